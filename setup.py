@@ -7,7 +7,7 @@ in C in both builds, since the decoder relies on it.
 Another, TELEMETRY_CORE_SANITIZE=1, has every address and every undefined operation checked as it runs
 (`make sanitize`, which builds into a folder of its own): the process must begin with libasan loaded.
 
-A third, TELEMETRY_CORE_COVERAGE=1, tells a fuzzer which branches were taken and what was compared (`make
+A third, TELEMETRY_CORE_COVERAGE=1, shows a fuzzer which branches were taken and what was compared (`make
 fuzz`, likewise in a folder of its own; by clang): the process must have loaded libFuzzer first.
 
 A fourth, TELEMETRY_CORE_GCOV=1, counts how often each line of the core runs (`make coverage`, in a folder of

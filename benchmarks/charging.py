@@ -21,7 +21,7 @@ from benchmarks.measure import Contender, race
 from benchmarks.null_server import NullServer
 from benchmarks.report import Section, goal
 from benchmarks.workload import CAN_FRAME
-from firmware_sim.charge import Charge, ChargeSpec
+from firmware_sim.charge import ChargeSpec, DcCharge
 from firmware_sim.ecus.gbt.vehicle import VehicleSpec
 from firmware_sim.links.can import CandumpLog
 from firmware_sim.plant.pack import PackSpec
@@ -157,7 +157,7 @@ def _write_charge(log: Path, percents: float) -> int:
     count = 0
     with log.open("w", encoding="ascii") as stream:
         written = CandumpLog(stream)
-        for at_ns, id, data in Charge(spec, 1).frames():
+        for at_ns, id, data in DcCharge(spec, 1).frames():
             written.write(STARTS_AT_NS + at_ns, id, data)
             count += 1
     return count

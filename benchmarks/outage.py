@@ -24,7 +24,7 @@ from telemetry.databases.plan_cache import load_plan
 from telemetry.demo.debian_package import cache_folder
 from telemetry.demo.server import start_influxdb1
 from telemetry.ledger import Ledger, add, imbalances, total
-from telemetry.logs.log import Log
+from telemetry.logs.log import OpenLog
 from telemetry.rules.reduce import ReduceSettings
 from telemetry.service.pipeline import Pipeline
 from telemetry.service.process import process_gauges
@@ -88,7 +88,7 @@ class Drive:
 
 
 def _batches(log: Path) -> Iterator[FrameBatch]:
-    with Log(log, lambda _: 0) as opened:
+    with OpenLog(log, lambda _: 0) as opened:
         batch = FrameBatch(FRAMES_A_STEP)
         while opened.read(batch, 200):
             yield batch

@@ -85,7 +85,7 @@ def battery(language: Language) -> Dashboard:
                         "Charge out for what went in, a week",
                         "discharged_ah",
                         "charged_ah",
-                        "Near 100 % in a week that ends as full as it began; else a sensor is wrong.",
+                        "Near 100 % in a week that ends as full as it began; otherwise a sensor is wrong.",
                     ),
                     panels.states(
                         "Charging",

@@ -7,7 +7,7 @@ has `finished`, which it does by itself (a full battery) or some time after `fin
 from typing import Protocol
 
 from firmware_sim.ecus.bms import TICK_S, Bms, BmsState, VehicleRequest
-from firmware_sim.ecus.charger import Charger, Phase
+from firmware_sim.ecus.charger import Charger, ChargerPhase
 from firmware_sim.plant.load import Vehicle
 
 
@@ -87,8 +87,8 @@ class Charging:
 
     @property
     def finished(self) -> bool:
-        over = self._charger.phase is Phase.DONE or (
-            self._finishing and self._charger.phase in (Phase.FAULT, Phase.IDLE)
+        over = self._charger.phase is ChargerPhase.DONE or (
+            self._finishing and self._charger.phase in (ChargerPhase.FAULT, ChargerPhase.IDLE)
         )
         return over and self._charger.current_a == 0.0
 

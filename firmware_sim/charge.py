@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 
 from firmware_sim.charge_witness import Witness, WitnessedError
 from firmware_sim.ecus.bms import TICK_S
-from firmware_sim.ecus.gbt.charger import ChargerNode, ChargerSpec, ChargerState
+from firmware_sim.ecus.gbt.charger import ChargerNode, ChargerState, GbtChargerSpec
 from firmware_sim.ecus.gbt.node import S_NS
 from firmware_sim.ecus.gbt.power_stage import NOTHING
 from firmware_sim.ecus.gbt.vehicle import VehicleNode, VehicleSpec, VehicleState
@@ -36,7 +36,7 @@ class ChargeSpec:
     """Who meets whom, and what goes wrong."""
 
     pack: PackSpec = field(default_factory=PackSpec)
-    charger: ChargerSpec = field(default_factory=ChargerSpec)
+    charger: GbtChargerSpec = field(default_factory=GbtChargerSpec)
     vehicle: VehicleSpec = field(default_factory=VehicleSpec)
     faults: tuple[Planned, ...] = ()
     at_most_s: float = 12 * 3600.0
@@ -72,7 +72,7 @@ def local_clock(starts_at_ns: int) -> Callable[[int], datetime]:
     return lambda now_ns: _EPOCH + _CHINA + timedelta(microseconds=(starts_at_ns + now_ns) // 1000)
 
 
-class Charge:
+class DcCharge:
     """Both ends at one plug."""
 
     def __init__(self, spec: ChargeSpec, seed: int, *, starts_at_ns: int = 0) -> None:
@@ -95,7 +95,7 @@ class Charge:
     def frames(self, not_before: Callable[[], int] | None = None) -> Iterator[Frame]:
         """Yield all frames, at ns from the start by the recorder's clock, until both ends are silent.
 
-        not_before: the moment that this charge must not be behind, in ns from the start. To catch up, both
+        not_before: the moment that this charge must have reached, in ns from the start. To catch up, both
         ends leave out messages that they repeat, as a controller does that is too busy; no time-out passes.
         """
         charger, vehicle, faults = self.charger, self.vehicle, self._faults

@@ -7,7 +7,7 @@ ConfigError that names the key. The scenarios of the package are found by their 
 from dataclasses import dataclass
 from pathlib import Path
 
-from firmware_sim.ecus.gbt.charger import ChargerSpec
+from firmware_sim.ecus.gbt.charger import GbtChargerSpec
 from firmware_sim.ecus.gbt.power_stage import PowerStageSpec
 from firmware_sim.ecus.gbt.vehicle import VehicleSpec
 from firmware_sim.faults.charge_kinds import Planned
@@ -47,7 +47,7 @@ class ChargeScenario:
     about: str  # in one line
     starts_at_ns: int  # simulated time of the first frame in a log, ns since 1970
     pack: PackSpec
-    charger: ChargerSpec
+    charger: GbtChargerSpec
     vehicle: VehicleSpec
     faults: tuple[Planned, ...]
     ends: Ending
@@ -94,9 +94,9 @@ def load_charge_scenario(file: Path) -> ChargeScenario:
     return scenario
 
 
-def _charger(table: TomlTable) -> ChargerSpec:
-    new, power = ChargerSpec(), PowerStageSpec()
-    spec = ChargerSpec(
+def _charger(table: TomlTable) -> GbtChargerSpec:
+    new, power = GbtChargerSpec(), PowerStageSpec()
+    spec = GbtChargerSpec(
         edition=_edition(table),
         power=PowerStageSpec(
             max_voltage_v=table.take_number("max_voltage_v", power.max_voltage_v, above=0.0, most=1500.0),

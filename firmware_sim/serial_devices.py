@@ -19,7 +19,7 @@ from firmware_sim.wire import modbus_registers as modbus
 from firmware_sim.wire.ant_new import AntNewFirmware, AntNewLine
 from firmware_sim.wire.ant_old import AntOldFirmware, AntOldLine
 from firmware_sim.wire.daly import DalyFirmware, DalyLine
-from firmware_sim.wire.dlt645 import MeterFirmware, MeterLine, MeterReadings
+from firmware_sim.wire.dlt645 import Dlt645Firmware, MeterLine, MeterReadings
 from firmware_sim.wire.jbd import MODEL, JbdFirmware, JbdLine
 from firmware_sim.wire.jk_55aa import Jk55aaFirmware, Jk55aaLine
 from firmware_sim.wire.jk_nw import JkNwFirmware, JkNwLine
@@ -43,7 +43,7 @@ class DeviceName:
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
+class DeviceKind:
     """One kind of device.
 
     firmware: of an address and a number of ten digits that no other device has. make: of its battery and its
@@ -57,7 +57,7 @@ class Kind:
 
     @property
     def options(self) -> Mapping[str, type]:
-        """What may differ in its firmware, each with its type; the address is none of it."""
+        """What may differ in its firmware, each with its type, without the address."""
         firmware = self.firmware(self.usual, "")
         values = {field.name: getattr(firmware, field.name) for field in fields(firmware)}
         kinds = {name: str if isinstance(value, bytes) else type(value) for name, value in values.items()}
@@ -107,7 +107,7 @@ def named(kind: str, address: int | None, options: Mapping[str, Option]) -> Devi
 
 
 def device_end(name: DeviceName, battery: ServiceBattery, place: str = "") -> DeviceEnd:
-    """The device's end of a line. place: what tells its serial number from others of that name."""
+    """The device's end of a line. place: makes its serial number differ from others of that name."""
     kind = KINDS[name.kind]
     number = f"{zlib.crc32(f'{place}/{name}'.encode()):010d}"
     firmware = kind.firmware(name.address, number)
@@ -163,7 +163,7 @@ def _meter(battery: ServiceBattery) -> MeterReadings:
     return MeterReadings(pack.voltage_v, pack.current_a, power_w, pack.energy_in_wh, pack.energy_out_wh)
 
 
-def _meter_bank(battery: ServiceBattery, firmware: modbus.MeterFirmware) -> modbus.Bank:
+def _meter_bank(battery: ServiceBattery, firmware: modbus.ModbusMeterFirmware) -> modbus.Bank:
     """A meter that has the registers of a PZEM-017 and of an Acrel, and a serial number."""
     readings, pack = of_board(battery.bms), battery.pack
     return {
@@ -173,31 +173,31 @@ def _meter_bank(battery: ServiceBattery, firmware: modbus.MeterFirmware) -> modb
     }
 
 
-KINDS: Mapping[str, Kind] = {
-    "jbd": Kind(
+KINDS: Mapping[str, DeviceKind] = {
+    "jbd": DeviceKind(
         lambda _, number: JbdFirmware(MODEL + b"-" + number[-6:].encode()),
         lambda battery, firmware: JbdLine(battery.bms, firmware),
     ),
-    "vedirect": Kind(
+    "vedirect": DeviceKind(
         lambda _, number: VeDirectFirmware(f"HQ{number[-9:]}"),
         lambda battery, firmware: VeDirectLine(battery.solar, firmware),
     ),
-    "jk_nw": Kind(
+    "jk_nw": DeviceKind(
         lambda _, number: JkNwFirmware(device_id=number[-8:].encode()),
         lambda battery, firmware: JkNwLine(_readings(battery), firmware),
     ),
-    "jk_55aa": Kind(
+    "jk_55aa": DeviceKind(
         lambda address, number: Jk55aaFirmware(address=address, serial_number=number.encode()),
         lambda battery, firmware: Jk55aaLine(_readings(battery), firmware),
         range(16),
         1,
     ),
-    "seplos_v2": Kind(
+    "seplos_v2": DeviceKind(
         lambda address, number: SeplosFirmware(address=address, maker=f"NEV {number}".encode().ljust(20)),
         lambda battery, firmware: SeplosLine(_readings(battery), firmware),
         range(16),
     ),
-    "pylontech": Kind(
+    "pylontech": DeviceKind(
         lambda address, number: PylontechFirmware(
             group=address >> 4, wide=(True,), serial_numbers=(f"K{number}".encode(),)
         ),
@@ -205,21 +205,21 @@ KINDS: Mapping[str, Kind] = {
         range(FIRST_MODULE, 0xF0, 16),  # of the first module of each group
         FIRST_MODULE,
     ),
-    "ant_old": Kind(
+    "ant_old": DeviceKind(
         lambda _, _number: AntOldFirmware(),
         lambda battery, firmware: AntOldLine(_readings(battery), firmware),
     ),
-    "ant_new": Kind(
+    "ant_new": DeviceKind(
         lambda _, number: AntNewFirmware(hardware=f"24AHA{number}".encode()),
         lambda battery, firmware: AntNewLine(_readings(battery), firmware),
     ),
-    "daly": Kind(
+    "daly": DeviceKind(
         lambda address, number: DalyFirmware(number=address, code=f"DL{number}".encode()),
         lambda battery, firmware: DalyLine(_readings(battery), firmware),
         range(1, 17),
         1,
     ),
-    "daly_modbus": Kind(
+    "daly_modbus": DeviceKind(
         lambda address, number: modbus.DalyModbusFirmware(address, b"K1.0", f"DL-K {number}".encode()),
         lambda battery, firmware: modbus.ModbusLine(
             lambda: modbus.daly(of_board(battery.bms), firmware), firmware.slave
@@ -227,14 +227,14 @@ KINDS: Mapping[str, Kind] = {
         range(1, 248),
         modbus.DALY_SLAVE,
     ),
-    "dlt645": Kind(
-        lambda address, _: MeterFirmware(address=f"{address:012d}"),
+    "dlt645": DeviceKind(
+        lambda address, _: Dlt645Firmware(address=f"{address:012d}"),
         lambda battery, firmware: MeterLine(lambda: _meter(battery), firmware),
         range(10**12),
         112233445566,
     ),
-    "modbus": Kind(
-        lambda address, number: modbus.MeterFirmware(address, number.encode()),
+    "modbus": DeviceKind(
+        lambda address, number: modbus.ModbusMeterFirmware(address, number.encode()),
         lambda battery, firmware: modbus.ModbusLine(lambda: _meter_bank(battery, firmware), firmware.slave),
         range(1, 248),
         1,

@@ -19,7 +19,7 @@ from telemetry.decode.captures import CaptureDecoder, OneProtocol
 from telemetry.errors import DataError
 from telemetry.framing.replacements import Replacements
 from telemetry.logs.captures import Capture, parse_line
-from telemetry.logs.log import Log
+from telemetry.logs.log import OpenLog
 from telemetry.protocols.known import PROTOCOLS
 from telemetry.stages.formats import OutputFormat
 
@@ -182,7 +182,7 @@ def _read_whole(file: Path) -> tuple[list[FrameTuple], int, list[str]]:
     names: dict[str, int] = {}
     frames: list[FrameTuple] = []
     batch = FrameBatch(1000)
-    with Log(file, lambda name: names.setdefault(name, len(names))) as log:
+    with OpenLog(file, lambda name: names.setdefault(name, len(names))) as log:
         while not log.at_end:
             log.read(batch)
             frames += batch
@@ -197,7 +197,7 @@ def _read_when_due(file: Path, batch_frames: int) -> tuple[list[FrameTuple], int
     frames: list[FrameTuple] = []
     batch = FrameBatch(batch_frames)
     due_ns = -1
-    with Log(file, lambda name: names.setdefault(name, len(names))) as log:
+    with OpenLog(file, lambda name: names.setdefault(name, len(names))) as log:
         while not log.at_end:
             if not log.read(batch, batch_frames - 1, due_ns):
                 due_ns = log.next_ns

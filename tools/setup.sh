@@ -35,7 +35,7 @@ install_packages() {
     ' apt "$@"
 }
 
-# A Python of at least 3.11 that can make a virtual environment and has its headers; else nothing.
+# A Python of at least 3.11 that can make a virtual environment and has its headers; otherwise nothing.
 find_python() {
     local name
     for name in python3 python3.14 python3.13 python3.12 python3.11 /usr/bin/python3; do

@@ -21,7 +21,7 @@ _RELEASE = 1.02  # times the allowed current must the voltage allow before the p
 _OVERVOLTAGE = 1.02  # of the highest output voltage
 
 
-class Phase(IntEnum):
+class ChargerPhase(IntEnum):
     """As vehicle.dbc numbers them."""
 
     IDLE = 0
@@ -89,7 +89,7 @@ class Charger:
 
     def __init__(self, spec: ChargerSpec, ambient_c: float) -> None:
         self.spec = spec
-        self.phase = Phase.IDLE
+        self.phase = ChargerPhase.IDLE
         self.fault = FaultCode.NONE
         self.request = NO_REQUEST  # as last heard
         self.voltage_v = 0.0  # at the output
@@ -120,13 +120,13 @@ class Charger:
         self.supply_w = supply_w
         self.energy_wh = 0.0
         self._unheard_s = 0.0
-        if self.phase is Phase.DONE:
-            self._enter(Phase.IDLE)
+        if self.phase is ChargerPhase.DONE:
+            self._enter(ChargerPhase.IDLE)
 
     def stop(self) -> None:
         """End the session: the current falls to zero, and stays there until it is plugged in again."""
-        if self.phase not in (Phase.FAULT, Phase.DONE):
-            self._enter(Phase.DONE)
+        if self.phase not in (ChargerPhase.FAULT, ChargerPhase.DONE):
+            self._enter(ChargerPhase.DONE)
 
     def tick(self, request: ChargeRequest | None, terminals: Terminals, duration_s: float) -> None:
         """Advance by `duration_s`. `request` is None when nothing was heard from the BMS."""
@@ -160,18 +160,19 @@ class Charger:
         if found is not FaultCode.NONE:
             self.fault = found
             self._sound_s = 0.0
-            if self.phase is not Phase.FAULT:
-                self._enter(Phase.FAULT)
+            if self.phase is not ChargerPhase.FAULT:
+                self._enter(ChargerPhase.FAULT)
             return
         self._sound_s += duration_s
-        if self.phase is Phase.FAULT and self._sound_s >= _RESTART_AFTER_S:
+        if self.phase is ChargerPhase.FAULT and self._sound_s >= _RESTART_AFTER_S:
             self.fault = FaultCode.NONE
-            self._enter(Phase.IDLE)
+            self._enter(ChargerPhase.IDLE)
 
     def _present_fault(self, terminals: Terminals) -> FaultCode:
         cooled_c = _COOLED_C if self.fault is FaultCode.OVERTEMPERATURE else _OVERHEATED_C
         unheard = (
-            self.phase in (Phase.STARTING, Phase.CC, Phase.CV) or self.fault is FaultCode.REQUEST_TIMEOUT
+            self.phase in (ChargerPhase.STARTING, ChargerPhase.CC, ChargerPhase.CV)
+            or self.fault is FaultCode.REQUEST_TIMEOUT
         )
         if self.hardware_fault:
             return FaultCode.HARDWARE
@@ -194,22 +195,22 @@ class Charger:
     ) -> None:
         asked = self.request.enabled and self.supply_w > 0.0
         match self.phase:
-            case Phase.IDLE if asked:
-                self._enter(Phase.STARTING)
-            case Phase.STARTING | Phase.CC | Phase.CV if not self.request.enabled:
-                self._enter(Phase.DONE)
-            case Phase.STARTING if self._in_phase_s >= self.spec.start_s:
-                self._enter(Phase.CC)
-            case Phase.CC if holding_a <= min(allowed_a, self.current_a):
-                self._enter(Phase.CV)
-            case Phase.CV if holding_a > _RELEASE * allowed_a:
-                self._enter(Phase.CC)
-            case Phase.CV if holding_a < self.spec.done_below_a:
+            case ChargerPhase.IDLE if asked:
+                self._enter(ChargerPhase.STARTING)
+            case ChargerPhase.STARTING | ChargerPhase.CC | ChargerPhase.CV if not self.request.enabled:
+                self._enter(ChargerPhase.DONE)
+            case ChargerPhase.STARTING if self._in_phase_s >= self.spec.start_s:
+                self._enter(ChargerPhase.CC)
+            case ChargerPhase.CC if holding_a <= min(allowed_a, self.current_a):
+                self._enter(ChargerPhase.CV)
+            case ChargerPhase.CV if holding_a > _RELEASE * allowed_a:
+                self._enter(ChargerPhase.CC)
+            case ChargerPhase.CV if holding_a < self.spec.done_below_a:
                 self._tapered_s += duration_s
                 if self._tapered_s >= self.spec.done_after_s:
-                    self._enter(Phase.DONE)
-            case Phase.DONE if asked and self._sunk(terminals):
-                self._enter(Phase.IDLE)
+                    self._enter(ChargerPhase.DONE)
+            case ChargerPhase.DONE if asked and self._sunk(terminals):
+                self._enter(ChargerPhase.IDLE)
             case _:
                 self._tapered_s = 0.0
 
@@ -217,7 +218,7 @@ class Charger:
         restart_below_v = self.spec.restart_below_v
         return restart_below_v is not None and terminals.voltage_v < restart_below_v
 
-    def _enter(self, phase: Phase) -> None:
+    def _enter(self, phase: ChargerPhase) -> None:
         self.phase = phase
         self._in_phase_s = 0.0
         self._tapered_s = 0.0
@@ -225,18 +226,18 @@ class Charger:
     def _set_current(self, limit_a: float, duration_s: float) -> None:
         step_a = self.spec.ramp_a_per_s * duration_s
         match self.phase:
-            case Phase.CC | Phase.CV:
+            case ChargerPhase.CC | ChargerPhase.CV:
                 self.current_a = min(limit_a, self.current_a + step_a)
-            case Phase.DONE:
+            case ChargerPhase.DONE:
                 self.current_a = max(min(limit_a, self.current_a - step_a), 0.0)
             case _:
                 self.current_a = 0.0
 
     def _set_voltage(self, terminals: Terminals) -> None:
         match self.phase:
-            case Phase.CC | Phase.CV:
+            case ChargerPhase.CC | ChargerPhase.CV:
                 self.voltage_v = terminals.voltage_v
-            case Phase.STARTING:
+            case ChargerPhase.STARTING:
                 self.voltage_v = terminals.voltage_v * min(self._in_phase_s / self.spec.start_s, 1.0)
             case _:
                 self.voltage_v = terminals.voltage_v if self.current_a > 0.0 else 0.0

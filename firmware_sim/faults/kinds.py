@@ -152,7 +152,7 @@ class LostBytes:
 
 
 @dataclass(frozen=True, slots=True)
-class Unplug:
+class PortUnplug:
     """The port is pulled out, and another one plugged in at the end of the window."""
 
     window: Window
@@ -209,7 +209,7 @@ LineFault = (
     | Silence
     | Garbage
     | LostBytes
-    | Unplug
+    | PortUnplug
     | ErrorReply
     | HexMessages
     | Collision

@@ -24,10 +24,10 @@ from firmware_sim.faults.kinds import (
     LateAnswers,
     LostBytes,
     OverTemperature,
+    PortUnplug,
     SensorLoss,
     Silence,
     SwappedPorts,
-    Unplug,
     WeakCell,
     Window,
 )
@@ -157,7 +157,7 @@ _ON_LINES: Mapping[str, Callable[[TomlTable, Window, _Lines], Fault]] = {
         _share(table, 1.0),
         table.take_number("late_s", above=0.0, most=60.0),
     ),
-    "unplug": lambda table, window, lines: Unplug(window, _on_line(table, lines)),
+    "unplug": lambda table, window, lines: PortUnplug(window, _on_line(table, lines)),
     "swapped-ports": _swapped,
 }
 FAULT_KINDS = (*_READERS, *_ON_LINES)  # as `do` names them

@@ -15,9 +15,9 @@ from firmware_sim.faults.kinds import (
     HexMessages,
     LateAnswers,
     LostBytes,
+    PortUnplug,
     Silence,
     SwappedPorts,
-    Unplug,
 )
 from firmware_sim.wire.jbd import STATUS_ERROR, reply
 from firmware_sim.wire.vedirect import hex_message
@@ -101,7 +101,7 @@ class LineFaults:
         """name: of the line; devices: `KIND[:ADDRESS]` of each."""
         names = {name, *devices, *(device.partition(":")[0] for device in devices)}
         concerned = [fault for fault in faults if _concerns(fault, names)]
-        self._unplugs = [fault for fault in concerned if isinstance(fault, Unplug)]
+        self._unplugs = [fault for fault in concerned if isinstance(fault, PortUnplug)]
         self._garbage = [fault for fault in concerned if isinstance(fault, Garbage)]
         self._losses = [fault for fault in concerned if isinstance(fault, LostBytes) and fault.on == name]
         self._swaps = [fault for fault in concerned if isinstance(fault, SwappedPorts) and fault.on == name]
@@ -113,7 +113,7 @@ class LineFaults:
         return any(fault.window.active(now_ns) for fault in self._unplugs)
 
     def lose(self, data: bytes, now_ns: int) -> bytes:
-        """What is left of bytes on the line, whoever sends them."""
+        """Return what is left of bytes on the line, of any sender."""
         for fault in self._losses:
             if fault.window.active(now_ns):
                 data = bytes(byte for byte in data if self._draw.random() >= fault.share)
@@ -146,7 +146,7 @@ def _concerns(fault: Fault, names: set[str]) -> bool:
             | Silence()
             | Garbage()
             | LostBytes()
-            | Unplug()
+            | PortUnplug()
             | Collision()
             | LateAnswers()
             | SwappedPorts()

@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 from firmware_sim.faults.serial import LineFaults
-from firmware_sim.links.shared_line import Piece, Said, SharedLine
+from firmware_sim.links.shared_line import ArrivedBytes, Said, SharedLine
 
 _LEAST_WAIT_S = 0.001  # poll counts in milliseconds
 _DRAIN_NAP_S, _DRAIN_NAPS = 0.01, 200
@@ -103,7 +103,7 @@ class SerialLine:
             self.port.unplug()
             self.line.cut()
 
-    def _bring(self, piece: Piece, now_ns: int) -> None:
+    def _bring(self, piece: ArrivedBytes, now_ns: int) -> None:
         """To the port, without what is lost on the line."""
         said, data = piece.said, self.faults.lose(piece.data, now_ns)
         is_heard = self.port.write(data)

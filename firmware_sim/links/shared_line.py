@@ -77,7 +77,7 @@ class Said:
 
 
 @dataclass(slots=True)
-class Piece:
+class ArrivedBytes:
     """Bytes that have arrived, of one message or of none. is_last: nothing of it is on its way any more."""
 
     data: bytes
@@ -171,7 +171,7 @@ class SharedLine:
         """Put bytes on the line that nobody meant to send."""
         self._put(_Sending(line_ns, self._byte_ns, noise, None))
 
-    def arrived(self, line_ns: int) -> Iterator[Piece]:
+    def arrived(self, line_ns: int) -> Iterator[ArrivedBytes]:
         """What has come to the master by then, in order, and did not before."""
         if not self._sendings:
             return
@@ -180,7 +180,7 @@ class SharedLine:
             data = sending.until(line_ns)
             is_last = sending.arrived == len(sending.heard)
             if sending.arrived > had or is_last:
-                yield Piece(data, sending.said, is_last)
+                yield ArrivedBytes(data, sending.said, is_last)
         self._sendings = [one for one in self._sendings if one.arrived < len(one.heard)]
 
     @property

@@ -40,7 +40,7 @@ _ON, _OFF = 1, 15
 class AntOldFirmware:
     """How one board differs from others."""
 
-    tells_capacity: bool = True  # otherwise it is 0 in the status
+    reports_capacity: bool = True  # otherwise it is 0 in the status
     answers_bluetooth: bool = True
 
 
@@ -55,7 +55,7 @@ def status(readings: Readings, firmware: AntOldFirmware) -> bytes:
         + b"".join(cells).ljust(2 * _CELL_PLACES, b"\0")
         + sbe(-readings.current_a, 0.1, 4)
         + be(readings.soc_pct, 1.0, 1)
-        + be(readings.nominal_ah if firmware.tells_capacity else 0.0, 1e-6, 4)
+        + be(readings.nominal_ah if firmware.reports_capacity else 0.0, 1e-6, 4)
         + be(readings.remaining_ah, 1e-6, 4)
         + be(readings.cycled_ah, 1e-3, 4)
         + be(readings.uptime_s, 1.0, 4)

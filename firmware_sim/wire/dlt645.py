@@ -32,7 +32,7 @@ class MeterReadings:
 
 
 @dataclass(frozen=True, slots=True)
-class MeterFirmware:
+class Dlt645Firmware:
     """How one meter differs from others. voltage_bytes: 3 where its maker has widened the voltage."""
 
     address: str = "112233445566"
@@ -60,7 +60,7 @@ def request(identifier: int, address: str = ANYONE) -> bytes:
     return bytes((FILL,) * 4) + frame(address, READ, identifier.to_bytes(4, "little"))
 
 
-def value(identifier: int, readings: MeterReadings, firmware: MeterFirmware) -> bytes | None:
+def value(identifier: int, readings: MeterReadings, firmware: Dlt645Firmware) -> bytes | None:
     """The value of an identifier; None: the meter does not have it."""
     values = {
         VOLTAGE: lambda: bcd(round(readings.voltage_v * 10), firmware.voltage_bytes),
@@ -76,9 +76,9 @@ def value(identifier: int, readings: MeterReadings, firmware: MeterFirmware) -> 
 class MeterLine(AskedLine):
     """The meter's end of the line."""
 
-    def __init__(self, readings: Callable[[], MeterReadings], firmware: MeterFirmware | None = None) -> None:
+    def __init__(self, readings: Callable[[], MeterReadings], firmware: Dlt645Firmware | None = None) -> None:
         self._readings = readings
-        self._firmware = firmware or MeterFirmware()
+        self._firmware = firmware or Dlt645Firmware()
         super().__init__(_take, self._answers)
 
     def _answers(self, asked: bytes) -> Sequence[bytes]:

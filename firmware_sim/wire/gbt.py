@@ -28,7 +28,7 @@ class Edition(IntEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Message:
+class GbtMessage:
     """How a message travels."""
 
     code: str
@@ -48,28 +48,28 @@ class Message:
 MESSAGES = {
     message.code: message
     for message in (
-        Message("CHM", 0x2600, 6, True, 250 * _MS, in_2011=False),
-        Message("BHM", 0x2700, 6, False, 250 * _MS, in_2011=False),
-        Message("CRM", 0x0100, 6, True, 250 * _MS),
-        Message("BRM", 0x0200, 7, False, 250 * _MS),
-        Message("BCP", 0x0600, 7, False, 500 * _MS),
-        Message("CTS", 0x0700, 6, True, 500 * _MS),
-        Message("CML", 0x0800, 6, True, 250 * _MS),
-        Message("BRO", 0x0900, 4, False, 250 * _MS),
-        Message("CRO", 0x0A00, 4, True, 250 * _MS),
-        Message("BCL", 0x1000, 6, False, 50 * _MS),
-        Message("BCS", 0x1100, 7, False, 250 * _MS),
-        Message("CCS", 0x1200, 6, True, 50 * _MS),
-        Message("BSM", 0x1300, 6, False, 250 * _MS),
-        Message("BMV", 0x1500, 7, False, 10_000 * _MS),
-        Message("BMT", 0x1600, 7, False, 10_000 * _MS),
-        Message("BSP", 0x1700, 7, False, 10_000 * _MS),
-        Message("BST", 0x1900, 4, False, 10 * _MS),
-        Message("CST", 0x1A00, 4, True, 10 * _MS),
-        Message("BSD", 0x1C00, 6, False, 250 * _MS),
-        Message("CSD", 0x1D00, 6, True, 250 * _MS),
-        Message("BEM", 0x1E00, 2, False, 250 * _MS),
-        Message("CEM", 0x1F00, 2, True, 250 * _MS),
+        GbtMessage("CHM", 0x2600, 6, True, 250 * _MS, in_2011=False),
+        GbtMessage("BHM", 0x2700, 6, False, 250 * _MS, in_2011=False),
+        GbtMessage("CRM", 0x0100, 6, True, 250 * _MS),
+        GbtMessage("BRM", 0x0200, 7, False, 250 * _MS),
+        GbtMessage("BCP", 0x0600, 7, False, 500 * _MS),
+        GbtMessage("CTS", 0x0700, 6, True, 500 * _MS),
+        GbtMessage("CML", 0x0800, 6, True, 250 * _MS),
+        GbtMessage("BRO", 0x0900, 4, False, 250 * _MS),
+        GbtMessage("CRO", 0x0A00, 4, True, 250 * _MS),
+        GbtMessage("BCL", 0x1000, 6, False, 50 * _MS),
+        GbtMessage("BCS", 0x1100, 7, False, 250 * _MS),
+        GbtMessage("CCS", 0x1200, 6, True, 50 * _MS),
+        GbtMessage("BSM", 0x1300, 6, False, 250 * _MS),
+        GbtMessage("BMV", 0x1500, 7, False, 10_000 * _MS),
+        GbtMessage("BMT", 0x1600, 7, False, 10_000 * _MS),
+        GbtMessage("BSP", 0x1700, 7, False, 10_000 * _MS),
+        GbtMessage("BST", 0x1900, 4, False, 10 * _MS),
+        GbtMessage("CST", 0x1A00, 4, True, 10 * _MS),
+        GbtMessage("BSD", 0x1C00, 6, False, 250 * _MS),
+        GbtMessage("CSD", 0x1D00, 6, True, 250 * _MS),
+        GbtMessage("BEM", 0x1E00, 2, False, 250 * _MS),
+        GbtMessage("CEM", 0x1F00, 2, True, 250 * _MS),
     )
 }
 OFFER_2024_ID = frame_id(
@@ -339,7 +339,7 @@ def bsp(size: int = 16) -> bytes:
 def stop(code: str, names: Iterable[str], edition: Edition) -> bytes:
     """BST or CST, with 01 at these fields, 00 at the others and 1 in unused bits.
 
-    A name that this edition lacks is told as its `other_fault`.
+    A name that this edition lacks is sent as its `other_fault`.
     """
     fields = stop_bits(code, edition)
     known = {name if name in fields else "other_fault" for name in names}

@@ -53,7 +53,7 @@ class Jk55aaFirmware:
 
     address: int = 1
     old_layout: bool = False  # 24 cells: what follows them begins earlier
-    cell_mask: bool = True  # the fitted cells are told; otherwise the mask is 0
+    cell_mask: bool = True  # the mask shows the fitted cells; otherwise it is 0
     echo_bytes: int = 0  # of the request, before the answer
     answers_about: bool = True
     model: bytes = b"JK_PB2A16S20P"

@@ -35,7 +35,7 @@ class DalyModbusFirmware:
 
 
 @dataclass(frozen=True, slots=True)
-class MeterFirmware:
+class ModbusMeterFirmware:
     """How one meter differs from others. serial_number: 16 letters; empty: it has none."""
 
     slave: int = 1

@@ -34,7 +34,7 @@ class SeplosFirmware:
     """How one battery differs from others."""
 
     address: int = 0
-    group: int = 1  # as INFO tells it
+    group: int = 1  # as INFO reports it
     cell_sensors: int = 4  # before those of the ambient and of the MOSFETs
     custom_count: int = 10
     device: bytes = b"1101-SP76 "

@@ -12,7 +12,7 @@ Layout: Victron's "VE.Direct Protocol" and "BlueSolar HEX protocol".
 
 from dataclasses import dataclass
 
-from firmware_sim.ecus.charger import FaultCode, Phase
+from firmware_sim.ecus.charger import ChargerPhase, FaultCode
 from firmware_sim.ecus.solar import SolarCharger
 from firmware_sim.wire.numbers import le, sle
 
@@ -21,12 +21,12 @@ BLOCK_EVERY_NS = 1_000_000_000
 _PRODUCT_ID = "0xA058"  # SmartSolar MPPT 150|35
 _FIRMWARE = "164"
 _STATES = {
-    Phase.IDLE: 0,
-    Phase.STARTING: 245,
-    Phase.CC: 3,  # bulk
-    Phase.CV: 4,  # absorption
-    Phase.DONE: 5,  # float
-    Phase.FAULT: 2,
+    ChargerPhase.IDLE: 0,
+    ChargerPhase.STARTING: 245,
+    ChargerPhase.CC: 3,  # bulk
+    ChargerPhase.CV: 4,  # absorption
+    ChargerPhase.DONE: 5,  # float
+    ChargerPhase.FAULT: 2,
 }
 _ERRORS = {
     FaultCode.NONE: 0,
@@ -86,7 +86,7 @@ def _fields(solar: SolarCharger, firmware: VeDirectFirmware) -> list[tuple[str, 
         ("PPV", round(solar.panel_w)),
         ("CS", _STATES[charger.phase]),
         ("MPPT", _tracker(solar)),
-        ("OR", f"0x{_NO_INPUT if charger.phase is Phase.IDLE else 0:08X}"),
+        ("OR", f"0x{_NO_INPUT if charger.phase is ChargerPhase.IDLE else 0:08X}"),
         ("ERR", _ERRORS[charger.fault]),
         ("H19", round((_YIELD_BEFORE_WH + charger.energy_wh) / 10.0)),
         ("H20", round(charger.energy_wh / 10.0)),
@@ -100,7 +100,7 @@ def _fields(solar: SolarCharger, firmware: VeDirectFirmware) -> list[tuple[str, 
 def _tracker(solar: SolarCharger) -> int:
     if solar.charger.current_a <= 0.0:
         return _MPPT_OFF
-    return _MPPT_TRACKING if solar.charger.phase is Phase.CC else _MPPT_LIMITED
+    return _MPPT_TRACKING if solar.charger.phase is ChargerPhase.CC else _MPPT_LIMITED
 
 
 def register_value(solar: SolarCharger, register: int) -> bytes | None:

@@ -34,7 +34,7 @@ class _Nowhere(Inbox):
         return True
 
 
-class AskedLine:
+class PolledPort:
     """The devices of a port, asked in turns."""
 
     def __init__(self, settings: SerialSettings, store: LineStore, clock: Clock) -> None:

@@ -20,7 +20,7 @@ from telemetry.capture.scrub_signals import NamedMessage
 from telemetry.framing.replacements import Replacements
 from telemetry.logs.captures import Capture, parse_line
 from telemetry.logs.content import Content
-from telemetry.logs.log import Log
+from telemetry.logs.log import OpenLog
 from telemetry.protocols.known import PROTOCOLS
 from telemetry.protocols.spoken_in import spoken_in
 from telemetry.protocols.table import SerialProtocol
@@ -153,7 +153,7 @@ def scrub_log(
 
 def _batches(path: Path, number_of: Callable[[str], int], warnings: list[str]) -> Iterator[FrameBatch]:
     batch = FrameBatch(_BATCH_FRAMES)
-    with Log(path, number_of) as log:
+    with OpenLog(path, number_of) as log:
         while not log.at_end:
             batch.clear()
             log.read(batch)

@@ -25,7 +25,7 @@ _DIAGNOSTIC_EXTENDED = 0x18DAF100  # and the node
 _SINGLE, _FIRST, _CONSECUTIVE = 0, 1, 2
 _CLASSIC_BYTES = 8
 _SERVICE_BYTES = 3  # of an answer, and what was asked for
-_LONGEST = 65_535  # a message; what claims to be longer is none
+_LONGEST = 65_535  # the longest message; a longer length is not one
 
 
 def unknown(data: bytes) -> bytes:
@@ -160,7 +160,7 @@ class IsoTpAnswers:
         self._open: dict[int, _Answer] = {}  # by id
 
     def frame(self, frame: int, id: int, data: bytes) -> None:
-        """A data frame; what is not ISO-TP ends what was open, or is none of it."""
+        """A data frame; a frame that is not ISO-TP ends the open message, or does not belong to it."""
         answer = self._open.get(id)
         if answer is not None and len(data) > answer.offset and data[answer.offset] >> 4 == _CONSECUTIVE:
             self._consecutive(frame, id, answer, data)

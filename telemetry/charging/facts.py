@@ -1,6 +1,6 @@
 """What single messages say of a session: station, battery, vehicle, limits. By protocol.
 
-A row that is told becomes facts, by the names that `charging_session` has for them.
+A row that the follower reports becomes facts, by the names that `charging_session` has for them.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -82,11 +82,11 @@ def _cts(values: Values, time_ns: int) -> Facts:
         return {}
     try:
         year, month, day, hour, minute, second = (int(values[name]) for name in names)
-        told = datetime(year, month, day, hour, minute, second, tzinfo=_CHINA)
+        station_time = datetime(year, month, day, hour, minute, second, tzinfo=_CHINA)
     except ValueError:
         return {}
     epoch = datetime(1970, 1, 1, tzinfo=UTC)
-    return {"station_clock_offset_s": (told - epoch) / timedelta(seconds=1) - time_ns / 1e9}
+    return {"station_clock_offset_s": (station_time - epoch) / timedelta(seconds=1) - time_ns / 1e9}
 
 
 def _bsd(values: Values, _: int) -> Facts:

@@ -26,7 +26,7 @@ def shown_vin(vin: str, form: str, key: VinKey) -> str | None:
 
 
 def pack_identity(maker: str, serial: int | None) -> str | None:
-    """The pack's own name, of maker and serial number; None: it says none that tells it from others."""
+    """The pack's own name, of maker and serial number; None: it sends nothing that sets it apart."""
     if serial is None or serial in _NOTHING:
         return None
     letters = "".join(letter for letter in maker if letter.isalnum())

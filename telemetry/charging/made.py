@@ -1,4 +1,4 @@
-"""What the tracker makes of transitions: rows and events, each with the row of the batch that made it."""
+"""What the tracker makes of changes: rows and events, each with the row of the batch that made it."""
 
 from dataclasses import dataclass
 

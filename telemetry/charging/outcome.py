@@ -1,4 +1,4 @@
-"""How a session ended: from what was told of its last attempt to outcome, side and reason."""
+"""How a session ended: outcome, side and reason, from what both sides said in its last attempt."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -98,7 +98,7 @@ class Plug:
     def known(self) -> OpenSession:
         """The session that is open. Raises ValueError when there is none."""
         if self.open is None:
-            raise ValueError("the follower tells of a session only while it is open")
+            raise ValueError("the follower reports on a session only while it is open")
         return self.open
 
     @property

@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from math import isfinite
 from typing import Any
 
+from telemetry_core.rules.changes import PlugChange
 from telemetry_core.rules.follow_spec import TOTALS, End, FollowedPhase
-from telemetry_core.rules.told import Transition
 
 from telemetry.charging.facts import station_in
 from telemetry.charging.outcome import Word, outcome, who_and_why
@@ -13,21 +13,21 @@ from telemetry.charging.plug import OpenSession, Plug
 from telemetry.charging.session import Session
 
 
-def session_of(plug: Plug, told: Transition, vehicle: str, end: End | None = None) -> Session:
-    """The session as it is at this transition; end: it is over."""
+def session_of(plug: Plug, change: PlugChange, vehicle: str, end: End | None = None) -> Session:
+    """The session as it is at this change; end: it is over."""
     now = plug.known
-    totals = {name: value for name, value in zip(TOTALS, told.totals, strict=True) if isfinite(value)}
+    totals = {name: value for name, value in zip(TOTALS, change.totals, strict=True) if isfinite(value)}
     edition_ = plug.edition
     said = [Word(is_error, by, tuple(names)) for is_error, by, names in now.words]
     side, why = who_and_why(said, edition_)
     charging_ns, paused_ns = now.charging_ns, now.paused_ns
     if end is None and now.phase == FollowedPhase.CHARGING and now.since_ns:
-        running_ns = max(0, told.time_ns - now.since_ns)
+        running_ns = max(0, change.time_ns - now.since_ns)
         charging_ns, paused_ns = (
             (charging_ns, paused_ns + running_ns) if now.is_paused else (charging_ns + running_ns, paused_ns)
         )
     # a clock that was set back makes stamps of less time than was counted
-    duration_s = max(told.time_ns - now.start_ns, charging_ns + paused_ns, 0) / 1e9
+    duration_s = max(change.time_ns - now.start_ns, charging_ns + paused_ns, 0) / 1e9
     known = now.facts
     values: dict[str, Any] = {
         **_energies(totals, duration_s),
@@ -49,7 +49,7 @@ def session_of(plug: Plug, told: Transition, vehicle: str, end: End | None = Non
     values["station"] = station_in(edition_, known.get("station"))
     return Session(
         start_ns=now.start_ns,
-        end_ns=None if end is None else max(told.time_ns, now.start_ns),
+        end_ns=None if end is None else max(change.time_ns, now.start_ns),
         vehicle=vehicle,
         pack=now.pack,
         charger=plug.settings.charger,
@@ -58,7 +58,7 @@ def session_of(plug: Plug, told: Transition, vehicle: str, end: End | None = Non
         stop_side=side,
         stop_reason=why,
         outcome=None if end is None else _outcome(now, said, end),
-        phases=(*plug.phases, *(now.running_phase(told.time_ns) if end is None else ())),
+        phases=(*plug.phases, *(now.running_phase(change.time_ns) if end is None else ())),
         errors=tuple(plug.errors),
         curve=tuple(plug.curve),
         **{name: _rounded(value) for name, value in values.items() if value is not None},

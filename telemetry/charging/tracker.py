@@ -1,10 +1,10 @@
-"""The tracker: the follower's transitions at all plugs become sessions, which go on in another process.
+"""The tracker: the follower's changes at all plugs become sessions, which go on in another process.
 
 Promises:
 - Rows and events stand right after the row that made them, so they do not depend on batches.
 - What it knows of a plug fits `saved.MOST_STATE` bytes.
 
-Pure: no clock, no disk. Relies on `telemetry_core.rules.follower` for transitions in their order.
+Pure: no clock, no disk. Relies on `telemetry_core.rules.follower` for changes in their order.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -13,10 +13,18 @@ from math import nan
 
 from telemetry_core.rows.batch import SampleBatch
 from telemetry_core.rows.schema import Schema
-from telemetry_core.rules.follow_spec import TOTALS, End, FollowedPhase, FollowSpec, PowerSpec, Side, Told
+from telemetry_core.rules.changes import PlugChange
+from telemetry_core.rules.follow_spec import (
+    TOTALS,
+    ChangeKind,
+    End,
+    FollowedPhase,
+    FollowSpec,
+    PowerSpec,
+    Side,
+)
 from telemetry_core.rules.follower import Follower
 from telemetry_core.rules.plug_state import totals_in
-from telemetry_core.rules.told import Transition
 
 from telemetry.charging.cross_check import CrossCheck
 from telemetry.charging.installation import VinKey, no_key
@@ -25,7 +33,7 @@ from telemetry.charging.plug import OpenSession, Plug, PlugSettings
 from telemetry.charging.saved import SavedPlug, packed, unpacked
 from telemetry.charging.session import Session
 from telemetry.charging.settings import ChargingSettings
-from telemetry.charging.telling import Telling
+from telemetry.charging.translator import Translator
 
 _NO_SPEC = PowerSpec(Side.METER, 0.0, 0, 0)  # of a plug that is not followed any more
 
@@ -44,7 +52,7 @@ class ChargingTracker:
     ) -> None:
         """vin_key: with which this installation makes digests."""
         self.follower = Follower(schema, specs)
-        self._telling = Telling(schema, settings, vehicle, vin_key)
+        self._translator = Translator(schema, settings, vehicle, vin_key)
         self._settings = settings
         self._vehicle = vehicle
         self._plugs: dict[int, Plug] = {}
@@ -65,7 +73,7 @@ class ChargingTracker:
 
     def collect(self, finished: list[Session] | None) -> None:
         """Append to this list each session that is over, from now on; None: to none."""
-        self._telling.finished = finished
+        self._translator.finished = finished
 
     def follow(self, samples: SampleBatch) -> list[Made]:
         """What these rows make, in their order."""
@@ -84,11 +92,11 @@ class ChargingTracker:
         """What ends on all plugs since no row comes any more; end_ns: stamp of the newest frame."""
         return [made for channel in self._plugs for made in self._made(self.follower.finish(channel, end_ns))]
 
-    def _made(self, transitions: Iterable[Transition]) -> Iterator[Made]:
-        for transition in transitions:
-            plug = self._plugs[transition.channel]
-            for time_ns, content in self._telling.contents(plug, transition):
-                yield Made(transition.row, time_ns, content, transition.channel)
+    def _made(self, changes: Iterable[PlugChange]) -> Iterator[Made]:
+        for change in changes:
+            plug = self._plugs[change.channel]
+            for time_ns, content in self._translator.contents(plug, change):
+                yield Made(change.row, time_ns, content, change.channel)
 
     # --- what survives
 
@@ -135,24 +143,24 @@ class ChargingTracker:
         plug = Plug(PlugSettings(found.protocol, pack, found.charger, found.source), _NO_SPEC)
         self._reopen(plug, found)
         totals = totals_in(found.follower) or (nan,) * len(TOTALS)  # then the row before has what was known
-        told = Transition(-1, found.last_ns, 0, Told.ENDED, End.SILENCE, 0, 0, 0, (), totals, None)
-        session = self._telling.session(plug, told, End.SILENCE)
+        change = PlugChange(-1, found.last_ns, 0, ChangeKind.ENDED, End.SILENCE, 0, 0, 0, (), totals, None)
+        session = self._translator.session(plug, change, End.SILENCE)
         is_over = session.stop_side or plug.known.phase == FollowedPhase.ENDED
         how = session.outcome if is_over else "cut"
         row = Made(-1, session.start_ns, replace(session, vehicle=found.vehicle, outcome=how))
         if how != "cut":
             return [row]
-        event = self._telling.event(plug, "charging_cut", "nothing follows it any more")
+        event = self._translator.event(plug, "charging_cut", "nothing follows it any more")
         return [Made(-1, found.last_ns, event), row]
 
     def unfinished(self, channel: int) -> list[Made]:
         """The row of the session that is open on `channel`, as if it were over; it stays open."""
         plug = self._plugs[channel]
         made: list[Made] = []
-        for told in self.follower.look(channel):
-            for time_ns, content in self._telling.rows(plug, told):
+        for change in self.follower.look(channel):
+            for time_ns, content in self._translator.rows(plug, change):
                 if isinstance(content, Session):
-                    content = self._telling.session(plug, told, End.FINISHED)
+                    content = self._translator.session(plug, change, End.FINISHED)
                 made.append(Made(-1, time_ns, content, channel))
         return made
 

@@ -16,7 +16,7 @@ from telemetry.protocols.known import PROTOCOLS
 from telemetry.protocols.table import EIGHT_N_ONE, LineSettings
 
 if TYPE_CHECKING:
-    from telemetry.capture.line import AskedLine, HeardLine
+    from telemetry.capture.line import HeardLine, PolledPort
     from telemetry.capture.line_recorder import LineRecorder
     from telemetry.config import Config
     from telemetry.framing.masking import Masker
@@ -114,16 +114,16 @@ def record_port(arguments: argparse.Namespace, configured: "SerialSettings | Non
 
 def _line_of(
     arguments: argparse.Namespace, configured: "SerialSettings | None"
-) -> "Callable[[LineRecorder], AskedLine | HeardLine]":
+) -> "Callable[[LineRecorder], PolledPort | HeardLine]":
     """What makes the line once its recorder is open. Raises UsageError, ConfigError."""
-    from telemetry.capture.line import AskedLine, HeardLine
+    from telemetry.capture.line import HeardLine, PolledPort
 
     clock = SystemClock()
     if configured is None and (arguments.listen or arguments.protocol is None):
         name, link, maskers = _listening(arguments)
         return lambda recorder: HeardLine(name, link, recorder, maskers, clock)
     settings = configured or _asked(arguments)
-    return lambda recorder: AskedLine(settings, recorder, clock)
+    return lambda recorder: PolledPort(settings, recorder, clock)
 
 
 def _asked(arguments: argparse.Namespace) -> "SerialSettings":

@@ -31,7 +31,7 @@ DEFAULT_PROTOCOL = "gbt27930"
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class FoundSessions:
     """Sessions of one place, by their start.
 
     where: its name; stored: None where they are whole already; warnings: what was wrong with it, if anything.
@@ -85,7 +85,7 @@ def add_source_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 @contextlib.contextmanager
-def found_sessions(arguments: argparse.Namespace) -> Iterator[Found]:
+def found_sessions(arguments: argparse.Namespace) -> Iterator[FoundSessions]:
     """Yield what is found, by start. Raises UsageError for arguments that do not go together."""
     configs = [path for path in arguments.files if is_config(path)]
     options = given_values(arguments, SERVER_OPTIONS)
@@ -106,17 +106,17 @@ def found_sessions(arguments: argparse.Namespace) -> Iterator[Found]:
     with contextlib.closing(InfluxTables(settings, SystemClock())) as tables:
         stored = StoredSessions(tables)
         sessions = _wanted(stored.found(arguments.since), arguments)
-        yield Found(settings.url, sessions, stored)
+        yield FoundSessions(settings.url, sessions, stored)
 
 
-def _in_logs(logs: Sequence[Path], config: Path | None, arguments: argparse.Namespace) -> Found:
+def _in_logs(logs: Sequence[Path], config: Path | None, arguments: argparse.Namespace) -> FoundSessions:
     refuse_databases(logs)
     for path in logs:
         require_file(path)
     protocol = arguments.protocol or DEFAULT_PROTOCOL
     warnings: list[str] = []
     found = collect_sessions(logs, protocol=protocol, config=config, warn=warnings.extend)
-    return Found(", ".join(map(str, logs)), _wanted(found, arguments), warnings=warnings)
+    return FoundSessions(", ".join(map(str, logs)), _wanted(found, arguments), warnings=warnings)
 
 
 def is_config(path: Path) -> bool:

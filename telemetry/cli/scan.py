@@ -12,7 +12,7 @@ from telemetry.scan import can_findings, findings
 from telemetry.scan.can_findings import BusFindings
 from telemetry.scan.findings import PortFindings
 from telemetry.scan.probes import rule_of, scanned
-from telemetry.scan.toml_words import Names
+from telemetry.scan.toml_words import SourceNames
 
 HELP = "which devices are at serial ports, and what is spoken on a bus"
 _NO_DEVICE = "is it awake, A and B or RX and TX not swapped? --risky tries {}; see docs/scan.md"
@@ -21,7 +21,7 @@ _NO_FIT = "name databases that may fit: --dbc FILE or FOLDER"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Where to look, for what, and how the result is told."""
+    """Where to look, for what, and how to print the result."""
     parser.add_argument(
         "ports",
         metavar="PORT",
@@ -63,17 +63,17 @@ def run(arguments: argparse.Namespace) -> int:
 def _report(
     ports: Sequence[PortFindings], buses: Sequence[BusFindings], arguments: argparse.Namespace
 ) -> None:
-    """Print the result, or raise what says that there is none."""
-    names = Names()
+    """Print the result, or raise an error if nothing was found."""
+    names = SourceNames()
     blocks = [findings.configuration(ports, names), *(can_findings.block(bus, names) for bus in buses)]
     text = "\n".join(filter(None, blocks))
     if arguments.format == "json":
-        told = {
+        found_devices = {
             "ports": [findings.as_json(port) for port in ports],
             "buses": [can_findings.as_json(bus) for bus in buses],
             "configuration": text,
         }
-        print(json.dumps(told, indent=2, ensure_ascii=False))
+        print(json.dumps(found_devices, indent=2, ensure_ascii=False))
     elif arguments.write is None:
         sys.stdout.write(text)
     if not text:

@@ -18,7 +18,7 @@ from telemetry.scan.can_findings import BusFindings
 from telemetry.scan.can_scan import Candidate, database_candidate, judge, known_candidates
 from telemetry.scan.dbc_periods import periods_ms
 from telemetry.scan.listening import listen, traffic_of_logs
-from telemetry.scan.traffic import Traffic
+from telemetry.scan.traffic import BusTraffic
 from telemetry.sources.can.netlink import interface_bit_rate
 
 LISTEN_S = 5.0
@@ -84,7 +84,7 @@ def scan_buses(arguments: argparse.Namespace, say: Say) -> list[BusFindings]:
     return found
 
 
-_Bus = tuple[str, str, Traffic, int | None, dict[str, Any] | None]
+_Bus = tuple[str, str, BusTraffic, int | None, dict[str, Any] | None]
 
 
 def _channels(logs: Sequence[Path], say: Say) -> Iterable[_Bus]:
@@ -111,7 +111,7 @@ def _buses(arguments: argparse.Namespace, say: Say) -> Iterable[_Bus]:
             yield bus, bus, traffic, bit_rate, None
 
 
-def _interface(name: str, seconds: float, say: Say) -> tuple[Traffic, int | None]:
+def _interface(name: str, seconds: float, say: Say) -> tuple[BusTraffic, int | None]:
     """At its own rate if it is up; otherwise at the first rate at which frames come."""
     clock = SystemClock()
     options = {"interface": "socketcan", "channel": name, "fd": True}
@@ -123,7 +123,7 @@ def _interface(name: str, seconds: float, say: Say) -> tuple[Traffic, int | None
     if found.kind != "can":
         raise UnavailableError("is down", where=name, hint=f"ip link set {name} up")
     say(f"{name}: is down: tries bit rates, listening only")
-    heard = Traffic()
+    heard = BusTraffic()
 
     def hears_frames() -> bool:
         nonlocal heard

@@ -59,7 +59,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Write each file anew; say what was replaced, and how often."""
+    """Copy each file; print what was replaced, and how often."""
     from telemetry.capture.scrub import is_serial_capture, scrub_capture, scrub_log
     from telemetry.framing.replacements import Replacements
 

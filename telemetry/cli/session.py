@@ -8,7 +8,7 @@ from pathlib import Path
 from telemetry.charging.report.phrases import moment
 from telemetry.charging.report.table import as_text
 from telemetry.charging.session import Session
-from telemetry.cli.charging_sources import Found, add_source_arguments, found_sessions
+from telemetry.cli.charging_sources import FoundSessions, add_source_arguments, found_sessions
 from telemetry.cli.output import refuse_to_overwrite, writing_to
 from telemetry.databases.plan_cache import user_cache_directory
 from telemetry.errors import EXIT_OK, DataError, MissingPackageError, UsageError
@@ -64,7 +64,7 @@ def run(arguments: argparse.Namespace) -> int:
     return EXIT_OK
 
 
-def _chosen(id: str, found: Found) -> Session:
+def _chosen(id: str, found: FoundSessions) -> Session:
     """Return the session of that number or that start. Raises DataError where there is none, or several."""
     sessions = found.sessions
     if id.isdecimal() and 1 <= int(id) <= len(sessions):

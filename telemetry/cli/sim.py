@@ -16,7 +16,7 @@ from telemetry.cli.arguments import positive
 from telemetry.cli.sim_capture import run_capture
 from telemetry.cli.sim_charge import PARTS, add_charge_arguments, print_charges, run_charge
 from telemetry.cli.sim_playing import (
-    Stop,
+    StopFlag,
     open_link,
     play,
     simulated_clock,
@@ -167,7 +167,7 @@ def _serial_lines(arguments: argparse.Namespace, scenario: Scenario, simulation:
 
 
 def _play(
-    simulation: Simulation, arguments: argparse.Namespace, lines: SerialLines, stop: Stop
+    simulation: Simulation, arguments: argparse.Namespace, lines: SerialLines, stop: StopFlag
 ) -> dict[str, object]:
     clock = simulated_clock(arguments)
     with closing(open_link(arguments, stop)) as link, closing(lines):

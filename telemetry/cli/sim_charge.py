@@ -7,7 +7,7 @@ import argparse
 import time
 from contextlib import closing
 
-from firmware_sim.charge import Charge, ChargeSpec
+from firmware_sim.charge import ChargeSpec, DcCharge
 from firmware_sim.charge_end import ChargeEnd
 from firmware_sim.charge_scenario import (
     GOOD,
@@ -21,7 +21,7 @@ from firmware_sim.links.can import RawSocketLink
 from firmware_sim.links.duplex import DuplexLink, floor_ns, play_node
 from firmware_sim.links.python_can import PythonCanLink
 from telemetry.cli.sim_playing import (
-    Stop,
+    StopFlag,
     open_link,
     play,
     print_clock,
@@ -73,12 +73,12 @@ def run_charge(arguments: argparse.Namespace) -> int:
             played = _play_end(spec, arguments, stop)
         elif arguments.output is not None:
             origin_ns = scenario.starts_at_ns if arguments.time_origin is None else arguments.time_origin
-            charge = Charge(spec, arguments.seed, starts_at_ns=origin_ns)
+            charge = DcCharge(spec, arguments.seed, starts_at_ns=origin_ns)
             played = write_log(charge.frames(), origin_ns, arguments.output, stop)
             played |= charge.truth().as_dict()
         else:
             clock = simulated_clock(arguments)
-            charge = Charge(spec, arguments.seed, starts_at_ns=clock.origin_ns)
+            charge = DcCharge(spec, arguments.seed, starts_at_ns=clock.origin_ns)
             with closing(open_link(arguments, stop)) as link:
                 late_ns = round(_LATE_S * clock.scale * 1e9)
                 played = play(
@@ -90,7 +90,7 @@ def run_charge(arguments: argparse.Namespace) -> int:
     return EXIT_OK
 
 
-def _play_end(spec: ChargeSpec, arguments: argparse.Namespace, stop: Stop) -> dict[str, object]:
+def _play_end(spec: ChargeSpec, arguments: argparse.Namespace, stop: StopFlag) -> dict[str, object]:
     """One end, until it is silent for good."""
     clock = simulated_clock(arguments)
     end = ChargeEnd(

@@ -17,7 +17,7 @@ from firmware_sim.wire.broadcast import Frame
 from telemetry.errors import StorageError
 
 
-class Stop:
+class StopFlag:
     """Set by a signal; asked between two frames."""
 
     def __init__(self) -> None:
@@ -31,9 +31,9 @@ class Stop:
 
 
 @contextmanager
-def stop_signals() -> Iterator[Stop]:
+def stop_signals() -> Iterator[StopFlag]:
     """SIGTERM and SIGINT ask for an end, as long as this lasts."""
-    stop = Stop()
+    stop = StopFlag()
     numbers = (signal.SIGTERM, signal.SIGINT)
     before = [signal.signal(number, stop.request) for number in numbers]
     try:
@@ -53,7 +53,7 @@ def simulated_clock(arguments: argparse.Namespace) -> SimulatedClock:
     )
 
 
-def open_link(arguments: argparse.Namespace, stop: Stop) -> Link:
+def open_link(arguments: argparse.Namespace, stop: StopFlag) -> Link:
     """Where `--can`, `--interface` or `--socket` say; none of them: nowhere."""
     if arguments.interface is not None:
         return PythonCanLink.open(arguments.interface, arguments.channel)
@@ -69,7 +69,7 @@ def _say_behind(seconds: float) -> None:
     )
 
 
-def write_log(frames: Iterable[Frame], origin_ns: int, file: Path, stop: Stop) -> dict[str, object]:
+def write_log(frames: Iterable[Frame], origin_ns: int, file: Path, stop: StopFlag) -> dict[str, object]:
     """All frames into a candump log. Raises StorageError."""
     try:
         with file.open("w", encoding="ascii") as stream:
@@ -90,7 +90,7 @@ def play(
     frames_by: Callable[[Callable[[], int]], Iterable[Frame]],
     clock: SimulatedClock,
     link: Link,
-    stop: Stop,
+    stop: StopFlag,
     *,
     sleep: Callable[[float], None] = time.sleep,
     attend: Callable[[], None] = lambda: None,

@@ -120,6 +120,6 @@ class InOrder(Generic[Result]):
 
     def _put(self, number: int, result: Result | _Failed) -> None:
         with self._changed:
-            if number < self._taken:  # else nobody wants it any more
+            if number < self._taken:  # otherwise nobody needs it any more
                 self._results[number] = result
                 self._changed.notify_all()

@@ -76,7 +76,7 @@ def _deliver(
     try:
         if delivery.done_frames or delivery.found_points:
             screen.say(
-                f"goes on behind frame {delivery.done_frames:,}; "
+                f"goes on after frame {delivery.done_frames:,}; "
                 f"{delivery.found_points:,} points of an earlier run wait"
             )
         with signals.interrupting():  # parsing the databases may take minutes
@@ -168,7 +168,7 @@ def account_lines(accounts: Mapping[str, int], waiting_points: int) -> list[str]
             "not in any database": accounts.get(f"frames/{ACCOUNT}/unknown", 0),
             "lost": total(accounts, f"frames/{ACCOUNT}/lost/"),
         }
-        lines.append(f"frames: read {read:,}, " + _told(fates))
+        lines.append(f"frames: read {read:,}, " + _in_words(fates))
     ends = {
         "acknowledged": accounts.get("points/acknowledged", 0),
         "waiting": waiting_points,
@@ -176,9 +176,9 @@ def account_lines(accounts: Mapping[str, int], waiting_points: int) -> list[str]
         "evicted": accounts.get("points/evicted", 0),
         "damaged": accounts.get("points/damaged", 0),
     }
-    lines.append(f"points: made {total(accounts, 'points/made/'):,}, " + _told(ends))
+    lines.append(f"points: made {total(accounts, 'points/made/'):,}, " + _in_words(ends))
     return lines
 
 
-def _told(counts: Mapping[str, int]) -> str:
+def _in_words(counts: Mapping[str, int]) -> str:
     return ", ".join(f"{name} {count:,}" for name, count in counts.items())

@@ -19,7 +19,7 @@ from telemetry_core.frames.stamps import Nudger
 from telemetry.decode.channels import ACCOUNT
 from telemetry.decode.progress import Course, Progress
 from telemetry.ledger import add, subtract
-from telemetry.logs.log import Log
+from telemetry.logs.log import OpenLog
 from telemetry.stages.binding import Binding, BoundChannel
 from telemetry.stages.stages import Stages
 
@@ -62,7 +62,7 @@ class LogReading:
         self._paths: Sequence[Path] = ()
         self._course = Course(())
         self._next = 0  # index of the log that is opened next
-        self._log: Log | None = None
+        self._log: OpenLog | None = None
         self._is_ended = False
         self._damaged = 0  # in the logs before
         self._counted: dict[str, int] = {}
@@ -85,7 +85,7 @@ class LogReading:
         frames.clear()
         if self._log is None:
             if self._next < len(self._paths):
-                self._log = Log(self._paths[self._next], self._number_of)
+                self._log = OpenLog(self._paths[self._next], self._number_of)
                 self._next += 1
                 return frames, self._place(())
             if self._is_ended or not self._paths:

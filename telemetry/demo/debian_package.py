@@ -47,7 +47,7 @@ def debian_program(package: str, program: str, cache: Path) -> Path:
             try:
                 (Path(work) / "root").rename(unpacked)
             except OSError as error:
-                if not (unpacked / program).is_file():  # else another process was faster
+                if not (unpacked / program).is_file():  # otherwise another process was faster
                     raise UnavailableError(f"cannot be written: {error}", where=str(unpacked)) from error
     return unpacked / program
 

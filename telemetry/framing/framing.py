@@ -96,7 +96,7 @@ class Skipped(Enum):
     HELD = ""  # it says nothing before the next one: it is counted with that
 
 
-class Reader:
+class PortReader:
     """Reads the messages of one port; each protocol has its own.
 
     `identity` is what the device has said of itself, by name; `incomplete` counts what came in parts, some of
@@ -152,7 +152,7 @@ class Framing:
     """
 
     shapes: tuple[Shape, ...]
-    make_reader: Callable[[], Reader]
+    make_reader: Callable[[], PortReader]
     padding: bytes = b""
     silence_ns: int | None = None
     frames_per_message: int = 1

@@ -64,7 +64,7 @@ _REFUSED = {
     b"@ TEXT @": "a trace of CANHacker",
     b"# Logger type: CL": "a log of a CL1000 or CL2000",
 }
-_REFUSED_LINES = {  # how the first telling line begins
+_REFUSED_LINES = {  # how the first line of content begins
     "line,abs time(sec)": "Vehicle Spy's CSV",
     "chn identifier flg": "Kvaser's text",
     "ascii trace ixxat": "a trace of IXXAT",
@@ -81,7 +81,7 @@ def refused(beginning: bytes) -> str:
     for signature, what in _REFUSED.items():
         if beginning.startswith(signature):
             return what
-    line = " ".join(telling_line(beginning).replace("\0", " ").lower().split())
+    line = " ".join(first_content_line(beginning).replace("\0", " ").lower().split())
     return next((what for start, what in _REFUSED_LINES.items() if line.startswith(start)), "")
 
 
@@ -90,7 +90,7 @@ def recognised(beginning: bytes) -> LogFormat | None:
     for signature, log_format in _SIGNATURES.items():
         if beginning.startswith(signature):
             return log_format
-    line = _COLOUR.sub("", telling_line(beginning)).strip()
+    line = _COLOUR.sub("", first_content_line(beginning)).strip()
     for log_format, sign in _SIGNS.items():
         if re.match(sign, line, re.IGNORECASE):
             return log_format
@@ -102,17 +102,17 @@ def of_ending(ending: str) -> LogFormat | None:
     return _ENDINGS.get(ending)
 
 
-def telling_line(beginning: bytes) -> str:
+def first_content_line(beginning: bytes) -> str:
     """Return the first line that is neither blank nor a comment, stripped; without any, the first of all."""
     lines = [line.strip() for line in beginning.decode("utf-8-sig", "replace").split("\n")]
-    return next((line for line in lines if _tells(line)), lines[0])
+    return next((line for line in lines if _has_content(line)), lines[0])
 
 
-def has_telling_line(beginning: bytes) -> bool:
+def has_first_content_line(beginning: bytes) -> bool:
     """Return whether a line that is neither blank nor a comment is whole."""
     whole = beginning.decode("utf-8-sig", "replace").split("\n")[:-1]
-    return any(_tells(line.strip()) for line in whole)
+    return any(_has_content(line.strip()) for line in whole)
 
 
-def _tells(line: str) -> bool:
+def _has_content(line: str) -> bool:
     return bool(line) and (not line.startswith(_FOREWORD) or line.lower().startswith(";$fileversion="))

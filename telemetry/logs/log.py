@@ -34,11 +34,11 @@ from telemetry.logs.formats import (
     GVRET_HEADER,
     KNOWN_FORMATS,
     LogFormat,
-    has_telling_line,
+    first_content_line,
+    has_first_content_line,
     of_ending,
     recognised,
     refused,
-    telling_line,
 )
 from telemetry.logs.inflate import ENDINGS
 from telemetry.logs.mf4 import HEADER_BYTES, Mf4, require_mf4
@@ -107,7 +107,7 @@ class NoFrames:
         return 0
 
 
-class Log:
+class OpenLog:
     """An open log: frames in their order, and what was wrong with it."""
 
     def __init__(self, path: Path, channel_of: Callable[[str], int]) -> None:
@@ -223,7 +223,7 @@ class Log:
         self.close()
 
     def _reader_of(self, channel_of: Callable[[str], int]) -> FrameReader:
-        self._beginning = self._content.beginning(FIRST_LINE_BYTES, has_telling_line)
+        self._beginning = self._content.beginning(FIRST_LINE_BYTES, has_first_content_line)
         if what := refused(self._beginning):
             raise DataError(f"is {what}, and no log that is known", where=str(self.path), hint=KNOWN_FORMATS)
         sign = recognised(self._beginning)
@@ -261,10 +261,10 @@ class Log:
 
     def _refuse_header(self) -> NoReturn:
         first = self._first_line()
-        if not first.endswith(b"\n") and GVRET_HEADER.startswith(telling_line(first).lower()):
+        if not first.endswith(b"\n") and GVRET_HEADER.startswith(first_content_line(first).lower()):
             raise EOFError(f"inside its header, at byte {len(first)}")
         raise DataError(
-            f"this header of a CSV log is not known: {_quoted(telling_line(first))}",
+            f"this header of a CSV log is not known: {_quoted(first_content_line(first))}",
             where=f"{self.path}:1",
             hint="GVRET's is: `Time Stamp,ID,Extended,Dir,Bus,LEN,D1,...`, with or without `Dir`",
         )
@@ -280,7 +280,7 @@ class Log:
             if of_ending(self._suffix())
             else "since it begins like no format that is known"
         )
-        line = _quoted(telling_line(self._beginning))
+        line = _quoted(first_content_line(self._beginning))
         return DataError(
             f"nothing in it is a frame. It was read as {self._format}, {why}; its first line is {line}",
             where=str(self.path),

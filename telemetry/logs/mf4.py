@@ -55,7 +55,7 @@ class Mf4:
         self.is_unfinished = header.startswith(UNFINISHED)
         import can
 
-        class Reader(can.MF4Reader):
+        class TidyMf4Reader(can.MF4Reader):
             # As it is, python-can's reader leaves a file open that asammdf refuses.
             def __init__(self, path: Path) -> None:
                 try:
@@ -71,7 +71,7 @@ class Mf4:
             raise DataError("is no MF4 log", where=str(where), hint=str(error)) from error
         _mend_asammdf()
         try:
-            self._file = Reader(path)
+            self._file = TidyMf4Reader(path)
         except OSError as error:  # the log was read already: it is the copy that cannot be written
             raise cannot_copy(where, error) from error
         except Exception as error:

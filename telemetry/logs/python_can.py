@@ -192,7 +192,7 @@ class Trc:
 
         self._lines = lines = _Lines(content)
 
-        class Reader(can.TRCReader):
+        class StrictTrcReader(can.TRCReader):
             # As it is, python-can's reader prints a line that it cannot read to stderr, and goes on; where
             # nothing follows the header, it takes the last line of that for a frame; and an error of version
             # 1.0, which has no type, for a frame too.
@@ -206,7 +206,9 @@ class Trc:
                     columns.insert(5, "-")
                 return self._parse_cols(tuple(columns))
 
-        self.reader = Reader(cast(TextIO, self._lines))  # where it raised, it kept what the header says
+        self.reader = StrictTrcReader(
+            cast(TextIO, self._lines)
+        )  # where it raised, it kept what the header says
 
     def progress(self) -> int:
         return self._lines.number

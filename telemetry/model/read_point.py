@@ -17,7 +17,7 @@ _ESCAPED = re.compile(rb'\\([,= "])')
 _BOOLEANS = {b"t", b"T", b"true", b"True", b"TRUE", b"f", b"F", b"false", b"False", b"FALSE"}
 
 
-class Point(NamedTuple):
+class ReadPoint(NamedTuple):
     """What a line says: names and tags without escapes, values as they stand."""
 
     measurement: str
@@ -26,7 +26,7 @@ class Point(NamedTuple):
     time_ns: int
 
 
-def read_point(line: bytes) -> Point | None:
+def read_point(line: bytes) -> ReadPoint | None:
     """None if the line is not well formed."""
     parts = _LINE.fullmatch(line)
     if parts is None:
@@ -41,7 +41,7 @@ def read_point(line: bytes) -> Point | None:
         fields[_plain(field[1])] = field[2]
         at = field.end()
     named = {_plain(key): _plain(value) for key, value in _TAG.findall(tags)}
-    return Point(_plain(measurement), named, fields, int(stamp))
+    return ReadPoint(_plain(measurement), named, fields, int(stamp))
 
 
 def row_key(line: bytes) -> bytes:

@@ -54,7 +54,7 @@ _UNITS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
+class NameRule:
     """One field: what its signal's words hold, one of each group, and what they do not.
 
     unit: a key of the units; empty: a number without one. low, high: values that can be, in the field's unit.
@@ -88,41 +88,45 @@ _ASIDE = "limit|requested|target|upper|lower|aux|low|converter|threshold|availab
 _BATTERY = "battery|pack|bms|hv|hvbattery|traction|accumulator"
 # The battery of the lamps and the radio.
 _STARTER = re.compile(r"\b((12|twelve) voltage|starter|lead acid)\b")
-RULES: Sequence[Rule] = (
-    Rule("battery.voltage_v", "V", ("voltage", _BATTERY), f"cell|min|max|link|{_ASIDE}", 5.0, 1500.0),
-    Rule("battery.current_a", "A", ("current", _BATTERY), f"cell|min|max|{_ASIDE}", -3000.0, 3000.0),
-    Rule("battery.soc_pct", "%", ("soc|state of charge",), f"min|max|{_ASIDE}", 0.0, 110.0),
-    Rule("battery.soh_pct", "%", ("soh|state of health",), f"min|max|{_ASIDE}", 0.0, 110.0),
-    Rule("battery.cell_min_v", "V", ("cell", "min", "voltage"), f"index|{_ASIDE}", 0.5, 6.0),
-    Rule("battery.cell_max_v", "V", ("cell", "max", "voltage"), f"index|{_ASIDE}", 0.5, 6.0),
-    Rule("battery.cell_min_index", "", ("cell", "min", "index"), "temperature", 0.0, 1000.0),
-    Rule("battery.cell_max_index", "", ("cell", "max", "index"), "temperature", 0.0, 1000.0),
-    Rule("battery.temp_min_c", "C", ("temperature", "min", _BATTERY), _ASIDE, -60.0, 150.0),
-    Rule("battery.temp_max_c", "C", ("temperature", "max", _BATTERY), _ASIDE, -60.0, 150.0),
-    Rule("battery.remaining_ah", "Ah", ("capacity", "remaining|rest|left"), _ASIDE, 0.0, 5000.0),
-    Rule("battery.capacity_ah", "Ah", ("capacity", "full|nominal|total|present"), _ASIDE, 0.0, 5000.0),
-    Rule("battery.cycles", "", ("cycles", _BATTERY), _ASIDE, 0.0, 100_000.0),
-    Rule("battery.insulation_kohm", "kOhm", ("insulation|isolation",), _ASIDE, 0.0, 1e6),
-    Rule("battery.balancing", "", ("balancing", _BATTERY), is_flag=True),
-    Rule(
+RULES: Sequence[NameRule] = (
+    NameRule("battery.voltage_v", "V", ("voltage", _BATTERY), f"cell|min|max|link|{_ASIDE}", 5.0, 1500.0),
+    NameRule("battery.current_a", "A", ("current", _BATTERY), f"cell|min|max|{_ASIDE}", -3000.0, 3000.0),
+    NameRule("battery.soc_pct", "%", ("soc|state of charge",), f"min|max|{_ASIDE}", 0.0, 110.0),
+    NameRule("battery.soh_pct", "%", ("soh|state of health",), f"min|max|{_ASIDE}", 0.0, 110.0),
+    NameRule("battery.cell_min_v", "V", ("cell", "min", "voltage"), f"index|{_ASIDE}", 0.5, 6.0),
+    NameRule("battery.cell_max_v", "V", ("cell", "max", "voltage"), f"index|{_ASIDE}", 0.5, 6.0),
+    NameRule("battery.cell_min_index", "", ("cell", "min", "index"), "temperature", 0.0, 1000.0),
+    NameRule("battery.cell_max_index", "", ("cell", "max", "index"), "temperature", 0.0, 1000.0),
+    NameRule("battery.temp_min_c", "C", ("temperature", "min", _BATTERY), _ASIDE, -60.0, 150.0),
+    NameRule("battery.temp_max_c", "C", ("temperature", "max", _BATTERY), _ASIDE, -60.0, 150.0),
+    NameRule("battery.remaining_ah", "Ah", ("capacity", "remaining|rest|left"), _ASIDE, 0.0, 5000.0),
+    NameRule("battery.capacity_ah", "Ah", ("capacity", "full|nominal|total|present"), _ASIDE, 0.0, 5000.0),
+    NameRule("battery.cycles", "", ("cycles", _BATTERY), _ASIDE, 0.0, 100_000.0),
+    NameRule("battery.insulation_kohm", "kOhm", ("insulation|isolation",), _ASIDE, 0.0, 1e6),
+    NameRule("battery.balancing", "", ("balancing", _BATTERY), is_flag=True),
+    NameRule(
         "battery.charge_enabled",
         "",
         ("enabled|enable|allowed", r"charge|charging"),
         "discharge",
         is_flag=True,
     ),
-    Rule("battery.discharge_enabled", "", ("enabled|enable|allowed", "discharge|discharging"), is_flag=True),
-    Rule("charger.voltage_v", "V", ("voltage", "output|out|dc"), f"min|max|{_ASIDE}", 0.0, 1500.0, True),
-    Rule("charger.current_a", "A", ("current", "output|out|dc"), f"min|max|{_ASIDE}", -1000.0, 1000.0, True),
-    Rule("charger.power_w", "W", ("power", "output|out|dc"), f"min|max|{_ASIDE}", -1e6, 1e6, True),
-    Rule("charger.max_voltage_v", "V", ("voltage", "max"), "requested|input", 0.0, 1500.0, True),
-    Rule("charger.max_current_a", "A", ("current", "max"), "requested|input", 0.0, 1000.0, True),
-    Rule("charger.temp_c", "C", ("temperature", "charger"), f"min|max|{_ASIDE}", -60.0, 200.0, True),
-    Rule("charger.energy_wh", "Wh", ("energy", "charger"), _ASIDE, 0.0, 1e9, True),
+    NameRule(
+        "battery.discharge_enabled", "", ("enabled|enable|allowed", "discharge|discharging"), is_flag=True
+    ),
+    NameRule("charger.voltage_v", "V", ("voltage", "output|out|dc"), f"min|max|{_ASIDE}", 0.0, 1500.0, True),
+    NameRule(
+        "charger.current_a", "A", ("current", "output|out|dc"), f"min|max|{_ASIDE}", -1000.0, 1000.0, True
+    ),
+    NameRule("charger.power_w", "W", ("power", "output|out|dc"), f"min|max|{_ASIDE}", -1e6, 1e6, True),
+    NameRule("charger.max_voltage_v", "V", ("voltage", "max"), "requested|input", 0.0, 1500.0, True),
+    NameRule("charger.max_current_a", "A", ("current", "max"), "requested|input", 0.0, 1000.0, True),
+    NameRule("charger.temp_c", "C", ("temperature", "charger"), f"min|max|{_ASIDE}", -60.0, 200.0, True),
+    NameRule("charger.energy_wh", "Wh", ("energy", "charger"), _ASIDE, 0.0, 1e9, True),
 )
 CELLS = (
-    Rule("cells.v{n}", "V", ("cell", "voltage"), f"min|max|index|mean|avg|sum|{_ASIDE}", 0.5, 6.0),
-    Rule(
+    NameRule("cells.v{n}", "V", ("cell", "voltage"), f"min|max|index|mean|avg|sum|{_ASIDE}", 0.5, 6.0),
+    NameRule(
         "cells.t{n}",
         "C",
         ("temperature|sensor|module", "cell|module|sensor|probe", "temperature"),

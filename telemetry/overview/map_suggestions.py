@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from telemetry.overview.current_sign import Evidence
-from telemetry.overview.map_names import CELLS, LEAST_FAMILY, RULES, Rule, scale_to, words
+from telemetry.overview.map_names import CELLS, LEAST_FAMILY, RULES, NameRule, scale_to, words
 from telemetry.overview.signals import ListedMessage, ListedSignal
 
 CURRENT = "battery.current_a"
@@ -87,7 +87,7 @@ def _is_into(evidence: Sequence[Evidence]) -> bool | None:
     return said.pop() if len(said) == 1 else None
 
 
-def _of_rule(rule: Rule, candidates: Sequence[tuple[ListedMessage, ListedSignal]]) -> Suggestion | None:
+def _of_rule(rule: NameRule, candidates: Sequence[tuple[ListedMessage, ListedSignal]]) -> Suggestion | None:
     fitting = [(message, signal) for message, signal in candidates if _fits(rule, message, signal)]
     names = list(dict.fromkeys(f"{message.name}.{signal.name}" for message, signal in fitting))
     if not names:
@@ -101,12 +101,12 @@ def _of_rule(rule: Rule, candidates: Sequence[tuple[ListedMessage, ListedSignal]
     return Suggestion(name, rule.field, scale, unit=signal.unit, seen=_range(signal), others=others)
 
 
-def _own_words(rule: Rule, signal: ListedSignal) -> int:
+def _own_words(rule: NameRule, signal: ListedSignal) -> int:
     own = words(signal.name)
     return sum(re.search(rf"\b({need})\b", own) is not None for need in rule.needs)
 
 
-def _fits(rule: Rule, message: ListedMessage, signal: ListedSignal) -> bool:
+def _fits(rule: NameRule, message: ListedMessage, signal: ListedSignal) -> bool:
     scale = scale_to(rule.unit, signal.unit)
     if scale is None or not rule.fits(words(message.name), words(signal.name)):
         return False
@@ -121,7 +121,7 @@ def _is_flag(signal: ListedSignal) -> bool:
     return not signal.unit and (signal.minimum, signal.maximum) == (0.0, 1.0)
 
 
-def _family(rule: Rule, candidates: Sequence[tuple[ListedMessage, ListedSignal]]) -> Suggestion | None:
+def _family(rule: NameRule, candidates: Sequence[tuple[ListedMessage, ListedSignal]]) -> Suggestion | None:
     """The largest family of numbered signals of one message."""
     families: dict[tuple[str, str], dict[int, ListedSignal]] = {}
     for message, signal in candidates:

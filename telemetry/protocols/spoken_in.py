@@ -12,7 +12,7 @@ _SLICE_BYTES = 1024
 _GOOD = ("messages", "echoes", "other_messages", "lost/error_reply", "lost/bad_length")
 
 
-class Found(NamedTuple):
+class FoundMessages(NamedTuple):
     """What a protocol finds: bytes of no message, and good messages, those without values too."""
 
     outside: int
@@ -25,7 +25,7 @@ def good_messages(framers: Iterable[Framer]) -> int:
     return sum(framer.counts().get(name, 0) for framer in framers for name in _GOOD)
 
 
-def spoken_in(lines: Mapping[str, bytes]) -> Sequence[Found]:
+def spoken_in(lines: Mapping[str, bytes]) -> Sequence[FoundMessages]:
     """The protocols that find messages in what came on some lines, the one that leaves fewest bytes first."""
     found = []
     for name, protocol in PROTOCOLS.items():
@@ -37,7 +37,7 @@ def spoken_in(lines: Mapping[str, bytes]) -> Sequence[Found]:
                 framer.counts()["garbage_bytes"] + framer.counts().get("padding_bytes", 0)
                 for framer in framers
             )
-            found.append(Found(outside, messages, name))
+            found.append(FoundMessages(outside, messages, name))
     return sorted(found)
 
 

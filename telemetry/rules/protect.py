@@ -62,7 +62,7 @@ _PROFILES = {
     E2E_1C: _Profile(Checksum.CRC8_PROFILE_1, DataId.NIBBLE, _COUNTER_NIBBLE, 14),
     E2E_1_LOW: _Profile(Checksum.CRC8_PROFILE_1, DataId.LOW, _COUNTER_NIBBLE, 14),
     E2E_2: _Profile(Checksum.CRC8_H2F, DataId.BY_COUNTER, _COUNTER_NIBBLE, 15),
-    E2E_5: _Profile(Checksum.CRC16_CCITT, DataId.BEHIND, _COUNTER_BYTE, 255),
+    E2E_5: _Profile(Checksum.CRC16_CCITT, DataId.AFTER, _COUNTER_BYTE, 255),
     COUNTER: _Profile(Checksum.NONE, DataId.NONE),
 }
 _CHECKSUM_BITS = {Checksum.NONE: 0, Checksum.CRC16_CCITT: 16}  # 8 of all others
@@ -261,8 +261,8 @@ def _check_places(rule: ProtectionRule, entry: ProtectEntry) -> None:
 
 def _with_flags(spec: PlanSpec, rules: Iterable[ProtectionRule]) -> PlanSpec:
     """Return the plan with one more flag in the records of messages that report their check."""
-    telling = {(rule.bus, rule.message) for rule in rules if rule.action is Action.FLAG}
-    if not telling:
+    reporting = {(rule.bus, rule.message) for rule in rules if rule.action is Action.FLAG}
+    if not reporting:
         return spec
     records = list(spec.records)
 
@@ -275,7 +275,7 @@ def _with_flags(spec: PlanSpec, rules: Iterable[ProtectionRule]) -> PlanSpec:
         replace(
             bus,
             messages=tuple(
-                flagged(message) if (number, index) in telling else message
+                flagged(message) if (number, index) in reporting else message
                 for index, message in enumerate(bus.messages)
             ),
         )

@@ -8,9 +8,9 @@ from typing import Any
 from telemetry.errors import one_line
 from telemetry.model.ids import id_text
 from telemetry.scan.can_known import J1939
-from telemetry.scan.can_scan import Fit, Verdict
-from telemetry.scan.toml_words import Names, text, texts
-from telemetry.scan.traffic import Traffic
+from telemetry.scan.can_scan import BusVerdict, Fit
+from telemetry.scan.toml_words import SourceNames, text, texts
+from telemetry.scan.traffic import BusTraffic
 
 _INTERFACE = re.compile("[A-Za-z0-9_.-]{1,15}")  # a channel of a log may be called otherwise
 _MOST_RANKED = 8
@@ -27,8 +27,8 @@ class BusFindings:
 
     where: str
     name: str
-    traffic: Traffic
-    verdict: Verdict
+    traffic: BusTraffic
+    verdict: BusVerdict
     bit_rate: int | None = None
     options: Mapping[str, Any] | None = None
 
@@ -49,7 +49,7 @@ def words_of(bus: BusFindings) -> Iterator[str]:
         yield f"nothing proposed explains {len(left)} ids: {shown}{more}"
 
 
-def evidence(fit: Fit, traffic: Traffic) -> str:
+def evidence(fit: Fit, traffic: BusTraffic) -> str:
     """How a candidate fits, in one line."""
     how = " by PGN" if fit.candidate.by_pgn and fit.candidate.database is not None else ""
     periods = f", periods right {fit.periods_right} of {fit.periods_judged}" if fit.periods_judged else ""
@@ -60,7 +60,7 @@ def evidence(fit: Fit, traffic: Traffic) -> str:
     )
 
 
-def block(bus: BusFindings, names: Names) -> str:
+def block(bus: BusFindings, names: SourceNames) -> str:
     """[[can]] or [[python_can]] with what was chosen, and the evidence as comments; empty: nothing was."""
     if not bus.verdict.chosen:
         return ""

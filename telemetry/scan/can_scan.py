@@ -17,7 +17,7 @@ from telemetry.protocols.can.table import shared_id
 from telemetry.protocols.known import CAN_PROTOCOLS
 from telemetry.rules.find_message import EXTENDED, find_message
 from telemetry.scan.can_known import J1939, NEEDED, PERIODS_MS, gbt_transport, j1939_bus, j1939_transport
-from telemetry.scan.traffic import SeenId, Traffic
+from telemetry.scan.traffic import BusTraffic, SeenId
 
 CLASSIC_BYTES = 8
 _WRONG_LENGTH, _WRONG_PERIOD, _UNKNOWN_PERIOD = 0.1, 0.25, 0.75  # what such an id is worth; 1: all is right
@@ -64,7 +64,7 @@ class Fit:
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class BusVerdict:
     """ranking: all that fit at all, the best first; chosen: what is proposed; alike: what fits as well."""
 
     ranking: tuple[Fit, ...]
@@ -96,7 +96,7 @@ def _id(message: MessageSpec) -> int:
     return message.arbitration_id | (EXTENDED if message.extended else 0)
 
 
-def judge(traffic: Traffic, candidates: Iterable[Candidate]) -> Verdict:
+def judge(traffic: BusTraffic, candidates: Iterable[Candidate]) -> BusVerdict:
     """How well each fits, and which together explain the bus."""
     fits = [fit for one in candidates if (fit := _best_fit(traffic, one)).ids]
     ranking = sorted(fits, key=lambda fit: -fit.score)  # of equal ones the first is the more usual
@@ -115,10 +115,10 @@ def judge(traffic: Traffic, candidates: Iterable[Candidate]) -> Verdict:
         )
         for fit in chosen
     }
-    return Verdict(tuple(ranking), tuple(chosen), alike)
+    return BusVerdict(tuple(ranking), tuple(chosen), alike)
 
 
-def _best_fit(traffic: Traffic, candidate: Candidate) -> Fit:
+def _best_fit(traffic: BusTraffic, candidate: Candidate) -> Fit:
     plain = _fit(traffic, candidate)
     if candidate.database is None or not traffic.extended:
         return plain
@@ -135,7 +135,7 @@ def _by_pgn(candidate: Candidate) -> Candidate:
     return replace(candidate, bus=replace(candidate.bus, messages=messages), by_pgn=True)
 
 
-def _fit(traffic: Traffic, candidate: Candidate) -> Fit:
+def _fit(traffic: BusTraffic, candidate: Candidate) -> Fit:
     found = [
         (seen, message)
         for seen in traffic.ids.values()
@@ -179,7 +179,7 @@ def _has_right_period(seen: SeenId, message: MessageSpec, candidate: Candidate) 
     return abs(period_s - declared_s) <= max(_NEAR * declared_s, _NEAR_S)
 
 
-def _is_sure(fit: Fit, new: frozenset[int], traffic: Traffic) -> bool:
+def _is_sure(fit: Fit, new: frozenset[int], traffic: BusTraffic) -> bool:
     """Whether it is more than chance."""
     if not fit.candidate.needed <= fit.messages:
         return False
@@ -195,7 +195,7 @@ def _is_sure(fit: Fit, new: frozenset[int], traffic: Traffic) -> bool:
     return len(new) >= _LEAST_SHARE * len(traffic.ids) or len(fit.messages) >= _LEAST_SHARE * own
 
 
-def _is_thinned(fit: Fit, traffic: Traffic) -> bool:
+def _is_thinned(fit: Fit, traffic: BusTraffic) -> bool:
     """Whether a database has nearly all ids with their lengths, so that only frames may be missing."""
     has_lengths = fit.candidate.is_exact and fit.lengths_right == len(fit.ids)
     return has_lengths and len(fit.ids) >= max(_LEAST_IDS, _NEARLY_ALL * len(traffic.ids))

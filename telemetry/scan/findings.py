@@ -13,8 +13,8 @@ from telemetry.errors import one_line
 from telemetry.framing.framing import NO_ADDRESS
 from telemetry.model.measurements import MEASUREMENTS
 from telemetry.scan.ear import Value
-from telemetry.scan.serial_scan import Found, LineReport
-from telemetry.scan.toml_words import Names, text
+from telemetry.scan.serial_scan import FoundDevice, LineReport
+from telemetry.scan.toml_words import SourceNames, text
 
 _SHOWN = {"voltage_v": "V", "current_a": "A", "soc_pct": "%", "power_w": "W"}
 _SERIAL_NUMBER = "serial number"
@@ -29,7 +29,7 @@ class PortFindings:
     trouble: str = ""
 
 
-def words_of(found: Found) -> str:
+def words_of(found: FoundDevice) -> str:
     """What it is, in one line: kind, address, what it says of itself, what it measures."""
     cells = cell_count(found.values)
     parts = [
@@ -42,7 +42,7 @@ def words_of(found: Found) -> str:
     return one_line(", ".join(parts))
 
 
-def identity_of(found: Found) -> dict[str, str]:
+def identity_of(found: FoundDevice) -> dict[str, str]:
     """What the device says of itself, without what others on the line say."""
     own = f"{_SERIAL_NUMBER} of {found.address:02X}"
     return {
@@ -89,7 +89,7 @@ def _strange(report: LineReport) -> str:
 # -- as a configuration
 
 
-def configuration(ports: Sequence[PortFindings], names: Names) -> str:
+def configuration(ports: Sequence[PortFindings], names: SourceNames) -> str:
     """[[serial]] for each port with devices, each with comments that say what they are."""
     all_found = [found for port in ports for found in port.report.found]
     owners = Counter(owner for found in all_found for owner in _owners(found))
@@ -98,7 +98,7 @@ def configuration(ports: Sequence[PortFindings], names: Names) -> str:
     return "\n".join(blocks)
 
 
-def _block(port: PortFindings, names: Names, shared: set[str]) -> str:
+def _block(port: PortFindings, names: SourceNames, shared: set[str]) -> str:
     known = [found for found in port.report.found if not _lacks_map(found)]
     lines = [f"# {one_line(port.port)}, {port.report.found[0].setting.baud_rate} baud"]
     if len(port.report.found) == 1 and known:
@@ -118,16 +118,16 @@ def _block(port: PortFindings, names: Names, shared: set[str]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _port_keys(port: PortFindings, name: str, found: Sequence[Found]) -> list[str]:
+def _port_keys(port: PortFindings, name: str, found: Sequence[FoundDevice]) -> list[str]:
     keys = [f"name = {text(name)}", f"port = {text(port.port)}", *_line_keys(found)]
     return ["[[serial]]", *keys]
 
 
-def _lacks_map(found: Found) -> bool:
+def _lacks_map(found: FoundDevice) -> bool:
     return found.protocol.name == "modbus" and not found.registers
 
 
-def _line_keys(found: Sequence[Found]) -> Iterator[str]:
+def _line_keys(found: Sequence[FoundDevice]) -> Iterator[str]:
     """What of the line is not as all of its protocols have it."""
     baud_rate, line = found[0].setting.baud_rate, found[0].setting.line
     if any(one.protocol.baud_rate != baud_rate for one in found):
@@ -139,7 +139,7 @@ def _line_keys(found: Sequence[Found]) -> Iterator[str]:
         yield f"stop_bits = {line.stop_bits}"
 
 
-def _device_keys(found: Found, shared: set[str], name: str) -> Iterator[str]:
+def _device_keys(found: FoundDevice, shared: set[str], name: str) -> Iterator[str]:
     yield f"protocol = {text(found.protocol.name)}"
     if found.registers:
         yield f"registers = {text(found.registers)}"
@@ -151,7 +151,7 @@ def _device_keys(found: Found, shared: set[str], name: str) -> Iterator[str]:
             yield f"{owner} = {text(name)}"
 
 
-def _owners(found: Found) -> list[str]:
+def _owners(found: FoundDevice) -> list[str]:
     """The tags that its values have: a pack, a charger, or both."""
     measurements = {name.partition(".")[0] for name in found.values}
     return [
@@ -159,7 +159,7 @@ def _owners(found: Found) -> list[str]:
     ]
 
 
-def _address_words(found: Found) -> str:
+def _address_words(found: FoundDevice) -> str:
     addresses = found.protocol.addresses
     if addresses is not None and addresses.digits > 2:
         return f"{found.address:0{addresses.digits}x}"
@@ -175,7 +175,7 @@ def as_json(port: PortFindings) -> dict[str, Any]:
     return {"port": port.port, "devices": devices, "state": "found" if devices else port_words(port)}
 
 
-def _device_json(found: Found) -> dict[str, Any]:
+def _device_json(found: FoundDevice) -> dict[str, Any]:
     line = found.protocol.line
     return {
         "protocol": found.protocol.name,

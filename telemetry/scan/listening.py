@@ -8,9 +8,9 @@ from telemetry_core.frames.batch import FrameBatch
 
 from telemetry.clock import Clock
 from telemetry.errors import UnavailableError
-from telemetry.logs.log import Log
+from telemetry.logs.log import OpenLog
 from telemetry.rules.find_message import EXTENDED, ID_MASK
-from telemetry.scan.traffic import Traffic
+from telemetry.scan.traffic import BusTraffic
 
 if TYPE_CHECKING:
     import can
@@ -21,21 +21,21 @@ _BATCH_FRAMES = 4096
 _RECEIVE_S = 0.2
 
 
-def traffic_of_logs(files: Sequence[Path], warn: Callable[[str], None]) -> dict[str, Traffic]:
+def traffic_of_logs(files: Sequence[Path], warn: Callable[[str], None]) -> dict[str, BusTraffic]:
     """What was seen on each channel, by name. Raises InputMissingError, DataError."""
     numbers: dict[str, int] = {}
-    found: list[Traffic] = []
+    found: list[BusTraffic] = []
 
     def number_of(name: str) -> int:
         if name not in numbers:
             numbers[name] = len(found)
-            found.append(Traffic())
+            found.append(BusTraffic())
         return numbers[name]
 
     frames = FrameBatch(_BATCH_FRAMES)
     left = MOST_FRAMES
     for file in files:
-        with Log(file, number_of) as log:
+        with OpenLog(file, number_of) as log:
             while left > 0 and not log.at_end:
                 frames.clear()
                 left -= log.read(frames)
@@ -49,11 +49,13 @@ def traffic_of_logs(files: Sequence[Path], warn: Callable[[str], None]) -> dict[
     return {name: found[number] for name, number in numbers.items() if found[number].frames}
 
 
-def listen(options: Mapping[str, Any], clock: Clock, seconds: float, *, most: int = MOST_FRAMES) -> Traffic:
+def listen(
+    options: Mapping[str, Any], clock: Clock, seconds: float, *, most: int = MOST_FRAMES
+) -> BusTraffic:
     """What comes on a bus of python-can within `seconds`, or `most` frames. Raises TelemetryError."""
     from telemetry.capture.bus import open_bus  # with python-can, which takes a second
 
-    traffic = Traffic()
+    traffic = BusTraffic()
     with open_bus(options) as bus:
         ends_s = clock.monotonic_s() + seconds
         while traffic.frames < most and (left_s := ends_s - clock.monotonic_s()) > 0:

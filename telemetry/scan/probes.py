@@ -22,7 +22,7 @@ from telemetry.protocols.table import DeviceRequest, LineSettings, SerialProtoco
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
+class ProbeRule:
     """What tables do not say of a protocol.
 
     more_rates, more_parities: that some devices have beside the usual one. others: addresses to try beside
@@ -39,26 +39,26 @@ class Rule:
 
 
 # Pylontech before Seplos: a reply of the first may have the form of the second, never the other way round.
-_RULES: Mapping[str, Rule] = {
-    "vedirect": Rule(talks=True),
-    "ant_new": Rule(more_rates=(9600,)),  # as the vendor's text has it
-    "jk_nw": Rule(talks=True),
-    "jbd": Rule(),
-    "daly": Rule(others=tuple(range(2, 17))),
-    "daly_modbus": Rule(others=tuple(range(0x81, 0x92))),  # board numbers
-    "pylontech": Rule(more_rates=(9600,), others=(0x12, 0x22, 0x32), has_neighbours=True),
-    "seplos_v2": Rule(more_rates=(9600,), others=tuple(range(1, 16))),
-    "modbus": Rule(others=tuple(range(2, 17))),
-    "dlt645": Rule(more_parities=("N",)),  # converters, and pseudo-terminals, which have no parity
-    "jk_55aa": Rule(
+_RULES: Mapping[str, ProbeRule] = {
+    "vedirect": ProbeRule(talks=True),
+    "ant_new": ProbeRule(more_rates=(9600,)),  # as the vendor's text has it
+    "jk_nw": ProbeRule(talks=True),
+    "jbd": ProbeRule(),
+    "daly": ProbeRule(others=tuple(range(2, 17))),
+    "daly_modbus": ProbeRule(others=tuple(range(0x81, 0x92))),  # board numbers
+    "pylontech": ProbeRule(more_rates=(9600,), others=(0x12, 0x22, 0x32), has_neighbours=True),
+    "seplos_v2": ProbeRule(more_rates=(9600,), others=tuple(range(1, 16))),
+    "modbus": ProbeRule(others=tuple(range(2, 17))),
+    "dlt645": ProbeRule(more_parities=("N",)),  # converters, and pseudo-terminals, which have no parity
+    "jk_55aa": ProbeRule(
         others=(0, *range(2, 16)),
         talks=True,
         risk="its trigger is a Modbus write by its form, which another device may take for one",
     ),
-    "ant_old": Rule(risk="its request has made devices of other makers misbehave"),
-    "vedirect_hex": Rule(risk="solar chargers of firmware 1.52 and older stop their text"),
+    "ant_old": ProbeRule(risk="its request has made devices of other makers misbehave"),
+    "vedirect_hex": ProbeRule(risk="solar chargers of firmware 1.52 and older stop their text"),
 }
-_UNJUDGED = Rule(risk="nobody has judged yet whether its requests are safe")
+_UNJUDGED = ProbeRule(risk="nobody has judged yet whether its requests are safe")
 
 
 class Meant(NamedTuple):
@@ -108,7 +108,7 @@ def ready_maps() -> Mapping[str, SerialProtocol]:
     return {file.stem: modbus(read_register_map(file)) for file in files}
 
 
-def rule_of(protocol: SerialProtocol) -> Rule:
+def rule_of(protocol: SerialProtocol) -> ProbeRule:
     """What its table does not say."""
     return _RULES.get(protocol.name, _UNJUDGED)
 

@@ -50,7 +50,7 @@ class Waits:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class FoundDevice:
     """A device. address: NO_ADDRESS: it has none. registers: the ready map that fits a Modbus device."""
 
     setting: Setting
@@ -70,7 +70,7 @@ class LineReport:
     does not have. is_whole: all was tried that was to be tried.
     """
 
-    found: list[Found] = field(default_factory=list)
+    found: list[FoundDevice] = field(default_factory=list)
     talks: bool = False
     other_master: bool = False
     sent: int = 0
@@ -153,7 +153,7 @@ class _OpenLine:
         self.other_master = False
         self.is_whole = True
 
-    def listen(self, listening_s: float) -> list[Found]:
+    def listen(self, listening_s: float) -> list[FoundDevice]:
         """Those who talk by themselves, of the first protocol that reads what is said."""
         ears = [Ear(protocol) for protocol in self._setting.heard]
         until_s = self._clock.monotonic_s() + listening_s
@@ -168,9 +168,9 @@ class _OpenLine:
         heard = next((ear for ear in ears if ear.addresses), None)
         return [] if heard is None else [self._found(heard, address) for address in heard.addresses]
 
-    def ask(self, ends_s: float) -> list[Found]:
+    def ask(self, ends_s: float) -> list[FoundDevice]:
         """Those who answer. On one line there is one device without an address at most."""
-        found: list[Found] = []
+        found: list[FoundDevice] = []
         answered: set[bytes] = set()
         waiting = list(self._setting.probes)
         before: Probe | None = None  # the request before this one
@@ -208,7 +208,7 @@ class _OpenLine:
                 return [(ear, meant._replace(address=address)) for address in addresses]
         return []
 
-    def _look_closer(self, ear: Ear, meant: Meant) -> Found:
+    def _look_closer(self, ear: Ear, meant: Meant) -> FoundDevice:
         """What the device says of itself."""
         if meant.protocol.name == "modbus":
             return self._with_map(ear, meant)
@@ -216,7 +216,7 @@ class _OpenLine:
             self._ask_closer(ear, request, meant)
         return self._found(ear, meant.address)
 
-    def _with_map(self, ear: Ear, meant: Meant) -> Found:
+    def _with_map(self, ear: Ear, meant: Meant) -> FoundDevice:
         """A Modbus device with the ready map whose values agree with one another, if one does."""
         ears: dict[str, Ear] = {}
         for name, protocol, request in further(meant):
@@ -265,15 +265,17 @@ class _OpenLine:
         while self._port.receive(rest_s) and self._clock.monotonic_s() < last_s:
             pass
 
-    def _found(self, ear: Ear, address: int, registers: str = "") -> Found:
-        return Found(self._setting, ear.protocol, address, ear.identity(), ear.values(address), registers)
+    def _found(self, ear: Ear, address: int, registers: str = "") -> FoundDevice:
+        return FoundDevice(
+            self._setting, ear.protocol, address, ear.identity(), ear.values(address), registers
+        )
 
 
 def _agrees(values: Mapping[str, Value]) -> bool:
     """Whether voltage times current is the power, as it would not be if the registers were others."""
-    told = [values.get(f"meter.{name}") for name in ("voltage_v", "current_a", "power_w")]
-    numbers = [value for value in told if isinstance(value, float)]
-    if len(numbers) < len(told):
+    measured = [values.get(f"meter.{name}") for name in ("voltage_v", "current_a", "power_w")]
+    numbers = [value for value in measured if isinstance(value, float)]
+    if len(numbers) < len(measured):
         return False
     volts, apparent, power = numbers[0], abs(numbers[0] * numbers[1]), abs(numbers[2])
     return volts > 0.0 and abs(apparent - power) <= _NEAR_W + _NEAR * max(apparent, power)

@@ -19,7 +19,7 @@ def texts(words: Sequence[str]) -> str:
     return f"[{', '.join(map(text, words))}]"
 
 
-class Names:
+class SourceNames:
     """Names of sources that differ from one another."""
 
     def __init__(self) -> None:

@@ -39,7 +39,7 @@ class SeenId:
         return usual_ns / 1e9 if usual_ns > 0 else None
 
 
-class Traffic:
+class BusTraffic:
     """All ids of one bus."""
 
     def __init__(self) -> None:

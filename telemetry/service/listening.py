@@ -23,7 +23,7 @@ _STOP_S = 1.5
 
 
 @dataclass(slots=True)
-class Heard:
+class HeardSource:
     """What came from one source within `seconds`: fewer than asked for where it has ended."""
 
     source: Assembled
@@ -33,11 +33,13 @@ class Heard:
 
 def listen(
     composition: Composition, sources: Sequence[SourceSettings], seconds: float, clock: Clock
-) -> list[Heard]:
+) -> list[HeardSource]:
     """What came from each of `sources` within `seconds`, or until all of them have ended."""
     channels, inbox = ChannelTable(), Inbox()
     heard = {
-        each.name: Heard(each, RateMeter(composition.make_stages(), composition.config.send.every_s), seconds)
+        each.name: HeardSource(
+            each, RateMeter(composition.make_stages(), composition.config.send.every_s), seconds
+        )
         for each in assemble_sources(sources, channels, clock, {})
     }
     bound, since_s = 0, clock.monotonic_s()

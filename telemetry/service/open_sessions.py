@@ -23,7 +23,7 @@ from telemetry.clock import Clock
 from telemetry.service.stamping import AS_THEY_ARE, Stamping
 from telemetry.spool.batch import TimeBase
 from telemetry.spool.state import MOST_BYTES
-from telemetry.stages.sessions import Sessions
+from telemetry.stages.sessions import PlugSessions
 
 LOG = logging.getLogger("telemetry.service")
 
@@ -63,7 +63,7 @@ class OpenSessions:
         self._looked_s = clock.monotonic_s()
         self._too_large: set[str] = set()  # plugs whose state has been
 
-    def state(self, sessions: Sessions) -> dict[str, bytes]:
+    def state(self, sessions: PlugSessions) -> dict[str, bytes]:
         """What the next record carries."""
         states = {plug: self._head(stamping) + state for plug, (stamping, state) in self._left.items()}
         for source in self._silences:
@@ -78,7 +78,7 @@ class OpenSessions:
         return states
 
     def take(
-        self, source: str, frames: FrameBatch, stamping: Stamping, sessions: Sessions, lines: LineBuffer
+        self, source: str, frames: FrameBatch, stamping: Stamping, sessions: PlugSessions, lines: LineBuffer
     ) -> None:
         """Frames of `source` come, with this stamping."""
         for origin in (source, BY_POWER):
@@ -96,7 +96,7 @@ class OpenSessions:
                 sessions.write_rows(plug, stamping.base is TimeBase.UNIX, lines)
 
     def watch(
-        self, listening: Sequence[str], away: Sequence[str], sessions: Sessions, lines: LineBuffer
+        self, listening: Sequence[str], away: Sequence[str], sessions: PlugSessions, lines: LineBuffer
     ) -> None:
         """Look who is silent. Of none of these sources a frame waits.
 
@@ -119,12 +119,12 @@ class OpenSessions:
                 self._restore(source, sessions, lines, only=plugs)
                 self._end_silent(source, plugs, silence, sessions, lines)
 
-    def _has_ended(self, plug: str, sessions: Sessions) -> bool:
+    def _has_ended(self, plug: str, sessions: PlugSessions) -> bool:
         _, state = self._left.get(plug, (AS_THEY_ARE, b""))
         return sessions.has_ended(plug, state)
 
     def _end_silent(
-        self, source: str, plugs: Sequence[str], silence: _Silence, sessions: Sessions, lines: LineBuffer
+        self, source: str, plugs: Sequence[str], silence: _Silence, sessions: PlugSessions, lines: LineBuffer
     ) -> None:
         shift_ns = self._stamping(source).shift_ns
         for plug in plugs:
@@ -133,7 +133,7 @@ class OpenSessions:
                 silent_ns = silence.watched_ns + away_ns
                 sessions.watch(plug, silence.newest_ns, silent_ns, lines, shift_ns=shift_ns)
 
-    def leave(self, sources: Iterable[str], sessions: Sessions, lines: LineBuffer) -> Iterator[TimeBase]:
+    def leave(self, sources: Iterable[str], sessions: PlugSessions, lines: LineBuffer) -> Iterator[TimeBase]:
         """The service stops. Yields the time base of what is written next.
 
         sources: all that are configured, also those of which no frame has come.
@@ -152,7 +152,7 @@ class OpenSessions:
                 for plug in plugs:
                     sessions.leave(plug, lines, shift_ns=stamping.shift_ns)
 
-    def close_orphans(self, sources: Iterable[str], sessions: Sessions, lines: LineBuffer) -> None:
+    def close_orphans(self, sources: Iterable[str], sessions: PlugSessions, lines: LineBuffer) -> None:
         """Close what is left of plugs that no longer are followed by frames of any of these sources."""
         followed = {plug for source in (*sources, BY_POWER) for plug in sessions.plugs_of(source)}
         for plug in [plug for plug in self._left if plug not in followed]:
@@ -160,7 +160,7 @@ class OpenSessions:
             sessions.close(plug, state, lines)
 
     def _restore(
-        self, source: str, sessions: Sessions, lines: LineBuffer, *, only: Sequence[str] | None = None
+        self, source: str, sessions: PlugSessions, lines: LineBuffer, *, only: Sequence[str] | None = None
     ) -> None:
         """What is left (`only` of these plugs) goes on, unless that has to wait until the time is known."""
         stamping = self._stamping(source)
@@ -178,7 +178,7 @@ class OpenSessions:
                 if not stamping.continues(earlier):
                     self._move(plug, earlier, stamping, sessions)
 
-    def _move(self, plug: str, earlier: Stamping, now: Stamping, sessions: Sessions) -> None:
+    def _move(self, plug: str, earlier: Stamping, now: Stamping, sessions: PlugSessions) -> None:
         """Frames have another stamping now than the stamps that are known."""
         if earlier.base is TimeBase.BOOT:
             sessions.move(plug, self._to_boot_ns(earlier) - self._to_boot_ns(now))

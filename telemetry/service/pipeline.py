@@ -173,7 +173,7 @@ class Pipeline:
         plugs = self._stages.sessions.plugs_of(source)
         if is_complete and (self._stages.writing.pending or plugs):
             frames, end = self._positions.get(resume_as, 0), end_of(resume_as)
-            if self._stored.get(end) != frames:  # else an earlier run has come to here
+            if self._stored.get(end) != frames:  # otherwise an earlier run has reached this
                 self._stampings.setdefault(source, AS_THEY_ARE)  # none: nothing new has come
                 self._flush(source)
                 for plug in plugs:

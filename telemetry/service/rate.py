@@ -10,7 +10,7 @@ from pathlib import Path
 from telemetry_core.frames.batch import FrameBatch
 from telemetry_core.text.lines import LineBuffer
 
-from telemetry.logs.log import Log
+from telemetry.logs.log import OpenLog
 from telemetry.spool.compress import compress
 from telemetry.stages.stages import Stages
 
@@ -116,7 +116,7 @@ def measure(stages: Stages, file: Path, bind: Callable[[str], int], batch_s: flo
     bind: binds a channel of the log, by its name, and returns its number. batch_s: as of `RateMeter`.
     """
     batch, meter = FrameBatch(BATCH_FRAMES), RateMeter(stages, batch_s)
-    with Log(file, bind) as log:
+    with OpenLog(file, bind) as log:
         while log.frames_read < MAX_FRAMES and log.read(batch):
             meter.take(batch)
             batch.clear()

@@ -19,7 +19,7 @@ from telemetry.threads import start
 _END_S = 1.0  # for the thread to end after `close`
 
 
-class Deadline:
+class RequestDeadline:
     """`limit` belongs to one thread at a time."""
 
     def __init__(self) -> None:

@@ -14,7 +14,7 @@ from enum import Enum
 from telemetry.errors import DataError
 from telemetry.model.read_point import row_key
 from telemetry.sinks.isolate import DeadLines, Isolation, Reason
-from telemetry.sinks.verdict import Acknowledged, Refusal, Rejected, Retry, Split
+from telemetry.sinks.verdict import Acknowledged, RefusalReport, Rejected, Retry, Split
 from telemetry.spool.batch import Entry
 from telemetry.spool.compress import compress, decompress
 
@@ -104,7 +104,7 @@ class Delivery:
             return False
         if verdict.sign == self._refusing_sign:
             self._refused_in_a_row += 1
-            self._pass_to_isolation(Rejected(Refusal(verdict.reason)))
+            self._pass_to_isolation(Rejected(RefusalReport(verdict.reason)))
             # A single bad line is found by two halves. One of them is accepted, before or after the other.
             if self._all_sent and self._refused_in_a_row > 1:
                 self.doubt = Doubt.DEAD_LINES
@@ -131,7 +131,7 @@ class Delivery:
         """Note that the server has accepted another batch meanwhile."""
         if self.doubt is Doubt.SERVER_ERROR:
             self._refusing_sign = self._sign
-            self._pass_to_isolation(Rejected(Refusal(self._words)))
+            self._pass_to_isolation(Rejected(RefusalReport(self._words)))
         self.doubt = None
 
     def others_are_unknown(self) -> None:

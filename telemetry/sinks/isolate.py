@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from telemetry.model.read_point import read_point, type_of
-from telemetry.sinks.verdict import Acknowledged, FieldConflict, Refusal, Rejected, Split
+from telemetry.sinks.verdict import Acknowledged, FieldConflict, RefusalReport, Rejected, Split
 
 MAX_REQUESTS = 64  # once an answer named no line
 
@@ -92,7 +92,7 @@ class Isolation:
         self._current = ()
         self._pieces.clear()
 
-    def _take_out(self, refusal: Refusal) -> None:
+    def _take_out(self, refusal: RefusalReport) -> None:
         named, reason = _named(self._current, refusal)
         if named:
             self._bury([self._current[index] for index in sorted(named)], reason, refusal.words)
@@ -134,7 +134,7 @@ def _middle(lines: Sequence[bytes]) -> int:
     return len(lines) - 1
 
 
-def _named(lines: Sequence[bytes], refusal: Refusal) -> tuple[set[int], Reason]:
+def _named(lines: Sequence[bytes], refusal: RefusalReport) -> tuple[set[int], Reason]:
     """Indices of the lines that the refusal names, and why they are refused."""
     if refusal.quoted:
         return _quoted(lines, refusal.quoted), Reason.MALFORMED

@@ -30,7 +30,7 @@ class FieldConflict:
 
 
 @dataclass(frozen=True, slots=True)
-class Refusal:
+class RefusalReport:
     """What the server says about the lines that it does not take.
 
     quoted: for each line that does not parse, the text from its first character on: the line, `': `, why.
@@ -85,7 +85,7 @@ class Split:
 class Rejected:
     """Some lines are refused for ever; others may be stored already."""
 
-    refusal: Refusal
+    refusal: RefusalReport
 
 
 Verdict = Acknowledged | Retry | Hold | Split | Rejected

@@ -58,7 +58,7 @@ class Recorded:
         self.is_serial = not sources[0].has_error_frames
 
     def source_of(self, channel: str) -> Assembled:
-        """The source that `channel` is: of its name, or else the only one. Raises UsageError."""
+        """The source with the name `channel`; otherwise the only one. Raises UsageError."""
         fitting = [each for each in self._sources if _fits(each, channel)]
         if len(fitting) > 1 or (not fitting and len(self._sources) > 1):
             words = "several sources fit" if fitting else "no source fits"

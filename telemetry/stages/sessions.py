@@ -20,7 +20,7 @@ _LOOK_AFTER_NS = 1_000_000_000  # no shorter silence ends anything
 _MOST_HELD = 1000  # rows of a plug that wait for the time
 
 
-class Sessions(Protocol):
+class PlugSessions(Protocol):
     """Those at all plugs that are followed. Rows and events go into `lines`, stamps plus `shift_ns`."""
 
     @property
@@ -84,7 +84,7 @@ class Sessions(Protocol):
 
 
 def hand_over_sessions(
-    old: Sessions, new: Sessions, source: str, lines: LineBuffer, *, shift_ns: int = 0
+    old: PlugSessions, new: PlugSessions, source: str, lines: LineBuffer, *, shift_ns: int = 0
 ) -> None:
     """What is open at the plugs of `source` (of none: those followed by power) goes on in `new`, or ends."""
     heirs = new.plugs_of(source)

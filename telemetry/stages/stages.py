@@ -26,7 +26,7 @@ from telemetry.stages.decoding import Decoding
 from telemetry.stages.formats import OutputFormat
 from telemetry.stages.gathering import Gathering
 from telemetry.stages.row_sink import RowSink
-from telemetry.stages.sessions import Sessions
+from telemetry.stages.sessions import PlugSessions
 from telemetry.stages.succession import hand_over
 from telemetry.stages.writing import Observer, Writing
 
@@ -139,7 +139,7 @@ class Stages:
         self.gathering.end_sessions(source)
 
     @property
-    def sessions(self) -> Sessions:
+    def sessions(self) -> PlugSessions:
         """Those that are followed."""
         return self.writing.sessions
 

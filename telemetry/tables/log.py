@@ -114,7 +114,7 @@ def open_log(file: FilePath) -> Log:
     require_file(path)
     numbers: dict[str, int] = {}
     batches = []
-    with logs.Log(path, lambda name: numbers.setdefault(name, len(numbers))) as log:
+    with logs.OpenLog(path, lambda name: numbers.setdefault(name, len(numbers))) as log:
         while not log.at_end:
             batch = FrameBatch(_BATCH_FRAMES)
             log.read(batch)

@@ -161,7 +161,7 @@ class WebServer:
             if now_s >= client.connection.deadline_s:
                 self._drop(client)
         if self._streams() and now_s >= self.site.due_s:
-            self._tell(self.site.tick)
+            self._update(self.site.tick)
         wait_s = self._pace.wait_s(now_s)
         if wait_s > 0.0:
             self._closing.wait(wait_s)
@@ -177,9 +177,9 @@ class WebServer:
         os.eventfd_read(self._wake)
         if self._was_published:
             self._was_published = False
-            self._tell(partial(self.site.published, is_listened_to=bool(self._streams())))
+            self._update(partial(self.site.published, is_listened_to=bool(self._streams())))
 
-    def _tell(self, make: Callable[[], None]) -> None:
+    def _update(self, make: Callable[[], None]) -> None:
         """Make the next message, and send it to all that have taken the last one."""
         try:
             make()

@@ -28,7 +28,7 @@ STATISTICS = 852  # both ends have finished
 
 
 class Bench(Lives):
-    """One charge at the first bay; what is told of it."""
+    """One charge at the first bay, and its rows."""
 
     def play(self, begin: int, end: int, *, bay: str = BAY, at_ns: int = START_NS) -> None:
         """The charge from one tenth of a second to another, as it comes in."""
@@ -250,7 +250,7 @@ def test_the_next_vehicle_after_the_start_is_another_session_and_the_old_one_is_
 def test_it_is_the_same_session_if_the_stations_minutes_have_grown_with_the_clock(
     later_s: int, is_same: bool, bench: Bench
 ) -> None:
-    """The station counts charging alone: the frames that come tell of minutes that do not fit the clock."""
+    """The station counts charging alone: its frames report minutes that do not fit the clock."""
     bench.play(0, CHARGING)
     bench.kill()
     bench.clock.advance(later_s)

@@ -2,7 +2,7 @@
 
 1 % of all bytes are lost, both ways. Answers collide and come late. A port is pulled out every hour. For 40
 minutes the two adapters are swapped. On both lines there are a Daly board 1, a Daly board of the Modbus kind
-and a meter 9: nothing but their own names tells them apart.
+and a meter 9: only their names differ.
 """
 
 from collections import Counter, defaultdict, deque

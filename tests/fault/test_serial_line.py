@@ -42,7 +42,7 @@ def bad_line(protocol: str, hours: float, *, echoes: bool = False) -> MakeLine:
     )
 
 
-def assert_everything_good_was_told_once_and_nothing_stale(
+def assert_each_good_reading_arrived_once_and_none_is_stale(
     rig: SerialRig, line: SimulatedLine, age_s: float = TIMEOUT_S
 ) -> None:
     assert [(reported.register, reported.data) for reported in rig.reported] == [
@@ -87,7 +87,7 @@ def test_hours_with_a_replug_every_ten_minutes_and_one_byte_in_a_hundred_lost(
     line = rig.run(bad_line(protocol, hours))
     whole.finish(rig.counts)
     assert len(line.whole) > {"jbd": 3_750, "vedirect": 1_625}[protocol] * hours
-    assert_everything_good_was_told_once_and_nothing_stale(rig, line, AGE_S[protocol])
+    assert_each_good_reading_arrived_once_and_none_is_stale(rig, line, AGE_S[protocol])
     assert_every_byte_is_accounted_for(rig, line)
     assert_the_accounts_balance(whole, rig)
 
@@ -123,7 +123,7 @@ def test_through_the_whole_line_each_good_message_is_one_row_of_its_own_stamp() 
     rig = SerialRig(whole.take)
     line = rig.run(bad_line("jbd", 1.0, echoes=True))
     whole.finish(rig.counts)
-    assert_everything_good_was_told_once_and_nothing_stale(rig, line)
+    assert_each_good_reading_arrived_once_and_none_is_stale(rig, line)
     assert_every_byte_is_accounted_for(rig, line)
     assert_the_accounts_balance(whole, rig)
 
@@ -188,4 +188,4 @@ def test_an_adapter_that_reads_nothing_any_more_is_opened_again() -> None:
     )
     assert rig.counts["reopened"] == line.opened - 1 == 3600 // 310
     assert rig.codes()["source_lost", True] == 0
-    assert_everything_good_was_told_once_and_nothing_stale(rig, line)
+    assert_each_good_reading_arrived_once_and_none_is_stale(rig, line)

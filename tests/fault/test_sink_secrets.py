@@ -92,17 +92,17 @@ def test_no_secret_is_ever_shown(server: ScriptedServer, caplog: pytest.LogCaptu
     assert not any(secret in request.target for secret in SECRETS for request in server.requests)
 
 
-TELLING = "canary/4711+token=="
+HARD_TO_BLOT = "canary/4711+token=="
 ENCODED = {
-    "JSON as Gson writes it": TELLING.replace("=", "\\u003d"),
-    "JSON, all escaped": "".join(f"\\u{ord(letter):04X}" for letter in TELLING),
-    "percent": quote(TELLING, safe=""),
-    "percent, lower case": quote(TELLING, safe="").lower(),
-    "percent, twice": quote(quote(TELLING, safe=""), safe=""),
-    "HTML": "".join(f"&#x{ord(letter):x};" for letter in TELLING),
-    "base64": base64.b64encode(TELLING.encode()).decode(),
-    "base64 of the header": base64.b64encode(f"Token {TELLING}".encode()).decode(),
-    "base64 for URLs": base64.urlsafe_b64encode(f"to={TELLING}".encode()).decode(),
+    "JSON as Gson writes it": HARD_TO_BLOT.replace("=", "\\u003d"),
+    "JSON, all escaped": "".join(f"\\u{ord(letter):04X}" for letter in HARD_TO_BLOT),
+    "percent": quote(HARD_TO_BLOT, safe=""),
+    "percent, lower case": quote(HARD_TO_BLOT, safe="").lower(),
+    "percent, twice": quote(quote(HARD_TO_BLOT, safe=""), safe=""),
+    "HTML": "".join(f"&#x{ord(letter):x};" for letter in HARD_TO_BLOT),
+    "base64": base64.b64encode(HARD_TO_BLOT.encode()).decode(),
+    "base64 of the header": base64.b64encode(f"Token {HARD_TO_BLOT}".encode()).decode(),
+    "base64 for URLs": base64.urlsafe_b64encode(f"to={HARD_TO_BLOT}".encode()).decode(),
 }
 
 
@@ -112,7 +112,7 @@ def test_a_secret_that_is_quoted_in_an_encoding_is_shown_in_none(
 ) -> None:
     quoted = ENCODED[encoding].encode()
     client = InfluxClient(
-        InfluxSettings(url=server.url, api=Api.V2, bucket="b", token=Secret(TELLING)), FakeClock()
+        InfluxSettings(url=server.url, api=Api.V2, bucket="b", token=Secret(HARD_TO_BLOT)), FakeClock()
     )
     clock, queue, events = FakeClock(), ListQueue(), list[Event]()
     boot_time = BootTime(clock, None, wait_for_clock=False)
@@ -140,7 +140,7 @@ def test_a_secret_that_is_quoted_in_an_encoding_is_shown_in_none(
 
 def _parts(text: str) -> set[str]:
     """What would give it away: every piece of ten characters, as it is and as JSON decodes it."""
-    texts = {text, html.unescape(text), unquote(text), unquote(unquote(text)), TELLING}
+    texts = {text, html.unescape(text), unquote(text), unquote(unquote(text)), HARD_TO_BLOT}
     return {one[at : at + 10] for one in texts for at in range(len(one) - 9)}
 
 

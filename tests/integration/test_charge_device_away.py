@@ -48,7 +48,7 @@ def stored(folder: Path) -> Database:
     return database
 
 
-def test_a_device_that_goes_away_ends_what_both_ends_have_finished_and_a_stop_tells_what_is_open(
+def test_a_device_that_goes_away_ends_what_both_ends_have_finished_and_a_stop_reports_what_is_open(
     tmp_path: Path,
 ) -> None:
     frames = charge()

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from firmware_sim.charge import Charge, ChargeSpec
-from firmware_sim.ecus.gbt.charger import ChargerSpec
+from firmware_sim.charge import ChargeSpec, DcCharge
+from firmware_sim.ecus.gbt.charger import GbtChargerSpec
 from firmware_sim.ecus.gbt.power_stage import PowerStageSpec
 from firmware_sim.ecus.gbt.vehicle import VehicleSpec
 from firmware_sim.faults.charge_read import VARIANTS
@@ -99,8 +99,8 @@ def test_the_vehicle_is_known_by_what_it_says_of_itself(tmp_path: Path) -> None:
 def test_energies_from_10_to_80_percent_are_those_of_plant_and_meter(tmp_path: Path) -> None:
     """A battery of a tenth of the size: the same charge in less time."""
     pack = PackSpec(cell_capacity_ah=17.8, start_soc_pct=10.6, start_temp_c=22.0)
-    charger = ChargerSpec(power=PowerStageSpec(max_current_a=120.0))
-    charge = Charge(ChargeSpec(pack, charger, VehicleSpec(until_soc_pct=80.0)), 1)
+    charger = GbtChargerSpec(power=PowerStageSpec(max_current_a=120.0))
+    charge = DcCharge(ChargeSpec(pack, charger, VehicleSpec(until_soc_pct=80.0)), 1)
     log = tmp_path / "charge.log"
     with log.open("w", encoding="ascii") as stream:
         written = CandumpLog(stream)

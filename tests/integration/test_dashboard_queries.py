@@ -161,12 +161,12 @@ def query_of(language: str, dashboard: str, panel: str) -> str:
     return target.query
 
 
-def told_in_flux(database: Database, dashboard: str, panel: str, choices: Choices) -> list[dict[str, str]]:
+def answers_in_flux(database: Database, dashboard: str, panel: str, choices: Choices) -> list[dict[str, str]]:
     query = flux_of(query_of("flux", dashboard, panel), choices, SHOWN, database.name)
     return list(flux_rows(database, query, NOW))
 
 
-def told_in_influxql(
+def answers_in_influxql(
     database: Database, dashboard: str, panel: str, choices: Choices
 ) -> Iterator[tuple[dict[str, str], int, float]]:
     answer = database.query(influxql_of(query_of("influxql", dashboard, panel), choices, SHOWN))
@@ -192,7 +192,7 @@ def check(found: Answer, known: Known, first_day: str = "") -> None:
 @pytest.mark.server("influxdb2")
 @each_known
 def test_a_panel_shows_in_flux_what_is_known(known: Known, fleet_in_influxdb2: Database) -> None:
-    rows = told_in_flux(fleet_in_influxdb2, known.dashboard, known.panel, known.choices)
+    rows = answers_in_flux(fleet_in_influxdb2, known.dashboard, known.panel, known.choices)
     found = {
         (
             *(row[label] for label in known.labels),
@@ -210,7 +210,7 @@ def test_a_panel_shows_in_influxql_what_is_known(known: Known, fleet_by_influxql
             *(tags[label] for label in known.labels),
             *([f"{datetime.fromtimestamp(time_ns / 1e9, UTC):%F}"] if is_daily(known) else []),
         ): value
-        for tags, time_ns, value in told_in_influxql(
+        for tags, time_ns, value in answers_in_influxql(
             fleet_by_influxql, known.dashboard, known.panel, known.choices
         )
         if value is not None
@@ -220,14 +220,14 @@ def test_a_panel_shows_in_influxql_what_is_known(known: Known, fleet_by_influxql
 
 @pytest.mark.server("influxdb2")
 def test_a_rate_in_flux_is_a_second(fleet_in_influxdb2: Database) -> None:
-    rows = told_in_flux(fleet_in_influxdb2, "gateway", "Frames read", ALL)
+    rows = answers_in_flux(fleet_in_influxdb2, "gateway", "Frames read", ALL)
     rates = [float(row["_value"]) for row in rows]
     assert len(rates) > 1000
     assert rates == pytest.approx([FRAMES_PER_MIN / 60.0] * len(rates))
 
 
 def test_a_rate_in_influxql_is_a_second(fleet_by_influxql: Database) -> None:
-    reported = told_in_influxql(fleet_by_influxql, "gateway", "Frames read", ALL)
+    reported = answers_in_influxql(fleet_by_influxql, "gateway", "Frames read", ALL)
     rates = [value for _, _, value in reported if value is not None]
     assert len(rates) > 1000
     assert rates == pytest.approx([FRAMES_PER_MIN / 60.0] * len(rates))

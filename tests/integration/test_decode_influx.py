@@ -259,7 +259,7 @@ def test_a_signal_stops_it_in_order_and_the_same_command_goes_on(decoder: Decode
         assert len(decoder.spools) == 1
         done = decoder.run(*arguments, *into(server))
     assert done.returncode == 0
-    assert done.stderr.startswith(b"goes on behind frame ")
+    assert done.stderr.startswith(b"goes on after frame ")
     assert decoder.spools == []
     assert server.stored == set(decoder.lines(*arguments))
 
@@ -302,8 +302,8 @@ def test_kill_9_at_random_moments_changes_nothing_in_the_end(
     assert server.stored == set(expected)
     assert decoder.spools == []
     resumed, *_, frames, points, _ = done.stderr.decode().splitlines()
-    assert resumed.startswith("goes on behind frame ")
-    assert not resumed.startswith("goes on behind frame 0;")
+    assert resumed.startswith("goes on after frame ")
+    assert not resumed.startswith("goes on after frame 0;")
     assert frames.startswith(f"frames: read {2 * len(drive.read_bytes().splitlines()) + 16:,}, ")
     assert points.startswith(f"points: made {len(expected):,}, acknowledged {len(expected):,}, waiting 0, ")
 
@@ -341,7 +341,7 @@ def test_in_a_named_folder_another_option_or_target_begins_at_the_first_frame(
             process.communicate(timeout=TIMEOUT_S)
         done = decoder.run(*arguments, "--vehicle", "van", *named, *into(server))
     assert done.returncode == 0
-    assert done.stderr.startswith(b"goes on behind frame 0;")
+    assert done.stderr.startswith(b"goes on after frame 0;")
     assert server.stored >= set(decoder.lines(*arguments, "--vehicle", "van"))
 
 

@@ -7,7 +7,7 @@ from datetime import datetime
 
 import pytest
 
-from firmware_sim.ecus.gbt.transport import Receiver, Sender
+from firmware_sim.ecus.gbt.transport import MessageSender, Receiver
 from firmware_sim.links.can import CandumpLog
 from firmware_sim.wire import gbt
 from firmware_sim.wire.gbt import BEM_BITS, CEM_BITS, CHARGER, MESSAGES, VEHICLE, Edition, Identity
@@ -153,7 +153,7 @@ SENT: dict[str, tuple[bytes, dict[str, object]]] = {
 
 def transfer(pgn: int, payload: bytes) -> list[tuple[int, bytes]]:
     """All frames of a message of more than 8 bytes, as the simulator's two ends exchange them."""
-    sender, receiver = Sender(), Receiver()
+    sender, receiver = MessageSender(), Receiver()
     to_charger = (CHARGER, VEHICLE)
     frames = [(frame_id(CONTROL_PGN, 7, *to_charger), sender.begin(pgn, payload, 0))]
     receiver.hear_control(frames[0][1], 0)

@@ -96,8 +96,8 @@ def test_a_lost_sensor_is_a_gap_and_no_extreme_of_its_pack(tmp_path: Path) -> No
     assert sensors_of_last(points, SOURCE) == [*range(1, 5), *range(6, 13)]
     assert sensors_of_last(points, JBD.name) == [2]
     for source in (SOURCE, JBD.name):
-        told_c = temperatures(points, source)
-        assert told_c
-        assert COLDEST_C < min(told_c) <= max(told_c) < HOTTEST_C
+        reported_c = temperatures(points, source)
+        assert reported_c
+        assert COLDEST_C < min(reported_c) <= max(reported_c) < HOTTEST_C
     raw = [point.fields.get("Module05Temperature") for point in points if point.measurement == RAW]
     assert set(raw) == {None, Number("87.75")}  # numbers are numbers there

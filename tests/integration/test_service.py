@@ -75,7 +75,7 @@ def test_a_log_at_full_speed_waits_for_the_server_and_evicts_nothing(tmp_path: P
     log = record_drive(tmp_path / "drive.log", 1800.0)
     answers = threading.Event()
 
-    def store_when_told(connection: Connection) -> None:
+    def store_when_released(connection: Connection) -> None:
         request = connection.read_request()
         while not (answers.wait(0.1) or connection.server.closing.is_set()):
             pass
@@ -86,7 +86,7 @@ def test_a_log_at_full_speed_waits_for_the_server_and_evicts_nothing(tmp_path: P
         ScriptedServer() as server,
         Gateway(tmp_path, influx(server), replay(log), spool="cap_mib = 2") as gateway,
     ):
-        server.script(*[store_when_told] * 100)
+        server.script(*[store_when_released] * 100)
         gateway.start()
         before = -1
         while (read := read_frames(gateway)) != before or read < 50_000:  # a busy machine stalls it before

@@ -144,7 +144,7 @@ def test_networkd_finds_nothing_wrong_with_the_files_for_can0(kind: str) -> None
     blamed = [line for line in lines if line.startswith("/run/systemd/network/")]
     assert all("90-extra.network" in line for line in blamed), blamed
     assert any("Unknown key 'BitRat'" in line or "Unknown key name 'BitRat'" in line for line in blamed), (
-        "it would not tell"
+        "systemd-networkd does not report unknown keys"
     )
 
 

@@ -13,20 +13,20 @@ from telemetry.protocols.table import SerialProtocol
 class Board:
     """One kind of board.
 
-    say: all that it says of these readings. told: the fields of `battery` that it fills, each with the
+    say: all that it says of these readings. reported: the fields of `battery` that it fills, each with the
     difference that its resolution allows. greatest: the highest values that have a place on the wire.
-    first_sensor: the number of the first sensor at the cells. tells_gaps: which sensor is not fitted is told.
+    first_sensor: the number of the first sensor at the cells. reports_gaps: shows which sensors are fitted.
     """
 
     name: str
     say: Callable[[Readings], bytes]
-    told: Mapping[str, float]
+    reported: Mapping[str, float]
     most_cells: int
     most_sensors: int
     sensor_c: float
     greatest: Mapping[str, float] = field(default_factory=dict)
     first_sensor: int = 1
-    tells_gaps: bool = True
+    reports_gaps: bool = True
 
     @property
     def protocol(self) -> SerialProtocol:
@@ -155,7 +155,7 @@ BOARDS = {
         2,
         0.05,
         greatest={"remaining_ah": 655.35, "capacity_ah": 655.35},
-        tells_gaps=False,
+        reports_gaps=False,
     ),
     "pylontech": Board(
         "pylontech",
@@ -166,7 +166,7 @@ BOARDS = {
         0.05,
         greatest={"voltage_v": 65.535, "remaining_ah": 65.535, "capacity_ah": 65.535},
         first_sensor=2,
-        tells_gaps=False,
+        reports_gaps=False,
     ),
     "pylontech, wide": Board(
         "pylontech",
@@ -177,7 +177,7 @@ BOARDS = {
         0.05,
         greatest={"voltage_v": 65.535},
         first_sensor=2,
-        tells_gaps=False,
+        reports_gaps=False,
     ),
 }
 

@@ -10,12 +10,12 @@ from pathlib import Path
 
 from telemetry_core.frames.batch import FrameBatch
 
-from firmware_sim.charge import Charge, ChargeSpec
+from firmware_sim.charge import ChargeSpec, DcCharge
 from firmware_sim.ecus.gbt.vehicle import VehicleSpec
 from firmware_sim.plant.pack import PackSpec
 from telemetry.config import load_config
 from telemetry.ledger import Ledger, imbalances
-from telemetry.model.read_point import Point, read_point
+from telemetry.model.read_point import ReadPoint, read_point
 from telemetry.service.pipeline import Pipeline
 from telemetry.sources.assemble import assemble_sources
 from telemetry.sources.channels import ChannelTable
@@ -43,7 +43,7 @@ def charge(start_soc_pct: float = 30.5, until_soc_pct: float = 33.5, seed: int =
     spec = ChargeSpec(
         pack=PackSpec(start_soc_pct=start_soc_pct), vehicle=VehicleSpec(until_soc_pct=until_soc_pct)
     )
-    return tuple(Charge(spec, seed).frames())
+    return tuple(DcCharge(spec, seed).frames())
 
 
 def config_of(folder: Path, bays: Sequence[str] = BAYS, top: str = "") -> Path:
@@ -64,7 +64,7 @@ class Database:
 
     def __init__(self) -> None:
         self.rows: dict[tuple[str, tuple[tuple[str, str], ...], int], dict[str, bytes]] = {}
-        self.written: list[Point] = []
+        self.written: list[ReadPoint] = []
 
     def take(self, lines: bytes) -> None:
         for line in lines.splitlines():

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from firmware_sim.charge import Charge, ChargeSpec, ChargeTruth
+from firmware_sim.charge import ChargeSpec, ChargeTruth, DcCharge
 from firmware_sim.charge_scenario import (
     GOOD,
     ChargeScenario,
@@ -63,6 +63,6 @@ def played_charge(name: str, *variants: str) -> PlayedCharge:
     scenario = scenario_of(name)
     faults = scenario.faults + tuple(plan for variant in variants for plan in VARIANTS[variant])
     spec = ChargeSpec(scenario.pack, scenario.charger, scenario.vehicle, faults)
-    charge = Charge(spec, 1, starts_at_ns=scenario.starts_at_ns)
+    charge = DcCharge(spec, 1, starts_at_ns=scenario.starts_at_ns)
     frames = list(charge.frames())
     return PlayedCharge(scenario, frames, charge.truth())

@@ -102,8 +102,8 @@ class ListedReadback:
         """See `Readback`."""
         return {
             field: len(series)
-            for (of, told_by, field), series in self._stored.items()
-            if (of, told_by) == (measurement, source)
+            for (of, reported_by, field), series in self._stored.items()
+            if (of, reported_by) == (measurement, source)
         }
 
     def series(self, measurement: str, source: str, field: str) -> Series:

@@ -129,7 +129,7 @@ class TextModel:
             byte = self._between()
 
     def _pass_over(self, seen: bytes) -> None:
-        """Behind the next checksum byte; `seen` may be the beginning of its label."""
+        """After the next checksum byte; `seen` may be the beginning of its label."""
         while not seen.endswith(b"Checksum\t"):
             seen += bytes([self._next_of_text()])
             self.counts["garbage_bytes"] += 1

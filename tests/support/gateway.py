@@ -89,7 +89,7 @@ class Gateway:
         self.config.write_text(f'vehicle = "van"\n{self.top}\n{self.influx}\n{spool}\n{self.sources}')
 
     def start(self) -> "subprocess.Popen[bytes]":
-        """Start the service; its output goes to `log`, behind that of earlier runs."""
+        """Start the service; its output goes to `log`, after that of earlier runs."""
         if not self.config.exists():
             self.write_config()
         environment: Mapping[str, str] = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}

@@ -1,6 +1,6 @@
 """Tests marked `xdist_group` run in one worker, with pytest 9.2 too.
 
-pytest-xdist 3.8 writes the group behind a test's id, into an attribute that pytest 9.2 no longer reads: each
+pytest-xdist 3.8 writes the group after a test's id, into an attribute that pytest 9.2 no longer reads: each
 worker then has tests of every group, and makes for itself what they should share.
 """
 

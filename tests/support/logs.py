@@ -12,7 +12,7 @@ from typing import Protocol
 import zstandard
 from telemetry_core.frames.batch import FrameBatch, FrameTuple
 
-from telemetry.logs.log import Log
+from telemetry.logs.log import OpenLog
 
 PACKERS: dict[str, Callable[[bytes], bytes]] = {
     ".gz": lambda data: gzip.compress(data, mtime=0),  # of one name wherever it is a test's parameter
@@ -65,11 +65,11 @@ class Pieces:
         return len(piece)
 
 
-def read_log(path: Path, limit: int = -1) -> tuple[list[FrameTuple], Log, Numbering]:
+def read_log(path: Path, limit: int = -1) -> tuple[list[FrameTuple], OpenLog, Numbering]:
     """All frames of a file, its log when it was read, and the numbers of its channels."""
     names = Numbering()
     frames: list[FrameTuple] = []
-    with Log(path, names.__getitem__) as log:
+    with OpenLog(path, names.__getitem__) as log:
         batch = FrameBatch(4)
         while not log.at_end:
             log.read(batch, limit)

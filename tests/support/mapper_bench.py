@@ -46,25 +46,25 @@ class Bench:
     """A mapper with channel 0 on bus can0, fed row by row."""
 
     def __init__(
-        self, *entries: MapEntry, threshold_a: float = 0.5, telling: Mapping[str, str] = NOTHING
+        self, *entries: MapEntry, threshold_a: float = 0.5, reporting: Mapping[str, str] = NOTHING
     ) -> None:
-        """telling: by message, the signal that says whether the frame is what it ought to be."""
+        """reporting: by message, the signal that says whether the frame is what it ought to be."""
         self.plan = car()
         self.spec: MapSpec = resolve(entries, self.plan, threshold_a=threshold_a)
-        if telling:
-            messages = [self._telling(message, telling) for message in self.spec.buses[0].messages]
+        if reporting:
+            messages = [self._reporting(message, reporting) for message in self.spec.buses[0].messages]
             first = replace(self.spec.buses[0], messages=tuple(messages))
             self.spec = replace(self.spec, buses=(first, *self.spec.buses[1:]))
         self.schema = Schema(self.plan.records + self.spec.records)
         self.mapper = Mapper(self.schema, self.spec)
         self.bind(0)
 
-    def _telling(self, message: MessageMap, telling: Mapping[str, str]) -> MessageMap:
+    def _reporting(self, message: MessageMap, reporting: Mapping[str, str]) -> MessageMap:
         record = self.plan.records[message.record]
-        if record.measurement not in telling:
+        if record.measurement not in reporting:
             return message
         fields = [field.name for field in record.fields]
-        return replace(message, protection=fields.index(telling[record.measurement]))
+        return replace(message, protection=fields.index(reporting[record.measurement]))
 
     def bind(self, channel: int, bus: int = 0, first_tags: int = 1) -> None:
         count = len(self.spec.tag_sets)

@@ -69,7 +69,7 @@ class _Integral:
 class _Counters:
     charge: _Integral = field(default_factory=_Integral)
     energy: _Integral = field(default_factory=_Integral)
-    told_second: int | None = None
+    reported_second: int | None = None
 
 
 @dataclass
@@ -175,7 +175,7 @@ class MapperModel:
         named: dict[str, Number] = {}
         for index in sorted(values):
             known = record.fields[index]
-            named[known.name] = _told(known.kind, values[index])
+            named[known.name] = _reported(known.kind, values[index])
         return Row(
             row.time_ns,
             0,
@@ -218,9 +218,9 @@ class MapperModel:
         for index, integral in ((rule.current, counters.charge), (rule.power, counters.energy)):
             if index in values:
                 integral.take(float(values[index]), time_ns, gap_ns)
-        if time_ns // 10**9 == counters.told_second:
+        if time_ns // 10**9 == counters.reported_second:
             return
-        counters.told_second = time_ns // 10**9
+        counters.reported_second = time_ns // 10**9
         for integral, in_index, out_index in (
             (counters.charge, rule.charged_ah, rule.discharged_ah),
             (counters.energy, rule.charged_wh, rule.discharged_wh),
@@ -264,7 +264,7 @@ def _reports_fault(row: Row, record: RecordSpec, message: MessageMap) -> bool:
     return message.protection != ABSENT and row.raw.get(record.fields[message.protection].name) is False
 
 
-def _told(kind: SlotKind, value: Number) -> Number:
+def _reported(kind: SlotKind, value: Number) -> Number:
     if kind is SlotKind.BOOL:
         return value != 0
     return int(value) if kind is SlotKind.TEXT else value + 0.0

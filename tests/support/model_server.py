@@ -11,14 +11,14 @@ from dataclasses import dataclass, field
 
 from telemetry.errors import ConfigError
 from telemetry.sinks.influx.settings import Api
-from telemetry.sinks.influx.verdict import Answer, Failure, NoAnswer, judge
+from telemetry.sinks.influx.verdict import Answer, Failure, Unanswered, judge
 from telemetry.sinks.verdict import Exchange
 
-Reply = Answer | NoAnswer
+Reply = Answer | Unanswered
 Behaviour = Callable[[Sequence[bytes]], "Reply | None"]  # None: store the lines and answer 204
 
 STORED = Answer(204)
-NO_CONNECTION = NoAnswer(Failure.NO_CONNECTION, "Connection refused")
+NO_CONNECTION = Unanswered(Failure.NO_CONNECTION, "Connection refused")
 
 
 def refusal(message: str, status: int = 400) -> Answer:

@@ -9,7 +9,7 @@ DEADLINE_S = 30.0
 
 
 class NotifySocket:
-    """Listens at `address`: a path, or a name in the abstract space behind an `@`."""
+    """Listens at `address`: a path, or a name in the abstract space after an `@`."""
 
     def __init__(self, address: str) -> None:
         self.address = address

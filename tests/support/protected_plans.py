@@ -42,7 +42,7 @@ PROFILE_2 = replace(
 PROFILE_5 = replace(
     RULE,
     checksum=Checksum.CRC16_CCITT,
-    data_id=DataId.BEHIND,
+    data_id=DataId.AFTER,
     data_ids=(0x1234,),
     counter_bits=COUNTER_BYTE,
     counter_most=255,
@@ -59,7 +59,7 @@ KINDS = (
 
 
 def message(
-    record: int, id: int, byte_count: int = 8, *, by_pgn: bool = False, tells: bool = False
+    record: int, id: int, byte_count: int = 8, *, by_pgn: bool = False, reports: bool = False
 ) -> MessageSpec:
     """One byte of it is a signal."""
     signals = (SignalSpec(24, 8, True, False, False),)
@@ -72,7 +72,7 @@ def message(
         conditions=(),
         record=record,
         by_pgn=by_pgn,
-        reports_protection=tells,
+        reports_protection=reports,
     )
 
 

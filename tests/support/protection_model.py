@@ -53,12 +53,12 @@ def checksum_of(rule: ProtectionRule, data: bytes) -> bytes:
         DataId.LOW: bytes((low,)),
         DataId.NIBBLE: bytes((low, 0)),
     }.get(rule.data_id, b"")
-    behind = b""
+    after = b""
     if rule.data_id is DataId.BY_COUNTER:
-        behind = bytes((rule.data_ids[counter % 16],))
-    elif rule.data_id is DataId.BEHIND:
-        behind = bytes((low, high))
-    return crc(rule.checksum, before + covered + behind).to_bytes(size, "little")
+        after = bytes((rule.data_ids[counter % 16],))
+    elif rule.data_id is DataId.AFTER:
+        after = bytes((low, high))
+    return crc(rule.checksum, before + covered + after).to_bytes(size, "little")
 
 
 def protected(rule: ProtectionRule, data: bytes) -> bytes:

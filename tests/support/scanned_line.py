@@ -148,7 +148,7 @@ def unknown_modbus(slave: int) -> DeviceEnd:
 
 def meter(address: str = "112233445566") -> DeviceEnd:
     """An energy meter."""
-    return dlt645.MeterLine(lambda: METER, dlt645.MeterFirmware(address=address))
+    return dlt645.MeterLine(lambda: METER, dlt645.Dlt645Firmware(address=address))
 
 
 EVEN = LineSettings(parity="E")

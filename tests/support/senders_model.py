@@ -20,7 +20,7 @@ class _Channel:
     taken: dict[int, int] = field(default_factory=dict)  # by record
     together: set[frozenset[int]] = field(default_factory=set)
     reported: set[tuple[int, int]] = field(default_factory=set)  # a record and the sender that is not taken
-    told_change: tuple[int, int] | None = None
+    reported_change: tuple[int, int] | None = None
     kept_out: dict[str, int] = field(default_factory=dict)
 
     def last(self, sender: int) -> int | None:
@@ -87,8 +87,8 @@ class SendersModel:
             if (record, other) not in channel.reported:
                 channel.reported.add((record, other))
                 self._find(channel, record, other, row, number, is_change=False)
-        elif is_taken and channel.told_change != (before, sender):
-            channel.told_change = (before, sender)
+        elif is_taken and channel.reported_change != (before, sender):
+            channel.reported_change = (before, sender)
             self._find(channel, record, other, row, number, is_change=True)
         return NEW_SENDER if is_taken else OTHER_SENDER
 

@@ -243,7 +243,7 @@ class TalkingLine(SimulatedLine):
         """Not what is neither good nor bad.
 
         Lost bytes that add up to 256, which a sum of 8 bits cannot see, and the loss of the first CR alone,
-        which is no loss behind a whole block.
+        which is no loss after a whole block.
         """
         while True:
             left = super()._left_of(message)

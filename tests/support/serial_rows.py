@@ -43,11 +43,13 @@ def rows_of(protocol: SerialProtocol, data: bytes) -> list[Row]:
         for record in mapping.records
     }
     return [
-        (row.measurement, _told(row, texts[row.measurement])) for row in mapped if row.measurement in texts
+        (row.measurement, _in_words(row, texts[row.measurement]))
+        for row in mapped
+        if row.measurement in texts
     ]
 
 
-def _told(row: SampleRow, texts: Mapping[str, Mapping[int, str]]) -> dict[str, Value]:
+def _in_words(row: SampleRow, texts: Mapping[str, Mapping[int, str]]) -> dict[str, Value]:
     return {name: texts[name][int(raw)] if texts[name] else raw for name, raw in row.raw.items()}
 
 

@@ -14,7 +14,7 @@ _NUMBERED = re.compile(r"(.*?)(\d+)$")
 _SHOWN = 2  # entries of a numbered list that are shown, before the last one
 _FLAG = "has_"
 _NOT_FITTED = ((ABSENT_CELL,), (ABSENT_SENSOR,))  # what our readers put where a cell or sensor is missing
-_NOT_THERE = (1 << 31,)  # the same of a value whose digits are none
+_NOT_THERE = (1 << 31,)  # the same of a value with digits that are not decimal
 
 
 def fields_of(protocol: SerialProtocol) -> str:

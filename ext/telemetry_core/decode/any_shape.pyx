@@ -193,7 +193,7 @@ cdef bint read_characters(const Text* text, const uint8_t* data, uint64_t* slot)
 
 
 cdef bint read_digits(uint64_t* slot, unsigned count) noexcept nogil:
-    """Make the number of packed BCD; False when one of its digits is none."""
+    """Make the number of packed BCD; False when one of its digits is not decimal."""
     cdef uint64_t digits = slot[0]
     cdef uint64_t number = 0
     cdef uint64_t digit
@@ -209,7 +209,7 @@ cdef bint read_digits(uint64_t* slot, unsigned count) noexcept nogil:
 
 cdef void make_values(const Extra* extra, const uint8_t* data, Py_ssize_t length, uint64_t* mask, uint64_t* slots,
                       Omitted* omitted) noexcept nogil:
-    """Make texts, and numbers of digits; leave out what is none, and short forms that are all ones."""
+    """Make texts, and numbers of digits; leave out what is not a digit, and short forms that are all ones."""
     cdef Py_ssize_t number
     cdef uint16_t slot
     for number in range(extra.text_count):

@@ -302,7 +302,7 @@ cdef object _pack_specials(Extra* extra, spec, list nines, PlanMemory memory):
 
 
 cdef object _pack_values(Extra* extra, spec, const Field* fields, PlanMemory memory):
-    """Pack what makes a value of bits that alone are none: texts, digits, short forms, signals that need others."""
+    """Pack what makes a value of bits that alone are not a number: texts, digits, short forms, signals that need others."""
     signals = list(enumerate(spec.signals))
     extra.optional = <uint64_t*>memory.take(extra.mask_words * sizeof(uint64_t))
     _set_mask(extra.optional, [index for index, signal in signals if signal.optional])

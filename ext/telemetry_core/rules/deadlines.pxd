@@ -4,7 +4,7 @@ from libc.stdint cimport int64_t
 
 from telemetry_core.rules.plug cimport Plug
 
-# Tell of deadlines, windows and minutes that have passed until now_ns.
+# Report deadlines, windows and minutes that have passed until now_ns.
 cdef void pass_timers(Plug* plug, int64_t now_ns) noexcept nogil
-# Tell of the deadlines that have passed at now_ns, and find the next.
+# Report the deadlines that have passed at now_ns, and find the next.
 cdef void pass_deadlines(Plug* plug, int64_t now_ns) noexcept nogil

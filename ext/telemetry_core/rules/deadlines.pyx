@@ -1,18 +1,18 @@
 """What passes with time alone in a session: deadlines, windows of ten seconds, and minutes.
 
 Promises:
-- Frame time alone counts. A deadline that has passed is told once, stamped with when it was due, until what it awaits
-  comes again.
+- Frame time alone counts. A deadline that has passed is reported once, with the stamp at which it was due. It
+  counts again when what it awaits has come.
 - Nothing passes before `Known.due_ns`, `window_ns` and a minute after `minute_ns`: so one comparison a row is enough.
 - A clock that is set back lengthens no window and no minute by more than itself.
 """
 
 from libc.stdint cimport int64_t, uint32_t
 
+from telemetry_core.rules.changes cimport CHANGE_MINUTE, CHANGE_SILENCE, Change
 from telemetry_core.rules.follow_table cimport PackedDeadline
-from telemetry_core.rules.measured cimport end_window, tell
+from telemetry_core.rules.measured cimport end_window, report
 from telemetry_core.rules.plug cimport FAR_NS, MINUTE_NS, OPEN, SECOND_NS, WINDOW_NS, Known, Plug
-from telemetry_core.rules.told cimport TOLD_MINUTE, TOLD_SILENCE, Change
 
 cdef extern from *:
     int lowest_bit "__builtin_ctz" (uint32_t word) noexcept nogil
@@ -28,7 +28,7 @@ cdef void pass_timers(Plug* plug, int64_t now_ns) noexcept nogil:
         end_window(plug, now_ns)
     if now_ns - known.minute_ns >= MINUTE_NS:
         known.minute_ns += (now_ns - known.minute_ns) // MINUTE_NS * MINUTE_NS
-        tell(plug, TOLD_MINUTE, known.minute_ns)
+        report(plug, CHANGE_MINUTE, known.minute_ns)
     elif now_ns < known.minute_ns:
         known.minute_ns = now_ns
 
@@ -55,7 +55,7 @@ cdef void pass_deadlines(Plug* plug, int64_t now_ns) noexcept nogil:
 
 cdef inline void _judge_deadline(Plug* plug, uint32_t number, int64_t since_ns, int64_t heard_ns,
                           int64_t now_ns) noexcept nogil:
-    """Tell of a deadline that counts from since_ns, if it has passed for the first time; otherwise it will be due."""
+    """Report a deadline that counts from since_ns, once it has passed; before, note when it is due."""
     cdef Known* known = &plug.known
     cdef const PackedDeadline* deadline = &plug.spec.deadlines[number]
     cdef int64_t limit_ns = deadline.limit_ns
@@ -68,7 +68,7 @@ cdef inline void _judge_deadline(Plug* plug, uint32_t number, int64_t since_ns, 
         known.due_ns = min(known.due_ns, since_ns + limit_ns)
         return
     known.fired |= <uint32_t>1 << number
-    change = tell(plug, TOLD_SILENCE, since_ns + limit_ns)
+    change = report(plug, CHANGE_SILENCE, since_ns + limit_ns)
     if change != NULL:
         change.number = number
         change.since_ns = since_ns

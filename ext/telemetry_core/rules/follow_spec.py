@@ -43,13 +43,13 @@ class SignKind(IntEnum):
     PAUSE = 5  # its side pauses, in a session that shows a later edition than the oldest
     RESUME = 6  # its side pauses no longer
     OLD = 7  # the session is of the oldest edition, whatever was shown before it charged
-    DOUBT = 8  # currents may mean something else: told once a session
-    UNKNOWN = 9  # another protocol is negotiated: told once, session or none
+    DOUBT = 8  # currents may mean something else: reported once a session
+    UNKNOWN = 9  # another protocol is negotiated: reported once, with or without a session
     NEW = 10  # the session is of a later edition
 
 
-class Tell(IntEnum):
-    """Whether the rows of a record are told as they are."""
+class Reporting(IntEnum):
+    """When the rows of a record are reported as they are."""
 
     CHANGES = 1  # each time they hold something else
     ONCE = 2  # the first of a session alone
@@ -99,7 +99,7 @@ class FollowSpec:
     bus: int
     signs: tuple[Sign, ...]
     deadlines: tuple[Deadline, ...] = ()
-    tells: tuple[tuple[int, Tell], ...] = ()  # records whose rows are told
+    reported: tuple[tuple[int, Reporting], ...] = ()  # records whose rows are reported
     minutes: tuple[int, int] = (ABSENT, ABSENT)  # record and field of the minutes that the charger counts
     silence_ns: int = 10 * SECOND_NS  # so long without a sign ends a session
     reconnect_ns: int = 30 * SECOND_NS  # the same after an error
@@ -133,8 +133,8 @@ class PowerSpec:
     gap_ns: int = 2 * SECOND_NS
 
 
-class Told(IntEnum):
-    """What a transition tells."""
+class ChangeKind(IntEnum):
+    """What has changed at a plug."""
 
     BEGUN = 1
     PHASE = 2  # number: the phase that begins
@@ -144,7 +144,7 @@ class Told(IntEnum):
     SILENCE = 6  # number: the deadline
     PAUSED = 7
     RESUMED = 8
-    ROW = 9  # a row of FollowSpec.tells: `raw`
+    ROW = 9  # a row of FollowSpec.reported: `raw`
     PERCENT = 10  # number: the percent that is left, reached at since_ns; values: Percent
     WINDOW = 11  # values: Window, of the window of 10 s that ends
     MINUTE = 12

@@ -12,7 +12,7 @@ cdef enum:
     SIDES = 3
     PHASES = 7
     SLOTS = 24                   # signs of a protocol whose times are kept
-    TELLS = 12                   # records of a protocol that are told
+    REPORTED = 12                # records of a protocol whose rows are reported
 
 cdef enum FollowedPhases:        # follow_spec.FollowedPhase
     PHASE_NONE = 0
@@ -69,8 +69,8 @@ cdef struct Followed:            # one record of messages, in one spec
     uint32_t sign_count
     uint32_t mask_words
     uint32_t field_count
-    int32_t tell                 # slot; -1: not told
-    uint8_t tells_once
+    int32_t report_slot          # -1: rows are not reported
+    uint8_t reports_once
     uint16_t plain               # bit: rows say that a phase goes on, and rarely more (see plain_bit); 0: they do not
     uint8_t is_bare              # such rows have neither minutes nor what may pause
     uint32_t plain_slot          # where the last time of such a row is kept

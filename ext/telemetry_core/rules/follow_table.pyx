@@ -12,7 +12,7 @@ from libc.stdlib cimport calloc, free
 
 from telemetry_core.rows.schema cimport HEAD_WORDS, Schema
 
-from telemetry_core.rules.follow_spec import PowerSpec, SignKind, Tell
+from telemetry_core.rules.follow_spec import PowerSpec, SignKind, Reporting
 
 _WORD = (1 << 64) - 1
 _SIDES = {"battery": VEHICLE, "cells": VEHICLE, "charger": CHARGER, "meter": METER}
@@ -103,15 +103,15 @@ cdef class FollowTable:
         spec.reconnect_ns = given.reconnect_ns
         spec.same_error_ns = given.same_error_ns
         slots = _slots(given)
-        if len(slots) > SLOTS or len(given.deadlines) > 32 or len(given.tells) > TELLS:
-            raise ValueError(f"{given.name} has more deadlines or told records than there is room for")
+        if len(slots) > SLOTS or len(given.deadlines) > 32 or len(given.reported) > REPORTED:
+            raise ValueError(f"{given.name} has more deadlines or reported records than there is room for")
         cdef Followed* followed
         cdef uint32_t count = 0
         cdef Py_ssize_t number
         last = {deadline.awaited for deadline in given.deadlines if deadline.is_periodic}
         spec.records = <Followed*>_zeroed(schema.record_count, sizeof(Followed))
         for number in range(schema.record_count):
-            spec.records[number].tell = -1
+            spec.records[number].report_slot = -1
             spec.records[number].mask_words = schema.records[number].mask_words
             spec.records[number].field_count = schema.records[number].field_count
         spec.signs = <PackedSign*>_zeroed(len(given.signs), sizeof(PackedSign))
@@ -135,9 +135,9 @@ cdef class FollowTable:
         if given.minutes[0] >= 0:
             followed = &spec.records[<size_t>given.minutes[0]]
             followed.minutes = _place(followed.mask_words, given.minutes[1])
-        for place, (record, tell) in enumerate(given.tells):
-            spec.records[<size_t>record].tell = place
-            spec.records[<size_t>record].tells_once = tell == Tell.ONCE
+        for place, (record, reporting) in enumerate(given.reported):
+            spec.records[<size_t>record].report_slot = place
+            spec.records[<size_t>record].reports_once = reporting == Reporting.ONCE
         for number in range(schema.record_count):
             _find_plain(spec, &spec.records[number])
 
@@ -187,7 +187,7 @@ cdef object _find_plain(const Spec* spec, Followed* followed):
     cdef const PackedSign* sign = &spec.signs[followed.first_sign]
     cdef bint shows_edition = False
     cdef uint32_t number
-    if followed.sign_count == 0 or followed.tell >= 0 or sign.kind != SIGN_HEARD or sign.field >= 0:
+    if followed.sign_count == 0 or followed.report_slot >= 0 or sign.kind != SIGN_HEARD or sign.field >= 0:
         return
     if sign.lacks >= 0 or sign.zero_count or not (sign.slot == SLOTS or sign.is_last):
         return

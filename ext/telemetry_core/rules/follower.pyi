@@ -3,7 +3,7 @@ from collections.abc import Iterable
 from telemetry_core.rows.batch import SampleBatch
 from telemetry_core.rows.schema import Schema
 from telemetry_core.rules.follow_spec import FollowSpec, PowerSpec
-from telemetry_core.rules.told import Transition
+from telemetry_core.rules.changes import PlugChange
 
 class Follower:
     """Follows charging sessions by FollowSpecs and PowerSpecs, for any number of channels."""
@@ -27,16 +27,16 @@ class Follower:
         is_own: by its two ends: battery and cells by the vehicle, charger by the charger; otherwise, as that
         of a meter, by a third.
         """
-    def follow(self, samples: SampleBatch) -> list[Transition]:
-        """The transitions that these rows make, in their order.
+    def follow(self, samples: SampleBatch) -> list[PlugChange]:
+        """The changes that these rows make, in their order.
 
         ValueError unless the rows are of `schema`.
         """
-    def due(self, channel: int, now_ns: int) -> list[Transition]:
+    def due(self, channel: int, now_ns: int) -> list[PlugChange]:
         """What ends on `channel` since its signs have been silent for too long at `now_ns`, in frame time."""
-    def finish(self, channel: int, end_ns: int) -> list[Transition]:
+    def finish(self, channel: int, end_ns: int) -> list[PlugChange]:
         """What ends on `channel`, since no row comes any more; end_ns: stamp of the newest frame of all."""
-    def look(self, channel: int) -> list[Transition]:
+    def look(self, channel: int) -> list[PlugChange]:
         """The session that is open on `channel`, as it is: a MINUTE at its last sign; otherwise nothing."""
     def move(self, channel: int, by_ns: int) -> None:
         """Add `by_ns` to all stamps that are known of the plug on `channel`: its clock was wrong."""

@@ -1,12 +1,12 @@
 """The follower: charging sessions as a listener sees them, from rows of messages and of the data model.
 
 Promises:
-- It tells transitions only: a phase, an attempt, an error, a stop, one percent, ten seconds, one minute. It changes
-  nothing.
-- What it tells depends on the rows alone, by their stamps and their order, and not on how they were batched.
+- It reports changes only: a phase, an attempt, an error, a stop, one percent, ten seconds, one minute. It alters
+  no row.
+- Its reports depend on the rows, their stamps and their order, and not on how they were batched.
 - Most rows say that the phase goes on, or bring a sample of one side. They are taken here, in one pass, without a
   call; the rest goes to `phases` and `readings`.
-- It does not hold the GIL, and makes Python objects for transitions only.
+- It does not hold the GIL, and makes Python objects for changes only.
 
 Relies on rows of one schema: of messages, in which it looks for signs, and modelled ones, which the mapper puts right
 after the message that they come from.
@@ -19,16 +19,17 @@ from libc.string cimport memset
 
 from telemetry_core.rows.batch cimport ROW_OTHER_SENDER, RowHead, SampleBatch
 from telemetry_core.rows.schema cimport HEAD_WORDS, Schema
+from telemetry_core.rules.changes cimport CHANGE_MINUTE, plug_changes
 from telemetry_core.rules.deadlines cimport pass_deadlines
 from telemetry_core.rules.follow_table cimport (
     CELLS, CHARGER, MESSAGE, METER, READING, SIDES, VEHICLE, FollowTable, Followed, Quantities, Visit,
 )
-from telemetry_core.rules.measured cimport add_whole_sample, tell
+from telemetry_core.rules.measured cimport add_whole_sample, report
 from telemetry_core.rules.phases cimport END_FINISHED, END_SILENCE, begin_attempt, end_session, hear, silence_of
 from telemetry_core.rules.plug cimport OPEN, UNHEARD, Known, Plug
 from telemetry_core.rules.plug_state cimport move, packed, state_head, unpack
 from telemetry_core.rules.readings cimport asks_otherwise, has_news, take_reading
-from telemetry_core.rules.told cimport TOLD_MINUTE, transitions
+from telemetry_core.rules.changes cimport CHANGE_MINUTE, plug_changes
 
 cdef enum:
     CHANNELS = 65536
@@ -134,7 +135,7 @@ cdef class Follower:
         return self.plug_of_channel[<size_t>channel]
 
     def follow(self, SampleBatch samples not None):
-        """Return the transitions that these rows make, in their order.
+        """Return the changes that these rows make, in their order.
 
         Raises ValueError unless the rows are of this follower's schema.
         """
@@ -143,7 +144,7 @@ cdef class Follower:
         self.changes.count = 0
         with nogil:
             self._run(samples)
-        return transitions(&self.changes, samples)
+        return plug_changes(&self.changes, samples)
 
     cdef void _begin(self):
         """What follows comes of no row."""
@@ -159,15 +160,15 @@ cdef class Follower:
             if plug.known.is_restored != UNHEARD:  # otherwise nobody listened when they passed
                 pass_deadlines(plug, plug.known.last_ns + silence_ns)
             end_session(plug, END_SILENCE, plug.known.last_ns)
-        return transitions(&self.changes, None)
+        return plug_changes(&self.changes, None)
 
     def look(self, channel):
         """Return the session that is open on `channel` as it is, as a MINUTE of its last sign; otherwise nothing."""
         cdef Plug* plug = self._plug(channel)
         self._begin()
         if plug.known.is_open == OPEN:
-            tell(plug, TOLD_MINUTE, plug.known.last_ns)
-        return transitions(&self.changes, None)
+            report(plug, CHANGE_MINUTE, plug.known.last_ns)
+        return plug_changes(&self.changes, None)
 
     def move(self, channel, by_ns):
         """Add `by_ns` to all stamps that are known of the plug on `channel`: its clock was wrong by so much."""
@@ -188,7 +189,7 @@ cdef class Follower:
             is_silent = end_ns - known.last_ns > silence_ns
             pass_deadlines(plug, min(<int64_t>end_ns, known.last_ns + silence_ns))
             end_session(plug, END_SILENCE if is_silent else END_FINISHED, known.last_ns)
-        return transitions(&self.changes, None)
+        return plug_changes(&self.changes, None)
 
     def last_ns(self, channel):
         """Return the stamp of the last sign on `channel`; 0: none yet."""
@@ -256,7 +257,7 @@ cdef class Follower:
             left -= 1
 
     cdef void _set_place(self, SampleBatch samples, Py_ssize_t left, const uint64_t* row) noexcept nogil:
-        """What is told from here on is of this row, with which so many are left."""
+        """Changes from here on come from this row, with which so many are left."""
         self.changes.row = samples.rows - left
         self.changes.at = row - samples.words
 

@@ -6,7 +6,7 @@ from libc.string cimport memcpy
 from telemetry_core.rows.batch cimport RowHead
 from telemetry_core.rules.follow_table cimport Quantities
 from telemetry_core.rules.plug cimport NEVER_NS, Common, Known, Measured, Plug
-from telemetry_core.rules.told cimport Change
+from telemetry_core.rules.changes cimport Change
 
 # A session begins: nothing has been measured.
 cdef void begin_measuring(Known* known, int64_t now_ns) noexcept nogil
@@ -15,14 +15,14 @@ cdef void add_sample(Plug* plug, uint8_t side, double power_w, double voltage_v,
                      int64_t now_ns) noexcept nogil
 # What both sides cover begins, as the first has passed the other.
 cdef void begin_common(Plug* plug) noexcept nogil
-# Tell of the window that ends, and begin that of now_ns.
+# Report the window that ends, and begin that of now_ns.
 cdef void end_window(Plug* plug, int64_t now_ns) noexcept nogil
 # The state of charge has been heard: it may be in another percent.
 cdef void hear_percent(Plug* plug, int64_t now_ns) noexcept nogil
-# Tell of the percent under way, unless it has been told.
+# Report the percent under way, unless it has been reported.
 cdef void leave_percent(Plug* plug, int64_t now_ns) noexcept nogil
-# Tell with the totals as they are; NULL without memory.
-cdef Change* tell(Plug* plug, uint8_t kind, int64_t time_ns) noexcept nogil
+# Add a change with the totals as they are; NULL without memory.
+cdef Change* report(Plug* plug, uint8_t kind, int64_t time_ns) noexcept nogil
 # The totals of the session so far, by follow_spec.TOTALS.
 cdef void find_totals(const Known* known, double* totals) noexcept nogil
 

@@ -11,9 +11,10 @@ Promises:
 from libc.math cimport NAN, floor
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
 
+from telemetry_core.rules.changes cimport CHANGE_PERCENT, CHANGE_WINDOW, TOTAL_COUNT, Change, add_change
 from telemetry_core.rules.follow_table cimport CHARGER, METER, PHASE_CHARGING, SIDES, VEHICLE
 from telemetry_core.rules.plug cimport NEVER_NS, WINDOW_NS, Common, Known, Mark, Measured, Plug, Sample, Sums, higher
-from telemetry_core.rules.told cimport TOLD_PERCENT, TOLD_WINDOW, TOTAL_COUNT, Change, add_change
+from telemetry_core.rules.changes cimport CHANGE_PERCENT, CHANGE_WINDOW, TOTAL_COUNT, Change, add_change
 
 
 cdef void begin_measuring(Known* known, int64_t now_ns) noexcept nogil:
@@ -150,7 +151,7 @@ cdef void end_window(Plug* plug, int64_t now_ns) noexcept nogil:
     cdef bint has_any = False
     for number in range(SIDES):
         has_any |= known.measured[number].covered_ns > known.measured[number].window_ns
-    change = add_change(plug.changes, TOLD_WINDOW, plug.channel, known.window_ns) if has_any else NULL
+    change = add_change(plug.changes, CHANGE_WINDOW, plug.channel, known.window_ns) if has_any else NULL
     if change != NULL:
         change.since_ns = known.window_ns - WINDOW_NS
         change.value_count = 14
@@ -197,7 +198,7 @@ cdef void leave_percent(Plug* plug, int64_t now_ns) noexcept nogil:
     if not known.is_fresh:
         return
     known.is_fresh = False
-    change = tell(plug, TOLD_PERCENT, now_ns)
+    change = report(plug, CHANGE_PERCENT, now_ns)
     if change == NULL:
         return
     change.number = known.percent
@@ -213,7 +214,7 @@ cdef void leave_percent(Plug* plug, int64_t now_ns) noexcept nogil:
     change.values[10] = known.percent_cell_max
 
 
-cdef Change* tell(Plug* plug, uint8_t kind, int64_t time_ns) noexcept nogil:
+cdef Change* report(Plug* plug, uint8_t kind, int64_t time_ns) noexcept nogil:
     cdef Change* change = add_change(plug.changes, kind, plug.channel, time_ns)
     if change != NULL:
         find_totals(&plug.known, change.totals)

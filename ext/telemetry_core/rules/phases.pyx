@@ -15,18 +15,18 @@ from libc.string cimport memset
 from telemetry_core.rows.access cimport has_field
 from telemetry_core.rows.batch cimport RowHead
 from telemetry_core.rows.schema cimport HEAD_WORDS
+from telemetry_core.rules.changes cimport (
+    CHANGE_ATTEMPT, CHANGE_BEGUN, CHANGE_DOUBT, CHANGE_EDITION, CHANGE_ENDED, CHANGE_ERROR, CHANGE_MINUTE,
+    CHANGE_PAUSED, CHANGE_PHASE, CHANGE_RESTORED, CHANGE_RESUMED, CHANGE_ROW, CHANGE_STOP, CHANGE_UNKNOWN, Change,
+)
 from telemetry_core.rules.deadlines cimport pass_deadlines, pass_timers
 from telemetry_core.rules.follow_table cimport (
     PHASE_CHARGING, PHASE_CONFIGURATION, PHASE_NONE, PHASE_RECOGNITION, SIGN_AGAIN, SIGN_BEGIN, SIGN_DOUBT, SIGN_ERROR,
     SIGN_HEARD, SIGN_NEW, SIGN_OLD, SIGN_PAUSE, SIGN_RESUME, SIGN_STOP, SIGN_UNKNOWN, SLOTS, Followed, PackedSign, Spec, plain_bits,
 )
-from telemetry_core.rules.measured cimport begin_measuring, leave_percent, tell
+from telemetry_core.rules.measured cimport begin_measuring, leave_percent, report
 from telemetry_core.rules.plug cimport (
     MINUTE_NS, NOT_RESTORED, OPEN, SECOND_NS, STEPPED, UNDECIDED, UNHEARD, WINDOW_NS, Known, Plug, heard_at,
-)
-from telemetry_core.rules.told cimport (
-    TOLD_ATTEMPT, TOLD_BEGUN, TOLD_DOUBT, TOLD_EDITION, TOLD_ENDED, TOLD_ERROR, TOLD_MINUTE, TOLD_PAUSED, TOLD_PHASE,
-    TOLD_RESTORED, TOLD_RESUMED, TOLD_ROW, TOLD_STOP, TOLD_UNKNOWN, Change,
 )
 
 cdef int64_t GRACE_NS = 120 * SECOND_NS  # of the charger's minutes, which it may round as it likes
@@ -64,8 +64,8 @@ cdef void hear(Plug* plug, const uint64_t* row, const Followed* followed) noexce
     known.last_ns = now_ns
     if row[HEAD_WORDS] & followed.minutes.bit:
         _hear_minutes(plug, <int32_t>row[followed.minutes.word], now_ns)
-    if followed.tell >= 0:
-        _tell_row(plug, row, followed)
+    if followed.report_slot >= 0:
+        _report_row(plug, row, followed)
     _find_calm(plug, now_ns)
 
 
@@ -117,9 +117,9 @@ cdef void _pass_time(Plug* plug, int64_t now_ns, uint8_t phase, bint is_begin, b
     cdef int64_t gap_ns = now_ns - known.last_ns
     cdef int64_t silence_ns = spec.reconnect_ns if known.has_error and is_again else spec.silence_ns
     cdef bint goes_on = phase >= PHASE_CHARGING and not is_begin and not is_again
-    if gap_ns < -SECOND_NS:  # the clock has been set back: what has lasted until then is told, and counts
-        tell(plug, TOLD_MINUTE, known.last_ns)
-        tell(plug, TOLD_MINUTE, now_ns)
+    if gap_ns < -SECOND_NS:  # the clock has been set back: what has lasted until then is reported, and counts
+        report(plug, CHANGE_MINUTE, known.last_ns)
+        report(plug, CHANGE_MINUTE, now_ns)
         known.minute_ns = now_ns
     if known.is_restored == UNHEARD and (goes_on or gap_ns <= silence_ns):
         known.is_restored = UNDECIDED if goes_on else NOT_RESTORED
@@ -149,7 +149,7 @@ cdef void _act(Plug* plug, const PackedSign* sign, const uint64_t* row, const ui
     cdef Change* change
     if sign.kind == SIGN_UNKNOWN:
         if known.unknown_ns[sign.side] == 0 or not 0 <= now_ns - known.unknown_ns[sign.side] <= WINDOW_NS:
-            change = tell(plug, TOLD_UNKNOWN, now_ns)
+            change = report(plug, CHANGE_UNKNOWN, now_ns)
             if change != NULL:
                 change.has_row = True
                 change.side = sign.side
@@ -183,13 +183,13 @@ cdef void _act(Plug* plug, const PackedSign* sign, const uint64_t* row, const ui
         known.again_ns = 0
         known.has_error = True
         known.window_is_charging = False
-        change = tell(plug, TOLD_ERROR, now_ns)
+        change = report(plug, CHANGE_ERROR, now_ns)
     elif sign.kind == SIGN_STOP:
         if known.stops & (1 << sign.side):
             return
         known.stops |= 1 << sign.side
         bits = _reasons(sign, row, slots)
-        change = tell(plug, TOLD_STOP, now_ns)
+        change = report(plug, CHANGE_STOP, now_ns)
     elif sign.kind == SIGN_PAUSE or sign.kind == SIGN_RESUME:
         _pause(plug, sign, now_ns)
         return
@@ -198,10 +198,10 @@ cdef void _act(Plug* plug, const PackedSign* sign, const uint64_t* row, const ui
             return
         known.is_old = sign.kind == SIGN_OLD
         known.is_new = True
-        change = tell(plug, TOLD_EDITION, now_ns)
+        change = report(plug, CHANGE_EDITION, now_ns)
     elif sign.kind == SIGN_DOUBT and not known.was_doubtful:
         known.was_doubtful = True
-        change = tell(plug, TOLD_DOUBT, now_ns)
+        change = report(plug, CHANGE_DOUBT, now_ns)
         if change != NULL:
             change.has_row = True
     else:
@@ -266,14 +266,14 @@ cdef void _pause(Plug* plug, const PackedSign* sign, int64_t now_ns) noexcept no
     if (before == 0) == (known.pauses == 0):
         return
     known.window_is_charging = False
-    change = tell(plug, TOLD_RESUMED if before else TOLD_PAUSED, now_ns)
+    change = report(plug, CHANGE_RESUMED if before else CHANGE_PAUSED, now_ns)
     if change != NULL:
         change.side = sign.side
 
 
 cdef void open_session(Plug* plug, int64_t now_ns) noexcept nogil:
     clear(&plug.known, now_ns)
-    tell(plug, TOLD_BEGUN, now_ns)
+    report(plug, CHANGE_BEGUN, now_ns)
 
 
 cdef void clear(Known* known, int64_t now_ns) noexcept nogil:
@@ -286,7 +286,7 @@ cdef void clear(Known* known, int64_t now_ns) noexcept nogil:
 
 
 cdef void _forget(Known* known) noexcept nogil:
-    """Forget the session, but not which other protocols have been told of."""
+    """Forget the session, but not which other protocols have been reported."""
     cdef int64_t[2] unknown_ns
     unknown_ns[0], unknown_ns[1] = known.unknown_ns[0], known.unknown_ns[1]
     memset(known, 0, sizeof(Known))
@@ -302,7 +302,7 @@ cdef void end_session(Plug* plug, uint32_t why, int64_t at_ns) noexcept nogil:
         begin_attempt(plug, known.again_ns)
     if known.is_open == OPEN:
         leave_percent(plug, at_ns)
-        change = tell(plug, TOLD_ENDED, at_ns)
+        change = report(plug, CHANGE_ENDED, at_ns)
         if change != NULL:
             change.number = why
     _forget(known)
@@ -323,7 +323,7 @@ cdef void enter(Plug* plug, uint8_t phase, int64_t now_ns) noexcept nogil:
         known.pauses = 0
     if phase == PHASE_CONFIGURATION and not known.has_error:
         known.error_ns = 0  # an error from here on is a new one, even where all stamps are equal
-    change = tell(plug, TOLD_PHASE, now_ns)
+    change = report(plug, CHANGE_PHASE, now_ns)
     if change != NULL:
         change.number = phase
 
@@ -341,7 +341,7 @@ cdef void begin_attempt(Plug* plug, int64_t now_ns) noexcept nogil:
     for slot in range(SLOTS):
         if not plug.spec.begins[slot]:
             known.heard_ns[slot] = 0
-    change = tell(plug, TOLD_ATTEMPT, now_ns)
+    change = report(plug, CHANGE_ATTEMPT, now_ns)
     if change != NULL:
         change.number = known.attempt
     known.phase = PHASE_NONE
@@ -354,12 +354,12 @@ cdef int64_t silence_of(const Plug* plug) noexcept nogil:
     return plug.spec.reconnect_ns if plug.known.has_error else plug.spec.silence_ns
 
 
-cdef void _tell_row(Plug* plug, const uint64_t* row, const Followed* followed) noexcept nogil:
-    """Tell of a row that holds something else than the one before."""
+cdef void _report_row(Plug* plug, const uint64_t* row, const Followed* followed) noexcept nogil:
+    """Report a row that holds something else than the one before."""
     cdef Known* known = &plug.known
     cdef const uint64_t* mask = row + HEAD_WORDS
     cdef uint32_t hashed = 2166136261
-    cdef uint32_t number
+    cdef uint32_t before, number
     cdef uint64_t word
     cdef Change* change
     for number in range(followed.mask_words + followed.field_count):
@@ -368,10 +368,11 @@ cdef void _tell_row(Plug* plug, const uint64_t* row, const Followed* followed) n
             word = 0
         hashed = (hashed ^ <uint32_t>(word ^ word >> 32)) * 16777619
     hashed |= 1
-    if hashed == known.told[followed.tell] or (followed.tells_once and known.told[followed.tell]):
+    before = known.reported[followed.report_slot]
+    if hashed == before or (followed.reports_once and before):
         return
-    known.told[followed.tell] = hashed
-    change = tell(plug, TOLD_ROW, (<const RowHead*>row).time_ns)
+    known.reported[followed.report_slot] = hashed
+    change = report(plug, CHANGE_ROW, (<const RowHead*>row).time_ns)
     if change != NULL:
         change.has_row = True
         change.number = (<const RowHead*>row).record
@@ -426,6 +427,6 @@ cdef void judge_restored(Plug* plug, int64_t now_ns) noexcept nogil:
 cdef void go_on(Plug* plug) noexcept nogil:
     cdef Change* change
     plug.known.is_restored = NOT_RESTORED
-    change = tell(plug, TOLD_RESTORED, plug.known.restored_ns)
+    change = report(plug, CHANGE_RESTORED, plug.known.restored_ns)
     if change != NULL:
         change.since_ns = plug.saved.last_ns

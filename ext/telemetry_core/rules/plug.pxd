@@ -5,8 +5,8 @@ Stamps are frame time. 0 stands for never where a comment says so.
 
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 
-from telemetry_core.rules.follow_table cimport SIDES, SLOTS, TELLS, Followed, Spec
-from telemetry_core.rules.told cimport Changes
+from telemetry_core.rules.changes cimport Changes
+from telemetry_core.rules.follow_table cimport SIDES, SLOTS, REPORTED, Followed, Spec
 
 cdef enum Openings:              # Known.is_open
     NOT_OPEN = 0
@@ -90,7 +90,7 @@ cdef struct Known:
     int64_t restored_ns          # of the first row since then
     int64_t below_ns             # of power sessions: below, or above, the threshold since
     int64_t heard_ns[SLOTS + 1]  # 0: not yet; the last one is of signs whose times are not kept
-    uint32_t told[TELLS]         # hash of the row told last
+    uint32_t reported[REPORTED]  # hash of the row reported last
     uint64_t seen_percents[2]
     uint32_t fired               # deadlines, until what they await is heard
     Measured measured[SIDES]
@@ -135,7 +135,7 @@ cdef struct Plug:
     int64_t gap_ns               # of the spec
     Measured* measured[SIDES]    # in `known`
     Measured* others[SIDES]      # the other end; a meter has none but itself
-    Changes* changes             # where what it shows is told
+    Changes* changes             # where what it shows is reported
     uint16_t channel
 
 

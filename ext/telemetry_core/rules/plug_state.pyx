@@ -1,4 +1,4 @@
-"""The state of a plug, handed out and taken back: its struct as bytes, behind what these bytes depend on.
+"""The state of a plug, handed out and taken back: its struct as bytes, after what these bytes depend on.
 
 Promises:
 - Bytes of another version, layout or spec are refused, and change nothing.
@@ -10,10 +10,10 @@ from libc.math cimport NAN
 from libc.stdint cimport int64_t
 from libc.string cimport memcpy
 
+from telemetry_core.rules.changes cimport TOTAL_COUNT
 from telemetry_core.rules.measured cimport find_totals
 from telemetry_core.rules.follow_table cimport SIDES, SLOTS
 from telemetry_core.rules.plug cimport NEVER_NS, NOT_RESTORED, UNHEARD, WINDOW_NS, Known
-from telemetry_core.rules.told cimport TOTAL_COUNT
 
 from zlib import crc32
 

@@ -39,7 +39,7 @@ cdef enum:
     ID_LOW = 3
     ID_NIBBLE = 4
     ID_BY_COUNTER = 5
-    ID_BEHIND = 6
+    ID_AFTER = 6
 
     ACTION_FLAG = 1              # protection_spec.Action
     ACTION_DROP = 2
@@ -138,7 +138,7 @@ cdef uint16_t wanted_crc16(const Rule* rule, const uint8_t* data) noexcept nogil
     id_bytes[1] = rule.data_ids[0] >> 8
     crc = crc16(0xFFFF, data, rule.checksum_byte)
     crc = crc16(crc, data + rule.checksum_byte + 2, rule.byte_count - rule.checksum_byte - 2)
-    return crc16(crc, id_bytes, 2) if rule.data_id == ID_BEHIND else crc
+    return crc16(crc, id_bytes, 2) if rule.data_id == ID_AFTER else crc
 
 
 cdef bint is_intact(const Rule* rule, const uint8_t* data, uint32_t counter) noexcept nogil:

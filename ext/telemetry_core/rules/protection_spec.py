@@ -28,7 +28,7 @@ class DataId(IntEnum):
     LOW = 3  # before it: the low byte
     NIBBLE = 4  # before it: the low byte and a zero; the low nibble of the high byte is in the frame
     BY_COUNTER = 5  # after it: the byte of a list of 16 that the counter points to
-    BEHIND = 6  # after it: low byte, high byte
+    AFTER = 6  # after it: low byte, high byte
 
 
 class Action(IntEnum):

@@ -15,18 +15,18 @@ from libc.string cimport memset
 from telemetry_core.rows.access cimport get_double
 from telemetry_core.rows.batch cimport RowHead
 from telemetry_core.rows.schema cimport HEAD_WORDS
+from telemetry_core.rules.changes cimport CHANGE_BEGUN
 from telemetry_core.rules.deadlines cimport pass_timers
 from telemetry_core.rules.follow_table cimport (
     METER, PHASE_CHARGING, VEHICLE, Place, Quantities, Spec, in_slot,
 )
-from telemetry_core.rules.measured cimport add_sample, hear_percent, tell
+from telemetry_core.rules.measured cimport add_sample, hear_percent, report
 from telemetry_core.rules.phases cimport (
     END_BELOW, END_SILENCE, clear, end_session, enter, go_on, judge_restored, silence_of, skip,
 )
 from telemetry_core.rules.plug cimport (
     NOT_OPEN, NOT_RESTORED, OPEN, OVER_THRESHOLD, STEPPED, UNDECIDED, UNHEARD, Known, Plug, higher, lower,
 )
-from telemetry_core.rules.told cimport TOLD_BEGUN
 
 cdef extern from *:
     int lowest_bit "__builtin_ctzll" (uint64_t word) noexcept nogil
@@ -151,7 +151,7 @@ cdef void _hear_power(Plug* plug, double power_w, int64_t now_ns) noexcept nogil
         known.is_open = OVER_THRESHOLD
     if known.is_open == OVER_THRESHOLD and now_ns - known.start_ns >= spec.starts_after_ns:
         known.is_open = OPEN
-        tell(plug, TOLD_BEGUN, known.start_ns)
+        report(plug, CHANGE_BEGUN, known.start_ns)
         enter(plug, PHASE_CHARGING, known.start_ns)
     if is_over:
         known.below_ns = 0

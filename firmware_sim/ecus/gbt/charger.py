@@ -40,7 +40,7 @@ class ChargerState(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class ChargerSpec:
+class GbtChargerSpec:
     """A charger and its habits."""
 
     edition: Edition = Edition.Y2015
@@ -59,7 +59,7 @@ class ChargerNode(Node):
 
     def __init__(
         self,
-        spec: ChargerSpec,
+        spec: GbtChargerSpec,
         seed: int,
         *,
         local_time: Callable[[int], datetime] | None = None,

@@ -48,7 +48,7 @@ class Node(ABC):
         )
 
     def hear(self, now_ns: int, id: int, data: bytes) -> None:
-        """A frame of the bus, whoever sent it. Frames of others than the other end are left out."""
+        """A frame of the bus. It is ignored unless the other end sent it."""
         self._now_ns = max(now_ns, self._now_ns)
         if not id & CAN_EFF_FLAG:
             return

@@ -34,7 +34,7 @@ class TransportPackets:
     data: list[bytes] = field(default_factory=list)
 
 
-class Sender:
+class MessageSender:
     """Sends one message at a time."""
 
     def __init__(self, gap_ns: int = 10 * _MS, floor_ns: int = 0) -> None:

@@ -11,7 +11,7 @@ from enum import Enum
 from firmware_sim.ecus.alarms import AlarmLevel
 from firmware_sim.ecus.bms import CELL_CHARGE_V, CELL_FULL_V, MAX_CHARGE_A, TICK_S, Bms, VehicleRequest
 from firmware_sim.ecus.gbt.node import Node
-from firmware_sim.ecus.gbt.transport import Sender
+from firmware_sim.ecus.gbt.transport import MessageSender
 from firmware_sim.plant.pack import Pack
 from firmware_sim.wire import gbt
 from firmware_sim.wire.gbt import BEM_BITS, CHARGER, MESSAGES, READY, VEHICLE, Edition, Identity
@@ -71,7 +71,7 @@ class VehicleNode(Node):
         self.soc_error_pct = 0.0  # reported beyond what there is, as a fault
         self.short_status = False  # BCS is one frame of 8 bytes, as a fault
         self.wrong_packets: set[str] = set()  # long messages announced with a wrong number, as a fault
-        self.sender = Sender(round(spec.packet_gap_s * 1e9), floor_ns=floor_ns)
+        self.sender = MessageSender(round(spec.packet_gap_s * 1e9), floor_ns=floor_ns)
         self.current_a = 0.0  # as measured
         self.heard_a = 0.0  # what the charger says that it gives
         self._pending: list[str] = []
@@ -228,7 +228,7 @@ class VehicleNode(Node):
             self._after("summary", _SUMMARY_S)
 
     def _announce(self, code: str) -> None:
-        """Put a long message into the line; one that is announced in vain is announced anew."""
+        """Queue a long message; if nobody answers its announcement, announce it again."""
         sender = self.sender
         in_vain_ns = max(self._period_ns(code), self._floor_ns)
         if sender.pgn == MESSAGES[code].pgn and sender.in_vain(self._now_ns, in_vain_ns):

@@ -5,7 +5,7 @@ Sources: public notes on IEEE 2030.1.1-2021, and open implementations of both en
 charging has begun when `stopped` is no longer set. A start that fails ends with `charger_malfunction`.
 """
 
-from telemetry_core.rules.follow_spec import FollowedPhase, Side, SignKind, Tell
+from telemetry_core.rules.follow_spec import FollowedPhase, Reporting, Side, SignKind
 
 from telemetry.charging.follow.table import FollowTable, SignEntry
 
@@ -84,5 +84,5 @@ CHADEMO = FollowTable(
             unless="109 fails to start",
         ),
     ),
-    tells={"CHA108": Tell.CHANGES},
+    reported={"CHA108": Reporting.CHANGES},
 )

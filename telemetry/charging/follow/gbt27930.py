@@ -5,7 +5,7 @@ judges sessions of 2011 by 1 s, too, since jitter alone exceeds their limit of 1
 filled with zeros reads as a pause, so only a session that shows a later edition has pauses.
 """
 
-from telemetry_core.rules.follow_spec import FollowedPhase, Side, SignKind, Tell
+from telemetry_core.rules.follow_spec import FollowedPhase, Reporting, Side, SignKind
 
 from telemetry.charging.follow.table import DeadlineEntry, FollowTable, SignEntry
 from telemetry.protocols.can import gbt27930 as protocol
@@ -88,15 +88,15 @@ GBT27930 = FollowTable(
         DeadlineEntry("BSD", 10, _STOPPING, _STOPPING),
         DeadlineEntry("CSD", 10, _STOPPING, _ENDED),
     ),
-    tells={
-        "CHM": Tell.CHANGES,
-        "CRM": Tell.CHANGES,
-        "BRM": Tell.CHANGES,
-        "BCP": Tell.CHANGES,
-        "CTS": Tell.ONCE,
-        "CML": Tell.CHANGES,
-        "BSD": Tell.CHANGES,
-        "CSD": Tell.CHANGES,
+    reported={
+        "CHM": Reporting.CHANGES,
+        "CRM": Reporting.CHANGES,
+        "BRM": Reporting.CHANGES,
+        "BCP": Reporting.CHANGES,
+        "CTS": Reporting.ONCE,
+        "CML": Reporting.CHANGES,
+        "BSD": Reporting.CHANGES,
+        "CSD": Reporting.CHANGES,
     },
     minutes=("CCS", "charged_min"),
 )

@@ -12,10 +12,10 @@ from telemetry_core.rules.follow_spec import (
     Deadline,
     FollowedPhase,
     FollowSpec,
+    Reporting,
     Side,
     Sign,
     SignKind,
-    Tell,
 )
 
 NO_FIELD = -1
@@ -60,7 +60,7 @@ class FollowTable:
     protocol: str
     signs: tuple[SignEntry, ...]
     deadlines: tuple[DeadlineEntry, ...] = ()
-    tells: Mapping[str, Tell] | None = None  # by message
+    reported: Mapping[str, Reporting] | None = None  # by message
     minutes: tuple[str, str] | None = None  # message and signal of the minutes that the charger counts
 
     def spec(self, records: Sequence[RecordSpec], bus: int) -> FollowSpec:
@@ -127,13 +127,13 @@ class FollowTable:
                 )
                 for one in self.deadlines
             ),
-            tuple((record_of(message), tell) for message, tell in (self.tells or {}).items()),
+            tuple((record_of(message), reporting) for message, reporting in (self.reported or {}).items()),
             minutes,
         )
 
 
 def reasons_of(spec: FollowSpec, records: Sequence[RecordSpec], sign: int, bits: int) -> Iterator[str]:
-    """The names of the signals that `bits` of a transition stand for."""
+    """The names of the signals that `bits` of a change stand for."""
     first, count = spec.signs[sign].reasons
     fields = records[spec.signs[sign].record].fields
     for number in range(count):

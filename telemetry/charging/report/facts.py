@@ -22,14 +22,14 @@ class Meter:
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
+class FactGroup:
     """Facts under one heading: label and value."""
 
     title: str
     facts: tuple[tuple[str, str], ...]
 
 
-def groups(session: Session) -> Iterator[Group]:
+def groups(session: Session) -> Iterator[FactGroup]:
     """All groups that hold something, in the order in which people ask."""
     found = (
         ("The charge", _charge(session)),
@@ -41,7 +41,7 @@ def groups(session: Session) -> Iterator[Group]:
     for title, facts in found:
         known = tuple((label, value) for label, value in facts if value)
         if known:
-            yield Group(title, known)
+            yield FactGroup(title, known)
 
 
 def meters(session: Session) -> list[Meter]:

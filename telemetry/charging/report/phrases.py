@@ -11,7 +11,7 @@ from telemetry.protocols.known import CAN_PROTOCOLS
 
 MINUS = "\N{MINUS SIGN}"
 _NS = 1_000_000_000
-_MOST_HOURS = 72  # beyond it a duration is told in days
+_MOST_HOURS = 72  # a longer duration is given in days
 _TIME_UNITS = ((3 * 3600.0, 3600.0, "h"), (300.0, 60.0, "min"), (float("-inf"), 1.0, "s"))
 
 
@@ -92,7 +92,7 @@ def who(session: Session) -> str:
 
 
 def vehicle(session: Session) -> str:
-    """The configured name, else the VIN."""
+    """The configured name; without one, the VIN."""
     is_named = session.vehicle not in ("", "unknown")
     return session.vehicle if is_named else session.vin or session.vehicle
 
@@ -131,8 +131,8 @@ def ending(session: Session) -> str:
         case "complete" | "stopped":
             return f"{by} ended it: {reason}."
         case "error":
-            told = f"{by} reported an error" if side else "An error ended it"
-            return f"{told}: {reason}."
+            what = f"{by} reported an error" if side else "An error ended it"
+            return f"{what}: {reason}."
         case "cut":
             return "It was cut off: nothing more was heard on the bus."
         case "failed":

@@ -1,4 +1,4 @@
-"""Infypower AC/DC and DC/DC modules, protocol V1.13: what modules answer, and what they are told to give.
+"""Infypower AC/DC and DC/DC modules, protocol V1.13: what modules answer, and what the host asks of them.
 
 Sources: two open drivers, one with the manual's example frames. docs/protocols/infypower.md says which field
 is how certain. Numbers are big endian; bytes and bits are counted from 0.

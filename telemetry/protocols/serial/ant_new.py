@@ -12,7 +12,7 @@ Sources of the facts: three open drivers (syssi/esphome-ant-bms, aiobmsble, dbus
 from collections.abc import Sequence
 
 from telemetry.framing.checks import crc_16, crc_16_modbus
-from telemetry.framing.framing import ANY, Framing, Heard, Reader, Shape, Skipped, literal
+from telemetry.framing.framing import ANY, Framing, Heard, PortReader, Shape, Skipped, literal
 from telemetry.framing.lengths import field, fixed
 from telemetry.protocols.serial.ant_codes import BALANCING, NOT_FITTED_C, ON, alarms
 from telemetry.protocols.serial.layout import ABSENT_SENSOR, Confirmed, Layout, Value, cells, sensors
@@ -101,7 +101,7 @@ STATUS_LAYOUT = Layout(
 )
 
 
-class _Reader(Reader):
+class _Reader(PortReader):
     """Replies as frames of their function."""
 
     def read(self, message: bytes) -> Sequence[Heard] | Skipped:
@@ -132,8 +132,8 @@ def _status(message: bytes) -> Sequence[Heard] | Skipped:
         | (after[_BALANCER_AT] == BALANCING) << 2
     )
     absent = ABSENT_SENSOR.to_bytes(2, "little", signed=True)
-    told = message[sensors_at : sensors_at + 2 * min(sensor_count, MAX_SENSORS)]
-    fitted = [told[at : at + 2] for at in range(0, len(told), 2)]
+    sensors = message[sensors_at : sensors_at + 2 * min(sensor_count, MAX_SENSORS)]
+    fitted = [sensors[at : at + 2] for at in range(0, len(sensors), 2)]
     not_fitted = NOT_FITTED_C.to_bytes(2, "little", signed=True)
     temperatures = [absent if each == not_fitted else each for each in fitted]
     temperatures += [absent] * (MAX_SENSORS - len(fitted))

@@ -9,7 +9,7 @@ Sources of the facts: the vendor's "ANT communication protocol", four open drive
 from collections.abc import Sequence
 
 from telemetry.framing.checks import sum_8, sum_16
-from telemetry.framing.framing import Framing, Heard, Reader, Shape, Skipped, literal
+from telemetry.framing.framing import Framing, Heard, PortReader, Shape, Skipped, literal
 from telemetry.framing.lengths import fixed
 from telemetry.protocols.serial.ant_codes import BALANCING, NOT_FITTED_C, ON, alarms
 from telemetry.protocols.serial.layout import ABSENT_SENSOR, Layout, Value, byte_of_frame, cells, sensors
@@ -35,7 +35,7 @@ STATUS_LAYOUT = Layout(
         Value("voltage", 4, factor=0.1, unit="V"),
         Value("current", 70, "s32", -0.1, unit="A"),
         Value("soc", 74, "u8", unit="%"),
-        Value("capacity", 75, "u32", 1e-6, unit="Ah", invalid=(0,)),  # some boards do not tell it
+        Value("capacity", 75, "u32", 1e-6, unit="Ah", invalid=(0,)),  # some boards do not report it
         Value("remaining", 79, "u32", 1e-6, unit="Ah"),
         Value("cycled_capacity", 83, "u32", 0.001, unit="Ah"),
         Value("runtime", 87, "u32", unit="s"),
@@ -65,7 +65,7 @@ STATUS_LAYOUT = Layout(
 )
 
 
-class _Reader(Reader):
+class _Reader(PortReader):
     """A status as a frame."""
 
     def read(self, message: bytes) -> Sequence[Heard] | Skipped:

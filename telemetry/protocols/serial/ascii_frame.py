@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from telemetry.framing.checks import negated_sum_16_of_ascii
-from telemetry.framing.framing import Heard, Reader, Shape, Skipped
+from telemetry.framing.framing import Heard, PortReader, Shape, Skipped
 from telemetry.framing.lengths import NONE, UNKNOWN
 
 VERSION = 0x20  # packs of other makers have the same frames, another version and other values
@@ -110,7 +110,7 @@ def is_padded_text(field: bytes) -> bool:
     return bool(letters) and all(0x20 <= letter < 0x7F for letter in letters)
 
 
-class AsciiReader(Reader):
+class AsciiReader(PortReader):
     """Replies by the first parser whose form they have.
 
     `parsers` are by the command that is answered, the strictest forms first. A parser gets the address and

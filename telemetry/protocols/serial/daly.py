@@ -10,7 +10,7 @@ Rated capacity (50), date of production (53) and battery code (57) are known fro
 from collections.abc import Mapping, Sequence
 
 from telemetry.framing.checks import sum_8
-from telemetry.framing.framing import ANY, Framing, Heard, Reader, Shape, Skipped
+from telemetry.framing.framing import ANY, Framing, Heard, PortReader, Shape, Skipped
 from telemetry.framing.lengths import fixed
 from telemetry.framing.replacements import Replacements
 from telemetry.protocols.serial.signals import flag, unsigned
@@ -51,7 +51,7 @@ class _Parts:
         self.is_done = False  # what follows is padding
 
 
-class _Reader(Reader):
+class _Reader(PortReader):
     """Frames of their id. Cells, temperatures and the code come in parts, and are handed on once, whole.
 
     Parts are numbered from 1, by the vendor's text from 0. Some boards send all 16 parts, zero-filled.

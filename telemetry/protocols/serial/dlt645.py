@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 
 from telemetry.framing.checks import Check, sum_8
-from telemetry.framing.framing import ANY, Framing, Heard, Reader, Shape, Skipped
+from telemetry.framing.framing import ANY, Framing, Heard, PortReader, Shape, Skipped
 from telemetry.framing.lengths import field
 from telemetry.framing.replacements import Replacements
 from telemetry.protocols.table import (
@@ -93,7 +93,7 @@ def _number(digits: bytes, *, has_sign: bool) -> int:
     return (-int(text) if is_negative else int(text)) if text.isdecimal() else _ABSENT
 
 
-class _Reader(Reader):
+class _Reader(PortReader):
     """One frame a kind of value: for each place in it 32 bits, _ABSENT where the reply has nothing."""
 
     def read(self, message: bytes) -> Sequence[Heard] | Skipped:

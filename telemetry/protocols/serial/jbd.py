@@ -10,7 +10,7 @@ import re
 from collections.abc import Sequence
 
 from telemetry.framing.checks import negated_sum_16
-from telemetry.framing.framing import ANY, Framing, Heard, Reader, Shape, Skipped
+from telemetry.framing.framing import ANY, Framing, Heard, PortReader, Shape, Skipped
 from telemetry.framing.lengths import field
 from telemetry.framing.replacements import Replacements
 from telemetry.protocols.table import DeviceRequest, Mapped, Message, SerialProtocol, Signal
@@ -63,7 +63,7 @@ def _basic(offset: int) -> int:
     return _AHEAD_BYTES + offset
 
 
-class _Reader(Reader):
+class _Reader(PortReader):
     """Replies as frames of their register."""
 
     def read(self, message: bytes) -> Sequence[Heard] | Skipped:

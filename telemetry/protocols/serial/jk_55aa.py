@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from telemetry.framing.checks import crc_16, crc_16_modbus, sum_8
-from telemetry.framing.framing import NO_ADDRESS, Framing, Heard, Reader, Shape, Skipped, literal
+from telemetry.framing.framing import NO_ADDRESS, Framing, Heard, PortReader, Shape, Skipped, literal
 from telemetry.framing.lengths import fixed
 from telemetry.framing.masking import MASK
 from telemetry.framing.replacements import Replacements
@@ -153,7 +153,7 @@ ABOUT_LAYOUT = Layout(
 _TEXTS = {"model": (6, 16), "hardware": (22, 8), "firmware": (30, 8), "serial number": (46, 16)}
 
 
-class _Reader(Reader):
+class _Reader(PortReader):
     """Frames with the address of the acknowledgement after them."""
 
     def __init__(self) -> None:
@@ -254,10 +254,10 @@ def _status(frame: bytes) -> bytes:
     for n in range(max(fitted, default=-1) + 1):
         at = places[n]
         body += body[at : at + 2] if n in fitted else ABSENT_CELL.to_bytes(2, "little")
-    told = body[_SENSORS_PRESENT_AT] & sum(_SENSOR_PLACES.values())
+    fitted_bits = body[_SENSORS_PRESENT_AT] & sum(_SENSOR_PLACES.values())
     has_later = any(_number(body, at, 2) for at in _LATER_SENSORS)
     for at, bit in _SENSOR_PLACES.items():
-        is_fitted = told & bit if told else at in _ALWAYS_SENSORS
+        is_fitted = fitted_bits & bit if fitted_bits else at in _ALWAYS_SENSORS
         is_fitted = is_fitted and (has_later or at not in _LATER_SENSORS)
         lost = int.from_bytes(body[at : at + 2], "little", signed=True) == _LOST_SENSOR
         if lost or not is_fitted:

@@ -9,7 +9,7 @@ Sources of the facts: the vendor's "Communication protocol between monitoring pl
 
 from collections.abc import Sequence
 
-from telemetry.framing.framing import Framing, Heard, Reader, Shape, Skipped, literal
+from telemetry.framing.framing import Framing, Heard, PortReader, Shape, Skipped, literal
 from telemetry.framing.lengths import field
 from telemetry.framing.masking import MASK
 from telemetry.framing.replacements import Replacements
@@ -192,8 +192,8 @@ STATUS_LAYOUT = Layout(
 )
 
 
-class _Reader(Reader):
-    """Replies as frames; the echo of a request, which is as good as a reply, is none."""
+class _Reader(PortReader):
+    """Replies as frames. The echo of a request looks like a reply, but is not one."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from telemetry.framing.checks import crc_16, crc_16_modbus
-from telemetry.framing.framing import Heard, Reader, Shape, Skipped
+from telemetry.framing.framing import Heard, PortReader, Shape, Skipped
 from telemetry.framing.lengths import field, fixed
 
 HOLDING, INPUT = 0x03, 0x04
@@ -73,7 +73,7 @@ def shapes(slaves: bytes = bytes(range(1, LAST_SLAVE + 1))) -> tuple[Shape, ...]
     )
 
 
-class RtuReader(Reader, ABC):
+class RtuReader(PortReader, ABC):
     """Replies as registers; `registers` says what those of one reply mean."""
 
     def __init__(self) -> None:

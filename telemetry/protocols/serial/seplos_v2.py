@@ -134,16 +134,16 @@ def _analog(address: int, info: bytes) -> Said:
     if voltages is None or temperatures is None:
         return None
     state = info[temperatures[1] :]
-    told = temperatures[0]
-    if not voltages[0] or not told or len(state) <= _FIXED_BYTES:
+    sent = temperatures[0]
+    if not voltages[0] or not sent or len(state) <= _FIXED_BYTES:
         return None
     if len(state) != _FIXED_BYTES + 2 * state[_FIXED_BYTES - 1]:
         return None
-    at_cells = max(len(told) - len(_OTHER_SENSORS), 0)
+    at_cells = max(len(sent) - len(_OTHER_SENSORS), 0)
     absent = ABSENT_CELL.to_bytes(2, "big")
-    others = (told[at_cells:] + [absent] * 2)[:2]
+    others = (sent[at_cells:] + [absent] * 2)[:2]
     at_cells = min(at_cells, MAX_SENSORS)
-    fitted = [absent if not any(each) else each for each in told[:at_cells]]
+    fitted = [absent if not any(each) else each for each in sent[:at_cells]]
     body = (
         state[:_STATE_BYTES].ljust(_STATE_BYTES, b"\0")
         + b"".join(others)

@@ -11,7 +11,7 @@ projects read them. What one alone has is marked.
 import re
 from collections.abc import Sequence
 
-from telemetry.framing.framing import ANY, Framing, Heard, Reader, Shape, Skipped
+from telemetry.framing.framing import ANY, Framing, Heard, PortReader, Shape, Skipped
 from telemetry.framing.lengths import NONE, UNKNOWN
 from telemetry.framing.replacements import Replacements
 from telemetry.protocols.serial.layout import Confirmed, Layout, Value
@@ -106,7 +106,7 @@ def _read(message: bytes) -> tuple[int, bytes] | None:
     return (command, body[:-1]) if (command + sum(body)) & 0xFF == _SUM else None
 
 
-class _Reader(Reader):
+class _Reader(PortReader):
     """Values of registers, one a frame."""
 
     def __init__(self) -> None:

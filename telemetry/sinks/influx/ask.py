@@ -19,9 +19,9 @@ from urllib3 import HTTPResponse
 from urllib3.exceptions import HTTPError
 
 from telemetry.sinks.influx.settings import Api, InfluxSettings
-from telemetry.sinks.influx.verdict import Answer, NoAnswer
+from telemetry.sinks.influx.verdict import Answer, Unanswered
 
-Request = Callable[[Api, str, str, dict[str, str], dict[str, str], bytes], Answer | NoAnswer]
+Request = Callable[[Api, str, str, dict[str, str], dict[str, str], bytes], Answer | Unanswered]
 
 _JSON = {"Content-Type": "application/json"}
 # No answer, a refusal, or what InfluxDB 2 does not answer: the models fail in each of these ways.
@@ -35,7 +35,7 @@ class _Pool:
 
     def __init__(self, request: Request) -> None:
         self._request = request
-        self.answer: Answer | NoAnswer | None = None
+        self.answer: Answer | Unanswered | None = None
 
     def request(
         self,
@@ -48,13 +48,13 @@ class _Pool:
     ) -> HTTPResponse:
         """The path stands in `url`; time-outs and header fields are our own."""
         self.answer = self._request(Api.V2, method, url, dict(fields or ()), _JSON, (body or "").encode())
-        if isinstance(self.answer, NoAnswer):
+        if isinstance(self.answer, Unanswered):
             raise HTTPError(self.answer.failure.value)
         body_read = io.BytesIO(self.answer.body)  # empty bytes would not count as a body
         return HTTPResponse(body_read, self.answer.headers, self.answer.status, decode_content=False)
 
 
-def make_bucket(request: Request, settings: InfluxSettings) -> Answer | NoAnswer | None:
+def make_bucket(request: Request, settings: InfluxSettings) -> Answer | Unanswered | None:
     """Make the bucket, and return what the server answered; None where it names no organisation."""
     client, pool = _connect(request)
     try:

@@ -18,10 +18,10 @@ from telemetry.clock import Clock
 from telemetry.errors import ConfigError
 from telemetry.sinks.blot import Blotter
 from telemetry.sinks.credentials import Secret, read_secret
-from telemetry.sinks.deadline import Deadline
+from telemetry.sinks.deadline import RequestDeadline
 from telemetry.sinks.delivery import MAX_BATCH_BYTES
 from telemetry.sinks.influx.settings import Api, InfluxSettings
-from telemetry.sinks.influx.verdict import Answer, Failure, NoAnswer, judge
+from telemetry.sinks.influx.verdict import Answer, Failure, Unanswered, judge
 from telemetry.sinks.verdict import Acknowledged, Exchange, Hold, HoldCause
 from telemetry.spool.compress import decompress
 
@@ -47,7 +47,7 @@ class InfluxClient:
         self._password = settings.password
         self._api = settings.api
         self._blotter = _blotter_of(settings.token, settings.username, settings.password)
-        self._deadline = Deadline()
+        self._deadline = RequestDeadline()
         self._transports: dict[Api, HttpTransport] = {}
         self._plain_until_s: float | None = None  # None: gzip
         self._sent_bytes = 0
@@ -82,7 +82,7 @@ class InfluxClient:
         """Ask without lines, to check address, certificate, credentials and bucket. Changes nothing."""
         return self._ask(_EMPTY)
 
-    def query(self, text: str) -> Answer | NoAnswer:
+    def query(self, text: str) -> Answer | Unanswered:
         """Ask by InfluxQL, which every InfluxDB answers at `/query`. Raises ConfigError as `write` does."""
         parameters = {"db": self._settings.v1_database, "epoch": "ns", "q": text}
         if self._settings.v1_retention_policy:
@@ -134,7 +134,7 @@ class InfluxClient:
             transport.close()
         self._transports.clear()
 
-    def _write(self, payload: bytes) -> tuple[Api, Answer | NoAnswer]:
+    def _write(self, payload: bytes) -> tuple[Api, Answer | Unanswered]:
         """Try what is known or likely; another API only where the server has no such endpoint.
 
         A page for people at its path is no endpoint either: sites have them for every path.
@@ -156,7 +156,7 @@ class InfluxClient:
         self._api = Api.AUTO
         return first, answer
 
-    def _write_to(self, api: Api, payload: bytes) -> Answer | NoAnswer:
+    def _write_to(self, api: Api, payload: bytes) -> Answer | Unanswered:
         settings = self._settings
         query = {"precision": "ns"}
         if api is Api.V1:
@@ -181,7 +181,7 @@ class InfluxClient:
             self._plain_until_s = now_s + GZIP_AGAIN_S
         return answer
 
-    def _create(self, api: Api) -> Answer | NoAnswer:
+    def _create(self, api: Api) -> Answer | Unanswered:
         """Make the database or bucket."""
         if api is Api.V2:
             from telemetry.sinks.influx.ask import make_bucket
@@ -194,11 +194,11 @@ class InfluxClient:
 
     def _request(
         self, api: Api, method: str, path: str, query: dict[str, str], headers: dict[str, str], body: bytes
-    ) -> Answer | NoAnswer:
+    ) -> Answer | Unanswered:
         if api not in self._transports and not self._aborted:
             self._transports[api] = self._connect(api)
         if self._aborted:
-            return NoAnswer(Failure.ABORTED)
+            return Unanswered(Failure.ABORTED)
         self._sent_bytes += len(body)
         answer = self._transports[api].request(
             method, path, query, headers, body, deadline_s=self._settings.request_deadline_s(len(body))
@@ -241,10 +241,10 @@ class InfluxClient:
         self._blotter = _blotter_of(self._token, self._settings.username, self._password)
         self._secrets_read = True
 
-    def _blotted(self, answer: Answer | NoAnswer) -> Answer | NoAnswer:
+    def _blotted(self, answer: Answer | Unanswered) -> Answer | Unanswered:
         """The answer without our secrets, which a server, a proxy or a library may quote."""
         blotter = self._blotter
-        if isinstance(answer, NoAnswer):
+        if isinstance(answer, Unanswered):
             return replace(answer, words=blotter.text(answer.words))
         headers = {name: blotter.text(value) for name, value in answer.headers.items()}
         return replace(answer, headers=headers, body=blotter.body(answer.body))
@@ -259,10 +259,10 @@ def _fits_a_header(secret: Secret) -> bool:
     return secret.reveal().isascii() and secret.reveal().isprintable()
 
 
-def _no_endpoint(answer: Answer | NoAnswer) -> bool:
+def _no_endpoint(answer: Answer | Unanswered) -> bool:
     verdict = judge(answer)
     return isinstance(verdict, Hold) and verdict.cause in (HoldCause.NO_ENDPOINT, HoldCause.NO_DATABASE)
 
 
-def _is_unsupported(answer: Answer | NoAnswer) -> bool:
+def _is_unsupported(answer: Answer | Unanswered) -> bool:
     return isinstance(answer, Answer) and answer.status == _UNSUPPORTED

@@ -38,9 +38,9 @@ from urllib3.exceptions import (
 from telemetry.clock import Clock
 from telemetry.errors import ConfigError
 from telemetry.sinks.credentials import Secret
-from telemetry.sinks.deadline import Deadline
+from telemetry.sinks.deadline import RequestDeadline
 from telemetry.sinks.influx.settings import InfluxSettings
-from telemetry.sinks.influx.verdict import Answer, Failure, NoAnswer
+from telemetry.sinks.influx.verdict import Answer, Failure, Unanswered
 
 
 class _Guard:
@@ -129,7 +129,7 @@ class _Response(http.client.HTTPResponse):
 def _guarded_pools(guard: _Guard) -> dict[str, type]:
     """Kinds of connection pools, by scheme, whose connections show their sockets to `guard`."""
 
-    class Connection(HTTPConnection):
+    class GuardedConnection(HTTPConnection):
         response_class = _Response
 
         def _new_conn(self) -> socket.socket:
@@ -137,11 +137,11 @@ def _guarded_pools(guard: _Guard) -> dict[str, type]:
             guard.watch(connected)
             return connected
 
-    class TlsConnection(Connection, HTTPSConnection):
+    class TlsConnection(GuardedConnection, HTTPSConnection):
         pass
 
     class Pool(HTTPConnectionPool):
-        ConnectionCls = Connection
+        ConnectionCls = GuardedConnection
 
     class TlsPool(HTTPSConnectionPool):
         ConnectionCls = TlsConnection
@@ -159,7 +159,7 @@ class HttpTransport:
         *,
         basic: bool,
         clock: Clock,
-        deadline: Deadline,
+        deadline: RequestDeadline,
         answer_bytes: int,
     ) -> None:
         """token: for `Authorization: Token`; or, if `basic`, user:password for basic authentication.
@@ -190,7 +190,7 @@ class HttpTransport:
         body: bytes,
         *,
         deadline_s: float,
-    ) -> Answer | NoAnswer:
+    ) -> Answer | Unanswered:
         """One request and its answer, or why it has no answer; never later than `deadline_s` from now."""
         self._guard.begin()
         try:
@@ -198,10 +198,10 @@ class HttpTransport:
                 answer = self._exchange(method, f"{path}?{urlencode(query)}", headers, body, deadline_s)
             failure = self._guard.failure()
             # Shutting the socket down may look like the end of an answer. A 204 has all that it needs.
-            return NoAnswer(failure) if failure and answer.status != http.HTTPStatus.NO_CONTENT else answer
+            return Unanswered(failure) if failure and answer.status != http.HTTPStatus.NO_CONTENT else answer
         except (HTTPError, http.client.HTTPException, OSError) as error:
             failure = self._guard.failure()
-            return NoAnswer(failure) if failure else _no_answer(error)
+            return Unanswered(failure) if failure else _no_answer(error)
         finally:
             self._guard.finish()
 
@@ -267,17 +267,17 @@ def _authorization(token: Secret | None, *, basic: bool) -> dict[str, str]:
     return {"Authorization": words}
 
 
-def _no_answer(error: Exception) -> NoAnswer:
+def _no_answer(error: Exception) -> Unanswered:
     """urllib3's errors wrap one another: the innermost one says what happened."""
     chain: list[BaseException] = [error]
     while (inner := chain[-1].__cause__ or chain[-1].__context__) is not None and len(chain) < 10:
         chain.append(inner)
     for link in chain:
         if isinstance(link, ssl.SSLCertVerificationError):
-            return NoAnswer(Failure.UNTRUSTED, link.verify_message)
+            return Unanswered(Failure.UNTRUSTED, link.verify_message)
     words = next((link.strerror for link in chain if isinstance(link, OSError) and link.strerror), "")
     if isinstance(error, NewConnectionError | ConnectTimeoutError | NameResolutionError | ProxyError):
-        return NoAnswer(Failure.NO_CONNECTION, words or type(error).__name__)
+        return Unanswered(Failure.NO_CONNECTION, words or type(error).__name__)
     if isinstance(error, urllib3.exceptions.TimeoutError):
-        return NoAnswer(Failure.TIMEOUT, words)
-    return NoAnswer(Failure.BROKEN, words or type(error).__name__)
+        return Unanswered(Failure.TIMEOUT, words)
+    return Unanswered(Failure.BROKEN, words or type(error).__name__)

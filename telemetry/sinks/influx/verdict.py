@@ -23,7 +23,7 @@ from telemetry.sinks.verdict import (
     FieldConflict,
     Hold,
     HoldCause,
-    Refusal,
+    RefusalReport,
     Rejected,
     Retry,
     Split,
@@ -56,7 +56,7 @@ class Failure(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class NoAnswer:
+class Unanswered:
     """The request may or may not have been carried out."""
 
     failure: Failure
@@ -96,9 +96,9 @@ _MARKUP = re.compile(r"<[^>]{0,1000}>")
 _DELAY = re.compile(r"\d+(?:\.\d*)?(?:[eE]\+?\d+)?")
 
 
-def judge(answer: Answer | NoAnswer) -> Verdict:
+def judge(answer: Answer | Unanswered) -> Verdict:
     """The verdict on an answer, or on having none."""
-    if isinstance(answer, NoAnswer):
+    if isinstance(answer, Unanswered):
         if answer.failure is Failure.UNTRUSTED:
             return Hold(HoldCause.UNTRUSTED, _shown(answer.words))
         return Retry(_shown(": ".join(filter(None, (answer.failure.value, answer.words)))))
@@ -196,7 +196,7 @@ def _http_date_s(text: str) -> float | None:
 
 
 def _message(body: bytes) -> str:
-    """The message of a JSON answer, even of one that was cut off; else the text as it is."""
+    """The message of a JSON answer, even of one that was cut off; otherwise the text as it is."""
     parsed = _json_object(body) or {}
     for key in ("message", "error"):
         if isinstance(parsed.get(key), str):
@@ -222,17 +222,17 @@ def _json_object(body: bytes) -> dict[str, Any] | None:
     return parsed if isinstance(parsed, dict) else None
 
 
-def _refusal(body: bytes, message: str) -> Refusal:
+def _refusal(body: bytes, message: str) -> RefusalReport:
     details = list(_details(body))
     words = _shown(" ".join([message, *dict.fromkeys(reason for _, reason in details)]))
     quoted = tuple(_QUOTED.split(message)[1:])
     if quoted:  # the rest of the message may be anything, being taken from the lines
-        return Refusal(words, quoted=quoted)
+        return RefusalReport(words, quoted=quoted)
     numbers = {number for number, _ in details} | {int(text) for text in _LINE_NUMBER.findall(message)}
     if line_numbers := tuple(sorted(number for number in numbers if number > 0)):
-        return Refusal(words, line_numbers=line_numbers)
+        return RefusalReport(words, line_numbers=line_numbers)
     dropped = _DROPPED.findall(message)
-    return Refusal(
+    return RefusalReport(
         words,
         conflict=_field_conflict(message),
         dropped=int(dropped[-1]) if dropped else 0,
@@ -258,7 +258,7 @@ def _details(body: bytes) -> Iterator[tuple[int, str]]:
         yield parsed["line"], ""
 
 
-def _lists_all(refusal: Refusal, body: bytes) -> bool:
+def _lists_all(refusal: RefusalReport, body: bytes) -> bool:
     """Whether a 2xx lists every line that it refuses, and not the first of many alone."""
     parsed = _json_object(body) or {}
     return isinstance(parsed.get("data"), list) and 0 < len(refusal.line_numbers) < MOST_LISTED

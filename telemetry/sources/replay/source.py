@@ -17,7 +17,7 @@ from telemetry_core.frames.stamps import Nudger
 
 from telemetry.clock import Clock
 from telemetry.errors import TelemetryError
-from telemetry.logs.log import Log
+from telemetry.logs.log import OpenLog
 from telemetry.model.events import begins
 from telemetry.sources.inbox import Inbox
 from telemetry.sources.items import Arrival, SourceEvent
@@ -111,7 +111,7 @@ class ReplaySource(Source):
         self._status = "reading"
         is_complete = False
         try:
-            with Log(self._path, self._channel_of) as log:
+            with OpenLog(self._path, self._channel_of) as log:
                 self._replay(log, output, stop)
             is_complete = not stop.is_set()
             self._status = "ended" if is_complete else "stopped"
@@ -122,7 +122,7 @@ class ReplaySource(Source):
             self._fail(f"internal error: {type(error).__name__}: {error}", output)
         put_end(self.name, self.counts(), output, is_complete=is_complete)
 
-    def _replay(self, log: Log, output: Inbox, stop: StopSignal) -> None:
+    def _replay(self, log: OpenLog, output: Inbox, stop: StopSignal) -> None:
         while not stop.is_set():
             batch = output.take_empty()
             if self._take(log, batch):
@@ -137,7 +137,7 @@ class ReplaySource(Source):
             if self._pace is not None:
                 self._clock.wait(stop.event, self._pace.wait_s(log.next_ns))
 
-    def _take(self, log: Log, batch: FrameBatch) -> int:
+    def _take(self, log: OpenLog, batch: FrameBatch) -> int:
         """Read what is due into `batch`, and count it."""
         resuming = self._start_position - self._delivered
         try:
@@ -154,7 +154,7 @@ class ReplaySource(Source):
         self._delivered += frames
         return frames
 
-    def _end_events(self, log: Log) -> list[SourceEvent]:
+    def _end_events(self, log: OpenLog) -> list[SourceEvent]:
         events = [begins("log_damaged", warning, self.name) for warning in log.warnings()]
         events.append(begins("source_end", f"{self._path.name}: {log.frames_read} frames", self.name))
         now_ns = self._clock.unix_ns()

@@ -13,7 +13,7 @@ from telemetry.capture.scrub import scrub_log
 from telemetry.capture.scrub_line import CaptureScrubber
 from telemetry.framing.replacements import Replacements
 from telemetry.logs.captures import CapturedBytes, parse_line
-from telemetry.logs.log import Log
+from telemetry.logs.log import OpenLog
 from telemetry.protocols.known import PROTOCOLS
 from telemetry.protocols.spoken_in import good_messages
 from tests.property.framing.test_protocol_framings import EACH, streams
@@ -193,7 +193,7 @@ def test_any_frames_come_out_as_many_and_transports_carry_as_much(frames: list[t
 
 def read(file: Path) -> list[tuple[int, int, bytes]]:
     batch = FrameBatch(1000)
-    with Log(file, lambda _: 0) as log:
+    with OpenLog(file, lambda _: 0) as log:
         while not log.at_end:
             log.read(batch)
     return [(frame.time_ns, frame.id & 0x1FFFFFFF, frame.data) for frame in batch]

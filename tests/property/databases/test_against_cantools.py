@@ -1,7 +1,7 @@
 """Three decoders on every database of opendbc with seeded payloads, and on generated ones.
 
 The compiled decoder does what the readable one does, of every frame; and both do what cantools does. cantools
-refuses whole frames that have an overlapping signal, one behind the message or an unknown multiplexer value;
+refuses whole frames that have an overlapping signal, one beyond the message or an unknown multiplexer value;
 what it does decode must be the same here. docs/decoder.md lists where we differ on purpose.
 """
 
@@ -94,7 +94,7 @@ def frames_of(random: Random, message: Message, placed: MessageSpec) -> Iterator
 
 
 def parts_of(message: Message) -> list[Message]:
-    """A message as cantools can decode it: where signals overlap or lie behind its end, each alone."""
+    """A message as cantools can decode it: where signals overlap or lie beyond its end, each alone."""
     try:
         message.decode(bytes(message.length), decode_choices=False, scaling=False)
     except DecodeError:
@@ -217,7 +217,7 @@ def databases(draw: st.DrawFn) -> str:
     Of signals `a__0` and `a__1`, which are on different pages, `with_shared_names` makes one name.
     """
     lines = ["BU_: ECU"]
-    behind = []
+    after = []
     for number, id in enumerate(draw(st.lists(ids(), min_size=1, max_size=3, unique=True))):
         byte_count = draw(st.sampled_from((8, 8, 16, 64)))
         lines.append(f"BO_ {id} M{number}: {byte_count} ECU")
@@ -254,19 +254,19 @@ def databases(draw: st.DrawFn) -> str:
             offset_text = draw(st.sampled_from(("0", "-40", "0.05")))
             lines.append(f' SG_ {name} {page} : {place} ({factor},{offset_text}) [0|0] "" ECU')
             if value_type:
-                behind.append(f"SIG_VALTYPE_ {id} {name} : {value_type};")
+                after.append(f"SIG_VALTYPE_ {id} {name} : {value_type};")
             if has_ranges and page:
-                behind.append(f"SG_MUL_VAL_ {id} {name} page {PAGES[page]};")
-            if draw(st.integers(0, 9)):  # else the next one overlaps
+                after.append(f"SG_MUL_VAL_ {id} {name} page {PAGES[page]};")
+            if draw(st.integers(0, 9)):  # otherwise the next one overlaps
                 end = byte + (offset + bits + 7) // 8
                 for other in pages if page == "" else (page, ""):
                     if other in next_byte:
                         next_byte[other] = max(next_byte[other], end)
-    return "\n".join(lines + behind) + "\n"
+    return "\n".join(lines + after) + "\n"
 
 
 def with_shared_names(text: str) -> str:
-    """`text` with one name for the signals that differ in the number behind `__` only."""
+    """`text` with one name for the signals that differ in the number after `__` only."""
     return re.sub(r"__\d+", "", text)
 
 
@@ -341,7 +341,7 @@ def levels(draw: st.DrawFn) -> str:
     for number in range(draw(st.integers(1, 8))):
         selector = draw(st.integers(0, len(widths) - 1))
         placed(f"x{number}", 64 + 16 * number, draw(st.integers(1, 16)), selector, ranges_of(selector))
-    if draw(st.booleans()):  # else cantools refuses each frame with a value that selects nothing
+    if draw(st.booleans()):  # otherwise cantools refuses each frame with a value that selects nothing
         for selector, width in enumerate(widths):
             placed(f"all{selector}", 32 + 8 * selector, 8, selector, [f"0-{(1 << width) - 1}"])
     return "\n".join(["BU_: ECU", *signals, *multiplexing]) + "\n"

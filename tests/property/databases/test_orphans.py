@@ -63,12 +63,12 @@ def plan_of(file: Path, text: str) -> LoadedPlan:
     return build_plan([BusDatabases("can0", (file,))])
 
 
-def orphans_told(plan: LoadedPlan) -> dict[str, int]:
+def orphans_reported(plan: LoadedPlan) -> dict[str, int]:
     found = (re.match(r".*?:(\d+): (\w+) of no message or signal, left out", each) for each in plan.warnings)
     return {match[2]: int(match[1]) for match in found if match}
 
 
-def others_told(plan: LoadedPlan) -> set[str]:
+def others_reported(plan: LoadedPlan) -> set[str]:
     return {each.split(": ")[1] for each in plan.warnings if "of no message or signal" not in each}
 
 
@@ -90,8 +90,8 @@ def test_orphans_put_into_a_published_database_change_nothing_and_are_reported_w
     changed, first = with_orphans(Random(file.name), text)
     plan = plan_of(tmp_path / "a.dbc", changed)
     assert plan.spec == clean.spec
-    reported = orphans_told(plan)
+    reported = orphans_reported(plan)
     for keyword, line in first.items():
-        assert reported[keyword] == line or (keyword in orphans_told(clean) and reported[keyword] < line)
+        assert reported[keyword] == line or (keyword in orphans_reported(clean) and reported[keyword] < line)
     # Of a file that has faults the words of cantools are not reported, which may be about another one.
-    assert others_told(plan) <= others_told(clean) <= others_told(plan) | {"mended"}
+    assert others_reported(plan) <= others_reported(clean) <= others_reported(plan) | {"mended"}

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from firmware_sim.ecus.gbt.charger import ChargerNode, ChargerSpec
+from firmware_sim.ecus.gbt.charger import ChargerNode, GbtChargerSpec
 from firmware_sim.ecus.gbt.node import Node
 from firmware_sim.ecus.gbt.vehicle import VehicleNode, VehicleSpec
 from firmware_sim.plant.pack import Pack, PackSpec
@@ -62,7 +62,7 @@ def lives(node: Node, frames: list[tuple[int, tuple[int, bytes]]]) -> None:
 
 @given(editions, st.lists(st.tuples(steps, heard(VEHICLE, CHARGER)), max_size=60))
 def test_a_charger_hears_anything(edition: Edition, frames: list[tuple[int, tuple[int, bytes]]]) -> None:
-    node = ChargerNode(ChargerSpec(edition=edition, goes_on_without_bhm=True), 1)
+    node = ChargerNode(GbtChargerSpec(edition=edition, goes_on_without_bhm=True), 1)
     lives(node, frames)
     node.tick(node.heard, 0.1)
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from telemetry.framing.checks import crc_16, crc_16_modbus, negated_sum_16_of_ascii, sum_8, sum_16
 from telemetry.framing.framer import MessageFramer
-from telemetry.framing.framing import ANY, Framing, Heard, Reader, Shape, literal
+from telemetry.framing.framing import ANY, Framing, Heard, PortReader, Shape, literal
 from telemetry.framing.lengths import by_kind, field, fixed, to_end
 from telemetry.protocols.serial.jbd import JBD, request
 from tests.support.examples import examples
@@ -66,7 +66,7 @@ MIXED = Framing(
 )
 
 
-class Whole(Reader):
+class Whole(PortReader):
     """Hands messages on as they are."""
 
     def read(self, message: bytes) -> Sequence[Heard]:

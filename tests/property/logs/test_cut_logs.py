@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from telemetry_core.frames.batch import FrameBatch, FrameTuple
 
-from telemetry.logs.log import Log
+from telemetry.logs.log import OpenLog
 from tests.support.examples import examples
 from tests.support.logs import Numbering, blf_container, blf_file, blf_message
 
@@ -88,7 +88,7 @@ def read(path: Path, content: bytes) -> tuple[list[FrameTuple], list[str]]:
     path.write_bytes(content)
     frames: list[FrameTuple] = []
     batch = FrameBatch(5)
-    with Log(path, Numbering().__getitem__) as log:
+    with OpenLog(path, Numbering().__getitem__) as log:
         while not log.at_end:
             log.read(batch)
             frames += batch

@@ -14,8 +14,8 @@ from telemetry.scan.can_scan import judge, known_candidates
 from telemetry.scan.findings import PortFindings, configuration
 from telemetry.scan.probes import follow_ups, scanned, settings_of
 from telemetry.scan.serial_scan import LineReport, LineScan, Waits, silent_s
-from telemetry.scan.toml_words import Names
-from telemetry.scan.traffic import Traffic
+from telemetry.scan.toml_words import SourceNames
+from telemetry.scan.traffic import BusTraffic
 from telemetry.sources.stop import StopSignal
 from telemetry.toml_text import parse_toml
 from tests.support.clock import FakeClock
@@ -89,7 +89,7 @@ def test_any_answers_end_in_time_and_make_nothing_be_sent_that_was_not_announced
     line = ScannedLine(FakeClock(), [Saying(answers)])
     report = scan(line)
     assert line.clock.monotonic_s() < 1.6 * silent_s(SETTINGS, Waits())
-    text = configuration([PortFindings("/dev/ttyUSB0", report)], Names())
+    text = configuration([PortFindings("/dev/ttyUSB0", report)], SourceNames())
     parse_toml(text, Path())
     if not report.found:
         assert {data for _, _, data in line.sent} <= ANNOUNCED
@@ -122,7 +122,7 @@ def test_a_device_whose_bytes_get_lost_is_found_as_itself_or_not_at_all(
 def test_any_frames_are_ranked_by_shares_and_what_is_proposed_is_a_configuration(
     frames: list[tuple[int, int, int]],
 ) -> None:
-    traffic = Traffic()
+    traffic = BusTraffic()
     for time_ns, id, length in frames:
         traffic.observe(time_ns, id if id <= 0x7FF else id | EXTENDED, length)
     verdict = judge(traffic, CANDIDATES)
@@ -135,5 +135,5 @@ def test_any_frames_are_ranked_by_shares_and_what_is_proposed_is_a_configuration
     for fit in verdict.chosen:
         assert fit.ids - explained
         explained |= fit.ids
-    text = block(BusFindings("can0", "can0", traffic, verdict), Names())
+    text = block(BusFindings("can0", "can0", traffic, verdict), SourceNames())
     assert bool(parse_toml(text, Path())) is bool(verdict.chosen)

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from telemetry.sinks.isolate import MAX_REQUESTS, Isolation, Reason
-from telemetry.sinks.verdict import Acknowledged, FieldConflict, Refusal, Rejected, Split
+from telemetry.sinks.verdict import Acknowledged, FieldConflict, RefusalReport, Rejected, Split
 
 
 @dataclass
@@ -33,22 +33,22 @@ class PartialServer:
         texts = [piece[index].decode() + "': invalid" for index in refused]
         match self.manner:
             case "quotes all":
-                return Rejected(Refusal("w", quoted=tuple(texts)))
+                return Rejected(RefusalReport("w", quoted=tuple(texts)))
             case "quotes one":
-                return Rejected(Refusal("w", quoted=(texts[0],)))
+                return Rejected(RefusalReport("w", quoted=(texts[0],)))
             case "numbers":
-                return Rejected(Refusal("w", line_numbers=tuple(index + 1 for index in refused[:100])))
+                return Rejected(RefusalReport("w", line_numbers=tuple(index + 1 for index in refused[:100])))
             case "lists all":
                 numbers = tuple(index + 1 for index in refused)
-                return Rejected(Refusal("w", line_numbers=numbers, others_stored=self.stores_the_rest))
+                return Rejected(RefusalReport("w", line_numbers=numbers, others_stored=self.stores_the_rest))
             case "counts":
-                return Rejected(Refusal("w", dropped=len(refused)))
+                return Rejected(RefusalReport("w", dropped=len(refused)))
             case "conflict":
                 return Rejected(
-                    Refusal("w", conflict=FieldConflict("m", "v", "string"), dropped=len(refused))
+                    RefusalReport("w", conflict=FieldConflict("m", "v", "string"), dropped=len(refused))
                 )
             case _:
-                return Rejected(Refusal("w"))
+                return Rejected(RefusalReport("w"))
 
 
 @given(

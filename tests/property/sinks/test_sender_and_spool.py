@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from telemetry.sinks.boot_time import BootTime
-from telemetry.sinks.influx.verdict import Answer, Failure, NoAnswer
+from telemetry.sinks.influx.verdict import Answer, Failure, Unanswered
 from telemetry.sinks.retry import Backoff
 from telemetry.sinks.sender import Sender
 from telemetry.spool.spool import Spool
@@ -19,8 +19,8 @@ from tests.support.model_server import ModelServer, Reply, refusal
 
 TROUBLE = st.sampled_from(
     [
-        NoAnswer(Failure.NO_CONNECTION),
-        NoAnswer(Failure.TIMEOUT),
+        Unanswered(Failure.NO_CONNECTION),
+        Unanswered(Failure.TIMEOUT),
         Answer(500, {}, b"unexpected EOF"),
         Answer(503, {"retry-after": "5"}),
         Answer(429),

@@ -23,7 +23,7 @@ from telemetry.rules.map_entry import MapEntry
 from telemetry.rules.resolve import model
 from telemetry.service.pipeline import Pipeline
 from telemetry.sinks.boot_time import BootTime
-from telemetry.sinks.influx.verdict import Answer, Failure, NoAnswer
+from telemetry.sinks.influx.verdict import Answer, Failure, Unanswered
 from telemetry.sinks.retry import Backoff
 from telemetry.sinks.sender import Sender
 from telemetry.spool import Spool, SpoolLimits
@@ -72,10 +72,10 @@ class Database:
             case "fails":
                 return Answer(500, {}, b"out of order")
             case "is gone":
-                return NoAnswer(Failure.NO_CONNECTION)
+                return Unanswered(Failure.NO_CONNECTION)
             case "stores without a word":
                 self._store(lines)
-                return NoAnswer(Failure.TIMEOUT)
+                return Unanswered(Failure.TIMEOUT)
         odd = [line for line in lines if b"battery" in line and _value(line) % 2]
         if self.manner.startswith("refuses") and odd:
             self.refused |= {_value(line) for line in lines if line.startswith(b"battery")}

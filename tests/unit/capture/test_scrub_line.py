@@ -264,7 +264,7 @@ def test_ports_keep_the_order_of_their_lines(tmp_path: Path) -> None:
     ]
 
 
-def test_a_capture_is_told_from_a_log_of_can(tmp_path: Path) -> None:
+def test_a_capture_is_not_taken_for_a_log_of_can(tmp_path: Path) -> None:
     assert is_serial_capture(written(tmp_path / "line.txt", say_daly()))
     log = tmp_path / "drive.log"
     log.write_text("(1.0) can0 123#00\n")

@@ -1,4 +1,4 @@
-"""How sessions are told from what both ends of a plug say: each rule a sentence."""
+"""How sessions follow from what both ends of a plug say: each rule a sentence."""
 
 import sys
 
@@ -138,7 +138,7 @@ def test_a_session_that_is_open_has_charged_only_in_its_charging_and_not_while_i
     assert times_s[-1] == pytest.approx((9.9, 5.0 - 0.8 + 9.0 - 8.0, 3.0))
 
 
-def test_a_pause_is_told_from_either_side_and_is_not_counted_as_charging() -> None:
+def test_either_side_can_report_a_pause_which_does_not_count_as_charging() -> None:
     bench = PlugBench()
     bench.begin()
     bench.charge(1.0, 5.0)

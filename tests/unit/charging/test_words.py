@@ -25,12 +25,12 @@ def test_names_with_commas_are_several_reasons() -> None:
 
 
 def test_every_signal_with_which_a_side_stops_or_reports_an_error_has_words_of_its_own() -> None:
-    told = [
+    names = [
         signal.name
         for record in CAN_PROTOCOLS["gbt27930"].records
         if record.message in ("BST", "CST", "BEM", "CEM")
         for signal in record.fields
         if not signal.name.endswith("_text")
     ]
-    assert len(told) > 30
-    assert [name for name in told if reason_words(name) == name.replace("_", " ")] == []
+    assert len(names) > 30
+    assert [name for name in names if reason_words(name) == name.replace("_", " ")] == []

@@ -21,7 +21,7 @@ from telemetry.config import load_config
 from telemetry.scan.bit_rates import find_bit_rate, interface
 from telemetry.scan.probes import Probe, follow_ups, scanned, settings_of
 from telemetry.scan.serial_scan import Waits
-from telemetry.scan.traffic import Traffic
+from telemetry.scan.traffic import BusTraffic
 from telemetry.sources.serial.link import PyserialLink
 from telemetry.sources.stop import StopSignal
 from tests.support.scanned_line import service_battery
@@ -290,10 +290,10 @@ def test_an_interface_that_is_down_is_tried_at_one_bit_rate_after_the_other(
 ) -> None:
     tried: list[float] = []
 
-    def listen(options: Mapping[str, object], _clock: Clock, seconds: float, *, most: int = 0) -> Traffic:
+    def listen(options: Mapping[str, object], _clock: Clock, seconds: float, *, most: int = 0) -> BusTraffic:
         assert options["channel"] == "can7"
         tried.append(seconds)
-        heard = Traffic()
+        heard = BusTraffic()
         for number in range(5 if len(tried) > 1 else 0):
             heard.observe(number * 1_000_000_000, 0x9806E5F4, 8)
             heard.observe(number * 1_000_000_000, 0x98FF50E5, 8)

@@ -12,7 +12,7 @@ from telemetry.decode.channels import ACCOUNT, ChannelPlan
 from telemetry.decode.logs import LogDecoder
 from telemetry.decode.output import OutputPiece
 from telemetry.ledger import add, frames_in_flight, total
-from telemetry.logs.log import Log
+from telemetry.logs.log import OpenLog
 from telemetry.model.event_codes import EVENT_CODES
 from telemetry.rules.limits import Limit
 from telemetry.rules.reduce import ReduceSettings
@@ -83,7 +83,7 @@ def in_one_thread(logs: list[Path], output: OutputFormat, every_s: float) -> byt
     for name, number in numbers.items():
         whole.bind(number, Binding(0, ACCOUNT, name))
     for path in logs:
-        with Log(path, numbers.__getitem__) as log:
+        with OpenLog(path, numbers.__getitem__) as log:
             while log.read(frames):
                 nudger.nudge(frames)
                 whole.process(frames, lines)

@@ -185,7 +185,7 @@ def test_a_jk_master_broadcasts_and_others_are_silent() -> None:
     assert said[:9] == jk_55aa.request(3, jk_55aa.Type.STATUS)[:5] + jk_55aa.START
 
 
-def test_a_jk_tells_its_settings_and_itself() -> None:
+def test_a_jk_reports_its_settings_and_what_it_is() -> None:
     firmware = jk_55aa.Jk55aaFirmware(address=3)
     settings = jk_55aa.settings(READINGS, firmware)
     assert int.from_bytes(settings[130:134], "little") == 100_000
@@ -236,7 +236,7 @@ def test_a_seplos_answers_as_the_worked_example() -> None:
     assert len(said) == len(expected)
 
 
-def test_a_seplos_tells_alarms_in_49_bytes() -> None:
+def test_a_seplos_reports_alarms_in_49_bytes() -> None:
     tired = Readings(
         (3.3,) * 15 + (3.9,), (20.0,), 53.4, alarms=frozenset({"cell_overvoltage", "charge_overcurrent"})
     )
@@ -279,7 +279,7 @@ def test_a_pylontech_module_is_that_of_the_worked_example() -> None:
     line = pylontech.PylontechLine([lambda: module], pylontech.PylontechFirmware(wide=(True,)))
     expected = b"~20024600F03E1102030CE90CEB0CEA020B9B0B8CFFDD26BEFFFF04FFFF003400EFEC012110EF47\r"
     (said,) = line.feed(pylontech.request(pylontech.ANALOG))
-    # The example's flag is 11: alarms have changed. The simulated one has nothing to tell.
+    # The example's flag is 11: alarms have changed. The simulated one has no change to report.
     assert said[13:15] == b"00"
     assert said[15:-5] == expected[15:-5]
 
@@ -318,8 +318,8 @@ def test_an_ant_of_the_first_kind_says_140_bytes() -> None:
     assert int.from_bytes(said[132:136], "big") == 0x82
 
 
-def test_an_ant_without_a_capacity_tells_it_as_registers() -> None:
-    line = ant_old.AntOldLine(readings, ant_old.AntOldFirmware(tells_capacity=False))
+def test_an_ant_without_a_capacity_reports_it_as_registers() -> None:
+    line = ant_old.AntOldLine(readings, ant_old.AntOldFirmware(reports_capacity=False))
     for asked in (ant_old.STATUS_REQUEST, ant_old.VENDOR_REQUEST, ant_old.BLUETOOTH_REQUEST):
         (said,) = line.feed(asked)
         assert said[75:79] == bytes(4)

@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import pytest
 
-from firmware_sim.charge import Charge, ChargeSpec, ChargeTruth
+from firmware_sim.charge import ChargeSpec, ChargeTruth, DcCharge
 from firmware_sim.ecus.gbt.vehicle import VehicleSpec
 from firmware_sim.plant.pack import PackSpec
 from firmware_sim.wire.broadcast import Frame
@@ -15,9 +15,9 @@ from firmware_sim.wire.gbt import CHARGER, CODES
 from firmware_sim.wire.j1939 import CONTROL_PGN, DATA_PGN, split_id
 
 
-def short_charge(seed: int = 1) -> Charge:
+def short_charge(seed: int = 1) -> DcCharge:
     pack = PackSpec(start_soc_pct=30.0, start_temp_c=22.0)
-    return Charge(ChargeSpec(pack=pack, vehicle=VehicleSpec(until_soc_pct=30.6)), seed)
+    return DcCharge(ChargeSpec(pack=pack, vehicle=VehicleSpec(until_soc_pct=30.6)), seed)
 
 
 @cache
@@ -80,7 +80,7 @@ def test_repeated_messages_keep_their_periods() -> None:
 def test_on_a_machine_that_is_too_slow_a_charge_leaves_frames_out_and_lasts_as_long(frame_ns: int) -> None:
     """A second of a charge has 60 frames; this machine takes so long for each of them."""
     spec = ChargeSpec(pack=PackSpec(start_soc_pct=20.0), vehicle=VehicleSpec(until_soc_pct=24.0))
-    charge = Charge(spec, 1)
+    charge = DcCharge(spec, 1)
     passed_ns = [0]
     powers = []
     for at_ns, id, data in charge.frames(lambda: passed_ns[0]):

@@ -4,9 +4,9 @@ from collections import Counter
 
 import pytest
 
-from firmware_sim.charge import Charge, ChargeSpec, ChargeTruth
+from firmware_sim.charge import ChargeSpec, ChargeTruth, DcCharge
 from firmware_sim.charge_scenario import GOOD, Ending
-from firmware_sim.ecus.gbt.charger import ChargerSpec
+from firmware_sim.ecus.gbt.charger import GbtChargerSpec
 from firmware_sim.ecus.gbt.vehicle import VehicleSpec
 from firmware_sim.faults.charge_kinds import Planned, Since
 from firmware_sim.faults.charge_read import VARIANTS
@@ -119,12 +119,12 @@ def test_an_end_misses_a_message_of_charging_in_time(
 def test_an_end_of_2011_misses_a_message_of_charging_after_100_ms() -> None:
     spec = ChargeSpec(
         pack=PackSpec(start_soc_pct=30.0, start_temp_c=22.0),
-        charger=ChargerSpec(edition=Edition.Y2011),
+        charger=GbtChargerSpec(edition=Edition.Y2011),
         vehicle=VehicleSpec(edition=Edition.Y2011),
         faults=(Planned(Silence(Window(3.0, 60.0), "CCS"), Since.CHARGING),),
         at_most_s=20.0,
     )
-    charge = Charge(spec, 1)
+    charge = DcCharge(spec, 1)
     ccs_s = [at_ns / 1e9 for at_ns, id, _ in charge.frames() if id & 0xFFFFFFF == 0x812F456]
     first = charge.truth().errors[0]
     last_s = max(at_s for at_s in ccs_s if at_s < first.at_ns / 1e9)

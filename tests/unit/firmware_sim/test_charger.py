@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from firmware_sim.ecus.bms import CELL_CHARGE_V, TICK_S, Bms, VehicleRequest
-from firmware_sim.ecus.charger import Charger, ChargerSpec, FaultCode, Phase
+from firmware_sim.ecus.charger import Charger, ChargerPhase, ChargerSpec, FaultCode
 from firmware_sim.ecus.service_battery import ServiceBattery, ServiceSpec
 from firmware_sim.faults.kinds import ChargerFault, InsulationFault, OverTemperature, SensorLoss, Window
 from firmware_sim.faults.kinds import Fault as ScenarioFault
@@ -36,14 +36,14 @@ class Bench:
             self._now_ns += round(TICK_S * 1e9)
 
     @property
-    def phase(self) -> Phase:
+    def phase(self) -> ChargerPhase:
         return self.charger.phase
 
 
 def test_the_current_ramps_up_to_what_the_supply_gives() -> None:
     bench = Bench()
     bench.run(20.0)
-    assert bench.phase is Phase.CC
+    assert bench.phase is ChargerPhase.CC
     assert bench.charger.power_w == pytest.approx(50_000.0, rel=0.01)
     assert max(bench.rises_a) <= ChargerSpec().ramp_a_per_s * TICK_S + 1e-9
 
@@ -58,9 +58,9 @@ def test_it_never_gives_more_than_the_bms_requests() -> None:
 def test_near_the_end_the_voltage_is_held_and_the_current_tapers_until_it_is_done() -> None:
     bench = Bench(soc_pct=97.0)
     voltages = []
-    while bench.phase is not Phase.DONE:
+    while bench.phase is not ChargerPhase.DONE:
         bench.run(1.0)
-        if bench.phase is Phase.CV:
+        if bench.phase is ChargerPhase.CV:
             voltages.append(bench.charger.voltage_v)
     assert voltages
     assert max(voltages) <= CELL_CHARGE_V * 96 + 0.5
@@ -72,22 +72,22 @@ def test_without_a_request_it_stops_and_begins_again_when_it_is_heard_again() ->
     bench = Bench()
     bench.run(20.0)
     bench.run(3.0, heard=False)
-    assert (bench.phase, bench.charger.fault) == (Phase.FAULT, FaultCode.REQUEST_TIMEOUT)
+    assert (bench.phase, bench.charger.fault) == (ChargerPhase.FAULT, FaultCode.REQUEST_TIMEOUT)
     assert bench.charger.current_a == 0.0
     bench.run(20.0)
-    assert (bench.phase, bench.charger.fault) == (Phase.CC, FaultCode.NONE)
+    assert (bench.phase, bench.charger.fault) == (ChargerPhase.CC, FaultCode.NONE)
 
 
 def test_a_failed_power_stage_ends_the_current_and_is_over_with_its_window() -> None:
     bench = Bench(ChargerFault(Window(20.0, 5.0), cooling_only=False))
     bench.run(21.0)
     assert (bench.phase, bench.charger.fault, bench.charger.current_a) == (
-        Phase.FAULT,
+        ChargerPhase.FAULT,
         FaultCode.HARDWARE,
         0.0,
     )
     bench.run(25.0)
-    assert bench.phase is Phase.CC
+    assert bench.phase is ChargerPhase.CC
 
 
 def test_a_standing_fan_makes_it_hot_and_derates_it() -> None:
@@ -95,7 +95,7 @@ def test_a_standing_fan_makes_it_hot_and_derates_it() -> None:
     bench.run(20.0)
     full_a = bench.charger.current_a
     bench.run(300.0)
-    assert bench.phase is Phase.CC
+    assert bench.phase is ChargerPhase.CC
     assert bench.charger.current_a < 0.9 * full_a
     assert 70.0 < bench.charger.temperature_c < 90.0
 

@@ -19,10 +19,10 @@ from firmware_sim.faults.kinds import (
     LateAnswers,
     LostBytes,
     OverTemperature,
+    PortUnplug,
     SensorLoss,
     Silence,
     SwappedPorts,
-    Unplug,
     WeakCell,
     Window,
 )
@@ -58,7 +58,7 @@ EXAMPLES: dict[str, tuple[str, Fault]] = {
         'on = "daly"\nshare = 0.1\nlate_s = 0.4',
         LateAnswers(FROM_30, "daly", 0.1, 0.4),
     ),
-    "unplug": ('on = "vedirect"', Unplug(FROM_30, "vedirect")),
+    "unplug": ('on = "vedirect"', PortUnplug(FROM_30, "vedirect")),
     "swapped-ports": ('on = "left"\nother = "right"', SwappedPorts(FROM_30, "left", "right")),
 }
 ONCE = ("cell-imbalance", "weak-cell")

@@ -8,7 +8,7 @@ from functools import cache
 import pytest
 
 from firmware_sim.ecus.bms import BmsState
-from firmware_sim.ecus.charger import FaultCode, Phase
+from firmware_sim.ecus.charger import ChargerPhase, FaultCode
 from firmware_sim.scenario import find_scenario, load_scenario, scenario_names
 from firmware_sim.simulation import Simulation, Truth
 from firmware_sim.wire.jbd import BASIC_INFO, request
@@ -27,7 +27,7 @@ class Story:
         self.states: list[BmsState] = []
         self.charge_a: list[float] = []  # highest current while the charger gives, by charge
         self.lowest_limit_a = {"charge": 1e9, "discharge": 1e9}  # while the contactors are closed
-        self.charger_phase = Phase.IDLE
+        self.charger_phase = ChargerPhase.IDLE
 
     def observe(self, simulation: Simulation) -> None:
         bms, charger = simulation.bms, simulation.charger

@@ -10,8 +10,8 @@ from firmware_sim.faults.kinds import (
     Garbage,
     HexMessages,
     LostBytes,
+    PortUnplug,
     Silence,
-    Unplug,
     Window,
 )
 from firmware_sim.faults.serial import LineFaults, SerialFaults
@@ -91,7 +91,7 @@ def test_noise_comes_as_often_as_was_asked_for_and_only_while_it_lasts() -> None
 
 
 def test_a_port_is_away_while_it_is_unplugged() -> None:
-    line = LineFaults("", ["jbd"], [Unplug(Window(10.0, 2.0, every_s=20.0), "jbd")], seed=1)
+    line = LineFaults("", ["jbd"], [PortUnplug(Window(10.0, 2.0, every_s=20.0), "jbd")], seed=1)
     assert [second for second in range(40) if line.unplugged(second * SECOND)] == [10, 11, 30, 31]
 
 

@@ -23,7 +23,7 @@ ANSWER = bytes(range(10))
 
 
 class Board:
-    """Answers ASKED, and says UNASKED when it is told to."""
+    """Answers ASKED, and says UNASKED when a test demands it."""
 
     def __init__(self) -> None:
         self.heard = b""

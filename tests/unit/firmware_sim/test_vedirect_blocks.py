@@ -2,7 +2,7 @@
 
 import pytest
 
-from firmware_sim.ecus.charger import Phase
+from firmware_sim.ecus.charger import ChargerPhase
 from firmware_sim.ecus.service_battery import ServiceBattery, ServiceSpec
 from firmware_sim.ecus.solar import SolarCharger
 from firmware_sim.wire.vedirect import VeDirectLine, checksum, hex_message, text_block
@@ -57,9 +57,15 @@ def test_at_night_it_is_off_for_want_of_input() -> None:
 
 @pytest.mark.parametrize(
     ("phase", "number"),
-    [(Phase.STARTING, "245"), (Phase.CC, "3"), (Phase.CV, "4"), (Phase.DONE, "5"), (Phase.FAULT, "2")],
+    [
+        (ChargerPhase.STARTING, "245"),
+        (ChargerPhase.CC, "3"),
+        (ChargerPhase.CV, "4"),
+        (ChargerPhase.DONE, "5"),
+        (ChargerPhase.FAULT, "2"),
+    ],
 )
-def test_each_phase_has_its_number(phase: Phase, number: str) -> None:
+def test_each_phase_has_its_number(phase: ChargerPhase, number: str) -> None:
     solar = SolarCharger(900.0, 1, 15.0)
     solar.charger.phase = phase
     assert fields(text_block(solar))["CS"] == number

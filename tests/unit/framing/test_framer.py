@@ -12,7 +12,7 @@ from telemetry.framing.framing import (
     NO_ADDRESS,
     Framing,
     Heard,
-    Reader,
+    PortReader,
     Shape,
     Skipped,
     has_messages_like,
@@ -25,7 +25,7 @@ REFUSED = 0x80
 REQUESTS = b"\xa5\x5a"
 
 
-class Replies(Reader):
+class Replies(PortReader):
     """The kind and data of a reply; a text of kind 5 is the device's name."""
 
     def read(self, message: bytes) -> Sequence[Heard] | Skipped:
@@ -227,7 +227,7 @@ def test_a_device_may_name_itself_and_is_forgotten() -> None:
     assert framer.identity() == {}
 
 
-class Parts(Reader):
+class Parts(PortReader):
     """Numbered parts that are one thing once another message comes, a request, or nothing more."""
 
     def __init__(self) -> None:

@@ -8,7 +8,7 @@ import pytest
 from telemetry_core.frames.batch import FrameBatch, FrameTuple
 from telemetry_core.logs.asc import AscReader
 
-from telemetry.logs.log import Log
+from telemetry.logs.log import OpenLog
 from tests.support.can_frames import BRS, ERROR, ESI, EXTENDED, FD, REMOTE
 from tests.support.logs import Numbering, Reader, read_all
 
@@ -138,7 +138,7 @@ def test_a_date_of_unknown_form_is_reported_once_with_its_line(
     path = tmp_path / "drive.asc"
     path.write_text(header + "0.0 1 1 Rx d 0\n" * 3)
     batch = FrameBatch(10)
-    with Log(path, Numbering().__getitem__) as log:
+    with OpenLog(path, Numbering().__getitem__) as log:
         assert log.read(batch) == 3
         reported = log.warnings()
     place = f"{path}:{warned}: no known form of a date, stamps count from 1970 (write it like: "
@@ -154,7 +154,7 @@ def test_a_date_of_unknown_form_after_a_known_one_is_reported_and_changes_nothin
     header = HEADER.decode().replace("absolute", stamps)
     path.write_text(f"{header}0.25 1 1 Rx d 0\n{line}\n0.5 1 1 Rx d 0\n")
     batch = FrameBatch(10)
-    with Log(path, Numbering().__getitem__) as log:
+    with OpenLog(path, Numbering().__getitem__) as log:
         log.read(batch)
         (reported,) = log.warnings()
         assert log.damaged == 0

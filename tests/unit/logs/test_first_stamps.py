@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from telemetry_core.frames.batch import FrameBatch
 
-from telemetry.logs.log import Log
+from telemetry.logs.log import OpenLog
 from tests.support.logs import Numbering
 
 EPOCH_S = 1_700_000_000.0
@@ -21,7 +21,7 @@ def warnings(path: Path, stamps: Iterable[float], batch_frames: int, channels: s
     names = itertools.cycle(channels.split())
     path.write_text("".join(f" ({at:010.6f})  {next(names)}  123   [1]  00\n" for at in stamps))
     batch = FrameBatch(batch_frames)
-    with Log(path, Numbering().__getitem__) as log:
+    with OpenLog(path, Numbering().__getitem__) as log:
         while not log.at_end:
             log.read(batch)
             batch.clear()

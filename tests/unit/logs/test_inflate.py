@@ -129,9 +129,9 @@ def test_after_a_member_that_is_cut_off_the_next_one_is_given(suffix: str) -> No
     for size in range(8, len(cut)):
         stream = inflated(Path(f"log{suffix}"), io.BytesIO(cut[:size] + whole))
         assert stream is not None
-        before, gap, behind = read_all(stream).partition(GAP)
+        before, gap, after = read_all(stream).partition(GAP)
         assert text.startswith(before)
-        assert (gap, behind) == (GAP, TEXT[1500:9000])
+        assert (gap, after) == (GAP, TEXT[1500:9000])
         assert stream.gaps == 1
         assert stream.first_gap.endswith(f"; goes on at byte {size}")
 

@@ -9,7 +9,7 @@ from telemetry_core.frames.batch import FrameBatch, FrameTuple
 
 from telemetry.errors import DataError
 from telemetry.logs.formats import LogFormat, recognised
-from telemetry.logs.log import Log
+from telemetry.logs.log import OpenLog
 from tests.support.logs import PACKERS, Numbering
 
 ASC = b"date Tue Nov 14 10:13:20.500 pm 2023\nbase hex timestamps absolute\n0.5 1 123 Rx d 2 01 02\n"
@@ -28,7 +28,7 @@ LOGS = (ASC, CANDUMP, CRTD, GVRET, TRC, *TABLES)
 
 def read(path: Path) -> tuple[list[FrameTuple], list[str]]:
     frames: list[FrameTuple] = []
-    with Log(path, Numbering().__getitem__) as log:
+    with OpenLog(path, Numbering().__getitem__) as log:
         batch = FrameBatch(4)
         while not log.at_end:
             log.read(batch)
@@ -167,7 +167,7 @@ def test_frames_of_a_pipe_come_before_its_end_and_are_stamped_as_they_come(
     writer.start()
     batch = FrameBatch(100)
     try:
-        with Log(path, Numbering().__getitem__) as log:
+        with OpenLog(path, Numbering().__getitem__) as log:
             assert log.read(batch) == 1
             now_ns += 1000
             has_read.set()

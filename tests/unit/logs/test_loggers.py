@@ -8,7 +8,7 @@ import pytest
 from telemetry_core.frames.batch import FrameBatch, FrameTuple
 
 from telemetry.errors import DataError
-from telemetry.logs.log import Log
+from telemetry.logs.log import OpenLog
 from tests.support.can_frames import BRS, ERROR, EXTENDED, FD, REMOTE
 from tests.support.logs import Numbering
 
@@ -18,7 +18,7 @@ START_S = 1_700_000_000
 def read(path: Path) -> tuple[list[FrameTuple], list[str]]:
     names = Numbering()
     batch = FrameBatch(500)
-    with Log(path, names.__getitem__) as log:
+    with OpenLog(path, names.__getitem__) as log:
         while not log.at_end:
             log.read(batch)
         assert log.warnings() == []
@@ -85,7 +85,7 @@ def test_text_of_kvaser_is_refused_since_it_does_not_say_whether_ids_are_decimal
         " 0    00000123         2  01  02                              154.266550 R\n"
     )
     with pytest.raises(DataError, match=r"canking\.txt: is Kvaser's text"):
-        Log(path, Numbering().__getitem__)
+        OpenLog(path, Numbering().__getitem__)
 
 
 @pytest.mark.parametrize("compression", [0, 1, 2])

@@ -12,7 +12,7 @@ import zstandard
 from telemetry_core.frames.batch import FrameBatch, FrameTuple
 
 from telemetry.errors import DataError, InputMissingError, MissingPackageError
-from telemetry.logs.log import Log
+from telemetry.logs.log import OpenLog
 from tests.support.can_frames import BRS, ERROR, EXTENDED, FD, REMOTE
 from tests.support.logs import PACKERS, TRC_HEADER, Numbering
 from tests.support.logs import read_log as read
@@ -363,7 +363,7 @@ def test_a_missing_package_is_named_with_what_to_install(
 def test_a_limit_and_a_due_time_are_kept(tmp_path: Path) -> None:
     path = tmp_path / "drive.blf"
     write_blf(path)
-    with Log(path, Numbering().__getitem__) as log:
+    with OpenLog(path, Numbering().__getitem__) as log:
         batch = FrameBatch(4)
         assert log.read(batch, 1) == 1
         assert log.read(batch, -1, START_S * 10**9 + 600_000_000) == 1
@@ -377,7 +377,7 @@ def test_a_limit_and_a_due_time_are_kept(tmp_path: Path) -> None:
 def test_progress_is_known_in_bytes(tmp_path: Path) -> None:
     path = tmp_path / "drive.log"
     path.write_text("(1.0) can0 001#01\n" * 10)
-    with Log(path, Numbering().__getitem__) as log:
+    with OpenLog(path, Numbering().__getitem__) as log:
         log.read(FrameBatch(100))
         assert log.bytes_read == log.total_bytes == 180
 

@@ -14,16 +14,16 @@ CHANNEL_GROUP = FILE.index(b"##CG")
 CHANNELS = [FILE.index(b"##CN"), FILE.index(b"##CN", FILE.index(b"##CN") + 1)]
 HISTORY = FILE.index(b"##FH")
 HEADER = 64
-GROUP_FIELDS, CHANNEL_FIELDS = CHANNEL_GROUP + 24 + 6 * 8, CHANNELS[1] + 24 + 8 * 8  # behind their links
+GROUP_FIELDS, CHANNEL_FIELDS = CHANNEL_GROUP + 24 + 6 * 8, CHANNELS[1] + 24 + 8 * 8  # after their links
 FLAGS, RECORD_BYTES = GROUP_FIELDS + 16, GROUP_FIELDS + 24
 KIND, BIT_OFFSET, BYTE_OFFSET, BIT_COUNT = (CHANNEL_FIELDS + number for number in (0, 3, 4, 8))
 NEXT, CHILD, DATA = 24, 32, 40  # the first, second and third link of a block
 CHANNEL_DATA = 64
 
 
-def linked(*links: tuple[int, int], behind: bytes = b"") -> bytes:
+def linked(*links: tuple[int, int], after: bytes = b"") -> bytes:
     """The log with other links (place and where to), and blocks after it."""
-    log = bytearray(FILE + behind)
+    log = bytearray(FILE + after)
     for place, address in links:
         struct.pack_into("<Q", log, place, address)
     return bytes(log)
@@ -75,25 +75,25 @@ def test_a_ring_or_a_block_of_two_others_is_refused_with_its_byte(place: int, ad
 def test_lists_of_data_that_form_a_ring_are_refused(link: int) -> None:
     end = len(FILE)
     lists = block(b"##HL", end + 88) + block(b"##DL", end + 176) + block(b"##DL", end + 88)
-    assert refusal(linked((link, end), behind=lists)) == f"its lists of data form a ring, at byte {end + 88}"
+    assert refusal(linked((link, end), after=lists)) == f"its lists of data form a ring, at byte {end + 88}"
 
 
 def test_arrays_that_form_a_ring_are_refused() -> None:
     end = len(FILE)
-    log = linked((CHANNELS[0] + CHILD, end), behind=block(b"##CA", end))
+    log = linked((CHANNELS[0] + CHILD, end), after=block(b"##CA", end))
     assert refusal(log) == f"its blocks form a ring, or belong to two others, at byte {end}"
 
 
 def test_lists_of_data_may_be_shared_and_end() -> None:
     end = len(FILE)
     lists = block(b"##DL", end + 88) + block(b"##DL", 0)
-    check_links(io.BytesIO(linked((GROUPS[0] + DATA, end), (GROUPS[1] + DATA, end), behind=lists)))
+    check_links(io.BytesIO(linked((GROUPS[0] + DATA, end), (GROUPS[1] + DATA, end), after=lists)))
 
 
 @pytest.mark.parametrize("flags", [0x04, 0x10])
 def test_an_unfinished_log_with_several_lists_of_data_is_refused(flags: int) -> None:
     end = len(FILE)
-    log = bytearray(linked((GROUPS[0] + DATA, end), behind=block(b"##DL", end + 88) + block(b"##DL", 0)))
+    log = bytearray(linked((GROUPS[0] + DATA, end), after=block(b"##DL", end + 88) + block(b"##DL", 0)))
     check_links(io.BytesIO(log))
     struct.pack_into("<H", log, 60, flags)
     assert "asammdf" in refusal(bytes(log))

@@ -20,7 +20,7 @@ from telemetry_core.frames.batch import FrameBatch, FrameTuple
 
 from telemetry.errors import DataError, StorageError
 from telemetry.logs import mf4
-from telemetry.logs.log import Log
+from telemetry.logs.log import OpenLog
 from tests.support.can_frames import BRS, ERROR, EXTENDED, FD, REMOTE
 from tests.support.logs import PACKERS, Numbering
 
@@ -60,7 +60,7 @@ def write_unfinished_log(path: Path) -> None:
     struct.pack_into("<H", log, 60, 1 | 4)
     log += bytes(-len(log) % 8)
     struct.pack_into("<Q", log, log.index(struct.pack("<Q", begin)), len(log))  # the data group's link
-    count = log.index(struct.pack("<QQ", 1, RECORDS)) + 8  # behind the channel group's record id
+    count = log.index(struct.pack("<QQ", 1, RECORDS)) + 8  # after the channel group's record id
     struct.pack_into("<Q", log, count, 0)
     path.write_bytes(log + struct.pack("<4s4xQQ", b"##DT", BLOCK_HEAD_BYTES, 0) + records)
 
@@ -76,7 +76,7 @@ def copies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def read(path: Path) -> tuple[list[FrameTuple], list[str]]:
     batch = FrameBatch(2 * RECORDS)
-    with Log(path, Numbering().__getitem__) as log:
+    with OpenLog(path, Numbering().__getitem__) as log:
         while not log.at_end:
             log.read(batch)
         return list(batch), log.warnings()
@@ -113,7 +113,7 @@ def test_an_mf4_log_is_read_in_the_order_of_time(tmp_path: Path) -> None:
             writer.on_message_received(message)
     names = Numbering()
     frames: list[FrameTuple] = []
-    with Log(path, names.__getitem__) as log:
+    with OpenLog(path, names.__getitem__) as log:
         batch = FrameBatch(2)
         while not log.at_end:
             log.read(batch)
@@ -146,7 +146,7 @@ def test_each_channel_keeps_its_frames_wherever_its_logger_begins_to_count(
         truth = [(int(str(message.channel)), bytes(message.data)) for message in reader]
     names = Numbering()
     batch = FrameBatch(40)
-    with Log(path, names.__getitem__) as log:
+    with OpenLog(path, names.__getitem__) as log:
         log.read(batch)
     by_number = {number: name for name, number in names.items()}
     first = 0 if 0 in numbers else 1
@@ -162,7 +162,7 @@ def test_a_channel_0_is_found_wherever_it_comes(tmp_path: Path, monkeypatch: pyt
         for index in range(20):
             writer.on_message_received(can.Message(START_S + index, 1, data=b"", channel=index < 19))
     names = Numbering()
-    with Log(path, names.__getitem__) as log:
+    with OpenLog(path, names.__getitem__) as log:
         log.read(FrameBatch(40))
     assert list(names) == ["can1", "can0"]
 
@@ -171,7 +171,7 @@ def test_what_is_no_mf4_log_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "drive.mf4"
     path.write_bytes(b"something else")
     with pytest.raises(DataError, match=r"drive\.mf4: is no MF4 log"):
-        Log(path, Numbering().__getitem__)
+        OpenLog(path, Numbering().__getitem__)
 
 
 def test_an_unfinished_log_is_read_up_to_its_last_whole_record(tmp_path: Path, copies: Path) -> None:
@@ -310,7 +310,7 @@ def test_an_unfinished_log_that_the_temporary_folder_has_no_room_for_is_no_damag
 
 
 def unpacks_to(path: Path, beginning: bytes, size_bytes: int) -> None:
-    """A log of zeros behind its beginning, a thousandth as large."""
+    """A log of zeros after its beginning, a thousandth as large."""
     packer = zlib.compressobj(9, wbits=31)
     zeros = bytes(1 << 20)
     with path.open("wb") as file:

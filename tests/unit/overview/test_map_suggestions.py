@@ -16,7 +16,7 @@ from telemetry.stages.prepare import compose
 from tests.support.recording import VEHICLE_DBC, record_drive
 
 TRUTH = {field: f"{message}.{signal}" for message, signal, field in MAP}
-NOT_BY_NAME = {"charger.phase"}  # a text: no name and no unit tells it
+NOT_BY_NAME = {"charger.phase"}  # a text, which no name and no unit shows
 OPENDBC = Path(str(files("opendbc"))) / "dbc"
 
 

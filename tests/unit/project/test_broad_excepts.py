@@ -35,7 +35,7 @@ TRACES = {
     ("telemetry/web/server.py", "_go_on"): ["exception"],
     ("telemetry/web/server.py", "_read"): ["exception"],
     ("telemetry/web/server.py", "_serve"): ["exception"],
-    ("telemetry/web/server.py", "_tell"): ["exception"],
+    ("telemetry/web/server.py", "_update"): ["exception"],
 }
 
 

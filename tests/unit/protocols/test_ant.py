@@ -63,8 +63,8 @@ def test_the_old_current_is_turned_and_the_new_one_is_not() -> None:
     assert battery(ANT_NEW, wire_new.status(charging, turned))["current_a"] == -10.0
 
 
-def test_a_capacity_of_0_is_not_told() -> None:
-    said = wire_old.status(ORDINARY, wire_old.AntOldFirmware(tells_capacity=False))
+def test_a_capacity_of_0_is_left_out() -> None:
+    said = wire_old.status(ORDINARY, wire_old.AntOldFirmware(reports_capacity=False))
     assert "capacity_ah" not in battery(ANT_OLD, said)
     assert battery(ANT_OLD, said)["remaining_ah"] == pytest.approx(64.123)
 
@@ -136,7 +136,7 @@ def test_a_new_status_that_counts_more_than_it_holds_says_nothing() -> None:
 
 
 @pytest.mark.parametrize("trailer", [wire_new.DEVICE_TRAILER, b""])
-def test_a_new_board_says_what_it_is_in_six_bytes_more_than_its_length_tells(trailer: bytes) -> None:
+def test_a_new_board_says_what_it_is_in_six_bytes_more_than_its_length_says(trailer: bytes) -> None:
     framer = ANT_NEW.make_framer()
     said = wire_new.device(replace(NEW, device_trailer=trailer))
     assert (len(said), said[5]) == (42 + len(trailer), 32)

@@ -217,7 +217,7 @@ def test_other_events_of_a_seplos_have_their_codes(event: int, bits: int, code: 
     assert alarms_of(SEPLOS_V2, alarm_info(event, bits)) == [code]
 
 
-def test_a_seplos_tells_switches_and_balanced_cells() -> None:
+def test_a_seplos_reports_switches_and_balanced_cells() -> None:
     readings = replace(ORDINARY, cells_v=(3.3,) * 16, charge_switch=False, balanced_cells=frozenset((0, 9)))
     said = wire.frame(0, 0, wire_seplos.alarms(readings, wire_seplos.SeplosFirmware()))
     assert rows_of(SEPLOS_V2, said) == [
@@ -314,7 +314,7 @@ def test_a_reply_that_counts_more_modules_than_it_holds_says_nothing() -> None:
     assert framed(PYLONTECH, said)[1].counts()["lost/bad_length"] == 1
 
 
-def test_management_tells_limits_as_positive_numbers() -> None:
+def test_management_reports_limits_as_positive_numbers() -> None:
     (said,) = stack().feed(wire_pylontech.request(0x92))
     assert rows_of(PYLONTECH, said) == [
         (
@@ -364,7 +364,7 @@ def test_limits_of_a_stack_are_a_message_of_their_own() -> None:
     assert [(frame.id, frame.data) for frame in frames] == [(0x47, info[1:])]
 
 
-def test_the_form_alone_tells_alarms_from_values_whatever_bits_are_set() -> None:
+def test_the_form_alone_separates_alarms_from_values_whatever_bits_are_set() -> None:
     for bits in range(256):
         for event in (1, 2, 6, 7):
             framer, frames = SEPLOS_V2.make_framer(), FrameBatch(1024)

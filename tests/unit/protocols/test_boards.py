@@ -68,7 +68,7 @@ def rows(board: Board, readings: Readings) -> dict[str, dict[str, Value]]:
 def agree(board: Board, readings: Readings) -> None:
     said = rows(board, readings)
     battery, cells = said["battery"], said["cells"]
-    for field, allowed in board.told.items():
+    for field, allowed in board.reported.items():
         assert battery[field] == pytest.approx(expected(board, readings, field), abs=allowed * 1.0001), field
     for number, volts in enumerate(readings.cells_v, 1):
         assert cells.pop(f"v{number:03}") == pytest.approx(volts, abs=0.000501)
@@ -117,7 +117,7 @@ def test_any_pack_comes_back(
 
 
 @pytest.mark.parametrize(
-    "board", [each for each in BOARDS.values() if each.tells_gaps], ids=lambda each: each.name
+    "board", [each for each in BOARDS.values() if each.reports_gaps], ids=lambda each: each.name
 )
 def test_a_sensor_that_is_not_fitted_leaves_a_gap(board: Board) -> None:
     readings = replace(ORDINARY, sensors_c=(None, 22.0))

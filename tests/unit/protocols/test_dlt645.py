@@ -133,7 +133,7 @@ METERS = st.builds(
     reverse_wh=grid(0, 999_999_990, 10.0),
 )
 FIRMWARES = st.builds(
-    wire.MeterFirmware,
+    wire.Dlt645Firmware,
     address=st.text("0123456789", min_size=12, max_size=12),
     voltage_bytes=st.sampled_from((2, 3)),
     fill_bytes=st.integers(0, 4),
@@ -143,7 +143,7 @@ FIRMWARES = st.builds(
 @settings(deadline=None, max_examples=examples(25))
 @given(moment=METERS, firmware=FIRMWARES)
 def test_all_that_a_simulated_meter_says_arrives(
-    moment: wire.MeterReadings, firmware: wire.MeterFirmware
+    moment: wire.MeterReadings, firmware: wire.Dlt645Firmware
 ) -> None:
     line = wire.MeterLine(lambda: moment, firmware)
     address = int(firmware.address, 16)

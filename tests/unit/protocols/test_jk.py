@@ -229,7 +229,7 @@ def test_as_many_bytes_of_the_echo_as_an_adapter_lets_through_do_not_matter(echo
     assert heard(said)[0] == [2]
 
 
-def test_settings_tell_the_limits_and_the_board_itself_but_not_its_pin() -> None:
+def test_settings_report_the_limits_and_the_board_itself_but_not_its_pin() -> None:
     assert rows_of(JK_55AA, answer(1, wire_55aa.Type.SETTINGS)) == [
         ("battery", {"charge_limit_a": 60.0, "discharge_limit_a": 120.0})
     ]

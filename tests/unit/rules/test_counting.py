@@ -110,7 +110,11 @@ def test_a_line_through_zero_is_parted_where_it_crosses() -> None:
 def test_counters_are_reported_with_the_first_reading_of_each_second() -> None:
     bench = Bench(*PACK)
     reported = [bool(bench.pack(tenth / 10, 1)) for tenth in range(5, 26)]
-    assert [tenth for tenth, is_told in zip(range(5, 26), reported, strict=True) if is_told] == [5, 10, 20]
+    assert [tenth for tenth, is_reported in zip(range(5, 26), reported, strict=True) if is_reported] == [
+        5,
+        10,
+        20,
+    ]
 
 
 def test_a_gap_is_not_bridged_and_counting_goes_on_after_it() -> None:

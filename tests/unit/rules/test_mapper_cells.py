@@ -7,7 +7,7 @@ from tests.support.mapper_bench import CELLS, SECOND, START, TEMPERATURES, Bench
 
 
 def test_a_page_of_a_frame_that_is_not_what_it_ought_to_be_is_missing() -> None:
-    bench = Bench(CELLS, telling={"Cells": "Fan"})
+    bench = Bench(CELLS, reporting={"Cells": "Fan"})
     assert bench.pages([0, 1]) == []
     assert bench.put("Cells", 0.015, Page=2, Cell5=9999, Cell6=9999, Fan=0) == []
     assert len(bench.put("Cells", 0.02, Page=2, Cell5=3000, Cell6=3000, Fan=1)) == 2

@@ -115,7 +115,7 @@ KNOWN: dict[str, tuple[tuple[Checksum, DataId, tuple[int, ...], int], str]] = {
     E2E_1C: ((Checksum.CRC8_PROFILE_1, DataId.NIBBLE, LOW_NIBBLE, 14), "7611010203040506"),
     E2E_1_LOW: ((Checksum.CRC8_PROFILE_1, DataId.LOW, LOW_NIBBLE, 14), "9201010203040506"),
     E2E_2: ((Checksum.CRC8_H2F, DataId.BY_COUNTER, LOW_NIBBLE, 15), "0b01010203040506"),
-    E2E_5: ((Checksum.CRC16_CCITT, DataId.BEHIND, BYTE_2, 255), "3d71010102030405"),
+    E2E_5: ((Checksum.CRC16_CCITT, DataId.AFTER, BYTE_2, 255), "3d71010102030405"),
     CRC8_J1850: ((Checksum.CRC8_J1850, DataId.NONE, (), 0), crc8_of("01010203040506") + "01010203040506"),
     COUNTER: ((Checksum.NONE, DataId.NONE, LOW_NIBBLE, 15), "0001010203040506"),
 }

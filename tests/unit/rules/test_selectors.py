@@ -34,11 +34,11 @@ CELLS = MapEntry("A.Cell{n}", "cells.v{n}")
 Fields = dict[str, float]
 
 
-def plan_of(folder: Path, *signals: str, id: int = 256, behind: str = "", texts: bool = False) -> PlanSpec:
+def plan_of(folder: Path, *signals: str, id: int = 256, after: str = "", texts: bool = False) -> PlanSpec:
     """A DBC of one message `A`. A signal is written as in a DBC, up to its scale."""
     file = folder / "a.dbc"
     lines = [f' SG_ {signal} [0|0] "" ECU\n' for signal in signals]
-    file.write_text(f'VERSION ""\nBS_:\nBU_: ECU\nBO_ {id} A: 8 ECU\n{"".join(lines)}{behind}')
+    file.write_text(f'VERSION ""\nBS_:\nBU_: ECU\nBO_ {id} A: 8 ECU\n{"".join(lines)}{after}')
     loaded = build_plan([BusDatabases("can0", (file,), value_texts=texts)])
     assert loaded.warnings == ()
     return loaded.spec
@@ -98,7 +98,7 @@ PAGES = [f"Cell{page + 1} m{page} : 8|16@1+ (0.001,0)" for page in range(4)]
 def paged(tmp_path: Path) -> Bench:
     """J1939, where 2 and 3 of two bits are "error" and "not available"."""
     signals = (PAGE, *PAGES, "Volt m3 : 32|16@1+ (0.1,0)")
-    spec = plan_of(tmp_path, *signals, id=J1939_ID | 1 << 31, behind=J1939)
+    spec = plan_of(tmp_path, *signals, id=J1939_ID | 1 << 31, after=J1939)
     entries = [CELLS, MapEntry("A.Volt", "battery.voltage_v")]
     return Bench(spec, entries, id=J1939_ID)
 
@@ -134,7 +134,7 @@ FLAGS = ("Page M : 0|1@1+ (1,0)", "Alive m0 : 1|1@1+ (1,0)", "Speed m1 : 8|8@1+ 
 @pytest.mark.parametrize("texts", [False, True])
 @pytest.mark.parametrize("table", ["", 'VAL_ 256 Page 0 "First" 1 "Second" ;\n'])
 def test_a_selector_is_no_flag_whatever_words_it_has(tmp_path: Path, table: str, texts: bool) -> None:
-    spec = plan_of(tmp_path, *FLAGS, behind=table, texts=texts)
+    spec = plan_of(tmp_path, *FLAGS, after=table, texts=texts)
     fields = spec.records[0].fields
     assert [field.name for field in fields if field.passes] == ["Alive"]
     bench = Bench(spec, [MapEntry("A.Speed", "battery.soc_pct")])
@@ -206,7 +206,7 @@ def test_each_branch_is_an_alarm_that_says_which_it_is_and_that_no_other_branch_
 def test_a_branch_of_several_values_is_named_by_its_ranges(tmp_path: Path) -> None:
     ranges = "SG_MUL_VAL_ 256 Fault Mux 0-0, 4-9;\nSG_MUL_VAL_ 256 Fault Mux 1-1;\n"
     alarms = list(
-        mapped_alarms([MapEntry("A.Fault", "event.bms_fault")], plan_of(tmp_path, *FAULT, behind=ranges))
+        mapped_alarms([MapEntry("A.Fault", "event.bms_fault")], plan_of(tmp_path, *FAULT, after=ranges))
     )
     assert [alarm.text.partition("(")[2] for alarm in alarms] == ["A.Fault, Mux 0, 4-9)", "A.Fault, Mux 1)"]
 
@@ -216,7 +216,7 @@ WORDS = 'VAL_ 256 State 1 "on" 300 "lost" ;\n'
 
 
 def test_raw_values_and_bits_are_those_that_each_branch_can_have(tmp_path: Path) -> None:
-    spec = plan_of(tmp_path, *STATE, behind=WORDS)
+    spec = plan_of(tmp_path, *STATE, after=WORDS)
 
     def tests(**keys: object) -> list[object]:
         entry = replace(MapEntry("A.State", "event.bms_fault"), **keys)  # type: ignore[arg-type]

@@ -8,7 +8,7 @@ from telemetry.config import load_config
 from telemetry.model.bit_rate import BitRate
 from telemetry.scan.can_findings import BusFindings, as_json, block, words_of
 from telemetry.scan.can_scan import database_candidate, judge, known_candidates
-from telemetry.scan.toml_words import Names
+from telemetry.scan.toml_words import SourceNames
 from telemetry.sources.settings import SourceSettings
 from tests.unit.scan.test_can_scan import (
     CHADEMO,
@@ -35,14 +35,14 @@ def findings(name: str = "can0", *frames: tuple[str, int], **more: object) -> Bu
 
 
 def test_what_is_printed_is_a_bus_with_its_protocol(tmp_path: Path) -> None:
-    source = loaded(block(findings("can1", *CHADEMO, bit_rate=500_000), Names()), tmp_path)
+    source = loaded(block(findings("can1", *CHADEMO, bit_rate=500_000), SourceNames()), tmp_path)
     assert (source.name, source.protocols.names) == ("can1", ("chademo",))
     assert source.bit_rate == BitRate(500_000, None)
     assert [resource.name for resource in source.resources] == ["can1"]
 
 
 def test_several_protocols_of_a_bus_stand_together(tmp_path: Path) -> None:
-    text = block(findings("can0", *ELCON, *TRUCK), Names())
+    text = block(findings("can0", *ELCON, *TRUCK), SourceNames())
     source = loaded(text, tmp_path)
     assert source.protocols.names == ("elcon",)
     assert "# Messages of J1939 need a database" in text
@@ -55,18 +55,18 @@ def test_databases_are_named_by_their_whole_path(tmp_path: Path, monkeypatch: py
     traffic = logged(CHARGE_LOG)
     candidate = database_candidate(Path(VEHICLE.name), database(VEHICLE).bus, {})
     bus = BusFindings("charge.log", "can0", traffic, judge(traffic, [candidate]))
-    assert loaded(block(bus, Names()), tmp_path).buses[0].databases == (VEHICLE,)
+    assert loaded(block(bus, SourceNames()), tmp_path).buses[0].databases == (VEHICLE,)
 
 
 def test_an_adapter_of_python_can_is_named_with_its_options(tmp_path: Path) -> None:
     options = {"interface": "udp_multicast", "channel": "239.0.0.1"}
-    source = loaded(block(findings("239.0.0.1", *ELCON, options=options), Names()), tmp_path)
+    source = loaded(block(findings("239.0.0.1", *ELCON, options=options), SourceNames()), tmp_path)
     assert source.listening_options == options
 
 
 @pytest.mark.parametrize("name", ["CAN 1 (vehicle)", "/dev/ttyACM0", "x" * 80, "ü"])
 def test_a_channel_of_a_log_may_be_called_anything(name: str, tmp_path: Path) -> None:
-    source = loaded(block(findings(name, *ELCON), Names()), tmp_path)
+    source = loaded(block(findings(name, *ELCON), SourceNames()), tmp_path)
     assert [resource.name for resource in source.resources] == ["can0"]
 
 
@@ -82,7 +82,7 @@ def test_the_ranking_shows_its_evidence_and_what_nothing_explains() -> None:
 
 def test_nothing_that_fits_is_no_configuration() -> None:
     bus = findings("can0", ("7FF # 00", 100))
-    assert block(bus, Names()) == ""
+    assert block(bus, SourceNames()) == ""
     assert as_json(bus) == {
         "bus": "can0",
         "bitrate": None,

@@ -15,10 +15,10 @@ from telemetry.databases.bus import BusDatabases
 from telemetry.protocols.known import CAN_PROTOCOLS
 from telemetry.rules.find_message import EXTENDED
 from telemetry.scan.can_known import J1939, NEEDED, PERIODS_MS
-from telemetry.scan.can_scan import Candidate, Verdict, database_candidate, judge, known_candidates
+from telemetry.scan.can_scan import BusVerdict, Candidate, database_candidate, judge, known_candidates
 from telemetry.scan.dbc_periods import periods_ms
 from telemetry.scan.listening import traffic_of_logs
-from telemetry.scan.traffic import Traffic
+from telemetry.scan.traffic import BusTraffic
 from tests.support.can_protocols import frame_of
 from tests.support.charges import played_charge
 
@@ -46,9 +46,11 @@ TRUCK = (  # EEC1, EEC2, CCVS1, DM1 by a diagnostic tool's naming
 )
 
 
-def seen(frames: Iterable[tuple[str, int]], into: Traffic | None = None, *, seconds: int = 10) -> Traffic:
+def seen(
+    frames: Iterable[tuple[str, int]], into: BusTraffic | None = None, *, seconds: int = 10
+) -> BusTraffic:
     """The frames, each again and again at its period."""
-    traffic = into or Traffic()
+    traffic = into or BusTraffic()
     for text, period_ms in frames:
         id, data = frame_of(text)
         for number in range(seconds * 1000 // period_ms):
@@ -56,9 +58,9 @@ def seen(frames: Iterable[tuple[str, int]], into: Traffic | None = None, *, seco
     return traffic
 
 
-def charged(into: Traffic | None = None) -> Traffic:
+def charged(into: BusTraffic | None = None) -> BusTraffic:
     """A simulated charge by GB/T 27930, from handshake to statistics."""
-    traffic = into or Traffic()
+    traffic = into or BusTraffic()
     for at_ns, id, data in played_charge("35-emergency-stop").frames:
         traffic.observe(at_ns, id | EXTENDED, len(data))
     return traffic
@@ -78,12 +80,12 @@ def drive(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return log
 
 
-def logged(file: Path) -> Traffic:
+def logged(file: Path) -> BusTraffic:
     (traffic,) = traffic_of_logs([file], pytest.fail).values()
     return traffic
 
 
-def chosen(verdict: Verdict) -> list[str]:
+def chosen(verdict: BusVerdict) -> list[str]:
     return [fit.candidate.name for fit in verdict.chosen]
 
 
@@ -265,7 +267,7 @@ def test_what_is_known_beside_the_tables_names_their_messages() -> None:
 
 
 def test_nothing_seen_fits_nothing() -> None:
-    assert judge(Traffic(), known_candidates()) == Verdict((), (), {})
+    assert judge(BusTraffic(), known_candidates()) == BusVerdict((), (), {})
 
 
 def test_a_wrong_period_counts_for_less_than_an_unknown_one() -> None:

@@ -8,11 +8,11 @@ import pytest
 
 from telemetry.config import load_config
 from telemetry.protocols.table import EIGHT_N_ONE
-from telemetry.scan import findings as told
+from telemetry.scan import findings as scan_findings
 from telemetry.scan.findings import PortFindings, as_json, port_words, words_of
 from telemetry.scan.probes import scanned, settings_of
-from telemetry.scan.serial_scan import Found, LineReport, LineScan, Waits
-from telemetry.scan.toml_words import Names
+from telemetry.scan.serial_scan import FoundDevice, LineReport, LineScan, Waits
+from telemetry.scan.toml_words import SourceNames
 from telemetry.sources.serial.settings import SerialSettings
 from telemetry.sources.stop import StopSignal
 from telemetry.toml_text import parse_toml
@@ -36,7 +36,7 @@ def findings(line: ScannedLine, port: str = "/dev/ttyUSB0", *, risky: bool = Fal
 
 
 def configuration(ports: Sequence[PortFindings]) -> str:
-    return told.configuration(ports, Names())
+    return scan_findings.configuration(ports, SourceNames())
 
 
 def loaded(text: str, tmp_path: Path) -> list[SerialSettings]:
@@ -153,6 +153,6 @@ def test_what_was_sent_where_somebody_talks_is_said() -> None:
 def test_what_others_on_the_line_say_of_themselves_is_not_said_of_a_device() -> None:
     found = findings(line_of("pylontech", FakeClock())).report.found[0]
     identity = {"serial number of 02": "K2", "serial number of 03": "K3", "firmware": "1.1"}
-    named: Found = replace(found, identity=identity)
+    named: FoundDevice = replace(found, identity=identity)
     assert "serial number K2" in words_of(named)
     assert "K3" not in words_of(named)

@@ -8,7 +8,7 @@ from telemetry.errors import InputMissingError
 from telemetry.rules.find_message import EXTENDED
 from telemetry.scan import traffic as seen
 from telemetry.scan.listening import traffic_of_logs
-from telemetry.scan.traffic import Traffic
+from telemetry.scan.traffic import BusTraffic
 
 MS = 1_000_000
 LOG = """\
@@ -23,14 +23,14 @@ LOG = """\
 
 
 def test_a_period_is_the_usual_gap_whatever_a_few_frames_do() -> None:
-    traffic = Traffic()
+    traffic = BusTraffic()
     for number in (0, 1, 2, 3, 50, 51, 52):  # a pause
         traffic.observe(number * 100 * MS, 0x123, 8)
     assert traffic.ids[0x123].period_s == pytest.approx(0.1)
 
 
 def test_too_few_frames_and_stamps_that_stand_still_have_no_period() -> None:
-    traffic = Traffic()
+    traffic = BusTraffic()
     for number in range(3):
         traffic.observe(number * MS, 1, 8)
     for _ in range(9):
@@ -42,7 +42,7 @@ def test_too_few_frames_and_stamps_that_stand_still_have_no_period() -> None:
 
 def test_memory_is_bounded_by_ids_and_gaps(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(seen, "MOST_IDS", 2)
-    traffic = Traffic()
+    traffic = BusTraffic()
     for number in range(3000):
         traffic.observe(number * MS, number % 3, 8)
     assert (len(traffic.ids), traffic.frames) == (2, 3000)

@@ -14,7 +14,7 @@ from telemetry.__main__ import main
 from telemetry.clock import SystemClock
 from telemetry.config import load_config
 from telemetry.errors import UsageError
-from telemetry.logs.log import Log
+from telemetry.logs.log import OpenLog
 from telemetry.model.finding import Finding, Grade
 from telemetry.service.check import check
 from telemetry.service.listening import listen
@@ -83,7 +83,7 @@ def test_points_of_each_measurement_are_those_that_its_lines_are(tmp_path: Path)
     stages.bind(0, Binding(0, "can9", "can9"))
 
     batch = FrameBatch(1_000_000)
-    with Log(log, lambda _: 0) as reader:
+    with OpenLog(log, lambda _: 0) as reader:
         while reader.read(batch):
             pass
     stages.process(batch, lines)
@@ -119,7 +119,7 @@ def test_a_live_bus_is_weighed_in_batches_of_a_second_which_compress_less(tmp_pa
     stages, lines = composition.make_stages(), LineBuffer()
     stages.bind(0, Binding(0, "can9", "can9"))
     second, sent_bytes = FrameBatch(218), 0
-    with Log(log, lambda _: 0) as reader:
+    with OpenLog(log, lambda _: 0) as reader:
         while reader.read(second):
             stages.process(second, lines)
             second.clear()

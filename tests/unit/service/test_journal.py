@@ -95,7 +95,7 @@ def test_what_was_dropped_is_a_warning_and_all_else_that_nobody_marked_an_error(
         queued = QueuedStderr(writer, max_bytes=1000, for_journal=True)
         queued.write("x" * 1000 + "\n")
         queued.write("nev-telemetry: no such file\n")
-        queued.write(marked("told\n", 6))
+        queued.write(marked("spoken\n", 6))
         queued.start()
         queued.finish(10.0)
         lines = os.read(reader, 4096).decode().splitlines()

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from telemetry.errors import UnavailableError
-from telemetry.sinks.deadline import Deadline
+from telemetry.sinks.deadline import RequestDeadline
 
 LONG_S = 600.0
 _OTHERS: list[threading.Thread] = []
@@ -21,8 +21,8 @@ def others() -> Iterator[None]:
 
 
 @pytest.fixture
-def deadline(others: None) -> Iterator[Deadline]:
-    deadline = Deadline()
+def deadline(others: None) -> Iterator[RequestDeadline]:
+    deadline = RequestDeadline()
     deadline.start()
     yield deadline
     deadline.close()
@@ -36,13 +36,15 @@ def of_ours() -> list[threading.Thread]:
     return [thread for thread in _named() if thread not in _OTHERS]
 
 
-def test_what_takes_too_long_is_ended(deadline: Deadline) -> None:
+def test_what_takes_too_long_is_ended(deadline: RequestDeadline) -> None:
     ended = threading.Event()
     with deadline.limit(0.001, ended.set):
         assert ended.wait(10.0)
 
 
-def test_what_is_over_in_time_is_not_ended_and_the_next_has_a_time_of_its_own(deadline: Deadline) -> None:
+def test_what_is_over_in_time_is_not_ended_and_the_next_has_a_time_of_its_own(
+    deadline: RequestDeadline,
+) -> None:
     ended: list[str] = []
     over = threading.Event()
     with deadline.limit(LONG_S, lambda: ended.append("first")):
@@ -54,7 +56,7 @@ def test_what_is_over_in_time_is_not_ended_and_the_next_has_a_time_of_its_own(de
     assert ended == []
 
 
-def test_a_block_that_ends_by_an_exception_is_not_ended_once_more(deadline: Deadline) -> None:
+def test_a_block_that_ends_by_an_exception_is_not_ended_once_more(deadline: RequestDeadline) -> None:
     ended: list[str] = []
     over = threading.Event()
     with pytest.raises(OSError, match="reset"), deadline.limit(0.0005, lambda: ended.append("first")):
@@ -65,7 +67,7 @@ def test_a_block_that_ends_by_an_exception_is_not_ended_once_more(deadline: Dead
     assert len(ended) == count
 
 
-def test_one_thread_serves_every_limit(deadline: Deadline) -> None:
+def test_one_thread_serves_every_limit(deadline: RequestDeadline) -> None:
     deadline.start()
     (thread,) = of_ours()
     for _ in range(100):
@@ -76,7 +78,7 @@ def test_one_thread_serves_every_limit(deadline: Deadline) -> None:
 
 
 def test_closing_ends_the_thread_and_a_new_start_begins_another() -> None:
-    deadline = Deadline()
+    deadline = RequestDeadline()
     deadline.start()
     deadline.close()
     deadline.close()
@@ -93,7 +95,7 @@ def test_where_no_thread_is_granted_that_is_one_line(monkeypatch: pytest.MonkeyP
     def refuse(_: threading.Thread) -> None:
         raise RuntimeError("can't start new thread")
 
-    deadline = Deadline()
+    deadline = RequestDeadline()
     with monkeypatch.context() as patched:
         patched.setattr(threading.Thread, "start", refuse)
         with pytest.raises(UnavailableError, match="sink-deadline: no thread can be started"):

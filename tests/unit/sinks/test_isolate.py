@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 import pytest
 
 from telemetry.sinks.isolate import MAX_REQUESTS, Isolation, Reason
-from telemetry.sinks.verdict import Acknowledged, FieldConflict, Refusal, Rejected, Split
+from telemetry.sinks.verdict import Acknowledged, FieldConflict, RefusalReport, Rejected, Split
 
 Verdict = Acknowledged | Rejected | Split
 
@@ -15,7 +15,7 @@ def lines(count: int) -> list[bytes]:
 
 
 def rejected(**named: object) -> Rejected:
-    return Rejected(Refusal("words", **named))  # type: ignore[arg-type]  # a mapping of checked names
+    return Rejected(RefusalReport("words", **named))  # type: ignore[arg-type]  # a mapping of checked names
 
 
 def finish(isolation: Isolation, server: Callable[[Sequence[bytes]], Verdict]) -> int:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import pytest
 
 from telemetry.errors import ConfigError
-from telemetry.sinks.influx.verdict import Answer, Failure, NoAnswer
+from telemetry.sinks.influx.verdict import Answer, Failure, Unanswered
 from telemetry.sinks.sender import HOLD_S, UNREACHABLE_AFTER_S
 from tests.support.list_queue import batch_of
 from tests.support.model_server import NO_CONNECTION, Reply, refusal
@@ -54,8 +54,8 @@ def test_live_data_overtakes_the_backlog(rig: SenderRig) -> None:
     "trouble",
     [
         NO_CONNECTION,
-        NoAnswer(Failure.BROKEN),
-        NoAnswer(Failure.TIMEOUT),
+        Unanswered(Failure.BROKEN),
+        Unanswered(Failure.TIMEOUT),
         Answer(408),
         Answer(429),
         Answer(500),

@@ -1,4 +1,4 @@
-"""Whose fault is an answer that speaks of no line? The batch's, if others are accepted; else the server's."""
+"""An answer that names no line blames the batch if others are accepted; otherwise it blames the server."""
 
 from collections.abc import Sequence
 

@@ -5,13 +5,13 @@ from dataclasses import replace
 
 import pytest
 
-from telemetry.sinks.influx.verdict import Answer, Failure, NoAnswer, judge, retry_after_s
+from telemetry.sinks.influx.verdict import Answer, Failure, Unanswered, judge, retry_after_s
 from telemetry.sinks.verdict import (
     Acknowledged,
     FieldConflict,
     Hold,
     HoldCause,
-    Refusal,
+    RefusalReport,
     Rejected,
     Retry,
     Split,
@@ -20,7 +20,7 @@ from telemetry.sinks.verdict import (
 JSON = {"content-type": "application/json"}
 
 
-def refusal(status: int, body: str) -> Refusal:
+def refusal(status: int, body: str) -> RefusalReport:
     verdict = judge(Answer(status, JSON, body.encode()))
     assert isinstance(verdict, Rejected), verdict
     return verdict.refusal
@@ -189,12 +189,12 @@ def test_a_server_in_trouble_is_asked_again(status: int) -> None:
 
 @pytest.mark.parametrize("failure", [f for f in Failure if f is not Failure.UNTRUSTED])
 def test_no_answer_is_asked_again(failure: Failure) -> None:
-    assert judge(NoAnswer(failure, "words")) == Retry(f"{failure.value}: words")
-    assert judge(NoAnswer(failure)) == Retry(failure.value)
+    assert judge(Unanswered(failure, "words")) == Retry(f"{failure.value}: words")
+    assert judge(Unanswered(failure)) == Retry(failure.value)
 
 
 def test_a_certificate_that_is_not_trusted_holds() -> None:
-    assert judge(NoAnswer(Failure.UNTRUSTED, "expired")) == Hold(HoldCause.UNTRUSTED, "expired")
+    assert judge(Unanswered(Failure.UNTRUSTED, "expired")) == Hold(HoldCause.UNTRUSTED, "expired")
 
 
 # -- 500

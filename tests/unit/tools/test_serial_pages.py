@@ -1,7 +1,7 @@
 """tools/pages/serial_protocols.py: the tables of a page say what a protocol's tables say."""
 
 from telemetry.framing.checks import unchecked
-from telemetry.framing.framing import Framing, Reader, Shape
+from telemetry.framing.framing import Framing, PortReader, Shape
 from telemetry.framing.lengths import fixed
 from telemetry.protocols.table import Mapped, Message, SerialProtocol, Signal
 from tools.pages.serial_protocols import fields_of
@@ -10,7 +10,7 @@ PROTOCOL = SerialProtocol(
     name="made_up",
     title="made up",
     baud_rate=9600,
-    framing=Framing((Shape((b"x",), fixed(1), unchecked, 1, 1),), Reader),
+    framing=Framing((Shape((b"x",), fixed(1), unchecked, 1, 1),), PortReader),
     messages=(
         Message(
             "State",

@@ -7,9 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from telemetry_core.rows.batch import SampleBatch
 from telemetry_core.rows.schema import Schema
-from telemetry_core.rules.follow_spec import TOTALS, Told
+from telemetry_core.rules.changes import PlugChange
+from telemetry_core.rules.follow_spec import TOTALS, ChangeKind
 from telemetry_core.rules.follower import Follower
-from telemetry_core.rules.told import Transition
 
 from telemetry.charging.follow.gbt27930 import GBT27930
 from telemetry.model.measurements import BATTERY, CHARGER, record_spec
@@ -78,9 +78,9 @@ def batch_of(some: Sequence[Row]) -> SampleBatch:
     return batch
 
 
-def comparable(told: Sequence[Transition], offset: int = 0) -> list[str]:
+def comparable(changes: Sequence[PlugChange], offset: int = 0) -> list[str]:
     """Texts, in which values that are not known are the same."""
-    return [repr(one._replace(row=one.row + offset if one.row >= 0 else -1)) for one in told]
+    return [repr(one._replace(row=one.row + offset if one.row >= 0 else -1)) for one in changes]
 
 
 def followed(all_rows: Sequence[Row], sizes: Sequence[int]) -> list[str]:
@@ -94,34 +94,34 @@ def followed(all_rows: Sequence[Row], sizes: Sequence[int]) -> list[str]:
 
 @settings(max_examples=examples(50))
 @given(rows(), st.lists(st.integers(1, 7), min_size=1, max_size=5))
-def test_what_is_told_does_not_depend_on_batches(all_rows: list[Row], sizes: list[int]) -> None:
+def test_changes_do_not_depend_on_batches(all_rows: list[Row], sizes: list[int]) -> None:
     assert followed(all_rows, sizes) == followed(all_rows, [len(all_rows)])
 
 
 @settings(max_examples=examples(50))
 @given(rows())
-def test_sessions_do_not_overlap_and_everything_is_told_within_one(all_rows: list[Row]) -> None:
+def test_sessions_do_not_overlap_and_each_change_belongs_to_one(all_rows: list[Row]) -> None:
     follower = make_follower()
-    told = follower.follow(batch_of(all_rows))
-    told += follower.finish(0, all_rows[-1][1])
+    changes = follower.follow(batch_of(all_rows))
+    changes += follower.finish(0, all_rows[-1][1])
     is_open = False
     phase = attempt = 0
-    for one in told:
-        if one.kind == Told.UNKNOWN:
+    for one in changes:
+        if one.kind == ChangeKind.UNKNOWN:
             continue
-        if one.kind == Told.BEGUN:
+        if one.kind == ChangeKind.BEGUN:
             assert not is_open
             is_open, phase, attempt = True, 0, 1
             continue
         assert is_open
         match one.kind:
-            case Told.ATTEMPT:
+            case ChangeKind.ATTEMPT:
                 assert one.number == attempt + 1
                 phase, attempt = 0, one.number
-            case Told.PHASE:
+            case ChangeKind.PHASE:
                 assert one.number > phase
                 phase = one.number
-            case Told.ENDED:
+            case ChangeKind.ENDED:
                 is_open = False
     assert not is_open
 
@@ -131,7 +131,7 @@ def test_sessions_do_not_overlap_and_everything_is_told_within_one(all_rows: lis
 def test_a_state_goes_on_in_another_process_with_the_same_energies(
     all_rows: list[Row], data: st.DataObject
 ) -> None:
-    """Only that somebody began to listen again is told besides, and what nobody saw."""
+    """The second one also reports that somebody listens again, and what nobody saw."""
     cut = data.draw(st.integers(0, len(all_rows)))
     first = make_follower()
     first.follow(batch_of(all_rows[:cut]))
@@ -141,7 +141,7 @@ def test_a_state_goes_on_in_another_process_with_the_same_energies(
     assert second.restore(0, state)
     before = [*first.follow(batch_of(all_rows[cut:])), *first.finish(0, all_rows[-1][1])]
     after = [*second.follow(batch_of(all_rows[cut:])), *second.finish(0, all_rows[-1][1])]
-    ends = [[one for one in told if one.kind == Told.ENDED] for told in (before, after)]
+    ends = [[one for one in changes if one.kind == ChangeKind.ENDED] for changes in (before, after)]
     if len(ends[0]) != 1 or len(ends[1]) != 1 or ends[0][0].since_ns != ends[1][0].since_ns:
         return  # a gap over which a listener goes on and a newcomer does not, or the reverse
     for place, name in enumerate(TOTALS):

@@ -153,9 +153,9 @@ def protected(spec: MapSpec, names: set[str]) -> MapSpec:
     st.lists(st.integers(0, 40)),
 )
 def test_any_rows_in_any_batches_are_mapped_as_by_the_readable_mapper(
-    telling: set[str], chosen: set[int], counting: Counting | None, rows: list[Given], cuts: list[int]
+    reporting: set[str], chosen: set[int], counting: Counting | None, rows: list[Given], cuts: list[int]
 ) -> None:
-    spec = protected(resolve([POOL[number] for number in sorted(chosen)], PLAN, counting=counting), telling)
+    spec = protected(resolve([POOL[number] for number in sorted(chosen)], PLAN, counting=counting), reporting)
     schema = Schema(PLAN.records + spec.records)
     compiled, readable = Mapper(schema, spec), MapperModel(PLAN, spec)
     for bus, channels in enumerate(CHANNELS):
@@ -221,7 +221,7 @@ def test_pages_of_any_time_and_order_are_read_alike_however_they_are_batched(
 
 @st.composite
 def sent_rows(draw: st.DrawFn) -> tuple[list[Given], list[int]]:
-    """Rows of a sender of four pages, and the cycle of each; some are lost behind the first four cycles."""
+    """Rows of a sender of four pages, and the cycle of each; some are lost after the first four cycles."""
     silence_ns = draw(st.integers(0, 5 * 10**9))
     pauses_ns = [draw(st.integers(10**6, 10**8))] * 3
     order = draw(st.permutations(range(4)))

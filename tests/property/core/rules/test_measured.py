@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from telemetry_core.rows.batch import SampleBatch
 from telemetry_core.rows.schema import Schema
-from telemetry_core.rules.follow_spec import TOTALS, Told
+from telemetry_core.rules.follow_spec import TOTALS, ChangeKind
 from telemetry_core.rules.follower import Follower
 
 from telemetry.charging.follow.gbt27930 import GBT27930
@@ -101,8 +101,8 @@ def followed(found: Sequence[Sample]) -> dict[str, float]:
         stamp_ns = START_NS + sample.at_ms * MS
         batch.append(CCS, stamp_ns, {"permitted": 1})
         batch.append(len(MESSAGES) + sample.side, stamp_ns, sample.values(), tags=1 + sample.side)
-    told = follower.follow(batch) + follower.finish(0, START_NS + found[-1].at_ms * MS)
-    (end,) = (one for one in told if one.kind == Told.ENDED)
+    changes = follower.follow(batch) + follower.finish(0, START_NS + found[-1].at_ms * MS)
+    (end,) = (one for one in changes if one.kind == ChangeKind.ENDED)
     return dict(zip(TOTALS, end.totals, strict=True))
 
 

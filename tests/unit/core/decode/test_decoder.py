@@ -318,7 +318,7 @@ def j1939(id: int, name: str, *, by_pgn: bool = True) -> tuple[RecordSpec, Messa
 
 
 def matched(make: Make, messages: list[tuple[RecordSpec, MessageSpec]], *ids: int) -> list[str]:
-    """The messages that frames of these ids are; those that are none are passed over."""
+    """The messages of frames with these ids; unknown ids are skipped."""
     decoder = make(plan(messages))
     decoder.bind(0, 0, 0)
     return [row.measurement for row in decoder.decode([frame(b"\x01", id | EXTENDED) for id in ids])]

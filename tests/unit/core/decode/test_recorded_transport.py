@@ -12,7 +12,7 @@ from telemetry_core.frames.batch import FrameBatch, FrameTuple
 from telemetry_core.rows.schema import Schema
 from telemetry_core.transport.stage import Transport
 
-from telemetry.logs.log import Log
+from telemetry.logs.log import OpenLog
 from tests.support.transport_model import TransportModel
 
 RECORDINGS = os.environ.get("NEV_TELEMETRY_RECORDINGS", "")  # a folder with gbt27930/session.log
@@ -30,7 +30,7 @@ pytestmark = [
 @pytest.fixture(scope="module")
 def recorded() -> list[FrameTuple]:
     batch = FrameBatch(10_000)
-    with Log(LOG, lambda _: 0) as log:
+    with OpenLog(LOG, lambda _: 0) as log:
         log.read(batch)
         assert log.damaged == 0
     return list(batch)

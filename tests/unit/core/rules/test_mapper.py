@@ -29,7 +29,7 @@ def test_a_row_stands_right_after_the_row_it_is_made_of() -> None:
 
 
 def test_nothing_is_made_of_a_frame_that_is_not_what_it_ought_to_be() -> None:
-    bench = Bench(VOLTAGE, CURRENT, CELLS, telling={"Volts": "Ready", "Cells": "Fan"})
+    bench = Bench(VOLTAGE, CURRENT, CELLS, reporting={"Volts": "Ready", "Cells": "Fan"})
     assert bench.put("Volts", 0, Voltage=4000, Ready=False) == []
     assert bench.fields("Amps", 0.1, Current=100) == {"current_a": 10, "charging": True, "discharging": False}
     assert bench.fields("Volts", 0.2, Voltage=10, Ready=True) == {"voltage_v": 1.0, "power_w": 10.0}

@@ -406,8 +406,8 @@ def test_states_of_the_battery_are_events_that_begin_and_end() -> None:
         ("04 10", 123),
         ("00 11", 117),
     ):
-        told = rows(GBT27930, [normal, f"181356F4 # 1E 36 06 35 0F {state}", normal])
-        events = [row["signals"] for row in told if row["message"] == "event"]
+        found = rows(GBT27930, [normal, f"181356F4 # 1E 36 06 35 0F {state}", normal])
+        events = [row["signals"] for row in found if row["message"] == "event"]
         assert [(event["code"], event["active"]) for event in events] == [(code, True), (code, False)]
 
 

@@ -166,9 +166,9 @@ def test_the_bit_rate_is_asked_each_time_the_link_is_opened_and_each_time_it_cam
     assert source.bit_rate == BitRate(500_000)  # opened; opened again, and heard again
 
 
-@pytest.mark.parametrize(("asked_kib", "is_told"), [(64, False), (16 * 1024, True)])
+@pytest.mark.parametrize(("asked_kib", "is_reported"), [(64, False), (16 * 1024, True)])
 def test_a_receive_buffer_that_is_as_large_as_asked_for_is_no_warning(
-    asked_kib: int, is_told: bool, caplog: pytest.LogCaptureFixture
+    asked_kib: int, is_reported: bool, caplog: pytest.LogCaptureFixture
 ) -> None:
     opened = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)  # unlike AF_UNIX it has a buffer of its own
     set_stamp_options(opened.fileno())
@@ -182,8 +182,8 @@ def test_a_receive_buffer_that_is_as_large_as_asked_for_is_no_warning(
                 stop.set()
 
         SocketCanSource("bus", Link(stop, [opened]), FakeClock()).run(Inbox(), stop)
-    assert ("the receive buffer is 64 KiB instead of 16384 KiB" in caplog.text) == is_told
-    assert ("receive buffer" in caplog.text) == is_told
+    assert ("the receive buffer is 64 KiB instead of 16384 KiB" in caplog.text) == is_reported
+    assert ("receive buffer" in caplog.text) == is_reported
 
 
 def test_a_fault_of_our_own_does_not_end_the_source(caplog: pytest.LogCaptureFixture) -> None:

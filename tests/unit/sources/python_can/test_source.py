@@ -27,7 +27,7 @@ class Adapter:
 
     def recv(self, timeout: float | None) -> can.Message | None:
         if not self._script:
-            assert timeout is not None  # else a stop would never be seen
+            assert timeout is not None  # otherwise a stop would never be seen
             self._stop.set()
             return None
         step = self._script.pop(0)

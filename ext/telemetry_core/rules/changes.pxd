@@ -1,33 +1,33 @@
-"""Data sheet of what a follower tells: transitions as structs, until they become Python objects."""
+"""Data sheet of what a follower reports: changes as structs, until they become Python objects."""
 
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 
 from telemetry_core.rows.batch cimport SampleBatch
 
 cdef enum:
-    VALUES = 14                  # of one transition
+    VALUES = 14                  # of one change
     TOTAL_COUNT = 24             # follow_spec.TOTALS
 
-cdef enum ToldKinds:             # follow_spec.Told
-    TOLD_BEGUN = 1
-    TOLD_PHASE = 2
-    TOLD_ATTEMPT = 3
-    TOLD_ERROR = 4
-    TOLD_STOP = 5
-    TOLD_SILENCE = 6
-    TOLD_PAUSED = 7
-    TOLD_RESUMED = 8
-    TOLD_ROW = 9
-    TOLD_PERCENT = 10
-    TOLD_WINDOW = 11
-    TOLD_MINUTE = 12
-    TOLD_DOUBT = 13
-    TOLD_UNKNOWN = 14
-    TOLD_ENDED = 15
-    TOLD_RESTORED = 16
-    TOLD_EDITION = 17
+cdef enum ChangeKinds:           # follow_spec.ChangeKind
+    CHANGE_BEGUN = 1
+    CHANGE_PHASE = 2
+    CHANGE_ATTEMPT = 3
+    CHANGE_ERROR = 4
+    CHANGE_STOP = 5
+    CHANGE_SILENCE = 6
+    CHANGE_PAUSED = 7
+    CHANGE_RESUMED = 8
+    CHANGE_ROW = 9
+    CHANGE_PERCENT = 10
+    CHANGE_WINDOW = 11
+    CHANGE_MINUTE = 12
+    CHANGE_DOUBT = 13
+    CHANGE_UNKNOWN = 14
+    CHANGE_ENDED = 15
+    CHANGE_RESTORED = 16
+    CHANGE_EDITION = 17
 
-cdef struct Change:              # one transition
+cdef struct Change:              # one change
     int64_t time_ns
     int64_t since_ns
     size_t at                    # of its row, in words of the batch
@@ -51,7 +51,7 @@ cdef struct Changes:             # all of one batch
     Py_ssize_t row               # under way; -1: none
     size_t at                    # its first word in the batch
 
-# Add a transition of the row under way, whose totals are the caller's to fill in; NULL without memory.
+# Add a change by the row under way, whose totals are the caller's to fill in; NULL without memory.
 cdef Change* add_change(Changes* changes, uint8_t kind, uint16_t channel, int64_t time_ns) noexcept nogil
-# What was told, as a list of Transitions. Raises MemoryError when there was no memory for one of them.
-cdef object transitions(const Changes* changes, SampleBatch samples)
+# Return the changes as a list of PlugChange. Raises MemoryError when there was no memory for one of them.
+cdef object plug_changes(const Changes* changes, SampleBatch samples)

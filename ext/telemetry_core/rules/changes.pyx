@@ -1,8 +1,8 @@
-"""What a follower tells: transitions.
+"""What a follower reports: changes at a plug.
 
 Promises:
-- While rows are taken no Python object is made. A transition is a struct until its batch has ended.
-- Transitions keep the order in which they arose, and each knows its row.
+- While rows are taken no Python object is made. A change is a struct until its batch has ended.
+- Changes keep the order in which they arose, and each knows its row.
 - Without memory nothing is lost silently: the batch raises MemoryError.
 """
 
@@ -22,12 +22,12 @@ _UNKNOWN = NAN
 _NOTHING = 0.0
 
 
-class Transition(NamedTuple):
-    """What a row shows of the plug on `channel`; the numbers' meanings are those of `follow_spec.Told`.
+class PlugChange(NamedTuple):
+    """What a row shows of the plug on `channel`; the numbers' meanings are those of `follow_spec.ChangeKind`.
 
     row: the number of the row in its batch that shows it, -1 without one. time_ns: when it was, which may be earlier.
     values: by `follow_spec.PERCENT` or `WINDOW`; totals: of the session so far, by `TOTALS`; () of a WINDOW.
-    NaN: not known. raw: the row's slots by field, of a row that is told.
+    NaN: not known. raw: the row's slots by field, if kind is ROW, DOUBT or UNKNOWN.
     """
 
     row: int
@@ -64,7 +64,7 @@ cdef Change* add_change(Changes* changes, uint8_t kind, uint16_t channel, int64_
     return change
 
 
-cdef object transitions(const Changes* changes, SampleBatch samples):
+cdef object plug_changes(const Changes* changes, SampleBatch samples):
     if changes.is_short_of_memory:
         raise MemoryError
     cdef size_t number
@@ -77,14 +77,14 @@ cdef object transitions(const Changes* changes, SampleBatch samples):
         if change.total_count and (last == NULL or memcmp(change.totals, last.totals, sizeof(change.totals))):
             last = change
             totals = _floats(change.totals, change.total_count)
-        found.append(_transition(change, totals if change.total_count else (),
+        found.append(_plug_change(change, totals if change.total_count else (),
                                  samples.raw_at(change.at) if change.has_row else None))
     return found
 
 
-cdef object _transition(const Change* change, tuple totals, raw):
+cdef object _plug_change(const Change* change, tuple totals, raw):
     """Without the arguments that a NamedTuple's own way takes, which costs ten times as much."""
-    one = PyType_GenericAlloc(Transition, 11)
+    one = PyType_GenericAlloc(PlugChange, 11)
     _set(one, 0, change.row)
     _set(one, 1, change.time_ns)
     _set(one, 2, change.channel)

@@ -1,0 +1,302 @@
+"""Translates the follower's changes at a plug into its session, rows and events.
+
+Promises:
+- One session has one start, one pack and one row, from the first row that is made of it to the last.
+- What is written at a stamp stands right after the row that made it.
+
+Pure: no clock, no disk. Relies on changes in their order.
+"""
+
+from collections.abc import Iterator
+from math import isfinite
+from typing import Final
+
+from telemetry_core.rows.schema import Schema
+from telemetry_core.rules.changes import PlugChange
+from telemetry_core.rules.follow_spec import PERCENT, TOTALS, ChangeKind, End, FollowedPhase, SignKind
+
+from telemetry.charging.cross_check import CrossCheck, Verdict
+from telemetry.charging.facts import facts, words
+from telemetry.charging.follow.table import reasons_of
+from telemetry.charging.identity import PackRegister, is_swapped, pack_identity, shown_vin
+from telemetry.charging.installation import VinKey
+from telemetry.charging.made import Content, CurveRow, PhaseRow, PhaseWord
+from telemetry.charging.outcome import SHOW_EDITION, SIDE_NAMES, Word, in_edition, who_and_why
+from telemetry.charging.plug import MOST_LISTED, Plug, phase_name
+from telemetry.charging.record import session_of
+from telemetry.charging.session import CurvePoint, Session, SessionError
+from telemetry.charging.settings import ChargingSettings
+from telemetry.model.event_codes import EVENT_CODES, Level
+from telemetry.model.events import Event
+
+_OF_THE_START: Final = ("start_soc_pct", "station_clock_offset_s")  # which a later attempt does not change
+_UNKNOWN, _DOUBTFUL = "charging_protocol_unknown", "charging_current_doubtful"
+
+
+class Translator:
+    """Takes changes of all plugs of one vehicle."""
+
+    def __init__(self, schema: Schema, settings: ChargingSettings, vehicle: str, vin_key: VinKey) -> None:
+        """schema: of the rows that changes hold; vin_key: with which this installation makes digests."""
+        self._schema = schema
+        self._settings = settings
+        self._vehicle = vehicle
+        self._vin_key = vin_key
+        self._packs = PackRegister()
+        self.finished: list[Session] | None = None  # where sessions that are over are collected
+
+    def contents(self, plug: Plug, change: PlugChange) -> Iterator[tuple[int, Content]]:
+        """Yield what is to be written, each with its stamp."""
+        match change.kind:
+            case ChangeKind.UNKNOWN:
+                yield (
+                    change.time_ns,
+                    self.event(plug, _UNKNOWN, self._raw_words(plug, change)),
+                )
+            case ChangeKind.BEGUN:
+                yield from self._begin(plug, change)
+            case ChangeKind.PHASE:
+                yield from self._enter(plug, change)
+            case ChangeKind.ATTEMPT:
+                yield from self._next_attempt(plug, change)
+            case ChangeKind.ERROR | ChangeKind.STOP:
+                yield from self._hear_word(plug, change)
+            case ChangeKind.SILENCE:
+                yield change.time_ns, self.event(plug, "charging_silence", _silence_words(plug, change))
+            case ChangeKind.PAUSED | ChangeKind.RESUMED:
+                yield from self._pause(plug, change)
+            case ChangeKind.ROW:
+                yield from self._hear_row(plug, change)
+            case ChangeKind.PERCENT:
+                yield from self._percent(plug, change)
+            case ChangeKind.WINDOW:
+                yield from self._window(plug, change)
+            case ChangeKind.MINUTE:
+                plug.known.count_time(change.time_ns)  # which is kept if the clock steps back
+                yield from self.rows(plug, change)
+            case ChangeKind.DOUBT:
+                yield (
+                    change.time_ns,
+                    self.event(plug, _DOUBTFUL, self._raw_words(plug, change)),
+                )
+            case ChangeKind.EDITION:
+                sign = plug.protocol.signs[change.number]
+                plug.known.is_old = sign.kind == SignKind.OLD
+            case ChangeKind.RESTORED:
+                yield from self._restored(plug, change)
+            case ChangeKind.ENDED:
+                yield from self._end(plug, change)
+
+    # --- changes
+
+    def _begin(self, plug: Plug, change: PlugChange) -> Iterator[tuple[int, Content]]:
+        plug.begin(change.time_ns, CrossCheck(self._settings.cross_check))
+        yield change.time_ns, self.event(plug, "charging_started", f"by {plug.settings.protocol or 'power'}")
+
+    def _enter(self, plug: Plug, change: PlugChange) -> Iterator[tuple[int, Content]]:
+        now = plug.known
+        now.count_time(change.time_ns)
+        plug.close_phase(change.time_ns)
+        yield from self._phase_rows(plug, change, closed=True)
+        now.joined = now.joined or (change.number >= FollowedPhase.CHARGING and not now.phase_ns)
+        now.phase = change.number
+        now.phase_ns = max(change.time_ns, now.phase_ns + 1, now.start_ns)
+        now.since_ns = change.time_ns
+        now.is_paused = False
+        if change.number >= FollowedPhase.CHARGING:
+            now.has_charged = now.has_charged or change.number == FollowedPhase.CHARGING
+        if plug.cross is not None:
+            plug.cross.interrupted()
+        phase = phase_name(change.number)
+        yield change.time_ns, PhaseWord(plug.settings.charger, plug.settings.source, phase)
+        if change.number >= FollowedPhase.CONFIGURATION:
+            yield from self._settle(plug, change)
+        yield from self.rows(plug, change)
+
+    def _next_attempt(self, plug: Plug, change: PlugChange) -> Iterator[tuple[int, Content]]:
+        now = plug.known
+        now.count_time(change.time_ns)
+        now.failed_before = now.failed_before or bool(now.words)
+        now.words = []
+        now.has_charged = False
+        now.facts.pop("end_soc_pct", None)  # of an end that has not held
+        plug.close_phase(change.time_ns)
+        yield from self._phase_rows(plug, change, closed=True)
+        now.phase = 0
+        now.attempt = change.number
+        yield change.time_ns, self.event(plug, "charging_reconnect", f"attempt {change.number}")
+
+    def _hear_word(self, plug: Plug, change: PlugChange) -> Iterator[tuple[int, Content]]:
+        now = plug.known
+        is_error = change.kind == ChangeKind.ERROR
+        side = SIDE_NAMES[change.side]
+        names = list(reasons_of(plug.protocol, self._schema.specs, change.number, change.bits))
+        now.names = sorted({*now.names, *(SHOW_EDITION & set(names))})
+        if [is_error, side] not in [word[:2] for word in now.words]:
+            now.words.append([is_error, side, names])
+        if is_error:
+            now.count_time(change.time_ns)
+            now.since_ns = 0
+            what = ",".join(in_edition(names, side, plug.edition))
+            if len(plug.errors) < MOST_LISTED:
+                plug.errors.append(SessionError(change.time_ns, now.attempt, side, what))
+            code, text = "charging_error", f"{side}: {what or 'unexplained'}"
+        else:
+            if sum(not word[0] for word in now.words) > 1:
+                yield from self.rows(plug, change)
+                return
+            by, why = who_and_why([Word(False, side, tuple(names))], plug.edition)
+            code, text = "charging_stopped", f"{by}: {why}"
+        yield change.time_ns, self.event(plug, code, text)
+        yield from self.rows(plug, change)
+
+    def _pause(self, plug: Plug, change: PlugChange) -> Iterator[tuple[int, Content]]:
+        now = plug.known
+        now.count_time(change.time_ns)
+        now.is_paused = change.kind == ChangeKind.PAUSED
+        if plug.cross is not None:
+            plug.cross.interrupted()
+        side = SIDE_NAMES[change.side]
+        text = f"by the {side}" if now.is_paused else "no longer"
+        yield change.time_ns, self.event(plug, "charging_paused", text, active=now.is_paused)
+
+    def _hear_row(self, plug: Plug, change: PlugChange) -> Iterator[tuple[int, Content]]:
+        now = plug.known
+        found = facts(self._schema.specs[change.number], change.raw or {}, change.time_ns)
+        first = {name: now.facts[name] for name in _OF_THE_START if name in now.facts}
+        now.facts |= {name: value for name, value in found.items() if value is not None} | first
+        if found.get("has_brm") and not now.is_settled:
+            now.vehicle_vin = shown_vin(found.get("raw_vin") or "", self._settings.vin, self._vin_key)
+            now.facts.pop("raw_vin", None)
+            identity = pack_identity(found.get("maker") or "", found.get("pack_serial"))
+            before = self._packs.refused
+            now.pack = self._packs.name(identity, plug.settings.pack)
+            yield from self._settle(plug, change)
+            if self._packs.refused > before:
+                text = f"{identity} is one pack too many for this vehicle: it is called {now.pack}"
+                yield change.time_ns, self.event(plug, "pack_swapped", text, level=Level.WARNING)
+            elif is_swapped(plug.last, now.vehicle_vin, identity and now.pack):
+                text = f"from {plug.last['pack']} to {now.pack}"
+                yield change.time_ns, self.event(plug, "pack_swapped", text)
+            plug.last = {"pack": (identity and now.pack) or plug.last.get("pack"), "vin": now.vehicle_vin}
+        now.facts.pop("raw_vin", None)
+
+    def _percent(self, plug: Plug, change: PlugChange) -> Iterator[tuple[int, Content]]:
+        now = plug.known
+        values = {
+            name: value if isfinite(value) else None
+            for name, value in zip(PERCENT, change.values, strict=True)
+        }
+        side = "vehicle" if values["vehicle_s"] else "charger"
+        covered_s, energy_wh = values[f"{side}_s"] or 0.0, values[f"{side}_wh"] or 0.0
+        at_ns = max(change.since_ns, now.curve_ns + 1)
+        now.curve_ns = at_ns
+        point = CurvePoint(
+            at_ns,
+            float(change.number),
+            power_w=energy_wh * 3600 / covered_s if covered_s else None,
+            voltage_v=values[f"{side}_v"],
+            current_a=values[f"{side}_a"],
+            temp_max_c=values["temp_max_c"],
+            cell_min_v=values["cell_min_v"],
+            cell_max_v=values["cell_max_v"],
+            duration_s=covered_s or max(0, change.time_ns - change.since_ns) / 1e9,
+            energy_wh=energy_wh if covered_s else None,
+        )
+        if len(plug.curve) < MOST_LISTED:
+            plug.curve.append(point)
+        yield from self._settle(plug, change)
+        yield at_ns, CurveRow(self.session(plug, change), point)
+
+    def _window(self, plug: Plug, change: PlugChange) -> Iterator[tuple[int, Content]]:
+        if plug.cross is None:
+            return
+        for verdict in plug.cross.judge(change.values, change.since_ns, change.time_ns):
+            yield change.time_ns, self._verdict(plug, verdict)
+
+    def _verdict(self, plug: Plug, verdict: Verdict) -> Event:
+        return self.event(plug, verdict.code, verdict.text, active=verdict.active)
+
+    def _restored(self, plug: Plug, change: PlugChange) -> Iterator[tuple[int, Content]]:
+        now = plug.known
+        gap_s = change.totals[TOTALS.index("gap_s")]
+        if now.phase == FollowedPhase.CHARGING:
+            now.since_ns = now.since_ns and now.since_ns + round((gap_s - now.gap_s) * 1e9)
+        now.gap_s = gap_s
+        yield from self.rows(plug, change)
+
+    def _end(self, plug: Plug, change: PlugChange) -> Iterator[tuple[int, Content]]:
+        now = plug.known
+        now.count_time(change.time_ns)
+        plug.close_phase(change.time_ns)
+        yield from self._settle(plug, change)
+        if plug.cross is not None:
+            for verdict in plug.cross.end():
+                yield change.time_ns, self._verdict(plug, verdict)
+        session = self.session(plug, change, End(change.number))
+        if session.outcome == "cut":
+            why = "the next session begins" if change.number == End.NEXT else "the bus fell silent"
+            yield change.time_ns, self.event(plug, "charging_cut", why)
+        yield from self._phase_rows(plug, change, closed=True, session=session)
+        yield session.start_ns, session
+        if self.finished is not None:
+            self.finished.append(session)
+        plug.end()
+
+    # --- rows
+
+    def _settle(self, plug: Plug, change: PlugChange) -> Iterator[tuple[int, Content]]:
+        """The pack is fixed from here on: what waited for it is written."""
+        now = plug.known
+        if not now.is_settled:
+            now.is_settled = True
+            yield from self._phase_rows(plug, change, closed=True)
+
+    def rows(self, plug: Plug, change: PlugChange) -> Iterator[tuple[int, Content]]:
+        """The open session as it is, and its phase."""
+        now = plug.known
+        if not now.is_settled:
+            return
+        session = self.session(plug, change)
+        yield session.start_ns, session
+        yield from self._phase_rows(plug, change, session=session)
+
+    def _phase_rows(
+        self, plug: Plug, change: PlugChange, *, closed: bool = False, session: Session | None = None
+    ) -> Iterator[tuple[int, Content]]:
+        """Those that have ended since the last time; unless `closed` the one under way, too."""
+        now = plug.known
+        if not now.is_settled:
+            return
+        session = session or self.session(plug, change)
+        for phase in plug.phases[plug.unwritten :]:
+            yield phase.start_ns, PhaseRow(session, phase)
+        plug.unwritten = len(plug.phases)
+        for phase in () if closed else now.running_phase(change.time_ns):
+            yield phase.start_ns, PhaseRow(session, phase)
+
+    def session(self, plug: Plug, change: PlugChange, end: End | None = None) -> Session:
+        return session_of(plug, change, self._vehicle, end)
+
+    def event(
+        self, plug: Plug, code: str, text: str, *, active: bool = True, level: Level | None = None
+    ) -> Event:
+        usual = EVENT_CODES[code].level if active else Level.INFORMATION
+        return Event(
+            code,
+            usual if level is None else level,
+            active=active,
+            text=text,
+            source=plug.settings.source,
+            charger=plug.settings.charger,
+        )
+
+    def _raw_words(self, plug: Plug, change: PlugChange) -> str:
+        record = self._schema.specs[plug.protocol.signs[change.number].record]
+        return f"{SIDE_NAMES[change.side]}: {words(record, change.raw or {}) or 'no values'}"
+
+
+def _silence_words(plug: Plug, change: PlugChange) -> str:
+    deadline = plug.protocol.deadlines[change.number]
+    awaited = plug.protocol.signs[deadline.awaited].name
+    return f"nothing heard of {awaited} for {deadline.limit_ns / 1e9:.1f} s"
