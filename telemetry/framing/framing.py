@@ -1,7 +1,7 @@
 """What a protocol says of its messages: the forms that they have on the line, and who reads them.
 
 A line may carry messages of several forms: replies, requests that an adapter echoes, acknowledgements. Each
-is a `Shape`. What a whole, good message means is the business of a `Reader`, which the protocol makes for
+is a `Shape`. What a whole, good message means is the business of a `PortReader`, which the protocol makes for
 each port: it remembers what a meaning depends on, such as the request before it.
 """
 

@@ -1,7 +1,7 @@
 from typing import Any, NamedTuple
 
 class PlugChange(NamedTuple):
-    """What a row shows of the plug on `channel`; the meanings of the numbers are those of `follow_spec.ChangeKind`.
+    """What a row shows of the plug on `channel`; kind: by `follow_spec.ChangeKind`.
 
     row: the number of the row in its batch that shows it, -1 without one. time_ns: when it was, which may be
     earlier. values: by `follow_spec.PERCENT` or `WINDOW`; totals: of the session so far, by `TOTALS`; () of a

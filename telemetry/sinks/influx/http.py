@@ -5,7 +5,7 @@ Promises:
 - No redirect is followed, so that no other host sees the token.
 - It reads no more of an answer than the caller allows.
 - A 2xx whose body is cut short is not an answer: what is left of it may look like an acknowledgement.
-- A request that fails returns a `NoAnswer` and raises nothing.
+- A request that fails returns an `Unanswered` and raises nothing.
 
 Relies on the sink's `Deadline` and a second descriptor of the socket: urllib3's own time-outs begin again
 with each read, so that a server that drips would hold a request for ever.

@@ -5,7 +5,7 @@ with a JSON object that rejects nothing. A page for people comes from something 
 default site, a wrong port.
 
 Knows the wordings of InfluxDB 1.x (1.6.7, 1.8), 2.x (2.8), 3.x and VictoriaMetrics; never asks for a version.
-What is refused is described (`Refusal`) as far as the server names it; `isolate` finds the lines.
+What is refused is described (`RefusalReport`) as far as the server names it; `isolate` finds the lines.
 """
 
 import contextlib
