@@ -260,9 +260,9 @@ def test_an_adapter_is_set_to_listen_only_where_python_can_knows_how(
 ) -> None:
     opened: list[Mapping[str, object]] = []
 
-    def listen(options: Mapping[str, object], _clock: Clock, _seconds: float) -> Traffic:
+    def listen(options: Mapping[str, object], _clock: Clock, _seconds: float) -> BusTraffic:
         opened.append(options)
-        return Traffic()
+        return BusTraffic()
 
     monkeypatch.setattr("telemetry.cli.scan_can.listen", listen)
     assert main(["scan", "--can", f"{kind}:a", "--seconds", "9"]) == 1
