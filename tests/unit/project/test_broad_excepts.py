@@ -11,6 +11,7 @@ AGAIN = "raise"
 TRACES = {
     ("firmware_sim/links/serial_line.py", "open"): [AGAIN],
     ("telemetry/__main__.py", "_run"): ["print_exc"],
+    ("telemetry/cli/output.py", "_leaving_nothing_empty"): [AGAIN],
     ("telemetry/databases/formats/parse.py", "_load"): [AGAIN],
     ("telemetry/decode/in_order.py", "_take"): ["_Failed"],  # raised where the results are fetched
     ("telemetry/decode/in_order.py", "_work"): ["_Failed"],
