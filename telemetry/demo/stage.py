@@ -41,7 +41,7 @@ from telemetry.demo.server import start_influxdb1
 from telemetry.demo.spool_readback import SpoolReadback
 from telemetry.demo.verdict import Outcome, SimulatorReport, faults, undecoded
 from telemetry.errors import UnavailableError
-from telemetry.ledger import imbalances
+from telemetry.ledger import Counters, imbalances, total
 from telemetry.overview.stored_sessions import StoredSessions
 from telemetry.picture_style import is_possible
 from telemetry.sinks.influx.settings import check_url
@@ -280,7 +280,7 @@ class _Stage:
             gateway.check()
             status = self._rig.status()
             if status is not None:
-                if _progress(status) != _progress(last):
+                if progress(status["accounts"]) != progress(last["accounts"]):
                     moved_s = elapsed_s
                 last = status
                 if _is_settled(status, truth, plug, delivered=delivered):
@@ -305,11 +305,14 @@ def _is_settled(status: Status, truth: SimulatorReport, plug: PlugTruth, *, deli
     return all_read and balanced and not (delivered and waiting_points)
 
 
-def _progress(status: Status) -> tuple[int, int]:
-    """What grows while frames are read and points are acknowledged."""
-    accounts = status["accounts"]
+def progress(accounts: Counters) -> tuple[int, int]:
+    """What grows while frames are read and their points are acknowledged.
+
+    The points that a gateway makes of itself never end, and are no progress.
+    """
     read = sum(accounts.get(f"bus/{source}/read", 0) for source in (SOURCE, PLUG))
-    return read, accounts.get("points/acknowledged", 0)
+    of_frames = total(accounts, "points/made/") - accounts.get("points/made/gateway", 0)
+    return read, min(accounts.get("points/acknowledged", 0), of_frames)
 
 
 def _waiting_points(status: Status) -> int:
