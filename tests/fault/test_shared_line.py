@@ -149,7 +149,7 @@ def test_devices_on_a_good_line_are_all_read_and_one_that_is_gone_is_offline(tmp
     outcome = run(tmp_path, 120.0)
     assert_every_good_message_came_once_under_its_own_name(outcome)
     assert_every_frame_is_accounted_for(outcome)
-    assert len([frame for frame in outcome.frames["first"] if frame.id == daly.PACK]) >= 50
+    assert len([frame for frame in outcome.frames["first"] if frame.id == daly.PACK]) >= 45  # of 60 turns
     assert outcome.codes == {"gone": [("values_unknown", True), ("device_offline", True)]}
     assert (outcome.counts["lost/bad_checksum"], outcome.counts["lost/incomplete"]) == (0, 0)
 

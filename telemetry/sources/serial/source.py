@@ -172,8 +172,7 @@ class SerialSource(Source):
                         return
             finally:
                 self._is_open = False
-                for member in self._members:
-                    member.framer.reset()
+                self._settle(outbox, output)
                 if self._capture is not None:
                     self._capture.finish()
 
@@ -218,6 +217,14 @@ class SerialSource(Source):
             frames = self._room()
             self._members[current].framer.finish(frames)
             self._took(current, frames, outbox, output)
+
+    def _settle(self, outbox: Outbox, output: Inbox) -> None:
+        """No more comes through this port: take what good there is in what is unfinished."""
+        for device, member in enumerate(self._members):
+            frames = self._room()
+            member.framer.finish(frames)
+            self._took(device, frames, outbox, output)
+            member.framer.reset()
 
     def _take(self, port: SerialPort, outbox: Outbox, output: Inbox, wait_s: float) -> bool:
         """Feed what comes to the framers of those who hear it; whether anything came."""
