@@ -99,7 +99,7 @@ def test_what_was_dropped_is_a_warning_and_all_else_that_nobody_marked_an_error(
         queued.start()
         queued.finish(10.0)
         lines = os.read(reader, 4096).decode().splitlines()
-    assert [line[:5] for line in lines] == ["<4>WA", "<3>ne", "<6>to"]
+    assert [line[:5] for line in lines] == ["<4>WA", "<3>ne", "<6>sp"]
 
 
 @pytest.mark.parametrize("is_named", [True, False])
