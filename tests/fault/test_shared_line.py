@@ -123,7 +123,11 @@ def assert_every_good_message_came_once_under_its_own_name(outcome: Outcome) -> 
     for device in ("first", "second"):
         for id in (daly.PACK, daly.SWITCHES, daly.ALARMS, daly.STATUS):
             found = [frame.data for frame in outcome.frames[device] if frame.id == id]
-            assert found == whole(outcome, device, id), (device, id)
+            came = whole(outcome, device, id)
+            in_order = iter(found)
+            assert all(data in in_order for data in came), (device, id)
+            # The sum of eight bits lets a spoiled message pass now and then.
+            assert len(found) - len(came) <= len(came) // 1000, (device, id)
     for device, replies in (("new", 2), ("meter", 3)):
         good = [data for data in outcome.line.whole[replies] if not data[1] & 0x80]
         assert len([frame for frame in outcome.frames[device] if frame.id == 1]) == sum(
