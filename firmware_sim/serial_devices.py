@@ -141,7 +141,7 @@ def _value(text: str, wanted: type) -> Option:
     if wanted is bool:
         return {"true": True, "false": False}.get(text, text)
     try:
-        return wanted(text)  # type: ignore[no-any-return]
+        return wanted(text)  # type: ignore[no-any-return]  # `wanted` is a type that is read at run time
     except ValueError:
         return text
 

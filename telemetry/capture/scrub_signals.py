@@ -15,7 +15,7 @@ _PGN_MASK_2, _PGN_MASK_1 = 0x03FFFF00, 0x03FF0000
 
 @dataclass(frozen=True, slots=True)
 class NamedMessage:
-    """A message with such signals. check: the name of one that may be a checksum; empty: there is none."""
+    """A message with such signals. check: the name of one that may be a checksum; empty without one."""
 
     name: str
     names: tuple[str, ...]

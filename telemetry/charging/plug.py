@@ -96,7 +96,7 @@ class Plug:
 
     @property
     def known(self) -> OpenSession:
-        """The session that is open. Raises ValueError when there is none."""
+        """The session that is open. Raises ValueError without one."""
         if self.open is None:
             raise ValueError("the follower reports on a session only while it is open")
         return self.open

@@ -37,7 +37,7 @@ def no_message(paths: Sequence[Path], names: Sequence[str], read: WhatWasRead) -
     if others:
         hint = f"try --protocol {' or '.join(others[:_SHOWN])}, whose messages are in it"
     elif read.received_bytes:
-        hint = "try another --protocol; if there is none, capture it again at another baud rate"
+        hint = "try another --protocol; if no other fits, capture it again at another baud rate"
     else:
         hint = "it has only what was sent: the device did not answer"
     return DataError(f"holds no message of {' or '.join(names)}: {found}", where=where, hint=hint)

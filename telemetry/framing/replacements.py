@@ -2,7 +2,7 @@
 
 Promises:
 
-- One number has one replacement, whatever it stands in; two have two, until a short field has no more.
+- One number has one replacement in all places; two have two, until a short field has no more.
 - A replacement is as long as the number, and a text keeps its kinds of letters: digits stay digits.
 - Replacements depend on the order in which numbers are seen alone, so that nobody can calculate back.
 - What says that there is no number (all zeros, all ones, blanks) stays.

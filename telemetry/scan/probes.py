@@ -201,7 +201,7 @@ def _modbus_requests(protocol: SerialProtocol) -> Iterator[tuple[bytes, Meant, b
 
 
 def neighbour(meant: Meant) -> Probe | None:
-    """The request to the next address; None: there is none to expect."""
+    """The request to the next address; None: no device is expected there."""
     protocol, address = meant.protocol, meant.address + 1
     if not rule_of(protocol).has_neighbours or address % 16 == 0:
         return None

@@ -39,7 +39,9 @@ class _Said:
 
 
 class SharedLine:
-    """A `SerialLink`, and the port that it opens. whole: messages by board, in their order."""
+    """A `SerialLink`, and the port that it opens. whole: messages by board, in their order.
+    heard: every byte that came over it.
+    """
 
     description = "/dev/rs485"
 
@@ -69,6 +71,7 @@ class SharedLine:
         self._last: _Said | None = None  # whose byte was the last to arrive
         self._noise_s = noise_every_s or float("inf")
         self.whole: list[list[bytes]] = [[] for _ in boards]
+        self.heard = bytearray()
 
     @contextmanager
     def open(self, stop: StopSignal) -> Iterator["SharedLine"]:  # noqa: ARG002
@@ -115,6 +118,7 @@ class SharedLine:
                 continue
             arrived.append(byte)
             self._arrive(said)
+        self.heard += arrived
         return bytes(arrived)
 
     def _arrive(self, said: _Said | None) -> None:

@@ -5,7 +5,7 @@ Promises:
   that it covers.
 - Differences between vehicle and charger are formed over the time that both cover, split at each other's samples.
 - Each side has one set of integrals, those of the session. A window or a percent is the difference to where they
-  stood when it began. So a sample costs the same, whatever it is counted for.
+  stood when it began. So a sample costs the same with one count and with many.
 """
 
 from libc.math cimport NAN, floor

@@ -187,6 +187,7 @@ def alarms(message: str) -> tuple[Mapped, ...]:
 
 
 _SECOND_S, _SLOW_S, _MINUTE_S = 1.0, 5.0, 60.0
+_CAPACITY_S = 7.0  # values are known for 10 s
 
 
 def _asked(id: int, every_s: float) -> DeviceRequest:
@@ -331,7 +332,7 @@ DALY = SerialProtocol(
         _asked(CELL_SPREAD, _SLOW_S),
         _asked(TEMPERATURE_SPREAD, _SLOW_S),
         _asked(BALANCE, _SLOW_S),
-        _asked(RATED, _SLOW_S),  # the capacity, by which an aggregate weighs the state of charge
+        _asked(RATED, _CAPACITY_S),  # the capacity, by which an aggregate weighs the state of charge
         _asked(PRODUCED, _MINUTE_S),
         _asked(CODE, _MINUTE_S),
     ),

@@ -141,8 +141,8 @@ class _Reader(AsciiReader):
                 SERIAL_NUMBER: self._serial_number,
                 MANAGEMENT: _management,
                 FIRMWARE: self._firmware,
-                ALARMS: lambda address, info: _modules(ALARMS, _alarms_module, address, info),
                 ANALOG: lambda address, info: _modules(ANALOG, _analog_module, address, info),
+                ALARMS: lambda address, info: _modules(ALARMS, _alarms_module, address, info),
                 LIMITS: _limits,
             }
         )

@@ -59,7 +59,7 @@ def shapes(slaves: bytes = bytes(range(1, LAST_SLAVE + 1))) -> tuple[Shape, ...]
         Shape(
             start=(slaves, _READS),
             length=fixed(_REQUEST_BYTES),
-            check=_CRC,
+            check=_is_request,
             shortest=_REQUEST_BYTES,
             longest=_REQUEST_BYTES,
         ),
@@ -71,6 +71,11 @@ def shapes(slaves: bytes = bytes(range(1, LAST_SLAVE + 1))) -> tuple[Shape, ...]
             longest=_REFUSAL_BYTES,
         ),
     )
+
+
+def _is_request(message: bytes) -> bool:
+    """For no more registers than a reply holds: the first bytes of some replies have the CRC of a request."""
+    return 1 <= _asked(message).quantity <= MOST_REGISTERS and _CRC(message)
 
 
 class RtuReader(PortReader, ABC):

@@ -45,7 +45,7 @@ def test_a_capture_of_another_device_is_refused_and_names_it(
 @pytest.mark.parametrize(
     ("data", "words"),
     [
-        (b"\x17" * 40, "40 bytes received in 1 line (try another --protocol; if there is none, capture it"),
+        (b"\x17" * 40, "40 bytes received in 1 line (try another --protocol; if no other fits, capture it"),
         (JBD[:-2] + b"\0\x77", "38 bytes received in 1 line, 1 with a bad checksum (try another"),
     ],
 )
