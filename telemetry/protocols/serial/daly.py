@@ -187,7 +187,7 @@ def alarms(message: str) -> tuple[Mapped, ...]:
 
 
 _SECOND_S, _SLOW_S, _MINUTE_S = 1.0, 5.0, 60.0
-_CAPACITY_S = 7.0  # values are known for 10 s
+_CAPACITY_S = 7.5  # values are known for 10 s
 
 
 def _asked(id: int, every_s: float) -> DeviceRequest:
