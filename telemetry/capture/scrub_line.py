@@ -49,7 +49,6 @@ class VictronText:
         self._added = 0  # to the sum of the block that has begun
 
     def mask(self, data: bytes) -> bytes:
-        """See Changing."""
         self._waiting += data
         ends = [found.end() for found in _CHECKSUM.finditer(self._waiting)]
         if ends:
@@ -57,7 +56,6 @@ class VictronText:
         return self._let_go(len(self._waiting) - _KEPT) if len(self._waiting) > _LONGEST_BLOCK else b""
 
     def rest(self) -> bytes:
-        """See Changing."""
         return self._let_go(len(self._waiting))
 
     def _let_go(self, count: int) -> bytes:

@@ -65,7 +65,6 @@ class OneProtocol:
         self._protocol = protocol
 
     def spoken(self, port: str) -> Sequence[Spoken]:
-        """See Ports."""
         return (Spoken(self._protocol, Binding(0, ACCOUNT, port, has_error_frames=False)),)
 
     def stages(
@@ -128,12 +127,10 @@ class CaptureDecoder:
 
     @property
     def header(self) -> bytes:
-        """See FileDecoder."""
         return self._stages.writing.header
 
     @contextmanager
     def pieces(self, paths: Sequence[Path]) -> Iterator[InOrder[OutputPiece]]:
-        """See FileDecoder."""
         worker = _CaptureWorker(self, paths)
         try:
             with InOrder([worker], AHEAD) as pieces:
@@ -187,7 +184,6 @@ class CaptureDecoder:
         return self._found().get("messages", 0)
 
     def warnings(self) -> list[str]:
-        """See FileDecoder."""
         found = self._found()
         lines = [] if self._bytes_received else ["nothing was received in what was read"]
         lines += [
@@ -206,7 +202,6 @@ class CaptureDecoder:
         return [*lines, f"values left out (not finite): {left_out}"] if left_out else lines
 
     def summary(self) -> str:
-        """See FileDecoder."""
         found = self._found()
         devices = (
             (port, device_words(framer.identity()))

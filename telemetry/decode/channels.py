@@ -46,11 +46,9 @@ class ChannelPlan:
         return self.by_channel.get(channel, self.otherwise)
 
     def binding(self, channel: str) -> Binding:
-        """See Channels."""
         return Binding(self.bus_of(channel), ACCOUNT, channel, isotp=self.isotp)
 
     def warnings(self, found: Mapping[str, Binding]) -> Iterator[str]:
-        """See Channels."""
         for name, binding in found.items():
             if binding.bus == NO_BUS:
                 yield f"{name}: no database (--dbc {name}=FILE)"

@@ -75,12 +75,10 @@ class LogDecoder:
 
     @property
     def header(self) -> bytes:
-        """See FileDecoder."""
         return self._stages.writing.header
 
     @contextmanager
     def pieces(self, paths: Sequence[Path]) -> Iterator["_LogPieces"]:
-        """See FileDecoder."""
         self._reading.begin(paths)
         try:
             with InOrder(self._workers, AHEAD_PER_JOB * len(self._workers)) as results:
@@ -94,7 +92,6 @@ class LogDecoder:
         return self._reading.frames_read
 
     def warnings(self) -> list[str]:
-        """See FileDecoder."""
         left_out = [worker.decoding.omitted() for worker in self._workers]
         not_finite = sum(writer.writing.left_out for writer in self._writers())
         lines = self.losses()
@@ -122,7 +119,6 @@ class LogDecoder:
         return lines
 
     def summary(self) -> str:
-        """See FileDecoder."""
         counted = self._counted()
         fates = {"decoded": "decoded", "absorbed": "in transport sessions", "unknown": "in no database"}
         counts = {words: counted.get(f"frames/{ACCOUNT}/{fate}", 0) for fate, words in fates.items()}

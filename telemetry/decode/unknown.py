@@ -38,12 +38,10 @@ class UnknownIds:
 
     @property
     def header(self) -> bytes:
-        """See FileDecoder."""
         return f"{','.join(COLUMNS)}\n".encode() if self._output == OutputFormat.CSV else b""
 
     @contextmanager
     def pieces(self, paths: Sequence[Path]) -> Iterator["UnknownIds"]:
-        """See FileDecoder."""
         self._reading.begin(paths)
         try:
             yield self
@@ -51,7 +49,6 @@ class UnknownIds:
             self._reading.close()
 
     def stop(self) -> None:
-        """See OutputPieces."""
         self._is_stopped = True
 
     def __iter__(self) -> Iterator[OutputPiece]:
@@ -68,7 +65,6 @@ class UnknownIds:
             )
 
     def warnings(self) -> list[str]:
-        """See FileDecoder."""
         lines = [] if self._reading.frames_read else ["no frames in what was read"]
         found = {name: channel.binding for name, channel in self._reading.channels.items()}
         lines += self._channels.warnings(found)
@@ -77,7 +73,6 @@ class UnknownIds:
         return lines
 
     def summary(self) -> str:
-        """See FileDecoder."""
         unmatched = self._unmatched.found()
         frames = sum(each.frames for each in unmatched)
         return f"{self._reading.frames_read} frames: {frames} of {len(unmatched)} ids without a message"

@@ -35,11 +35,6 @@ def negated_sum_16(first: int = 0, order: Order = "big") -> Check:
     return lambda message: -sum(message[first:-2]) & 0xFFFF == int.from_bytes(message[-2:], order)
 
 
-def lrc(first: int = 0) -> Check:
-    """The last byte is what the sum lacks to a multiple of 256, as in Modbus ASCII."""
-    return lambda message: sum(message[first:]) & 0xFF == 0
-
-
 def negated_sum_16_of_ascii(first: int = 0) -> Check:
     """The last four letters are, in hexadecimal, what the sum of the letters' codes lacks (YD/T 1363.3)."""
 

@@ -4,7 +4,7 @@ A length counts all bytes of the message, from its start to its end. NONE says t
 UNKNOWN that too few bytes are there to say. A function answers the same however many bytes follow.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Literal
 
 NONE = 0
@@ -34,27 +34,3 @@ def field(
         return others + unit * int.from_bytes(number, order) if len(number) == size else UNKNOWN
 
     return by_bytes
-
-
-def to_end(end: bytes, longest: int) -> Length:
-    """Up to the first `end`, which is part of the message; no message is longer than `longest`."""
-
-    def until(data: bytes, at: int) -> int:
-        place = data.find(end, at, at + longest)
-        if place >= 0:
-            return place + len(end) - at
-        return UNKNOWN if len(data) - at < longest else NONE
-
-    return until
-
-
-def by_kind(offset: int, lengths: Mapping[int, Length]) -> Length:
-    """The byte at `offset` says which of `lengths` holds; one that is not among them begins no message."""
-
-    def choose(data: bytes, at: int) -> int:
-        if at + offset >= len(data):
-            return UNKNOWN
-        length = lengths.get(data[at + offset])
-        return NONE if length is None else length(data, at)
-
-    return choose

@@ -80,7 +80,6 @@ class Content(io.RawIOBase):
         return os.fstat(self._file.fileno()).st_size if self._file.seekable() else 0
 
     def readable(self) -> bool:
-        """See io.RawIOBase."""
         return True
 
     def readinto(self, buffer: memoryview, /) -> int:  # type: ignore[override]  # the stub has any buffer
@@ -165,7 +164,6 @@ class _Bounded:
         self._left_bytes = most_bytes
 
     def read(self, count: int = -1, /) -> bytes:
-        """See io.RawIOBase."""
         piece = self._content.read(count) or b""
         self._left_bytes -= len(piece)
         if self._left_bytes < 0:

@@ -103,7 +103,6 @@ class NoFrames:
     at_end = True
 
     def read(self, batch: FrameBatch, limit: int = -1, until_ns: int = LATEST_NS) -> int:  # noqa: ARG002  as FrameReader
-        """See `FrameReader.read`."""
         return 0
 
 

@@ -73,7 +73,6 @@ class MessageReader:
         self.at_end = False
 
     def read(self, batch: FrameBatch, limit: int = -1, until_ns: int = LATEST_NS) -> int:
-        """See `FrameReader.read`."""
         before = len(batch)
         full = batch.capacity if limit < 0 else min(batch.capacity, before + limit)
         if not before:

@@ -71,7 +71,6 @@ class DirectFeed:
             thread.start()
 
     def read(self, *, with_messages: bool) -> dict[str, Any]:
-        """See `Feed.read`."""
         if self._failure is not None:
             raise UnavailableError(f"reading has failed: {self._failure}")
         snapshot, counters = self._published

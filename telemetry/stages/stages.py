@@ -57,7 +57,6 @@ class Stages:
         charging: ChargingPlan | None = None,
         banks: Sequence[Bank] = (),
     ) -> None:
-        """See `Writing`."""
         self.schema = Schema(plan.records + (mapping.records if mapping else ()))
         self._plan = Plan(plan, self.schema)
         self._vehicle = vehicle

@@ -23,15 +23,12 @@ class TableSink:
 
     @property
     def left_out(self) -> int:
-        """See RowSink."""
         return self._columns.left_out
 
     def start(self, schema: Schema) -> None:
-        """See RowSink."""
         self._columns = Columns(schema, lay_out(schema.specs))
 
     def bind(self, channel: BoundChannel) -> None:
-        """See RowSink."""
         self._columns.set_word(CHANNEL, channel.number, channel.binding.tag)
         for index, tags in zip(channel.tag_sets, channel.tags(), strict=True):
             for key in TAGS:
@@ -39,17 +36,14 @@ class TableSink:
                     self._columns.set_word(key, index, tags[key])
 
     def add(self, samples: SampleBatch) -> None:
-        """See RowSink."""
         self._columns.append(samples)
 
     def add_event(self, event: Event, time_ns: int) -> None:
-        """See RowSink."""
         owner = (event.source or None, event.pack or None, event.charger or None)
         row = (time_ns, *owner, event.code, int(event.level), event.active, event.text)
         self._append(EVENT_TABLE.name, row)
 
     def add_session(self, session: Session, channel: str) -> None:
-        """See RowSink."""
         contents: list[Session | PhaseRow | CurveRow] = [session]
         contents += [PhaseRow(session, phase) for phase in session.phases]
         contents += [CurveRow(session, percent) for percent in session.curve]

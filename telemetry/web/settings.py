@@ -45,9 +45,6 @@ class WebSettings:
     values: bool = False
 
 
-NOT_SERVED = WebSettings(None)
-
-
 def parse_listen(text: str) -> ListenAddress | None:
     """`127.0.0.1:8480`, `[::1]:8480`, `localhost:8480`; `off` gives None. Raises ValueError."""
     if text == OFF:

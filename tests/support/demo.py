@@ -99,7 +99,6 @@ class ListedReadback:
         self._stored = stored
 
     def field_counts(self, measurement: str, source: str) -> dict[str, int]:
-        """See `Readback`."""
         return {
             field: len(series)
             for (of, reported_by, field), series in self._stored.items()
@@ -107,12 +106,10 @@ class ListedReadback:
         }
 
     def series(self, measurement: str, source: str, field: str) -> Series:
-        """See `Readback`."""
         return self._stored.get((measurement, source, field), Series([], []))
 
     def means(
         self, measurement: str, source: str, fields: Sequence[str], every_ns: int
     ) -> Mapping[str, Series]:
-        """See `Readback`."""
         found = {field: self.series(measurement, source, field) for field in fields}
         return {field: bucket_means(series, every_ns) for field, series in found.items() if len(series)}

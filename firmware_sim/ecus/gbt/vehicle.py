@@ -75,7 +75,7 @@ class VehicleNode(Node):
         self.current_a = 0.0  # as measured
         self.heard_a = 0.0  # what the charger says that it gives
         self._pending: list[str] = []
-        self._charger_max_v = self._charger_max_a = 0.0
+        self._charger_max_a = 0.0
         self._asked_a = 0.0
         self._too_high_s = 0.0
         self._ready = False
@@ -171,7 +171,7 @@ class VehicleNode(Node):
         self._cease_all()
         self._pending.clear()
         self.sender.cancel()
-        self._charger_max_a = self._charger_max_v = self.heard_a = 0.0
+        self._charger_max_a = self.heard_a = 0.0
         self._ready = self._stop_heard = False
         self._too_high_s = 0.0
 
@@ -333,7 +333,7 @@ class VehicleNode(Node):
             case "CRM" if payload:
                 self._hear_recognition(payload[0] == READY)
             case "CML" if self.state is VehicleState.CONFIGURATION and len(payload) >= 6:
-                self._hear_limits(gbt.tenths(payload, 1), gbt.amps(payload, 5))
+                self._hear_limits(gbt.amps(payload, 5))
             case "CRO" if self.state is VehicleState.CONFIGURATION and payload:
                 self._hear_ready(payload[0] == READY)
             case "CCS" if self.state is VehicleState.CHARGING and len(payload) >= 4:
@@ -360,10 +360,10 @@ class VehicleNode(Node):
         elif self.state is VehicleState.FAILED and "calm" not in self._deadlines:
             self._recognise()
 
-    def _hear_limits(self, max_voltage_v: float, max_current_a: float) -> None:
+    def _hear_limits(self, max_current_a: float) -> None:
         self._met("cts_cml")
         self._cease("BCP")
-        self._charger_max_v, self._charger_max_a = max_voltage_v, max_current_a
+        self._charger_max_a = max_current_a
         self._repeat("BRO", after_ns=10 * _MS)
 
     def _hear_ready(self, is_ready: bool) -> None:

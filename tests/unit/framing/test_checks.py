@@ -6,7 +6,6 @@ from telemetry.framing.checks import (
     Check,
     crc_16,
     crc_16_modbus,
-    lrc,
     negated_sum_16,
     negated_sum_16_of_ascii,
     sum_8,
@@ -30,7 +29,6 @@ EXAMPLES = [
     (crc_16(), MODBUS),
     (crc_16(), bytes.fromhex("018302C0F1")),
     (crc_16(first=1), bytes.fromhex("7EA1010000BE1855")),
-    (lrc(), bytes.fromhex("010300000002FA")),
 ]
 
 

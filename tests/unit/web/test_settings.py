@@ -7,7 +7,7 @@ import pytest
 from telemetry.errors import ConfigError
 from telemetry.toml_table import TomlTable
 from telemetry.web.host import is_served, own_names
-from telemetry.web.settings import NOT_SERVED, ListenAddress, WebSettings, parse_listen, read_web
+from telemetry.web.settings import ListenAddress, WebSettings, parse_listen, read_web
 
 
 def read(tmp_path: Path, text: str) -> WebSettings:
@@ -24,7 +24,7 @@ def test_without_a_word_the_page_is_on_loopback_only(tmp_path: Path) -> None:
 
 
 def test_off_serves_nothing(tmp_path: Path) -> None:
-    assert read(tmp_path, 'listen = "off"') == NOT_SERVED
+    assert read(tmp_path, 'listen = "off"') == WebSettings(None)
 
 
 @pytest.mark.parametrize(
