@@ -7,6 +7,7 @@ do not restart) from a disk that refuses (74: restart).
 import contextlib
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
 from typing import ClassVar, TypeVar
 
 T = TypeVar("T")
@@ -93,6 +94,15 @@ class StorageError(TelemetryError):
     """The spool directory cannot be used at all, or an output cannot be written."""
 
     exit_code = 74  # EX_IOERR
+
+
+@contextlib.contextmanager
+def writing(file: Path) -> Iterator[None]:
+    """Raise StorageError where the system refuses what is written into `file` meanwhile."""
+    try:
+        yield
+    except OSError as error:
+        raise StorageError(f"cannot be written: {error.strerror or error}", where=str(file)) from error
 
 
 class RefusedError(TelemetryError):

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from telemetry.capture.file_names import FileNames
-from telemetry.errors import StorageError
+from telemetry.errors import StorageError, writing
 
 
 class LineRecorder:
@@ -89,9 +89,7 @@ class LineRecorder:
         if self._names is None:
             return
         file = self._names.next()
-        try:
+        with writing(file):
             self._descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
-        except OSError as error:
-            raise StorageError(f"cannot be written: {error.strerror}", where=str(file)) from error
         self.files.append(file)
         self._size = 0

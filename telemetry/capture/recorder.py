@@ -19,7 +19,7 @@ from can.io.generic import FileIOMessageWriter, MessageWriter
 
 from telemetry.capture.file_names import FileNames
 from telemetry.capture.formats import FORMATS
-from telemetry.errors import MissingPackageError, StorageError, UsageError
+from telemetry.errors import MissingPackageError, StorageError, UsageError, writing
 
 FLUSH_EVERY_S = 1.0
 _LOOK_AT_SIZE_EVERY = 64  # frames
@@ -99,10 +99,9 @@ class Recorder:
     def _open(self) -> MessageWriter:
         file = self._names.next()
         try:
-            file.open("xb").close()
-            writer: MessageWriter = can.Logger(file)
-        except OSError as error:
-            raise StorageError(f"cannot be written: {error.strerror}", where=str(file)) from error
+            with writing(file):
+                file.open("xb").close()
+                writer: MessageWriter = can.Logger(file)
         except NotImplementedError as error:  # as python-can has it without asammdf
             file.unlink()
             hint = "pip install 'nev-telemetry[mf4]'"

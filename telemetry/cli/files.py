@@ -12,7 +12,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from telemetry.errors import EXIT_OK, InputMissingError, StorageError
+from telemetry.errors import EXIT_OK, InputMissingError, writing
 
 HELP = "write out the unit, udev and sysctl files, a first configuration and the dashboards"
 INSTALLED = "share/nev-telemetry/"  # where a wheel puts them, below the environment
@@ -38,14 +38,12 @@ def run(arguments: argparse.Namespace) -> int:
     kept = 0
     for name, source in found.items():
         target = arguments.folder / name
-        try:
+        with writing(target):
             if target.exists():
                 kept += 1
                 continue
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(source, target)
-        except OSError as error:
-            raise StorageError(f"cannot be written: {error.strerror}", where=str(target)) from error
         print(target)
     if kept:
         are = (

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from telemetry.cli import scan_can, scan_ports
-from telemetry.errors import EXIT_OK, NothingFoundError, StorageError, UnavailableError, UsageError
+from telemetry.errors import EXIT_OK, NothingFoundError, UnavailableError, UsageError, writing
 from telemetry.scan import can_findings, findings
 from telemetry.scan.can_findings import BusFindings
 from telemetry.scan.findings import PortFindings
@@ -102,13 +102,13 @@ def _is_there(file: Path) -> UsageError:
 
 
 def _write_new(file: Path, text: str) -> None:
-    try:
-        with file.open("x", encoding="utf-8") as stream:
+    with writing(file):
+        try:
+            stream = file.open("x", encoding="utf-8")
+        except FileExistsError as error:
+            raise _is_there(file) from error
+        with stream:
             stream.write(text)
-    except FileExistsError as error:
-        raise _is_there(file) from error
-    except OSError as error:
-        raise StorageError(f"cannot be written: {error.strerror}", where=str(file)) from error
 
 
 def _say(words: str) -> None:

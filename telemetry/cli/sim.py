@@ -24,7 +24,7 @@ from telemetry.cli.sim_playing import (
     write_log,
     write_report,
 )
-from telemetry.errors import EXIT_OK, StorageError, UsageError
+from telemetry.errors import EXIT_OK, UsageError, writing
 
 HELP = "a simulated vehicle on a bus, on serial ports or into a log"
 _number = partial(positive, most=1e9)  # nanoseconds of which int64 holds
@@ -144,10 +144,8 @@ def _truth_log(file: Path | None) -> Iterator[TruthLog | None]:
     if file is None:
         yield None
         return
-    try:
+    with writing(file):
         stream = file.open("w", encoding="ascii")
-    except OSError as error:
-        raise StorageError(f"cannot be written: {error.strerror}", where=str(file)) from error
     with stream:
         yield TruthLog(stream, str(file))
 

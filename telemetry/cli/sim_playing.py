@@ -14,7 +14,7 @@ from firmware_sim.links.can import CandumpLog, Link, NoLink, RawSocketLink, Seqp
 from firmware_sim.links.player import Player, SimulatedClock, record
 from firmware_sim.links.python_can import PythonCanLink
 from firmware_sim.wire.broadcast import Frame
-from telemetry.errors import StorageError
+from telemetry.errors import writing
 
 
 class StopFlag:
@@ -71,11 +71,8 @@ def _say_behind(seconds: float) -> None:
 
 def write_log(frames: Iterable[Frame], origin_ns: int, file: Path, stop: StopFlag) -> dict[str, object]:
     """All frames into a candump log. Raises StorageError."""
-    try:
-        with file.open("w", encoding="ascii") as stream:
-            record(frames, CandumpLog(stream), origin_ns, stop)
-    except OSError as error:
-        raise StorageError(f"cannot be written: {error.strerror}", where=str(file)) from error
+    with writing(file), file.open("w", encoding="ascii") as stream:
+        record(frames, CandumpLog(stream), origin_ns, stop)
     return {"time_start_ns": origin_ns}
 
 
@@ -116,7 +113,5 @@ def play(
 
 def write_report(file: Path, report: dict[str, object]) -> None:
     """As JSON. Raises StorageError."""
-    try:
+    with writing(file):
         file.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
-    except OSError as error:
-        raise StorageError(f"cannot be written: {error.strerror}", where=str(file)) from error

@@ -11,11 +11,11 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
-from typing import BinaryIO
 
+from telemetry.cli.output import writing_to
 from telemetry.clock import SystemClock
 from telemetry.config import load_config
-from telemetry.errors import EXIT_OK, DataError, StorageError, UsageError
+from telemetry.errors import EXIT_OK, DataError, UsageError
 from telemetry.service.drain import DrainProgress, drain
 from telemetry.spool.batch import lines_of
 from telemetry.spool.filesystem import RealFileSystem
@@ -128,7 +128,7 @@ def _age(age_s: float) -> str:
 def _export(directory: Path, *, dead: bool, output: Path | None) -> int:
     view = _view(directory)
     left_out = 0
-    with _output(output) as stream:
+    with writing_to(output, ()) as stream:
         if dead:
             for named in view.letters():
                 if named.letter.boot_id:
@@ -145,18 +145,6 @@ def _export(directory: Path, *, dead: bool, output: Path | None) -> int:
     if left_out:
         print(f"left out: {left_out} points whose stamps count from a boot", file=sys.stderr)
     return EXIT_OK
-
-
-@contextmanager
-def _output(file: Path | None) -> Iterator[BinaryIO]:
-    if file is None:
-        yield sys.stdout.buffer
-        return
-    try:
-        with file.open("wb") as stream:
-            yield stream
-    except OSError as error:
-        raise StorageError(f"cannot be written: {error.strerror}", where=str(file)) from error
 
 
 def _verify(directory: Path) -> int:

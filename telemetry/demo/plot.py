@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from telemetry.demo.plot_data import DrawnCurve, PlotData, deviations_mv
-from telemetry.errors import StorageError
+from telemetry.errors import writing
 from telemetry.picture_style import BLUE, GREEN, GREY, GRID, ORANGE, PURPLE, STYLE
 
 if TYPE_CHECKING:
@@ -33,10 +33,8 @@ def draw(data: PlotData, title: str, file: Path) -> None:
         figure = Figure(figsize=(WIDTH_PIXELS / _DPI, HEIGHT_PIXELS / _DPI), dpi=_DPI)
         FigureCanvasAgg(figure)
         _draw(figure, data, title)
-        try:
+        with writing(file):
             figure.savefig(file, format="png", metadata={"Software": "nev-telemetry"})
-        except OSError as error:
-            raise StorageError(f"cannot be written: {error.strerror}", where=str(file)) from error
 
 
 def _draw(figure: "Figure", data: PlotData, title: str) -> None:

@@ -15,7 +15,7 @@ from telemetry.charging.report.page import page
 from telemetry.charging.report.table import as_table
 from telemetry.charging.session import Session
 from telemetry.demo.children import Child
-from telemetry.errors import StorageError
+from telemetry.errors import writing
 from telemetry.ledger import Counters, total
 
 PLUG = "plug"  # the source's name
@@ -140,7 +140,5 @@ def session_table(sessions: Sequence[Session]) -> str:
 
 def write_report(session: Session, file: Path) -> None:
     """The page of a session. Raises StorageError."""
-    try:
+    with writing(file):
         file.write_text(page(session), "utf-8")
-    except OSError as error:
-        raise StorageError(f"cannot be written: {error.strerror}", where=str(file)) from error

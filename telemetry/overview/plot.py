@@ -11,7 +11,7 @@ from datetime import UTC, datetime, tzinfo
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from telemetry.errors import StorageError
+from telemetry.errors import writing
 from telemetry.overview.curves import Curve, Panel, thinned
 from telemetry.picture_style import COLOURS, GREY, STYLE
 
@@ -65,10 +65,8 @@ def draw(panels: Sequence[Panel], title: str, file: Path, *, origin_ns: int, zon
         _draw_panels(figure, panels, axis, heights, gaps, height_in)
         kind = file.suffix.lower().removeprefix(".")
         metadata: dict[str, Any] = {"png": {"Software": "nev-telemetry"}}.get(kind, {"Date": None})
-        try:
+        with writing(file):
             figure.savefig(file, format=kind, metadata=metadata)
-        except OSError as error:
-            raise StorageError(f"cannot be written: {error.strerror}", where=str(file)) from error
 
 
 class _TimeAxis:

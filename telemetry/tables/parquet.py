@@ -9,15 +9,14 @@ Promises:
 Relies on pyarrow, which is imported when such files are asked for.
 """
 
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any, Self
 
 from telemetry_core.columns.batches import Batches
 from telemetry_core.columns.spec import ColumnKind
 
-from telemetry.errors import StorageError, UsageError
+from telemetry.errors import UsageError, writing
 from telemetry.tables.packages import require
 from telemetry.tables.sink import TableSink
 from telemetry.tables.table import Table
@@ -45,7 +44,7 @@ class ParquetFolder:
         self._folder = folder
         self._writers: dict[str, Any] = {}
         self._files: dict[str, Path] = {}
-        with _storing(folder):
+        with writing(folder):
             folder.mkdir(parents=True, exist_ok=True)
             earlier = sum(file.suffix == ENDING for file in folder.iterdir())
         if earlier:
@@ -62,10 +61,10 @@ class ParquetFolder:
         for batches in self.sink.take():
             self._write(batches)
         for name, writer in self._writers.items():
-            with _storing(self._files[name]):
+            with writing(self._files[name]):
                 writer.close()
         for file in self._files.values():
-            with _storing(file):
+            with writing(file):
                 _part(file).replace(file)
         written = list(self._files.values())
         self._writers, self._files = {}, {}
@@ -84,7 +83,7 @@ class ParquetFolder:
         table = self._arrow.table(Table(batches))
         if name not in self._writers:
             self._files[name] = self._file(name)
-            with _storing(self._files[name]):
+            with writing(self._files[name]):
                 self._writers[name] = self._parquet.ParquetWriter(
                     _part(self._files[name]),
                     table.schema,
@@ -93,7 +92,7 @@ class ParquetFolder:
                         column.name for column in batches.spec.columns if column.kind in _FEW_VALUES
                     ],
                 )
-        with _storing(self._files[name]):
+        with writing(self._files[name]):
             self._writers[name].write_table(table, row_group_size=len(table))
 
     def _file(self, name: str) -> Path:
@@ -121,11 +120,3 @@ def _discard(writer: Any, part: Path) -> None:
     with suppress(OSError):
         writer.close()
     part.unlink(missing_ok=True)
-
-
-@contextmanager
-def _storing(file: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise StorageError(f"cannot be written: {error.strerror or error}", where=str(file)) from error

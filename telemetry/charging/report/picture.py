@@ -13,7 +13,7 @@ from telemetry.charging.report import phrases
 from telemetry.charging.report.chart import Chart, Step
 from telemetry.charging.report.charts import charts
 from telemetry.charging.session import Session
-from telemetry.errors import StorageError
+from telemetry.errors import writing
 from telemetry.picture_style import BLUE, GREEN, GREY, GRID, OCHRE, ORANGE, PURPLE, RED, STYLE, TEAL
 
 if TYPE_CHECKING:
@@ -59,14 +59,9 @@ def draw(session: Session, file: Path) -> None:
             bottom_in = height_in - _TOP_IN - lines_in - row * (_PANEL_IN + _BETWEEN_IN) - _PANEL_IN
             place = (_LEFT + column * (width + _MIDDLE), bottom_in / height_in, width, _PANEL_IN / height_in)
             _panel(figure.add_axes(place), chart)
-        try:
-            with warnings.catch_warnings():
-                warnings.filterwarnings(
-                    "ignore", "Glyph .* missing"
-                )  # of a name; a box stands for each letter
-                figure.savefig(file, format="png", metadata={"Software": "nev-telemetry"})
-        except OSError as error:
-            raise StorageError(f"cannot be written: {error.strerror}", where=str(file)) from error
+        with writing(file), warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Glyph .* missing")  # of a name; a box stands for each letter
+            figure.savefig(file, format="png", metadata={"Software": "nev-telemetry"})
 
 
 def _title(figure: "Figure", session: Session, height_in: float) -> None:
