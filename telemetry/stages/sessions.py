@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 from telemetry_core.text.lines import LineBuffer
 
@@ -20,139 +20,16 @@ _LOOK_AFTER_NS = 1_000_000_000  # no shorter silence ends anything
 _MOST_HELD = 1000  # rows of a plug that wait for the time
 
 
-class PlugSessions(Protocol):
-    """Those at all plugs that are followed. Rows and events go into `lines`, stamps plus `shift_ns`."""
-
-    @property
-    def any(self) -> bool:
-        """Whether anything is followed."""
-        ...
-
-    def plugs_of(self, source: str) -> Sequence[str]:
-        """The names of the plugs that are followed by frames of `source`; of none: by power alone."""
-        ...
-
-    def state(self, plug: str) -> bytes:
-        """What must be known again after a restart; empty: nothing."""
-        ...
-
-    def has_ended(self, plug: str, state: bytes = b"") -> bool:
-        """Whether both ends have finished: in `state`, or (empty) in what is open now."""
-        ...
-
-    def restore(self, plug: str, state: bytes, lines: LineBuffer) -> None:
-        """Go on with it, or close it where that is impossible."""
-        ...
-
-    def close(self, plug: str, state: bytes, lines: LineBuffer) -> None:
-        """Nobody goes on with what was open at a plug that is not followed any more: it is over."""
-        ...
-
-    def watch(
-        self, plug: str, newest_ns: int | None, silent_ns: int, lines: LineBuffer, *, shift_ns: int
-    ) -> None:
-        """Nothing has come for so long since the frame with this stamp; None: since the start."""
-        ...
-
-    def leave(self, plug: str, lines: LineBuffer, *, shift_ns: int) -> None:
-        """The service stops: say so of what is open, which stays so."""
-        ...
-
-    def finish(self, plug: str, end_ns: int, lines: LineBuffer, *, shift_ns: int) -> None:
-        """Its frames have ended, for good, with the one of this stamp."""
-        ...
-
-    def move(self, plug: str, by_ns: int) -> None:
-        """Add this to all stamps so far: they are of a clock that was wrong."""
-        ...
-
-    def write_rows(self, plug: str, wanted: bool, lines: LineBuffer) -> None:
-        """Whether rows of its sessions are written. Those that waited for that are written now."""
-        ...
-
-    def holds(self, made: Made) -> bool:
-        """Keep a row until it may be written; return whether it has to wait for that."""
-        ...
-
-    def held(self, plug: str) -> list[Made] | None:
-        """The rows that wait for that; None: none has to."""
-        ...
-
-    def hold(self, plug: str, rows: list[Made]) -> None:
-        """Let these wait, too."""
-        ...
-
-
-def hand_over_sessions(
-    old: PlugSessions, new: PlugSessions, source: str, lines: LineBuffer, *, shift_ns: int = 0
-) -> None:
-    """What is open at the plugs of `source` (of none: those followed by power) goes on in `new`, or ends."""
-    heirs = new.plugs_of(source)
-    for plug in old.plugs_of(source):
-        if plug not in heirs:
-            old.finish(plug, 0, lines, shift_ns=shift_ns)
-            continue
-        if (rows := old.held(plug)) is not None:
-            new.hold(plug, rows)
-        if state := old.state(plug):
-            new.restore(plug, state, lines)
-
-
-class NoSessions:
-    """Nothing is followed."""
-
-    any = False
-
-    def plugs_of(self, _source: str) -> Sequence[str]:
-        return ()
-
-    def state(self, _plug: str) -> bytes:
-        return b""
-
-    def has_ended(self, *_: object) -> bool:
-        return False
-
-    def restore(self, *_: object) -> None:
-        pass
-
-    def close(self, plug: str, *_: object) -> None:
-        LOG.warning("%s: what was open there stays open: nothing follows sessions any more", plug)
-
-    def watch(self, *_: object, **_more: object) -> None:
-        pass
-
-    def leave(self, *_: object, **_more: object) -> None:
-        pass
-
-    def finish(self, *_: object, **_more: object) -> None:
-        pass
-
-    def move(self, *_: object) -> None:
-        pass
-
-    def write_rows(self, *_: object) -> None:
-        pass
-
-    def holds(self, _made: Made) -> bool:
-        return False
-
-    def held(self, _plug: str) -> list[Made] | None:
-        return None
-
-    def hold(self, *_: object) -> None:
-        pass
-
-
 class MadeWriter(Protocol):
     """Writes what the tracker made."""
 
     def write_made(self, made: Iterable[Made], lines: LineBuffer, *, shift_ns: int | None = None) -> None: ...
 
 
-class FollowedSessions:
-    """Those of a tracker."""
+class PlugSessions:
+    """Those at all plugs that are followed. Rows and events go into `lines`, stamps plus `shift_ns`."""
 
-    any = True
+    any: ClassVar = True  # something is followed
 
     def __init__(
         self, tracker: ChargingTracker, channels: Mapping[int, BoundChannel], writing: MadeWriter
@@ -168,6 +45,7 @@ class FollowedSessions:
         self._held: dict[int, list[Made]] = {}  # by channel: rows that wait for the time
 
     def plugs_of(self, source: str) -> Sequence[str]:
+        """The names of the plugs that are followed by frames of `source`; of none: by power alone."""
         if self._bound != len(self._channels):
             self._bound = len(self._channels)
             self._find_plugs()
@@ -184,12 +62,15 @@ class FollowedSessions:
         self._sources = {source: tuple(names) for source, names in by_source.items()}
 
     def state(self, plug: str) -> bytes:
+        """What must be known again after a restart; empty: nothing."""
         return self._tracker.state(self._plugs[plug])
 
     def has_ended(self, plug: str, state: bytes = b"") -> bool:
+        """Whether both ends have finished: in `state`, or (empty) in what is open now."""
         return has_ended(state) if state else self._tracker.has_ended(self._plugs[plug])
 
     def restore(self, plug: str, state: bytes, lines: LineBuffer) -> None:
+        """Go on with it, or close it where that is impossible."""
         channel = self._plugs[plug]
         start_ns = self._tracker.joined(channel)
         if start_ns is None and self._tracker.state(channel):
@@ -206,6 +87,7 @@ class FollowedSessions:
             self.close(plug, state, lines)
 
     def close(self, plug: str, state: bytes, lines: LineBuffer) -> None:
+        """Nobody goes on with what was open at a plug that is not followed any more: it is over."""
         try:
             self._writing.write_made(self._tracker.close(state), lines, shift_ns=0)
         except ValueError as error:
@@ -214,6 +96,7 @@ class FollowedSessions:
     def watch(
         self, plug: str, newest_ns: int | None, silent_ns: int, lines: LineBuffer, *, shift_ns: int
     ) -> None:
+        """Nothing has come for so long since the frame with this stamp; None: since the start."""
         channel = self._plugs[plug]
         last_ns = self._tracker.follower.last_ns(channel)
         since_ns = last_ns if newest_ns is None else newest_ns
@@ -224,19 +107,23 @@ class FollowedSessions:
         self._writing.write_made(self._tracker.due(channel, since_ns + silent_ns), lines, shift_ns=shift_ns)
 
     def leave(self, plug: str, lines: LineBuffer, *, shift_ns: int) -> None:
+        """The service stops: say so of what is open, which stays so."""
         self._writing.write_made(self._tracker.unfinished(self._plugs[plug]), lines, shift_ns=shift_ns)
 
     def finish(self, plug: str, end_ns: int, lines: LineBuffer, *, shift_ns: int) -> None:
+        """Its frames have ended, for good, with the one of this stamp."""
         made = self._tracker.finish_plug(self._plugs[plug], end_ns)
         self._writing.write_made(made, lines, shift_ns=shift_ns)
 
     def move(self, plug: str, by_ns: int) -> None:
+        """Add this to all stamps so far: they are of a clock that was wrong."""
         channel = self._plugs[plug]
         self._tracker.move(channel, by_ns)
         if channel in self._held:
             self._held[channel] = [moved(made, by_ns) for made in self._held[channel]]
 
     def write_rows(self, plug: str, wanted: bool, lines: LineBuffer) -> None:
+        """Whether rows of its sessions are written. Those that waited for that are written now."""
         channel = self._plugs[plug]
         if not wanted:
             self._held.setdefault(channel, [])
@@ -244,7 +131,10 @@ class FollowedSessions:
             self._writing.write_made(self._held.pop(channel), lines, shift_ns=0)
 
     def holds(self, made: Made) -> bool:
-        """Of the rows with one stamp only the newest waits."""
+        """Keep a row until it may be written; return whether it has to wait for that.
+
+        Of the rows with one stamp only the newest waits.
+        """
         held = self._held.get(made.channel)
         if held is None or not isinstance(made.content, Session | PhaseRow | CurveRow):
             return False
@@ -255,8 +145,40 @@ class FollowedSessions:
         return True
 
     def held(self, plug: str) -> list[Made] | None:
+        """The rows that wait for that; None: none has to."""
         return self._held.get(self._plugs[plug])
 
     def hold(self, plug: str, rows: list[Made]) -> None:
+        """Let these wait, too."""
         channel = self._plugs[plug]
         self._held[channel] = [replace(made, channel=channel) for made in rows]
+
+
+class NoSessions(PlugSessions):
+    """Nothing is followed, and so no plug is ever asked for."""
+
+    any = False
+
+    def __init__(self) -> None:
+        """It has no tracker."""
+
+    def plugs_of(self, _source: str) -> Sequence[str]:
+        return ()
+
+    def close(self, plug: str, *_: object) -> None:
+        LOG.warning("%s: what was open there stays open: nothing follows sessions any more", plug)
+
+
+def hand_over_sessions(
+    old: PlugSessions, new: PlugSessions, source: str, lines: LineBuffer, *, shift_ns: int = 0
+) -> None:
+    """What is open at the plugs of `source` (of none: those followed by power) goes on in `new`, or ends."""
+    heirs = new.plugs_of(source)
+    for plug in old.plugs_of(source):
+        if plug not in heirs:
+            old.finish(plug, 0, lines, shift_ns=shift_ns)
+            continue
+        if (rows := old.held(plug)) is not None:
+            new.hold(plug, rows)
+        if state := old.state(plug):
+            new.restore(plug, state, lines)

@@ -48,7 +48,7 @@ from telemetry.stages.binding import NO_BUS, Binding, BoundChannel
 from telemetry.stages.formats import OutputFormat, TimeForm
 from telemetry.stages.row_sink import RowSink
 from telemetry.stages.session_text import lines_of
-from telemetry.stages.sessions import FollowedSessions, NoSessions, PlugSessions
+from telemetry.stages.sessions import NoSessions, PlugSessions
 
 NO_FRAMES = FrameBatch(1)
 _EVENT_ROWS = Schema(
@@ -165,9 +165,7 @@ class Writing:
         self.channels: dict[int, BoundChannel] = {}
         self.replacing: LineBuffer | None = None  # takes rows that replace earlier ones; None: the lines do
         tracker = self.charging
-        self.sessions: PlugSessions = (
-            FollowedSessions(tracker, self.channels, self) if tracker is not None else NoSessions()
-        )
+        self.sessions = PlugSessions(tracker, self.channels, self) if tracker is not None else NoSessions()
 
     @property
     def remembers(self) -> bool:

@@ -14,6 +14,7 @@ from telemetry.service.pipeline import Pipeline
 from telemetry.spool.batch import TimeBase, lines_of
 from telemetry.spool.state import MOST_BYTES
 from telemetry.stages.binding import Binding
+from telemetry.stages.sessions import PlugSessions
 from telemetry.stages.stages import Stages
 from tests.support.clock import FakeClock
 from tests.support.listed_store import ListedStore
@@ -32,10 +33,8 @@ SECOND_NS = 1_000_000_000
 FINISHED = 9  # frames, after which both ends of a session have finished
 
 
-class FakeSessions:
+class FakeSessions(PlugSessions):
     """A session a source, which counts its frames. Each third frame writes its row again."""
-
-    any = True
 
     def __init__(self, sources: tuple[str, ...], replacing: LineBuffer | None = None) -> None:
         self.sources = sources

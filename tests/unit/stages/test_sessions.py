@@ -8,7 +8,7 @@ from telemetry_core.text.lines import LineBuffer
 from telemetry.charging.made import CurveRow, Made
 from telemetry.charging.session import CurvePoint, Session
 from telemetry.charging.tracker import ChargingTracker
-from telemetry.stages.sessions import FollowedSessions
+from telemetry.stages.sessions import PlugSessions
 from telemetry.stages.writing import Writing
 
 SECOND_NS = 1_000_000_000
@@ -38,10 +38,10 @@ class Tracker:
         return ()
 
 
-def followed(tracker: Tracker) -> tuple[FollowedSessions, str]:
+def followed(tracker: Tracker) -> tuple[PlugSessions, str]:
     """The sessions, and the name of its plug."""
     writing = SimpleNamespace(write_made=lambda *_, **_more: None)
-    sessions = FollowedSessions(cast(ChargingTracker, tracker), {}, cast(Writing, writing))
+    sessions = PlugSessions(cast(ChargingTracker, tracker), {}, cast(Writing, writing))
     (plug,) = sessions.plugs_of("")
     return sessions, plug
 
