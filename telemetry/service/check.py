@@ -7,8 +7,10 @@ know.
 
 import contextlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+
+from telemetry_core.rows.spec import RecordSpec
 
 from telemetry.clock import SystemClock
 from telemetry.config import Config
@@ -39,9 +41,14 @@ def check(config: Config, *, log: Path | None = None, listen_s: float | None = N
     entries, protected, modelling = composition.entries, composition.protected, composition.modelling
     files = f" ({len(config.files)} files)" if len(config.files) > 1 else ""
     yield Finding(Grade.FACT, f"{shown_name(config.file)}{files}: vehicle {config.vehicle}")
+    mapped = modelling.map.records if modelling.map else ()
+    records = (*protected.spec.records, *mapped)
     yield from _plan_findings(composition.loaded)
+    yield from _size_findings(
+        [each for each, is_sent in zip(records, config.send.chosen(records), strict=True) if is_sent]
+    )
     if entries:
-        written = {record.measurement for record in modelling.map.records} if modelling.map else set()
+        written = {record.measurement for record in mapped}
         written |= {EVENT.name} if any(map(is_alarm, entries)) else set()
         count = "1 entry writes" if len(entries) == 1 else f"{len(entries)} entries write"
         yield Finding(Grade.FACT, f"mapped: {count} {', '.join(sorted(written))}")
@@ -52,8 +59,7 @@ def check(config: Config, *, log: Path | None = None, listen_s: float | None = N
     if not (entries or config.send.messages):
         words = "messages = false, and no [[map]]: the service's own state is all that is sent"
         yield Finding(Grade.WARNING, f"send: {words}")
-    mapped = modelling.map.records if modelling.map else ()
-    yield from _reduce_findings(config, {record.measurement for record in (*protected.spec.records, *mapped)})
+    yield from _reduce_findings(config, {record.measurement for record in records})
     for settings in config.sources:
         yield from settings.findings()
     yield from sharing(config.sources)
@@ -74,10 +80,15 @@ def _plan_findings(plan: LoadedPlan) -> Iterator[Finding]:
         messages = {(message.name, message.record): len(message.signals) for message in bus.messages}
         words = f"{len(messages)} messages, {sum(messages.values())} signals"
         yield Finding(Grade.FACT, f"bus {bus.name}: {words}")
-    measurements = {record.measurement for record in plan.spec.records}
+
+
+def _size_findings(sent: Sequence[RecordSpec]) -> Iterator[Finding]:
+    """What a server may refuse. sent: the records of which rows are sent; hidden ones have none."""
+    written = [record for record in sent if not record.hidden]
+    measurements = {record.measurement for record in written}
     if len(measurements) > MAX_MEASUREMENTS:
         yield Finding(Grade.WARNING, f"{len(measurements)} measurements; InfluxDB 3 takes {MAX_MEASUREMENTS}")
-    for record in plan.spec.records:
+    for record in written:
         if len(record.fields) > MAX_FIELDS:
             counted = f"{len(record.fields)} fields; InfluxDB 3 takes {MAX_FIELDS}"
             yield Finding(Grade.WARNING, f"measurement {record.measurement}: {counted}")

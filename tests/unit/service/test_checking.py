@@ -75,6 +75,24 @@ def test_more_than_influxdb_3_takes_is_a_warning(tmp_path: Path, monkeypatch: py
         assert (counted in warnings) == bool(short)
 
 
+@pytest.mark.parametrize(
+    ("send", "is_warned"),
+    [
+        ("", True),
+        ("messages = false\n", False),
+        ('without = ["BMS_CellV*"]\n', False),
+        ('without = ["CHG_*"]\n', True),
+    ],
+)
+def test_a_message_that_send_keeps_back_is_not_too_wide_for_influxdb_3(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, send: str, is_warned: bool
+) -> None:
+    monkeypatch.setattr("telemetry.service.check.MAX_FIELDS", 90)
+    source = f'[[can]]\nname = "can9"\ndatabases = ["{VEHICLE_DBC}"]\n'
+    warnings = texts(findings(tmp_path, source, rest=f"[send]\n{send}"), Grade.WARNING)
+    assert ("fields; InfluxDB 3 takes" in warnings) == is_warned
+
+
 @pytest.mark.parametrize("create", [True, False])
 def test_a_missing_bucket_is_a_fact_only_where_it_will_be_made_and_check_makes_none(
     tmp_path: Path, create: bool
