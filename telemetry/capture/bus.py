@@ -4,13 +4,13 @@ import contextlib
 import socket
 import struct
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import can
 
 from telemetry.config import Config
 from telemetry.errors import MissingPackageError, TelemetryError, UnavailableError, UsageError
+from telemetry.sources.can.sockets import NO_CAN, kernel_has_can
 from telemetry.sources.python_can.extras import extra_of
 
 RECEIVE_BYTES = 8 * 1024 * 1024
@@ -48,9 +48,9 @@ def open_bus(options: Mapping[str, Any]) -> can.BusABC:
     except (can.CanInterfaceNotImplementedError, ImportError) as error:
         raise _not_usable(options, str(error)) from error
     except (can.CanError, OSError, ValueError, TypeError) as error:
-        if options.get("interface") == "socketcan" and not _kernel_has_can():
+        if options.get("interface") == "socketcan" and not kernel_has_can():
             hint = "an adapter of python-can may do without: -i slcan, gs_usb, …"
-            raise UnavailableError("this kernel has no CAN", where=_name(options), hint=hint) from error
+            raise UnavailableError(NO_CAN, where=_name(options), hint=hint) from error
         raise UnavailableError(f"cannot be opened: {error}", where=_name(options)) from error
     for option in (_SO_RCVBUFFORCE, socket.SO_RCVBUF):
         with contextlib.suppress(OSError, AttributeError):
@@ -83,11 +83,3 @@ def _not_usable(options: Mapping[str, Any], words: str) -> TelemetryError:
 
 def _name(options: Mapping[str, Any]) -> str:
     return str(options.get("channel") or options.get("interface") or "the bus")
-
-
-def _kernel_has_can() -> bool:
-    try:
-        socket.socket(socket.AF_CAN, socket.SOCK_RAW, socket.CAN_RAW).close()
-    except (OSError, AttributeError):
-        return Path("/proc/net/can").exists()
-    return True

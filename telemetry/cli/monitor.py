@@ -12,13 +12,14 @@ from types import FrameType
 
 from telemetry.cli.bus_arguments import add_bus_arguments, bus_options
 from telemetry.clock import SystemClock
-from telemetry.errors import EXIT_OK, UsageError
+from telemetry.errors import EXIT_OK, DataError, TelemetryError, UsageError
+from telemetry.logs.content import require_file
 from telemetry.model.bit_rate import BitRate
 from telemetry.monitor.bench import bench, can_table, log_table, python_can_table, serial_table
 from telemetry.monitor.direct import DirectFeed
 from telemetry.monitor.feeds import Feed, Json, ServiceFeed
 from telemetry.monitor.layout import Page, view, whole
-from telemetry.monitor.session import Viewing, look_once
+from telemetry.monitor.session import Viewing, look_once, nothing_came
 from telemetry.monitor.terminal import Output, Terminal, write_picture
 from telemetry.protocols.known import PROTOCOLS
 from telemetry.spool.limits import spool_directory
@@ -78,7 +79,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add_bus_arguments(parser, bit_rate_for="also of --can, for the load of the bus (default: its own)")
     parser.add_argument("--messages", action="store_true", help="begin with the messages (key m)")
-    parser.add_argument("--once", action="store_true", help="print what is known now, and end")
+    parser.add_argument(
+        "--once", action="store_true", help="print what is known after 2 s, of a log at its end"
+    )
     parser.add_argument("--json", action="store_true", help="the same as one JSON object")
     parser.add_argument("--svg", type=Path, metavar="FILE", help="the same as a picture")
 
@@ -128,6 +131,7 @@ def _feed(arguments: argparse.Namespace, *, is_once: bool) -> Feed:
             raise UsageError("--serial needs --protocol", hint=" or ".join(sorted(PROTOCOLS)))
         sources = serial_table(arguments.serial, arguments.protocol, arguments.address, arguments.registers)
     elif arguments.log:
+        require_file(arguments.log)
         speed = arguments.speed or (None if is_once else 1.0)
         sources = log_table(arguments.log, arguments.dbc, speed)
     else:
@@ -146,14 +150,23 @@ def _bit_rate(arguments: argparse.Namespace) -> BitRate | None:
 
 
 def _once(feed: Feed, page: Page, arguments: argparse.Namespace) -> None:
+    """Raises UnavailableError where nothing came, or DataError for a log: what is known is printed first."""
     live = look_once(feed, page)
+    error: TelemetryError | None = nothing_came(live)
+    if error and arguments.log:
+        error = DataError("holds no frames", where=str(arguments.log))
     if arguments.svg:
+        if error:
+            raise error
         drawn = view(live, PICTURE_COLUMNS, PICTURE_LINES, page=page)
         write_picture(drawn, PICTURE_COLUMNS, arguments.svg)
     elif arguments.json:
         print(json.dumps(live, indent=2))
     else:
         _print(live, page)
+    if error:
+        sys.stdout.flush()
+        raise error
 
 
 def _print(live: Json, page: Page) -> None:

@@ -20,6 +20,7 @@ from telemetry.scan.dbc_periods import periods_ms
 from telemetry.scan.listening import listen, traffic_of_logs
 from telemetry.scan.traffic import BusTraffic
 from telemetry.sources.can.netlink import interface_bit_rate
+from telemetry.sources.can.sockets import NO_CAN, kernel_has_can
 
 LISTEN_S = 5.0
 _RATE_S = 2.0  # at each bit rate that is tried
@@ -115,6 +116,9 @@ def _interface(name: str, seconds: float, say: Say) -> tuple[BusTraffic, int | N
     """At its own rate if it is up; otherwise at the first rate at which frames come."""
     clock = SystemClock()
     options = {"interface": "socketcan", "channel": name, "fd": True}
+    if not kernel_has_can():
+        hint = "an adapter of python-can may do without: --can slcan:/dev/ttyACM0"
+        raise UnavailableError(NO_CAN, where=name, hint=hint)
     found = interface(name)
     if found.is_up:
         say(f"{name}: is up: listens for {seconds:g} s at its own rate, and sends nothing")

@@ -62,6 +62,9 @@ def print_plan(arguments: argparse.Namespace, say: Say) -> None:
     else:
         for port in ports:
             sys.stdout.write(f"{port}\n{plan_words.as_text(settings, waits, speaks_always=arguments.risky)}")
+    for port in ports:
+        if "://" not in port and not Path(port).exists():
+            say(f"{port}: there is no such port now")
     for words in () if arguments.risky else plan_words.left_out(protocols):
         say(f"left out without --risky: {words}")
 

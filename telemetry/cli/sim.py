@@ -25,8 +25,10 @@ from telemetry.cli.sim_playing import (
     write_report,
 )
 from telemetry.errors import EXIT_OK, UsageError, writing
+from telemetry.model.instant import read_instant
 
 HELP = "a simulated vehicle on a bus, on serial ports or into a log"
+_EARLIEST_NS = 10**17  # March 1973; smaller numbers are seconds
 _number = partial(positive, most=1e9)  # nanoseconds of which int64 holds
 
 
@@ -76,7 +78,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--duration", metavar="S", type=_number, help="simulated seconds; repeats the scenario if longer"
     )
     parser.add_argument(
-        "--time-origin", metavar="T", type=_instant_ns, help="simulated time, ns since 1970 or ISO 8601 …"
+        "--time-origin",
+        metavar="T",
+        type=_instant_ns,
+        help="simulated time: seconds since 1970, ns since 1970 (by their size), or ISO 8601 …",
     )
     parser.add_argument(
         "--time-wall", metavar="W", type=_instant_ns, help="… at this wall time (default for both: now)"
@@ -187,9 +192,12 @@ def _serial_link(text: str) -> tuple[str, Path]:
 
 
 def _instant_ns(text: str) -> int:
-    if text.isdecimal():
+    """By its size a number is seconds, as candump stamps have it, or ns, as the simulator prints it."""
+    if text.isdecimal() and _EARLIEST_NS <= int(text) < 1 << 63:
         return int(text)
+    is_number = text.replace(".", "", 1).isdecimal()
     try:
-        return parse_instant(text)
+        return read_instant(text).ns if is_number else parse_instant(text)
     except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from error
+        what = f"{text!r} is neither seconds nor nanoseconds since 1970" if is_number else str(error)
+        raise argparse.ArgumentTypeError(what) from error

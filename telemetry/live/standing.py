@@ -2,7 +2,8 @@
 
 Promises:
 - An alarm holds until the event of its end, however many other events come meanwhile.
-- A happening without an end, such as refused points, holds for LATELY_S.
+- A happening without an end, such as refused points, holds for LATELY_S, or until an event says that it is
+  overcome: a charging error, until the charge begins again.
 - A state that is reported again while it lasts is held once, with its newest words.
 - At most MAX_STANDING are kept: those that began last.
 
@@ -39,7 +40,12 @@ _STATES = frozenset(
         "request_exceeded",
     )
 )
-_UNDONE_BY = {"config_reloaded": "config_refused"}
+_INTERRUPTED = frozenset(("charging_error", "charging_silence"))
+_UNDONE_BY = {  # at the same source and plug
+    "config_reloaded": frozenset(("config_refused",)),
+    "charging_reconnect": _INTERRUPTED,
+    "charging_started": _INTERRUPTED | {"charging_cut"},
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +65,12 @@ class Standing:
         if not event.active:
             self._end(event)
             return
-        undone = _UNDONE_BY.get(event.code)
-        self._begun = [each for each in self._begun if each.event.code != undone]
+        undone = _UNDONE_BY.get(event.code, frozenset())
+        self._begun = [
+            each
+            for each in self._begun
+            if each.event.code not in undone or _about(each.event)[1:] != _about(event)[1:]
+        ]
         if event.level > Level.INFORMATION:
             if not _may_hold_twice(event):  # of what is reported again and again the last one is enough
                 self._begun = [each for each in self._begun if _about(each.event) != _about(event)]

@@ -9,28 +9,27 @@ from typing import Any
 
 from telemetry.ledger import POINT_ENDS, Counters, frames_in_flight, points_unaccounted, sources, total
 from telemetry.live.state import STALE_S
-from telemetry.live.words import duration, level, moment, size, unmatched
+from telemetry.live.words import NOT_CONFIGURED, duration, level, moment, size, unmatched
 
 MOST_EVENTS = 8
 MOST_UNMATCHED = 8
+# Fields that are said together, and how; the first row whose fields are all there.
 _VALUES = (
-    ("voltage_v", "{:.2f} V"),
-    ("current_a", "{:+.2f} A"),
-    ("power_w", "{:+,.0f} W"),
-    ("soc_pct", "state of charge {:.1f} %"),
-    ("soh_pct", "health {:.1f} %"),
-    ("remaining_ah", "{:.1f} Ah left"),
-    ("cell_min_v", "cells from {:.3f} V"),
-    ("cell_max_v", "to {:.3f} V"),
-    ("temp_min_c", "from {:.1f} °C"),
-    ("temp_max_c", "to {:.1f} °C"),
-    ("phase", "{}"),
-    ("temp_c", "{:.1f} °C"),
+    (("voltage_v",), "{:.2f} V"),
+    (("current_a",), "{:+.2f} A"),
+    (("power_w",), "{:+,.0f} W"),
+    (("soc_pct",), "state of charge {:.1f} %"),
+    (("soh_pct",), "health {:.1f} %"),
+    (("remaining_ah",), "{:.1f} Ah left"),
+    (("cell_min_v", "cell_max_v"), "cells {:.3f} to {:.3f} V"),
+    (("cell_min_v",), "lowest cell {:.3f} V"),
+    (("cell_max_v",), "highest cell {:.3f} V"),
+    (("temp_min_c", "temp_max_c"), "{:.1f} to {:.1f} °C"),
+    (("temp_min_c",), "coldest {:.1f} °C"),
+    (("temp_max_c",), "hottest {:.1f} °C"),
+    (("phase",), "{}"),
+    (("temp_c",), "{:.1f} °C"),
 )
-_HIGHEST_ALONE = {  # where a device reports no lowest one
-    "cell_max_v": ("cell_min_v", "cells up to {:.3f} V"),
-    "temp_max_c": ("temp_min_c", "up to {:.1f} °C"),
-}
 
 Json = Mapping[str, Any]
 
@@ -83,22 +82,26 @@ def _values(kind: str, name: str, state: Json, values: Json) -> Iterator[str]:
     )
     yield ""
     yield f"{kind} {name} ({state['source']}): {age}"
-    shown = [_value(text, field, values, state["stale"]) for field, text in _VALUES if field in values]
-    if shown:
-        yield f"  {', '.join(shown).replace(', to ', ' to ')}"
+    old = {field: values[field] for field in state["stale"] if field in values}
+    fresh = {field: value for field, value in values.items() if field not in old}
+    for words, group in (("", fresh), (f"older than {STALE_S:.0f} s: ", old)):
+        if said := list(_said(group)):
+            yield f"  {words}{', '.join(said)}"
 
 
-def _value(text: str, field: str, values: Json, stale: Iterable[str]) -> str:
-    lowest, alone = _HIGHEST_ALONE.get(field, (field, text))
-    words = (text if lowest in values else alone).format(values[field])
-    return f"[{words}]" if field in stale else words
+def _said(values: Json) -> Iterator[str]:
+    left = set(values)
+    for fields, text in _VALUES:
+        if left.issuperset(fields):
+            left.difference_update(fields)
+            yield text.format(*(values[field] for field in fields))
 
 
 def _source(source: Json, accounts: Counters) -> Iterator[str]:
     name = source["source"]
     rate = f", {source['frames_per_s']:,.0f} frames/s"
     load = "" if source["bus_load_pct"] is None else f", bus load {source['bus_load_pct']:.1f} %"
-    yield f"{name}: {source['state'] or 'no state'}{rate}{load}"
+    yield f"{name}: {source['state'] or NOT_CONFIGURED}{rate}{load}"
     if source["device"]:
         yield f"  {source['device']}"
     yield f"  {_frames(name, accounts)}"

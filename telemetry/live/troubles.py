@@ -13,7 +13,7 @@ from typing import Any
 from telemetry.model.event_codes import ALARM_NUMBERS, EVENT_CODES, Level
 from telemetry.model.events import Event
 
-WELL = ("receiving", "reading", "ended")  # states of a source that works
+WELL = ("receiving", "reading", "waiting: the spool is half full", "ended")  # states of a source that works
 ALIVE_WITHIN_S = 15.0  # a memory card may delay a sync for seconds
 _SHOWN_BY_STATE = frozenset(
     (

@@ -5,6 +5,19 @@ from datetime import UTC, datetime
 from typing import Any
 
 _PREFIXES = ("kB", "MB", "GB", "TB")
+NOT_CONFIGURED = "no longer configured"  # a source without a state, of which there are accounts
+_UNITS = {  # by the last part of a field's name
+    "v": "V",
+    "a": "A",
+    "w": "W",
+    "ah": "Ah",
+    "wh": "Wh",
+    "pct": "%",
+    "c": "°C",
+    "kohm": "kOhm",
+    "s": "s",
+    "min": "min",
+}
 LEVELS = ("info", "warning", "CRITICAL")
 
 
@@ -31,6 +44,13 @@ def duration(seconds: float) -> str:
     if minutes < 2880:
         return f"{minutes // 60} h {minutes % 60} min"
     return f"{minutes // 1440} d {minutes % 1440 // 60} h"
+
+
+def field(name: str) -> tuple[str, str]:
+    """A field of the data model as words and its unit: `charge_limit_a` is `charge limit` in `A`."""
+    words, _, last = name.rpartition("_")
+    unit = _UNITS.get(last, "") if words else ""
+    return (words if unit else name).replace("_", " "), unit
 
 
 def moment(time_ns: int) -> str:

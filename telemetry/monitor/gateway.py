@@ -8,7 +8,8 @@ from rich.cells import cell_len, set_cell_size
 from rich.text import Text
 
 from telemetry.ledger import POINT_ENDS, frames_in_flight, sources, total
-from telemetry.live.words import LEVELS, duration, level, size
+from telemetry.live.troubles import WELL
+from telemetry.live.words import LEVELS, NOT_CONFIGURED, duration, level, size
 from telemetry.monitor.text import Style, bar, flow, line, rule
 
 _LONGEST_NAME = 20
@@ -48,8 +49,8 @@ def source_lines(live: Json, width: int) -> Iterator[Text]:
 
 
 def _source(source: Json, name_columns: int) -> Iterator[Text]:
-    state = source["state"]
-    is_well = state in ("receiving", "reading", "ended", "")
+    state = source["state"] or NOT_CONFIGURED
+    is_well = state in (*WELL, NOT_CONFIGURED)
     yield line((set_cell_size(source["source"], name_columns), Style.LABEL))
     yield line((state, Style.GOOD if is_well else Style.WARNING))
     yield line(f"{source['frames_per_s']:,.0f} frames/s")

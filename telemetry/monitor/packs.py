@@ -1,7 +1,7 @@
 """Packs, chargers and meters as lines. Pure.
 
 Promises: a stale value stands in brackets, on every terminal and in every colour. A field of the data model
-that has no place of its own is shown after the others, by its name.
+that has no place of its own is shown after the others, by the words of its name.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -9,6 +9,7 @@ from typing import Any
 
 from rich.text import Text
 
+from telemetry.live.words import field
 from telemetry.monitor.cells import cell_bars
 from telemetry.monitor.text import Style, bar, flow, line, rule
 
@@ -121,8 +122,10 @@ def _values(rows: Iterable[Row], values: Json, stale: set[str]) -> Iterator[Text
 
 
 def _others(values: Json, stale: set[str], shown: set[str]) -> Iterator[Text]:
-    rows = [(name, name, _whole(values[name]), "") for name in values if name not in shown]
-    return _values(rows, values, stale)
+    for name in values:
+        if name not in shown:
+            label, unit = field(name)
+            yield from _values([(name, label, _whole(values[name]), unit)], values, stale)
 
 
 def _whole(value: object) -> str:

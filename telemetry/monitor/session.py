@@ -3,6 +3,7 @@
 from typing import Protocol
 
 from telemetry.errors import UnavailableError
+from telemetry.live.troubles import WELL
 from telemetry.monitor.feeds import Feed, Json
 from telemetry.monitor.layout import Filter, Page, View, has_nothing_mapped, trouble, view
 
@@ -101,3 +102,14 @@ def look_once(feed: Feed, page: Page) -> Json:
         feed.settle(with_messages=True)
         live = feed.read(with_messages=True)
     return live
+
+
+def nothing_came(live: Json) -> UnavailableError | None:
+    """Return the error that no source has read a frame, with what each of them does; None: one has."""
+    sources = live["sources"]
+    if any(each["read"] for each in sources):
+        return None
+    states = "; ".join(f"{each['source']}: {each['state'] or 'not started'}" for each in sources)
+    is_silent = all(each["state"] in WELL for each in sources)
+    hint = "is anything sending there, at this bit rate or by this protocol?" if is_silent else ""
+    return UnavailableError(f"nothing has come yet: {states}", hint=hint)

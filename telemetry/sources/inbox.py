@@ -79,6 +79,11 @@ class Inbox:
             self._add(item)
         return True
 
+    @property
+    def is_held(self) -> bool:
+        """Whether sources that can wait are to wait."""
+        return self._held
+
     def hold(self, held: bool) -> None:
         """Whether arrivals of sources that can wait are to wait."""
         if held != self._held:

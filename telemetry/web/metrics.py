@@ -148,7 +148,8 @@ class StatusCollector(Collector):
             in_flight.add_metric([source], frames_in_flight(accounts, source))
         for each in self._status["live"]["sources"]:
             rates.add_metric([each["source"]], each["frames_per_s"])
-            up.add_metric([each["source"]], float(each["state"] in WELL))
+            if each["state"]:  # others are no longer configured, and have accounts alone
+                up.add_metric([each["source"]], float(each["state"] in WELL))
             if each["bus_load_pct"] is not None:
                 busy.add_metric([each["source"]], each["bus_load_pct"] / 100.0)
         yield from (read, dropped, ends, lost, other, sessions, faults, kept_out, in_flight, rates, busy, up)

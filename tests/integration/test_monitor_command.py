@@ -193,6 +193,22 @@ def test_the_same_as_a_picture_that_asks_no_other_host(log: list[str], tmp_path:
     assert len(picture) < 60_000
 
 
+@pytest.mark.parametrize("how", ["--once", "--json", "--svg"])
+def test_a_look_at_which_nothing_came_shows_what_is_known_and_is_no_success(tmp_path: Path, how: str) -> None:
+    (tmp_path / "empty.log").touch()
+    picture = tmp_path / "screen.svg"
+    for looked_at, code, words in (
+        (["--log", str(tmp_path / "empty.log")], 65, "empty.log: holds no frames"),
+        (["--log", str(tmp_path / "missing.log")], 66, "missing.log: No such file or directory"),
+        (["--can", str(tmp_path / "bus.sock")], 69, "nothing has come yet: bus: waiting for "),
+    ):
+        ended = run([*looked_at, how, *([str(picture)] if how == "--svg" else [])])
+        assert (ended.returncode, ended.stderr.count("\n")) == (code, 1)
+        assert words in ended.stderr
+        assert ("accounts" in ended.stdout) == (how != "--svg" and code != 66)
+    assert not picture.exists()
+
+
 def test_a_bus_is_watched_without_a_map(tmp_path: Path) -> None:
     with (
         FrameListener(tmp_path / "bus.sock") as listener,

@@ -148,6 +148,7 @@ def test_a_mistake_is_one_line_and_an_exit_code(
         (["--time-scale", "fast"], "'fast' is no number above zero"),
         (["--time-origin", "yesterday"], "'yesterday' is no ISO 8601 time"),
         (["--time-wall", "2026-01-01T00:00:00"], "has no time zone"),
+        (["--time-origin", "1700000000000"], "'1700000000000' is neither seconds nor nanoseconds since 1970"),
         (["--can", "can0"], "not allowed with argument"),
     ],
 )
@@ -158,6 +159,17 @@ def test_an_argument_that_makes_no_sense_is_a_usage_error(
         main(["sim", "drive", "--output", os.devnull, *arguments])
     assert caught.value.code == 64
     assert what in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "origin",
+    ["1700000000.5", "1700000000500000000", "2023-11-14T22:13:20.5Z", "2023-11-14T23:13:20.500+01:00"],
+)
+def test_a_time_is_seconds_nanoseconds_or_a_date(tmp_path: Path, origin: str) -> None:
+    log = tmp_path / "sim.log"
+    assert main(["sim", "drive", "--duration", "0.05", "--output", str(log), "--time-origin", origin]) == 0
+    first_s = float(log.read_text().partition(")")[0].strip("("))
+    assert 1700000000.5 <= first_s < 1700000000.6
 
 
 @pytest.mark.vcan

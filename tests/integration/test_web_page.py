@@ -222,6 +222,62 @@ def test_a_question_for_messages_waits_for_the_answer_to_the_one_before(
         assert set(together) == {1}
 
 
+def test_on_a_phone_a_name_ends_its_line_between_its_words_and_numbers_keep_their_column(
+    rig: WebRig, browser: Browser
+) -> None:
+    names = ["CellUndervoltageProtection_threshold.release_value", "DischargeOvercurrent", "Gear", "v_16"]
+    values = [3.142, "a text that is much longer than the others are, and wraps", True, -40]
+    message = {
+        "source": "can0",
+        "sender": "",
+        "message": "BMS_CellVoltagesAndTemperatures_OfTheFrontModule",
+        "age_s": 0.1,
+        "rate_per_s": 10.0,
+        "signals": dict(zip(names, values, strict=True)),
+        "units": {names[0]: "V"},
+        "ages_s": {},
+    }
+    places = """rows => rows.map(row => {
+        const lines = [];
+        const texts = document.createTreeWalker(row.querySelector("th"), NodeFilter.SHOW_TEXT);
+        while (texts.nextNode()) {
+            const range = document.createRange();
+            range.selectNodeContents(texts.currentNode);
+            lines.push(range.getClientRects().length);
+        }
+        const [name, value] = row.children;
+        return [name.textContent, Math.max(...lines), value.getBoundingClientRect().right];
+    })"""
+    with opened(browser, rig.url, width=390) as watched:
+        page = watched.page
+        answer = {"messages": [message], "messages_left_out": 0}
+        page.route("**/api/messages", lambda route: route.fulfill(json=answer))
+        page.get_by_role("heading", name="Signals").click()
+        rows = page.locator("#signal-rows tr:not(.message)")
+        expect(rows).to_have_count(4)
+        shown, lines_a_word, right_px = zip(*rows.evaluate_all(places), strict=True)
+        assert list(shown) == names
+        assert set(lines_a_word) == {1}
+        assert max(right_px) - min(right_px) < 1
+        heights = rows.locator("th").evaluate_all("cells => cells.map(cell => cell.offsetHeight)")
+        assert heights[0] > heights[2]  # it is too long for one line
+        assert watched.overflow_px() == 0
+        assert page.locator(".signals-frame").evaluate("frame => frame.scrollWidth - frame.clientWidth") == 0
+        assert watched.errors == []
+
+
+def test_a_source_that_is_no_longer_configured_is_named_so_and_is_no_trouble(
+    rig: WebRig, browser: Browser
+) -> None:
+    rig.status["live"]["sources"][1]["state"] = ""
+    rig.status["live"]["troubles"] = []
+    with opened(browser, rig.url) as watched:
+        expect(watched.page.locator("#all-well")).to_contain_text("Nothing is wrong: 1 source works")
+        expect(watched.page.locator("#sources tr").nth(1).locator("td").first).to_have_text(
+            "no longer configured"
+        )
+
+
 def test_on_a_phone_the_state_comes_before_the_past(rig: WebRig, browser: Browser) -> None:
     watch(rig, 90)
     order = "element => [...element.children].map(child => child.className)"

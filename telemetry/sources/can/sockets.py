@@ -25,6 +25,8 @@ SMALL_BUFFER_BYTES = 1024 * 1024
 GATHER_MS = 125  # 2,500 frames of the fastest 1 Mbit/s bus; docs/architecture.md says why
 GATHER_WITH_SMALL_BUFFER_MS = 2  # the kernel's default buffer holds 238 frames, 11 ms of a full bus
 
+NO_CAN = "this kernel has no CAN"
+
 _SO_RCVBUFFORCE = 33  # asm-generic/socket.h; the socket module lacks it
 _CAN_RAW_ERR_FILTER = 2  # linux/can/raw.h; the socket module lacks it before 3.12
 _CAN_ERR_MASK = 0x1FFFFFFF
@@ -172,5 +174,14 @@ def _can_socket() -> socket.socket:
         return socket.socket(socket.AF_CAN, socket.SOCK_RAW, socket.CAN_RAW)
     except OSError as error:
         if error.errno in (errno.EAFNOSUPPORT, errno.EPROTONOSUPPORT):
-            raise OSError(error.errno, "this kernel has no CAN") from error
+            raise OSError(error.errno, NO_CAN) from error
         raise
+
+
+def kernel_has_can() -> bool:
+    """Return whether there may be CAN interfaces, also where this user may open no socket."""
+    try:
+        socket.socket(socket.AF_CAN, socket.SOCK_RAW, socket.CAN_RAW).close()
+    except (OSError, AttributeError):
+        return Path("/proc/net/can").exists()
+    return True

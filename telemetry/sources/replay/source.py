@@ -28,6 +28,8 @@ from telemetry.sources.stop import StopSignal
 SHORTEST_WAIT_S = 0.01  # frames gather, as on a live bus
 STEP_BACK_NS = 10**9
 STEP_AHEAD_NS = 3600 * 10**9
+WAITING = "waiting: the spool is half full"
+_READING = "reading"
 
 logger = logging.getLogger(__name__)
 
@@ -86,6 +88,7 @@ class ReplaySource(Source):
             raise ValueError(f"a speed is above 0, not {speed}")
         self.name = name
         self._status = "not started"
+        self._output: Inbox | None = None
         self._path = path
         self._clock = clock
         self._channel_of = channel_of
@@ -97,7 +100,8 @@ class ReplaySource(Source):
 
     @property
     def status(self) -> str:
-        return self._status
+        is_waiting = self._status == _READING and self._output is not None and self._output.is_held
+        return WAITING if is_waiting else self._status
 
     def counts(self) -> Mapping[str, int]:
         """`lost/damaged` are lines, or objects of a binary log, that are no frame."""
@@ -108,7 +112,8 @@ class ReplaySource(Source):
         }
 
     def run(self, output: Inbox, stop: StopSignal) -> None:
-        self._status = "reading"
+        self._output = output
+        self._status = _READING
         is_complete = False
         try:
             with OpenLog(self._path, self._channel_of) as log:

@@ -14,6 +14,12 @@ export function element(tag, properties = {}, ...children) {
   return made;
 }
 
+/** The text of a name in pieces, between which a line may end: after _ . - / and before capitals. */
+export function breakable(name) {
+  const pieces = name.match(/.+?(?:[_.\-/]+|[a-z0-9](?=[A-Z])|$)/g) ?? [];
+  return pieces.flatMap((piece, index) => (index === 0 ? [piece] : [document.createElement("wbr"), piece]));
+}
+
 /** Set the text of an element, if it is another one. */
 export function setText(node, text) {
   if (node.textContent !== text) node.textContent = text;

@@ -3,7 +3,7 @@
 import { Children, element, setAttribute, setText } from "./dom.js";
 import { bytes, count, duration, number, timeOfDay, words } from "./format.js";
 
-const WELL = ["receiving", "reading", "ended"];
+const WELL = ["receiving", "reading", "waiting: the spool is half full", "ended"];
 const LEVELS = [
   ["info", "information"],
   ["⚠ warning", "warning"],
@@ -82,8 +82,10 @@ function updateSource(row, source) {
   const [header, state, rate, load, read, unknown, lost] = row.children;
   setText(header.lastChild, source.device);
   header.classList.toggle("broad", source.device !== "");
-  const isWell = WELL.includes(source.state);
-  setText(state, isWell ? source.state : `⚠ ${source.state}`);
+  const isConfigured = source.state !== "";
+  const isWell = !isConfigured || WELL.includes(source.state);
+  const said = isConfigured ? source.state : "no longer configured";
+  setText(state, isWell ? said : `⚠ ${said}`);
   state.classList.toggle("is-warning", !isWell);
   setText(rate, number(source.frames_per_s, source.frames_per_s < 100 ? 1 : 0));
   load.hidden = source.bus_load_pct === null;

@@ -1,6 +1,6 @@
 // All messages of databases and devices with their signals, asked for only while somebody looks at them.
 
-import { Children, element, setText } from "./dom.js";
+import { Children, breakable, element, setText } from "./dom.js";
 import { duration, number, signalValue, STALE_S } from "./format.js";
 
 const EVERY_MS = 1000;
@@ -98,11 +98,11 @@ function makeRow({ message, name }) {
     const sender = message.sender ? `, sender ${message.sender}` : "";
     return element(
       "tr",
-      { class: "message" },
+      { class: "message", role: "row" },
       element(
         "th",
-        { scope: "rowgroup", colspan: 4 },
-        element("span", { class: "name", text: message.message }),
+        { scope: "rowgroup", colspan: 4, role: "rowheader" },
+        element("span", { class: "name" }, ...breakable(message.message)),
         element("span", { class: "from", text: ` from ${message.source}${sender}` }),
         element("span", { class: "rate" }),
       ),
@@ -110,11 +110,11 @@ function makeRow({ message, name }) {
   }
   return element(
     "tr",
-    {},
-    element("th", { scope: "row", text: name }),
-    element("td"),
-    element("td", { class: "unit", text: message.units[name] ?? "" }),
-    element("td", { class: "age" }),
+    { role: "row" },
+    element("th", { scope: "row", role: "rowheader" }, ...breakable(name)),
+    element("td", { role: "cell" }),
+    element("td", { class: "unit", role: "cell", text: message.units[name] ?? "" }),
+    element("td", { class: "age", role: "cell" }),
   );
 }
 

@@ -22,7 +22,8 @@ export class TroublesView {
     byId("troubles").hidden = isWell;
     byId("all-well").hidden = !isWell;
     if (isWell) {
-      const works = sources.length === 1 ? "1 source works" : `${sources.length} sources work`;
+      const configured = sources.filter(({ state }) => state !== "").length; // others have accounts alone
+      const works = configured === 1 ? "1 source works" : `${configured} sources work`;
       setText(byId("all-well"), `✓ Nothing is wrong: ${works}, the server and the disk take data.`);
     } else {
       const count = troubles.length === 1 ? "" : `${troubles.length} troubles: `;

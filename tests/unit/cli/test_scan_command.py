@@ -35,7 +35,8 @@ PATIENT = "60"  # seconds, that no answer needs
 
 @pytest.fixture(autouse=True)
 def no_listening(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nobody talks by himself here."""
+    """Nobody talks by himself here, and the kernel has CAN."""
+    monkeypatch.setattr("telemetry.cli.scan_can.kernel_has_can", lambda: True)
     monkeypatch.setattr("telemetry.cli.scan_ports._WAITS", Waits(listen_s=0.0))
 
 
@@ -185,6 +186,7 @@ def test_a_dry_run_prints_each_byte_and_opens_no_port(
     after = {data for setting in settings for probe in setting.probes for data in after_all(probe)}
     shown = re.findall("^    answered by .*?: ([0-9A-F ]+)$", said.out, re.MULTILINE)
     assert {bytes.fromhex(digits) for line in shown for digits in line.split()} == after
+    assert "scan: /nowhere/tty: there is no such port now\n" in said.err
     assert ("jk_55aa: its trigger is a Modbus write" in said.err) is not risky
     assert ("unless something talks" in said.out) is not risky
     assert main([*words, "--format", "json"]) == 0
@@ -283,6 +285,15 @@ def test_what_makes_no_sense_is_refused(tmp_path: Path, capsys: pytest.CaptureFi
     assert main(["scan", "--log", str(tmp_path / "missing.log")]) == 66
     assert main(["scan", "--can", "nowhere9"]) == 69
     assert "nowhere9: there is no such interface" in capsys.readouterr().err
+
+
+def test_a_kernel_without_can_is_named_before_a_tool_that_would_not_help(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("telemetry.cli.scan_can.kernel_has_can", lambda: False)
+    monkeypatch.setenv("PATH", "/nowhere")
+    assert main(["scan", "--can", "vcan0"]) == 69
+    assert capsys.readouterr().err.startswith("nev-telemetry: vcan0: this kernel has no CAN (")
 
 
 def test_an_interface_that_is_down_is_tried_at_one_bit_rate_after_the_other(

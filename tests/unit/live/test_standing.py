@@ -140,3 +140,26 @@ def test_the_worst_come_first_and_their_number_is_bounded() -> None:
         standing.add(alarm(f"cell {number} is 5 V"), 1.0)
     kept = texts(standing, 1.0)
     assert kept == [f"cell {number} is 5 V" for number in range(2 * MAX_STANDING - 1, MAX_STANDING - 1, -1)]
+
+
+@pytest.mark.parametrize(
+    ("code", "undoes"),
+    [
+        ("charging_reconnect", ["charging_error", "charging_silence"]),
+        ("charging_started", ["charging_error", "charging_silence", "charging_cut"]),
+        ("charging_paused", []),
+    ],
+)
+def test_a_charge_that_begins_again_has_overcome_its_errors_and_no_other_plugs(
+    code: str, undoes: list[str]
+) -> None:
+    standing = Standing()
+    errors = ["charging_error", "charging_silence", "charging_cut"]
+    for error in errors:
+        for charger in ("left", "right"):
+            standing.add(replace(begins(error, charger, "plug"), charger=charger), 0.0)
+    standing.add(replace(begins(code, "attempt 2", "plug"), charger="left"), 2.0)
+    held = {(event.code, event.charger) for event in standing.at(2.0)}
+    assert held == {(error, "right") for error in errors} | {
+        (error, "left") for error in errors if error not in undoes
+    }

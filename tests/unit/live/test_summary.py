@@ -11,13 +11,11 @@ def test_a_status_says_what_is_wrong_what_the_battery_does_and_where_everything_
         "  warning: ttyUSB0: waiting for /dev/ttyUSB0: no such device",
         "",
         "pack main (can0): 0.1 s ago",
-        (
-            "  383.16 V, -6.20 A, -2,376 W, state of charge 78.2 %, [health 96.0 %],"
-            " cells from 3.950 V to 3.972 V, from 14.0 °C to 17.5 °C"
-        ),
+        "  383.16 V, -6.20 A, -2,376 W, state of charge 78.2 %, cells 3.950 to 3.972 V, 14.0 to 17.5 °C",
+        "  older than 10 s: health 96.0 %",
         "",
         "charger main (ttyUSB0): no data for 35 s",
-        "  [28.10 V], [+12.00 A], [bulk]",
+        "  older than 10 s: 28.10 V, +12.00 A, bulk",
         "",
         "can0: receiving, 1,940 frames/s, bus load 44.2 %",
         "  read 12,345,678, decoded 12,345,000, unknown 675, lost 3 (error frame 3)",
@@ -35,11 +33,27 @@ def test_a_status_says_what_is_wrong_what_the_battery_does_and_where_everything_
     ]
 
 
+def test_of_a_source_that_is_no_longer_configured_the_accounts_are_left_and_no_warning() -> None:
+    reported = status()
+    reported["live"]["sources"][1]["state"] = ""
+    assert "ttyUSB0: no longer configured, 0 frames/s" in list(status_lines(reported))
+
+
+def test_an_old_lowest_cell_and_a_new_highest_one_make_no_range() -> None:
+    reported = status()
+    (pack,) = reported["live"]["packs"]
+    pack["battery"] = {"cell_min_v": 4.13, "cell_max_v": 4.15}
+    pack["stale"] = ["cell_min_v"]
+    lines = list(status_lines(reported))
+    at = lines.index("  highest cell 4.150 V")
+    assert lines[at + 1] == "  older than 10 s: lowest cell 4.130 V"
+
+
 def test_a_highest_value_without_a_lowest_one_says_what_it_is_of() -> None:
     reported = status()
     (pack,) = reported["live"]["packs"]
     pack["battery"] = {"soc_pct": 11.0, "cell_max_v": 3.75, "temp_max_c": 22.0}
-    assert "  state of charge 11.0 %, cells up to 3.750 V, up to 22.0 °C" in list(status_lines(reported))
+    assert "  state of charge 11.0 %, highest cell 3.750 V, hottest 22.0 °C" in list(status_lines(reported))
 
 
 def test_where_nothing_is_wrong_that_is_said() -> None:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from telemetry.monitor.layout import Page, View, view
-from telemetry.monitor.session import Viewing, look_once
+from telemetry.monitor.session import Viewing, look_once, nothing_came
 from tests.support.live import example
 
 WIDTH, HEIGHT = 80, 10
@@ -116,6 +116,32 @@ def test_one_look_shows_messages_where_they_are_wanted_or_all_there_is(
 ) -> None:
     live = {**LIVE, "packs": packs, "chargers": [], "meters": []}
     assert ("messages" in look_once(Growing(live), page)) is shows_messages
+
+
+def silent(*states: str) -> dict[str, Any]:
+    sources = [{"source": f"can{number}", "state": state, "read": 0} for number, state in enumerate(states)]
+    return {**LIVE, "sources": sources}
+
+
+@pytest.mark.parametrize(
+    ("states", "words"),
+    [
+        (["waiting for can0: no such device"], "can0: waiting for can0: no such device"),
+        (["receiving", "not started"], "can0: receiving; can1: not started"),
+        (
+            ["receiving"],
+            "can0: receiving (is anything sending there, at this bit rate or by this protocol?)",
+        ),
+    ],
+)
+def test_a_look_at_which_nothing_came_is_an_error_that_says_what_each_source_does(
+    states: list[str], words: str
+) -> None:
+    assert str(nothing_came(silent(*states))) == f"nothing has come yet: {words}"
+
+
+def test_one_source_that_has_read_something_is_enough() -> None:
+    assert nothing_came(LIVE) is None
 
 
 def typed(words: str) -> list[str]:

@@ -108,6 +108,12 @@ def test_a_bus_whose_bit_rate_is_not_known_has_no_load(samples: dict[tuple[str, 
     assert [labels for name, labels in samples if name == "bus_load_ratio"] == ["source=can0"]
 
 
+def test_a_source_that_is_no_longer_configured_is_neither_up_nor_down() -> None:
+    found = status()
+    found["live"]["sources"][1]["state"] = ""
+    assert [labels for name, labels in read(exposition(found)) if name == "source_up"] == ["source=can0"]
+
+
 def test_every_counter_of_the_ledger_is_in_exactly_one_sample() -> None:
     found = status()
     marks = {name: 1_000_003 * (index + 1) for index, name in enumerate(sorted(found["accounts"]))}

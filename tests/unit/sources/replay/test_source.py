@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 from telemetry_core.frames.batch import FrameTuple
 
+from telemetry.live.troubles import WELL
 from telemetry.sources.inbox import Inbox
 from telemetry.sources.items import Arrival, Item, SourceEnded, SourceEvent
-from telemetry.sources.replay.source import ReplayPace, ReplaySource
+from telemetry.sources.replay.source import WAITING, ReplayPace, ReplaySource
 from telemetry.sources.stop import StopSignal
 from tests.support.clock import FakeClock
 
@@ -245,3 +246,23 @@ def test_a_log_at_ten_times_its_speed_is_waited_for_a_tenth_of_its_time() -> Non
     assert pace.wait_s(7_000_000_000) == pytest.approx(0.1)
     clock.advance(0.1)
     assert pace.due_ns() >= 7_000_000_000
+
+
+def test_a_log_that_waits_for_room_in_the_spool_says_so_and_is_well(log: Path) -> None:
+    seen: list[str] = []
+    channel = Inbox(capacity_frames=64, batch_frames=32)
+
+    def look(_name: str) -> int:
+        """Called at the first frame, in the source's thread."""
+        seen.append(source.status)
+        channel.hold(True)
+        seen.append(source.status)
+        channel.hold(False)
+        return 0
+
+    source = ReplaySource("log", log, FakeClock(), look)
+    with StopSignal() as stop:
+        source.run(channel, stop)
+    assert seen == ["reading", WAITING]
+    assert source.status == "ended"
+    assert {*seen, source.status} <= set(WELL)
