@@ -40,10 +40,11 @@ class BusScrubber:
         if frame.id & (ID_ERROR | ID_REMOTE):
             return
         id, extended = frame.id & _ID_MASK, bool(frame.id & ID_EXTENDED)
-        if extended and self._is_j1939(number, id, frame):
+        message = find(self._messages, id, extended=extended) if self._messages else None
+        if extended and self._is_j1939(number, id, frame, is_named=message is not None):
             return
         data = frame.data
-        if self._messages and (message := find(self._messages, id, extended=extended)) is not None:
+        if message is not None:
             data = self._changed(message, data, self._new)
             self._put(number, frame.data, data)
         if len(data) >= VIN_LETTERS:
@@ -59,12 +60,15 @@ class BusScrubber:
         for answers in self._answers.values():
             answers.finish()
 
-    def _is_j1939(self, number: int, id: int, frame: FrameTuple) -> bool:
-        """Whether it is a frame of the transport, or a message with something to replace."""
+    def _is_j1939(self, number: int, id: int, frame: FrameTuple, *, is_named: bool) -> bool:
+        """Whether it is a frame of the transport, or a message with something to replace.
+
+        is_named: a database has this id, so that it is no frame of the transport whatever it looks like.
+        """
         if id & _EXTENDED_PAGE:
             return False
         form, specific, source = id >> 16 & 0xFF, id >> 8 & 0xFF, id & 0xFF
-        if form in (_CONTROL, _DATA):
+        if form in (_CONTROL, _DATA) and not is_named:
             if frame.channel not in self._transfers:
                 self._transfers[frame.channel] = J1939Transfers(self._new, self.edits, self._change_of)
             transfers = self._transfers[frame.channel]

@@ -4,8 +4,9 @@ Promises:
 
 - Each line that is a piece of a capture comes out, as long, with its stamp, in its order.
 - In good messages the numbers alone are other ones, and checks are right; passwords are masked.
-- In bytes of no good message numbers that good messages have are replaced, and words of six letters or more
-  are masked.
+- In bytes of no good message numbers that good messages have are replaced, also in part, and words are
+  masked.
+- Memory is bounded: a port that ends in half a message holds back the lines of others for a while only.
 
 Relies on being called twice for a file: what its end says of a device may stand in spoiled bytes before.
 """
@@ -16,13 +17,18 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 
 from telemetry.framing.framing import Framing, Scrub, has_messages_like
-from telemetry.framing.masking import MASK, Changing, Masker
+from telemetry.framing.masking import (
+    Changing,
+    Garbage,
+    Masker,
+    masked_numbers,
+    masked_parts_of_numbers,
+)
 from telemetry.framing.replacements import Replacements
 from telemetry.logs.captures import CapturedBytes, CaptureWriter
 from telemetry.protocols.serial.vedirect_hex import VEDIRECT_HEX
 from telemetry.protocols.table import SerialProtocol
 
-_LONG_WORD = re.compile(rb"[!-~]{6,}")
 _BY_ID = re.compile(
     r"(usb-.*_)([^_]+)(-if.*)"
 )  # the name of a link of udev, with the adapter's serial number
@@ -30,9 +36,11 @@ _VICTRON = ("vedirect", "vedirect_hex")  # which may be spoken at once
 _LABEL = b"Checksum\t"
 _CHECKSUM = re.compile(rb"Checksum\t(.)", re.DOTALL)
 _SERIAL = re.compile(rb"(SER#\t)([^\r\n]{1,64})")
+_FIELD = re.compile(rb"\r\n")
 _HEX = re.compile(rb":[0-9A-Fa-f]*[\n\xfe]")
 _LONGEST_BLOCK = 4096
 _KEPT = 128
+_MOST_LINES = 10_000  # that wait for the end of one message
 
 
 class VictronText:
@@ -46,7 +54,6 @@ class VictronText:
         self._new = new
         self._change_hex = change_hex
         self._waiting = b""
-        self._added = 0  # to the sum of the block that has begun
 
     def mask(self, data: bytes) -> bytes:
         self._waiting += data
@@ -80,20 +87,35 @@ class VictronText:
         """Text without HEX messages, changed."""
         made, at = bytearray(), 0
         for found in _CHECKSUM.finditer(text):
-            made += self._changed_part(text[at : found.start(1)])
-            made.append((text[found.start(1)] - self._added) & 0xFF)
-            self._added, at = 0, found.end()
-        return bytes(made + self._changed_part(text[at:]))
+            before, check = text[at : found.start(1)], text[found.start(1)]
+            begin = _block_begin(before, check)
+            changed = self._changed_rest(before[:begin]) + self._changed_block(before[begin:])
+            summed = slice(begin if begin < len(before) else 0, None)  # a wrong check stays as wrong
+            made += changed
+            made.append((check + sum(before[summed]) - sum(changed[summed])) & 0xFF)
+            at = found.end()
+        return bytes(made + self._changed_rest(text[at:]))
 
-    def _changed_part(self, part: bytes) -> bytes:
-        changed = self._new.in_any_bytes(_SERIAL.sub(self._other_number, part))
-        self._added += sum(changed) - sum(part)
-        return changed
+    def _changed_block(self, block: bytes) -> bytes:
+        return self._new.in_any_bytes(_SERIAL.sub(self._other_number, block))
+
+    def _changed_rest(self, text: bytes) -> bytes:
+        """Text of no good block. A number there may be a wrong one, or run into what follows it."""
+        for found in _SERIAL.finditer(text):
+            self._new.suspect(found[2])
+        return masked_numbers(self._new.in_spoiled_bytes(text))
 
     def _other_number(self, found: "re.Match[bytes]") -> bytes:
         other = self._new.serial_number(found[2])
-        self._new.note(found[2], other)
+        if not found[2].isdigit():  # which might be any value of another block
+            self._new.note(found[2], other)
         return found[1] + other
+
+
+def _block_begin(text: bytes, check: int) -> int:
+    """Where the block of this check begins within what follows the one before; its end: there is none."""
+    begins = (0, *(found.start() for found in _FIELD.finditer(text)))
+    return next((at for at in begins if (sum(text[at:]) + check) & 0xFF == 0), len(text))
 
 
 class CaptureScrubber:
@@ -113,22 +135,37 @@ class CaptureScrubber:
         self._write = write
         self._lines: deque[_Line] = deque()
         self._open: dict[str, deque[_Line]] = {port: deque() for port in protocols}
+        self._sent: dict[str, list[CapturedBytes]] = {port: [] for port in protocols}  # pieces of one request
 
     def take(self, piece: CapturedBytes) -> None:
         """The next line."""
-        line = _Line(piece.time_ns)
+        line = _Line(piece.time_ns, piece.port)
         self._lines.append(line)
         self._open[piece.port].append(line)
-        writer = self._writers[piece.port]
         if piece.is_received:
-            writer.received(piece.time_ns, piece.data)
+            self._end_request(piece.port)
+            self._writers[piece.port].received(piece.time_ns, piece.data)
         else:
-            writer.sent(piece.time_ns, self._ports[piece.port].sent(piece.data))
+            self._sent[piece.port].append(piece)
+        while len(self._lines) > _MOST_LINES:
+            self._finish(self._lines[0].port)
 
     def finish(self) -> None:
         """No line follows."""
-        for writer in self._writers.values():
-            writer.finish()
+        for port in self._ports:
+            self._finish(port)
+
+    def _finish(self, port: str) -> None:
+        self._end_request(port)
+        self._writers[port].finish()
+
+    def _end_request(self, port: str) -> None:
+        """What was sent since something came in is changed at once, since a request may be in pieces."""
+        pieces, self._sent[port] = self._sent[port], []
+        changed = self._ports[port].sent(b"".join(piece.data for piece in pieces)) if pieces else b""
+        for piece in pieces:
+            self._writers[port].sent(piece.time_ns, changed[: len(piece.data)])
+            changed = changed[len(piece.data) :]
 
     def _decided(self, port: str, text: bytes) -> None:
         self._open[port].popleft().text = text
@@ -142,10 +179,11 @@ class CaptureScrubber:
 class _Line:
     """A line that waits: its text once it is decided."""
 
-    __slots__ = ("text", "time_ns")
+    __slots__ = ("port", "text", "time_ns")
 
-    def __init__(self, time_ns: int) -> None:
+    def __init__(self, time_ns: int, port: str) -> None:
         self.time_ns = time_ns
+        self.port = port
         self.text = b""
 
 
@@ -165,34 +203,21 @@ class _Port:
             changes += [_with(scrubs[one], new) for one in like if one in scrubs]
             return partial(_in_turn, changes)
 
+        mask_words = masked_parts_of_numbers if framings else masked_numbers
+
         def garbage(data: bytes) -> bytes:
-            return _LONG_WORD.sub(lambda word: MASK * len(word[0]), new.in_any_bytes(data))
+            return mask_words(new.in_spoiled_bytes(data))
 
         def chain() -> Changing:
-            last = VictronText(new, partial(_hex_message, new=new)) if is_victron else None
-            if not framings:
-                return last or _Garbage(garbage)
-            return Masker(framings[0], framings[1:], hide=changed, garbage=garbage, last=last)
+            last = VictronText(new, partial(_hex_message, new=new)) if is_victron else Garbage(garbage)
+            return Masker(framings[0], framings[1:], hide=changed, last=last) if framings else last
 
         self.heard = chain()
         self._said = chain()
 
     def sent(self, request: bytes) -> bytes:
-        """A request, changed."""
+        """Requests, changed."""
         return self._said.mask(request) + self._said.rest()
-
-
-class _Garbage:
-    """A line on which nothing is known."""
-
-    def __init__(self, change: Callable[[bytes], bytes]) -> None:
-        self._change = change
-
-    def mask(self, data: bytes) -> bytes:
-        return self._change(data)
-
-    def rest(self) -> bytes:
-        return b""
 
 
 def _with(scrub: Scrub, new: Replacements) -> Callable[[bytes], bytes]:
@@ -200,11 +225,12 @@ def _with(scrub: Scrub, new: Replacements) -> Callable[[bytes], bytes]:
 
 
 def _hex_message(message: bytes, new: Replacements) -> bytes:
-    """A HEX message of VE.Direct, changed if it is a good one."""
+    """A HEX message of VE.Direct, or what looks like one and is spoiled, changed."""
     framing = VEDIRECT_HEX.framing
     if not isinstance(framing, Framing) or framing.make_scrub is None:
         return message
-    return framing.make_scrub()(message, new)
+    (shape,) = framing.shapes
+    return framing.make_scrub()(message, new) if shape.check(message) else new.in_spoiled_bytes(message)
 
 
 def _in_turn(changes: Iterable[Callable[[bytes], bytes]], message: bytes) -> bytes:

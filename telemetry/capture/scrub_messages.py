@@ -6,7 +6,7 @@ GB/T 27930 (BRM, CRM, CSD) and NMEA 2000, as open projects read them.
 
 from collections.abc import Callable
 
-from telemetry.framing.replacements import POSITION, SERIAL_NUMBER, Replacements
+from telemetry.framing.replacements import POSITION, SERIAL_NUMBER, VIN_LETTERS, Replacements
 
 NOT_AVAILABLE = 0xFF  # the byte that stands for what is not known
 VEHICLE_IDENTIFICATION, COMPONENT_IDENTIFICATION, ECU_IDENTIFICATION = 0xFEEC, 0xFEEB, 0xFDC5
@@ -85,18 +85,56 @@ def _fast_packet(payload: bytes, new: Replacements) -> bytes:
 
 
 _VIN_SERVICES = (b"\x49\x02\x01", b"\x62\xf1\x90", b"\x2e\xf1\x90", b"\x61\x81", b"\x5a\x90")
-_SERIAL_SERVICES = (b"\x62\xf1\x8c",)
-IDENTIFYING = (*_VIN_SERVICES, *_SERIAL_SERVICES)
-_VIN_LETTERS = 17
+_VIN_IDENTIFIER, _SERIAL_IDENTIFIER = b"\xf1\x90", b"\xf1\x8c"
+_ANSWER = b"\x62"  # to a request to read one identifier or several
+_SERIAL_SERVICES = (_ANSWER + _SERIAL_IDENTIFIER,)
+_IDENTIFYING = (*_VIN_SERVICES, *_SERIAL_SERVICES)
+_IDENTIFIER_BYTES = 2
+_LEAST_NUMBER = 4  # bytes of a serial number, after an identifier that may be two bytes of a value
+_FILL = b"\x00\xff\x55\xaa\xcc "
+
+
+def holds_identity(payload: bytes) -> bool:
+    """Whether a message of ISO-TP, or the beginning of one, says who it is of."""
+    return payload.startswith(_IDENTIFYING) or (payload.startswith(_ANSWER) and _SERIAL_IDENTIFIER in payload)
 
 
 def change_diagnostic(payload: bytes, new: Replacements) -> bytes:
-    """A message of ISO-TP with other numbers: answers to VIN and serial number, and any VIN within others."""
+    """A message of ISO-TP with other numbers: answers to VIN and serial number, and any VIN within others.
+
+    An answer may have several identifiers, and does not say how long their values are.
+    """
     for service in _VIN_SERVICES:
         if payload.startswith(service):
-            at, end = len(service), len(service) + _VIN_LETTERS
-            return service + new.vin(payload[at:end]) + new.vins(payload[end:])
-    for service in _SERIAL_SERVICES:
-        if payload.startswith(service):
-            return service + new.serial_number(payload[len(service) :])
+            at, end = len(service), len(service) + VIN_LETTERS
+            has_more = service.endswith(_VIN_IDENTIFIER)
+            rest = _after_vin(payload[end:], new) if has_more else new.vins(payload[end:])
+            return service + new.vin(payload[at:end]) + rest
+    serial_at = _serial_at(payload)
+    if serial_at is not None:
+        return new.vins(payload[:serial_at]) + new.serial_number(payload[serial_at:])
     return new.vins(payload)
+
+
+def _after_vin(rest: bytes, new: Replacements) -> bytes:
+    """What follows in the answer: identifiers that say who it is of; from another one on nothing is known."""
+    head, data = rest[:_IDENTIFIER_BYTES], rest[_IDENTIFIER_BYTES:]
+    if head == _VIN_IDENTIFIER:
+        return head + new.vin(data[:VIN_LETTERS]) + _after_vin(data[VIN_LETTERS:], new)
+    if head == _SERIAL_IDENTIFIER:
+        return head + new.serial_number(data)
+    if not rest.strip(_FILL):
+        return rest
+    return head + bytes((NOT_AVAILABLE,)) * len(data)
+
+
+def _serial_at(payload: bytes) -> int | None:
+    """Where the serial number is in an answer: first, or after values of other identifiers."""
+    if not payload.startswith(_ANSWER):
+        return None
+    at = payload.find(_SERIAL_IDENTIFIER, 1)
+    is_first = at == 1
+    begins = at + _IDENTIFIER_BYTES
+    if at < 0 or not (is_first or len(payload) - begins >= _LEAST_NUMBER):
+        return None
+    return begins

@@ -12,7 +12,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from telemetry.capture.scrub_messages import IDENTIFYING, NOT_AVAILABLE, Change, change_diagnostic
+from telemetry.capture.scrub_messages import NOT_AVAILABLE, Change, change_diagnostic, holds_identity
 from telemetry.framing.replacements import VIN, Replacements
 
 Edits = dict[int, bytes]
@@ -213,7 +213,9 @@ class IsoTpAnswers:
         answer = self._open.pop(id, None)
         if answer is None:
             return
-        if not answer.is_identity:
+        if not answer.is_identity and not holds_identity(
+            b"".join(part.data[part.at :] for part in answer.parts)
+        ):
             for part in answer.parts if _is_diagnostic(id) else ():
                 self._put(part, part.at, without_parts(part.data[part.at :], self._new))
             return
@@ -250,7 +252,7 @@ def _begun(frame: int, data: bytes, offset: int) -> _Answer | None:
     else:
         return None
     payload = data[at:]
-    is_identity = payload.startswith(IDENTIFYING)
+    is_identity = holds_identity(payload)
     if not is_whole or size > _LONGEST or (not is_identity and (offset or kind == _SINGLE)):
         return None
     return _Answer(size, offset, [_Part(frame, data, at)], len(payload), is_identity)

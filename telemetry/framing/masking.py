@@ -20,13 +20,29 @@ from telemetry.framing.framing import Framing
 
 MASK = b"*"
 _WORD = re.compile(rb"[!-~]{2,}")
+_PART_OF_A_NUMBER = re.compile(rb"[!-~]{4,}")
+_NUMBER = re.compile(rb"(?!Checksum\t)[!-~]{6,}")  # but the label by which VE.Direct's blocks are found
 _LONGEST_GARBAGE = 1024
 _KEPT_GARBAGE = 64  # of garbage that is let go before its end: a word may be cut there
 
 
 def masked_words(data: bytes) -> bytes:
     """The same bytes with a mask for each letter of a word."""
-    return _WORD.sub(lambda word: MASK * len(word[0]), data)
+    return _WORD.sub(_masked, data)
+
+
+def masked_numbers(data: bytes) -> bytes:
+    """The same of words that may be serial numbers, being so long."""
+    return _NUMBER.sub(_masked, data)
+
+
+def masked_parts_of_numbers(data: bytes) -> bytes:
+    """The same of words that may be what is left of serial numbers."""
+    return _PART_OF_A_NUMBER.sub(_masked, data)
+
+
+def _masked(word: "re.Match[bytes]") -> bytes:
+    return MASK * len(word[0])
 
 
 class Changing(Protocol):
@@ -45,12 +61,37 @@ def _hidden_by(framing: Framing) -> Callable[[bytes], bytes] | None:
     return framing.hide
 
 
+class Garbage:
+    """Bytes that are part of no good message. They wait for one another, since a word may come in pieces."""
+
+    def __init__(self, change: Callable[[bytes], bytes] = masked_words) -> None:
+        """change: makes of bytes as many that may be kept."""
+        self._change = change
+        self._waiting = b""
+
+    def mask(self, data: bytes) -> bytes:
+        """See Changing."""
+        self._waiting += data
+        return (
+            self._let_go(len(self._waiting) - _KEPT_GARBAGE) if len(self._waiting) > _LONGEST_GARBAGE else b""
+        )
+
+    def rest(self) -> bytes:
+        """See Changing."""
+        return self._let_go(len(self._waiting))
+
+    def _let_go(self, count: int) -> bytes:
+        changed = self._change(self._waiting)[:count]
+        self._waiting = self._waiting[count:]
+        return changed
+
+
 class Masker(MessageFramer):
     """Masks what one port brings, by a framing that says what to hide.
 
     others: the framings of further protocols on the line, whose good messages are not garbage. last: what
-    gets the bytes of no good message in place of `garbage`, which changes them; None: they stay, and wait for
-    nothing. hide: what becomes of the good messages of a framing; None: they stay.
+    gets the bytes of no good message; None: they stay, and wait for nothing. hide: what becomes of the good
+    messages of a framing; None: they stay.
     """
 
     def __init__(
@@ -59,16 +100,13 @@ class Masker(MessageFramer):
         others: Sequence[Framing] = (),
         *,
         hide: Callable[[Framing], Callable[[bytes], bytes] | None] = _hidden_by,
-        garbage: Callable[[bytes], bytes] | None = masked_words,
-        last: Changing | None = None,
+        last: Changing | None,
     ) -> None:
         super().__init__(framing, lambda _: None)
         self._hide = hide(framing)
-        self._change_garbage = garbage
-        self._garbage = b""
         self._others = last  # it gets what is no message here
         if others:
-            self._others = Masker(others[0], others[1:], hide=hide, garbage=garbage, last=last)
+            self._others = Masker(others[0], others[1:], hide=hide, last=last)
         self._settled: list[bytes] = []
         self._none = FrameBatch(1)  # no frame is made
 
@@ -77,8 +115,6 @@ class Masker(MessageFramer):
         self._kept += data
         self._stamps.append((len(self._kept), 0))
         self._settle(self._none, is_end=False)
-        if len(self._garbage) > _LONGEST_GARBAGE:
-            self._let_go(len(self._garbage) - _KEPT_GARBAGE)
         return self._taken()
 
     def rest(self) -> bytes:
@@ -92,22 +128,11 @@ class Masker(MessageFramer):
         self._settled.append(self._hide(message) if self._hide is not None else message)
 
     def _drop(self, dropped: bytes) -> None:
-        if self._others is not None:
-            self._settled.append(self._others.mask(dropped))
-        elif self._change_garbage is None:
-            self._settled.append(dropped)
-        else:
-            self._garbage += dropped
+        self._settled.append(dropped if self._others is None else self._others.mask(dropped))
 
     def _end_garbage(self) -> None:
         if self._others is not None:
             self._settled.append(self._others.rest())
-        self._let_go(len(self._garbage))
-
-    def _let_go(self, count: int) -> None:
-        if self._change_garbage is not None:
-            self._settled.append(self._change_garbage(self._garbage)[:count])
-        self._garbage = self._garbage[count:]
 
     def _taken(self) -> bytes:
         settled, self._settled = b"".join(self._settled), []
@@ -122,10 +147,10 @@ def maskers_of(framings: Iterable[object]) -> list[Masker]:
     known = dict.fromkeys(one for one in framings if isinstance(one, Framing))
     hiding = [one for one in known if one.hide is not None]
     others = [one for one in known if one.hide is None and all(shape.is_checked for shape in one.shapes)]
-    return [Masker(hiding[0], (*hiding[1:], *others))] if hiding else []
+    return [Masker(hiding[0], (*hiding[1:], *others), last=Garbage())] if hiding else []
 
 
 def maskers_of_unknown(framings: Iterable[object]) -> list[Masker]:
     """For a line of which nobody knows what is spoken: good messages of `framings` are hidden alone."""
     known = dict.fromkeys(one for one in framings if isinstance(one, Framing))
-    return [Masker(one, garbage=None) for one in known if one.hide is not None]
+    return [Masker(one, last=None) for one in known if one.hide is not None]

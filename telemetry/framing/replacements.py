@@ -6,6 +6,7 @@ Promises:
 - A replacement is as long as the number, and a text keeps its kinds of letters: digits stay digits.
 - Replacements depend on the order in which numbers are seen alone, so that nobody can calculate back.
 - What says that there is no number (all zeros, all ones, blanks) stays.
+- Of a noted number no part of four letters, or of three bytes that are no letters, is left in spoiled bytes.
 """
 
 import re
@@ -25,6 +26,8 @@ _VIN_VALUES = dict(
     zip("ABCDEFGHJKLMNPRSTUVWXYZ", (*range(1, 9), *range(1, 6), 7, 9, *range(2, 10)), strict=True)
 )
 _LEAST_KNOWN = 4  # bytes of a number that is looked for among bytes of no message
+_PART_LETTERS, _PART_BYTES = 4, 3  # of a number, which a spoiled message does not show
+_MASK = ord("*")
 
 
 class Replacements:
@@ -33,6 +36,8 @@ class Replacements:
     def __init__(self) -> None:
         self._known: dict[tuple[str, bytes], bytes] = {}
         self._raw: dict[bytes, bytes] = {}
+        self._whole: re.Pattern[bytes] | None = None  # finds those
+        self._parts: dict[int, set[bytes]] = {_PART_LETTERS: set(), _PART_BYTES: set()}  # of those, by size
         self.counts: Counter[str] = Counter()
         self.distinct: Counter[str] = Counter()
 
@@ -44,7 +49,7 @@ class Replacements:
         core = letters.strip(_PADDING)
         if not core:
             return letters
-        if not all(0x20 <= letter < 0x7F for letter in core):
+        if not _is_printable(core):
             return self.number(kind, letters, order)
         at = letters.index(core)
         return letters[:at] + self._of(kind, core) + letters[at + len(core) :]
@@ -79,14 +84,38 @@ class Replacements:
 
     def note(self, before: bytes, after: bytes) -> None:
         """A number stands so in a message: where it stands in bytes of no message, it is replaced as well."""
-        if before != after and len(before) >= _LEAST_KNOWN:
-            self._raw[before] = after
+        if before == after or len(before) < _LEAST_KNOWN or self._raw.get(before) == after:
+            return
+        self._raw[before] = after
+        longest_first = sorted(self._raw, key=len, reverse=True)
+        self._whole = re.compile(b"|".join(map(re.escape, longest_first)), re.DOTALL)
+        self.suspect(before)
+
+    def suspect(self, number: bytes) -> None:
+        """This may be a number, or be spoiled: its parts are masked in bytes of no message."""
+        size = _PART_LETTERS if _is_printable(number.strip(_PADDING)) else _PART_BYTES
+        parts = (number[at : at + size] for at in range(len(number) - size + 1))
+        self._parts[size] |= {part for part in parts if len(set(part)) > 1}
 
     def in_any_bytes(self, data: bytes) -> bytes:
         """`data` with all numbers replaced that were noted by now."""
-        for before, after in self._raw.items():
-            data = data.replace(before, after)
-        return data
+        return data if self._whole is None else self._whole.sub(lambda found: self._raw[found[0]], data)
+
+    def in_spoiled_bytes(self, data: bytes) -> bytes:
+        """The same of bytes that are of no good message, with a mask for parts of such numbers."""
+        made, at = bytearray(), 0
+        for found in self._whole.finditer(data) if self._whole is not None else ():
+            made += self._without_parts(data[at : found.start()]) + self._raw[found[0]]
+            at = found.end()
+        return bytes(made + self._without_parts(data[at:]))
+
+    def _without_parts(self, data: bytes) -> bytes:
+        made = bytearray(data)
+        for size, parts in self._parts.items():
+            for at in range(len(data) - size + 1) if parts else ():
+                if data[at : at + size] in parts:
+                    made[at : at + size] = bytes((_MASK,)) * size
+        return bytes(made)
 
     def _of(self, kind: str, core: bytes) -> bytes:
         key = (kind, core)
@@ -100,6 +129,10 @@ class Replacements:
     def _next(self, kind: str) -> int:
         self.distinct[kind] += 1
         return self.distinct[kind]
+
+
+def _is_printable(letters: bytes) -> bool:
+    return all(0x20 <= letter < 0x7F for letter in letters)
 
 
 def _has_both(letters: bytes) -> bool:

@@ -140,7 +140,9 @@ def _scrubbed(message: bytes, new: Replacements) -> bytes:
     """A frame with its part of the battery's code replaced. Each part counts as a number of its own."""
     if message[1] >= _MASTERS_FROM or message[2] != CODE:
         return message
-    body = message[:5] + new.serial_number(message[5:12])
+    other = new.serial_number(message[5:12])
+    new.note(message[5:12], other)
+    body = message[:5] + other
     return body + bytes((sum(body) & 0xFF,))
 
 

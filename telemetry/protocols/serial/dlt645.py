@@ -70,7 +70,7 @@ _BLOCKS = {
 def frame(address: int, control: int, data: bytes) -> bytes:
     """Return a frame without its wake-up bytes."""
     body = _START + address.to_bytes(6, "little") + _START + bytes((control, len(data)))
-    body += bytes((byte + _SHIFT) & 0xFF for byte in data)
+    body += _as_data(data)
     return body + bytes((sum(body) & 0xFF,)) + _END
 
 
@@ -158,7 +158,13 @@ def _other_address(address: bytes, new: Replacements) -> bytes:
         return address
     other = bytes.fromhex(new.serial_digits(digits))[::-1]
     new.note(address, other)
+    new.note(_as_data(address), _as_data(other))
     return other
+
+
+def _as_data(data: bytes) -> bytes:
+    """As it lies on the line among the data of a frame."""
+    return bytes((byte + _SHIFT) & 0xFF for byte in data)
 
 
 def _values(id: int, names: Sequence[str], factor: float = 1.0, unit: str = "") -> tuple[Signal, ...]:

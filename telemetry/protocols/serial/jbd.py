@@ -85,16 +85,18 @@ class _Reader(PortReader):
 
 
 def _scrubbed(message: bytes, new: Replacements) -> bytes:
-    """The reply with the model, of which some makers append a number to the name, with another number."""
-    if message[1] != MODEL:
+    """The reply with the model, of which some makers append a number to the name, with another number.
+
+    A known number is replaced in any reply, since the check does not cover which register it is of.
+    """
+    data = message[4:-3]
+    found = _NUMBER.search(data) if message[1] == MODEL else None
+    if found is not None:
+        new.note(found[0], new.serial_number(found[0]))
+    changed = new.in_any_bytes(data)
+    if changed == data:
         return message
-    found = _NUMBER.search(message[4:-3])
-    if found is None:
-        return message
-    at, end = 4 + found.start(), 4 + found.end()
-    other = new.serial_number(found[0])
-    new.note(found[0], other)
-    body = message[:at] + other + message[end:-3]
+    body = message[:4] + changed
     return body + (-sum(body[2:]) & 0xFFFF).to_bytes(2, "big") + message[-1:]
 
 

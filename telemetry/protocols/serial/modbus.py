@@ -11,7 +11,8 @@ from operator import itemgetter
 
 from telemetry.framing.checks import crc_16_modbus
 from telemetry.framing.framing import Framing, Heard, Skipped
-from telemetry.framing.replacements import Replacements, kind_of
+from telemetry.framing.masking import masked_numbers
+from telemetry.framing.replacements import POSITION, Replacements, kind_of
 from telemetry.protocols.registers.register_map import Group, Register, RegisterMap
 from telemetry.protocols.serial.rtu import LAST_SLAVE, Asked, RtuReader, request, shapes
 from telemetry.protocols.serial.signals import unsigned
@@ -87,18 +88,24 @@ class _MappedScrub(RtuReader):
         return Skipped.HELD
 
     def __call__(self, message: bytes, new: Replacements) -> bytes:
-        """The message with its check; what it holds follows from the request before it."""
-        self.read(message)
-        if not self._answered:
+        """The message with its check; what it holds follows from the request before it.
+
+        Long words are masked where that is not known, since the request was spoiled.
+        """
+        if self.read(message) not in (Skipped.HELD, Skipped.OTHER):
             return message
-        asked = self._answered.pop()
         data = bytearray(message[3:-2])
-        for one, kind in self._numbers:
-            if one.function == asked.function and _has(asked, one):
+        asked = self._answered.pop() if self._answered else None
+        for one, kind in self._numbers if asked is not None else ():
+            if asked is not None and one.function == asked.function and _has(asked, one):
                 at, end = 2 * (one.first - asked.first), 2 * (one.stop - asked.first)
                 change = new.text if one.type == "text" else new.number
-                data[at:end] = change(kind, bytes(data[at:end]))
-        body = message[:3] + bytes(data)
+                before = bytes(data[at:end])
+                data[at:end] = change(kind, before)
+                if kind != POSITION:
+                    new.note(before, bytes(data[at:end]))
+        said = new.in_any_bytes(bytes(data))
+        body = message[:3] + (masked_numbers(said) if asked is None else said)
         return body + crc_16_modbus(body).to_bytes(2, "little")
 
 

@@ -194,6 +194,51 @@ def test_a_serial_number_of_a_control_unit_is_replaced(tmp_path: Path) -> None:
     assert made == isotp(b"\x62\xf1\x8cAA-0000-0001")
 
 
+@pytest.mark.parametrize(
+    ("answer", "expected"),
+    [
+        (b"\xf1\x90%b\xf1\x8cSN-4711-0815", b"\xf1\x90%b\xf1\x8cAA-0000-0001"),
+        (b"\xf1\x90%b\xf1\x87TYPE-7", b"\xf1\x90%b\xf1\x87" + b"\xff" * 6),
+        (b"\xf1\x90%b\x01\x02\x47\x11\x08\x15", b"\xf1\x90%b\x01\x02" + b"\xff" * 4),
+        (b"\xf1\x90%b\x00\x00\x00", b"\xf1\x90%b\x00\x00\x00"),
+        (b"\xf1\x87TYPE-7\xf1\x90%b", b"\xf1\x87TYPE-7\xf1\x90%b"),
+        (
+            b"\xf1\x90%b\x02\x00\xf1\x8c\x47\x11\x08\x15\x01",
+            b"\xf1\x90%b\x02\x00" + b"\xff" * 7,
+        ),
+    ],
+)
+def test_an_answer_with_several_identifiers_shows_none_of_the_numbers(
+    answer: bytes, expected: bytes, tmp_path: Path
+) -> None:
+    frames = [(0x7EC, data) for data in isotp(b"\x62" + answer.replace(b"%b", VIN.encode()))]
+    made, _, _ = scrubbed(tmp_path, frames)
+    assert made == isotp(b"\x62" + expected.replace(b"%b", MADE_UP.encode()))
+
+
+@pytest.mark.parametrize("number", [b"SN-4711-0815", b"\x47\x11\x08\x15"])
+def test_a_serial_number_after_another_value_is_replaced(number: bytes, tmp_path: Path) -> None:
+    payload = b"\x62\xf1\x87TYPE-7\xf1\x8c" + number
+    made, _, _ = scrubbed(tmp_path, [(0x77A, data) for data in isotp(payload)])
+    changed = b"".join(data[1:] for data in made)
+    assert b"TYPE-7\xf1\x8c" in changed
+    assert number not in changed
+    made, _, _ = scrubbed(tmp_path, [(0x7EC, data) for data in isotp(payload)[:-1]])
+    assert all(part not in b"".join(made) for part in (b"SN-4", b"\x47\x11"))
+
+
+def test_a_database_decides_that_an_id_is_no_frame_of_the_transport(tmp_path: Path) -> None:
+    """A bus of 29-bit ids that is not J1939 may use EB and EC for anything."""
+    signals = (SignalSpec(0, 32, True, False, False), SignalSpec(32, 8, True, False, False))
+    frame = bytes.fromhex("1122334455667788")
+    for id in (0x0CEB0102, 0x0CEC0102):
+        message = MessageSpec("Unit", id, True, 8, signals, (), 0)
+        fields = tuple(FieldSpec(name, SlotKind.UINT) for name in ("UnitSerialNumber", "State"))
+        plan = PlanSpec((RecordSpec("Unit", fields),), (BusSpec("drive", (message,)),))
+        made, _, _ = scrubbed(tmp_path, [(id, frame)], dict(named_messages(plan)))
+        assert made == [bytes.fromhex("0100000055667788")]
+
+
 def test_a_vin_within_an_answer_that_nobody_knows_is_found(tmp_path: Path) -> None:
     payload = b"\x62\x12\x34\x00" + VIN.encode() + b"\x00\x01"
     made, _, _ = scrubbed(tmp_path, [(0x77A, data) for data in isotp(payload)])

@@ -1,12 +1,14 @@
 """Serial captures without serial numbers, for each protocol that has one."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from itertools import count, islice
 from pathlib import Path
 
 import pytest
 
 from firmware_sim.wire import daly, dlt645, jk_55aa, jk_nw, modbus_registers, pylontech
 from telemetry.capture.scrub import is_serial_capture, scrub_capture
+from telemetry.capture.scrub_line import CaptureScrubber
 from telemetry.framing.replacements import Replacements
 from telemetry.logs.captures import Capture, CapturedBytes, format_piece
 from telemetry.protocols.known import PROTOCOLS
@@ -182,6 +184,20 @@ def test_registers_that_a_map_calls_serial_are_replaced_by_their_request(tmp_pat
     assert [piece.data for piece in made[2:]] == [piece.data for piece in pieces_of(file)[2:]]
 
 
+@pytest.mark.parametrize("lost", [0, 2])
+def test_registers_whose_request_was_spoiled_show_no_number(lost: int, tmp_path: Path) -> None:
+    registers = tmp_path / "meter.toml"
+    registers.write_text(
+        'title = "meter"\n[[register]]\nname = "serial"\nregister = 16\ntype = "text"\ncount = 4\n'
+    )
+    words = [int.from_bytes(b"AB123456"[at : at + 2], "big") for at in range(0, 8, 2)]
+    request, reply = modbus_registers.request(9, 3, 16, 4), modbus_registers.reply(9, 3, words)
+    pieces = [(TX, request), (RX, reply), (TX, request[:-1]), (RX, reply)][lost:]
+    made, _ = scrubbed(written(tmp_path / "line.txt", pieces), [modbus(read_register_map(registers))])
+    assert made[1].data != reply
+    assert made[-1].data == modbus_registers.reply(9, 3, [int.from_bytes(b"**", "big")] * 4)
+
+
 def test_numbers_are_the_same_in_all_files_of_a_run_and_two_devices_remain_two(tmp_path: Path) -> None:
     def block(number: str) -> list[Piece]:
         return [(RX, vedirect_block({"PID": "0xA053", "SER#": number, "V": "1", "CS": "3"}))]
@@ -219,6 +235,88 @@ def test_numbers_in_spoiled_messages_are_replaced_before_and_after_a_good_one(tm
     number = b"K221027C30801234".hex().upper().encode()
     assert number in good
     assert number not in text
+
+
+def spoilt(message: bytes) -> Iterator[bytes]:
+    """Cut off at its beginning, at its end, with a byte that is missing, and with another one."""
+    for at in range(1, len(message), 1 + len(message) // 100):
+        yield message[at:]
+        yield message[:at]
+        yield message[:at] + message[at + 1 :]
+        yield message[:at] + bytes((message[at] ^ 0x40,)) + message[at + 1 :]
+
+
+@pytest.mark.parametrize(
+    ("name", "number", "size"),
+    [
+        ("pylontech", b"K221027C30801234".hex().upper().encode(), 8),
+        ("jk_55aa", jk_55aa.Jk55aaFirmware().serial_number, 4),
+        ("jbd", b"399940", 4),
+        ("daly", b"SN22070", 4),
+        ("daly", b"0123456", 4),
+        ("dlt645", bytes.fromhex("665544332211"), 3),
+        ("dlt645", bytes(byte + 0x33 for byte in bytes.fromhex("665544332211")), 3),
+        ("vedirect", b"HQ2209NEV01", 4),
+    ],
+)
+def test_no_part_of_a_number_is_left_in_messages_that_are_spoilt(
+    name: str, number: bytes, size: int, tmp_path: Path
+) -> None:
+    good = b"".join(data for way, data in EACH[name][0]() if way is RX)
+    assert number in good
+    spoiled = b"\x00".join(spoilt(good))
+    made, _ = scrubbed(written(tmp_path / "line.txt", [(RX, good), (RX, spoiled)]), [PROTOCOLS[name]])
+    left = made[1].data
+    parts = {number[at : at + size] for at in range(len(number) - size + 1)}
+    assert any(part in spoiled for part in parts)
+    assert [part for part in parts if part in left and len(set(part)) > 2] == []
+
+
+def test_a_number_in_a_spoiled_hex_message_is_replaced(tmp_path: Path) -> None:
+    good = hex_message(7, b"\x0a\x01\x00" + b"HQ2209NEV01")
+    spoiled = good[:-2] + b"0\n"
+    made, _ = scrubbed(written(tmp_path / "line.txt", [(RX, good), (RX, spoiled)]), [PROTOCOLS["vedirect"]])
+    assert b"HQ2209NEV01".hex().upper().encode() not in made[1].data
+
+
+def test_what_a_spoiled_block_calls_a_number_changes_no_value_of_good_ones(tmp_path: Path) -> None:
+    block = vedirect_block({"PID": "0xA053", "SER#": "HQ2209NEV01", "V": "12800", "CS": "3"})
+    spoiled = block.replace(b"HQ2209NEV01\r\nV\t", b"")
+    made, new = scrubbed(
+        written(tmp_path / "line.txt", [(RX, spoiled), (RX, block)]), [PROTOCOLS["vedirect"]]
+    )
+    assert b"V\t12800\r" in made[1].data
+    assert new.distinct["serial number"] == 1
+
+
+def test_a_word_in_pieces_is_masked_where_nothing_is_known(tmp_path: Path) -> None:
+    made, _ = scrubbed(written(tmp_path / "line.txt", [(RX, b"\x01A502"), (TX, b"\x02"), (RX, b"85BI\x00")]))
+    assert [piece.data for piece in made] == [b"\x01****", b"\x02", b"****\x00"]
+
+
+def test_a_request_in_pieces_has_the_other_address_of_its_meter(tmp_path: Path) -> None:
+    pieces = say_dlt645()
+    request = pieces[2][1]
+    cut = [*pieces[:2], *((TX, request[at : at + 5]) for at in range(0, len(request), 5)), pieces[3]]
+    made, _ = scrubbed(written(tmp_path / "line.txt", cut))
+    sent = b"".join(piece.data for piece in made[2:-1])
+    assert sent == b"\xfe" * 4 + dlt645.request(0x02010100, "000000000001")
+
+
+def test_half_a_message_at_the_end_of_a_port_holds_nothing_back_for_long() -> None:
+    """A capture of days, in which one device was pulled out in the middle of an answer."""
+    half = say_pylontech()[1][1][:30]
+    lines: list[bytes] = []
+    protocols = {"a": [PROTOCOLS["pylontech"]], "b": [PROTOCOLS["daly"]]}
+    scrubber = CaptureScrubber(protocols, Replacements(), lines.append)
+    scrubber.take(CapturedBytes(0, "a", True, half))
+    waiting = 0
+    for number, (way, data) in zip(count(1), islice(say_daly() * 6_000, 12_000), strict=False):
+        scrubber.take(CapturedBytes(number * 1000, "b", way, data))
+        waiting = max(waiting, number + 1 - len(lines))
+    assert waiting < 11_000
+    scrubber.finish()
+    assert len(lines) == 12_001
 
 
 def test_where_nothing_is_known_long_words_are_masked_and_other_bytes_stay(tmp_path: Path) -> None:
