@@ -71,3 +71,19 @@ def test_what_is_no_battery_has_no_curve() -> None:
     history = History()
     history.observe(LiveSnapshot(0.0, 0, (Entity("charger", {"source": "c"}, 0.0, {"voltage_v": 1.0}, {}),)))
     assert sampled(history, 0.0) == []
+
+
+def test_ten_minutes_of_sixteen_packs_are_kept() -> None:
+    history = History()
+    for second in range(601):
+        packs = [battery({"soc_pct": 1.0}, float(second), f"p{number:02}") for number in range(17)]
+        history.observe(LiveSnapshot(float(second), 0, tuple(packs)))
+    assert len(history.view(600.0)["ages_s"]) == 600
+    assert len(sampled(history, 600.0)) == 16
+
+
+def test_samples_are_three_quarters_of_a_second_apart_at_least() -> None:
+    history = History()
+    for now_s in (0.0, 0.7, 0.75, 1.4, 1.5):
+        history.observe(LiveSnapshot(now_s, 0))
+    assert history.view(1.5)["ages_s"] == [1.5, 0.8, 0.0]

@@ -1,5 +1,7 @@
 """What stands at which path, how old it may be, and what every answer says to a browser."""
 
+import json
+import re
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -164,6 +166,39 @@ def test_while_nothing_is_published_the_stream_reports_how_old_things_are(rig: R
     rig.clock.advance(0.1)
     rig.site.tick()
     assert feed.number == number + 1
+
+
+@pytest.mark.parametrize(("uptime_s", "advance_s"), [(0.0, 0.4), (100.0, 0.39)])
+def test_looks_within_0_4_s_are_one(rig: Rig, uptime_s: float, advance_s: float) -> None:
+    rig.clock.advance(uptime_s)
+    rig.get("/api/live")
+    feed = rig.stream().feed
+    number = feed.number
+    rig.get("/api/messages")
+    rig.clock.advance(advance_s)
+    rig.get("/api/live")
+    rig.stream()
+    rig.get("/api/messages")
+    assert (rig.looks, feed.number, rig.messages_asked) == (1, number, 1)
+    rig.clock.advance(0.05)
+    rig.get("/api/live")
+    rig.stream()
+    rig.get("/api/messages")
+    assert (rig.looks, feed.number, rig.messages_asked) == (2, number + 1, 2)
+
+
+def test_a_quiet_stream_speaks_every_two_seconds_and_a_browser_connects_again_after_two(rig: Rig) -> None:
+    stream = rig.stream()
+    assert stream.greeting.startswith(b"retry: 2000\nevent: hello\ndata: {")
+    assert rig.site.due_s == 2.0
+
+
+def test_the_page_is_the_same_to_a_browser_until_a_file_of_it_is_another(rig: Rig) -> None:
+    """Its build is sixteen hexadecimal digits."""
+    (line,) = [line for line in rig.stream().greeting.splitlines() if line.startswith(b"data: ")]
+    build = json.loads(line.removeprefix(b"data: "))["build"]
+    assert re.fullmatch("[0-9a-f]{16}", build)
+    assert Rig().stream().greeting == rig.stream().greeting
 
 
 def test_the_pace_lets_a_burst_through_and_then_so_much_a_second() -> None:
