@@ -7,8 +7,10 @@ from hypothesis import strategies as st
 from firmware_sim.wire import jk_55aa as wire_55aa
 from firmware_sim.wire import jk_nw as wire_nw
 from firmware_sim.wire import seplos_v2 as wire_seplos
-from telemetry.framing.framing import Framing
-from telemetry.framing.masking import Masker, masked_words, maskers_of
+from telemetry.framing.checks import unchecked
+from telemetry.framing.framing import Framing, PortReader, Shape, literal
+from telemetry.framing.lengths import to_end
+from telemetry.framing.masking import Masker, masked_words, maskers_of, maskers_of_unknown
 from telemetry.logs.captures import CaptureWriter, parse_line
 from telemetry.protocols.known import PROTOCOLS
 from telemetry.protocols.serial.jbd import JBD
@@ -79,6 +81,27 @@ def test_a_word_is_masked_where_garbage_is_let_go_within_it(cut: int) -> None:
     one = masker("jk_nw")
     kept = [one.mask(b"\xff" * 1024 + SECRET[:cut]), one.mask(SECRET[cut:] + b"\xff" * 1024), one.rest()]
     assert b"".join(kept) == b"\xff" * 1024 + b"*" * len(SECRET) + b"\xff" * 1024
+
+
+def test_garbage_comes_out_before_the_message_that_follows_it() -> None:
+    one = masker("jk_nw")
+    kept = one.mask(b"\xff\xfe" + NW + NW)
+    assert kept.startswith(b"\xff\xfeNW")
+    assert len(kept) == len(NW) * 2 + 2
+
+
+def test_on_a_line_of_unknown_protocols_passwords_are_masked_and_words_stay() -> None:
+    (one,) = maskers_of_unknown([PROTOCOLS["jk_nw"].framing, JBD.framing, None])
+    kept = one.mask(b"pin=12\n" + NW + b"hello") + one.rest()
+    assert kept.startswith(b"pin=12\nNW")
+    assert kept.endswith(b"hello")
+    assert SECRET not in kept
+
+
+def test_messages_that_prove_nothing_may_be_a_password() -> None:
+    text = Shape(literal(b"~"), to_end(b"\r", 40), unchecked, end=b"\r", shortest=2, longest=40)
+    (one,) = maskers_of([PROTOCOLS["jk_nw"].framing, Framing((text,), PortReader)])
+    assert one.mask(b"~" + SECRET + b"\r") + one.rest() == b"*" * (1 + len(SECRET)) + b"\r"
 
 
 def test_words_are_masked_and_other_bytes_are_not() -> None:

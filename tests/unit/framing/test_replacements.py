@@ -46,6 +46,8 @@ def test_replacements_depend_on_the_order_alone() -> None:
     [
         (b"ab-12/CD", b"aa-00/AB"),
         (b"7", b"1"),
+        (b"AB 12", b"AA 01"),
+        (b"HQ2209NEV00000012", b"AA0000AAA00000001"),  # as long as a VIN
         (b"\x01\x02\x03\x04", b"\x00\x00\x00\x01"),
         (b"AB\x7fC", b"\x00\x00\x00\x01"),
         (b"\x00\x00\x00\x00", b"\x00\x00\x00\x00"),
@@ -74,11 +76,17 @@ def test_a_vin_is_found_in_any_bytes_and_words_of_one_kind_are_not() -> None:
     assert made.endswith(b"\0ABCDEFGHJKLMNPRST 12345678901234567")
 
 
+def test_a_vin_with_few_letters_is_found_and_a_part_of_one_keeps_its_form() -> None:
+    assert Replacements().vins(b"A1234567890123456") == Replacements().vin(b"A1234567890123456")
+    assert Replacements().vin(b"LSVFA49J") == b"AAAAA00B"
+
+
 def test_what_was_noted_is_found_in_any_bytes() -> None:
     new = Replacements()
     new.note(b"HQ2209", b"AA0001")
-    new.note(b"12", b"34")  # too short to be looked for
-    assert new.in_any_bytes(b"xHQ2209y12") == b"xAA0001y12"
+    new.note(b"7788", b"0002")
+    new.note(b"123", b"345")  # too short to be looked for
+    assert new.in_any_bytes(b"xHQ2209y123z7788") == b"xAA0001y123z0002"
 
 
 @pytest.mark.parametrize(
@@ -92,6 +100,8 @@ def test_what_was_noted_is_found_in_any_bytes() -> None:
         ("BMS_SerialNumber", SERIAL_NUMBER),
         ("serial_low", SERIAL_NUMBER),
         ("PackSN", SERIAL_NUMBER),
+        ("BoardSerNo", SERIAL_NUMBER),
+        ("Serialno", SERIAL_NUMBER),
         ("GPS_Latitude", POSITION),
         ("Longitude", POSITION),
         ("GpsLat", POSITION),
