@@ -9,7 +9,7 @@ from firmware_sim.wire import jk_nw as wire_nw
 from firmware_sim.wire import seplos_v2 as wire_seplos
 from telemetry.framing.checks import unchecked
 from telemetry.framing.framing import Framing, PortReader, Shape, literal
-from telemetry.framing.lengths import to_end
+from telemetry.framing.lengths import fixed
 from telemetry.framing.masking import Masker, masked_words, maskers_of, maskers_of_unknown
 from telemetry.logs.captures import CaptureWriter, parse_line
 from telemetry.protocols.known import PROTOCOLS
@@ -99,7 +99,7 @@ def test_on_a_line_of_unknown_protocols_passwords_are_masked_and_words_stay() ->
 
 
 def test_messages_that_prove_nothing_may_be_a_password() -> None:
-    text = Shape(literal(b"~"), to_end(b"\r", 40), unchecked, end=b"\r", shortest=2, longest=40)
+    text = Shape(literal(b"~"), fixed(2 + len(SECRET)), unchecked, end=b"\r", shortest=2, longest=40)
     (one,) = maskers_of([PROTOCOLS["jk_nw"].framing, Framing((text,), PortReader)])
     assert one.mask(b"~" + SECRET + b"\r") + one.rest() == b"*" * (1 + len(SECRET)) + b"\r"
 

@@ -1,5 +1,7 @@
 """Rows of banks on their way through the stages: when they come, of what, and what is counted."""
 
+from dataclasses import replace
+
 from telemetry_core.text.lines import LineBuffer
 
 from telemetry.live.state import LiveState
@@ -69,6 +71,19 @@ def test_the_worst_alarm_is_that_of_any_pack_and_of_none_that_is_silent() -> Non
         (13.0, None),
         (14.0, "0"),
     ]
+
+
+def test_of_two_alarms_the_worse_one_counts_and_one_at_a_pack_s_own_row_counts_in_that_row() -> None:
+    mild = [replace(entry, bit=1, level="warning") for entry in ENTRIES[-2:]]
+    stages = stages_of(entries=[*ENTRIES, *mild])
+    steps = [Step(0.0, 0), Step(0.1, 1), Step(1.0, 1, fault=2), Step(2.0, 1, fault=3), Step(3.0, 1, fault=2)]
+    rows = bank_rows(written(stages, [steps]))
+    assert [fields.get("alarm_level") for _, fields in rows] == [None, "1", "2", "1"]
+
+
+def test_a_row_from_before_the_last_one_makes_none_unless_its_clock_was_set() -> None:
+    steps = [Step(20.0, 0), Step(10.0, 1), Step(9.0, 1)]
+    assert [at for at, _ in bank_rows(written(stages_of(), [steps]))] == [20.0, 9.0]
 
 
 def test_an_alarm_goes_on_after_a_reload() -> None:

@@ -1,14 +1,16 @@
-"""When the follower is asked whether a plug's silence ends its session."""
+"""Sessions by plug: when silence ends one, what waits for the time, what goes on in the next stages."""
 
+from collections.abc import Iterable, Sequence
 from types import SimpleNamespace
 from typing import cast
 
+import pytest
 from telemetry_core.text.lines import LineBuffer
 
-from telemetry.charging.made import CurveRow, Made
+from telemetry.charging.made import CurveRow, Made, PhaseWord
 from telemetry.charging.session import CurvePoint, Session
 from telemetry.charging.tracker import ChargingTracker
-from telemetry.stages.sessions import PlugSessions
+from telemetry.stages.sessions import NoSessions, PlugSessions, hand_over_sessions
 from telemetry.stages.writing import Writing
 
 SECOND_NS = 1_000_000_000
@@ -22,25 +24,46 @@ class Tracker:
         self.heard_ns = 0
         self.joined_ns: int | None = None  # start of the stored session that goes on
         self.asked_ns: list[int] = []
+        self.open = b""  # what is open there
+        self.moved_ns = 0
         self.follower = SimpleNamespace(last_ns=lambda _: self.heard_ns)
 
     def joined(self, _channel: int) -> int | None:
         return self.joined_ns
 
     def state(self, _channel: int) -> bytes:
-        return b""
+        return self.open
 
     def restore(self, _channel: int, state: bytes) -> None:
         self.heard_ns = int(state)
+
+    def close(self, state: bytes) -> list[str]:
+        if state == b"torn":
+            raise ValueError("it is torn")
+        return [f"closed {state.decode()}"]
+
+    def move(self, _channel: int, by_ns: int) -> None:
+        self.moved_ns += by_ns
+
+    def unfinished(self, _channel: int) -> list[str]:
+        return ["unfinished"]
+
+    def finish_plug(self, _channel: int, end_ns: int) -> list[str]:
+        return [f"finished at {end_ns}"]
 
     def due(self, _channel: int, now_ns: int) -> tuple[()]:
         self.asked_ns.append(now_ns)
         return ()
 
 
-def followed(tracker: Tracker) -> tuple[PlugSessions, str]:
-    """The sessions, and the name of its plug."""
-    writing = SimpleNamespace(write_made=lambda *_, **_more: None)
+def followed(tracker: Tracker, written: list[object] | None = None) -> tuple[PlugSessions, str]:
+    """The sessions, and the name of its plug. written: gets what is written, with its shift."""
+
+    def write_made(made: Iterable[object], _lines: LineBuffer, *, shift_ns: int) -> None:
+        if written is not None:
+            written.extend((one, shift_ns) for one in made)
+
+    writing = SimpleNamespace(write_made=write_made)
     sessions = PlugSessions(cast(ChargingTracker, tracker), {}, cast(Writing, writing))
     (plug,) = sessions.plugs_of("")
     return sessions, plug
@@ -82,5 +105,106 @@ def test_frames_of_others_show_silence_only_once_an_end_was_heard_in_this_run() 
     sessions.watch(plug, 61 * SECOND_NS, SECOND_NS, lines, shift_ns=0)
     assert tracker.asked_ns == [62 * SECOND_NS]
     tracker.heard_ns = 70 * SECOND_NS
+    sessions.watch(plug, 70 * SECOND_NS + SECOND_NS // 2, 0, lines, shift_ns=0)
+    assert tracker.asked_ns == [62 * SECOND_NS]
     sessions.watch(plug, 71 * SECOND_NS, 0, lines, shift_ns=0)
     assert tracker.asked_ns == [62 * SECOND_NS, 71 * SECOND_NS]
+
+
+def row(start_ns: int = 0) -> Made:
+    return Made(
+        0, start_ns, Session(start_ns, None, "van", "main", "bay", open=True, duration_s=0.0), channel=0
+    )
+
+
+def test_nothing_waits_unless_rows_are_unwanted_and_events_never_do() -> None:
+    sessions, plug = followed(Tracker())
+    assert not sessions.holds(row())
+    assert sessions.held(plug) is None
+    sessions.write_rows(plug, False, LineBuffer())
+    assert not sessions.holds(Made(0, 0, PhaseWord("main", "bay", "charging"), channel=0))
+    assert sessions.holds(row())
+
+
+def test_rows_that_waited_are_written_once_they_are_wanted_and_moved_with_the_clock() -> None:
+    tracker, written = Tracker(), list[object]()
+    sessions, plug = followed(tracker, written)
+    sessions.move(plug, 5)
+    sessions.write_rows(plug, False, LineBuffer())
+    assert sessions.holds(row(7))
+    sessions.move(plug, 100)
+    assert tracker.moved_ns == 105
+    assert written == []
+    sessions.write_rows(plug, True, LineBuffer())
+    assert written == [(row(107), 0)]
+    assert sessions.held(plug) is None
+
+
+def test_what_is_open_is_left_or_finished_with_the_shift_of_now() -> None:
+    written = list[object]()
+    sessions, plug = followed(Tracker(), written)
+    sessions.leave(plug, LineBuffer(), shift_ns=3)
+    sessions.finish(plug, 9, LineBuffer(), shift_ns=4)
+    assert written == [("unfinished", 3), ("finished at 9", 4)]
+
+
+def test_what_was_open_goes_on_or_is_closed_where_it_cannot(caplog: pytest.LogCaptureFixture) -> None:
+    tracker, written = Tracker(), list[object]()
+    sessions, plug = followed(tracker, written)
+    tracker.joined_ns = 5
+    sessions.restore(plug, b"7", LineBuffer())
+    assert (tracker.heard_ns, written) == (7, [])
+    sessions.restore(plug, b"no number", LineBuffer())
+    assert written == [("closed no number", 0)]
+    assert "it is closed" in caplog.text
+    sessions.close(plug, b"torn", LineBuffer())
+    assert "what was open there is lost: it is torn" in caplog.text
+
+
+def test_where_another_session_has_begun_meanwhile_the_old_one_is_closed() -> None:
+    tracker, written = Tracker(), list[object]()
+    sessions, plug = followed(tracker, written)
+    tracker.open = b"another"
+    sessions.restore(plug, b"7", LineBuffer())
+    assert (tracker.heard_ns, written) == (0, [("closed 7", 0)])
+
+
+class Plugs(NoSessions):
+    """Plugs of one source by name, each with what is open and held there."""
+
+    def __init__(self, **plugs: tuple[bytes, list[Made] | None]) -> None:
+        self.plugs = plugs
+        self.said: list[tuple[object, ...]] = []
+
+    def plugs_of(self, source: str) -> Sequence[str]:
+        return tuple(self.plugs) if source == "bus" else ()
+
+    def state(self, plug: str) -> bytes:
+        return self.plugs[plug][0]
+
+    def held(self, plug: str) -> list[Made] | None:
+        return self.plugs[plug][1]
+
+    def finish(self, *what: object, **more: object) -> None:
+        self.said.append(("finish", *what[:2], more["shift_ns"]))
+
+    def restore(self, *what: object) -> None:
+        self.said.append(("restore", *what[:2]))
+
+    def hold(self, *what: object) -> None:
+        self.said.append(("hold", *what))
+
+
+def test_a_reload_goes_on_with_plugs_that_are_followed_still_and_finishes_the_others() -> None:
+    old = Plugs(left=(b"a session", [row()]), right=(b"", None), gone=(b"another", [row()]))
+    new = Plugs(left=(b"", None), right=(b"", None))
+    hand_over_sessions(old, new, "bus", LineBuffer(), shift_ns=6)
+    assert old.said == [("finish", "gone", 0, 6)]
+    assert new.said == [("hold", "left", [row()]), ("restore", "left", b"a session")]
+
+
+def test_where_nothing_is_followed_nothing_is_open() -> None:
+    nothing = NoSessions()
+    assert not nothing.any
+    assert nothing.plugs_of("") == ()
+    assert followed(Tracker())[0].any
