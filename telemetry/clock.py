@@ -46,7 +46,7 @@ class SystemClock:
     """The machine's own clocks."""
 
     def __init__(self) -> None:
-        self._libc = ctypes.CDLL(ctypes.util.find_library("c"), use_errno=True)
+        self._libc = ctypes.CDLL(ctypes.util.find_library("c"))
         self._boot_id = ""  # read once: later there may be no descriptor for it
 
     def unix_ns(self) -> int:

@@ -18,6 +18,7 @@ from tests.support.configuration import load, refused
 def test_ten_lines_are_a_configuration(tmp_path: Path) -> None:
     config = load(tmp_path, MINIMAL)
     assert (config.vehicle, config.wait_for_clock, config.reduce.every_s) == ("van-7", False, 0.0)
+    assert config.gateway_every_s == 10.0
     assert config.spool_directory == tmp_path / "spool"
     assert config.cache_directory == tmp_path / "spool" / "plans"
     (source,) = config.sources
@@ -88,6 +89,10 @@ channel_databases = { can1 = ["b.dbc"] }
         ),
         ("vehicle = 'x'\n[spool]\ndirectory = 's'\ncap_mib = -5", "spool.cap_mib: must be above 0"),
         ("vehicle = 'x'\n[spool]\n", "spool.directory: is missing"),
+        (
+            "vehicle = 'x'\ninclued = []\n[spool]\ndirectory = 's'",
+            "inclued: unknown key (did you mean include?)",
+        ),
         ("vehicle = 7\n[spool]\ndirectory = 's'", "vehicle: must be text, not an integer"),
     ],
 )

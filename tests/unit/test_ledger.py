@@ -1,5 +1,6 @@
 from telemetry.ledger import (
     Ledger,
+    Names,
     add,
     frames_in_flight,
     imbalances,
@@ -80,3 +81,11 @@ def test_sources_are_named_once_and_sorted() -> None:
 def test_sums_and_differences_go_name_by_name() -> None:
     assert add({"a": 1}, {"a": 2, "b": 3}) == {"a": 3, "b": 3}
     assert subtract({"a": 3, "b": 3}, {"a": 3, "b": 1}) == {"a": 0, "b": 2}
+
+
+def test_counts_of_one_name_add_up_and_zeros_make_no_name() -> None:
+    counters = {"frames/can0/decoded": 5}
+    names = Names("frames/can0/")
+    for _ in range(2):
+        names.count(counters, {"decoded": 2, "unknown": 1, "lost/bad_crc": 0})
+    assert counters == {"frames/can0/decoded": 9, "frames/can0/unknown": 2}

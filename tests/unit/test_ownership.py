@@ -11,10 +11,12 @@ from telemetry.databases.bus import BusDatabases
 from telemetry.databases.plan_cache import load_plan
 from telemetry.errors import StorageError
 from telemetry.ownership import (
+    create_in,
     make_own_directories,
     make_private_directory,
     opened_folder,
     own_folder,
+    read_own_file,
     replace_in,
 )
 from telemetry.sinks.boot_time import BootTime
@@ -160,3 +162,73 @@ def test_folders_that_are_missing_are_made_for_their_owner_alone(tmp_path: Path)
         make_own_directories(tmp_path / "a" / "b" / "c")
     modes = [path.stat().st_mode & 0o777 for path in sorted((tmp_path / "a").rglob("*"))]
     assert [(tmp_path / "a").stat().st_mode & 0o777, *modes] == [0o700, 0o700, 0o700]
+
+
+def test_what_is_no_folder_and_links_that_lead_nowhere_are_refused_as_the_system_calls_it(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "file").touch()
+    (tmp_path / "one").symlink_to("two")
+    (tmp_path / "two").symlink_to("one")
+    for name, refused in (("file", NotADirectoryError), ("gone", FileNotFoundError), ("one", OSError)):
+        with pytest.raises(refused), opened_folder(tmp_path / name):
+            pass
+
+
+def test_a_file_of_ones_own_is_read_up_to_its_limit_and_what_is_no_file_is_not(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"12345")
+    (tmp_path / "file").chmod(0o600)
+    os.mkfifo(tmp_path / "pipe", 0o600)
+    with opened_folder(tmp_path) as folder:
+        assert read_own_file(folder, "file", 5) == b"12345"
+        for name, limit_bytes in (("file", 4), ("pipe", 5)):
+            with pytest.raises(OSError, match="no file of ours"):
+                read_own_file(folder, name, limit_bytes)
+
+
+def test_no_descriptor_and_no_draft_stays_after_any_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "real").mkdir()
+    (tmp_path / "real" / "taken").mkdir()
+    (tmp_path / "link").symlink_to("real")
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    with opened_folder(tmp_path / "link") as folder:
+        replace_in(folder, "name", b"content")
+        with pytest.raises(IsADirectoryError):
+            replace_in(folder, "taken", b"content")
+    make_private_directory(tmp_path / "real" / "new")
+
+    def refused(*_: object) -> None:
+        raise PermissionError("not yours")
+
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    monkeypatch.setattr(os, "fchown", refused)
+    with opened_folder(tmp_path) as folder, pytest.raises(PermissionError):
+        create_in(folder, "new")
+    with pytest.raises(PermissionError):
+        make_private_directory(tmp_path / "private")
+    assert len(list(Path("/proc/self/fd").iterdir())) == before
+    assert sorted(path.name for path in (tmp_path / "real").iterdir()) == ["name", "new", "taken"]
+
+
+def test_an_own_folder_is_one_of_this_user(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with own_folder(tmp_path) as folder:
+        assert os.fstat(folder).st_uid == os.geteuid()
+    other = os.geteuid() + 1
+    monkeypatch.setattr(os, "geteuid", lambda: other)
+    with pytest.raises(PermissionError, match="another user's"), own_folder(tmp_path):
+        pass
+
+
+def test_nothing_is_made_in_the_folder_of_another_user(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if os.geteuid() == 0:  # root's folders are everybody's to make their own in
+        os.chown(tmp_path, SERVICE, SERVICE)
+    other = SERVICE + 1
+    monkeypatch.setattr(os, "geteuid", lambda: other)
+    make_own_directories(tmp_path)  # it is there
+    with pytest.raises(PermissionError, match="a folder of another user"):
+        make_own_directories(tmp_path / "a" / "b")
+    assert list(tmp_path.iterdir()) == []

@@ -1,3 +1,4 @@
+import math
 from collections.abc import Callable
 from pathlib import Path
 
@@ -5,7 +6,7 @@ import pytest
 
 from telemetry.errors import ConfigError
 from telemetry.toml_document import Document
-from telemetry.toml_table import TomlTable
+from telemetry.toml_table import AskedKey, TomlTable
 
 
 def table(tmp_path: Path, text: str) -> TomlTable:
@@ -65,6 +66,106 @@ def test_a_value_of_the_wrong_kind_is_named_with_its_key(tmp_path: Path, text: s
     with pytest.raises(ConfigError) as caught:
         readers[text[0]]()
     assert str(caught.value) == f"{tmp_path / 'gateway.toml'}:1: {message}"
+
+
+def test_each_key_that_is_asked_for_is_reported_with_what_it_must_be() -> None:
+    asked: list[AskedKey] = []
+    document = Document.plain(
+        Path("gateway.toml"), {"in": {"text": "x", "path": "p"}, "integer": 1, "number": 1}
+    )
+    top = TomlTable(document, {}, asked.append)
+    below = top.take_table("in")
+    for key in ("text", "path"):
+        getattr(below, f"take_{key}")(key)
+        getattr(below, f"take_{key}")(f"{key}_or_not", "fallback")
+        getattr(below, f"take_optional_{key}")(f"optional_{key}")
+    top.take_number("number", above=0.0, most=9.0)
+    top.take_number("number_or_not", 2.5, least=1.0)
+    top.take_optional_number("optional_number", above=3.0)
+    top.take_integer("integer", least=0, most=9)
+    top.take_integer("integer_or_not", 5, least=1, most=8)
+    top.take_optional_integer("optional_integer", least=2, most=3)
+    top.take_integers("integers", count=2, least=4, most=6)
+    for kind in ("flag", "secret", "values", "names", "texts", "paths", "tables"):
+        getattr(top, f"take_{kind}")(kind)
+    assert [(each.key, each.kind) for each in asked if each.required] == [
+        *(("text", "text"), ("path", "path"), ("number", "number"), ("integer", "integer"))
+    ]
+    assert {each.key: each.default for each in asked if each.default is not None} == {
+        **dict.fromkeys(("text_or_not", "path_or_not"), "fallback"),
+        "number_or_not": 2.5,
+        "integer_or_not": 5,
+        "flag": False,
+    }
+    bounds = {each.key: (each.above, each.least, each.most) for each in asked}
+    assert bounds["number"] == (0.0, -math.inf, 9.0)
+    assert bounds["number_or_not"] == (-math.inf, 1.0, math.inf)
+    assert bounds["optional_number"] == (3.0, -math.inf, math.inf)
+    assert [bounds[key][1:] for key in ("integer", "integer_or_not", "optional_integer", "integers")] == [
+        *((0, 9), (1, 8), (2, 3), (4, 6))
+    ]
+    assert {each.table for each in asked if each.key.endswith(("text", "path"))} == {"in"}
+    assert [each.kind for each in asked if not each.key.startswith(each.kind)] == [
+        *("table", "text", "path", "number", "integer")
+    ]
+
+
+def test_what_is_absent_is_empty_or_false_and_its_bounds_are_values(tmp_path: Path) -> None:
+    top = table(
+        tmp_path, "least = 4\nmost = 6\nboth = [4, 6]\nwrong = [4, 7]\nfew = [4]\nflags = [true, false]\n"
+    )
+    assert (top.take_values("a"), top.take_names("b"), top.take_texts("c"), top.take_paths("d")) == ((),) * 4
+    assert (top.take_flag("e"), top.take_secret("f"), top.take_optional_text("g")) == (False, None, None)
+    assert (top.take_optional_path("h"), top.take_optional_number("i")) == (None, None)
+    assert (top.take_tables("j"), top.take_table("k").names()) == ([], [])
+    for key in ("least", "most"):
+        assert top.take_integer(key, least=4, most=6) in (4, 6)
+    assert top.take_integers("l", count=2, least=4, most=6) == ()
+    assert top.take_integers("both", count=2, least=4, most=6) == (4, 6)
+    for key in ("wrong", "few", "flags"):
+        with pytest.raises(ConfigError, match=f"{key}: must be 2 integers from 4 to 6"):
+            top.take_integers(key, count=2, least=4, most=6)
+    top.close()
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "message"),
+    [
+        ("a = ['x', '']", "values", "must be integers or texts, not an empty text"),
+        ("a = [true]", "values", "must be integers or texts, not true/false"),
+        ("a = 1.5", "values", "must be integers or texts, not a number"),
+        ("a = ['x', '']", "names", "must be a text or a list of texts, not an empty text"),
+        ("a = ['x', 'y', 'x']", "names", "names 'x' twice"),
+        ("a = 'x'", "texts", "must be a list of texts, not text"),
+        ("a = ['']", "texts", "must be a list of texts, not a list"),
+        ("a = ['x', 1]", "paths", "must be a list of file names, not a list"),
+        ("a = {}", "flag", "must be true or false, not a table"),
+        ("a = true", "number", "must be a number, not true/false"),
+        ("a = 'x'", "secret", "a secret stands in no configuration"),
+    ],
+)
+def test_lists_and_secrets_of_the_wrong_kind_are_refused(
+    tmp_path: Path, text: str, kind: str, message: str
+) -> None:
+    with pytest.raises(ConfigError, match=f"a: {message}"):
+        getattr(table(tmp_path, text), f"take_{kind}")("a")
+
+
+def test_a_value_or_a_list_of_them_is_taken_with_its_variables(tmp_path: Path) -> None:
+    file = tmp_path / "gateway.toml"
+    file.write_text('one = 7\nmany = [1, "${A}"]\nname = "x"\nsecret = "${B}"\n[rest]\nk = {l = ["${A}"]}\n')
+    top = TomlTable.load(file, {"A": "a", "B": "b"})
+    assert "one" in top
+    assert (top.take_values("one"), top.take_values("many"), top.take_names("name")) == (
+        (7,),
+        (1, "a"),
+        ("x",),
+    )
+    assert top.take_secret("secret") == "b"
+    assert dict(top.take_table("rest").take_rest()) == {"k": {"l": ["a"]}}
+    assert top.names() == []
+    with pytest.raises(ConfigError, match="must be one of tcp, udp, not 'x'"):
+        table(tmp_path, "a = 'x'").take_text("a", one_of=("tcp", "udp"))
 
 
 def test_an_unknown_key_is_refused_with_the_nearest_known_one(tmp_path: Path) -> None:

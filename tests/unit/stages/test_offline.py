@@ -41,7 +41,7 @@ def recorded(folder: Path, *sources: str, source: str = "", account: str = "") -
 
 def test_neither_the_server_nor_the_spool_nor_a_secret_need_be_there(tmp_path: Path) -> None:
     config = config_of(tmp_path, CAN)
-    assert config.web is not None
+    assert config.web.listen is not None
     assert config.web.listen.host == "127.0.0.1"  # nothing of the service's page
     assert config.vehicle == "van"
     assert config.charging.vin == "plain"
