@@ -11,6 +11,10 @@ def read(item: int) -> int:
     return item
 
 
+def reread(several: ConfigError) -> None:
+    raise several
+
+
 def test_an_error_says_where_what_and_what_to_do() -> None:
     assert str(TelemetryError("is wrong")) == "is wrong"
     assert str(TelemetryError("is wrong", where="a.toml:3")) == "a.toml:3: is wrong"
@@ -34,10 +38,8 @@ def test_faults_are_reported_all_at_once_and_what_is_right_is_kept() -> None:
     assert two.value.lines() == ["map[0]: -1 is negative", "map[0]: -2 is negative (drop it)"]
     assert two.value.exit_code == 78
     more = Faults()
-    with more.gathered():
-        read(-2)
-    with more.gathered():
-        raise two.value
+    more.each(read, (-2,))
+    more.each(reread, (two.value,))
     with pytest.raises(SeveralConfigError, match=r"\(drop it; and 2 more errors\)$"):
         more.raise_any()
 
