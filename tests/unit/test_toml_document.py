@@ -2,7 +2,6 @@
 
 import errno
 import io
-import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
