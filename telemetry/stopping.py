@@ -58,7 +58,7 @@ class SignalWatch:
         self._limit_s = limit_s
         self._done = threading.Event()
         self._has_come = False
-        self._interruptible: int | None = None  # the thread to interrupt, if there is one
+        self._interruptible: int | None = None  # the thread to interrupt, if any
         self._thread = threading.Thread(target=self._watch, name="signals", daemon=True)
 
     def __enter__(self) -> Self:

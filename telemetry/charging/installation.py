@@ -21,7 +21,7 @@ _BYTES = 32
 
 @cache
 def installation_key(directory: Path) -> bytes:
-    """The key in `directory`, made if there is none. Where it cannot be kept, it is of this process alone."""
+    """The key in `directory`; a missing one is made. One that cannot be kept is of this process alone."""
     file = directory / _NAME
     try:
         return file.read_bytes() or _made(file)

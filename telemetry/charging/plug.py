@@ -65,7 +65,7 @@ class OpenSession:
             self.since_ns = until_ns
 
     def running_phase(self, at_ns: int) -> Iterator[Phase]:
-        """Yield the phase that is under way, if there is one, as long as it has lasted."""
+        """Yield the phase that is under way, if any, as long as it has lasted."""
         if self.phase:
             lasted_s = max(0, at_ns - self.phase_ns) / 1e9
             yield Phase(self.attempt, phase_name(self.phase), self.phase_ns, lasted_s)

@@ -330,7 +330,7 @@ class _CaptureWorker:
         return self._piece
 
     def close(self) -> None:
-        """Give the capture back that is open, if there is one."""
+        """Close the open capture, if any."""
         if self._capture is not None:
             self._capture.close()
             self._capture = None

@@ -111,7 +111,7 @@ class LogReading:
         return together, place
 
     def close(self) -> None:
-        """Give the log back that is open, if there is one."""
+        """Close the open log, if any."""
         if self._log is not None:
             self._log.close()
 

@@ -95,7 +95,7 @@ def read_secret(path: Path) -> Secret:
 
 
 def _others_may_read(descriptor: int, status: os.stat_result) -> bool:
-    """By the mode; or by the access control list, if there is one: the group's bits are a mask then."""
+    """By the mode, or by an access control list: with one, the group's bits are a mask."""
     try:
         entries = list(struct.iter_unpack("<HHI", os.getxattr(descriptor, _ACL)[4:]))
     except OSError:

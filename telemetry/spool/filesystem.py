@@ -43,7 +43,7 @@ class FileSystem(Protocol):
         ...
 
     def create(self, path: Path) -> int:
-        """Open a new file for appending; FileExistsError if there is one."""
+        """Open a new file for appending. Raises FileExistsError."""
         ...
 
     def open_to_read(self, path: Path) -> int:

@@ -23,7 +23,7 @@ class StateTrail:
         self._written = NO_STATE
 
     def block(self, state: Mapping[str, bytes], *, whole: bool) -> bytes | None:
-        """Return what the next record says of the state: None if there is none, no bytes if it is as before.
+        """Return what the next record says of the state: None without one, no bytes for the one before.
 
         whole: the record must do without those before it.
         """

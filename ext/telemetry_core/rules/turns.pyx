@@ -219,7 +219,7 @@ cdef inline bint is_longer(uint64_t period_ns, uint64_t other_ns) noexcept nogil
 
 
 cdef uint32_t lowest(const Page* pages, const uint32_t* ranks, uint32_t page_count) noexcept nogil:
-    """Return the lowest page that comes and has a row of its own; `page_count` if there is none."""
+    """Return the lowest page that comes and has a row of its own; without one, `page_count`."""
     cdef uint32_t best = page_count
     cdef uint32_t number
     for number in range(page_count):

@@ -144,7 +144,7 @@ cdef class Transport:
         return may_concern(frame) and self.listening[frame.channel].j1939
 
     cdef Py_ssize_t _first(self, FrameBatch frames) noexcept nogil:
-        """Index of the first frame that may concern a session; the number of frames if there is none."""
+        """Index of the first frame that may concern a session; without one, the number of frames."""
         cdef Py_ssize_t index
         for index in range(frames.count):
             if self._hears(&frames.frames[index]) or self._rule(&frames.frames[index]) != NULL:
