@@ -17,6 +17,7 @@ from telemetry.scan.toml_words import SourceNames
 HELP = "which devices are at serial ports, and what is spoken on a bus"
 _NO_DEVICE = "is it awake, A and B or RX and TX not swapped? --risky tries {}; see docs/scan.md"
 _NO_FRAMES = "is the vehicle awake, is it the right bit rate? see docs/scan.md"
+_ERROR_FRAMES = "it has another bit rate, or CAN FD another data rate; see docs/scan.md"
 _NO_FIT = "name databases that may fit: --dbc FILE or FOLDER"
 
 
@@ -94,6 +95,8 @@ def _nothing(ports: Sequence[PortFindings], buses: Sequence[BusFindings]) -> Exc
         return NothingFoundError("nothing was found", where=where, hint=_NO_DEVICE.format(risky))
     if any(bus.traffic.frames for bus in buses):
         return NothingFoundError("nothing that is known fits", where=where, hint=_NO_FIT)
+    if any(bus.traffic.errors for bus in buses):
+        return NothingFoundError("error frames came, and no others", where=where, hint=_ERROR_FRAMES)
     return NothingFoundError("no frames came", where=where or "the log", hint=_NO_FRAMES)
 
 

@@ -13,7 +13,8 @@ from telemetry.databases.plan_cache import load_plan, user_cache_directory
 from telemetry.decode.channels import Database
 from telemetry.errors import ConfigError, UnavailableError
 from telemetry.logs.content import require_file
-from telemetry.scan.bit_rates import find_bit_rate, interface
+from telemetry.model.bit_rate import BitRate
+from telemetry.scan.bit_rates import find_bit_rate, interface, listening_only
 from telemetry.scan.can_findings import BusFindings
 from telemetry.scan.can_scan import Candidate, database_candidate, judge, known_candidates
 from telemetry.scan.dbc_periods import periods_ms
@@ -24,6 +25,7 @@ from telemetry.sources.can.sockets import NO_CAN, kernel_has_can
 
 LISTEN_S = 5.0
 _RATE_S = 2.0  # at each bit rate that is tried
+_ENOUGH_FRAMES = 50  # to know whether it is the right one
 _CHANNEL_OF_KIND = ":"
 # Of python-can's kinds those that can do without acknowledging frames, which disturbs a bus of another bit
 # rate, and how they are asked to.
@@ -85,7 +87,7 @@ def scan_buses(arguments: argparse.Namespace, say: Say) -> list[BusFindings]:
     return found
 
 
-_Bus = tuple[str, str, BusTraffic, int | None, dict[str, Any] | None]
+_Bus = tuple[str, str, BusTraffic, BitRate | None, dict[str, Any] | None]
 
 
 def _channels(logs: Sequence[Path], say: Say) -> Iterable[_Bus]:
@@ -112,8 +114,8 @@ def _buses(arguments: argparse.Namespace, say: Say) -> Iterable[_Bus]:
             yield bus, bus, traffic, bit_rate, None
 
 
-def _interface(name: str, seconds: float, say: Say) -> tuple[BusTraffic, int | None]:
-    """At its own rate if it is up; otherwise at the first rate at which frames come."""
+def _interface(name: str, seconds: float, say: Say) -> tuple[BusTraffic, BitRate | None]:
+    """At its own rate if it is up; otherwise at the rate at which frames come."""
     clock = SystemClock()
     options = {"interface": "socketcan", "channel": name, "fd": True}
     if not kernel_has_can():
@@ -122,22 +124,25 @@ def _interface(name: str, seconds: float, say: Say) -> tuple[BusTraffic, int | N
     found = interface(name)
     if found.is_up:
         say(f"{name}: is up: listens for {seconds:g} s at its own rate, and sends nothing")
-        own = interface_bit_rate(name)
-        return listen(options, clock, seconds), None if own is None else own.nominal
+        return listen(options, clock, seconds), interface_bit_rate(name)
     if found.kind != "can":
         raise UnavailableError("is down", where=name, hint=f"ip link set {name} up")
     say(f"{name}: is down: tries bit rates, listening only")
-    heard = BusTraffic()
+    tried: list[BusTraffic] = []
 
-    def hears_frames() -> bool:
-        nonlocal heard
-        heard = listen(options, clock, _RATE_S, most=1)
-        if heard.frames:
+    def hear() -> BusTraffic:
+        tried.append(listen(options, clock, _RATE_S, most=_ENOUGH_FRAMES))
+        return tried[-1]
+
+    with listening_only(found) as set_rate:
+        rate = find_bit_rate(found, set_rate, hear)
+        if rate is not None:
+            set_rate(rate)
             heard = listen(options, clock, seconds)
-        return heard.frames > 0
-
-    bit_rate = find_bit_rate(found, hears_frames)
-    return heard, bit_rate
+            return heard, rate
+    if found.timing is None:
+        say(f"{name}: had no bit rate, and now has the last one tried: set the right one before it is up")
+    return max(tried, key=lambda traffic: traffic.errors), None
 
 
 def _database_candidates(given: Sequence[Database], say: Say) -> list[Candidate]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from telemetry.errors import one_line
+from telemetry.model.bit_rate import BitRate
 from telemetry.model.ids import id_text
 from telemetry.scan.can_known import J1939
 from telemetry.scan.can_scan import BusVerdict, Fit
@@ -29,7 +30,7 @@ class BusFindings:
     name: str
     traffic: BusTraffic
     verdict: BusVerdict
-    bit_rate: int | None = None
+    bit_rate: BitRate | None = None
     options: Mapping[str, Any] | None = None
 
 
@@ -37,8 +38,9 @@ def words_of(bus: BusFindings) -> Iterator[str]:
     """What was seen, the ranking with its evidence, and what nothing explains; a line each."""
     traffic = bus.traffic
     kinds = f"{len(traffic.ids)} ids ({traffic.extended} of 29 bits)"
-    rate = f" at {bus.bit_rate} bit/s" if bus.bit_rate else ""
-    yield f"{bus.where}{rate}: {traffic.frames} frames of {kinds} in {traffic.seconds:.1f} s"
+    rate = f" at {_rate_words(bus.bit_rate)}" if bus.bit_rate is not None else ""
+    errors = f", and {traffic.errors} error frames" if traffic.errors else ""
+    yield f"{bus.where}{rate}: {traffic.frames} frames of {kinds} in {traffic.seconds:.1f} s{errors}"
     for number, fit in enumerate(bus.verdict.ranking[:_MOST_RANKED], 1):
         chosen = " <-" if fit in bus.verdict.chosen else ""
         yield f"{number}. {evidence(fit, traffic)}{chosen}"
@@ -47,6 +49,10 @@ def words_of(bus: BusFindings) -> Iterator[str]:
         shown = " ".join(id_text(id) for id in sorted(left)[:_MOST_IDS])
         more = f" and {len(left) - _MOST_IDS} more" if len(left) > _MOST_IDS else ""
         yield f"nothing proposed explains {len(left)} ids: {shown}{more}"
+
+
+def _rate_words(rate: BitRate) -> str:
+    return f"{rate.nominal} bit/s" if rate.data is None else f"{rate.nominal} and {rate.data} bit/s"
 
 
 def evidence(fit: Fit, traffic: BusTraffic) -> str:
@@ -84,7 +90,8 @@ def block(bus: BusFindings, names: SourceNames) -> str:
         options = (f"{key} = {_value(value)}" for key, value in bus.options.items())
         lines.append(f"options = {{ {', '.join(options)} }}")
     elif bus.bit_rate is not None:
-        lines.append(f"bitrate = {bus.bit_rate}")
+        lines.append(f"bitrate = {bus.bit_rate.nominal}")
+        lines += [f"data_bitrate = {bus.bit_rate.data}"] if bus.bit_rate.data is not None else []
     return "\n".join(lines) + "\n"
 
 
@@ -110,8 +117,10 @@ def as_json(bus: BusFindings) -> dict[str, Any]:
     traffic = bus.traffic
     return {
         "bus": bus.where,
-        "bitrate": bus.bit_rate,
+        "bitrate": None if bus.bit_rate is None else bus.bit_rate.nominal,
+        "data_bitrate": None if bus.bit_rate is None else bus.bit_rate.data,
         "frames": traffic.frames,
+        "error_frames": traffic.errors,
         "seconds": traffic.seconds,
         "ids": len(traffic.ids),
         "ranking": [_fit_json(fit, bus) for fit in bus.verdict.ranking],

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import can
 
 MOST_FRAMES = 2_000_000  # of logs: more say nothing new
-_NOT_DATA = 0x60000000  # remote and error frames, by bits of the id
+_NOT_DATA, _ERROR = 0x60000000, 0x20000000  # remote and error frames, by bits of the id
 _BATCH_FRAMES = 4096
 _RECEIVE_S = 0.2
 
@@ -42,6 +42,8 @@ def traffic_of_logs(files: Sequence[Path], warn: Callable[[str], None]) -> dict[
                 for frame in frames:
                     if not frame.id & _NOT_DATA:
                         found[frame.channel].observe(frame.time_ns, frame.id, len(frame.data))
+                    elif frame.id & _ERROR:
+                        found[frame.channel].errors += 1
             for line in log.warnings():
                 warn(line)
     if left <= 0:
@@ -52,15 +54,22 @@ def traffic_of_logs(files: Sequence[Path], warn: Callable[[str], None]) -> dict[
 def listen(
     options: Mapping[str, Any], clock: Clock, seconds: float, *, most: int = MOST_FRAMES
 ) -> BusTraffic:
-    """What comes on a bus of python-can within `seconds`, or `most` frames. Raises TelemetryError."""
+    """What comes on a bus of python-can within `seconds`, or until `most` frames and errors have come.
+
+    Raises TelemetryError.
+    """
     from telemetry.capture.bus import open_bus  # with python-can, which takes a second
 
     traffic = BusTraffic()
     with open_bus(options) as bus:
         ends_s = clock.monotonic_s() + seconds
-        while traffic.frames < most and (left_s := ends_s - clock.monotonic_s()) > 0:
+        while traffic.frames + traffic.errors < most and (left_s := ends_s - clock.monotonic_s()) > 0:
             message = _receive(bus, min(left_s, _RECEIVE_S))
-            if message is not None and not (message.is_error_frame or message.is_remote_frame):
+            if message is None:
+                continue
+            if message.is_error_frame:
+                traffic.errors += 1
+            elif not message.is_remote_frame:
                 id = message.arbitration_id & ID_MASK | (EXTENDED if message.is_extended_id else 0)
                 traffic.observe(round(message.timestamp * 1e9), id, len(message.data))
     return traffic

@@ -40,11 +40,11 @@ class SeenId:
 
 
 class BusTraffic:
-    """All ids of one bus."""
+    """All ids of one bus. errors: error frames, by which a controller says that it hears no frames."""
 
     def __init__(self) -> None:
         self.ids: dict[int, SeenId] = {}
-        self.frames = 0
+        self.frames = self.errors = 0
         self._first_ns = self._last_ns = 0
 
     def observe(self, time_ns: int, id: int, length: int) -> None:

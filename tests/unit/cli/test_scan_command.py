@@ -18,7 +18,7 @@ from firmware_sim.serial_scenario import SimulatedLine, line_spec
 from telemetry.__main__ import main
 from telemetry.clock import Clock
 from telemetry.config import load_config
-from telemetry.scan.bit_rates import find_bit_rate, interface
+from telemetry.scan.bit_rates import interface, listening_only
 from telemetry.scan.probes import Probe, follow_ups, scanned, settings_of
 from telemetry.scan.serial_scan import Waits
 from telemetry.scan.traffic import BusTraffic
@@ -296,6 +296,29 @@ def test_a_kernel_without_can_is_named_before_a_tool_that_would_not_help(
     assert capsys.readouterr().err.startswith("nev-telemetry: vcan0: this kernel has no CAN (")
 
 
+def set_up(kernel: Kernel, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("telemetry.cli.scan_can.interface", lambda name: interface(name, kernel.run))
+    monkeypatch.setattr(
+        "telemetry.cli.scan_can.listening_only", lambda found: listening_only(found, kernel.run)
+    )
+
+
+def test_a_bus_on_which_error_frames_alone_come_is_said_to_have_another_rate(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def listen(_options: object, _clock: Clock, _seconds: float, *, most: int = 0) -> BusTraffic:
+        heard = BusTraffic()
+        heard.errors = most
+        return heard
+
+    set_up(Kernel(), monkeypatch)
+    monkeypatch.setattr("telemetry.cli.scan_can.listen", listen)
+    assert main(["scan", "--can", "can7"]) == 1
+    said = capsys.readouterr().err
+    assert "can7: error frames came, and no others" in said
+    assert "can7: had no bit rate, and now has the last one tried" in said
+
+
 def test_an_interface_that_is_down_is_tried_at_one_bit_rate_after_the_other(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -311,11 +334,7 @@ def test_an_interface_that_is_down_is_tried_at_one_bit_rate_after_the_other(
         return heard
 
     kernel = Kernel()
-    monkeypatch.setattr("telemetry.cli.scan_can.interface", lambda name: interface(name, kernel.run))
-    monkeypatch.setattr(
-        "telemetry.cli.scan_can.find_bit_rate",
-        lambda found, hears_frames: find_bit_rate(found, hears_frames, kernel.run),
-    )
+    set_up(kernel, monkeypatch)
     monkeypatch.setattr("telemetry.cli.scan_can.listen", listen)
     assert main(["scan", "--can", "can7", "--seconds", "9"]) == 0
     said = capsys.readouterr()

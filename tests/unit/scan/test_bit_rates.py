@@ -2,21 +2,43 @@
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import pytest
 
 from telemetry.errors import UnavailableError
-from telemetry.scan.bit_rates import RATES, Interface, find_bit_rate, interface, run_command
+from telemetry.model.bit_rate import BitRate
+from telemetry.scan.bit_rates import (
+    FD_RATES,
+    RATES,
+    Interface,
+    Timing,
+    find_bit_rate,
+    interface,
+    listening_only,
+    run_command,
+)
+from telemetry.scan.traffic import BusTraffic
+
+
+def traffic(frames: int = 0, errors: int = 0) -> BusTraffic:
+    heard = BusTraffic()
+    for number in range(frames):
+        heard.observe(number, 0x123, 8)
+    heard.errors = errors
+    return heard
 
 
 class Kernel:
-    """One interface. refuses: what it answers to a setting with this word in it."""
+    """One interface. refuses: it answers so to a setting with this word in it. can_fd: its controller can."""
 
-    def __init__(self, *, kind: str = "can", bit_rate: int | None = None, refuses: str = "") -> None:
-        self.kind, self.bit_rate, self.refuses = kind, bit_rate, refuses
-        self.is_up = self.listens_only = False
+    def __init__(
+        self, *, kind: str = "can", bit_rate: int | None = None, refuses: str = "", can_fd: bool = False
+    ) -> None:
+        self.kind, self.bit_rate, self.refuses, self.can_fd = kind, bit_rate, refuses, can_fd
+        self.is_up = self.listens_only = self.is_fd = False
         self.sample_point = "0.750"
+        self.data_rate: int | None = None
         self.commands: list[str] = []
 
     def run(self, command: Sequence[str]) -> tuple[int, str]:
@@ -33,7 +55,12 @@ class Kernel:
             return 0, ""
         assert not self.is_up, "an interface that is up refuses to be set"
         settings = dict(zip(words[2::2], words[3::2], strict=True))
+        assert self.can_fd or not settings.keys() & {"fd", "dbitrate", "dsample-point"}
         self.listens_only = settings.get("listen-only") == "on"
+        self.is_fd = settings.get("fd", "on" if self.is_fd else "off") == "on"
+        assert self.is_fd or "dbitrate" not in settings, "the kernel has no data rate without CAN FD"
+        if "dbitrate" in settings:
+            self.data_rate = int(settings["dbitrate"])
         if "bitrate" in settings:
             self.bit_rate = int(settings["bitrate"])
             self.sample_point = settings.get("sample-point", "0.875")
@@ -43,8 +70,13 @@ class Kernel:
         data: dict[str, object] = {"state": "STOPPED"}
         if self.bit_rate:
             data["bittiming"] = {"bitrate": self.bit_rate, "sample_point": self.sample_point}
-        if self.listens_only:
-            data["ctrlmode"] = ["LISTEN-ONLY"]
+        if self.can_fd:
+            data["data_bittiming_const"] = {"name": "controller"}
+        if self.data_rate:
+            data["data_bittiming"] = {"bitrate": self.data_rate, "sample_point": "0.700"}
+        modes = {"LISTEN-ONLY": self.listens_only, "FD": self.is_fd}
+        if any(modes.values()):
+            data["ctrlmode"] = [name for name, is_on in modes.items() if is_on]
         return {
             "ifname": "can7",
             "flags": ["NOARP", *(["UP"] if self.is_up else [])],
@@ -53,45 +85,90 @@ class Kernel:
         }
 
 
+def tried(kernel: Kernel, hear: Callable[[], BusTraffic]) -> BitRate | None:
+    found = interface("can7", kernel.run)
+    with listening_only(found, kernel.run) as set_rate:
+        return find_bit_rate(found, set_rate, hear)
+
+
 def test_the_first_rate_at_which_frames_come_is_that_of_the_bus() -> None:
     kernel = Kernel(bit_rate=33_333)
     heard_at: list[int | None] = []
 
-    def hears_frames() -> bool:
+    def hear() -> BusTraffic:
         assert kernel.is_up
         assert kernel.listens_only
         heard_at.append(kernel.bit_rate)
-        return kernel.bit_rate == 500_000
+        return traffic(frames=kernel.bit_rate == 500_000)
 
-    assert find_bit_rate(interface("can7", kernel.run), hears_frames, kernel.run) == 500_000
-    assert heard_at == list(RATES[: RATES.index(500_000) + 1])
+    assert tried(kernel, hear) == BitRate(500_000)
+    assert heard_at == [rate.nominal for rate in RATES[: RATES.index(BitRate(500_000)) + 1]]
     assert (kernel.is_up, kernel.listens_only, kernel.bit_rate) == (False, False, 33_333)
     assert kernel.sample_point == "0.750"
 
 
-def test_where_nothing_comes_all_rates_were_tried_and_the_interface_is_as_it_was() -> None:
+def test_a_rate_at_which_error_frames_come_is_not_that_of_the_bus() -> None:
+    kernel = Kernel(bit_rate=33_333)
+    heard = {250_000: traffic(1, 40), 500_000: traffic(0, 50), 125_000: traffic(30, 1)}
+    assert tried(kernel, lambda: heard.get(kernel.bit_rate or 0, traffic())) == BitRate(125_000)
+
+
+def test_on_a_bus_with_faults_the_rate_with_the_fewest_of_them_is_taken() -> None:
     kernel = Kernel()
+    heard = {250_000: traffic(1, 40), 500_000: traffic(30, 20), 125_000: traffic(0, 50)}
+    assert tried(kernel, lambda: heard.get(kernel.bit_rate or 0, traffic())) == BitRate(500_000)
+
+
+def test_the_data_rate_of_a_can_fd_bus_is_found_and_what_was_set_comes_back() -> None:
+    kernel = Kernel(bit_rate=250_000, can_fd=True)
+    kernel.is_fd, kernel.data_rate = True, 1_000_000
+
+    def hear() -> BusTraffic:
+        """Half of the frames are of CAN FD, and errors at a wrong data rate."""
+        if kernel.bit_rate != 500_000:
+            return traffic(errors=50)
+        return traffic(50) if (kernel.is_fd, kernel.data_rate) == (True, 5_000_000) else traffic(25, 25)
+
+    assert tried(kernel, hear) == BitRate(500_000, 5_000_000)
+    assert (kernel.bit_rate, kernel.data_rate, kernel.is_fd) == (250_000, 1_000_000, True)
+    assert kernel.commands[-1].endswith("dsample-point 0.700 fd on listen-only off")
+
+
+def test_a_data_rate_that_the_controller_cannot_do_is_left_out() -> None:
+    kernel = Kernel(can_fd=True, refuses="8000000")
+    wanted = BitRate(250_000, 1_000_000)
+    assert FD_RATES.index(wanted) > FD_RATES.index(BitRate(1_000_000, 8_000_000))
+
+    def hear() -> BusTraffic:
+        return traffic((kernel.bit_rate, kernel.data_rate) == (wanted.nominal, wanted.data))
+
+    assert tried(kernel, hear) == wanted
+    assert (kernel.is_up, kernel.is_fd) == (False, False)
+
+
+def test_where_nothing_comes_all_rates_were_tried_and_the_interface_is_as_it_was() -> None:
+    kernel = Kernel(bit_rate=125_000)
     kernel.listens_only = True
-    assert find_bit_rate(interface("can7", kernel.run), lambda: False, kernel.run) is None
-    assert sum("bitrate" in command for command in kernel.commands) == len(RATES)
-    assert (kernel.is_up, kernel.listens_only) == (False, True)
+    assert tried(kernel, traffic) is None
+    assert sum("bitrate" in command for command in kernel.commands) == len(RATES) + 1
+    assert (kernel.is_up, kernel.listens_only, kernel.bit_rate) == (False, True, 125_000)
 
 
 def test_a_fault_while_listening_leaves_the_interface_down() -> None:
     kernel = Kernel(bit_rate=250_000)
 
-    def fails() -> bool:
+    def fails() -> BusTraffic:
         raise UnavailableError("was lost", where="can7")
 
     with pytest.raises(UnavailableError, match="was lost"):
-        find_bit_rate(interface("can7", kernel.run), fails, kernel.run)
+        tried(kernel, fails)
     assert (kernel.is_up, kernel.listens_only, kernel.bit_rate) == (False, False, 250_000)
 
 
 def test_without_the_right_or_a_controller_that_only_listens_nothing_is_tried() -> None:
     kernel = Kernel(refuses="listen-only")
     with pytest.raises(UnavailableError, match="cannot be set to listen only: Operation not permitted"):
-        find_bit_rate(interface("can7", kernel.run), pytest.fail, kernel.run)
+        tried(kernel, pytest.fail)
     assert "up" not in kernel.commands
 
 
@@ -105,7 +182,7 @@ def test_a_program_that_is_not_installed_is_one_line() -> None:
 
 def test_an_interface_is_described_by_what_the_kernel_says() -> None:
     kernel = Kernel(bit_rate=500_000)
-    assert interface("can7", kernel.run) == Interface("can7", "can", False, 500_000, "0.750", False)
+    assert interface("can7", kernel.run) == Interface("can7", "can", False, Timing(500_000, "0.750"))
     kernel.is_up = True
     assert interface("can7", kernel.run).is_up
     with pytest.raises(UnavailableError, match="there is no such interface"):

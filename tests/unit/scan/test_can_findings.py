@@ -35,9 +35,11 @@ def findings(name: str = "can0", *frames: tuple[str, int], **more: object) -> Bu
 
 
 def test_what_is_printed_is_a_bus_with_its_protocol(tmp_path: Path) -> None:
-    source = loaded(block(findings("can1", *CHADEMO, bit_rate=500_000), SourceNames()), tmp_path)
+    source = loaded(
+        block(findings("can1", *CHADEMO, bit_rate=BitRate(500_000, 2_000_000)), SourceNames()), tmp_path
+    )
     assert (source.name, source.protocols.names) == ("can1", ("chademo",))
-    assert source.bit_rate == BitRate(500_000, None)
+    assert source.bit_rate == BitRate(500_000, 2_000_000)
     assert [resource.name for resource in source.resources] == ["can1"]
 
 
@@ -86,6 +88,8 @@ def test_nothing_that_fits_is_no_configuration() -> None:
     assert as_json(bus) == {
         "bus": "can0",
         "bitrate": None,
+        "data_bitrate": None,
+        "error_frames": 0,
         "frames": 100,
         "seconds": pytest.approx(9.9),
         "ids": 1,
