@@ -81,7 +81,8 @@ def scan_ports(arguments: argparse.Namespace, say: Say) -> list[PortFindings]:
         found.append(_look(port, settings, waits, is_risky=arguments.risky))
         kinds = Counter(device.protocol.name for device in found[-1].report.found)
         words = ", ".join(f"{count} x {name}" for name, count in kinds.items())
-        say(f"{port}: {f'found {words}' if words else port_words(found[-1])}")
+        trouble = f"; it {found[-1].trouble}" if found[-1].trouble else ""
+        say(f"{port}: {f'found {words}{trouble}' if words else port_words(found[-1])}")
     return found
 
 
@@ -92,13 +93,15 @@ def _look(port: str, settings: Sequence[Setting], waits: Waits, *, is_risky: boo
     def link_at(baud_rate: int, line: LineSettings) -> PyserialLink:
         return PyserialLink(port, baud_rate, line)
 
+    scan = LineScan(link_at, SystemClock(), waits, speaks_always=is_risky)
     try:
         with StopSignal() as stop:
-            scan = LineScan(link_at, SystemClock(), waits, speaks_always=is_risky)
             return PortFindings(port, scan.run(settings, stop))
     except OSError as error:
         trouble = (error.strerror or str(error)).removeprefix(f"{port}: ")
-        return PortFindings(port, LineReport(), trouble)
+        if scan.report.found or scan.report.sent:
+            trouble = f"vanished in the middle of the scan: {trouble}"
+        return PortFindings(port, scan.report, trouble)
 
 
 def _waits(arguments: argparse.Namespace) -> Waits:

@@ -22,7 +22,7 @@ _SERIAL_NUMBER = "serial number"
 
 @dataclass(frozen=True, slots=True)
 class PortFindings:
-    """What was found at a port. trouble: why it could not be looked at; empty: it was."""
+    """What was found at a port. trouble: why it could not be looked at, or not at the end; empty: it was."""
 
     port: str
     report: LineReport
@@ -101,6 +101,9 @@ def configuration(ports: Sequence[PortFindings], names: SourceNames) -> str:
 def _block(port: PortFindings, names: SourceNames, shared: set[str]) -> str:
     known = [found for found in port.report.found if not _lacks_map(found)]
     lines = [f"# {one_line(port.port)}, {port.report.found[0].setting.baud_rate} baud"]
+    lines += (
+        [f"# It {one_line(port.trouble)}. There may be more devices: scan again."] if port.trouble else []
+    )
     if len(port.report.found) == 1 and known:
         name = names.new(known[0].protocol.name)
         lines += [f"# {words_of(known[0])}", *_port_keys(port, name, known)]
@@ -172,7 +175,8 @@ def _address_words(found: FoundDevice) -> str:
 def as_json(port: PortFindings) -> dict[str, Any]:
     """A port and what was found there, as plain values."""
     devices = [_device_json(found) for found in port.report.found]
-    return {"port": port.port, "devices": devices, "state": "found" if devices else port_words(port)}
+    state = port.trouble or "found" if devices else port_words(port)
+    return {"port": port.port, "devices": devices, "state": state}
 
 
 def _device_json(found: FoundDevice) -> dict[str, Any]:

@@ -6,6 +6,7 @@ Promises:
 - Only what `telemetry.scan.probes` lists is sent: its probes and, to a device that has answered, its further
   requests.
 - The port is locked while it is open, as the service locks it, and closed whatever happens.
+- What was found before the port is gone is in `report`.
 - The time is bounded, whatever the line does.
 
 Relies on a `SerialLink` for each setting of the line, and on a clock that is passed in.
@@ -38,7 +39,7 @@ class Waits:
     glance_s: for those who talk where no device does by itself, and nothing was heard at the setting before.
     """
 
-    listen_s: float = 1.2
+    listen_s: float = 2.1  # those who talk each second are heard twice, those each two seconds once
     glance_s: float = 0.3
     usual_s: float = 0.4  # at a usual address
     other_s: float = 0.1  # at one of many others
@@ -108,10 +109,11 @@ class LineScan:
         self._clock = clock
         self._waits = waits
         self._speaks_always = speaks_always
+        self.report = LineReport()
 
     def run(self, settings: Sequence[Setting], stop: StopSignal) -> LineReport:
         """Try these settings. Raises OSError when the port cannot be opened, or is gone."""
-        report = LineReport()
+        report = self.report
         ends_s = self._clock.monotonic_s() + _OVERHEAD * silent_s(settings, self._waits)
         for setting in settings:
             try:
@@ -126,26 +128,34 @@ class LineScan:
 
     def _try(self, setting: Setting, stop: StopSignal, ends_s: float, report: LineReport) -> None:
         with self._link_at(setting.baud_rate, setting.line).open(stop) as port:
-            line = _OpenLine(port, setting, self._clock, self._waits)
-            report.found += line.listen(self._waits.listening_s(setting, talks=report.talks))
+            line = _OpenLine(port, setting, self._clock, self._waits, report.found)
+            line.listen(self._waits.listening_s(setting, talks=report.talks))
             report.other_master |= line.other_master
             report.talks |= line.other_master or line.received >= TALK_BYTES
             if not report.found and (self._speaks_always or not report.talks):
-                report.found += line.ask(ends_s)
-                report.is_whole &= line.is_whole
-                report.sent += line.sent
+                try:
+                    line.ask(ends_s)
+                finally:
+                    report.is_whole &= line.is_whole
+                    report.sent += line.sent
         if line.received and not report.found:
             report.strange_bytes[str(setting)] = line.received
 
 
 class _OpenLine:
-    """A line that is open at one setting. received: bytes that came, and no echo; sent: requests."""
+    """A line that is open at one setting. received: bytes that came, and no echo; sent: requests.
 
-    def __init__(self, port: SerialPort, setting: Setting, clock: Clock, waits: Waits) -> None:
+    found: where devices are added, each as soon as it is found.
+    """
+
+    def __init__(
+        self, port: SerialPort, setting: Setting, clock: Clock, waits: Waits, found: list[FoundDevice]
+    ) -> None:
         self._port = port
         self._setting = setting
         self._clock = clock
         self._waits = waits
+        self._all_found = found
         self._has_heard = False  # anything to the last request
         self._came_late = False  # an answer that was not to it
         self.received = 0
@@ -153,30 +163,35 @@ class _OpenLine:
         self.other_master = False
         self.is_whole = True
 
-    def listen(self, listening_s: float) -> list[FoundDevice]:
-        """Those who talk by themselves, of the first protocol that reads what is said."""
+    def listen(self, listening_s: float) -> None:
+        """Find those who talk by themselves, of the first protocol that reads what is said."""
         ears = [Ear(protocol) for protocol in self._setting.heard]
+        self._hear(ears, listening_s)
+        if self.received and self._setting.is_heard_long and not any(ear.addresses for ear in ears):
+            self._hear(ears, listening_s)  # the first message may have had no beginning
+        for ear in ears:
+            ear.finish()
+        self.other_master = any(ear.hears_requests for ear in ears)
+        heard = next((ear for ear in ears if ear.addresses), None)
+        if heard is not None:
+            self._all_found += [self._found(heard, address) for address in heard.addresses]
+
+    def _hear(self, ears: Sequence[Ear], listening_s: float) -> None:
         until_s = self._clock.monotonic_s() + listening_s
         while (left_s := until_s - self._clock.monotonic_s()) > 0:
             data = self._port.receive(left_s)
             self.received += len(data)
             for ear in ears if data else ():
                 ear.feed(data, self._clock.unix_ns())
-        for ear in ears:
-            ear.finish()
-        self.other_master = any(ear.hears_requests for ear in ears)
-        heard = next((ear for ear in ears if ear.addresses), None)
-        return [] if heard is None else [self._found(heard, address) for address in heard.addresses]
 
-    def ask(self, ends_s: float) -> list[FoundDevice]:
-        """Those who answer. On one line there is one device without an address at most."""
-        found: list[FoundDevice] = []
+    def ask(self, ends_s: float) -> None:
+        """Find those who answer. On one line there is one device without an address at most."""
         answered: set[bytes] = set()
         waiting = list(self._setting.probes)
         before: Probe | None = None  # the request before this one
         while waiting:
             probe = waiting.pop(0)
-            has_nameless = any(one.address == NO_ADDRESS for one in found)
+            has_nameless = any(one.address == NO_ADDRESS for one in self._all_found)
             if probe.data in answered or (has_nameless and probe.meant[0].address == NO_ADDRESS):
                 continue
             if self._clock.monotonic_s() > ends_s:
@@ -185,13 +200,12 @@ class _OpenLine:
             answering = self._probe(probe)
             for ear, meant in answering:
                 answered.add(probe.data)
-                found.append(self._look_closer(ear, meant))
+                self._all_found.append(self._look_closer(ear, meant))
                 if (after := neighbour(meant)) is not None:
                     waiting.insert(0, after)
             if self._came_late and not answering and before is not None and not before.is_usual:
                 waiting[:0] = [replace(one, is_usual=True) for one in (before, probe)]
             before = probe
-        return found
 
     def _probe(self, probe: Probe) -> list[tuple[Ear, Meant]]:
         """Send a request. Return the first of those who may answer it with each of its devices that does.
@@ -210,10 +224,14 @@ class _OpenLine:
 
     def _look_closer(self, ear: Ear, meant: Meant) -> FoundDevice:
         """What the device says of itself."""
-        if meant.protocol.name == "modbus":
-            return self._with_map(ear, meant)
-        for _, _, request in further(meant):
-            self._ask_closer(ear, request, meant)
+        try:
+            if meant.protocol.name == "modbus":
+                return self._with_map(ear, meant)
+            for _, _, request in further(meant):
+                self._ask_closer(ear, request, meant)
+        except OSError:
+            self._all_found.append(self._found(ear, meant.address))
+            raise
         return self._found(ear, meant.address)
 
     def _with_map(self, ear: Ear, meant: Meant) -> FoundDevice:

@@ -1,5 +1,6 @@
 """A serial line for a scan, in simulated time: devices that understand one setting of it alone."""
 
+import errno
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -41,8 +42,8 @@ def simulated(name: str) -> DeviceEnd:
 class ScannedLine:
     """The devices and what is sent to them: `sent` has baud rate, parity and bytes of each request.
 
-    babbles: bytes that come from somebody each half second, at any setting. echoes: an adapter does.
-    answers_after_s: the devices take so long.
+    babbles: bytes that come from somebody each half second (`babbles_every_s`), at any setting. echoes: an
+    adapter does. answers_after_s: the devices take so long. lasts: requests, before it is pulled out.
     """
 
     clock: FakeClock
@@ -50,8 +51,10 @@ class ScannedLine:
     baud_rate: int = 9600
     line: LineSettings = EIGHT_N_ONE
     babbles: bytes = b""
+    babbles_every_s: float = 0.5
     echoes: bool = False
     answers_after_s: float = ANSWERS_AFTER_S
+    lasts: int | None = None
     sent: list[tuple[int, str, bytes]] = field(default_factory=list)
     opened: list[tuple[int, str]] = field(default_factory=list)
     is_open: bool = False
@@ -94,6 +97,8 @@ class _Link:
             self.scanned.is_open = False
 
     def send(self, data: bytes) -> None:
+        if len(self.scanned.sent) == self.scanned.lasts:
+            raise OSError(errno.EIO, "Input/output error")
         self.scanned.sent.append((self.baud_rate, self.line.parity, data))
         now_s = self.scanned.clock.monotonic_s()
         if self.scanned.echoes:
@@ -115,8 +120,8 @@ class _Link:
 
     def _say_by_themselves(self) -> None:
         now_s = self.scanned.clock.monotonic_s()
-        while self.scanned.babbles and self._babbled_s + 0.5 <= now_s:
-            self._babbled_s += 0.5
+        while self.scanned.babbles and self._babbled_s + self.scanned.babbles_every_s <= now_s:
+            self._babbled_s += self.scanned.babbles_every_s
             self._coming.append((self._babbled_s, self.scanned.babbles))
         for device in self.scanned.devices:
             said = b"".join(device.due(round(now_s * 1e9)))

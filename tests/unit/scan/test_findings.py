@@ -55,6 +55,15 @@ def test_what_is_printed_is_a_configuration_of_the_device(protocol: str, tmp_pat
     assert (source.baud_rate, source.line.parity) == (line.baud_rate, line.line.parity)
 
 
+def test_a_port_that_was_pulled_out_says_so_beside_what_was_found(tmp_path: Path) -> None:
+    line = ScannedLine(FakeClock(), [board(3)])
+    port = replace(findings(line), trouble="vanished in the middle of the scan: Input/output error")
+    text = configuration([port])
+    assert "# It vanished in the middle of the scan: Input/output error. There may be more devices" in text
+    assert len(loaded(text, tmp_path)) == 1
+    assert as_json(port)["state"] == port.trouble
+
+
 def test_what_a_device_measures_stands_beside_its_name() -> None:
     text = configuration([findings(ScannedLine(FakeClock(), [board(3)]))])
     assert f"address 3, 4 cells, 13.3 V, -12 A, {13.3 * -12:g} W, 61 %\n" in text

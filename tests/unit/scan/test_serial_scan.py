@@ -18,6 +18,7 @@ from telemetry.scan.probes import follow_ups, scanned, settings_of
 from telemetry.scan.serial_scan import TALK_BYTES, LineReport, LineScan, Waits, silent_s
 from telemetry.sources.stop import StopSignal
 from tests.support.clock import FakeClock
+from tests.support.framing import vedirect_block
 from tests.support.scanned_line import (
     ANSWERS_AFTER_S,
     LINES,
@@ -213,6 +214,39 @@ def test_a_device_that_talks_is_listened_to_alone() -> None:
     assert (found.protocol.name, found.address, line.sent) == ("vedirect", NO_ADDRESS, [])
 
 
+class Slow:
+    """Says a block each two seconds. `block` begins before anybody listens."""
+
+    def __init__(self, block: bytes) -> None:
+        self.coming = [(0.5, block[60:]), (2.5, block), (4.5, block)]
+
+    def feed(self, data: bytes) -> list[bytes]:  # noqa: ARG002
+        return []
+
+    def due(self, until_ns: int) -> list[bytes]:
+        said = [data for at_s, data in self.coming if at_s * 1e9 <= until_ns]
+        self.coming = self.coming[len(said) :]
+        return said
+
+    def forget(self) -> None:
+        pass
+
+
+def test_a_device_that_talks_each_two_seconds_is_heard_to_its_first_whole_message() -> None:
+    block = vedirect_block({"PID": "0xA053", "SER#": "HQ2209NEV01", "V": "12800", "I": "100", "CS": "3"})
+    line = on_a_line(Slow(block), baud_rate=19200)
+    (found,) = scan(line).found
+    assert (found.protocol.name, found.values["charger.voltage_v"], line.sent) == ("vedirect", 12.8, [])
+
+
+def test_nothing_is_sent_where_another_master_asks_each_two_seconds() -> None:
+    from firmware_sim.wire.jbd import BASIC_INFO, request
+
+    line = on_a_line()
+    line.babbles, line.babbles_every_s = request(BASIC_INFO) * 2, 2.0
+    assert (scan(line).talks, line.sent) == (True, [])
+
+
 def test_nothing_is_sent_where_another_master_asks() -> None:
     from firmware_sim.wire.jbd import BASIC_INFO, request
 
@@ -372,6 +406,26 @@ def test_a_device_that_goes_away_is_an_error_and_leaves_the_port_closed() -> Non
     with pytest.raises(OSError, match="the device is gone"):
         scan(line)
     assert not line.is_open
+
+
+def test_what_was_found_before_a_port_was_pulled_out_is_reported() -> None:
+    def pulled_after(requests: int | None) -> tuple[ScannedLine, LineScan]:
+        line = on_a_line(board(2), board(5))
+        line.lasts = requests
+        return line, LineScan(line.link_at, line.clock, WAITS)
+
+    settings = settings_of(scanned(["daly"]))
+    with StopSignal() as stop:
+        line, whole = pulled_after(None)
+        whole.run(settings, stop)
+        asked = [data for _, _, data in line.sent]
+        of_second = asked.index(PROTOCOLS["daly"].requests[0].to(5))
+        for requests, found in ((1, []), (of_second, [2]), (of_second + 3, [2, 5])):
+            line, cut = pulled_after(requests)
+            with pytest.raises(OSError, match="Input/output error"):
+                cut.run(settings, stop)
+            assert [one.address for one in cut.report.found] == found
+            assert (cut.report.sent, line.is_open) == (requests, False)
 
 
 # -- how long it takes
