@@ -1,0 +1,73 @@
+"""`decode`: options that do not go together, each one line, before anything is read or written."""
+
+from pathlib import Path
+
+import pytest
+
+from telemetry.__main__ import build_parser, main
+
+DATA = Path(__file__).parents[2] / "data"
+LOG, DBC = str(DATA / "drive.log"), str(DATA / "drive.dbc")
+INFLUX = ["--format", "influx", "--url", "http://127.0.0.1:9", "--database", "fleet"]
+
+
+@pytest.mark.parametrize(
+    ("words", "fault"),
+    [
+        ([], f"{LOG}: no database was given (add one: --dbc FILE)"),
+        (["--dbc", DBC, "--url", "http://127.0.0.1:9"], "--url: stands without --format influx"),
+        (["--dbc", DBC, "--spool", "x"], "--spool: stands without --format influx"),
+        (["--dbc", DBC, "--give-up-after", "5"], "--give-up-after: stands without --format influx"),
+        (["--dbc", DBC, *INFLUX, "-o", "x"], "--output: stands beside --format influx"),
+        (["--config", "c", "--dbc", DBC], "--config: stands beside --dbc (leave out --config, or --dbc,"),
+        (["--config", "c", "--protocol", "jbd"], "--config: stands beside --protocol"),
+        (["--config", "c", "--format", "influx", "--org", "o"], "--config: stands beside --org"),
+        (["--dbc", DBC, "--source", "can0"], "--source: stands without --config"),
+        (["--dbc", DBC, "--protocol", "jbd"], "--dbc: stands beside --protocol (leave one of them out)"),
+        (["--protocol", "gbt27930", "--id-mask", "7F0"], "--id-mask: stands beside --protocol"),
+        (["--protocol", "jbd", "--signal", "x"], "--signal: is for logs of CAN"),
+        (["--protocol", "jbd", "--registers", "pzem_017"], "--registers: is for --protocol modbus"),
+        (["--unknown", "--wide"], "--wide: stands beside --unknown (leave one of them out)"),
+        (["--unknown", "--signal", "x"], "--signal: stands beside --unknown"),
+        (["--unknown", "--from", "1"], "--from: stands beside --unknown"),
+        (["--unknown", "--format", "lp"], "--unknown: is for csv and ndjson"),
+        (["--dbc", DBC, "--wide", "--format", "ndjson"], "--wide: is a form of csv"),
+        (["--dbc", DBC, "--time", "iso", "--format", "lp"], "--time: is for csv and ndjson"),
+        (["--dbc", DBC, *INFLUX, "--from", "1"], "--from: stands beside --format influx"),
+        (["--dbc", DBC, *INFLUX, "--to", "1"], "--to: stands beside --format influx"),
+        (["--dbc", DBC, "--messages"], "--messages: is for --protocol (messages of a database are always"),
+        (["--protocol", "jbd", "--messages", "--format", "lp"], "--messages: is for csv, ndjson or parquet"),
+        (["--dbc", DBC, "--format", "parquet"], "--format parquet: is a folder of files (name the folder"),
+        (["--dbc", DBC, "--id-mask", "7G0"], "--id-mask: "),
+    ],
+)
+def test_options_that_do_not_go_together_are_one_line(
+    words: list[str], fault: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["decode", LOG, *words]) == 64
+    said = capsys.readouterr()
+    assert fault in said.err
+    assert said.err.count("\n") == 1
+    assert said.out == ""
+
+
+@pytest.mark.parametrize("jobs", ["0", "257", "-1", "two"])
+def test_a_number_of_jobs_is_from_1_to_256(jobs: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(["decode", LOG, "--dbc", DBC, f"--jobs={jobs}"])
+    assert caught.value.code == 64
+    assert f"'{jobs}' is not a number from 1 to 256" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("jobs", ["1", "256"])
+def test_the_least_and_the_greatest_number_of_jobs_are_taken(jobs: str) -> None:
+    assert build_parser(["decode"]).parse_args(["decode", LOG, "--jobs", jobs]).jobs == int(jobs)
+
+
+def test_messages_of_a_can_protocol_go_into_line_protocol_too(capfd: pytest.CaptureFixture[str]) -> None:
+    log = str(Path(__file__).parents[3] / "examples" / "charge.log")
+    words = ["decode", log, "--protocol", "gbt27930", "--format", "lp"]
+    assert main(words) == 0
+    without = capfd.readouterr().out
+    assert main([*words, "--messages"]) == 0
+    assert len(capfd.readouterr().out) >= len(without)
