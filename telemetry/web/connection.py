@@ -132,7 +132,7 @@ class Connection:
 
     def follow(self, now_s: float) -> bool:
         """Take the newest message of the stream if it is new and the last one is out; whether it did."""
-        if self._phase is not _Phase.STREAMING or self._stream is None or self._output:
+        if self._stream is None or self._output:
             return False
         feed = self._stream.feed
         if feed.number == self._followed:

@@ -133,12 +133,17 @@ class WebRig:
         self.status = status()
         self.snapshot = LiveSnapshot(0.0, 0)
         self.messages_asked = 0
+        self.snapshots_asked = 0
         settings = WebSettings(parse_listen(listen))
-        views = Views(self._status, lambda: self.snapshot, self._ask_for_messages)
+        views = Views(self._status, self._snapshot, self._ask_for_messages)
         self.server = WebServer(settings, views, self.clock)
 
     def _status(self) -> dict[str, Any]:
         return self.status
+
+    def _snapshot(self) -> LiveSnapshot:
+        self.snapshots_asked += 1
+        return self.snapshot
 
     def _ask_for_messages(self) -> None:
         self.messages_asked += 1

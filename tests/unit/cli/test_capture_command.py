@@ -1,12 +1,13 @@
 """`capture` on python-can's virtual bus, and how it ends."""
 
+import contextlib
 import os
 import re
 import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -14,11 +15,14 @@ import can
 import pytest
 
 from telemetry.__main__ import main
+from telemetry.cli import capture
 from tests.support.child import killed_at_the_end
 
 MESSAGES = [
     can.Message(arbitration_id=0x100 + number, data=[number], is_extended_id=False) for number in range(9)
 ]
+
+ENDS = ["--seconds", "30"]  # whatever is wrong with the number of frames
 
 
 @contextmanager
@@ -46,13 +50,95 @@ def read(file: Path) -> list[tuple[int, bytes]]:
         return [(each.arbitration_id, bytes(each.data)) for each in reader]
 
 
+class Seconds:
+    """A clock that is a second later at each look, and fails one who looks for ever."""
+
+    def __init__(self) -> None:
+        self._looks = 0
+
+    def monotonic(self) -> float:
+        self._looks += 1
+        assert self._looks < 1000, "it does not end"
+        return float(self._looks)
+
+
+class Scripted:
+    """A bus from which these come, None while it is silent; then it fails."""
+
+    channel_info = "can7"
+
+    def __init__(self, *received: can.Message | None) -> None:
+        self._received = [*received]
+
+    def recv(self, timeout: float) -> can.Message | None:
+        assert 0.0 < timeout <= 0.2  # a stop is seen within so long
+        if not self._received:
+            raise can.CanOperationError("adapter pulled")
+        return self._received.pop(0)
+
+
+@pytest.fixture
+def scripted(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Makes the next capture record these from a bus on which the kernel has dropped so many."""
+    monkeypatch.setattr(capture, "time", Seconds())
+
+    def script(*received: can.Message | None, lost: int | None = None) -> None:
+        bus = Scripted(*received)
+        monkeypatch.setattr("telemetry.capture.bus.open_bus", lambda _: contextlib.nullcontext(bus))
+        monkeypatch.setattr("telemetry.capture.bus.dropped", lambda _: lost)
+
+    return script
+
+
+def test_a_silent_bus_is_recorded_for_as_long_as_it_was_asked_for(
+    tmp_path: Path, scripted: Callable[..., None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    scripted(*[None] * 900)
+    assert main(["capture", "-o", str(tmp_path / "bus.log"), "--seconds", "9"]) == 0
+    assert capsys.readouterr().err == f"{tmp_path / 'bus.log'}: 0 frames\n"
+
+
+def test_a_bus_that_is_lost_is_one_line_and_what_came_before_is_in_the_file(
+    tmp_path: Path, scripted: Callable[..., None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    scripted(None, *MESSAGES, None, lost=5)
+    file = tmp_path / "bus.log"
+    assert main(["capture", "-o", str(file)]) == 69
+    assert capsys.readouterr().err.splitlines() == [
+        f"{file}: 9 frames",
+        "warning: the kernel dropped 5 frames, for which its buffer was full",
+        "nev-telemetry: can7: was lost: adapter pulled",
+    ]
+    assert len(read(file)) == 9
+
+
+def test_files_are_rotated_every_so_many_seconds(
+    tmp_path: Path, scripted: Callable[..., None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    scripted(*MESSAGES)
+    words = ["capture", "-o", str(tmp_path / "bus.log"), "--frames", "9", "--rotate-every", "10"]
+    assert main(words) == 0
+    files = sorted(tmp_path.glob("bus-*.log"))
+    assert 2 <= len(files) < 9
+    assert sum(len(read(file)) for file in files) == 9
+    assert f"bus-000001.log to {files[-1].name}: 9 frames\n" in capsys.readouterr().err
+
+
+def test_a_file_without_rotation_is_one_and_has_its_own_name(
+    tmp_path: Path, scripted: Callable[..., None]
+) -> None:
+    scripted(*MESSAGES * 3)
+    assert main(["capture", "-o", str(tmp_path / "bus.log"), "--frames", "27"]) == 0
+    assert [file.name for file in tmp_path.iterdir()] == ["bus.log"]
+
+
 @pytest.mark.parametrize("name", ["bus.log", "bus.blf"])
 def test_frames_of_a_bus_of_python_can_are_in_the_file(
     tmp_path: Path, name: str, capfd: pytest.CaptureFixture[str]
 ) -> None:
     file = tmp_path / name
     with sending(name):
-        words = ["capture", "-i", "virtual", "-c", name, "--frames", "30", "-o", str(file)]
+        words = ["capture", "-i", "virtual", "-c", name, "--frames", "30", *ENDS, "-o", str(file)]
         assert main(words) == 0
     known = {(each.arbitration_id, bytes(each.data)) for each in MESSAGES}
     frames = read(file)
@@ -61,7 +147,7 @@ def test_frames_of_a_bus_of_python_can_are_in_the_file(
 
 
 def test_files_are_rotated_at_so_many_megabytes(tmp_path: Path) -> None:
-    words = ["capture", "-i", "virtual", "-c", "rotated", "--frames", "700", "--rotate-size", "0.01"]
+    words = ["capture", "-i", "virtual", "-c", "rotated", "--frames", "700", *ENDS, "--rotate-size", "0.01"]
     with sending("rotated"):
         assert main([*words, "-o", str(tmp_path / "bus.log")]) == 0
     *full, last = sorted(tmp_path.glob("bus-*.log"))
@@ -85,6 +171,7 @@ def test_filters_of_python_can_choose_frames(tmp_path: Path) -> None:
             str(file),
             "--filter",
             "102:7FF",
+            *ENDS,
         ]
         assert main(words) == 0
     assert {id for id, _ in read(file)} == {0x102}
@@ -99,7 +186,7 @@ def test_a_bus_of_a_configuration_is_recorded(tmp_path: Path) -> None:
     )
     file = tmp_path / "bus.log"
     with sending("configured"):
-        assert main(["capture", str(config), "-o", str(file), "--frames", "9"]) == 0
+        assert main(["capture", str(config), "-o", str(file), "--frames", "9", *ENDS]) == 0
     assert len(read(file)) == 9
 
 
@@ -108,7 +195,7 @@ def test_python_can_s_own_configuration_is_enough(tmp_path: Path, monkeypatch: p
     monkeypatch.setenv("CAN_CHANNEL", "environment")
     file = tmp_path / "bus.log"
     with sending("environment"):
-        assert main(["capture", "-o", str(file), "--frames", "9"]) == 0
+        assert main(["capture", "-o", str(file), "--frames", "9", *ENDS]) == 0
     assert len(read(file)) == 9
 
 

@@ -42,6 +42,7 @@ class Rig:
             piece = bytes(output[: None if most is None else most - len(taken)])
             self.connection.sent(len(piece), now_s)
             taken += piece
+            assert len(taken) < 1 << 20, "it does not end"
         return bytes(taken)
 
 
@@ -83,7 +84,9 @@ def test_after_the_last_answer_nothing_more_is_taken(rig: Rig) -> None:
 
 def test_nonsense_is_refused_and_ends_the_connection(rig: Rig) -> None:
     rig.connection.received(b"nonsense\r\n\r\n", 0.0)
-    assert rig.take().startswith(b"HTTP/1.1 400 ")
+    answer = rig.take()
+    assert answer.startswith(b"HTTP/1.1 400 ")
+    assert b"\r\nConnection: close\r\n" in answer
     assert rig.connection.is_draining
 
 

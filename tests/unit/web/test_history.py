@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+import pytest
+
 from telemetry.live.state import STALE_S, Entity, LiveSnapshot
 from telemetry.web.history import EVERY_S, LENGTH, MAX_PACKS, History
 
@@ -67,10 +69,20 @@ def test_a_pack_that_went_makes_room_when_its_past_is_over() -> None:
     assert sampled(history, 0.0) == []
 
 
-def test_what_is_no_battery_has_no_curve() -> None:
+@pytest.mark.parametrize(("measurement", "name"), [("charger", "pack"), ("battery", "other")])
+def test_what_is_no_battery_with_a_pack_has_no_curve(measurement: str, name: str) -> None:
     history = History()
-    history.observe(LiveSnapshot(0.0, 0, (Entity("charger", {"source": "c"}, 0.0, {"voltage_v": 1.0}, {}),)))
+    tags = {"source": "c", name: "a"}
+    history.observe(
+        LiveSnapshot(0.0, 0, (Entity(measurement, tags, 0.0, {"soc_pct": 1.0}, {"soc_pct": 0.0}),))
+    )
     assert sampled(history, 0.0) == []
+
+
+def test_a_value_is_as_old_as_it_is_however_long_the_machine_has_run() -> None:
+    history = History()
+    history.observe(LiveSnapshot(1000.0, 0, (battery({"soc_pct": 50.0}, 999.0),)))
+    assert sampled(history, 1000.0)[0]["soc_pct"] == [50.0]
 
 
 def test_ten_minutes_of_sixteen_packs_are_kept() -> None:

@@ -65,6 +65,7 @@ def key(sample: Sample) -> tuple[str, str]:
         ("points_total", "result=dead", 2),
         ("points_total", "result=evicted", 0),
         ("points_waiting", "place=memory", 512),
+        ("source_frames_per_second", "source=can0", 1940.4),
         ("bus_load_ratio", "source=can0", 0.442),
         ("source_up", "source=can0", 1),
         ("source_up", "source=ttyUSB0", 0),

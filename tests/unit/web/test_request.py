@@ -2,7 +2,7 @@
 
 import pytest
 
-from telemetry.web.request import MAX_FIELDS, MAX_HEAD_BYTES, Request, RequestError, RequestParser
+from telemetry.web.request import MAX_HEAD_BYTES, Request, RequestError, RequestParser
 
 
 def parse_head(head: str) -> Request:
@@ -74,9 +74,27 @@ def test_a_body_of_no_bytes_is_none() -> None:
     assert parse_head("GET / HTTP/1.1\r\nHost: a\r\nContent-Length: 0").path == "/"
 
 
-def test_too_many_fields_are_refused() -> None:
-    lines = "\r\n".join(f"x-{number}: 1" for number in range(MAX_FIELDS + 1))
-    assert refused(f"GET / HTTP/1.0\r\n{lines}") == 431
+def test_a_hundred_fields_are_taken_and_more_are_refused() -> None:
+    lines = [f"x-{number}: 1" for number in range(101)]
+    assert parse_head("\r\n".join(["GET / HTTP/1.0", *lines[:100]])).path == "/"
+    assert refused("\r\n".join(["GET / HTTP/1.0", *lines])) == 431
+
+
+def test_a_request_is_measured_without_what_follows_it() -> None:
+    parser = RequestParser()
+    parser.feed(b"GET /a HTTP/1.0\r\n\r\n" + b"GET /b HTTP/1.0\r\nX: " + b"a" * (8 * 1024 - 40))
+    request = parser.next()
+    assert request is not None
+    assert request.path == "/a"
+    assert parser.next() is None
+
+
+def test_what_makes_no_sense_is_measured_without_what_follows_it() -> None:
+    parser = RequestParser()
+    parser.feed(b"GET / HTTP/1.1\r\nHost : a\r\n\r\n" + b"a" * (8 * 1024 - 40))
+    with pytest.raises(RequestError) as caught:
+        parser.next()
+    assert caught.value.status == 400
 
 
 def test_a_request_that_never_ends_is_refused_at_the_limit() -> None:
@@ -102,6 +120,7 @@ def test_requests_behind_each_other_are_read_one_by_one() -> None:
     assert parser.waiting_bytes == 3
 
 
-def test_a_request_of_exactly_the_limit_is_taken() -> None:
+def test_a_request_of_exactly_8_kib_is_taken() -> None:
+    assert MAX_HEAD_BYTES == 8192
     head = "GET / HTTP/1.0\r\nX: "
     assert parse_head(head + "a" * (MAX_HEAD_BYTES - len(head) - 4)).path == "/"

@@ -13,11 +13,14 @@ from pathlib import Path
 
 import pytest
 
+from telemetry.errors import UnavailableError
+from telemetry.live.state import LiveSnapshot
 from telemetry.web.connection import HEAD_WITHIN_S, STALLED_S
 from telemetry.web.request import MAX_HEAD_BYTES
 from telemetry.web.server import MAX_CLIENTS, MAX_STREAMS, RESERVED_DESCRIPTORS
 from tests.support.clock import FakeClock
 from tests.support.web import WebClient, WebRig, get
+from tests.support.web_gateway import free_port
 
 SMALL_BUFFER_BYTES = 4096
 RESET_ON_CLOSE = struct.pack("ii", 1, 0)
@@ -67,8 +70,8 @@ def test_a_head_without_end_is_refused_at_its_limit(rig: WebRig) -> None:
         assert client.is_closed()
 
 
-def test_each_listener_gets_each_publication(rig: WebRig) -> None:
-    with rig.connect() as one, rig.connect() as other:
+def test_each_listener_gets_each_publication_at_once() -> None:
+    with WebRig(FakeClock()) as rig, rig.connect() as one, rig.connect() as other:
         streams = []
         for client in (one, other):
             client.ask("/events")
@@ -83,6 +86,61 @@ def test_each_listener_gets_each_publication(rig: WebRig) -> None:
         for events in streams:
             name, live = next(events)
             assert (name, live["vehicle"]) == ("live", "van 8")
+
+
+def test_with_nobody_to_show_it_to_a_publication_is_kept_for_the_curves_alone() -> None:
+    clock = FakeClock()
+    with WebRig(clock) as rig:
+        rig.server.published()
+        rig.server.published()
+        clock.advance(0.7)
+        rig.server.published()
+        assert rig.get("/api/history").json()["ages_s"] == [0.7]
+        assert rig.snapshots_asked == 1
+        clock.advance(0.1)
+        rig.snapshot = LiveSnapshot(0.8, 0)
+        rig.server.published()
+        assert rig.get("/api/history").json()["ages_s"] == [0.8, 0.0]
+
+
+def test_the_last_answer_ends_the_connection_at_once() -> None:
+    with WebRig(FakeClock()) as rig, rig.connect() as client:
+        client.ask("/healthz", connection="close")
+        assert client.read_reply().status == 200
+        assert client.is_closed()  # by the server: the clock stands, so no deadline passes
+
+
+def test_a_quiet_stream_is_sent_the_present_state_every_two_seconds() -> None:
+    clock = FakeClock()
+    with WebRig(clock) as rig, rig.connect() as client:
+        client.ask("/events")
+        assert client.read_head()[0] == 200
+        events = client.events()
+        assert [next(events)[0], next(events)[0]] == ["hello", "live"]
+        rig.status["live"]["vehicle"] = "van 8"
+        clock.advance(2.0)
+        assert rig.get("/healthz").status == 200  # the server looks at the clock again
+        assert next(events)[1]["vehicle"] == "van 8"
+
+
+def test_a_thread_that_does_not_start_is_one_warning_and_the_port_is_free(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(_thread: threading.Thread) -> None:
+        raise UnavailableError("no thread is left")
+
+    address = f"127.0.0.1:{free_port()}"
+    with monkeypatch.context() as failing:
+        failing.setattr("telemetry.web.server.start", fail)
+        rig = WebRig(listen=address)
+        rig.server.start()
+    assert rig.url == "not served: no thread is left"
+    (record,) = caplog.records
+    assert record.getMessage() == f"{address}: the page is not served: no thread is left"
+    with WebRig(listen=address) as other:
+        assert other.get("/healthz").status == 200
+    rig.server.published()
+    rig.server.close()
 
 
 def test_a_client_that_goes_away_in_the_middle_troubles_nobody(rig: WebRig) -> None:
@@ -214,6 +272,24 @@ def test_the_page_is_served_by_ipv6_too() -> None:
             pytest.skip(f"no IPv6 here: {rig.url}")
         assert rig.url.startswith("http://[::1]:")
         assert get(rig.url, "/healthz").status == 200
+
+
+def waited_at() -> set[tuple[str, str]]:
+    """Descriptors of this process that are eventfds or epolls."""
+    found = set()
+    for file in Path("/proc/self/fd").iterdir():
+        with contextlib.suppress(FileNotFoundError):
+            found.add((file.name, str(file.readlink())))
+    return {each for each in found if each[1].startswith("anon_inode:")}
+
+
+@pytest.mark.parametrize("listen", ["127.0.0.1:0", "off"])
+def test_closing_leaves_no_thread_and_no_descriptor(listen: str) -> None:
+    threads, descriptors = set(threading.enumerate()), waited_at()
+    with WebRig(FakeClock(), listen):
+        assert waited_at() > descriptors
+    assert set(threading.enumerate()) <= threads
+    assert waited_at() <= descriptors
 
 
 def test_closing_ends_all_connections_and_frees_the_port() -> None:
