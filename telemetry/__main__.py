@@ -1,7 +1,6 @@
 """The command `nev-telemetry`: finds the command's module, runs it, turns errors into one line and a code."""
 
 import argparse
-import contextlib
 import errno
 import importlib
 import logging
@@ -16,6 +15,7 @@ from typing import Protocol, cast
 from telemetry import __version__
 from telemetry.errors import InputMissingError, MissingPackageError, StorageError, TelemetryError, one_line
 from telemetry.service.stderr_queue import queued_stderr
+from telemetry.stopping import hangups_wait
 
 COMMANDS = {
     "run": "the gateway service",
@@ -98,8 +98,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     if sys.stderr is None:  # as Python has it when the descriptor is closed
         sys.stderr = Path(os.devnull).open("w")  # noqa: SIM115 - for the rest of the process
     _warnings_as_words()
-    with queued_stderr() if command in SERVICES else contextlib.nullcontext():
-        return _run(arguments_given, command)
+    if command in SERVICES:
+        with hangups_wait(), queued_stderr():  # a reload may be asked for while it is still being imported
+            return _run(arguments_given, command)
+    return _run(arguments_given, command)
 
 
 def _run(arguments_given: Sequence[str], command: str | None) -> int:

@@ -7,6 +7,7 @@ Promises:
 - A process that is still there `limit_s` later ends, which costs what a kill costs.
 - `on_hangup` is called for each SIGHUP until then.
 - A SIGHUP because the process's terminal is gone ends the process like SIGTERM.
+- One that comes within `hangups_wait` and before the watch is taken as soon as that begins.
 
 The signals are blocked, and one thread takes them by `sigwait`. So the kernel never hands a signal to a
 thread that sleeps in a disk that hangs, and no handler waits for a lock that it interrupts. While a start has
@@ -19,6 +20,7 @@ process from ending, even by SIGKILL, until the kernel lets it go.
 
 import _thread
 import contextlib
+import errno
 import logging
 import os
 import signal
@@ -54,7 +56,6 @@ class SignalWatch:
         self._on_signal = on_signal
         self._on_hangup = on_hangup
         self._blocked = {*SIGNALS, _NUDGE} if on_hangup is None else {*SIGNALS, _NUDGE, signal.SIGHUP}
-        self._has_terminal = os.isatty(_STDERR)
         self._limit_s = limit_s
         self._done = threading.Event()
         self._has_come = False
@@ -105,7 +106,7 @@ class SignalWatch:
         while (number := signal.sigwait(self._blocked)) != _NUDGE or not self._done.is_set():
             if self._has_come or number == _NUDGE:
                 continue
-            if number == signal.SIGHUP and self._on_hangup is not None and not self._terminal_is_gone():
+            if number == signal.SIGHUP and self._on_hangup is not None and not _terminal_is_gone():
                 self._on_hangup()
                 continue
             self._has_come = True
@@ -130,8 +131,24 @@ class SignalWatch:
             time.sleep(_LOG_S)
         os._exit(EXIT_STUCK)
 
-    def _terminal_is_gone(self) -> bool:
-        return self._has_terminal and not os.isatty(_STDERR)  # one that was hung up answers EIO
+
+def _terminal_is_gone() -> bool:
+    try:
+        os.tcgetpgrp(_STDERR)
+    except OSError as error:
+        return error.errno == errno.EIO  # of one that was hung up; what never was one answers otherwise
+    return False
+
+
+@contextlib.contextmanager
+def hangups_wait() -> Iterator[None]:
+    """Let SIGHUP wait for a `SignalWatch`. One that none has taken by the end is forgotten."""
+    earlier = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
+    try:
+        yield
+    finally:
+        signal.sigtimedwait({signal.SIGHUP}, 0)
+        signal.pthread_sigmask(signal.SIG_SETMASK, earlier)
 
 
 def unblock() -> None:

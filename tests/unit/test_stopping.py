@@ -182,6 +182,19 @@ os.write(1, b"ended\\n")
 """
 
 
+def test_a_hangup_before_the_watch_is_taken_by_it() -> None:
+    assert reported("""
+from telemetry.stopping import hangups_wait
+hung_up = threading.Semaphore(0)
+with hangups_wait():
+    kill(signal.SIGHUP)
+    with SignalWatch(kill, limit_s=60.0, on_hangup=hung_up.release):
+        hung_up.acquire()
+    kill(signal.SIGHUP)
+say(signal.pthread_sigmask(signal.SIG_BLOCK, ()))
+""") == ["set()"]
+
+
 def test_a_terminal_that_goes_away_ends_what_was_started_from_it() -> None:
     master, slave = pty.openpty()
     with subprocess.Popen(
