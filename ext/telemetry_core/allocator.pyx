@@ -25,7 +25,7 @@ cdef extern from *:
     """
     void telemetry_limit_heap(int large_bytes, int spare_bytes) nogil
 
-LARGE_BYTES = 256 * 1024
+LARGE_BYTES = 320 * 1024  # more than what isal takes while it compresses one batch: 280 KiB
 _SPARE_BYTES = 8 * 1024 * 1024  # kept at the heap's end: returning and asking again costs more than it is worth
 
 

@@ -69,6 +69,7 @@ class InFlight:
         self._clock = clock
         self._in_flight: dict[int, _Flight] = {}
         self._newest: _Newest | None = None
+        self._fresh: dict[int, Entry] = {}  # of the last commit, by place: these need not be read from disk
         self._being_written: frozenset[int] = frozenset()
         self.memory_is_open = False  # what is in memory is handed out
 
@@ -89,7 +90,9 @@ class InFlight:
         """Give the items being written their places; None: they could not be written."""
         self._being_written = frozenset()
         if commit:
+            self._fresh.clear()
             for item, place in zip(commit.items, commit.places, strict=True):
+                self._fresh[place] = Entry(item.sequence, item.batch)
                 if item.in_flight:
                     self._in_flight[item.sequence].place = place
             self.set_newest(item.sequence, item.batch, place)
@@ -193,23 +196,25 @@ class InFlight:
             if place in ends:
                 place = ends[place]
                 continue
-            try:
-                stored = self._store.find(place)
-            except OSError:
-                return None  # out of descriptors or memory: later
-            if stored is None:
-                return None
-            place = stored.head.place
-            if place in ends:
-                continue
-            entry = Entry(stored.head.sequence, stored.batch)
-            if stored.batch.ordered and (
+            entry = self._fresh.get(place)
+            if entry is None:
+                try:
+                    stored = self._store.find(place)
+                except OSError:
+                    return None  # out of descriptors or memory: later
+                if stored is None:
+                    return None
+                place = stored.head.place
+                if place in ends:
+                    continue
+                entry = Entry(stored.head.sequence, stored.batch)
+            if entry.batch.ordered and (
                 place > self._store.settled.next_open(0)
                 or any(sequence < entry.sequence for sequence in self._in_flight)  # whose segment may be gone
             ):
                 return None
             if self._bury_if_past(entry, place):
-                place = stored.head.end
+                place += entry.batch.points
                 continue
             return self._take(entry, place)
         return None
@@ -230,6 +235,7 @@ class InFlight:
 
     def _take(self, entry: Entry, place: int) -> Entry:
         self._in_flight[entry.sequence] = _Flight(entry, place)
+        self._fresh.pop(place, None)
         return entry
 
     def _take_item(self, item: Item) -> Entry:

@@ -26,10 +26,10 @@ There are two checks, so that a flipped bit in the payload costs neither account
 """
 
 import struct
-import zlib
 from dataclasses import dataclass
 
 from telemetry.spool.batch import EncodedBatch, TimeBase
+from telemetry.spool.compress import crc32
 
 MAGIC = b"nTs\x01"
 _FIXED = struct.Struct("<4sIIIIIQQqqqI")
@@ -82,7 +82,7 @@ class RecordHead:
 
     def batch(self, payload: bytes) -> EncodedBatch | None:
         """The batch, if these bytes are its payload; otherwise None."""
-        if len(payload) != self.payload_bytes or zlib.crc32(payload) != self.payload_crc:
+        if len(payload) != self.payload_bytes or crc32(payload) != self.payload_crc:
             return None
         return EncodedBatch(
             payload=payload,
@@ -95,7 +95,7 @@ class RecordHead:
         )
 
 
-def encode_record(
+def encode_head(
     batch: EncodedBatch,
     accounts: bytes,
     *,
@@ -106,7 +106,7 @@ def encode_record(
     commit_bytes: int,
     state: bytes | None = None,
 ) -> bytes:
-    """The bytes of one record.
+    """All bytes of a record before its payload, which follows as it is.
 
     accounts: a block of accounts.py, `whole` or of changes; state: a block of state.py.
     """
@@ -129,10 +129,10 @@ def encode_record(
         batch.first_ns,
         batch.last_ns,
         stored_ns,
-        zlib.crc32(batch.payload),
+        crc32(batch.payload),
     )
-    check = zlib.crc32(accounts, zlib.crc32(before, zlib.crc32(fixed)))
-    return b"".join((fixed, _CHECK.pack(check), before, accounts, batch.payload))
+    check = crc32(accounts, crc32(before, crc32(fixed)))
+    return b"".join((fixed, _CHECK.pack(check), before, accounts))
 
 
 def accounts_bytes(data: bytes) -> int | None:
@@ -153,7 +153,7 @@ def decode_head(data: bytes) -> tuple[RecordHead, bytes, bytes | None] | None:
         return None
     tail = data[FIXED_BYTES : FIXED_BYTES + count]
     (check,) = _CHECK.unpack_from(data, _FIXED.size)
-    if zlib.crc32(tail, zlib.crc32(data[: _FIXED.size])) != check:
+    if crc32(tail, crc32(data[: _FIXED.size])) != check:
         return None
     (
         _magic,

@@ -260,7 +260,7 @@ class Spool:
             )
 
     def commit(self) -> None:
-        """Put what was appended on disk, with one write and one sync.
+        """Put what was appended on disk, with one sync.
 
         If the disk refuses, the spool is volatile afterwards. Nothing is raised.
         """
@@ -291,7 +291,7 @@ class Spool:
                 return error
             commit = self._store.prepare(self._memory)
             try:
-                self._store.make_room(len(commit.data), beside_bytes=self._dead_letters.size_bytes)
+                self._store.make_room(commit.size_bytes, beside_bytes=self._dead_letters.size_bytes)
             except OSError as error:
                 self._store.discard(commit)
                 return error

@@ -17,7 +17,7 @@ from telemetry.spool.batch import EncodedBatch
 from telemetry.spool.filesystem import FileSystem, append_all
 from telemetry.spool.limits import SpoolLimits
 from telemetry.spool.memory import Item
-from telemetry.spool.record import RecordHead, encode_record
+from telemetry.spool.record import RecordHead, encode_head
 from telemetry.spool.recovery import FoundSpool, own_counters
 from telemetry.spool.segment import Segment, SegmentReader, segment_path
 from telemetry.spool.settled import Tally
@@ -28,11 +28,12 @@ from telemetry.spool.state import StateTrail
 
 @dataclass(slots=True)
 class Commit:
-    """Records about to be written, in one write."""
+    """Records about to be written, with one sync."""
 
     items: list[Item]
     places: list[int]
-    data: bytearray
+    parts: list[bytes]  # heads and payloads, one after the other: payloads are large, and are not copied
+    size_bytes: int  # of all parts
     end: int
     from_memory: Tally
     segment: Segment  # that they go to
@@ -140,30 +141,33 @@ class Store:
             self.seal()
         place = self.end
         sequence_places = []
-        data = bytearray()
+        parts: list[bytes] = []
+        size_bytes = 0
         from_memory = Tally()
         from_memory.add(self.from_memory)
         for item in items:
             from_memory.add(item.carried)
             accounts = {**item.accounts, **own_counters(self.settled.base(), from_memory)}
-            whole = is_new and not data
+            whole = is_new and not parts
             block = None if whole else self._trail.changes(accounts, item.positions)
             if block is None:
                 block, whole = self._trail.whole(accounts, item.positions), True
-            data += encode_record(
+            head = encode_head(
                 item.batch,
                 block,
                 whole=whole,
                 sequence=item.sequence,
                 place=place,
                 stored_ns=self._clock.unix_ns(),
-                commit_bytes=len(data),
+                commit_bytes=size_bytes,
                 state=self._state_trail.block(item.state, whole=whole),
             )
+            parts += (head, item.batch.payload)
+            size_bytes += len(head) + len(item.batch.payload)
             sequence_places.append(place)
             place += item.batch.points
         segment = self._new_segment() if is_new or last is None else last
-        return Commit(items, sequence_places, data, place, from_memory, segment, is_new)
+        return Commit(items, sequence_places, parts, size_bytes, place, from_memory, segment, is_new)
 
     def write(self, commit: Commit) -> None:
         """Put the records on the medium. When it fails the file is suspect: `discard`."""
@@ -171,7 +175,8 @@ class Store:
             self._descriptor = self._filesystem.create(commit.segment.path)
         if self._descriptor is None:
             raise OSError(errno.EIO, "the segment was given up")
-        append_all(self._filesystem, self._descriptor, commit.data)
+        for part in commit.parts:
+            append_all(self._filesystem, self._descriptor, part)
         self.written.syncs += 1
         self._filesystem.sync(self._descriptor)
         if commit.is_new:
@@ -183,7 +188,7 @@ class Store:
         if commit.is_new:
             self.segments.append(commit.segment)
         segment = commit.segment
-        segment.size_bytes += len(commit.data)
+        segment.size_bytes += commit.size_bytes
         segment.end = commit.end
         segment.newest_s = self._clock.monotonic_s()
         self._last_commit = self.end
@@ -193,7 +198,7 @@ class Store:
                 self._ordered_end = place + item.batch.points
         self.last_sequence = commit.items[-1].sequence
         self.from_memory = commit.from_memory
-        self.written.segment_bytes += len(commit.data)
+        self.written.segment_bytes += commit.size_bytes
         self.written.records += len(commit.items)
         self.written.payload_bytes += sum(len(item.batch.payload) for item in commit.items)
         with contextlib.suppress(OSError):  # it only distinguishes damage at the very end from a torn commit

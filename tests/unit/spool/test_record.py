@@ -4,7 +4,7 @@ import hypothesis.strategies as st
 from hypothesis import given
 
 from telemetry.spool.batch import EncodedBatch, TimeBase
-from telemetry.spool.record import accounts_bytes, decode_head, encode_record
+from telemetry.spool.record import accounts_bytes, decode_head, encode_head
 
 BATCH = EncodedBatch(payload=b"payload", points=3, first_ns=-5, last_ns=2**62, ordered=True)
 BOOT_ID = "0123456789abcdef" * 2
@@ -14,7 +14,7 @@ INT64 = st.integers(-(2**63), 2**63 - 1)
 def encoded(
     batch: EncodedBatch = BATCH, accounts: bytes = b"accounts", state: bytes | None = b"state"
 ) -> bytes:
-    return encode_record(
+    head = encode_head(
         batch,
         accounts,
         whole=True,
@@ -24,6 +24,7 @@ def encoded(
         commit_bytes=12,
         state=state,
     )
+    return head + batch.payload
 
 
 @given(

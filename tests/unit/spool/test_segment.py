@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 
 from telemetry.spool.filesystem import append_all
-from telemetry.spool.record import encode_record
+from telemetry.spool.record import encode_head
 from telemetry.spool.segment import Segment, SegmentReader, parse_name, segment_path
 from tests.support.disk import SimulatedDisk
 from tests.support.spool import batch
@@ -17,10 +17,10 @@ from tests.support.spool import batch
 PATH = Path("/spool/000000000000000.0.segment")
 
 
-def record(place: int, sequence: int = 1) -> bytes:
-    return encode_record(
-        batch(place), b"", whole=False, sequence=sequence, place=place, stored_ns=0, commit_bytes=0
-    )
+def record(place: int, padding: int = 0) -> bytes:
+    of = batch(place, padding=padding)
+    head = encode_head(of, b"", whole=False, sequence=1, place=place, stored_ns=0, commit_bytes=0)
+    return head + of.payload
 
 
 RECORDS = [record(0), record(3), record(6), record(9)]
@@ -88,10 +88,7 @@ def test_finding_goes_back_and_forth() -> None:
 def test_an_unreadable_sector_costs_only_what_is_in_it() -> None:
     disk = SimulatedDisk()
     disk.make_directory(PATH.parent)
-    big = encode_record(
-        batch(3, padding=12_000), b"", whole=False, sequence=1, place=3, stored_ns=0, commit_bytes=0
-    )
-    content = RECORDS[0] + big + RECORDS[2] + RECORDS[3]
+    content = RECORDS[0] + record(3, padding=12_000) + RECORDS[2] + RECORDS[3]
     append_all(disk, disk.create(PATH), content)
     of = SegmentReader(disk, Segment(PATH, 0, 0, 12, len(content), 0.0))
     disk.unreadable = (PATH, 4096, 8192)

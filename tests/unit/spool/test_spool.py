@@ -53,6 +53,23 @@ def test_the_newest_goes_live_and_the_others_oldest_first(tmp_path: Path, clock:
     spool.close()
 
 
+def test_what_the_last_commit_wrote_is_read_from_disk_only_if_it_comes_back_unsent(clock: FakeClock) -> None:
+    disk = SimulatedDisk()
+    spool = Spool(Path("/spool"), clock=clock, limits=LIMITS, filesystem=disk)
+    feed = Feed(spool)
+    for _ in range(3):
+        feed.put()
+    spool.commit()
+    read_before = disk.bytes_read
+    taken = [spool.next_live(), spool.next_backlog(), spool.next_backlog()]
+    assert [points_of(entry) for entry in taken if entry] == [[6, 7, 8], [0, 1, 2], [3, 4, 5]]
+    assert disk.bytes_read == read_before
+    spool.release(1)
+    again = spool.next_backlog()
+    assert again == taken[1]
+    assert disk.bytes_read > read_before
+
+
 def test_what_was_committed_is_there_after_a_kill(clock: FakeClock) -> None:
     disk = SimulatedDisk()
     spool = Spool(Path("/spool"), clock=clock, limits=LIMITS, filesystem=disk)

@@ -191,13 +191,24 @@ def test_what_has_arrived_is_read_even_when_stopped(wire: Wire) -> None:
     assert wire.reader.read(wire.batch, -1, 60_000) == 1
 
 
-def test_a_long_queue_is_not_left_to_grow(wire: Wire) -> None:
-    for id in range(wire.batch.capacity):
+def read_queue(wire: Wire, frames: int) -> None:
+    for id in range(frames):
         wire.sender.send(classic(id, b""))
-    assert wire.read() == wire.batch.capacity
+    assert wire.read() == frames
     wire.batch.clear()
     wire.sender.send(classic(1, b""))
+
+
+def test_a_queue_of_three_quarters_of_a_batch_is_not_left_to_grow(wire: Wire) -> None:
+    read_queue(wire, wire.batch.capacity * 3 // 4)
     assert wire.reader.read(wire.batch, 0, 600_000) == 1  # ten minutes, had it waited for more
+
+
+def test_after_a_shorter_queue_frames_gather(wire: Wire) -> None:
+    read_queue(wire, wire.batch.capacity * 3 // 4 - 1)
+    start_ns = time.monotonic_ns()
+    assert wire.reader.read(wire.batch, 0, 50) == 1
+    assert time.monotonic_ns() - start_ns >= 50_000_000
 
 
 def test_error_frames_are_counted_and_kept(wire: Wire) -> None:
