@@ -28,6 +28,7 @@ from telemetry.sources.serial.settings import SerialSettings
 from telemetry.sources.settings import Start
 from telemetry.sources.stop import StopSignal
 from tests.support.clock import FakeClock
+from tests.support.configuration import GATEWAY
 from tests.support.memory_port import MemoryPort
 
 SCENARIO = Path(__file__).with_name("day_on_two_lines.toml")
@@ -70,13 +71,7 @@ register = 256
 type = "text"
 count = 8
 """
-GATEWAY = """vehicle = "v"
-[influx]
-url = "http://127.0.0.1:1"
-database = "d"
-[spool]
-directory = "s"
-[[serial]]
+LINE = """[[serial]]
 name = "port"
 port = "/dev/simulated"
 baud_rate = 9600
@@ -180,7 +175,7 @@ class _Port:
             f'[[serial.device]]\nname = "{name}"\n{words}\npoll_every_s = {POLL_S}\n'
             for name, words in DEVICES[self._name].items()
         )
-        (folder / "gateway.toml").write_text(GATEWAY + devices)
+        (folder / "gateway.toml").write_text(GATEWAY + LINE + devices)
         (settings,) = load_config(folder / "gateway.toml", {}).sources
         assert isinstance(settings, SerialSettings)
         return settings

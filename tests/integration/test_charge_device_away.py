@@ -1,14 +1,11 @@
 """Plugs whose device goes away, in a real service: what is open ends, or waits, as the two ends left it."""
 
-import os
 import signal
-import subprocess
-import sys
 from contextlib import ExitStack
 from pathlib import Path
 
-from tests.integration.test_charge_service import INFLUX, command
-from tests.support.charge_lives import BAYS, Database, Frame, charge, text
+from tests.integration.test_charge_service import INFLUX, stored
+from tests.support.charge_lives import BAYS, Frame, charge, text
 from tests.support.gateway import Gateway
 from tests.support.seqpacket import FrameListener
 
@@ -34,18 +31,6 @@ def play(folder: Path, gateway: Gateway, played: dict[str, list[Frame]]) -> None
 
 def session_rows(status: dict[str, dict[str, int]]) -> int:
     return status["accounts"]["points/made/charging_session"]
-
-
-def stored(folder: Path) -> Database:
-    exported = subprocess.run(
-        command("spool", "export", str(folder / "spool")),
-        capture_output=True,
-        check=True,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
-    )
-    database = Database()
-    database.take(exported.stdout)
-    return database
 
 
 def test_a_device_that_goes_away_ends_what_both_ends_have_finished_and_a_stop_reports_what_is_open(

@@ -87,12 +87,17 @@ def played(folder: Path, plugs: Sequence[Plug], scale: float) -> Database:
             assert simulator.returncode == 0, errors
         gateway.wait_until(lambda status: all(_is_read(status, plug) for plug in plugs))
         assert gateway.terminate() == 0, gateway.output()
-        exported = subprocess.run(
-            command("spool", "export", str(folder / "spool")),
-            capture_output=True,
-            check=True,
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
-        )
+    return stored(folder)
+
+
+def stored(folder: Path) -> Database:
+    """What waits in the spool there."""
+    exported = subprocess.run(
+        command("spool", "export", str(folder / "spool")),
+        capture_output=True,
+        check=True,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+    )
     database = Database()
     database.take(exported.stdout)
     return database

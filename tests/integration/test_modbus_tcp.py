@@ -15,6 +15,7 @@ from telemetry.monitor.bench import bench, serial_table
 from telemetry.monitor.direct import DirectFeed
 from telemetry.monitor.layout import Page
 from telemetry.monitor.session import look_once
+from tests.support.configuration import GATEWAY
 from tests.support.running_source import Running
 
 PATIENCE_S = 60.0
@@ -105,13 +106,7 @@ POLLS = "".join(
     f"[[poll]]\nfirst = {first}\ncount = {count}\nevery_s = {every_s}\n"
     for first, count, every_s in ((0, 3, 0.05), (40, 4, 0.05), (60, 4, 60.0))
 )
-GATEWAY = """vehicle = "v"
-[influx]
-url = "http://127.0.0.1:1"
-database = "d"
-[spool]
-directory = "s"
-[[serial]]
+LINE = """[[serial]]
 name = "cabinet"
 port = "tcp://127.0.0.1:{port}"
 [[serial.device]]
@@ -133,7 +128,7 @@ def test_units_of_a_gateway_are_read_in_turns_and_again_after_it_was_away(tmp_pa
     named = "front: serial number METER-01; rear: serial number METER-07"
     with ExitStack() as first:
         port = first.enter_context(serving(servers))
-        (tmp_path / "gateway.toml").write_text(GATEWAY.format(port=port))
+        (tmp_path / "gateway.toml").write_text(GATEWAY + LINE.format(port=port))
         with Running(tmp_path / "gateway.toml") as running:
             while running.source.device != named:
                 running.take()

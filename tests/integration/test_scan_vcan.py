@@ -1,7 +1,6 @@
 """`scan` of a real CAN interface."""
 
 import socket
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -9,6 +8,7 @@ import pytest
 
 from firmware_sim.links.can import pack_frame
 from telemetry.__main__ import main
+from tests.support.background import repeated
 
 FRAMES = ((0x9806E5F4, bytes.fromhex("03D400A000000000")), (0x98FF50E5, bytes.fromhex("0C0B005200000000")))
 
@@ -16,22 +16,10 @@ FRAMES = ((0x9806E5F4, bytes.fromhex("03D400A000000000")), (0x98FF50E5, bytes.fr
 @contextmanager
 def sending(interface: str) -> Iterator[None]:
     """The same frames again and again, until the end."""
-    over = threading.Event()
-
-    def send() -> None:
-        with socket.socket(socket.AF_CAN, socket.SOCK_RAW, socket.CAN_RAW) as sender:
-            sender.bind((interface,))
-            while not over.wait(0.01):
-                for id, data in FRAMES:
-                    sender.send(pack_frame(id, data))
-
-    thread = threading.Thread(target=send)
-    thread.start()
-    try:
-        yield
-    finally:
-        over.set()
-        thread.join()
+    with socket.socket(socket.AF_CAN, socket.SOCK_RAW, socket.CAN_RAW) as sender:
+        sender.bind((interface,))
+        with repeated(lambda: [sender.send(pack_frame(id, data)) for id, data in FRAMES], 0.01):
+            yield
 
 
 @pytest.mark.vcan

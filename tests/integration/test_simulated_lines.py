@@ -1,27 +1,19 @@
 """Lines of a scenario on real pseudo-terminals, read by a configuration as a user writes it."""
 
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from firmware_sim.links.pty import PtyPort
-from firmware_sim.links.serial_line import SerialLine, SerialLines
 from firmware_sim.scenario import find_scenario, load_scenario
 from firmware_sim.simulation import Simulation
 from telemetry.__main__ import main
+from tests.support.configuration import GATEWAY
 from tests.support.running_source import Running
+from tests.support.serial_pty import served
 
-GATEWAY = """vehicle = "v"
-[influx]
-url = "http://127.0.0.1:1"
-database = "d"
-[spool]
-directory = "s"
-[[serial]]
+LINE = """[[serial]]
 name = "rs485"
 port = "tty"
 baud_rate = 9600
@@ -42,32 +34,12 @@ DEVICES = {
 }
 
 
-@contextmanager
-def served(line: SerialLine) -> Iterator[None]:
-    """Serve a line in a thread of its own."""
-    lines, over = SerialLines([line], lambda: 0), threading.Event()
-
-    def serve() -> None:
-        while not over.is_set():
-            lines.wait(0.01)
-
-    lines.open()
-    thread = threading.Thread(target=serve)
-    thread.start()
-    try:
-        yield
-    finally:
-        over.set()
-        thread.join()
-        lines.close()
-
-
 @pytest.mark.parametrize("name", DEVICES)
 def test_each_device_of_a_line_is_read_under_its_own_name(name: str, tmp_path: Path) -> None:
     devices = "".join(
         f'[[serial.device]]\nname = "{device}"\n{words}\n' for device, words in DEVICES[name].items()
     )
-    (tmp_path / "gateway.toml").write_text(GATEWAY + devices)
+    (tmp_path / "gateway.toml").write_text(GATEWAY + LINE + devices)
     scenario = replace(load_scenario(find_scenario("two-lines")), faults=())
     line = Simulation(scenario, seed=1).serial_line(name).on(PtyPort(tmp_path / "tty"))
     with served(line), Running(tmp_path / "gateway.toml") as running:

@@ -10,6 +10,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Self
 
+from firmware_sim.links.serial_line import SerialLine, SerialLines
+from tests.support.background import repeated
+
 DEADLINE_S = 60.0
 REQUEST_BYTES = 7
 PAUSE_S = 0.02
@@ -112,3 +115,15 @@ def _beside(serve: Callable[[], None], stop: Callable[[], object]) -> Iterator[N
     finally:
         stop()
         thread.join()
+
+
+@contextmanager
+def served(line: SerialLine) -> Iterator[None]:
+    """A simulated line on its pseudo-terminal, until the end."""
+    lines = SerialLines([line], lambda: 0)
+    lines.open()
+    try:
+        with repeated(lambda: lines.wait(0.01)):
+            yield
+    finally:
+        lines.close()

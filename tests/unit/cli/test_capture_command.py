@@ -6,7 +6,6 @@ import re
 import signal
 import subprocess
 import sys
-import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +15,7 @@ import pytest
 
 from telemetry.__main__ import main
 from telemetry.cli import capture
+from tests.support.background import repeated
 from tests.support.child import killed_at_the_end
 
 MESSAGES = [
@@ -28,21 +28,11 @@ ENDS = ["--seconds", "30"]  # whatever is wrong with the number of frames
 @contextmanager
 def sending(channel: str, messages: Sequence[can.Message] = MESSAGES) -> Iterator[None]:
     """The same frames again and again on a virtual bus, until the end."""
-    over = threading.Event()
-
-    def send() -> None:
-        with can.Bus(interface="virtual", channel=channel) as bus:
-            while not over.wait(0.002):
-                for message in messages:
-                    bus.send(message)
-
-    thread = threading.Thread(target=send)
-    thread.start()
-    try:
+    with (
+        can.Bus(interface="virtual", channel=channel) as bus,
+        repeated(lambda: [bus.send(message) for message in messages], 0.002),
+    ):
         yield
-    finally:
-        over.set()
-        thread.join()
 
 
 def read(file: Path) -> list[tuple[int, bytes]]:

@@ -2,7 +2,6 @@
 
 import json
 import re
-import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from importlib import import_module
@@ -13,7 +12,6 @@ import can
 import pytest
 
 from firmware_sim.links.pty import PtyPort
-from firmware_sim.links.serial_line import SerialLines
 from firmware_sim.serial_scenario import SimulatedLine, line_spec
 from telemetry.__main__ import main
 from telemetry.clock import Clock
@@ -24,11 +22,12 @@ from telemetry.scan.serial_scan import Waits
 from telemetry.scan.traffic import BusTraffic
 from telemetry.sources.serial.link import PyserialLink
 from telemetry.sources.stop import StopSignal
+from tests.support.configuration import GATEWAY
 from tests.support.scanned_line import service_battery
+from tests.support.serial_pty import served
 from tests.unit.cli.test_capture_command import sending
 from tests.unit.scan.test_bit_rates import Kernel
 from tests.unit.scan.test_can_scan import CHARGE_LOG, VEHICLE
-from tests.unit.scan.test_findings import GATEWAY
 
 PATIENT = "60"  # seconds, that no answer needs
 
@@ -44,22 +43,8 @@ def no_listening(monkeypatch: pytest.MonkeyPatch) -> None:
 def simulated(names: str, link: Path) -> Iterator[str]:
     """A port with these devices, as `sim --serial-link` has it."""
     line = SimulatedLine(line_spec(names, ()), lambda _: service_battery(), (), 1)
-    lines = SerialLines([line.on(PtyPort(link))], lambda: 0)
-    over = threading.Event()
-
-    def play() -> None:
-        while not over.is_set():
-            lines.wait(0.01)
-
-    lines.open()
-    thread = threading.Thread(target=play)
-    thread.start()
-    try:
+    with served(line.on(PtyPort(link))):
         yield str(link)
-    finally:
-        over.set()
-        thread.join()
-        lines.close()
 
 
 def test_a_device_is_found_and_its_configuration_is_printed(
@@ -68,10 +53,7 @@ def test_a_device_is_found_and_its_configuration_is_printed(
     with simulated("jbd", tmp_path / "bms") as port:
         assert main(["scan", port, "--protocol", "jbd", "--reply-timeout", PATIENT]) == 0
     said = capsys.readouterr()
-    gateway = (
-        'vehicle = "v"\n[influx]\nurl = "http://127.0.0.1:1"\ndatabase = "d"\n[spool]\ndirectory = "s"\n'
-    )
-    (tmp_path / "gateway.toml").write_text(gateway + said.out)
+    (tmp_path / "gateway.toml").write_text(GATEWAY + said.out)
     (source,) = load_config(tmp_path / "gateway.toml", {}).sources
     assert {resource.name for resource in source.resources} == {port}
     assert re.search("model JBD-SP14S004-L14S-60A-[0-9]{6}, 14 cells", said.out)

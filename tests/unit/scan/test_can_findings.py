@@ -10,6 +10,7 @@ from telemetry.scan.can_findings import BusFindings, as_json, block, words_of
 from telemetry.scan.can_scan import database_candidate, judge, known_candidates
 from telemetry.scan.toml_words import SourceNames
 from telemetry.sources.settings import SourceSettings
+from tests.support.configuration import GATEWAY
 from tests.unit.scan.test_can_scan import (
     CHADEMO,
     CHARGE_LOG,
@@ -20,7 +21,6 @@ from tests.unit.scan.test_can_scan import (
     logged,
     seen,
 )
-from tests.unit.scan.test_findings import GATEWAY
 
 
 def loaded(text: str, tmp_path: Path) -> SourceSettings:

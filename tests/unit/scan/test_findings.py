@@ -17,16 +17,8 @@ from telemetry.sources.serial.settings import SerialSettings
 from telemetry.sources.stop import StopSignal
 from telemetry.toml_text import parse_toml
 from tests.support.clock import FakeClock
+from tests.support.configuration import GATEWAY
 from tests.support.scanned_line import LINES, ScannedLine, board, line_of, pzem, simulated, unknown_modbus
-
-GATEWAY = """
-vehicle = "van-7"
-[influx]
-url = "http://127.0.0.1:1"
-database = "fleet"
-[spool]
-directory = "spool"
-"""
 
 
 def findings(line: ScannedLine, port: str = "/dev/ttyUSB0", *, risky: bool = False) -> PortFindings:
