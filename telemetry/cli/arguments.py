@@ -2,7 +2,7 @@
 
 import argparse
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -10,6 +10,7 @@ from telemetry.databases.files import ENDINGS, database_files
 from telemetry.decode.channels import ChannelPlan, Database, plan_channels
 from telemetry.errors import UsageError
 from telemetry.model.instant import read_instant
+from telemetry.protocols.known import CAN_PROTOCOLS, PROTOCOLS
 
 Value = TypeVar("Value")
 
@@ -63,6 +64,47 @@ def add_database_arguments(parser: argparse.ArgumentParser, *, required: bool = 
     parser.add_argument(
         "--j1939", action="store_true", help="match extended ids by PGN even where messages do not declare it"
     )
+
+
+def add_protocol_arguments(parser: argparse.ArgumentParser, without_registers: str) -> None:
+    """Add `--protocol` and `--registers`. without_registers: what a capture of modbus is then."""
+    parser.add_argument(
+        "--protocol",
+        choices=sorted((*PROTOCOLS, *CAN_PROTOCOLS)),
+        metavar="NAME",
+        help=f"in place of a database: {', '.join(CAN_PROTOCOLS)}; or of a text capture of a serial port, "
+        f"lines `(epoch.us) port RX|TX hex`: {', '.join(sorted(PROTOCOLS))}",
+    )
+    parser.add_argument(
+        "--registers",
+        metavar="FILE",
+        help="of --protocol modbus: the map of its registers, or pzem_017 or acrel_djsf1352; without one, "
+        + without_registers,
+    )
+
+
+def check_protocol(arguments: argparse.Namespace, of_can: Sequence[str] = ()) -> None:
+    """Raise UsageError for what does not go with `--protocol`. of_can: what a serial port cannot have."""
+    if arguments.registers and arguments.protocol != "modbus":
+        raise UsageError("is for --protocol modbus", where="--registers", hint="leave it out")
+    given = [key for key in ("dbc", "first_wins", "j1939", "protect") if getattr(arguments, key, None)]
+    if arguments.protocol and given:
+        raise UsageError("stands beside --protocol", where=flag(given[0]), hint="leave one of them out")
+    if arguments.protocol in PROTOCOLS:
+        refuse_of_can(arguments, of_can)
+
+
+def refuse_of_can(arguments: argparse.Namespace, of_can: Sequence[str]) -> None:
+    """Raise UsageError for what a capture of a serial port cannot have."""
+    for key in of_can:
+        if getattr(arguments, key):
+            hint = "leave it out for a serial port"
+            raise UsageError("is for logs of CAN", where=flag(key), hint=hint)
+
+
+def flag(key: str) -> str:
+    """Return the option that an argument was given by."""
+    return f"--{key.removesuffix('_time').replace('_', '-')}"
 
 
 def add_server_arguments(group: argparse.ArgumentParser | argparse._ArgumentGroup) -> None:

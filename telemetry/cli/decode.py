@@ -13,13 +13,17 @@ from pathlib import Path
 from telemetry.cli.arguments import (
     SERVER_OPTIONS,
     add_database_arguments,
+    add_protocol_arguments,
     add_server_arguments,
     add_signal_argument,
     add_time_bounds,
+    check_protocol,
+    flag,
     given_values,
     positive,
     read_as,
     refuse_databases,
+    refuse_of_can,
 )
 from telemetry.cli.output import writing_to
 from telemetry.clock import Clock, SystemClock
@@ -62,7 +66,6 @@ _SAYING_WHAT = (  # of the options, besides files and target: a configuration sa
     "signal",
 )
 _OR_CONFIGURED = (*_SAYING_WHAT, "dbc", "protect", "messages")
-_OF_DATABASES = ("dbc", "first_wins", "j1939", "protect")
 _OF_CAN = ("signal", "from_time", "to_time", "unknown")
 _TARGET = (*SERVER_OPTIONS, "create")
 
@@ -88,18 +91,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="NAME",
         help="of --config: the source that the logs are of (default: the one of the channel's name)",
     )
-    parser.add_argument(
-        "--protocol",
-        choices=sorted((*PROTOCOLS, *CAN_PROTOCOLS)),
-        help=f"in place of a database: {', '.join(CAN_PROTOCOLS)}; with another one the logs are "
-        "text captures of serial ports, lines `(epoch.us) port RX|TX hex`",
-    )
-    parser.add_argument(
-        "--registers",
-        metavar="FILE",
-        help="of --protocol modbus: the map of its registers, or pzem_017 or acrel_djsf1352; without one, "
-        "--messages shows the registers as they are",
-    )
+    add_protocol_arguments(parser, "--messages shows the registers as they are")
     parser.add_argument(
         "--messages",
         action="store_true",
@@ -240,15 +232,12 @@ def _check(arguments: argparse.Namespace, *, into_influxdb: bool) -> None:
     elif arguments.source:
         raise UsageError("stands without --config", where="--source", hint="it is a source of that")
     elif not _given(arguments, ("dbc", "protocol", "unknown")):
-        raise UsageError("no database was given", where=str(arguments.logs[0]), hint="add one: --dbc FILE")
-    if arguments.protocol and (given := _given(arguments, _OF_DATABASES)):
-        raise UsageError("stands beside --protocol", where=_flag(given[0]), hint="leave one of them out")
-    if arguments.protocol in PROTOCOLS:
-        _refuse_of_can(arguments)
-    elif arguments.protocol and (given := _given(arguments, ("id_mask", "keep_not_available"))):
-        raise UsageError("stands beside --protocol", where=_flag(given[0]), hint="it is for databases")
-    if arguments.registers and arguments.protocol != "modbus":
-        raise UsageError("is for --protocol modbus", where="--registers", hint="leave it out")
+        hint = "add one: --dbc FILE, or --protocol NAME"
+        raise UsageError("no database was given", where=str(arguments.logs[0]), hint=hint)
+    check_protocol(arguments, _OF_CAN)
+    of_databases = _given(arguments, ("id_mask", "keep_not_available"))
+    if arguments.protocol in CAN_PROTOCOLS and of_databases:
+        raise UsageError("stands beside --protocol", where=_flag(of_databases[0]), hint="it is for databases")
     if arguments.unknown and (others := _given(arguments, ("wide", "signal", "from_time", "to_time"))):
         raise UsageError("stands beside --unknown", where=_flag(others[0]), hint="leave one of them out")
     if arguments.unknown and arguments.format not in (OutputFormat.CSV, OutputFormat.NDJSON):
@@ -266,12 +255,6 @@ def _check(arguments: argparse.Namespace, *, into_influxdb: bool) -> None:
     if arguments.messages and arguments.protocol in PROTOCOLS and arguments.format not in _WITH_MESSAGES:
         hint = "into InfluxDB goes what serial messages mean"
         raise UsageError("is for csv, ndjson or parquet", where="--messages", hint=hint)
-
-
-def _refuse_of_can(arguments: argparse.Namespace) -> None:
-    """Raises UsageError for what a capture of a serial port cannot have."""
-    if given := _given(arguments, _OF_CAN):
-        raise UsageError("is for logs of CAN", where=_flag(given[0]), hint="leave it out for a serial port")
 
 
 def _given(arguments: argparse.Namespace, keys: Sequence[str]) -> list[str]:
@@ -371,7 +354,7 @@ def _configured(
     stages = partial(composition.make_stages, output, rows_to=rows_to)
     files = [*config.files, *database_files(config)]
     if recorded.is_serial:
-        _refuse_of_can(arguments)
+        refuse_of_can(arguments, _OF_CAN)
         times = TimeForm(arguments.time)
         return lambda _: CaptureDecoder(stages(), recorded, times=times), files
     return of_logs(stages, recorded), files
@@ -438,7 +421,7 @@ def _into_influxdb(arguments: argparse.Namespace, screen: Screen, clock: Clock) 
 
 
 def _flag(key: str) -> str:
-    return "--format influx" if key == INTO_INFLUXDB else f"--{key.removesuffix('_time').replace('_', '-')}"
+    return "--format influx" if key == INTO_INFLUXDB else flag(key)
 
 
 def _id_masks(texts: Sequence[str]) -> tuple[int, int]:

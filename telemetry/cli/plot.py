@@ -6,19 +6,25 @@ from pathlib import Path
 
 from telemetry_core.rows.points import Points
 
-from telemetry.cli.arguments import add_database_arguments, add_time_bounds, channel_plan, refuse_databases
+from telemetry.cli.arguments import (
+    add_database_arguments,
+    add_protocol_arguments,
+    add_time_bounds,
+    check_protocol,
+    refuse_databases,
+)
 from telemetry.cli.output import refuse_to_overwrite
+from telemetry.cli.recordings import recording_of
 from telemetry.clock import SystemClock
-from telemetry.databases.plan_cache import load_plan, user_cache_directory
+from telemetry.databases.plan_cache import user_cache_directory
+from telemetry.decode.logs import none_matched
 from telemetry.decode.rows import LogRows
 from telemetry.decode.screen import Screen
-from telemetry.decode.selection import select
 from telemetry.decode.times import Times
 from telemetry.errors import EXIT_OK, DataError, MissingPackageError, UsageError
 from telemetry.logs.content import require_file
 from telemetry.logs.inflate import ENDINGS
 from telemetry.picture_style import is_possible
-from telemetry.stages.stages import Stages
 
 HELP = "values of a log's signals over time as a picture, PNG or SVG"
 MOST_CURVES = 64
@@ -34,6 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="a glob of names, as SIGNAL or MESSAGE.SIGNAL; case counts; panels are in their order",
     )
     add_database_arguments(parser)
+    add_protocol_arguments(parser, "the registers are drawn as they are")
     add_time_bounds(parser)
     parser.add_argument(
         "--time",
@@ -66,31 +73,33 @@ def run(arguments: argparse.Namespace) -> int:
     file: Path = arguments.output or _picture_of(arguments.log)
     if file.suffix.lower() not in FORMATS:
         raise UsageError("is neither .png nor .svg", where=str(file), hint="--output FILE.png or FILE.svg")
-    if not arguments.dbc:
-        raise UsageError("no database was given", where=str(arguments.log), hint="add one: --dbc FILE")
+    check_protocol(arguments, ("from_time", "to_time"))
+    if not (arguments.dbc or arguments.protocol):
+        hint = "add one: --dbc FILE, or --protocol NAME"
+        raise UsageError("no database was given", where=str(arguments.log), hint=hint)
     refuse_to_overwrite(file, [arguments.log, *(database.file for database in arguments.dbc)])
     if not is_possible(user_cache_directory().parent / "matplotlib"):
         raise MissingPackageError("a picture takes matplotlib", hint="pip install 'nev-telemetry[plot]'")
     from telemetry.overview.curves import make_panels
 
-    channels = channel_plan(arguments)
+    times = Times(start=arguments.from_time, stop=arguments.to_time)
     with Screen(SystemClock(), output_is_terminal=False) as screen:
-        plan = load_plan(channels.databases, user_cache_directory())
-        screen.warn(plan.warnings)
-        spec = select(plan.spec, arguments.signal, where="SIGNAL")
-        stages = Stages(spec, None, vehicle="")
-        rows = LogRows(stages, channels, times=Times(start=arguments.from_time, stop=arguments.to_time))
-        points = Points(stages.schema)
+        recording = recording_of(
+            arguments, [arguments.log], arguments.signal, screen, globs_by="SIGNAL", times=times
+        )
+        rows = recording.rows
+        points = Points(recording.stages.schema)
         for samples in rows.read([arguments.log]):
             points.observe(samples)
         screen.warn(rows.warnings())
-        names = [channel.binding.tag for channel in stages.channels]
-        panels = make_panels(spec, points, names, arguments.signal)
+        panels = make_panels(recording.plan, points, recording.channels, arguments.signal)
         curves = [curve for panel in panels for curve in panel.curves]
         is_bounded = arguments.from_time is not None or arguments.to_time is not None
-        if is_bounded and rows.frames_read and not rows.frames_kept:
+        if is_bounded and isinstance(rows, LogRows) and rows.frames_read and not rows.frames_kept:
             what = f"no frame between --from and --to; the log lasts {rows.duration_s:.1f} s"
             raise DataError(what, where=str(arguments.log))
+        if rows.frames_read and not rows.frames_decoded:
+            raise none_matched([arguments.log], rows.frames_read, "no known message")
         if not curves:
             what = f"holds {rows.frames_read} frames, and no value of these signals"
             hint = "`nev-telemetry signals` lists what it holds"

@@ -4,6 +4,7 @@ Promises:
 - The output depends on the logs, the stages and the format alone, byte for byte, whatever the batch size and
   the number of threads.
 - Memory is constant.
+- Logs with frames of which none has a known message are refused (DataError); few such frames are a warning.
 - csv and ndjson carry each frame's own stamp. In line protocol frames of one message that share a stamp are
   set 1 ns apart, over all logs, since a database would keep only one.
 
@@ -19,6 +20,7 @@ So one large log is shared as well as several. Nothing is kept on disk, and no o
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from telemetry_core.frames.batch import FrameBatch
@@ -30,6 +32,7 @@ from telemetry.decode.in_order import InOrder
 from telemetry.decode.output import OutputPiece
 from telemetry.decode.reading import LogReading, Place
 from telemetry.decode.times import ALL_AS_THEY_ARE, Times
+from telemetry.errors import DataError
 from telemetry.ledger import add, subtract
 from telemetry.stages.binding import NO_BUS
 from telemetry.stages.decoding import Decoding
@@ -40,6 +43,7 @@ from telemetry.stages.writing import Writing
 BATCH_FRAMES = 2048
 FEW_MATCHED = 0.01  # of the frames: fewer are an accident, and the database is of another vehicle
 AHEAD_PER_JOB = 3  # results that may wait to be written: about 2 MB of csv each
+WHOSE = "are databases and protocol those of this bus?"
 _FAULTS = {"wrong_crc": "wrong checksum", "repeated": "repeated counter", "skipped": "skipped counter"}
 
 
@@ -56,9 +60,11 @@ class LogDecoder:
         accounts: bool = False,
         done: int = 0,
         times: Times = ALL_AS_THEY_ARE,
+        is_search: bool = False,
     ) -> None:
         """Say how much is done at once, and what of it is wanted.
 
+        - is_search: logs without a known message are an answer too
         - jobs: threads
         - accounts: whether pieces have `counts`
         - done: frames that need no text any more
@@ -67,6 +73,7 @@ class LogDecoder:
         self._stages = stages
         self._channels = channels
         self._reading = LogReading(stages, channels.binding, accounts=accounts, stop_at=done)
+        self._may_be_unknown = is_search or done > 0
         options = _Options(batch_frames, accounts=accounts, done=done, times=times)
         stages.writing.write_times(times.form)
         ordered = stages.writing if stages.writing.remembers else None
@@ -82,9 +89,17 @@ class LogDecoder:
         self._reading.begin(paths)
         try:
             with InOrder(self._workers, AHEAD_PER_JOB * len(self._workers)) as results:
-                yield _LogPieces(results, self._ordered)
+                yield _LogPieces(results, self._ordered, partial(self._refuse_unknown, paths))
         finally:
             self._reading.close()
+
+    def _refuse_unknown(self, paths: Sequence[Path]) -> None:
+        """Raises DataError where all frames were without a message; not where some need no text any more."""
+        counted = self._counted()
+        decoded, unknown = (counted.get(f"frames/{ACCOUNT}/{fate}", 0) for fate in ("decoded", "unknown"))
+        is_protected = any(_of(counted, f"protection/{ACCOUNT}/"))
+        if unknown and not (decoded or is_protected or self._may_be_unknown):
+            raise none_matched(paths, self.frames_read, "no known message")
 
     @property
     def frames_read(self) -> int:
@@ -233,12 +248,27 @@ class _Worker:
 class _LogPieces:
     """The output; see `output.OutputPieces`."""
 
-    def __init__(self, results: "InOrder[OutputPiece | _Rows]", ordered: _Writer | None) -> None:
+    def __init__(
+        self,
+        results: "InOrder[OutputPiece | _Rows]",
+        ordered: _Writer | None,
+        refuse_unknown: Callable[[], None],
+    ) -> None:
+        """refuse_unknown: raises what is wrong when all is read, where nothing was put out."""
         self._results = results
         self._ordered = ordered
+        self._refuse_unknown = refuse_unknown
         self.stop = results.stop
 
     def __iter__(self) -> Iterator[OutputPiece]:
+        lines = 0
+        for piece in self._pieces():
+            lines += piece.lines
+            if piece.is_end and not lines:
+                self._refuse_unknown()
+            yield piece
+
+    def _pieces(self) -> Iterator[OutputPiece]:
         for result in self._results:
             if isinstance(result, OutputPiece):
                 yield result
@@ -268,9 +298,15 @@ def few_matched(counted: Mapping[str, int]) -> Iterator[str]:
     decoded, unknown = (counted.get(f"frames/{ACCOUNT}/{fate}", 0) for fate in ("decoded", "unknown"))
     if unknown and decoded < FEW_MATCHED * (decoded + unknown):
         yield (
-            f"{decoded:,} of {decoded + unknown:,} frames have a known message: are databases and protocol "
-            "those of this bus? (scan --log finds what fits, decode --unknown lists the ids without one)"
+            f"{decoded:,} of {decoded + unknown:,} frames have a known message: {WHOSE} "
+            "(scan --log finds what fits, decode --unknown lists the ids without one)"
         )
+
+
+def none_matched(paths: Sequence[Path], frames: int, what: str) -> DataError:
+    """Return the error of logs with frames and without what was looked for. what: `no known message`."""
+    hint = f"{WHOSE} scan --log finds what fits"
+    return DataError(f"holds {frames:,} frames, and {what}", where=", ".join(map(str, paths)), hint=hint)
 
 
 def _words(reason: str) -> str:

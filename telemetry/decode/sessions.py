@@ -39,7 +39,7 @@ def collect_sessions(
     Raises InputMissingError, DataError, ConfigError, UsageError.
     """
     stages, channels = _configured(config, source) if config else _of_protocol(protocol, vehicle)
-    decoder = LogDecoder(stages, channels, jobs=_IN_ORDER)
+    decoder = LogDecoder(stages, channels, jobs=_IN_ORDER, is_search=True)
     finished: list[Session] = []
     if stages.writing.charging is not None:
         stages.writing.charging.collect(finished)

@@ -51,8 +51,8 @@ class ListedSignal:
 class ListedMessage:
     """One message of a database, in a log on one channel.
 
-    rows: how many frames had a value of it; period_s: between them, on average; channel: "" where no log was
-    read, or all channels count as one.
+    id: several with a space between; rows: how many frames had a value of it; period_s: between them, on
+    average; channel: "" where no log was read, or all channels count as one.
     """
 
     name: str
@@ -69,21 +69,23 @@ def list_messages(plan: PlanSpec, seen: Mapping[str, Extremes] = MappingProxyTyp
 
     seen: what was seen of the plan's records, by channel. A message that came on several is there for each.
     """
-    found: dict[tuple[str, int, bool, int], list[ListedMessage]] = {}
-    for bus in plan.buses:
-        for message in bus.messages:
-            key = (message.name, message.arbitration_id, message.extended, message.record)
-            if message.signals and key not in found:
-                record = plan.records[message.record]
-                extents = {name: each.of(message.record) for name, each in seen.items()}
-                came = [(name, extent) for name, extent in extents.items() if extent.rows]
-                none: list[tuple[str, RecordExtent | None]] = [("", next(iter(extents.values()), None))]
-                found[key] = [_message(message, record, extent, name) for name, extent in [*came] or none]
-    return [message for messages in found.values() for message in messages]
+    found: dict[tuple[str, int], list[MessageSpec]] = {}
+    for message in (message for bus in plan.buses for message in bus.messages if message.signals):
+        found.setdefault((message.name, message.record), []).append(message)
+    listed = []
+    for same in found.values():
+        number = same[0].record
+        ids = " ".join(dict.fromkeys(id_text(one.arbitration_id | EXTENDED * one.extended) for one in same))
+        extents = {name: each.of(number) for name, each in seen.items()}
+        came = [(name, extent) for name, extent in extents.items() if extent.rows]
+        none: list[tuple[str, RecordExtent | None]] = [("", next(iter(extents.values()), None))]
+        for name, extent in [*came] or none:
+            listed.append(_message(same[0], ids, plan.records[number], extent, name))
+    return listed
 
 
 def _message(
-    message: MessageSpec, record: RecordSpec, extent: RecordExtent | None, channel: str
+    message: MessageSpec, ids: str, record: RecordSpec, extent: RecordExtent | None, channel: str
 ) -> ListedMessage:
     tables = [dict(signal.choices) for signal in message.signals]
     seen = _seen(record.fields[: len(tables)], extent.fields[: len(tables)], tables) if extent else None
@@ -101,7 +103,7 @@ def _message(
     )
     return ListedMessage(
         message.name,
-        id_text(message.arbitration_id | EXTENDED * message.extended),
+        ids,
         message.byte_count,
         extent.rows if extent else None,
         (extent.last_ns - extent.first_ns) / (extent.rows - 1) / 1e9 if extent and extent.rows > 1 else None,

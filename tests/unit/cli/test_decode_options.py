@@ -190,4 +190,4 @@ def test_a_log_without_a_database_is_refused_since_no_value_could_come_of_it(
     assert main(["decode", LOG]) == 64
     out, err = capfd.readouterr()
     assert out == ""
-    assert err == f"nev-telemetry: {LOG}: no database was given (add one: --dbc FILE)\n"
+    assert err == f"nev-telemetry: {LOG}: no database was given (add one: --dbc FILE, or --protocol NAME)\n"

@@ -51,6 +51,20 @@ def test_a_png_has_its_size_and_is_the_same_each_time(tmp_path: Path) -> None:
     assert files[1].read_bytes() == content
 
 
+def test_a_capture_of_a_serial_port_is_drawn_by_its_protocol(
+    texts: Texts, capfd: pytest.CaptureFixture[str]
+) -> None:
+    drawn = texts(str(DATA / "jbd.txt"), "soc", "voltage", "--protocol", "jbd")
+    assert [text for text in drawn if text in ("soc", "voltage")] == ["soc", "voltage"]
+    assert "2 curves of 6 values" in capfd.readouterr().err  # three answers with 0x03, as `decode` has them
+
+
+def test_a_log_of_a_bus_is_drawn_by_a_protocol(texts: Texts, tmp_path: Path) -> None:
+    log = tmp_path / "charge.log"
+    log.write_text("(1.0) can0 182756F4#D007\n(2.0) can0 182756F4#D107\n")
+    assert "BHM.max_voltage_v" in texts(str(log), "max_voltage_v", "--protocol", "gbt27930")
+
+
 def test_signals_of_one_unit_and_size_share_a_panel_and_others_have_their_own(texts: Texts) -> None:
     drawn = texts(
         CHARGE, "PackVoltage", "LinkVoltage", "CellVoltageM*", "PackCurrent", "--dbc", str(VEHICLE_DBC)
@@ -122,7 +136,8 @@ def test_a_part_of_a_log_is_what_is_drawn(capfd: pytest.CaptureFixture[str], tmp
             f"{CHARGE}: no frame between --from and --to; the log lasts {CHARGE_S:.1f} s",
         ),
         ([LOG, "Voltage", "--dbc", DBC, "-o", "x.jpg"], 64, "x.jpg: is neither .png nor .svg"),
-        ([LOG, "StateOfCharge", "--dbc", str(VEHICLE_DBC)], 65, "no value of these signals"),
+        ([LOG, "StateOfCharge", "--dbc", str(VEHICLE_DBC)], 65, "holds 15 frames, and no known message"),
+        ([CHARGE, "StateOfHealth", "--dbc", str(VEHICLE_DBC)], 65, "no value of these signals"),
         ([LOG, "Voltage", "--dbc", DBC, "-o", "/nowhere/x.png"], 74, "/nowhere/x.png: cannot be written"),
     ],
 )

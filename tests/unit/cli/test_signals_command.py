@@ -117,19 +117,110 @@ def test_messages_that_never_came_are_counted_and_listed_on_demand(
     assert "none" in everything
 
 
-def test_a_log_of_another_vehicle_is_an_error(run: Run) -> None:
-    assert "none of these messages (is it the right database?)" in run(
-        "signals", LOG, str(VEHICLE_DBC), "--signal", "StateOfCharge", code=65
-    )
+THREE = [
+    "signals --dbc",
+    "plot Voltage --dbc",
+    "decode --dbc",
+    "decode --wide --dbc",
+    "decode --format lp --dbc",
+]
 
 
+@pytest.mark.parametrize("command", THREE)
+def test_a_log_of_which_no_frame_has_a_message_is_an_error_and_leaves_no_output(
+    run: Run, tmp_path: Path, command: str
+) -> None:
+    log, output = tmp_path / "other.log", tmp_path / "values.png"
+    log.write_text("(2.0) can0 7AA#00\n" * 200)
+    name, *options = command.split()
+    to = ["-o", str(output)] if name != "signals" else []
+    said = run(name, str(log), *options, DBC, *to, code=65)
+    assert said.startswith(f"nev-telemetry: {log}: holds 200 frames, and no")
+    assert said.endswith("(are databases and protocol those of this bus? scan --log finds what fits)\n")
+    assert not output.exists()
+
+
+@pytest.mark.parametrize("command", THREE)
 def test_a_log_of_which_hardly_a_frame_has_a_message_is_a_warning(
-    run: Run, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+    run: Run, tmp_path: Path, capfd: pytest.CaptureFixture[str], command: str
 ) -> None:
     log = tmp_path / "other.log"
     log.write_text("(1.0) can0 100#0000000000000000\n" + "(2.0) can0 7AA#00\n" * 200)
-    assert main(["signals", str(log), DBC]) == 0
+    name, *options = command.split()
+    to = ["-o", str(tmp_path / "values.png")] if name != "signals" else []
+    assert main([name, str(log), *options, DBC, *to]) == 0
     assert "1 of 201 frames have a known message: are databases and protocol" in capfd.readouterr().err
+
+
+GBT = "(1.0) can0 1801F456#AA01000000000000\n(2.0) can0 1801FF56#AA02000000000000\n(2.5) can0 182756F4#D007\n"
+
+
+@pytest.fixture
+def recordings(tmp_path: Path) -> dict[str, str]:
+    """A recording for each kind of protocol."""
+    (tmp_path / "charge.log").write_text(GBT)
+    return {"gbt27930": str(tmp_path / "charge.log"), "jbd": str(DATA / "jbd.txt")}
+
+
+@pytest.mark.parametrize("protocol", ["gbt27930", "jbd"])
+def test_a_recording_of_a_protocol_holds_the_values_that_decode_writes_of_its_messages(
+    run: Run, recordings: dict[str, str], protocol: str
+) -> None:
+    options = [recordings[protocol], "--protocol", protocol]
+    values: dict[tuple[str, ...], list[str]] = defaultdict(list)
+    messages = {row["name"] for row in json.loads(run("signals", "--protocol", protocol, "--format", "json"))}
+    for row in rows(run("decode", *options, "--messages")):
+        if row["message"] in messages:
+            values[row["channel"], row["message"], row["signal"]].append(row["value"])
+    listed = rows(run("signals", *options, "--format", "csv"))
+    assert {(row["channel"], row["message"], row["signal"]) for row in listed} == values.keys()
+    for row in listed:
+        of_signal = values[row["channel"], row["message"], row["signal"]]
+        ends = (min(of_signal, key=float), max(of_signal, key=float), of_signal[-1])
+        assert (row["values"], row["lowest"], row["highest"], row["last"]) == (str(len(of_signal)), *ends)
+
+
+def test_a_message_with_several_ids_is_listed_once_with_all_of_them(
+    run: Run, recordings: dict[str, str]
+) -> None:
+    lines = run("signals", recordings["gbt27930"], "--protocol", "gbt27930").splitlines()
+    assert "CRM  1801F456 1801FF56  8 bytes  2 frames  every 1 s" in lines
+    assert "BHM  182756F4 1827FFF4  2 bytes  1 frame" in lines
+
+
+def test_signals_of_a_protocol_that_a_device_does_not_have_are_listed_on_demand(
+    run: Run, recordings: dict[str, str]
+) -> None:
+    options = ["signals", recordings["jbd"], "--protocol", "jbd"]
+    assert "none" not in run(*options)
+    assert len(re.findall("temperature16 +none", run(*options, "--all"))) == 1
+
+
+def test_registers_of_modbus_need_a_map_or_a_capture(run: Run) -> None:
+    assert "add --registers FILE, or a capture" in run("signals", "--protocol", "modbus", code=64)
+    listed = rows(run("signals", "--protocol", "modbus", "--registers", "pzem_017", "--format", "csv"))
+    assert ("voltage", "V") in {(row["signal"], row["unit"]) for row in listed}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "what"),
+    [
+        (["signals", LOG, DBC, "--protocol", "jbd"], "--dbc: stands beside --protocol"),
+        (["plot", LOG, "soc", "--j1939", "--protocol", "gbt27930"], "--j1939: stands beside --protocol"),
+        (["signals", LOG, "--registers", "pzem_017"], "--registers: is for --protocol modbus"),
+        (["plot", LOG, "soc", "--protocol", "jbd", "--from", "+1"], "--from: is for logs of CAN"),
+        (["plot", LOG, "soc"], "no database was given (add one: --dbc FILE, or --protocol NAME)"),
+        (["signals"], "no database was given (add one: --dbc FILE, or --protocol NAME)"),
+    ],
+)
+def test_what_does_not_go_with_a_protocol_is_refused_as_decode_does(
+    run: Run, arguments: list[str], what: str
+) -> None:
+    assert what in run(*arguments, code=64)
+
+
+def test_a_log_of_can_is_no_capture_of_a_serial_port(run: Run) -> None:
+    assert "drive.log: is no capture" in run("signals", LOG, "--protocol", "jbd", code=65)
 
 
 def test_a_database_is_known_by_its_ending_in_capitals_too(run: Run, tmp_path: Path) -> None:
@@ -139,7 +230,7 @@ def test_a_database_is_known_by_its_ending_in_capitals_too(run: Run, tmp_path: P
 
 
 def test_a_log_without_a_database_says_what_is_missing(run: Run) -> None:
-    assert "no database was given (add one: --dbc FILE)" in run("signals", LOG, code=64)
+    assert "no database was given (add one: --dbc FILE, or" in run("signals", LOG, code=64)
 
 
 def test_an_empty_log_is_said_to_be_empty(run: Run, tmp_path: Path) -> None:

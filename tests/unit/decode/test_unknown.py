@@ -1,5 +1,6 @@
 """`decode --unknown`, and the warning that leads to it."""
 
+import contextlib
 import json
 import re
 from collections import Counter
@@ -10,6 +11,7 @@ import pytest
 from telemetry.databases.build import build_plan
 from telemetry.decode.channels import Database, plan_channels
 from telemetry.decode.unknown import UnknownIds
+from telemetry.errors import DataError
 from telemetry.stages.formats import OutputFormat
 from telemetry.stages.stages import Stages
 from tests.support.log_decoders import log_decoder
@@ -55,7 +57,21 @@ def test_all_frames_are_of_a_listed_id_or_of_a_message(tmp_path: Path) -> None:
     assert {row[1]: int(row[2]) for row in rows} == expected
 
 
-@pytest.mark.parametrize(("known", "warned"), [(0, True), (1, True), (2, False)])
+@pytest.mark.parametrize("done", [0, 100])
+def test_a_database_that_fits_no_frame_is_refused_where_no_earlier_frame_was_decoded_before(
+    tmp_path: Path, done: int
+) -> None:
+    log = tmp_path / "a.log"
+    log.write_text("(1.0) can0 7DF#00\n" * 199)
+    channels = plan_channels([DATABASE], first_wins=False, j1939=False)
+    plan = build_plan(channels.databases).spec
+    decoder = log_decoder(plan, channels, OutputFormat.LINE_PROTOCOL, done=done)
+    refused = pytest.raises(DataError, match="holds 199 frames, and no known message")
+    with decoder.pieces([log]) as pieces, contextlib.nullcontext() if done else refused:
+        assert not any(piece.text for piece in pieces)
+
+
+@pytest.mark.parametrize(("known", "warned"), [(1, True), (2, False)])
 def test_a_database_that_fits_less_than_1_percent_of_the_frames_is_doubted(
     tmp_path: Path, known: int, warned: bool
 ) -> None:

@@ -1,0 +1,30 @@
+"""What `signals` and `plot` look at, as their arguments say it."""
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+from telemetry.cli.arguments import channel_plan
+from telemetry.databases.plan_cache import load_plan, user_cache_directory
+from telemetry.decode.screen import Screen
+from telemetry.decode.times import ALL_AS_THEY_ARE, Times
+from telemetry.overview.recording import Recording, of_plan, of_protocol
+
+
+def recording_of(
+    arguments: argparse.Namespace,
+    recordings: Sequence[Path],
+    globs: Sequence[str],
+    screen: Screen,
+    *,
+    globs_by: str = "--signal",
+    times: Times = ALL_AS_THEY_ARE,
+) -> Recording:
+    """Make it of `--protocol`, or of the databases, whose warnings are shown."""
+    if arguments.protocol:
+        name, registers = arguments.protocol, arguments.registers
+        return of_protocol(name, registers, recordings, globs, globs_by=globs_by, times=times)
+    channels = channel_plan(arguments)
+    plan = load_plan(channels.databases, user_cache_directory())
+    screen.warn(plan.warnings)
+    return of_plan(plan.spec, channels, globs, globs_by=globs_by, times=times)
