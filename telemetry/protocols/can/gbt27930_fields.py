@@ -3,6 +3,8 @@
 Bytes and bits count from 1, as in the standard. All ones are no value.
 """
 
+from dataclasses import replace
+
 from telemetry.protocols.can.table import PDU1_MASK, CanMessage, CanSignal
 
 Words = tuple[tuple[int, str], ...]
@@ -27,19 +29,10 @@ def number(
     mark: str = "",
 ) -> CanSignal:
     """Whole bytes; all ones are no value."""
-    return CanSignal(
-        name,
-        8 * (byte - 1),
-        8 * byte_count,
-        little_endian=True,
-        factor=factor,
-        offset=offset,
-        invalid=((1 << 8 * byte_count) - 1,),
-        unit=unit,
-        words=words,
-        optional=optional,
-        mark=mark,
+    signal = bits(
+        name, byte, 1, 8 * byte_count, words, factor=factor, unit=unit, optional=optional, mark=mark
     )
+    return replace(signal, offset=offset)
 
 
 def bits(
