@@ -22,6 +22,7 @@ CELLS, TEMPERATURES, BALANCE, ALARMS = 0x95, 0x96, 0x97, 0x98
 
 MAX_CELLS = 48
 MAX_SENSORS = 16
+_START = b"\xa5"
 _FRAME_BYTES = 13
 _SINGLE = "single source"
 _MASTERS_FROM = 0x20  # the lowest address of one that asks; replies have the number of the board
@@ -39,7 +40,7 @@ _COUNT_AT = {CELLS: 0, TEMPERATURES: 1}  # in STATUS
 
 def request(id: int, address: int) -> bytes:
     """Ask board `address` (1 is the first)."""
-    body = bytes((0xA5, _FIRST_MASTER + address - 1, id, 8)) + _FILL * 8
+    body = _START + bytes((_FIRST_MASTER + address - 1, id, 8)) + _FILL * 8
     return body + bytes((sum(body) & 0xFF,))
 
 
@@ -54,11 +55,14 @@ class _Parts:
 class _Reader(PortReader):
     """Frames of their id. Cells, temperatures and the code come in parts, and are handed on once, whole.
 
-    Parts are numbered from 1, by the vendor's text from 0. Some boards send all 16 parts, zero-filled.
+    Parts are numbered from 1, by the vendor's text from 0. Some boards send all 16 parts, zero-filled. STATUS
+    says how many are needed. Until it has come, padding alone shows that none is missing at the end. Where
+    nobody asks for STATUS, those that came in a row must do.
     """
 
     def __init__(self) -> None:
         super().__init__()
+        self._asks_status = False
         self._counts: dict[tuple[int, int], int] = {}  # values by address and id, as STATUS reports them
         self._open: dict[tuple[int, int], _Parts] = {}
         self._code_parts: dict[int, Mapping[int, bytes]] = {}  # by address, of a code that is not whole yet
@@ -74,12 +78,17 @@ class _Reader(PortReader):
     def read(self, message: bytes) -> Sequence[Heard] | Skipped:
         address, id, data = message[1], message[2], message[4:12]
         if address >= _MASTERS_FROM:
+            self._asks_status |= id == STATUS
             return Skipped.ECHO
         if id in _PARTS:
             return self._part((address, id), data)
         if id == STATUS:
             self._counts |= {(address, kind): data[at] for kind, at in _COUNT_AT.items()}
         return (Heard(id, data, address),)
+
+    def sent(self, request: bytes) -> Sequence[Heard]:
+        self._asks_status |= request[:1] == _START and request[2:3] == bytes((STATUS,))
+        return self.end()
 
     def end(self) -> Sequence[Heard]:
         return [one for key in list(self._open) for one in self._close(key)]
@@ -126,9 +135,13 @@ class _Reader(PortReader):
             self.incomplete += 1
             return ()
         values = b"".join(parts[number][:part_bytes] for number in range(first, first + needed))
+        padding = bytes(value_bytes)  # no cell has 0 V, and no sensor was ever lost so
         if key in self._counts:
             values = values[: self._counts[key] * value_bytes]
-        while values.endswith(bytes(value_bytes)):  # padding: no cell has 0 V, and no sensor was ever lost so
+        elif id != CODE and self._asks_status and not values.endswith(padding):  # more may have followed
+            self.incomplete += 1
+            return ()
+        while values.endswith(padding):
             values = values[:-value_bytes]
         if id == CODE:
             self.identify("code", values)
@@ -203,7 +216,7 @@ DALY = SerialProtocol(
     framing=Framing(
         shapes=(
             Shape(
-                start=(b"\xa5", ANY, ANY, b"\x08"),
+                start=(_START, ANY, ANY, b"\x08"),
                 length=fixed(_FRAME_BYTES),
                 check=sum_8(),
                 shortest=_FRAME_BYTES,

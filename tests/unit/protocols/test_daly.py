@@ -137,6 +137,44 @@ def test_the_next_request_ends_parts_whose_number_is_not_known() -> None:
     assert [(frame.id, frame.time_ns) for frame in frames] == [(CELLS, 5)]
 
 
+@pytest.mark.parametrize("id", [CELLS, TEMPERATURES])
+def test_full_parts_wait_for_the_number_of_values_that_was_asked_for(id: int) -> None:
+    """The last part may be the one that is missing."""
+    values = (3301, 3302, 3303) if id == CELLS else (61, 62, 63, 64, 65, 66, 67)
+    framer, frames = DALY.make_framer(), FrameBatch(64)
+    for number in (1, 2):
+        framer.sent(request(STATUS, 1), frames)  # type: ignore[union-attr]
+        framer.feed(status(4, 8)[number:], 1, frames)  # at first it is spoiled
+        framer.sent(request(id, 1), frames)  # type: ignore[union-attr]
+        framer.feed(part(id, 1, *values) + part(id, 2, values[-1])[1:], 2, frames)
+        framer.finish(frames)
+        assert len(frames) == 0
+        assert framer.counts()["lost/incomplete"] == number
+    framer.sent(request(STATUS, 1), frames)  # type: ignore[union-attr]
+    framer.feed(status(3, 7), 3, frames)
+    framer.sent(request(id, 1), frames)  # type: ignore[union-attr]
+    framer.feed(part(id, 1, *values), 4, frames)
+    assert [frame.id for frame in frames] == [STATUS, id]
+
+
+def test_padding_shows_that_no_part_is_missing_before_the_number_of_values_has_come() -> None:
+    asked = wire.frame(0x40, STATUS, bytes(8))  # by another master, whose answer is not heard
+    framer = DALY.make_framer()
+    frames = feed_pieces(framer, [asked, CELLS_EXAMPLE, PACK_EXAMPLE])
+    assert [frame.id for frame in frames] == [CELLS, PACK]
+    frames = feed_pieces(framer, [part(CELLS, 1, 3301, 3302, 3303), PACK_EXAMPLE])
+    assert [frame.id for frame in frames] == [PACK]
+
+
+@pytest.mark.parametrize("sent", [b"", b"\xa5", b"\xd2\x03\x94"])
+def test_what_is_no_request_for_the_number_of_values_lets_nothing_wait_for_it(sent: bytes) -> None:
+    framer, frames = DALY.make_framer(), FrameBatch(64)
+    framer.sent(sent, frames)  # type: ignore[union-attr]
+    framer.feed(part(CELLS, 1, 3301, 3302, 3303), 1, frames)
+    framer.finish(frames)
+    assert [frame.id for frame in frames] == [CELLS]
+
+
 def test_the_code_names_the_device() -> None:
     framer = DALY.make_framer()
     code = b"DL-R16L-T4S200TV1.0-0123456789abcde"
