@@ -1,0 +1,160 @@
+"""A run from its first frame to its last point in one process: a log, the spool, a server on a socket."""
+
+import threading
+from pathlib import Path
+
+import pytest
+
+from telemetry.clock import SystemClock
+from telemetry.config import load_config
+from telemetry.errors import UnavailableError
+from telemetry.model.read_point import measurement_of, read_point
+from telemetry.service.drain import DrainProgress, drain
+from telemetry.service.service import Service
+from telemetry.spool import Spool
+from tests.support.scripted_server import ScriptedServer, answer
+from tests.support.spool import Feed
+
+DBC = """VERSION ""
+NS_ :
+BS_:
+BU_: X
+BO_ 256 Pack: 8 X
+ SG_ Volts : 0|16@1+ (0.1,0) [0|0] "V" X
+"""
+CONFIG = """vehicle = "van"
+[influx]
+url = "{url}"
+api = "v1"
+database = "d"
+[spool]
+directory = "spool"
+keep_free_mib = 0
+[web]
+listen = "off"
+[[replay]]
+name = "log"
+file = "trip.log"
+databases = ["pack.dbc"]
+[[map]]
+signal = "Pack.Volts"
+to = "battery.voltage_v"
+"""
+FRAMES = 50
+
+
+def config_of(folder: Path, url: str) -> Path:
+    (folder / "pack.dbc").write_text(DBC)
+    frames = (
+        f"({1_700_000_000 + number / 10:.6f}) can0 100#{number:02X}00000000000000\n"
+        for number in range(FRAMES)
+    )
+    (folder / "trip.log").write_text("".join(frames))
+    file = folder / "gateway.toml"
+    file.write_text(CONFIG.format(url=url))
+    return file
+
+
+def of(server: ScriptedServer, measurement: str) -> list[bytes]:
+    return [line for line in server.stored if measurement_of(line) == measurement]
+
+
+def test_a_log_is_delivered_whole_and_another_run_delivers_nothing_of_it_again(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", logger="telemetry.service")
+    with ScriptedServer() as server:
+        file = config_of(tmp_path, server.url)
+        Service(load_config(file)).run()
+        assert len(of(server, "battery")) == FRAMES
+        codes = [point.tags["code"] for line in of(server, "event") if (point := read_point(line))]
+        assert sorted(codes) == ["service_start", "service_stop", "source_end"]
+        assert "running: log" in caplog.text
+        assert "all logs are read; delivering what is left" in caplog.text
+        assert "all accounted for" in caplog.text
+        figures = [point for line in of(server, "gateway") if (point := read_point(line))]
+        assert len({each.time_ns for each in figures}) >= 2  # one at the start, one at the end
+        server.stored.clear()
+        Service(load_config(file)).run()
+        assert of(server, "battery") == []
+    spool = Spool(tmp_path / "spool", clock=SystemClock())
+    assert (spool.recovery.waiting_points, spool.recovery.clean) == (0, True)
+    assert spool.recovery.accounts["frames/log/decoded"] == FRAMES
+    spool.close()
+
+
+def test_what_ends_a_run_is_raised_after_all_is_stored(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    with ScriptedServer() as server:
+        server.script(*[answer(503)] * 20)
+        service = Service(load_config(config_of(tmp_path, server.url)))
+
+        def fail() -> None:
+            service._fail(OSError("and this too"))
+            raise UnavailableError("no thread can be started", where="page")
+
+        monkeypatch.setattr(service._web, "start", fail)
+        with pytest.raises(OSError, match="and this too"):
+            service.run()
+    assert "after what has ended it: page: no thread can be started" in caplog.text
+    spool = Spool(tmp_path / "spool", clock=SystemClock())
+    assert spool.recovery.clean
+    assert spool.recovery.waiting_points > 0  # its start, its stop, its figures
+    spool.close()
+
+
+def test_a_run_that_is_stopped_ends_though_a_log_goes_on(tmp_path: Path) -> None:
+    with ScriptedServer() as server:
+        file = config_of(tmp_path, server.url)
+        file.write_text(file.read_text().replace('file = "trip.log"', 'file = "trip.log"\nspeed = 0.001'))
+        service = Service(load_config(file))
+        thread = threading.Thread(target=service.run)
+        thread.start()
+        service.stop()
+        thread.join(30.0)
+        assert not thread.is_alive()
+        assert len(of(server, "battery")) <= 1
+
+
+def left_waiting(folder: Path, url: str) -> Path:
+    """The configuration of a service that was killed while nine points waited."""
+    file = config_of(folder, url)
+    spool = Spool(folder / "spool", clock=SystemClock())
+    feed = Feed(spool)
+    for _ in range(3):
+        feed.put()
+        spool.commit()
+    spool.close()
+    return file
+
+
+def test_a_drain_delivers_what_waits_and_counts_only_that(tmp_path: Path) -> None:
+    with ScriptedServer() as server:
+        file = left_waiting(tmp_path, server.url)
+        seen: list[DrainProgress] = []
+        for expected in (9, 0):
+            ended = drain(
+                load_config(file), SystemClock(), threading.Event(), timeout_s=None, on_progress=seen.append
+            )
+            assert (ended.waiting_points, ended.acknowledged_points, ended.dead_points) == (0, expected, 0)
+        assert len(server.stored) == 9
+        assert seen[0].waiting_points == 9
+
+
+@pytest.mark.parametrize("timeout_s", [0.0, None])
+def test_a_drain_that_gets_no_time_or_is_stopped_leaves_the_points_waiting(
+    tmp_path: Path, timeout_s: float | None
+) -> None:
+    stop = threading.Event()
+    if timeout_s is None:
+        stop.set()
+    with ScriptedServer() as server:
+        server.script(*[answer(503)] * 20)
+        file = left_waiting(tmp_path, server.url)
+        with pytest.raises(UnavailableError, match="9 points still wait") as caught:
+            drain(load_config(file), SystemClock(), stop, timeout_s=timeout_s, on_progress=lambda _: None)
+    assert caught.value.where == str(tmp_path / "spool")
+    spool = Spool(tmp_path / "spool", clock=SystemClock())
+    assert spool.recovery.waiting_points == 9
+    spool.close()
