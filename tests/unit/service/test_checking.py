@@ -348,3 +348,33 @@ def test_senders_of_which_none_is_named_are_reported(
     assert not [
         finding for finding in found if "Pack comes" in finding.text or "fill no field" in finding.text
     ]
+
+
+def test_a_folder_that_nothing_can_be_made_in_is_a_fault_and_a_disk_that_is_full_a_warning(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bus = '[[can]]\nname = "can9"\n'
+    assert "nothing can be made" not in texts(findings(tmp_path, bus), Grade.FAULT)
+    with monkeypatch.context() as closed:
+        closed.setattr("os.access", lambda *_: False)
+        assert f"spool {tmp_path / 'spool'}: nothing can be made in {tmp_path}" in texts(
+            findings(tmp_path, bus), Grade.FAULT
+        )
+    (tmp_path / "spool").write_text("a file")
+    assert "nothing can be made" in texts(findings(tmp_path, bus), Grade.FAULT)
+    (tmp_path / "spool").unlink()
+    for free_mb, warned in ((99, True), (100, False)):
+        monkeypatch.setattr(
+            "telemetry.spool.filesystem.RealFileSystem.free_bytes", lambda *_, mb=free_mb: mb * 2**20
+        )
+        found = texts(findings(tmp_path, f"keep_free_mib = 100\ncap_mib = 10\n{bus}"), Grade.WARNING)
+        assert ("data waits in memory alone" in found) == warned
+        assert ("at most" in found) is False
+
+
+def test_with_a_map_messages_may_stay_away_and_without_one_hardly_anything_is_sent(tmp_path: Path) -> None:
+    bus = f'[[can]]\nname = "can9"\ndatabases = ["{VEHICLE_DBC}"]\n'
+    entry = '[[map]]\nsignal = "BMS_PackPower.PackVoltage"\nto = "battery.voltage_v"\n'
+    for rest, warned in (("", True), (entry, False)):
+        found = findings(tmp_path, bus, rest=f"[send]\nmessages = false\n{rest}")
+        assert ("all that is sent" in texts(found, Grade.WARNING)) == warned

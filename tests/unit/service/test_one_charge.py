@@ -1,0 +1,103 @@
+"""One charge through the pipeline and the spool: whole, stopped and killed in its middle, moved, and left."""
+
+from pathlib import Path
+
+from tests.support.charge_lives import BAYS, START_NS, Lives, charge, deliveries, number, text
+
+BAY = BAYS[0]
+MIDDLE = 400  # tenths of a second
+
+
+class Charge(Lives):
+    """One charge at the first bay."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.start()
+
+    def play(self, begin: int, end: int = 100_000) -> None:
+        """From one tenth of a second to another, as it comes in."""
+        for part in list(deliveries(charge()))[begin:end]:
+            self.clock.advance(0.1)
+            self.deliver(BAY, part, START_NS)
+            self.pipeline.tick(self.bays)
+
+    def finish(self) -> None:
+        """The silence after it, and all that is stored into the database; what was made is accounted for."""
+        self.watch(20.0)
+        self.pipeline.finish(self.bays)
+        self.send()
+        self.assert_balanced()
+
+    def sessions(self) -> list[tuple[bytes, str, int]]:
+        """Whether each is open, its outcome, and how many rows have said so."""
+        rows = self.database.of("charging_session", charger=BAY)
+        written = [each for each in self.database.written if each.measurement == "charging_session"]
+        return [
+            (row["open"], text(row, "outcome"), sum(each.time_ns == stamp for each in written))
+            for stamp, row in rows
+        ]
+
+
+def test_a_charge_is_one_session_whose_last_row_says_how_it_ended(tmp_path: Path) -> None:
+    whole = Charge(tmp_path)
+    whole.play(0)
+    whole.finish()
+    ((is_open, outcome, rows),) = whole.sessions()
+    assert (is_open, outcome) == (b"false", "complete")
+    assert rows > 1
+    percents = [number(row, "soc_pct") for _, row in whole.database.of("charging_curve")]
+    assert percents == sorted(percents)
+    assert len(percents) >= 3
+    assert not whole.database.of("event", code="charging_cut")
+
+
+def test_a_stop_a_kill_and_a_reload_in_its_middle_make_no_second_session(tmp_path: Path) -> None:
+    bench = Charge(tmp_path)
+    bench.play(0, MIDDLE)
+    bench.stop()
+    bench.send()
+    bench.start()
+    assert [(is_open, outcome) for is_open, outcome, _ in bench.sessions()] == [(b"false", "unfinished")]
+    bench.play(MIDDLE, MIDDLE + 100)
+    bench.pipeline.finish(bench.bays)
+    bench.kill()
+    bench.start()
+    bench.play(MIDDLE + 100, MIDDLE + 200)
+    bench.reload()
+    bench.play(MIDDLE + 200)
+    bench.finish()
+    assert [(is_open, outcome) for is_open, outcome, _ in bench.sessions()] == [(b"false", "complete")]
+    assert not bench.database.of("event", code="charging_cut")
+
+
+def test_a_session_is_over_once_its_plug_is_not_followed_any_more(tmp_path: Path) -> None:
+    bench = Charge(tmp_path)
+    bench.play(0, MIDDLE)
+    bench.configure(BAYS[1:])
+    bench.reload()
+    bench.finish()
+    assert [is_open for is_open, _, _ in bench.sessions()] == [b"false"]
+
+    (tmp_path / "other").mkdir()
+    again = Charge(tmp_path / "other")
+    again.play(0, MIDDLE)
+    again.stop()
+    again.configure(BAYS[1:])
+    again.start()
+    again.finish()
+    assert [(is_open, outcome) for is_open, outcome, _ in again.sessions()] == [(b"false", "cut")]
+    assert len(again.database.of("event", code="charging_cut")) == 1
+
+
+def test_a_vehicle_that_falls_silent_ends_its_session_and_one_whose_bus_is_away_does_too(
+    tmp_path: Path,
+) -> None:
+    for folder, away in (("there", ()), ("away", (BAY,))):
+        (tmp_path / folder).mkdir()
+        bench = Charge(tmp_path / folder)
+        bench.play(0, MIDDLE)
+        bench.watch(60.0 * 15, away=away)
+        bench.finish()
+        ((is_open, outcome, _),) = bench.sessions()
+        assert (is_open, outcome) == (b"false", "cut")
