@@ -1,10 +1,17 @@
-"""What is reported of a bus that python-can cannot open."""
+"""The bus that is recorded: which one it is, what it dropped, and what is said of one that does not open."""
+
+import socket
+import struct
+from pathlib import Path
 
 import can
 import pytest
 
-from telemetry.capture.bus import open_bus
+from telemetry.capture.bus import dropped, open_bus, options_from
+from telemetry.config import Config
 from telemetry.errors import MissingPackageError, UnavailableError, UsageError
+from telemetry.stages.offline import read_offline
+from telemetry.toml_document import read_document
 
 
 def test_an_interface_that_lacks_a_package_is_answered_with_the_command_that_installs_it(
@@ -31,3 +38,100 @@ def test_an_interface_that_no_package_brings_is_unavailable(monkeypatch: pytest.
     monkeypatch.setattr(can, "Bus", refuse)
     with pytest.raises(UnavailableError, match=r"^nican: only on Windows$"):
         open_bus({"interface": "nican", "channel": "CAN0"})
+
+
+def test_a_bus_that_cannot_be_opened_is_named_by_its_channel(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(**_: object) -> None:
+        raise OSError("no such device")
+
+    monkeypatch.setattr(can, "Bus", refuse)
+    for options, name in (
+        ({"interface": "slcan", "channel": "/dev/ttyACM0"}, "/dev/ttyACM0"),
+        ({"interface": "slcan"}, "slcan"),
+        ({}, "the bus"),
+    ):
+        with pytest.raises(UnavailableError, match=rf"^{name}: cannot be opened: no such device$"):
+            open_bus(options)
+
+
+@pytest.mark.parametrize("has_can", [True, False])
+def test_a_kernel_without_can_is_named_as_the_cause(monkeypatch: pytest.MonkeyPatch, has_can: bool) -> None:
+    def refuse(**_: object) -> None:
+        raise OSError("no such device")
+
+    monkeypatch.setattr(can, "Bus", refuse)
+    monkeypatch.setattr("telemetry.capture.bus.kernel_has_can", lambda: has_can)
+    with pytest.raises(UnavailableError) as refused:
+        open_bus({"interface": "socketcan", "channel": "can0"})
+    assert ("-i slcan, gs_usb" in str(refused.value)) is not has_can
+    with pytest.raises(UnavailableError, match="cannot be opened"):
+        open_bus({"interface": "slcan", "channel": "can0"})
+
+
+class WithSocket:
+    """A bus of socketcan: the options that were set, and what its kernel says of it."""
+
+    def __init__(self, meminfo: bytes, *, is_root: bool = True) -> None:
+        self.socket = self
+        self._meminfo = meminfo
+        self._is_root = is_root
+        self.set: list[tuple[int, int, int]] = []
+
+    def setsockopt(self, level: int, option: int, value: int) -> None:
+        if option == 33 and not self._is_root:  # SO_RCVBUFFORCE
+            raise PermissionError
+        self.set.append((level, option, value))
+
+    def getsockopt(self, level: int, option: int, size: int) -> bytes:
+        assert (level, option) == (socket.SOL_SOCKET, 55)  # SO_MEMINFO of linux/sock_diag.h
+        return self._meminfo[:size]
+
+
+def test_frames_that_the_kernel_dropped_are_counted_and_unknown_where_it_does_not_say() -> None:
+    meminfo = struct.pack("9I", *range(101, 110))  # SK_MEMINFO_DROPS is the last of nine
+    assert dropped(WithSocket(meminfo)) == 109  # type: ignore[arg-type]
+    assert dropped(WithSocket(meminfo[:32])) is None  # type: ignore[arg-type]  # of an older kernel
+    with can.Bus(interface="virtual", channel="no socket") as bus:
+        assert dropped(bus) is None
+
+
+@pytest.mark.parametrize(("is_root", "option"), [(True, 33), (False, socket.SO_RCVBUF)])
+def test_the_kernel_keeps_eight_mebibytes_for_us_by_force_where_we_may(
+    monkeypatch: pytest.MonkeyPatch, is_root: bool, option: int
+) -> None:
+    bus = WithSocket(b"", is_root=is_root)
+    monkeypatch.setattr(can, "Bus", lambda **_: bus)
+    open_bus({"interface": "socketcan", "channel": "can0"})
+    assert bus.set == [(socket.SOL_SOCKET, option, 8 << 20)]
+
+
+def configured(tmp_path: Path, sources: str) -> Config:
+    file = tmp_path / "gateway.toml"
+    file.write_text(f'vehicle = "van"\n{sources}')
+    return read_offline(read_document(file))
+
+
+def test_the_only_bus_of_a_configuration_need_not_be_named(tmp_path: Path) -> None:
+    config = configured(tmp_path, '[[can]]\nname = "drive"\ninterface = "can7"\n')
+    options = options_from(config, "")
+    assert (options["interface"], options["channel"]) == ("socketcan", "can7")
+    assert options_from(config, "drive") == options
+
+
+@pytest.mark.parametrize(
+    ("sources", "name", "fault"),
+    [
+        ("can0 can1", "", r"has 2 buses to record \(--source NAME, of can0, can1\)"),
+        ("can0 can1", "can2", r"has no bus 'can2' that can be recorded \(--source NAME, of can0, can1\)"),
+    ],
+)
+def test_a_bus_that_is_not_clear_is_asked_for(tmp_path: Path, sources: str, name: str, fault: str) -> None:
+    config = configured(tmp_path, "".join(f'[[can]]\nname = "{each}"\n' for each in sources.split()))
+    with pytest.raises(UsageError, match=fault):
+        options_from(config, name)
+
+
+def test_a_configuration_of_serial_ports_has_no_bus(tmp_path: Path) -> None:
+    config = configured(tmp_path, '[[serial]]\nname = "bms"\nport = "/dev/ttyUSB0"\nprotocol = "jbd"\n')
+    with pytest.raises(UsageError, match=r"gateway\.toml: has 0 buses to record"):
+        options_from(config, "")

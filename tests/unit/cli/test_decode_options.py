@@ -191,3 +191,54 @@ def test_a_log_without_a_database_is_refused_since_no_value_could_come_of_it(
     out, err = capfd.readouterr()
     assert out == ""
     assert err == f"nev-telemetry: {LOG}: no database was given (add one: --dbc FILE, or --protocol NAME)\n"
+
+
+@pytest.mark.parametrize("output_format", ["csv", "lp"])
+def test_the_rows_are_those_that_were_checked_by_hand(decode: Decode, output_format: str) -> None:
+    name = ["--vehicle", "car 7"] if "car\\ 7" in (DATA / "drive.lp").read_text() else []
+    assert decode(*name, "--format", output_format) == (DATA / f"drive.{output_format}").read_text()
+
+
+def test_a_vehicle_that_is_not_named_is_unknown(decode: Decode) -> None:
+    assert all(",vehicle=unknown " in line for line in decode("--format", "lp").splitlines())
+
+
+def test_what_is_wrong_with_a_log_and_with_its_database_is_warned_of(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    dbc = tmp_path / "orphan.dbc"
+    dbc.write_text(f'{Path(DBC).read_text()}\nVAL_ 2566844672 Gone 1 "on" ;\n')
+    assert main(["decode", LOG, "--dbc", str(dbc)]) == 0
+    warnings = capfd.readouterr().err.splitlines()
+    assert warnings[0].startswith(f"warning: {dbc}:")
+    assert f"warning: {LOG}:9 (byte 373): no frame, skipped" in warnings
+    assert "warning: frames left out (error frame): 1" in warnings
+
+
+def test_every_report_of_a_capture_has_its_rows(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    capture, words = tmp_path / "twice.txt", ["decode", "--protocol", "jbd"]
+    capture.write_bytes((DATA / "jbd.txt").read_bytes() * 2)
+    assert main([*words, str(DATA / "jbd.txt")]) == 0
+    once = capfd.readouterr().out.splitlines()[1:]
+    assert main([*words, str(capture)]) == 0
+    assert len(capfd.readouterr().out.splitlines()[1:]) == 2 * len(once)
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize("writes_a_file", [True, False])
+def test_a_summary_is_for_a_terminal(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], writes_a_file: bool
+) -> None:
+    terminal = Terminal()
+    output = ["-o", str(tmp_path / "rows.csv")] if writes_a_file else []
+    assert main(["decode", LOG, "--dbc", DBC, *output]) == 0
+    plain = capfd.readouterr().err
+    monkeypatch.setattr("sys.stderr", terminal)
+    assert main(["decode", LOG, "--dbc", DBC, *output]) == 0
+    *warnings, summary = terminal.getvalue().splitlines(keepends=True)
+    assert "".join(warnings) == plain
+    assert summary == "15 frames: 12 decoded, 1 in no database\n"

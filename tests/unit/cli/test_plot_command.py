@@ -4,6 +4,7 @@ import gzip
 import re
 import struct
 import sys
+import time
 import xml.etree.ElementTree as ET
 from collections.abc import Callable
 from pathlib import Path
@@ -135,6 +136,12 @@ def test_a_part_of_a_log_is_what_is_drawn(capfd: pytest.CaptureFixture[str], tmp
             65,
             f"{CHARGE}: no frame between --from and --to; the log lasts {CHARGE_S:.1f} s",
         ),
+        (
+            [CHARGE, "PackCurrent", "--dbc", str(VEHICLE_DBC), "--to", "+0"],
+            65,
+            f"{CHARGE}: no frame between --from and --to; the log lasts {CHARGE_S:.1f} s",
+        ),
+        (["gone.log", "Voltage", "--dbc", DBC], 66, "gone.log: "),
         ([LOG, "Voltage", "--dbc", DBC, "-o", "x.jpg"], 64, "x.jpg: is neither .png nor .svg"),
         ([LOG, "StateOfCharge", "--dbc", str(VEHICLE_DBC)], 65, "holds 15 frames, and no known message"),
         ([CHARGE, "StateOfHealth", "--dbc", str(VEHICLE_DBC)], 65, "no value of these signals"),
@@ -180,3 +187,33 @@ def test_a_picture_never_takes_the_place_of_its_log_or_a_database(
         assert main([*words, *output]) == 64
         assert f"{named}: is a file that is to be read (give another --output)" in capfd.readouterr().err
     assert {file: file.read_bytes() for file in files} == files
+
+
+@pytest.mark.parametrize(("count", "code"), [(64, 0), (65, 64)])
+def test_a_picture_has_64_curves_at_most(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], count: int, code: int
+) -> None:
+    monkeypatch.setattr("telemetry.overview.plot.draw", lambda *_, **__: None)
+    database, log = tmp_path / "bits.dbc", tmp_path / "bits.log"
+    signals = "".join(f' SG_ B{bit} : {bit}|1@1+ (1,0) [0|0] "" X\n' for bit in range(count))
+    database.write_text(f'VERSION ""\nBU_: X\nBO_ 1 Bits: 16 X\n{signals}VAL_ 2566844672 Gone 1 "on" ;\n')
+    log.write_text(f"(1700000000.0) can0 001##0{'FF' * 16}\n")
+    assert main(["plot", str(log), "B*", "--dbc", str(database), "-o", str(tmp_path / "x.png")]) == code
+    warning, said = capfd.readouterr().err.splitlines()
+    assert warning.startswith(f"warning: {database}:")
+    if code:
+        assert "B*: are 65 curves (name fewer: a picture has at most 64)" in said
+    else:
+        assert said == f"{tmp_path / 'x.png'}: 64 curves of 64 values"
+
+
+def test_times_are_those_of_this_machine_s_zone_unless_utc_is_asked_for(
+    texts: Texts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = [CHARGE, "PackCurrent", "--dbc", str(VEHICLE_DBC)]
+    with monkeypatch.context() as there:
+        there.setenv("TZ", "XYZ-9")  # nine hours ahead
+        time.tzset()
+        drawn = texts(*words)
+    time.tzset()
+    assert "03:01:55" in drawn
