@@ -8,7 +8,6 @@ import gc
 import io
 import shutil
 import statistics
-import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,7 +15,7 @@ from pathlib import Path
 from benchmarks.callgrind import count_instructions
 from benchmarks.feeder import Feeder
 from benchmarks.followed import CHARGE_LOG, FollowedCharge
-from benchmarks.gateway import Pipeline, cpu_ns, started
+from benchmarks.gateway import cpu_ns, gateway_on, started
 from benchmarks.measure import Contender, race
 from benchmarks.null_server import NullServer
 from benchmarks.report import Section, goal
@@ -29,6 +28,9 @@ from telemetry.__main__ import main
 from telemetry.decode.sessions import collect_sessions
 
 STARTS_AT_NS = 1_772_445_600_000_000_000
+BUS = """protocol = "gbt27930"
+charger = "bay-1"
+messages = true"""
 EXTENDED = 0x80000000  # in the id of a struct can_frame
 FRAMES_PER_S = 2_000  # what 250 kbit/s carry
 WARM_UP_S = 2
@@ -109,7 +111,7 @@ def _percent_of_a_core(folder: Path, log: Path, seconds: int) -> float:
     frames = (frames * (needed // len(frames) + 1))[:needed]
     warm_up = WARM_UP_S * FRAMES_PER_S * CAN_FRAME.size
     with Feeder(folder) as feeder, NullServer() as server:
-        pipeline = _gateway(folder, feeder.path, server.url)
+        pipeline = gateway_on(feeder.path, BUS, folder, server.url)
         with started(pipeline, folder) as process:
             feeder.accept()
             feeder.send(frames[:warm_up], FRAMES_PER_S)
@@ -117,28 +119,6 @@ def _percent_of_a_core(folder: Path, log: Path, seconds: int) -> float:
             feeder.send(frames[warm_up:], FRAMES_PER_S)
             used_ns, passed_ns = cpu_ns(process) - start_cpu_ns, time.monotonic_ns() - start_ns
     return 100 * used_ns / passed_ns
-
-
-def _gateway(folder: Path, bus: Path, url: str) -> Pipeline:
-    config = folder / "gateway.toml"
-    config.write_text(f"""
-vehicle = "bench"
-[influx]
-url = "{url}"
-api = "v2"
-org = "bench"
-bucket = "bench"
-[spool]
-directory = "{folder / "spool"}"
-[[can]]
-name = "can0"
-socket = "{bus}"
-protocol = "gbt27930"
-charger = "bay-1"
-messages = true
-""")
-    command = (sys.executable, "-m", "telemetry", "run", str(config))
-    return Pipeline("gateway", command, {"INFLUXDB_V2_TOKEN": "none"})
 
 
 def _can_frames(log: Path) -> Iterator[bytes]:

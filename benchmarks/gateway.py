@@ -27,6 +27,11 @@ FLAT_OUT = 0
 CPU_RATIO = 20  # times the naive pipeline takes
 FIRST_FRAME_S = 0.5
 RESIDENT_MB = 60
+COLUMNS = (
+    *("load", "gateway us/frame", "naive us/frame", "ratio", "goal", "met"),
+    *("gateway frames/s", "naive frames/s", "naive lost"),
+    *("gateway MB", "goal", "met", "naive MB", "disk"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +54,7 @@ class Run:
     lost: int
     cpu_ns: int
     wall_s: float  # from the first frame sent to the last point acknowledged
-    resident_bytes: int
+    resident_mb: float
     disk_bytes: int
     sent_bytes: int
 
@@ -73,10 +78,16 @@ Maker = Callable[[Workload, Path, Path, str], Pipeline]
 
 def gateway_pipeline(workload: Workload, folder: Path, bus: Path, url: str) -> Pipeline:
     """`nev-telemetry run`, with every row sent."""
+    cache = workload.dbc.parent / "plans"
+    return gateway_on(bus, f'databases = ["{workload.dbc}"]', folder, url, f'cache_directory = "{cache}"')
+
+
+def gateway_on(bus: Path, described_by: str, folder: Path, url: str, top: str = "") -> Pipeline:
+    """`nev-telemetry run` on the feeder's socket. described_by, top: keys of its [[can]], and of the file."""
     config = folder / "gateway.toml"
     config.write_text(f"""
 vehicle = "bench"
-cache_directory = "{workload.dbc.parent / "plans"}"
+{top}
 [influx]
 url = "{url}"
 api = "v2"
@@ -87,7 +98,7 @@ directory = "{folder / "spool"}"
 [[can]]
 name = "can0"
 socket = "{bus}"
-databases = ["{workload.dbc}"]
+{described_by}
 """)
     command = (sys.executable, "-m", "telemetry", "run", str(config))
     return Pipeline("gateway", command, {"INFLUXDB_V2_TOKEN": "none"})
@@ -140,7 +151,7 @@ def measure(make: Maker, workload: Workload, load: Load, folder: Path) -> Run:
                 lost=load.frames - arrived,
                 cpu_ns=cpu_ns(process) - cpu_before_ns,
                 wall_s=server.last_write_s - start_s,
-                resident_bytes=_resident_bytes(process),
+                resident_mb=_resident_mb(process),
                 disk_bytes=_disk_bytes(process) - disk,
                 sent_bytes=server.received_bytes - sent,
             )
@@ -178,9 +189,9 @@ def cpu_ns(process: subprocess.Popen[bytes]) -> int:
     return time.clock_gettime_ns((~process.pid << 3) | 2)
 
 
-def _resident_bytes(process: subprocess.Popen[bytes]) -> int:
+def _resident_mb(process: subprocess.Popen[bytes]) -> float:
     pages = int(Path(f"/proc/{process.pid}/statm").read_text().split()[1])
-    return pages * os.sysconf("SC_PAGE_SIZE")
+    return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
 
 
 def _disk_bytes(process: subprocess.Popen[bytes]) -> int:
@@ -193,31 +204,18 @@ def _disk_bytes(process: subprocess.Popen[bytes]) -> int:
 
 def measure_gateway(workload: Workload, folder: Path, loads: Sequence[tuple[Load, Load]]) -> list[Section]:
     """Both pipelines under each load (the gateway's and the naive one's), one after the other."""
-    rows = []
-    for load, naive_load in loads:
-        ours = measure(gateway_pipeline, workload, load, folder / f"gateway-{load.frames_per_s}")
-        naive = measure(naive_pipeline, workload, naive_load, folder / f"naive-{load.frames_per_s}")
-        ratio = naive.cpu_us_a_frame / ours.cpu_us_a_frame
-        rows.append(
-            (
-                load.name,
-                f"{ours.cpu_us_a_frame:.2f}",
-                f"{naive.cpu_us_a_frame:.2f}",
-                f"{ratio:.1f}",
-                *goal(ratio, at_least=CPU_RATIO),
-                f"{ours.frames / ours.wall_s:,.0f}",
-                f"{naive.frames / naive.wall_s:,.0f}",
-                f"{naive.lost:,}",
-                f"{ours.resident_bytes / 1e6:.0f}",
-                *goal(ours.resident_bytes / 1e6, at_most=RESIDENT_MB),
-                f"{naive.resident_bytes / 1e6:.0f}",
-                f"{ours.disk_bytes / ours.sent_bytes:.2f}",
-            )
+    rows = [
+        _row(
+            load.name,
+            measure(gateway_pipeline, workload, load, folder / f"gateway-{load.frames_per_s}"),
+            measure(naive_pipeline, workload, naive_load, folder / f"naive-{load.frames_per_s}"),
         )
-    first_s = [
+        for load, naive_load in loads
+    ]
+    first_s, naive_first_s = (
         start_to_first_frame_s(make, workload, folder / f"start-{number}")
         for number, make in enumerate((gateway_pipeline, naive_pipeline))
-    ]
+    )
     return [
         Section(
             "Receive to acknowledged write",
@@ -226,19 +224,7 @@ def measure_gateway(workload: Workload, folder: Path, loads: Sequence[tuple[Load
             "Frames/s count until the last point is acknowledged, which at an even pace includes waiting for "
             "the last batch. The gateway must lose nothing; what the naive one lost is counted. Disk: bytes "
             "written for each byte sent (compressed).",
-            (
-                *("load", "gateway us/frame", "naive us/frame", "ratio", "goal", "met"),
-                *(
-                    "gateway frames/s",
-                    "naive frames/s",
-                    "naive lost",
-                    "gateway MB",
-                    "goal",
-                    "met",
-                    "naive MB",
-                    "disk",
-                ),
-            ),
+            COLUMNS,
             tuple(rows),
         ),
         Section(
@@ -246,6 +232,22 @@ def measure_gateway(workload: Workload, folder: Path, loads: Sequence[tuple[Load
             "From the start of the process until it takes the first frame from the bus; the gateway with its "
             "plan in the cache.",
             ("gateway s", "naive s", "goal", "met"),
-            ((f"{first_s[0]:.2f}", f"{first_s[1]:.2f}", *goal(first_s[0], at_most=FIRST_FRAME_S)),),
+            ((f"{first_s:.2f}", f"{naive_first_s:.2f}", *goal(first_s, at_most=FIRST_FRAME_S)),),
         ),
     ]
+
+
+def _row(load: str, ours: Run, naive: Run) -> tuple[str, ...]:
+    ratio = naive.cpu_us_a_frame / ours.cpu_us_a_frame
+    return (
+        load,
+        *(f"{run.cpu_us_a_frame:.2f}" for run in (ours, naive)),
+        f"{ratio:.1f}",
+        *goal(ratio, at_least=CPU_RATIO),
+        *(f"{run.frames / run.wall_s:,.0f}" for run in (ours, naive)),
+        f"{naive.lost:,}",
+        f"{ours.resident_mb:.0f}",
+        *goal(ours.resident_mb, at_most=RESIDENT_MB),
+        f"{naive.resident_mb:.0f}",
+        f"{ours.disk_bytes / ours.sent_bytes:.2f}",
+    )

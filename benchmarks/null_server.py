@@ -3,6 +3,7 @@
 import gzip
 import http.server
 import socket
+import sys
 import threading
 import time
 
@@ -16,8 +17,7 @@ class NullServer:
         """workload: whose points are counted."""
         messages = workload.database.messages if workload else ()
         self._measurements = {message.name.encode() for message in messages}
-        self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
-        self._server.daemon_threads = True
+        self._server = _Server(("127.0.0.1", 0), _Handler)
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
         self._points = 0
         self.received_bytes = 0
@@ -50,6 +50,14 @@ class NullServer:
             text = gzip.decompress(body) if body.startswith(b"\x1f\x8b") else body
             self._points += sum(line.partition(b",")[0] in self._measurements for line in text.splitlines())
         return self._points
+
+
+class _Server(http.server.ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        if not isinstance(sys.exception(), ConnectionResetError):  # a client that is measured ends by a kill
+            super().handle_error(request, client_address)  # type: ignore[arg-type]  # only printed
 
 
 class _Handler(http.server.BaseHTTPRequestHandler):

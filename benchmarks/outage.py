@@ -1,4 +1,4 @@
-"""An outage of any length, with real spool bytes and injected time (G5).
+"""An outage of any length, with real spool bytes and injected time.
 
 A recorded drive is played again and again, each time with later stamps, through the real pipeline into a real
 spool, while the clock is moved by hand: three days take minutes. Then the sender drains the backlog while the
@@ -38,7 +38,7 @@ from tests.support.clock import FakeClock
 from tests.support.recording import VEHICLE_DBC, record_drive
 
 FRAMES_A_STEP = 4096
-CATCH_UP_RATIO = 5.0  # G5
+CATCH_UP_RATIO = 5.0  # goal
 ALL_BUT_POINTS = 2000  # what is made while the last batch is sent
 
 
@@ -174,7 +174,7 @@ def _drain(
 
 
 def main() -> int:
-    """Run one outage and say what came of it; 1 when a promise of G5 was broken."""
+    """Run one outage and say what came of it; 1 when something was lost, or it catches up too slowly."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.outage", description=__doc__)
     parser.add_argument("--hours", type=float, default=72.0)
     parser.add_argument("--reduce-s", type=float, default=0.0, help="[reduce] every_s; 0 sends everything")

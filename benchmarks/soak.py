@@ -55,8 +55,11 @@ class Sample:
         return self.accounts.get("bus/can0/read", 0)
 
 
-def run_soak(folder: Path, minutes: float, frames_per_s: int) -> tuple[list[Sample], float]:
-    """Samples of a whole run, the last when everything is delivered; and how late the feeder was, in s."""
+def run_soak(folder: Path, rounds: int, frames_per_s: int) -> tuple[list[Sample], float]:
+    """Samples of a whole run, the last when everything is delivered; and how late the feeder was, in s.
+
+    A round takes SAMPLE_S.
+    """
     workload = load_workload(frames_per_s * round(SAMPLE_S), folder)
     ports = [folder / name for name in SERIAL]
     (folder / "influxdb").mkdir()
@@ -73,7 +76,6 @@ def run_soak(folder: Path, minutes: float, frames_per_s: int) -> tuple[list[Samp
         watcher = threading.Thread(target=_watch, args=(spool, samples, started_s, ended), daemon=True)
         watcher.start()
         can_frames = workload.can_frames()
-        rounds = max(round(minutes * 60.0 / SAMPLE_S), 1)
         for _ in range(rounds):
             feeder.send(can_frames, frames_per_s)
         late_s = time.monotonic() - started_s - rounds * SAMPLE_S
@@ -186,10 +188,10 @@ def main() -> int:
     parser.add_argument("--frames-per-s", type=int, default=8000)
     parser.add_argument("--folder", type=Path, default=None, help="where everything lies; default: temporary")
     arguments = parser.parse_args()
-    with TemporaryDirectory(prefix="nev-telemetry-soak-", dir=arguments.folder) as name:
-        samples, late_s = run_soak(Path(name), arguments.minutes, arguments.frames_per_s)
-    print(described(samples, arguments.frames_per_s, late_s))
     rounds = max(round(arguments.minutes * 60.0 / SAMPLE_S), 1)
+    with TemporaryDirectory(prefix="nev-telemetry-soak-", dir=arguments.folder) as name:
+        samples, late_s = run_soak(Path(name), rounds, arguments.frames_per_s)
+    print(described(samples, arguments.frames_per_s, late_s))
     found = faults(samples, rounds * arguments.frames_per_s * round(SAMPLE_S))
     for fault in found:
         print(f"  {fault}")

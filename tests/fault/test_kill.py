@@ -1,4 +1,4 @@
-"""kill -9 at random instants under load (G2, G6): what is in the database afterwards is what would be there
+"""kill -9 at random instants under load: what is in the database afterwards is what would be there
 without it. NEV_TELEMETRY_KILLS says how many kills a campaign has; the release check takes 200."""
 
 import contextlib

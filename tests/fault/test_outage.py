@@ -1,4 +1,4 @@
-"""A long outage (G5), with real spool bytes and injected time; `benchmarks.outage` does 72 hours."""
+"""A long outage, with real spool bytes and injected time; `benchmarks.outage` does 72 hours."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Whatever becomes of the bytes of a spool, it opens, and counts what it lost (G1, G3)."""
+"""Whatever becomes of the bytes of a spool, it opens, and counts what it lost."""
 
 import zlib
 from collections.abc import Iterator

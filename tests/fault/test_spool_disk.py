@@ -1,4 +1,4 @@
-"""Real disks that refuse, and a writer that dies: full, read-only, EIO, kill -9, power cut (G1 to G4)."""
+"""Real disks that refuse, and a writer that dies: full, read-only, EIO, kill -9, power cut."""
 
 import contextlib
 import json

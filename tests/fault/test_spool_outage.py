@@ -1,4 +1,4 @@
-"""A server that is down for long: flat memory, nothing evicted, a backlog that drains in order (G5)."""
+"""A server that is down for long: flat memory, nothing evicted, a backlog that drains in order."""
 
 import tracemalloc
 from pathlib import Path

@@ -85,7 +85,7 @@ class Feed:
 
 
 def assert_balanced(spool: Spool, accounts: Mapping[str, int]) -> None:
-    """G1, for the points."""
+    """Every point that was made has an end or waits."""
     made = sum(value for name, value in accounts.items() if name.startswith("points/made/"))
     gauges = spool.gauges()
     waiting = gauges.waiting_disk_points + gauges.waiting_memory_points

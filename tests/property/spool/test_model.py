@@ -1,4 +1,4 @@
-"""Any sequence of appends, commits, answers, kills, power cuts and faults: the promises G1 to G4 hold.
+"""Any sequence of appends, commits, answers, kills, power cuts and faults: the promises hold.
 
 The model is small: which points had been accepted (their commit returned and the spool was not volatile), and
 which the server has got. Everything else is asked of the spool.
