@@ -1,13 +1,14 @@
 """What is wrong now, as sentences for people: alarms, outages and refusals, the worst first.
 
-Promises: each trouble is there once, from what shows it best. A source, the server and the disk show it by
-their state; alarms and whatever else has no state show it by their events. Refused points are a trouble while
-dead letters are left.
+Promises: each trouble is there once, from what shows it best. A source, each of several devices on its line,
+the server and the disk show it by their state; alarms and whatever else has no state show it by their events.
+What all devices of a line have is a trouble of the line. Refused points are a trouble while dead letters are
+left.
 
 Pure.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from typing import Any
 
 from telemetry.model.event_codes import ALARM_NUMBERS, EVENT_CODES, Level
@@ -37,16 +38,31 @@ def troubles(status: Json, standing: Sequence[Event]) -> list[dict[str, Any]]:
     """
     over = {"sink_refused"} if status.get("accounts", {}).get("points/dead") == 0 else set()
     hidden = _SHOWN_BY_STATE | over
-    found = [*_of_service(status), *(_of_event(each) for each in standing if each.code not in hidden)]
+    changed = {each.source for each in standing if each.code == "device_changed"}
+    found = [
+        *_of_service(status, changed),
+        *(_of_event(each) for each in standing if each.code not in hidden),
+    ]
     found.sort(key=lambda trouble: -trouble[0])
     return [{"level": int(level), "code": code, "text": text} for level, code, text in found]
 
 
-def source_troubles(state: Mapping[str, str]) -> Iterator[str]:
-    """`NAME: state` of each source that does not work."""
-    for name, text in state.items():
-        if name.startswith("source/") and text and text not in WELL:
-            yield f"{name.removeprefix('source/')}: {text}"
+def source_troubles(state: Mapping[str, str], shown: Container[str] = ()) -> Iterator[str]:
+    """`NAME: state` of each source that does not work, or of those of its devices that do not.
+
+    shown: sources and devices whose trouble an event shows.
+    """
+    for key, text in state.items():
+        if not key.startswith("source/") or not text or text in WELL:
+            continue
+        name = key.removeprefix("source/")
+        states = {key: text for key, text in state.items() if key.startswith(f"state/{name}/")}
+        if len(set(states.values())) <= 1:
+            states = {key: text}
+        for which, does in states.items():
+            device = which.rpartition("/")[2]
+            if does not in WELL and device not in shown:
+                yield f"{device}: {does}"
 
 
 def server_trouble(status: Json) -> tuple[str, str]:
@@ -64,7 +80,7 @@ def server_trouble(status: Json) -> tuple[str, str]:
 _Trouble = tuple[Level, str, str]
 
 
-def _of_service(status: Json) -> Iterator[_Trouble]:
+def _of_service(status: Json, shown: Container[str]) -> Iterator[_Trouble]:
     gauges, state = status["gauges"], status["state"]
     progress_age_s = gauges.get("progress_age_s", 0.0)
     if progress_age_s > ALIVE_WITHIN_S:
@@ -75,7 +91,7 @@ def _of_service(status: Json) -> Iterator[_Trouble]:
     code, words = server_trouble(status)
     if code:
         yield EVENT_CODES[code].level, code, words
-    for words in source_troubles(state):
+    for words in source_troubles(state, shown):
         yield Level.WARNING, "source_lost", words
 
 

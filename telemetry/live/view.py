@@ -230,6 +230,11 @@ def _sources(
                 "source": source,
                 "state": states.get(f"source/{source}", ""),
                 "device": states.get(f"device/{source}", ""),
+                "devices": {
+                    name.removeprefix(f"state/{source}/"): does
+                    for name, does in states.items()
+                    if name.startswith(f"state/{source}/")
+                },
                 "frames_per_s": round(lately.frames_per_s, 1),
                 "bus_load_pct": None if load_pct is None else round(load_pct, 1),
                 "read": accounts.get(f"bus/{source}/read", 0),

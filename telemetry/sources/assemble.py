@@ -62,8 +62,12 @@ class Assembled:
 
     @property
     def states(self) -> dict[str, str]:
-        """For people: `source/NAME` is what it does, `device/NAME` what its device says of itself, if any."""
+        """For people: `source/NAME` is what it does, `device/NAME` what its device says of itself, if any.
+
+        Of several devices `state/NAME/DEVICE` is what each does.
+        """
         states = {f"source/{self.name}": self.source.status}
+        states |= {f"state/{self.name}/{device}": does for device, does in self.source.devices.items()}
         return {**states, f"device/{self.name}": self.source.device} if self.source.device else states
 
     def tag_of(self, channel: str) -> str:

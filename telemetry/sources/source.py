@@ -35,6 +35,11 @@ class Source(ABC):
         return ""
 
     @property
+    def devices(self) -> Mapping[str, str]:
+        """What each of several devices does, by its name, in such clauses; none: it is one."""
+        return {}
+
+    @property
     def bit_rate(self) -> BitRate | None:
         """Of its bus, as the interface has it; None: not known, or no CAN bus. Any thread may ask."""
         return None

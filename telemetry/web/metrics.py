@@ -118,7 +118,14 @@ class StatusCollector(Collector):
             PREFIX + "bus_load_ratio", "Part of its time that the bus was busy lately.", labels=["source"]
         )
         up = GaugeMetricFamily(
-            PREFIX + "source_up", "1 while the source receives, or has read its log.", labels=["source"]
+            PREFIX + "source_up",
+            "1 while the source receives, from one of its devices at least, or has read its log.",
+            labels=["source"],
+        )
+        device_up = GaugeMetricFamily(
+            PREFIX + "device_up",
+            "1 while this one of several devices is received.",
+            labels=["source", "device"],
         )
         in_flight = GaugeMetricFamily(
             PREFIX + "frames_in_flight", "Frames read and not accounted for yet.", labels=["source"]
@@ -149,10 +156,14 @@ class StatusCollector(Collector):
         for each in self._status["live"]["sources"]:
             rates.add_metric([each["source"]], each["frames_per_s"])
             if each["state"]:  # others are no longer configured, and have accounts alone
-                up.add_metric([each["source"]], float(each["state"] in WELL))
+                is_up = any(state in WELL for state in (each["state"], *each["devices"].values()))
+                up.add_metric([each["source"]], float(is_up))
+            for device, state in each["devices"].items():
+                device_up.add_metric([each["source"], device], float(state in WELL))
             if each["bus_load_pct"] is not None:
                 busy.add_metric([each["source"]], each["bus_load_pct"] / 100.0)
-        yield from (read, dropped, ends, lost, other, sessions, faults, kept_out, in_flight, rates, busy, up)
+        yield from (read, dropped, ends, lost, other, sessions, faults, kept_out, in_flight, rates, busy)
+        yield from (up, device_up)
 
     def _points(self) -> Iterator[Metric]:
         accounts, gauges = self._status["accounts"], self._status["gauges"]

@@ -140,6 +140,7 @@ def example() -> dict[str, Any]:
             {
                 "source": "can0",
                 "state": "receiving",
+                "devices": {},
                 "device": "",
                 "frames_per_s": 1940.4,
                 "bus_load_pct": 44.2,
@@ -151,6 +152,7 @@ def example() -> dict[str, Any]:
             {
                 "source": "ttyUSB0",
                 "state": "waiting for /dev/ttyUSB0: no such device",
+                "devices": {},
                 "device": "",
                 "frames_per_s": 0.0,
                 "bus_load_pct": None,

@@ -35,16 +35,15 @@ MOST_READS = 64  # in a row, of a line that never falls silent
 _LONGEST_KEPT = 8192  # bytes of a message that is not whole yet
 
 
-_WELL = "receiving"
+_WELL, ANOTHER_DEVICE = "receiving", "another device answers"
 
 
 def in_one_clause(states: Mapping[str, str]) -> str:
-    """What the devices of a line do: what all of them do; otherwise who does not receive, and how many do."""
+    """What the devices of a line do: what all of them do; otherwise how many receive."""
     if len(set(states.values())) == 1:
         return next(iter(states.values()))
-    troubled = "; ".join(f"{name}: {state}" for name, state in states.items() if state != _WELL)
     well = sum(state == _WELL for state in states.values())
-    return f"{troubled} ({well} of {len(states)} {_WELL})" if well else troubled
+    return f"{well} of {len(states)} {_WELL}"
 
 
 class LineStore(Protocol):
@@ -112,9 +111,17 @@ class SerialSource(Source):
             return "stopped"
         return in_one_clause({member.name: self._status_of(member) for member in self._members})
 
+    @property
+    def devices(self) -> Mapping[str, str]:
+        if len(self._members) == 1:
+            return {}
+        return {
+            member.name: self._status_of(member) if self._is_open else self.status for member in self._members
+        }
+
     def _status_of(self, member: Member) -> str:
         if member.same.is_other:
-            return "another device answers"
+            return ANOTHER_DEVICE
         if member.silence.is_unknown:
             return f"no good message for {member.silence.silent_s:.0f} s"
         return _WELL if member.framer.counts()["messages"] else "waiting for the first message"

@@ -24,6 +24,37 @@ def test_outages_refusals_and_alarms_are_reported_once_and_the_worst_first() -> 
     ]
 
 
+def test_of_several_devices_each_has_its_own_trouble_and_the_line_has_none() -> None:
+    reported = status()
+    reported["state"] |= {
+        "source/line": "1 of 3 receiving",
+        "state/line/front": "receiving",
+        "state/line/rear": "no good message for 12 s",
+        "state/line/meter": "another device answers",
+    }
+    standing = [begins("device_changed", "another device: code A -> B", "meter")]
+    assert [each["text"] for each in troubles(reported, standing)] == [
+        "rear: no good message for 12 s",
+        "device changed, meter: another device: code A -> B",
+    ]
+
+
+def test_what_all_devices_of_a_line_have_is_the_lines_trouble() -> None:
+    reported = status()
+    lost = "waiting for /dev/ttyUSB0: there is no such port"
+    reported["state"] |= {"source/line": lost, "state/line/front": lost, "state/line/rear": lost}
+    standing = [begins("values_unknown", "no good message for 11 s", "front")]
+    assert [each["text"] for each in troubles(reported, standing)] == [f"line: {lost}"]
+
+
+def test_another_device_at_a_port_of_its_own_is_said_once() -> None:
+    reported = status()
+    reported["state"] |= {"source/shunt": "another device answers"}
+    standing = [begins("device_changed", "another device: model A -> B", "shunt")]
+    (found,) = troubles(reported, standing)
+    assert found["text"] == "device changed, shunt: another device: model A -> B"
+
+
 @pytest.mark.parametrize(("dead", "texts"), [(1, ["sink refused: 1 point"]), (0, [])])
 def test_refused_points_are_a_trouble_while_dead_letters_are_left(dead: int, texts: list[str]) -> None:
     reported = status()

@@ -109,6 +109,19 @@ def test_a_bus_whose_bit_rate_is_not_known_has_no_load(samples: dict[tuple[str, 
     assert [labels for name, labels in samples if name == "bus_load_ratio"] == ["source=can0"]
 
 
+def test_of_a_line_with_several_devices_each_is_up_or_down() -> None:
+    found = status()
+    line = found["live"]["sources"][1]
+    line["state"], line["devices"] = "1 of 2 receiving", {"front": "receiving", "rear": "no good message"}
+    samples = read(exposition(found))
+    assert samples["source_up", "source=ttyUSB0"] == 1
+    assert samples["device_up", "device=front,source=ttyUSB0"] == 1
+    assert samples["device_up", "device=rear,source=ttyUSB0"] == 0
+    line["devices"] = dict.fromkeys(line["devices"], "waiting for the port")
+    line["state"] = "waiting for the port"
+    assert read(exposition(found))["source_up", "source=ttyUSB0"] == 0
+
+
 def test_a_source_that_is_no_longer_configured_is_neither_up_nor_down() -> None:
     found = status()
     found["live"]["sources"][1]["state"] = ""
