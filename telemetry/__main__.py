@@ -8,9 +8,9 @@ import os
 import signal
 import sys
 import traceback
-from collections.abc import Container, Sequence
+from collections.abc import Container, Iterable, Sequence
 from pathlib import Path
-from typing import Protocol, cast
+from typing import Any, Protocol, cast
 
 from telemetry import __version__
 from telemetry.errors import InputMissingError, MissingPackageError, StorageError, TelemetryError, one_line
@@ -18,26 +18,34 @@ from telemetry.service.stderr_queue import queued_stderr
 from telemetry.stopping import hangups_wait
 
 COMMANDS = {
-    "run": "the gateway service",
-    "check": "validate a configuration without starting anything",
-    "schema": "the JSON schema of the configuration, by which editors complete it",
-    "status": "how a running service is: what is wrong, values, rates, accounts, events",
-    "monitor": "live values in a terminal: of a running service, a bus, a port or a log",
-    "scan": "which devices are at serial ports, and what is spoken on a bus",
-    "capture": "a CAN bus into candump, ASC, BLF or MF4 files, or a serial line into a text file, raw",
-    "scrub": "recordings without VINs, serial numbers and positions, to be published",
-    "decode": "logs to csv, line protocol or ndjson, or into InfluxDB",
-    "signals": "the signals of a database, and what a log holds of each",
+    "demo": "a simulated vehicle through the real pipeline into InfluxDB, and read back",
+    "signals": "the signals of a database or a protocol, and what a log holds of each",
     "plot": "values of a log's signals over time as a picture, PNG or SVG",
+    "decode": "logs and captures to csv, line protocol, ndjson or Parquet, or into InfluxDB",
     "sessions": "charging sessions: from where to where, how much, how long, who ended them and why",
     "session": "one charging session: all about it as text, a page of HTML, or a picture",
+    "scan": "which devices are at serial ports, and what is spoken on a bus",
+    "monitor": "live values in a terminal: of a running service, a bus, a port or a log",
+    "capture": "a CAN bus into candump, ASC, BLF or MF4 files, or a serial line into a text file, raw",
+    "scrub": "recordings without VINs, serial numbers and positions, to be published",
     "map": "propose the [[map]] of a configuration from a database and a log",
+    "check": "validate a configuration without starting anything",
+    "run": "the gateway service",
+    "status": "how a running service is: what is wrong, values, rates, accounts, events",
     "spool": "look at, export, drain the durable queue; requeue dead letters",
     "files": "write out the unit, udev and sysctl files, a first configuration and the dashboards",
+    "schema": "the JSON schema of the configuration, by which editors complete it",
     "completion": "a script that lets a shell complete this command",
-    "sim": "a simulated ECU on a bus, a socket or into a log",
-    "demo": "a simulated vehicle through the real pipeline into InfluxDB, and read back",
+    "sim": "a simulated vehicle on a bus, on serial ports or into a log",
 }
+EXAMPLES = (
+    "demo",
+    "signals drive.log ev.dbc",
+    "monitor --can can0 --dbc ev.dbc",
+    "scan",
+    "check gateway.toml",
+    "COMMAND --help",
+)
 SERVICES = ("run",)  # they must go on even if nobody reads their output
 OUT_OF_REACH = (errno.EACCES, errno.EPERM, errno.ENAMETOOLONG, errno.ELOOP)
 DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
@@ -49,7 +57,7 @@ EXIT_INTERRUPTED = 128 + signal.SIGINT
 class Command(Protocol):
     """The interface of each module in `telemetry.cli`."""
 
-    HELP: str
+    EXAMPLES: Sequence[str]  # what may follow the command's name
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None: ...
 
@@ -68,8 +76,27 @@ def load_command(name: str) -> Command:
         signal.pthread_sigmask(signal.SIG_SETMASK, earlier)
 
 
+class _Help(argparse.HelpFormatter):
+    """Keeps the lines of examples."""
+
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog)
+        self._action_max_length = max(map(len, COMMANDS)) + 4  # argparse forgets that commands are indented
+
+    def _fill_text(self, text: str, width: int, indent: str) -> str:
+        return text if "\n" in text else super()._fill_text(text, width, indent)
+
+
 class _Parser(argparse.ArgumentParser):
     """Reports an error in one line with exit code 64 (EX_USAGE); argparse prints a page and exits with 2."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.formatter_class = _Help
+
+    def show_examples(self, words: Iterable[str]) -> None:
+        """Let --help end with command lines; words: what follows the program's name."""
+        self.epilog = "\n".join(["examples:", *(f"  {self.prog} {each}".rstrip() for each in words)])
 
     def error(self, message: str) -> None:  # type: ignore[override]  # argparse declares NoReturn; exit() is
         self.exit(64, f"{self.prog}: {message} (see {self.prog} --help)\n")
@@ -82,12 +109,15 @@ def build_parser(full: Container[str | None]) -> argparse.ArgumentParser:
     """
     parser = _Parser(prog="nev-telemetry", description="Battery and charging telemetry into InfluxDB.")
     parser.add_argument("--version", action="version", version=f"nev-telemetry {__version__}")
+    parser.show_examples(EXAMPLES)
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     for name, summary in COMMANDS.items():
         subparser = commands.add_parser(name, help=summary, description=summary)
         subparser.add_argument("-v", "--verbose", action="store_true", help="log more; tracebacks of errors")
         if name in full:
-            load_command(name).add_arguments(subparser)
+            module = load_command(name)
+            module.add_arguments(subparser)
+            subparser.show_examples(module.EXAMPLES)
     return parser
 
 

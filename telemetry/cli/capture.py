@@ -21,7 +21,11 @@ if TYPE_CHECKING:
 
     from telemetry.capture.recorder import Recorder
 
-HELP = "a CAN bus into candump, ASC, BLF or MF4 files, or a serial line into a text file, raw"
+EXAMPLES = (
+    "-i socketcan -c can0 -o drive.blf",
+    "gateway.toml --source can0 -o drive.log --rotate-size 100",
+    "/dev/ttyUSB0 --protocol jbd -o bms.txt --seconds 60",
+)
 RECEIVE_TIMEOUT_S = 0.2  # how soon a stop is seen on a silent bus
 
 

@@ -46,8 +46,9 @@ def add_serial_arguments(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument(
         "--protocol",
+        metavar="NAME",
         choices=sorted(PROTOCOLS),
-        help="ask the device by this; without it, listen and send nothing",
+        help=f"ask the device by this; without it, listen and send nothing: {', '.join(sorted(PROTOCOLS))}",
     )
     group.add_argument(
         "--address", metavar="N", help="of the device: 2, 0xD2, or the digits on a meter of dlt645"

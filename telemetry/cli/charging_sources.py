@@ -66,8 +66,10 @@ def add_source_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--protocol",
+        metavar="NAME",
         choices=sorted(CAN_PROTOCOLS),
-        help=f"of logs without a configuration: what charger and vehicle speak (default: {DEFAULT_PROTOCOL})",
+        help="of logs without a configuration: what charger and vehicle speak: "
+        f"{', '.join(sorted(CAN_PROTOCOLS))} (default: {DEFAULT_PROTOCOL})",
     )
     parser.add_argument(
         "--since",

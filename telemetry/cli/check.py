@@ -11,7 +11,11 @@ from telemetry.errors import EXIT_OK, UnavailableError
 from telemetry.model.finding import Finding, Grade
 from telemetry.service.check import check
 
-HELP = "validate a configuration without starting anything"
+EXAMPLES = (
+    "gateway.toml",
+    "gateway.toml --log drive.log",
+    "gateway.toml --seconds 60",
+)
 _MOST_S = 86_400.0
 
 

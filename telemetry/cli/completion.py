@@ -16,7 +16,7 @@ from telemetry.__main__ import COMMANDS, build_parser
 from telemetry.cli.sim_charge import PARTS
 from telemetry.errors import EXIT_OK
 
-HELP = "a script that lets a shell complete this command"
+EXAMPLES = ("bash",)
 PATHS = ("FILE", "PATH", "LOG", "CONFIG", "CAPTURE", "DIR", "DIRECTORY")  # endings of metavars
 
 

@@ -46,7 +46,13 @@ from telemetry.stages.row_sink import RowSink
 from telemetry.stages.stages import Stages
 from telemetry.toml_document import read_document
 
-HELP = "logs to csv, line protocol or ndjson, or into InfluxDB"
+EXAMPLES = (
+    "drive.blf --dbc ev.dbc -o drive.csv",
+    "drive.log --dbc ev.dbc --signal 'Pack*' --wide --time iso",
+    "drive.log --dbc ev.dbc --unknown",
+    "bms.txt --protocol jbd",
+    "drive.log --config gateway.toml --format influx",
+)
 INTO_INFLUXDB = "influx"
 INTO_PARQUET = "parquet"
 MAX_JOBS = 256

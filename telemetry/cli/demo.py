@@ -15,7 +15,11 @@ from telemetry.demo.display import Display
 from telemetry.demo.stage import Options, perform
 from telemetry.errors import EXIT_OK, UsageError
 
-HELP = "a simulated vehicle through the real pipeline into InfluxDB, and read back"
+EXAMPLES = (
+    "",
+    "--stay",
+    "--scenario charge --no-plot",
+)
 DEFAULT_PLOT = Path("nev-telemetry-demo.png")
 EXIT_DIFFERENT = 1  # what came back is not what was sent
 
@@ -23,8 +27,8 @@ EXIT_DIFFERENT = 1  # what came back is not what was sent
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """All of them have defaults."""
     parser.description = (
-        f"{HELP}. Into Debian's influxdb, fetched without root and run in a temporary folder, or into the"
-        " server that INFLUXDB_V2_URL names. Exit code 0: all that was sent came back, and agrees."
+        f"{parser.description}. Into Debian's influxdb, fetched without root and run in a temporary folder,"
+        " or into the server that INFLUXDB_V2_URL names. Exit code 0: all that was sent came back and agrees."
     )
     parser.add_argument(
         "--scenario", default="drive-and-charge", metavar="SCENARIO", help="as for sim (default %(default)s)"

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from telemetry.errors import EXIT_OK, InputMissingError, writing
 
-HELP = "write out the unit, udev and sysctl files, a first configuration and the dashboards"
+EXAMPLES = ("nev-telemetry-files",)
 INSTALLED = "share/nev-telemetry/"  # where a wheel puts them, below the environment
 FOLDERS = ("packaging", "dashboards")
 _CHECKOUT = Path(__file__).parents[2]

@@ -24,13 +24,13 @@ from telemetry.overview.shared_messages import SharedMessages
 from telemetry.overview.signals import list_messages
 from telemetry.stages.stages import Stages
 
-HELP = "propose the [[map]] of a configuration from a database and a log"
+EXAMPLES = ("suggest drive.log --dbc ev.dbc",)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What is to be done, and with which files."""
     actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
-    action = actions.add_parser("suggest", help=HELP, description=HELP)
+    action = actions.add_parser("suggest", help=parser.description, description=parser.description)
     action.add_argument("logs", metavar="LOG", nargs="*", type=Path, help="logs as for decode: what came")
     add_database_arguments(action, required=True)
 

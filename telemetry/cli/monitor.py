@@ -24,7 +24,12 @@ from telemetry.monitor.terminal import Output, Terminal, write_picture
 from telemetry.protocols.known import PROTOCOLS
 from telemetry.spool.limits import spool_directory
 
-HELP = "live values in a terminal: of a running service, a bus, a port or a log"
+EXAMPLES = (
+    "gateway.toml",
+    "--can can0 --dbc ev.dbc",
+    "--serial /dev/ttyUSB0 --protocol jbd",
+    "--log drive.log --dbc ev.dbc --speed 10",
+)
 PLAIN_EVERY_S = 2.0
 PICTURE_COLUMNS, PICTURE_LINES = 100, 32
 
@@ -62,7 +67,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="NAME",
         help="of --map: the source that is looked at (default: the one of its name or interface)",
     )
-    direct.add_argument("--protocol", choices=sorted(PROTOCOLS), help="what is spoken on --serial")
+    direct.add_argument(
+        "--protocol",
+        metavar="NAME",
+        choices=sorted(PROTOCOLS),
+        help=f"what is spoken on --serial: {', '.join(sorted(PROTOCOLS))}",
+    )
     direct.add_argument(
         "--address",
         metavar="N",

@@ -26,7 +26,11 @@ from telemetry.logs.content import require_file
 from telemetry.logs.inflate import ENDINGS
 from telemetry.picture_style import is_possible
 
-HELP = "values of a log's signals over time as a picture, PNG or SVG"
+EXAMPLES = (
+    "drive.log PackVoltage 'Cell*' --dbc ev.dbc",
+    "drive.log PackCurrent --dbc ev.dbc --from +60 --to +90 -o current.svg",
+    "bms.txt voltage soc --protocol jbd",
+)
 MOST_CURVES = 64
 
 

@@ -21,7 +21,7 @@ from telemetry.toml_text import STDIN
 
 LOG = logging.getLogger("telemetry.service")
 
-HELP = "the gateway service"
+EXAMPLES = ("gateway.toml",)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

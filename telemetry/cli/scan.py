@@ -14,7 +14,12 @@ from telemetry.scan.findings import PortFindings
 from telemetry.scan.probes import rule_of, scanned
 from telemetry.scan.toml_words import SourceNames
 
-HELP = "which devices are at serial ports, and what is spoken on a bus"
+EXAMPLES = (
+    "",
+    "/dev/ttyUSB0 --dry-run",
+    "--can can0 --dbc ev.dbc",
+    "--log drive.log --dbc ev.dbc",
+)
 _NO_DEVICE = "is it awake, A and B or RX and TX not swapped? --risky tries {}; see docs/scan.md"
 _NO_FRAMES = "is the vehicle awake, is it the right bit rate? see docs/scan.md"
 _ERROR_FRAMES = "it has another bit rate, or CAN FD another data rate; see docs/scan.md"

@@ -9,7 +9,7 @@ import sys
 from telemetry.cli.files import shipped_files
 from telemetry.errors import EXIT_OK, InputMissingError
 
-HELP = "the JSON schema of the configuration, by which editors complete it"
+EXAMPLES = ("> gateway.schema.json",)
 _FILE = "packaging/gateway.schema.json"
 
 

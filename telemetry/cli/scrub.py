@@ -17,7 +17,10 @@ from telemetry.protocols.table import SerialProtocol
 if TYPE_CHECKING:
     from telemetry.capture.scrub_signals import NamedMessage
 
-HELP = "recordings without VINs, serial numbers and positions, to be published"
+EXAMPLES = (
+    "drive.log -o public.log --dbc ev.dbc",
+    "bms.txt -o public.txt",
+)
 _ASC, _LOG = ".asc", ".log"
 _AS_CANDUMP = ("", ".log", ".candump", ".txt")
 
@@ -41,10 +44,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--protocol",
+        metavar="NAME",
         choices=sorted(PROTOCOLS),
         action="append",
         default=[],
-        help="of captures: what is spoken, repeatable (default: whatever is found)",
+        help="of captures: what is spoken, repeatable (default: whatever is found): "
+        + ", ".join(sorted(PROTOCOLS)),
     )
     parser.add_argument("--registers", metavar="FILE", help="of --protocol modbus: the map of its registers")
     parser.add_argument(

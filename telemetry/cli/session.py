@@ -13,7 +13,10 @@ from telemetry.cli.output import refuse_to_overwrite, writing_to
 from telemetry.databases.plan_cache import user_cache_directory
 from telemetry.errors import EXIT_OK, DataError, MissingPackageError, UsageError
 
-HELP = "one charging session: all about it as text, a page of HTML, or a picture"
+EXAMPLES = (
+    "1 charge.log",
+    "1 charge.log --report charge.html --png charge.png",
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -7,7 +7,11 @@ from telemetry.charging.report.table import as_csv, as_json, as_table
 from telemetry.cli.charging_sources import add_source_arguments, found_sessions
 from telemetry.errors import EXIT_OK
 
-HELP = "charging sessions: from where to where, how much, how long, who ended them and why"
+EXAMPLES = (
+    "charge.log --protocol gbt27930",
+    "gateway.toml --since 2026-11-01",
+    "charge.log gateway.toml",
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

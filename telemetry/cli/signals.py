@@ -26,7 +26,12 @@ from telemetry.overview.listing import as_csv, as_json, as_table
 from telemetry.overview.recording import Recording
 from telemetry.overview.signals import ListedMessage, list_messages
 
-HELP = "the signals of a database, and what a log holds of each"
+EXAMPLES = (
+    "ev.dbc",
+    "drive.log ev.dbc",
+    "drive.log ev.dbc --signal '*Current*'",
+    "bms.txt --protocol jbd",
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -27,7 +27,13 @@ from telemetry.cli.sim_playing import (
 from telemetry.errors import EXIT_OK, UsageError, writing
 from telemetry.model.instant import read_instant
 
-HELP = "a simulated vehicle on a bus, on serial ports or into a log"
+EXAMPLES = (
+    "--list",
+    "drive --output drive.log",
+    "drive --can vcan0",
+    "charge --serial-link jbd=/tmp/bms",
+    "dc-charge --scenario 37 --output charge.log",
+)
 _EARLIEST_NS = 10**17  # March 1973; smaller numbers are seconds
 _number = partial(positive, most=1e9)  # nanoseconds of which int64 holds
 
@@ -69,13 +75,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="in place of a scenario: the one device at --serial-link says what it said in this capture",
     )
     parser.add_argument(
-        "--time-scale", metavar="X", type=_number, default=1.0, help="simulated seconds a second"
+        "--time-scale", metavar="X", type=_number, default=1.0, help="simulated seconds a second (default 1)"
     )
     parser.add_argument(
         "--seed", metavar="N", type=int, default=1, help="another pack, another road (default 1)"
     )
     parser.add_argument(
-        "--duration", metavar="S", type=_number, help="simulated seconds; repeats the scenario if longer"
+        "--duration",
+        metavar="S",
+        type=_number,
+        help="simulated seconds (default: the scenario's); repeats it if longer",
     )
     parser.add_argument(
         "--time-origin",

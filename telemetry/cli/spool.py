@@ -23,7 +23,12 @@ from telemetry.spool.limits import spool_directory
 from telemetry.spool.requeue import hand_over
 from telemetry.spool.view import SpoolView
 
-HELP = "look at, export, drain the durable queue; requeue dead letters"
+EXAMPLES = (
+    "list gateway.toml",
+    "export gateway.toml",
+    "drain gateway.toml",
+    "requeue gateway.toml --all",
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -41,7 +46,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
     action = actions.add_parser("drain", help="deliver what waits, without a service")
     action.add_argument("config", metavar="CONFIG", type=Path, help="the service's configuration")
-    action.add_argument("--timeout", metavar="S", type=float, help="give up after so many seconds")
+    action.add_argument(
+        "--timeout", metavar="S", type=float, help="give up after so many seconds (default: never)"
+    )
 
     action = _add_action(actions, "requeue", "send dead letters again, by the service or the next drain")
     action.add_argument("names", metavar="LETTER", nargs="*", help="as `list` names them")

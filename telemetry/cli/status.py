@@ -17,7 +17,11 @@ from telemetry.spool.limits import spool_directory
 from telemetry.spool.view import SpoolView
 
 COUNT_S = 2.0
-HELP = "how a running service is: what is wrong, values, rates, accounts, events"
+EXAMPLES = (
+    "gateway.toml",
+    "gateway.toml --json",
+    "/var/lib/nev-telemetry",
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -1,16 +1,18 @@
 import errno
 import importlib
+import shlex
 import signal
 import sys
 import threading
 from collections.abc import Callable
+from pathlib import Path
 from types import ModuleType
 from typing import NoReturn
 
 import pytest
 
 from telemetry import __version__
-from telemetry.__main__ import COMMANDS, load_command, main
+from telemetry.__main__ import COMMANDS, build_parser, load_command, main
 from telemetry.errors import TelemetryError
 
 
@@ -35,6 +37,30 @@ def test_every_command_has_help_and_exists(command: str, capsys: pytest.CaptureF
         main([command, "--help"])
     assert caught.value.code == 0
     assert "usage: nev-telemetry " + command in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_the_examples_of_a_command_are_command_lines_that_it_takes(
+    command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("ev.dbc").write_text("")
+    with pytest.raises(SystemExit):
+        main([command, "--help"])
+    _, _, shown = capsys.readouterr().out.partition("\nexamples:\n")
+    examples = [line.partition(" > ")[0] for line in shown.splitlines()]
+    assert examples
+    for example in examples:
+        program, *words = shlex.split(example)
+        assert (program, words[0]) == ("nev-telemetry", command)
+        assert build_parser([command]).parse_args(words).command == command
+
+
+def test_help_names_each_command_in_a_line_that_begins_with_it(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["--help"])
+    lines = [line.split() for line in capsys.readouterr().out.splitlines() if line.startswith("    ")]
+    assert [words[0] for words in lines if words[0] in COMMANDS and len(words) > 1] == [*COMMANDS]
 
 
 def test_an_interrupt_waits_for_a_command_that_is_imported(monkeypatch: pytest.MonkeyPatch) -> None:

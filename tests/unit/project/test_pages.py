@@ -6,6 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from telemetry.__main__ import EXIT_BROKEN_PIPE, EXIT_INTERRUPTED
+from telemetry.cli.demo import EXIT_DIFFERENT
+from telemetry.errors import EXIT_OK, TelemetryError
+from telemetry.stopping import EXIT_STUCK
+
 ROOT = Path(__file__).parents[3]
 PAGES = [
     *ROOT.glob("*.md"),
@@ -80,3 +85,16 @@ def test_paths_modules_and_links_are_seen() -> None:
     """An empty answer would pass every other test here."""
     assert "telemetry/sources/" in paths(ROOT / "docs" / "architecture.md")
     assert "exit-codes" in anchors(ROOT / "docs" / "operations.md")
+
+
+def test_the_table_of_exit_codes_has_each_code_that_the_program_ends_with() -> None:
+    page = (ROOT / "docs" / "operations.md").read_text("utf-8")
+    _, _, table = page.partition("\n## Exit codes\n")
+    described = {int(code) for code in re.findall(r"^\| (\d+) \|", table.partition("\n## ")[0], re.MULTILINE)}
+    waiting, errors = [TelemetryError], set[int]()
+    while waiting:
+        error = waiting.pop()
+        errors.add(error.exit_code)
+        waiting += error.__subclasses__()
+    others = {EXIT_OK, EXIT_DIFFERENT, EXIT_STUCK, EXIT_INTERRUPTED, EXIT_BROKEN_PIPE}
+    assert described == errors | others
