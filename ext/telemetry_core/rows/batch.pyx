@@ -44,14 +44,13 @@ cdef object raw_value(const uint64_t* slot, const Field* field):
     return slot[0] != 0 if field.kind == SLOT_BOOL else <int64_t>slot[0]
 
 
-cdef dict _values(uint64_t* row, Record* layout, Field* fields, spec):
+cdef dict _values(uint64_t* row, Record* layout, Field* fields, tuple names):
     cdef uint64_t* slots = row + HEAD_WORDS + layout.mask_words
     cdef size_t index
-    cdef tuple names = spec.fields
     values = {}
     for index in range(layout.field_count):
         if (row[HEAD_WORDS + index // 64] >> (index % 64)) & 1:
-            values[names[index].name] = raw_value(&slots[index], &fields[layout.first_field + index])
+            values[names[index]] = raw_value(&slots[index], &fields[layout.first_field + index])
     return values
 
 
@@ -206,4 +205,4 @@ cdef class SampleBatch:
     cdef dict raw_at(self, size_t at):
         cdef uint64_t* row = self.words + at
         cdef uint32_t record = (<RowHead*>row).record
-        return _values(row, &self.schema.records[record], self.schema.fields, self.schema.specs[record])
+        return _values(row, &self.schema.records[record], self.schema.fields, self.schema.names[record])

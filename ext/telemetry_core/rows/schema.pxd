@@ -67,6 +67,7 @@ cdef class Schema:
     cdef readonly Py_ssize_t record_count
     cdef readonly Py_ssize_t field_count
     cdef readonly tuple specs    # the RecordSpecs it was made of
+    cdef tuple names             # of their fields, by record
 
     cdef object _pack(self)
     cdef object _pack_texts(self)

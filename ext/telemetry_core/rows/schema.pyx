@@ -136,6 +136,7 @@ cdef class Schema:
     def __cinit__(self, specs):
         self.specs = tuple(specs)
         self.record_count = len(self.specs)
+        self.names = tuple([tuple([field.name for field in spec.fields]) for spec in self.specs])
         self.field_count = sum(len(spec.fields) for spec in self.specs)
         self.records = <Record*>calloc(max(self.record_count, 1), sizeof(Record))
         self.fields = <Field*>calloc(max(self.field_count, 1), sizeof(Field))

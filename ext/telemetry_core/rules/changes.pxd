@@ -30,8 +30,8 @@ cdef enum ChangeKinds:           # follow_spec.ChangeKind
 cdef struct Change:              # one change
     int64_t time_ns
     int64_t since_ns
-    size_t at                    # of its row, in words of the batch
-    Py_ssize_t row
+    const uint64_t* row          # that shows it; NULL: none
+    Py_ssize_t left              # rows of the batch from this one on
     uint64_t bits
     uint32_t number
     uint16_t channel
@@ -48,8 +48,8 @@ cdef struct Changes:             # all of one batch
     size_t count
     size_t room
     bint is_short_of_memory
-    Py_ssize_t row               # under way; -1: none
-    size_t at                    # its first word in the batch
+    const uint64_t* row          # under way; NULL: none
+    Py_ssize_t left              # rows of the batch from this one on
 
 # Add a change by the row under way, whose totals are the caller's to fill in; NULL without memory.
 cdef Change* add_change(Changes* changes, uint8_t kind, uint16_t channel, int64_t time_ns) noexcept nogil

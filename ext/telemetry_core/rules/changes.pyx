@@ -10,7 +10,7 @@ from cpython.ref cimport Py_INCREF
 from cpython.tuple cimport PyTuple_New, PyTuple_SET_ITEM
 from cpython.type cimport PyType_GenericAlloc
 from libc.math cimport NAN, signbit
-from libc.stdint cimport int64_t, uint8_t, uint16_t
+from libc.stdint cimport int64_t, uint8_t, uint16_t, uint64_t
 from libc.stdlib cimport realloc
 from libc.string cimport memcmp, memset
 
@@ -57,8 +57,8 @@ cdef Change* add_change(Changes* changes, uint8_t kind, uint16_t channel, int64_
     changes.count += 1
     memset(change, 0, sizeof(Change))
     change.time_ns = time_ns
-    change.at = changes.at
     change.row = changes.row
+    change.left = changes.left
     change.channel = channel
     change.kind = kind
     return change
@@ -77,15 +77,16 @@ cdef object plug_changes(const Changes* changes, SampleBatch samples):
         if change.total_count and (last == NULL or memcmp(change.totals, last.totals, sizeof(change.totals))):
             last = change
             totals = _floats(change.totals, change.total_count)
-        found.append(_plug_change(change, totals if change.total_count else (),
-                                 samples.raw_at(change.at) if change.has_row else None))
+        found.append(_plug_change(change, -1 if change.row == NULL else samples.rows - change.left,
+                                  totals if change.total_count else (),
+                                  samples.raw_at(change.row - samples.words) if change.has_row else None))
     return found
 
 
-cdef object _plug_change(const Change* change, tuple totals, raw):
+cdef object _plug_change(const Change* change, Py_ssize_t row, tuple totals, raw):
     """Without the arguments that a NamedTuple's own way takes, which costs ten times as much."""
     one = PyType_GenericAlloc(PlugChange, 11)
-    _set(one, 0, change.row)
+    _set(one, 0, row)
     _set(one, 1, change.time_ns)
     _set(one, 2, change.channel)
     _set(one, 3, change.kind)

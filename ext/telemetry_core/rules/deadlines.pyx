@@ -35,42 +35,42 @@ cdef void pass_timers(Plug* plug, int64_t now_ns) noexcept nogil:
 
 cdef void pass_deadlines(Plug* plug, int64_t now_ns) noexcept nogil:
     cdef Known* known = &plug.known
+    cdef const PackedDeadline* deadlines = plug.spec.deadlines
     cdef const PackedDeadline* deadline
+    cdef int64_t due_ns = FAR_NS
     cdef int64_t since_ns
     cdef int64_t heard_ns
     cdef uint32_t number
-    cdef uint32_t left = plug.spec.due_in[known.phase]
-    known.due_ns = FAR_NS
-    if known.has_error or plug.spec.records == NULL:
-        return
+    cdef uint32_t left = 0 if known.has_error or plug.spec.records == NULL else plug.spec.due_in[known.phase]
     while left:
         number = lowest_bit(left)
         left &= left - 1
-        deadline = &plug.spec.deadlines[number]
+        deadline = &deadlines[number]
         heard_ns = known.heard_ns[deadline.awaited]
         since_ns = known.phase_ns if deadline.since < 0 else known.heard_ns[deadline.since]
         if since_ns and (deadline.is_periodic or not heard_ns) and (heard_ns or not deadline.once_heard):
-            _judge_deadline(plug, number, max(since_ns, heard_ns), heard_ns, now_ns)
+            since_ns = max(since_ns, heard_ns)
+            if known.fired >> number & 1 or now_ns - since_ns > deadline.limit_ns:
+                since_ns = _judge_deadline(plug, deadline, number, since_ns, heard_ns, now_ns)
+            due_ns = min(due_ns, since_ns + deadline.limit_ns)
+    known.due_ns = due_ns
 
 
-cdef inline void _judge_deadline(Plug* plug, uint32_t number, int64_t since_ns, int64_t heard_ns,
-                          int64_t now_ns) noexcept nogil:
-    """Report a deadline that counts from since_ns, once it has passed; before, note when it is due."""
+cdef int64_t _judge_deadline(Plug* plug, const PackedDeadline* deadline, uint32_t number, int64_t since_ns,
+                             int64_t heard_ns, int64_t now_ns) noexcept nogil:
+    """Report a deadline that counts from since_ns, once it has passed; return from when on it counts next."""
     cdef Known* known = &plug.known
-    cdef const PackedDeadline* deadline = &plug.spec.deadlines[number]
     cdef int64_t limit_ns = deadline.limit_ns
     cdef Change* change
     if known.fired & (<uint32_t>1 << number):
         if not heard_ns or now_ns - heard_ns > limit_ns:
-            return
+            return FAR_NS - limit_ns
         known.fired &= ~(<uint32_t>1 << number)
-    if now_ns - since_ns <= limit_ns:
-        known.due_ns = min(known.due_ns, since_ns + limit_ns)
-        return
+        if now_ns - since_ns <= limit_ns:
+            return since_ns
     known.fired |= <uint32_t>1 << number
     change = report(plug, CHANGE_SILENCE, since_ns + limit_ns)
     if change != NULL:
         change.number = number
         change.since_ns = since_ns
-    if deadline.is_periodic:
-        known.due_ns = min(known.due_ns, now_ns + SECOND_NS)
+    return now_ns + SECOND_NS - limit_ns if deadline.is_periodic else FAR_NS - limit_ns

@@ -79,7 +79,7 @@ cdef struct Followed:            # one record of messages, in one spec
     uint64_t pausing_value
 
 cdef struct Spec:                # follow_spec.FollowSpec or PowerSpec
-    Followed* records            # one a record of the schema; NULL: a PowerSpec
+    Followed** records           # by record of the schema; NULL: a PowerSpec
     PackedSign* signs
     PackedDeadline* deadlines
     uint32_t due_in[PHASES]      # the deadlines of each phase, as bits
@@ -118,22 +118,25 @@ cdef struct Quantities:          # of one record of the data model
     uint32_t first_cell          # fields that are voltages of cells
     uint32_t cell_count
     uint32_t mask_words
-    uint8_t side
+    uint32_t side
 
-cdef struct Visit:               # by record
-    const Quantities* quantities  # of a READING
+cdef struct Visit:               # by record; so small that its place is found in one step
     uint32_t row_words
     uint8_t kind
 
 cdef class FollowTable:
     cdef Spec* specs
     cdef Py_ssize_t spec_count
+    cdef Py_ssize_t record_count
     cdef Visit* visits
-    cdef Quantities* quantities
-    cdef Followed* nothing       # no record is of interest
+    cdef Quantities** quantities  # by record; NULL: it is not of the data model
+    cdef Followed nothing        # a record of no interest
+    cdef Followed** no_records   # all of them are
 
     cdef object _find_quantities(self, Quantities* found, uint32_t mask_words, spec)
+    cdef Followed** _new_records(self) except NULL
     cdef object _pack(self, Schema schema, Spec* spec, given)
+    cdef Followed* _followed(self, Schema schema, Spec* spec, record) except NULL
     cdef object _pack_sign(self, PackedSign* packed, place, sign, slots)
     cdef object _pack_deadlines(self, Spec* spec, given, slots)
 

@@ -41,8 +41,9 @@ cdef class FollowTable:
     def __cinit__(self, Schema schema not None, tuple specs not None):
         cdef Py_ssize_t number
         self.visits = <Visit*>_zeroed(schema.record_count, sizeof(Visit))
-        self.quantities = <Quantities*>_zeroed(schema.record_count, sizeof(Quantities))
-        self.nothing = <Followed*>_zeroed(schema.record_count, sizeof(Followed))
+        self.quantities = <Quantities**>_zeroed(schema.record_count, sizeof(Quantities*))
+        self.record_count = schema.record_count
+        self.no_records = self._new_records()
         self.specs = <Spec*>_zeroed(len(specs), sizeof(Spec))
         self.spec_count = len(specs)
         for number in range(schema.record_count):
@@ -50,21 +51,34 @@ cdef class FollowTable:
             spec = schema.specs[number]
             if spec.modelled and spec.measurement in _SIDES:
                 self.visits[number].kind = CELLS if spec.measurement == "cells" else READING
-                self._find_quantities(&self.quantities[number], schema.records[number].mask_words, spec)
-                self.visits[number].quantities = &self.quantities[number]
+                self.quantities[number] = <Quantities*>_zeroed(1, sizeof(Quantities))
+                self._find_quantities(self.quantities[number], schema.records[number].mask_words, spec)
         for number in range(self.spec_count):
             self._pack(schema, &self.specs[number], specs[number])
 
     def __dealloc__(self):
-        cdef Py_ssize_t number
+        cdef Py_ssize_t number, record
         for number in range(self.spec_count):
+            if self.specs[number].records != NULL:
+                for record in range(self.record_count):
+                    if self.specs[number].records[record] != &self.nothing:
+                        free(self.specs[number].records[record])
             free(self.specs[number].records)
             free(self.specs[number].signs)
             free(self.specs[number].deadlines)
         free(self.specs)
+        for number in range(self.record_count):
+            free(self.quantities[number])
         free(self.visits)
         free(self.quantities)
-        free(self.nothing)
+        free(self.no_records)
+
+    cdef Followed** _new_records(self) except NULL:
+        cdef Followed** records = <Followed**>_zeroed(self.record_count, sizeof(Followed*))
+        cdef Py_ssize_t number
+        for number in range(self.record_count):
+            records[number] = &self.nothing
+        return records
 
     cdef object _find_quantities(self, Quantities* found, uint32_t mask_words, spec):
         places = {field.name: place for place, field in enumerate(spec.fields)}
@@ -109,16 +123,12 @@ cdef class FollowTable:
         cdef uint32_t count = 0
         cdef Py_ssize_t number
         last = {deadline.awaited for deadline in given.deadlines if deadline.is_periodic}
-        spec.records = <Followed*>_zeroed(schema.record_count, sizeof(Followed))
-        for number in range(schema.record_count):
-            spec.records[number].report_slot = -1
-            spec.records[number].mask_words = schema.records[number].mask_words
-            spec.records[number].field_count = schema.records[number].field_count
+        spec.records = self._new_records()
         spec.signs = <PackedSign*>_zeroed(len(given.signs), sizeof(PackedSign))
         for place, sign in sorted(enumerate(given.signs), key=lambda pair: pair[1].record):
             if not 0 <= sign.record < schema.record_count:
                 raise ValueError(f"{sign.name}: record {sign.record} is not one of {schema.record_count}")
-            followed = &spec.records[<size_t>sign.record]
+            followed = self._followed(schema, spec, sign.record)
             fields = followed.field_count
             if max(sign.field, sign.lacks, sum(sign.zeros) - 1, sum(sign.reasons) - 1) >= fields or sign.reasons[1] > 64:
                 raise ValueError(f"{sign.name}: it has {fields} fields")
@@ -133,13 +143,24 @@ cdef class FollowTable:
             count += 1
         self._pack_deadlines(spec, given, slots)
         if given.minutes[0] >= 0:
-            followed = &spec.records[<size_t>given.minutes[0]]
+            followed = self._followed(schema, spec, given.minutes[0])
             followed.minutes = _place(followed.mask_words, given.minutes[1])
         for place, (record, reporting) in enumerate(given.reported):
-            spec.records[<size_t>record].report_slot = place
-            spec.records[<size_t>record].reports_once = reporting == Reporting.ONCE
+            followed = self._followed(schema, spec, record)
+            followed.report_slot = place
+            followed.reports_once = reporting == Reporting.ONCE
         for number in range(schema.record_count):
-            _find_plain(spec, &spec.records[number])
+            _find_plain(spec, spec.records[number])
+
+    cdef Followed* _followed(self, Schema schema, Spec* spec, record) except NULL:
+        cdef size_t number = record
+        cdef Followed* followed = spec.records[number]
+        if followed == &self.nothing:
+            followed = spec.records[number] = <Followed*>_zeroed(1, sizeof(Followed))
+            followed.report_slot = -1
+            followed.mask_words = schema.records[number].mask_words
+            followed.field_count = schema.records[number].field_count
+        return followed
 
     cdef object _pack_sign(self, PackedSign* packed, place, sign, slots):
         packed.number = place

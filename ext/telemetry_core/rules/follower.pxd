@@ -23,10 +23,11 @@ cdef class Follower:
     cdef list heads                      # what the state of a plug begins with, by spec
     cdef Plug** plugs
     cdef Py_ssize_t plug_count
-    cdef Plug** plug_of_channel          # NULL: it is not followed
+    cdef Plug* nobody                    # nothing is heard or measured there
+    cdef Plug** plug_of_channel          # nobody: it is not followed
     cdef Py_ssize_t channel_count
     cdef Route* route_of_tags
-    cdef Plug** sole_of_tags             # the only one, of a protocol and measured by its own ends; NULL: see the route
+    cdef Plug** sole_of_tags             # the only one, of a protocol and measured by its own ends; nobody: see the route
     cdef Py_ssize_t tag_count
     cdef Changes changes
 
@@ -35,6 +36,5 @@ cdef class Follower:
     cdef Plug* _add_plug(self, Py_ssize_t channel) except NULL
     cdef void _begin(self)
     cdef void _run(self, SampleBatch samples) noexcept nogil
-    cdef void _set_place(self, SampleBatch samples, Py_ssize_t left, const uint64_t* row) noexcept nogil
-    cdef void _take_routed(self, SampleBatch samples, Py_ssize_t left, const Quantities* found,
-                           const uint64_t* row) noexcept nogil
+    cdef void _set_place(self, Py_ssize_t left, const uint64_t* row) noexcept nogil
+    cdef void _take_routed(self, Py_ssize_t left, const Quantities* found, const uint64_t* row) noexcept nogil

@@ -9,15 +9,15 @@ Promises:
 - It does not hold the GIL, and makes Python objects for changes only.
 
 Relies on rows of one schema: of messages, in which it looks for signs, and modelled ones, which the mapper puts right
-after the message that they come from.
+after the message that they come from. A message in which there are signs has one sender alone.
 """
 
 cimport cython
-from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint64_t
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free, realloc
 from libc.string cimport memset
 
-from telemetry_core.rows.batch cimport ROW_OTHER_SENDER, RowHead, SampleBatch
+from telemetry_core.rows.batch cimport RowHead, SampleBatch
 from telemetry_core.rows.schema cimport HEAD_WORDS, Schema
 from telemetry_core.rules.changes cimport CHANGE_MINUTE, plug_changes
 from telemetry_core.rules.deadlines cimport pass_deadlines
@@ -29,16 +29,31 @@ from telemetry_core.rules.phases cimport END_FINISHED, END_SILENCE, begin_attemp
 from telemetry_core.rules.plug cimport OPEN, UNHEARD, Known, Plug
 from telemetry_core.rules.plug_state cimport move, packed, state_head, unpack
 from telemetry_core.rules.readings cimport asks_otherwise, has_news, take_reading
-from telemetry_core.rules.changes cimport CHANGE_MINUTE, plug_changes
 
 cdef enum:
     CHANNELS = 65536
+
+
+cdef Plug* _new_plug() except NULL:
+    cdef Plug* plug = <Plug*>calloc(1, sizeof(Plug))
+    if plug == NULL:
+        raise MemoryError
+    return plug
 
 
 cdef void* _grown(void* memory, size_t size) except NULL:
     cdef void* grown = realloc(memory, size)
     if grown == NULL:
         raise MemoryError
+    return grown
+
+
+cdef Plug** _more_plugs(Plug** plugs, Py_ssize_t before, Py_ssize_t count, Plug* plug) except NULL:
+    """Make room for `count`; each that there was no room for is `plug`."""
+    cdef Plug** grown = <Plug**>_grown(plugs, count * sizeof(Plug*))
+    cdef Py_ssize_t number
+    for number in range(before, count):
+        grown[number] = plug
     return grown
 
 
@@ -51,12 +66,16 @@ cdef class Follower:
         self.specs = tuple(specs)
         self.table = FollowTable(schema, self.specs)
         self.heads = [state_head(spec) for spec in self.specs]
+        self.nobody = _new_plug()
+        self.nobody.records = self.table.no_records
+        self.nobody.channel = -1
 
     def __dealloc__(self):
         cdef Py_ssize_t number
         for number in range(self.plug_count):
             free(self.plugs[number])
         free(self.plugs)
+        free(self.nobody)
         free(self.plug_of_channel)
         free(self.route_of_tags)
         free(self.sole_of_tags)
@@ -73,12 +92,12 @@ cdef class Follower:
         if not 0 <= spec < self.table.spec_count:
             raise ValueError(f"spec {spec} is not one of {self.table.spec_count}")
         cdef Py_ssize_t number = channel
-        cdef Plug* plug = self.plug_of_channel[number] if number < self.channel_count else NULL
-        if plug == NULL:
+        cdef Plug* plug = self.plug_of_channel[number] if number < self.channel_count else self.nobody
+        if plug == self.nobody:
             plug = self._add_plug(number)
         memset(plug, 0, sizeof(Plug))
         plug.spec = &self.table.specs[<size_t>spec]
-        plug.records = plug.spec.records if plug.spec.records != NULL else self.table.nothing
+        plug.records = plug.spec.records if plug.spec.records != NULL else self.table.no_records
         plug.gap_ns = plug.spec.gap_ns
         for number in range(SIDES):
             plug.measured[number] = &plug.known.measured[number]
@@ -90,13 +109,10 @@ cdef class Follower:
     cdef Plug* _add_plug(self, Py_ssize_t channel) except NULL:
         cdef Py_ssize_t count = channel + 1
         if channel >= self.channel_count:
-            self.plug_of_channel = <Plug**>_grown(self.plug_of_channel, count * sizeof(Plug*))
-            memset(self.plug_of_channel + self.channel_count, 0, (count - self.channel_count) * sizeof(Plug*))
+            self.plug_of_channel = _more_plugs(self.plug_of_channel, self.channel_count, count, self.nobody)
             self.channel_count = count
         self.plugs = <Plug**>_grown(self.plugs, (self.plug_count + 1) * sizeof(Plug*))
-        cdef Plug* plug = <Plug*>calloc(1, sizeof(Plug))
-        if plug == NULL:
-            raise MemoryError
+        cdef Plug* plug = _new_plug()
         self.plugs[self.plug_count] = self.plug_of_channel[channel] = plug
         self.plug_count += 1
         return plug
@@ -115,8 +131,7 @@ cdef class Follower:
             count = tags + 1
             self.route_of_tags = <Route*>_grown(self.route_of_tags, count * sizeof(Route))
             memset(self.route_of_tags + self.tag_count, 0, (count - self.tag_count) * sizeof(Route))
-            self.sole_of_tags = <Plug**>_grown(self.sole_of_tags, count * sizeof(Plug*))
-            memset(self.sole_of_tags + self.tag_count, 0, (count - self.tag_count) * sizeof(Plug*))
+            self.sole_of_tags = _more_plugs(self.sole_of_tags, self.tag_count, count, self.nobody)
             self.tag_count = count
         route = &self.route_of_tags[<size_t>tags]
         number = 0
@@ -127,10 +142,11 @@ cdef class Follower:
         route.plugs[number] = plug
         route.is_own[number] = is_own
         route.count = max(route.count, <uint8_t>(number + 1))
-        self.sole_of_tags[<size_t>tags] = plug if route.count == 1 and is_own and plug.spec.records != NULL else NULL
+        is_sole = route.count == 1 and is_own and plug.spec.records != NULL
+        self.sole_of_tags[<size_t>tags] = plug if is_sole else self.nobody
 
     cdef Plug* _plug(self, channel) except NULL:
-        if not 0 <= channel < self.channel_count or self.plug_of_channel[<size_t>channel] == NULL:
+        if not 0 <= channel < self.channel_count or self.plug_of_channel[<size_t>channel] == self.nobody:
             raise ValueError(f"channel {channel} is not followed")
         return self.plug_of_channel[<size_t>channel]
 
@@ -149,7 +165,7 @@ cdef class Follower:
     cdef void _begin(self):
         """What follows comes of no row."""
         self.changes.count = 0
-        self.changes.row = -1
+        self.changes.row = NULL
 
     def due(self, channel, now_ns):
         """Return what ends on `channel` since its signs have been silent for too long at `now_ns`, in frame time."""
@@ -217,62 +233,55 @@ cdef class Follower:
 
     cdef void _run(self, SampleBatch samples) noexcept nogil:
         cdef const Visit* visits = self.table.visits
-        cdef Plug** sole_of_tags = self.sole_of_tags
-        cdef Plug** plug_of_channel = self.plug_of_channel
-        cdef Py_ssize_t tag_count = self.tag_count
-        cdef Py_ssize_t channel_count = self.channel_count
+        cdef Quantities** quantities = self.table.quantities
         cdef const uint64_t* row = samples.words
         cdef const RowHead* head
         cdef const Visit* visit
         cdef const Followed* followed
-        cdef Plug* heard = NULL      # on `channel`
-        cdef Plug* measured = NULL   # alone by rows with `tags`
-        cdef int32_t channel = -1    # of the newest message: most follow one of theirs
-        cdef int32_t tags = -1
+        cdef const Quantities* found
+        cdef Plug* heard = self.nobody  # by the newest message: most follow one of the same channel
+        cdef Plug* measured
         cdef Py_ssize_t left = samples.rows
         while left:
             head = <const RowHead*>row
             visit = &visits[head.record]
             if visit.kind & READING:
-                if head.tags != tags:
-                    tags = head.tags
-                    measured = sole_of_tags[tags] if tags < tag_count else NULL
-                if measured == NULL:
-                    self._take_routed(samples, left, visit.quantities, row)
-                elif measured.known.is_open and not _take_sample(measured, visit.quantities, row):
-                    self._set_place(samples, left, row)
-                    take_reading(measured, visit.quantities.side, visit.quantities, row)
+                if head.tags < self.tag_count:
+                    measured = self.sole_of_tags[head.tags]
+                    found = quantities[head.record]
+                    if not measured.known.is_open:
+                        if measured == self.nobody:
+                            self._take_routed(left, found, row)
+                    elif not _take_sample(measured, found, row):
+                        self._set_place(left, row)
+                        take_reading(measured, found.side, found, row)
             elif visit.kind & MESSAGE:
-                if head.channel != channel:
-                    channel = head.channel
-                    heard = plug_of_channel[channel] if channel < channel_count else NULL
-                if heard != NULL and not head.id & ROW_OTHER_SENDER:
-                    followed = &heard.records[head.record]
-                    if not _take_plain(heard, followed, row) and followed.sign_count:
-                        self._set_place(samples, left, row)
-                        hear(heard, row, followed)
+                if head.channel != heard.channel:
+                    heard = self.plug_of_channel[head.channel] if head.channel < self.channel_count else self.nobody
+                followed = heard.records[head.record]
+                if not _take_plain(heard, followed, row) and followed.sign_count:
+                    self._set_place(left, row)
+                    hear(heard, row, followed)
             elif visit.kind & CELLS:
-                self._take_routed(samples, left, visit.quantities, row)
+                if head.tags < self.tag_count:
+                    self._take_routed(left, quantities[head.record], row)
             row += visit.row_words
             left -= 1
 
-    cdef void _set_place(self, SampleBatch samples, Py_ssize_t left, const uint64_t* row) noexcept nogil:
+    cdef void _set_place(self, Py_ssize_t left, const uint64_t* row) noexcept nogil:
         """Changes from here on come from this row, with which so many are left."""
-        self.changes.row = samples.rows - left
-        self.changes.at = row - samples.words
+        self.changes.row = row
+        self.changes.left = left
 
-    cdef void _take_routed(self, SampleBatch samples, Py_ssize_t left, const Quantities* found,
-                           const uint64_t* row) noexcept nogil:
+    cdef void _take_routed(self, Py_ssize_t left, const Quantities* found, const uint64_t* row) noexcept nogil:
         """Take the row to its plugs: where a protocol shows the session, power alone shows no second one."""
         cdef uint16_t tags = (<const RowHead*>row).tags
         cdef const Route* route
         cdef Plug* plug
         cdef Py_ssize_t number
         cdef bint is_shown = False
-        if tags >= self.tag_count:
-            return
         route = &self.route_of_tags[tags]
-        self._set_place(samples, left, row)
+        self._set_place(left, row)
         for number in range(route.count):
             plug = route.plugs[number]
             if plug.spec.records != NULL and plug.known.is_open:

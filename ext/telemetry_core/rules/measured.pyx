@@ -9,12 +9,11 @@ Promises:
 """
 
 from libc.math cimport NAN, floor
-from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 
 from telemetry_core.rules.changes cimport CHANGE_PERCENT, CHANGE_WINDOW, TOTAL_COUNT, Change, add_change
 from telemetry_core.rules.follow_table cimport CHARGER, METER, PHASE_CHARGING, SIDES, VEHICLE
 from telemetry_core.rules.plug cimport NEVER_NS, WINDOW_NS, Common, Known, Mark, Measured, Plug, Sample, Sums, higher
-from telemetry_core.rules.changes cimport CHANGE_PERCENT, CHANGE_WINDOW, TOTAL_COUNT, Change, add_change
 
 
 cdef void begin_measuring(Known* known, int64_t now_ns) noexcept nogil:
@@ -39,11 +38,15 @@ cdef void add_sample(Plug* plug, uint8_t side, double power_w, double voltage_v,
     cdef double half_s = dt_ns / 2e9
     cdef double volts = one.newest.voltage_v + voltage_v
     cdef double amperes = one.newest.current_a + current_a
+    cdef bint is_first
     if <uint64_t>dt_ns > <uint64_t>plug.gap_ns:
         _begin_again(&plug.known, side, now_ns)
     else:
         if plug.others[side].newest.time_ns > one.newest.time_ns:
+            is_first = plug.known.common.until_ns == NEVER_NS
             pass_other(plug, side, &sample, now_ns)
+            if is_first and plug.known.common.until_ns != NEVER_NS:
+                _begin_common(plug)
         one.covered_ns += dt_ns
         one.now.sums.ws += (one.newest.power_w + power_w) * half_s
         if volts == volts:
@@ -56,7 +59,7 @@ cdef void add_sample(Plug* plug, uint8_t side, double power_w, double voltage_v,
             one.now.lacks_a += 2
     one.peak_w = higher(one.peak_w, power_w)
     one.newest = sample
-    one.is_whole = voltage_v == voltage_v and current_a == current_a
+    one.reach_ns = <uint64_t>plug.gap_ns + 1 if voltage_v == voltage_v and current_a == current_a else 0
 
 
 cdef void _begin_again(Known* known, uint8_t side, int64_t now_ns) noexcept nogil:
@@ -78,7 +81,8 @@ cdef void _begin_again(Known* known, uint8_t side, int64_t now_ns) noexcept nogi
         common.at_from[1 - side] = other.now
 
 
-cdef void begin_common(Plug* plug) noexcept nogil:
+cdef void _begin_common(Plug* plug) noexcept nogil:
+    """What both sides cover begins, as the first has passed the other."""
     cdef Common* common = &plug.known.common
     cdef uint8_t side = common.passing
     cdef const Measured* other = plug.others[side]
@@ -151,7 +155,7 @@ cdef void end_window(Plug* plug, int64_t now_ns) noexcept nogil:
     cdef bint has_any = False
     for number in range(SIDES):
         has_any |= known.measured[number].covered_ns > known.measured[number].window_ns
-    change = add_change(plug.changes, CHANGE_WINDOW, plug.channel, known.window_ns) if has_any else NULL
+    change = add_change(plug.changes, CHANGE_WINDOW, <uint16_t>plug.channel, known.window_ns) if has_any else NULL
     if change != NULL:
         change.since_ns = known.window_ns - WINDOW_NS
         change.value_count = 14
@@ -215,7 +219,7 @@ cdef void leave_percent(Plug* plug, int64_t now_ns) noexcept nogil:
 
 
 cdef Change* report(Plug* plug, uint8_t kind, int64_t time_ns) noexcept nogil:
-    cdef Change* change = add_change(plug.changes, kind, plug.channel, time_ns)
+    cdef Change* change = add_change(plug.changes, kind, <uint16_t>plug.channel, time_ns)
     if change != NULL:
         find_totals(&plug.known, change.totals)
         change.total_count = TOTAL_COUNT

@@ -54,8 +54,8 @@ cdef struct Measured:            # of one side, within a session
     Mark now                     # the integrals of what is covered
     int64_t covered_ns
     int64_t begin_ns             # no gap since then
+    uint64_t reach_ns            # a whole sample that comes sooner joins the newest one; 0: that lacks voltage or current
     double peak_w
-    uint8_t is_whole             # the newest sample has voltage and current
     Mark begin                   # where all stood at begin_ns
     Mark window                  # when the window under way began
     int64_t window_ns            # what was covered then
@@ -131,12 +131,12 @@ cdef struct Plug:
     Known known
     Known saved                  # as restored, until it is clear that it goes on
     const Spec* spec
-    const Followed* records      # of the spec; a PowerSpec has none of interest
+    Followed** records           # of the spec; a PowerSpec has none of interest
     int64_t gap_ns               # of the spec
     Measured* measured[SIDES]    # in `known`
     Measured* others[SIDES]      # the other end; a meter has none but itself
     Changes* changes             # where what it shows is reported
-    uint16_t channel
+    int32_t channel              # -1: of nobody
 
 
 cdef inline int64_t heard_at(int64_t now_ns) noexcept nogil:

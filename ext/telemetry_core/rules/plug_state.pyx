@@ -17,7 +17,7 @@ from telemetry_core.rules.plug cimport NEVER_NS, NOT_RESTORED, UNHEARD, WINDOW_N
 
 from zlib import crc32
 
-_VERSION = 4
+_VERSION = 5
 
 
 cdef bytes _layout():

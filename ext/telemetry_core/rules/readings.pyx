@@ -3,16 +3,17 @@
 Promises:
 - A row counts for the sides that the follower was given it for: battery and cells for the vehicle, charger for the
   charger, and everything else for the meter.
-- Power that is not there is voltage times current. What is not there, or no number, changes nothing.
+- Power that is not there is voltage times current. What is not there changes nothing.
 - A session by power begins with the first row over the threshold, once power has stayed there for long enough, and
   ends with the first row under it, once it has stayed there.
+
+Relies on the mapper, which leaves out what is not a finite number: whatever is there is one.
 """
 
 from libc.math cimport INFINITY, NAN, isfinite
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
-from libc.string cimport memset
+from libc.string cimport memcpy, memset
 
-from telemetry_core.rows.access cimport get_double
 from telemetry_core.rows.batch cimport RowHead
 from telemetry_core.rows.schema cimport HEAD_WORDS
 from telemetry_core.rules.changes cimport CHANGE_BEGUN
@@ -55,35 +56,36 @@ cdef void take_reading(Plug* plug, uint8_t side, const Quantities* found, const 
 
 cdef void take_others(Plug* plug, uint8_t side, const Quantities* found, const uint64_t* row) noexcept nogil:
     cdef Known* known = &plug.known
+    cdef uint64_t there = row[HEAD_WORDS]
     cdef double value
-    if row[HEAD_WORDS] & found.requested:
-        value = _value(row, &found.requested_a)
-        if isfinite(value):
-            known.requested_a = value
-            known.requested_max_a = higher(known.requested_max_a, value)
-            known.window_requested_min = lower(known.window_requested_min, value)
-            known.window_requested_max = higher(known.window_requested_max, value)
-        value = _value(row, &found.requested_v)
-        if isfinite(value):
-            known.requested_v = value
-    value = _value(row, &found.temp_max)
-    if side == VEHICLE and isfinite(value):
+    if there & found.requested_a.bit:
+        value = in_slot(row, &found.requested_a)
+        known.requested_a = value
+        known.requested_max_a = higher(known.requested_max_a, value)
+        known.window_requested_min = lower(known.window_requested_min, value)
+        known.window_requested_max = higher(known.window_requested_max, value)
+    if there & found.requested_v.bit:
+        known.requested_v = in_slot(row, &found.requested_v)
+    if there & found.temp_max.bit and side == VEHICLE:
+        value = in_slot(row, &found.temp_max)
         known.temp = value
         if known.start_temp != known.start_temp:
             known.start_temp = value
         known.percent_temp = higher(known.percent_temp, value)
-    _take_cell(known, _value(row, &found.cell_max), True)
-    _take_cell(known, _value(row, &found.cell_min), False)
+    if there & found.cell_max.bit:
+        _take_highest(known, in_slot(row, &found.cell_max))
+    if there & found.cell_min.bit:
+        known.percent_cell_min = lower(known.percent_cell_min, in_slot(row, &found.cell_min))
     if found.cell_count:
         _take_cells(known, found, row)
-    value = _value(row, &found.soc)
-    if side == VEHICLE and isfinite(value):
-        _take_soc(plug, value, (<const RowHead*>row).time_ns)
+    if there & found.soc.bit and side == VEHICLE:
+        _take_soc(plug, in_slot(row, &found.soc), (<const RowHead*>row).time_ns)
 
 
 cdef void _take_cells(Known* known, const Quantities* found, const uint64_t* row) noexcept nogil:
     cdef uint32_t end = found.first_cell + found.cell_count
     cdef uint32_t first = found.first_cell // 64 * 64  # of a word of the mask
+    cdef const uint64_t* slots = row + HEAD_WORDS + found.mask_words
     cdef double lowest_v = INFINITY
     cdef double highest_v = -INFINITY
     cdef double value
@@ -95,23 +97,19 @@ cdef void _take_cells(Known* known, const Quantities* found, const uint64_t* row
         if end - first < 64:
             left &= (<uint64_t>1 << (end - first)) - 1
         while left:
-            value = get_double(row, found.mask_words, first + lowest_bit(left))
+            memcpy(&value, &slots[first + lowest_bit(left)], sizeof(double))
             lowest_v = value if value < lowest_v else lowest_v
             highest_v = value if value > highest_v else highest_v
             left &= left - 1
         first += 64
-    _take_cell(known, lowest_v, False)
-    _take_cell(known, highest_v, True)
+    if lowest_v <= highest_v:  # otherwise there is no cell
+        known.percent_cell_min = lower(known.percent_cell_min, lowest_v)
+        _take_highest(known, highest_v)
 
 
-cdef void _take_cell(Known* known, double voltage_v, bint is_highest) noexcept nogil:
-    if not isfinite(voltage_v):
-        return
-    if is_highest:
-        known.cell_max = higher(known.cell_max, voltage_v)
-        known.percent_cell_max = higher(known.percent_cell_max, voltage_v)
-    else:
-        known.percent_cell_min = lower(known.percent_cell_min, voltage_v)
+cdef void _take_highest(Known* known, double voltage_v) noexcept nogil:
+    known.cell_max = higher(known.cell_max, voltage_v)
+    known.percent_cell_max = higher(known.percent_cell_max, voltage_v)
 
 
 cdef void _take_soc(Plug* plug, double soc_pct, int64_t now_ns) noexcept nogil:
