@@ -46,8 +46,10 @@ def refuse_databases(given: Iterable[str | Path]) -> None:
             raise UsageError("is a database", where=str(path), hint=f"--dbc {path}")
 
 
-def add_database_arguments(parser: argparse.ArgumentParser, *, required: bool = False) -> None:
-    """Add what says how frames are decoded: `--dbc` and how ids are matched."""
+def add_dbc(
+    parser: argparse.ArgumentParser | argparse._ArgumentGroup, what: str, *, required: bool = False
+) -> None:
+    """Add `--dbc`, which may be given again. what: its help."""
     parser.add_argument(
         "--dbc",
         metavar="[CHANNEL=]FILE",
@@ -55,8 +57,17 @@ def add_database_arguments(parser: argparse.ArgumentParser, *, required: bool = 
         default=[],
         required=required,
         type=databases,
-        help="a database (DBC, ARXML, KCD, SYM) for every channel, or for one; a folder or a "
-        "quoted glob: all of them; repeatable",
+        help=f"{what}; repeatable",
+    )
+
+
+def add_database_arguments(parser: argparse.ArgumentParser, *, required: bool = False) -> None:
+    """Add what says how frames are decoded: `--dbc` and how ids are matched."""
+    add_dbc(
+        parser,
+        "a database (DBC, ARXML, KCD, SYM) for every channel, or for one; "
+        "a folder or a quoted glob: all of them",
+        required=required,
     )
     parser.add_argument(
         "--first-wins", action="store_true", help="of an id in two databases take the first one's message"

@@ -6,7 +6,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from telemetry.cli.arguments import databases, positive
+from telemetry.cli.arguments import add_dbc, positive
 from telemetry.clock import SystemClock
 from telemetry.databases.bus import BusDatabases
 from telemetry.databases.plan_cache import load_plan, user_cache_directory
@@ -57,14 +57,7 @@ def add_arguments(group: argparse._ArgumentGroup) -> None:
         type=Path,
         help="look at a log in its place; repeatable",
     )
-    group.add_argument(
-        "--dbc",
-        metavar="[CHANNEL=]FILE",
-        action="extend",
-        default=[],
-        type=databases,
-        help="a database that may fit, a folder of them or a quoted glob; repeatable",
-    )
+    add_dbc(group, "a database that may fit, a folder of them or a quoted glob")
     group.add_argument(
         "--seconds",
         metavar="S",

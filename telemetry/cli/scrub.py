@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from telemetry.cli.arguments import databases
+from telemetry.cli.arguments import add_dbc
 from telemetry.cli.output import writing_to
 from telemetry.errors import EXIT_OK, StorageError, UsageError
 from telemetry.logs.content import STDIN, require_file
@@ -52,14 +52,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         + ", ".join(sorted(PROTOCOLS)),
     )
     parser.add_argument("--registers", metavar="FILE", help="of --protocol modbus: the map of its registers")
-    parser.add_argument(
-        "--dbc",
-        metavar="[CHANNEL=]FILE",
-        action="extend",
-        default=[],
-        type=databases,
-        help="of logs: a database whose signals named latitude, longitude, VIN, serial … are replaced too; "
-        "repeatable",
+    add_dbc(
+        parser, "of logs: a database whose signals named latitude, longitude, VIN, serial … are replaced too"
     )
 
 
@@ -106,15 +100,11 @@ def run(arguments: argparse.Namespace) -> int:
 def _protocols(arguments: argparse.Namespace) -> Sequence[SerialProtocol]:
     """What --protocol names. Raises UsageError, ConfigError for a map that is wrong."""
     names: list[str] = arguments.protocol
-    if arguments.registers is None:
-        return [PROTOCOLS[name] for name in names]
-    if "modbus" not in names:
+    if arguments.registers is not None and "modbus" not in names:
         raise UsageError("is of --protocol modbus", where="--registers", hint="add it")
-    from telemetry.protocols.registers.register_map import find_map, read_register_map
-    from telemetry.protocols.serial.modbus import modbus
+    from telemetry.decode.modbus_capture import protocol_of
 
-    registers = modbus(read_register_map(find_map(arguments.registers)))
-    return [registers if name == "modbus" else PROTOCOLS[name] for name in names]
+    return [protocol_of(name, arguments.registers, arguments.files, with_messages=False) for name in names]
 
 
 def _messages(arguments: argparse.Namespace) -> "Mapping[tuple[bool, int], NamedMessage]":

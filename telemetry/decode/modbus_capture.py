@@ -61,8 +61,7 @@ def _blocks(captures: Sequence[Path]) -> list[tuple[int, int, int]]:
     framers: dict[str, MessageFramer] = {}
     frames = FrameBatch(_PIECE_BYTES)
     for path in captures:
-        capture = Capture(path)
-        try:
+        with Capture(path) as capture:
             for piece in capture:
                 framer = framers.setdefault(
                     piece.port, MessageFramer(Framing(shapes(), lambda: reader), lambda _: 0)
@@ -72,6 +71,4 @@ def _blocks(captures: Sequence[Path]) -> list[tuple[int, int, int]]:
                     continue
                 for start in range(0, len(piece.data), _PIECE_BYTES):
                     framer.feed(piece.data[start : start + _PIECE_BYTES], piece.time_ns, frames)
-        finally:
-            capture.close()
     return list(reader.found)
