@@ -10,7 +10,9 @@ import pytest
 from telemetry.capture.line import HeardLine, PolledPort
 from telemetry.clock import SystemClock
 from telemetry.errors import UnavailableError
+from telemetry.framing.masking import maskers_of
 from telemetry.monitor.bench import bench, serial_table
+from telemetry.protocols.known import PROTOCOLS
 from telemetry.sources.serial.settings import SerialSettings
 from telemetry.sources.stop import StopSignal
 from tests.support.clock import FakeClock
@@ -62,8 +64,19 @@ class Scripted:
         return given
 
 
+class Impatient(StopSignal):
+    """Fails one who looks at it again and again."""
+
+    looks = 0
+
+    def is_set(self) -> bool:
+        self.looks += 1
+        assert self.looks < 1000, "it does not end"
+        return super().is_set()
+
+
 def heard(*given: bytes | OSError) -> tuple[HeardLine, Store, Scripted, StopSignal]:
-    stop, store = StopSignal(), Store()
+    stop, store = Impatient(), Store()
     link = Scripted(stop, *given)
     return HeardLine("ttyUSB0", link, store, [], FakeClock(1_000_000_000)), store, link, stop
 
@@ -85,6 +98,17 @@ def test_a_port_that_is_lost_is_unavailable_and_what_was_heard_is_whole() -> Non
     with stop, pytest.raises(UnavailableError, match=r"^/dev/ttyUSB0: the device is gone$"):
         line.run(stop)
     assert store.text == b"(1.000000) ttyUSB0 RX DD03\n"
+
+
+def test_what_a_masker_holds_back_is_in_the_capture_when_the_port_is_lost() -> None:
+    stop, store = Impatient(), Store()
+    half = b"NW\x00\x20\x00\x00\x00\x00\x06"
+    link = Scripted(stop, half, OSError(errno.ENODEV, "the device is gone"))
+    maskers = maskers_of([PROTOCOLS["jk_nw"].framing])
+    with stop, pytest.raises(UnavailableError):
+        HeardLine("ttyUSB0", link, store, maskers, FakeClock()).run(stop)
+    heard = b"".join(bytes.fromhex(line.split()[3].decode()) for line in store.text.splitlines())
+    assert heard == b"**" + half[2:]  # letters that nobody knows
 
 
 def test_a_port_that_is_not_there_is_unavailable() -> None:
@@ -111,7 +135,8 @@ def test_a_polled_port_that_is_not_there_is_unavailable() -> None:
 
 
 def test_a_port_is_asked_again_and_again_until_the_stop(monkeypatch: pytest.MonkeyPatch) -> None:
-    port, sessions = PolledPort(settings_of("/dev/nowhere"), Store(), SystemClock()), []
+    port = PolledPort(settings_of("/dev/nowhere"), Store(), SystemClock())
+    sessions: list[StopSignal] = []
 
     def session(_inbox: object, stop: StopSignal) -> None:
         sessions.append(stop)
@@ -119,6 +144,6 @@ def test_a_port_is_asked_again_and_again_until_the_stop(monkeypatch: pytest.Monk
             stop.set()
 
     monkeypatch.setattr(port._source, "session", session)
-    with StopSignal() as stop:
+    with Impatient() as stop:
         port.run(stop)
     assert len(sessions) == 3

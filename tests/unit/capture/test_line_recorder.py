@@ -1,5 +1,7 @@
 """Lines of a serial capture into files: rotated, whole, never over another file."""
 
+import contextlib
+import io
 import os
 from pathlib import Path
 
@@ -77,3 +79,59 @@ def test_a_full_disk_is_one_line_with_what_was_recorded(
 def test_a_file_without_a_line_can_be_taken_away(tmp_path: Path) -> None:
     LineRecorder(tmp_path / "bms.txt", Clock()).discard()
     assert list(tmp_path.iterdir()) == []
+
+
+def open_in(folder: Path) -> list[str]:
+    """Files in it that this process has open."""
+    links = []
+    for file in Path("/proc/self/fd").iterdir():
+        with contextlib.suppress(FileNotFoundError):
+            links.append(file.readlink())
+    return sorted(link.name for link in links if link.is_relative_to(folder))
+
+
+def test_the_file_that_is_written_is_open_and_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recorder = LineRecorder(tmp_path / "bms.txt", Clock(), rotate_bytes=len(LINE))
+    for number in (1, 2, 3):
+        recorder.write(LINE)
+        assert open_in(tmp_path) == [f"bms-{number:06}.txt"]
+    recorder.close()
+    recorder.close()
+    assert open_in(tmp_path) == []
+    with monkeypatch.context() as full:
+        recorder = LineRecorder(tmp_path / "other.txt", Clock())
+        full.setattr("telemetry.capture.line_recorder.os.write", _no_room)
+        with pytest.raises(StorageError):
+            recorder.write(LINE)
+    assert open_in(tmp_path) == []
+    LineRecorder(tmp_path / "empty.txt", Clock()).discard()
+    assert open_in(tmp_path) == []
+
+
+def _no_room(_descriptor: int, _data: bytes) -> int:
+    raise OSError(28, os.strerror(28))
+
+
+def test_a_file_with_a_line_is_not_taken_away_and_one_that_has_gone_is_no_matter(tmp_path: Path) -> None:
+    recorder = LineRecorder(tmp_path / "bms.txt", Clock())
+    recorder.write(LINE)
+    recorder.discard()
+    assert (tmp_path / "bms.txt").read_bytes() == LINE
+    gone = LineRecorder(tmp_path / "gone.txt", Clock())
+    (tmp_path / "gone.txt").unlink()
+    gone.discard()
+    assert gone.files == []
+
+
+def test_a_line_to_stdout_is_there_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    written = io.BytesIO()
+    stdout = io.TextIOWrapper(io.BufferedWriter(written))  # type: ignore[arg-type]  # a raw stream in memory
+    monkeypatch.setattr("sys.stdout", stdout)
+    recorder = LineRecorder(None, Clock())
+    recorder.write(LINE)
+    assert (written.getvalue(), recorder.lines) == (LINE, 1)
+    recorder.discard()
+    recorder.close()
+    assert (recorder.files, recorder.lines) == ([], 1)

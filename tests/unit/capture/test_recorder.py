@@ -167,3 +167,28 @@ def test_a_full_disk_is_one_error_that_says_how_much_was_recorded(
     ) as raised:
         recorder.tick()
     assert raised.value.exit_code == 74
+
+
+def test_of_candump_a_kill_costs_a_second(tmp_path: Path) -> None:
+    clock = Clock()
+    clock.now_s = 100.0
+    recorder = Recorder(tmp_path / "drive.log", clock)
+    recorder.write(MESSAGES[0])
+    for now_s, frames in ((100.9, 0), (101.0, 1)):
+        clock.now_s = now_s
+        recorder.tick()
+        assert (tmp_path / "drive.log").read_bytes().count(b"\n") == frames
+    recorder.write(MESSAGES[1])
+    for now_s, frames in ((101.9, 1), (102.0, 2)):
+        clock.now_s = now_s
+        recorder.tick()
+        assert (tmp_path / "drive.log").read_bytes().count(b"\n") == frames
+    recorder.close()
+
+
+def test_numbers_go_on_after_the_highest_of_files_of_this_name_and_ending(tmp_path: Path) -> None:
+    for name in ("bus-000003.log", "bus-000007.log", "bus-000011.blf", "bus-last.log", "other-000012.log"):
+        (tmp_path / name).touch()
+    recorder = Recorder(tmp_path / "bus.log", Clock(), rotate_s=10.0)
+    recorder.close()
+    assert [file.name for file in recorder.files] == ["bus-000008.log"]

@@ -359,3 +359,24 @@ def test_frames_of_all_kinds_come_out_as_they_were(as_asc: bool, tmp_path: Path)
         assert len(read) == 5
         assert read[2] == (0x123, bytes(range(12)), True)
         assert b" 123 1 1 9 12 00 01 " in outputs[0]  # 12 bytes are length code 9
+
+
+@pytest.mark.parametrize("length", [17, 20])
+def test_a_vin_is_found_in_a_frame_as_long_as_itself(length: int, tmp_path: Path) -> None:
+    file, output = tmp_path / "drive.log", tmp_path / "out.log"
+    data = VIN.encode().rjust(length, b"\x01")
+    file.write_text(f"(1700000000.000000) can0 123##0{data.hex().upper()}\n")
+    with output.open("wb") as stream:
+        scrub_log(file, {}, Replacements(), stream.write, as_asc=False)
+    assert bytes.fromhex(output.read_text().rpartition("##0")[2]) == MADE_UP.encode().rjust(length, b"\x01")
+
+
+def test_an_asc_begins_at_the_earliest_frame(tmp_path: Path) -> None:
+    file, output = tmp_path / "drive.log", tmp_path / "out.asc"
+    file.write_text("(1700000001.000000) can0 123#01\n(1700000000.000000) can0 123#02\n")
+    with output.open("wb") as stream:
+        scrub_log(file, {}, Replacements(), stream.write, as_asc=True)
+    text = output.read_text()
+    assert text.startswith("date Tue Nov 14 10:13:20.000 pm 2023\n")
+    assert [line.split()[0] for line in text.splitlines() if " Rx " in line] == ["1.000000", "0.000000"]
+    assert text.endswith("End TriggerBlock\n")
