@@ -127,7 +127,7 @@ def test_a_file_with_a_line_is_not_taken_away_and_one_that_has_gone_is_no_matter
 
 def test_a_line_to_stdout_is_there_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     written = io.BytesIO()
-    stdout = io.TextIOWrapper(io.BufferedWriter(written))  # type: ignore[arg-type]  # a raw stream in memory
+    stdout = io.TextIOWrapper(io.BufferedWriter(written))
     monkeypatch.setattr("sys.stdout", stdout)
     recorder = LineRecorder(None, Clock())
     recorder.write(LINE)

@@ -344,3 +344,17 @@ def test_ids_without_a_message_are_beside_the_messages() -> None:
         {"source": "can0", "id": "7E8", "frames": 1, "min_bytes": 8, "max_bytes": 8, "period_s": None},
     ]
     assert found["unmatched_left_out"] == 5
+
+
+def test_a_thing_is_as_old_as_its_newest_part_and_a_value_is_stale_after_ten_seconds() -> None:
+    charger, pack = {"charger": "main", "source": "a"}, {"pack": "main", "source": "a"}
+    parts = [
+        Entity("charger", charger, 1.0, {"current_a": 12.0}, {"current_a": 1.0}),
+        Entity("charger", charger, 5.0, {"voltage_v": 360.0}, {"voltage_v": 5.0}),
+        Entity("battery", pack, 1.0, {"current_a": 12.0}, {"current_a": 1.0}),
+        Entity("battery", pack, 5.0, {"voltage_v": 360.0}, {"voltage_v": 5.0}),
+    ]
+    for now_s, stale in ((11.0, []), (11.5, ["current_a"]), (15.5, ["current_a", "voltage_v"])):
+        found = live_view(LiveSnapshot(taken_s=5.0, time_ns=0, modelled=tuple(parts)), now_s, STATUS)
+        for each in (*found["chargers"], *found["packs"]):
+            assert (each["age_s"], each["stale"]) == (now_s - 5.0, stale)

@@ -1,5 +1,6 @@
 import errno
 import socket
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -125,3 +126,52 @@ def test_a_folder_that_only_the_service_may_enter_is_reported_as_that(
     monkeypatch.setattr("telemetry.live.status_socket.os.open", refuse)
     with pytest.raises(UnavailableError, match=r"Permission denied \(as the service's user, or by sudo"):
         query_status(tmp_path)
+
+
+@pytest.mark.parametrize("said", [b"messages\n", b"  messages  ", b""])
+def test_a_request_is_the_line_that_a_client_says_or_nothing(tmp_path: Path, said: bytes) -> None:
+    server = StatusServer(tmp_path, lambda request: {"request": request})
+    server.start()
+    try:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as client:
+            client.settimeout(20.0)
+            client.connect(str(tmp_path / SOCKET_NAME))
+            client.sendall(said)
+            answer = b"".join(iter(lambda: client.recv(4096), b""))
+    finally:
+        server.close()
+    assert answer == b'{"request": "%b"}' % said.strip()
+
+
+def test_a_status_that_cannot_be_made_costs_its_client_and_not_the_next(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    made = [{"vehicle": "van"}]
+    server = StatusServer(tmp_path, lambda _request: made[0])
+    server.start()
+    try:
+        given = made.pop()
+        with pytest.raises(DataError, match="answers something that is not a status"):
+            query_status(tmp_path)
+        made.append(given)
+        assert query_status(tmp_path) == given
+    finally:
+        server.close()
+    assert "the status cannot be answered" in caplog.text
+
+
+def test_closing_ends_the_thread_and_takes_the_socket_away(tmp_path: Path) -> None:
+    threads = set(threading.enumerate())
+    server = StatusServer(tmp_path, lambda _request: {})
+    server.start()
+    assert query_status(tmp_path) == {}
+    server.close()
+    assert set(threading.enumerate()) <= threads
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_one_that_never_started_can_be_closed(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    server = StatusServer(tmp_path / "missing", lambda _request: {})
+    server.start()
+    assert caplog.messages == [f"{tmp_path / 'missing' / SOCKET_NAME}: no status: No such file or directory"]
+    server.close()

@@ -1,6 +1,8 @@
 """A status in lines for people: units and words, and nothing that is 0 and needs nobody's attention."""
 
-from telemetry.live.summary import end_lines, status_lines, stopped_lines
+import pytest
+
+from telemetry.live.summary import MOST_UNMATCHED, end_lines, status_lines, stopped_lines
 from tests.support.web import status
 
 
@@ -121,3 +123,23 @@ def test_a_service_that_ends_while_the_disk_refuses_says_what_waits_in_memory() 
         "points: made 12, acknowledged 2, waiting memory 7, waiting disk 3, all accounted for",
         "stopped; 10 points wait in the spool",
     ]
+
+
+@pytest.mark.parametrize("count", [MOST_UNMATCHED, MOST_UNMATCHED + 1])
+def test_ids_without_a_message_are_listed_as_far_as_there_is_room(count: int) -> None:
+    reported = status()
+    reported["live"]["unmatched"] = [
+        {
+            "source": source,
+            "id": f"{number:X}",
+            "frames": 20,
+            "min_bytes": 8,
+            "max_bytes": 8,
+            "period_s": 0.1,
+        }
+        for number in range(count)
+        for source in ("can0", "elsewhere")
+    ]
+    lines = list(status_lines(reported))
+    assert sum(line.startswith("    ") for line in lines) - (count > MOST_UNMATCHED) == MOST_UNMATCHED
+    assert ("    and 1 more; `monitor --messages` shows them" in lines) is (count > MOST_UNMATCHED)

@@ -16,9 +16,11 @@ def test_outages_refusals_and_alarms_are_reported_once_and_the_worst_first() -> 
     reported = status(sink_held=True)
     reported["state"] |= {"source/can1": "waiting for can1: no such device", "sink": "401 unauthorized"}
     alarm = Event("soc_low", Level.WARNING, active=True, text="soc is 3 %", source="can0", pack="main")
-    standing = [begins("sink_hold", "401"), alarm, begins("source_lost", "no such device", "can1")]
+    bus_off = begins("bus_off", "", "can2")
+    standing = [begins("sink_hold", "401"), alarm, bus_off, begins("source_lost", "no such device", "can1")]
     assert [(each["level"], each["text"]) for each in troubles(reported, standing)] == [
         (2, "the server refuses everything, batches wait: 401 unauthorized"),
+        (2, "bus off, can2"),
         (1, "can1: waiting for can1: no such device"),
         (1, "alarm soc low, pack main: soc is 3 %"),
     ]
@@ -75,3 +77,20 @@ def test_a_disk_that_refuses_and_a_pipeline_that_hangs_are_reported() -> None:
 def test_values_that_are_read_without_a_service_need_none_of_its_numbers() -> None:
     found = troubles({"state": {"source/can0": "receiving"}, "gauges": {}}, [begins("bus_off", "", "can0")])
     assert found == [{"level": 2, "code": "bus_off", "text": "bus off, can0"}]
+
+
+@pytest.mark.parametrize(("age_s", "hangs"), [(15.0, False), (15.1, True)])
+def test_a_pipeline_hangs_after_fifteen_seconds(age_s: float, hangs: bool) -> None:
+    assert bool(troubles(status(progress_age_s=age_s), [])) is hangs
+
+
+def test_a_server_that_takes_nothing_and_a_clock_that_is_unknown_are_reported() -> None:
+    reported = status()
+    reported["sink"]["failure"] = "connection refused"
+    assert [each["text"] for each in troubles(reported, [])] == [
+        "the server takes nothing, batches wait: connection refused"
+    ]
+    reported = status()
+    reported["sink"]["waits_for_time"] = True
+    reported["state"]["sink"] = "waits for the time"
+    assert [each["code"] for each in troubles(reported, [])] == ["clock_unknown"]

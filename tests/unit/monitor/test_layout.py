@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 from rich.console import Console
 
-from telemetry.monitor.layout import Page, View, trouble, view, whole
+from telemetry.monitor.layout import HUNG_S, Filter, Page, View, has_nothing_mapped, trouble, view, whole
 from tests.support.live import example
 
 DATA = Path(__file__).parents[2] / "data"
@@ -225,3 +225,89 @@ def test_text_from_outside_cannot_steer_the_terminal(encoding: str) -> None:
 def test_without_a_service_no_value_is_shown_and_the_reason_is() -> None:
     lines = printed(trouble("spool/status.sock: no service answers", 60), 60)
     assert lines[1:] == [" spool/status.sock: no service answers"]
+
+
+@pytest.mark.parametrize("first", [0, 3])
+def test_how_many_lines_are_below_is_how_many_there_are(first: int) -> None:
+    shown = view(example(), 80, 12, first=first)
+    lines = printed(shown, 80)
+    below = shown.last_first + 11 - first - 10  # of eleven lines the last says so
+    assert lines[-1] == f" {below} more lines (arrow down)"
+
+
+def test_of_many_events_so_many_are_shown_that_the_accounts_stay_in_sight() -> None:
+    live = example()
+    live["events"] = [live["events"][0]] * 50
+    heights = [height for height in range(10, 120) if view(live, 80, height).last_first == 0]
+    assert heights == list(range(heights[0], 120))
+    few = {**live, "events": live["events"][:1]}
+    fits = next(height for height in range(10, 120) if view(few, 80, height).last_first == 0)
+    assert fits <= heights[0] <= fits + 4
+    shown = printed(view(live, 80, heights[0] + 5), 80)
+    assert len(shown) == heights[0] + 5
+    assert any(line.startswith("accounts") for line in shown)
+
+
+@pytest.mark.parametrize("things", ["packs", "chargers", "meters"])
+def test_one_thing_that_is_mapped_is_enough(things: str) -> None:
+    nothing: dict[str, Any] = {"packs": [], "chargers": [], "meters": []}
+    assert has_nothing_mapped(nothing)
+    assert not has_nothing_mapped({**nothing, things: [{}]})
+
+
+def test_a_service_hangs_only_after_a_while() -> None:
+    live = example()
+    live["gauges"]["status_age_s"] = HUNG_S
+    assert "hangs" not in everything(live)[0]
+    live["gauges"]["status_age_s"] = HUNG_S + 1.0
+    assert "hangs" in everything(live)[0]
+
+
+def test_a_message_without_a_signal_is_shown_unless_a_filter_is_set() -> None:
+    live: dict[str, Any] = {**example(), "packs": [], "chargers": []}
+    message = {
+        "source": "can0",
+        "sender": "",
+        "age_s": 0.1,
+        "rate_per_s": 1.0,
+        "stale": [],
+        "signals": {},
+    }
+    live["messages"] = [
+        {**message, "message": "Empty"},
+        {**message, "message": "Full", "signals": {"Volt": 1}},
+    ]
+
+    def shown(words: str) -> list[str]:
+        lines = printed(view(live, 80, 30, page=Page.MESSAGES, wanted=Filter(words)), 80)
+        return [line.split()[0] for line in lines if " · can0" in line]
+
+    assert [shown(""), shown("volt"), shown("amps")] == [["Empty", "Full"], ["Full"], []]
+
+
+def test_points_that_wait_do_so_in_memory_or_on_the_disk() -> None:
+    live = example()
+    live["gauges"] |= {"points_waiting_memory": 7, "points_waiting_disk": 1100}
+    assert any("waiting 1,107" in line for line in everything(live))
+
+
+def coloured(live: dict[str, Any]) -> str:
+    output = io.StringIO()
+    Console(file=output, width=80, force_terminal=True, color_system="standard").print(whole(live, 80))
+    return output.getvalue()
+
+
+def test_a_bus_that_is_loaded_by_80_per_cent_is_a_warning() -> None:
+    live = example()
+    for load_pct, colour in ((79.9, "34"), (80.0, "33")):
+        live["sources"][0]["bus_load_pct"] = load_pct
+        assert f"load \x1b[0m\x1b[{colour}m██" in coloured(live)
+
+
+def test_what_is_switched_off_is_a_warning_and_what_is_on_is_good() -> None:
+    live = example()
+    for is_on, words in ((True, "\x1b[32mcharge on"), (False, "\x1b[33mcharge off")):
+        live["packs"][0]["battery"] = {"charge_enabled": is_on, "charging": True}
+        found = coloured(live)
+        assert words in found
+        assert "\x1b[32mcharging" in found

@@ -2,11 +2,12 @@
 
 from itertools import pairwise
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from rich.text import Text
 
-from telemetry.monitor.text import flow
+from telemetry.monitor.text import Style, bar, flow
 
 WORDS = st.lists(st.integers(1, 6), min_size=1, max_size=20)
 
@@ -29,3 +30,10 @@ def test_no_line_is_too_wide_and_none_has_room_for_the_next_word(sizes: list[int
     assert all(len(row) <= width for row in rows)
     for row, following in pairwise(rows):
         assert len(row) + 2 + len(following.split()[0]) > width
+
+
+@pytest.mark.parametrize(
+    ("pct", "filled"), [(-5.0, 0), (0.0, 0), (12.5, 1), (50.0, 4), (100.0, 8), (150.0, 8)]
+)
+def test_a_bar_is_filled_by_its_part_and_never_over(pct: float, filled: int) -> None:
+    assert bar(pct, 8, Style.BAR).plain == "█" * filled + "░" * (8 - filled)
