@@ -73,7 +73,8 @@ class LogDecoder:
         self._stages = stages
         self._channels = channels
         self._reading = LogReading(stages, channels.binding, accounts=accounts, stop_at=done)
-        self._may_be_unknown = is_search or done > 0
+        self._is_bounded = times.is_bounded
+        self._may_be_unknown = is_search or done > 0 or times.is_bounded
         options = _Options(batch_frames, accounts=accounts, done=done, times=times)
         stages.writing.write_times(times.form)
         ordered = stages.writing if stages.writing.remembers else None
@@ -94,12 +95,16 @@ class LogDecoder:
             self._reading.close()
 
     def _refuse_unknown(self, paths: Sequence[Path]) -> None:
-        """Raises DataError where all frames were without a message; not where some need no text any more."""
+        """Raises DataError where all frames were without a message; not where a part was left out."""
         counted = self._counted()
         decoded, unknown = (counted.get(f"frames/{ACCOUNT}/{fate}", 0) for fate in ("decoded", "unknown"))
         is_protected = any(_of(counted, f"protection/{ACCOUNT}/"))
-        if unknown and not (decoded or is_protected or self._may_be_unknown):
-            raise none_matched(paths, self.frames_read, "no known message")
+        if not unknown or decoded or is_protected or self._may_be_unknown:
+            return
+        found = {name: channel.binding for name, channel in self._reading.channels.items()}
+        if all(binding.bus == NO_BUS for binding in found.values()):
+            raise DataError("; ".join(self._channels.warnings(found)), where=", ".join(map(str, paths)))
+        raise none_matched(paths, self.frames_read, "no known message")
 
     @property
     def frames_read(self) -> int:
@@ -118,6 +123,9 @@ class LogDecoder:
     def losses(self) -> list[str]:
         """Return the warnings about frames and messages, without those about single values of them."""
         lines = [] if self.frames_read else ["no frames in what was read"]
+        if self.frames_read and self._is_bounded and not any(_of(self._counted(), f"frames/{ACCOUNT}/")):
+            duration_s = (self._reading.last_ns - self._reading.first_ns) / 1e9
+            lines.append(f"no frame between the bounds of time; what was read lasts {duration_s:.1f} s")
         found = {name: channel.binding for name, channel in self._reading.channels.items()}
         lines += self._channels.warnings(found)
         counted = self._counted()
@@ -306,7 +314,8 @@ def few_matched(counted: Mapping[str, int]) -> Iterator[str]:
 def none_matched(paths: Sequence[Path], frames: int, what: str) -> DataError:
     """Return the error of logs with frames and without what was looked for. what: `no known message`."""
     hint = f"{WHOSE} scan --log finds what fits"
-    return DataError(f"holds {frames:,} frames, and {what}", where=", ".join(map(str, paths)), hint=hint)
+    count = "1 frame" if frames == 1 else f"{frames:,} frames"
+    return DataError(f"holds {count}, and {what}", where=", ".join(map(str, paths)), hint=hint)
 
 
 def _words(reason: str) -> str:

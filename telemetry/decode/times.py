@@ -18,9 +18,14 @@ class Times:
     start: Instant | None = None
     stop: Instant | None = None
 
+    @property
+    def is_bounded(self) -> bool:
+        """Whether a part of the recording is left out."""
+        return self.start is not None or self.stop is not None
+
     def keep(self, frames: FrameBatch, first_ns: int) -> None:
         """Leave the frames out that are not wanted. first_ns: stamp of the first one of the recording."""
-        if self.start is not None or self.stop is not None:
+        if self.is_bounded:
             start, stop = self.start or _EARLIEST, self.stop or _LATEST
             frames.keep(_within(start.resolved(first_ns)), _within(stop.resolved(first_ns)))
 

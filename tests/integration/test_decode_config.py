@@ -145,8 +145,8 @@ def test_a_source_without_a_configuration_is_refused(capsys: pytest.CaptureFixtu
 def test_a_source_without_a_database_is_reported(capsys: pytest.CaptureFixture[str]) -> None:
     write_log("can9")
     code, text = decode('[[can]]\nname = "bare"\n')
-    assert (code, text) == (0, "")
-    assert "can9: source bare of" in capsys.readouterr().err
+    assert (code, text) == (65, "")
+    assert "bus.log: can9: source bare of" in capsys.readouterr().err
 
 
 def test_csv_and_ndjson_have_the_data_model_and_its_events() -> None:

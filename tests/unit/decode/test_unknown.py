@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from telemetry.__main__ import main
 from telemetry.databases.build import build_plan
 from telemetry.decode.channels import Database, plan_channels
 from telemetry.decode.unknown import UnknownIds
@@ -55,6 +56,20 @@ def test_all_frames_are_of_a_listed_id_or_of_a_message(tmp_path: Path) -> None:
     expected = {id: count for id, count in Counter(ids).items() if int(id, 16) not in known}
     rows = [row.split(",") for row in unknown(log)[0].splitlines()[1:]]
     assert {row[1]: int(row[2]) for row in rows} == expected
+
+
+def test_a_part_of_a_log_may_hold_no_known_message_or_no_frame(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    log = tmp_path / "a.log"
+    log.write_text("(1.0) can0 100#AC0F39FDCB400003\n" + "(2.0) can0 7DF#00\n" * 9)
+    command = ["decode", str(log), "--dbc", str(DATABASE.file)]
+    assert main([*command, "--from", "+1"]) == 0
+    assert "0 of 9 frames have a known message" in capfd.readouterr().err
+    assert main([*command, "--from", "+2"]) == 0
+    said = capfd.readouterr()
+    assert said.out == "time_ns,channel,id,message,signal,value\n"
+    assert said.err == "warning: no frame between the bounds of time; what was read lasts 1.0 s\n"
 
 
 @pytest.mark.parametrize("done", [0, 100])
