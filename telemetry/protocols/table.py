@@ -27,6 +27,9 @@ from telemetry.toml_document import Where
 Framer = MessageFramer | TextFramer
 
 
+BANK_S = 7.5  # how often to ask for what seldom changes and an aggregate needs, which knows it for 10 s
+
+
 @dataclass(frozen=True, slots=True)
 class DeviceRequest:
     """What is sent to the device, how often, and the id of the frame that answers it."""

@@ -14,7 +14,7 @@ from telemetry.framing.framing import ANY, Framing, Heard, PortReader, Shape, Sk
 from telemetry.framing.lengths import fixed
 from telemetry.framing.replacements import Replacements
 from telemetry.protocols.serial.signals import flag, unsigned
-from telemetry.protocols.table import Addresses, DeviceRequest, Mapped, Message, SerialProtocol
+from telemetry.protocols.table import BANK_S, Addresses, DeviceRequest, Mapped, Message, SerialProtocol
 
 RATED, PRODUCED, CODE = 0x50, 0x53, 0x57
 PACK, CELL_SPREAD, TEMPERATURE_SPREAD, SWITCHES, STATUS = 0x90, 0x91, 0x92, 0x93, 0x94
@@ -202,7 +202,6 @@ def alarms(message: str) -> tuple[Mapped, ...]:
 
 
 _SECOND_S, _SLOW_S, _MINUTE_S = 1.0, 5.0, 60.0
-_CAPACITY_S = 7.5  # values are known for 10 s
 
 
 def _asked(id: int, every_s: float) -> DeviceRequest:
@@ -347,7 +346,7 @@ DALY = SerialProtocol(
         _asked(CELL_SPREAD, _SLOW_S),
         _asked(TEMPERATURE_SPREAD, _SLOW_S),
         _asked(BALANCE, _SLOW_S),
-        _asked(RATED, _CAPACITY_S),  # the capacity, by which an aggregate weighs the state of charge
+        _asked(RATED, BANK_S),  # the capacity, by which an aggregate weighs the state of charge
         _asked(PRODUCED, _MINUTE_S),
         _asked(CODE, _MINUTE_S),
     ),

@@ -11,7 +11,7 @@ from telemetry.framing.framing import Framing, Heard, Skipped
 from telemetry.protocols.serial.daly import ALARM_BYTES, alarms
 from telemetry.protocols.serial.rtu import HOLDING, Asked, RtuReader, request, shapes
 from telemetry.protocols.serial.signals import unsigned
-from telemetry.protocols.table import Addresses, DeviceRequest, Mapped, Message, SerialProtocol
+from telemetry.protocols.table import BANK_S, Addresses, DeviceRequest, Mapped, Message, SerialProtocol
 
 STATUS, MORE, RATED, VERSIONS = 1, 2, 3, 4
 
@@ -174,7 +174,7 @@ DALY_MODBUS = SerialProtocol(
     requests=(
         _asked(STATUS, 0, _STATUS_REGISTERS, 1.0),
         _asked(MORE, _MORE_FROM, _MORE_REGISTERS, 5.0),
-        _asked(RATED, _RATED_FROM, 1, 60.0),
+        _asked(RATED, _RATED_FROM, 1, BANK_S),
         _asked(VERSIONS, _VERSIONS_FROM, _VERSION_BYTES, 60.0),
     ),
     addresses=Addresses(default=0xD2, least=1, most=247),

@@ -30,7 +30,7 @@ from telemetry.protocols.serial.layout import (
     cells,
     sensors,
 )
-from telemetry.protocols.table import Addresses, DeviceRequest, Mapped, Message, SerialProtocol
+from telemetry.protocols.table import BANK_S, Addresses, DeviceRequest, Mapped, Message, SerialProtocol
 
 SETTINGS, STATUS, ABOUT = 1, 2, 3  # byte 4 of a frame: the ids of its messages
 
@@ -55,7 +55,7 @@ _LIMITS_END = FRAME_BYTES - 1
 _ABOUT_END = 62  # before the PIN
 
 _POLL_S = 1.0
-_SETTINGS_POLL_S = 60.0
+_ABOUT_POLL_S = 60.0
 
 
 def request(address: int, kind: int) -> bytes:
@@ -356,8 +356,8 @@ JK_55AA = SerialProtocol(
     ),
     requests=(
         DeviceRequest(lambda address: request(address, STATUS), _POLL_S, STATUS),
-        DeviceRequest(lambda address: request(address, SETTINGS), _SETTINGS_POLL_S, SETTINGS),
-        DeviceRequest(lambda address: request(address, ABOUT), _SETTINGS_POLL_S, ABOUT),
+        DeviceRequest(lambda address: request(address, SETTINGS), BANK_S, SETTINGS),
+        DeviceRequest(lambda address: request(address, ABOUT), _ABOUT_POLL_S, ABOUT),
     ),
     addresses=Addresses(default=1, least=0, most=_HIGHEST_ADDRESS),
     rest_s=0.12,
