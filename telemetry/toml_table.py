@@ -10,6 +10,7 @@ import copy
 import difflib
 import math
 import os
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,8 @@ from typing import Any
 from telemetry.errors import ConfigError
 from telemetry.toml_document import Document, Where, read_document
 from telemetry.toml_variables import VariableError, expanded, is_variable
+
+_INDEX = re.compile(r"\[[0-9]+\]")  # of one of several tables, in a path
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,10 +147,14 @@ class TomlTable:
     def take_texts(self, key: str) -> tuple[str, ...]:
         """A list of strings that are not empty; empty when the key is absent."""
         self._asked(key, "texts", False)
+        return tuple(self._list_of_texts(key, "texts"))
+
+    def _list_of_texts(self, key: str, what: str) -> list[str]:
         values = self._take(key, [])
-        if not isinstance(values, list) or not all(isinstance(value, str) and value for value in values):
-            raise self.wrong(key, f"must be a list of texts, not {_describe(values)}")
-        return tuple(values)
+        for value in values if isinstance(values, list) else [values]:
+            if not isinstance(values, list) or not isinstance(value, str) or not value:
+                raise self.wrong(key, f"must be a list of {what}, not {_describe(value)}")
+        return list(values)
 
     def take_integers(self, key: str, *, count: int, least: int, most: int) -> tuple[int, ...]:
         """A list of `count` integers, each with least <= integer <= most; empty when the key is absent."""
@@ -187,10 +194,7 @@ class TomlTable:
     def take_paths(self, key: str) -> tuple[Path, ...]:
         """A list of paths, relative to the folder of its file; empty when the key is absent."""
         self._asked(key, "paths", False)
-        values = self._take(key, [])
-        if not isinstance(values, list) or not all(isinstance(value, str) and value for value in values):
-            raise self.wrong(key, f"must be a list of file names, not {_describe(values)}")
-        return tuple(self.full_path(key, value) for value in values)
+        return tuple(self.full_path(key, value) for value in self._list_of_texts(key, "file names"))
 
     def take_flag(self, key: str, default: bool = False) -> bool:
         """true or false."""
@@ -261,7 +265,8 @@ class TomlTable:
         self._asked(key, "tables", False)
         values = self._values.pop(key, [])
         if not isinstance(values, list) or not all(isinstance(value, dict) for value in values):
-            raise self.wrong(key, f"must be tables [[{key}]], not {_describe(values)}")
+            whole = _INDEX.sub("", Where(self._path).key(key).path)
+            raise self.wrong(key, f"must be tables [[{whole}]], not {_describe(values)}")
         return [self._below(f"{key}[{index}]", value) for index, value in enumerate(values)]
 
     def _below(self, key: str, value: dict[str, Any]) -> "TomlTable":

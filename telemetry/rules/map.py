@@ -42,6 +42,7 @@ from telemetry.rules.signals import (
     raw_values,
     sender_of,
 )
+from telemetry.toml_document import Where
 
 _CELLS_FIELD = re.compile("([vt])([0-9]{1,6})")
 _CELLS_FAMILY = re.compile(r"([vt])\{n\}")
@@ -107,6 +108,14 @@ def _are_branches(one: Assignment, other: Assignment) -> bool:
 def is_alarm(entry: MapEntry) -> bool:
     """Return whether the entry leads to an event and not to a field."""
     return entry.to.partition(".")[0] == EVENT.name
+
+
+def check_number_field(to: str, where: Where) -> None:
+    """Check that one number may fill `to`, a key at `where`. Raises ConfigError."""
+    target = _target(MapEntry(signal="", to=to, where=where))
+    if target.is_text or target.is_family:
+        kind = "a text" if target.is_text else "many fields"
+        raise ConfigError(f"{to} is {kind}, and a number fills one", where=where.key("to"))
 
 
 def _assignments(entry: MapEntry, catalogue: Catalogue) -> Iterator[Assignment]:

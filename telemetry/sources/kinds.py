@@ -44,7 +44,12 @@ def read_sources(top: TomlTable) -> tuple[SourceSettings, ...]:
                 owner, other = taken.setdefault(resource.name, (name, resource))
                 if other is not resource and other.exclusive and resource.exclusive:
                     words = f"source {owner!r} {other.use} {other.name} already"
-                    raise table.wrong(resource.key, words)
+                    hint = (
+                        "several devices on one line: [[serial.device]]"
+                        if other.key == resource.key == "port"
+                        else ""
+                    )
+                    raise table.wrong(resource.key, words, hint)
             table.close()
     if not found:
         *first, last = (f"[[{kind}]]" for kind in KINDS)

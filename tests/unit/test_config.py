@@ -180,7 +180,7 @@ def test_a_database_is_read_with_the_options_of_its_source(tmp_path: Path) -> No
     reported = refused(tmp_path, MINIMAL + 'id_masks = ["FFF0000000"]\n')
     assert reported.startswith("can[0].id_masks: 'FFF0000000' is no id in hexadecimal")
     reported = refused(tmp_path, MINIMAL + "id_masks = [0x7F0]\n")
-    assert reported.startswith("can[0].id_masks: must be a list of texts, not a list")
+    assert reported.startswith("can[0].id_masks: must be a list of texts, not an integer")
 
 
 def test_what_is_protected_is_read_with_the_rest(tmp_path: Path) -> None:

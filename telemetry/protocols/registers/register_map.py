@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from telemetry.errors import ConfigError
-from telemetry.model.event_codes import EVENT_CODES
 from telemetry.protocols.serial.rtu import HOLDING, INPUT, LAST_SLAVE, MOST_REGISTERS
+from telemetry.rules.alarm_map import checked_code
+from telemetry.rules.map import check_number_field
 from telemetry.toml_table import TomlTable
 
 READY = Path(__file__).parent  # of the maps that come with the program
@@ -32,6 +33,7 @@ TYPES = {
 }
 ORDERS = ("ABCD", "CDAB", "BADC", "DCBA")  # of the bytes of two registers; A is the highest
 _LAST_REGISTER = 0xFFFF
+_REGISTER_BITS = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,32 +134,58 @@ def _register(table: TomlTable, function: int, numbered_from: int) -> _Placed:
         count=TYPES[type_] or table.take_integer("count", least=1, most=MOST_REGISTERS),
         type=type_,
         order=table.take_text("order", "ABCD", one_of=ORDERS),
-        scale=table.take_number("scale", 1.0),
+        scale=_scale(table),
         offset=table.take_number("offset", 0.0),
         unit=table.take_optional_text("unit") or "",
         to=table.take_optional_text("to") or "",
-        absent=tuple(one for one in table.take_values("absent") if isinstance(one, int)),
+        absent=_absent(table),
         decimals=None if decimals is None else decimals - numbered_from,
-        bits=tuple(
-            (_bit(table, name), bits.take_text(name, one_of=tuple(EVENT_CODES))) for name in bits.names()
-        ),
+        bits=tuple((_bit(table, name, type_), _alarm(bits, name)) for name in bits.names()),
     )
     table.close()
+    if register.to:
+        check_number_field(register.to, table.where())
     if register.stop > _LAST_REGISTER + 1:
         raise table.wrong("register", f"{register.name} ends after the last register")
     return table, register
 
 
-def _bit(table: TomlTable, name: str) -> int:
-    if not name.isdecimal() or int(name) > 63:
-        raise table.wrong("bits", f"{name!r} is not the number of a bit", "0 is the lowest")
+def _scale(table: TomlTable) -> float:
+    scale = table.take_number("scale", 1.0)
+    if scale == 0.0:
+        raise table.wrong("scale", "must not be 0: every value would be 0")
+    return scale
+
+
+def _absent(table: TomlTable) -> tuple[int, ...]:
+    values = table.take_values("absent")
+    found = tuple(one for one in values if isinstance(one, int))
+    if len(found) != len(values):
+        raise table.wrong("absent", "must be integers: raw values, before scale and offset")
+    return found
+
+
+def _bit(table: TomlTable, name: str, type_: str) -> int:
+    if type_[0] not in "us":
+        raise table.wrong("bits", f"a {type_} has no bits", "take u16 or u32")
+    most = _REGISTER_BITS * TYPES[type_] - 1
+    if not name.isdecimal() or int(name) > most:
+        words = f"{name!r} is not the number of a bit of a {type_}"
+        raise table.wrong("bits", words, f"0 is the lowest, {most} the highest")
     return int(name)
+
+
+def _alarm(bits: TomlTable, name: str) -> str:
+    return checked_code(bits.take_text(name), bits.where(name))
 
 
 def _groups(table: TomlTable, placed: Sequence[_Placed], numbered_from: int) -> tuple[Group, ...]:
     taken: dict[tuple[int, int], Register] = {}
     names: set[str] = set()
+    filled: dict[str, str] = {}  # by field: the register that fills it
     for one, register in placed:
+        if register.to and filled.setdefault(register.to, register.name) != register.name:
+            raise one.wrong("to", f"{filled[register.to]} fills {register.to} already")
         if register.name in names:
             raise one.wrong("name", f"{register.name} is there twice")
         names.add(register.name)

@@ -12,10 +12,11 @@ from typing import Self
 from telemetry.clock import Clock
 from telemetry.framing.framing import NO_ADDRESS
 from telemetry.protocols.known import PROTOCOLS
-from telemetry.protocols.registers.register_map import find_map, read_register_map
+from telemetry.protocols.registers.register_map import READY, find_map, read_register_map
 from telemetry.protocols.serial.modbus import modbus
 from telemetry.protocols.table import SerialProtocol
 from telemetry.rules.map_entry import MAIN, MapEntry
+from telemetry.rules.signals import choice
 from telemetry.sources.serial.conversation import Asking, Listening, Poll
 from telemetry.toml_table import TomlTable
 
@@ -109,6 +110,9 @@ def _registers(table: TomlTable, protocol: str) -> Path | None:
     if name is None:
         raise table.wrong("registers", "is missing: modbus needs a map", "a file, pzem_017 or acrel_djsf1352")
     file = find_map(name, table.full_path("registers", "."))
+    if not file.suffix and not file.exists():
+        ready = choice(name, sorted(one.stem for one in READY.glob("*.toml")))
+        raise table.wrong("registers", f"is neither a file nor a ready map: {name!r}", ready)
     table.check_is_file("registers", file)
     read_register_map(file)
     return file

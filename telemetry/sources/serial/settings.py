@@ -76,6 +76,9 @@ class SerialSettings(SourceSettings):
         else:
             devices = (DeviceSettings.read(table, name),)
         baud_rate, line = (_no_line if is_tcp else _line)(table, tables, devices)
+        capture = table.take_optional_path("capture")
+        if capture is not None and capture.is_dir():
+            raise table.wrong("capture", f"is a folder: {capture}", "name a file in it")
         capture_mib = table.take_number("capture_mib", 64.0, above=0.0, most=1024.0 * 1024.0)
         return cls(
             name=name,
@@ -83,7 +86,7 @@ class SerialSettings(SourceSettings):
             devices=devices,
             baud_rate=baud_rate,
             line=line,
-            capture=table.take_optional_path("capture"),
+            capture=capture,
             capture_bytes=round(capture_mib * MIB),
             simulated_time=read_simulated_time(table),
         )
@@ -256,8 +259,10 @@ def _refuse_to_mix(table: TomlTable, device: DeviceSettings, other: DeviceSettin
     if _address(other) != _address(device):
         return
     if other.protocol == device.protocol:
-        key = "protocol" if device.table.addresses is None else "address"
-        raise table.wrong(key, f"{other.name} speaks {other.protocol} at that address already")
+        if device.table.addresses is None:
+            words = f"{other.name} speaks {other.protocol} already, whose devices have no address"
+            raise table.wrong("protocol", words, "one device on a line: give each a port of its own")
+        raise table.wrong("address", f"{other.name} speaks {other.protocol} at that address already")
     if has_messages_like(device.table.framing, other.table.framing):
         what = f"{other.name} speaks {other.protocol} at that address, with messages like {device.protocol}'s"
         raise table.wrong("address", what, "one device would answer for both: give each its own address")

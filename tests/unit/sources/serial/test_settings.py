@@ -98,7 +98,9 @@ def test_a_wrong_port_is_refused_with_what_a_port_may_be(tmp_path: Path) -> None
 
 def test_two_sources_on_one_port_are_refused(tmp_path: Path) -> None:
     reported = refused(tmp_path, BMS + BMS.replace("bms", "twin"))
-    assert reported == "serial[1].port: source 'bms' has /dev/serial/by-id/usb-BMS already"
+    words, hint = reported.split(" (")
+    assert words == "serial[1].port: source 'bms' has /dev/serial/by-id/usb-BMS already"
+    assert "[[serial.device]]" in hint
 
 
 def test_two_sources_with_one_capture_are_refused(tmp_path: Path) -> None:
