@@ -40,6 +40,9 @@ def test_each_kind_of_value_is_read_as_it_stands(tmp_path: Path) -> None:
         ("c = nan", "c: must be a finite number, not nan"),
         ("c = 11", "c: must be above 0 and at most 10, not 11"),
         ("c = 0", "c: must be above 0 and at most 10, not 0"),
+        ("k = 1", "k: must be from 2 to 3, not 1"),
+        ("k = 3.5", "k: must be from 2 to 3, not 3.5"),
+        ("l = 5", "l: must be above 5, not 5"),
         ("i = -1", "i: must be from 0 to 16777216, not -1"),
         ("i = 16777217", "i: must be from 0 to 16777216, not 16777217"),
         ("j = -1e-13", "j: must be 0 or more, not -1e-13"),
@@ -59,6 +62,8 @@ def test_a_value_of_the_wrong_kind_is_named_with_its_key(tmp_path: Path, text: s
         "d": lambda: top.take_integer("d", least=0, most=9),
         "i": lambda: top.take_number("i", least=0, most=16_777_216),
         "j": lambda: top.take_number("j", least=0),
+        "k": lambda: top.take_number("k", least=2, most=3),
+        "l": lambda: top.take_number("l", above=5),
         "e": lambda: top.take_paths("e"),
         "f": lambda: top.take_table("f"),
         "h": lambda: top.take_tables("h"),
@@ -86,8 +91,10 @@ def test_each_key_that_is_asked_for_is_reported_with_what_it_must_be() -> None:
     top.take_integer("integer_or_not", 5, least=1, most=8)
     top.take_optional_integer("optional_integer", least=2, most=3)
     top.take_integers("integers", count=2, least=4, most=6)
-    for kind in ("flag", "secret", "values", "names", "texts", "paths", "tables"):
+    kinds = ["flag", "secret", "values", "names", "texts", "paths", "tables"]
+    for kind in kinds:
         getattr(top, f"take_{kind}")(kind)
+    assert [each.key for each in asked[-len(kinds) :]] == kinds
     assert [(each.key, each.kind) for each in asked if each.required] == [
         *(("text", "text"), ("path", "path"), ("number", "number"), ("integer", "integer"))
     ]
@@ -112,17 +119,18 @@ def test_each_key_that_is_asked_for_is_reported_with_what_it_must_be() -> None:
 
 def test_what_is_absent_is_empty_or_false_and_its_bounds_are_values(tmp_path: Path) -> None:
     top = table(
-        tmp_path, "least = 4\nmost = 6\nboth = [4, 6]\nwrong = [4, 7]\nfew = [4]\nflags = [true, false]\n"
+        tmp_path,
+        "least = 4\nmost = 6\nboth = [4, 6]\nwrong = [4, 7]\nfew = [4]\nflags = [true, false]\ntext = 'ab'\n",
     )
     assert (top.take_values("a"), top.take_names("b"), top.take_texts("c"), top.take_paths("d")) == ((),) * 4
     assert (top.take_flag("e"), top.take_secret("f"), top.take_optional_text("g")) == (False, None, None)
     assert (top.take_optional_path("h"), top.take_optional_number("i")) == (None, None)
     assert (top.take_tables("j"), top.take_table("k").names()) == ([], [])
-    for key in ("least", "most"):
-        assert top.take_integer(key, least=4, most=6) in (4, 6)
+    for key, value in (("least", 4), ("most", 6)):
+        assert top.take_integer(key, least=4, most=6) == value
     assert top.take_integers("l", count=2, least=4, most=6) == ()
     assert top.take_integers("both", count=2, least=4, most=6) == (4, 6)
-    for key in ("wrong", "few", "flags"):
+    for key in ("wrong", "few", "flags", "text"):
         with pytest.raises(ConfigError, match=f"{key}: must be 2 integers from 4 to 6"):
             top.take_integers(key, count=2, least=4, most=6)
     top.close()

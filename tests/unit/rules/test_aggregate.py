@@ -44,6 +44,10 @@ def test_a_bank_has_the_packs_of_several_buses_and_a_tag_set_of_its_own() -> Non
     house = Bank("house", True, ("front", "roof"))
     assert found.banks == (house, Bank("all", False, (house, "rear")))
     assert found.map is not None
+    widened = {record.measurement: [field.name for field in record.fields] for record in found.map.records}
+    names = {"cell_min_pack", "cell_max_pack"}
+    assert names <= set(widened["battery"])
+    assert not names & {*widened["charger"], *widened["cells"]}
     assert found.map.tag_sets[-2:] == ({"pack": "house", "source": "house"}, {"pack": "all", "source": "all"})
 
 

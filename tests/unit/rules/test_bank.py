@@ -162,3 +162,29 @@ def test_no_capacity_gives_no_state_of_charge() -> None:
     assert "soc_pct" not in values(PARALLEL, a={"soc_pct": 50.0}, b=B)
     empty = {"soc_pct": 50.0, "capacity_ah": 0.0}
     assert "soc_pct" not in values(PARALLEL, a=empty, b=empty)
+
+
+def test_a_bank_neither_charges_nor_discharges_at_the_threshold_itself() -> None:
+    bank = Bank("house", True, ("a",))
+    for amps, charging, discharging in (
+        *((0.5, False, False), (-0.5, False, False)),
+        *((0.6, True, False), (-0.6, False, True)),
+    ):
+        found = bank.values({"a": {"current_a": amps}}, 0.5)
+        assert (found["charging"], found["discharging"]) == (charging, discharging)
+
+
+def test_the_worst_level_of_some_packs_counts_and_that_there_is_none_takes_all() -> None:
+    bank = Bank("house", True, ("a", "b"))
+    for levels, worst in (([0.0, 2.0], 2.0), ([0.0, 0.0], 0.0)):
+        packs = {name: {"alarm_level": level} for name, level in zip("ab", levels, strict=True)}
+        assert bank.values(packs, 0.5)["alarm_level"] == worst
+    for level, worst_known in ((1.0, 1.0), (0.0, None)):
+        assert bank.values({"a": {"alarm_level": level}, "b": {}}, 0.5).get("alarm_level") == worst_known
+
+
+def test_the_spread_of_cells_takes_both_extremes() -> None:
+    bank = Bank("house", True, ("a",))
+    for known in ("cell_min_v", "cell_max_v"):
+        assert "cell_delta_v" not in bank.values({"a": {known: 3.3}}, 0.5)
+    assert bank.values({"a": {"cell_min_v": 3.3, "cell_max_v": 3.41}}, 0.5)["cell_delta_v"] == 0.11

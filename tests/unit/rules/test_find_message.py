@@ -17,6 +17,7 @@ BUS = BusSpec(
     (
         message("masked", 0x18EA0000, mask=0x1FFF0000),
         message("short", 0x123, extended=False),
+        message("last", 0x7FF, extended=False),
         message("same number", 0x123),
         message("any sender", 0x18F00400, by_pgn=True),
         message("sender 5", 0x18F00405, by_pgn=True),
@@ -33,6 +34,7 @@ BUS = BusSpec(
         (0x123, "short"),
         (0x123 | EXTENDED, "same number"),
         (0x124, None),
+        (0x7FF, "last"),
         (0x923, None),  # more than 11 bits without the mark of 29
         (0x18F00400 | EXTENDED, "any sender"),
         (0x0CF00407 | EXTENDED, "any sender"),  # another priority and sender: the first of that PGN
@@ -62,6 +64,9 @@ def test_a_mask_is_no_match_for_another_message_by_its_bits() -> None:
     bus = BusSpec("can0", (message("masked", 0x18EA0000, mask=0x1FFF0000),))
     assert find_message(bus, 0x18EA0000 | EXTENDED) is not None
     assert find_message(bus, 0x100) is None
+    by_pgn = message("by PGN", 0x18EA0707, by_pgn=True)
+    found = find_message(replace(bus, messages=(*bus.messages, by_pgn)), 0x18EA0000 | EXTENDED)
+    assert found == by_pgn
 
 
 def test_a_pgn_has_the_group_extension_of_a_broadcast_alone() -> None:

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from telemetry.service.journal import JournalFormatter, Marker, is_journal, marked
+from telemetry.service.journal import ERROR, JournalFormatter, Marker, is_journal, marked
 from telemetry.service.stderr_queue import QueuedStderr
 
 
@@ -114,3 +114,11 @@ def test_a_service_that_refuses_its_configuration_says_so_to_the_journal_and_pla
         written = os.read(reader, 4096).decode()
     assert done.returncode == 78
     assert written.startswith("<3>nev-telemetry: " if is_named else "nev-telemetry: ")
+
+
+def test_a_line_in_pieces_is_marked_once_and_the_next_one_again() -> None:
+    marker = Marker()
+    pieces = ["a", "b", "\n", "c\n", "d\ne", "\n", "f"]
+    assert "".join(map(marker.mark, pieces)) == "".join(
+        f"{marked(line, ERROR)}" + "\n" * (line != "f") for line in ("ab", "c", "d", "e", "f")
+    )
