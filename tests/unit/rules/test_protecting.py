@@ -247,8 +247,14 @@ def test_an_id_means_the_message_that_its_frames_are_to_the_decoder(spec: PlanSp
             {"crc": "Cheksum"},
             'protect[0].crc: message Pack has no signal "Cheksum" (did you mean "Checksum"?)',
         ),
-        ({"crc": "Counter"}, "protect[0].crc: Counter is no checksum of e2e-1a"),
-        ({"profile": E2E_5, "crc": "Crc16Big"}, "protect[0].crc: Crc16Big is no checksum of e2e-5"),
+        (
+            {"crc": "Counter"},
+            "protect[0].crc: Counter is no checksum of e2e-1a (it has 8 bits from a byte's lowest one on)",
+        ),
+        (
+            {"profile": E2E_5, "crc": "Crc16Big"},
+            "no checksum of e2e-5 (it has 16 bits from a byte's lowest one on, the low byte first)",
+        ),
         ({"counter": "Wide"}, "protect[0].counter: Wide has 17 bits"),
         ({"counter": "Odd", "counter_max": 32}, "protect[0].counter_max: 32 is beyond the counter's 5 bits"),
         ({"message": "Pages", "counter": "Alive"}, "protect[0].counter: Pages.Alive is multiplexed"),
