@@ -14,27 +14,22 @@ from telemetry.sources.items import Arrival
 from telemetry.sources.kinds import KINDS
 from telemetry.sources.reconnect import put_end
 from telemetry.sources.settings import Start
-from telemetry.sources.source import Source
 from telemetry.sources.stop import StopSignal
 from telemetry.stages.prepare import compose
 from tests.support.clock import FakeClock
-from tests.unit.sources.test_kinds import BeaconSettings
+from tests.unit.sources.test_kinds import BeaconSettings, BeaconSource
 
 DBC = 'VERSION ""\nNS_ :\nBS_:\nBU_: X\nBO_ 291 Beacon: 8 X\n SG_ N : 0|8@1+ (1,0) [0|0] "" X\n'
 HOUR_S = 3600.0
 
 
-class Clocked(Source):
+class Clocked(BeaconSource):
     """Sends a frame each second of the test's clock; ends by itself after so many, or when it is stopped."""
 
-    status = "shining"
-
     def __init__(self, name: str, channel: int, frames: int, clock: FakeClock) -> None:
-        self.name, self._channel, self._frames, self._clock = name, channel, frames, clock
+        super().__init__(name, channel, frames)
+        self._clock = clock
         self.threads: list[bool] = []
-
-    def counts(self) -> Mapping[str, int]:
-        return {}
 
     def run(self, output: Inbox, stop: StopSignal) -> None:
         self.threads.append(threading.current_thread().daemon)
@@ -56,7 +51,7 @@ def made(monkeypatch: pytest.MonkeyPatch) -> list[Clocked]:
     sources: list[Clocked] = []
 
     class Settings(BeaconSettings):
-        def make_source(self, start: Start) -> Source:
+        def make_source(self, start: Start) -> BeaconSource:
             clock: Clock = start.clock
             assert isinstance(clock, FakeClock)
             sources.append(Clocked(self.name, start.number_of(self.name), self.frames, clock))

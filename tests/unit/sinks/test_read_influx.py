@@ -14,13 +14,15 @@ from telemetry.toml_table import TomlTable
 LEAST = {"url": "http://h:8086", "bucket": "b"}
 
 
-def influx(folder: Path, environment: Mapping[str, str] | None = None, **keys: object) -> InfluxSettings:
+def influx(
+    folder: Path, keys: Mapping[str, object], environment: Mapping[str, str] | None = None
+) -> InfluxSettings:
     environment = environment or {}
     return read_influx(TomlTable(Document.plain(folder / "gateway.toml", keys), environment), environment)
 
 
 def test_what_is_not_said_is_the_default(tmp_path: Path) -> None:
-    assert influx(tmp_path, **LEAST) == InfluxSettings(url="http://h:8086", bucket="b")
+    assert influx(tmp_path, LEAST) == InfluxSettings(url="http://h:8086", bucket="b")
 
 
 def test_each_key_reaches_the_settings(tmp_path: Path) -> None:
@@ -30,7 +32,7 @@ def test_each_key_reaches_the_settings(tmp_path: Path) -> None:
     names = {"org": "o", "database": "d", "retention_policy": "r", "username": "u", "proxy": "http://p:3128"}
     files = {"token_file": "token", "password_file": "password"}
     flags = {"unsafe_skip_tls_verification": True, "create": True}
-    assert influx(tmp_path, **LEAST, **names, **files, **flags, api="v2") == InfluxSettings(
+    assert influx(tmp_path, {**LEAST, **names, **files, **flags, "api": "v2"}) == InfluxSettings(
         url="http://h:8086",
         bucket="b",
         api=Api.V2,
@@ -58,12 +60,12 @@ def test_what_is_left_out_comes_from_the_environment_and_what_is_said_does_not(t
     expected = InfluxSettings(
         url="http://env:1", org="env org", bucket="env bucket", token=Secret("env token")
     )
-    assert influx(tmp_path, ENVIRONMENT) == expected
-    said = influx(tmp_path, {**ENVIRONMENT, "T": "mine"}, **LEAST, org="o", token="${T}")
+    assert influx(tmp_path, {}, ENVIRONMENT) == expected
+    said = influx(tmp_path, {**LEAST, "org": "o", "token": "${T}"}, {**ENVIRONMENT, "T": "mine"})
     assert said == InfluxSettings(url="http://h:8086", bucket="b", org="o", token=Secret("mine"))
     (tmp_path / "token").write_text("of a file")
     (tmp_path / "token").chmod(0o600)
-    assert influx(tmp_path, ENVIRONMENT, token_file="token").token is None
+    assert influx(tmp_path, {"token_file": "token"}, ENVIRONMENT).token is None
 
 
 def test_a_file_that_the_service_manager_hands_over_is_taken(tmp_path: Path) -> None:
@@ -71,7 +73,7 @@ def test_a_file_that_the_service_manager_hands_over_is_taken(tmp_path: Path) -> 
     (tmp_path / "handed" / "token").write_text("handed over")
     (tmp_path / "handed" / "token").chmod(0o600)
     environment = {"CREDENTIALS_DIRECTORY": str(tmp_path / "handed")}
-    found = influx(tmp_path, environment, **LEAST, token_file="/etc/nev/token")
+    found = influx(tmp_path, {**LEAST, "token_file": "/etc/nev/token"}, environment)
     assert found.token_file == tmp_path / "handed" / "token"
 
 
@@ -95,6 +97,6 @@ def test_what_cannot_work_is_refused_by_its_key(
     tmp_path: Path, keys: dict[str, object], reported: str
 ) -> None:
     with pytest.raises(ConfigError) as caught:
-        influx(tmp_path, **keys)
+        influx(tmp_path, keys)
     assert reported in str(caught.value)
     assert "written down" not in str(caught.value)
