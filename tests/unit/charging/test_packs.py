@@ -17,7 +17,7 @@ def charge(bench: PlugBench, at_s: float, serial: int | None, vin: str = VIN) ->
     """A short charge, over by its statistics."""
     bench.put("CHM", at_s, version_minor=1, version_major=1)
     bench.put("CRM", at_s + 0.1, recognition=0, charger_number=7)
-    named = {} if serial is None else {"manufacturer": "WXYZ", "pack_serial": serial}
+    named: dict[str, float | str] = {} if serial is None else {"manufacturer": "WXYZ", "pack_serial": serial}
     bench.put("BRM", at_s + 0.2, version_minor=1, version_major=1, vin=vin, **named)
     bench.put("CRM", at_s + 0.3, recognition=READY, charger_number=7)
     bench.put("BCP", at_s + 0.4, soc_pct=500)
