@@ -11,7 +11,10 @@ from pathlib import Path
 import pytest
 
 from telemetry.__main__ import main
+from telemetry.cli.capture_serial import serial_settings
 from telemetry.logs.captures import Capture
+from telemetry.stages.offline import read_offline
+from telemetry.toml_document import read_document
 from tests.support.serial_line import REGISTERS, reply
 from tests.support.serial_pty import REQUEST_BYTES, PtyDevice, answering, talking
 
@@ -187,3 +190,50 @@ def test_what_cannot_be_is_one_line(
     assert main(["capture", *words, "-o", str(tmp_path / "x.txt")]) == code
     assert line in capfd.readouterr().err
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_line_on_which_nothing_comes_is_warned_of_and_ends_in_time(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "line.txt"
+    with PtyDevice(tmp_path / "line"):
+        assert main(["capture", str(tmp_path / "line"), "--seconds", "0.01", "-o", str(file)]) == 0
+    assert capfd.readouterr().err.splitlines() == [
+        f"{tmp_path}/line: listening at 9600 baud 8N1, nothing is sent",
+        f"{file}: 0 lines, 0 bytes received",
+        "warning: nothing was received",
+    ]
+
+
+def test_a_capture_of_a_line_is_rotated_at_so_many_megabytes(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    first = tmp_path / "bms-000001.txt"
+    words = ["--protocol", "jbd", "--rotate-size", "0.0001", "-o", str(tmp_path / "bms.txt")]
+    with board(tmp_path / "bms", 4):
+        assert main(["capture", str(tmp_path / "bms"), *words]) == 0
+    last = sorted(tmp_path.glob("bms-*.txt"))
+    assert last[0] == first
+    assert len(last) > 2
+    said = capfd.readouterr().err
+    assert f"{first} to {last[-1].name}: " in said
+    assert "nothing was received" not in said
+
+
+@pytest.mark.parametrize(("ports", "chooses"), [(1, "p0"), (2, None)])
+def test_the_only_port_of_a_configuration_need_not_be_named(
+    tmp_path: Path, ports: int, chooses: str | None
+) -> None:
+    file = tmp_path / "gateway.toml"
+    tables = [
+        f'[[serial]]\nname = "p{number}"\nport = "/dev/ttyUSB{number}"\nprotocol = "jbd"\n'
+        for number in range(ports)
+    ]
+    file.write_text('vehicle = "van"\n' + "".join(tables))
+    config = read_offline(read_document(file))
+    found = serial_settings(config, None)
+    assert (found.name if found else None) == chooses
+    named = serial_settings(config, "p0")
+    assert named is not None
+    assert named.name == "p0"
+    assert serial_settings(config, "p7") is None

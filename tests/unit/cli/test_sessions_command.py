@@ -161,3 +161,36 @@ def test_a_picture_is_not_drawn_over_the_log_that_it_is_of(
     assert main(["session", "1", str(log), "--png", str(log)]) == 64
     assert "is a file that is to be read" in capsys.readouterr().err
     assert log.read_bytes() == Path(DRIVE).read_bytes()
+
+
+def test_a_session_without_a_picture_takes_no_matplotlib_and_one_with_it_names_the_extra(
+    reconnect: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    report = tmp_path / "charge.html"
+    assert main(["session", "1", reconnect, "--report", str(report)]) == 0
+    said = capsys.readouterr()
+    assert (said.out, said.err) == ("", f"{report}\n")
+    assert main(["session", "1", reconnect, "--png", str(tmp_path / "charge.png")]) == 72
+    assert "pip install 'nev-telemetry[plot]'" in capsys.readouterr().err
+    assert not (tmp_path / "charge.png").exists()
+
+
+def test_what_was_wrong_with_the_log_is_warned_of_beside_the_session(
+    reconnect: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    torn = tmp_path / "torn.log"
+    torn.write_text(Path(reconnect).read_text("ascii") + "no frame\n", "ascii")
+    assert main(["session", "1", str(torn)]) == 0
+    said = capsys.readouterr()
+    assert "The vehicle ended it" in said.out
+    assert f"warning: {torn}:" in said.err
+
+
+def test_a_number_that_there_is_not_names_those_that_there_are(
+    reconnect: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["session", "2", reconnect]) == 65
+    assert "(`nev-telemetry sessions` lists them: number 1)" in capsys.readouterr().err
+    assert main(["session", "1", DRIVE]) == 65
+    assert "(it holds none at all)" in capsys.readouterr().err

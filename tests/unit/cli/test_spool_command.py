@@ -1,12 +1,15 @@
 """`nev-telemetry spool …` on real files."""
 
 import json
+import os
 import stat
+import time
 from pathlib import Path
 
 import pytest
 
 from telemetry.__main__ import main
+from telemetry.cli import spool as spool_command
 from telemetry.clock import SystemClock
 from telemetry.errors import StorageError
 from telemetry.spool import Spool, SpoolLimits
@@ -155,3 +158,42 @@ def test_a_directory_that_others_may_enter_is_closed_unless_it_holds_something_e
     with pytest.raises(StorageError, match=r"thesis\.txt in it is not the spool's"):
         Spool(shared, clock=SystemClock())
     assert stat.S_IMODE(shared.stat().st_mode) == 0o755
+
+
+def test_a_spool_command_without_an_action_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(["spool"])
+    assert caught.value.code == 64
+    assert "ACTION" in capsys.readouterr().err
+
+
+def test_a_list_is_a_table_of_segments_and_of_dead_letters(
+    directory: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (segment,) = directory.glob("*.segment")
+    os.utime(segment, (time.time() - 7300.0,) * 2)
+    assert main(["spool", "list", str(directory)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    size = segment.stat().st_size
+    assert lines[0] == f"6 points wait, {size / 1e6:.1f} MB; last batch 4"
+    assert lines[2].split() == ["segment", "bytes", "waiting", "written"]
+    assert lines[3].split() == [segment.name, f"{size:,}", "6", "2", "h", "ago"]
+    heads = [line for line in lines if line.startswith("dead letter")]
+    assert [head.split()[:4] for head in heads] == [["dead", "letter", "points", "stored"]]
+    assert any(line.endswith("unable to parse") for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("age_s", "words"),
+    [
+        (0.0, "0 s ago"),
+        (119.0, "119 s ago"),
+        (120.0, "2 min ago"),
+        (7199.0, "120 min ago"),
+        (7200.0, "2 h ago"),
+        (172_799.0, "48 h ago"),
+        (172_800.0, "2 d ago"),
+    ],
+)
+def test_an_age_has_the_unit_that_fits_it(age_s: float, words: str) -> None:
+    assert spool_command._age(age_s) == words

@@ -191,3 +191,12 @@ def test_an_interface_is_described_by_what_the_kernel_says() -> None:
         interface("can7", Kernel(kind="ether").run)
     with pytest.raises(UnavailableError, match="no JSON"):
         interface("can7", lambda _: (0, "7: can7: <NOARP>"))
+
+
+@pytest.mark.parametrize(("errors", "rate"), [(3, 250_000), (4, 500_000)])
+def test_a_rate_with_an_error_in_ten_frames_is_taken_and_with_more_the_search_goes_on(
+    errors: int, rate: int
+) -> None:
+    kernel = Kernel()
+    heard = {250_000: traffic(30, errors), 500_000: traffic(100)}
+    assert tried(kernel, lambda: heard.get(kernel.bit_rate or 0, traffic())) == BitRate(rate)

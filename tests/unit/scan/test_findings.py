@@ -157,3 +157,12 @@ def test_what_others_on_the_line_say_of_themselves_is_not_said_of_a_device() -> 
     named: FoundDevice = replace(found, identity=identity)
     assert "serial number K2" in words_of(named)
     assert "K3" not in words_of(named)
+
+
+def test_what_of_a_line_is_usual_is_left_out_and_what_is_not_stands_there() -> None:
+    usual = configuration([findings(line_of("jbd", FakeClock()))])
+    assert not any(key in usual for key in ("baud_rate", "parity", "stop_bits", "address"))
+    other = configuration([findings(ScannedLine(FakeClock(), [LINES["dlt645"][0]()], 2400))])
+    assert 'parity = "N"' in other
+    assert 'address = "' in other
+    assert "address = 3\n" in configuration([findings(ScannedLine(FakeClock(), [board(3)]))])

@@ -1,0 +1,96 @@
+"""Where a command writes its result: what was there stays until there is one, and nothing empty is left."""
+
+import io
+import os
+from pathlib import Path
+
+import pytest
+
+from telemetry.cli.output import writing_to
+from telemetry.errors import DataError, StorageError, UsageError
+
+
+def fail(file: Path, written: bytes = b"") -> None:
+    def write() -> None:
+        with writing_to(file, []) as stream:
+            stream.write(written)
+            stream.flush()
+            raise DataError("is no log")
+
+    with pytest.raises(DataError):
+        write()
+
+
+def test_what_is_written_is_in_the_file_and_in_place_of_what_was_there(tmp_path: Path) -> None:
+    file = tmp_path / "rows.csv"
+    file.write_bytes(b"an earlier result, which is longer")
+    with writing_to(file, []) as stream:
+        assert file.read_bytes().startswith(b"an earlier")
+        stream.write(b"rows\n")
+    assert file.read_bytes() == b"rows\n"
+    with writing_to(file, []):
+        pass
+    assert file.read_bytes() == b""
+
+
+def test_after_an_error_a_new_file_without_a_byte_is_not_left(tmp_path: Path) -> None:
+    fail(tmp_path / "rows.csv")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_after_an_error_a_file_with_rows_or_an_old_one_stays(tmp_path: Path) -> None:
+    new, old, old_empty = (tmp_path / name for name in ("new", "old", "old_empty"))
+    old.write_bytes(b"earlier")
+    old_empty.touch()
+    fail(new, b"rows\n")
+    fail(old)
+    fail(old_empty)
+    assert (new.read_bytes(), old.read_bytes(), old_empty.read_bytes()) == (b"rows\n", b"earlier", b"")
+
+
+def test_after_an_error_a_link_and_what_it_leads_to_stay(tmp_path: Path) -> None:
+    link = tmp_path / "link"
+    link.symlink_to(tmp_path / "rows")
+    fail(link)
+    assert link.is_symlink()
+
+
+def test_a_pipe_is_written_and_stays(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        with writing_to(pipe, []) as stream:
+            stream.write(b"rows\n")
+        assert os.read(reader, 100) == b"rows\n"
+        fail(pipe)
+    finally:
+        os.close(reader)
+    assert pipe.is_fifo()
+
+
+def test_without_a_file_it_is_stdout_and_there_at_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    written = io.BytesIO()
+    monkeypatch.setattr("sys.stdout", io.TextIOWrapper(io.BufferedWriter(written)))
+    with writing_to(None, []) as stream:
+        stream.write(b"rows\n")
+    assert written.getvalue() == b"rows\n"
+
+
+def test_a_file_that_is_read_is_not_written_by_whatever_name(tmp_path: Path) -> None:
+    log, other = tmp_path / "drive.log", tmp_path / "other"
+    log.write_bytes(b"frames")
+    other.hardlink_to(log)
+    with pytest.raises(UsageError, match="is a file that is to be read"), writing_to(other, [log]):
+        pass
+    assert log.read_bytes() == b"frames"
+
+
+def test_what_cannot_be_written_is_named(tmp_path: Path) -> None:
+    with pytest.raises(StorageError, match="cannot be written: Is a directory"), writing_to(tmp_path, []):
+        pass
+
+
+def test_a_reader_that_has_gone_is_no_fault_of_the_file(tmp_path: Path) -> None:
+    with pytest.raises(BrokenPipeError), writing_to(tmp_path / "rows", []):
+        raise BrokenPipeError
