@@ -288,3 +288,6 @@ def raw_modbus(blocks: Sequence[tuple[int, int, int]] = ()) -> SerialProtocol:
         mapped=(),
         addresses=Addresses(default=1, least=1, most=LAST_SLAVE),
     )
+
+
+MODBUS = raw_modbus()  # a map of registers makes more of it
