@@ -25,7 +25,8 @@ from firmware_sim.wire.gbt import Edition
 
 _TICK_NS = round(TICK_S * S_NS)
 _SILENCE_NS = 35 * S_NS  # longer than an end waits for the other
-_STRIDE_NS, _STRIDE_OF_2011_NS = 200_000_000, 40_000_000  # less than any time-out of the edition
+_STRIDE_NS, _STRIDE_OF_2011_NS = 800_000_000, 40_000_000  # less than any time-out of the edition
+_OPTIONAL = ("BMV", "BMT", "BSP")  # long messages without which a charge goes on
 _FRAME_NS = 550_000  # of an 8-byte frame at 250 kbit/s
 _CHINA = timedelta(hours=8)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -92,19 +93,26 @@ class DcCharge:
         is_old = Edition.Y2011 in (spec.charger.edition, spec.vehicle.edition)
         self._stride_ns = _STRIDE_OF_2011_NS if is_old else _STRIDE_NS
 
-    def frames(self, not_before: Callable[[], int] | None = None) -> Iterator[Frame]:
+    def frames(self, passed_ns: Callable[[], int] | None = None, late_ns: int = 0) -> Iterator[Frame]:
         """Yield all frames, at ns from the start by the recorder's clock, until both ends are silent.
 
-        not_before: the moment that this charge must have reached, in ns from the start. To catch up, both
-        ends leave out messages that they repeat, as a controller does that is too busy; no time-out passes.
+        passed_ns: returns the time since the start. A charge that is later than `late_ns` catches up with it
+        wholly: what stays late is time that a recorder takes for the charge's. Both ends then leave out
+        messages that they repeat, as a controller does that is too busy; no time-out passes.
         """
         charger, vehicle, faults = self.charger, self.vehicle, self._faults
         tick_ns = free_ns = 0
+        is_behind = False
         ends_ns = round(self._spec.at_most_s * S_NS)
         while not self._finished and self.now_ns < ends_ns:
             self.now_ns = max(min(tick_ns, faults.wake_ns, charger.wake_ns, vehicle.wake_ns), self.now_ns)
-            if not_before is not None:
-                self.now_ns = max(self.now_ns, min(not_before(), self.now_ns + self._stride_ns))
+            if passed_ns is not None:
+                due_ns = passed_ns()
+                is_behind = due_ns - self.now_ns > (0 if is_behind else late_ns)
+                if is_behind and not (charger.is_transferring or vehicle.is_transferring):
+                    self.now_ns = min(due_ns, self.now_ns + self._stride_ns)
+                    if due_ns > self.now_ns:
+                        vehicle.put_off(self.now_ns, *_OPTIONAL)
             while self.now_ns >= tick_ns:
                 self._tick()
                 tick_ns += _TICK_NS

@@ -33,7 +33,7 @@ from telemetry.cli.sim_playing import (
 from telemetry.errors import EXIT_OK, UsageError
 
 PARTS = ("dc-charge", "gbt-charger", "gbt-vehicle")
-_LATE_S = 0.1  # by which a slow machine may be late, in wall time, before a charge leaves frames out
+_LATE_S, _LATE_SIMULATED_S = 0.1, 2.0  # by which a machine may be late before a charge leaves frames out
 _SIDES = {"gbt-charger": "charger", "gbt-vehicle": "vehicle"}
 
 
@@ -80,10 +80,8 @@ def run_charge(arguments: argparse.Namespace) -> int:
             clock = simulated_clock(arguments)
             charge = DcCharge(spec, arguments.seed, starts_at_ns=clock.origin_ns)
             with closing(open_link(arguments, stop)) as link:
-                late_ns = round(_LATE_S * clock.scale * 1e9)
-                played = play(
-                    lambda passed_ns: charge.frames(lambda: passed_ns() - late_ns), clock, link, stop
-                )
+                late_ns = round(min(_LATE_S * clock.scale, _LATE_SIMULATED_S) * 1e9)
+                played = play(lambda passed_ns: charge.frames(passed_ns, late_ns), clock, link, stop)
                 played |= charge.truth().as_dict()
     if arguments.report is not None:
         write_report(arguments.report, {"scenario": scenario.name, "seed": arguments.seed} | played)

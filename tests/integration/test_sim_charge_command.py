@@ -63,9 +63,9 @@ def test_a_socket_gets_exactly_the_frames_that_a_log_holds(tmp_path: Path) -> No
         for message in can.CanutilsLogReader(log)
     ]
     received = []
-    with started("sim", *common, "--socket", str(path), "--time-scale", "100") as process:
+    with started("sim", *common, "--socket", str(path), "--time-scale", "20") as process:
         assert process.stdout is not None
-        assert process.stdout.readline() == "time_scale = 100.0\n"
+        assert process.stdout.readline() == "time_scale = 20.0\n"
         with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as client:
             client.settimeout(_TIMEOUT_S)
             client.connect(str(path))

@@ -47,6 +47,11 @@ class Node(ABC):
             (*self._repeated.values(), *self._deadlines.values(), self._transport_wake_ns()), default=NEVER_NS
         )
 
+    @property
+    def is_transferring(self) -> bool:
+        """Whether a message of several frames is on its way."""
+        return self._transport_wake_ns() != NEVER_NS
+
     def hear(self, now_ns: int, id: int, data: bytes) -> None:
         """A frame of the bus. It is ignored unless the other end sent it."""
         self._now_ns = max(now_ns, self._now_ns)
@@ -81,6 +86,12 @@ class Node(ABC):
                 self._repeated[code] += period_ns * (1 + late_ns // period_ns)
         out, self._out = self._out, []
         return out
+
+    def put_off(self, now_ns: int, *codes: str) -> None:
+        """Leave out these messages where they are due: the next ones come a period from now."""
+        for code in codes:
+            if self._repeated.get(code, NEVER_NS) <= now_ns:
+                self._repeated[code] = now_ns + self._period_ns(code)
 
     # --- for a subclass
 

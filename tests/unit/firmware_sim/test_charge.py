@@ -76,20 +76,35 @@ def test_repeated_messages_keep_their_periods() -> None:
     assert abs(counts["BCS"] - (last - first) / 0.250) <= 2
 
 
-@pytest.mark.parametrize("frame_ns", [5_000_000, 20_000_000, 35_000_000])
-def test_on_a_machine_that_is_too_slow_a_charge_leaves_frames_out_and_lasts_as_long(frame_ns: int) -> None:
-    """A second of a charge has 60 frames; this machine takes so long for each of them."""
+def played_late(frame_ns: int, *, late_ns: int = 0, stall_ns: int = 0) -> tuple[ChargeTruth, float, float]:
+    """On a machine that takes so long for a frame, and stands still once: truth, seconds, Wh by CCS."""
     spec = ChargeSpec(pack=PackSpec(start_soc_pct=20.0), vehicle=VehicleSpec(until_soc_pct=24.0))
     charge = DcCharge(spec, 1)
     passed_ns = [0]
-    powers = []
-    for at_ns, id, data in charge.frames(lambda: passed_ns[0]):
+    powers: list[tuple[int, float]] = []
+    for at_ns, id, data in charge.frames(lambda: passed_ns[0], late_ns):
         passed_ns[0] = max(passed_ns[0] + frame_ns, at_ns)
         if CODES.get((split_id(id)[0], True)) == "CCS":
             voltage, current = struct.unpack_from("<HH", data)
             powers.append((passed_ns[0], voltage / 10 * (4000 - current) / 10))
-    truth = charge.truth()
-    assert (truth.outcome, truth.attempts, truth.errors) == ("complete", 1, ())
-    assert passed_ns[0] / 1e9 == pytest.approx(truth.duration_s, abs=0.5)
+            if len(powers) == 100:
+                passed_ns[0] += stall_ns
     energy_wh = sum((p + q) / 2 * (b - a) / 3.6e12 for (a, p), (b, q) in pairwise(powers))
+    return charge.truth(), passed_ns[0] / 1e9, energy_wh
+
+
+@pytest.mark.parametrize("frame_ns", [5_000_000, 20_000_000, 35_000_000])
+def test_on_a_machine_that_is_too_slow_a_charge_leaves_frames_out_and_lasts_as_long(frame_ns: int) -> None:
+    """A second of a charge has 60 frames; this machine takes so long for each of them."""
+    truth, passed_s, energy_wh = played_late(frame_ns)
+    assert (truth.outcome, truth.attempts, truth.errors) == ("complete", 1, ())
+    assert passed_s == pytest.approx(truth.duration_s, abs=0.5)
+    assert energy_wh == pytest.approx(truth.energy_charger_wh, rel=0.005)
+
+
+def test_a_charge_that_was_late_catches_up_wholly_so_that_its_energy_is_that_of_the_plant() -> None:
+    """Ten seconds are recorded twice as long as they were, and the next ones are shorter by as much."""
+    truth, passed_s, energy_wh = played_late(5_000_000, late_ns=6_000_000_000, stall_ns=10_000_000_000)
+    assert (truth.outcome, truth.attempts, truth.errors) == ("complete", 1, ())
+    assert passed_s == pytest.approx(truth.duration_s, abs=0.5)
     assert energy_wh == pytest.approx(truth.energy_charger_wh, rel=0.005)
