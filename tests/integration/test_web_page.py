@@ -266,6 +266,21 @@ def test_on_a_phone_a_name_ends_its_line_between_its_words_and_numbers_keep_thei
         assert watched.errors == []
 
 
+@pytest.mark.parametrize("width", [390, 1280, 1440])
+def test_a_phase_of_two_words_stays_within_its_figure(rig: WebRig, browser: Browser, width: int) -> None:
+    (charger,) = rig.status["live"]["chargers"]
+    charger["values"] |= {"phase": "constant current"}
+    charger["plug"] = {"values": {"soc_pct": 43.0}, "stale": [], "error": None}
+    with opened(browser, rig.url, width=width) as watched:
+        phase = watched.page.locator("#chargers [data-field=phase]")
+        expect(phase).to_contain_text("constant current")
+        assert phase.evaluate("figure => figure.scrollWidth - figure.clientWidth") <= 0
+        assert phase.locator(".reading").evaluate(
+            "text => text.getBoundingClientRect().right"
+            " <= text.closest('[data-field]').getBoundingClientRect().right"
+        )
+
+
 def test_a_source_that_is_no_longer_configured_is_named_so_and_is_no_trouble(
     rig: WebRig, browser: Browser
 ) -> None:

@@ -61,6 +61,7 @@ export class Values {
       node.value,
       isNumber ? number(row.value * (row.factor ?? 1), row.decimals, row.sign) : anything(row.value),
     );
+    node.held.classList.toggle("is-words", typeof row.value === "string");
     const of = row.of === undefined ? "" : ` #${number(row.of, 0)}`;
     setText(node.unit, `${row.unit ? ` ${row.unit}` : ""}${of}`);
     if (row.since !== undefined) setText(node.root.querySelector(".since"), `since ${row.since}`);
