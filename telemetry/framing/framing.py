@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
+from functools import lru_cache
 from typing import NamedTuple
 
 from telemetry.framing.checks import Check, unchecked
@@ -78,6 +79,12 @@ def _one_of(values: bytes) -> bytes:
     return b"." if len(set(values)) == len(ANY) else b"[%b]" % b"".join(rb"\x%02x" % byte for byte in values)
 
 
+@lru_cache(maxsize=64)  # a device says the same again and again
+def _printable(letters: bytes) -> str:
+    text = letters.partition(b"\x00")[0].decode("ascii", "replace")
+    return "".join(letter if letter.isprintable() else " " for letter in text).strip()
+
+
 class Heard(NamedTuple):
     """What a message says: the payload of a frame, the id of its kind, and the device that it is of."""
 
@@ -109,8 +116,7 @@ class PortReader:
 
     def identify(self, name: str, letters: bytes) -> None:
         """Keep what the device says of itself: its printable letters, 64 at most; none: it says nothing."""
-        text = letters[:LONGEST_IDENTITY].partition(b"\x00")[0].decode("ascii", "replace")
-        said = "".join(letter if letter.isprintable() else " " for letter in text).strip()
+        said = _printable(letters[:LONGEST_IDENTITY])
         if said:
             self.identity[name] = said
         else:

@@ -14,6 +14,7 @@ Modbus" V1.1, and two open drivers of the same frames over Bluetooth. What one a
 
 from collections.abc import Sequence
 from dataclasses import replace
+from struct import Struct
 
 from telemetry.framing.checks import crc_16, crc_16_modbus, sum_8
 from telemetry.framing.framing import NO_ADDRESS, Framing, Heard, PortReader, Shape, Skipped, literal
@@ -42,6 +43,7 @@ _REGISTERS = {0x20: STATUS, 0x1E: SETTINGS, 0x1C: ABOUT}  # low byte of the regi
 _ACKNOWLEDGEMENT_BYTES, _REQUEST_BYTES = 8, 11
 _HIGHEST_ADDRESS = 15
 
+_VOLTAGES = Struct(f"<{MAX_CELLS}H")
 _CELLS_AT, _MASK_AT, _RESISTANCES_AT, _ALARMS_AT, _SENSORS_PRESENT_AT = 6, 70, 80, 166, 214
 _SWITCH_TEMPERATURE_AT = 144
 _PACK_VOLTAGE_AT, _OLD_PACK_VOLTAGE_AT = 150, 118
@@ -221,10 +223,9 @@ def _number(frame: bytes | bytearray, at: int, size: int) -> int:
 
 def _is_old(frame: bytes) -> bool:
     """Whether the frame has the layout of 24 cells: the pack's voltage there fits the sum of the cells."""
-    total = sum(_number(frame, _CELLS_AT + 2 * n, 2) for n in range(_OLD_CELLS))
-    whole = total + sum(_number(frame, _CELLS_AT + 2 * n, 2) for n in range(_OLD_CELLS, MAX_CELLS))
-    old = abs(_number(frame, _OLD_PACK_VOLTAGE_AT, 4) - total)
-    return old < abs(_number(frame, _PACK_VOLTAGE_AT, 4) - whole)
+    voltages: tuple[int, ...] = _VOLTAGES.unpack_from(frame, _CELLS_AT)
+    old = abs(_number(frame, _OLD_PACK_VOLTAGE_AT, 4) - sum(voltages[:_OLD_CELLS]))
+    return old < abs(_number(frame, _PACK_VOLTAGE_AT, 4) - sum(voltages))
 
 
 def _as_new(frame: bytes) -> bytearray:

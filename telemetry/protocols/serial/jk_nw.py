@@ -177,6 +177,7 @@ _TABLE: dict[int, tuple[Value, ...]] = {
     0xB9: (_tag(0xB9, "actual_capacity", "u32", unit="Ah", confirmed=Confirmed.DISPUTED),),
     0xC0: (_tag(0xC0, "protocol_version", "u8"),),
 }
+_NAMES = {tag: tuple(value.name for value in values) for tag, values in _TABLE.items()}
 STATUS_LAYOUT = Layout(
     (
         *(value for values in _TABLE.values() for value in values),
@@ -258,7 +259,7 @@ def _payload(tags: dict[int, bytes], voltages: dict[int, bytes], *, is_new: bool
         elif tag == _CURRENT:
             said = _current(data, is_new=is_new)
         body[_PLACES[tag] : _PLACES[tag] + len(said)] = said
-        present += [value.name for value in _TABLE.get(tag, ())]
+        present += _NAMES.get(tag, ())
     last = max((number for number in voltages if number <= MAX_CELLS), default=0)
     absent = ABSENT_CELL.to_bytes(2, "big")
     body += b"".join(voltages.get(number + 1, absent) for number in range(last))

@@ -5,10 +5,18 @@ from pathlib import Path
 import pytest
 
 from firmware_sim.ecus.service_battery import ServiceBattery, ServiceSpec
-from firmware_sim.faults.kinds import Fault, LateAnswers, LostBytes, Silence, SwappedPorts, Window
+from firmware_sim.faults.kinds import (
+    ChecksumError,
+    Fault,
+    LateAnswers,
+    LostBytes,
+    Silence,
+    SwappedPorts,
+    Window,
+)
 from firmware_sim.faults.serial import SerialFaults
 from firmware_sim.links.serial_line import SerialLines
-from firmware_sim.links.shared_line import Attached, Electrics, SharedLine
+from firmware_sim.links.shared_line import Attached, Electrics, Said, SharedLine
 from firmware_sim.scenario import load_scenario
 from firmware_sim.serial_scenario import SimulatedLine, line_spec
 from firmware_sim.wire import daly
@@ -137,6 +145,44 @@ def test_what_is_on_its_way_when_the_adapter_is_pulled_out_arrives_nowhere() -> 
     line.hear(ASKED, 0, 0)
     line.cut()
     assert heard(line, 1000 * MS) == b""
+
+
+@pytest.mark.parametrize(
+    ("faults", "arrives", "is_whole"),
+    [
+        ((), ANSWER, True),
+        ((LateAnswers(ALWAYS, "daly", 1.0, 0.5),), ANSWER, True),  # late, but as it was
+        ((LostBytes(ALWAYS, "daly:1", 0.0),), ANSWER, True),
+        ((LostBytes(ALWAYS, "daly:1", 1.0),), b"", False),
+        ((Silence(ALWAYS, "daly"),), b"", False),
+        ((Silence(ALWAYS, "jbd"),), ANSWER, True),
+        ((Silence(Window(5.0, 1.0), "daly"),), ANSWER, True),
+    ],
+)
+def test_a_message_is_known_to_be_whole_or_spoiled_by_its_own_faults(
+    faults: tuple[Fault, ...], arrives: bytes, is_whole: bool
+) -> None:
+    line, _ = line_of(*faults)
+    line.hear(ASKED, 0, 0)
+    pieces = list(line.arrived(1000 * MS))
+    assert b"".join(piece.data for piece in pieces) == arrives
+    assert [piece.said.is_whole for piece in pieces if piece.said] == [is_whole]
+
+
+def test_a_message_with_a_wrong_check_is_spoiled_and_the_next_device_s_is_whole() -> None:
+    battery = ServiceBattery(ServiceSpec(), 1)
+    wrong = ChecksumError(ALWAYS, "daly:1", 1.0)
+    said: list[Said] = []
+    port = MemoryPort()
+    simulated = SimulatedLine(line_spec("daly:1+daly:2", ()), lambda _: battery, (wrong,), 1, said.append)
+    line = simulated.on(port)
+    port.to_read = daly.request(daly.PACK, 1)
+    line.attend(0)
+    port.to_read = daly.request(daly.PACK, 2)
+    line.attend(0)
+    assert [(one.device, one.is_whole) for one in said] == [("daly:1", False), ("daly:2", True)]
+    none = {"sent": 0, "spoiled": 0, "unheard": 0}
+    assert line.counts()["devices"] == {"daly:1": {**none, "spoiled": 1}, "daly:2": {**none, "sent": 1}}
 
 
 class MemoryPort:
