@@ -12,6 +12,7 @@ from telemetry.charging.made import CurveRow, Made, PhaseRow, PhaseWord
 from telemetry.charging.rows import moved, point, rfc3339, start_of
 from telemetry.charging.saved import has_ended, unpacked
 from telemetry.charging.session import CurvePoint, Phase, Session, SessionError
+from telemetry.model.event_codes import EVENT_CODES, Level
 from telemetry.model.events import Event
 from tests.support.plug import START_NS, PlugBench
 
@@ -232,3 +233,21 @@ def test_an_error_of_a_session_has_its_side_and_attempt() -> None:
     session = charge(bench, bench, lambda: None)
     assert [(each.attempt, each.side) for each in session.errors] == [(1, "charger")]
     assert isinstance(session.errors[0], SessionError)
+
+
+def test_events_of_a_charge_begin_at_the_level_of_their_code_and_a_pause_ends() -> None:
+    bench = PlugBench()
+    bench.begin()
+    bench.charge(1.0, 11.0)
+    bench.put("CCS", 11.25, permitted=0)
+    bench.charge(15.0, 21.0)
+    bench.put("CEM", 21.1, bcs_timeout=1)
+    bench.finish()
+    events = [made.content for made in bench.made if isinstance(made.content, Event)]
+    assert {"charging_started", "charging_paused", "charging_error"} <= {event.code for event in events}
+    for event in events:
+        is_over = event.text.startswith("no longer")
+        assert event.active != is_over
+        assert event.level == (Level.INFORMATION if is_over else EVENT_CODES[event.code].level)
+        assert (event.source, event.charger) == ("can0", "main")
+    assert sum(not event.active for event in events) == 1
