@@ -10,7 +10,7 @@ import pytest
 from telemetry.databases import plan_cache
 from telemetry.databases.build import build_plan
 from telemetry.databases.bus import BusDatabases, LoadedPlan
-from telemetry.databases.plan_cache import load_plan
+from telemetry.databases.plan_cache import load_plan, user_cache_directory
 from telemetry.databases.plan_codec import decoded, encoded
 from telemetry.errors import ConfigError
 
@@ -226,3 +226,11 @@ def test_a_cached_plan_with_a_field_that_cannot_be_is_parsed_again(
     cached.write_bytes(hashlib.sha256(forged).hexdigest().encode() + b"\n" + forged)
     assert load_plan([bus], tmp_path / "plans") == plan
     assert "cached plan is of no use" in caplog.text
+
+
+def test_plans_of_commands_lie_in_the_cache_of_the_user(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", "/cache")
+    assert user_cache_directory() == Path("/cache/nev-telemetry/plans")
+    monkeypatch.setenv("XDG_CACHE_HOME", "")
+    monkeypatch.setenv("HOME", "/home/me")
+    assert user_cache_directory() == Path("/home/me/.cache/nev-telemetry/plans")

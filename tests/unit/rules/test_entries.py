@@ -123,3 +123,8 @@ def test_whether_a_frame_is_wrong_is_a_flag_of_its_row_whose_changes_always_pass
     assert (len(protected.records[pack.record].fields), flag.passes) == (3, True)
     assert len(protected.records[other.record].fields) == 2
     assert (pack.reports_protection, other.reports_protection) == (True, False)
+
+
+def test_half_an_ampere_is_no_charging_yet_unless_it_is_said() -> None:
+    assert resolve([AMPS], CAR).threshold_a == 0.5
+    assert resolve([AMPS], CAR, threshold_a=2.0).threshold_a == 2.0

@@ -87,6 +87,8 @@ def test_a_simulator_has_a_socket_and_a_time_of_its_own(tmp_path: Path) -> None:
         ({"time_wall_ns": 1}, "can[0].time_wall_ns: stands without time_scale"),
         ({"time_scale": 0, "time_origin_ns": 0, "time_wall_ns": 0}, "can[0].time_scale: must be above 0"),
         ({"time_scale": 2}, "can[0].time_origin_ns: is missing"),
+        ({**TIME, "time_wall_ns": 2**63}, "can[0].time_wall_ns: must be from 0 to 9223372036854775807"),
+        ({**TIME, "time_origin_ns": -1}, "can[0].time_origin_ns: must be from 0 to 9223372036854775807"),
         ({"id_masks": ["F"], "databases": ["x.dbc"]}, "can[0].databases: no such file"),
         ({"id_masks": ["8000"]}, "can[0].id_masks: '8000' is no id in hexadecimal (3 digits, or 8"),
         ({"isotp": [{"id": "xyz"}]}, "can[0].isotp[0].id: 'xyz' is no id in hexadecimal (3 digits, or 8"),
