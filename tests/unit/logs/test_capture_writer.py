@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from telemetry.logs.captures import Capture, CaptureWriter, parse_line
+from telemetry.logs.captures import Capture, CapturedBytes, CaptureWriter, parse_line
 from telemetry.logs.identity import belongs_to, end_of, is_end, position_name
 
 
