@@ -1,8 +1,12 @@
 """What is wrong now, in sentences: each trouble once, the worst first."""
 
+import json
+import re
+from importlib.resources import files
+
 import pytest
 
-from telemetry.live.troubles import troubles
+from telemetry.live.troubles import WELL, troubles
 from telemetry.model.event_codes import Level
 from telemetry.model.events import Event, begins
 from tests.support.web import status
@@ -94,3 +98,9 @@ def test_a_server_that_takes_nothing_and_a_clock_that_is_unknown_are_reported() 
     reported["sink"]["waits_for_time"] = True
     reported["state"]["sink"] = "waits for the time"
     assert [each["code"] for each in troubles(reported, [])] == ["clock_unknown"]
+
+
+def test_the_page_calls_the_same_states_well() -> None:
+    script = files("telemetry.web").joinpath("page", "gateway.js").read_text("utf-8")
+    (listed,) = re.findall(r"^const WELL = (\[.*\]);$", script, re.MULTILINE)
+    assert tuple(json.loads(listed)) == WELL
