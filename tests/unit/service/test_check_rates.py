@@ -15,11 +15,12 @@ from telemetry.clock import SystemClock
 from telemetry.config import load_config
 from telemetry.errors import UsageError
 from telemetry.logs.log import OpenLog
+from telemetry.model.events import begins
 from telemetry.model.finding import Finding, Grade
 from telemetry.service.check import check
 from telemetry.service.listening import listen
 from telemetry.service.rate import RateMeter, measure
-from telemetry.service.rate_findings import live_findings
+from telemetry.service.rate_findings import _event_findings, live_findings
 from telemetry.sources.inbox import Inbox
 from telemetry.sources.kinds import KINDS
 from telemetry.sources.settings import Resource, Start
@@ -309,3 +310,38 @@ def test_a_share_is_of_a_measurement_by_its_own_name_whatever_line_protocol_make
     rate = meter.rate()
     assert rate is not None
     assert [(share.measurement, share.points_per_s) for share in rate.shares] == [("Pack 1,left", 1.0)]
+
+
+def test_serial_ports_and_logs_are_not_listened_to(tmp_path: Path) -> None:
+    (tmp_path / "trip.log").touch()
+    others = '[[serial]]\nname = "bms"\nport = "/dev/none"\nprotocol = "jbd"\n'
+    others += '[[replay]]\nname = "trip"\nfile = "trip.log"\n'
+    composition = compose(load_config(config(tmp_path, CAN + others), {}))
+    found = [str(each) for each in live_findings(composition, 0.01, 10**6, SystemClock())]
+    assert found
+    assert all(text.startswith("warning: source can9: no frame came") for text in found)
+
+
+def test_a_log_without_a_rate_or_with_damage_is_a_warning_or_a_fault(tmp_path: Path) -> None:
+    (tmp_path / "trip.log").touch()
+    (tmp_path / "trip.blf").write_bytes(b"no BLF at all")
+    for name, level, words in (
+        ("trip.log", Grade.WARNING, "source trip: no rate can be measured from its log"),
+        ("trip.blf", Grade.FAULT, "source trip: "),
+    ):
+        replay = f'[[replay]]\nname = "trip"\nfile = "{name}"\n'
+        found = list(check(load_config(config(tmp_path, replay), {})))
+        assert any(text.startswith(words) for text in texts(found, level))
+
+
+def test_of_events_of_a_log_those_about_senders_are_findings() -> None:
+    second = begins("second_sender", "two of them", "can0")
+    changed = begins("sender_changed", "another one", "can0")
+    counted = {"senders/log/Pack/kept_out": 3, "senders/log/Cells/kept_out": 0}
+    found = [str(each) for each in _event_findings("log", [second, begins("bus_off", "x"), changed], counted)]
+    assert found == [
+        f"{'warning: ' if second.level else ''}source log: channel can0: two of them",
+        f"{'warning: ' if changed.level else ''}source log: channel can0: another one",
+        "source log: 3 of Pack fill no field: of another sender",
+    ]
+    assert {bool(second.level), bool(changed.level)} == {True, False}

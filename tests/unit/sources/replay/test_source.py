@@ -5,7 +5,7 @@ import threading
 from pathlib import Path
 
 import pytest
-from telemetry_core.frames.batch import FrameTuple
+from telemetry_core.frames.batch import FrameBatch, FrameTuple
 
 from telemetry.live.troubles import WELL
 from telemetry.sources.inbox import Inbox
@@ -266,3 +266,20 @@ def test_a_log_that_waits_for_room_in_the_spool_says_so_and_is_well(log: Path) -
     assert seen == ["reading", WAITING]
     assert source.status == "ended"
     assert {*seen, source.status} <= set(WELL)
+
+
+def test_a_log_that_waits_for_its_time_gives_the_batch_back_that_it_does_not_fill(
+    log: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taken: list[FrameBatch] = []
+    take_empty = Inbox.take_empty
+
+    def noted(inbox: Inbox) -> FrameBatch:
+        taken.append(take_empty(inbox))
+        return taken[-1]
+
+    monkeypatch.setattr(Inbox, "take_empty", noted)
+    items, _ = replay(log, speed=1.0)
+    filled = sum(isinstance(item, Arrival) for item in items)
+    assert len(taken) > filled + 10
+    assert len({id(batch) for batch in taken}) <= filled + 1
