@@ -80,7 +80,7 @@ def test_each_api_has_its_path_and_its_names() -> None:
 def test_credentials_stand_in_the_header_as_the_api_takes_them(
     keys: dict[str, object], header: str | None
 ) -> None:
-    (request,) = sent(**keys)
+    (request,) = sent(**keys)  # type: ignore[arg-type]  # values of several types
     assert request.headers.get("authorization") == header
 
 

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from telemetry.charging.report.chart import Chart
+from telemetry.charging.report.chart import Chart, axis, span
 from telemetry.charging.report.charts import charts, soc_steps, time_steps
 from telemetry.charging.session import CurvePoint, Session
 
@@ -83,3 +83,22 @@ def test_cells_are_a_band_or_the_one_end_that_is_known() -> None:
         chart = by_title(replace(SESSION, curve=curve))[title]
         assert [step.value for step in chart.steps] == [3.5, 3.5]
         assert not chart.band
+
+
+def test_an_axis_holds_its_values_between_round_ticks_and_a_flat_curve_too() -> None:
+    assert axis([3.0, 47.0]).ticks == (0.0, 20.0, 40.0, 60.0)
+    assert (axis([23.0, 47.0]).low, axis([23.0, 47.0], from_zero=True).low) == (20.0, 0.0)
+    flat = axis([5.0, 5.0], from_zero=True)
+    assert flat.low == 0.0
+    assert 5.0 <= flat.high <= 6.0
+    for values in ([0.0, 0.0], []):
+        nothing = axis(values, from_zero=True)
+        assert (nothing.low, nothing.high) == (0.0, 1.0)
+    near = axis([400.0, 400.0])
+    assert near.low < 400.0 < near.high <= near.low + 2.0
+
+
+def test_a_span_is_exact_and_never_empty() -> None:
+    assert (span(50.0, 52.0).low, span(50.0, 52.0).high) == (50.0, 52.0)
+    assert all(50.0 <= tick <= 52.0 for tick in span(50.0, 52.0).ticks)
+    assert (span(7.0, 7.0).low, span(7.0, 7.0).high) == (7.0, 8.0)
