@@ -1,9 +1,19 @@
 """The command that runs the service, before there is one."""
 
+import logging
 import os
 import subprocess
 import sys
+import threading
 from pathlib import Path
+from typing import Any
+
+import pytest
+
+from telemetry.__main__ import main
+from telemetry.cli import run as command
+from telemetry.config import Config
+from telemetry.service.journal import JournalFormatter
 
 STOPPED_WHILE_IT_PARSES = """
 import argparse, os, pathlib, signal, sys, threading
@@ -60,3 +70,68 @@ def test_a_reload_that_is_asked_for_while_the_service_is_being_imported_does_not
     code, words = run(HUNG_UP_BEFORE_IT_IS_IMPORTED, tmp_path / "missing.toml")
     assert (code, words.count("\n")) == (78, 1), words
     assert "missing.toml" in words
+
+
+CONFIG = (
+    "vehicle = 'v'\n[influx]\nurl = 'http://127.0.0.1:1'\ndatabase = 'd'\n"
+    "[spool]\ndirectory = 's'\n[[can]]\nname = 'can0'\n"
+)
+
+
+class Ran:
+    """Stands for the service: what it was made with, and how logging was set."""
+
+    def __init__(self) -> None:
+        self.configs: list[Config] = []
+        self.options: dict[str, object] = {}
+        self.runs = 0
+        self.logging: dict[str, Any] = {}
+
+    def __call__(self, config: Config, *_: object, **options: object) -> "Ran":
+        self.configs.append(config)
+        self.options = options
+        return self
+
+    def run(self) -> None:
+        self.runs += 1
+
+
+@pytest.fixture
+def ran(monkeypatch: pytest.MonkeyPatch) -> Ran:
+    service = Ran()
+    monkeypatch.setattr(command, "Service", service)
+    monkeypatch.setattr(logging, "basicConfig", service.logging.update)
+    return service
+
+
+@pytest.mark.parametrize("is_read_by_the_journal", [True, False])
+@pytest.mark.parametrize(("words", "level"), [([], logging.INFO), (["-v"], logging.DEBUG)])
+def test_the_service_runs_by_its_configuration_and_logs_as_was_asked(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    ran: Ran,
+    is_read_by_the_journal: bool,
+    words: list[str],
+    level: int,
+) -> None:
+    file = tmp_path / "gateway.toml"
+    file.write_text(CONFIG)
+    monkeypatch.setattr(command, "is_journal", lambda *_: is_read_by_the_journal)
+    with monkeypatch.context() as stderr:
+        stderr.setattr("sys.stderr", Path(os.devnull).open("w"))  # noqa: SIM115 - closed below
+        with sys.stderr:
+            assert main(["run", str(file), *words]) == 0
+    assert ([config.vehicle for config in ran.configs], ran.runs) == (["v"], 1)
+    assert isinstance(ran.options["reload"], threading.Event)
+    (handler,) = ran.logging["handlers"]
+    assert ran.logging["level"] == level
+    assert isinstance(handler.formatter, JournalFormatter) is is_read_by_the_journal
+
+
+@pytest.mark.parametrize(("config", "code"), [("-", 64), ("gone.toml", 78)])
+def test_a_configuration_that_cannot_be_read_again_or_at_all_is_one_line(
+    ran: Ran, capfd: pytest.CaptureFixture[str], config: str, code: int
+) -> None:
+    assert main(["run", config]) == code
+    assert capfd.readouterr().err.count("\n") == 1
+    assert ran.runs == 0

@@ -328,3 +328,48 @@ def test_a_dry_run_on_a_bus_has_nothing_to_send(capsys: pytest.CaptureFixture[st
     assert main(["scan", "--can", "can0", "--dry-run"]) == 0
     said = capsys.readouterr()
     assert (said.out, said.err) == ("", "scan: nothing is sent on buses: they are listened to\n")
+
+
+def test_an_interface_is_listened_to_with_can_fd_for_five_seconds_at_its_own_rate(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    heard: list[tuple[Mapping[str, object], float]] = []
+
+    def listen(options: Mapping[str, object], _clock: Clock, seconds: float) -> BusTraffic:
+        heard.append((options, seconds))
+        return BusTraffic()
+
+    kernel = Kernel(bit_rate=500_000)
+    kernel.is_up = True
+    set_up(kernel, monkeypatch)
+    monkeypatch.setattr("telemetry.cli.scan_can.listen", listen)
+    assert main(["scan", "--can", "can7"]) == 1
+    assert heard == [({"interface": "socketcan", "channel": "can7", "fd": True}, 5.0)]
+    assert "can7: is up: listens for 5 s at its own rate, and sends nothing\n" in capsys.readouterr().err
+    assert kernel.commands == []
+
+
+def test_at_each_rate_that_is_tried_it_listens_for_two_seconds_or_fifty_frames(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    heard: list[tuple[float, int]] = []
+
+    def listen(_options: object, _clock: Clock, seconds: float, *, most: int = 0) -> BusTraffic:
+        heard.append((seconds, most))
+        return BusTraffic()
+
+    set_up(Kernel(), monkeypatch)
+    monkeypatch.setattr("telemetry.cli.scan_can.listen", listen)
+    assert main(["scan", "--can", "can7"]) == 1
+    assert set(heard) == {(2.0, 50)}
+    assert main(["scan", "--can", "can8"]) == 69
+
+
+def test_an_interface_of_another_kind_that_is_down_is_not_set_up(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    kernel = Kernel(kind="vcan")
+    set_up(kernel, monkeypatch)
+    assert main(["scan", "--can", "can7"]) == 69
+    assert "can7: is down (ip link set can7 up)" in capsys.readouterr().err
+    assert kernel.commands == []

@@ -166,3 +166,47 @@ def test_a_log_that_cannot_be_read_leaves_the_output_of_an_earlier_run_as_it_was
     earlier = file(tmp_path, "earlier.log", LOG)
     assert main(["scrub", str(noise), "-o", str(earlier)]) == 65
     assert earlier.read_bytes() == LOG.encode()
+
+
+@pytest.mark.parametrize(
+    ("words", "code"), [(["drive.log"], 64), (["-o", "x.log"], 64), (["gone", "-o", "x"], 66)]
+)
+def test_a_copy_needs_a_file_that_is_there_and_a_place_to_go(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    words: list[str],
+    code: int,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    file(tmp_path, "drive.log", LOG)
+    try:
+        ended = main(["scrub", *words])
+    except SystemExit as error:  # argparse
+        ended = int(str(error.code))
+    assert ended == code
+    assert capsys.readouterr().err.count("\n") == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["drive.log"]
+
+
+def test_of_two_databases_with_one_id_the_first_one_is_taken(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    other = DBC.replace("Nav", "Other").replace("GPS_Latitude", "Torque")
+    databases = [file(tmp_path, "a.dbc", DBC), file(tmp_path, "b.dbc", other)]
+    words = [word for each in databases for word in ("--dbc", each)]
+    log = file(tmp_path, "drive.log", PLAIN)
+    code, _, said = run(capsys, log, "-o", tmp_path / "out.log", *words)
+    assert code == 0
+    assert said[0] == "Nav: GPS_Latitude"
+    assert (tmp_path / "out.log").read_text() == PLAIN.replace("0102", "0002")
+
+
+def test_what_is_not_damaged_is_copied_with_a_warning_for_the_rest(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    log = file(tmp_path, "drive.log", f"{PLAIN}no frame\n")
+    code, _, said = run(capsys, log, "-o", tmp_path / "out.log")
+    assert code == 0
+    assert said[0].startswith(f"warning: {log}:2 ")
+    assert (tmp_path / "out.log").read_text() == PLAIN
