@@ -98,6 +98,8 @@ class FollowedPlugs:
         self._plan = plan
         self._channels: dict[int, _Channel] = {}
         self._power: dict[int, PowerSpec] = {}
+        self._first_tags: dict[int, str] = {}  # of the first channel of each plug of the plan
+        self._planned: dict[int, PlugSettings] = {}  # by channel: whose rows are measured there
         for number, (spec, plug) in enumerate(zip(plan.specs, plan.plugs, strict=True)):
             if isinstance(spec, PowerSpec):
                 channel = _FIRST_POWER_CHANNEL - len(self._power)
@@ -114,12 +116,16 @@ class FollowedPlugs:
     ) -> None:
         """Rows of `channel` will come.
 
-        tag: of its points; own: indexes of its modelled tag sets, `tags`.
+        tag: of its points; own: indexes of its modelled tag sets, `tags`. Where a log has several channels of
+        one bus, each is a plug: the charger of the second and of each later one is named by its tag.
         """
         self._channels[channel] = _Channel(bus, tag, own, tags)
         for number, (spec, plug) in enumerate(zip(self._plan.specs, self._plan.plugs, strict=True)):
             if isinstance(spec, FollowSpec) and spec.bus == bus:
-                self.tracker.bind(channel, number, replace(plug, source=tag))
+                is_first = self._first_tags.setdefault(number, tag) == tag
+                charger = plug.charger if is_first else tag
+                self.tracker.bind(channel, number, replace(plug, charger=charger, source=tag))
+                self._planned[channel] = plug
         for plug_channel in self.tracker.plugs:
             for other in self._channels:
                 self._route(plug_channel, other)
@@ -136,7 +142,7 @@ class FollowedPlugs:
         if not is_own and channel in self.tracker.plugs:  # another plug's ends are no meter of this one
             return
         for index, named in zip(other.own, other.tags, strict=True):
-            if not _belongs(named, settings, power):
+            if not _belongs(named, self._planned.get(plug_channel, settings), power):
                 continue
             if power is not None and not settings.source:
                 settings = replace(settings, source=other.tag)

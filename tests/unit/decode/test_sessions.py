@@ -1,0 +1,25 @@
+"""The sessions in a log, without a configuration."""
+
+from pathlib import Path
+
+from telemetry.decode.sessions import collect_sessions
+from tests.support.charges import played_charge
+
+
+def test_two_plugs_in_one_log_are_two_chargers_of_which_the_second_has_its_interfaces_name(
+    tmp_path: Path,
+) -> None:
+    """Under one name and start, a database would keep one row of the two."""
+    log = tmp_path / "charge.log"
+    played_charge("37").write_log(log)
+    lines = log.read_text("ascii").splitlines()
+    interface = lines[0].split()[1]
+    other = [line.replace(f" {interface} ", " can7 ") for line in lines]
+    both = tmp_path / "both.log"
+    both.write_text("".join(f"{a}\n{b}\n" for a, b in zip(lines, other, strict=True)), "ascii")
+    (one,) = collect_sessions([log])
+    found = {session.charger: session for session in collect_sessions([both])}
+    assert found.keys() == {"main", "can7"}
+    assert found["main"] == one
+    assert found["can7"].energy_charger_wh == one.energy_charger_wh
+    assert found["can7"].phases == one.phases
