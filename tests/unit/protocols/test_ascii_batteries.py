@@ -62,6 +62,11 @@ def test_requests_are_those_of_the_documents(asked: bytes, text: bytes) -> None:
     assert asked == text
 
 
+@pytest.mark.parametrize(("info_bytes", "length"), [(0, b"0000"), (1, b"E002"), (9, b"D012"), (75, b"1096")])
+def test_a_length_counts_letters_and_has_the_nibble_of_its_check(info_bytes: int, length: bytes) -> None:
+    assert request(0, 0x42, bytes(info_bytes))[9:13] == length
+
+
 def test_the_worked_example_of_a_seplos_is_read() -> None:
     cells, battery = rows_of(SEPLOS_V2, SEPLOS_EXAMPLE)
     voltages = (3.312, 3.314, 3.311, 3.315, 3.310, 3.313, 3.312, 3.316)

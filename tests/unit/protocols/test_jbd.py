@@ -43,6 +43,17 @@ def cells(message: bytes) -> dict[str, Value]:
     return dict(rows_of(JBD, message)).get("cells", {})
 
 
+def test_the_vendors_example_of_a_sum_is_read_and_no_other_sum_is() -> None:
+    """From the status on its bytes add to 0x0401, and 0x10000 less that is 0xFBFF."""
+    covered = "001B170000 0002D003E800002078000000000000 1048030F020B760B82"
+    assert sum(bytes.fromhex(covered)) == 0x0401
+    found = battery(bytes.fromhex(f"DD03{covered}FBFF77"))
+    assert (found["voltage_v"], found["current_a"], found["soc_pct"]) == (58.88, 0.0, 72.0)
+    assert (found["remaining_ah"], found["capacity_ah"]) == (7.2, 10.0)
+    assert (found["temp_min_c"], found["temp_max_c"]) == (20.3, 21.5)
+    assert rows_of(JBD, bytes.fromhex(f"DD03{covered}FBFE77")) == []
+
+
 def test_the_vendors_example_is_read() -> None:
     assert rows_of(JBD, EXAMPLE) == [
         ("cells", {"t001": 23.7, "t002": 25.4, "t003": 23.5, "t004": 23.6}),
