@@ -12,14 +12,22 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from telemetry.capture.scrub_messages import NOT_AVAILABLE, Change, change_diagnostic, holds_identity
+from telemetry.capture.scrub_messages import (
+    BATTERY,
+    BRM,
+    CHARGER,
+    NOT_AVAILABLE,
+    Change,
+    change_diagnostic,
+    holds_identity,
+)
 from telemetry.framing.replacements import VIN, Replacements
 
 Edits = dict[int, bytes]
 
 REQUEST_TO_SEND, BROADCAST = 0x10, 0x20
 PACKET_BYTES = 7
-_PART_OF_A_VIN = re.compile(rb"[A-HJ-NPR-Z0-9]{4,}")
+_PART_OF_A_VIN = re.compile(rb"[A-Z0-9]{4,}")  # also of one with letters that no VIN has
 _DIAGNOSTIC_ANSWERS = range(0x7E8, 0x7F0)
 _DIAGNOSTIC_EXTENDED = 0x18DAF100  # and the node
 _SINGLE, _FIRST, _CONSECUTIVE = 0, 1, 2
@@ -90,7 +98,8 @@ class J1939Transfers:
         number = data[0] if data else 0
         part = _Part(frame, data, 1)
         if transfer is None or not 1 <= number <= transfer.packets:
-            self._lost(part, None)
+            is_of_a_charge = (source, destination) == (BATTERY, CHARGER)  # BRM has numbers that are no text
+            self._lost(part, self._change_of(BRM, destination, source) if is_of_a_charge else None)
             return
         if number in transfer.parts and transfer.parts[number][0].data != data:
             self._lost(part, transfer.change)  # of a message whose beginning is not there

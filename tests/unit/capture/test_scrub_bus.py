@@ -136,6 +136,13 @@ def test_packets_of_a_message_whose_beginning_is_not_there_stay(size: int, tmp_p
     assert made[len(brm) :] == [data[:1] + b"\xff" * 7 for _, data in other]
 
 
+def test_packets_of_a_vehicle_at_a_charger_without_their_beginning_are_unknown(tmp_path: Path) -> None:
+    """The number of a pack is no text, so that nothing shows that a packet has a part of it."""
+    brm = transfer(0x0200, gbt.brm(gbt.Identity(vin="LSIMGBT27930V0001"), gbt.Edition.Y2015))
+    made, _, _ = scrubbed(tmp_path, brm[1:])
+    assert made == [data[:1] + b"\xff" * 7 for _, data in brm[1:]]
+
+
 def test_interleaved_transfers_of_two_nodes_are_kept_apart(tmp_path: Path) -> None:
     one = transfer(0xFEEC, f"{VIN}*".encode(), 0x10, 0xFF)
     two = transfer(0xFEEC, b"WVWZZZ1JZXW000001*", 0x20, 0xFF)
