@@ -14,7 +14,7 @@ from telemetry.errors import UnavailableError, UsageError
 from telemetry.protocols.known import PROTOCOLS
 from telemetry.protocols.table import LineSettings
 from telemetry.scan import plan_words
-from telemetry.scan.findings import PortFindings, port_words
+from telemetry.scan.findings import PortFindings, port_words, untried_words
 from telemetry.scan.ports import candidates, lasting_name, user_of
 from telemetry.scan.probes import Setting, scanned, settings_of
 from telemetry.scan.serial_scan import LineReport, LineScan, Waits
@@ -83,6 +83,8 @@ def scan_ports(arguments: argparse.Namespace, say: Say) -> list[PortFindings]:
         words = ", ".join(f"{count} x {name}" for name, count in kinds.items())
         trouble = f"; it {found[-1].trouble}" if found[-1].trouble else ""
         say(f"{port}: {f'found {words}{trouble}' if words else port_words(found[-1])}")
+        if untried := untried_words(found[-1]):
+            say(f"{port}: {untried}")
     return found
 
 

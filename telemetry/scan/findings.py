@@ -82,6 +82,12 @@ def port_words(findings: PortFindings) -> str:
     return f"nobody talks, and nobody answers{untried}"
 
 
+def untried_words(findings: PortFindings) -> str:
+    """Which settings of the line were not tried, since devices had been found; empty: all were."""
+    settings = ", ".join(map(str, findings.report.untried))
+    return f"not tried there: {settings}; --protocol NAME looks for others" if settings else ""
+
+
 def _strange(report: LineReport) -> str:
     return ", ".join(f"{count} bytes at {setting}" for setting, count in report.strange_bytes.items())
 

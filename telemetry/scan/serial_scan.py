@@ -68,7 +68,8 @@ class LineReport:
 
     talks: somebody was heard before anything was asked there. other_master: it asks devices. sent: how many
     requests were. strange_bytes: by setting, those that no protocol reads. refused: settings that the port
-    does not have. is_whole: all was tried that was to be tried.
+    does not have. untried: those left out, since devices had been found. is_whole: all was tried that was to
+    be tried.
     """
 
     found: list[FoundDevice] = field(default_factory=list)
@@ -77,6 +78,7 @@ class LineReport:
     sent: int = 0
     strange_bytes: dict[str, int] = field(default_factory=dict)
     refused: list[str] = field(default_factory=list)
+    untried: Sequence[Setting] = ()
     is_whole: bool = True
 
 
@@ -115,7 +117,7 @@ class LineScan:
         """Try these settings. Raises OSError when the port cannot be opened, or is gone."""
         report = self.report
         ends_s = self._clock.monotonic_s() + _OVERHEAD * silent_s(settings, self._waits)
-        for setting in settings:
+        for number, setting in enumerate(settings, start=1):
             try:
                 self._try(setting, stop, ends_s, report)
             except OSError as error:
@@ -123,6 +125,7 @@ class LineScan:
                     raise
                 report.refused.append(str(setting))
             if report.found:
+                report.untried = settings[number:]
                 break
         return report
 

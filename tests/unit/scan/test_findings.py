@@ -9,7 +9,7 @@ import pytest
 from telemetry.config import load_config
 from telemetry.protocols.table import EIGHT_N_ONE
 from telemetry.scan import findings as scan_findings
-from telemetry.scan.findings import PortFindings, as_json, port_words, words_of
+from telemetry.scan.findings import PortFindings, as_json, port_words, untried_words, words_of
 from telemetry.scan.probes import scanned, settings_of
 from telemetry.scan.serial_scan import FoundDevice, LineReport, LineScan, Waits
 from telemetry.scan.toml_words import SourceNames
@@ -45,6 +45,12 @@ def test_what_is_printed_is_a_configuration_of_the_device(protocol: str, tmp_pat
     (device,) = source.devices
     assert (source.port, device.protocol) == ("/dev/ttyUSB0", protocol)
     assert (source.baud_rate, source.line.parity) == (line.baud_rate, line.line.parity)
+
+
+def test_settings_that_were_not_tried_are_named_where_something_was_found() -> None:
+    words = untried_words(findings(ScannedLine(FakeClock(), [board(3)])))
+    assert words == "not tried there: 2400 baud 8E1, 2400 baud 8N1; --protocol NAME looks for others"
+    assert untried_words(findings(ScannedLine(FakeClock()))) == ""
 
 
 def test_a_port_that_was_pulled_out_says_so_beside_what_was_found(tmp_path: Path) -> None:
