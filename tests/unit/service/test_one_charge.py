@@ -75,7 +75,9 @@ def test_a_session_is_over_once_its_plug_is_not_followed_any_more(tmp_path: Path
     bench = Charge(tmp_path)
     bench.play(0, MIDDLE)
     bench.configure(BAYS[1:])
+    before = bench.spool.gauges().waiting_points
     bench.reload()
+    assert bench.spool.gauges().waiting_points > before  # its last rows wait for no other batch
     bench.finish()
     assert [is_open for is_open, _, _ in bench.sessions()] == [b"false"]
 

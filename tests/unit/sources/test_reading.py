@@ -4,6 +4,7 @@ import socket
 from pathlib import Path
 
 import pytest
+from telemetry_core.decode.spec import PlanSpec
 
 from telemetry.errors import ConfigError
 from telemetry.model.bit_rate import BitRate
@@ -184,3 +185,16 @@ def test_a_change_of_what_the_device_knows_of_is_another_device(tmp_path: Path) 
     (tmp_path / "trip.log").touch()
     (log,) = sources(tmp_path, replay=[{"name": "bus", "file": "trip.log"}])
     assert not bus.is_same_device(log)
+
+
+def test_messages_of_a_protocol_are_sent_only_if_that_is_wanted(tmp_path: Path) -> None:
+    for keys, shown, charger in (({}, False, "main"), ({"messages": True, "charger": "left"}, True, "left")):
+        bus = can(tmp_path, protocol="gbt27930", **keys)
+        assert bus.protocols.names == ("gbt27930",)
+        assert (bus.protocols.shown, bus.protocols.charger) == (shown, charger)
+        records = bus.extended(PlanSpec((), ())).records
+        assert {record.hidden for record in records} == {not shown}
+    assert (can(tmp_path).protocols.names, can(tmp_path).protocols.shown) == ((), False)
+    for key in ("messages", "charger"):
+        with pytest.raises(ConfigError, match=rf"can\[0\]\.{key}: stands without protocol"):
+            can(tmp_path, **{key: True if key == "messages" else "left"})
