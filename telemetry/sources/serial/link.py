@@ -77,12 +77,12 @@ class PyserialLink:
         try:
             opened = self._open()
         except (OSError, ValueError, termios.error) as error:
-            raise _cannot_open(self.port, error) from error
+            raise _cannot_open(self, error) from error
         try:
             try:
                 port = _waiting_port(opened, stop)
             except termios.error as error:  # it sets the line once more
-                raise _cannot_open(self.port, error) from error
+                raise _cannot_open(self, error) from error
             yield port
         finally:
             _close(opened)
@@ -219,11 +219,10 @@ _WHY_NOT_OPEN = {
     errno.EAGAIN: "another program has the port open",
     errno.EBUSY: "another program has the port open",
     errno.ENOTTY: "it is no serial port",
-    errno.EINVAL: "the line cannot be set so",
 }
 
 
-def _cannot_open(port: str, error: Exception) -> OSError:
+def _cannot_open(link: PyserialLink, error: Exception) -> OSError:
     """One clause for people; pyserial's own words repeat the port and hold numbers of errors."""
     number = error.errno if isinstance(error, OSError) else None
     cause = error if isinstance(error, termios.error) else error.__context__
@@ -232,4 +231,6 @@ def _cannot_open(port: str, error: Exception) -> OSError:
     if number is None and isinstance(cause, termios.error):
         number = cause.args[0]
     words = _WHY_NOT_OPEN.get(number or 0) or (cause.strerror if isinstance(cause, OSError) else None)
-    return OSError(number or errno.EIO, f"{port}: {words or error}")
+    if number == errno.EINVAL:
+        words = f"it cannot be set to {link.baud_rate} baud {link.line}"
+    return OSError(number or errno.EIO, f"{link.port}: {words or error}")

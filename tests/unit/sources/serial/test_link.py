@@ -112,7 +112,10 @@ def test_a_line_that_cannot_be_set_as_wanted_is_one_clause(
         raise termios.error(errno.EINVAL, "Invalid argument")
 
     monkeypatch.setattr("telemetry.sources.serial.link._waiting_port", refuse)
-    with pytest.raises(OSError, match="the line cannot be set so") as refused, link_to(device).open(stop):
+    with (
+        pytest.raises(OSError, match="it cannot be set to 9600 baud 8N1") as refused,
+        link_to(device).open(stop),
+    ):
         pass
     assert refused.value.errno == errno.EINVAL
     monkeypatch.undo()
