@@ -60,3 +60,14 @@ def test_of_stale_cells_none_is_marked_and_all_look_so() -> None:
 
 def test_without_a_cell_there_is_no_line() -> None:
     assert list(cell_bars([None, None], 80, is_stale=False)) == []
+
+
+def test_marks_stand_below_their_cells_in_every_group() -> None:
+    cells: list[float | None] = [3.9] * 60
+    cells[50], cells[3] = 3.8, 4.0
+    lines = list(cell_bars(cells, 40 + MARGIN, is_stale=False))
+    marks = [line.plain for line in lines if "▼" in line.plain or "▲" in line.plain]
+    assert [mark.index(sign) - MARGIN for mark, sign in zip(marks, "▲▼", strict=True)] == [3, 50 - 32]
+    low = lines[lines.index(next(line for line in lines if "▼" in line.plain)) - 1]
+    styles = {str(span.style): (span.start - MARGIN, span.end - MARGIN) for span in low.spans}
+    assert styles[Style.LOWEST] == (18, 19)

@@ -230,3 +230,11 @@ def test_a_witness_without_evidence_says_why() -> None:
     still = [(second * 10**9, 5.0) for second in range(3)]
     entry = Suggestion("Pack.Current", CURRENT, evidence=(by_charge(still, still),))
     assert "# state of charge: no evidence, it does not change in this log\n" in as_toml([entry])
+
+
+def test_an_entry_as_it_is_has_neither_a_scale_nor_an_index() -> None:
+    plain = as_toml([Suggestion("Pack.Volts", "battery.voltage_v")])
+    assert plain == '[[map]]\nsignal = "Pack.Volts"\nto = "battery.voltage_v"\n'
+    scaled = as_toml([Suggestion("Pack.V{n}", "cells.v{n}", scale=0.001, index_from=0)])
+    assert "scale = 0.001\n" in scaled
+    assert "index_from = 0\n" in scaled

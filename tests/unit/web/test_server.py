@@ -15,7 +15,7 @@ import pytest
 
 from telemetry.errors import UnavailableError
 from telemetry.live.state import LiveSnapshot
-from telemetry.web.connection import HEAD_WITHIN_S, STALLED_S
+from telemetry.web.connection import HEAD_WITHIN_S, STALLED_S, Connection
 from telemetry.web.request import MAX_HEAD_BYTES
 from telemetry.web.server import MAX_CLIENTS, MAX_STREAMS, RESERVED_DESCRIPTORS
 from tests.support.clock import FakeClock
@@ -247,6 +247,22 @@ def test_a_status_that_cannot_be_made_costs_its_client_and_nobody_else(
     assert "a request cannot be answered" in caplog.text
     rig.status = good
     assert rig.get("/style.css").status == 200
+
+
+def test_a_fault_while_an_answer_is_sent_costs_its_client_and_nobody_else(
+    rig: WebRig, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(_connection: Connection, _count: int, _now_s: float) -> None:
+        raise RuntimeError("a fault of the program")
+
+    with monkeypatch.context() as failing, rig.connect() as client:
+        failing.setattr(Connection, "sent", fail)
+        client.ask("/healthz")
+        with contextlib.suppress(ConnectionError):
+            while client.peer.recv(1 << 16):
+                pass  # it is closed
+    assert "a request cannot be answered" in caplog.text
+    assert rig.get("/healthz").status == 200
 
 
 def test_an_address_in_use_is_one_warning(rig: WebRig, caplog: pytest.LogCaptureFixture) -> None:

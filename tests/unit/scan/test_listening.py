@@ -1,0 +1,82 @@
+"""A bus of python-can is listened to for so long, or until enough has come."""
+
+import contextlib
+from typing import Any
+
+import can
+import pytest
+
+from telemetry.errors import UnavailableError
+from telemetry.rules.find_message import EXTENDED
+from telemetry.scan.listening import listen
+from tests.support.clock import FakeClock
+
+
+class Bus:
+    """Gives these, None while nothing comes; each takes 0.1 s. Fails at the end."""
+
+    channel_info = "can7"
+
+    def __init__(self, clock: FakeClock, *received: can.Message | None) -> None:
+        self._clock = clock
+        self._received = [*received]
+        self.waits: list[float] = []
+
+    def recv(self, timeout_s: float) -> can.Message | None:
+        self.waits.append(timeout_s)
+        self._clock.advance(0.1)
+        if not self._received:
+            raise can.CanOperationError("adapter pulled")
+        return self._received.pop(0)
+
+
+def message(id: int, **kind: Any) -> can.Message:
+    return can.Message(
+        timestamp=1000.5, arbitration_id=id, **{"is_extended_id": False, "data": b"\x01", **kind}
+    )
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    clock = FakeClock()
+    clock.advance(1000.0)  # after the start of the machine
+    return clock
+
+
+def on(monkeypatch: pytest.MonkeyPatch, bus: Bus) -> None:
+    monkeypatch.setattr("telemetry.capture.bus.open_bus", lambda _: contextlib.nullcontext(bus))
+
+
+def test_it_ends_after_so_many_seconds_and_waits_no_longer(
+    monkeypatch: pytest.MonkeyPatch, clock: FakeClock
+) -> None:
+    bus = Bus(clock, *[None, message(0x100)] * 20)
+    on(monkeypatch, bus)
+    heard = listen({}, clock, 0.95)
+    assert heard.frames == 5
+    assert len(bus.waits) == 10
+    assert 0.0 < bus.waits[-1] < 0.06
+
+
+def test_it_ends_when_enough_frames_and_errors_have_come(
+    monkeypatch: pytest.MonkeyPatch, clock: FakeClock
+) -> None:
+    bus = Bus(clock, message(0x100), message(4, is_error_frame=True), message(0x101), message(0x102))
+    on(monkeypatch, bus)
+    heard = listen({}, clock, 60.0, most=3)
+    assert (heard.frames, heard.errors, len(bus.waits)) == (2, 1, 3)
+
+
+def test_remote_frames_say_nothing_and_ids_of_29_bits_are_marked(
+    monkeypatch: pytest.MonkeyPatch, clock: FakeClock
+) -> None:
+    received = [message(0x100, is_remote_frame=True, data=None), message(0x18FF50E5, is_extended_id=True)]
+    on(monkeypatch, Bus(clock, *received, message(0x101)))
+    heard = listen({}, clock, 60.0, most=2)
+    assert set(heard.ids) == {0x18FF50E5 | EXTENDED, 0x101}
+
+
+def test_a_bus_that_is_lost_is_one_error(monkeypatch: pytest.MonkeyPatch, clock: FakeClock) -> None:
+    on(monkeypatch, Bus(clock, message(0x100)))
+    with pytest.raises(UnavailableError, match=r"^can7: was lost: adapter pulled$"):
+        listen({}, clock, 60.0)
