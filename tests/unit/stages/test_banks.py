@@ -81,6 +81,13 @@ def test_of_two_alarms_the_worse_one_counts_and_one_at_a_pack_s_own_row_counts_i
     assert [fields.get("alarm_level") for _, fields in rows] == [None, "1", "2", "1"]
 
 
+def test_rows_of_a_pack_that_is_in_no_bank_make_none() -> None:
+    spare = MapEntry("Pack.Volts", "battery.voltage_v", bus="can0", pack="spare")
+    lines = written(stages_of(entries=[*ENTRIES, spare]), [[Step(0.0, 0), Step(0.5, 1)]])
+    assert any("pack=spare" in line for line in lines)
+    assert [at for at, _ in bank_rows(lines)] == [0.0]
+
+
 def test_a_row_from_before_the_last_one_makes_none_unless_its_clock_was_set() -> None:
     steps = [Step(20.0, 0), Step(10.0, 1), Step(9.0, 1)]
     assert [at for at, _ in bank_rows(written(stages_of(), [steps]))] == [20.0, 9.0]

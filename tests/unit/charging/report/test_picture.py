@@ -7,6 +7,8 @@ import pytest
 
 pytest.importorskip("matplotlib")
 
+from matplotlib.image import imread
+
 from telemetry.charging.report.picture import draw
 from telemetry.charging.session import Session
 from telemetry.errors import StorageError
@@ -48,3 +50,12 @@ def test_texts_from_a_bus_are_drawn_as_they_are_and_without_a_warning(
 def test_a_file_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(StorageError, match="cannot be written"):
         draw(good(), tmp_path / "gone" / "charge.png")
+
+
+def test_the_title_the_facts_and_the_ending_stand_above_the_charts(tmp_path: Path) -> None:
+    draw(good(), tmp_path / "charge.png")
+    pixels = imread(tmp_path / "charge.png")[..., :3]
+    for from_top_in in (0.3, 0.57, 0.82):
+        row = round(from_top_in * 100)  # at 100 dots an inch
+        assert (pixels[row - 8 : row + 8] < 0.6).any(axis=-1).sum() > 100
+    assert (pixels[:10] > 0.9).all()  # the margin
