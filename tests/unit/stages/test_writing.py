@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 from collections.abc import Mapping
 
 import pytest
@@ -46,6 +47,8 @@ class Watching:
         assert schema.specs
         assert set(counted) == {"main"}
         assert not unmatched.is_counting
+        unmatched.is_counting = True
+        self.unmatched = unmatched
 
     def bind(self, channel: int, *, source: str, tag: str, tags: Mapping[int, Mapping[str, str]]) -> None:
         self.bound.append((channel, source, tag, len(tags)))
@@ -120,7 +123,7 @@ def test_each_row_of_a_charge_is_counted_and_those_that_replace_others_may_go_in
         written = sum(point.measurement == measurement for point in (*others, *rows))
         assert counted[f"points/made/{measurement}"] == written > 0
     assert stages.writing.events == counted["points/made/event"]
-    assert rows[-1].tags["vehicle"] == "van"
+    assert (rows[-1].tags["vehicle"], rows[-1].tags["charger"]) == ("van", BAY)
 
 
 def test_without_lines_of_their_own_they_stand_among_the_others(composition: Composition) -> None:
@@ -143,6 +146,12 @@ def test_a_shift_moves_the_stamps_of_events_and_sessions_and_not_what_the_observ
     assert [session.open for session, _ in watching.sessions][-1] is False
     assert watching.sessions[0][0].open
     assert watching.frames == len(charge())
+    assert watching.unmatched.found() == []
+    stray = FrameBatch(1)
+    stray.append(end_ns, 0x123, b"")
+    stages.process(stray, lines)
+    (unmatched,) = watching.unmatched.found()
+    assert (unmatched.id, unmatched.frames) == (0x123, 1)
     assert watching.rows > len(charge()) / 2
     assert watching.bound == [(0, BAY, "can7", 256 + 2)]  # its senders, its pack, its charger
 
@@ -176,6 +185,8 @@ def test_as_csv_each_row_has_the_columns_of_the_header_and_the_time_that_is_aske
     assert any("event" in row for row in rows)
     first = {TimeForm.NS: "17724456", TimeForm.ISO: "2026-03-02T10:00:0", TimeForm.RELATIVE: "0."}[form]
     assert all(row[0].startswith(first) for row in of_sessions)
+    one_form = {TimeForm.NS: r"\d{19}", TimeForm.ISO: r".*T.*Z", TimeForm.RELATIVE: r"\d+(\.\d{1,9})?"}[form]
+    assert all(re.fullmatch(one_form, row[0]) for row in rows)
 
 
 def test_as_ndjson_a_session_is_one_object_of_its_known_values(composition: Composition) -> None:
