@@ -30,6 +30,7 @@ class Clocked(BeaconSource):
         super().__init__(name, channel, frames)
         self._clock = clock
         self.threads: list[bool] = []
+        self.ended = threading.Event()
 
     def run(self, output: Inbox, stop: StopSignal) -> None:
         self.threads.append(threading.current_thread().daemon)
@@ -43,6 +44,7 @@ class Clocked(BeaconSource):
         else:
             stop.event.wait(60.0)
             self.threads.append(stop.is_set())
+        self.ended.set()
 
 
 @pytest.fixture
@@ -86,6 +88,7 @@ def test_a_source_that_ends_was_listened_to_for_as_long_as_it_was_there(
 def test_one_that_goes_on_is_stopped_when_the_time_is_over(tmp_path: Path, made: list[Clocked]) -> None:
     (one,) = heard(tmp_path, {"mast": 7}, 6.5)
     assert one.seconds == 6.5
+    assert made[0].ended.wait(60.0)
     assert made[0].threads == [True, True]
 
 

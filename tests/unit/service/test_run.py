@@ -9,7 +9,7 @@ from telemetry.clock import SystemClock
 from telemetry.config import load_config
 from telemetry.errors import UnavailableError
 from telemetry.model.read_point import measurement_of, read_point
-from telemetry.service.drain import DrainProgress, drain
+from telemetry.service.drain import POLL_S, DrainProgress, drain
 from telemetry.service.service import Service
 from telemetry.spool import Spool
 from tests.support.scripted_server import ScriptedServer, answer
@@ -127,6 +127,27 @@ def left_waiting(folder: Path, url: str) -> Path:
         spool.commit()
     spool.close()
     return file
+
+
+class Counting(SystemClock):
+    """The machine's clocks, which counts how often something waits by them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.waits = 0
+
+    def wait(self, event: threading.Event, timeout_s: float) -> bool:
+        self.waits += timeout_s == POLL_S
+        return super().wait(event, timeout_s)
+
+
+def test_a_drain_looks_again_after_a_while_and_not_all_the_time(tmp_path: Path) -> None:
+    clock, seen = Counting(), list[DrainProgress]()
+    with ScriptedServer() as server:
+        server.script(answer(503))
+        file = left_waiting(tmp_path, server.url)
+        drain(load_config(file), clock, threading.Event(), timeout_s=None, on_progress=seen.append)
+    assert clock.waits == len(seen) - 1 > 0
 
 
 def test_a_drain_delivers_what_waits_and_counts_only_that(tmp_path: Path) -> None:
