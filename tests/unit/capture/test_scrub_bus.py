@@ -387,3 +387,24 @@ def test_an_asc_begins_at_the_earliest_frame(tmp_path: Path) -> None:
     assert text.startswith("date Tue Nov 14 10:13:20.000 pm 2023\n")
     assert [line.split()[0] for line in text.splitlines() if " Rx " in line] == ["1.000000", "0.000000"]
     assert text.endswith("End TriggerBlock\n")
+
+
+@pytest.mark.parametrize(
+    ("data", "expected"),
+    [
+        ("0762F18C41424344", "0762F18C"),  # ReadDataByIdentifier F18C: the serial number of a control unit
+        ("0462F18C41AAAAAA", "0462F18C"),
+        ("0762F19041424344", "0762F190"),  # and what of a VIN is in one frame
+        ("0341F18C41424344", None),  # an answer of another service
+    ],
+)
+def test_a_number_in_a_single_frame_is_replaced(data: str, expected: str | None, tmp_path: Path) -> None:
+    frame = bytes.fromhex(data)
+    (made,), _, _ = scrubbed(tmp_path, [(0x7E8, frame)])
+    if expected is None:
+        assert made == frame
+    else:
+        size = frame[0]
+        assert made.hex().upper().startswith(expected)
+        assert made[4 : size + 1] != frame[4 : size + 1]
+        assert made[size + 1 :] == frame[size + 1 :]
