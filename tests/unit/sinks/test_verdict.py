@@ -374,3 +374,10 @@ def test_words_are_one_bounded_printable_line() -> None:
     assert words.isprintable()
     assert words.startswith("a [31m b")
     assert len(words) <= 1000
+
+
+def test_lines_are_counted_from_1_and_a_number_that_is_none_names_no_line() -> None:
+    details = [{"line_number": number, "error_message": "x"} for number in (0, -1, 2, 2)]
+    assert refusal(400, json.dumps({"error": "partial write", "data": details})).line_numbers == (2,)
+    assert refusal(400, json.dumps({"code": "invalid", "message": "x", "line": 0})).line_numbers == ()
+    assert refusal(400, json.dumps({"code": "invalid", "message": "x", "line": 1})).line_numbers == (1,)
