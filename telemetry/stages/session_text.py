@@ -34,7 +34,7 @@ def _time(time_ns: int, form: TimeForm, origin_ns: int) -> str:
         return str(time_ns)
     since_ns = time_ns - origin_ns
     seconds, ns = divmod(abs(since_ns), 1_000_000_000)
-    return f"{'-' * (since_ns < 0)}{seconds}.{ns:09d}"
+    return f"{'-' * (since_ns < 0)}{seconds}.{ns:09d}".rstrip("0").removesuffix(".")
 
 
 def _text(value: float | bool | str) -> str:
