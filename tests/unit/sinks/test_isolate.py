@@ -213,3 +213,20 @@ def test_splitting_has_no_limit_of_requests() -> None:
     isolation = Isolation(lines(1000), in_order=False)
     finish(isolation, lambda piece: Split() if len(piece) > 2 else Acknowledged())
     assert isolation.accepted == 1000
+
+
+@pytest.mark.parametrize(
+    ("server", "unnamed"),
+    [
+        (refuses(*lines(4)), True),
+        (refuses(*lines(3)), False),  # one was accepted
+        (lambda piece: rejected(line_numbers=tuple(range(1, len(piece) + 1))), False),
+    ],
+)
+def test_a_server_that_refuses_all_without_naming_a_line_may_be_no_database(
+    server: Callable[[Sequence[bytes]], Verdict], unnamed: bool
+) -> None:
+    isolation = Isolation(lines(4), in_order=False)
+    assert not isolation.all_refused_unnamed  # nothing has been answered yet
+    finish(isolation, server)
+    assert isolation.all_refused_unnamed == unnamed
