@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from telemetry.__main__ import main
+from tests.support.framing import jbd_message
 
 DATA = Path(__file__).parents[2] / "data"
 LOG, DBC = str(DATA / "drive.log"), str(DATA / "drive.dbc")
@@ -242,3 +243,20 @@ def test_a_summary_is_for_a_terminal(
     *warnings, summary = terminal.getvalue().splitlines(keepends=True)
     assert "".join(warnings) == plain
     assert summary == "15 frames: 12 decoded, 1 in no database\n"
+
+
+def test_an_alarm_of_a_capture_is_an_event_in_each_message_that_reports_it(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    basic = bytearray(23)
+    basic[0:2] = (1330).to_bytes(2, "big")  # 13.30 V
+    basic[17] = 1  # a cell is over its voltage
+    basic[21] = 4  # cells
+    message = jbd_message(0x03, bytes(basic)).hex()
+    (tmp_path / "bms.txt").write_text(
+        "".join(f"({second}.000000) bms RX {message}\n" for second in (1, 2, 3))
+    )
+    assert main(["decode", "--protocol", "jbd", str(tmp_path / "bms.txt"), "--format", "lp"]) == 0
+    events = [line for line in capfd.readouterr().out.splitlines() if line.startswith("event,")]
+    assert [line.rpartition(" ")[2] for line in events] == ["1000000000", "2000000000", "3000000000"]
+    assert all("code=cell_overvoltage," in line for line in events)

@@ -238,3 +238,25 @@ def test_an_entry_as_it_is_has_neither_a_scale_nor_an_index() -> None:
     scaled = as_toml([Suggestion("Pack.V{n}", "cells.v{n}", scale=0.001, index_from=0)])
     assert "scale = 0.001\n" in scaled
     assert "index_from = 0\n" in scaled
+
+
+@pytest.mark.parametrize(
+    ("field", "given", "scale"),
+    [
+        *(("V", unit, 1.0) for unit in ("V", "Volt", " volts ")),
+        *(("A", unit, 1.0) for unit in ("A", "Amp", "amps", "Ampere")),
+        *(("%", unit, 1.0) for unit in ("%", "percent", "Pct")),
+        *(("C", unit, 1.0) for unit in ("C", "°C", "degC", "deg C", "deg", "Celsius")),
+        *((field, field, 1.0) for field in ("Ah", "Wh", "W", "kOhm")),
+        *((field, f"m{field}", 0.001) for field in ("V", "A", "Ah")),
+        *((field, f"k{field}", 1000.0) for field in ("Wh", "W")),
+        ("kOhm", "kOhms", 1.0),
+        ("kOhm", "Ohm", 0.001),
+        ("kOhm", "ohms", 0.001),
+        *(("", unit, 1.0) for unit in ("", "-", "1", "#")),
+        ("", "V", None),
+        ("W", "Wh", None),
+    ],
+)
+def test_a_unit_has_the_factor_that_its_prefix_says(field: str, given: str, scale: float | None) -> None:
+    assert scale_to(field, given) == scale
