@@ -135,3 +135,16 @@ def test_a_service_without_a_page_leaves_no_descriptor_open(tmp_path: Path) -> N
     with started(write_config(tmp_path), FakeClock()) as service:
         assert service._web._selector.get_map() is not None
     assert service._web._selector.get_map() is None
+
+
+def test_each_step_stores_what_is_old_enough_and_publishes_how_things_are(tmp_path: Path) -> None:
+    clock = FakeClock()
+    with started(write_config(tmp_path), clock) as service:
+        service._report_start()
+        service._step()
+        published = service._published
+        assert not any(b"code=service_start" in line for line in stored_lines(tmp_path, clock))
+        clock.advance(2.0)
+        service._step()
+        assert any(b"code=service_start" in line for line in stored_lines(tmp_path, clock))
+        assert service._published is not published
