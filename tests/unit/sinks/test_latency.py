@@ -1,0 +1,17 @@
+"""The histogram of how long requests took."""
+
+from telemetry.sinks.latency import NONE
+
+
+def test_a_request_counts_up_to_the_first_bound_that_is_no_shorter_and_in_all_above() -> None:
+    latencies = NONE
+    for latency_s in (0.004, 0.01, 0.011, 0.7, 31.0):
+        latencies = latencies.plus(latency_s)
+    view = latencies.view()
+    assert view["buckets"] == [
+        (0.01, 2),
+        *((bound_s, 3) for bound_s in (0.025, 0.05, 0.1, 0.25, 0.5)),
+        *((bound_s, 4) for bound_s in (1.0, 2.5, 5.0, 10.0, 30.0)),
+    ]
+    assert (view["count"], round(view["sum_s"], 3)) == (5, 31.725)
+    assert NONE.view()["count"] == 0
