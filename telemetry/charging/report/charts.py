@@ -1,10 +1,15 @@
 """Which curves a report shows of a session, over state of charge and over time. Pure.
 
-Promises: a chart without a value is not there. A point's value stands over its whole percent, or over the
-time that it lasted; of a point without a duration only the first is known.
+Promises:
+
+- A chart without a value is not there.
+- A point's value stands over its whole percent, or over the time that it lasted. The second is known only of
+  a point with a duration.
+- Over time nothing stands between two attempts, also where a reconnect divides a percent.
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from itertools import pairwise
 
 from telemetry.charging.report.chart import Axis, Chart, Step, axis, span
 from telemetry.charging.report.phrases import time_unit
@@ -100,11 +105,51 @@ def soc_steps(session: Session, value: Value) -> list[Step]:
 
 
 def time_steps(session: Session, value: Value, scale: float) -> list[Step]:
-    """The values over the time since the start, in units of `scale` seconds."""
+    """The values over the time since the start, in units of `scale` seconds.
+
+    A point has its start and how many seconds of it were measured. Where a reconnect lies in its percent, the
+    phases say which seconds those were.
+    """
+    charged = _charged_s(session)
+    points = sorted(session.curve, key=lambda each: each.at_ns)
+    starts_s = [(point.at_ns - session.start_ns) / _NS for point in points] + [float("inf")]
     found = []
-    for point in sorted(session.curve, key=lambda each: each.at_ns):
+    for point, (start_s, next_s) in zip(points, pairwise(starts_s), strict=True):
         known = value(point)
         if known is not None and point.duration_s is not None:
-            start_s = (point.at_ns - session.start_ns) / _NS
-            found.append(Step(start_s / scale, (start_s + point.duration_s) / scale, known))
+            found += [
+                Step(from_s / scale, to_s / scale, known)
+                for from_s, to_s in _measured_s(charged, start_s, next_s, point.duration_s)
+            ]
     return found
+
+
+def _charged_s(session: Session) -> list[tuple[float, float]]:
+    """From when to when each attempt charged, in seconds since the start: its error, if any, ends it."""
+    found = []
+    for phase in sorted(session.phases, key=lambda each: each.start_ns):
+        if phase.phase == "charging":
+            end_ns = phase.start_ns + round(phase.duration_s * _NS)
+            for error in session.errors:
+                if error.attempt == phase.attempt and error.at_ns > phase.start_ns:
+                    end_ns = min(end_ns, error.at_ns)
+            found.append(((phase.start_ns - session.start_ns) / _NS, (end_ns - session.start_ns) / _NS))
+    return found
+
+
+def _measured_s(
+    charged: Sequence[tuple[float, float]], start_s: float, next_s: float, duration_s: float
+) -> Iterator[tuple[float, float]]:
+    """Lay the measured seconds of a point into those in which the session charged, before the next point.
+
+    Measured seconds for which there is no room follow the last ones; where no phase is known, these are all.
+    """
+    within = [(max(start, start_s), min(end, next_s)) for start, end in charged]
+    within = [(start, end) for start, end in within if end > start]
+    if not within or within[0][0] > start_s:
+        within.insert(0, (start_s, start_s))
+    for number, (start, end) in enumerate(within, 1):
+        length_s = duration_s if number == len(within) else min(duration_s, end - start)
+        if length_s > 0.0:
+            yield start, start + length_s
+        duration_s -= length_s

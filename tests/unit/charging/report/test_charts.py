@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from telemetry.charging.report.chart import Chart, axis, span
 from telemetry.charging.report.charts import charts, soc_steps, time_steps
-from telemetry.charging.session import CurvePoint, Session
+from telemetry.charging.session import CurvePoint, Phase, Session, SessionError
 
 START_NS = 1_772_445_600_000_000_000
 SECOND = 10**9
@@ -70,6 +70,45 @@ def test_over_state_of_charge_a_value_has_its_percent_and_one_without_a_duration
         (51.0, 52.0, 401.0),
     ]
     assert time_steps(session, lambda point: point.voltage_v, 1.0) == []
+
+
+def seconds(session: Session) -> list[tuple[float, float, float]]:
+    return [(step.start, step.end, step.value) for step in time_steps(session, lambda p: p.soc_pct, 1.0)]
+
+
+def reconnected(*, error_s: float) -> Session:
+    """Charges from 4 s to an error, and again from 15 s on; 30 % lasts from 4 to 31 s, with 23 s measured."""
+    curve = tuple(
+        CurvePoint(START_NS + at_s * SECOND, soc_pct, duration_s=lasted_s)
+        for at_s, soc_pct, lasted_s in ((4, 30.0, 23.0), (31, 31.0, 9.5))
+    )
+    phases = (
+        Phase(1, "configuration", START_NS + 2 * SECOND, 2.0),
+        Phase(1, "charging", START_NS + 4 * SECOND, 9.0),
+        Phase(2, "recognition", START_NS + 13 * SECOND, 2.0),
+        Phase(2, "charging", START_NS + 15 * SECOND, 26.0),
+    )
+    errors = (SessionError(START_NS + round(error_s * SECOND), 1, "vehicle", "ccs_timeout"),)
+    return replace(SESSION, duration_s=43.0, curve=curve, phases=phases, errors=errors)
+
+
+def test_over_time_the_hole_of_a_reconnect_lies_where_it_was_from_the_error_to_the_next_charging() -> None:
+    """By hand: 23 s are 7 s from 4 s to the error at 11 s, and 16 s from 15 s on."""
+    assert seconds(reconnected(error_s=11.0)) == [(4.0, 11.0, 30.0), (15.0, 31.0, 30.0), (31.0, 40.5, 31.0)]
+
+
+def test_no_second_is_shown_between_two_attempts_and_all_that_were_measured_are_shown() -> None:
+    """Without an error in the phase an attempt lasts as long as its phase: 9 s, and 14 s after the hole."""
+    for error_s in (2.0, 20.0):
+        steps = [(4.0, 13.0, 30.0), (15.0, 29.0, 30.0), (31.0, 40.5, 31.0)]
+        assert seconds(reconnected(error_s=error_s)) == steps
+
+
+def test_without_a_phase_of_charging_at_its_time_a_percent_is_shown_in_one_piece_from_its_start() -> None:
+    whole = [(4.0, 27.0, 30.0), (31.0, 40.5, 31.0)]
+    assert seconds(replace(reconnected(error_s=11.0), phases=())) == whole
+    earlier = (Phase(1, "charging", START_NS + 1 * SECOND, 2.0),)
+    assert seconds(replace(reconnected(error_s=11.0), phases=earlier)) == whole
 
 
 def test_cells_are_a_band_or_the_one_end_that_is_known() -> None:
