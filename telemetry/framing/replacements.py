@@ -83,13 +83,17 @@ class Replacements:
         return _VIN.sub(lambda found: self.vin(found[0]) if _has_both(found[0]) else found[0], data)
 
     def note(self, before: bytes, after: bytes) -> None:
-        """A number stands so in a message: where it stands in bytes of no message, it is replaced as well."""
+        """A number stands so in a message: where it stands in bytes of no message, it is replaced as well.
+
+        One that is half zeros may be any other value of a message, and is only masked, in spoiled bytes.
+        """
         if before == after or len(before) < _LEAST_KNOWN or self._raw.get(before) == after:
             return
         self._raw[before] = after
-        longest_first = sorted(self._raw, key=len, reverse=True)
-        self._whole = re.compile(b"|".join(map(re.escape, longest_first)), re.DOTALL)
         self.suspect(before)
+        longest_first = sorted(filter(_is_telling, self._raw), key=len, reverse=True)
+        if longest_first:
+            self._whole = re.compile(b"|".join(map(re.escape, longest_first)), re.DOTALL)
 
     def suspect(self, number: bytes) -> None:
         """This may be a number, or be spoiled: its parts are masked in bytes of no message."""
@@ -133,6 +137,10 @@ class Replacements:
 
 def _is_printable(letters: bytes) -> bool:
     return all(0x20 <= letter < 0x7F for letter in letters)
+
+
+def _is_telling(number: bytes) -> bool:
+    return 2 * number.count(0) < len(number)
 
 
 def _has_both(letters: bytes) -> bool:

@@ -15,6 +15,7 @@ from telemetry.model.event_codes import ALARM_NUMBERS, EVENT_CODES, Level
 from telemetry.model.events import Event
 
 WELL = ("receiving", "reading", "waiting: the spool is half full", "ended")  # states of a source that works
+_ANOTHER_DEVICE = "another device answers"  # of which `device_changed` says more
 ALIVE_WITHIN_S = 15.0  # a memory card may delay a sync for seconds
 _SHOWN_BY_STATE = frozenset(
     (
@@ -47,10 +48,10 @@ def troubles(status: Json, standing: Sequence[Event]) -> list[dict[str, Any]]:
     return [{"level": int(level), "code": code, "text": text} for level, code, text in found]
 
 
-def source_troubles(state: Mapping[str, str], shown: Container[str] = ()) -> Iterator[str]:
+def source_troubles(state: Mapping[str, str], changed: Container[str] = ()) -> Iterator[str]:
     """`NAME: state` of each source that does not work, or of those of its devices that do not.
 
-    shown: sources and devices whose trouble an event shows.
+    changed: sources and devices of which an event says that another device answers.
     """
     for key, text in state.items():
         if not key.startswith("source/") or not text or text in WELL:
@@ -61,7 +62,7 @@ def source_troubles(state: Mapping[str, str], shown: Container[str] = ()) -> Ite
             states = {key: text}
         for which, does in states.items():
             device = which.rpartition("/")[2]
-            if does not in WELL and device not in shown:
+            if does not in WELL and not (does == _ANOTHER_DEVICE and device in changed):
                 yield f"{device}: {does}"
 
 
@@ -80,7 +81,7 @@ def server_trouble(status: Json) -> tuple[str, str]:
 _Trouble = tuple[Level, str, str]
 
 
-def _of_service(status: Json, shown: Container[str]) -> Iterator[_Trouble]:
+def _of_service(status: Json, changed: Container[str]) -> Iterator[_Trouble]:
     gauges, state = status["gauges"], status["state"]
     progress_age_s = gauges.get("progress_age_s", 0.0)
     if progress_age_s > ALIVE_WITHIN_S:
@@ -91,7 +92,7 @@ def _of_service(status: Json, shown: Container[str]) -> Iterator[_Trouble]:
     code, words = server_trouble(status)
     if code:
         yield EVENT_CODES[code].level, code, words
-    for words in source_troubles(state, shown):
+    for words in source_troubles(state, changed):
         yield Level.WARNING, "source_lost", words
 
 

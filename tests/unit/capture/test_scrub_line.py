@@ -184,6 +184,20 @@ def test_registers_that_a_map_calls_serial_are_replaced_by_their_request(tmp_pat
     assert [piece.data for piece in made[2:]] == [piece.data for piece in pieces_of(file)[2:]]
 
 
+def test_other_registers_keep_values_that_equal_a_small_serial_number(tmp_path: Path) -> None:
+    registers = tmp_path / "meter.toml"
+    registers.write_text(
+        'title = "meter"\n[[register]]\nname = "serial"\nregister = 16\ntype = "u32"\n'
+        '[[register]]\nname = "energy"\nregister = 18\ntype = "u32"\n'
+    )
+    pieces = [
+        (TX, modbus_registers.request(9, 3, 16, 4)),
+        (RX, modbus_registers.reply(9, 3, [0, 7, 0, 7])),
+    ]
+    made, _ = scrubbed(written(tmp_path / "line.txt", pieces), [modbus(read_register_map(registers))])
+    assert made[1].data == modbus_registers.reply(9, 3, [0, 1, 0, 7])
+
+
 @pytest.mark.parametrize("lost", [0, 2])
 def test_registers_whose_request_was_spoiled_show_no_number(lost: int, tmp_path: Path) -> None:
     registers = tmp_path / "meter.toml"

@@ -89,6 +89,13 @@ def test_what_was_noted_is_found_in_any_bytes() -> None:
     assert new.in_any_bytes(b"xHQ2209y123z7788") == b"xAA0001y123z0002"
 
 
+def test_a_small_number_is_no_other_value_of_a_message_and_is_masked_in_spoiled_bytes() -> None:
+    new = Replacements()
+    new.note(b"\x00\x00\x00\x07", b"\x00\x00\x00\x02")
+    assert new.in_any_bytes(b"\x01\x00\x00\x00\x07") == b"\x01\x00\x00\x00\x07"
+    assert new.in_spoiled_bytes(b"\x01\x00\x00\x00\x07") == b"\x01\x00***"
+
+
 @pytest.mark.parametrize(
     ("name", "kind"),
     [

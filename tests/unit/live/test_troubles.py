@@ -61,6 +61,14 @@ def test_another_device_at_a_port_of_its_own_is_said_once() -> None:
     assert found["text"] == "device changed, shunt: another device: model A -> B"
 
 
+def test_a_port_that_is_pulled_out_soon_after_its_device_was_changed_is_a_trouble_too() -> None:
+    reported = status()
+    lost = "waiting for /dev/ttyUSB0: there is no such port"
+    reported["state"] |= {"source/shunt": lost}
+    standing = [begins("device_changed", "another device: model A -> B", "shunt")]
+    assert f"shunt: {lost}" in [each["text"] for each in troubles(reported, standing)]
+
+
 @pytest.mark.parametrize(("dead", "texts"), [(1, ["sink refused: 1 point"]), (0, [])])
 def test_refused_points_are_a_trouble_while_dead_letters_are_left(dead: int, texts: list[str]) -> None:
     reported = status()
