@@ -151,7 +151,7 @@ def test_a_waiting_source_gets_room_when_the_pipeline_takes() -> None:
         taken.append(channel.get(10))
 
     with StopSignal() as stop:
-        taker = threading.Thread(target=take_two)
+        taker = threading.Thread(target=take_two, daemon=True)
         taker.start()
         assert channel.put_waiting(waiting, stop)
         taker.join(10)
@@ -179,7 +179,9 @@ def test_while_it_is_held_a_log_waits_and_a_bus_does_not() -> None:
     waiting = arrival(channel, 1)
     handed_over: list[bool] = []
     with StopSignal() as stop:
-        log = threading.Thread(target=lambda: handed_over.append(channel.put_waiting(waiting, stop)))
+        log = threading.Thread(
+            target=lambda: handed_over.append(channel.put_waiting(waiting, stop)), daemon=True
+        )
         log.start()
         assert channel.put(arrival(channel, 2, 1))
         assert channel.get(10) is not None

@@ -207,7 +207,7 @@ def running_into(channel: Inbox, messages: int) -> Iterator[SocketCanSource]:
     with StopSignal() as stop:
         wire = wire_with(*(classic(id, b"") for id in range(messages)))
         source = SocketCanSource("bus", ScriptedLink(stop, [wire]), FakeClock())
-        thread = threading.Thread(target=source.run, args=(channel, stop))
+        thread = threading.Thread(target=source.run, args=(channel, stop), daemon=True)
         thread.start()
         try:
             yield source
@@ -257,7 +257,7 @@ def test_error_frames_become_events_and_stay_frames() -> None:
 @contextmanager
 def running(source: SocketCanSource, channel: Inbox) -> Iterator[StopSignal]:
     with StopSignal() as stop:
-        thread = threading.Thread(target=source.run, args=(channel, stop))
+        thread = threading.Thread(target=source.run, args=(channel, stop), daemon=True)
         thread.start()
         try:
             yield stop

@@ -189,7 +189,7 @@ def test_a_real_bus_of_python_can() -> None:
     source = PythonCanSource("virtual", {"interface": "virtual", "channel": "nudge"}, FakeClock())
     channel = Inbox()
     with StopSignal() as stop, can.Bus(interface="virtual", channel="nudge") as sender:
-        thread = threading.Thread(target=source.run, args=(channel, stop))
+        thread = threading.Thread(target=source.run, args=(channel, stop), daemon=True)
         thread.start()
         while source.status != "receiving":
             thread.join(0.001)

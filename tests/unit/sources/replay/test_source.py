@@ -62,7 +62,7 @@ def replay(
     )
     channel = Inbox(capacity_frames=2 * batch_frames, batch_frames=batch_frames)
     with StopSignal() as stop:
-        thread = threading.Thread(target=source.run, args=(channel, stop))
+        thread = threading.Thread(target=source.run, args=(channel, stop), daemon=True)
         thread.start()
         items = drain(channel)
         thread.join(TIMEOUT_S)
@@ -215,7 +215,7 @@ def test_a_stop_ends_the_wait_for_room(log: Path) -> None:
     channel = Inbox(capacity_frames=4, batch_frames=4)
     source = ReplaySource("log", log, FakeClock(), Numbering().__getitem__)
     with StopSignal() as stop:
-        thread = threading.Thread(target=source.run, args=(channel, stop))
+        thread = threading.Thread(target=source.run, args=(channel, stop), daemon=True)
         thread.start()
         while channel.frames_waiting < 4:
             thread.join(0.001)
