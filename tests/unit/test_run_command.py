@@ -86,6 +86,7 @@ class Ran:
         self.options: dict[str, object] = {}
         self.runs = 0
         self.logging: dict[str, Any] = {}
+        self.gives_memory_back = False
 
     def __call__(self, config: Config, *_: object, **options: object) -> "Ran":
         self.configs.append(config)
@@ -95,11 +96,15 @@ class Ran:
     def run(self) -> None:
         self.runs += 1
 
+    def give_memory_back(self) -> None:
+        self.gives_memory_back = True
+
 
 @pytest.fixture
 def ran(monkeypatch: pytest.MonkeyPatch) -> Ran:
     service = Ran()
     monkeypatch.setattr(command, "Service", service)
+    monkeypatch.setattr(command, "return_large_blocks", service.give_memory_back)
     monkeypatch.setattr(logging, "basicConfig", service.logging.update)
     return service
 
@@ -123,6 +128,7 @@ def test_the_service_runs_by_its_configuration_and_logs_as_was_asked(
             assert main(["run", str(file), *words]) == 0
     assert ([config.vehicle for config in ran.configs], ran.runs) == (["v"], 1)
     assert isinstance(ran.options["reload"], threading.Event)
+    assert ran.gives_memory_back
     (handler,) = ran.logging["handlers"]
     assert ran.logging["level"] == level
     assert isinstance(handler.formatter, JournalFormatter) is is_read_by_the_journal
