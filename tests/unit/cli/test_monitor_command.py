@@ -1,5 +1,6 @@
 """`nev-telemetry monitor` where nothing is drawn: one look at a log, and what cannot be looked at."""
 
+import io
 import json
 import signal
 from collections.abc import Iterator
@@ -9,6 +10,7 @@ from typing import Any
 import pytest
 
 from telemetry.__main__ import main
+from telemetry.cli import monitor
 
 DRIVE_LOG = Path(__file__).parents[2] / "data" / "drive.log"
 DRIVE_DBC = Path(__file__).parents[2] / "data" / "drive.dbc"
@@ -109,3 +111,35 @@ def test_a_log_without_frames_is_no_success_and_makes_no_picture(
     assert not picture.exists()
     assert main(["monitor", "--log", str(log), "--json"]) == 65
     assert json.loads(capsys.readouterr().out)["sources"][0]["read"] == 0
+
+
+class Tty(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize(
+    ("words", "term", "how"),
+    [
+        ([], "xterm", "drawn"),
+        ([], "dumb", "printed again and again"),
+        (["--once"], "xterm", "once"),
+        (["--json"], "xterm", "once"),
+        (["--svg", "x.svg"], "xterm", "once"),
+    ],
+)
+def test_on_a_terminal_it_is_drawn_unless_one_look_is_asked_for(
+    monkeypatch: pytest.MonkeyPatch, words: list[str], term: str, how: str
+) -> None:
+    ways: list[str] = []
+    for name, way in (
+        ("_draw", "drawn"),
+        ("_print_again_and_again", "printed again and again"),
+        ("_once", "once"),
+    ):
+        monkeypatch.setattr(monitor, name, lambda *_, way=way: ways.append(way))
+    monkeypatch.setenv("TERM", term)
+    monkeypatch.setattr("sys.stdin", Tty())
+    monkeypatch.setattr("sys.stdout", Tty())
+    assert main(["monitor", "--log", str(DRIVE_LOG), *words]) == 0
+    assert ways == [how]
