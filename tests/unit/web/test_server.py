@@ -170,7 +170,8 @@ def test_clients_leave_descriptors_to_the_pipeline(monkeypatch: pytest.MonkeyPat
         monkeypatch.setattr(resource, "getrlimit", lambda _: (most_open, most_open))
         rig = stack.enter_context(WebRig())
         refused = stack.enter_context(rig.connect())
-        assert refused.read_reply().status == 503
+        reply = refused.read_reply()
+        assert (reply.status, reply.fields["connection"]) == (503, "close")
         assert refused.is_closed()
         for file in files[:32]:
             file.close()
