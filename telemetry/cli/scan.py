@@ -20,7 +20,7 @@ EXAMPLES = (
     "--can can0 --dbc ev.dbc",
     "--log drive.log --dbc ev.dbc",
 )
-_NO_DEVICE = "is it awake, A and B or RX and TX not swapped? --risky tries {}; see docs/scan.md"
+_NO_DEVICE = "is it awake, A and B or RX and TX not swapped?{} See docs/scan.md"
 _NO_FRAMES = "is the vehicle awake, is it the right bit rate? see docs/scan.md"
 _ERROR_FRAMES = "it has another bit rate, or CAN FD another data rate; see docs/scan.md"
 _NO_FIT = "name databases that may fit: --dbc FILE or FOLDER"
@@ -85,19 +85,23 @@ def _report(
     if not text:
         for bus in buses:
             _say("; ".join(can_findings.words_of(bus)))
-        raise _nothing(ports, buses)
+        raise _nothing(ports, buses, arguments)
     if arguments.write is not None:
         _write_new(arguments.write, text)
         _say(f"{arguments.write}: written")
 
 
-def _nothing(ports: Sequence[PortFindings], buses: Sequence[BusFindings]) -> Exception:
+def _nothing(
+    ports: Sequence[PortFindings], buses: Sequence[BusFindings], arguments: argparse.Namespace
+) -> Exception:
     where = ", ".join([*(port.port for port in ports), *(bus.where for bus in buses)])
     if not buses and all(port.trouble for port in ports):
         return UnavailableError("; ".join(dict.fromkeys(port.trouble for port in ports)), where=where)
     if ports:
-        risky = ", ".join(protocol.name for protocol in scanned() if rule_of(protocol).risk)
-        return NothingFoundError("nothing was found", where=where, hint=_NO_DEVICE.format(risky))
+        asked = () if arguments.risky else scanned(arguments.protocol)
+        left_out = ", ".join(protocol.name for protocol in asked if rule_of(protocol).risk)
+        more = f" --risky tries {left_out}." if left_out else ""
+        return NothingFoundError("nothing was found", where=where, hint=_NO_DEVICE.format(more))
     if any(bus.traffic.frames for bus in buses):
         return NothingFoundError("nothing that is known fits", where=where, hint=_NO_FIT)
     if any(bus.traffic.errors for bus in buses):

@@ -115,6 +115,27 @@ def test_nothing_found_is_one_line_and_a_code_of_its_own(
     assert said.err.splitlines()[-1].startswith(f"nev-telemetry: {port.link}: nothing was found (")
 
 
+@pytest.mark.parametrize(
+    ("options", "more"),
+    [
+        ([], " --risky tries jk_55aa, ant_old, vedirect_hex."),
+        (["--protocol", "ant_old"], " --risky tries ant_old."),
+        (["--protocol", "jbd"], ""),
+        (["--protocol", "ant_old", "--risky"], ""),
+    ],
+)
+def test_nothing_found_names_the_option_that_would_try_more(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], options: list[str], more: str
+) -> None:
+    port = PtyPort(tmp_path / "empty")
+    port.plug_in()
+    try:
+        assert main(["scan", str(port.link), "--reply-timeout", "0.001", *options]) == 1
+    finally:
+        port.unplug()
+    assert capsys.readouterr().err.endswith(f"swapped?{more} See docs/scan.md)\n")
+
+
 def test_a_port_that_the_service_reads_is_left_alone(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
