@@ -31,8 +31,7 @@ def test_every_serial_device_stands_there() -> None:
 
 
 def test_every_option_of_a_device_stands_there() -> None:
-    second = PAGE[PAGE.index("| device | options |") :].splitlines()[2:]
-    table = [line.split("|")[1:3] for line in second[: len(SERIAL_DEVICES)]]
+    table = rows(PAGE, "device | options")
     assert {_NAME.findall(kind)[0]: _NAME.findall(options) for kind, options in table} == {
         kind: list(KINDS[kind].options) for kind in SERIAL_DEVICES
     }
