@@ -3,7 +3,9 @@
 import re
 from pathlib import Path
 
+from telemetry.scan.plan_words import silent_s
 from telemetry.scan.probes import rule_of, scanned, settings_of
+from telemetry.scan.serial_scan import Waits
 
 PAGE = (Path(__file__).parents[3] / "docs" / "scan.md").read_text("utf-8")
 ROWS = dict(re.findall(r"^\| `(\w+)`(?:, risky)? \| ([^|]+) \|", PAGE, re.MULTILINE))
@@ -23,3 +25,8 @@ def test_risky_protocols_are_marked_and_explained() -> None:
         is_risky = bool(rule_of(protocol).risk)
         assert (f"| `{protocol.name}`, risky |" in PAGE) is is_risky
         assert (f"- `{protocol.name}`: " in PAGE) is is_risky
+
+
+def test_it_names_how_long_a_silent_port_takes() -> None:
+    seconds = re.findall(r"It takes (\d+) s at a port where nobody answers", PAGE)
+    assert seconds == [f"{silent_s(settings_of(scanned()), Waits()):.0f}"]

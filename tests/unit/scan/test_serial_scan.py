@@ -31,7 +31,7 @@ from tests.support.scanned_line import (
     unknown_modbus,
 )
 
-MOST_S = 20.0
+MOST_S = 25.0  # somebody waits; room for some protocols to come, half a second and more for each
 WAITS = Waits()
 
 
@@ -431,7 +431,7 @@ def test_what_was_found_before_a_port_was_pulled_out_is_reported() -> None:
 # -- how long it takes
 
 
-def test_a_silent_line_takes_as_long_as_was_said_and_less_than_twenty_seconds() -> None:
+def test_a_silent_line_takes_as_long_as_was_said_and_less_than_half_a_minute() -> None:
     line = on_a_line()
     scan(line)
     said_s = silent_s(settings_of(scanned()), Waits())
