@@ -3,9 +3,8 @@
 import re
 from pathlib import Path
 
-from telemetry.scan.plan_words import silent_s
 from telemetry.scan.probes import rule_of, scanned, settings_of
-from telemetry.scan.serial_scan import Waits
+from telemetry.scan.serial_scan import Waits, silent_s
 
 PAGE = (Path(__file__).parents[3] / "docs" / "scan.md").read_text("utf-8")
 ROWS = dict(re.findall(r"^\| `(\w+)`(?:, risky)? \| ([^|]+) \|", PAGE, re.MULTILINE))
