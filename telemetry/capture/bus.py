@@ -3,7 +3,7 @@
 import contextlib
 import socket
 import struct
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import can
@@ -27,13 +27,17 @@ def options_from(config: Config, source: str) -> dict[str, Any]:
         what = (
             f"has no bus {source!r} that can be recorded" if source else f"has {len(buses)} buses to record"
         )
-        hint = (
-            f"--source NAME, of {', '.join(buses)}"
-            if buses
-            else "a simulator writes its own log: sim --output"
-        )
-        raise UsageError(what, where=str(config.file), hint=hint)
+        raise UsageError(what, where=str(config.file), hint=_what_can_be(config, list(buses)))
     return dict(buses[named[0]])
+
+
+def _what_can_be(config: Config, buses: Sequence[str]) -> str:
+    """Say what of a configuration can be recorded, or else how a simulator records."""
+    if names := buses or [each.name for each in config.sources if not each.is_can]:
+        return f"--source NAME, of {', '.join(names)}"
+    return (
+        "a simulator writes its own log: sim --output" if any(not each.log for each in config.sources) else ""
+    )
 
 
 def open_bus(options: Mapping[str, Any]) -> can.BusABC:

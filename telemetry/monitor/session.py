@@ -107,7 +107,7 @@ def look_once(feed: Feed, page: Page) -> Json:
 def nothing_came(live: Json) -> UnavailableError | None:
     """Return the error that no source has read a frame, with what each of them does; None: one has."""
     sources = live["sources"]
-    if any(each["read"] for each in sources):
+    if any(each["read"] > each["lost"].get("damaged", 0) for each in sources):  # what is damaged is no frame
         return None
     states = "; ".join(f"{each['source']}: {each['state'] or 'not started'}" for each in sources)
     is_silent = all(each["state"] in WELL for each in sources)

@@ -131,7 +131,26 @@ def test_a_bus_that_is_not_clear_is_asked_for(tmp_path: Path, sources: str, name
         options_from(config, name)
 
 
-def test_a_configuration_of_serial_ports_has_no_bus(tmp_path: Path) -> None:
-    config = configured(tmp_path, '[[serial]]\nname = "bms"\nport = "/dev/ttyUSB0"\nprotocol = "jbd"\n')
-    with pytest.raises(UsageError, match=r"gateway\.toml: has 0 buses to record"):
-        options_from(config, "")
+PORT = '[[serial]]\nname = "{0}"\nport = "/dev/ttyUSB{0}"\nprotocol = "jbd"\n'
+
+
+@pytest.mark.parametrize(
+    ("sources", "hint"),
+    [
+        (PORT.format(0) + PORT.format(1), " (--source NAME, of 0, 1)"),
+        (PORT.format(0) + '[[replay]]\nname = "drive"\nfile = "drive.log"\n', " (--source NAME, of 0)"),
+        (
+            '[[can]]\nname = "drive"\nsocket = "/run/drive"\n',
+            " (a simulator writes its own log: sim --output)",
+        ),
+        ('[[replay]]\nname = "drive"\nfile = "drive.log"\n', ""),
+    ],
+    ids=["ports", "a port and a log", "a simulator", "a log"],
+)
+def test_a_configuration_without_a_bus_says_what_can_be_recorded(
+    tmp_path: Path, sources: str, hint: str
+) -> None:
+    (tmp_path / "drive.log").touch()
+    with pytest.raises(UsageError) as refused:
+        options_from(configured(tmp_path, sources), "")
+    assert str(refused.value).endswith(f"gateway.toml: has 0 buses to record{hint}")

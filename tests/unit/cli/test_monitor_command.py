@@ -113,6 +113,17 @@ def test_a_log_without_frames_is_no_success_and_makes_no_picture(
     assert json.loads(capsys.readouterr().out)["sources"][0]["read"] == 0
 
 
+def test_a_log_whose_only_line_is_damaged_is_no_success(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    log = tmp_path / "damaged.log"
+    log.write_text("no frame\n")
+    assert main(["monitor", "--log", str(log), "--once"]) == 65
+    shown = capsys.readouterr()
+    assert "lost 1 (damaged)" in shown.out
+    assert "damaged.log: holds no frames" in shown.err
+
+
 class Tty(io.StringIO):
     def isatty(self) -> bool:
         return True

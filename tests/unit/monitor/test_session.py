@@ -119,7 +119,10 @@ def test_one_look_shows_messages_where_they_are_wanted_or_all_there_is(
 
 
 def silent(*states: str) -> dict[str, Any]:
-    sources = [{"source": f"can{number}", "state": state, "read": 0} for number, state in enumerate(states)]
+    sources = [
+        {"source": f"can{number}", "state": state, "read": 0, "lost": {}}
+        for number, state in enumerate(states)
+    ]
     return {**LIVE, "sources": sources}
 
 
@@ -142,6 +145,13 @@ def test_a_look_at_which_nothing_came_is_an_error_that_says_what_each_source_doe
 
 def test_one_source_that_has_read_something_is_enough() -> None:
     assert nothing_came(LIVE) is None
+
+
+@pytest.mark.parametrize(("read", "damaged", "is_something"), [(1, 1, False), (2, 1, True), (1, 0, True)])
+def test_what_is_damaged_is_nothing_that_came(read: int, damaged: int, is_something: bool) -> None:
+    live = silent("ended")
+    live["sources"][0] |= {"read": read, "lost": {"damaged": damaged}}
+    assert (nothing_came(live) is None) is is_something
 
 
 def typed(words: str) -> list[str]:
