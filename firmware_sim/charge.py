@@ -4,6 +4,8 @@ Promises:
 
 - It is pure: the same specification and seed give the same frames, byte for byte, at any pace.
 - Each end hears what the other sends and nothing else; frames never share a moment.
+- A machine that is too slow for the pace costs frames on the bus. The ends' time, and so the plant's, stays
+  that of the recorder.
 - `truth` is what plant and meter know at the end.
 """
 
@@ -16,17 +18,25 @@ from firmware_sim.ecus.bms import TICK_S
 from firmware_sim.ecus.gbt.charger import ChargerNode, ChargerState, GbtChargerSpec
 from firmware_sim.ecus.gbt.node import S_NS
 from firmware_sim.ecus.gbt.power_stage import NOTHING
+from firmware_sim.ecus.gbt.transport import NEVER_NS
 from firmware_sim.ecus.gbt.vehicle import VehicleNode, VehicleSpec, VehicleState
 from firmware_sim.faults.charge import ChargeFaults
 from firmware_sim.faults.charge_kinds import Planned
 from firmware_sim.plant.pack import Pack, PackSpec
 from firmware_sim.wire.broadcast import Frame
-from firmware_sim.wire.gbt import Edition
+from firmware_sim.wire.gbt import MESSAGES, Edition
+from firmware_sim.wire.j1939 import CONTROL_PGN, DATA_PGN, Control, split_id
 
 _TICK_NS = round(TICK_S * S_NS)
 _SILENCE_NS = 35 * S_NS  # longer than an end waits for the other
 _STRIDE_NS, _STRIDE_OF_2011_NS = 800_000_000, 40_000_000  # less than any time-out of the edition
 _OPTIONAL = ("BMV", "BMT", "BSP")  # long messages without which a charge goes on
+_SLOW_NS = 10 * S_NS  # so long a machine that was late counts as slow; each time four times as long
+_SELDOM_NS = {  # how often a slow machine's bus gets what a charge repeats, by PGN; the others: not at all
+    MESSAGES[code].pgn: round(seconds * S_NS)
+    for code, seconds in {"BCL": 0.8, "CCS": 0.8, "BCS": 1.2, "BSM": 3.0}.items()
+} | {MESSAGES[code].pgn: NEVER_NS for code in _OPTIONAL}
+_REPEAT_NS = S_NS  # the same, of any message that says what it said
 _FRAME_NS = 550_000  # of an 8-byte frame at 250 kbit/s
 _CHINA = timedelta(hours=8)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -85,6 +95,9 @@ class DcCharge:
         self._max_current_a = 0.0
         self._frames_total = 0
         self._heard_ns = 0  # the last frame of an end
+        self._sent: dict[tuple[int, int], tuple[bytes, int]] = {}  # by PGN and id: what the bus got, and when
+        self._slow_ns, self._slow_until_ns = _SLOW_NS, 0
+        self._is_left_out = False  # the long message that is under way: the bus does not get it
         self.witness = Witness()
 
         self.charger = ChargerNode(spec.charger, seed, local_time=local_clock(starts_at_ns))
@@ -97,8 +110,9 @@ class DcCharge:
         """Yield all frames, at ns from the start by the recorder's clock, until both ends are silent.
 
         passed_ns: returns the time since the start. A charge that is later than `late_ns` catches up with it
-        wholly: what stays late is time that a recorder takes for the charge's. Both ends then leave out
-        messages that they repeat, as a controller does that is too busy; no time-out passes.
+        wholly: what stays late is time that a recorder takes for the charge's. Until then the bus gets no
+        message that is repeated, and for a while it gets them seldom. Both ends hear them, so that no
+        time-out passes.
         """
         charger, vehicle, faults = self.charger, self.vehicle, self._faults
         tick_ns = free_ns = 0
@@ -111,8 +125,12 @@ class DcCharge:
                 is_behind = due_ns - self.now_ns > (0 if is_behind else late_ns)
                 if is_behind and not (charger.is_transferring or vehicle.is_transferring):
                     self.now_ns = min(due_ns, self.now_ns + self._stride_ns)
-                    if due_ns > self.now_ns:
+                    is_behind = due_ns > self.now_ns
+                    if is_behind:
                         vehicle.put_off(self.now_ns, *_OPTIONAL)
+                if is_behind and due_ns > self._slow_until_ns:
+                    self._slow_until_ns = due_ns + self._slow_ns
+                    self._slow_ns *= 4
             while self.now_ns >= tick_ns:
                 self._tick()
                 tick_ns += _TICK_NS
@@ -127,9 +145,30 @@ class DcCharge:
                     free_ns = max(self.now_ns, free_ns + _FRAME_NS)
                     other.hear(free_ns, id, data)
                     self._heard_ns = free_ns
-                    self._frames_total += 1
                     self.witness.see(free_ns, id, data, node.edition)
-                    yield faults.stamp_ns(free_ns), id, data
+                    if self._is_for_bus(id, data, is_behind=is_behind):
+                        self._frames_total += 1
+                        yield faults.stamp_ns(free_ns), id, data
+
+    def _is_for_bus(self, id: int, data: bytes, *, is_behind: bool) -> bool:
+        """Whether the bus gets a frame; of a long message it gets all or none."""
+        pgn, _, _ = split_id(id)
+        if pgn == CONTROL_PGN and data[0] == Control.RTS:
+            announced = int.from_bytes(data[5:8], "little")
+            self._is_left_out = self._may_be_left_out(announced, id, b"", is_behind=is_behind)
+        if pgn in (CONTROL_PGN, DATA_PGN):
+            return not self._is_left_out
+        return not self._may_be_left_out(pgn, id, data, is_behind=is_behind)
+
+    def _may_be_left_out(self, pgn: int, id: int, data: bytes, *, is_behind: bool) -> bool:
+        """Whether the bus can do without a message; otherwise it gets it. data: of a short one."""
+        sent, sent_ns = self._sent.get((pgn, id), (b"", -NEVER_NS))
+        seldom_ns = _SELDOM_NS.get(pgn, _REPEAT_NS if sent and sent == data else 0)
+        is_recent = self.now_ns < self._slow_until_ns and self.now_ns - sent_ns < seldom_ns
+        if is_recent or (is_behind and seldom_ns):
+            return True
+        self._sent[pgn, id] = data, self.now_ns
+        return False
 
     @property
     def _finished(self) -> bool:

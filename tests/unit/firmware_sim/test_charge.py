@@ -2,6 +2,7 @@
 
 import struct
 from collections import Counter
+from dataclasses import dataclass
 from functools import cache
 from itertools import pairwise
 
@@ -11,7 +12,7 @@ from firmware_sim.charge import ChargeSpec, ChargeTruth, DcCharge
 from firmware_sim.ecus.gbt.vehicle import VehicleSpec
 from firmware_sim.plant.pack import PackSpec
 from firmware_sim.wire.broadcast import Frame
-from firmware_sim.wire.gbt import CHARGER, CODES
+from firmware_sim.wire.gbt import CHARGER, CODES, MESSAGES
 from firmware_sim.wire.j1939 import CONTROL_PGN, DATA_PGN, split_id
 
 
@@ -76,35 +77,84 @@ def test_repeated_messages_keep_their_periods() -> None:
     assert abs(counts["BCS"] - (last - first) / 0.250) <= 2
 
 
-def played_late(frame_ns: int, *, late_ns: int = 0, stall_ns: int = 0) -> tuple[ChargeTruth, float, float]:
-    """On a machine that takes so long for a frame, and stands still once: truth, seconds, Wh by CCS."""
-    spec = ChargeSpec(pack=PackSpec(start_soc_pct=20.0), vehicle=VehicleSpec(until_soc_pct=24.0))
-    charge = DcCharge(spec, 1)
-    passed_ns = [0]
-    powers: list[tuple[int, float]] = []
+@dataclass(frozen=True)
+class Late:
+    """A charge as a recorder sees it whose clock goes on while the machine sends."""
+
+    truth: ChargeTruth
+    passed_s: float
+    latest_s: float  # by which a frame was late
+    charger_wh: float  # by CCS
+    vehicle_wh: float  # by BCS
+
+
+def played_late(frame_ns: int, *, late_ns: int = 0, stall_ns: int = 0, until_soc_pct: float = 24.0) -> Late:
+    """On a machine that takes so long for a frame, and stands still once."""
+    pack = PackSpec(start_soc_pct=20.0)
+    charge = DcCharge(ChargeSpec(pack=pack, vehicle=VehicleSpec(until_soc_pct=until_soc_pct)), 1)
+    passed_ns, latest_ns, announced = [0], 0, b""
+    powers: dict[str, list[tuple[int, float]]] = {"CCS": [], "BCS": []}
     for at_ns, id, data in charge.frames(lambda: passed_ns[0], late_ns):
+        latest_ns = max(latest_ns, passed_ns[0] - at_ns)
         passed_ns[0] = max(passed_ns[0] + frame_ns, at_ns)
-        if CODES.get((split_id(id)[0], True)) == "CCS":
-            voltage, current = struct.unpack_from("<HH", data)
-            powers.append((passed_ns[0], voltage / 10 * (4000 - current) / 10))
-            if len(powers) == 100:
+        pgn, _, source = split_id(id)
+        if pgn == CONTROL_PGN and data[0] == 16:
+            announced = data[5:8]
+        if CODES.get((pgn, source == CHARGER)) == "CCS":
+            powers["CCS"].append((passed_ns[0], power_w(data)))
+            if len(powers["CCS"]) == 100:
                 passed_ns[0] += stall_ns
-    energy_wh = sum((p + q) / 2 * (b - a) / 3.6e12 for (a, p), (b, q) in pairwise(powers))
-    return charge.truth(), passed_ns[0] / 1e9, energy_wh
+        elif pgn == DATA_PGN and data[0] == 1 and CODES[int.from_bytes(announced, "little"), False] == "BCS":
+            powers["BCS"].append((passed_ns[0], power_w(data[1:])))
+    truth, passed_s = charge.truth(), passed_ns[0] / 1e9
+    return Late(truth, passed_s, latest_ns / 1e9, energy_wh(powers["CCS"]), energy_wh(powers["BCS"]))
 
 
-@pytest.mark.parametrize("frame_ns", [5_000_000, 20_000_000, 35_000_000])
-def test_on_a_machine_that_is_too_slow_a_charge_leaves_frames_out_and_lasts_as_long(frame_ns: int) -> None:
-    """A second of a charge has 60 frames; this machine takes so long for each of them."""
-    truth, passed_s, energy_wh = played_late(frame_ns)
-    assert (truth.outcome, truth.attempts, truth.errors) == ("complete", 1, ())
-    assert passed_s == pytest.approx(truth.duration_s, abs=0.5)
-    assert energy_wh == pytest.approx(truth.energy_charger_wh, rel=0.005)
+def power_w(data: bytes) -> float:
+    """Of a message that begins with voltage and current."""
+    voltage, current = struct.unpack_from("<HH", data)
+    return float(voltage / 10 * (4000 - current) / 10)
+
+
+def energy_wh(powers: list[tuple[int, float]]) -> float:
+    """By the trapezoid rule."""
+    return sum((p + q) / 2 * (b - a) / 3.6e12 for (a, p), (b, q) in pairwise(powers))
+
+
+def is_good(truth: ChargeTruth) -> bool:
+    return (truth.outcome, truth.attempts, truth.errors) == ("complete", 1, ())
+
+
+@pytest.mark.parametrize("frame_ns", [20_000_000, 35_000_000, 60_000_000, 113_000_000, 250_000_000])
+def test_the_energies_of_a_charge_are_the_plant_s_however_slow_the_machine_is(frame_ns: int) -> None:
+    """At 60x, 113 ms of a charge are 530 frames a second, and 250 ms are 240; a charge has 4000."""
+    late = played_late(frame_ns, late_ns=2_000_000_000, until_soc_pct=36.0)
+    assert is_good(late.truth)
+    assert late.latest_s < 10.0
+    assert late.passed_s == pytest.approx(late.truth.duration_s, abs=1.0)
+    assert late.charger_wh == pytest.approx(late.truth.energy_charger_wh, rel=0.005)
+    assert late.vehicle_wh == pytest.approx(late.truth.energy_vehicle_wh, rel=0.005)
 
 
 def test_a_charge_that_was_late_catches_up_wholly_so_that_its_energy_is_that_of_the_plant() -> None:
     """Ten seconds are recorded twice as long as they were, and the next ones are shorter by as much."""
-    truth, passed_s, energy_wh = played_late(5_000_000, late_ns=6_000_000_000, stall_ns=10_000_000_000)
-    assert (truth.outcome, truth.attempts, truth.errors) == ("complete", 1, ())
-    assert passed_s == pytest.approx(truth.duration_s, abs=0.5)
-    assert energy_wh == pytest.approx(truth.energy_charger_wh, rel=0.005)
+    late = played_late(5_000_000, late_ns=6_000_000_000, stall_ns=10_000_000_000)
+    assert is_good(late.truth)
+    assert late.passed_s == pytest.approx(late.truth.duration_s, abs=0.5)
+    assert late.charger_wh == pytest.approx(late.truth.energy_charger_wh, rel=0.005)
+
+
+def test_a_machine_that_was_late_once_sends_everything_again_ten_seconds_later() -> None:
+    spec = ChargeSpec(pack=PackSpec(start_soc_pct=20.0), vehicle=VehicleSpec(until_soc_pct=21.5))
+    stamps = []
+    passed_ns = [0]
+    for at_ns, id, _ in DcCharge(spec, 1).frames(lambda: passed_ns[0], 2_000_000_000):
+        passed_ns[0] = max(passed_ns[0], at_ns)
+        if split_id(id)[0] == MESSAGES["CCS"].pgn:
+            stamps.append(at_ns)
+            if len(stamps) == 100:
+                passed_ns[0] += 3_000_000_000
+    gaps_s = [(after - before) / 1e9 for before, after in pairwise(stamps[101:])]
+    assert max(gaps_s) < 1.0
+    seldom_s = sum(gap_s for gap_s in gaps_s if gap_s > 0.1)
+    assert seldom_s == pytest.approx(10.0, abs=1.5)
