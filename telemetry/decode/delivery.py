@@ -144,6 +144,13 @@ class Upload:
             self._directory.rmdir()
 
     @property
+    def is_empty(self) -> bool:
+        """Whether the spool has nothing that the same command could go on with, nor ever had."""
+        state = self.state
+        points = state.acknowledged_points + state.waiting_points + state.dead_points
+        return not (points or self.found_points or self.done_frames)
+
+    @property
     def state(self) -> DeliveryState:
         """How it is now."""
         counters, gauges = self._spool.snapshot()

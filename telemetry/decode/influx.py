@@ -101,6 +101,8 @@ def _deliver(
     stored = delivery.state.acknowledged_points
     screen.say(f"stored: {stored:,} points in {elapsed_s:.1f} s, {stored / elapsed_s:,.0f} points/s")
     if failure is not None:
+        if delivery.is_empty:
+            delivery.remove()
         raise failure
     return _end(delivery, job, screen, interrupted=stop.is_set())
 

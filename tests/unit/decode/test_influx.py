@@ -60,6 +60,17 @@ def test_the_server_gets_what_lp_prints_and_the_accounts_are_said(
     assert spools(state) == []
 
 
+def test_a_log_of_which_nothing_was_stored_is_refused_and_leaves_no_spool(
+    state: Path, tmp_path: Path
+) -> None:
+    log = tmp_path / "other.log"
+    log.write_text("(2.0) can0 7AA#00\n" * 9)
+    with ScriptedServer() as server:
+        target = ["--format", "influx", "--url", server.url, "--database", "fleet"]
+        assert main(["decode", str(log), "--dbc", DBC, *target]) == 65
+    assert spools(state) == []
+
+
 def test_the_rate_that_is_said_is_the_points_by_the_seconds(
     state: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
