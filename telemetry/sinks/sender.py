@@ -84,7 +84,7 @@ class Sender:
             wait_s = self.step()
             if self.state.idle:
                 self._queue.wait(wait_s)
-            elif wait_s > 0.0:
+            else:
                 self._clock.wait(stop, wait_s)
         self._lanes.release()
         self._client.close()
@@ -139,19 +139,16 @@ class Sender:
         match verdict:
             case Retry():
                 self._be_patient(verdict)
-                return False
             case Hold(cause, words) if cause is not HoldCause.REFUSED:
                 self._hold(f"{cause.value}: {words}")
-                return False
             case Hold(_, words):
                 self._distrust(words)
-                return False
             case Rejected(refusal) if not refusal.names_lines:
                 self._distrust(refusal.words)
-                return False
             case _:  # accepted; or too old by now, or too large: it is a database that says so
                 self._server_is_well()
                 return True
+        return False
 
     def _distrust(self, words: str) -> None:
         """Hold: the server refuses what it took before, so its refusals say nothing about the lines."""

@@ -91,6 +91,32 @@ def test_closing_ends_the_thread_and_a_new_start_begins_another() -> None:
     assert of_ours() == []
 
 
+class _Hanging(threading.Thread):
+    """One that never ends, and remembers how long it was waited for."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.waits_s: list[float | None] = []
+
+    def join(self, timeout: float | None = None) -> None:
+        self.waits_s.append(timeout)
+
+
+def test_closing_waits_a_second_at_most_for_what_hangs() -> None:
+    deadline = RequestDeadline()
+    hanging = _Hanging()
+    deadline._thread = hanging
+    deadline.close()
+    deadline.close()
+    assert hanging.waits_s == [1.0]
+
+
+def test_the_thread_keeps_no_process_alive(deadline: RequestDeadline) -> None:
+    (thread,) = of_ours()
+    assert thread.daemon
+    deadline.close()
+
+
 def test_where_no_thread_is_granted_that_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(_: threading.Thread) -> None:
         raise RuntimeError("can't start new thread")

@@ -2,12 +2,14 @@
 
 import threading
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 
 from telemetry.errors import ConfigError
 from telemetry.sinks.influx.verdict import Answer, Failure, Unanswered
 from telemetry.sinks.sender import HOLD_S, UNREACHABLE_AFTER_S
+from telemetry.sinks.verdict import Exchange
 from tests.support.list_queue import batch_of
 from tests.support.model_server import NO_CONNECTION, Reply, refusal
 from tests.support.sender_rig import SenderRig, lines
@@ -115,6 +117,29 @@ def test_an_outage_is_an_event_after_some_seconds_and_so_is_its_end(rig: SenderR
     assert rig.sender.state.failing_since_s is None
 
 
+def test_a_server_is_unreachable_after_ten_seconds_of_failing_and_not_before(rig: SenderRig) -> None:
+    rig.queue.put_lines(*lines(1))
+    rig.server.answers(Answer(503, {"retry-after": "9"}), *[NO_CONNECTION] * 4)
+    began_s = rig.clock.monotonic_s()
+    rig.step()
+    assert rig.step() == 1.0
+    assert rig.codes == [], "after 9 s"
+    rig.step()
+    assert rig.codes == [("sink_unreachable", True)]
+    assert rig.sender.state.failing_since_s == began_s
+    rig.step()
+    rig.step()
+    assert rig.codes == [("sink_unreachable", True)], "one event for one outage"
+
+
+def test_a_server_that_fails_again_after_an_outage_is_another_outage(rig: SenderRig) -> None:
+    for _ in range(2):
+        rig.queue.put_lines(*lines(1))
+        rig.server.answers(Answer(503, {"retry-after": "10"}), NO_CONNECTION)
+        rig.run_until_idle()
+    assert rig.codes == [("sink_unreachable", True), ("sink_unreachable", False)] * 2
+
+
 # -- hold
 
 
@@ -162,6 +187,30 @@ def test_a_token_file_that_others_can_read_holds_like_a_refusal(rig: SenderRig) 
     rig.server.reread_error = None
     rig.run_until_idle()
     assert rig.queue.acknowledged == [1]
+
+
+def test_the_secrets_are_read_again_only_when_they_were_refused(rig: SenderRig) -> None:
+    rig.queue.put_lines(*lines(1))
+    rig.server.answers(NO_CONNECTION, Answer(404))
+    rig.step()
+    rig.step()
+    assert rig.sender.state.held
+    assert rig.server.rereads == 0
+
+
+def test_what_fails_and_then_holds_has_failed_since_the_first(rig: SenderRig) -> None:
+    rig.queue.put_lines(*lines(1))
+    rig.server.answers(NO_CONNECTION, Answer(404))
+    began_s = rig.clock.monotonic_s()
+    rig.step()
+    rig.step()
+    assert rig.sender.state.failing_since_s == began_s
+    rig.run_until_idle()
+    rig.queue.put_lines(*lines(1))
+    rig.server.answers(Answer(404))
+    held_s = rig.clock.monotonic_s()
+    rig.step()
+    assert rig.sender.state.failing_since_s == held_s
 
 
 def test_a_hold_stays_known_while_the_server_is_away(rig: SenderRig) -> None:
@@ -213,12 +262,24 @@ def test_the_rest_of_a_rejected_batch_is_sent_at_once(rig: SenderRig) -> None:
 
 def test_dead_letters_are_one_event_a_minute_at_most(rig: SenderRig) -> None:
     rig.server.behave = lambda _: refusal("partial write: points beyond retention policy dropped=1", 422)
-    for _ in range(30):
+    reported = []
+    for wait_s in (0.0, 59.5, 0.5, 59.5, 0.5):
+        rig.clock.advance(wait_s)
         rig.queue.put_lines(b"m v=1 1")
-        rig.run_until_idle()
-        rig.clock.advance(3.0)
-    assert 2 <= len(rig.events) <= 3
-    assert rig.queue.dead_points() == 30
+        rig.sender.step()
+        reported.append(len(rig.events))
+    assert reported == [1, 1, 2, 2, 3]
+    assert rig.queue.dead_points() == rig.sender.state.dead_points == 5
+    assert rig.sender.state.acknowledged_points == 0
+
+
+def test_what_is_accepted_between_dead_letters_is_no_event(rig: SenderRig) -> None:
+    rig.queue.put_lines(*lines(2))
+    rig.run_until_idle()
+    rig.clock.advance(120.0)
+    rig.queue.put_lines(*lines(2))
+    rig.run_until_idle()
+    assert rig.events == []
 
 
 def test_live_data_flows_while_a_backlog_batch_is_isolated(rig: SenderRig) -> None:
@@ -282,6 +343,13 @@ def test_a_batch_with_known_time_does_not_wait_for_those_without() -> None:
     rig.queue.put(batch_of([b"m v=2 6"], boot_id=rig.clock.boot_id()))
     rig.step()
     assert rig.server.stored == {b"m v=1 1"}
+    waited = [rig.sender.state.waits_for_time]
+    rig.step()
+    waited.append(rig.sender.state.waits_for_time)
+    rig.clock.is_synchronised = True
+    rig.run_until_idle()
+    waited.append(rig.sender.state.waits_for_time)
+    assert waited == [False, True, False]
 
 
 def test_a_batch_that_cannot_be_stamped_is_dead_and_counted() -> None:
@@ -291,7 +359,68 @@ def test_a_batch_that_cannot_be_stamped_is_dead_and_counted() -> None:
     assert rig.queue.dead_points() == 2
 
 
+# -- waits and figures
+
+
+def test_an_empty_queue_is_looked_into_again_after_a_second(rig: SenderRig) -> None:
+    assert rig.sender.state.looks == 0
+    assert [rig.step() for _ in range(3)] == [1.0, 1.0, 1.0]
+    assert (rig.sender.state.looks, rig.sender.state.idle) == (3, True)
+    rig.queue.put_lines(*lines(1))
+    assert rig.sender.step() == 0.0, "the next batch is due at once, however long ago the last one was"
+    assert not rig.sender.state.idle
+
+
+def test_a_rest_of_a_wait_that_is_shorter_than_a_microsecond_is_over(rig: SenderRig) -> None:
+    rig.queue.put_lines(*lines(1))
+    rig.server.answers(NO_CONNECTION)
+    wait_s = rig.sender.step()
+    rig.clock.advance(wait_s - 1.5e-6)
+    assert rig.sender.step() == pytest.approx(1.5e-6, rel=0.01)
+    assert len(rig.server.requests) == 1
+    rig.clock.advance(1e-6)
+    rig.sender.step()
+    assert rig.queue.acknowledged == [1]
+
+
+def test_each_request_is_counted_with_its_bytes_its_status_and_its_time(rig: SenderRig) -> None:
+    answered = rig.server.write
+
+    def write(payload: bytes) -> Exchange:
+        return replace(answered(payload), latency_s=0.2, sent_bytes=70, plain=True)
+
+    rig.server.write = write  # type: ignore[method-assign]
+    rig.queue.put_lines(*lines(1))
+    rig.server.answers(Answer(503))
+    rig.step()
+    assert rig.sender.state.last_status == 503
+    rig.run_until_idle()
+    state = rig.sender.state
+    assert (state.requests, state.bytes_sent, state.last_status, state.plain) == (2, 140, 204, True)
+    assert state.latencies.view()["sum_s"] == pytest.approx(0.4)
+
+
 # -- running
+
+
+def test_an_empty_queue_is_waited_at_and_a_server_in_trouble_is_waited_for(rig: SenderRig) -> None:
+    stop = threading.Event()
+    waits_s: list[float] = []
+
+    def wait(timeout_s: float) -> bool:
+        waits_s.append(timeout_s)
+        stop.set()
+        return False
+
+    rig.queue.wait = wait  # type: ignore[method-assign]
+    rig.queue.put_lines(*lines(1))
+    rig.server.answers(Answer(503, {"retry-after": "30"}))
+    began_s = rig.clock.monotonic_s()
+    rig.sender.run(stop)
+    assert rig.clock.monotonic_s() - began_s == 30.0
+    assert waits_s == [1.0]
+    assert rig.queue.acknowledged == [1]
+    assert len(rig.server.requests) == 2
 
 
 def test_what_is_under_way_goes_back_to_the_queue_when_the_sender_is_stopped(rig: SenderRig) -> None:

@@ -7,7 +7,7 @@ import pytest
 from telemetry.sinks.delivery import MOST_ALIKE, MOST_REFUSALS
 from telemetry.sinks.influx.verdict import Answer
 from telemetry.sinks.sender import HOLD_S
-from tests.support.model_server import Reply, refusal
+from tests.support.model_server import NO_CONNECTION, Reply, refusal
 from tests.support.sender_rig import SenderRig, lines
 
 BROKEN = Answer(500, {}, b'{"code":"internal error","message":"unexpected EOF"}')
@@ -80,6 +80,64 @@ def test_a_server_that_takes_other_batches_again_is_trusted_though_it_refuses_th
     rig.server.behave = lambda sent: Answer(400, {}, b"no") if b"before" in sent[0] else None
     rig.run_until_idle()
     assert rig.server.stored == {*lines(5, "before"), *lines(3, "second")}
+
+
+def test_others_that_wait_are_tried_before_an_old_batch_is_sent_again_to_compare(rig: SenderRig) -> None:
+    rig.queue.put_lines(*lines(1, "before"))
+    rig.run_until_idle()
+    rig.server.behave = lambda sent: Answer(400, {}, b"no") if b"bad" in sent[0] else None
+    rig.queue.put_lines(*lines(1, "other"))
+    rig.queue.put_lines(*lines(1, "bad"))
+    rig.run_until_idle()
+    assert [sent[0].split()[0] for sent in rig.server.requests] == [b"before", b"bad", b"other"]
+    assert rig.queue.dead_lines() == lines(1, "bad")
+
+
+def test_an_old_batch_of_which_lines_are_refused_by_name_will_do_to_compare(rig: SenderRig) -> None:
+    named = refusal("unable to parse 'before v=0 0': invalid number")
+    rig.queue.put_lines(*lines(1, "before"))
+    rig.run_until_idle()
+    rig.server.behave = lambda sent: named if b"before" in sent[0] else Answer(400, {}, b"no")
+    rig.queue.put_lines(*lines(1, "bad"))
+    rig.run_until_idle()
+    assert rig.queue.dead_lines() == lines(1, "bad")
+    assert not rig.sender.state.held
+
+
+@pytest.mark.parametrize(
+    ("reply", "held", "wait_s"),
+    [
+        (NO_CONNECTION, "", 0.5),
+        (Answer(404), "no such endpoint", 60.0),
+        (Answer(418), "refused: HTTP 418", 60.0),
+    ],
+)
+def test_a_server_that_cannot_be_asked_to_compare_costs_no_line(
+    rig: SenderRig, reply: Reply, held: str, wait_s: float
+) -> None:
+    rig.queue.put_lines(*lines(1, "before"))
+    rig.run_until_idle()
+    rig.server.behave = lambda sent: reply if b"before" in sent[0] else Answer(400, {}, b"no")
+    rig.queue.put_lines(*lines(1, "bad"))
+    rig.step()
+    assert rig.step() == wait_s
+    assert rig.sender.state.failure
+    assert held in rig.sender.state.held
+    assert bool(rig.sender.state.held) == bool(held)
+    assert rig.queue.dead == {}
+    rig.server.behave = lambda _: None
+    rig.run_until_idle()
+    assert rig.queue.dead == {}
+    assert rig.queue.acknowledged_points == 2
+
+
+def test_what_a_refused_part_of_an_ordered_batch_may_have_replaced_is_not_sent_again(rig: SenderRig) -> None:
+    rig.queue.put_lines(*lines(1, "before"))
+    rig.run_until_idle()
+    rig.server.answers(refusal("unable to parse 'after v=0 0': invalid number"), Answer(400, {}, b"no"))
+    rig.queue.put_lines(*lines(2, "after"), ordered=True)
+    rig.run_until_idle()
+    assert lines(1, "before") not in rig.server.requests[1:]
 
 
 def test_a_server_that_never_accepted_anything_is_believed(rig: SenderRig) -> None:
