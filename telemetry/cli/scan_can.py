@@ -2,11 +2,12 @@
 
 import argparse
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from itertools import chain
+from itertools import chain, count
 from pathlib import Path
 from typing import Any
 
 from telemetry.cli.arguments import add_dbc, positive
+from telemetry.cli.ending import ended_by_signals
 from telemetry.clock import SystemClock
 from telemetry.databases.bus import BusDatabases
 from telemetry.databases.plan_cache import load_plan, user_cache_directory
@@ -127,7 +128,7 @@ def _interface(name: str, seconds: float, say: Say) -> tuple[BusTraffic, BitRate
         tried.append(listen(options, clock, _RATE_S, most=_ENOUGH_FRAMES))
         return tried[-1]
 
-    with listening_only(found) as set_rate:
+    with ended_by_signals(_interrupting()), listening_only(found) as set_rate:
         rate = find_bit_rate(found, set_rate, hear)
         if rate is not None:
             set_rate(rate)
@@ -136,6 +137,17 @@ def _interface(name: str, seconds: float, say: Say) -> tuple[BusTraffic, BitRate
     if found.timing is None:
         say(f"{name}: had no bit rate, and now has the last one tried: set the right one before it is up")
     return max(tried, key=lambda traffic: traffic.errors), None
+
+
+def _interrupting() -> Callable[[], None]:
+    """Return what raises KeyboardInterrupt once: the next signal finds the interface being set back."""
+    signals = count()
+
+    def interrupt() -> None:
+        if next(signals) == 0:
+            raise KeyboardInterrupt
+
+    return interrupt
 
 
 def _database_candidates(given: Sequence[Database], say: Say) -> list[Candidate]:

@@ -2,6 +2,7 @@
 
 import json
 import re
+import signal
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from importlib import import_module
@@ -384,6 +385,21 @@ def test_at_each_rate_that_is_tried_it_listens_for_two_seconds_or_fifty_frames(
     assert main(["scan", "--can", "can7"]) == 1
     assert set(heard) == {(2.0, 50)}
     assert main(["scan", "--can", "can8"]) == 69
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
+def test_a_scan_that_is_ended_leaves_the_interface_as_it_was(
+    monkeypatch: pytest.MonkeyPatch, number: signal.Signals
+) -> None:
+    def listen(_options: object, _clock: Clock, _seconds: float, *, most: int = 0) -> BusTraffic:
+        signal.raise_signal(number)
+        pytest.fail(f"it went on, for {most} frames")
+
+    kernel = Kernel(bit_rate=125_000)
+    set_up(kernel, monkeypatch)
+    monkeypatch.setattr("telemetry.cli.scan_can.listen", listen)
+    assert main(["scan", "--can", "can7"]) == 128 + signal.SIGINT
+    assert (kernel.is_up, kernel.listens_only, kernel.bit_rate) == (False, False, 125_000)
 
 
 def test_an_interface_of_another_kind_that_is_down_is_not_set_up(
