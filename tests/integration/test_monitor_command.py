@@ -6,7 +6,6 @@ import re
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -246,8 +245,7 @@ def test_a_service_is_watched_over_its_stop(tmp_path: Path) -> None:
             gateway.start()
             listener.accept()
             listener.send([PACK_POWER] * 10)
-            while not (tmp_path / "spool" / "status.sock").exists():
-                time.sleep(0.02)
+            gateway.wait_until(bool)
             with terminal([str(gateway.config)]) as screen:
                 shown = screen.wait_for(lambda lines: any("99.99 V" in line for line in lines), "99.99 V")
                 assert any(line.startswith(" bus  receiving") for line in shown)

@@ -109,7 +109,7 @@ def test_a_run_that_is_stopped_ends_though_a_log_goes_on(tmp_path: Path) -> None
         file = config_of(tmp_path, server.url)
         file.write_text(file.read_text().replace('file = "trip.log"', 'file = "trip.log"\nspeed = 0.001'))
         service = Service(load_config(file))
-        thread = threading.Thread(target=service.run)
+        thread = threading.Thread(target=service.run, daemon=True)
         thread.start()
         service.stop()
         thread.join(30.0)
