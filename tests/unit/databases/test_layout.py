@@ -68,11 +68,11 @@ def test_ranges_that_touch_are_one_and_those_with_a_gap_are_two(
 def test_conditions_exclude_one_another_if_no_value_is_in_both(
     one: tuple[tuple[int, int], ...], other: tuple[tuple[int, int], ...], excluded: bool
 ) -> None:
-    conditions = (Condition(0, one), Condition(0, other), Condition(1, other))
-    assert exclude(0, 1, conditions) is excluded
-    assert exclude(1, 0, conditions) is excluded
-    assert not exclude(0, 2, conditions), "of two selectors"
-    assert not exclude(0, -1, conditions)
+    conditions = (Condition(1, other), Condition(0, one), Condition(0, other))
+    assert exclude(1, 2, conditions) is excluded
+    assert exclude(2, 1, conditions) is excluded
+    assert not exclude(0, 1, conditions), "of two selectors"
+    assert not exclude(1, -1, conditions)
     assert not exclude(-1, 1, conditions)
     assert not exclude(-1, -1, conditions)
 
@@ -140,6 +140,7 @@ def test_bits_of_big_endian_signals_are_counted_from_the_highest_of_a_byte() -> 
     [
         (4, False, (-9, -8, -1, 0, 15, 16), (0, 8, 15)),
         (4, True, (-9, -8, -1, 0, 7, 8, 15, 16), (-8, -1, 0, 7)),
+        (4, True, (8,), (-8,)),
         (4, True, (9,), (-7,)),
         (4, False, (-8,), (8,)),
         (4, False, (-9,), ()),
