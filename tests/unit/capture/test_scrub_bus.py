@@ -408,3 +408,26 @@ def test_a_number_in_a_single_frame_is_replaced(data: str, expected: str | None,
         assert made.hex().upper().startswith(expected)
         assert made[4 : size + 1] != frame[4 : size + 1]
         assert made[size + 1 :] == frame[size + 1 :]
+
+
+def test_a_packet_of_a_transport_is_not_also_taken_for_the_beginning_of_an_answer(tmp_path: Path) -> None:
+    """The 16th has the form of a first frame of ISO-TP with a VIN, of which nothing follows."""
+    payload = bytes(15 * 7) + bytes.fromhex("1462F190414243")
+    frames = transfer(0x1234, payload)
+    assert frames[-1][1] == bytes.fromhex("101462F190414243")
+    made, _, _ = scrubbed(tmp_path, frames)
+    assert made == [data for _, data in frames]
+
+
+@pytest.mark.parametrize("size", [0, 3, 7])
+def test_a_frame_that_is_too_short_to_announce_a_transfer_stays(size: int, tmp_path: Path) -> None:
+    frames = [(0x1CECFFF4, b"\x20\x09\x00\x02\xff\x00\x02"[:size])]
+    made, _, _ = scrubbed(tmp_path, frames)
+    assert made == [data for _, data in frames]
+
+
+def test_frames_too_short_for_an_address_leave_the_answer_with_addresses_as_it_is(tmp_path: Path) -> None:
+    first, *others = isotp(b"\x62\xf1\x90" + VIN.encode(), address=b"\xf1")
+    made, _, _ = scrubbed(tmp_path, [(0x612, data) for data in (first, b"", b"\x21", *others)])
+    expected = isotp(b"\x62\xf1\x90" + MADE_UP.encode(), address=b"\xf1")
+    assert made == [expected[0], b"", b"\x21", *expected[1:]]

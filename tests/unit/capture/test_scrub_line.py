@@ -8,7 +8,7 @@ import pytest
 
 from firmware_sim.wire import daly, dlt645, jk_55aa, jk_nw, modbus_registers, pylontech
 from telemetry.capture.scrub import is_serial_capture, scrub_capture
-from telemetry.capture.scrub_line import CaptureScrubber
+from telemetry.capture.scrub_line import CaptureScrubber, VictronText
 from telemetry.framing.replacements import Replacements
 from telemetry.logs.captures import Capture, CapturedBytes, format_piece
 from telemetry.protocols.known import PROTOCOLS
@@ -383,3 +383,22 @@ def test_a_capture_is_not_taken_for_a_log_of_can(tmp_path: Path) -> None:
     assert not is_serial_capture(log)
     (tmp_path / "empty.log").touch()
     assert not is_serial_capture(tmp_path / "empty.log")
+
+
+def test_text_without_the_end_of_a_block_is_let_go_but_for_what_a_number_may_be_in() -> None:
+    text = VictronText(Replacements(), lambda message: message)
+    assert text.mask(b"\x01" * 4096) == b""
+    assert text.mask(b"\x01") == b"\x01" * (4097 - 128)
+    assert text.rest() == b"\x01" * 128
+
+
+def test_the_line_too_many_ends_the_wait_for_the_oldest(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("telemetry.capture.scrub_line._MOST_LINES", 3)
+    lines: list[bytes] = []
+    protocols = {"a": [PROTOCOLS["pylontech"]], "b": [PROTOCOLS["daly"]]}
+    scrubber = CaptureScrubber(protocols, Replacements(), lines.append)
+    scrubber.take(CapturedBytes(0, "a", True, say_pylontech()[1][1][:30]))
+    whole = next(data for way, data in say_daly() if way is RX)
+    for number, written_lines in ((1, 0), (2, 0), (3, 4)):
+        scrubber.take(CapturedBytes(number * 1000, "b", True, whole))
+        assert len(lines) == written_lines

@@ -2,11 +2,13 @@
 
 import io
 import logging
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from telemetry.__main__ import main
+from telemetry.model.finding import Finding, Grade
 from tests.support.scripted_server import ScriptedServer, answer
 
 CANARY = "canary-4711-token"
@@ -60,3 +62,22 @@ def test_a_service_is_not_run_from_stdin_which_it_could_not_read_again(
 ) -> None:
     assert main(["run", "-"]) == 64
     assert "stdin cannot be" in capsys.readouterr().err
+
+
+def test_each_finding_is_shown_before_the_next_is_looked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written = io.BytesIO()
+
+    def findings(*_: object, **__: object) -> Iterator[Finding]:
+        yield Finding(Grade.FACT, "the first")
+        assert b"the first" in written.getvalue()
+        yield Finding(Grade.FACT, "the second")
+
+    file = tmp_path / "gateway.toml"
+    file.write_text(text_of("http://127.0.0.1:1"))
+    monkeypatch.setenv("VAN_TOKEN", CANARY)
+    monkeypatch.setattr("telemetry.cli.check.check", findings)
+    monkeypatch.setattr("sys.stdout", io.TextIOWrapper(written, "utf-8"))
+    assert main(["check", str(file)]) == 0
+    assert b"the second" in written.getvalue()

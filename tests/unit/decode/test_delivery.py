@@ -19,7 +19,9 @@ from telemetry.errors import StorageError
 from telemetry.ledger import imbalances, points_unaccounted
 from telemetry.model.events import Event
 from telemetry.sinks.influx.settings import Api, InfluxSettings
+from telemetry.sinks.state import SinkState
 from telemetry.spool import EncodedBatch, Spool, SpoolLimits
+from tests.support.clock import FakeClock
 from tests.support.scripted_server import Act, Connection, ScriptedServer, store
 
 LINES_A_PIECE = 6000
@@ -320,3 +322,40 @@ def test_points_that_found_no_room_are_an_error_and_the_spool_stays(
         deliver(job, lambda _: OutputPieces(*range(1, 9)), screen, SystemClock())
     assert failed.value.exit_code == 74
     assert list(spool.glob("*.segment"))
+
+
+def test_a_server_that_takes_nothing_is_given_up_while_reading_waits_for_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Failing:
+        """A sink whose server has taken nothing since the clock began."""
+
+        state = SinkState(failing_since_s=0.0)
+
+        def __init__(self, *_: object, **__: object) -> None:
+            pass
+
+        def start(self) -> None:
+            pass
+
+        def stop(self, timeout_s: float) -> None:
+            pass
+
+    class Patient(FakeClock):
+        def wait(self, event: threading.Event, timeout_s: float) -> bool:
+            assert self.monotonic_s() < 6.0, "it waits for ever"
+            return super().wait(event, timeout_s)
+
+    monkeypatch.setattr(decode_delivery, "Sink", Failing)
+    stop, clock = threading.Event(), Patient()
+    settings = InfluxSettings(url="http://127.0.0.1:1", database="fleet", api=Api.V1)
+    upload = Upload(
+        tmp_path, settings, clock, position="", stop=stop, on_event=lambda _: None, give_up_after_s=5.0
+    )
+    for number in range(1, WAITING_POINTS // LINES_A_PIECE + 2):
+        assert not upload.gave_up
+        upload.take(piece(number))
+    assert upload.gave_up
+    assert stop.is_set()
+    assert clock.monotonic_s() == pytest.approx(5.0, abs=0.03)
+    upload.close()

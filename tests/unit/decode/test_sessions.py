@@ -23,3 +23,12 @@ def test_two_plugs_in_one_log_are_two_chargers_of_which_the_second_has_its_inter
     assert found["main"] == one
     assert found["can7"].energy_charger_wh == one.energy_charger_wh
     assert found["can7"].phases == one.phases
+
+
+def test_a_session_that_ended_before_later_frames_is_found_once(tmp_path: Path) -> None:
+    log, later = tmp_path / "charge.log", tmp_path / "later.log"
+    played_charge("37").write_log(log)
+    interface = log.read_text("ascii").split()[1]
+    last_s = float(log.read_text("ascii").splitlines()[-1].split()[0].strip("()"))
+    later.write_text("".join(f"({last_s + 3600 + n:.6f}) {interface} 123#00\n" for n in range(3)))
+    assert list(collect_sessions([log, later, later])) == list(collect_sessions([log]))

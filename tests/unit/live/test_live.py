@@ -252,3 +252,23 @@ def test_ids_without_a_message_are_counted_only_while_someone_asks_for_messages(
         rig.send(id)
     snapshot = rig.state.snapshot()
     assert (len(snapshot.unmatched), snapshot.unmatched_left_out) == (MOST_UNMATCHED, 2)
+
+
+def test_after_a_reload_nothing_is_left_of_sources_that_are_not_bound_again() -> None:
+    rig = LiveRig()
+    rig.state.ask_for_messages()
+    rig.send(PACK_ID, 3601, 80)
+    assert [each.source for each in rig.state.snapshot().traffic] == ["can0"]
+    rig.state.start(rig.stages.schema)
+    snapshot = rig.state.snapshot()
+    assert (snapshot.traffic, snapshot.modelled, snapshot.messages) == ((), (), ())
+
+
+def test_after_a_reload_rows_have_the_tags_that_they_are_bound_with_or_their_channel_alone() -> None:
+    rig = LiveRig()
+    rig.send(PACK_ID, 3601, 80)
+    assert entities(rig)["battery"].tags["pack"] == "main"
+    rig.state.start(rig.stages.schema)
+    rig.state.bind(0, source="can0", tag="drive", tags={})
+    rig.send(PACK_ID, 3601, 80)
+    assert entities(rig)["battery"].tags == {"source": "drive"}

@@ -175,3 +175,21 @@ def test_one_that_never_started_can_be_closed(tmp_path: Path, caplog: pytest.Log
     server.start()
     assert caplog.messages == [f"{tmp_path / 'missing' / SOCKET_NAME}: no status: No such file or directory"]
     server.close()
+
+
+def test_a_service_that_says_nothing_is_waited_for_for_three_seconds(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waits_s: list[float | None] = []
+
+    class Silent(socket.socket):
+        def settimeout(self, timeout_s: float | None, /) -> None:
+            waits_s.append(timeout_s)
+
+        def connect(self, _address: object, /) -> None:
+            raise TimeoutError("timed out")
+
+    monkeypatch.setattr("telemetry.live.status_socket.socket.socket", Silent)
+    with pytest.raises(UnavailableError, match="no service answers: timed out"):
+        query_status(tmp_path)
+    assert waits_s == [3.0]

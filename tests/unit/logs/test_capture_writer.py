@@ -112,3 +112,13 @@ def test_the_position_of_a_log_is_that_of_its_beginning_and_its_end_is_another(t
     assert (is_end(end), is_end(positions[0])) == (True, False)
     assert all(belongs_to(each, "log") for each in (positions[0], end))
     assert not belongs_to(positions[0], "lo")
+
+
+def test_a_thousand_pieces_wait_and_the_next_one_ends_that() -> None:
+    lines: list[bytes] = []
+    writer = CaptureWriter("bms", lines.append, [Holding()])
+    for number in range(1000):
+        writer.received(number * 1_000, b"A")
+    assert lines == []
+    writer.received(1_000_000, b"A")
+    assert len(lines) == 1001

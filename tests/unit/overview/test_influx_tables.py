@@ -92,3 +92,14 @@ def test_an_answer_of_a_megabyte_is_read(server: ScriptedServer) -> None:
 def test_names_and_texts_are_as_influxql_writes_them() -> None:
     assert quoted('a\\"') == '"a\\\\\\""'
     assert text_literal("it's\\\n") == "'it\\'s\\\\\\n'"
+
+
+def test_a_table_may_take_half_a_minute_and_sixteen_mebibytes(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[tuple[float, int]] = []
+
+    def client(settings: InfluxSettings, _clock: SystemClock, *, answer_bytes: int) -> None:
+        made.append((settings.request_timeout_s, answer_bytes))
+
+    monkeypatch.setattr(influx_tables, "InfluxClient", client)
+    InfluxTables(InfluxSettings(url="http://127.0.0.1:1", database="fleet", api=Api.V1), SystemClock())
+    assert made == [(30.0, 1 << 24)]

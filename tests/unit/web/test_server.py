@@ -16,8 +16,15 @@ import pytest
 from telemetry.errors import UnavailableError
 from telemetry.live.state import LiveSnapshot
 from telemetry.web.connection import HEAD_WITHIN_S, STALLED_S, Connection
+from telemetry.web.pace import StepBudget
 from telemetry.web.request import MAX_HEAD_BYTES
-from telemetry.web.server import MAX_CLIENTS, MAX_STREAMS, RESERVED_DESCRIPTORS
+from telemetry.web.server import (
+    BURST_STEPS,
+    MAX_CLIENTS,
+    MAX_STREAMS,
+    RESERVED_DESCRIPTORS,
+    STEPS_PER_S,
+)
 from tests.support.clock import FakeClock
 from tests.support.web import WebClient, WebRig, get
 from tests.support.web_gateway import free_port
@@ -320,3 +327,12 @@ def test_closing_ends_all_connections_and_frees_the_port() -> None:
     client.close()
     with WebRig(listen=address) as again:
         assert again.get("/healthz").status == 200
+
+
+def test_all_clients_together_get_two_hundred_steps_at_once_and_five_hundred_a_second() -> None:
+    pace = StepBudget(STEPS_PER_S, BURST_STEPS, now_s=0.0)
+    pace.take(200.0)
+    assert pace.wait_s(0.0) == 0.0
+    pace.take(500.0)
+    assert pace.wait_s(0.0) == 1.0
+    assert pace.wait_s(1.0) == 0.0

@@ -1,0 +1,125 @@
+"""telemetry/scan/serial_scan.py by numbers: when an answer ends, when a line is quiet, who is asked again."""
+
+from collections.abc import Callable, Sequence
+
+import pytest
+
+from firmware_sim.wire import modbus_registers as registers
+from telemetry.scan.probes import scanned, settings_of
+from telemetry.scan.serial_scan import LineReport, LineScan, Waits
+from telemetry.sources.stop import StopSignal
+from tests.support.clock import FakeClock
+from tests.support.scanned_line import ScannedLine, board, simulated
+
+SENDING_S = 13 * 11 / 9600  # a request to a Daly board, with start, parity and stop bits
+STEP_S = 0.02  # of simulated time
+
+
+class Scripted:
+    """Says `unasked`, and what `answer` makes of a request, each piece so many seconds later."""
+
+    def __init__(
+        self,
+        clock: FakeClock,
+        answer: Callable[[bytes], Sequence[tuple[float, bytes]]],
+        unasked: Sequence[tuple[float, bytes]] = (),
+    ) -> None:
+        self._clock = clock
+        self._answer = answer
+        self._coming = list(unasked)
+        self.asked_s: list[float] = []
+
+    def feed(self, data: bytes) -> list[bytes]:
+        now_s = self._clock.monotonic_s()
+        self.asked_s.append(now_s)
+        self._coming += [(now_s + after_s, piece) for after_s, piece in self._answer(data)]
+        return []
+
+    def due(self, until_ns: int) -> list[bytes]:
+        said = [piece for at_s, piece in self._coming if at_s * 1e9 <= until_ns]
+        self._coming = self._coming[len(said) :]
+        return said
+
+    def forget(self) -> None:
+        pass
+
+
+def scan_for(name: str, line: ScannedLine) -> LineReport:
+    with StopSignal() as stop:
+        return LineScan(line.link_at, line.clock, Waits()).run(settings_of(scanned([name])), stop)
+
+
+@pytest.mark.parametrize(("byte_count", "talks"), [(7, False), (8, True)])
+def test_a_line_talks_from_eight_bytes_on(byte_count: int, talks: bool) -> None:
+    clock = FakeClock()
+    device = Scripted(clock, lambda _: (), [(0.5, bytes(byte_count))])
+    report = scan_for("daly", ScannedLine(clock, [device]))
+    assert (report.talks, report.sent > 0) == (talks, not talks)
+
+
+def test_an_answer_without_an_end_is_heard_for_a_second_and_the_line_then_drained_for_half_a_second() -> None:
+    clock = FakeClock()
+    endless = [(0.02 * number, b"\x00") for number in range(1000)]
+    device = Scripted(clock, lambda _: endless[: 1000 * (len(device.asked_s) == 1)])
+    report = scan_for("daly", ScannedLine(clock, [device]))
+    first_s, second_s = device.asked_s[:2]
+    assert second_s - first_s == pytest.approx(SENDING_S + 0.4 + 1.0 + 0.5, abs=2.5 * STEP_S)
+    # 2.1 s are for listening, 0.4 s for the usual address, 0.1 s for each of 15 others: half as long again.
+    most_s = 1.5 * (2.1 + 0.4 + 15 * 0.1 + 16 * SENDING_S)
+    assert most_s < clock.monotonic_s() < most_s + SENDING_S + 0.1 + 1.0 + 0.5 + 3 * STEP_S
+    assert not report.is_whole
+
+
+@pytest.mark.parametrize(("pause_s", "is_found"), [(0.08, True), (0.15, False)])
+def test_an_answer_ends_where_nothing_comes_for_a_tenth_of_a_second(pause_s: float, is_found: bool) -> None:
+    clock, device = FakeClock(), board(1)
+
+    def halves(request: bytes) -> list[tuple[float, bytes]]:
+        whole = b"".join(device.feed(request)) if not halting.asked_s[1:] else b""
+        return [(0.4, whole[:6]), (0.4 + pause_s, whole[6:])] if whole else []
+
+    halting = Scripted(clock, halves)
+    report = scan_for("daly", ScannedLine(clock, [halting]))
+    assert bool(report.found) is is_found
+
+
+def test_an_answer_behind_the_beginning_of_one_that_never_ends_is_found() -> None:
+    clock, device = FakeClock(), simulated("jbd")
+    spoiled = b"\xdd\x03\x00\xf0"  # 240 bytes are to follow
+    late = Scripted(clock, lambda request: [(0.04, spoiled + b"".join(device.feed(request)))])
+    assert [one.protocol.name for one in scan_for("jbd", ScannedLine(clock, [late])).found] == ["jbd"]
+
+
+def test_a_device_that_is_always_late_is_asked_again_once() -> None:
+    line = ScannedLine(FakeClock(), [board(7)])
+    line.answers_after_s = 0.45
+    report = scan_for("daly", line)
+    sent = [data for _, _, data in line.sent]
+    assert (report.found, report.is_whole) == ([], True)
+    assert max(sent.count(data) for data in sent) == 2
+
+
+@pytest.mark.parametrize(
+    ("volts", "amperes", "watts", "agrees"),
+    [
+        (100.0, 10.0, 949.5, True),  # 50.5 of 1 + 50
+        (100.0, 10.0, 949.0, True),  # 51.0 of 1 + 50
+        (100.0, 10.0, 948.5, False),  # 51.5 of 1 + 50
+        (100.0, 10.0, 1053.5, True),  # 53.5 of 1 + 52.7
+        (100.0, 10.0, 1055.0, False),  # 55.0 of 1 + 52.8
+        (10.0, 0.0, 1.0, True),  # 1.0 of 1 + 0.05
+        (10.0, 0.0, 1.2, False),  # 1.2 of 1 + 0.06
+        (0.0, 10.0, 0.0, False),
+    ],
+)
+def test_registers_are_those_of_a_meter_where_voltage_times_current_is_the_power_within_a_twentieth_and_1_w(
+    volts: float, amperes: float, watts: float, agrees: bool
+) -> None:
+    bank = {
+        (registers.INPUT, address): value
+        for address, value in enumerate((round(volts * 100), round(amperes * 100), round(watts * 10), 0))
+    }
+    everything = {(registers.INPUT, address): 0 for address in range(4, 8)} | bank
+    line = ScannedLine(FakeClock(), [registers.ModbusLine(lambda: everything, 1)])
+    (found,) = scan_for("modbus", line).found
+    assert (found.registers == "pzem_017") is agrees
