@@ -53,7 +53,10 @@ _EVENT_TABLE = (
         "cells have not come for ten cycles and 10 s: the others are read without them",
     ),
     EventCode(
-        18, "second_sender", Level.WARNING, "a J1939 message comes from a second sender, which fills no field"
+        18,
+        "second_sender",
+        Level.WARNING,
+        "a message comes from a second J1939 sender or module, which fills no field",
     ),
     EventCode(
         19,

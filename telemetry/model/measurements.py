@@ -87,7 +87,8 @@ TAGS = {
     "pack": "the pack as configured (`main`); of a charging session the identity that the battery reports",
     "charger": "the configured inlet (`main` if none is named)",
     "code": "the event's word of the vocabulary below",
-    "sa": "the sender's address (two hexadecimal digits), on messages that are matched by J1939 PGN",
+    "sa": "the sender's address (two hexadecimal digits), on messages that are matched by J1939 PGN, and the"
+    " module's on those of charging modules",
 }
 
 _COUNTED = ", counted by the service (see below)"

@@ -14,6 +14,7 @@ import itertools
 from collections.abc import Iterable, Iterator
 
 from telemetry_core.decode.spec import PlanSpec
+from telemetry_core.rules.map_spec import J1939_SENDER
 from telemetry_core.rules.watch_spec import BitTest, RuleSpec, ValueTest
 
 from telemetry.errors import ConfigError, Faults
@@ -72,6 +73,7 @@ def _alarms(entry: MapEntry, catalogue: Catalogue) -> Iterator[Alarm]:
                 protection=protection_field(found.message),
                 absent=absent,
                 sender=sender_of(entry, found),
+                sender_mask=found.message.sender_mask or J1939_SENDER,
             ),
             code=code,
             level=level_of(code, entry.level),

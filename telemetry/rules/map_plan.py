@@ -17,6 +17,7 @@ from telemetry_core.decode.spec import Condition, MessageSpec, PlanSpec, SignalS
 from telemetry_core.rows.spec import DecimalScale, FieldSpec, RecordSpec, SlotKind
 from telemetry_core.rules.map_spec import (
     ABSENT,
+    J1939_SENDER,
     BusMap,
     CountRule,
     CycleMap,
@@ -342,7 +343,9 @@ def _bus(pairs: Sequence[_Pair], keys: Sequence[_Key], targets: Sequence[TargetM
                 outputs.setdefault(target + 1, OutputMap(target + 1, ABSENT, 0, ()))  # what is derived
             outputs[target] = OutputMap(target, cycle, first_page, parts)
         in_order = tuple(outputs[target] for target in sorted(outputs))
-        messages.append(MessageMap(record, in_order, protection_field(_message(by_target)), sender))
+        spec = _message(by_target)
+        mask = spec.sender_mask or J1939_SENDER
+        messages.append(MessageMap(record, in_order, protection_field(spec), sender, mask))
     return BusMap(tuple(messages), cycles.maps())
 
 

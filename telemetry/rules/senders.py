@@ -46,7 +46,7 @@ def finding_event(finding: SenderFinding, message: str, source: str) -> Event:
         return begins(changed, f"{message} comes from sender {taken} now, instead of {other}", source)
     text = (
         f"{message} comes from senders {taken} and {other}; only {taken} is taken. Name each in [[map]]:"
-        f' sender = "{taken}" and sender = "{other}", each with a pack of its own'
+        f' sender = "{taken}" and sender = "{other}", each with a pack or charger of its own'
     )
     return begins(second, text, source)
 

@@ -243,11 +243,12 @@ def absent_values(entry: MapEntry, found: FoundSignal) -> tuple[int, ...]:
 
 
 def sender_of(entry: MapEntry, found: FoundSignal) -> int:
-    """The J1939 address that the entry names; ABSENT: none. Raises ConfigError where it could be no other."""
+    """The address that the entry names; ABSENT: none. Raises ConfigError where it could be no other."""
     if entry.sender is None:
         return ABSENT
     message = found.message
-    if not message.by_pgn and not (message.extended and message.byte_count > CLASSIC_BYTES):
+    is_long = message.extended and message.byte_count > CLASSIC_BYTES
+    if not (message.by_pgn or message.sender_mask or is_long):
         raise ConfigError(
             f"{message.name} is not matched by PGN: its id alone says what it is",
             where=entry.where.key("sender"),

@@ -260,7 +260,7 @@ WORDS: Mapping[str, Mapping[str, Words]] = {
         "bus": _words("the source whose databases are meant", "all"),
         "sender": _words(
             'the J1939 device that the message comes from: its address in hexadecimal, `"00"` to `"FD"`;'
-            " only of messages that are matched by PGN",
+            " only of messages that are matched by PGN, or of charging modules",
             "the first one heard",
         ),
         "pack": _words("the tag `pack`"),

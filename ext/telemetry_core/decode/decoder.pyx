@@ -22,6 +22,7 @@ from telemetry_core.frames.batch cimport (
     FLAG_BY_PGN, FLAG_CHECKED, FLAG_PAYLOAD, FLAG_WRONG, ID_ERROR, ID_EXTENDED, ID_MASK, ID_REMOTE, INLINE_PAYLOAD,
     Frame, FrameBatch, payload,
 )
+from telemetry_core.rows.access cimport J1939_SENDER, sender_in
 from telemetry_core.rows.batch cimport RowHead, SampleBatch
 from telemetry_core.rows.schema cimport HEAD_WORDS
 
@@ -62,10 +63,10 @@ cdef void set_protection_flag(const Message* message, uint8_t flags, uint64_t* m
         mask[extra.mask_words + extra.protection_slot] = (flags & FLAG_WRONG) == 0
 
 
-cdef inline uint16_t sender_tags(const Binding* binding, uint32_t id) noexcept nogil:
+cdef inline uint16_t sender_tags(const Binding* binding, uint32_t id, uint32_t mask) noexcept nogil:
     if not binding.has_sender_tags:
         return binding.tags
-    return binding.sender_tags + <uint16_t>(id & 0xFF)
+    return binding.sender_tags + <uint16_t>sender_in(id, mask)
 
 
 cdef class Decoder:
@@ -95,7 +96,8 @@ cdef class Decoder:
     def bind(self, uint16_t channel, Py_ssize_t bus, uint16_t tags, sender_tags=None):
         """Set a channel's bus, by its index in the plan (-1: no database), and its tag set, by index.
 
-        `sender_tags` is the index of the first of 256 tag sets, by source address, for messages matched by PGN.
+        `sender_tags` is the index of the first of 256 tag sets, by source address, for messages matched by PGN
+        and for those with a `sender_mask`.
         Raises IndexError for a bus that the plan does not have.
         """
         if not -1 <= bus < self.plan.bus_count:
@@ -184,7 +186,9 @@ cdef class Decoder:
             head.record = message.record
             head.tags = bindings[frame.channel].tags
             if message.by_pgn or (frame.flags & FLAG_BY_PGN and not message.is_masked):
-                head.tags = sender_tags(&bindings[frame.channel], frame.id)
+                head.tags = sender_tags(&bindings[frame.channel], frame.id, J1939_SENDER)
+            elif message.is_masked and (<const Extra*>message.extra).sender_mask:
+                head.tags = sender_tags(&bindings[frame.channel], frame.id, (<const Extra*>message.extra).sender_mask)
             head.channel = frame.channel
             head.id = frame.id
             head.nudge_ns = frame.nudge_ns

@@ -123,6 +123,7 @@ cdef struct Extra:
     uint16_t digits_count
     uint16_t short_count
     uint16_t together_count
+    uint32_t sender_mask         # of a masked id: the bits that say which device sent it; 0: none do
     uint8_t makes_values         # of texts, digits or short forms, or has signals that need others
     uint8_t reports_protection   # by a flag after the last signal
     uint16_t protection_slot

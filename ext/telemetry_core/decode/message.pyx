@@ -179,6 +179,8 @@ cdef object check(message, fields):
         raise ValueError(f"{message.name}: signals that are there together do not exist")
     if message.id_mask and (message.by_pgn or not message.extended):
         raise ValueError(f"{message.name}: only an id of 29 bits has a mask, and no message that is matched by PGN")
+    if message.sender_mask and not message.id_mask:
+        raise ValueError(f"{message.name}: without a mask the whole id is one sender's")
     if message.byte_count < 0:
         raise ValueError(f"{message.name}: {message.byte_count} bytes")
     for condition in message.conditions:
@@ -205,6 +207,7 @@ cdef object pack(Message* message, spec, Schema schema, PlanMemory memory):
     message.is_masked = spec.id_mask != 0
     extra.mask_words = (field_count + spec.reports_protection + 63) // 64
     extra.reports_protection = spec.reports_protection
+    extra.sender_mask = spec.sender_mask
     extra.protection_slot = <uint16_t>field_count
     extra.capacity = max(8, (max(ends, default=0) + 7) // 8 * 8)
     extra.mask = <uint64_t*>memory.take(extra.mask_words * sizeof(uint64_t))

@@ -57,6 +57,7 @@ class MessageSpec:
     drops_not_available: bool = False  # J1939: "not available" and "error" are left out
     reports_protection: bool = False  # its record has a flag after the signals: the frame passed its checks
     id_mask: int = 0  # the bits of its id (29 bits) that count, where others do not; by_pgn is False then
+    sender_mask: int = 0  # the bits of its id that say which device it is of; with an id_mask. 0: none do
     together: tuple[tuple[int, ...], ...] = ()  # signals that are values only where all of them are; no texts
 
 

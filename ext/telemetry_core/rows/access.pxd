@@ -6,6 +6,9 @@ from libc.string cimport memcpy
 from telemetry_core.rows.batch cimport ROW_OTHER_SENDER, RowHead
 from telemetry_core.rows.schema cimport HEAD_WORDS, Schema
 
+cdef enum:
+    J1939_SENDER = 0xFF          # the bits of an id that say who sent it
+
 
 cdef inline bint has_field(const uint64_t* row, uint32_t field) noexcept nogil:
     return (row[HEAD_WORDS + field // 64] >> (field % 64)) & 1
@@ -38,6 +41,12 @@ cdef inline bint reports_fault(Schema schema, const uint64_t* row, int32_t prote
     return protection >= 0 and has_field(row, protection) and not slots_of(schema, row)[protection]
 
 
-cdef inline bint is_of_sender(const RowHead* head, int32_t sender) noexcept nogil:
-    # Whether the row is of the J1939 address `sender`; -1: of a sender that is not ignored, or of none.
-    return head.id & 0xFF == <uint32_t>sender if sender >= 0 else not head.id & ROW_OTHER_SENDER
+cdef inline uint32_t sender_in(uint32_t id, uint32_t mask) noexcept nogil:
+    # The address of the device that sent a frame: these bits of its id, from three bytes laid into one. 0xFF: J1939.
+    cdef uint32_t bits = id & mask
+    return (bits | bits >> 8 | bits >> 16) & 0xFF
+
+
+cdef inline bint is_of_sender(const RowHead* head, int32_t sender, uint32_t mask) noexcept nogil:
+    # Whether the row is of the address `sender`; -1: of a sender that is not ignored, or of none.
+    return sender_in(head.id, mask) == <uint32_t>sender if sender >= 0 else not head.id & ROW_OTHER_SENDER

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from telemetry_core.rows.spec import DecimalScale, RecordSpec
 
 ABSENT = -1  # an index: there is no such field, or it is not to be derived
+J1939_SENDER = 0xFF  # the bits of an id that say who sent it
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,13 +60,15 @@ class OutputMap:
 class MessageMap:
     """What one message of a bus brings, in the order of the rows that are made. A record may have several.
 
-    sender: the J1939 address whose rows are meant; ABSENT: those that the senders stage takes.
+    sender: the address whose rows are meant, in the bits `sender_mask` of the id; ABSENT: those that the
+    senders stage takes.
     """
 
     record: int
     outputs: tuple[OutputMap, ...]
     protection: int = ABSENT  # index of the field that says whether the frame is right
     sender: int = ABSENT
+    sender_mask: int = J1939_SENDER
 
 
 @dataclass(frozen=True, slots=True)

@@ -58,6 +58,7 @@ cdef struct Message:             # map_spec.MessageMap
     uint32_t output_count
     int32_t protection           # ABSENT: no field says whether a frame is right
     int32_t sender               # ABSENT: the one that is taken
+    uint32_t sender_mask
     int32_t next                 # of the same record; ABSENT: this is the last
 
 cdef struct Target:              # map_spec.TargetMap; fields that are not derived are ABSENT

@@ -138,6 +138,7 @@ cdef class MapTable:
         for message in spec.messages:
             self._chain_message(bus, _index(message.record, schema.record_count, "record"))
             self.messages[self.message_count].sender = _optional(message.sender, 256, "sender")
+            self.messages[self.message_count].sender_mask = message.sender_mask
             self.messages[self.message_count].next = NONE
             self.messages[self.message_count].first_output = <uint32_t>self.output_count
             self.messages[self.message_count].output_count = len(message.outputs)

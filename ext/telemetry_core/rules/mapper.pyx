@@ -231,7 +231,7 @@ cdef class Mapper:
             run_begin = at
             run_rows = 0
             while message >= 0:
-                if is_of_sender(head, self.table.messages[message].sender):
+                if is_of_sender(head, self.table.messages[message].sender, self.table.messages[message].sender_mask):
                     if not self._map_row(row, channel, &self.table.messages[message], out):
                         return False
                 message = self.table.messages[message].next

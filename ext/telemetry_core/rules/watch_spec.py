@@ -6,7 +6,7 @@ does its readable model in the tests.
 
 from dataclasses import dataclass
 
-from telemetry_core.rules.map_spec import ABSENT
+from telemetry_core.rules.map_spec import ABSENT, J1939_SENDER
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,4 +48,5 @@ class RuleSpec:
     tag_set: int = ABSENT  # of a modelled record: index into MapSpec.tag_sets; ABSENT: a message's own rows
     protection: int = ABSENT  # the field that says whether the row's frame is right
     absent: tuple[int, ...] = ()  # raw values that say nothing; not with a LimitTest
-    sender: int = ABSENT  # of a message's own rows: the J1939 address that is meant; ABSENT: the one taken
+    sender: int = ABSENT  # of a message's own rows: the address that is meant; ABSENT: the one taken
+    sender_mask: int = J1939_SENDER  # the bits of an id that say who sent it

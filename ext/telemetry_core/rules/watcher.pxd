@@ -24,7 +24,8 @@ cdef struct Rule:                # watch_spec.RuleSpec
     int32_t bus                  # -1: every bus
     int32_t tag_set              # -1: the rows of messages
     int32_t protection           # the field that says whether a row's frame is right; -1: none does
-    int32_t sender               # the J1939 address whose rows are meant; -1: the one that is taken
+    int32_t sender               # the address whose rows are meant; -1: the one that is taken
+    uint32_t sender_mask         # the bits of an id that say who sent it
     uint8_t test
 
 cdef struct RuleRange:           # of one record, in `packed`

@@ -81,7 +81,8 @@ cdef object _raw_values(rule):
 
 
 cdef inline bint is_meant(const Rule* rule, const State* state, const RowHead* head) noexcept nogil:
-    return state.tags <= head.tags < state.tags + state.tag_count and is_of_sender(head, rule.sender)
+    return state.tags <= head.tags < state.tags + state.tag_count and is_of_sender(
+        head, rule.sender, rule.sender_mask)
 
 
 @cython.final
@@ -129,6 +130,7 @@ cdef class Watcher:
         if not -1 <= spec.sender < 256:
             raise ValueError(f"sender {spec.sender} is no address")
         rule.sender = spec.sender
+        rule.sender_mask = spec.sender_mask
         rule.protection = spec.protection
         rule.first_field = spec.field
         rule.field_count = spec.field_count

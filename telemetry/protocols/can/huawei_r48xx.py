@@ -9,6 +9,7 @@ from telemetry.protocols.table import Mapped
 
 _REPLY_ID = 0x1080407E  # of module 0; its last bit says that more frames follow
 _ANY_MODULE_AND_MORE = 0x1F80FFFE
+_MODULE = 0x007F0000
 _REGISTER_VARIANTS = (0x0000, 0x1000, 0x2000, 0x3000)  # bits of the register that do not count
 
 
@@ -48,6 +49,7 @@ HUAWEI_R48XX = CanProtocol(
                 _register("output_current_a", 0x181, "A"),
             ),
             _ANY_MODULE_AND_MORE,
+            _MODULE,
             selector="register",
             mark="CAP",
         ),

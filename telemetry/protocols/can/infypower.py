@@ -11,6 +11,8 @@ _CONTROLLER = 0xF0
 _SINGLE_MODULE, _GROUP = 0x0A, 0x0B
 _FROM_ANY_MODULE = 0x03FFFF00  # without the error code in the three highest bits
 _TO_ANY_MODULE = 0x03FF00FF
+_MODULE = 0x0040003F  # which module answers; a group's number is 40 more, by the lowest bit of the device
+_MODULE_ASKED = 0x00403F00
 _SINGLE = "single source"
 
 
@@ -46,6 +48,7 @@ INFYPOWER = CanProtocol(
             _replies(0x03),
             (_float("voltage_v", 0, "V"), _float("current_a", 4, "A")),
             _FROM_ANY_MODULE,
+            _MODULE,
         ),
         CanMessage(
             "InfyStatus",
@@ -78,6 +81,7 @@ INFYPOWER = CanProtocol(
                 ),
             ),
             _FROM_ANY_MODULE,
+            _MODULE,
             mark=_SINGLE,
         ),
         CanMessage(
@@ -90,6 +94,7 @@ INFYPOWER = CanProtocol(
                 _number("voltage_ca_v", 4, 2, 0.1, "V"),
             ),
             _FROM_ANY_MODULE,
+            _MODULE,
         ),
         CanMessage(
             "InfyExternal",
@@ -97,6 +102,7 @@ INFYPOWER = CanProtocol(
             _replies(0x0C),
             (_number("voltage_v", 0, 2, 0.1, "V"), _number("available_current_a", 2, 2, 0.1, "A")),
             _FROM_ANY_MODULE,
+            _MODULE,
         ),
         CanMessage(
             "InfySetting",
@@ -104,6 +110,7 @@ INFYPOWER = CanProtocol(
             _commands(0x1C),
             (_number("voltage_v", 0, 4, 0.001, "V"), _number("current_a", 4, 4, 0.001, "A")),
             _TO_ANY_MODULE,
+            _MODULE_ASKED,
         ),
     ),
     mapped=(

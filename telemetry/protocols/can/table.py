@@ -6,6 +6,7 @@ Promises:
   decoder, mapper, reducer and encoder like any frame.
 - Rows of its messages are hidden unless they are asked for. Hidden rows are shown live, and only what they
   are mapped to is sent.
+- Modules that share a bus share nothing: of several that send one message, one is taken, as of J1939 senders.
 - A frame is a message where those bits of its id are the same that count, also as a reassembled payload.
 
 Adding a protocol is adding a table (docs/protocols/).
@@ -53,6 +54,7 @@ class CanMessage:
     ids: tuple[int, ...]  # of its frames
     signals: tuple[CanSignal, ...]
     id_mask: int = 0  # the bits of the ids that count; 0: all
+    sender_mask: int = 0  # the bits of the ids that say which module it is of, where a bus may have several
     selector: str = ""  # the signal that says which others are there, and is no value itself
     together: tuple[tuple[str, ...], ...] = ()  # names of signals that are values only where all of them are
     mark: str = "C2"  # how certain it is, as the page of the protocol says
@@ -112,6 +114,7 @@ class CanProtocol:
                     conditions,
                     number,
                     id_mask=message.id_mask,
+                    sender_mask=message.sender_mask,
                     together=tuple(
                         tuple(names.index(name) for name in together) for together in message.together
                     ),

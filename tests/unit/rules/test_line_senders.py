@@ -166,7 +166,7 @@ def test_the_report_names_both_senders_and_what_to_write() -> None:
     reports = [text for code, text in events(written(recorded(), stages_of())) if code == "second_sender"]
     assert reports == [
         f"{message} comes from senders 01 and 02; only 01 is taken. Name each in [[map]]:"
-        ' sender = "01" and sender = "02", each with a pack of its own'
+        ' sender = "01" and sender = "02", each with a pack or charger of its own'
         for message in ("Pack", "Cells")
     ]
 
