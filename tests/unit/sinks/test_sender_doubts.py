@@ -167,6 +167,18 @@ def test_an_identical_500_ten_times_isolates_the_batch_if_others_are_accepted(ri
     assert len(whole) == MOST_ALIKE
 
 
+def test_others_that_wait_are_tried_after_the_tenth_identical_500_and_not_before(rig: SenderRig) -> None:
+    rig.server.behave = poison
+    rig.queue.put_lines(*lines(1, "before"))
+    rig.run_until_idle()
+    rig.queue.put_lines(*lines(1, "other"))
+    rig.queue.put_lines(b"poison v=1 1")
+    rig.run_until_idle()
+    names = [sent[0].split()[0] for sent in rig.server.requests]
+    assert names[:12] == [b"before", *[b"poison"] * 10, b"other"]
+    assert rig.queue.dead_lines() == [b"poison v=1 1"]
+
+
 def test_an_identical_500_for_every_batch_is_the_servers_trouble(rig: SenderRig) -> None:
     rig.server.answers(*[BROKEN] * 200)
     for _ in range(3):
@@ -329,3 +341,12 @@ def test_a_request_that_is_refused_holds_others_up_once_at_most(rig: SenderRig) 
     assert rig.queue.dead_lines() == [b"odd v=1 1"]
     assert rig.queue.acknowledged_points == 40
     assert rig.clock.monotonic_s() <= HOLD_S + 2.0
+
+
+def test_two_requests_that_are_refused_are_asked_in_turns(rig: SenderRig) -> None:
+    rig.server.behave = lambda _: Answer(418)
+    rig.queue.put_lines(b"first v=1 1")
+    rig.queue.put_lines(b"second v=1 1")
+    for _ in range(4):
+        assert rig.step() == 60.0
+    assert [sent[0].split()[0] for sent in rig.server.requests] == [b"second", b"first"] * 2

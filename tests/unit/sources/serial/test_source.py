@@ -1,7 +1,7 @@
 """telemetry/sources/serial/source.py step by step, on a port whose every read is written down here."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 
 import pytest
 from telemetry_core.frames.stamps import TimeMap
@@ -37,6 +37,7 @@ class Script:
         """at_once: for reads that do not wait. look: is called with each read that waits."""
         self.sent: list[bytes] = []
         self.waits_s: list[float] = []
+        self.reads_at_once = 0
         self._clock = clock
         self._stop = stop
         self._pieces = list(pieces)
@@ -52,6 +53,7 @@ class Script:
 
     def receive(self, timeout_s: float) -> bytes:
         if not timeout_s:
+            self.reads_at_once += 1
             return self._at_once.pop(0) if self._at_once else b""
         self._look()
         self.waits_s.append(timeout_s)
@@ -293,3 +295,79 @@ def test_the_rest_of_an_answer_is_taken_before_the_next_request() -> None:
     bench = Bench(basic(), b"", basic(), at_once=[b"", b"\xff" * 5, b""])
     assert bench.counts["discarded_bytes"] == 5
     assert bench.counts["read"] == 2
+
+
+def test_one_empty_read_ends_what_is_taken_before_a_request() -> None:
+    bench = Bench(basic())
+    assert bench.port.sent == [POLL.request]
+    assert bench.port.reads_at_once == 2, "the first wait is none, since the device is due"
+
+
+def test_an_answer_in_two_reads_is_asked_for_once() -> None:
+    bench = Bench(basic()[:10], basic()[10:])
+    assert bench.port.sent == [POLL.request]
+    assert bench.counts["read"] == 1
+
+
+def test_a_good_answer_within_what_a_torn_one_claims_is_taken_when_it_is_late() -> None:
+    torn = bytes((0xDD, BASIC, 0, 0x60))  # it claims 96 bytes of data
+    bench = Bench(torn + basic(), b"")
+    assert (bench.counts["read"], bench.counts["garbage_bytes"]) == (1, len(torn))
+    assert bench.counts["timeouts"] == 0
+
+
+def test_frames_are_handed_over_with_each_read() -> None:
+    inbox = Inbox()
+    waiting: list[int] = []
+    Bench(basic(), b"", b"", inbox=inbox, look=lambda _: waiting.append(inbox.frames_waiting))
+    assert waiting[:3] == [0, 1, 1]
+
+
+def test_a_device_names_itself_again_when_its_port_was_opened_again() -> None:
+    said: list[str] = []
+    bench = Bench(reply(MODEL, b"JBD-SP17S020"), *[b""] * 25, look=lambda source: said.append(source.device))
+    assert bench.counts["reopened"] == 1
+    assert "JBD-SP17" in said[1]
+    assert said[-1] == ""
+
+
+class Withholding:
+    """Holds everything back until nothing follows."""
+
+    def __init__(self) -> None:
+        self._held = b""
+
+    def mask(self, data: bytes) -> bytes:
+        self._held += data
+        return b""
+
+    def rest(self) -> bytes:
+        held, self._held = self._held, b""
+        return held
+
+
+def test_what_a_masker_holds_back_is_in_the_capture_at_the_end() -> None:
+    lines = Lines()
+    Bench(basic(), capture=lines, maskers=[Withholding()])
+    assert lines.written[-1] == b"RX " + basic().hex().upper().encode()
+
+
+class NoPort:
+    """A port that does not open."""
+
+    description = "/dev/none"
+
+    def open(self, stop: StopSignal) -> AbstractContextManager[Script]:  # noqa: ARG002
+        raise OSError("no such port")
+
+
+def test_neither_silence_nor_frames_wait_for_a_port_that_does_not_open() -> None:
+    bench = Bench()
+    bench.clock.advance(10.0)
+    bench.source._link = NoPort()
+    assert bench.source._outbox is not None
+    bench.source._outbox.batch.append(1, BASIC, b"")
+    with StopSignal() as stop, pytest.raises(OSError, match="no such port"):
+        bench.source.session(bench.inbox, stop)
+    items = [bench.inbox.get(0), bench.inbox.get(0)]
+    assert [type(item) for item in items] == [Arrival, SourceEvent]
