@@ -1,5 +1,6 @@
 """The sessions in a log, without a configuration."""
 
+from decimal import Decimal
 from pathlib import Path
 
 from telemetry.decode.sessions import collect_sessions
@@ -25,10 +26,13 @@ def test_two_plugs_in_one_log_are_two_chargers_of_which_the_second_has_its_inter
     assert found["can7"].phases == one.phases
 
 
-def test_a_session_that_ended_before_later_frames_is_found_once(tmp_path: Path) -> None:
+def test_each_of_two_charges_in_two_logs_is_found_once(tmp_path: Path) -> None:
     log, later = tmp_path / "charge.log", tmp_path / "later.log"
     played_charge("37").write_log(log)
-    interface = log.read_text("ascii").split()[1]
-    last_s = float(log.read_text("ascii").splitlines()[-1].split()[0].strip("()"))
-    later.write_text("".join(f"({last_s + 3600 + n:.6f}) {interface} 123#00\n" for n in range(3)))
-    assert list(collect_sessions([log, later, later])) == list(collect_sessions([log]))
+    stamped = [line.partition(")") for line in log.read_text("ascii").splitlines()]
+    an_hour_later = [(Decimal(stamp[1:]) + 3600, rest) for stamp, _, rest in stamped]
+    later.write_text("".join(f"({stamp}){rest}\n" for stamp, rest in an_hour_later), "ascii")
+    (one,) = collect_sessions([log])
+    (other,) = collect_sessions([later])
+    assert other != one
+    assert list(collect_sessions([log, later])) == [one, other]

@@ -272,3 +272,23 @@ def test_after_a_reload_rows_have_the_tags_that_they_are_bound_with_or_their_cha
     rig.state.bind(0, source="can0", tag="drive", tags={})
     rig.send(PACK_ID, 3601, 80)
     assert entities(rig)["battery"].tags == {"source": "drive"}
+
+
+def test_after_a_reload_messages_are_counted_again_from_none() -> None:
+    rig = LiveRig()
+    rig.state.ask_for_messages()
+    rig.state.snapshot()
+    for _ in range(10):
+        rig.send(CELLS_ID, 1, 2, 3)
+    for passed_s in (3.0, 2.1):  # the first snapshot is forgotten: ten rows are where rates would begin
+        rig.clock.advance(passed_s)
+        rig.send(CELLS_ID, 1, 2, 3)
+        rig.state.snapshot()
+    rig.reload()
+    rig.state.snapshot()
+    for _ in range(5):
+        rig.clock.advance(0.1)
+        rig.send(CELLS_ID, 1, 2, 3)
+    messages = rig.state.snapshot().messages
+    assert messages is not None
+    assert [each.rate_per_s for each in messages] == [pytest.approx(10.0)]
