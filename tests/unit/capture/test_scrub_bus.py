@@ -305,14 +305,16 @@ def test_signals_of_a_database_are_replaced_where_they_are_there(tmp_path: Path)
     ]
 
 
-@pytest.mark.parametrize("is_whole", [True, False])
-def test_a_named_signal_of_a_message_in_several_frames_is_replaced(is_whole: bool, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("pgn", "is_whole"), [(0xFF01, True), (0xFF01, False), (0xF001, True)])
+def test_a_named_signal_of_a_message_in_several_frames_is_replaced(
+    pgn: int, is_whole: bool, tmp_path: Path
+) -> None:
     signals = (SignalSpec(64, 32, True, False, False), SignalSpec(96, 8, True, False, False))
-    message = MessageSpec("Pack", 0x18FF0100, True, 20, signals, (), 0, by_pgn=True)
+    message = MessageSpec("Pack", 0x18000000 | pgn << 8, True, 20, signals, (), 0, by_pgn=True)
     fields = tuple(FieldSpec(name, SlotKind.UINT) for name in ("PackSerial", "Crc"))
     plan = PlanSpec((RecordSpec("Pack", fields),), (BusSpec("drive", (message,)),))
     payload = bytes(range(1, 21))
-    frames = transfer(0xFF01, payload, 0x21, 0xFF)
+    frames = transfer(pgn, payload, 0x21, 0xFF)
     made, new, warnings = scrubbed(tmp_path, frames if is_whole else frames[:-1], dict(named_messages(plan)))
     if is_whole:
         assert payload_of(made[1:], 20) == payload[:8] + b"\x01\x00\x00\x00" + payload[12:]
@@ -431,3 +433,17 @@ def test_frames_too_short_for_an_address_leave_the_answer_with_addresses_as_it_i
     made, _, _ = scrubbed(tmp_path, [(0x612, data) for data in (first, b"", b"\x21", *others)])
     expected = isotp(b"\x62\xf1\x90" + MADE_UP.encode(), address=b"\xf1")
     assert made == [expected[0], b"", b"\x21", *expected[1:]]
+
+
+@pytest.mark.parametrize(("pgn", "other"), [(0xF001, 0xF002), (0xFF01, 0xFF02)])
+def test_a_message_of_a_pgn_to_everybody_is_that_of_all_its_sixteen_bits(
+    pgn: int, other: int, tmp_path: Path
+) -> None:
+    signals = (SignalSpec(0, 32, True, False, False),)
+    message = MessageSpec("Unit", 0x18000000 | pgn << 8, True, 8, signals, (), 0, by_pgn=True)
+    record = RecordSpec("Unit", (FieldSpec("UnitSerialNumber", SlotKind.UINT),))
+    plan = PlanSpec((record,), (BusSpec("drive", (message,)),))
+    frame = bytes.fromhex("1122334455667788")
+    frames = [(0x18000021 | one << 8, frame) for one in (pgn, other)]
+    made, _, _ = scrubbed(tmp_path, frames, dict(named_messages(plan)))
+    assert made == [bytes.fromhex("0100000055667788"), frame]
