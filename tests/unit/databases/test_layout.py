@@ -199,4 +199,6 @@ def multiplexed(*selecting: int, signed: bool) -> tuple[tuple[int, int], ...]:
 
 def test_values_of_a_signed_selector_are_its_bits_as_an_unsigned_number() -> None:
     assert multiplexed(0, 7, 8, 15, 16, signed=True) == ((-8, -8), (-1, 0), (7, 7))
+    assert multiplexed(8, signed=True) == ((-8, -8),)
+    assert multiplexed(16, signed=True) == ()
     assert multiplexed(0, 7, 8, 15, 16, signed=False) == ((0, 0), (7, 8), (15, 16))

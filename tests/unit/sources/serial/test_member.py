@@ -50,3 +50,63 @@ def test_a_device_that_has_named_itself_again_is_asked_in_a_hurry_no_more() -> N
     gaps_s = [later - earlier for earlier, later in pairwise(asked_s)]
     assert len(gaps_s) >= 2
     assert min(gaps_s) > 4.0, "each question without an answer costs the line a time-out"
+
+
+def doubted() -> tuple[Member, Named]:
+    """A device that has named itself DL1, whose port was opened again."""
+    clock, framer = FakeClock(), Named()
+    talk = Asking([CODE], 0.0, clock)
+    member = Member("pack", cast("Framer", framer), talk, SilenceWatch("pack", clock), clock)
+    framer.said = {"code": "DL1"}
+    member.judge(FrameBatch(1))
+    member.opened()
+    return member, framer
+
+
+def frames(first: int, count: int) -> FrameBatch:
+    """So many, with stamps from `first` on."""
+    batch = FrameBatch(count)
+    for stamp in range(first, first + count):
+        batch.append(stamp, 1, b"")
+    return batch
+
+
+def test_what_came_before_a_device_named_itself_again_comes_with_what_came_then() -> None:
+    member, framer = doubted()
+    assert framer.said == {}
+    assert [len(member.judge(batch)[0]) for batch in (frames(0, 2), frames(2, 1))] == [0, 0]
+    framer.said = {"code": "DL1"}
+    own, events = member.judge(frames(3, 2))
+    assert [frame.time_ns for frame in own] == [0, 1, 2, 3, 4]
+    assert events == []
+    own, _ = member.judge(frames(5, 1))
+    assert [frame.time_ns for frame in own] == [5], "once"
+    assert member.dropped == 0
+
+
+def test_what_another_device_said_before_it_named_itself_is_dropped_and_counted() -> None:
+    member, framer = doubted()
+    member.judge(frames(0, 2))
+    framer.said = {"code": "DL2"}
+    own, events = member.judge(frames(2, 3))
+    assert len(own) == 0
+    assert [item.event.code for item in events] == ["device_changed"]
+    assert member.dropped == 5
+    member.judge(frames(5, 1))
+    assert member.dropped == 6
+    framer.said = {"code": "DL1"}
+    own, _ = member.judge(frames(6, 1))
+    assert [frame.time_ns for frame in own] == [6]
+
+
+def test_512_frames_are_held_back_and_what_finds_no_room_is_dropped_and_counted() -> None:
+    member, framer = doubted()
+    member.judge(frames(0, 500))
+    member.judge(frames(500, 12))
+    assert member.dropped == 0
+    member.judge(frames(512, 2))
+    member.judge(frames(514, 1))
+    assert member.dropped == 3
+    framer.said = {"code": "DL1"}
+    own, _ = member.judge(frames(515, 1))
+    assert [frame.time_ns for frame in own] == [*range(512), 515]
