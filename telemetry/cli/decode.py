@@ -372,8 +372,10 @@ def _into_text(
     header = (
         decoder.header
     )  # written with the first value, or at the end: a log that is refused prints nothing
+    lines = 0
     with writing_to(arguments.output, read) as stream, decoder.pieces(arguments.logs) as pieces:
         for piece in pieces:
+            lines += piece.lines
             if piece.text:
                 stream.write(header + piece.text)
                 stream.flush()  # the log may be a pipe, and the next piece far away
@@ -381,7 +383,10 @@ def _into_text(
             screen.show(piece.progress)
             screen.warn(piece.warnings)
         stream.write(header)
-    screen.warn(decoder.warnings())
+    warnings = decoder.warnings()
+    if not (lines or warnings or arguments.unknown):
+        warnings = ["no value was written: what was chosen is not in what was read (`signals` lists what is)"]
+    screen.warn(warnings)
     screen.clear()
     if screen.is_terminal:
         screen.say(decoder.summary())

@@ -8,6 +8,7 @@ from telemetry.__main__ import build_parser, main
 
 DATA = Path(__file__).parents[2] / "data"
 LOG, DBC = str(DATA / "drive.log"), str(DATA / "drive.dbc")
+VEHICLE_DBC = Path(__file__).parents[3] / "firmware_sim" / "wire" / "vehicle.dbc"
 INFLUX = ["--format", "influx", "--url", "http://127.0.0.1:9", "--database", "fleet"]
 
 
@@ -74,3 +75,15 @@ def test_messages_of_a_can_protocol_go_into_line_protocol_too(
     assert "gbt27930_BHM" not in capfd.readouterr().out
     assert main([*words, "--messages"]) == 0
     assert "gbt27930_BHM,source=can0,vehicle=unknown max_voltage_v=200 " in capfd.readouterr().out
+
+
+def test_a_log_without_what_was_chosen_is_decoded_to_nothing_and_says_so(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    log = tmp_path / "drive.log"
+    log.write_text("(1772474510.001000) can0 310#0011223344556677\n")
+    command = ["decode", str(log), "--dbc", str(VEHICLE_DBC), "--jobs", "1"]
+    assert main([*command, "--signal", "BMS_CellVoltages.*"]) == 0
+    assert "no value was written: what was chosen is not in what was read" in capsys.readouterr().err
+    assert main([*command, "--signal", "BMS_PackState.*"]) == 0
+    assert "no value was written" not in capsys.readouterr().err
