@@ -3,6 +3,7 @@
 from itertools import pairwise
 from typing import cast
 
+import pytest
 from telemetry_core.frames.batch import FrameBatch
 
 from telemetry.protocols.table import Framer
@@ -110,3 +111,15 @@ def test_512_frames_are_held_back_and_what_finds_no_room_is_dropped_and_counted(
     framer.said = {"code": "DL1"}
     own, _ = member.judge(frames(515, 1))
     assert [frame.time_ns for frame in own] == [*range(512), 515]
+
+
+def test_a_device_is_asked_in_a_hurry_until_it_has_named_itself() -> None:
+    member, _ = doubted()
+    talk = member.talk
+    assert isinstance(talk, Asking)
+    assert talk.due() == b"code?"
+    due_s = talk.next_s
+    talk.asked()
+    member.judge(frames(0, 1))
+    talk.give_up()
+    assert talk.next_s - due_s == pytest.approx(1.0, abs=0.01), "not 5 s, as one that is not in a hurry"

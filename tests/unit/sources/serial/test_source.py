@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
+from itertools import accumulate
 
 import pytest
 from telemetry_core.frames.stamps import TimeMap
@@ -216,11 +217,12 @@ def test_a_simulators_time_is_mapped() -> None:
 
 
 def test_two_blocks_of_one_read_have_stamps_of_their_own() -> None:
-    came = block(1) + block(2)
-    bench = Bench(came, talk=listening, protocol="vedirect")
+    blocks = [block(number) for number in (1, 22, 333, 4444)]
+    bench = Bench(b"".join(blocks), talk=listening, protocol="vedirect")
+    came = sum(map(len, blocks))
+    ends = [-(-end // 7) * 7 for end in accumulate(map(len, blocks))]  # fed 7 bytes at a time
     now_ns = FakeClock().unix_ns()
-    fed = -(-len(block(1)) // 7) * 7  # with the end of the first block, 7 bytes at a time
-    assert [time_ns for time_ns, _, _ in bench.frames] == [now_ns - 1000 * (len(came) - fed), now_ns]
+    assert [now_ns - time_ns for time_ns, _, _ in bench.frames] == [1000 * max(came - end, 0) for end in ends]
 
 
 def test_two_messages_of_one_read_have_the_stamps_of_their_last_bytes() -> None:
@@ -322,6 +324,14 @@ def test_frames_are_handed_over_with_each_read() -> None:
     waiting: list[int] = []
     Bench(basic(), b"", b"", inbox=inbox, look=lambda _: waiting.append(inbox.frames_waiting))
     assert waiting[:3] == [0, 1, 1]
+
+
+def test_the_beginning_of_another_answer_is_forgotten_with_the_next_request() -> None:
+    inbox = Inbox()
+    waiting: list[int] = []
+    torn = bytes((0xDD, BASIC, 0, 0x60))
+    Bench(basic() + torn, b"", basic(), inbox=inbox, look=lambda _: waiting.append(inbox.frames_waiting))
+    assert waiting == [0, 1, 1, 2]
 
 
 def test_a_device_names_itself_again_when_its_port_was_opened_again() -> None:
