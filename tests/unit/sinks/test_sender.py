@@ -104,6 +104,15 @@ def test_after_an_outage_the_newest_batch_goes_first(rig: SenderRig) -> None:
     assert rig.queue.acknowledged == [2, 1]
 
 
+def test_a_batch_that_a_newer_one_overtakes_in_an_outage_is_back_in_the_queue(rig: SenderRig) -> None:
+    rig.queue.put_lines(b"m v=1 1")
+    rig.server.answers(NO_CONNECTION, NO_CONNECTION)
+    rig.step()
+    rig.queue.put_lines(b"m v=2 2")
+    rig.step()
+    assert rig.queue.in_flight == {2}
+
+
 def test_an_outage_is_an_event_after_some_seconds_and_so_is_its_end(rig: SenderRig) -> None:
     rig.queue.put_lines(*lines(1))
     rig.server.answers(*[NO_CONNECTION] * 8)
