@@ -447,3 +447,10 @@ def test_a_message_of_a_pgn_to_everybody_is_that_of_all_its_sixteen_bits(
     frames = [(0x18000021 | one << 8, frame) for one in (pgn, other)]
     made, _, _ = scrubbed(tmp_path, frames, dict(named_messages(plan)))
     assert made == [bytes.fromhex("0100000055667788"), frame]
+
+
+def test_all_frames_after_a_lost_one_of_an_answer_with_a_vin_are_unknown(tmp_path: Path) -> None:
+    first, _lost, *others = isotp(b"\x62\xf1\x90" + VIN.encode() + b"\x00TYPE-7-OF-ELEVEN")
+    made, _, _ = scrubbed(tmp_path, [(0x79A, data) for data in (first, *others)])
+    assert len(others) > 2
+    assert made == [first[:5] + b"\xff" * 3, *(data[:1] + b"\xff" * 7 for data in others)]

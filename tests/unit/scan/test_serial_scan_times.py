@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 import pytest
 
 from firmware_sim.wire import modbus_registers as registers
+from telemetry.framing.framing import NO_ADDRESS
 from telemetry.scan.probes import scanned, settings_of
 from telemetry.scan.serial_scan import LineReport, LineScan, Waits
 from telemetry.sources.stop import StopSignal
@@ -123,3 +124,10 @@ def test_registers_are_those_of_a_meter_where_voltage_times_current_is_the_power
     line = ScannedLine(FakeClock(), [registers.ModbusLine(lambda: everything, 1)])
     (found,) = scan_for("modbus", line).found
     assert (found.registers == "pzem_017") is agrees
+
+
+def test_beside_a_device_without_an_address_those_with_one_are_found() -> None:
+    line = ScannedLine(FakeClock(), [simulated("jbd"), board(3)])
+    with StopSignal() as stop:
+        report = LineScan(line.link_at, line.clock, Waits()).run(settings_of(scanned(["jbd", "daly"])), stop)
+    assert {(one.protocol.name, one.address) for one in report.found} == {("jbd", NO_ADDRESS), ("daly", 3)}
