@@ -454,3 +454,25 @@ def test_all_frames_after_a_lost_one_of_an_answer_with_a_vin_are_unknown(tmp_pat
     made, _, _ = scrubbed(tmp_path, [(0x79A, data) for data in (first, *others)])
     assert len(others) > 2
     assert made == [first[:5] + b"\xff" * 3, *(data[:1] + b"\xff" * 7 for data in others)]
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        "10",  # a first frame without a length
+        "0962F18C41424344",  # nine bytes in seven
+    ],
+)
+def test_what_begins_no_message_stays(data: str, tmp_path: Path) -> None:
+    frame = bytes.fromhex(data)
+    made, _, _ = scrubbed(tmp_path, [(0x7E8, frame)])
+    assert made == [frame]
+
+
+def test_a_number_that_ends_in_the_first_consecutive_frame_is_replaced(tmp_path: Path) -> None:
+    frames = [(0x77A, data) for data in isotp(b"\x62\xf1\x8cSN4711")]
+    made, new, _ = scrubbed(tmp_path, frames)
+    assert made[0][:5] == frames[0][1][:5]
+    assert b"SN4" not in made[0]
+    assert made[1][4:] == frames[1][1][4:]
+    assert new.distinct["serial number"] == 1
