@@ -476,3 +476,17 @@ def test_a_number_that_ends_in_the_first_consecutive_frame_is_replaced(tmp_path:
     assert b"SN4" not in made[0]
     assert made[1][4:] == frames[1][1][4:]
     assert new.distinct["serial number"] == 1
+
+
+@pytest.mark.parametrize(
+    ("data", "expected"),
+    [
+        ("112233440041425F", "000000440041425F"),
+        ("112233440241425F", "0000004402414241"),  # the page with a serial number, of six bits
+        ("11223344", "00000044"),  # which page it is is not there
+        ("1122", "1122"),
+    ],
+)
+def test_signals_of_a_page_are_replaced_on_that_page_alone(data: str, expected: str) -> None:
+    message = a_database()[False, 0x321]
+    assert message.changed(bytes.fromhex(data), Replacements()).hex().upper() == expected
