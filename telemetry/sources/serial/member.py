@@ -41,11 +41,6 @@ class Member:
         """What it says of itself: `model …, firmware …`; empty: nothing yet."""
         return device_words(self.framer.identity())
 
-    @property
-    def room(self) -> int:
-        """Frames that one slice may complete at most."""
-        return self.framer.room_needed(SLICE_BYTES)
-
     def opened(self) -> None:
         """The port was opened: it may be another device, and is asked first who it is."""
         self.framer.forget_identity()
