@@ -147,11 +147,14 @@ def assert_every_good_message_came_once_under_its_own_name(outcome: Outcome) -> 
         )
     marks = {"first": 1, "second": 2, "new": 3}
     for device, number in marks.items():
-        packs = [
-            frame.data for frame in outcome.frames[device] if frame.id == (1 if device == "new" else 0x90)
-        ]
-        at = 0x54 if device == "new" else 6
-        assert {int.from_bytes(data[at : at + 2], "big") for data in packs} == {100 * number}
+        id, at = (1, 0x54) if device == "new" else (daly.PACK, 6)
+        packs = [frame.data for frame in outcome.frames[device] if frame.id == id]
+        spoiled = beside(packs, whole(outcome, device, id)) if id == daly.PACK else []  # as judged above
+        others = {100 * other for other in marks.values()}  # also a spoiled one must not be another device's
+        values, forged = (
+            {int.from_bytes(data[at : at + 2], "big") for data in some} for some in (packs, spoiled)
+        )
+        assert values - (forged - others) == {100 * number}, device
     assert outcome.frames["gone"] == []
 
 

@@ -15,7 +15,7 @@ def random_plan(random: Random, most_buses: int = 3, most_messages: int = 6) -> 
     records: list[RecordSpec] = []
     buses = []
     for bus in range(random.randint(1, most_buses)):
-        ids = set()
+        ids: set[tuple[int, int]] = set()
         messages = []
         masks = random.choice(
             ((0x7FF, 0x1FFFFFFF), (0x7FF, 0x1FFFFFFF), (0x7F0, 0x1FFFFFFF), (0x7FF, 0x3FFFF00))
@@ -26,8 +26,14 @@ def random_plan(random: Random, most_buses: int = 3, most_messages: int = 6) -> 
             key = (extended, arbitration_id & masks[extended])
             if key in ids:
                 continue
+            message = _random_message(random, records, arbitration_id, extended)
             ids.add(key)
-            messages.append(_random_message(random, records, arbitration_id, extended))
+            if message.id_mask:
+                masked = (message.id_mask, arbitration_id & message.id_mask)
+                if masked in ids:  # its record stays unused
+                    continue
+                ids.add(masked)
+            messages.append(message)
         buses.append(BusSpec(f"bus{bus}", tuple(messages), *masks))
     return PlanSpec(tuple(records), tuple(buses))
 
@@ -153,9 +159,11 @@ def _random_digits(random: Random, byte_count: int, condition: int) -> SignalSpe
     """Packed BCD, or a number of which a short payload holds all."""
     start_byte = random.randrange(byte_count)
     is_bcd = random.random() < 0.5
+    bit_count = random.choice((4, 8, 16, 32))
+    is_cut = not is_bcd and bit_count > 8  # where a payload ends after its first byte
     return SignalSpec(
         8 * start_byte,
-        random.choice((4, 8, 16, 32)),
+        bit_count,
         True,
         False,
         is_float=False,
@@ -163,7 +171,7 @@ def _random_digits(random: Random, byte_count: int, condition: int) -> SignalSpe
         is_bcd=is_bcd,
         valid=random.choice((None, (0, 59), (1, 12), (2, 3))),
         optional=random.random() < 0.5,
-        short_at=0 if is_bcd else random.choice((0, start_byte + 1)),
+        short_at=random.choice((0, start_byte + 1)) if is_cut else 0,
     )
 
 

@@ -162,3 +162,12 @@ def test_what_it_knows_goes_on_in_another_process() -> None:
     assert CrossCheck.from_json(AT_ONCE, check.to_json()) == check
     assert check.active
     assert check.fields()
+
+
+def test_a_disagreement_holds_while_one_of_the_two_is_not_known() -> None:
+    check = CrossCheck(AT_ONCE)
+    apart = window(vehicle_a=0.0, charger_a=100.0)
+    without_one = window(charger_a=100.0, vehicle_v=400.0, charger_v=400.0)
+    found = judged(check, apart, without_one)
+    assert [(code, is_beginning) for code, is_beginning, _ in found] == [("measurements_disagree", True)]
+    assert check.active
