@@ -17,8 +17,8 @@ class Decoder:
     def bind(self, channel: int, bus: int, tags: int, sender_tags: int | None = None) -> None:
         """Set a channel's bus, by its index in the plan (-1: no database), and its tag set, by index.
 
-        `sender_tags` is the index of the first of 256 tag sets, by source address, for messages matched by PGN
-        and for those with a `sender_mask`. Raises IndexError for a bus that the plan does not have.
+        `sender_tags` is the index of the first of 256 tag sets, by source address, for messages matched by
+        PGN and for those with a `sender_mask`. Raises IndexError for a bus that the plan does not have.
         """
     def decode(self, frames: FrameBatch, samples: SampleBatch) -> None:
         """Append a row to `samples` for each frame that a database knows and that has a valid signal.
