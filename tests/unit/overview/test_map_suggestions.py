@@ -136,6 +136,26 @@ TWO_BATTERIES = (
 )
 
 
+@pytest.mark.parametrize(
+    ("name", "field"), [("RemainingCapacity", "remaining_ah"), ("FullCapacity", "capacity_ah")]
+)
+def test_a_capacity_is_5000_ah_at_most(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str, field: str
+) -> None:
+    database = tmp_path / "a.dbc"
+    database.write_text(
+        f'VERSION ""\nBU_: X\nBO_ 1 Battery: 8 X\n SG_ {name} : 0|16@1+ (1,0) [0|0] "Ah" X\n'
+        ' SG_ Voltage : 16|16@1+ (1,0) [0|0] "V" X\n'
+    )
+    proposed = {}
+    for most_ah in (5000, 5001):
+        log = tmp_path / f"{most_ah}.log"
+        log.write_text(f"(1.0) can0 001#{most_ah.to_bytes(2, 'little').hex()}900100000000\n")
+        proposed[most_ah] = accepted(tmp_path, database, suggested(capsys, "--dbc", database, log))
+    assert f"battery.{field}" in proposed[5000]
+    assert list(proposed[5001]) == ["battery.voltage_v"]
+
+
 def two_batteries(folder: Path) -> tuple[Path, Path]:
     """On can0 the pack gives up to 2.9 A and sags, after frames of zeros; can1 has the id for itself."""
     database, log = folder / "two.dbc", folder / "two.log"
