@@ -63,7 +63,7 @@ class BusScrubber:
     def _is_j1939(self, number: int, id: int, frame: FrameTuple, *, is_named: bool) -> bool:
         """Whether it is a frame of the transport, or a message with something to replace.
 
-        is_named: a database has this id, so that it is no frame of the transport whatever it looks like.
+        is_named: a database has this id, so the frame is not one of the transport.
         """
         if id & _EXTENDED_PAGE:
             return False

@@ -113,7 +113,7 @@ class VictronText:
 
 
 def _block_begin(text: bytes, check: int) -> int:
-    """Where the block of this check begins within what follows the one before; its end: there is none."""
+    """Where the block of this check begins within what follows the one before, or its end."""
     begins = (0, *(found.start() for found in _FIELD.finditer(text)))
     return next((at for at in begins if (sum(text[at:]) + check) & 0xFF == 0), len(text))
 

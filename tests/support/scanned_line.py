@@ -84,7 +84,7 @@ class _Link:
         return self.baud_rate == self.scanned.baud_rate and self.line.parity == own.parity
 
     @contextmanager
-    def open(self, stop: StopSignal) -> Iterator["_Link"]:  # noqa: ARG002
+    def open(self, stop: StopSignal) -> Iterator["_Link"]:  # noqa: ARG002 - as the protocol has it
         assert not self.scanned.is_open
         self.scanned.is_open = True
         self.scanned.opened.append((self.baud_rate, self.line.parity))

@@ -74,7 +74,7 @@ class SharedLine:
         self.heard = bytearray()
 
     @contextmanager
-    def open(self, stop: StopSignal) -> Iterator["SharedLine"]:  # noqa: ARG002
+    def open(self, stop: StopSignal) -> Iterator["SharedLine"]:  # noqa: ARG002 - as the protocol has it
         if self._is_out():
             self._tick()
             raise OSError(errno.ENOENT, "there is no such port")

@@ -89,8 +89,8 @@ class WithSocket:
 
 def test_frames_that_the_kernel_dropped_are_counted_and_unknown_where_it_does_not_say() -> None:
     meminfo = struct.pack("9I", *range(101, 110))  # SK_MEMINFO_DROPS is the last of nine
-    assert dropped(WithSocket(meminfo)) == 109  # type: ignore[arg-type]
-    assert dropped(WithSocket(meminfo[:32])) is None  # type: ignore[arg-type]  # of an older kernel
+    assert dropped(WithSocket(meminfo)) == 109  # type: ignore[arg-type]  # as much of a bus as is used
+    assert dropped(WithSocket(meminfo[:32])) is None  # type: ignore[arg-type]  # as above; an older kernel
     with can.Bus(interface="virtual", channel="no socket") as bus:
         assert dropped(bus) is None
 

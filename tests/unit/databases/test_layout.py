@@ -34,7 +34,7 @@ def signal(
     name: str = "A", start: int = 0, bits: int = 8, scale: float = 1, offset: float = 0, **more: object
 ) -> Signal:
     conversion = BaseConversion.factory(scale=scale, offset=offset, is_float=False)
-    return Signal(name, start, bits, conversion=conversion, **more)  # type: ignore[arg-type]
+    return Signal(name, start, bits, conversion=conversion, **more)  # type: ignore[arg-type]  # values of several types
 
 
 @pytest.mark.parametrize(
@@ -150,7 +150,7 @@ def test_a_value_table_has_the_values_that_the_signal_can_have(
     bits: int, signed: bool, written: tuple[int, ...], kept: tuple[int, ...]
 ) -> None:
     choices = {value: str(value) for value in written}
-    conversion = BaseConversion.factory(choices=choices)  # type: ignore[arg-type]
+    conversion = BaseConversion.factory(choices=choices)  # type: ignore[arg-type]  # plain texts do, too
     layout, _ = laid_out(Signal("A", 0, bits, is_signed=signed, conversion=conversion))
     assert tuple(raw for raw, _ in layout.signals[0].choices) == kept
 

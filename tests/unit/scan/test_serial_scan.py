@@ -220,7 +220,7 @@ class Slow:
     def __init__(self, block: bytes) -> None:
         self.coming = [(0.5, block[60:]), (2.5, block), (4.5, block)]
 
-    def feed(self, data: bytes) -> list[bytes]:  # noqa: ARG002
+    def feed(self, data: bytes) -> list[bytes]:  # noqa: ARG002 - as the protocol has it
         return []
 
     def due(self, until_ns: int) -> list[bytes]:

@@ -249,7 +249,7 @@ class Wire:
 
 
 def begun(head: bytes) -> _Response:
-    response = _Response(Wire(b"HTTP/1.1 " + head + b"\r\n\r\n1234567890ab"))  # type: ignore[arg-type]
+    response = _Response(Wire(b"HTTP/1.1 " + head + b"\r\n\r\n1234567890ab"))  # type: ignore[arg-type]  # reads alone
     response.begin()
     return response
 
@@ -296,7 +296,7 @@ POOL = urllib3.HTTPConnectionPool("a")
         (ReadTimeoutError(POOL, "/", "slow"), Unanswered(Failure.TIMEOUT, "")),
         (ConnectTimeoutError("slow"), Unanswered(Failure.NO_CONNECTION, "ConnectTimeoutError")),
         (
-            caused(NewConnectionError(POOL, "x"), OSError(111, "Connection refused")),  # type: ignore[arg-type]
+            caused(NewConnectionError(POOL, "x"), OSError(111, "Connection refused")),  # type: ignore[arg-type]  # stub
             Unanswered(Failure.NO_CONNECTION, "Connection refused"),
         ),
         (caused(ProtocolError("x"), CERTIFICATE), Unanswered(Failure.UNTRUSTED, "self-signed certificate")),

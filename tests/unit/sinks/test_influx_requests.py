@@ -29,7 +29,7 @@ def sent(
     clock = clock or FakeClock()
     with ScriptedServer() as server:
         server.script(*acts)
-        settings = InfluxSettings(**{"url": server.url, "api": Api.V2, "bucket": "b", **keys})  # type: ignore[arg-type]
+        settings = InfluxSettings(**{"url": server.url, "api": Api.V2, "bucket": "b", **keys})  # type: ignore[arg-type]  # mixed
         client = InfluxClient(settings, clock)
         try:
             for _ in range(writes):

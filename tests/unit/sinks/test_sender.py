@@ -398,7 +398,7 @@ def test_each_request_is_counted_with_its_bytes_its_status_and_its_time(rig: Sen
     def write(payload: bytes) -> Exchange:
         return replace(answered(payload), latency_s=0.2, sent_bytes=70, plain=True)
 
-    rig.server.write = write  # type: ignore[method-assign]
+    rig.server.write = write  # type: ignore[method-assign]  # to see each call
     rig.queue.put_lines(*lines(1))
     rig.server.answers(Answer(503))
     rig.step()
@@ -421,7 +421,7 @@ def test_an_empty_queue_is_waited_at_and_a_server_in_trouble_is_waited_for(rig: 
         stop.set()
         return False
 
-    rig.queue.wait = wait  # type: ignore[method-assign]
+    rig.queue.wait = wait  # type: ignore[method-assign]  # to see each call
     rig.queue.put_lines(*lines(1))
     rig.server.answers(Answer(503, {"retry-after": "30"}))
     began_s = rig.clock.monotonic_s()

@@ -37,13 +37,13 @@ class Pulled:
         self._pieces: list[bytes] | None = None
 
     @contextmanager
-    def open(self, stop: StopSignal) -> Iterator["Pulled"]:  # noqa: ARG002
+    def open(self, stop: StopSignal) -> Iterator["Pulled"]:  # noqa: ARG002 - as the protocol has it
         yield self
 
-    def send(self, data: bytes) -> None:  # noqa: ARG002
+    def send(self, data: bytes) -> None:  # noqa: ARG002 - as the protocol has it
         self._pieces = [MANGLED + ANSWER]
 
-    def receive(self, timeout_s: float) -> bytes:  # noqa: ARG002
+    def receive(self, timeout_s: float) -> bytes:  # noqa: ARG002 - as the protocol has it
         if self._pieces is None:
             return b""
         if self._pieces:

@@ -46,7 +46,7 @@ class Script:
         self._look = look
 
     @contextmanager
-    def open(self, stop: StopSignal) -> Iterator["Script"]:  # noqa: ARG002
+    def open(self, stop: StopSignal) -> Iterator["Script"]:  # noqa: ARG002 - as the protocol has it
         yield self
 
     def send(self, data: bytes) -> None:
@@ -113,7 +113,7 @@ class Bench:
         self.counts: Mapping[str, int] = {}
         with StopSignal() as stop:
             self.port = Script(self.clock, stop, pieces, at_once, lambda: look(self.source))
-            self.source = SerialSource("bms", self.port, self.members, self.clock, **more)  # type: ignore[arg-type]
+            self.source = SerialSource("bms", self.port, self.members, self.clock, **more)  # type: ignore[arg-type]  # mixed
             self.before = self.source.status
             self.source.run(self.inbox, stop)
         while (item := self.inbox.get(0)) is not None:
@@ -151,7 +151,7 @@ def test_a_device_is_asked_and_its_answer_is_a_frame_of_that_time() -> None:
 def test_a_wait_ends_with_what_is_due_and_after_a_second_at_the_latest() -> None:
     rare = Poll(request(BASIC), BASIC, 60.0, TIMEOUT_S)
     bench = Bench(b"", b"", basic(), b"", b"", talk=lambda clock: Asking([rare], 0.0, clock))
-    # Due at once, so that the first wait is none. A late answer is asked for again after 5 s.
+    # Due at once: the first turn does not wait. A late answer is asked for again after 5 s.
     assert bench.port.waits_s[0] == TIMEOUT_S
     assert max(bench.port.waits_s) == 1.0
 
@@ -303,7 +303,7 @@ def test_the_rest_of_an_answer_is_taken_before_the_next_request() -> None:
 def test_one_empty_read_ends_what_is_taken_before_a_request() -> None:
     bench = Bench(basic())
     assert bench.port.sent == [POLL.request]
-    assert bench.port.reads_at_once == 2, "the first wait is none, since the device is due"
+    assert bench.port.reads_at_once == 2, "the first turn does not wait, since the device is due"
 
 
 def test_an_answer_in_two_reads_is_asked_for_once() -> None:
@@ -368,7 +368,7 @@ class NoPort:
 
     description = "/dev/none"
 
-    def open(self, stop: StopSignal) -> AbstractContextManager[Script]:  # noqa: ARG002
+    def open(self, stop: StopSignal) -> AbstractContextManager[Script]:  # noqa: ARG002 - as the protocol has it
         raise OSError("no such port")
 
 
