@@ -13,9 +13,8 @@ from typing import Any
 
 from telemetry.model.event_codes import ALARM_NUMBERS, EVENT_CODES, Level
 from telemetry.model.events import Event
+from telemetry.model.source_states import ANOTHER_DEVICE, WELL
 
-WELL = ("receiving", "reading", "waiting: the spool is half full", "ended")  # states of a source that works
-_ANOTHER_DEVICE = "another device answers"  # of which `device_changed` says more
 ALIVE_WITHIN_S = 15.0  # a memory card may delay a sync for seconds
 _SHOWN_BY_STATE = frozenset(
     (
@@ -62,7 +61,7 @@ def source_troubles(state: Mapping[str, str], changed: Container[str] = ()) -> I
             states = {key: text}
         for which, does in states.items():
             device = which.rpartition("/")[2]
-            if does not in WELL and not (does == _ANOTHER_DEVICE and device in changed):
+            if does not in WELL and not (does == ANOTHER_DEVICE and device in changed):
                 yield f"{device}: {does}"
 
 

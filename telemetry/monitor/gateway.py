@@ -8,8 +8,8 @@ from rich.cells import cell_len, set_cell_size
 from rich.text import Text
 
 from telemetry.ledger import POINT_ENDS, frames_in_flight, sources, total
-from telemetry.live.troubles import WELL
 from telemetry.live.words import LEVELS, NOT_CONFIGURED, duration, level, size
+from telemetry.model.source_states import WELL
 from telemetry.monitor.text import Style, bar, flow, line, rule
 
 _LONGEST_NAME = 20

@@ -3,7 +3,7 @@
 from typing import Protocol
 
 from telemetry.errors import UnavailableError
-from telemetry.live.troubles import WELL
+from telemetry.model.source_states import WELL
 from telemetry.monitor.feeds import Feed, Json
 from telemetry.monitor.layout import Filter, Page, View, has_nothing_mapped, trouble, view
 

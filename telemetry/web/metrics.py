@@ -22,7 +22,7 @@ from prometheus_client.registry import Collector, CollectorRegistry
 
 from telemetry import __version__
 from telemetry.ledger import POINT_ENDS, frames_in_flight, sources
-from telemetry.live.troubles import WELL
+from telemetry.model.source_states import WELL
 from telemetry.web.value_metrics import value_metrics
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST

@@ -19,6 +19,7 @@ from telemetry.clock import Clock
 from telemetry.errors import TelemetryError
 from telemetry.logs.log import OpenLog
 from telemetry.model.events import begins
+from telemetry.model.source_states import READING, WAITING
 from telemetry.sources.inbox import Inbox
 from telemetry.sources.items import Arrival, SourceEvent
 from telemetry.sources.reconnect import put_all, put_end
@@ -28,8 +29,6 @@ from telemetry.sources.stop import StopSignal
 SHORTEST_WAIT_S = 0.01  # frames gather, as on a live bus
 STEP_BACK_NS = 10**9
 STEP_AHEAD_NS = 3600 * 10**9
-WAITING = "waiting: the spool is half full"
-_READING = "reading"
 
 logger = logging.getLogger(__name__)
 
@@ -100,7 +99,7 @@ class ReplaySource(Source):
 
     @property
     def status(self) -> str:
-        is_waiting = self._status == _READING and self._output is not None and self._output.is_held
+        is_waiting = self._status == READING and self._output is not None and self._output.is_held
         return WAITING if is_waiting else self._status
 
     def counts(self) -> Mapping[str, int]:
@@ -113,7 +112,7 @@ class ReplaySource(Source):
 
     def run(self, output: Inbox, stop: StopSignal) -> None:
         self._output = output
-        self._status = _READING
+        self._status = READING
         is_complete = False
         try:
             with OpenLog(self._path, self._channel_of) as log:

@@ -21,6 +21,7 @@ from telemetry_core.frames.stamps import TimeMap
 from telemetry.clock import Clock
 from telemetry.framing.masking import Masker
 from telemetry.logs.captures import CaptureWriter
+from telemetry.model.source_states import ANOTHER_DEVICE, RECEIVING
 from telemetry.sources.inbox import Inbox
 from telemetry.sources.outbox import Outbox
 from telemetry.sources.reconnect import Occurrences, Outages, keep_connected, put_all, put_end
@@ -35,15 +36,12 @@ MOST_READS = 64  # in a row, of a line that never falls silent
 _LONGEST_KEPT = 8192  # bytes of a message that is not whole yet
 
 
-_WELL, ANOTHER_DEVICE = "receiving", "another device answers"
-
-
 def in_one_clause(states: Mapping[str, str]) -> str:
     """What the devices of a line do: what all of them do; otherwise how many receive."""
     if len(set(states.values())) == 1:
         return next(iter(states.values()))
-    well = sum(state == _WELL for state in states.values())
-    return f"{well} of {len(states)} {_WELL}"
+    well = sum(state == RECEIVING for state in states.values())
+    return f"{well} of {len(states)} {RECEIVING}"
 
 
 class LineStore(Protocol):
@@ -124,7 +122,7 @@ class SerialSource(Source):
             return ANOTHER_DEVICE
         if member.silence.is_unknown:
             return f"no good message for {member.silence.silent_s:.0f} s"
-        return _WELL if member.framer.counts()["messages"] else "waiting for the first message"
+        return RECEIVING if member.framer.counts()["messages"] else "waiting for the first message"
 
     def counts(self) -> Mapping[str, int]:
         """Beside frames: bytes that are part of none, requests without an answer …"""

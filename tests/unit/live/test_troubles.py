@@ -6,9 +6,10 @@ from importlib.resources import files
 
 import pytest
 
-from telemetry.live.troubles import WELL, troubles
+from telemetry.live.troubles import troubles
 from telemetry.model.event_codes import Level
 from telemetry.model.events import Event, begins
+from telemetry.model.source_states import WELL
 from tests.support.web import status
 
 

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 from telemetry_core.frames.batch import FrameBatch, FrameTuple
 
-from telemetry.live.troubles import WELL
+from telemetry.model.source_states import WAITING, WELL
 from telemetry.sources.inbox import Inbox
 from telemetry.sources.items import Arrival, Item, SourceEnded, SourceEvent
-from telemetry.sources.replay.source import WAITING, ReplayPace, ReplaySource
+from telemetry.sources.replay.source import ReplayPace, ReplaySource
 from telemetry.sources.stop import StopSignal
 from tests.support.clock import FakeClock
 

@@ -1,6 +1,6 @@
 """What a line of several devices says of itself: receiving is no trouble, and a silent one counts."""
 
-from telemetry.live.troubles import WELL
+from telemetry.model.source_states import WELL
 from telemetry.sources.serial.source import in_one_clause
 
 
