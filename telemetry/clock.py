@@ -4,7 +4,6 @@ Every other module takes a `Clock` and never calls `time` itself, so that tests 
 """
 
 import ctypes
-import ctypes.util
 import threading
 import time
 from pathlib import Path
@@ -46,7 +45,7 @@ class SystemClock:
     """The machine's own clocks."""
 
     def __init__(self) -> None:
-        self._libc = ctypes.CDLL(ctypes.util.find_library("c"))
+        self._libc = ctypes.CDLL(None)  # the libc of this process
         self._boot_id = ""  # read once: later there may be no descriptor for it
 
     def unix_ns(self) -> int:

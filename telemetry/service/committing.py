@@ -92,6 +92,7 @@ class Committer:
         return began_s is not None and self._clock.monotonic_s() - began_s > HANGS_S
 
     def _run(self) -> None:
+        self._spool.remove_orphans()  # here, since no start should wait for what others have left
         while True:
             with self._changed:
                 self._changed.wait_for(lambda: self._done < self._asked or self._ends)

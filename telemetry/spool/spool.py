@@ -153,6 +153,11 @@ class Spool:
                 adopted.append(left.batch)
         return adopted
 
+    def remove_orphans(self) -> None:
+        """Remove from memory what spools that no longer exist have left there."""
+        if self._write_through is not None:
+            self._write_through.remove_orphans()
+
     # -- the pipeline's side
 
     def keep(

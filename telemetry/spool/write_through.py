@@ -23,7 +23,7 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -231,19 +231,19 @@ class WriteThrough:
         found = {}
         for path in self._folders:
             with contextlib.suppress(OSError), opened_folder(path) as folder:
-                for name in os.listdir(folder):  # noqa: PTH208  pathlib has no such call for a descriptor
-                    match = _NAME.fullmatch(name)
-                    if match is None:
-                        continue
-                    if match[1] != self._prefix:
-                        self._remove_orphan(folder, name)
-                        continue
-                    sequence = int(match[2])
-                    left = self._left_in(folder, name, sequence)
-                    if left is not None:
+                for name, prefix, sequence in _batches_in(folder):
+                    if prefix == self._prefix and (left := self._left_in(folder, name, sequence)):
                         found[sequence] = left
                         self._files[sequence] = _File(path, name)
         return [found[sequence] for sequence in sorted(found)]
+
+    def remove_orphans(self) -> None:
+        """Remove what spools that no longer exist have left. There may be hundreds; nothing waits for it."""
+        for path in self._folders:
+            with contextlib.suppress(OSError), opened_folder(path) as folder:
+                for name, prefix, _ in _batches_in(folder):
+                    if prefix != self._prefix:
+                        self._remove_orphan(folder, name)
 
     def _left_in(self, folder: int, name: str, sequence: int) -> Left | None:
         with contextlib.suppress(OSError):
@@ -347,6 +347,14 @@ class WriteThrough:
                 return
             with opened_folder(file.folder) as folder:
                 os.unlink(file.name, dir_fd=folder)
+
+
+def _batches_in(folder: int) -> Iterator[tuple[str, str, int]]:
+    """Yield each batch's name, what it says of the spool, and the sequence number."""
+    for name in os.listdir(folder):
+        match = _NAME.fullmatch(name)
+        if match is not None:
+            yield name, match[1], int(match[2])
 
 
 def _let_go(file: _File) -> None:

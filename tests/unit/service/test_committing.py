@@ -5,9 +5,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from telemetry_core.text.lines import LineBuffer
 
 from telemetry.service.committing import HANGS_S, Committer
 from telemetry.spool import Spool, SpoolLimits
+from telemetry.spool.write_through import WriteThrough
 from tests.support.clock import FakeClock
 from tests.support.spool import batch
 
@@ -59,6 +61,28 @@ def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
     made.goes_on.set()
     made.committer.close()
     made.spool.close()
+
+
+def test_what_other_spools_have_left_is_removed_by_the_thread_of_the_disk(tmp_path: Path) -> None:
+    memory = tmp_path / "memory"
+    for folder in (memory, tmp_path / "gone", tmp_path / "spool"):
+        folder.mkdir()
+
+    def keeping(spool: Path) -> WriteThrough:
+        return WriteThrough([memory], spool, boot_id="0" * 32)
+
+    lines = LineBuffer()
+    lines.append(b"m v=1", 1)
+    assert keeping(tmp_path / "gone").keep(1, lines, {"points/made/m": 1}, {}, "")
+    (tmp_path / "gone").rmdir()
+    clock = FakeClock()
+    spool = Spool(tmp_path / "spool", clock=clock, keep_in_memory=keeping)
+    assert len(list(memory.iterdir())) == 1
+    committer = Committer(spool, clock, lambda _error: None)
+    committer.start()
+    committer.close()
+    spool.close()
+    assert list(memory.iterdir()) == []
 
 
 def test_all_that_was_appended_is_on_disk_when_it_has_finished(bench: Bench) -> None:

@@ -12,6 +12,7 @@ from telemetry_core.rows.spec import FieldSpec, RecordSpec, SlotKind
 from telemetry_core.text.encoder import Encoder
 from telemetry_core.text.lines import LineBuffer
 
+from telemetry.ownership import read_own_file
 from telemetry.spool import TimeBase
 from telemetry.spool import write_through as module
 from telemetry.spool.write_through import Left, WriteThrough, keeping_in_memory
@@ -187,7 +188,7 @@ def test_what_a_spool_on_a_disk_that_is_not_mounted_left_waits_for_it(memory: Pa
     (disk / "spool").mkdir(parents=True)
     keep(WriteThrough([memory], disk / "spool", boot_id=BOOT), 1, (1,))
     disk.rename(elsewhere)
-    assert opened(memory).left() == []
+    opened(memory).remove_orphans()
     elsewhere.rename(disk)
     assert len(WriteThrough([memory], disk / "spool", boot_id=BOOT).left()) == 1
 
@@ -199,14 +200,33 @@ def test_a_spool_that_was_made_again_in_the_place_of_another_takes_nothing_of_it
     assert opened(memory).left() == []
 
 
-def test_what_is_left_of_a_spool_that_is_no_more_is_removed_by_the_next_start_of_any(memory: Path) -> None:
+def test_what_is_left_of_a_spool_that_is_no_more_is_removed_by_any_other(memory: Path) -> None:
     (memory.parent / "other").mkdir()
     keep(opened(memory, spool="other"), 1, (1,))
-    assert opened(memory).left() == []
+    opened(memory).remove_orphans()
     assert len(list(memory.iterdir())) == 1  # the other one may come again
     (memory.parent / "other").rmdir()
-    assert opened(memory).left() == []
+    opened(memory).remove_orphans()
     assert list(memory.iterdir()) == []
+
+
+def test_a_start_reads_nothing_that_other_spools_have_left(
+    memory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (memory.parent / "other").mkdir()
+    keep(opened(memory, spool="other"), 1, (1,))
+    (memory.parent / "other").rmdir()
+    keep(opened(memory), 1, (1,))
+    read: list[str] = []
+
+    def read_and_note(folder: int, name: str, limit_bytes: int, *, owner: int | None = None) -> bytes:
+        read.append(name)
+        return read_own_file(folder, name, limit_bytes, owner=owner)
+
+    monkeypatch.setattr(module, "read_own_file", read_and_note)
+    assert len(opened(memory).left()) == 1
+    assert len(read) == 1
+    assert len(list(memory.iterdir())) == 2
 
 
 def test_files_are_for_their_owner_alone_and_those_that_others_may_write_are_not_taken(memory: Path) -> None:
@@ -424,5 +444,5 @@ def test_an_emptied_file_of_a_spool_that_is_no_more_is_removed_too(memory: Path)
     kept.committed(1, waiting=[])
     assert len(list(memory.iterdir())) == 1
     (memory.parent / "other").rmdir()
-    assert opened(memory).left() == []
+    opened(memory).remove_orphans()
     assert list(memory.iterdir()) == []
