@@ -21,7 +21,7 @@ from telemetry.decode.channels import Database
 from telemetry.decode.logs import none_matched
 from telemetry.decode.screen import Screen
 from telemetry.errors import EXIT_OK, DataError, UsageError
-from telemetry.logs.content import require_file
+from telemetry.logs.content import named, require_file
 from telemetry.overview.listing import as_csv, as_json, as_table
 from telemetry.overview.recording import Recording
 from telemetry.overview.signals import ListedMessage, list_messages
@@ -92,7 +92,7 @@ def _listed(
     screen.warn([*rows.warnings()])
     messages = list_messages(recording.plan, dict(zip(recording.channels, seen, strict=False)))
     if not any(message.rows for message in messages):
-        where = ", ".join(map(str, logs))
+        where = named(logs)
         if not rows.frames_read:
             raise DataError("is empty" if _are_empty(logs) else "holds no frames", where=where)
         raise none_matched(logs, rows.frames_read, "none of these messages")

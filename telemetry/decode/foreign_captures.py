@@ -7,6 +7,7 @@ from pathlib import Path
 
 from telemetry.errors import DataError
 from telemetry.logs.captures import Capture
+from telemetry.logs.content import named
 from telemetry.protocols.spoken_in import spoken_in
 
 _PIECES_TRIED = 2000  # of the first capture
@@ -25,7 +26,7 @@ class WhatWasRead:
 
 def no_message(paths: Sequence[Path], names: Sequence[str], read: WhatWasRead) -> DataError:
     """The error of captures without a message of `names`. paths: one at least."""
-    where = str(paths[0]) if len(paths) == 1 else f"{paths[0]} and {len(paths) - 1} more"
+    where = named(paths)
     if not read.lines:
         hint = "a log of CAN has --dbc or a protocol of CAN"
         what = f"is no capture: none of its {read.damaged} lines is `(epoch.us) port RX|TX hex`"

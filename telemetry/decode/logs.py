@@ -4,7 +4,8 @@ Promises:
 - The output depends on the logs, the stages and the format alone, byte for byte, whatever the batch size and
   the number of threads.
 - Memory is constant.
-- Logs with frames of which none has a known message are refused (DataError); few such frames are a warning.
+- Logs are refused (DataError) where frames came and none of them, in any log, has a known message. Few such
+  frames are a warning.
 - csv and ndjson carry each frame's own stamp. In line protocol frames of one message that share a stamp are
   set 1 ns apart, over all logs, since a database would keep only one.
 
@@ -34,6 +35,7 @@ from telemetry.decode.reading import LogReading, Place
 from telemetry.decode.times import ALL_AS_THEY_ARE, Times
 from telemetry.errors import DataError
 from telemetry.ledger import add, subtract
+from telemetry.logs.content import named
 from telemetry.stages.binding import NO_BUS
 from telemetry.stages.decoding import Decoding
 from telemetry.stages.formats import TimeForm
@@ -103,7 +105,7 @@ class LogDecoder:
             return
         found = {name: channel.binding for name, channel in self._reading.channels.items()}
         if all(binding.bus == NO_BUS for binding in found.values()):
-            raise DataError("; ".join(self._channels.warnings(found)), where=", ".join(map(str, paths)))
+            raise DataError("; ".join(self._channels.warnings(found)), where=named(paths))
         raise none_matched(paths, self.frames_read, "no known message")
 
     @property
@@ -315,7 +317,8 @@ def none_matched(paths: Sequence[Path], frames: int, what: str) -> DataError:
     """Return the error of logs with frames and without what was looked for. what: `no known message`."""
     hint = f"{WHOSE} scan --log finds what fits"
     count = "1 frame" if frames == 1 else f"{frames:,} frames"
-    return DataError(f"holds {count}, and {what}", where=", ".join(map(str, paths)), hint=hint)
+    verb = "holds" if len(paths) == 1 else "hold"
+    return DataError(f"{verb} {count}, and {what}", where=named(paths), hint=hint)
 
 
 def _words(reason: str) -> str:

@@ -19,7 +19,7 @@ import shutil
 import stat
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from time import monotonic, time_ns
@@ -196,6 +196,11 @@ def require_file(path: Path) -> None:
         raise InputMissingError(error.strerror or str(error), where=str(path)) from error
     if is_directory:
         raise InputMissingError(os.strerror(errno.EISDIR), where=str(path))
+
+
+def named(paths: Sequence[Path]) -> str:
+    """Return the recordings of one error as its line names them: the first, and how many more."""
+    return str(paths[0]) if len(paths) == 1 else f"{paths[0]} and {len(paths) - 1} more"
 
 
 def _open(path: Path) -> io.FileIO:

@@ -182,7 +182,8 @@ def _read_last(state: FoundSpool, segment: Segment, reader: SegmentReader, accep
     state.newest = (newest, batch) if batch else None
     state.last_sequence = found[-1].head.sequence
     state.end = segment.end = max(accepted, found[-1].head.end)
-    state.torn_bytes = segment.size_bytes - (found[-1].offset + found[-1].head.record_bytes)
+    if found[-1].head.end == state.end:  # otherwise what follows is the rest of a record that was accepted
+        state.torn_bytes = max(0, segment.size_bytes - found[-1].offset - found[-1].head.record_bytes)
     tail.holes.append((place, state.end))
     return tail
 

@@ -135,20 +135,30 @@ class SpoolView:
         if slot is None:
             yield SpoolFinding(SLOTS, "says nothing: what was acknowledged is sent again", 0, costs=False)
         first = self._state.segments[0].place if self._state.segments else self._state.end
+        useless = ", ".join(path.name for path in self._state.useless)
+        useless = f"; no whole record is in {useless}" if useless else ""
         if lost := settled.open_points(0, first):
-            yield SpoolFinding(str(self._directory), "segments are missing", lost, costs=True)
+            yield SpoolFinding(str(self._directory), f"segments are missing{useless}", lost, costs=True)
         for segment in self._state.segments:
             name = segment.path.name
-            place = segment.place
+            place, size_bytes, end_bytes = segment.place, segment.size_bytes, 0
             for found, batch in self._records(segment):
+                end_bytes = found.offset + found.head.record_bytes
                 if lost := settled.open_points(place, found.head.place):
                     yield SpoolFinding(name, "records are missing", lost, costs=True)
                 if batch is None:
                     lost = settled.open_points(found.head.place, found.head.end)
-                    yield SpoolFinding(name, "a record is damaged", found.head.points, costs=lost > 0)
+                    what = "a record is damaged"
+                    if size_bytes < end_bytes:
+                        what = f"is cut short: {size_bytes:,} bytes are there, of {end_bytes:,} at least"
+                    yield SpoolFinding(name, what, found.head.points, costs=lost > 0)
                 place = found.head.end
             if lost := settled.open_points(place, segment.end):
-                yield SpoolFinding(name, "records are missing", lost, costs=True)
+                what = "records are missing at its end"
+                if size_bytes > end_bytes:
+                    what += f", {size_bytes - end_bytes:,} bytes of them are there"
+                what += useless if segment.end == self._state.end else ""
+                yield SpoolFinding(name, what, lost, costs=True)
         if self._state.torn_bytes:
             yield SpoolFinding(
                 self._state.segments[-1].path.name,

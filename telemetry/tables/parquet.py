@@ -3,7 +3,7 @@
 Promises:
 - Memory is bounded: a file gets a row group as soon as its table has 32,768 rows.
 - A file has its name only when it is whole; until then `.part` follows it. What a failed decode leaves is
-  removed.
+  removed, folders that were made for it too.
 - Units are metadata of the columns.
 
 Relies on pyarrow, which is imported when such files are asked for.
@@ -45,6 +45,7 @@ class ParquetFolder:
         self._writers: dict[str, Any] = {}
         self._files: dict[str, Path] = {}
         with writing(folder):
+            self._made = [each for each in (folder, *folder.parents) if not each.exists()]
             folder.mkdir(parents=True, exist_ok=True)
             earlier = sum(file.suffix == ENDING for file in folder.iterdir())
         if earlier:
@@ -67,7 +68,7 @@ class ParquetFolder:
             with writing(file):
                 _part(file).replace(file)
         written = list(self._files.values())
-        self._writers, self._files = {}, {}
+        self._writers, self._files, self._made = {}, {}, []
         return written
 
     def __enter__(self) -> Self:
@@ -75,6 +76,8 @@ class ParquetFolder:
 
     def __exit__(self, *_: object) -> None:
         with ExitStack() as closing:
+            for made in reversed(self._made):  # called last to first: files, then folders from the inside
+                closing.callback(_remove_empty, made)
             for name, writer in self._writers.items():
                 closing.callback(_discard, writer, _part(self._files[name]))
 
@@ -114,6 +117,11 @@ _FEW_VALUES = (ColumnKind.WORDS, ColumnKind.ID)
 
 def _part(file: Path) -> Path:
     return file.with_name(f"{file.name}.part")
+
+
+def _remove_empty(folder: Path) -> None:
+    with suppress(OSError):
+        folder.rmdir()
 
 
 def _discard(writer: Any, part: Path) -> None:

@@ -90,10 +90,25 @@ def test_without_pyarrow_one_line_says_what_to_install(
     assert not Path("out").exists()
 
 
-def test_a_decode_that_fails_leaves_no_file() -> None:
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        (["bus.log", "late.log"], 65),
+        (["unknown.log"], 65),
+        (["bus.log", "--dbc", "none.dbc"], 78),
+        (["bus.log", "--id-mask", "7G0"], 64),
+        (["bus.log", "--wide"], 64),
+        (["none.log"], 66),
+    ],
+)
+def test_a_decode_that_fails_leaves_no_file_and_no_folder_of_its_own(words: list[str], code: int) -> None:
     Path("late.log").write_bytes(b"SQLite format 3\0")
-    assert decode("-o", "out", "bus.log", "late.log") == 65
-    assert list(Path("out").iterdir()) == []
+    Path("unknown.log").write_text("(1.0) can0 7DF#00\n")
+    Path("kept").mkdir()
+    for out in ("out", "kept/in/it", "kept"):
+        assert decode("-o", out, *words) == code
+    assert not Path("out").exists()
+    assert list(Path("kept").iterdir()) == []
 
 
 def test_a_folder_with_files_of_an_earlier_run_is_refused_and_they_stay(

@@ -95,6 +95,39 @@ def test_verify_ends_with_65_when_points_are_lost(
     assert output.endswith("3 points wait, 3 are lost by damage\n")
 
 
+@pytest.mark.parametrize(
+    ("kept", "found"),
+    [
+        (-1, "{name}: is cut short: {last} bytes are there, of {whole} at least (3 points)"),
+        (20, "{name}: records are missing at its end, 20 bytes of them are there (3 points)"),
+        (0, "{name}: records are missing at its end (3 points)"),
+    ],
+)
+def test_verify_of_a_shortened_segment_says_what_is_there_and_what_is_missing(
+    tmp_path: Path, kept: int, found: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """kept: bytes of the second of two records, whose points wait."""
+    spool = Spool(tmp_path, clock=SystemClock(), limits=SpoolLimits(keep_free_bytes=0))
+    feed, sizes = Feed(spool), []
+    for _ in range(2):
+        feed.put()
+        spool.commit()
+        (segment,) = tmp_path.glob("*.segment")
+        sizes.append(segment.stat().st_size)
+    spool.close()
+    first, whole = sizes
+    os.truncate(segment, kept + (whole if kept < 0 else first))
+    assert main(["spool", "verify", str(tmp_path)]) == 65
+    expected = found.format(name=segment.name, last=whole - 1, whole=whole)
+    assert capsys.readouterr().out == f"{expected}\n3 points wait, 3 are lost by damage\n"
+    os.truncate(segment, first - 1)
+    assert main(["spool", "verify", str(tmp_path)]) == 65
+    assert capsys.readouterr().out == (
+        f"{tmp_path}: segments are missing; no whole record is in {segment.name} (6 points)\n"
+        "0 points wait, 6 are lost by damage\n"
+    )
+
+
 def test_requeue_hands_letters_over_to_the_next_who_opens_the_spool(
     directory: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

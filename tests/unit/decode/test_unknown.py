@@ -72,6 +72,37 @@ def test_a_part_of_a_log_may_hold_no_known_message_or_no_frame(
     assert said.err == "warning: no frame between the bounds of time; what was read lasts 1.0 s\n"
 
 
+@pytest.mark.parametrize("jobs", [1, 2])
+@pytest.mark.parametrize("output", [OutputFormat.CSV, OutputFormat.LINE_PROTOCOL, OutputFormat.NDJSON])
+def test_pieces_of_a_log_are_refused_only_where_none_of_them_has_a_known_message(
+    tmp_path: Path, output: OutputFormat, jobs: int
+) -> None:
+    """The known frame of the one piece has a row whatever comes before and after it."""
+    known, unknown, other = (tmp_path / f"{name}.log" for name in ("known", "unknown", "other"))
+    known.write_text("(2.0) can0 100#AC0F39FDCB400003\n")
+    unknown.write_text("(1.0) can0 7DF#00\n" * 3)
+    other.write_text("(3.0) can1 7DE#00\n" * 2)
+    channels = plan_channels([DATABASE], first_wins=False, j1939=False)
+    plan = build_plan(channels.databases).spec
+
+    def text_of(*logs: Path) -> bytes:
+        decoder = log_decoder(plan, channels, output, jobs=jobs)
+        with decoder.pieces(logs) as pieces:
+            return b"".join(piece.text for piece in pieces)
+
+    alone = text_of(known)
+    assert alone
+    for pieces in [(known, unknown), (unknown, known), (unknown, known, other)]:
+        assert text_of(*pieces) == alone
+    for pieces, words in [
+        ((unknown,), f"{unknown}: holds 3 frames, and no known message"),
+        ((unknown, other), f"{unknown} and 1 more: hold 5 frames, and no known message"),
+    ]:
+        with pytest.raises(DataError, match=re.escape(words)) as refused:
+            text_of(*pieces)
+        assert refused.value.exit_code == 65
+
+
 @pytest.mark.parametrize("done", [0, 100])
 def test_a_database_that_fits_no_frame_is_refused_where_no_earlier_frame_was_decoded_before(
     tmp_path: Path, done: int

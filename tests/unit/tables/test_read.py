@@ -56,6 +56,14 @@ def test_a_table_has_names_units_rows_and_columns() -> None:
     assert pack.column("State").dtype == "int64"
 
 
+def test_a_piece_of_unknown_frames_counts_with_those_beside_it_and_is_refused_alone() -> None:
+    Path("unknown.log").write_text("(3.0) can0 123#00\n")
+    for pieces in [("bus.log", "unknown.log"), ("unknown.log", "bus.log")]:
+        assert len(telemetry.read(*pieces, databases="ev.dbc")["Pack"]) == 2
+    with pytest.raises(telemetry.TelemetryError, match=r"^unknown\.log: holds 1 frame, and no known message"):
+        telemetry.read("unknown.log", databases="ev.dbc")
+
+
 def test_a_dataframe_has_the_time_as_its_index_and_keeps_whole_numbers_whole() -> None:
     frame = telemetry.read("bus.log", databases="ev.dbc")["Pack"].to_pandas()
     assert frame.index.name == "time"
