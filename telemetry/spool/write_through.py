@@ -341,12 +341,8 @@ class WriteThrough:
 
     def _unlink(self, file: _File) -> None:
         _let_go(file)
-        with contextlib.suppress(OSError):
-            if self._written is not None and file.folder == self._folders[0]:
-                os.unlink(file.name, dir_fd=self._written)
-                return
-            with opened_folder(file.folder) as folder:
-                os.unlink(file.name, dir_fd=folder)
+        with contextlib.suppress(OSError), opened_folder(file.folder) as folder:
+            os.unlink(file.name, dir_fd=folder)
 
 
 def _batches_in(folder: int) -> Iterator[tuple[str, str, int]]:

@@ -67,6 +67,11 @@ class SimulatedDisk:
         """All files as seen."""
         return {path: bytes(file.seen) for path, file in self._names.items()}
 
+    @property
+    def open_files(self) -> list[Path]:
+        """The file of each open descriptor."""
+        return sorted(path for path, _ in self._open.values())
+
     def kill(self) -> None:
         """The process dies: descriptors and locks are gone, the system goes on."""
         self._open.clear()

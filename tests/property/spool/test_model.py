@@ -56,6 +56,7 @@ class SpoolMachine(RuleBasedStateMachine):
         self.reopen()
 
     def reopen(self) -> None:
+        self.disk.kill()  # the process that had the spool open is over
         self.in_flight.clear()
         self.ordered.clear()
         self.open.clear()
@@ -162,10 +163,14 @@ class SpoolMachine(RuleBasedStateMachine):
     def let_time_pass(self, seconds: float) -> None:
         self.clock.advance(seconds)
 
+    def close(self) -> None:
+        self.spool.close()
+        assert not self.disk.open_files
+        self.note_commit()
+
     @rule()
     def stop_and_start(self) -> None:
-        self.spool.close()
-        self.note_commit()
+        self.close()
         stayed_in_memory = self.spool.gauges().waiting_memory_points
         can_say_so = not self.disk.read_only and self.disk.fault is no_fault
         is_clean = not stayed_in_memory and (self.spool.recovery.clean or self.fed)
@@ -175,13 +180,11 @@ class SpoolMachine(RuleBasedStateMachine):
 
     @rule()
     def kill(self) -> None:
-        self.disk.kill()
         self.reopen()
 
     @rule()
     def reboot(self) -> None:
-        self.spool.close()
-        self.note_commit()
+        self.close()
         self.clock.reboot()
         self.spoiled = True  # of stamps that count from the boot before dead letters are made
         self.reopen()
@@ -255,6 +258,11 @@ class SpoolMachine(RuleBasedStateMachine):
     def the_accounts_balance(self) -> None:
         if hasattr(self, "spool"):
             assert_balanced(self.spool, self.feed.accounts)
+
+    @invariant()
+    def few_files_are_open(self) -> None:
+        if hasattr(self, "spool"):  # the lock, the slots, and the segments that are written and read
+            assert len(self.disk.open_files) <= 4
 
     def teardown(self) -> None:
         if not hasattr(self, "spool"):

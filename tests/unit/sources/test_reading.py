@@ -54,7 +54,11 @@ def test_a_bus_has_its_rates_its_databases_and_its_long_messages(tmp_path: Path)
         databases=["a.dbc"],
         id_masks=["1FFFFF00", "7F0"],
         j1939=True,
-        isotp=[{"id": "7E8"}, {"id": "18DAF110", "extended_addressing": True, "with_length": True}],
+        isotp=[
+            {"id": "7E8"},
+            {"id": "18DAF110", "extended_addressing": True},
+            {"id": "7E9", "with_length": True},
+        ],
     )
     assert bus.bit_rate == BitRate(250_000, 1_000_000)
     (databases,) = bus.buses
@@ -62,7 +66,11 @@ def test_a_bus_has_its_rates_its_databases_and_its_long_messages(tmp_path: Path)
     assert (databases.first_wins, databases.j1939) == (False, True)
     assert (databases.keep_not_available, databases.value_texts) == (False, False)
     assert (databases.standard_mask, databases.extended_mask) == (0x7F0, 0x1FFFFF00)
-    assert bus.isotp == (IsoTpId(0x7E8), IsoTpId(0x98DAF110, extended_addressing=True, with_length=True))
+    assert bus.isotp == (
+        IsoTpId(0x7E8),
+        IsoTpId(0x98DAF110, extended_addressing=True),
+        IsoTpId(0x7E9, with_length=True),
+    )
     for key in ("first_wins", "keep_not_available", "value_texts"):
         assert getattr(can(tmp_path, **{key: True}).buses[0], key)
 
