@@ -70,9 +70,12 @@ class _Reader(PortReader):
     def before(self, message: bytes) -> Sequence[Heard]:
         if message[1] >= _MASTERS_FROM:
             return self.end()
-        ended = [key for key in self._open if key != (message[1], message[2])]
-        if (message[1], message[2]) in self._open and self._is_new_round(message):
-            ended.append((message[1], message[2]))
+        own = (message[1], message[2])
+        ended = [
+            key for key in self._open if key != own and (key[0] == own[0] or key not in self._counts)
+        ]  # a burst whose end is known goes on after a frame of another board
+        if own in self._open and self._is_new_round(message):
+            ended.append(own)
         return [one for key in ended for one in self._close(key)]
 
     def read(self, message: bytes) -> Sequence[Heard] | Skipped:
@@ -135,14 +138,15 @@ class _Reader(PortReader):
             self.incomplete += 1
             return ()
         values = b"".join(parts[number][:part_bytes] for number in range(first, first + needed))
-        padding = bytes(value_bytes)  # no cell has 0 V, and no sensor was ever lost so
-        if key in self._counts:
+        padding = bytes(value_bytes)
+        if key in self._counts:  # zeros within it are values: a sensor at -40 degrees
             values = values[: self._counts[key] * value_bytes]
-        elif id != CODE and self._asks_status and not values.endswith(padding):  # more may have followed
-            self.incomplete += 1
-            return ()
-        while values.endswith(padding):
-            values = values[:-value_bytes]
+        else:
+            if id != CODE and self._asks_status and not values.endswith(padding):  # more may have followed
+                self.incomplete += 1
+                return ()
+            while values.endswith(padding):
+                values = values[:-value_bytes]
         if id == CODE:
             self.identify("code", values)
             del self._code_parts[address]

@@ -115,7 +115,7 @@ MANAGEMENT_LAYOUT = Layout(
         Value("charge_voltage_limit", 0, factor=0.001, unit="V"),
         Value("discharge_voltage_limit", 2, factor=0.001, unit="V"),
         Value("charge_current_limit", 4, "s16", 0.1, unit="A"),
-        Value("discharge_current_limit", 6, "s16", 0.1, unit="A"),  # the reader takes its sign away
+        Value("discharge_current_limit", 6, factor=0.1, unit="A"),  # the reader takes its sign away
         Value("charge_allowed", 8, "bit7"),
         Value("discharge_allowed", 8, "bit6"),
         Value("charge_now1", 8, "bit5"),
@@ -257,7 +257,7 @@ def _management(address: int, info: bytes) -> Said:
     if len(info) != _MANAGEMENT_INFO:
         return None
     discharge = abs(int.from_bytes(info[7:9], "big", signed=True))
-    body = info[1:7] + min(discharge, 0x7FFF).to_bytes(2, "big") + info[9:]
+    body = info[1:7] + discharge.to_bytes(2, "big") + info[9:]
     return (Heard(MANAGEMENT, MANAGEMENT_LAYOUT.payload(body), address),)
 
 

@@ -335,6 +335,13 @@ def test_management_reports_limits_as_positive_numbers() -> None:
     ]
 
 
+def test_the_greatest_discharge_limit_of_16_bits_is_read() -> None:
+    info = bytes((2,)) + bytes.fromhex("D002 B004 7FFF 8000 C0")
+    ((measurement, fields),) = rows_of(PYLONTECH, wire.frame(2, 0, info))
+    assert measurement == "battery"
+    assert (fields["charge_limit_a"], fields["discharge_limit_a"]) == (3276.7, 3276.8)
+
+
 @pytest.mark.parametrize(
     ("alarm", "codes"),
     [

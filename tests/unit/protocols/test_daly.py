@@ -103,6 +103,13 @@ def test_sensors_past_those_counted_are_not_at_40_degrees_below_zero() -> None:
     ]
 
 
+def test_a_counted_sensor_may_be_at_40_degrees_below_zero() -> None:
+    data = status(4, 3) + part(TEMPERATURES, 1, 65, 0, 0, 0, 0, 0, 0)
+    assert [row for measurement, row in rows_of(DALY, data) if measurement == "cells"] == [
+        {"t001": 25.0, "t002": -40.0, "t003": -40.0}
+    ]
+
+
 def test_a_burst_with_a_missing_part_is_dropped_alone_and_counted() -> None:
     bad = part(CELLS, 1, 3301, 3302, 3303) + part(CELLS, 3, 3307, 3308, 3309)
     good = b"".join(part(CELLS, n, 3300, 3300, 3300) for n in (1, 2, 3))
@@ -122,6 +129,22 @@ def test_boards_on_one_line_do_not_mix() -> None:
     ]
     cells = {frame.channel: frame.data[:2] for frame in feed_pieces(framer, mixed) if frame.id == CELLS}
     assert cells == {4: (3301).to_bytes(2, "big"), 5: (3401).to_bytes(2, "big")}
+
+
+def test_parts_of_two_boards_in_turns_are_two_whole_replies() -> None:
+    framer = DALY.make_framer({1: 4, 2: 5}.get)
+    turns = [
+        *(status(4, 1), status(4, 1, address=2)),
+        *(part(CELLS, 1, 3301, 3302, 3303), part(CELLS, 1, 3401, 3402, 3403, address=2)),
+        *(part(CELLS, 2, 3304), part(CELLS, 2, 3404, address=2)),
+    ]
+    cells = {frame.channel: frame.data for frame in feed_pieces(framer, turns) if frame.id == CELLS}
+    expected = {
+        channel: b"".join(cell.to_bytes(2, "big") for cell in range(first, first + 4))
+        for channel, first in ((4, 3301), (5, 3401))
+    }
+    assert cells == expected
+    assert framer.counts()["lost/incomplete"] == 0
 
 
 def test_parts_have_the_stamp_of_their_own_last_byte_when_another_message_ends_them() -> None:
