@@ -16,13 +16,13 @@ Of messages that begin at one place the shortest good one is taken. Relies on th
 """
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple, Self
 
 from telemetry_core.frames.batch import FrameBatch
 
 from telemetry.framing.checks import Check
-from telemetry.framing.framing import Framing, Heard, Shape, Skipped, pattern, rarest
+from telemetry.framing.framing import Framing, Heard, Shape, Skipped, longest_literal, pattern, rarest
 from telemetry.framing.lengths import UNKNOWN, Length
 
 
@@ -45,6 +45,14 @@ class _Form(NamedTuple):
         )
 
 
+def _by_first_byte(shapes: Iterable[Shape]) -> Sequence[Sequence[_Form]]:
+    """For each byte the forms of the messages that may begin with it, in their order."""
+    forms = [(shape.start[0], _Form.of(shape)) for shape in shapes]
+    kept: dict[tuple[_Form, ...], tuple[_Form, ...]] = {}  # most bytes begin the same ones
+    begun = (tuple(form for first, form in forms if byte in first) for byte in range(256))
+    return [kept.setdefault(one, one) for one in begun]
+
+
 class MessageFramer:
     """Finds the messages of one port, and gives each frame the channel of its device.
 
@@ -56,15 +64,17 @@ class MessageFramer:
         self, framing: Framing, channel_of: Callable[[int], int | None], *, byte_ns: int = 0
     ) -> None:
         self._framing = framing
-        self._shapes = tuple(_Form.of(shape) for shape in framing.shapes)
+        self._forms = _by_first_byte(framing.shapes)
         starts = b"|".join(pattern(shape.start) for shape in framing.shapes)
         self._beginnings = re.compile(b"(?=%b)" % starts, re.DOTALL)
-        self._checked = tuple(form for form in self._shapes if form.is_checked)
+        self._checked = tuple(_Form.of(shape) for shape in framing.shapes if shape.is_checked)
+        self._literals = tuple({longest_literal(shape.start) for shape in framing.shapes if shape.is_checked})
         within, self._within_offset = rarest([shape.start for shape in framing.shapes])
         self._within = re.compile(within, re.DOTALL)
         self._shortest = min(shape.shortest for shape in framing.shapes)
         self._two_shortest = 2 * self._shortest
         self._frames_per_message = framing.frames_per_message
+        self._silence_ns = framing.silence_ns
         self._padding = frozenset(framing.padding)
         self._channel_of = channel_of
         self._byte_ns = byte_ns
@@ -85,10 +95,11 @@ class MessageFramer:
         room than `room_needed(len(data))`.
         """
         self._check_room(len(data), frames)
-        silence_ns = self._framing.silence_ns
-        if silence_ns is not None and self._last_ns is not None and time_ns - self._last_ns > silence_ns:
-            self._end(frames)
-        self._last_ns = time_ns
+        silence_ns = self._silence_ns
+        if silence_ns is not None:
+            if self._last_ns is not None and time_ns - self._last_ns > silence_ns:
+                self._end(frames)
+            self._last_ns = time_ns
         self._kept += data
         self._stamps.append((len(self._kept), time_ns))
         self._settle(frames, is_end=False)
@@ -155,14 +166,7 @@ class MessageFramer:
     def _settle(self, frames: FrameBatch, *, is_end: bool) -> None:
         """Take the messages that the kept bytes decide."""
         data, at, count = self._kept, 0, len(self._kept)
-        search = self._beginnings.search
         while at < count:
-            found = search(data, at)
-            begin = found.start() if found is not None else count
-            if begin > at:
-                self._drop(data[at:begin])
-                at = begin
-                continue
             size, is_open, is_bad = self._judge(data, at)
             if size:
                 self._take(data[at : at + size], self._stamp(at + size), frames)
@@ -170,9 +174,13 @@ class MessageFramer:
             elif is_open and not is_end:
                 break
             else:
-                self._counts["lost/bad_checksum"] += is_bad
-                self._drop(data[at : at + 1])
-                at += 1
+                found = self._beginnings.search(data, at)
+                begin = found.start() if found is not None else count
+                if begin == at:  # of a bad message
+                    self._counts["lost/bad_checksum"] += is_bad
+                    begin += 1
+                self._drop(data[at:begin])
+                at = begin
         self._kept = data[at:]
         self._stamps = [(end - at, time_ns) for end, time_ns in self._stamps if end > at]
 
@@ -180,7 +188,7 @@ class MessageFramer:
         """Bytes of the good message that begins here (0: none), whether one may yet, whether one was bad."""
         left = len(data) - at
         best, is_open, is_bad = 0, False, False
-        for begins, length, shortest, longest, end, check, _ in self._shapes:
+        for begins, length, shortest, longest, end, check, _ in self._forms[data[at]]:
             if not begins(data, at):
                 continue
             size = length(data, at)
@@ -203,6 +211,11 @@ class MessageFramer:
 
     def _holds_two(self, data: bytes, begin: int, end: int) -> bool:
         """Whether two whole messages, one after the other, lie between these places."""
+        for literal, literal_at in self._literals:
+            if data.find(literal, begin + literal_at, end) >= 0:
+                break
+        else:
+            return False
         offset = self._within_offset
         found = self._within.finditer(data, begin + offset, end - self._shortest + offset + 1)
         places = [one.start() - offset for one in found]
@@ -237,7 +250,9 @@ class MessageFramer:
             self._request = b""
             self._counts[Skipped.ECHO.value] += 1
             return
-        self._append(self._reader.before(message), frames)
+        before = self._reader.before(message)
+        if before:
+            self._append(before, frames)
         self._end_ns = time_ns
         said = self._reader.read(message)
         if isinstance(said, Skipped):

@@ -74,6 +74,18 @@ def rarest(starts: Sequence[Sequence[bytes]]) -> tuple[bytes, int]:
     return b"%b(?<=%b)" % (_one_of(values[offset]), before), offset
 
 
+def longest_literal(start: Sequence[bytes]) -> tuple[bytes, int]:
+    """Return bytes in a row of which such a start has one value each, and their offset.
+
+    It is the run with the most bytes that are not zero, since zeros are everywhere.
+    """
+    runs = [(b"", 0)]
+    for offset, values in enumerate(start):
+        literal, begin = runs[-1]
+        runs.append((literal + values[:1], begin) if len(set(values)) == 1 else (b"", offset + 1))
+    return max(runs, key=lambda run: len(run[0]) - run[0].count(0))
+
+
 def _one_of(values: bytes) -> bytes:
     """A regular expression of one byte."""
     return b"." if len(set(values)) == len(ANY) else b"[%b]" % b"".join(rb"\x%02x" % byte for byte in values)

@@ -27,7 +27,7 @@ from telemetry.logs.content import Content
 
 LONGEST_LINE_BYTES = 1024 * 1024
 _MOST_WAITING = 1000  # pieces that wait for the end of a message
-_LATEST_S = 9_223_372_035  # of a stamp, so that its ns fit 63 bits
+_LATEST_NS = 9_223_372_035_999_999_999  # of a stamp: whole seconds of which all ns fit 63 bits
 
 _HEAD = re.compile(rb"\(([0-9]{1,10})\.([0-9]{1,9})\)[ \t]+([!-~]+)[ \t]+(RX|TX)[ \t]+")
 _SPACES = b" \t"
@@ -46,18 +46,23 @@ def parse_line(line: bytes) -> CapturedBytes | None:
     """Read a line without its end; None when it is not a piece."""
     line = line.strip()
     match = _HEAD.match(line)
-    if match is None or int(match[1]) > _LATEST_S:
+    if match is None:
         return None
     seconds, decimals, port, direction = match.groups()
-    digits = line[match.end() :]
-    if b" " in digits or b"\t" in digits:
-        digits = digits.translate(None, _SPACES)
-    try:
-        data = unhexlify(digits)
-    except ValueError:  # other than digits, or an odd number of them
-        return None
     time_ns = int(seconds + decimals.ljust(9, b"0"))
+    data = _bytes_of(line[match.end() :])
+    if data is None or time_ns > _LATEST_NS:
+        return None
     return CapturedBytes(time_ns, port.decode("ascii"), direction == b"RX", data)
+
+
+def _bytes_of(digits: bytes) -> bytes | None:
+    """None: they are not digits, or an odd number of them."""
+    try:
+        return unhexlify(digits)
+    except ValueError:
+        packed = digits.translate(None, _SPACES)
+        return _bytes_of(packed) if packed != digits else None
 
 
 def format_piece(piece: CapturedBytes) -> bytes:

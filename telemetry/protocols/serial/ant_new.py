@@ -11,7 +11,9 @@ Sources of the facts: three open drivers (syssi/esphome-ant-bms, aiobmsble, dbus
 
 from collections.abc import Sequence
 
-from telemetry.framing.checks import crc_16, crc_16_modbus
+from telemetry_core.serial.crc import crc_16_modbus
+
+from telemetry.framing.checks import crc_16
 from telemetry.framing.framing import ANY, Framing, Heard, PortReader, Shape, Skipped, literal
 from telemetry.framing.lengths import field, fixed
 from telemetry.protocols.serial.ant_codes import BALANCING, NOT_FITTED_C, ON, alarms

@@ -16,7 +16,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from struct import Struct
 
-from telemetry.framing.checks import crc_16, crc_16_modbus, sum_8
+from telemetry_core.serial.crc import crc_16_modbus
+
+from telemetry.framing.checks import crc_16, sum_8
 from telemetry.framing.framing import NO_ADDRESS, Framing, Heard, PortReader, Shape, Skipped, literal
 from telemetry.framing.lengths import fixed
 from telemetry.framing.masking import MASK

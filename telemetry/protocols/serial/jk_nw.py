@@ -9,6 +9,7 @@ Sources of the facts: the vendor's "Communication protocol between monitoring pl
 
 from collections.abc import Sequence
 
+from telemetry.framing.checks import byte_sum
 from telemetry.framing.framing import Framing, Heard, PortReader, Shape, Skipped, literal
 from telemetry.framing.lengths import field
 from telemetry.framing.masking import MASK
@@ -320,7 +321,7 @@ def _places_of(wanted: int, data: bytes) -> Sequence[int]:
 
 def _is_good(message: bytes) -> bool:
     """The sum of all before the check in its low two bytes; of the four the first two are not defined."""
-    return message[-5] == _END and sum(message[:-4]) & 0xFFFF == int.from_bytes(message[-2:], "big")
+    return message[-5] == _END and byte_sum(message[:-4]) & 0xFFFF == int.from_bytes(message[-2:], "big")
 
 
 _ALARMS = (

@@ -9,7 +9,8 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from operator import itemgetter
 
-from telemetry.framing.checks import crc_16_modbus
+from telemetry_core.serial.crc import crc_16_modbus
+
 from telemetry.framing.framing import Framing, Heard, Skipped
 from telemetry.framing.masking import masked_numbers
 from telemetry.framing.replacements import POSITION, Replacements, kind_of

@@ -11,7 +11,9 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from telemetry.framing.checks import crc_16, crc_16_modbus
+from telemetry_core.serial.crc import crc_16_modbus
+
+from telemetry.framing.checks import crc_16
 from telemetry.framing.framing import Heard, PortReader, Shape, Skipped
 from telemetry.framing.lengths import field, fixed
 

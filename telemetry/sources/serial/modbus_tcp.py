@@ -24,7 +24,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
-from telemetry.framing.checks import crc_16_modbus
+from telemetry_core.serial.crc import crc_16_modbus
+
 from telemetry.sources.serial.link import READ_BYTES, WRITE_TIMEOUT_S, SerialPort
 from telemetry.sources.stop import StopSignal
 

@@ -4,8 +4,9 @@ from collections.abc import Sequence
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from telemetry_core.serial.crc import crc_16_modbus
 
-from telemetry.framing.checks import crc_16, crc_16_modbus, negated_sum_16_of_ascii, sum_8, sum_16
+from telemetry.framing.checks import crc_16, negated_sum_16_of_ascii, sum_8, sum_16
 from telemetry.framing.framer import MessageFramer
 from telemetry.framing.framing import ANY, Framing, Heard, PortReader, Shape, literal
 from telemetry.framing.lengths import NONE, UNKNOWN, field, fixed

@@ -1,11 +1,11 @@
 """Checks of messages, by the worked examples of the protocols that have them."""
 
 import pytest
+from telemetry_core.serial.crc import crc_16_modbus
 
 from telemetry.framing.checks import (
     Check,
     crc_16,
-    crc_16_modbus,
     negated_sum_16,
     negated_sum_16_of_ascii,
     sum_8,

@@ -17,6 +17,7 @@ from telemetry.framing.framing import (
     Skipped,
     has_messages_like,
     literal,
+    longest_literal,
 )
 from telemetry.framing.lengths import field, fixed
 from tests.support.framing import feed_pieces, jbd_message
@@ -291,3 +292,20 @@ def test_devices_may_be_taken_for_one_another_only_if_both_have_binary_messages_
     assert not any(
         has_messages_like(*pair) for pair in ((BARE, other), (BARE, text), (text, BARE), (text, text))
     )
+
+
+@pytest.mark.parametrize(
+    ("start", "found"),
+    [
+        ((b"\xa5", ANY, b"\x10", b"\x16"), (b"\x10\x16", 2)),
+        ((b"\xdd", ANY, b"\x00", b"\x00\x80"), (b"\xdd", 0)),
+        ((b"\x01\x02", b"\x00", b"\x00", b"\x00", b"\x10"), (b"\x00\x00\x00\x10", 1)),
+        ((b"\x10", b"\x01\x02", b"\x00", b"\x00"), (b"\x10", 0)),
+        ((b"77", b"\x01\x02"), (b"7", 0)),
+        ((ANY, b"\x03\x04"), (b"", 0)),
+    ],
+)
+def test_the_longest_literal_of_a_start_has_the_most_bytes_that_are_not_zero(
+    start: Sequence[bytes], found: tuple[bytes, int]
+) -> None:
+    assert longest_literal(start) == found
