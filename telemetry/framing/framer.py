@@ -270,6 +270,7 @@ class MessageFramer:
                 frames.append(self._end_ns, one.id, one.data, channel=channel)
 
     def _drop(self, dropped: bytes) -> None:
+        self._reader.dropped(len(dropped))
         fill = sum(byte in self._padding for byte in dropped) if self._padding else 0
         self._counts["padding_bytes"] += fill
         self._counts["garbage_bytes"] += len(dropped) - fill

@@ -142,6 +142,9 @@ class PortReader:
         """What a whole, good message says."""
         raise NotImplementedError
 
+    def dropped(self, byte_count: int) -> None:
+        """So many bytes have come that belong to no message."""
+
     def sent(self, request: bytes) -> Sequence[Heard]:  # noqa: ARG002 - for readers that ask
         """A request was sent. Return what was held back for messages that now do not come any more."""
         return self.end()

@@ -43,6 +43,7 @@ FRAME_BYTES = 300
 _TYPE_AT = 4
 _REGISTERS = {0x20: STATUS, 0x1E: SETTINGS, 0x1C: ABOUT}  # low byte of the register that asks for each
 _ACKNOWLEDGEMENT_BYTES, _REQUEST_BYTES = 8, 11
+_MOST_BETWEEN = 11  # bytes between a frame and its acknowledgement: of more, another frame was among them
 _HIGHEST_ADDRESS = 15
 
 _VOLTAGES = Struct(f"<{MAX_CELLS}H")
@@ -163,18 +164,22 @@ class _Reader(PortReader):
     def __init__(self) -> None:
         super().__init__()
         self._held: bytes | None = None
+        self._bytes_after = 0  # what came after the frame and belongs to no message
 
     def before(self, message: bytes) -> Sequence[Heard]:
         return () if self._is_answered_by(message) else self.end()
 
     def read(self, message: bytes) -> Sequence[Heard] | Skipped:
         if len(message) == FRAME_BYTES:
-            self._held = message
+            self._held, self._bytes_after = message, 0
             return Skipped.HELD
         if len(message) == _REQUEST_BYTES:
             return Skipped.ECHO
         held, self._held = self._held, None
         return Skipped.OTHER if held is None else self._said(held, message[0])
+
+    def dropped(self, byte_count: int) -> None:
+        self._bytes_after += byte_count
 
     def end(self) -> Sequence[Heard]:
         held, self._held = self._held, None
@@ -183,8 +188,9 @@ class _Reader(PortReader):
     def _is_answered_by(self, message: bytes) -> bool:
         """Whether it is the acknowledgement of the frame that is held."""
         held = self._held
-        is_acknowledgement = len(message) == _ACKNOWLEDGEMENT_BYTES
-        return held is not None and is_acknowledgement and _REGISTERS[message[3]] == held[_TYPE_AT]
+        if held is None or len(message) != _ACKNOWLEDGEMENT_BYTES or self._bytes_after > _MOST_BETWEEN:
+            return False
+        return _REGISTERS[message[3]] == held[_TYPE_AT]
 
     def _said(self, frame: bytes, address: int) -> Sequence[Heard]:
         kind = frame[_TYPE_AT]

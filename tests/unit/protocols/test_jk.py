@@ -220,6 +220,15 @@ def test_an_acknowledgement_of_another_kind_or_with_a_wrong_crc_names_nobody() -
     assert heard(frame + bytes(spoiled))[0] == [NO_ADDRESS]
 
 
+def test_an_acknowledgement_after_a_spoiled_frame_does_not_name_the_frame_before() -> None:
+    """The first board's acknowledgement is lost, and the second board's frame is not whole."""
+    first = answer(1)[:301]
+    second = bytearray(answer(2))
+    second[100] ^= 1
+    assert heard(first + bytes(second))[0] == [NO_ADDRESS]
+    assert heard(first + bytes(second[200:]))[0] == [NO_ADDRESS]
+
+
 @pytest.mark.parametrize("echo_bytes", range(12))
 def test_as_many_bytes_of_the_echo_as_an_adapter_lets_through_do_not_matter(echo_bytes: int) -> None:
     firmware = wire_55aa.Jk55aaFirmware(address=2, echo_bytes=echo_bytes)
