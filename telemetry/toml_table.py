@@ -7,11 +7,10 @@ Promises:
 """
 
 import copy
-import difflib
 import math
 import os
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -288,11 +287,9 @@ class TomlTable:
     def close(self) -> None:
         """Raise ConfigError when a key is left that nobody has read."""
         for key in self._values:
-            near = difflib.get_close_matches(key, sorted(self._known), n=1)
+            near = _nearest(key, sorted(self._known))
             known = ", ".join(sorted(self._known))
-            raise self.wrong(
-                key, "unknown key", f"did you mean {near[0]}?" if near else f"known are: {known}"
-            )
+            raise self.wrong(key, "unknown key", f"did you mean {near}?" if near else f"known are: {known}")
 
     def _asked(self, key: str, kind: str, required: bool, default: Any = None, **limits: Any) -> None:
         """limits: see `AskedKey`."""
@@ -307,8 +304,8 @@ class TomlTable:
                 raise self.wrong(key, "holds the character NUL, as no name and no path can")
             return value
         if default is None:
-            near = difflib.get_close_matches(key, list(self._values), n=1)
-            raise self.wrong(key, "is missing", f"is {near[0]} meant to be it?" if near else "")
+            near = _nearest(key, self._values)
+            raise self.wrong(key, "is missing", f"is {near} meant to be it?" if near else "")
         return default
 
     def _expanded(self, key: str, value: Any) -> Any:
@@ -323,6 +320,13 @@ class TomlTable:
         except VariableError as error:
             raise self.wrong(key, error.what, error.hint) from None
         return value
+
+
+def _nearest(key: str, names: Iterable[str]) -> str:
+    """The one of `names` that was probably meant; empty: none."""
+    import difflib  # a configuration without a fault needs it not at all
+
+    return next(iter(difflib.get_close_matches(key, list(names), n=1)), "")
 
 
 def _texts(value: object) -> Iterator[str]:

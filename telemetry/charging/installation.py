@@ -6,7 +6,6 @@ possible numbers a digest stands for.
 
 import logging
 import os
-import secrets
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -34,7 +33,7 @@ def installation_key(directory: Path) -> bytes:
 
 def no_key() -> bytes:
     """A key that nobody keeps."""
-    return secrets.token_bytes(_BYTES)
+    return os.urandom(_BYTES)
 
 
 def _made(file: Path) -> bytes:

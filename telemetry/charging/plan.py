@@ -40,6 +40,10 @@ class ChargingPlan:
     settings: ChargingSettings
     vin_key: VinKey = no_key
 
+    def follow(self, schema: Schema, vehicle: str) -> "FollowedPlugs":
+        """What follows these plugs, from here on. schema: of the rows that it is given."""
+        return FollowedPlugs(schema, self, vehicle)
+
 
 def charging_plan(
     buses: Sequence[str],

@@ -108,10 +108,10 @@ def bench(sources: Mapping[str, list[Table]], map_file: Path | None, source: str
         return Bench(reads, reads, source)
     document = read_document(map_file)
     values = {"vehicle": "bench", **document.values}
-    if not all(KINDS[kind].is_can for kind in sources):
+    if not all(KINDS[kind]().is_can for kind in sources):
         taken = {key: values[key] for key in OF_SERIAL if key in values}
         return Bench(reads, read_offline(replace(document, values={**taken, **sources})), source)
-    buses = {kind: tables for kind in KINDS if KINDS[kind].is_can and (tables := values.get(kind))} or dict(
+    buses = {kind: tables for kind in KINDS if KINDS[kind]().is_can and (tables := values.get(kind))} or dict(
         sources
     )
     files = next(table["databases"] for tables in sources.values() for table in tables)

@@ -5,27 +5,27 @@ Each is imported when it is asked for: a service needs few of them, and its star
 
 from collections.abc import Iterator, Mapping
 from importlib import import_module
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
-from telemetry.protocols.can.table import CanProtocol
-from telemetry.protocols.table import SerialProtocol
+if TYPE_CHECKING:
+    from telemetry.protocols.can.table import CanProtocol
+    from telemetry.protocols.table import SerialProtocol
 
-_Protocol = TypeVar("_Protocol")
+_Table = TypeVar("_Table")
 
 
-class _Known(Mapping[str, _Protocol]):
-    """Protocols of one folder: each has a module of its name, with a constant of its name."""
+class OnDemand(Mapping[str, _Table]):
+    """Tables of one package: each has a module of its name, with a constant of its name."""
 
-    def __init__(self, folder: str, *names: str) -> None:
-        self._folder = folder
+    def __init__(self, package: str, *names: str) -> None:
+        self._package = package
         self._names = dict.fromkeys(names)
 
-    def __getitem__(self, name: str) -> _Protocol:
+    def __getitem__(self, name: str) -> _Table:
         if name not in self._names:
             raise KeyError(name)
-        module = import_module(f"telemetry.protocols.{self._folder}.{name}")
-        protocol: _Protocol = getattr(module, name.upper())
-        return protocol
+        table: _Table = getattr(import_module(f"{self._package}.{name}"), name.upper())
+        return table
 
     def __contains__(self, name: object) -> bool:
         return name in self._names
@@ -37,11 +37,11 @@ class _Known(Mapping[str, _Protocol]):
         return len(self._names)
 
 
-PROTOCOLS: Mapping[str, SerialProtocol] = _Known(
-    "serial",
+PROTOCOLS: Mapping[str, "SerialProtocol"] = OnDemand(
+    "telemetry.protocols.serial",
     *("ant_new", "ant_old", "daly", "daly_modbus", "dlt645", "jbd", "jk_55aa", "jk_nw"),
     *("modbus", "pylontech", "seplos_v2", "vedirect", "vedirect_hex"),
 )
-CAN_PROTOCOLS: Mapping[str, CanProtocol] = _Known(
-    "can", "gbt27930", "chademo", "elcon", "elcon_extended", "huawei_r48xx", "infypower"
+CAN_PROTOCOLS: Mapping[str, "CanProtocol"] = OnDemand(
+    "telemetry.protocols.can", "gbt27930", "chademo", "elcon", "elcon_extended", "huawei_r48xx", "infypower"
 )

@@ -8,7 +8,6 @@ Promises:
 - A signal in several branches of a multiplexer is found in each of them.
 """
 
-import difflib
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -198,7 +197,7 @@ def nearest(name: str, known: Iterable[str]) -> str:
     by_folded = {candidate.casefold(): candidate for candidate in known}
     folded = name.casefold()
     longer = [candidate for candidate in by_folded if folded and candidate.startswith(folded)]
-    close = longer or difflib.get_close_matches(folded, by_folded, n=1)
+    close = longer or _close(folded, by_folded)
     return f'did you mean "{by_folded[close[0]]}"?' if close else ""
 
 
@@ -209,7 +208,13 @@ def choice(name: str, known: Iterable[str]) -> str:
         return hint
     if len(names) <= _MOST_NAMED:
         return f"there are {', '.join(names)}" if names else ""
-    return f'the nearest is "{difflib.get_close_matches(name, names, n=1, cutoff=0.0)[0]}"'
+    return f'the nearest is "{_close(name, names, cutoff=0.0)[0]}"'
+
+
+def _close(name: str, names: Iterable[str], cutoff: float = 0.6) -> list[str]:
+    import difflib  # a configuration without a fault needs it not at all
+
+    return difflib.get_close_matches(name, list(names), n=1, cutoff=cutoff)
 
 
 def raw_values(value: int | str, found: FoundSignal, where: object) -> tuple[int, ...]:

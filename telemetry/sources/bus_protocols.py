@@ -8,15 +8,18 @@ Promises:
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from telemetry_core.decode.spec import BusSpec, PlanSpec
 
 from telemetry.errors import ConfigError
-from telemetry.protocols.can.table import CanProtocol, id_words, shared_id
 from telemetry.protocols.known import CAN_PROTOCOLS
 from telemetry.rules.map_entry import MAIN, MapEntry
 from telemetry.toml_document import Where
 from telemetry.toml_table import TomlTable
+
+if TYPE_CHECKING:
+    from telemetry.protocols.can.table import CanProtocol
 
 _WHERE = Where("protocol")
 
@@ -40,7 +43,7 @@ class BusProtocols:
         return (each.title for each in self._protocols)
 
     @property
-    def _protocols(self) -> Iterator[CanProtocol]:
+    def _protocols(self) -> Iterator["CanProtocol"]:
         return (CAN_PROTOCOLS[name] for name in self.names)
 
     def extended(self, plan: PlanSpec, bus: str) -> PlanSpec:
@@ -54,7 +57,12 @@ class BusProtocols:
         for protocol in self._protocols:
             yield from protocol.map_entries(bus, charger=self.charger)
 
-    def _with(self, protocol: CanProtocol, plan: PlanSpec, name: str) -> PlanSpec:
+    def _with(self, protocol: "CanProtocol", plan: PlanSpec, name: str) -> PlanSpec:
+        from telemetry.protocols.can.table import (  # a bus without a protocol needs neither
+            id_words,
+            shared_id,
+        )
+
         own = protocol.records_with(hidden=not self.shown, value_texts=self.value_texts)
         records = plan.records if own[0] in plan.records else plan.records + own
         added = protocol.bus(name, records.index(own[0]), value_texts=self.value_texts).messages

@@ -1,25 +1,48 @@
 """The kinds of sources, by the table of the configuration that each reads.
 
 Promises: a configuration names at least one source, each name stands once, and no two sources need the same
-exclusive resource, whatever their kinds. Another kind is one more line here.
+exclusive resource, whatever their kinds. Another kind is one more entry of KINDS.
+
+A kind is imported when a configuration names it: a service has few of them, and its start waits for no other.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from telemetry.errors import ConfigError
 from telemetry.model.finding import Finding, Grade
-from telemetry.sources.can.settings import CanSettings
-from telemetry.sources.python_can.settings import PythonCanSettings
-from telemetry.sources.replay.settings import ReplaySettings
-from telemetry.sources.serial.settings import SerialSettings
 from telemetry.sources.settings import NAME, Resource, SourceSettings
 from telemetry.toml_table import TomlTable
 
-KINDS: dict[str, type[SourceSettings]] = {
-    "can": CanSettings,
-    "python_can": PythonCanSettings,
-    "serial": SerialSettings,
-    "replay": ReplaySettings,
+
+def _can() -> type[SourceSettings]:
+    from telemetry.sources.can.settings import CanSettings
+
+    return CanSettings
+
+
+def _python_can() -> type[SourceSettings]:
+    from telemetry.sources.python_can.settings import PythonCanSettings
+
+    return PythonCanSettings
+
+
+def _serial() -> type[SourceSettings]:
+    from telemetry.sources.serial.settings import SerialSettings
+
+    return SerialSettings
+
+
+def _replay() -> type[SourceSettings]:
+    from telemetry.sources.replay.settings import ReplaySettings
+
+    return ReplaySettings
+
+
+KINDS: dict[str, Callable[[], type[SourceSettings]]] = {
+    "can": _can,
+    "python_can": _python_can,
+    "serial": _serial,
+    "replay": _replay,
 }
 
 
@@ -28,14 +51,14 @@ def read_sources(top: TomlTable) -> tuple[SourceSettings, ...]:
     found: dict[str, SourceSettings] = {}
     names: set[str] = set()
     taken: dict[str, tuple[str, Resource]] = {}  # by the resource's name: the first source that needs it
-    for kind, settings in KINDS.items():
+    for kind, settings_of_kind in KINDS.items():
         for table in top.take_tables(kind):
             name = table.take_text("name")
             if not NAME.fullmatch(name):
                 raise table.wrong("name", f"{name!r} must be letters, digits and _ . : -, 64 at most")
             if name in names:
                 raise table.wrong("name", f"another source is already called {name!r}")
-            source = found[name] = settings.read(table, name)
+            source = found[name] = settings_of_kind().read(table, name)
             for device in source.names[1:]:
                 if device in names or device == name:
                     raise table.wrong("device", f"another source or device is already called {device!r}")

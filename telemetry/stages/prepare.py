@@ -8,11 +8,11 @@ import logging
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import TYPE_CHECKING
 
 from telemetry_core.decode.spec import PlanSpec
 
 from telemetry.charging.installation import VinKey, installation_key, no_key
-from telemetry.charging.plan import ChargingPlan, ProtocolPlug, charging_plan
 from telemetry.config import Config
 from telemetry.databases.bus import LoadedPlan
 from telemetry.databases.plan_cache import load_plan
@@ -25,6 +25,9 @@ from telemetry.stages.binding import NO_BUS, Binding
 from telemetry.stages.formats import OutputFormat
 from telemetry.stages.row_sink import RowSink
 from telemetry.stages.stages import Stages
+
+if TYPE_CHECKING:
+    from telemetry.charging.plan import ChargingPlan
 
 LOG = logging.getLogger("telemetry.service")
 
@@ -63,7 +66,13 @@ class Composition:
             banks=self.modelling.banks,
         )
 
-    def _charging(self, vin_key: VinKey) -> ChargingPlan | None:
+    def _charging(self, vin_key: VinKey) -> "ChargingPlan | None":
+        """What is followed; None, and nothing of it imported, where no protocol and no session is named."""
+        sources = self.config.sources
+        if not self.config.charging.sessions and not any(source.protocols.names for source in sources):
+            return None
+        from telemetry.charging.plan import ProtocolPlug, charging_plan
+
         spec, records = self.protected.spec, self.modelling.map.records if self.modelling.map else ()
         plugs = [
             ProtocolPlug(
@@ -72,7 +81,7 @@ class Composition:
                 charger=source.protocols.charger or MAIN,
                 least_wait_ns=source.least_wait_ns,
             )
-            for source in self.config.sources
+            for source in sources
             for name in source.protocols.names
         ]
         buses = [bus.name for bus in spec.buses]

@@ -1,6 +1,5 @@
 """Rows of charging sessions as csv and ndjson, in the forms in which the encoder writes rows of messages."""
 
-import csv
 import io
 import json
 from collections.abc import Iterator
@@ -45,6 +44,8 @@ def _text(value: float | bool | str) -> str:
 
 
 def _csv(*columns: str) -> bytes:
+    import csv  # the service writes line protocol alone
+
     out = io.StringIO()
     csv.writer(out, lineterminator="").writerow(columns)
     return out.getvalue().encode("utf-8", "replace")

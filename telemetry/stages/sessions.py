@@ -3,16 +3,17 @@
 import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import ClassVar, Protocol
+from typing import TYPE_CHECKING, ClassVar, Protocol
 
 from telemetry_core.text.lines import LineBuffer
 
 from telemetry.charging.made import CurveRow, Made, PhaseRow
 from telemetry.charging.rows import moved, start_of
-from telemetry.charging.saved import has_ended
 from telemetry.charging.session import Session
-from telemetry.charging.tracker import ChargingTracker
 from telemetry.stages.binding import BoundChannel
+
+if TYPE_CHECKING:
+    from telemetry.charging.tracker import ChargingTracker
 
 LOG = logging.getLogger("telemetry.service")
 
@@ -32,7 +33,7 @@ class PlugSessions:
     any: ClassVar = True  # something is followed
 
     def __init__(
-        self, tracker: ChargingTracker, channels: Mapping[int, BoundChannel], writing: MadeWriter
+        self, tracker: "ChargingTracker", channels: Mapping[int, BoundChannel], writing: MadeWriter
     ) -> None:
         """channels: that are bound, also later ones."""
         self._tracker = tracker
@@ -67,6 +68,8 @@ class PlugSessions:
 
     def has_ended(self, plug: str, state: bytes = b"") -> bool:
         """Whether both ends have finished: in `state`, or (empty) in what is open now."""
+        from telemetry.charging.saved import has_ended  # only who follows a session has a plug
+
         return has_ended(state) if state else self._tracker.has_ended(self._plugs[plug])
 
     def restore(self, plug: str, state: bytes, lines: LineBuffer) -> None:

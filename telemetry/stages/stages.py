@@ -5,6 +5,7 @@ from one thread, but for `another_decoding` and `another_writing`. Has no clock,
 """
 
 from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
 from telemetry_core.decode.plan import Plan
 from telemetry_core.decode.spec import PlanSpec
@@ -15,7 +16,6 @@ from telemetry_core.rules.map_spec import MapSpec
 from telemetry_core.rules.protection_spec import ProtectionRule
 from telemetry_core.text.lines import LineBuffer
 
-from telemetry.charging.plan import ChargingPlan
 from telemetry.ledger import add
 from telemetry.rules.alarms import Alarm
 from telemetry.rules.bank import Bank
@@ -29,6 +29,9 @@ from telemetry.stages.row_sink import RowSink
 from telemetry.stages.sessions import PlugSessions
 from telemetry.stages.succession import hand_over
 from telemetry.stages.writing import Observer, Writing
+
+if TYPE_CHECKING:
+    from telemetry.charging.plan import ChargingPlan
 
 MOST_UNMATCHED = 64  # ids without a message, for people who look
 
@@ -54,7 +57,7 @@ class Stages:
         output: OutputFormat = OutputFormat.LINE_PROTOCOL,
         events_last: bool = False,
         rows_to: RowSink | None = None,
-        charging: ChargingPlan | None = None,
+        charging: "ChargingPlan | None" = None,
         banks: Sequence[Bank] = (),
     ) -> None:
         self.schema = Schema(plan.records + (mapping.records if mapping else ()))

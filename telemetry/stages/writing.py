@@ -6,7 +6,7 @@ the row that it comes from. Relies on being called from one thread, with the row
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from telemetry_core.decode.spec import PlanSpec
 from telemetry_core.decode.unmatched import UnmatchedIds
@@ -24,11 +24,9 @@ from telemetry_core.text.lines import LineBuffer
 from telemetry_core.text.wide import WideRows
 
 from telemetry.charging.made import Made
-from telemetry.charging.plan import ChargingPlan, FollowedPlugs
 from telemetry.charging.rows import REPLACING
 from telemetry.charging.rows import point as session_point
 from telemetry.charging.session import Session
-from telemetry.charging.tracker import ChargingTracker
 from telemetry.ledger import add
 from telemetry.model.event_codes import EVENT_CODES, FIRST_OF_CHARGING
 from telemetry.model.events import Event
@@ -49,6 +47,10 @@ from telemetry.stages.formats import OutputFormat, TimeForm
 from telemetry.stages.row_sink import RowSink
 from telemetry.stages.session_text import lines_of
 from telemetry.stages.sessions import NoSessions, PlugSessions
+
+if TYPE_CHECKING:  # a service that follows no charge imports none of it
+    from telemetry.charging.plan import ChargingPlan
+    from telemetry.charging.tracker import ChargingTracker
 
 NO_FRAMES = FrameBatch(1)
 _EVENT_ROWS = Schema(
@@ -118,7 +120,7 @@ class Writing:
         output: OutputFormat = OutputFormat.LINE_PROTOCOL,
         events_last: bool = False,
         rows_to: RowSink | None = None,
-        charging: ChargingPlan | None = None,
+        charging: "ChargingPlan | None" = None,
         banks: Sequence[Bank] = (),
     ) -> None:
         """mapping: None when nothing is mapped; events_last: after all rows that are written at a time;
@@ -140,7 +142,7 @@ class Writing:
         self.alarms = tuple(alarms)
         self.alarm_events = AlarmEvents(alarms)
         self.banks = Banks(schema, banks, mapping, alarms) if mapping and banks else None
-        self._followed = FollowedPlugs(schema, charging, vehicle) if charging else None
+        self._followed = charging.follow(schema, vehicle) if charging else None
         self._events_last = events_last
         self._made_here = Counter[str]()  # points that no row gave, by measurement
         self._reducer = _reducer(schema, reduce, send)
@@ -173,7 +175,7 @@ class Writing:
         return any((self.senders, self.mapper, self.watcher, self._followed, self._reducer, self._sink))
 
     @property
-    def charging(self) -> ChargingTracker | None:
+    def charging(self) -> "ChargingTracker | None":
         """What follows charging sessions; None: nothing does."""
         return self._followed.tracker if self._followed is not None else None
 

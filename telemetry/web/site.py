@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from http import HTTPStatus
-from importlib import resources
+from pathlib import Path
 from typing import Any
 
 from telemetry.clock import Clock
@@ -183,9 +183,9 @@ class _PageFile:
 
 def _page() -> dict[str, bytes]:
     """The files of the page, by name."""
-    folder = resources.files("telemetry.web").joinpath("page")
-    files = {file.name: file.read_bytes() for file in folder.iterdir()}
-    files["style.css"] = resources.files("telemetry").joinpath("pages.css").read_bytes() + files["style.css"]
+    web = Path(__file__).parent
+    files = {file.name: file.read_bytes() for file in (web / "page").iterdir()}
+    files["style.css"] = (web.parent / "pages.css").read_bytes() + files["style.css"]
     return files
 
 

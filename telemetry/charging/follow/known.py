@@ -1,11 +1,13 @@
 """The protocols that are followed, by name."""
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
-from telemetry.charging.follow.chademo import CHADEMO
-from telemetry.charging.follow.gbt27930 import GBT27930
-from telemetry.charging.follow.table import FollowTable
+from telemetry.protocols.known import OnDemand
 
-FOLLOWED: Mapping[str, FollowTable] = {table.protocol: table for table in (GBT27930, CHADEMO)}
+if TYPE_CHECKING:
+    from telemetry.charging.follow.table import FollowTable
+
+FOLLOWED: Mapping[str, "FollowTable"] = OnDemand("telemetry.charging.follow", "gbt27930", "chademo")
 # Chargers that say what they give, and nothing of a session
 SHOWN_BY_POWER = frozenset(("elcon", "elcon_extended", "huawei_r48xx", "infypower"))

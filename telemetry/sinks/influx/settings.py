@@ -1,7 +1,6 @@
 """[influx] of the configuration: which database, how it is reached, and the client that reaches it."""
 
 import re
-import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -74,6 +73,8 @@ class InfluxSettings:
         if (self.password or self.password_file) and not self.username:
             raise ConfigError("a password without a username", where=where)
         if self.ca_file is not None:
+            import ssl  # the service's start needs it for this alone
+
             try:
                 ssl.create_default_context(cafile=str(self.ca_file))
             except OSError as error:  # ssl.SSLError is one

@@ -14,7 +14,6 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC
-from email.utils import parsedate_to_datetime
 from enum import Enum
 from typing import Any
 
@@ -188,6 +187,8 @@ def retry_after_s(answer: Answer) -> float:
 
 
 def _http_date_s(text: str) -> float | None:
+    from email.utils import parsedate_to_datetime  # few servers write dates there
+
     try:
         date = parsedate_to_datetime(text)
     except (ValueError, TypeError, IndexError, OverflowError):

@@ -211,7 +211,7 @@ def test_a_port_that_one_program_alone_may_open_is_left_to_the_service(tmp_path:
 
 
 def test_listening_leaves_no_descriptor_open(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(KINDS, "beacon", Lamp)
+    monkeypatch.setitem(KINDS, "beacon", lambda: Lamp)
     (tmp_path / "beacon.dbc").write_text(DATABASE)
     composition = compose(load_config(config(tmp_path, BEACON), {}))
     closed: list[StopSignal] = []
@@ -248,7 +248,7 @@ class SlowLamp(Lamp):
 def test_a_bus_that_is_listened_to_is_measured_for_as_long_as_it_was(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(KINDS, "beacon", SlowLamp)
+    monkeypatch.setitem(KINDS, "beacon", lambda: SlowLamp)
     (tmp_path / "beacon.dbc").write_text(DATABASE)
     composition = compose(load_config(config(tmp_path, BEACON), {}))
     found = list(live_findings(composition, 600.0, 10**6, FakeClock()))

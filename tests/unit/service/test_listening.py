@@ -59,7 +59,7 @@ def made(monkeypatch: pytest.MonkeyPatch) -> list[Clocked]:
             sources.append(Clocked(self.name, start.number_of(self.name), self.frames, clock))
             return sources[-1]
 
-    monkeypatch.setitem(KINDS, "beacon", Settings)
+    monkeypatch.setitem(KINDS, "beacon", lambda: Settings)
     return sources
 
 

@@ -100,7 +100,7 @@ def refused(folder: Path, sources: str) -> str:
 
 @pytest.fixture
 def beacon(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(KINDS, "beacon", BeaconSettings)
+    monkeypatch.setitem(KINDS, "beacon", lambda: BeaconSettings)
 
 
 @pytest.mark.usefixtures("beacon")
@@ -178,7 +178,7 @@ OF_ONE_KIND = ("telemetry/scan/", "telemetry/capture/", "telemetry/cli/scan_", "
 
 
 def test_nothing_outside_a_folder_of_a_kind_names_that_kind() -> None:
-    kinds = {settings.__module__.rpartition(".")[0] for settings in KINDS.values()}
+    kinds = {settings().__module__.rpartition(".")[0] for settings in KINDS.values()}
     named = {
         (path.relative_to(ROOT).as_posix(), kind)
         for path in (ROOT / "telemetry").rglob("*.py")
