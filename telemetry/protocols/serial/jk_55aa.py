@@ -14,6 +14,7 @@ Modbus" V1.1, and two open drivers of the same frames over Bluetooth. What one a
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import lru_cache
 from struct import Struct
 
 from telemetry_core.serial.crc import crc_16_modbus
@@ -23,6 +24,7 @@ from telemetry.framing.framing import NO_ADDRESS, Framing, Heard, PortReader, Sh
 from telemetry.framing.lengths import fixed
 from telemetry.framing.masking import MASK
 from telemetry.framing.replacements import Replacements
+from telemetry.protocols.serial.gather import Gather, gather
 from telemetry.protocols.serial.layout import (
     ABSENT_CELL,
     ABSENT_SENSOR,
@@ -47,15 +49,21 @@ _MOST_BETWEEN = 11  # bytes between a frame and its acknowledgement: of more, an
 _HIGHEST_ADDRESS = 15
 
 _VOLTAGES = Struct(f"<{MAX_CELLS}H")
+_VOLTAGE, _PACK_VOLTAGE = Struct("<H"), Struct("<I")
 _CELLS_AT, _MASK_AT, _RESISTANCES_AT, _ALARMS_AT, _SENSORS_PRESENT_AT = 6, 70, 80, 166, 214
 _SWITCH_TEMPERATURE_AT = 144
 _PACK_VOLTAGE_AT, _OLD_PACK_VOLTAGE_AT = 150, 118
 _OLD_SWITCH_TEMPERATURE_AT, _OLD_ALARMS_AT = 134, 136
 _SENSOR_PLACES = {162: 0x02, 164: 0x04, 256: 0x10, 258: 0x20}  # and the bit that says it is fitted
-_ALWAYS_SENSORS = (162, 164)  # where no bit says anything
-_LATER_SENSORS = (256, 258)  # firmware before 14 has zeros there, and their bits set
+_ALL_SENSORS = sum(_SENSOR_PLACES.values())
+_ALWAYS_SENSORS = 0x02 | 0x04  # where no bit says anything
+_LATER_SENSORS = 0x10 | 0x20
+_LATER_AT = slice(256, 260)  # firmware before 14 has zeros there, and their bits set
 _SECOND_SWITCH_TEMPERATURE_AT = 254  # every published capture has the MOSFETs' there as well
 _LOST_SENSOR = -2000  # tenths of a degree
+_LOST = _LOST_SENSOR.to_bytes(2, "little", signed=True)
+_NO_SENSOR = ABSENT_SENSOR.to_bytes(2, "little", signed=True)
+_AHEAD = ABSENT_CELL.to_bytes(2, "little")  # of the voltages: that of a cell that is not fitted
 _LIMITS_END = FRAME_BYTES - 1
 _ABOUT_END = 62  # before the PIN
 
@@ -225,15 +233,14 @@ def _scrubbed(message: bytes, new: Replacements) -> bytes:
     return body + bytes((sum(body) & 0xFF,))
 
 
-def _number(frame: bytes | bytearray, at: int, size: int) -> int:
-    return int.from_bytes(frame[at : at + size], "little")
-
-
 def _is_old(frame: bytes) -> bool:
     """Whether the frame has the layout of 24 cells: the pack's voltage there fits the sum of the cells."""
     voltages: tuple[int, ...] = _VOLTAGES.unpack_from(frame, _CELLS_AT)
-    old = abs(_number(frame, _OLD_PACK_VOLTAGE_AT, 4) - sum(voltages[:_OLD_CELLS]))
-    return old < abs(_number(frame, _PACK_VOLTAGE_AT, 4) - sum(voltages))
+    of_old = sum(voltages[:_OLD_CELLS])
+    of_all = of_old + sum(voltages[_OLD_CELLS:])
+    old: tuple[int] = _PACK_VOLTAGE.unpack_from(frame, _OLD_PACK_VOLTAGE_AT)
+    new: tuple[int] = _PACK_VOLTAGE.unpack_from(frame, _PACK_VOLTAGE_AT)
+    return abs(old[0] - of_old) < abs(new[0] - of_all)
 
 
 def _as_new(frame: bytes) -> bytearray:
@@ -249,29 +256,37 @@ def _as_new(frame: bytes) -> bytearray:
     ]
     new[_ALARMS_AT : _ALARMS_AT + 4] = frame[_OLD_ALARMS_AT : _OLD_ALARMS_AT + 2] + bytes(2)
     new[_SENSORS_PRESENT_AT] = 0
-    for at in (*_LATER_SENSORS, _SECOND_SWITCH_TEMPERATURE_AT):
-        new[at : at + 2] = bytes(2)
+    new[_LATER_AT] = bytes(4)
+    new[_SECOND_SWITCH_TEMPERATURE_AT : _SECOND_SWITCH_TEMPERATURE_AT + 2] = bytes(2)
     return new[:FRAME_BYTES]
 
 
 def _status(frame: bytes) -> bytes:
     body = _as_new(frame) if _is_old(frame) else bytearray(frame)
-    mask = _number(body, _MASK_AT, 4)
-    places = [_CELLS_AT + 2 * n for n in range(MAX_CELLS)]
-    fitted = [n for n, at in enumerate(places) if (mask >> n & 1 if mask else body[at : at + 2] != b"\0\0")]
-    present = [f"resistance{n + 1}" for n in fitted]
-    for n in range(max(fitted, default=-1) + 1):
-        at = places[n]
-        body += body[at : at + 2] if n in fitted else ABSENT_CELL.to_bytes(2, "little")
-    fitted_bits = body[_SENSORS_PRESENT_AT] & sum(_SENSOR_PLACES.values())
-    has_later = any(_number(body, at, 2) for at in _LATER_SENSORS)
+    voltages = bytes(body[_CELLS_AT:_MASK_AT])
+    mask = int.from_bytes(body[_MASK_AT : _MASK_AT + 4], "little")
+    flags, fitted_of = _fitted(mask or _measured(voltages))
+    sensors = body[_SENSORS_PRESENT_AT] & _ALL_SENSORS or _ALWAYS_SENSORS
+    if body[_LATER_AT] == bytes(4):
+        sensors &= ~_LATER_SENSORS
     for at, bit in _SENSOR_PLACES.items():
-        is_fitted = fitted_bits & bit if fitted_bits else at in _ALWAYS_SENSORS
-        is_fitted = is_fitted and (has_later or at not in _LATER_SENSORS)
-        lost = int.from_bytes(body[at : at + 2], "little", signed=True) == _LOST_SENSOR
-        if lost or not is_fitted:
-            body[at : at + 2] = ABSENT_SENSOR.to_bytes(2, "little", signed=True)
-    return STATUS_LAYOUT.payload(bytes(body), present)
+        if not sensors & bit or body[at : at + 2] == _LOST:
+            body[at : at + 2] = _NO_SENSOR
+    return flags + body + fitted_of(_AHEAD + voltages)
+
+
+def _measured(voltages: bytes) -> int:
+    """The mask of the cells that have a voltage."""
+    return sum(1 << n for n, (raw,) in enumerate(_VOLTAGE.iter_unpack(voltages)) if raw)
+
+
+@lru_cache(maxsize=64)  # a board has the same cells in each frame
+def _fitted(mask: int) -> tuple[bytes, Gather]:
+    """The flags of what these cells have, and what takes their voltages from `_AHEAD` and those of all."""
+    firsts = [2 * n + len(_AHEAD) if mask >> n & 1 else 0 for n in range(mask.bit_length())]
+    places = [place for first in firsts for place in (first, first + 1)]
+    present = (f"resistance{n + 1}" for n in range(MAX_CELLS) if mask >> n & 1)
+    return STATUS_LAYOUT.payload(b"", present), gather(places)
 
 
 _ALARMS: tuple[str | None, ...] = (

@@ -8,15 +8,15 @@ Sources of the facts: the vendor's "Communication protocol between monitoring pl
 """
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from telemetry.framing.checks import byte_sum
 from telemetry.framing.framing import Framing, Heard, PortReader, Shape, Skipped, literal
 from telemetry.framing.lengths import field
 from telemetry.framing.masking import MASK
 from telemetry.framing.replacements import Replacements
+from telemetry.protocols.serial.gather import Gather, gather
 from telemetry.protocols.serial.layout import (
-    ABSENT_CELL,
-    ABSENT_SENSOR,
     Confirmed,
     Layout,
     Value,
@@ -45,6 +45,8 @@ _CURRENT, _PROTOCOL_VERSION = 0x84, 0xC0
 _NEW_VERSION = b"\xc0\x01"
 _CURRENT_ZERO = 10000  # of versions without that tag: raw - 10000 flows out
 _FROST_BASE = 99  # a raw temperature above it is below zero: 100 is -1 degC
+_FROST = _FROST_BASE.to_bytes(2, "big")
+_MOST_FORMS = 16  # of replies, that are remembered
 
 # A body: each tag's value at its place, then the cells. Widths of tags in bytes, in the vendor's order.
 _WIDTHS = {
@@ -92,9 +94,8 @@ def _places() -> dict[int, int]:
 
 _PLACES = _places()
 _CELLS_AT = max(_PLACES.values()) + 1
-_NOTHING = bytearray(_CELLS_AT)
-for _sensor in _SENSORS:
-    _NOTHING[_PLACES[_sensor] : _PLACES[_sensor] + 2] = ABSENT_SENSOR.to_bytes(2, "big", signed=True)
+_AHEAD = b"\x00\x80\xff"  # bytes that a body has where a reply has nothing, at these places:
+_ZERO, _NO_SENSOR, _NO_CELL = 0, (1, 0), (2, 2)
 
 
 def _tag(
@@ -194,12 +195,28 @@ STATUS_LAYOUT = Layout(
 )
 
 
+class _Form(NamedTuple):
+    """What follows from where a reply has its tags, which is the same in all replies of most boards."""
+
+    marks: Gather  # the bytes that say where they are
+    marked: bytes  # those
+    flags: bytes  # of the values that are there
+    body: Gather  # from _AHEAD and the reply's data
+    degrees: Sequence[int]  # where raw temperatures are in a body
+    current: int | None  # where a raw current is in it
+    version: int | None  # where the protocol's version is in the data
+    has_cells: bool
+    is_empty: bool
+    texts: Sequence[tuple[str, int, int]]  # names, and where they are in the data
+
+
 class _Reader(PortReader):
     """Replies as frames. The echo of a request looks like a reply, but is not one."""
 
     def __init__(self) -> None:
         super().__init__()
         self._is_new = False  # how its currents are to be read
+        self._forms: dict[int, _Form] = {}  # the last of each length
 
     def forget(self) -> None:
         super().forget()
@@ -211,66 +228,95 @@ class _Reader(PortReader):
         if message[_TYPE_AT] not in _SAID or message[_COMMAND_AT] not in (_READ_ONE, _READ_ALL):
             return Skipped.OTHER
         data = message[_HEAD_BYTES:-_TAIL_BYTES]
-        tags, voltages = _walk(data)
-        if not tags and not voltages:
+        form = self._forms.get(len(data))
+        if form is None or form.marks(data) != form.marked:
+            form = _form(data)
+            if len(self._forms) >= _MOST_FORMS:
+                self._forms.clear()
+            self._forms[len(data)] = form
+        if form.is_empty:
             return Skipped.SHORT
-        if _PROTOCOL_VERSION in tags:
-            self._is_new = tags[_PROTOCOL_VERSION] == _NEW_VERSION[1:]
-        elif voltages:  # the version comes last, maybe after a tag that is not known
+        if form.version is not None:
+            self._is_new = data[form.version] == _NEW_VERSION[1]
+        elif form.has_cells:  # the version comes last, maybe after a tag that is not known
             self._is_new = data.endswith(_NEW_VERSION)
-        for tag, name in _TEXTS.items():
-            if tag in tags:
-                self.identify(name, tags[tag])
-        return (Heard(STATUS, _payload(tags, voltages, is_new=self._is_new)),)
+        for name, begin, end in form.texts:
+            self.identify(name, data[begin:end])
+        return (Heard(STATUS, _payload(form, data, is_new=self._is_new)),)
 
 
-def _walk(data: bytes) -> tuple[dict[int, bytes], dict[int, bytes]]:
-    """Values by tag, and voltages by the number of the cell.
+def _walk(data: bytes) -> tuple[dict[int, int], dict[int, int], Sequence[int]]:
+    """Places of values by tag, of voltages by the number of the cell, and of the bytes that say so.
 
     The width of an unknown tag is not known either, so the walk ends there with what it has.
     """
-    tags: dict[int, bytes] = {}
-    voltages: dict[int, bytes] = {}
+    tags: dict[int, int] = {}
+    voltages: dict[int, int] = {}
+    marks: list[int] = []
     at = 0
     while at + 1 < len(data):
         tag = data[at]
+        marks.append(at)
         at += 1
         if tag == _CELLS:
             end = at + 1 + data[at]
-            for place in range(at + 1, min(end, len(data)) - _CELL_BYTES + 1, _CELL_BYTES):
-                voltages[data[place]] = data[place + 1 : place + _CELL_BYTES]
+            numbers = range(at + 1, min(end, len(data)) - _CELL_BYTES + 1, _CELL_BYTES)
+            marks += (at, *numbers)
+            voltages |= {data[place]: place + 1 for place in numbers}
             at = end
             continue
         width = _WIDTHS.get(tag)
         if width is None or at + width > len(data):
             break
         if tag != _PASSWORD:
-            tags[tag] = data[at : at + width]
+            tags[tag] = at
         at += width
-    return tags, voltages
+    return tags, voltages, marks
 
 
-def _payload(tags: dict[int, bytes], voltages: dict[int, bytes], *, is_new: bool) -> bytes:
-    body = bytearray(_NOTHING)
-    present: list[str] = []
-    for tag, data in tags.items():
-        said = data
-        if tag in _TEMPERATURES:
-            said = _degrees(data)
-        elif tag == _CURRENT:
-            said = _current(data, is_new=is_new)
-        body[_PLACES[tag] : _PLACES[tag] + len(said)] = said
-        present += _NAMES.get(tag, ())
-    last = max((number for number in voltages if number <= MAX_CELLS), default=0)
-    absent = ABSENT_CELL.to_bytes(2, "big")
-    body += b"".join(voltages.get(number + 1, absent) for number in range(last))
-    return STATUS_LAYOUT.payload(bytes(body), present)
+def _form(data: bytes) -> _Form:
+    """That of a reply with such data."""
+    tags, voltages, marked = _walk(data)
+    ahead = len(_AHEAD)
+    body = [_ZERO] * _CELLS_AT
+    for tag in _SENSORS:
+        body[_PLACES[tag] : _PLACES[tag] + 2] = _NO_SENSOR
+    for tag, at in tags.items():
+        begin, width = _PLACES[tag], _WIDTHS[tag]
+        body[begin : begin + width] = range(ahead + at, ahead + at + width)
+    for number in range(1, max((number for number in voltages if number <= MAX_CELLS), default=0) + 1):
+        at = ahead + voltages.get(number, 0)
+        body += (at, at + 1) if number in voltages else _NO_CELL
+    marks = gather(marked)
+    return _Form(
+        marks,
+        marks(data),
+        STATUS_LAYOUT.payload(b"", (name for tag in tags for name in _NAMES.get(tag, ()))),
+        gather(body),
+        [_PLACES[tag] for tag in _TEMPERATURES if tag in tags],
+        _PLACES[_CURRENT] if _CURRENT in tags else None,
+        tags.get(_PROTOCOL_VERSION),
+        bool(voltages),
+        not tags and not voltages,
+        [(name, tags[tag], tags[tag] + _WIDTHS[tag]) for tag, name in _TEXTS.items() if tag in tags],
+    )
+
+
+def _payload(form: _Form, data: bytes, *, is_new: bool) -> bytes:
+    body = form.body(_AHEAD + data)
+    for at in form.degrees:
+        raw = body[at : at + 2]
+        if raw > _FROST:
+            body = body[:at] + _degrees(raw) + body[at + 2 :]
+    if form.current is not None:
+        at = form.current
+        body = body[:at] + _current(body[at : at + 2], is_new=is_new) + body[at + 4 :]
+    return form.flags + body
 
 
 def _degrees(raw: bytes) -> bytes:
-    """Drivers and a report of a board in frost count down from 99; the vendor's text from 100."""
-    number = int.from_bytes(raw, "big")
-    return (number if number <= _FROST_BASE else _FROST_BASE - number & 0xFFFF).to_bytes(2, "big")
+    """Of one below zero: drivers and a report of a board in frost count down from 99, the vendor from 100."""
+    return (_FROST_BASE - int.from_bytes(raw, "big") & 0xFFFF).to_bytes(2, "big")
 
 
 def _current(raw: bytes, *, is_new: bool) -> bytes:
