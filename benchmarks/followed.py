@@ -24,10 +24,9 @@ class FollowedCharge:
             CAN_PROTOCOLS["gbt27930"], OutputFormat.LINE_PROTOCOL, "bench", with_messages=True
         )
         self._stages.bind(0, Binding(0, "log", "can0"))
-        mapper, charging = self._stages.writing.mapper, self._stages.writing.charging
-        assert mapper is not None
-        assert charging is not None
-        self._follower = charging.follower
+        mapped, sessions = self._stages.writing.mapped, self._stages.writing.sessions
+        assert mapped is not None
+        self._follower = sessions.tracker.follower
         self._batches: list[FrameBatch] = []  # messages of several frames put together
         self._mapped: list[SampleBatch] = []
         self.frames = 0
@@ -39,15 +38,14 @@ class FollowedCharge:
                 whole.extend(self._stages.gathering.gather(batch))
                 self._batches.append(whole)
                 self._stages.decoding.decode(whole, samples := SampleBatch(self._stages.schema))
-                mapper.map(samples, mapped := SampleBatch(self._stages.schema))
-                self._mapped.append(mapped)
+                self._mapped.append(mapped.map(samples).split(())[0])
 
     def decode_and_encode(self) -> None:
         lines, samples = LineBuffer(), SampleBatch(self._stages.schema)
         for batch in self._batches:
             samples.clear()
             self._stages.decoding.decode(batch, samples)
-            self._stages.writing.encoder.encode(samples, lines)
+            self._stages.writing.output.add(samples, lines)
             lines.clear()
 
     def follow(self) -> None:

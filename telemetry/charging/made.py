@@ -31,7 +31,8 @@ class PhaseWord:
     phase: str
 
 
-Content = Event | Session | PhaseRow | CurveRow | PhaseWord
+SessionRow = Session | PhaseRow | CurveRow | PhaseWord
+Content = Event | SessionRow
 
 
 @dataclass(frozen=True, slots=True)

@@ -135,8 +135,9 @@ class FollowedPlugs:
                 self._route(plug_channel, other)
 
     def tag_of(self, channel: int) -> str:
-        """The tag `source` of what is made of that plug."""
-        return self.tracker.plugs[channel].source
+        """The tag `source` of what is made of that plug; empty: nothing follows it any more."""
+        plugs = self.tracker.plugs
+        return plugs[channel].source if channel in plugs else ""
 
     def _route(self, plug_channel: int, channel: int) -> None:
         """Rows of the plug's own channel are what its two ends measure, those of others a meter's."""

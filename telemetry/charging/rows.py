@@ -9,7 +9,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import NamedTuple
 
-from telemetry.charging.made import CurveRow, Made, PhaseRow, PhaseWord
+from telemetry.charging.made import CurveRow, Made, PhaseRow, PhaseWord, SessionRow
 from telemetry.charging.session import CurvePoint, Phase, Session
 from telemetry.model.measurements import CHARGER, CHARGING_CURVE, CHARGING_PHASE, CHARGING_SESSION
 
@@ -26,9 +26,7 @@ class Point(NamedTuple):
     time_ns: int
 
 
-def point(
-    content: Session | PhaseRow | CurveRow | PhaseWord, vehicle: str, time_ns: int, shift_ns: int = 0
-) -> Point:
+def point(content: SessionRow, vehicle: str, time_ns: int, shift_ns: int = 0) -> Point:
     """The row of `content`.
 
     time_ns: when it was made, of what has no stamp of its own; shift_ns: is added to each stamp.

@@ -42,7 +42,7 @@ from telemetry.logs.content import require_file
 from telemetry.model.ids import IsoTpId, parse_id, parse_id_masks
 from telemetry.protocols.known import CAN_PROTOCOLS, PROTOCOLS
 from telemetry.stages.formats import OutputFormat, TimeForm
-from telemetry.stages.row_sink import RowSink
+from telemetry.stages.output import Output
 from telemetry.stages.stages import Stages
 from telemetry.toml_document import read_document
 
@@ -272,28 +272,23 @@ MakeDecoder = Callable[[int], FileDecoder]  # given how many frames need no text
 
 def _decoders(
     arguments: argparse.Namespace,
-    output: OutputFormat,
+    output: OutputFormat | Output,
     screen: Screen,
     *,
     accounts: bool = False,
-    rows_to: RowSink | None = None,
 ) -> tuple[MakeDecoder, Sequence[Path]]:
-    """Makes the decoder, and the files that say what is decoded; databases are read now.
-
-    rows_to: takes what is decoded, in place of text.
-    """
-
+    """Makes the decoder, and the files that say what is decoded; databases are read now."""
     times = Times(TimeForm(arguments.time), arguments.from_time, arguments.to_time)
 
     def of_logs(stages: Callable[[], Stages], channels: Channels) -> MakeDecoder:
         if arguments.unknown:
-            return lambda _: UnknownIds(stages(), channels, output)
+            return lambda _: UnknownIds(stages(), channels, OutputFormat(arguments.format))
         return lambda done: LogDecoder(
             stages(), channels, jobs=arguments.jobs, accounts=accounts, done=done, times=times
         )
 
     if arguments.config is not None:
-        return _configured(arguments, output, screen, of_logs, rows_to)
+        return _configured(arguments, output, screen, of_logs)
     vehicle = arguments.vehicle
     isotp = [
         IsoTpId(id, arguments.isotp_extended_addressing, arguments.isotp_length)
@@ -308,7 +303,6 @@ def _decoders(
             with_messages=arguments.messages,
             value_texts=arguments.value_texts,
             signals=arguments.signal,
-            rows_to=rows_to,
         )
         return of_logs(stages, ChannelPlan((), otherwise=0, isotp=isotp)), ()
     if arguments.protocol is not None:
@@ -318,7 +312,7 @@ def _decoders(
             arguments.protocol, arguments.registers, arguments.logs, with_messages=arguments.messages
         )
         ports = OneProtocol(protocol)
-        stages = partial(ports.stages, output, vehicle, with_messages=arguments.messages, rows_to=rows_to)
+        stages = partial(ports.stages, output, vehicle, with_messages=arguments.messages)
         return lambda _: CaptureDecoder(stages(), ports, every_report=True, times=times.form), ()
     channels = plan_channels(
         arguments.dbc,
@@ -338,17 +332,15 @@ def _decoders(
         vehicle,
         protect_file=arguments.protect,
         signals=arguments.signal,
-        rows_to=rows_to,
     )
     return of_logs(stages, channels), files
 
 
 def _configured(
     arguments: argparse.Namespace,
-    output: OutputFormat,
+    output: OutputFormat | Output,
     screen: Screen,
     of_logs: Callable[[Callable[[], Stages], Channels], MakeDecoder],
-    rows_to: RowSink | None,
 ) -> tuple[MakeDecoder, Sequence[Path]]:
     from telemetry.stages.offline import Recorded, database_files, read_offline  # with all sources
     from telemetry.stages.prepare import compose
@@ -357,7 +349,7 @@ def _configured(
     composition = compose(config)
     screen.warn(composition.loaded.warnings)
     recorded = Recorded(composition, arguments.source or "", account=ACCOUNT)
-    stages = partial(composition.make_stages, output, rows_to=rows_to)
+    stages = partial(composition.make_stages, output)
     files = [*config.files, *database_files(config)]
     if recorded.is_serial:
         refuse_of_can(arguments, _OF_CAN)
@@ -400,7 +392,7 @@ def _into_parquet(arguments: argparse.Namespace, screen: Screen) -> None:
     from telemetry.tables.parquet import ParquetFolder
 
     with ParquetFolder(arguments.output) as folder:
-        make_decoder, _ = _decoders(arguments, OutputFormat.NDJSON, screen, rows_to=folder.sink)
+        make_decoder, _ = _decoders(arguments, folder.sink, screen)
         decoder = make_decoder(0)
         with decoder.pieces(arguments.logs) as pieces:
             for piece in pieces:

@@ -5,42 +5,26 @@ messages, without what they mean.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from telemetry_core.rows.batch import SampleBatch
-from telemetry_core.rows.schema import Schema
+from telemetry_core.text.lines import LineBuffer
 
-from telemetry.charging.session import Session
 from telemetry.decode.captures import CaptureDecoder, OneProtocol
 from telemetry.decode.channels import ACCOUNT
-from telemetry.model.events import Event
 from telemetry.protocols.table import SerialProtocol
-from telemetry.stages.binding import BoundChannel
+from telemetry.stages.output import Output
 from telemetry.stages.stages import Stages
 
 
-@dataclass(slots=True)
-class CopiedRows:
-    """A `RowSink` that keeps rows until they are taken."""
+class CopiedRows(Output):
+    """Keeps rows until they are taken."""
 
-    left_out: int = 0
-    _kept: list[SampleBatch] = field(default_factory=list)
+    def __init__(self) -> None:
+        self._kept: list[SampleBatch] = []
 
-    def start(self, schema: Schema) -> None:
-        pass
-
-    def bind(self, channel: BoundChannel) -> None:
-        pass
-
-    def add(self, samples: SampleBatch) -> None:
+    def add(self, samples: SampleBatch, _lines: LineBuffer) -> None:
         self._kept += samples.split(())
-
-    def add_event(self, event: Event, time_ns: int) -> None:
-        pass
-
-    def add_session(self, session: Session, channel: str) -> None:
-        pass
 
     def take(self) -> list[SampleBatch]:
         """Return what has come since the last time."""

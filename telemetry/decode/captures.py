@@ -38,7 +38,7 @@ from telemetry.rules.alarms import Alarm
 from telemetry.rules.resolve import model
 from telemetry.stages.binding import Binding
 from telemetry.stages.formats import OutputFormat, TimeForm
-from telemetry.stages.row_sink import RowSink
+from telemetry.stages.output import Output
 from telemetry.stages.spoken import Spoken
 from telemetry.stages.stages import Stages
 
@@ -67,28 +67,13 @@ class OneProtocol:
     def spoken(self, port: str) -> Sequence[Spoken]:
         return (Spoken(self._protocol, Binding(0, ACCOUNT, port, has_error_frames=False)),)
 
-    def stages(
-        self,
-        output: OutputFormat,
-        vehicle: str,
-        *,
-        with_messages: bool = False,
-        rows_to: RowSink | None = None,
-    ) -> Stages:
+    def stages(self, output: OutputFormat | Output, vehicle: str, *, with_messages: bool = False) -> Stages:
         """What the protocol's own map makes of the messages, and if wanted the messages themselves."""
         records = tuple(replace(record, hidden=not with_messages) for record in self._protocol.records)
         plan = PlanSpec(records, (self._protocol.bus("capture"),))
         modelling = model(self._protocol.map_entries("capture"), (), plan)
         alarms = [one for alarm in modelling.alarms for one in _by_value(alarm)]
-        return Stages(
-            plan,
-            modelling.map,
-            alarms,
-            vehicle=vehicle,
-            output=output,
-            events_last=True,
-            rows_to=rows_to,
-        )
+        return Stages(plan, modelling.map, alarms, vehicle=vehicle, output=output, events_last=True)
 
 
 def _by_value(alarm: Alarm) -> Iterator[Alarm]:
@@ -111,7 +96,7 @@ class CaptureDecoder:
         """
         self._stages = stages
         self._ports = ports
-        self._every_report = every_report and stages.writing.watcher is not None
+        self._every_report = every_report and bool(stages.writing.alarms.alarms)
         self._enough = 1 if self._every_report else _ENOUGH_MESSAGES
         self._frames = FrameBatch(_ENOUGH_MESSAGES)  # larger once it is known what is spoken
         self._lines = LineBuffer()
@@ -123,11 +108,11 @@ class CaptureDecoder:
         self._points: dict[str, int] = {}
         self._times = times
         self._has_origin = False
-        stages.writing.write_times(times)
+        stages.writing.output.write_times(times)
 
     @property
     def header(self) -> bytes:
-        return self._stages.writing.header
+        return self._stages.writing.output.header
 
     @contextmanager
     def pieces(self, paths: Sequence[Path]) -> Iterator[InOrder[OutputPiece]]:
@@ -142,7 +127,7 @@ class CaptureDecoder:
         """All messages of `capture`, so many pieces of it at a time."""
         for piece in capture:
             if not self._has_origin:
-                self._stages.writing.write_times(self._times, piece.time_ns)
+                self._stages.writing.output.write_times(self._times, piece.time_ns)
                 self._has_origin = True
             if not piece.is_received:
                 self._sent(piece)
@@ -198,7 +183,7 @@ class CaptureDecoder:
         for name in ("unknown_labels", "unreadable_values", "garbage_bytes"):
             if found.get(name):
                 lines.append(f"{_words(name)}: {found[name]}")
-        left_out = self._stages.writing.left_out
+        left_out = self._stages.writing.output.left_out
         return [*lines, f"values left out (not finite): {left_out}"] if left_out else lines
 
     def summary(self) -> str:

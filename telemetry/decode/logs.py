@@ -78,14 +78,14 @@ class LogDecoder:
         self._is_bounded = times.is_bounded
         self._may_be_unknown = is_search or done > 0 or times.is_bounded
         options = _Options(batch_frames, accounts=accounts, done=done, times=times)
-        stages.writing.write_times(times.form)
+        stages.writing.output.write_times(times.form)
         ordered = stages.writing if stages.writing.remembers else None
         self._ordered = _Writer(stages, ordered, self._reading, options) if ordered else None
         self._workers = [_Worker(self._reading, stages, self._ordered, options) for _ in range(jobs)]
 
     @property
     def header(self) -> bytes:
-        return self._stages.writing.header
+        return self._stages.writing.output.header
 
     @contextmanager
     def pieces(self, paths: Sequence[Path]) -> Iterator["_LogPieces"]:
@@ -115,7 +115,7 @@ class LogDecoder:
 
     def warnings(self) -> list[str]:
         left_out = [worker.decoding.omitted() for worker in self._workers]
-        not_finite = sum(writer.writing.left_out for writer in self._writers())
+        not_finite = sum(writer.writing.output.left_out for writer in self._writers())
         lines = self.losses()
         for reason, count in add(*left_out, {"not_finite": not_finite}).items():
             if count:
@@ -185,7 +185,7 @@ class _Writer:
         """What the rows are as text. counts: of the stages before."""
         self._bound = _bind(self.writing, self._stages, self._bound)
         if self._options.times.form is not TimeForm.NS:
-            self.writing.write_times(self._options.times.form, self._reading.first_ns)
+            self.writing.output.write_times(self._options.times.form, self._reading.first_ns)
         before, lines = self._options.counted(self.writing.counted), self._lines
         self.writing.write(samples, lines)
         if place.is_end:

@@ -10,19 +10,18 @@ from telemetry.decode.selection import select
 from telemetry.rules.protect import protect
 from telemetry.rules.protect_entry import load_protect_entries
 from telemetry.stages.formats import OutputFormat
-from telemetry.stages.row_sink import RowSink
+from telemetry.stages.output import Output
 from telemetry.stages.stages import Stages
 
 
 def stages_of_databases(
     plan: PlanSpec,
-    output: OutputFormat,
+    output: OutputFormat | Output,
     vehicle: str,
     *,
     protect_file: Path | None = None,
     signals: Sequence[str] = (),
     signals_by: str = "--signal",
-    rows_to: RowSink | None = None,
 ) -> partial[Stages]:
     """Return what makes the stages; what does not fit is raised now.
 
@@ -31,6 +30,4 @@ def stages_of_databases(
     """
     protected = protect(plan, load_protect_entries(protect_file) if protect_file else ())
     spec = select(protected.spec, signals, where=signals_by) if signals else protected.spec
-    return partial(
-        Stages, spec, None, protection=protected.rules, vehicle=vehicle, output=output, rows_to=rows_to
-    )
+    return partial(Stages, spec, None, protection=protected.rules, vehicle=vehicle, output=output)

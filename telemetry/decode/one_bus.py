@@ -10,7 +10,7 @@ from telemetry.decode.selection import select
 from telemetry.protocols.can.table import CanProtocol
 from telemetry.rules.resolve import model
 from telemetry.stages.formats import OutputFormat
-from telemetry.stages.row_sink import RowSink
+from telemetry.stages.output import Output
 from telemetry.stages.stages import Stages
 
 _BUS = "log"
@@ -18,13 +18,12 @@ _BUS = "log"
 
 def stages_of(
     protocol: CanProtocol,
-    output: OutputFormat,
+    output: OutputFormat | Output,
     vehicle: str,
     *,
     with_messages: bool = False,
     value_texts: bool = False,
     signals: Sequence[str] = (),
-    rows_to: RowSink | None = None,
 ) -> Stages:
     """The stages for logs of a bus that is the plan's only one.
 
@@ -36,7 +35,7 @@ def stages_of(
     records = protocol.records_with(hidden=hidden, value_texts=value_texts)
     plan = PlanSpec(records, (protocol.bus(_BUS, value_texts=value_texts),))
     if signals:
-        return Stages(select(plan, signals), None, vehicle=vehicle, output=output, rows_to=rows_to)
+        return Stages(select(plan, signals), None, vehicle=vehicle, output=output)
     modelling = model(protocol.map_entries(_BUS), (), plan)
     return Stages(
         plan,
@@ -44,7 +43,6 @@ def stages_of(
         modelling.alarms,
         vehicle=vehicle,
         output=output,
-        rows_to=rows_to,
         charging=charging_plan(
             [_BUS], plan.records, [ProtocolPlug(_BUS, protocol.name)], ChargingSettings(vin="plain")
         ),

@@ -3,17 +3,12 @@
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
-from telemetry_core.rows.batch import SampleBatch
-from telemetry_core.rows.schema import Schema
-
 from telemetry.charging.session import Session
 from telemetry.decode.channels import ACCOUNT, ChannelPlan, Channels
 from telemetry.decode.logs import LogDecoder
 from telemetry.decode.one_bus import stages_of
-from telemetry.model.events import Event
 from telemetry.protocols.known import CAN_PROTOCOLS
-from telemetry.stages.binding import BoundChannel
-from telemetry.stages.formats import OutputFormat
+from telemetry.stages.output import Output
 from telemetry.stages.stages import Stages
 from telemetry.toml_document import read_document
 
@@ -41,8 +36,8 @@ def collect_sessions(
     stages, channels = _configured(config, source) if config else _of_protocol(protocol, vehicle)
     decoder = LogDecoder(stages, channels, jobs=_IN_ORDER, is_search=True)
     finished: list[Session] = []
-    if stages.writing.charging is not None:
-        stages.writing.charging.collect(finished)
+    if stages.sessions.any:
+        stages.sessions.tracker.collect(finished)
     with decoder.pieces(paths) as pieces:
         for piece in pieces:
             warn(piece.warnings)
@@ -52,7 +47,7 @@ def collect_sessions(
 
 
 def _of_protocol(name: str, vehicle: str) -> tuple[Stages, Channels]:
-    stages = stages_of(CAN_PROTOCOLS[name], OutputFormat.LINE_PROTOCOL, vehicle, rows_to=_Nowhere())
+    stages = stages_of(CAN_PROTOCOLS[name], Output(), vehicle)
     return stages, ChannelPlan((), otherwise=0)
 
 
@@ -61,25 +56,4 @@ def _configured(config: Path, source: str) -> tuple[Stages, Channels]:
     from telemetry.stages.prepare import compose
 
     composition = compose(read_offline(read_document(config)))
-    return composition.make_stages(rows_to=_Nowhere()), Recorded(composition, source, account=ACCOUNT)
-
-
-class _Nowhere:
-    """Takes rows that nobody wants: see `RowSink`."""
-
-    left_out = 0
-
-    def start(self, schema: Schema) -> None:
-        pass
-
-    def bind(self, channel: BoundChannel) -> None:
-        pass
-
-    def add(self, samples: SampleBatch) -> None:
-        pass
-
-    def add_event(self, event: Event, time_ns: int) -> None:
-        pass
-
-    def add_session(self, session: Session, channel: str) -> None:
-        pass
+    return composition.make_stages(Output()), Recorded(composition, source, account=ACCOUNT)

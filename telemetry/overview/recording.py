@@ -13,7 +13,6 @@ from telemetry.decode.channels import ChannelPlan
 from telemetry.decode.rows import LogRows
 from telemetry.decode.selection import select
 from telemetry.decode.times import ALL_AS_THEY_ARE, Times
-from telemetry.stages.formats import OutputFormat
 from telemetry.stages.stages import Stages
 
 _BUS = "recording"
@@ -96,7 +95,7 @@ def of_protocol(
     plan = _plan([replace(record, hidden=False) for record in serial.records], serial.bus(_BUS))
     chosen = select(plan, globs, where=globs_by) if globs else plan
     copied = CopiedRows()
-    stages = Stages(chosen, None, vehicle="", output=OutputFormat.NDJSON, rows_to=copied)
+    stages = Stages(chosen, None, vehicle="", output=copied)
     return Recording(chosen, stages, CaptureRows(serial, stages, copied))
 
 

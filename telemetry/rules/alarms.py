@@ -68,7 +68,7 @@ class AlarmEvents:
     """Makes events of transitions."""
 
     def __init__(self, alarms: Sequence[Alarm]) -> None:
-        self._alarms = alarms
+        self.alarms = alarms
         self._nudger = Nudger()
         self._series: dict[tuple[str, ...], int] = {}  # numbers, by the tags of the event
 
@@ -78,14 +78,14 @@ class AlarmEvents:
 
     def of(self, transition: Transition, source: str) -> tuple[Event, int]:
         """Return the event of one transition on a channel whose tag is `source`, and its stamp."""
-        alarm = self._alarms[transition.rule]
+        alarm = self.alarms[transition.rule]
         level = alarm.level if transition.active else Level.INFORMATION
         words = alarm.words(transition)
         return self._stamped(alarm, level, transition.time_ns, source, words, active=transition.active)
 
     def last(self, standing: StandingAlarm, source: str) -> tuple[Event, int]:
         """Return the event that ends an active alarm on a channel whose tag is `source`, and its stamp."""
-        alarm = self._alarms[standing.rule]
+        alarm = self.alarms[standing.rule]
         return self._stamped(
             alarm, Level.INFORMATION, standing.seen_ns, source, alarm.last_words(), active=False
         )

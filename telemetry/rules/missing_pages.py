@@ -15,7 +15,7 @@ from telemetry.model.events import Event
 
 CODE = "page_missing"
 
-Report = tuple[int, Event, int]  # the row that an event follows, and the time of that row
+Report = tuple[int, int, Event]  # the row that an event follows, the time of that row, and the event
 
 
 class MissingPages:
@@ -41,7 +41,7 @@ class MissingPages:
                 pages = [one.page for one in found if one.is_missing is is_missing]
                 if pages:
                     event = self._event(channel, cycle, _words(cycle, pages), is_missing=is_missing)
-                    yield row, event, time_ns
+                    yield row, time_ns, event
 
     def words(self, channel: int, missing: Iterable[tuple[int, int]]) -> Iterator[str]:
         """Yield one sentence for each cycle of `channel` with pages that the mapper reports as `missing`."""

@@ -114,7 +114,7 @@ class Pipeline:
         self._sessions = OpenSessions(state, clock)
         self._newest_frames_ns: dict[str, int] = {}  # by source with a plug
         self._live: set[str] = set()  # sources that have delivered and cannot be read again
-        self._stages.writing.replacing = self._replacing
+        self._stages.writing.output.replacing = self._replacing
         ledger.add_stage(lambda: self._stages.counted())
         ledger.add_stage(lambda: self._retired)
         ledger.add_stage(self._counted)
@@ -188,7 +188,7 @@ class Pipeline:
 
         What the old ones hold goes out first; alarms that are active go on or end.
         """
-        stages.writing.replacing = self._replacing
+        stages.writing.output.replacing = self._replacing
         for source in self._stages.sources:
             stamping = self._stampings.get(source, AS_THEY_ARE)  # none: a log of which nothing new has come
             self._flush(source)

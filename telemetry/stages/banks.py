@@ -6,7 +6,7 @@ Promises:
 - No value is older than 10 s of frame time.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from telemetry_core.rows.batch import SampleBatch
@@ -16,18 +16,12 @@ from telemetry_core.rules.watcher import Transition
 
 from telemetry.model.measurements import BATTERY
 from telemetry.rules.aggregate import PACK_FIELDS
-from telemetry.rules.alarms import Alarm
 from telemetry.rules.bank import FIELDS, Bank, Value
+from telemetry.stages.binding import BoundChannel
+from telemetry.stages.following import Alarms, BankRow
 
 SECOND_NS = 1_000_000_000
 OLDEST_NS = 10 * SECOND_NS
-
-
-class BankRow(NamedTuple):
-    """A row of a bank, to be written after row `row` of the batch. samples: it alone."""
-
-    row: int
-    samples: SampleBatch
 
 
 class _Known(NamedTuple):
@@ -38,10 +32,8 @@ class _Known(NamedTuple):
 class Banks:
     """All banks of a configuration."""
 
-    def __init__(
-        self, schema: Schema, banks: Sequence[Bank], mapping: MapSpec, alarms: Sequence[Alarm]
-    ) -> None:
-        """mapping: the one `with_banks`."""
+    def __init__(self, schema: Schema, banks: Sequence[Bank], mapping: MapSpec, alarms: Alarms) -> None:
+        """mapping: the one `with_banks`; alarms: see rows before these banks do."""
         self._schema = schema
         self._threshold_a = mapping.threshold_a
         self._tag_sets = [dict(tags) for tags in mapping.tag_sets]
@@ -61,13 +53,12 @@ class Banks:
         self._known: dict[str, dict[str, _Known]] = {pack: {} for pack in self._banks_of}
         self._second: dict[str, int] = {}  # by bank: of its last row
         self._alarms = alarms
-        self._watched = {alarm.pack for alarm in alarms}
+        self._watched = {alarm.pack for alarm in alarms.alarms}
         self._active: set[tuple[int, int]] = set()  # alarms, by channel and rule
 
-    def bind(self, channel: int, modelled: Sequence[int]) -> None:
-        """Rows of `channel` will come. modelled: indexes of the tag sets of the map."""
-        self._modelled[channel] = modelled
-        for tags, tag_set in zip(modelled, self._tag_sets, strict=True):
+    def bind(self, channel: BoundChannel) -> None:
+        self._modelled[channel.number] = channel.modelled
+        for tags, tag_set in zip(channel.modelled, self._tag_sets, strict=True):
             if tag_set.get("pack") in self._known:
                 self._pack_of_tags[tags] = tag_set["pack"]
 
@@ -79,10 +70,9 @@ class Banks:
         """No alarm of `channel` is active any more."""
         self._active = {each for each in self._active if each[0] != channel}
 
-    def follow(self, samples: SampleBatch, transitions: Iterable[Transition]) -> list[BankRow]:
-        """Return the rows that follow from these. transitions: of alarms, in the order of the rows."""
+    def follow(self, samples: SampleBatch) -> list[BankRow]:
         made: list[BankRow] = []
-        waiting = list(reversed(list(transitions)))
+        waiting = list(reversed(self._alarms.transitions))
         for number, row in samples.rows_of(self._record):
             while waiting and waiting[-1].row <= number:
                 self._note(waiting.pop())
@@ -130,8 +120,8 @@ class Banks:
         known = self._known[pack].items()
         values = {name: each.value for name, each in known if abs(time_ns - each.time_ns) <= OLDEST_NS}
         if values and pack in self._watched:
-            levels = [
-                int(self._alarms[rule].level) for _, rule in self._active if self._alarms[rule].pack == pack
-            ]
-            values["alarm_level"] = float(max(levels, default=0))
+            active = (self._alarms.alarms[rule] for _, rule in self._active)
+            values["alarm_level"] = float(
+                max((alarm.level for alarm in active if alarm.pack == pack), default=0)
+            )
         return values

@@ -23,7 +23,7 @@ from telemetry.rules.resolve import Modelling, model
 from telemetry.sources.assemble import Assembled
 from telemetry.stages.binding import NO_BUS, Binding
 from telemetry.stages.formats import OutputFormat
-from telemetry.stages.row_sink import RowSink
+from telemetry.stages.output import Output
 from telemetry.stages.stages import Stages
 
 if TYPE_CHECKING:
@@ -46,12 +46,11 @@ class Composition:
 
     def make_stages(
         self,
-        output: OutputFormat = OutputFormat.LINE_PROTOCOL,
+        output: OutputFormat | Output = OutputFormat.LINE_PROTOCOL,
         *,
-        rows_to: RowSink | None = None,
         vin_key: VinKey = no_key,
     ) -> Stages:
-        """Compile them. rows_to: takes what they make, in place of lines; vin_key: of this installation."""
+        """Compile them. vin_key: of this installation."""
         return Stages(
             self.protected.spec,
             self.modelling.map,
@@ -61,7 +60,6 @@ class Composition:
             reduce=self.config.reduce,
             send=self.config.send,
             output=output,
-            rows_to=rows_to,
             charging=self._charging(vin_key),
             banks=self.modelling.banks,
         )

@@ -5,15 +5,17 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar, Protocol
 
+from telemetry_core.rows.batch import SampleBatch
 from telemetry_core.text.lines import LineBuffer
 
 from telemetry.charging.made import CurveRow, Made, PhaseRow
 from telemetry.charging.rows import moved, start_of
 from telemetry.charging.session import Session
 from telemetry.stages.binding import BoundChannel
+from telemetry.stages.following import Alarms
 
 if TYPE_CHECKING:
-    from telemetry.charging.tracker import ChargingTracker
+    from telemetry.charging.plan import FollowedPlugs
 
 LOG = logging.getLogger("telemetry.service")
 
@@ -24,7 +26,10 @@ _MOST_HELD = 1000  # rows of a plug that wait for the time
 class MadeWriter(Protocol):
     """Writes what the tracker made."""
 
-    def write_made(self, made: Iterable[Made], lines: LineBuffer, *, shift_ns: int | None = None) -> None: ...
+    @property
+    def alarms(self) -> Alarms: ...
+
+    def write_made(self, made: Iterable[Made], lines: LineBuffer, *, shift_ns: int) -> None: ...
 
 
 class PlugSessions:
@@ -33,10 +38,11 @@ class PlugSessions:
     any: ClassVar = True  # something is followed
 
     def __init__(
-        self, tracker: "ChargingTracker", channels: Mapping[int, BoundChannel], writing: MadeWriter
+        self, followed: "FollowedPlugs", channels: Mapping[int, BoundChannel], writing: MadeWriter
     ) -> None:
         """channels: that are bound, also later ones."""
-        self._tracker = tracker
+        self._followed = followed
+        self.tracker = followed.tracker
         self._channels = channels
         self._writing = writing
         self._plugs: dict[str, int] = {}  # their channels
@@ -44,6 +50,20 @@ class PlugSessions:
         self._bound = -1  # channels that were bound when these were made
         self._restored_ns: dict[int, int] = {}  # by channel: the last sign that an earlier run has seen
         self._held: dict[int, list[Made]] = {}  # by channel: rows that wait for the time
+
+    def bind(self, channel: BoundChannel) -> None:
+        """Rows of `channel` will come."""
+        binding = channel.binding
+        self._followed.bind(channel.number, binding.bus, binding.tag, channel.modelled, channel.map_tags)
+
+    def follow(self, samples: SampleBatch) -> Iterable[Made]:
+        """What these rows make, in their order."""
+        made = self.tracker.follow(samples)
+        return self._writing.alarms.apart(made) if made else made
+
+    def tag_of(self, channel: int) -> str:
+        """The tag `source` of what is made of the plug on `channel`."""
+        return self._followed.tag_of(channel)
 
     def plugs_of(self, source: str) -> Sequence[str]:
         """The names of the plugs that are followed by frames of `source`; of none: by power alone."""
@@ -55,7 +75,7 @@ class PlugSessions:
     def _find_plugs(self) -> None:
         self._plugs.clear()
         by_source: dict[str, list[str]] = {}
-        for number, plug in self._tracker.plugs.items():
+        for number, plug in self.tracker.plugs.items():
             channel = self._channels.get(number)
             name = plug.source if channel is not None else f"power of {plug.source}"
             self._plugs[name] = number
@@ -64,27 +84,27 @@ class PlugSessions:
 
     def state(self, plug: str) -> bytes:
         """What must be known again after a restart; empty: nothing."""
-        return self._tracker.state(self._plugs[plug])
+        return self.tracker.state(self._plugs[plug])
 
     def has_ended(self, plug: str, state: bytes = b"") -> bool:
         """Whether both ends have finished: in `state`, or (empty) in what is open now."""
         from telemetry.charging.saved import has_ended  # only who follows a session has a plug
 
-        return has_ended(state) if state else self._tracker.has_ended(self._plugs[plug])
+        return has_ended(state) if state else self.tracker.has_ended(self._plugs[plug])
 
     def restore(self, plug: str, state: bytes, lines: LineBuffer) -> None:
         """Go on with it, or close it where that is impossible."""
         channel = self._plugs[plug]
-        start_ns = self._tracker.joined(channel)
-        if start_ns is None and self._tracker.state(channel):
+        start_ns = self.tracker.joined(channel)
+        if start_ns is None and self.tracker.state(channel):
             self.close(plug, state, lines)  # another session has begun meanwhile
             return
         if start_ns is not None and channel in self._held:  # it is this one, from its middle on
             held = self._held[channel]
             held[:] = [made for made in held if start_of(made) != start_ns]
         try:
-            self._tracker.restore(channel, state)
-            self._restored_ns[channel] = self._tracker.follower.last_ns(channel)
+            self.tracker.restore(channel, state)
+            self._restored_ns[channel] = self.tracker.follower.last_ns(channel)
         except ValueError as error:
             LOG.warning("%s: what was open there cannot go on: %s; it is closed", plug, error)
             self.close(plug, state, lines)
@@ -92,7 +112,7 @@ class PlugSessions:
     def close(self, plug: str, state: bytes, lines: LineBuffer) -> None:
         """Nobody goes on with what was open at a plug that is not followed any more: it is over."""
         try:
-            self._writing.write_made(self._tracker.close(state), lines, shift_ns=0)
+            self._writing.write_made(self.tracker.close(state), lines, shift_ns=0)
         except ValueError as error:
             LOG.warning("%s: what was open there is lost: %s", plug, error)
 
@@ -101,27 +121,31 @@ class PlugSessions:
     ) -> None:
         """Nothing has come for so long since the frame with this stamp; None: since the start."""
         channel = self._plugs[plug]
-        last_ns = self._tracker.follower.last_ns(channel)
+        last_ns = self.tracker.follower.last_ns(channel)
         since_ns = last_ns if newest_ns is None else newest_ns
         # Frames of others may go on there: then stamps show for how long the two ends have been silent.
         is_heard = last_ns != self._restored_ns.get(channel)
         if silent_ns + (max(since_ns - last_ns, 0) if is_heard else 0) < _LOOK_AFTER_NS:
             return
-        self._writing.write_made(self._tracker.due(channel, since_ns + silent_ns), lines, shift_ns=shift_ns)
+        self._writing.write_made(self.tracker.due(channel, since_ns + silent_ns), lines, shift_ns=shift_ns)
 
     def leave(self, plug: str, lines: LineBuffer, *, shift_ns: int) -> None:
         """The service stops: say so of what is open, which stays so."""
-        self._writing.write_made(self._tracker.unfinished(self._plugs[plug]), lines, shift_ns=shift_ns)
+        self._writing.write_made(self.tracker.unfinished(self._plugs[plug]), lines, shift_ns=shift_ns)
 
     def finish(self, plug: str, end_ns: int, lines: LineBuffer, *, shift_ns: int) -> None:
         """Its frames have ended, for good, with the one of this stamp."""
-        made = self._tracker.finish_plug(self._plugs[plug], end_ns)
+        made = self.tracker.finish_plug(self._plugs[plug], end_ns)
         self._writing.write_made(made, lines, shift_ns=shift_ns)
+
+    def finish_all(self, end_ns: int) -> Sequence[Made]:
+        """What ends at all plugs since no row comes any more; end_ns: stamp of the newest frame."""
+        return self.tracker.finish(end_ns)
 
     def move(self, plug: str, by_ns: int) -> None:
         """Add this to all stamps so far: they are of a clock that was wrong."""
         channel = self._plugs[plug]
-        self._tracker.move(channel, by_ns)
+        self.tracker.move(channel, by_ns)
         if channel in self._held:
             self._held[channel] = [moved(made, by_ns) for made in self._held[channel]]
 
@@ -166,6 +190,9 @@ class NoSessions(PlugSessions):
         """It has no tracker."""
 
     def plugs_of(self, _source: str) -> Sequence[str]:
+        return ()
+
+    def finish_all(self, _end_ns: int) -> Sequence[Made]:
         return ()
 
     def close(self, plug: str, *_: object) -> None:

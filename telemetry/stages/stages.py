@@ -25,10 +25,11 @@ from telemetry.stages.binding import Binding, BoundChannel
 from telemetry.stages.decoding import Decoding
 from telemetry.stages.formats import OutputFormat
 from telemetry.stages.gathering import Gathering
-from telemetry.stages.row_sink import RowSink
+from telemetry.stages.observer import Observer
+from telemetry.stages.output import Output
 from telemetry.stages.sessions import PlugSessions
 from telemetry.stages.succession import hand_over
-from telemetry.stages.writing import Observer, Writing
+from telemetry.stages.writing import Writing
 
 if TYPE_CHECKING:
     from telemetry.charging.plan import ChargingPlan
@@ -54,9 +55,8 @@ class Stages:
         reduce: ReduceSettings = SEND_ALL,
         send: SendSettings = SEND_MESSAGES,
         observer: Observer | None = None,
-        output: OutputFormat = OutputFormat.LINE_PROTOCOL,
+        output: OutputFormat | Output = OutputFormat.LINE_PROTOCOL,
         events_last: bool = False,
-        rows_to: RowSink | None = None,
         charging: "ChargingPlan | None" = None,
         banks: Sequence[Bank] = (),
     ) -> None:
@@ -77,7 +77,6 @@ class Stages:
             send=send,
             output=output,
             events_last=events_last,
-            rows_to=rows_to,
             charging=charging,
             banks=banks,
         )

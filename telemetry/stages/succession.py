@@ -1,10 +1,8 @@
 """What the stages of one configuration remember of a source goes to those of the next."""
 
-from collections.abc import Iterator
-
 from telemetry_core.text.lines import LineBuffer
 
-from telemetry.rules.alarms import Alarm, successors
+from telemetry.rules.alarms import successors
 from telemetry.stages.binding import BoundChannel
 from telemetry.stages.sessions import hand_over_sessions
 from telemetry.stages.writing import Writing
@@ -19,38 +17,29 @@ def hand_over(old: Writing, new: Writing, lines: LineBuffer, *, source: str, shi
     of them end where the vehicle has another name, since their tags are others. shift_ns: as for those rows.
     What `new` writes overlaps where it may be points of `old`.
     """
-    new.alarm_events.carry_on(old.alarm_events)
-    old.encoder.shift_ns = shift_ns
+    new.alarms.carry_on(old.alarms)
+    old.output.shift_ns = shift_ns
     hand_over_sessions(old.sessions, new.sessions, source, lines, shift_ns=shift_ns)
     for channel in old.of(source):
         for tags in channel.modelled:
-            new.follow(source, old.encoder.modelled_series.newest_ns(tags))
-        if old.senders is not None and new.senders is not None:
-            new.senders.go_on_from(old.senders, channel.number)
-        if old.watcher is not None:
-            _hand_over_alarms(old, new, channel, lines)
+            new.follow(source, old.output.newest_ns(tags))
+        new.senders.go_on_from(old.senders, channel.number)
+        _hand_over_alarms(old, new, channel, lines)
 
 
 def _hand_over_alarms(old: Writing, new: Writing, channel: BoundChannel, lines: LineBuffer) -> None:
     number = channel.number
-    if old.watcher is None:
-        return
-    before = list(_watched(old, number))
-    watched = list(_watched(new, number)) if new.vehicle == old.vehicle else []
+    before = list(old.alarms.watched(number))
+    watched = list(new.alarms.watched(number)) if new.vehicle == old.vehicle else []
     heirs = successors(before, watched)
-    for alarm in old.watcher.standing(number):
-        if alarm.rule in heirs and new.watcher is not None:
-            new.watcher.carry_on(number, heirs[alarm.rule], alarm.seen_ns)
+    for alarm in old.alarms.watcher.standing(number):
+        if alarm.rule in heirs:
+            new.alarms.watcher.carry_on(number, heirs[alarm.rule], alarm.seen_ns)
             if new.banks is not None:
                 new.banks.carry_on(number, heirs[alarm.rule])
         else:
-            old.write_event(*old.alarm_events.last(alarm, channel.binding.tag), lines)
+            old.write_event(*old.alarms.last(alarm, channel.binding.tag), lines)
     heirs = successors(before, watched, same_limit=True)
-    for wait in old.watcher.waiting(number):
-        if wait.rule in heirs and new.watcher is not None:
-            new.watcher.wait_on(number, heirs[wait.rule], wait.since_ns)
-
-
-def _watched(writing: Writing, channel: int) -> Iterator[tuple[int, Alarm]]:
-    rules = writing.watcher.watched(channel) if writing.watcher is not None else ()
-    return ((rule, writing.alarms[rule]) for rule in rules)
+    for wait in old.alarms.watcher.waiting(number):
+        if wait.rule in heirs:
+            new.alarms.watcher.wait_on(number, heirs[wait.rule], wait.since_ns)

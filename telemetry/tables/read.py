@@ -16,7 +16,6 @@ from telemetry.errors import UsageError
 from telemetry.logs.content import require_file
 from telemetry.model.ids import IsoTpId, parse_id
 from telemetry.model.instant import Instant, read_instant
-from telemetry.stages.formats import OutputFormat
 from telemetry.tables.databases import Databases, FilePath, Files, load_databases, plan_of
 from telemetry.tables.sink import TableSink
 from telemetry.tables.table import Table, Tables
@@ -152,12 +151,11 @@ def _of_databases(sink: TableSink, databases: Files | Databases, chosen: _Chosen
     channels, plan = plan_of(loaded)
     make_stages = stages_of_databases(
         plan.spec,
-        OutputFormat.NDJSON,
+        sink,
         "unknown",
         protect_file=chosen.protect,
         signals=chosen.signals,
         signals_by="signals",
-        rows_to=sink,
     )
     channels = replace(channels, isotp=chosen.isotp)
     return LogDecoder(make_stages(), channels, jobs=jobs, times=chosen.times)
@@ -179,11 +177,10 @@ def _of_protocol(
     if protocol in CAN_PROTOCOLS:
         stages = stages_of(
             CAN_PROTOCOLS[protocol],
-            OutputFormat.NDJSON,
+            sink,
             "unknown",
             with_messages=True,
             signals=chosen.signals,
-            rows_to=sink,
         )
         channels = ChannelPlan((), otherwise=0, isotp=chosen.isotp)
         return LogDecoder(stages, channels, jobs=jobs, times=chosen.times)
@@ -193,7 +190,7 @@ def _of_protocol(
     _refuse(chosen.given(times_too=True), "a serial protocol", "it is for logs of CAN")
     has_no_map = protocol == "modbus" and registers is None
     ports = OneProtocol(protocol_of(protocol, registers, captures, with_messages=has_no_map))
-    stages = ports.stages(OutputFormat.NDJSON, "unknown", with_messages=has_no_map, rows_to=sink)
+    stages = ports.stages(sink, "unknown", with_messages=has_no_map)
     return CaptureDecoder(stages, ports, every_report=True)
 
 
@@ -207,7 +204,7 @@ def _configured(sink: TableSink, file: Path, source: str, chosen: _Chosen, jobs:
     composition = compose(read_offline(read_document(file)))
     warn(composition.loaded.warnings)
     recorded = Recorded(composition, source, account=ACCOUNT)
-    stages = composition.make_stages(OutputFormat.NDJSON, rows_to=sink)
+    stages = composition.make_stages(sink)
     if recorded.is_serial:
         _refuse(chosen.given(times_too=True), "a serial source", "it is for logs of CAN")
         return CaptureDecoder(stages, recorded)

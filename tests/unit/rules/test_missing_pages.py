@@ -181,7 +181,7 @@ def test_each_cycle_has_an_event_of_its_own_after_its_row() -> None:
     pages = MissingPages(mapping)
     pages.bind(0, 0, "can0")
     notices = [PageNotice(3, 5, 0, 0, 2, True), PageNotice(7, 5, 0, 1, 0, True)]
-    assert [(row, event.text, time_ns) for row, event, time_ns in pages.report(notices)] == [
+    assert [(row, event.text, time_ns) for row, time_ns, event in pages.report(notices)] == [
         (3, "missing: Cells page 2 (v005 to v006); the other cells are read without them", 5),
         (7, "missing: Temps (t001 to t002); the other cells are read without them", 5),
     ]
@@ -193,4 +193,4 @@ def test_of_one_row_the_pages_that_are_back_are_reported_before_those_that_are_m
     pages = MissingPages(mapping)
     pages.bind(0, 0, "can0")
     notices = [PageNotice(3, 5, 0, 0, 0, True), PageNotice(3, 5, 0, 0, 2, False)]
-    assert [event.active for _, event, _ in pages.report(notices)] == [False, True]
+    assert [event.active for *_, event in pages.report(notices)] == [False, True]

@@ -141,7 +141,7 @@ class Bench:
 
     @property
     def replacing(self) -> LineBuffer:
-        buffer = self.pipeline._stages.writing.replacing
+        buffer = self.pipeline._stages.writing.output.replacing
         assert buffer is not None
         return buffer
 

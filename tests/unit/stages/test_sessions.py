@@ -8,8 +8,8 @@ import pytest
 from telemetry_core.text.lines import LineBuffer
 
 from telemetry.charging.made import CurveRow, Made, PhaseWord
+from telemetry.charging.plan import FollowedPlugs
 from telemetry.charging.session import CurvePoint, Session
-from telemetry.charging.tracker import ChargingTracker
 from telemetry.stages.sessions import NoSessions, PlugSessions, hand_over_sessions
 from telemetry.stages.writing import Writing
 
@@ -64,7 +64,7 @@ def followed(tracker: Tracker, written: list[object] | None = None) -> tuple[Plu
             written.extend((one, shift_ns) for one in made)
 
     writing = SimpleNamespace(write_made=write_made)
-    sessions = PlugSessions(cast(ChargingTracker, tracker), {}, cast(Writing, writing))
+    sessions = PlugSessions(cast(FollowedPlugs, SimpleNamespace(tracker=tracker)), {}, cast(Writing, writing))
     (plug,) = sessions.plugs_of("")
     return sessions, plug
 

@@ -12,6 +12,7 @@ from telemetry_core.rows.batch import SampleBatch
 from telemetry_core.rows.schema import Schema
 from telemetry_core.text.lines import LineBuffer
 
+from telemetry.charging.made import SessionRow
 from telemetry.charging.rows import REPLACING
 from telemetry.charging.session import Session
 from telemetry.config import load_config
@@ -19,6 +20,7 @@ from telemetry.model.events import Event
 from telemetry.model.read_point import ReadPoint, read_point
 from telemetry.stages.binding import Binding, BoundChannel
 from telemetry.stages.formats import OutputFormat, TimeForm
+from telemetry.stages.output import Output
 from telemetry.stages.prepare import Composition, compose
 from telemetry.stages.stages import Stages
 from tests.support.charge_lives import charge, config_of
@@ -64,8 +66,8 @@ class Watching:
         self.sessions.append((session, time_ns))
 
 
-class Sink:
-    """A sink of rows that keeps what it is given."""
+class Sink(Output):
+    """Keeps what it is given."""
 
     left_out = 7
 
@@ -74,7 +76,7 @@ class Sink:
         self.bound: list[BoundChannel] = []
         self.rows = 0
         self.events: list[tuple[Event, int]] = []
-        self.sessions: list[tuple[Session, str]] = []
+        self.sessions: list[tuple[SessionRow, str]] = []
 
     def start(self, schema: Schema) -> None:
         self.schemas.append(schema)
@@ -82,14 +84,15 @@ class Sink:
     def bind(self, channel: BoundChannel) -> None:
         self.bound.append(channel)
 
-    def add(self, samples: SampleBatch) -> None:
+    def add(self, samples: SampleBatch, _lines: LineBuffer) -> None:
         self.rows += len(samples)
 
-    def add_event(self, event: Event, time_ns: int) -> None:
+    def add_event(self, event: Event, time_ns: int, _lines: LineBuffer) -> None:
         self.events.append((event, time_ns))
 
-    def add_session(self, session: Session, channel: str) -> None:
-        self.sessions.append((session, channel))
+    def add_session(self, row: SessionRow, _time_ns: int, tag: str, _lines: LineBuffer) -> str:
+        self.sessions.append((row, tag))
+        return ""
 
 
 def feed(stages: Stages, lines: LineBuffer, *, shift_ns: int = 0) -> int:
@@ -111,7 +114,7 @@ def test_each_row_of_a_charge_is_counted_and_those_that_replace_others_may_go_in
     composition: Composition,
 ) -> None:
     stages, lines, replacing = composition.make_stages(), LineBuffer(), LineBuffer()
-    stages.writing.replacing = replacing
+    stages.writing.output.replacing = replacing
     end_ns = feed(stages, lines)
     stages.writing.finish(lines, end_ns)
     others, rows = points(lines), points(replacing)
@@ -158,14 +161,17 @@ def test_a_shift_moves_the_stamps_of_events_and_sessions_and_not_what_the_observ
 
 def test_events_and_sessions_go_to_a_sink_and_no_line_is_written(composition: Composition) -> None:
     sink, lines = Sink(), LineBuffer()
-    stages = composition.make_stages(rows_to=sink)
+    stages = composition.make_stages(sink)
     stages.writing.finish(lines, feed(stages, lines))
     assert lines.take() == b""
     assert len(sink.schemas) == len(sink.bound) == 1
     assert sink.rows > len(charge()) / 2
     assert len(sink.events) == stages.writing.events > 0
-    assert [(session.open, channel) for session, channel in sink.sessions] == [(False, "can7")]
-    assert stages.writing.left_out == 7
+    over = [row for row, _ in sink.sessions if isinstance(row, Session) and not row.open]
+    assert len(over) == 1
+    assert {tag for _, tag in sink.sessions} == {"can7"}
+    assert "points/made/charging_session" not in stages.counted()
+    assert stages.writing.output.left_out == 7
 
 
 @pytest.mark.parametrize("form", TimeForm)
@@ -173,10 +179,10 @@ def test_as_csv_each_row_has_the_columns_of_the_header_and_the_time_that_is_aske
     composition: Composition, form: TimeForm
 ) -> None:
     stages, lines = composition.make_stages(OutputFormat.CSV), LineBuffer()
-    stages.writing.write_times(form, START_NS)
+    stages.writing.output.write_times(form, START_NS)
     end_ns = feed(stages, lines)
     stages.writing.finish(lines, end_ns)
-    header, *rows = csv.reader((stages.writing.header + lines.take()).decode().splitlines())
+    header, *rows = csv.reader((stages.writing.output.header + lines.take()).decode().splitlines())
     assert {len(row) for row in rows} == {len(header)}
     column = dict(zip(header, range(len(header)), strict=True))
     assert {row[column["channel"]] for row in rows} == {"can7"}
@@ -195,7 +201,7 @@ def test_as_ndjson_a_session_is_one_object_of_its_known_values(composition: Comp
     stages, lines = composition.make_stages(OutputFormat.NDJSON), LineBuffer()
     end_ns = feed(stages, lines)
     stages.writing.finish(lines, end_ns)
-    assert stages.writing.header == b""
+    assert stages.writing.output.header == b""
     rows = [json.loads(line) for line in lines.take().splitlines()]
     last = [row for row in rows if row["message"] == "charging_session"][-1]
     assert (last["channel"], last["id"], last["signals"]["open"]) == ("can7", "", False)
@@ -204,7 +210,7 @@ def test_as_ndjson_a_session_is_one_object_of_its_known_values(composition: Comp
 
 def test_a_table_of_a_column_a_signal_has_no_rows_of_sessions(composition: Composition) -> None:
     stages, lines = composition.make_stages(OutputFormat.WIDE_CSV), LineBuffer()
-    header = stages.writing.header
+    header = stages.writing.output.header
     end_ns = feed(stages, lines)
     stages.writing.finish(lines, end_ns)
     text = lines.take()

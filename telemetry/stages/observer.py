@@ -1,0 +1,42 @@
+"""Who looks at the rows on their way: the live view, and what reports on recordings."""
+
+from collections.abc import Mapping
+from typing import Protocol
+
+from telemetry_core.decode.unmatched import UnmatchedIds
+from telemetry_core.frames.batch import FrameBatch
+from telemetry_core.rows.batch import SampleBatch
+from telemetry_core.rows.schema import Schema
+
+from telemetry.charging.session import Session
+from telemetry.model.events import Event
+
+
+class Observer(Protocol):
+    """Looks at the rows on their way, after the mapper."""
+
+    def start(self, schema: Schema, counted: Mapping[str, frozenset[str]], unmatched: UnmatchedIds) -> None:
+        """All rows will be of this schema.
+
+        counted: by pack, the fields that the mapper itself counts; unmatched: ids without a message, counted
+        only while the observer sets `is_counting`.
+        """
+        ...
+
+    def bind(self, channel: int, *, source: str, tag: str, tags: Mapping[int, Mapping[str, str]]) -> None:
+        """A channel, its source, its tag `source`, and the tag sets of the modelled rows of its frames and of
+        J1939 senders.
+        """
+        ...
+
+    def observe(self, frames: FrameBatch, samples: SampleBatch) -> None:
+        """These frames became these rows; both are the stages' again afterwards."""
+        ...
+
+    def add_event(self, event: Event, time_ns: int) -> None:
+        """An event that these rows made, and its stamp."""
+        ...
+
+    def add_session(self, session: Session, time_ns: int) -> None:
+        """A charging session as these rows left it, open or over, and the stamp of the last of them."""
+        ...

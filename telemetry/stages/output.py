@@ -1,0 +1,206 @@
+"""The end of the stages: rows, events and charging sessions as lines for a database, as text, or as neither.
+
+Promises: what comes out depends on what is given alone, in its order. Relies on one thread.
+"""
+
+from telemetry_core.rows.batch import SampleBatch
+from telemetry_core.rows.schema import Schema
+from telemetry_core.rows.spec import FieldSpec, RecordSpec, SlotKind
+from telemetry_core.text.encoder import Encoder
+from telemetry_core.text.lines import LineBuffer
+from telemetry_core.text.wide import WideRows
+
+from telemetry.charging.made import SessionRow
+from telemetry.charging.rows import REPLACING, point
+from telemetry.model.event_codes import EVENT_CODES
+from telemetry.model.events import Event
+from telemetry.model.events import line as event_line
+from telemetry.model.measurements import EVENT
+from telemetry.model.point import line as point_line
+from telemetry.model.point import tag_set
+from telemetry.stages.binding import BoundChannel
+from telemetry.stages.formats import OutputFormat, TimeForm
+from telemetry.stages.session_text import lines_of
+
+_EVENT_FIELDS = (
+    FieldSpec("code", SlotKind.UINT),
+    FieldSpec("level", SlotKind.UINT),
+    FieldSpec("active", SlotKind.BOOL),
+)
+_EVENT_ROWS = Schema((RecordSpec(EVENT.name, _EVENT_FIELDS, modelled=True),))
+NEVER_NS = -(2**63)  # where no row has been
+
+
+class Output:
+    """Takes what the stages make. This one drops it: each kind overrides what it has a use for."""
+
+    in_order = True  # whether it needs all rows, one after the other
+    shift_ns = 0  # is added to each stamp that a database gets
+    replacing: LineBuffer | None = None  # takes rows that replace earlier ones; None: `lines` does
+
+    @property
+    def header(self) -> bytes:
+        """What comes before the first row."""
+        return b""
+
+    @property
+    def left_out(self) -> int:
+        """Values so far that were not finite."""
+        return 0
+
+    def start(self, schema: Schema) -> None:
+        """All rows will be of this schema."""
+
+    def bind(self, channel: BoundChannel) -> None:
+        """Rows of `channel` will come."""
+
+    def write_times(self, form: TimeForm, origin_ns: int = 0) -> None:
+        """Write times of csv and ndjson like that from now on. origin_ns: where relative ones begin."""
+
+    def add(self, samples: SampleBatch, lines: LineBuffer) -> None:
+        """Take these rows, which are the stages' again afterwards. Text goes into `lines`."""
+
+    def add_event(self, event: Event, time_ns: int, lines: LineBuffer) -> None:
+        """Take an event that the rows before made, and its stamp."""
+
+    def add_session(self, _row: SessionRow, _time_ns: int, _tag: str, _lines: LineBuffer) -> str:
+        """Take a row of a charging session, its stamp, and the tag `source` of its plug.
+
+        Return the measurement of the point that it has become; empty: of none.
+        """
+        return ""
+
+    def empty_by_measurement(self) -> dict[str, int]:
+        """How many rows had no value, and so became no point."""
+        return {}
+
+    def newest_ns(self, _tags: int) -> int:
+        """The newest stamp of rows of the data model with this tag set."""
+        return NEVER_NS
+
+    def follow(self, tags: int, newest_ns: int) -> None:
+        """Earlier batches may hold such rows up to this stamp."""
+
+
+class _Encoded(Output):
+    """What the encoder of the core writes."""
+
+    in_order = False
+
+    def __init__(self, schema: Schema) -> None:
+        self._encoder = Encoder(schema)
+
+    @property
+    def left_out(self) -> int:
+        return self._encoder.left_out
+
+    def empty_by_measurement(self) -> dict[str, int]:
+        return self._encoder.empty_by_measurement()
+
+
+class Lines(_Encoded):
+    """Line protocol, for a database."""
+
+    def __init__(self, schema: Schema, vehicle: str) -> None:
+        super().__init__(schema)
+        self._vehicle = vehicle
+
+    def bind(self, channel: BoundChannel) -> None:
+        for index, tags in zip(channel.tag_sets, channel.tags(), strict=True):
+            self._encoder.set_tags(index, tag_set(tags))
+
+    def add(self, samples: SampleBatch, lines: LineBuffer) -> None:
+        self._encoder.shift_ns = self.shift_ns
+        self._encoder.encode(samples, lines)
+
+    def add_event(self, event: Event, time_ns: int, lines: LineBuffer) -> None:
+        stamp_ns = time_ns + self.shift_ns
+        lines.append(event_line(event, self._vehicle, stamp_ns), stamp_ns)
+
+    def add_session(self, row: SessionRow, time_ns: int, _tag: str, lines: LineBuffer) -> str:
+        name, tags, fields, stamp_ns = point(row, self._vehicle, time_ns, self.shift_ns)
+        into = lines if self.replacing is None or name not in REPLACING else self.replacing
+        into.append(point_line(name, tags, fields, stamp_ns), stamp_ns)
+        return name
+
+    def newest_ns(self, tags: int) -> int:
+        return self._encoder.modelled_series.newest_ns(tags)
+
+    def follow(self, tags: int, newest_ns: int) -> None:
+        self._encoder.modelled_series.follow(tags, newest_ns)
+
+
+class Text(_Encoded):
+    """csv or ndjson, for people and other programs."""
+
+    def __init__(self, schema: Schema, form: OutputFormat) -> None:
+        super().__init__(schema)
+        self._form = form
+        self._event_encoder = Encoder(_EVENT_ROWS)
+        self._encode, self._encode_event = (
+            each.encode_csv if form is OutputFormat.CSV else each.encode_ndjson
+            for each in (self._encoder, self._event_encoder)
+        )
+        self._numbers: dict[str, int] = {}  # of channels, by tag
+        self._times = (TimeForm.NS, 0)
+
+    @property
+    def header(self) -> bytes:
+        return self._encoder.csv_header() + b"\n" if self._form is OutputFormat.CSV else b""
+
+    def bind(self, channel: BoundChannel) -> None:
+        number, binding = channel.number, channel.binding
+        self._numbers.setdefault(binding.tag, number)
+        for encoder in (self._encoder, self._event_encoder):
+            encoder.set_channel(number, binding.channel or binding.tag, binding.address.encode())
+
+    def write_times(self, form: TimeForm, origin_ns: int = 0) -> None:
+        self._times = (form, origin_ns)
+        for encoder in (self._encoder, self._event_encoder):
+            encoder.write_times(form.value)
+            encoder.origin_ns = origin_ns
+
+    def add(self, samples: SampleBatch, lines: LineBuffer) -> None:
+        self._encode(samples, lines)
+
+    def add_event(self, event: Event, time_ns: int, lines: LineBuffer) -> None:
+        row = SampleBatch(_EVENT_ROWS, 8)
+        code = EVENT_CODES[event.code].number
+        values = {"code": code, "level": int(event.level), "active": event.active}
+        row.append(0, time_ns, values, channel=self._numbers[event.source])
+        self._encode_event(row, lines)
+
+    def add_session(self, row: SessionRow, time_ns: int, tag: str, lines: LineBuffer) -> str:
+        written = point(row, "", time_ns)
+        for line in lines_of(written, tag, self._form, *self._times):
+            lines.append(line, written.time_ns)
+        return written.measurement
+
+
+class WideText(Text):
+    """csv with a column a signal, where rows of sessions have none."""
+
+    def __init__(self, schema: Schema, *, with_events: bool) -> None:
+        super().__init__(schema, OutputFormat.CSV)
+        self._wide, events = WideRows(self._encoder), WideRows(self._event_encoder)
+        self._encode, self._encode_event = self._wide.encode, events.encode
+        self._event_columns = events.columns if with_events else []  # after those of the rows
+        if with_events:
+            self._wide.columns_after, events.columns_before = len(events.columns), len(self._wide.columns)
+
+    @property
+    def header(self) -> bytes:
+        return b",".join((self._wide.header(), *self._event_columns)) + b"\n"
+
+    def add_session(self, _row: SessionRow, _time_ns: int, _tag: str, _lines: LineBuffer) -> str:
+        return ""
+
+
+def output_of(kind: OutputFormat | Output, schema: Schema, vehicle: str, *, with_events: bool) -> Output:
+    """What takes rows of `schema`: as text, or what is given. with_events: whether events may come."""
+    if isinstance(kind, Output):
+        kind.start(schema)
+        return kind
+    if kind is OutputFormat.LINE_PROTOCOL:
+        return Lines(schema, vehicle)
+    return WideText(schema, with_events=with_events) if kind is OutputFormat.WIDE_CSV else Text(schema, kind)

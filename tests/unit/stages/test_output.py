@@ -1,0 +1,81 @@
+"""Outputs: the one that drops everything, and what makes one of a format."""
+
+import pytest
+from telemetry_core.rows.batch import SampleBatch
+from telemetry_core.rows.schema import Schema
+from telemetry_core.text.lines import LineBuffer
+
+from telemetry.charging.made import PhaseWord
+from telemetry.model.events import begins
+from telemetry.stages.binding import Binding, BoundChannel
+from telemetry.stages.formats import OutputFormat, TimeForm
+from telemetry.stages.output import Output, output_of
+
+SCHEMA = Schema(())
+CHANNEL = BoundChannel(3, Binding(-1, "can0", "can0"), "van", j1939=False, map_tags=(), own=0)
+WORD = PhaseWord("main", "can0", "charging")
+EVENT = begins("source_lost", "gone", "can0")
+
+
+def fed(output: Output, lines: LineBuffer) -> str:
+    """Give it one of each; return the measurement of the row of a session."""
+    output.bind(CHANNEL)
+    output.add(SampleBatch(SCHEMA), lines)
+    output.add_event(EVENT, 1_000_000_007, lines)
+    return output.add_session(WORD, 2_000_000_000, "can0", lines)
+
+
+def test_what_overrides_nothing_takes_everything_and_writes_nothing() -> None:
+    given, lines = Output(), LineBuffer()
+    output = output_of(given, SCHEMA, "van", with_events=True)
+    assert output is given
+    output.write_times(TimeForm.ISO)
+    output.follow(0, 5)
+    assert fed(output, lines) == ""
+    assert (len(lines), output.header, output.left_out) == (0, b"", 0)
+    assert (output.empty_by_measurement(), output.in_order) == ({}, True)
+
+
+@pytest.mark.parametrize(
+    ("form", "header", "event", "session"),
+    [
+        (
+            OutputFormat.LINE_PROTOCOL,
+            b"",
+            b'event,code=source_lost,source=can0,vehicle=van level=1,active=true,text="gone" 1000000107\n',
+            b'charger,charger=main,source=can0,vehicle=van phase="charging" 2000000100\n',
+        ),
+        (
+            OutputFormat.CSV,
+            b"time_s,channel,id,message,signal,value\n",
+            b"0.000000007,can0,,event,code,10\n0.000000007,can0,,event,level,1\n0.000000007,can0,,event,active,1\n",
+            b"1,can0,,charger,phase,charging\n",
+        ),
+        (
+            OutputFormat.NDJSON,
+            b"",
+            (
+                b'{"time_s":0.000000007,"channel":"can0","id":"","message":"event",'
+                b'"signals":{"code":10,"level":1,"active":true}}\n'
+            ),
+            b'{"time_s":1,"channel":"can0","id":"","message":"charger","signals":{"phase":"charging"}}\n',
+        ),
+        (
+            OutputFormat.WIDE_CSV,
+            b"time_s,channel,id,event.code,event.level,event.active\n",
+            b"0.000000007,can0,,10,1,1\n",
+            b"",
+        ),
+    ],
+)
+def test_each_format_writes_events_and_rows_of_sessions_in_its_own_way(
+    form: OutputFormat, header: bytes, event: bytes, session: bytes
+) -> None:
+    output, lines = output_of(form, SCHEMA, "van", with_events=True), LineBuffer()
+    output.shift_ns = 100  # of stamps for a database alone
+    output.write_times(TimeForm.RELATIVE, 1_000_000_000)
+    measurement = fed(output, lines)
+    assert output.header == header
+    assert lines.take() == event + session
+    assert measurement == ("charger" if session else "")
+    assert not output.in_order
