@@ -26,6 +26,7 @@ BATTERY_TYPES = {
     255: "other",
 }
 _CHINA = timezone(timedelta(hours=8))
+_NO_NUMBER = (0, 0xFF)  # of a charger of 2011
 _FEW_DIGITS = 0xFFFFFF00  # a charger of 2011 has one byte, and fills the others
 
 
@@ -153,4 +154,6 @@ def station_in(edition_: str | None, station: str | None) -> str | None:
         return station
     number = int(station or 0)
     region = (number >> 8).to_bytes(4, "little")[:3]
-    return str(number & 0xFF) if all(0x20 <= byte < 0x7F for byte in region) else station
+    if not all(0x20 <= byte < 0x7F for byte in region):
+        return station
+    return str(number & 0xFF) if number & 0xFF not in _NO_NUMBER else region.decode().strip() or None

@@ -164,10 +164,13 @@ class Translator:
         now = plug.known
         found = facts(self._schema.specs[change.number], change.raw or {}, change.time_ns)
         first = {name: now.facts[name] for name in _OF_THE_START if name in now.facts}
+        if isfinite(soc_pct := change.totals[TOTALS.index("start_soc_pct")]):
+            first.setdefault("start_soc_pct", soc_pct)  # of a session heard from its middle on
         now.facts |= {name: value for name, value in found.items() if value is not None} | first
-        if found.get("has_brm") and not now.is_settled:
+        if found.get("has_brm") and not now.vehicle_vin:  # the first BRM may be lost: then a reconnect has it
             now.vehicle_vin = shown_vin(found.get("raw_vin") or "", self._settings.vin, self._vin_key)
-            now.facts.pop("raw_vin", None)
+        now.facts.pop("raw_vin", None)
+        if found.get("has_brm") and not now.is_settled:
             identity = pack_identity(found.get("maker") or "", found.get("pack_serial"))
             before = self._packs.refused
             now.pack = self._packs.name(identity, plug.settings.pack)
@@ -179,7 +182,6 @@ class Translator:
                 text = f"from {plug.last['pack']} to {now.pack}"
                 yield change.time_ns, self.event(plug, "pack_swapped", text)
             plug.last = {"pack": (identity and now.pack) or plug.last.get("pack"), "vin": now.vehicle_vin}
-        now.facts.pop("raw_vin", None)
 
     def _percent(self, plug: Plug, change: PlugChange) -> Iterator[tuple[int, Content]]:
         now = plug.known

@@ -41,7 +41,7 @@ class ReferenceDecoder:
             if message is None:
                 continue
             values = self._values(message, frame.data)
-            if values:
+            if values or message.keeps_empty:
                 if message.reports_protection and frame.flags & CHECKED:
                     reported = self.spec.records[message.record].fields[-1]
                     values[reported.name] = not frame.flags & WRONG

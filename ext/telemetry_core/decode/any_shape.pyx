@@ -244,7 +244,7 @@ cdef void keep_together(const Extra* extra, uint64_t* mask, Omitted* omitted) no
 
 cdef bint decode_any(const Message* message, const uint8_t* data, Py_ssize_t readable, Py_ssize_t length,
                      uint64_t* mask, Omitted* omitted) noexcept nogil:
-    """Fill `mask` and the slots after it. Return whether any signal is there.
+    """Fill `mask` and the slots after it. Return whether that is a row: a signal is there, or none has to be.
 
     `readable` bytes of `data` may be read; `length` of them are payload.
     """
@@ -274,4 +274,4 @@ cdef bint decode_any(const Message* message, const uint8_t* data, Py_ssize_t rea
     cdef uint64_t any_there = 0
     for number in range(extra.mask_words):
         any_there |= mask[number]
-    return any_there != 0
+    return any_there != 0 or extra.keeps_empty

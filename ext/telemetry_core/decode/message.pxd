@@ -126,6 +126,7 @@ cdef struct Extra:
     uint32_t sender_mask         # of a masked id: the bits that say which device sent it; 0: none do
     uint8_t makes_values         # of texts, digits or short forms, or has signals that need others
     uint8_t reports_protection   # by a flag after the last signal
+    uint8_t keeps_empty          # gives a row also where no signal is there
     uint16_t protection_slot
 
 cdef object check(spec, fields)

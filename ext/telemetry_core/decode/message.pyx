@@ -207,6 +207,7 @@ cdef object pack(Message* message, spec, Schema schema, PlanMemory memory):
     message.is_masked = spec.id_mask != 0
     extra.mask_words = (field_count + spec.reports_protection + 63) // 64
     extra.reports_protection = spec.reports_protection
+    extra.keeps_empty = spec.keeps_empty
     extra.sender_mask = spec.sender_mask
     extra.protection_slot = <uint16_t>field_count
     extra.capacity = max(8, (max(ends, default=0) + 7) // 8 * 8)

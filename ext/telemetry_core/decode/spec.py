@@ -59,6 +59,7 @@ class MessageSpec:
     id_mask: int = 0  # the bits of its id (29 bits) that count, where others do not; by_pgn is False then
     sender_mask: int = 0  # the bits of its id that say which device it is of; with an id_mask. 0: none do
     together: tuple[tuple[int, ...], ...] = ()  # signals that are values only where all of them are; no texts
+    keeps_empty: bool = False  # gives a row also where no signal is there: that it came says something
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,6 +42,8 @@ def test_a_station_is_called_by_its_number_or_else_its_region(
         ("2118197249", "2011", "1"),  # 20, 41, 7E: the first and the last letters that there are
         ("2134974465", "2011", "2134974465"),  # 7F is not a letter
         ("27930001", "2011", "27930001"),  # a charger of 2015 at a vehicle of 2011: 2D, AA, 01 are no text
+        ("1296651263", "2011", "SIM"),  # FF "SIM": no number, and a region
+        ("1296651008", "2011", "SIM"),  # 00 "SIM"
         ("SIM", "2011", "SIM"),
         (None, "2011", None),
     ],

@@ -65,6 +65,17 @@ def test_one_pack_too_many_has_the_configured_name_and_a_warning() -> None:
     assert {session.vin for session in bench.sessions} == {None}
 
 
+def test_a_vehicle_whose_first_recognition_is_lost_has_the_number_that_its_reconnect_shows() -> None:
+    bench = PlugBench()
+    bench.put("BCP", 0.0, soc_pct=500)
+    bench.put("BEM", 5.0, cro_timeout=1)
+    bench.put("CRM", 8.0, recognition=0)
+    bench.put("BRM", 8.1, version_minor=1, version_major=1, vin=VIN, manufacturer="WXYZ", pack_serial=1)
+    session = bench.finish()
+    assert (session.attempts, session.vin) == (2, VIN)
+    assert session.pack == "main"  # of which rows have been written
+
+
 def test_names_of_packs_and_vehicles() -> None:
     assert pack_identity("W-X Y", 0x1234ABCD) == "WXY-1234ABCD"
     assert pack_identity("", 7) == "00000007"

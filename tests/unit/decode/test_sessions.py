@@ -36,3 +36,13 @@ def test_each_of_two_charges_in_two_logs_is_found_once(tmp_path: Path) -> None:
     (other,) = collect_sessions([later])
     assert other != one
     assert list(collect_sessions([log, later])) == [one, other]
+
+
+def test_a_stop_and_a_count_of_nothing_but_filler_are_still_a_stop_and_a_count(tmp_path: Path) -> None:
+    log = tmp_path / "charge.log"
+    frames = ["1826F456#010100", "1812F456#050F580E0000FD", "101956F4#FFFFFFFF", "181C56F4#FFFFFFFFFFFFFF"]
+    lines = (f"({1700000000 + at_s}.0) can0 {frame}\n" for at_s, frame in enumerate(frames))
+    log.write_text("".join(lines), "ascii")
+    (session,) = collect_sessions([log])
+    assert (session.outcome, session.stop_side, session.stop_reason) == ("complete", "vehicle", "unexplained")
+    assert [phase.phase for phase in session.phases] == ["handshake", "charging", "stopping", "ended"]

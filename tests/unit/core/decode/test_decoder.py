@@ -185,6 +185,14 @@ def test_a_frame_without_any_signal_is_decoded_and_makes_no_row(make: Make) -> N
     assert decoder.made() == {}
 
 
+def test_a_message_may_make_a_row_also_of_a_frame_without_any_signal(make: Make) -> None:
+    record, spec = message(intel(8, 8))
+    decoder = make(plan([(record, replace(spec, keeps_empty=True))]))
+    assert values(decoder, b"\1") == {}
+    assert values(decoder, b"\1\2") == {"s0": 2}
+    assert decoder.made() == {"M": 2}
+
+
 def test_overlapping_signals_are_all_decoded(make: Make) -> None:
     decoder = make(plan([message(motorola(7, 16), motorola(3, 8), intel(0, 8))]))
     assert values(decoder, b"\x12\x34") == {"s0": 0x1234, "s1": 0x23, "s2": 0x12}
