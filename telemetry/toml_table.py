@@ -19,6 +19,7 @@ from telemetry.errors import ConfigError
 from telemetry.toml_document import Document, Where, read_document
 from telemetry.toml_variables import VariableError, expanded, is_variable
 
+_ALIKE = 0.7  # of 1, as difflib counts: `parity` is not `port`
 _INDEX = re.compile(r"\[[0-9]+\]")  # of one of several tables, in a path
 
 
@@ -65,6 +66,7 @@ class TomlTable:
         self._shown = ""
         self._values = dict(document.values)
         self._known: set[str] = set()
+        self._others: tuple[str, ...] = ()  # where this table is absent: what stands beside it, unread
 
     @classmethod
     def load(cls, file: Path, environment: Mapping[str, str] | None = None) -> "TomlTable":
@@ -254,10 +256,13 @@ class TomlTable:
     def take_table(self, key: str) -> "TomlTable":
         """A table; empty when the key is absent."""
         self._asked(key, "table", False)
+        others = () if key in self._values else tuple(self._values)
         value = self._values.pop(key, {})
         if not isinstance(value, dict):
             raise self.wrong(key, f"must be a table [{key}], not {_describe(value)}")
-        return self._below(key, value)
+        table = self._below(key, value)
+        table._others = others
+        return table
 
     def take_tables(self, key: str) -> list["TomlTable"]:
         """The tables of [[key]]; an empty list without any."""
@@ -273,6 +278,7 @@ class TomlTable:
         table._path, table._shown = self.where(key).path, self.where(key).shown
         table._values = dict(value)
         table._known = set()
+        table._others = ()
         return table
 
     def names(self) -> list[str]:
@@ -304,9 +310,18 @@ class TomlTable:
                 raise self.wrong(key, "holds the character NUL, as no name and no path can")
             return value
         if default is None:
-            near = _nearest(key, self._values)
-            raise self.wrong(key, "is missing", f"is {near} meant to be it?" if near else "")
+            raise self.wrong(key, "is missing", self._why_missing(key))
         return default
+
+    def _why_missing(self, key: str) -> str:
+        """What stands in the place of `key`, if that can be known: what nobody has read yet, or its table."""
+        if near := _nearest(key, self._values, _ALIKE):
+            return f"is {near} meant to be it?"
+        above, _, name = self._path.rpartition(".")
+        if near := _nearest(name, self._others, _ALIKE):
+            return f"is [{Where(above).key(near)}] meant to be [{self._path}]?"
+        given = [name for name, value in self._values.items() if not isinstance(value, dict | list)]
+        return f"there are {', '.join(given)}" if given and self._path else ""
 
     def _expanded(self, key: str, value: Any) -> Any:
         """Return `value` with the variables in its texts."""
@@ -322,11 +337,11 @@ class TomlTable:
         return value
 
 
-def _nearest(key: str, names: Iterable[str]) -> str:
-    """The one of `names` that was probably meant; empty: none."""
+def _nearest(key: str, names: Iterable[str], alike: float = 0.6) -> str:
+    """The one of `names` that was probably meant; empty: none. alike: the least likeness, of 1."""
     import difflib  # a configuration without a fault needs it not at all
 
-    return next(iter(difflib.get_close_matches(key, list(names), n=1)), "")
+    return next(iter(difflib.get_close_matches(key, list(names), n=1, cutoff=alike)), "")
 
 
 def _texts(value: object) -> Iterator[str]:

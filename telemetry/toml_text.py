@@ -36,6 +36,12 @@ _TOKEN = re.compile(
     re.VERBOSE,
 )
 _PLACE = re.compile(r" \(at (?:line (?P<line>\d+), column (?P<column>\d+)|end of document)\)$")  # tomllib's
+_REMEDIES = {  # by how tomllib's words begin
+    "Cannot overwrite a value": "it is set above; each of several tables is written [[…]]",
+    "Cannot declare": "it stands above; join the two, or write each of several tables [[…]]",
+    "Invalid value": "a text stands in quotes",
+    "Illegal character '\\n'": "is a quote missing at the end?",
+}
 _ENDS = {
     '"""': re.compile(r'[^"\\]*+(?:(?:\\.|"(?!""))[^"\\]*+)*+"{3,5}', re.DOTALL),
     "'''": re.compile(r".*?'{3,5}", re.DOTALL),
@@ -82,7 +88,10 @@ def _refusal(words: str, text: str, file: Path) -> ConfigError:
         return ConfigError(f"is not valid TOML: {words}", where=str(file))
     line = place["line"] or text.count("\n", 0, len(text.rstrip())) + 1
     at = f"at column {place['column']}" if place["column"] else "at the end of the file"
-    return ConfigError(f"is not valid TOML: {words[: place.start()]}, {at}", where=f"{file}:{line}")
+    hints = (remedy for begin, remedy in _REMEDIES.items() if words.startswith(begin))
+    hint = next(hints, "") if place["column"] else ""
+    what = f"is not valid TOML: {words[: place.start()]}, {at}"
+    return ConfigError(what, where=f"{file}:{line}", hint=hint)
 
 
 def _check_bounds(text: str, file: Path) -> None:

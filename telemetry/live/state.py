@@ -15,6 +15,7 @@ it. Has no thread and no socket.
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import takewhile
 from types import MappingProxyType
 
 from telemetry_core.decode.unmatched import UnmatchedIds
@@ -134,7 +135,7 @@ class _Counted:
 
     at_s: float
     channels: Mapping[int, ChannelTraffic]
-    messages: tuple[int, ...] = field(default=())
+    messages: tuple[int, ...] | None  # None: nobody asked for them then
 
 
 class LiveState:
@@ -226,28 +227,24 @@ class LiveState:
         now_s = self._clock.monotonic_s()
         self._remember_messages(now_s)
         channels = {number: self._traffic.of(number) for number in self._channels}
-        counted = _Counted(
-            now_s, channels, tuple(self._messages.rows() if self._messages is not None else ())
-        )
+        rows = tuple(self._messages.rows()) if self._messages is not None else None
+        counted = _Counted(now_s, channels, rows)
         while len(self._counted) > 1 and self._counted[1].at_s <= now_s - RATE_OVER_S:
             self._counted.popleft()
-        before = self._counted[0] if self._counted else counted
         self._counted.append(counted)
-        messages = (
-            self._message_entities(self._messages, before, counted) if self._messages is not None else None
-        )
+        messages = self._message_entities(self._messages, counted) if self._messages is not None else None
         return LiveSnapshot(
             taken_s=now_s,
             time_ns=max((each.time_ns for each in channels.values() if each.frames), default=0),
             modelled=tuple(
                 self._entity(self._modelled[index], channels) for index in range(len(self._modelled))
             ),
-            traffic=tuple(self._source_traffic(before, counted)),
+            traffic=tuple(self._source_traffic(counted)),
             events=tuple(self._events),
             standing=self._standing.at(now_s),
             counted=self._counted_fields,
             messages=messages,
-            messages_left_out=len(counted.messages) - len(messages or ()),
+            messages_left_out=len(rows or ()) - len(messages or ()),
             unmatched=tuple(self._unmatched_entities()),
             unmatched_left_out=self._unmatched.others if self._unmatched is not None else 0,
             sessions=tuple(self._sessions.values()),
@@ -301,10 +298,10 @@ class LiveState:
             channel_since_ns=channel.since.time_ns if channel.since.frames else newest.first_ns,
         )
 
-    def _message_entities(
-        self, messages: Latest, before: _Counted, counted: _Counted
-    ) -> tuple[MessageEntity, ...]:
-        rows_before = before.messages + (0,) * len(counted.messages)
+    def _message_entities(self, messages: Latest, counted: _Counted) -> tuple[MessageEntity, ...]:
+        remembered = takewhile(lambda each: each.messages is not None, reversed(self._counted))
+        before = list(remembered)[-1]  # since somebody asked: at the latest, `counted`
+        rows_before = (before.messages or ()) + (0,) * len(messages)
         found: list[MessageEntity] = []
         room = MAX_SIGNALS
         for index in range(min(len(messages), MAX_MESSAGES)):
@@ -318,11 +315,12 @@ class LiveState:
             found.append(MessageEntity(self._entity(row, counted.channels), rate_per_s))
         return tuple(found)
 
-    def _source_traffic(self, before: _Counted, counted: _Counted) -> Iterator[SourceTraffic]:
+    def _source_traffic(self, counted: _Counted) -> Iterator[SourceTraffic]:
         by_source: dict[str, list[int]] = {}
         for number, channel in self._channels.items():
             by_source.setdefault(channel.source, []).append(number)
         for source, numbers in by_source.items():
+            before = self._counted[0]
             passed_s = _passed_s(before, counted, numbers)
             sums = [0, 0, 0]
             for number in numbers:
@@ -342,12 +340,19 @@ def says_what_remains(spec: RecordSpec) -> bool:
 
 
 def _passed_s(before: _Counted, counted: _Counted, channels: Iterable[int]) -> float:
-    """The time between the two: ours, or that of the stamps where it ran faster, as in a replayed log."""
-    passed_ns = 0
+    """The time between the two: ours, or that of the stamps where it ran faster, as in a replayed log.
+
+    Of a silence that began before `before`, the part since then counts, by our clock and by the stamps alike.
+    """
+    own_s = passed_s = counted.at_s - before.at_s
     for number in channels:
         now, then = counted.channels[number], before.channels.get(number)
-        passed_ns = max(passed_ns, now.time_ns - (then.time_ns if then and then.frames else now.first_ns))
-    return max(counted.at_s - before.at_s, passed_ns / 1e9)
+        if then is None or not then.frames:
+            passed_s = max(passed_s, (now.time_ns - now.first_ns) / 1e9)
+            continue
+        stamps_s, observed_s = (now.time_ns - then.time_ns) / 1e9, (now.observed_ns - then.observed_ns) / 1e9
+        passed_s = max(passed_s, stamps_s * min(1.0, own_s / observed_s) if observed_s > 0 else stamps_s)
+    return passed_s
 
 
 def _known_s(time_ns: int, observed_ns: int, newest: ChannelTraffic) -> float:

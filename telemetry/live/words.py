@@ -46,6 +46,11 @@ def duration(seconds: float) -> str:
     return f"{minutes // 1440} d {minutes % 1440 // 60} h"
 
 
+def counted(number: int, one: str) -> str:
+    """`1 message`, `12 messages`."""
+    return f"{number:,} {one}" if number == 1 else f"{number:,} {one}s"
+
+
 def field(name: str) -> tuple[str, str]:
     """A field of the data model as words and its unit: `charge_limit_a` is `charge limit` in `A`."""
     words, _, last = name.rpartition("_")
@@ -71,5 +76,4 @@ def unmatched(seen: Mapping[str, Any]) -> str:
     low, high = seen["min_bytes"], seen["max_bytes"]
     length = f"{low} bytes" if low == high else f"{low} to {high} bytes"
     period = "" if seen["period_s"] is None else f", every {1000 * seen['period_s']:,.1f} ms"
-    frames = "1 frame" if seen["frames"] == 1 else f"{seen['frames']:,} frames"
-    return f"{frames}, {length}{period}"
+    return f"{counted(seen['frames'], 'frame')}, {length}{period}"

@@ -16,6 +16,7 @@ from telemetry.clock import SystemClock
 from telemetry.config import Config
 from telemetry.databases.bus import LoadedPlan
 from telemetry.errors import StorageError
+from telemetry.live.words import counted, size
 from telemetry.model.finding import Finding, Grade
 from telemetry.model.measurements import EVENT
 from telemetry.rules.map import is_alarm
@@ -54,8 +55,7 @@ def check(config: Config, *, log: Path | None = None, listen_s: float | None = N
         yield Finding(Grade.FACT, f"mapped: {count} {', '.join(sorted(written))}")
     if protected.rules:
         names = sorted({rule.name for rule in protected.rules})
-        count = "1 message" if len(names) == 1 else f"{len(names)} messages"
-        yield Finding(Grade.FACT, f"protected: {count} ({', '.join(names)})")
+        yield Finding(Grade.FACT, f"protected: {counted(len(names), 'message')} ({', '.join(names)})")
     if not (entries or config.send.messages):
         words = "messages = false, and no [[map]]: the service's own state is all that is sent"
         yield Finding(Grade.WARNING, f"send: {words}")
@@ -78,7 +78,7 @@ def _plan_findings(plan: LoadedPlan) -> Iterator[Finding]:
         yield Finding(Grade.WARNING, warning)
     for bus in plan.spec.buses:
         messages = {(message.name, message.record): len(message.signals) for message in bus.messages}
-        words = f"{len(messages)} messages, {sum(messages.values())} signals"
+        words = f"{counted(len(messages), 'message')}, {counted(sum(messages.values()), 'signal')}"
         yield Finding(Grade.FACT, f"bus {bus.name}: {words}")
 
 
@@ -90,8 +90,8 @@ def _size_findings(sent: Sequence[RecordSpec]) -> Iterator[Finding]:
         yield Finding(Grade.WARNING, f"{len(measurements)} measurements; InfluxDB 3 takes {MAX_MEASUREMENTS}")
     for record in written:
         if len(record.fields) > MAX_FIELDS:
-            counted = f"{len(record.fields)} fields; InfluxDB 3 takes {MAX_FIELDS}"
-            yield Finding(Grade.WARNING, f"measurement {record.measurement}: {counted}")
+            words = f"{len(record.fields)} fields; InfluxDB 3 takes {MAX_FIELDS}"
+            yield Finding(Grade.WARNING, f"measurement {record.measurement}: {words}")
 
 
 def _reduce_findings(config: Config, measurements: set[str]) -> Iterator[Finding]:
@@ -117,9 +117,9 @@ def _spool_findings(config: Config) -> Iterator[Finding]:
             yield Finding(Grade.FAULT, f"spool {unusable(existing, error)}")
     cap_bytes, free_bytes = _room(config)
     if free_bytes < config.spool.keep_free_bytes:
-        kept = f"keep_free_mib keeps {config.spool.keep_free_bytes / 1e6:.0f} MB free, there are fewer"
+        kept = f"keep_free_mib keeps {size(config.spool.keep_free_bytes)} free, and less is free now"
         yield Finding(Grade.WARNING, f"spool {config.spool_directory}: {kept}: data waits in memory alone")
-    room = f"at most {cap_bytes / 1e6:.0f} MB, {free_bytes / 1e6:.0f} MB are free"
+    room = f"at most {size(cap_bytes)}, {size(free_bytes)} are free"
     yield Finding(
         Grade.FACT if cap_bytes < free_bytes else Grade.WARNING,
         f"spool {config.spool_directory}: {room}",

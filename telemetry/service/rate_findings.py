@@ -121,7 +121,7 @@ def _rate_findings(
     yield Finding(
         Grade.FACT,
         f"{name}: {rate.points_per_s:.0f} points/s,"
-        f" {rate.mb_a_day:.1f} MB a day compressed; the spool holds {outage_h:.1f} h of it",
+        f" {rate.mb_a_day:.1f} MB a day compressed; the spool holds {duration(3600.0 * outage_h)} of it",
         {
             "points_per_s": rate.points_per_s,
             "mb_a_day": rate.mb_a_day,

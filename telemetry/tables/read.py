@@ -131,6 +131,8 @@ def _isotp_ids(isotp: Sequence[str]) -> Sequence[int]:
 def _instant(time: Time | None, where: str) -> Instant | None:
     if time is None:
         return None
+    if not isinstance(time, str | datetime):
+        raise UsageError(f"{time!r} is neither a datetime nor a text", where=where, hint=f'as "{time}"')
     try:
         return read_instant(time if isinstance(time, str) else time.isoformat())
     except ValueError as error:

@@ -192,6 +192,18 @@ def test_a_missing_key_is_named_with_the_one_that_may_be_meant(tmp_path: Path) -
         table(tmp_path, "vehicel = 1").take_text("vehicle")
 
 
+def test_a_missing_key_of_a_table_is_named_with_what_stands_there_unread(tmp_path: Path) -> None:
+    port = "[serial]\ndevice = '/dev/ttyUSB0'\nparity = 'E'\noptions = {}\n"
+    with pytest.raises(ConfigError, match=r"serial\.port: is missing \(there are device, parity\)"):
+        table(tmp_path, port).take_table("serial").take_text("port")
+
+
+def test_a_missing_key_of_a_table_that_is_absent_names_the_table_that_may_be_meant(tmp_path: Path) -> None:
+    spool = table(tmp_path, "[spoool]\ndirectory = 'x'\n").take_table("spool")
+    with pytest.raises(ConfigError, match=r"spool\.directory: .* \(is \[spoool\] meant to be \[spool\]\?\)"):
+        spool.take_text("directory")
+
+
 @pytest.mark.parametrize(
     "content", [b"a = ", b"\xff\xfe", b"a = " + b"[" * 100_000, b"#" * (5 * 1024 * 1024)]
 )
@@ -265,7 +277,10 @@ def test_what_would_cost_more_than_its_text_is_refused_before_it_is_read(
 @pytest.mark.parametrize(
     ("text", "reported"),
     [
-        ("a = 1\nb = \n", "gateway.toml:2: is not valid TOML: Invalid value, at column 5"),
+        ("a = 1\nb = \n", r"gateway.toml:2: is not valid TOML: Invalid value, at column 5 \(a .* quotes\)"),
+        ('a = 1\nb = "c\n', r"gateway.toml:2: is not .*, at column 7 \(is a quote missing at the end\?\)"),
+        ("a = 1\na = 2\n", r"gateway.toml:2: .* overwrite a value, at column 6 \(it is set above; each .*\)"),
+        ("[a]\n[a]\n", r"gateway.toml:2: .* Cannot declare .* twice, at column 3 \(it stands above; .*\)"),
         ("a = 1\nb = [1,\n\n", "gateway.toml:2: is not valid TOML: .*, at the end of the file"),
     ],
 )

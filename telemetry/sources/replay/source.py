@@ -136,6 +136,13 @@ class ReplaySource(Source):
                 continue
             output.give_back(batch)
             if log.at_end:
+                if self._delivered and self._delivered == self._start_position:
+                    logger.warning(
+                        "%s: %s was read to its end before, and holds nothing new (another spool.directory"
+                        " reads it again)",
+                        self.name,
+                        self._path.name,
+                    )
                 put_all(self._end_events(log), output)
                 return
             if self._pace is not None:

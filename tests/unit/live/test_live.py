@@ -121,6 +121,31 @@ def test_in_a_log_that_is_read_fast_rates_are_those_of_its_stamps() -> None:
     assert snapshot.messages[0].rate_per_s == pytest.approx(10.1)
 
 
+def test_after_a_long_silence_the_rate_is_that_of_the_past_seconds() -> None:
+    rig = LiveRig()
+    rig.send(CELLS_ID, 1, 2, 3)
+    for _ in range(7200):
+        rig.clock.advance(0.5)
+        rig.state.snapshot()
+    for _ in range(20):
+        rig.clock.advance(0.1)
+        rig.send(CELLS_ID, 1, 2, 3)
+    assert rig.state.snapshot().traffic[0].frames_per_s == pytest.approx(10.0)
+
+
+def test_the_rate_of_a_message_counts_from_when_somebody_asked() -> None:
+    rig, rates = LiveRig(), []
+    for second in range(40):  # asked at first and again after MESSAGES_FOR_S; each time rates begin anew
+        if second in (0, 20):
+            rig.state.ask_for_messages()
+        rig.state.snapshot()
+        for _ in range(10):
+            rig.clock.advance(0.1)
+            rig.send(CELLS_ID, 1, 2, 3)
+        rates += [each.rate_per_s for each in rig.state.snapshot().messages or ()]
+    assert rates == [pytest.approx(10.0)] * 20
+
+
 def test_without_a_bit_rate_there_is_no_load() -> None:
     rig = LiveRig()
     rig.send(CELLS_ID, 1, 2, 3)

@@ -48,7 +48,7 @@ def test_a_rate_is_reported_by_the_day_and_as_hours_of_the_spool(
     (tmp_path / "drive.log").touch()
     monkeypatch.setattr("telemetry.service.rate_findings.measure", lambda *_: Rate(100.0, 1000.0, 10.0))
     source = 'cap_mib = 36\n[[replay]]\nname = "log"\nfile = "drive.log"\n'
-    reported = "100 points/s, 86.4 MB a day compressed; the spool holds 10.5 h of it"
+    reported = "100 points/s, 86.4 MB a day compressed; the spool holds 10 h 29 min of it"
     assert f"source log: {reported}" in texts(findings(tmp_path, source), Grade.FACT)
 
 
@@ -184,7 +184,7 @@ def test_an_interval_for_a_measurement_that_nothing_writes_is_a_warning(tmp_path
 
 def test_a_disk_that_has_less_than_is_to_be_kept_free_is_a_warning(tmp_path: Path) -> None:
     found = findings(tmp_path, 'keep_free_mib = 16000000\n[[can]]\nname = "can9"')
-    assert "keep_free_mib keeps 16777216 MB free, there are fewer" in texts(found, Grade.WARNING)
+    assert "keep_free_mib keeps 16.8 TB free, and less is free now" in texts(found, Grade.WARNING)
 
 
 def test_what_is_protected_is_a_fact(tmp_path: Path) -> None:
@@ -292,7 +292,7 @@ def test_the_room_for_a_spool_is_reported_where_its_folder_cannot_be_looked_at(t
     file = tmp_path / "gateway.toml"
     influx = '[influx]\nurl = "http://127.0.0.1:1"\ndatabase = "d"\n'
     file.write_text(f'vehicle = "van"\n{influx}[spool]\ndirectory = "{"x" * 300}"\n[[can]]\nname = "can9"\n')
-    assert "MB are free" in texts(list(check(load_config(file, {}))), Grade.FACT)
+    assert "B are free" in texts(list(check(load_config(file, {}))), Grade.FACT)
 
 
 J1939_DBC = """VERSION ""

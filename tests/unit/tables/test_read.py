@@ -213,6 +213,7 @@ def test_a_warning_of_the_command_is_a_warning_at_the_callers_line() -> None:
         ({"databases": "ev.dbc", "protocol": "jbd"}, "read: databases and protocol say what the logs hold"),
         ({"databases": "missing.dbc"}, "missing.dbc: cannot be read: No such file"),
         ({"databases": "ev.dbc", "from_time": "noon"}, "from_time: 'noon' is not a time like +90"),
+        ({"databases": "ev.dbc", "to_time": 5}, 'to_time: 5 is neither a datetime nor a text (as "5")'),
         (
             {"databases": "ev.dbc", "to_time": pd.Timestamp("2023-01-01")},
             "to_time: '2023-01-01T00:00:00' has no time zone",

@@ -107,6 +107,14 @@ def test_a_resumed_log_has_a_batch_that_ends_where_it_is_resumed(log: Path) -> N
     assert frames_of(items) == frames_of(replay(log)[0])
 
 
+@pytest.mark.parametrize(("read_before", "is_warned"), [(0, False), (29, False), (30, True)])
+def test_a_log_that_was_read_to_its_end_before_is_reported(
+    log: Path, caplog: pytest.LogCaptureFixture, read_before: int, is_warned: bool
+) -> None:
+    replay(log, start_position=read_before)
+    assert ("log: drive.log was read to its end before, and holds nothing new" in caplog.text) is is_warned
+
+
 def test_nothing_is_merged_across_the_place_of_resuming(log: Path) -> None:
     channel = Inbox()
     with StopSignal() as stop:
