@@ -4,7 +4,6 @@ from functools import cache
 
 from telemetry_core.decode.decoder import Decoder
 from telemetry_core.decode.plan import Plan
-from telemetry_core.decode.spec import PlanSpec
 from telemetry_core.frames.batch import FrameBatch, FrameTuple
 from telemetry_core.rows.batch import Row, SampleBatch
 from telemetry_core.rows.schema import Schema
@@ -42,8 +41,8 @@ def check(protocol: CanProtocol, frames: list[FrameTuple], batch_frames: int) ->
 @cache
 def _plan(name: str) -> Plan:
     protocol = CAN_PROTOCOLS[name]
-    records = protocol.records_with(hidden=False)
-    return Plan(PlanSpec(records, (protocol.bus("b"),)), Schema(records))
+    plan = protocol.plan("b", hidden=False)
+    return Plan(plan, Schema(plan.records))
 
 
 def _decoded(plan: Plan, frames: list[FrameTuple], batch_frames: int, *, j1939: bool) -> list[Row]:

@@ -11,7 +11,7 @@ from telemetry_core.rows.batch import SampleBatch
 from telemetry_core.text.lines import LineBuffer
 
 from telemetry.decode.captures import CaptureDecoder, OneProtocol
-from telemetry.decode.channels import ACCOUNT
+from telemetry.decode.rows import Rows
 from telemetry.protocols.table import SerialProtocol
 from telemetry.stages.output import Output
 from telemetry.stages.stages import Stages
@@ -32,19 +32,18 @@ class CopiedRows(Output):
         return taken
 
 
-class CaptureRows:
-    """The rows of captures. Every message counts as a frame."""
+class CaptureRows(Rows):
+    """The rows of captures. Every message counts as a frame; `first_ns` is of the first row."""
+
+    first_ns = 0
 
     def __init__(self, protocol: SerialProtocol, stages: Stages, copied: CopiedRows) -> None:
         """stages: of the protocol's messages alone; copied: takes their rows."""
-        self._stages = stages
+        super().__init__(stages)
         self._copied = copied
         self._decoder = CaptureDecoder(stages, OneProtocol(protocol))
-        self._warnings: list[str] = []
-        self.first_ns = 0  # stamp of the first row; 0 before there is one
 
     def read(self, paths: Sequence[Path]) -> Iterator[SampleBatch]:
-        """Yield the rows, batch by batch. Raises InputMissingError, DataError."""
         with self._decoder.pieces(paths) as pieces:
             for piece in pieces:
                 self._warnings += piece.warnings
@@ -55,19 +54,7 @@ class CaptureRows:
 
     @property
     def frames_read(self) -> int:
-        """Messages of all captures so far."""
         return self._decoder.messages
 
-    @property
-    def frames_decoded(self) -> int:
-        """Those of a kind that the protocol knows."""
-        return self._stages.counted().get(f"frames/{ACCOUNT}/decoded", 0)
-
-    @property
-    def frames_unknown(self) -> int:
-        """Those of other kinds."""
-        return self._stages.counted().get(f"frames/{ACCOUNT}/unknown", 0)
-
     def warnings(self) -> list[str]:
-        """Return what was wrong with the captures, one line each. At the end."""
         return [*self._warnings, *self._decoder.warnings()]

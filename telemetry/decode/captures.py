@@ -18,7 +18,6 @@ from functools import partial
 from pathlib import Path
 from typing import Protocol
 
-from telemetry_core.decode.spec import PlanSpec
 from telemetry_core.frames.batch import FrameBatch
 from telemetry_core.rules.watch_spec import ValueTest
 from telemetry_core.text.lines import LineBuffer
@@ -69,8 +68,7 @@ class OneProtocol:
 
     def stages(self, output: OutputFormat | Output, vehicle: str, *, with_messages: bool = False) -> Stages:
         """What the protocol's own map makes of the messages, and if wanted the messages themselves."""
-        records = tuple(replace(record, hidden=not with_messages) for record in self._protocol.records)
-        plan = PlanSpec(records, (self._protocol.bus("capture"),))
+        plan = self._protocol.plan("capture", hidden=not with_messages)
         modelling = model(self._protocol.map_entries("capture"), (), plan)
         alarms = [one for alarm in modelling.alarms for one in _by_value(alarm)]
         return Stages(plan, modelling.map, alarms, vehicle=vehicle, output=output, events_last=True)

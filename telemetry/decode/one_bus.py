@@ -2,8 +2,6 @@
 
 from collections.abc import Sequence
 
-from telemetry_core.decode.spec import PlanSpec
-
 from telemetry.charging.plan import ProtocolPlug, charging_plan
 from telemetry.charging.settings import ChargingSettings
 from telemetry.decode.selection import select
@@ -31,9 +29,7 @@ def stages_of(
     - value_texts: each value with words has a second one, its word
     - signals: globs: these signals of the messages alone, and not what they mean
     """
-    hidden = not (with_messages or signals)
-    records = protocol.records_with(hidden=hidden, value_texts=value_texts)
-    plan = PlanSpec(records, (protocol.bus(_BUS, value_texts=value_texts),))
+    plan = protocol.plan(_BUS, hidden=not (with_messages or signals), value_texts=value_texts)
     if signals:
         return Stages(select(plan, signals), None, vehicle=vehicle, output=output)
     modelling = model(protocol.map_entries(_BUS), (), plan)

@@ -9,6 +9,7 @@ Promises:
 Relies on stages that only decode: nothing is mapped, watched or reduced.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -22,24 +23,58 @@ from telemetry.decode.times import ALL_AS_THEY_ARE, Times
 from telemetry.stages.stages import Stages
 
 
-class LogRows:
-    """The rows of logs."""
+class Rows(ABC):
+    """The rows of recordings, which are read once."""
+
+    def __init__(self, stages: Stages) -> None:
+        self._stages = stages
+        self._warnings: list[str] = []
+
+    @abstractmethod
+    def read(self, paths: Sequence[Path]) -> Iterator[SampleBatch]:
+        """Yield the rows, batch by batch. Each batch is valid until the next one.
+
+        Raises InputMissingError, DataError.
+        """
+
+    @property
+    @abstractmethod
+    def first_ns(self) -> int:
+        """Stamp of the first frame of all; 0 before there is one."""
+
+    @property
+    @abstractmethod
+    def frames_read(self) -> int:
+        """Frames, or messages of a serial port, of all recordings so far."""
+
+    @property
+    def frames_decoded(self) -> int:
+        """Those of them that are described, and that count."""
+        return self._stages.counted().get(f"frames/{ACCOUNT}/decoded", 0)
+
+    @property
+    def frames_unknown(self) -> int:
+        """Those of them that are not described, and that count."""
+        return self._stages.counted().get(f"frames/{ACCOUNT}/unknown", 0)
+
+    @abstractmethod
+    def warnings(self) -> list[str]:
+        """Return what was wrong with the recordings or does not fit together, one line each. At the end."""
+
+
+class LogRows(Rows):
+    """The rows of logs. A log that is opened is a batch without rows."""
 
     def __init__(self, stages: Stages, channels: Channels, *, times: Times = ALL_AS_THEY_ARE) -> None:
         """times: which frames count."""
-        self._stages = stages
+        super().__init__(stages)
         self._channels = channels
         self._times = times
         self._reading = LogReading(stages, channels.binding)
-        self._warnings: list[str] = []
         self._last_ns = 0
         self.frames_kept = 0  # of those that were read: what `times` wants
 
     def read(self, paths: Sequence[Path]) -> Iterator[SampleBatch]:
-        """Yield the rows, batch by batch. Each batch is valid until the next one.
-
-        A log that is opened is a batch without rows. Raises InputMissingError, DataError.
-        """
         frames = FrameBatch(BATCH_FRAMES)
         samples = SampleBatch(self._stages.schema)
         bound = 0
@@ -63,7 +98,6 @@ class LogRows:
 
     @property
     def first_ns(self) -> int:
-        """Stamp of the first frame of all; 0 before there is one."""
         return self._reading.first_ns
 
     @property
@@ -73,21 +107,9 @@ class LogRows:
 
     @property
     def frames_read(self) -> int:
-        """Frames of all logs so far."""
         return self._reading.frames_read
 
-    @property
-    def frames_decoded(self) -> int:
-        """Those of them that a database describes, and that count."""
-        return self._stages.counted().get(f"frames/{ACCOUNT}/decoded", 0)
-
-    @property
-    def frames_unknown(self) -> int:
-        """Those of them that no database describes, and that count."""
-        return self._stages.counted().get(f"frames/{ACCOUNT}/unknown", 0)
-
     def warnings(self) -> list[str]:
-        """Return what was wrong with the logs and what does not fit together, one line each. At the end."""
         lines = list(self._warnings)
         if not self.frames_read:
             lines.append("no frames in what was read")

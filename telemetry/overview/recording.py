@@ -1,41 +1,18 @@
 """What is looked at: the messages of databases or of a protocol, and their rows in recordings."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
-from telemetry_core.decode.spec import BusSpec, PlanSpec
-from telemetry_core.rows.batch import SampleBatch
-from telemetry_core.rows.spec import RecordSpec
+from telemetry_core.decode.spec import PlanSpec
 
 from telemetry.decode.channels import ChannelPlan
-from telemetry.decode.rows import LogRows
+from telemetry.decode.rows import LogRows, Rows
 from telemetry.decode.selection import select
 from telemetry.decode.times import ALL_AS_THEY_ARE, Times
 from telemetry.stages.stages import Stages
 
 _BUS = "recording"
-
-
-class Rows(Protocol):
-    """Rows of recordings, which are read once; see `LogRows`."""
-
-    @property
-    def first_ns(self) -> int: ...
-
-    @property
-    def frames_read(self) -> int: ...
-
-    @property
-    def frames_decoded(self) -> int: ...
-
-    @property
-    def frames_unknown(self) -> int: ...
-
-    def read(self, paths: Sequence[Path]) -> Iterator[SampleBatch]: ...
-
-    def warnings(self) -> list[str]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,16 +65,11 @@ def of_protocol(
     from telemetry.protocols.known import CAN_PROTOCOLS
 
     if name in CAN_PROTOCOLS:
-        can = CAN_PROTOCOLS[name]
-        plan = _plan(can.records_with(hidden=False, value_texts=False), can.bus(_BUS, value_texts=False))
+        plan = CAN_PROTOCOLS[name].plan(_BUS, hidden=False)
         return of_plan(plan, ChannelPlan((), otherwise=0), globs, globs_by=globs_by, times=times)
     serial = protocol_of(name, registers, recordings, with_messages=True)
-    plan = _plan([replace(record, hidden=False) for record in serial.records], serial.bus(_BUS))
+    plan = serial.plan(_BUS, hidden=False)
     chosen = select(plan, globs, where=globs_by) if globs else plan
     copied = CopiedRows()
     stages = Stages(chosen, None, vehicle="", output=copied)
     return Recording(chosen, stages, CaptureRows(serial, stages, copied))
-
-
-def _plan(records: Sequence[RecordSpec], bus: BusSpec) -> PlanSpec:
-    return PlanSpec(tuple(records), (bus,))

@@ -10,9 +10,9 @@ Adding a device is adding a table (docs/serial.md).
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from telemetry_core.decode.spec import BusSpec, Condition, MessageSpec, SignalSpec
+from telemetry_core.decode.spec import BusSpec, Condition, MessageSpec, PlanSpec, SignalSpec
 from telemetry_core.rows.spec import FieldSpec, RecordSpec, SlotKind
 from telemetry_core.serial.framing import TextFraming
 from telemetry_core.serial.text_framer import TextFramer
@@ -146,6 +146,10 @@ class SerialProtocol:
         return BusSpec(
             name, tuple(_spec(message, first_record + n) for n, message in enumerate(self.messages))
         )
+
+    def plan(self, bus: str, *, hidden: bool = True) -> PlanSpec:
+        """A plan of nothing but these messages, on a bus of that name. hidden: their rows are not written."""
+        return PlanSpec(tuple(replace(record, hidden=hidden) for record in self.records), (self.bus(bus),))
 
     def map_entries(self, bus: str, *, pack: str = MAIN, charger: str = MAIN) -> tuple[MapEntry, ...]:
         """What the messages on the bus of that name mean, for `telemetry.rules.resolve.model`."""

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 
-from telemetry_core.decode.spec import PlanSpec
 from telemetry_core.frames.batch import FrameBatch, FrameTuple
 from telemetry_core.text.lines import LineBuffer
 
@@ -108,7 +107,7 @@ class Ear:
 
     def values(self, address: int) -> dict[str, Value]:
         """What the device measures, as `battery.voltage_v`; the last of each."""
-        plan = PlanSpec(self.protocol.records, (self.protocol.bus(_PORT),))
+        plan = self.protocol.plan(_PORT)
         modelling = model(self.protocol.map_entries(_PORT), (), plan)
         stages = Stages(plan, modelling.map, vehicle="scan")
         stages.bind(0, Binding(0, _PORT, _PORT, has_error_frames=False))

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 
 from telemetry_core.decode.decoder import Decoder
 from telemetry_core.decode.plan import Plan
-from telemetry_core.decode.spec import PlanSpec
 from telemetry_core.frames.batch import FrameBatch
 from telemetry_core.rows.batch import Row as SampleRow
 from telemetry_core.rows.batch import SampleBatch
@@ -26,7 +25,7 @@ Row = tuple[str, dict[str, Value]]  # measurement and values
 
 def rows_of(protocol: SerialProtocol, data: bytes) -> list[Row]:
     """The modelled rows of all messages of `data`, in their order."""
-    plan = PlanSpec(protocol.records, (protocol.bus("port"),))
+    plan = protocol.plan("port")
     mapping = resolve(protocol.map_entries("port"), plan)
     schema = Schema(plan.records + mapping.records)
     decoder, mapper = Decoder(Plan(plan, schema)), Mapper(schema, mapping)
@@ -59,7 +58,7 @@ def _batch(framer: Framer, data: bytes) -> FrameBatch:
 
 def alarms_of(protocol: SerialProtocol, data: bytes) -> list[str]:
     """The codes of the alarms that the messages of `data` report, in the order of the vocabulary."""
-    plan = PlanSpec(protocol.records, (protocol.bus("port"),))
+    plan = protocol.plan("port")
     modelling = model(protocol.map_entries("port"), (), plan)
     stages = Stages(plan, modelling.map, modelling.alarms, vehicle="car")
     stages.bind(0, Binding(0, "port", "port"))

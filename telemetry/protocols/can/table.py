@@ -15,7 +15,7 @@ Adding a protocol is adding a table (docs/protocols/).
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from telemetry_core.decode.spec import BusSpec, Condition, MessageSpec, SignalSpec
+from telemetry_core.decode.spec import BusSpec, Condition, MessageSpec, PlanSpec, SignalSpec
 from telemetry_core.rows.spec import FieldSpec, RecordSpec, SlotKind
 
 from telemetry.model.scaling import decimal_scale
@@ -88,6 +88,11 @@ class CanProtocol:
     def bus(self, name: str, first_record: int = 0, *, value_texts: bool = False) -> BusSpec:
         """The messages as a bus called `name`; first_record: index of `records[0]` in the plan's records."""
         return BusSpec(name, tuple(self._specs(first_record, value_texts)))
+
+    def plan(self, bus: str, *, hidden: bool = True, value_texts: bool = False) -> PlanSpec:
+        """A plan of nothing but these messages, on a bus of that name; otherwise as `records_with`."""
+        records = self.records_with(hidden=hidden, value_texts=value_texts)
+        return PlanSpec(records, (self.bus(bus, value_texts=value_texts),))
 
     def map_entries(self, bus: str, *, pack: str = MAIN, charger: str = MAIN) -> tuple[MapEntry, ...]:
         """What the messages on the bus of that name mean, for `telemetry.rules.resolve.model`."""

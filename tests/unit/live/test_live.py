@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 
 import pytest
-from telemetry_core.decode.spec import PlanSpec
 from telemetry_core.frames.batch import FrameBatch
 from telemetry_core.frames.traffic import Traffic
 from telemetry_core.text.lines import LineBuffer
@@ -206,7 +205,7 @@ def test_messages_are_remembered_only_while_somebody_asks() -> None:
 
 def serial_messages(protocol: SerialProtocol, data: bytes) -> dict[str, Mapping[str, Value]]:
     """The messages that the live state has of a port that has brought `data`."""
-    plan = PlanSpec(protocol.records, (protocol.bus("port"),))
+    plan = protocol.plan("port")
     state = LiveState(FakeClock(), lambda _: None)
     stages = Stages(plan, resolve(protocol.map_entries("port"), plan), vehicle="van", observer=state)
     stages.bind(0, Binding(0, "port", "port"))

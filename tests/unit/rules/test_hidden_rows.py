@@ -3,7 +3,6 @@
 import pytest
 from telemetry_core.decode.decoder import Decoder
 from telemetry_core.decode.plan import Plan
-from telemetry_core.decode.spec import PlanSpec
 from telemetry_core.frames.batch import FrameBatch
 from telemetry_core.rows.batch import SampleBatch
 from telemetry_core.rows.schema import Schema
@@ -40,7 +39,7 @@ def test_no_format_writes_them(name: str) -> None:
 
 
 def test_they_are_no_points() -> None:
-    plan = PlanSpec(JBD.records, (JBD.bus("port"),))
+    plan = JBD.plan("port")
     schema = Schema(plan.records)
     decoder, frames, samples = Decoder(Plan(plan, schema)), FrameBatch(4), SampleBatch(schema)
     decoder.bind(0, 0, 0)
@@ -52,7 +51,7 @@ def test_they_are_no_points() -> None:
 
 
 def test_they_are_not_reduced_and_the_points_balance() -> None:
-    plan = PlanSpec(JBD.records, (JBD.bus("port"),))
+    plan = JBD.plan("port")
     mapping = resolve([MapEntry("JbdCells.cell{n}", "cells.v{n}")], plan)
     stages = Stages(plan, mapping, vehicle="car", reduce=ReduceSettings(1.0, {}))
     stages.bind(0, Binding(0, "port", "port"))

@@ -1,6 +1,5 @@
 """Several modules of one charger on one bus: each one's values stay its own, and a second one is reported."""
 
-from telemetry_core.decode.spec import PlanSpec
 from telemetry_core.frames.batch import FrameBatch
 from telemetry_core.text.lines import LineBuffer
 
@@ -90,7 +89,7 @@ def second_senders(protocol: CanProtocol, frames: list[str]) -> list[str]:
 
 def points(protocol: CanProtocol, frames: list[str], entries: tuple[MapEntry, ...] = ()) -> list[Line]:
     """What becomes of the frames, 10 ms apart. entries: in place of the protocol's own."""
-    plan = PlanSpec(protocol.records, (protocol.bus("bus"),))
+    plan = protocol.plan("bus")
     modelling = model(entries or protocol.map_entries("bus"), (), plan)
     stages = Stages(plan, modelling.map, modelling.alarms, vehicle="v")
     stages.bind(0, Binding(0, "bus", "can0"))
