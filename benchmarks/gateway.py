@@ -9,6 +9,7 @@ outside of the measured process.
 import os
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -113,22 +114,26 @@ def naive_pipeline(workload: Workload, _folder: Path, bus: Path, url: str) -> Pi
 
 @contextmanager
 def started(pipeline: Pipeline, folder: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """The pipeline's process; it is ended at the end, and what it printed is shown if it ended by itself."""
+    """The pipeline's process; it is killed at the end, and what it printed is shown if it ended by itself."""
     log = folder / f"{pipeline.name}.log"
-    with log.open("wb") as output:
-        process = subprocess.Popen(
-            pipeline.command,
-            env=os.environ | pipeline.environment,
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-        )
-    try:
-        yield process
-        assert process.poll() is None, f"{pipeline.name} ended:\n{log.read_text(errors='replace')[-2000:]}"
-    finally:
-        process.kill()
-        process.wait()
+    # As under systemd, a folder of its own in memory: what a killed process leaves there goes with it.
+    with tempfile.TemporaryDirectory(prefix="nev-telemetry-", dir="/dev/shm") as memory:
+        with log.open("wb") as output:
+            process = subprocess.Popen(
+                pipeline.command,
+                env=os.environ | {"RUNTIME_DIRECTORY": memory} | pipeline.environment,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+            )
+        try:
+            yield process
+            assert process.poll() is None, (
+                f"{pipeline.name} ended:\n{log.read_text(errors='replace')[-2000:]}"
+            )
+        finally:
+            process.kill()
+            process.wait()
 
 
 def measure(make: Maker, workload: Workload, load: Load, folder: Path) -> Run:

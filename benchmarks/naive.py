@@ -6,9 +6,14 @@ It is given every advantage: one database, numbers instead of named values, the 
 batches, and python-can's SocketCAN code reading from a UNIX socket in place of a CAN one.
 """
 
+# ruff: noqa: E402 - what follows the first statement
+
 import socket
 import sys
 from typing import Any
+
+# Its packages import these where they are, as in a test environment; on a gateway they would not be.
+sys.modules |= dict.fromkeys(("asammdf", "numpy", "pandas"))  # type: ignore[arg-type]  # None: not there
 
 import can
 import cantools.database
