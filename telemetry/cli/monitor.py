@@ -44,7 +44,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     which.add_argument(
         "--can",
         metavar="BUS",
-        help="an interface (can0), or one of python-can's as KIND:CHANNEL (slcan:/dev/ttyACM0)",
+        help="an interface (can0), a simulator's socket (/tmp/bus), or one of python-can's as KIND:CHANNEL"
+        " (slcan:/dev/ttyACM0)",
     )
     which.add_argument("--serial", metavar="PORT", help="a serial port; see --protocol")
     which.add_argument("--log", type=Path, metavar="FILE", help="a log, as for decode")

@@ -46,6 +46,7 @@ from telemetry.logs.python_can import LATEST_NS, MessageReader, Trc, no_trc
 
 TRC_BEGINS = "PEAK's TRC, 1.0 to 2.1, begins with `;$FILEVERSION=`, or with another comment"
 MOST_QUOTED = 60  # letters of a line
+BLF_SIZE = slice(16, 24)  # of the whole file, in its header; python-can's can/io/blf.py
 _BINARY = re.compile(rb"[\0-\x08\x0e-\x19\x1c-\x1f]")  # what no text has; it may end with ^Z
 
 
@@ -120,6 +121,7 @@ class OpenLog:
         self._first_stamps = FirstStamps()
         self._is_unfinished = False
         self._header_end = ""  # where the file ends inside its header
+        self._cut_short = ""  # where it ends before the size that its header gives
         self._beginning = b""
         self._closing = ExitStack()
         self._closing.callback(self._content.close)
@@ -198,7 +200,7 @@ class OpenLog:
             lines.append(f"{self.path}:{self._reader.undated_line}: {what} ({hint})")
         if self._format is LogFormat.CANDUMP and not self._reader.unstamped:
             lines += (f"{self.path}: {doubt}" for doubt in self._first_stamps.doubts())
-        problem = self._content.problem or self._header_end
+        problem = self._content.problem or self._header_end or self._cut_short
         damaged = self.damaged - (1 if problem and self._reader.ends_damaged else 0)
         if damaged:
             more = f", and {damaged - 1} more" if damaged > 1 else ""
@@ -210,6 +212,16 @@ class OpenLog:
         if problem:
             lines.append(f"{self.path}: ends early: {problem}")
         return lines
+
+    def _missing_bytes(self) -> str:
+        """Where a BLF file ends before the size that its header gives; "": nowhere, or it cannot be known.
+
+        A logger that was not closed leaves 0 there.
+        """
+        if self._content.is_compressed or self._content.is_live:
+            return ""
+        size, there = int.from_bytes(self._beginning[BLF_SIZE], "little"), self._content.total_bytes
+        return f"{there:,} of the {size:,} bytes that its header counts" if there < size else ""
 
     def close(self) -> None:
         """Give the file back."""
@@ -232,6 +244,7 @@ class OpenLog:
             case LogFormat.ASC:
                 return AscReader(self._content, channel_of)
             case LogFormat.BLF:
+                self._cut_short = self._missing_bytes()
                 return self._blf_reader(channel_of)
             case LogFormat.CRTD:
                 return CrtdReader(self._content, channel_of)

@@ -423,6 +423,15 @@ def test_an_end_that_many_sensors_share_is_not_marked(rig: WebRig, browser: Brow
         expect(sensors.locator(".tile[data-end=lowest]")).to_have_count(0)
 
 
+def test_the_spread_of_cells_is_rounded_as_the_one_that_is_stored(rig: WebRig, browser: Browser) -> None:
+    pack = rig.status["live"]["packs"][0]
+    pack["cells_v"] = [4.001, 4.0245, 4.01]
+    pack["battery"]["cell_delta_v"] = 0.0235
+    with opened(browser, rig.url) as watched:
+        expect(watched.page.locator("#packs [data-field=cell_delta_v] dd").first).to_contain_text("24 mV")
+        expect(watched.page.locator("#packs .map-head").first).to_contain_text("spread 24 mV")
+
+
 def watch(rig: WebRig, seconds: int) -> None:
     """Let the site see a pack whose voltage falls by 1 V a second to 381 V."""
     now_s = rig.clock.monotonic_s()

@@ -77,7 +77,8 @@ export class TileMap {
     this.median = known[Math.floor(known.length / 2)];
     this.reach = Math.max(this.highest - this.median, this.median - this.lowest, this.least);
     this.root.classList.toggle("is-old", isOld);
-    const spread = number((this.highest - this.lowest) * this.differenceFactor, this.differenceDecimals);
+    const difference = (this.highest - this.lowest) * this.differenceFactor;
+    const spread = number(Number(difference.toPrecision(9)), this.differenceDecimals); // 23.5, not 23.49999
     setText(
       this.summary,
       `${values.length}, spread ${spread} ${this.differenceUnit}${isOld ? " (old)" : ""}`,

@@ -73,8 +73,12 @@ def test_a_blf_log_that_was_cut_off_keeps_what_is_whole(tmp_path: Path) -> None:
     whole = path.read_bytes()
     for size in range(144, len(whole), 7):
         path.write_bytes(whole[:size])
-        frames, _, _ = read(path)
+        frames, log, _ = read(path)
         assert len(frames) <= 4
+        counted = f"{size:,} of the {len(whole):,} bytes that its header counts"
+        assert log.warnings() == [f"{path}: ends early: {counted}"]
+    path.write_bytes(whole[:16] + bytes(8) + whole[24:-20])  # as a logger leaves it that lost power
+    assert "ends early" not in "".join(read(path)[1].warnings())
 
 
 def test_what_is_no_blf_log_is_refused(tmp_path: Path) -> None:
