@@ -135,7 +135,7 @@ def capture_harness(protocol: str) -> Callable[[bytes], None]:
     def harness(data: bytes) -> None:
         output_format = FORMATS[zlib.crc32(data) % len(FORMATS)]
         ports = OneProtocol(PROTOCOLS[protocol])
-        decoder = CaptureDecoder(ports.stages(output_format, "car"), ports, every_report=True)
+        decoder = CaptureDecoder(ports.stages(output_format, "car"), ports)
         try:
             with decoder.pieces([scratch_file("capture.txt", data)]) as pieces:
                 text = b"".join(piece.text for piece in pieces)

@@ -313,7 +313,7 @@ def _decoders(
         )
         ports = OneProtocol(protocol)
         stages = partial(ports.stages, output, vehicle, with_messages=arguments.messages)
-        return lambda _: CaptureDecoder(stages(), ports, every_report=True, times=times.form), ()
+        return lambda _: CaptureDecoder(stages(), ports, times=times.form), ()
     channels = plan_channels(
         arguments.dbc,
         first_wins=arguments.first_wins,

@@ -71,7 +71,7 @@ class OneProtocol:
         plan = self._protocol.plan("capture", hidden=not with_messages)
         modelling = model(self._protocol.map_entries("capture"), (), plan)
         alarms = [one for alarm in modelling.alarms for one in _by_value(alarm)]
-        return Stages(plan, modelling.map, alarms, vehicle=vehicle, output=output, events_last=True)
+        return Stages(plan, modelling.map, alarms, vehicle=vehicle, output=output, every_report=True)
 
 
 def _by_value(alarm: Alarm) -> Iterator[Alarm]:
@@ -86,16 +86,10 @@ def _by_value(alarm: Alarm) -> Iterator[Alarm]:
 class CaptureDecoder:
     """A `FileDecoder` of captures; a framer for each port."""
 
-    def __init__(
-        self, stages: Stages, ports: Ports, *, every_report: bool = False, times: TimeForm = TimeForm.NS
-    ) -> None:
-        """every_report: an alarm is an event in each message that reports it; times: how stamps are written,
-        relative ones since the first piece.
-        """
+    def __init__(self, stages: Stages, ports: Ports, *, times: TimeForm = TimeForm.NS) -> None:
+        """times: how stamps are written, relative ones since the first piece."""
         self._stages = stages
         self._ports = ports
-        self._every_report = every_report and bool(stages.writing.alarms.alarms)
-        self._enough = 1 if self._every_report else _ENOUGH_MESSAGES
         self._frames = FrameBatch(_ENOUGH_MESSAGES)  # larger once it is known what is spoken
         self._lines = LineBuffer()
         self._framers: dict[str, list[Framer]] = {}  # by port, one a device
@@ -246,28 +240,13 @@ class CaptureDecoder:
 
     def _process_enough(self) -> None:
         """Process what has come once it is worth it, while there is room for what the next bytes complete."""
-        if len(self._frames) >= self._enough:
+        if len(self._frames) >= _ENOUGH_MESSAGES:
             self._process()
 
     def _process(self) -> None:
-        if not self._frames:
-            return
-        if not self._every_report:
+        if self._frames:
             self._stages.process(self._frames, self._lines)
-        elif len(self._frames) == 1:
-            self._process_alone(self._frames)
-        else:
-            for index in range(len(self._frames)):
-                self._process_alone(self._frames.part(index, index + 1))
-        self._frames.clear()
-
-    def _process_alone(self, frame: FrameBatch) -> None:
-        """Process one frame, after which an alarm that it reports is new again."""
-        writing = self._stages.writing
-        events = writing.events
-        self._stages.process(frame, self._lines)
-        if writing.events != events:
-            writing.forget(ACCOUNT)
+            self._frames.clear()
 
     def _found(self) -> Counter[str]:
         return Counter(add(*(framer.counts() for framer in self._all_framers())))

@@ -44,9 +44,9 @@ class Following(Protocol):
 class Alarms(AlarmEvents):
     """The watcher, and the events of what it sees."""
 
-    def __init__(self, schema: Schema, alarms: Sequence[Alarm]) -> None:
+    def __init__(self, schema: Schema, alarms: Sequence[Alarm], *, every_report: bool = False) -> None:
         super().__init__(alarms)
-        self.watcher = Watcher(schema, [alarm.rule for alarm in alarms])
+        self.watcher = Watcher(schema, [alarm.rule for alarm in alarms], every_report=every_report)
         self.transitions: Sequence[Transition] = ()  # of the last rows
         self._tags: dict[int, str] = {}  # by channel
 

@@ -56,7 +56,7 @@ class Stages:
         send: SendSettings = SEND_MESSAGES,
         observer: Observer | None = None,
         output: OutputFormat | Output = OutputFormat.LINE_PROTOCOL,
-        events_last: bool = False,
+        every_report: bool = False,
         charging: "ChargingPlan | None" = None,
         banks: Sequence[Bank] = (),
     ) -> None:
@@ -76,7 +76,7 @@ class Stages:
             reduce=reduce,
             send=send,
             output=output,
-            events_last=events_last,
+            every_report=every_report,
             charging=charging,
             banks=banks,
         )

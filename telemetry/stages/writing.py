@@ -58,11 +58,11 @@ class Writing:
         reduce: ReduceSettings = SEND_ALL,
         send: SendSettings = SEND_MESSAGES,
         output: OutputFormat | Output = OutputFormat.LINE_PROTOCOL,
-        events_last: bool = False,
+        every_report: bool = False,
         charging: "ChargingPlan | None" = None,
         banks: Sequence[Bank] = (),
     ) -> None:
-        """mapping: None when nothing is mapped; events_last: after all rows that are written at a time;
+        """mapping: None when nothing is mapped; every_report: an event in each message with an alarm;
         charging: what is followed; banks: which `mapping` has tag sets for.
 
         ConfigError if `reduce` names a measurement that there is not, or `send` messages.
@@ -73,12 +73,11 @@ class Writing:
         self.channels: dict[int, BoundChannel] = {}
         self._observers: list[Observer] = []
         self._frames = NO_FRAMES  # what the rows were, until the observers have seen them
-        self._events_last = events_last
         self._made_here = Counter[str]()  # points that no row gave, by measurement
         self._judged = judged_records(plan, mapping, alarms)
         self._is_judging = any(self._judged)
         self.senders = Senders(schema, self._judged)
-        self.alarms = Alarms(schema, alarms)
+        self.alarms = Alarms(schema, alarms, every_report=every_report)
         self.mapped = Mapped(schema, mapping, self.alarms) if mapping else None
         followed = charging.follow(schema, vehicle) if charging else None
         self.sessions = PlugSessions(followed, self.channels, self) if followed else NoSessions()
@@ -151,8 +150,7 @@ class Writing:
         lines: LineBuffer,
     ) -> SampleBatch:
         """Write what was made, each after the rows up to its own; return the rows after the last."""
-        ends = [len(samples) if self._events_last else one.row + 1 for one in made]
-        *parts, rest = samples.split(ends)
+        *parts, rest = samples.split([one.row + 1 for one in made])
         for part, one in zip(parts, made, strict=True):
             go_on(part, lines)
             self._write(one, lines)
@@ -240,11 +238,6 @@ class Writing:
             self.alarms.watcher.forget(channel.number)
             if self.banks is not None:
                 self.banks.forget(channel.number)
-
-    @property
-    def events(self) -> int:
-        """How many events were made."""
-        return self._made_here.get(EVENT.name, 0)
 
     @property
     def pending(self) -> int:

@@ -193,7 +193,7 @@ def _of_protocol(
     has_no_map = protocol == "modbus" and registers is None
     ports = OneProtocol(protocol_of(protocol, registers, captures, with_messages=has_no_map))
     stages = ports.stages(sink, "unknown", with_messages=has_no_map)
-    return CaptureDecoder(stages, ports, every_report=True)
+    return CaptureDecoder(stages, ports)
 
 
 def _configured(sink: TableSink, file: Path, source: str, chosen: _Chosen, jobs: int) -> FileDecoder:

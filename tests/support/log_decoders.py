@@ -32,4 +32,4 @@ def capture_decoder(
     """As with `--protocol`."""
     ports = OneProtocol(PROTOCOLS[protocol])
     stages = ports.stages(output, vehicle, with_messages=with_messages)
-    return CaptureDecoder(stages, ports, every_report=True)
+    return CaptureDecoder(stages, ports)

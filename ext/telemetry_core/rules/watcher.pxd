@@ -68,6 +68,7 @@ cdef class Watcher:
     cdef Change* changes
     cdef size_t change_count
     cdef size_t change_room
+    cdef bint every_report               # of a message, and not where an alarm begins
 
     cdef State* _states(self, Py_ssize_t channel) noexcept
     cdef State* _state(self, Py_ssize_t channel, Py_ssize_t rule) except NULL
@@ -75,5 +76,6 @@ cdef class Watcher:
     cdef bint _run(self, SampleBatch samples) noexcept nogil
     cdef bint _see(self, const uint64_t* row, const Rule* rule, Seen* seen) noexcept nogil
     cdef bint _is_absent(self, const Rule* rule, uint64_t raw) noexcept nogil
+    cdef void _end_message(self, size_t first, Py_ssize_t end) noexcept nogil
     cdef bint _turns(self, const Rule* rule, State* state, const Seen* seen, int64_t time_ns) noexcept nogil
     cdef bint _add(self, const Change* change) noexcept nogil

@@ -8,9 +8,9 @@ from telemetry_core.rules.watch_spec import RuleSpec
 class Transition(NamedTuple):
     """A rule begins (`active`) or ends.
 
-    row: the number of the row in its batch that shows it. rule: index into the rules.
-    value: of the field that shows it (of an integer its raw value). member: which of the rule's fields, from
-    0.
+    row: the number of the row in its batch that shows it; with `every_report` of the last one made of that
+    message. rule: index into the rules. value: of the field that shows it (of an integer its raw value).
+    member: which of the rule's fields, from 0.
     """
 
     row: int
@@ -41,8 +41,11 @@ class Watcher:
     @property
     def rules(self) -> tuple[RuleSpec, ...]:
         """The rules, as they were given."""
-    def __init__(self, schema: Schema, rules: Iterable[RuleSpec]) -> None:
-        """ValueError when a rule does not fit the schema."""
+    def __init__(self, schema: Schema, rules: Iterable[RuleSpec], *, every_report: bool = False) -> None:
+        """every_report: each message that shows a rule begins it, and none ends it.
+
+        ValueError when a rule does not fit the schema.
+        """
     def bind(
         self, channel: int, bus: int, own_tags: int, map_tags: Sequence[int], own_tag_count: int = 1
     ) -> None:

@@ -6,6 +6,7 @@ Promises:
 - The state of a rule is that of one channel. `bind` forgets it.
 - A row of a record without rules costs one look into a table.
 - It does not hold the GIL, and makes Python objects for transitions only.
+- With `every_report` each message that shows a rule begins it, and none ends it: nothing is remembered.
 
 Relies on rows of one schema, message rows and modelled rows alike, whose stamps are frame time.
 
@@ -41,7 +42,8 @@ _WORD = (1 << 64) - 1
 class Transition(NamedTuple):
     """A rule begins (`active`) or ends.
 
-    row: the number of the row in its batch that shows it. rule: index into the rules.
+    row: the number of the row in its batch that shows it; with `every_report` of the last one made of that message.
+    rule: index into the rules.
     value: of the field that shows it (of an integer its raw value). member: which of the rule's fields, from 0.
     """
 
@@ -89,8 +91,9 @@ cdef inline bint is_meant(const Rule* rule, const State* state, const RowHead* h
 cdef class Watcher:
     """Watches rows of `schema` by RuleSpecs. Raises ValueError when a rule does not fit the schema."""
 
-    def __cinit__(self, Schema schema not None, rules):
+    def __cinit__(self, Schema schema not None, rules, *, bint every_report=False):
         self.schema = schema
+        self.every_report = every_report
         self.rules_spec = tuple(rules)
         self.rule_count = len(self.rules_spec)
         self.rules_of_record = <RuleRange*>_zeroed(schema.record_count, sizeof(RuleRange))
@@ -288,9 +291,13 @@ cdef class Watcher:
         cdef uint32_t rule
         cdef Seen seen
         cdef Change change
+        cdef size_t first = 0  # change of the message
         self.change_count = 0
         for number in range(samples.rows):
             head = <const RowHead*>row
+            if self.every_report and not self.schema.records[head.record].modelled:
+                self._end_message(first, number)
+                first = self.change_count
             range_of = &self.rules_of_record[head.record]
             if range_of.count and head.channel < self.channel_count and self.channels[head.channel] != NULL:
                 states = self.channels[head.channel]
@@ -303,11 +310,19 @@ cdef class Watcher:
                         continue
                     if self._turns(&self.packed[rule], &states[rule], &seen, head.time_ns):
                         change = Change(head.time_ns, seen.value, number, rule, seen.member, head.channel,
-                                        states[rule].active)
+                                        seen.is_beyond)
                         if not self._add(&change):
                             return False
             row += self.schema.records[head.record].row_words
+        if self.every_report:
+            self._end_message(first, samples.rows)
         return True
+
+    cdef void _end_message(self, size_t first, Py_ssize_t end) noexcept nogil:
+        """The changes from `first` on are those of a message whose rows end before `end`."""
+        cdef size_t number
+        for number in range(first, self.change_count):
+            self.changes[number].row = end - 1
 
     cdef bint _see(self, const uint64_t* row, const Rule* rule, Seen* seen) noexcept nogil:
         """Judge the row by the rule; return false if it has no value of its fields, or its frame is wrong."""
@@ -358,6 +373,8 @@ cdef class Watcher:
     @cython.overflowcheck(False)  # the difference of two 64-bit stamps fits 64 bits without a sign
     cdef bint _turns(self, const Rule* rule, State* state, const Seen* seen, int64_t time_ns) noexcept nogil:
         """Return whether the rule begins or ends with this row; update its state."""
+        if self.every_report:
+            return seen.is_beyond
         state.seen_ns = time_ns
         if state.active:
             state.active = not seen.is_back

@@ -56,7 +56,7 @@ def test_a_map_of_many_groups_has_room_for_all_that_a_line_completes(tmp_path: P
     protocol = protocol_of("modbus", str(tmp_path / "map.toml"), [file], with_messages=True)
     ports = OneProtocol(protocol)
     stages = ports.stages(OutputFormat.CSV, "van", with_messages=True)
-    with CaptureDecoder(stages, ports, every_report=True).pieces([file]) as pieces:
+    with CaptureDecoder(stages, ports).pieces([file]) as pieces:
         text = b"".join(piece.text for piece in pieces).decode()
     assert [row.split(",")[4] for row in text.splitlines() if ",Registers" in row] == [
         f"v{n}" for n in places

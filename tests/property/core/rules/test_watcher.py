@@ -138,3 +138,22 @@ def test_the_parts_of_a_batch_are_its_rows(drawn: list[Given], cuts: list[int]) 
     rows: list[Row] = [row for part in parts for row in part]
     assert rows == list(batch)
     assert list(itertools.accumulate(len(part) for part in parts)) == [*ends, len(batch)]
+
+
+@given(st.lists(RULES.filter(lambda rule: not isinstance(rule.test, LimitTest)), max_size=8), ROWS)
+def test_every_report_of_a_batch_is_what_begins_in_each_of_its_messages_alone(
+    rules: list[RuleSpec], drawn: list[Given]
+) -> None:
+    rows, schema = stamped(drawn), Schema(RECORDS)
+    reporting, alone = Watcher(schema, rules, every_report=True), Watcher(schema, rules)
+    for watcher, channel in itertools.product((reporting, alone), (0, 2)):
+        tags = [100 * channel + each for each in MAP_TAGS]
+        watcher.bind(channel, 0, 100 * channel + OWN_TAGS, tags)
+    begins = [number for number, row in enumerate(rows) if row[0] != CELLS]
+    expected = []
+    for begin, end in itertools.pairwise(sorted({0, *begins, len(rows)})):
+        begun = alone.watch(batch_of(schema, rows[begin:end]))
+        expected += [one._replace(row=end - 1) for one in begun]
+        alone.forget(0)
+        alone.forget(2)
+    assert reporting.watch(batch_of(schema, rows)) == expected
