@@ -48,16 +48,13 @@ class Part:
         """Return where relative paths start."""
         return self.file.parent
 
-    def place(self, path: str, shown: str = "") -> str:
-        """Return `file:line: path`; of a key that is not there the line of its table, if it has one.
-
-        shown: what stands for the path in that.
-        """
+    def place(self, path: str) -> str:
+        """Return `file:line: path`; of a key that is not there the line of its table, if it has one."""
         name = shown_name(self.file)
         known = (each for one in _upward(path) for each in (one, f"{one}[0]") if each in self._lines)
         line = next((self._lines[each] for each in known), None)
         where = name if line is None else f"{name}:{line}"
-        return f"{where}: {shown or path}" if path else where
+        return f"{where}: {path}" if path else where
 
 
 @dataclass(frozen=True)
@@ -91,10 +88,10 @@ class Document:
                 return part, own + path.removeprefix(each)
         return self.parts[0], path
 
-    def place(self, path: str, shown: str = "") -> str:
-        """Return `file:line: path.to.key`, as the key's file has it. shown: see `Part.place`."""
+    def place(self, path: str) -> str:
+        """Return `file:line: path.to.key`, as the key's file has it."""
         part, own = self._origin(path)
-        return part.place(own, shown)
+        return part.place(own)
 
     def folder(self, path: str) -> Path:
         """Return where relative paths start that stand at `path`."""
@@ -105,23 +102,18 @@ class Document:
 class Where:
     """A place of a configuration for messages: prints as `file:line: path.to.key`.
 
-    The line is looked for when it prints. document: None: the path alone is known. shown: what it prints in
-    place of a path that counts tables, when their names say more; empty: the path.
+    The line is looked for when it prints. document: None: the path alone is known.
     """
 
     path: str
     document: Document | None = field(default=None, repr=False, compare=False)
-    shown: str = field(default="", compare=False)
 
     def key(self, name: str) -> "Where":
         """Return the place of a key of this table."""
-        shown = f"{self.shown}.{name}" if self.shown else ""
-        return Where(f"{self.path}.{name}" if self.path else name, self.document, shown)
+        return Where(f"{self.path}.{name}" if self.path else name, self.document)
 
     def __str__(self) -> str:
-        return (
-            self.shown or self.path if self.document is None else self.document.place(self.path, self.shown)
-        )
+        return self.path if self.document is None else self.document.place(self.path)
 
 
 def read_document(path: Path) -> Document:

@@ -63,7 +63,6 @@ class TomlTable:
         self._environment = environment
         self._on_asked = on_asked
         self._path = ""
-        self._shown = ""
         self._values = dict(document.values)
         self._known: set[str] = set()
         self._others: tuple[str, ...] = ()  # where this table is absent: what stands beside it, unread
@@ -78,12 +77,8 @@ class TomlTable:
 
     def where(self, key: str = "") -> Where:
         """Return what prints as `file:line: path.to.key`, for messages."""
-        where = Where(self._path, self._document, self._shown)
+        where = Where(self._path, self._document)
         return where.key(key) if key else where
-
-    def call(self, shown: str) -> None:
-        """Let messages name this table so, in place of its path, which counts tables from 0."""
-        self._shown = shown
 
     def wrong(self, key: str, what: str, hint: str = "") -> ConfigError:
         """Return the error to raise when the value of `key` makes no sense."""
@@ -275,7 +270,7 @@ class TomlTable:
 
     def _below(self, key: str, value: dict[str, Any]) -> "TomlTable":
         table = copy.copy(self)
-        table._path, table._shown = self.where(key).path, self.where(key).shown
+        table._path = self.where(key).path
         table._values = dict(value)
         table._known = set()
         table._others = ()

@@ -10,7 +10,7 @@ import pytest
 
 from telemetry.config import Config, load_config
 from telemetry.errors import ConfigError
-from telemetry.toml_document import MAX_FILES, Where, read_document
+from telemetry.toml_document import MAX_FILES, read_document
 from telemetry.toml_table import TomlTable
 from tests.support.configuration import GATEWAY_OF_CAN0 as MINIMAL
 
@@ -235,10 +235,3 @@ def test_a_password_that_a_variable_brings_into_a_url_is_refused_and_not_shown(
     reported = refused(tmp_path, {"gateway.toml": text}, {"SECRET": "canary"})
     assert reported.startswith(f"gateway.toml:4: influx.{key}: must not hold a user or password")
     assert "canary" not in reported
-
-
-def test_a_place_is_its_path_whatever_stands_for_that_in_messages() -> None:
-    plain, called = Where("serial[0]"), Where("serial[0]", shown="serial[bms]")
-    assert plain == called
-    assert (str(plain.key("port")), str(called.key("port"))) == ("serial[0].port", "serial[bms].port")
-    assert str(called) == "serial[bms]"

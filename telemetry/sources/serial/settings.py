@@ -72,7 +72,7 @@ class SerialSettings(SourceSettings):
             for key in (*_OF_A_DEVICE, "invert_current"):
                 if key in table:
                     raise table.wrong(key, "stands beside [[serial.device]]", "it belongs to a device")
-            devices = _devices(tables, name)
+            devices = _devices(tables)
         else:
             devices = (DeviceSettings.read(table, name),)
         baud_rate, line = (_no_line if is_tcp else _line)(table, tables, devices)
@@ -237,7 +237,7 @@ class SerialSettings(SourceSettings):
         )
 
 
-def _devices(tables: list[TomlTable], port: str) -> tuple[DeviceSettings, ...]:
+def _devices(tables: list[TomlTable]) -> tuple[DeviceSettings, ...]:
     found: list[DeviceSettings] = []
     for table in tables:
         name = table.take_text("name")
@@ -245,7 +245,6 @@ def _devices(tables: list[TomlTable], port: str) -> tuple[DeviceSettings, ...]:
             raise table.wrong("name", f"{name!r} must be letters, digits and _ . : -, 64 at most")
         if any(other.name == name for other in found):
             raise table.wrong("name", f"another device is already called {name!r}")
-        table.call(f"serial[{port}].device[{name}]")
         device = DeviceSettings.read(table, name)
         for other in found:
             _refuse_to_mix(table, device, other)

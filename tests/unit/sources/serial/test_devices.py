@@ -60,53 +60,53 @@ def test_a_port_with_its_own_line_settings_may_have_devices_of_others(tmp_path: 
     [
         (
             FRONT + METER,
-            "serial[rs485].device[meter].protocol: meter is at 9600 baud 8N2, front at 9600 baud 8N1",
+            "serial[0].device[1].protocol: meter is at 9600 baud 8N2, front at 9600 baud 8N1",
         ),
         (
             FRONT + device("grid", "dlt645"),
-            "serial[rs485].device[grid].protocol: grid is at 2400 baud 8E1, front at 9600 baud 8N1",
+            "serial[0].device[1].protocol: grid is at 2400 baud 8E1, front at 9600 baud 8N1",
         ),
         (FRONT + FRONT, "serial[0].device[1].name: another device is already called 'front'"),
         (
             FRONT + REAR.replace("2", "1"),
-            "serial[rs485].device[rear].address: front speaks daly at that address already",
+            "serial[0].device[1].address: front speaks daly at that address already",
         ),
         (
             PORT + device("a", "seplos_v2", "address = 2") + device("b", "pylontech"),
-            "serial[rs485].device[b].address: a speaks seplos_v2 at that address, with",
+            "serial[0].device[1].address: a speaks seplos_v2 at that address, with",
         ),
         (
             PORT
             + device("a", "daly_modbus", "address = 9")
             + device("b", "modbus", 'registers = "pzem_017"\naddress = 9'),
-            "serial[rs485].device[b].address: a speaks daly_modbus at that address, with",
+            "serial[0].device[1].address: a speaks daly_modbus at that address, with",
         ),
         (
             REAR.replace("2", "17"),
-            "serial[rs485].device[rear].address: must be an integer from 1 to 16, not 17",
+            "serial[0].device[0].address: must be an integer from 1 to 16, not 17",
         ),
         (
             device("a", "jbd") + device("b", "jbd"),
-            "serial[rs485].device[b].protocol: a speaks jbd already, whose devices have no address (",
+            "serial[0].device[1].protocol: a speaks jbd already, whose devices have no address (",
         ),
-        (device("a", "jbd", "address = 1"), "serial[rs485].device[a].address: is not for jbd"),
-        (device("a", "modbus"), "serial[rs485].device[a].registers: is missing"),
-        (device("a", "modbus", 'registers = "none.toml"'), "serial[rs485].device[a].registers: no such file"),
+        (device("a", "jbd", "address = 1"), "serial[0].device[0].address: is not for jbd"),
+        (device("a", "modbus"), "serial[0].device[0].registers: is missing"),
+        (device("a", "modbus", 'registers = "none.toml"'), "serial[0].device[0].registers: no such file"),
         (
             device("a", "modbus", 'registers = "pzem"'),
-            "serial[rs485].device[a].registers: is neither a file nor a ready map: 'pzem' (",
+            "serial[0].device[0].registers: is neither a file nor a ready map: 'pzem' (",
         ),
         ('device = "daly"\n', "serial[0].device: must be tables [[serial.device]], not text"),
         ('capture = "/"\n' + FRONT, "serial[0].capture: is a folder: / (name a file in it)"),
-        (device("a", "jbd", 'registers = "pzem_017"'), "serial[rs485].device[a].registers: is not for jbd"),
-        (device("a", "dlt645", 'address = "12345678901x"'), "serial[rs485].device[a].address: "),
+        (device("a", "jbd", 'registers = "pzem_017"'), "serial[0].device[0].registers: is not for jbd"),
+        (device("a", "dlt645", 'address = "12345678901x"'), "serial[0].device[0].address: "),
         ('protocol = "jbd"\n' + FRONT, "serial[0].protocol: stands beside [[serial.device]]"),
         (
             FRONT.replace('"front"', '"rs485"', 1) + REAR,
             "serial[0].device: another source or device",
         ),
-        (FRONT.replace('"daly"', '"dally"'), "serial[rs485].device[front].protocol: must be one of"),
-        (FRONT + "colour = 1\n", "serial[rs485].device[front].colour: unknown key"),
+        (FRONT.replace('"daly"', '"dally"'), "serial[0].device[0].protocol: must be one of"),
+        (FRONT + "colour = 1\n", "serial[0].device[0].colour: unknown key"),
     ],
 )
 def test_what_cannot_be_is_one_line_with_its_key(tmp_path: Path, text: str, words: str) -> None:
