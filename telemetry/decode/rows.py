@@ -71,7 +71,6 @@ class LogRows(Rows):
         self._channels = channels
         self._times = times
         self._reading = LogReading(stages, channels.binding)
-        self._last_ns = 0
         self.frames_kept = 0  # of those that were read: what `times` wants
 
     def read(self, paths: Sequence[Path]) -> Iterator[SampleBatch]:
@@ -86,8 +85,6 @@ class LogRows(Rows):
                 for channel in self._stages.channels[bound:]:
                     self._stages.decoding.bind(channel)
                     bound += 1
-                if len(together):
-                    self._last_ns = together[len(together) - 1].time_ns
                 self._times.keep(together, self._reading.first_ns)
                 self.frames_kept += len(together)
                 samples.clear()
@@ -103,7 +100,7 @@ class LogRows(Rows):
     @property
     def duration_s(self) -> float:
         """From the first frame of all to the last one so far."""
-        return (self._last_ns - self.first_ns) / 1e9
+        return (self._reading.last_ns - self.first_ns) / 1e9
 
     @property
     def frames_read(self) -> int:

@@ -1,17 +1,19 @@
 """Logs of CAN without VINs, serial numbers and positions, as other programs read them before and after."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import can
 import pytest
-from telemetry_core.decode.spec import BusSpec, Condition, MessageSpec, PlanSpec, SignalSpec
+from telemetry_core.decode.spec import BusSpec, MessageSpec, PlanSpec, SignalSpec
 from telemetry_core.rows.spec import FieldSpec, RecordSpec, SlotKind
 
 from firmware_sim.wire import gbt, j1939
 from telemetry.capture.scrub import scrub_log
-from telemetry.capture.scrub_signals import NamedMessage, bits_of, named_messages
+from telemetry.capture.scrub_signals import NamedMessage, named_messages
 from telemetry.framing.replacements import Replacements
+from tests.unit.capture.test_scrub_signals import a_database
 
 VIN = "LSVFA49J232037584"
 MADE_UP = "SCRUBBED7AA000001"
@@ -277,24 +279,6 @@ def test_frames_that_look_like_parts_of_messages_stay(tmp_path: Path) -> None:
     assert not +new.counts
 
 
-def a_database() -> dict[tuple[bool, int], NamedMessage]:
-    names = ("GPS_Latitude", "Speed", "VIN_Part", "Page", "SerialNumber", "Crc8")
-    signals = (
-        SignalSpec(0, 24, True, True, False),
-        SignalSpec(24, 8, True, False, False),
-        SignalSpec(39, 24, False, False, False, condition=0),
-        SignalSpec(32, 2, True, False, False),
-        SignalSpec(61, 6, False, False, False, condition=1),
-        SignalSpec(63, 2, False, False, False),
-    )
-    message = MessageSpec(
-        "Telematics", 0x321, False, 8, signals, (Condition(3, ((1, 1),)), Condition(3, ((2, 2),))), 0
-    )
-    record = RecordSpec("Telematics", tuple(FieldSpec(name, SlotKind.UINT) for name in names))
-    plan = PlanSpec((record,), (BusSpec("drive", (message,)),))
-    return dict(named_messages(plan))
-
-
 def test_signals_of_a_database_are_replaced_where_they_are_there(tmp_path: Path) -> None:
     frame = bytes.fromhex("112233440041425F")
     made, new, warnings = scrubbed(tmp_path, [(0x321, frame), (0x322, frame)], a_database())
@@ -303,6 +287,16 @@ def test_signals_of_a_database_are_replaced_where_they_are_there(tmp_path: Path)
     assert warnings == [
         f"{tmp_path}/drive.log: Telematics.Crc8 may be a checksum, and is not calculated again: 1 frames"
     ]
+
+
+def test_of_a_checksum_is_warned_only_where_what_it_covers_was_changed(tmp_path: Path) -> None:
+    messages = a_database()
+    unchecked = {key: replace(message, check="") for key, message in messages.items()}
+    position, none = bytes.fromhex("112233440041425F"), bytes.fromhex("000000440041425F")
+    for frame, known, frames in [(position, messages, 1), (none, messages, 0), (position, unchecked, 0)]:
+        made, _, warnings = scrubbed(tmp_path, [(0x321, frame)], known)
+        assert made == [none]
+        assert len(warnings) == frames
 
 
 @pytest.mark.parametrize(("pgn", "is_whole"), [(0xFF01, True), (0xFF01, False), (0xF001, True)])
@@ -331,12 +325,6 @@ def test_a_vin_within_one_frame_of_can_fd_is_replaced(tmp_path: Path) -> None:
         scrub_log(file, {}, Replacements(), stream.write, as_asc=False)
     (message,) = can.CanutilsLogReader(output)
     assert bytes(message.data) == b".." + MADE_UP.encode() + bytes(5)
-
-
-def test_the_bits_of_a_signal_are_those_of_a_dbc() -> None:
-    """The second example is cantools' own for a big-endian signal that begins at bit 3 of byte 0."""
-    assert bits_of(SignalSpec(4, 6, True, False, False)) == [4, 5, 6, 7, 8, 9]
-    assert bits_of(SignalSpec(3, 6, False, False, False)) == [14, 15, 0, 1, 2, 3]
 
 
 FORMATS = """
@@ -461,6 +449,8 @@ def test_all_frames_after_a_lost_one_of_an_answer_with_a_vin_are_unknown(tmp_pat
     [
         "10",  # a first frame without a length
         "0962F18C41424344",  # nine bytes in seven
+        "F1000562F18C4344",  # after an address the escape to longer lengths, which CAN FD alone has
+        "100862F18C4142",  # one that is not full
     ],
 )
 def test_what_begins_no_message_stays(data: str, tmp_path: Path) -> None:
@@ -476,17 +466,3 @@ def test_a_number_that_ends_in_the_first_consecutive_frame_is_replaced(tmp_path:
     assert b"SN4" not in made[0]
     assert made[1][4:] == frames[1][1][4:]
     assert new.distinct["serial number"] == 1
-
-
-@pytest.mark.parametrize(
-    ("data", "expected"),
-    [
-        ("112233440041425F", "000000440041425F"),
-        ("112233440241425F", "0000004402414241"),  # the page with a serial number, of six bits
-        ("11223344", "00000044"),  # which page it is is not there
-        ("1122", "1122"),
-    ],
-)
-def test_signals_of_a_page_are_replaced_on_that_page_alone(data: str, expected: str) -> None:
-    message = a_database()[False, 0x321]
-    assert message.changed(bytes.fromhex(data), Replacements()).hex().upper() == expected

@@ -293,6 +293,18 @@ def test_a_number_in_a_spoiled_hex_message_is_replaced(tmp_path: Path) -> None:
     assert b"HQ2209NEV01".hex().upper().encode() not in made[1].data
 
 
+def test_a_number_is_replaced_in_later_blocks_that_give_it_another_name(tmp_path: Path) -> None:
+    """Unless it is of digits alone, which may be any value."""
+    for number, made_up in [("HQ2209NEV01", b"\tAA0000AAA01\r"), ("12345678", b"\t12345678\r")]:
+        pieces = [
+            (RX, vedirect_block({"PID": "0xA053", name: number, "V": "12800", "CS": "3"}))
+            for name in ("SER#", "BMV")
+        ]
+        made, _ = scrubbed(written(tmp_path / "line.txt", pieces), [PROTOCOLS["vedirect"]])
+        assert b"BMV" + made_up in made[1].data
+        assert sum(made[1].data) & 0xFF == 0
+
+
 def test_what_a_spoiled_block_calls_a_number_changes_no_value_of_good_ones(tmp_path: Path) -> None:
     block = vedirect_block({"PID": "0xA053", "SER#": "HQ2209NEV01", "V": "12800", "CS": "3"})
     spoiled = block.replace(b"HQ2209NEV01\r\nV\t", b"")

@@ -127,6 +127,28 @@ def test_bits_past_the_message_or_over_another_signal_are_reported(one: Signal, 
     assert len(layout.signals) == 2
 
 
+@pytest.mark.parametrize(
+    ("place", "page", "kinds"),
+    [
+        ((16, 8), 1, [OVERLAPS]),  # over a signal of its own page
+        ((16, 8), 2, []),  # over one of another page
+        ((10, 8), 2, [OVERLAPS]),  # over a signal of all pages
+        ((3, 2), 2, [OVERLAPS]),  # over the selector itself
+        ((24, 8), 1, []),
+    ],
+)
+def test_signals_of_pages_overlap_those_of_their_page_and_of_all(
+    place: tuple[int, int], page: int, kinds: list[str]
+) -> None:
+    _, reported = laid_out(
+        signal("Page", 0, 4, is_multiplexer=True),
+        signal("All", 8, 8),
+        signal("One", 16, 8, multiplexer_ids=[1], multiplexer_signal="Page"),
+        signal("Added", *place, multiplexer_ids=[page], multiplexer_signal="Page"),
+    )
+    assert reported == [(kind, "Added") for kind in kinds]
+
+
 def test_bits_of_big_endian_signals_are_counted_from_the_highest_of_a_byte() -> None:
     high = signal("High", 7, 4, byte_order="big_endian")  # bits 7 to 4
     _, reported = laid_out(high, signal("Low", 0, 4))

@@ -1,12 +1,18 @@
 """`decode --format influx` in this process: what it says at the end, its exit codes, and what it leaves."""
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from telemetry.__main__ import main
+from telemetry.decode import influx
+from telemetry.decode.delivery import DeliveryState
 from telemetry.decode.influx import account_lines
+from telemetry.decode.output import OutputPiece
+from telemetry.decode.progress import Progress
 from tests.support.scripted_server import ScriptedServer, answer
 
 DATA = Path(__file__).parents[2] / "data"
@@ -140,6 +146,20 @@ def test_the_server_may_come_from_a_service_s_configuration(state: Path, tmp_pat
         )
         assert main(["decode", LOG, "--format", "influx", "--config", str(config)]) == 0
     assert b"vehicle=van " in received(server)
+
+
+def test_progress_says_what_waits_and_why_beside_how_far_it_is() -> None:
+    shown: list[tuple[Progress, Sequence[str]]] = []
+    progress = Progress(Path("drive.log"), 1, 1, 50, 100, 1000)
+    piece = OutputPiece(b"", 0, 0, 0, 0, {}, progress)
+    screen = SimpleNamespace(show=lambda *words: shown.append(words))
+    for trouble in ("", "Connection refused"):
+        delivery = SimpleNamespace(state=DeliveryState(0, 12345, 0, 0, trouble))
+        influx._show(piece, delivery, screen)  # type: ignore[arg-type]  # what it asks of them
+    assert shown == [
+        (progress, ["12,345 points wait"]),
+        (progress, ["12,345 points wait", "Connection refused"]),
+    ]
 
 
 def test_the_accounts_are_lines_for_people_and_of_captures_of_points_alone() -> None:

@@ -1,6 +1,7 @@
 """A bus of python-can is listened to for so long, or until enough has come."""
 
 import contextlib
+from pathlib import Path
 from typing import Any
 
 import can
@@ -8,7 +9,7 @@ import pytest
 
 from telemetry.errors import UnavailableError
 from telemetry.rules.find_message import EXTENDED
-from telemetry.scan.listening import listen
+from telemetry.scan.listening import listen, traffic_of_logs
 from tests.support.clock import FakeClock
 
 
@@ -74,6 +75,22 @@ def test_remote_frames_say_nothing_and_ids_of_29_bits_are_marked(
     on(monkeypatch, Bus(clock, *received, message(0x101)))
     heard = listen({}, clock, 60.0, most=2)
     assert set(heard.ids) == {0x18FF50E5 | EXTENDED, 0x101}
+
+
+def test_of_a_log_remote_frames_are_neither_data_nor_errors(tmp_path: Path) -> None:
+    """0x20000080 is an error frame of SocketCAN. can1 has no frame of data, and can2 one of 12 bytes."""
+    log = tmp_path / "bus.log"
+    log.write_text(
+        "(1.0) can0 100#0102\n(1.1) can0 101#R2\n(1.2) can0 20000080#0000000000000000\n"
+        "(1.3) can1 101#R2\n(1.4) can2 18FF50E5##1000102030405060708090A0B\n"
+    )
+    warnings: list[str] = []
+    found = traffic_of_logs([log, log], warnings.append)
+    assert warnings == []
+    assert {name: (one.frames, one.errors, set(one.ids)) for name, one in found.items()} == {
+        "can0": (2, 2, {0x100}),
+        "can2": (2, 0, {0x18FF50E5 | EXTENDED}),
+    }
 
 
 def test_a_bus_that_is_lost_is_one_error(monkeypatch: pytest.MonkeyPatch, clock: FakeClock) -> None:
