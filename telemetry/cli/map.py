@@ -96,7 +96,7 @@ def _series(
     stages = Stages(select(spec, names), None, vehicle="")
     fields = {
         (record.measurement, field.name): (
-            f"{record.message or record.measurement}.{field.signal or field.name}",
+            f"{record.message_name}.{field.signal_name}",
             field,
         )
         for record in stages.schema.specs

@@ -38,7 +38,7 @@ def with_value_texts(layout: MessageLayout, report: Report, numbers: Set[bytes])
             for other in taken.get(escape_key(text_name), [])
         ):
             text_name += SUFFIX
-            report("a text of the name of a signal, written with _text twice", field.signal or field.name)
+            report("a text of the name of a signal, written with _text twice", field.signal_name)
         taken.setdefault(escape_key(text_name), []).append(signal.condition)
         texts = tuple((_as_slot(raw), word) for raw, word in signal.choices)
         original = field.signal and field.signal + SUFFIX

@@ -30,10 +30,10 @@ def select(plan: PlanSpec, globs: Sequence[str], *, where: str = "--signal") -> 
 
     def selected(message: MessageSpec) -> MessageSpec:
         spec = plan.records[message.record]
-        name = spec.message or spec.measurement
+        name = spec.message_name
         chosen: set[int] = set()
         for index, field in enumerate(spec.fields):
-            signal = field.signal or field.name
+            signal = field.signal_name
             matching = [glob for glob in globs if matches(glob, name, signal)]
             for glob in matching:
                 unmatched.pop(glob, None)
@@ -116,7 +116,7 @@ def _silent(field: FieldSpec) -> FieldSpec:
 
 def _nearest(glob: str, plan: PlanSpec) -> str:
     signals = {
-        f"{spec.message or spec.measurement}.{field.signal or field.name}": field.signal or field.name
+        f"{spec.message_name}.{field.signal_name}": field.signal_name
         for spec in plan.records
         for field in spec.fields
     }

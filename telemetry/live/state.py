@@ -271,7 +271,7 @@ class LiveState:
         spec = self._schema.specs[row.record]
         readers = self._readers.get(row.record)
         if readers is None:
-            readers = [(each.signal or each.name, reader(each), each.unit) for each in spec.fields]
+            readers = [(each.signal_name, reader(each), each.unit) for each in spec.fields]
             self._readers[row.record] = readers
         newest = channels[row.channel]
         values: dict[str, Value] = {}
@@ -289,7 +289,7 @@ class LiveState:
                     units[name] = unit
         channel = self._channels[row.channel]
         return Entity(
-            measurement=spec.message or spec.measurement,
+            measurement=spec.message_name,
             tags=self._tags.get(row.tags, {"source": channel.name}),
             known_s=_known_s(row.time_ns, row.observed_ns, newest),
             values=values,

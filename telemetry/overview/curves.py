@@ -108,8 +108,8 @@ def _in_order(plan: PlanSpec, globs: Sequence[str]) -> Iterator[_Chosen]:
             record = plan.records[message.record]
             for index, signal in enumerate(message.signals):
                 spec = record.fields[index]
-                place, shown = (message.record, index), spec.signal or spec.name
-                name = record.message or record.measurement
+                place, shown = (message.record, index), spec.signal_name
+                name = record.message_name
                 has_numbers = spec.kind not in (SlotKind.WORD, SlotKind.ASCII)
                 if has_numbers and place not in found and matches(glob, name, shown):
                     found.add(place)

@@ -31,7 +31,7 @@ class SharedMessages:
             return
         first = sorted(shared)
         spec = [self._schema.specs[record] for record in first[:MOST_NAMED]]
-        said = ", ".join(each.message or each.measurement for each in spec)
+        said = ", ".join(each.message_name for each in spec)
         more = f" and {len(first) - MOST_NAMED} more" if len(first) > MOST_NAMED else ""
         verb = "come" if len(first) > 1 else "comes"
         on = [names[channel] for channel in sorted(shared[first[0]])]

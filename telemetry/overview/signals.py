@@ -91,7 +91,7 @@ def _message(
     seen = _seen(record.fields[: len(tables)], extent.fields[: len(tables)], tables) if extent else None
     signals = tuple(
         ListedSignal(
-            field.signal or field.name,
+            field.signal_name,
             field.unit,
             message.signals[index].minimum,
             message.signals[index].maximum,

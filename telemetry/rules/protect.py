@@ -204,7 +204,7 @@ def _rule(entry: ProtectEntry, spec: PlanSpec, bus: int, index: int) -> Protecti
 
 
 def _signal(name: str, message: MessageSpec, fields: Sequence[FieldSpec], where: object) -> SignalSpec:
-    names = [field.signal or field.name for field in fields[: len(message.signals)]]
+    names = [field.signal_name for field in fields[: len(message.signals)]]
     if name not in names:
         raise ConfigError(
             f'message {message.name} has no signal "{name}"', where=where, hint=choice(name, names)

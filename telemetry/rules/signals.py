@@ -154,7 +154,7 @@ class Catalogue:
 
 def _signal_name(field: FieldSpec) -> str:
     """Return the signal's name; empty for its second field, which holds its word and is never mapped."""
-    return "" if field.kind is SlotKind.WORD else field.signal or field.name
+    return "" if field.kind is SlotKind.WORD else field.signal_name
 
 
 def _of_message(signal: str, candidates: Sequence[_Candidate]) -> str:

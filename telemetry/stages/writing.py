@@ -13,7 +13,6 @@ from telemetry_core.decode.unmatched import UnmatchedIds
 from telemetry_core.frames.batch import FrameBatch
 from telemetry_core.rows.batch import SampleBatch
 from telemetry_core.rows.schema import Schema
-from telemetry_core.rows.spec import RecordSpec
 from telemetry_core.rules.map_spec import MapSpec
 from telemetry_core.rules.reducer import Reducer
 from telemetry_core.rules.senders import SenderFinding, Senders
@@ -125,7 +124,7 @@ class Writing:
 
     def _found(self, finding: SenderFinding) -> Made:
         tag = self.channels[finding.channel].binding.tag
-        event = finding_event(finding, _name(self._schema.specs[finding.record]), tag)
+        event = finding_event(finding, self._schema.specs[finding.record].message_name, tag)
         return Made(finding.row, self.alarms.stamped(event, finding.time_ns), event)
 
     def _pass_on(self, samples: SampleBatch, lines: LineBuffer) -> None:
@@ -260,7 +259,7 @@ class Writing:
     def countable(self, binding: Binding) -> Iterable[str]:
         """The names of what `counted` may count of a channel's frames."""
         judged = self._judged[binding.bus] if binding.bus != NO_BUS else ()
-        return [account_name(binding.source, _name(self._schema.specs[record])) for record, _ in judged]
+        return [account_name(binding.source, self._schema.specs[record].message_name) for record, _ in judged]
 
     def counted(self) -> dict[str, int]:
         """Points that these stages have added or taken off, as the accounts call them; those that the reducer
@@ -287,8 +286,3 @@ def _reducer(schema: Schema, reduce: ReduceSettings, send: SendSettings) -> Redu
         for spec, is_sent in zip(schema.specs, send.chosen(schema.specs), strict=True)
     ]
     return Reducer(schema, every_ns, [*map(reduce.flags_every_ns, schema.specs)]) if any(every_ns) else None
-
-
-def _name(record: RecordSpec) -> str:
-    """What the message is called in its database."""
-    return record.message or record.measurement

@@ -26,14 +26,14 @@ class Databases:
     @property
     def messages(self) -> tuple[str, ...]:
         """Names of all messages, each once, in the order of the files."""
-        return tuple(dict.fromkeys(spec.message or spec.measurement for spec in self._plan.spec.records))
+        return tuple(dict.fromkeys(spec.message_name for spec in self._plan.spec.records))
 
     def units(self, message: str) -> dict[str, str]:
         """Return the unit of each signal of a message, "" where it has none; empty for an unknown message."""
         return {
-            field.signal or field.name: field.unit
+            field.signal_name: field.unit
             for spec in self._plan.spec.records
-            if (spec.message or spec.measurement) == message
+            if spec.message_name == message
             for field in spec.fields
         }
 

@@ -60,7 +60,7 @@ def lay_out(specs: Sequence[RecordSpec]) -> tuple[TableSpec, ...]:
     for record, spec in enumerate(specs):
         if spec.hidden:
             continue
-        name = spec.message or spec.measurement
+        name = spec.message_name
         if name in modelled:
             name = spec.measurement  # of a message `battery`: can_battery
         tables.setdefault(name, _Table(name, spec)).add(record, spec)
@@ -88,7 +88,7 @@ class _Table:
         if field.kind is SlotKind.WORD and not field.texts:
             return -1
         kind = kind_of(field)
-        name = field.signal or field.name
+        name = field.signal_name
         owner = (name, kind is ColumnKind.WORDS)
         while name in self._head:
             name += "_signal"

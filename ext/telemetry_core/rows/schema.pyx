@@ -57,7 +57,7 @@ cdef bytes _quoted(str text):
 
 cdef object _pack_record(Record* record, spec, Py_ssize_t first_field, bytearray text):
     measurement = escape_measurement(spec.measurement)
-    name = (spec.message or spec.measurement).encode("utf-8", "replace")
+    name = spec.message_name.encode("utf-8", "replace")
     record.key = len(text)
     record.key_length = len(measurement)
     text += measurement
@@ -82,7 +82,7 @@ cdef object _pack_field(Field* field, spec, bytearray text):
     if spec.scale is not None and not 0 <= spec.scale.decimals <= MOST_DECIMALS:
         raise ValueError(f"{spec.name}: {spec.scale.decimals} decimals, and not 0 to {MOST_DECIMALS}")
     key = b"," + escape_key(spec.name) + b"="
-    name = (spec.signal or spec.name).encode("utf-8", "replace")
+    name = spec.signal_name.encode("utf-8", "replace")
     field.key = len(text)
     field.key_length = len(key)
     field.name_length = len(name)

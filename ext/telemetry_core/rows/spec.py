@@ -40,6 +40,11 @@ class FieldSpec:
     unit: str = ""  # as the database names it, for people: no output is scaled by it
     characters: int = 0  # of a field of kind ASCII: how many it has at most, 1..24
 
+    @property
+    def signal_name(self) -> str:
+        """What people call it: its name in the database."""
+        return self.signal or self.name
+
 
 @dataclass(frozen=True, slots=True)
 class RecordSpec:
@@ -50,3 +55,8 @@ class RecordSpec:
     modelled: bool = False  # rows of one stamp are meant to merge: never nudged
     message: str = ""  # as the database names it, where `measurement` had to differ; otherwise empty
     hidden: bool = False  # its rows only feed the map: they are neither written nor counted as points
+
+    @property
+    def message_name(self) -> str:
+        """What people call it: its name in the database."""
+        return self.message or self.measurement

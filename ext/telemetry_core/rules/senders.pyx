@@ -220,7 +220,7 @@ cdef class Senders:
             judged = &self.channels[channel].judged[place]
             if judged.kept_out:
                 spec = self.schema.specs[judged.record]
-                counts[spec.message or spec.measurement] = judged.kept_out
+                counts[spec.message_name] = judged.kept_out
         return counts
 
     def judge(self, SampleBatch samples not None):

@@ -33,8 +33,7 @@ cdef class Encoder:
     cdef Texts json_signals      # as Schema.fields: `,"name":`
 
     cdef object _check(self, SampleBatch samples)
-    cdef object _name_for_csv(self)
-    cdef object _name_for_json(self)
+    cdef tuple _named(self, as_text, bytes message_form, bytes signal_form)
     cdef bint _encode(self, SampleBatch samples, LineBuffer lines) noexcept nogil
     cdef bint _encode_csv(self, SampleBatch samples, LineBuffer lines) noexcept nogil
     cdef bint _encode_ndjson(self, SampleBatch samples, LineBuffer lines) noexcept nogil

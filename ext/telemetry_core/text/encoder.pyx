@@ -214,24 +214,24 @@ cdef class Encoder:
         """
         self._check(samples)
         if self.csv_messages is None:
-            self._name_for_csv()
+            self.csv_messages, self.csv_signals = self._named(csv_text, b"%b,", b"%b,")
         cdef bint done
         with nogil:
             done = self._encode_csv(samples, lines)
         if not done:
             raise MemoryError
 
-    cdef object _name_for_csv(self):
+    cdef tuple _named(self, as_text, bytes message_form, bytes signal_form):
+        # What stands for each record, and for each field.
         messages = Texts()
         signals = Texts()
         cdef Py_ssize_t field = 0
         for record, spec in enumerate(self.schema.specs):
-            messages.put(record, csv_text(spec.message or spec.measurement) + b",")
+            messages.put(record, message_form % as_text(spec.message_name))
             for field_spec in spec.fields:
-                signals.put(field, csv_text(field_spec.signal or field_spec.name) + b",")
+                signals.put(field, signal_form % as_text(field_spec.signal_name))
                 field += 1
-        self.csv_signals = signals
-        self.csv_messages = messages
+        return messages, signals
 
     cdef bint _encode_csv(self, SampleBatch samples, LineBuffer lines) noexcept nogil:
         cdef uint64_t* row = samples.words
@@ -326,24 +326,12 @@ cdef class Encoder:
         """
         self._check(samples)
         if self.json_messages is None:
-            self._name_for_json()
+            self.json_messages, self.json_signals = self._named(_json_text, b"%b", b",%b:")
         cdef bint done
         with nogil:
             done = self._encode_ndjson(samples, lines)
         if not done:
             raise MemoryError
-
-    cdef object _name_for_json(self):
-        messages = Texts()
-        signals = Texts()
-        cdef Py_ssize_t field = 0
-        for record, spec in enumerate(self.schema.specs):
-            messages.put(record, _json_text(spec.message or spec.measurement))
-            for field_spec in spec.fields:
-                signals.put(field, b"," + _json_text(field_spec.signal or field_spec.name) + b":")
-                field += 1
-        self.json_signals = signals
-        self.json_messages = messages
 
     cdef bint _encode_ndjson(self, SampleBatch samples, LineBuffer lines) noexcept nogil:
         cdef uint64_t* row = samples.words
@@ -400,5 +388,5 @@ cdef class Encoder:
         return put_literal(out, b',"signals":')
 
 
-cdef bytes _json_text(str name):
+def _json_text(name):
     return json.dumps(name, ensure_ascii=False).encode("utf-8", "replace")

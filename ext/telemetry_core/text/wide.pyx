@@ -131,7 +131,7 @@ cdef class WideRows:
 
 
 cdef str _column(spec, field):
-    return f"{spec.message or spec.measurement}.{field.signal or field.name}"
+    return f"{spec.message_name}.{field.signal_name}"
 
 
 cdef bint _is_written(spec, field):
