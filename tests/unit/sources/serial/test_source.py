@@ -8,6 +8,7 @@ import pytest
 from telemetry_core.frames.stamps import TimeMap
 
 from telemetry.protocols.known import PROTOCOLS
+from telemetry.protocols.serial.vedirect import CHARGER, MONITOR
 from telemetry.sources.inbox import Inbox
 from telemetry.sources.items import Arrival, SourceEnded, SourceEvent
 from telemetry.sources.serial.conversation import Asking, Listening, Poll
@@ -16,6 +17,7 @@ from telemetry.sources.serial.silence import SilenceWatch
 from telemetry.sources.serial.source import SerialSource
 from telemetry.sources.stop import StopSignal
 from tests.support.clock import FakeClock
+from tests.support.framing import vedirect_block
 from tests.support.serial_line import BASIC, MODEL, Battery, block, reply, request
 
 TIMEOUT_S = 0.5
@@ -340,6 +342,13 @@ def test_a_device_names_itself_again_when_its_port_was_opened_again() -> None:
     assert bench.counts["reopened"] == 1
     assert "JBD-SP17" in said[1]
     assert said[-1] == ""
+
+
+def test_a_block_that_names_no_kind_is_not_of_the_kind_that_came_before_its_port_was_opened_again() -> None:
+    charger, unnamed = vedirect_block({"CS": "0"}), vedirect_block({"V": "1"})
+    bench = Bench(charger, unnamed, *[b""] * 15, unnamed, talk=listening, protocol="vedirect")
+    assert bench.counts["reopened"] == 1
+    assert [id for _, id, _ in bench.frames] == [CHARGER, CHARGER, MONITOR]
 
 
 class Withholding:
