@@ -143,7 +143,7 @@ class Pipeline:
             stored = self._stored.get(resume_as, 0)
             done = min(max(stored - frames.position, 0), len(frames))
             if done:
-                self._repeat(frames.part(0, done) if done < len(frames) else frames)
+                self._repeat(frames.part(0, done))
             if done < len(frames):
                 self._take(source, frames.part(done, len(frames)) if done else frames, AS_THEY_ARE)
             self._positions[resume_as] = max(frames.position + len(frames), stored)

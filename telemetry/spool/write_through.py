@@ -258,7 +258,7 @@ class WriteThrough:
         """Remove what this user left of a spool that no longer exists: nothing would ever adopt it."""
         with contextlib.suppress(OSError, ValueError, LookupError):
             content = read_own_file(folder, name, 2 * MOST_BYTES)
-            first = next(pieces_of(content.replace(EMPTIED, MAGIC, 1)), None)
+            first = next(pieces_of(MAGIC + content[len(EMPTIED) :]), None)
             if first is None:
                 return
             spool = Path(json.loads(first.names_json)[0].split(" ", 2)[2])

@@ -12,7 +12,7 @@ from telemetry.model.read_point import row_key
 from telemetry.spool import EncodedBatch, Entry, Spool, SpoolLimits
 from telemetry.spool.batch import TimeBase, lines_of
 from telemetry.spool.compress import compress
-from telemetry.spool.deadletters import letter_names, read_letter
+from telemetry.spool.deadletters import DeadLetters, Letter, encode_letter, letter_names, read_letter
 from telemetry.spool.requeue import hand_over
 from telemetry.spool.rows import without_rows
 from telemetry.spool.spool import LETTERS_A_LOOK, LOOK_EVERY_S
@@ -142,6 +142,22 @@ def test_letters_are_bounded_and_what_goes_stays_counted() -> None:
     bench.refuse(bench.send(), b"m bad=" + b"1" * 1200 + b" 1")
     assert len(bench.letters) == 1
     assert bench.spool.counters()["points/dead"] == 11
+
+
+@pytest.mark.parametrize(
+    ("spare_bytes", "most_files", "kept"), [(0, 2, 2), (-1, 2, 1), (0, 1, 1), (-10_000, 2, 1)]
+)
+def test_letters_fill_their_bounds_and_the_newest_stays_whatever_its_size(
+    spare_bytes: int, most_files: int, kept: int
+) -> None:
+    letters = [Letter(number, number, False, "refused", "no", 1, 1, 1, "", False, 0) for number in (1, 2)]
+    lines = b"m bad=1 1\n"
+    size_bytes = sum(len(encode_letter(letter, lines)) for letter in letters)
+    dead = DeadLetters(
+        SimulatedDisk(), Path("/spool"), max_bytes=size_bytes + spare_bytes, max_files=most_files
+    )
+    names = [dead.add(letter, lines) for letter in letters]
+    assert letter_names(dead._filesystem, Path("/spool/dead")) == names[-kept:]
 
 
 def test_a_requeued_letter_goes_out_again_and_is_dead_no_more(bench: Bench) -> None:

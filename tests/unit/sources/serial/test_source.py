@@ -314,6 +314,12 @@ def test_an_answer_in_two_reads_is_asked_for_once() -> None:
     assert bench.counts["read"] == 1
 
 
+def test_an_answer_that_has_come_by_the_time_that_it_is_late_is_taken() -> None:
+    bench = Bench(b"", at_once=[b"", b"", basic()[:10], basic()[10:]])
+    assert (bench.counts["read"], bench.counts["timeouts"]) == (1, 0)
+    assert bench.port.sent == [POLL.request]
+
+
 def test_a_good_answer_within_what_a_torn_one_claims_is_taken_when_it_is_late() -> None:
     torn = bytes((0xDD, BASIC, 0, 0x60))  # it claims 96 bytes of data
     bench = Bench(torn + basic(), b"")
