@@ -94,7 +94,7 @@ def drain(
 
 
 def _progress(spool: Spool, sink: Sink, before: dict[str, int]) -> DrainProgress:
-    gauges, counters, state = spool.gauges(), spool.counters(), sink.state
+    (counters, gauges), state = spool.snapshot(), sink.state
     return DrainProgress(
         waiting_points=gauges.waiting_points,
         acknowledged_points=counters["points/acknowledged"] - before["points/acknowledged"],
