@@ -34,7 +34,7 @@ def _line(file: str, kind: str, found: _Kind) -> str:
     return f"{where}: {kind}: {printable(found.first_subject)}{more}"
 
 
-def printable(text: str) -> str:
-    """Return `text` on one line, without control characters and not too long to read."""
-    words = "".join(character if character.isprintable() else " " for character in text[:LONGEST_SUBJECT])
-    return " ".join(words.split()) + ("..." if len(text) > LONGEST_SUBJECT else "")
+def printable(text: str, most: int = LONGEST_SUBJECT) -> str:
+    """Return `text` on one line, without control characters; `...` after `most` of them."""
+    words = "".join(character if character.isprintable() else " " for character in text[:most])
+    return " ".join(words.split()) + ("..." if len(text) > most else "")

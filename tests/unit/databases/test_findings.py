@@ -1,6 +1,7 @@
 """One line for each kind of fault in each file."""
 
-from telemetry.databases.formats.findings import Findings
+from telemetry.databases.formats.dbc_mend import mend
+from telemetry.databases.formats.findings import Findings, printable
 
 
 def test_faults_of_one_kind_are_one_line_with_the_first_of_them() -> None:
@@ -14,3 +15,11 @@ def test_faults_of_one_kind_are_one_line_with_the_first_of_them() -> None:
         "a.dbc:8: mended: other",
         "b.kcd: left out: message",
     )
+
+
+def test_a_statement_that_is_cut_says_so() -> None:
+    assert printable("VAL_ 568\n Speed 31;", most=14) == "VAL_ 568 Spee..."
+    assert printable("VAL_ 568\n Speed 31;", most=19) == "VAL_ 568 Speed 31;"
+    (fault,) = mend('VERSION ""\nBO_ 1 M: 8 E\nVAL_ 568 Speed ' + '31 "SNA" ' * 20 + ";\n").faults
+    assert fault.statement.startswith("VAL_ 568 Speed ")
+    assert fault.statement.endswith("...")
