@@ -71,4 +71,6 @@ def _blocks(captures: Sequence[Path]) -> list[tuple[int, int, int]]:
                     continue
                 for start in range(0, len(piece.data), _PIECE_BYTES):
                     framer.feed(piece.data[start : start + _PIECE_BYTES], piece.time_ns, frames)
+    for framer in framers.values():
+        framer.finish(frames)
     return list(reader.found)

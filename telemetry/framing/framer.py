@@ -16,6 +16,7 @@ Of messages that begin at one place the shortest good one is taken. Relies on th
 """
 
 import re
+from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple, Self
 
@@ -84,6 +85,7 @@ class MessageFramer:
         self._last_ns: int | None = None
         self._end_ns = 0  # of the last message
         self._request = b""  # the last one sent: what an adapter may echo
+        self._requests: deque[tuple[int, bytes]] = deque()  # after how many of `_kept` each was sent
         self._counts = dict.fromkeys(("messages", "lost/bad_checksum"), 0)
         self._counts |= {skipped.value: 0 for skipped in Skipped if skipped.value}
         self._counts |= {"padding_bytes": 0, "garbage_bytes": 0}
@@ -105,11 +107,14 @@ class MessageFramer:
         self._settle(frames, is_end=False)
 
     def sent(self, request: bytes, frames: FrameBatch) -> None:
-        """A request was sent: its echo is no message, and the reader may read the answer by it."""
-        said = self._reader.sent(request)
-        if said:
-            self._append(said, frames)
-        self._request = request
+        """A request was sent: its echo is no message, and the reader may read the answer by it.
+
+        Messages that begin before it, and that bytes after it decide, are read by the request before it.
+        """
+        if self._kept:
+            self._requests.append((len(self._kept), request))
+        else:
+            self._ask(request, frames)
 
     def finish(self, frames: FrameBatch) -> None:
         """End the bytes so far: at the end of a recording, or when a reply is late.
@@ -130,6 +135,7 @@ class MessageFramer:
         self._counts["garbage_bytes"] += len(self._kept)
         self._kept = b""
         self._stamps.clear()
+        self._requests.clear()
 
     def counts(self) -> dict[str, int]:
         """Return what was found so far, by name.
@@ -169,6 +175,8 @@ class MessageFramer:
         while at < count:
             size, is_open, is_bad = self._judge(data, at)
             if size:
+                if self._requests:
+                    self._ask_until(at, frames)
                 self._take(data[at : at + size], self._stamp(at + size), frames)
                 at += size
             elif is_open and not is_end:
@@ -183,6 +191,20 @@ class MessageFramer:
                 at = begin
         self._kept = data[at:]
         self._stamps = [(end - at, time_ns) for end, time_ns in self._stamps if end > at]
+        if self._requests:
+            self._ask_until(at, frames)
+            self._requests = deque((end - at, request) for end, request in self._requests)
+
+    def _ask_until(self, at: int, frames: FrameBatch) -> None:
+        """Let the reader know of the requests that were sent before this place."""
+        while self._requests and self._requests[0][0] <= at:
+            self._ask(self._requests.popleft()[1], frames)
+
+    def _ask(self, request: bytes, frames: FrameBatch) -> None:
+        said = self._reader.sent(request)
+        if said:
+            self._append(said, frames)
+        self._request = request
 
     def _judge(self, data: bytes, at: int) -> tuple[int, bool, bool]:
         """Bytes of the good message that begins here (0: none), whether one may yet, whether one was bad."""

@@ -162,6 +162,19 @@ def test_a_reply_is_not_taken_for_one_to_another_request() -> None:
     assert framer.counts()["other_messages"] == 3
 
 
+def test_a_reply_that_noise_holds_back_is_read_by_its_own_request() -> None:
+    """Noise claims to be a reply of 32 bytes, so that the first reply is found after the second request."""
+    framer, frames = raw_modbus([(4, 0, 8), (4, 0, 4)]).make_framer(), FrameBatch(64)
+    noise = bytes((1, 4, 32))
+    framer.feed(noise, 1, frames)
+    for at, quantity in ((2, 8), (3, 4)):
+        framer.sent(wire.request(1, 4, 0, quantity), frames)  # type: ignore[union-attr]
+        framer.feed(wire.reply(1, 4, [quantity] * quantity), at, frames)
+    framer.finish(frames)
+    assert [(frame.time_ns, frame.data[:2]) for frame in frames] == [(2, b"\x00\x08"), (3, b"\x00\x04")]
+    assert framer.counts()["garbage_bytes"] == len(noise)
+
+
 def test_a_refusal_is_counted_and_forgets_the_request() -> None:
     framer, frames = PZEM.make_framer(), FrameBatch(64)
     framer.sent(wire.request(1, 4, 0, 8), frames)  # type: ignore[union-attr]
