@@ -73,6 +73,7 @@ class Sign:
     from_phase: FollowedPhase = FollowedPhase.NONE  # it is a sign in this phase and later ones alone
     to_phase: FollowedPhase = FollowedPhase.ENDED  # and in this phase and earlier ones
     unless: int = ABSENT  # a sign that must not have been heard in this session
+    after: int = ABSENT  # a sign that must have been
 
 
 @dataclass(frozen=True, slots=True)

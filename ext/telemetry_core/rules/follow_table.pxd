@@ -39,6 +39,7 @@ cdef struct PackedSign:          # follow_spec.Sign
     int32_t field
     int32_t lacks
     int32_t unless               # slot; -1: none
+    int32_t after                # slot; -1: none
     uint32_t slot                # where its time is kept; SLOTS: of no interest
     uint32_t first_zero
     uint32_t zero_count

@@ -176,6 +176,7 @@ cdef class FollowTable:
         packed.from_phase = sign.from_phase
         packed.to_phase = sign.to_phase
         packed.unless = slots[sign.unless] if sign.unless >= 0 else -1
+        packed.after = slots[sign.after] if sign.after >= 0 else -1
         packed.slot = slots.get(place, SLOTS)
 
     cdef object _pack_deadlines(self, Spec* spec, given, slots):
@@ -198,8 +199,9 @@ def _slots(given):
             if sign >= 0:
                 slots.setdefault(sign, len(slots))
     for sign in given.signs:
-        if sign.unless >= 0:
-            slots.setdefault(sign.unless, len(slots))
+        for other in (sign.unless, sign.after):
+            if other >= 0:
+                slots.setdefault(other, len(slots))
     return slots
 
 
@@ -213,7 +215,7 @@ cdef object _find_plain(const Spec* spec, Followed* followed):
     if sign.lacks >= 0 or sign.zero_count or not (sign.slot == SLOTS or sign.is_last):
         return
     for number in range(followed.sign_count):
-        if sign[number].unless >= 0 and sign[number].kind != SIGN_OLD:
+        if sign[number].after >= 0 or sign[number].unless >= 0 and sign[number].kind != SIGN_OLD:
             return
         if sign[number].from_phase != PHASE_NONE or sign[number].to_phase != PHASE_ENDED:
             return

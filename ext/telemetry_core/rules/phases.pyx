@@ -50,7 +50,7 @@ cdef void hear(Plug* plug, const uint64_t* row, const Followed* followed) noexce
             held |= <uint64_t>1 << number
             is_alive |= signs[number].kind != SIGN_DOUBT and signs[number].kind != SIGN_UNKNOWN
             phase = max(phase, signs[number].phase)
-            is_begin |= signs[number].kind == SIGN_BEGIN
+            is_begin |= signs[number].kind == SIGN_BEGIN and _applies(known, &signs[number])
             is_again |= signs[number].kind == SIGN_AGAIN
     if not held:
         return
@@ -110,6 +110,15 @@ cdef bint _holds(const PackedSign* sign, const uint64_t* row, const uint64_t* sl
     return True
 
 
+cdef bint _applies(const Known* known, const PackedSign* sign) noexcept nogil:
+    """Return whether the sign says anything in this phase, after what has been heard."""
+    if known.phase < sign.from_phase or (known.is_open and known.phase > sign.to_phase):
+        return False
+    if sign.after >= 0 and not known.heard_ns[sign.after]:
+        return False
+    return sign.unless < 0 or not known.heard_ns[sign.unless]
+
+
 cdef void _pass_time(Plug* plug, int64_t now_ns, uint8_t phase, bint is_begin, bint is_again) noexcept nogil:
     """A sign comes at now_ns: what has happened until then."""
     cdef Known* known = &plug.known
@@ -160,11 +169,9 @@ cdef void _act(Plug* plug, const PackedSign* sign, const uint64_t* row, const ui
         bits = _reasons(sign, row, slots)
         if not (bits and known.is_open):
             return
-    if not _goes_on(plug, sign, now_ns):
+    if sign.kind == SIGN_BEGIN and not _applies(known, sign):
         return
-    if known.phase < sign.from_phase or (known.is_open and known.phase > sign.to_phase):
-        return
-    if sign.unless >= 0 and known.heard_ns[sign.unless]:
+    if not (_goes_on(plug, sign, now_ns) and _applies(known, sign)):
         return
     if not known.is_open:
         if sign.phase == PHASE_NONE:

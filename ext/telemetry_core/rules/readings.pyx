@@ -19,7 +19,7 @@ from telemetry_core.rows.schema cimport HEAD_WORDS
 from telemetry_core.rules.changes cimport CHANGE_BEGUN
 from telemetry_core.rules.deadlines cimport pass_timers
 from telemetry_core.rules.follow_table cimport (
-    METER, PHASE_CHARGING, VEHICLE, Place, Quantities, Spec, in_slot,
+    METER, PHASE_CHARGING, PHASE_ENDED, VEHICLE, Place, Quantities, Spec, in_slot,
 )
 from telemetry_core.rules.measured cimport add_sample, hear_percent, report
 from telemetry_core.rules.phases cimport (
@@ -114,6 +114,8 @@ cdef void _take_highest(Known* known, double voltage_v) noexcept nogil:
 
 cdef void _take_soc(Plug* plug, double soc_pct, int64_t now_ns) noexcept nogil:
     cdef Known* known = &plug.known
+    if known.phase == PHASE_ENDED and known.is_restored == NOT_RESTORED and known.soc == known.soc:
+        return  # it may be the next vehicle's already
     known.soc = soc_pct
     known.same_soc = NAN
     known.has_new_soc = True

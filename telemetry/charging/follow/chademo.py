@@ -3,6 +3,8 @@
 Sources: public notes on IEEE 2030.1.1-2021, and open implementations of both ends; bits agree in two or more.
 `stopped` of the charger is also set until charging begins, in some frames together with `charging`. So
 charging has begun when `stopped` is no longer set. A start that fails ends with `charger_malfunction`.
+Nothing announces the next session: it begins where a contactor that had opened after a stop is closed again,
+or where a charger charges after a start that failed.
 """
 
 from telemetry_core.rules.follow_spec import FollowedPhase, Reporting, Side, SignKind
@@ -30,8 +32,27 @@ CHADEMO = FollowTable(
     signs=(
         SignEntry("100", "CHA100", _VEHICLE, _HANDSHAKE),
         SignEntry("101", "CHA101", _VEHICLE, _HANDSHAKE),
+        SignEntry(
+            "102 closes again",
+            "CHA102",
+            _VEHICLE,
+            kind=SignKind.BEGIN,
+            when=("charging_enabled", 1),
+            zeros=("contactor_open",),
+            from_phase=_ENDED,
+        ),
         SignEntry("102", "CHA102", _VEHICLE, _HANDSHAKE),
         SignEntry("108", "CHA108", _CHARGER, _HANDSHAKE),
+        SignEntry(
+            "109 charges after all",
+            "CHA109",
+            _CHARGER,
+            kind=SignKind.BEGIN,
+            when=("charging", 1),
+            zeros=("stopped",),
+            from_phase=_STOPPING,
+            after="109 fails to start",
+        ),
         SignEntry("109", "CHA109", _CHARGER, _HANDSHAKE),
         SignEntry("102 enabled", "CHA102", _VEHICLE, _CONFIGURATION, when=("charging_enabled", 1)),
         SignEntry(

@@ -37,6 +37,7 @@ class SignEntry:
     from_phase: FollowedPhase = FollowedPhase.NONE
     to_phase: FollowedPhase = FollowedPhase.ENDED
     unless: str = ""
+    after: str = ""
     is_optional: bool = False  # a decoder may lack the message
 
 
@@ -106,6 +107,7 @@ class FollowTable:
                 from_phase=entry.from_phase,
                 to_phase=entry.to_phase,
                 unless=numbers[entry.unless] if entry.unless else NO_FIELD,
+                after=numbers[entry.after] if entry.after else NO_FIELD,
             )
 
         minutes = (NO_FIELD, NO_FIELD)

@@ -58,6 +58,42 @@ def test_a_stop_bit_that_stays_set_for_some_frames_of_charging_stops_nothing() -
     assert session.stop_side == "charger"
 
 
+def test_a_charge_that_begins_at_once_after_the_one_before_is_the_next_session() -> None:
+    bench = bench_of_a_charge(charging_enabled=0)
+    bench.measure("battery", 30.5, soc_pct=80.0)
+    for step in range(10):
+        bench.put("CHA102", 31.0 + step / 10, charging_enabled=int(step > 7), contactor_open=1)
+        bench.measure("battery", 31.0 + step / 10, soc_pct=80.0 if step < 5 else 15.0)
+    bench.put("CHA102", 32.0, charging_enabled=1, contactor_open=0)
+    bench.measure("battery", 32.0, soc_pct=15.0)
+    bench.put("CHA109", 32.1, charging=1, stopped=0)
+    bench.measure("battery", 39.0, soc_pct=16.0)
+    bench.put("CHA109", 40.0, charging=0, stopped=1)
+    bench.finish()
+    assert [(session.outcome, session.stop_side) for session in bench.sessions] == [
+        *(("complete", "vehicle"), ("stopped", "charger"))
+    ]
+    assert [phase.phase for phase in bench.sessions[1].phases] == [
+        *("handshake", "configuration", "charging", "stopping")
+    ]
+    assert [(session.start_soc_pct, session.end_soc_pct) for session in bench.sessions] == [
+        *((80.0, 80.0), (15.0, 16.0))
+    ]
+
+
+def test_a_charge_that_follows_a_failed_start_at_once_is_the_next_session() -> None:
+    bench = PlugBench(plugs=[ProtocolPlug("plug", "chademo")])
+    bench.put("CHA102", 0.0, charging_enabled=1, contactor_open=1)
+    bench.put("CHA109", 0.1, charging=0, stopped=1, charger_malfunction=1)
+    bench.put("CHA102", 0.2, charging_enabled=0, contactor_open=1)
+    bench.put("CHA102", 2.0, charging_enabled=1, contactor_open=0)
+    bench.put("CHA109", 2.1, charging=1, stopped=0, charger_malfunction=0)
+    bench.put("CHA102", 9.0, charging_enabled=0, fault_overvoltage=1)
+    bench.finish()
+    assert [session.stop_reason for session in bench.sessions] == ["charger_malfunction", "fault_overvoltage"]
+    assert [phase.phase for phase in bench.sessions[1].phases] == ["handshake", "charging", "stopping"]
+
+
 def test_a_start_that_fails_is_a_stop_by_the_charger_that_no_open_contactor_completes() -> None:
     bench = PlugBench(plugs=[ProtocolPlug("plug", "chademo")])
     for step in range(20):
