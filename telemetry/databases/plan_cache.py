@@ -17,6 +17,7 @@ import json
 import logging
 import os
 import resource
+import subprocess
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -107,8 +108,6 @@ def _store(cache_directory: Path, name: str, content: bytes) -> None:
 
 
 def _parse(buses: Sequence[BusDatabases]) -> LoadedPlan:
-    import subprocess  # a service starts with a plan in the cache, most times
-
     request = json.dumps([asdict(bus) for bus in buses], default=str)
     files = ", ".join(str(file) for bus in buses for file in bus.databases)
     # The child finds the packages where this process found them.

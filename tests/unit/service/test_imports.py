@@ -23,7 +23,7 @@ LOGS = ("telemetry.logs.log", "telemetry_core.logs")
 COMMANDS = ("can", "cantools", "influxdb_client", "numpy", "pandas", "prometheus_client", "rich", "serial")
 OF_PYTHON = (
     *("configparser", "csv", "ctypes.util", "difflib", "email", "http.client", "secrets"),
-    *("shutil", "ssl", "subprocess", "tempfile", "urllib.request", "zipfile"),
+    *("shutil", "ssl", "tempfile", "urllib.request", "zipfile"),
 )
 
 
