@@ -76,7 +76,7 @@ class MessageFramer:
         self._two_shortest = 2 * self._shortest
         self._frames_per_message = framing.frames_per_message
         self._silence_ns = framing.silence_ns
-        self._padding = frozenset(framing.padding)
+        self._padding = framing.padding
         self._channel_of = channel_of
         self._byte_ns = byte_ns
         self._reader = framing.make_reader()
@@ -293,6 +293,6 @@ class MessageFramer:
 
     def _drop(self, dropped: bytes) -> None:
         self._reader.dropped(len(dropped))
-        fill = sum(byte in self._padding for byte in dropped) if self._padding else 0
-        self._counts["padding_bytes"] += fill
-        self._counts["garbage_bytes"] += len(dropped) - fill
+        garbage = len(dropped.translate(None, self._padding))
+        self._counts["padding_bytes"] += len(dropped) - garbage
+        self._counts["garbage_bytes"] += garbage

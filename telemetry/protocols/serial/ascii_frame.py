@@ -8,12 +8,14 @@ all of which follow the rule of the checks; the worked examples that both texts 
 """
 
 import re
+from binascii import unhexlify
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from telemetry.framing.checks import negated_sum_16_of_ascii
 from telemetry.framing.framing import Heard, PortReader, Shape, Skipped
 from telemetry.framing.lengths import NONE, UNKNOWN
+from telemetry.protocols.serial.layout import ABSENT_CELL
 
 VERSION = 0x20  # packs of other makers have the same frames, another version and other values
 CID1 = 0x46  # lithium batteries
@@ -24,13 +26,13 @@ _DIGITS = b"0123456789ABCDEFabcdef"
 _TEXT = re.compile(rb"~[0-9A-Fa-f]*")
 _HEAD_DIGITS, _CHECK_DIGITS = 12, 4
 _LENGTH_AT, _INFO_AT = 9, 13
+_HEAD_BYTES, _LENGTH_BYTES = 4, 2
 _SHORTEST = 1 + _HEAD_DIGITS + _CHECK_DIGITS + 1
 _LONGEST = _SHORTEST + 0xFFF
 _check = negated_sum_16_of_ascii(first=1)
 
 
-@dataclass(frozen=True, slots=True)
-class AsciiMessage:
+class AsciiMessage(NamedTuple):
     """A frame without its digits: `cid2` is a command or a return code."""
 
     version: int
@@ -51,9 +53,9 @@ def request(address: int, command: int, info: bytes) -> bytes:
 
 def parsed(message: bytes) -> AsciiMessage:
     """A good frame, read."""
-    version, address, cid1, cid2 = bytes.fromhex(message[1:_LENGTH_AT].decode("ascii"))
-    info = bytes.fromhex(message[_INFO_AT : -_CHECK_DIGITS - 1].decode("ascii"))
-    return AsciiMessage(version, address, cid1, cid2, info)
+    said = unhexlify(message[1 : -_CHECK_DIGITS - 1])
+    version, address, cid1, cid2 = said[:_HEAD_BYTES]
+    return AsciiMessage(version, address, cid1, cid2, said[_HEAD_BYTES + _LENGTH_BYTES :])
 
 
 def reply_with(message: bytes, info: bytes) -> bytes:
@@ -88,20 +90,29 @@ SHAPE = Shape(
     longest=_LONGEST,
 )
 
+ABSENT = ABSENT_CELL.to_bytes(2, "big")
+_ZERO = bytes(2)
 STATE_CODES = frozenset((0x00, 0x01, 0x02, 0xF0))  # in order, below, above, other
 
 Said = Sequence[Heard] | None
 Parse = Callable[[int, bytes], Said]
 
 
-def counted(info: bytes, at: int, size: int) -> tuple[list[bytes], int] | None:
+def counted(info: bytes, at: int, size: int) -> tuple[bytes, int] | None:
     """The items of `size` bytes that the byte at `at` counts, and where they end; None: there are fewer."""
     if at >= len(info):
         return None
     end = at + 1 + info[at] * size
-    if end > len(info):
-        return None
-    return [info[place : place + size] for place in range(at + 1, end, size)], end
+    return (info[at + 1 : end], end) if end <= len(info) else None
+
+
+def fitted(sensors: bytes, most: int) -> bytes:
+    """As many sensors of two bytes each, absent where one is zero or does not come."""
+    first = sensors[: 2 * most]
+    if _ZERO in first:
+        pairs = (first[at : at + 2] for at in range(0, len(first), 2))
+        first = b"".join([ABSENT if pair == _ZERO else pair for pair in pairs])
+    return first.ljust(2 * most, ABSENT[:1])
 
 
 def is_padded_text(field: bytes) -> bool:

@@ -10,7 +10,7 @@ Sources of the facts: "PYLON low-voltage RS485" V3.3, Frankkkkk/python-pylontech
 open drivers for the bits of the alarms, which no capture has confirmed.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 from telemetry.framing.framing import Framing, Heard
 from telemetry.framing.replacements import Replacements
@@ -22,12 +22,13 @@ from telemetry.protocols.serial.ascii_frame import (
     AsciiReader,
     Said,
     counted,
+    fitted,
     is_padded_text,
     parsed,
     reply_with,
     request,
 )
-from telemetry.protocols.serial.layout import ABSENT_CELL, Confirmed, Layout, Value, cells, sensors
+from telemetry.protocols.serial.layout import Confirmed, Layout, Value, cells, sensors
 from telemetry.protocols.table import Addresses, DeviceRequest, Mapped, Message, SerialProtocol
 
 # Commands: the ids of the messages that answer them.
@@ -218,16 +219,14 @@ def _analog_module(info: bytes, at: int) -> _Module | None:
         at += 6
         if at > len(info):
             return None
-    absent = ABSENT_CELL.to_bytes(2, "big")
-    fitted = [absent if not any(each) else each for each in temperatures[0][:MAX_SENSORS]]
     body = (
         fixed[:4]
         + remaining.rjust(4, b"\0")
         + capacity.rjust(4, b"\0")
         + cycles
-        + bytes((items, len(voltages[0])))
-        + b"".join(fitted).ljust(2 * MAX_SENSORS, b"\xff")
-        + b"".join(voltages[0][:MAX_CELLS])
+        + bytes((items, len(voltages[0]) // 2))
+        + fitted(temperatures[0], MAX_SENSORS)
+        + voltages[0][: 2 * MAX_CELLS]
     )
     return ANALOG_LAYOUT.payload(body), at
 
@@ -237,19 +236,19 @@ def _alarms_module(info: bytes, at: int) -> _Module | None:
     temperatures = counted(info, states[1], 1) if states else None
     if states is None or temperatures is None:
         return None
-    if not STATE_CODES.issuperset(b"".join((*states[0], *temperatures[0]))):
+    if not STATE_CODES.issuperset(states[0] + temperatures[0]):
         return None
     at = temperatures[1]
     fixed = info[at : at + 8]
     if len(fixed) < 8:
         return None
     body = fixed + b"".join(
-        _bits(codes, wanted) for codes in (states[0], temperatures[0]) for wanted in (b"\x01", b"\x02")
+        _bits(codes, wanted) for codes in (states[0], temperatures[0]) for wanted in (1, 2)
     )
     return ALARMS_LAYOUT.payload(body), at + 8
 
 
-def _bits(codes: Sequence[bytes], wanted: bytes) -> bytes:
+def _bits(codes: bytes, wanted: int) -> bytes:
     return sum(1 << n for n, code in enumerate(codes[:32]) if code == wanted).to_bytes(4, "big")
 
 

@@ -12,11 +12,13 @@ from collections.abc import Sequence
 
 from telemetry.framing.framing import Framing, Heard
 from telemetry.protocols.serial.ascii_frame import (
+    ABSENT,
     SHAPE,
     STATE_CODES,
     AsciiReader,
     Said,
     counted,
+    fitted,
     is_padded_text,
     request,
 )
@@ -28,6 +30,7 @@ ANALOG, ALARMS, VENDOR = 0x42, 0x44, 0x51  # commands: the ids of the messages t
 MAX_CELLS = 32
 MAX_SENSORS = 8  # at the cells; two others follow them
 _OTHER_SENSORS = ("ambient_temperature", "mosfet_temperature")
+_NO_OTHERS = ABSENT * len(_OTHER_SENSORS)
 _KELVIN_TENTHS = -273.1
 _NO_SENSOR = 0  # 0 K
 
@@ -139,16 +142,12 @@ def _analog(address: int, info: bytes) -> Said:
         return None
     if len(state) != _FIXED_BYTES + 2 * state[_FIXED_BYTES - 1]:
         return None
-    at_cells = max(len(sent) - len(_OTHER_SENSORS), 0)
-    absent = ABSENT_CELL.to_bytes(2, "big")
-    others = (sent[at_cells:] + [absent] * 2)[:2]
-    at_cells = min(at_cells, MAX_SENSORS)
-    fitted = [absent if not any(each) else each for each in sent[:at_cells]]
+    at_cells = max(len(sent) - len(_NO_OTHERS), 0)  # bytes
     body = (
         state[:_STATE_BYTES].ljust(_STATE_BYTES, b"\0")
-        + b"".join(others)
-        + b"".join(fitted).ljust(2 * MAX_SENSORS, b"\xff")
-        + b"".join(voltages[0][:MAX_CELLS])
+        + (sent[at_cells:] + _NO_OTHERS)[: len(_NO_OTHERS)]
+        + fitted(sent[:at_cells], MAX_SENSORS)
+        + voltages[0][: 2 * MAX_CELLS]
     )
     payload = ANALOG_LAYOUT.payload(body, _CUSTOM[: state[_FIXED_BYTES - 1]])
     return (Heard(ANALOG, payload, address),)
@@ -159,7 +158,7 @@ def _alarms(address: int, info: bytes) -> Said:
     temperatures = counted(info, states[1], 1) if states else None
     if states is None or temperatures is None:
         return None
-    if not STATE_CODES.issuperset(b"".join((*states[0], *temperatures[0]))):
+    if not STATE_CODES.issuperset(states[0] + temperatures[0]):
         return None
     rest = info[temperatures[1] :]
     if len(rest) != 3 + _EVENT_BYTES or rest[2] != _EVENT_BYTES:
