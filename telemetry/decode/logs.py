@@ -103,7 +103,7 @@ class LogDecoder:
         is_protected = any(_of(counted, f"protection/{ACCOUNT}/"))
         if not unknown or decoded or is_protected or self._may_be_unknown:
             return
-        found = {name: channel.binding for name, channel in self._reading.channels.items()}
+        found = self._reading.bindings
         if all(binding.bus == NO_BUS for binding in found.values()):
             raise DataError("; ".join(self._channels.warnings(found)), where=named(paths))
         raise none_matched(paths, self.frames_read, "no known message")
@@ -128,7 +128,7 @@ class LogDecoder:
         if self.frames_read and self._is_bounded and not any(_of(self._counted(), f"frames/{ACCOUNT}/")):
             duration_s = (self._reading.last_ns - self._reading.first_ns) / 1e9
             lines.append(f"no frame between the bounds of time; what was read lasts {duration_s:.1f} s")
-        found = {name: channel.binding for name, channel in self._reading.channels.items()}
+        found = self._reading.bindings
         lines += self._channels.warnings(found)
         counted = self._counted()
         if any(binding.bus != NO_BUS for binding in found.values()):

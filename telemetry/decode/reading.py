@@ -71,6 +71,11 @@ class LogReading:
         self.first_ns = 0  # stamp of the first frame of all, once there is one
         self.last_ns = 0  # of the last frame so far
 
+    @property
+    def bindings(self) -> dict[str, Binding]:
+        """What each channel is that has come so far, by its name."""
+        return {name: channel.binding for name, channel in self.channels.items()}
+
     def begin(self, paths: Sequence[Path]) -> None:
         """Read these, from the first frame of the first one."""
         self._paths = paths

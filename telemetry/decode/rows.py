@@ -110,8 +110,7 @@ class LogRows(Rows):
         lines = list(self._warnings)
         if not self.frames_read:
             lines.append("no frames in what was read")
-        found = {name: channel.binding for name, channel in self._reading.channels.items()}
-        lines += self._channels.warnings(found)
+        lines += self._channels.warnings(self._reading.bindings)
         if self.frames_decoded:  # none at all is an error of its own
             lines += few_matched(self._stages.counted())
         return lines

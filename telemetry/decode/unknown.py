@@ -66,8 +66,7 @@ class UnknownIds:
 
     def warnings(self) -> list[str]:
         lines = [] if self._reading.frames_read else ["no frames in what was read"]
-        found = {name: channel.binding for name, channel in self._reading.channels.items()}
-        lines += self._channels.warnings(found)
+        lines += self._channels.warnings(self._reading.bindings)
         if self._unmatched.others:
             lines.append(f"frames of more than {MOST_IDS} ids are left out: {self._unmatched.others}")
         return lines
