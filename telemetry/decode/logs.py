@@ -264,17 +264,15 @@ class _LogPieces:
         ordered: _Writer | None,
         refuse_unknown: Callable[[], None],
     ) -> None:
-        """refuse_unknown: raises what is wrong when all is read, where nothing was put out."""
+        """refuse_unknown: raises what is wrong when all is read, where none of it is known."""
         self._results = results
         self._ordered = ordered
         self._refuse_unknown = refuse_unknown
         self.stop = results.stop
 
     def __iter__(self) -> Iterator[OutputPiece]:
-        lines = 0
         for piece in self._pieces():
-            lines += piece.lines
-            if piece.is_end and not lines:
+            if piece.is_end:
                 self._refuse_unknown()
             yield piece
 

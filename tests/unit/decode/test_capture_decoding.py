@@ -203,3 +203,19 @@ def test_a_piece_says_whether_a_point_of_it_may_be_one_of_an_earlier_piece(tmp_p
     decoder = capture_decoder("jbd", OutputFormat.LINE_PROTOCOL)
     with decoder.pieces([path, path]) as pieces:
         assert [piece.overlaps for piece in pieces if piece.lines] == [False, True]
+
+
+def test_the_accounts_of_all_pieces_together_are_those_of_the_lines(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A delivery adds them up: a point that two pieces counted would never be acknowledged twice."""
+    monkeypatch.setattr("telemetry.decode.captures._PIECES_AT_ONCE", 2)
+    cells = jbd_message(4, bytes.fromhex("0CE4 0CEE"))
+    decoder = capture_decoder("jbd", OutputFormat.LINE_PROTOCOL)
+    captures = [received(tmp_path / name, *[cells] * 5) for name in ("a.txt", "b.txt")]
+    with decoder.pieces(captures) as pieces:
+        found = list(pieces)
+    lines = sum(piece.text.count(b"\n") for piece in found)
+    made = sum(n for piece in found for name, n in piece.counts.items() if name.startswith("points/made"))
+    assert len([piece for piece in found if piece.lines]) > 2
+    assert made == lines == sum(piece.lines for piece in found)
