@@ -143,7 +143,7 @@ class CaptureDecoder:
     def finish(self, paths: Sequence[Path]) -> None:
         """No capture follows those of `paths`. Raises DataError where no line of them holds a message."""
         if (self._lines_read or self._lines_damaged) and not good_messages(self._all_framers()):
-            bad = self._found().get("lost/bad_checksum", 0)
+            bad = self._found()["lost/bad_checksum"]
             read = WhatWasRead(self._lines_read, self._lines_damaged, self._bytes_received, bad)
             raise no_message(paths, tuple(self._names), read)
         self._stages.writing.flush(self._lines)

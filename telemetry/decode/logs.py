@@ -304,7 +304,7 @@ def _of(counted: Mapping[str, int], prefix: str) -> Iterator[tuple[str, int]]:
 def few_matched(counted: Mapping[str, int]) -> Iterator[str]:
     """Yield a warning where hardly a frame has a message: the databases are of another vehicle or bus."""
     decoded, unknown = (counted.get(f"frames/{ACCOUNT}/{fate}", 0) for fate in ("decoded", "unknown"))
-    if unknown and decoded < FEW_MATCHED * (decoded + unknown):
+    if decoded < FEW_MATCHED * (decoded + unknown):
         yield (
             f"{decoded:,} of {decoded + unknown:,} frames have a known message: {WHOSE} "
             "(scan --log finds what fits, decode --unknown lists the ids without one)"

@@ -105,6 +105,18 @@ def test_a_message_that_is_found_late_has_the_stamp_of_its_own_last_byte() -> No
     assert [(frame.id, frame.time_ns) for frame in frames] == [(0x03, 200), (0x04, 300)]
 
 
+def test_of_pieces_whose_messages_are_taken_nothing_is_kept() -> None:
+    """A line lasts for months: what it keeps is what is unfinished, and when that came."""
+    framer, frames = framer_of(BARE), FrameBatch(8)
+    for number in range(50):
+        framer.feed(ONE + ONE[:3], number, frames)
+        framer.feed(ONE[3:], number, frames)
+        frames.clear()
+        assert (framer._kept, framer._stamps) == (b"", [])
+    framer.feed(ONE[:3], 50, frames)
+    assert (framer._kept, framer._stamps) == (ONE[:3], [(3, 50)])
+
+
 def test_one_message_within_what_another_claims_is_its_data() -> None:
     framer = framer_of(BARE)
     assert ids(framer, jbd_message(0x07, ONE)) == [0x07]

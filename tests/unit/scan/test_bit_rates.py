@@ -200,3 +200,12 @@ def test_a_rate_with_an_error_in_ten_frames_is_taken_and_with_more_the_search_go
     kernel = Kernel()
     heard = {250_000: traffic(30, errors), 500_000: traffic(100)}
     assert tried(kernel, lambda: heard.get(kernel.bit_rate or 0, traffic())) == BitRate(rate)
+
+
+def test_the_usual_rates_are_tried_first_as_documented_and_pairs_begin_at_one_of_them() -> None:
+    """docs/scan.md; the data of a CAN FD bus are as fast as the rest of a frame, or faster."""
+    assert [rate.nominal for rate in RATES[:4]] == [250_000, 500_000, 125_000, 1_000_000]
+    assert len(RATES) == 4 + 5
+    assert FD_RATES[0] == BitRate(500_000, 2_000_000)
+    assert {pair.nominal for pair in FD_RATES} <= {rate.nominal for rate in RATES}
+    assert all(pair.data is not None and pair.data >= pair.nominal for pair in FD_RATES)
