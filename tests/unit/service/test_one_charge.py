@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+from telemetry_core.frames.batch import FrameBatch
+
 from tests.support.charge_lives import BAYS, START_NS, Lives, charge, deliveries, number, text
 
 BAY = BAYS[0]
@@ -103,3 +105,18 @@ def test_a_vehicle_that_falls_silent_ends_its_session_and_one_whose_bus_is_away_
         bench.finish()
         ((is_open, outcome, _),) = bench.sessions()
         assert (is_open, outcome) == (b"false", "cut")
+
+
+def test_a_log_that_ends_within_a_charge_ends_its_session_with_the_last_frame(tmp_path: Path) -> None:
+    bench = Charge(tmp_path)
+    frames = [frame for part in list(deliveries(charge()))[:MIDDLE] for frame in part]
+    batch = FrameBatch(len(frames))
+    for time_ns, id, data in frames:
+        batch.append(START_NS + time_ns, id, data)
+    bench.pipeline.process(BAY, batch, {}, resume_as="trip")
+    bench.pipeline.end(BAY, {}, is_complete=True, resume_as="trip")
+    bench.pipeline.finish()
+    bench.send()
+    ((stamp, row),) = bench.database.of("charging_session", charger=BAY)
+    assert (row["open"], text(row, "outcome")) == (b"false", "unfinished")
+    assert stamp + round(number(row, "duration_s") * 1e9) == START_NS + frames[-1][0]
