@@ -110,7 +110,7 @@ def run(arguments: argparse.Namespace) -> int:
             raise DataError(what, where=str(arguments.log), hint=hint)
         if len(curves) > MOST_CURVES:
             hint = f"name fewer: a picture has at most {MOST_CURVES}"
-            raise UsageError(f"are {len(curves)} curves", where=" ".join(arguments.signal), hint=hint)
+            raise UsageError(f"these are {len(curves)} curves", where=" ".join(arguments.signal), hint=hint)
         draw(
             panels,
             arguments.log.name,

@@ -202,7 +202,7 @@ def test_a_picture_has_64_curves_at_most(
     warning, said = capfd.readouterr().err.splitlines()
     assert warning.startswith(f"warning: {database}:")
     if code:
-        assert "B*: are 65 curves (name fewer: a picture has at most 64)" in said
+        assert "B*: these are 65 curves (name fewer: a picture has at most 64)" in said
     else:
         assert said == f"{tmp_path / 'x.png'}: 64 curves of 64 values"
 
