@@ -38,6 +38,8 @@ class OpenSession:
     attempt: int = 1
     phase: int = 0
     phase_ns: int = 0  # its stamp
+    phase_from_ns: int = 0  # its time is counted from here, …
+    phase_before_ns: int = 0  # … and so much came before the clock was set back
     since_ns: int = 0  # charging or a pause is counted from here
     is_paused: bool = False
     has_charged: bool = False
@@ -64,15 +66,23 @@ class OpenSession:
                 self.charging_ns += lasted_ns
             self.since_ns = until_ns
 
+    def count_phase(self, until_ns: int) -> None:
+        """The phase has lasted until here; what follows may have earlier stamps."""
+        self.phase_before_ns = self._phase_lasted_ns(until_ns)
+        self.phase_from_ns = until_ns
+
     def running_phase(self, at_ns: int) -> Iterator[Phase]:
         """Yield the phase that is under way, if any, as long as it has lasted."""
         if self.phase:
-            lasted_s = max(0, at_ns - self.phase_ns) / 1e9
+            lasted_s = self._phase_lasted_ns(at_ns) / 1e9
             yield Phase(self.attempt, phase_name(self.phase), self.phase_ns, lasted_s)
+
+    def _phase_lasted_ns(self, until_ns: int) -> int:
+        return self.phase_before_ns + max(0, until_ns - (self.phase_from_ns or self.phase_ns))
 
     def move(self, by_ns: int) -> None:
         """Add `by_ns` to all stamps: the clock was wrong by so much."""
-        for name in ("start_ns", "phase_ns", "since_ns", "curve_ns"):
+        for name in ("start_ns", "phase_ns", "phase_from_ns", "since_ns", "curve_ns"):
             if known_ns := getattr(self, name):
                 setattr(self, name, known_ns + by_ns)
         if (offset_s := self.facts.get("station_clock_offset_s")) is not None:

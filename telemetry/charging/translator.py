@@ -73,6 +73,7 @@ class Translator:
                 yield from self._window(plug, change)
             case ChangeKind.MINUTE:
                 plug.known.count_time(change.time_ns)  # which is kept if the clock steps back
+                plug.known.count_phase(change.time_ns)
                 yield from self.rows(plug, change)
             case ChangeKind.DOUBT:
                 yield (
@@ -101,6 +102,7 @@ class Translator:
         now.joined = now.joined or (change.number >= FollowedPhase.CHARGING and not now.phase_ns)
         now.phase = change.number
         now.phase_ns = max(change.time_ns, now.phase_ns + 1, now.start_ns)
+        now.phase_from_ns, now.phase_before_ns = change.time_ns, 0
         now.since_ns = change.time_ns
         now.is_paused = False
         if change.number >= FollowedPhase.CHARGING:

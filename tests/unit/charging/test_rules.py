@@ -186,6 +186,18 @@ def test_in_a_session_of_2011_nothing_is_a_pause() -> None:
     assert bench.finish().edition == "2011"
 
 
+def test_phases_last_as_long_as_they_did_when_the_clock_steps_back() -> None:
+    bench = PlugBench()
+    bench.put("CCS", 3600.0, permitted=1)
+    for at_s in range(1, 41):
+        bench.put("CCS", 3600.0 + at_s if at_s <= 20 else at_s, permitted=1)
+    bench.put("BST", 41.0, soc_reached=1)
+    bench.put("BSD", 43.0, soc_pct=80)
+    bench.put("BSD", 46.0, soc_pct=80)
+    lasted = [(phase.phase, phase.duration_s) for phase in bench.finish().phases]
+    assert lasted == [("charging", 40.0), ("stopping", 2.0), ("ended", 3.0)]  # without the second of the step
+
+
 def test_time_that_was_charged_counts_when_the_clock_steps_back() -> None:
     bench = PlugBench()
     bench.begin()
