@@ -108,6 +108,7 @@ def read_register_map(file: Path) -> RegisterMap:
         groups=_groups(
             table,
             [_register(one, function, numbered_from) for one in table.take_tables("register")],
+            function,
             numbered_from,
         ),
     )
@@ -179,7 +180,9 @@ def _alarm(bits: TomlTable, name: str) -> str:
     return checked_code(bits.take_text(name), bits.where(name))
 
 
-def _groups(table: TomlTable, placed: Sequence[_Placed], numbered_from: int) -> tuple[Group, ...]:
+def _groups(
+    table: TomlTable, placed: Sequence[_Placed], function: int, numbered_from: int
+) -> tuple[Group, ...]:
     taken: dict[tuple[int, int], Register] = {}
     names: set[str] = set()
     filled: dict[str, str] = {}  # by field: the register that fills it
@@ -194,7 +197,7 @@ def _groups(table: TomlTable, placed: Sequence[_Placed], numbered_from: int) -> 
             if other is not register:
                 words = f"{number + numbered_from} of {register.name} is a part of {other.name} as well"
                 raise one.wrong("register", words)
-    polls = [_poll(one, numbered_from) for one in table.take_tables("poll")] or _contiguous(
+    polls = [_poll(one, function, numbered_from) for one in table.take_tables("poll")] or _contiguous(
         [register for _, register in placed]
     )
     groups = tuple(
@@ -210,9 +213,9 @@ def _groups(table: TomlTable, placed: Sequence[_Placed], numbered_from: int) -> 
     return groups
 
 
-def _poll(table: TomlTable, numbered_from: int) -> tuple[int, int, int, float]:
+def _poll(table: TomlTable, function: int, numbered_from: int) -> tuple[int, int, int, float]:
     poll = (
-        table.take_integer("function", HOLDING, least=HOLDING, most=INPUT),
+        table.take_integer("function", function, least=HOLDING, most=INPUT),
         table.take_integer("first", least=numbered_from, most=_LAST_REGISTER + numbered_from) - numbered_from,
         table.take_integer("count", least=1, most=MOST_REGISTERS),
         table.take_number("every_s", 1.0, above=0.0, most=DAY_S),

@@ -43,6 +43,12 @@ def test_polls_may_be_given_and_read_more_than_is_used(tmp_path: Path) -> None:
     ]
 
 
+def test_the_function_of_a_map_is_that_of_its_registers_and_its_polls(tmp_path: Path) -> None:
+    polls = "[[poll]]\nfirst = 4\ncount = 3\n"
+    (group,) = read(tmp_path, "function = 4" + GOOD + polls).groups
+    assert (group.function, len(group.registers)) == (4, 2)
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [
