@@ -137,6 +137,15 @@ def test_after_a_member_that_is_cut_off_the_next_one_is_given(suffix: str) -> No
 
 
 @pytest.mark.parametrize("suffix", PACK)
+def test_a_member_of_nothing_after_one_that_is_cut_off_is_not_taken_for_its_bytes(suffix: str) -> None:
+    """As of a logger that lost power, and was stopped right after it had begun again."""
+    cut = PACK[suffix](TEXT[:1500])[:-20]
+    before, gap, after = give(cut + PACK[suffix](b""), suffix)[0].partition(GAP)
+    assert TEXT[:1500].startswith(before)
+    assert (gap, after) == (GAP, b"")
+
+
+@pytest.mark.parametrize("suffix", PACK)
 def test_each_damaged_place_is_a_gap(suffix: str) -> None:
     parts = [TEXT[begin : begin + 3000] for begin in range(0, 15_000, 3000)]
     packed = [bytearray(PACK[suffix](part)) for part in parts]
