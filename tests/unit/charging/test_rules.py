@@ -186,27 +186,6 @@ def test_in_a_session_of_2011_nothing_is_a_pause() -> None:
     assert bench.finish().edition == "2011"
 
 
-def test_phases_last_as_long_as_they_did_when_the_clock_steps_back() -> None:
-    bench = PlugBench()
-    bench.put("CCS", 3600.0, permitted=1)
-    for at_s in range(1, 41):
-        bench.put("CCS", 3600.0 + at_s if at_s <= 20 else at_s, permitted=1)
-    bench.put("BST", 41.0, soc_reached=1)
-    bench.put("BSD", 43.0, soc_pct=80)
-    bench.put("BSD", 46.0, soc_pct=80)
-    lasted = [(phase.phase, phase.duration_s) for phase in bench.finish().phases]
-    assert lasted == [("charging", 40.0), ("stopping", 2.0), ("ended", 3.0)]  # without the second of the step
-
-
-def test_time_that_was_charged_counts_when_the_clock_steps_back() -> None:
-    bench = PlugBench()
-    bench.begin()
-    bench.charge(1.0, 41.0)
-    bench.charge(11.0, 31.0)  # 30 s earlier than it should be
-    bench.stop(31.0)
-    assert bench.finish().charging_s == pytest.approx(41.0 - 0.8 + 20.0, abs=0.3)
-
-
 def test_a_session_heard_from_its_middle_on_has_pauses_only_once_it_shows_a_later_edition_than_2011() -> None:
     """Until then a CCS that permits nothing may be one of 2011, filled with 00."""
     bench = PlugBench()
@@ -349,24 +328,6 @@ def test_another_pack_in_the_same_vehicle_is_a_swap() -> None:
     assert bench.events("pack_swapped") == ["from BYD-00000001 to BYD-00000002"]
 
 
-def test_a_clock_that_steps_forward_in_charging_ends_no_session() -> None:
-    """The charger's own minutes have not grown with it."""
-    bench = PlugBench()
-    bench.begin()
-    bench.charge(1.0, 5.0)
-    for step in range(8):
-        at_s = 3605.0 + step / 4
-        bench.put("BCL", at_s)
-        bench.put("CCS", at_s, permitted=1, charged_min=0)
-        bench.put("BCS", at_s)
-        bench.measure("battery", at_s, voltage_v=100.0, current_a=36.0, soc_pct=50.0)
-    bench.stop(3607.0)
-    session = bench.finish()
-    assert [one.outcome for one in bench.sessions] == ["complete"]
-    assert session.gap_s == pytest.approx(3600.0)
-    assert session.charging_s == pytest.approx(6.2, abs=0.01)
-
-
 def test_the_records_of_a_session_grow_no_more_than_their_lists_allow() -> None:
     bench = PlugBench()
     bench.begin()
@@ -495,14 +456,3 @@ def closed_of(bench: PlugBench) -> tuple[str | None, str | None, int]:
     (session,) = (content for content in contents if isinstance(content, Session))
     events = [content for content in contents if isinstance(content, Event)]
     return session.outcome, session.stop_reason, len(events)
-
-
-def test_a_clock_that_steps_back_costs_two_minutes_of_charging_at_most() -> None:
-    bench = PlugBench()
-    for first_s in (4000, 400):
-        for step in range(600):
-            bench.put("CCS", first_s + step, permitted=1)
-    session = bench.finish()
-    assert len(bench.sessions) == 1
-    assert session.charging_s is not None
-    assert 2 * 599 - 120 <= session.charging_s <= 2 * 599
