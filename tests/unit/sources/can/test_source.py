@@ -348,6 +348,25 @@ def test_what_was_lost_before_a_reconnect_is_still_counted(monkeypatch: pytest.M
     assert dict(last_counts(items)) == counts
 
 
+class OverrunReader(DroppingReader):
+    """A reader that hears of what the kernel has dropped before its device is gone."""
+
+    def read(self, *_: object) -> int:
+        if self.kernel_dropped:
+            raise OSError(errno.ENODEV, "No such device")
+        self.kernel_dropped = 3
+        return 0
+
+
+def test_frames_that_the_kernel_drops_are_an_event_with_their_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("telemetry.sources.can.source.CanReader", lambda *_: OverrunReader(0, 3, 0))
+    items, _ = run_script(wire_with())
+    events = [item.event for item in items if isinstance(item, SourceEvent)]
+    assert ("frames_dropped", "frames dropped by the kernel: 3") in [
+        (each.code, each.text) for each in events
+    ]
+
+
 def last_counts(items: list[Item]) -> Mapping[str, int]:
     return next(item.counts for item in reversed(items) if isinstance(item, SourceEnded))
 
