@@ -5,10 +5,12 @@ minutes the two adapters are swapped. On both lines there are a Daly board 1, a 
 and a meter 9: only their names differ.
 """
 
+from bisect import bisect_right
 from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby, pairwise
+from operator import attrgetter
 from pathlib import Path
 
 import pytest
@@ -41,6 +43,7 @@ SWAPPED_S = (3000.0, 5400.0)
 SECOND = 1_000_000_000
 START_NS = FakeClock().unix_ns()
 STAMP_NS = 20_000_000  # a stamp is of the read that brought the last byte
+BURST_S = 1.0  # all parts of one reply come within it
 
 METER = """title = "meter"
 slave = 9
@@ -109,6 +112,19 @@ class Heard:
     is_in_time: bool  # it answers the request that the source waits for
 
 
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """A message that damage made, and the time within which a reader may have taken it."""
+
+    message: bytes
+    since_s: float
+    until_s: float
+
+    def may_be_at(self, at_s: float, before_s: float = 0.0) -> bool:
+        """Whether it may have come at that time, or so long before it."""
+        return self.since_s <= at_s and self.until_s >= at_s - before_s
+
+
 @dataclass(slots=True)
 class Day:
     """What the simulator knows of a day at one port, and what the source has brought of it, by device."""
@@ -120,8 +136,8 @@ class Day:
     counts: dict[str, int] = field(default_factory=dict)
     plugs: int = 0
     said: int = 0
-    forged: set[bytes] = field(default_factory=set)  # see `forged_in`
-    completed: list[tuple[bytes, float, float]] = field(default_factory=list)  # since when, until when
+    forged: list[Doubt] = field(default_factory=list)  # see `forged_in`
+    completed: list[Doubt] = field(default_factory=list)  # see `completed_in`
     doubtful: set[int] = field(default_factory=set)  # periods with some, which may have swallowed a good one
     protocols: dict[str, SerialProtocol] = field(default_factory=dict)
 
@@ -207,14 +223,14 @@ class _Port:
 
     def _asked(self, request: bytes) -> None:
         self._requests.append((request, self._clock.monotonic_s()))
-        if found := forged_in(bytes(self._stream), self._said):
-            self.day.forged |= found
-            self.day.doubtful.add(self._periods)
+        since_s = self._requests[-2][1] if len(self._requests) > 1 else 0.0
+        until_s = self._clock.monotonic_s()
         whole = (one.message for one in self.day.heard[-20:] if one.period == self._periods)
-        if completed := completed_in(bytes(self._stream), self._said, Counter(whole)):
-            begin_s = self._requests[-2][1] if len(self._requests) > 1 else 0.0
-            now_s = self._clock.monotonic_s()
-            self.day.completed += [(one, begin_s, now_s) for one in completed]
+        forged = forged_in(bytes(self._stream), self._said)
+        completed = completed_in(bytes(self._stream), self._said, Counter(whole))
+        self.day.forged += [Doubt(one, since_s, until_s) for one in forged]
+        self.day.completed += [Doubt(one, since_s, until_s) for one in completed]
+        if forged or completed:
             self.day.doubtful.add(self._periods)
         self._said.append(request)  # which an adapter echoes
         self._periods += 1
@@ -280,9 +296,16 @@ def played(port: str, folder: Path, ends_s: float, seed: int = 1) -> Day:
 
 # -- what the simulator said, as the frames that it makes
 
-STATUS = 0x94
+STATUS, CELLS, TEMPERATURES = 0x94, 0x95, 0x96
 CODE = 0x57  # whose parts may be of several replies
-DALY_PARTS = {0x95: (5, 28), 0x96: (1, 2), CODE: (5, 35)}  # parts that are needed, bytes of values in them
+DALY_PARTS = {  # parts that are needed, bytes of values in them
+    CELLS: (5, 28),
+    TEMPERATURES: (1, 2),
+    CODE: (5, 35),
+}
+
+
+AT_S = attrgetter("at_s")
 
 
 def is_part(heard: Heard) -> bool:
@@ -304,29 +327,42 @@ def frame_of(heard: Heard, protocol: SerialProtocol) -> tuple[int, bytes] | None
     return one.id, one.data
 
 
-def is_part_of(message: bytes, id: int, values: bytes) -> bool:
-    """Whether a part brought its place of these values, of which the last part has more than fits."""
-    size = 6 if id == 0x95 else 7
-    begin = (message[4] - 1) * size
-    place = values[begin : begin + size] if begin >= 0 else b""
-    return message[2] == id and place != b"" and message[5 : 5 + len(place)] == place
+def counts_before(day: Day, statuses: Sequence[Heard], id: int, at_s: float) -> set[int]:
+    """Bytes of values that a reply in parts may have: the right ones, or those that damage counted last."""
+    place = bisect_right(statuses, at_s, key=AT_S)
+    right_s = statuses[place - 1].at_s if place else 0.0
+    forged = [
+        one.message
+        for one in day.forged
+        if one.message[2] == STATUS and one.since_s <= at_s and one.until_s >= right_s
+    ]
+    return {DALY_PARTS[id][1]} | {one[4] * 2 if id == CELLS else one[5] for one in forged}
 
 
-def is_cut_by(message: bytes, id: int, values: bytes, whole: bytes) -> bool:
-    """Whether a count of cells or sensors, which nobody has, left so much of a reply."""
-    counted = message[4] * 2 if id == 0x95 else message[5]
-    return message[2] == STATUS and values == whole[:counted]
+def parts_before(parts: Sequence[Heard], at_s: float, id: int) -> list[Heard]:
+    """Parts of one kind that came just before."""
+    begin, end = (bisect_right(parts, moment_s, key=AT_S) for moment_s in (at_s - BURST_S, at_s))
+    return [one for one in parts[begin:end] if one.message[2] == id]
 
 
-def bursts(heard: Sequence[Heard]) -> Iterator[tuple[int, bytes]]:
-    """What the replies in parts say of which every needed part came."""
+def is_made_of(day: Day, parts: Sequence[Heard], at_s: float, id: int, values: bytes) -> bool:
+    """Whether these parts, or those that damage made just before, have all of these values."""
+    came = [one.message for one in parts]
+    came += [one.message for one in (*day.forged, *day.completed) if one.may_be_at(at_s, BURST_S)]
+    size = 6 if id == CELLS else 7
+    places = [values[begin : begin + size] for begin in range(0, len(values), size)]
+    return all(
+        any(one[2] == id and one[4] == number and one[5:].startswith(place) for one in came)
+        for number, place in enumerate(places, 1)
+    )
+
+
+def whole_replies(heard: Sequence[Heard]) -> int:
+    """How many replies in parts there were of which every needed part came."""
     parts = (one for one in heard if is_part(one) and one.message[2] != CODE)
-    for key, group in groupby(parts, lambda one: (one.number, one.message[2])):
-        needed, most = DALY_PARTS[key[1]]
-        values = {one.message[4]: one.message[5:11] if key[1] == 0x95 else one.message[5:12] for one in group}
-        if all(number in values for number in range(1, needed + 1)):
-            whole = b"".join(values[number] for number in range(1, needed + 1))[:most]
-            yield key[1], whole
+    replies = groupby(parts, lambda one: (one.number, one.message[2]))
+    numbers = ((id, {one.message[4] for one in group}) for (_, id), group in replies)
+    return sum(found.issuperset(range(1, DALY_PARTS[id][0] + 1)) for id, found in numbers)
 
 
 def own(day: Day, port: str, device: str) -> list[Heard]:
@@ -336,12 +372,10 @@ def own(day: Day, port: str, device: str) -> list[Heard]:
 def is_by_chance(day: Day, frame: tuple[int, bytes, int]) -> bool:
     """Whether damage made this frame: one that nobody said, or one that a byte of the next one completed."""
     id, data, time_ns = frame
-    if any((one[2], one[4:12]) == (id, data) for one in day.forged):
-        return True
     at_s = (time_ns - START_NS) / SECOND
     return any(
-        (one[2], one[4:12]) == (id, data) and begin_s <= at_s <= end_s
-        for one, begin_s, end_s in day.completed
+        (one.message[2], one.message[4:12]) == (id, data) and one.may_be_at(at_s)
+        for one in (*day.forged, *day.completed)
     )
 
 
@@ -349,15 +383,21 @@ def assert_every_good_message_came_once_and_no_other_one(day: Day, port: str, de
     heard = own(day, port, device)
     frames = [(frame.id, frame.data, frame.time_ns) for frame in day.frames[device]]
     in_parts = [one for one in frames if device.startswith("daly:") and one[0] in DALY_PARTS]
-    whole_bursts = Counter(bursts(heard))
-    values = [(id, data) for id, data, _ in in_parts if id != CODE]
-    for id, data in Counter(values) - whole_bursts:
-        replies = [whole for of, whole in whole_bursts if of == id]
-        assert any(
-            is_part_of(one, id, data) or any(is_cut_by(one, id, data, whole) for whole in replies)
-            for one in day.forged
-        ), f"{device}: nobody said {data.hex(' ')}"
-    assert len(values) >= 0.9 * whole_bursts.total()
+    values = [one for one in in_parts if one[0] != CODE]
+    parts = [one for one in heard if is_part(one)]
+    statuses = [
+        one for one in heard if one.message[2] == STATUS and one.is_in_time and one.period not in day.doubtful
+    ]  # that were taken without doubt
+    counted: set[int] = set()  # requests whose replies came
+    for id, data, time_ns in values:
+        at_s = (time_ns + STAMP_NS - START_NS) / SECOND
+        assert len(data) in counts_before(day, statuses, id, at_s), f"{device}: nobody counted {data.hex()}"
+        near = parts_before(parts, at_s, id)
+        assert is_made_of(day, near, at_s, id, data), f"{device}: nobody said {data.hex()}"
+        replies = {one.number for one in near}
+        assert replies - counted or not replies, f"{device}: a reply was counted twice, {data.hex()}"
+        counted |= {max(replies - counted)} if replies else set()
+    assert len(values) >= 0.9 * whole_replies(heard)
     assert len({data for id, data, _ in in_parts if id == CODE}) <= 1  # its one name
     came = deque(one for one in frames if one not in in_parts)
     for one in heard:
