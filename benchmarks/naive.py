@@ -6,13 +6,13 @@ It is given every advantage: one database, numbers instead of named values, the 
 batches, and python-can's SocketCAN code reading from a UNIX socket in place of a CAN one.
 """
 
-# ruff: noqa: E402 - what follows the first statement
+# ruff: noqa: E402 - packages are imported after it is settled what they may import themselves
 
 import socket
 import sys
 from typing import Any
 
-# Its packages import these where they are, as in a test environment; on a gateway they would not be.
+# The packages below import these if they are installed, as here for tests. A gateway has none of them.
 sys.modules |= dict.fromkeys(("asammdf", "numpy", "pandas"))  # type: ignore[arg-type]  # None: not there
 
 import can

@@ -166,8 +166,9 @@ class Translator:
         now = plug.known
         found = facts(self._schema.specs[change.number], change.raw or {}, change.time_ns)
         first = {name: now.facts[name] for name in _OF_THE_START if name in now.facts}
-        if isfinite(soc_pct := change.totals[TOTALS.index("start_soc_pct")]):
-            first.setdefault("start_soc_pct", soc_pct)  # of a session heard from its middle on
+        soc_pct = change.totals[TOTALS.index("start_soc_pct")]
+        if now.joined and isfinite(soc_pct):  # heard from its middle on: no message before charging gave one
+            first.setdefault("start_soc_pct", soc_pct)
         now.facts |= {name: value for name, value in found.items() if value is not None} | first
         if found.get("has_brm") and not now.vehicle_vin:  # the first BRM may be lost: then a reconnect has it
             now.vehicle_vin = shown_vin(found.get("raw_vin") or "", self._settings.vin, self._vin_key)

@@ -94,7 +94,10 @@ def _listed(
     if not any(message.rows for message in messages):
         where = named(logs)
         if not rows.frames_read:
-            raise DataError("is empty" if _are_empty(logs) else "holds no frames", where=where)
+            empty, none = (
+                ("is empty", "holds no frames") if len(logs) == 1 else ("are empty", "hold no frames")
+            )
+            raise DataError(empty if _are_empty(logs) else none, where=where)
         raise none_matched(logs, rows.frames_read, "none of these messages")
     if unknown := rows.frames_unknown:
         read = rows.frames_read

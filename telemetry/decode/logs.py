@@ -4,8 +4,8 @@ Promises:
 - The output depends on the logs, the stages and the format alone, byte for byte, whatever the batch size and
   the number of threads.
 - Memory is constant.
-- Logs are refused (DataError) where frames came and none of them, in any log, has a known message. Few such
-  frames are a warning.
+- Logs are refused (DataError) where frames came and none of them, in any log, has a known message. Where few
+  have one, that is a warning.
 - csv and ndjson carry each frame's own stamp. In line protocol frames of one message that share a stamp are
   set 1 ns apart, over all logs, since a database would keep only one.
 

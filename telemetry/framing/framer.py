@@ -26,6 +26,8 @@ from telemetry.framing.checks import Check
 from telemetry.framing.framing import Framing, Heard, Shape, Skipped, longest_literal, pattern, rarest
 from telemetry.framing.lengths import UNKNOWN, Length
 
+_MOST_REQUESTS = 64  # that wait for the bytes before them
+
 
 class _Form(NamedTuple):
     """A shape, unpacked for the loops."""
@@ -112,6 +114,8 @@ class MessageFramer:
         Messages that begin before it, and that bytes after it decide, are read by the request before it.
         """
         if self._kept:
+            if len(self._requests) == _MOST_REQUESTS:
+                self._ask(self._requests.popleft()[1], frames)
             self._requests.append((len(self._kept), request))
         else:
             self._ask(request, frames)

@@ -9,6 +9,7 @@ Promises:
 Relies on one thread that appends, and on the spool doing its own locking. Before `start` it commits at once.
 """
 
+import logging
 import threading
 from collections.abc import Callable, Mapping
 
@@ -18,6 +19,8 @@ from telemetry.spool.batch import EncodedBatch
 from telemetry.spool.spool import Spool
 from telemetry.spool.state import NO_STATE
 from telemetry.threads import start
+
+LOG = logging.getLogger("telemetry.service")
 
 HANGS_S = 1.0  # a commit that takes longer is no progress
 
@@ -92,7 +95,7 @@ class Committer:
         return began_s is not None and self._clock.monotonic_s() - began_s > HANGS_S
 
     def _run(self) -> None:
-        self._spool.remove_orphans()  # here, since no start should wait for what others have left
+        self._remove_orphans()
         while True:
             with self._changed:
                 self._changed.wait_for(lambda: self._done < self._asked or self._ends)
@@ -108,3 +111,12 @@ class Committer:
             with self._changed:
                 self._done = asked
                 self._changed.notify_all()
+
+    def _remove_orphans(self) -> None:
+        """Here, since no start should wait for what other spools have left; their disks may hang, too."""
+        self._began_s = self._clock.monotonic_s()
+        try:
+            self._spool.remove_orphans()
+        except Exception:
+            LOG.exception("what other spools have left in memory stays there")
+        self._began_s = None

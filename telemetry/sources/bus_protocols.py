@@ -18,7 +18,7 @@ from telemetry.rules.map_entry import MAIN, MapEntry
 from telemetry.toml_document import Where
 from telemetry.toml_table import TomlTable
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # a bus without a protocol imports none of it
     from telemetry.protocols.can.table import CanProtocol
 
 _WHERE = Where("protocol")
@@ -58,10 +58,8 @@ class BusProtocols:
             yield from protocol.map_entries(bus, charger=self.charger)
 
     def _with(self, protocol: "CanProtocol", plan: PlanSpec, name: str) -> PlanSpec:
-        from telemetry.protocols.can.table import (  # a bus without a protocol needs neither
-            id_words,
-            shared_id,
-        )
+        # Here, since a bus without a protocol needs neither.
+        from telemetry.protocols.can.table import id_words, shared_id
 
         own = protocol.records_with(hidden=not self.shown, value_texts=self.value_texts)
         records = plan.records if own[0] in plan.records else plan.records + own

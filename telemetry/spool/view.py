@@ -154,8 +154,8 @@ class SpoolView:
                     yield SpoolFinding(name, what, found.head.points, costs=lost > 0)
                 place = found.head.end
             if lost := settled.open_points(place, segment.end):
-                what = "records are missing at its end"
-                if size_bytes > end_bytes:
+                what = "records are missing at its end" if end_bytes else "no record can be read"
+                if 0 < end_bytes < size_bytes:
                     what += f", {size_bytes - end_bytes:,} bytes of them are there"
                 what += useless if segment.end == self._state.end else ""
                 yield SpoolFinding(name, what, lost, costs=True)

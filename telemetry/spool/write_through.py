@@ -238,7 +238,7 @@ class WriteThrough:
         return [found[sequence] for sequence in sorted(found)]
 
     def remove_orphans(self) -> None:
-        """Remove what spools that no longer exist have left. There may be hundreds; nothing waits for it."""
+        """Remove what spools that no longer exist have left. There may be hundreds: no start should wait."""
         for path in self._folders:
             with contextlib.suppress(OSError), opened_folder(path) as folder:
                 for name, prefix, _ in _batches_in(folder):

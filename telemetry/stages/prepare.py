@@ -26,7 +26,7 @@ from telemetry.stages.formats import OutputFormat
 from telemetry.stages.output import Output
 from telemetry.stages.stages import Stages
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # a service that follows no charge imports none of it
     from telemetry.charging.plan import ChargingPlan
 
 LOG = logging.getLogger("telemetry.service")

@@ -14,7 +14,7 @@ from telemetry.charging.session import Session
 from telemetry.stages.binding import BoundChannel
 from telemetry.stages.following import Alarms
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # a service that follows no charge imports none of it
     from telemetry.charging.plan import FollowedPlugs
 
 LOG = logging.getLogger("telemetry.service")
@@ -24,7 +24,7 @@ _MOST_HELD = 1000  # rows of a plug that wait for the time
 
 
 class MadeWriter(Protocol):
-    """Writes what the tracker made."""
+    """Writes what the tracker made. `alarms` keeps the stamps of events apart."""
 
     @property
     def alarms(self) -> Alarms: ...

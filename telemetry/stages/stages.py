@@ -31,7 +31,7 @@ from telemetry.stages.sessions import PlugSessions
 from telemetry.stages.succession import hand_over
 from telemetry.stages.writing import Writing
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # a service that follows no charge imports none of it
     from telemetry.charging.plan import ChargingPlan
 
 MOST_UNMATCHED = 64  # ids without a message, for people who look

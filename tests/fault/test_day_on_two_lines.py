@@ -303,9 +303,7 @@ DALY_PARTS = {  # parts that are needed, bytes of values in them
     TEMPERATURES: (1, 2),
     CODE: (5, 35),
 }
-
-
-AT_S = attrgetter("at_s")
+AT_S = attrgetter("at_s")  # for bisect
 
 
 def is_part(heard: Heard) -> bool:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from telemetry.protocols.known import OnDemand
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # a service that follows no charge imports none of it
     from telemetry.charging.follow.table import FollowTable
 
 FOLLOWED: Mapping[str, "FollowTable"] = OnDemand("telemetry.charging.follow", "gbt27930", "chademo")

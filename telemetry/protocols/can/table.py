@@ -120,7 +120,7 @@ class CanProtocol:
                     number,
                     id_mask=message.id_mask,
                     sender_mask=message.sender_mask,
-                    keeps_empty=not pages,
+                    keeps_empty=bool(signals) and not pages,
                     together=tuple(
                         tuple(names.index(name) for name in together) for together in message.together
                     ),

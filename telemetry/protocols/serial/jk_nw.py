@@ -17,6 +17,8 @@ from telemetry.framing.masking import MASK
 from telemetry.framing.replacements import Replacements
 from telemetry.protocols.serial.gather import Gather, gather
 from telemetry.protocols.serial.layout import (
+    ABSENT_CELL,
+    ABSENT_SENSOR,
     Confirmed,
     Layout,
     Value,
@@ -94,8 +96,8 @@ def _places() -> dict[int, int]:
 
 _PLACES = _places()
 _CELLS_AT = max(_PLACES.values()) + 1
-_AHEAD = b"\x00\x80\xff"  # bytes that a body has where a reply has nothing, at these places:
-_ZERO, _NO_SENSOR, _NO_CELL = 0, (1, 0), (2, 2)
+_AHEAD = b"\0" + ABSENT_SENSOR.to_bytes(2, "big", signed=True) + ABSENT_CELL.to_bytes(2, "big")
+_ZERO, _NO_SENSOR, _NO_CELL = 0, (1, 2), (3, 4)  # places in it, of what a body has where a reply has nothing
 
 
 def _tag(

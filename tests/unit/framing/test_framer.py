@@ -1,6 +1,7 @@
 """Binary messages in a stream of bytes: what is found, what is counted, and with which stamp."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 from telemetry_core.frames.batch import FrameBatch
@@ -281,6 +282,25 @@ def test_what_is_held_back_comes_with_the_next_request_at_the_time_of_its_own_la
     framer.feed(b"\x00", 6, frames)
     framer.sent(b"ask", frames)
     assert [(frame.time_ns, frame.data) for frame in frames] == [(5, b"\x07")]
+
+
+def test_requests_do_not_wait_without_end_after_a_stray_beginning() -> None:
+    asked: list[bytes] = []
+
+    class Asked(Replies):
+        def sent(self, request: bytes) -> Sequence[Heard]:
+            asked.append(request)
+            return ()
+
+    framer, frames = framer_of(replace(BARE, make_reader=Asked)), FrameBatch(10)
+    framer.feed(FALSE_BEGINNING, 0, frames)
+    requests = [b"ask %d" % number for number in range(1000)]
+    for request in requests:
+        framer.sent(request, frames)
+    assert asked == requests[: len(asked)]
+    assert len(requests) - len(asked) < 100
+    framer.finish(frames)
+    assert asked == requests
 
 
 def test_devices_of_one_line_have_channels_of_their_own_and_others_are_counted() -> None:

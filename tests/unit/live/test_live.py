@@ -134,7 +134,7 @@ def test_after_a_long_silence_the_rate_is_that_of_the_past_seconds() -> None:
 
 def test_the_rate_of_a_message_counts_from_when_somebody_asked() -> None:
     rig, rates = LiveRig(), []
-    for second in range(40):  # asked at first and again after MESSAGES_FOR_S; each time rates begin anew
+    for second in range(40):  # asked at first and again after MESSAGES_FOR_S; each time rates begin again
         if second in (0, 20):
             rig.state.ask_for_messages()
         rig.state.snapshot()

@@ -25,6 +25,7 @@ TRACES = {
     ("telemetry/monitor/direct.py", "_run"): ["_failure"],  # raised by the next `read`
     ("telemetry/service/attempts.py", "make"): ["exception"],
     ("telemetry/service/attempts.py", "take_all"): ["exception"],
+    ("telemetry/service/committing.py", "_remove_orphans"): ["exception"],
     ("telemetry/service/committing.py", "_run"): ["_on_failure"],  # the service ends with it
     ("telemetry/service/reload.py", "_prepare"): ["exception"],
     ("telemetry/service/service.py", "run"): ["_fail"],  # raised once all is stored

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -73,16 +74,34 @@ def test_what_other_spools_have_left_is_removed_by_the_thread_of_the_disk(tmp_pa
 
     lines = LineBuffer()
     lines.append(b"m v=1", 1)
-    assert keeping(tmp_path / "gone").keep(1, lines, {"points/made/m": 1}, {}, "")
+    with closing(keeping(tmp_path / "gone")) as gone:
+        assert gone.keep(1, lines, {"points/made/m": 1}, {}, "")
     (tmp_path / "gone").rmdir()
     clock = FakeClock()
-    spool = Spool(tmp_path / "spool", clock=clock, keep_in_memory=keeping)
-    assert len(list(memory.iterdir())) == 1
-    committer = Committer(spool, clock, lambda _error: None)
-    committer.start()
-    committer.close()
-    spool.close()
-    assert list(memory.iterdir()) == []
+    with closing(Spool(tmp_path / "spool", clock=clock, keep_in_memory=keeping)) as spool:
+        assert len(list(memory.iterdir())) == 1
+        committer = Committer(spool, clock, lambda _error: None)
+        committer.start()
+        committer.close()
+        assert list(memory.iterdir()) == []
+
+
+def test_commits_go_on_though_what_others_have_left_cannot_be_read(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail() -> None:
+        raise RuntimeError
+
+    monkeypatch.setattr(bench.spool, "remove_orphans", fail)
+    with closing(Committer(bench.spool, bench.clock, bench.failures.append)) as bench.committer:
+        bench.committer.start()
+        bench.append()
+        bench.committer.commit()
+        bench.committer.finish()
+        assert bench.spool.gauges().waiting_disk_points == 1
+        bench.clock.advance(2 * HANGS_S)
+        assert not bench.committer.hangs()
+    assert bench.failures == []
 
 
 def test_all_that_was_appended_is_on_disk_when_it_has_finished(bench: Bench) -> None:

@@ -10,10 +10,12 @@ import pytest
 from tests.support.configuration import GATEWAY_OF_CAN0
 
 MADE = """
-import pathlib, sys
+import sys
+before = set(sys.modules)  # what this machine's interpreter starts with
+import pathlib
 from telemetry.cli import run
 run.Service(run.load_config(pathlib.Path(sys.argv[1])))
-print(*sys.modules)
+print(*(set(sys.modules) - before))
 """
 OTHER_SOURCES = ("telemetry.sources.python_can", "telemetry.sources.replay", "telemetry.sources.serial")
 SERIAL = ("telemetry.framing", "telemetry_core.serial", "telemetry.protocols.table")

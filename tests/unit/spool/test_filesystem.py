@@ -2,6 +2,7 @@
 
 import errno
 import os
+from contextlib import ExitStack
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -44,16 +45,17 @@ def test_a_file_grows_at_its_end_and_is_changed_in_place(disk: FileSystem, folde
 def test_a_name_leads_to_a_file_until_another_takes_its_place(disk: FileSystem, folder: Path) -> None:
     write(disk, folder / "old", b"old")
     write(disk, folder / "new", b"new")
-    descriptor = disk.open_to_read(folder / "old")
-    assert disk.is_at(descriptor, folder / "old")
-    disk.rename(folder / "new", folder / "old")
-    assert not disk.is_at(descriptor, folder / "old")
-    assert disk.read_at(descriptor, 9, 0) == b"old"
-    assert (disk.names(folder), read_file(disk, folder / "old")) == (["old"], b"new")
-    disk.unlink(folder / "old")
-    assert not disk.is_at(descriptor, folder / "old")
-    assert disk.names(folder) == []
-    disk.close(descriptor)
+    with ExitStack() as closing:
+        descriptor = disk.open_to_read(folder / "old")
+        closing.callback(disk.close, descriptor)
+        assert disk.is_at(descriptor, folder / "old")
+        disk.rename(folder / "new", folder / "old")
+        assert not disk.is_at(descriptor, folder / "old")
+        assert disk.read_at(descriptor, 9, 0) == b"old"
+        assert (disk.names(folder), read_file(disk, folder / "old")) == (["old"], b"new")
+        disk.unlink(folder / "old")
+        assert not disk.is_at(descriptor, folder / "old")
+        assert disk.names(folder) == []
     for use in (disk.open_to_read, disk.open_to_update, disk.size, disk.unlink):
         with pytest.raises(FileNotFoundError):
             use(folder / "old")
@@ -68,10 +70,10 @@ def test_a_file_moves_from_one_folder_to_another(disk: FileSystem, folder: Path)
 
 
 def test_a_folder_is_locked_once(disk: FileSystem, folder: Path) -> None:
-    lock = disk.lock(folder)
-    with pytest.raises(BlockingIOError):
-        disk.lock(folder)
-    disk.close(lock)
+    with ExitStack() as closing:
+        closing.callback(disk.close, disk.lock(folder))
+        with pytest.raises(BlockingIOError):
+            disk.lock(folder)
     disk.close(disk.lock(folder))
 
 

@@ -103,3 +103,15 @@ def test_a_start_that_fails_is_a_stop_by_the_charger_that_no_open_contactor_comp
     assert [phase.phase for phase in session.phases] == ["handshake", "configuration", "stopping"]
     assert (session.outcome, session.stop_side) == ("stopped", "charger")
     assert session.stop_reason == "charger_malfunction,system_malfunction"
+
+
+def test_a_state_of_charge_that_is_not_valid_before_charging_is_not_the_first() -> None:
+    bench = PlugBench(plugs=[ProtocolPlug("plug", "chademo")])
+    bench.put("CHA102", 0.0, charging_enabled=0, contactor_open=1)
+    bench.measure("battery", 0.1, soc_pct=0.0)
+    bench.put("CHA108", 0.2, available_voltage_v=500, available_current_a=120)
+    bench.put("CHA102", 1.0, charging_enabled=1, contactor_open=0)
+    bench.measure("battery", 1.1, soc_pct=30.0)
+    bench.put("CHA109", 2.0, charging=1, stopped=0)
+    bench.measure("battery", 3.0, soc_pct=31.0)
+    assert bench.finish().start_soc_pct == 30.0
