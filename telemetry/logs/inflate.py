@@ -124,18 +124,22 @@ class _Gzip(Members):
             piece = self._member.decompress(data, PIECE_BYTES)
         except zlib.error:
             return self._salvage(before, data)
+        is_short = not self._member.eof and not self._member.unconsumed_tail
+        if is_short and _next_gzip_at(data) and not window.hold(len(data) + 1):
+            return self._salvage(before, data)
         rest = self._member.unused_data if self._member.eof else self._member.unconsumed_tail
         window.take(len(data) - len(rest))
         return piece
 
     def _salvage(self, member: "zlib._Decompress", data: bytes) -> bytes:
         # Once more, byte by byte, up to the one that fails; or up to where another member begins, whose bytes
-        # pass for a while as those of one that was cut off.
+        # pass for a while, or to the end of the file, as those of one that was cut off.
         window = self._window
         pieces = []
         at = 0
+        other = _next_gzip_at(data)
         for at in range(len(data)):
-            if at and data.startswith(_GZIP_BEGINNING, at) and _is_gzip(data[at : at + _TRIAL_BYTES]):
+            if at and at == other:
                 self._failure = DamagedError(EARLY, window.place + at)
                 break
             try:
@@ -158,6 +162,14 @@ def _is_gzip(data: bytes) -> bool:
         return bool(zlib.decompressobj(_GZIP).decompress(data, 1)) or len(data) < _TRIAL_BYTES
     except zlib.error:
         return False
+
+
+def _next_gzip_at(data: bytes) -> int:
+    """Where a member begins after the first byte; 0: nowhere."""
+    at = data.find(_GZIP_BEGINNING, 1)
+    while at > 0 and not _is_gzip(data[at : at + _TRIAL_BYTES]):
+        at = data.find(_GZIP_BEGINNING, at + 1)
+    return max(at, 0)
 
 
 def _in_words(error: zlib.error) -> str:

@@ -42,7 +42,8 @@ def test_any_file_is_read_to_its_end(content: bytes) -> None:
         path.write_bytes(content)
         with Capture(path) as capture:
             assert all(piece.data for piece in capture)
-            assert bool(capture.damaged) == bool(capture.warnings())
+            of_lines = [each for each in capture.warnings() if "no line of a capture" in each]
+            assert bool(capture.damaged) == bool(of_lines)  # others are of a file that seems compressed
 
 
 def decoded(protocol: str, output_format: OutputFormat, content: bytes) -> bytes:
