@@ -101,7 +101,7 @@ def test_everything_that_the_service_reports_is_on_the_page(rig: WebRig, browser
         page = watched.page
         expect(page.locator("h1")).to_have_text("van 7")
         expect(page.locator("#packs .figures")).to_contain_text("78.2")
-        expect(page.locator("#packs")).to_contain_text("protection word")
+        expect(page.locator("#packs")).to_contain_text("Protection word")
         expect(page.locator("#packs .flags li")).to_have_text(["discharging", "⚠ charge off"])
         expect(page.locator("#chargers")).to_contain_text("bulk")
         expect(page.locator("#sources")).to_contain_text("1,940")

@@ -36,6 +36,8 @@ const FACTS = [
   { field: "discharged_wh", label: "Energy out", unit: "kWh", decimals: 2, factor: 0.001 },
   { field: "cycles", label: "Cycles", decimals: 0 },
   { field: "insulation_kohm", label: "Insulation", unit: "kΩ", decimals: 0 },
+  { field: "protection_word", label: "Protection word", decimals: 0 },
+  { field: "balance_word", label: "Balance word", decimals: 0 },
 ];
 const FLAGS = [
   { field: "charging", on: "charging" },
