@@ -117,6 +117,6 @@ class Committer:
         self._began_s = self._clock.monotonic_s()
         try:
             self._spool.remove_orphans()
-        except Exception:
+        except Exception:  # nothing of ours is lost, and commits must go on
             LOG.exception("what other spools have left in memory stays there")
         self._began_s = None
