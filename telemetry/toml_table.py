@@ -10,16 +10,17 @@ import copy
 import math
 import os
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from telemetry.errors import ConfigError
+from telemetry.likeness import closest
 from telemetry.toml_document import Document, Where, read_document
 from telemetry.toml_variables import VariableError, expanded, is_variable
 
-_ALIKE = 0.7  # of 1, as difflib counts: `parity` is not `port`
+_ALIKE = 0.7  # of 1, as `closest` counts: `parity` is not `port`
 _INDEX = re.compile(r"\[[0-9]+\]")  # of one of several tables, in a path
 
 
@@ -288,7 +289,7 @@ class TomlTable:
     def close(self) -> None:
         """Raise ConfigError when a key is left that nobody has read."""
         for key in self._values:
-            near = _nearest(key, sorted(self._known))
+            near = closest(key, sorted(self._known))
             known = ", ".join(sorted(self._known))
             raise self.wrong(key, "unknown key", f"did you mean {near}?" if near else f"known are: {known}")
 
@@ -310,10 +311,10 @@ class TomlTable:
 
     def _why_missing(self, key: str) -> str:
         """What stands in the place of `key`, if that can be known: what nobody has read yet, or its table."""
-        if near := _nearest(key, self._values, _ALIKE):
+        if near := closest(key, self._values, _ALIKE):
             return f"is {near} meant to be it?"
         above, _, name = self._path.rpartition(".")
-        if near := _nearest(name, self._others, _ALIKE):
+        if near := closest(name, self._others, _ALIKE):
             return f"is [{Where(above).key(near)}] meant to be [{self._path}]?"
         given = [name for name, value in self._values.items() if not isinstance(value, dict | list)]
         return f"there are {', '.join(given)}" if given and self._path else ""
@@ -330,13 +331,6 @@ class TomlTable:
         except VariableError as error:
             raise self.wrong(key, error.what, error.hint) from None
         return value
-
-
-def _nearest(key: str, names: Iterable[str], alike: float = 0.6) -> str:
-    """The one of `names` that was probably meant; empty: none. alike: the least likeness, of 1."""
-    import difflib  # a configuration without a fault needs it not at all
-
-    return next(iter(difflib.get_close_matches(key, list(names), n=1, cutoff=alike)), "")
 
 
 def _texts(value: object) -> Iterator[str]:

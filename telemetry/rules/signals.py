@@ -17,6 +17,7 @@ from telemetry_core.rows.spec import FieldSpec, SlotKind
 from telemetry_core.rules.map_spec import ABSENT
 
 from telemetry.errors import ConfigError
+from telemetry.likeness import closest
 from telemetry.model.measurements import MAX_NUMBERED_FIELDS
 from telemetry.rules.map_entry import NUMBER, MapEntry
 
@@ -196,9 +197,9 @@ def nearest(name: str, known: Iterable[str]) -> str:
     """Return the hint with the name that was probably meant."""
     by_folded = {candidate.casefold(): candidate for candidate in known}
     folded = name.casefold()
-    longer = [candidate for candidate in by_folded if folded and candidate.startswith(folded)]
-    close = longer or _close(folded, by_folded)
-    return f'did you mean "{by_folded[close[0]]}"?' if close else ""
+    longer = (candidate for candidate in by_folded if folded and candidate.startswith(folded))
+    close = next(longer, None) or closest(folded, by_folded)
+    return f'did you mean "{by_folded[close]}"?' if close else ""
 
 
 def choice(name: str, known: Iterable[str]) -> str:
@@ -208,13 +209,7 @@ def choice(name: str, known: Iterable[str]) -> str:
         return hint
     if len(names) <= _MOST_NAMED:
         return f"there are {', '.join(names)}" if names else ""
-    return f'the nearest is "{_close(name, names, cutoff=0.0)[0]}"'
-
-
-def _close(name: str, names: Iterable[str], cutoff: float = 0.6) -> list[str]:
-    import difflib  # a configuration without a fault needs it not at all
-
-    return difflib.get_close_matches(name, list(names), n=1, cutoff=cutoff)
+    return f'the nearest is "{closest(name, names, alike=0.0)}"'
 
 
 def raw_values(value: int | str, found: FoundSignal, where: object) -> tuple[int, ...]:
