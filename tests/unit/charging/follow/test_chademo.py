@@ -115,3 +115,11 @@ def test_a_state_of_charge_that_is_not_valid_before_charging_is_not_the_first() 
     bench.put("CHA109", 2.0, charging=1, stopped=0)
     bench.measure("battery", 3.0, soc_pct=31.0)
     assert bench.finish().start_soc_pct == 30.0
+
+
+def test_a_charger_that_still_charges_after_the_vehicle_has_stopped_begins_no_other_session() -> None:
+    bench = bench_of_a_charge(charging_enabled=0, fault_overvoltage=1)
+    bench.put("CHA109", 30.1, charging=1, stopped=0)
+    bench.put("CHA109", 30.2, charging=0, stopped=1)
+    bench.finish()
+    assert [session.stop_reason for session in bench.sessions] == ["fault_overvoltage"]
