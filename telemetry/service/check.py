@@ -145,13 +145,18 @@ def _existing(path: Path) -> Path:
 def _server_findings(config: Config) -> Iterator[Finding]:
     with contextlib.closing(config.influx.make_client(SystemClock())) as client:
         exchange = client.probe()
-        described = client.describe() if exchange.verdict == Acknowledged() else ""
+        is_taken = exchange.verdict == Acknowledged()
+        described = client.describe() if is_taken else ""
+        is_strange = is_taken and not described and not client.is_recognised()
     url = config.influx.url
     match exchange.verdict:
         case Acknowledged():
             yield Finding(Grade.FACT, f"server {url}: takes data by API {exchange.api}")
             if described:
                 yield Finding(Grade.FACT, f"server {url}: {described}")
+            if is_strange:
+                words = "answers as a store does, and nothing in its header names one: does it keep the data?"
+                yield Finding(Grade.WARNING, f"server {url}: {words}")
         case Hold(cause=HoldCause.NOT_FOUND) if config.influx.create:
             yield Finding(Grade.FACT, f"server {url}: the bucket or database is missing and will be made")
         case Hold(cause=HoldCause.NO_DATABASE as cause, words=words):

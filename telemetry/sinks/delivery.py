@@ -20,6 +20,7 @@ from telemetry.spool.compress import compress, decompress
 
 MOST_ALIKE = 10  # identical answers 500 in a row before the batch itself is suspected
 MOST_REFUSALS = 10  # of the request as a whole, before its lines are dead
+SHORT_LINE_BYTES = 4000  # one of fewer is too large for no store
 MAX_BATCH_BYTES = 256 * 1024 * 1024  # of lines; what is larger is damage
 
 
@@ -68,6 +69,12 @@ class Delivery:
     def needs_comparison(self) -> bool:
         """Whether another batch must be accepted, or not, before this one can go on."""
         return self.doubt in (Doubt.SERVER_ERROR, Doubt.DEAD_LINES, Doubt.ALL_LINES)
+
+    @property
+    def is_one_short_line(self) -> bool:
+        """Whether what it sends next is a single line that is too large for no store."""
+        piece = self._isolated().piece
+        return len(piece) == 1 and len(piece[0]) < SHORT_LINE_BYTES
 
     @property
     def isolating(self) -> bool:

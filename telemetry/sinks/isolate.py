@@ -115,9 +115,10 @@ class Isolation:
         self._pieces[:0] = [piece[:middle], piece[middle:]]
 
     def _next_piece(self) -> None:
-        """Take the largest piece, so that as little as possible is left after the last request."""
+        """Take the first piece; the largest where requests are counted, so that the last leaves little."""
         sizes = [len(piece) for piece in self._pieces]
-        self._current = self._pieces.pop(0 if self._in_order else sizes.index(max(sizes)))
+        is_first = self._in_order or self._requests_left is None
+        self._current = self._pieces.pop(0 if is_first else sizes.index(max(sizes)))
 
     def _bury(self, lines: Sequence[bytes], reason: Reason, words: str) -> None:
         self.dead.append(DeadLines(tuple(lines), reason, words))

@@ -177,6 +177,8 @@ class Sender:
                 self._server_is_well()
                 delivery.answered(verdict)
                 self._lanes.accepted(delivery)
+            case Split(words) if delivery.is_one_short_line:
+                self._hold(f"{HoldCause.NOT_THE_LINE.value}: {words}")
             case Rejected() | Split():
                 self._lines_refused(delivery, verdict)
             case Hold(HoldCause.REFUSED, words):

@@ -17,6 +17,7 @@ class HoldCause(Enum):
     REDIRECTED = "redirected elsewhere"
     UNTRUSTED = "certificate not trusted"
     NO_DATABASE = "what answers is no database"
+    NOT_THE_LINE = "even a short line is called too large"
     REFUSED = "request refused"
 
 

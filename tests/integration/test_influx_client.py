@@ -102,6 +102,28 @@ def test_victoria_metrics_is_written_by_either_api(
 
 
 @pytest.mark.parametrize(
+    ("kind", "api"),
+    [
+        pytest.param(kind, api, marks=pytest.mark.server(kind))
+        for kind, api in (
+            ("influxdb2", Api.V2),
+            ("influxdb1", Api.V1),
+            ("victoria_metrics", Api.V1),
+            ("victoria_metrics", Api.V2),
+        )
+    ],
+)
+def test_a_real_server_is_recognised_by_its_answer_to_a_write(
+    kind: str, api: Api, connect: Connect, request: pytest.FixtureRequest
+) -> None:
+    server: DatabaseServer = request.getfixturevalue(kind)
+    client = connect(settings_of(server.fresh_database(), api=api))
+    assert client.probe().verdict == Acknowledged()
+    client._request = None  # type: ignore[assignment,method-assign]  # it need not ask once more
+    assert client.is_recognised()
+
+
+@pytest.mark.parametrize(
     "kind",
     [
         pytest.param("influxdb2", marks=pytest.mark.server("influxdb2")),

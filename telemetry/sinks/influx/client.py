@@ -21,7 +21,7 @@ from telemetry.sinks.credentials import Secret, read_secret
 from telemetry.sinks.deadline import RequestDeadline
 from telemetry.sinks.delivery import MAX_BATCH_BYTES
 from telemetry.sinks.influx.settings import Api, InfluxSettings
-from telemetry.sinks.influx.verdict import Answer, Failure, Unanswered, judge
+from telemetry.sinks.influx.verdict import Answer, Failure, Unanswered, judge, shows_a_store
 from telemetry.sinks.verdict import Acknowledged, Exchange, Hold, HoldCause
 from telemetry.spool.compress import decompress
 
@@ -53,6 +53,7 @@ class InfluxClient:
         self._sent_bytes = 0
         self._aborted = False
         self._secrets_read = False
+        self._has_shown_itself = False
 
     @property
     def api(self) -> Api:
@@ -96,6 +97,12 @@ class InfluxClient:
         from telemetry.sinks.influx.ask import describe
 
         return describe(self._request, self._settings)
+
+    def is_recognised(self) -> bool:
+        """Return whether an answer so far, or the one to a ping, has named a store in its header."""
+        if not self._has_shown_itself:
+            self._request(Api.V2 if self._api is Api.V2 else Api.V1, "GET", "/ping", {}, {}, b"")
+        return self._has_shown_itself
 
     def _ask(self, payload: bytes) -> Exchange:
         started_s, sent_bytes = self._clock.monotonic_s(), self._sent_bytes
@@ -203,6 +210,7 @@ class InfluxClient:
         answer = self._transports[api].request(
             method, path, query, headers, body, deadline_s=self._settings.request_deadline_s(len(body))
         )
+        self._has_shown_itself |= isinstance(answer, Answer) and shows_a_store(answer)
         return self._blotted(answer)
 
     def _connect(self, api: Api) -> "HttpTransport":

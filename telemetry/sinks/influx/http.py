@@ -221,6 +221,7 @@ class HttpTransport:
         if self._guard.failure():
             raise http.client.IncompleteRead(b"")  # what looks like the end of the head is our shutting down
         is_bodiless = response.status == http.HTTPStatus.NO_CONTENT  # or should be
+        is_broken = False
         try:
             content = response.read(self._answer_bytes, decode_content=False)
             if 200 <= response.status < 300 and not is_bodiless and len(content) < self._answer_bytes:
@@ -228,7 +229,8 @@ class HttpTransport:
         except (HTTPError, OSError):
             if not is_bodiless:
                 raise
-            content = b""  # it is a 204 all the same
+            content = b""  # it is a 204 all the same, but for chunks, which no 204 has
+            is_broken = "transfer-encoding" in response.headers
         if self._guard.failure() or len(content) == self._answer_bytes:
             response.close()  # what is left is not worth reading: the next request makes a new connection
             self._guard.drop()
@@ -237,6 +239,7 @@ class HttpTransport:
             headers={name.lower(): text for name, text in response.headers.items()},
             body=content,
             received_s=self._clock.unix_ns() / 1e9,
+            broken=is_broken,
         )
 
     def abort(self) -> None:

@@ -1,8 +1,8 @@
 """What an HTTP answer to a write means. Pure: an answer in, a verdict out; see docs/operations.md.
 
-Promises: only what a store says is an acknowledgement. A store answers 204, or another 2xx without a body or
-with a JSON object that rejects nothing. A page for people comes from something else: a network's login, a
-default site, a wrong port.
+Promises: only what a store says is an acknowledgement. A store answers 204 without a body, or a 2xx with a
+JSON object that rejects nothing. Pages for people, a 200 without a body and bodies that HTTP does not allow
+come from something else: a network's login, a default site, a balancer, a wrong port.
 
 Knows the wordings of InfluxDB 1.x (1.6.7, 1.8), 2.x (2.8), 3.x and VictoriaMetrics; never asks for a version.
 What is refused is described (`RefusalReport`) as far as the server names it; `isolate` finds the lines.
@@ -36,12 +36,16 @@ MOST_LISTED = 100  # lines that InfluxDB Cloud lists of those that it refuses
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """An HTTP answer: `headers` with names in lower case, `body` as much of it as was read."""
+    """An HTTP answer: `headers` with names in lower case, `body` as much of it as was read.
+
+    broken: the chunks in which the body came could not be read.
+    """
 
     status: int
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes = b""
     received_s: float = 0.0  # wall time, seconds since 1970
+    broken: bool = False
 
 
 class Failure(Enum):
@@ -92,6 +96,8 @@ _LOOKED_AT_BYTES = 4096  # of a page, for its title
 _MAX_TITLE = 200
 _TITLE = re.compile(r"<title[^>]{0,200}>(.{1,1000}?)</title", re.IGNORECASE | re.DOTALL)
 _MARKUP = re.compile(r"<[^>]{0,1000}>")
+# Header fields that stores have (InfluxDB and VictoriaMetrics, InfluxDB 3, GreptimeDB), and no web server.
+_OF_STORES = re.compile("x-influxdb-(build|version)|cluster-uuid|x-greptime-.*")
 _DELAY = re.compile(r"\d+(?:\.\d*)?(?:[eE]\+?\d+)?")
 
 
@@ -144,9 +150,16 @@ def _judge_success(answer: Answer) -> Acknowledged | Hold | None:
             return None
         if parsed is not None and _says_error(parsed):
             return Hold(HoldCause.REFUSED, _shown(f"HTTP {answer.status} {_message(body)}"))
-    if not body or parsed is not None or answer.status == 204:
+    is_malformed = answer.broken or _length(answer).startswith("-")
+    says_nothing = answer.status == 204 and not body and _kind(answer) != "text/html"
+    if not is_malformed and (parsed is not None or says_nothing):
         return Acknowledged()
     return Hold(HoldCause.NO_DATABASE, _description(answer))
+
+
+def shows_a_store(answer: Answer) -> bool:
+    """Return whether the header names a store, which is more than any server does that answers 204."""
+    return any(map(_OF_STORES.fullmatch, answer.headers))
 
 
 def _says(parsed: Mapping[str, Any]) -> bool:
@@ -167,8 +180,20 @@ def _description(answer: Answer) -> str:
     text = answer.body[:_LOOKED_AT_BYTES].decode("utf-8", "replace")
     title = _TITLE.search(text)
     words = _shown(title[1] if title else _MARKUP.sub(" ", text))[:_MAX_TITLE]
-    kind = answer.headers.get("content-type", "").partition(";")[0]
-    return _shown(f"HTTP {answer.status} {kind}: {words}" if kind else f"HTTP {answer.status}: {words}")
+    if answer.broken:
+        words = "chunks that cannot be read"
+    elif _length(answer).startswith("-"):
+        words = f"a length of {_length(answer)}"
+    words = words or "an empty body"
+    return _shown(" ".join(filter(None, (f"HTTP {answer.status}", _kind(answer)))) + f": {words}")
+
+
+def _kind(answer: Answer) -> str:
+    return answer.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+
+def _length(answer: Answer) -> str:
+    return answer.headers.get("content-length", "").strip()
 
 
 def retry_after_s(answer: Answer) -> float:

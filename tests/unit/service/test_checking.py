@@ -116,6 +116,36 @@ def test_a_server_that_takes_an_empty_write_is_a_fact_and_its_api_is_named(tmp_p
     assert texts(found, Grade.FAULT) == ""
 
 
+@pytest.mark.parametrize(
+    ("on_write", "on_ping", "is_warned"),
+    [
+        ({}, {}, True),
+        ({"X-Influxdb-Version": "1.8.10"}, {}, False),
+        ({}, {"X-Influxdb-Build": "Core"}, False),
+    ],
+)
+def test_a_server_that_takes_an_empty_write_and_shows_no_store_is_a_warning(
+    tmp_path: Path, on_write: dict[str, str], on_ping: dict[str, str], is_warned: bool
+) -> None:
+    with ScriptedServer() as server:
+        server.script(answer(204, on_write), answer(404), answer(204, on_ping))
+        found = findings(tmp_path, '[[can]]\nname = "can9"', server.url)
+        asked = [request.target.partition("?")[0] for request in server.requests]
+    assert asked[1:] == ["/api/v2/buckets", *([] if on_write else ["/ping"])]
+    assert ("nothing in its header names one" in texts(found, Grade.WARNING)) is is_warned
+    assert texts(found, Grade.FAULT) == ""
+
+
+@pytest.mark.parametrize("status", [200, 202])
+def test_a_server_that_answers_an_empty_write_with_an_empty_200_is_a_fault(
+    tmp_path: Path, status: int
+) -> None:
+    with ScriptedServer() as server:
+        server.script(*[answer(status, {"Server": "nginx"})] * 2)
+        found = findings(tmp_path, '[[can]]\nname = "can9"', server.url)
+    assert f"what answers is no database: HTTP {status}: an empty body" in texts(found, Grade.FAULT)
+
+
 def test_an_influxdb_2_that_shows_its_bucket_is_a_fact_with_version_and_retention(tmp_path: Path) -> None:
     bucket = b'{"buckets":[{"name":"d","retentionRules":[{"everySeconds":2592000}]}]}'
     with ScriptedServer() as server:

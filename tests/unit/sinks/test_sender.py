@@ -306,12 +306,36 @@ def test_live_data_flows_while_a_backlog_batch_is_isolated(rig: SenderRig) -> No
 
 
 def test_a_batch_that_is_too_large_is_split_down_to_the_line_that_is(rig: SenderRig) -> None:
-    rig.server.behave = lambda sent: Answer(413) if sum(map(len, sent)) > 40 else None
-    large = b'm v="' + b"x" * 60 + b'" 9'
+    rig.server.behave = lambda sent: Answer(413) if sum(map(len, sent)) > 3999 else None
+    large = b'm v="' + b"x" * 3992 + b'" 9'
+    assert len(large) == 4000
     rig.queue.put_lines(*lines(20), large)
     rig.run_until_idle()
     assert rig.server.stored == set(lines(20))
     assert rig.queue.dead_lines() == [large]
+
+
+def test_a_413_to_a_line_of_less_than_4_kb_says_nothing_of_the_line_and_holds(rig: SenderRig) -> None:
+    rig.server.behave = lambda _: Answer(413, {}, b"limit_req")
+    short = b'm v="' + b"x" * 3991 + b'" 9'
+    for batch in ([*lines(30), short], lines(30, "n")):
+        rig.queue.put_lines(*batch)
+    for _ in range(7):
+        rig.step()
+    assert [len(sent) for sent in rig.server.requests] == [30, 17, 10, 5, 3, 2, 1]
+    assert rig.sender.state.held == "even a short line is called too large: limit_req"
+    before, began_s = len(rig.server.requests), rig.clock.monotonic_s()
+    for _ in range(10):
+        assert rig.step() == pytest.approx(60.0)
+    assert len(rig.server.requests) - before == 10
+    assert rig.clock.monotonic_s() - began_s == pytest.approx(600.0)
+    assert rig.codes == [("sink_hold", True)]
+    assert rig.queue.dead == {}
+    rig.server.behave = lambda _: None
+    rig.run_until_idle()
+    assert rig.server.stored == {*lines(30), short, *lines(30, "n")}
+    assert rig.queue.dead == {}
+    assert rig.codes == [("sink_hold", True), ("sink_hold", False)]
 
 
 # -- stamps that count from boot

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from telemetry.sinks.influx.verdict import Answer, Failure, Unanswered, judge, retry_after_s
+from telemetry.sinks.influx.verdict import Answer, Failure, Unanswered, judge, retry_after_s, shows_a_store
 from telemetry.sinks.verdict import (
     Acknowledged,
     FieldConflict,
@@ -45,15 +45,46 @@ PARTIAL = (
 
 
 @pytest.mark.parametrize("status", [200, 201, 202, 204, 299])
-@pytest.mark.parametrize("body", [b"", b"\r\n", b"{}", b' {"results":[{"statement_id":0}]}\n'])
-def test_a_2xx_without_a_body_or_with_json_that_rejects_nothing_is_acknowledged(
-    status: int, body: bytes
-) -> None:
+@pytest.mark.parametrize("body", [b"{}", b' {"results":[{"statement_id":0}]}\n'])
+def test_a_2xx_with_json_that_rejects_nothing_is_acknowledged(status: int, body: bytes) -> None:
     assert judge(Answer(status, {}, body)) == Acknowledged()
 
 
-def test_a_204_is_acknowledged_whatever_text_comes_with_it() -> None:
-    assert judge(Answer(204, {}, b"whatever")) == Acknowledged()
+@pytest.mark.parametrize("body", [b"", b"\r\n"])
+@pytest.mark.parametrize("headers", [{}, JSON, {"content-length": "0"}])
+def test_of_answers_without_a_body_a_204_alone_is_acknowledged(headers: dict[str, str], body: bytes) -> None:
+    assert judge(Answer(204, headers, body)) == Acknowledged()
+    for status in (200, 201, 202, 299):
+        verdict = judge(Answer(status, headers, body))
+        assert isinstance(verdict, Hold)
+        assert verdict.cause is HoldCause.NO_DATABASE
+        assert verdict.words.endswith(": an empty body")
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        (Answer(204, {"content-type": "Text/HTML; charset=utf-8"}), "HTTP 204 text/html: an empty body"),
+        (Answer(204, {"content-length": "-1"}), "HTTP 204: a length of -1"),
+        (Answer(200, {"content-length": "-1"}, b"{}"), "HTTP 200: a length of -1"),
+        (Answer(204, {}, broken=True), "HTTP 204: chunks that cannot be read"),
+    ],
+)
+def test_a_2xx_that_contradicts_itself_is_not_an_acknowledgement(answer: Answer, words: str) -> None:
+    assert judge(answer) == Hold(HoldCause.NO_DATABASE, words)
+
+
+@pytest.mark.parametrize(
+    ("headers", "shown"),
+    [
+        ({"x-influxdb-version": "1.8.0", "x-server-hostname": "vm"}, True),
+        ({"x-influxdb-build": "OSS"}, True),
+        ({"cluster-uuid": "d34f"}, True),
+        ({"server": "nginx", "x-version": "2", "x-influxdb-token": "?"}, False),
+    ],
+)
+def test_a_store_is_known_by_its_header(headers: dict[str, str], shown: bool) -> None:
+    assert shows_a_store(Answer(204, headers)) is shown
 
 
 def test_a_bucket_that_was_made_is_distinguished_from_a_refusal_though_it_speaks_of_retention() -> None:
@@ -61,7 +92,7 @@ def test_a_bucket_that_was_made_is_distinguished_from_a_refusal_though_it_speaks
     assert judge(Answer(201, JSON, made)) == Acknowledged()
 
 
-@pytest.mark.parametrize("status", [200, 201, 202, 299])
+@pytest.mark.parametrize("status", [200, 201, 202, 204, 299])
 @pytest.mark.parametrize(
     "body", [PAGE, PORTAL, b"OK", b"[]", b"null", b'"ok"', b"{", b"\xff\xfe", b"[" * 9999]
 )
