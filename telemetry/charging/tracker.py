@@ -113,13 +113,16 @@ class ChargingTracker:
         found = unpacked(state)
         if found.vehicle != self._vehicle:
             raise ValueError("the state is of another vehicle")
+        if found.charger != plug.settings.charger:
+            raise ValueError(f"the state is of the charger {found.charger!r}")
         if not self.follower.restore(channel, found.follower):
-            raise ValueError("the state is of another configuration or version")
+            raise ValueError("the state is of another protocol or version")
         plug.last, plug.last_start_ns = found.last, found.last_start_ns
         self._reopen(plug, found)
 
     def _reopen(self, plug: Plug, found: SavedPlug) -> None:
-        opened = OpenSession(**found.known)
+        known = {name: found.known[name] for name in OpenSession.__slots__ if name in found.known}
+        opened = OpenSession(**known)
         cross = CrossCheck.from_json(self._settings.cross_check, opened.cross) if opened.cross else None
         plug.reopen(opened, cross)
 

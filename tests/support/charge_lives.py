@@ -136,6 +136,7 @@ class Lives:
         for channel in channels.since(0):
             source = next(each for each in sources if each.name == channel.source)
             stages.bind(channel.number, self.composition.binding(source, channel.name))
+        self.channels = {channel.source: channel.number for channel in channels.since(0)}
         return stages
 
     def configure(self, bays: Sequence[str], top: str = "") -> None:
@@ -153,7 +154,7 @@ class Lives:
         """Frames as they come within a tenth of a second; at_ns: when the charge began."""
         batch = FrameBatch(512)
         for time_ns, id, data in frames:
-            batch.append(at_ns + time_ns, id, data, channel=self.bays.index(bay))
+            batch.append(at_ns + time_ns, id, data, channel=self.channels[bay])
         if len(batch):
             self.pipeline.process(bay, batch, {}, time_known=time_known)
 

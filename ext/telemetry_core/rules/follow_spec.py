@@ -4,9 +4,11 @@
 schema, signs are indexes into `FollowSpec.signs`.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import IntEnum
 
+from telemetry_core.rows.spec import RecordSpec
 from telemetry_core.rules.map_spec import ABSENT
 
 SECOND_NS = 1_000_000_000
@@ -107,6 +109,20 @@ class FollowSpec:
     same_error_ns: int = SECOND_NS  # errors no further apart are one
     gap_ns: int = 2 * SECOND_NS  # what is measured further apart is not joined
 
+    def slots(self) -> dict[int, int]:
+        """Return where the time of each sign is kept that a deadline or another sign asks for."""
+        asked = [sign for deadline in self.deadlines for sign in (deadline.awaited, deadline.since)]
+        asked += [other for sign in self.signs for other in (sign.unless, sign.after)]
+        kept = dict.fromkeys(sign for sign in asked if sign != ABSENT)
+        return {sign: slot for slot, sign in enumerate(kept)}
+
+    def kept_by(self, records: Sequence[RecordSpec]) -> str:
+        """Return what places in the state of a plug stand for, by names. `records`: of the schema."""
+        signs = [self.signs[sign].name for sign in self.slots()]
+        deadlines = [self.signs[deadline.awaited].name for deadline in self.deadlines]
+        reported = [records[record].measurement for record, _ in self.reported]
+        return repr((self.name, signs, deadlines, reported))
+
     def waiting(self, least_ns: int) -> "FollowSpec":
         """Return the same protocol with no wait shorter than `least_ns`.
 
@@ -132,6 +148,10 @@ class PowerSpec:
     starts_after_ns: int
     ends_after_ns: int
     gap_ns: int = 2 * SECOND_NS
+
+    def kept_by(self, _records: Sequence[RecordSpec]) -> str:
+        """Return the same as `FollowSpec.kept_by`: no place is a name's."""
+        return "power"
 
 
 class ChangeKind(IntEnum):

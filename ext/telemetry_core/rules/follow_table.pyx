@@ -116,7 +116,7 @@ cdef class FollowTable:
         spec.silence_ns = given.silence_ns
         spec.reconnect_ns = given.reconnect_ns
         spec.same_error_ns = given.same_error_ns
-        slots = _slots(given)
+        slots = given.slots()
         if len(slots) > SLOTS or len(given.deadlines) > 32 or len(given.reported) > REPORTED:
             raise ValueError(f"{given.name} has more deadlines or reported records than there is room for")
         cdef Followed* followed
@@ -189,20 +189,6 @@ cdef class FollowTable:
             for phase in range(PHASES):
                 if deadline.first_phase <= phase <= deadline.last_phase:
                     spec.due_in[phase] |= <uint32_t>1 << <uint32_t>place
-
-
-def _slots(given):
-    """Where the time of each sign is kept that a deadline or another sign asks for."""
-    slots = {}
-    for deadline in given.deadlines:
-        for sign in (deadline.awaited, deadline.since):
-            if sign >= 0:
-                slots.setdefault(sign, len(slots))
-    for sign in given.signs:
-        for other in (sign.unless, sign.after):
-            if other >= 0:
-                slots.setdefault(other, len(slots))
-    return slots
 
 
 cdef object _find_plain(const Spec* spec, Followed* followed):

@@ -65,7 +65,7 @@ cdef class Follower:
         self.schema = schema
         self.specs = tuple(specs)
         self.table = FollowTable(schema, self.specs)
-        self.heads = [state_head(spec) for spec in self.specs]
+        self.heads = [state_head(spec, schema.specs) for spec in self.specs]
         self.nobody = _new_plug()
         self.nobody.records = self.table.no_records
         self.nobody.channel = -1

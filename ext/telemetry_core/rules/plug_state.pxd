@@ -5,7 +5,7 @@ from libc.stdint cimport int64_t
 from telemetry_core.rules.plug cimport Known
 
 # What the bytes of a plug that follows `spec` begin with.
-cdef bytes state_head(spec)
+cdef bytes state_head(spec, records)
 cdef bytes packed(bytes head, const Known* known)
 # Return whether `state` is of this kind; otherwise `known` is as before.
 cdef bint unpack(bytes head, state, Known* known) except -1

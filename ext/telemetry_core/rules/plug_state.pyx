@@ -1,7 +1,7 @@
 """The state of a plug, handed out and taken back: its struct as bytes, after what these bytes depend on.
 
 Promises:
-- Bytes of another version, layout or spec are refused, and change nothing.
+- Bytes of another version, layout or protocol are refused, and change nothing. Indexes of the schema are in none.
 - A session that is open goes on only once the bus has shown that it is the same one (`phases.judge_restored`).
 - A clock that was wrong is mended in one place: `move` knows every stamp.
 """
@@ -24,8 +24,8 @@ cdef bytes _layout():
     return crc32(f"{_VERSION} {sizeof(Known)}".encode()).to_bytes(4, "little")
 
 
-cdef bytes state_head(spec):
-    return _layout() + crc32(repr(spec).encode()).to_bytes(4, "little")
+cdef bytes state_head(spec, records):
+    return _layout() + crc32(spec.kept_by(records).encode()).to_bytes(4, "little")
 
 
 cdef bytes packed(bytes head, const Known* known):

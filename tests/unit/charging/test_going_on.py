@@ -121,12 +121,20 @@ def test_a_session_that_is_heard_from_its_middle_on_has_joined() -> None:
     assert bench.tracker.joined(0) == START_NS + 10**9
 
 
+def of_before(body: bytes) -> bytes:
+    """As a gateway wrote it whose states depended on indexes: the second checksum is another one."""
+    place = 4 + int.from_bytes(body[:4], "little") + 4
+    return body[:place] + b"over" + body[place + 4 :]
+
+
 @pytest.mark.parametrize(
     ("change", "fault"),
     [
         (lambda body: body.replace(b"bus-7", b"bus-8"), "of another vehicle"),
         (lambda body: body[:4] + b"[2" + body[6:], "is of version 2, and not 1"),
-        (lambda body: body[:-1], "of another configuration or version"),
+        (lambda body: body[:-1], "of another protocol or version"),
+        (lambda body: body.replace(b'"main","gbt', b'"mine","gbt'), "of the charger 'mine'"),
+        (lambda body: of_before(body), "of another protocol or version"),
         (lambda body: body[:9], "is damaged"),
     ],
 )
@@ -134,6 +142,13 @@ def test_a_state_of_another_kind_is_refused(change: Callable[[bytes], bytes], fa
     state = zlib.compress(change(zlib.decompress(state_of())))
     with pytest.raises(ValueError, match=fault):
         PlugBench().tracker.restore(0, state)
+
+
+def test_what_an_older_gateway_has_left_open_is_closed_with_what_was_measured() -> None:
+    state = zlib.compress(of_before(zlib.decompress(state_of())))
+    _, row = PlugBench().tracker.close(state)
+    assert isinstance(row.content, Session)
+    assert (row.content.outcome, row.content.energy_wh) == ("cut", pytest.approx(30.25, abs=0.5))
 
 
 def test_a_damaged_state_has_no_end() -> None:

@@ -1,20 +1,29 @@
 """One charge through the pipeline and the spool: whole, stopped and killed in its middle, moved, and left."""
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import pytest
 from telemetry_core.frames.batch import FrameBatch
 
 from tests.support.charge_lives import BAYS, START_NS, Lives, charge, deliveries, number, text
+from tests.support.recording import VEHICLE_DBC
 
 BAY = BAYS[0]
 MIDDLE = 400  # tenths of a second
+BUS = f'[[can]]\nname = "body"\nsocket = "body.sock"\ndatabases = ["{VEHICLE_DBC}"]\n'
+MAP = '[[map]]\nsignal = "BMS_PackPower.PackVoltage"\nto = "battery.voltage_v"\nbus = "body"\n'
+LIMITS = "[cross_check]\ncurrent_a = 3.0\n"
+PLAIN = '[charging]\nvin = "plain"\n'
+OF_THE_GAP = {"gap_s", "charging_s"}
 
 
 class Charge(Lives):
     """One charge at the first bay."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, top: str = "") -> None:
         super().__init__(folder)
+        self.configure(BAYS, top)
         self.start()
 
     def play(self, begin: int, end: int = 100_000) -> None:
@@ -71,6 +80,56 @@ def test_a_stop_a_kill_and_a_reload_in_its_middle_make_no_second_session(tmp_pat
     bench.finish()
     assert [(is_open, outcome) for is_open, outcome, _ in bench.sessions()] == [(b"false", "complete")]
     assert not bench.database.of("event", code="charging_cut")
+
+
+def killed(bench: Charge) -> None:
+    bench.pipeline.finish(bench.bays)
+    bench.kill()
+    bench.start()
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> tuple[int, dict[str, bytes]]:
+    """The row of a charge that nothing has interrupted."""
+    bench = Charge(tmp_path_factory.mktemp("whole"), PLAIN)
+    bench.play(0)
+    bench.finish()
+    (row,) = bench.database.of("charging_session", charger=BAY)
+    return row
+
+
+@pytest.mark.parametrize("go_on", [Charge.reload, killed])
+@pytest.mark.parametrize(
+    ("bays", "top"),
+    [
+        ((*BAYS, "bay-3"), ""),
+        (("bay-0", *BAYS), ""),
+        (BAYS[::-1], ""),
+        (BAYS, BUS),
+        (BAYS, BUS + MAP),
+        (BAYS, LIMITS),
+    ],
+    ids=["a bus after", "a bus before", "another order", "a database", "a map", "cross_check"],
+)
+def test_what_is_not_the_plug_s_may_change_in_the_middle_of_a_session(
+    go_on: Callable[[Charge], None],
+    bays: Sequence[str],
+    top: str,
+    whole: tuple[int, dict[str, bytes]],
+    tmp_path: Path,
+) -> None:
+    bench = Charge(tmp_path, PLAIN)
+    bench.play(0, MIDDLE)
+    bench.configure(bays, PLAIN + top)
+    go_on(bench)
+    bench.play(MIDDLE)
+    bench.finish()
+    assert not bench.database.of("event", code="charging_cut")
+    ((start_ns, row),) = bench.database.of("charging_session", charger=BAY)
+    assert row["vin"] == b'"LSIMGBT27930V0001"'
+    differing = {name for name, value in whole[1].items() if row.get(name) != value}
+    assert (start_ns, row.keys()) == (whole[0], whole[1].keys())
+    assert differing <= OF_THE_GAP
 
 
 def test_a_session_is_over_once_its_plug_is_not_followed_any_more(tmp_path: Path) -> None:
