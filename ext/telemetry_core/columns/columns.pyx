@@ -12,6 +12,7 @@ A batch is sorted by table first. Then each column is filled in one loop, with a
 """
 
 from cpython.object cimport PyObject
+cimport cython
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free, realloc
 
@@ -35,6 +36,7 @@ cdef enum:
     GROWTH = 4                   # a chunk has so many times the rows of the one before
 
 
+@cython.no_gc_clear  # __dealloc__ counts by its Python attributes
 cdef class Columns:
     """Takes rows of one Schema into the tables that `tables`, TableSpecs, lay out.
 

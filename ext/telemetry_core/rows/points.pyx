@@ -8,6 +8,7 @@ Promises:
 Relies on one thread. A whole number past 2^53 is rounded, as every double is: `decode` has it exactly.
 """
 
+cimport cython
 from libc.stdint cimport int64_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free, realloc
 from libc.string cimport memcpy
@@ -31,6 +32,7 @@ cdef double value_of(const Field* field, uint64_t slot) noexcept nogil:
     return number * field.factor + field.offset
 
 
+@cython.no_gc_clear  # __dealloc__ counts by its Python attributes
 cdef class Points:
     """Collects rows of one Schema."""
 

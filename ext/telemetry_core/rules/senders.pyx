@@ -86,6 +86,7 @@ cdef void free_channel(Channel* channel) noexcept nogil:
 
 
 @cython.final
+@cython.no_gc_clear  # __dealloc__ counts by its Python attributes
 cdef class Senders:
     """Judges rows of `schema`.
 
