@@ -39,7 +39,8 @@ class Content(io.RawIOBase):
     def __init__(self, path: Path) -> None:
         """Raises InputMissingError when it cannot be opened, MissingPackageError without a package for it."""
         self.problem = ""
-        self.is_refused = False  # it is not compressed as its name says, or the system does not give it
+        # It is not compressed as its name says, or nothing of it can be read though it was not cut off.
+        self.is_refused = False
         self.arrival_ns = 0  # 0: a file, whose bytes came at some other time
         self._file = _open(path)
         self.is_live = not stat.S_ISREG(os.fstat(self._file.fileno()).st_mode)
@@ -47,6 +48,7 @@ class Content(io.RawIOBase):
         self._poll = select.poll()
         self._poll.register(self._file, select.POLLIN)
         self._ahead = b""  # peeked at, not yet read
+        self._has_given = False
         try:
             self._stream = inflated(path, self._file)
         except OSError as error:
@@ -93,11 +95,15 @@ class Content(io.RawIOBase):
             count = self._stream.readinto(buffer)
             if self.is_live:
                 self.arrival_ns = time_ns()
+            self._has_given |= count > 0
             return count
-        except (OSError, DamagedError) as error:
+        except OSError as error:
+            self.problem, self.is_refused = str(error), True
+        except DamagedError as error:
             self.problem = str(error)
-            self.is_refused = isinstance(error, OSError | OtherFormatError)
-            return 0
+            is_of_no_use = not (self._has_given or error.is_cut_off)
+            self.is_refused = is_of_no_use or isinstance(error, OtherFormatError)
+        return 0
 
     def more_soon(self) -> bool:
         """Whether more bytes come before what was read has waited for LONGEST_WAIT_S; of a file, always."""

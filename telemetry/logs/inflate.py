@@ -236,11 +236,15 @@ class _Zstandard(Members):
             raise (DamagedError if place else OtherFormatError)("not a Zstandard file", place)
         try:
             size = self._package.frame_header_size(window.data[:_HEADER_BYTES])
-            self._has_checksum = self._package.get_frame_parameters(window.data).has_checksum
+            parameters = self._package.get_frame_parameters(window.data)
         except self._package.ZstdError as error:
             if is_cut_off:
                 raise DamagedError(EARLY, place + len(window.data)) from error
             raise DamagedError(str(error), place) from error
+        if parameters.window_size > _LARGEST_WINDOW:
+            mib = parameters.window_size >> 20
+            raise DamagedError(f"its window of {mib:,} MiB is larger than 128 MiB: unpack it first", place)
+        self._has_checksum = parameters.has_checksum
         other = window.data.find(_FRAME_MAGIC, 1, size + len(_FRAME_MAGIC))
         if other > 0:  # no block begins like that
             window.take(other)

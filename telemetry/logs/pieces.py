@@ -21,6 +21,7 @@ class DamagedError(Exception):
 
     def __init__(self, problem: str, place: int) -> None:
         super().__init__(f"{' '.join(problem.split())}, at byte {place}")
+        self.is_cut_off = problem == EARLY
 
 
 class OtherFormatError(DamagedError):

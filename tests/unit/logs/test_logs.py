@@ -1,8 +1,11 @@
 """Logs of each format by their names and contents, as python-can writes them and as others do."""
 
+import gzip
 import importlib.util
+import lzma
 import re
 import sys
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -307,6 +310,29 @@ def test_what_is_not_compressed_as_its_name_says_is_refused(
         path.write_text(text)
         with pytest.raises(DataError, match=f"{name}{packed}: {words}, at byte 0"):
             read(path)
+
+
+def test_a_log_of_which_nothing_can_be_unpacked_is_refused_unless_it_was_cut_off(tmp_path: Path) -> None:
+    """zstd: a window of 256 MiB. xz: a dictionary of 4 GiB. gzip: a kind of block that is none."""
+    zstd = bytes.fromhex("28b52ffd 00 90")
+    xz = bytearray(lzma.compress(b"(1.0) can0 001#01\n", check=lzma.CHECK_NONE))
+    xz[16], xz[20:24] = 40, zlib.crc32(xz[12:16] + bytes([40]) + xz[17:20]).to_bytes(4, "little")
+    gzip_head = gzip.compress(b"")[:10]
+    for name, content, words in [
+        (
+            "a.log.zst",
+            zstd + bytes(12),
+            "its window of 256 MiB is larger than 128 MiB: unpack it first, at byte 0",
+        ),
+        ("b.log.xz", bytes(xz), "memory usage limit exceeded, at byte 0"),
+        ("c.log.gz", gzip_head + b"\x07" * 20, "invalid block type, at byte 10"),
+    ]:
+        path = tmp_path / name
+        path.write_bytes(content)
+        with pytest.raises(DataError, match=f"{name}: {words}$"):
+            read(path)
+        path.write_bytes(content[:5])
+        assert "ends early" in read(path)[1].warnings()[0]
 
 
 @pytest.mark.parametrize("packed", PACKERS)
