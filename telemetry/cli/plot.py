@@ -102,7 +102,7 @@ def run(arguments: argparse.Namespace) -> int:
         if is_bounded and isinstance(rows, LogRows) and rows.frames_read and not rows.frames_kept:
             what = f"no frame between --from and --to; the log lasts {rows.duration_s:.1f} s"
             raise DataError(what, where=str(arguments.log))
-        if rows.frames_read and not rows.frames_decoded and not is_bounded:
+        if rows.frames_read and not rows.matched["decoded"] and not is_bounded:
             raise none_matched([arguments.log], rows.frames_read, "no known message")
         if not curves:
             what = f"holds {rows.frames_read} frames, and no value of these signals"

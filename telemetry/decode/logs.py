@@ -4,8 +4,8 @@ Promises:
 - The output depends on the logs, the stages and the format alone, byte for byte, whatever the batch size and
   the number of threads.
 - Memory is constant.
-- Logs are refused (DataError) where frames came and none of them, in any log, has a known message. Where few
-  have one, that is a warning.
+- Logs are refused (DataError) where frames came and neither one of them, in any log, nor a payload of several
+  has a known message. Where few have one, that is a warning.
 - csv and ndjson carry each frame's own stamp. In line protocol frames of one message that share a stamp are
   set 1 ns apart, over all logs, since a database would keep only one.
 
@@ -98,10 +98,9 @@ class LogDecoder:
 
     def _refuse_unknown(self, paths: Sequence[Path]) -> None:
         """Raises DataError where all frames were without a message; not where a part was left out."""
-        counted = self._counted()
-        decoded, unknown = (counted.get(f"frames/{ACCOUNT}/{fate}", 0) for fate in ("decoded", "unknown"))
-        is_protected = any(_of(counted, f"protection/{ACCOUNT}/"))
-        if not unknown or decoded or is_protected or self._may_be_unknown:
+        matched = self._matched()
+        is_protected = any(_of(self._counted(), f"protection/{ACCOUNT}/"))
+        if not matched["unknown"] or matched["decoded"] or is_protected or self._may_be_unknown:
             return
         found = self._reading.bindings
         if all(binding.bus == NO_BUS for binding in found.values()):
@@ -132,7 +131,7 @@ class LogDecoder:
         lines += self._channels.warnings(found)
         counted = self._counted()
         if any(binding.bus != NO_BUS for binding in found.values()):
-            lines += few_matched(counted)
+            lines += few_matched(self._matched())
         for reason, count in _of(counted, f"frames/{ACCOUNT}/lost/"):
             lines.append(f"frames left out ({_words(reason)}): {count}")
         for what, count in _of(counted, f"protection/{ACCOUNT}/"):
@@ -154,6 +153,9 @@ class LogDecoder:
         in_order = {f"frames/{ACCOUNT}/{fate}": 0 for fate in self._stages.decoding.fates()}
         decoded = (worker.decoding.counted() for worker in self._workers)
         return add(in_order, *decoded, self._stages.gathering.counted())
+
+    def _matched(self) -> dict[str, int]:
+        return add(*(worker.decoding.matched() for worker in self._workers))
 
     def _writers(self) -> "list[_Writer]":
         return [self._ordered] if self._ordered else [worker.writer for worker in self._workers]
@@ -301,9 +303,12 @@ def _of(counted: Mapping[str, int], prefix: str) -> Iterator[tuple[str, int]]:
     )
 
 
-def few_matched(counted: Mapping[str, int]) -> Iterator[str]:
-    """Yield a warning where hardly a frame has a message: the databases are of another vehicle or bus."""
-    decoded, unknown = (counted.get(f"frames/{ACCOUNT}/{fate}", 0) for fate in ("decoded", "unknown"))
+def few_matched(matched: Mapping[str, int]) -> Iterator[str]:
+    """Yield a warning where hardly a frame has a message: the databases are of another vehicle or bus.
+
+    matched: as of `Decoding.matched`.
+    """
+    decoded, unknown = matched["decoded"], matched["unknown"]
     if decoded < FEW_MATCHED * (decoded + unknown):
         yield (
             f"{decoded:,} of {decoded + unknown:,} frames have a known message: {WHOSE} "

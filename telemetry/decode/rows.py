@@ -48,9 +48,9 @@ class Rows(ABC):
         """Frames, or messages of a serial port, of all recordings so far."""
 
     @property
-    def frames_decoded(self) -> int:
-        """Those of them that are described, and that count."""
-        return self._stages.counted().get(f"frames/{ACCOUNT}/decoded", 0)
+    def matched(self) -> dict[str, int]:
+        """Frames, and payloads of several, that are described (`decoded`) and that are not (`unknown`)."""
+        return self._stages.decoding.matched()
 
     @property
     def frames_unknown(self) -> int:
@@ -111,6 +111,6 @@ class LogRows(Rows):
         if not self.frames_read:
             lines.append("no frames in what was read")
         lines += self._channels.warnings(self._reading.bindings)
-        if self.frames_decoded:  # none at all is an error of its own
-            lines += few_matched(self._stages.counted())
+        if self.matched["decoded"]:  # none at all is an error of its own
+            lines += few_matched(self.matched)
         return lines

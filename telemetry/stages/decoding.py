@@ -8,7 +8,7 @@ from telemetry_core.decode.decoder import Decoder
 from telemetry_core.decode.plan import Plan
 from telemetry_core.decode.unmatched import UnmatchedIds
 
-from telemetry.ledger import Names
+from telemetry.ledger import Names, add
 from telemetry.stages.binding import BoundChannel
 
 
@@ -40,6 +40,13 @@ class Decoding:
         for number, names in self._names.items():
             names.count(counters, self._decoder.counts(number))
         return counters
+
+    def matched(self) -> dict[str, int]:
+        """Return the number of frames, and payloads of several, that are `decoded` and `unknown`."""
+        frames = (self._decoder.counts(number) for number in self._names)
+        payloads = (self._decoder.payloads(number) for number in self._names)
+        both = add(*frames, *payloads)
+        return {fate: both.get(fate, 0) for fate in ("decoded", "unknown")}
 
     def omitted(self) -> dict[str, int]:
         """Values left out so far, by reason."""

@@ -33,7 +33,7 @@ def test_rows_of_captures_are_counted_over_all_and_damaged_lines_are_warned_of(t
     found = [row.time_ns for samples in rows.read([a, b]) for row in samples]
     assert found == [5_500_000_000, 9_000_000_000]
     assert rows.first_ns == 5_500_000_000
-    assert (rows.frames_read, rows.frames_decoded, rows.frames_unknown) == (3, 3, 0)
+    assert (rows.frames_read, rows.matched, rows.frames_unknown) == (3, {"decoded": 3, "unknown": 0}, 0)
     assert [line for line in rows.warnings() if str(b) in line] == [
         f"{b}:1 (byte 0): no line of a capture, skipped"
     ]

@@ -31,7 +31,7 @@ def read(rows: LogRows, *logs: Path) -> int:
 def test_frames_are_counted_by_what_became_of_them(tmp_path: Path) -> None:
     rows = rows_of(tmp_path)
     assert (rows.first_ns, rows.frames_read, rows.frames_kept) == (0, 0, 0)
-    assert read(rows, LOG) == rows.frames_decoded == 12
+    assert read(rows, LOG) == rows.matched["decoded"] == 12
     assert (rows.frames_read, rows.frames_kept, rows.frames_unknown) == (15, 15, 1)
     assert rows.first_ns == FIRST_NS
     assert rows.duration_s == 0.08  # from the first frame to the last, not to the latest
