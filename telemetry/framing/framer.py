@@ -161,8 +161,11 @@ class MessageFramer:
         return dict(self._reader.identity)
 
     def forget_identity(self) -> None:
-        """Forget the device: the port was opened again, and another device may answer."""
-        self._reader.forget()
+        """Forget the device: the port was opened again, and another device may answer. Counts go on."""
+        incomplete = self._reader.incomplete
+        self._reader = self._framing.make_reader()
+        self._reader.incomplete = incomplete
+        self._request = b""
 
     def _check_room(self, byte_count: int, frames: FrameBatch) -> None:
         needed = self.room_needed(byte_count)

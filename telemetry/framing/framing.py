@@ -116,7 +116,7 @@ class Skipped(Enum):
 
 
 class PortReader:
-    """Reads the messages of one port; each protocol has its own.
+    """Reads the messages of one device at one port; each protocol has its own.
 
     `identity` is what the device has said of itself, by name; `incomplete` counts what came in parts, some of
     which did not come.
@@ -152,10 +152,6 @@ class PortReader:
     def end(self) -> Sequence[Heard]:
         """Nothing follows for now. Return what was held back for messages that do not come any more."""
         return ()
-
-    def forget(self) -> None:
-        """Another device may answer."""
-        self.identity.clear()
 
 
 Scrub = Callable[[bytes, Replacements], bytes]

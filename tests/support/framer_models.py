@@ -6,7 +6,7 @@ What the compiled ones are tested against: the same messages, the same counts, f
 
 import contextlib
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from telemetry_core.serial.framing import TextFraming, ValueForm
 
@@ -19,12 +19,17 @@ HEX_DIGITS = b"0123456789abcdefABCDEF"
 
 
 class MessageModel:
-    """All messages of `data`, when nothing follows it, as the framing's reader reads them."""
+    """All messages of `data`, when nothing follows it, as the framing's reader reads them.
 
-    def __init__(self, framing: Framing, data: bytes) -> None:
+    asked: what was sent, in its order, each with the number of bytes of `data` that had come by then.
+    """
+
+    def __init__(self, framing: Framing, data: bytes, asked: Sequence[tuple[int, bytes]] = ()) -> None:
         self._framing = framing
         self._reader = framing.make_reader()
         self._data = data
+        self._asked = list(asked)
+        self._request = b""
         self.counts: Counter[str] = Counter()
         self.found = list(self._messages())
 
@@ -76,7 +81,15 @@ class MessageModel:
         return any(one[1] <= other[0] for one in spans for other in spans)
 
     def _read(self, at: int, size: int) -> Iterator[Found]:
-        said = self._reader.read(self._data[at : at + size])
+        while self._asked and self._asked[0][0] <= at:
+            self._request = self._asked.pop(0)[1]
+            self._reader.sent(self._request)
+        message = self._data[at : at + size]
+        if message == self._request:
+            self._request = b""
+            self.counts["echoes"] += 1
+            return
+        said = self._reader.read(message)
         if isinstance(said, Skipped):
             self.counts[said.value or "messages"] += 1
             return

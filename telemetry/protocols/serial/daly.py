@@ -96,12 +96,6 @@ class _Reader(PortReader):
     def end(self) -> Sequence[Heard]:
         return [one for key in list(self._open) for one in self._close(key)]
 
-    def forget(self) -> None:
-        super().forget()
-        self._counts.clear()
-        self._open.clear()
-        self._code_parts.clear()
-
     def _is_new_round(self, message: bytes) -> bool:
         """Whether a part cannot belong to those before it."""
         return message[4] <= max(self._open[message[1], message[2]].parts, default=-1)

@@ -220,10 +220,6 @@ class _Reader(PortReader):
         self._is_new = False  # how its currents are to be read
         self._forms: dict[int, _Form] = {}  # the last of each length
 
-    def forget(self) -> None:
-        super().forget()
-        self._is_new = False
-
     def read(self, message: bytes) -> Sequence[Heard] | Skipped:
         if message[_TYPE_AT] == _ASKED:
             return Skipped.ECHO

@@ -216,9 +216,7 @@ def _analog_module(info: bytes, at: int) -> _Module | None:
     at += 11
     if items > _NARROW_ITEMS:
         remaining, capacity = info[at : at + 3], info[at + 3 : at + 6]
-        at += 6
-        if at > len(info):
-            return None
+        at += 6  # of a reply that is cut off there, the modules do not end where it ends
     body = (
         fixed[:4]
         + remaining.rjust(4, b"\0")

@@ -124,10 +124,6 @@ class RtuReader(PortReader, ABC):
             del self._asked[slave, function]
         return Skipped.OTHER if asked is None else self.registers(asked, data)
 
-    def forget(self) -> None:
-        super().forget()
-        self._asked.clear()
-
     def _ask(self, message: bytes) -> None:
         asked = _asked(message)
         self._asked[asked.slave, asked.function] = asked

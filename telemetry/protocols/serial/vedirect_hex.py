@@ -113,10 +113,6 @@ class _Reader(PortReader):
         super().__init__()
         self._asked = 0  # the command before
 
-    def forget(self) -> None:
-        super().forget()
-        self._asked = 0
-
     def sent(self, request: bytes) -> Sequence[Heard]:
         said = _read(request)
         self._asked = 0 if said is None else said[0]

@@ -1,9 +1,11 @@
 """Any bytes in any pieces: the framer finds what its readable model finds, and comes back after garbage."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from telemetry_core.frames.batch import FrameBatch
 from telemetry_core.serial.crc import crc_16_modbus
 
 from telemetry.framing.checks import crc_16, negated_sum_16_of_ascii, sum_8, sum_16
@@ -117,6 +119,17 @@ mixed_streams = st.lists(
 ).map(b"".join)
 
 cuts = st.lists(st.integers(0, 3000), max_size=20)
+# Bytes that come, then a request, if any, and whether an adapter echoes it.
+exchanges = st.lists(
+    st.tuples(
+        st.one_of(
+            mixed_messages, nested, st.binary(max_size=8), st.integers(1, 5).map(b"\x01\x03\x08".__mul__)
+        ),
+        st.one_of(st.none(), mixed_messages),
+        st.booleans(),
+    ),
+    max_size=12,
+)
 
 
 @settings(deadline=None)
@@ -132,6 +145,46 @@ def test_forms_of_every_kind_are_those_of_the_model_however_the_bytes_are_cut(
     assert counts == {name: model.counts[name] for name in counts}
     taken = sum(len(frame.data) for frame in frames)
     assert taken + counts["padding_bytes"] + counts["garbage_bytes"] == len(stream)
+
+
+class ByRequest(PortReader):
+    """Hands messages on after the request by which they are read."""
+
+    request = b""
+
+    def sent(self, request: bytes) -> Sequence[Heard]:
+        self.request = request
+        return ()
+
+    def read(self, message: bytes) -> Sequence[Heard]:
+        return (Heard(0, self.request + b"?" + message),)
+
+
+@settings(deadline=None)
+@given(exchanges=exchanges, cuts=cuts)
+def test_a_message_is_read_by_the_last_request_before_its_first_byte(
+    exchanges: list[tuple[bytes, bytes | None, bool]], cuts: list[int]
+) -> None:
+    framing = replace(MIXED, make_reader=ByRequest)
+    stream, asked = b"", []
+    for come, question, is_echoed in exchanges:
+        stream += come
+        if question is not None:
+            asked.append((len(stream), question))
+            stream += question if is_echoed else b""
+    model = MessageModel(framing, stream, asked)
+    framer, frames, fed = MessageFramer(framing, lambda _: 0), FrameBatch(4096), 0
+    for end in sorted(
+        {len(stream), *(place for place, _ in asked), *(cut % (len(stream) + 1) for cut in cuts)}
+    ):
+        framer.feed(stream[fed:end], end, frames)
+        fed = end
+        for question in [each for place, each in asked if place == end]:
+            framer.sent(question, frames)
+    framer.finish(frames)
+    assert [frame.data for frame in frames] == [found[1] for found in model.found]
+    counts = framer.counts()
+    assert counts == {name: model.counts[name] for name in counts}
 
 
 @settings(deadline=None)

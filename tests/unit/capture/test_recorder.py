@@ -83,8 +83,14 @@ def test_a_file_ends_so_long_after_its_first_frame(tmp_path: Path) -> None:
         clock.now_s = now_s
         recorder.tick()
         recorder.write(MESSAGES[int(now_s)])
+    for now_s in (40.0, 50.0, 60.0, 75.0):  # nothing comes: the file that is begun stays the last one
+        clock.now_s = now_s
+        recorder.tick()
+    recorder.write(MESSAGES[75])
+    clock.now_s = 84.0
+    recorder.tick()
     recorder.close()
-    assert [len(read(file)) for file in recorder.files] == [3, 2]
+    assert [len(read(file)) for file in recorder.files] == [3, 2, 1]
 
 
 def test_numbers_go_on_after_those_that_are_there(tmp_path: Path) -> None:

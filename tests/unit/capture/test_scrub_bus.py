@@ -7,10 +7,12 @@ from pathlib import Path
 import can
 import pytest
 from telemetry_core.decode.spec import BusSpec, MessageSpec, PlanSpec, SignalSpec
+from telemetry_core.frames.batch import FrameTuple
 from telemetry_core.rows.spec import FieldSpec, RecordSpec, SlotKind
 
 from firmware_sim.wire import gbt, j1939
 from telemetry.capture.scrub import scrub_log
+from telemetry.capture.scrub_bus import BusScrubber
 from telemetry.capture.scrub_signals import NamedMessage, named_messages
 from telemetry.framing.replacements import Replacements
 from tests.unit.capture.test_scrub_signals import a_database
@@ -356,6 +358,14 @@ def test_frames_of_all_kinds_come_out_as_they_were(as_asc: bool, tmp_path: Path)
         assert len(read) == 5
         assert read[2] == (0x123, bytes(range(12)), True)
         assert b" 123 1 1 9 12 00 01 " in outputs[0]  # 12 bytes are length code 9
+
+
+@pytest.mark.parametrize(("flag", "changed"), [(0, 1), (0x40000000, 0), (0x20000000, 0)])
+def test_what_stands_beside_a_remote_or_an_error_frame_is_nobody_s_data(flag: int, changed: int) -> None:
+    scrubber = BusScrubber(Replacements(), {})
+    scrubber.look(0, FrameTuple(1, 0x123 | flag, VIN.encode(), 0, 0, 0))
+    scrubber.finish()
+    assert len(scrubber.edits) == changed
 
 
 @pytest.mark.parametrize("length", [17, 20])

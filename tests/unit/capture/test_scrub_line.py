@@ -240,6 +240,27 @@ def test_a_hex_message_within_a_number_and_a_colon_as_checksum_cost_nothing(tmp_
         assert data.count(hex_message(7, b"\x0a\x01\x00" + b"AA0000AAA01")) == 2
 
 
+@pytest.mark.parametrize("way", [RX, TX])
+@pytest.mark.parametrize("command", [7, 8, 0xA], ids=["get", "set", "pushed"])
+@pytest.mark.parametrize("register", [b"\x0a\x01", b"\x0c\x01"], ids=["serial number", "name"])
+def test_a_number_in_any_hex_message_is_replaced(
+    register: bytes, command: int, way: bool, tmp_path: Path
+) -> None:
+    said = hex_message(command, register + b"\x00HQ2209NEV01")
+    made, new = scrubbed(written(tmp_path / "line.txt", [(way, said)]), [PROTOCOLS["vedirect"]])
+    assert made[0].data == hex_message(command, register + b"\x00AA0000AAA01")
+    assert new.counts["serial number"] == 1
+
+
+def test_stamps_come_out_with_as_many_digits_as_they_need(tmp_path: Path) -> None:
+    stamps = ("1700000000.000001", "1700000000.123456789", "1700000001.500000")
+    lines = "".join(f"({stamp}) p RX AB\n" for stamp in stamps)
+    (tmp_path / "line.txt").write_text(lines)
+    with (tmp_path / "line.out").open("wb") as stream:
+        scrub_capture(tmp_path / "line.txt", (), Replacements(), stream.write)
+    assert (tmp_path / "line.out").read_text() == lines
+
+
 def test_numbers_in_spoiled_messages_are_replaced_before_and_after_a_good_one(tmp_path: Path) -> None:
     good = b"".join(data for way, data in say_pylontech() if way is RX)
     spoiled = good[:-3] + b"00\r"

@@ -71,6 +71,19 @@ def test_after_an_unknown_tag_the_password_is_still_found() -> None:
     assert len(frames_of(PROTOCOLS["jk_nw"], kept)) == 1
 
 
+@pytest.mark.parametrize("before", range(4))
+@pytest.mark.parametrize("after", range(4))
+def test_after_an_unknown_tag_the_password_is_found_at_each_place_up_to_the_last(
+    before: int, after: int
+) -> None:
+    tags = b"\xe1" + b"\x01" * before + b"\xb2" + b"s3cret+pw!" + b"\x02" * after
+    said = wire_nw.seal(bytes(4) + b"\x06\x00\x01" + tags + bytes(4))
+    one = masker("jk_nw")
+    kept = one.mask(said) + one.rest()
+    assert kept[11:-9] == tags.replace(b"s3cret+pw!", b"*" * 10)
+    assert kept == wire_nw.seal(kept[4:-5])
+
+
 def test_garbage_without_an_end_is_let_go() -> None:
     one = masker("jk_nw")
     assert len(b"".join(one.mask(b"\xff" * 100) for _ in range(100))) > 8000

@@ -129,6 +129,39 @@ def test_after_a_reset_a_message_has_the_time_of_its_own_bytes() -> None:
     assert [frame.time_ns for frame in frames] == [200]
 
 
+class ByRequest(PortReader):
+    """Hands messages on after the request before them."""
+
+    request = b""
+
+    def sent(self, request: bytes) -> Sequence[Heard]:
+        self.request = request
+        return ()
+
+    def read(self, message: bytes) -> Sequence[Heard]:
+        return (Heard(0, self.request + message),)
+
+
+def test_a_request_keeps_its_place_while_beginnings_before_it_are_given_up_one_by_one() -> None:
+    framer, frames = MessageFramer(Framing(FORMS.shapes, ByRequest), lambda _: 0), FrameBatch(20)
+    framer.feed(b"AAA", 1, frames)
+    framer.sent(b"?", frames)
+    answer = summed(ord("B"), 2)
+    for byte in answer:  # with each, one more of the three has a wrong check
+        framer.feed(bytes((byte,)), 2, frames)
+    assert [frame.data for frame in frames] == [b"?" + answer]
+
+
+def test_a_request_that_waited_when_the_port_was_opened_again_was_to_nobody() -> None:
+    framer, frames = MessageFramer(Framing(FORMS.shapes, ByRequest), lambda _: 0), FrameBatch(20)
+    framer.feed(b"A", 1, frames)
+    framer.sent(b"?", frames)
+    framer.reset()
+    answer = summed(ord("B"), 2)
+    framer.feed(answer + answer, 2, frames)
+    assert [frame.data for frame in frames] == [answer, answer]
+
+
 def test_a_message_that_a_pause_sets_free_comes_before_those_after_the_pause() -> None:
     framer, frames = MessageFramer(Framing(FORMS.shapes, Whole, silence_ns=100), lambda _: 0), FrameBatch(20)
     held = summed(ord("B"), 1)

@@ -304,6 +304,14 @@ def test_three_user_items_have_the_wide_charges_too() -> None:
     assert framed(PYLONTECH, said)[0] == [2, 3]
 
 
+@pytest.mark.parametrize("missing", range(1, 18))  # 6 of the wide charges, 11 before them
+def test_a_reply_that_ends_within_its_last_values_says_nothing(missing: int) -> None:
+    module = wire_pylontech.module_analog(ORDINARY, wide=True)
+    assert framed(PYLONTECH, wire.frame(2, 0, bytes((0, 2)) + module))[0] == [2]
+    addresses, framer = framed(PYLONTECH, wire.frame(2, 0, bytes((0, 2)) + module[:-missing]))
+    assert (addresses, framer.counts()["lost/bad_length"]) == ([], 1)
+
+
 @pytest.mark.parametrize("protocol", [PYLONTECH, SEPLOS_V2])
 def test_a_device_name_may_be_filled_up_with_zeros(protocol: SerialProtocol) -> None:
     info = b"US2KBPL".ljust(10, b"\0") + b"\x02\x03" + b"Pylon".ljust(20, b"\0")

@@ -212,6 +212,12 @@ def test_a_frame_in_pieces_waits_for_its_acknowledgement_however_late_both_come(
     assert addresses == [5]
 
 
+def test_noise_before_a_frame_does_not_part_it_from_its_acknowledgement() -> None:
+    """More than 11 bytes between them would: another frame was among them."""
+    assert heard(b"\x11" * 12 + answer(5))[0] == [5]
+    assert heard(answer(4) + b"\x11" * 12 + answer(5))[0] == [4, 5]
+
+
 def test_an_acknowledgement_of_another_kind_or_with_a_wrong_crc_names_nobody() -> None:
     frame = answer(1)[:301]
     assert heard(frame + wire_55aa.acknowledgement(4, wire_55aa.Type.SETTINGS))[0] == [NO_ADDRESS]

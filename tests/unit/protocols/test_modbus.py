@@ -240,6 +240,29 @@ def test_the_decimal_point_of_an_acrel_is_in_registers_of_its_own() -> None:
     }
 
 
+@pytest.mark.parametrize(("first", "count"), [(10, 1), (9, 2), (12, 1)])
+def test_a_value_whose_decimal_places_lie_beside_the_reply_is_none(
+    device: "Device", first: int, count: int
+) -> None:
+    """Right behind the value, or right before it; another master has asked for as much."""
+    values = [
+        f'name = "{name}"\nregister = {at}\ndecimals = 11\nto = "meter.{to}"' for name, at, to in DECIMALS
+    ]
+    protocol = device.protocol(*values)
+    assert said(protocol, answered(1, 3, 10, b"\x30\x39\x00\x02\x30\x39"))["voltage_v"] == 1234500
+    assert said(protocol, answered(1, 3, first, b"\x30\x39" * count)) == {}
+
+
+DECIMALS = (("v", 10, "voltage_v"), ("i", 12, "current_a"))
+
+
+def test_a_reply_that_comes_once_more_answers_no_second_request() -> None:
+    framer = PZEM.make_framer()
+    late = wire.reply(1, 4, [0] * 8)
+    assert len(feed_pieces(framer, [wire.request(1, 4, 0, 8) + late + late])) == 1
+    assert framer.counts()["other_messages"] == 1
+
+
 @settings(deadline=None, max_examples=examples(25))
 @given(moment=readings(), energy_wh=st.integers(0, 2**32 - 1))
 def test_all_that_a_simulated_meter_says_arrives(moment: Readings, energy_wh: int) -> None:

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from telemetry.model.event_codes import EVENT_CODES
 from telemetry.protocols.can.elcon import ELCON
 from telemetry.protocols.can.elcon_extended import ELCON_EXTENDED
 from telemetry.protocols.can.gbt27930 import GBT27930
@@ -29,18 +30,77 @@ def test_a_command_to_an_elcon_charger_is_big_endian(
     assert said(protocol, frame)[0] == ("ElconCommand", values)
 
 
-def test_a_classic_status_has_five_flags() -> None:
-    none = dict.fromkeys(
-        ("hardware_failure", "overtemperature", "input_wrong", "battery_absent", "receive_timeout"), 0
-    )
-    assert said(ELCON, "18FF50E5 # 0C 0B 00 52 00 00 00 00")[0] == (
-        "ElconStatus",
-        {"voltage_v": 308.3, "current_a": 8.2, **none},
-    )
-    assert said(ELCON, "18FF50E5 # 00 00 00 00 18 00 00 00")[0] == (
-        "ElconStatus",
-        {"voltage_v": 0, "current_a": 0, **none, "battery_absent": 1, "receive_timeout": 1},
-    )
+# By byte and bit, as the references have them: the flag, and the code of its event, if it has one.
+CLASSIC = {
+    (4, 0): ("hardware_failure", "charger_fault"),
+    (4, 1): ("overtemperature", "overtemperature"),
+    (4, 2): ("input_wrong", "input_fault"),
+    (4, 3): ("battery_absent", None),
+    (4, 4): ("receive_timeout", "communication_lost"),
+}
+EXTENDED = {
+    **{place: CLASSIC[place] for place in ((4, 0), (4, 1))},
+    (4, 4): ("output_undervoltage", None),
+    (4, 5): ("output_overvoltage", None),
+    (4, 6): ("output_overcurrent", None),
+    (4, 7): ("output_short", "short_circuit"),
+    (5, 0): ("receive_timeout", "communication_lost"),
+    (5, 3): ("initialised", None),
+    (5, 4): ("fan_on", None),
+    (5, 5): ("pump_on", None),
+    (6, 2): ("cp_normal", None),
+    (6, 3): ("socket_overtemperature", "overtemperature"),
+    (6, 7): ("s2_closed", None),
+}
+INFY = {
+    (7, 0): ("output_short", "short_circuit"),
+    (7, 4): ("sleeping", None),
+    (7, 5): ("discharge_abnormal", None),
+    (6, 0): ("dc_side_off", None),
+    (6, 1): ("fault", "charger_fault"),
+    (6, 2): ("protection", None),
+    (6, 3): ("fan_fault", None),
+    (6, 4): ("over_temperature", "overtemperature"),
+    (6, 5): ("output_overvoltage", None),
+    (6, 6): ("walk_in", None),
+    (6, 7): ("communication_lost", None),
+    (5, 0): ("power_limited", None),
+    (5, 1): ("address_conflict", None),
+    (5, 2): ("load_sharing", None),
+    (5, 3): ("phase_lost", None),
+    (5, 4): ("phases_unbalanced", None),
+    (5, 5): ("input_undervoltage", "input_fault"),
+    (5, 6): ("input_overvoltage", "input_fault"),
+    (5, 7): ("pfc_off", None),
+}
+
+
+@pytest.mark.parametrize(
+    ("protocol", "id", "flags"),
+    [
+        (ELCON, "18FF50E5", CLASSIC),
+        (ELCON_EXTENDED, "18FF50E5", EXTENDED),
+        (INFYPOWER, "0284F000", INFY),
+    ],
+    ids=["classic", "extended", "infypower"],
+)
+def test_each_bit_of_a_status_is_one_flag_and_one_event(
+    protocol: CanProtocol, id: str, flags: dict[tuple[int, int], tuple[str, str | None]]
+) -> None:
+    for (byte, bit), (name, code) in flags.items():
+        data = bytearray(8)
+        data[byte] = 1 << bit
+        (_, status), *others = said(protocol, f"{id} # {data.hex()}")
+        assert [flag for flag, _ in flags.values() if status[flag]] == [name]
+        assert [values["code"] for what, values in others if what == "event"] == (
+            [EVENT_CODES[code].number] if code else []
+        )
+
+
+def test_a_classic_status_has_voltage_current_and_five_flags() -> None:
+    (message, values), *_ = said(ELCON, "18FF50E5 # 0C 0B 00 52 18 00 00 00")
+    flags = {name: int(name in ("battery_absent", "receive_timeout")) for name, _ in CLASSIC.values()}
+    assert (message, values) == ("ElconStatus", {"voltage_v": 308.3, "current_a": 8.2, **flags})
 
 
 def test_an_extended_status_means_something_else_in_the_same_bits() -> None:
