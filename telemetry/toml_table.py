@@ -18,7 +18,7 @@ from typing import Any
 from telemetry.errors import ConfigError
 from telemetry.likeness import closest
 from telemetry.toml_document import Document, Where, read_document
-from telemetry.toml_variables import VariableError, expanded, is_variable
+from telemetry.toml_variables import VariableError, as_written, expanded, is_variable
 
 _ALIKE = 0.7  # of 1, as `closest` counts: `parity` is not `port`
 _INDEX = re.compile(r"\[[0-9]+\]")  # of one of several tables, in a path
@@ -66,6 +66,7 @@ class TomlTable:
         self._path = ""
         self._values = dict(document.values)
         self._known: set[str] = set()
+        self._written: dict[str, Any] = {}  # what was taken, with the variables as the file has them
         self._others: tuple[str, ...] = ()  # where this table is absent: what stands beside it, unread
 
     @classmethod
@@ -83,6 +84,8 @@ class TomlTable:
 
     def wrong(self, key: str, what: str, hint: str = "") -> ConfigError:
         """Return the error to raise when the value of `key` makes no sense."""
+        for text in _texts(self._written.get(key.partition("[")[0])):
+            what, hint = (as_written(words, text, self._environment) for words in (what, hint))
         return ConfigError(what, where=self.where(key), hint=hint)
 
     def __contains__(self, key: str) -> bool:
@@ -274,6 +277,7 @@ class TomlTable:
         table._path = self.where(key).path
         table._values = dict(value)
         table._known = set()
+        table._written = {}
         table._others = ()
         return table
 
@@ -284,7 +288,7 @@ class TomlTable:
     def take_rest(self) -> Iterator[tuple[str, Any]]:
         """Take all keys that are left, with their plain values: for options that are passed through."""
         for key in list(self._values):
-            yield key, self._expanded(key, self._values.pop(key))
+            yield key, self._take(key, None)
 
     def close(self) -> None:
         """Raise ConfigError when a key is left that nobody has read."""
@@ -301,7 +305,8 @@ class TomlTable:
 
     def _take(self, key: str, default: Any) -> Any:
         if key in self._values:
-            value = self._expanded(key, self._values.pop(key))
+            self._written[key] = self._values.pop(key)
+            value = self._expanded(key, self._written[key])
             if any("\0" in text for text in _texts(value)):
                 raise self.wrong(key, "holds the character NUL, as no name and no path can")
             return value

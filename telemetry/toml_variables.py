@@ -7,8 +7,10 @@ Promises:
 - A variable that is unset and has no default, and a `${` that begins none, raise VariableError. Its words
   never hold a value.
 - What a variable holds is taken as it is: a `${` in it begins no other one.
+- An error shows a text as the file has it, and never what a variable holds (`as_written`).
 """
 
+import contextlib
 import re
 from collections.abc import Mapping
 
@@ -45,6 +47,20 @@ def expanded(text: str, environment: Mapping[str, str]) -> str:
         return found
 
     return _VARIABLE.sub(value, text) if "$" in text else text
+
+
+def as_written(words: str, text: str, environment: Mapping[str, str]) -> str:
+    """Return `words` with what comes of `text`, and of each of its variables, as `text` has them."""
+    names = [match[1] for match in _VARIABLE.finditer(text) if match[1]]
+    if not names:
+        return words
+    parts = {environment.get(name, ""): f"${{{name}}}" for name in names}
+    with contextlib.suppress(VariableError):  # it has no value
+        parts = {expanded(text, environment): text, **parts}
+    for value, written in parts.items():
+        for shown in {value, repr(value)[1:-1]} - {""}:
+            words = re.sub(rf"(?<!\w){re.escape(shown)}(?!\w)", written.replace("\\", r"\\"), words)
+    return words
 
 
 def is_variable(text: str) -> bool:

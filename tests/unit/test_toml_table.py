@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from telemetry.errors import ConfigError
+from telemetry.sources.serial.modbus_tcp import check_tcp_port
 from telemetry.toml_document import Document
 from telemetry.toml_table import AskedKey, TomlTable
 
@@ -298,3 +299,28 @@ def test_a_variable_that_is_empty_is_called_empty() -> None:
 def test_a_number_that_python_refuses_is_refused_like_any_other_text(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="is not valid TOML"):
         table(tmp_path, "a = 2026-02-30")
+
+
+def check_port_in(table: TomlTable) -> None:
+    """As the settings of a serial source do."""
+    raise table.wrong("k", check_tcp_port(table.take_text("k")))
+
+
+@pytest.mark.parametrize(
+    ("take", "value", "words"),
+    [
+        (lambda table: table.take_text("k", one_of=("a", "b")), "${A}", "must be one of a, b, not '${A}'"),
+        (lambda table: table.take_text("k", one_of=("a", "b")), "x${A}", "must be one of a, b, not 'x${A}'"),
+        (lambda table: table.take_names("k"), ["${A}", "${A:-b}"], "names '${A}' twice"),
+        (lambda table: table.take_path("k"), "~${B}/x", "nobody here has the home directory of '~${B}/x'"),
+        (check_port_in, "tcp://host:${A}", "Port could not be cast to integer value as '${A}'"),
+    ],
+)
+def test_an_error_shows_no_value_of_a_variable(
+    take: Callable[[TomlTable], object], value: object, words: str
+) -> None:
+    environment = {"A": r"ca.nary\1", "B": "nobody-of-this-name"}
+    table = TomlTable(Document.plain(Path("gateway.toml"), {"k": value}), environment)
+    with pytest.raises(ConfigError) as raised:
+        take(table)
+    assert str(raised.value) == f"gateway.toml: k: {words}"

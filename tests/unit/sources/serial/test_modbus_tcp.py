@@ -96,6 +96,23 @@ def test_a_late_answer_is_dropped_and_counted() -> None:
         assert both.link.late_bytes == 2 * 13
 
 
+def test_a_peer_that_floods_is_read_at_a_pace_until_it_answers() -> None:
+    late = bytes.fromhex(ANSWER_BY_TCP.format(9)).hex()  # 13 bytes that nobody asked for
+    with connected() as both:
+        both.asked(1)
+        both.answers(late * 316, 1)
+        while both.link.late_bytes < 4108:  # 4,096 are read at once
+            assert both.port.receive(PATIENCE_S) == b""
+        both.answers(late + ANSWER_BY_TCP, 1)
+        for _ in range(100):
+            assert both.port.receive(0.0) == b""
+        assert both.link.late_bytes == 4108
+        assert both.received(len(ANSWER)) == ANSWER
+        both.answers(late, 1)
+        while both.link.late_bytes < 318 * 13:
+            assert both.port.receive(0.0) == b""
+
+
 def test_an_answer_counts_for_the_unit_that_was_asked() -> None:
     with connected() as both:
         both.asked(1)
