@@ -147,7 +147,10 @@ cdef void _pass_time(Plug* plug, int64_t now_ns, uint8_t phase, bint is_begin, b
         go_on(plug)
     if known.again_ns and (now_ns - known.error_ns > spec.same_error_ns or phase > PHASE_RECOGNITION):
         begin_attempt(plug, known.again_ns)
-    pass_timers(plug, now_ns)
+    if is_begin and known.phase > PHASE_RECOGNITION or is_again and known.phase >= PHASE_CHARGING and not known.has_error:
+        pass_deadlines(plug, now_ns)  # the session ends with the sign before: no minute after that is one of it
+    else:
+        pass_timers(plug, now_ns)
 
 
 cdef void _act(Plug* plug, const PackedSign* sign, const uint64_t* row, const uint64_t* slots,

@@ -2,9 +2,10 @@
 
 Sources: public notes on IEEE 2030.1.1-2021, and open implementations of both ends; bits agree in two or more.
 `stopped` of the charger is also set until charging begins, in some frames together with `charging`. So
-charging has begun when `stopped` is no longer set. A start that fails ends with `charger_malfunction`.
-Nothing announces the next session: it begins where a contactor that had opened after a stop is closed again,
-or where a charger charges after a start that failed.
+charging has begun when `stopped` is no longer set. A start fails where the charger then reports a
+malfunction, or where the vehicle no longer enables charging and says why. `stop_before_charging` is a
+reason before charging alone. Nothing announces the next session: it begins where a contactor that had
+opened after a stop is closed again, or where a charger charges after a start that failed.
 """
 
 from telemetry_core.rules.follow_spec import FollowedPhase, Reporting, Side, SignKind
@@ -24,7 +25,7 @@ _FAULTS = (
     "fault_overtemperature",
     "fault_voltage_deviation",
 )
-_STATES = ("not_in_park", "system_fault", "stop_before_charging")
+_REFUSALS = (*_FAULTS, "not_in_park", "system_fault", "stop_before_charging")
 _CHARGER_STATES = ("charger_malfunction", "battery_incompatible", "system_malfunction")
 
 CHADEMO = FollowTable(
@@ -51,7 +52,7 @@ CHADEMO = FollowTable(
             when=("charging", 1),
             zeros=("stopped",),
             from_phase=_STOPPING,
-            after="109 fails to start",
+            unless="109 charging",
         ),
         SignEntry("109", "CHA109", _CHARGER, _HANDSHAKE),
         SignEntry("102 enabled", "CHA102", _VEHICLE, _CONFIGURATION, when=("charging_enabled", 1)),
@@ -64,16 +65,34 @@ CHADEMO = FollowTable(
             zeros=("stopped",),
             to_phase=_CHARGING,
         ),
-        SignEntry(
-            "109 fails to start",
-            "CHA109",
-            _CHARGER,
-            _STOPPING,
-            SignKind.STOP,
-            when=("charger_malfunction", 1),
-            reasons=_CHARGER_STATES,
-            from_phase=_CONFIGURATION,
-            to_phase=_CONFIGURATION,
+        *(
+            SignEntry(
+                f"109 fails to start: {state}",
+                "CHA109",
+                _CHARGER,
+                _STOPPING,
+                SignKind.STOP,
+                when=(state, 1),
+                reasons=_CHARGER_STATES,
+                from_phase=_CONFIGURATION,
+                to_phase=_CONFIGURATION,
+            )
+            for state in _CHARGER_STATES
+        ),
+        *(
+            SignEntry(
+                f"102 gives up: {reason}",
+                "CHA102",
+                _VEHICLE,
+                _STOPPING,
+                SignKind.STOP,
+                when=(reason, 1),
+                zeros=("charging_enabled",),
+                reasons=_REFUSALS,
+                from_phase=_CONFIGURATION,
+                to_phase=_CONFIGURATION,
+            )
+            for reason in _REFUSALS
         ),
         SignEntry(
             "102 stops",
@@ -82,7 +101,7 @@ CHADEMO = FollowTable(
             _STOPPING,
             SignKind.STOP,
             when=("charging_enabled", 0),
-            reasons=_FAULTS + _STATES,
+            reasons=(*_FAULTS, "not_in_park", "system_fault"),
             from_phase=_CHARGING,
         ),
         SignEntry(
@@ -102,7 +121,7 @@ CHADEMO = FollowTable(
             _ENDED,
             when=("contactor_open", 1),
             from_phase=_STOPPING,
-            unless="109 fails to start",
+            after="109 charging",
         ),
     ),
     reported={"CHA108": Reporting.CHANGES},

@@ -105,6 +105,44 @@ def test_a_start_that_fails_is_a_stop_by_the_charger_that_no_open_contactor_comp
     assert session.stop_reason == "charger_malfunction,system_malfunction"
 
 
+@pytest.mark.parametrize(
+    ("message", "bits", "side", "reason"),
+    [
+        ("CHA109", {"battery_incompatible": 1, "stopped": 1}, "charger", "battery_incompatible"),
+        ("CHA109", {"system_malfunction": 1, "stopped": 1}, "charger", "system_malfunction"),
+        ("CHA102", {"stop_before_charging": 1, "charging_enabled": 0}, "vehicle", "stop_before_charging"),
+        ("CHA102", {"fault_overvoltage": 1, "charging_enabled": 0}, "vehicle", "fault_overvoltage"),
+        ("CHA102", {"stop_before_charging": 1, "charging_enabled": 1}, None, None),
+        ("CHA102", {"charging_enabled": 0}, None, None),
+    ],
+)
+def test_a_start_fails_by_any_malfunction_and_where_the_vehicle_gives_it_up_and_says_why(
+    message: str, bits: dict[str, float], side: str | None, reason: str | None
+) -> None:
+    bench = PlugBench(plugs=[ProtocolPlug("plug", "chademo")])
+    bench.put("CHA102", 0.0, charging_enabled=1, contactor_open=1)
+    bench.put(message, 1.0, **bits)
+    session = bench.finish(60.0)
+    assert (session.outcome, session.stop_side, session.stop_reason) == (
+        *("stopped" if side else "failed", side, reason),
+    )
+
+
+def test_a_stop_request_of_before_charging_is_no_reason_to_stop_charging() -> None:
+    session = bench_of_a_charge(charging_enabled=0, stop_before_charging=1).finish()
+    assert session.stop_reason == "unexplained"
+
+
+def test_no_phase_lasts_into_the_next_session_that_begins_past_its_whole_minute() -> None:
+    bench = bench_of_a_charge(charging_enabled=0)
+    for step in range(30):
+        bench.put("CHA102", 30.5 + step, charging_enabled=0, contactor_open=1)
+    bench.put("CHA102", 62.0, charging_enabled=1, contactor_open=0)
+    bench.finish()
+    assert bench.sessions[0].phases[-1].duration_s == pytest.approx(29.0)
+    assert bench.sessions[0].duration_s == 59.5
+
+
 def test_a_state_of_charge_that_is_not_valid_before_charging_is_not_the_first() -> None:
     bench = PlugBench(plugs=[ProtocolPlug("plug", "chademo")])
     bench.put("CHA102", 0.0, charging_enabled=0, contactor_open=1)
