@@ -111,19 +111,22 @@ def mf4_links_harness(data: bytes) -> None:
 
 
 def mf4_fields_harness(data: bytes) -> None:
-    """A whole log with other fields in its channels and their groups: in each three bytes which byte of them,
-    and what stands there.
+    """A whole log with other fields, lengths and counts of links in its channels and their groups.
+
+    Each three bytes say which byte of them, and what stands there.
     """
     whole = MF4_LOG.read_bytes()
     log = bytearray(whole)
+    blocks = [*re.finditer(rb"##C[GN]....(.{8})(.{8})", whole, re.DOTALL)]
     places = [
         place
-        for block in re.finditer(rb"##C[GN]....(.{8})(.{8})", whole, re.DOTALL)
+        for block in blocks
         for place in range(
             block.end() + 8 * int.from_bytes(block[2], "little"),
             block.start() + int.from_bytes(block[1], "little"),
         )
     ]
+    places += [place for block in blocks for place in range(block.start(1), block.end())]  # lengths, counts
     for number, value in struct.iter_unpack(">HB", data[: len(data) // 3 * 3]):
         log[places[number % len(places)]] = value
     log_harness("log.mf4")(bytes(log))

@@ -5,6 +5,8 @@ Promises:
 - What asammdf would follow for ever is refused: blocks that form a ring, and a channel or group with two
   owners.
 - What would crash it is refused: a channel of a bus outside of its record, or a record too large for a frame.
+- It sees the same fields: a channel or its group is refused whose length is not that of its links and fields,
+  since asammdf goes by the length, and here the count of links says where the fields are.
 - Any bytes end, in time and memory of the blocks that exist.
 
 asammdf itself reports any other fault of a block. Facts: a block is `##`, its kind, 4 bytes, its length, the
@@ -16,10 +18,10 @@ import struct
 from collections.abc import Iterator
 from typing import BinaryIO, NamedTuple
 
-_BLOCK = struct.Struct("<4s12x9Q")  # whatever it says of its links: these are followed
+_BLOCK = struct.Struct("<4s4x10Q")  # whatever it says of its links: these are followed
 _HEAD_BYTES = 24
 _CHANNEL_GROUP = struct.Struct("<16xH6xII")  # flags, bytes of a record, and of its invalidation bits
-_CHANNEL = struct.Struct("<BxxBII")  # type, bit offset, byte offset, count of bits
+_CHANNEL = struct.Struct("<BxxBII60x")  # type, bit offset, byte offset, count of bits
 _BUS_EVENT = 0x02
 _VIRTUAL = (3, 6)  # types of channels that are not in the record
 _UNFINISHED_AT = 60  # two bytes of flags: what the logger did not come to
@@ -32,6 +34,7 @@ MOST_RECORD_BYTES = 1 << 16
 class _Block(NamedTuple):
     at: int
     kind: bytes
+    length_bytes: int
     link_count: int
     links: tuple[int, ...]
 
@@ -105,10 +108,12 @@ class _Links:
             raise ValueError(f"a channel is not inside its record, at byte {channel.at}")
 
     def _data(self, block: _Block, fields: struct.Struct) -> tuple[int, ...]:
-        """Return what follows the block's links. Raises EOFError where that is past the end."""
+        """Return what follows the links. Raises EOFError past the file's end, ValueError otherwise."""
         at = block.at + _HEAD_BYTES + 8 * block.link_count
         if at > self._size_bytes - fields.size:
             raise EOFError(f"inside its block of byte {block.at}, at byte {self._size_bytes}")
+        if block.length_bytes != at + fields.size - block.at:
+            raise ValueError(f"a block is not as long as its links and fields, at byte {block.at}")
         self._file.seek(at)
         return fields.unpack(self._file.read(fields.size))
 
@@ -139,5 +144,7 @@ class _Links:
         if at > self._size_bytes - _HEAD_BYTES:  # a file system may refuse to seek there
             return None
         self._file.seek(at)
-        kind, link_count, *links = _BLOCK.unpack(self._file.read(_BLOCK.size).ljust(_BLOCK.size, b"\0"))
-        return _Block(at, kind, link_count, tuple(links))
+        kind, length_bytes, link_count, *links = _BLOCK.unpack(
+            self._file.read(_BLOCK.size).ljust(_BLOCK.size, b"\0")
+        )
+        return _Block(at, kind, length_bytes, link_count, tuple(links))

@@ -153,6 +153,18 @@ def test_a_record_that_is_too_large_for_a_frame_is_refused() -> None:
     assert said == f"a record of {MOST_RECORD_BYTES + 1} bytes is no frame, at byte {CHANNEL_GROUP}"
 
 
+@pytest.mark.parametrize(
+    ("place", "length_bytes", "links"),
+    [(CHANNEL_GROUP, 0, 6), (CHANNEL_GROUP, 112, 6), (CHANNEL_GROUP, 104, 7), (CHANNELS[1], 160, 5)],
+)
+def test_a_block_whose_length_and_links_say_other_places_of_its_fields_is_refused(
+    place: int, length_bytes: int, links: int
+) -> None:
+    """asammdf takes 7 links from a group of any length but 104, and 8 from a channel of 160."""
+    said = refusal(changed(("<Q", place + 8, length_bytes), ("<Q", place + 16, links)))
+    assert said == f"a block is not as long as its links and fields, at byte {place}"
+
+
 def test_a_log_that_ends_inside_a_block_of_its_groups_was_cut_off() -> None:
     last = FILE.rindex(b"##CG")
     log = linked((CHANNELS[0] + NEXT, 0))[: last + 24 + 6 * 8 + 31]
