@@ -12,6 +12,7 @@ Relies on one thread. python-can is imported by who makes a recorder anyway.
 
 import contextlib
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 
 import can
@@ -102,6 +103,8 @@ class Recorder:
             with writing(file):
                 file.open("xb").close()
                 writer: MessageWriter = can.Logger(file)
+            if isinstance(writer, can.MF4Writer):  # which writes local time without its zone
+                writer._mdf.header.start_time = datetime.fromtimestamp(writer._start_time).astimezone()
         except NotImplementedError as error:  # as python-can has it without asammdf
             file.unlink()
             hint = "pip install 'nev-telemetry[mf4]'"

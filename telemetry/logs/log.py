@@ -119,7 +119,7 @@ class OpenLog:
         self.path = path
         self._content = Content(path)
         self._first_stamps = FirstStamps()
-        self._is_unfinished = False
+        self._is_unfinished = self._lacks_zone = False
         self._header_end = ""  # where the file ends inside its header
         self._cut_short = ""  # where it ends before the size that its header gives
         self._beginning = b""
@@ -207,6 +207,8 @@ class OpenLog:
             lines.append(f"{self.path}:{self._reader.first_damage}: no frame, skipped{more}")
         if self._is_unfinished:
             lines.append(f"{self.path}: was not finished by its logger: read up to its last whole record")
+        if self._lacks_zone:
+            lines.append(f"{self.path}: counts in local time and does not say where: it is read as UTC")
         if self._content.gap:
             lines.append(f"{self.path}: damaged: {self._content.gap}")
         if problem:
@@ -314,7 +316,7 @@ class OpenLog:
             path = self._closing.enter_context(unpacked(self._content, path))
         mf4 = Mf4(path, self.path)
         self._closing.callback(mf4.close)
-        self._is_unfinished = mf4.is_unfinished
+        self._is_unfinished, self._lacks_zone = mf4.is_unfinished, mf4.lacks_zone
         return MessageReader(mf4, channel_of)
 
     def _blf_reader(self, channel_of: Callable[[str], int]) -> BlfReader:

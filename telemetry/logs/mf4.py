@@ -1,8 +1,13 @@
 """MF4, ASAM's measurement files, through python-can's reader and asammdf.
 
-Promises: any log ends, in frames or in one error; asammdf prints nothing, and leaves no copy of a log that
-it made whole. Relies on asammdf, imported only when such a log is read, and on `mf4_links` for what that
-would follow for ever.
+Promises:
+
+- Any log ends, in frames or in one error.
+- Stamps depend on the log alone, and not on the zone of this machine.
+- asammdf prints nothing, and leaves no copy of a log that it made whole.
+
+Relies on asammdf, imported only when such a log is read, and on `mf4_links` for what that would follow for
+ever.
 """
 
 import importlib.util
@@ -27,6 +32,7 @@ FINISHED, UNFINISHED = b"MDF     ", b"UnFinMF "  # how a log begins
 HEADER_BYTES = 168
 MOST_BLOCK_BYTES = 64 << 20  # that one compressed block inside of a log may be
 RECORDS_AT_ONCE = 50_000  # of whose channels one looks at, some megabytes
+_LOCAL_TIME, _HAS_OFFSETS = 1, 2  # flags of a stamp: what it counts in, and whether it says its zone
 
 
 class Mf4:
@@ -56,10 +62,14 @@ class Mf4:
         import can
 
         class TidyMf4Reader(can.MF4Reader):
-            # As it is, python-can's reader leaves a file open that asammdf refuses.
+            # As it is, python-can's reader leaves a file open that asammdf refuses, and takes local time for
+            # that of this machine.
             def __init__(self, path: Path) -> None:
                 try:
                     super().__init__(path)
+                    offset_s = _offset_of_local_s(self._mdf)
+                    self._start_timestamp = self._mdf.header.abs_time / 1e9 - (offset_s or 0)
+                    self.lacks_zone = offset_s is None
                 except BaseException:
                     self.file.close()
                     raise
@@ -76,6 +86,7 @@ class Mf4:
             raise cannot_copy(where, error) from error
         except Exception as error:
             raise DataError("is no MF4 log", where=str(where), hint=" ".join(str(error).split())) from error
+        self.lacks_zone = self._file.lacks_zone  # it counts in local time, and does not say where
         self.first_channel = 0 if _has_channel_0(self._file._mdf, where) else 1
 
     @property
@@ -109,6 +120,20 @@ def _inflate(data: bytes) -> bytes:
     if inflater.unconsumed_tail:
         raise ValueError(f"a block unpacks to more than {MOST_BLOCK_BYTES >> 20} MiB")
     return block
+
+
+def _offset_of_local_s(log: "MDF4") -> int | None:
+    """Return how far the stamp in the header is ahead of UTC; None: it is local, of an unknown zone.
+
+    A stamp in local time has no zone. The first entry of the log's history, which its writer made at that
+    time, has one.
+    """
+    if not log.header.time_flags & _LOCAL_TIME:
+        return 0
+    for entry in log.file_history[:1]:
+        if entry.time_flags & _HAS_OFFSETS and not entry.time_flags & _LOCAL_TIME:
+            return 60 * (entry.tz_offset + entry.daylight_save_time)
+    return None
 
 
 def _has_channel_0(log: "MDF4", where: Path) -> bool:

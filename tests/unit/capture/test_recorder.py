@@ -1,6 +1,8 @@
 """Recorded files as python-can's own readers read them back."""
 
 import os
+import struct
+import time
 from pathlib import Path
 
 import can
@@ -8,6 +10,7 @@ import pytest
 
 from telemetry.capture.recorder import Recorder
 from telemetry.errors import MissingPackageError, StorageError, UsageError
+from tests.support.zones import in_zone
 
 MESSAGES = [
     can.Message(
@@ -91,6 +94,19 @@ def test_a_file_ends_so_long_after_its_first_frame(tmp_path: Path) -> None:
     recorder.tick()
     recorder.close()
     assert [len(read(file)) for file in recorder.files] == [3, 2, 1]
+
+
+def test_an_mf4_file_counts_in_utc_and_says_its_zone(tmp_path: Path) -> None:
+    pytest.importorskip("asammdf")
+    before_ns = time.time_ns()
+    with in_zone("XYZ+3:30"):
+        recorder = Recorder(tmp_path / "drive.mf4", Clock())
+        recorder.write(MESSAGES[0])
+        recorder.close()
+    log = recorder.files[0].read_bytes()
+    start_ns, zone_min, summer_min, flags = struct.unpack_from("<QhhB", log, log.index(b"##HD") + 72)
+    assert before_ns - 1_000_000 <= start_ns <= time.time_ns()
+    assert (zone_min + summer_min, flags) == (-210, 2)  # its offsets are valid, and it is not local time
 
 
 def test_numbers_go_on_after_those_that_are_there(tmp_path: Path) -> None:

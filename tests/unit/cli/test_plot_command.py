@@ -4,7 +4,6 @@ import gzip
 import re
 import struct
 import sys
-import time
 import xml.etree.ElementTree as ET
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +12,7 @@ import pytest
 
 from firmware_sim.wire.broadcast import VEHICLE_DBC
 from telemetry.__main__ import main
+from tests.support.zones import in_zone
 
 pytest.importorskip("matplotlib")
 
@@ -208,12 +208,9 @@ def test_a_picture_has_64_curves_at_most(
 
 
 def test_times_are_those_of_this_machine_s_zone_unless_utc_is_asked_for(
-    texts: Texts, monkeypatch: pytest.MonkeyPatch
+    texts: Texts,
 ) -> None:
     words = [CHARGE, "PackCurrent", "--dbc", str(VEHICLE_DBC)]
-    with monkeypatch.context() as there:
-        there.setenv("TZ", "XYZ-9")  # nine hours ahead
-        time.tzset()
+    with in_zone("XYZ-9"):  # nine hours ahead
         drawn = texts(*words)
-    time.tzset()
     assert "03:01:55" in drawn

@@ -23,6 +23,7 @@ from telemetry.logs import mf4
 from telemetry.logs.log import OpenLog
 from tests.support.can_frames import BRS, ERROR, EXTENDED, FD, REMOTE
 from tests.support.logs import PACKERS, Numbering
+from tests.support.zones import in_zone
 
 pytest.importorskip("asammdf", reason="asammdf is not installed")
 
@@ -165,6 +166,41 @@ def test_a_channel_0_is_found_wherever_it_comes(tmp_path: Path, monkeypatch: pyt
     with OpenLog(path, names.__getitem__) as log:
         log.read(FrameBatch(40))
     assert list(names) == ["can1", "can0"]
+
+
+@pytest.mark.parametrize(
+    ("start", "history", "ahead_min"),
+    [
+        ((480, 0, 2), (60, 0, 2), 0),  # minutes of its zone, of summer time, flags: 1 local, 2 with offsets
+        ((0, 0, 0), (60, 0, 2), 0),
+        ((0, 0, 1), (480, 0, 2), 480),
+        ((0, 0, 1), (-300, 60, 2), -240),
+        ((0, 0, 1), (480, 0, 0), None),
+        ((0, 0, 1), (480, 0, 3), None),
+    ],
+)
+def test_stamps_depend_on_the_zone_that_the_log_says_and_not_on_this_machine_s(
+    tmp_path: Path, start: tuple[int, int, int], history: tuple[int, int, int], ahead_min: int | None
+) -> None:
+    path = tmp_path / "drive.mf4"
+    with in_zone("UTC0"):
+        write_log(path)
+    log = bytearray(path.read_bytes())
+    struct.pack_into("<hhB", log, log.index(b"##HD") + 80, *start)
+    struct.pack_into("<hhB", log, log.index(b"##FH") + 48, *history)
+    path.write_bytes(log)
+    for zone in ("UTC0", "XYZ-8", "XYZ+3:30"):
+        with in_zone(zone):
+            frames, warnings = read(path)
+        assert [frame.time_ns // 1_000_000 for frame in frames] == [
+            START_S * 1000 + index * 1000 // 128 - (ahead_min or 0) * 60_000 for index in range(RECORDS)
+        ]
+        said = (
+            []
+            if ahead_min is not None
+            else [f"{path}: counts in local time and does not say where: it is read as UTC"]
+        )
+        assert warnings == said
 
 
 def test_what_is_no_mf4_log_is_refused(tmp_path: Path) -> None:
