@@ -16,7 +16,7 @@ from firmware_sim.plant.pack import PackSpec
 from firmware_sim.scenario import read_pack, take_instant_ns
 from firmware_sim.wire.gbt import Edition
 from telemetry.errors import InputMissingError
-from telemetry.toml_table import TomlTable
+from telemetry.settings.table import TomlTable
 
 CHARGE_SCENARIOS = Path(__file__).with_name("scenarios") / "dc-charge"
 GOOD = "00-good"

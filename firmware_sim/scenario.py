@@ -16,7 +16,7 @@ from firmware_sim.plant.load import Profile
 from firmware_sim.plant.pack import PackSpec
 from firmware_sim.serial_scenario import LineSpec, read_lines
 from telemetry.errors import ConfigError, InputMissingError
-from telemetry.toml_table import TomlTable
+from telemetry.settings.table import TomlTable
 
 SCENARIOS = Path(__file__).with_name("scenarios")
 

@@ -13,7 +13,7 @@ from firmware_sim.faults.serial import LineFaults, SerialFaults
 from firmware_sim.links.serial_line import Port, SerialLine
 from firmware_sim.links.shared_line import Attached, Electrics, Said, SharedLine
 from firmware_sim.serial_devices import KINDS, DeviceName, Option, checked, device_end, named, parse_devices
-from telemetry.toml_table import TomlTable
+from telemetry.settings.table import TomlTable
 
 
 @dataclass(frozen=True, slots=True)

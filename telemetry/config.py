@@ -6,31 +6,80 @@ Promises:
 - Units stand in the names of keys.
 - Secrets are never read from the file itself: a token or password stands in a file of its own or in the
   environment, and prints masked.
-- It may be several files, or a folder of them (`telemetry.toml_document`).
+- It may be several files, or a folder of them (`telemetry.settings.document`).
 
 What a section holds, and how it is read, stands in the room that uses it.
 """
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
-from telemetry.charging.settings import ChargingSettings, read_charging
+from telemetry.charging.settings import ChargingSettings, CrossCheckSettings, SessionSettings, VinSettings
 from telemetry.errors import Faults
-from telemetry.rules.aggregate import Aggregate, read_aggregate
-from telemetry.rules.limits import Limit, read_limit
-from telemetry.rules.map_entry import MapEntry, read_map_entry
-from telemetry.rules.protect_entry import ProtectEntry, read_protect_entry
-from telemetry.rules.reduce import ReduceSettings, read_reduce
-from telemetry.rules.send import SendSettings, read_send
+from telemetry.rules.aggregate import Aggregate
+from telemetry.rules.limits import Limit
+from telemetry.rules.map_entry import MapEntry
+from telemetry.rules.protect_entry import ProtectEntry
+from telemetry.rules.reduce import ReduceSettings
+from telemetry.rules.send import SendSettings
+from telemetry.settings.declared import key, read, settings
+from telemetry.settings.document import Document, read_document
+from telemetry.settings.table import TomlTable
 from telemetry.sinks.influx.settings import InfluxSettings, read_influx
 from telemetry.sources.kinds import read_sources
 from telemetry.sources.settings import SourceSettings
-from telemetry.spool.limits import SpoolLimits, read_limits
-from telemetry.toml_document import Document, read_document
-from telemetry.toml_table import AskedKey, TomlTable
-from telemetry.web.settings import WebSettings, read_web
+from telemetry.spool.limits import SpoolLimits, SpoolSettings
+from telemetry.web.settings import WebSettings
+
+T = TypeVar("T")
+
+
+@settings
+class TopKeys:
+    """What stands above all tables."""
+
+    vehicle: str = key("the tag `vehicle` of every point")
+    wait_for_clock: bool = key(
+        '`"wait"`: the time is unknown until the kernel calls its clock synchronised; until then batches'
+        " wait, stamped relative to boot",
+        name="clock",
+        kind="text",
+        one_of={"system": False, "wait": True},
+        default=False,
+    )
+    gateway_every_s: float = key(
+        "how often the service writes its own state (`gateway`)", default=10.0, above=0.0, most=86_400.0
+    )
+    include: tuple[str, ...] = key(  # which the document has put together already
+        "more files of configuration; `*` and `?` may stand in the last part, as in `conf.d/*.toml`",
+        default=(),
+        shown="none",
+    )
+    cache_directory: Path | None = key(
+        "compiled databases", default=None, shown="`plans` in the spool's folder"
+    )
+
+
+# The tables of a configuration, sources apart; of arrays one each.
+SECTIONS: Mapping[str, type] = {
+    "influx": InfluxSettings,
+    "spool": SpoolSettings,
+    "send": SendSettings,
+    "reduce": ReduceSettings,
+    "web": WebSettings,
+    "charging": VinSettings,
+    "cross_check": CrossCheckSettings,
+}
+ARRAYS: Mapping[str, type] = {
+    "session": SessionSettings,
+    "map": MapEntry,
+    "protect": ProtectEntry,
+    "limit": Limit,
+    "aggregate": Aggregate,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,59 +112,51 @@ def load_config(file: Path, environment: Mapping[str, str] | None = None) -> Con
     return read_config(read_document(file), environment)
 
 
-def read_config(
-    document: Document, environment: Mapping[str, str], on_asked: Callable[[AskedKey], None] | None = None
-) -> Config:
-    """The same, from what the file holds: every key that there is is asked for here or below.
+def read_config(document: Document, environment: Mapping[str, str]) -> Config:
+    """The same, from what the file holds.
 
     Errors of [[map]], [[protect]], [[limit]] and [[aggregate]] are reported all at once, with the first of
     the rest.
-    on_asked: see `TomlTable`.
     """
-    top = TomlTable(document, environment, on_asked)
+    top = TomlTable(document, environment)
     faults = Faults()
-    map_entries = faults.each(read_map_entry, top.take_tables("map"))
-    protect_entries = faults.each(read_protect_entry, top.take_tables("protect"))
-    limits = faults.each(read_limit, top.take_tables("limit"))
-    aggregates = faults.each(read_aggregate, top.take_tables("aggregate"))
+
+    def each(cls: type[T], tables: Iterable[TomlTable]) -> tuple[T, ...]:
+        return faults.each(lambda table: read(cls, table), tables)
+
+    arrays = {name: top.take_tables(name) for name in ARRAYS}
+    entries = each(MapEntry, arrays["map"])
+    protected = each(ProtectEntry, arrays["protect"])
+    limits = each(Limit, arrays["limit"])
+    aggregates = each(Aggregate, arrays["aggregate"])
     with faults.gathered():
-        config = _read_rest(top, document, environment, map_entries, protect_entries, limits, aggregates)
-        top.close()
+        tables = {name: top.take_table(name) for name in SECTIONS}
+        spool = read(SpoolSettings, tables["spool"])
+        sources = read_sources(top)
+        own = read(TopKeys, top)
+        config = Config(
+            file=document.file,
+            files=document.files,
+            vehicle=own.vehicle,
+            wait_for_clock=own.wait_for_clock,
+            gateway_every_s=own.gateway_every_s,
+            cache_directory=own.cache_directory or spool.directory / "plans",
+            influx=read_influx(tables["influx"], environment),
+            spool_directory=spool.directory,
+            spool=spool.limits,
+            reduce=read(ReduceSettings, tables["reduce"]),
+            send=read(SendSettings, tables["send"]),
+            web=read(WebSettings, tables["web"]),
+            sources=sources,
+            map=entries,
+            protect=protected,
+            limits=limits,
+            aggregates=aggregates,
+            charging=ChargingSettings(
+                read(VinSettings, tables["charging"]).vin,
+                read(CrossCheckSettings, tables["cross_check"]),
+                tuple(read(SessionSettings, table) for table in arrays["session"]),
+            ),
+        )
     faults.raise_any()
     return config
-
-
-def _read_rest(
-    top: TomlTable,
-    document: Document,
-    environment: Mapping[str, str],
-    map_entries: tuple[MapEntry, ...],
-    protect_entries: tuple[ProtectEntry, ...],
-    limits: tuple[Limit, ...],
-    aggregates: tuple[Aggregate, ...],
-) -> Config:
-    top.take_texts("include")  # which `document` has put together already
-    spool = top.take_table("spool")
-    spool_directory = spool.take_path("directory")
-    return Config(
-        file=document.file,
-        files=document.files,
-        vehicle=top.take_text("vehicle"),
-        wait_for_clock=top.take_text("clock", "system", one_of=("system", "wait")) == "wait",
-        gateway_every_s=top.take_number("gateway_every_s", 10.0, above=0.0, most=86_400.0),
-        cache_directory=top.take_optional_path("cache_directory") or spool_directory / "plans",
-        influx=read_influx(top.take_table("influx"), environment),
-        spool_directory=spool_directory,
-        spool=read_limits(spool),
-        reduce=read_reduce(top.take_table("reduce")),
-        send=read_send(top.take_table("send")),
-        web=read_web(top.take_table("web")),
-        sources=read_sources(top),
-        map=map_entries,
-        protect=protect_entries,
-        limits=limits,
-        aggregates=aggregates,
-        charging=read_charging(
-            top.take_table("charging"), top.take_table("cross_check"), top.take_tables("session")
-        ),
-    )

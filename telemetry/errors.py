@@ -33,7 +33,7 @@ class TelemetryError(Exception):
     """Base of all errors that a user can act upon.
 
     - `what`: the fault, in one clause.
-    - `where`: file:line, key path or device; what prints as one (`telemetry.toml_document.Where`).
+    - `where`: file:line, key path or device; what prints as one (`telemetry.settings.document.Where`).
     - `hint`: what to do about it.
     """
 

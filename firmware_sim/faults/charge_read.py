@@ -9,7 +9,7 @@ from firmware_sim.faults import charge_kinds as kinds
 from firmware_sim.faults.charge_kinds import Planned, Since, TimedFault, TransportFault
 from firmware_sim.faults.kinds import InsulationFault, OverTemperature, Silence, Window
 from firmware_sim.wire.gbt import BST_BITS, CST_BITS, MESSAGES
-from telemetry.toml_table import TomlTable
+from telemetry.settings.table import TomlTable
 
 SIDES = ("vehicle", "charger")
 LONG = ("BRM", "BCP", "BCS", "BMV", "BMT", "BSP")

@@ -33,7 +33,7 @@ from firmware_sim.faults.kinds import (
 )
 from firmware_sim.wire.broadcast import VEHICLE_DBC
 from firmware_sim.wire.layout import load_layouts
-from telemetry.toml_table import TomlTable
+from telemetry.settings.table import TomlTable
 
 NODES = ("BMS", "CHG")
 

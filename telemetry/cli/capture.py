@@ -13,8 +13,8 @@ from telemetry.cli.bus_arguments import add_bus_arguments, bus_options
 from telemetry.cli.capture_serial import add_serial_arguments, is_port, record_port, serial_settings
 from telemetry.cli.ending import ended_by_signals
 from telemetry.errors import EXIT_OK, UnavailableError, UsageError
+from telemetry.settings.document import read_document
 from telemetry.stages.offline import read_offline
-from telemetry.toml_document import read_document
 
 if TYPE_CHECKING:
     import can

@@ -130,9 +130,9 @@ def _line_of(
 def _asked(arguments: argparse.Namespace) -> "SerialSettings":
     """The port as a configuration would have it."""
     from telemetry.monitor.bench import serial_table
+    from telemetry.settings.document import Document
     from telemetry.sources.serial.settings import SerialSettings
     from telemetry.stages.offline import read_offline
-    from telemetry.toml_document import Document
 
     tables = serial_table(arguments.config, arguments.protocol, arguments.address, arguments.registers)
     for key, value in (

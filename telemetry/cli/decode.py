@@ -41,10 +41,10 @@ from telemetry.errors import EXIT_OK, UsageError
 from telemetry.logs.content import require_file
 from telemetry.model.ids import IsoTpId, parse_id, parse_id_masks
 from telemetry.protocols.known import CAN_PROTOCOLS, PROTOCOLS
+from telemetry.settings.document import read_document
 from telemetry.stages.formats import OutputFormat, TimeForm
 from telemetry.stages.output import Output
 from telemetry.stages.stages import Stages
-from telemetry.toml_document import read_document
 
 EXAMPLES = (
     "drive.blf --dbc ev.dbc -o drive.csv",

@@ -15,9 +15,9 @@ from telemetry.errors import EXIT_OK, UsageError
 from telemetry.service.journal import JournalFormatter, is_journal
 from telemetry.service.service import Service
 from telemetry.service.supervisor import Supervisor
+from telemetry.settings.text import STDIN
 from telemetry.sources.stop import StopSignal
 from telemetry.stopping import SignalWatch
-from telemetry.toml_text import STDIN
 
 LOG = logging.getLogger("telemetry.service")
 

@@ -28,8 +28,8 @@ from telemetry_core.decode.plan import Plan
 from telemetry_core.rows.schema import Schema
 
 from telemetry import __version__
-from telemetry.cantools_alone import import_cantools_alone
 from telemetry.databases.bus import BusDatabases, LoadedPlan
+from telemetry.databases.cantools_alone import import_cantools_alone
 from telemetry.databases.plan_codec import decoded, encoded
 from telemetry.errors import ConfigError, UnavailableError
 from telemetry.ownership import make_own_directories, own_folder, read_own_file, replace_in

@@ -8,9 +8,9 @@ from telemetry.decode.channels import ACCOUNT, ChannelPlan, Channels
 from telemetry.decode.logs import LogDecoder
 from telemetry.decode.one_bus import stages_of
 from telemetry.protocols.known import CAN_PROTOCOLS
+from telemetry.settings.document import read_document
 from telemetry.stages.output import Output
 from telemetry.stages.stages import Stages
-from telemetry.toml_document import read_document
 
 _IN_ORDER = 1  # thread: rows are followed in their order, and nothing is written that others could write
 

@@ -15,9 +15,9 @@ from typing import Any
 from telemetry.errors import InputMissingError
 from telemetry.logs.content import STDIN
 from telemetry.logs.identity import HEAD_BYTES
+from telemetry.settings.document import Document
+from telemetry.settings.table import TomlTable
 from telemetry.sinks.influx.settings import InfluxSettings, read_influx
-from telemetry.toml_document import Document
-from telemetry.toml_table import TomlTable
 
 _DIGITS = 16
 _GIVEN = Path("the command line")

@@ -15,10 +15,10 @@ from telemetry.model.bit_rate import BitRate
 from telemetry.protocols.known import PROTOCOLS
 from telemetry.protocols.registers.register_map import READY, find_map
 from telemetry.protocols.table import SerialProtocol
+from telemetry.settings.document import Document, read_document
+from telemetry.sources.keys import NAME
 from telemetry.sources.kinds import KINDS
-from telemetry.sources.settings import NAME
 from telemetry.stages.offline import read_offline
-from telemetry.toml_document import Document, read_document
 
 OF_SERIAL = ("vehicle", "map", "limit")  # what --map takes from a configuration for a serial port
 

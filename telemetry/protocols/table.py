@@ -22,7 +22,7 @@ from telemetry.framing.framing import NO_ADDRESS, Framing
 from telemetry.model.measurements import EVENT, MEASUREMENTS
 from telemetry.model.scaling import decimal_scale
 from telemetry.rules.map_entry import MAIN, MapEntry
-from telemetry.toml_document import Where
+from telemetry.settings.document import Where
 
 Framer = MessageFramer | TextFramer
 

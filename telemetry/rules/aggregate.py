@@ -5,7 +5,7 @@ otherwise one error names its key.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from telemetry_core.decode.spec import PlanSpec
 from telemetry_core.rows.spec import FieldSpec, RecordSpec, SlotKind
@@ -15,39 +15,48 @@ from telemetry.errors import ConfigError, Faults
 from telemetry.model.measurements import BATTERY
 from telemetry.rules.bank import Bank
 from telemetry.rules.signals import nearest
-from telemetry.toml_document import Where
-from telemetry.toml_table import TomlTable
+from telemetry.settings.declared import key, settings
+from telemetry.settings.document import Where
+from telemetry.settings.table import TomlTable
 
 _FIRST = Where("aggregate[0]")
 PACK_FIELDS = ("cell_min_pack", "cell_max_pack")  # texts: names of packs
 
 
-@dataclass(frozen=True, slots=True)
+@settings
 class Aggregate:
     """One `[[aggregate]]` of the configuration."""
 
-    pack: str
-    is_parallel: bool
-    members: tuple[str, ...]
+    pack: str = key("the tag `pack` of the aggregate, and its tag `source`; no other pack has it")
+    parallel: tuple[str, ...] = key(
+        "the packs, two at least, each once; or aggregates that stand above",
+        default=(),
+        shown="one of the two",
+    )
+    series: tuple[str, ...] = key("likewise", default=(), shown="one of the two")
     where: Where = _FIRST  # key path, for messages
+
+    @property
+    def is_parallel(self) -> bool:
+        return bool(self.parallel)
+
+    @property
+    def members(self) -> tuple[str, ...]:
+        """The packs, and aggregates above."""
+        return self.parallel or self.series
+
+    def check(self, table: TomlTable) -> None:
+        """Raise ConfigError unless it names two packs at least, in one way."""
+        if bool(self.parallel) == bool(self.series):
+            hint = "of groups make aggregates of their own, and name these"
+            raise ConfigError("names packs in one of parallel and series", where=table.where(), hint=hint)
+        if len(self.members) == 1:
+            raise ConfigError("one pack alone is no aggregate", where=self.key, hint="name two at least")
 
     @property
     def key(self) -> Where:
         """Where its members stand."""
         return self.where.key("parallel" if self.is_parallel else "series")
-
-
-def read_aggregate(table: TomlTable) -> Aggregate:
-    """One `[[aggregate]]`. Raises ConfigError; whether there are such packs is not looked at."""
-    pack, parallel, series = table.take_text("pack"), table.take_texts("parallel"), table.take_texts("series")
-    aggregate = Aggregate(pack, bool(parallel), parallel or series, table.where())
-    table.close()
-    if bool(parallel) == bool(series):
-        hint = "of groups make aggregates of their own, and name these"
-        raise ConfigError("names packs in one of parallel and series", where=aggregate.where, hint=hint)
-    if len(aggregate.members) == 1:
-        raise ConfigError("one pack alone is no aggregate", where=aggregate.key, hint="name two at least")
-    return aggregate
 
 
 def banks(aggregates: Iterable[Aggregate], mapping: MapSpec | None, spec: PlanSpec) -> tuple[Bank, ...]:

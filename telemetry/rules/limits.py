@@ -10,8 +10,8 @@ Promises:
 
 import itertools
 import re
+import typing
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from decimal import Decimal
 
 from telemetry_core.rows.spec import RecordSpec
@@ -25,52 +25,52 @@ from telemetry.rules.alarms import Alarm, level_of
 from telemetry.rules.map_entry import LEVEL_NAMES
 from telemetry.rules.map_plan import MAPPED_MEASUREMENTS
 from telemetry.rules.signals import choice, nearest
-from telemetry.toml_document import Where
-from telemetry.toml_table import TomlTable
+from telemetry.settings.declared import key, settings
+from telemetry.settings.document import Where
+from telemetry.settings.table import TomlTable
 
 _NUMBERED = re.compile(r"([vt])(\*|[0-9]{1,3})")
 _KINDS = {"v": ("cell", "V"), "t": ("sensor", "°C")}
 _FIRST = Where("limit[0]")
 
 
-@dataclass(frozen=True, slots=True)
+@settings
 class Limit:
-    """One `[[limit]]` of the configuration. value: in the field's unit; is_upper: above it is beyond it."""
+    """One `[[limit]]` of the configuration."""
 
-    field: str  # measurement.field; cells.v*, cells.t*: the worst of all cells, of all sensors
-    is_upper: bool
-    value: float
-    code: str
-    hysteresis: float = 0.0
-    for_s: float = 0.0
-    level: str | None = None  # None: as the vocabulary has it
-    pack: str | None = None  # None: every pack
-    charger: str | None = None  # None: every charger
+    field: str = key("`measurement.field`; `cells.v*` and `cells.t*` stand for all cells and sensors")
+    code: str = key("the event's code, from the [data model](data-model.md), 100 or higher")
+    above: float | None = key(
+        "the limit, in the field's unit: a higher value crosses it", default=None, shown="one of the two"
+    )
+    below: float | None = key(
+        "the limit, in the field's unit: a lower value crosses it", default=None, shown="one of the two"
+    )
+    hysteresis: float = key("how far the value must come back until the event ends", default=0.0, least=0.0)
+    for_s: float = key(
+        "how long each row must cross it until the event begins", default=0.0, least=0.0, most=86_400.0
+    )
+    level: str | None = key("how much it matters", default=None, shown="the code's", one_of=LEVEL_NAMES)
+    pack: str | None = key("the tag `pack` of the rows that are meant", default=None, shown="all")
+    charger: str | None = key("the tag `charger` of the rows that are meant", default=None, shown="all")
     where: Where = _FIRST  # key path, for messages
 
+    @property
+    def is_upper(self) -> bool:
+        """Return whether a value above it is beyond it."""
+        return self.above is not None
 
-def read_limit(table: TomlTable) -> Limit:
-    """One `[[limit]]`. Raises ConfigError."""
-    above, below = table.take_optional_number("above"), table.take_optional_number("below")
-    value = below if above is None else above
-    if value is None:
-        raise table.wrong("above", "is missing", "a limit is above or below a number")
-    if above is not None and below is not None:
-        raise table.wrong("below", "stands beside above", "write two limits")
-    limit = Limit(
-        field=table.take_text("field"),
-        is_upper=above is not None,
-        value=value,
-        code=table.take_text("code"),
-        hysteresis=table.take_number("hysteresis", 0.0, least=0.0),
-        for_s=table.take_number("for_s", 0.0, least=0.0, most=86_400.0),
-        level=table.take_optional_text("level", one_of=LEVEL_NAMES),
-        pack=table.take_optional_text("pack"),
-        charger=table.take_optional_text("charger"),
-        where=table.where(),
-    )
-    table.close()
-    return limit
+    @property
+    def value(self) -> float:
+        """Return the limit, in the field's unit."""
+        return typing.cast("float", self.below if self.above is None else self.above)
+
+    def check(self, table: TomlTable) -> None:
+        """Raise ConfigError unless it is above or below a number."""
+        if self.above is None and self.below is None:
+            raise table.wrong("above", "is missing", "a limit is above or below a number")
+        if self.above is not None and self.below is not None:
+            raise table.wrong("below", "stands beside above", "write two limits")
 
 
 def limit_alarms(limits: Iterable[Limit], mapping: MapSpec | None) -> Iterator[Alarm]:

@@ -42,7 +42,7 @@ from telemetry.rules.signals import (
     raw_values,
     sender_of,
 )
-from telemetry.toml_document import Where
+from telemetry.settings.document import Where
 
 _CELLS_FIELD = re.compile("([vt])([0-9]{1,6})")
 _CELLS_FAMILY = re.compile(r"([vt])\{n\}")

@@ -7,40 +7,56 @@ What is not sent is still decoded, mapped and watched.
 import fnmatch
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
 from telemetry_core.rows.spec import RecordSpec
 
 from telemetry.errors import ConfigError
 from telemetry.rules.signals import choice
-from telemetry.toml_document import Where
-from telemetry.toml_table import TomlTable
+from telemetry.settings.declared import key, settings
+from telemetry.settings.document import Where
+from telemetry.settings.table import TomlTable
 
 MOST_EVERY_S = 60.0
 _TABLE = Where("send")
 
 
-@dataclass(frozen=True, slots=True)
+@settings
 class SendSettings:
     """Globs of messages, by the names of their measurements. only: empty: all; without: none of these.
 
     every_s: how long a batch collects what is sent; what is collected is lost with the power.
     """
 
-    messages: bool = True
-    only: tuple[str, ...] = ()
-    without: tuple[str, ...] = ()
-    every_s: float = 1.0
+    messages: bool = key("false: the data model, events and the service's own state alone", default=True)
+    only: tuple[str, ...] = key(
+        'globs of messages: no others are sent, as in `["BMS_*"]`', default=(), shown="all"
+    )
+    without: tuple[str, ...] = key(
+        "globs of messages that are not sent; stronger than `only`", default=(), shown="none"
+    )
+    every_s: float = key(
+        "how long a batch collects what is sent: longer costs fewer bytes where little is sent;"
+        " values, alarms too, come that late, and a power cut costs that much",
+        default=1.0,
+        least=1.0,
+        most=MOST_EVERY_S,
+    )
     where: Where = _TABLE
+
+    def check(self, table: TomlTable) -> None:
+        """Raise ConfigError where messages are chosen and none is sent."""
+        if not self.messages and (self.only or self.without):
+            name = "only" if self.only else "without"
+            raise table.wrong(name, "stands beside messages = false", "keep one of the two")
 
     def chosen(self, records: Sequence[RecordSpec]) -> list[bool]:
         """Return of each record whether its rows are sent. Raises ConfigError if no message fits a glob."""
         names = [record.measurement for record in records if not (record.modelled or record.hidden)]
-        for key, globs in (("only", self.only), ("without", self.without)):
+        for name, globs in (("only", self.only), ("without", self.without)):
             for glob in globs:
                 if not fnmatch.filter(names, glob):
                     raise ConfigError(
-                        f"no message fits {glob!r}", where=self.where.key(key), hint=choice(glob, names)
+                        f"no message fits {glob!r}", where=self.where.key(name), hint=choice(glob, names)
                     )
         only, without = _pattern(self.only or ("*",)), _pattern(self.without)
         return [
@@ -55,22 +71,6 @@ class SendSettings:
 
 
 SEND_MESSAGES = SendSettings()
-
-
-def read_send(table: TomlTable) -> SendSettings:
-    """[send]. Raises ConfigError."""
-    settings = SendSettings(
-        messages=table.take_flag("messages", True),
-        only=table.take_texts("only"),
-        without=table.take_texts("without"),
-        every_s=table.take_number("every_s", 1.0, least=1.0, most=MOST_EVERY_S),
-        where=table.where(),
-    )
-    table.close()
-    if not settings.messages and (settings.only or settings.without):
-        key = "only" if settings.only else "without"
-        raise table.wrong(key, "stands beside messages = false", "keep one of the two")
-    return settings
 
 
 def _pattern(globs: Iterable[str]) -> re.Pattern[str]:

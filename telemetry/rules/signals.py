@@ -17,9 +17,9 @@ from telemetry_core.rows.spec import FieldSpec, SlotKind
 from telemetry_core.rules.map_spec import ABSENT
 
 from telemetry.errors import ConfigError
-from telemetry.likeness import closest
 from telemetry.model.measurements import MAX_NUMBERED_FIELDS
 from telemetry.rules.map_entry import NUMBER, MapEntry
+from telemetry.settings.likeness import closest
 
 _DIGITS = re.compile("[0-9]+")
 _MOST_NAMED = 12  # names in one hint

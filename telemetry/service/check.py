@@ -21,12 +21,12 @@ from telemetry.model.finding import Finding, Grade
 from telemetry.model.measurements import EVENT
 from telemetry.rules.map import is_alarm
 from telemetry.service.rate_findings import live_findings, log_findings, sample_findings
+from telemetry.settings.document import shown_name
 from telemetry.sinks.verdict import Acknowledged, Hold, HoldCause, Retry
 from telemetry.sources.kinds import sharing
 from telemetry.spool.directory import refuse_shared, unusable
 from telemetry.spool.filesystem import RealFileSystem
 from telemetry.stages.prepare import compose
-from telemetry.toml_document import shown_name
 
 MAX_MEASUREMENTS = 2000  # limits of InfluxDB 3
 MAX_FIELDS = 500

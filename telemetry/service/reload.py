@@ -17,9 +17,10 @@ from dataclasses import fields, is_dataclass
 
 from telemetry.config import Config, load_config
 from telemetry.errors import ConfigError, TelemetryError
+from telemetry.settings.declared import name_of
+from telemetry.settings.document import read_document
 from telemetry.stages.prepare import Prepared, prepare
 from telemetry.threads import start
-from telemetry.toml_document import read_document
 
 LOG = logging.getLogger("telemetry.service")
 
@@ -38,13 +39,7 @@ TAKES_EFFECT = {
     "aggregates",
     "charging",
 }
-_KEYS = {  # of what is called otherwise in the file
-    "wait_for_clock": "clock",
-    "spool_directory": "spool.directory",
-    "spool.cap_bytes": "spool.cap_mib",
-    "spool.max_age_s": "spool.max_age_h",
-    "spool.keep_free_bytes": "spool.keep_free_mib",
-}
+_KEYS = {"wait_for_clock": "clock", "spool_directory": "spool.directory"}  # called otherwise in the file
 
 
 def prepare_again(running: Config) -> Prepared:
@@ -67,17 +62,12 @@ def needs_restart(old: Config, new: Config) -> str:
         if field.name in TAKES_EFFECT or before == after:
             continue
         if not is_dataclass(before) or type(before) is not type(after):
-            return key_of(field.name)
-        inner = (
-            part.name for part in fields(before) if getattr(before, part.name) != getattr(after, part.name)
+            return _KEYS.get(field.name, field.name)
+        differing = (
+            part for part in fields(before) if getattr(before, part.name) != getattr(after, part.name)
         )
-        return key_of(f"{field.name}.{next(inner)}")
+        return f"{field.name}.{name_of(next(differing))}"
     return ""
-
-
-def key_of(path: str) -> str:
-    """What the file calls the value at `path` in Config."""
-    return _KEYS.get(path, path)
 
 
 class Reload:

@@ -15,8 +15,9 @@ from telemetry_core.decode.spec import BusSpec, PlanSpec
 from telemetry.errors import ConfigError
 from telemetry.protocols.known import CAN_PROTOCOLS
 from telemetry.rules.map_entry import MAIN, MapEntry
-from telemetry.toml_document import Where
-from telemetry.toml_table import TomlTable
+from telemetry.settings.declared import key, settings
+from telemetry.settings.document import Where
+from telemetry.settings.table import TomlTable
 
 if TYPE_CHECKING:  # a bus without a protocol imports none of it
     from telemetry.protocols.can.table import CanProtocol
@@ -78,18 +79,42 @@ class BusProtocols:
         return PlanSpec(records, (*buses, *(() if whole in buses else (whole,))))
 
 
-def read_bus_protocols(table: TomlTable, *, value_texts: bool) -> BusProtocols:
-    """The protocols of the bus of a table. Raises ConfigError."""
-    names = table.take_names("protocol")
-    alone = [key for key in ("charger", "messages") if key in table and not names]
-    charger, shown = table.take_text("charger", MAIN), table.take_flag("messages")
-    for name in names:
-        if name not in CAN_PROTOCOLS:
-            raise table.wrong("protocol", f"must be one of {', '.join(CAN_PROTOCOLS)}, not {name!r}")
-    rates = {CAN_PROTOCOLS[name].bit_rate // 1000: name for name in names}
-    if len(rates) > 1:
-        spoken = " and ".join(f"{name} (at {rate} kbit/s)" for rate, name in rates.items())
-        raise table.wrong("protocol", f"one bus does not carry {spoken}", "name one of them")
-    for key in alone:
-        raise table.wrong(key, "stands without protocol", "name that of the bus, or leave it out")
-    return BusProtocols(names, charger, shown, value_texts, table.where().key("protocol"))
+@settings
+class ProtocolKeys:
+    """What is spoken on a bus, as a table names it."""
+
+    protocol: tuple[str, ...] = key(
+        "what is spoken on the bus, a name or a list of names, beside `databases` or in place of them: see"
+        " [DC charging](protocols/gbt27930.md)",
+        kind="names",
+        default=(),
+        shown="none",
+    )
+    charger: str | None = key(
+        "with `protocol`: the tag `charger` of what it says about the charger",
+        default=None,
+        shown=f'`"{MAIN}"`',
+    )
+    messages: bool | None = key(
+        "with `protocol`: the messages themselves are written, too, as `PROTOCOL_MESSAGE`",
+        default=None,
+        shown="false",
+    )
+
+    def check(self, table: TomlTable) -> None:
+        """Raise ConfigError for a protocol that is not known, or several that no bus carries at once."""
+        for name in self.protocol:
+            if name not in CAN_PROTOCOLS:
+                raise table.wrong("protocol", f"must be one of {', '.join(CAN_PROTOCOLS)}, not {name!r}")
+        rates = {CAN_PROTOCOLS[name].bit_rate // 1000: name for name in self.protocol}
+        if len(rates) > 1:
+            spoken = " and ".join(f"{name} (at {rate} kbit/s)" for rate, name in rates.items())
+            raise table.wrong("protocol", f"one bus does not carry {spoken}", "name one of them")
+        for alone in ("charger", "messages"):
+            if getattr(self, alone) is not None and not self.protocol:
+                raise table.wrong(alone, "stands without protocol", "name that of the bus, or leave it out")
+
+    def protocols(self, table: TomlTable, *, value_texts: bool) -> BusProtocols:
+        """Return the protocols of the bus of a table."""
+        where = table.where().key("protocol")
+        return BusProtocols(self.protocol, self.charger or MAIN, bool(self.messages), value_texts, where)

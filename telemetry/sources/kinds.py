@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterator, Sequence
 
 from telemetry.errors import ConfigError
 from telemetry.model.finding import Finding, Grade
-from telemetry.sources.settings import NAME, Resource, SourceSettings
-from telemetry.toml_table import TomlTable
+from telemetry.settings.table import TomlTable
+from telemetry.sources.settings import Resource, SourceSettings
 
 
 def _can() -> type[SourceSettings]:
@@ -53,12 +53,11 @@ def read_sources(top: TomlTable) -> tuple[SourceSettings, ...]:
     taken: dict[str, tuple[str, Resource]] = {}  # by the resource's name: the first source that needs it
     for kind, settings_of_kind in KINDS.items():
         for table in top.take_tables(kind):
-            name = table.take_text("name")
-            if not NAME.fullmatch(name):
-                raise table.wrong("name", f"{name!r} must be letters, digits and _ . : -, 64 at most")
+            source = settings_of_kind().read(table)
+            name = source.name
             if name in names:
                 raise table.wrong("name", f"another source is already called {name!r}")
-            source = found[name] = settings_of_kind().read(table, name)
+            found[name] = source
             for device in source.names[1:]:
                 if device in names or device == name:
                     raise table.wrong("device", f"another source or device is already called {device!r}")
@@ -73,7 +72,6 @@ def read_sources(top: TomlTable) -> tuple[SourceSettings, ...]:
                         else ""
                     )
                     raise table.wrong(resource.key, words, hint)
-            table.close()
     if not found:
         *first, last = (f"[[{kind}]]" for kind in KINDS)
         hint = f"add {', '.join(first)} or {last}"

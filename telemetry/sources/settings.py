@@ -4,7 +4,6 @@ A kind of source is a folder of this room. Its settings read themselves, say wha
 bring, and make their source; nothing outside the folder asks of which kind they are.
 """
 
-import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, fields
@@ -19,12 +18,12 @@ from telemetry.model.bit_rate import BitRate
 from telemetry.model.finding import Finding, Grade
 from telemetry.model.ids import IsoTpId
 from telemetry.rules.map_entry import MapEntry
+from telemetry.settings.declared import read
+from telemetry.settings.table import TomlTable
 from telemetry.sources.bus_protocols import BusProtocols
-from telemetry.sources.keys import SimulatedTime
+from telemetry.sources.keys import SimulatedTime, SourceKeys
 from telemetry.sources.source import Source
-from telemetry.toml_table import TomlTable
 
-NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:-]{0,63}")  # of sources: they are parts of counter names
 NO_PROTOCOLS = BusProtocols()
 LEAST_WAIT_S = 0.5  # of wall time: no wait for a frame of a simulator is shorter
 
@@ -76,10 +75,17 @@ class SourceSettings(ABC):
     # Fields that the device knows nothing of: a change of these restarts no source.
     of_the_line: ClassVar[frozenset[str]] = frozenset({"buses", "protocols", "isotp", "bit_rate"})
 
+    keys: ClassVar[type[SourceKeys]]  # what a table of this kind may hold
+
+    @classmethod
+    def read(cls, table: TomlTable) -> Self:
+        """Return the settings of one table of this kind. Raises ConfigError."""
+        return cls.of(read(cls.keys, table), table)
+
     @classmethod
     @abstractmethod
-    def read(cls, table: TomlTable, name: str) -> Self:
-        """The settings of one table of this kind, whose key `name` is read already. Raises ConfigError."""
+    def of(cls, keys: Any, table: TomlTable) -> Self:
+        """Return the settings that a table with these `keys` means. Raises ConfigError."""
 
     @abstractmethod
     def make_source(self, start: Start) -> Source:

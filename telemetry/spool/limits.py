@@ -1,22 +1,46 @@
 """[spool] of the configuration: where the spool is, how much it may take, and how often it may write."""
 
 import contextlib
-from dataclasses import dataclass
 from pathlib import Path
 
-from telemetry.toml_table import TomlTable
+from telemetry.settings.declared import key, part, settings
+from telemetry.settings.table import TomlTable
 
 _MIB = 1 << 20
 DEFAULT_CAP_BYTES = 1 << 30
 
 
-@dataclass(frozen=True, slots=True)
+@settings
 class SpoolLimits:
     """Bytes and seconds. Beyond cap, age or free space the oldest segment is evicted and counted."""
 
-    cap_bytes: int | None = None  # None: the smaller of 1 GiB and half of what is free or held already
-    max_age_s: float | None = None
-    keep_free_bytes: int = 64 * _MIB
+    cap_bytes: int | None = key(  # None: the smaller of 1 GiB and half of what is free or held already
+        "the oldest data is evicted beyond it, counted",
+        name="cap_mib",
+        kind="number",
+        default=None,
+        scale=_MIB,
+        shown="the smaller of 1 GiB and half of what is free or already held; more when more is free later",
+        above=0.0,
+        most=16 * _MIB,
+    )
+    max_age_s: float | None = key(
+        "data older than this is evicted, counted",
+        name="max_age_h",
+        default=None,
+        scale=3600.0,
+        shown="none",
+        above=0.0,
+    )
+    keep_free_bytes: int = key(
+        "always left free on the disk",
+        name="keep_free_mib",
+        kind="number",
+        default=64 * _MIB,
+        scale=_MIB,
+        least=0.0,
+        most=16 * _MIB,
+    )
     segment_bytes: int = 8 * _MIB
     commit_bytes: int = 512 * 1024
     commit_s: float = 1.0
@@ -45,18 +69,12 @@ class SpoolLimits:
         return max(1, min(self.segment_bytes, cap_bytes // 8))
 
 
-def read_limits(table: TomlTable) -> SpoolLimits:
-    """What is left of [spool] once its directory is read. Raises ConfigError."""
-    most = 16 * _MIB
-    cap_mib = table.take_optional_number("cap_mib", above=0.0, most=most)
-    max_age_h = table.take_optional_number("max_age_h", above=0.0)
-    limits = SpoolLimits(
-        cap_bytes=None if cap_mib is None else round(cap_mib * _MIB),
-        max_age_s=None if max_age_h is None else max_age_h * 3600.0,
-        keep_free_bytes=round(table.take_number("keep_free_mib", 64.0, least=0.0, most=most) * _MIB),
-    )
-    table.close()
-    return limits
+@settings
+class SpoolSettings:
+    """[spool]."""
+
+    directory: Path = key("made if missing, for this user only")
+    limits: SpoolLimits = part()
 
 
 def spool_directory(path: Path) -> Path:

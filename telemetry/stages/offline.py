@@ -15,12 +15,12 @@ from telemetry.clock import SystemClock
 from telemetry.config import Config, read_config
 from telemetry.databases.plan_cache import user_cache_directory
 from telemetry.errors import UsageError
+from telemetry.settings.document import Document
 from telemetry.sources.assemble import Assembled, assemble_sources
 from telemetry.sources.channels import ChannelTable
 from telemetry.stages.binding import NO_BUS, Binding
 from telemetry.stages.prepare import Composition
 from telemetry.stages.spoken import Spoken
-from telemetry.toml_document import Document
 
 
 def read_offline(document: Document) -> Config:

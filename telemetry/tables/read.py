@@ -198,9 +198,9 @@ def _of_protocol(
 
 def _configured(sink: TableSink, file: Path, source: str, chosen: _Chosen, jobs: int) -> FileDecoder:
     from telemetry.decode.captures import CaptureDecoder  # with all sources
+    from telemetry.settings.document import read_document
     from telemetry.stages.offline import Recorded, read_offline
     from telemetry.stages.prepare import compose
-    from telemetry.toml_document import read_document
 
     _refuse(chosen.given(), "config", "the configuration decides it")
     composition = compose(read_offline(read_document(file)))

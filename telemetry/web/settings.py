@@ -7,7 +7,7 @@ import ipaddress
 import re
 from dataclasses import dataclass
 
-from telemetry.toml_table import TomlTable
+from telemetry.settings.declared import key, settings
 
 DEFAULT_LISTEN = "127.0.0.1:8480"
 OFF = "off"
@@ -32,19 +32,6 @@ class ListenAddress:
         return ipaddress.ip_address(self.host).is_loopback
 
 
-@dataclass(frozen=True, slots=True)
-class WebSettings:
-    """[web].
-
-    listen: None if nothing is served; names: of this machine, in lower case, beside its own; values: whether
-    metrics have the live values, too.
-    """
-
-    listen: ListenAddress | None
-    names: tuple[str, ...] = ()
-    values: bool = False
-
-
 def parse_listen(text: str) -> ListenAddress | None:
     """`127.0.0.1:8480`, `[::1]:8480`, `localhost:8480`; `off` gives None. Raises ValueError."""
     if text == OFF:
@@ -64,16 +51,35 @@ def parse_listen(text: str) -> ListenAddress | None:
     return ListenAddress(str(address), port)
 
 
-def read_web(table: TomlTable) -> WebSettings:
-    """[web] of a configuration. Raises ConfigError."""
-    try:
-        listen = parse_listen(table.take_text("listen", DEFAULT_LISTEN))
-    except ValueError as error:
-        raise table.wrong("listen", str(error), f'as "{DEFAULT_LISTEN}", "[::1]:8480" or "off"') from error
-    names = tuple(name.lower() for name in table.take_texts("names"))
+def _names(texts: tuple[str, ...]) -> tuple[str, ...]:
+    names = tuple(name.lower() for name in texts)
     for name in names:
         if not _NAME.fullmatch(name):
-            raise table.wrong("names", f"{name!r} is no name of a machine", 'as "gateway-7.example.org"')
-    values = table.take_flag("values")
-    table.close()
-    return WebSettings(listen, names, values)
+            raise ValueError(f"{name!r} is no name of a machine")
+    return names
+
+
+@settings
+class WebSettings:
+    """[web].
+
+    listen: None if nothing is served; names: of this machine, in lower case, beside its own; values: whether
+    metrics have the live values, too.
+    """
+
+    listen: ListenAddress | None = key(
+        "an IP address and a port; `[::1]:8480` is IPv6; port 0: any free one (the log and `status`"
+        ' name it); `"off"`: no page',
+        kind="text",
+        default=DEFAULT_LISTEN,
+        convert=parse_listen,
+        hint=f'as "{DEFAULT_LISTEN}", "[::1]:8480" or "off"',
+    )
+    names: tuple[str, ...] = key(
+        "by which browsers and scrapers call this machine, besides its own name, `localhost` and addresses",
+        default=(),
+        shown="none",
+        convert=_names,
+        hint='as "gateway-7.example.org"',
+    )
+    values: bool = key("`/metrics` has the [live values](web.md#values-as-metrics), too", default=False)

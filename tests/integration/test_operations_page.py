@@ -8,11 +8,12 @@ from dataclasses import fields
 from pathlib import Path
 
 from telemetry import errors
-from telemetry.config import Config
+from telemetry.config import ARRAYS, SECTIONS, Config, TopKeys
 from telemetry.model.event_codes import EVENT_CODES
 from telemetry.model.measurements import GATEWAY
-from telemetry.service.reload import TAKES_EFFECT, key_of
-from tools.pages.configuration_words import WORDS
+from telemetry.service.reload import TAKES_EFFECT
+from telemetry.settings.declared import keys_of
+from telemetry.sources.kinds import KINDS
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "operations.md").read_text("utf-8")
@@ -84,10 +85,11 @@ def test_every_end_of_a_point_and_every_field_of_gateway_is_documented() -> None
 
 def test_every_key_is_said_to_take_effect_while_the_service_runs_or_to_need_a_restart() -> None:
     *taken, refused = [{name.strip("[]") for name in names_in([row])} for row in table_rows("Another")[2:]]
-    kept = (key_of(field.name) for field in fields(Config) if field.name not in TAKES_EFFECT)
-    assert refused == {key.partition(".")[0] for key in kept}
-    tables = {name for name in WORDS if "." not in name and name != "top"}
-    assert set[str]().union(*taken) == (tables | set(WORDS["top"])) - refused
+    kept = {field.name for field in fields(Config)} - TAKES_EFFECT
+    assert kept == {"influx", "spool", "web", "wait_for_clock", "spool_directory"}
+    assert refused == {"influx", "spool", "web", "clock"}
+    tables = {*SECTIONS, *ARRAYS, *KINDS, *(one.name for one in keys_of(TopKeys))}
+    assert set[str]().union(*taken) == tables - refused
 
 
 def test_every_event_has_its_remedy() -> None:

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from telemetry.errors import ConfigError
-from telemetry.toml_document import read_document
-from telemetry.toml_lines import lines_of
+from telemetry.settings.document import read_document
+from telemetry.settings.lines import lines_of
 
 KEYS = ("a", "b", "c")
 VALUES = (

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from telemetry.toml_variables import VariableError, expanded, is_variable
+from telemetry.settings.variables import VariableError, expanded, is_variable
 from tests.support.examples import examples
 
 NAMES = st.from_regex(r"[A-Z_][A-Z0-9_]{0,3}", fullmatch=True)

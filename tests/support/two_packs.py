@@ -38,7 +38,7 @@ ENTRIES = [
     MapEntry("Pack.Fault", "event.cell_undervoltage", bus=bus, pack=pack, bit=0, level="critical")
     for bus, pack in PACKS.items()
 ]
-HOUSE = Aggregate("house", True, ("front", "rear"))
+HOUSE = Aggregate("house", parallel=("front", "rear"))
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,19 @@ from tools.pages.command_line import rewrite_pages
 ROOT = Path(__file__).parents[2]
 HALL = "hall"
 ROOMS = (
-    *(HALL, "model", "databases", "rules", "framing", "protocols", "charging", "logs", "spool", "sinks"),
+    *(
+        HALL,
+        "settings",
+        "model",
+        "databases",
+        "rules",
+        "framing",
+        "protocols",
+        "charging",
+        "logs",
+        "spool",
+        "sinks",
+    ),
     *("live", "web", "sources"),
     *(
         "config",
@@ -95,7 +107,7 @@ def table() -> Iterator[str]:
     """A row for each room, from those that rely on nothing to those that rely on all."""
     yield "| room | what belongs there |"
     yield "| --- | --- |"
-    yield "| `telemetry/` | The hall: a few small files that every room may use, and the configuration's. |"
+    yield "| `telemetry/` | The hall: a few small files that every room may use. |"
     yield from _rows("telemetry", [room for room in ROOMS if room != HALL and room not in ALONE])
     yield from _rows("ext/telemetry_core", CORE[1:])
     yield from _rows("firmware_sim", ("plant", "ecus", "wire", "faults", "links"))

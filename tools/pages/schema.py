@@ -1,8 +1,8 @@
 """The JSON schema of the configuration, by which editors complete and check it.
 
-Promises: it has exactly the keys that the code asks for, with their types, bounds and choices, and the words
-of the configuration reference. Every text may hold variables instead of a choice. A key is required only in
-tables of arrays, whose entries stand whole in one file; any other may stand in another file.
+Promises: it has exactly the keys that settings declare, with their types, bounds, choices and words. Every
+text may hold variables instead of a choice. A key is required only in tables of arrays, whose entries stand
+whole in one file; any other may stand in another file.
 
 `python -m tools.pages.schema packaging/gateway.schema.json` writes it.
 """
@@ -10,13 +10,14 @@ tables of arrays, whose entries stand whole in one file; any other may stand in 
 import json
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-from telemetry.toml_table import AskedKey
+from telemetry.config import ARRAYS, SECTIONS, TopKeys
+from telemetry.settings.declared import keys_of
+from telemetry.settings.table import Key
+from telemetry.sources.kinds import KINDS
 from tools.pages.command_line import named_files
-from tools.pages.configuration import recorded_keys
-from tools.pages.configuration_words import EVERYTHING, LEAST, WORDS
 
 Schema = dict[str, Any]
 
@@ -28,9 +29,11 @@ _VALUE = {"anyOf": [{"type": "integer"}, _TEXT]}
 _KINDS: Mapping[str, Schema] = {
     "text": _TEXT,
     "path": _TEXT,
+    "file": _TEXT,
     "secret": _SECRET,
     "texts": _TEXTS,
     "paths": _TEXTS,
+    "files": _TEXTS,
     "flag": {"type": "boolean"},
     "names": {"anyOf": [_TEXT, {**_TEXTS, "uniqueItems": True}]},
     "values": {"anyOf": [*_VALUE["anyOf"], {"type": "array", "items": _VALUE}]},
@@ -39,77 +42,63 @@ _MARKS = re.compile(r"`([^`]*)`|\[([^]]*)\]\([^)]*\)")  # of Markdown
 
 
 def schema() -> Schema:
-    """The whole schema."""
-    found, least = recorded_keys(EVERYTHING), recorded_keys(LEAST)
+    """Return the whole schema."""
+    arrays = {**ARRAYS, **{name: kind().keys for name, kind in KINDS.items()}}
+    top = _table(keys_of(TopKeys), is_whole=False)
+    top["properties"] |= {name: _table(keys_of(cls), is_whole=False) for name, cls in SECTIONS.items()}
+    top["properties"] |= {name: _array(cls) for name, cls in arrays.items()}
     return {
         "$schema": "http://json-schema.org/draft-07/schema#",
         "title": "Configuration of nev-telemetry",
-        **_table("", found, least, is_whole=False),
+        **top,
     }
 
 
-def _table(
-    path: str,
-    found: Mapping[str, Mapping[str, AskedKey]],
-    least: Mapping[str, Mapping[str, AskedKey]],
-    *,
-    is_whole: bool,
-) -> Schema:
-    """The schema of the table at `path`. least: what is asked of entries that have what they need alone."""
-    properties: Schema = {}
-    for key, asked in found[path].items():
-        below = f"{path}.{key}" if path else key
-        words = WORDS.get(path or "top", {}).get(key)
-        if asked.kind == "tables":
-            items = _table(_described(below, found), found, least, is_whole=True)
-            properties[key] = {"type": "array", "items": items}
-        elif asked.kind == "table":
-            is_free = words is not None
-            properties[key] = (
-                _free(found.get(below, {})) if is_free else _table(below, found, least, is_whole=False)
-            )
-        else:
-            properties[key] = _value(asked)
-        if words is not None:
-            properties[key]["description"] = _MARKS.sub(r"\1\2", words.meaning)
-    needed = [key for key, asked in least.get(path, {}).items() if asked.required] if is_whole else []
-    table: Schema = {"type": "object", "additionalProperties": False, "properties": properties}
+def _table(keys: Iterable[Key], *, is_whole: bool) -> Schema:
+    """Return the schema of a table. is_whole: all its keys stand in one file."""
+    found = list(keys)
+    needed = [one.name for one in found if one.is_required and not one.unless] if is_whole else []
+    table: Schema = {
+        "type": "object",
+        "additionalProperties": False,
+        "properties": {one.name: _property(one) for one in found},
+    }
     return {**table, "required": needed} if needed else table
 
 
-def _described(path: str, found: Mapping[str, object]) -> str:
-    """Which of the tables of that name has its keys on record: EVERYTHING has each once."""
-    name = path.rpartition(".")[2]
-    return path if path in found else next(each for each in found if each.rpartition(".")[2] == name)
+def _array(cls: type) -> Schema:
+    return {"type": "array", "items": _table(keys_of(cls), is_whole=True)}
 
 
-def _free(asked: Mapping[str, AskedKey]) -> Schema:
-    """A table whose keys the user names; without a key on record its values are passed through."""
-    first = next(iter(asked.values()), None)
-    return {"type": "object", "additionalProperties": True if first is None else _value(first)}
+def _property(one: Key) -> Schema:
+    found = _array(one.of) if one.kind == "tables" else _value(one)
+    words = _MARKS.sub(r"\1\2", one.words)
+    return {**found, "description": words} if words else found
 
 
-def _value(asked: AskedKey) -> Schema:
-    if asked.one_of:
-        value: Schema = {"anyOf": [{"enum": list(asked.one_of)}, _VARIABLE]}
-    elif asked.kind in ("number", "integer"):
-        value = {"type": asked.kind, **_bounds(asked)}
-    elif asked.kind == "integers":
-        value = {"type": "array", "items": {"type": "integer", **_bounds(asked)}}
+def _value(one: Key) -> Schema:
+    if one.one_of:
+        value: Schema = {"anyOf": [{"enum": list(one.one_of)}, _VARIABLE]}
+    elif one.kind == "free":
+        value = {"type": "object", "additionalProperties": True if one.of is None else _value(one.of)}
+    elif one.kind in ("number", "integer"):
+        value = {"type": one.kind, **_bounds(one)}
+    elif one.kind == "integers":
+        value = {"type": "array", "items": {"type": "integer", **_bounds(one)}}
     else:
-        value = dict(_KINDS[asked.kind])
-    if asked.default is not None:
-        value["default"] = asked.default
+        value = dict(_KINDS[one.kind])
+    if one.default is not None:
+        value["default"] = one.default
     return value
 
 
-def _bounds(asked: AskedKey) -> Schema:
-    bounds = {"exclusiveMinimum": asked.above, "minimum": asked.least, "maximum": asked.most}
+def _bounds(one: Key) -> Schema:
+    bounds = {"exclusiveMinimum": one.above, "minimum": one.least, "maximum": one.most}
     return {name: bound for name, bound in bounds.items() if math.isfinite(bound)}
 
 
 def text() -> str:
-    """The schema's file."""
+    """Return the schema's file."""
     return json.dumps(schema(), indent=2, ensure_ascii=False) + "\n"
 
 

@@ -12,7 +12,7 @@ from telemetry.errors import ConfigError
 from telemetry.protocols.serial.rtu import HOLDING, INPUT, LAST_SLAVE, MOST_REGISTERS
 from telemetry.rules.alarm_map import checked_code
 from telemetry.rules.map import check_number_field
-from telemetry.toml_table import TomlTable
+from telemetry.settings.table import TomlTable
 
 READY = Path(__file__).parent  # of the maps that come with the program
 DAY_S = 86_400.0

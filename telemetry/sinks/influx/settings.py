@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,9 +10,9 @@ from urllib.parse import urlsplit
 
 from telemetry.clock import Clock
 from telemetry.errors import ConfigError
+from telemetry.settings.declared import key, read, settings
+from telemetry.settings.table import TomlTable
 from telemetry.sinks.credentials import Secret, handed_over, read_secret
-from telemetry.toml_document import Where
-from telemetry.toml_table import TomlTable
 
 if TYPE_CHECKING:
     from telemetry.sinks.influx.client import InfluxClient
@@ -29,34 +29,55 @@ class Api(StrEnum):
     V2 = "v2"
 
 
-@dataclass(frozen=True, slots=True)
+@settings
 class InfluxSettings:
     """One database. `bucket` is its name in API v2, `database` in v1; each stands in for the other.
 
     A token given as a file is read again when the server refuses it. `proxy` is a URL without credentials.
     """
 
-    url: str
-    api: Api = Api.AUTO
-    org: str = ""
-    bucket: str = ""
-    database: str = ""
-    retention_policy: str = ""
-    token: Secret | None = None
-    token_file: Path | None = None
-    username: str = ""
-    password: Secret | None = None
-    password_file: Path | None = None
-    ca_file: Path | None = None
-    unsafe_skip_tls_verification: bool = False
-    create: bool = False  # the bucket or database, when it is missing
-    proxy: str = ""
+    url: str = key(
+        "`http://` or `https://`, without credentials",
+        variable="INFLUXDB_V2_URL",
+        shown="`INFLUXDB_V2_URL`, otherwise required",
+        hint="the server's address, here or in INFLUXDB_V2_URL",
+    )
+    api: Api = key(
+        "`/write?db=` (v1), `/api/v2/write` (v2), or whichever the server answers to (auto)", default=Api.AUTO
+    )
+    org: str = key(
+        "API v2: the organisation", default="", variable="INFLUXDB_V2_ORG", shown="`INFLUXDB_V2_ORG`"
+    )
+    bucket: str = key(
+        "API v2; stands in for `database`; one of them must be given",
+        default="",
+        variable="INFLUXDB_V2_BUCKET",
+        shown="`INFLUXDB_V2_BUCKET`",
+    )
+    database: str = key("API v1; stands in for `bucket`", default="")
+    retention_policy: str = key("API v1", default="", shown="the database's own")
+    token_file: Path | None = key(
+        "a file with one line that nobody else may read; read again when the server refuses it",
+        default=None,
+        shown="the token is in `INFLUXDB_V2_TOKEN`",
+    )
+    token: Secret | None = key(
+        "the same, from a variable of any name", kind="secret", default=None, convert=Secret
+    )
+    username: str = key("API v1", default="")
+    password_file: Path | None = key("API v1; like `token_file`", default=None)
+    password: Secret | None = key("API v1; like `token`", kind="secret", default=None, convert=Secret)
+    create: bool = key("make the bucket or database when it is missing", default=False)
+    ca_file: Path | None = key("certificates to trust", default=None, shown="the system's")
+    unsafe_skip_tls_verification: bool = key("what its name says", default=False)
+    proxy: str = key("`http://…`, without credentials", default="")
     connect_timeout_s: float = 5.0
     request_timeout_s: float = 10.0  # for a whole request, plus its size / slowest_bytes_per_s
     slowest_bytes_per_s: float = 20.0 * 1024
 
-    def check(self, where: Where) -> None:
-        """Raises ConfigError, with `where` before the key, for values that cannot work together."""
+    def check(self, table: TomlTable) -> None:
+        """Raise ConfigError for values that cannot work together."""
+        where = table.where()
         check_url(self.url, where.key("url"))
         if self.proxy:
             check_url(self.proxy, where.key("proxy"))
@@ -114,48 +135,19 @@ class InfluxSettings:
 
 def read_influx(table: TomlTable, environment: Mapping[str, str]) -> InfluxSettings:
     """[influx]; what it leaves out comes from influxdb-client's own environment variables."""
-
-    def given(key: str, variable: str = "") -> str:
-        return table.take_optional_text(key) or environment.get(variable, "")
-
-    def secret_file(key: str) -> Path | None:
-        file = table.take_optional_path(key)
-        return file and handed_over(file, environment)
-
-    token_file, password_file = secret_file("token_file"), secret_file("password_file")
-    token = table.take_secret("token")
-    if token is None and token_file is None:
-        token = environment.get("INFLUXDB_V2_TOKEN")
-    password = table.take_secret("password")
-    url = given("url", "INFLUXDB_V2_URL")
-    if not url:
-        raise table.wrong("url", "is missing", "the server's address, here or in INFLUXDB_V2_URL")
-    settings = InfluxSettings(
-        url=url,
-        api=Api(table.take_text("api", "auto", one_of=tuple(Api))),
-        org=given("org", "INFLUXDB_V2_ORG"),
-        bucket=given("bucket", "INFLUXDB_V2_BUCKET"),
-        database=given("database"),
-        retention_policy=given("retention_policy"),
-        token=Secret(token) if token else None,
-        token_file=token_file,
-        username=given("username"),
-        password=Secret(password) if password else None,
-        password_file=password_file,
-        ca_file=table.take_optional_path("ca_file"),
-        unsafe_skip_tls_verification=table.take_flag("unsafe_skip_tls_verification"),
-        create=table.take_flag("create"),
-        proxy=given("proxy"),
-    )
-    settings.check(table.where())
-    for key, file in (("token_file", token_file), ("password_file", password_file)):
-        if file is not None:
-            try:
+    found = read(InfluxSettings, table, environment=environment)
+    token_file = found.token_file and handed_over(found.token_file, environment)
+    password_file = found.password_file and handed_over(found.password_file, environment)
+    token = found.token
+    if token is None and found.token_file is None and environment.get("INFLUXDB_V2_TOKEN"):
+        token = Secret(environment["INFLUXDB_V2_TOKEN"])
+    for name, file in (("token_file", token_file), ("password_file", password_file)):
+        try:
+            if file is not None:
                 read_secret(file)  # refused now rather than when the first batch is sent
-            except ConfigError as error:
-                raise table.wrong(key, f"{error.where}: {error.what}", error.hint) from error
-    table.close()
-    return settings
+        except ConfigError as error:
+            raise table.wrong(name, f"{error.where}: {error.what}", error.hint) from error
+    return replace(found, token=token, token_file=token_file, password_file=password_file)
 
 
 def check_url(url: str, where: object) -> None:

@@ -3,15 +3,39 @@
 import configparser
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 from telemetry.model.bit_rate import BitRate
 from telemetry.model.finding import Grade
-from telemetry.sources.bus_protocols import read_bus_protocols
-from telemetry.sources.keys import read_databases, read_isotp
+from telemetry.settings.declared import key, part, settings
+from telemetry.settings.table import TomlTable
+from telemetry.sources.keys import BusKeys, SourceKeys
 from telemetry.sources.python_can.source import PythonCanSource
 from telemetry.sources.settings import Resource, SourceSettings, Start
-from telemetry.toml_table import TomlTable
+
+
+@settings(kw_only=True)
+class PythonCanKeys(SourceKeys):
+    """[[python_can]], as a file has it."""
+
+    options: Mapping[str, Any] | None = key(
+        'python-can\'s own: `options = { interface = "slcan", channel = "/dev/ttyACM0" }`;'
+        " what is missing comes from python-can's configuration files and environment, all of it for"
+        " `options = {}`",
+        kind="free",
+        default=None,
+        shown="required",
+    )
+    context: str | None = key(
+        "in place of `options`, or beside them: the section of python-can's configuration files", default=None
+    )
+    bus: BusKeys = part()
+
+    def check(self, table: TomlTable) -> None:
+        """Raise ConfigError where nothing says which interface."""
+        if self.options is None and self.context is None:
+            hint = "such as slcan or gs_usb; options = {} takes it from python-can's own configuration"
+            raise table.wrong("options.interface", "is missing", hint)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,25 +46,15 @@ class PythonCanSettings(SourceSettings):
     """
 
     options: Mapping[str, Any]
+    keys: ClassVar[type[PythonCanKeys]] = PythonCanKeys
 
     @classmethod
-    def read(cls, table: TomlTable, name: str) -> Self:
-        is_given = "options" in table or "context" in table
-        options = dict(table.take_table("options").take_rest())
-        if (context := table.take_optional_text("context")) is not None:
-            options["config_context"] = context
-        if not is_given:
-            hint = "such as slcan or gs_usb; options = {} takes it from python-can's own configuration"
-            raise table.wrong("options.interface", "is missing", hint)
-        bus = read_databases(table, name)
-        return cls(
-            name=name,
-            buses=(bus,),
-            protocols=read_bus_protocols(table, value_texts=bus.value_texts),
-            isotp=read_isotp(table),
-            bit_rate=_bit_rate(options),
-            options=options,
-        )
+    def of(cls, keys: PythonCanKeys, table: TomlTable) -> Self:
+        options = dict(keys.options or {})
+        if keys.context is not None:
+            options["config_context"] = keys.context
+        described = keys.bus.described(keys.name, table)
+        return cls(**described, bit_rate=_bit_rate(options), options=options)
 
     @property
     def resources(self) -> tuple[Resource, ...]:

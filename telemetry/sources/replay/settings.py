@@ -1,16 +1,36 @@
 """[[replay]] of the configuration: a log, at recorded speed times `speed`, or as fast as possible."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Self
+from typing import ClassVar, Self
 
 from telemetry.model.finding import Grade
-from telemetry.sources.bus_protocols import read_bus_protocols
-from telemetry.sources.keys import read_databases, read_files, read_isotp
+from telemetry.settings.declared import key, part, settings
+from telemetry.settings.table import Key, TomlTable
+from telemetry.sources.keys import BusKeys, SourceKeys
 from telemetry.sources.replay.source import ReplaySource
 from telemetry.sources.settings import SourceSettings, Start
-from telemetry.toml_table import TomlTable
+
+
+@settings(kw_only=True)
+class ReplayKeys(SourceKeys):
+    """[[replay]], as a file has it."""
+
+    file: Path = key(
+        "`candump`, `.asc`, `.blf`, GVRET `.csv`, `.trc`, `.mf4`, each also `.gz` or `.zst`", kind="file"
+    )
+    speed: float | None = key(
+        "times the recorded speed", default=None, shown="as fast as possible", above=0.0, most=100_000.0
+    )
+    bus: BusKeys = part()
+    channel_databases: Mapping[str, tuple[Path, ...]] = key(
+        'for channels with databases of their own: `channel_databases = { can1 = ["chassis.dbc"] }`',
+        kind="free",
+        of=Key("", kind="files"),
+        default={},
+        shown="none",
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,24 +39,17 @@ class ReplaySettings(SourceSettings):
 
     log: Path
     speed: float | None
+    keys: ClassVar[type[ReplayKeys]] = ReplayKeys
 
     @classmethod
-    def read(cls, table: TomlTable, name: str) -> Self:
-        file = table.take_path("file")
-        table.check_is_file("file", file)
-        bus, channels = read_databases(table, name), table.take_table("channel_databases")
+    def of(cls, keys: ReplayKeys, table: TomlTable) -> Self:
+        described = keys.bus.described(keys.name, table)
+        (bus,) = described["buses"]
         own = (
-            replace(bus, name=f"{name}/{channel}", databases=read_files(channels, channel))
-            for channel in channels.names()
+            replace(bus, name=f"{keys.name}/{channel}", databases=files)
+            for channel, files in keys.channel_databases.items()
         )
-        return cls(
-            name=name,
-            buses=(bus, *own),
-            protocols=read_bus_protocols(table, value_texts=bus.value_texts),
-            isotp=read_isotp(table),
-            log=file,
-            speed=table.take_optional_number("speed", above=0.0, most=100_000.0),
-        )
+        return cls(**{**described, "buses": (bus, *own)}, log=keys.file, speed=keys.speed)
 
     @property
     def is_paced(self) -> bool:

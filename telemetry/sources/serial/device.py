@@ -17,10 +17,55 @@ from telemetry.protocols.serial.modbus import modbus
 from telemetry.protocols.table import SerialProtocol
 from telemetry.rules.map_entry import MAIN, MapEntry
 from telemetry.rules.signals import choice
+from telemetry.settings.declared import key, part, settings
+from telemetry.settings.table import TomlTable
+from telemetry.sources.keys import checked_name
 from telemetry.sources.serial.conversation import Asking, Listening, Poll
-from telemetry.toml_table import TomlTable
 
 DAY_S = 86_400.0
+
+
+@settings(kw_only=True)
+class DeviceKeys:
+    """What a file says of a device, whether it has the line alone or not."""
+
+    protocol: str = key("what the device speaks, see [serial devices](serial.md)", one_of=tuple(PROTOCOLS))
+    registers: str | None = key(
+        "of `modbus`: the [map of registers](serial.md#a-map-of-registers), a file, or the name of one that"
+        " comes along",
+        default=None,
+        shown="required by `modbus`",
+    )
+    address: tuple[int | str, ...] = key(
+        'the device\'s address; of `dlt645` the digits on its plate: `"112233445566"`',
+        default=(),
+        shown="the protocol's usual one",
+    )
+    pack: str = key("the tag `pack`", default=MAIN)
+    charger: str = key("the tag `charger`, of fields of `charger`", default=MAIN)
+    poll_every_s: float | None = key(
+        "how often values are requested; slower requests keep their proportion",
+        default=None,
+        shown="the protocol's",
+        above=0.0,
+        most=DAY_S,
+    )
+    reply_timeout_s: float | None = key(
+        "how long an answer may take; more over a slow network",
+        default=None,
+        shown="the protocol's",
+        above=0.0,
+        most=60.0,
+    )
+    invert_current: bool = key("for devices whose firmware counts discharging positive", default=False)
+
+
+@settings(kw_only=True)
+class NamedDeviceKeys:
+    """[[serial.device]], as a file has it."""
+
+    name: str = key("the tag `source`; each name once, as those of sources", convert=checked_name)
+    own: DeviceKeys = part()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,19 +86,18 @@ class DeviceSettings:
     invert_current: bool = False
 
     @classmethod
-    def read(cls, table: TomlTable, name: str) -> Self:
-        """The settings in a table, whose key `name` is read already. Raises ConfigError."""
-        protocol = table.take_text("protocol", one_of=tuple(PROTOCOLS))
+    def of(cls, keys: DeviceKeys, table: TomlTable, name: str) -> Self:
+        """Return the settings that `table` means with these keys. Raises ConfigError."""
         return cls(
             name=name,
-            protocol=protocol,
-            registers=_registers(table, protocol),
-            address=_address(table, PROTOCOLS[protocol]),
-            pack=table.take_text("pack", MAIN),
-            charger=table.take_text("charger", MAIN),
-            poll_every_s=table.take_optional_number("poll_every_s", above=0.0, most=DAY_S),
-            reply_timeout_s=table.take_optional_number("reply_timeout_s", above=0.0, most=60.0),
-            invert_current=table.take_flag("invert_current"),
+            protocol=keys.protocol,
+            registers=_registers(table, keys),
+            address=_address(table, PROTOCOLS[keys.protocol], keys.address),
+            pack=keys.pack,
+            charger=keys.charger,
+            poll_every_s=keys.poll_every_s,
+            reply_timeout_s=keys.reply_timeout_s,
+            invert_current=keys.invert_current,
         )
 
     @property
@@ -101,8 +145,8 @@ class DeviceSettings:
         return replace(self, pack=MAIN, charger=MAIN, invert_current=False)
 
 
-def _registers(table: TomlTable, protocol: str) -> Path | None:
-    name = table.take_optional_text("registers")
+def _registers(table: TomlTable, keys: DeviceKeys) -> Path | None:
+    name, protocol = keys.registers, keys.protocol
     if protocol != "modbus":
         if name is not None:
             raise table.wrong("registers", f"is not for {protocol}", "modbus has registers")
@@ -118,8 +162,8 @@ def _registers(table: TomlTable, protocol: str) -> Path | None:
     return file
 
 
-def _address(table: TomlTable, protocol: SerialProtocol) -> int | None:
-    addresses, values = protocol.addresses, table.take_values("address")
+def _address(table: TomlTable, protocol: SerialProtocol, values: tuple[int | str, ...]) -> int | None:
+    addresses = protocol.addresses
     if not values:
         return None
     if addresses is None:

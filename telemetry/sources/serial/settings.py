@@ -23,15 +23,16 @@ from telemetry.logs.capture_file import CaptureFile
 from telemetry.model.finding import Grade
 from telemetry.protocols.table import EIGHT_N_ONE, LineSettings
 from telemetry.rules.map_entry import MapEntry
-from telemetry.sources.keys import read_simulated_time
-from telemetry.sources.serial.device import DeviceSettings
+from telemetry.settings.declared import key, part, settings
+from telemetry.settings.table import TomlTable
+from telemetry.sources.keys import SourceKeys, TimeKeys
+from telemetry.sources.serial.device import DeviceKeys, DeviceSettings, NamedDeviceKeys
 from telemetry.sources.serial.link import BY_ID, PyserialLink, check_port, lasting_link
 from telemetry.sources.serial.member import BYTE_NS, Member
 from telemetry.sources.serial.modbus_tcp import ModbusTcpLink, check_tcp_port, is_modbus_tcp
 from telemetry.sources.serial.silence import OFFLINE_S, UNKNOWN_S, SilenceWatch
 from telemetry.sources.serial.source import LineStore, SerialSource
-from telemetry.sources.settings import NAME, Resource, SourceSettings, Start
-from telemetry.toml_table import TomlTable
+from telemetry.sources.settings import Resource, SourceSettings, Start
 
 MIB = 1024 * 1024
 
@@ -43,7 +44,46 @@ _COUNTED_POLLS = 3.0
 _LEAST_POLL_S = 1.0  # as often as devices are asked, or talk by themselves
 _NUMBERED_PORT = re.compile("/dev/tty(USB|ACM)[0-9]+")
 _MODBUS = ("modbus", "daly_modbus")
-_OF_A_DEVICE = ("protocol", "registers", "address", "pack", "charger", "poll_every_s", "reply_timeout_s")
+
+
+@settings(kw_only=True)
+class SerialKeys(SourceKeys):
+    """[[serial]], as a file has it. own: of the device where there is no [[serial.device]]."""
+
+    port: str = key(
+        "a path, best a link in `/dev/serial/by-id`, which stays when the number changes; or a URL of"
+        " pyserial: `socket://HOST:PORT`, `rfc2217://HOST:PORT`; or `tcp://HOST[:PORT]` for Modbus/TCP",
+    )
+    own: DeviceKeys | None = part(unless="device")
+    baud_rate: int | None = key(
+        "bits a second", default=None, shown="the protocol's", least=50, most=4_000_000
+    )
+    parity: str | None = key("of each byte", default=None, shown="the protocol's", one_of=("N", "E", "O"))
+    stop_bits: int | None = key("after each byte", default=None, shown="the protocol's", least=1, most=2)
+    capture: Path | None = key(
+        "a text file to which all bytes sent and received are appended", default=None, shown="none"
+    )
+    capture_bytes: int = key(
+        "how much the capture may take, with the older file `….1` beside it",
+        name="capture_mib",
+        kind="number",
+        default=64 * MIB,
+        scale=MIB,
+        above=0.0,
+        most=1024.0 * 1024.0,
+    )
+    time: TimeKeys = part()
+    device: tuple[NamedDeviceKeys, ...] = key(kind="tables", of=NamedDeviceKeys, default=())
+
+    def check(self, table: TomlTable) -> None:
+        """Raise ConfigError for a port that cannot be, and for a line at Modbus/TCP, which has none."""
+        is_tcp = is_modbus_tcp(self.port)
+        if wrong := check_tcp_port(self.port) if is_tcp else check_port(self.port):
+            hint = "a path such as /dev/serial/by-id/…, socket://HOST:PORT or rfc2217://HOST:PORT"
+            raise table.wrong("port", wrong, "" if is_tcp else hint)
+        for name in ("baud_rate", "parity", "stop_bits") if is_tcp else ():
+            if getattr(self, name) is not None:
+                raise table.wrong(name, "is not for tcp://", "leave it out")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,38 +97,32 @@ class SerialSettings(SourceSettings):
     capture: Path | None
     capture_bytes: int
     is_can: ClassVar[bool] = False
+    keys: ClassVar[type[SerialKeys]] = SerialKeys
 
     @classmethod
-    def read(cls, table: TomlTable, name: str) -> Self:
-        port = table.take_text("port")
-        is_tcp = is_modbus_tcp(port)
-        if wrong := check_tcp_port(port) if is_tcp else check_port(port):
-            hint = "a path such as /dev/serial/by-id/…, socket://HOST:PORT or rfc2217://HOST:PORT"
-            raise table.wrong("port", wrong, "" if is_tcp else hint)
-        if "://" not in port:
-            port = str(table.full_path("port", port))
-        tables = table.take_tables("device")
-        if tables:
-            for key in (*_OF_A_DEVICE, "invert_current"):
-                if key in table:
-                    raise table.wrong(key, "stands beside [[serial.device]]", "it belongs to a device")
-            devices = _devices(tables)
+    def of(cls, keys: SerialKeys, table: TomlTable) -> Self:
+        port, capture = keys.port, keys.capture
+        places = [table.at(f"device[{number}]") for number in range(len(keys.device))]
+        if keys.own is not None:
+            places = [table]
+            devices: tuple[DeviceSettings, ...] = (DeviceSettings.of(keys.own, table, keys.name),)
         else:
-            devices = (DeviceSettings.read(table, name),)
-        baud_rate, line = (_no_line if is_tcp else _line)(table, tables, devices)
-        capture = table.take_optional_path("capture")
+            devices = _devices(keys.device, places)
+        if is_modbus_tcp(port):
+            baud_rate, line = _no_line(devices, places)
+        else:
+            baud_rate, line = _line(keys, devices, places)
         if capture is not None and capture.is_dir():
             raise table.wrong("capture", f"is a folder: {capture}", "name a file in it")
-        capture_mib = table.take_number("capture_mib", 64.0, above=0.0, most=1024.0 * 1024.0)
         return cls(
-            name=name,
-            port=port,
+            name=keys.name,
+            port=port if "://" in port else str(table.full_path("port", port)),
             devices=devices,
             baud_rate=baud_rate,
             line=line,
             capture=capture,
-            capture_bytes=round(capture_mib * MIB),
-            simulated_time=read_simulated_time(table),
+            capture_bytes=keys.capture_bytes,
+            simulated_time=keys.time.simulated_time,
         )
 
     @property
@@ -237,19 +271,15 @@ class SerialSettings(SourceSettings):
         )
 
 
-def _devices(tables: list[TomlTable]) -> tuple[DeviceSettings, ...]:
+def _devices(keys: Sequence[NamedDeviceKeys], places: Sequence[TomlTable]) -> tuple[DeviceSettings, ...]:
     found: list[DeviceSettings] = []
-    for table in tables:
-        name = table.take_text("name")
-        if not NAME.fullmatch(name):
-            raise table.wrong("name", f"{name!r} must be letters, digits and _ . : -, 64 at most")
-        if any(other.name == name for other in found):
-            raise table.wrong("name", f"another device is already called {name!r}")
-        device = DeviceSettings.read(table, name)
+    for one, table in zip(keys, places, strict=True):
+        if any(other.name == one.name for other in found):
+            raise table.wrong("name", f"another device is already called {one.name!r}")
+        device = DeviceSettings.of(one.own, table, one.name)
         for other in found:
             _refuse_to_mix(table, device, other)
         found.append(device)
-        table.close()
     return tuple(found)
 
 
@@ -272,35 +302,27 @@ def _address(device: DeviceSettings) -> int:
 
 
 def _line(
-    table: TomlTable, tables: list[TomlTable], devices: tuple[DeviceSettings, ...]
+    keys: SerialKeys, devices: tuple[DeviceSettings, ...], places: Sequence[TomlTable]
 ) -> tuple[int, LineSettings]:
     """What the table says of the line, or the devices' own, if they agree."""
-    baud_rate = table.take_optional_integer("baud_rate", least=50, most=4_000_000)
-    parity = table.take_optional_text("parity", one_of=("N", "E", "O"))
-    stop_bits = table.take_optional_integer("stop_bits", least=1, most=2)
     wanted = []
     for device in devices:
         protocol = device.table
-        line = LineSettings(parity or protocol.line.parity, stop_bits or protocol.line.stop_bits)
-        wanted.append((baud_rate or protocol.baud_rate, line))
+        line = LineSettings(keys.parity or protocol.line.parity, keys.stop_bits or protocol.line.stop_bits)
+        wanted.append((keys.baud_rate or protocol.baud_rate, line))
     for number, (rate, line) in enumerate(wanted):
         if (rate, line) != wanted[0]:
             own, first = f"{rate} baud {line}", "{} baud {}".format(*wanted[0])
             words = f"{devices[number].name} is at {own}, {devices[0].name} at {first}"
-            raise tables[number].wrong("protocol", words, "set baud_rate, parity and stop_bits of the port")
+            raise places[number].wrong("protocol", words, "set baud_rate, parity and stop_bits of the port")
     return wanted[0]
 
 
-def _no_line(
-    table: TomlTable, tables: Sequence[TomlTable], devices: Sequence[DeviceSettings]
-) -> tuple[int, LineSettings]:
+def _no_line(devices: Sequence[DeviceSettings], places: Sequence[TomlTable]) -> tuple[int, LineSettings]:
     """What stands for the settings of a line at Modbus/TCP, which has none and no other protocols."""
-    for key in ("baud_rate", "parity", "stop_bits"):
-        if key in table:
-            raise table.wrong(key, "is not for tcp://", "leave it out")
     for number, device in enumerate(devices):
         if device.protocol not in _MODBUS:
             hint = "socket://HOST:PORT for a converter that passes bytes"
-            owner = tables[number] if tables else table
-            raise owner.wrong("protocol", f"{device.protocol} is not Modbus, which tcp:// speaks", hint)
+            words = f"{device.protocol} is not Modbus, which tcp:// speaks"
+            raise places[number].wrong("protocol", words, hint)
     return 0, EIGHT_N_ONE

@@ -16,8 +16,8 @@ from telemetry.scan.probes import follow_ups, scanned, settings_of
 from telemetry.scan.serial_scan import LineReport, LineScan, Waits, silent_s
 from telemetry.scan.toml_words import SourceNames
 from telemetry.scan.traffic import BusTraffic
+from telemetry.settings.text import parse_toml
 from telemetry.sources.stop import StopSignal
-from telemetry.toml_text import parse_toml
 from tests.support.clock import FakeClock
 from tests.support.examples import examples
 from tests.support.scanned_line import LINES, ScannedLine

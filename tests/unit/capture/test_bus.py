@@ -10,8 +10,8 @@ import pytest
 from telemetry.capture.bus import dropped, open_bus, options_from
 from telemetry.config import Config
 from telemetry.errors import MissingPackageError, UnavailableError, UsageError
+from telemetry.settings.document import read_document
 from telemetry.stages.offline import read_offline
-from telemetry.toml_document import read_document
 
 
 def test_an_interface_that_lacks_a_package_is_answered_with_the_command_that_installs_it(

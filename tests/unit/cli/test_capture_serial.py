@@ -13,8 +13,8 @@ import pytest
 from telemetry.__main__ import main
 from telemetry.cli.capture_serial import serial_settings
 from telemetry.logs.captures import Capture
+from telemetry.settings.document import read_document
 from telemetry.stages.offline import read_offline
-from telemetry.toml_document import read_document
 from tests.support.serial_line import REGISTERS, reply
 from tests.support.serial_pty import REQUEST_BYTES, PtyDevice, answering, talking
 

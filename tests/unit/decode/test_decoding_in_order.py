@@ -22,7 +22,7 @@ from telemetry.stages.formats import OutputFormat
 from telemetry.stages.stages import Stages
 from tests.support.live import CELLS_ID, CHARGER_ID, MAP, PACK_ID, PLAN
 
-LIMITS = (Limit("battery.voltage_v", True, 40.0, "pack_overvoltage", hysteresis=0.5),)
+LIMITS = (Limit("battery.voltage_v", "pack_overvoltage", above=40.0, hysteresis=0.5),)
 FRAMES = 60
 
 

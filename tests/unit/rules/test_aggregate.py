@@ -6,11 +6,12 @@ from pathlib import Path
 import pytest
 
 from telemetry.errors import ConfigError
-from telemetry.rules.aggregate import Aggregate, read_aggregate
+from telemetry.rules.aggregate import Aggregate
 from telemetry.rules.bank import Bank
 from telemetry.rules.map_entry import MapEntry
 from telemetry.rules.resolve import Modelling, model
-from telemetry.toml_table import TomlTable
+from telemetry.settings import declared
+from telemetry.settings.table import TomlTable
 from tests.support.plan_specs import Signal, plan
 
 PLAN = plan({bus: {"Pack": {"SoC": Signal()}, "Cells": {"V1": Signal()}} for bus in ("can0", "can1")})
@@ -36,11 +37,11 @@ def refused(*aggregates: Aggregate) -> str:
 
 
 def parallel(pack: str, *members: str) -> Aggregate:
-    return Aggregate(pack, True, members)
+    return Aggregate(pack, parallel=members)
 
 
 def test_a_bank_has_the_packs_of_several_buses_and_a_tag_set_of_its_own() -> None:
-    found = resolved(parallel("house", "front", "roof"), Aggregate("all", False, ("house", "rear")))
+    found = resolved(parallel("house", "front", "roof"), Aggregate("all", series=("house", "rear")))
     house = Bank("house", True, ("front", "roof"))
     assert found.banks == (house, Bank("all", False, (house, "rear")))
     assert found.map is not None
@@ -92,7 +93,7 @@ def test_fields_of_aggregates_are_not_mapped() -> None:
 
 def read(tmp_path: Path, keys: str) -> Aggregate:
     (tmp_path / "a.toml").write_text(f"[[aggregate]]\n{keys}\n")
-    return read_aggregate(TomlTable.load(tmp_path / "a.toml").take_tables("aggregate")[0])
+    return declared.read(Aggregate, TomlTable.load(tmp_path / "a.toml").take_tables("aggregate")[0])
 
 
 def test_a_table_names_its_packs_in_parallel_or_in_series(tmp_path: Path) -> None:

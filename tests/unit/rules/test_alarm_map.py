@@ -14,7 +14,7 @@ from telemetry.rules.alarm_map import mapped_alarms
 from telemetry.rules.alarms import Alarm
 from telemetry.rules.map import resolve
 from telemetry.rules.map_entry import MapEntry
-from telemetry.toml_document import Where
+from telemetry.settings.document import Where
 from tests.support.plan_specs import Signal, j1939, plan
 
 STATES = {0: "Ready", 2: "Fault", 3: "Emergency"}

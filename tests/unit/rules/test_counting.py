@@ -240,6 +240,6 @@ def test_counters_of_chargers_and_meters_are_their_own() -> None:
 
 def test_a_limit_may_be_on_a_counter() -> None:
     spec = resolve(PACK, car(), counting=Counting())
-    limit = Limit("battery.discharged_wh", is_upper=True, value=500.0, code="limit")
+    limit = Limit("battery.discharged_wh", "limit", above=500.0)
     (alarm,) = limit_alarms([limit], spec)
     assert spec.records[0].fields[alarm.rule.field].name == "discharged_wh"

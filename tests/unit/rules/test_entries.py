@@ -1,6 +1,6 @@
 """What entries count, divide by and say, and which keys their tables have."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,19 +8,20 @@ import pytest
 from telemetry_core.rules.protection_spec import Action
 
 from telemetry.errors import ConfigError
-from telemetry.rules.aggregate import read_aggregate
+from telemetry.rules.aggregate import Aggregate
 from telemetry.rules.counted_fields import counted_fields
-from telemetry.rules.limits import read_limit
+from telemetry.rules.limits import Limit
 from telemetry.rules.map import resolve
-from telemetry.rules.map_entry import MapEntry, read_map_entry
+from telemetry.rules.map_entry import MapEntry
 from telemetry.rules.map_plan import Counting
 from telemetry.rules.protect import protect
-from telemetry.rules.protect_entry import COUNTER, ProtectEntry, read_protect_entry
-from telemetry.rules.reduce import ReduceSettings, read_reduce
-from telemetry.rules.send import read_send
+from telemetry.rules.protect_entry import COUNTER, ProtectEntry
+from telemetry.rules.reduce import ReduceSettings
+from telemetry.rules.send import SendSettings
 from telemetry.rules.senders import kept_out
-from telemetry.toml_document import Document
-from telemetry.toml_table import TomlTable
+from telemetry.settings.declared import read
+from telemetry.settings.document import Document
+from telemetry.settings.table import TomlTable
 from tests.support.plan_specs import Signal, plan, tenths
 
 PACK = {"Voltage": tenths(), "Current": tenths(), "SoC": Signal()}
@@ -32,36 +33,34 @@ def table_of(**keys: object) -> TomlTable:
 
 
 def entry_of(**keys: object) -> MapEntry:
-    return read_map_entry(table_of(**{"signal": "Pack.Voltage", "to": "battery.voltage_v", **keys}))
+    return read(MapEntry, table_of(**{"signal": "Pack.Voltage", "to": "battery.voltage_v", **keys}))
 
 
 @pytest.mark.parametrize(
-    ("read", "keys"),
+    ("cls", "keys"),
     [
-        (read_reduce, {}),
-        (read_reduce, {"every_s": 5}),
-        (read_send, {}),
-        (read_limit, {"field": "battery.soc_pct", "below": 10, "code": "soc_low"}),
-        (read_protect_entry, {"message": "Pack", "profile": "counter", "counter": "Counter"}),
-        (read_aggregate, {"pack": "house", "parallel": ["front", "rear"]}),
-        (read_map_entry, {"signal": "Pack.Voltage", "to": "battery.voltage_v"}),
+        (ReduceSettings, {}),
+        (ReduceSettings, {"every_s": 5}),
+        (SendSettings, {}),
+        (Limit, {"field": "battery.soc_pct", "below": 10, "code": "soc_low"}),
+        (ProtectEntry, {"message": "Pack", "profile": "counter", "counter": "Counter"}),
+        (Aggregate, {"pack": "house", "parallel": ["front", "rear"]}),
+        (MapEntry, {"signal": "Pack.Voltage", "to": "battery.voltage_v"}),
     ],
 )
-def test_a_key_that_there_is_not_is_refused(
-    read: Callable[[TomlTable], object], keys: dict[str, object]
-) -> None:
-    read(table_of(**keys))
+def test_a_key_that_there_is_not_is_refused(cls: type, keys: dict[str, object]) -> None:
+    read(cls, table_of(**keys))
     with pytest.raises(ConfigError, match="colour: unknown key"):
-        read(table_of(**keys, colour="red"))
+        read(cls, table_of(**keys, colour="red"))
 
 
 def test_flags_are_held_back_only_where_rows_are() -> None:
     refused = {"flags_every_s": 5}
     for keys in (refused, {"flags": {"Pack": 5}}, {**refused, "measurements": {"Pack": 0}}):
         with pytest.raises(ConfigError):
-            read_reduce(table_of(**keys))
-    read_reduce(table_of(**refused, every_s=5))
-    read_reduce(table_of(**refused, measurements={"Pack": 5, "Other": 0}))
+            read(ReduceSettings, table_of(**keys))
+    read(ReduceSettings, table_of(**refused, every_s=5))
+    read(ReduceSettings, table_of(**refused, measurements={"Pack": 5, "Other": 0}))
 
 
 def test_the_longest_that_a_row_is_held_is_that_of_any_measurement_or_flag() -> None:

@@ -6,9 +6,10 @@ import pytest
 from telemetry_core.rows.spec import RecordSpec
 
 from telemetry.errors import ConfigError
-from telemetry.rules.reduce import SEND_ALL, ReduceSettings, check_measurements, read_reduce
-from telemetry.toml_document import Document
-from telemetry.toml_table import TomlTable
+from telemetry.rules.reduce import SEND_ALL, ReduceSettings, check_measurements
+from telemetry.settings.declared import read
+from telemetry.settings.document import Document
+from telemetry.settings.table import TomlTable
 
 PACK = RecordSpec("Pack_State", ())
 
@@ -44,5 +45,5 @@ def test_flags_of_the_data_model_are_held_by_their_name_alone() -> None:
 )
 def test_an_interval_of_flags_without_one_of_rows_is_an_error(keys: dict[str, object], reported: str) -> None:
     with pytest.raises(ConfigError) as caught:
-        read_reduce(TomlTable(Document.plain(Path("reduce"), keys), {}))
+        read(ReduceSettings, TomlTable(Document.plain(Path("reduce"), keys), {}))
     assert str(caught.value).startswith(reported)

@@ -11,11 +11,12 @@ from telemetry_core.rules.watch_spec import LimitTest, RuleSpec
 from telemetry.errors import ConfigError
 from telemetry.model.event_codes import Level
 from telemetry.rules.alarms import Alarm
-from telemetry.rules.limits import Limit, limit_alarms, read_limit
+from telemetry.rules.limits import Limit, limit_alarms
 from telemetry.rules.map import resolve
 from telemetry.rules.map_entry import MapEntry
-from telemetry.toml_document import Where
-from telemetry.toml_table import TomlTable
+from telemetry.settings import declared
+from telemetry.settings.document import Where
+from telemetry.settings.table import TomlTable
 from tests.support.plan_specs import Signal, plan, tenths
 
 MILLIVOLTS = DecimalScale(1, 0, 3)
@@ -29,8 +30,8 @@ ENTRIES = [
     MapEntry("Cells.T{n}", "cells.t{n}"),
     MapEntry("Charger.Volts", "charger.voltage_v", charger="left"),
 ]
-SOC = Limit("battery.soc_pct", is_upper=False, value=10.0, code="soc_low")
-CELLS = Limit("cells.v*", is_upper=True, value=4.2, code="cell_overvoltage", hysteresis=0.05, for_s=2.5)
+SOC = Limit("battery.soc_pct", "soc_low", below=10.0)
+CELLS = Limit("cells.v*", "cell_overvoltage", above=4.2, hysteresis=0.05, for_s=2.5)
 
 
 def car() -> PlanSpec:
@@ -109,12 +110,12 @@ def test_derived_fields_have_limits_too(field: str) -> None:
 
 
 def test_a_limit_on_a_charger_has_the_chargers_tag() -> None:
-    (alarm,) = alarms_of(Limit("charger.voltage_v", is_upper=True, value=420.0, code="limit"))
+    (alarm,) = alarms_of(Limit("charger.voltage_v", "limit", above=420.0))
     assert (alarm.pack, alarm.charger, alarm.limit) == ("", "left", "above 420 V")
 
 
 def test_hysteresis_is_taken_in_decimals_on_both_sides() -> None:
-    test = alarms_of(replace(SOC, value=0.1, hysteresis=0.2))[0].rule.test
+    test = alarms_of(replace(SOC, below=0.1, hysteresis=0.2))[0].rule.test
     assert isinstance(test, LimitTest)
     assert test.release == 0.3
 
@@ -161,7 +162,7 @@ def read(tmp_path: Path, text: str) -> Limit:
     file = tmp_path / "gateway.toml"
     file.write_text(f"[[limit]]\n{text}\n")
     (table,) = TomlTable.load(file).take_tables("limit")
-    return read_limit(table)
+    return declared.read(Limit, table)
 
 
 def test_a_limit_is_read_with_all_its_keys(tmp_path: Path) -> None:
@@ -169,9 +170,8 @@ def test_a_limit_is_read_with_all_its_keys(tmp_path: Path) -> None:
     text += 'level = "critical"\npack = "main"'
     assert replace(read(tmp_path, text), where=Where("")) == Limit(
         "battery.soc_pct",
-        is_upper=False,
-        value=10.0,
-        code="soc_low",
+        "soc_low",
+        below=10.0,
         hysteresis=2.0,
         for_s=30.0,
         level="critical",

@@ -63,8 +63,8 @@ ENTRIES = [
     MapEntry("Pack.faults", "event.cell_overvoltage", bit=2, text="second string"),
 ]
 LIMITS = [
-    Limit("battery.soc_pct", is_upper=False, value=10.0, code="soc_low", hysteresis=2.0),
-    Limit("battery.temp_max_c", is_upper=False, value=-10.0, code="undertemperature"),
+    Limit("battery.soc_pct", "soc_low", below=10.0, hysteresis=2.0),
+    Limit("battery.temp_max_c", "undertemperature", below=-10.0),
 ]
 
 
@@ -243,7 +243,7 @@ class Reloaded:
         return [line.partition(" ")[2] for line in events(self.store.text[before:])]
 
 
-LOW = Limit("battery.soc_pct", is_upper=False, value=5.0, code="soc_low", hysteresis=2.0)
+LOW = Limit("battery.soc_pct", "soc_low", below=5.0, hysteresis=2.0)
 
 
 def test_over_a_new_line_an_alarm_that_is_active_goes_on_and_ends_once() -> None:
@@ -311,7 +311,7 @@ def test_a_log_that_begins_again_begins_with_no_alarm() -> None:
     assert len(bench.take(Step(2.0, soc=9))) == 1
 
 
-PATIENT = Limit("battery.soc_pct", is_upper=False, value=10.0, code="soc_low", hysteresis=2.0, for_s=5.0)
+PATIENT = Limit("battery.soc_pct", "soc_low", below=10.0, hysteresis=2.0, for_s=5.0)
 BEGINS_LOW = 'level=1,active=true,text="battery.soc_pct is 9 %, below 10 %"'
 
 
@@ -320,7 +320,7 @@ BEGINS_LOW = 'level=1,active=true,text="battery.soc_pct is 9 %, below 10 %"'
     [
         [PATIENT],
         [LIMITS[1], replace(PATIENT, hysteresis=0.0)],
-        [replace(PATIENT, value=8.0), PATIENT],
+        [replace(PATIENT, below=8.0), PATIENT],
         [replace(PATIENT, for_s=3.5)],
     ],
 )
@@ -335,7 +335,7 @@ def test_a_wait_of_a_limit_that_is_the_same_goes_on_over_a_new_line(limits: list
 
 
 @pytest.mark.parametrize(
-    "stages", [stages_of(limits=[replace(PATIENT, value=9.5)]), stages_of(vehicle="bus7")]
+    "stages", [stages_of(limits=[replace(PATIENT, below=9.5)]), stages_of(vehicle="bus7")]
 )
 def test_a_wait_of_another_limit_or_vehicle_begins_again(stages: Stages) -> None:
     bench = Reloaded()
@@ -356,7 +356,7 @@ def test_a_wait_does_not_outlast_a_value_that_was_good_before_the_new_line() -> 
 
 def test_an_alarm_that_is_active_keeps_the_place_of_one_that_waits() -> None:
     bench = Reloaded()
-    bench.replace(stages_of(limits=[replace(LIMITS[0], value=15.0), PATIENT]))
+    bench.replace(stages_of(limits=[replace(LIMITS[0], below=15.0), PATIENT]))
     assert len(bench.take(Step(1.0, soc=9))) == 1
     assert bench.replace(stages_of(limits=[PATIENT])) == []
     assert len(bench.take(Step(2.0, soc=20))) == 1

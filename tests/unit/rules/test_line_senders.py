@@ -71,7 +71,7 @@ NAMED = [
     for entry in UNNAMED
     for sender, pack in ((1, "left"), (2, "right"))
 ]
-LIMITS = [Limit("cells.v*", is_upper=True, value=4.0, code="cell_overvoltage", for_s=0.5)]
+LIMITS = [Limit("cells.v*", "cell_overvoltage", above=4.0, for_s=0.5)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -312,7 +312,7 @@ def test_a_row_that_waits_in_the_reducer_does_not_get_values_of_another_device()
 
 
 def test_a_limit_does_not_wait_over_a_change_of_the_sender() -> None:
-    limit = Limit("battery.voltage_v", is_upper=True, value=390.0, code="pack_overvoltage", for_s=11.0)
+    limit = Limit("battery.voltage_v", "pack_overvoltage", above=390.0, for_s=11.0)
     frames = [
         (round(seconds * SECOND), PACK | sender, struct.pack("<Bhh", 0, 4000, 0) + b"\xff\xff\xff")
         for seconds, sender in ((0.0, 1), (11.0, 3), (21.0, 3), (22.0, 3))

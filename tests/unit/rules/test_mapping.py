@@ -12,9 +12,10 @@ from telemetry_core.rules.map_spec import ABSENT, CycleMap, MapSpec, OutputMap, 
 
 from telemetry.errors import ConfigError
 from telemetry.rules.map import resolve
-from telemetry.rules.map_entry import MapEntry, read_map_entry
-from telemetry.toml_document import Document, Where
-from telemetry.toml_table import TomlTable
+from telemetry.rules.map_entry import MapEntry
+from telemetry.settings.declared import read
+from telemetry.settings.document import Document, Where
+from telemetry.settings.table import TomlTable
 from tests.support.plan_specs import Signal, j1939, plan, tenths
 
 PACK = {
@@ -412,7 +413,7 @@ def test_a_number_past_all_cells_is_refused() -> None:
 
 def entry_of(**keys: object) -> MapEntry:
     table = {"signal": "Pack.Voltage", "to": "battery.voltage_v", **keys}
-    return read_map_entry(TomlTable(Document.plain(Path("gateway.toml"), table), {}))
+    return read(MapEntry, TomlTable(Document.plain(Path("gateway.toml"), table), {}))
 
 
 @pytest.mark.parametrize(("text", "sender"), [("00", 0), ("1", 1), ("0x1f", 0x1F), ("FD", 0xFD)])

@@ -25,7 +25,7 @@ from telemetry.rules.protect_entry import (
     PROFILES,
     ProtectEntry,
 )
-from telemetry.toml_document import Where
+from telemetry.settings.document import Where
 from tests.support.protected_plans import stage, through
 
 DBC = """VERSION ""

@@ -23,7 +23,7 @@ from telemetry.rules.alarm_map import mapped_alarms
 from telemetry.rules.limits import Limit, limit_alarms
 from telemetry.rules.map import resolve
 from telemetry.rules.map_entry import MapEntry
-from telemetry.toml_document import Where
+from telemetry.settings.document import Where
 
 J1939_ID = 6 << 26 | 0xFF10 << 8 | 0xFE
 J1939 = f"""BA_DEF_ BO_ "VFrameFormat" ENUM "StandardCAN","ExtendedCAN","reserved","J1939PG";
@@ -183,7 +183,7 @@ def test_a_limit_reads_the_field_whichever_branch_fills_it(tmp_path: Path) -> No
     spec = plan_of(tmp_path, *VOLT)
     bench = Bench(spec, [MapEntry("A.Volt", "battery.voltage_v")])
     bench.alarms = list(
-        limit_alarms([Limit("battery.voltage_v", True, 300.0, "pack_overvoltage")], bench.map)
+        limit_alarms([Limit("battery.voltage_v", "pack_overvoltage", above=300.0)], bench.map)
     )
     bench.watcher = Watcher(bench.schema, [alarm.rule for alarm in bench.alarms])
     bench.watcher.bind(0, 0, 0, [1])

@@ -13,11 +13,12 @@ from telemetry.ledger import imbalances
 from telemetry.rules.map import resolve
 from telemetry.rules.map_entry import MapEntry
 from telemetry.rules.reduce import SEND_ALL, ReduceSettings
-from telemetry.rules.send import SendSettings, read_send
+from telemetry.rules.send import SendSettings
+from telemetry.settings import declared
+from telemetry.settings.document import Document
+from telemetry.settings.table import TomlTable
 from telemetry.stages.binding import Binding
 from telemetry.stages.stages import Stages
-from telemetry.toml_document import Document
-from telemetry.toml_table import TomlTable
 
 NAMES = ("BMS_Pack", "BMS_Debug", "Doors")
 PLAN = PlanSpec(
@@ -87,7 +88,7 @@ def test_a_glob_that_no_message_fits_is_refused() -> None:
 
 def test_the_table_is_read_and_globs_beside_no_messages_are_refused() -> None:
     def read(**keys: object) -> SendSettings:
-        return read_send(TomlTable(Document.plain(Path("send"), keys), {}))
+        return declared.read(SendSettings, TomlTable(Document.plain(Path("send"), keys), {}))
 
     assert read().chosen(PLAN.records) == [True] * 3
     assert read(only=["a*"], without=["b"]).only == ("a*",)

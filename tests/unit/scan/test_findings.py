@@ -13,9 +13,9 @@ from telemetry.scan.findings import PortFindings, as_json, port_words, untried_w
 from telemetry.scan.probes import scanned, settings_of
 from telemetry.scan.serial_scan import FoundDevice, LineReport, LineScan, Waits
 from telemetry.scan.toml_words import SourceNames
+from telemetry.settings.text import parse_toml
 from telemetry.sources.serial.settings import SerialSettings
 from telemetry.sources.stop import StopSignal
-from telemetry.toml_text import parse_toml
 from tests.support.clock import FakeClock
 from tests.support.configuration import GATEWAY
 from tests.support.scanned_line import LINES, ScannedLine, board, line_of, pzem, simulated, unknown_modbus

@@ -12,12 +12,8 @@ import pytest
 
 from telemetry.config import Config, load_config
 from telemetry.errors import ConfigError, TelemetryError, UnavailableError
-from telemetry.service.reload import TAKES_EFFECT, Reload, key_of, needs_restart, prepare_again
-from telemetry.sinks.influx.settings import InfluxSettings
-from telemetry.spool.limits import SpoolLimits
+from telemetry.service.reload import TAKES_EFFECT, Reload, needs_restart, prepare_again
 from telemetry.stages.prepare import Prepared, prepare
-from telemetry.web.settings import WebSettings
-from tools.pages.configuration_words import WORDS
 
 BASE = """
 vehicle = "van"
@@ -29,20 +25,6 @@ directory = "spool"
 [[can]]
 name = "bus"
 """
-# Of the settings of sink and spool: what no configuration changes.
-NOT_IN_THE_FILE = {
-    "influx.connect_timeout_s",
-    "influx.request_timeout_s",
-    "influx.slowest_bytes_per_s",
-    "spool.segment_bytes",
-    "spool.commit_bytes",
-    "spool.commit_s",
-    "spool.memory_bytes",
-    "spool.retry_s",
-    "spool.retry_max_s",
-    "spool.dead_bytes",
-    "spool.dead_files",
-}
 
 
 def config(file: Path, text: str = BASE) -> Config:
@@ -108,17 +90,6 @@ def test_what_cannot_change_while_the_service_runs_is_refused_by_name(
 )
 def test_what_concerns_the_line_takes_effect(running: Config, before: str, after: str) -> None:
     assert needs_restart(running, config(running.file, BASE.replace(before, after))) == ""
-
-
-@pytest.mark.parametrize(
-    ("table", "settings"), [("influx", InfluxSettings), ("spool", SpoolLimits), ("web", WebSettings)]
-)
-def test_what_is_refused_is_called_as_in_the_file(table: str, settings: type) -> None:
-    keys = {f"{table}.{key}" for key in WORDS[table]}
-    named = {key_of(f"{table}.{field.name}") for field in fields(settings)} - NOT_IN_THE_FILE
-    assert named == keys - {key_of("spool_directory")}
-    assert key_of("spool_directory") == "spool.directory"
-    assert key_of("wait_for_clock") in WORDS["top"]
 
 
 def test_what_takes_effect_are_keys_of_the_configuration() -> None:

@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 from telemetry.errors import ConfigError
+from telemetry.settings.document import Document
+from telemetry.settings.table import TomlTable
 from telemetry.sinks.credentials import Secret
 from telemetry.sinks.influx.settings import Api, InfluxSettings, read_influx
-from telemetry.toml_document import Document
-from telemetry.toml_table import TomlTable
 
 LEAST = {"url": "http://h:8086", "bucket": "b"}
 

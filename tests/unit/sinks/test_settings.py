@@ -6,17 +6,19 @@ from pathlib import Path
 import pytest
 
 from telemetry.errors import ConfigError
+from telemetry.settings.document import Document
+from telemetry.settings.table import TomlTable
 from telemetry.sinks.credentials import Secret
 from telemetry.sinks.influx.settings import InfluxSettings
-from telemetry.toml_document import Where
 
+PLACE = TomlTable(Document.plain(Path("influx"), {}), {})
 CANARY = "canary-secret"
 
 
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({"url": ""}, r"\[influx\].url: must be http"),
+        ({"url": ""}, r"influx: url: must be http"),
         ({"url": "localhost:8086"}, "must be http"),
         ({"url": "ftp://host"}, "must be http"),
         ({"url": "http://"}, "must be http"),
@@ -31,16 +33,16 @@ CANARY = "canary-secret"
         ({"bucket": ""}, "names no bucket and no database"),
         ({"token": Secret(CANARY), "token_file": Path("t")}, "token and token_file are both given"),
         ({"password": Secret(CANARY)}, "a password without a username"),
-        ({"ca_file": Path("/nowhere/ca.pem")}, r"\[influx\].ca_file: holds no certificate: No such file"),
-        ({"ca_file": Path(__file__)}, r"\[influx\].ca_file: holds no certificate"),
-        ({"proxy": f"http://user:{CANARY}@proxy"}, r"\[influx\].proxy: must not hold a user or password"),
+        ({"ca_file": Path("/nowhere/ca.pem")}, r"influx: ca_file: holds no certificate: No such file"),
+        ({"ca_file": Path(__file__)}, r"influx: ca_file: holds no certificate"),
+        ({"proxy": f"http://user:{CANARY}@proxy"}, r"influx: proxy: must not hold a user or password"),
     ],
 )
 def test_what_cannot_work_is_one_line_without_a_secret(values: dict[str, object], message: str) -> None:
     # Values of several types go through one mapping, which no annotation of it could distinguish.
     settings = InfluxSettings(**{"url": "http://host:8086", "bucket": "b", **values})  # type: ignore[arg-type]
     with pytest.raises(ConfigError, match=message) as caught:
-        settings.check(Where("[influx]"))
+        settings.check(PLACE)
     assert CANARY not in "".join(traceback.format_exception(caught.value))
 
 
@@ -55,7 +57,7 @@ def test_what_cannot_work_is_one_line_without_a_secret(values: dict[str, object]
     ],
 )
 def test_addresses_that_are_good(url: str) -> None:
-    InfluxSettings(url=url, bucket="b").check(Where("[influx]"))
+    InfluxSettings(url=url, bucket="b").check(PLACE)
 
 
 def test_settings_show_no_secret() -> None:

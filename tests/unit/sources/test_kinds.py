@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import ClassVar, Self
 
 import pytest
 
@@ -15,17 +15,19 @@ from telemetry.model.finding import Grade
 from telemetry.monitor.bench import Bench
 from telemetry.monitor.direct import DirectFeed
 from telemetry.service.check import check
+from telemetry.settings.declared import key, settings
+from telemetry.settings.table import TomlTable
 from telemetry.sources.assemble import assemble_source, assemble_sources
 from telemetry.sources.channels import ChannelTable
 from telemetry.sources.inbox import Inbox
 from telemetry.sources.items import Arrival, SourceEnded
+from telemetry.sources.keys import SourceKeys
 from telemetry.sources.kinds import KINDS
 from telemetry.sources.reconnect import put_end
 from telemetry.sources.running import RunningSources
 from telemetry.sources.settings import Resource, SourceSettings, Start
 from telemetry.sources.source import Source
 from telemetry.sources.stop import StopSignal
-from telemetry.toml_table import TomlTable
 from tests.support import configuration
 from tests.support.clock import FakeClock
 from tests.support.configuration import GATEWAY
@@ -60,21 +62,27 @@ class BeaconSource(Source):
         put_end(self.name, self.counts(), output, is_complete=not stop.is_set())
 
 
+@settings(kw_only=True)
+class BeaconKeys(SourceKeys):
+    """[[beacon]], as a file has it."""
+
+    antenna: str = key("from where it shines")
+    database: Path = key("what it says")
+    frames: int = key("how many it sends", least=1, most=9)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BeaconSettings(SourceSettings):
     """[[beacon]]: a kind that only this test knows."""
 
     antenna: str
     frames: int
+    keys: ClassVar[type[BeaconKeys]] = BeaconKeys
 
     @classmethod
-    def read(cls, table: TomlTable, name: str) -> Self:
-        return cls(
-            name=name,
-            buses=(BusDatabases(name, (table.take_path("database"),)),),
-            antenna=table.take_text("antenna"),
-            frames=table.take_integer("frames", least=1, most=9),
-        )
+    def of(cls, keys: BeaconKeys, table: TomlTable) -> Self:  # noqa: ARG003 - it finds no fault of its own
+        buses = (BusDatabases(keys.name, (keys.database,)),)
+        return cls(name=keys.name, buses=buses, antenna=keys.antenna, frames=keys.frames)
 
     @property
     def resources(self) -> tuple[Resource, ...]:
@@ -109,7 +117,7 @@ def test_a_kind_that_is_one_entry_of_the_table_is_configured_assembled_and_run(t
     running = RunningSources(
         assemble_sources(config.sources, channels, clock, {}),
         inbox,
-        lambda settings: assemble_source(settings, channels, clock, {}),
+        lambda each: assemble_source(each, channels, clock, {}),
     )
     running.start()
     (channel,) = channels.since(0)
@@ -122,9 +130,9 @@ def test_a_kind_that_is_one_entry_of_the_table_is_configured_assembled_and_run(t
     running.ended("mast")
     assert not running.any_running
     assert running["mast"].states == {"source/mast": "shining"}
-    (settings,) = load(tmp_path, BEACON.replace("frames = 3", "frames = 1")).sources
-    running.reserve([settings])
-    running.adopt([settings])
+    (changed,) = load(tmp_path, BEACON.replace("frames = 3", "frames = 1")).sources
+    running.reserve([changed])
+    running.adopt([changed])
     again = inbox.get(10.0)
     assert isinstance(again, Arrival)
     assert len(again.batch) == 1
@@ -178,7 +186,7 @@ OF_ONE_KIND = ("telemetry/scan/", "telemetry/capture/", "telemetry/cli/scan_", "
 
 
 def test_nothing_outside_a_folder_of_a_kind_names_that_kind() -> None:
-    kinds = {settings().__module__.rpartition(".")[0] for settings in KINDS.values()}
+    kinds = {kind().__module__.rpartition(".")[0] for kind in KINDS.values()}
     named = {
         (path.relative_to(ROOT).as_posix(), kind)
         for path in (ROOT / "telemetry").rglob("*.py")

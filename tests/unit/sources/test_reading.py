@@ -10,6 +10,8 @@ from telemetry.errors import ConfigError
 from telemetry.model.bit_rate import BitRate
 from telemetry.model.finding import Grade
 from telemetry.model.ids import IsoTpId
+from telemetry.settings.document import Document
+from telemetry.settings.table import TomlTable
 from telemetry.sources.can.settings import CanSettings
 from telemetry.sources.can.sockets import CanInterface, CanUnixSocket
 from telemetry.sources.keys import SimulatedTime
@@ -17,8 +19,6 @@ from telemetry.sources.kinds import read_sources, sharing
 from telemetry.sources.python_can.settings import PythonCanSettings
 from telemetry.sources.replay.settings import ReplaySettings
 from telemetry.sources.settings import SourceSettings, Start
-from telemetry.toml_document import Document
-from telemetry.toml_table import TomlTable
 from tests.support.clock import FakeClock
 
 TIME = {"time_scale": 60, "time_origin_ns": 1, "time_wall_ns": 2}

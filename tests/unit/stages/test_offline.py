@@ -6,10 +6,10 @@ import pytest
 
 from telemetry.config import Config
 from telemetry.errors import UsageError
+from telemetry.settings.document import read_document
 from telemetry.stages.binding import NO_BUS
 from telemetry.stages.offline import Recorded, read_offline
 from telemetry.stages.prepare import compose
-from telemetry.toml_document import read_document
 from tests.support.recording import VEHICLE_DBC
 
 SERVICE = """vehicle = "van"

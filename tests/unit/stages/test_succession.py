@@ -19,7 +19,7 @@ PACK = {"High": Signal(bits=1, signed=False, start_bit=24), "Volts": tenths()}
 PLAN, TRUCK = plan({"can0": {"Pack": PACK}}), j1939(plan({"can0": {"Pack": PACK}}))
 VOLTS = MapEntry("Pack.Volts", "battery.voltage_v")
 HIGH = MapEntry("Pack.High", "event.cell_overvoltage")
-OVER = Limit("battery.voltage_v", is_upper=True, value=400.0, code="pack_overvoltage", for_s=5.0)
+OVER = Limit("battery.voltage_v", "pack_overvoltage", above=400.0, for_s=5.0)
 
 
 def stages_of(
@@ -93,8 +93,8 @@ def test_stages_without_alarms_or_a_map_have_nothing_to_hand_over() -> None:
     ("limit", "begins_s"),
     [
         (OVER, 6.0),
-        (Limit("battery.voltage_v", is_upper=True, value=401.0, code="pack_overvoltage", for_s=5.0), 9.0),
-        (Limit("battery.voltage_v", is_upper=True, value=400.0, code="pack_overvoltage", for_s=2.0), 4.0),
+        (Limit("battery.voltage_v", "pack_overvoltage", above=401.0, for_s=5.0), 9.0),
+        (Limit("battery.voltage_v", "pack_overvoltage", above=400.0, for_s=2.0), 4.0),
     ],
 )
 def test_a_limit_that_is_crossed_has_waited_already_unless_it_is_another_limit(

@@ -12,15 +12,17 @@ import pytest
 from telemetry.__main__ import main
 from telemetry.config import read_config
 from telemetry.errors import ConfigError
-from telemetry.toml_document import Document
-from tools.pages.configuration_words import EVERYTHING, LEAST, WORDS
+from telemetry.settings.document import Document
+from tools.pages.configuration import tables
 from tools.pages.schema import schema, text
 
 ROOT = Path(__file__).parents[3]
+EVERYTHING = (ROOT / "tests/data/every_table.toml").read_text("utf-8")
+LEAST = (ROOT / "tests/data/least_of_every_table.toml").read_text("utf-8")
 FILE = ROOT / "packaging" / "gateway.schema.json"
 SCHEMA = schema()
 _BLOCK = re.compile(r"^```toml\n(.*?)^```", re.MULTILINE | re.DOTALL)
-TABLES = [name for name in WORDS if name != "top"]
+TABLES = [name for name in tables() if name != "top"]
 
 
 def samples() -> Iterator[tuple[str, str]]:

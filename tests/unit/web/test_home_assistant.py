@@ -22,9 +22,9 @@ from telemetry.live.state import LiveState
 from telemetry.live.view import live_view
 from telemetry.model.measurements import MEASUREMENTS
 from telemetry.protocols.known import PROTOCOLS
+from telemetry.settings.document import Document
 from telemetry.stages.offline import Recorded, read_offline
 from telemetry.stages.prepare import prepare
-from telemetry.toml_document import Document
 from tests.support.clock import FakeClock
 from tests.support.framing import jbd_message, vedirect_block
 

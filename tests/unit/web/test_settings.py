@@ -5,15 +5,16 @@ from pathlib import Path
 import pytest
 
 from telemetry.errors import ConfigError
-from telemetry.toml_table import TomlTable
+from telemetry.settings import declared
+from telemetry.settings.table import TomlTable
 from telemetry.web.host import is_served, own_names
-from telemetry.web.settings import ListenAddress, WebSettings, parse_listen, read_web
+from telemetry.web.settings import ListenAddress, WebSettings, parse_listen
 
 
 def read(tmp_path: Path, text: str) -> WebSettings:
     file = tmp_path / "gateway.toml"
     file.write_text(f"[web]\n{text}\n")
-    return read_web(TomlTable.load(file).take_table("web"))
+    return declared.read(WebSettings, TomlTable.load(file).take_table("web"))
 
 
 def test_without_a_word_the_page_is_on_loopback_only(tmp_path: Path) -> None:

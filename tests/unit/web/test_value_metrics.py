@@ -6,11 +6,12 @@ from typing import Any
 from prometheus_client.parser import text_string_to_metric_families
 
 from telemetry.live.state import LiveSnapshot
-from telemetry.toml_table import TomlTable
+from telemetry.settings.declared import read
+from telemetry.settings.table import TomlTable
 from telemetry.web.metrics import exposition
 from telemetry.web.request import Request
 from telemetry.web.response import Response
-from telemetry.web.settings import read_web
+from telemetry.web.settings import WebSettings
 from telemetry.web.site import Site, Views
 from tests.support.clock import FakeClock
 from tests.support.web import status
@@ -99,4 +100,4 @@ def test_the_configuration_asks_for_them(tmp_path: Path) -> None:
     file = tmp_path / "gateway.toml"
     for text, is_wanted in (("", False), ("values = true", True)):
         file.write_text(f"[web]\n{text}\n")
-        assert read_web(TomlTable.load(file).take_table("web")).values is is_wanted
+        assert read(WebSettings, TomlTable.load(file).take_table("web")).values is is_wanted

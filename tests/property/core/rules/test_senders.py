@@ -60,8 +60,8 @@ SOMETIMES = [
     MapEntry("Alarms.High", "event.cell_overvoltage", pack="rear", sender=2),
 ]
 LIMITS = [
-    Limit("battery.voltage_v", is_upper=True, value=40.0, code="pack_overvoltage", for_s=5.0),
-    Limit("cells.v*", is_upper=True, value=4.0, code="cell_overvoltage", for_s=1.0),
+    Limit("battery.voltage_v", "pack_overvoltage", above=40.0, for_s=5.0),
+    Limit("cells.v*", "cell_overvoltage", above=4.0, for_s=1.0),
 ]
 STEPS_NS = st.sampled_from(
     [0, 1, SECOND // 10, SECOND, 9 * SECOND, 10 * SECOND, 31 * SECOND, 60 * SECOND, 61 * SECOND, -12 * SECOND]

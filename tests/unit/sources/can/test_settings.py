@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
+from telemetry.settings.document import Document
+from telemetry.settings.table import TomlTable
 from telemetry.sources.can.settings import CanSettings
 from telemetry.sources.can.sockets import CanInterface
 from telemetry.sources.settings import Start
-from telemetry.toml_document import Document
-from telemetry.toml_table import TomlTable
 from tests.support.clock import FakeClock
 
 
@@ -19,7 +19,7 @@ def test_what_is_set_of_an_interface_reaches_its_socket(
     monkeypatch.setattr(
         "telemetry.sources.can.settings.SocketCanSource", lambda *given, **_: links.append(given[1])
     )
-    keys = {"interface": "can7", "receive_buffer_kib": 128, "hardware_stamps": True}
-    settings = CanSettings.read(TomlTable(Document.plain(tmp_path / "gateway.toml", keys), {}), "bus")
+    keys = {"name": "bus", "interface": "can7", "receive_buffer_kib": 128, "hardware_stamps": True}
+    settings = CanSettings.read(TomlTable(Document.plain(tmp_path / "gateway.toml", keys), {}))
     settings.make_source(Start(FakeClock(), lambda _: 0))
     assert links == [CanInterface("can7", hardware_stamps=True, receive_buffer_bytes=128 * 1024)]

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from telemetry.model.finding import Grade
+from telemetry.settings.document import Document
+from telemetry.settings.table import TomlTable
 from telemetry.sources.python_can.settings import PythonCanSettings
-from telemetry.toml_document import Document
-from telemetry.toml_table import TomlTable
 
 
 @pytest.fixture(autouse=True)
@@ -23,7 +23,8 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def settings(**keys: Any) -> PythonCanSettings:
-    return PythonCanSettings.read(TomlTable(Document.plain(Path("gateway.toml"), keys), {}), "usb")
+    table = TomlTable(Document.plain(Path("gateway.toml"), {"name": "usb", **keys}), {})
+    return PythonCanSettings.read(table)
 
 
 def test_empty_options_take_the_interface_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,8 +19,8 @@ from pathlib import Path
 from typing import Any
 
 from telemetry.errors import ConfigError
-from telemetry.toml_lines import lines_of
-from telemetry.toml_text import STDIN, parse_toml, read_toml_text
+from telemetry.settings.lines import lines_of
+from telemetry.settings.text import STDIN, parse_toml, read_toml_text
 
 INCLUDE = "include"  # the key
 MAX_FILES = 256

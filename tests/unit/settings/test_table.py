@@ -1,13 +1,12 @@
-import math
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from telemetry.errors import ConfigError
+from telemetry.settings.document import Document
+from telemetry.settings.table import TomlTable
 from telemetry.sources.serial.modbus_tcp import check_tcp_port
-from telemetry.toml_document import Document
-from telemetry.toml_table import AskedKey, TomlTable
 
 
 def table(tmp_path: Path, text: str) -> TomlTable:
@@ -72,50 +71,6 @@ def test_a_value_of_the_wrong_kind_is_named_with_its_key(tmp_path: Path, text: s
     with pytest.raises(ConfigError) as caught:
         readers[text[0]]()
     assert str(caught.value) == f"{tmp_path / 'gateway.toml'}:1: {message}"
-
-
-def test_each_key_that_is_asked_for_is_reported_with_what_it_must_be() -> None:
-    asked: list[AskedKey] = []
-    document = Document.plain(
-        Path("gateway.toml"), {"in": {"text": "x", "path": "p"}, "integer": 1, "number": 1}
-    )
-    top = TomlTable(document, {}, asked.append)
-    below = top.take_table("in")
-    for key in ("text", "path"):
-        getattr(below, f"take_{key}")(key)
-        getattr(below, f"take_{key}")(f"{key}_or_not", "fallback")
-        getattr(below, f"take_optional_{key}")(f"optional_{key}")
-    top.take_number("number", above=0.0, most=9.0)
-    top.take_number("number_or_not", 2.5, least=1.0)
-    top.take_optional_number("optional_number", above=3.0)
-    top.take_integer("integer", least=0, most=9)
-    top.take_integer("integer_or_not", 5, least=1, most=8)
-    top.take_optional_integer("optional_integer", least=2, most=3)
-    top.take_integers("integers", count=2, least=4, most=6)
-    kinds = ["flag", "secret", "values", "names", "texts", "paths", "tables"]
-    for kind in kinds:
-        getattr(top, f"take_{kind}")(kind)
-    assert [each.key for each in asked[-len(kinds) :]] == kinds
-    assert [(each.key, each.kind) for each in asked if each.required] == [
-        *(("text", "text"), ("path", "path"), ("number", "number"), ("integer", "integer"))
-    ]
-    assert {each.key: each.default for each in asked if each.default is not None} == {
-        **dict.fromkeys(("text_or_not", "path_or_not"), "fallback"),
-        "number_or_not": 2.5,
-        "integer_or_not": 5,
-        "flag": False,
-    }
-    bounds = {each.key: (each.above, each.least, each.most) for each in asked}
-    assert bounds["number"] == (0.0, -math.inf, 9.0)
-    assert bounds["number_or_not"] == (-math.inf, 1.0, math.inf)
-    assert bounds["optional_number"] == (3.0, -math.inf, math.inf)
-    assert [bounds[key][1:] for key in ("integer", "integer_or_not", "optional_integer", "integers")] == [
-        *((0, 9), (1, 8), (2, 3), (4, 6))
-    ]
-    assert {each.table for each in asked if each.key.endswith(("text", "path"))} == {"in"}
-    assert [each.kind for each in asked if not each.key.startswith(each.kind)] == [
-        *("table", "text", "path", "number", "integer")
-    ]
 
 
 def test_what_is_absent_is_empty_or_false_and_its_bounds_are_values(tmp_path: Path) -> None:

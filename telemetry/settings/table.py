@@ -10,63 +10,74 @@ import copy
 import math
 import os
 import re
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from telemetry.errors import ConfigError
-from telemetry.likeness import closest
-from telemetry.toml_document import Document, Where, read_document
-from telemetry.toml_variables import VariableError, as_written, expanded, is_variable
+from telemetry.settings.document import Document, Where, read_document
+from telemetry.settings.likeness import closest
+from telemetry.settings.variables import VariableError, as_written, expanded, is_variable
 
 _ALIKE = 0.7  # of 1, as `closest` counts: `parity` is not `port`
 _INDEX = re.compile(r"\[[0-9]+\]")  # of one of several tables, in a path
 
 
 @dataclass(frozen=True, slots=True)
-class AskedKey:
-    """What a reader asks about one key, even if the file lacks it: the configuration reference consists of
-    these.
+class Key:
+    """What a table may hold under one key.
 
-    - `table` is its path: `can[0]` for the first [[can]], empty for the top.
-    - `kind` is text, path, … as the methods' names say.
-    - `default` is None for a key without one.
-    - The bounds: above < value, least <= value <= most.
+    - `words`: what it means, in Markdown; `shown`: the default in words, where its value says too little.
+    - `kind`: text, number, integer, flag, path, file, texts, paths, files, names, values, integers, secret,
+      table, tables, or free: a table whose keys the user names.
+    - `default`: as a file has it; None: the key has none. `is_required`: a table without the key is refused.
+    - The bounds: above < value, least <= value <= most; `count`: of integers.
+    - `of`: the settings of its tables; of a free table what each of its values is, if that is known.
+    - `unless`: the tables below in which the key stands instead, where there are any.
+    - `variable`: of the environment, which holds what the file leaves out.
+    - `convert` makes of the value what the settings hold; `hint` is for what it refuses, and for a key
+      that is missing.
     """
 
-    table: str
-    key: str
-    kind: str
-    required: bool
+    name: str
+    words: str = ""
+    kind: str = "text"
+    shown: str = ""
     default: Any = None
+    is_required: bool = False
     one_of: tuple[str, ...] = ()
     above: float = -math.inf
     least: float = -math.inf
     most: float = math.inf
+    count: int = 0
+    of: Any = None
+    unless: str = ""
+    variable: str = ""
+    convert: Callable[[Any], Any] | None = None
+    hint: str = ""
 
 
 class TomlTable:
     """One table of the file; the `take_…` methods remove the key they read.
 
-    Texts are taken with the values of their variables (`telemetry.toml_variables`). What nobody takes needs
-    none.
+    Texts are taken with the values of their variables (`telemetry.settings.variables`). What nobody takes
+    needs none.
     """
 
     def __init__(
         self,
         document: Document,
         environment: Mapping[str, str],
-        on_asked: Callable[[AskedKey], None] | None = None,
     ) -> None:
-        """The document's top table. `on_asked` receives every key that is asked for, also in tables below."""
+        """The document's top table."""
         self._document = document
         self._environment = environment
-        self._on_asked = on_asked
         self._path = ""
         self._values = dict(document.values)
         self._known: set[str] = set()
         self._written: dict[str, Any] = {}  # what was taken, with the variables as the file has them
+        self._taken: dict[str, TomlTable] = {}  # tables below, by their keys
         self._others: tuple[str, ...] = ()  # where this table is absent: what stands beside it, unread
 
     @classmethod
@@ -91,9 +102,49 @@ class TomlTable:
     def __contains__(self, key: str) -> bool:
         return key in self._values
 
+    def take(self, key: Key) -> Any:
+        """Return what stands under a key of this table, typed and within bounds, not converted."""
+        name = key.name
+        self._known.add(name)
+        match key.kind:
+            case "text":
+                return self._text(name, None, key.one_of)
+            case "number":
+                return self._number(name, None, key.above, key.least, key.most)
+            case "integer":
+                return self._integer(name, None, int(key.least), int(key.most))
+            case "integers":
+                return self.take_integers(name, count=key.count, least=int(key.least), most=int(key.most))
+            case "free":
+                return self._free(name, key.of)
+            case kind:
+                return getattr(self, f"take_{kind}")(name)
+
+    def _free(self, name: str, of: Key | None) -> dict[str, Any]:
+        """Return the values of a table whose keys the user names; each is `of`, or passes as it stands."""
+        table = self.take_table(name)
+        if of is None:
+            return dict(table.take_rest())
+        return {each: table.take(replace(of, name=each)) for each in table.names()}
+
+    def refuse_beside(self, tables: str, keys: Iterable[str]) -> None:
+        """Raise ConfigError for any of `keys`, which belong to each of the tables of that name."""
+        for key in keys:
+            if key in self:
+                whole = _INDEX.sub("", self.where(tables).path)
+                raise self.wrong(key, f"stands beside [[{whole}]]", f"it belongs to a {tables}")
+
+    def know(self, key: str) -> None:
+        """Note a key that this table may have, for the hint at an unknown one."""
+        self._known.add(key)
+
+    def missing(self, key: str, hint: str = "") -> ConfigError:
+        """Return the error to raise where a key that is required is not there."""
+        return self.wrong(key, "is missing", hint or self._why_missing(key))
+
     def take_text(self, key: str, default: str | None = None, *, one_of: tuple[str, ...] = ()) -> str:
         """A string that is not empty."""
-        self._asked(key, "text", default is None, default, one_of=one_of)
+        self._known.add(key)
         return self._text(key, default, one_of)
 
     def _text(self, key: str, default: str | None, one_of: tuple[str, ...] = ()) -> str:
@@ -108,12 +159,12 @@ class TomlTable:
 
     def take_optional_text(self, key: str, *, one_of: tuple[str, ...] = ()) -> str | None:
         """A string that is not empty, or None when the key is absent."""
-        self._asked(key, "text", False, one_of=one_of)
+        self._known.add(key)
         return self._text(key, None, one_of) if key in self._values else None
 
     def take_secret(self, key: str) -> str | None:
         """A text that the file does not hold: it names one variable, `"${NAME}"`. None: the key is absent."""
-        self._asked(key, "secret", False)
+        self._known.add(key)
         if key not in self._values:
             return None
         value = self._values[key]
@@ -124,7 +175,7 @@ class TomlTable:
 
     def take_values(self, key: str) -> tuple[int | str, ...]:
         """Integers and texts, in a list or one alone; empty when the key is absent."""
-        self._asked(key, "values", False)
+        self._known.add(key)
         value = self._take(key, [])
         values = value if isinstance(value, list) else [value]
         for one in values:
@@ -134,7 +185,7 @@ class TomlTable:
 
     def take_names(self, key: str) -> tuple[str, ...]:
         """Texts that are not empty, each once, in a list or one alone; empty when the key is absent."""
-        self._asked(key, "names", False)
+        self._known.add(key)
         value = self._take(key, [])
         names = value if isinstance(value, list) else [value]
         for number, name in enumerate(names):
@@ -146,7 +197,7 @@ class TomlTable:
 
     def take_texts(self, key: str) -> tuple[str, ...]:
         """A list of strings that are not empty; empty when the key is absent."""
-        self._asked(key, "texts", False)
+        self._known.add(key)
         return tuple(self._list_of_texts(key, "texts"))
 
     def _list_of_texts(self, key: str, what: str) -> list[str]:
@@ -158,7 +209,7 @@ class TomlTable:
 
     def take_integers(self, key: str, *, count: int, least: int, most: int) -> tuple[int, ...]:
         """A list of `count` integers, each with least <= integer <= most; empty when the key is absent."""
-        self._asked(key, "integers", False, least=least, most=most)
+        self._known.add(key)
         values = self._take(key, [])
         is_one = isinstance(values, list) and all(type(value) is int for value in values)
         if not is_one or len(values) not in (0, count) or not all(least <= value <= most for value in values):
@@ -167,12 +218,12 @@ class TomlTable:
 
     def take_path(self, key: str, default: str | None = None) -> Path:
         """A path, relative to the folder of its file."""
-        self._asked(key, "path", default is None, default)
+        self._known.add(key)
         return self.full_path(key, self._text(key, default))
 
     def take_optional_path(self, key: str) -> Path | None:
         """A path, relative to the folder of its file, or None when the key is absent."""
-        self._asked(key, "path", False)
+        self._known.add(key)
         return self.full_path(key, self._text(key, None)) if key in self._values else None
 
     def full_path(self, key: str, text: str) -> Path:
@@ -191,14 +242,27 @@ class TomlTable:
         if not is_file:
             raise self.wrong(key, f"no such file: {file}")
 
+    def take_file(self, key: str) -> Path:
+        """A path, as `take_path`, of a file that is there."""
+        file = self.take_path(key)
+        self.check_is_file(key, file)
+        return file
+
+    def take_files(self, key: str) -> tuple[Path, ...]:
+        """A list of paths, as `take_paths`, of files that are there."""
+        files = self.take_paths(key)
+        for file in files:
+            self.check_is_file(key, file)
+        return files
+
     def take_paths(self, key: str) -> tuple[Path, ...]:
         """A list of paths, relative to the folder of its file; empty when the key is absent."""
-        self._asked(key, "paths", False)
+        self._known.add(key)
         return tuple(self.full_path(key, value) for value in self._list_of_texts(key, "file names"))
 
     def take_flag(self, key: str, default: bool = False) -> bool:
         """true or false."""
-        self._asked(key, "flag", False, default)
+        self._known.add(key)
         value = self._take(key, default)
         if not isinstance(value, bool):
             raise self.wrong(key, f"must be true or false, not {_describe(value)}")
@@ -214,7 +278,7 @@ class TomlTable:
         most: float = math.inf,
     ) -> float:
         """A finite number: above < number, or least <= number, and number <= most."""
-        self._asked(key, "number", default is None, default, above=above, least=least, most=most)
+        self._known.add(key)
         return self._number(key, default, above, least, most)
 
     def _number(self, key: str, default: float | None, above: float, least: float, most: float) -> float:
@@ -231,17 +295,17 @@ class TomlTable:
         self, key: str, *, above: float = -math.inf, most: float = math.inf
     ) -> float | None:
         """Like take_number, or None when the key is absent."""
-        self._asked(key, "number", False, above=above, most=most)
+        self._known.add(key)
         return self._number(key, None, above, -math.inf, most) if key in self._values else None
 
     def take_integer(self, key: str, default: int | None = None, *, least: int, most: int) -> int:
         """An integer with least <= integer <= most."""
-        self._asked(key, "integer", default is None, default, least=least, most=most)
+        self._known.add(key)
         return self._integer(key, default, least, most)
 
     def take_optional_integer(self, key: str, *, least: int, most: int) -> int | None:
         """Like take_integer, or None when the key is absent."""
-        self._asked(key, "integer", False, least=least, most=most)
+        self._known.add(key)
         return self._integer(key, None, least, most) if key in self._values else None
 
     def _integer(self, key: str, default: int | None, least: int, most: int) -> int:
@@ -254,7 +318,7 @@ class TomlTable:
 
     def take_table(self, key: str) -> "TomlTable":
         """A table; empty when the key is absent."""
-        self._asked(key, "table", False)
+        self._known.add(key)
         others = () if key in self._values else tuple(self._values)
         value = self._values.pop(key, {})
         if not isinstance(value, dict):
@@ -265,12 +329,16 @@ class TomlTable:
 
     def take_tables(self, key: str) -> list["TomlTable"]:
         """The tables of [[key]]; an empty list without any."""
-        self._asked(key, "tables", False)
+        self._known.add(key)
         values = self._values.pop(key, [])
         if not isinstance(values, list) or not all(isinstance(value, dict) for value in values):
             whole = _INDEX.sub("", Where(self._path).key(key).path)
             raise self.wrong(key, f"must be tables [[{whole}]], not {_describe(values)}")
         return [self._below(f"{key}[{index}]", value) for index, value in enumerate(values)]
+
+    def at(self, key: str) -> "TomlTable":
+        """Return a table below that has been taken, for messages about its keys."""
+        return self._taken[key]
 
     def _below(self, key: str, value: dict[str, Any]) -> "TomlTable":
         table = copy.copy(self)
@@ -278,7 +346,9 @@ class TomlTable:
         table._values = dict(value)
         table._known = set()
         table._written = {}
+        table._taken = {}
         table._others = ()
+        self._taken[key] = table
         return table
 
     def names(self) -> list[str]:
@@ -297,12 +367,6 @@ class TomlTable:
             known = ", ".join(sorted(self._known))
             raise self.wrong(key, "unknown key", f"did you mean {near}?" if near else f"known are: {known}")
 
-    def _asked(self, key: str, kind: str, required: bool, default: Any = None, **limits: Any) -> None:
-        """limits: see `AskedKey`."""
-        self._known.add(key)
-        if self._on_asked is not None:
-            self._on_asked(AskedKey(self._path, key, kind, required, default, **limits))
-
     def _take(self, key: str, default: Any) -> Any:
         if key in self._values:
             self._written[key] = self._values.pop(key)
@@ -311,7 +375,7 @@ class TomlTable:
                 raise self.wrong(key, "holds the character NUL, as no name and no path can")
             return value
         if default is None:
-            raise self.wrong(key, "is missing", self._why_missing(key))
+            raise self.missing(key)
         return default
 
     def _why_missing(self, key: str) -> str:

@@ -10,8 +10,8 @@ import pytest
 
 from telemetry.config import Config, load_config
 from telemetry.errors import ConfigError
-from telemetry.toml_document import MAX_FILES, read_document
-from telemetry.toml_table import TomlTable
+from telemetry.settings.document import MAX_FILES, read_document
+from telemetry.settings.table import TomlTable
 from tests.support.configuration import GATEWAY_OF_CAN0 as MINIMAL
 
 
