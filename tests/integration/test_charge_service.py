@@ -122,7 +122,7 @@ def report_of(folder: Path, plug: Plug) -> dict[str, Any]:
 def five_plugs(tmp_path_factory: pytest.TempPathFactory) -> Database:
     folder = tmp_path_factory.mktemp("sockets")
     plugs = [Plug(f"bay-{name}", name, on_a_socket(f"bay-{name}")) for name in OVER_A_SOCKET]
-    return played(folder, plugs, 10.0)
+    return played(folder, plugs, 2.0)  # a second of the protocol is half a second of the machine
 
 
 @pytest.mark.parametrize("name", OVER_A_SOCKET)

@@ -57,6 +57,7 @@ def lives(node: Node, frames: list[tuple[int, tuple[int, bytes]]]) -> None:
             for sent_id, payload in node.run(now_ns):
                 assert sent_id >> 29 == 4  # an extended data frame
                 assert len(payload) <= 8
+        assert node.wake_ns > now_ns, "it rests"
         node.hear(now_ns, id, data)
 
 

@@ -387,6 +387,15 @@ def test_at_each_rate_that_is_tried_it_listens_for_two_seconds_or_fifty_frames(
     assert main(["scan", "--can", "can8"]) == 69
 
 
+@pytest.fixture
+def hangups() -> Iterator[None]:
+    """They end a program again, where the tests were started by nohup."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
+
+
+@pytest.mark.usefixtures("hangups")
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
 def test_a_scan_that_is_ended_leaves_the_interface_as_it_was(
     monkeypatch: pytest.MonkeyPatch, number: signal.Signals

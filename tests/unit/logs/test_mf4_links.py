@@ -44,13 +44,16 @@ def block(kind: bytes, *links: int) -> bytes:
 
 
 def refusal(log: bytes) -> str:
-    with pytest.raises(ValueError, match=r"block|list|header|record") as reported:
+    """Why the log is refused; empty: it is not."""
+    try:
         check_links(io.BytesIO(log))
-    return str(reported.value)
+    except ValueError as error:
+        return str(error)
+    return ""
 
 
 def test_a_sound_log_has_nothing_wrong_with_its_links() -> None:
-    check_links(io.BytesIO(FILE))
+    assert refusal(FILE) == ""
 
 
 @pytest.mark.parametrize(
@@ -87,18 +90,18 @@ def test_arrays_that_form_a_ring_are_refused() -> None:
 def test_lists_of_data_may_be_shared_and_end() -> None:
     end = len(FILE)
     lists = block(b"##DL", end + 88) + block(b"##DL", 0)
-    check_links(io.BytesIO(linked((GROUPS[0] + DATA, end), (GROUPS[1] + DATA, end), after=lists)))
+    assert refusal(linked((GROUPS[0] + DATA, end), (GROUPS[1] + DATA, end), after=lists)) == ""
 
 
 @pytest.mark.parametrize("flags", [0x04, 0x10])
 def test_an_unfinished_log_with_several_lists_of_data_is_refused(flags: int) -> None:
     end = len(FILE)
     log = bytearray(linked((GROUPS[0] + DATA, end), after=block(b"##DL", end + 88) + block(b"##DL", 0)))
-    check_links(io.BytesIO(log))
+    assert refusal(log) == ""
     struct.pack_into("<H", log, 60, flags)
     assert "asammdf" in refusal(bytes(log))
     struct.pack_into("<Q", log, end + 24, 0)
-    check_links(io.BytesIO(log))
+    assert refusal(log) == ""
 
 
 def test_what_is_not_a_group_is_refused_and_one_after_the_end_was_cut_off() -> None:
@@ -140,15 +143,15 @@ def test_a_channel_that_is_not_inside_its_record_is_refused(field: tuple[str, in
 
 @pytest.mark.parametrize("field", [("<H", FLAGS, 0), ("<B", KIND, 3), ("<B", KIND, 6)])
 def test_a_channel_of_no_record_or_of_no_bus_may_say_what_it_likes(field: tuple[str, int, int]) -> None:
-    check_links(io.BytesIO(changed(("<I", BYTE_OFFSET, 1000), field)))
+    assert refusal(changed(("<I", BYTE_OFFSET, 1000), field)) == ""
 
 
 def test_invalidation_bits_are_a_part_of_the_record() -> None:
-    check_links(io.BytesIO(changed(("<I", BYTE_OFFSET, 9), ("<I", RECORD_BYTES + 4, 1))))
+    assert refusal(changed(("<I", BYTE_OFFSET, 9), ("<I", RECORD_BYTES + 4, 1))) == ""
 
 
 def test_a_record_that_is_too_large_for_a_frame_is_refused() -> None:
-    check_links(io.BytesIO(changed(("<I", RECORD_BYTES, MOST_RECORD_BYTES))))
+    assert refusal(changed(("<I", RECORD_BYTES, MOST_RECORD_BYTES))) == ""
     said = refusal(changed(("<I", RECORD_BYTES, MOST_RECORD_BYTES), ("<I", RECORD_BYTES + 4, 1)))
     assert said == f"a record of {MOST_RECORD_BYTES + 1} bytes is no frame, at byte {CHANNEL_GROUP}"
 

@@ -56,8 +56,9 @@ def test_what_cannot_work_is_one_line_without_a_secret(values: dict[str, object]
         "https://host/a/proxy/",
     ],
 )
-def test_addresses_that_are_good(url: str) -> None:
-    InfluxSettings(url=url, bucket="b").check(PLACE)
+def test_of_addresses_that_are_good_the_bucket_is_looked_at_next(url: str) -> None:
+    with pytest.raises(ConfigError, match="names no bucket and no database"):
+        InfluxSettings(url=url).check(PLACE)
 
 
 def test_settings_show_no_secret() -> None:

@@ -117,10 +117,10 @@ def test_a_flood_of_ids_does_not_make_a_recent_one_forget() -> None:
 
 def test_a_flood_of_ids_is_forgotten_in_the_end() -> None:
     nudger = Nudger()
-    assert nudges(nudger, (10, 5, 0)) == [0]
+    assert nudges(nudger, (10, 5, 0), (10, 5, 0)) == [0, 1]
     for first in range(0, 120_000, 30_000):
         nudges(nudger, *[(10, 0x80F00000 | id, 0) for id in range(first, first + 30_000)])
-    assert nudges(nudger, (10, 5, 0)) == [0]
+    assert nudges(nudger, (10, 0x80F00000 | 119_999, 0), (10, 5, 0), (10, 5, 0)) == [1, 0, 1]
 
 
 def test_simulated_time_runs_from_its_own_origin() -> None:
