@@ -122,7 +122,11 @@ def build_parser(full: Container[str | None]) -> argparse.ArgumentParser:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command. Return its exit code."""
+    """Run one command. Return its exit code, unless it is a service that this process was started for.
+
+    Such a process ends here. What it had to store is stored, and the interpreter's own end takes longer than
+    all that came before: on a machine under load seconds, when nothing ends the process any more.
+    """
     arguments_given = list(sys.argv[1:] if argv is None else argv)
     command = next((word for word in arguments_given if not word.startswith("-")), None)
     if sys.stderr is None:  # as Python has it when the descriptor is closed
@@ -130,7 +134,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     _warnings_as_words()
     if command in SERVICES:
         with hangups_wait(), queued_stderr():  # a reload may be asked for while it is still being imported
-            return _run(arguments_given, command)
+            code = _run(arguments_given, command)
+        if argv is None:
+            os._exit(code)
+        return code
     return _run(arguments_given, command)
 
 

@@ -37,6 +37,18 @@ command.load_command = hung_up
 sys.exit(command.main(["run", sys.argv[1]]))
 """
 
+HELD_UP_BY_ITS_INTERPRETER = """
+import sys, threading
+import telemetry.__main__ as command
+def said(name):
+    sys.stderr.write("the last words\\n")
+    raise command.StorageError("full")
+command.load_command = said
+threading.Thread(target=threading.Event().wait).start()  # for which the end of the interpreter waits
+sys.argv = ["nev-telemetry", "run", sys.argv[1]]
+sys.exit(command.main())
+"""
+
 
 def run(script: str, file: Path) -> tuple[int, str]:
     """Exit code and stderr of a process that runs `script` with the configuration."""
@@ -62,6 +74,12 @@ def test_a_stop_while_databases_are_parsed_is_no_error(tmp_path: Path) -> None:
         0,
         "INFO telemetry.service: stopped before it had started\n",
     )
+
+
+def test_a_service_that_has_stopped_does_not_wait_for_the_end_of_its_interpreter(tmp_path: Path) -> None:
+    """Which takes seconds on a machine under load, when nothing ends the process any more."""
+    code, words = run(HELD_UP_BY_ITS_INTERPRETER, tmp_path / "missing.toml")
+    assert (code, words) == (74, "the last words\nnev-telemetry: full\n")
 
 
 def test_a_reload_that_is_asked_for_while_the_service_is_being_imported_does_not_end_it(
