@@ -8,11 +8,14 @@ Promises:
 import hashlib
 import hmac
 from collections.abc import Mapping
+from typing import Any
 
 from telemetry.charging.installation import VinKey
 
 MOST_PACKS = 64
 _DIGITS = 12
+_MARGIN = 1.25  # of an old pack, which holds less
+_MOST_AN_HOUR = 10.0
 _NOTHING = (0, 0xFFFFFFFF)
 
 
@@ -49,6 +52,16 @@ class PackRegister:
             return configured
         self._known.add(identity)
         return identity
+
+
+def most_soc_pct_s(facts: Mapping[str, Any]) -> float:
+    """Return how fast the state of charge can rise, by what the pack holds and what the charger can give.
+
+    No less than an hour for all of it, no more than six minutes: either may be sent wrong.
+    """
+    rated_ah, current_a = facts.get("rated_ah"), facts.get("max_current_a")
+    full_charges_an_hour = _MARGIN * current_a / rated_ah if rated_ah and current_a else _MOST_AN_HOUR
+    return min(max(full_charges_an_hour, 1.0), _MOST_AN_HOUR) * 100 / 3600
 
 
 def is_swapped(last: Mapping[str, str | None], vin: str | None, pack: str | None) -> bool:

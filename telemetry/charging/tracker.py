@@ -27,6 +27,7 @@ from telemetry_core.rules.follower import Follower
 from telemetry_core.rules.plug_state import totals_in
 
 from telemetry.charging.cross_check import CrossCheck
+from telemetry.charging.identity import most_soc_pct_s
 from telemetry.charging.installation import VinKey, no_key
 from telemetry.charging.made import Made
 from telemetry.charging.plug import OpenSession, Plug, PlugSettings
@@ -115,7 +116,7 @@ class ChargingTracker:
             raise ValueError("the state is of another vehicle")
         if found.charger != plug.settings.charger:
             raise ValueError(f"the state is of the charger {found.charger!r}")
-        if not self.follower.restore(channel, found.follower):
+        if not self.follower.restore(channel, found.follower, most_soc_pct_s(found.known["facts"])):
             raise ValueError("the state is of another protocol or version")
         plug.last, plug.last_start_ns = found.last, found.last_start_ns
         self._reopen(plug, found)

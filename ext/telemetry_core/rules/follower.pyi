@@ -46,5 +46,8 @@ class Follower:
         """Whether a session is open on `channel`."""
     def state(self, channel: int) -> bytes:
         """What is known of the plug on `channel`, for `restore` in this or another process."""
-    def restore(self, channel: int, state: bytes) -> bool:
-        """Go on where `state` was made; False: it is of another kind, and nothing has changed."""
+    def restore(self, channel: int, state: bytes, most_soc_pct_s: float = ...) -> bool:
+        """Go on where `state` was made; False: it is of another kind, and nothing has changed.
+
+        most_soc_pct_s: a state of charge that has risen faster meanwhile is another battery's.
+        """

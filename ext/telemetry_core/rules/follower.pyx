@@ -33,6 +33,8 @@ from telemetry_core.rules.readings cimport asks_otherwise, has_news, take_readin
 cdef enum:
     CHANNELS = 65536
 
+MOST_SOC_PCT_S = 100 / 360  # ten times what the battery holds, in an hour
+
 
 cdef Plug* _new_plug() except NULL:
     cdef Plug* plug = <Plug*>calloc(1, sizeof(Plug))
@@ -99,6 +101,7 @@ cdef class Follower:
         plug.spec = &self.table.specs[<size_t>spec]
         plug.records = plug.spec.records if plug.spec.records != NULL else self.table.no_records
         plug.gap_ns = plug.spec.gap_ns
+        plug.most_soc_pct_s = MOST_SOC_PCT_S
         for number in range(SIDES):
             plug.measured[number] = &plug.known.measured[number]
         plug.others[VEHICLE], plug.others[CHARGER] = plug.measured[CHARGER], plug.measured[VEHICLE]
@@ -220,9 +223,13 @@ cdef class Follower:
         cdef Plug* plug = self._plug(channel)
         return packed(self._head(plug), &plug.known)
 
-    def restore(self, channel, state):
-        """Go on where `state` was made. Return whether it is of this kind: nothing is known otherwise."""
+    def restore(self, channel, state, most_soc_pct_s=MOST_SOC_PCT_S):
+        """Go on where `state` was made. Return whether it is of this kind: nothing is known otherwise.
+
+        most_soc_pct_s: a state of charge that has risen faster meanwhile is another battery's.
+        """
         cdef Plug* plug = self._plug(channel)
+        plug.most_soc_pct_s = most_soc_pct_s
         if not unpack(self._head(plug), state, &plug.known):
             return False
         plug.saved = plug.known

@@ -21,7 +21,7 @@ from telemetry_core.rules.changes cimport (
 )
 from telemetry_core.rules.deadlines cimport pass_deadlines, pass_timers
 from telemetry_core.rules.follow_table cimport (
-    PHASE_CHARGING, PHASE_CONFIGURATION, PHASE_NONE, PHASE_RECOGNITION, SIGN_AGAIN, SIGN_BEGIN, SIGN_DOUBT, SIGN_ERROR,
+    PHASE_CHARGING, PHASE_CONFIGURATION, PHASE_ENDED, PHASE_NONE, PHASE_RECOGNITION, SIGN_AGAIN, SIGN_BEGIN, SIGN_DOUBT, SIGN_ERROR,
     SIGN_HEARD, SIGN_NEW, SIGN_OLD, SIGN_PAUSE, SIGN_RESUME, SIGN_STOP, SIGN_UNKNOWN, SLOTS, Followed, PackedSign, Spec, plain_bits,
 )
 from telemetry_core.rules.measured cimport begin_measuring, leave_percent, report
@@ -30,6 +30,8 @@ from telemetry_core.rules.plug cimport (
 )
 
 cdef int64_t GRACE_NS = 120 * SECOND_NS  # of the charger's minutes, which it may round as it likes
+cdef int64_t STRAY_NS = 2 * SECOND_NS  # so long after the end a frame of charging may be late
+cdef double SOC_STEP_PCT = 2.0  # of the state of charge, which is rounded
 
 
 cdef void hear(Plug* plug, const uint64_t* row, const Followed* followed) noexcept nogil:
@@ -49,7 +51,8 @@ cdef void hear(Plug* plug, const uint64_t* row, const Followed* followed) noexce
         if _holds(&signs[number], row, slots):
             held |= <uint64_t>1 << number
             is_alive |= signs[number].kind != SIGN_DOUBT and signs[number].kind != SIGN_UNKNOWN
-            phase = max(phase, signs[number].phase)
+            if _applies(known, &signs[number]):
+                phase = max(phase, signs[number].phase)
             is_begin |= signs[number].kind == SIGN_BEGIN and _applies(known, &signs[number])
             is_again |= signs[number].kind == SIGN_AGAIN
     if not held:
@@ -73,7 +76,8 @@ cdef void _find_calm(Plug* plug, int64_t now_ns) noexcept nogil:
     """Find out until when plain rows change nothing else than what is heard; now_ns: of the last sign."""
     cdef Known* known = &plug.known
     known.calm_until_ns = 0
-    if now_ns > 0 and known.is_open == OPEN and not (known.has_error or known.is_restored or known.pauses):
+    if (now_ns > 0 and known.is_open == OPEN and known.phase != PHASE_ENDED
+            and not (known.has_error or known.is_restored or known.pauses)):
         known.calm_until_ns = min(now_ns + plug.spec.silence_ns, known.window_ns, known.due_ns,
                                   known.minute_ns + MINUTE_NS)
         known.plain = plain_bits(known.phase, known.is_new)
@@ -125,11 +129,15 @@ cdef void _pass_time(Plug* plug, int64_t now_ns, uint8_t phase, bint is_begin, b
     cdef const Spec* spec = plug.spec
     cdef int64_t gap_ns = now_ns - known.last_ns
     cdef int64_t silence_ns = spec.reconnect_ns if known.has_error and is_again else spec.silence_ns
-    cdef bint goes_on = phase >= PHASE_CHARGING and not is_begin and not is_again
+    cdef bint is_next = _is_next(known, now_ns, phase, is_begin, is_again)
+    cdef bint goes_on = phase >= PHASE_CHARGING and not is_begin and not is_again and not is_next
     if gap_ns < -SECOND_NS:  # the clock has been set back: what has lasted until then is reported, and counts
         report(plug, CHANGE_MINUTE, known.last_ns)
         report(plug, CHANGE_MINUTE, now_ns)
         known.minute_ns = now_ns
+    if known.is_restored == UNHEARD and is_next and gap_ns <= silence_ns:
+        end_session(plug, END_NEXT, known.last_ns)
+        return
     if known.is_restored == UNHEARD and (goes_on or gap_ns <= silence_ns):
         known.is_restored = UNDECIDED if goes_on else NOT_RESTORED
         skip(known, now_ns)
@@ -147,10 +155,23 @@ cdef void _pass_time(Plug* plug, int64_t now_ns, uint8_t phase, bint is_begin, b
         go_on(plug)
     if known.again_ns and (now_ns - known.error_ns > spec.same_error_ns or phase > PHASE_RECOGNITION):
         begin_attempt(plug, known.again_ns)
-    if is_begin and known.phase > PHASE_RECOGNITION or is_again and known.phase >= PHASE_CHARGING and not known.has_error:
+    if is_next:
         pass_deadlines(plug, now_ns)  # the session ends with the sign before: no minute after that is one of it
+        end_session(plug, END_NEXT, known.last_ns)
     else:
         pass_timers(plug, now_ns)
+
+
+cdef bint _is_next(const Known* known, int64_t now_ns, uint8_t phase, bint is_begin, bint is_again) noexcept nogil:
+    """Return whether a sign is of the next session, as this one cannot come back to it. phase: that it leads into."""
+    if is_begin and known.phase > PHASE_RECOGNITION:
+        return True
+    if known.has_error or known.phase < PHASE_CHARGING:
+        return False
+    if is_again or known.is_restored == UNHEARD and PHASE_RECOGNITION <= phase <= PHASE_CONFIGURATION:
+        return True
+    return (known.phase == PHASE_ENDED and PHASE_RECOGNITION <= phase <= PHASE_CHARGING
+            and (known.is_restored == UNHEARD or now_ns - known.phase_ns > STRAY_NS))
 
 
 cdef void _act(Plug* plug, const PackedSign* sign, const uint64_t* row, const uint64_t* slots,
@@ -233,21 +254,16 @@ cdef uint64_t _reasons(const PackedSign* sign, const uint64_t* row, const uint64
 
 
 cdef bint _goes_on(Plug* plug, const PackedSign* sign, int64_t now_ns) noexcept nogil:
-    """Let the sign begin the next session or attempt where it does so; return whether it says more."""
+    """Let the sign begin the next attempt where it does so; return whether it says more."""
     cdef Known* known = &plug.known
     if not known.is_open:
         return True
-    if sign.kind == SIGN_BEGIN:
-        if known.phase > PHASE_RECOGNITION:
-            end_session(plug, END_NEXT, known.last_ns)
-    elif sign.kind == SIGN_AGAIN:
+    if sign.kind == SIGN_AGAIN:
         if known.has_error:
             if not known.again_ns:
                 known.again_ns = heard_at(now_ns)
             return False
-        if known.phase >= PHASE_CHARGING:
-            end_session(plug, END_NEXT, known.last_ns)
-        elif known.phase == PHASE_CONFIGURATION:
+        if known.phase == PHASE_CONFIGURATION:
             begin_attempt(plug, now_ns)
     elif sign.kind == SIGN_HEARD and known.has_error and _is_next_attempt(plug, sign, now_ns):
         begin_attempt(plug, known.again_ns if known.again_ns else now_ns)
@@ -416,12 +432,14 @@ cdef void judge_restored(Plug* plug, int64_t now_ns) noexcept nogil:
     cdef bint has_minutes = known.minutes_ns != saved.minutes_ns
     cdef int64_t since_ns = saved.minutes_ns if saved.minutes >= 0 else saved.last_ns
     cdef int64_t grown_ns = (known.minutes - max(saved.minutes, 0)) * MINUTE_NS
+    cdef double rise_s
     if has_minutes and known.is_restored == STEPPED:
         is_same = 0 <= grown_ns <= MINUTE_NS
     elif has_minutes and (saved.minutes != 0 or saved.minutes_ns - saved.phase_ns < GRACE_NS):
         is_same = -GRACE_NS <= now_ns - since_ns - grown_ns <= GRACE_NS
     if known.has_new_soc and isfinite(saved.soc):
-        is_same = is_same and known.soc >= saved.soc
+        rise_s = 60 if known.is_restored == STEPPED else (now_ns - saved.last_ns) / 1e9
+        is_same = is_same and saved.soc <= known.soc <= saved.soc + SOC_STEP_PCT + plug.most_soc_pct_s * rise_s
     if is_same and not (has_minutes and known.has_new_soc) and now_ns - known.restored_ns < WINDOW_NS:
         return
     if is_same:

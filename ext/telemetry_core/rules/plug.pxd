@@ -133,6 +133,7 @@ cdef struct Plug:
     const Spec* spec
     Followed** records           # of the spec; a PowerSpec has none of interest
     int64_t gap_ns               # of the spec
+    double most_soc_pct_s        # no faster does the state of charge rise
     Measured* measured[SIDES]    # in `known`
     Measured* others[SIDES]      # the other end; a meter has none but itself
     Changes* changes             # where what it shows is reported

@@ -55,7 +55,14 @@ CHADEMO = FollowTable(
             unless="109 charging",
         ),
         SignEntry("109", "CHA109", _CHARGER, _HANDSHAKE),
-        SignEntry("102 enabled", "CHA102", _VEHICLE, _CONFIGURATION, when=("charging_enabled", 1)),
+        SignEntry(
+            "102 enabled",
+            "CHA102",
+            _VEHICLE,
+            _CONFIGURATION,
+            when=("charging_enabled", 1),
+            to_phase=_CHARGING,
+        ),
         SignEntry(
             "109 charging",
             "CHA109",

@@ -1,0 +1,109 @@
+"""Where one session ends and the next one begins, also over a restart or a reload."""
+
+import pytest
+
+from telemetry.charging.plan import ProtocolPlug
+from telemetry.charging.session import Session
+from tests.support.plug import READY, START_NS, PlugBench
+
+CHADEMO = [ProtocolPlug("plug", "chademo")]
+
+
+def handed_over(first: PlugBench) -> PlugBench:
+    """Another process or configuration, which goes on with what was open."""
+    second = PlugBench()
+    second.tracker.restore(0, first.tracker.state(0))
+    second.tracker.collect(second.sessions)
+    return second
+
+
+def charged(*, is_over: bool, soc_pct: float = 40.0) -> PlugBench:
+    """Half a minute of charging, which both sides have finished at 31 s."""
+    bench = PlugBench()
+    bench.begin()
+    bench.put("CML", 0.9, max_current_a=4000 - 2500)
+    bench.charge(1.0, 30.0, soc_pct)
+    if is_over:
+        bench.stop(30.7)
+    return bench
+
+
+def seconds(sessions: list[Session]) -> list[tuple[float, float, float | None]]:
+    """From when on, for how long, and how much of it nobody saw."""
+    return [((one.start_ns - START_NS) / 1e9, round(one.duration_s, 3), one.gap_s) for one in sessions]
+
+
+@pytest.mark.parametrize("is_restored", [False, True])
+@pytest.mark.parametrize(
+    ("code", "raw"),
+    [
+        *(("CRM", {"recognition": READY}), ("BRM", {"version_minor": 1}), ("BCP", {"soc_pct": 600})),
+        *(("CTS", {}), ("CML", {"min_current_a": 4000}), ("BRO", {"ready": 0}), ("CRO", {"ready": 0})),
+        *(("BCL", {}), ("CCS", {"permitted": 1}), ("BCS", {}), ("CHM", {"version_major": 1})),
+        ("CRM", {"recognition": 0}),
+    ],
+)
+def test_what_comes_after_an_end_is_of_the_next_session(
+    code: str, raw: dict[str, float], is_restored: bool
+) -> None:
+    bench = charged(is_over=True)
+    if is_restored:
+        bench = handed_over(bench)
+    bench.put(code, 36.0, **raw)
+    bench.finish(37.0)
+    assert seconds(bench.sessions) == [(0.0, 31.0, 0.0), (36.0, 0.0, 0.0)]
+
+
+def test_a_frame_of_charging_that_is_late_is_of_the_session_that_has_ended() -> None:
+    bench = charged(is_over=True)
+    for code, at_s in (("BCS", 31.2), ("CCS", 31.6), ("BCL", 32.8)):
+        bench.put(code, at_s)
+    bench.put("CSD", 33.2, energy_kwh=10)
+    bench.finish()
+    assert seconds(bench.sessions) == [(0.0, 33.2, 0.0)]
+
+
+@pytest.mark.parametrize("code", ["BCP", "CTS", "CML", "BRO", "CRO", "BRM"])
+def test_nothing_goes_on_whose_bus_prepares_a_charge_after_a_restart(code: str) -> None:
+    bench = handed_over(charged(is_over=False))
+    bench.put(code, 34.0)
+    bench.finish()
+    assert seconds(bench.sessions) == [(0.0, 30.0, 0.0), (34.0, 0.0, 0.0)]
+    assert bench.sessions[0].outcome == "cut"
+
+
+@pytest.mark.parametrize(
+    ("rated_ah", "down_s", "soc_pct", "sessions"),
+    [
+        (1780, 25.0, 60.0, 2),  # 40 to 60 % in half a minute
+        (1780, 25.0, 42.0, 1),  # as rounded
+        (1780, 600.0, 75.0, 2),  # at 250 A into 178 Ah 23 %, and a quarter more
+        (1780, 600.0, 65.0, 1),
+        (1780, 600.0, 39.0, 2),
+        (0, 120.0, 80.0, 2),  # nobody knows how much it holds: ten times that in an hour at most
+        (0, 120.0, 70.0, 1),
+    ],
+)
+def test_a_state_of_charge_that_no_charger_could_have_raised_so_far_is_another_battery_s(
+    rated_ah: float, down_s: float, soc_pct: float, sessions: int
+) -> None:
+    first = PlugBench()
+    first.put("BRM", 0.0, version_minor=1, version_major=1, rated_capacity_ah=rated_ah)
+    first.put("CML", 0.5, max_current_a=4000 - 2500, min_current_a=4000)
+    first.charge(1.0, 30.0, 40.0)
+    bench = handed_over(first)
+    for code in ("BCL", "BCS"):
+        bench.put(code, 30.0 + down_s)
+    bench.put("CCS", 30.0 + down_s, permitted=1, charged_min=int((30.0 + down_s) // 60))
+    bench.charge(30.25 + down_s, 32.0 + down_s, soc_pct)
+    bench.finish()
+    assert len(bench.sessions) == sessions
+
+
+def test_a_chademo_vehicle_that_stays_enabled_while_the_charger_stops_begins_nothing() -> None:
+    bench = PlugBench(plugs=CHADEMO)
+    for step in range(300):
+        bench.put("CHA102", step / 10, charging_enabled=1, contactor_open=int(step < 10 or step > 200))
+        bench.put("CHA109", step / 10, charging=int(10 < step < 200), stopped=int(not 10 < step < 200))
+    bench.finish()
+    assert seconds(bench.sessions) == [(0.0, 29.9, 0.0)]
