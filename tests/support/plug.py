@@ -17,6 +17,8 @@ from telemetry.protocols.known import CAN_PROTOCOLS
 START_NS = 1_772_445_600_000_000_000
 READY = 0xAA
 PACK, INLET, SHUNT = 1, 2, 3  # tag sets
+SECOND = 2  # channel of another plug of the same bus, whose tag sets are these
+_SECOND_TAGS = {"battery": 4, "cells": 4, "charger": 5}
 _MODELLED = (record_spec(BATTERY), record_spec(CHARGER), record_spec(METER), cells_record_spec(90, 8))
 _TAGS = {"battery": PACK, "cells": PACK, "charger": INLET, "meter": SHUNT}
 _PLUG = ProtocolPlug("plug", "gbt27930")
@@ -24,7 +26,7 @@ _SETTINGS = ChargingSettings(vin="plain")
 
 
 class PlugBench:
-    """Channel 0 is the plug, channel 1 a meter. Times are seconds."""
+    """Channel 0 is the plug, channel 1 a meter, channel SECOND another plug. Times are seconds."""
 
     def __init__(
         self,
@@ -40,6 +42,8 @@ class PlugBench:
         self.plugs = FollowedPlugs(self.schema, plan, "bus-7")
         self.plugs.bind(0, 0, "can0", [PACK, INLET], [{"pack": "main"}, {"charger": "main"}])
         self.plugs.bind(1, -1, "shunt", [SHUNT], [{"charger": "main"}])
+        if plugs:
+            self.plugs.bind(SECOND, 0, "can1", [4, 5], [{"pack": "main"}, {"charger": "can1"}])
         self.tracker = self.plugs.tracker
         self.sessions: list[Session] = []  # that are over
         self.tracker.collect(self.sessions)
@@ -52,18 +56,21 @@ class PlugBench:
         assert isinstance(spec, FollowSpec)
         return spec
 
-    def put(self, code: str, at_s: float, **raw: float | str) -> list[Made]:
+    def put(self, code: str, at_s: float, *, channel: int = 0, **raw: float | str) -> list[Made]:
         """One message; BCL alone needs no values."""
-        return self._feed(f"{self.protocol}_{code}", at_s, raw, tags=0)
+        return self._feed(f"{self.protocol}_{code}", at_s, raw, tags=0, channel=channel)
 
-    def measure(self, measurement: str, at_s: float, **values: float) -> list[Made]:
-        return self._feed(measurement, at_s, values, tags=_TAGS[measurement])
+    def measure(self, measurement: str, at_s: float, *, channel: int = 0, **values: float) -> list[Made]:
+        tags = (_SECOND_TAGS if channel == SECOND else _TAGS)[measurement]
+        return self._feed(measurement, at_s, values, tags=tags, channel=1 if tags == SHUNT else channel)
 
-    def _feed(self, record: str, at_s: float, values: Mapping[str, float | str], *, tags: int) -> list[Made]:
+    def _feed(
+        self, record: str, at_s: float, values: Mapping[str, float | str], *, tags: int, channel: int
+    ) -> list[Made]:
         batch = SampleBatch(self.schema)
         number = [each.measurement for each in self.records].index(record)
         stamp_ns = START_NS + round(at_s * 1e9)
-        batch.append(number, stamp_ns, values, tags=tags, channel=int(tags == SHUNT))
+        batch.append(number, stamp_ns, values, tags=tags, channel=channel)
         made = self.tracker.follow(batch)
         self.made += made
         self.now_s = max(self.now_s, at_s)
