@@ -3,7 +3,7 @@ PYTHON := .venv/bin/python
 BED := $(PYTHON) -m tests.support.vcan --optional --timeout 900 --
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-tests demo test test-long test-vcan test-arm lint format fuzz sanitize coverage docs bench bench-page bench-smoke deb dist clean
+.PHONY: help setup setup-tests demo check test test-long test-vcan test-arm lint format fuzz sanitize coverage docs bench bench-page bench-smoke deb dist clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/make \1\t\2/p' Makefile | expand -t 20
@@ -32,6 +32,10 @@ test-vcan:
 ARCH ?= aarch64
 test-arm: ## the wheel and its unit and property tests in an emulated Debian (root; ARCH=armhf: 32 bits)
 	tools/test-arm.sh $(ARCH)
+
+BASE ?=
+check: setup ## in a minute: lint, types, and the tests that look at what has changed (BASE=main: since then)
+	$(PYTHON) -m tools.check $(BASE)
 
 lint: setup ## ruff (rules and format) and mypy --strict
 	.venv/bin/ruff check .
