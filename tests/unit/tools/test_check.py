@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tools.check import ROOT, module_of, looking_at
+from tools.check import ROOT, looking_at, module_of
 
 EVERY = [path.relative_to(ROOT) for path in (ROOT / "tests").rglob("test_*.py")]
 
