@@ -119,6 +119,9 @@ class LogDecoder:
         for reason, count in add(*left_out, {"not_finite": not_finite}).items():
             if count:
                 lines.append(f"values left out ({_words(reason)}): {count}")
+        incomplete = sum(writer.writing.incomplete_cycles for writer in self._writers())
+        if incomplete:
+            lines.append(f"cycles of cell pages that were not complete, and gave no reading: {incomplete}")
         return lines
 
     def losses(self) -> list[str]:

@@ -174,7 +174,8 @@ CELLS = Measurement(
     " sender's cycle is known, if a third of all pages is lost. It may also mix them where two pages are"
     " lost in turns, where two evenly spread pages have stamps that are off by as much as the pages are"
     " apart, and, with a `time_scale` other than 1, where everything from one page to the next is lost. A"
-    " pack is taken to send all its cells less often than each 20 ms.",
+    " pack is taken to send all its cells less often than each 20 ms. Cells that somebody asks for are read"
+    " by [round](configuration.md#map).",
 )
 
 CHARGER = Measurement(

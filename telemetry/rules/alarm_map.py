@@ -50,9 +50,9 @@ def _alarms(entry: MapEntry, catalogue: Catalogue) -> Iterator[Alarm]:
     code = checked_code(entry.to.partition(".")[2], entry.where.key("to"))
     if NUMBER in entry.signal:
         raise ConfigError("one signal is one alarm", where=entry.where.key("signal"))
-    if (entry.scale, entry.offset) != (1.0, 0.0) or entry.values:
+    if (entry.scale, entry.offset) != (1.0, 0.0) or entry.values or entry.within_s is not None:
         raise ConfigError(
-            "an alarm has no scale, offset or values",
+            "an alarm has no scale, offset, values or within_s",
             where=entry.where,
             hint="bit or when says what means it",
         )

@@ -15,13 +15,15 @@ An entry fills one field (`Pack.Voltage` to `battery.voltage_v`) or, with `{n}`,
 import itertools
 import math
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 
 from telemetry_core.decode.spec import PlanSpec
 from telemetry_core.rules.map_spec import MapSpec
 
 from telemetry.errors import ConfigError, Faults
+from telemetry.model.ids import IsoTpId
 from telemetry.model.measurements import (
     CELLS,
     EVENT,
@@ -31,6 +33,7 @@ from telemetry.model.measurements import (
     Measurement,
     numbered_field,
 )
+from telemetry.rules.find_message import find_message
 from telemetry.rules.map_entry import MAIN, NUMBER, MapEntry
 from telemetry.rules.map_plan import MAPPED_MEASUREMENTS, Assignment, Counting, build
 from telemetry.rules.signals import (
@@ -43,6 +46,10 @@ from telemetry.rules.signals import (
     sender_of,
 )
 from telemetry.settings.document import Where
+
+Answers = Mapping[str, Sequence[IsoTpId]]
+NO_ANSWERS: Answers = MappingProxyType({})
+WITHIN_NS = 10_000_000_000  # two pages that are asked for may be so far apart
 
 _CELLS_FIELD = re.compile("([vt])([0-9]{1,6})")
 _CELLS_FAMILY = re.compile(r"([vt])\{n\}")
@@ -64,20 +71,29 @@ def resolve(
     *,
     threshold_a: float = 0.5,
     counting: Counting | None = None,
+    answers: Answers = NO_ANSWERS,
 ) -> MapSpec:
     """What `entries` mean for the messages of `spec`, alarms apart.
 
     threshold_a: a battery's current is `charging` or `discharging` when it is over this.
-    counting: of what flows through batteries; None: no counters. Raises ConfigError, of all entries at once.
+    counting: of what flows through batteries; None: no counters.
+    answers: by the name of a bus, the ids that come by ISO-TP: cells in them are asked for.
+    Raises ConfigError, of all entries at once.
     """
     catalogue = Catalogue(spec)
+    asked = {
+        (number, message.record)
+        for number, bus in enumerate(spec.buses)
+        for each in answers.get(bus.name, ())
+        if (message := find_message(bus, each.id))
+    }
     taken: dict[tuple[int, str, str, str], list[Assignment]] = {}
     faults = Faults()
     for entry in entries:
         if is_alarm(entry):
             continue
         with faults.gathered():
-            for assignment in _assignments(entry, catalogue):
+            for assignment in _assignments(entry, catalogue, asked):
                 _take(assignment, taken, entry)
     faults.raise_any()
     return build(itertools.chain(*taken.values()), spec, threshold_a, counting)
@@ -118,10 +134,14 @@ def check_number_field(to: str, where: Where) -> None:
         raise ConfigError(f"{to} is {kind}, and a number fills one", where=where.key("to"))
 
 
-def _assignments(entry: MapEntry, catalogue: Catalogue) -> Iterator[Assignment]:
+def _assignments(
+    entry: MapEntry, catalogue: Catalogue, asked: Collection[tuple[int, int]]
+) -> Iterator[Assignment]:
     target = _target(entry)
     tag = _tag(entry, target.measurement)
     _check_numbers(entry)
+    if entry.within_s is not None and target.measurement is not CELLS:
+        raise ConfigError("is for cells alone", where=entry.where.key("within_s"))
     if (NUMBER in entry.signal) != target.is_family:
         raise ConfigError(
             "signal and to must both hold {n}, or neither",
@@ -149,7 +169,14 @@ def _assignments(entry: MapEntry, catalogue: Catalogue) -> Iterator[Assignment]:
             words=words,
             sender=sender_of(entry, found),
             per=_per(entry, catalogue, found.bus),
+            within_ns=_within_ns(entry, is_asked=(found.bus, found.message.record) in asked),
         )
+
+
+def _within_ns(entry: MapEntry, *, is_asked: bool) -> int:
+    if entry.within_s is None:
+        return WITHIN_NS if is_asked else 0
+    return round(entry.within_s * 1e9)
 
 
 def _per(entry: MapEntry, catalogue: Catalogue, bus: int) -> tuple[int, int] | None:

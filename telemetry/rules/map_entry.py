@@ -62,6 +62,13 @@ class MapEntry:
         hint='in hexadecimal, "00" to "FD"',
     )
     pack: str = key("the tag `pack`", default=MAIN)
+    within_s: float | None = key(
+        "of cells: somebody asks for them page by page, and two pages of a round are no further apart",
+        default=None,
+        shown="10 for cells that come by ISO-TP; otherwise they are taken as sent over and over",
+        above=0.0,
+        most=86_400.0,
+    )
     charger: str | None = key(
         "the tag `charger`, of fields of `charger` and `meter`", default=None, shown='`"main"`'
     )

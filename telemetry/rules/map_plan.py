@@ -8,6 +8,7 @@ Promises:
 Relies on `telemetry.rules.map` for valid assignments: one for each field, bus and branch of a multiplexer.
 """
 
+import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Context, Decimal, Inexact
@@ -64,6 +65,12 @@ class Assignment:
     words: tuple[tuple[int, str], ...] = ()  # into a text: what each raw value is
     sender: int = ABSENT  # the J1939 address that is meant
     per: tuple[int, int] | None = None  # record and signal of what it is divided by
+    within_ns: int = 0  # of cells that are asked for: two pages are no further apart; 0: they are sent
+
+    @property
+    def is_asked(self) -> bool:
+        """Return whether somebody asks for it."""
+        return self.within_ns > 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -334,15 +341,14 @@ def _bus(pairs: Sequence[_Pair], keys: Sequence[_Key], targets: Sequence[TargetM
     cycles = _Cycles(by_message.values(), targets)
     messages = []
     for (record, sender), by_target in by_message.items():
-        outputs: dict[int, OutputMap] = {}
+        outputs: dict[int, list[OutputMap]] = {}
         for target, of_target in by_target.items():
-            parts = _parts(of_target)
-            cycle, first_page = ABSENT, 0
             if keys[target].measurement == CELLS.name:
-                cycle, first_page = cycles.add(target, of_target, parts)
-                outputs.setdefault(target + 1, OutputMap(target + 1, ABSENT, 0, ()))  # what is derived
-            outputs[target] = OutputMap(target, cycle, first_page, parts)
-        in_order = tuple(outputs[target] for target in sorted(outputs))
+                outputs[target] = cycles.outputs(target, of_target)
+                outputs.setdefault(target + 1, [OutputMap(target + 1, ABSENT, 0, ())])  # what is derived
+            else:
+                outputs[target] = [OutputMap(target, ABSENT, 0, _parts(of_target))]
+        in_order = tuple(itertools.chain.from_iterable(outputs[target] for target in sorted(outputs)))
         spec = _message(by_target)
         mask = spec.sender_mask or J1939_SENDER
         messages.append(MessageMap(record, in_order, protection_field(spec), sender, mask))
@@ -358,32 +364,56 @@ def protection_field(message: MessageSpec) -> int:
     return len(message.signals) if message.reports_protection else ABSENT
 
 
+_CycleKey = tuple[int, bool, str]  # the target; whether it is asked for; v, t or, where joined, nothing
+
+
 class _Cycles:
     """Which pages of one bus are one reading.
 
-    Voltages make one cycle and temperatures another, since BMS send them at different rates; where one
-    message carries both they are one reading.
+    Voltages make one cycle and temperatures another, since BMS send them at different rates. Where one
+    message carries both they are one reading. All answers of a unit are one message: of these, each has to
+    carry both. What is sent and what is asked for are never one reading.
     """
 
     def __init__(self, messages: Iterable[dict[int, list[_Pair]]], targets: Sequence[TargetMap]) -> None:
+        kinds: dict[tuple[int, bool], dict[tuple[int, int], set[str]]] = {}  # of each message, or answer
+        for number, by_target in enumerate(messages):
+            for target, pairs in by_target.items():
+                for one, _ in pairs if targets[target].cell_count else ():
+                    condition = one.message.signals[one.signal].condition if one.is_asked else ABSENT
+                    found = kinds.setdefault((target, one.is_asked), {})
+                    found.setdefault((number, condition), set()).add(one.field[0])
         self._joined = {
-            target
-            for by_target in messages
-            for target, pairs in by_target.items()
-            if targets[target].cell_count and len({pair[0].field[0] for pair in pairs}) == 2
+            (target, is_asked)
+            for (target, is_asked), found in kinds.items()
+            if (all if is_asked else any)(len(each) == 2 for each in found.values())
         }
-        self._pages: dict[tuple[int, str], list[str]] = {}
+        self._pages: dict[_CycleKey, list[str]] = {}
+        self._within_ns: dict[_CycleKey, int] = {}
 
-    def add(self, target: int, pairs: Sequence[_Pair], parts: Sequence[PartMap]) -> tuple[int, int]:
-        """The cycle that these pages belong to, and the number of the first of them in it."""
-        key = (target, "" if target in self._joined else pairs[0][0].field[0])
-        pages = self._pages.setdefault(key, [])
-        first_page = len(pages)
-        pages += (_page_name(part, pairs) for part in parts)
-        return list(self._pages).index(key), first_page
+    def _key(self, target: int, one: Assignment) -> _CycleKey:
+        kind = "" if (target, one.is_asked) in self._joined else one.field[0]
+        return target, one.is_asked, kind
+
+    def outputs(self, target: int, pairs: Sequence[_Pair]) -> list[OutputMap]:
+        """What one message brings to the cells `target`: for each cycle its pages."""
+        by_cycle: dict[_CycleKey, list[_Pair]] = {}
+        for pair in pairs:
+            by_cycle.setdefault(self._key(target, pair[0]), []).append(pair)
+        found = []
+        for key, of_cycle in by_cycle.items():
+            parts, pages = _parts(of_cycle), self._pages.setdefault(key, [])
+            found.append(OutputMap(target, list(self._pages).index(key), len(pages), parts))
+            pages += (_page_name(part, of_cycle) for part in parts)
+            longest_ns = max(one.within_ns for one, _ in of_cycle)
+            self._within_ns[key] = max(self._within_ns.get(key, 0), longest_ns)
+        return found
 
     def maps(self) -> tuple[CycleMap, ...]:
-        return tuple(CycleMap(target, len(pages), tuple(pages)) for (target, _), pages in self._pages.items())
+        return tuple(
+            CycleMap(key[0], len(pages), tuple(pages), self._within_ns[key])
+            for key, pages in self._pages.items()
+        )
 
 
 def _page_name(part: PartMap, pairs: Sequence[_Pair]) -> str:

@@ -12,7 +12,7 @@ from telemetry.rules.alarm_map import mapped_alarms
 from telemetry.rules.alarms import Alarm
 from telemetry.rules.bank import Bank
 from telemetry.rules.limits import Limit, limit_alarms
-from telemetry.rules.map import resolve
+from telemetry.rules.map import NO_ANSWERS, Answers, resolve
 from telemetry.rules.map_entry import MapEntry
 from telemetry.rules.map_plan import Counting
 
@@ -32,16 +32,17 @@ def model(
     spec: PlanSpec,
     counting: Counting | None = None,
     aggregates: Sequence[Aggregate] = (),
+    answers: Answers = NO_ANSWERS,
 ) -> Modelling:
     """Resolve `entries`, `limits` and `aggregates` for the messages of `spec`.
 
     Raises ConfigError, of all entries at once.
 
-    `counting` of charge and energy is the service's; None: no counters.
+    `counting` of charge and energy is the service's; None: no counters. answers: see `map.resolve`.
     """
     faults = Faults()
     with faults.gathered():
-        found = resolve(entries, spec, counting=counting)
+        found = resolve(entries, spec, counting=counting, answers=answers)
     with faults.gathered():
         alarms = mapped_alarms(entries, spec)
     faults.raise_any()  # limits are on what is mapped

@@ -119,7 +119,8 @@ def compose(config: Config) -> Composition:
     loaded = load_whole_plan(config)
     entries = map_entries(config)
     protected = protect(loaded.spec, config.protect)
-    modelling = model(entries, config.limits, protected.spec, counting(config), config.aggregates)
+    answers = {name: source.isotp for source in config.sources for name in source.bus_names}
+    modelling = model(entries, config.limits, protected.spec, counting(config), config.aggregates, answers)
     return Composition(config, loaded, entries, protected, modelling)
 
 

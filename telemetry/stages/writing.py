@@ -197,6 +197,8 @@ class Writing:
 
     def finish(self, lines: LineBuffer, end_ns: int, *, shift_ns: int = 0) -> None:
         """Write what ends with the last frame, of stamp `end_ns`, but for what the reducer holds."""
+        if self.mapped is not None:
+            self.mapped.mapper.finish()
         self.write_made(self.sessions.finish_all(end_ns), lines, shift_ns=shift_ns)
 
     def flush(

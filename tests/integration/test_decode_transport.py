@@ -138,3 +138,76 @@ def test_a_recorded_charging_session_gives_what_the_vehicle_said(tmp_path: Path)
         ("1700003274905000000", "181156F4", "BCS", "Voltage", "497.1"),
         ("1700003274905000000", "181156F4", "BCS", "MinutesLeft", "10"),
     ]
+
+
+CELLS_DBC = """\
+VERSION ""
+NS_ :
+BS_:
+BU_: ECU
+BO_ 2028 Front: 8 ECU
+ SG_ Did M : 15|16@0+ (1,0) [0|0] "" ECU
+ SG_ Cell1 m258 : 31|8@0+ (0.02,0) [0|0] "V" ECU
+ SG_ Cell2 m259 : 31|8@0+ (0.02,0) [0|0] "V" ECU
+ SG_ T1 m257 : 31|8@0- (1,0) [0|0] "" ECU
+ SG_ T2 m261 : 31|8@0- (1,0) [0|0] "" ECU
+BO_ 1979 Rear: 8 ECU
+ SG_ Did M : 15|16@0+ (1,0) [0|0] "" ECU
+ SG_ Cell1 m258 : 31|8@0+ (0.02,0) [0|0] "V" ECU
+ SG_ Cell2 m259 : 31|8@0+ (0.02,0) [0|0] "V" ECU
+"""
+CELLS_TOML = """
+vehicle = "car"
+[influx]
+url = "http://127.0.0.1:1"
+database = "x"
+[spool]
+directory = "spool"
+[[can]]
+name = "can0"
+databases = ["cells.dbc"]
+isotp = [{ id = "7EC" }, { id = "7BB" }]
+[[map]]
+signal = "Front.Cell{n}"
+to = "cells.v{n}"
+[[map]]
+signal = "Front.T{n}"
+to = "cells.t{n}"
+[[map]]
+signal = "Rear.Cell{n}"
+to = "cells.v{n}"
+pack = "rear"
+"""
+
+
+def test_cells_of_two_units_that_are_asked_in_turn_are_read_and_what_is_not_whole_is_said(
+    tmp_path: Path,
+) -> None:
+    """Both units each 20 s, the second one backwards; a round of it and one of temperatures lack a page."""
+    (tmp_path / "cells.dbc").write_text(CELLS_DBC)
+    (tmp_path / "gateway.toml").write_text(CELLS_TOML)
+    asked = [
+        (20.0 * lap + place * 0.4, id, did, 100 + lap)
+        for lap in range(3)
+        for place, (id, did) in enumerate(
+            [("7EC", 258), ("7BB", 259), ("7EC", 257), ("7EC", 259), ("7BB", 258), ("7EC", 261)]
+        )
+        if (lap, id, did) not in ((2, "7BB", 258), (1, "7EC", 261))
+    ]
+    log = tmp_path / "bus.log"
+    log.write_text(
+        "".join(
+            f"({1_700_000_000 + time_s:.6f}) can0 {id}#0462{did:04X}{raw:02X}000000\n"
+            for time_s, id, did, raw in asked
+        )
+    )
+    done = decode(tmp_path, str(log), "--config", str(tmp_path / "gateway.toml"))
+    read = [(time, name, value) for time, _, what, name, value in rows(done.stdout) if what == "cells"]
+    seconds = [(round(int(time) / 1e9 - 1_700_000_000, 1), name, value) for time, name, value in read]
+    assert seconds == [
+        *((1.2, "v001", "2"), (1.2, "v002", "2"), (1.6, "v001", "2"), (1.6, "v002", "2")),
+        *((2.0, "t001", "100"), (2.0, "t002", "100")),
+        *((21.2, "v001", "2.02"), (21.2, "v002", "2.02"), (21.6, "v001", "2.02"), (21.6, "v002", "2.02")),
+        *((41.2, "v001", "2.04"), (41.2, "v002", "2.04"), (42.0, "t001", "102"), (42.0, "t002", "102")),
+    ]
+    assert "cycles of cell pages that were not complete, and gave no reading: 2" in done.stderr

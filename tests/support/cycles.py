@@ -69,10 +69,11 @@ class Reading:
 class Pack:
     """A mapper of a pack with one cell on each of `pages` pages of one message, or in one message each."""
 
-    def __init__(self, pages: int, *, messages: bool = False) -> None:
+    def __init__(self, pages: int, *, messages: bool = False, within_s: float | None = None) -> None:
+        """within_s: the pages are asked for."""
         self._messages = messages
         self.plan = _by_message(pages) if messages else _by_page(pages)
-        entries = [MapEntry("Cells.Cell{n}", "cells.v{n}")]
+        entries = [MapEntry("Cells.Cell{n}", "cells.v{n}", within_s=within_s)]
         if messages:
             entries = [MapEntry(f"Cells{page}.Cell", f"cells.v{page + 1}") for page in range(pages)]
         self.spec: MapSpec = resolve(entries, self.plan)

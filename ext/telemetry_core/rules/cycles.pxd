@@ -23,6 +23,7 @@ cdef enum Found:                 # bits: what a row means for its cycle
     HELD_READING = 2             # all pages were in before this row, as is known only now
     GIVEN_UP = 4                 # a cycle has ended without a reading
     NEWS = 8                     # pages are missing or back
+    REPLACES = 16                # it is the last row once more
 
 cdef struct Page:
     uint64_t came                # number of the row that brought it last; 0: none has
@@ -95,6 +96,12 @@ cdef inline uint64_t came_earlier(const CycleState* state, const Page* page) noe
 
 cdef inline uint32_t begin_page(const CycleState* state) noexcept nogil:
     return state.silent if state.rule == SILENCE else state.first
+
+cdef void hold_stamps(Page* pages, uint32_t page_count, int64_t time_ns, bint is_first) noexcept nogil
+cdef uint32_t arrive(CycleState* state, Page* pages, const uint32_t* ranks, uint32_t page_count,
+                     const uint32_t* there, uint32_t count, int64_t time_ns, uint8_t* found) noexcept nogil
+cdef uint8_t end_cycle(CycleState* state, Page* pages, const uint32_t* ranks, uint32_t page_count,
+                       bint is_round) noexcept nogil
 
 # Put the next row into its cycle. `there`: the `count` pages that it brings, one at least. `ranks`: the order of the
 # pages. Returns bits of Found.

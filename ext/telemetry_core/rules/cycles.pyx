@@ -101,7 +101,7 @@ cdef uint8_t take_row(CycleState* state, Page* pages, const uint32_t* ranks, uin
 
     if begins:
         if state.begin:
-            found |= end_cycle(state, pages, ranks, page_count)
+            found |= end_cycle(state, pages, ranks, page_count, False)
             if found & NEWS:
                 open_turn(state, lead, count)
         state.begin = state.number
@@ -297,8 +297,9 @@ cdef uint8_t settle(CycleState* state, Page* pages, uint32_t page_count, uint64_
     return found
 
 
-cdef uint8_t end_cycle(CycleState* state, Page* pages, const uint32_t* ranks, uint32_t page_count) noexcept nogil:
-    """End the open cycle: this row is of another."""
+cdef uint8_t end_cycle(CycleState* state, Page* pages, const uint32_t* ranks, uint32_t page_count,
+                       bint is_round) noexcept nogil:
+    """End the open cycle: this row is of another. is_round: each page was asked for, however seldom it comes."""
     cdef uint8_t found = 0
     cdef bint is_whole = True
     cdef bint lacks_due = False
@@ -323,7 +324,7 @@ cdef uint8_t end_cycle(CycleState* state, Page* pages, const uint32_t* ranks, ui
             found |= NEWS
     if found & NEWS:
         expect_others(state, pages, ranks, page_count)
-    if not state.is_done and (is_whole or lacks_due):
+    if not state.is_done and (is_whole or lacks_due or is_round):
         found |= GIVEN_UP
     return found
 

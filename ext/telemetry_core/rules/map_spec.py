@@ -78,6 +78,7 @@ class CycleMap:
     target: int
     page_count: int
     pages: tuple[str, ...] = field(default=(), compare=False)  # what each is called, for reports
+    within_ns: int = 0  # they are asked for, two of a round no further apart; 0: sent over and over
 
 
 @dataclass(frozen=True, slots=True)

@@ -94,6 +94,7 @@ cdef struct Cycle:               # map_spec.CycleMap
     uint32_t first_page          # among the pages of all cycles of its bus
     uint32_t first_rank          # of its pages, among those of all cycles
     uint32_t first_value         # among their values
+    uint64_t within_ns           # its pages are asked for: a round; 0: they are sent over and over
 
 cdef struct Bus:                 # map_spec.BusMap
     int32_t* message_of_record   # index of the first of its messages, by record of the schema

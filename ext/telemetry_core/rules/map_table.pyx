@@ -159,6 +159,7 @@ cdef class MapTable:
         cdef Cycle* cycle = &self.cycles[self.cycle_count]
         cycle.target = _index(spec.target, self.target_count, "target")
         cycle.page_count = spec.page_count
+        cycle.within_ns = spec.within_ns
         cycle.value_count = schema.records[self.targets[cycle.target].record].field_count
         cycle.first_page = bus.page_count
         cycle.first_rank = <uint32_t>self.rank_count

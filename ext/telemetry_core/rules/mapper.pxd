@@ -1,24 +1,13 @@
-"""Data sheet of a mapper: what it remembers of each channel between two rows."""
+"""Data sheet of a mapper."""
 
-from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 
-from telemetry_core.rules.counting cimport Counters
+from telemetry_core.rules.channel cimport Channel
 from telemetry_core.rules.cycles cimport CycleState, Page
-from telemetry_core.rules.derived cimport PowerState, Reading, Spread
+from telemetry_core.rules.derived cimport Spread
 from telemetry_core.rules.map_table cimport Bus, Cycle, MapTable, Message, Output, Part, Target
 from telemetry_core.rows.batch cimport RowHead, SampleBatch
 from telemetry_core.rows.schema cimport Schema
-
-cdef struct Channel:
-    int32_t bus                  # -1: not bound
-    uint16_t* tags               # of each tag set
-    PowerState* powers           # of each target
-    Reading* references          # the last one of each of its bus
-    Counters* counters           # of each target
-    CycleState* cycles           # of each cycle of its bus
-    Page* pages                  # of these cycles
-    uint64_t* brought_by         # of each field of these cycles: number of the row that brought its value
-    double* values               # of each field of these cycles
 
 cdef struct Notice:              # a page is missing or back
     Py_ssize_t row               # the last of those made of the row that showed it
@@ -47,7 +36,6 @@ cdef class Mapper:
     cdef uint64_t cycle_gap_ns
 
     cdef object _make_channels(self, Py_ssize_t count)
-    cdef object _bind(self, Channel* channel, Py_ssize_t bus, tags)
     cdef bint _run(self, SampleBatch samples, SampleBatch out) noexcept nogil
     cdef void _refer_to(self, const uint64_t* row, Channel* channel, const Bus* bus) noexcept nogil
     cdef bint _map_row(self, const uint64_t* row, Channel* channel, const Message* message,
@@ -64,7 +52,7 @@ cdef class Mapper:
     cdef uint8_t _place_row(self, const uint64_t* row, CycleState* state, Page* pages, const Cycle* cycle,
                             const Output* output, uint32_t count) noexcept nogil
     cdef void _take_values(self, const uint64_t* row, Channel* channel, const Cycle* cycle,
-                           const Part* part, uint64_t number) noexcept nogil
+                           const Part* part, uint64_t number, uint64_t replaced) noexcept nogil
     cdef bint _write_cells(self, const RowHead* head, Channel* channel, const Output* output, uint64_t begin,
                            Spread* spread, SampleBatch out) noexcept nogil
     cdef bint _write_held(self, Channel* channel, const Output* output, const Output* derived,

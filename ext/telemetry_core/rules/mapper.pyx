@@ -14,19 +14,19 @@ Relies on MapTable for valid indexes. Relies on the senders stage to mark rows w
 Time is that of the frames. An input of a derived value serves rows at its own stamp and up to `input_age_ns` later,
 never earlier ones. After a step back in time, values are derived again once all inputs have come again.
 
-`slots.pxd` reads a field out of a message row; `derived.pxd` writes what follows from mapped fields; `cycles.pyx`
-says which pages are one reading.
+`slots.pxd` reads a field out of a message row; `derived.pxd` writes what follows from mapped fields. Which pages are
+one reading, `cycles.pyx` says of those that are sent over and over, and `rounds.pyx` of those that are asked for.
 """
 
 cimport cython
-from libc.math cimport isfinite
-from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+from libc.math cimport NAN, isfinite
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free, realloc
 from libc.string cimport memset
 
-from telemetry_core.rules.counting cimport Counters
+from telemetry_core.rules.channel cimport Channel, free_channel, make_channel
 from telemetry_core.rules.cycles cimport (
-    GIVEN_UP, HELD_READING, NEWS, NO_NEWS, PAGE_MISSING, READING, CycleState, Page, take_row,
+    GIVEN_UP, HELD_READING, NEWS, NO_NEWS, PAGE_MISSING, READING, REPLACES, CycleState, Page, end_cycle, take_row,
 )
 from telemetry_core.rules.derived cimport (
     PowerState, Reading, Spread, note_cell, note_temperature, share_of, write_counters, write_power, write_spread,
@@ -34,6 +34,7 @@ from telemetry_core.rules.derived cimport (
 from telemetry_core.rules.map_table cimport (
     Bus, Cycle, MapTable, Message, Output, Part, Range, Reference, Slot, Target, Word,
 )
+from telemetry_core.rules.rounds cimport take_answer
 from telemetry_core.rules.slots cimport find_word, is_there, mapped_value
 from telemetry_core.rows.access cimport has_field, is_of_sender, set_double, set_word, slots_of, reports_fault
 from telemetry_core.rows.batch cimport ROW_NEW_SENDER, ROW_OTHER_SENDER, RowHead, SampleBatch
@@ -55,19 +56,6 @@ class PageNotice(NamedTuple):
 
 cdef enum:
     CHANNELS = 65536
-
-cdef void free_channel(Channel* channel) noexcept nogil:
-    free(channel.tags)
-    free(channel.powers)
-    free(channel.references)
-    free(channel.counters)
-    free(channel.cycles)
-    free(channel.pages)
-    free(channel.brought_by)
-    free(channel.values)
-    memset(channel, 0, sizeof(Channel))
-    channel.bus = -1
-
 
 @cython.final
 cdef class Mapper:
@@ -118,7 +106,7 @@ cdef class Mapper:
         self._make_channels(channel + 1)
         free_channel(&self.channels[channel])
         if bus >= 0:
-            self._bind(&self.channels[channel], bus, tags)
+            make_channel(&self.channels[channel], self.table, bus, tags)
             for number in range(self.table.buses[bus].cycle_count):
                 self.channels[channel].cycles[number].by_order = by_order
 
@@ -133,25 +121,6 @@ cdef class Mapper:
         while self.channel_count < count:
             grown[self.channel_count].bus = -1
             self.channel_count += 1
-
-    cdef object _bind(self, Channel* channel, Py_ssize_t bus, tags):
-        cdef Bus* layout = &self.table.buses[bus]
-        cdef Py_ssize_t number
-        channel.tags = <uint16_t*>calloc(max(self.table.tag_set_count, 1), sizeof(uint16_t))
-        channel.powers = <PowerState*>calloc(max(self.table.target_count, 1), sizeof(PowerState))
-        channel.references = <Reading*>calloc(max(layout.reference_count, 1), sizeof(Reading))
-        channel.counters = <Counters*>calloc(max(self.table.target_count, 1), sizeof(Counters))
-        channel.cycles = <CycleState*>calloc(max(layout.cycle_count, 1), sizeof(CycleState))
-        channel.pages = <Page*>calloc(max(layout.page_count, 1), sizeof(Page))
-        channel.brought_by = <uint64_t*>calloc(max(layout.value_count, 1), sizeof(uint64_t))
-        channel.values = <double*>calloc(max(layout.value_count, 1), sizeof(double))
-        if not (channel.tags and channel.powers and channel.references and channel.counters and channel.cycles and channel.pages
-                and channel.brought_by and channel.values):
-            free_channel(channel)
-            raise MemoryError
-        for number in range(self.table.tag_set_count):
-            channel.tags[number] = tags[number]
-        channel.bus = <int32_t>bus
 
     def map(self, SampleBatch samples not None, SampleBatch out not None):
         """Append each row of `samples` to `out`, followed by the rows made of it.
@@ -168,6 +137,30 @@ cdef class Mapper:
             has_memory = self._run(samples, out)
         if not has_memory:
             raise MemoryError
+
+    def finish(self):
+        """Count as incomplete what is open without its reading, since no row comes any more."""
+        cdef Py_ssize_t number
+        cdef uint32_t index
+        cdef Channel* channel
+        cdef Bus* bus
+        cdef Cycle* cycle
+        cdef CycleState* state
+        for number in range(self.channel_count):
+            channel = &self.channels[number]
+            if channel.bus < 0:
+                continue
+            bus = &self.table.buses[channel.bus]
+            for index in range(bus.cycle_count):
+                cycle = &self.table.cycles[bus.first_cycle + index]
+                state = &channel.cycles[index]
+                if cycle.page_count == 1 or state.begin == 0:
+                    continue
+                self.incomplete_cycles += (end_cycle(state, channel.pages + cycle.first_page,
+                                                     self.table.ranks + cycle.first_rank, cycle.page_count,
+                                                     cycle.within_ns != 0) & GIVEN_UP) != 0
+                state.begin = 0
+                state.is_cut = True
 
     def notices(self):
         """Return the pages that went missing or came back in the last batch, in the order of the rows."""
@@ -387,7 +380,7 @@ cdef class Mapper:
             return False
         for number in range(count):
             self._take_values(row, channel, cycle, &self.table.parts[output.first_part + self.parts_there[number]],
-                              state.number)
+                              state.number, state.number - 1 if found & REPLACES else 0)
         if found & READING and not self._write_cells(<const RowHead*>row, channel, output, state.begin, spread, out):
             return False
         return not found & NEWS or self._note(<const RowHead*>row, output.cycle, pages, cycle.page_count,
@@ -403,25 +396,30 @@ cdef class Mapper:
             return READING
         for number in range(count):
             self.pages_there[number] = output.first_page + self.parts_there[number]
+        if cycle.within_ns:
+            return take_answer(state, pages, self.table.ranks + cycle.first_rank, cycle.page_count,
+                               self.pages_there, count, <const RowHead*>row, cycle.within_ns)
         return take_row(state, pages, self.table.ranks + cycle.first_rank, cycle.page_count, self.pages_there,
                         count, <const RowHead*>row, self.cycle_gap_ns)
 
     cdef void _take_values(self, const uint64_t* row, Channel* channel, const Cycle* cycle,
-                           const Part* part, uint64_t row_number) noexcept nogil:
+                           const Part* part, uint64_t row_number, uint64_t replaced) noexcept nogil:
+        """Take the values of a part. replaced: number of a row whose values end where this row has none."""
         cdef const uint64_t* raw = slots_of(self.schema, row)
         cdef const Slot* slot
         cdef uint32_t number
         cdef double value
         for number in range(part.first_slot, part.first_slot + part.slot_count):
             slot = &self.table.slots[number]
-            if not has_field(row, slot.source):
-                continue
-            if slot.word_count and find_word(slot, self.table.words, raw[slot.source]) != NULL:
-                continue  # absent: cells have no texts
-            value = mapped_value(slot, raw[slot.source])
+            value = NAN
+            if has_field(row, slot.source) and (slot.word_count == 0
+                                                or find_word(slot, self.table.words, raw[slot.source]) == NULL):
+                value = mapped_value(slot, raw[slot.source])  # cells have no texts: a word is an absent value
             if isfinite(value):
                 channel.values[cycle.first_value + slot.target] = value
                 channel.brought_by[cycle.first_value + slot.target] = row_number
+            elif channel.brought_by[cycle.first_value + slot.target] == replaced:
+                channel.brought_by[cycle.first_value + slot.target] = 0
 
     cdef bint _write_cells(self, const RowHead* head, Channel* channel, const Output* output, uint64_t begin,
                            Spread* spread, SampleBatch out) noexcept nogil:

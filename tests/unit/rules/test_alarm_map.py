@@ -160,6 +160,7 @@ def test_entries_to_fields_are_no_alarms_and_the_other_way_round() -> None:
         ),
         (MapEntry("Faults.Word", "event.bms_fault", scale=2.0), "map[0]: an alarm has no scale"),
         (MapEntry("Faults.Word", "event.bms_fault", values={1: "off"}), "map[0]: an alarm has no scale"),
+        (MapEntry("Faults.Word", "event.bms_fault", within_s=10.0), "map[0]: an alarm has no scale"),
     ],
 )
 def test_what_cannot_be_an_alarm_is_refused_in_one_line(entry: MapEntry, message: str) -> None:

@@ -387,6 +387,10 @@ REFUSED = [
         "map[0].index_from: must be 0 or 1, not 2",
     ),
     (
+        [MapEntry("Pack.SoC", "battery.soc_pct", within_s=10)],
+        "map[0].within_s: is for cells alone",
+    ),
+    (
         [
             MapEntry("Pack.SoC", "battery.soc_pct", bus="traction"),
             MapEntry("Pack.Voltage", "battery.soc_pct", where=Where("map[1]")),

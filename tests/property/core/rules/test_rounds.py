@@ -1,0 +1,172 @@
+"""Cells that somebody asks for, page by page: read by round, whatever else comes between the answers."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+from telemetry_core.rows.batch import SampleBatch
+from telemetry_core.rows.schema import Schema
+from telemetry_core.rows.spec import DecimalScale, SlotKind
+from telemetry_core.rules.mapper import Mapper
+
+from telemetry.model.ids import IsoTpId
+from telemetry.rules.map import resolve
+from telemetry.rules.map_entry import MapEntry
+from tests.support.examples import examples
+from tests.support.plan_specs import Signal, plan, tenths
+from tests.support.rounds_model import Answer, RoundsModel
+
+MILLIVOLTS = DecimalScale(1, 0, 3)
+PAGE = Signal(bits=8, signed=False, kind=SlotKind.UINT)
+BEGIN_NS = 1_700_000_000 * 10**9
+MS = 1_000_000
+SECOND = 1000 * MS
+
+
+def cells(number: int) -> dict[str, Signal]:
+    return {f"Cell{n}": Signal(MILLIVOLTS, pages=[n - 1]) for n in range(1, number + 1)}
+
+
+# Three units that are asked, one of them for two kinds of answers, and one that sends its pages unasked.
+PLAN = plan(
+    {
+        "can0": {
+            "Front": {"Page": PAGE, **cells(3), "T1": tenths(pages=[3]), "T2": tenths(pages=[0, 4])},
+            "Rear": {"Page": PAGE, **cells(2), "T1": tenths(pages=[0]), "T2": tenths(pages=[1])},
+            "Side": {"Page": PAGE, **cells(2)},
+            "Sent": {"Page": PAGE, **cells(3)},
+        }
+    }
+)
+ENTRIES = [
+    MapEntry("Front.Cell{n}", "cells.v{n}", pack="front", absent=(0,)),
+    MapEntry("Front.T{n}", "cells.t{n}", pack="front", absent=(0,)),
+    MapEntry("Rear.Cell{n}", "cells.v{n}", pack="rear", absent=(0,), within_s=2.0),
+    MapEntry("Rear.T{n}", "cells.t{n}", pack="rear", absent=(0,)),
+    MapEntry("Side.Cell{n}", "cells.v{n}", pack="side", absent=(0,), within_s=120.0),
+    MapEntry("Sent.Cell{n}", "cells.v{n}", pack="sent"),
+]
+ANSWERS = {"can0": [IsoTpId(0x100), IsoTpId(0x101)]}  # those of Side come in single frames
+MESSAGES = [record.measurement for record in PLAN.records]
+SENT_BY = {  # which fields each page of a message has
+    "Front": {0: ["v001", "t002"], 1: ["v002"], 2: ["v003"], 3: ["t001"], 4: ["t002"]},
+    "Rear": {0: ["v001", "t001"], 1: ["v002", "t002"]},
+    "Side": {0: ["v001"], 1: ["v002"]},
+    "Sent": {0: ["v001"], 1: ["v002"], 2: ["v003"]},
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """What is one reading: its pages by number, its fields, and the greatest pause between two of them.
+
+    pages: of each page of the message; branches that fill the same fields are one page.
+    """
+
+    pack: str
+    pages: Mapping[int, int]
+    kinds: str
+    within_ns: int
+
+
+ROUNDS = [
+    Round("front", {0: 0, 1: 1, 2: 2}, "v", 10 * SECOND),
+    Round("front", {0: 0, 3: 1, 4: 0}, "t", 10 * SECOND),
+    Round("rear", {0: 0, 1: 1}, "vt", 10 * SECOND),  # each answer has both; the longer of two limits
+    Round("side", {0: 0, 1: 1}, "v", 120 * SECOND),
+]
+
+Given = tuple[int, str, int, int]  # time, message, page, raw value
+
+
+@st.composite
+def asked(draw: st.DrawFn) -> list[Given]:
+    """Pages of all units, mixed: whole rounds in any order, retries, lost pages, and any pages."""
+    streams = []
+    for name, pages in SENT_BY.items():
+        chunk = st.permutations(sorted(pages)) | st.lists(st.sampled_from(sorted(pages)), max_size=4)
+        retried = draw(st.lists(st.tuples(chunk, st.integers(0, 8)), max_size=5))
+        streams.append(
+            [(name, page) for pages, again in retried for page in [*pages[: again + 1], *pages[again:]]]
+        )
+    order = draw(st.permutations([number for number, stream in enumerate(streams) for _ in stream]))
+    waiting = [iter(stream) for stream in streams]
+    pauses = st.sampled_from([90, 90, 90, 400, 400, 400, 0, 1, 2000, 10_000, 10_001, 60_000, 120_001, -1])
+    time_ns = BEGIN_NS
+    rows: list[Given] = []
+    for number in order:
+        time_ns += draw(pauses) * MS
+        name, page = next(waiting[number])
+        raw = 3000 + len(rows) if draw(st.integers(0, 5)) else 0
+        rows.append((time_ns, name, page, raw))
+    return rows
+
+
+def batch_of(schema: Schema, rows: Sequence[Given]) -> SampleBatch:
+    batch = SampleBatch(schema)
+    for time_ns, name, page, raw in rows:
+        record = MESSAGES.index(name)
+        fields = {field.name: raw for field in PLAN.records[record].fields[1:]}
+        there = {key: raw for key, raw in fields.items() if _field(key) in SENT_BY[name][page]}
+        batch.append(record, time_ns, {"Page": page, **there}, tags=0, channel=0, id=0, nudge_ns=0)
+    return batch
+
+
+def _field(signal: str) -> str:
+    return f"{'v' if signal.startswith('Cell') else 't'}{int(signal[-1]):03}"
+
+
+def expected_of(one: Round, rows: Sequence[Given]) -> RoundsModel:
+    model = RoundsModel(len(set(one.pages.values())), one.within_ns)
+    message = one.pack.capitalize()
+    model.take(
+        Answer(
+            time_ns,
+            one.pages[page],
+            {
+                field: (raw / (1000 if field[0] == "v" else 10)) if raw else None
+                for field in SENT_BY[message][page]
+                if field[0] in one.kinds
+            },
+        )
+        for time_ns, name, page, raw in rows
+        if name == message and page in one.pages
+    )
+    model.end()
+    return model
+
+
+@settings(max_examples=examples(400), deadline=None)
+@given(asked(), st.integers(1, 50))
+def test_whatever_is_asked_for_in_whatever_order_is_read_by_round(rows: list[Given], batch_rows: int) -> None:
+    spec = resolve(ENTRIES, PLAN, answers=ANSWERS)
+    schema = Schema(PLAN.records + spec.records)
+    packs = [tags["pack"] for tags in spec.tag_sets]
+    mapper, alone = Mapper(schema, spec), Mapper(schema, spec)
+    out, of_sent = SampleBatch(schema), SampleBatch(schema)
+    made = []
+    for each in (mapper, alone):
+        each.bind(0, 0, range(len(packs)))
+    for begin in range(0, len(rows), batch_rows):
+        mapper.map(batch_of(schema, rows[begin : begin + batch_rows]), out)
+        assume(not mapper.notices())  # pages that are missing: another rule
+        made += [row for row in out if row.measurement == "cells"]
+        out.clear()
+    mapper.finish()
+    alone.map(batch_of(schema, [row for row in rows if row[1] == "Sent"]), of_sent)
+    alone.finish()
+    given_up = alone.incomplete_cycles
+    for one in ROUNDS:
+        model = expected_of(one, rows)
+        read = [
+            (row.time_ns, dict(row.raw))
+            for row in made
+            if packs[row.tags] == one.pack and any(name[0] in one.kinds for name in row.raw)
+        ]
+        assert read == [(time_ns, fields) for time_ns, fields in model.readings if fields]
+        given_up += model.given_up
+    assert [row for row in made if packs[row.tags] == "sent"] == [
+        row for row in of_sent if row.measurement == "cells"
+    ]
+    assert mapper.incomplete_cycles == given_up

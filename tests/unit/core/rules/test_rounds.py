@@ -1,0 +1,117 @@
+"""Cells that somebody asks for page by page: a round is read as soon as each page has come."""
+
+import itertools
+from collections.abc import Sequence
+
+import pytest
+
+from tests.support.cycles import Arrival, Pack
+
+
+def asked(rounds: Sequence[tuple[float, str]], apart_ms: float = 400.0) -> list[Arrival]:
+    """Rounds, each with its begin in s and its pages in order, such as `0112`: page 1 is asked for twice."""
+    return [
+        Arrival(begin_s * 1000 + place * apart_ms, int(page), number)
+        for number, (begin_s, pages) in enumerate(rounds)
+        for place, page in enumerate(pages)
+    ]
+
+
+def read(pack: Pack, answers: Sequence[Arrival]) -> list[int]:
+    """The round of each reading, and no reading has pages of two."""
+    readings = pack.take(answers)
+    assert all(len(reading.cycles) == 1 for reading in readings), readings
+    return [next(iter(reading.cycles)) for reading in readings]
+
+
+@pytest.mark.parametrize("every_s", [1.2, 2.3, 20, 60, 3600])
+@pytest.mark.parametrize("orders", [["012"], ["210"], ["012", "120", "201"], ["0012"], ["0122"], ["01112"]])
+def test_each_round_is_a_reading_however_seldom_and_in_whatever_order_its_pages_are_asked_for(
+    every_s: float, orders: Sequence[str]
+) -> None:
+    rounds = [(every_s * number, orders[number % len(orders)]) for number in range(5)]
+    pack = Pack(3, within_s=10)
+    apart_ms = 400 if every_s > 2 else 100
+    assert read(pack, asked(rounds, apart_ms)) == [0, 1, 2, 3, 4]
+    pack.mapper.finish()
+    assert (pack.mapper.incomplete_cycles, pack.notices) == (0, [])
+
+
+def test_one_round_alone_is_a_reading_stamped_by_the_page_that_completed_it() -> None:
+    (reading,) = Pack(3, within_s=10).take(asked([(1, "201")]))
+    assert (reading.time_ms, reading.cells) == (1800.0, ("v001", "v002", "v003"))
+
+
+@pytest.mark.parametrize(
+    ("rounds", "complete", "given_up"),
+    [
+        ([(0, "01"), (1, "012"), (2, "012")], [1, 2], 1),
+        ([(0, "12"), (1, "1"), (20, "012")], [2], 2),
+        ([(0, "012"), (2, "02"), (4, "012")], [0, 2], 1),
+        ([(0, "012"), (2, "01")], [0], 1),  # nobody asks any more
+        ([(0, "0"), (20, "1"), (40, "2")], [], 3),
+        ([(0, "012"), (2, "2"), (4, "012")], [0, 2], 0),  # a retry after all was read
+    ],
+)
+def test_a_round_that_lacks_a_page_is_given_up_and_counted_once(
+    rounds: Sequence[tuple[float, str]], complete: list[int], given_up: int
+) -> None:
+    pack = Pack(3, within_s=10)
+    assert read(pack, asked(rounds)) == complete
+    pack.mapper.finish()
+    assert pack.mapper.incomplete_cycles == given_up
+
+
+def test_the_same_page_twice_in_succession_replaces_the_first_and_gives_no_second_reading() -> None:
+    pages = [Arrival(0, 0, 0), Arrival(100, 1, 0), Arrival(200, 1, 7), Arrival(300, 2, 7), Arrival(400, 2, 8)]
+    pack = Pack(3, within_s=10)
+    (reading,) = pack.take(pages)
+    assert reading.cycles == {0, 7}
+    assert [dict(row.raw) for row in pack.rows if row.measurement == "cells"] == [
+        {"v001": 3.0, "v002": 3.007, "v003": 3.007}
+    ]
+
+
+@pytest.mark.parametrize(("more_ns", "readings"), [(0, 1), (1, 0)])
+@pytest.mark.parametrize("within_s", [10.0, 0.5, 90.0])
+def test_a_round_is_given_up_when_no_page_comes_for_longer_than_within_s(
+    within_s: float, more_ns: int, readings: int
+) -> None:
+    pauses_ms = [0.0, within_s * 1000, within_s * 1000 + more_ns / 1e6]
+    pages = [Arrival(time_ms, page, 0) for page, time_ms in enumerate(itertools.accumulate(pauses_ms))]
+    pack = Pack(3, within_s=within_s)
+    assert len(pack.take(pages)) == readings
+    pack.mapper.finish()
+    assert pack.mapper.incomplete_cycles == 2 * (1 - readings)  # what came before, and the page after it
+
+
+def test_a_round_of_many_pages_may_take_an_hour() -> None:
+    pack = Pack(9 * 40, within_s=10)
+    assert len(pack.take([Arrival(10_000.0 * page, page, 0) for page in range(360)])) == 1
+
+
+def test_time_that_steps_back_gives_the_round_up() -> None:
+    pack = Pack(3, within_s=10)
+    assert read(pack, asked([(100, "01"), (99, "2")])) == []
+    pack.mapper.finish()
+    assert pack.mapper.incomplete_cycles == 2
+
+
+def test_only_a_pause_tells_the_rest_of_one_round_from_the_begin_of_the_next() -> None:
+    rounds = [(2.0 * number, "12" if number == 3 else "012") for number in range(6)]
+    readings = Pack(3, within_s=10).take(asked(rounds))
+    assert [set(one.cycles) for one in readings] == [{0}, {1}, {2}, {3, 4}, {4, 5}]
+    assert read(Pack(3, within_s=1), asked(rounds)) == [0, 1, 2, 4, 5]
+
+
+def test_a_page_that_the_unit_never_answers_hides_the_others_for_ten_rounds() -> None:
+    rounds = [(20.0 * number, "01") for number in range(15)]
+    pack = Pack(3, within_s=10)
+    assert read(pack, asked(rounds)) == [10, 11, 12, 13, 14]
+    assert [(one.page, one.is_missing) for one in pack.notices] == [(2, True)]
+    late = [(300, "012"), (320, "012"), (340, "012")]  # page 2 comes when that round is read already
+    readings = pack.take(asked(late))
+    assert [len(one.cells) for one in readings] == [2, 3, 3]
+    assert [len(one.cycles) for one in readings] == [1, 1, 1]
+    assert [(one.page, one.is_missing) for one in pack.notices[1:]] == [(2, False)]
+    assert pack.mapper.incomplete_cycles == 10
