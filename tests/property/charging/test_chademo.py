@@ -1,0 +1,199 @@
+"""Sessions of CHAdeMO in logs of two plugs, against a model that has the frames alone."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from telemetry.charging.session import Session
+from telemetry.decode.sessions import collect_sessions
+from tests.support.chademo_model import CHARGER_REASONS, Message, charges, fields, states_of_charge
+from tests.support.examples import examples
+
+START_S = 1_772_474_400
+FAULTS = (
+    *("fault_overvoltage", "fault_undervoltage", "fault_current_deviation", "fault_overtemperature"),
+    "fault_voltage_deviation",
+)
+OF_102 = ("charging_enabled", "not_in_park", "system_fault", "contactor_open", "stop_before_charging")
+OF_109 = (
+    *("charging", "charger_malfunction", "energized", "battery_incompatible", "system_malfunction"),
+    "stopped",
+)
+
+
+def byte_of(names: Sequence[str], bits: frozenset[str]) -> int:
+    return sum(1 << place for place, name in enumerate(names) if name in bits)
+
+
+def data_of(message: Message) -> bytes:
+    """As docs/protocols/chademo.md has the fields."""
+    values = {name: round(value) for name, value in message.values.items()}
+    match message.number:
+        case 0x100:
+            return bytes([0, 0, 0, 0, 0, 0, values["rate_reference"], 0])
+        case 0x108:
+            volts = values["available_voltage_v"].to_bytes(2, "little")
+            return bytes([1, *volts, values["available_current_a"], 0, 0, 0, 0])
+        case 0x102:
+            states = byte_of(FAULTS, message.bits), byte_of(OF_102, message.bits)
+            amperes, rate = values["requested_current_a"], values["charged_rate"]
+            return bytes([2, 0x9A, 1, amperes, *states, rate, 0])
+    volts = values["voltage_v"].to_bytes(2, "little")
+    return bytes([2, *volts, values["current_a"], 1, byte_of(OF_109, message.bits), 0xFF, 0xFF])
+
+
+class Scene:
+    """What both ends of one plug send: charges as they are, with frames lost, and bits as they like."""
+
+    def __init__(self, chance: Random) -> None:
+        self.chance = chance
+        self.messages: list[Message] = []
+        self.now_ms = chance.randrange(1000)
+        self.lost = chance.choice((0.0, 0.0, 0.05, 0.3))
+        self.reference = chance.choice((0, 100, 200, 80))
+        self.rate = chance.randrange(20, 60)
+        self.available_a = chance.choice((120, 50))
+        self.ticks = 0
+        self.unplug()
+        for _ in range(chance.randrange(1, 5)):
+            chance.choices((self.charge, self.flip), (3, 1))[0]()
+            self.now_ms += chance.choice((0, 0, 3_000, 9_400, 10_500, 30_000))
+
+    def unplug(self) -> None:
+        self.vehicle, self.charger = {"contactor_open"}, {"stopped"}
+        self.voltage_v = self.current_a = self.asked_a = 0
+        self.period_ms = self.chance.choice((100, 100, 500, 1000))
+
+    def send(self, number: int, bits: set[str] | None = None, **values: float) -> None:
+        if self.chance.random() >= self.lost:
+            self.messages.append(Message(self.now_ms / 1000, number, frozenset(bits or ()), values))
+        self.now_ms += self.chance.randrange(1, 20)
+
+    def tick(self, most: int = 12) -> None:
+        for _ in range(self.chance.randrange(1, most)):
+            next_ms = self.now_ms + self.period_ms
+            self.ticks += 1
+            if self.ticks % 7 == 0 and self.current_a:
+                self.rate = min(self.rate + 1, 255)
+            self.send(0x100, rate_reference=self.reference)
+            asked = {"requested_current_a": self.asked_a, "charged_rate": self.rate}
+            given = {"voltage_v": self.voltage_v, "current_a": self.current_a}
+            if self.chance.random() < 0.8:
+                self.send(0x102, self.vehicle, **asked)
+                self.send(0x109, self.charger, **given)
+            else:
+                self.send(0x109, self.charger, **given)
+                self.send(0x102, self.vehicle, **asked)
+            self.send(0x108, available_voltage_v=500, available_current_a=self.available_a)
+            self.now_ms = max(self.now_ms, next_ms)
+
+    def maybe(self, share: float) -> None:
+        if self.chance.random() < share:
+            self.tick()
+
+    def charge(self) -> None:
+        chance = self.chance
+        self.unplug()
+        self.maybe(0.8)
+        self.vehicle.add("charging_enabled")
+        self.maybe(0.8)
+        if (fate := chance.random()) < 0.15:  # the charger fails to start, and may charge after all
+            self.charger |= set(chance.sample(CHARGER_REASONS, chance.randrange(1, 3)))
+            self.tick()
+            self.charger -= set(CHARGER_REASONS)
+        elif fate < 0.25:  # the vehicle gives up
+            self.vehicle -= {"charging_enabled"}
+            self.vehicle |= set(chance.sample((*FAULTS, *OF_102[1:3], OF_102[4]), chance.randrange(3)))
+            self.tick()
+            return
+        self.vehicle.discard("contactor_open")
+        self.voltage_v = 400
+        self.maybe(0.8)
+        self.charger.add("charging")
+        self.maybe(0.5)
+        self.charger.discard("stopped")
+        self.asked_a = chance.randrange(20, 120)
+        for _ in range(chance.randrange(1, 8)):
+            self.voltage_v, self.current_a = chance.randrange(397, 404), self.asked_a - chance.randrange(4)
+            self.tick()
+            self.now_ms += chance.choice((0, 0, 0, 0, 500, 1900, 2100, 9000))
+            self.available_a -= chance.random() < 0.1
+        self.stop()
+
+    def stop(self) -> None:
+        chance = self.chance
+        if chance.random() < 0.5:
+            self.vehicle.discard("charging_enabled")
+            self.vehicle |= set(chance.sample((*FAULTS, *OF_102[1:3], OF_102[4]), chance.randrange(3)))
+            self.maybe(0.5)
+            self.charger.add("stopped")
+        else:
+            self.charger.add("stopped")
+            self.charger |= set(chance.sample(CHARGER_REASONS, chance.randrange(2)))
+            self.maybe(0.5)
+            self.vehicle.discard("charging_enabled")
+        self.current_a = 0
+        self.maybe(0.9)
+        self.vehicle.add("contactor_open")
+        self.maybe(0.9)
+
+    def flip(self) -> None:
+        for _ in range(self.chance.randrange(5, 30)):
+            if self.chance.random() < 0.5:
+                self.vehicle ^= {self.chance.choice((*OF_102, *FAULTS))}
+            else:
+                self.charger ^= {self.chance.choice(OF_109)}
+            self.current_a = self.chance.randrange(100)
+            self.tick(4)
+
+
+def write_log(file: Path, plugs: Sequence[Sequence[Message]]) -> None:
+    frames = [(message.at_s, plug, message) for plug, messages in enumerate(plugs) for message in messages]
+    with file.open("w", encoding="ascii") as log:
+        for at_s, plug, message in sorted(frames, key=lambda frame: frame[:2]):
+            seconds, ms = divmod(round(at_s * 1000), 1000)
+            data = data_of(message).hex().upper()
+            log.write(f"({START_S + seconds}.{ms:03d}000) can{plug} {message.number:03X}#{data}\n")
+
+
+def stored(session: Session, name: str) -> Any:
+    """A field; stamps as seconds of the scene."""
+    match name:
+        case "start" | "end":
+            return (getattr(session, f"{name}_ns") - START_S * 10**9) / 1e9
+        case "phases":
+            return [phase.phase for phase in session.phases]
+        case "phases_s":
+            seconds = [((each.start_ns - START_S * 10**9) / 1e9, each.duration_s) for each in session.phases]
+            return [number for pair in seconds for number in pair]
+        case _:
+            return getattr(session, name)
+
+
+@given(seed=st.integers(0, 2**32))
+@settings(max_examples=examples(250))
+def test_sessions_of_two_plugs_are_those_of_the_model(
+    seed: int, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    plugs = [Scene(Random(f"{seed} {plug}")).messages for plug in range(2)]
+    log = tmp_path_factory.getbasetemp() / "chademo.log"
+    write_log(log, plugs)
+    sessions = list(collect_sessions([log], protocol="chademo"))
+    begin_s, end_s = (choose(each.at_s for messages in plugs for each in messages) for choose in (min, max))
+    for plug, messages in enumerate(plugs):
+        charger = "main" if messages and messages[0].at_s == begin_s else f"can{plug}"
+        found = sorted((each for each in sessions if each.charger == charger), key=lambda one: one.start_ns)
+        soc = list(states_of_charge(messages))
+        expected = [fields(charge, soc) for charge in charges(messages, end_s)]
+        assert len(found) == len(expected)
+        for session, wanted in zip(found, expected, strict=True):
+            assert stored(session, "phases") == wanted.pop("phases")
+            for name, value in wanted.items():
+                is_text = value is None or isinstance(value, str)
+                same = value if is_text else pytest.approx(value, rel=1e-7, abs=2e-6)
+                assert stored(session, name) == same, name

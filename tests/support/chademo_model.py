@@ -1,0 +1,202 @@
+"""A model of CHAdeMO sessions, written from docs/charging.md and docs/protocols/chademo.md.
+
+It first cuts the frames of one plug into sessions and phases, by the bits of 102 and 109. Then it computes
+each field from the frames of that session. Stamps are seconds.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+
+JOINED_S = 2.0  # what lies further apart is not guessed
+SILENT_S = 10.0
+VEHICLE_REASONS = (
+    *("fault_overvoltage", "fault_undervoltage", "fault_current_deviation", "fault_overtemperature"),
+    *("fault_voltage_deviation", "not_in_park", "system_fault", "stop_before_charging"),
+)
+CHARGER_REASONS = ("charger_malfunction", "battery_incompatible", "system_malfunction")
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One frame: its number (102 or 109 …), numbers, and the names of the bits that are set."""
+
+    at_s: float
+    number: int
+    bits: frozenset[str] = frozenset()
+    values: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Charge:
+    """The frames of one session and what its bits said."""
+
+    messages: list[Message] = field(default_factory=list)
+    phases: list[tuple[str, float]] = field(default_factory=list)
+    has_charged: bool = False
+    is_enabled: bool = False
+    stop: tuple[str, str] | None = None
+    outcome: str = ""
+
+    @property
+    def phase(self) -> str:
+        return self.phases[-1][0]
+
+    def enter(self, phase: str, at_s: float) -> None:
+        self.phases.append((phase, at_s))
+
+
+def charges(messages: Sequence[Message], log_end_s: float) -> Iterator[Charge]:
+    """Yield the sessions of one plug."""
+    charge = Charge()
+    last_s = None
+    for message in messages:
+        is_silent = last_s is not None and message.at_s - last_s > SILENT_S
+        if is_silent or begins_the_next(charge, message):
+            yield over(charge, "cut")
+            charge = Charge()
+        last_s = message.at_s
+        if not charge.messages:
+            charge.enter("handshake", message.at_s)
+        charge.messages.append(message)
+        follow(charge, message)
+    if last_s is not None:
+        yield over(charge, "cut" if log_end_s - last_s > SILENT_S else "unfinished")
+
+
+def begins_the_next(charge: Charge, message: Message) -> bool:
+    """Return whether a contactor is closed again, or a charger charges after a start that failed."""
+    if not charge.messages:
+        return False
+    if charge.phase == "ended":
+        is_closed = "charging_enabled" in message.bits and "contactor_open" not in message.bits
+        return message.number == 0x102 and is_closed
+    return charge.phase == "stopping" and not charge.has_charged and is_charging(message)
+
+
+def is_charging(message: Message) -> bool:
+    return message.number == 0x109 and "charging" in message.bits and "stopped" not in message.bits
+
+
+def follow(charge: Charge, message: Message) -> None:
+    """The phase after this message."""
+    if message.number == 0x102:
+        reasons = [bit for bit in VEHICLE_REASONS if bit in message.bits]
+        if charge.phase == "handshake" and "charging_enabled" in message.bits:
+            charge.enter("configuration", message.at_s)
+        elif charge.phase == "configuration" and "charging_enabled" not in message.bits and reasons:
+            stop(charge, message, "vehicle", reasons)
+        elif charge.phase == "charging" and "charging_enabled" not in message.bits:
+            stop(charge, message, "vehicle", [each for each in reasons if each != "stop_before_charging"])
+        if charge.phase == "stopping" and charge.has_charged and "contactor_open" in message.bits:
+            charge.enter("ended", message.at_s)
+    elif message.number == 0x109:
+        reasons = [bit for bit in CHARGER_REASONS if bit in message.bits]
+        if charge.phase in ("handshake", "configuration") and is_charging(message):
+            charge.enter("charging", message.at_s)
+            charge.has_charged = True
+        elif (charge.phase, "stopped" in message.bits) == ("charging", True) or (
+            charge.phase == "configuration" and reasons
+        ):
+            stop(charge, message, "charger", reasons)
+
+
+def stop(charge: Charge, message: Message, side: str, reasons: Sequence[str]) -> None:
+    charge.enter("stopping", message.at_s)
+    charge.stop = side, ",".join(sorted(reasons)) or "unexplained"
+
+
+def over(charge: Charge, why: str) -> Charge:
+    """The session with its outcome. why: of one that no side stopped."""
+    if charge.phase == "ended":
+        charge.outcome = "complete"
+    elif charge.stop:
+        charge.outcome = "stopped"
+    elif why == "cut" and not charge.has_charged:
+        charge.outcome = "failed"
+    else:
+        charge.outcome = why
+    return charge
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """The charger's output in one frame."""
+
+    at_s: float
+    voltage_v: float
+    current_a: float
+
+    @property
+    def power_w(self) -> float:
+        return self.voltage_v * self.current_a
+
+
+def states_of_charge(messages: Sequence[Message]) -> Iterator[tuple[float, float]]:
+    """Yield stamps and percent: the rate over the reference of the last two seconds."""
+    reference: Message | None = None
+    for message in messages:
+        if message.number == 0x100:
+            reference = message
+        elif message.number == 0x102 and reference and message.at_s - reference.at_s <= JOINED_S + 1e-9:
+            whole = reference.values["rate_reference"]
+            yield from [(message.at_s, 100 * message.values["charged_rate"] / whole)] if whole else []
+
+
+def trapezoids(rows: Sequence[Given]) -> tuple[float, float, float]:
+    """Watt-hours, ampere-hours and the seconds that they cover."""
+    energy_ws = charge_as = covered_s = 0.0
+    for one, other in pairwise(rows):
+        seconds = other.at_s - one.at_s
+        if seconds <= JOINED_S + 1e-9:
+            energy_ws += seconds * (one.power_w + other.power_w) / 2
+            charge_as += seconds * (one.current_a + other.current_a) / 2
+            covered_s += seconds
+    return energy_ws / 3600, charge_as / 3600, covered_s
+
+
+def fields(charge: Charge, soc: Sequence[tuple[float, float]]) -> dict[str, object]:
+    """What the session stores. soc: of the whole log."""
+    from_s, to_s = charge.messages[0].at_s, charge.messages[-1].at_s
+    given = [
+        Given(message.at_s, message.values["voltage_v"], message.values["current_a"])
+        for message in charge.messages
+        if message.number == 0x109
+    ]
+    energy_wh, charged_ah, covered_s = trapezoids(given)
+    ends = [at_s for _, at_s in charge.phases[1:]] + [to_s]
+    lasting = [(at_s, end_s - at_s) for (_, at_s), end_s in zip(charge.phases, ends, strict=True)]
+    entered = dict(charge.phases)
+    began_s = entered.get("charging", entered.get("stopping", to_s + 1))
+    own = [each for each in soc if from_s <= each[0] <= to_s]
+    own = [each for each in own if each[0] < entered.get("ended", to_s + 1)] or own[:1]
+    before = [each for each in own if each[0] < began_s][-1:] or own[:1]
+    asked = [m.values["requested_current_a"] for m in charge.messages if m.number == 0x102]
+    limits = [m.values for m in charge.messages if m.number == 0x108]
+    return {
+        "start": from_s,
+        "end": to_s,
+        "duration_s": to_s - from_s,
+        "outcome": charge.outcome,
+        "stop_side": charge.stop[0] if charge.stop else None,
+        "stop_reason": charge.stop[1] if charge.stop else None,
+        "attempts": 1.0,
+        "phases": list(entered),
+        "phases_s": [number for pair in lasting for number in pair],
+        "charging_s": dict(zip(entered, lasting, strict=True)).get("charging", (0, 0))[1],
+        "energy_wh": energy_wh if covered_s else None,
+        "energy_charger_wh": energy_wh if covered_s else None,
+        "covered_charger_s": covered_s or None,
+        "charged_ah": charged_ah if covered_s else None,
+        "mean_power_w": energy_wh * 3600 / (to_s - from_s) if covered_s else None,
+        "peak_power_w": max(row.power_w for row in given) if covered_s else None,
+        "start_soc_pct": before[0][1] if own else None,
+        "end_soc_pct": own[-1][1] if own else None,
+        "requested_max_a": max(asked, default=None),
+        "max_current_a": limits[-1]["available_current_a"] if limits else None,
+        "max_voltage_v": limits[-1]["available_voltage_v"] if limits else None,
+        "energy_vehicle_wh": None,
+        "vin": None,
+        "station": None,
+        "edition": None,
+    }
