@@ -184,12 +184,12 @@ def test_sessions_of_two_plugs_are_those_of_the_model(
     log = tmp_path_factory.getbasetemp() / "chademo.log"
     write_log(log, plugs)
     sessions = list(collect_sessions([log], protocol="chademo"))
-    begin_s, end_s = (choose(each.at_s for messages in plugs for each in messages) for choose in (min, max))
+    heard = [(each.at_s, plug) for plug, messages in enumerate(plugs) for each in messages]
     for plug, messages in enumerate(plugs):
-        charger = "main" if messages and messages[0].at_s == begin_s else f"can{plug}"
+        charger = "main" if plug == min(heard)[1] else f"can{plug}"
         found = sorted((each for each in sessions if each.charger == charger), key=lambda one: one.start_ns)
         soc = list(states_of_charge(messages))
-        expected = [fields(charge, soc) for charge in charges(messages, end_s)]
+        expected = [fields(charge, soc) for charge in charges(messages, max(heard)[0])]
         assert len(found) == len(expected)
         for session, wanted in zip(found, expected, strict=True):
             assert stored(session, "phases") == wanted.pop("phases")
