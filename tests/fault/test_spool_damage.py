@@ -8,10 +8,12 @@ import pytest
 
 from telemetry.spool import Spool, SpoolLimits
 from telemetry.spool.filesystem import append_all
-from telemetry.spool.record import FIXED_BYTES, accounts_bytes
+from telemetry.spool.record import accounts_bytes
 from tests.support.clock import FakeClock
 from tests.support.disk import PowerCutError, SimulatedDisk
 from tests.support.spool import Feed, assert_balanced, drained_points
+
+FIXED_BYTES = 72
 
 DIRECTORY = Path("/spool")
 POINTS = 3  # of each record

@@ -12,12 +12,14 @@ from random import Random
 import pytest
 
 from telemetry.spool import Spool, SpoolLimits
-from telemetry.spool.record import FIXED_BYTES, accounts_bytes
+from telemetry.spool.record import accounts_bytes
 from telemetry.spool.segment import Segment, SegmentReader, parse_name
 from tests.support.clock import FakeClock
 from tests.support.disk import PowerCutError, SimulatedDisk
 from tests.support.spool import Feed, assert_balanced, drain, state_after
 from tests.support.spool_writer import keeping_in
+
+FIXED_BYTES = 72
 
 DIRECTORY = Path("/spool")
 LIMITS = SpoolLimits(keep_free_bytes=0, segment_bytes=1500)

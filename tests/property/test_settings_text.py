@@ -10,13 +10,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from telemetry.errors import ConfigError
-from telemetry.settings.text import (
-    MAX_KEY_PARTS,
-    MAX_NESTING,
-    MAX_NUMBER_CHARACTERS,
-    parse_toml,
-    read_toml_text,
-)
+from telemetry.settings.text import parse_toml, read_toml_text
+
+MAX_KEY_PARTS = 16
+MAX_NESTING = 16
+MAX_NUMBER_CHARACTERS = 100
 
 INTO_ONE_FOLDER = settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 DOTS = "." * 40

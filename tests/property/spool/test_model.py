@@ -18,11 +18,12 @@ from telemetry.errors import DataError
 from telemetry.spool import Entry, Spool, SpoolLimits
 from telemetry.spool.deadletters import letter_names
 from telemetry.spool.requeue import hand_over
-from telemetry.spool.spool import LOOK_EVERY_S
 from tests.support.clock import FakeClock
 from tests.support.disk import PowerCutError, SimulatedDisk
 from tests.support.examples import examples
 from tests.support.spool import Feed, assert_balanced, drain, points_of, state_after
+
+LOOK_EVERY_S = 5.0
 
 DIRECTORY = Path("/spool")
 

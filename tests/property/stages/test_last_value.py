@@ -29,13 +29,14 @@ from telemetry.sinks.sender import Sender
 from telemetry.spool import Spool, SpoolLimits
 from telemetry.spool.deadletters import letter_names
 from telemetry.spool.requeue import hand_over
-from telemetry.spool.spool import LOOK_EVERY_S
 from telemetry.stages.binding import Binding
 from telemetry.stages.stages import Stages
 from tests.support.clock import FakeClock
 from tests.support.disk import SimulatedDisk
 from tests.support.examples import examples
 from tests.support.model_server import ModelServer, Reply, refusal
+
+LOOK_EVERY_S = 5.0
 
 DIRECTORY = Path("/spool")
 LOG = "log@0"

@@ -9,7 +9,9 @@ from random import Random
 import pytest
 
 import fuzz.__main__ as command
-from fuzz.engine import INPUT_LIMIT_BYTES, has_atheris, mutated
+from fuzz.engine import has_atheris, mutated
+
+INPUT_LIMIT_BYTES = 4096
 
 ROOT = Path(__file__).parents[3]
 SCRIPT = """

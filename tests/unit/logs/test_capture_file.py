@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from telemetry.logs.capture_file import RETRY_S, CaptureFile
+from telemetry.logs.capture_file import CaptureFile
 from tests.support.clock import FakeClock
+
+RETRY_S = 10.0
 
 LINE = b"(1700000000.000000) bms RX DD\n"
 

@@ -6,7 +6,9 @@ from pathlib import Path
 import pytest
 
 from telemetry.errors import DataError, InputMissingError
-from telemetry.logs.captures import LONGEST_LINE_BYTES, Capture, CapturedBytes, CaptureWriter, parse_line
+from telemetry.logs.captures import Capture, CapturedBytes, CaptureWriter, parse_line
+
+LONGEST_LINE_BYTES = 1_048_576
 
 GOOD = b"(1700000000.371244) ttyUSB0 RX DD0300\n"
 PIECE = CapturedBytes(1_700_000_000_371_244_000, "ttyUSB0", True, b"\xdd\x03\x00")
@@ -86,11 +88,13 @@ def test_the_last_line_may_lack_its_newline(tmp_path: Path) -> None:
 
 
 def test_an_endless_line_costs_itself_alone(tmp_path: Path) -> None:
-    endless = b"(1.0) p RX " + b"00" * LONGEST_LINE_BYTES + b"\n"
+    endless = (b"(1.0) port RX ".ljust(LONGEST_LINE_BYTES, b"0")) + b"\n"
     pieces, warnings = read(tmp_path / "c.txt", GOOD + endless + GOOD)
     assert pieces == [PIECE] * 2
     assert warnings == [f"FILE:2 (byte {len(GOOD)}): no line of a capture, skipped"]
     assert read(tmp_path / "d.txt", GOOD + endless.rstrip())[0] == [PIECE]
+    longest = (b"(1.0) port RX ").ljust(LONGEST_LINE_BYTES - 2, b"0") + b"\n"
+    assert len(read(tmp_path / "e.txt", GOOD + longest + GOOD)[0]) == 3
 
 
 def test_gzipped_captures_are_read(tmp_path: Path) -> None:

@@ -2,7 +2,9 @@
 
 from pathlib import Path
 
-from telemetry.logs.identity import HEAD_BYTES, belongs_to, position_name
+from telemetry.logs.identity import belongs_to, position_name
+
+HEAD_BYTES = 256
 
 
 def test_a_log_that_grows_or_moves_keeps_its_name_and_another_log_has_another(tmp_path: Path) -> None:

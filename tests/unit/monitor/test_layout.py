@@ -10,8 +10,10 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 from rich.console import Console
 
-from telemetry.monitor.layout import HUNG_S, Filter, Page, View, has_nothing_mapped, trouble, view, whole
+from telemetry.monitor.layout import Filter, Page, View, has_nothing_mapped, trouble, view, whole
 from tests.support.live import example
+
+HUNG_S = 5.0
 
 DATA = Path(__file__).parents[2] / "data"
 

@@ -15,9 +15,12 @@ from telemetry_core.frames.batch import FrameBatch
 
 from telemetry.framing.framer import MessageFramer
 from telemetry.protocols.serial.modbus import raw_modbus
-from telemetry.protocols.serial.rtu import HOLDING, INPUT, LAST_SLAVE, MOST_REGISTERS, Asked, request
+from telemetry.protocols.serial.rtu import HOLDING, INPUT, Asked, request
 from tests.support.examples import examples
 from tests.support.framing import feed_pieces, pieces_of
+
+LAST_SLAVE = 247
+MOST_REGISTERS = 125
 
 OF_MASTERS = FramerRTU(DecodePDU(is_server=True))
 OF_SLAVES = FramerRTU(DecodePDU(is_server=False))

@@ -15,7 +15,7 @@ from telemetry.protocols.known import PROTOCOLS
 from telemetry.protocols.table import LineSettings
 from telemetry.scan.findings import identity_of
 from telemetry.scan.probes import follow_ups, scanned, settings_of
-from telemetry.scan.serial_scan import TALK_BYTES, LineReport, LineScan, Waits, silent_s
+from telemetry.scan.serial_scan import LineReport, LineScan, Waits, silent_s
 from telemetry.sources.stop import StopSignal
 from tests.support.clock import FakeClock
 from tests.support.framing import vedirect_block
@@ -261,9 +261,18 @@ def test_one_short_request_of_another_master_is_enough_to_send_nothing() -> None
 
     line = on_a_line()
     line.babbles = request(BASIC_INFO)
-    assert len(line.babbles) < TALK_BYTES
+    assert len(line.babbles) < 8
     report = scan(line, names=["jbd"], waits=Waits(listen_s=0.6))
     assert (report.other_master, report.talks, line.sent) == (True, True, [])
+
+
+@pytest.mark.parametrize(("byte_count", "talks"), [(3, False), (4, True)])
+def test_a_line_of_eight_bytes_that_nobody_asked_for_talks(byte_count: int, talks: bool) -> None:
+    """They come in two pieces, of which the second is heard since there was a first."""
+    line = on_a_line()
+    line.babbles = b"\xff" * byte_count
+    report = scan(line, names=["jbd"], waits=Waits(listen_s=0.6))
+    assert (report.talks, line.sent == []) == (talks, talks)
 
 
 def test_the_answers_to_another_master_name_the_device() -> None:

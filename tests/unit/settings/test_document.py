@@ -10,9 +10,11 @@ import pytest
 
 from telemetry.config import Config, load_config
 from telemetry.errors import ConfigError
-from telemetry.settings.document import MAX_FILES, read_document
+from telemetry.settings.document import read_document
 from telemetry.settings.table import TomlTable
 from tests.support.configuration import GATEWAY_OF_CAN0 as MINIMAL
+
+MAX_FILES = 256
 
 
 def files(folder: Path, texts: Mapping[str, str]) -> None:

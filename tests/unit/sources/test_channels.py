@@ -1,4 +1,6 @@
-from telemetry.sources.channels import MAX_CHANNELS, ChannelTable
+from telemetry.sources.channels import ChannelTable
+
+MAX_CHANNELS = 4096
 
 
 def test_channels_are_numbered_in_the_order_in_which_they_appear() -> None:

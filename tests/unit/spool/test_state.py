@@ -7,7 +7,9 @@ import hypothesis.strategies as st
 import pytest
 from hypothesis import given
 
-from telemetry.spool.state import MOST_BYTES, StateTrail, check_state, follow, pack_state, unpack_state
+from telemetry.spool.state import StateTrail, check_state, follow, pack_state, unpack_state
+
+MOST_BYTES = 2048
 
 STATES = st.dictionaries(st.text(max_size=8), st.binary(max_size=100), max_size=4)
 

@@ -5,8 +5,10 @@ import random
 from hypothesis import given
 from hypothesis import strategies as st
 
-from telemetry.sources.serial.conversation import RETRY_S, Asking, Poll
+from telemetry.sources.serial.conversation import Asking, Poll
 from tests.support.clock import FakeClock
+
+RETRY_S = 5.0
 
 GAP_S = 0.02
 polls = st.lists(

@@ -13,9 +13,9 @@ from telemetry_core.frames.socketcan import set_stamp_options
 from telemetry_core.frames.stamps import TimeMap
 
 from telemetry.model.bit_rate import BitRate
-from telemetry.sources.can.sockets import GATHER_MS, CanInterface, CanUnixSocket
+from telemetry.sources.can.sockets import CanInterface, CanUnixSocket
 from telemetry.sources.can.source import SocketCanSource
-from telemetry.sources.inbox import BATCH_FRAMES, Inbox
+from telemetry.sources.inbox import Inbox
 from telemetry.sources.items import Arrival, Item, SourceEnded, SourceEvent
 from telemetry.sources.stop import StopSignal
 from tests.support.can_frames import classic, error, needs_stamp_options, seqpacket_pair
@@ -198,7 +198,7 @@ def test_a_fault_of_our_own_does_not_end_the_source(caplog: pytest.LogCaptureFix
 def test_the_fastest_bus_fills_less_than_three_quarters_of_a_batch_while_frames_gather() -> None:
     """A standard frame without data takes 44 bits, with 3 more before the next one (ISO 11898-1)."""
     frames_per_s = 1_000_000 / 47
-    assert GATHER_MS / 1000 * frames_per_s < 0.75 * BATCH_FRAMES
+    assert 0.125 * frames_per_s < 0.75 * Inbox().batch_frames
 
 
 @contextmanager

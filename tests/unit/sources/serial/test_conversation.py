@@ -4,8 +4,10 @@ from itertools import pairwise
 
 import pytest
 
-from telemetry.sources.serial.conversation import FAILED_ROUNDS, Asking, Listening, Poll
+from telemetry.sources.serial.conversation import Asking, Listening, Poll
 from tests.support.clock import FakeClock
+
+FAILED_ROUNDS = 10
 
 BASIC = Poll(b"basic?", answer_id=3, every_s=1.0, timeout_s=0.5)
 CELLS = Poll(b"cells?", answer_id=4, every_s=2.0, timeout_s=0.5)

@@ -1,7 +1,9 @@
 """Whether the device at a port is still the one that it was."""
 
-from telemetry.sources.serial.identity import HOLD_S, SameDevice
+from telemetry.sources.serial.identity import SameDevice
 from tests.support.clock import FakeClock
+
+HOLD_S = 60.0
 
 
 def codes(events: list) -> list[tuple[str, bool]]:  # type: ignore[type-arg]

@@ -12,13 +12,15 @@ from telemetry.protocols.serial.vedirect import CHARGER, MONITOR
 from telemetry.sources.inbox import Inbox
 from telemetry.sources.items import Arrival, SourceEnded, SourceEvent
 from telemetry.sources.serial.conversation import Asking, Listening, Poll
-from telemetry.sources.serial.member import BYTE_NS, Member
+from telemetry.sources.serial.member import Member
 from telemetry.sources.serial.silence import SilenceWatch
 from telemetry.sources.serial.source import SerialSource
 from telemetry.sources.stop import StopSignal
 from tests.support.clock import FakeClock
 from tests.support.framing import vedirect_block
 from tests.support.serial_line import BASIC, MODEL, Battery, block, reply, request
+
+BYTE_NS = 1000
 
 TIMEOUT_S = 0.5
 POLL = Poll(request(BASIC), BASIC, 1.0, TIMEOUT_S)

@@ -6,9 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from telemetry.sources.serial.conversation import FAILED_ROUNDS, Asking, Listening, Poll
-from telemetry.sources.serial.turns import LONGEST_REST_S, Turns
+from telemetry.sources.serial.conversation import Asking, Listening, Poll
+from telemetry.sources.serial.turns import Turns
 from tests.support.clock import FakeClock
+
+FAILED_ROUNDS = 10
+LONGEST_REST_S = 60.0
 
 GAP_S = 0.02
 TIMEOUT_S = 0.5
