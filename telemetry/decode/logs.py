@@ -99,8 +99,8 @@ class LogDecoder:
     def _refuse_unknown(self, paths: Sequence[Path]) -> None:
         """Raises DataError where all frames were without a message; not where a part was left out."""
         matched = self._matched()
-        is_protected = any(_of(self._counted(), f"protection/{ACCOUNT}/"))
-        if not matched["unknown"] or matched["decoded"] or is_protected or self._may_be_unknown:
+        is_known = matched["decoded"] or self._are_some_wrong()
+        if not matched["unknown"] or is_known or self._may_be_unknown:
             return
         found = self._reading.bindings
         if all(binding.bus == NO_BUS for binding in found.values()):
@@ -133,7 +133,7 @@ class LogDecoder:
         found = self._reading.bindings
         lines += self._channels.warnings(found)
         counted = self._counted()
-        if any(binding.bus != NO_BUS for binding in found.values()):
+        if any(binding.bus != NO_BUS for binding in found.values()) and not self._are_some_wrong():
             lines += few_matched(self._matched())
         for reason, count in _of(counted, f"frames/{ACCOUNT}/lost/"):
             lines.append(f"frames left out ({_words(reason)}): {count}")
@@ -156,6 +156,10 @@ class LogDecoder:
         in_order = {f"frames/{ACCOUNT}/{fate}": 0 for fate in self._stages.decoding.fates()}
         decoded = (worker.decoding.counted() for worker in self._workers)
         return add(in_order, *decoded, self._stages.gathering.counted())
+
+    def _are_some_wrong(self) -> bool:
+        """Whether a frame of a known message failed its check."""
+        return any(_of(self._counted(), f"protection/{ACCOUNT}/"))
 
     def _matched(self) -> dict[str, int]:
         return add(*(worker.decoding.matched() for worker in self._workers))

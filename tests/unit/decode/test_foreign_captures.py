@@ -47,6 +47,8 @@ def test_a_capture_of_another_device_is_refused_and_names_it(
     [
         (b"\x17" * 40, "40 bytes received in 1 line (try another --protocol; if no other fits, capture it"),
         (JBD[:-2] + b"\0\x77", "38 bytes received in 1 line, 1 with a bad checksum (try another"),
+        # 13 bytes of Daly's are less than half of what came.
+        (DALY + b"\x17" * 14, "27 bytes received in 1 line (try another --protocol"),
     ],
 )
 def test_noise_and_spoiled_messages_are_refused_with_what_was_read(
@@ -72,6 +74,18 @@ def test_a_file_that_is_no_capture_is_refused(tmp_path: Path, capsys: pytest.Cap
     code, out, (line,) = decoded(capsys, file, "--protocol", "jbd")
     assert (code, out) == (65, "")
     assert "is no capture: none of its 2 lines is `(epoch.us) port RX|TX hex`" in line
+
+
+@pytest.mark.parametrize("last", ["(3.0) can0 123#00\n" * 3, ""])
+def test_files_of_which_none_is_a_capture_are_refused_with_the_lines_of_all(
+    last: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    files = [tmp_path / "a.log", tmp_path / "b.log"]
+    for file, text in zip(files, ("(1.0) can0 123#00\n" * 2, last), strict=True):
+        file.write_text(text)
+    code, out, (*_, line) = decoded(capsys, *files, "--protocol", "jbd")
+    assert (code, out) == (65, "")
+    assert f"none of its {5 if last else 2} lines is" in line
 
 
 def test_modbus_without_a_map_prints_its_header_where_there_are_messages(

@@ -222,6 +222,17 @@ def test_a_database_of_nothing_of_a_battery_is_refused(
     assert "no signal looks like one of a battery or charger" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(("first", "index_from"), [(0, "index_from = 0\n"), (1, "")])
+def test_cells_are_numbered_from_0_or_1(
+    first: int, index_from: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    signals = [f' SG_ Cell{first + n}Voltage : {16 * n}|16@1+ (0.001,0) [0|5] "V" E\n' for n in range(4)]
+    (tmp_path / "cells.dbc").write_text('VERSION ""\nBU_: E\nBO_ 256 Cells: 8 E\n' + "".join(signals))
+    said = suggested(capsys, "--dbc", tmp_path / "cells.dbc")
+    assert 'signal = "Cells.Cell{n}Voltage"\nto = "cells.v{n}"\n' + index_from in said
+    assert ("index_from" in said) == (first == 0)
+
+
 @pytest.mark.parametrize(
     ("name", "spoken"),
     [

@@ -10,6 +10,7 @@ from telemetry.scan.can_findings import BusFindings, as_json, block, words_of
 from telemetry.scan.can_scan import database_candidate, judge, known_candidates
 from telemetry.scan.toml_words import SourceNames
 from telemetry.sources.settings import SourceSettings
+from telemetry.stages.prepare import compose
 from tests.support.configuration import GATEWAY
 from tests.unit.scan.test_can_scan import (
     CHADEMO,
@@ -58,6 +59,22 @@ def test_databases_are_named_by_their_whole_path(tmp_path: Path, monkeypatch: py
     candidate = database_candidate(Path(VEHICLE.name), database(VEHICLE).bus, {})
     bus = BusFindings("charge.log", "can0", traffic, judge(traffic, [candidate]))
     assert loaded(block(bus, SourceNames()), tmp_path).buses[0].databases == (VEHICLE,)
+
+
+def test_two_databases_with_one_message_are_proposed_as_check_takes_them(tmp_path: Path) -> None:
+    head = 'VERSION ""\nBU_: E\n'
+    message = 'BO_ {} M{}: 8 E\n SG_ V{} : 0|8@1+ (1,0) [0|0] "" E\n'
+    for name, ids in (("a", (0x100, 0x101, 0x102)), ("b", (0x102, 0x103, 0x104))):
+        messages = "".join(message.format(id, id, name) for id in ids)
+        (tmp_path / f"{name}.dbc").write_text(head + messages)
+    heard = seen([(f"{id:03X}#{bytes(8).hex()}", 100) for id in range(0x100, 0x105)])
+    found = judge(heard, [database(tmp_path / "a.dbc"), database(tmp_path / "b.dbc")])
+    (tmp_path / "gateway.toml").write_text(
+        GATEWAY + block(BusFindings("can0", "can0", heard, found), SourceNames())
+    )
+    config = load_config(tmp_path / "gateway.toml", {})
+    assert len(config.sources[0].buses[0].databases) == 2
+    compose(config)
 
 
 def test_an_adapter_of_python_can_is_named_with_its_options(tmp_path: Path) -> None:

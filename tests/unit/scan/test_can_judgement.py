@@ -1,5 +1,6 @@
 """What an id, a length and a period are worth in the judgement of a bus, on buses made by hand."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -46,6 +47,13 @@ def test_a_database_s_frames_are_as_long_as_it_says_or_full(length: int) -> None
     assert fit.lengths_right == 0
     (fit,) = judge(traffic(length=4), [database(length=4)]).ranking
     assert fit.lengths_right == 1
+
+
+@pytest.mark.parametrize(("length", "is_right"), [(3, False), (4, True), (8, True), (12, False), (64, False)])
+def test_a_table_s_frames_have_what_it_needs_and_are_no_can_fd(length: int, is_right: bool) -> None:
+    table = replace(database(length=4), database=None)
+    (fit,) = judge(traffic(length=length), [table]).ranking
+    assert fit.lengths_right == is_right
 
 
 @pytest.mark.parametrize(

@@ -217,6 +217,14 @@ def test_two_messages_do_not_mix_where_the_second_ones_announcement_was_lost(ann
     assert len(wire.hear(announce, one[0], *one)) == 1  # one that is sent again is no harm
 
 
+def test_a_packet_that_the_wire_repeats_is_no_other_message_s_though_its_neighbours_differ() -> None:
+    wire = Wire()
+    one, two, three = (f"1CEBFF01#{number:02X}{number:02X}BBCCDDEEFF00" for number in (1, 2, 3))
+    payload = bytes.fromhex("".join(frame[11:] for frame in (one, two, three)))[:20]
+    frames = ["1CECFF01#20140003FFCAFE00", one, two, one, two, three]
+    assert wire.hear(*frames) == [("18FECA01", payload.hex().upper())]
+
+
 def test_a_gap_of_what_may_be_asked_for_again_is_no_loss_yet() -> None:
     wire = Wire()
     one, _, three = (text.replace("1CEBFF", "1CEB56") for text in bam(0xF4, bytes(16))[1:])

@@ -163,6 +163,31 @@ def test_frames_that_fail_their_check_are_left_out() -> None:
     assert tables["Pack"].column("Volts").tolist() == [1, 2, 3]
 
 
+def test_frames_that_all_fail_their_check_are_known_beside_an_unknown_one() -> None:
+    Path("zero.dbc").write_text('VERSION ""\nBU_: E\nBO_ 256 Pack: 2 E\n SG_ V : 8|8@1+ (1,0) [0|0] "" E\n')
+    Path("zero.toml").write_text(
+        '[[protect]]\nmessage = "Pack"\nprofile = "crc8-j1850"\ncrc = "V"\non_error = "drop"\n'
+    )
+    Path("zero.log").write_text("(1.0) can0 100#0102\n(2.0) can0 100#0103\n(3.0) can0 7DF#00\n")
+    with pytest.warns(UserWarning, match="wrong|bad") as caught:
+        assert not telemetry.read("zero.log", databases="zero.dbc", protect="zero.toml")
+    words = sorted(str(each.message) for each in caught)
+    assert words == ["Pack: frames with a wrong checksum: 2", "frames left out (bad crc): 2"]
+
+
+def test_frames_of_a_protocol_are_chosen_by_time_and_put_together_likewise() -> None:
+    """Elcon's status: 402.1 V; by ISO 15765-2 its 8 bytes are a first frame of 6 and another of 2."""
+    plain = "".join(f"({at}.0) can0 18FF50E5#0FB5006400000000\n" for at in (1, 2, 3))
+    Path("elcon.log").write_text(plain)
+    chosen = telemetry.read("elcon.log", protocol="elcon", from_time="+1", to_time="3")
+    assert chosen["charger"].column("time").tolist() == [2_000_000_000]
+    Path("parts.log").write_text(
+        "(1.0) can0 18FF50E5#10080FB500640000\n(1.1) can0 18FF50E5#2100005555555555\n"
+    )
+    parts = telemetry.read("parts.log", protocol="elcon", isotp=["18FF50E5"])
+    assert parts["charger"].column("voltage_v").tolist() == [402.1]
+
+
 def _meter() -> Path:
     """Two replies of a meter, 230.5 V then 229 V, with the registers after the voltage as well."""
     file = Path("meter.capture")

@@ -48,3 +48,5 @@ def test_they_are_those_of_the_frames_that_no_message_is_known_for(seed: int, mo
         for key, of_id in list(expected.items())[:most]
     )
     assert ids.others == sum(map(len, list(expected.values())[most:]))
+    ids.forget()
+    assert (ids.found(), ids.others) == ([], 0)

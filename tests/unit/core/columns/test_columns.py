@@ -102,6 +102,24 @@ def test_what_a_row_has_not_is_null_and_so_is_what_text_leaves_out() -> None:
     }
 
 
+@pytest.mark.parametrize("is_dense", [True, False])
+def test_a_number_beyond_2_53_is_the_double_of_its_decimal_and_0_has_no_sign(is_dense: bool) -> None:
+    """2^53 + 3 tenths: rounded first and divided then, it would be …099.6."""
+    made, samples = columns()
+    for row, (volts, real) in enumerate([(9007199254740995, -0.0), (-9007199254740995, 0.0), (0, -1.0)]):
+        samples.append(0, row, {"volts": volts, "real": real})
+        if not is_dense:
+            samples.append(0, row, {"flag": True})
+    made.append(samples)
+    found = read_all(made.take(0).stream())
+    assert [each for each in found["volts"] if each is not None] == [
+        900719925474099.5,
+        -900719925474099.5,
+        0.0,
+    ]
+    assert [str(each) for each in found["real"] if each is not None] == ["0.0", "0.0", "-2.0"]
+
+
 @pytest.mark.parametrize(("first_rows", "most_rows"), [(1, 1), (1, 16), (3, 7), (8, 64), (1024, 65536)])
 def test_chunks_of_any_size_hold_the_same(first_rows: int, most_rows: int) -> None:
     found = read_all(filled(150, first_rows, most_rows).stream())

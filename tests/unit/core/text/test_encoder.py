@@ -13,6 +13,7 @@ from telemetry_core.rows.schema import Schema
 from telemetry_core.rows.spec import DecimalScale, FieldSpec, RecordSpec, SlotKind
 from telemetry_core.text.encoder import CSV_HEADER, Encoder
 from telemetry_core.text.lines import LineBuffer
+from telemetry_core.text.wide import WideRows
 
 INT, UINT, FLOAT, BOOL = SlotKind.INT, SlotKind.UINT, SlotKind.FLOAT, SlotKind.BOOL
 
@@ -120,7 +121,8 @@ def test_a_number_is_exact_or_the_shortest_of_its_double(raw: float, field: Fiel
 )
 def test_what_is_not_finite_is_left_out_and_a_row_of_nothing_gives_no_line(raw: float, factor: float) -> None:
     samples, encoder, lines = one_field(FieldSpec("v", FLOAT, factor), raw)
-    for number, encode in enumerate([encoder.encode, encoder.encode_csv, encoder.encode_ndjson], start=1):
+    forms = [encoder.encode, encoder.encode_csv, encoder.encode_ndjson, WideRows(encoder).encode]
+    for number, encode in enumerate(forms, start=1):
         encode(samples, lines)
         assert lines.take() == b""
         assert encoder.left_out == number
