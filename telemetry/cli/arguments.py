@@ -163,6 +163,22 @@ def add_time_bounds(parser: argparse.ArgumentParser) -> None:
         )
 
 
+def add_raw_text_argument(parser: argparse.ArgumentParser) -> None:
+    """Add `--raw-text`."""
+    parser.add_argument(
+        "--raw-text",
+        action="store_true",
+        help="csv: texts as they are; otherwise those that begin with = + - @ or a tab, which a spreadsheet "
+        "takes for formulas, follow an apostrophe",
+    )
+
+
+def check_raw_text(arguments: argparse.Namespace) -> None:
+    """Raise UsageError where `--raw-text` has nothing to do."""
+    if arguments.raw_text and arguments.format != "csv":
+        raise UsageError("is for csv", where="--raw-text", hint="leave it out, or --format")
+
+
 def channel_plan(arguments: argparse.Namespace) -> ChannelPlan:
     """Return what the channels of a log are by these arguments."""
     return plan_channels(arguments.dbc, first_wins=arguments.first_wins, j1939=arguments.j1939)

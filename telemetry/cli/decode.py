@@ -14,10 +14,12 @@ from telemetry.cli.arguments import (
     SERVER_OPTIONS,
     add_database_arguments,
     add_protocol_arguments,
+    add_raw_text_argument,
     add_server_arguments,
     add_signal_argument,
     add_time_bounds,
     check_protocol,
+    check_raw_text,
     flag,
     given_values,
     positive,
@@ -42,8 +44,8 @@ from telemetry.logs.content import require_file
 from telemetry.model.ids import IsoTpId, parse_id, parse_id_masks
 from telemetry.protocols.known import CAN_PROTOCOLS, PROTOCOLS
 from telemetry.settings.document import read_document
-from telemetry.stages.formats import OutputFormat, TimeForm
-from telemetry.stages.output import Output
+from telemetry.stages.formats import OutputFormat, TextSettings, TimeForm
+from telemetry.stages.output import OutputKind
 from telemetry.stages.stages import Stages
 
 EXAMPLES = (
@@ -110,6 +112,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="csv with a column a signal: a row a frame, empty where a frame has no value",
     )
+    add_raw_text_argument(parser)
     parser.add_argument(
         "--time",
         choices=[*map(str, TimeForm)],
@@ -218,7 +221,8 @@ def run(arguments: argparse.Namespace) -> int:
         if arguments.format == INTO_PARQUET:
             _into_parquet(arguments, screen)
             return EXIT_OK
-        output = OutputFormat.WIDE_CSV if arguments.wide else OutputFormat(arguments.format)
+        form = OutputFormat.WIDE_CSV if arguments.wide else OutputFormat(arguments.format)
+        output = TextSettings(form, arguments.raw_text, with_owners=arguments.config is not None)
         make_decoder, files = _decoders(arguments, output, screen)
         _into_text(make_decoder(0), [*arguments.logs, *files], arguments, screen)
     return EXIT_OK
@@ -250,6 +254,7 @@ def _check(arguments: argparse.Namespace, *, into_influxdb: bool) -> None:
         raise UsageError("is for csv and ndjson", where="--unknown", hint="leave it out, or --format")
     if arguments.wide and arguments.format != OutputFormat.CSV:
         raise UsageError("is a form of csv", where="--wide", hint="leave it out, or --format")
+    check_raw_text(arguments)
     if arguments.time != TimeForm.NS and arguments.format not in (OutputFormat.CSV, OutputFormat.NDJSON):
         raise UsageError("is for csv and ndjson", where="--time", hint="line protocol has times in ns")
     bounds = _given(arguments, ("from_time", "to_time"))
@@ -272,7 +277,7 @@ MakeDecoder = Callable[[int], FileDecoder]  # given how many frames need no text
 
 def _decoders(
     arguments: argparse.Namespace,
-    output: OutputFormat | Output,
+    output: OutputKind,
     screen: Screen,
     *,
     accounts: bool = False,
@@ -282,7 +287,8 @@ def _decoders(
 
     def of_logs(stages: Callable[[], Stages], channels: Channels) -> MakeDecoder:
         if arguments.unknown:
-            return lambda _: UnknownIds(stages(), channels, OutputFormat(arguments.format))
+            form, raw_text = OutputFormat(arguments.format), arguments.raw_text
+            return lambda _: UnknownIds(stages(), channels, form, raw_text=raw_text)
         return lambda done: LogDecoder(
             stages(), channels, jobs=arguments.jobs, accounts=accounts, done=done, times=times
         )
@@ -338,7 +344,7 @@ def _decoders(
 
 def _configured(
     arguments: argparse.Namespace,
-    output: OutputFormat | Output,
+    output: OutputKind,
     screen: Screen,
     of_logs: Callable[[Callable[[], Stages], Channels], MakeDecoder],
 ) -> tuple[MakeDecoder, Sequence[Path]]:

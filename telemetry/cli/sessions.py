@@ -4,6 +4,7 @@ import argparse
 import sys
 
 from telemetry.charging.report.table import as_csv, as_json, as_table
+from telemetry.cli.arguments import add_raw_text_argument, check_raw_text
 from telemetry.cli.charging_sources import add_source_arguments, found_sessions
 from telemetry.errors import EXIT_OK
 
@@ -23,15 +24,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default="table",
         help="table (default), json: with phases, errors and curve, or csv",
     )
+    add_raw_text_argument(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """List them by their start; none is an empty list and a warning."""
+    check_raw_text(arguments)
     with found_sessions(arguments) as found:
         if arguments.format == "json":
             text = as_json([found.whole(session) for session in found.sessions])
         else:
-            text = (as_csv if arguments.format == "csv" else as_table)(found.sessions)
+            is_csv = arguments.format == "csv"
+            text = as_csv(found.sessions, raw_text=arguments.raw_text) if is_csv else as_table(found.sessions)
     found.warn()
     sys.stdout.write(text)
     return EXIT_OK

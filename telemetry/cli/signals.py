@@ -11,8 +11,10 @@ from telemetry_core.rows.extremes import Extremes
 from telemetry.cli.arguments import (
     add_database_arguments,
     add_protocol_arguments,
+    add_raw_text_argument,
     add_signal_argument,
     check_protocol,
+    check_raw_text,
 )
 from telemetry.cli.recordings import recording_of
 from telemetry.clock import SystemClock
@@ -50,6 +52,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--format", choices=("table", "csv", "json"), default="table", help="default %(default)s"
     )
+    add_raw_text_argument(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -58,6 +61,7 @@ def run(arguments: argparse.Namespace) -> int:
     logs = [path for path in arguments.files if path not in given]
     arguments.dbc = [Database(file) for path in given for file in database_files(path)] + arguments.dbc
     check_protocol(arguments)
+    check_raw_text(arguments)
     if not (arguments.dbc or arguments.protocol):
         where = str(logs[0]) if logs else ""
         raise UsageError("no database was given", where=where, hint="add one: --dbc FILE, or --protocol NAME")
@@ -71,10 +75,14 @@ def run(arguments: argparse.Namespace) -> int:
         raise UsageError("has no messages of its own", where=f"--protocol {arguments.protocol}", hint=hint)
     if arguments.protocol and not arguments.all:
         messages = [*map(_without_empty, messages)]
-    if arguments.format == "table":
-        sys.stdout.write(as_table(messages, with_log=bool(logs)))
-    else:
-        sys.stdout.write(as_csv(messages) if arguments.format == "csv" else as_json(messages))
+    match arguments.format:
+        case "csv":
+            text = as_csv(messages, raw_text=arguments.raw_text)
+        case "json":
+            text = as_json(messages)
+        case _:
+            text = as_table(messages, with_log=bool(logs))
+    sys.stdout.write(text)
     return EXIT_OK
 
 

@@ -36,8 +36,8 @@ from telemetry.protocols.table import Framer, SerialProtocol, device_words
 from telemetry.rules.alarms import Alarm
 from telemetry.rules.resolve import model
 from telemetry.stages.binding import Binding
-from telemetry.stages.formats import OutputFormat, TimeForm
-from telemetry.stages.output import Output
+from telemetry.stages.formats import TimeForm
+from telemetry.stages.output import OutputKind
 from telemetry.stages.spoken import Spoken
 from telemetry.stages.stages import Stages
 
@@ -66,7 +66,7 @@ class OneProtocol:
     def spoken(self, port: str) -> Sequence[Spoken]:
         return (Spoken(self._protocol, Binding(0, ACCOUNT, port, has_error_frames=False)),)
 
-    def stages(self, output: OutputFormat | Output, vehicle: str, *, with_messages: bool = False) -> Stages:
+    def stages(self, output: OutputKind, vehicle: str, *, with_messages: bool = False) -> Stages:
         """What the protocol's own map makes of the messages, and if wanted the messages themselves."""
         plan = self._protocol.plan("capture", hidden=not with_messages)
         modelling = model(self._protocol.map_entries("capture"), (), plan)

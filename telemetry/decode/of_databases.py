@@ -9,14 +9,13 @@ from telemetry_core.decode.spec import PlanSpec
 from telemetry.decode.selection import select
 from telemetry.rules.protect import protect
 from telemetry.rules.protect_entry import load_protect_entries
-from telemetry.stages.formats import OutputFormat
-from telemetry.stages.output import Output
+from telemetry.stages.output import OutputKind
 from telemetry.stages.stages import Stages
 
 
 def stages_of_databases(
     plan: PlanSpec,
-    output: OutputFormat | Output,
+    output: OutputKind,
     vehicle: str,
     *,
     protect_file: Path | None = None,

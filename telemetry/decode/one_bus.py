@@ -7,8 +7,7 @@ from telemetry.charging.settings import ChargingSettings
 from telemetry.decode.selection import select
 from telemetry.protocols.can.table import CanProtocol
 from telemetry.rules.resolve import model
-from telemetry.stages.formats import OutputFormat
-from telemetry.stages.output import Output
+from telemetry.stages.output import OutputKind
 from telemetry.stages.stages import Stages
 
 _BUS = "log"
@@ -16,7 +15,7 @@ _BUS = "log"
 
 def stages_of(
     protocol: CanProtocol,
-    output: OutputFormat | Output,
+    output: OutputKind,
     vehicle: str,
     *,
     with_messages: bool = False,

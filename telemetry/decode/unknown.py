@@ -12,6 +12,7 @@ from pathlib import Path
 
 from telemetry_core.decode.unmatched import Unmatched
 from telemetry_core.frames.batch import FrameBatch
+from telemetry_core.rows.schema import guarded
 
 from telemetry.decode.channels import Channels
 from telemetry.decode.output import OutputPiece
@@ -28,8 +29,11 @@ COLUMNS = ("channel", "id", "frames", "min_bytes", "max_bytes", "period_s")
 class UnknownIds:
     """A `FileDecoder` whose output is one row an id, after the last frame."""
 
-    def __init__(self, stages: Stages, channels: Channels, output: OutputFormat) -> None:
+    def __init__(
+        self, stages: Stages, channels: Channels, output: OutputFormat, *, raw_text: bool = False
+    ) -> None:
         self._stages = stages
+        self._cell = str if raw_text or output is OutputFormat.NDJSON else guarded
         self._channels = channels
         self._output = output
         self._reading = LogReading(stages, channels.binding)
@@ -87,7 +91,7 @@ class UnknownIds:
 
     def _row(self, unmatched: Unmatched) -> tuple[str | int | float | None, ...]:
         return (
-            self._stages.channels[unmatched.channel].binding.tag,
+            self._cell(self._stages.channels[unmatched.channel].binding.tag),
             id_text(unmatched.id),
             unmatched.frames,
             unmatched.shortest,

@@ -6,6 +6,8 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 
+from telemetry_core.rows.schema import guarded
+
 from telemetry.overview.signals import ListedMessage, ListedSignal
 
 COLUMNS = (
@@ -26,19 +28,23 @@ _GAP = "  "
 _WORDS_SHOWN = 4
 
 
-def as_csv(messages: Sequence[ListedMessage]) -> str:
-    """Return a row a signal, with COLUMNS in the header; what a log holds only where one was read."""
+def as_csv(messages: Sequence[ListedMessage], *, raw_text: bool = False) -> str:
+    """Return a row a signal, with COLUMNS in the header; what a log holds only where one was read.
+
+    raw_text: also texts that a spreadsheet takes for formulas are as they are.
+    """
+    cell = str if raw_text else guarded
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     with_log = any(message.rows is not None for message in messages)
     writer.writerow(COLUMNS if with_log else COLUMNS[:6])
     for message in messages:
         for signal in message.signals:
-            row = [message.name, message.id, signal.name, signal.unit]
+            row = [cell(message.name), message.id, cell(signal.name), cell(signal.unit)]
             row += [_number(signal.minimum), _number(signal.maximum)]
             if signal.seen is not None:
                 row += [str(signal.seen.values), signal.seen.lowest, signal.seen.highest, signal.seen.last]
-                row.append(message.channel)
+                row.append(cell(message.channel))
             writer.writerow(row)
     return text.getvalue()
 

@@ -1,5 +1,6 @@
 """How rows are written as text."""
 
+from dataclasses import dataclass
 from enum import StrEnum
 
 
@@ -10,6 +11,19 @@ class OutputFormat(StrEnum):
     LINE_PROTOCOL = "lp"
     NDJSON = "ndjson"
     WIDE_CSV = "wide csv"  # a column a signal
+
+
+@dataclass(frozen=True, slots=True)
+class TextSettings:
+    """Rows in one of these formats, and what else csv and ndjson say or leave.
+
+    - raw_text: texts of csv are as they are, also where a spreadsheet takes them for formulas
+    - with_owners: each row says its pack, charger and source
+    """
+
+    form: OutputFormat
+    raw_text: bool = False
+    with_owners: bool = False
 
 
 class TimeForm(StrEnum):

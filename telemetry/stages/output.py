@@ -3,10 +3,12 @@
 Promises: what comes out depends on what is given alone, in its order. Relies on one thread.
 """
 
+from collections.abc import Mapping
+
 from telemetry_core.rows.batch import SampleBatch
 from telemetry_core.rows.schema import Schema
 from telemetry_core.rows.spec import FieldSpec, RecordSpec, SlotKind
-from telemetry_core.text.encoder import Encoder
+from telemetry_core.text.encoder import OWNER_COLUMNS, Encoder
 from telemetry_core.text.lines import LineBuffer
 from telemetry_core.text.wide import WideRows
 
@@ -19,7 +21,7 @@ from telemetry.model.measurements import EVENT
 from telemetry.model.point import line as point_line
 from telemetry.model.point import tag_set
 from telemetry.stages.binding import BoundChannel
-from telemetry.stages.formats import OutputFormat, TimeForm
+from telemetry.stages.formats import OutputFormat, TextSettings, TimeForm
 from telemetry.stages.session_text import lines_of
 
 _EVENT_FIELDS = (
@@ -87,8 +89,8 @@ class _Encoded(Output):
 
     in_order = False
 
-    def __init__(self, schema: Schema) -> None:
-        self._encoder = Encoder(schema)
+    def __init__(self, schema: Schema, *, raw_text: bool = True) -> None:
+        self._encoder = Encoder(schema, is_guarded=not raw_text)
 
     @property
     def left_out(self) -> int:
@@ -133,12 +135,13 @@ class Lines(_Encoded):
 class Text(_Encoded):
     """csv or ndjson, for people and other programs."""
 
-    def __init__(self, schema: Schema, form: OutputFormat) -> None:
-        super().__init__(schema)
-        self._form = form
-        self._event_encoder = Encoder(_EVENT_ROWS)
+    def __init__(self, schema: Schema, settings: TextSettings) -> None:
+        super().__init__(schema, raw_text=settings.raw_text)
+        self._settings = settings
+        self._form = form = settings.form
+        self._event_encoder = Encoder(_EVENT_ROWS, is_guarded=not settings.raw_text)
         self._encode, self._encode_event = (
-            each.encode_csv if form is OutputFormat.CSV else each.encode_ndjson
+            each.encode_ndjson if form is OutputFormat.NDJSON else each.encode_csv
             for each in (self._encoder, self._event_encoder)
         )
         self._numbers: dict[str, int] = {}  # of channels, by tag
@@ -146,10 +149,19 @@ class Text(_Encoded):
 
     @property
     def header(self) -> bytes:
-        return self._encoder.csv_header() + b"\n" if self._form is OutputFormat.CSV else b""
+        if self._form is not OutputFormat.CSV:
+            return b""
+        return b",".join((self._encoder.csv_header(), *self._owner_columns)) + b"\n"
+
+    @property
+    def _owner_columns(self) -> list[bytes]:
+        return [name.encode() for name in OWNER_COLUMNS] if self._settings.with_owners else []
 
     def bind(self, channel: BoundChannel) -> None:
         number, binding = channel.number, channel.binding
+        for index, tags in zip(channel.tag_sets, channel.tags(), strict=True) if self._owner_columns else ():
+            is_of_channel = tags["source"] == binding.tag  # an aggregate is a source of its own
+            self._encoder.set_owner(index, *_owner(tags), is_of_channel=is_of_channel)
         self._numbers.setdefault(binding.tag, number)
         for encoder in (self._encoder, self._event_encoder):
             encoder.set_channel(number, binding.channel or binding.tag, binding.address.encode())
@@ -167,12 +179,15 @@ class Text(_Encoded):
         row = SampleBatch(_EVENT_ROWS, 8)
         code = EVENT_CODES[event.code].number
         values = {"code": code, "level": int(event.level), "active": event.active}
+        if self._settings.with_owners:
+            self._event_encoder.set_owner(0, event.pack, event.charger, event.source)
         row.append(0, time_ns, values, channel=self._numbers[event.source])
         self._encode_event(row, lines)
 
     def add_session(self, row: SessionRow, time_ns: int, tag: str, lines: LineBuffer) -> str:
         written = point(row, "", time_ns)
-        for line in lines_of(written, tag, self._form, *self._times):
+        owner = _owner({"source": tag, **written.tags}) if self._settings.with_owners else ()
+        for line in lines_of(written, tag, owner, self._settings, *self._times):
             lines.append(line, written.time_ns)
         return written.measurement
 
@@ -180,8 +195,8 @@ class Text(_Encoded):
 class WideText(Text):
     """csv with a column a signal, where rows of sessions have none."""
 
-    def __init__(self, schema: Schema, *, with_events: bool) -> None:
-        super().__init__(schema, OutputFormat.CSV)
+    def __init__(self, schema: Schema, settings: TextSettings, *, with_events: bool) -> None:
+        super().__init__(schema, settings)
         self._wide, events = WideRows(self._encoder), WideRows(self._event_encoder)
         self._encode, self._encode_event = self._wide.encode, events.encode
         self._event_columns = events.columns if with_events else []  # after those of the rows
@@ -190,17 +205,27 @@ class WideText(Text):
 
     @property
     def header(self) -> bytes:
-        return b",".join((self._wide.header(), *self._event_columns)) + b"\n"
+        return b",".join((self._wide.header(), *self._event_columns, *self._owner_columns)) + b"\n"
 
     def add_session(self, _row: SessionRow, _time_ns: int, _tag: str, _lines: LineBuffer) -> str:
         return ""
 
 
-def output_of(kind: OutputFormat | Output, schema: Schema, vehicle: str, *, with_events: bool) -> Output:
+def _owner(tags: Mapping[str, str]) -> tuple[str, str, str]:
+    return tags.get("pack", ""), tags.get("charger", ""), tags["source"]
+
+
+OutputKind = OutputFormat | TextSettings | Output
+
+
+def output_of(kind: OutputKind, schema: Schema, vehicle: str, *, with_events: bool) -> Output:
     """What takes rows of `schema`: as text, or what is given. with_events: whether events may come."""
     if isinstance(kind, Output):
         kind.start(schema)
         return kind
-    if kind is OutputFormat.LINE_PROTOCOL:
+    settings = kind if isinstance(kind, TextSettings) else TextSettings(kind)
+    if settings.form is OutputFormat.LINE_PROTOCOL:
         return Lines(schema, vehicle)
-    return WideText(schema, with_events=with_events) if kind is OutputFormat.WIDE_CSV else Text(schema, kind)
+    if settings.form is OutputFormat.WIDE_CSV:
+        return WideText(schema, settings, with_events=with_events)
+    return Text(schema, settings)

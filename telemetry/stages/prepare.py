@@ -23,7 +23,7 @@ from telemetry.rules.resolve import Modelling, model
 from telemetry.sources.assemble import Assembled
 from telemetry.stages.binding import NO_BUS, Binding
 from telemetry.stages.formats import OutputFormat
-from telemetry.stages.output import Output
+from telemetry.stages.output import OutputKind
 from telemetry.stages.stages import Stages
 
 if TYPE_CHECKING:  # a service that follows no charge imports none of it
@@ -46,7 +46,7 @@ class Composition:
 
     def make_stages(
         self,
-        output: OutputFormat | Output = OutputFormat.LINE_PROTOCOL,
+        output: OutputKind = OutputFormat.LINE_PROTOCOL,
         *,
         vin_key: VinKey = no_key,
     ) -> Stages:

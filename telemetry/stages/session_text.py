@@ -2,28 +2,37 @@
 
 import io
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+
+from telemetry_core.rows.schema import guarded
+from telemetry_core.text.encoder import OWNER_COLUMNS
 
 from telemetry.charging.rows import Point, rfc3339
-from telemetry.stages.formats import OutputFormat, TimeForm
+from telemetry.stages.formats import OutputFormat, TextSettings, TimeForm
 
 _KEYS = {TimeForm.NS: "time_ns", TimeForm.ISO: "time", TimeForm.RELATIVE: "time_s"}
 
 
 def lines_of(
-    point: Point, channel: str, output: OutputFormat, form: TimeForm, origin_ns: int
+    point: Point, channel: str, owner: Sequence[str], settings: TextSettings, form: TimeForm, origin_ns: int
 ) -> Iterator[bytes]:
-    """Yield the lines of `point`, without newlines; origin_ns: where relative times begin."""
+    """Yield the lines of `point`, without newlines.
+
+    owner: values of OWNER_COLUMNS, or none; origin_ns: where relative times begin.
+    """
     time = _time(point.time_ns, form, origin_ns)
     known = {name: value for name, value in point.fields.items() if value != ""}
-    if output is OutputFormat.NDJSON:
-        row = {"channel": channel, "id": "", "message": point.measurement, "signals": known}
+    if settings.form is OutputFormat.NDJSON:
+        owned = dict(zip(OWNER_COLUMNS, owner, strict=False))
+        row = {"channel": channel, "id": "", "message": point.measurement, **owned, "signals": known}
         stamp = f'"{time}"' if form is TimeForm.ISO else time
         words = json.dumps(row, ensure_ascii=False, separators=(",", ":"))
         yield f'{{"{_KEYS[form]}":{stamp},{words[1:]}'.encode("utf-8", "replace")
         return
+    cell = str if settings.raw_text else guarded
     for name, value in known.items():
-        yield _csv(time, channel, "", point.measurement, name, _text(value))
+        text = cell(value) if isinstance(value, str) else _number(value)
+        yield _csv(time, cell(channel), "", point.measurement, name, text, *map(cell, owner))
 
 
 def _time(time_ns: int, form: TimeForm, origin_ns: int) -> str:
@@ -36,10 +45,8 @@ def _time(time_ns: int, form: TimeForm, origin_ns: int) -> str:
     return f"{'-' * (since_ns < 0)}{seconds}.{ns:09d}".rstrip("0").removesuffix(".")
 
 
-def _text(value: float | bool | str) -> str:
-    """Flags are 0 and 1, whole numbers have no point, as in rows of messages."""
-    if isinstance(value, str):
-        return value
+def _number(value: float | bool) -> str:
+    """Return it as in rows of messages: flags are 0 and 1, whole numbers have no point."""
     return f"{value:d}" if isinstance(value, bool) else repr(value).removesuffix(".0")
 
 

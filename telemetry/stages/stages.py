@@ -26,7 +26,7 @@ from telemetry.stages.decoding import Decoding
 from telemetry.stages.formats import OutputFormat
 from telemetry.stages.gathering import Gathering
 from telemetry.stages.observer import Observer
-from telemetry.stages.output import Output
+from telemetry.stages.output import OutputKind
 from telemetry.stages.sessions import PlugSessions
 from telemetry.stages.succession import hand_over
 from telemetry.stages.writing import Writing
@@ -55,7 +55,7 @@ class Stages:
         reduce: ReduceSettings = SEND_ALL,
         send: SendSettings = SEND_MESSAGES,
         observer: Observer | None = None,
-        output: OutputFormat | Output = OutputFormat.LINE_PROTOCOL,
+        output: OutputKind = OutputFormat.LINE_PROTOCOL,
         every_report: bool = False,
         charging: "ChargingPlan | None" = None,
         banks: Sequence[Bank] = (),

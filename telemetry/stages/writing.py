@@ -34,7 +34,7 @@ from telemetry.stages.binding import NO_BUS, Binding, BoundChannel
 from telemetry.stages.following import Alarms, BankRow, Following, Mapped
 from telemetry.stages.formats import OutputFormat
 from telemetry.stages.observer import Observer
-from telemetry.stages.output import Output, output_of
+from telemetry.stages.output import OutputKind, output_of
 from telemetry.stages.sessions import NoSessions, PlugSessions
 
 if TYPE_CHECKING:  # a service that follows no charge imports none of it
@@ -56,7 +56,7 @@ class Writing:
         vehicle: str,
         reduce: ReduceSettings = SEND_ALL,
         send: SendSettings = SEND_MESSAGES,
-        output: OutputFormat | Output = OutputFormat.LINE_PROTOCOL,
+        output: OutputKind = OutputFormat.LINE_PROTOCOL,
         every_report: bool = False,
         charging: "ChargingPlan | None" = None,
         banks: Sequence[Bank] = (),

@@ -153,12 +153,12 @@ def test_csv_and_ndjson_have_the_data_model_and_its_events() -> None:
     write_log("can0", fault=1)
     _, text = decode(TRACTION + MAP, output="csv")
     assert text.splitlines()[1:] == [
-        "1000000000,traction,100,One,Volts,400",
-        "1000000000,traction,100,One,Fault,1",
-        "1000000000,traction,,event,code,111",
-        "1000000000,traction,,event,level,2",
-        "1000000000,traction,,event,active,1",
-        "1000000000,traction,,battery,voltage_v,400",
+        "1000000000,traction,100,One,Volts,400,,,traction",
+        "1000000000,traction,100,One,Fault,1,,,traction",
+        "1000000000,traction,,event,code,111,main,,traction",
+        "1000000000,traction,,event,level,2,main,,traction",
+        "1000000000,traction,,event,active,1,main,,traction",
+        "1000000000,traction,,battery,voltage_v,400,main,,traction",
     ]
     _, text = decode(TRACTION + MAP, output="ndjson")
     assert [(row["message"], row["signals"]) for row in map(json.loads, text.splitlines())] == [

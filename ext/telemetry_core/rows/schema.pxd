@@ -72,6 +72,10 @@ cdef class Schema:
     cdef object _pack(self)
     cdef object _pack_texts(self)
 
+# Whether a spreadsheet may take a cell of csv that begins like this for a formula.
+cdef inline bint begins_formula(char letter) noexcept nogil:
+    return letter == c"=" or letter == c"+" or letter == c"-" or letter == c"@" or letter == c"\t"
+
 # The characters of a field of SLOT_ASCII, whose slot is at `slot`, into MOST_CHARACTERS bytes; how many there are.
 cdef inline size_t get_characters(char* out, const Field* field, const uint64_t* slot) noexcept nogil:
     cdef size_t count = 0

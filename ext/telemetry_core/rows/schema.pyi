@@ -8,6 +8,9 @@ def escape_measurement(name: str) -> bytes:
 def escape_key(name: str) -> bytes:
     """Return `name` as line protocol writes a tag key, a tag value or a field key."""
 
+def guarded(text: str) -> str:
+    """Return `text` with an apostrophe in front if a spreadsheet may take it for a formula."""
+
 def csv_text(text: str) -> bytes:
     """Return `text` as one value of a csv row: RFC 4180, 2.6 and 2.7."""
 

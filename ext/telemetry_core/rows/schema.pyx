@@ -39,6 +39,11 @@ cdef bytes _escape(str name, tuple specials):
     return text.encode("utf-8", "replace")
 
 
+def guarded(str text):
+    """Return `text` with an apostrophe in front if a spreadsheet may take it for a formula."""
+    return f"'{text}" if text and begins_formula(<char>min(ord(text[0]), 127)) else text
+
+
 def csv_text(str text):
     """Return `text` as one value of a csv row: RFC 4180, 2.6 and 2.7."""
     if any(special in text for special in ',"\r\n'):

@@ -1,6 +1,6 @@
 """Data sheet of the encoder."""
 
-from libc.stdint cimport int64_t, uint32_t, uint64_t
+from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 
 from telemetry_core.text.lines cimport LineBuffer
 from telemetry_core.text.printing cimport FieldPlan, RecordPlan
@@ -22,12 +22,16 @@ cdef class Encoder:
     cdef public int64_t origin_ns
     cdef FieldPlan* plans        # as Schema.fields
     cdef RecordPlan* records     # as Schema.records
+    cdef bint is_guarded         # csv: texts that a spreadsheet may take for formulas follow an apostrophe
     cdef Texts tag_sets
     cdef readonly SeriesStamps modelled_series
     cdef Texts addresses         # of devices, by channel; empty: the id of a row is that of its frame
     cdef Texts csv_channels
     cdef Texts csv_messages      # as Schema.records: `name,`; None until csv is asked for
     cdef Texts csv_signals       # as Schema.fields: `name,`
+    cdef Texts csv_owners        # by tag set: `,pack,charger,source`; empty: rows do not say it
+    cdef Texts json_owners       # likewise
+    cdef uint8_t[8192] without_channel  # a bit for each of 65536 tag sets
     cdef Texts json_channels
     cdef Texts json_messages     # as Schema.records: `"name"`; None until ndjson is asked for
     cdef Texts json_signals      # as Schema.fields: `,"name":`
@@ -37,6 +41,7 @@ cdef class Encoder:
     cdef bint _encode(self, SampleBatch samples, LineBuffer lines) noexcept nogil
     cdef bint _encode_csv(self, SampleBatch samples, LineBuffer lines) noexcept nogil
     cdef bint _encode_ndjson(self, SampleBatch samples, LineBuffer lines) noexcept nogil
+    cdef char* put_channel(self, char* out, Texts channels, RowHead* head) noexcept nogil
     cdef char* put_time(self, char* out, int64_t time_ns) noexcept nogil
     cdef char* put_head_id(self, char* out, RowHead* head) noexcept nogil
     cdef char* _put_csv_head(self, char* out, RowHead* head) noexcept nogil

@@ -6,13 +6,14 @@ from telemetry_core.text.lines import LineBuffer
 from telemetry_core.text.series_stamps import SeriesStamps
 
 CSV_HEADER: Final[str]
+OWNER_COLUMNS: Final[tuple[str, ...]]  # what set_owner takes
 
 class Encoder:
     """Writes rows of one Schema.
 
     `shift_ns` is added to each stamp of line protocol. `left_out` counts the values that were not finite.
     `modelled_series` holds the newest stamps written of the data model. `origin_ns` is where relative times
-    begin.
+    begin. With `is_guarded` texts of csv that a spreadsheet may take for formulas follow an apostrophe.
     """
 
     shift_ns: int
@@ -23,7 +24,7 @@ class Encoder:
     def left_out(self) -> int: ...
     @property
     def modelled_series(self) -> SeriesStamps: ...
-    def __init__(self, schema: Schema) -> None: ...
+    def __init__(self, schema: Schema, *, is_guarded: bool = False) -> None: ...
     def empty_by_measurement(self) -> dict[str, int]:
         """Return how many rows gave no line, since they had no value to write: by measurement, without zeros.
 
@@ -40,6 +41,15 @@ class Encoder:
         `address` is that of its device, up to 16 letters, and the id of all its rows; empty: the id is the
         frame's. Raises ValueError for a longer one.
         """
+    def set_owner(
+        self, index: int, pack: str, charger: str, source: str, *, is_of_channel: bool = True
+    ) -> None:
+        """Let rows of tag set `index` say whose they are: in csv in three columns, in ndjson by these keys.
+
+        Without `is_of_channel` they have an empty channel.
+        """
+    def csv_cell(self, text: str) -> bytes:
+        """Return `text` as one value of its csv."""
     def write_times(self, form: str) -> None:
         """Set how csv and ndjson write a stamp: "ns", "iso" or "relative".
 

@@ -13,7 +13,7 @@ Relies on the Schema's escaped keys.
 """
 
 cimport cython
-from libc.stdint cimport int64_t, uint16_t, uint32_t, uint64_t
+from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport free
 from libc.string cimport memcpy
 
@@ -21,7 +21,7 @@ from telemetry_core.frames.batch cimport ID_EXTENDED, ID_MASK
 from telemetry_core.text.lines cimport LineBuffer
 from telemetry_core.text.printing cimport (
     FORM_ASCII, FORM_FLAG, FORM_TEXT, FORM_WORD, NUMBER_ROOM, FieldPlan, RecordPlan, plan_fields, plan_records,
-    put_csv_characters, put_fields, put_key, put_value,
+    put_csv_characters, put_csv_text, put_fields, put_key, put_value,
 )
 from telemetry_core.rows.access cimport has_field
 from telemetry_core.rows.batch cimport RowHead, SampleBatch
@@ -30,7 +30,7 @@ from telemetry_core.text.texts cimport TEXT_SLACK, Texts, put_literal, put_text_
 
 import json
 
-from telemetry_core.rows.schema import csv_text
+from telemetry_core.rows.schema import csv_text, guarded
 
 cdef extern from "telemetry_core/text/numbers.h" nogil:
     struct StampHead:
@@ -47,8 +47,10 @@ cdef enum:
     STANDARD_ID_MASK = 0x7FF
     LONGEST_ADDRESS = 16         # letters; NUMBER_ROOM has room for them
     JSON_NAMES_ROOM = 64         # what _put_json_head writes by itself
+    NO_CHANNEL = 1 << 16         # an index that has no text of its own
 
 CSV_HEADER = "time_ns,channel,id,message,signal,value"
+OWNER_COLUMNS = ("pack", "charger", "source")
 _TIME_FORMS = {"ns": TIME_NS, "iso": TIME_ISO, "relative": TIME_RELATIVE}
 _TIME_COLUMNS = ("time_ns", "time", "time_s")  # by TimeForm
 
@@ -65,13 +67,17 @@ cdef class Encoder:
 
     `shift_ns` is added to each stamp of line protocol. `left_out` counts the values that were not finite.
     `modelled_series` holds the newest stamps written of the data model. `origin_ns` is where relative times begin.
+    With `is_guarded` texts of csv that a spreadsheet may take for formulas follow an apostrophe.
     """
 
-    def __cinit__(self, Schema schema not None):
+    def __cinit__(self, Schema schema not None, *, bint is_guarded=False):
         self.schema = schema
+        self.is_guarded = is_guarded
         self.tag_sets = Texts()
         self.addresses = Texts()
         self.csv_channels = Texts()
+        self.csv_owners = Texts()
+        self.json_owners = Texts()
         self.json_channels = Texts(b'""')
         self.plans = plan_fields(schema)
         self.records = plan_records(schema)
@@ -112,8 +118,25 @@ cdef class Encoder:
         if len(address) > LONGEST_ADDRESS:
             raise ValueError(f"an address has at most {LONGEST_ADDRESS} letters")
         self.addresses.put(index, address)
-        self.csv_channels.put(index, csv_text(name))
+        self.csv_channels.put(index, self.csv_cell(name))
         self.json_channels.put(index, _json_text(name))
+
+    def set_owner(self, uint16_t index, str pack not None, str charger not None, str source not None, *,
+                  bint is_of_channel=True):
+        """Let rows of tag set `index` say whose they are: in csv in three columns, in ndjson by these keys.
+
+        Without `is_of_channel` they have an empty channel.
+        """
+        owner = (pack, charger, source)
+        self.csv_owners.put(index, b"".join(b"," + self.csv_cell(each) for each in owner))
+        names = zip(OWNER_COLUMNS, owner, strict=True)
+        self.json_owners.put(index, b"".join(b',"%b":%b' % (name.encode(), _json_text(each)) for name, each in names))
+        self.without_channel[index // 8] &= <uint8_t>~(1 << (index % 8))
+        self.without_channel[index // 8] |= <uint8_t>((not is_of_channel) << (index % 8))
+
+    def csv_cell(self, str text not None):
+        """Return `text` as one value of its csv."""
+        return csv_text(guarded(text) if self.is_guarded else text)
 
     def write_times(self, str form not None):
         """Set how csv and ndjson write a stamp: "ns", "iso" or "relative".
@@ -214,7 +237,7 @@ cdef class Encoder:
         """
         self._check(samples)
         if self.csv_messages is None:
-            self.csv_messages, self.csv_signals = self._named(csv_text, b"%b,", b"%b,")
+            self.csv_messages, self.csv_signals = self._named(self.csv_cell, b"%b,", b"%b,")
         cdef bint done
         with nogil:
             done = self._encode_csv(samples, lines)
@@ -244,7 +267,8 @@ cdef class Encoder:
         cdef char* end
         cdef size_t head_length
         cdef size_t line_bytes = (self.csv_channels.longest + self.csv_messages.longest
-                                  + self.csv_signals.longest + self.schema.longest_text + 3 * NUMBER_ROOM + 3 * TEXT_SLACK)
+                                  + self.csv_signals.longest + self.schema.longest_text + self.csv_owners.longest
+                                  + 3 * NUMBER_ROOM + 4 * TEXT_SLACK)
         for number in range(samples.rows):
             head = <RowHead*>row
             record = &self.schema.records[head.record]
@@ -269,6 +293,7 @@ cdef class Encoder:
                 if end == NULL:
                     self.left_out += self.plans[index].form != FORM_WORD
                     continue
+                end = put_text_of(end, self.csv_owners, head.tags)
                 end[0] = c"\n"
                 out = end + 1
                 lines.commit(out, head.time_ns)
@@ -284,11 +309,16 @@ cdef class Encoder:
             return after
         return _put_id(out, head.id)
 
+    cdef char* put_channel(self, char* out, Texts channels, RowHead* head) noexcept nogil:
+        if (self.without_channel[head.tags // 8] >> (head.tags % 8)) & 1:
+            return put_text_of(out, channels, NO_CHANNEL)
+        return put_text_of(out, channels, head.channel)
+
     cdef char* _put_csv_head(self, char* out, RowHead* head) noexcept nogil:
         # The beginning of all csv rows of one frame.
         out = self.put_time(out, head.time_ns)
         out[0] = c","
-        out = put_text_of(out + 1, self.csv_channels, head.channel)
+        out = self.put_channel(out + 1, self.csv_channels, head)
         out[0] = c","
         out += 1
         out = self.put_head_id(out, head)
@@ -301,15 +331,14 @@ cdef class Encoder:
             out[0] = c"1" if slot[0] else c"0"
             return out + 1
         if self.plans[field].form == FORM_ASCII:
-            return put_csv_characters(out, &self.schema.fields[field], slot)
+            return put_csv_characters(out, &self.schema.fields[field], slot, self.is_guarded)
         if self.plans[field].form == FORM_TEXT or self.plans[field].form == FORM_WORD:
             found = find_text(&self.schema.fields[field], <int64_t>slot[0])
             if found == NULL and self.plans[field].form == FORM_WORD:
                 return NULL
             if found == NULL:
                 return put_whole(out, slot[0], True, 1, 0)
-            memcpy(out, found.plain, found.plain_length)
-            return out + found.plain_length
+            return put_csv_text(out, found, self.is_guarded)
         return put_value(out, &self.plans[field], slot)
 
     cdef char* put_time(self, char* out, int64_t time_ns) noexcept nogil:
@@ -342,8 +371,8 @@ cdef class Encoder:
         cdef char* out
         cdef char* body
         cdef char* end
-        cdef size_t head_bytes = (self.json_channels.longest + self.json_messages.longest
-                                  + JSON_NAMES_ROOM + 2 * NUMBER_ROOM + 2 * TEXT_SLACK)
+        cdef size_t head_bytes = (self.json_channels.longest + self.json_messages.longest + self.json_owners.longest
+                                  + JSON_NAMES_ROOM + 2 * NUMBER_ROOM + 3 * TEXT_SLACK)
         cdef size_t field_bytes = self.json_signals.longest + self.schema.longest_text + NUMBER_ROOM + TEXT_SLACK
         for number in range(samples.rows):
             head = <RowHead*>row
@@ -381,10 +410,11 @@ cdef class Encoder:
             out = self.put_time(put_literal(out, b'{"time_s":'), head.time_ns)
         else:
             out = put_stamp(put_literal(out, b'{"time_ns":'), head.time_ns)
-        out = put_text_of(put_literal(out, b',"channel":'), self.json_channels, head.channel)
+        out = self.put_channel(put_literal(out, b',"channel":'), self.json_channels, head)
         out = put_literal(out, b',"id":"')
         out = self.put_head_id(out, head)
         out = put_text_of(put_literal(out, b'","message":'), self.json_messages, head.record)
+        out = put_text_of(out, self.json_owners, head.tags)
         return put_literal(out, b',"signals":')
 
 

@@ -3,7 +3,7 @@
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.string cimport memcpy
 
-from telemetry_core.rows.schema cimport HEAD_WORDS, Field, Schema
+from telemetry_core.rows.schema cimport HEAD_WORDS, Field, FieldText, Schema
 
 cdef extern from "telemetry_core/text/numbers.h" nogil:
     cdef enum:
@@ -67,8 +67,10 @@ cdef inline char* put_value(char* out, FieldPlan* plan, const uint64_t* slot) no
         return put_decimal(out, <int64_t>scaled, plan.decimals)
     return put_other(out, plan, slot)
 
-# The characters of a field of FORM_ASCII as one value of a csv row.
-cdef char* put_csv_characters(char* out, const Field* field, const uint64_t* slot) noexcept nogil
+# The characters of a field of FORM_ASCII, or a text, as one value of a csv row. is_guarded: after an apostrophe where a
+# spreadsheet may take it for a formula.
+cdef char* put_csv_characters(char* out, const Field* field, const uint64_t* slot, bint is_guarded) noexcept nogil
+cdef char* put_csv_text(char* out, const FieldText* text, bint is_guarded) noexcept nogil
 
 cdef inline char* put_key(char* out, const char* head, size_t length, const char* whole) noexcept nogil:
     memcpy(out, head, KEY_HEAD)

@@ -10,7 +10,7 @@ from libc.string cimport memcpy, memset
 
 from telemetry_core.rows.schema cimport (
     MOST_CHARACTERS, SLOT_ASCII, SLOT_BOOL, SLOT_FLOAT, SLOT_INT, SLOT_TEXT, SLOT_WORD, Field, FieldText, Record, Schema,
-    find_text, get_characters,
+    begins_formula, find_text, get_characters,
 )
 from telemetry_core.text.texts cimport TEXT_SLACK, put_literal
 
@@ -118,31 +118,62 @@ cdef char* put_quoted(char* out, const Field* field, int64_t raw) noexcept nogil
     return out + found.quoted_length
 
 
-cdef char* put_characters(char* out, const Field* field, const uint64_t* slot, char quote, char escape) noexcept nogil:
+cdef char* put_characters(char* out, const Field* field, const uint64_t* slot) noexcept nogil:
+    # In quotes, as line protocol and JSON have them.
     cdef char[MOST_CHARACTERS] text
     cdef size_t index
     cdef size_t count = get_characters(text, field, slot)
-    out[0] = quote
+    out[0] = c'"'
     out += 1
     for index in range(count):
-        if text[index] == quote or text[index] == escape:
-            out[0] = escape
+        if text[index] == c'"' or text[index] == c"\\":
+            out[0] = c"\\"
             out += 1
         out[0] = text[index]
         out += 1
-    out[0] = quote
+    out[0] = c'"'
     return out + 1
 
 
-cdef char* put_csv_characters(char* out, const Field* field, const uint64_t* slot) noexcept nogil:
+cdef char* put_csv_characters(char* out, const Field* field, const uint64_t* slot, bint is_guarded) noexcept nogil:
     cdef char[MOST_CHARACTERS] text
     cdef size_t index
     cdef size_t count = get_characters(text, field, slot)
+    cdef bint is_quoted = False
     for index in range(count):
-        if text[index] == c"," or text[index] == c'"':
-            return put_characters(out, field, slot, c'"', c'"')
-    memcpy(out, text, count)
-    return out + count
+        is_quoted |= text[index] == c"," or text[index] == c'"'
+    if is_quoted:
+        out[0] = c'"'
+        out += 1
+    if is_guarded and count and begins_formula(text[0]):
+        out[0] = c"'"
+        out += 1
+    for index in range(count):
+        if text[index] == c'"':
+            out[0] = c'"'
+            out += 1
+        out[0] = text[index]
+        out += 1
+    if is_quoted:
+        out[0] = c'"'
+        out += 1
+    return out
+
+
+cdef char* put_csv_text(char* out, const FieldText* text, bint is_guarded) noexcept nogil:
+    cdef const char* plain = text.plain
+    cdef size_t length = text.plain_length
+    cdef bint is_quoted = plain[0] == c'"'
+    if is_guarded and begins_formula(plain[is_quoted]):
+        if is_quoted:
+            out[0] = c'"'
+            out += 1
+            plain += 1
+            length -= 1
+        out[0] = c"'"
+        out += 1
+    memcpy(out, plain, length)
+    return out + length
 
 
 cdef char* put_other(char* out, FieldPlan* plan, const uint64_t* slot) noexcept nogil:
@@ -152,7 +183,7 @@ cdef char* put_other(char* out, FieldPlan* plan, const uint64_t* slot) noexcept 
     if plan.form == FORM_TEXT or plan.form == FORM_WORD:
         return put_quoted(out, plan.field, <int64_t>slot[0])
     if plan.form == FORM_ASCII:
-        return put_characters(out, plan.field, slot, c'"', c"\\")
+        return put_characters(out, plan.field, slot)
     if plan.form == FORM_WHOLE_UINT:
         return put_whole(out, slot[0], False, plan.multiplier, plan.bias)
     if plan.form == FORM_WHOLE_INT:

@@ -17,7 +17,6 @@ from telemetry_core.text.lines cimport LineBuffer
 from telemetry_core.text.printing cimport FORM_WORD, NUMBER_ROOM
 from telemetry_core.text.texts cimport TEXT_SLACK, put_text_of
 
-from telemetry_core.rows.schema import csv_text
 from telemetry_core.rows.spec import SlotKind
 
 
@@ -48,7 +47,7 @@ cdef class WideRows:
             first_field += len(spec.fields)
             self.cell_ends[record] = at
         self.column_count = len(columns)
-        self.columns = [csv_text(name) for name in columns]
+        self.columns = [encoder.csv_cell(name) for name in columns]
 
     def __dealloc__(self):
         free(self.cells)
@@ -82,7 +81,8 @@ cdef class WideRows:
         cdef bint is_there
         cdef char* out
         cdef char* end
-        cdef size_t head_bytes = encoder.csv_channels.longest + 3 * NUMBER_ROOM + 3 * TEXT_SLACK
+        cdef size_t head_bytes = (encoder.csv_channels.longest + encoder.csv_owners.longest
+                                  + 3 * NUMBER_ROOM + 4 * TEXT_SLACK)
         cdef size_t value_bytes = schema.longest_text + NUMBER_ROOM + TEXT_SLACK
         cdef Py_ssize_t columns = self.columns_before + self.column_count + self.columns_after
         for number in range(samples.rows):
@@ -96,7 +96,7 @@ cdef class WideRows:
                 return False
             out = encoder.put_time(out, head.time_ns)
             out[0] = c","
-            out = put_text_of(out + 1, encoder.csv_channels, head.channel)
+            out = encoder.put_channel(out + 1, encoder.csv_channels, head)
             out[0] = c","
             out += 1
             out = encoder.put_head_id(out, head)
@@ -121,7 +121,7 @@ cdef class WideRows:
                 is_there = True
             if is_there:
                 memset(out, c",", columns - column)
-                out += columns - column
+                out = put_text_of(out + columns - column, encoder.csv_owners, head.tags)
                 out[0] = c"\n"
                 lines.commit(out + 1, head.time_ns)
             else:

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 
 from rich.cells import cell_len, set_cell_size  # widths of letters
+from telemetry_core.rows.schema import guarded
 
 from telemetry.charging.report import phrases
 from telemetry.charging.report.facts import groups, meters
@@ -32,14 +33,17 @@ def as_table(sessions: Sequence[Session]) -> str:
     return "".join(f"{_line(row, widths)}\n" for row in rows)
 
 
-def as_csv(sessions: Sequence[Session]) -> str:
-    """Return a row a session, with COLUMNS in the header."""
+def as_csv(sessions: Sequence[Session], *, raw_text: bool = False) -> str:
+    """Return a row a session, with COLUMNS in the header.
+
+    raw_text: also texts that a spreadsheet takes for formulas are as they are.
+    """
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(COLUMNS)
     for session in sessions:
         values = (getattr(session, name) for name in COLUMNS)
-        writer.writerow(["" if value is None else _csv(value) for value in values])
+        writer.writerow(["" if value is None else _csv(value, raw_text=raw_text) for value in values])
     return text.getvalue()
 
 
@@ -83,8 +87,10 @@ def _line(row: Sequence[str], widths: Sequence[int]) -> str:
     return _GAP.join(cells).rstrip()
 
 
-def _csv(value: bool | float | str) -> str:
-    return str(value).lower() if isinstance(value, bool) else printable(str(value))
+def _csv(value: bool | float | str, *, raw_text: bool) -> str:
+    if isinstance(value, str):
+        return printable(value if raw_text else guarded(value))
+    return str(value).lower()
 
 
 def _object(session: Session) -> str:
