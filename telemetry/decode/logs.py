@@ -31,7 +31,7 @@ from telemetry_core.text.lines import LineBuffer
 from telemetry.decode.channels import ACCOUNT, Channels
 from telemetry.decode.in_order import InOrder
 from telemetry.decode.output import OutputPiece
-from telemetry.decode.reading import LogReading, Place
+from telemetry.decode.reading import LogReading, Place, Restart
 from telemetry.decode.times import ALL_AS_THEY_ARE, Times
 from telemetry.errors import DataError
 from telemetry.ledger import add, subtract
@@ -196,6 +196,10 @@ class _Writer:
         if self._options.times.form is not TimeForm.NS:
             self.writing.output.write_times(self._options.times.form, self._reading.first_ns)
         before, lines = self._options.counted(self.writing.counted), self._lines
+        warnings = place.warnings
+        if (restart := place.restart) and self.writing.sessions.open:
+            warnings = (_restarted(restart), *warnings)
+            self.writing.finish(lines, restart.before_ns)
         self.writing.write(samples, lines)
         if place.is_end:
             self.writing.finish(lines, self._reading.last_ns)
@@ -204,7 +208,7 @@ class _Writer:
             lines.clear()
         own = subtract(self._options.counted(self.writing.counted), before)
         return OutputPiece.of(
-            lines, place.progress, add(place.counts, counts, own), place.warnings, place.frames, place.is_end
+            lines, place.progress, add(place.counts, counts, own), warnings, place.frames, place.is_end
         )
 
 
@@ -291,6 +295,12 @@ class _LogPieces:
                 yield result
             elif self._ordered is not None:
                 yield self._ordered.write(result.samples, result.place, result.counts)
+
+
+def _restarted(restart: Restart) -> str:
+    back_s = (restart.before_ns - restart.at_ns) / 1e9
+    words = f"its clock begins {back_s:.1f} s before the last frame"
+    return f"{restart.log}: {words}: what was open of charging sessions ends"
 
 
 def _bind(part: "Decoding | Writing", stages: Stages, bound: int) -> int:

@@ -5,6 +5,9 @@ Promises:
 - Logs that are parts of one recording give what the whole would: equal stamps are nudged over all logs, a
   transport session may begin in one log and end in the next, a channel of the same name is the same channel.
 - What is known at the end of a batch depends on the frames up to there alone.
+- A batch begins where the clock begins again: where a log begins more than a second before the end of the one
+  before, or steps back by more than a minute, or by more than a second to before its first stamp. Any other
+  step is that of a clock that was set.
 
 Relies on being called by one thread at a time.
 """
@@ -23,13 +26,25 @@ from telemetry.logs.log import OpenLog
 from telemetry.stages.binding import Binding, BoundChannel
 from telemetry.stages.stages import Stages
 
+_LEAST_BACK_NS = 1_000_000_000
+_MOST_BACK_NS = 60_000_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Restart:
+    """A clock has begun again: in which log, with which stamp, and after which one."""
+
+    log: Path
+    at_ns: int
+    before_ns: int
+
 
 @dataclass(frozen=True, slots=True)
 class Place:
     """Where a batch ends.
 
     frames: over all logs; counts: what this batch adds to the accounts; warnings: of a log that ended;
-    is_end: of the last log, where open sessions are lost.
+    is_end: of the last log, where open sessions are lost; restart: of the clock, before this batch.
     """
 
     frames: int
@@ -37,6 +52,7 @@ class Place:
     counts: Mapping[str, int]
     warnings: Sequence[str]
     is_end: bool = False
+    restart: Restart | None = None
 
 
 class LogReading:
@@ -63,6 +79,8 @@ class LogReading:
         self._course = Course(())
         self._next = 0  # index of the log that is opened next
         self._log: OpenLog | None = None
+        self._log_first_ns: int | None = None  # of the open log, once it is read
+        self._rest: list[FrameBatch] = []  # read, from where the clock begins again
         self._is_ended = False
         self._damaged = 0  # in the logs before
         self._counted: dict[str, int] = {}
@@ -92,24 +110,28 @@ class LogReading:
             if self._next < len(self._paths):
                 self._log = OpenLog(self._paths[self._next], self._number_of)
                 self._next += 1
+                self._log_first_ns = None
                 return frames, self._place(())
             if self._is_ended or not self._paths:
                 return None
             self._is_ended = True
             self._gathering.end_sessions(ACCOUNT)
             return frames, replace(self._place(()), is_end=True)
-        before_stop = self._stop_at - self.frames_read
-        self._log.read(frames, before_stop if before_stop > 0 else -1)
-        if not self.frames_read and len(frames):
-            self.first_ns = frames[0].time_ns
+        if self._rest:
+            frames.extend(self._rest.pop())
+        else:
+            before_stop = self._stop_at - self.frames_read
+            self._log.read(frames, before_stop if before_stop > 0 else -1)
+        restart = None
         if len(frames):
+            frames, restart = self._until_restart(frames)
             self.last_ns = frames[len(frames) - 1].time_ns
         self.frames_read += len(frames)
         self._nudger.nudge(frames)
         together = self._gathering.gather(frames)
-        if not self._log.at_end:
-            return together, self._place(())
-        place = self._place(self._log.warnings())
+        if self._rest or not self._log.at_end:
+            return together, replace(self._place(()), restart=restart)
+        place = replace(self._place(self._log.warnings()), restart=restart)
         self._damaged += self._log.damaged
         self._log.close()
         self._log = None
@@ -119,6 +141,23 @@ class LogReading:
         """Close the open log, if any."""
         if self._log is not None:
             self._log.close()
+
+    def _until_restart(self, frames: FrameBatch) -> tuple[FrameBatch, Restart | None]:
+        """Return these frames, up to where the clock begins again, and the restart at the first of them."""
+        at_ns, before_ns = frames[0].time_ns, self.last_ns
+        if not self.frames_read:
+            self.first_ns = before_ns = at_ns
+        first_ns = self._log_first_ns
+        is_far = first_ns is None or at_ns < first_ns or before_ns - at_ns > _MOST_BACK_NS
+        restart = None
+        if before_ns - at_ns > _LEAST_BACK_NS and is_far:
+            restart = Restart(self._paths[self._next - 1], at_ns, before_ns)
+        if restart or first_ns is None:
+            self._log_first_ns = first_ns = at_ns
+        if count := frames.step_back(first_ns, _LEAST_BACK_NS, _MOST_BACK_NS):
+            self._rest.append(frames.part(count, len(frames)))
+            frames = frames.part(0, count)
+        return frames, restart
 
     def _number_of(self, name: str) -> int:
         """The number of a channel; a new one the first time."""

@@ -138,6 +138,11 @@ class PlugSessions:
         made = self.tracker.finish_plug(self._plugs[plug], end_ns)
         self._writing.write_made(made, lines, shift_ns=shift_ns)
 
+    @property
+    def open(self) -> bool:
+        """True while a session is open at any plug."""
+        return any(map(self.tracker.follower.is_open, self.tracker.plugs))
+
     def finish_all(self, end_ns: int) -> Sequence[Made]:
         """What ends at all plugs since no row comes any more; end_ns: stamp of the newest frame."""
         return self.tracker.finish(end_ns)
@@ -185,6 +190,7 @@ class NoSessions(PlugSessions):
     """Nothing is followed, and so no plug is ever asked for."""
 
     any = False
+    open = False
 
     def __init__(self) -> None:
         """It has no tracker."""

@@ -36,6 +36,11 @@ class FrameBatch:
         """Append copies of the frames of `other`. Raises IndexError without room for all."""
     def keep(self, from_ns: int, to_ns: int) -> None:
         """Forget the frames with a stamp before `from_ns`, or not before `to_ns`."""
+    def step_back(self, first_ns: int, least_ns: int, most_ns: int) -> int:
+        """Return the index of the first frame that steps back too far from the one before it; 0 if none does.
+
+        Too far is more than `most_ns`, or more than `least_ns` to before `first_ns`.
+        """
     def part(self, start: int, stop: int) -> FrameBatch:
         """Return a new batch of the frames from `start` to `stop` (exclusive), with its own position."""
     def clear(self) -> None:

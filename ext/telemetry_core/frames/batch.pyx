@@ -146,6 +146,20 @@ cdef class FrameBatch:
                     kept += 1
             self.count = kept
 
+    def step_back(self, int64_t first_ns, int64_t least_ns, int64_t most_ns):
+        """Return the index of the first frame that steps back too far from the one before it; 0 if none does.
+
+        Too far is more than `most_ns`, or more than `least_ns` to before `first_ns`.
+        """
+        cdef Py_ssize_t index
+        cdef int64_t now_ns, back_ns
+        for index in range(1, self.count):
+            now_ns = self.frames[index].time_ns
+            back_ns = self.frames[index - 1].time_ns - now_ns
+            if back_ns > least_ns and (back_ns > most_ns or now_ns < first_ns):
+                return index
+        return 0
+
     def part(self, Py_ssize_t start, Py_ssize_t stop):
         """Return a new batch of the frames from `start` to `stop` (exclusive), with its own position."""
         if not 0 <= start < stop <= self.count:

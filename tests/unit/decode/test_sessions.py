@@ -3,6 +3,8 @@
 from decimal import Decimal
 from pathlib import Path
 
+import pytest
+
 from telemetry.decode.sessions import collect_sessions
 from tests.support.charges import played_charge
 
@@ -46,3 +48,89 @@ def test_a_stop_and_a_count_of_nothing_but_filler_are_still_a_stop_and_a_count(t
     (session,) = collect_sessions([log])
     assert (session.outcome, session.stop_side, session.stop_reason) == ("complete", "vehicle", "unexplained")
     assert [phase.phase for phase in session.phases] == ["handshake", "charging", "stopping", "ended"]
+
+
+BEGAN_NS = 1_000_000_000_000_000_000
+
+
+def charge_from(begins_ns: int, soc_pct: int, *, seconds: int = 20, is_over: bool = False) -> list[str]:
+    """Lines of charging, for so many seconds at one state of charge, with a stop or cut off."""
+    ids = [f"1812F456#050F580EFF{soc_pct:02X}3C00", "181056F4#A00F3C0FFD"]
+    codes = ids * seconds + ["101956F4#FFFFFFFF", "181C56F4#FFFFFFFFFFFFFF"] * is_over
+    stamps = (begins_ns + number * 500_000_000 for number in range(len(codes)))
+    return [
+        f"({ns // 10**9}.{ns // 1000 % 10**6:06d}) can0 {code}\n"
+        for ns, code in zip(stamps, codes, strict=True)
+    ]
+
+
+def written(path: Path, *parts: list[str]) -> Path:
+    path.write_text("".join(line for part in parts for line in part), "ascii")
+    return path
+
+
+def found_in(paths: list[Path]) -> tuple[list[tuple[str | None, float]], list[str]]:
+    """Outcome and duration of each session, and the warnings."""
+    warnings: list[str] = []
+    sessions = list(collect_sessions(paths, warn=warnings.extend))
+    assert len({session.start_ns for session in sessions}) == len(sessions)
+    return [(session.outcome, round(session.duration_s, 6)) for session in sessions], warnings
+
+
+def test_each_of_twenty_logs_whose_clocks_begin_alike_has_its_own_session(tmp_path: Path) -> None:
+    logs = [
+        written(tmp_path / f"{number:02d}.log", charge_from(BEGAN_NS, 40, is_over=number % 3 == 0))
+        for number in range(20)
+    ]
+    found, warnings = found_in(logs)
+    assert found == [("complete", 20.5) if number % 3 == 0 else ("unfinished", 19.5) for number in range(20)]
+    assert [line.split(": its clock")[0] for line in warnings] == [str(log) for log in logs[1:]]
+    assert "20.5 s before the last frame" in warnings[0]
+
+
+@pytest.mark.parametrize(
+    ("back_s", "sessions"), [(1.0, 1), (1.1, 2), (19.4, 2), (3600.0, 2), (-0.5, 1), (-30.0, 2)]
+)
+def test_a_log_that_begins_before_the_end_of_the_one_before_begins_anew(
+    back_s: float, sessions: int, tmp_path: Path
+) -> None:
+    begins_ns = BEGAN_NS + 19_500_000_000 - round(back_s * 1e9)
+    logs = [
+        written(tmp_path / "one.log", charge_from(BEGAN_NS, 40)),
+        written(tmp_path / "two.log", charge_from(begins_ns, 40)),
+    ]
+    found, warnings = found_in(logs)
+    assert len(found) == sessions
+    assert len(warnings) == (back_s > 1.0)
+
+
+@pytest.mark.parametrize(
+    ("first_s", "back_s", "sessions"),
+    [
+        (200, 59.0, 1),  # as where a live gateway's clock is set
+        (200, 61.0, 2),
+        (20, 19.0, 1),
+        (20, 20.6, 2),  # to before the first stamp of the log
+        (20, 3600.0, 2),
+        (200, 199.5, 2),
+    ],
+)
+def test_a_clock_that_steps_far_back_within_a_log_begins_another_session(
+    first_s: int, back_s: float, sessions: int, tmp_path: Path
+) -> None:
+    last_ns = BEGAN_NS + first_s * 10**9 - 500_000_000
+    part = charge_from(last_ns - round(back_s * 1e9), 40)
+    log = written(tmp_path / "whole.log", charge_from(BEGAN_NS, 40, seconds=first_s), part)
+    found, warnings = found_in([log])
+    assert [outcome for outcome, _ in found] == ["unfinished"] * sessions
+    assert len(warnings) == sessions - 1
+    assert all(line.startswith(f"{log}: its clock begins {back_s:.1f} s before") for line in warnings)
+
+
+def test_two_restarts_of_a_clock_in_few_frames_are_three_sessions(tmp_path: Path) -> None:
+    parts = [charge_from(BEGAN_NS - 4000 * number * 10**9, 40, seconds=300) for number in range(3)]
+    found, warnings = found_in([written(tmp_path / "whole.log", *parts)])
+    assert (found, [line.split(": its clock")[0] for line in warnings]) == (
+        [("unfinished", 299.5)] * 3,
+        [str(tmp_path / "whole.log")] * 2,
+    )
