@@ -47,12 +47,11 @@ class Charge:
 
 
 def charges(messages: Sequence[Message], log_end_s: float) -> Iterator[Charge]:
-    """Yield the sessions of one plug."""
+    """Yield the sessions of one plug, of which there are messages."""
     charge = Charge()
-    last_s = None
+    last_s = messages[0].at_s
     for message in messages:
-        is_silent = last_s is not None and message.at_s - last_s > SILENT_S
-        if is_silent or begins_the_next(charge, message):
+        if message.at_s - last_s > SILENT_S + 1e-9 or begins_the_next(charge, message):
             yield over(charge, "cut")
             charge = Charge()
         last_s = message.at_s
@@ -60,8 +59,7 @@ def charges(messages: Sequence[Message], log_end_s: float) -> Iterator[Charge]:
             charge.enter("handshake", message.at_s)
         charge.messages.append(message)
         follow(charge, message)
-    if last_s is not None:
-        yield over(charge, "cut" if log_end_s - last_s > SILENT_S else "unfinished")
+    yield over(charge, "cut" if log_end_s - last_s > SILENT_S + 1e-9 else "unfinished")
 
 
 def begins_the_next(charge: Charge, message: Message) -> bool:

@@ -176,7 +176,7 @@ def stored(session: Session, name: str) -> Any:
 
 
 @given(seed=st.integers(0, 2**32))
-@settings(max_examples=examples(250))
+@settings(max_examples=examples(150))
 def test_sessions_of_two_plugs_are_those_of_the_model(
     seed: int, tmp_path_factory: pytest.TempPathFactory
 ) -> None:

@@ -41,6 +41,7 @@ class Scene:
         self.step_s = chance.choice((0.25, 0.5, 1.0, 1.7, 2.0))
         self.moved_s: dict[int, int] = {}  # what was made before the clock was set, and by how much it was
         self.lost = chance.choice((0.0, 0.0, 0.1))
+        self.asking = chance.choice((0.9, 0.9, 0.9, 0.0))
         self.at_s = round(chance.uniform(0, 30), 2)
         self.measured: list[Measured] = []
 
@@ -120,7 +121,7 @@ class Scene:
 
     def ask_and_measure(self, *, is_paused: bool) -> None:
         chance = self.chance
-        if chance.random() < 0.9:
+        if chance.random() < self.asking:
             asked_a = self.asked_a + chance.choice((0, self.wobble_a))
             self.measure("charger", requested_voltage_v=self.asked_v, requested_current_a=asked_a)
             self.now.requests.append((self.at_s, self.asked_v, asked_a))
@@ -149,7 +150,7 @@ def numbers(values: Mapping[str, float | None]) -> dict[str, float]:
 
 
 @given(seed=st.integers(0, 2**32))
-@settings(max_examples=examples(300))
+@settings(max_examples=examples(150))
 def test_what_disagrees_and_what_is_not_met_is_what_the_model_finds(seed: int) -> None:
     scene = Scene(seed)
     for _ in range(scene.chance.randrange(1, 3)):
