@@ -89,7 +89,7 @@ def _energies(totals: Mapping[str, float], duration_s: float) -> dict[str, Any]:
             found[f"energy_{side}_wh"] = totals.get(f"energy_{side}_wh")
             found[f"covered_{side}_s"] = covered_s
     most_s = max(covered.values())
-    best = next((side for side, covered_s in covered.items() if covered_s >= 0.9 * most_s > 0), None)
+    best = next((side for side, covered_s in covered.items() if 10 * covered_s >= 9 * most_s > 0), None)
     if best:
         found["energy_wh"] = totals.get(f"energy_{best}_wh")
         found["charged_ah"] = totals.get(f"charged_{best}_ah")

@@ -6,7 +6,7 @@ from math import nan
 from random import Random
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from telemetry.charging.settings import ChargingSettings, CrossCheckSettings
@@ -149,6 +149,7 @@ def numbers(values: Mapping[str, float | None]) -> dict[str, float]:
     return {name: nan if value is None else value for name, value in values.items()}
 
 
+@example(seed=452769477)  # a side covers 107.1 s of 119.0 s, nine tenths
 @given(seed=st.integers(0, 2**32))
 @settings(max_examples=examples(150))
 def test_what_disagrees_and_what_is_not_met_is_what_the_model_finds(seed: int) -> None:
