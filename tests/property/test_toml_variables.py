@@ -1,6 +1,5 @@
 """`${NAME}` in texts: the shell is the independent reader of what is a variable and what it stands for."""
 
-import re
 import subprocess
 
 import pytest
@@ -50,11 +49,9 @@ def test_a_dollar_that_no_brace_follows_stands_for_itself(text: str) -> None:
     assert expanded(text, {}) == text
 
 
-@given(st.text(max_size=20))
+@given(st.text("${}a", max_size=20).filter(lambda text: "$${" not in text))
 def test_any_text_can_be_written(text: str) -> None:
-    written = text.replace("${", "$${")
-    if not re.search(r"\$\$\{", text):
-        assert expanded(written, {}) == text
+    assert expanded(text.replace("${", "$${"), {}) == text
 
 
 @given(st.text("${}:-Aa0_ ", max_size=16), ENVIRONMENTS)

@@ -84,8 +84,6 @@ def test_orphans_put_into_a_published_database_change_nothing_and_are_reported_w
     file: Path, tmp_path: Path
 ) -> None:
     text = text_of(file.read_bytes())
-    if "\n" not in text:
-        text = text.replace("\r", "\n")
     clean = plan_of(tmp_path / "a.dbc", text)
     changed, first = with_orphans(Random(file.name), text)
     plan = plan_of(tmp_path / "a.dbc", changed)

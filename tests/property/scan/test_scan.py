@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from firmware_sim.links.shared_line import DeviceEnd
 from telemetry.rules.find_message import EXTENDED
 from telemetry.scan.can_findings import BusFindings, block
-from telemetry.scan.can_scan import judge, known_candidates
+from telemetry.scan.can_scan import Candidate, judge, known_candidates
 from telemetry.scan.findings import PortFindings, configuration
 from telemetry.scan.probes import follow_ups, scanned, settings_of
 from telemetry.scan.serial_scan import LineReport, LineScan, Waits, silent_s
@@ -122,9 +122,34 @@ def test_a_device_whose_bytes_get_lost_is_found_as_itself_or_not_at_all(
 def test_any_frames_are_ranked_by_shares_and_what_is_proposed_is_a_configuration(
     frames: list[tuple[int, int, int]],
 ) -> None:
+    assert_judged([(time_ns, id if id <= 0x7FF else id | EXTENDED, length) for time_ns, id, length in frames])
+
+
+@settings(max_examples=examples(60))
+@given(
+    st.lists(st.sampled_from(CANDIDATES), min_size=1, max_size=2, unique_by=id),
+    st.floats(0.4, 1.0),
+    st.integers(0, 2**32),
+)
+def test_of_one_or_two_known_buses_on_one_line_whatever_is_proposed_explains_more_frames(
+    present: list[Candidate], share: float, seed: int
+) -> None:
+    """Some of their messages are there, each as often as it should be and as long as it is."""
+    chance = Random(seed)
+    frames = [
+        (time_ms * 1_000_000, message.arbitration_id | EXTENDED * message.extended, message.byte_count)
+        for one in present
+        for message in one.bus.messages
+        if chance.random() < share
+        for time_ms in range(0, 3000, one.periods_ms.get(message.name) or 100)
+    ]
+    assert_judged(sorted(frames))
+
+
+def assert_judged(frames: Sequence[tuple[int, int, int]]) -> None:
     traffic = BusTraffic()
     for time_ns, id, length in frames:
-        traffic.observe(time_ns, id if id <= 0x7FF else id | EXTENDED, length)
+        traffic.observe(time_ns, id, length)
     verdict = judge(traffic, CANDIDATES)
     scores = [fit.score for fit in verdict.ranking]
     assert scores == sorted(scores, reverse=True)

@@ -7,11 +7,12 @@ from telemetry.model.events import begins
 from telemetry.sources.inbox import Inbox
 from telemetry.sources.items import Arrival, SourceEvent
 
-CAPACITY, BATCH = 12, 4
+CAPACITY, BATCH = 8, 4  # of which the steps fill one
 
 steps = st.lists(
     st.one_of(
         st.tuples(st.just("frames"), st.sampled_from("ab"), st.integers(1, BATCH), st.booleans()),
+        st.tuples(st.just("frames"), st.just("a"), st.integers(BATCH - 1, BATCH), st.booleans()),
         st.tuples(st.just("event"), st.sampled_from("ab"), st.just(0), st.just(False)),
         st.tuples(st.just("get"), st.just(""), st.just(0), st.just(False)),
     ),

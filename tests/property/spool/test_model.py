@@ -127,7 +127,23 @@ class SpoolMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.in_flight)
     @rule(data=st.data())
     def acknowledge(self, data: st.DataObject) -> None:
-        entry = self.in_flight.pop(data.draw(st.sampled_from(sorted(self.in_flight))))
+        self.settle(data.draw(st.sampled_from(sorted(self.in_flight))))
+
+    @rule(most=st.integers(1, 8))
+    def deliver_one_after_the_other(self, most: int) -> None:
+        """By one lane, to which ordered batches come as well."""
+        for sequence in self.in_flight:
+            self.spool.release(sequence)
+        self.in_flight.clear()
+        for _ in range(most):
+            entry = self.spool.next_backlog() or self.spool.next_live()
+            if entry is None:
+                break
+            self.note(entry)
+            self.settle(entry.sequence)
+
+    def settle(self, sequence: int) -> None:
+        entry = self.in_flight.pop(sequence)
         if entry.batch.ordered:
             assert not self.ordered or entry.sequence > self.ordered[-1]
             self.ordered.append(entry.sequence)

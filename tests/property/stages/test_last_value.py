@@ -150,7 +150,10 @@ class LastValue(RuleBasedStateMachine):
         self.delivered = len(self.frames)
 
     @rule(stamps_us=st.lists(st.integers(1, 6), min_size=1, max_size=4), cuts=st.booleans())
-    def frames_come(self, stamps_us: list[int], cuts: bool) -> None:
+    def take_frames(self, stamps_us: list[int], cuts: bool) -> None:
+        self.frames_come(stamps_us, cuts=cuts)
+
+    def frames_come(self, stamps_us: list[int], *, cuts: bool) -> None:
         for stamp_us in stamps_us:
             self.frames.append(((self.start_us + stamp_us) * 1000, len(self.frames) + 1))
         self.deliver()
@@ -168,8 +171,13 @@ class LastValue(RuleBasedStateMachine):
     def reload(self) -> None:
         self.pipeline.replace_stages(self.new_stages())
 
-    @rule(manner=st.sampled_from(MANNERS), steps=st.integers(1, 30))
-    def send(self, manner: str, steps: int) -> None:
+    @rule(
+        stamps_us=st.lists(st.integers(1, 6), max_size=4),
+        manner=st.sampled_from(MANNERS),
+        steps=st.integers(1, 30),
+    )
+    def send(self, stamps_us: list[int], manner: str, steps: int) -> None:
+        self.frames_come(stamps_us, cuts=bool(stamps_us))
         self.database.manner = manner
         for _ in range(steps):
             self.clock.advance(min(self.sender.step(), 5.0))

@@ -15,8 +15,10 @@ HEAD_PIECES = st.sampled_from(
         *(b"\r\n", b"\r", b"\n", b"\r\n\r\n", b"\x00", b"\xff"),
     ]
 )
+WHOLE = [b"GET / HTTP/1.1\r\nHost: a\r\n\r\n", b"HEAD /b HTTP/1.1\r\nhost: b\r\nConnection: close\r\n\r\n"]
 STREAMS = st.one_of(
     st.binary(max_size=300),
+    st.lists(st.one_of(st.sampled_from(WHOLE), HEAD_PIECES), max_size=40).map(b"".join),
     st.lists(HEAD_PIECES, max_size=40).map(b"".join),
     st.integers(0, BIG).map(lambda count: b"GET / HTTP/1.1\r\nA: " + b"a" * count),
 )
