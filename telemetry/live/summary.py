@@ -122,9 +122,10 @@ def _frames(source: str, accounts: Counters) -> str:
     """What was read, and what became of it."""
     bus, frames = f"bus/{source}/", f"frames/{source}/"
     counts = [("read", accounts.get(f"{bus}read", 0)), ("decoded", accounts.get(f"{frames}decoded", 0))]
-    seldom = [("kernel dropped", accounts.get(f"{bus}kernel_dropped", 0))]
-    seldom += [(kind, accounts.get(f"{frames}{kind}", 0)) for kind in ("absorbed", "unknown")]
-    reasons = {
+    seldom = [(kind, accounts.get(f"{frames}{kind}", 0)) for kind in ("absorbed", "unknown")]
+    dropped = accounts.get(f"{bus}kernel_dropped", 0)  # which are not among those read
+    reasons = {"kernel_dropped": dropped} if dropped else {}
+    reasons |= {
         name.removeprefix(f"{frames}lost/"): count
         for name, count in sorted(accounts.items())
         if name.startswith(f"{frames}lost/") and count

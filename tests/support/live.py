@@ -78,11 +78,11 @@ class LiveRig:
         self.stages = Stages(PLAN, self._mapping, vehicle="van", observer=self.state)
         self.stages.bind(0, Binding(0, "can0", "can0"))
 
-    def send(self, id: int, *words: int, time_ns: int | None = None) -> None:
+    def send(self, id: int, *words: int, time_ns: int | None = None, channel: int = 0) -> None:
         """One frame, stamped now unless said otherwise."""
         frames = FrameBatch(1)
         stamp_ns = self.clock.unix_ns() if time_ns is None else time_ns
-        frames.append(stamp_ns, id, struct.pack(f"<{len(words)}h", *words))
+        frames.append(stamp_ns, id, struct.pack(f"<{len(words)}h", *words), channel=channel)
         self.stages.process(frames, self._lines)
 
 

@@ -7,7 +7,7 @@ from telemetry_core.frames.batch import FrameBatch
 from telemetry_core.frames.traffic import Traffic
 from telemetry_core.text.lines import LineBuffer
 
-from telemetry.live.state import MAX_EVENTS, MESSAGES_FOR_S, Entity, LiveState, UnmatchedEntity
+from telemetry.live.state import Entity, LiveState, UnmatchedEntity
 from telemetry.live.values import Value
 from telemetry.model.bit_rate import BitRate
 from telemetry.model.events import begins
@@ -16,7 +16,7 @@ from telemetry.protocols.serial.vedirect import VEDIRECT
 from telemetry.protocols.table import SerialProtocol
 from telemetry.rules.map import resolve
 from telemetry.stages.binding import Binding
-from telemetry.stages.stages import MOST_UNMATCHED, Stages
+from telemetry.stages.stages import Stages
 from tests.support.clock import FakeClock
 from tests.support.framing import jbd_message, vedirect_block
 from tests.support.live import CELLS_ID, CHARGER_ID, PACK_ID, LiveRig
@@ -120,6 +120,37 @@ def test_in_a_log_that_is_read_fast_rates_are_those_of_its_stamps() -> None:
     assert snapshot.messages[0].rate_per_s == pytest.approx(10.1)
 
 
+@pytest.mark.parametrize("paused_s", [0.0, 1.0])
+def test_a_log_that_is_read_fast_for_long_has_the_rate_of_its_stamps_also_in_a_pause(paused_s: float) -> None:
+    rig = LiveRig()
+    for number in range(600):  # ten times as fast as it was recorded
+        rig.send(CELLS_ID, 1, 2, 3, time_ns=number * S_NS // 10)
+        rig.clock.advance(0.01)
+        rig.state.snapshot()
+    rig.clock.advance(paused_s)
+    assert rig.state.snapshot().traffic[0].frames_per_s == pytest.approx(10.0)
+
+
+@pytest.mark.parametrize("spans_s", [(10, 1), (1, 10)])
+@pytest.mark.parametrize("heard", [(0, 1), (0,), (1,)])
+def test_of_two_channels_of_one_log_the_longer_says_how_long_it_took(
+    heard: tuple[int, ...], spans_s: tuple[int, int]
+) -> None:
+    rig = LiveRig()
+    if 1 in heard:
+        rig.stages.bind(1, Binding(0, "can0", "can1"))
+    for channel in heard:
+        rig.send(CELLS_ID, 1, 2, 3, time_ns=0, channel=channel)
+    rig.state.snapshot()
+    if 1 not in heard:
+        rig.stages.bind(1, Binding(0, "can0", "can1"))
+    for channel, span_s in enumerate(spans_s):
+        for number in range(1, 101):
+            rig.send(CELLS_ID, 1, 2, 3, time_ns=number * span_s * S_NS // 100, channel=channel)
+    rig.clock.advance(0.1)
+    assert rig.state.snapshot().traffic[0].frames_per_s == pytest.approx(20.0, rel=0.02)
+
+
 def test_after_a_long_silence_the_rate_is_that_of_the_past_seconds() -> None:
     rig = LiveRig()
     rig.send(CELLS_ID, 1, 2, 3)
@@ -134,7 +165,7 @@ def test_after_a_long_silence_the_rate_is_that_of_the_past_seconds() -> None:
 
 def test_the_rate_of_a_message_counts_from_when_somebody_asked() -> None:
     rig, rates = LiveRig(), []
-    for second in range(40):  # asked at first and again after MESSAGES_FOR_S; each time rates begin again
+    for second in range(40):  # asked at first and again after 10.0; each time rates begin again
         if second in (0, 20):
             rig.state.ask_for_messages()
         rig.state.snapshot()
@@ -199,7 +230,7 @@ def test_messages_are_remembered_only_while_somebody_asks() -> None:
     assert pack.entity.tags["source"] == "can0"
     assert pack.entity.values == {"volts": 360.2, "soc": 81}
     assert pack.rate_per_s == 2.0
-    rig.clock.advance(MESSAGES_FOR_S)
+    rig.clock.advance(10.0)
     assert rig.state.snapshot().messages is None
 
 
@@ -238,11 +269,11 @@ def test_a_serial_message_that_is_a_text_is_not_among_the_messages() -> None:
 
 def test_the_newest_events_come_first_and_are_few() -> None:
     rig = LiveRig()
-    for number in range(MAX_EVENTS + 3):
+    for number in range(53):
         rig.state.add_event(begins("bus_error", str(number), "can0"), number)
     events = rig.state.snapshot().events
-    assert [each.time_ns for each in events] == list(range(MAX_EVENTS + 2, 2, -1))
-    assert events[0].event.text == str(MAX_EVENTS + 2)
+    assert [each.time_ns for each in events] == list(range(52, 2, -1))
+    assert events[0].event.text == "52"
 
 
 def test_the_stamp_of_a_snapshot_is_that_of_the_newest_frame() -> None:
@@ -267,15 +298,15 @@ def test_ids_without_a_message_are_counted_only_while_someone_asks_for_messages(
         UnmatchedEntity("can0", "123", 1, 0, 0, None),
         UnmatchedEntity("can0", "7DF", 3, 2, 2, 0.5),
     )
-    rig.clock.advance(MESSAGES_FOR_S)
+    rig.clock.advance(10.0)
     rig.state.snapshot()
     assert rig.state.snapshot().unmatched == ()
     rig.state.ask_for_messages()
     rig.state.snapshot()
-    for id in range(0x400, 0x400 + MOST_UNMATCHED + 2):
+    for id in range(0x400, 0x400 + 66):
         rig.send(id)
     snapshot = rig.state.snapshot()
-    assert (len(snapshot.unmatched), snapshot.unmatched_left_out) == (MOST_UNMATCHED, 2)
+    assert (len(snapshot.unmatched), snapshot.unmatched_left_out) == (64, 2)
 
 
 def test_after_a_reload_nothing_is_left_of_sources_that_are_not_bound_again() -> None:

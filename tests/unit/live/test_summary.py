@@ -2,7 +2,7 @@
 
 import pytest
 
-from telemetry.live.summary import MOST_UNMATCHED, end_lines, status_lines, stopped_lines
+from telemetry.live.summary import end_lines, status_lines, stopped_lines
 from tests.support.web import status
 
 
@@ -33,6 +33,19 @@ def test_a_status_says_what_is_wrong_what_the_battery_does_and_where_everything_
         "  2023-11-14 22:12:45 UTC warning source lost ttyUSB0, charger main: no such device",
         "  2023-11-14 21:56:40 UTC info service start: version 0.1.0",
     ]
+
+
+@pytest.mark.parametrize(
+    ("refused", "lost"), [(0, "lost 7 (kernel dropped 7)"), (2, "lost 9 (kernel dropped 7, bad length 2)")]
+)
+def test_what_the_kernel_dropped_is_lost(refused: int, lost: str) -> None:
+    reported = status()
+    accounts = reported["accounts"]
+    accounts |= {"bus/ttyUSB0/kernel_dropped": 7, "frames/ttyUSB0/lost/bad_length": refused}
+    accounts["frames/ttyUSB0/decoded"] = 10 - refused
+    said = f"read 10, decoded {10 - refused}, {lost}"
+    assert f"  {said}" in list(status_lines(reported))
+    assert f"ttyUSB0: {said}" in list(end_lines(accounts, reported["gauges"]))
 
 
 def test_of_a_source_that_is_no_longer_configured_the_accounts_are_left_and_no_warning() -> None:
@@ -125,7 +138,7 @@ def test_a_service_that_ends_while_the_disk_refuses_says_what_waits_in_memory() 
     ]
 
 
-@pytest.mark.parametrize("count", [MOST_UNMATCHED, MOST_UNMATCHED + 1])
+@pytest.mark.parametrize("count", [8, 9])
 def test_ids_without_a_message_are_listed_as_far_as_there_is_room(count: int) -> None:
     reported = status()
     reported["live"]["unmatched"] = [
@@ -141,5 +154,5 @@ def test_ids_without_a_message_are_listed_as_far_as_there_is_room(count: int) ->
         for source in ("can0", "elsewhere")
     ]
     lines = list(status_lines(reported))
-    assert sum(line.startswith("    ") for line in lines) - (count > MOST_UNMATCHED) == MOST_UNMATCHED
-    assert ("    and 1 more; `monitor --messages` shows them" in lines) is (count > MOST_UNMATCHED)
+    assert sum(line.startswith("    ") for line in lines) - (count > 8) == 8
+    assert ("    and 1 more; `monitor --messages` shows them" in lines) is (count > 8)

@@ -12,7 +12,6 @@ from telemetry_core.text.lines import LineBuffer
 from telemetry.ledger import Ledger
 from telemetry.service.pipeline import Pipeline
 from telemetry.spool.batch import TimeBase, lines_of
-from telemetry.spool.state import MOST_BYTES
 from telemetry.stages.binding import Binding
 from telemetry.stages.sessions import PlugSessions
 from telemetry.stages.stages import Stages
@@ -234,7 +233,7 @@ def test_a_state_that_no_record_takes_is_reported_once_and_the_others_travel(
 ) -> None:
     bench = Bench("bay-1", "bay-2")
     bench.deliver("bay-1", 1)
-    bench.sessions.sessions["bay-1"]["much"] = 10 ** (MOST_BYTES - 1)  # as JSON it has as many digits
+    bench.sessions.sessions["bay-1"]["much"] = 10**2047  # as JSON it has as many digits
     for _ in range(3):
         bench.deliver("bay-2", 1)
         bench.pipeline.cut()
@@ -247,11 +246,11 @@ def test_a_state_of_as_many_bytes_as_a_record_takes_travels() -> None:
     bench.deliver("bay-1", 1)
     bench.sessions.sessions["bay-1"]["much"] = 1
     bench.pipeline.cut()
-    less = MOST_BYTES - len(bench.last_state()["bay-1"])
+    less = 2048 - len(bench.last_state()["bay-1"])
     bench.sessions.sessions["bay-1"]["much"] = 10**less  # as JSON it has one digit more
     bench.deliver("bay-1", 1)
     bench.pipeline.cut()
-    assert len(bench.last_state()["bay-1"]) == MOST_BYTES
+    assert len(bench.last_state()["bay-1"]) == 2048
 
 
 def test_what_is_left_of_a_source_that_is_no_longer_followed_is_closed() -> None:

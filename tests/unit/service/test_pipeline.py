@@ -3,7 +3,7 @@
 import pytest
 
 from telemetry.ledger import imbalances
-from telemetry.service.pipeline import BATCH_BYTES, BATCH_LINES
+from telemetry.service.pipeline import BATCH_LINES
 from tests.support.pipeline_bench import UNKNOWN, Bench, counted, frames
 
 
@@ -28,7 +28,7 @@ def test_a_batch_is_closed_at_its_limit_of_bytes() -> None:
         bench.pipeline.add_point("note", b'note text="%s" %d' % (b"x" * 30_000, number), number)
         bench.process(frames(number, 1))
     ((batch, _, _),) = bench.store.batches
-    assert batch.points == 2 * (-(-BATCH_BYTES // 30_050))  # each with the frame's
+    assert batch.points == 2 * (-(-2_097_152 // 30_050))  # each with the frame's
     assert bench.pipeline.points_waiting == 200 - batch.points
 
 

@@ -2,12 +2,12 @@
 
 import pytest
 
-from telemetry.service.pipeline import BATCH_LINES, KEEP_EVERY_S
+from telemetry.service.pipeline import BATCH_LINES
 from tests.support.pipeline_bench import Bench, frames
 
 
 def deliver(bench: Bench, first: int, count: int) -> None:
-    bench.clock.advance(KEEP_EVERY_S)
+    bench.clock.advance(0.02)
     bench.process(frames(first, count), resume_as="")
     bench.pipeline.tick()
 
@@ -32,7 +32,7 @@ def test_what_is_kept_of_a_batch_is_all_of_it_when_it_is_appended() -> None:
 def test_points_of_the_services_own_are_kept_with_those_of_its_sources() -> None:
     bench = Bench()
     deliver(bench, 0, 1)
-    bench.clock.advance(KEEP_EVERY_S)
+    bench.clock.advance(0.02)
     bench.pipeline.add_point("event", b"event,code=x level=1 5", 5)
     bench.pipeline.tick()
     assert bench.store.kept[-1][0].count(b"\n") == 2
@@ -76,7 +76,7 @@ def test_deliveries_close_behind_one_another_are_kept_together_and_soon() -> Non
         bench.process(frames(number, 1), resume_as="")
         bench.pipeline.tick()
     assert len(bench.store.kept) == 1
-    assert bench.pipeline.wait_s(1.0) == pytest.approx(KEEP_EVERY_S)
+    assert bench.pipeline.wait_s(1.0) == pytest.approx(0.02)
     bench.clock.advance(bench.pipeline.wait_s(1.0))
     bench.pipeline.tick()
     assert bench.store.kept[-1][0].count(b"\n") == 5

@@ -9,7 +9,7 @@ from telemetry.clock import SystemClock
 from telemetry.config import load_config
 from telemetry.errors import UnavailableError
 from telemetry.model.read_point import measurement_of, read_point
-from telemetry.service.drain import POLL_S, DrainProgress, drain
+from telemetry.service.drain import DrainProgress, drain
 from telemetry.service.service import Service
 from telemetry.spool import Spool
 from tests.support.scripted_server import ScriptedServer, answer
@@ -137,7 +137,7 @@ class Counting(SystemClock):
         self.waits = 0
 
     def wait(self, event: threading.Event, timeout_s: float) -> bool:
-        self.waits += timeout_s == POLL_S
+        self.waits += timeout_s == 0.2
         return super().wait(event, timeout_s)
 
 

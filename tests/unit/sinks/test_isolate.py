@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
-from telemetry.sinks.isolate import MAX_REQUESTS, Isolation, Reason
+from telemetry.sinks.isolate import Isolation, Reason
 from telemetry.sinks.verdict import Acknowledged, FieldConflict, RefusalReport, Rejected, Split
 
 Verdict = Acknowledged | Rejected | Split
@@ -151,7 +151,7 @@ def test_no_more_than_64_requests_are_made_and_what_is_left_is_one_letter() -> N
     batch = lines(5000)
     isolation = Isolation(batch, in_order=False)
     requests = finish(isolation, refuses(*batch[::100]))
-    assert requests == MAX_REQUESTS
+    assert requests == 64
     letters = [letter for letter in isolation.dead if letter.reason is Reason.NOT_ISOLATED]
     assert len(letters) == 1
     assert set(batch[::100]) <= set(dead(isolation))

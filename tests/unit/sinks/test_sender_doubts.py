@@ -4,9 +4,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from telemetry.sinks.delivery import MOST_ALIKE, MOST_REFUSALS
 from telemetry.sinks.influx.verdict import Answer
-from telemetry.sinks.sender import HOLD_S
 from tests.support.model_server import NO_CONNECTION, Reply, refusal
 from tests.support.sender_rig import SenderRig, lines
 
@@ -64,7 +62,7 @@ def test_a_batch_to_compare_with_that_is_too_old_or_too_large_by_now_will_do(
     rig.queue.put_lines(*lines(3, "bad"))
     rig.run_until_idle()
     assert rig.queue.dead_points() == 3
-    assert rig.clock.monotonic_s() < HOLD_S
+    assert rig.clock.monotonic_s() < 60.0
 
 
 def test_a_server_that_takes_other_batches_again_is_trusted_though_it_refuses_the_old_one(
@@ -164,7 +162,7 @@ def test_an_identical_500_ten_times_isolates_the_batch_if_others_are_accepted(ri
     assert rig.server.stored == {*lines(20), *lines(5, "second"), *lines(5, "newest")}
     assert rig.queue.dead_lines() == [b"poison v=1 1"]
     whole = [sent for sent in rig.server.requests if len(sent) == 21]
-    assert len(whole) == MOST_ALIKE
+    assert len(whole) == 10
 
 
 def test_others_that_wait_are_tried_after_the_tenth_identical_500_and_not_before(rig: SenderRig) -> None:
@@ -275,7 +273,7 @@ def isolate_in_vain(rig: SenderRig, ill: IllServer) -> None:
     rig.server.behave = ill
     rig.queue.put_lines(*lines(20))
     rig.queue.put_lines(*lines(1, "proof"))
-    while len(rig.server.requests) < 1 + MOST_ALIKE:
+    while len(rig.server.requests) < 11:
         rig.step()
     rig.queue.put_lines(*lines(1, "proof"))
     rig.step()
@@ -326,10 +324,10 @@ def test_a_request_that_is_refused_holds_and_is_dead_after_a_bounded_number_of_t
     rig.server.behave = lambda _: Answer(418, {}, b"teapot")
     rig.queue.put_lines(*lines(3))
     rig.run_until_idle()
-    assert len(rig.server.requests) == MOST_REFUSALS
+    assert len(rig.server.requests) == 10
     assert rig.queue.dead_points() == 3
     assert rig.codes[0] == ("sink_hold", True)
-    assert rig.clock.monotonic_s() >= (MOST_REFUSALS - 1) * HOLD_S
+    assert rig.clock.monotonic_s() >= 540.0
 
 
 def test_a_request_that_is_refused_holds_others_up_once_at_most(rig: SenderRig) -> None:
@@ -340,7 +338,7 @@ def test_a_request_that_is_refused_holds_others_up_once_at_most(rig: SenderRig) 
     rig.run_until_idle()
     assert rig.queue.dead_lines() == [b"odd v=1 1"]
     assert rig.queue.acknowledged_points == 40
-    assert rig.clock.monotonic_s() <= HOLD_S + 2.0
+    assert rig.clock.monotonic_s() <= 62.0
 
 
 def test_two_requests_that_are_refused_are_asked_in_turns(rig: SenderRig) -> None:

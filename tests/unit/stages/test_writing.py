@@ -4,6 +4,7 @@ import csv
 import json
 import re
 from collections.abc import Mapping
+from pathlib import Path
 
 import pytest
 from telemetry_core.decode.unmatched import UnmatchedIds
@@ -95,12 +96,12 @@ class Sink(Output):
         return ""
 
 
-def feed(stages: Stages, lines: LineBuffer, *, shift_ns: int = 0) -> int:
+def feed(stages: Stages, lines: LineBuffer, *, shift_ns: int = 0, bus: int = 0) -> int:
     """The charge; the stamp of its last frame."""
-    stages.bind(0, Binding(0, BAY, "can7"))
+    stages.bind(bus, Binding(bus, f"bay-{bus + 1}", f"can{bus + 7}"))
     frames = FrameBatch(len(charge()))
     for time_ns, id, data in charge():
-        frames.append(START_NS + time_ns, id, data)
+        frames.append(START_NS + time_ns, id, data, channel=bus)
     stages.process(frames, lines, shift_ns=shift_ns)
     return START_NS + charge()[-1][0]
 
@@ -156,6 +157,21 @@ def test_a_shift_moves_the_stamps_of_events_and_sessions_and_not_what_the_observ
     assert (unmatched.id, unmatched.frames) == (0x123, 1)
     assert watching.rows > len(charge()) / 2
     assert watching.bound == [(0, BAY, "can7", 256 + 2)]  # its senders, its pack, its charger
+
+
+def test_what_ends_by_time_has_the_shift_of_its_source_and_not_of_the_one_that_was_written_last(
+    tmp_path: Path,
+) -> None:
+    config = load_config(config_of(tmp_path, [BAY, "bay-2"]))
+    stages, lines = compose(config).make_stages(), LineBuffer()
+    for bus in (0, 1):
+        end_ns = feed(stages, lines, shift_ns=bus * SHIFT_NS, bus=bus)
+    for source, shift_ns in ((BAY, 0), ("bay-2", SHIFT_NS)):
+        lines.clear()
+        (plug,) = stages.sessions.plugs_of(source)
+        stages.sessions.finish(plug, end_ns, lines, shift_ns=shift_ns)
+        stamps = [point.time_ns - shift_ns for point in points(lines)]
+        assert START_NS <= min(stamps) <= max(stamps) <= end_ns
 
 
 def test_events_and_sessions_go_to_a_sink_and_no_line_is_written(composition: Composition) -> None:
