@@ -195,11 +195,15 @@ def test_each_field_of_two_bits_stands_where_the_standard_has_it() -> None:
             ("bcl_timeout", 3, 3), ("bst_timeout", 3, 5), ("bsd_timeout", 4, 1), ("bsm_timeout", 4, 3),
         ],
     }  # fmt: skip
-    for id, fields in places.items():
-        for name, byte, bit in fields:
-            data = bytearray(4)
-            data[byte - 1] = 1 << (bit - 1)
-            assert reasons(f"{id}#{data.hex()}") == {name}
+    frames = [
+        f"{id}#{(1 << (8 * byte - 9 + bit)).to_bytes(4, 'little').hex()}"
+        for id, fields in places.items()
+        for _, byte, bit in fields
+    ]
+    rows = [values for message, values in said(GBT27930, *frames) if message in ("BST", "CST", "BEM", "CEM")]
+    names = [name for fields in places.values() for name, *_ in fields]
+    assert [[name for name, value in row.items() if value == 1] for row in rows] == [[name] for name in names]
+    assert len(names) == 45
 
 
 def test_brm_of_2015_comes_by_transport_with_its_vin() -> None:
