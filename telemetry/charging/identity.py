@@ -64,6 +64,22 @@ def most_soc_pct_s(facts: Mapping[str, Any]) -> float:
     return min(max(full_charges_an_hour, 1.0), _MOST_AN_HOUR) * 100 / 3600
 
 
+def is_another(
+    one: tuple[str | None, Mapping[str, Any]], other: tuple[str | None, Mapping[str, Any]]
+) -> bool:
+    """Return whether two vehicles, each by its number and by what BRM says, are not the same.
+
+    Where neither has a number or a pack with one, what else they say sets them apart.
+    """
+    named = [
+        (vin, pack_identity(said.get("maker") or "", said.get("pack_serial"))) for vin, said in (one, other)
+    ]
+    both = [pair for pair in zip(*named, strict=True) if all(pair)]
+    if not both:
+        both = [(one[1].get(name), other[1].get(name)) for name in ("maker", "rated_ah", "battery_type")]
+    return any(first != second for first, second in both if first is not None and second is not None)
+
+
 def is_swapped(last: Mapping[str, str | None], vin: str | None, pack: str | None) -> bool:
     """Whether another pack is in the vehicle that was seen last."""
     return bool(pack and last.get("pack") and last["pack"] != pack and last.get("vin") == vin)

@@ -4,6 +4,7 @@ Pure values that `tracker` changes. `saved` makes bytes of them, and `record` th
 """
 
 from collections.abc import Iterator
+from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
@@ -101,6 +102,7 @@ class Plug:
         self.unwritten = 0  # phases from this one on have no row yet
         self.errors: list[SessionError] = []
         self.curve: list[CurvePoint] = []
+        self.before: tuple[OpenSession, int, int, int] | None = None  # the attempt under way; lists' lengths
         self.last: dict[str, str | None] = {}  # vehicle and pack of the last session
         self.last_start_ns = 0
 
@@ -139,7 +141,22 @@ class Plug:
         self.open = self.cross = None
         self._forget()
 
+    def begin_attempt(self) -> None:
+        """Keep what is known, since the attempt may be another vehicle's."""
+        self.before = deepcopy(self.known), len(self.phases), len(self.errors), len(self.curve)
+
+    def go_back(self, now_ns: int) -> int:
+        """Forget an attempt that is at its recognition; return when it began, otherwise `now_ns`."""
+        if self.before is None or self.known.phase != FollowedPhase.RECOGNITION:
+            return now_ns
+        start_ns = self.known.phase_ns
+        self.open, *lengths = self.before
+        for some, length in zip((self.phases, self.errors, self.curve), lengths, strict=True):
+            del some[length:]
+        return start_ns
+
     def _forget(self) -> None:
+        self.before = None
         self.phases, self.errors, self.curve, self.unwritten = [], [], [], 0
 
     def close_phase(self, until_ns: int) -> None:
@@ -160,6 +177,8 @@ class Plug:
         self.phases = [replace(phase, start_ns=phase.start_ns + by_ns) for phase in self.phases]
         self.errors = [replace(error, at_ns=error.at_ns + by_ns) for error in self.errors]
         self.curve = [replace(point, at_ns=point.at_ns + by_ns) for point in self.curve]
+        if self.before is not None:
+            self.before[0].move(by_ns)
         if self.open is not None:
             self.open.move(by_ns)
             self.last_start_ns = self.open.start_ns

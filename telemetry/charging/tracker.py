@@ -78,8 +78,11 @@ class ChargingTracker:
 
     def follow(self, samples: SampleBatch) -> list[Made]:
         """What these rows make, in their order."""
-        found = self.follower.follow(samples)
-        return list(self._made(found)) if found else []
+        found = self.follower.follow(samples, in_parts=True)
+        made = list(self._made(found)) if found else []
+        while self.follower.left:
+            made += self._made(self.follower.follow(samples, in_parts=True, go_on=True))
+        return made
 
     def due(self, channel: int, now_ns: int) -> list[Made]:
         """What ends on `channel` since its bus is silent, at `now_ns` in frame time."""
@@ -96,6 +99,11 @@ class ChargingTracker:
     def _made(self, changes: Iterable[PlugChange]) -> Iterator[Made]:
         for change in changes:
             plug = self._plugs[change.channel]
+            if change.kind == ChangeKind.ROW and self._translator.is_another(plug, change):
+                start_ns = plug.go_back(change.time_ns)
+                for made in self._made(self.follower.begin_next(change.channel, start_ns)):
+                    yield replace(made, row=change.row)
+                continue
             for time_ns, content in self._translator.contents(plug, change):
                 yield Made(change.row, time_ns, content, change.channel)
 

@@ -8,6 +8,7 @@ Pure: no clock, no disk. Relies on changes in their order.
 """
 
 from collections.abc import Iterator
+from functools import cache
 from math import isfinite
 from typing import Final
 
@@ -18,7 +19,7 @@ from telemetry_core.rules.follow_spec import PERCENT, TOTALS, ChangeKind, End, F
 from telemetry.charging.cross_check import CrossCheck, Verdict
 from telemetry.charging.facts import facts, words
 from telemetry.charging.follow.table import reasons_of
-from telemetry.charging.identity import PackRegister, is_swapped, pack_identity, shown_vin
+from telemetry.charging.identity import PackRegister, is_another, is_swapped, pack_identity, shown_vin
 from telemetry.charging.installation import VinKey
 from telemetry.charging.made import Content, CurveRow, PhaseRow, PhaseWord
 from telemetry.charging.outcome import SHOW_EDITION, SIDE_NAMES, Word, in_edition, who_and_why
@@ -41,7 +42,7 @@ class Translator:
         self._schema = schema
         self._settings = settings
         self._vehicle = vehicle
-        self._vin_key = vin_key
+        self._vin_key = cache(vin_key)
         self._packs = PackRegister()
         self.finished: list[Session] | None = None  # where sessions that are over are collected
 
@@ -88,6 +89,15 @@ class Translator:
             case ChangeKind.ENDED:
                 yield from self._end(plug, change)
 
+    def is_another(self, plug: Plug, change: PlugChange) -> bool:
+        """Return whether the row names another vehicle than the session's, or another pack."""
+        known = plug.known.facts
+        found = facts(self._schema.specs[change.number], change.raw or {}, change.time_ns)
+        if not (found.get("has_brm") and known.get("has_brm")):
+            return False
+        vin = shown_vin(found.get("raw_vin") or "", self._settings.vin, self._vin_key)
+        return is_another((vin, found), (plug.known.vehicle_vin, known))
+
     # --- changes
 
     def _begin(self, plug: Plug, change: PlugChange) -> Iterator[tuple[int, Content]]:
@@ -117,6 +127,7 @@ class Translator:
 
     def _next_attempt(self, plug: Plug, change: PlugChange) -> Iterator[tuple[int, Content]]:
         now = plug.known
+        plug.begin_attempt()
         now.count_time(change.time_ns)
         now.failed_before = now.failed_before or bool(now.words)
         now.words = []

@@ -48,6 +48,7 @@ cdef struct Changes:             # all of one batch
     size_t count
     size_t room
     bint is_short_of_memory
+    bint is_held                 # after this row: who reads the changes decides first
     const uint64_t* row          # under way; NULL: none
     Py_ssize_t left              # rows of the batch from this one on
 

@@ -30,6 +30,10 @@ cdef class Follower:
     cdef Plug** sole_of_tags             # the only one, of a protocol and measured by its own ends; nobody: see the route
     cdef Py_ssize_t tag_count
     cdef Changes changes
+    cdef readonly Py_ssize_t left        # rows of the batch that are not followed yet, from the word `at` on
+    cdef size_t at
+    cdef size_t held_at                  # of the row before
+    cdef bint in_parts
 
     cdef Plug* _plug(self, channel) except NULL
     cdef bytes _head(self, const Plug* plug)

@@ -27,10 +27,20 @@ class Follower:
         is_own: by its two ends: battery and cells by the vehicle, charger by the charger; otherwise, as that
         of a meter, by a third.
         """
-    def follow(self, samples: SampleBatch) -> list[PlugChange]:
-        """The changes that these rows make, in their order.
+    left: int
+    def follow(
+        self, samples: SampleBatch, *, in_parts: bool = False, go_on: bool = False
+    ) -> list[PlugChange]:
+        """Return the changes that these rows make, in their order.
 
-        ValueError unless the rows are of `schema`.
+        in_parts: those up to the first row that is reported, so that `begin_next` may follow; go_on: with the
+        rows that are `left`. Raises ValueError unless the rows are of `schema`.
+        """
+    def begin_next(self, channel: int, start_ns: int) -> list[PlugChange]:
+        """The row that was reported last is another vehicle's, whose session begins at `start_ns`.
+
+        The one that was open ends as it was before the attempt under way. Return that; the row is `left` to be
+        followed again.
         """
     def due(self, channel: int, now_ns: int) -> list[PlugChange]:
         """What ends on `channel` since its signs have been silent for too long at `now_ns`, in frame time."""

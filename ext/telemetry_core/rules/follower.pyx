@@ -25,7 +25,7 @@ from telemetry_core.rules.follow_table cimport (
     CELLS, CHARGER, MESSAGE, METER, READING, SIDES, VEHICLE, FollowTable, Followed, Quantities, Visit,
 )
 from telemetry_core.rules.measured cimport add_whole_sample, report
-from telemetry_core.rules.phases cimport END_FINISHED, END_SILENCE, begin_attempt, end_session, hear, silence_of
+from telemetry_core.rules.phases cimport END_FINISHED, END_SILENCE, begin_attempt, begin_next, end_session, hear, silence_of
 from telemetry_core.rules.plug cimport OPEN, UNHEARD, Known, Plug
 from telemetry_core.rules.plug_state cimport move, packed, state_head, unpack
 from telemetry_core.rules.readings cimport asks_otherwise, has_news, take_reading
@@ -153,14 +153,19 @@ cdef class Follower:
             raise ValueError(f"channel {channel} is not followed")
         return self.plug_of_channel[<size_t>channel]
 
-    def follow(self, SampleBatch samples not None):
+    def follow(self, SampleBatch samples not None, *, in_parts=False, go_on=False):
         """Return the changes that these rows make, in their order.
 
-        Raises ValueError unless the rows are of this follower's schema.
+        in_parts: those up to the first row that is reported, so that `begin_next` may follow; go_on: with the rows that
+        are `left`. Raises ValueError unless the rows are of this follower's schema.
         """
         if samples.schema is not self.schema:
             raise ValueError("the rows are of another schema than the follower's")
         self.changes.count = 0
+        self.changes.is_held = False
+        self.in_parts = in_parts
+        if not go_on:
+            self.left, self.at = samples.rows, 0
         with nogil:
             self._run(samples)
         return plug_changes(&self.changes, samples)
@@ -238,17 +243,27 @@ cdef class Follower:
     cdef bytes _head(self, const Plug* plug):
         return self.heads[plug.spec - self.table.specs]
 
+    def begin_next(self, channel, start_ns):
+        """The row that was reported last is another vehicle's, whose session begins at `start_ns`. The one that was open
+        ends as it was before the attempt under way. Return that; the row is `left` to be followed again.
+        """
+        self._begin()
+        begin_next(self._plug(channel), start_ns)
+        self.left, self.at = self.left + 1, self.held_at
+        return plug_changes(&self.changes, None)
+
     cdef void _run(self, SampleBatch samples) noexcept nogil:
         cdef const Visit* visits = self.table.visits
         cdef Quantities** quantities = self.table.quantities
-        cdef const uint64_t* row = samples.words
+        cdef const uint64_t* row = samples.words + self.at
         cdef const RowHead* head
         cdef const Visit* visit
         cdef const Followed* followed
         cdef const Quantities* found
         cdef Plug* heard = self.nobody  # by the newest message: most follow one of the same channel
         cdef Plug* measured
-        cdef Py_ssize_t left = samples.rows
+        cdef Py_ssize_t left = self.left
+        self.left = 0
         while left:
             head = <const RowHead*>row
             visit = &visits[head.record]
@@ -269,6 +284,10 @@ cdef class Follower:
                 if not _take_plain(heard, followed, row) and followed.sign_count:
                     self._set_place(left, row)
                     hear(heard, row, followed)
+                    if self.changes.is_held and self.in_parts:
+                        self.left, self.held_at = left - 1, row - samples.words
+                        self.at = self.held_at + visit.row_words
+                        return
             elif visit.kind & CELLS:
                 if head.tags < self.tag_count:
                     self._take_routed(left, quantities[head.record], row)

@@ -21,6 +21,8 @@ cdef void clear(Known* known, int64_t now_ns) noexcept nogil
 cdef void enter(Plug* plug, uint8_t phase, int64_t now_ns) noexcept nogil
 cdef void begin_attempt(Plug* plug, int64_t now_ns) noexcept nogil
 cdef void end_session(Plug* plug, uint32_t why, int64_t at_ns) noexcept nogil
+# The session ends as it was before the attempt under way, and the next one begins.
+cdef void begin_next(Plug* plug, int64_t start_ns) noexcept nogil
 # Nobody listened until now_ns: no deadline has passed meanwhile.
 cdef void skip(Known* known, int64_t now_ns) noexcept nogil
 # Decide whether what goes on is the session that was saved, once minutes and SOC have been heard.

@@ -261,13 +261,33 @@ cdef bint _goes_on(Plug* plug, const PackedSign* sign, int64_t now_ns) noexcept 
     if sign.kind == SIGN_AGAIN:
         if known.has_error:
             if not known.again_ns:
+                _remember(plug)
                 known.again_ns = heard_at(now_ns)
             return False
         if known.phase == PHASE_CONFIGURATION:
+            _remember(plug)
             begin_attempt(plug, now_ns)
     elif sign.kind == SIGN_HEARD and known.has_error and _is_next_attempt(plug, sign, now_ns):
+        if not known.again_ns:
+            _remember(plug)
         begin_attempt(plug, known.again_ns if known.again_ns else now_ns)
     return True
+
+
+cdef void _remember(Plug* plug) noexcept nogil:
+    """Keep the session as it is before the attempt that begins, which may show another vehicle: `begin_next`."""
+    if plug.known.is_restored == NOT_RESTORED:
+        plug.saved = plug.known
+
+
+cdef void begin_next(Plug* plug, int64_t start_ns) noexcept nogil:
+    cdef Known* known = &plug.known
+    if (known.phase == PHASE_RECOGNITION and plug.saved.is_open and plug.saved.start_ns == known.start_ns
+            and plug.saved.attempt < known.attempt):
+        known[0] = plug.saved
+    end_session(plug, END_NEXT, known.last_ns)
+    open_session(plug, start_ns)
+    enter(plug, PHASE_RECOGNITION, start_ns)
 
 
 cdef bint _is_next_attempt(const Plug* plug, const PackedSign* sign, int64_t now_ns) noexcept nogil:
@@ -402,6 +422,7 @@ cdef void _report_row(Plug* plug, const uint64_t* row, const Followed* followed)
     if change != NULL:
         change.has_row = True
         change.number = (<const RowHead*>row).record
+        plug.changes.is_held = True
 
 
 cdef void _hear_minutes(Plug* plug, int32_t minutes, int64_t now_ns) noexcept nogil:

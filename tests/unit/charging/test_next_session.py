@@ -107,3 +107,61 @@ def test_a_chademo_vehicle_that_stays_enabled_while_the_charger_stops_begins_not
         bench.put("CHA109", step / 10, charging=int(10 < step < 200), stopped=int(not 10 < step < 200))
     bench.finish()
     assert seconds(bench.sessions) == [(0.0, 29.9, 0.0)]
+
+
+NAMED = {"vin": "LVAAAAAAAAAAAAAA1", "manufacturer": "AAAA", "pack_serial": 1, "rated_capacity_ah": 1500}
+NAMELESS = {"manufacturer": "AAAA", "rated_capacity_ah": 1500}
+
+
+def failed(said: dict[str, float | str]) -> PlugBench:
+    """A vehicle that says this charges until its charger does not hear it any more, at 31 s."""
+    bench = PlugBench()
+    bench.put("BRM", 0.0, version_minor=0, version_major=1, **said)
+    bench.charge(1.0, 30.0)
+    for at_s in (30.5, 30.75, 31.0):
+        bench.put("CEM", at_s, bcs_timeout=1)
+    return bench
+
+
+@pytest.mark.parametrize("again_s", [0.1, 2.6])  # that CRM repeats itself until BRM is there
+@pytest.mark.parametrize("is_restored", [False, True])
+@pytest.mark.parametrize(
+    ("first", "other", "is_another"),
+    [
+        (NAMED, NAMED, False),
+        (NAMED, NAMED | {"vin": "LVBBBBBBBBBBBBBB2"}, True),
+        (NAMED, NAMED | {"pack_serial": 2}, True),
+        (NAMED, NAMED | {"manufacturer": "BBBB"}, True),
+        (NAMED, NAMED | {"rated_capacity_ah": 1480}, False),  # with the same names
+        (NAMED, {"version_major": 1}, False),  # which says nothing
+        (NAMED, NAMED | {"vin": "", "pack_serial": 0xFFFFFFFF}, False),
+        (NAMELESS, NAMELESS, False),
+        (NAMELESS, NAMELESS | {"rated_capacity_ah": 1480}, True),
+        (NAMELESS, NAMELESS | {"manufacturer": "BBBB"}, True),
+    ],
+)
+def test_another_vehicle_is_another_session_however_soon_it_comes_after_an_error(
+    first: dict[str, float | str],
+    other: dict[str, float | str],
+    is_another: bool,
+    is_restored: bool,
+    again_s: float,
+) -> None:
+    alone = failed(first).finish()
+    bench = failed(first)
+    if is_restored:
+        bench = handed_over(bench)
+    for step in range(round(again_s / 0.1)):
+        bench.put("CRM", 46.0 + step / 10, recognition=0)
+    bench.put("BRM", 46.0 + again_s, **{"version_minor": 0, "version_major": 1} | other)
+    bench.charge(50.0, 52.0)
+    bench.finish()
+    assert len(bench.sessions) == 1 + is_another
+    if not is_another:
+        assert (bench.sessions[0].attempts, bench.sessions[0].outcome) == (2, "unfinished")
+        return
+    ended, following = bench.sessions
+    assert (following.start_ns - START_NS, following.attempts) == (46_000_000_000, 1)
+    assert following.maker == other["manufacturer"]
+    if not is_restored:
+        assert ended == alone
