@@ -151,7 +151,8 @@ class Plug:
             return now_ns
         start_ns = self.known.phase_ns
         self.open, *lengths = self.before
-        for some, length in zip((self.phases, self.errors, self.curve), lengths, strict=True):
+        lists: tuple[list[Any], ...] = self.phases, self.errors, self.curve
+        for some, length in zip(lists, lengths, strict=True):
             del some[length:]
         return start_ns
 

@@ -56,11 +56,11 @@ class PlugBench:
         assert isinstance(spec, FollowSpec)
         return spec
 
-    def put(self, code: str, at_s: float, *, channel: int = 0, **raw: float | str) -> list[Made]:
+    def put(self, code: str, at_s: float, channel: int = 0, /, **raw: float | str) -> list[Made]:
         """One message; BCL alone needs no values."""
         return self._feed(f"{self.protocol}_{code}", at_s, raw, tags=0, channel=channel)
 
-    def measure(self, measurement: str, at_s: float, *, channel: int = 0, **values: float) -> list[Made]:
+    def measure(self, measurement: str, at_s: float, channel: int = 0, /, **values: float) -> list[Made]:
         tags = (_SECOND_TAGS if channel == SECOND else _TAGS)[measurement]
         return self._feed(measurement, at_s, values, tags=tags, channel=1 if tags == SHUNT else channel)
 

@@ -39,8 +39,8 @@ class Follower:
     def begin_next(self, channel: int, start_ns: int) -> list[PlugChange]:
         """The row that was reported last is another vehicle's, whose session begins at `start_ns`.
 
-        The one that was open ends as it was before the attempt under way. Return that; the row is `left` to be
-        followed again.
+        The one that was open ends as it was before the attempt under way. Return that; the row is `left`
+        to be followed again.
         """
     def due(self, channel: int, now_ns: int) -> list[PlugChange]:
         """What ends on `channel` since its signs have been silent for too long at `now_ns`, in frame time."""

@@ -25,7 +25,7 @@ class Row:
 
     def feed(self, bench: PlugBench, late_s: float) -> None:
         feed = bench.put if self.name.isupper() else bench.measure
-        feed(self.name, self.at_s - late_s, channel=self.plug, **self.values)
+        feed(self.name, self.at_s - late_s, self.plug, **self.values)
 
 
 @st.composite
