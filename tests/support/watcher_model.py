@@ -80,7 +80,7 @@ def _turns(
         case ValueTest():
             is_beyond = value in test.values
             is_back, for_ns = not is_beyond, 0
-        case LimitTest():
+        case _:
             is_beyond = value > test.limit if test.is_upper else value < test.limit
             is_back = value <= test.release if test.is_upper else value >= test.release
             for_ns = test.for_ns

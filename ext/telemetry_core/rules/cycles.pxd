@@ -97,7 +97,10 @@ cdef inline uint64_t came_earlier(const CycleState* state, const Page* page) noe
 cdef inline uint32_t begin_page(const CycleState* state) noexcept nogil:
     return state.silent if state.rule == SILENCE else state.first
 
-cdef void hold_stamps(Page* pages, uint32_t page_count, int64_t time_ns, bint is_first) noexcept nogil
+cdef uint8_t forget_device(CycleState* state, Page* pages, const uint32_t* ranks, uint32_t page_count,
+                           bint is_round) noexcept nogil
+cdef void begin_device(CycleState* state, Page* pages, uint32_t page_count, int64_t time_ns) noexcept nogil
+cdef void hold_stamps(Page* pages, uint32_t page_count, int64_t time_ns) noexcept nogil
 cdef uint32_t arrive(CycleState* state, Page* pages, const uint32_t* ranks, uint32_t page_count,
                      const uint32_t* there, uint32_t count, int64_t time_ns, uint8_t* found) noexcept nogil
 cdef uint8_t end_cycle(CycleState* state, Page* pages, const uint32_t* ranks, uint32_t page_count,

@@ -31,6 +31,7 @@ Limits. A reading may mix pages of two cycles:
 """
 
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
+from libc.string cimport memset
 
 from telemetry_core.rules.turns cimport learn, learn_places, lowest
 from telemetry_core.rows.batch cimport RowHead
@@ -49,26 +50,17 @@ cdef uint8_t take_row(CycleState* state, Page* pages, const uint32_t* ranks, uin
     cdef int64_t time_ns = head.time_ns
     cdef uint64_t pause_ns = 0
     cdef bint is_broken = True   # nothing that came before has to do with this row
-    cdef uint8_t found = 0
+    cdef uint8_t found = forget_device(state, pages, ranks, page_count, False) if state.is_cut else 0
     cdef uint32_t lead, fresh
     cdef bint was_placed, was_unknown, is_learnt, is_refresh, begins
     state.number += 1
-    if state.number == 1:
-        state.expected = page_count
-        hold_stamps(pages, page_count, time_ns, True)
+    if state.begin == 0:
+        begin_device(state, pages, page_count, time_ns)
     elif time_ns < state.last_ns:
-        hold_stamps(pages, page_count, time_ns, False)
+        hold_stamps(pages, page_count, time_ns)
     else:
         pause_ns = passed(state.last_ns, time_ns)
-        is_broken = pause_ns > gap_ns or state.is_cut
-    if state.is_cut:  # what was learnt was of another device
-        state.is_cut = False
-        state.is_lossy = False
-        state.rule = UNKNOWN
-        state.rival_turns = 0
-        state.period_ns = 0
-        state.turns = 0
-        state.is_placed = False
+        is_broken = pause_ns > gap_ns
     state.last_ns = time_ns
     lead = arrive(state, pages, ranks, page_count, there, count, time_ns, &found)
     fresh = count_fresh(pages, there, count, state.begin)
@@ -125,12 +117,42 @@ cdef uint8_t take_row(CycleState* state, Page* pages, const uint32_t* ranks, uin
     return found
 
 
-cdef void hold_stamps(Page* pages, uint32_t page_count, int64_t time_ns, bint is_first) noexcept nogil:
+cdef uint8_t forget_device(CycleState* state, Page* pages, const uint32_t* ranks, uint32_t page_count,
+                           bint is_round) noexcept nogil:
+    """End the open cycle: what comes from now on is of another device. What is missing was reported, and stays so."""
+    cdef uint64_t last = state.number
+    cdef uint8_t by_order = state.by_order
+    cdef uint8_t found = 0
+    cdef uint32_t number
+    cdef Page old
+    if state.begin:
+        state.number += 1  # of the other device
+        found = end_cycle(state, pages, ranks, page_count, is_round)
+    memset(state, 0, sizeof(CycleState))
+    state.number = last  # values have the numbers of their rows
+    state.by_order = by_order
+    for number in range(page_count):
+        old = pages[number]
+        memset(&pages[number], 0, sizeof(Page))
+        pages[number].is_missing = old.is_missing
+        pages[number].news = old.news
+    return found
+
+
+cdef void begin_device(CycleState* state, Page* pages, uint32_t page_count, int64_t time_ns) noexcept nogil:
+    """Expect the pages of a device of which nothing has come."""
+    cdef uint32_t number
+    state.expected = page_count
+    for number in range(page_count):
+        state.expected -= pages[number].is_missing
+        pages[number].came_ns = time_ns
+
+
+cdef void hold_stamps(Page* pages, uint32_t page_count, int64_t time_ns) noexcept nogil:
     """Let no page have a stamp later than `time_ns`, from which time goes on now."""
     cdef uint32_t number
     for number in range(page_count):
-        if is_first or pages[number].came_ns > time_ns:
-            pages[number].came_ns = time_ns
+        pages[number].came_ns = min(pages[number].came_ns, time_ns)
 
 
 cdef uint32_t arrive(CycleState* state, Page* pages, const uint32_t* ranks, uint32_t page_count,

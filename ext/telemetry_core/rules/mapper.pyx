@@ -26,7 +26,7 @@ from libc.string cimport memset
 
 from telemetry_core.rules.channel cimport Channel, free_channel, make_channel
 from telemetry_core.rules.cycles cimport (
-    GIVEN_UP, HELD_READING, NEWS, NO_NEWS, PAGE_MISSING, READING, REPLACES, CycleState, Page, end_cycle, take_row,
+    GIVEN_UP, HELD_READING, NEWS, NO_NEWS, PAGE_MISSING, READING, REPLACES, CycleState, Page, forget_device, take_row,
 )
 from telemetry_core.rules.derived cimport (
     PowerState, Reading, Spread, note_cell, note_temperature, share_of, write_counters, write_power, write_spread,
@@ -145,7 +145,6 @@ cdef class Mapper:
         cdef Channel* channel
         cdef Bus* bus
         cdef Cycle* cycle
-        cdef CycleState* state
         for number in range(self.channel_count):
             channel = &self.channels[number]
             if channel.bus < 0:
@@ -153,14 +152,11 @@ cdef class Mapper:
             bus = &self.table.buses[channel.bus]
             for index in range(bus.cycle_count):
                 cycle = &self.table.cycles[bus.first_cycle + index]
-                state = &channel.cycles[index]
-                if cycle.page_count == 1 or state.begin == 0:
-                    continue
-                self.incomplete_cycles += (end_cycle(state, channel.pages + cycle.first_page,
-                                                     self.table.ranks + cycle.first_rank, cycle.page_count,
-                                                     cycle.within_ns != 0) & GIVEN_UP) != 0
-                state.begin = 0
-                state.is_cut = True
+                if cycle.page_count > 1:
+                    self.incomplete_cycles += (
+                        forget_device(&channel.cycles[index], channel.pages + cycle.first_page,
+                                      self.table.ranks + cycle.first_rank, cycle.page_count,
+                                      cycle.within_ns != 0) & GIVEN_UP) != 0
 
     def notices(self):
         """Return the pages that went missing or came back in the last batch, in the order of the rows."""

@@ -19,26 +19,23 @@ from libc.stdint cimport uint8_t, uint32_t, uint64_t
 
 from telemetry_core.rows.batch cimport RowHead
 from telemetry_core.rules.cycles cimport (
-    READING, REPLACES, CycleState, Page, arrive, end_cycle, hold_stamps, passed,
+    READING, REPLACES, CycleState, Page, arrive, begin_device, end_cycle, forget_device, hold_stamps, passed,
 )
 
 
 cdef uint8_t take_answer(CycleState* state, Page* pages, const uint32_t* ranks, uint32_t page_count,
                          const uint32_t* there, uint32_t count, const RowHead* head, uint64_t within_ns) noexcept nogil:
+    cdef uint8_t found = forget_device(state, pages, ranks, page_count, True) if state.is_cut else 0
     cdef uint64_t earlier = state.number  # the row before
-    cdef uint8_t found = 0
-    cdef bint begins = state.begin == 0 or state.is_cut
+    cdef bint begins = True
     cdef uint32_t number
     state.number += 1
-    if earlier == 0:
-        state.expected = page_count
-        hold_stamps(pages, page_count, head.time_ns, True)
+    if state.begin == 0:
+        begin_device(state, pages, page_count, head.time_ns)
     elif head.time_ns < state.last_ns:
-        hold_stamps(pages, page_count, head.time_ns, False)
-        begins = True
-    elif passed(state.last_ns, head.time_ns) > within_ns:
-        begins = True
-    state.is_cut = False
+        hold_stamps(pages, page_count, head.time_ns)
+    else:
+        begins = passed(state.last_ns, head.time_ns) > within_ns
     state.last_ns = head.time_ns
     arrive(state, pages, ranks, page_count, there, count, head.time_ns, &found)
     if not begins:

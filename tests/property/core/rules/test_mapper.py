@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from telemetry_core.rows.batch import Row, SampleBatch
 from telemetry_core.rows.schema import Schema
 from telemetry_core.rows.spec import DecimalScale, FieldSpec, SlotKind
 from telemetry_core.rules.map_spec import MapSpec, MessageMap
 from telemetry_core.rules.mapper import Mapper
+from telemetry_core.rules.senders import NEW_SENDER, OTHER_SENDER
 
 from telemetry.rules.map import resolve
 from telemetry.rules.map_entry import MapEntry
@@ -20,35 +21,41 @@ from telemetry.rules.map_plan import Counting
 from tests.support.cycles import Arrival, Pack, complete
 from tests.support.examples import examples
 from tests.support.mapper_model import MapperModel
-from tests.support.plan_specs import Signal, plan, tenths
+from tests.support.plan_specs import Signal, j1939, plan, tenths
 
 FLAG = Signal(kind=SlotKind.BOOL, bits=1)
 FLOAT = Signal(kind=SlotKind.FLOAT)
 PAGE = Signal(bits=4, signed=False, kind=SlotKind.UINT)
 MILLIVOLTS = DecimalScale(1, 0, 3)
-PLAN = plan(
-    {
-        "traction": {
-            "Pack": {"Voltage": tenths(), "Current": tenths(), "SoC": Signal(factor=0.3, offset=1.0)},
-            "Flags": {
-                "Ready": Signal(kind=SlotKind.BOOL, bits=1, signed=False),
-                "Word": Signal(kind=SlotKind.UINT, bits=64),
+PLAN = j1939(
+    plan(
+        {
+            "traction": {
+                "Pack": {"Voltage": tenths(), "Current": tenths(), "SoC": Signal(factor=0.3, offset=1.0)},
+                "Flags": {
+                    "Ready": Signal(kind=SlotKind.BOOL, bits=1, signed=False),
+                    "Word": Signal(kind=SlotKind.UINT, bits=64),
+                },
+                "Cells": {
+                    "Page": PAGE,
+                    "Ambient": Signal(),
+                    **{f"Cell{n}": Signal(MILLIVOLTS, pages=[n // 2]) for n in range(6)},
+                    "T3": tenths(pages=[1, 3]),
+                    "Right": FLAG,
+                },
+                "Bricks": {**{f"Brick{n}": Signal(MILLIVOLTS) for n in range(4)}, "Right": FLAG},
+                "Temps": {"T1": tenths(), "T2": FLOAT, "Right": FLAG},
             },
-            "Cells": {
-                "Page": PAGE,
-                "Ambient": Signal(),
-                **{f"Cell{n}": Signal(MILLIVOLTS, pages=[n // 2]) for n in range(6)},
-                "T3": tenths(pages=[1, 3]),
-                "Right": FLAG,
+            "charging": {
+                "Charger": {
+                    "Volts": FLOAT,
+                    "Amps": Signal(kind=SlotKind.UINT, factor=0.7),
+                    "Volts2": tenths(),
+                },
+                "Cells": {"Cell1": tenths(), "Cell9": FLOAT},
             },
-            "Bricks": {**{f"Brick{n}": Signal(MILLIVOLTS) for n in range(4)}, "Right": FLAG},
-            "Temps": {"T1": tenths(), "T2": FLOAT, "Right": FLAG},
-        },
-        "charging": {
-            "Charger": {"Volts": FLOAT, "Amps": Signal(kind=SlotKind.UINT, factor=0.7), "Volts2": tenths()},
-            "Cells": {"Cell1": tenths(), "Cell9": FLOAT},
-        },
-    }
+        }
+    )
 )
 UNBOUND = 3
 POOL = [
@@ -78,6 +85,14 @@ POOL = [
     MapEntry("Charger.Amps", "charger.phase", values={0: "off", 7: "bulk", -2: "off"}, absent=(7, 9)),
     MapEntry("Charger.Volts2", "meter.voltage_v", charger="left"),
     MapEntry("Charger.Amps", "meter.current_a", charger="left", scale=0.5),
+    MapEntry("Pack.Voltage", "battery.voltage_v", pack="named", sender=1),
+    MapEntry("Pack.Current", "battery.current_a", pack="named", sender=1),
+    MapEntry("Bricks.Brick{n}", "cells.v{n}", index_from=0, pack="named", sender=2),
+    MapEntry("Flags.Ready", "battery.discharging", pack="rear"),
+    MapEntry("Temps.T2", "battery.voltage_v", pack="huge"),
+    MapEntry("Charger.Volts", "battery.voltage_v", pack="fourth"),
+    MapEntry("Charger.Volts2", "battery.current_a", pack="fourth"),
+    MapEntry("Temps.T1", "battery.current_a", pack="huge"),
 ]
 CHANNELS = ([0, 7, UNBOUND], [1, UNBOUND])  # of each bus
 BEGIN_NS = 1_700_000_000_000_000_000
@@ -85,7 +100,8 @@ STEPS = st.sampled_from(
     [0, 1, 10**8, 10**9, 2 * 10**9, 2 * 10**9 + 1, 10**10, 10**10 + 1, -1, -(10**9), -(10**11)]
 )
 
-Given = tuple[int, int, int, dict[str, int | float | bool]]  # record, channel, time, raw values
+Given = tuple[int, int, int, int, dict[str, int | float | bool]]  # record, channel, id, time, raw values
+SENDERS = st.sampled_from([1, 1, 1, 2, 1 | NEW_SENDER, 2 | NEW_SENDER, 2 | OTHER_SENDER])
 
 
 def raw_values(field: FieldSpec, signal_bits: int, is_signed: bool) -> st.SearchStrategy[int | float | bool]:
@@ -108,13 +124,17 @@ def given_rows() -> st.SearchStrategy[list[Given]]:
                 for field, signal in zip(PLAN.records[message.record].fields, message.signals, strict=True)
             }
             whole, some = st.fixed_dictionaries(values), st.fixed_dictionaries({}, optional=values)
-            kinds.append(st.tuples(st.just(message.record), st.sampled_from(channels), STEPS, whole | some))
+            channel = st.sampled_from(channels)
+            paged = [some] if "Page" in values else []  # also without the selector, or with it alone
+            kinds.append(
+                st.tuples(st.just(message.record), channel, SENDERS, STEPS, st.one_of(whole, some, *paged))
+            )
 
     def stamped(drawn: list[Given]) -> list[Given]:
-        times_ns = itertools.accumulate((step for _, _, step, _ in drawn), initial=BEGIN_NS)
+        times_ns = itertools.accumulate((step for _, _, _, step, _ in drawn), initial=BEGIN_NS)
         return [
-            (record, channel, time_ns, values)
-            for (record, channel, _, values), time_ns in zip(drawn, times_ns, strict=False)
+            (record, channel, id, time_ns, values)
+            for (record, channel, id, _, values), time_ns in zip(drawn, times_ns, strict=False)
         ]
 
     return st.lists(st.one_of(kinds), max_size=40).map(stamped)
@@ -122,8 +142,8 @@ def given_rows() -> st.SearchStrategy[list[Given]]:
 
 def batch_of(schema: Schema, rows: Sequence[Given]) -> SampleBatch:
     batch = SampleBatch(schema)
-    for record, channel, time_ns, values in rows:
-        batch.append(record, time_ns, values, tags=5, channel=channel, id=0x100 + record, nudge_ns=channel)
+    for record, channel, id, time_ns, values in rows:
+        batch.append(record, time_ns, values, tags=5, channel=channel, id=id, nudge_ns=channel)
     return batch
 
 
@@ -147,7 +167,7 @@ def protected(spec: MapSpec, names: set[str]) -> MapSpec:
 @settings(max_examples=examples(300), deadline=None)
 @given(
     st.sets(st.sampled_from(["Cells", "Bricks", "Temps"])),
-    st.sets(st.sampled_from(range(len(POOL)))),
+    st.sets(st.sampled_from(range(len(POOL))), min_size=len(POOL) // 2),
     st.sampled_from([None, Counting(), Counting({"traction": 10**9, "charging": 10**10})]),
     given_rows(),
     st.lists(st.integers(0, 40)),
@@ -188,7 +208,7 @@ def test_the_batch_size_changes_nothing(size: int) -> None:
     mapper = Mapper(schema, spec)
     mapper.bind(0, 0, [1])
     cells = {f"Cell{number}": 3000 + number for number in range(6)}
-    rows: list[Given] = [(CELLS_RECORD, 0, step, {"Page": step % 4, **cells}) for step in range(100)]
+    rows: list[Given] = [(CELLS_RECORD, 0, 1, step, {"Page": step % 4, **cells}) for step in range(100)]
     out = SampleBatch(schema)
     for begin in range(0, len(rows), size):
         mapper.map(batch_of(schema, rows[begin : begin + size]), out)
@@ -239,7 +259,7 @@ def sent_rows(draw: st.DrawFn) -> tuple[list[Given], list[int]]:
         cycle, page = place // 4, order[place % 4]
         if place >= begin and place not in lost:
             values = {f"Cell{number}": 3000 + cycle for number in range(6)}
-            rows.append((CELLS_RECORD, 0, time_ns, {"Page": page, "T3": cycle, **values}))
+            rows.append((CELLS_RECORD, 0, 1, time_ns, {"Page": page, "T3": cycle, **values}))
             cycles.append(cycle)
         time_ns += silence_ns if place % 4 == 3 else pauses_ns[place % 4]
     return rows, cycles
@@ -266,6 +286,32 @@ def test_what_a_sender_sent_is_read_as_if_its_cycles_were_known(
     ]:  # the sensor's page comes twice in each cycle: loss hides for long where that begins
         learnt = expected[2 * 3 :]  # of each cycle a row of cells, and one of their extremes
         assert [row for row in learnt if row not in made] == []
+
+
+@settings(max_examples=examples(100), deadline=None)
+@given(st.sampled_from([None, 10.0]), sent_rows(), sent_rows())
+def test_another_sender_is_read_as_if_no_other_had_been_there(
+    within_s: float | None, first: tuple[list[Given], list[int]], second: tuple[list[Given], list[int]]
+) -> None:
+    """Its first row is just after the last one of the sender before, in the middle of a cycle of either."""
+    spec = resolve([replace(CELLS, within_s=within_s)], PLAN)
+    schema = Schema(PLAN.records + spec.records)
+    later_ns = 10**6 + (first[0][-1][3] - BEGIN_NS)
+    rows = [(record, channel, id, time_ns + later_ns, raw) for record, channel, id, time_ns, raw in second[0]]
+    rows[0] = (*rows[0][:2], 2 | NEW_SENDER, *rows[0][3:])
+    made, incomplete = [], []
+    for parts in ([first[0], rows], [first[0]], [rows]):
+        mapper, out = Mapper(schema, spec), SampleBatch(schema)
+        mapper.bind(0, 0, [1])
+        for part in parts:
+            out.clear()
+            mapper.map(batch_of(schema, part), out)
+            assume(not mapper.notices())
+        mapper.finish()
+        made.append(bits([row for row in out if row.measurement != "Cells"]))
+        incomplete.append(mapper.incomplete_cycles)
+    assert made[0] == made[2]
+    assert incomplete[0] == incomplete[1] + incomplete[2]
 
 
 @st.composite

@@ -76,6 +76,9 @@ VALUES: tuple[st.SearchStrategy[dict[str, int | bool]], ...] = (
 )
 Judged = Sequence[Sequence[tuple[int, int]]]
 Given = tuple[int, int, int, int, dict[str, int | bool]]  # record, channel, sender, step, raw values
+TWO = st.tuples(
+    st.just(0), st.just(0), st.sampled_from([1, 2]), st.sampled_from([SECOND, 61 * SECOND]), VALUES[0]
+)
 ROWS = st.lists(
     st.one_of(
         [
@@ -90,7 +93,7 @@ ROWS = st.lists(
         ]
     ),
     max_size=60,
-)
+) | st.lists(TWO, max_size=20)
 
 
 def batch_of(schema: Schema, rows: Sequence[Given]) -> SampleBatch:

@@ -107,46 +107,57 @@ def isotp_messages(draw: st.DrawFn) -> list[str]:
     shortest = frame_bytes - len(address) - (frame_bytes > 8)
     payload = bytes(range(100, 100 + shortest + draw(st.sampled_from([0, 1, 7, 30, -1]))))
     frames = isotp(id, payload, frame_bytes=frame_bytes, address=address)
-    flow = draw(st.sampled_from([b"", b"", b"\x30\0\0", b"\x32\0\0"]))
+    flow = draw(st.sampled_from([b"", b"\x30\0\0", b"\x32\0\0", b"\x32\0\0"]))
     if flow:
         frames.insert(draw(st.sampled_from([1, 1, 2])), f"{answer_id}#{(answer_address + flow).hex()}")
-    return frames
+    head = (address + b"\x02AA").ljust(8, b"A").hex()  # a message of one frame
+    return draw(st.sampled_from([[], [], [], frames[:2], [frames[0], f"{id}#{head}"]])) + frames
 
 
 @st.composite
 def isotp_singles(draw: st.DrawFn) -> list[str]:
-    """One with the length in a byte of its own, which only some frames may have."""
+    """One with the length in a byte of its own, which only some frames may have, or of no known kind."""
     id, address, _, _ = draw(st.sampled_from(PATHS))
-    frame = address + bytes([0, draw(st.integers(1, 5))])
+    frame = address + bytes([draw(st.sampled_from([0, 0, 0x40])), draw(st.integers(1, 5))])
     return [f"{id}#{frame.ljust(draw(st.sampled_from([8, 8, 12])), b'A').hex()}"]
 
 
 def j1939_messages() -> st.SearchStrategy[list[str]]:
     payloads = st.sampled_from([bytes(9), bytes(20)])
-    return st.one_of(
-        st.builds(bam, st.integers(1, 2), payloads),
-        st.builds(requested, st.just(1), st.just(2), payloads, block=st.just(2)),
+    whole = st.builds(requested, st.just(1), st.just(2), payloads, block=st.just(2))
+    aborted = st.builds(
+        lambda frames, at, id, pgn: [*frames[:at], f"{id}#FF01FFFFFF{pgn}"],
+        whole,
+        st.integers(1, 4),
+        st.sampled_from(["1CEC0201", "1CEC0102"]),  # by the sender, by the receiver
+        st.sampled_from(["001100", "FFFFFF", "CAFE00"]),
     )
+    return st.one_of(st.builds(bam, st.integers(1, 2), payloads), whole, aborted)
 
 
 @st.composite
 def mixtures(draw: st.DrawFn) -> Drawn:
-    """Frames of whole messages in any order that keeps each one's, a few of them lost."""
+    """Frames of whole messages in any order that keeps each one's, a few lost, repeated or spoiled."""
     message = st.one_of(isotp_messages(), isotp_messages(), isotp_singles(), j1939_messages())
     messages = draw(st.lists(message, min_size=2, max_size=5))
     order = draw(st.permutations([number for number, texts in enumerate(messages) for _ in texts]))
     lost = draw(st.sets(st.integers(0, len(order) - 1), max_size=2))
+    again = dict.fromkeys(draw(st.sets(st.sampled_from(range(len(order))), min_size=len(order) // 4)), 0)
+    again |= dict.fromkeys(draw(st.sets(st.sampled_from(range(len(order))), max_size=3)), 1)
     later_ns = st.sampled_from([1_000_000] * 20 + [800_000_000, 3_000_000_000])
     rest = [iter(texts) for texts in messages]
     drawn = []
     for place, number in enumerate(order):
         id, _, data = next(rest[number]).partition("#")
         if place not in lost:
-            drawn.append(((id_of(id), bytes.fromhex(data)), 0, draw(later_ns)))
+            sent = bytes.fromhex(data)
+            drawn.append(((id_of(id), sent), 0, draw(later_ns)))
+            if place in again:
+                drawn.append(((id_of(id), sent[:-1] + bytes([sent[-1] ^ again[place]])), 0, 1_000_000))
     return drawn
 
 
-FRAMES = st.one_of(ANY_FRAMES, mixtures())
+FRAMES = st.one_of(ANY_FRAMES, mixtures(), mixtures())
 
 
 def frames_of(drawn: Drawn) -> list[FrameTuple]:
