@@ -63,7 +63,9 @@ class Flux:
     def minutes_per_day_between(self, soc_from: float, soc_to: float) -> str:
         return _query(
             *_rows(Values("battery", "soc_pct|current_a")),
-            "aggregateWindow(every: 1m, fn: min, createEmpty: false)",
+            'aggregateWindow(every: 1m, fn: min, createEmpty: false, timeSrc: "_start")',
+            'group(columns: ["vehicle", "pack"])',
+            'sort(columns: ["_value"], desc: true)',  # of two sources the lower value: pivot() takes the last
             'pivot(rowKey: ["_time"], columnKey: ["_field"], valueColumn: "_value")',
             f"filter(fn: (r) => r.current_a > 0.5 and r.soc_pct >= {soc_from} and r.soc_pct < {soc_to})",
             'aggregateWindow(every: 1d, fn: count, column: "soc_pct", createEmpty: false, timeSrc: "_start")',
@@ -100,12 +102,13 @@ class Flux:
             _keep("_time", *tags, *fields),
         )
 
-    def tag_values(self, tag: str, measurement: str, where: tuple[str, ...] = ()) -> str:
-        chosen = "".join(f" and {_matches(variable)}" for variable in where)
+    def tag_values(self, tag: str, measurement: str = "", where: tuple[str, ...] = ()) -> str:
+        conditions = [f'r._measurement == "{measurement}"'] if measurement else []
+        chosen = " and ".join([*conditions, *map(_matches, where)]) or "true"
         return (
             'import "influxdata/influxdb/schema"\n\n'
             f'schema.tagValues(bucket: v.defaultBucket, tag: "{tag}", start: v.timeRangeStart,'
-            f' predicate: (r) => r._measurement == "{measurement}"{chosen})'
+            f" predicate: (r) => {chosen})"
         )
 
     def query(self, ref_id: str, text: str, *, as_table: bool) -> BuiltQuery:

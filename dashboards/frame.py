@@ -76,8 +76,8 @@ class _Numbered(Builder[Panel]):
 
 
 def vehicles(language: Language, *, several: bool = True) -> builders.QueryVariable:
-    """The variable `vehicle`."""
-    return _variable("vehicle", "Vehicle", language.tag_values("vehicle", "gateway"), several=several)
+    """The variable `vehicle`: all, also those of which a recording is all that there is."""
+    return _variable("vehicle", "Vehicle", language.tag_values("vehicle"), several=several)
 
 
 def packs(language: Language, *, several: bool = True) -> builders.QueryVariable:

@@ -105,8 +105,8 @@ class Language(Protocol):
     def listing(self, measurement: str, tags: tuple[str, ...], fields: tuple[str, ...]) -> str:
         """A table of the chosen vehicles' points, newest first: time, tags, fields."""
 
-    def tag_values(self, tag: str, measurement: str, where: tuple[str, ...] = ()) -> str:
-        """What a variable may be."""
+    def tag_values(self, tag: str, measurement: str = "", where: tuple[str, ...] = ()) -> str:
+        """What a variable may be, of one measurement or of all."""
 
     def query(self, ref_id: str, text: str, *, as_table: bool) -> BuiltQuery:
         """For a panel."""

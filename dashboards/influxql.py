@@ -20,8 +20,8 @@ class InfluxQL:
         return _select(counted, values, "time($__interval)", end="fill(none)")
 
     def growth(self, values: Values) -> str:
-        steps = _select(_step(values.field, "grown"), values)
-        return f'SELECT sum("grown") FROM ({steps}) WHERE $timeFilter GROUP BY {_tags(values.by)}'
+        grown = _steps(values, values.field, "grown")
+        return f'SELECT sum("grown") FROM {grown} WHERE $timeFilter GROUP BY {_tags(values.by)}'
 
     def growth_from_0(self, values: Values) -> str:
         chosen = "".join(f" AND {_matches(variable)}" for variable in values.where)
@@ -35,30 +35,28 @@ class InfluxQL:
         )
 
     def thousands_per_day(self, values: Values) -> str:
-        steps = _select(_step(values.field, "grown"), values)
+        grown = _steps(values, values.field, "grown")
         return (
-            f'SELECT sum("grown") / 1000 FROM ({steps}) WHERE $timeFilter'
+            f'SELECT sum("grown") / 1000 FROM {grown} WHERE $timeFilter'
             f" GROUP BY time(1d), {_tags(values.by)} fill(none)"
         )
 
     def percent_per_week(self, part: str, whole: str) -> str:
         values = Values("battery", "", by=PACK_OF_SOURCE)
-        steps = _select(f"{_step(part, 'part')}, {_step(whole, 'whole')}", values)
-        by_week = (
-            f'SELECT sum("part") AS part, sum("whole") AS whole FROM ({steps}) WHERE $timeFilter'
-            f" GROUP BY time(1w), {_tags(values.by)} fill(none)"
-        )
+        steps = f"{_steps(values, part, 'part')}, {_steps(values, whole, 'whole')}"
+        # A week in which nothing went in is 0. To leave it out would take a query around this one, which then
+        # begins with the week and not with the time range.
         return (
-            f'SELECT 100 * "part" / "whole" FROM ({by_week}) WHERE $timeFilter AND "whole" > 0'
-            f" GROUP BY {_tags(values.by)}"
+            f'SELECT 100 * sum("part") / sum("whole") FROM {steps} WHERE $timeFilter'
+            f" GROUP BY time(1w), {_tags(values.by)} fill(none)"
         )
 
     def minutes_per_day_between(self, soc_from: float, soc_to: float) -> str:
         state = 'min("soc_pct") AS soc, min("current_a") AS a'
         by_minute = _select(state, Values("battery", ""), "time(1m)")
         return (
-            f'SELECT count("soc") FROM ({by_minute}) WHERE $timeFilter'
-            f' AND "a" > 0.5 AND "soc" >= {soc_from} AND "soc" < {soc_to}'
+            f'SELECT count("soc") FROM ({by_minute})'
+            f' WHERE "a" > 0.5 AND "soc" >= {soc_from} AND "soc" < {soc_to}'
             ' GROUP BY time(1d), "vehicle", "pack" fill(none)'
         )
 
@@ -83,10 +81,11 @@ class InfluxQL:
             f" WHERE $timeFilter AND {_matches('vehicle')} ORDER BY time DESC LIMIT 200"
         )
 
-    def tag_values(self, tag: str, measurement: str, where: tuple[str, ...] = ()) -> str:
+    def tag_values(self, tag: str, measurement: str = "", where: tuple[str, ...] = ()) -> str:
         chosen = " AND ".join(_matches(variable) for variable in where)
         condition = f" WHERE {chosen}" if chosen else ""
-        return f'SHOW TAG VALUES FROM "{measurement}" WITH KEY = "{tag}"{condition}'
+        source = f' FROM "{measurement}"' if measurement else ""
+        return f'SHOW TAG VALUES{source} WITH KEY = "{tag}"{condition}'
 
     def query(self, ref_id: str, text: str, *, as_table: bool) -> BuiltQuery:
         result_format = "table" if as_table else "time_series"
@@ -101,9 +100,12 @@ def _select(what: str, values: Values, *groups: str, end: str = "") -> str:
     return " ".join([*parts, *([end] if end else [])])
 
 
-def _step(field: str, name: str) -> str:
-    """A counter's steps up, row by row. Where it steps down it has begun at 0 again: no step."""
-    return f'non_negative_difference("{field}") AS {name}'
+def _steps(values: Values, counter: str, name: str) -> str:
+    """Two subqueries: a counter's steps up; and where it has begun at 0 again, what it then stands at."""
+    up = _select(f'non_negative_difference("{counter}") AS {name}', values)
+    both = _select(f'moving_average("{counter}", 2) AS mean, difference("{counter}") AS step', values)
+    again = f'SELECT "mean" + "step" / 2 AS {name} FROM ({both}) WHERE "step" < 0 GROUP BY {_tags(values.by)}'
+    return f"({up}), ({again})"
 
 
 def _matches(variable: str) -> str:

@@ -60,7 +60,7 @@ def fleet_in_influxdb1(influxdb1: DatabaseServer) -> Database:
 
 
 def _fleet_in(server: DatabaseServer) -> Database:
-    from tests.support.fleet_lines import load_fleet  # takes seconds to import; few tests need it
+    from tests.support.fleet import load_fleet  # takes seconds to import; few tests need it
 
     database = server.fresh_database()
     load_fleet(database)

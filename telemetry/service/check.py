@@ -18,7 +18,7 @@ from telemetry.databases.bus import LoadedPlan
 from telemetry.errors import StorageError
 from telemetry.live.words import counted, size
 from telemetry.model.finding import Finding, Grade
-from telemetry.model.measurements import EVENT
+from telemetry.model.measurements import BATTERY, EVENT
 from telemetry.rules.map import is_alarm
 from telemetry.service.rate_findings import live_findings, log_findings, sample_findings
 from telemetry.settings.document import shown_name
@@ -30,6 +30,9 @@ from telemetry.stages.prepare import compose
 
 MAX_MEASUREMENTS = 2000  # limits of InfluxDB 3
 MAX_FIELDS = 500
+MOST_INTEGRATED_S = (
+    2.0  # between rows of a drive, 4 % of the energy that went in is wrong; at 10 s half of it
+)
 
 
 def check(config: Config, *, log: Path | None = None, listen_s: float | None = None) -> Iterator[Finding]:
@@ -59,7 +62,9 @@ def check(config: Config, *, log: Path | None = None, listen_s: float | None = N
     if not (entries or config.send.messages):
         words = "messages = false, and no [[map]]: the service's own state is all that is sent"
         yield Finding(Grade.WARNING, f"send: {words}")
-    yield from _reduce_findings(config, {record.measurement for record in records})
+    yield from _reduce_findings(
+        config, {record.measurement for record in records}, {entry.to for entry in entries}
+    )
     for settings in config.sources:
         yield from settings.findings()
     yield from sharing(config.sources)
@@ -94,14 +99,21 @@ def _size_findings(sent: Sequence[RecordSpec]) -> Iterator[Finding]:
             yield Finding(Grade.WARNING, f"measurement {record.measurement}: {words}")
 
 
-def _reduce_findings(config: Config, measurements: set[str]) -> Iterator[Finding]:
+def _reduce_findings(config: Config, measurements: set[str], filled: set[str]) -> Iterator[Finding]:
+    reduce = config.reduce
     for table, intervals in (
-        ("measurements", config.reduce.every_s_by_measurement),
-        ("flags", config.reduce.flags_every_s_by_measurement),
+        ("measurements", reduce.every_s_by_measurement),
+        ("flags", reduce.flags_every_s_by_measurement),
     ):
         for name in sorted(intervals.keys() - measurements):
             words = f"reduce.{table}.{name}: nothing writes a measurement of that name"
             yield Finding(Grade.WARNING, words)
+    every_s = reduce.every_ns(BATTERY.name) / 1e9
+    if every_s > MOST_INTEGRATED_S and filled & {"battery.current_a", "battery.power_w"}:
+        words = f"rows of battery {every_s:g} s apart: power summed up from them is wrong by far"
+        yield Finding(
+            Grade.WARNING, f"reduce: {words}; a dashboard must ask for charged_wh and discharged_wh"
+        )
 
 
 def _spool_findings(config: Config) -> Iterator[Finding]:

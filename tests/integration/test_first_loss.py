@@ -30,7 +30,6 @@ from telemetry.stages.stages import Stages
 from telemetry.web.metrics import exposition
 from tests.support.clock import FakeClock
 from tests.support.fleet import NOW
-from tests.support.fleet_answers import LABELS
 from tests.support.grafana import FOLDER, Choices, TimeRange, flux_of, influxql_of, load, targets
 from tests.support.listed_store import ListedStore
 from tests.support.queries_page import (
@@ -40,6 +39,7 @@ from tests.support.queries_page import (
     flux_rows,
     questions,
 )
+from tests.support.raw_answers import LABELS
 from tests.support.servers import Database, DatabaseServer
 from tests.support.web import status
 

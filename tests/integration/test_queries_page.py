@@ -1,24 +1,17 @@
 """Every query of docs/queries.md, as it stands there, gives the answer that is true.
 
-The fleet has vehicles of one row a minute, whose plan has all answers exactly, and one whose rows are a
-simulated drive's, dense and mixed: there the plant itself is asked.
+What is true of a fleet drawn at random comes out of loops over its raw points (tests/support/raw_answers.py).
+Of one vehicle the simulated plant itself is asked, too: it knows what no row says.
 """
 
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pandas as pd
 import pytest
 
-from tests.support.answers_table import ASKED, SECTION, table, written_table
-from tests.support.fleet import NOW
-from tests.support.fleet_answers import (
-    KEYS_ONLY_IN_INFLUXQL,
-    LABELS,
-    LISTED_IN_INFLUXQL,
-    MEANS_OF_LISTED,
-    Answer,
-    answers,
-)
+from tests.support.answers_table import ASKED, SECTION, UNITS, table, written_table
+from tests.support.fleet import NOW, SEED, ZONE, true_answers
 from tests.support.fleet_drive import VEHICLE, driven
 from tests.support.fleet_drive_answers import TOLERANCES, drive_answers
 from tests.support.lineprotocol import Number, parse_line
@@ -33,38 +26,45 @@ from tests.support.queries_page import (
     questions,
     setup_code,
 )
+from tests.support.raw_answers import LABELS, Answer
 from tests.support.servers import Database
 
 pytestmark = pytest.mark.xdist_group("fleet")  # driven and loaded once
 QUESTIONS = list(questions())
 each_question = pytest.mark.parametrize("question", QUESTIONS, ids=lambda question: f"{question.number}")
-CHARGING_MINUTES = 6
-_found: dict[tuple[str, int], Answer] = {}
+each_zone = pytest.mark.parametrize("zone", [None, ZONE], ids=["UTC", ZONE.key])
+MEANS_OF_LISTED = 22  # of what InfluxQL lists the mean is asked for; of other lists the number of rows
+LISTED_IN_INFLUXQL = (21, MEANS_OF_LISTED, 25)  # there no field can be grouped by
+KEYS_ONLY_IN_INFLUXQL = 2  # there it has no value to compare
+CHARGING_MINUTES, SILENCES = 6, 19
+_found: dict[tuple[str, int, ZoneInfo | None], Answer] = {}
 
 
-def ask(language: str, question: Question, database: Database) -> Answer:
+def ask(language: str, question: Question, database: Database, zone: ZoneInfo | None) -> Answer:
     """Once for all tests."""
-    key = f"{language} on {database.server.kind}", question.number
+    key = f"{language} on {database.server.kind}", question.number, zone
     if key not in _found:
         labels = LABELS[question.number]
         if language == "InfluxQL" and question.number in LISTED_IN_INFLUXQL:
             is_mean = question.number == MEANS_OF_LISTED
-            _found[key] = answer_by_listing(database, question, labels, is_mean=is_mean)
+            _found[key] = answer_by_listing(database, question, labels, zone, is_mean=is_mean)
         else:
             ask_in = {"Flux": answer_by_flux, "InfluxQL": answer_by_influxql, "pandas": answer_by_pandas}
-            _found[key] = ask_in[language](database, question, labels)
+            _found[key] = ask_in[language](database, question, labels, zone)
     return _found[key]
 
 
-def check(found: Answer, question: Question) -> None:
-    """What a plan says exactly, and what the plant says within what signals and minutes can show."""
-    planned, driven_by_plant = answers()[question.number], drive_answers().get(question.number, {})
-    assert found.keys() == planned.keys() | driven_by_plant.keys()
-    assert {key: found[key] for key in planned} == pytest.approx(planned, rel=1e-6, abs=1e-6)
-    absolute, relative = TOLERANCES.get(question.number, (1e-6, 1e-6))
+def check(found: Answer, question: Question, zone: ZoneInfo | None) -> None:
+    """What the raw points say exactly, and what the plant says within what signals and minutes can show."""
+    number, again = question.number, f"NEV_TELEMETRY_FLEET={SEED}"
+    # elapsed() counts whole seconds
+    true = pytest.approx(true_answers(zone)[number], rel=1e-6, abs=1 / 60 if number == SILENCES else 1e-6)
+    assert found == true, again
+    driven_by_plant = drive_answers().get(number, {})
+    absolute, relative = TOLERANCES.get(number, (1e-6, 1e-6))
     dense = {key: found[key] for key in driven_by_plant}
-    assert dense == pytest.approx(driven_by_plant, rel=relative, abs=absolute)
-    if question.number == CHARGING_MINUTES:  # whole ones: never more than there are, however it brakes
+    assert dense == pytest.approx(driven_by_plant, rel=relative, abs=absolute), again
+    if number == CHARGING_MINUTES:  # whole ones: never more than there are, however it brakes
         assert all(dense[key] <= true for key, true in driven_by_plant.items())
 
 
@@ -78,8 +78,10 @@ def client_environment(fleet_in_influxdb2: Database, monkeypatch: pytest.MonkeyP
     return fleet_in_influxdb2
 
 
-def test_the_page_asks_twenty_five_questions_each_in_three_languages() -> None:
+def test_each_of_the_twenty_five_questions_has_a_true_answer() -> None:
+    """`questions` fails where one lacks a language."""
     assert [question.number for question in QUESTIONS] == list(range(1, 26))
+    assert {number for number, answer in true_answers(None).items() if answer} == set(range(1, 26)), SEED
 
 
 def test_the_dense_vehicle_brakes_while_it_drives_and_is_driven_and_charged() -> None:
@@ -97,32 +99,42 @@ def test_the_dense_vehicle_brakes_while_it_drives_and_is_driven_and_charged() ->
 
 
 @pytest.mark.server("influxdb2")
+@each_zone
 @each_question
-def test_flux_gives_the_true_answer(question: Question, fleet_in_influxdb2: Database) -> None:
-    check(ask("Flux", question, fleet_in_influxdb2), question)
+def test_flux_gives_the_true_answer(
+    question: Question, zone: ZoneInfo | None, fleet_in_influxdb2: Database
+) -> None:
+    check(ask("Flux", question, fleet_in_influxdb2, zone), question, zone)
 
 
+@each_zone
 @each_question
-def test_influxql_gives_the_true_answer(question: Question, fleet_by_influxql: Database) -> None:
-    found = ask("InfluxQL", question, fleet_by_influxql)
+def test_influxql_gives_the_true_answer(
+    question: Question, zone: ZoneInfo | None, fleet_by_influxql: Database
+) -> None:
+    found = ask("InfluxQL", question, fleet_by_influxql, zone)
     if question.number == KEYS_ONLY_IN_INFLUXQL:
-        assert found.keys() == answers()[question.number].keys()
+        assert found.keys() == true_answers(zone)[question.number].keys(), f"NEV_TELEMETRY_FLEET={SEED}"
     else:
-        check(found, question)
+        check(found, question, zone)
 
 
 @pytest.mark.server("influxdb2")
+@each_zone
 @each_question
-def test_pandas_gives_the_true_answer(question: Question, client_environment: Database) -> None:
-    check(ask("pandas", question, client_environment), question)
+def test_pandas_gives_the_true_answer(
+    question: Question, zone: ZoneInfo | None, client_environment: Database
+) -> None:
+    check(ask("pandas", question, client_environment, zone), question, zone)
 
 
 @pytest.mark.server("influxdb2")
 def test_the_pages_table_says_what_the_three_languages_answer(client_environment: Database) -> None:
     found = {
-        (language, question.number): ask(language, question, client_environment)
+        (language, question.number): ask(language, question, client_environment, None)
         for language in ASKED
         for question in QUESTIONS
+        if question.number in UNITS
     }
     wanted = table(found)
     assert written_table() == wanted, f"under {SECTION} of docs/queries.md belongs:\n\n{wanted}"

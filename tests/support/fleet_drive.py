@@ -8,6 +8,7 @@ pack within every minute, two runs of the gateway. What is true of it is the pla
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from functools import cache
 
 from telemetry_core.frames.batch import FrameBatch
@@ -34,10 +35,9 @@ from telemetry.rules.reduce import ReduceSettings
 from telemetry.rules.resolve import model
 from telemetry.stages.binding import Binding
 from telemetry.stages.stages import Stages
-from tests.support.fleet import DAY_MIN, START
 
 VEHICLE, PACK, SOURCE = "van-9", "main", "can0"
-DAYS = (8, 9)
+MORNINGS = (datetime(2026, 3, 28, 7, 30, tzinfo=UTC), datetime(2026, 3, 29, 7, 30, tzinfo=UTC))
 MESSAGES = (
     "BMS_PackPower",
     "BMS_PackState",
@@ -59,8 +59,7 @@ WEAK_CELL = 41  # counted from 1
 
 _SEED = 10
 _SECOND_NS = 1_000_000_000
-_START_NS = int(START.timestamp()) * _SECOND_NS
-_BEGINS_NS = tuple(_START_NS + (day * DAY_MIN + 450) * 60 * _SECOND_NS for day in DAYS)
+_BEGINS_NS = tuple(int(morning.timestamp()) * _SECOND_NS for morning in MORNINGS)
 _BATCH_FRAMES = 4096
 _NIGHTS = (-0.020, -0.024)  # what the weak cell lacks, of its charge, each morning
 _PACKS = (
@@ -190,9 +189,9 @@ def driven() -> Driven:
     """Both mornings."""
     truth = Truth()
     lines: list[bytes] = []
-    for day in range(len(DAYS)):
-        scenario = Scenario("morning", "", _START_NS, _PACKS[day], ServiceSpec(), (_DAY_1, _DAY_2)[day], ())
-        watch = _Watch(truth, truth.mornings[day], _BEGINS_NS[day])
+    for day, begins_ns in enumerate(_BEGINS_NS):
+        scenario = Scenario("morning", "", begins_ns, _PACKS[day], ServiceSpec(), (_DAY_1, _DAY_2)[day], ())
+        watch = _Watch(truth, truth.mornings[day], begins_ns)
         simulation = Simulation(scenario, _SEED, observe=watch)
         simulation.pack.shift_charge(WEAK_CELL - 1, _NIGHTS[day])
         truth.capacities_ah.append(simulation.pack.capacity_ah)

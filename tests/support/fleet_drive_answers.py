@@ -1,24 +1,24 @@
 """What the plant itself answers to docs/queries.md about the vehicle of tests/support/fleet_drive.py.
 
-An answer is as in `fleet_answers`. TOLERANCES says how far a database may be from it, and why: signals have a
+An answer is as in `raw_answers`. TOLERANCES says how far a database may be from it, and why: signals have a
 resolution, and minutes that are not whole do not count.
 """
 
-from tests.support.fleet_answers import Answer, day_name
 from tests.support.fleet_drive import (
     BEHIND_S,
-    DAYS,
     GATEWAY_EVERY_S,
     LOST,
+    MORNINGS,
     PACK,
     SOURCE,
     VEHICLE,
     WEAK_CELL,
     driven,
 )
+from tests.support.raw_answers import Answer
 
 _OF_PACK = (VEHICLE, PACK)
-_MORNINGS = tuple(day_name(day) for day in DAYS)
+_DAYS = tuple(f"{morning:%F}" for morning in MORNINGS)
 
 # By question: absolute, relative.
 TOLERANCES: dict[int, tuple[float, float]] = {
@@ -39,7 +39,7 @@ TOLERANCES: dict[int, tuple[float, float]] = {
 def drive_answers() -> dict[int, Answer]:
     """Of all questions that have an answer for this vehicle, by their number."""
     truth = driven().truth
-    mornings = list(zip(_MORNINGS, truth.mornings, strict=True))
+    mornings = list(zip(_DAYS, truth.mornings, strict=True))
     first, second = truth.mornings
     least_v, most_v = truth.delta_at_rest_v
     heard_s = (round(first.lasts_s) - 1) // GATEWAY_EVERY_S * GATEWAY_EVERY_S

@@ -1,4 +1,7 @@
-"""docs/queries.md taken apart, and its queries run as a reader would, when it is the fleet's own now."""
+"""docs/queries.md taken apart, and its queries run as a reader would, when it is the fleet's own now.
+
+zone: whose days are asked for, as the page says how; none: UTC.
+"""
 
 import csv
 import io
@@ -9,9 +12,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from tests.support.fleet import NOW
-from tests.support.fleet_answers import Answer
+from tests.support.raw_answers import Answer, Labels, stamp
 from tests.support.servers import Database
 
 PAGE = Path(__file__).parents[2] / "docs" / "queries.md"
@@ -59,18 +63,28 @@ def _page() -> str:
     return PAGE.read_text("utf-8")
 
 
-def answer_by_flux(database: Database, question: Question, labels: tuple[str, ...]) -> Answer:
+def answer_by_flux(
+    database: Database, question: Question, labels: Labels, zone: ZoneInfo | None = None
+) -> Answer:
     """What InfluxDB 2 answers when it is the fleet's now."""
+    query = question.flux.replace('"fleet"', f'"{database.name}"')
+    if zone:
+        option = f'option location = timezone.location(name: "{zone.key}")'
+        query = re.sub(r"\A((?:import .*\n)*)", rf'import "timezone"\n\1\n{option}\n\n', query)
     found: Answer = {}
-    for row in flux_rows(database, question.flux.replace('"fleet"', f'"{database.name}"'), NOW):
-        row["day"] = row.get("_time", "")[:10]
+    for row in flux_rows(database, query, NOW):
+        if text := row.get("_time"):
+            row |= _times(datetime.fromisoformat(text), zone)
         row["reason"] = row.get("_field", "")
-        if "column" in labels:
-            for column in ("least", "most"):
-                found[tuple({**row, "column": column}[label] for label in labels)] = float(row[column])
-        else:
-            found[tuple(row[label] for label in labels)] = float(row["_value"])
+        for column in ("least", "most") if "column" in labels else ("_value",):
+            key = tuple({**row, "column": column}.get(label, "") for label in labels)
+            assert key not in found, (key, query)
+            found[key] = float(row[column])
     return found
+
+
+def _times(at: datetime, zone: ZoneInfo | None) -> dict[str, str]:
+    return {"day": f"{at.astimezone(zone or UTC):%F}", "time": f"{at.astimezone(UTC):%FT%T}"}
 
 
 def flux_rows(database: Database, query: str, now: datetime) -> Iterator[dict[str, str]]:
@@ -85,27 +99,28 @@ def flux_rows(database: Database, query: str, now: datetime) -> Iterator[dict[st
         yield from csv.DictReader(io.StringIO(table))
 
 
-def answer_by_influxql(database: Database, question: Question, labels: tuple[str, ...]) -> Answer:
+def answer_by_influxql(
+    database: Database, question: Question, labels: Labels, zone: ZoneInfo | None = None
+) -> Answer:
     """What InfluxDB answers when it is the fleet's now."""
     found: Answer = {}
-    for series in database.query(question.influxql.replace("now()", f"'{_NOW}'")).get("series", []):
+    for series in database.query(_influxql(question, zone)).get("series", []):
         columns = series["columns"][1:]
         for time_ns, *values in series["values"]:
-            row = {**series["tags"], "day": f"{datetime.fromtimestamp(time_ns / 1e9, UTC):%F}"}
+            row = {**series["tags"], **_times(datetime.fromtimestamp(time_ns // 10**9, UTC), zone)}
             for column, value in zip(columns, values, strict=True):
-                row |= {"column": column, "reason": column.removeprefix("spread_")}
+                row |= {"column": column, "reason": column}
                 if value is not None:
                     found[tuple(row[label] for label in labels)] = float(value)
     return found
 
 
 def answer_by_listing(
-    database: Database, question: Question, labels: tuple[str, ...], *, is_mean: bool
+    database: Database, question: Question, labels: Labels, zone: ZoneInfo | None, *, is_mean: bool
 ) -> Answer:
     """What InfluxQL lists, grouped as the other languages do: the number of rows, or the mean."""
-    result = database.query(question.influxql.replace("now()", f"'{_NOW}'"))
-    (series,) = result["series"]
-    listed: dict[tuple[str, ...], list[float]] = {}
+    (series,) = database.query(_influxql(question, zone))["series"]
+    listed: dict[Labels, list[float]] = {}
     for values in series["values"]:
         row = dict(zip(series["columns"], values, strict=True))
         value = float(row[series["columns"][-1]]) if is_mean else 1.0
@@ -113,20 +128,33 @@ def answer_by_listing(
     return {key: sum(some) / len(some) if is_mean else sum(some) for key, some in listed.items()}
 
 
-def answer_by_pandas(database: Database, question: Question, labels: tuple[str, ...]) -> Answer:
+def _influxql(question: Question, zone: ZoneInfo | None) -> str:
+    query = question.influxql.replace("now()", f"'{_NOW}'")
+    return re.sub(r"(GROUP BY time\(1d\).*)", rf"\1 tz('{zone.key}')", query) if zone else query
+
+
+def answer_by_pandas(
+    database: Database, question: Question, labels: Labels, zone: ZoneInfo | None = None
+) -> Answer:
     """What the page's Python makes of it when it is the fleet's now."""
     code = f"{setup_code()}\n{question.pandas}".replace('"fleet"', f'"{database.name}"')
     code = code.replace('pd.Timestamp.now("UTC")', f'pd.Timestamp("{_NOW}")')
+    if zone:
+        code = code.replace('ZONE = "UTC"', f'ZONE = "{zone.key}"')
     names: dict[str, Any] = {}
     exec(compile(code, str(PAGE), "exec"), names)  # noqa: S102 - it is the page that is tested
     answer = names["answer"]
     if "column" in labels:
         answer = answer.stack()
-    return {
-        tuple(_label(part) for part in (index if isinstance(index, tuple) else (index,))): float(value)
-        for index, value in answer.items()
-    }
+    found: Answer = {}
+    for index, value in answer.items():
+        parts = index if isinstance(index, tuple) else (index,)
+        key = tuple(_label(label, part) for label, part in zip(labels, parts, strict=True))
+        found[key] = float(value)
+    return found
 
 
-def _label(part: object) -> str:
-    return f"{part:%F}" if isinstance(part, datetime) else str(part)
+def _label(label: str, part: Any) -> str:
+    if label == "day":
+        return f"{part:%F}"
+    return stamp(part.value) if label == "time" else str(part)

@@ -212,6 +212,31 @@ def test_an_interval_for_a_measurement_that_nothing_writes_is_a_warning(tmp_path
     assert (warnings.count("reduce.measurements"), warnings.count("reduce.flags")) == (1, 1)
 
 
+@pytest.mark.parametrize(
+    ("reduce", "is_wrong"),
+    [
+        ("every_s = 10", True),
+        ("every_s = 0\nmeasurements = { battery = 60 }", True),
+        ("every_s = 2", False),
+        ("every_s = 60\nmeasurements = { battery = 1 }", False),
+        ("", False),
+    ],
+)
+@pytest.mark.parametrize("has_power", [True, False])
+def test_power_that_cannot_be_summed_up_from_rows_is_a_warning(
+    tmp_path: Path, reduce: str, is_wrong: bool, has_power: bool
+) -> None:
+    source = f'[[can]]\nname = "can9"\ndatabases = ["{VEHICLE_DBC}"]\n[reduce]\n{reduce}\n'
+    of_power = [("BMS_PackPower.PackVoltage", "voltage_v"), ("BMS_PackPower.PackCurrent", "current_a")]
+    mapped = "".join(
+        f'[[map]]\nsignal = "{signal}"\nto = "battery.{to}"\n'
+        for signal, to in (of_power if has_power else [("BMS_PackState.StateOfCharge", "soc_pct")])
+    )
+    warnings = texts(findings(tmp_path, source, rest=mapped), Grade.WARNING)
+    assert ("s apart: power summed up from them is wrong by far" in warnings) == (is_wrong and has_power)
+    assert ("must ask for charged_wh and discharged_wh" in warnings) == (is_wrong and has_power)
+
+
 def test_a_disk_that_has_less_than_is_to_be_kept_free_is_a_warning(tmp_path: Path) -> None:
     found = findings(tmp_path, 'keep_free_mib = 16000000\n[[can]]\nname = "can9"')
     assert "keep_free_mib keeps 16.8 TB free, and less is free now" in texts(found, Grade.WARNING)
