@@ -34,7 +34,7 @@ def charges(draw: st.DrawFn, plug: int) -> list[Row]:
     found: list[Row] = []
     at_s = draw(st.floats(0.0, 30.0))
     step_s = draw(st.sampled_from([0.25, 0.7, 1.1]))
-    lag_s = draw(st.floats(0.0, step_s))  # of the charger's samples after the battery's
+    lag_s = draw(st.floats(0.05, step_s))  # of the charger's samples after the battery's
 
     def put(name: str, after_s: float = 0.01, **values: float) -> None:
         nonlocal at_s
@@ -54,8 +54,8 @@ def charges(draw: st.DrawFn, plug: int) -> list[Row]:
         put("CTS", year=2026, month=3, day=2, hour=18, minute=0, second=int(at_s))
         put("CML", max_current_a=1500, min_current_a=4000)
         put("CRO", ready=READY)
-        for _ in range(draw(st.integers(5, 40))):
-            current_a = draw(st.sampled_from([20.0, 30.0, 30.0, 90.0]))
+        for _ in range(draw(st.integers(15, 40))):
+            current_a = draw(st.sampled_from([20.0, 30.0, 60.0, 90.0]))
             soc_pct += draw(st.floats(0.0, 0.9))
             put("BCL", step_s - lag_s)
             put("BCS")
@@ -73,7 +73,7 @@ def charges(draw: st.DrawFn, plug: int) -> list[Row]:
 def clocks(draw: st.DrawFn) -> tuple[float, int]:
     """How much of a charge comes before its clock is set, and by how many seconds."""
     by_s = WINDOW_S * draw(st.integers(-400, 400).filter(bool))
-    return draw(st.floats(0.0, 1.0)), by_s
+    return 1 - draw(st.floats(0.0, 1.0)), by_s  # late, where it is simplest: more is known by then
 
 
 def sessions(rows: Sequence[Row], clocks: Sequence[tuple[float, int]]) -> list[Session]:
