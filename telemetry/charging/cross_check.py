@@ -48,8 +48,11 @@ class CrossCheck:
     shortfall_max_a: float | None = None
     excess_max_v: float | None = None
 
-    def judge(self, values: tuple[float, ...], since_ns: int, until_ns: int) -> Iterator[Verdict]:
-        """One window."""
+    def judge(
+        self, values: tuple[float, ...], since_ns: int, until_ns: int, *, counts: bool = True
+    ) -> Iterator[Verdict]:
+        """Judge one window; counts: it adds to the record of the session."""
+        before = self.shortfall_as, self.shortfall_s, self.shortfall_max_a, self.excess_max_v
         window = dict(zip(WINDOW, values, strict=True))
         there = [role for role in _ROLES if window[f"{role}_s"] >= _ENOUGH_S]
         is_charging = bool(window["is_charging"])
@@ -59,6 +62,8 @@ class CrossCheck:
                 yield from self._pair(one, other, window, "v", since_ns, until_ns)
         if is_charging and "charger" in there:
             yield from self._request(window, since_ns, until_ns)
+        if not counts:
+            self.shortfall_as, self.shortfall_s, self.shortfall_max_a, self.excess_max_v = before
 
     def interrupted(self) -> None:
         """Charging is paused or begins again."""

@@ -65,7 +65,7 @@ def _brm(values: Values, _: int) -> Facts:
 
 
 def _bcp(values: Values, _: int) -> Facts:
-    return {"start_soc_pct": values.get("soc_pct")}
+    return {"start_soc_pct": values.get("soc_pct"), "configured_soc_pct": values.get("soc_pct")}
 
 
 def _cml(values: Values, _: int) -> Facts:

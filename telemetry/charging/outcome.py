@@ -51,13 +51,11 @@ def _reasons(word: Word, edition: str | None) -> tuple[str, ...]:
     return tuple(name for name in in_edition(word.names, word.side, edition) if name not in ANSWERS)
 
 
-def outcome(
-    end: End, words: Sequence[Word], *, has_statistics: bool, has_charged: bool, failed_before: bool
-) -> str:
-    """One of OUTCOMES.
+def outcome(end: End, words: Sequence[Word], *, has_statistics: bool, has_charged: bool) -> str:
+    """Return one of OUTCOMES.
 
-    words: of the last attempt. has_statistics: BSD or CSD were seen in it; has_charged: it reached charging;
-    failed_before: an earlier attempt ended in an error.
+    words: that ended it. has_statistics: BSD or CSD were seen in the last attempt.
+    has_charged: it reached charging.
     """
     if words and not words[0].is_error:
         return "complete" if has_statistics else "stopped"
@@ -67,6 +65,4 @@ def outcome(
         return "complete"
     if end is End.FINISHED:
         return "unfinished"
-    if has_charged:
-        return "cut"
-    return "error" if failed_before else "failed"
+    return "cut" if has_charged else "failed"

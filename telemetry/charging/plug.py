@@ -45,11 +45,11 @@ class OpenSession:
     is_paused: bool = False
     has_charged: bool = False
     joined: bool = False  # its first sign was one of charging, or of a later phase
-    failed_before: bool = False
     is_old: bool | None = None  # by its messages; None: they have not shown it
     charging_ns: int = 0
     paused_ns: int = 0
     words: list[list[Any]] = field(default_factory=list)  # of this attempt: the first of each kind and side
+    words_before: list[list[Any]] = field(default_factory=list)  # of the newest attempt before that had some
     names: list[str] = field(default_factory=list)  # of signals of stops and errors that show the edition
     facts: dict[str, Any] = field(default_factory=dict)
     curve_ns: int = 0  # the newest stamp of the curve

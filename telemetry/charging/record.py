@@ -18,10 +18,10 @@ def session_of(plug: Plug, change: PlugChange, vehicle: str, end: End | None = N
     now = plug.known
     totals = {name: value for name, value in zip(TOTALS, change.totals, strict=True) if isfinite(value)}
     edition_ = plug.edition
-    said = [Word(is_error, by, tuple(names)) for is_error, by, names in now.words]
+    said = [Word(is_error, by, tuple(names)) for is_error, by, names in _last_words(now, end)]
     side, why = who_and_why(said, edition_)
     charging_ns, paused_ns = now.charging_ns, now.paused_ns
-    if end is None and now.phase == FollowedPhase.CHARGING and now.since_ns:
+    if now.phase == FollowedPhase.CHARGING and now.since_ns:
         running_ns = max(0, change.time_ns - now.since_ns)
         charging_ns, paused_ns = (
             (charging_ns, paused_ns + running_ns) if now.is_paused else (charging_ns + running_ns, paused_ns)
@@ -57,7 +57,7 @@ def session_of(plug: Plug, change: PlugChange, vehicle: str, end: End | None = N
         duration_s=duration_s,
         stop_side=side,
         stop_reason=why,
-        outcome=None if end is None else _outcome(now, said, end),
+        outcome=None if end is None else _outcome(plug, said, end),
         phases=(*plug.phases, *(now.running_phase(change.time_ns) if end is None else ())),
         errors=tuple(plug.errors),
         curve=tuple(plug.curve),
@@ -65,14 +65,22 @@ def session_of(plug: Plug, change: PlugChange, vehicle: str, end: End | None = N
     )
 
 
-def _outcome(now: OpenSession, said: Sequence[Word], end: End) -> str:
-    return outcome(
-        end,
-        said,
-        has_statistics=now.phase == FollowedPhase.ENDED,
-        has_charged=now.has_charged or now.phase >= FollowedPhase.CHARGING,
-        failed_before=now.failed_before,
-    )
+def _last_words(now: OpenSession, end: End | None) -> list[list[Any]]:
+    """Return what was said at the end: that of the attempt before, where the last one came to nothing."""
+    is_over = end not in (None, End.FINISHED)
+    return now.words_before if is_over and not now.words and not _has_charged(now) else now.words
+
+
+def _has_charged(now: OpenSession) -> bool:
+    return now.has_charged or now.phase >= FollowedPhase.CHARGING
+
+
+def _outcome(plug: Plug, said: Sequence[Word], end: End) -> str:
+    now = plug.known
+    has_statistics = now.phase == FollowedPhase.ENDED
+    if plug.settings.protocol == "chademo" and said:  # whose contactor opens after a fault, too
+        has_statistics = has_statistics and not said[0].names
+    return outcome(end, said, has_statistics=has_statistics, has_charged=_has_charged(now))
 
 
 def _rounded(value: Any) -> Any:
@@ -104,7 +112,7 @@ def _electrical(totals: Mapping[str, float], known: Mapping[str, Any]) -> dict[s
     common_s = totals.get("common_s", 0.0)
     found: dict[str, Any] = {
         "start_soc_pct": known.get("start_soc_pct", totals.get("start_soc_pct")),
-        "end_soc_pct": known.get("end_soc_pct", totals.get("end_soc_pct")),
+        "end_soc_pct": known.get("end_soc_pct", totals.get("end_soc_pct", known.get("configured_soc_pct"))),
         "start_temp_max_c": totals.get("start_temp_max_c"),
         "end_temp_max_c": totals.get("end_temp_max_c"),
         "cell_max_v": totals.get("cell_max_v"),

@@ -129,8 +129,7 @@ class Translator:
         now = plug.known
         plug.begin_attempt()
         now.count_time(change.time_ns)
-        now.failed_before = now.failed_before or bool(now.words)
-        now.words = []
+        now.words_before, now.words = now.words or now.words_before, []
         now.has_charged = False
         now.facts.pop("end_soc_pct", None)  # of an end that has not held
         plug.close_phase(change.time_ns)
@@ -178,7 +177,7 @@ class Translator:
         found = facts(self._schema.specs[change.number], change.raw or {}, change.time_ns)
         first = {name: now.facts[name] for name in _OF_THE_START if name in now.facts}
         soc_pct = change.totals[TOTALS.index("start_soc_pct")]
-        if now.joined and isfinite(soc_pct):  # heard from its middle on: no message before charging gave one
+        if (now.joined or now.charging_ns) and isfinite(soc_pct):  # no message before charging gave one
             first.setdefault("start_soc_pct", soc_pct)
         now.facts |= {name: value for name, value in found.items() if value is not None} | first
         if found.get("has_brm") and not now.vehicle_vin:  # the first BRM may be lost: then a reconnect has it
@@ -227,7 +226,9 @@ class Translator:
     def _window(self, plug: Plug, change: PlugChange) -> Iterator[tuple[int, Content]]:
         if plug.cross is None:
             return
-        for verdict in plug.cross.judge(change.values, change.since_ns, change.time_ns):
+        for verdict in plug.cross.judge(
+            change.values, change.since_ns, change.time_ns, counts=not change.number
+        ):
             yield change.time_ns, self._verdict(plug, verdict)
 
     def _verdict(self, plug: Plug, verdict: Verdict) -> Event:
@@ -236,8 +237,11 @@ class Translator:
     def _restored(self, plug: Plug, change: PlugChange) -> Iterator[tuple[int, Content]]:
         now = plug.known
         gap_s = change.totals[TOTALS.index("gap_s")]
+        gap_ns = round((gap_s - now.gap_s) * 1e9)
         if now.phase == FollowedPhase.CHARGING:
-            now.since_ns = now.since_ns and now.since_ns + round((gap_s - now.gap_s) * 1e9)
+            now.since_ns = now.since_ns and now.since_ns + gap_ns
+        if change.number:  # the clock was set: the phase has not lasted any longer
+            now.phase_from_ns = (now.phase_from_ns or now.phase_ns) + gap_ns
         now.gap_s = gap_s
         yield from self.rows(plug, change)
 

@@ -106,7 +106,7 @@ def stop(charge: Charge, message: Message, side: str, reasons: Sequence[str]) ->
 
 def over(charge: Charge, why: str) -> Charge:
     """The session with its outcome. why: of one that no side stopped."""
-    if charge.phase == "ended":
+    if charge.phase == "ended" and charge.stop and charge.stop[1] == "unexplained":
         charge.outcome = "complete"
     elif charge.stop:
         charge.outcome = "stopped"

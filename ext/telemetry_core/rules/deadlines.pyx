@@ -26,6 +26,8 @@ cdef void pass_timers(Plug* plug, int64_t now_ns) noexcept nogil:
         pass_deadlines(plug, now_ns)
     if now_ns >= known.window_ns or now_ns < known.window_ns - 2 * WINDOW_NS:
         end_window(plug, now_ns)
+    if known.below_ns:
+        return  # by power: the session is as it was when that fell
     if now_ns - known.minute_ns >= MINUTE_NS:
         known.minute_ns += (now_ns - known.minute_ns) // MINUTE_NS * MINUTE_NS
         report(plug, CHANGE_MINUTE, known.minute_ns)

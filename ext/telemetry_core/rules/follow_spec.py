@@ -167,12 +167,12 @@ class ChangeKind(IntEnum):
     RESUMED = 8
     ROW = 9  # a row of FollowSpec.reported: `raw`
     PERCENT = 10  # number: the percent that is left, reached at since_ns; values: Percent
-    WINDOW = 11  # values: Window, of the window of 10 s that ends
+    WINDOW = 11  # values: Window, of the 10 s that end; number: 1 if power has fallen that shows a session
     MINUTE = 12
     DOUBT = 13  # `raw`
     UNKNOWN = 14  # `raw`
     ENDED = 15  # number: an End; time_ns: of the last frame
-    RESTORED = 16  # a restored session goes on; since_ns: when it was seen last
+    RESTORED = 16  # it goes on; since_ns: when it was seen last; number: 1 if its clock was set
     EDITION = 17  # number: the sign, OLD or NEW, that shows it first
 
 

@@ -26,7 +26,7 @@ from telemetry_core.rules.follow_table cimport (
 )
 from telemetry_core.rules.measured cimport add_whole_sample, report
 from telemetry_core.rules.phases cimport END_FINISHED, END_SILENCE, begin_attempt, begin_next, end_session, hear, silence_of
-from telemetry_core.rules.plug cimport OPEN, UNHEARD, Known, Plug
+from telemetry_core.rules.plug cimport OPEN, UNHEARD, Known, Plug, standing
 from telemetry_core.rules.plug_state cimport move, packed, state_head, unpack
 from telemetry_core.rules.readings cimport asks_otherwise, has_news, take_reading
 
@@ -191,7 +191,7 @@ cdef class Follower:
         cdef Plug* plug = self._plug(channel)
         self._begin()
         if plug.known.is_open == OPEN:
-            report(plug, CHANGE_MINUTE, plug.known.last_ns)
+            report(plug, CHANGE_MINUTE, plug.known.below_ns or plug.known.last_ns)
         return plug_changes(&self.changes, None)
 
     def move(self, channel, by_ns):
@@ -226,7 +226,7 @@ cdef class Follower:
     def state(self, channel):
         """Return what is known of the plug on `channel`, for `restore` in this or another process."""
         cdef Plug* plug = self._plug(channel)
-        return packed(self._head(plug), &plug.known)
+        return packed(self._head(plug), standing(plug))
 
     def restore(self, channel, state, most_soc_pct_s=MOST_SOC_PCT_S):
         """Go on where `state` was made. Return whether it is of this kind: nothing is known otherwise.

@@ -13,7 +13,9 @@ from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 
 from telemetry_core.rules.changes cimport CHANGE_PERCENT, CHANGE_WINDOW, TOTAL_COUNT, Change, add_change
 from telemetry_core.rules.follow_table cimport CHARGER, METER, PHASE_CHARGING, SIDES, VEHICLE
-from telemetry_core.rules.plug cimport NEVER_NS, WINDOW_NS, Common, Known, Mark, Measured, Plug, Sample, Sums, higher
+from telemetry_core.rules.plug cimport (
+    NEVER_NS, WINDOW_NS, Common, Known, Mark, Measured, Plug, Sample, Sums, higher, standing,
+)
 
 
 cdef void begin_measuring(Known* known, int64_t now_ns) noexcept nogil:
@@ -158,6 +160,7 @@ cdef void end_window(Plug* plug, int64_t now_ns) noexcept nogil:
     change = add_change(plug.changes, CHANGE_WINDOW, <uint16_t>plug.channel, known.window_ns) if has_any else NULL
     if change != NULL:
         change.since_ns = known.window_ns - WINDOW_NS
+        change.number = known.below_ns != 0
         change.value_count = 14
         for number in range(SIDES):
             side = &known.measured[number]
@@ -221,7 +224,7 @@ cdef void leave_percent(Plug* plug, int64_t now_ns) noexcept nogil:
 cdef Change* report(Plug* plug, uint8_t kind, int64_t time_ns) noexcept nogil:
     cdef Change* change = add_change(plug.changes, kind, <uint16_t>plug.channel, time_ns)
     if change != NULL:
-        find_totals(&plug.known, change.totals)
+        find_totals(standing(plug), change.totals)
         change.total_count = TOTAL_COUNT
     return change
 

@@ -191,14 +191,14 @@ cdef void _act(Plug* plug, const PackedSign* sign, const uint64_t* row, const ui
         return
     if sign.kind == SIGN_ERROR:
         bits = _reasons(sign, row, slots)
-        if not (bits and known.is_open):
+        if not bits:
             return
     if sign.kind == SIGN_BEGIN and not _applies(known, sign):
         return
     if not (_goes_on(plug, sign, now_ns) and _applies(known, sign)):
         return
     if not known.is_open:
-        if sign.phase == PHASE_NONE:
+        if sign.phase == PHASE_NONE and sign.kind != SIGN_ERROR:
             return
         open_session(plug, now_ns)
     if sign.is_last or not known.heard_ns[sign.slot]:
@@ -206,13 +206,14 @@ cdef void _act(Plug* plug, const PackedSign* sign, const uint64_t* row, const ui
     if sign.phase > known.phase:
         enter(plug, sign.phase, now_ns)
     if sign.kind == SIGN_ERROR:
-        if known.error_ns and 0 <= heard_at(now_ns) - known.error_ns <= plug.spec.same_error_ns:
-            known.again_ns = 0
-            known.error_ns = heard_at(now_ns)
-            return
+        if not (known.error_ns and 0 <= heard_at(now_ns) - known.error_ns <= plug.spec.same_error_ns):
+            known.errors = 0
+            known.has_error = True
         known.error_ns = heard_at(now_ns)
         known.again_ns = 0
-        known.has_error = True
+        if known.errors & (1 << sign.side) or not known.has_error:  # which the next attempt may still hear
+            return
+        known.errors |= 1 << sign.side
         known.window_is_charging = False
         change = report(plug, CHANGE_ERROR, now_ns)
     elif sign.kind == SIGN_STOP:
@@ -293,10 +294,11 @@ cdef void begin_next(Plug* plug, int64_t start_ns) noexcept nogil:
 cdef bint _is_next_attempt(const Plug* plug, const PackedSign* sign, int64_t now_ns) noexcept nogil:
     """Return whether a sign after an error shows the next attempt, though the one that begins it may be lost."""
     cdef const Known* known = &plug.known
+    cdef bint is_later = now_ns - known.error_ns > plug.spec.same_error_ns
+    cdef bint is_earliest = known.phase < PHASE_RECOGNITION  # the error may be all that was heard
     if sign.phase == PHASE_RECOGNITION:
-        return known.again_ns or known.phase > PHASE_RECOGNITION
-    return (sign.phase == PHASE_CONFIGURATION and known.phase > PHASE_CONFIGURATION
-            and now_ns - known.error_ns > plug.spec.same_error_ns)
+        return known.again_ns or known.phase > PHASE_RECOGNITION or is_earliest and is_later
+    return sign.phase == PHASE_CONFIGURATION and (known.phase > PHASE_CONFIGURATION or is_earliest) and is_later
 
 
 cdef void _pause(Plug* plug, const PackedSign* sign, int64_t now_ns) noexcept nogil:
@@ -342,6 +344,10 @@ cdef void _forget(Known* known) noexcept nogil:
 cdef void end_session(Plug* plug, uint32_t why, int64_t at_ns) noexcept nogil:
     cdef Known* known = &plug.known
     cdef Change* change
+    if known.below_ns:  # by power: it was over where that fell, whoever notices it
+        at_ns = known.below_ns
+        why = END_BELOW if why == END_SILENCE else why
+        known[0] = plug.saved
     if known.is_restored == UNDECIDED or known.is_restored == STEPPED:
         known.is_restored = NOT_RESTORED
     if known.again_ns and why != END_FINISHED:
@@ -475,7 +481,9 @@ cdef void judge_restored(Plug* plug, int64_t now_ns) noexcept nogil:
 
 cdef void go_on(Plug* plug) noexcept nogil:
     cdef Change* change
+    cdef bint has_stepped = plug.known.is_restored == STEPPED
     plug.known.is_restored = NOT_RESTORED
     change = report(plug, CHANGE_RESTORED, plug.known.restored_ns)
     if change != NULL:
+        change.number = has_stepped
         change.since_ns = plug.saved.last_ns

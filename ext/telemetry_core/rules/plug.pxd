@@ -88,7 +88,7 @@ cdef struct Known:
     int64_t unknown_ns[2]        # of the newest UNKNOWN of each side
     int64_t minutes_ns           # of the newest charger's minutes
     int64_t restored_ns          # of the first row since then
-    int64_t below_ns             # of power sessions: below, or above, the threshold since
+    int64_t below_ns             # of power sessions: when power fell below the threshold; 0: it is above
     int64_t heard_ns[SLOTS + 1]  # 0: not yet; the last one is of signs whose times are not kept
     uint32_t reported[REPORTED]  # hash of the row reported last
     uint64_t seen_percents[2]
@@ -117,6 +117,7 @@ cdef struct Known:
     uint8_t phase
     uint8_t has_error            # in this attempt
     uint16_t plain               # rows that say nothing more until calm_until_ns, as bits (Followed.plain)
+    uint8_t errors               # sides whose error has been reported since error_ns was a new one, as bits
     uint8_t stops                # sides that have stopped, as bits
     uint8_t pauses               # sides that pause, as bits
     uint8_t is_old
@@ -129,7 +130,7 @@ cdef struct Known:
 
 cdef struct Plug:
     Known known
-    Known saved                  # as restored, until it is clear that it goes on
+    Known saved                  # as restored, until it is clear that it goes on; by power: as it was when that fell
     const Spec* spec
     Followed** records           # of the spec; a PowerSpec has none of interest
     int64_t gap_ns               # of the spec
@@ -143,6 +144,11 @@ cdef struct Plug:
 cdef inline int64_t heard_at(int64_t now_ns) noexcept nogil:
     # A stamp that is kept: 0 stands for never.
     return now_ns + (now_ns == 0)
+
+
+cdef inline const Known* standing(const Plug* plug) noexcept nogil:
+    # The session as it is if it ends now.
+    return &plug.saved if plug.known.below_ns else &plug.known
 
 
 cdef inline double higher(double known, double value) noexcept nogil:

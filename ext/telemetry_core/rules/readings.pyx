@@ -5,7 +5,8 @@ Promises:
   charger, and everything else for the meter.
 - Power that is not there is voltage times current. What is not there changes nothing.
 - A session by power begins with the first row over the threshold, once power has stayed there for long enough, and
-  ends with the first row under it, once it has stayed there.
+  ends with the first row under it, once it has stayed there. What comes after that row counts only if power returns:
+  until then `Plug.saved` is the session as it ends.
 
 Relies on the mapper, which leaves out what is not a finite number: whatever is there is one.
 """
@@ -52,6 +53,8 @@ cdef void take_reading(Plug* plug, uint8_t side, const Quantities* found, const 
         add_sample(plug, side, power_w, voltage_v, current_a, now_ns)
     if side != METER and (found.cell_count or has_news(&plug.known, found, row)):
         take_others(plug, side, found, row)
+    if plug.known.below_ns == now_ns and plug.known.is_open == OPEN and plug.spec.records == NULL:
+        plug.saved = plug.known
 
 
 cdef void take_others(Plug* plug, uint8_t side, const Quantities* found, const uint64_t* row) noexcept nogil:
@@ -122,12 +125,17 @@ cdef void _take_soc(Plug* plug, double soc_pct, int64_t now_ns) noexcept nogil:
     if known.is_restored == UNDECIDED or known.is_restored == STEPPED:
         judge_restored(plug, now_ns)
         known.soc = soc_pct  # of the next session, too, if that begins here
-    if known.start_soc != known.start_soc or known.phase < PHASE_CHARGING:  # some is not valid before that
+    if known.start_soc != known.start_soc or _is_before_charging(plug):  # some is not valid before that
         known.start_soc = soc_pct
-    if known.phase == PHASE_CHARGING and known.is_open == OPEN:
+    if known.phase == PHASE_CHARGING and known.is_open == OPEN and not known.below_ns:
         hear_percent(plug, now_ns)
         if known.is_restored == NOT_RESTORED:
             known.same_soc = soc_pct
+
+
+cdef bint _is_before_charging(const Plug* plug) noexcept nogil:
+    """Return whether no attempt has charged; by power a session is nothing else."""
+    return plug.spec.records != NULL and plug.known.phase < PHASE_CHARGING and plug.known.percent < 0
 
 
 cdef void _hear_power(Plug* plug, double power_w, int64_t now_ns) noexcept nogil:
@@ -160,5 +168,5 @@ cdef void _hear_power(Plug* plug, double power_w, int64_t now_ns) noexcept nogil
     elif now_ns - known.below_ns >= spec.ends_after_ns:
         end_session(plug, END_BELOW, known.below_ns)
         return
-    known.last_ns = now_ns
+    known.last_ns = plug.saved.last_ns = now_ns
     pass_timers(plug, now_ns)

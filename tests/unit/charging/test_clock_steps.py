@@ -42,6 +42,7 @@ def test_a_clock_that_steps_forward_in_charging_ends_no_session() -> None:
     assert [one.outcome for one in bench.sessions] == ["complete"]
     assert session.gap_s == pytest.approx(3600.0)
     assert session.charging_s == pytest.approx(6.2, abs=0.01)
+    assert [phase.duration_s for phase in session.phases][3:] == pytest.approx([6.2, 0.2, 0.1], abs=0.01)
 
 
 def test_a_clock_that_steps_back_costs_two_minutes_of_charging_at_most() -> None:

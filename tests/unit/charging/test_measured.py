@@ -211,7 +211,7 @@ def test_power_alone_shows_a_session_from_when_it_began_to_when_it_fell() -> Non
     assert (session.start_ns, session.end_ns) == (START_NS + 100 * 10**9, START_NS + 701 * 10**9)
     assert (session.outcome, session.protocol, session.stop_side) == ("complete", None, None)
     assert session.energy_vehicle_wh == pytest.approx(600.0 + 0.5)
-    assert [point.soc_pct for point in session.curve] == [51.0, 52.0, 53.0, 54.0, 55.0, 56.0, 57.0, 58.0]
+    assert [point.soc_pct for point in session.curve] == [51.0, 52.0, 53.0, 54.0, 55.0, 56.0, 57.0]
 
 
 def test_braking_is_no_session() -> None:

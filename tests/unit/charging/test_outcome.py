@@ -10,25 +10,24 @@ ERROR = Word(True, "charger", ("bcl_timeout",))
 
 
 @pytest.mark.parametrize(
-    ("end", "words", "statistics", "charged", "failed_before", "expected"),
+    ("end", "words", "statistics", "charged", "expected"),
     [
-        (End.FINISHED, [STOP], True, True, False, "complete"),
-        (End.FINISHED, [STOP, ERROR], True, True, False, "complete"),
-        (End.SILENCE, [STOP], False, True, False, "stopped"),
-        (End.SILENCE, [ERROR], False, True, False, "error"),
-        (End.SILENCE, [ERROR, STOP], True, True, False, "error"),
-        (End.SILENCE, [], True, True, False, "complete"),
-        (End.FINISHED, [], False, True, False, "unfinished"),
-        (End.NEXT, [], False, True, False, "cut"),
-        (End.SILENCE, [], False, False, False, "failed"),
-        (End.SILENCE, [], False, False, True, "error"),
-        (End.BELOW, [], False, True, False, "complete"),
+        (End.FINISHED, [STOP], True, True, "complete"),
+        (End.FINISHED, [STOP, ERROR], True, True, "complete"),
+        (End.SILENCE, [STOP], False, True, "stopped"),
+        (End.SILENCE, [ERROR], False, True, "error"),
+        (End.SILENCE, [ERROR, STOP], True, True, "error"),
+        (End.SILENCE, [], True, True, "complete"),
+        (End.FINISHED, [], False, True, "unfinished"),
+        (End.NEXT, [], False, True, "cut"),
+        (End.SILENCE, [], False, False, "failed"),
+        (End.BELOW, [], False, True, "complete"),
     ],
 )
 def test_the_first_word_of_the_last_attempt_decides(
-    end: End, words: list[Word], statistics: bool, charged: bool, failed_before: bool, expected: str
+    end: End, words: list[Word], statistics: bool, charged: bool, expected: str
 ) -> None:
-    found = outcome(end, words, has_statistics=statistics, has_charged=charged, failed_before=failed_before)
+    found = outcome(end, words, has_statistics=statistics, has_charged=charged)
     assert found == expected
 
 

@@ -52,7 +52,9 @@ def test_a_charge_heard_from_its_middle_on_keeps_its_first_state_of_charge_throu
     assert bench.finish().start_soc_pct == 44.0
 
 
-def test_errors_a_second_apart_or_less_are_one_and_a_recognition_between_them_begins_nothing() -> None:
+def test_errors_a_second_apart_or_less_are_one_of_each_side_and_a_recognition_between_begins_nothing() -> (
+    None
+):
     bench = PlugBench()
     bench.begin()
     bench.put("BEM", 5.0, ccs_timeout=1)
@@ -61,7 +63,10 @@ def test_errors_a_second_apart_or_less_are_one_and_a_recognition_between_them_be
         bench.put("CEM", 5.0 + step * 0.9, bcl_timeout=1)
     session = bench.finish()
     assert session.attempts == 1
-    assert [(error.side, error.what) for error in session.errors] == [("vehicle", "ccs_timeout")]
+    errors = [(error.side, error.what) for error in session.errors]
+    assert errors == [("vehicle", "ccs_timeout"), ("charger", "bcl_timeout")]
+    assert bench.events("charging_error") == ["vehicle: ccs_timeout", "charger: bcl_timeout"]
+    assert (session.outcome, session.stop_side) == ("error", "vehicle")
 
 
 def test_a_recognition_that_no_error_follows_for_a_second_begins_the_next_attempt_where_it_stood() -> None:

@@ -1,0 +1,122 @@
+"""Sessions by power: what a session is once its power has fallen, however that is noticed."""
+
+from collections.abc import Callable
+
+import pytest
+
+from telemetry.charging.plan import ProtocolPlug
+from telemetry.charging.session import Session
+from telemetry.charging.settings import ChargingSettings, SessionSettings
+from tests.support.plug import START_NS, PlugBench
+
+PACK = ChargingSettings(sessions=(SessionSettings(pack="main", starts_after_s=60.0, ends_after_s=300.0),))
+PLUG = 65535  # the first plug without a channel
+NS = 10**9
+
+
+def run(
+    bench: PlugBench, from_s: int, to_s: int, watts: float, soc_pct: float, a_second: float = 0.0
+) -> None:
+    """Each second a row; the state of charge changes by so much a second."""
+    for second in range(from_s, to_s):
+        soc = soc_pct + (second - from_s) * a_second
+        warm_c = 20.0 + second / 100
+        bench.measure(
+            "battery", float(second), voltage_v=100.0, current_a=watts / 100, soc_pct=soc, temp_max_c=warm_c
+        )
+
+
+def charged(bench: PlugBench) -> None:
+    """Rest for 100 s, 3.6 kW for 600 s (600 Wh) from 40 to 50 %, then a drive for 200 s down to 38 %."""
+    run(bench, 0, 100, 0.0, 40.0)
+    run(bench, 100, 700, 3600.0, 40.0, 1 / 60)
+    run(bench, 700, 701, 0.0, 50.0)
+    run(bench, 701, 900, -36_000.0, 49.9, -0.06)
+
+
+def wait(bench: PlugBench) -> Session:
+    run(bench, 900, 1001, 0.0, 38.0)
+    return bench.sessions[-1]
+
+
+def fall_silent(bench: PlugBench) -> Session:
+    bench.made += bench.tracker.due(PLUG, START_NS + 1200 * NS)
+    return bench.sessions[-1]
+
+
+def restart(bench: PlugBench) -> Session:
+    """The service is killed while power is down, and nothing comes after its start."""
+    later = PlugBench(PACK, plugs=())
+    later.tracker.restore(PLUG, bench.tracker.state(PLUG))
+    later.tracker.due(PLUG, START_NS + 2000 * NS)
+    return later.sessions[-1]
+
+
+def stop(bench: PlugBench) -> Session:
+    """The service stops in order: the row says what the session would be."""
+    (row,) = (made.content for made in bench.tracker.unfinished(PLUG) if isinstance(made.content, Session))
+    return row
+
+
+@pytest.mark.parametrize(
+    ("end", "outcome"),
+    [
+        *((wait, "complete"), (fall_silent, "complete"), (restart, "complete")),
+        *((PlugBench.finish, "unfinished"), (stop, "unfinished")),
+    ],
+)
+def test_a_session_is_what_it_was_when_its_power_fell(
+    end: Callable[[PlugBench], Session], outcome: str
+) -> None:
+    bench = PlugBench(PACK, plugs=())
+    charged(bench)
+    session = end(bench)
+    assert session.outcome == outcome
+    assert (session.start_ns, session.end_ns) == (START_NS + 100 * NS, START_NS + 700 * NS)
+    assert (session.duration_s, session.charging_s, session.covered_vehicle_s) == (600.0, 600.0, 600.0)
+    assert session.energy_vehicle_wh == pytest.approx(600.0 - 0.5)  # in the last second it falls
+    assert session.mean_power_w == pytest.approx(3597.0)
+    assert (session.start_soc_pct, session.end_soc_pct) == pytest.approx((40.0, 50.0))
+    assert (session.start_temp_max_c, session.end_temp_max_c) == (21.0, 27.0)
+    if end not in (stop, restart):  # whose phases and points are rows of their own
+        assert [phase.duration_s for phase in session.phases] == [600.0]
+        assert [point.soc_pct for point in session.curve] == [float(soc) for soc in range(41, 50)]
+
+
+def test_power_that_returns_in_time_goes_on_with_the_session_and_what_lies_between_counts() -> None:
+    bench = PlugBench(PACK, plugs=())
+    run(bench, 0, 200, 3600.0, 40.0, 0.01)
+    run(bench, 200, 499, 0.0, 42.0)
+    run(bench, 499, 700, 3600.0, 42.0, 0.01)
+    run(bench, 700, 1001, 0.0, 44.01)
+    (session,) = bench.sessions
+    assert (session.duration_s, session.charging_s, session.covered_vehicle_s) == (700.0, 700.0, 700.0)
+    assert session.energy_vehicle_wh == pytest.approx(199.5 + 201.0)
+    assert session.end_soc_pct == pytest.approx(44.01)
+
+
+def test_what_is_not_given_after_the_power_fell_is_no_shortfall_of_the_session() -> None:
+    """The event still says so: the charger is asked for something, and gives nothing."""
+    bench = PlugBench(plugs=[ProtocolPlug("plug", "elcon")])
+    for second in range(800):
+        bench.measure("charger", float(second), requested_current_a=37.0, requested_voltage_v=120.0)
+        bench.measure("charger", float(second), voltage_v=100.0, current_a=36.0 if second < 400 else 0.0)
+    (session,) = bench.sessions
+    assert session.current_shortfall_max_a == pytest.approx(1.0)
+    assert session.current_shortfall_mean_a == pytest.approx(1.0)
+    assert bench.events("request_not_met")[0] == "0.0 A given, 37.0 A asked for"
+
+
+def test_a_session_by_power_that_is_open_is_measured_to_its_end_beside_one_by_protocol() -> None:
+    bench = PlugBench(
+        ChargingSettings(sessions=(SessionSettings(pack="main", starts_after_s=5.0, ends_after_s=30.0),))
+    )
+    run(bench, 0, 60, 3600.0, 40.0)
+    bench.begin(60.0)
+    bench.charge(61.0, 120.0)
+    bench.stop(120.0)
+    run(bench, 121, 160, 0.0, 50.0)
+    bench.finish()
+    by_power = next(session for session in bench.sessions if session.protocol is None)
+    assert (by_power.outcome, by_power.duration_s) == ("complete", 121.0)
+    assert by_power.energy_vehicle_wh == pytest.approx(120.5, abs=1.0)
