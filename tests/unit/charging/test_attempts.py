@@ -32,7 +32,7 @@ def test_the_state_of_charge_at_the_end_of_an_attempt_is_not_that_of_the_next_on
     bench = PlugBench()
     bench.begin()
     bench.stop(5.0)
-    bench.put("BEM", 16.0, csd_timeout=1)
+    bench.put("BEM", 14.0, csd_timeout=1)
     bench.recognise(18.0)
     bench.charge(19.0, 20.0, soc_pct=83.0)
     session = bench.finish(40.0)
@@ -131,3 +131,11 @@ def test_a_chademo_session_that_a_fault_ended_is_not_complete(stop: dict[str, in
     session = bench.finish(12.0)
     assert (session.outcome, session.stop_side) == (outcome, "charger")
     assert session.stop_reason == (",".join(stop) or "unexplained")
+
+
+def test_time_after_an_error_is_no_charging() -> None:
+    bench = PlugBench()
+    bench.begin()
+    bench.put("BEM", 5.0, ccs_timeout=1)
+    bench.put("CST", 9.0, vehicle_stopped=1)
+    assert bench.finish().charging_s == pytest.approx(4.2)  # from 0.8 s on
