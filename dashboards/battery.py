@@ -7,22 +7,23 @@ from grafana_foundation_sdk.models.dashboard import Dashboard
 from dashboards.frame import dashboard, packs, vehicles
 from dashboards.influx import PACK_OF_SOURCE, Language, Values
 from dashboards.panels import NO_LIMITS, PACK_AND_SOURCE, YES_NO, Asked, Limits, Panels, falling, rising
-from dashboards.units import unit_of
+from dashboards.units import label_of, unit_of
 
 
 def battery(language: Language) -> Dashboard:
     """All packs of the chosen vehicles."""
     panels = Panels(language)
 
-    def now(title: str, field: str, limits: Limits = NO_LIMITS) -> stat.Panel:
+    def now(field: str, limits: Limits = NO_LIMITS) -> stat.Panel:
         asked = Asked(language.latest(Values("battery", field)))
-        return panels.number(title, asked, unit=unit_of("battery", field), limits=limits)
+        return panels.number(label_of("battery", field), asked, unit=unit_of("battery", field), limits=limits)
 
     def course(
-        title: str, field: str, *, function: str = "mean", limits: Limits = NO_LIMITS, description: str = ""
+        field: str, *, function: str = "mean", limits: Limits = NO_LIMITS, description: str = ""
     ) -> timeseries.Panel:
         asked = [Asked(language.over_time(Values("battery", field), function))]
         unit = unit_of("battery", field)
+        title = label_of("battery", field)
         return panels.lines(title, asked, unit=unit, limits=limits, description=description)
 
     def a_day(title: str, counter: str, description: str) -> timeseries.Panel:
@@ -43,27 +44,23 @@ def battery(language: Language) -> Dashboard:
             (
                 "Now",
                 [
-                    now("State of charge", "soc_pct", falling(10.0, 20.0)),
-                    now("Power", "power_w"),
-                    now("Hottest sensor", "temp_max_c", rising(45.0, 55.0)),
-                    now("Cell delta", "cell_delta_v", rising(0.03, 0.05)),
-                    now("State of health", "soh_pct", falling(70.0, 80.0)),
-                    now("Insulation", "insulation_kohm", falling(100.0, 500.0)),
+                    now("soc_pct", falling(10.0, 20.0)),
+                    now("power_w"),
+                    now("temp_max_c", rising(45.0, 55.0)),
+                    now("cell_delta_v", rising(0.03, 0.05)),
+                    now("soh_pct", falling(70.0, 80.0)),
+                    now("insulation_kohm", falling(100.0, 500.0)),
                 ],
             ),
             (
                 "Course",
                 [
-                    course("State of charge", "soc_pct").min(0.0).max(100.0),
-                    course("Power", "power_w", description="Positive into the battery.").axis_centered_zero(
-                        True
-                    ),
-                    course("Voltage", "voltage_v"),
-                    course(
-                        "Current", "current_a", description="Positive into the battery."
-                    ).axis_centered_zero(True),
-                    course("Hottest sensor", "temp_max_c", function="max", limits=rising(45.0, 55.0)),
-                    course("Coldest sensor", "temp_min_c", function="min", limits=falling(-10.0, 0.0)),
+                    course("soc_pct").min(0.0).max(100.0),
+                    course("power_w", description="Positive into the battery.").axis_centered_zero(True),
+                    course("voltage_v"),
+                    course("current_a", description="Positive into the battery.").axis_centered_zero(True),
+                    course("temp_max_c", function="max", limits=rising(45.0, 55.0)),
+                    course("temp_min_c", function="min", limits=falling(-10.0, 0.0)),
                 ],
             ),
             (

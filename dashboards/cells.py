@@ -6,7 +6,7 @@ from grafana_foundation_sdk.models.dashboard import Dashboard
 from dashboards.frame import dashboard, packs, vehicles
 from dashboards.influx import Language, Values
 from dashboards.panels import NO_LIMITS, Asked, Limits, Panels, rising
-from dashboards.units import unit_of
+from dashboards.units import label_of, unit_of
 
 CELL = "${__field.labels._field}"  # InfluxQL names its columns itself
 
@@ -17,9 +17,11 @@ def cells(language: Language) -> Dashboard:
     volt, celsius = unit_of("cells", "vNNN"), unit_of("cells", "tNNN")
     name_of_field = CELL if language.name == "flux" else ""
 
-    def now(title: str, field: str, limits: Limits = NO_LIMITS) -> stat.Panel:
+    def now(field: str, limits: Limits = NO_LIMITS, title: str = "") -> stat.Panel:
         asked = Asked(language.latest(Values("battery", field)))
-        return panels.number(title, asked, unit=unit_of("battery", field), limits=limits)
+        return panels.number(
+            title or label_of("battery", field), asked, unit=unit_of("battery", field), limits=limits
+        )
 
     def both(lowest: str, highest: str) -> list[Asked]:
         return [
@@ -36,12 +38,12 @@ def cells(language: Language) -> Dashboard:
             (
                 "Now",
                 [
-                    now("Lowest cell", "cell_min_v"),
-                    now("Its number", "cell_min_index"),
-                    now("Highest cell", "cell_max_v"),
-                    now("Its number", "cell_max_index"),
-                    now("Delta", "cell_delta_v", rising(0.03, 0.05)),
-                    now("Hottest sensor", "temp_max_c", rising(45.0, 55.0)),
+                    now("cell_min_v"),
+                    now("cell_min_index", title="Its number"),
+                    now("cell_max_v"),
+                    now("cell_max_index", title="Its number"),
+                    now("cell_delta_v", rising(0.03, 0.05)),
+                    now("temp_max_c", rising(45.0, 55.0)),
                     panels.gauges(
                         "All cells",
                         Asked(language.fields_now("cells", "v"), name_of_field),

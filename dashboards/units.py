@@ -1,7 +1,8 @@
-"""Grafana's units for the data model's fields: the unit stands in the field's name, once and for all."""
+"""Grafana's units and titles of the data model's fields."""
 
 from grafana_foundation_sdk.models import units
 
+from telemetry.model.fields import Field
 from telemetry.model.measurements import MEASUREMENTS
 
 _GRAFANA = {
@@ -22,6 +23,17 @@ _GRAFANA = {
 
 
 def unit_of(measurement: str, field: str) -> str:
-    """Raises KeyError for a field that the data model does not have."""
-    fields = {each.name: each for each in MEASUREMENTS[measurement].fields}
-    return _GRAFANA[fields[field].unit]
+    """Return Grafana's unit. Raises KeyError for a field that the data model does not have."""
+    return _GRAFANA[_field(measurement, field).unit]
+
+
+def label_of(measurement: str, field: str) -> str:
+    """Return how people call the field. Raises KeyError for one that the data model shows nobody."""
+    found = _field(measurement, field).shown
+    if found is None:
+        raise KeyError(field)
+    return found.label
+
+
+def _field(measurement: str, name: str) -> Field:
+    return {each.name: each for each in MEASUREMENTS[measurement].fields}[name]

@@ -9,27 +9,13 @@ from typing import Any
 
 from telemetry.ledger import POINT_ENDS, Counters, frames_in_flight, points_unaccounted, sources, total
 from telemetry.live.state import STALE_S
-from telemetry.live.words import NOT_CONFIGURED, duration, level, moment, size, unmatched
+from telemetry.live.words import NOT_CONFIGURED, duration, level, moment, said, size, unmatched
+from telemetry.model.fields import Place, shown
+from telemetry.model.measurements import BATTERY, MEASUREMENTS
 
 MOST_EVENTS = 8
 MOST_UNMATCHED = 8
-# Fields that are said together, and how; the first row whose fields are all there.
-_VALUES = (
-    (("voltage_v",), "{:.2f} V"),
-    (("current_a",), "{:+.2f} A"),
-    (("power_w",), "{:+,.0f} W"),
-    (("soc_pct",), "state of charge {:.1f} %"),
-    (("soh_pct",), "health {:.1f} %"),
-    (("remaining_ah",), "{:.1f} Ah left"),
-    (("cell_min_v", "cell_max_v"), "cells {:.3f} to {:.3f} V"),
-    (("cell_min_v",), "lowest cell {:.3f} V"),
-    (("cell_max_v",), "highest cell {:.3f} V"),
-    (("temp_min_c", "temp_max_c"), "{:.1f} to {:.1f} °C"),
-    (("temp_min_c",), "coldest {:.1f} °C"),
-    (("temp_max_c",), "hottest {:.1f} °C"),
-    (("phase",), "{}"),
-    (("temp_c",), "{:.1f} °C"),
-)
+_SAID = (Place.ELECTRICAL, Place.CHARGE, Place.STATE, Place.CELLS, Place.TEMPERATURE)
 
 Json = Mapping[str, Any]
 
@@ -85,16 +71,15 @@ def _values(kind: str, name: str, state: Json, values: Json) -> Iterator[str]:
     old = {field: values[field] for field in state["stale"] if field in values}
     fresh = {field: value for field, value in values.items() if field not in old}
     for words, group in (("", fresh), (f"older than {STALE_S:.0f} s: ", old)):
-        if said := list(_said(group)):
-            yield f"  {words}{', '.join(said)}"
+        if shares := list(_said(kind, group)):
+            yield f"  {words}{', '.join(shares)}"
 
 
-def _said(values: Json) -> Iterator[str]:
-    left = set(values)
-    for fields, text in _VALUES:
-        if left.issuperset(fields):
-            left.difference_update(fields)
-            yield text.format(*(values[field] for field in fields))
+def _said(kind: str, values: Json) -> Iterator[str]:
+    for field in shown(BATTERY if kind == "pack" else MEASUREMENTS[kind], *_SAID):
+        if field.name in values and field.shown:
+            label = "" if field.shown.short == "" else f"{field.shown.label.lower()} "
+            yield f"{label}{said(field, values[field.name])}"
 
 
 def _source(source: Json, accounts: Counters) -> Iterator[str]:

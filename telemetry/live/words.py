@@ -4,6 +4,9 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from telemetry.live.values import Value
+from telemetry.model.fields import Field
+
 _PREFIXES = ("kB", "MB", "GB", "TB")
 NOT_CONFIGURED = "no longer configured"  # a source without a state, of which there are accounts
 _UNITS = {  # by the last part of a field's name
@@ -56,6 +59,20 @@ def field(name: str) -> tuple[str, str]:
     words, _, last = name.rpartition("_")
     unit = _UNITS.get(last, "") if words else ""
     return (words if unit else name).replace("_", " "), unit
+
+
+def said(row: Field, value: Value) -> str:
+    """A value as a terminal shows it, with its unit: `+12.50 A`, `61.0 %`, `yes`."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    how = row.shown
+    if isinstance(value, str) or how is None:
+        return str(value)
+    sign = "+" if how.is_signed else ""
+    if how.own_decimals is not None:
+        return f"{value:{sign},.{how.own_decimals}f} {row.unit}"
+    unit = (how.unit or row.unit).replace("Ω", "Ohm")  # which not every terminal has
+    return f"{value * how.factor:{sign},.{how.decimals}f} {unit}".rstrip()
 
 
 def moment(time_ns: int) -> str:

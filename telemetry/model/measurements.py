@@ -9,76 +9,45 @@ Promises:
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from enum import Enum
 
 from telemetry_core.rows.spec import FieldSpec, RecordSpec, SlotKind
 
+from telemetry.model.fields import Field, Kind, Measurement, Place, Shown
+
 MAX_NUMBERED_FIELDS = 999  # cells or temperature sensors of one pack: vNNN, tNNN
 
-_UNITS = {
-    "_ah": "Ah",
-    "_wh": "Wh",
-    "_kohm": "kΩ",
-    "_pct": "%",
-    "_bytes": "byte",
-    "_bytes_per_h": "byte/h",
-    "_per_h": "1/h",
-    "_v": "V",
-    "_a": "A",
-    "_w": "W",
-    "_c": "°C",
-    "_s": "s",
-}
+
+def _number(name: str, meaning: str, shown: Shown | None = None) -> Field:
+    return Field(name, Kind.FLOAT, meaning, shown)
 
 
-class Kind(Enum):
-    """A field's type in the database, which never changes."""
-
-    FLOAT = "float"
-    BOOL = "boolean"
-    TEXT = "string"
+def _flag(name: str, meaning: str, on: str = "", off: str = "") -> Field:
+    return Field(name, Kind.BOOL, meaning, Shown("", place=Place.FLAG, on=on, off=off) if on else None)
 
 
-@dataclass(frozen=True, slots=True)
-class Field:
-    """One field. A name that ends in capitals names a family: `vNNN` is v001, v002, …"""
-
-    name: str
-    kind: Kind
-    meaning: str
-
-    @property
-    def unit(self) -> str:
-        """Return the unit that the name's ending gives; empty for plain numbers, flags and texts."""
-        if self.name in ("vNNN", "tNNN"):
-            return "V" if self.name == "vNNN" else "°C"
-        endings = [ending for ending in _UNITS if self.name.endswith(ending)]
-        return _UNITS[max(endings, key=len)] if endings and self.kind is Kind.FLOAT else ""
+def _text(name: str, meaning: str, shown: Shown | None = None) -> Field:
+    return Field(name, Kind.TEXT, meaning, shown)
 
 
-@dataclass(frozen=True, slots=True)
-class Measurement:
-    """One measurement: what a point of it is, and what it may hold."""
-
-    name: str
-    meaning: str
-    tags: tuple[str, ...]
-    fields: tuple[Field, ...]
-    notes: str = ""  # further facts, a paragraph
-    is_written: bool = True  # False: its name and fields are reserved, and no point of it is made yet
+_VOLTAGE = Shown("Voltage", 2, Place.ELECTRICAL, "")
+_CURRENT = Shown("Current", 2, Place.ELECTRICAL, "", is_signed=True)
+_POWER = Shown("Power", 2, Place.ELECTRICAL, "", unit="kW", factor=0.001, own_decimals=0, is_signed=True)
 
 
-def _number(name: str, meaning: str) -> Field:
-    return Field(name, Kind.FLOAT, meaning)
+def _temperature(label: str, short: str | None = None) -> Shown:
+    return Shown(label, 1, Place.TEMPERATURE, short)
 
 
-def _flag(name: str, meaning: str) -> Field:
-    return Field(name, Kind.BOOL, meaning)
+def _flown(label: str) -> Shown:
+    return Shown(label, 1, Place.COUNTED)
 
 
-def _text(name: str, meaning: str) -> Field:
-    return Field(name, Kind.TEXT, meaning)
+def _energy(label: str, short: str | None = None) -> Shown:
+    return Shown(label, 2, Place.COUNTED, short, unit="kWh", factor=0.001)
+
+
+def _cell(label: str, short: str, numbered: str) -> Shown:
+    return Shown(label, 3, Place.CELLS, short, numbered=numbered)
 
 
 TAGS = {
@@ -98,41 +67,77 @@ BATTERY = Measurement(
     "a pack's state; rows are sparse: each holds what one frame reported, and what follows from it",
     ("vehicle", "pack", "source"),
     (
-        _number("voltage_v", "pack voltage"),
-        _number("current_a", "pack current, positive into the battery"),
-        _number("power_w", "voltage times current, inputs at most 2 s apart, unless reported"),
-        _number("soc_pct", "state of charge as the BMS reports it"),
-        _number("soh_pct", "state of health as the BMS reports it"),
-        _number("cell_min_v", "lowest cell voltage"),
-        _number("cell_max_v", "highest cell voltage"),
-        _number("cell_delta_v", "highest less lowest cell voltage"),
+        _number("voltage_v", "pack voltage", _VOLTAGE),
+        _number("current_a", "pack current, positive into the battery", _CURRENT),
+        _number("power_w", "voltage times current, inputs at most 2 s apart, unless reported", _POWER),
+        _number(
+            "soc_pct",
+            "state of charge as the BMS reports it",
+            Shown("State of charge", 1, Place.CHARGE, "SOC"),
+        ),
+        _number("soh_pct", "state of health as the BMS reports it", Shown("State of health", 1, short="SOH")),
+        _number("cell_min_v", "lowest cell voltage", _cell("Lowest cell", "lowest", "cell_min_index")),
+        _number("cell_max_v", "highest cell voltage", _cell("Highest cell", "highest", "cell_max_index")),
+        _number(
+            "cell_delta_v",
+            "highest less lowest cell voltage",
+            Shown("Cell spread", 0, Place.CELLS, "spread", unit="mV", factor=1000.0),
+        ),
         _number("cell_min_index", "number of the lowest cell, counted from 1"),
         _number("cell_max_index", "number of the highest cell, counted from 1"),
-        _number("temp_min_c", "lowest temperature of the pack's sensors"),
-        _number("temp_max_c", "highest temperature of the pack's sensors"),
-        _number("temp_switch_c", "temperature of the BMS's power switches"),
-        _number("temp_balancer_c", "temperature of the balancer"),
-        _number("temp_ambient_c", "temperature around the pack"),
-        _number("remaining_ah", "charge left"),
-        _number("capacity_ah", "present full capacity; nominal only where the BMS reports no other"),
-        _number("charged_ah", "charge that has flowed in" + _COUNTED),
-        _number("discharged_ah", "charge that has flowed out" + _COUNTED),
-        _number("charged_wh", "energy that has flowed in" + _COUNTED),
-        _number("discharged_wh", "energy that has flowed out" + _COUNTED),
-        _number("cycles", "full cycles so far"),
-        _number("charge_limit_v", "voltage up to which the BMS lets the pack be charged"),
-        _number("charge_limit_a", "highest current into the pack that the BMS allows"),
         _number(
-            "discharge_limit_a", "highest current out of the pack that the BMS allows, as a positive number"
+            "temp_min_c",
+            "lowest temperature of the pack's sensors",
+            _temperature("Coldest sensor", "cold"),
         ),
-        _number("insulation_kohm", "insulation resistance to the chassis"),
-        _flag("charging", "current flows into the battery: it is over the threshold (0.5 A)"),
-        _flag("discharging", "current flows out of the battery: it is over the threshold (0.5 A)"),
-        _flag("charge_enabled", "the BMS's switch for charging is closed"),
-        _flag("discharge_enabled", "the BMS's switch for discharging is closed"),
-        _flag("balancing", "at least one cell is being balanced"),
-        _number("protection_word", "the BMS's protection bits, raw"),
-        _number("balance_word", "the BMS's balancing bits, raw"),
+        _number(
+            "temp_max_c",
+            "highest temperature of the pack's sensors",
+            _temperature("Hottest sensor", "hot"),
+        ),
+        _number("temp_switch_c", "temperature of the BMS's power switches", _temperature("Switch")),
+        _number("temp_balancer_c", "temperature of the balancer", _temperature("Balancer")),
+        _number("temp_ambient_c", "temperature around the pack", _temperature("Ambient")),
+        _number("remaining_ah", "charge left", Shown("Remaining", 1, short="left")),
+        _number(
+            "capacity_ah",
+            "present full capacity; nominal only where the BMS reports no other",
+            Shown("Capacity", 1, short="of"),
+        ),
+        _number("charged_ah", "charge that has flowed in" + _COUNTED, _flown("Charge in")),
+        _number("discharged_ah", "charge that has flowed out" + _COUNTED, _flown("Charge out")),
+        _number("charged_wh", "energy that has flowed in" + _COUNTED, _energy("Energy in")),
+        _number("discharged_wh", "energy that has flowed out" + _COUNTED, _energy("Energy out")),
+        _number("cycles", "full cycles so far", Shown("Cycles")),
+        _number(
+            "charge_limit_v",
+            "voltage up to which the BMS lets the pack be charged",
+            Shown("Voltage at most", 1, Place.LIMIT),
+        ),
+        _number(
+            "charge_limit_a",
+            "highest current into the pack that the BMS allows",
+            Shown("Charging at most", 1, Place.LIMIT),
+        ),
+        _number(
+            "discharge_limit_a",
+            "highest current out of the pack that the BMS allows, as a positive number",
+            Shown("Discharging at most", 1, Place.LIMIT),
+        ),
+        _number("insulation_kohm", "insulation resistance to the chassis", Shown("Insulation")),
+        _flag("charging", "current flows into the battery: it is over the threshold (0.5 A)", "charging"),
+        _flag(
+            "discharging", "current flows out of the battery: it is over the threshold (0.5 A)", "discharging"
+        ),
+        _flag("charge_enabled", "the BMS's switch for charging is closed", "charge on", "charge off"),
+        _flag(
+            "discharge_enabled", "the BMS's switch for discharging is closed", "discharge on", "discharge off"
+        ),
+        _flag("balancing", "at least one cell is being balanced", "balancing"),
+        _number(
+            "protection_word", "the BMS's protection bits, raw", Shown("Protection word", place=Place.RAW)
+        ),
+        _number("balance_word", "the BMS's balancing bits, raw", Shown("Balance word", place=Place.RAW)),
         _number("packs_present", "of an aggregate: packs with a value of the last 10 s"),
         _number("packs_total", "of an aggregate: all its packs"),
         _number(
@@ -183,16 +188,36 @@ CHARGER = Measurement(
     "a charger's state",
     ("vehicle", "charger", "source"),
     (
-        _number("voltage_v", "output voltage"),
-        _number("current_a", "output current, positive into the battery"),
-        _number("power_w", "voltage times current, inputs at most 2 s apart, unless reported"),
-        _number("requested_voltage_v", "voltage that the vehicle asks for"),
-        _number("requested_current_a", "current that the vehicle asks for"),
-        _number("max_voltage_v", "highest voltage that the charger can give"),
-        _number("max_current_a", "highest current that the charger can give"),
-        _number("energy_wh", "energy given, as the charger counts it"),
-        _text("phase", "phase of the charging procedure, in the protocol's words"),
-        _number("temp_c", "temperature of the charger"),
+        _number("voltage_v", "output voltage", _VOLTAGE),
+        _number("current_a", "output current, positive into the battery", _CURRENT),
+        _number("power_w", "voltage times current, inputs at most 2 s apart, unless reported", _POWER),
+        _number(
+            "requested_voltage_v",
+            "voltage that the vehicle asks for",
+            Shown("Voltage asked for", 1, short="asked"),
+        ),
+        _number(
+            "requested_current_a",
+            "current that the vehicle asks for",
+            Shown("Current asked for", 1, short="asked", is_signed=True),
+        ),
+        _number(
+            "max_voltage_v",
+            "highest voltage that the charger can give",
+            Shown("Voltage at most", 1, Place.LIMIT, "at most"),
+        ),
+        _number(
+            "max_current_a",
+            "highest current that the charger can give",
+            Shown("Current at most", 1, Place.LIMIT, "at most"),
+        ),
+        _number("energy_wh", "energy given, as the charger counts it", _energy("Energy given", "energy")),
+        _text(
+            "phase",
+            "phase of the charging procedure, in the protocol's words",
+            Shown("Phase"),
+        ),
+        _number("temp_c", "temperature of the charger", _temperature("Temperature", "")),
     ),
 )
 
@@ -201,11 +226,13 @@ METER = Measurement(
     "an energy meter's state",
     ("vehicle", "charger", "source"),
     (
-        _number("voltage_v", "voltage"),
-        _number("current_a", "current, positive into the battery"),
-        _number("power_w", "power, positive into the battery; voltage times current unless reported"),
-        _number("energy_wh", "energy into the battery since the meter was reset"),
-        _number("energy_reverse_wh", "energy out of the battery since the meter was reset"),
+        _number("voltage_v", "voltage", _VOLTAGE),
+        _number("current_a", "current, positive into the battery", _CURRENT),
+        _number("power_w", "power, positive into the battery; voltage times current unless reported", _POWER),
+        _number("energy_wh", "energy into the battery since the meter was reset", _energy("Energy in")),
+        _number(
+            "energy_reverse_wh", "energy out of the battery since the meter was reset", _energy("Energy out")
+        ),
     ),
 )
 

@@ -13,8 +13,9 @@ from dataclasses import fields, replace
 from typing import Any, Protocol
 
 from telemetry.charging.session import SESSION_FIELDS, CurvePoint, Phase, Session, SessionError
+from telemetry.model.fields import Kind
 from telemetry.model.instant import read_instant
-from telemetry.model.measurements import CHARGING_CURVE, CHARGING_PHASE, CHARGING_SESSION, EVENT, Kind
+from telemetry.model.measurements import CHARGING_CURVE, CHARGING_PHASE, CHARGING_SESSION, EVENT
 from telemetry.overview.influx_tables import text_literal
 
 _NS = 1_000_000_000

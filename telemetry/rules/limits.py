@@ -19,7 +19,8 @@ from telemetry_core.rules.map_spec import ABSENT, MapSpec, TargetMap
 from telemetry_core.rules.watch_spec import LimitTest, RuleSpec
 
 from telemetry.errors import ConfigError, Faults
-from telemetry.model.measurements import CELLS, MEASUREMENTS, Kind, numbered_field
+from telemetry.model.fields import Kind
+from telemetry.model.measurements import CELLS, MEASUREMENTS, numbered_field
 from telemetry.rules.alarm_map import checked_code
 from telemetry.rules.alarms import Alarm, level_of
 from telemetry.rules.map_entry import LEVEL_NAMES

@@ -23,16 +23,9 @@ from telemetry_core.decode.spec import PlanSpec
 from telemetry_core.rules.map_spec import MapSpec
 
 from telemetry.errors import ConfigError, Faults
+from telemetry.model.fields import Kind, Measurement
 from telemetry.model.ids import IsoTpId
-from telemetry.model.measurements import (
-    CELLS,
-    EVENT,
-    MEASUREMENTS,
-    OF_AGGREGATES,
-    Kind,
-    Measurement,
-    numbered_field,
-)
+from telemetry.model.measurements import CELLS, EVENT, MEASUREMENTS, OF_AGGREGATES, numbered_field
 from telemetry.rules.find_message import find_message
 from telemetry.rules.map_entry import MAIN, NUMBER, MapEntry
 from telemetry.rules.map_plan import MAPPED_MEASUREMENTS, Assignment, Counting, build

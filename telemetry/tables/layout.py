@@ -13,15 +13,8 @@ from dataclasses import replace
 from telemetry_core.columns.spec import ColumnKind, ColumnSpec, TableSpec, common_kind, kind_of
 from telemetry_core.rows.spec import FieldSpec, RecordSpec, SlotKind
 
-from telemetry.model.measurements import (
-    CHARGING_CURVE,
-    CHARGING_PHASE,
-    CHARGING_SESSION,
-    EVENT,
-    MEASUREMENTS,
-    Kind,
-    Measurement,
-)
+from telemetry.model.fields import Kind, Measurement
+from telemetry.model.measurements import CHARGING_CURVE, CHARGING_PHASE, CHARGING_SESSION, EVENT, MEASUREMENTS
 
 TIME, CHANNEL, ID = "time", "channel", "id"
 TAGS = ("pack", "charger")  # that separate rows of the data model

@@ -23,6 +23,8 @@ from typing import Any
 from telemetry.clock import Clock
 from telemetry.live.state import LiveSnapshot
 from telemetry.live.view import messages_view
+from telemetry.model.fields import Kind, shown
+from telemetry.model.measurements import BATTERY, CHARGER, METER
 from telemetry.web import health
 from telemetry.web.connection import Answer, Stream
 from telemetry.web.feed import StatusFeed
@@ -185,8 +187,33 @@ def _page() -> dict[str, bytes]:
     """The files of the page, by name."""
     web = Path(__file__).parent
     files = {file.name: file.read_bytes() for file in (web / "page").iterdir()}
+    files["fields.js"] = f"export const FIELDS = {_json(_fields())};\n".encode()
     files["style.css"] = (web.parent / "pages.css").read_bytes() + files["style.css"]
     return files
+
+
+def _fields() -> Mapping[str, list[Mapping[str, object]]]:
+    """How the page shows the fields of packs, chargers and meters, place by place."""
+    return {
+        measurement.name: [
+            {
+                "field": field.name,
+                "place": how.place.value,
+                "label": how.label,
+                "unit": how.unit or field.unit,
+                **({"decimals": how.decimals} if field.kind is Kind.FLOAT else {}),
+                **{
+                    name: value
+                    for name in ("factor", "on", "off", "numbered")
+                    if (value := getattr(how, name))
+                },
+                "sign": how.is_signed,
+            }
+            for field in shown(measurement)
+            if (how := field.shown)
+        ]
+        for measurement in (BATTERY, CHARGER, METER)
+    }
 
 
 def _verdict(verdict: health.Health) -> Response:

@@ -11,7 +11,8 @@ from typing import Any
 
 from prometheus_client.core import GaugeMetricFamily, Metric
 
-from telemetry.model.measurements import BATTERY, CHARGER, METER, Kind
+from telemetry.model.fields import Kind
+from telemetry.model.measurements import BATTERY, CHARGER, METER
 
 # Measurement; its label; where the live values have such things, and the values of each.
 _SHOWN = (

@@ -73,7 +73,7 @@ export class Values {
   }
 }
 
-/** Flags as words; those that are off are shown only where off is news. rows: { field, on, off, kind }. */
+/** Flags as words; those that are off are shown only where off is news. rows: { field, on, off }. */
 export class Flags {
   constructor() {
     this.root = element("ul", { class: "flags", "aria-label": "state" });
@@ -93,7 +93,7 @@ export class Flags {
       .filter((row) => values[row.field] !== undefined && (values[row.field] || row.off))
       .map((row) => ({
         field: row.field,
-        text: values[row.field] ? row.on : row.off,
+        text: values[row.field] ? row.on : `⚠ ${row.off}`,
         kind: values[row.field] ? "good" : "warning",
         stale: isStale(row.field),
       }));

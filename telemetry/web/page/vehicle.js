@@ -2,65 +2,28 @@
 
 import { Curve } from "./curves.js";
 import { element, setText } from "./dom.js";
+import { FIELDS } from "./fields.js";
 import { moment, STALE_S } from "./format.js";
 import { TileMap } from "./tiles.js";
 import { Flags, showAge, Values } from "./values.js";
 
-const ELECTRICAL = [
-  { field: "voltage_v", label: "Voltage", unit: "V", decimals: 2 },
-  { field: "current_a", label: "Current", unit: "A", decimals: 2, sign: true },
-  { field: "power_w", label: "Power", unit: "kW", decimals: 2, factor: 0.001, sign: true },
-];
-const FIGURES = [
-  ...ELECTRICAL,
-  { field: "soc_pct", label: "State of charge", unit: "%", decimals: 1, bar: true },
-];
-const FACTS = [
-  { field: "soh_pct", label: "State of health", unit: "%", decimals: 1 },
-  { field: "remaining_ah", label: "Remaining", unit: "Ah", decimals: 1 },
-  { field: "capacity_ah", label: "Capacity", unit: "Ah", decimals: 1 },
-  { field: "cell_min_v", label: "Lowest cell", unit: "V", decimals: 3, numbered: "cell_min_index" },
-  { field: "cell_max_v", label: "Highest cell", unit: "V", decimals: 3, numbered: "cell_max_index" },
-  { field: "cell_delta_v", label: "Cell spread", unit: "mV", decimals: 0, factor: 1000 },
-  { field: "temp_min_c", label: "Coldest", unit: "°C", decimals: 1 },
-  { field: "temp_max_c", label: "Hottest", unit: "°C", decimals: 1 },
-  { field: "temp_switch_c", label: "Switch", unit: "°C", decimals: 1 },
-  { field: "temp_balancer_c", label: "Balancer", unit: "°C", decimals: 1 },
-  { field: "temp_ambient_c", label: "Ambient", unit: "°C", decimals: 1 },
-  { field: "charge_limit_v", label: "Voltage at most", unit: "V", decimals: 1 },
-  { field: "charge_limit_a", label: "Charging at most", unit: "A", decimals: 1 },
-  { field: "discharge_limit_a", label: "Discharging at most", unit: "A", decimals: 1 },
-  { field: "charged_ah", label: "Charge in", unit: "Ah", decimals: 1 },
-  { field: "discharged_ah", label: "Charge out", unit: "Ah", decimals: 1 },
-  { field: "charged_wh", label: "Energy in", unit: "kWh", decimals: 2, factor: 0.001 },
-  { field: "discharged_wh", label: "Energy out", unit: "kWh", decimals: 2, factor: 0.001 },
-  { field: "cycles", label: "Cycles", decimals: 0 },
-  { field: "insulation_kohm", label: "Insulation", unit: "kΩ", decimals: 0 },
-  { field: "protection_word", label: "Protection word", decimals: 0 },
-  { field: "balance_word", label: "Balance word", decimals: 0 },
-];
-const FLAGS = [
-  { field: "charging", on: "charging" },
-  { field: "discharging", on: "discharging" },
-  { field: "balancing", on: "balancing" },
-  { field: "charge_enabled", on: "charge on", off: "⚠ charge off" },
-  { field: "discharge_enabled", on: "discharge on", off: "⚠ discharge off" },
-];
+const FIGURES = ["electrical", "charge"]; // the places of what is shown large; flags are words, the others facts
+
+/** The rows of a measurement, by where its fields have their place. */
+function rowsOf(measurement) {
+  const rows = FIELDS[measurement].map((row) => (row.field === "soc_pct" ? { ...row, bar: true } : row));
+  const flags = rows.filter((row) => row.place === "flag");
+  const figures = rows.filter((row) => FIGURES.includes(row.place));
+  return { figures, flags, facts: rows.filter((row) => !flags.includes(row) && !figures.includes(row)) };
+}
+
+const PACK = rowsOf("battery");
+const OTHERS = { Charger: rowsOf("charger"), Meter: rowsOf("meter") };
 const PLUG = [
   { field: "phase", label: "Phase" },
   { field: "soc_pct", label: "State of charge", unit: "%", decimals: 0, bar: true },
   { field: "power_w", label: "Power", unit: "kW", decimals: 1, factor: 0.001, sign: true },
   { field: "remaining_min", label: "Time left", unit: "min", decimals: 0 },
-];
-const PLUG_FACTS = ELECTRICAL.filter((row) => row.field !== "power_w");
-const CHARGER_FACTS = [
-  { field: "requested_voltage_v", label: "Voltage asked for", unit: "V", decimals: 1 },
-  { field: "requested_current_a", label: "Current asked for", unit: "A", decimals: 1, sign: true },
-  { field: "max_voltage_v", label: "Voltage at most", unit: "V", decimals: 1 },
-  { field: "max_current_a", label: "Current at most", unit: "A", decimals: 1 },
-  { field: "energy_wh", label: "Energy given", unit: "kWh", decimals: 2, factor: 0.001 },
-  { field: "energy_reverse_wh", label: "Energy taken back", unit: "kWh", decimals: 2, factor: 0.001 },
-  { field: "temp_c", label: "Temperature", unit: "°C", decimals: 1 },
 ];
 const CURVES = [
   { title: "Voltage", field: "voltage_v", unit: "V", decimals: 1, least: 1 },
@@ -161,9 +124,10 @@ export class PackCard extends Card {
 
   show(pack, waited_s) {
     const values = pack.battery;
-    const facts = [...withBeginning(FACTS, pack.counted), ...others(values, FIGURES, FACTS, FLAGS)];
-    this.showValues(values, pack, FIGURES, facts, waited_s);
-    this.flags.show(FLAGS, values, this.isStale);
+    const { figures, facts, flags } = PACK;
+    const all = [...withBeginning(facts, pack.counted), ...others(values, figures, facts, flags)];
+    this.showValues(values, pack, figures, all, waited_s);
+    this.flags.show(flags, values, this.isStale);
     this.cells.show(pack.cells_v, this.isStale("cells_v"));
     this.sensors.show(pack.temps_c, this.isStale("temps_c"));
   }
@@ -176,6 +140,7 @@ export class PackCard extends Card {
 export class ChargerCard extends Card {
   constructor(charger, kind = "Charger") {
     super(`${kind} ${charger.charger}`, charger.source);
+    this.shown = OTHERS[kind];
     this.error = element("p", { class: "plug-error" });
     this.root.append(this.facts.root, this.error);
   }
@@ -184,9 +149,10 @@ export class ChargerCard extends Card {
     const plug = charger.plug ?? null;
     const values = { ...charger.values, ...plug?.values };
     const received = { ...charger, stale: [...charger.stale, ...(plug?.stale ?? [])] };
-    const figures = plug ? PLUG : ELECTRICAL;
-    const known = plug ? [...PLUG_FACTS, ...CHARGER_FACTS] : CHARGER_FACTS;
-    this.showValues(values, received, figures, [...known, ...others(values, figures, known)], waited_s);
+    const figures = plug ? PLUG : this.shown.figures;
+    const large = new Set(figures.map((row) => row.field));
+    const rows = [...this.shown.figures, ...this.shown.facts].filter((row) => !large.has(row.field));
+    this.showValues(values, received, figures, [...rows, ...others(values, figures, rows)], waited_s);
     const error = plug?.error ?? null;
     this.error.hidden = error === null;
     if (error === null) return;

@@ -13,11 +13,21 @@ def test_a_status_says_what_is_wrong_what_the_battery_does_and_where_everything_
         "  warning: ttyUSB0: waiting for /dev/ttyUSB0: no such device",
         "",
         "pack main (can0): 0.1 s ago",
-        "  383.16 V, -6.20 A, -2,376 W, state of charge 78.2 %, cells 3.950 to 3.972 V, 14.0 to 17.5 °C",
-        "  older than 10 s: health 96.0 %",
+        ", ".join(
+            (
+                "  383.16 V, -6.20 A, -2,376 W",
+                "state of charge 78.2 %",
+                "lowest cell 3.950 V",
+                "highest cell 3.972 V",
+                "cell spread 22 mV",
+                "coldest sensor 14.0 °C",
+                "hottest sensor 17.5 °C",
+            )
+        ),
+        "  older than 10 s: state of health 96.0 %, insulation 2,400 kOhm",
         "",
         "charger main (ttyUSB0): no data for 35 s",
-        "  older than 10 s: 28.10 V, +12.00 A, bulk",
+        "  older than 10 s: 28.10 V, +12.00 A, phase bulk",
         "",
         "can0: receiving, 1,940 frames/s, bus load 44.2 %",
         "  read 12,345,678, decoded 12,345,000, unknown 675, lost 3 (error frame 3)",
@@ -68,7 +78,9 @@ def test_a_highest_value_without_a_lowest_one_says_what_it_is_of() -> None:
     reported = status()
     (pack,) = reported["live"]["packs"]
     pack["battery"] = {"soc_pct": 11.0, "cell_max_v": 3.75, "temp_max_c": 22.0}
-    assert "  state of charge 11.0 %, highest cell 3.750 V, hottest 22.0 °C" in list(status_lines(reported))
+    assert "  state of charge 11.0 %, highest cell 3.750 V, hottest sensor 22.0 °C" in list(
+        status_lines(reported)
+    )
 
 
 def test_where_nothing_is_wrong_that_is_said() -> None:

@@ -3,7 +3,8 @@
 import pytest
 from line_protocol_parser import parse_line
 
-from telemetry.model.measurements import MEASUREMENTS, Kind
+from telemetry.model.fields import Kind
+from telemetry.model.measurements import MEASUREMENTS
 from tests.support.fleet import SEED, fleet_lines
 
 pytestmark = pytest.mark.xdist_group("fleet")  # driven and loaded once

@@ -6,6 +6,7 @@ import pytest
 from telemetry_core.rows.spec import SlotKind
 
 from telemetry.model.event_codes import EVENT_CODES
+from telemetry.model.fields import Kind, Measurement
 from telemetry.model.measurements import (
     BATTERY,
     CHARGER,
@@ -17,8 +18,6 @@ from telemetry.model.measurements import (
     MEASUREMENTS,
     METER,
     TAGS,
-    Kind,
-    Measurement,
     cells_record_spec,
     numbered_field,
     record_spec,

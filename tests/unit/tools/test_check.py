@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from tools.check import ROOT, looking_at, module_of
+from tools.check import looking_at, module_of
+from tools.pages.rooms import ROOT
 
 EVERY = [path.relative_to(ROOT) for path in (ROOT / "tests").rglob("test_*.py")]
 

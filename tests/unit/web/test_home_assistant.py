@@ -20,13 +20,13 @@ from telemetry_core.text.lines import LineBuffer
 from telemetry.live.gateway import describe
 from telemetry.live.state import LiveState
 from telemetry.live.view import live_view
-from telemetry.model.measurements import MEASUREMENTS
 from telemetry.protocols.known import PROTOCOLS
 from telemetry.settings.document import Document
 from telemetry.stages.offline import Recorded, read_offline
 from telemetry.stages.prepare import prepare
 from tests.support.clock import FakeClock
 from tests.support.framing import jbd_message, vedirect_block
+from tools.pages.home_assistant import rewritten
 
 PAGE = (Path(__file__).parents[3] / "docs" / "home-assistant.md").read_text("utf-8")
 # 53.20 V, 12.50 A, 61.20 of 100.00 Ah, 61 %, both switches on, 14 cells, 14.0 and 15.5 degC.
@@ -37,16 +37,23 @@ EXPECTED = {
     "Front pack voltage": "53.2",
     "Front pack current": "12.5",
     "Front pack power": "665.0",
-    "Front pack highest temperature": "15.5",
-    "Front pack energy discharged": "0.0",
+    "Front pack remaining": "61.2",
+    "Front pack capacity": "100.0",
+    "Front pack cycles": "64.0",
+    "Front pack coldest sensor temperature": "14.0",
+    "Front pack hottest sensor temperature": "15.5",
+    "Front pack charge out": "0.0",
+    "Front pack energy out": "0.0",
+    "Solar charger voltage": "53.85",
+    "Solar charger current": "9.428",
     "Solar charger power": "507.6978",
-    "Solar charger energy": "1284300.0",
+    "Solar charger energy given": "1284300.0",
     "Solar charger phase": "bulk",
     "Gateway trouble": "none",
     "Front pack charging": "True",
     "Front pack alarm": "False",
 }
-TOTALS = ("energy charged", "energy discharged", "charger energy")
+TOTALS = ("charge in", "charge out", "energy in", "energy out", "energy given")
 
 
 def block(name: str) -> Any:
@@ -113,8 +120,11 @@ def rendered(entity: dict[str, Any], **known: object) -> tuple[bool, str]:
 def test_every_entity_has_the_value_that_its_device_said(gateway: Gateway) -> None:
     live = gateway.live()
     states = {entity["name"]: rendered(entity, value_json=live) for entity in entities()}
-    charged = states.pop("Front pack energy charged")
-    assert states == {name: (True, state) for name, state in EXPECTED.items()}
+    charged = states.pop("Front pack energy in")
+    flown = states.pop("Front pack charge in")
+    known = {name: state for name, (available, state) in states.items() if available}
+    assert known == EXPECTED
+    assert float(flown[1]) == pytest.approx(12.5 / 3600.0, rel=1e-3)
     assert charged[0]
     assert float(charged[1]) == pytest.approx(53.2 * 12.5 / 3600.0, rel=1e-3)
 
@@ -137,24 +147,19 @@ def test_without_an_answer_or_the_device_nothing_is_available(known: dict[str, A
             assert rendered(entity, **known) == (False, "")
 
 
-def test_units_and_classes_are_those_of_the_data_model() -> None:
-    units = {field.name: field.unit for name in ("battery", "charger") for field in MEASUREMENTS[name].fields}
-    classes = {
-        "V": "voltage",
-        "A": "current",
-        "W": "power",
-        "Wh": "energy",
-        "°C": "temperature",
-        "%": "battery",
-    }
-    for entity in block("home assistant")["rest"][0]["sensor"]:
-        field = re.search(r"\.(\w+) \| default\(none\)", entity["value_template"])
-        if field is None or not units[field[1]]:
-            continue
-        unit = units[field[1]].replace("degC", "°C")
-        assert entity["unit_of_measurement"] == unit
-        assert entity["device_class"] == classes[unit]
-        assert entity["state_class"] == ("total_increasing" if unit == "Wh" else "measurement")
+def test_the_sensors_are_those_of_the_data_model_with_its_units() -> None:
+    assert rewritten(PAGE) == PAGE, "python -m tools.pages.home_assistant docs/home-assistant.md"
+    sensors = {entity["name"]: entity for entity in block("home assistant")["rest"][0]["sensor"]}
+    for name, expected in {
+        "Front pack state of charge": ("battery", "%", "measurement"),
+        "Front pack hottest sensor temperature": ("temperature", "°C", "measurement"),
+        "Front pack energy out": ("energy", "Wh", "total_increasing"),
+        "Front pack insulation": (None, "kΩ", "measurement"),
+        "Front pack cycles": (None, None, "measurement"),
+        "Solar charger phase": (None, None, None),
+    }.items():
+        keys = ("device_class", "unit_of_measurement", "state_class")
+        assert tuple(sensors[name].get(key) for key in keys) == expected, name
 
 
 def jq(expression: str, live: Any) -> tuple[int, str]:
