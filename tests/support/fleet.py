@@ -27,7 +27,8 @@ SEED = int(os.environ.get("NEV_TELEMETRY_FLEET") or random.SystemRandom().randra
 ZONE = ZoneInfo("Europe/Berlin")
 _draw = random.Random(SEED)
 # Both mornings of the drive are over, and the first one is within the week before.
-NOW = MORNINGS[1] + timedelta(hours=1) + timedelta(seconds=_draw.randrange(5 * 86_400))
+# The first minute asked about is a part of one, with 20 s at least: rows come each 15 s there.
+NOW = MORNINGS[1] + timedelta(hours=1, minutes=_draw.randrange(5 * 1_440), seconds=_draw.randrange(5, 40))
 assert NOW - timedelta(days=10) < datetime(2026, 3, 29, 1, tzinfo=UTC) < NOW, "no change of summer time"
 
 CELL_COUNT = 12
@@ -136,6 +137,7 @@ class _PackLines:
 
     def lines(self) -> Iterator[bytes]:
         draw, at_s = self._draw, _EDGES_S[0] - draw_hours(self._draw, 2, 30)
+        at_rest = self._pack.vehicle in ("van-1", "van-3")
         end_s = min(SILENT_SINCE_S.get(self._pack.vehicle, _NOW_S + 900), _NOW_S + 900)
         while at_s < end_s:
             activity = draw.choice(("drive", "charge", "charge", "rest", "off", "off"))
@@ -147,8 +149,11 @@ class _PackLines:
             while at_s < until_s:
                 near = any(abs(at_s - edge_s) < 300.0 for edge_s in _EDGES_S)
                 every_s = (15.0 if near else self._pack.every_s) * draw.uniform(0.9, 1.1)
-                if near or activity != "off":
-                    yield from self._tick("charge" if near else activity, at_s, every_s, hot_c)
+                if near:  # what the questions count: hot, full, and charged or at rest
+                    self._soc_pct = max(self._soc_pct, 96.0) if at_rest else self._soc_pct
+                    yield from self._tick("rest" if at_rest else "charge", at_s, every_s, 52.0)
+                elif activity != "off":
+                    yield from self._tick(activity, at_s, every_s, hot_c)
                 at_s += every_s
 
     def _tick(self, activity: str, at_s: float, every_s: float, hot_c: float) -> Iterator[bytes]:
