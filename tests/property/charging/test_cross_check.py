@@ -125,14 +125,18 @@ class Scene:
             asked_a = self.asked_a + chance.choice((0, self.wobble_a))
             self.measure("charger", requested_voltage_v=self.asked_v, requested_current_a=asked_a)
             self.now.requests.append((self.at_s, self.asked_v, asked_a))
-        for side, row in ROWS.items():
+        late_s = {side: chance.choice((0.0, 0.0, 0.05, 0.13)) for side in ROWS}
+        for side in sorted(ROWS, key=lambda side: late_s[side]):
+            is_same_window = self.at_s // 10 == (self.at_s + late_s[side]) // 10
+            at_s = round(self.at_s + late_s[side] * is_same_window, 2)
             if side in self.silent or chance.random() < self.lost:
                 continue
             flowing_a = 0.0 if is_paused else self.asked_a * self.share
             voltage_v = 400 + self.off_v[side] + chance.uniform(-0.3, 0.3)
             current_a = flowing_a + self.off_a[side] + chance.uniform(-0.3, 0.3)
-            self.measure(row, voltage_v=voltage_v, current_a=current_a)
-            self.now.sides[side].append(Sample(self.at_s, voltage_v, current_a))
+            values = {"voltage_v": voltage_v, "current_a": current_a}
+            self.bench.measure(ROWS[side], at_s - self.shift_s, **values)
+            self.now.sides[side].append(Sample(at_s, voltage_v, current_a))
 
     def events(self) -> Events:
         return sorted(
