@@ -3,7 +3,7 @@ PYTHON := .venv/bin/python
 BED := $(PYTHON) -m tests.support.vcan --optional --timeout 900 --
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-tests demo check test test-long test-vcan test-arm lint format fuzz sanitize coverage docs bench bench-page bench-smoke deb dist clean
+.PHONY: help setup setup-tests demo check pages pages-check test test-long test-vcan test-arm lint format fuzz sanitize coverage docs bench bench-page bench-smoke deb dist clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/make \1\t\2/p' Makefile | expand -t 20
@@ -36,6 +36,12 @@ test-arm: ## the wheel and its unit and property tests in an emulated Debian (ro
 BASE ?=
 check: setup ## in a minute: lint, types, and the tests that look at what has changed (BASE=main: since then)
 	$(PYTHON) -m tools.check $(BASE)
+
+pages: setup ## all that is generated of pages, from the code
+	$(PYTHON) -m tools.pages
+
+pages-check: setup ## what of it is out of date, and what pages name that is not there
+	$(PYTHON) -m tools.pages --check
 
 lint: setup ## ruff (rules and format) and mypy --strict
 	.venv/bin/ruff check .

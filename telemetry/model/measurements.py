@@ -5,7 +5,7 @@ Promises:
 - Numbers carry their unit in their name.
 - Current and power are positive into the battery.
 
-`tools/pages/data_model.py` prints docs/data-model.md from this table.
+docs/data-model.md is made of this table (`make pages`).
 """
 
 from collections.abc import Mapping, Sequence

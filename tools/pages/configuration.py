@@ -3,8 +3,7 @@
 Promises: names, types, units, defaults, bounds and words are those of the classes that read them
 (`telemetry.settings.declared`). Prose around the tables is the page's own.
 
-`python -m tools.pages.configuration FILE` writes the tables into the page, each between
-`<!-- keys of TABLE -->` and `<!-- end -->`.
+The tables stand between `<!-- keys of TABLE -->` and `<!-- end -->`.
 """
 
 import re
@@ -14,7 +13,6 @@ from telemetry.config import ARRAYS, SECTIONS, TopKeys
 from telemetry.settings.declared import keys_of
 from telemetry.settings.table import Key
 from telemetry.sources.kinds import KINDS
-from tools.pages.command_line import rewrite_pages
 
 _TABLES = re.compile(r"(?<=<!-- keys of )([^ ]+)( -->\n).*?(?=<!-- end -->)", re.DOTALL)
 _TYPES = {
@@ -106,7 +104,3 @@ def _default(one: Key) -> str:
             return f'`"{text}"`'
         case number:
             return _figure(float(number))
-
-
-if __name__ == "__main__":
-    rewrite_pages("configuration", __doc__, rewritten)

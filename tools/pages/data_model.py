@@ -1,7 +1,5 @@
-"""Prints docs/data-model.md: `python -m tools.pages.data_model > docs/data-model.md`."""
+"""docs/data-model.md, made of the data model."""
 
-import argparse
-import sys
 from collections.abc import Iterator
 
 from telemetry.model.event_codes import EVENT_CODES
@@ -16,7 +14,7 @@ def documentation() -> str:
 def _lines() -> Iterator[str]:
     yield "# Data model"
     yield ""
-    yield "Printed by `python -m tools.pages.data_model`; edit `telemetry/model/` instead."
+    yield "Made by `make pages`; edit `telemetry/model/` instead."
     yield ""
     yield (
         "Every number is a float, every flag a boolean, every text a string, for ever. Names of numbers carry"
@@ -55,8 +53,3 @@ def _lines() -> Iterator[str]:
     yield "| --- | --- | --- | --- |"
     for code in EVENT_CODES.values():
         yield f"| {code.number} | `{code.name}` | {code.level.name.lower()} | {code.meaning} |"
-
-
-if __name__ == "__main__":
-    argparse.ArgumentParser("python -m tools.pages.data_model", description=__doc__).parse_args()
-    sys.stdout.write(documentation())

@@ -2,8 +2,7 @@
 
 Promises: each value that the data model shows of a pack or a charger, apart from cells, limits and raw words,
 is a sensor with Home Assistant's class for its unit. It is unavailable while it is not known; a total stays.
-
-`python -m tools.pages.home_assistant docs/home-assistant.md` writes them in front of the gateway's own.
+They stand in front of the gateway's own.
 """
 
 import re
@@ -11,7 +10,6 @@ from collections.abc import Iterator
 
 from telemetry.model.fields import Field, Kind, Measurement, Place, shown
 from telemetry.model.measurements import BATTERY, CHARGER
-from tools.pages.command_line import rewrite_pages
 
 _SENSORS = re.compile(r"(?<=\n    sensor:\n).*?(?=      - name: Gateway trouble\n)", re.DOTALL)
 _PLACES = (Place.ELECTRICAL, Place.CHARGE, Place.STATE, Place.TEMPERATURE, Place.COUNTED)
@@ -69,7 +67,3 @@ def _class(field: Field) -> Iterator[str]:
     if field.unit:
         unit = '"%"' if field.unit == "%" else field.unit  # which YAML would not take for a text
         yield f"  unit_of_measurement: {unit}"
-
-
-if __name__ == "__main__":
-    rewrite_pages("home_assistant", __doc__, rewritten)

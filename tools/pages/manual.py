@@ -15,7 +15,6 @@ from argparse_manpage.manpage import Manpage
 
 from telemetry import __version__
 from telemetry.__main__ import COMMANDS, build_parser
-from tools.pages.command_line import named_files
 
 PROGRAM = "nev-telemetry"
 TITLE = "Battery and charging telemetry"
@@ -65,4 +64,6 @@ def main(folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(*named_files("manual", __doc__, "FOLDER"))
+    asked = argparse.ArgumentParser("python -m tools.pages.manual", description=__doc__)
+    asked.add_argument("folder", metavar="FOLDER", type=Path)
+    main(asked.parse_args().folder)

@@ -1,7 +1,6 @@
 """The field tables of the pages in docs/protocols/, made from the tables that the decoder works by.
 
-`python -m tools.pages.protocols FILE…` writes them into pages, each between `<!-- fields of PROTOCOL -->` and
-`<!-- end -->`. Prose around the tables is the page's own.
+They stand between `<!-- fields of PROTOCOL -->` and `<!-- end -->`; prose around them is the page's own.
 """
 
 import re
@@ -11,7 +10,6 @@ from pathlib import Path
 from telemetry.protocols.can.table import CanMessage, CanProtocol, CanSignal
 from telemetry.protocols.known import CAN_PROTOCOLS, PROTOCOLS
 from tools.pages import serial_protocols
-from tools.pages.command_line import rewrite_pages
 
 ROOT = Path(__file__).parents[2]
 PAGES = tuple(sorted((ROOT / "docs" / "protocols").glob("*.md")))
@@ -126,7 +124,3 @@ def _scale(signal: CanSignal) -> str:
 
 def _raw(raw: int) -> str:
     return str(raw) if raw < 10 else f"{raw:02X}h"
-
-
-if __name__ == "__main__":
-    rewrite_pages("protocols", __doc__, rewritten)

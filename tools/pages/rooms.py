@@ -2,16 +2,14 @@
 
 Promises: a room's sentence is that of its `__init__`; arrows are the imports that there are.
 
-ROOMS and CORE are the order: a room may import from those before it alone. `python -m tools.pages.rooms FILE`
-writes both into the page, between `<!-- rooms: table -->` or `<!-- rooms: picture -->` and `<!-- end -->`.
+ROOMS and CORE are the order: a room may import from those before it alone. They stand between
+`<!-- rooms: table -->` or `<!-- rooms: picture -->` and `<!-- end -->`.
 """
 
 import ast
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-
-from tools.pages.command_line import rewrite_pages
 
 ROOT = Path(__file__).parents[2]
 HALL = "hall"
@@ -149,7 +147,3 @@ def rewritten(page: str) -> str:
     return _BLOCK.sub(
         lambda match: match[1] + match[2] + "".join(f"{line}\n" for line in blocks[match[1]]()), page
     )
-
-
-if __name__ == "__main__":
-    rewrite_pages("rooms", __doc__, rewritten)

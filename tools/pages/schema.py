@@ -3,8 +3,6 @@
 Promises: it has exactly the keys that settings declare, with their types, bounds, choices and words. Every
 text may hold variables instead of a choice. A key is required only in tables of arrays, whose entries stand
 whole in one file; any other may stand in another file.
-
-`python -m tools.pages.schema packaging/gateway.schema.json` writes it.
 """
 
 import json
@@ -17,7 +15,6 @@ from telemetry.config import ARRAYS, SECTIONS, TopKeys
 from telemetry.settings.declared import keys_of
 from telemetry.settings.table import Key
 from telemetry.sources.kinds import KINDS
-from tools.pages.command_line import named_files
 
 Schema = dict[str, Any]
 
@@ -100,8 +97,3 @@ def _bounds(one: Key) -> Schema:
 def text() -> str:
     """Return the schema's file."""
     return json.dumps(schema(), indent=2, ensure_ascii=False) + "\n"
-
-
-if __name__ == "__main__":
-    for file in named_files("schema", __doc__, "FILE"):
-        file.write_text(text(), "utf-8")

