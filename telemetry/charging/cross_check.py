@@ -15,7 +15,7 @@ from itertools import combinations
 from math import isfinite
 from typing import Any
 
-from telemetry_core.rules.follow_spec import WINDOW
+from telemetry_core.charge.follow_spec import WINDOW
 
 from telemetry.charging.settings import CrossCheckSettings
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from telemetry_core.rules.follow_spec import End, Side
+from telemetry_core.charge.follow_spec import End, Side
 
 SIDE_NAMES = {int(Side.VEHICLE): "vehicle", int(Side.CHARGER): "charger"}
 ANSWERS = {"charger_stopped": "charger", "vehicle_stopped": "vehicle"}  # a stop that answers the other side's

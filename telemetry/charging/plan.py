@@ -3,9 +3,9 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from telemetry_core.charge.follow_spec import FollowSpec, PowerSpec, Side
 from telemetry_core.rows.schema import Schema
 from telemetry_core.rows.spec import RecordSpec
-from telemetry_core.rules.follow_spec import FollowSpec, PowerSpec, Side
 
 from telemetry.charging.follow.known import FOLLOWED, SHOWN_BY_POWER
 from telemetry.charging.installation import VinKey, no_key

@@ -8,7 +8,7 @@ from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
-from telemetry_core.rules.follow_spec import FollowedPhase, FollowSpec, PowerSpec
+from telemetry_core.charge.follow_spec import FollowedPhase, FollowSpec, PowerSpec
 
 from telemetry.charging.cross_check import CrossCheck
 from telemetry.charging.facts import edition

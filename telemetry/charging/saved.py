@@ -8,7 +8,7 @@ import zlib
 from dataclasses import astuple, dataclass, replace
 from typing import Any, Final
 
-from telemetry_core.rules.follow_spec import FollowedPhase
+from telemetry_core.charge.follow_spec import FollowedPhase
 
 from telemetry.charging.plug import OpenSession, Plug
 

@@ -4,17 +4,15 @@ Promises:
 - Rows and events stand right after the row that made them, so they do not depend on batches.
 - What it knows of a plug fits `saved.MOST_STATE` bytes.
 
-Pure: no clock, no disk. Relies on `telemetry_core.rules.follower` for changes in their order.
+Pure: no clock, no disk. Relies on `telemetry_core.charge.follower` for changes in their order.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from math import nan
 
-from telemetry_core.rows.batch import SampleBatch
-from telemetry_core.rows.schema import Schema
-from telemetry_core.rules.changes import PlugChange
-from telemetry_core.rules.follow_spec import (
+from telemetry_core.charge.changes import PlugChange
+from telemetry_core.charge.follow_spec import (
     TOTALS,
     ChangeKind,
     End,
@@ -23,8 +21,10 @@ from telemetry_core.rules.follow_spec import (
     PowerSpec,
     Side,
 )
-from telemetry_core.rules.follower import Follower
-from telemetry_core.rules.plug_state import totals_in
+from telemetry_core.charge.follower import Follower
+from telemetry_core.charge.plug_state import totals_in
+from telemetry_core.rows.batch import SampleBatch
+from telemetry_core.rows.schema import Schema
 
 from telemetry.charging.cross_check import CrossCheck
 from telemetry.charging.identity import most_soc_pct_s

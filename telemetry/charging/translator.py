@@ -12,9 +12,9 @@ from functools import cache
 from math import isfinite
 from typing import Final
 
+from telemetry_core.charge.changes import PlugChange
+from telemetry_core.charge.follow_spec import PERCENT, TOTALS, ChangeKind, End, FollowedPhase, SignKind
 from telemetry_core.rows.schema import Schema
-from telemetry_core.rules.changes import PlugChange
-from telemetry_core.rules.follow_spec import PERCENT, TOTALS, ChangeKind, End, FollowedPhase, SignKind
 
 from telemetry.charging.cross_check import CrossCheck, Verdict
 from telemetry.charging.facts import facts, words

@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 
+from telemetry_core.charge.follow_spec import FollowSpec
 from telemetry_core.rows.batch import SampleBatch
 from telemetry_core.rows.schema import Schema
-from telemetry_core.rules.follow_spec import FollowSpec
 
 from telemetry.charging.made import Made
 from telemetry.charging.plan import FollowedPlugs, ProtocolPlug, charging_plan

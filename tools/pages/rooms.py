@@ -44,7 +44,10 @@ ROOMS = (
     ),
     "__init__",
 )
-CORE = ("hall", "frames", "rows", "decode", "transport", "logs", "serial", "rules", "text", "columns")
+CORE = (
+    *("hall", "frames", "rows", "decode", "transport", "logs", "serial", "rules", "charge"),
+    *("text", "columns"),
+)
 ALONE = ("config", "__main__", "__init__")  # one file each, with a place of its own in the order
 _CORE_NAME = re.compile(r"\btelemetry_core\.(\w+)\b")
 _BLOCK = re.compile(r"(?<=<!-- rooms: )(table|picture)( -->\n).*?(?=<!-- end -->)", re.DOTALL)

@@ -8,7 +8,7 @@ reason before charging alone. Nothing announces the next session: it begins wher
 opened after a stop is closed again, or where a charger charges after a start that failed.
 """
 
-from telemetry_core.rules.follow_spec import FollowedPhase, Reporting, Side, SignKind
+from telemetry_core.charge.follow_spec import FollowedPhase, Reporting, Side, SignKind
 
 from telemetry.charging.follow.table import FollowTable, SignEntry
 

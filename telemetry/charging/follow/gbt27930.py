@@ -5,7 +5,7 @@ judges sessions of 2011 by 1 s, too, since jitter alone exceeds their limit of 1
 filled with zeros reads as a pause, so only a session that shows a later edition has pauses.
 """
 
-from telemetry_core.rules.follow_spec import FollowedPhase, Reporting, Side, SignKind
+from telemetry_core.charge.follow_spec import FollowedPhase, Reporting, Side, SignKind
 
 from telemetry.charging.follow.table import DeadlineEntry, FollowTable, SignEntry
 from telemetry.protocols.can import gbt27930 as protocol

@@ -7,8 +7,7 @@ A table says which message leads into which phase, which begins, ends or pauses 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from telemetry_core.rows.spec import RecordSpec
-from telemetry_core.rules.follow_spec import (
+from telemetry_core.charge.follow_spec import (
     Deadline,
     FollowedPhase,
     FollowSpec,
@@ -17,6 +16,7 @@ from telemetry_core.rules.follow_spec import (
     Sign,
     SignKind,
 )
+from telemetry_core.rows.spec import RecordSpec
 
 NO_FIELD = -1
 

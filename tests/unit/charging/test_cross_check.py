@@ -2,7 +2,7 @@
 
 from math import nan
 
-from telemetry_core.rules.follow_spec import WINDOW
+from telemetry_core.charge.follow_spec import WINDOW
 
 from telemetry.charging.cross_check import CrossCheck
 from telemetry.charging.settings import CrossCheckSettings

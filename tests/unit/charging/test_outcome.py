@@ -1,7 +1,7 @@
 """Outcome, side and reason, from what was said in the last attempt."""
 
 import pytest
-from telemetry_core.rules.follow_spec import End
+from telemetry_core.charge.follow_spec import End
 
 from telemetry.charging.outcome import Word, outcome, who_and_why
 

@@ -1,7 +1,7 @@
 """Which plugs are followed, and by whose rows."""
 
 import pytest
-from telemetry_core.rules.follow_spec import FollowSpec, PowerSpec, Side
+from telemetry_core.charge.follow_spec import FollowSpec, PowerSpec, Side
 
 from telemetry.charging.made import Made
 from telemetry.charging.plan import ProtocolPlug, charging_plan

@@ -4,7 +4,7 @@ import random
 from collections.abc import Iterator
 
 import pytest
-from telemetry_core.rules.follow_spec import Sign
+from telemetry_core.charge.follow_spec import Sign
 
 from telemetry.charging.plan import ProtocolPlug
 from telemetry.charging.saved import MOST_STATE

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from telemetry_core.rules.follow_spec import FollowSpec
+from telemetry_core.charge.follow_spec import FollowSpec
 
 from telemetry.charging.plan import ProtocolPlug, charging_plan
 from telemetry.charging.settings import ChargingSettings

@@ -10,10 +10,10 @@ from libc.math cimport NAN
 from libc.stdint cimport int64_t
 from libc.string cimport memcpy
 
-from telemetry_core.rules.changes cimport TOTAL_COUNT
-from telemetry_core.rules.measured cimport find_totals
-from telemetry_core.rules.follow_table cimport SIDES, SLOTS
-from telemetry_core.rules.plug cimport NEVER_NS, NOT_RESTORED, UNHEARD, WINDOW_NS, Known
+from telemetry_core.charge.changes cimport TOTAL_COUNT
+from telemetry_core.charge.measured cimport find_totals
+from telemetry_core.charge.follow_table cimport SIDES, SLOTS
+from telemetry_core.charge.plug cimport NEVER_NS, NOT_RESTORED, UNHEARD, WINDOW_NS, Known
 
 from zlib import crc32
 

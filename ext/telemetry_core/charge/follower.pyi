@@ -1,9 +1,9 @@
 from collections.abc import Iterable
 
+from telemetry_core.charge.changes import PlugChange
+from telemetry_core.charge.follow_spec import FollowSpec, PowerSpec
 from telemetry_core.rows.batch import SampleBatch
 from telemetry_core.rows.schema import Schema
-from telemetry_core.rules.changes import PlugChange
-from telemetry_core.rules.follow_spec import FollowSpec, PowerSpec
 
 class Follower:
     """Follows charging sessions by FollowSpecs and PowerSpecs, for any number of channels."""

@@ -2,8 +2,8 @@
 
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 
-from telemetry_core.rules.follow_table cimport Followed
-from telemetry_core.rules.plug cimport Known, Plug
+from telemetry_core.charge.follow_table cimport Followed
+from telemetry_core.charge.plug cimport Known, Plug
 
 cdef enum Ends:                  # follow_spec.End
     END_SILENCE = 1

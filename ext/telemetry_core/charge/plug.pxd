@@ -5,8 +5,8 @@ Stamps are frame time. 0 stands for never where a comment says so.
 
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 
-from telemetry_core.rules.changes cimport Changes
-from telemetry_core.rules.follow_table cimport SIDES, SLOTS, REPORTED, Followed, Spec
+from telemetry_core.charge.changes cimport Changes
+from telemetry_core.charge.follow_table cimport SIDES, SLOTS, REPORTED, Followed, Spec
 
 cdef enum Openings:              # Known.is_open
     NOT_OPEN = 0

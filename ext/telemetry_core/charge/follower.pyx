@@ -19,16 +19,16 @@ from libc.string cimport memset
 
 from telemetry_core.rows.batch cimport RowHead, SampleBatch
 from telemetry_core.rows.schema cimport HEAD_WORDS, Schema
-from telemetry_core.rules.changes cimport CHANGE_MINUTE, plug_changes
-from telemetry_core.rules.deadlines cimport pass_deadlines
-from telemetry_core.rules.follow_table cimport (
+from telemetry_core.charge.changes cimport CHANGE_MINUTE, plug_changes
+from telemetry_core.charge.deadlines cimport pass_deadlines
+from telemetry_core.charge.follow_table cimport (
     CELLS, CHARGER, MESSAGE, METER, READING, SIDES, VEHICLE, FollowTable, Followed, Quantities, Visit,
 )
-from telemetry_core.rules.measured cimport add_whole_sample, report
-from telemetry_core.rules.phases cimport END_FINISHED, END_SILENCE, begin_attempt, begin_next, end_session, hear, silence_of
-from telemetry_core.rules.plug cimport OPEN, UNHEARD, Known, Plug, standing
-from telemetry_core.rules.plug_state cimport move, packed, state_head, unpack
-from telemetry_core.rules.readings cimport asks_otherwise, has_news, take_reading
+from telemetry_core.charge.measured cimport add_whole_sample, report
+from telemetry_core.charge.phases cimport END_FINISHED, END_SILENCE, begin_attempt, begin_next, end_session, hear, silence_of
+from telemetry_core.charge.plug cimport OPEN, UNHEARD, Known, Plug, standing
+from telemetry_core.charge.plug_state cimport move, packed, state_head, unpack
+from telemetry_core.charge.readings cimport asks_otherwise, has_news, take_reading
 
 cdef enum:
     CHANNELS = 65536

@@ -2,7 +2,7 @@
 
 from libc.stdint cimport int64_t
 
-from telemetry_core.rules.plug cimport Plug
+from telemetry_core.charge.plug cimport Plug
 
 # Report deadlines, windows and minutes that have passed until now_ns.
 cdef void pass_timers(Plug* plug, int64_t now_ns) noexcept nogil

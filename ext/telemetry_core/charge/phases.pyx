@@ -15,17 +15,17 @@ from libc.string cimport memset
 from telemetry_core.rows.access cimport has_field
 from telemetry_core.rows.batch cimport RowHead
 from telemetry_core.rows.schema cimport HEAD_WORDS
-from telemetry_core.rules.changes cimport (
+from telemetry_core.charge.changes cimport (
     CHANGE_ATTEMPT, CHANGE_BEGUN, CHANGE_DOUBT, CHANGE_EDITION, CHANGE_ENDED, CHANGE_ERROR, CHANGE_MINUTE,
     CHANGE_PAUSED, CHANGE_PHASE, CHANGE_RESTORED, CHANGE_RESUMED, CHANGE_ROW, CHANGE_STOP, CHANGE_UNKNOWN, Change,
 )
-from telemetry_core.rules.deadlines cimport pass_deadlines, pass_timers
-from telemetry_core.rules.follow_table cimport (
+from telemetry_core.charge.deadlines cimport pass_deadlines, pass_timers
+from telemetry_core.charge.follow_table cimport (
     PHASE_CHARGING, PHASE_CONFIGURATION, PHASE_ENDED, PHASE_NONE, PHASE_RECOGNITION, SIGN_AGAIN, SIGN_BEGIN, SIGN_DOUBT, SIGN_ERROR,
     SIGN_HEARD, SIGN_NEW, SIGN_OLD, SIGN_PAUSE, SIGN_RESUME, SIGN_STOP, SIGN_UNKNOWN, SLOTS, Followed, PackedSign, Spec, plain_bits,
 )
-from telemetry_core.rules.measured cimport begin_measuring, leave_percent, report
-from telemetry_core.rules.plug cimport (
+from telemetry_core.charge.measured cimport begin_measuring, leave_percent, report
+from telemetry_core.charge.plug cimport (
     MINUTE_NS, NOT_RESTORED, OPEN, SECOND_NS, STEPPED, UNDECIDED, UNHEARD, WINDOW_NS, Known, Plug, heard_at,
 )
 

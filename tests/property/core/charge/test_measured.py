@@ -8,10 +8,10 @@ from itertools import pairwise, product
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from telemetry_core.charge.follow_spec import TOTALS, ChangeKind
+from telemetry_core.charge.follower import Follower
 from telemetry_core.rows.batch import SampleBatch
 from telemetry_core.rows.schema import Schema
-from telemetry_core.rules.follow_spec import TOTALS, ChangeKind
-from telemetry_core.rules.follower import Follower
 
 from telemetry.charging.follow.gbt27930 import GBT27930
 from telemetry.model.measurements import BATTERY, CHARGER, record_spec

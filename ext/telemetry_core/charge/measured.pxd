@@ -4,9 +4,9 @@ from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 from libc.string cimport memcpy
 
 from telemetry_core.rows.batch cimport RowHead
-from telemetry_core.rules.follow_table cimport Quantities
-from telemetry_core.rules.plug cimport NEVER_NS, Common, Known, Mark, Measured, Plug, Sample
-from telemetry_core.rules.changes cimport Change
+from telemetry_core.charge.follow_table cimport Quantities
+from telemetry_core.charge.plug cimport NEVER_NS, Common, Known, Mark, Measured, Plug, Sample
+from telemetry_core.charge.changes cimport Change
 
 # A session begins: nothing has been measured.
 cdef void begin_measuring(Known* known, int64_t now_ns) noexcept nogil

@@ -2,7 +2,7 @@
 
 from libc.stdint cimport int64_t
 
-from telemetry_core.rules.plug cimport Known
+from telemetry_core.charge.plug cimport Known
 
 # What the bytes of a plug that follows `spec` begin with.
 cdef bytes state_head(spec, records)

@@ -11,9 +11,9 @@ Promises:
 from libc.math cimport NAN, floor
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 
-from telemetry_core.rules.changes cimport CHANGE_PERCENT, CHANGE_WINDOW, TOTAL_COUNT, Change, add_change
-from telemetry_core.rules.follow_table cimport CHARGER, METER, PHASE_CHARGING, SIDES, VEHICLE
-from telemetry_core.rules.plug cimport (
+from telemetry_core.charge.changes cimport CHANGE_PERCENT, CHANGE_WINDOW, TOTAL_COUNT, Change, add_change
+from telemetry_core.charge.follow_table cimport CHARGER, METER, PHASE_CHARGING, SIDES, VEHICLE
+from telemetry_core.charge.plug cimport (
     NEVER_NS, WINDOW_NS, Common, Known, Mark, Measured, Plug, Sample, Sums, higher, standing,
 )
 

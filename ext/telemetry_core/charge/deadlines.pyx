@@ -9,10 +9,10 @@ Promises:
 
 from libc.stdint cimport int64_t, uint32_t
 
-from telemetry_core.rules.changes cimport CHANGE_MINUTE, CHANGE_SILENCE, Change
-from telemetry_core.rules.follow_table cimport PackedDeadline
-from telemetry_core.rules.measured cimport end_window, report
-from telemetry_core.rules.plug cimport FAR_NS, MINUTE_NS, OPEN, SECOND_NS, WINDOW_NS, Known, Plug
+from telemetry_core.charge.changes cimport CHANGE_MINUTE, CHANGE_SILENCE, Change
+from telemetry_core.charge.follow_table cimport PackedDeadline
+from telemetry_core.charge.measured cimport end_window, report
+from telemetry_core.charge.plug cimport FAR_NS, MINUTE_NS, OPEN, SECOND_NS, WINDOW_NS, Known, Plug
 
 cdef extern from *:
     int lowest_bit "__builtin_ctz" (uint32_t word) noexcept nogil

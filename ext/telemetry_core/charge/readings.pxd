@@ -4,8 +4,8 @@ from libc.stdint cimport uint8_t, uint64_t
 from libc.string cimport memcmp
 
 from telemetry_core.rows.schema cimport HEAD_WORDS
-from telemetry_core.rules.follow_table cimport Place, Quantities, in_slot
-from telemetry_core.rules.plug cimport Known, Plug
+from telemetry_core.charge.follow_table cimport Place, Quantities, in_slot
+from telemetry_core.charge.plug cimport Known, Plug
 
 # Take what the row measures into the session of the plug, if one is open, as of this side; METER: of a third.
 cdef void take_reading(Plug* plug, uint8_t side, const Quantities* found, const uint64_t* row) noexcept nogil

@@ -4,9 +4,9 @@ from libc.stdint cimport int64_t, uint8_t, uint64_t
 
 from telemetry_core.rows.batch cimport SampleBatch
 from telemetry_core.rows.schema cimport Schema
-from telemetry_core.rules.changes cimport Changes
-from telemetry_core.rules.follow_table cimport FollowTable, Followed, Quantities
-from telemetry_core.rules.plug cimport Plug
+from telemetry_core.charge.changes cimport Changes
+from telemetry_core.charge.follow_table cimport FollowTable, Followed, Quantities
+from telemetry_core.charge.plug cimport Plug
 
 cdef enum:
     ROUTES = 4                   # plugs that one tag set may be measured at

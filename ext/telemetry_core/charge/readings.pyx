@@ -17,16 +17,16 @@ from libc.string cimport memcpy, memset
 
 from telemetry_core.rows.batch cimport RowHead
 from telemetry_core.rows.schema cimport HEAD_WORDS
-from telemetry_core.rules.changes cimport CHANGE_BEGUN
-from telemetry_core.rules.deadlines cimport pass_timers
-from telemetry_core.rules.follow_table cimport (
+from telemetry_core.charge.changes cimport CHANGE_BEGUN
+from telemetry_core.charge.deadlines cimport pass_timers
+from telemetry_core.charge.follow_table cimport (
     METER, PHASE_CHARGING, PHASE_ENDED, VEHICLE, Place, Quantities, Spec, in_slot,
 )
-from telemetry_core.rules.measured cimport add_sample, hear_percent, report
-from telemetry_core.rules.phases cimport (
+from telemetry_core.charge.measured cimport add_sample, hear_percent, report
+from telemetry_core.charge.phases cimport (
     END_BELOW, END_SILENCE, clear, end_session, enter, go_on, judge_restored, silence_of, skip,
 )
-from telemetry_core.rules.plug cimport (
+from telemetry_core.charge.plug cimport (
     NOT_OPEN, NOT_RESTORED, OPEN, OVER_THRESHOLD, STEPPED, UNDECIDED, UNHEARD, Known, Plug, higher, lower,
 )
 

@@ -12,7 +12,7 @@ from libc.stdlib cimport calloc, free
 
 from telemetry_core.rows.schema cimport HEAD_WORDS, Schema
 
-from telemetry_core.rules.follow_spec import PowerSpec, SignKind, Reporting
+from telemetry_core.charge.follow_spec import PowerSpec, SignKind, Reporting
 
 _WORD = (1 << 64) - 1
 _SIDES = {"battery": VEHICLE, "cells": VEHICLE, "charger": CHARGER, "meter": METER}
