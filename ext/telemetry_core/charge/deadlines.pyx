@@ -2,7 +2,7 @@
 
 Promises:
 - Frame time alone counts. A deadline that has passed is reported once, with the stamp at which it was due. It
-  counts again when what it awaits has come.
+  counts again when what it awaits has come (`phases`: until then no row is plain).
 - Nothing passes before `Known.due_ns`, `window_ns` and a minute after `minute_ns`: so one comparison a row is enough.
 - A clock that is set back lengthens no window and no minute by more than itself.
 """
@@ -12,7 +12,7 @@ from libc.stdint cimport int64_t, uint32_t
 from telemetry_core.charge.changes cimport CHANGE_MINUTE, CHANGE_SILENCE, Change
 from telemetry_core.charge.follow_table cimport PackedDeadline
 from telemetry_core.charge.measured cimport end_window, report
-from telemetry_core.charge.plug cimport FAR_NS, MINUTE_NS, OPEN, SECOND_NS, WINDOW_NS, Known, Plug
+from telemetry_core.charge.plug cimport FAR_NS, MINUTE_NS, OPEN, WINDOW_NS, Known, Plug
 
 cdef extern from *:
     int lowest_bit "__builtin_ctz" (uint32_t word) noexcept nogil
@@ -52,27 +52,19 @@ cdef void pass_deadlines(Plug* plug, int64_t now_ns) noexcept nogil:
         since_ns = known.phase_ns if deadline.since < 0 else known.heard_ns[deadline.since]
         if since_ns and (deadline.is_periodic or not heard_ns) and (heard_ns or not deadline.once_heard):
             since_ns = max(since_ns, heard_ns)
-            if known.fired >> number & 1 or now_ns - since_ns > deadline.limit_ns:
-                since_ns = _judge_deadline(plug, deadline, number, since_ns, heard_ns, now_ns)
-            due_ns = min(due_ns, since_ns + deadline.limit_ns)
+            if known.fired >> number & 1:
+                continue
+            if now_ns - since_ns > deadline.limit_ns:
+                _tell(plug, number, since_ns)
+            else:
+                due_ns = min(due_ns, since_ns + deadline.limit_ns)
     known.due_ns = due_ns
 
 
-cdef int64_t _judge_deadline(Plug* plug, const PackedDeadline* deadline, uint32_t number, int64_t since_ns,
-                             int64_t heard_ns, int64_t now_ns) noexcept nogil:
-    """Report a deadline that counts from since_ns, once it has passed; return from when on it counts next."""
-    cdef Known* known = &plug.known
-    cdef int64_t limit_ns = deadline.limit_ns
-    cdef Change* change
-    if known.fired & (<uint32_t>1 << number):
-        if not heard_ns or now_ns - heard_ns > limit_ns:
-            return FAR_NS - limit_ns
-        known.fired &= ~(<uint32_t>1 << number)
-        if now_ns - since_ns <= limit_ns:
-            return since_ns
-    known.fired |= <uint32_t>1 << number
-    change = report(plug, CHANGE_SILENCE, since_ns + limit_ns)
+cdef void _tell(Plug* plug, uint32_t number, int64_t since_ns) noexcept nogil:
+    """Report a deadline that counts from since_ns and has passed."""
+    cdef Change* change = report(plug, CHANGE_SILENCE, since_ns + plug.spec.deadlines[number].limit_ns)
+    plug.known.fired |= <uint32_t>1 << number
     if change != NULL:
         change.number = number
         change.since_ns = since_ns
-    return now_ns + SECOND_NS - limit_ns if deadline.is_periodic else FAR_NS - limit_ns

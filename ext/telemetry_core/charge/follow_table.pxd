@@ -52,7 +52,7 @@ cdef struct PackedSign:          # follow_spec.Sign
     uint8_t kind
     uint8_t from_phase
     uint8_t to_phase
-    uint8_t is_last              # its slot keeps the last time, not the first of the attempt
+    uint32_t redeems             # periodic deadlines that await it, as bits; then its slot keeps the last time, not the first
 
 cdef struct PackedDeadline:      # follow_spec.Deadline
     int64_t limit_ns
@@ -84,6 +84,7 @@ cdef struct Spec:                # follow_spec.FollowSpec or PowerSpec
     PackedSign* signs
     PackedDeadline* deadlines
     uint32_t due_in[PHASES]      # the deadlines of each phase, as bits
+    uint32_t periodic            # those that are due again and again, as bits
     uint8_t begins[SLOTS]        # the slots of a session, which no attempt empties
     int64_t silence_ns
     int64_t reconnect_ns

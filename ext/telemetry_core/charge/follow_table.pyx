@@ -122,7 +122,6 @@ cdef class FollowTable:
         cdef Followed* followed
         cdef uint32_t count = 0
         cdef Py_ssize_t number
-        last = {deadline.awaited for deadline in given.deadlines if deadline.is_periodic}
         spec.records = self._new_records()
         spec.signs = <PackedSign*>_zeroed(len(given.signs), sizeof(PackedSign))
         for place, sign in sorted(enumerate(given.signs), key=lambda pair: pair[1].record):
@@ -133,7 +132,10 @@ cdef class FollowTable:
             if max(sign.field, sign.lacks, sum(sign.zeros) - 1, sum(sign.reasons) - 1) >= fields or sign.reasons[1] > 64:
                 raise ValueError(f"{sign.name}: it has {fields} fields")
             self._pack_sign(&spec.signs[count], place, sign, slots)
-            spec.signs[count].is_last = place in last
+            for number, deadline in enumerate(given.deadlines):
+                if deadline.is_periodic and deadline.awaited == place:
+                    spec.signs[count].redeems |= <uint32_t>1 << <uint32_t>number
+            spec.periodic |= spec.signs[count].redeems
             if place in slots and sign.kind == SignKind.BEGIN:
                 spec.begins[<size_t>slots[place]] = True
             if followed.sign_count == 0:
@@ -198,7 +200,7 @@ cdef object _find_plain(const Spec* spec, Followed* followed):
     cdef uint32_t number
     if followed.sign_count == 0 or followed.report_slot >= 0 or sign.kind != SIGN_HEARD or sign.field >= 0:
         return
-    if sign.lacks >= 0 or sign.zero_count or not (sign.slot == SLOTS or sign.is_last):
+    if sign.lacks >= 0 or sign.zero_count or not (sign.slot == SLOTS or sign.redeems):
         return
     for number in range(followed.sign_count):
         if sign[number].after >= 0 or sign[number].unless >= 0 and sign[number].kind != SIGN_OLD:

@@ -77,7 +77,7 @@ cdef void _find_calm(Plug* plug, int64_t now_ns) noexcept nogil:
     cdef Known* known = &plug.known
     known.calm_until_ns = 0
     if (now_ns > 0 and known.is_open == OPEN and known.phase != PHASE_ENDED
-            and not (known.has_error or known.is_restored or known.pauses)):
+            and not (known.has_error or known.is_restored or known.pauses or known.fired & plug.spec.periodic)):
         known.calm_until_ns = min(now_ns + plug.spec.silence_ns, known.window_ns, known.due_ns,
                                   known.minute_ns + MINUTE_NS)
         known.plain = plain_bits(known.phase, known.is_new)
@@ -94,6 +94,8 @@ cdef bint _hear_plain(Plug* plug, const uint64_t* row, const Followed* followed)
     if row[HEAD_WORDS] & followed.pausing.bit and row[followed.pausing.word] == followed.pausing_value:
         return False
     pass_timers(plug, now_ns)
+    if known.fired & plug.spec.periodic:  # it may be what was missed
+        return False
     known.heard_ns[followed.plain_slot] = known.last_ns = now_ns
     if row[HEAD_WORDS] & followed.minutes.bit:
         _hear_minutes(plug, <int32_t>row[followed.minutes.word], now_ns)
@@ -201,8 +203,11 @@ cdef void _act(Plug* plug, const PackedSign* sign, const uint64_t* row, const ui
         if sign.phase == PHASE_NONE and sign.kind != SIGN_ERROR:
             return
         open_session(plug, now_ns)
-    if sign.is_last or not known.heard_ns[sign.slot]:
+    if sign.redeems or not known.heard_ns[sign.slot]:
         known.heard_ns[sign.slot] = heard_at(now_ns)
+    if known.fired & sign.redeems:
+        known.fired &= ~sign.redeems
+        known.due_ns = 0
     if sign.phase > known.phase:
         enter(plug, sign.phase, now_ns)
     if sign.kind == SIGN_ERROR:

@@ -92,7 +92,7 @@ cdef struct Known:
     int64_t heard_ns[SLOTS + 1]  # 0: not yet; the last one is of signs whose times are not kept
     uint32_t reported[REPORTED]  # hash of the row reported last
     uint64_t seen_percents[2]
-    uint32_t fired               # deadlines, until what they await is heard
+    uint32_t fired               # deadlines that have been reported, as bits; periodic ones until what they await is heard
     Measured measured[SIDES]
     Common common
     double start_soc

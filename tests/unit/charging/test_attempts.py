@@ -2,8 +2,49 @@
 
 import pytest
 
+from telemetry.charging.made import PhaseRow
 from telemetry.charging.plan import ProtocolPlug
 from tests.support.plug import READY, START_NS, PlugBench
+
+
+def test_phases_of_one_stamp_have_a_row_each() -> None:
+    bench = PlugBench()
+    for code, raw in (
+        ("CHM", {}),
+        ("CRM", {"recognition": 0}),
+        ("BCP", {}),
+        ("BCL", {}),
+        ("BEM", {"ccs_timeout": 1}),
+    ):
+        bench.put(code, 1.0, **raw)
+    for code, raw in (("CRM", {"recognition": 0}), ("CRM", {"recognition": READY}), ("BCP", {}), ("BST", {})):
+        bench.put(code, 1.0, **raw)
+    session = bench.finish()
+    written = {
+        made.content.phase.start_ns: made.content.phase.phase
+        for made in bench.made
+        if isinstance(made.content, PhaseRow)
+    }
+    assert [(phase.start_ns, phase.phase) for phase in session.phases] == sorted(written.items())
+    assert [phase.phase for phase in session.phases] == [
+        *("handshake", "recognition", "configuration", "charging"),
+        *("recognition", "configuration", "stopping"),
+    ]
+
+
+def test_minutes_of_the_attempt_before_say_nothing_of_a_silence_in_the_next() -> None:
+    """With minutes that have not grown a silence is a step of the clock; without any it is an end."""
+    bench = PlugBench()
+    bench.begin()
+    bench.put("CCS", 2.0, permitted=1, charged_min=5)
+    bench.put("BEM", 3.0, ccs_timeout=1)
+    for code, raw in (("CRM", {"recognition": 0}), ("CRM", {"recognition": READY}), ("BCP", {}), ("BCL", {})):
+        bench.put(code, 5.0, **raw)
+    bench.put("BCL", 200.0)
+    bench.put("CCS", 200.1, permitted=1, charged_min=5)
+    bench.charge(200.2, 212.0)
+    bench.finish()
+    assert [(session.attempts, session.gap_s) for session in bench.sessions] == [(2, 0.0), (1, 0.0)]
 
 
 def test_an_attempt_that_comes_to_nothing_leaves_side_and_reason_to_the_error_before() -> None:

@@ -36,6 +36,12 @@ def asked(
     return window(charger_a=given_a, requested_min_a=lowest_a, requested_max_a=highest_a, **more)
 
 
+def test_the_mean_shortfall_counts_each_window_by_what_was_measured_in_it() -> None:
+    check = CrossCheck(AT_ONCE)
+    judged(check, asked(100.0, 100.0), asked(70.0, 100.0, charger_s=6.0), asked(20.0, 100.0, charger_s=4.0))
+    assert check.fields()["current_shortfall_mean_a"] == pytest.approx((0 * 10 + 30 * 6) / 16)
+
+
 @pytest.mark.parametrize(
     ("vehicle", "charger", "disagree"),
     [

@@ -111,6 +111,17 @@ def test_a_percent_has_the_extremes_of_cells_and_temperature() -> None:
     assert (point.cell_max_v, point.temp_max_c) == (3.95, 33.0)
 
 
+def test_a_percent_has_the_cells_that_were_heard_in_it_and_none_of_the_one_before() -> None:
+    bench = PlugBench()
+    bench.begin()
+    for at_s, cells in ((2.0, (3.1, 3.9)), (4.0, (3.4, 3.5)), (6.0, ())):
+        bench.charge(at_s, at_s + 1.0, soc_pct=50.0 + at_s)
+        for cell_v in cells:
+            bench.measure("battery", at_s + 1.0, cell_max_v=cell_v, cell_min_v=cell_v)
+    curve = bench.finish().curve[-3:]
+    assert [(p.cell_min_v, p.cell_max_v) for p in curve] == [(3.1, 3.9), (3.4, 3.5), (None, None)]
+
+
 def test_a_row_of_temperatures_alone_is_no_sample_of_power() -> None:
     """Of a pack with so many cells that the first word of its rows' mask has cells alone."""
     bench = PlugBench()
@@ -179,6 +190,20 @@ def test_less_than_asked_for_is_an_event_and_the_shortfall_is_its_mean() -> None
     session = bench.finish()
     assert session.current_shortfall_mean_a == session.current_shortfall_max_a == pytest.approx(60.0)
     assert session.requested_max_a == 100.0
+
+
+def test_a_window_asks_for_what_was_asked_in_it_and_not_for_more_that_was_asked_before() -> None:
+    """By hand: 36 A of 36, 60 and 40 A, 30 s each. A window in which that changes does not count."""
+    bench = PlugBench()
+    bench.begin(-9.0)
+    for step in range(370):
+        at_s = step / 4
+        asked_a = (36.0, 60.0, 40.0, 40.0)[step // 120]
+        bench.charge(at_s, at_s)
+        bench.measure("charger", at_s, requested_current_a=asked_a, requested_voltage_v=120.0)
+    session = bench.finish()
+    assert session.current_shortfall_max_a == pytest.approx(24.0)
+    assert session.current_shortfall_mean_a == pytest.approx((3 * 0 + 2 * 24 + 2 * 4) / 7, abs=0.2)
 
 
 def test_a_voltage_that_is_reached_limits_the_current_and_is_no_shortfall() -> None:

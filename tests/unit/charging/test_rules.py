@@ -307,6 +307,18 @@ def test_another_protocol_is_reported_once_and_begins_no_session() -> None:
     assert not bench.tracker.follower.is_open(0)
 
 
+def test_what_is_unknown_is_known_again_by_its_side_after_a_session() -> None:
+    bench = PlugBench()
+    bench.put("VNC", 0.0, result=0)
+    bench.begin(1.0)
+    bench.stop(3.0)
+    bench.finish()
+    bench.put("VNC", 9.0, result=0)
+    bench.put("VNB", 9.5, version_major=2)
+    said = [text.partition(":")[0] for text in bench.events("charging_protocol_unknown")]
+    assert said == ["charger", "vehicle"]
+
+
 def test_a_vendors_confirmation_makes_currents_doubtful_once() -> None:
     bench = PlugBench()
     bench.begin()
@@ -397,10 +409,11 @@ def test_the_state_of_charge_at_an_end_that_was_none_is_not_that_at_the_end() ->
     bench.begin()
     bench.put("BST", 5.0, soc_reached=1)
     bench.put("BSD", 5.1, soc_pct=49)
-    bench.put("BEM", 15.2, csd_timeout=1)
+    bench.put("BEM", 15.0, csd_timeout=1)
     bench.recognise(17.0)
     bench.charge(18.0, 20.0, soc_pct=51.0)
-    assert bench.finish().end_soc_pct == 51.0
+    session = bench.finish()
+    assert (session.attempts, session.end_soc_pct) == (2, 51.0)
 
 
 @pytest.mark.parametrize(("again", "why"), [("CHM", "the next session begins"), ("", "the bus fell silent")])
@@ -453,6 +466,10 @@ def test_a_session_that_no_plug_goes_on_with_ends_as_a_side_had_said() -> None:
     bench.stop(3.1)
     closed.append(closed_of(bench))
     assert closed == [("cut", None, 1), ("stopped", "soc_reached", 0), ("complete", "soc_reached", 0)]
+    counts_alone = PlugBench()
+    counts_alone.begin()
+    counts_alone.put("CSD", 3.0, energy_kwh=10)  # whose stop nobody heard
+    assert closed_of(counts_alone) == ("complete", None, 0)
 
 
 def closed_of(bench: PlugBench) -> tuple[str | None, str | None, int]:

@@ -104,6 +104,12 @@ def test_no_second_is_shown_between_two_attempts_and_all_that_were_measured_are_
         assert seconds(reconnected(error_s=error_s)) == steps
 
 
+def test_an_error_of_a_later_attempt_ends_no_charging_of_an_earlier_one() -> None:
+    session = reconnected(error_s=10.0)
+    errors = (replace(session.errors[0], attempt=2),)
+    assert seconds(replace(session, errors=errors))[:2] == [(4.0, 13.0, 30.0), (15.0, 29.0, 30.0)]
+
+
 def test_without_a_phase_of_charging_at_its_time_a_percent_is_shown_in_one_piece_from_its_start() -> None:
     whole = [(4.0, 27.0, 30.0), (31.0, 40.5, 31.0)]
     assert seconds(replace(reconnected(error_s=11.0), phases=())) == whole
