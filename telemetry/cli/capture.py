@@ -30,7 +30,7 @@ RECEIVE_TIMEOUT_S = 0.2  # how soon a stop is seen on a silent bus
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """What is recorded, where to, and for how long."""
+    """Add what is recorded, where to, and for how long."""
     parser.add_argument(
         "config",
         metavar="CONFIG|PORT",

@@ -40,7 +40,7 @@ _OF_A_BUS = (
 
 
 def add_serial_arguments(parser: argparse.ArgumentParser) -> None:
-    """What is spoken on a port, and how the line is set."""
+    """Add what is spoken on a port, and how the line is set."""
     group = parser.add_argument_group(
         "a serial port", "Lines `(epoch.us) port RX|TX hex`, which `decode --protocol` reads, and `scrub`."
     )
@@ -65,7 +65,10 @@ def add_serial_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def is_port(arguments: argparse.Namespace) -> bool:
-    """Whether a serial port is named, and no configuration. Raises UsageError for options that contradict."""
+    """Return whether a serial port is named, and no configuration.
+
+    Raises UsageError for options that contradict.
+    """
     named = arguments.config or ""
     path = Path(named)
     given = [name for name in _OF_A_LINE if getattr(arguments, name)]
@@ -116,7 +119,7 @@ def record_port(arguments: argparse.Namespace, configured: "SerialSettings | Non
 def _line_of(
     arguments: argparse.Namespace, configured: "SerialSettings | None"
 ) -> "Callable[[LineRecorder], PolledPort | HeardLine]":
-    """What makes the line once its recorder is open. Raises UsageError, ConfigError."""
+    """Return what makes the line once its recorder is open. Raises UsageError, ConfigError."""
     from telemetry.capture.line import HeardLine, PolledPort
 
     clock = SystemClock()

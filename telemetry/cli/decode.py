@@ -229,7 +229,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _check(arguments: argparse.Namespace, *, into_influxdb: bool) -> None:
-    """Raises UsageError for options that do not go together."""
+    """Raise UsageError for options that do not go together."""
     given = _given(arguments, (*_TARGET, "spool", "give_up_after"))
     if given and not into_influxdb:
         raise UsageError(

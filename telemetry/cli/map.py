@@ -28,7 +28,7 @@ EXAMPLES = ("suggest drive.log --dbc ev.dbc",)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """What is to be done, and with which files."""
+    """Add what is to be done, and with which files."""
     actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
     action = actions.add_parser("suggest", help=parser.description, description=parser.description)
     action.add_argument("logs", metavar="LOG", nargs="*", type=Path, help="logs as for decode: what came")

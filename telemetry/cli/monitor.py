@@ -35,7 +35,7 @@ PICTURE_COLUMNS, PICTURE_LINES = 100, 32
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Where values come from, what says what they mean, and how they are shown."""
+    """Add where values come from, what says what they mean, and how they are shown."""
     parser.add_argument(
         "config", type=Path, nargs="?", metavar="CONFIG", help="of a running service; or its spool folder"
     )
@@ -161,7 +161,7 @@ def _bit_rate(arguments: argparse.Namespace) -> BitRate | None:
 
 
 def _once(feed: Feed, page: Page, arguments: argparse.Namespace) -> None:
-    """Raises UnavailableError where nothing came, or DataError for a log: what is known is printed first."""
+    """Print what is known, then raise UnavailableError where nothing came, or DataError for a log."""
     live = look_once(feed, page)
     error: TelemetryError | None = nothing_came(live)
     if error and arguments.log:

@@ -27,7 +27,7 @@ _NO_FIT = "name databases that may fit: --dbc FILE or FOLDER"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Where to look, for what, and how to print the result."""
+    """Add where to look, for what, and how to print the result."""
     parser.add_argument(
         "ports",
         metavar="PORT",

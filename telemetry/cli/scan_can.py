@@ -42,7 +42,7 @@ Say = Callable[[str], None]
 
 
 def add_arguments(group: argparse._ArgumentGroup) -> None:
-    """Which buses or logs, and what they may be."""
+    """Add which buses or logs, and what they may be."""
     group.add_argument(
         "--can",
         metavar="BUS",

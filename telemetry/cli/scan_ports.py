@@ -28,7 +28,7 @@ Say = Callable[[str], None]
 
 
 def add_arguments(group: argparse._ArgumentGroup) -> None:
-    """How ports are looked at."""
+    """Add how ports are looked at."""
     group.add_argument("--dry-run", action="store_true", help="print what would be sent, and send nothing")
     group.add_argument(
         "--protocol",

@@ -98,7 +98,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _protocols(arguments: argparse.Namespace) -> Sequence[SerialProtocol]:
-    """What --protocol names. Raises UsageError, ConfigError for a map that is wrong."""
+    """Return what --protocol names. Raises UsageError, ConfigError for a map that is wrong."""
     names: list[str] = arguments.protocol
     if arguments.registers is not None and "modbus" not in names:
         raise UsageError("is of --protocol modbus", where="--registers", hint="add it")
@@ -128,7 +128,10 @@ def _messages(arguments: argparse.Namespace) -> "Mapping[tuple[bool, int], Named
 
 
 def _output(file: Path, given: Path, *, is_folder: bool) -> Path:
-    """Where a file goes. In a folder its name is kept, without the ending of what it is not any more."""
+    """Return where a file goes.
+
+    In a folder its name is kept, without the ending of what it is not any more.
+    """
     if not is_folder and not given.is_dir():
         return given
     try:

@@ -138,7 +138,7 @@ def _print_scenarios() -> None:
 
 
 def _check(arguments: argparse.Namespace) -> None:
-    """Raises UsageError for mistakes that argparse does not find."""
+    """Raise UsageError for mistakes that argparse does not find."""
     if arguments.scenario is None:
         raise UsageError("is missing", where="SCENARIO", hint="--list shows those that come with the package")
     if arguments.charge_scenario is not None or arguments.variants:

@@ -28,7 +28,7 @@ def run_capture(arguments: argparse.Namespace) -> int:
 
 
 def _pieces(named: str) -> list[CapturedBytes]:
-    """Those of `FILE`, or of `PORT=FILE`. Raises DataError, InputMissingError, UsageError."""
+    """Return those of `FILE`, or of `PORT=FILE`. Raises DataError, InputMissingError, UsageError."""
     port, equals, name = named.partition("=")
     file = Path(name) if equals and not Path(named).exists() else Path(named)
     with Capture(file) as capture:

@@ -112,7 +112,7 @@ def _open_duplex(arguments: argparse.Namespace) -> DuplexLink:
 
 
 def _check(arguments: argparse.Namespace) -> None:
-    """Raises UsageError for mistakes that argparse does not find."""
+    """Raise UsageError for mistakes that argparse does not find."""
     if arguments.serial_link:
         raise UsageError("a charge has no serial port", where="--serial-link")
     if arguments.truth is not None:

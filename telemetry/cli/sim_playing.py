@@ -54,7 +54,7 @@ def simulated_clock(arguments: argparse.Namespace) -> SimulatedClock:
 
 
 def open_link(arguments: argparse.Namespace, stop: StopFlag) -> Link:
-    """Where `--can`, `--interface` or `--socket` say; none of them: nowhere."""
+    """Return where `--can`, `--interface` or `--socket` say; none of them: nowhere."""
     if arguments.interface is not None:
         return PythonCanLink.open(arguments.interface, arguments.channel)
     if arguments.can is not None:

@@ -92,18 +92,18 @@ class Standing:
         ]
 
     def at(self, now_s: float) -> tuple[Event, ...]:
-        """What holds at this time: the worst first, and of one level the newest."""
+        """Return what holds at this time: the worst first, and of one level the newest."""
         self._begun = [each for each in self._begun if is_state(each.event) or now_s - each.at_s <= LATELY_S]
         return tuple(sorted((each.event for each in reversed(self._begun)), key=lambda event: -event.level))
 
 
 def is_state(event: Event) -> bool:
-    """Whether it lasts until another event ends it."""
+    """Return whether it lasts until another event ends it."""
     return event.code in _STATES or EVENT_CODES[event.code].number in ALARM_NUMBERS
 
 
 def _may_hold_twice(event: Event) -> bool:
-    """Whether several cells, bits or pages of one owner may hold at once."""
+    """Return whether several cells, bits or pages of one owner may hold at once."""
     return event.code == "page_missing" or EVENT_CODES[event.code].number in ALARM_NUMBERS
 
 
@@ -118,13 +118,13 @@ def _condition(event: Event) -> tuple[str, str]:
 
 
 def _without_value(event: Event) -> tuple[str, str]:
-    """As `_condition`, without the value in brackets that only the beginning has."""
+    """Return the condition without the value in brackets that only the beginning has."""
     subject, limit = _condition(event)
     return _VALUE.sub("", subject), limit
 
 
 def _subject(event: Event) -> str:
-    """As `_condition`, without the limit, which a reload may have changed meanwhile."""
+    """Return the condition without the limit, which a reload may have changed meanwhile."""
     return _condition(event)[0]
 
 

@@ -213,7 +213,7 @@ class LiveState:
         self._sessions[session.charger] = session
 
     def source_ended(self, source: str) -> None:
-        """Nothing more comes of `source`, and so no end of what its controller was in."""
+        """Note that nothing more comes of `source`, and so no end of what its controller was in."""
         self._standing.forget(("bus_off", "error_warning", "error_passive"), source)
 
     # -- looking
@@ -335,7 +335,7 @@ class LiveState:
 
 
 def says_what_remains(spec: RecordSpec) -> bool:
-    """Whether it is a message of a charging protocol that says how long the charge will go on."""
+    """Return whether it is a message of a charging protocol that says how long the charge will go on."""
     return not spec.modelled and any(each.name == REMAINING for each in spec.fields)
 
 

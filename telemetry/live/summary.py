@@ -21,19 +21,19 @@ Json = Mapping[str, Any]
 
 
 def status_lines(status: Json) -> Iterator[str]:
-    """Of a running service; status: as the status socket answers."""
+    """Yield the lines of a running service; status: as the status socket answers."""
     return (_printable(line) for line in _status_lines(status))
 
 
 def stopped_lines(accounts: Counters, waiting_points: int) -> Iterator[str]:
-    """Of a service that has ended: what its spool still knows."""
+    """Yield the lines of a service that has ended: what its spool still knows."""
     yield "the service does not run; its accounts, as the spool has them:"
     yield ""
     yield from map(_printable, account_lines(accounts, {"points_waiting_disk": waiting_points}))
 
 
 def end_lines(accounts: Counters, gauges: Mapping[str, float]) -> Iterator[str]:
-    """Of a service that ends now; accounts, gauges: of one moment."""
+    """Yield the lines of a service that ends now; accounts, gauges: of one moment."""
     yield from map(_printable, account_lines(accounts, gauges))
     waiting = sum(_waiting(gauges))
     yield f"stopped; {f'{waiting:,} points wait in the spool' if waiting else 'nothing waits'}"
@@ -104,7 +104,7 @@ def _unmatched(source: str, live: Json) -> Iterator[str]:
 
 
 def _frames(source: str, accounts: Counters) -> str:
-    """What was read, and what became of it."""
+    """Return what was read, and what became of it."""
     bus, frames = f"bus/{source}/", f"frames/{source}/"
     counts = [("read", accounts.get(f"{bus}read", 0)), ("decoded", accounts.get(f"{frames}decoded", 0))]
     seldom = [(kind, accounts.get(f"{frames}{kind}", 0)) for kind in ("absorbed", "unknown")]

@@ -11,7 +11,7 @@ Reader = Callable[[Any], Value | None]  # None: there is nothing to show
 
 
 def reader(spec: FieldSpec) -> Reader:
-    """How a slot of this field is read."""
+    """Return how a slot of this field is read."""
     if spec.kind is SlotKind.BOOL:
         return bool
     if spec.kind is SlotKind.ASCII:

@@ -97,7 +97,10 @@ def _message(message: MessageEntity, now_s: float) -> dict[str, Any]:
 
 
 def _in_order(names: Iterable[str]) -> list[str]:
-    """As in the database, by their place in the frame; but cells and whatever else is numbered by number."""
+    """Return them as in the database, by their place in the frame.
+
+    Cells and what else is numbered, by number.
+    """
     families: dict[str, list[str]] = {}
     for name in names:
         families.setdefault(_DIGITS.sub("#", name), []).append(name)
@@ -110,7 +113,7 @@ def _natural(name: str) -> list[tuple[int, str]]:
 
 
 def _by_tag(entities: Iterable[Entity], tag: str) -> list[list[Entity]]:
-    """Those that have `tag`, by its value and their source."""
+    """Return those that have `tag`, by its value and their source."""
     groups: dict[tuple[str, str], list[Entity]] = {}
     for entity in entities:
         if tag in entity.tags:
@@ -164,7 +167,7 @@ def _charger(entities: list[Entity], measurement: str, now_s: float) -> dict[str
 
 
 def _plug(charger: Mapping[str, Any], snapshot: LiveSnapshot, now_s: float) -> dict[str, Any] | None:
-    """What else is known of a charge: None of a charger without a session and without a phase.
+    """Return what else is known of a charge: None of a charger without a session and without a phase.
 
     values: phase, energy and state of charge of the session, state of charge of the only pack of its source,
     minutes that remain; error: the last one since the last start of a session.
@@ -195,7 +198,7 @@ def _plug(charger: Mapping[str, Any], snapshot: LiveSnapshot, now_s: float) -> d
 
 
 def _of_session(session: Session) -> Iterator[tuple[str, Value]]:
-    """Its phase while it is open, then its outcome; its energy and state of charge."""
+    """Yield its phase while it is open, then its outcome; its energy and state of charge."""
     phase = session.phases[-1].phase if session.open and session.phases else session.outcome
     if phase:
         yield "phase", phase

@@ -84,12 +84,12 @@ def moment(time_ns: int) -> str:
 
 
 def level(number: int) -> str:
-    """Of an event or a trouble, as a word."""
+    """Return the level of an event or a trouble as a word."""
     return LEVELS[number] if 0 <= number < len(LEVELS) else "?"
 
 
 def unmatched(seen: Mapping[str, Any]) -> str:
-    """How often an id without a message came, and how long it is: `20 frames, 8 bytes, every 100.0 ms`."""
+    """Return how often an unknown id came, and its length: `20 frames, 8 bytes, every 100.0 ms`."""
     low, high = seen["min_bytes"], seen["max_bytes"]
     length = f"{low} bytes" if low == high else f"{low} to {high} bytes"
     period = "" if seen["period_s"] is None else f", every {1000 * seen['period_s']:,.1f} ms"

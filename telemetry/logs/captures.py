@@ -79,7 +79,7 @@ class Capture:
     """An open capture: its pieces in their order, and what was wrong with it."""
 
     def __init__(self, path: Path) -> None:
-        """Raises InputMissingError."""
+        """Raise InputMissingError."""
         self.path = path
         self.pieces_read = 0
         self.damaged = 0
@@ -125,7 +125,7 @@ class Capture:
             yield begin, line
 
     def warnings(self) -> list[str]:
-        """What was wrong with the capture, for people; one line each."""
+        """Return what was wrong with the capture, for people; one line each."""
         lines = []
         if self.damaged:
             more = f", and {self.damaged - 1} more" if self.damaged > 1 else ""

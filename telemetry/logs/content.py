@@ -37,7 +37,7 @@ class Content(io.RawIOBase):
     """The bytes of one recording, in order."""
 
     def __init__(self, path: Path) -> None:
-        """Raises InputMissingError when it cannot be opened, MissingPackageError without a package for it."""
+        """Raise InputMissingError when it cannot be opened, MissingPackageError without a package for it."""
         self.problem = ""
         # It is not compressed as its name says, or nothing of it can be read though it was not cut off.
         self.is_refused = False
@@ -60,7 +60,7 @@ class Content(io.RawIOBase):
 
     @property
     def gap(self) -> str:
-        """Where bytes are missing between those that were given, for people; "" if nowhere."""
+        """Return where bytes are missing between those that were given, for people; "" if nowhere."""
         if not self._stream.gaps:
             return ""
         more = self._stream.gaps - 1
@@ -68,7 +68,7 @@ class Content(io.RawIOBase):
 
     @property
     def is_compressed(self) -> bool:
-        """Whether the file is."""
+        """Return whether the file is."""
         return isinstance(self._stream, Members)
 
     @property
@@ -106,7 +106,10 @@ class Content(io.RawIOBase):
         return 0
 
     def more_soon(self) -> bool:
-        """Whether more bytes come before what was read has waited for LONGEST_WAIT_S; of a file, always."""
+        """Return whether more bytes come before what was read has waited for LONGEST_WAIT_S.
+
+        Of a file, always.
+        """
         if not self.is_live or self._ahead:
             return True
         now_s = monotonic()

@@ -26,7 +26,7 @@ class FirstStamps:
 
     @property
     def is_done(self) -> bool:
-        """Whether enough frames were looked at."""
+        """Return whether enough frames were looked at."""
         return not self._left
 
     def look(self, batch: FrameBatch, start: int) -> None:

@@ -27,7 +27,7 @@ def position_name(source: str, log: Path) -> str:
 
 
 def end_of(position: str) -> str:
-    """What it is called at how many frames of a log of this position its end is stored too.
+    """Return what it is called at how many frames of a log of this position its end is stored too.
 
     At a log's end rows go out that were held back: they may be missing though all of its frames are done.
     """
@@ -35,10 +35,10 @@ def end_of(position: str) -> str:
 
 
 def is_end(position: str) -> bool:
-    """Whether it is the name of a log's end."""
+    """Return whether it is the name of a log's end."""
     return position.endswith(_END)
 
 
 def belongs_to(position: str, source: str) -> bool:
-    """Whether a position of this name is one of a log of `source`."""
+    """Return whether a position of this name is one of a log of `source`."""
     return position.startswith(f"{source}@")

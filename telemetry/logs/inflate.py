@@ -165,7 +165,7 @@ def _is_gzip(data: bytes) -> bool:
 
 
 def _next_gzip_at(data: bytes) -> int:
-    """Where a member begins after the first byte; 0: nowhere."""
+    """Return where a member begins after the first byte; 0: nowhere."""
     at = data.find(_GZIP_BEGINNING, 1)
     while at > 0 and not _is_gzip(data[at : at + _TRIAL_BYTES]):
         at = data.find(_GZIP_BEGINNING, at + 1)
@@ -292,7 +292,7 @@ class _Streams(Members):
 
     @abstractmethod
     def _is_member(self, data: bytes) -> bool:
-        """Whether a member begins here; `data` are _TRIAL_BYTES, or all there are."""
+        """Return whether a member begins here; `data` are _TRIAL_BYTES, or all there are."""
 
     def _next_piece(self) -> bytes:
         window = self._window

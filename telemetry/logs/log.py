@@ -63,12 +63,12 @@ class FrameReader(Protocol):
 
     @property
     def first_damage(self) -> str:
-        """Where the first of them is."""
+        """Return where the first of them is."""
         ...
 
     @property
     def ends_damaged(self) -> bool:
-        """Whether the last of them is the log's end, where it was cut off."""
+        """Return whether the last of them is the log's end, where it was cut off."""
         ...
 
     @property
@@ -78,7 +78,7 @@ class FrameReader(Protocol):
 
     @property
     def at_end(self) -> bool:
-        """Whether there is nothing more to read."""
+        """Return whether there is nothing more to read."""
         ...
 
     @property
@@ -159,7 +159,7 @@ class OpenLog:
 
     @property
     def at_end(self) -> bool:
-        """Whether there is nothing more to read."""
+        """Return whether there is nothing more to read."""
         return self._reader.at_end
 
     @property
@@ -181,7 +181,7 @@ class OpenLog:
         return got
 
     def warnings(self) -> list[str]:
-        """What was wrong with the log, for people; one line each."""
+        """Return what was wrong with the log, for people; one line each."""
         lines = []
         if self._reader.unstamped and not self._content.is_live:
             hint = "a pipe stamps them as they come: cat LOG | nev-telemetry decode -"
@@ -216,7 +216,7 @@ class OpenLog:
         return lines
 
     def _missing_bytes(self) -> str:
-        """Where a BLF file ends before the size that its header gives; "": nowhere, or it cannot be known.
+        """Return where a BLF file ends before the size in its header; "": nowhere, or nobody knows.
 
         A logger that was not closed leaves 0 there.
         """

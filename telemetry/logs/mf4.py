@@ -108,7 +108,7 @@ class Mf4:
 
 
 def require_mf4(beginning: bytes, where: Path) -> None:
-    """Raises DataError where a log does not begin as one, whose unpacking is then spared."""
+    """Raise DataError where a log does not begin as one, whose unpacking is then spared."""
     if not any(known.startswith(beginning[:8]) for known in (FINISHED, UNFINISHED)):
         raise DataError("is no MF4 log", where=str(where), hint="it does not begin with MDF")
 
@@ -137,7 +137,7 @@ def _offset_of_local_s(log: "MDF4") -> int | None:
 
 
 def _has_channel_0(log: "MDF4", where: Path) -> bool:
-    """Whether a record is of channel 0: loggers number their channels from 1, python-can from 0."""
+    """Return whether a record is of channel 0: loggers number their channels from 1, python-can from 0."""
     try:
         for number, group in enumerate(log.groups):
             for index, channel in enumerate(group.channels):

@@ -86,7 +86,7 @@ class FileWindow:
                 return
 
     def readinto(self, buffer: memoryview, /) -> int:
-        """What comes next, as it is."""
+        """Return what comes next, as it is."""
         if not self.data:
             return self._file.readinto(buffer) or 0
         taken = self.take(len(buffer))
@@ -148,7 +148,7 @@ class Members(ABC):
 
     @abstractmethod
     def _begin_member(self) -> bool:
-        """Whether a member begins where the window does; if so, it is what comes next."""
+        """Return whether a member begins where the window does; if so, it is what comes next."""
 
     @abstractmethod
     def _next_piece(self) -> bytes:

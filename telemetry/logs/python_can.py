@@ -42,15 +42,15 @@ class Format(Protocol):
         ...
 
     def progress(self) -> int:
-        """How far it has read; grows."""
+        """Return how far it has read; grows."""
         ...
 
     def place(self) -> str:
-        """Where that is, for people."""
+        """Return where that is, for people."""
         ...
 
     def is_torn(self) -> bool:
-        """Whether that is the log's end, where it may have been cut off."""
+        """Return whether that is the log's end, where it may have been cut off."""
         ...
 
 

@@ -45,7 +45,7 @@ def read_point(line: bytes) -> ReadPoint | None:
 
 
 def row_key(line: bytes) -> bytes:
-    """What a later row must have in common with this one to replace it: series and stamp."""
+    """Return what a later row must have in common with this one to replace it: series and stamp."""
     parts = _LINE.fullmatch(line)
     return b"%b%b %b" % parts.group(1, 2, 4) if parts else line
 

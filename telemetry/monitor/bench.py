@@ -88,7 +88,7 @@ def serial_table(
 
 
 def _address(text: str, protocol: SerialProtocol) -> int | str:
-    """As a configuration has it: a number, or the digits on a meter."""
+    """Return it as a configuration has it: a number, or the digits on a meter."""
     if protocol.addresses is not None and protocol.addresses.digits > _DIGITS_OF_A_NUMBER:
         return text
     try:
@@ -98,7 +98,7 @@ def _address(text: str, protocol: SerialProtocol) -> int | str:
 
 
 def bench(sources: Mapping[str, list[Table]], map_file: Path | None, source: str = "") -> Bench:
-    """What `sources` are and mean. Raises ConfigError.
+    """Return what `sources` are and mean. Raises ConfigError.
 
     map_file: the configuration that says what values mean. Databases that `sources` have replace those of its
     buses.

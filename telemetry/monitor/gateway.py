@@ -35,7 +35,7 @@ def _style(number: int) -> str:
 
 
 def trouble_lines(live: Json) -> Iterator[Text]:
-    """What is wrong, the worst first."""
+    """Yield what is wrong, the worst first."""
     for trouble in live.get("troubles", ()):
         yield line((f" {level(trouble['level'])} {trouble['text']}", _style(trouble["level"])))
 

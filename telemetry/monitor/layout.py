@@ -36,12 +36,12 @@ class View:
     last_first: int = 0
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[Text]:
-        """What rich prints: in ASCII where there is no more."""
+        """Yield what rich prints: in ASCII where there is no more."""
         yield from map(in_ascii, self.lines) if options.ascii_only else self.lines
 
 
 def has_nothing_mapped(live: Json) -> bool:
-    """Whether messages are all there is to show."""
+    """Return whether messages are all there is to show."""
     return not (live["packs"] or live["chargers"] or live.get("meters"))
 
 
@@ -79,7 +79,7 @@ def view(
 
 
 def whole(live: Json, width: int, *, page: Page = Page.OVERVIEW) -> View:
-    """Everything, for a pipe, a file or a terminal that cannot be drawn on."""
+    """Return everything, for a pipe, a file or a terminal that cannot be drawn on."""
     lines = [_heading(live, width, None, ALL), *_body(live, width, page, None, ALL)]
     return View([fit(each, width) for each in lines])
 

@@ -28,7 +28,7 @@ _ENDS = {"cell_min_v": Style.LOWEST, "cell_max_v": Style.HIGHEST}
 
 
 def age(seconds: float) -> Text:
-    """How old something is; what is over STALE_S is no longer called fresh."""
+    """Return how old something is; what is over STALE_S is no longer called fresh."""
     if seconds <= STALE_S:
         return line((f"{seconds:.1f} s", Style.FAINT))
     words = f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"

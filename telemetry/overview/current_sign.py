@@ -25,7 +25,7 @@ class Evidence:
 
 
 def by_charge(current: Series, soc: Series) -> Evidence:
-    """What the state of charge says, in %: whether it rises while the sum of the current does."""
+    """Return what the state of charge says, in %: whether it rises while the sum of the current does."""
     if len(current) < 2 or len(soc) < 2:
         return Evidence(None, "state of charge: too few values")
     begin_ns, end_ns = max(current[0][0], soc[0][0]), min(current[-1][0], soc[-1][0])
@@ -43,7 +43,7 @@ def by_charge(current: Series, soc: Series) -> Evidence:
 
 
 def by_voltage(current: Series, voltage: Series) -> Evidence:
-    """What the voltage says, in V: whether its steps go with those of the current."""
+    """Return what the voltage says, in V: whether its steps go with those of the current."""
     pairs = _together(current, voltage)
     steps = [(b[0] - a[0], b[1] - a[1]) for a, b in itertools.pairwise(pairs)]
     moved = [(ampere, volt) for ampere, volt in steps if ampere]

@@ -82,7 +82,7 @@ def _sign_lines(evidence: Sequence[Evidence]) -> Iterator[str]:
 
 
 def _is_into(evidence: Sequence[Evidence]) -> bool | None:
-    """What all evidence that says something agrees on; None: nothing, or it does not agree."""
+    """Return what all evidence that says something agrees on; None: nothing, or it does not agree."""
     said = {each.is_into for each in evidence} - {None}
     return said.pop() if len(said) == 1 else None
 

@@ -55,12 +55,12 @@ class Aggregate:
 
     @property
     def key(self) -> Where:
-        """Where its members stand."""
+        """Return where its members stand."""
         return self.where.key("parallel" if self.is_parallel else "series")
 
 
 def banks(aggregates: Iterable[Aggregate], mapping: MapSpec | None, spec: PlanSpec) -> tuple[Bank, ...]:
-    """What `aggregates` are of the packs that `mapping` fills. Raises ConfigError, of all at once."""
+    """Return what `aggregates` are of the packs that `mapping` fills. Raises ConfigError, of all at once."""
     buses = _buses_of_packs(mapping, spec) if mapping else {}
     known: dict[str, Bank | str] = {pack: pack for pack in buses}
     found: list[Bank] = []

@@ -94,7 +94,7 @@ class Bank:
 
     @property
     def packs(self) -> tuple[str, ...]:
-        """Those of its members, and of theirs."""
+        """Return those of its members, and of theirs."""
         return tuple(
             pack
             for member in self.members
@@ -102,7 +102,7 @@ class Bank:
         )
 
     def values(self, packs: Mapping[str, Values], threshold_a: float) -> dict[str, Value]:
-        """What the bank is, as fields of `battery`.
+        """Return what the bank is, as fields of `battery`.
 
         packs: what is known of each of its packs, fields by pack; nothing of one that is silent.
         threshold_a: current beyond it charges or discharges.

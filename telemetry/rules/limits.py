@@ -75,7 +75,7 @@ class Limit:
 
 
 def limit_alarms(limits: Iterable[Limit], mapping: MapSpec | None) -> Iterator[Alarm]:
-    """What to watch for in the rows of `mapping` (None: nothing is mapped).
+    """Yield what to watch for in the rows of `mapping` (None: nothing is mapped).
 
     Raises ConfigError, of all limits at once.
     """

@@ -66,7 +66,7 @@ def resolve(
     counting: Counting | None = None,
     answers: Answers = NO_ANSWERS,
 ) -> MapSpec:
-    """What `entries` mean for the messages of `spec`, alarms apart.
+    """Return what `entries` mean for the messages of `spec`, alarms apart.
 
     threshold_a: a battery's current is `charging` or `discharging` when it is over this.
     counting: of what flows through batteries; None: no counters.
@@ -212,7 +212,10 @@ def _target(entry: MapEntry) -> _Target:
 
 
 def _words(entry: MapEntry, found: FoundSignal) -> tuple[tuple[int, str], ...]:
-    """What each raw value is, by the entry or by the database; () where another branch has the words."""
+    """Return what each raw value is, by the entry or by the database.
+
+    () where another branch has the words.
+    """
     if found.signal.is_float:
         raise ConfigError(f"{found.name} is a float, which has no words", where=entry.where.key("signal"))
     where = entry.where.key("values")

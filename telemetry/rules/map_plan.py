@@ -178,7 +178,7 @@ def _texts(assignments: Iterable[Assignment], measurement: str) -> dict[str, lis
 
 
 def _cell_count(record: RecordSpec) -> int:
-    """How many fields of a record of cells are vNNN; 0 for other records."""
+    """Return how many fields of a record of cells are vNNN; 0 for other records."""
     if record.measurement != CELLS.name:
         return 0
     return sum(field.name.startswith("v") for field in record.fields)
@@ -189,7 +189,7 @@ def _indexes(record: RecordSpec) -> dict[str, int]:
 
 
 def _references(assignments: Iterable[Assignment], bus: int) -> list[tuple[int, int]]:
-    """What values of the bus are divided by, each once."""
+    """Return what values of the bus are divided by, each once."""
     return list(dict.fromkeys(one.per for one in assignments if one.bus == bus and one.per is not None))
 
 
@@ -246,7 +246,7 @@ def _decimals(value: Decimal) -> int:
 
 
 def _field_decimals(slots: Iterable[SlotMap]) -> int:
-    """How many decimals the finest of them gives; ABSENT when one has no fixed number."""
+    """Return how many decimals the finest of them gives; ABSENT when one has no fixed number."""
     decimals = [ABSENT if slot.scale is None else slot.scale.decimals for slot in slots]
     return ABSENT if ABSENT in decimals else max(decimals)
 
@@ -396,7 +396,7 @@ class _Cycles:
         return target, one.is_asked, kind
 
     def outputs(self, target: int, pairs: Sequence[_Pair]) -> list[OutputMap]:
-        """What one message brings to the cells `target`: for each cycle its pages."""
+        """Return what one message brings to the cells `target`: for each cycle its pages."""
         by_cycle: dict[_CycleKey, list[_Pair]] = {}
         for pair in pairs:
             by_cycle.setdefault(self._key(target, pair[0]), []).append(pair)

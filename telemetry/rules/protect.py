@@ -77,7 +77,7 @@ class ProtectedPlan:
 
 
 def protect(spec: PlanSpec, entries: Iterable[ProtectEntry]) -> ProtectedPlan:
-    """What `entries` mean for the messages of `spec`. Raises ConfigError, of all entries at once."""
+    """Return what `entries` mean for the messages of `spec`. Raises ConfigError, of all entries at once."""
     origins: dict[tuple[int, int], ProtectEntry] = {}
     rules: list[ProtectionRule] = []
     faults = Faults()
@@ -134,7 +134,7 @@ def _matching(entry: ProtectEntry, bus: BusSpec) -> Sequence[int]:
 
 
 def _require_one(entry: ProtectEntry, bus: BusSpec, matching: Sequence[int], spec: PlanSpec) -> None:
-    """Raises ConfigError where they differ in more than their ids: another message has another protection."""
+    """Raise ConfigError where they differ in more than their ids: another message has another protection."""
     messages = [bus.messages[index] for index in matching]
     alike = {
         (replace(message, arbitration_id=0, record=0), spec.records[message.record].fields)

@@ -130,7 +130,7 @@ class ProtectEntry:
 
     @property
     def subject(self) -> str:
-        """What the entry is about, in its own words."""
+        """Return what the entry is about, in its own words."""
         return self.message or ("" if self.id is None else id_text(self.id))
 
     @property

@@ -40,7 +40,7 @@ class FoundSignal:
 
     @property
     def signal(self) -> SignalSpec:
-        """Where its bits are."""
+        """Return where its bits are."""
         return self.message.signals[self.index]
 
 

@@ -88,7 +88,7 @@ def _plan_findings(plan: LoadedPlan) -> Iterator[Finding]:
 
 
 def _size_findings(sent: Sequence[RecordSpec]) -> Iterator[Finding]:
-    """What a server may refuse. sent: the records of which rows are sent; hidden ones have none."""
+    """Yield what a server may refuse. sent: the records of which rows are sent; hidden ones have none."""
     written = [record for record in sent if not record.hidden]
     measurements = {record.measurement for record in written}
     if len(measurements) > MAX_MEASUREMENTS:

@@ -57,7 +57,7 @@ class Committer:
         self._spool.append(batch, accounts=accounts, positions=positions, state=state, replacing=replacing)
 
     def commit_due(self) -> bool:
-        """Whether it is time for `commit`.
+        """Return whether it is time for `commit`.
 
         While one is in progress: whether so much waits that `commit` waits.
         """
@@ -90,7 +90,7 @@ class Committer:
             self._thread.join()
 
     def hangs(self) -> bool:
-        """Whether the commit in progress has taken long already."""
+        """Return whether the commit in progress has taken long already."""
         began_s = self._began_s
         return began_s is not None and self._clock.monotonic_s() - began_s > HANGS_S
 

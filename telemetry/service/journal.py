@@ -16,7 +16,7 @@ _MARKED = re.compile(r"<[0-7]>")
 
 
 def is_journal(descriptor: int, environment: Mapping[str, str]) -> bool:
-    """Whether the journal reads what is written there."""
+    """Return whether the journal reads what is written there."""
     named = environment.get("JOURNAL_STREAM")
     if not named:
         return False
@@ -36,7 +36,7 @@ class JournalFormatter(logging.Formatter):
     """Puts the priority of a record's level before each line of it."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """As logging formats it, marked."""
+        """Return the line as logging formats it, marked."""
         priority = next((each for level, each in _PRIORITIES if record.levelno >= level), _DEBUG)
         return marked(super().format(record), priority)
 

@@ -34,7 +34,7 @@ class HeardSource:
 def listen(
     composition: Composition, sources: Sequence[SourceSettings], seconds: float, clock: Clock
 ) -> list[HeardSource]:
-    """What came from each of `sources` within `seconds`, or until all of them have ended."""
+    """Return what came from each of `sources` within `seconds`, or until all of them have ended."""
     channels, inbox = ChannelTable(), Inbox()
     heard = {
         each.name: HeardSource(

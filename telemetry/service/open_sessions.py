@@ -64,7 +64,7 @@ class OpenSessions:
         self._too_large: set[str] = set()  # plugs whose state has been
 
     def state(self, sessions: PlugSessions) -> dict[str, bytes]:
-        """What the next record carries."""
+        """Return what the next record carries."""
         states = {plug: self._head(stamping) + state for plug, (stamping, state) in self._left.items()}
         for source in self._silences:
             for plug in sessions.plugs_of(source):
@@ -192,7 +192,7 @@ class OpenSessions:
         return _SINCE_BOOT + _BOOT.pack(bytes.fromhex(self._clock.boot_id()), stamping.shift_ns)
 
     def _to_boot_ns(self, stamping: Stamping) -> int:
-        """What turns stamps of frames into times since this boot."""
+        """Return what turns stamps of frames into times since this boot."""
         if stamping.base is TimeBase.BOOT:
             return stamping.shift_ns
         return stamping.shift_ns - (self._clock.unix_ns() - self._clock.boot_ns())

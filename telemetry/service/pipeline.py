@@ -160,7 +160,7 @@ class Pipeline:
             self.cut()
 
     def count_losses(self, source: str, lost: Counters) -> None:
-        """What `source` itself has lost so far, by reason, and `kernel_dropped`."""
+        """Count what `source` itself has lost so far, by reason, and `kernel_dropped`."""
         self._lost_before[source] = add(self._lost_earlier.get(source, {}), lost)
 
     def end(self, source: str, lost: Counters, *, is_complete: bool, resume_as: str = "") -> None:
@@ -216,7 +216,7 @@ class Pipeline:
 
     @property
     def positions(self) -> Mapping[str, int]:
-        """How many frames of each log are done, and of which its end is."""
+        """Return how many frames of each log are done, and of which its end is."""
         return self._positions
 
     def _take(self, source: str, frames: FrameBatch, stamping: Stamping) -> None:
@@ -272,7 +272,7 @@ class Pipeline:
                 self._store.commit()
 
     def wait_s(self, most_s: float) -> float:
-        """How long the next `tick` may wait, `most_s` at most: less while something is still to be kept."""
+        """Return how long the next `tick` may wait: `most_s`, or less while something is to be kept."""
         if not self._live or len(self._open) == self._kept_bytes:
             return most_s
         return min(most_s, max(0.0, self._keep_at_s - self._clock.monotonic_s()))
@@ -298,7 +298,7 @@ class Pipeline:
             self._switch(base)
 
     def finish(self, live: Iterable[str] = ()) -> None:
-        """Everything that would be lost otherwise goes to the store, committed."""
+        """Commit everything to the store that would be lost otherwise."""
         for source in live:
             self._flush(source)
         self.cut()

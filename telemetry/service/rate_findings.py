@@ -34,7 +34,7 @@ FEWEST_INTERVALS = 20  # of [reduce]: a row at the beginning and one at the end 
 
 
 def log_findings(composition: Composition, spool_bytes: int, clock: Clock) -> Iterator[Finding]:
-    """What the configuration's own logs report. spool_bytes: what waits there at most."""
+    """Yield what the configuration's own logs report. spool_bytes: what waits there at most."""
     for source in assemble_sources(composition.config.sources, ChannelTable(), clock, {}):
         log = source.settings.log
         if log is not None:
@@ -42,7 +42,7 @@ def log_findings(composition: Composition, spool_bytes: int, clock: Clock) -> It
 
 
 def sample_findings(composition: Composition, log: Path, spool_bytes: int) -> Iterator[Finding]:
-    """What a log reports of the buses of the configuration. Raises UsageError where no source fits."""
+    """Yield what a log reports of the buses of the configuration. Raises UsageError where no source fits."""
     recorded = Recorded(composition)
     if recorded.is_serial:
         raise UsageError(
@@ -57,7 +57,10 @@ def sample_findings(composition: Composition, log: Path, spool_bytes: int) -> It
 def live_findings(
     composition: Composition, seconds: float, spool_bytes: int, clock: Clock
 ) -> Iterator[Finding]:
-    """What the buses report within `seconds`. Serial ports are not opened: the service may have them."""
+    """Yield what the buses report within `seconds`.
+
+    Serial ports are not opened: the service may have them.
+    """
     buses = []
     for each in composition.config.sources:
         if not each.is_can or each.log is not None:
@@ -174,7 +177,7 @@ class _Events:
 
 
 def _event_findings(source: str, events: Iterable[Event], counters: Counters) -> Iterator[Finding]:
-    """What a log has shown to be wrong with the configuration."""
+    """Yield what a log has shown to be wrong with the configuration."""
     for event in events:
         if event.code in ABOUT_SENDERS:
             level = Grade.WARNING if event.level else Grade.FACT

@@ -95,7 +95,7 @@ class Reload:
         return True
 
     def take(self) -> Prepared | TelemetryError | None:
-        """What came of it, once; None: nothing yet."""
+        """Return what came of it, once; None: nothing yet."""
         if self._thread is not None and self._thread.is_alive():
             return None
         self._thread = None

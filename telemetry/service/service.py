@@ -68,7 +68,7 @@ class Service:
         reload: threading.Event | None = None,
         supervisor: Supervisor | None = None,
     ) -> None:
-        """Raises TelemetryError when the configuration, a database or the spool cannot be used.
+        """Raise TelemetryError when the configuration, a database or the spool cannot be used.
 
         stop: ends `run`, in order. reload: the configuration is read again. supervisor: hears how things are.
         """
@@ -426,7 +426,10 @@ class Service:
         return f"{sources}; server: {server}; spool: {self._published.volatile or 'on disk'}"
 
     def _describe(self, request: str = "") -> dict[str, Any]:
-        """What the status socket answers. request: `messages` to have the last values of all messages too."""
+        """Return what the status socket answers.
+
+        Request: `messages` to have the last values of all messages too.
+        """
         if request == "messages":
             self._live_state.ask_for_messages()
         states = {name: words for source in self._sources for name, words in source.states.items()}
@@ -444,7 +447,7 @@ class Service:
     # -- stopping
 
     def _shut_down(self) -> None:
-        """What must not be lost first."""
+        """End all parts, those first without which something is lost."""
         self._sources.stop()
         steps = (
             self._pipeline.leave_sessions,

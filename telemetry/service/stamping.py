@@ -25,7 +25,7 @@ class Stamping:
     shift_ns: int = 0
 
     def continues(self, earlier: "Stamping") -> bool:
-        """Whether rows stamped by the two are on one time line."""
+        """Return whether rows stamped by the two are on one time line."""
         return self.base is earlier.base and abs(self.shift_ns - earlier.shift_ns) < STEP_NS
 
 
@@ -75,7 +75,10 @@ class ClockStamps:
         return Stamping(TimeBase.BOOT, to_now_ns - self._offset_ns)
 
     def _count_stamped_before(self, frames: FrameBatch) -> int:
-        """How many of the frames were stamped before the clock was set; 0 unless it was set just now."""
+        """Return how many of the frames were stamped before the clock was set.
+
+        0 unless it was set just now.
+        """
         now_ns = self._clock.boot_ns()
         if self._set_at_ns is None or now_ns - self._set_at_ns > UNCERTAIN_NS:
             return 0

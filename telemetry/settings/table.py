@@ -379,7 +379,7 @@ class TomlTable:
         return default
 
     def _why_missing(self, key: str) -> str:
-        """What stands in the place of `key`, if that can be known: what nobody has read yet, or its table."""
+        """Return what stands in the place of `key`, as far as that shows: an unread key, or its table."""
         if near := closest(key, self._values, _ALIKE):
             return f"is {near} meant to be it?"
         above, _, name = self._path.rpartition(".")

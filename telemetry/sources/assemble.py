@@ -28,7 +28,7 @@ class Assembled:
 
     @property
     def name(self) -> str:
-        """As configured."""
+        """Return the name as configured."""
         return self.settings.name
 
     def bus_of(self, channel: str) -> str:
@@ -42,12 +42,12 @@ class Assembled:
 
     @property
     def has_error_frames(self) -> bool:
-        """Whether a controller's error frames, and remote frames, may be among its frames."""
+        """Return whether a controller's error frames, and remote frames, may be among its frames."""
         return self.settings.is_can
 
     @property
     def has_scaled_time(self) -> bool:
-        """Whether its stamps are those of a simulator that runs at another speed than the machine's clock."""
+        """Return whether a simulator stamps at another speed than the machine's clock."""
         return self.own_time and self.settings.log is None
 
     @property
@@ -57,7 +57,7 @@ class Assembled:
 
     @property
     def bit_rate(self) -> BitRate | None:
-        """Of its bus: as configured, or as the interface has it now; None: not known, or no CAN bus."""
+        """Return the bit rate of its bus: as configured, or as the interface has it now; None: not known."""
         return self.settings.bit_rate or self.source.bit_rate
 
     @property

@@ -41,7 +41,7 @@ class BusErrors:
         self._faults = Occurrences(source, "transceiver_fault", "error frames for faults of the wiring")
 
     def events(self, now_s: float, now_ns: int) -> list[SourceEvent]:
-        """Those due by now. now_s: monotonic; now_ns: stamp of what has no frame of its own."""
+        """Return those due by now. now_s: monotonic; now_ns: stamp of what has no frame of its own."""
         states = self._states
         return [
             *self._state_events(now_s),

@@ -40,7 +40,7 @@ class BusProtocols:
 
     @property
     def titles(self) -> Iterator[str]:
-        """What they are, for people."""
+        """Yield what they are, for people."""
         return (each.title for each in self._protocols)
 
     @property
@@ -54,7 +54,7 @@ class BusProtocols:
         return plan
 
     def map_entries(self, bus: str) -> Iterator[MapEntry]:
-        """What their messages on that bus mean."""
+        """Yield what their messages on that bus mean."""
         for protocol in self._protocols:
             yield from protocol.map_entries(bus, charger=self.charger)
 

@@ -53,7 +53,7 @@ class Inbox:
             return sum(self._frames.values())
 
     def frames_waiting_of(self, source: str) -> int:
-        """Those of one source."""
+        """Return those of one source."""
         with self._changed:
             return self._frames.get(source, 0)
 
@@ -81,11 +81,11 @@ class Inbox:
 
     @property
     def is_held(self) -> bool:
-        """Whether sources that can wait are to wait."""
+        """Return whether sources that can wait are to wait."""
         return self._held
 
     def hold(self, held: bool) -> None:
-        """Whether arrivals of sources that can wait are to wait."""
+        """Let arrivals of sources that can wait, wait or not."""
         if held != self._held:
             with self._changed:
                 self._held = held
@@ -155,7 +155,7 @@ class Inbox:
 
 
 def _continues(waiting: Arrival, later: FrameBatch) -> bool:
-    """Whether `later` goes on where the frames of `waiting` end, and fits after them."""
+    """Return whether `later` goes on where the frames of `waiting` end, and fits after them."""
     batch = waiting.batch
     return (
         not waiting.sealed

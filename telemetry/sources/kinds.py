@@ -80,7 +80,7 @@ def read_sources(top: TomlTable) -> tuple[SourceSettings, ...]:
 
 
 def sharing(sources: Sequence[SourceSettings]) -> Iterator[Finding]:
-    """What several sources read at once, for `check`: each of them counts and decodes every frame."""
+    """Yield what several sources read at once, for `check`: each of them counts and decodes every frame."""
     readers: dict[tuple[str, str], list[str]] = {}
     for source in sources:
         for resource in source.resources:

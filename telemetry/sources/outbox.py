@@ -25,7 +25,7 @@ class Outbox:
 
     @property
     def is_full(self) -> bool:
-        """Whether `batch` has no room left."""
+        """Return whether `batch` has no room left."""
         return len(self.batch) == self.batch.capacity
 
     def hand_over(self, counts: Callable[[], Mapping[str, int]], wait_s: float = 0.0) -> None:

@@ -38,7 +38,7 @@ class Outages:
 
     @property
     def is_lost(self) -> bool:
-        """Whether the device is away."""
+        """Return whether the device is away."""
         return self._lost_at_s is not None
 
     def lost(self, reason: str) -> list[SourceEvent]:
@@ -67,7 +67,7 @@ class Outages:
         ]
 
     def next_delay_s(self) -> float:
-        """How long to wait before the next attempt."""
+        """Return how long to wait before the next attempt."""
         delay_s = self._delay_s
         self._delay_s = min(2 * delay_s, LONGEST_DELAY_S)
         return delay_s

@@ -27,7 +27,7 @@ class _Seat:
     """A thread and a signal for one source, taken before anybody relies on them."""
 
     def __init__(self, name: str) -> None:
-        """Raises UnavailableError when the system gives no thread or no descriptor."""
+        """Raise UnavailableError when the system gives no thread or no descriptor."""
         try:
             self.stop = StopSignal()
         except OSError as error:
@@ -86,7 +86,7 @@ class RunningSources:
 
     @property
     def any_running(self) -> bool:
-        """Whether anything may still come."""
+        """Return whether anything may still come."""
         return bool(self._running)
 
     def start(self) -> None:
@@ -131,7 +131,7 @@ class RunningSources:
         self._give_back(self._seats.keys() - needed)
 
     def _goes_on(self, entry: SourceSettings) -> bool:
-        """Whether the source of that name is to be left alone."""
+        """Return whether the source of that name is to be left alone."""
         known, stop = self._sources.get(entry.name), self._running.get(entry.name)
         return known is not None and not (stop and stop.is_set()) and known.settings.is_same_device(entry)
 
@@ -148,7 +148,7 @@ class RunningSources:
 
     @property
     def retiring(self) -> bool:
-        """Whether one that was asked to stop has not ended yet."""
+        """Return whether one that was asked to stop has not ended yet."""
         return any(stop.is_set() for stop in self._running.values())
 
     def adopt(self, settings: Iterable[SourceSettings]) -> None:

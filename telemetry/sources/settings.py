@@ -89,11 +89,11 @@ class SourceSettings(ABC):
 
     @abstractmethod
     def make_source(self, start: Start) -> Source:
-        """Its source, not opened yet."""
+        """Return its source, not opened yet."""
 
     @property
     def resources(self) -> tuple[Resource, ...]:
-        """What of the system it needs."""
+        """Return what of the system it needs."""
         return ()
 
     @property
@@ -102,7 +102,7 @@ class SourceSettings(ABC):
         return None
 
     def presence(self) -> Iterator[tuple[Grade, str]]:
-        """Where its frames come from and whether that is there, for `check`; opens nothing."""
+        """Yield where its frames come from and whether that is there, for `check`; opens nothing."""
         return iter(())
 
     def extended(self, plan: PlanSpec) -> PlanSpec:
@@ -110,7 +110,7 @@ class SourceSettings(ABC):
         return self.protocols.extended(plan, self.name)
 
     def map_entries(self) -> Iterator[MapEntry]:
-        """What its messages mean, as far as the kind itself knows."""
+        """Yield what its messages mean, as far as the kind itself knows."""
         return self.protocols.map_entries(self.name)
 
     @property
@@ -128,19 +128,19 @@ class SourceSettings(ABC):
 
     @property
     def is_paced(self) -> bool:
-        """Whether its frames come with time, and not as fast as they are taken."""
+        """Return whether its frames come with time, and not as fast as they are taken."""
         return True
 
     # -- what follows
 
     @property
     def own_time(self) -> bool:
-        """Whether its stamps do not come from this machine's clock."""
+        """Return whether its stamps do not come from this machine's clock."""
         return self.log is not None or self.simulated_time is not None
 
     @property
     def names(self) -> tuple[str, ...]:
-        """What no other source may be called: its own name first."""
+        """Return what no other source may be called: its own name first."""
         return (self.name,)
 
     @property
@@ -158,7 +158,7 @@ class SourceSettings(ABC):
         return own if any(bus.name == own for bus in self.buses) else self.name
 
     def is_same_device(self, other: "SourceSettings") -> bool:
-        """Whether the two differ in nothing that the device knows of."""
+        """Return whether the two differ in nothing that the device knows of."""
         return type(self) is type(other) and all(
             getattr(self, each.name) == getattr(other, each.name)
             for each in fields(self)
@@ -166,7 +166,7 @@ class SourceSettings(ABC):
         )
 
     def findings(self) -> Iterator[Finding]:
-        """What `check` reports of it."""
+        """Yield what `check` reports of it."""
         for title in self.protocols.titles:
             yield Finding(Grade.FACT, f"source {self.name}: {title}")
         if self.is_can and not self.protocols.names and not any(bus.databases for bus in self.buses):

@@ -31,17 +31,23 @@ class Source(ABC):
 
     @property
     def device(self) -> str:
-        """What the device that is connected now reports of itself: `model …, firmware …`; empty: nothing."""
+        """Return what the device that is connected now reports of itself: `model …, firmware …`.
+
+        Empty: nothing.
+        """
         return ""
 
     @property
     def devices(self) -> Mapping[str, str]:
-        """What each of several devices does, by its name, in such clauses; none: it is one."""
+        """Return what each of several devices does, by its name, in such clauses; none: it is one."""
         return {}
 
     @property
     def bit_rate(self) -> BitRate | None:
-        """Of its bus, as the interface has it; None: not known, or no CAN bus. Any thread may ask."""
+        """Return that of its bus, as the interface has it; None: not known, or no CAN bus.
+
+        Any thread may ask.
+        """
         return None
 
     @abstractmethod
@@ -50,7 +56,7 @@ class Source(ABC):
 
     @abstractmethod
     def counts(self) -> Mapping[str, int]:
-        """What was counted so far: `read`, `kernel_dropped`, `lost/REASON`, `nudged` …; any thread may ask.
+        """Return the counts so far: `read`, `kernel_dropped`, `lost/REASON`, …; any thread may ask.
 
         Each counter is there from the first call on, as 0 before it runs. So the database and Prometheus hold
         where each counter began, and the first loss is a difference.

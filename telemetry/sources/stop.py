@@ -24,7 +24,7 @@ class StopSignal:
             listener()
 
     def is_set(self) -> bool:
-        """Whether to stop."""
+        """Return whether to stop."""
         return self.event.is_set()
 
     def fileno(self) -> int:

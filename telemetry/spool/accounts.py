@@ -32,12 +32,12 @@ class AccountsTrail:
 
     @property
     def accounts(self) -> Mapping[str, int]:
-        """As of the last block, written or read."""
+        """Return them as of the last block, written or read."""
         return self._accounts
 
     @property
     def positions(self) -> Mapping[str, int]:
-        """As of the last block, written or read."""
+        """Return them as of the last block, written or read."""
         return self._positions
 
     def whole(self, accounts: Mapping[str, int], positions: Mapping[str, int]) -> bytes:
@@ -54,7 +54,10 @@ class AccountsTrail:
         return zlib.compress(out, 6)
 
     def changes(self, accounts: Mapping[str, int], positions: Mapping[str, int]) -> bytes | None:
-        """What changed since the last block; None if there are other names now: a whole block is due."""
+        """Return what changed since the last block.
+
+        None if there are other names now: a whole block is due.
+        """
         if not self._check:
             return None
         if accounts.keys() != self._accounts.keys() or positions.keys() != self._positions.keys():

@@ -32,7 +32,7 @@ def compress(data: bytes | LineBuffer) -> bytes:
 
 
 def decompress(data: bytes, limit_bytes: int) -> bytes:
-    """What gzip `data` holds, all its members one after another.
+    """Return what gzip `data` holds, all its members one after another.
 
     DataError if it is damaged or cut off, or holds more than `limit_bytes`: what is over is not unpacked.
     """

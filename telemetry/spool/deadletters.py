@@ -66,7 +66,7 @@ class DeadLetters:
 
     @property
     def size_bytes(self) -> int:
-        """Of all letters."""
+        """Return the size of all letters."""
         return sum(self._sizes.values())
 
     def between(self, first_ns: int, last_ns: int) -> list[str]:
@@ -131,7 +131,7 @@ class DeadLetters:
                     replace_file(self._filesystem, directory / name, encode_letter(read[0], left))
 
     def forget(self, name: str) -> None:
-        """Its file is gone, or is about to be sent again."""
+        """Forget a letter whose file is gone, or is about to be sent again."""
         self._sizes.pop(name, None)
         self._stamps.pop(name, None)
 

@@ -23,7 +23,7 @@ class FileSystem(Protocol):
         ...
 
     def is_private(self, path: Path) -> bool:
-        """Whether only its owner may enter this directory."""
+        """Return whether only its owner may enter this directory."""
         ...
 
     def make_private(self, path: Path) -> None:
@@ -31,7 +31,7 @@ class FileSystem(Protocol):
         ...
 
     def names(self, directory: Path) -> list[str]:
-        """What is in it, in no order."""
+        """Return what is in it, in no order."""
         ...
 
     def size(self, path: Path) -> int:
@@ -55,7 +55,7 @@ class FileSystem(Protocol):
         ...
 
     def is_at(self, descriptor: int, path: Path) -> bool:
-        """Whether this name still leads to the file."""
+        """Return whether this name still leads to the file."""
         ...
 
     def close(self, descriptor: int) -> None:
@@ -91,7 +91,7 @@ class FileSystem(Protocol):
         ...
 
     def free_bytes(self, path: Path) -> int:
-        """What an unprivileged process may still write."""
+        """Return what an unprivileged process may still write."""
         ...
 
     def lock(self, path: Path) -> int:
@@ -201,7 +201,7 @@ def append_all(filesystem: FileSystem, descriptor: int, data: bytes | bytearray)
 
 
 def read_file(filesystem: FileSystem, path: Path, limit_bytes: int = 1 << 30) -> bytes:
-    """What is in it, up to `limit_bytes`."""
+    """Return what is in it, up to `limit_bytes`."""
     descriptor = filesystem.open_to_read(path)
     try:
         return filesystem.read_at(descriptor, min(limit_bytes, filesystem.size(path)), 0)

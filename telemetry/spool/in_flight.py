@@ -46,7 +46,7 @@ class _Flight:
         return self.entry.batch.first_ns + self.shift_ns, self.entry.batch.last_ns + self.shift_ns
 
     def lines(self) -> bytes:
-        """As they were sent. DataError if they cannot be read."""
+        """Return them as they were sent. Raises DataError if they cannot be read."""
         lines = lines_of(self.entry.batch)
         return restamp(lines, self.shift_ns) if self.shift_ns else lines
 
@@ -79,7 +79,7 @@ class InFlight:
 
     @property
     def is_writing(self) -> bool:
-        """Whether a commit is on its way to disk."""
+        """Return whether a commit is on its way to disk."""
         return bool(self._being_written)
 
     def writing(self, items: Iterable[Item]) -> None:
@@ -181,7 +181,7 @@ class InFlight:
             item.in_flight = False
 
     def is_settled(self, letter: Letter) -> bool:
-        """Whether the record of a letter is settled; otherwise it will be sent again."""
+        """Return whether the record of a letter is settled; otherwise it will be sent again."""
         if letter.from_memory:
             return letter.place < self._store.end
         return self._store.settled.covers(letter.place, letter.place + 1)

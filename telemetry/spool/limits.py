@@ -58,14 +58,14 @@ class SpoolLimits:
 
     @property
     def memory_limit_bytes(self) -> int:
-        """What may wait in memory while the disk refuses. It must fit under the cap once the disk takes it.
+        """Return the most that may wait in memory while the disk refuses. It must fit under the cap later.
 
         A cap that is not configured follows the disk, and sets no limit while the disk is full.
         """
         return self.memory_bytes if self.cap_bytes is None else min(self.memory_bytes, self.cap_bytes // 2)
 
     def segment_size(self, cap_bytes: int) -> int:
-        """Where a segment ends: small enough that evicting one costs little of what the cap holds."""
+        """Return where a segment ends: small enough that evicting one costs little of what the cap holds."""
         return max(1, min(self.segment_bytes, cap_bytes // 8))
 
 

@@ -65,7 +65,7 @@ class Memory:
         return next(iter(self._items.values()), None)
 
     def tally(self) -> Tally:
-        """What was settled from memory and is in no record yet."""
+        """Return what was settled from memory and is in no record yet."""
         total = Tally()
         for item in self._items.values():
             total.add(item.carried)
@@ -82,7 +82,7 @@ class Memory:
         self.points += item.batch.points
 
     def settle(self, item: Item, kind: str, *, dead: int = 0) -> None:
-        """Its points are acknowledged or evicted (`kind`, a field of Tally), `dead` of them dead letters."""
+        """Note that its points are acknowledged or evicted (`kind`), `dead` of them dead letters."""
         tally = item.carried
         tally.dead += dead
         setattr(tally, kind, getattr(tally, kind) + item.batch.points - dead)

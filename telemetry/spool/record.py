@@ -136,7 +136,10 @@ def encode_head(
 
 
 def accounts_bytes(data: bytes) -> int | None:
-    """How many bytes follow the fixed head `data` before the payload; None if it is no record's head."""
+    """Return how many bytes follow the fixed head `data` before the payload.
+
+    None if it is no record's head.
+    """
     if len(data) < FIXED_BYTES or not data.startswith(MAGIC):
         return None
     count = int.from_bytes(data[12:16], "little")

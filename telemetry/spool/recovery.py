@@ -60,7 +60,7 @@ class FoundSpool:
 
 
 def own_counters(base: Tally, from_memory: Tally) -> dict[str, int]:
-    """What the spool adds to the accounts of a record; `base` is for when the slot is lost."""
+    """Return what the spool adds to the accounts of a record; `base` is for when the slot is lost."""
     counters = {}
     for kind in KINDS:
         counters[f"{OWN_PREFIX}{kind}"] = getattr(base, kind)
@@ -189,7 +189,7 @@ def _read_last(state: FoundSpool, segment: Segment, reader: SegmentReader, accep
 
 
 def _accepted_records(segment: Segment, found: list[FoundRecord], sound: list[bool], accepted: int) -> int:
-    """How many of the records count: all but those of a torn last commit from the tear on."""
+    """Return how many of the records count: all but those of a torn last commit from the tear on."""
     if not found:
         return 0
     commit_offset = found[-1].offset - found[-1].head.commit_bytes
@@ -273,7 +273,7 @@ def _open(filesystem: FileSystem, segment: Segment) -> SegmentReader | None:
 
 
 def _spread(own: dict[str, int], points: int) -> Tally:
-    """What became of the points that are no longer on disk, when only the records' own counters show it."""
+    """Return what became of points that are no longer on disk, by the records' own counters alone."""
     known = {kind: own.get(kind, 0) for kind in KINDS}
     excess = sum(known.values()) - points
     for kind in KINDS:  # acknowledged ones first: they may be on disk still, and are sent again

@@ -6,12 +6,12 @@ from telemetry.model.read_point import measurement_of, row_key
 
 
 def count_lines(lines: bytes) -> int:
-    """How many lines these are; the last one may lack its newline."""
+    """Return how many lines these are; the last one may lack its newline."""
     return lines.count(b"\n") + (not lines.endswith(b"\n"))
 
 
 def made(lines: bytes) -> Counter[str]:
-    """How many lines there are of each measurement, as the accounts name them."""
+    """Return how many lines there are of each measurement, as the accounts name them."""
     return Counter(f"points/made/{measurement_of(line)}" for line in lines.splitlines())
 
 
@@ -26,6 +26,6 @@ def without_rows(lines: bytes, keys: set[bytes]) -> bytes:
 
 
 def without_replaced(lines: bytes, batch: bytes) -> bytes:
-    """Those of these `lines` of a batch that no later line of the batch replaces."""
+    """Return those of these `lines` of a batch that no later line of the batch replaces."""
     last = {row_key(line): line for line in batch.splitlines()}
     return b"".join(line + b"\n" for line in lines.splitlines() if last.get(row_key(line), line) == line)

@@ -47,7 +47,7 @@ class FoundRecord:
 
 
 def segment_path(directory: Path, place: int, attempt: int) -> Path:
-    """Its file."""
+    """Return its file."""
     return directory / f"{place:015d}.{attempt}.segment"
 
 
@@ -125,7 +125,7 @@ class SegmentReader:
         return FoundRecord(offset, *decoded) if decoded else None
 
     def _search(self, offset: int) -> int:
-        """Where the next magic is, from `offset` on; the end of the segment without one."""
+        """Return where the next magic is, from `offset` on; the end of the segment without one."""
         while offset < self.segment.size_bytes:
             data = self._read(offset, _SEARCH_BYTES)
             if not data:  # an unreadable sector
@@ -138,7 +138,7 @@ class SegmentReader:
         return self.segment.size_bytes
 
     def _read(self, offset: int, count: int) -> bytes:
-        """As much as can be read; a failing medium gives nothing."""
+        """Return as much as can be read; a failing medium gives nothing."""
         count = min(count, self.segment.size_bytes - offset)
         try:
             return self._filesystem.read_at(self._descriptor, count, offset)

@@ -30,7 +30,7 @@ class Tally:
         self.dead += other.dead
 
     def revived(self, points: int) -> "Tally":
-        """What to add when so many dead points are to be sent again.
+        """Return what to add when so many dead points are to be sent again.
 
         Where their death had been forgotten, they were counted as something else.
         """
@@ -74,14 +74,14 @@ class Settled:
         return sum(stretch.length for stretch in self._stretches)
 
     def tally(self) -> Tally:
-        """Of all settled points."""
+        """Return the tally of all settled points."""
         total = Tally()
         for stretch in self._stretches:
             total.add(stretch.tally)
         return total
 
     def base(self) -> Tally:
-        """Of the points settled from place 0 up, without a gap."""
+        """Return the tally of the points settled from place 0 up, without a gap."""
         first = self._stretches[0] if self._stretches else None
         return first.tally if first and first.start == 0 else Tally()
 
@@ -93,11 +93,11 @@ class Settled:
         return place
 
     def covers(self, start: int, end: int) -> bool:
-        """Whether all of these places are settled."""
+        """Return whether all of these places are settled."""
         return self.next_open(start) >= end
 
     def open_points(self, start: int, end: int) -> int:
-        """How many of these places are not settled."""
+        """Return how many of these places are not settled."""
         points = 0
         while (start := self.next_open(start)) < end:
             index = bisect_right(self._stretches, start, key=_START)
@@ -129,7 +129,7 @@ class Settled:
         return settled
 
     def kept(self, islands: int) -> list[Stretch]:
-        """What fits where only so many islands can be kept: the pinned ones, then the largest."""
+        """Return what fits where only so many islands can be kept: the pinned ones, then the largest."""
         base = [s for s in self._stretches[:1] if s.start == 0]
         others = self._stretches[len(base) :]
         if len(others) > islands:

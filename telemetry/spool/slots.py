@@ -47,7 +47,7 @@ class Slot:
 
 
 def encode_slot(slot: Slot) -> bytes:
-    """Its bytes, without padding."""
+    """Return its bytes, without padding."""
     body = bytearray(
         _HEAD.pack(slot.generation, slot.last_sequence, slot.end, int(slot.clean), len(slot.stretches))
     )
@@ -129,7 +129,7 @@ class SlotFile:
         self._generation = slot.generation
 
     def sync(self) -> None:
-        """What was written last is on the medium; OSError if not."""
+        """Put what was written last on the medium. Raises OSError."""
         if self._descriptor is None or self._is_synced:
             return
         self.syncs += 1

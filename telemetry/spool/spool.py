@@ -184,7 +184,7 @@ class Spool:
             )
 
     def is_behind(self) -> bool:
-        """Whether so much waits for a commit that no more should be appended until it is over."""
+        """Return whether so much waits for a commit that no more should be appended until it is over."""
         with self._lock:
             if 2 * self._memory.size_bytes > self._limits.memory_limit_bytes:
                 return True
@@ -241,14 +241,14 @@ class Spool:
             self._notify()
 
     def has_room(self) -> bool:
-        """Whether as much again as waits would find room. Otherwise what can wait should wait."""
+        """Return whether as much again as waits would find room. Otherwise what can wait should wait."""
         with self._lock:
             if self._refusal:
                 return 2 * self._memory.size_bytes < self._limits.memory_limit_bytes
             return self._store.has_room(beside_bytes=self._dead_letters.size_bytes)
 
     def commit_due(self) -> bool:
-        """Whether it is time for `commit`."""
+        """Return whether it is time for `commit`."""
         with self._lock:
             self._look_for_letters()
             if self._letters and not self._replacements_wait():
@@ -377,12 +377,12 @@ class Spool:
             )
 
     def _replacements_wait(self) -> bool:
-        """Whether ordered batches wait, whose rows a requeued one must not replace."""
+        """Return whether ordered batches wait, whose rows a requeued one must not replace."""
         return self._store.ordered_waits() or any(item.batch.ordered for item in self._memory)
 
     @property
     def letters_wait(self) -> bool:
-        """Whether dead letters that were handed over are not appended yet, as of the last look."""
+        """Return whether dead letters that were handed over are not appended yet, as of the last look."""
         with self._lock:
             return bool(self._letters) or self._more_letters
 
@@ -441,7 +441,7 @@ class Spool:
     # -- what there is to know
 
     def counters(self) -> dict[str, int]:
-        """What became of the points that no longer wait, since the spool was made."""
+        """Return what became of the points that no longer wait, since the spool was made."""
         with self._lock:
             tally = self._tally()
             return {f"points/{kind}": getattr(tally, kind) for kind in KINDS}
@@ -458,7 +458,7 @@ class Spool:
         return total
 
     def gauges(self) -> Gauges:
-        """How the spool is now."""
+        """Return how the spool is now."""
         with self._lock:
             store, never_on_disk = self._store, Tally()
             never_on_disk.add(self._store.from_memory)

@@ -86,7 +86,7 @@ class Store:
 
     @property
     def size_bytes(self) -> int:
-        """Of all segments."""
+        """Return the size of all segments."""
         return sum(segment.size_bytes for segment in self.segments)
 
     @property
@@ -95,7 +95,7 @@ class Store:
         return self.end - self.settled.points
 
     def ordered_waits(self) -> bool:
-        """Whether an ordered record may not be settled yet."""
+        """Return whether an ordered record may not be settled yet."""
         return self.settled.next_open(0) < self._ordered_end
 
     @property
@@ -105,7 +105,7 @@ class Store:
 
     @property
     def syncs(self) -> int:
-        """Of segments and slots, since the spool was opened."""
+        """Return how often segments and slots were synced since the spool was opened."""
         return self.written.syncs + self._slots.syncs
 
     def notice_vanished(self) -> None:
@@ -238,7 +238,7 @@ class Store:
                 raise OSError(errno.ENOSPC, "too little of the disk is free")
 
     def has_room(self, *, beside_bytes: int) -> bool:
-        """Whether as much again as waits would fit, under the cap and into the free space."""
+        """Return whether as much again as waits would fit, under the cap and into the free space."""
         if not self.waiting_points:
             return True
         size_bytes = self.size_bytes
@@ -265,7 +265,7 @@ class Store:
         return True
 
     def oldest_age_s(self) -> float:
-        """How long ago the oldest record that waits was stored; 0 if none does."""
+        """Return how long ago the oldest record that waits was stored; 0 if none does."""
         place = self.settled.next_open(0)
         if place >= self.end:
             return 0.0

@@ -87,12 +87,12 @@ class SpoolView:
 
     @property
     def state(self) -> Mapping[str, bytes]:
-        """What the last record says its writer must know again after a restart."""
+        """Return what the last record says its writer must know again after a restart."""
         return self._state.state
 
     @property
     def last_sequence(self) -> int:
-        """Of the last record."""
+        """Return the number of the last record."""
         return self._state.last_sequence
 
     def segments(self) -> Iterator[SegmentSummary]:
@@ -120,7 +120,7 @@ class SpoolView:
         return read[1] if read else b""
 
     def waiting(self) -> Iterator[EncodedBatch]:
-        """What waits, oldest first. Damaged records are passed over."""
+        """Yield what waits, oldest first. Damaged records are passed over."""
         for segment in self._state.segments:
             if self._state.settled.covers(segment.place, segment.end):
                 continue

@@ -181,7 +181,7 @@ class WriteThrough:
 
     @property
     def size_bytes(self) -> int:
-        """Of all batches that are kept."""
+        """Return the size of all batches that are kept."""
         return self._size_bytes
 
     def committed(self, last_sequence: int, *, waiting: Sequence[int]) -> None:
@@ -373,7 +373,7 @@ def keeping_in_memory(boot_id: str) -> Callable[[Path], WriteThrough | None]:
 
 
 def _is_in_memory(folder: Path) -> bool:
-    """Whether it is on a tmpfs."""
+    """Return whether it is on a tmpfs."""
     try:
         device = folder.stat().st_dev
         mounts = Path("/proc/self/mountinfo").read_text("utf-8", "replace").splitlines()

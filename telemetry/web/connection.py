@@ -62,7 +62,10 @@ class Connection:
 
     @property
     def wants_input(self) -> bool:
-        """Whether anything is read: not while an answer is on its way. (A stream's client may leave.)"""
+        """Return whether anything is read: not while an answer is on its way.
+
+        (A stream's client may leave.)
+        """
         return self._phase is not _Phase.ANSWERING
 
     def received(self, data: bytes, now_s: float) -> None:
@@ -106,7 +109,7 @@ class Connection:
 
     @property
     def output(self) -> memoryview:
-        """What the server sends next; empty if there is nothing now."""
+        """Return what the server sends next; empty if there is nothing now."""
         return self._output
 
     def sent(self, count: int, now_s: float) -> None:
@@ -146,12 +149,12 @@ class Connection:
 
     @property
     def is_draining(self) -> bool:
-        """Whether the last answer is out: the server closes its side, and the rest after the client."""
+        """Return whether the last answer is out: the server closes its side, then the client."""
         return self._phase is _Phase.DRAINING
 
     @property
     def is_stream(self) -> bool:
-        """Whether it listens to the event stream."""
+        """Return whether it listens to the event stream."""
         return self._stream is not None
 
     @property

@@ -25,7 +25,7 @@ class Health:
     notes: tuple[str, ...] = ()
 
     def view(self) -> dict[str, Any]:
-        """As JSON."""
+        """Return the verdict as JSON."""
         return {"ok": not self.reasons, "reasons": list(self.reasons), "notes": list(self.notes)}
 
 

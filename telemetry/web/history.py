@@ -46,7 +46,7 @@ class History:
                 del self._packs[key]
 
     def view(self, now_s: float) -> dict[str, Any]:
-        """As JSON: how old each sample is, and of each pack the values of each field, oldest first."""
+        """Return JSON: how old each sample is, and of each pack the values of each field, oldest first."""
         return {
             "ages_s": [round(now_s - at_s, 1) for at_s in self._times_s],
             "packs": [

@@ -18,7 +18,7 @@ class StepBudget:
         self._left -= steps
 
     def wait_s(self, now_s: float) -> float:
-        """How long to wait before the next step; 0: not at all."""
+        """Return how long to wait before the next step; 0: not at all."""
         self._left = min(self._left + (now_s - self._at_s) * self._per_s, self._burst)
         self._at_s = now_s
         return max(-self._left / self._per_s, 0.0)

@@ -56,7 +56,7 @@ class RequestParser:
 
     @property
     def waiting_bytes(self) -> int:
-        """What has come of a request that is not whole."""
+        """Return what has come of a request that is not whole."""
         return len(self._http.trailing_data[0])
 
     def feed(self, data: bytes) -> None:
@@ -86,7 +86,7 @@ def _check_size(head_bytes: int) -> None:
 
 
 def _request(parsed: h11.Request) -> Request:
-    """What is asked, if it is something that may be asked here. Raises RequestError."""
+    """Return what is asked, if it is something that may be asked here. Raises RequestError."""
     method, target, version = (text.decode() for text in (parsed.method, parsed.target, parsed.http_version))
     if not version.startswith("1."):
         raise RequestError(HTTPStatus.HTTP_VERSION_NOT_SUPPORTED, "only HTTP/1.1 is spoken here")

@@ -55,7 +55,7 @@ def words(status: HTTPStatus, text: str, fields: Fields = ()) -> Response:
 
 
 def stream_head() -> bytes:
-    """Of a stream of server-sent events, which ends with the connection."""
+    """Return the head of a stream of server-sent events, which ends with the connection."""
     return _head(HTTPStatus.OK, (("Content-Type", EVENT_STREAM), NO_STORE, ("Connection", "close")))
 
 

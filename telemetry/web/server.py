@@ -299,6 +299,6 @@ class WebServer:
 
 
 def _most_descriptors() -> int:
-    """How many this process may have open at once."""
+    """Return how many this process may have open at once."""
     soft, _hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     return sys.maxsize if soft == resource.RLIM_INFINITY else soft

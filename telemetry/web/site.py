@@ -193,7 +193,7 @@ def _page() -> dict[str, bytes]:
 
 
 def _fields() -> Mapping[str, list[Mapping[str, object]]]:
-    """How the page shows the fields of packs, chargers and meters, place by place."""
+    """Return how the page shows the fields of packs, chargers and meters, place by place."""
     return {
         measurement.name: [
             {

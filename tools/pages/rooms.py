@@ -99,7 +99,7 @@ def _room(module: tuple[str, ...]) -> str:
 
 
 def sentence(folder: Path) -> str:
-    """What belongs in a folder: the first paragraph of its `__init__`."""
+    """Return what belongs in a folder: the first paragraph of its `__init__`."""
     text = ast.get_docstring(ast.parse((folder / "__init__.py").read_text("utf-8"))) or ""
     return " ".join(text.partition("\n\n")[0].split())
 
@@ -120,7 +120,7 @@ def _rows(folder: str, rooms: tuple[str, ...] | list[str]) -> Iterator[str]:
 
 
 def picture() -> Iterator[str]:
-    """Who imports whom, in Mermaid, less what follows from other arrows."""
+    """Yield who imports whom, in Mermaid, less what follows from other arrows."""
     above: dict[str, set[str]] = {}
     for importing, imported in imports():
         if HALL not in (importing, imported) and importing not in ALONE:

@@ -43,9 +43,12 @@ class Follower:
         to be followed again.
         """
     def due(self, channel: int, now_ns: int) -> list[PlugChange]:
-        """What ends on `channel` since its signs have been silent for too long at `now_ns`, in frame time."""
+        """Return what ends on `channel` as its signs are silent for too long at `now_ns`, in frame time."""
     def finish(self, channel: int, end_ns: int) -> list[PlugChange]:
-        """What ends on `channel`, since no row comes any more; end_ns: stamp of the newest frame of all."""
+        """Return what ends on `channel`, since no row comes any more.
+
+        End_ns: stamp of the newest frame of all.
+        """
     def look(self, channel: int) -> list[PlugChange]:
         """The session that is open on `channel`, as it is: a MINUTE at its last sign; otherwise nothing."""
     def move(self, channel: int, by_ns: int) -> None:
@@ -53,9 +56,9 @@ class Follower:
     def last_ns(self, channel: int) -> int:
         """The stamp of the last sign on `channel`; 0: none yet."""
     def is_open(self, channel: int) -> bool:
-        """Whether a session is open on `channel`."""
+        """Return whether a session is open on `channel`."""
     def state(self, channel: int) -> bytes:
-        """What is known of the plug on `channel`, for `restore` in this or another process."""
+        """Return what is known of the plug on `channel`, for `restore` in this or another process."""
     def restore(self, channel: int, state: bytes, most_soc_pct_s: float = ...) -> bool:
         """Go on where `state` was made; False: it is of another kind, and nothing has changed.
 

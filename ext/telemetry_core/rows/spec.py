@@ -42,7 +42,7 @@ class FieldSpec:
 
     @property
     def signal_name(self) -> str:
-        """What people call it: its name in the database."""
+        """Return what people call it: its name in the database."""
         return self.signal or self.name
 
 
@@ -58,5 +58,5 @@ class RecordSpec:
 
     @property
     def message_name(self) -> str:
-        """What people call it: its name in the database."""
+        """Return what people call it: its name in the database."""
         return self.message or self.measurement

@@ -48,6 +48,6 @@ class Mapper:
     def notices(self) -> list[PageNotice]:
         """The pages that went missing or came back in the last batch, in the order of the rows."""
     def missing(self, channel: int) -> list[tuple[int, int]]:
-        """What is missing on `channel`, or has not come yet where others have, as (cycle, page)."""
+        """Return what is missing on `channel`, or has not come yet where others have, as (cycle, page)."""
     def made(self) -> dict[str, int]:
-        """How many rows of each measurement were made so far."""
+        """Return how many rows of each measurement were made so far."""

@@ -40,4 +40,4 @@ class Reducer:
         tags: only rows of these tag sets; None: of all.
         """
     def pending_by_measurement(self) -> dict[str, int]:
-        """How many rows are held back now, by measurement, without measurements that have none."""
+        """Return how many rows are held back now, by measurement, without measurements that have none."""

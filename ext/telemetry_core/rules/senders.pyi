@@ -47,7 +47,7 @@ class Senders:
         ValueError unless the rows are of `schema`.
         """
     def kept_out(self, channel: int) -> dict[str, int]:
-        """How many rows of `channel` were not taken, by message, without messages that have none."""
+        """Return how many rows of `channel` were not taken, by message, without messages that have none."""
     def forget(self, channel: int) -> None:
         """Forget what came on `channel`: what comes next has nothing to do with it. Counts stay."""
     def go_on_from(self, before: Senders, channel: int) -> None:

@@ -30,7 +30,7 @@ _CAN_BITRATE_UNKNOWN = 0xFFFFFFFF
 
 
 def interface_bit_rate(name: str) -> BitRate | None:
-    """As it is set in the kernel now; None where none is: no such interface, or one without a wire (vcan)."""
+    """Return the rate that is set in the kernel; None: no such interface, or one without a wire (vcan)."""
     try:
         index = socket.if_nametoindex(name)
         with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, socket.NETLINK_ROUTE) as asking:
@@ -50,7 +50,7 @@ def link_request(index: int) -> bytes:
 
 
 def parse_bit_rate(answer: bytes) -> BitRate | None:
-    """What the kernel's answer to `link_request` says of the bit rate; None if it says nothing."""
+    """Return what the kernel's answer to `link_request` says of the bit rate; None if it says nothing."""
     if len(answer) < _NLMSGHDR.size:
         return None
     length, kind, *_ = _NLMSGHDR.unpack_from(answer)

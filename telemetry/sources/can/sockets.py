@@ -44,7 +44,7 @@ class CanLink(Protocol):
 
     @property
     def receive_buffer_bytes(self) -> int:
-        """What is asked of the kernel for the socket's receive buffer."""
+        """Return what is asked of the kernel for the socket's receive buffer."""
         ...
 
     def open(self) -> socket.socket:
@@ -52,7 +52,7 @@ class CanLink(Protocol):
         ...
 
     def is_up(self) -> bool:
-        """Whether frames can come at the moment."""
+        """Return whether frames can come at the moment."""
         ...
 
     def bit_rate(self) -> BitRate | None:
@@ -74,7 +74,7 @@ class CanInterface:
         return self.name
 
     def is_there(self) -> bool:
-        """Whether this machine has such an interface."""
+        """Return whether this machine has such an interface."""
         return self.name in {name for _, name in socket.if_nameindex()}
 
     def open(self) -> socket.socket:
@@ -112,7 +112,7 @@ class CanUnixSocket:
         return str(self.path)
 
     def is_there(self) -> bool:
-        """Whether a simulator has made it. Raises OSError: a folder on the way may not be entered."""
+        """Return whether a simulator has made it. Raises OSError: a folder on the way may not be entered."""
         return self.path.is_socket()
 
     def open(self) -> socket.socket:
@@ -147,7 +147,7 @@ def receive_buffer_warning(opened: socket.socket, wanted_bytes: int) -> str:
 
 
 def gather_ms(opened: socket.socket) -> int:
-    """How long the socket's buffer allows frames to gather after a wake-up."""
+    """Return how long the socket's buffer allows frames to gather after a wake-up."""
     is_small = opened.family != socket.AF_UNIX and receive_buffer_bytes(opened) < SMALL_BUFFER_BYTES
     return GATHER_WITH_SMALL_BUFFER_MS if is_small else GATHER_MS
 

@@ -59,14 +59,14 @@ class SocketCanSource(Source):
 
     @property
     def status(self) -> str:
-        """What it does at the moment, in one clause."""
+        """Return what it does at the moment, in one clause."""
         if self._outages.is_lost:
             return f"waiting for {self._link.description}: {self._outages.reason}"
         return "receiving" if self._reader is not None else "stopped"
 
     @property
     def bit_rate(self) -> BitRate | None:
-        """Of the link, as it was when it was opened or came up last; any thread may ask."""
+        """Return that of the link when it was opened or came up last; any thread may ask."""
         return self._bit_rate
 
     def counts(self) -> Mapping[str, int]:

@@ -58,7 +58,7 @@ class PythonCanSettings(SourceSettings):
 
     @property
     def resources(self) -> tuple[Resource, ...]:
-        """Of channels only a device's path is known to be for one source alone."""
+        """Return a device's path, where the channel is one: it is for one source alone."""
         port, _, _ = str(self.options.get("channel", "")).partition("@")  # slcan: PORT@BAUD
         return (Resource("options.channel", port),) if port.startswith("/dev/") else ()
 
@@ -103,7 +103,7 @@ def _configured(context: str | None) -> str:
 
 
 def _bit_rate(options: Mapping[str, Any]) -> BitRate | None:
-    """As far as `options` give it."""
+    """Return the bit rate as far as `options` give it."""
     nominal, data = (options.get(key) for key in ("bitrate", "data_bitrate"))
     if type(nominal) is not int or nominal <= 0:
         return None

@@ -51,13 +51,13 @@ class PythonCanSource(Source):
 
     @property
     def status(self) -> str:
-        """What it does at the moment, in one clause."""
+        """Return what it does at the moment, in one clause."""
         if self._outages.is_lost:
             return f"waiting for {self._options.get('interface', 'the adapter')}: {self._outages.reason}"
         return "receiving" if self._is_open else "stopped"
 
     def counts(self) -> Mapping[str, int]:
-        """What an adapter or its driver drops is not known."""
+        """Return no drops: what an adapter or its driver drops is not known."""
         return {
             "read": self._read,
             "lost/bad_length": self._bad_length,

@@ -53,7 +53,7 @@ class ReplayPace:
         return self._start_ns + round((self._clock.monotonic_s() - self._start_s) * self._speed * 1e9)
 
     def wait_s(self, next_ns: int) -> float:
-        """How long to wait for the frame with stamp next_ns; 0: it is due."""
+        """Return how long to wait for the frame with stamp next_ns; 0: it is due."""
         if self._start_ns is None or next_ns - self.due_ns() > STEP_AHEAD_NS:
             self._restart(next_ns)
         ahead_s = (next_ns - self.due_ns()) / 1e9 / self._speed

@@ -59,7 +59,7 @@ class Listening:
         return False
 
     def wait_s(self) -> float:
-        """How long nothing is to be done unless bytes come."""
+        """Return how long nothing is to be done unless bytes come."""
         return max(self._heard_s + self._silent_s - self._clock.monotonic_s(), 0.0)
 
     def received(self, data: bytes) -> bytes:
@@ -71,7 +71,7 @@ class Listening:
         """A good message has come, which answers nothing."""
 
     def is_deaf(self) -> bool:
-        """Whether it has been silent for so long that its port is to be opened again."""
+        """Return whether it has been silent for so long that its port is to be opened again."""
         return self._clock.monotonic_s() >= self._heard_s + self._silent_s
 
 
@@ -124,12 +124,12 @@ class Asking:
 
     @property
     def is_asking(self) -> bool:
-        """Whether a request is outstanding."""
+        """Return whether a request is outstanding."""
         return self._outstanding is not None
 
     @property
     def gap_s(self) -> float:
-        """How long the line rests after an answer."""
+        """Return how long the line rests after an answer."""
         return self._gap_s
 
     @property
@@ -163,7 +163,7 @@ class Asking:
         self._hurries_until_s = self._clock.monotonic_s()
 
     def is_late(self) -> bool:
-        """Whether the answer has not come in time: whatever the framer still holds is all there will be."""
+        """Return whether the answer is overdue: what the framer holds is all there will be."""
         return self._outstanding is not None and self._clock.monotonic_s() >= self._gives_up_s
 
     def give_up(self) -> None:
@@ -189,12 +189,12 @@ class Asking:
         self._is_heard = False
 
     def wait_s(self) -> float:
-        """How long nothing is to be done unless bytes come."""
+        """Return how long nothing is to be done unless bytes come."""
         next_s = self.next_s if self._outstanding is None else self._gives_up_s
         return max(next_s - self._clock.monotonic_s(), 0.0)
 
     def received(self, data: bytes) -> bytes:
-        """What of `data` is for the framer."""
+        """Return what of `data` is for the framer."""
         if self._outstanding is None:
             self.discarded_bytes += len(data)
             return b""
@@ -209,7 +209,7 @@ class Asking:
             self._end_round()
 
     def is_deaf(self) -> bool:
-        """Whether the port has read nothing for so long that it is to be opened again."""
+        """Return whether the port has read nothing for so long that it is to be opened again."""
         return self._unheard_rounds >= FAILED_ROUNDS
 
     def _soonest(self) -> _Schedule:

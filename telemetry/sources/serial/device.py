@@ -102,19 +102,19 @@ class DeviceSettings:
 
     @property
     def table(self) -> SerialProtocol:
-        """What it speaks."""
+        """Return what it speaks."""
         if self.registers is not None:
             return modbus(read_register_map(self.registers))
         return PROTOCOLS[self.protocol]
 
     def address_on(self, protocol: SerialProtocol) -> int:
-        """Its address; NO_ADDRESS where its protocol has none."""
+        """Return its address; NO_ADDRESS where its protocol has none."""
         if protocol.addresses is None:
             return NO_ADDRESS
         return protocol.addresses.default if self.address is None else self.address
 
     def hearing(self, protocol: SerialProtocol) -> Callable[[int], bool]:
-        """Whether a message of an address is its own; of any address where its own is not known."""
+        """Return whether a message of an address is its own; of any address where its own is not known."""
         addresses, own = protocol.addresses, self.address_on(protocol)
         if addresses is None or own > addresses.most:
             return lambda _address: True
@@ -141,7 +141,7 @@ class DeviceSettings:
         return Asking(polls, protocol.rest_s / scale, clock)
 
     def without_owner(self) -> Self:
-        """What the device itself knows of."""
+        """Return what the device itself knows of."""
         return replace(self, pack=MAIN, charger=MAIN, invert_current=False)
 
 

@@ -39,11 +39,14 @@ class SerialPort(Protocol):
     """An open port."""
 
     def receive(self, timeout_s: float) -> bytes:
-        """What has come, or comes within `timeout_s`; empty: nothing. Raises OSError: the device is gone."""
+        """Return what has come, or comes within `timeout_s`; empty: nothing.
+
+        Raises OSError: the device is gone.
+        """
         ...
 
     def send(self, data: bytes) -> None:
-        """Raises OSError when the device is gone or does not take them."""
+        """Send them. Raises OSError when the device is gone or does not take them."""
         ...
 
 
@@ -113,7 +116,7 @@ class PyserialLink:
 
 
 def check_port(port: str) -> str:
-    """What is wrong with the name of a port, as far as it shows without opening it; empty: nothing."""
+    """Return what is wrong with the name of a port, as far as it shows without opening it; empty: nothing."""
     import serial
 
     if port.lower().startswith(("socket://", "rfc2217://")) and "@" in port:

@@ -38,7 +38,7 @@ class Member:
 
     @property
     def device(self) -> str:
-        """What it says of itself: `model …, firmware …`; empty: nothing yet."""
+        """Return what it says of itself: `model …, firmware …`; empty: nothing yet."""
         return device_words(self.framer.identity())
 
     def opened(self) -> None:
@@ -64,7 +64,10 @@ class Member:
             self.framer.sent(request, frames)
 
     def judge(self, frames: FrameBatch) -> tuple[FrameBatch, list[SourceEvent]]:
-        """Those of `frames`, its new messages, that are its own as far as it is known; events that follow."""
+        """Return those of `frames`, its new messages, that are its own as far as it is known.
+
+        Events that follow.
+        """
         was_doubted = self.same.is_doubted
         events = self.same.heard(self.framer.identity())
         if was_doubted and not self.same.is_doubted:

@@ -44,12 +44,15 @@ _LONGEST_PDU = 253
 
 
 def is_modbus_tcp(port: str) -> bool:
-    """Whether the name of a port is one of Modbus/TCP."""
+    """Return whether the name of a port is one of Modbus/TCP."""
     return port.lower().startswith(SCHEME)
 
 
 def check_tcp_port(port: str) -> str:
-    """What is wrong with `tcp://HOST[:PORT]`, as far as it shows without connecting; empty: nothing."""
+    """Return what is wrong with `tcp://HOST[:PORT]`, as far as it shows without connecting.
+
+    Empty: nothing.
+    """
     try:
         url = urlsplit(port)
         number = DEFAULT_PORT if url.port is None else url.port

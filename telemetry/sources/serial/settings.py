@@ -131,7 +131,7 @@ class SerialSettings(SourceSettings):
 
     @property
     def _has_one(self) -> bool:
-        """Whether its device is the port itself, as far as names go."""
+        """Return whether its device is the port itself, as far as names go."""
         return [device.name for device in self.devices] == [self.name]
 
     @property
@@ -174,7 +174,7 @@ class SerialSettings(SourceSettings):
 
     @property
     def _titles(self) -> tuple[str, ...]:
-        """What its devices are, each kind once."""
+        """Return what its devices are, each kind once."""
         return tuple(dict.fromkeys(device.table.title for device in self.devices))
 
     def presence(self) -> Iterator[tuple[Grade, str]]:
@@ -284,7 +284,7 @@ def _devices(keys: Sequence[NamedDeviceKeys], places: Sequence[TomlTable]) -> tu
 
 
 def _refuse_to_mix(table: TomlTable, device: DeviceSettings, other: DeviceSettings) -> None:
-    """Raises ConfigError where one device on the line would answer for both."""
+    """Raise ConfigError where one device on the line would answer for both."""
     if _address(other) != _address(device):
         return
     if other.protocol == device.protocol:
@@ -304,7 +304,7 @@ def _address(device: DeviceSettings) -> int:
 def _line(
     keys: SerialKeys, devices: tuple[DeviceSettings, ...], places: Sequence[TomlTable]
 ) -> tuple[int, LineSettings]:
-    """What the table says of the line, or the devices' own, if they agree."""
+    """Return what the table says of the line, or the devices' own, if they agree."""
     wanted = []
     for device in devices:
         protocol = device.table
@@ -319,7 +319,7 @@ def _line(
 
 
 def _no_line(devices: Sequence[DeviceSettings], places: Sequence[TomlTable]) -> tuple[int, LineSettings]:
-    """What stands for the settings of a line at Modbus/TCP, which has none and no other protocols."""
+    """Return what stands for the settings of a line at Modbus/TCP, which has none and no other protocols."""
     for number, device in enumerate(devices):
         if device.protocol not in _MODBUS:
             hint = "socket://HOST:PORT for a converter that passes bytes"

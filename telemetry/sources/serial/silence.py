@@ -27,7 +27,7 @@ class SilenceWatch:
 
     @property
     def is_unknown(self) -> bool:
-        """Whether the device's values are unknown by now."""
+        """Return whether the device's values are unknown by now."""
         return bool(self._begun)
 
     @property

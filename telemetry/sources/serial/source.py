@@ -37,7 +37,7 @@ _LONGEST_KEPT = 8192  # bytes of a message that is not whole yet
 
 
 def in_one_clause(states: Mapping[str, str]) -> str:
-    """What the devices of a line do: what all of them do; otherwise how many receive."""
+    """Return what the devices of a line do: what all of them do; otherwise how many receive."""
     if len(set(states.values())) == 1:
         return next(iter(states.values()))
     well = sum(state == RECEIVING for state in states.values())
@@ -93,7 +93,7 @@ class SerialSource(Source):
 
     @property
     def device(self) -> str:
-        """What the devices that are connected now say of themselves; empty: nothing yet."""
+        """Return what the devices that are connected now say of themselves; empty: nothing yet."""
         if len(self._members) == 1:
             return self._members[0].device if self._is_open else ""
         said = ((member.name, member.device) for member in self._members)
@@ -101,7 +101,7 @@ class SerialSource(Source):
 
     @property
     def status(self) -> str:
-        """What it does at the moment, in one clause."""
+        """Return what it does at the moment, in one clause."""
         if not self._is_open and self._outages.is_lost:
             where = f"{self._link.description}: "  # which a port that does not open says itself
             return f"waiting for {where}{self._outages.reason.removeprefix(where)}"

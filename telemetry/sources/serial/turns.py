@@ -65,7 +65,7 @@ class Turns:
         self._rests_until_s = self._clock.monotonic_s()
 
     def is_late(self) -> bool:
-        """Whether the answer has not come in time."""
+        """Return whether the answer has not come in time."""
         return self._current is not None and self._talks[self._current].is_late()
 
     def due(self) -> bytes | None:
@@ -92,7 +92,7 @@ class Turns:
             seat.asked_s = self._clock.monotonic_s()
 
     def wait_s(self) -> float:
-        """How long nothing is to be done unless bytes come."""
+        """Return how long nothing is to be done unless bytes come."""
         if self._current is not None:
             return self._talks[self._current].wait_s()
         waits = [self._talks[n].wait_s() for n in self._listeners]
@@ -102,7 +102,7 @@ class Turns:
         return max(min(waits), 0.0)
 
     def received(self, data: bytes) -> list[int]:
-        """Who hears these bytes."""
+        """Return who hears these bytes."""
         hearing = [*self._listeners, *([] if self._current is None else [self._current])]
         for n in hearing:
             self._talks[n].received(data)
@@ -123,7 +123,7 @@ class Turns:
         self._end_round(seat)
 
     def is_deaf(self) -> bool:
-        """Whether the port has read nothing for so long that it is to be opened again."""
+        """Return whether the port has read nothing for so long that it is to be opened again."""
         if any(not self._talks[n].is_deaf() for n in self._listeners):
             return False
         unheard = [seat.talk.unheard_rounds for seat in self._seats.values()]
