@@ -1,64 +1,57 @@
 """A scenario: which batteries, what happens to them, and what goes wrong: one TOML file, as frozen values.
 
-Promises: the file is validated key by key. Any fault in it is one ConfigError that names the key.
-The scenarios that come with the package are found by their bare name.
+Promises: the file is validated key by key. Any fault in it is one error of its table, which names the key.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from firmware_sim.ecus.service_battery import ServiceSpec
+from firmware_sim.errors import NotValidError
 from firmware_sim.faults.kinds import Fault
 from firmware_sim.faults.read import read_fault
 from firmware_sim.plant.load import Profile
 from firmware_sim.plant.pack import PackSpec
+from firmware_sim.scenario_files import SCENARIOS, Heading, Load, find_in, names_in, read_heading
 from firmware_sim.serial_scenario import LineSpec, read_lines
-from telemetry.errors import ConfigError, InputMissingError
-from telemetry.settings.table import TomlTable
+from firmware_sim.table import Table, key, read
 
-SCENARIOS = Path(__file__).with_name("scenarios")
-
-_DAY_S = 86_400.0
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_WEEK_S = 7.0 * 86_400.0
 
 
 @dataclass(frozen=True, slots=True)
 class Stand:
     """Parked: contactors open."""
 
-    duration_s: float
+    duration_s: float = key(above=0.0, most=_WEEK_S)
 
 
 @dataclass(frozen=True, slots=True)
 class Drive:
     """On the road for `duration_s`, and until the vehicle has come to a stop."""
 
-    duration_s: float
-    profile: Profile
+    duration_s: float = key(above=0.0, most=_WEEK_S)
+    profile: Profile = key(name="road")
 
 
 @dataclass(frozen=True, slots=True)
 class Charge:
     """At a charger until full, until `until_soc_pct`, or for `duration_s` at most."""
 
-    duration_s: float
-    max_power_w: float
-    until_soc_pct: float
+    duration_s: float = key(above=0.0, most=_WEEK_S)
+    max_power_w: float = key(name="max_power_kw", scale=1000.0, above=0.0, most=350.0)
+    until_soc_pct: float = key(absent=100.0, above=0.0, most=100.0)
 
 
 Phase = Stand | Drive | Charge
+_PHASES: Mapping[str, type[Phase]] = {"stand": Stand, "drive": Drive, "charge": Charge}
 
 
 @dataclass(frozen=True, slots=True)
-class Scenario:
+class Scenario(Heading):
     """Everything a scenario file says."""
 
-    name: str
-    about: str  # in one line
-    starts_at_ns: int  # simulated time of the first frame where nobody says otherwise, ns since 1970
-    pack: PackSpec
     service: ServiceSpec
     phases: tuple[Phase, ...]
     faults: tuple[Fault, ...]
@@ -67,44 +60,33 @@ class Scenario:
 
     @property
     def planned_s(self) -> float:
-        """How long it takes; a drive is over a little later, a full battery earlier."""
+        """Return the time it takes; a drive is over a little later, a full battery earlier."""
         return sum(phase.duration_s for phase in self.phases)
 
 
 def scenario_names() -> list[str]:
-    """The scenarios that come with the package."""
-    return sorted(file.stem for file in SCENARIOS.glob("*.toml"))
+    """Return the names of the scenarios that come with the package."""
+    return names_in(SCENARIOS)
 
 
-def find_scenario(name_or_file: str) -> Path:
-    """The file of a scenario, given by file name or by the bare name of one that comes with the package."""
-    file = Path(name_or_file)
-    if file.suffix != ".toml" and file.name == name_or_file:
-        file = SCENARIOS / f"{name_or_file}.toml"
-    try:
-        is_file = file.is_file()
-    except OSError as error:  # a folder on the way that this user may not enter
-        raise InputMissingError(f"cannot be read: {error.strerror}", where=name_or_file) from error
-    if not is_file:
-        known = ", ".join(scenario_names())
-        raise InputMissingError(
-            "no such scenario", where=name_or_file, hint=f"a .toml file, or one of {known}"
-        )
-    return file
+def find_scenario(name_or_file: str | Path) -> Path:
+    """Return the file of a scenario that is given by name or file. Raises NotFoundError."""
+    return find_in(SCENARIOS, name_or_file, "scenario", ", ".join(scenario_names()))
 
 
-def load_scenario(file: Path) -> Scenario:
-    """Read and validate `file`. Raises ConfigError."""
-    top = TomlTable.load(file)
-    pack = read_pack(top.take_table("pack"))
-    batteries = _batteries(top.take_tables("battery"), pack)
+def load_scenario(name_or_file: str | Path, load: Load) -> Scenario:
+    """Return the scenario of that name or file.
+
+    Raises NotFoundError, NotValidError, and what `load` raises.
+    """
+    file = find_scenario(name_or_file)
+    top = load(file)
+    heading = read_heading(top, file)
+    batteries = _batteries(top.take_tables("battery"), heading["pack"])
     lines = read_lines(top.take_tables("serial"), batteries)
     scenario = Scenario(
-        name=file.stem,
-        about=top.take_text("about", "a scenario of your own"),
-        starts_at_ns=take_instant_ns(top, "starts_at"),
-        pack=pack,
-        service=_service(top.take_table("service"), pack),
+        **heading,
+        service=_service(top.take_table("service"), heading["pack"]),
         phases=tuple(_phase(table) for table in top.take_tables("phase")),
         faults=tuple(read_fault(table, [line.name for line in lines]) for table in top.take_tables("fault")),
         batteries=batteries,
@@ -112,57 +94,16 @@ def load_scenario(file: Path) -> Scenario:
     )
     top.close()
     if not scenario.phases:
-        raise ConfigError("has no phase", where=str(file), hint='add [[phase]] with do = "drive"')
+        raise NotValidError("has no phase", where=str(file), hint='add [[phase]] with do = "drive"')
     return scenario
 
 
-def parse_instant(text: str) -> int:
-    """An ISO 8601 time with its zone, as ns since 1970. Raises ValueError with what is wrong."""
-    try:
-        instant = datetime.fromisoformat(text)
-    except ValueError as error:
-        raise ValueError(f"{text!r} is no ISO 8601 time such as 2026-03-02T07:30:00Z") from error
-    if instant.tzinfo is None:
-        raise ValueError(f"{text!r} has no time zone: for UTC append a Z")
-    return (instant - _EPOCH) // timedelta(microseconds=1) * 1000
-
-
-def take_instant_ns(table: TomlTable, key: str, default: str | None = None) -> int:
-    """A time as `parse_instant` reads it. Raises ConfigError."""
-    try:
-        return parse_instant(table.take_text(key, default))
-    except ValueError as error:
-        raise table.wrong(key, str(error)) from error
-
-
-def read_pack(table: TomlTable) -> PackSpec:
-    """[pack]. Raises ConfigError."""
-    new = PackSpec()
-    spec = PackSpec(
-        start_soc_pct=table.take_number("start_soc_pct", new.start_soc_pct, above=0.0, most=100.0),
-        soh_pct=table.take_number("soh_pct", new.soh_pct, above=50.0, most=100.0),
-        cycles=table.take_number("cycles", new.cycles, least=0.0, most=6500.0),
-        start_temp_c=table.take_number("start_temp_c", new.start_temp_c, above=-30.0, most=45.0),
-        ambient_c=table.take_number("ambient_c", new.ambient_c, above=-40.0, most=50.0),
-    )
-    table.close()
-    return spec
-
-
-def _service(table: TomlTable, pack: PackSpec) -> ServiceSpec:
+def _service(table: Table, pack: PackSpec) -> ServiceSpec:
     """Make the second battery, next to the first: as warm, in the same air."""
-    new = ServiceSpec()
-    spec = ServiceSpec(
-        start_soc_pct=table.take_number("start_soc_pct", new.start_soc_pct, above=0.0, most=100.0),
-        start_temp_c=pack.start_temp_c,
-        ambient_c=pack.ambient_c,
-        solar_peak_w=table.take_number("solar_peak_w", new.solar_peak_w, least=0.0, most=2000.0),
-    )
-    table.close()
-    return spec
+    return read(ServiceSpec, table, start_temp_c=pack.start_temp_c, ambient_c=pack.ambient_c)
 
 
-def _batteries(tables: list[TomlTable], pack: PackSpec) -> dict[str, ServiceSpec]:
+def _batteries(tables: Sequence[Table], pack: PackSpec) -> dict[str, ServiceSpec]:
     """Read [[battery]]: further ones beside the service battery, each with a charger of its own."""
     found: dict[str, ServiceSpec] = {}
     for table in tables:
@@ -173,21 +114,5 @@ def _batteries(tables: list[TomlTable], pack: PackSpec) -> dict[str, ServiceSpec
     return found
 
 
-def _phase(table: TomlTable) -> Phase:
-    kind = table.take_text("do", one_of=("stand", "drive", "charge"))
-    duration_s = table.take_number("duration_s", above=0.0, most=7.0 * _DAY_S)
-    phase: Phase
-    if kind == "drive":
-        phase = Drive(
-            duration_s, Profile(table.take_text("road", one_of=tuple(road.value for road in Profile)))
-        )
-    elif kind == "charge":
-        phase = Charge(
-            duration_s,
-            max_power_w=1000.0 * table.take_number("max_power_kw", above=0.0, most=350.0),
-            until_soc_pct=table.take_number("until_soc_pct", 100.0, above=0.0, most=100.0),
-        )
-    else:
-        phase = Stand(duration_s)
-    table.close()
-    return phase
+def _phase(table: Table) -> Phase:
+    return read(_PHASES[table.take_text("do", one_of=tuple(_PHASES))], table)

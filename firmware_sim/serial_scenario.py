@@ -1,7 +1,7 @@
 """Serial lines of a scenario: [[serial]] with its devices, as frozen values, and the lines that they make.
 
 Promises: a device that is not there, an option that its kind does not have, and a battery without a name are
-one ConfigError that names the key.
+one error of the table that names the key.
 """
 
 from collections.abc import Callable, Collection, Iterable, Sequence
@@ -13,7 +13,7 @@ from firmware_sim.faults.serial import LineFaults, SerialFaults
 from firmware_sim.links.serial_line import Port, SerialLine
 from firmware_sim.links.shared_line import Attached, Electrics, Said, SharedLine
 from firmware_sim.serial_devices import KINDS, DeviceName, Option, checked, device_end, named, parse_devices
-from telemetry.settings.table import TomlTable
+from firmware_sim.table import Table, read
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +73,8 @@ def line_spec(name: str, lines: Iterable[LineSpec]) -> LineSpec:
     return LineSpec("", devices, ("",) * len(devices), Electrics())
 
 
-def read_lines(tables: Sequence[TomlTable], batteries: Collection[str]) -> tuple[LineSpec, ...]:
-    """[[serial]]. Raises ConfigError."""
+def read_lines(tables: Sequence[Table], batteries: Collection[str]) -> tuple[LineSpec, ...]:
+    """Read [[serial]]."""
     found: list[LineSpec] = []
     for table in tables:
         line = _read_line(table, batteries)
@@ -88,7 +88,7 @@ def read_lines(tables: Sequence[TomlTable], batteries: Collection[str]) -> tuple
     return tuple(found)
 
 
-def _read_line(table: TomlTable, batteries: Collection[str]) -> LineSpec:
+def _read_line(table: Table, batteries: Collection[str]) -> LineSpec:
     devices = [_read_device(one, batteries) for one in table.take_tables("device")]
     if not devices:
         raise table.wrong("device", "is missing", "a line has one [[serial.device]] at least")
@@ -96,21 +96,15 @@ def _read_line(table: TomlTable, batteries: Collection[str]) -> LineSpec:
         names = checked(tuple(name for name, _ in devices))
     except ValueError as error:
         raise table.wrong("device", str(error)) from None
-    spec = LineSpec(
+    return LineSpec(
         table.take_text("name"),
         names,
         tuple(battery for _, battery in devices),
-        Electrics(
-            baud_rate=table.take_optional_integer("baud_rate", least=50, most=4_000_000),
-            answers_after_s=table.take_number("answers_after_s", 0.0, least=0.0, most=60.0),
-            echo=table.take_flag("echo"),
-        ),
+        read(Electrics, table),
     )
-    table.close()
-    return spec
 
 
-def _read_device(table: TomlTable, batteries: Collection[str]) -> tuple[DeviceName, str]:
+def _read_device(table: Table, batteries: Collection[str]) -> tuple[DeviceName, str]:
     kind = table.take_text("kind", one_of=SERIAL_DEVICES)
     battery = table.take_optional_text("battery") or ""
     if battery and battery not in batteries:
@@ -127,7 +121,7 @@ def _read_device(table: TomlTable, batteries: Collection[str]) -> tuple[DeviceNa
     return device, battery
 
 
-def _option(table: TomlTable, name: str, wanted: type) -> Option:
+def _option(table: Table, name: str, wanted: type) -> Option:
     if wanted is bool:
         return table.take_flag(name)
     if wanted is int:

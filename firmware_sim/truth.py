@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from typing import TextIO
 
 from firmware_sim.ecus.bms import TICK_S
+from firmware_sim.errors import NotWrittenError
 from firmware_sim.simulation import Simulation
-from telemetry.errors import StorageError
 
 _TICK_NS = round(TICK_S * 1e9)
 _EVERY_NS = 1_000_000_000
@@ -67,7 +67,7 @@ class TruthLog:
         self._write(COLUMNS)
 
     def observe(self, simulation: Simulation) -> None:
-        """Called in each tick. Raises StorageError when the stream cannot be written."""
+        """Called in each tick. Raises NotWrittenError when the stream cannot be written."""
         at_ns = simulation.now_ns - _TICK_NS
         if at_ns % _EVERY_NS == 0:
             self._write((str(at_ns), *(f"{value:.9g}" for value in truth_row(simulation))))
@@ -76,4 +76,4 @@ class TruthLog:
         try:
             self._writer.writerow(row)
         except OSError as error:
-            raise StorageError(f"cannot be written: {error.strerror}", where=self._name) from error
+            raise NotWrittenError(f"cannot be written: {error.strerror}", where=self._name) from error

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from firmware_sim.ecus.jbd import JbdBms
 from firmware_sim.ecus.solar import SolarCharger
 from firmware_sim.plant.pack import Pack, PackSpec
+from firmware_sim.table import key
 
 _STANDING_W = 35.0  # radio, pumps, the board itself
 _COMPRESSOR_W = 75.0
@@ -20,10 +21,10 @@ _HEATER_W = 380.0
 class ServiceSpec:
     """A service battery before the first tick."""
 
-    start_soc_pct: float = 62.0
+    start_soc_pct: float = key(62.0, above=0.0, most=100.0)
     start_temp_c: float = 18.0
     ambient_c: float = 15.0
-    solar_peak_w: float = 900.0
+    solar_peak_w: float = key(900.0, least=0.0, most=2000.0)
 
     def pack(self) -> PackSpec:
         """Fourteen cells of 100 Ah, in two groups with a temperature sensor each."""

@@ -8,6 +8,10 @@ from dataclasses import dataclass
 from enum import Enum
 
 from firmware_sim.faults.kinds import InsulationFault, OverTemperature, Silence, Window
+from firmware_sim.table import key
+from firmware_sim.wire.gbt import LONG
+
+SIDES = ("vehicle", "charger")
 
 
 class Since(Enum):
@@ -25,7 +29,7 @@ class Stop:
     """An end ends the charge, and says why."""
 
     window: Window
-    side: str  # "vehicle" or "charger"
+    side: str  # of SIDES
     reasons: tuple[str, ...]  # fields of BST or CST
 
 
@@ -34,7 +38,7 @@ class Pause:
     """An end permits no charging."""
 
     window: Window
-    side: str
+    side: str = key(name="on", one_of=SIDES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +46,7 @@ class Excess:
     """The charger gives more current than it is asked for."""
 
     window: Window
-    current_a: float
+    current_a: float = key(above=0.0, most=500.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +54,7 @@ class Derating:
     """The charger has this share of its highest current."""
 
     window: Window
-    share: float
+    share: float = key(above=0.0, most=1.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +62,7 @@ class Demand:
     """The vehicle asks for this voltage, whatever its battery needs."""
 
     window: Window
-    voltage_v: float
+    voltage_v: float = key(above=0.0, most=6000.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +70,7 @@ class SocStep:
     """The vehicle reports this much more state of charge than there is."""
 
     window: Window
-    soc_pct: float
+    soc_pct: float = key(least=-100.0, most=100.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,32 +94,32 @@ class Unplug:
 class NoAnswer:
     """The charger answers this many announcements with nothing."""
 
-    on: str
-    times: int
+    on: str = key(one_of=LONG)
+    times: int = key(absent=1, least=1, most=1_000_000)
 
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
     """The charger answers this many announcements with Abort."""
 
-    on: str
-    times: int
+    on: str = key(one_of=LONG)
+    times: int = key(absent=1, least=1, most=1_000_000)
 
 
 @dataclass(frozen=True, slots=True)
 class LostPacket:
     """This packet is lost on the way, this many times."""
 
-    on: str
-    packet: int
-    times: int
+    on: str = key(one_of=LONG)
+    packet: int = key(least=1, most=255)
+    times: int = key(absent=1, least=1, most=1_000_000)
 
 
 @dataclass(frozen=True, slots=True)
 class WrongCount:
     """The announcement's number of packets contradicts its size."""
 
-    on: str
+    on: str = key(one_of=LONG)
 
 
 # --- on the bus
@@ -147,7 +151,7 @@ class PaddedFrames:
     """Short messages are filled up to 8 bytes."""
 
     window: Window
-    fill: int
+    fill: int = key(absent=0xFF, least=0, most=0xFF)
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +173,7 @@ class ClockStep:
     """The recorder's clock is set by this much."""
 
     window: Window
-    step_s: float
+    step_s: float = key(least=-1e6, most=1e6)
 
 
 EndFault = (

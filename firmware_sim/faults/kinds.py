@@ -6,6 +6,9 @@ bytes. Each fault is named after what is seen of it on a bench.
 
 from dataclasses import dataclass
 
+from firmware_sim.table import key
+
+CELLS, MODULES = 96, 12  # of the traction battery
 BUS = "can"  # the whole bus, as the name of what a fault is on
 SERIAL_DEVICES = (
     *("jbd", "vedirect"),
@@ -13,6 +16,7 @@ SERIAL_DEVICES = (
     *("daly", "daly_modbus", "dlt645", "modbus"),
 )
 
+WEEK_S = 7.0 * 86_400.0
 _NS_PER_S = 1_000_000_000
 
 
@@ -46,8 +50,8 @@ class CellImbalance:
     """A cell's charge moves by a share of its capacity, at once."""
 
     window: Window
-    cell: int  # from 1
-    charge_pct: float
+    cell: int = key(least=1, most=CELLS)  # from 1
+    charge_pct: float = key(least=-100.0, most=100.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +59,9 @@ class WeakCell:
     """A cell has less capacity and more resistance than it had."""
 
     window: Window
-    cell: int  # from 1
-    capacity_pct: float
-    resistance_pct: float
+    cell: int = key(least=1, most=CELLS)  # from 1
+    capacity_pct: float = key(absent=100.0, least=10.0, most=100.0)
+    resistance_pct: float = key(absent=100.0, least=50.0, most=1000.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +69,8 @@ class OverTemperature:
     """Something heats a module from outside."""
 
     window: Window
-    module: int  # from 1
-    heat_w: float
+    module: int = key(least=1, most=MODULES)  # from 1
+    heat_w: float = key(above=0.0, most=10_000.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +87,7 @@ class InsulationFault:
     """The insulation's resistance falls."""
 
     window: Window
-    resistance_kohm: float
+    resistance_kohm: float = key(above=0.0, most=65_535.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +119,7 @@ class ChecksumError:
 
     window: Window
     on: str
-    share: float
+    share: float = key(absent=1.0, above=0.0, most=1.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +143,7 @@ class Garbage:
 
     window: Window
     on: str
-    per_s: float
+    per_s: float = key(above=0.0, most=1000.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +152,7 @@ class LostBytes:
 
     window: Window
     on: str
-    share: float
+    share: float = key(above=0.0, most=1.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +168,7 @@ class ErrorReply:
     """A share of the requests to a JBD board is answered with an error."""
 
     window: Window
-    share: float
+    share: float = key(absent=1.0, above=0.0, most=1.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +176,7 @@ class HexMessages:
     """A share of the VE.Direct blocks has a HEX message in the middle."""
 
     window: Window
-    share: float
+    share: float = key(absent=1.0, above=0.0, most=1.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,7 +185,7 @@ class Collision:
 
     window: Window
     on: str
-    share: float
+    share: float = key(above=0.0, most=1.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,8 +194,8 @@ class LateAnswers:
 
     window: Window
     on: str
-    share: float
-    late_s: float
+    share: float = key(absent=1.0, above=0.0, most=1.0)
+    late_s: float = key(above=0.0, most=60.0)
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol, Self, TextIO
 
-from telemetry.errors import UnavailableError
+from firmware_sim.errors import NotUsableError
 
 SEND_BUFFER_BYTES = 8 * 1024 * 1024
 STALL_S = 10.0
@@ -78,11 +78,11 @@ class RawSocketLink:
 
     @classmethod
     def open(cls, interface: str, sleep: Callable[[float], None]) -> Self:
-        """Raises UnavailableError when there is no such interface."""
+        """Raises NotUsableError when there is no such interface."""
         try:
             raw = socket.socket(socket.AF_CAN, socket.SOCK_RAW, socket.CAN_RAW)
         except (AttributeError, OSError) as error:
-            raise UnavailableError("this kernel has no CAN", hint="use --socket PATH instead") from error
+            raise NotUsableError("this kernel has no CAN", hint="use --socket PATH instead") from error
         try:
             raw.bind((interface,))
             raw.setblocking(False)
@@ -93,7 +93,7 @@ class RawSocketLink:
         except OSError as error:
             raw.close()
             hint = f"ip link add {interface} type vcan; ip link set {interface} up"
-            raise UnavailableError(f"cannot be used: {error.strerror}", where=interface, hint=hint) from error
+            raise NotUsableError(f"cannot be used: {error.strerror}", where=interface, hint=hint) from error
         # Error frames are made by a controller; a virtual bus has none, and passes on what it is given.
         return cls(raw, sleep, takes_error_frames=interface.startswith("vcan"))
 
@@ -166,7 +166,7 @@ class SeqpacketLink:
     """Listens on a path. Each client gets every frame from its connection on, as `struct can_frame`."""
 
     def __init__(self, path: Path, stopped: Callable[[], bool]) -> None:
-        """`stopped` ends the wait for a slow client. Raises UnavailableError when the path cannot be used."""
+        """`stopped` ends the wait for a slow client. Raises NotUsableError when the path cannot be used."""
         self.not_sent = 0
         self.clients: list[socket.socket] = []
         self._path = path
@@ -178,7 +178,7 @@ class SeqpacketLink:
             self._listener.listen(8)
         except OSError as error:
             self._listener.close()
-            raise UnavailableError(
+            raise NotUsableError(
                 f"cannot listen: {error.strerror or error}", where=str(path), hint="give another path"
             ) from error
         self._listener.setblocking(False)

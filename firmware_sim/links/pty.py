@@ -22,7 +22,7 @@ import time
 import tty
 from pathlib import Path
 
-from telemetry.errors import UnavailableError
+from firmware_sim.errors import NotUsableError
 
 _READ_BYTES = 4096
 _SETTLE_S = 0.5  # for readers that throw nothing away and say nothing: they are heard later
@@ -50,7 +50,7 @@ class PtyPort:
         return self.plugged and self._is_settled()
 
     def plug_in(self) -> None:
-        """Make the port. Raises UnavailableError when the link cannot be made."""
+        """Make the port. Raises NotUsableError when the link cannot be made."""
         master, terminal = os.openpty()
         os.set_blocking(master, False)
         fcntl.ioctl(master, termios.TIOCPKT, (1).to_bytes(4, sys.byteorder))
@@ -61,7 +61,7 @@ class PtyPort:
         except OSError as error:
             os.close(master)
             hint = "give a path where a symbolic link may be made"
-            raise UnavailableError(
+            raise NotUsableError(
                 f"cannot be linked to a port: {error.strerror or error}", where=str(self.link), hint=hint
             ) from error
         self._master = master

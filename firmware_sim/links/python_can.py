@@ -3,8 +3,8 @@
 import contextlib
 from typing import TYPE_CHECKING, Any, Self
 
+from firmware_sim.errors import NotUsableError
 from firmware_sim.wire.layout import CAN_EFF_FLAG
-from telemetry.errors import UnavailableError
 
 if TYPE_CHECKING:
     import can
@@ -19,7 +19,7 @@ class PythonCanLink:
 
     @classmethod
     def open(cls, interface: str, channel: str | None) -> Self:
-        """Raises UnavailableError."""
+        """Raises NotUsableError."""
         import can  # by this link alone: it takes 0.1 s
 
         options: dict[str, Any] = {"interface": interface}
@@ -28,7 +28,7 @@ class PythonCanLink:
         try:
             return cls(can.Bus(**options))
         except (can.CanError, ImportError, OSError, ValueError, TypeError) as error:
-            raise UnavailableError(f"cannot be opened: {error}", where=interface) from error
+            raise NotUsableError(f"cannot be opened: {error}", where=interface) from error
 
     @property
     def heard(self) -> bool:

@@ -12,15 +12,28 @@ import time
 from collections.abc import Callable, Iterable
 from contextlib import closing
 from math import inf
+from typing import Protocol
 
 from firmware_sim.faults.serial import LineFaults, SerialFaults
 from firmware_sim.links.pty import PtyPort
 from firmware_sim.links.serial_line import SerialLine, SerialLines
 from firmware_sim.links.shared_line import Attached, SharedLine
-from telemetry.logs.captures import CapturedBytes
 
 _NAP_S = 0.02
 _NS_PER_S = 1_000_000_000
+
+
+class CapturedBytes(Protocol):
+    """Bytes that came in or went out together."""
+
+    @property
+    def time_ns(self) -> int: ...
+
+    @property
+    def is_received(self) -> bool: ...
+
+    @property
+    def data(self) -> bytes: ...
 
 
 class RecordedLine:
@@ -104,7 +117,7 @@ def play_recorded(
     """Put the device on a port until stopped, or so long, or until it has said all that it says by itself.
 
     What talks by itself begins once somebody listens. scale: how many times as fast as it was. Raises
-    UnavailableError when the port's link cannot be made.
+    NotUsableError when the port's link cannot be made.
     """
     began_s = time.monotonic()
     heard_s: float | None = None

@@ -66,7 +66,7 @@ class SerialLine:
     def attend(self, now_ns: int, line_ns: int | None = None) -> None:
         """Do what is due at this simulated time; line_ns: the time of the line's bytes, by default the same.
 
-        Raises UnavailableError when the link cannot be made.
+        Raises NotUsableError when the link cannot be made.
         """
         line_ns = now_ns if line_ns is None else line_ns
         if self.faults.unplugged(now_ns):
@@ -138,7 +138,7 @@ class SerialLines:
         self._swaps: list[tuple[str, str]] = []
 
     def open(self) -> None:
-        """Make the ports. Raises UnavailableError, and then removes those it has made."""
+        """Make the ports. Raises NotUsableError, and then removes those it has made."""
         try:
             for line in self._lines:
                 line.port.plug_in()

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from firmware_sim.faults.serial import SerialFaults
+from firmware_sim.table import key
 
 FORGETS_AFTER_NS = 100_000_000
 _BITS_A_BYTE = 10
@@ -42,9 +43,9 @@ class DeviceEnd(Protocol):
 class Electrics:
     """How a line is. baud_rate: None: bytes take no time. echo: the adapter gives back what is sent."""
 
-    baud_rate: int | None = None
-    answers_after_s: float = 0.0
-    echo: bool = False
+    baud_rate: int | None = key(None, least=50, most=4_000_000)
+    answers_after_s: float = key(0.0, least=0.0, most=60.0)
+    echo: bool = key(False)
 
     @property
     def byte_ns(self) -> int:

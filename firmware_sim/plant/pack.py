@@ -24,6 +24,7 @@ from firmware_sim.plant.cell import (
     STEPS_PER_UNIT,
     temperature_factor,
 )
+from firmware_sim.table import key
 
 _SECONDS_PER_HOUR = 3600.0
 _AGEING_EVERY_S = 60.0  # age is taken into account once a minute: nobody could see it move faster
@@ -46,11 +47,11 @@ class PackSpec:
     module_to_ambient_w_per_k: float = 1.8
     module_to_coolant_w_per_k: float = 22.0
     coolant_c: float = 20.0
-    ambient_c: float = 15.0
-    start_temp_c: float = 15.0
-    start_soc_pct: float = 80.0
-    soh_pct: float = 96.0
-    cycles: float = 210.0
+    ambient_c: float = key(15.0, above=-40.0, most=50.0)
+    start_temp_c: float = key(15.0, above=-30.0, most=45.0)
+    start_soc_pct: float = key(80.0, above=0.0, most=100.0)
+    soh_pct: float = key(96.0, above=50.0, most=100.0)
+    cycles: float = key(210.0, least=0.0, most=6500.0)
     capacity_spread: float = 0.006  # standard deviations, relative
     resistance_spread: float = 0.03
     charge_spread: float = 0.003  # absolute, share of the capacity

@@ -72,6 +72,7 @@ MESSAGES = {
         GbtMessage("CEM", 0x1F00, 2, True, 250 * _MS),
     )
 }
+LONG = ("BRM", "BCP", "BCS", "BMV", "BMT", "BSP")  # more than 8 bytes, by transport
 OFFER_2024_ID = frame_id(
     0x3800, 3, VEHICLE, CHARGER
 )  # version negotiation of GB/T 27930.2-2024, by the charger

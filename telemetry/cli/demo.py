@@ -10,6 +10,7 @@ from types import FrameType
 from typing import NoReturn
 
 from telemetry.cli.arguments import positive
+from telemetry.cli.simulator import simulator
 from telemetry.clock import SystemClock
 from telemetry.demo.display import Display
 from telemetry.demo.stage import Options, perform
@@ -63,6 +64,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
+@simulator()
 def run(arguments: argparse.Namespace) -> int:
     """About half a minute; Ctrl-C and SIGTERM end it and all it started."""
     picture = None if arguments.no_plot else arguments.plot

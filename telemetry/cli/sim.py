@@ -9,7 +9,8 @@ from pathlib import Path
 from firmware_sim.faults.kinds import SERIAL_DEVICES
 from firmware_sim.links.pty import PtyPort
 from firmware_sim.links.serial_line import SerialLines
-from firmware_sim.scenario import Scenario, find_scenario, load_scenario, parse_instant, scenario_names
+from firmware_sim.scenario import Scenario, load_scenario, scenario_names
+from firmware_sim.scenario_files import parse_instant
 from firmware_sim.simulation import Simulation
 from firmware_sim.truth import TruthLog
 from telemetry.cli.arguments import positive
@@ -24,8 +25,10 @@ from telemetry.cli.sim_playing import (
     write_log,
     write_report,
 )
+from telemetry.cli.simulator import simulator
 from telemetry.errors import EXIT_OK, UsageError, writing
 from telemetry.model.instant import read_instant
+from telemetry.settings.table import TomlTable
 
 EXAMPLES = (
     "--list",
@@ -104,6 +107,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_charge_arguments(parser)
 
 
+@simulator()
 def run(arguments: argparse.Namespace) -> int:
     """Play the scenario to its end or until a signal."""
     if arguments.list:
@@ -114,7 +118,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.scenario in PARTS:
         return run_charge(arguments)
     _check(arguments)
-    scenario = load_scenario(find_scenario(arguments.scenario))
+    scenario = load_scenario(arguments.scenario, TomlTable.load)
     with stop_signals() as stop, _truth_log(arguments.truth) as log:
         observe = None if log is None else log.observe
         simulation = Simulation(scenario, arguments.seed, duration_s=arguments.duration, observe=observe)
@@ -131,7 +135,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _print_scenarios() -> None:
     for name in scenario_names():
-        scenario = load_scenario(find_scenario(name))
+        scenario = load_scenario(name, TomlTable.load)
         print(f"{name:<18}{scenario.planned_s / 60.0:>5.0f} min  {scenario.about}")
     print("\nof dc-charge, with --scenario:")
     print_charges()

@@ -13,7 +13,6 @@ from firmware_sim.charge_scenario import (
     GOOD,
     ChargeScenario,
     charge_scenario_names,
-    find_charge_scenario,
     load_charge_scenario,
 )
 from firmware_sim.faults.charge_read import VARIANTS
@@ -31,6 +30,7 @@ from telemetry.cli.sim_playing import (
     write_report,
 )
 from telemetry.errors import EXIT_OK, UsageError
+from telemetry.settings.table import TomlTable
 
 PARTS = ("dc-charge", "gbt-charger", "gbt-vehicle")
 _LATE_S, _LATE_SIMULATED_S = 0.1, 2.0  # by which a machine may be late before a charge leaves frames out
@@ -60,13 +60,13 @@ def add_charge_arguments(parser: argparse.ArgumentParser) -> None:
 def print_charges() -> None:
     """The scenarios of a charge that come with the package, a line each."""
     for name in charge_scenario_names():
-        print(f"{name:<22}{load_charge_scenario(find_charge_scenario(name)).about}")
+        print(f"{name:<22}{load_charge_scenario(name, TomlTable.load).about}")
 
 
 def run_charge(arguments: argparse.Namespace) -> int:
     """Play the charge to its end or until a signal."""
     _check(arguments)
-    scenario = load_charge_scenario(find_charge_scenario(arguments.charge_scenario or GOOD))
+    scenario = load_charge_scenario(arguments.charge_scenario or GOOD, TomlTable.load)
     spec = _spec(scenario, arguments)
     with stop_signals() as stop:
         if arguments.scenario in _SIDES:

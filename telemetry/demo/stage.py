@@ -44,6 +44,7 @@ from telemetry.errors import UnavailableError
 from telemetry.ledger import Counters, imbalances, total
 from telemetry.overview.stored_sessions import StoredSessions
 from telemetry.picture_style import is_possible
+from telemetry.settings.table import TomlTable
 from telemetry.sinks.influx.settings import check_url
 
 OWN_BUCKET = "nev-telemetry-demo"
@@ -103,7 +104,7 @@ class _Stage:
     ) -> None:
         scenario = find_scenario(options.scenario)
         self._options = options
-        self._scenario = load_scenario(scenario)
+        self._scenario = load_scenario(scenario, TomlTable.load)
         self._folder = folder
         self._stack = stack
         self._display = display

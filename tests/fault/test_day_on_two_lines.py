@@ -24,6 +24,7 @@ from firmware_sim.serial_scenario import LineSpec, SimulatedLine
 from telemetry.config import load_config
 from telemetry.framing.framing import Framing, Skipped
 from telemetry.protocols.table import SerialProtocol
+from telemetry.settings.table import TomlTable
 from telemetry.sources.inbox import Inbox
 from telemetry.sources.items import Arrival, SourceEnded, SourceEvent
 from telemetry.sources.serial.settings import SerialSettings
@@ -157,7 +158,7 @@ class _Port:
         self._periods = 0
         self._stream = bytearray()  # that was read since the last request
         self._said: deque[bytes] = deque(maxlen=200)
-        self._scenario = load_scenario(SCENARIO)
+        self._scenario = load_scenario(SCENARIO, TomlTable.load)
         self._batteries = self._make_batteries(self._scenario)
         self._ticked_s = self._drained_s = 0.0
         self._settings = self._load(folder)

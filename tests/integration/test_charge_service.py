@@ -17,7 +17,8 @@ from typing import Any
 
 import pytest
 
-from firmware_sim.charge_scenario import find_charge_scenario, load_charge_scenario
+from firmware_sim.charge_scenario import load_charge_scenario
+from telemetry.settings.table import TomlTable
 from tests.support.charge_lives import Database, number, text
 from tests.support.child import killed_at_the_end
 from tests.support.gateway import Gateway
@@ -130,7 +131,7 @@ def test_a_fault_over_a_socket_is_one_session_that_ends_as_the_contract_says(
     name: str, five_plugs: Database
 ) -> None:
     ((_, session),) = five_plugs.of("charging_session", charger=f"bay-{name}")
-    ends = load_charge_scenario(find_charge_scenario(name)).ends
+    ends = load_charge_scenario(name, TomlTable.load).ends
     assert text(session, "outcome") == ends.outcome
     assert text(session, "stop_side") == (ends.side or "")
     assert text(session, "stop_reason") == (ends.reason or "")

@@ -23,6 +23,7 @@ from telemetry.rules.map_entry import MapEntry
 from telemetry.rules.map_plan import Counting
 from telemetry.rules.reduce import ReduceSettings
 from telemetry.rules.resolve import model
+from telemetry.settings.table import TomlTable
 from telemetry.stages.binding import Binding
 from telemetry.stages.stages import Stages
 from tests.support.lineprotocol import Number, parse_line
@@ -121,7 +122,9 @@ def test_a_bms_on_a_bus_is_counted_as_by_the_pack_itself_within_the_signals_reso
 ) -> None:
     moved = Moved()
     simulation = Simulation(
-        load_scenario(scenario), 1, observe=lambda simulation: moved.take(simulation.pack.current_a)
+        load_scenario(scenario, TomlTable.load),
+        1,
+        observe=lambda simulation: moved.take(simulation.pack.current_a),
     )
     counters = counted(through(bus_stages(), simulation))
     truth = simulation.truth()
@@ -137,10 +140,8 @@ def test_a_bms_on_a_bus_is_counted_as_by_the_pack_itself_within_the_signals_reso
 
 def test_batches_make_no_difference_and_reducing_keeps_the_last_of_each_interval(scenario: Path) -> None:
     def whole(batch_frames: int, every_s: float = 0.0) -> bytes:
-        stages = bus_stages(every_s)
-        return through(
-            stages, Simulation(load_scenario(scenario), 1, duration_s=30.0), batch_frames=batch_frames
-        )
+        simulation = Simulation(load_scenario(scenario, TomlTable.load), 1, duration_s=30.0)
+        return through(bus_stages(every_s), simulation, batch_frames=batch_frames)
 
     assert whole(7) == whole(4096)
     assert counted(whole(4096, 10.0)) == counted(whole(4096))

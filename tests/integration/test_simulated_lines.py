@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 
 from firmware_sim.links.pty import PtyPort
-from firmware_sim.scenario import find_scenario, load_scenario
+from firmware_sim.scenario import load_scenario
 from firmware_sim.simulation import Simulation
 from telemetry.__main__ import main
+from telemetry.settings.table import TomlTable
 from tests.support.configuration import GATEWAY
 from tests.support.running_source import Running
 from tests.support.serial_pty import served
@@ -40,7 +41,7 @@ def test_each_device_of_a_line_is_read_under_its_own_name(name: str, tmp_path: P
         f'[[serial.device]]\nname = "{device}"\n{words}\n' for device, words in DEVICES[name].items()
     )
     (tmp_path / "gateway.toml").write_text(GATEWAY + LINE + devices)
-    scenario = replace(load_scenario(find_scenario("two-lines")), faults=())
+    scenario = replace(load_scenario("two-lines", TomlTable.load), faults=())
     line = Simulation(scenario, seed=1).serial_line(name).on(PtyPort(tmp_path / "tty"))
     with served(line), Running(tmp_path / "gateway.toml") as running:
         running.more_of_each()

@@ -12,7 +12,6 @@ from firmware_sim.charge_scenario import (
     GOOD,
     ChargeScenario,
     charge_scenario_names,
-    find_charge_scenario,
     load_charge_scenario,
 )
 from firmware_sim.faults.charge_read import VARIANTS
@@ -20,6 +19,7 @@ from firmware_sim.links.can import CandumpLog
 from firmware_sim.wire.broadcast import Frame
 from firmware_sim.wire.gbt import CHARGER, CODES
 from firmware_sim.wire.j1939 import CONTROL_PGN, DATA_PGN, Control, split_id
+from telemetry.settings.table import TomlTable
 
 FAULTS = [name for name in charge_scenario_names() if name != GOOD]  # the 40
 # Each in one worker, which plays its charge once for all tests of it.
@@ -54,7 +54,7 @@ class PlayedCharge:
 
 def scenario_of(name: str) -> ChargeScenario:
     """The scenario of this name or number."""
-    return load_charge_scenario(find_charge_scenario(name))
+    return load_charge_scenario(name, TomlTable.load)
 
 
 @cache

@@ -13,6 +13,7 @@ from firmware_sim.ecus.charger import Terminals
 from firmware_sim.ecus.gbt.node import S_NS, Node
 from firmware_sim.ecus.gbt.power_stage import HeardBattery, PowerStage, PowerStageSpec
 from firmware_sim.ecus.gbt.transport import Receiver
+from firmware_sim.table import key
 from firmware_sim.wire import gbt
 from firmware_sim.wire.gbt import CEM_BITS, READY, Edition
 from firmware_sim.wire.j1939 import CONTROL_PGN, frame_id
@@ -43,15 +44,15 @@ class ChargerState(Enum):
 class GbtChargerSpec:
     """A charger and its habits."""
 
-    edition: Edition = Edition.Y2015
+    edition: Edition = key(Edition.Y2015)
     power: PowerStageSpec = field(default_factory=PowerStageSpec)
-    number: int = 27930001
+    number: int = key(27930001, least=1, most=2**32 - 1)
     region: bytes = b"SIM"
-    insulation_s: float = 2.0  # between handshake and recognition
-    output_s: float = 1.0  # until it is ready after the vehicle is
-    reconnects: int = 3
-    negotiates_2024: bool = False  # offers GB/T 27930.2-2024 first
-    goes_on_without_bhm: bool = False  # takes a silent vehicle for one of 2011
+    insulation_s: float = key(2.0, least=0.0, most=60.0)  # between handshake and recognition
+    output_s: float = key(1.0, least=0.0, most=60.0)  # until it is ready after the vehicle is
+    reconnects: int = key(3, least=0, most=3)
+    negotiates_2024: bool = key(False)  # offers GB/T 27930.2-2024 first
+    goes_on_without_bhm: bool = key(False)  # takes a silent vehicle for one of 2011
 
 
 class ChargerNode(Node):

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from firmware_sim.ecus.charger import Terminals
+from firmware_sim.table import key
 
 _SECONDS_PER_HOUR = 3600.0
 
@@ -11,11 +12,11 @@ _SECONDS_PER_HOUR = 3600.0
 class PowerStageSpec:
     """Ratings; the defaults are a 120 kW charger."""
 
-    max_voltage_v: float = 750.0
-    min_voltage_v: float = 200.0
-    max_current_a: float = 250.0
+    max_voltage_v: float = key(750.0, above=0.0, most=1500.0)
+    min_voltage_v: float = key(200.0, least=0.0, most=1500.0)
+    max_current_a: float = key(250.0, above=0.0, most=400.0)
     min_current_a: float = 0.0
-    max_power_w: float = 120_000.0
+    max_power_w: float = key(120_000.0, name="max_power_kw", scale=1000.0, above=0.0, most=600.0)
     ramp_a_per_s: float = 50.0
     cable_ohm: float = 0.002
 

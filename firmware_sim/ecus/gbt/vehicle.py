@@ -13,12 +13,12 @@ from firmware_sim.ecus.bms import CELL_CHARGE_V, CELL_FULL_V, MAX_CHARGE_A, TICK
 from firmware_sim.ecus.gbt.node import Node
 from firmware_sim.ecus.gbt.transport import MessageSender
 from firmware_sim.plant.pack import Pack
+from firmware_sim.table import key
 from firmware_sim.wire import gbt
 from firmware_sim.wire.gbt import BEM_BITS, CHARGER, MESSAGES, READY, VEHICLE, Edition, Identity
 from firmware_sim.wire.j1939 import CONTROL_PGN, DATA_PGN, frame_id
 
 _MS = 1_000_000
-_LONG = ("BRM", "BCP", "BCS", "BMV", "BMT", "BSP")  # by transport
 _SUMMARY_S = 0.3  # from both stops to BSD
 _CALM_S = 1.0  # for which an error is repeated before CRM(00) is another attempt
 _MAX_TEMPERATURE_C = 55.0
@@ -48,11 +48,11 @@ class VehicleState(Enum):
 class VehicleSpec:
     """A vehicle and its habits."""
 
-    edition: Edition = Edition.Y2015
+    edition: Edition = key(Edition.Y2015)
     identity: Identity = field(default_factory=Identity)
-    until_soc_pct: float = 80.0
-    max_current_a: float = MAX_CHARGE_A
-    sends_cells: bool = True  # BMV, BMT and BSP
+    until_soc_pct: float = key(80.0, above=0.0, most=100.0)
+    max_current_a: float = key(MAX_CHARGE_A, above=0.0, most=400.0)
+    sends_cells: bool = key(True)  # BMV, BMT and BSP
     packet_gap_s: float = 0.01
 
 
@@ -203,7 +203,7 @@ class VehicleNode(Node):
     def _send(self, code: str) -> None:
         if code in self.silenced:
             return
-        if code in _LONG:
+        if code in gbt.LONG:
             self._announce(code)
             return
         self._emit(code, self._payload(code))

@@ -5,12 +5,13 @@ from dataclasses import replace
 
 import pytest
 
-from firmware_sim.scenario import Charge, Drive, Stand, find_scenario, load_scenario
+from firmware_sim.scenario import Charge, Drive, Stand, load_scenario
 from firmware_sim.simulation import Simulation
 from telemetry.demo.gateway_config import JBD, SOURCE, VEDIRECT
 from telemetry.demo.measured import Quantity, quantities
 from telemetry.demo.sampling import Series
 from telemetry.errors import UnavailableError
+from telemetry.settings.table import TomlTable
 from tests.support.demo import ListedReadback
 
 S = 1_000_000_000
@@ -20,7 +21,7 @@ Stored = dict[tuple[str, str, str], Series]
 
 def simulated() -> tuple[Simulation, Stored]:
     """A drive and a charge of a minute each, and what the buses reported of them, rounded as they round."""
-    scenario = load_scenario(find_scenario("drive-and-charge"))
+    scenario = load_scenario("drive-and-charge", TomlTable.load)
     phases = (
         Drive(60.0, next(phase.profile for phase in scenario.phases if isinstance(phase, Drive))),
         Charge(60.0, 60_000.0, 100.0),

@@ -6,11 +6,12 @@ import pytest
 
 from firmware_sim.charge import ChargeSpec
 from firmware_sim.charge_end import ChargeEnd
-from firmware_sim.charge_scenario import find_charge_scenario, load_charge_scenario
+from firmware_sim.charge_scenario import load_charge_scenario
 from firmware_sim.links.duplex import floor_ns, play_node
 from firmware_sim.links.player import SimulatedClock
 from firmware_sim.wire.gbt import CHARGER, CODES
 from firmware_sim.wire.j1939 import split_id
+from telemetry.settings.table import TomlTable
 
 MS = 1_000_000
 START_WALL_NS = 1_700_000_000_000_000_000
@@ -20,7 +21,7 @@ def play_pair(
     name: str, *, delay_ns: int, floor_ns: int = 0
 ) -> tuple[dict[str, object], dict[str, object], list[str]]:
     """Both ends as in two processes: a frame reaches the other one `delay_ns` of simulated time later."""
-    scenario = load_charge_scenario(find_charge_scenario(name))
+    scenario = load_charge_scenario(name, TomlTable.load)
     spec = ChargeSpec(scenario.pack, scenario.charger, scenario.vehicle, scenario.faults)
     ends = [ChargeEnd(spec, side, 1, floor_ns=floor_ns) for side in ("charger", "vehicle")]
     on_the_way: list[tuple[int, int, int, int, bytes]] = []

@@ -5,9 +5,10 @@ from dataclasses import fields
 from pathlib import Path
 
 from firmware_sim.charge import ChargeTruth
-from firmware_sim.charge_scenario import charge_scenario_names, find_charge_scenario, load_charge_scenario
+from firmware_sim.charge_scenario import charge_scenario_names, load_charge_scenario
 from firmware_sim.faults.charge_kinds import Since
 from firmware_sim.faults.charge_read import CHARGE_FAULT_KINDS, VARIANTS
+from telemetry.settings.table import TomlTable
 from tests.support.page_tables import rows
 from tests.unit.firmware_sim.test_charge_scenario import EXAMPLES
 
@@ -18,7 +19,7 @@ _NAME = re.compile(r"`([^`]+)`")
 def test_every_scenario_stands_there_with_its_ending() -> None:
     expected = []
     for name in charge_scenario_names():
-        scenario = load_charge_scenario(find_charge_scenario(name))
+        scenario = load_charge_scenario(name, TomlTable.load)
         ends = scenario.ends
         words = [scenario.about, ends.phase, ends.outcome, ends.side or "", ends.reason or ""]
         expected.append([f"`{name}`", *words, str(ends.attempts)])
@@ -47,6 +48,6 @@ def test_the_example_is_a_valid_scenario(tmp_path: Path) -> None:
     (example,) = re.findall(r"```toml\n(about = .*?)```", PAGE, re.DOTALL)
     file = tmp_path / "mine.toml"
     file.write_text(example, "utf-8")
-    scenario = load_charge_scenario(file)
+    scenario = load_charge_scenario(file, TomlTable.load)
     assert scenario.faults[0].since is Since.CHARGING
     assert scenario.ends.attempts == 2

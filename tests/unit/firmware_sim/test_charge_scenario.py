@@ -4,13 +4,15 @@ from pathlib import Path
 
 import pytest
 
-from firmware_sim.charge_scenario import charge_scenario_names, find_charge_scenario, load_charge_scenario
+from firmware_sim.charge_scenario import CHARGE_SCENARIOS, charge_scenario_names, load_charge_scenario
+from firmware_sim.errors import NotFoundError
 from firmware_sim.faults import charge_kinds as kinds
 from firmware_sim.faults.charge_kinds import Planned, Since, TimedFault, TransportFault
 from firmware_sim.faults.charge_read import CHARGE_FAULT_KINDS
 from firmware_sim.faults.kinds import InsulationFault, OverTemperature, Silence, Window
 from firmware_sim.wire.gbt import Edition
-from telemetry.errors import ConfigError, InputMissingError
+from telemetry.errors import ConfigError
+from telemetry.settings.table import TomlTable
 
 FROM_30 = Window(30.0, 15.0)
 ONCE_AT_30 = Window(30.0, 604_800.0)
@@ -43,7 +45,7 @@ EXAMPLES: dict[str, tuple[str, TimedFault | TransportFault]] = {
 def loaded(tmp_path: Path, text: str) -> tuple[Planned, ...]:
     file = tmp_path / "mine.toml"
     file.write_text(text, "utf-8")
-    return load_charge_scenario(file).faults
+    return load_charge_scenario(file, TomlTable.load).faults
 
 
 def test_there_is_an_example_of_every_fault() -> None:
@@ -89,18 +91,21 @@ def test_a_mistake_is_one_line_with_the_path_of_its_key(tmp_path: Path, text: st
 
 
 def test_a_scenario_is_found_by_name_by_number_and_by_file() -> None:
+    def found(name: str) -> str:
+        return load_charge_scenario(name, TomlTable.load).name
+
     names = charge_scenario_names()
-    file = find_charge_scenario("07-bro-silent")
-    assert find_charge_scenario("7") == find_charge_scenario("07") == file == find_charge_scenario(str(file))
-    assert [find_charge_scenario(name).stem for name in names] == names
+    file = CHARGE_SCENARIOS / "07-bro-silent.toml"
+    assert found("7") == found("07") == found(str(file)) == "07-bro-silent"
+    assert [found(name) for name in names] == names
     for unknown in ("41", "bro-silent", "nowhere.toml"):
-        with pytest.raises(InputMissingError, match="no such scenario of a charge"):
-            find_charge_scenario(unknown)
+        with pytest.raises(NotFoundError, match="no such scenario of a charge"):
+            found(unknown)
 
 
 def test_what_a_scenario_leaves_out_is_a_charge_of_2015(tmp_path: Path) -> None:
     file = tmp_path / "mine.toml"
     file.write_text("", "utf-8")
-    scenario = load_charge_scenario(file)
+    scenario = load_charge_scenario(file, TomlTable.load)
     assert scenario.charger.edition is scenario.vehicle.edition is Edition.Y2015
     assert (scenario.faults, scenario.ends.outcome, scenario.name) == ((), "complete", "mine")

@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from firmware_sim.errors import NotUsableError
 from firmware_sim.links import can as links
 from firmware_sim.links.can import CandumpLog, RawSocketLink, SeqpacketLink, pack_frame
-from telemetry.errors import UnavailableError
 
 
 @pytest.fixture
@@ -127,14 +127,14 @@ def test_a_stale_path_is_taken_over_and_a_used_one_is_not(path: Path) -> None:
     with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as dead:
         dead.bind(str(path))
     link = SeqpacketLink(path, lambda: False)
-    with pytest.raises(UnavailableError, match="cannot listen"):
+    with pytest.raises(NotUsableError, match="cannot listen"):
         SeqpacketLink(path, lambda: False)
     link.close()
 
 
 def test_a_file_in_the_way_is_left_alone(path: Path) -> None:
     path.write_text("mine", "ascii")
-    with pytest.raises(UnavailableError, match="cannot listen"):
+    with pytest.raises(NotUsableError, match="cannot listen"):
         SeqpacketLink(path, lambda: False)
     assert path.read_text("ascii") == "mine"
 
@@ -184,7 +184,7 @@ def test_an_interface_that_is_down_or_gone_is_tolerated_and_counted(code: int) -
 
 
 def test_no_such_interface_is_one_line() -> None:
-    with pytest.raises(UnavailableError):
+    with pytest.raises(NotUsableError):
         RawSocketLink.open("nosuchcan0", lambda _: None)
 
 

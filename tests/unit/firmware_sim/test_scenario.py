@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from firmware_sim.errors import NotFoundError, NotValidError
 from firmware_sim.plant.load import Profile
 from firmware_sim.scenario import (
     Charge,
@@ -11,10 +12,11 @@ from firmware_sim.scenario import (
     Stand,
     find_scenario,
     load_scenario,
-    parse_instant,
     scenario_names,
 )
-from telemetry.errors import ConfigError, InputMissingError
+from firmware_sim.scenario_files import parse_instant
+from telemetry.errors import ConfigError
+from telemetry.settings.table import TomlTable
 
 GOOD = """\
 starts_at = "2026-03-02T07:30:00Z"
@@ -42,7 +44,7 @@ def write(tmp_path: Path, text: str) -> Path:
 
 
 def test_a_file_becomes_values(tmp_path: Path) -> None:
-    scenario = load_scenario(write(tmp_path, GOOD))
+    scenario = load_scenario(write(tmp_path, GOOD), TomlTable.load)
     assert scenario.name == "mine"
     assert scenario.starts_at_ns == 1_772_436_600_000_000_000
     assert scenario.pack.start_soc_pct == 55.5
@@ -51,7 +53,7 @@ def test_a_file_becomes_values(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", scenario_names())
 def test_the_scenarios_of_the_package_are_valid(name: str) -> None:
-    assert load_scenario(find_scenario(name)).phases
+    assert load_scenario(name, TomlTable.load).phases
 
 
 def test_the_package_has_a_drive_a_charge_and_both() -> None:
@@ -78,19 +80,20 @@ def test_the_package_has_a_drive_a_charge_and_both() -> None:
 def test_a_mistake_is_named_with_its_key(tmp_path: Path, good: str, bad: str, what: str) -> None:
     file = write(tmp_path, GOOD.replace(good, bad))
     with pytest.raises(ConfigError, match=what) as caught:
-        load_scenario(file)
+        load_scenario(file, TomlTable.load)
     assert str(caught.value).startswith(str(file))
     assert "\n" not in str(caught.value)
 
 
 def test_a_scenario_without_phases_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="has no phase"):
-        load_scenario(write(tmp_path, 'starts_at = "2026-03-02T07:30:00Z"'))
+    with pytest.raises(NotValidError, match="has no phase"):
+        load_scenario(write(tmp_path, 'starts_at = "2026-03-02T07:30:00Z"'), TomlTable.load)
 
 
 def test_an_unknown_name_is_answered_with_the_known_ones() -> None:
-    with pytest.raises(InputMissingError, match="drive-and-charge"):
+    with pytest.raises(NotFoundError, match="flight: no such scenario") as caught:
         find_scenario("flight")
+    assert "drive-and-charge" in caught.value.hint
 
 
 def test_a_file_is_taken_by_its_path(tmp_path: Path) -> None:
@@ -102,7 +105,5 @@ def test_instants_keep_their_microseconds() -> None:
 
 
 def test_a_scenario_that_cannot_be_looked_at_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(
-        InputMissingError, match="cannot be read: File name too long"
-    ):  # as of a closed folder
+    with pytest.raises(NotFoundError, match="cannot be read: File name too long"):  # as of a closed folder
         find_scenario(str(tmp_path / f"{'x' * 300}.toml"))

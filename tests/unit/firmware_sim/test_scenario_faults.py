@@ -30,6 +30,7 @@ from firmware_sim.faults.read import FAULT_KINDS
 from firmware_sim.scenario import load_scenario
 from firmware_sim.simulation import Simulation
 from telemetry.errors import ConfigError
+from telemetry.settings.table import TomlTable
 
 WEEK_S = 604_800.0
 FROM_30 = Window(30.0, 15.0)
@@ -92,11 +93,11 @@ def test_there_is_an_example_of_every_kind() -> None:
 @pytest.mark.parametrize("kind", EXAMPLES)
 def test_a_table_becomes_a_value(tmp_path: Path, kind: str) -> None:
     keys, fault = EXAMPLES[kind]
-    assert load_scenario(scenario_with(tmp_path, table_of(kind, keys))).faults == (fault,)
+    assert load_scenario(scenario_with(tmp_path, table_of(kind, keys)), TomlTable.load).faults == (fault,)
 
 
 def test_a_fault_begins_at_once_and_lasts_for_ever_unless_it_says_otherwise(tmp_path: Path) -> None:
-    (fault,) = load_scenario(scenario_with(tmp_path, '[[fault]]\ndo = "bus-off"\n')).faults
+    (fault,) = load_scenario(scenario_with(tmp_path, '[[fault]]\ndo = "bus-off"\n'), TomlTable.load).faults
     assert fault.window == Window(0.0, WEEK_S)
     assert fault.window.active(0)
 
@@ -133,7 +134,7 @@ def test_a_fault_comes_again_every_so_often() -> None:
 )
 def test_a_mistake_is_named_with_its_key(tmp_path: Path, kind: str, keys: str, what: str) -> None:
     with pytest.raises(ConfigError, match=what) as caught:
-        load_scenario(scenario_with(tmp_path, table_of(kind, keys)))
+        load_scenario(scenario_with(tmp_path, table_of(kind, keys)), TomlTable.load)
     assert "\n" not in str(caught.value)
 
 
@@ -141,7 +142,7 @@ def test_a_mistake_is_named_with_its_key(tmp_path: Path, kind: str, keys: str, w
 @pytest.mark.parametrize("kind", EXAMPLES)
 def test_a_scenario_ends_whatever_goes_wrong(tmp_path: Path, kind: str, at_s: float) -> None:
     simulation = Simulation(
-        load_scenario(scenario_with(tmp_path, table_of(kind, EXAMPLES[kind][0], at_s))), 1
+        load_scenario(scenario_with(tmp_path, table_of(kind, EXAMPLES[kind][0], at_s)), TomlTable.load), 1
     )
     for _ in simulation.ticks():
         assert simulation.now_ns < 300 * 1_000_000_000

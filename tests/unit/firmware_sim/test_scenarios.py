@@ -9,9 +9,10 @@ import pytest
 
 from firmware_sim.ecus.bms import BmsState
 from firmware_sim.ecus.charger import ChargerPhase, FaultCode
-from firmware_sim.scenario import find_scenario, load_scenario, scenario_names
+from firmware_sim.scenario import load_scenario, scenario_names
 from firmware_sim.simulation import Simulation, Truth
 from firmware_sim.wire.jbd import BASIC_INFO, request
+from telemetry.settings.table import TomlTable
 
 UNDERTEMPERATURE_BIT = 5  # of the JBD board: too cold to be charged
 SECOND = 1_000_000_000
@@ -54,7 +55,7 @@ class Story:
 def played(name: str) -> tuple[Story, Truth]:
     """The whole scenario, without its frames."""
     story = Story()
-    simulation = Simulation(load_scenario(find_scenario(name)), 1, observe=story.observe)
+    simulation = Simulation(load_scenario(name, TomlTable.load), 1, observe=story.observe)
     for _ in simulation.ticks():
         pass
     return story, simulation.truth()
@@ -70,7 +71,7 @@ ON_LINES = ("jbd", "vedirect")
 
 def said(name: str, seed: int, duration_s: float) -> str:
     """A digest of all that goes over the bus, and over the serial lines when they are asked each second."""
-    scenario = load_scenario(find_scenario(name))
+    scenario = load_scenario(name, TomlTable.load)
     simulation = Simulation(scenario, seed, duration_s=duration_s)
     lines = [simulation.serial_line(device) for device in ON_LINES]
     digest, asked_s = hashlib.sha256(), -1
@@ -109,7 +110,7 @@ def test_a_scenario_ends_parked_and_in_the_time_it_was_planned_for(name: str) ->
     story, truth = played(name)
     assert story.states[-1] is BmsState.OFF
     # A drive ends when the car stands, a charge earlier when the battery is full.
-    planned_s = load_scenario(find_scenario(name)).planned_s
+    planned_s = load_scenario(name, TomlTable.load).planned_s
     assert planned_s - 900.0 < truth.duration_s < planned_s + 120.0
 
 
@@ -169,7 +170,7 @@ def test_a_weak_cell_is_reported_as_imbalance_and_undervoltage_and_throttles_dri
 
 
 def test_a_flaky_bus_has_every_fault_of_a_bus_and_makes_the_charger_begin_again() -> None:
-    scenario, story = load_scenario(find_scenario("flaky-bus")), Story()
+    scenario, story = load_scenario("flaky-bus", TomlTable.load), Story()
     simulation = Simulation(scenario, 1, observe=story.observe)
     for _ in simulation.frames():
         pass
@@ -187,7 +188,7 @@ def test_a_flaky_bus_has_every_fault_of_a_bus_and_makes_the_charger_begin_again(
 
 
 def test_a_flaky_bus_spoils_both_serial_lines() -> None:
-    scenario = load_scenario(find_scenario("flaky-bus"))
+    scenario = load_scenario("flaky-bus", TomlTable.load)
     kinds = {
         device: {
             type(fault).__name__

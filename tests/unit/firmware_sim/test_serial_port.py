@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import serial
 
+from firmware_sim.errors import NotUsableError
 from firmware_sim.faults.kinds import Fault, PortUnplug, Window
 from firmware_sim.faults.serial import LineFaults, SerialFaults
 from firmware_sim.links.pty import PtyPort
@@ -16,7 +17,6 @@ from firmware_sim.links.serial_line import SerialLine, SerialLines
 from firmware_sim.links.shared_line import Attached, DeviceEnd, SharedLine
 from firmware_sim.wire.jbd import JbdLine, request
 from firmware_sim.wire.vedirect import VeDirectLine
-from telemetry.errors import UnavailableError
 from tests.unit.firmware_sim.test_jbd_replies import make_bms, unpack
 from tests.unit.firmware_sim.test_vedirect_blocks import fields
 from tests.unit.firmware_sim.test_vedirect_blocks import run as run_service
@@ -157,7 +157,7 @@ def test_a_stale_link_is_replaced_and_a_file_is_not(tmp_path: Path) -> None:
     assert stale.readlink() != Path("/dev/pts/99999")
     port.unplug()
     file.write_text("mine")
-    with pytest.raises(UnavailableError, match="file: cannot be linked to a port"):
+    with pytest.raises(NotUsableError, match="file: cannot be linked to a port"):
         PtyPort(file).plug_in()
     assert file.read_text() == "mine"
 
@@ -218,6 +218,6 @@ def test_lines_are_served_while_the_player_waits(port: PtyPort) -> None:
 def test_when_one_port_cannot_be_made_none_is_left(tmp_path: Path) -> None:
     good, bad = PtyPort(tmp_path / "good"), PtyPort(tmp_path / "missing" / "bad")
     lines = SerialLines([jbd_line(good), jbd_line(bad)], lambda: 0)
-    with pytest.raises(UnavailableError, match="bad: cannot be linked"):
+    with pytest.raises(NotUsableError, match="bad: cannot be linked"):
         lines.open()
     assert list(tmp_path.iterdir()) == []

@@ -21,6 +21,7 @@ from firmware_sim.scenario import load_scenario
 from firmware_sim.serial_scenario import SimulatedLine, line_spec
 from firmware_sim.wire import daly
 from telemetry.errors import ConfigError
+from telemetry.settings.table import TomlTable
 from tests.support.clock import FakeClock
 
 MS = 1_000_000
@@ -239,7 +240,7 @@ duration_s = 5.0
 def simulated(tmp_path: Path, *faults: Fault) -> list[SimulatedLine]:
     file = tmp_path / "lines.toml"
     file.write_text(LINES)
-    scenario = load_scenario(file)
+    scenario = load_scenario(file, TomlTable.load)
     batteries = {"": ServiceBattery(scenario.service, 1)}
     batteries |= {name: ServiceBattery(spec, 2) for name, spec in scenario.batteries.items()}
     return [SimulatedLine(spec, batteries.__getitem__, faults, 1) for spec in scenario.lines]
@@ -317,4 +318,4 @@ def test_a_mistake_in_a_line_is_named_with_its_key(tmp_path: Path, good: str, ba
     assert good in LINES
     file.write_text(LINES.replace(good, bad, 1))
     with pytest.raises(ConfigError, match=what):
-        load_scenario(file)
+        load_scenario(file, TomlTable.load)

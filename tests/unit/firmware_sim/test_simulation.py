@@ -11,6 +11,7 @@ from cantools.database.can import Database
 from firmware_sim.scenario import Scenario, load_scenario
 from firmware_sim.simulation import Simulation
 from firmware_sim.wire.broadcast import VEHICLE_DBC
+from telemetry.settings.table import TomlTable
 
 SHORT = """\
 starts_at = "2026-03-02T07:30:00Z"
@@ -43,7 +44,7 @@ duration_s = 2.0
 def scenario(tmp_path: Path) -> Scenario:
     file = tmp_path / "short.toml"
     file.write_text(SHORT, "ascii")
-    return load_scenario(file)
+    return load_scenario(file, TomlTable.load)
 
 
 def digest(simulation: Simulation) -> str:

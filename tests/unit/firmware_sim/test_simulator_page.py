@@ -13,6 +13,7 @@ from firmware_sim.scenario import load_scenario, scenario_names
 from firmware_sim.serial_devices import KINDS
 from firmware_sim.truth import COLUMNS
 from telemetry.__main__ import main
+from telemetry.settings.table import TomlTable
 from tests.support.page_tables import rows
 from tests.unit.firmware_sim.test_scenario_faults import EXAMPLES
 
@@ -49,7 +50,7 @@ def test_the_example_is_a_valid_scenario(tmp_path: Path) -> None:
     (example,) = re.findall(r"```toml\n(about = .*?)```", PAGE, re.DOTALL)
     file = tmp_path / "mine.toml"
     file.write_text(example, "utf-8")
-    scenario = load_scenario(file)
+    scenario = load_scenario(file, TomlTable.load)
     assert (len(scenario.phases), len(scenario.faults)) == (3, 1)
 
 

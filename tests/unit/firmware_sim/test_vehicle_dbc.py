@@ -12,12 +12,12 @@ from cantools.database.can import Database, Message
 
 from firmware_sim.ecus.bms import TICK_S, Bms, VehicleRequest
 from firmware_sim.ecus.charger import Charger, ChargerSpec
+from firmware_sim.errors import NotValidError
 from firmware_sim.plant.pack import Pack, PackSpec
 from firmware_sim.wire.bms_messages import bms_messages
 from firmware_sim.wire.broadcast import VEHICLE_DBC, Broadcast, Frame, Values
 from firmware_sim.wire.charger_messages import charger_messages
 from firmware_sim.wire.layout import CAN_EFF_FLAG, load_layouts
-from telemetry.errors import ConfigError
 from tests.unit.firmware_sim.test_checksum import bitwise_crc8
 
 _TICK_NS = round(TICK_S * 1e9)
@@ -181,6 +181,6 @@ def test_a_database_that_cannot_be_played_is_refused(tmp_path: Path, text: str, 
         head.replace("BA_DEF_", f"{declared}\nBA_DEF_", 1) + (f"BA_ {attribute}\n" if attribute else ""),
         "ascii",
     )
-    with pytest.raises(ConfigError, match=what) as caught:
+    with pytest.raises(NotValidError, match=what) as caught:
         load_layouts(file)
     assert str(file) in str(caught.value)

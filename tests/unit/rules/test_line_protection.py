@@ -19,6 +19,7 @@ from telemetry.rules.map_entry import MapEntry
 from telemetry.rules.protect import protect
 from telemetry.rules.protect_entry import CRC8_J1850, ProtectEntry
 from telemetry.rules.resolve import model
+from telemetry.settings.table import TomlTable
 from telemetry.stages.binding import Binding
 from telemetry.stages.stages import Stages
 from tests.support.lineprotocol import parse_lines
@@ -61,7 +62,7 @@ def drive(tmp_path: Path, *faults: Fault) -> tuple[list[Frame], dict[str, int]]:
     """20 s of frames, and how many of them were spoiled by what."""
     file = tmp_path / "drive.toml"
     file.write_text(SCENARIO, "ascii")
-    simulation = Simulation(replace(load_scenario(file), faults=faults), seed=1)
+    simulation = Simulation(replace(load_scenario(file, TomlTable.load), faults=faults), seed=1)
     return list(simulation.frames()), simulation.truth().frames_spoiled
 
 
