@@ -25,7 +25,7 @@ from telemetry_core.charge.follow_table cimport (
     CELLS, CHARGER, MESSAGE, METER, READING, SIDES, VEHICLE, FollowTable, Followed, Quantities, Visit,
 )
 from telemetry_core.charge.measured cimport add_whole_sample, report
-from telemetry_core.charge.phases cimport END_FINISHED, END_SILENCE, begin_attempt, begin_next, end_session, hear, silence_of
+from telemetry_core.charge.phases cimport END_FINISHED, END_SILENCE, awaited_until, begin_attempt, begin_next, end_session, hear
 from telemetry_core.charge.plug cimport OPEN, UNHEARD, Known, Plug, standing
 from telemetry_core.charge.plug_state cimport move, packed, state_head, unpack
 from telemetry_core.charge.readings cimport asks_otherwise, has_news, take_reading
@@ -178,11 +178,11 @@ cdef class Follower:
     def due(self, channel, now_ns):
         """Return what ends on `channel` since its signs have been silent for too long at `now_ns`, in frame time."""
         cdef Plug* plug = self._plug(channel)
-        cdef int64_t silence_ns = silence_of(plug)
+        cdef int64_t until_ns = awaited_until(plug)
         self._begin()
-        if plug.known.is_open and now_ns - plug.known.last_ns > silence_ns:
+        if plug.known.is_open and now_ns > until_ns:
             if plug.known.is_restored != UNHEARD:  # otherwise nobody listened when they passed
-                pass_deadlines(plug, plug.known.last_ns + silence_ns)
+                pass_deadlines(plug, until_ns)
             end_session(plug, END_SILENCE, plug.known.last_ns)
         return plug_changes(&self.changes, None)
 
@@ -204,15 +204,14 @@ cdef class Follower:
         """Return what ends on `channel`, since no row comes any more. end_ns: stamp of the newest frame of all."""
         cdef Plug* plug = self._plug(channel)
         cdef Known* known = &plug.known
-        cdef int64_t silence_ns
+        cdef int64_t until_ns
         self._begin()
         if known.is_open:
             if known.again_ns and end_ns - known.error_ns > plug.spec.same_error_ns:
                 begin_attempt(plug, known.again_ns)
-            silence_ns = silence_of(plug)
-            is_silent = end_ns - known.last_ns > silence_ns
-            pass_deadlines(plug, min(<int64_t>end_ns, known.last_ns + silence_ns))
-            end_session(plug, END_SILENCE if is_silent else END_FINISHED, known.last_ns)
+            until_ns = awaited_until(plug)
+            pass_deadlines(plug, min(<int64_t>end_ns, until_ns))
+            end_session(plug, END_SILENCE if end_ns > until_ns else END_FINISHED, known.last_ns)
         return plug_changes(&self.changes, None)
 
     def last_ns(self, channel):

@@ -13,8 +13,8 @@ cdef enum Ends:                  # follow_spec.End
 
 # Take a row of messages that `followed` says what is to be looked for in.
 cdef void hear(Plug* plug, const uint64_t* row, const Followed* followed) noexcept nogil
-# How long no sign may come before the session is over.
-cdef int64_t silence_of(const Plug* plug) noexcept nogil
+# Until when the session waits for its next sign, or for power to return; it is over after that.
+cdef int64_t awaited_until(const Plug* plug) noexcept nogil
 # A session begins, of which nothing is known.
 cdef void open_session(Plug* plug, int64_t now_ns) noexcept nogil
 cdef void clear(Known* known, int64_t now_ns) noexcept nogil

@@ -405,10 +405,13 @@ cdef void begin_attempt(Plug* plug, int64_t now_ns) noexcept nogil:
     enter(plug, PHASE_RECOGNITION, now_ns)
 
 
-cdef int64_t silence_of(const Plug* plug) noexcept nogil:
+cdef int64_t awaited_until(const Plug* plug) noexcept nogil:
+    cdef const Known* known = &plug.known
+    if known.below_ns:
+        return known.below_ns + plug.spec.ends_after_ns
     if plug.spec.records == NULL:
-        return max(plug.spec.ends_after_ns, WINDOW_NS)
-    return plug.spec.reconnect_ns if plug.known.has_error else plug.spec.silence_ns
+        return known.last_ns + max(plug.spec.ends_after_ns, WINDOW_NS)
+    return known.last_ns + (plug.spec.reconnect_ns if known.has_error else plug.spec.silence_ns)
 
 
 cdef void _report_row(Plug* plug, const uint64_t* row, const Followed* followed) noexcept nogil:

@@ -24,7 +24,7 @@ from telemetry_core.charge.follow_table cimport (
 )
 from telemetry_core.charge.measured cimport add_sample, hear_percent, report
 from telemetry_core.charge.phases cimport (
-    END_BELOW, END_SILENCE, clear, end_session, enter, go_on, judge_restored, silence_of, skip,
+    END_SILENCE, awaited_until, clear, end_session, enter, go_on, judge_restored, skip,
 )
 from telemetry_core.charge.plug cimport (
     NOT_OPEN, NOT_RESTORED, OPEN, OVER_THRESHOLD, STEPPED, UNDECIDED, UNHEARD, Known, Plug, higher, lower,
@@ -45,8 +45,11 @@ cdef void take_reading(Plug* plug, uint8_t side, const Quantities* found, const 
     cdef double power_w = _value(row, &found.power)
     if power_w != power_w:
         power_w = voltage_v * current_a
-    if plug.spec.records == NULL and side == plug.spec.side and isfinite(power_w):
-        _hear_power(plug, power_w, now_ns)
+    if plug.spec.records == NULL:
+        if side == plug.spec.side and isfinite(power_w):
+            _hear_power(plug, power_w, now_ns)
+        else:
+            _pass_silence(plug, now_ns)
     if plug.known.is_open == NOT_OPEN:
         return
     if isfinite(power_w):
@@ -138,6 +141,11 @@ cdef bint _is_before_charging(const Plug* plug) noexcept nogil:
     return plug.spec.records != NULL and plug.known.phase < PHASE_CHARGING and plug.known.percent < 0
 
 
+cdef void _pass_silence(Plug* plug, int64_t now_ns) noexcept nogil:
+    if plug.known.is_open and plug.known.is_restored != UNHEARD and now_ns > awaited_until(plug):
+        end_session(plug, END_SILENCE, plug.known.last_ns)
+
+
 cdef void _hear_power(Plug* plug, double power_w, int64_t now_ns) noexcept nogil:
     """A session by power alone begins, goes on or ends."""
     cdef Known* known = &plug.known
@@ -145,11 +153,10 @@ cdef void _hear_power(Plug* plug, double power_w, int64_t now_ns) noexcept nogil
     cdef bint is_over = power_w > spec.starts_above_w
     if known.is_open and known.is_restored == UNHEARD:
         known.is_restored = NOT_RESTORED
-        if is_over and now_ns >= known.last_ns:
+        if is_over and now_ns >= known.last_ns and not (known.below_ns and now_ns > awaited_until(plug)):
             skip(known, now_ns)
             go_on(plug)
-    if known.is_open and now_ns - known.last_ns > silence_of(plug):
-        end_session(plug, END_SILENCE, known.last_ns)
+    _pass_silence(plug, now_ns)
     if known.is_open == OVER_THRESHOLD and (not is_over or now_ns < known.start_ns):
         memset(known, 0, sizeof(Known))
     if not known.is_open:
@@ -165,8 +172,5 @@ cdef void _hear_power(Plug* plug, double power_w, int64_t now_ns) noexcept nogil
         known.below_ns = 0
     elif not known.below_ns:
         known.below_ns = now_ns
-    elif now_ns - known.below_ns >= spec.ends_after_ns:
-        end_session(plug, END_BELOW, known.below_ns)
-        return
     known.last_ns = plug.saved.last_ns = now_ns
     pass_timers(plug, now_ns)

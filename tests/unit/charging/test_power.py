@@ -35,7 +35,7 @@ def charged(bench: PlugBench) -> None:
 
 
 def wait(bench: PlugBench) -> Session:
-    run(bench, 900, 1001, 0.0, 38.0)
+    run(bench, 900, 1002, 0.0, 38.0)
     return bench.sessions[-1]
 
 
@@ -44,12 +44,34 @@ def fall_silent(bench: PlugBench) -> Session:
     return bench.sessions[-1]
 
 
-def restart(bench: PlugBench) -> Session:
-    """The service is killed while power is down, and nothing comes after its start."""
+def return_late(bench: PlugBench) -> Session:
+    """Nothing comes until power does, 301 s after it fell."""
+    run(bench, 1001, 1002, 3600.0, 60.0)
+    return bench.sessions[-1]
+
+
+def hear_states_alone(bench: PlugBench) -> Session:
+    bench.measure("battery", 1001.0, soc_pct=60.0)
+    return bench.sessions[-1]
+
+
+def restarted(bench: PlugBench) -> PlugBench:
+    """The service is killed while power is down."""
     later = PlugBench(PACK, plugs=())
     later.tracker.restore(PLUG, bench.tracker.state(PLUG))
+    return later
+
+
+def restart(bench: PlugBench) -> Session:
+    """Nothing comes after the start."""
+    later = restarted(bench)
     later.tracker.due(PLUG, START_NS + 2000 * NS)
     return later.sessions[-1]
+
+
+def restart_late(bench: PlugBench) -> Session:
+    """Power comes after the start, 301 s after it fell."""
+    return return_late(restarted(bench))
 
 
 def stop(bench: PlugBench) -> Session:
@@ -61,7 +83,8 @@ def stop(bench: PlugBench) -> Session:
 @pytest.mark.parametrize(
     ("end", "outcome"),
     [
-        *((wait, "complete"), (fall_silent, "complete"), (restart, "complete")),
+        *((wait, "complete"), (fall_silent, "complete"), (restart, "complete"), (restart_late, "complete")),
+        *((return_late, "complete"), (hear_states_alone, "complete")),
         *((PlugBench.finish, "unfinished"), (stop, "unfinished")),
     ],
 )
@@ -78,7 +101,7 @@ def test_a_session_is_what_it_was_when_its_power_fell(
     assert session.mean_power_w == pytest.approx(3597.0)
     assert (session.start_soc_pct, session.end_soc_pct) == pytest.approx((40.0, 50.0))
     assert (session.start_temp_max_c, session.end_temp_max_c) == (21.0, 27.0)
-    if end not in (stop, restart):  # whose phases and points are rows of their own
+    if end not in (stop, restart, restart_late):  # whose phases and points are rows of their own
         assert [phase.duration_s for phase in session.phases] == [600.0]
         assert [point.soc_pct for point in session.curve] == [float(soc) for soc in range(41, 50)]
 
@@ -88,7 +111,7 @@ def test_power_that_returns_in_time_goes_on_with_the_session_and_what_lies_betwe
     run(bench, 0, 200, 3600.0, 40.0, 0.01)
     run(bench, 200, 499, 0.0, 42.0)
     run(bench, 499, 700, 3600.0, 42.0, 0.01)
-    run(bench, 700, 1001, 0.0, 44.01)
+    run(bench, 700, 1002, 0.0, 44.01)
     (session,) = bench.sessions
     assert (session.duration_s, session.charging_s, session.covered_vehicle_s) == (700.0, 700.0, 700.0)
     assert session.energy_vehicle_wh == pytest.approx(199.5 + 201.0)
