@@ -21,8 +21,8 @@ from benchmarks.report import Section, goal
 from benchmarks.workload import Workload
 from telemetry.clock import SystemClock
 from telemetry.decode.delivery import BATCH_LINES
-from telemetry.demo.debian_package import cache_folder
 from telemetry.demo.server import ServerProcess, start_influxdb1
+from telemetry.ownership import cache_folder
 from telemetry.sinks.influx.client import InfluxClient
 from telemetry.spool.compress import compress
 

@@ -21,10 +21,10 @@ from telemetry_core.frames.stamps import TimeMap
 from telemetry.clock import SystemClock
 from telemetry.databases.bus import BusDatabases
 from telemetry.databases.plan_cache import load_plan
-from telemetry.demo.debian_package import cache_folder
 from telemetry.demo.server import start_influxdb1
 from telemetry.ledger import Ledger, add, imbalances, total
 from telemetry.logs.log import OpenLog
+from telemetry.ownership import cache_folder
 from telemetry.rules.reduce import ReduceSettings
 from telemetry.service.pipeline import Pipeline
 from telemetry.service.process import process_gauges

@@ -21,10 +21,10 @@ from benchmarks.feeder import Feeder
 from benchmarks.workload import Workload, load_workload
 from telemetry.clock import SystemClock
 from telemetry.demo.children import Child
-from telemetry.demo.debian_package import cache_folder
 from telemetry.demo.server import start_influxdb1
 from telemetry.ledger import Counters, imbalances, total
 from telemetry.live.status_socket import query_status
+from telemetry.ownership import cache_folder
 
 SAMPLE_S = 10.0
 WARM_UP_S = 120.0  # until every buffer has its size and urllib3 is imported

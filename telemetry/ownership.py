@@ -22,6 +22,12 @@ _MAX_LINKS = 40
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY
 
 
+def cache_folder() -> Path:
+    """Return where this user keeps what can be made again: `$XDG_CACHE_HOME/nev-telemetry`."""
+    base = os.environ.get("XDG_CACHE_HOME", "")
+    return (Path(base) if Path(base).is_absolute() else Path.home() / ".cache") / "nev-telemetry"
+
+
 def open_trusted(path: Path, flags: int, mode: int = 0o600, *, links: int = _MAX_LINKS) -> int:
     """Open `path`. If it is a symbolic link, this user or root must have made it. Raises OSError."""
     try:

@@ -16,15 +16,14 @@ from telemetry.cli.arguments import (
 from telemetry.cli.output import refuse_to_overwrite
 from telemetry.cli.recordings import recording_of
 from telemetry.clock import SystemClock
-from telemetry.databases.plan_cache import user_cache_directory
 from telemetry.decode.logs import none_matched
 from telemetry.decode.rows import LogRows
 from telemetry.decode.screen import Screen
 from telemetry.decode.times import Times
-from telemetry.errors import EXIT_OK, DataError, MissingPackageError, UsageError
+from telemetry.errors import EXIT_OK, DataError, UsageError
 from telemetry.logs.content import require_file
 from telemetry.logs.inflate import ENDINGS
-from telemetry.picture_style import is_possible
+from telemetry.picture.sheet import require_matplotlib
 
 EXAMPLES = (
     "drive.log PackVoltage 'Cell*' --dbc ev.dbc",
@@ -82,8 +81,7 @@ def run(arguments: argparse.Namespace) -> int:
         hint = "add one: --dbc FILE, or --protocol NAME"
         raise UsageError("no database was given", where=str(arguments.log), hint=hint)
     refuse_to_overwrite(file, [arguments.log, *(database.file for database in arguments.dbc)])
-    if not is_possible(user_cache_directory().parent / "matplotlib"):
-        raise MissingPackageError("a picture takes matplotlib", hint="pip install 'nev-telemetry[plot]'")
+    require_matplotlib("plot")
     from telemetry.overview.curves import make_panels
 
     times = Times(start=arguments.from_time, stop=arguments.to_time)

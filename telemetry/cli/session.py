@@ -10,8 +10,8 @@ from telemetry.charging.report.table import as_text
 from telemetry.charging.session import Session
 from telemetry.cli.charging_sources import FoundSessions, add_source_arguments, found_sessions
 from telemetry.cli.output import refuse_to_overwrite, writing_to
-from telemetry.databases.plan_cache import user_cache_directory
-from telemetry.errors import EXIT_OK, DataError, MissingPackageError, UsageError
+from telemetry.errors import EXIT_OK, DataError, UsageError
+from telemetry.picture.sheet import require_matplotlib
 
 EXAMPLES = (
     "1 charge.log",
@@ -44,10 +44,7 @@ def run(arguments: argparse.Namespace) -> int:
     if png is not None and png.suffix.lower() != ".png":
         raise UsageError("does not end in .png", where=str(png), hint="--png FILE.png")
     if png is not None:
-        from telemetry.picture_style import is_possible
-
-        if not is_possible(user_cache_directory().parent / "matplotlib"):
-            raise MissingPackageError("a picture takes matplotlib", hint="pip install 'nev-telemetry[plot]'")
+        require_matplotlib("plot")
     with found_sessions(arguments) as found:
         session = found.whole(_chosen(arguments.id, found))
         found.warn()

@@ -32,7 +32,13 @@ from telemetry.databases.bus import BusDatabases, LoadedPlan
 from telemetry.databases.cantools_alone import import_cantools_alone
 from telemetry.databases.plan_codec import decoded, encoded
 from telemetry.errors import ConfigError, UnavailableError
-from telemetry.ownership import make_own_directories, own_folder, read_own_file, replace_in
+from telemetry.ownership import (
+    cache_folder,
+    make_own_directories,
+    own_folder,
+    read_own_file,
+    replace_in,
+)
 from telemetry.stopping import unblock
 
 FORMAT_VERSION = 13
@@ -45,7 +51,7 @@ LOG = logging.getLogger(__name__)
 
 def user_cache_directory() -> Path:
     """Return the folder where commands without a spool keep plans."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "nev-telemetry" / "plans"
+    return cache_folder() / "plans"
 
 
 def load_plan(buses: Sequence[BusDatabases], cache_directory: Path | None) -> LoadedPlan:

@@ -5,7 +5,6 @@ apt-get and dpkg-deb, on the machine's own sources.list, and on the network the 
 are fetched into `cache` too, since those of the machine may be stale, absent or not ours to update.
 """
 
-import os
 import shutil
 import subprocess
 import tempfile
@@ -15,12 +14,6 @@ from telemetry.errors import UnavailableError
 from telemetry.ownership import make_own_directories, own_folder
 
 _COMMAND_TIMEOUT_S = 300.0
-
-
-def cache_folder() -> Path:
-    """Where downloaded and built programs are kept: `$XDG_CACHE_HOME/nev-telemetry`."""
-    base = os.environ.get("XDG_CACHE_HOME", "")
-    return (Path(base) if Path(base).is_absolute() else Path.home() / ".cache") / "nev-telemetry"
 
 
 def debian_program(package: str, program: str, cache: Path) -> Path:

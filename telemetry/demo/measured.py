@@ -33,7 +33,6 @@ _CHARGER_POWER_W, _CHARGER_CURRENT_A = 10.0, 0.05  # of CHG_Output
 
 _NEAR_S = 5.0  # how far around its end a value is looked at where every tick is sent
 _MINUTE_S = 60.0  # and where a percent is a step
-_MEANS_NS = 10_000_000_000
 _EVER_S = 1e6  # where it is asked for now and then
 
 _MOST_ERROR_SHARE = 0.25  # of the value itself: an error that is larger agrees with anything
@@ -166,15 +165,14 @@ class _Run:
     def _resolution_w(self, source: str, voltage_v: float, current_a: float) -> float:
         """Of a power that is voltage times current."""
         measurement = "charger" if source == VEDIRECT.name else "battery"
-        means = self._readback.means(measurement, source, ("voltage_v", "current_a"), _MEANS_NS)
         highest_v, highest_a = (
-            max((abs(value) for value in means[field].values), default=0.0) if field in means else 0.0
+            max(abs(value) for value in self._series(measurement, source, field).values)
             for field in ("voltage_v", "current_a")
         )
         return voltage_v * highest_a + current_a * highest_v
 
     def _series(self, measurement: str, source: str, field: str) -> Series:
-        found = self._readback.series(measurement, source, field)
+        found = self._readback.series(measurement, source, field)[field]
         if not len(found):
             raise UnavailableError(f"holds no {measurement}.{field} of {source}", where=self._readback.name)
         return found

@@ -4,12 +4,11 @@ Relies on the gateway having stopped, so that all of them do. They stay where th
 """
 
 from array import array
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from telemetry.clock import Clock
-from telemetry.demo.readback import bucket_means
 from telemetry.demo.sampling import Series
 from telemetry.model.read_point import read_point, type_of, value_of
 from telemetry.spool.batch import lines_of
@@ -53,15 +52,9 @@ class SpoolReadback:
         columns = self._columns.get((measurement, source), {})
         return {field: column.count for field, column in columns.items()}
 
-    def series(self, measurement: str, source: str, field: str) -> Series:
-        column = self._columns.get((measurement, source), {}).get(field)
-        return Series([], []) if column is None else column.series()
-
-    def means(
-        self, measurement: str, source: str, fields: Sequence[str], every_ns: int
-    ) -> Mapping[str, Series]:
-        found = {field: self.series(measurement, source, field) for field in fields}
-        return {field: bucket_means(series, every_ns) for field, series in found.items() if len(series)}
+    def series(self, measurement: str, source: str, *fields: str) -> Mapping[str, Series]:
+        columns = self._columns.get((measurement, source), {})
+        return {field: columns.get(field, _Column()).series() for field in fields}
 
     def points(self, measurement: str, condition: str) -> Iterator[dict[str, Any]]:
         """All points of charges, by their stamps; see `PointsOfSessions`."""

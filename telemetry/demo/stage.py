@@ -17,14 +17,12 @@ from firmware_sim.scenario import find_scenario, load_scenario
 from telemetry.charging.session import Session
 from telemetry.clock import Clock
 from telemetry.config import load_config
-from telemetry.demo import plot
 from telemetry.demo.children import Child
-from telemetry.demo.debian_package import cache_folder
 from telemetry.demo.display import Display, bar
 from telemetry.demo.gateway_config import SERIAL_DEVICES, SOURCE, expected_points, stored_points
 from telemetry.demo.live_lines import Status, live_lines
 from telemetry.demo.measured import quantities
-from telemetry.demo.plot_data import plot_data
+from telemetry.demo.picture import draw_run
 from telemetry.demo.plug import (
     CHARGER,
     PLUG,
@@ -40,10 +38,11 @@ from telemetry.demo.rig import Rig
 from telemetry.demo.server import start_influxdb1
 from telemetry.demo.spool_readback import SpoolReadback
 from telemetry.demo.verdict import Outcome, SimulatorReport, faults, undecoded
-from telemetry.errors import UnavailableError
+from telemetry.errors import MissingPackageError, UnavailableError
 from telemetry.ledger import Counters, imbalances, total
 from telemetry.overview.stored_sessions import StoredSessions
-from telemetry.picture_style import is_possible
+from telemetry.ownership import cache_folder
+from telemetry.picture.sheet import require_matplotlib
 from telemetry.settings.table import TomlTable
 from telemetry.sinks.influx.settings import check_url
 
@@ -239,13 +238,15 @@ class _Stage:
         file = self._options.plot
         if file is None:
             return
-        if not is_possible(cache_folder() / "matplotlib"):
-            self._display.note(f"no picture: it takes matplotlib, {plot.HINT}")
+        try:
+            require_matplotlib("demo")
+        except MissingPackageError as error:
+            self._display.note(f"no picture: {error}")
             return
         title = (
             f"{self._scenario.name}: {truth.duration_s / 60.0:.0f} minutes, read back from {readback.name}"
         )
-        plot.draw(plot_data(readback, truth.span_ns), title, file)
+        draw_run(readback, truth.span_ns, title, file)
         self._display.note(f"picture    {file.resolve()}")
 
     # -- while it runs

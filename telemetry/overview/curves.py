@@ -10,7 +10,7 @@ Relies on numpy, which comes with matplotlib and is imported when curves are mad
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from telemetry_core.decode.spec import PlanSpec, SignalSpec
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     Times = NDArray[np.int64]
     Values = NDArray[np.float64]
+    MaskedValues = np.ma.MaskedArray[tuple[int, int], np.dtype[np.float64]]
 
 MOST_TIMES = 20.0  # the size of a panel's largest curve, of that of the smallest
 _MOST_A_WORD = 2  # values that occur; of more it is a number, of which a word names an exception
@@ -34,12 +35,18 @@ _ID_BITS = 0x9FFFFFFF  # of an origin
 
 @dataclass(frozen=True, slots=True)
 class Curve:
-    """Values over time. is_stepped: a value holds until the next one (flags, words)."""
+    """Values over time.
+
+    is_stepped: a value holds until the next one (flags, words); is_filled: down to zero; is_dashed: where it
+    lies upon another, both are seen.
+    """
 
     label: str
     times_ns: "Times"
     values: "Values"
     is_stepped: bool
+    is_filled: bool = False
+    is_dashed: bool = False
 
 
 @dataclass(slots=True)
@@ -50,6 +57,39 @@ class Panel:
     words: tuple[tuple[float, str], ...] = ()
     is_flags: bool = False
     curves: list[Curve] = field(default_factory=list)
+
+    @property
+    def end_ns(self) -> int:
+        """Return the last stamp of all curves."""
+        return max(int(curve.times_ns[-1]) for curve in self.curves)
+
+
+@dataclass(frozen=True, slots=True)
+class HeatMap:
+    """Values of many that are alike over time, as colours.
+
+    label: of the rows, which count from 1; scale: what a value is, with its unit; edges_ns: where columns
+    begin, and where the last one ends; values: by row and column, masked where there is none.
+    """
+
+    label: str
+    scale: str
+    edges_ns: "Times"
+    values: "MaskedValues"
+
+    @property
+    def end_ns(self) -> int:
+        """Return where the last column ends."""
+        return int(self.edges_ns[-1])
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A time with a name, from one stamp to another."""
+
+    name: str
+    first_ns: int
+    last_ns: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,4 +192,4 @@ def thinned(curve: Curve, columns: int) -> Curve:
     ends = np.append(starts[1:], count)
     by_value = np.lexsort((curve.values, column))  # within each column from the lowest to the highest
     kept = np.unique(np.concatenate((starts, ends - 1, by_value[starts], by_value[ends - 1])))
-    return Curve(curve.label, curve.times_ns[kept], curve.values[kept], curve.is_stepped)
+    return replace(curve, times_ns=curve.times_ns[kept], values=curve.values[kept])

@@ -48,15 +48,16 @@ class InfluxTables:
         except (ValueError, KeyError, IndexError, TypeError, AttributeError) as error:
             raise UnavailableError("answers something else than InfluxQL's JSON", where=self.url) from error
 
-    def points(self, measurement: str, condition: str) -> Iterator[dict[str, Any]]:
+    def points(self, measurement: str, condition: str, *fields: str) -> Iterator[dict[str, Any]]:
         """Yield all points of a measurement, tags and fields by name, without those that are absent.
 
-        condition: as in InfluxQL's WHERE; empty: all.
+        condition: as in InfluxQL's WHERE; empty: all. fields: these alone; none named: all, and the tags.
         """
+        wanted = ", ".join(map(quoted, fields)) or "*"
         where = f" WHERE {condition}" if condition else ""
         offset = 0
         while True:
-            what = f"* FROM {quoted(measurement)}{where} ORDER BY time LIMIT {ROWS} OFFSET {offset}"
+            what = f"{wanted} FROM {quoted(measurement)}{where} ORDER BY time LIMIT {ROWS} OFFSET {offset}"
             columns, rows = self.table("SELECT " + what)
             for row in rows:
                 pairs = zip(columns, row, strict=False)

@@ -207,7 +207,7 @@ def test_without_matplotlib_one_line_says_so(demo: Demo) -> None:
     paths = os.pathsep.join([str(demo.folder), *sys.path])
     code, output = demo.run({**without_apt(demo), "PYTHONPATH": paths})
     check(demo, code, output)
-    assert "no picture: it takes matplotlib, pip install 'nev-telemetry[demo]'" in output
+    assert "no picture: a picture takes matplotlib (pip install 'nev-telemetry[demo]')" in output
     assert not demo.picture.exists()
 
 

@@ -45,17 +45,18 @@ def check(readback: Readback) -> None:
     assert counts["voltage_v"] == counts["balancing"] == 541
     assert readback.field_counts("BMS_Identity", "can") == {"CellCount": 541}
     assert readback.field_counts("cells", "can") == readback.field_counts("battery", "jbd") == {}
-    power = readback.series("battery", "can", "power_w")
+    power = readback.series("battery", "can", "power_w")["power_w"]
     assert len(power) == 541
     assert power.times_ns[0] == NOW_NS - 2 * HOUR_S * 1_000_000_000
     assert list(power.values) == [power_w(second) for second in range(0, HOUR_S * 3 // 2 + 1, 10)]
-    assert readback.series("battery", "jbd", "power_w") == Series([], [])
-    means = readback.means("battery", "can", ("soc_pct", "power_w", "nothing"), 600_000_000_000)
-    assert means.keys() - {"nothing"} == {"soc_pct", "power_w"}
-    assert sorted(means["power_w"].times_ns) == list(means["power_w"].times_ns)
-    assert all(time_ns % 600_000_000_000 == 0 for time_ns in means["power_w"].times_ns)
-    assert set(means["power_w"].values) >= {-1000.0, 2000.0}
-    assert means["soc_pct"].values[0] > means["soc_pct"].values[-1]
+    assert readback.series("battery", "jbd", "power_w") == {"power_w": Series([], [])}
+    several = readback.series("battery", "can", "soc_pct", "power_w", "nothing")
+    assert several["power_w"] == power
+    assert several["nothing"] == Series([], [])
+    assert list(several["soc_pct"].times_ns) == [time_ns + 1 for time_ns in power.times_ns]
+    assert several["soc_pct"].values == [
+        80.0 - second / 1000.0 for second in range(0, HOUR_S * 3 // 2 + 1, 10)
+    ]
 
 
 def write(settings: InfluxSettings, lines: list[str]) -> None:
@@ -100,18 +101,18 @@ def test_a_database_gives_the_numbers_of_one_vehicle(
 def test_more_rows_than_one_answer_has_come_all(
     settings: InfluxSettings, readback: InfluxReadback, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("telemetry.demo.readback.ROWS", 100)
+    monkeypatch.setattr("telemetry.overview.influx_tables.ROWS", 100)
     write(settings, points("mine"))
     check(readback)
 
 
 @pytest.mark.server("influxdb1", "influxdb2")
-def test_means_have_what_a_late_simulation_has_stamped_in_the_future(
+def test_a_series_has_what_a_late_simulation_has_stamped_in_the_future(
     settings: InfluxSettings, readback: InfluxReadback
 ) -> None:
     later_ns = NOW_NS + HOUR_S * 1_000_000_000
     write(settings, [f"battery,source=can,vehicle=mine soc_pct=75.0 {later_ns}"])
-    assert list(readback.means("battery", "can", ("soc_pct",), 1_000_000_000)["soc_pct"].values) == [75.0]
+    assert list(readback.series("battery", "can", "soc_pct")["soc_pct"].values) == [75.0]
 
 
 @pytest.mark.server("influxdb1", "influxdb2")
@@ -120,14 +121,13 @@ def test_an_answer_may_be_far_longer_than_one_to_a_write(
 ) -> None:
     count = 5000  # 100 KB and more as JSON
     write(settings, [f"cells,source=can,vehicle=mine v001={n}.5 {NOW_NS + n}" for n in range(count)])
-    assert list(readback.series("cells", "can", "v001").values) == [n + 0.5 for n in range(count)]
+    assert list(readback.series("cells", "can", "v001")["v001"].values) == [n + 0.5 for n in range(count)]
 
 
 @pytest.mark.server("influxdb1", "influxdb2")
 def test_a_database_without_points_says_so(readback: InfluxReadback) -> None:
     assert readback.field_counts("battery", "can") == {}
-    assert readback.series("battery", "can", "power_w") == Series([], [])
-    assert readback.means("battery", "can", ("power_w",), 1_000_000_000) == {}
+    assert readback.series("battery", "can", "power_w") == {"power_w": Series([], [])}
 
 
 def test_a_server_that_does_not_answer_is_one_line() -> None:
@@ -155,5 +155,4 @@ def test_a_spool_without_points_says_so(tmp_path: Path) -> None:
     Spool(tmp_path / "spool", clock=SystemClock()).close()
     readback = SpoolReadback(tmp_path / "spool", SystemClock())
     assert readback.field_counts("battery", "can") == {}
-    assert readback.series("battery", "can", "power_w") == Series([], [])
-    assert readback.means("battery", "can", ("power_w",), 1_000_000_000) == {}
+    assert readback.series("battery", "can", "power_w") == {"power_w": Series([], [])}

@@ -18,10 +18,11 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from telemetry_core.decode.spec import PlanSpec
 
-from telemetry.demo.debian_package import cache_folder, debian_program
+from telemetry.demo.debian_package import debian_program
 from telemetry.errors import UnavailableError
 from telemetry.ledger import Ledger
 from telemetry.live.gateway import gateway_lines
+from telemetry.ownership import cache_folder
 from telemetry.service.pipeline import Pipeline
 from telemetry.sources.can.sockets import CanUnixSocket
 from telemetry.sources.can.source import SocketCanSource

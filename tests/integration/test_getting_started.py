@@ -11,9 +11,9 @@ import pytest
 
 from telemetry.__main__ import main
 from telemetry.clock import SystemClock
-from telemetry.demo.debian_package import cache_folder
 from telemetry.demo.server import start_influxdb1
 from telemetry.errors import UnavailableError
+from telemetry.ownership import cache_folder
 from tests.support.getting_started import DOCUMENTED_SERVER, ROOT, blocks, commands_done_before, follow
 
 LOG, LAPTOP, PI = "getting-started-log.md", "getting-started-laptop.md", "getting-started-raspberry-pi.md"

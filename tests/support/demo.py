@@ -1,13 +1,12 @@
 """Outcomes of a demonstration, as they should be, and a readback of what a test gives it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
 from telemetry.demo.gateway_config import JBD, SOURCE, VEDIRECT, expected_points
 from telemetry.demo.measured import Quantity
 from telemetry.demo.plug import PLUG, PlugTruth
-from telemetry.demo.readback import bucket_means
 from telemetry.demo.sampling import Estimate, Series
 from telemetry.demo.verdict import Outcome, SimulatorReport
 from tests.support.charging_sessions import reconnected
@@ -105,11 +104,5 @@ class ListedReadback:
             if (of, reported_by) == (measurement, source)
         }
 
-    def series(self, measurement: str, source: str, field: str) -> Series:
-        return self._stored.get((measurement, source, field), Series([], []))
-
-    def means(
-        self, measurement: str, source: str, fields: Sequence[str], every_ns: int
-    ) -> Mapping[str, Series]:
-        found = {field: self.series(measurement, source, field) for field in fields}
-        return {field: bucket_means(series, every_ns) for field, series in found.items() if len(series)}
+    def series(self, measurement: str, source: str, *fields: str) -> Mapping[str, Series]:
+        return {field: self._stored.get((measurement, source, field), Series([], [])) for field in fields}

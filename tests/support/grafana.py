@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 
-from telemetry.demo.debian_package import cache_folder
+from telemetry.ownership import cache_folder
 
 FOLDER = Path(__file__).parents[2] / "dashboards"
 FILES = sorted(FOLDER.glob("flux/*.json")) + sorted(FOLDER.glob("influxql/*.json"))

@@ -14,8 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from telemetry.demo.debian_package import cache_folder, debian_program
+from telemetry.demo.debian_package import debian_program
 from telemetry.errors import UnavailableError
+from telemetry.ownership import cache_folder
 from tests.support.grafana import schema_checker
 from tests.support.servers import influxd2_program
 

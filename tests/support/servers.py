@@ -19,9 +19,10 @@ from urllib.parse import urlencode
 import pytest
 
 from telemetry.clock import SystemClock
-from telemetry.demo.debian_package import cache_folder, debian_program
+from telemetry.demo.debian_package import debian_program
 from telemetry.demo.server import ServerProcess, start_influxdb1, start_server
 from telemetry.errors import UnavailableError
+from telemetry.ownership import cache_folder
 
 ORG = "fleet"
 USERNAME = "operator"

@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 
 from telemetry.clock import SystemClock
-from telemetry.demo.debian_package import cache_folder
 from telemetry.demo.server import ServerProcess, ends_with_parent, start_server
 from telemetry.model.read_point import read_point
+from telemetry.ownership import cache_folder
 from tests.support.child import killed_at_the_end
 
 _BUILD = Path(__file__).parent / "telegraf_main" / "build"

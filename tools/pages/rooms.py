@@ -16,6 +16,7 @@ HALL = "hall"
 ROOMS = (
     *(
         HALL,
+        "picture",
         "settings",
         "model",
         "databases",

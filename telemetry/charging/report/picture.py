@@ -1,30 +1,22 @@
-"""A session as a picture, PNG: the curves of its page, phases and attempts above them.
+"""A session as a picture, PNG: the curves of its page, phases and attempts above them."""
 
-Promises: the same session gives the same file, byte for byte, by one version of matplotlib.
-
-Relies on matplotlib, which is an extra and is imported when a picture is drawn; no display is needed.
-"""
-
-import warnings
+import math
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from telemetry.charging.report import phrases
 from telemetry.charging.report.chart import Chart, Step
 from telemetry.charging.report.charts import charts
 from telemetry.charging.session import Session
-from telemetry.errors import writing
-from telemetry.picture_style import BLUE, GREEN, GREY, GRID, OCHRE, ORANGE, PURPLE, RED, STYLE, TEAL
+from telemetry.picture.sheet import BLUE, GREEN, GREY, OCHRE, ORANGE, PURPLE, RED, TEAL, Sheet, sheet
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
-HINT = "pip install 'nev-telemetry[plot]'"
-_DPI = 100
 _WIDTH_IN, _PANEL_IN, _BETWEEN_IN = 12.0, 2.0, 0.75
 _TOP_IN, _BOTTOM_IN, _ATTEMPT_IN, _BELOW_ATTEMPTS_IN = 1.4, 0.6, 0.3, 0.75
-_LEFT, _RIGHT, _MIDDLE = 0.07, 0.98, 0.08  # of the width
+_LEFT_IN, _INNER_IN, _MIDDLE_IN = 0.84, 10.92, 0.96
 _NS = 1e9
 _COLOURS = {
     "handshake": GREY,
@@ -38,33 +30,25 @@ _COLOURS = {
 
 def draw(session: Session, file: Path) -> None:
     """Write the picture. Raises StorageError when the file cannot be written."""
-    import matplotlib as mpl
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
     drawn = list(charts(session))
     attempts = sorted({phase.attempt for phase in session.phases})
-    lines_in = _ATTEMPT_IN * len(attempts) + (_BELOW_ATTEMPTS_IN if attempts else 0.0)
+    attempts_in = _ATTEMPT_IN * len(attempts)
+    top_in = _TOP_IN + attempts_in + (_BELOW_ATTEMPTS_IN if attempts else 0.0)
     rows = -(-len(drawn) // 2)
-    height_in = _TOP_IN + lines_in + rows * (_PANEL_IN + _BETWEEN_IN) + _BOTTOM_IN - _BETWEEN_IN * (rows > 0)
-    with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(_WIDTH_IN, height_in), dpi=_DPI)
-        FigureCanvasAgg(figure)
-        _title(figure, session, height_in)
+    height_in = top_in + rows * (_PANEL_IN + _BETWEEN_IN) + _BOTTOM_IN - _BETWEEN_IN * (rows > 0)
+    width_in = (_INNER_IN - _MIDDLE_IN) / 2
+    with sheet(file, _WIDTH_IN, height_in) as figure:
+        _title(figure, session)
         if attempts:
-            _attempts(figure, session, attempts, height_in)
+            _attempts(figure.axes(_LEFT_IN, _TOP_IN, _INNER_IN, attempts_in), session, attempts)
         for number, chart in enumerate(drawn):
             row, column = divmod(number, 2)
-            width = (_RIGHT - _LEFT - _MIDDLE) / 2
-            bottom_in = height_in - _TOP_IN - lines_in - row * (_PANEL_IN + _BETWEEN_IN) - _PANEL_IN
-            place = (_LEFT + column * (width + _MIDDLE), bottom_in / height_in, width, _PANEL_IN / height_in)
-            _panel(figure.add_axes(place), chart)
-        with writing(file), warnings.catch_warnings():
-            warnings.filterwarnings("ignore", "Glyph .* missing")  # of a name; a box stands for each letter
-            figure.savefig(file, format="png", metadata={"Software": "nev-telemetry"})
+            left_in = _LEFT_IN + column * (width_in + _MIDDLE_IN)
+            place = (left_in, top_in + row * (_PANEL_IN + _BETWEEN_IN), width_in, _PANEL_IN)
+            _panel(figure.axes(*place), chart)
 
 
-def _title(figure: "Figure", session: Session, height_in: float) -> None:
+def _title(figure: Sheet, session: Session) -> None:
     facts = (
         phrases.soc(session),
         phrases.energy(session.energy_wh),
@@ -72,22 +56,13 @@ def _title(figure: "Figure", session: Session, height_in: float) -> None:
         phrases.protocol(session),
         f"station {session.station}" if session.station else "",
     )
-    words = " · ".join(fact for fact in facts if fact)
-    lines: tuple[tuple[str, float, dict[str, Any]], ...] = (
-        (phrases.title(session), 0.3, {"fontsize": 14, "fontweight": "bold"}),
-        (words, 0.57, {"color": GREY}),
-        (phrases.ending(session), 0.82, {}),
-    )
-    for text, from_top_in, look in lines:
-        printable = "".join(letter if letter.isprintable() else "?" for letter in text)
-        figure.text(_LEFT, 1 - from_top_in / height_in, printable, va="center", parse_math=False, **look)
+    figure.title(_LEFT_IN, phrases.title(session))
+    figure.text(_LEFT_IN, 0.57, " · ".join(fact for fact in facts if fact), color=GREY)
+    figure.text(_LEFT_IN, 0.82, phrases.ending(session))
 
 
-def _attempts(figure: "Figure", session: Session, attempts: list[int], height_in: float) -> None:
-    """A bar for each phase; a red line for each error."""
-    bar_in = _ATTEMPT_IN * len(attempts)
-    place = (_LEFT, 1 - (_TOP_IN + bar_in) / height_in, _RIGHT - _LEFT, bar_in / height_in)
-    axes = figure.add_axes(place)
+def _attempts(axes: "Axes", session: Session, attempts: Sequence[int]) -> None:
+    """Draw a bar for each phase, and a red line for each error."""
     scale, unit = phrases.time_unit(session.duration_s)
     named: set[str] = set()
     for phase in session.phases:
@@ -126,11 +101,9 @@ def _attempts(figure: "Figure", session: Session, attempts: list[int], height_in
 def _panel(axes: "Axes", chart: Chart) -> None:
     axes.set_title(chart.title, loc="left", fontsize=10.5, fontweight="bold")
     for steps in (chart.steps, chart.band):
-        for run in chart.runs(steps):
-            x, y = _corners(run)
-            axes.plot(x, y, color=BLUE, lw=1.5, clip_on=False)
-    for run in chart.runs(chart.steps) if chart.is_filled else ():
-        x, y = _corners(run)
+        axes.plot(*_corners(chart, steps), color=BLUE, lw=1.5, clip_on=False)
+    if chart.is_filled:
+        x, y = _corners(chart, chart.steps)
         axes.fill_between(x, max(chart.y.low, 0.0), y, color=BLUE, alpha=0.14, lw=0)
     lows = {step.start: step.value for step in chart.band}
     for step in chart.steps:
@@ -156,12 +129,16 @@ def _panel(axes: "Axes", chart: Chart) -> None:
     axes.set_ylim(chart.y.low, chart.y.high)
     axes.set_yticks(chart.y.ticks)
     axes.grid(visible=False, axis="x")
-    axes.grid(color=GRID, axis="y")
     axes.tick_params(labelsize=9)
     axes.ticklabel_format(axis="y", useOffset=False, style="plain")
     axes.set_xlabel(chart.x_words, fontsize=9)
 
 
-def _corners(run: list[Step]) -> tuple[list[float], list[float]]:
-    x = [place for step in run for place in (step.start, step.end)]
-    return x, [step.value for step in run for _ in range(2)]
+def _corners(chart: Chart, steps: Sequence[Step]) -> tuple[list[float], list[float]]:
+    """Return the corners of the steps, with a NaN in each gap."""
+    x: list[float] = []
+    y: list[float] = []
+    for run in chart.runs(steps):
+        x += [*(place for step in run for place in (step.start, step.end)), math.nan]
+        y += [*(step.value for step in run for _ in range(2)), math.nan]
+    return x, y
