@@ -28,7 +28,8 @@ from telemetry.ownership import cache_folder
 from telemetry.rules.reduce import ReduceSettings
 from telemetry.service.pipeline import Pipeline
 from telemetry.service.process import process_gauges
-from telemetry.sinks.influx.settings import Api, InfluxSettings
+from telemetry.sinks.influx.server import Api
+from telemetry.sinks.influx.settings import InfluxSettings
 from telemetry.sinks.sink import Sink
 from telemetry.spool.limits import SpoolLimits
 from telemetry.spool.spool import Spool

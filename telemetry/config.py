@@ -28,7 +28,8 @@ from telemetry.rules.send import SendSettings
 from telemetry.settings.declared import key, read, settings
 from telemetry.settings.document import Document, read_document
 from telemetry.settings.table import TomlTable
-from telemetry.sinks.influx.settings import InfluxSettings, read_influx
+from telemetry.sinks.kinds import named_sink
+from telemetry.sinks.settings import NoSink, SinkSettings
 from telemetry.sources.kinds import read_sources
 from telemetry.sources.settings import SourceSettings
 from telemetry.spool.limits import SpoolLimits, SpoolSettings
@@ -63,9 +64,8 @@ class TopKeys:
     )
 
 
-# The tables of a configuration, sources apart; of arrays one each.
+# The tables of a configuration, without sources and sinks; of arrays one each.
 SECTIONS: Mapping[str, type] = {
-    "influx": InfluxSettings,
     "spool": SpoolSettings,
     "send": SendSettings,
     "reduce": ReduceSettings,
@@ -92,7 +92,7 @@ class Config:
     wait_for_clock: bool
     gateway_every_s: float
     cache_directory: Path
-    influx: InfluxSettings
+    sink: SinkSettings
     spool_directory: Path
     spool: SpoolLimits
     reduce: ReduceSettings
@@ -112,8 +112,8 @@ def load_config(file: Path, environment: Mapping[str, str] | None = None) -> Con
     return read_config(read_document(file), environment)
 
 
-def read_config(document: Document, environment: Mapping[str, str]) -> Config:
-    """The same, from what the file holds.
+def read_config(document: Document, environment: Mapping[str, str], *, sends: bool = True) -> Config:
+    """Return the same from what the file holds. sends: otherwise the sink is not read.
 
     Errors of [[map]], [[protect]], [[limit]] and [[aggregate]] are reported all at once, with the first of
     the rest.
@@ -131,6 +131,7 @@ def read_config(document: Document, environment: Mapping[str, str]) -> Config:
     aggregates = each(Aggregate, arrays["aggregate"])
     with faults.gathered():
         tables = {name: top.take_table(name) for name in SECTIONS}
+        sink, sink_table = named_sink(top)
         spool = read(SpoolSettings, tables["spool"])
         sources = read_sources(top)
         own = read(TopKeys, top)
@@ -141,7 +142,7 @@ def read_config(document: Document, environment: Mapping[str, str]) -> Config:
             wait_for_clock=own.wait_for_clock,
             gateway_every_s=own.gateway_every_s,
             cache_directory=own.cache_directory or spool.directory / "plans",
-            influx=read_influx(tables["influx"], environment),
+            sink=(sink if sends else NoSink).read(sink_table, environment),
             spool_directory=spool.directory,
             spool=spool.limits,
             reduce=read(ReduceSettings, tables["reduce"]),

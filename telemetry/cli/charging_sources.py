@@ -19,11 +19,10 @@ from telemetry.cli.arguments import (
 )
 from telemetry.clock import SystemClock
 from telemetry.decode.sessions import collect_sessions
-from telemetry.decode.target import influx_settings
+from telemetry.decode.target import sink_settings
 from telemetry.errors import UsageError, one_line
 from telemetry.logs.content import require_file
 from telemetry.model.instant import read_instant
-from telemetry.overview.influx_tables import InfluxTables
 from telemetry.overview.stored_sessions import StoredSessions
 from telemetry.protocols.known import CAN_PROTOCOLS
 
@@ -104,11 +103,11 @@ def found_sessions(arguments: argparse.Namespace) -> Iterator[FoundSessions]:
         return
     if not (configs or options):
         raise UsageError("nothing says where sessions are", hint="name FILE or CONFIG, or give --url")
-    settings = influx_settings(configs[0] if configs else None, options, os.environ)
-    with contextlib.closing(InfluxTables(settings, SystemClock())) as tables:
+    settings = sink_settings(configs[0] if configs else None, options, os.environ)
+    with contextlib.closing(settings.make_tables(SystemClock())) as tables:
         stored = StoredSessions(tables)
         sessions = _wanted(stored.found(arguments.since), arguments)
-        yield FoundSessions(settings.url, sessions, stored)
+        yield FoundSessions(settings.address, sessions, stored)
 
 
 def _in_logs(logs: Sequence[Path], config: Path | None, arguments: argparse.Namespace) -> FoundSessions:

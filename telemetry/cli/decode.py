@@ -417,15 +417,15 @@ def _into_influxdb(arguments: argparse.Namespace, screen: Screen, clock: Clock) 
     if arguments.output:
         raise UsageError(f"stands beside {_flag('influx')}", where="--output", hint="leave one of them out")
     from telemetry.decode.influx import Job, deliver  # with the sink, which the other formats do without
-    from telemetry.decode.target import influx_settings, spool_directory
+    from telemetry.decode.target import sink_settings, spool_directory
 
-    influx = influx_settings(arguments.config, options, os.environ)
+    sink = sink_settings(arguments.config, options, os.environ)
     make_decoder, files = _decoders(arguments, OutputFormat.LINE_PROTOCOL, screen, accounts=True)
     said = [getattr(arguments, key) for key in _SAYING_WHAT]
     said += [database.channel for database in arguments.dbc]
     said += [arguments.source] if arguments.source else []
-    spool = arguments.spool or spool_directory(os.environ, influx, [*arguments.logs, *files], said)
-    job = Job(arguments.logs, files, said, influx, spool, arguments.give_up_after)
+    spool = arguments.spool or spool_directory(os.environ, sink, [*arguments.logs, *files], said)
+    job = Job(arguments.logs, files, said, sink, spool, arguments.give_up_after)
     return deliver(job, make_decoder, screen, clock)
 
 

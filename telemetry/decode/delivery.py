@@ -23,13 +23,12 @@ from telemetry.decode.output import OutputPiece
 from telemetry.ledger import add
 from telemetry.logs.identity import end_of
 from telemetry.model.events import Event
-from telemetry.sinks.influx.settings import InfluxSettings
+from telemetry.sinks.settings import SinkSettings
 from telemetry.sinks.sink import Sink
 from telemetry.spool.batch import EncodedBatch
 from telemetry.spool.compress import compress
-from telemetry.spool.directory import OUR_NAMES
+from telemetry.spool.directory import is_ours
 from telemetry.spool.limits import SpoolLimits
-from telemetry.spool.segment import parse_name
 from telemetry.spool.spool import Spool
 
 BATCH_LINES = 5000
@@ -57,7 +56,7 @@ class Upload:
     def __init__(
         self,
         directory: Path,
-        influx: InfluxSettings,
+        sink: SinkSettings,
         clock: Clock,
         *,
         position: str,
@@ -77,7 +76,7 @@ class Upload:
         self._give_up_after_s = give_up_after_s
         self.gave_up = False
         self._failure: Exception | None = None
-        self._spool = Spool(directory, clock=clock, limits=LIMITS)
+        self._spool = Spool(directory, clock=clock, limits=LIMITS, cursor=sink.cursor)
         self._before = self._spool.counters()
         recovery = self._spool.recovery
         self.found_points = recovery.waiting_points  # of an earlier run, not delivered yet
@@ -91,7 +90,7 @@ class Upload:
         self._size_bytes = self._lines = 0
         self._overlaps = False
         self._first_ns, self._last_ns = 0, 0
-        self._sink = Sink(self._spool, influx, clock, on_event=on_event, on_failure=self._fail)
+        self._sink = Sink(self._spool, sink, clock, on_event=on_event, on_failure=self._fail)
         self._sink.start()
 
     def take(self, piece: OutputPiece) -> None:
@@ -136,9 +135,9 @@ class Upload:
             raise self._failure
 
     def remove(self) -> None:
-        """After `close`: the spool is not needed any more. What is not the spool's stays."""
+        """Remove the spool after `close`. What is not the spool's stays."""
         for path in self._directory.iterdir():
-            if path.name in OUR_NAMES or parse_name(path.name):
+            if is_ours(path.name):
                 shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
         with contextlib.suppress(OSError):
             self._directory.rmdir()

@@ -20,7 +20,7 @@ from telemetry.decode.target import position_name
 from telemetry.errors import EXIT_OK, RefusedError, StorageError, TelemetryError, UnavailableError
 from telemetry.ledger import total
 from telemetry.model.events import Event
-from telemetry.sinks.influx.settings import InfluxSettings
+from telemetry.sinks.settings import SinkSettings
 from telemetry.sources.stop import StopSignal
 from telemetry.stopping import SignalWatch
 
@@ -37,7 +37,7 @@ class Job:
     logs: Sequence[Path]
     databases: Sequence[Path]
     options: Sequence[object]
-    influx: InfluxSettings
+    sink: SinkSettings
     spool: Path
     give_up_after_s: float | None
 
@@ -65,9 +65,9 @@ def _deliver(
     started_s = clock.monotonic_s()
     delivery = Upload(
         job.spool,
-        job.influx,
+        job.sink,
         clock,
-        position=position_name(job.influx, job.logs, job.databases, job.options),
+        position=position_name(job.sink, job.logs, job.databases, job.options),
         stop=stop.event,
         on_event=show,
         give_up_after_s=job.give_up_after_s,
@@ -137,7 +137,7 @@ def _end(delivery: Upload, job: Job, screen: Screen, *, interrupted: bool) -> in
     if delivery.gave_up:
         raise UnavailableError(
             f"given up: {state.trouble}",
-            where=job.influx.url,
+            where=job.sink.address,
             hint="the same command goes on where this ended",
         )
     if state.lost_points:

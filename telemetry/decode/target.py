@@ -17,23 +17,25 @@ from telemetry.logs.content import STDIN
 from telemetry.logs.identity import HEAD_BYTES
 from telemetry.settings.document import Document
 from telemetry.settings.table import TomlTable
-from telemetry.sinks.influx.settings import InfluxSettings, read_influx
+from telemetry.sinks.kinds import first_kind, named_sink
+from telemetry.sinks.settings import SinkSettings
 
 _DIGITS = 16
 _GIVEN = Path("the command line")
 
 
-def influx_settings(
+def sink_settings(
     config: Path | None, options: Mapping[str, Any], environment: Mapping[str, str]
-) -> InfluxSettings:
-    """`[influx]` of a service's configuration, or the same keys as options. Raises ConfigError."""
+) -> SinkSettings:
+    """Return the sink of a service's configuration, or of the same keys as options. Raises ConfigError."""
     if config is not None:
-        return read_influx(TomlTable.load(config, environment).take_table("influx"), environment)
-    return read_influx(TomlTable(Document.plain(_GIVEN, options), {}), environment)
+        kind, table = named_sink(TomlTable.load(config, environment))
+        return kind.read(table, environment)
+    return first_kind().read(TomlTable(Document.plain(_GIVEN, options), {}), environment)
 
 
 def spool_directory(
-    environment: Mapping[str, str], settings: InfluxSettings, files: Sequence[Path], options: Sequence[object]
+    environment: Mapping[str, str], settings: SinkSettings, files: Sequence[Path], options: Sequence[object]
 ) -> Path:
     """A folder of this decode's own, where the user keeps state (XDG Base Directory Specification).
 
@@ -46,7 +48,7 @@ def spool_directory(
 
 
 def position_name(
-    settings: InfluxSettings, logs: Sequence[Path], databases: Sequence[Path], options: Sequence[object]
+    settings: SinkSettings, logs: Sequence[Path], databases: Sequence[Path], options: Sequence[object]
 ) -> str:
     """Of what the logs are now, by size and beginning, the databases, by all they hold, and what goes where.
 
@@ -70,16 +72,9 @@ def position_name(
     return f"logs@{digest.hexdigest()[:_DIGITS]}"
 
 
-def _words(settings: InfluxSettings, options: Sequence[object]) -> list[list[str]]:
+def _words(settings: SinkSettings, options: Sequence[object]) -> list[list[str]]:
     """What is written, besides what the files hold, and where."""
-    target = [
-        settings.url,
-        settings.org,
-        settings.v2_bucket,
-        settings.v1_database,
-        settings.v1_retention_policy,
-    ]
-    return [[*map(str, options)], target]
+    return [[*map(str, options)], [*settings.target]]
 
 
 def _opened(path: Path) -> BufferedReader:

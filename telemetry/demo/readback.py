@@ -6,10 +6,9 @@ Only the numbers of an answer are shown, never its words.
 from collections.abc import Mapping
 from typing import Protocol
 
-from telemetry.clock import Clock
 from telemetry.demo.sampling import Series
-from telemetry.overview.influx_tables import InfluxTables, quoted, text_literal
-from telemetry.sinks.influx.settings import InfluxSettings
+from telemetry.sinks.influxql import quoted, text_literal
+from telemetry.sinks.settings import Tables
 
 
 class Readback(Protocol):
@@ -29,9 +28,9 @@ class Readback(Protocol):
 class InfluxReadback:
     """An InfluxDB. Raises UnavailableError when it does not answer, or not with numbers."""
 
-    def __init__(self, settings: InfluxSettings, vehicle: str, clock: Clock) -> None:
+    def __init__(self, tables: Tables, vehicle: str) -> None:
         self.name = "InfluxDB"
-        self.tables = InfluxTables(settings, clock)
+        self.tables = tables
         self._vehicle = vehicle
 
     def close(self) -> None:

@@ -44,7 +44,7 @@ from telemetry.overview.stored_sessions import StoredSessions
 from telemetry.ownership import cache_folder
 from telemetry.picture.sheet import require_matplotlib
 from telemetry.settings.table import TomlTable
-from telemetry.sinks.influx.settings import check_url
+from telemetry.sinks.address import check_url
 
 OWN_BUCKET = "nev-telemetry-demo"
 _STANDSTILL_S = 20.0  # without a point acknowledged, after the last frame: no more will be
@@ -199,11 +199,10 @@ class _Stage:
             simulator, gateway = self._rig.start(processes, time, _FOR_EVER_S)
             self._display.note("the vehicle goes on, by the clock now, until Ctrl-C:")
             self._display.note(f"  page      {self._rig.web_address(gateway)}")
-            settings = load_config(self._rig.config).influx
             if influx is not None:
-                self._display.note(
-                    f"  InfluxDB  {settings.url}, database {settings.v1_database}, vehicle {self._vehicle}"
-                )
+                address = load_config(self._rig.config).sink.address
+                database = influx.get("database") or str(influx["bucket"]).partition("/")[0]
+                self._display.note(f"  InfluxDB  {address}, database {database}, vehicle {self._vehicle}")
             self._watch(simulator, gateway, time)
 
     def _fast_clock(self) -> SimulatedClock:
@@ -229,8 +228,8 @@ class _Stage:
         if influx is None:
             spool = SpoolReadback(self._rig.spool, self._clock)
             return spool, StoredSessions(spool)
-        settings = load_config(self._rig.config).influx
-        readback = InfluxReadback(settings, self._vehicle, self._clock)
+        tables = load_config(self._rig.config).sink.make_tables(self._clock)
+        readback = InfluxReadback(tables, self._vehicle)
         readers.enter_context(contextlib.closing(readback))
         return readback, StoredSessions(readback.tables)
 

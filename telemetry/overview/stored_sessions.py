@@ -16,7 +16,7 @@ from telemetry.charging.session import SESSION_FIELDS, CurvePoint, Phase, Sessio
 from telemetry.model.fields import Kind
 from telemetry.model.instant import read_instant
 from telemetry.model.measurements import CHARGING_CURVE, CHARGING_PHASE, CHARGING_SESSION, EVENT
-from telemetry.overview.influx_tables import text_literal
+from telemetry.sinks.influxql import text_literal
 
 _NS = 1_000_000_000
 _CURVE = tuple(field.name for field in fields(CurvePoint) if field.name != "at_ns")
@@ -29,7 +29,7 @@ class PointsOfSessions(Protocol):
     """What holds points: a database, or what stands for one."""
 
     def points(self, measurement: str, condition: str) -> Iterator[dict[str, Any]]:
-        """Yield points as `InfluxTables.points` does; more of them than the condition means do not matter."""
+        """Yield points as `Tables.points` of sinks does; more than the condition means do not matter."""
         ...
 
 

@@ -22,7 +22,6 @@ from telemetry.model.measurements import BATTERY, EVENT
 from telemetry.rules.map import is_alarm
 from telemetry.service.rate_findings import live_findings, log_findings, sample_findings
 from telemetry.settings.document import shown_name
-from telemetry.sinks.verdict import Acknowledged, Hold, HoldCause, Retry
 from telemetry.sources.kinds import sharing
 from telemetry.spool.directory import refuse_shared, unusable
 from telemetry.spool.filesystem import RealFileSystem
@@ -75,7 +74,7 @@ def check(config: Config, *, log: Path | None = None, listen_s: float | None = N
         yield from sample_findings(composition, log, spool_bytes)
     if listen_s is not None:
         yield from live_findings(composition, listen_s, spool_bytes, clock)
-    yield from _server_findings(config)
+    yield from config.sink.findings(clock)
 
 
 def _plan_findings(plan: LoadedPlan) -> Iterator[Finding]:
@@ -152,31 +151,3 @@ def _existing(path: Path) -> Path:
             if path.exists():
                 return path
         path = path.parent
-
-
-def _server_findings(config: Config) -> Iterator[Finding]:
-    with contextlib.closing(config.influx.make_client(SystemClock())) as client:
-        exchange = client.probe()
-        is_taken = exchange.verdict == Acknowledged()
-        described = client.describe() if is_taken else ""
-        is_strange = is_taken and not described and not client.is_recognised()
-    url = config.influx.url
-    match exchange.verdict:
-        case Acknowledged():
-            yield Finding(Grade.FACT, f"server {url}: takes data by API {exchange.api}")
-            if described:
-                yield Finding(Grade.FACT, f"server {url}: {described}")
-            if is_strange:
-                words = "answers as a store does, and nothing in its header names one: does it keep the data?"
-                yield Finding(Grade.WARNING, f"server {url}: {words}")
-        case Hold(cause=HoldCause.NOT_FOUND) if config.influx.create:
-            yield Finding(Grade.FACT, f"server {url}: the bucket or database is missing and will be made")
-        case Hold(cause=HoldCause.NO_DATABASE as cause, words=words):
-            hint = "another program at that address, or a network's login page?"
-            yield Finding(Grade.FAULT, f"server {url}: {cause.value}: {words} ({hint})")
-        case Hold(cause=cause, words=words):
-            yield Finding(Grade.FAULT, f"server {url}: {cause.value}{words and ': '}{words}")
-        case Retry(reason=reason):
-            yield Finding(Grade.FAULT, f"server {url}: {reason}")
-        case verdict:
-            yield Finding(Grade.FAULT, f"server {url}: answers an empty write with {verdict}")

@@ -48,7 +48,11 @@ def drain(
     """
     limits = replace(config.spool, max_age_s=None)  # what is old is what is to be sent
     spool = Spool(
-        config.spool_directory, clock=clock, limits=limits, keep_in_memory=keeping_in_memory(clock.boot_id())
+        config.spool_directory,
+        clock=clock,
+        limits=limits,
+        keep_in_memory=keeping_in_memory(clock.boot_id()),
+        cursor=config.sink.cursor,
     )
     failures: list[Exception] = []
 
@@ -58,7 +62,7 @@ def drain(
 
     sink = Sink(
         spool,
-        config.influx,
+        config.sink,
         clock,
         on_event=_log,
         on_failure=fail,

@@ -93,6 +93,7 @@ class Service:
             clock=self._clock,
             limits=config.spool,
             keep_in_memory=keeping_in_memory(self._clock.boot_id()),
+            cursor=config.sink.cursor,
         )
         recovery = self._spool.recovery
         positions = recovery.positions
@@ -116,7 +117,7 @@ class Service:
             self._expect(source)
         self._sink = Sink(
             self._spool,
-            config.influx,
+            config.sink,
             self._clock,
             on_event=self._own.report,
             on_failure=self._fail,

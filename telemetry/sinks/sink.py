@@ -10,33 +10,19 @@ import random
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import Protocol
 
 from telemetry.clock import Clock
 from telemetry.model.events import Event
 from telemetry.sinks.boot_time import BootTime
 from telemetry.sinks.queue import Queue
 from telemetry.sinks.retry import Backoff
-from telemetry.sinks.sender import Client, Sender
+from telemetry.sinks.sender import Sender
+from telemetry.sinks.settings import SinkSettings
 from telemetry.sinks.state import SinkState
 from telemetry.threads import start
 
 _ABORT_S = 0.2  # for the thread to notice that its socket is shut down
 _POLL_S = 0.02
-
-
-class SinkClient(Client, Protocol):
-    """A client with threads of its own. abort: from any thread, ends the request that is in flight."""
-
-    def start(self) -> None: ...
-
-    def abort(self) -> None: ...
-
-
-class SinkSettings(Protocol):
-    """The settings of a kind of sink."""
-
-    def make_client(self, clock: Clock) -> SinkClient: ...
 
 
 class Sink:

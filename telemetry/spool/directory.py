@@ -8,9 +8,14 @@ from telemetry.spool.deadletters import DIRECTORY_NAME as DEAD
 from telemetry.spool.deadletters import REQUEUE
 from telemetry.spool.filesystem import FileSystem
 from telemetry.spool.segment import parse_name
-from telemetry.spool.slots import FILE_NAME as SLOTS
+from telemetry.spool.slots import is_cursor
 
-OUR_NAMES = {SLOTS, DEAD, REQUEUE, "plans", "boot-time.json", "status.sock", "status.sock.new"}
+_OUR_NAMES = {DEAD, REQUEUE, "plans", "boot-time.json", "status.sock", "status.sock.new"}
+
+
+def is_ours(name: str) -> bool:
+    """Return whether a file or folder of this name belongs to a spool."""
+    return name in _OUR_NAMES or is_cursor(name) or parse_name(name) is not None
 
 
 def lock_directory(filesystem: FileSystem, directory: Path) -> int:
@@ -40,7 +45,7 @@ def refuse_shared(filesystem: FileSystem, directory: Path) -> None:
     """Raise StorageError if others may enter a directory that holds things that are not the spool's."""
     if filesystem.is_private(directory):
         return
-    strange = [name for name in filesystem.names(directory) if name not in OUR_NAMES and not parse_name(name)]
+    strange = [name for name in filesystem.names(directory) if not is_ours(name)]
     if strange:
         raise StorageError(
             f"others may enter this directory, and {min(strange)} in it is not the spool's",

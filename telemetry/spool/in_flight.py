@@ -184,7 +184,7 @@ class InFlight:
         """Return whether the record of a letter is settled; otherwise it will be sent again."""
         if letter.from_memory:
             return letter.place < self._store.end
-        return self._store.settled.covers(letter.place, letter.place + 1)
+        return self._store.is_settled_anywhere(letter.place)
 
     def _next_on_disk(self) -> Entry | None:
         ends = {flight.place: flight.end for flight in self._in_flight.values() if flight.place is not None}

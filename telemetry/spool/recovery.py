@@ -21,7 +21,7 @@ from telemetry.spool.batch import EncodedBatch
 from telemetry.spool.filesystem import FileSystem
 from telemetry.spool.segment import FoundRecord, Segment, SegmentReader, parse_name
 from telemetry.spool.settled import KINDS, Settled, Stretch, Tally
-from telemetry.spool.slots import Slot, read_slot
+from telemetry.spool.slots import FILE_NAME, Slot, is_cursor, read_slot
 from telemetry.spool.state import follow
 
 _ENDLESS = 1 << 63
@@ -47,7 +47,9 @@ class FoundSpool:
     clean: bool = True
     damaged_points: int = 0  # found damaged now
     torn_bytes: int = 0  # of a commit that was never accepted
-    generation: int = 0  # of the slot
+    cursor: str = FILE_NAME  # the file that says what the sink has settled
+    generation: int = 0  # of its slot
+    others: dict[str, Slot] = field(default_factory=dict)  # of other sinks, by the names of their cursors
 
     def newest_ns(self, adopted: Iterable[EncodedBatch], clock: Clock) -> int | None:
         """Return the latest stamp since 1970, of `adopted` batches too; None: nothing is stored.
@@ -68,17 +70,26 @@ def own_counters(base: Tally, from_memory: Tally) -> dict[str, int]:
     return counters
 
 
-def read_state(filesystem: FileSystem, directory: Path, *, unix_ns: int, monotonic_s: float) -> FoundSpool:
-    """Read a directory without changing anything. Raises OSError only if it cannot be listed."""
-    state = FoundSpool()
-    slot = read_slot(filesystem, directory)
-    _list_segments(state, filesystem, directory, unix_ns=unix_ns, monotonic_s=monotonic_s)
-    fresh = slot is None and not state.segments
-    tail = _read_tail(state, filesystem, slot or Slot())
-    if slot:
-        state.generation = slot.generation
-        state.last_sequence = max(slot.last_sequence, state.last_sequence)
-    state.clean = fresh or (slot is not None and slot.clean and slot.end == state.end)
+def read_state(filesystem: FileSystem, directory: Path, clock: Clock, cursor: str = FILE_NAME) -> FoundSpool:
+    """Read a directory without changing anything. Raises OSError only if it cannot be listed.
+
+    cursor: the file that says what the sink has settled. What is common to all sinks comes from any of them.
+    """
+    state = FoundSpool(cursor=cursor)
+    slot = read_slot(filesystem, directory, cursor)
+    slots = [slot] if slot else []
+    for name in filesystem.names(directory):
+        if is_cursor(name) and name != cursor:
+            other = read_slot(filesystem, directory, name)
+            slots += [other] if other else []
+            state.others[name] = other or Slot()
+    _list_segments(state, filesystem, directory, clock)
+    fresh = not slots and not state.segments
+    tail = _read_tail(state, filesystem, max((each.end for each in slots), default=0))
+    state.generation = slot.generation if slot else 0
+    state.last_sequence = max([state.last_sequence, *(each.last_sequence for each in slots)])
+    is_clean = bool(slots) and all(each.clean and each.end == state.end for each in slots)
+    state.clean = fresh or is_clean
     own = _read_accounts(state, filesystem, tail.records)
     for kind in KINDS:
         setattr(state.from_memory, kind, own.get(f"memory/{kind}", 0))
@@ -105,9 +116,8 @@ def _count_twice(state: FoundSpool) -> None:
             state.accounts[UNKNOWN_MADE] = state.accounts.get(UNKNOWN_MADE, 0) + missing
 
 
-def _list_segments(
-    state: FoundSpool, filesystem: FileSystem, directory: Path, *, unix_ns: int, monotonic_s: float
-) -> None:
+def _list_segments(state: FoundSpool, filesystem: FileSystem, directory: Path, clock: Clock) -> None:
+    unix_ns, monotonic_s = clock.unix_ns(), clock.monotonic_s()
     for name in filesystem.names(directory):
         parsed = parse_name(name)
         if parsed is None:
@@ -139,9 +149,8 @@ class _Tail:
     holes: list[tuple[int, int]] = field(default_factory=list)  # accepted places without a sound record
 
 
-def _read_tail(state: FoundSpool, filesystem: FileSystem, slot: Slot) -> _Tail:
+def _read_tail(state: FoundSpool, filesystem: FileSystem, accepted: int) -> _Tail:
     """Find where the spool ends; set aside the useless segments after that."""
-    accepted = slot.end
     while state.segments:
         segment = state.segments[-1]
         accepted = max(accepted, segment.place)

@@ -1,6 +1,6 @@
-r"""The small file beside the segments that says what is settled.
+r"""The small files beside the segments that say what is settled: one for each sink that the spool ever had.
 
-It has two slots, each with a CRC.
+Each has two slots, each with a CRC.
 - Writing is not synced. After a power cut a slot may be old or torn, and then some batches are sent again.
 - It is synced before a segment is unlinked, so that what is gone is known to be settled.
 - After a sync, writing goes on in the other slot, so that the synced one is never at risk.
@@ -25,7 +25,7 @@ from pathlib import Path
 from telemetry.spool.filesystem import FileSystem, replace_file
 from telemetry.spool.settled import Stretch, Tally
 
-FILE_NAME = "acknowledged"
+FILE_NAME = "acknowledged"  # of a sink; others add a dot and their name
 ISLANDS = 16
 
 _MAGIC = b"nTa\x01"
@@ -75,10 +75,21 @@ def decode_slot(data: bytes) -> Slot | None:
     return Slot(generation, last_sequence, end, bool(clean), stretches)
 
 
-def read_slot(filesystem: FileSystem, directory: Path) -> Slot | None:
-    """The newest good slot; None without one."""
+def is_cursor(name: str) -> bool:
+    """Return whether a file of this name says what a sink has settled."""
+    return name.partition(".")[0] == FILE_NAME and not name.endswith(".new")
+
+
+def latest_cursor(filesystem: FileSystem, directory: Path) -> str:
+    """Return the name of the cursor that was written last."""
+    names = [name for name in filesystem.names(directory) if is_cursor(name)]
+    return max(names, key=lambda name: filesystem.modified_ns(directory / name), default=FILE_NAME)
+
+
+def read_slot(filesystem: FileSystem, directory: Path, cursor: str = FILE_NAME) -> Slot | None:
+    """Return the newest good slot; None without one."""
     try:
-        descriptor = filesystem.open_to_read(directory / FILE_NAME)
+        descriptor = filesystem.open_to_read(directory / cursor)
     except OSError:
         return None
     try:
@@ -95,9 +106,11 @@ def read_slot(filesystem: FileSystem, directory: Path) -> Slot | None:
 class SlotFile:
     """Writes the slots. A file that failed a write or a sync is suspect, and replaced by a new one."""
 
-    def __init__(self, filesystem: FileSystem, directory: Path, generation: int) -> None:
+    def __init__(
+        self, filesystem: FileSystem, directory: Path, generation: int, cursor: str = FILE_NAME
+    ) -> None:
         self._filesystem = filesystem
-        self._path = directory / FILE_NAME
+        self._path = directory / cursor
         self._generation = generation
         self._offset = 0  # of the slot that is written
         self._is_synced = True

@@ -39,6 +39,7 @@ from telemetry.spool.recovery import read_state
 from telemetry.spool.requeue import Requeue
 from telemetry.spool.rows import count_lines, made
 from telemetry.spool.settled import KINDS, Tally
+from telemetry.spool.slots import FILE_NAME
 from telemetry.spool.state import NO_STATE, check_state
 from telemetry.spool.store import Store
 from telemetry.spool.write_through import MOST_BYTES, WriteThrough
@@ -58,9 +59,11 @@ class Spool:
         limits: SpoolLimits | None = None,
         filesystem: FileSystem | None = None,
         keep_in_memory: Callable[[Path], WriteThrough | None] | None = None,
+        cursor: str = FILE_NAME,
     ) -> None:
         """Open the spool. Raises StorageError if the directory is unusable, or another process uses it.
 
+        cursor: the name of the file that says what the sink has settled.
         keep_in_memory: returns, for the directory, what keeps batches that are not on disk yet.
         """
         self._limits = limits or SpoolLimits()
@@ -81,9 +84,7 @@ class Spool:
         self._is_fed = False  # a pipeline has appended to it
         self._lock_file = lock_directory(self._filesystem, directory)
         try:
-            state = read_state(
-                self._filesystem, directory, unix_ns=clock.unix_ns(), monotonic_s=clock.monotonic_s()
-            )
+            state = read_state(self._filesystem, directory, clock, cursor)
             self._store = Store(self._filesystem, directory, clock=clock, limits=self._limits, state=state)
             self._dead_letters = DeadLetters(
                 self._filesystem,
@@ -491,8 +492,7 @@ class Spool:
                 return
             self._closed = True
             with contextlib.suppress(OSError):  # then the next start finds it not clean
-                self._store.save(clean=not self._memory and (self._is_fed or self.recovery.clean))
-                self._store.sync_slot()
+                self._store.save_all(clean=not self._memory and (self._is_fed or self.recovery.clean))
             self._store.close()
             if self._write_through is not None:
                 self._write_through.close()

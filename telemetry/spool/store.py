@@ -20,8 +20,7 @@ from telemetry.spool.memory import Item
 from telemetry.spool.record import RecordHead, encode_head
 from telemetry.spool.recovery import FoundSpool, own_counters
 from telemetry.spool.segment import Segment, SegmentReader, segment_path
-from telemetry.spool.settled import Tally
-from telemetry.spool.slots import FILE_NAME as SLOTS
+from telemetry.spool.settled import Settled, Tally
 from telemetry.spool.slots import ISLANDS, Slot, SlotFile
 from telemetry.spool.state import StateTrail
 
@@ -59,7 +58,10 @@ class Written:
 
 
 class Store:
-    """Places `0` to `end`; `settled` says what became of them."""
+    """Places `0` to `end`; `settled` says what became of them at one sink.
+
+    What another sink has not settled keeps its segment, until it is evicted.
+    """
 
     def __init__(
         self, filesystem: FileSystem, directory: Path, *, clock: Clock, limits: SpoolLimits, state: FoundSpool
@@ -75,7 +77,13 @@ class Store:
         self._oldest: RecordHead | None = None  # of the records that wait, when it was looked for last
         self._last_commit = state.end  # its place
         self._ordered_end = state.end  # of the last ordered record; not known of those that were found
-        self._slots = SlotFile(filesystem, directory, state.generation)
+        self._cursor = state.cursor
+        self._slots = SlotFile(filesystem, directory, state.generation, state.cursor)
+        self._others = []
+        for name, slot in state.others.items():
+            settled = Settled(slot.stretches)
+            settled.clip(state.end)
+            self._others.append((settled, SlotFile(filesystem, directory, slot.generation, name)))
         self.segments = state.segments
         self.settled = state.settled
         self.from_memory = state.from_memory
@@ -123,7 +131,7 @@ class Store:
                 self._close_reader()
             self.segments.remove(segment)
             self.settled.settle(segment.place, segment.end, "damaged")
-        if SLOTS not in names:
+        if self._cursor not in names:
             self._slots.close()  # the next write makes it again
 
     def prepare(self, items: Iterable[Item]) -> Commit:
@@ -257,7 +265,8 @@ class Store:
         if len(self.segments) < 2:
             return False
         segment = self.segments[0]
-        self.settled.settle(segment.place, segment.end, "evicted")
+        for settled, _ in self._cursors():
+            settled.settle(segment.place, segment.end, "evicted")
         try:
             self._unlink(segment)
         except OSError:
@@ -290,8 +299,8 @@ class Store:
             if (
                 segment.place < end
                 and segment.end > start
-                and self.settled.covers(segment.place, segment.end)
-                and self.settled.pin(segment.place, segment.end, ISLANDS)
+                and all(settled.covers(segment.place, segment.end) for settled, _ in self._cursors())
+                and all(settled.pin(segment.place, segment.end, ISLANDS) for settled, _ in self._cursors())
             ):
                 with contextlib.suppress(OSError):  # it is tried again with the next commit
                     self._unlink(segment)
@@ -332,27 +341,43 @@ class Store:
         found = reader.find(place) if reader else None
         return found.head if found else None
 
-    def save(self, *, clean: bool = False) -> None:
-        """Write the slot, unsynced."""
-        self._slots.write(
-            Slot(self._slots.next_generation, self.last_sequence, self.end, clean, self.settled.kept(ISLANDS))
-        )
+    def is_settled_anywhere(self, place: int) -> bool:
+        """Return whether any sink has settled the record at `place`."""
+        return any(settled.covers(place, place + 1) for settled, _ in self._cursors())
+
+    def save(self) -> None:
+        """Write the sink's slot, unsynced."""
+        self._write_slot(self.settled, self._slots)
 
     def sync_slot(self) -> None:
-        """Put the slot on the medium."""
+        """Put the sink's slot on the medium."""
         self._slots.sync()
+
+    def save_all(self, *, clean: bool = False) -> None:
+        """Put the slots of all sinks on the medium."""
+        for settled, slots in self._cursors():
+            self._write_slot(settled, slots, clean=clean)
+            slots.sync()
+
+    def _write_slot(self, settled: Settled, slots: SlotFile, *, clean: bool = False) -> None:
+        kept = settled.kept(ISLANDS)
+        slots.write(Slot(slots.next_generation, self.last_sequence, self.end, clean, kept))
+
+    def _cursors(self) -> list[tuple[Settled, SlotFile]]:
+        """Return what each sink has settled, and where that is kept: the spool's own sink last."""
+        return [*self._others, (self.settled, self._slots)]
 
     def close(self) -> None:
         """Close all files."""
         self.seal()
         self._close_reader()
-        self._slots.close()
+        for _, slots in self._cursors():
+            slots.close()
 
     def _unlink(self, segment: Segment) -> None:
         """Remove a settled segment; first the slot says durably that it is settled, if the disk lets it."""
         with contextlib.suppress(OSError):
-            self.save()
-            self.sync_slot()
+            self.save_all()
         if self._reader and self._reader.segment is segment:
             self._close_reader()
         with contextlib.suppress(FileNotFoundError):

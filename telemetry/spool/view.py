@@ -17,8 +17,7 @@ from telemetry.spool.filesystem import FileSystem
 from telemetry.spool.recovery import read_state
 from telemetry.spool.segment import FoundRecord, Segment, SegmentReader, parse_name
 from telemetry.spool.settled import KINDS, Settled, Tally
-from telemetry.spool.slots import FILE_NAME as SLOTS
-from telemetry.spool.slots import read_slot
+from telemetry.spool.slots import is_cursor, latest_cursor, read_slot
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +52,10 @@ class SpoolFinding:
 
 
 class SpoolView:
-    """One spool. Raises InputMissingError if `directory` does not hold one."""
+    """One spool, as the sink sees it that used it last.
+
+    Raises InputMissingError if `directory` does not hold one.
+    """
 
     def __init__(self, filesystem: FileSystem, directory: Path, clock: Clock) -> None:
         self._filesystem = filesystem
@@ -61,7 +63,8 @@ class SpoolView:
         self._now_s = clock.monotonic_s()
         try:
             names = filesystem.names(directory)
-            self._state = read_state(filesystem, directory, unix_ns=clock.unix_ns(), monotonic_s=self._now_s)
+            self._cursor = latest_cursor(filesystem, directory)
+            self._state = read_state(filesystem, directory, clock, self._cursor)
         except OSError as error:
             is_closed = isinstance(error, PermissionError)
             raise InputMissingError(
@@ -69,7 +72,7 @@ class SpoolView:
                 where=str(directory),
                 hint="as the service's user, or by sudo" if is_closed else "give the spool's directory",
             ) from error
-        if SLOTS not in names and not any(parse_name(name) for name in names):
+        if not any(is_cursor(name) or parse_name(name) for name in names):
             raise InputMissingError("holds no spool", where=str(directory), hint="give the spool's directory")
 
     @property
@@ -130,10 +133,12 @@ class SpoolView:
 
     def verify(self) -> Iterator[SpoolFinding]:
         """Read every byte, and report what is not sound."""
-        slot = read_slot(self._filesystem, self._directory)
+        slot = read_slot(self._filesystem, self._directory, self._cursor)
         settled = Settled(slot.stretches if slot else [])
         if slot is None:
-            yield SpoolFinding(SLOTS, "says nothing: what was acknowledged is sent again", 0, costs=False)
+            yield SpoolFinding(
+                self._cursor, "says nothing: what was acknowledged is sent again", 0, costs=False
+            )
         first = self._state.segments[0].place if self._state.segments else self._state.end
         useless = ", ".join(path.name for path in self._state.useless)
         useless = f"; no whole record is in {useless}" if useless else ""

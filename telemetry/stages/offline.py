@@ -27,12 +27,11 @@ def read_offline(document: Document) -> Config:
     """The configuration in `document`. Raises ConfigError."""
     kept = {key: value for key, value in document.values.items() if key != "web"}
     replaced = {
-        "influx": {"url": "http://localhost", "database": "unused"},
         "spool": {"directory": "unused"},
         "cache_directory": str(user_cache_directory()),
         "charging": {**document.values.get("charging", {}), "vin": "plain"},
     }
-    return read_config(replace(document, values=kept | replaced), os.environ)
+    return read_config(replace(document, values=kept | replaced), os.environ, sends=False)
 
 
 class Recorded:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from telemetry.sinks.credentials import Secret
-from telemetry.sinks.influx.settings import Api
+from telemetry.sinks.influx.server import Api
 from telemetry.sinks.influx.verdict import Answer
 from telemetry.spool.compress import compress
 from tests.support import scripted_server as acts

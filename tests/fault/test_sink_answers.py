@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from telemetry.sinks.influx.settings import Api
+from telemetry.sinks.influx.server import Api
 from tests.support import scripted_server as acts
 from tests.support.client_rig import LINES, ClientRig
 from tests.support.scripted_server import ScriptedServer

@@ -14,7 +14,8 @@ from telemetry.model.events import Event
 from telemetry.sinks.boot_time import BootTime
 from telemetry.sinks.credentials import Secret
 from telemetry.sinks.influx.client import InfluxClient
-from telemetry.sinks.influx.settings import Api, InfluxSettings
+from telemetry.sinks.influx.server import Api
+from telemetry.sinks.influx.settings import InfluxSettings
 from telemetry.sinks.retry import Backoff
 from telemetry.sinks.sender import Sender
 from tests.support import scripted_server as acts

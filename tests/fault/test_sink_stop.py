@@ -7,7 +7,8 @@ import pytest
 
 from telemetry.clock import SystemClock
 from telemetry.errors import UnavailableError
-from telemetry.sinks.influx.settings import Api, InfluxSettings
+from telemetry.sinks.influx.server import Api
+from telemetry.sinks.influx.settings import InfluxSettings
 from telemetry.sinks.sink import Sink
 from tests.support import scripted_server as acts
 from tests.support.list_queue import ListQueue

@@ -83,7 +83,7 @@ def settings(request: pytest.FixtureRequest) -> InfluxSettings:
 
 @pytest.fixture
 def readback(settings: InfluxSettings) -> Iterator[InfluxReadback]:
-    readback = InfluxReadback(settings, "mine", SystemClock())
+    readback = InfluxReadback(settings.make_tables(SystemClock()), "mine")
     yield readback
     readback.close()
 
@@ -131,7 +131,8 @@ def test_a_database_without_points_says_so(readback: InfluxReadback) -> None:
 
 
 def test_a_server_that_does_not_answer_is_one_line() -> None:
-    readback = InfluxReadback(InfluxSettings(url="http://127.0.0.1:9", database="nev"), "mine", SystemClock())
+    settings = InfluxSettings(url="http://127.0.0.1:9", database="nev")
+    readback = InfluxReadback(settings.make_tables(SystemClock()), "mine")
     with pytest.raises(UnavailableError, match=r"^http://127\.0\.0\.1:9: does not answer"):
         readback.series("battery", "can", "power_w")
     readback.close()

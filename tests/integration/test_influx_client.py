@@ -11,7 +11,8 @@ import pytest
 from telemetry.clock import SystemClock
 from telemetry.sinks.credentials import Secret
 from telemetry.sinks.influx.client import InfluxClient
-from telemetry.sinks.influx.settings import Api, InfluxSettings
+from telemetry.sinks.influx.server import Api
+from telemetry.sinks.influx.settings import InfluxSettings
 from telemetry.sinks.verdict import Acknowledged, Hold, HoldCause, Rejected
 from tests.support.servers import Database, DatabaseServer, Point
 

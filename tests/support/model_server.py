@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from telemetry.errors import ConfigError
-from telemetry.sinks.influx.settings import Api
+from telemetry.sinks.influx.server import Api
 from telemetry.sinks.influx.verdict import Answer, Failure, Unanswered, judge
 from telemetry.sinks.verdict import Exchange
 

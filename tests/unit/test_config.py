@@ -5,7 +5,8 @@ import pytest
 from telemetry.databases.bus import BusDatabases
 from telemetry.errors import ConfigError
 from telemetry.model.bit_rate import BitRate
-from telemetry.sinks.influx.settings import Api
+from telemetry.sinks.influx.server import Api
+from telemetry.sinks.influx.settings import InfluxSettings
 from telemetry.sources.can.settings import CanSettings
 from telemetry.sources.can.sockets import CanInterface, CanUnixSocket
 from telemetry.sources.python_can.settings import PythonCanSettings
@@ -145,7 +146,8 @@ def test_the_standard_variables_fill_in_what_the_file_leaves_out(tmp_path: Path)
         "INFLUXDB_V2_BUCKET": "vans",
         "INFLUXDB_V2_TOKEN": "canary-token",
     }
-    influx = load(tmp_path, text, variables).influx
+    influx = load(tmp_path, text, variables).sink
+    assert isinstance(influx, InfluxSettings)
     assert (influx.url, influx.api, influx.org, influx.bucket) == (
         "https://influx.example:8086",
         Api.V2,

@@ -12,7 +12,8 @@ from collections.abc import Mapping
 from telemetry.config import ARRAYS, SECTIONS, TopKeys
 from telemetry.settings.declared import keys_of
 from telemetry.settings.table import Key
-from telemetry.sources.kinds import KINDS
+from telemetry.sinks.kinds import KINDS as SINKS
+from telemetry.sources.kinds import KINDS as SOURCES
 
 _TABLES = re.compile(r"(?<=<!-- keys of )([^ ]+)( -->\n).*?(?=<!-- end -->)", re.DOTALL)
 _TYPES = {
@@ -45,7 +46,8 @@ _UNITS = {
 def tables() -> Mapping[str, type]:
     """Return the settings of each table of a configuration, by its path."""
     found: dict[str, type] = {"top": TopKeys, **SECTIONS, **ARRAYS}
-    found |= {name: kind().keys for name, kind in KINDS.items()}
+    found |= {name: kind() for name, kind in SINKS.items()}
+    found |= {name: kind().keys for name, kind in SOURCES.items()}
     for name, cls in list(found.items()):
         below = (one for one in keys_of(cls) if one.kind == "tables" and one.of not in found.values())
         found |= {f"{name}.{one.name}": one.of for one in below}

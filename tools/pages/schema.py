@@ -14,7 +14,8 @@ from typing import Any
 from telemetry.config import ARRAYS, SECTIONS, TopKeys
 from telemetry.settings.declared import keys_of
 from telemetry.settings.table import Key
-from telemetry.sources.kinds import KINDS
+from telemetry.sinks.kinds import KINDS as SINKS
+from telemetry.sources.kinds import KINDS as SOURCES
 
 Schema = dict[str, Any]
 
@@ -40,9 +41,10 @@ _MARKS = re.compile(r"`([^`]*)`|\[([^]]*)\]\([^)]*\)")  # of Markdown
 
 def schema() -> Schema:
     """Return the whole schema."""
-    arrays = {**ARRAYS, **{name: kind().keys for name, kind in KINDS.items()}}
+    arrays = {**ARRAYS, **{name: kind().keys for name, kind in SOURCES.items()}}
+    sections = {**{name: kind() for name, kind in SINKS.items()}, **SECTIONS}
     top = _table(keys_of(TopKeys), is_whole=False)
-    top["properties"] |= {name: _table(keys_of(cls), is_whole=False) for name, cls in SECTIONS.items()}
+    top["properties"] |= {name: _table(keys_of(cls), is_whole=False) for name, cls in sections.items()}
     top["properties"] |= {name: _array(cls) for name, cls in arrays.items()}
     return {
         "$schema": "http://json-schema.org/draft-07/schema#",

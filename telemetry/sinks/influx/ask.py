@@ -18,7 +18,7 @@ from influxdb_client.domain.post_bucket_request import PostBucketRequest
 from urllib3 import HTTPResponse
 from urllib3.exceptions import HTTPError
 
-from telemetry.sinks.influx.settings import Api, InfluxSettings
+from telemetry.sinks.influx.server import Api, InfluxServer
 from telemetry.sinks.influx.verdict import Answer, Unanswered
 
 Request = Callable[[Api, str, str, dict[str, str], dict[str, str], bytes], Answer | Unanswered]
@@ -54,7 +54,7 @@ class _Pool:
         return HTTPResponse(body_read, self.answer.headers, self.answer.status, decode_content=False)
 
 
-def make_bucket(request: Request, settings: InfluxSettings) -> Answer | Unanswered | None:
+def make_bucket(request: Request, settings: InfluxServer) -> Answer | Unanswered | None:
     """Make the bucket, and return what the server answered; None where it names no organisation."""
     client, pool = _connect(request)
     try:
@@ -69,7 +69,7 @@ def make_bucket(request: Request, settings: InfluxSettings) -> Answer | Unanswer
     return pool.answer
 
 
-def describe(request: Request, settings: InfluxSettings) -> str:
+def describe(request: Request, settings: InfluxServer) -> str:
     """Version of the server and retention of the bucket; empty where the token may not read buckets."""
     client, _ = _connect(request)
     whose: Mapping[str, str] = {"org": settings.org} if settings.org else {}

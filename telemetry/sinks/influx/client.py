@@ -20,7 +20,7 @@ from telemetry.sinks.blot import Blotter
 from telemetry.sinks.credentials import Secret, read_secret
 from telemetry.sinks.deadline import RequestDeadline
 from telemetry.sinks.delivery import MAX_BATCH_BYTES
-from telemetry.sinks.influx.settings import Api, InfluxSettings
+from telemetry.sinks.influx.server import Api, InfluxServer
 from telemetry.sinks.influx.verdict import Answer, Failure, Unanswered, judge, shows_a_store
 from telemetry.sinks.verdict import Acknowledged, Exchange, Hold, HoldCause
 from telemetry.spool.compress import decompress
@@ -38,7 +38,7 @@ _UNSUPPORTED = 415  # media type or content coding: RFC 9110, 15.5.16
 class InfluxClient:
     """One server. `write` and `query` are called from one thread; `abort` from any."""
 
-    def __init__(self, settings: InfluxSettings, clock: Clock, *, answer_bytes: int = ANSWER_BYTES) -> None:
+    def __init__(self, settings: InfluxServer, clock: Clock, *, answer_bytes: int = ANSWER_BYTES) -> None:
         """answer_bytes: how much of an answer is read at most."""
         self._settings = settings
         self._answer_bytes = answer_bytes

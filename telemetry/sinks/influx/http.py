@@ -39,7 +39,7 @@ from telemetry.clock import Clock
 from telemetry.errors import ConfigError
 from telemetry.sinks.credentials import Secret
 from telemetry.sinks.deadline import RequestDeadline
-from telemetry.sinks.influx.settings import InfluxSettings
+from telemetry.sinks.influx.server import InfluxServer
 from telemetry.sinks.influx.verdict import Answer, Failure, Unanswered
 
 
@@ -154,7 +154,7 @@ class HttpTransport:
 
     def __init__(
         self,
-        settings: InfluxSettings,
+        settings: InfluxServer,
         token: Secret | None,
         *,
         basic: bool,
@@ -252,7 +252,7 @@ class HttpTransport:
         self._guard.drop()
 
 
-def _pool(settings: InfluxSettings) -> urllib3.PoolManager:
+def _pool(settings: InfluxServer) -> urllib3.PoolManager:
     """One connection, straight or through the proxy, with the certificates to check against."""
     checks: dict[str, Any] = {
         "maxsize": 1,

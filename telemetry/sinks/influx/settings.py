@@ -1,171 +1,90 @@
-"""[influx] of the configuration: which database, how it is reached, and the client that reaches it."""
+"""The table [influx] as a kind of sink."""
 
-import re
-from collections.abc import Mapping
+import contextlib
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from enum import StrEnum
-from pathlib import Path
-from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
+from typing import Self
 
 from telemetry.clock import Clock
 from telemetry.errors import ConfigError
-from telemetry.settings.declared import key, read, settings
+from telemetry.model.finding import Finding, Grade
+from telemetry.settings.declared import read, settings
 from telemetry.settings.table import TomlTable
 from telemetry.sinks.credentials import Secret, handed_over, read_secret
-
-if TYPE_CHECKING:
-    from telemetry.sinks.influx.client import InfluxClient
-
-# A name, its labels of 63 characters at most, or an address of IPv4 or IPv6, which may have a zone.
-_HOST = re.compile(r"[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*\.?|[0-9a-f:.]+(%[A-Za-z0-9_.-]+)?")
-
-
-class Api(StrEnum):
-    """How lines are written: `/write?db=` of InfluxDB 1.x, `/api/v2/write` of 1.8 and later, or find out."""
-
-    AUTO = "auto"
-    V1 = "v1"
-    V2 = "v2"
+from telemetry.sinks.influx.client import InfluxClient
+from telemetry.sinks.influx.server import InfluxServer
+from telemetry.sinks.influx.tables import InfluxTables
+from telemetry.sinks.settings import SinkSettings
+from telemetry.sinks.verdict import Acknowledged, Hold, HoldCause, Retry
+from telemetry.spool.slots import FILE_NAME
 
 
 @settings
-class InfluxSettings:
-    """One database. `bucket` is its name in API v2, `database` in v1; each stands in for the other.
+class InfluxSettings(InfluxServer, SinkSettings):
+    """One InfluxDB, or what speaks as it does."""
 
-    A token given as a file is read again when the server refuses it. `proxy` is a URL without credentials.
-    """
+    name = "influx"
+    cursor = FILE_NAME  # as when there was no other kind
 
-    url: str = key(
-        "`http://` or `https://`, without credentials",
-        variable="INFLUXDB_V2_URL",
-        shown="`INFLUXDB_V2_URL`, otherwise required",
-        hint="the server's address, here or in INFLUXDB_V2_URL",
-    )
-    api: Api = key(
-        "`/write?db=` (v1), `/api/v2/write` (v2), or whichever the server answers to (auto)", default=Api.AUTO
-    )
-    org: str = key(
-        "API v2: the organisation", default="", variable="INFLUXDB_V2_ORG", shown="`INFLUXDB_V2_ORG`"
-    )
-    bucket: str = key(
-        "API v2; stands in for `database`; one of them must be given",
-        default="",
-        variable="INFLUXDB_V2_BUCKET",
-        shown="`INFLUXDB_V2_BUCKET`",
-    )
-    database: str = key("API v1; stands in for `bucket`", default="")
-    retention_policy: str = key("API v1", default="", shown="the database's own")
-    token_file: Path | None = key(
-        "a file with one line that nobody else may read; read again when the server refuses it",
-        default=None,
-        shown="the token is in `INFLUXDB_V2_TOKEN`",
-    )
-    token: Secret | None = key(
-        "the same, from a variable of any name", kind="secret", default=None, convert=Secret
-    )
-    username: str = key("API v1", default="")
-    password_file: Path | None = key("API v1; like `token_file`", default=None)
-    password: Secret | None = key("API v1; like `token`", kind="secret", default=None, convert=Secret)
-    create: bool = key("make the bucket or database when it is missing", default=False)
-    ca_file: Path | None = key("certificates to trust", default=None, shown="the system's")
-    unsafe_skip_tls_verification: bool = key("what its name says", default=False)
-    proxy: str = key("`http://…`, without credentials", default="")
-    connect_timeout_s: float = 5.0
-    request_timeout_s: float = 10.0  # for a whole request, plus its size / slowest_bytes_per_s
-    slowest_bytes_per_s: float = 20.0 * 1024
-
-    def check(self, table: TomlTable) -> None:
-        """Raise ConfigError for values that cannot work together."""
-        where = table.where()
-        check_url(self.url, where.key("url"))
-        if self.proxy:
-            check_url(self.proxy, where.key("proxy"))
-        if not self.bucket and not self.database:
-            raise ConfigError("names no bucket and no database", where=where)
-        for name, direct, file in (
-            ("token", self.token, self.token_file),
-            ("password", self.password, self.password_file),
-        ):
-            if direct is not None and file is not None:
-                raise ConfigError(
-                    f"{name} and {name}_file are both given", where=where, hint="keep one of them"
-                )
-        if (self.password or self.password_file) and not self.username:
-            raise ConfigError("a password without a username", where=where)
-        if self.ca_file is not None:
-            import ssl  # the service's start needs it for this alone
-
+    @classmethod
+    def read(cls, table: TomlTable, environment: Mapping[str, str]) -> Self:
+        """Return [influx]; what it leaves out comes from influxdb-client's own environment variables."""
+        found = read(cls, table, environment=environment)
+        token_file = found.token_file and handed_over(found.token_file, environment)
+        password_file = found.password_file and handed_over(found.password_file, environment)
+        token = found.token
+        if token is None and found.token_file is None and environment.get("INFLUXDB_V2_TOKEN"):
+            token = Secret(environment["INFLUXDB_V2_TOKEN"])
+        for name, file in (("token_file", token_file), ("password_file", password_file)):
             try:
-                ssl.create_default_context(cafile=str(self.ca_file))
-            except OSError as error:  # ssl.SSLError is one
-                raise ConfigError(
-                    f"holds no certificate: {error.strerror}", where=where.key("ca_file")
-                ) from error
+                if file is not None:
+                    read_secret(file)  # refused now rather than when the first batch is sent
+            except ConfigError as error:
+                raise table.wrong(name, f"{error.where}: {error.what}", error.hint) from error
+        return replace(found, token=token, token_file=token_file, password_file=password_file)
 
-    def make_client(self, clock: Clock) -> "InfluxClient":
-        """The client of this server, not connected yet."""
-        from telemetry.sinks.influx.client import InfluxClient  # which is made of these settings
+    @property
+    def address(self) -> str:
+        """The server's URL."""
+        return self.url
 
+    @property
+    def target(self) -> tuple[str, ...]:
+        """The database, by all its names."""
+        return self.url, self.org, self.v2_bucket, self.v1_database, self.v1_retention_policy
+
+    def make_client(self, clock: Clock) -> InfluxClient:
+        """Return the client of this server, not connected yet."""
         return InfluxClient(self, clock)
 
-    def request_deadline_s(self, size_bytes: int) -> float:
-        """How long a whole request of `size_bytes` may take, answer included."""
-        return self.request_timeout_s + size_bytes / self.slowest_bytes_per_s
+    def make_tables(self, clock: Clock) -> InfluxTables:
+        """Return what answers questions in InfluxQL."""
+        return InfluxTables(self, clock)
 
-    @property
-    def v1_database(self) -> str:
-        """The database's name in API v1; a bucket `db/rp` (InfluxDB 1.8) is a database and a policy."""
-        return self.database or self.bucket.partition("/")[0]
-
-    @property
-    def v1_retention_policy(self) -> str:
-        """The retention policy's name in API v1, empty for the default one."""
-        if self.database or self.retention_policy:
-            return self.retention_policy
-        return self.bucket.partition("/")[2]
-
-    @property
-    def v2_bucket(self) -> str:
-        """The bucket's name in API v2."""
-        if self.bucket:
-            return self.bucket
-        return f"{self.database}/{self.retention_policy}" if self.retention_policy else self.database
-
-
-def read_influx(table: TomlTable, environment: Mapping[str, str]) -> InfluxSettings:
-    """[influx]; what it leaves out comes from influxdb-client's own environment variables."""
-    found = read(InfluxSettings, table, environment=environment)
-    token_file = found.token_file and handed_over(found.token_file, environment)
-    password_file = found.password_file and handed_over(found.password_file, environment)
-    token = found.token
-    if token is None and found.token_file is None and environment.get("INFLUXDB_V2_TOKEN"):
-        token = Secret(environment["INFLUXDB_V2_TOKEN"])
-    for name, file in (("token_file", token_file), ("password_file", password_file)):
-        try:
-            if file is not None:
-                read_secret(file)  # refused now rather than when the first batch is sent
-        except ConfigError as error:
-            raise table.wrong(name, f"{error.where}: {error.what}", error.hint) from error
-    return replace(found, token=token, token_file=token_file, password_file=password_file)
-
-
-def check_url(url: str, where: object) -> None:
-    """Raises ConfigError, which does not show it, unless it is one of a server, without a login."""
-    try:
-        parts = urlsplit(url)
-        port = parts.port
-    except ValueError:
-        # The text of the error, and the URL, may hold a password.
-        raise ConfigError("is not a URL", where=where) from None
-    has_space = any(letter.isspace() for letter in url)  # urlsplit leaves some of it out
-    if parts.scheme not in ("http", "https") or not parts.hostname or port == 0 or has_space:
-        raise ConfigError("must be http://HOST:PORT or https://HOST:PORT", where=where)
-    if not _HOST.fullmatch(parts.hostname):
-        raise ConfigError("has a host that is neither a name in ASCII nor an address", where=where)
-    if parts.username is not None or parts.password is not None:
-        raise ConfigError(
-            "must not hold a user or password", where=where, hint="use username and password_file"
-        )
-    if parts.query or parts.fragment:
-        raise ConfigError("must not hold a query", where=where)
+    def findings(self, clock: Clock) -> Iterator[Finding]:
+        """Yield whether the server takes data, and what it says of itself and the bucket."""
+        with contextlib.closing(self.make_client(clock)) as client:
+            exchange = client.probe()
+            is_taken = exchange.verdict == Acknowledged()
+            described = client.describe() if is_taken else ""
+            is_strange = is_taken and not described and not client.is_recognised()
+        url = self.url
+        match exchange.verdict:
+            case Acknowledged():
+                yield Finding(Grade.FACT, f"server {url}: takes data by API {exchange.api}")
+                if described:
+                    yield Finding(Grade.FACT, f"server {url}: {described}")
+                if is_strange:
+                    words = "answers as a store does, and nothing in its header names one"
+                    yield Finding(Grade.WARNING, f"server {url}: {words}: does it keep the data?")
+            case Hold(cause=HoldCause.NOT_FOUND) if self.create:
+                yield Finding(Grade.FACT, f"server {url}: the bucket or database is missing and will be made")
+            case Hold(cause=HoldCause.NO_DATABASE as cause, words=words):
+                hint = "another program at that address, or a network's login page?"
+                yield Finding(Grade.FAULT, f"server {url}: {cause.value}: {words} ({hint})")
+            case Hold(cause=cause, words=words):
+                yield Finding(Grade.FAULT, f"server {url}: {cause.value}{words and ': '}{words}")
+            case Retry(reason=reason):
+                yield Finding(Grade.FAULT, f"server {url}: {reason}")
+            case verdict:
+                yield Finding(Grade.FAULT, f"server {url}: answers an empty write with {verdict}")

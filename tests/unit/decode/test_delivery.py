@@ -18,7 +18,8 @@ from telemetry.decode.screen import Screen
 from telemetry.errors import StorageError
 from telemetry.ledger import imbalances, points_unaccounted
 from telemetry.model.events import Event
-from telemetry.sinks.influx.settings import Api, InfluxSettings
+from telemetry.sinks.influx.server import Api
+from telemetry.sinks.influx.settings import InfluxSettings
 from telemetry.sinks.state import SinkState
 from telemetry.spool import EncodedBatch, Spool, SpoolLimits
 from tests.support.clock import FakeClock

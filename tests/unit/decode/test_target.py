@@ -7,7 +7,7 @@ import pytest
 
 from telemetry.__main__ import main
 from telemetry.decode.influx import Job
-from telemetry.decode.target import influx_settings, position_name, spool_directory
+from telemetry.decode.target import position_name, sink_settings, spool_directory
 from telemetry.errors import ConfigError, InputMissingError
 from telemetry.sinks.credentials import Secret
 from telemetry.sinks.influx.settings import InfluxSettings
@@ -23,7 +23,8 @@ ENVIRONMENT = {
 
 
 def test_what_is_not_given_comes_from_the_standard_environment() -> None:
-    settings = influx_settings(None, {"bucket": "other"}, ENVIRONMENT)
+    settings = sink_settings(None, {"bucket": "other"}, ENVIRONMENT)
+    assert isinstance(settings, InfluxSettings)
     assert (settings.url, settings.org, settings.bucket) == (ENVIRONMENT["INFLUXDB_V2_URL"], "fleet", "other")
     assert settings.token == Secret("canary")
 
@@ -31,15 +32,15 @@ def test_what_is_not_given_comes_from_the_standard_environment() -> None:
 def test_a_configuration_gives_its_influx_and_nothing_else_of_it_is_looked_at(tmp_path: Path) -> None:
     config = tmp_path / "gateway.toml"
     config.write_text('[influx]\nurl = "https://db"\nbucket = "b"\n[[can]]\ndatabases = ["missing.dbc"]\n')
-    assert influx_settings(config, {}, {}).url == "https://db"
+    assert sink_settings(config, {}, {}).address == "https://db"
     config.write_text('[influx]\nurl = "https://db"\nbuckets = "b"\n')
     with pytest.raises(ConfigError, match=r"influx\.buckets: unknown key \(did you mean bucket\?\)"):
-        influx_settings(config, {}, {})
+        sink_settings(config, {}, {})
 
 
 def test_without_a_server_the_fault_names_both_ways_to_give_one() -> None:
     with pytest.raises(ConfigError, match=r"^the command line: url: is missing .*INFLUXDB_V2_URL"):
-        influx_settings(None, {"database": "fleet"}, {})
+        sink_settings(None, {"database": "fleet"}, {})
 
 
 def test_the_folder_is_that_of_the_user_s_state_and_the_same_from_any_working_directory(
@@ -153,5 +154,5 @@ def test_a_decode_that_an_option_makes_another_one_does_not_go_on_after_the_firs
     options += [["--dbc", database, *given] for given in of_the_database]
     for given in options:
         assert main([*command, *given]) == 0
-    names = [position_name(job.influx, job.logs, job.databases, job.options) for job in jobs]
+    names = [position_name(job.sink, job.logs, job.databases, job.options) for job in jobs]
     assert len(set(names)) == len(options)

@@ -29,6 +29,7 @@ from telemetry.demo.gateway_config import (
 from telemetry.demo.stage import Options, perform
 from telemetry.errors import ConfigError
 from telemetry.rules.resolve import model
+from telemetry.sinks.influx.settings import InfluxSettings
 from telemetry.sources.can.settings import CanSettings
 from telemetry.sources.can.sockets import CanUnixSocket
 from telemetry.sources.serial.settings import SerialSettings
@@ -62,8 +63,9 @@ def test_the_configuration_is_one_that_the_gateway_takes(tmp_path: Path) -> None
     assert source.simulated_time is not None
     assert source.simulated_time.scale == 60.0
     assert source.simulated_time.origin_ns == 1_772_436_600_000_000_000
-    assert config.influx.create
-    assert config.influx.v1_database == "nev"
+    assert isinstance(config.sink, InfluxSettings)
+    assert config.sink.create
+    assert config.sink.v1_database == "nev"
     assert len(config.map) == len(MAP) + len(ALARMS)
     assert str(config.web.listen) == "127.0.0.1:0"
 

@@ -22,7 +22,9 @@ from tests.support.scripted_server import ScriptedServer, answer
 def test_an_answer_without_numbers_is_not_taken_for_an_empty_table(body: bytes, words: str) -> None:
     with ScriptedServer() as server:
         server.script(answer(200, {}, body))
-        readback = InfluxReadback(InfluxSettings(url=server.url, database="d"), "van", FakeClock())
+        readback = InfluxReadback(
+            InfluxSettings(url=server.url, database="d").make_tables(FakeClock()), "van"
+        )
         with pytest.raises(UnavailableError, match=words):
             readback.field_counts("battery", "can")
         readback.close()

@@ -12,6 +12,7 @@ from telemetry.config import Config, load_config
 from telemetry.errors import ConfigError
 from telemetry.settings.document import read_document
 from telemetry.settings.table import TomlTable
+from telemetry.sinks.influx.settings import InfluxSettings
 from tests.support.configuration import GATEWAY_OF_CAN0 as MINIMAL
 
 MAX_FILES = 256
@@ -197,7 +198,8 @@ def test_variables_stand_for_their_values_in_texts_lists_and_options(tmp_path: P
         {"gateway.toml": f'{text}[[python_can]]\nname = "stick"\n{options}\n'},
         {"VEHICLE": "van-9", "KIND": "slcan"},
     )
-    assert (config.vehicle, config.influx.org) == ("van-9", "fleet")
+    assert isinstance(config.sink, InfluxSettings)
+    assert (config.vehicle, config.sink.org) == ("van-9", "fleet")
     settings = config.sources[1]
     assert getattr(settings, "options", None) == {"interface": "slcan", "a": ["slcan", {"b": "${x}"}]}
 
@@ -214,7 +216,8 @@ def test_a_variable_that_is_not_set_is_refused_by_its_name_and_place(tmp_path: P
 
 def test_a_secret_comes_from_a_variable_and_stands_in_no_file(tmp_path: Path) -> None:
     text = MINIMAL.replace("[spool]", 'token = "${VAN_TOKEN}"\n[spool]')
-    influx = load(tmp_path, {"gateway.toml": text}, {"VAN_TOKEN": "canary"}).influx
+    influx = load(tmp_path, {"gateway.toml": text}, {"VAN_TOKEN": "canary"}).sink
+    assert isinstance(influx, InfluxSettings)
     assert influx.token is not None
     assert influx.token.reveal() == "canary"
     assert "canary" not in repr(influx)

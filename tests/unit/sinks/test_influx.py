@@ -13,7 +13,8 @@ import pytest
 
 from telemetry.sinks.credentials import Secret
 from telemetry.sinks.influx.client import InfluxClient
-from telemetry.sinks.influx.settings import Api, InfluxSettings
+from telemetry.sinks.influx.server import Api
+from telemetry.sinks.influx.settings import InfluxSettings
 from telemetry.sinks.influx.verdict import Failure
 from telemetry.sinks.verdict import Acknowledged, Hold, HoldCause, Retry
 from telemetry.spool.compress import compress

@@ -9,7 +9,8 @@ from telemetry.errors import ConfigError
 from telemetry.settings.document import Document
 from telemetry.settings.table import TomlTable
 from telemetry.sinks.credentials import Secret
-from telemetry.sinks.influx.settings import Api, InfluxSettings, read_influx
+from telemetry.sinks.influx.server import Api
+from telemetry.sinks.influx.settings import InfluxSettings
 
 LEAST = {"url": "http://h:8086", "bucket": "b"}
 
@@ -18,7 +19,9 @@ def influx(
     folder: Path, keys: Mapping[str, object], environment: Mapping[str, str] | None = None
 ) -> InfluxSettings:
     environment = environment or {}
-    return read_influx(TomlTable(Document.plain(folder / "gateway.toml", keys), environment), environment)
+    return InfluxSettings.read(
+        TomlTable(Document.plain(folder / "gateway.toml", keys), environment), environment
+    )
 
 
 def test_what_is_not_said_is_the_default(tmp_path: Path) -> None:

@@ -9,7 +9,8 @@ import pytest
 
 from telemetry.clock import SystemClock
 from telemetry.model.events import Event
-from telemetry.sinks.influx.settings import Api, InfluxSettings
+from telemetry.sinks.influx.server import Api
+from telemetry.sinks.influx.settings import InfluxSettings
 from telemetry.sinks.sink import Sink
 from telemetry.spool import Spool
 from tests.support.scripted_server import Connection, ScriptedServer, answer, say_nothing

@@ -195,9 +195,3 @@ def test_nothing_outside_a_folder_of_a_kind_names_that_kind() -> None:
         if f"{kind}." in path.read_text("utf-8") and ROOT.joinpath(*kind.split(".")) not in path.parents
     }
     assert named == {("telemetry/sources/kinds.py", kind) for kind in kinds}
-
-
-def test_no_file_for_every_kind_of_sink_names_one() -> None:
-    files = list((ROOT / "telemetry" / "sinks").glob("*.py"))
-    assert len(files) > 10
-    assert [path.name for path in files if "telemetry.sinks.influx" in path.read_text("utf-8")] == []

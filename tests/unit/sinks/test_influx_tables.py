@@ -9,9 +9,11 @@ import pytest
 
 from telemetry.clock import SystemClock
 from telemetry.errors import UnavailableError
-from telemetry.overview import influx_tables
-from telemetry.overview.influx_tables import InfluxTables, quoted, text_literal
-from telemetry.sinks.influx.settings import Api, InfluxSettings
+from telemetry.sinks.influx import tables as influx_tables
+from telemetry.sinks.influx.server import Api
+from telemetry.sinks.influx.settings import InfluxSettings
+from telemetry.sinks.influx.tables import InfluxTables
+from telemetry.sinks.influxql import quoted, text_literal
 from tests.support.scripted_server import Act, ScriptedServer, answer
 
 

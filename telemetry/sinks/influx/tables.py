@@ -12,8 +12,9 @@ from typing import Any
 from telemetry.clock import Clock
 from telemetry.errors import UnavailableError
 from telemetry.sinks.influx.client import InfluxClient
-from telemetry.sinks.influx.settings import InfluxSettings
+from telemetry.sinks.influx.server import InfluxServer
 from telemetry.sinks.influx.verdict import Answer
+from telemetry.sinks.influxql import quoted
 
 ROWS = 20_000  # of one answer: about a megabyte
 _TIMEOUT_S = 30.0
@@ -23,7 +24,7 @@ _ANSWER_BYTES = 16 * 1024 * 1024
 class InfluxTables:
     """An InfluxDB that is asked. Raises UnavailableError where it does not answer in InfluxQL's JSON."""
 
-    def __init__(self, settings: InfluxSettings, clock: Clock) -> None:
+    def __init__(self, settings: InfluxServer, clock: Clock) -> None:
         self.url = settings.url
         patient = replace(settings, request_timeout_s=_TIMEOUT_S)
         self._client = InfluxClient(patient, clock, answer_bytes=_ANSWER_BYTES)
@@ -65,13 +66,3 @@ class InfluxTables:
             if len(rows) < ROWS:
                 return
             offset += ROWS
-
-
-def quoted(name: str) -> str:
-    """Return a name as InfluxQL writes it."""
-    return '"' + name.replace("\\", "\\\\").replace('"', '\\"') + '"'
-
-
-def text_literal(text: str) -> str:
-    """Return a text as InfluxQL writes it."""
-    return "'" + text.replace("\\", "\\\\").replace("'", "\\'").replace("\n", "\\n") + "'"
