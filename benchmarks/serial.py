@@ -18,10 +18,10 @@ from itertools import cycle
 from pathlib import Path
 
 from benchmarks.report import Section, goal
-from firmware_sim.ecus.readings import Readings
 from firmware_sim.ecus.service_battery import ServiceBattery, ServiceSpec
 from firmware_sim.serial_devices import KINDS, DeviceName, device_end
 from firmware_sim.wire import modbus_registers as modbus
+from firmware_sim.wire.readings import Readings
 from telemetry.config import load_config
 from telemetry.framing.framing import NO_ADDRESS
 from telemetry.protocols.known import PROTOCOLS

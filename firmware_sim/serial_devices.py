@@ -11,7 +11,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
-from firmware_sim.ecus.readings import Readings, of_board
 from firmware_sim.ecus.service_battery import ServiceBattery
 from firmware_sim.faults.kinds import SERIAL_DEVICES
 from firmware_sim.links.shared_line import DeviceEnd
@@ -152,10 +151,6 @@ def _words(addresses: range) -> str:
     return ", ".join(map(str, addresses))
 
 
-def _readings(battery: ServiceBattery) -> Callable[[], Readings]:
-    return lambda: of_board(battery.bms)
-
-
 def _meter(battery: ServiceBattery) -> MeterReadings:
     """Of a meter between battery and loads: forward is into the battery."""
     pack = battery.pack
@@ -165,7 +160,7 @@ def _meter(battery: ServiceBattery) -> MeterReadings:
 
 def _meter_bank(battery: ServiceBattery, firmware: modbus.ModbusMeterFirmware) -> modbus.Bank:
     """A meter that has the registers of a PZEM-017 and of an Acrel, and a serial number."""
-    readings, pack = of_board(battery.bms), battery.pack
+    readings, pack = battery.bms.readings(), battery.pack
     return {
         **modbus.pzem(readings, pack.energy_in_wh + pack.energy_out_wh),
         **modbus.acrel(readings, pack.energy_in_wh, pack.energy_out_wh),
@@ -176,53 +171,53 @@ def _meter_bank(battery: ServiceBattery, firmware: modbus.ModbusMeterFirmware) -
 KINDS: Mapping[str, DeviceKind] = {
     "jbd": DeviceKind(
         lambda _, number: JbdFirmware(MODEL + b"-" + number[-6:].encode()),
-        lambda battery, firmware: JbdLine(battery.bms, firmware),
+        lambda battery, firmware: JbdLine(battery.bms.readings, firmware),
     ),
     "vedirect": DeviceKind(
         lambda _, number: VeDirectFirmware(f"HQ{number[-9:]}"),
-        lambda battery, firmware: VeDirectLine(battery.solar, firmware),
+        lambda battery, firmware: VeDirectLine(battery.solar.readings, firmware),
     ),
     "jk_nw": DeviceKind(
         lambda _, number: JkNwFirmware(device_id=number[-8:].encode()),
-        lambda battery, firmware: JkNwLine(_readings(battery), firmware),
+        lambda battery, firmware: JkNwLine(battery.bms.readings, firmware),
     ),
     "jk_55aa": DeviceKind(
         lambda address, number: Jk55aaFirmware(address=address, serial_number=number.encode()),
-        lambda battery, firmware: Jk55aaLine(_readings(battery), firmware),
+        lambda battery, firmware: Jk55aaLine(battery.bms.readings, firmware),
         range(16),
         1,
     ),
     "seplos_v2": DeviceKind(
         lambda address, number: SeplosFirmware(address=address, maker=f"NEV {number}".encode().ljust(20)),
-        lambda battery, firmware: SeplosLine(_readings(battery), firmware),
+        lambda battery, firmware: SeplosLine(battery.bms.readings, firmware),
         range(16),
     ),
     "pylontech": DeviceKind(
         lambda address, number: PylontechFirmware(
             group=address >> 4, wide=(True,), serial_numbers=(f"K{number}".encode(),)
         ),
-        lambda battery, firmware: PylontechLine([_readings(battery)], firmware),
+        lambda battery, firmware: PylontechLine([battery.bms.readings], firmware),
         range(FIRST_MODULE, 0xF0, 16),  # of the first module of each group
         FIRST_MODULE,
     ),
     "ant_old": DeviceKind(
         lambda _, _number: AntOldFirmware(),
-        lambda battery, firmware: AntOldLine(_readings(battery), firmware),
+        lambda battery, firmware: AntOldLine(battery.bms.readings, firmware),
     ),
     "ant_new": DeviceKind(
         lambda _, number: AntNewFirmware(hardware=f"24AHA{number}".encode()),
-        lambda battery, firmware: AntNewLine(_readings(battery), firmware),
+        lambda battery, firmware: AntNewLine(battery.bms.readings, firmware),
     ),
     "daly": DeviceKind(
         lambda address, number: DalyFirmware(number=address, code=f"DL{number}".encode()),
-        lambda battery, firmware: DalyLine(_readings(battery), firmware),
+        lambda battery, firmware: DalyLine(battery.bms.readings, firmware),
         range(1, 17),
         1,
     ),
     "daly_modbus": DeviceKind(
         lambda address, number: modbus.DalyModbusFirmware(address, b"K1.0", f"DL-K {number}".encode()),
         lambda battery, firmware: modbus.ModbusLine(
-            lambda: modbus.daly(of_board(battery.bms), firmware), firmware.slave
+            lambda: modbus.daly(battery.bms.readings(), firmware), firmware.slave
         ),
         range(1, 248),
         modbus.DALY_SLAVE,

@@ -13,7 +13,9 @@ from itertools import cycle, pairwise
 
 from firmware_sim.activity import Activity, Charging, Driving, Parked
 from firmware_sim.ecus.bms import TICK_S, Bms
+from firmware_sim.ecus.bms_messages import bms_messages
 from firmware_sim.ecus.charger import Charger, ChargerSpec
+from firmware_sim.ecus.charger_messages import charger_messages
 from firmware_sim.ecus.service_battery import ServiceBattery
 from firmware_sim.faults.bus import BusFaults
 from firmware_sim.faults.plant import PlantFaults
@@ -22,9 +24,7 @@ from firmware_sim.plant.load import Vehicle
 from firmware_sim.plant.pack import Pack
 from firmware_sim.scenario import Charge, Drive, Phase, Scenario, Stand
 from firmware_sim.serial_scenario import SimulatedLine, line_spec
-from firmware_sim.wire.bms_messages import bms_messages
 from firmware_sim.wire.broadcast import VEHICLE_DBC, Broadcast, Frame
-from firmware_sim.wire.charger_messages import charger_messages
 from firmware_sim.wire.layout import load_layouts
 
 _TICK_NS = round(TICK_S * 1e9)

@@ -1,7 +1,7 @@
 """A JBD protection board over a small pack: what it measures, when it switches off, which cells it bleeds.
 
 Promises: a switch is off within one tick of a protection that concerns it, and on again when the reading has
-gone back past the release and the hold time is over. Knows no bytes (`jbd_replies.py`) and no clock.
+gone back past the release and the hold time is over. Knows no bytes and no clock.
 The numbers of the protection bits are those of the vendor's protocol; the thresholds are usual settings.
 """
 
@@ -9,9 +9,11 @@ from collections import Counter
 from dataclasses import dataclass
 
 from firmware_sim.plant.pack import Pack
+from firmware_sim.wire.readings import ALARMS, Readings
 
 _BALANCE_ABOVE_V, _BALANCE_DELTA_V, _BLEED_A = 4.0, 0.008, 0.06
 _FLOWS_ABOVE_A = 0.2
+_SWITCH_K_PER_A2 = 0.0008  # how much warmer than the pack the MOSFETs get
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,13 +77,38 @@ class JbdBms:
     def tick(self, duration_s: float) -> None:
         """Advance by `duration_s`: measure, protect, balance."""
         self.cell_voltages_v = self.pack.cell_voltages_v()
-        readings = self._readings()
+        readings = self._measured()
         for protection in PROTECTIONS:
             self._judge(protection, readings[protection.reading], duration_s)
         self.protection_bits = sum(1 << bit for bit in self._tripped_s)
         self._balance()
 
-    def _readings(self) -> dict[str, float]:
+    def readings(self) -> Readings:
+        """Return what the board measures now."""
+        pack = self.pack
+        return Readings(
+            cells_v=tuple(self.cell_voltages_v),
+            sensors_c=tuple(self.temperatures_c()),
+            voltage_v=pack.voltage_v,
+            current_a=pack.current_a,
+            soc_pct=min(max(pack.soc_pct, 0.0), 100.0),
+            soh_pct=100.0 * pack.soh,
+            remaining_ah=pack.remaining_ah,
+            capacity_ah=pack.capacity_ah,
+            nominal_ah=pack.spec.cell_capacity_ah,
+            cycles=pack.cycles,
+            cycled_ah=pack.cycles * pack.spec.cell_capacity_ah,
+            uptime_s=pack.elapsed_s,
+            switch_c=max(pack.module_temperatures_c) + _SWITCH_K_PER_A2 * pack.current_a**2,
+            ambient_c=pack.spec.ambient_c,
+            charge_switch=self.charge_switch,
+            discharge_switch=self.discharge_switch,
+            balanced_cells=pack.balanced_cells,
+            alarms=frozenset(name for bit, name in enumerate(ALARMS) if self.protection_bits >> bit & 1),
+            trips=dict(self.trips),
+        )
+
+    def _measured(self) -> dict[str, float]:
         cells = self.cell_voltages_v
         sensors = [temperature for temperature in self.temperatures_c() if temperature is not None] or [25.0]
         return {

@@ -5,7 +5,8 @@ Promises: the same seed gives the same weather; the panel gives what the charger
 
 import random
 
-from firmware_sim.ecus.charger import Charger, ChargeRequest, ChargerSpec, Terminals
+from firmware_sim.ecus.charger import Charger, ChargeRequest, ChargerPhase, ChargerSpec, FaultCode, Terminals
+from firmware_sim.wire.vedirect import SolarReadings, State
 
 ABSORPTION_V = 57.4  # fourteen cells at 4.10 V
 _SPEC = ChargerSpec(
@@ -21,6 +22,21 @@ _SPEC = ChargerSpec(
     full_power_rise_c=35.0,
     thermal_time_constant_s=600.0,
 )
+_STATES = {
+    ChargerPhase.IDLE: State.OFF,
+    ChargerPhase.STARTING: State.STARTING,
+    ChargerPhase.CC: State.BULK,
+    ChargerPhase.CV: State.ABSORPTION,
+    ChargerPhase.DONE: State.FLOAT,
+    ChargerPhase.FAULT: State.FAULT,
+}
+_ERRORS = {
+    FaultCode.NONE: 0,
+    FaultCode.REQUEST_TIMEOUT: 65,
+    FaultCode.OVERTEMPERATURE: 17,
+    FaultCode.OUTPUT_OVERVOLTAGE: 2,
+    FaultCode.HARDWARE: 117,
+}
 _OPEN_PANEL_V, _LOADED_PANEL_V = 98.0, 81.0
 _NIGHT_W = 2.0  # below it a charger sleeps
 
@@ -77,3 +93,19 @@ class SolarCharger:
         self.charger.tick(self._request, terminals, duration_s)
         self.battery_v = terminals.voltage_v
         self.highest_w = max(self.highest_w, self.panel_w)
+
+    def readings(self) -> SolarReadings:
+        """Return what the charger knows now."""
+        charger = self.charger
+        return SolarReadings(
+            battery_v=self.battery_v,
+            current_a=charger.current_a,
+            panel_v=self.panel_v,
+            panel_w=self.panel_w,
+            highest_w=self.highest_w,
+            energy_wh=charger.energy_wh,
+            temperature_c=charger.temperature_c,
+            uptime_s=self.elapsed_s,
+            state=_STATES[charger.phase],
+            error=_ERRORS[charger.fault],
+        )

@@ -7,10 +7,10 @@ gets none. Layout: what open drivers read of it.
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from firmware_sim.ecus.readings import Readings
-from firmware_sim.wire.asked import AskedLine, begins_at
+from firmware_sim.wire.asked import AskedLine, frames
 from firmware_sim.wire.crc16 import crc16_modbus
 from firmware_sim.wire.numbers import le, sle, unsigned
+from firmware_sim.wire.readings import Readings
 
 START, END = b"\x7e\xa1", b"\xaa\x55"
 READ_STATUS, READ_DEVICE = 0x01, 0x02
@@ -104,7 +104,7 @@ class AntNewLine(AskedLine):
     def __init__(self, readings: Callable[[], Readings], firmware: AntNewFirmware | None = None) -> None:
         self._readings = readings
         self._firmware = firmware or AntNewFirmware()
-        super().__init__(_take, self._answers)
+        super().__init__(frames(START, _REQUEST_BYTES, lambda _: _REQUEST_BYTES, _is_good), self._answers)
 
     def _answers(self, asked: bytes) -> Sequence[bytes]:
         function, address = asked[2], int.from_bytes(asked[3:5], "little")
@@ -115,12 +115,5 @@ class AntNewLine(AskedLine):
         return ()
 
 
-def _take(received: bytes) -> tuple[int, bytes | None]:
-    at = begins_at(received, START)
-    if at:
-        return at, None
-    if len(received) < _REQUEST_BYTES:
-        return 0, None
-    whole = received[:_REQUEST_BYTES]
-    is_good = whole[-2:] == END and crc16_modbus(whole[1:6]) == whole[6:8]
-    return (_REQUEST_BYTES, whole) if is_good else (1, None)
+def _is_good(whole: bytes) -> bool:
+    return whole[-2:] == END and crc16_modbus(whole[1:6]) == whole[6:8]

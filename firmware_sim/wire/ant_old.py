@@ -8,9 +8,9 @@ gets its value. On the wire the current is positive out of the battery. Layout: 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from firmware_sim.ecus.readings import Readings
-from firmware_sim.wire.asked import AskedLine
+from firmware_sim.wire.asked import AskedLine, frames
 from firmware_sim.wire.numbers import be, sbe
+from firmware_sim.wire.readings import Readings
 
 START = b"\xaa\x55\xaa\xff"
 STATUS_REQUEST = bytes.fromhex("5A5A00000101")
@@ -101,16 +101,7 @@ class AntOldLine(AskedLine):
     def __init__(self, readings: Callable[[], Readings], firmware: AntOldFirmware | None = None) -> None:
         self._readings = readings
         self._firmware = firmware or AntOldFirmware()
-        super().__init__(self._take, self._answers)
-
-    def _take(self, received: bytes) -> tuple[int, bytes | None]:
-        if len(received) < _REQUEST_BYTES:
-            return 0, None
-        whole = received[:_REQUEST_BYTES]
-        if whole[:2] not in (b"\x5a\x5a", b"\xdb\xdb"):
-            return 1, None
-        is_good = whole[5] == sum(whole[2:5]) & 0xFF
-        return (_REQUEST_BYTES, whole) if is_good else (1, None)
+        super().__init__(frames(b"", _REQUEST_BYTES, lambda _: _REQUEST_BYTES, _is_good), self._answers)
 
     def _answers(self, asked: bytes) -> Sequence[bytes]:
         if asked[0] == 0xDB and not self._firmware.answers_bluetooth:
@@ -120,3 +111,7 @@ class AntOldLine(AskedLine):
         capacity = round(self._readings().nominal_ah * 1e6)
         words = {CAPACITY_LOW: capacity & 0xFFFF, CAPACITY_HIGH: capacity >> 16}
         return (register_reply(asked[2], words[asked[2]]),) if asked[2] in words else ()
+
+
+def _is_good(whole: bytes) -> bool:
+    return whole[:2] in (b"\x5a\x5a", b"\xdb\xdb") and whole[5] == sum(whole[2:5]) & 0xFF

@@ -2,6 +2,8 @@
 
 from collections.abc import Callable, Sequence
 
+Take = Callable[[bytes], tuple[int, bytes | None]]
+
 
 class AskedLine:
     """A device's end of a line. `take` finds a request, `answer` says what the device does with it.
@@ -12,7 +14,7 @@ class AskedLine:
 
     def __init__(
         self,
-        take: Callable[[bytes], tuple[int, bytes | None]],
+        take: Take,
         answer: Callable[[bytes], Sequence[bytes]],
     ) -> None:
         self._take = take
@@ -41,8 +43,31 @@ class AskedLine:
         return []
 
 
+def frames(
+    start: bytes, head_bytes: int, size: Callable[[bytes], int], is_good: Callable[[bytes], bool]
+) -> Take:
+    """Return a `take` of frames that begin with `start`.
+
+    size: returns the bytes of a frame, given `head_bytes` of it at least; 0: it is none. is_good: returns
+    whether a whole one is a request.
+    """
+
+    def take(received: bytes) -> tuple[int, bytes | None]:
+        if at := begins_at(received, start):
+            return at, None
+        if len(received) < head_bytes:
+            return 0, None
+        count = size(received)
+        if len(received) < count:
+            return 0, None
+        whole = received[:count]
+        return (count, whole) if count and is_good(whole) else (1, None)
+
+    return take
+
+
 def begins_at(received: bytes, start: bytes) -> int:
-    """Where `start` may begin in `received`: it, or as much of it as the last bytes hold."""
+    """Return where `start` may begin in `received`: it, or as much of it as the last bytes hold."""
     at = received.find(start)
     if at >= 0:
         return at

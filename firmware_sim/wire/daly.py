@@ -7,9 +7,9 @@ as many as are needed or always 16, as the firmware has it. Layout: "Daly UART/4
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from firmware_sim.ecus.readings import Readings
-from firmware_sim.wire.asked import AskedLine, begins_at
+from firmware_sim.wire.asked import AskedLine, frames
 from firmware_sim.wire.numbers import be, unsigned
+from firmware_sim.wire.readings import Readings
 
 START = 0xA5
 FRAME_BYTES = 13
@@ -157,7 +157,7 @@ class DalyLine(AskedLine):
     def __init__(self, readings: Callable[[], Readings], firmware: DalyFirmware | None = None) -> None:
         self._readings = readings
         self._firmware = firmware or DalyFirmware()
-        super().__init__(_take, self._answers)
+        super().__init__(frames(bytes((START,)), FRAME_BYTES, lambda _: FRAME_BYTES, _is_good), self._answers)
 
     def _answers(self, asked: bytes) -> Sequence[bytes]:
         if asked[1] != FIRST_MASTER + self._firmware.number - 1:
@@ -166,11 +166,5 @@ class DalyLine(AskedLine):
         return [frame(self._firmware.number, asked[2], data) for data in found]
 
 
-def _take(received: bytes) -> tuple[int, bytes | None]:
-    at = begins_at(received, bytes((START,)))
-    if at:
-        return at, None
-    if len(received) < FRAME_BYTES:
-        return 0, None
-    whole = received[:FRAME_BYTES]
-    return (FRAME_BYTES, whole) if sum(whole[:-1]) % 256 == whole[-1] else (1, None)
+def _is_good(whole: bytes) -> bool:
+    return sum(whole[:-1]) % 256 == whole[-1]

@@ -6,7 +6,7 @@ Promises: a meter answers requests for its own address and for any; what it does
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from firmware_sim.wire.asked import AskedLine
+from firmware_sim.wire.asked import AskedLine, frames
 
 START, END, FILL = 0x68, 0x16, 0xFE
 READ, READ_ADDRESS = 0x11, 0x13
@@ -79,7 +79,7 @@ class MeterLine(AskedLine):
     def __init__(self, readings: Callable[[], MeterReadings], firmware: Dlt645Firmware | None = None) -> None:
         self._readings = readings
         self._firmware = firmware or Dlt645Firmware()
-        super().__init__(_take, self._answers)
+        super().__init__(frames(bytes((START,)), _HEAD_BYTES, _size, _is_good), self._answers)
 
     def _answers(self, asked: bytes) -> Sequence[bytes]:
         address, control = asked[1:7][::-1].hex(), asked[8]
@@ -97,17 +97,9 @@ class MeterLine(AskedLine):
         return bytes((FILL,) * self._firmware.fill_bytes) + frame(self._firmware.address, control, data)
 
 
-def _take(received: bytes) -> tuple[int, bytes | None]:
-    at = received.find(START)
-    if at:
-        return (at if at > 0 else len(received)), None
-    if len(received) < _HEAD_BYTES:
-        return 0, None
-    size = _HEAD_BYTES + received[9] + _TAIL_BYTES
-    if received[7] != START:
-        return 1, None
-    if len(received) < size:
-        return 0, None
-    whole = received[:size]
-    is_good = whole[-1] == END and sum(whole[:-2]) % 256 == whole[-2]
-    return (size, whole) if is_good else (1, None)
+def _size(head: bytes) -> int:
+    return _HEAD_BYTES + head[9] + _TAIL_BYTES if head[7] == START else 0
+
+
+def _is_good(whole: bytes) -> bool:
+    return whole[-1] == END and sum(whole[:-2]) % 256 == whole[-2]

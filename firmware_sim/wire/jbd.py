@@ -9,10 +9,12 @@ Promises:
 Layout: the vendor's "General Protocol V4".
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from firmware_sim.ecus.jbd import JbdBms
+from firmware_sim.wire.asked import AskedLine, frames
+from firmware_sim.wire.numbers import be, sbe
+from firmware_sim.wire.readings import ALARMS, Readings
 
 START, END = 0xDD, 0x77
 READ, WRITE = 0xA5, 0x5A
@@ -45,42 +47,37 @@ def reply(register: int, data: bytes, status: int = STATUS_GOOD) -> bytes:
     return bytes((START, register)) + body + checksum(body).to_bytes(2, "big") + bytes((END,))
 
 
-def basic_info(bms: JbdBms) -> bytes:
-    """The data of register 0x03."""
-    pack = bms.pack
-    balance = sum(1 << cell for cell in pack.balanced_cells)
-    words = (
-        _unsigned(pack.voltage_v, 0.01),
-        _signed(pack.current_a, 0.01),
-        _unsigned(pack.remaining_ah, 0.01),
-        _unsigned(pack.spec.cell_capacity_ah, 0.01),
-        _unsigned(pack.cycles, 1.0),
-        _PRODUCTION_DATE,
-        balance & 0xFFFF,
-        balance >> 16,
-        bms.protection_bits,
-    )
-    temperatures = [_LOST if c is None else round(10.0 * c) + _KELVIN_TENTHS for c in bms.temperatures_c()]
-    switches = bms.charge_switch | bms.discharge_switch << 1
-    soc_pct = min(max(round(pack.soc_pct), 0), 100)
+def basic_info(readings: Readings) -> bytes:
+    """Return the data of register 0x03."""
+    balance = sum(1 << cell for cell in readings.balanced_cells)
+    sensors = [_LOST if c is None else round(10.0 * c) + _KELVIN_TENTHS for c in readings.sensors_c]
+    switches = readings.charge_switch | readings.discharge_switch << 1
     return (
-        b"".join(word.to_bytes(2, "big") for word in words)
-        + bytes((_SOFTWARE_VERSION, soc_pct, switches, pack.spec.cells, len(temperatures)))
-        + b"".join(tenths.to_bytes(2, "big") for tenths in temperatures)
+        be(readings.voltage_v, 0.01)
+        + sbe(readings.current_a, 0.01)
+        + be(readings.remaining_ah, 0.01)
+        + be(readings.nominal_ah, 0.01)
+        + be(readings.cycles)
+        + be(_PRODUCTION_DATE)
+        + be(balance & 0xFFFF)
+        + be(balance >> 16)
+        + be(sum(1 << bit for bit, name in enumerate(ALARMS) if name in readings.alarms))
+        + bytes((_SOFTWARE_VERSION, round(readings.soc_pct), switches, len(readings.cells_v), len(sensors)))
+        + b"".join(be(tenths) for tenths in sensors)
     )
 
 
-def cell_voltages(bms: JbdBms) -> bytes:
-    """The data of register 0x04."""
-    return b"".join(_unsigned(voltage, 0.001).to_bytes(2, "big") for voltage in bms.cell_voltages_v)
+def cell_voltages(readings: Readings) -> bytes:
+    """Return the data of register 0x04."""
+    return b"".join(be(voltage, 0.001) for voltage in readings.cells_v)
 
 
-def trips(bms: JbdBms) -> bytes:
-    """The data of register 0xAA: how often each protection has acted."""
-    return b"".join(min(bms.trips[bit], 0xFFFF).to_bytes(2, "big") for bit in _COUNTED_BITS)
+def trips(readings: Readings) -> bytes:
+    """Return the data of register 0xAA: how often each protection has acted."""
+    return b"".join(be(readings.trips.get(bit, 0)) for bit in _COUNTED_BITS)
 
 
-_REGISTERS: Mapping[int, Callable[[JbdBms], bytes]] = {
+_REGISTERS: Mapping[int, Callable[[Readings], bytes]] = {
     BASIC_INFO: basic_info,
     CELL_VOLTAGES: cell_voltages,
     TRIPS: trips,
@@ -94,61 +91,26 @@ class JbdFirmware:
     model: bytes = MODEL
 
 
-class JbdLine:
-    """The board's end of the line. Feed it what the master sends; it gives back what the board answers."""
+class JbdLine(AskedLine):
+    """The board's end of the line."""
 
-    def __init__(self, bms: JbdBms, firmware: JbdFirmware | None = None) -> None:
-        self._bms = bms
+    def __init__(self, readings: Callable[[], Readings], firmware: JbdFirmware | None = None) -> None:
+        self._readings = readings
         self._firmware = firmware or JbdFirmware()
-        self._received = b""
+        super().__init__(frames(bytes((START,)), _OVERHEAD, _size, _is_good), self._answers)
 
-    def feed(self, data: bytes) -> list[bytes]:
-        """One reply for each request that is whole by now."""
-        self._received += data
-        replies = []
-        while (found := self._next_request()) is not None:
-            command, register = found
-            said = self._data(register) if command == READ else None
-            replies.append(reply(register, b"", STATUS_ERROR) if said is None else reply(register, said))
-        return replies
-
-    def _data(self, register: int) -> bytes | None:
-        if register == HARDWARE:
-            return self._firmware.model
-        known = _REGISTERS.get(register)
-        return None if known is None else known(self._bms)
-
-    def forget(self) -> None:
-        """Drop a request that is not whole: the line was broken."""
-        self._received = b""
-
-    def due(self, until_ns: int) -> list[bytes]:  # noqa: ARG002  # other devices talk by themselves
-        """Nothing: the board speaks when it is asked."""
-        return []
-
-    def _next_request(self) -> tuple[int, int] | None:
-        """Command and register of the next good request; None when more bytes are needed."""
-        while (at := self._received.find(START)) >= 0:
-            self._received = self._received[at:]
-            if len(self._received) < _OVERHEAD:
-                return None
-            command, register, length = self._received[1], self._received[2], self._received[3]
-            if command in (READ, WRITE):
-                if len(self._received) < length + _OVERHEAD:
-                    return None
-                whole = self._received[: length + _OVERHEAD]
-                given = int.from_bytes(whole[-3:-1], "big")
-                if whole[-1] == END and given == checksum(whole[2:-3]):
-                    self._received = self._received[len(whole) :]
-                    return command, register
-            self._received = self._received[1:]
-        self._received = b""
-        return None
+    def _answers(self, asked: bytes) -> Sequence[bytes]:
+        command, register = asked[1], asked[2]
+        if command == READ and register == HARDWARE:
+            return (reply(register, self._firmware.model),)
+        if command == READ and register in _REGISTERS:
+            return (reply(register, _REGISTERS[register](self._readings())),)
+        return (reply(register, b"", STATUS_ERROR),)
 
 
-def _unsigned(value: float, unit: float) -> int:
-    return min(max(round(value / unit), 0), 0xFFFF)
+def _size(head: bytes) -> int:
+    return head[3] + _OVERHEAD if head[1] in (READ, WRITE) else 0
 
 
-def _signed(value: float, unit: float) -> int:
-    return min(max(round(value / unit), -0x8000), 0x7FFF) & 0xFFFF
+def _is_good(whole: bytes) -> bool:
+    return whole[-1] == END and int.from_bytes(whole[-3:-1], "big") == checksum(whole[2:-3])

@@ -10,10 +10,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 
-from firmware_sim.ecus.readings import Readings
-from firmware_sim.wire.asked import AskedLine
+from firmware_sim.wire.asked import AskedLine, frames
 from firmware_sim.wire.crc16 import crc16_modbus
 from firmware_sim.wire.numbers import le, sle
+from firmware_sim.wire.readings import Readings
 
 START = b"\x55\xaa\xeb\x90"
 FRAME_BYTES = 300
@@ -176,7 +176,7 @@ class Jk55aaLine(AskedLine):
         self._firmware = firmware or Jk55aaFirmware()
         self._counter = 0
         self._next_ns = 0
-        super().__init__(_take, self._answers)
+        super().__init__(frames(b"", _REQUEST_BYTES, lambda _: _REQUEST_BYTES, _is_good), self._answers)
 
     def due(self, until_ns: int) -> list[bytes]:
         """The broadcasts of a master whose time has come, with the values of now."""
@@ -201,10 +201,5 @@ class Jk55aaLine(AskedLine):
         return (asked[: self._firmware.echo_bytes] + said,)
 
 
-def _take(received: bytes) -> tuple[int, bytes | None]:
-    if len(received) < _REQUEST_BYTES:
-        return 0, None
-    whole = received[:_REQUEST_BYTES]
-    if whole[1] == _WRITE and crc16_modbus(whole[:-2]) == whole[-2:]:
-        return len(whole), whole
-    return 1, None
+def _is_good(whole: bytes) -> bool:
+    return whole[1] == _WRITE and crc16_modbus(whole[:-2]) == whole[-2:]

@@ -8,9 +8,9 @@ platform and BMS", V2.5.
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from firmware_sim.ecus.readings import Readings
-from firmware_sim.wire.asked import AskedLine, begins_at
+from firmware_sim.wire.asked import AskedLine, frames
 from firmware_sim.wire.numbers import be
+from firmware_sim.wire.readings import Readings
 
 START = b"\x4e\x57"
 ACTIVATE, READ_ONE, READ_ALL = 0x01, 0x03, 0x06
@@ -154,7 +154,7 @@ class JkNwLine(AskedLine):
     def __init__(self, readings: Callable[[], Readings], firmware: JkNwFirmware | None = None) -> None:
         self._readings = readings
         self._firmware = firmware or JkNwFirmware()
-        super().__init__(_take, self._answers)
+        super().__init__(frames(START, _HEAD_BYTES, _size, _is_good), self._answers)
 
     def _answers(self, asked: bytes) -> Sequence[bytes]:
         if asked[8] not in (READ_ONE, READ_ALL) or asked[10] != REQUEST:
@@ -162,17 +162,10 @@ class JkNwLine(AskedLine):
         return (reply(self._readings(), self._firmware),)
 
 
-def _take(received: bytes) -> tuple[int, bytes | None]:
-    at = begins_at(received, START)
-    if at:
-        return at, None
-    if len(received) < _HEAD_BYTES:
-        return 0, None
-    size = int.from_bytes(received[2:4], "big") + 2
-    if not _HEAD_BYTES + _TAIL_BYTES <= size <= 0x100:
-        return 1, None
-    if len(received) < size:
-        return 0, None
-    whole = received[:size]
-    is_good = int.from_bytes(whole[-2:], "big") == sum(whole[:-4]) & 0xFFFF
-    return (size, whole) if is_good else (1, None)
+def _size(head: bytes) -> int:
+    size = int.from_bytes(head[2:4], "big") + 2
+    return size if _HEAD_BYTES + _TAIL_BYTES <= size <= 0x100 else 0
+
+
+def _is_good(whole: bytes) -> bool:
+    return int.from_bytes(whole[-2:], "big") == sum(whole[:-4]) & 0xFFFF

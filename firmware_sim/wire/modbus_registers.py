@@ -7,11 +7,11 @@ there. Layout: "MODBUS Application Protocol" V1.1b3; the banks as their makers' 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from firmware_sim.ecus.readings import Readings
-from firmware_sim.wire.asked import AskedLine
+from firmware_sim.wire.asked import AskedLine, frames
 from firmware_sim.wire.crc16 import crc16_modbus
 from firmware_sim.wire.daly import alarm_bytes
 from firmware_sim.wire.numbers import signed, unsigned
+from firmware_sim.wire.readings import Readings
 
 HOLDING, INPUT = 3, 4
 NO_SUCH_REGISTER = 2
@@ -133,8 +133,9 @@ class ModbusLine(AskedLine):
 
     def __init__(self, bank: Callable[[], Bank], slave: int = 1) -> None:
         self._bank = bank
-        self._slave = slave
-        super().__init__(self._take, self._answers)
+        super().__init__(
+            frames(bytes((slave,)), _REQUEST_BYTES, lambda _: _REQUEST_BYTES, _is_good), self._answers
+        )
 
     def _answers(self, asked: bytes) -> Sequence[bytes]:
         slave, function = asked[0], asked[1]
@@ -146,12 +147,6 @@ class ModbusLine(AskedLine):
             return (with_crc(bytes((slave, function | 0x80, NO_SUCH_REGISTER))),)
         return (reply(slave, function, known),)
 
-    def _take(self, received: bytes) -> tuple[int, bytes | None]:
-        at = received.find(bytes((self._slave,)))
-        if at:
-            return (at if at > 0 else len(received)), None
-        if len(received) < _REQUEST_BYTES:
-            return 0, None
-        whole = received[:_REQUEST_BYTES]
-        is_good = whole[1] in (HOLDING, INPUT) and crc16_modbus(whole[:-2]) == whole[-2:]
-        return (_REQUEST_BYTES, whole) if is_good else (1, None)
+
+def _is_good(whole: bytes) -> bool:
+    return whole[1] in (HOLDING, INPUT) and crc16_modbus(whole[:-2]) == whole[-2:]

@@ -7,9 +7,9 @@ gets the return code for a wrong address. Layout: "PYLON low-voltage RS485 V3.3"
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from firmware_sim.ecus.readings import Readings
 from firmware_sim.wire.ascii_frame import OK, WRONG_CID2, AsciiLine, frame
 from firmware_sim.wire.numbers import be, sbe
+from firmware_sim.wire.readings import Readings
 from firmware_sim.wire.seplos_v2 import kelvin_tenths
 
 ANALOG, ALARMS, MANAGEMENT, SERIAL_NUMBER, FIRMWARE = 0x42, 0x44, 0x92, 0x93, 0x96

@@ -7,9 +7,9 @@ V2.0".
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from firmware_sim.ecus.readings import Readings
 from firmware_sim.wire.ascii_frame import OK, WRONG_CID2, AsciiLine, frame
 from firmware_sim.wire.numbers import be, sbe
+from firmware_sim.wire.readings import Readings
 
 ANALOG, ALARMS, VENDOR = 0x42, 0x44, 0x51
 

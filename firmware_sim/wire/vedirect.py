@@ -10,31 +10,16 @@ Promises:
 Layout: Victron's "VE.Direct Protocol" and "BlueSolar HEX protocol".
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from enum import IntEnum
 
-from firmware_sim.ecus.charger import ChargerPhase, FaultCode
-from firmware_sim.ecus.solar import SolarCharger
 from firmware_sim.wire.numbers import le, sle
 
 BLOCK_EVERY_NS = 1_000_000_000
 
 _PRODUCT_ID = "0xA058"  # SmartSolar MPPT 150|35
 _FIRMWARE = "164"
-_STATES = {
-    ChargerPhase.IDLE: 0,
-    ChargerPhase.STARTING: 245,
-    ChargerPhase.CC: 3,  # bulk
-    ChargerPhase.CV: 4,  # absorption
-    ChargerPhase.DONE: 5,  # float
-    ChargerPhase.FAULT: 2,
-}
-_ERRORS = {
-    FaultCode.NONE: 0,
-    FaultCode.REQUEST_TIMEOUT: 65,
-    FaultCode.OVERTEMPERATURE: 17,
-    FaultCode.OUTPUT_OVERVOLTAGE: 2,
-    FaultCode.HARDWARE: 117,
-}
 _NO_INPUT = 0x1  # off reason
 _MPPT_OFF, _MPPT_LIMITED, _MPPT_TRACKING = 0, 1, 2
 # What a restart of the simulation does not change: the days before this one.
@@ -46,6 +31,33 @@ _FRAMING_ERROR = b"\xaa\xaa"
 _UNKNOWN_REGISTER = 0x01
 _GET_BYTES = 4  # register, flags, check
 _LONGEST_REQUEST = 128
+
+
+class State(IntEnum):
+    """What the charger is about: the field CS, and register 0x0201."""
+
+    OFF = 0
+    FAULT = 2
+    BULK = 3
+    ABSORPTION = 4
+    FLOAT = 5
+    STARTING = 245
+
+
+@dataclass(frozen=True, slots=True)
+class SolarReadings:
+    """One moment of a charger."""
+
+    battery_v: float
+    current_a: float
+    panel_v: float
+    panel_w: float
+    highest_w: float  # of the panel, so far
+    energy_wh: float
+    temperature_c: float
+    uptime_s: float
+    state: State
+    error: int  # as the field ERR has it
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +72,7 @@ def checksum(block: bytes) -> int:
     return -sum(block) & 0xFF
 
 
-def text_block(solar: SolarCharger, firmware: VeDirectFirmware | None = None) -> bytes:
+def text_block(solar: SolarReadings, firmware: VeDirectFirmware | None = None) -> bytes:
     """One block, from the CR before its first label through its checksum."""
     fields = _fields(solar, firmware or VeDirectFirmware())
     body = b"".join(f"\r\n{label}\t{value}".encode("ascii") for label, value in fields)
@@ -74,22 +86,21 @@ def hex_message(command: int, data: bytes = b"") -> bytes:
     return f":{command:X}{data.hex().upper()}{last:02X}\n".encode("ascii")
 
 
-def _fields(solar: SolarCharger, firmware: VeDirectFirmware) -> list[tuple[str, str | int]]:
-    charger = solar.charger
+def _fields(solar: SolarReadings, firmware: VeDirectFirmware) -> list[tuple[str, str | int]]:
     return [
         ("PID", _PRODUCT_ID),
         ("FW", _FIRMWARE),
         ("SER#", firmware.serial_number),
         ("V", round(1000.0 * solar.battery_v)),
-        ("I", round(1000.0 * charger.current_a)),
+        ("I", round(1000.0 * solar.current_a)),
         ("VPV", round(1000.0 * solar.panel_v)),
         ("PPV", round(solar.panel_w)),
-        ("CS", _STATES[charger.phase]),
+        ("CS", solar.state),
         ("MPPT", _tracker(solar)),
-        ("OR", f"0x{_NO_INPUT if charger.phase is ChargerPhase.IDLE else 0:08X}"),
-        ("ERR", _ERRORS[charger.fault]),
-        ("H19", round((_YIELD_BEFORE_WH + charger.energy_wh) / 10.0)),
-        ("H20", round(charger.energy_wh / 10.0)),
+        ("OR", f"0x{_NO_INPUT if solar.state is State.OFF else 0:08X}"),
+        ("ERR", solar.error),
+        ("H19", round((_YIELD_BEFORE_WH + solar.energy_wh) / 10.0)),
+        ("H20", round(solar.energy_wh / 10.0)),
         ("H21", round(solar.highest_w)),
         ("H22", round(_YIELD_YESTERDAY_WH / 10.0)),
         ("H23", _MAX_YESTERDAY_W),
@@ -97,41 +108,40 @@ def _fields(solar: SolarCharger, firmware: VeDirectFirmware) -> list[tuple[str, 
     ]
 
 
-def _tracker(solar: SolarCharger) -> int:
-    if solar.charger.current_a <= 0.0:
+def _tracker(solar: SolarReadings) -> int:
+    if solar.current_a <= 0.0:
         return _MPPT_OFF
-    return _MPPT_TRACKING if solar.charger.phase is ChargerPhase.CC else _MPPT_LIMITED
+    return _MPPT_TRACKING if solar.state is State.BULK else _MPPT_LIMITED
 
 
-def register_value(solar: SolarCharger, register: int) -> bytes | None:
+def register_value(solar: SolarReadings, register: int) -> bytes | None:
     """The value of a register, low byte first; None where there is no such register."""
-    charger = solar.charger
     match register:
         case 0x0120:
-            return le(solar.elapsed_s, 1.0, 4)
+            return le(solar.uptime_s, 1.0, 4)
         case 0x0200:
             return bytes((1,))
         case 0x0201:
-            return bytes((_STATES[charger.phase],))
+            return bytes((solar.state,))
         case 0x0202:
             return le(0.0, 1.0, 4)
         case 0xEDD5 | 0xED8D:
             return le(solar.battery_v, 0.01)
         case 0xEDD7:
-            return le(charger.current_a, 0.1)
+            return le(solar.current_a, 0.1)
         case 0xEDBB:
             return le(solar.panel_v, 0.01)
         case 0xEDBC:
             return le(solar.panel_w, 0.01, 4)
         case 0xEDDB:
-            return sle(charger.temperature_c, 0.01)
+            return sle(solar.temperature_c, 0.01)
         case 0xEDEC:
             return b"\xff\xff"  # no battery sense is linked
         case _:
             return None
 
 
-def hex_answer(solar: SolarCharger, request: bytes) -> bytes:
+def hex_answer(solar: SolarReadings, request: bytes) -> bytes:
     """The answer to a HEX message from `:` to before its LF."""
     try:
         command = int(request[1:2], 16)
@@ -158,8 +168,10 @@ def hex_answer(solar: SolarCharger, request: bytes) -> bytes:
 class VeDirectLine:
     """The charger's end of the line."""
 
-    def __init__(self, solar: SolarCharger, firmware: VeDirectFirmware | None = None) -> None:
-        self._solar = solar
+    def __init__(
+        self, readings: Callable[[], SolarReadings], firmware: VeDirectFirmware | None = None
+    ) -> None:
+        self._readings = readings
         self._firmware = firmware or VeDirectFirmware()
         self._next_ns = 0
         self._received = b""
@@ -169,7 +181,7 @@ class VeDirectLine:
         self._received += data
         *whole, self._received = self._received.split(b"\n")
         self._received = self._received[-_LONGEST_REQUEST:]
-        return [hex_answer(self._solar, line[line.rfind(b":") :]) for line in whole if b":" in line]
+        return [hex_answer(self._readings(), line[line.rfind(b":") :]) for line in whole if b":" in line]
 
     def forget(self) -> None:
         """Drop a request that is not whole: the line was broken."""
@@ -179,4 +191,4 @@ class VeDirectLine:
         """The blocks whose time has come before `until_ns` of simulated time, with the values of now."""
         count = max(-(-(until_ns - self._next_ns) // BLOCK_EVERY_NS), 0)
         self._next_ns += count * BLOCK_EVERY_NS
-        return [text_block(self._solar, self._firmware)] * count
+        return [text_block(self._readings(), self._firmware)] * count

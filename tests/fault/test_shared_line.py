@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from telemetry_core.frames.batch import FrameTuple
 
-from firmware_sim.ecus.readings import Readings
 from firmware_sim.wire import daly
 from firmware_sim.wire import modbus_registers as modbus
+from firmware_sim.wire.readings import Readings
 from telemetry.config import load_config
 from telemetry.sources.inbox import Inbox
 from telemetry.sources.items import Arrival, SourceEnded, SourceEvent

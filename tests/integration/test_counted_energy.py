@@ -152,7 +152,7 @@ def test_a_jbd_that_is_asked_each_second_is_counted_within_a_hundredth_of_the_ba
     counting = Counting({"bms": SETTINGS.count_gap_ns})
     stages = stages_of(SETTINGS.extended(PlanSpec((), ())), entries, counting)
     battery, moved = ServiceBattery(ServiceSpec(solar_peak_w=150.0), 3), Moved()
-    device, framer = JbdLine(battery.bms), PROTOCOLS["jbd"].make_framer()
+    device, framer = JbdLine(battery.bms.readings), PROTOCOLS["jbd"].make_framer()
     frames, lines = FrameBatch(4096), LineBuffer()
     ticks_a_second = round(1 / TICK_S)
     for tick in range(3600 * ticks_a_second):

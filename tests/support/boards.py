@@ -3,8 +3,8 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from firmware_sim.ecus.readings import Readings
 from firmware_sim.wire import ant_new, ant_old, jk_55aa, jk_nw, pylontech, seplos_v2
+from firmware_sim.wire.readings import Readings
 from telemetry.protocols.known import PROTOCOLS
 from telemetry.protocols.table import SerialProtocol
 

@@ -15,14 +15,14 @@ from telemetry_core.frames.batch import FrameBatch
 from telemetry_core.text.lines import LineBuffer
 
 from firmware_sim.ecus.bms import TICK_S, BmsState
+from firmware_sim.ecus.bms_messages import bms_messages
+from firmware_sim.ecus.charger_messages import charger_messages
 from firmware_sim.ecus.service_battery import ServiceSpec
 from firmware_sim.plant.load import Profile
 from firmware_sim.plant.pack import PackSpec
 from firmware_sim.scenario import Charge, Drive, Scenario, Stand
 from firmware_sim.simulation import Simulation
-from firmware_sim.wire.bms_messages import bms_messages
 from firmware_sim.wire.broadcast import VEHICLE_DBC, Broadcast
-from firmware_sim.wire.charger_messages import charger_messages
 from telemetry.databases.build import build_plan
 from telemetry.databases.bus import BusDatabases
 from telemetry.demo.gateway_config import MAP

@@ -2,7 +2,7 @@
 
 from hypothesis import strategies as st
 
-from firmware_sim.ecus.readings import ALARMS, Readings
+from firmware_sim.wire.readings import ALARMS, Readings
 
 
 def grid(least: float, most: float, unit: float) -> st.SearchStrategy[float]:

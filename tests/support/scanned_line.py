@@ -6,12 +6,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 
-from firmware_sim.ecus.readings import Readings
 from firmware_sim.ecus.service_battery import ServiceBattery, ServiceSpec
 from firmware_sim.links.shared_line import DeviceEnd
 from firmware_sim.serial_devices import device_end, parse_devices
 from firmware_sim.wire import daly, dlt645
 from firmware_sim.wire import modbus_registers as registers
+from firmware_sim.wire.readings import Readings
 from telemetry.protocols.table import EIGHT_N_ONE, LineSettings
 from telemetry.sources.stop import StopSignal
 from tests.support.clock import FakeClock

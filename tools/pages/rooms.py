@@ -2,16 +2,17 @@
 
 Promises: a room's sentence is that of its `__init__`; arrows are the imports that there are.
 
-ROOMS and CORE are the order: a room may import from those before it alone. They stand between
-`<!-- rooms: table -->` or `<!-- rooms: picture -->` and `<!-- end -->`.
+ROOMS, CORE and SIMULATOR are the order: a room may import from those before it alone. They stand between
+`<!-- rooms: table -->`, `picture` or `simulator`, and `<!-- end -->`.
 """
 
 import ast
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
+_OURS = ("telemetry", "firmware_sim")
 HALL = "hall"
 ROOMS = (
     *(
@@ -49,21 +50,38 @@ CORE = (
     *("hall", "frames", "rows", "decode", "transport", "logs", "serial", "rules", "charge"),
     *("text", "columns"),
 )
+# Two files, the rooms, and all other files, which join them.
+SIMULATOR = ("errors", "table", "plant", "wire", "ecus", "faults", "links", "scenarios")
 ALONE = ("config", "__main__", "__init__")  # one file each, with a place of its own in the order
 _CORE_NAME = re.compile(r"\btelemetry_core\.(\w+)\b")
-_BLOCK = re.compile(r"(?<=<!-- rooms: )(table|picture)( -->\n).*?(?=<!-- end -->)", re.DOTALL)
+_BLOCK = re.compile(r"(?<=<!-- rooms: )(table|picture|simulator)( -->\n).*?(?=<!-- end -->)", re.DOTALL)
 
 Arrows = Mapping[tuple[str, str], list[str]]  # (importing room, imported room) -> files that do
 
 
 def imports() -> Arrows:
     """Every import of one room of `telemetry/` from another."""
+    return _arrows("telemetry", ROOMS, HALL)
+
+
+def simulator_imports() -> Arrows:
+    """Every import of one room of `firmware_sim/` from another, or from another package of ours."""
+    return _arrows("firmware_sim", SIMULATOR, SIMULATOR[-1])
+
+
+def _arrows(package: str, rooms: Sequence[str], loose: str) -> Arrows:
+    """Return the imports between rooms of a package; loose: the room of the files that are in none.
+
+    Another package is a room. The simulator lies below all rooms of telemetry, which may import it.
+    """
     found: dict[tuple[str, str], list[str]] = {}
-    for file in sorted((ROOT / "telemetry").rglob("*.py")):
+    for file in sorted((ROOT / package).rglob("*.py")):
         module = file.relative_to(ROOT).with_suffix("").parts
         for imported in _imported(ast.parse(file.read_text("utf-8"))):
-            arrow = (_room(module), _room(tuple(imported.split("."))))
-            if arrow[0] != arrow[1]:
+            arrow = (_room(module, rooms, loose), _room(imported.split("."), rooms, loose))
+            if imported.split(".")[0] != package:
+                arrow = (arrow[0], imported.split(".")[0])
+            if arrow[0] != arrow[1] and arrow[1] != "firmware_sim":
                 found.setdefault(arrow, []).append(str(file.relative_to(ROOT)))
     return found
 
@@ -86,17 +104,16 @@ def core_imports() -> Arrows:
 def _imported(tree: ast.Module) -> Iterator[str]:
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
-            yield from (name.name for name in node.names if name.name.startswith("telemetry."))
-        elif isinstance(node, ast.ImportFrom) and node.module == "telemetry":
-            yield from (f"telemetry.{name.name}" for name in node.names)
-        elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith("telemetry."):
+            yield from (name.name for name in node.names if name.name.split(".")[0] in _OURS)
+        elif isinstance(node, ast.ImportFrom) and node.module in _OURS:
+            yield from (f"{node.module}.{name.name}" for name in node.names)
+        elif isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] in _OURS:
             yield node.module or ""
 
 
-def _room(module: tuple[str, ...]) -> str:
-    """Of a dotted name below `telemetry`: its folder, or the hall for the few loose files."""
-    name = module[1] if len(module) > 1 else HALL
-    return name if name in ROOMS else HALL
+def _room(module: Sequence[str], rooms: Sequence[str], loose: str) -> str:
+    """Return the folder of a module below its package, or the room of the loose files."""
+    return module[1] if len(module) > 1 and module[1] in rooms else loose
 
 
 def sentence(folder: Path) -> str:
@@ -112,7 +129,8 @@ def table() -> Iterator[str]:
     yield "| `telemetry/` | The hall: a few small files that every room may use. |"
     yield from _rows("telemetry", [room for room in ROOMS if room != HALL and room not in ALONE])
     yield from _rows("ext/telemetry_core", CORE[1:])
-    yield from _rows("firmware_sim", ("plant", "ecus", "wire", "faults", "links"))
+    yield from _rows("firmware_sim", SIMULATOR[2:-1])
+    yield "| `firmware_sim/` | Scenarios: what a file says, played tick by tick into frames and bytes. |"
 
 
 def _rows(folder: str, rooms: tuple[str, ...] | list[str]) -> Iterator[str]:
@@ -122,16 +140,24 @@ def _rows(folder: str, rooms: tuple[str, ...] | list[str]) -> Iterator[str]:
 
 def picture() -> Iterator[str]:
     """Yield who imports whom, in Mermaid, less what follows from other arrows."""
+    yield from _mermaid(ROOMS, (arrow for arrow in imports() if HALL not in arrow and arrow[0] not in ALONE))
+
+
+def simulator() -> Iterator[str]:
+    """Who imports whom in the simulator, as `picture`."""
+    yield from _mermaid(SIMULATOR, (arrow for arrow in simulator_imports() if arrow[1] not in SIMULATOR[:2]))
+
+
+def _mermaid(rooms: Sequence[str], arrows: Iterable[tuple[str, str]]) -> Iterator[str]:
     above: dict[str, set[str]] = {}
-    for importing, imported in imports():
-        if HALL not in (importing, imported) and importing not in ALONE:
-            above.setdefault(importing, set()).add(imported)
+    for importing, imported in arrows:
+        above.setdefault(importing, set()).add(imported)
     yield "```mermaid"
     yield "graph BT"
-    for room in ROOMS:
+    for room in rooms:
         direct = above.get(room, set())
         implied = {far for near in direct for far in _reach(near, above)}
-        yield from (f"    {room} --> {other}" for other in sorted(direct - implied, key=ROOMS.index))
+        yield from (f"    {room} --> {other}" for other in sorted(direct - implied, key=rooms.index))
     yield "```"
 
 
@@ -147,7 +173,7 @@ def _reach(room: str, above: Mapping[str, set[str]]) -> set[str]:
 
 def rewritten(page: str) -> str:
     """`page` with its table and picture made again."""
-    blocks = {"table": table, "picture": picture}
+    blocks = {"table": table, "picture": picture, "simulator": simulator}
     return _BLOCK.sub(
         lambda match: match[1] + match[2] + "".join(f"{line}\n" for line in blocks[match[1]]()), page
     )

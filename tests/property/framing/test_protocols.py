@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from firmware_sim.ecus.readings import Readings
 from firmware_sim.wire import daly, dlt645, modbus_registers
+from firmware_sim.wire.readings import Readings
 from telemetry.framing.framing import Framing
 from telemetry.protocols.known import PROTOCOLS
 from telemetry.protocols.registers.register_map import find_map, read_register_map

@@ -3,12 +3,12 @@
 import pytest
 
 from firmware_sim.ecus.jbd import JbdBms
-from firmware_sim.ecus.readings import Readings, of_board
 from firmware_sim.ecus.service_battery import ServiceSpec
 from firmware_sim.plant.pack import Pack
 from firmware_sim.wire.asked import AskedLine, begins_at
 from firmware_sim.wire.crc16 import crc16_modbus
 from firmware_sim.wire.numbers import be, le, sbe, signed, sle, unsigned
+from firmware_sim.wire.readings import Readings
 
 
 def test_the_readings_of_a_board_are_its_packs() -> None:
@@ -16,7 +16,7 @@ def test_the_readings_of_a_board_are_its_packs() -> None:
     bms.lost_sensors.add(1)
     bms.pack.step(-20.0, 1.0)
     bms.tick(1.0)
-    readings = of_board(bms)
+    readings = bms.readings()
     assert readings.cells_v == tuple(bms.cell_voltages_v)
     assert readings.sensors_c == (bms.pack.module_temperatures_c[0], None)
     assert (readings.current_a, readings.voltage_v) == (-20.0, bms.pack.voltage_v)

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from firmware_sim.ecus.readings import Readings
 from firmware_sim.links.shared_line import DeviceEnd
 from firmware_sim.wire import ant_new, ant_old, ascii_frame, jk_55aa, jk_nw, pylontech, seplos_v2
+from firmware_sim.wire.readings import Readings
 
 READINGS = Readings(
     cells_v=(3.312, 3.314, 3.311, 3.315, 3.310, 3.313, 3.312, 3.316),

@@ -30,7 +30,7 @@ def word(data: bytes, at: int, *, signed: bool = False) -> int:
 
 
 def ask(bms: JbdBms, register: int) -> bytes:
-    (message,) = JbdLine(bms).feed(request(register))
+    (message,) = JbdLine(bms.readings).feed(request(register))
     return unpack(message, register)
 
 
@@ -120,7 +120,7 @@ def test_how_often_each_protection_has_acted_stands_in_the_order_of_the_register
 
 
 def test_an_unknown_register_and_a_write_get_an_error() -> None:
-    line = JbdLine(make_bms())
+    line = JbdLine(make_bms().readings)
     assert line.feed(request(0x99)) == [bytes.fromhex("DD 99 80 00 FF 80 77")]
     write = bytes.fromhex("E1 02 00 00")
     write = b"\xdd\x5a" + write + checksum(write).to_bytes(2, "big") + b"\x77"
@@ -128,7 +128,7 @@ def test_an_unknown_register_and_a_write_get_an_error() -> None:
 
 
 def test_a_damaged_request_gets_nothing_and_the_next_one_its_reply() -> None:
-    line = JbdLine(make_bms())
+    line = JbdLine(make_bms().readings)
     damaged = bytearray(request(3))
     damaged[5] ^= 1
     assert line.feed(bytes(damaged)) == []
@@ -139,7 +139,7 @@ def test_a_damaged_request_gets_nothing_and_the_next_one_its_reply() -> None:
 def test_requests_are_found_in_any_pieces_after_any_noise(
     data: st.DataObject, registers: list[int], noise: bytes
 ) -> None:
-    line = JbdLine(make_bms())
+    line = JbdLine(make_bms().readings)
     stream = noise.replace(b"\xdd", b"") + b"".join(request(register) for register in registers)
     answered = []
     while stream:
@@ -150,7 +150,7 @@ def test_requests_are_found_in_any_pieces_after_any_noise(
 
 
 def test_half_a_request_is_forgotten_with_the_line() -> None:
-    line = JbdLine(make_bms())
+    line = JbdLine(make_bms().readings)
     line.feed(request(3)[:4])
     line.forget()
     assert line.feed(request(3)[4:]) == []

@@ -114,7 +114,7 @@ def test_what_nobody_has_read_yet_is_known(port: PtyPort) -> None:
 
 
 def test_a_port_is_drained_before_it_is_taken_away(port: PtyPort) -> None:
-    line = alone("vedirect", VeDirectLine(run_service(1.0).solar), port)
+    line = alone("vedirect", VeDirectLine(run_service(1.0).solar.readings), port)
     lines = SerialLines([line], lambda: 0)
     with open_port(port) as reader:
         assert port.write(b"the last words")
@@ -163,7 +163,7 @@ def test_a_stale_link_is_replaced_and_a_file_is_not(tmp_path: Path) -> None:
 
 
 def jbd_line(port: PtyPort, *faults: Fault) -> SerialLine:
-    return alone("jbd", JbdLine(make_bms()), port, *faults)
+    return alone("jbd", JbdLine(make_bms().readings), port, *faults)
 
 
 def test_a_board_answers_through_the_port(port: PtyPort) -> None:
@@ -179,7 +179,7 @@ def test_a_board_answers_through_the_port(port: PtyPort) -> None:
 
 
 def test_a_charger_talks_to_any_reader_that_has_the_port_open(port: PtyPort) -> None:
-    line = alone("vedirect", VeDirectLine(run_service(5.0).solar), port)
+    line = alone("vedirect", VeDirectLine(run_service(5.0).solar.readings), port)
     line.attend(1)
     with open_port(port) as reader:
         line.attend(1 * _S + 1)

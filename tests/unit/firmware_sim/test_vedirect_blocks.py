@@ -40,7 +40,7 @@ def test_hex_messages_are_those_of_the_published_examples(command: int, data: st
 def test_a_block_holds_the_charger_within_its_resolution() -> None:
     battery = run(120.0)
     charger = battery.solar.charger
-    block = fields(text_block(battery.solar))
+    block = fields(text_block(battery.solar.readings()))
     assert int(block["V"]) / 1000 == pytest.approx(battery.solar.battery_v, abs=0.000501)
     assert int(block["I"]) / 1000 == pytest.approx(charger.current_a, abs=0.000501)
     assert int(block["PPV"]) == pytest.approx(charger.power_w / 0.97, abs=0.501)
@@ -51,7 +51,7 @@ def test_a_block_holds_the_charger_within_its_resolution() -> None:
 
 
 def test_at_night_it_is_off_for_want_of_input() -> None:
-    block = fields(text_block(run(20.0, solar_peak_w=0.0).solar))
+    block = fields(text_block(run(20.0, solar_peak_w=0.0).solar.readings()))
     assert (block["CS"], block["MPPT"], block["OR"], block["PPV"]) == ("0", "0", "0x00000001", "0")
 
 
@@ -68,11 +68,11 @@ def test_at_night_it_is_off_for_want_of_input() -> None:
 def test_each_phase_has_its_number(phase: ChargerPhase, number: str) -> None:
     solar = SolarCharger(900.0, 1, 15.0)
     solar.charger.phase = phase
-    assert fields(text_block(solar))["CS"] == number
+    assert fields(text_block(solar.readings()))["CS"] == number
 
 
 def test_a_block_comes_each_second_and_none_twice() -> None:
-    line = VeDirectLine(run(1.0).solar)
+    line = VeDirectLine(run(1.0).solar.readings)
     assert len(line.due(1)) == 1  # at 0
     assert line.due(1 * _S) == []
     assert len(line.due(1 * _S + 1)) == 1
@@ -90,15 +90,15 @@ def test_a_block_comes_each_second_and_none_twice() -> None:
     ],
 )
 def test_a_hex_request_gets_one_answer(request_: bytes, answer: bytes) -> None:
-    line = VeDirectLine(SolarCharger(900.0, 1, 15.0))
+    line = VeDirectLine(SolarCharger(900.0, 1, 15.0).readings)
     assert line.feed(request_[:3]) == []
     assert line.feed(request_[3:]) == [answer]
 
 
 def test_registers_hold_the_same_values_as_the_text() -> None:
     battery = run(120.0)
-    line = VeDirectLine(battery.solar)
-    block = fields(text_block(battery.solar))
+    line = VeDirectLine(battery.solar.readings)
+    block = fields(text_block(battery.solar.readings()))
 
     def get(register: int) -> int:
         asked = hex_message(7, register.to_bytes(2, "little") + b"\0")

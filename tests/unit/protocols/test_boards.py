@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from firmware_sim.ecus.readings import Readings
+from firmware_sim.wire.readings import Readings
 from tests.support.boards import BOARDS, Board, expected
 from tests.support.serial_rows import Value, rows_of
 

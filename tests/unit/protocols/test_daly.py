@@ -5,8 +5,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from telemetry_core.frames.batch import FrameBatch
 
-from firmware_sim.ecus.readings import Readings
 from firmware_sim.wire import daly as wire
+from firmware_sim.wire.readings import Readings
 from telemetry.protocols.serial.daly import ALARMS, CELLS, DALY, PACK, STATUS, TEMPERATURES, request
 from tests.support.examples import examples
 from tests.support.framing import feed_pieces, frames_of

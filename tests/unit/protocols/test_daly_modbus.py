@@ -3,8 +3,8 @@
 import pytest
 from hypothesis import given, settings
 
-from firmware_sim.ecus.readings import Readings
 from firmware_sim.wire import modbus_registers as wire
+from firmware_sim.wire.readings import Readings
 from telemetry.protocols.serial.daly_modbus import DALY_MODBUS
 from tests.support.examples import examples
 from tests.support.framing import feed_pieces

@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from telemetry_core.frames.batch import FrameBatch
 
-from firmware_sim.ecus.readings import Readings
 from firmware_sim.wire import modbus_registers as wire
+from firmware_sim.wire.readings import Readings
 from telemetry.protocols.registers.register_map import find_map, read_register_map
 from telemetry.protocols.serial.modbus import modbus, raw_modbus
 from telemetry.protocols.serial.rtu import Asked, request

@@ -109,7 +109,7 @@ def test_registers_of_a_simulated_charger_come_back() -> None:
     solar.battery_v, solar.charger.current_a, solar.charger.temperature_c = 55.4, 34.9, -3.25
     said = b""
     for register in (0xEDD5, 0xEDD7, 0xEDDB):
-        value = register_value(solar, register)
+        value = register_value(solar.readings(), register)
         assert value is not None
         said += answer(register, value)
     merged: dict[str, object] = {}
@@ -123,7 +123,7 @@ def test_registers_of_a_simulated_charger_come_back() -> None:
 def test_messages_anywhere_in_text_are_found_and_the_text_stays_whole(
     data: st.DataObject, cuts: list[int]
 ) -> None:
-    block = text_block(SolarCharger(900.0, 1, 15.0))
+    block = text_block(SolarCharger(900.0, 1, 15.0).readings())
     message = answer(0xEDD5, b"\xc4\x0a")
     at = data.draw(st.sampled_from([*range(1, len(block) - 1), len(block)]))  # not before the checksum
     stream = block[:at] + message + block[at:] + block
