@@ -96,6 +96,8 @@ def _energies(totals: Mapping[str, float], duration_s: float) -> dict[str, Any]:
         if covered_s:
             found[f"energy_{side}_wh"] = totals.get(f"energy_{side}_wh")
             found[f"covered_{side}_s"] = covered_s
+    if totals.get("discharged_wh"):
+        found["energy_discharged_wh"] = totals["discharged_wh"]
     most_s = max(covered.values())
     best = next((side for side, covered_s in covered.items() if 10 * covered_s >= 9 * most_s > 0), None)
     if best:

@@ -80,6 +80,7 @@ class Session:
     energy_vehicle_wh: float | None = None
     energy_charger_wh: float | None = None
     energy_meter_wh: float | None = None
+    energy_discharged_wh: float | None = None
     covered_vehicle_s: float | None = None
     covered_charger_s: float | None = None
     covered_meter_s: float | None = None

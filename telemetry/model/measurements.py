@@ -211,6 +211,11 @@ CHARGER = Measurement(
             "highest current that the charger can give",
             Shown("Current at most", 1, Place.LIMIT, "at most"),
         ),
+        _number(
+            "discharge_current_a",
+            "current out of the battery through the charger, as it reports it beside `current_a`",
+            Shown("Discharge current", 1, short="out"),
+        ),
         _number("energy_wh", "energy given, as the charger counts it", _energy("Energy given", "energy")),
         _text(
             "phase",
@@ -263,6 +268,10 @@ CHARGING_SESSION = Measurement(
         _number("energy_vehicle_wh", "energy into the battery, as the vehicle measured power"),
         _number("energy_charger_wh", "energy into the battery, as the charger measured power"),
         _number("energy_meter_wh", "energy into the battery, as a meter or shunt measured power"),
+        _number(
+            "energy_discharged_wh",
+            "energy out of the battery through the charger; absent where there is none",
+        ),
         _number("covered_vehicle_s", "time that the vehicle's energy covers; gaps over 2 s are not in it"),
         _number("covered_charger_s", "time that the charger's energy covers"),
         _number("covered_meter_s", "time that the meter's energy covers"),

@@ -153,8 +153,22 @@ def trapezoids(rows: Sequence[Given]) -> tuple[float, float, float]:
     return energy_ws / 3600, charge_as / 3600, covered_s
 
 
-def fields(charge: Charge, soc: Sequence[tuple[float, float]]) -> dict[str, object]:
-    """What the session stores. soc: of the whole log."""
+def discharged_wh(given: Sequence[Given], discharged: Sequence[Message]) -> float:
+    """Return the trapezoids of 208's current at the voltage that 109 had last, at most two seconds before."""
+    rows: list[Given | None] = []
+    for message in discharged:
+        before = [row for row in given if row.at_s < message.at_s]
+        is_known = bool(before) and message.at_s - before[-1].at_s <= JOINED_S + 1e-9
+        values = before[-1].voltage_v if is_known else 0.0, message.values["discharge_current_a"]
+        rows.append(Given(message.at_s, *values) if is_known else None)
+    joined = [pair for pair in pairwise(rows) if None not in pair]
+    return sum(trapezoids([row for row in pair if row])[0] for pair in joined)
+
+
+def fields(
+    charge: Charge, soc: Sequence[tuple[float, float]], discharged: Sequence[Message]
+) -> dict[str, object]:
+    """What the session stores. soc: of the whole log; discharged: its messages 208."""
     from_s, to_s = charge.messages[0].at_s, charge.messages[-1].at_s
     given = [
         Given(message.at_s, message.values["voltage_v"], message.values["current_a"])
@@ -185,6 +199,7 @@ def fields(charge: Charge, soc: Sequence[tuple[float, float]]) -> dict[str, obje
         "energy_wh": energy_wh if covered_s else None,
         "energy_charger_wh": energy_wh if covered_s else None,
         "covered_charger_s": covered_s or None,
+        "energy_discharged_wh": discharged_wh(given, discharged) or None,
         "charged_ah": charged_ah if covered_s else None,
         "mean_power_w": energy_wh * 3600 / (to_s - from_s) if covered_s else None,
         "peak_power_w": max(row.power_w for row in given) if covered_s else None,

@@ -6,7 +6,7 @@ from telemetry_core.rows.batch cimport SampleBatch
 
 cdef enum:
     VALUES = 14                  # of one change
-    TOTAL_COUNT = 24             # follow_spec.TOTALS
+    TOTAL_COUNT = 25             # follow_spec.TOTALS
 
 cdef enum ChangeKinds:           # follow_spec.ChangeKind
     CHANGE_BEGUN = 1

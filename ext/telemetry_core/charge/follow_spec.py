@@ -192,7 +192,7 @@ TOTALS = (
     *("peak_vehicle_w", "peak_charger_w", "peak_meter_w"),
     *("common_s", "common_vehicle_wh", "common_charger_wh", "common_current_as", "common_voltage_vs"),
     *("start_soc_pct", "end_soc_pct", "start_temp_max_c", "end_temp_max_c", "cell_max_v"),
-    *("requested_max_a", "gap_s"),
+    *("requested_max_a", "gap_s", "discharged_wh"),
 )
 PERCENT = (
     *("vehicle_s", "vehicle_wh", "vehicle_v", "vehicle_a"),

@@ -106,13 +106,14 @@ cdef struct Quantities:          # of one record of the data model
     uint64_t whole               # all three, where they stand side by side; otherwise what no row has
     uint64_t requested
     uint64_t others
-    uint64_t rare                # of these: the lowest cell
+    uint64_t rare                # of these: the lowest cell, and what is discharged
     uint64_t all_fields
     Place voltage
     Place current
     Place power
     Place requested_v
     Place requested_a
+    Place discharge_a
     Place soc
     Place temp_max
     Place cell_max

@@ -89,6 +89,7 @@ cdef class FollowTable:
         found.power = _place(mask_words, places.get("power_w"))
         found.requested_v = _place(mask_words, places.get("requested_voltage_v"))
         found.requested_a = _place(mask_words, places.get("requested_current_a"))
+        found.discharge_a = _place(mask_words, places.get("discharge_current_a"))
         found.soc = _place(mask_words, places.get("soc_pct"))
         found.temp_max = _place(mask_words, places.get("temp_max_c"))
         found.cell_max = _place(mask_words, places.get("cell_max_v"))
@@ -101,8 +102,8 @@ cdef class FollowTable:
         if not found.power.bit or not found.power.word - 1 == found.current.word == found.voltage.word + 1:
             found.whole = <uint64_t>_WORD
         found.requested = found.requested_v.bit | found.requested_a.bit
-        found.others = found.soc.bit | found.temp_max.bit | found.cell_max.bit | found.cell_min.bit
-        found.rare = found.cell_min.bit
+        found.rare = found.cell_min.bit | found.discharge_a.bit
+        found.others = found.soc.bit | found.temp_max.bit | found.cell_max.bit | found.rare
         found.all_fields = found.electrical | found.requested | found.others
 
     cdef object _pack(self, Schema schema, Spec* spec, given):

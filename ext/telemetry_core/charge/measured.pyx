@@ -26,7 +26,7 @@ cdef void begin_measuring(Known* known, int64_t now_ns) noexcept nogil:
     known.percent_temp = known.percent_cell_min = known.percent_cell_max = NAN
     known.requested_a = known.requested_v = known.requested_max_a = NAN
     known.window_requested_min = known.window_requested_max = NAN
-    known.common.until_ns = NEVER_NS
+    known.common.until_ns = known.discharge_ns = NEVER_NS
     for number in range(SIDES):
         known.measured[number].newest.time_ns = NEVER_NS
         known.measured[number].peak_w = NAN
@@ -252,3 +252,4 @@ cdef void find_totals(const Known* known, double* totals) noexcept nogil:
     totals[21] = known.cell_max
     totals[22] = known.requested_max_a
     totals[23] = known.gap_s
+    totals[24] = known.discharge_ws / 3600

@@ -95,6 +95,9 @@ cdef struct Known:
     uint32_t fired               # deadlines that have been reported, as bits; periodic ones until what they await is heard
     Measured measured[SIDES]
     Common common
+    int64_t discharge_ns         # of the newest discharged power; NEVER_NS: there is none
+    double discharge_w
+    double discharge_ws          # its integral
     double start_soc
     double soc
     double same_soc              # while it is heard again nothing changes; NaN: any may

@@ -78,5 +78,7 @@ cdef void move(Known* known, int64_t by_ns) noexcept nogil:
         known.common.until_ns += by_ns
         known.common.before.time_ns += by_ns
         known.common.after.time_ns += by_ns
+    if known.discharge_ns != NEVER_NS:
+        known.discharge_ns += by_ns
     known.window_ns = (known.last_ns // WINDOW_NS + 1) * WINDOW_NS
     known.due_ns = known.calm_until_ns = 0

@@ -20,14 +20,15 @@ from telemetry_core.rows.schema cimport HEAD_WORDS
 from telemetry_core.charge.changes cimport CHANGE_BEGUN
 from telemetry_core.charge.deadlines cimport pass_timers
 from telemetry_core.charge.follow_table cimport (
-    METER, PHASE_CHARGING, PHASE_ENDED, VEHICLE, Place, Quantities, Spec, in_slot,
+    CHARGER, METER, PHASE_CHARGING, PHASE_ENDED, VEHICLE, Place, Quantities, Spec, in_slot,
 )
 from telemetry_core.charge.measured cimport add_sample, hear_percent, report
 from telemetry_core.charge.phases cimport (
     END_SILENCE, awaited_until, clear, end_session, enter, go_on, judge_restored, skip,
 )
 from telemetry_core.charge.plug cimport (
-    NOT_OPEN, NOT_RESTORED, OPEN, OVER_THRESHOLD, STEPPED, UNDECIDED, UNHEARD, Known, Plug, higher, lower,
+    NEVER_NS, NOT_OPEN, NOT_RESTORED, OPEN, OVER_THRESHOLD, STEPPED, UNDECIDED, UNHEARD, Known, Measured, Plug, higher,
+    lower,
 )
 
 cdef extern from *:
@@ -72,6 +73,8 @@ cdef void take_others(Plug* plug, uint8_t side, const Quantities* found, const u
         known.window_requested_max = higher(known.window_requested_max, value)
     if there & found.requested_v.bit:
         known.requested_v = in_slot(row, &found.requested_v)
+    if there & found.discharge_a.bit and side == CHARGER:
+        _add_discharge(plug, in_slot(row, &found.discharge_a), (<const RowHead*>row).time_ns)
     if there & found.temp_max.bit and side == VEHICLE:
         value = in_slot(row, &found.temp_max)
         known.temp = value
@@ -111,6 +114,21 @@ cdef void _take_cells(Known* known, const Quantities* found, const uint64_t* row
     if lowest_v <= highest_v:  # otherwise there is no cell
         known.percent_cell_min = lower(known.percent_cell_min, lowest_v)
         _take_highest(known, highest_v)
+
+
+cdef void _add_discharge(Plug* plug, double current_a, int64_t now_ns) noexcept nogil:
+    """Add the trapezoid up to here, at the voltage that the charger measured last."""
+    cdef Known* known = &plug.known
+    cdef const Measured* charger = plug.measured[CHARGER]
+    cdef uint64_t dt_ns = <uint64_t>(now_ns - known.discharge_ns)
+    cdef double power_w = charger.newest.voltage_v * current_a
+    if power_w != power_w or <uint64_t>(now_ns - charger.newest.time_ns) > <uint64_t>plug.gap_ns:
+        known.discharge_ns = NEVER_NS
+        return
+    if dt_ns <= <uint64_t>plug.gap_ns:
+        known.discharge_ws += (known.discharge_w + power_w) * (dt_ns / 2e9)
+    known.discharge_w = power_w
+    known.discharge_ns = now_ns
 
 
 cdef void _take_highest(Known* known, double voltage_v) noexcept nogil:

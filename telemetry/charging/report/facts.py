@@ -112,6 +112,7 @@ def _both(current: str, voltage: str) -> str:
 def _battery(session: Session) -> Iterator[tuple[str, str]]:
     yield "State of charge", phrases.soc(session)
     yield "Charge", figure(session.charged_ah, "Ah")
+    yield "Discharged", energy(session.energy_discharged_wh)
     yield "Hottest at the start", figure(session.start_temp_max_c, "°C", 0)
     yield "Hottest at the end", figure(session.end_temp_max_c, "°C", 0)
     yield "Highest cell", figure(session.cell_max_v, "V", 3)

@@ -193,6 +193,7 @@ CHADEMO = CanProtocol(
         Mapped("CHA108.available_current_a", "charger.max_current_a"),
         Mapped("CHA109.voltage_v", "charger.voltage_v"),
         Mapped("CHA109.current_a", "charger.current_a"),
+        Mapped("CHA208.discharge_current_a", "charger.discharge_current_a"),
         Mapped("CHA102.fault_overvoltage", "event.pack_overvoltage", when=(1,)),
         Mapped("CHA102.fault_undervoltage", "event.pack_undervoltage", when=(1,)),
         Mapped("CHA102.fault_overtemperature", "event.charge_overtemperature", when=(1,)),

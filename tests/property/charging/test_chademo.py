@@ -1,6 +1,8 @@
 """Sessions of CHAdeMO in logs of two plugs, against a model that has the frames alone."""
 
 from collections.abc import Sequence
+from itertools import pairwise
+from math import inf
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -43,6 +45,8 @@ def data_of(message: Message) -> bytes:
             states = byte_of(FAULTS, message.bits), byte_of(OF_102, message.bits)
             amperes, rate = values["requested_current_a"], values["charged_rate"]
             return bytes([2, 0x9A, 1, amperes, *states, rate, 0])
+        case 0x208:
+            return bytes([0xFF - values["discharge_current_a"], 0, 0, 0xFF, 0, 0, 0, 0])
     volts = values["voltage_v"].to_bytes(2, "little")
     return bytes([2, *volts, values["current_a"], 1, byte_of(OF_109, message.bits), 0xFF, 0xFF])
 
@@ -58,6 +62,7 @@ class Scene:
         self.reference = chance.choice((0, 100, 200, 80))
         self.rate = chance.randrange(20, 60)
         self.available_a = chance.choice((120, 50))
+        self.gives_back = chance.random() < 0.5
         self.ticks = 0
         self.unplug()
         for _ in range(chance.randrange(1, 5)):
@@ -66,7 +71,7 @@ class Scene:
 
     def unplug(self) -> None:
         self.vehicle, self.charger = {"contactor_open"}, {"stopped"}
-        self.voltage_v = self.current_a = self.asked_a = 0
+        self.voltage_v = self.current_a = self.asked_a = self.discharge_a = 0
         self.period_ms = self.chance.choice((100, 100, 500, 1000))
 
     def send(self, number: int, bits: set[str] | None = None, **values: float) -> None:
@@ -89,6 +94,8 @@ class Scene:
             else:
                 self.send(0x109, self.charger, **given)
                 self.send(0x102, self.vehicle, **asked)
+            if self.gives_back:
+                self.send(0x208, discharge_current_a=self.discharge_a)
             self.send(0x108, available_voltage_v=500, available_current_a=self.available_a)
             self.now_ms = max(self.now_ms, next_ms)
 
@@ -120,6 +127,7 @@ class Scene:
         self.asked_a = chance.randrange(20, 120)
         for _ in range(chance.randrange(1, 8)):
             self.voltage_v, self.current_a = chance.randrange(397, 404), self.asked_a - chance.randrange(4)
+            self.discharge_a = chance.choice((0, chance.randrange(1, 60)))
             self.tick()
             self.now_ms += chance.choice((0, 0, 0, 0, 500, 1900, 2100, 9000))
             self.available_a -= chance.random() < 0.1
@@ -137,7 +145,7 @@ class Scene:
             self.charger |= set(chance.sample(CHARGER_REASONS, chance.randrange(2)))
             self.maybe(0.5)
             self.vehicle.discard("charging_enabled")
-        self.current_a = 0
+        self.current_a = self.discharge_a = 0
         self.maybe(0.9)
         self.vehicle.add("contactor_open")
         self.maybe(0.9)
@@ -189,7 +197,14 @@ def test_sessions_of_two_plugs_are_those_of_the_model(
         charger = "main" if plug == min(heard)[1] else f"can{plug}"
         found = sorted((each for each in sessions if each.charger == charger), key=lambda one: one.start_ns)
         soc = list(states_of_charge(messages))
-        expected = [fields(charge, soc) for charge in charges(messages, max(heard)[0])]
+        signs = [message for message in messages if message.number != 0x208]
+        wholes = list(charges(signs, max(heard)[0]))
+        starts = [charge.messages[0].at_s for charge in wholes] + [inf]
+        discharged = [
+            [each for each in messages if each.number == 0x208 and from_s <= each.at_s < next_s]
+            for from_s, next_s in pairwise(starts)
+        ]
+        expected = [fields(charge, soc, out) for charge, out in zip(wholes, discharged, strict=True)]
         assert len(found) == len(expected)
         for session, wanted in zip(found, expected, strict=True):
             assert stored(session, "phases") == wanted.pop("phases")

@@ -2,6 +2,7 @@
 
 import pytest
 
+from telemetry.charging.plan import ProtocolPlug
 from telemetry.charging.session import Session
 from telemetry.charging.settings import ChargingSettings, SessionSettings
 from tests.support.plug import START_NS, PlugBench
@@ -22,6 +23,31 @@ def test_an_hour_of_3600_watts_is_3600_watt_hours_on_both_sides() -> None:
     assert session.charged_ah == pytest.approx(36.0)
     assert session.energy_wh == session.energy_charger_wh
     assert session.energy_difference_pct == 0.0
+
+
+def test_what_a_chademo_charger_takes_out_of_the_battery_is_an_energy_of_its_own() -> None:
+    """By hand: 400 V and 9 A for 60 s are 60 Wh, in either direction; 3 s without a frame are none."""
+    bench = PlugBench(plugs=[ProtocolPlug("plug", "chademo")])
+    bench.put("CHA102", 0.0, charging_enabled=1, contactor_open=0)
+    for first_s, charge_a, discharge_a in ((0, 9.0, 0.0), (60, 0.0, 9.0), (123, 0.0, 9.0)):
+        for second in range(first_s, first_s + 61):
+            bench.put("CHA109", second, charging=1, stopped=0)
+            bench.measure("charger", second, voltage_v=400.0, current_a=charge_a)
+            bench.measure("charger", second, discharge_current_a=discharge_a)
+    session = bench.finish()
+    assert session.energy_charger_wh == session.energy_wh == pytest.approx(60.0)
+    assert session.energy_discharged_wh == pytest.approx(120.0)
+    assert session.peak_power_w == 3600.0
+
+
+def test_nothing_is_discharged_where_no_voltage_is_known_and_a_session_without_it_has_no_such_field() -> None:
+    bench = PlugBench(plugs=[ProtocolPlug("plug", "chademo")])
+    bench.put("CHA102", 0.0, charging_enabled=1, contactor_open=0)
+    bench.measure("charger", 0.0, voltage_v=400.0, current_a=0.0)
+    for step, current_a in enumerate((0.0, 0.0, 0.0, 9.0, 9.0, 9.0)):  # the voltage is of 2 s before at most
+        bench.put("CHA102", step * 1.0, charging_enabled=1, contactor_open=0)
+        bench.measure("charger", step * 1.0, discharge_current_a=current_a)
+    assert bench.finish().energy_discharged_wh is None
 
 
 def test_a_ramp_is_integrated_by_trapezoids() -> None:

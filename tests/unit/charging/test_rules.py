@@ -309,8 +309,8 @@ def test_another_protocol_is_reported_once_and_begins_no_session() -> None:
 
 def test_what_is_unknown_is_known_again_by_its_side_after_a_session() -> None:
     bench = PlugBench()
-    bench.put("VNC", 0.0, result=0)
-    bench.begin(1.0)
+    bench.begin(0.0)
+    bench.put("VNC", 2.0, result=0)
     bench.stop(3.0)
     bench.finish()
     bench.put("VNC", 9.0, result=0)
