@@ -17,7 +17,7 @@ _COMMAND_TIMEOUT_S = 300.0
 
 
 def debian_program(package: str, program: str, cache: Path) -> Path:
-    """The path of `program` (such as `usr/bin/influxd`), unpacked from `package` into `cache`.
+    """Return the path of `program` (such as `usr/bin/influxd`), unpacked from `package` into `cache`.
 
     Raises UnavailableError where there is no apt-get, no network or no such package.
     """

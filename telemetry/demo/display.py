@@ -18,12 +18,12 @@ class Display:
         self._next_plain_s = 0.0
 
     def note(self, text: str) -> None:
-        """A line that stays."""
+        """Write a line that stays."""
         self._stream.write(f"{self._cleared()}{text}\n")
         self._stream.flush()
 
     def live(self, lines: Sequence[str], elapsed_s: float) -> None:
-        """Lines that the next ones replace; where nothing can be replaced, one line every few seconds."""
+        """Write lines that the next ones replace; elsewhere one line every few seconds."""
         if self._terminal:
             width = shutil.get_terminal_size().columns - 1
             self._stream.write(self._cleared() + "\n".join(line[:width] for line in lines))
@@ -38,12 +38,12 @@ class Display:
         self._next_plain_s = 0.0
 
     def _cleared(self) -> str:
-        """What takes the present lines away: to the first of them, and all that is below."""
+        """Return what takes the present lines away: to the first of them, and all that is below."""
         shown, self._shown = self._shown, 0
         return "\r" + "\x1b[A" * (shown - 1) + "\x1b[J" if shown else ""
 
 
 def bar(share: float) -> str:
-    """`[######......]`"""
+    """Return `[######......]`."""
     filled = round(_BAR * min(max(share, 0.0), 1.0))
     return f"[{'#' * filled}{'.' * (_BAR - filled)}]"

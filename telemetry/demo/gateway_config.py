@@ -107,8 +107,11 @@ def gateway_config(
     web: str,
     charge: Mapping[str, object] | None = None,
 ) -> str:
-    """TOML. bus: `interface` or `socket`; ports: by name, of SERIAL_DEVICES; influx: the keys of [influx],
-    beyond the environment's; web: where the page listens, or `off`; charge: keys of [[replay]]."""
+    """Return the configuration as TOML.
+
+    bus: `interface` or `socket`; ports: by name, of SERIAL_DEVICES; influx: the keys of [influx], beyond the
+    environment's; web: where the page listens, or `off`; charge: keys of [[replay]].
+    """
     simulated = {
         "time_scale": time.scale,
         "time_origin_ns": time.origin_ns,
@@ -147,7 +150,7 @@ def gateway_config(
 
 
 def expected_points(frames: Mapping[str, int]) -> dict[str, int]:
-    """Points of each measurement, from the frames of each message: one a frame, and the data model's."""
+    """Return the points of each measurement, from frames by message: one a frame, and the data model's."""
     points = dict(frames)
     mapped = {(field.partition(".")[0], message) for message, _, field in MAP}
     for measurement, message in sorted(mapped):
@@ -156,7 +159,7 @@ def expected_points(frames: Mapping[str, int]) -> dict[str, int]:
 
 
 def stored_points(measurement: str, field_counts: Mapping[str, int]) -> int:
-    """Points of a measurement of the bus, from the number of values stored of each of its fields.
+    """Return the points of a measurement of the bus, from the number of values stored of each of its fields.
 
     Each point of a DBC message holds all its fields, or its multiplexer at least. A point of the data model
     holds those of one message and what follows from them, so the points of several messages add up; points
@@ -179,5 +182,5 @@ def _table(head: str, keys: Mapping[str, object]) -> Iterator[str]:
 
 
 def _toml(value: object) -> str:
-    """A TOML text, number, boolean or list of texts: JSON's are the same."""
+    """Return a TOML text, number, boolean or list of texts: JSON's are the same."""
     return json.dumps(value, ensure_ascii=False)

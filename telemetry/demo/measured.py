@@ -51,23 +51,24 @@ class Quantity:
 
     @property
     def difference(self) -> float:
-        """Stored less true."""
+        """Return the stored value less the true one."""
         return self.stored.value - self.true
 
     @property
     def agrees(self) -> bool:
-        """Whether the difference is one that sampling can make."""
+        """Return whether the difference is one that sampling can make."""
         return abs(self.difference) <= self.stored.error
 
     @property
     def is_measured(self) -> bool:
-        """Whether the error is small enough for an agreement to mean anything."""
+        """Return whether the error is small enough for an agreement to mean anything."""
         return self.stored.error <= _MOST_ERROR_SHARE * max(abs(self.true), abs(self.stored.value))
 
 
 def quantities(plant: Mapping[str, float], span_ns: tuple[int, int], readback: Readback) -> list[Quantity]:
-    """plant: the simulator's report; span_ns: when the simulation began and ended, in simulated time.
+    """Return all quantities of the run.
 
+    plant: the simulator's report; span_ns: when the simulation began and ended, in simulated time.
     Raises UnavailableError when too little is stored to say.
     """
     return [*_Run(plant, span_ns, readback).quantities()]
@@ -154,16 +155,16 @@ class _Run:
 
     @cached_property
     def _bus_lateness(self) -> list[Lateness]:
-        """Of the stamps of what is sent most often."""
+        """Return the lateness of what is sent most often."""
         return cyclic_lateness(self._pack_power.times_ns, self._layouts["BMS_PackPower"].period_ns)
 
     @cached_property
     def _lag_s(self) -> Series:
-        """How late the simulator was, by them."""
+        """Return how late the simulator was, by them."""
         return Series(self._pack_power.times_ns, [late.most_s for late in self._bus_lateness])
 
     def _resolution_w(self, source: str, voltage_v: float, current_a: float) -> float:
-        """Of a power that is voltage times current."""
+        """Return that of a power that is voltage times current."""
         measurement = "charger" if source == VEDIRECT.name else "battery"
         highest_v, highest_a = (
             max(abs(value) for value in self._series(measurement, source, field).values)

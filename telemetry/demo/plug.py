@@ -16,7 +16,6 @@ from telemetry.charging.report.table import as_table
 from telemetry.charging.session import Session
 from telemetry.demo.children import Child
 from telemetry.errors import writing
-from telemetry.ledger import Counters, total
 
 PLUG = "plug"  # the source's name
 CHARGER = "dc"  # the tag of what it says
@@ -59,7 +58,7 @@ class PlugTruth:
 
     @classmethod
     def from_report(cls, log: Path, report: Mapping[str, Any]) -> "PlugTruth":
-        """The report as it was written."""
+        """Take the report as it was written."""
         return cls(
             log=log,
             frames=report["frames_total"],
@@ -71,7 +70,7 @@ class PlugTruth:
         )
 
     def speed(self, run_s: float) -> float:
-        """How fast its log is replayed to be through before the run is; run_s: of wall time."""
+        """Return how fast its log is replayed to be through before the run is; run_s: of wall time."""
         return max(self.duration_s / (_SHARE * run_s), 1.0)
 
 
@@ -92,29 +91,8 @@ def simulate(folder: Path, seed: int, origin_ns: int, beside_s: float) -> PlugTr
     return PlugTruth.from_report(log, json.loads(report.read_text("utf-8")))
 
 
-def plug_faults(truth: PlugTruth, sessions: Sequence[Session], accounts: Counters) -> list[str]:
-    """One sentence for each thing that is not as it was sent."""
-    return [*_frame_faults(truth, accounts), *_session_faults(truth, sessions)]
-
-
-def read_frames(accounts: Counters) -> int:
-    """Frames of the log that the gateway has accounted for."""
-    frames = f"frames/{PLUG}/"
-    return accounts.get(f"{frames}decoded", 0) + accounts.get(f"{frames}absorbed", 0)
-
-
-def _frame_faults(truth: PlugTruth, accounts: Counters) -> list[str]:
-    found = []
-    if (read := accounts.get(f"bus/{PLUG}/read", 0)) != truth.frames:
-        found.append(f"{PLUG}: {truth.frames:,} frames were sent, {read:,} read")
-    if (known := read_frames(accounts)) != truth.frames:
-        found.append(f"{PLUG}: {truth.frames:,} frames were sent, {known:,} decoded")
-    if lost := total(accounts, f"frames/{PLUG}/lost/"):
-        found.append(f"{PLUG}: {lost:,} frames were lost")
-    return found
-
-
-def _session_faults(truth: PlugTruth, sessions: Sequence[Session]) -> list[str]:
+def plug_faults(truth: PlugTruth, sessions: Sequence[Session]) -> list[str]:
+    """Return one sentence for each thing that is not stored as it was."""
     if len(sessions) != 1:
         return [f"one charge was sent, {len(sessions)} are stored"]
     (session,) = sessions
@@ -134,11 +112,11 @@ def _session_faults(truth: PlugTruth, sessions: Sequence[Session]) -> list[str]:
 
 
 def session_table(sessions: Sequence[Session]) -> str:
-    """The sessions as `nev-telemetry sessions` prints them."""
+    """Return the sessions as `nev-telemetry sessions` prints them."""
     return "".join(f"  {line}\n" for line in as_table(sessions).splitlines())
 
 
 def write_report(session: Session, file: Path) -> None:
-    """The page of a session. Raises StorageError."""
+    """Write the page of a session. Raises StorageError."""
     with writing(file):
         file.write_text(page(session), "utf-8")

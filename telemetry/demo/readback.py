@@ -17,11 +17,11 @@ class Readback(Protocol):
     name: str
 
     def field_counts(self, measurement: str, source: str) -> dict[str, int]:
-        """Stored values of each field."""
+        """Return how many values of each field are stored."""
         ...
 
     def series(self, measurement: str, source: str, *fields: str) -> Mapping[str, Series]:
-        """All stored values of each of these fields, which are numbers."""
+        """Return all stored values of each of these fields, which are numbers."""
         ...
 
 

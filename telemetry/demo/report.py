@@ -3,9 +3,8 @@
 from collections.abc import Iterator, Mapping
 from itertools import groupby
 
-from telemetry.demo.gateway_config import SERIAL_DEVICES, SOURCE, expected_points
+from telemetry.demo.gateway_config import SOURCE, expected_points
 from telemetry.demo.measured import Quantity
-from telemetry.demo.plug import PLUG
 from telemetry.demo.verdict import Outcome, faults, given_up
 from telemetry.ledger import POINT_ENDS, total
 
@@ -13,7 +12,7 @@ _BUSY_S = 0.1  # a simulator that is so late stamps its frames wrongly
 
 
 def render(outcome: Outcome, *, database: str, wall_s: float) -> str:
-    """The whole report. database: what the points were read back from; wall_s: how long the run took."""
+    """Return the whole report. database: where the points were read from; wall_s: how long the run took."""
     duration_s = outcome.truth.duration_s
     late_ms = 1000.0 * outcome.truth.late_max_s
     title = (
@@ -74,14 +73,10 @@ def _charge(outcome: Outcome) -> Iterator[str]:
 def _accounts(outcome: Outcome) -> Iterator[str]:
     accounts = outcome.accounts
     ends = {end: accounts.get(f"points/{end}", 0) for end in POINT_ENDS}
-    bus = {"sent": outcome.truth.frames_sent} | _bus(outcome, SOURCE)
     yield "  accounts"
-    yield _line("bus", SOURCE, bus)
-    for device in SERIAL_DEVICES:
-        sent = outcome.truth.serial_sent.get(device.name, 0)
-        yield _line("", device.name, {"sent": sent} | _bus(outcome, device.name))
-    yield _line("", PLUG, {"sent": outcome.plug.frames} | _bus(outcome, PLUG))
-    for index, source in enumerate((SOURCE, *(device.name for device in SERIAL_DEVICES), PLUG)):
+    for index, (source, sent) in enumerate(outcome.sent.items()):
+        yield _line("" if index else "bus", source, {"sent": sent} | _bus(outcome, source))
+    for index, source in enumerate(outcome.sent):
         yield _line("" if index else "frames", source, _frames(outcome, source))
     points = {
         "made": total(accounts, "points/made/"),

@@ -9,21 +9,19 @@ Promises:
 import contextlib
 import os
 import socket
-import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from firmware_sim.links.player import SimulatedClock
 from firmware_sim.wire.broadcast import VEHICLE_DBC
 from telemetry.clock import Clock
-from telemetry.demo.children import Child
+from telemetry.demo.children import Child, ticks
 from telemetry.demo.gateway_config import SERIAL_DEVICES, SOURCE, gateway_config
 from telemetry.errors import UnavailableError
 from telemetry.live.status_socket import query_status
 
 START_S = 30.0  # for a process to be ready
-POLL_S = 0.1
 _VCAN = "vcan0"
 
 
@@ -83,24 +81,16 @@ class Rig:
         return self._start_simulator(stack, time, duration_s, "--can", self.bus["interface"]), gateway
 
     def status(self) -> dict[str, Any] | None:
-        """The gateway's status; None while it has not answered yet."""
+        """Return the gateway's status; None while it has not answered yet."""
         try:
             return query_status(self.spool)
         except UnavailableError:
             return None
 
     def web_address(self, gateway: Child) -> str:
-        """Where the gateway's page is, or why it is missing."""
+        """Return where the gateway's page is, or why it is missing."""
         self._wait_until(lambda: bool(self._state_of("web")), gateway)
         return self._state_of("web")
-
-    def ticks(self, limit_s: float = float("inf")) -> Iterator[float]:
-        """Seconds passed, now and then, until `limit_s`."""
-        never = threading.Event()
-        started_s = self._clock.monotonic_s()
-        while (elapsed_s := self._clock.monotonic_s() - started_s) < limit_s:
-            yield elapsed_s
-            self._clock.wait(never, POLL_S)
 
     def _start_simulator(
         self, stack: contextlib.ExitStack, time: SimulatedClock, duration_s: float | None, *bus: str
@@ -125,7 +115,7 @@ class Rig:
         return stack.enter_context(gateway)
 
     def _wait_until(self, ready: Callable[[], bool], child: Child) -> None:
-        for _ in self.ticks(START_S):
+        for _ in ticks(self._clock, START_S):
             if ready():
                 return
             child.check()

@@ -30,7 +30,7 @@ class Series:
         return len(self.times_ns)
 
     def between(self, first_ns: int, last_ns: int) -> "Series":
-        """The readings from `first_ns` to `last_ns`, both included."""
+        """Return the readings from `first_ns` to `last_ns`, both included."""
         some = slice(bisect_left(self.times_ns, first_ns), bisect_right(self.times_ns, last_ns))
         return Series(self.times_ns[some], self.values[some])
 
@@ -52,7 +52,7 @@ class Lateness:
 
 
 def cyclic_lateness(times_ns: Sequence[int], period_ns: int) -> list[Lateness]:
-    """Of what is sent at equal intervals, against the most punctual stamp."""
+    """Return that of what is sent at equal intervals, against the most punctual stamp."""
     offsets_ns = [time_ns - number * period_ns for number, time_ns in enumerate(times_ns)]
     punctual_ns = min(offsets_ns, default=0)
     late_s = [(offset_ns - punctual_ns) / _NS_PER_S for offset_ns in offsets_ns]
@@ -60,7 +60,7 @@ def cyclic_lateness(times_ns: Sequence[int], period_ns: int) -> list[Lateness]:
 
 
 def polled_lateness(times_ns: Sequence[int], lag_s: Series) -> list[Lateness]:
-    """Of what is asked for, one request at a time.
+    """Return that of what is asked for, one request at a time.
 
     A request goes out after the answer before it: so a value is no older than that answer, and no older than
     the device itself is late. lag_s: how late the same simulator was with what it sends at equal intervals.
@@ -81,7 +81,7 @@ def energy_wh(
     sign: float = 1.0,
     poll_every_s: float | None = None,
 ) -> Estimate:
-    """The integral over `span_ns` of that part of the power that has this sign.
+    """Return the integral over `span_ns` of that part of the power that has this sign.
 
     lateness: of each stamp. poll_every_s: of what is asked for; where several polls were
     missed, before the first answer and after the last one, the power may have been any that was seen.
@@ -110,7 +110,7 @@ def energy_wh(
 
 
 def _moved_ws(parts_w: Sequence[float], lateness: Sequence[Lateness]) -> float:
-    """The most energy that late stamps move to the wrong side.
+    """Return the most energy that late stamps move to the wrong side.
 
     A stamp counts by what the power differs on its two sides. If all are late by the same time nothing is
     wrong, so that only what differs from a time in their middle counts.
@@ -129,7 +129,7 @@ def _moved_ws(parts_w: Sequence[float], lateness: Sequence[Lateness]) -> float:
 
 
 def _weighted_median(weighted: Sequence[tuple[float, float]]) -> float:
-    """The value with half of the weight on either side of it; 0 of none."""
+    """Return the value with half of the weight on either side of it; 0 of none."""
     half = 0.5 * math.fsum(weight for _, weight in weighted)
     passed = 0.0
     for value, weight in sorted(weighted):
@@ -140,22 +140,22 @@ def _weighted_median(weighted: Sequence[tuple[float, float]]) -> float:
 
 
 def first_value(readings: Series, resolution: float, within_s: float) -> Estimate:
-    """The first reading; wrong by as much as one differs from the next within the first `within_s`, too."""
+    """Return the first reading; its error has the largest step within the first `within_s`, too."""
     near = readings.between(readings.times_ns[0], readings.times_ns[0] + round(within_s * _NS_PER_S))
     return Estimate(readings.values[0], 0.5 * resolution + largest_step(near))
 
 
 def last_value(readings: Series, resolution: float, within_s: float) -> Estimate:
-    """The last reading; wrong by as much as one differs from the next within the last `within_s`, too."""
+    """Return the last reading; its error has the largest step within the last `within_s`, too."""
     near = readings.between(readings.times_ns[-1] - round(within_s * _NS_PER_S), readings.times_ns[-1])
     return Estimate(readings.values[-1], 0.5 * resolution + largest_step(near))
 
 
 def highest_value(readings: Series, resolution: float) -> Estimate:
-    """The highest of readings between which nothing is missed."""
+    """Return the highest of readings between which nothing is missed."""
     return Estimate(max(readings.values), 0.5 * resolution)
 
 
 def largest_step(readings: Series) -> float:
-    """The most that one reading differs from the next."""
+    """Return the most that one reading differs from the next."""
     return max((abs(now - before) for before, now in pairwise(readings.values)), default=0.0)

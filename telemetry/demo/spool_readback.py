@@ -38,7 +38,7 @@ class SpoolReadback:
     """All points of a spool, read once: a `Readback`."""
 
     def __init__(self, directory: Path, clock: Clock) -> None:
-        """Raises InputMissingError when there is no spool."""
+        """Read all of it. Raises InputMissingError when there is no spool."""
         self.name = "the spool"
         self._columns: dict[tuple[str, str], dict[str, _Column]] = {}  # by measurement and source, then field
         self._points: dict[
@@ -57,7 +57,7 @@ class SpoolReadback:
         return {field: columns.get(field, _Column()).series() for field in fields}
 
     def points(self, measurement: str, condition: str) -> Iterator[dict[str, Any]]:
-        """All points of charges, by their stamps; see `PointsOfSessions`."""
+        """Yield all points of charges, by their stamps; see `PointsOfSessions`."""
         del condition
         found = [point for (of, _, _), point in self._points.items() if of == measurement]
         yield from sorted(found, key=lambda point: int(point["time"]))

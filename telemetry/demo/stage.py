@@ -17,7 +17,7 @@ from firmware_sim.scenario import find_scenario, load_scenario
 from telemetry.charging.session import Session
 from telemetry.clock import Clock
 from telemetry.config import load_config
-from telemetry.demo.children import Child
+from telemetry.demo.children import Child, ticks
 from telemetry.demo.display import Display, bar
 from telemetry.demo.gateway_config import SERIAL_DEVICES, SOURCE, expected_points, stored_points
 from telemetry.demo.live_lines import Status, live_lines
@@ -112,7 +112,7 @@ class _Stage:
         self._rig = Rig(folder, scenario, options.seed, self._vehicle, clock)
 
     def find_database(self, environment: Mapping[str, str]) -> Mapping[str, str | bool] | None:
-        """The keys of [influx]; None: there is no server, and none could be started."""
+        """Return the keys of [influx]; None: there is no server, and none could be started."""
         if (named := named_server(environment, self._options.bucket)) is not None:
             url = environment["INFLUXDB_V2_URL"]
             self._display.note(f"database   {url}, as INFLUXDB_V2_URL says, bucket {named['bucket']}")
@@ -132,7 +132,7 @@ class _Stage:
         return {"url": server.url, "api": "v1", "database": "nev"}
 
     def perform(self, influx: Mapping[str, str | bool] | None) -> bool:
-        """The scenario once, and the report. influx: as `find_database` gives it."""
+        """Play the scenario once, and report. influx: as `find_database` gives it."""
         self._display.live(["simulating a DC charge ..."], 0.0)
         began_ns = self._clock.unix_ns() - _CHARGE_BEGAN_S * _NS_PER_S
         plug = simulate(self._folder, self._options.seed, began_ns, self._scenario.planned_s)
@@ -172,7 +172,7 @@ class _Stage:
         return not faults(outcome)
 
     def _replayed(self, plug: PlugTruth, time: SimulatedClock) -> Mapping[str, object]:
-        """Keys of [[replay]]: at a speed at which the charge is over before the scenario is."""
+        """Return the keys of [[replay]]: at a speed at which the charge is over before the scenario is."""
         return {
             "name": PLUG,
             "file": str(plug.log),
@@ -206,7 +206,7 @@ class _Stage:
             self._watch(simulator, gateway, time)
 
     def _fast_clock(self) -> SimulatedClock:
-        """The run's points shall end about now: its simulated time begins that much earlier."""
+        """Return a clock that begins so much earlier that the run's points end about now."""
         scale = self._options.time_scale
         now_ns = self._clock.unix_ns()
         origin_ns = now_ns - round(self._scenario.planned_s + 5.0 * scale) * _NS_PER_S
@@ -254,7 +254,7 @@ class _Stage:
         """Show live values until the simulator is through."""
         next_s = 0.0
         self._display.begin()
-        for elapsed_s in self._rig.ticks():
+        for elapsed_s in ticks(self._clock):
             gateway.check()
             if not simulator.running:
                 simulator.check()
@@ -271,13 +271,13 @@ class _Stage:
         return f"{bar(share)}  {simulated:%H:%M:%S}"
 
     def _settle(self, gateway: Child, truth: SimulatorReport, plug: PlugTruth, *, delivered: bool) -> Status:
-        """What the gateway says once all is read and, with a database, acknowledged.
+        """Return what the gateway says once all is read and, with a database, acknowledged.
 
         Or as they are when nothing has moved for _STANDSTILL_S: the report will show what is missing.
         """
         last: Status = {"accounts": {}, "gauges": {}}
         moved_s = 0.0
-        for elapsed_s in self._rig.ticks():
+        for elapsed_s in ticks(self._clock):
             gateway.check()
             status = self._rig.status()
             if status is not None:
@@ -307,7 +307,7 @@ def _is_settled(status: Status, truth: SimulatorReport, plug: PlugTruth, *, deli
 
 
 def progress(accounts: Counters) -> tuple[int, int]:
-    """What grows while frames are read and their points are acknowledged.
+    """Return what grows while frames are read and their points are acknowledged.
 
     The points that a gateway makes of itself never end, and are no progress.
     """
@@ -322,7 +322,7 @@ def _waiting_points(status: Status) -> int:
 
 
 def _stored(readback: Readback, truth: SimulatorReport) -> dict[str, int]:
-    """Points of the bus, by measurement."""
+    """Return the points of the bus, by measurement."""
     return {
         measurement: stored_points(measurement, readback.field_counts(measurement, SOURCE))
         for measurement in expected_points(truth.frames)
@@ -330,7 +330,7 @@ def _stored(readback: Readback, truth: SimulatorReport) -> dict[str, int]:
 
 
 def _serial_stored(readback: Readback) -> dict[str, int]:
-    """Messages with values, by device."""
+    """Return the messages with values, by device."""
     return {
         device.name: sum(
             readback.field_counts(measurement, device.name).get(field, 0)

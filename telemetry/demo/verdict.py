@@ -12,7 +12,7 @@ from typing import Any
 from telemetry.charging.session import Session
 from telemetry.demo.gateway_config import SERIAL_DEVICES, SOURCE, SerialDevice, expected_points
 from telemetry.demo.measured import Quantity
-from telemetry.demo.plug import PlugTruth, plug_faults
+from telemetry.demo.plug import PLUG, PlugTruth, plug_faults
 from telemetry.ledger import Counters, imbalances, total
 
 # What points may have become other than stored or on their way.
@@ -35,7 +35,7 @@ class SimulatorReport:
 
     @classmethod
     def from_report(cls, report: Mapping[str, Any]) -> "SimulatorReport":
-        """The report as it was written."""
+        """Take the report as it was written."""
         return cls(
             frames=report["frames"],
             frames_sent=report["frames_sent"],
@@ -48,7 +48,7 @@ class SimulatorReport:
 
     @property
     def span_ns(self) -> tuple[int, int]:
-        """When it began and ended, in simulated time."""
+        """Return when it began and ended, in simulated time."""
         return self.start_ns, self.start_ns + round(self.duration_s * _NS_PER_S)
 
 
@@ -68,36 +68,41 @@ class Outcome:
     plug: PlugTruth
     sessions: Sequence[Session]
 
+    @property
+    def sent(self) -> Mapping[str, int]:
+        """Return how many frames or messages were sent to each source."""
+        serial = {device.name: self.truth.serial_sent.get(device.name, 0) for device in SERIAL_DEVICES}
+        return {SOURCE: self.truth.frames_sent, **serial, PLUG: self.plug.frames}
+
 
 def faults(outcome: Outcome) -> list[str]:
-    """One sentence for each fault; an empty list is success."""
+    """Return one sentence for each fault; an empty list is success."""
     return [
         *_frame_faults(outcome),
         *(sentence for device in SERIAL_DEVICES for sentence in _serial_faults(outcome, device)),
         *_point_faults(outcome),
         *_value_faults(outcome),
-        *plug_faults(outcome.plug, outcome.sessions, outcome.accounts),
+        *plug_faults(outcome.plug, outcome.sessions),
     ]
 
 
 def _frame_faults(outcome: Outcome) -> Iterator[str]:
-    truth, accounts = outcome.truth, outcome.accounts
-    due = sum(truth.frames.values())
-    if truth.frames_sent != due:
-        yield f"{due - truth.frames_sent:,} frames of the simulator went nowhere"
-    for name, count in (
-        ("read", accounts.get(f"bus/{SOURCE}/read", 0)),
-        ("decoded", accounts.get(f"frames/{SOURCE}/decoded", 0)),
-    ):
-        if count != truth.frames_sent:
-            yield f"{truth.frames_sent:,} frames were sent, {count:,} {name}"
-    lost = frames_lost(accounts, SOURCE)
-    if lost:
-        yield f"{lost:,} frames were lost"
+    """Yield the faults of the bus and of the plug, all of whose frames must have been read and known."""
+    due = sum(outcome.truth.frames.values())
+    if outcome.sent[SOURCE] != due:
+        yield f"{due - outcome.sent[SOURCE]:,} frames of the simulator went nowhere"
+    for source in (SOURCE, PLUG):
+        frames, sent = f"frames/{source}/", outcome.sent[source]
+        known = sum(outcome.accounts.get(f"{frames}{end}", 0) for end in ("decoded", "absorbed"))
+        for name, count in (("read", outcome.accounts.get(f"bus/{source}/read", 0)), ("decoded", known)):
+            if count != sent:
+                yield f"{source}: {sent:,} frames were sent, {count:,} {name}"
+        if lost := frames_lost(outcome.accounts, source):
+            yield f"{source}: {lost:,} frames were lost"
 
 
 def _serial_faults(outcome: Outcome, device: SerialDevice) -> Iterator[str]:
-    sent = outcome.truth.serial_sent.get(device.name, 0)
+    sent = outcome.sent[device.name]
     decoded = outcome.accounts.get(f"frames/{device.name}/decoded", 0)
     if decoded > sent or undecoded(outcome.truth, outcome.accounts, device):
         yield f"{device.name}: {sent:,} messages were sent, {decoded:,} decoded"
@@ -110,7 +115,7 @@ def _serial_faults(outcome: Outcome, device: SerialDevice) -> Iterator[str]:
 
 
 def undecoded(truth: SimulatorReport, accounts: Counters, device: SerialDevice) -> int:
-    """Messages that were sent and should have been decoded, but were not.
+    """Return the messages that were sent and should have been decoded, but were not.
 
     An answer that comes too late for its request is discarded, since it could be taken for the next one's.
     """
@@ -120,12 +125,12 @@ def undecoded(truth: SimulatorReport, accounts: Counters, device: SerialDevice) 
 
 
 def silent_messages(device: SerialDevice, asked_s: float) -> int:
-    """How many messages may have no values, of a device that was asked for so long."""
+    """Return how many messages may have no values, of a device that was asked for so long."""
     return 0 if device.silent_every_s is None else 1 + int(asked_s / device.silent_every_s)
 
 
 def frames_lost(accounts: Counters, source: str) -> int:
-    """Frames that the kernel dropped, or that were lost for any reason after it."""
+    """Return the frames that the kernel dropped, or that were lost for any reason after it."""
     return accounts.get(f"bus/{source}/kernel_dropped", 0) + total(accounts, f"frames/{source}/lost/")
 
 
@@ -144,7 +149,7 @@ def _point_faults(outcome: Outcome) -> Iterator[str]:
 
 
 def given_up(outcome: Outcome, measurement: str) -> int:
-    """How many points of it the gateway did not make: pages of cells that are too far apart in time."""
+    """Return how many points of it the gateway did not make: pages of cells too far apart in time."""
     return outcome.incomplete_cycles if measurement == "cells" else 0
 
 

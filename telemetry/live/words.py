@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from telemetry.live.values import Value
-from telemetry.model.fields import Field
+from telemetry.model.fields import Field, Kind, Place, Shown
 
 _PREFIXES = ("kB", "MB", "GB", "TB")
 NOT_CONFIGURED = "no longer configured"  # a source without a state, of which there are accounts
@@ -22,6 +22,10 @@ _UNITS = {  # by the last part of a field's name
     "min": "min",
 }
 LEVELS = ("info", "warning", "CRITICAL")
+PLUG = (  # what a plug knows besides the data model's fields
+    Field("soc_pct", Kind.FLOAT, "", Shown("State of charge", 0, Place.CHARGE, "SOC")),
+    Field("remaining_min", Kind.FLOAT, "", Shown("Time left", 0, Place.CHARGE, "left", unit="min")),
+)
 
 
 def size(count: float) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 
 from rich.text import Text
 
-from telemetry.live.words import field, said
+from telemetry.live.words import PLUG, field, said
 from telemetry.model.fields import Field, Kind, Place, Shown, shown
 from telemetry.model.measurements import BATTERY, MEASUREMENTS
 from telemetry.monitor.cells import cell_bars
@@ -20,10 +20,6 @@ _SOC_BAR = 10
 
 Json = Mapping[str, Any]
 
-_PLUG = (  # what a plug knows besides the data model's fields
-    Field("soc_pct", Kind.FLOAT, "", Shown("State of charge", 0, Place.CHARGE, "SOC")),
-    Field("remaining_min", Kind.FLOAT, "", Shown("Time left", 0, Place.CHARGE, "left", unit="min")),
-)
 _ENDS = {"cell_min_v": Style.LOWEST, "cell_max_v": Style.HIGHEST}
 
 
@@ -62,7 +58,7 @@ def charger_lines(kind: str, charger: Json, width: int) -> Iterator[Text]:
     values, stale = charger["values"] | plug["values"], {*charger["stale"], *plug["stale"]}
     title = line((f"{kind} {charger['charger']} · {charger['source']}", Style.HEADING))
     yield rule(title, age(charger["age_s"]), width)
-    rows = [*shown(MEASUREMENTS[kind]), *_PLUG]
+    rows = [*shown(MEASUREMENTS[kind]), *PLUG]
     yield from flow([*_values(rows, values, stale), *_others(values, stale, rows)], width)
     if plug["error"] is not None:
         yield line((" last error ", Style.LABEL), (plug["error"]["text"], Style.WARNING))

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from telemetry.overview.curves import HeatMap, Panel, Span, thinned
-from telemetry.picture.sheet import COLOURS, GREY, GRID, sheet
+from telemetry.picture.sheet import COLOURS, GREY, GRID, sheet, time_unit
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -27,7 +27,6 @@ _EARLIEST_EPOCH_NS = 10**18  # September 2001; an earlier stamp counts from the 
 _SPARSE = 60  # points of a curve, up to which each is marked
 _NARROW = 0.04  # of the whole: a span that has no room for its name
 _SHADES = ("#e8f0f8", "#fdf1e4")
-_UNITS = ((3 * 3600.0, 3600.0, "h"), (300.0, 60.0, "min"), (0.0, 1.0, "s"))
 _TICKS = ["%Y", "%b", "%-d %b", "%H:%M", "%H:%M", "%H:%M:%S.%f"]  # of years, months, …, seconds
 _FIRST_TICKS = ["", "%Y", "%b", "%-d %b", "%H:%M", "%H:%M:%S.%f"]  # where one begins the next larger unit
 _EVERY = [1, 2, 5, 10, 15, 30]  # minutes or seconds between ticks
@@ -86,8 +85,7 @@ class _TimeAxis:
         self._origin_ns = origin_ns
         self._zone = zone
         self.span_ns = end_ns - origin_ns
-        span_s = self.span_ns / 1e9
-        self._scale, self._unit = next((scale, unit) for least, scale, unit in _UNITS if span_s >= least)
+        self._scale, self._unit = time_unit(self.span_ns / 1e9)
 
     def places(self, times_ns: "Times | int") -> Any:
         """Return where stamps are."""

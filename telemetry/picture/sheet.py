@@ -27,6 +27,7 @@ INK, GREY, GRID = "#1f2933", "#6b7785", "#dde2e7"
 BLUE, ORANGE, GREEN, PURPLE = "#1f6fb4", "#dd6b1f", "#2e8b57", "#7d4fa3"
 RED, TEAL, OCHRE, PINK = "#c0392b", "#138d90", "#a67c00", "#c2528b"
 COLOURS = (BLUE, ORANGE, GREEN, PURPLE, RED, TEAL, OCHRE, PINK)
+_TIME_UNITS = ((3 * 3600.0, 3600.0, "h"), (300.0, 60.0, "min"), (float("-inf"), 1.0, "s"))
 _DPI = 100
 _STYLE: Any = {  # the stubs of matplotlib want each key as a literal
     "font.family": "DejaVu Sans",  # comes with matplotlib
@@ -57,6 +58,11 @@ def require_matplotlib(extra: str) -> None:
     except ImportError as error:
         hint = f"pip install 'nev-telemetry[{extra}]'"
         raise MissingPackageError("a picture takes matplotlib", hint=hint) from error
+
+
+def time_unit(span_s: float) -> tuple[float, str]:
+    """Return the unit that a time axis of this span has: its seconds, and its name."""
+    return next((scale, unit) for least_s, scale, unit in _TIME_UNITS if span_s >= least_s)
 
 
 class Sheet:

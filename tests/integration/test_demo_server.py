@@ -47,9 +47,8 @@ def is_running(pid: int) -> bool:
 
 def test_a_server_is_ready_when_it_is_returned_and_gone_when_it_is_left(tmp_path: Path) -> None:
     with start_server(web_server, tmp_path, SystemClock(), ready_path="/") as server:
-        assert server.running()
+        assert server.running
         assert server.url == f"http://127.0.0.1:{server.port}"
-    assert not server.running()
     assert not is_running(server.pid)
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from firmware_sim.links.player import SimulatedClock
 from telemetry.clock import SystemClock
+from telemetry.demo.children import ticks
 from telemetry.demo.gateway_config import JBD, SOURCE
 from telemetry.demo.rig import Rig
 from tests.support.lineprotocol import Line, Number, parse_line
@@ -37,7 +38,7 @@ COLDEST_C, HOTTEST_C = 5.0, 35.0  # that any part of these packs can be
 
 
 def wait_for(rig: Rig, is_there: Callable[[Status], bool]) -> Status:
-    for _ in rig.ticks(DEADLINE_S):
+    for _ in ticks(SystemClock(), DEADLINE_S):
         status = rig.status()
         if status is not None and is_there(status):
             return status

@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from telemetry.clock import SystemClock
-from telemetry.demo.server import ServerProcess, ends_with_parent, start_server
+from telemetry.demo.children import ends_with_parent
+from telemetry.demo.server import ServerProcess, start_server
 from telemetry.model.read_point import read_point
 from telemetry.ownership import cache_folder
 from tests.support.child import killed_at_the_end

@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 
 from telemetry.charging.report.chart import Axis, Chart, Step, axis, span
-from telemetry.charging.report.phrases import time_unit
 from telemetry.charging.session import CurvePoint, Session
+from telemetry.picture.sheet import time_unit
 
 Value = Callable[[CurvePoint], float | None]
 

@@ -12,7 +12,6 @@ from telemetry.protocols.known import CAN_PROTOCOLS
 MINUS = "\N{MINUS SIGN}"
 _NS = 1_000_000_000
 _MOST_HOURS = 72  # a longer duration is given in days
-_TIME_UNITS = ((3 * 3600.0, 3600.0, "h"), (300.0, 60.0, "min"), (float("-inf"), 1.0, "s"))
 
 
 def moment(time_ns: int) -> str:
@@ -30,11 +29,6 @@ def clock_time(time_ns: int) -> str:
     except (ValueError, OverflowError, OSError):
         return f"{time_ns} ns"
     return f"{start:%H:%M:%S}.{time_ns % _NS // 100_000_000}"
-
-
-def time_unit(span_s: float) -> tuple[float, str]:
-    """Return the unit that a time axis of this span has: its seconds, and its name."""
-    return next((scale, unit) for least_s, scale, unit in _TIME_UNITS if span_s >= least_s)
 
 
 def duration(seconds: float | None) -> str:

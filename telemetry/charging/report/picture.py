@@ -9,7 +9,19 @@ from telemetry.charging.report import phrases
 from telemetry.charging.report.chart import Chart, Step
 from telemetry.charging.report.charts import charts
 from telemetry.charging.session import Session
-from telemetry.picture.sheet import BLUE, GREEN, GREY, OCHRE, ORANGE, PURPLE, RED, TEAL, Sheet, sheet
+from telemetry.picture.sheet import (
+    BLUE,
+    GREEN,
+    GREY,
+    OCHRE,
+    ORANGE,
+    PURPLE,
+    RED,
+    TEAL,
+    Sheet,
+    sheet,
+    time_unit,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -63,7 +75,7 @@ def _title(figure: Sheet, session: Session) -> None:
 
 def _attempts(axes: "Axes", session: Session, attempts: Sequence[int]) -> None:
     """Draw a bar for each phase, and a red line for each error."""
-    scale, unit = phrases.time_unit(session.duration_s)
+    scale, unit = time_unit(session.duration_s)
     named: set[str] = set()
     for phase in session.phases:
         row = attempts.index(phase.attempt)

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import pytest
+
 from telemetry.demo.live_lines import live_lines
 
 STATUS: dict[str, Any] = {
@@ -37,55 +39,39 @@ STATUS: dict[str, Any] = {
 }
 
 
-def test_the_plug_has_a_line_and_its_pack_is_not_taken_for_the_vehicles() -> None:
-    live = {
-        "packs": [
-            *STATUS["live"]["packs"],
-            {"pack": "main", "battery": {"soc_pct": 20.0}},
-        ],
-        "chargers": [
-            {
-                "charger": "dc",
-                "values": {"phase": "charging", "current_a": 239.9},
-                "plug": {"values": {"soc_pct": 20.0, "remaining_min": 12}, "stale": [], "error": None},
-            }
-        ],
-    }
-    shown = live_lines({**STATUS, "live": live}, "head", 60.0)
-    assert any("battery" in line and "63.24 %" in line for line in shown)
-    assert [line for line in shown if "DC plug" in line] == [
-        "  DC plug   20.00 %  charging        239.9 A  12 min left"
-    ]
-
-
-def test_a_plug_that_has_charged_shows_no_current_of_before() -> None:
-    values = {"phase": "complete", "current_a": 172.4}
-    plug: dict[str, Any] = {"values": {"soc_pct": 80.0, "remaining_min": 0}, "stale": [], "error": None}
-    live = {"packs": [], "chargers": [{"charger": "dc", "values": values, "plug": plug}]}
-    shown = live_lines({**STATUS, "live": live}, "head", 60.0)
-    assert [line.split() for line in shown if "DC plug" in line] == [["DC", "plug", "80.00", "%", "complete"]]
+def lines(status: dict[str, Any]) -> list[str]:
+    return [" ".join(line.split()) for line in live_lines(status, "[###...]", 60.0)]
 
 
 def test_all_parts_of_the_vehicle_have_a_line() -> None:
-    lines = [" ".join(line.split()) for line in live_lines(STATUS, "[###...]", 60.0)]
-    assert lines == [
+    assert lines(STATUS) == [
         "[###...] 1,234 frames 13,122/s 2,345 points made",
-        "battery 63.24 % 389.7 V -50.0 A -19.5 kW cells 4.014 to 4.053 V",
-        "charger constant current 230.9 A 90.0 kW 14.54 kWh",
-        "service 66 % 54.41 V +4.77 A sun 295 W bulk",
+        "battery SOC 63.2 % 389.69 V -50.00 A lowest 4.014 V highest 4.053 V",
+        "charger constant current +230.95 A +90,000 W energy 14.54 kWh",
+        "service SOC 66.0 % 54.41 V +4.77 A",
+        "solar bulk +295 W",
     ]
+
+
+@pytest.mark.parametrize(
+    ("phase", "shown"),
+    [("charging", "SOC 20 % charging +239.90 A left 12 min"), ("complete", "SOC 20 % complete")],
+)
+def test_the_plug_has_a_line_and_what_is_of_before_is_not_shown(phase: str, shown: str) -> None:
+    plug: dict[str, Any] = {"values": {"soc_pct": 20.0, "remaining_min": 12}, "stale": [], "error": None}
+    charger = {"charger": "dc", "values": {"phase": phase, "current_a": 239.9}, "plug": plug}
+    packs = [*STATUS["live"]["packs"], {"pack": "main", "battery": {"soc_pct": 20.0}}]
+    found = lines({**STATUS, "live": {"packs": packs, "chargers": [charger]}})
+    assert found[1].startswith("battery SOC 63.2 %")  # not the pack at the plug
+    assert found[-1] == f"DC plug {shown}"
 
 
 def test_points_that_are_stored_count_once_there_are_any() -> None:
     accounts = {**STATUS["accounts"], "points/acknowledged": 2300}
-    assert "2,300 points stored" in live_lines({**STATUS, "accounts": accounts}, "", 60.0)[0]
+    assert "2,300 points stored" in lines({**STATUS, "accounts": accounts})[0]
 
 
-def test_a_gateway_that_knows_nothing_yet_has_one_line() -> None:
-    assert live_lines({"accounts": {}}, "[...]", 60.0) == ["[...]  0 frames  0 points made"]
-
-
-def test_values_that_are_not_known_are_left_out() -> None:
+def test_what_is_not_known_yet_is_left_out() -> None:
+    assert lines({"accounts": {}}) == ["[###...] 0 frames 0 points made"]
     live = {"packs": [{"pack": "traction", "battery": {"voltage_v": 389.69}}], "chargers": []}
-    lines = live_lines({"accounts": {}, "live": live}, "", 1.0)
-    assert lines[1].split() == ["battery", "389.7", "V"]
+    assert lines({"accounts": {}, "live": live})[1:] == ["battery 389.69 V"]

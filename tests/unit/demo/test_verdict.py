@@ -27,6 +27,18 @@ BAD = {
         "2,180 read",
     ),
     "a frame that was not decoded": (with_accounts(frames__can__decoded=2180), "2,180 decoded"),
+    "a frame of the plug that was not read": (
+        with_accounts(bus__plug__read=100_774),
+        "plug: 100,775 frames were sent, 100,774 read",
+    ),
+    "a frame of the plug that was not known": (
+        with_accounts(frames__plug__absorbed=49_999),
+        "plug: 100,775 frames were sent, 100,774 decoded",
+    ),
+    "a frame of the plug that was lost": (
+        with_accounts(frames__plug__lost__queue_overflow=3),
+        "plug: 3 frames were lost",
+    ),
     "a frame dropped by the kernel": (with_accounts(bus__can__kernel_dropped=1), "1 frames were lost"),
     "a frame lost later": (with_accounts(frames__can__lost__queue_overflow=2), "2 frames were lost"),
     "a point that is not stored": (
