@@ -43,6 +43,10 @@ class PackRegister:
         self._known: set[str] = set()
         self.refused = 0
 
+    def update(self, other: "PackRegister") -> None:
+        """Know the packs that `other` knows, too."""
+        self._known |= other._known
+
     def name(self, identity: str | None, configured: str) -> str:
         """The tag for a pack: its identity, or `configured` where it has none or there are too many."""
         if identity is None:

@@ -41,6 +41,7 @@ class OpenSession:
     phase_ns: int = 0  # its stamp
     phase_from_ns: int = 0  # its time is counted from here, …
     phase_before_ns: int = 0  # … and so much came before the clock was set back
+    doubted_ns: int = 0  # an attempt began here that may be another vehicle's; 0: there is none
     since_ns: int = 0  # charging or a pause is counted from here
     is_paused: bool = False
     has_charged: bool = False
@@ -83,7 +84,7 @@ class OpenSession:
 
     def move(self, by_ns: int) -> None:
         """Add `by_ns` to all stamps: the clock was wrong by so much."""
-        for name in ("start_ns", "phase_ns", "phase_from_ns", "since_ns", "curve_ns"):
+        for name in ("start_ns", "phase_ns", "phase_from_ns", "doubted_ns", "since_ns", "curve_ns"):
             if known_ns := getattr(self, name):
                 setattr(self, name, known_ns + by_ns)
         if (offset_s := self.facts.get("station_clock_offset_s")) is not None:

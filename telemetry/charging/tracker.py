@@ -129,6 +129,13 @@ class ChargingTracker:
         plug.last, plug.last_start_ns = found.last, found.last_start_ns
         self._reopen(plug, found)
 
+    def inherit(self, channel: int, old: "ChargingTracker", old_channel: int) -> None:
+        """Know all packs, and what `old_channel` saw last, unless `old` is of another vehicle."""
+        if old._vehicle == self._vehicle:
+            plug, before = self._plugs[channel], old._plugs[old_channel]
+            plug.last, plug.last_start_ns = before.last, before.last_start_ns
+            self._translator.packs.update(old._translator.packs)
+
     def _reopen(self, plug: Plug, found: SavedPlug) -> None:
         known = {name: found.known[name] for name in OpenSession.__slots__ if name in found.known}
         opened = OpenSession(**known)

@@ -43,7 +43,7 @@ class Translator:
         self._settings = settings
         self._vehicle = vehicle
         self._vin_key = cache(vin_key)
-        self._packs = PackRegister()
+        self.packs = PackRegister()
         self.finished: list[Session] | None = None  # where sessions that are over are collected
 
     def contents(self, plug: Plug, change: PlugChange) -> Iterator[tuple[int, Content]]:
@@ -122,6 +122,7 @@ class Translator:
         phase = phase_name(change.number)
         yield change.time_ns, PhaseWord(plug.settings.charger, plug.settings.source, phase)
         if change.number >= FollowedPhase.CONFIGURATION:
+            yield from self._believe(plug)
             yield from self._settle(plug, change)
         yield from self.rows(plug, change)
 
@@ -136,7 +137,14 @@ class Translator:
         yield from self._phase_rows(plug, change, closed=True)
         now.phase = 0
         now.attempt = change.number
-        yield change.time_ns, self.event(plug, "charging_reconnect", f"attempt {change.number}")
+        now.doubted_ns = change.time_ns
+
+    def _believe(self, plug: Plug) -> Iterator[tuple[int, Content]]:
+        """The attempt under way is the same vehicle's, or nobody will ever know: it may be written."""
+        now = plug.known
+        if now.doubted_ns:
+            yield now.doubted_ns, self.event(plug, "charging_reconnect", f"attempt {now.attempt}")
+            now.doubted_ns = 0
 
     def _hear_word(self, plug: Plug, change: PlugChange) -> Iterator[tuple[int, Content]]:
         now = plug.known
@@ -147,6 +155,7 @@ class Translator:
         if [is_error, side] not in [word[:2] for word in now.words]:
             now.words.append([is_error, side, names])
         if is_error:
+            yield from self._believe(plug)
             now.count_time(change.time_ns)
             now.since_ns = 0
             what = ",".join(in_edition(names, side, plug.edition))
@@ -180,15 +189,17 @@ class Translator:
         if (now.joined or now.charging_ns) and isfinite(soc_pct):  # no message before charging gave one
             first.setdefault("start_soc_pct", soc_pct)
         now.facts |= {name: value for name, value in found.items() if value is not None} | first
+        if found.get("has_brm"):
+            yield from self._believe(plug)
         if found.get("has_brm") and not now.vehicle_vin:  # the first BRM may be lost: then a reconnect has it
             now.vehicle_vin = shown_vin(found.get("raw_vin") or "", self._settings.vin, self._vin_key)
         now.facts.pop("raw_vin", None)
         if found.get("has_brm") and not now.is_settled:
             identity = pack_identity(found.get("maker") or "", found.get("pack_serial"))
-            before = self._packs.refused
-            now.pack = self._packs.name(identity, plug.settings.pack)
+            before = self.packs.refused
+            now.pack = self.packs.name(identity, plug.settings.pack)
             yield from self._settle(plug, change)
-            if self._packs.refused > before:
+            if self.packs.refused > before:
                 text = f"{identity} is one pack too many for this vehicle: it is called {now.pack}"
                 yield change.time_ns, self.event(plug, "pack_swapped", text, level=Level.WARNING)
             elif is_swapped(plug.last, now.vehicle_vin, identity and now.pack):
@@ -247,6 +258,7 @@ class Translator:
 
     def _end(self, plug: Plug, change: PlugChange) -> Iterator[tuple[int, Content]]:
         now = plug.known
+        yield from self._believe(plug)
         now.count_time(change.time_ns)
         plug.close_phase(change.time_ns)
         yield from self._settle(plug, change)
@@ -292,7 +304,7 @@ class Translator:
         for phase in plug.phases[plug.unwritten :]:
             yield phase.start_ns, PhaseRow(session, phase)
         plug.unwritten = len(plug.phases)
-        for phase in () if closed else now.running_phase(change.time_ns):
+        for phase in () if closed or now.doubted_ns else now.running_phase(change.time_ns):
             yield phase.start_ns, PhaseRow(session, phase)
 
     def session(self, plug: Plug, change: PlugChange, end: End | None = None) -> Session:

@@ -109,6 +109,10 @@ class PlugSessions:
             LOG.warning("%s: what was open there cannot go on: %s; it is closed", plug, error)
             self.close(plug, state, lines)
 
+    def inherit(self, plug: str, old: "PlugSessions") -> None:
+        """Know what `old` knew of this plug with nothing open."""
+        self.tracker.inherit(self._plugs[plug], old.tracker, old._plugs[plug])
+
     def close(self, plug: str, state: bytes, lines: LineBuffer) -> None:
         """Nobody goes on with what was open at a plug that is not followed any more: it is over."""
         try:
@@ -214,6 +218,7 @@ def hand_over_sessions(
         if plug not in heirs:
             old.finish(plug, 0, lines, shift_ns=shift_ns)
             continue
+        new.inherit(plug, old)
         if (rows := old.held(plug)) is not None:
             new.hold(plug, rows)
         if state := old.state(plug):

@@ -44,6 +44,7 @@ cdef void hear(Plug* plug, const uint64_t* row, const Followed* followed) noexce
     cdef bint is_begin = False
     cdef bint is_again = False
     cdef bint is_alive = False
+    cdef bint says_any = False   # in this phase
     cdef uint64_t held = 0       # signs that the row has, as bits
     if _hear_plain(plug, row, followed):
         return
@@ -53,10 +54,13 @@ cdef void hear(Plug* plug, const uint64_t* row, const Followed* followed) noexce
             is_alive |= signs[number].kind != SIGN_DOUBT and signs[number].kind != SIGN_UNKNOWN
             if _applies(known, &signs[number]):
                 phase = max(phase, signs[number].phase)
-            is_begin |= signs[number].kind == SIGN_BEGIN and _applies(known, &signs[number])
+                is_begin |= signs[number].kind == SIGN_BEGIN
+                says_any = True
             is_again |= signs[number].kind == SIGN_AGAIN
     if not held:
         return
+    if known.is_restored == UNHEARD and not says_any and known.phase >= PHASE_CHARGING:
+        return  # what was left open is not heard of yet: such rows come in any phase
     if known.is_open and is_alive:
         _pass_time(plug, now_ns, phase, is_begin, is_again)
     for number in range(followed.sign_count):

@@ -31,8 +31,8 @@ _CHARGER_STATES = ("charger_malfunction", "battery_incompatible", "system_malfun
 CHADEMO = FollowTable(
     "chademo",
     signs=(
-        SignEntry("100", "CHA100", _VEHICLE, _HANDSHAKE),
-        SignEntry("101", "CHA101", _VEHICLE, _HANDSHAKE),
+        SignEntry("100", "CHA100", _VEHICLE, _HANDSHAKE, to_phase=_HANDSHAKE),
+        SignEntry("101", "CHA101", _VEHICLE, _HANDSHAKE, to_phase=_HANDSHAKE),
         SignEntry(
             "102 closes again",
             "CHA102",
@@ -42,8 +42,8 @@ CHADEMO = FollowTable(
             zeros=("contactor_open",),
             from_phase=_ENDED,
         ),
-        SignEntry("102", "CHA102", _VEHICLE, _HANDSHAKE),
-        SignEntry("108", "CHA108", _CHARGER, _HANDSHAKE),
+        SignEntry("102", "CHA102", _VEHICLE, _HANDSHAKE, to_phase=_HANDSHAKE),
+        SignEntry("108", "CHA108", _CHARGER, _HANDSHAKE, to_phase=_HANDSHAKE),
         SignEntry(
             "109 charges after all",
             "CHA109",
@@ -54,14 +54,14 @@ CHADEMO = FollowTable(
             from_phase=_STOPPING,
             unless="109 charging",
         ),
-        SignEntry("109", "CHA109", _CHARGER, _HANDSHAKE),
+        SignEntry("109", "CHA109", _CHARGER, _HANDSHAKE, to_phase=_HANDSHAKE),
         SignEntry(
             "102 enabled",
             "CHA102",
             _VEHICLE,
             _CONFIGURATION,
             when=("charging_enabled", 1),
-            to_phase=_CHARGING,
+            to_phase=_CONFIGURATION,
         ),
         SignEntry(
             "109 charging",

@@ -2,6 +2,7 @@
 
 import pytest
 
+from telemetry.charging.made import PhaseRow
 from telemetry.charging.plan import ProtocolPlug
 from telemetry.charging.session import Session
 from tests.support.plug import READY, START_NS, PlugBench
@@ -157,6 +158,10 @@ def test_another_vehicle_is_another_session_however_soon_it_comes_after_an_error
     bench.charge(50.0, 52.0)
     bench.finish()
     assert len(bench.sessions) == 1 + is_another
+    assert bench.events("charging_reconnect") == ["attempt 2"] * (not is_another)
+    phase_rows = [made.content for made in bench.made if isinstance(made.content, PhaseRow)]
+    written = {(one.session.start_ns, one.phase.attempt) for one in phase_rows}
+    assert written == {(one.start_ns, phase.attempt) for one in bench.sessions for phase in one.phases}
     if not is_another:
         assert (bench.sessions[0].attempts, bench.sessions[0].outcome) == (2, "unfinished")
         return
@@ -165,3 +170,60 @@ def test_another_vehicle_is_another_session_however_soon_it_comes_after_an_error
     assert following.maker == other["manufacturer"]
     if not is_restored:
         assert ended == alone
+
+
+def test_a_kept_attempt_is_told_once_its_vehicle_does_not_answer() -> None:
+    bench = failed(NAMED)
+    for step in range(30):
+        bench.put("CRM", 46.0 + step / 5, recognition=0)
+    assert bench.events("charging_reconnect") == []
+    bench.put("CEM", 52.0, brm_timeout=1)
+    assert bench.events("charging_reconnect") == ["attempt 2"]
+    told = [made.time_ns for made in bench.made if getattr(made.content, "code", "") == "charging_reconnect"]
+    assert told == [START_NS + 46_000_000_000]
+
+
+@pytest.mark.parametrize("away_s", [5.0, 60.0])
+@pytest.mark.parametrize(
+    ("first", "raw"),
+    [
+        ("CHA100", {}),
+        ("CHA102", {"charging_enabled": 1, "contactor_open": 0}),
+        ("CHA108", {"available_current_a": 50}),
+        ("CHA109", {"charging": 1, "stopped": 0}),
+    ],
+)
+def test_a_chademo_charge_goes_on_after_a_restart_whichever_message_is_heard_first(
+    first: str, raw: dict[str, float], away_s: float
+) -> None:
+    bench = PlugBench(plugs=[ProtocolPlug("plug", "chademo")])
+    on, out = {"charging_enabled": 1, "contactor_open": 0}, {"charging": 1, "stopped": 0}
+    for second in range(31):
+        bench.put("CHA102", float(second), **on)
+        bench.put("CHA109", second + 0.1, **out)
+    begin_s = 30.1 + away_s
+    other = PlugBench(plugs=[ProtocolPlug("plug", "chademo")])
+    other.tracker.restore(0, bench.tracker.state(0))
+    other.put(first, begin_s, **raw)
+    for second in range(1, 31):
+        other.put("CHA102", begin_s + second, **on)
+        other.put("CHA109", begin_s + second + 0.1, **out)
+    session = other.finish()
+    assert len(other.sessions) == 1
+    assert session.start_ns == START_NS
+    assert session.duration_s == pytest.approx(begin_s + 30.1)
+    assert session.gap_s == pytest.approx(away_s, abs=1.2)  # up to the first message that says how it stands
+
+
+def test_a_chademo_charge_that_a_restart_has_missed_the_end_of_has_ended() -> None:
+    bench = PlugBench(plugs=[ProtocolPlug("plug", "chademo")])
+    bench.put("CHA102", 0.0, charging_enabled=1, contactor_open=0)
+    bench.put("CHA109", 1.0, charging=1, stopped=0)
+    other = PlugBench(plugs=[ProtocolPlug("plug", "chademo")])
+    other.tracker.restore(0, bench.tracker.state(0))
+    for second in range(60, 70):
+        other.put("CHA100", float(second))
+        other.put("CHA102", second + 0.1, charging_enabled=0, contactor_open=1)
+        other.put("CHA109", second + 0.2, charging=0, stopped=1)
+    session = other.finish()
+    assert (len(other.sessions), session.outcome) == (1, "complete")

@@ -8,7 +8,7 @@ from telemetry.charging.settings import ChargingSettings
 from telemetry.model.event_codes import Level
 from telemetry.model.events import Event
 from telemetry.protocols.known import CAN_PROTOCOLS
-from tests.support.plug import READY, PlugBench
+from tests.support.plug import READY, SECOND, PlugBench
 
 VIN = "LRWYGCEK1PC123457"
 
@@ -39,6 +39,22 @@ def test_another_pack_in_the_same_vehicle_is_reported_whatever_came_between_with
     assert swaps(bench) == ["from WXYZ-00000001 to WXYZ-00000002"]
     assert [session.pack for session in bench.sessions] == [
         *("WXYZ-00000001", "main", "WXYZ-00000001", "WXYZ-00000002", "main")
+    ]
+
+
+def test_what_each_of_two_plugs_saw_last_is_known_after_a_reload_with_nothing_open() -> None:
+    before, after = PlugBench(), PlugBench()
+    for bench, serials in ((before, (1, 5)), (after, (2, 6))):
+        if bench is after:
+            for channel in (SECOND, 0):
+                after.tracker.inherit(channel, before.tracker, channel)
+        for channel, serial in zip((0, SECOND), serials, strict=True):
+            bench.put("CHM", 0.0, channel, version_minor=1)
+            bench.put("BRM", 1.0, channel, version_minor=1, vin=VIN, manufacturer="WXYZ", pack_serial=serial)
+        bench.finish(60.0)
+    assert swaps(after) == [
+        "from WXYZ-00000001 to WXYZ-00000002",
+        "from WXYZ-00000005 to WXYZ-00000006",
     ]
 
 
@@ -103,6 +119,14 @@ def test_a_pack_is_swapped_where_the_vehicle_is_the_same(
     last: dict[str, str | None], vin: str | None, pack: str | None, swapped: bool
 ) -> None:
     assert is_swapped(last, vin, pack) == swapped
+
+
+def test_a_register_that_goes_on_with_another_is_as_full_as_that_one() -> None:
+    before, after = PackRegister(), PackRegister()
+    for serial in range(64):
+        before.name(f"{serial:08X}", "main")
+    after.update(before)
+    assert [after.name(name, "main") for name in ("0000003F", "00000040")] == ["0000003F", "main"]
 
 
 def test_a_register_knows_a_pack_again_when_it_is_full() -> None:

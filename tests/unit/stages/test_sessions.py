@@ -194,13 +194,20 @@ class Plugs(NoSessions):
     def hold(self, *what: object) -> None:
         self.said.append(("hold", *what))
 
+    def inherit(self, plug: str, old: PlugSessions) -> None:
+        assert plug in old.plugs_of("bus")
+        self.said.append(("inherit", plug))
+
 
 def test_a_reload_goes_on_with_plugs_that_are_followed_still_and_finishes_the_others() -> None:
-    old = Plugs(left=(b"a session", [row()]), right=(b"", None), gone=(b"another", [row()]))
+    old = Plugs(left=(b"a session", [row()]), right=(b"its own", None), gone=(b"another", [row()]))
     new = Plugs(left=(b"", None), right=(b"", None))
     hand_over_sessions(old, new, "bus", LineBuffer(), shift_ns=6)
     assert old.said == [("finish", "gone", 0, 6)]
-    assert new.said == [("hold", "left", [row()]), ("restore", "left", b"a session")]
+    assert new.said == [
+        *(("inherit", "left"), ("hold", "left", [row()]), ("restore", "left", b"a session")),
+        *(("inherit", "right"), ("restore", "right", b"its own")),
+    ]
 
 
 def test_where_nothing_is_followed_nothing_is_open() -> None:
