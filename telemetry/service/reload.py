@@ -19,6 +19,7 @@ from telemetry.config import Config, load_config
 from telemetry.errors import ConfigError, TelemetryError
 from telemetry.settings.declared import name_of
 from telemetry.settings.document import read_document
+from telemetry.sinks.settings import SinkSettings
 from telemetry.stages.prepare import Prepared, prepare
 from telemetry.threads import start
 
@@ -66,7 +67,8 @@ def needs_restart(old: Config, new: Config) -> str:
         differing = (
             part for part in fields(before) if getattr(before, part.name) != getattr(after, part.name)
         )
-        return f"{field.name}.{name_of(next(differing))}"
+        table = before.name if isinstance(before, SinkSettings) else field.name
+        return f"{table}.{name_of(next(differing))}"
     return ""
 
 
