@@ -110,7 +110,12 @@ def test_a_chademo_vehicle_that_stays_enabled_while_the_charger_stops_begins_not
     assert seconds(bench.sessions) == [(0.0, 29.9, 0.0)]
 
 
-NAMED = {"vin": "LVAAAAAAAAAAAAAA1", "manufacturer": "AAAA", "pack_serial": 1, "rated_capacity_ah": 1500}
+NAMED: dict[str, float | str] = {
+    "vin": "LVAAAAAAAAAAAAAA1",
+    "manufacturer": "AAAA",
+    "pack_serial": 1,
+    "rated_capacity_ah": 1500,
+}
 NAMELESS = {"manufacturer": "AAAA", "rated_capacity_ah": 1500}
 
 
