@@ -86,7 +86,7 @@ def test_every_end_of_a_point_and_every_field_of_gateway_is_documented() -> None
 def test_every_key_is_said_to_take_effect_while_the_service_runs_or_to_need_a_restart() -> None:
     *taken, refused = [{name.strip("[]") for name in names_in([row])} for row in table_rows("Another")[2:]]
     kept = {field.name for field in fields(Config)} - TAKES_EFFECT
-    assert kept == {"influx", "spool", "web", "wait_for_clock", "spool_directory"}
+    assert kept == {"sink", "spool", "web", "wait_for_clock", "spool_directory"}
     assert refused == {"influx", "spool", "web", "clock"}
     tables = {*SECTIONS, *ARRAYS, *KINDS, *(one.name for one in keys_of(TopKeys))}
     assert set[str]().union(*taken) == tables - refused
