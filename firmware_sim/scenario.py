@@ -10,10 +10,11 @@ from pathlib import Path
 from firmware_sim.ecus.service_battery import ServiceSpec
 from firmware_sim.errors import NotValidError
 from firmware_sim.faults.kinds import Fault
-from firmware_sim.faults.read import read_fault
+from firmware_sim.faults.read import OnLines, read_fault
 from firmware_sim.plant.load import Profile
 from firmware_sim.plant.pack import PackSpec
 from firmware_sim.scenario_files import SCENARIOS, Heading, Load, find_in, names_in, read_heading
+from firmware_sim.serial_devices import KINDS
 from firmware_sim.serial_scenario import LineSpec, read_lines
 from firmware_sim.table import Table, key, read
 
@@ -84,11 +85,12 @@ def load_scenario(name_or_file: str | Path, load: Load) -> Scenario:
     heading = read_heading(top, file)
     batteries = _batteries(top.take_tables("battery"), heading["pack"])
     lines = read_lines(top.take_tables("serial"), batteries)
+    on = OnLines(KINDS, [line.name for line in lines])
     scenario = Scenario(
         **heading,
         service=_service(top.take_table("service"), heading["pack"]),
         phases=tuple(_phase(table) for table in top.take_tables("phase")),
-        faults=tuple(read_fault(table, [line.name for line in lines]) for table in top.take_tables("fault")),
+        faults=tuple(read_fault(table, on) for table in top.take_tables("fault")),
         batteries=batteries,
         lines=lines,
     )

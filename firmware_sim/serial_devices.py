@@ -12,7 +12,6 @@ from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from firmware_sim.ecus.service_battery import ServiceBattery
-from firmware_sim.faults.kinds import SERIAL_DEVICES
 from firmware_sim.links.shared_line import DeviceEnd
 from firmware_sim.wire import modbus_registers as modbus
 from firmware_sim.wire.ant_new import AntNewFirmware, AntNewLine
@@ -45,10 +44,13 @@ class DeviceName:
 class DeviceKind:
     """One kind of device.
 
-    firmware: of an address and a number of ten digits that no other device has. make: of its battery and its
-    firmware. addresses: that it may have; usual: the one of a device that is given none.
+    what, sends: what it is and says, for the page. firmware: of an address and a number of ten digits that no
+    other device has. make: of its battery and its firmware. addresses: that it may have; usual: the one of a
+    device that is given none.
     """
 
+    what: str
+    sends: str
     firmware: Callable[[int, str], Any]
     make: Callable[[ServiceBattery, Any], DeviceEnd]
     addresses: range = range(0)
@@ -88,7 +90,7 @@ def checked(names: tuple[DeviceName, ...]) -> tuple[DeviceName, ...]:
 def named(kind: str, address: int | None, options: Mapping[str, Option]) -> DeviceName:
     """A device. Raises ValueError for an address or an option that it cannot have."""
     if kind not in KINDS:
-        raise ValueError(f"no device is called {kind!r}; there are {', '.join(SERIAL_DEVICES)}")
+        raise ValueError(f"no device is called {kind!r}; there are {', '.join(KINDS)}")
     known = KINDS[kind]
     if address is None:
         address = known.usual
@@ -170,29 +172,41 @@ def _meter_bank(battery: ServiceBattery, firmware: modbus.ModbusMeterFirmware) -
 
 KINDS: Mapping[str, DeviceKind] = {
     "jbd": DeviceKind(
+        "the board of a 14-cell, 100 Ah service battery with two temperature sensors",
+        "answers to requests of registers 0x03, 0x04 and 0x05; to any other, and to any write, an error",
         lambda _, number: JbdFirmware(MODEL + b"-" + number[-6:].encode()),
         lambda battery, firmware: JbdLine(battery.bms.readings, firmware),
     ),
     "vedirect": DeviceKind(
+        "its solar charger",
+        "one text block each simulated second, and answers to HEX messages",
         lambda _, number: VeDirectFirmware(f"HQ{number[-9:]}"),
         lambda battery, firmware: VeDirectLine(battery.solar.readings, firmware),
     ),
     "jk_nw": DeviceKind(
+        "a JK board over the same battery",
+        "answers to the request for everything",
         lambda _, number: JkNwFirmware(device_id=number[-8:].encode()),
         lambda battery, firmware: JkNwLine(battery.bms.readings, firmware),
     ),
     "jk_55aa": DeviceKind(
+        "a JK inverter board, address 0 to 15 (1)",
+        "answers to triggers; with address 0 its state each second",
         lambda address, number: Jk55aaFirmware(address=address, serial_number=number.encode()),
         lambda battery, firmware: Jk55aaLine(battery.bms.readings, firmware),
         range(16),
         1,
     ),
     "seplos_v2": DeviceKind(
+        "a Seplos board, address 0 to 15 (0)",
+        "answers to requests for values, alarms and versions",
         lambda address, number: SeplosFirmware(address=address, maker=f"NEV {number}".encode().ljust(20)),
         lambda battery, firmware: SeplosLine(battery.bms.readings, firmware),
         range(16),
     ),
     "pylontech": DeviceKind(
+        "a stack of one Pylontech module, address 2 plus 16 times its group (2)",
+        "answers to requests for values, alarms, limits, serial number and versions",
         lambda address, number: PylontechFirmware(
             group=address >> 4, wide=(True,), serial_numbers=(f"K{number}".encode(),)
         ),
@@ -201,20 +215,28 @@ KINDS: Mapping[str, DeviceKind] = {
         FIRST_MODULE,
     ),
     "ant_old": DeviceKind(
+        "an ANT board of the first kind",
+        "answers to requests for the state and for the capacity",
         lambda _, _number: AntOldFirmware(),
         lambda battery, firmware: AntOldLine(battery.bms.readings, firmware),
     ),
     "ant_new": DeviceKind(
+        "an ANT board of 2021",
+        "answers to requests for the state and the versions",
         lambda _, number: AntNewFirmware(hardware=f"24AHA{number}".encode()),
         lambda battery, firmware: AntNewLine(battery.bms.readings, firmware),
     ),
     "daly": DeviceKind(
+        "a Daly board, number 1 to 16 (1)",
+        "answers to A5 requests 0x90 to 0x98, 0x50 and 0x57",
         lambda address, number: DalyFirmware(number=address, code=f"DL{number}".encode()),
         lambda battery, firmware: DalyLine(battery.bms.readings, firmware),
         range(1, 17),
         1,
     ),
     "daly_modbus": DeviceKind(
+        "a Daly board of 2023, address 1 to 247 (210)",
+        "answers to requests for its registers",
         lambda address, number: modbus.DalyModbusFirmware(address, b"K1.0", f"DL-K {number}".encode()),
         lambda battery, firmware: modbus.ModbusLine(
             lambda: modbus.daly(battery.bms.readings(), firmware), firmware.slave
@@ -223,12 +245,19 @@ KINDS: Mapping[str, DeviceKind] = {
         modbus.DALY_SLAVE,
     ),
     "dlt645": DeviceKind(
+        "an energy meter between battery and loads, address of 12 digits (112233445566)",
+        "answers to requests for voltage, current, power, energies and its address",
         lambda address, _: Dlt645Firmware(address=f"{address:012d}"),
         lambda battery, firmware: MeterLine(lambda: _meter(battery), firmware),
         range(10**12),
         112233445566,
     ),
     "modbus": DeviceKind(
+        "a DC meter there, address 1 to 247 (1)",
+        (
+            "answers as a PZEM-017 (input registers) and as an Acrel DJSF1352-RN (holding registers); "
+            "its serial number is a text in 8 holding registers from 256 on"
+        ),
         lambda address, number: modbus.ModbusMeterFirmware(address, number.encode()),
         lambda battery, firmware: modbus.ModbusLine(lambda: _meter_bank(battery, firmware), firmware.slave),
         range(1, 248),

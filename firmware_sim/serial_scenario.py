@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from firmware_sim.ecus.service_battery import ServiceBattery
-from firmware_sim.faults.kinds import SERIAL_DEVICES, Fault
+from firmware_sim.faults.kinds import Fault
 from firmware_sim.faults.serial import LineFaults, SerialFaults
 from firmware_sim.links.serial_line import Port, SerialLine
 from firmware_sim.links.shared_line import Attached, Electrics, Said, SharedLine
@@ -78,7 +78,7 @@ def read_lines(tables: Sequence[Table], batteries: Collection[str]) -> tuple[Lin
     found: list[LineSpec] = []
     for table in tables:
         line = _read_line(table, batteries)
-        if line.name in SERIAL_DEVICES or not line.name.replace("-", "_").isidentifier():
+        if line.name in KINDS or not line.name.replace("-", "_").isidentifier():
             raise table.wrong(
                 "name", f"{line.name!r} must be letters, digits, - and _, and not a kind of device"
             )
@@ -105,7 +105,7 @@ def _read_line(table: Table, batteries: Collection[str]) -> LineSpec:
 
 
 def _read_device(table: Table, batteries: Collection[str]) -> tuple[DeviceName, str]:
-    kind = table.take_text("kind", one_of=SERIAL_DEVICES)
+    kind = table.take_text("kind", one_of=tuple(KINDS))
     battery = table.take_optional_text("battery") or ""
     if battery and battery not in batteries:
         raise table.wrong("battery", f"there is no [[battery]] {battery!r}", ", ".join(batteries))

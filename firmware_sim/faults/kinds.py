@@ -10,11 +10,6 @@ from firmware_sim.table import key
 
 CELLS, MODULES = 96, 12  # of the traction battery
 BUS = "can"  # the whole bus, as the name of what a fault is on
-SERIAL_DEVICES = (
-    *("jbd", "vedirect"),
-    *("jk_nw", "jk_55aa", "seplos_v2", "pylontech", "ant_old", "ant_new"),
-    *("daly", "daly_modbus", "dlt645", "modbus"),
-)
 
 WEEK_S = 7.0 * 86_400.0
 _NS_PER_S = 1_000_000_000

@@ -6,10 +6,10 @@ exist: a message of vehicle.dbc, one of its nodes, a kind of serial device, or a
 
 from collections.abc import Callable, Collection, Mapping
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from firmware_sim.faults import kinds
-from firmware_sim.faults.kinds import BUS, MODULES, SERIAL_DEVICES, WEEK_S, Fault, Window
+from firmware_sim.faults.kinds import BUS, MODULES, WEEK_S, Fault, Window
 from firmware_sim.table import Table, read
 from firmware_sim.wire.broadcast import VEHICLE_DBC
 from firmware_sim.wire.layout import load_layouts
@@ -20,8 +20,15 @@ _JBD_SENSORS = 2
 _FOR_GOOD = ("cell-imbalance", "weak-cell")
 
 
-def read_fault(table: Table, lines: Collection[str] = ()) -> Fault:
-    """Read one [[fault]]; lines: names of serial lines that it may be on."""
+class OnLines(NamedTuple):
+    """What a fault of a serial line may be on: a kind of device, or a line by its name."""
+
+    kinds: Collection[str]
+    names: Collection[str]
+
+
+def read_fault(table: Table, lines: OnLines) -> Fault:
+    """Read one [[fault]]."""
     kind = table.take_text("do", one_of=FAULT_KINDS)
     window = take_window(table, lasts=kind not in _FOR_GOOD)
     if kind not in _FOR_GOOD:
@@ -46,28 +53,28 @@ def _messages(*, counted: bool = False) -> tuple[str, ...]:
     return tuple(name for name, layout in layouts.items() if not counted or layout.counter_shift is not None)
 
 
-def _sensor(table: Table, _lines: Collection[str]) -> Mapping[str, object]:
+def _sensor(table: Table, _lines: OnLines) -> Mapping[str, object]:
     on = table.take_text("on", one_of=("bms", "jbd"))
     most = MODULES if on == "bms" else _JBD_SENSORS
     return {"on": on, "sensor": table.take_integer("sensor", least=1, most=most)}
 
 
-def _swapped(table: Table, lines: Collection[str]) -> Mapping[str, object]:
-    names = tuple(lines)
+def _swapped(table: Table, lines: OnLines) -> Mapping[str, object]:
+    names = tuple(lines.names)
     if len(names) < 2:
         raise table.wrong("do", "swapped-ports needs two lines", "a [[serial]] each")
     return {name: table.take_text(name, one_of=names) for name in ("on", "other")}
 
 
-def _on_line(others: Callable[[], Collection[str]] = tuple) -> Callable[[Table, Collection[str]], Any]:
+def _on_line(others: Callable[[], Collection[str]] = tuple) -> Callable[[Table, OnLines], Any]:
     """Take a kind of serial device, a device of an address, or a line; or one of `others`."""
 
-    def take(table: Table, lines: Collection[str]) -> Mapping[str, object]:
+    def take(table: Table, lines: OnLines) -> Mapping[str, object]:
         on = table.take_text("on")
         kind, colon, digits = on.partition(":")
-        known = (*others(), *lines)
-        if on not in known and not (kind in SERIAL_DEVICES and (not colon or digits.isdecimal())):
-            choice = ", ".join((*others(), *SERIAL_DEVICES, *lines))
+        known = (*others(), *lines.names)
+        if on not in known and not (kind in lines.kinds and (not colon or digits.isdecimal())):
+            choice = ", ".join((*others(), *lines.kinds, *lines.names))
             raise table.wrong("on", f"must be one of {choice}, not {on!r}", "a device has KIND:ADDRESS")
         return {"on": on}
 
@@ -97,7 +104,7 @@ _KINDS: Mapping[str, type[Fault]] = {
 }
 FAULT_KINDS = tuple(_KINDS)  # as `do` names them
 # Of each kind the fields whose bounds the vehicle or the scenario says.
-_GIVEN: Mapping[str, Callable[[Table, Collection[str]], Mapping[str, Any]]] = {
+_GIVEN: Mapping[str, Callable[[Table, OnLines], Mapping[str, Any]]] = {
     "sensor-loss": _sensor,
     "charger-fault": lambda _table, _lines: {"cooling_only": False},
     "charger-cooling": lambda _table, _lines: {"cooling_only": True},

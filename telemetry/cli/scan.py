@@ -11,7 +11,7 @@ from telemetry.errors import EXIT_OK, NothingFoundError, UnavailableError, Usage
 from telemetry.scan import can_findings, findings
 from telemetry.scan.can_findings import BusFindings
 from telemetry.scan.findings import PortFindings
-from telemetry.scan.probes import rule_of, scanned
+from telemetry.scan.probes import scanned
 from telemetry.scan.toml_words import SourceNames
 
 EXAMPLES = (
@@ -99,7 +99,7 @@ def _nothing(
         return UnavailableError("; ".join(dict.fromkeys(port.trouble for port in ports)), where=where)
     if ports:
         asked = () if arguments.risky else scanned(arguments.protocol)
-        left_out = ", ".join(protocol.name for protocol in asked if rule_of(protocol).risk)
+        left_out = ", ".join(protocol.name for protocol in asked if protocol.scan.risk)
         more = f" --risky tries {left_out}." if left_out else ""
         return NothingFoundError("nothing was found", where=where, hint=_NO_DEVICE.format(more))
     if any(bus.traffic.frames for bus in buses):

@@ -6,11 +6,11 @@ from contextlib import closing, contextmanager
 from functools import partial
 from pathlib import Path
 
-from firmware_sim.faults.kinds import SERIAL_DEVICES
 from firmware_sim.links.pty import PtyPort
 from firmware_sim.links.serial_line import SerialLines
 from firmware_sim.scenario import Scenario, load_scenario, scenario_names
 from firmware_sim.scenario_files import parse_instant
+from firmware_sim.serial_devices import KINDS
 from firmware_sim.simulation import Simulation
 from firmware_sim.truth import TruthLog
 from telemetry.cli.arguments import positive
@@ -70,7 +70,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=[],
         help="serial devices under this link: a line of the scenario by its name, or "
         "DEVICE[:ADDRESS][,OPTION[:VALUE]…][+…]=PATH (default jbd); repeatable; there are "
-        + ", ".join(SERIAL_DEVICES),
+        + ", ".join(KINDS),
     )
     parser.add_argument(
         "--capture",
@@ -198,7 +198,7 @@ def _serial_link(text: str) -> tuple[str, Path]:
     """`jbd=/tmp/bms`, `/tmp/bms`, or `jk_55aa:1+jk_55aa:2=/tmp/bus`."""
     name, equals, path = text.partition("=")
     if not equals:
-        name, path = SERIAL_DEVICES[0], text
+        name, path = next(iter(KINDS)), text
     if not path:
         raise argparse.ArgumentTypeError(f"{text!r} is no DEVICE=PATH")
     return name, Path(path)

@@ -114,6 +114,44 @@ EIGHT_N_ONE = LineSettings()
 
 
 @dataclass(frozen=True, slots=True)
+class Scanned:
+    """How `scan` finds a device of this protocol.
+
+    rarity: how seldom one is met, from 1: common ones are tried first. more_rates, more_parities: that some
+    devices have beside the usual one. others: addresses to try beside the usual one, each for a tenth of a
+    second. has_neighbours: after a device that answers, the next address is asked, too. risk: why its
+    requests are left out; empty: they are safe for devices of any protocol.
+    """
+
+    rarity: int
+    more_rates: tuple[int, ...] = ()
+    more_parities: tuple[str, ...] = ()
+    others: tuple[int, ...] = ()
+    has_neighbours: bool = False
+    risk: str = ""
+
+
+UNJUDGED = Scanned(9, risk="nobody has judged yet whether its requests are safe")
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """What pages say of a protocol, in a cell of a table each.
+
+    maker: of a battery, as people know it; empty: of something else. devices: which ones, and how many cells.
+    how: what is asked, and how often. scrubbed: what `scrub` replaces; empty: nothing. line, addresses: as
+    they are, where the table cannot say.
+    """
+
+    maker: str
+    devices: str
+    how: str
+    scrubbed: str = ""
+    line: str = ""
+    addresses: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class SerialProtocol:
     """One protocol. `requests` is empty where the device talks by itself."""
 
@@ -128,6 +166,8 @@ class SerialProtocol:
     addresses: Addresses | None = None  # None: one device on a line, which has no address
     line: LineSettings = EIGHT_N_ONE
     rest_s: float = 0.02  # of the serial line between an answer and the next request
+    scan: Scanned = UNJUDGED
+    words: Words = Words("", "", "")
 
     def make_framer(self, channel: int | Callable[[int], int | None] = 0, *, byte_ns: int = 0) -> Framer:
         """A framer for one port. channel: of its frames, or which one is that of an address."""

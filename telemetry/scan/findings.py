@@ -83,9 +83,9 @@ def port_words(findings: PortFindings) -> str:
 
 
 def untried_words(findings: PortFindings) -> str:
-    """Which settings of the line were not tried, since devices had been found; empty: all were."""
+    """Name the settings of the line that were not wholly tried, since devices were found; empty: all were."""
     settings = ", ".join(map(str, findings.report.untried))
-    return f"not tried there: {settings}; --protocol NAME looks for others" if settings else ""
+    return f"not wholly tried: {settings}; --protocol NAME looks for others" if settings else ""
 
 
 def _strange(report: LineReport) -> str:

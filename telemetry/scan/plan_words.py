@@ -5,7 +5,7 @@ from typing import Any
 
 from telemetry.framing.framing import NO_ADDRESS
 from telemetry.protocols.table import SerialProtocol
-from telemetry.scan.probes import Meant, Probe, Setting, follow_ups, rule_of
+from telemetry.scan.probes import Meant, Probe, Setting, follow_ups
 from telemetry.scan.serial_scan import Waits, silent_s
 
 
@@ -29,8 +29,8 @@ def _unless(*, speaks_always: bool) -> str:
 def as_text(settings: Sequence[Setting], waits: Waits, *, speaks_always: bool) -> str:
     """All bytes as hexadecimal digits: each request, and below it what is sent if it is answered."""
     lines: list[str] = []
-    for setting in settings:
-        listens = f"listens for {waits.listening_s(setting):g} s"
+    for number, setting in enumerate(settings):
+        listens = f"listens for {waits.listening_s(is_long=number == 0):g} s"
         lines.append(f"{setting}: {listens}; then, {_unless(speaks_always=speaks_always)}sends")
         for probe in setting.probes:
             lines.append(f"  {probe.data.hex().upper()}  to {_meant(probe)}")
@@ -43,7 +43,7 @@ def as_text(settings: Sequence[Setting], waits: Waits, *, speaks_always: bool) -
 
 def left_out(protocols: Sequence[SerialProtocol]) -> list[str]:
     """Protocols whose requests are risky, and why."""
-    return [f"{one.name}: {rule_of(one).risk}" for one in protocols if rule_of(one).risk]
+    return [f"{one.name}: {one.scan.risk}" for one in protocols if one.scan.risk]
 
 
 def as_json(port: str, settings: Sequence[Setting], waits: Waits) -> dict[str, Any]:
@@ -55,7 +55,7 @@ def as_json(port: str, settings: Sequence[Setting], waits: Waits) -> dict[str, A
                 "baud_rate": setting.baud_rate,
                 "parity": setting.line.parity,
                 "stop_bits": setting.line.stop_bits,
-                "listen_s": waits.listening_s(setting),
+                "listen_s": waits.listening_s(is_long=number == 0),
                 "requests": [
                     {
                         "hex": probe.data.hex(),
@@ -65,7 +65,7 @@ def as_json(port: str, settings: Sequence[Setting], waits: Waits) -> dict[str, A
                     for probe in setting.probes
                 ],
             }
-            for setting in settings
+            for number, setting in enumerate(settings)
         ],
     }
 

@@ -21,46 +21,6 @@ from telemetry.protocols.serial.modbus import modbus, raw_modbus
 from telemetry.protocols.table import DeviceRequest, LineSettings, SerialProtocol
 
 
-@dataclass(frozen=True, slots=True)
-class ProbeRule:
-    """What tables do not say of a protocol.
-
-    more_rates, more_parities: that some devices have beside the usual one. others: addresses to try beside
-    the usual one. has_neighbours: after a device that answers, the next address is asked, too. talks: some
-    devices talk unasked. risk: why its requests are left out; empty: they are safe.
-    """
-
-    more_rates: tuple[int, ...] = ()
-    more_parities: tuple[str, ...] = ()
-    others: tuple[int, ...] = ()
-    has_neighbours: bool = False
-    talks: bool = False
-    risk: str = ""
-
-
-# Pylontech before Seplos: a reply of the first may have the form of the second, never the other way round.
-_RULES: Mapping[str, ProbeRule] = {
-    "vedirect": ProbeRule(talks=True),
-    "ant_new": ProbeRule(more_rates=(9600,)),  # as the vendor's text has it
-    "jk_nw": ProbeRule(talks=True),
-    "jbd": ProbeRule(),
-    "daly": ProbeRule(others=tuple(range(2, 17))),
-    "daly_modbus": ProbeRule(others=tuple(range(0x81, 0x92))),  # board numbers
-    "pylontech": ProbeRule(more_rates=(9600,), others=(0x12, 0x22, 0x32), has_neighbours=True),
-    "seplos_v2": ProbeRule(more_rates=(9600,), others=tuple(range(1, 16))),
-    "modbus": ProbeRule(others=tuple(range(2, 17))),
-    "dlt645": ProbeRule(more_parities=("N",)),  # converters, and pseudo-terminals, which have no parity
-    "jk_55aa": ProbeRule(
-        others=(0, *range(2, 16)),
-        talks=True,
-        risk="its trigger is a Modbus write by its form, which another device may take for one",
-    ),
-    "ant_old": ProbeRule(risk="its request has made devices of other makers misbehave"),
-    "vedirect_hex": ProbeRule(risk="solar chargers of firmware 1.52 and older stop their text"),
-}
-_UNJUDGED = ProbeRule(risk="nobody has judged yet whether its requests are safe")
-
-
 class Meant(NamedTuple):
     """Whom a request is for, and the id of the message that answers it."""
 
@@ -86,16 +46,12 @@ class Probe:
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """How the line is set, who may be heard then, and what is asked.
-
-    is_heard_long: some devices talk by themselves at this setting, or nothing was listened to before it.
-    """
+    """How the line is set, who may be heard then, and what is asked: usual addresses first."""
 
     baud_rate: int
     line: LineSettings
     heard: tuple[SerialProtocol, ...]
     probes: tuple[Probe, ...]
-    is_heard_long: bool
 
     def __str__(self) -> str:
         return f"{self.baud_rate} baud {self.line}"
@@ -108,16 +64,10 @@ def ready_maps() -> Mapping[str, SerialProtocol]:
     return {file.stem: modbus(read_register_map(file)) for file in files}
 
 
-def rule_of(protocol: SerialProtocol) -> ProbeRule:
-    """What its table does not say."""
-    return _RULES.get(protocol.name, _UNJUDGED)
-
-
 def scanned(names: Iterable[str] = ()) -> list[SerialProtocol]:
-    """The protocols of these names, or all, in the order in which replies are believed."""
-    wanted = set(names) or PROTOCOLS.keys()
-    order = [*_RULES, *(name for name in PROTOCOLS if name not in _RULES)]
-    return [_asked(PROTOCOLS[name]) for name in order if name in wanted]
+    """The protocols of these names, or all, common ones first: replies are believed in this order."""
+    found = [_asked(PROTOCOLS[name]) for name in set(names) or PROTOCOLS]
+    return sorted(found, key=lambda one: (one.scan.rarity, one.name))
 
 
 def _asked(protocol: SerialProtocol) -> SerialProtocol:
@@ -133,28 +83,16 @@ def _asked(protocol: SerialProtocol) -> SerialProtocol:
 
 
 def settings_of(protocols: Sequence[SerialProtocol], *, risky: bool = False) -> list[Setting]:
-    """The settings of the line to try, those first at which devices talk by themselves."""
+    """The settings of the line to try, in the order of the protocols."""
     groups: dict[tuple[int, str], list[SerialProtocol]] = {}
     for protocol in protocols:
-        rule = rule_of(protocol)
-        for rate in (protocol.baud_rate, *rule.more_rates):
-            for parity in (protocol.line.parity, *rule.more_parities):
+        for rate in (protocol.baud_rate, *protocol.scan.more_rates):
+            for parity in (protocol.line.parity, *protocol.scan.more_parities):
                 groups.setdefault((rate, parity), []).append(protocol)
-    ordered = sorted(groups.items(), key=lambda item: not _may_talk(item[1]))
     return [
-        Setting(
-            rate,
-            _line(group, parity),
-            tuple(group),
-            tuple(_probes(group, risky=risky)),
-            is_heard_long=number == 0 or _may_talk(group),
-        )
-        for number, ((rate, parity), group) in enumerate(ordered)
+        Setting(rate, _line(group, parity), tuple(group), tuple(_probes(group, risky=risky)))
+        for (rate, parity), group in groups.items()
     ]
-
-
-def _may_talk(group: Iterable[SerialProtocol]) -> bool:
-    return any(rule_of(protocol).talks for protocol in group)
 
 
 def _line(group: Sequence[SerialProtocol], parity: str) -> LineSettings:
@@ -171,7 +109,7 @@ def _probes(group: Sequence[SerialProtocol], *, risky: bool) -> list[Probe]:
     """Usual addresses first; each request once, for all whose it may be."""
     found: dict[bytes, Probe] = {}
     for protocol in group:
-        if rule_of(protocol).risk and not risky:
+        if protocol.scan.risk and not risky:
             continue
         for data, meant, is_usual in _requests(protocol):
             known = found.get(data)
@@ -188,7 +126,7 @@ def _requests(protocol: SerialProtocol) -> Iterator[tuple[bytes, Meant, bool]]:
         return
     first = protocol.requests[0]
     usual = protocol.addresses.default if protocol.addresses else NO_ADDRESS
-    for address in (usual, *rule_of(protocol).others):
+    for address in (usual, *protocol.scan.others):
         yield first.to(address), Meant(protocol, address, first.reply_id), address == usual
 
 
@@ -196,14 +134,14 @@ def _modbus_requests(protocol: SerialProtocol) -> Iterator[tuple[bytes, Meant, b
     """One request finds a device: what it does not have it refuses."""
     maps = ready_maps()
     first = next(iter(maps.values())).requests[0]
-    for address in (1, *rule_of(protocol).others):
+    for address in (1, *protocol.scan.others):
         yield first.to(address), Meant(protocol, address, 1), address == 1
 
 
 def neighbour(meant: Meant) -> Probe | None:
     """The request to the next address; None: no device is expected there."""
     protocol, address = meant.protocol, meant.address + 1
-    if not rule_of(protocol).has_neighbours or address % 16 == 0:
+    if not protocol.scan.has_neighbours or address % 16 == 0:
         return None
     first = protocol.requests[0]
     return Probe(first.to(address), (Meant(protocol, address, first.reply_id),), is_usual=False)

@@ -1,5 +1,8 @@
 """The scan of one serial line: listens first, then asks, setting by setting, until devices are found.
 
+It asks the usual addresses at all settings before any other address. At the setting at which a device
+answers every protocol and address is asked, since lines are shared; the other settings are left.
+
 Promises:
 
 - A line on which something talks is not spoken into: who is heard is reported, and nothing is sent.
@@ -36,7 +39,8 @@ _NEAR, _NEAR_W = 0.05, 1.0  # share, and watts, by which voltage times current m
 class Waits:
     """How long is waited: for those who talk; for the first byte of an answer; for the next one.
 
-    glance_s: for those who talk where no device does by itself, and nothing was heard at the setting before.
+    glance_s: for those who talk, where nothing was heard at the settings before: who talks is heard at any
+    rate, if only as garbage.
     """
 
     listen_s: float = 2.1  # those who talk each second are heard twice, those each two seconds once
@@ -45,9 +49,9 @@ class Waits:
     other_s: float = 0.1  # at one of many others
     quiet_s: float = 0.1
 
-    def listening_s(self, setting: Setting, *, talks: bool = False) -> float:
-        """How long a line is listened to at a setting."""
-        return self.listen_s if setting.is_heard_long or talks else min(self.glance_s, self.listen_s)
+    def listening_s(self, *, is_long: bool) -> float:
+        """Return for how long to listen. is_long: at the first setting, and where something was heard."""
+        return self.listen_s if is_long else min(self.glance_s, self.listen_s)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +87,8 @@ class LineReport:
 
 
 def silent_s(settings: Sequence[Setting], waits: Waits) -> float:
-    """How long a line on which nobody answers takes."""
-    listening_s = sum(waits.listening_s(setting) for setting in settings)
+    """Return how long a line on which nobody answers takes."""
+    listening_s = sum(waits.listening_s(is_long=number == 0) for number in range(len(settings)))
     return listening_s + sum(
         _sending_s(len(probe.data), setting.baud_rate) + (waits.usual_s if probe.is_usual else waits.other_s)
         for setting in settings
@@ -111,38 +115,65 @@ class LineScan:
         self._clock = clock
         self._waits = waits
         self._speaks_always = speaks_always
+        self._has_listened = self._is_heard = False  # anything that nobody asked for
         self.report = LineReport()
 
     def run(self, settings: Sequence[Setting], stop: StopSignal) -> LineReport:
         """Try these settings. Raises OSError when the port cannot be opened, or is gone."""
         report = self.report
         ends_s = self._clock.monotonic_s() + _OVERHEAD * silent_s(settings, self._waits)
-        for number, setting in enumerate(settings, start=1):
-            try:
-                self._try(setting, stop, ends_s, report)
-            except OSError as error:
-                if error.errno != errno.EINVAL or len(report.refused) + 1 == len(settings):
-                    raise
-                report.refused.append(str(setting))
-            if report.found:
-                report.untried = settings[number:]
+        left = list(settings)  # those at which not all was asked
+        for is_first in (True, False):
+            for setting in tuple(left):
+                has_more = is_first and len(settings) > 1 and not all(one.is_usual for one in setting.probes)
+                try:
+                    self._try(setting, stop, ends_s, is_first=is_first, has_more=has_more)
+                except OSError as error:
+                    if error.errno != errno.EINVAL or len(report.refused) + 1 == len(settings):
+                        raise
+                    report.refused.append(str(setting))
+                    has_more = False
+                if report.found or not has_more:
+                    left.remove(setting)
+                if report.found:
+                    report.untried = left
+                    return report
+            if not self._may_ask:
                 break
         return report
 
-    def _try(self, setting: Setting, stop: StopSignal, ends_s: float, report: LineReport) -> None:
+    @property
+    def _may_ask(self) -> bool:
+        return self._speaks_always or not self.report.talks
+
+    def _try(
+        self, setting: Setting, stop: StopSignal, ends_s: float, *, is_first: bool, has_more: bool
+    ) -> None:
+        """Listen and ask the usual addresses, then the others if one answers; the second time only those.
+
+        has_more: there is a second time.
+        """
+        report = self.report
+        others = [probe for probe in setting.probes if not probe.is_usual]
         with self._link_at(setting.baud_rate, setting.line).open(stop) as port:
             line = _OpenLine(port, setting, self._clock, self._waits, report.found)
-            line.listen(self._waits.listening_s(setting, talks=report.talks))
-            report.other_master |= line.other_master
-            report.talks |= line.other_master or line.received >= TALK_BYTES
-            if not report.found and (self._speaks_always or not report.talks):
-                try:
-                    line.ask(ends_s)
-                finally:
-                    report.is_whole &= line.is_whole
-                    report.sent += line.sent
+            if is_first:
+                line.listen(is_long=self._is_heard or not self._has_listened)
+                self._has_listened = True
+                self._is_heard |= line.received > 0
+                report.other_master |= line.other_master
+                report.talks |= line.other_master or line.received >= TALK_BYTES
+            try:
+                if is_first and self._may_ask and not report.found:
+                    line.ask([probe for probe in setting.probes if probe.is_usual], ends_s)
+                if self._may_ask and (not has_more or (line.sent and report.found)):
+                    line.ask(others, ends_s)
+            finally:
+                report.is_whole &= line.is_whole
+                report.sent += line.sent
         if line.received and not report.found:
-            report.strange_bytes[str(setting)] = line.received
+            strange = report.strange_bytes
+            strange[str(setting)] = strange.get(str(setting), 0) + line.received
 
 
 class _OpenLine:
@@ -159,6 +190,7 @@ class _OpenLine:
         self._clock = clock
         self._waits = waits
         self._all_found = found
+        self._answered: set[bytes] = set()
         self._has_heard = False  # anything to the last request
         self._came_late = False  # an answer that was not to it
         self.received = 0
@@ -166,11 +198,12 @@ class _OpenLine:
         self.other_master = False
         self.is_whole = True
 
-    def listen(self, listening_s: float) -> None:
+    def listen(self, *, is_long: bool) -> None:
         """Find those who talk by themselves, of the first protocol that reads what is said."""
+        listening_s = self._waits.listening_s(is_long=is_long)
         ears = [Ear(protocol) for protocol in self._setting.heard]
         self._hear(ears, listening_s)
-        if self.received and self._setting.is_heard_long and not any(ear.addresses for ear in ears):
+        if self.received and is_long and not any(ear.addresses for ear in ears):
             self._hear(ears, listening_s)  # the first message may have had no beginning
         for ear in ears:
             ear.finish()
@@ -187,22 +220,21 @@ class _OpenLine:
             for ear in ears if data else ():
                 ear.feed(data, self._clock.unix_ns())
 
-    def ask(self, ends_s: float) -> None:
+    def ask(self, probes: Sequence[Probe], ends_s: float) -> None:
         """Find those who answer. On one line there is one device without an address at most."""
-        answered: set[bytes] = set()
-        waiting = list(self._setting.probes)
+        waiting = list(probes)
         before: Probe | None = None  # the request before this one
         while waiting:
             probe = waiting.pop(0)
             has_nameless = any(one.address == NO_ADDRESS for one in self._all_found)
-            if probe.data in answered or (has_nameless and probe.meant[0].address == NO_ADDRESS):
+            if probe.data in self._answered or (has_nameless and probe.meant[0].address == NO_ADDRESS):
                 continue
             if self._clock.monotonic_s() > ends_s:
                 self.is_whole = False
                 break
             answering = self._probe(probe)
             for ear, meant in answering:
-                answered.add(probe.data)
+                self._answered.add(probe.data)
                 self._all_found.append(self._look_closer(ear, meant))
                 if (after := neighbour(meant)) is not None:
                     waiting.insert(0, after)

@@ -8,10 +8,11 @@ from functools import partial
 
 from firmware_sim.ecus.service_battery import ServiceBattery, ServiceSpec
 from firmware_sim.links.shared_line import DeviceEnd
-from firmware_sim.serial_devices import device_end, parse_devices
+from firmware_sim.serial_devices import KINDS, device_end, parse_devices
 from firmware_sim.wire import daly, dlt645
 from firmware_sim.wire import modbus_registers as registers
 from firmware_sim.wire.readings import Readings
+from telemetry.protocols.known import PROTOCOLS
 from telemetry.protocols.table import EIGHT_N_ONE, LineSettings
 from telemetry.sources.stop import StopSignal
 from tests.support.clock import FakeClock
@@ -156,22 +157,16 @@ def meter(address: str = "112233445566") -> DeviceEnd:
     return dlt645.MeterLine(lambda: METER, dlt645.Dlt645Firmware(address=address))
 
 
-EVEN = LineSettings(parity="E")
-LINES: Mapping[
-    str, tuple[Callable[[], DeviceEnd], int, LineSettings]
-] = {  # by protocol: its devices, and the setting that they understand
-    "ant_new": (partial(simulated, "ant_new"), 19200, EIGHT_N_ONE),
-    "ant_old": (partial(simulated, "ant_old"), 19200, EIGHT_N_ONE),
-    "daly": (partial(board, 1), 9600, EIGHT_N_ONE),
-    "daly_modbus": (daly_modbus_board, 9600, EIGHT_N_ONE),
-    "dlt645": (meter, 2400, EVEN),
-    "jbd": (partial(simulated, "jbd"), 9600, EIGHT_N_ONE),
-    "jk_55aa": (partial(simulated, "jk_55aa"), 115200, EIGHT_N_ONE),
-    "jk_nw": (partial(simulated, "jk_nw"), 115200, EIGHT_N_ONE),
-    "modbus": (partial(pzem, 1), 9600, EIGHT_N_ONE),
-    "pylontech": (partial(simulated, "pylontech"), 115200, EIGHT_N_ONE),
-    "seplos_v2": (partial(simulated, "seplos_v2"), 19200, EIGHT_N_ONE),
-    "vedirect": (partial(simulated, "vedirect"), 19200, EIGHT_N_ONE),
+MADE: Mapping[str, Callable[[], DeviceEnd]] = {
+    "daly": partial(board, 1),
+    "daly_modbus": daly_modbus_board,
+    "dlt645": meter,
+    "modbus": partial(pzem, 1),
+}
+# By protocol: its devices, and the setting that they understand.
+LINES: Mapping[str, tuple[Callable[[], DeviceEnd], int, LineSettings]] = {
+    name: (MADE.get(name, partial(simulated, name)), PROTOCOLS[name].baud_rate, PROTOCOLS[name].line)
+    for name in sorted(KINDS)
 }
 
 

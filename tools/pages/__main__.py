@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from dashboards.__main__ import written
-from tools.pages import configuration, data_model, home_assistant, protocols, rooms, schema
+from tools.pages import configuration, data_model, devices, home_assistant, protocols, rooms, schema
 from tools.pages.links import PAGES, missing
 from tools.pages.rooms import ROOT
 
@@ -18,6 +18,10 @@ GENERATED: dict[str, Callable[[str], str]] = {
     "docs/architecture.md": rooms.rewritten,
     "docs/configuration.md": configuration.rewritten,
     "docs/data-model.md": lambda _: data_model.documentation(),
+    **dict.fromkeys(
+        ("README.md", *(f"docs/{name}.md" for name in ("scan", "scrub", "serial", "simulator"))),
+        devices.rewritten,
+    ),
     "docs/home-assistant.md": home_assistant.rewritten,
     "packaging/gateway.schema.json": lambda _: schema.text(),
     **{str(page.relative_to(ROOT)): protocols.rewritten for page in protocols.PAGES},

@@ -7,6 +7,7 @@ path in the repository. Links are written for the repository and rewritten here,
 import posixpath
 import re
 from pathlib import Path
+from typing import Any
 
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
@@ -19,6 +20,29 @@ _LINK = re.compile(r"(?<=\]\()(?![a-z]+:|#)([^)\s#]+)")
 _BLOCK = re.compile(r"^(```.*?^```)$", re.MULTILINE | re.DOTALL)
 _ARGUMENT = re.compile(r"^```(\w+) .+$", re.MULTILINE)  # what follows the language is for the tests
 _NESTED = re.compile(r"^ {2}(?=- )", re.MULTILINE)  # Python-Markdown wants four blanks there
+
+
+def on_config(config: MkDocsConfig) -> MkDocsConfig:
+    """Put the pages of a pattern such as `protocols/*.md` into the navigation, each called by its heading."""
+    config.nav = _expanded(config.nav)
+    return config
+
+
+def _expanded(nav: Any) -> Any:
+    if isinstance(nav, dict):
+        return {name: _expanded(entries) for name, entries in nav.items()}
+    if not isinstance(nav, list):
+        return nav
+    docs = ROOT / "docs"
+    return [
+        found
+        for entry in nav
+        for found in (
+            sorted(file.relative_to(docs).as_posix() for file in docs.glob(entry))
+            if isinstance(entry, str) and "*" in entry
+            else [_expanded(entry)]
+        )
+    ]
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:

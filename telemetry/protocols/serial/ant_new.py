@@ -18,7 +18,14 @@ from telemetry.framing.framing import ANY, Framing, Heard, PortReader, Shape, Sk
 from telemetry.framing.lengths import field, fixed
 from telemetry.protocols.serial.ant_codes import BALANCING, NOT_FITTED_C, ON, alarms
 from telemetry.protocols.serial.layout import ABSENT_SENSOR, Confirmed, Layout, Value, cells, sensors
-from telemetry.protocols.table import DeviceRequest, Mapped, Message, SerialProtocol
+from telemetry.protocols.table import (
+    DeviceRequest,
+    Mapped,
+    Message,
+    Scanned,
+    SerialProtocol,
+    Words,
+)
 
 STATUS, DEVICE = 0x11, 0x12  # functions of replies: the ids of their messages
 
@@ -209,5 +216,11 @@ ANT_NEW = SerialProtocol(
     requests=(
         DeviceRequest(STATUS_REQUEST, _POLL_S, STATUS),
         DeviceRequest(DEVICE_REQUEST, _DEVICE_POLL_S, DEVICE),
+    ),
+    scan=Scanned(4, more_rates=(9600,)),  # as the vendor's text has it
+    words=Words(
+        "ANT",
+        "ANT boards of 2021 and later; to 32 cells",
+        "the service asks for the state once a second, for the versions once a minute",
     ),
 )

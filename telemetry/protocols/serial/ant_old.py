@@ -13,7 +13,14 @@ from telemetry.framing.framing import Framing, Heard, PortReader, Shape, Skipped
 from telemetry.framing.lengths import fixed
 from telemetry.protocols.serial.ant_codes import BALANCING, NOT_FITTED_C, ON, alarms
 from telemetry.protocols.serial.layout import ABSENT_SENSOR, Layout, Value, byte_of_frame, cells, sensors
-from telemetry.protocols.table import DeviceRequest, Mapped, Message, SerialProtocol
+from telemetry.protocols.table import (
+    DeviceRequest,
+    Mapped,
+    Message,
+    Scanned,
+    SerialProtocol,
+    Words,
+)
 
 STATUS = 1
 
@@ -128,4 +135,10 @@ ANT_OLD = SerialProtocol(
         *alarms("AntStatus"),
     ),
     requests=(DeviceRequest(REQUEST, _POLL_S, STATUS),),
+    scan=Scanned(5, risk="requests of this kind have made devices of other makers misbehave"),
+    words=Words(
+        "ANT",
+        "ANT boards before 2021; to 32 cells",
+        "the service asks for the state once a second",
+    ),
 )

@@ -14,7 +14,16 @@ from telemetry.framing.framing import ANY, Framing, Heard, PortReader, Shape, Sk
 from telemetry.framing.lengths import fixed
 from telemetry.framing.replacements import Replacements
 from telemetry.protocols.serial.signals import flag, unsigned
-from telemetry.protocols.table import BANK_S, Addresses, DeviceRequest, Mapped, Message, SerialProtocol
+from telemetry.protocols.table import (
+    BANK_S,
+    Addresses,
+    DeviceRequest,
+    Mapped,
+    Message,
+    Scanned,
+    SerialProtocol,
+    Words,
+)
 
 RATED, PRODUCED, CODE = 0x50, 0x53, 0x57
 PACK, CELL_SPREAD, TEMPERATURE_SPREAD, SWITCHES, STATUS = 0x90, 0x91, 0x92, 0x93, 0x94
@@ -349,4 +358,15 @@ DALY = SerialProtocol(
         _asked(CODE, _MINUTE_S),
     ),
     addresses=Addresses(default=1, least=1, most=16),
+    scan=Scanned(2, others=tuple(range(2, 17))),
+    words=Words(
+        "Daly",
+        "Daly boards that speak A5 frames; to 48 cells, 16 boards on a line",
+        (
+            "the service asks for current, switches, alarms and cells once a second, for the rest "
+            "each 5 s, for its code once a minute"
+        ),
+        scrubbed="the battery code (0x57), each frame of it by itself",
+        addresses="boards 1 to 16",
+    ),
 )

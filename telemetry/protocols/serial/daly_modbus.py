@@ -11,7 +11,16 @@ from telemetry.framing.framing import Framing, Heard, Skipped
 from telemetry.protocols.serial.daly import ALARM_BYTES, alarms
 from telemetry.protocols.serial.rtu import HOLDING, Asked, RtuReader, request, shapes
 from telemetry.protocols.serial.signals import unsigned
-from telemetry.protocols.table import BANK_S, Addresses, DeviceRequest, Mapped, Message, SerialProtocol
+from telemetry.protocols.table import (
+    BANK_S,
+    Addresses,
+    DeviceRequest,
+    Mapped,
+    Message,
+    Scanned,
+    SerialProtocol,
+    Words,
+)
 
 STATUS, MORE, RATED, VERSIONS = 1, 2, 3, 4
 
@@ -178,4 +187,14 @@ DALY_MODBUS = SerialProtocol(
         _asked(VERSIONS, _VERSIONS_FROM, _VERSION_BYTES, 60.0),
     ),
     addresses=Addresses(default=0xD2, least=1, most=247),
+    scan=Scanned(3, others=tuple(range(0x81, 0x92))),
+    words=Words(
+        "Daly",
+        "Daly boards of the K, M and S series (2023 and later); to 32 cells",
+        (
+            "the service asks for the state once a second, for the capacity each 7.5 s, for the "
+            "rest each 5 s, for the versions once a minute"
+        ),
+        addresses="0xD2, 0x81 to 0x91",
+    ),
 )

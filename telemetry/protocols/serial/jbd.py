@@ -13,7 +13,15 @@ from telemetry.framing.checks import negated_sum_16
 from telemetry.framing.framing import ANY, Framing, Heard, PortReader, Shape, Skipped
 from telemetry.framing.lengths import field
 from telemetry.framing.replacements import Replacements
-from telemetry.protocols.table import DeviceRequest, Mapped, Message, SerialProtocol, Signal
+from telemetry.protocols.table import (
+    DeviceRequest,
+    Mapped,
+    Message,
+    Scanned,
+    SerialProtocol,
+    Signal,
+    Words,
+)
 
 BASIC = 0x03
 CELLS = 0x04
@@ -207,5 +215,12 @@ JBD = SerialProtocol(
         DeviceRequest(request(CELLS), _POLL_S, CELLS),
         DeviceRequest(request(MODEL), _MODEL_POLL_S, MODEL),
         DeviceRequest(request(COUNTERS), _MODEL_POLL_S, COUNTERS),
+    ),
+    scan=Scanned(2),
+    words=Words(
+        "JBD (Xiaoxiang, LLT)",
+        "JBD, Xiaoxiang and LLT battery management systems; to 32 cells",
+        "the service asks for state and cells once a second, for the model once a minute",
+        scrubbed="six digits and more at the end of the model's name",
     ),
 )

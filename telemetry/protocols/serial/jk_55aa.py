@@ -35,7 +35,16 @@ from telemetry.protocols.serial.layout import (
     cells,
     sensors,
 )
-from telemetry.protocols.table import BANK_S, Addresses, DeviceRequest, Mapped, Message, SerialProtocol
+from telemetry.protocols.table import (
+    BANK_S,
+    Addresses,
+    DeviceRequest,
+    Mapped,
+    Message,
+    Scanned,
+    SerialProtocol,
+    Words,
+)
 
 SETTINGS, STATUS, ABOUT = 1, 2, 3  # byte 4 of a frame: the ids of its messages
 
@@ -317,6 +326,11 @@ _ALARMS: tuple[str | None, ...] = (
 _ADDRESSES = bytes(range(_HIGHEST_ADDRESS + 1))
 _WRITE = (_ADDRESSES, *literal(b"\x10\x16"), bytes(_REGISTERS), *literal(b"\x00\x01"))
 
+_RISK = (
+    "its trigger is a Modbus write by its form. It changes nothing in a JK board; "
+    "another device at that address might take it for a write"
+)
+
 JK_55AA = SerialProtocol(
     name="jk_55aa",
     title="JK / Jikong inverter series battery management system (55 AA EB 90)",
@@ -385,4 +399,15 @@ JK_55AA = SerialProtocol(
     ),
     addresses=Addresses(default=1, least=0, most=_HIGHEST_ADDRESS),
     rest_s=0.12,
+    scan=Scanned(3, others=(0, *range(2, 16)), risk=_RISK),
+    words=Words(
+        "JK",
+        "JK (Jikong) inverter series (PB) on their RS485 bus; to 32 cells",
+        (
+            "the service asks for the state once a second, for limits each 7.5 s, for the model "
+            "once a minute; what a master sends unasked is read as well"
+        ),
+        scrubbed="the serial number; what follows it, the PIN among it, is masked",
+        addresses="0 to 15",
+    ),
 )

@@ -25,7 +25,14 @@ from telemetry.protocols.serial.layout import (
     cells,
     sensors,
 )
-from telemetry.protocols.table import DeviceRequest, Mapped, Message, SerialProtocol
+from telemetry.protocols.table import (
+    DeviceRequest,
+    Mapped,
+    Message,
+    Scanned,
+    SerialProtocol,
+    Words,
+)
 
 STATUS = 1
 
@@ -422,4 +429,14 @@ JK_NW = SerialProtocol(
     requests=(DeviceRequest(REQUEST, _POLL_S, STATUS),),
     reply_timeout_s=5.0,  # the longest that the vendor names
     rest_s=0.1,
+    scan=Scanned(3),
+    words=Words(
+        "JK",
+        "JK (Jikong) B and BD series on the GPS or RS485 plug; to 32 cells",
+        "the service asks for everything each two seconds",
+        scrubbed=(
+            "the device id (B4) and the maker's text (BA), which holds the number of a board; the "
+            "password is masked"
+        ),
+    ),
 )

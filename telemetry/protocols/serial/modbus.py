@@ -23,8 +23,10 @@ from telemetry.protocols.table import (
     LineSettings,
     Mapped,
     Message,
+    Scanned,
     SerialProtocol,
     Signal,
+    Words,
 )
 
 _TITLE = "Modbus RTU device"
@@ -288,6 +290,15 @@ def raw_modbus(blocks: Sequence[tuple[int, int, int]] = ()) -> SerialProtocol:
         ),
         mapped=(),
         addresses=Addresses(default=1, least=1, most=LAST_SLAVE),
+        scan=Scanned(3, others=tuple(range(2, 17))),
+        words=Words(
+            "",
+            "any Modbus RTU or TCP meter, charger or board, by a [map of its registers](#a-map-of-registers)",
+            "the service reads what the map says, each as often as it says",
+            scrubbed="with `--registers`: registers whose names say serial, VIN, latitude or longitude",
+            line="the map's, or TCP",
+            addresses="1 to 16",
+        ),
     )
 
 

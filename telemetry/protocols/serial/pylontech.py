@@ -29,7 +29,15 @@ from telemetry.protocols.serial.ascii_frame import (
     request,
 )
 from telemetry.protocols.serial.layout import Confirmed, Layout, Value, cells, sensors
-from telemetry.protocols.table import Addresses, DeviceRequest, Mapped, Message, SerialProtocol
+from telemetry.protocols.table import (
+    Addresses,
+    DeviceRequest,
+    Mapped,
+    Message,
+    Scanned,
+    SerialProtocol,
+    Words,
+)
 
 # Commands: the ids of the messages that answer them.
 ANALOG, ALARMS, LIMITS, VENDOR, MANAGEMENT, SERIAL_NUMBER, FIRMWARE = 0x42, 0x44, 0x47, 0x51, 0x92, 0x93, 0x96
@@ -328,4 +336,20 @@ PYLONTECH = SerialProtocol(
         )
     ),
     addresses=Addresses(default=FIRST_ADDRESS, least=FIRST_ADDRESS, most=0xFE),
+    # Before Seplos: a reply of this may have the form of theirs, never the other way round.
+    scan=Scanned(3, more_rates=(9600,), others=(0x12, 0x22, 0x32), has_neighbours=True),
+    words=Words(
+        "Pylontech",
+        "Pylontech low-voltage stacks on RS485, each module by its address; to 32 cells",
+        (
+            "the service asks for values, alarms and limits each two seconds, for serial number "
+            "and versions once a minute"
+        ),
+        scrubbed="the serial number of each module",
+        line="115200 baud (9600 with DIP switch 1 on), 8N1",
+        addresses=(
+            "the first module of four groups (0x02, 0x12, 0x22, 0x32), and from there on as long "
+            "as one answers"
+        ),
+    ),
 )

@@ -23,7 +23,15 @@ from telemetry.protocols.serial.ascii_frame import (
     request,
 )
 from telemetry.protocols.serial.layout import ABSENT_CELL, Confirmed, Layout, Value, cells, sensors
-from telemetry.protocols.table import Addresses, DeviceRequest, Mapped, Message, SerialProtocol
+from telemetry.protocols.table import (
+    Addresses,
+    DeviceRequest,
+    Mapped,
+    Message,
+    Scanned,
+    SerialProtocol,
+    Words,
+)
 
 ANALOG, ALARMS, VENDOR = 0x42, 0x44, 0x51  # commands: the ids of the messages that answer them
 
@@ -240,4 +248,11 @@ SEPLOS_V2 = SerialProtocol(
         DeviceRequest(lambda address: request(address, VENDOR, b""), _VENDOR_POLL_S, VENDOR),
     ),
     addresses=Addresses(default=0, least=0, most=15),
+    scan=Scanned(4, more_rates=(9600,), others=tuple(range(1, 16))),
+    words=Words(
+        "Seplos",
+        "Seplos, second generation, on RS485, addresses 0 to 15; to 32 cells",
+        "the service asks for values and alarms each two seconds, for the versions once a minute",
+        addresses="0 to 15",
+    ),
 )

@@ -9,7 +9,14 @@ Source of the facts: Victron, "VE.Direct Protocol"; the bits of AR and the numbe
 
 from telemetry_core.serial.framing import TextFraming, TextKind, TextLabel, TextRole, ValueForm
 
-from telemetry.protocols.table import Mapped, Message, SerialProtocol, Signal
+from telemetry.protocols.table import (
+    Mapped,
+    Message,
+    Scanned,
+    SerialProtocol,
+    Signal,
+    Words,
+)
 
 MONITOR = 1
 CHARGER = 2
@@ -230,5 +237,13 @@ VEDIRECT = SerialProtocol(
             Mapped("VedirectCharger.ERR", f"event.{code}", when=numbers, tag="charger")
             for code, numbers in _ERRORS.items()
         ),
+    ),
+    scan=Scanned(1),
+    words=Words(
+        "",
+        "Victron battery monitors, DC meters, solar chargers, chargers, inverters (VE.Direct text)",
+        "they send by themselves, about once a second",
+        scrubbed="`SER#`",
+        addresses="listens alone",
     ),
 )

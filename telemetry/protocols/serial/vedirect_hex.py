@@ -16,7 +16,14 @@ from telemetry.framing.lengths import NONE, UNKNOWN
 from telemetry.framing.replacements import Replacements
 from telemetry.protocols.serial.layout import Confirmed, Layout, Value
 from telemetry.protocols.serial.vedirect import PHASES
-from telemetry.protocols.table import DeviceRequest, Mapped, Message, SerialProtocol
+from telemetry.protocols.table import (
+    DeviceRequest,
+    Mapped,
+    Message,
+    Scanned,
+    SerialProtocol,
+    Words,
+)
 
 VALUES, PRODUCT, UNKNOWN_REGISTER = 1, 2, 3  # ids of frames; the last is no message of the table
 
@@ -179,6 +186,11 @@ def _scrubbed(message: bytes, new: Replacements) -> bytes:
     return changed[:-1] + message[len(changed) - 1 :]
 
 
+_RISK = (
+    "solar chargers of firmware 1.52 and older stop their text while somebody speaks HEX. "
+    "`vedirect` finds them without that"
+)
+
 VEDIRECT_HEX = SerialProtocol(
     name="vedirect_hex",
     title="Victron device (VE.Direct HEX)",
@@ -212,5 +224,12 @@ VEDIRECT_HEX = SerialProtocol(
         *(DeviceRequest(get(register), _POLL_S, VALUES) for register in _POLLED),
         DeviceRequest(request(_VERSION), _PRODUCT_POLL_S, PRODUCT),
         DeviceRequest(request(_PRODUCT), _PRODUCT_POLL_S, PRODUCT),
+    ),
+    scan=Scanned(5, risk=_RISK),
+    words=Words(
+        "",
+        "Victron solar chargers and monitors, VE.Direct HEX",
+        "the service asks for registers each two seconds; what a device sends unasked is read as well",
+        scrubbed="the registers 0x010A (serial number) and 0x010C (the name that its owner gave it)",
     ),
 )

@@ -7,10 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from firmware_sim.faults.kinds import SERIAL_DEVICES
 from firmware_sim.faults.read import FAULT_KINDS
 from firmware_sim.scenario import load_scenario, scenario_names
-from firmware_sim.serial_devices import KINDS
 from firmware_sim.truth import COLUMNS
 from telemetry.__main__ import main
 from telemetry.settings.table import TomlTable
@@ -25,17 +23,6 @@ def test_every_scenario_of_the_package_stands_there() -> None:
     assert [_NAME.findall(name) for name, _ in rows(PAGE, "scenario")] == [
         [name] for name in scenario_names()
     ]
-
-
-def test_every_serial_device_stands_there() -> None:
-    assert tuple(_NAME.findall(name)[0] for name, *_ in rows(PAGE, "device")) == SERIAL_DEVICES
-
-
-def test_every_option_of_a_device_stands_there() -> None:
-    table = rows(PAGE, "device | options")
-    assert {_NAME.findall(kind)[0]: _NAME.findall(options) for kind, options in table} == {
-        kind: list(KINDS[kind].options) for kind in SERIAL_DEVICES
-    }
 
 
 def test_every_kind_of_fault_stands_there_with_its_keys() -> None:

@@ -48,8 +48,13 @@ def test_what_is_printed_is_a_configuration_of_the_device(protocol: str, tmp_pat
 
 
 def test_settings_that_were_not_tried_are_named_where_something_was_found() -> None:
-    words = untried_words(findings(ScannedLine(FakeClock(), [board(3)])))
-    assert words == "not tried there: 2400 baud 8E1, 2400 baud 8N1; --protocol NAME looks for others"
+    others = "19200 baud 8N1, 115200 baud 8N1, 2400 baud 8E1, 2400 baud 8N1"
+    for number, settings in (
+        (1, others),
+        (3, "115200 baud 8N1"),
+    ):  # 3 is no usual address
+        words = untried_words(findings(ScannedLine(FakeClock(), [board(number)])))
+        assert words == f"not wholly tried: {settings}; --protocol NAME looks for others"
     assert untried_words(findings(ScannedLine(FakeClock()))) == ""
 
 

@@ -3,6 +3,7 @@
 import errno
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from itertools import pairwise
 
 import pytest
@@ -12,7 +13,7 @@ from firmware_sim.wire.jk_55aa import PIN
 from firmware_sim.wire.modbus_registers import with_crc
 from telemetry.framing.framing import NO_ADDRESS
 from telemetry.protocols.known import PROTOCOLS
-from telemetry.protocols.table import LineSettings
+from telemetry.protocols.table import UNJUDGED, LineSettings
 from telemetry.scan.findings import identity_of
 from telemetry.scan.probes import follow_ups, scanned, settings_of
 from telemetry.scan.serial_scan import LineReport, LineScan, Waits, silent_s
@@ -317,8 +318,10 @@ def test_after_an_answer_the_line_rests_as_long_as_the_device_needs(monkeypatch:
 def announced(*, risky: bool = False) -> list[tuple[int, str, bytes]]:
     return [
         (setting.baud_rate, setting.line.parity, probe.data)
+        for is_usual in (True, False)
         for setting in settings_of(scanned(), risky=risky)
         for probe in setting.probes
+        if probe.is_usual == is_usual
     ]
 
 
@@ -364,14 +367,41 @@ def test_risky_requests_are_sent_only_if_asked_for() -> None:
 
 
 def test_a_protocol_that_nobody_has_judged_is_risky() -> None:
-    unknown = replace(PROTOCOLS["jbd"], name="made_up")
+    unknown = replace(PROTOCOLS["jbd"], scan=UNJUDGED)
     assert [len(settings_of([unknown], risky=risky)[0].probes) for risky in (False, True)] == [0, 1]
 
 
-def test_each_setting_of_the_line_is_opened_once() -> None:
+def test_each_setting_of_the_line_is_opened_once_and_again_for_addresses_that_are_not_usual() -> None:
     line = on_a_line()
     scan(line)
-    assert len(line.opened) == len(set(line.opened)) == len(settings_of(scanned()))
+    assert line.opened == [
+        *((19200, "N"), (9600, "N"), (115200, "N"), (2400, "E"), (2400, "N")),
+        *((19200, "N"), (9600, "N"), (115200, "N")),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("protocol", "most_s"),
+    [("vedirect", 2.2), ("jbd", 13.0), ("daly", 15.0), ("jk_nw", 8.0), ("pylontech", 8.0), ("dlt645", 8.0)],
+)
+def test_a_line_with_a_device_is_scanned_in_less_time_than_a_silent_one(protocol: str, most_s: float) -> None:
+    line = line_of(protocol, FakeClock())
+    begins_s = line.clock.monotonic_s()
+    assert scan(line).found
+    assert line.clock.monotonic_s() - begins_s < most_s
+
+
+def test_two_more_devices_with_sixteen_addresses_each_fit_into_the_time() -> None:
+    daly = PROTOCOLS["daly"]
+    more = [
+        replace(
+            daly, requests=(replace(daly.requests[0], data=partial(lambda start, at: start * at, start)),)
+        )
+        for start in (b"one", b"two")
+    ]
+    settings = settings_of([*scanned(), *more])
+    assert sum(len(setting.probes) for setting in settings) == len(announced()) + 32
+    assert silent_s(settings, WAITS) < MOST_S
 
 
 def test_a_setting_that_the_port_does_not_have_costs_only_itself() -> None:
