@@ -15,12 +15,11 @@ from telemetry_core.frames.batch import FrameBatch, FrameTuple
 
 from fuzz.scratch import scratch_file
 from telemetry.capture.scrub import scrub_capture, scrub_log
-from telemetry.decode.captures import CaptureDecoder, OneProtocol
+from telemetry.decode.described import by_protocol
 from telemetry.errors import DataError
 from telemetry.framing.replacements import Replacements
 from telemetry.logs.captures import Capture, parse_line
 from telemetry.logs.log import OpenLog
-from telemetry.protocols.known import PROTOCOLS
 from telemetry.stages.formats import OutputFormat
 
 LONGEST_PAYLOAD_BYTES = 64
@@ -137,8 +136,7 @@ def capture_harness(protocol: str) -> Callable[[bytes], None]:
 
     def harness(data: bytes) -> None:
         output_format = FORMATS[zlib.crc32(data) % len(FORMATS)]
-        ports = OneProtocol(PROTOCOLS[protocol])
-        decoder = CaptureDecoder(ports.stages(output_format, "car"), ports)
+        decoder = by_protocol(protocol, vehicle="car").decoder(output_format)
         try:
             with decoder.pieces([scratch_file("capture.txt", data)]) as pieces:
                 text = b"".join(piece.text for piece in pieces)

@@ -7,7 +7,6 @@ import argparse
 import os
 import sys
 from collections.abc import Callable, Sequence
-from functools import partial
 from pathlib import Path
 
 from telemetry.cli.arguments import (
@@ -30,11 +29,8 @@ from telemetry.cli.arguments import (
 from telemetry.cli.output import writing_to
 from telemetry.clock import Clock, SystemClock
 from telemetry.databases.plan_cache import load_plan, user_cache_directory
-from telemetry.decode.captures import CaptureDecoder, OneProtocol
-from telemetry.decode.channels import ACCOUNT, ChannelPlan, Channels, plan_channels
-from telemetry.decode.logs import LogDecoder
-from telemetry.decode.of_databases import stages_of_databases
-from telemetry.decode.one_bus import stages_of
+from telemetry.decode.channels import plan_channels
+from telemetry.decode.described import Described, by_config, by_databases, by_protocol
 from telemetry.decode.output import FileDecoder
 from telemetry.decode.screen import Screen
 from telemetry.decode.times import Times
@@ -43,10 +39,8 @@ from telemetry.errors import EXIT_OK, UsageError
 from telemetry.logs.content import require_file
 from telemetry.model.ids import IsoTpId, parse_id, parse_id_masks
 from telemetry.protocols.known import CAN_PROTOCOLS, PROTOCOLS
-from telemetry.settings.document import read_document
 from telemetry.stages.formats import OutputFormat, TextSettings, TimeForm
 from telemetry.stages.output import OutputKind
-from telemetry.stages.stages import Stages
 
 EXAMPLES = (
     "drive.blf --dbc ev.dbc -o drive.csv",
@@ -282,44 +276,38 @@ def _decoders(
     *,
     accounts: bool = False,
 ) -> tuple[MakeDecoder, Sequence[Path]]:
-    """Makes the decoder, and the files that say what is decoded; databases are read now."""
+    """Return what makes the decoder, and the files that say what is decoded; databases are read now."""
     times = Times(TimeForm(arguments.time), arguments.from_time, arguments.to_time)
+    described = _described(arguments, screen)
+    files = [*(database.file for database in arguments.dbc), *described.files]
+    if arguments.unknown:
+        form, raw_text = OutputFormat(arguments.format), arguments.raw_text
+        stages, recordings = described.make_stages(output), described.make_recordings()
+        return lambda _: UnknownIds(stages, recordings, form, raw_text=raw_text), files
+    return lambda done: described.decoder(
+        output, jobs=arguments.jobs, accounts=accounts, done=done, times=times
+    ), files
 
-    def of_logs(stages: Callable[[], Stages], channels: Channels) -> MakeDecoder:
-        if arguments.unknown:
-            form, raw_text = OutputFormat(arguments.format), arguments.raw_text
-            return lambda _: UnknownIds(stages(), channels, form, raw_text=raw_text)
-        return lambda done: LogDecoder(
-            stages(), channels, jobs=arguments.jobs, accounts=accounts, done=done, times=times
-        )
 
+def _described(arguments: argparse.Namespace, screen: Screen) -> Described:
     if arguments.config is not None:
-        return _configured(arguments, output, screen, of_logs)
-    vehicle = arguments.vehicle
-    isotp = [
-        IsoTpId(id, arguments.isotp_extended_addressing, arguments.isotp_length)
-        for id in dict.fromkeys(arguments.isotp)
-    ]
-    if arguments.protocol in CAN_PROTOCOLS:
-        stages = partial(
-            stages_of,
-            CAN_PROTOCOLS[arguments.protocol],
-            output,
-            vehicle,
+        described = by_config(arguments.config, arguments.source or "", screen.warn)
+        if described.is_serial:
+            refuse_of_can(arguments, _OF_CAN)
+        return described
+    extended_addressing, with_length = arguments.isotp_extended_addressing, arguments.isotp_length
+    isotp = [IsoTpId(id, extended_addressing, with_length) for id in dict.fromkeys(arguments.isotp)]
+    if arguments.protocol is not None:
+        return by_protocol(
+            arguments.protocol,
+            arguments.registers,
+            arguments.logs,
+            arguments.vehicle,
             with_messages=arguments.messages,
             value_texts=arguments.value_texts,
             signals=arguments.signal,
+            isotp=isotp,
         )
-        return of_logs(stages, ChannelPlan((), otherwise=0, isotp=isotp)), ()
-    if arguments.protocol is not None:
-        from telemetry.decode.modbus_capture import protocol_of
-
-        protocol = protocol_of(
-            arguments.protocol, arguments.registers, arguments.logs, with_messages=arguments.messages
-        )
-        ports = OneProtocol(protocol)
-        stages = partial(ports.stages, output, vehicle, with_messages=arguments.messages)
-        return lambda _: CaptureDecoder(stages(), ports, times=times.form), ()
     channels = plan_channels(
         arguments.dbc,
         first_wins=arguments.first_wins,
@@ -331,37 +319,9 @@ def _decoders(
     )
     plan = load_plan(channels.databases, user_cache_directory())
     screen.warn(plan.warnings)
-    files = [database.file for database in arguments.dbc] + ([arguments.protect] if arguments.protect else [])
-    stages = stages_of_databases(
-        plan.spec,
-        output,
-        vehicle,
-        protect_file=arguments.protect,
-        signals=arguments.signal,
+    return by_databases(
+        plan.spec, channels, arguments.vehicle, protect_file=arguments.protect, signals=arguments.signal
     )
-    return of_logs(stages, channels), files
-
-
-def _configured(
-    arguments: argparse.Namespace,
-    output: OutputKind,
-    screen: Screen,
-    of_logs: Callable[[Callable[[], Stages], Channels], MakeDecoder],
-) -> tuple[MakeDecoder, Sequence[Path]]:
-    from telemetry.stages.offline import Recorded, database_files, read_offline  # with all sources
-    from telemetry.stages.prepare import compose
-
-    config = read_offline(read_document(arguments.config))
-    composition = compose(config)
-    screen.warn(composition.loaded.warnings)
-    recorded = Recorded(composition, arguments.source or "", account=ACCOUNT)
-    stages = partial(composition.make_stages, output)
-    files = [*config.files, *database_files(config)]
-    if recorded.is_serial:
-        refuse_of_can(arguments, _OF_CAN)
-        times = TimeForm(arguments.time)
-        return lambda _: CaptureDecoder(stages(), recorded, times=times), files
-    return of_logs(stages, recorded), files
 
 
 def _into_text(

@@ -13,7 +13,8 @@ from telemetry.cli.arguments import add_database_arguments, channel_plan
 from telemetry.clock import SystemClock
 from telemetry.databases.plan_cache import load_plan, user_cache_directory
 from telemetry.decode.channels import ChannelPlan
-from telemetry.decode.rows import LogRows
+from telemetry.decode.logs import Logs
+from telemetry.decode.rows import Rows
 from telemetry.decode.screen import Screen
 from telemetry.decode.selection import select
 from telemetry.errors import EXIT_OK, DataError, UsageError
@@ -63,7 +64,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _extremes(spec: PlanSpec, channels: ChannelPlan, logs: Sequence[Path], screen: Screen) -> Extremes:
     stages = Stages(spec, None, vehicle="")
-    rows, extremes = LogRows(stages, channels), Extremes(stages.schema)
+    rows, extremes = Rows(stages, Logs(channels)), Extremes(stages.schema)
     shared = SharedMessages(stages.schema)
     for samples in rows.read(logs):
         extremes.observe(samples)
@@ -103,7 +104,7 @@ def _series(
         for field in record.fields
     }
     found: dict[str, dict[int, list[tuple[int, float]]]] = {name: {} for name in names}
-    for samples in LogRows(stages, channels).read(logs):
+    for samples in Rows(stages, Logs(channels)).read(logs):
         for row in samples:
             for field_name, raw in row.raw.items():
                 name, field = fields[row.measurement, field_name]

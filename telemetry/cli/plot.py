@@ -17,7 +17,6 @@ from telemetry.cli.output import refuse_to_overwrite
 from telemetry.cli.recordings import recording_of
 from telemetry.clock import SystemClock
 from telemetry.decode.logs import none_matched
-from telemetry.decode.rows import LogRows
 from telemetry.decode.screen import Screen
 from telemetry.decode.times import Times
 from telemetry.errors import EXIT_OK, DataError, UsageError
@@ -97,7 +96,7 @@ def run(arguments: argparse.Namespace) -> int:
         panels = make_panels(recording.plan, points, recording.channels, arguments.signal)
         curves = [curve for panel in panels for curve in panel.curves]
         is_bounded = arguments.from_time is not None or arguments.to_time is not None
-        if is_bounded and isinstance(rows, LogRows) and rows.frames_read and not rows.frames_kept:
+        if is_bounded and rows.frames_read and not rows.frames_kept:
             what = f"no frame between --from and --to; the log lasts {rows.duration_s:.1f} s"
             raise DataError(what, where=str(arguments.log))
         if rows.frames_read and not rows.matched["decoded"] and not is_bounded:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from telemetry.cli.arguments import channel_plan
 from telemetry.databases.plan_cache import load_plan, user_cache_directory
+from telemetry.decode.logs import Logs
 from telemetry.decode.screen import Screen
 from telemetry.decode.times import ALL_AS_THEY_ARE, Times
 from telemetry.overview.recording import Recording, of_plan, of_protocol
@@ -27,4 +28,4 @@ def recording_of(
     channels = channel_plan(arguments)
     plan = load_plan(channels.databases, user_cache_directory())
     screen.warn(plan.warnings)
-    return of_plan(plan.spec, channels, globs, globs_by=globs_by, times=times)
+    return of_plan(plan.spec, Logs(channels), globs, globs_by=globs_by, times=times)

@@ -1,50 +1,124 @@
-"""Logs one after the other, as if they were one: what must be done in order, before frames are shared out.
+"""Recordings one after the other, as if they were one: what is done in order, before frames are shared out.
 
 Promises:
-- Frames come in the order of the logs and within them.
-- Logs that are parts of one recording give what the whole would: equal stamps are nudged over all logs, a
-  transport session may begin in one log and end in the next, a channel of the same name is the same channel.
+- Frames come in the order of the files and within them.
+- Files that are parts of one recording give what the whole would: equal stamps are nudged over all files, a
+  transport session may begin in one file and end in the next, a channel of the same name is the same channel.
 - What is known at the end of a batch depends on the frames up to there alone.
-- A batch begins where the clock begins again: where a log begins more than a second before the end of the one
-  before, or steps back by more than a minute, or by more than a second to before its first stamp. Any other
-  step is that of a clock that was set.
+- A batch begins where the clock begins again (`RestartFinder`).
 
-Relies on being called by one thread at a time.
+Relies on being called by one thread at a time, and on a `Recordings`, which knows how frames are read.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Protocol
 
 from telemetry_core.frames.batch import FrameBatch
 from telemetry_core.frames.stamps import Nudger
 
 from telemetry.decode.channels import ACCOUNT
 from telemetry.decode.progress import Course, Progress
+from telemetry.errors import DataError
 from telemetry.ledger import add, subtract
-from telemetry.logs.log import OpenLog
-from telemetry.stages.binding import Binding, BoundChannel
+from telemetry.logs.restarts import ClockRestart, RestartFinder
+from telemetry.stages.binding import Binding
 from telemetry.stages.stages import Stages
 
-_LEAST_BACK_NS = 1_000_000_000
-_MOST_BACK_NS = 60_000_000_000
+
+class OpenRecording(Protocol):
+    """A file that is open: frames in their order, and what was wrong with it."""
+
+    @property
+    def at_end(self) -> bool:
+        """True once there is nothing more to read."""
+        ...
+
+    @property
+    def damaged(self) -> int:
+        """Places so far that were skipped."""
+        ...
+
+    @property
+    def bytes_read(self) -> int:
+        """Bytes of the file so far; 0 where that is unknown."""
+        ...
+
+    def read(self, batch: FrameBatch, limit: int = -1) -> int:
+        """Append frames to `batch`, at most `limit` (-1: any number); return how many. Raises DataError."""
+        ...
+
+    def warnings(self) -> list[str]:
+        """Return what was wrong with the file, one line each."""
+        ...
+
+    def close(self) -> None:
+        """Give the file back."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
-class Restart:
-    """A clock has begun again: in which log, with which stamp, and after which one."""
+class Found:
+    """What has come of frames so far.
 
-    log: Path
-    at_ns: int
-    before_ns: int
+    counted: as the accounts have it; matched: as of `Decoding.matched`; is_bounded: a part was left out.
+    """
+
+    frames: int
+    duration_s: float
+    counted: Mapping[str, int]
+    matched: Mapping[str, int]
+    is_bounded: bool = False
+
+
+class Recordings(ABC):
+    """One kind of recording: how frames are read from its files, and what people are told of them."""
+
+    unit = "frames"  # what is counted for people
+    is_fixed = True  # messages have a length of their own: values that a shorter one lacks are left out
+    first_ns: int | None = None  # where relative times begin; None: at the first frame
+
+    @abstractmethod
+    def open(self, path: Path, bind: Callable[[Binding], int]) -> OpenRecording:
+        """Open a file. bind: makes a channel, and returns its number. Raises InputMissingError, DataError."""
+
+    def count(self, frames: int) -> int:
+        """Return how many of `unit` so many frames are."""
+        return frames
+
+    def counted(self, _frames: int, _damaged: int) -> Mapping[str, int]:
+        """Return what the accounts have of what was read, by name; here nothing."""
+        return {}
+
+    def foreign(self, _paths: Sequence[Path]) -> DataError | None:
+        """Return the error of files that are all of another kind, where that shows at their end alone."""
+        return None
+
+    def unknown(self, _paths: Sequence[Path], _found: Found) -> DataError | None:
+        """Return the error of files that hold something, and nothing that is known. At the end."""
+        return None
+
+    @abstractmethod
+    def misfits(self, found: Found) -> list[str]:
+        """Return what does not fit together, one line each. At the end."""
+
+    def losses(self, found: Found) -> list[str]:
+        """Return `misfits`, and what was left out of frames and messages, one line each."""
+        return self.misfits(found)
+
+    @abstractmethod
+    def summary(self, found: Found) -> str:
+        """Return one line: what was read, and what became of it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
     """Where a batch ends.
 
-    frames: over all logs; counts: what this batch adds to the accounts; warnings: of a log that ended;
-    is_end: of the last log, where open sessions are lost; restart: of the clock, before this batch.
+    frames: over all files; counts: what this batch adds to the accounts; warnings: of a file that ended;
+    is_end: of the last file, where open sessions are lost; restart: of the clock, before this batch.
     """
 
     frames: int
@@ -52,65 +126,63 @@ class Place:
     counts: Mapping[str, int]
     warnings: Sequence[str]
     is_end: bool = False
-    restart: Restart | None = None
+    restart: ClockRestart | None = None
 
 
-class LogReading:
-    """Opens logs, reads, nudges equal stamps and gathers."""
+class Reading:
+    """Opens files, reads, nudges equal stamps and gathers."""
 
     def __init__(
-        self,
-        stages: Stages,
-        binding_of: Callable[[str], Binding],
-        *,
-        accounts: bool = False,
-        stop_at: int = 0,
+        self, stages: Stages, recordings: Recordings, *, accounts: bool = False, stop_at: int = 0
     ) -> None:
-        """binding_of: what a channel is; accounts: whether places have `counts`; stop_at: a batch ends there,
-        by frames over all logs.
-        """
+        """accounts: whether places have `counts`; stop_at: a batch ends there, by frames over all files."""
         self._stages = stages
         self._gathering = stages.gathering
-        self._binding_of = binding_of
+        self._recordings = recordings
         self._accounts = accounts
         self._stop_at = stop_at
         self._nudger = Nudger()
+        self._restarts = RestartFinder()
         self._paths: Sequence[Path] = ()
         self._course = Course(())
-        self._next = 0  # index of the log that is opened next
-        self._log: OpenLog | None = None
-        self._log_first_ns: int | None = None  # of the open log, once it is read
+        self._next = 0  # index of the file that is opened next
+        self._open: OpenRecording | None = None
         self._rest: list[FrameBatch] = []  # read, from where the clock begins again
         self._is_ended = False
-        self._damaged = 0  # in the logs before
+        self._damaged = 0  # in the files before
         self._counted: dict[str, int] = {}
-        self.channels: dict[str, BoundChannel] = {}
         self.frames_read = 0
         self.first_ns = 0  # stamp of the first frame of all, once there is one
-        self.last_ns = 0  # of the last frame so far
 
     @property
-    def bindings(self) -> dict[str, Binding]:
-        """What each channel is that has come so far, by its name."""
-        return {name: channel.binding for name, channel in self.channels.items()}
+    def last_ns(self) -> int:
+        """Stamp of the last frame so far."""
+        return self._restarts.last_ns
+
+    def found(
+        self, counted: Mapping[str, int], matched: Mapping[str, int], *, is_bounded: bool = False
+    ) -> Found:
+        """Return what has come of all that was read."""
+        duration_s = (self.last_ns - self.first_ns) / 1e9
+        return Found(self.frames_read, duration_s, counted, matched, is_bounded)
 
     def begin(self, paths: Sequence[Path]) -> None:
         """Read these, from the first frame of the first one."""
         self._paths = paths
-        self._course = Course(paths)
+        self._course = Course(paths, self._recordings.unit)
 
     def take(self, frames: FrameBatch) -> tuple[FrameBatch, Place] | None:
-        """The next frames, where they end, or None at the end of the last log.
+        """Return the next frames and where they end, or None at the end of the last file.
 
-        A log that is opened is a batch without frames, and so is the end. `frames` is room for what is read;
+        A file that is opened is a batch without frames, and so is the end. `frames` is room for what is read;
         what is returned is valid until the next call. Raises InputMissingError, DataError.
         """
         frames.clear()
-        if self._log is None:
+        if self._open is None:
             if self._next < len(self._paths):
-                self._log = OpenLog(self._paths[self._next], self._number_of)
+                self._open = self._recordings.open(self._paths[self._next], self._bind)
                 self._next += 1
-                self._log_first_ns = None
+                self._restarts.open(self._paths[self._next - 1])
                 return frames, self._place(())
             if self._is_ended or not self._paths:
                 return None
@@ -121,70 +193,52 @@ class LogReading:
             frames.extend(self._rest.pop())
         else:
             before_stop = self._stop_at - self.frames_read
-            self._log.read(frames, before_stop if before_stop > 0 else -1)
+            self._open.read(frames, before_stop if before_stop > 0 else -1)
         restart = None
         if len(frames):
-            frames, restart = self._until_restart(frames)
-            self.last_ns = frames[len(frames) - 1].time_ns
+            if not self.frames_read:
+                first_ns = self._recordings.first_ns
+                self.first_ns = frames[0].time_ns if first_ns is None else first_ns
+            count, restart = self._restarts.find(frames)
+            if count < len(frames):
+                self._rest.append(frames.part(count, len(frames)))
+                frames = frames.part(0, count)
         self.frames_read += len(frames)
         self._nudger.nudge(frames)
         together = self._gathering.gather(frames)
-        if self._rest or not self._log.at_end:
+        if self._rest or not self._open.at_end:
             return together, replace(self._place(()), restart=restart)
-        place = replace(self._place(self._log.warnings()), restart=restart)
-        self._damaged += self._log.damaged
-        self._log.close()
-        self._log = None
+        place = replace(self._place(self._open.warnings()), restart=restart)
+        self._damaged += self._open.damaged
+        self._open.close()
+        self._open = None
+        if self._next == len(self._paths) and (error := self._recordings.foreign(self._paths)):
+            raise error
         return together, place
 
     def close(self) -> None:
-        """Close the open log, if any."""
-        if self._log is not None:
-            self._log.close()
+        """Close the open file, if any."""
+        if self._open is not None:
+            self._open.close()
 
-    def _until_restart(self, frames: FrameBatch) -> tuple[FrameBatch, Restart | None]:
-        """Return these frames, up to where the clock begins again, and the restart at the first of them."""
-        at_ns, before_ns = frames[0].time_ns, self.last_ns
-        if not self.frames_read:
-            self.first_ns = before_ns = at_ns
-        first_ns = self._log_first_ns
-        is_far = first_ns is None or at_ns < first_ns or before_ns - at_ns > _MOST_BACK_NS
-        restart = None
-        if before_ns - at_ns > _LEAST_BACK_NS and is_far:
-            restart = Restart(self._paths[self._next - 1], at_ns, before_ns)
-        if restart or first_ns is None:
-            self._log_first_ns = first_ns = at_ns
-        if count := frames.step_back(first_ns, _LEAST_BACK_NS, _MOST_BACK_NS):
-            self._rest.append(frames.part(count, len(frames)))
-            frames = frames.part(0, count)
-        return frames, restart
-
-    def _number_of(self, name: str) -> int:
-        """The number of a channel; a new one the first time."""
-        channel = self.channels.get(name)
-        if channel is None:
-            channel = self._stages.gather_from(len(self.channels), self._binding_of(name))
-            self.channels[name] = channel
-        return channel.number
+    def _bind(self, binding: Binding) -> int:
+        return self._stages.gather_from(len(self._stages.channels), binding).number
 
     def _place(self, warnings: Sequence[str]) -> Place:
         counted, before = self._count(), self._counted
         self._counted = counted
-        bytes_read = self._log.bytes_read if self._log is not None else 0
         index = self._next - 1
-        if self._log is None:  # the end
-            bytes_read = self._course.size_bytes(index)
+        bytes_read = self._open.bytes_read if self._open is not None else self._course.size_bytes(index)
         return Place(
             self.frames_read,
-            self._course.at(index, bytes_read, self.frames_read),
+            self._course.at(index, bytes_read, self._recordings.count(self.frames_read)),
             subtract(counted, before),
             warnings,
         )
 
     def _count(self) -> dict[str, int]:
-        """As the accounts have it: frames of open sessions are not read yet, damaged places are."""
+        """Return what the accounts have: frames of open sessions are not read yet, damaged places are."""
         if not self._accounts:
             return {}
-        damaged = self._damaged + (self._log.damaged if self._log is not None else 0)
-        here = {f"bus/{ACCOUNT}/read": self.frames_read + damaged, f"frames/{ACCOUNT}/lost/damaged": damaged}
-        return add(here, self._gathering.counted())
+        damaged = self._damaged + (self._open.damaged if self._open is not None else 0)
+        return add(self._recordings.counted(self.frames_read, damaged), self._gathering.counted())

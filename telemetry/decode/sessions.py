@@ -4,15 +4,9 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from telemetry.charging.session import Session
-from telemetry.decode.channels import ACCOUNT, ChannelPlan, Channels
-from telemetry.decode.logs import LogDecoder
-from telemetry.decode.one_bus import stages_of
-from telemetry.protocols.known import CAN_PROTOCOLS
-from telemetry.settings.document import read_document
+from telemetry.decode.decoder import Decoder
+from telemetry.decode.described import by_config, by_protocol
 from telemetry.stages.output import Output
-from telemetry.stages.stages import Stages
-
-_IN_ORDER = 1  # thread: rows are followed in their order, and nothing is written that others could write
 
 
 def collect_sessions(
@@ -33,8 +27,9 @@ def collect_sessions(
 
     Raises InputMissingError, DataError, ConfigError, UsageError.
     """
-    stages, channels = _configured(config, source) if config else _of_protocol(protocol, vehicle)
-    decoder = LogDecoder(stages, channels, jobs=_IN_ORDER, is_search=True)
+    described = by_config(config, source) if config else by_protocol(protocol, vehicle=vehicle)
+    stages = described.make_stages(Output())
+    decoder = Decoder(stages, described.make_recordings(), is_search=True)  # one thread: rows in their order
     finished: list[Session] = []
     if stages.sessions.any:
         stages.sessions.tracker.collect(finished)
@@ -44,16 +39,3 @@ def collect_sessions(
             yield from finished
             finished.clear()
     warn(decoder.losses())
-
-
-def _of_protocol(name: str, vehicle: str) -> tuple[Stages, Channels]:
-    stages = stages_of(CAN_PROTOCOLS[name], Output(), vehicle)
-    return stages, ChannelPlan((), otherwise=0)
-
-
-def _configured(config: Path, source: str) -> tuple[Stages, Channels]:
-    from telemetry.stages.offline import Recorded, read_offline  # with all sources
-    from telemetry.stages.prepare import compose
-
-    composition = compose(read_offline(read_document(config)))
-    return composition.make_stages(Output()), Recorded(composition, source, account=ACCOUNT)

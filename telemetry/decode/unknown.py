@@ -14,9 +14,9 @@ from telemetry_core.decode.unmatched import Unmatched
 from telemetry_core.frames.batch import FrameBatch
 from telemetry_core.rows.schema import guarded
 
-from telemetry.decode.channels import Channels
+from telemetry.decode.decoder import bind_new
 from telemetry.decode.output import OutputPiece
-from telemetry.decode.reading import LogReading
+from telemetry.decode.reading import Reading, Recordings
 from telemetry.model.ids import id_text
 from telemetry.stages.formats import OutputFormat
 from telemetry.stages.stages import Stages
@@ -30,13 +30,13 @@ class UnknownIds:
     """A `FileDecoder` whose output is one row an id, after the last frame."""
 
     def __init__(
-        self, stages: Stages, channels: Channels, output: OutputFormat, *, raw_text: bool = False
+        self, stages: Stages, logs: Recordings, output: OutputFormat, *, raw_text: bool = False
     ) -> None:
         self._stages = stages
         self._cell = str if raw_text or output is OutputFormat.NDJSON else guarded
-        self._channels = channels
+        self._logs = logs
         self._output = output
-        self._reading = LogReading(stages, channels.binding)
+        self._reading = Reading(stages, logs)
         self._unmatched = stages.decoding.unmatched(MOST_IDS)
         self._is_stopped = False
 
@@ -59,9 +59,7 @@ class UnknownIds:
         batch, bound = FrameBatch(BATCH_FRAMES), 0
         while not self._is_stopped and (taken := self._reading.take(batch)) is not None:
             frames, place = taken
-            for channel in self._stages.channels[bound:]:
-                self._stages.decoding.bind(channel)
-                bound += 1
+            bound = bind_new(self._stages.decoding, self._stages, bound)
             self._unmatched.take(frames)
             text = self._table() if place.is_end else b""
             yield OutputPiece(
@@ -69,8 +67,7 @@ class UnknownIds:
             )
 
     def warnings(self) -> list[str]:
-        lines = [] if self._reading.frames_read else ["no frames in what was read"]
-        lines += self._channels.warnings(self._reading.bindings)
+        lines = self._logs.misfits(self._reading.found({}, {"decoded": 0, "unknown": 0}))
         if self._unmatched.others:
             lines.append(f"frames of more than {MOST_IDS} ids are left out: {self._unmatched.others}")
         return lines
@@ -101,6 +98,6 @@ class UnknownIds:
 
 
 def _period_s(unmatched: Unmatched) -> float | None:
-    """The mean time between frames; None for one frame, or where stamps step back."""
+    """Return the mean time between frames; None for one frame, or where stamps step back."""
     span_ns = unmatched.last_ns - unmatched.first_ns
     return round(span_ns / (unmatched.frames - 1) / 1e9, 6) if unmatched.frames > 1 and span_ns >= 0 else None

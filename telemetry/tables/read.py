@@ -6,11 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
-from telemetry.decode.channels import ACCOUNT, ChannelPlan
-from telemetry.decode.logs import LogDecoder
-from telemetry.decode.of_databases import stages_of_databases
-from telemetry.decode.one_bus import stages_of
-from telemetry.decode.output import FileDecoder
+from telemetry.decode.described import Described, by_config, by_databases, by_protocol
 from telemetry.decode.times import Times
 from telemetry.errors import UsageError
 from telemetry.logs.content import require_file
@@ -109,15 +105,19 @@ def read(
         None if protect is None else Path(protect),
         Times(start=_instant(from_time, "from_time"), stop=_instant(to_time, "to_time")),
     )
-    sink = TableSink()
-    threads = jobs or len(os.sched_getaffinity(0))
     if databases is not None:
-        _run(_of_databases(sink, databases, chosen, threads), paths)
+        described = _by_databases(databases, chosen)
     elif config is not None:
-        _run(_configured(sink, Path(config), source, chosen, threads), paths)
-    elif protocol is not None:
+        described = _by_config(Path(config), source, chosen)
+    else:
         modbus_map = None if registers is None else os.fspath(registers)
-        _run(_of_protocol(sink, protocol, chosen, threads, modbus_map, paths), paths)
+        described = _by_protocol(str(protocol), chosen, modbus_map, paths)
+    sink = TableSink()
+    decoder = described.decoder(sink, jobs=jobs or len(os.sched_getaffinity(0)), times=chosen.times)
+    with decoder.pieces(paths) as pieces:
+        for piece in pieces:
+            warn(piece.warnings)
+    warn(decoder.warnings())
     return Tables(Table(batches) for batches in sink.take())
 
 
@@ -144,77 +144,44 @@ def _refuse(names: Sequence[str], beside: str, hint: str) -> None:
         raise UsageError(f"stands beside {beside}", where=names[0], hint=hint)
 
 
-def _of_databases(sink: TableSink, databases: Files | Databases, chosen: _Chosen, jobs: int) -> FileDecoder:
+def _by_databases(databases: Files | Databases, chosen: _Chosen) -> Described:
     if isinstance(databases, Databases):
         loaded = databases
         _refuse(["id_masks"] if chosen.id_masks else [], "Databases", "load_databases takes it")
     else:
         loaded = load_databases(databases, id_masks=chosen.id_masks)
     channels, plan = plan_of(loaded)
-    make_stages = stages_of_databases(
+    return by_databases(
         plan.spec,
-        sink,
-        "unknown",
+        replace(channels, isotp=chosen.isotp),
         protect_file=chosen.protect,
         signals=chosen.signals,
         signals_by="signals",
     )
-    channels = replace(channels, isotp=chosen.isotp)
-    return LogDecoder(make_stages(), channels, jobs=jobs, times=chosen.times)
 
 
-def _of_protocol(
-    sink: TableSink,
-    protocol: str,
-    chosen: _Chosen,
-    jobs: int,
-    registers: str | None,
-    captures: Sequence[Path],
-) -> FileDecoder:
-    from telemetry.decode.captures import CaptureDecoder, OneProtocol  # with all protocols
-    from telemetry.decode.modbus_capture import protocol_of
-    from telemetry.protocols.known import CAN_PROTOCOLS, PROTOCOLS
+def _by_protocol(name: str, chosen: _Chosen, registers: str | None, captures: Sequence[Path]) -> Described:
+    from telemetry.protocols.known import CAN_PROTOCOLS, PROTOCOLS  # all of them
 
     _refuse([each for each in ("id_masks", "protect") if getattr(chosen, each)], "protocol", "leave it out")
-    if protocol in CAN_PROTOCOLS:
-        stages = stages_of(
-            CAN_PROTOCOLS[protocol],
-            sink,
-            "unknown",
-            with_messages=True,
-            signals=chosen.signals,
-        )
-        channels = ChannelPlan((), otherwise=0, isotp=chosen.isotp)
-        return LogDecoder(stages, channels, jobs=jobs, times=chosen.times)
-    if protocol not in PROTOCOLS:
+    if name not in CAN_PROTOCOLS and name not in PROTOCOLS:
         known = ", ".join(sorted((*PROTOCOLS, *CAN_PROTOCOLS)))
-        raise UsageError(f"no protocol is called {protocol!r}", where="protocol", hint=f"known are {known}")
-    _refuse(chosen.given(times_too=True), "a serial protocol", "it is for logs of CAN")
-    has_no_map = protocol == "modbus" and registers is None
-    ports = OneProtocol(protocol_of(protocol, registers, captures, with_messages=has_no_map))
-    stages = ports.stages(sink, "unknown", with_messages=has_no_map)
-    return CaptureDecoder(stages, ports)
+        raise UsageError(f"no protocol is called {name!r}", where="protocol", hint=f"known are {known}")
+    if name in PROTOCOLS:
+        _refuse(chosen.given(times_too=True), "a serial protocol", "it is for logs of CAN")
+    return by_protocol(
+        name,
+        registers,
+        captures,
+        with_messages=name in CAN_PROTOCOLS or (name == "modbus" and registers is None),
+        signals=chosen.signals,
+        isotp=chosen.isotp,
+    )
 
 
-def _configured(sink: TableSink, file: Path, source: str, chosen: _Chosen, jobs: int) -> FileDecoder:
-    from telemetry.decode.captures import CaptureDecoder  # with all sources
-    from telemetry.settings.document import read_document
-    from telemetry.stages.offline import Recorded, read_offline
-    from telemetry.stages.prepare import compose
-
+def _by_config(file: Path, source: str, chosen: _Chosen) -> Described:
     _refuse(chosen.given(), "config", "the configuration decides it")
-    composition = compose(read_offline(read_document(file)))
-    warn(composition.loaded.warnings)
-    recorded = Recorded(composition, source, account=ACCOUNT)
-    stages = composition.make_stages(sink)
-    if recorded.is_serial:
+    described = by_config(file, source, warn)
+    if described.is_serial:
         _refuse(chosen.given(times_too=True), "a serial source", "it is for logs of CAN")
-        return CaptureDecoder(stages, recorded)
-    return LogDecoder(stages, recorded, jobs=jobs, times=chosen.times)
-
-
-def _run(decoder: FileDecoder, paths: Sequence[Path]) -> None:
-    with decoder.pieces(paths) as pieces:
-        for piece in pieces:
-            warn(piece.warnings)
-    warn(decoder.warnings())
+    return described

@@ -2,10 +2,10 @@
 
 from telemetry_core.decode.spec import PlanSpec
 
-from telemetry.decode.captures import CaptureDecoder, OneProtocol
 from telemetry.decode.channels import ChannelPlan
-from telemetry.decode.logs import BATCH_FRAMES, LogDecoder
-from telemetry.protocols.known import PROTOCOLS
+from telemetry.decode.decoder import BATCH_FRAMES, Decoder
+from telemetry.decode.described import by_protocol
+from telemetry.decode.logs import Logs
 from telemetry.stages.formats import OutputFormat
 from telemetry.stages.stages import Stages
 
@@ -20,16 +20,14 @@ def log_decoder(
     jobs: int = 1,
     accounts: bool = False,
     done: int = 0,
-) -> LogDecoder:
+) -> Decoder:
     """As with `--dbc`."""
     stages = Stages(plan, None, vehicle=vehicle, output=output)
-    return LogDecoder(stages, channels, batch_frames=batch_frames, jobs=jobs, accounts=accounts, done=done)
+    return Decoder(stages, Logs(channels), batch_frames=batch_frames, jobs=jobs, accounts=accounts, done=done)
 
 
 def capture_decoder(
     protocol: str, output: OutputFormat, *, vehicle: str = "car", with_messages: bool = False
-) -> CaptureDecoder:
+) -> Decoder:
     """As with `--protocol`."""
-    ports = OneProtocol(PROTOCOLS[protocol])
-    stages = ports.stages(output, vehicle, with_messages=with_messages)
-    return CaptureDecoder(stages, ports)
+    return by_protocol(protocol, vehicle=vehicle, with_messages=with_messages).decoder(output, accounts=True)

@@ -9,7 +9,7 @@ import pytest
 
 from firmware_sim.wire import ascii_frame as wire_ascii
 from firmware_sim.wire import pylontech as wire_pylontech
-from telemetry.decode.captures import CaptureDecoder
+from telemetry.decode.decoder import Decoder
 from telemetry.decode.progress import Progress
 from telemetry.logs.captures import CapturedBytes, format_piece
 from telemetry.stages.formats import OutputFormat
@@ -27,7 +27,7 @@ def decode(
     output_format: OutputFormat = OutputFormat.CSV,
     *,
     with_messages: bool = False,
-) -> tuple[str, CaptureDecoder, list[Progress]]:
+) -> tuple[str, Decoder, list[Progress]]:
     decoder = capture_decoder(protocol, output_format, vehicle="car 7", with_messages=with_messages)
     with decoder.pieces([path]) as pieces:
         found = list(pieces)
@@ -209,7 +209,7 @@ def test_the_accounts_of_all_pieces_together_are_those_of_the_lines(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A delivery adds them up: a point that two pieces counted would never be acknowledged twice."""
-    monkeypatch.setattr("telemetry.decode.captures._PIECES_AT_ONCE", 2)
+    monkeypatch.setattr("telemetry.decode.captures._LINES_AT_ONCE", 2)
     cells = jbd_message(4, bytes.fromhex("0CE4 0CEE"))
     decoder = capture_decoder("jbd", OutputFormat.LINE_PROTOCOL)
     captures = [received(tmp_path / name, *[cells] * 5) for name in ("a.txt", "b.txt")]

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from telemetry.decode.capture_rows import CaptureRows, CopiedRows
+from telemetry.decode.captures import Captures, OneProtocol
+from telemetry.decode.rows import Rows
 from telemetry.errors import DataError
 from telemetry.protocols.known import PROTOCOLS
 from telemetry.stages.stages import Stages
@@ -14,10 +15,10 @@ CELLS = jbd_message(4, bytes.fromhex("0CE4 0CEE"))  # 3.300 V and 3.310 V
 NAME = jbd_message(5, b"JBD-SP04S020")
 
 
-def rows_of() -> CaptureRows:
-    protocol, copied = PROTOCOLS["jbd"], CopiedRows()
-    stages = Stages(protocol.plan("capture", hidden=False), None, vehicle="", output=copied)
-    return CaptureRows(protocol, stages, copied)
+def rows_of() -> Rows:
+    protocol = PROTOCOLS["jbd"]
+    stages = Stages(protocol.plan("capture", hidden=False), None, vehicle="")
+    return Rows(stages, Captures(OneProtocol(protocol)))
 
 
 def written(file: Path, *lines: str) -> Path:
@@ -32,7 +33,7 @@ def test_rows_of_captures_are_counted_over_all_and_damaged_lines_are_warned_of(t
     assert (rows.first_ns, rows.frames_read) == (0, 0)
     found = [row.time_ns for samples in rows.read([a, b]) for row in samples]
     assert found == [5_500_000_000, 9_000_000_000]
-    assert rows.first_ns == 5_500_000_000
+    assert rows.first_ns == 5_250_000_000  # of the first line, as times since then have it
     assert (rows.frames_read, rows.matched, rows.frames_unknown) == (3, {"decoded": 3, "unknown": 0}, 0)
     assert [line for line in rows.warnings() if str(b) in line] == [
         f"{b}:1 (byte 0): no line of a capture, skipped"

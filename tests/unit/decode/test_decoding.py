@@ -10,7 +10,7 @@ from telemetry_core.decode.spec import PlanSpec
 
 from telemetry.databases.build import build_plan
 from telemetry.decode.channels import ChannelPlan, Database, plan_channels
-from telemetry.decode.logs import LogDecoder
+from telemetry.decode.decoder import Decoder
 from telemetry.decode.output import OutputPiece
 from telemetry.errors import InputMissingError
 from telemetry.ledger import add, frames_in_flight, total
@@ -33,7 +33,7 @@ def decode(
     *databases: Database,
     output_format: OutputFormat = OutputFormat.CSV,
     batch_frames: int = 4096,
-) -> tuple[str, LogDecoder]:
+) -> tuple[str, Decoder]:
     channels = channels_of(*databases)
     decoder = log_decoder(
         build_plan(channels.databases).spec,
@@ -189,7 +189,7 @@ def drive_plan() -> PlanSpec:
     return build_plan(channels_of(DRIVE).databases).spec
 
 
-def decoder_of(output_format: OutputFormat, *, batch_frames: int, jobs: int = 1, done: int = 0) -> LogDecoder:
+def decoder_of(output_format: OutputFormat, *, batch_frames: int, jobs: int = 1, done: int = 0) -> Decoder:
     return log_decoder(
         drive_plan(),
         plan_channels([DRIVE], first_wins=False, j1939=False, isotp=[IsoTpId(0x7E8)]),
@@ -201,7 +201,7 @@ def decoder_of(output_format: OutputFormat, *, batch_frames: int, jobs: int = 1,
     )
 
 
-def pieces_of(decoder: LogDecoder, logs: list[Path]) -> list[OutputPiece]:
+def pieces_of(decoder: Decoder, logs: list[Path]) -> list[OutputPiece]:
     with decoder.pieces(logs) as pieces:
         return list(pieces)
 

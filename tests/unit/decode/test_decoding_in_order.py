@@ -9,7 +9,8 @@ from telemetry_core.frames.stamps import Nudger
 from telemetry_core.text.lines import LineBuffer
 
 from telemetry.decode.channels import ACCOUNT, ChannelPlan
-from telemetry.decode.logs import LogDecoder
+from telemetry.decode.decoder import Decoder
+from telemetry.decode.logs import Logs
 from telemetry.decode.output import OutputPiece
 from telemetry.ledger import add, frames_in_flight, total
 from telemetry.logs.log import OpenLog
@@ -61,9 +62,9 @@ def pieces_of(
     jobs: int = 1,
     done: int = 0,
 ) -> list[OutputPiece]:
-    decoder = LogDecoder(
+    decoder = Decoder(
         stages(output, every_s),
-        ChannelPlan((), {}, 0),
+        Logs(ChannelPlan((), {}, 0)),
         batch_frames=batch_frames,
         jobs=jobs,
         accounts=True,

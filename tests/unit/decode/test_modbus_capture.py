@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from firmware_sim.wire.modbus_registers import reply, request
-from telemetry.decode.captures import CaptureDecoder, OneProtocol
+from telemetry.decode.described import by_protocol
 from telemetry.decode.modbus_capture import protocol_of
 from telemetry.errors import UsageError
 from telemetry.protocols.known import PROTOCOLS
@@ -53,10 +53,8 @@ def test_a_map_of_many_groups_has_room_for_all_that_a_line_completes(tmp_path: P
     (tmp_path / "map.toml").write_text('title = "meter"\n' + "".join(tables[:1]) + _without_to(tables[1:]))
     both_ways = [request(1, 3, n, 1) + reply(1, 3, [n]) for n in places]
     file = capture(tmp_path, ("RX", b"".join(both_ways)), ("RX", b"".join(both_ways)))
-    protocol = protocol_of("modbus", str(tmp_path / "map.toml"), [file], with_messages=True)
-    ports = OneProtocol(protocol)
-    stages = ports.stages(OutputFormat.CSV, "van", with_messages=True)
-    with CaptureDecoder(stages, ports).pieces([file]) as pieces:
+    described = by_protocol("modbus", str(tmp_path / "map.toml"), [file], with_messages=True)
+    with described.decoder(OutputFormat.CSV).pieces([file]) as pieces:
         text = b"".join(piece.text for piece in pieces).decode()
     assert [row.split(",")[4] for row in text.splitlines() if ",Registers" in row] == [
         f"v{n}" for n in places

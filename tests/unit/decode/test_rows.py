@@ -6,7 +6,8 @@ import pytest
 
 from telemetry.databases.plan_cache import load_plan
 from telemetry.decode.channels import Database, plan_channels
-from telemetry.decode.rows import LogRows
+from telemetry.decode.logs import Logs
+from telemetry.decode.rows import Rows
 from telemetry.decode.times import Times
 from telemetry.model.instant import read_instant
 from telemetry.stages.stages import Stages
@@ -17,13 +18,13 @@ S_NS = 1_000_000_000
 FIRST_NS = 1_700_000_000 * S_NS
 
 
-def rows_of(cache: Path, times: Times | None = None) -> LogRows:
+def rows_of(cache: Path, times: Times | None = None) -> Rows:
     channels = plan_channels([Database(DBC)], first_wins=False, j1939=False)
     stages = Stages(load_plan(channels.databases, cache).spec, None, vehicle="")
-    return LogRows(stages, channels, times=times or Times())
+    return Rows(stages, Logs(channels), times=times or Times())
 
 
-def read(rows: LogRows, *logs: Path) -> int:
+def read(rows: Rows, *logs: Path) -> int:
     """How many rows there are."""
     return sum(len(list(samples)) for samples in rows.read(logs))
 

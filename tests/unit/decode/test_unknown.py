@@ -11,6 +11,7 @@ import pytest
 from telemetry.__main__ import main
 from telemetry.databases.build import build_plan
 from telemetry.decode.channels import Database, plan_channels
+from telemetry.decode.logs import Logs
 from telemetry.decode.unknown import UnknownIds
 from telemetry.errors import DataError
 from telemetry.stages.formats import OutputFormat
@@ -24,7 +25,7 @@ DATABASE = Database(DATA / "drive.dbc")
 def unknown(log: Path, output: OutputFormat = OutputFormat.CSV) -> tuple[str, UnknownIds]:
     channels = plan_channels([DATABASE], first_wins=False, j1939=False)
     stages = Stages(build_plan(channels.databases).spec, None, vehicle="van", output=output)
-    decoder = UnknownIds(stages, channels, output)
+    decoder = UnknownIds(stages, Logs(channels), output)
     with decoder.pieces([log]) as pieces:
         return (decoder.header + b"".join(piece.text for piece in pieces)).decode(), decoder
 

@@ -1,0 +1,150 @@
+"""What says what recordings hold: databases, a protocol by its name, or a service's configuration.
+
+Promises: whoever decodes recordings (`decode`, `sessions`, tables) makes stages and readers of them here, so
+that the same words give the same rows.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from telemetry_core.decode.spec import PlanSpec
+
+from telemetry.decode.channels import ACCOUNT, ChannelPlan
+from telemetry.decode.decoder import Decoder
+from telemetry.decode.logs import Logs
+from telemetry.decode.reading import Recordings
+from telemetry.decode.selection import select
+from telemetry.decode.times import ALL_AS_THEY_ARE, Times
+from telemetry.model.ids import IsoTpId
+from telemetry.rules.protect import protect
+from telemetry.rules.protect_entry import load_protect_entries
+from telemetry.stages.output import OutputKind
+from telemetry.stages.stages import Stages
+
+NO_VEHICLE = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Described:
+    """Makes the stages for recordings, and what reads them.
+
+    files: say what is decoded, but for databases without a configuration.
+    """
+
+    make_stages: Callable[[OutputKind], Stages]
+    make_recordings: Callable[[], Recordings]
+    files: Sequence[Path] = ()
+    is_serial: bool = False
+
+    def decoder(
+        self,
+        output: OutputKind,
+        *,
+        jobs: int = 1,
+        accounts: bool = False,
+        done: int = 0,
+        times: Times = ALL_AS_THEY_ARE,
+        is_search: bool = False,
+    ) -> Decoder:
+        """Return the decoder of these recordings; arguments as `Decoder` has them."""
+        return Decoder(
+            self.make_stages(output),
+            self.make_recordings(),
+            jobs=jobs,
+            accounts=accounts,
+            done=done,
+            times=times,
+            is_search=is_search,
+        )
+
+
+def by_databases(
+    plan: PlanSpec,
+    channels: ChannelPlan,
+    vehicle: str = NO_VEHICLE,
+    *,
+    protect_file: Path | None = None,
+    signals: Sequence[str] = (),
+    signals_by: str = "--signal",
+) -> Described:
+    """Describe logs by databases; what does not fit is raised now.
+
+    - protect_file: has the [[protect]] by which counters and checksums are checked
+    - signals: globs: these signals alone; signals_by: the argument that they were given by
+    """
+    protected = protect(plan, load_protect_entries(protect_file) if protect_file else ())
+    spec = select(protected.spec, signals, where=signals_by) if signals else protected.spec
+
+    def make_stages(output: OutputKind) -> Stages:
+        return Stages(spec, None, protection=protected.rules, vehicle=vehicle, output=output)
+
+    return Described(make_stages, partial(Logs, channels), [protect_file] if protect_file else ())
+
+
+def by_protocol(
+    name: str,
+    registers: str | None = None,
+    captures: Sequence[Path] = (),
+    vehicle: str = NO_VEHICLE,
+    *,
+    with_messages: bool = False,
+    value_texts: bool = False,
+    signals: Sequence[str] = (),
+    isotp: Sequence[IsoTpId] = (),
+) -> Described:
+    """Describe logs or captures by a protocol that is known by name: what messages hold, and what they mean.
+
+    - registers, captures: of modbus: its map, and what is read for its registers where there is none
+    - with_messages: the messages themselves, before what they mean
+    - value_texts, signals, isotp: of a CAN bus: as `one_bus` and `ChannelPlan` have them
+
+    Raises UsageError, ConfigError.
+    """
+    from telemetry.protocols.known import CAN_PROTOCOLS
+
+    if name in CAN_PROTOCOLS:
+        from telemetry.decode.one_bus import stages_of
+
+        def make_bus_stages(output: OutputKind) -> Stages:
+            return stages_of(
+                CAN_PROTOCOLS[name],
+                output,
+                vehicle,
+                with_messages=with_messages,
+                value_texts=value_texts,
+                signals=signals,
+            )
+
+        return Described(make_bus_stages, partial(Logs, ChannelPlan((), otherwise=0, isotp=isotp)))
+    from telemetry.decode.captures import Captures, OneProtocol  # with all protocols
+    from telemetry.decode.modbus_capture import protocol_of
+
+    ports = OneProtocol(protocol_of(name, registers, captures, with_messages=with_messages))
+    make_stages = partial(ports.stages, vehicle=vehicle, with_messages=with_messages)
+    return Described(make_stages, partial(Captures, ports), is_serial=True)
+
+
+def by_config(
+    file: Path, source: str = "", warn: Callable[[Sequence[str]], None] = lambda _: None
+) -> Described:
+    """Describe logs or captures by a service's configuration.
+
+    source: of all channels, empty: the one that fits; warn: takes what was left out of its databases. Raises
+    ConfigError, UsageError.
+    """
+    from telemetry.settings.document import read_document
+    from telemetry.stages.offline import Recorded, database_files, read_offline  # with all sources
+    from telemetry.stages.prepare import compose
+
+    config = read_offline(read_document(file))
+    composition = compose(config)
+    warn(composition.loaded.warnings)
+    recorded = Recorded(composition, source, account=ACCOUNT)
+    files = [*config.files, *database_files(config)]
+    if not recorded.is_serial:
+        return Described(composition.make_stages, partial(Logs, recorded), files)
+    from telemetry.decode.captures import Captures
+
+    return Described(composition.make_stages, partial(Captures, recorded), files, is_serial=True)
