@@ -17,9 +17,10 @@ from telemetry.model.fields import Kind, Measurement
 from telemetry.model.measurements import CHARGING_CURVE, CHARGING_PHASE, CHARGING_SESSION, EVENT, MEASUREMENTS
 
 TIME, CHANNEL, ID = "time", "channel", "id"
+SOURCE = "source"  # what tells a row's channel: its tag set, since rows of an aggregate have no channel
 TAGS = ("pack", "charger")  # that separate rows of the data model
 _TIME = ColumnSpec(TIME, ColumnKind.TIME)
-_CHANNEL = ColumnSpec(CHANNEL, ColumnKind.WORDS, head=CHANNEL)
+_CHANNEL = ColumnSpec(CHANNEL, ColumnKind.WORDS, head=SOURCE)
 EVENT_TABLE = TableSpec(
     EVENT.name,
     (

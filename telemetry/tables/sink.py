@@ -14,7 +14,7 @@ from telemetry.charging.session import Session
 from telemetry.model.events import Event
 from telemetry.stages.binding import BoundChannel
 from telemetry.stages.output import Output
-from telemetry.tables.layout import CHANNEL, EVENT_TABLE, ROW_TABLES, TAGS, TIME, lay_out
+from telemetry.tables.layout import CHANNEL, EVENT_TABLE, ROW_TABLES, SOURCE, TAGS, TIME, lay_out
 
 
 class TableSink(Output):
@@ -31,8 +31,9 @@ class TableSink(Output):
         self._columns = Columns(schema, lay_out(schema.specs))
 
     def bind(self, channel: BoundChannel) -> None:
-        self._columns.set_word(CHANNEL, channel.number, channel.binding.tag)
         for index, tags in zip(channel.tag_sets, channel.tags(), strict=True):
+            is_of_channel = tags["source"] == channel.binding.tag
+            self._columns.set_word(SOURCE, index, channel.binding.tag if is_of_channel else None)
             for key in TAGS:
                 if key in tags:
                     self._columns.set_word(key, index, tags[key])

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+import telemetry
 from firmware_sim.charge_scenario import GOOD
 from telemetry.__main__ import main
 from tests.support.charges import played_charge
@@ -113,6 +114,12 @@ def test_every_row_of_a_configuration_says_whose_it_is(drive: str, capfd: pytest
         )
         for each, (*_, signal, _) in zip(objects, SAID, strict=True)
     ] == [(*owner, value) for *owner, _, value in SAID]
+
+
+def test_tables_show_no_channel_for_rows_of_an_aggregate_as_csv_does(drive: str) -> None:
+    battery = telemetry.read(drive, config="g.toml")["battery"]
+    columns = [battery.column(name).tolist() for name in ("channel", "pack", "voltage_v")]
+    assert [*zip(*columns, strict=True)] == [("bus", "a", 400.0), (None, "all", 400.0), ("bus", "b", 401.6)]
 
 
 @pytest.mark.parametrize("what", [["--dbc", "d.dbc"], ["--protocol", "elcon"]])

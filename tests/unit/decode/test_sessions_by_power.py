@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from telemetry.__main__ import main
+from telemetry.decode.sessions import collect_sessions
 from telemetry.model.read_point import read_point
 from tests.support.framing import jbd_message, vedirect_block
 
@@ -103,6 +104,26 @@ def test_a_pack_s_session_is_what_flowed_into_it_before_it_was_driven(
     assert session["energy_vehicle_wh"] == pytest.approx(CHARGED_WH + falling_wh, abs=0.01)
     assert point.time_ns // 10**9 == START_S + FROM_S
     assert (session["start_soc_pct"], session["end_soc_pct"]) == (40.0, 50.0)
+
+
+@pytest.mark.parametrize("is_one_file", [True, False])
+def test_a_capture_whose_clock_begins_again_ends_what_is_open(is_one_file: bool, tmp_path: Path) -> None:
+    """Two captures of a pack that is charged to their ends, in which the second one's clock begins alike."""
+    config = tmp_path / "gateway.toml"
+    serial = '[[serial]]\nname = "pack"\nport = "/dev/null"\nprotocol = "jbd"\n'
+    config.write_text(f'{CONFIG}{serial}[[session]]\npack = "main"\n')
+    lines = [
+        f"({START_S + second}.000000) pack RX {jbd(CHARGED_A * (second > 9), 50.0).hex()}\n"
+        for second in range(200)
+    ]
+    files = [tmp_path / "a.txt"] if is_one_file else [tmp_path / "a.txt", tmp_path / "b.txt"]
+    for file in files:
+        file.write_text("".join(lines * (3 - len(files))))
+    warnings: list[str] = []
+    found = collect_sessions(files, config=config, warn=warnings.extend)
+    assert [(session.outcome, session.duration_s) for session in found] == [("unfinished", 189.0)] * 2
+    where = f"{files[-1]}: its clock begins 199.0 s before the last frame: what was open"
+    assert [line.startswith(where) for line in warnings if "its clock" in line] == [True]
 
 
 def check(session: dict[str, Any]) -> None:
