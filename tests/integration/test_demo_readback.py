@@ -101,7 +101,7 @@ def test_a_database_gives_the_numbers_of_one_vehicle(
 def test_more_rows_than_one_answer_has_come_all(
     settings: InfluxSettings, readback: InfluxReadback, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("telemetry.overview.influx_tables.ROWS", 100)
+    monkeypatch.setattr("telemetry.sinks.influx.tables.ROWS", 100)
     write(settings, points("mine"))
     check(readback)
 
