@@ -172,6 +172,7 @@ cdef void _hear_power(Plug* plug, double power_w, int64_t now_ns) noexcept nogil
     if known.is_open and known.is_restored == UNHEARD:
         known.is_restored = NOT_RESTORED
         if is_over and now_ns >= known.last_ns and not (known.below_ns and now_ns > awaited_until(plug)):
+            known.below_ns = 0  # power is back in time
             skip(known, now_ns)
             go_on(plug)
     _pass_silence(plug, now_ns)

@@ -106,6 +106,20 @@ def test_a_session_is_what_it_was_when_its_power_fell(
         assert [point.soc_pct for point in session.curve] == [float(soc) for soc in range(41, 50)]
 
 
+@pytest.mark.parametrize(("back_s", "charging_s", "gap_s"), [(150, 159.0 - 51.0, 51.0), (391, 90.0, 0.0)])
+def test_what_nobody_saw_is_a_gap_where_power_fell_before_a_restart_and_returns_in_time(
+    back_s: int, charging_s: float, gap_s: float
+) -> None:
+    """Power falls at 90 s, and the last row before the restart is that of 99 s."""
+    bench = PlugBench(PACK, plugs=())
+    run(bench, 0, 90, 3600.0, 40.0)
+    run(bench, 90, 100, 0.0, 40.0)
+    later = restarted(bench)
+    run(later, back_s, back_s + 10, 3600.0, 60.0)
+    session = later.finish()
+    assert (session.charging_s, session.gap_s) == (charging_s, gap_s)
+
+
 def test_power_that_returns_in_time_goes_on_with_the_session_and_what_lies_between_counts() -> None:
     bench = PlugBench(PACK, plugs=())
     run(bench, 0, 200, 3600.0, 40.0, 0.01)

@@ -66,9 +66,10 @@ def test_each_session_of_a_plug_has_its_own_edition_and_pauses() -> None:
         bench.put("BRM", begin_s + 0.2, version_minor=version, version_major=1)
         for second, permitted in ((1.0, 1), (2.0, 0), (4.0, 1)):
             bench.put("CCS", begin_s + second, permitted=permitted)
+    bench.put("BCL", 60.0)
     bench.finish()
     found = [(session.edition, session.paused_s) for session in bench.sessions]
-    assert found == [("2011", 0.0), ("2015", 2.0), ("2011", 0.0)]
+    assert found == [("2011", 0.0), ("2015", 2.0), ("2011", 0.0), (None, 0.0)]
 
 
 def test_percents_that_are_heard_at_one_stamp_are_points_of_their_own() -> None:
@@ -99,16 +100,17 @@ def test_what_both_sides_cover_begins_again_with_the_charger_after_a_gap(is_late
 
 
 def test_minutes_that_come_with_each_tenth_second_alone_are_those_of_the_session_that_goes_on() -> None:
-    """A station that counts charging alone says 7 for five minutes: nothing else has that number."""
+    """A station that counts charging alone says 1 for five minutes."""
     first, second = PlugBench(), PlugBench()
     first.begin()
-    for at_s in range(10, 310, 10):
-        first.put("CCS", float(at_s), permitted=1, charged_min=7)
-        for step in range(1, 10):
-            first.put("BCL", at_s + step)
+    for step in range(2, 622):
+        has_minutes = {"charged_min": 1} if step % 20 == 0 else {}
+        first.put("CCS", step / 2, permitted=1, **has_minutes)
+        first.put("BCL", step / 2 + 0.1)
+        first.put("BCS", step / 2 + 0.1)
     second.tracker.restore(0, first.tracker.state(0))
-    for at_s in range(310, 325):
-        second.put("CCS", float(at_s), permitted=1, charged_min=7)
+    for at_s in range(312, 327):
+        second.put("CCS", float(at_s), permitted=1, charged_min=1)
         second.measure("battery", float(at_s), soc_pct=50.0)
     second.finish()
     (session,) = second.sessions
