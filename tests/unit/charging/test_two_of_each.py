@@ -83,7 +83,7 @@ def test_percents_that_are_heard_at_one_stamp_are_points_of_their_own() -> None:
 
 @pytest.mark.parametrize("is_late", [False, True])
 def test_what_both_sides_cover_begins_again_with_the_charger_after_a_gap(is_late: bool) -> None:
-    """By hand: 1 s without a difference, and 0.5 s with one of 8 A; after the vehicle's rows, or among them."""
+    """By hand: 1 s without a difference, and 0.5 s with one of 8 A; late: fed after the vehicle's rows."""
     bench = PlugBench()
     bench.put("CCS", 0.0, permitted=1)
     charger = [(0.0, 36.0), (1.0, 36.0), (5.25, 44.0), (5.5, 44.0), (5.75, 44.0)]
