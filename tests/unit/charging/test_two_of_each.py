@@ -89,11 +89,10 @@ def test_what_both_sides_cover_begins_again_with_the_charger_after_a_gap(is_late
     charger = [(0.0, 36.0), (1.0, 36.0), (5.25, 44.0), (5.5, 44.0), (5.75, 44.0)]
     if is_late:
         charger = [(0.0, 36.0), (1.0, 36.0), (4.5, 44.0), (6.5, 44.0)]
-    rows = sorted(
-        [("battery", float(second), 36.0) for second in range(7)] + [("charger", *row) for row in charger],
-        key=lambda row: (is_late and row[0] == "charger" and row[1] > 2.0, row[1]),
-    )
-    for side, at_s, amperes in rows:
+    rows = [(float(second), "battery", 36.0) for second in range(7)]
+    rows += [(at_s, "charger", amperes) for at_s, amperes in charger]
+    rows.sort(key=lambda row: (is_late and row[1] == "charger" and row[0] > 2.0, row[0]))
+    for at_s, side, amperes in rows:
         bench.measure(side, at_s, voltage_v=100.0, current_a=amperes)
     bench.measure("battery", 7.0, voltage_v=100.0, current_a=36.0)
     assert bench.finish().current_difference_mean_a == pytest.approx(8.0 * 0.5 / 1.5)
