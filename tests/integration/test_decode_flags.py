@@ -1,12 +1,10 @@
 """Each flag of `decode` that changes what comes out: a run with it and one without, where it shows."""
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
+from tests.support.command import Done, command
 from tests.support.scripted_server import Connection, ScriptedServer
 
 DATABASE = f"""VERSION ""
@@ -48,19 +46,8 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def decode(folder: Path, *flags: str) -> "subprocess.CompletedProcess[str]":
-    environment = {**os.environ, "XDG_CACHE_HOME": str(folder), "XDG_STATE_HOME": str(folder)}
-    environment["PYTHONPATH"] = os.pathsep.join(filter(None, sys.path))
-    return subprocess.run(
-        [sys.executable, "-m", "telemetry", "decode", "car.log", "--dbc", "car.dbc", *flags],
-        cwd=folder,
-        env=environment,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        check=False,
-        text=True,
-        timeout=60,
-    )
+def decode(folder: Path, *flags: str) -> Done:
+    return command("decode", "car.log", "--dbc", "car.dbc", *flags, home=folder, folder=folder)
 
 
 def rows(folder: Path, *flags: str) -> set[str]:

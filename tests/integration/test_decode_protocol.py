@@ -4,14 +4,13 @@ import csv
 import io
 import json
 import os
-import subprocess
-import sys
 from collections import Counter
 from pathlib import Path
 
 import pytest
 
 from tests.support.can_protocols import transfer
+from tests.support.command import Done, command
 from tests.support.lineprotocol import parse_lines
 
 RECORDINGS = os.environ.get("NEV_TELEMETRY_RECORDINGS", "")  # a folder with gbt27930/session.log
@@ -38,10 +37,8 @@ def log(tmp_path: Path) -> str:
     return str(path)
 
 
-def decode(*arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "telemetry", "decode", *arguments]
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=60)
+def decode(*arguments: str) -> Done:
+    return command("decode", *arguments)
 
 
 def rows_of(text: str) -> list[dict[str, str]]:

@@ -3,12 +3,11 @@
 import csv
 import io
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
+from tests.support.command import Done, command
 from tests.support.lineprotocol import parse_lines
 
 RECORDINGS = os.environ.get("NEV_TELEMETRY_RECORDINGS", "")  # a folder with gbt27930/session.log
@@ -50,10 +49,8 @@ def write_log(folder: Path, *frames: str) -> str:
     return str(path)
 
 
-def decode(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "XDG_CACHE_HOME": str(folder)}
-    command = [sys.executable, "-m", "telemetry", "decode", *arguments]
-    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=60)
+def decode(folder: Path, *arguments: str) -> Done:
+    return command("decode", *arguments, home=folder)
 
 
 def rows(text: str) -> list[tuple[str, str, str, str, str]]:
