@@ -8,6 +8,7 @@ from typing import Literal
 from telemetry_core.decode.spec import Condition, PlanSpec, SignalSpec
 
 from telemetry.framing.replacements import POSITION, Replacements, kind_of
+from telemetry.rules.find_message import bit_positions
 
 _CHECK = re.compile(r"crc|ch(ec)?k_?su?m|checksum", re.IGNORECASE)
 _PGN_MASK_2, _PGN_MASK_1 = 0x03FFFF00, 0x03FF0000
@@ -28,7 +29,7 @@ class NamedMessage:
         """A frame's data, changed."""
         made = data
         for kind, signal in self.signals:
-            places = bits_of(signal)
+            places = _places(signal)
             if max(places) < 8 * len(data) and self._is_there(signal, data):
                 made = _changed(made, kind, places, new)
         return made
@@ -38,7 +39,7 @@ class NamedMessage:
             return True
         condition = self.conditions[signal.condition]
         selector = self.all_signals[condition.selector]
-        places = bits_of(selector)
+        places = _places(selector)
         if max(places) >= 8 * len(data) or not self._is_there(selector, data):
             return False
         raw = _raw(data, places)
@@ -81,15 +82,8 @@ def _pgn_bits(id: int) -> int:
     return id & (_PGN_MASK_2 if id >> 16 & 0xFF >= 0xF0 else _PGN_MASK_1)
 
 
-def bits_of(signal: SignalSpec) -> list[int]:
-    """The bits of a signal, the least significant first, each as 8 times its byte and its place there."""
-    if signal.little_endian:
-        return list(range(signal.start_bit, signal.start_bit + signal.bit_count))
-    bits, at = [], signal.start_bit
-    for _ in range(signal.bit_count):
-        bits.append(at)
-        at = at - 1 if at % 8 else at + 15
-    return bits[::-1]
+def _places(signal: SignalSpec) -> list[int]:
+    return bit_positions(signal)[::-1]
 
 
 def _raw(data: bytes, places: Sequence[int]) -> int:

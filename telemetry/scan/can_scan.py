@@ -16,7 +16,7 @@ from telemetry_core.decode.spec import BusSpec, MessageSpec
 from telemetry.protocols.can.table import shared_id
 from telemetry.protocols.known import CAN_PROTOCOLS
 from telemetry.rules.find_message import EXTENDED, find_message
-from telemetry.scan.can_known import J1939, NEEDED, PERIODS_MS, gbt_transport, j1939_bus, j1939_transport
+from telemetry.scan.can_known import J1939, PERIODS_MS, j1939_bus, j1939_transport
 from telemetry.scan.traffic import BusTraffic, SeenId
 
 CLASSIC_BYTES = 8
@@ -74,14 +74,16 @@ class BusVerdict:
 
 def known_candidates() -> list[Candidate]:
     """Every protocol that this program knows, and J1939."""
-    found = []
-    for name, protocol in CAN_PROTOCOLS.items():
-        messages = protocol.bus(name).messages
-        if name == "gbt27930":
-            messages += gbt_transport()
-        needed = NEEDED.get(name, frozenset())
-        found.append(Candidate(name, BusSpec(name, messages), PERIODS_MS.get(name, {}), needed=needed))
-    return [*found, Candidate(J1939, j1939_bus(), PERIODS_MS[J1939], by_pgn=True)]
+    found = [
+        Candidate(
+            name,
+            BusSpec(name, one.bus(name).messages + one.carriers),
+            one.periods_ms,
+            needed=one.needed,
+        )
+        for name, one in CAN_PROTOCOLS.items()
+    ]
+    return [*found, Candidate(J1939, j1939_bus(), PERIODS_MS, by_pgn=True)]
 
 
 def database_candidate(file: Path, bus: BusSpec, by_id_ms: Mapping[int, int]) -> Candidate:

@@ -13,7 +13,6 @@ from tools.pages import serial_protocols
 
 ROOT = Path(__file__).parents[2]
 PAGES = tuple(sorted((ROOT / "docs" / "protocols").glob("*.md")))
-FROM_1 = ("gbt27930",)  # whose standard counts bytes and bits from 1, as its page does
 _BLOCK = re.compile(r"(?<=<!-- fields of )(\w+)( -->\n).*?(?=<!-- end -->)", re.DOTALL)
 _NUMBERED = re.compile(r"\d+$")
 _MOST_OF_A_LIST = 2  # entries of a list that are shown, before the last one
@@ -48,13 +47,12 @@ def _message(message: CanMessage, protocol: CanProtocol) -> Iterator[str]:
         return
     yield "| signal | where | value | mark |"
     yield "| --- | --- | --- | --- |"
-    first = 1 if protocol.name in FROM_1 else 0
     for signal in _shortened(signals):
         if signal is None:
             yield "| … | | | |"
         else:
             value = "; ".join(_value(signal, message))
-            yield f"| `{signal.name}` | {_place(signal, first)} | {value} | {signal.mark} |"
+            yield f"| `{signal.name}` | {_place(signal, protocol.counts_from)} | {value} | {signal.mark} |"
 
 
 def _shortened(signals: list[CanSignal]) -> Iterator[CanSignal | None]:

@@ -35,6 +35,8 @@ def _message(
     return CanMessage(code, title, (id,), signals, mark=mark)
 
 
+_SENT = ("CHA100", "CHA101", "CHA102", "CHA108", "CHA109")
+
 CHADEMO = CanProtocol(
     name="chademo",
     title="CHAdeMO, DC charger and vehicle",
@@ -200,4 +202,7 @@ CHADEMO = CanProtocol(
         Mapped("CHA109.charger_malfunction", "event.charger_fault", when=(1,), tag="charger"),
         Mapped("CHA109.system_malfunction", "event.charger_fault", when=(1,), tag="charger"),
     ),
+    periods_ms=dict.fromkeys(_SENT, 100),
+    # Any vehicle may use these ids for something else: it is CHAdeMO only with the messages of both sides.
+    needed=frozenset(_SENT) - {"CHA101"},
 )

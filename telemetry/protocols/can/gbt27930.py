@@ -4,9 +4,13 @@ Sources: GB/T 27930-2011 for layouts with the mark STD, transcripts of the editi
 the rest. docs/protocols/gbt27930.md says which. Bytes and bits of this table are counted from 1, as there.
 """
 
+from telemetry_core.decode.spec import MessageSpec
+
 from telemetry.protocols.can.gbt27930_2024 import NEGOTIATION, SHORT_MESSAGES
 from telemetry.protocols.can.gbt27930_fields import (
+    CHARGER,
     SINGLE,
+    VEHICLE,
     amperes,
     bits,
     cell_volts,
@@ -402,4 +406,16 @@ GBT27930 = CanProtocol(
         Mapped("BSM.soc_state", "event.soc_high", when=(1,)),
         Mapped("BSM.insulation_state", "event.insulation_low", when=(1,)),
     ),
+    periods_ms={
+        **dict.fromkeys(("CHM", "BHM", "CRM", "CML", "BRO", "CRO", "BSM", "BSD", "CSD", "BEM", "CEM"), 250),
+        **dict.fromkeys(("BCL", "CCS"), 50),
+        **dict.fromkeys(("BST", "CST"), 10),
+        "CTS": 500,
+    },
+    carriers=tuple(
+        MessageSpec("TP", 6 << 26 | kind << 16 | to << 8 | sender, True, 8, (), (), 0, id_mask=PDU1_MASK)
+        for to, sender in ((CHARGER, VEHICLE), (VEHICLE, CHARGER))
+        for kind in (0xEC, 0xEB)
+    ),
+    counts_from=1,
 )

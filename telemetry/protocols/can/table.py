@@ -12,8 +12,8 @@ Promises:
 Adding a protocol is adding a table (docs/protocols/).
 """
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from telemetry_core.decode.spec import BusSpec, Condition, MessageSpec, PlanSpec, SignalSpec
 from telemetry_core.rows.spec import FieldSpec, RecordSpec, SlotKind
@@ -75,6 +75,10 @@ class CanProtocol:
     extended: bool  # its ids have 29 bits
     messages: tuple[CanMessage, ...]
     mapped: tuple[Mapped, ...]
+    periods_ms: Mapping[str, int] = field(default_factory=dict, hash=False)  # of messages by code, for `scan`
+    needed: frozenset[str] = frozenset()  # codes without which a bus speaks something else, for `scan`
+    carriers: tuple[MessageSpec, ...] = ()  # frames in which it sends what is longer than 8 bytes
+    counts_from: int = 0  # the number of the first byte and bit in its document
 
     @property
     def records(self) -> tuple[RecordSpec, ...]:

@@ -4,7 +4,7 @@ import pytest
 from telemetry_core.decode.spec import BusSpec, Condition, MessageSpec, PlanSpec, SignalSpec
 from telemetry_core.rows.spec import FieldSpec, RecordSpec, SlotKind
 
-from telemetry.capture.scrub_signals import NamedMessage, bits_of, named_messages
+from telemetry.capture.scrub_signals import NamedMessage, named_messages
 from telemetry.framing.replacements import Replacements
 
 
@@ -24,12 +24,6 @@ def a_database() -> dict[tuple[bool, int], NamedMessage]:
     record = RecordSpec("Telematics", tuple(FieldSpec(name, SlotKind.UINT) for name in names))
     plan = PlanSpec((record,), (BusSpec("drive", (message,)),))
     return dict(named_messages(plan))
-
-
-def test_the_bits_of_a_signal_are_those_of_a_dbc() -> None:
-    """The second example is cantools' own for a big-endian signal that begins at bit 3 of byte 0."""
-    assert bits_of(SignalSpec(4, 6, True, False, False)) == [4, 5, 6, 7, 8, 9]
-    assert bits_of(SignalSpec(3, 6, False, False, False)) == [14, 15, 0, 1, 2, 3]
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from telemetry.databases.build import build_plan
 from telemetry.databases.bus import BusDatabases
 from telemetry.protocols.known import CAN_PROTOCOLS
 from telemetry.rules.find_message import EXTENDED
-from telemetry.scan.can_known import J1939, NEEDED, PERIODS_MS
+from telemetry.scan.can_known import J1939
 from telemetry.scan.can_scan import BusVerdict, Candidate, database_candidate, judge, known_candidates
 from telemetry.scan.dbc_periods import periods_ms
 from telemetry.scan.listening import traffic_of_logs
@@ -260,10 +260,9 @@ def test_what_a_dbc_says_of_periods(text: str, found: dict[int, int], tmp_path: 
 # -- the tables
 
 
-def test_what_is_known_beside_the_tables_names_their_messages() -> None:
-    for name, codes in [*PERIODS_MS.items(), *NEEDED.items()]:
-        if name != J1939:
-            assert set(codes) <= {message.code for message in CAN_PROTOCOLS[name].messages}
+def test_periods_and_what_is_needed_name_messages_of_the_table() -> None:
+    for protocol in CAN_PROTOCOLS.values():
+        assert {*protocol.periods_ms, *protocol.needed} <= {message.code for message in protocol.messages}
 
 
 def test_nothing_seen_fits_nothing() -> None:
