@@ -14,6 +14,7 @@ from typing import Any, Protocol, cast
 
 from telemetry import __version__
 from telemetry.errors import InputMissingError, MissingPackageError, StorageError, TelemetryError, one_line
+from telemetry.plugins import Choices
 from telemetry.service.stderr_queue import queued_stderr
 from telemetry.stopping import hangups_wait
 
@@ -82,6 +83,11 @@ class _Help(argparse.HelpFormatter):
     def __init__(self, prog: str) -> None:
         super().__init__(prog)
         self._action_max_length = max(map(len, COMMANDS)) + 4  # argparse forgets that commands are indented
+
+    def _get_help_string(self, action: argparse.Action) -> str | None:
+        words = super()._get_help_string(action)
+        added = action.choices.added() if isinstance(action.choices, Choices) else []
+        return f"{words}; by packages: {', '.join(added)}" if added else words
 
     def _fill_text(self, text: str, width: int, indent: str) -> str:
         return text if "\n" in text else super()._fill_text(text, width, indent)

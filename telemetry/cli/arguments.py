@@ -10,6 +10,7 @@ from telemetry.databases.files import ENDINGS, database_files
 from telemetry.decode.channels import ChannelPlan, Database, plan_channels
 from telemetry.errors import UsageError
 from telemetry.model.instant import read_instant
+from telemetry.plugins import Choices
 from telemetry.protocols.known import CAN_PROTOCOLS, PROTOCOLS
 
 Value = TypeVar("Value")
@@ -81,7 +82,7 @@ def add_protocol_arguments(parser: argparse.ArgumentParser, without_registers: s
     """Add `--protocol` and `--registers`. without_registers: what a capture of modbus is then."""
     parser.add_argument(
         "--protocol",
-        choices=sorted((*PROTOCOLS, *CAN_PROTOCOLS)),
+        choices=Choices("protocols", PROTOCOLS, CAN_PROTOCOLS),
         metavar="NAME",
         help=f"in place of a database: {', '.join(CAN_PROTOCOLS)}; or of a text capture of a serial port, "
         f"lines `(epoch.us) port RX|TX hex`: {', '.join(sorted(PROTOCOLS))}",

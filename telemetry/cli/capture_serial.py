@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from telemetry.cli.ending import ended_by_signals
 from telemetry.clock import SystemClock
 from telemetry.errors import EXIT_OK, UnavailableError, UsageError
+from telemetry.plugins import Choices
 from telemetry.protocols.known import PROTOCOLS
 from telemetry.protocols.table import EIGHT_N_ONE, LineSettings
 
@@ -47,7 +48,7 @@ def add_serial_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--protocol",
         metavar="NAME",
-        choices=sorted(PROTOCOLS),
+        choices=Choices("protocols", PROTOCOLS),
         help=f"ask the device by this; without it, listen and send nothing: {', '.join(sorted(PROTOCOLS))}",
     )
     group.add_argument(

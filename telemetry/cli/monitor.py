@@ -21,6 +21,7 @@ from telemetry.monitor.feeds import Feed, Json, ServiceFeed
 from telemetry.monitor.layout import Page, view, whole
 from telemetry.monitor.session import Viewing, look_once, nothing_came
 from telemetry.monitor.terminal import Output, Terminal, write_picture
+from telemetry.plugins import Choices
 from telemetry.protocols.known import PROTOCOLS
 from telemetry.spool.limits import spool_directory
 
@@ -71,7 +72,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     direct.add_argument(
         "--protocol",
         metavar="NAME",
-        choices=sorted(PROTOCOLS),
+        choices=Choices("protocols", PROTOCOLS),
         help=f"what is spoken on --serial: {', '.join(sorted(PROTOCOLS))}",
     )
     direct.add_argument(

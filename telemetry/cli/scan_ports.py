@@ -11,6 +11,7 @@ from pathlib import Path
 from telemetry.cli.arguments import positive
 from telemetry.clock import SystemClock
 from telemetry.errors import UnavailableError, UsageError
+from telemetry.plugins import Choices
 from telemetry.protocols.known import PROTOCOLS
 from telemetry.protocols.table import LineSettings
 from telemetry.scan import plan_words
@@ -35,7 +36,7 @@ def add_arguments(group: argparse._ArgumentGroup) -> None:
         metavar="NAME",
         action="append",
         default=[],
-        choices=sorted(PROTOCOLS),
+        choices=Choices("protocols", PROTOCOLS),
         help=f"try this one alone; repeatable: {', '.join(sorted(PROTOCOLS))}",
     )
     group.add_argument(

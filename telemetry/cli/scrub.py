@@ -11,6 +11,7 @@ from telemetry.cli.output import writing_to
 from telemetry.errors import EXIT_OK, StorageError, UsageError
 from telemetry.logs.content import STDIN, require_file
 from telemetry.logs.inflate import ENDINGS
+from telemetry.plugins import Choices
 from telemetry.protocols.known import PROTOCOLS
 from telemetry.protocols.table import SerialProtocol
 
@@ -45,7 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--protocol",
         metavar="NAME",
-        choices=sorted(PROTOCOLS),
+        choices=Choices("protocols", PROTOCOLS),
         action="append",
         default=[],
         help="of captures: what is spoken, repeatable (default: whatever is found): "

@@ -12,6 +12,7 @@ from io import BufferedReader
 from pathlib import Path
 from typing import Any
 
+from telemetry.config import SECTIONS
 from telemetry.errors import InputMissingError
 from telemetry.logs.content import STDIN
 from telemetry.logs.identity import HEAD_BYTES
@@ -29,7 +30,10 @@ def sink_settings(
 ) -> SinkSettings:
     """Return the sink of a service's configuration, or of the same keys as options. Raises ConfigError."""
     if config is not None:
-        kind, table = named_sink(TomlTable.load(config, environment))
+        top = TomlTable.load(config, environment)
+        for name in SECTIONS:
+            top.take_table(name)
+        kind, table = named_sink(top)
         return kind.read(table, environment)
     return first_kind().read(TomlTable(Document.plain(_GIVEN, options), {}), environment)
 

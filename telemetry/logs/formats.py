@@ -1,12 +1,15 @@
 """Which format a log is of: how it begins decides, and the ending of its name where that says nothing.
 
-What is known and not read is refused by its name.
+What is known and not read is refused by its name. Another ending may be that of a package's format
+(`telemetry.plugins`).
 """
 
 import re
 from enum import StrEnum
 
 from telemetry_core.logs.table_header import header_of
+
+from telemetry import plugins
 
 FIRST_LINE_BYTES = 4096
 
@@ -22,9 +25,10 @@ class LogFormat(StrEnum):
     MF4 = "MF4"
     TABLE = "a table of frames"
     TRC = "TRC"
+    ADDED = "the format of a package"
 
 
-KNOWN_FORMATS = "known are candump, ASC, BLF, CRTD, GVRET's and other CSV, TRC and MF4, compressed or not"
+_KNOWN = "candump, ASC, BLF, CRTD, GVRET's and other CSV, TRC and MF4, compressed or not"
 GVRET_HEADER = "time stamp,id,extended,dir,bus,len,d1"
 _ENDINGS = {
     ".asc": LogFormat.ASC,
@@ -33,6 +37,7 @@ _ENDINGS = {
     ".mf4": LogFormat.MF4,
     ".trc": LogFormat.TRC,
 }
+plugins.reserve("logs", ("asc", "blf", "candump", "crtd", "csv", "log", "mf4", "trc", "txt"))
 _SIGNATURES = {b"LOGG": LogFormat.BLF, b"MDF     4": LogFormat.MF4, b"UnFinMF 4": LogFormat.MF4}
 _SIGNS = {
     LogFormat.ASC: r"date\s|base\s|begin\s+triggerblock"
@@ -95,6 +100,12 @@ def recognised(beginning: bytes) -> LogFormat | None:
         if re.match(sign, line, re.IGNORECASE):
             return log_format
     return LogFormat.TABLE if header_of(line) else None
+
+
+def known_formats() -> str:
+    """Return what is read, for people."""
+    added = "".join(f"; by packages .{each}" for each in plugins.listed("logs"))
+    return f"known are {_KNOWN}{added}"
 
 
 def of_ending(ending: str) -> LogFormat | None:

@@ -12,11 +12,11 @@ TRC and MF4 go through python-can's readers (`python_can`), all others through c
 
 import io
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import NoReturn, Protocol, Self
+from typing import TYPE_CHECKING, Any, NoReturn, Protocol, Self
 
 from telemetry_core.frames.batch import FrameBatch
 from telemetry_core.logs.asc import AscReader
@@ -26,23 +26,27 @@ from telemetry_core.logs.crtd import CrtdReader
 from telemetry_core.logs.gvret import GvretReader
 from telemetry_core.logs.table import TableReader
 
+from telemetry import plugins
 from telemetry.errors import DataError
 from telemetry.logs.content import STDIN, Content, unpacked
 from telemetry.logs.first_stamps import FirstStamps
 from telemetry.logs.formats import (
     FIRST_LINE_BYTES,
     GVRET_HEADER,
-    KNOWN_FORMATS,
     LogFormat,
     first_content_line,
     has_first_content_line,
+    known_formats,
     of_ending,
     recognised,
     refused,
 )
 from telemetry.logs.inflate import ENDINGS
 from telemetry.logs.mf4 import HEADER_BYTES, Mf4, require_mf4
-from telemetry.logs.python_can import LATEST_NS, MessageReader, Trc, no_trc
+from telemetry.logs.python_can import LATEST_NS, Added, MessageReader, Trc, no_trc
+
+if TYPE_CHECKING:
+    import can
 
 TRC_BEGINS = "PEAK's TRC, 1.0 to 2.1, begins with `;$FILEVERSION=`, or with another comment"
 MOST_QUOTED = 60  # letters of a line
@@ -237,10 +241,17 @@ class OpenLog:
 
     def _reader_of(self, channel_of: Callable[[str], int]) -> FrameReader:
         self._beginning = self._content.beginning(FIRST_LINE_BYTES, has_first_content_line)
-        if what := refused(self._beginning):
-            raise DataError(f"is {what}, and no log that is known", where=str(self.path), hint=KNOWN_FORMATS)
         sign = recognised(self._beginning)
         self._is_recognised = sign is not None
+        ending = self._suffix()[1:]
+        if sign is None and ending and (added := plugins.find("logs", ending, _reader_of_package)):
+            self._format = LogFormat.ADDED
+            with plugins.blaming(plugins.package_of("logs", ending), str(self.path)):
+                return MessageReader(Added(added(io.BufferedReader(self._content))), channel_of)
+        if what := refused(self._beginning):
+            raise DataError(
+                f"is {what}, and no log that is known", where=str(self.path), hint=known_formats()
+            )
         self._format = sign or of_ending(self._suffix()) or LogFormat.CANDUMP
         match self._format:
             case LogFormat.ASC:
@@ -258,7 +269,7 @@ class OpenLog:
                 return TableReader(self._content, channel_of)
             case LogFormat.TRC:
                 return self._trc_reader(channel_of)
-            case LogFormat.CANDUMP:
+            case LogFormat.CANDUMP | LogFormat.ADDED:
                 if self._suffix() == ".csv" and not self._is_recognised:
                     self._refuse_header()
                 return CandumpReader(self._content, channel_of)
@@ -288,17 +299,17 @@ class OpenLog:
             what = f"nothing in it is a frame, though it begins as {self._format} does"
             return DataError(what, where=f"{self.path}:{self._reader.first_damage}", hint="copy it again")
         if _BINARY.search(self._beginning):
-            return DataError("is binary and no known log", where=str(self.path), hint=KNOWN_FORMATS)
+            return DataError("is binary and no known log", where=str(self.path), hint=known_formats())
         why = (
             "as its name says"
-            if of_ending(self._suffix())
+            if self._format is LogFormat.ADDED or of_ending(self._suffix())
             else "since it begins like no format that is known"
         )
         line = _quoted(first_content_line(self._beginning))
         return DataError(
             f"nothing in it is a frame. It was read as {self._format}, {why}; its first line is {line}",
             where=str(self.path),
-            hint=KNOWN_FORMATS,
+            hint=known_formats(),
         )
 
     def _trc_reader(self, channel_of: Callable[[str], int]) -> MessageReader:
@@ -324,6 +335,13 @@ class OpenLog:
             return BlfReader(self._content, channel_of)
         except ValueError as error:
             raise DataError("is no BLF log", where=str(self.path), hint=str(error)) from error
+
+
+def _reader_of_package(found: Any) -> Callable[[io.BufferedReader], Iterable["can.Message"]]:
+    if not callable(found):
+        raise TypeError("is no class of readers, and no function that makes one")
+    made: Callable[[io.BufferedReader], Iterable[can.Message]] = found
+    return made
 
 
 def _quoted(line: str) -> str:

@@ -54,6 +54,31 @@ class Format(Protocol):
         ...
 
 
+class Added:
+    """The format of a package, whose reader is as python-can's are: messages, one after the other."""
+
+    first_channel = 0
+
+    def __init__(self, reader: Iterable["can.Message"]) -> None:
+        self._reader = reader
+        self._messages = 0
+
+    @property
+    def reader(self) -> Iterator["can.Message"]:
+        for message in self._reader:
+            self._messages += 1
+            yield message
+
+    def progress(self) -> int:
+        return self._messages
+
+    def place(self) -> str:
+        return f"after frame {self._messages}"
+
+    def is_torn(self) -> bool:
+        return False
+
+
 class MessageReader:
     """Frames out of one format's messages. See `FrameReader`."""
 

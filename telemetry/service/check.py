@@ -12,6 +12,7 @@ from pathlib import Path
 
 from telemetry_core.rows.spec import RecordSpec
 
+from telemetry import plugins
 from telemetry.clock import SystemClock
 from telemetry.config import Config
 from telemetry.databases.bus import LoadedPlan
@@ -64,6 +65,8 @@ def check(config: Config, *, log: Path | None = None, listen_s: float | None = N
     yield from _reduce_findings(
         config, {record.measurement for record in records}, {entry.to for entry in entries}
     )
+    for words in plugins.in_use():
+        yield Finding(Grade.FACT, words)
     for settings in config.sources:
         yield from settings.findings()
     yield from sharing(config.sources)

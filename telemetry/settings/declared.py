@@ -18,7 +18,7 @@ import dataclasses
 import functools
 import types
 import typing
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import MISSING, dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -50,7 +50,7 @@ class _Declared:
 
     default: Any
     scale: float
-    one_of: tuple[str, ...] | Mapping[str, Any]
+    one_of: Collection[str] | Mapping[str, Any]
     given: Mapping[str, Any]
 
 
@@ -59,7 +59,7 @@ def key(
     *,
     default: Any = MISSING,
     scale: float = 1.0,
-    one_of: tuple[str, ...] | Mapping[str, Any] = (),
+    one_of: Collection[str] | Mapping[str, Any] = (),
     convert: Callable[[Any], Any] | None = None,
     **given: Any,
 ) -> Any:
@@ -203,7 +203,7 @@ def _key(field: "dataclasses.Field[Any]") -> Key:
             "is_required": default is MISSING and not may_lack,
             **given,
             "default": None if default in _NOTHING or isinstance(default, dict) else default,
-            "one_of": tuple(one_of),
+            "one_of": tuple(one_of) if isinstance(one_of, Mapping) else one_of,
         }
     )
 

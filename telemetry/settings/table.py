@@ -10,12 +10,13 @@ import copy
 import math
 import os
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from telemetry.errors import ConfigError
+from telemetry.plugins import Choices
 from telemetry.settings.document import Document, Where, read_document
 from telemetry.settings.likeness import closest
 from telemetry.settings.variables import VariableError, as_written, expanded, is_variable
@@ -46,7 +47,7 @@ class Key:
     shown: str = ""
     default: Any = None
     is_required: bool = False
-    one_of: tuple[str, ...] = ()
+    one_of: Collection[str] = ()
     above: float = -math.inf
     least: float = -math.inf
     most: float = math.inf
@@ -147,14 +148,15 @@ class TomlTable:
         self._known.add(key)
         return self._text(key, default, one_of)
 
-    def _text(self, key: str, default: str | None, one_of: tuple[str, ...] = ()) -> str:
+    def _text(self, key: str, default: str | None, one_of: Collection[str] = ()) -> str:
         value = self._take(key, default)
         if value == "":
             raise self.wrong(key, "is empty")
         if not isinstance(value, str):
             raise self.wrong(key, f"must be text, not {_describe(value)}")
         if one_of and value not in one_of:
-            raise self.wrong(key, f"must be one of {', '.join(one_of)}, not {value!r}")
+            added = one_of.added() if isinstance(one_of, Choices) else []
+            raise self.wrong(key, f"must be one of {', '.join([*one_of, *added])}, not {value!r}")
         return value
 
     def take_optional_text(self, key: str, *, one_of: tuple[str, ...] = ()) -> str | None:
@@ -354,6 +356,15 @@ class TomlTable:
     def names(self) -> list[str]:
         """Return the keys that have not been read yet."""
         return list(self._values)
+
+    def tables(self) -> list[str]:
+        """Return the keys of tables that have not been read yet."""
+        return [key for key, value in self._values.items() if isinstance(value, dict)]
+
+    def arrays(self) -> list[str]:
+        """Return the keys of arrays of tables that have not been read yet."""
+        lists = ((key, value) for key, value in self._values.items() if isinstance(value, list))
+        return [key for key, value in lists if value and isinstance(value[0], dict)]
 
     def take_rest(self) -> Iterator[tuple[str, Any]]:
         """Take all keys that are left, with their plain values: for options that are passed through."""

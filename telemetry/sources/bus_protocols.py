@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from telemetry_core.decode.spec import BusSpec, PlanSpec
 
 from telemetry.errors import ConfigError
+from telemetry.plugins import listed
 from telemetry.protocols.known import CAN_PROTOCOLS
 from telemetry.rules.map_entry import MAIN, MapEntry
 from telemetry.settings.declared import key, settings
@@ -105,7 +106,8 @@ class ProtocolKeys:
         """Raise ConfigError for a protocol that is not known, or several that no bus carries at once."""
         for name in self.protocol:
             if name not in CAN_PROTOCOLS:
-                raise table.wrong("protocol", f"must be one of {', '.join(CAN_PROTOCOLS)}, not {name!r}")
+                known = ", ".join([*CAN_PROTOCOLS, *listed("protocols")])
+                raise table.wrong("protocol", f"must be one of {known}, not {name!r}")
         rates = {CAN_PROTOCOLS[name].bit_rate // 1000: name for name in self.protocol}
         if len(rates) > 1:
             spoken = " and ".join(f"{name} (at {rate} kbit/s)" for rate, name in rates.items())

@@ -1,13 +1,16 @@
 """The kinds of sources, by the table of the configuration that each reads.
 
 Promises: a configuration names at least one source, each name stands once, and no two sources need the same
-exclusive resource, whatever their kinds. Another kind is one more entry of KINDS.
+exclusive resource, whatever their kinds. Another kind is one more entry of KINDS, or a package's
+(`telemetry.plugins`).
 
 A kind is imported when a configuration names it: a service has few of them, and its start waits for no other.
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
+from telemetry import plugins
 from telemetry.errors import ConfigError
 from telemetry.model.finding import Finding, Grade
 from telemetry.settings.table import TomlTable
@@ -44,6 +47,28 @@ KINDS: dict[str, Callable[[], type[SourceSettings]]] = {
     "serial": _serial,
     "replay": _replay,
 }
+plugins.reserve("sources", KINDS)
+
+
+def _kinds(top: TomlTable) -> Iterator[tuple[str, Callable[[], type[SourceSettings]]]]:
+    """Yield the kinds that are built in, then those of packages that the configuration names."""
+    yield from KINDS.items()
+    for name in top.arrays():
+        if added := plugins.find("sources", name, _settings_of_package):
+            yield name, lambda added=added: added  # type: ignore[misc]  # bound now
+
+
+def _settings_of_package(found: Any) -> type[SourceSettings]:
+    if not (isinstance(found, type) and issubclass(found, SourceSettings)):
+        raise TypeError("is no class of SourceSettings")
+    return found
+
+
+def _read(kind: str, settings: type[SourceSettings], table: TomlTable) -> SourceSettings:
+    if kind in KINDS:
+        return settings.read(table)
+    with plugins.blaming(plugins.package_of("sources", kind), str(table.where())):
+        return settings.read(table)
 
 
 def read_sources(top: TomlTable) -> tuple[SourceSettings, ...]:
@@ -51,9 +76,9 @@ def read_sources(top: TomlTable) -> tuple[SourceSettings, ...]:
     found: dict[str, SourceSettings] = {}
     names: set[str] = set()
     taken: dict[str, tuple[str, Resource]] = {}  # by the resource's name: the first source that needs it
-    for kind, settings_of_kind in KINDS.items():
+    for kind, settings_of_kind in _kinds(top):
         for table in top.take_tables(kind):
-            source = settings_of_kind().read(table)
+            source = _read(kind, settings_of_kind(), table)
             name = source.name
             if name in names:
                 raise table.wrong("name", f"another source is already called {name!r}")
@@ -73,7 +98,7 @@ def read_sources(top: TomlTable) -> tuple[SourceSettings, ...]:
                     )
                     raise table.wrong(resource.key, words, hint)
     if not found:
-        *first, last = (f"[[{kind}]]" for kind in KINDS)
+        *first, last = (f"[[{kind}]]" for kind in [*KINDS, *plugins.listed("sources")])
         hint = f"add {', '.join(first)} or {last}"
         raise ConfigError("names no source", where=top.where(), hint=hint)
     return tuple(found.values())

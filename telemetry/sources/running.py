@@ -10,6 +10,7 @@ Promises:
 Relies on one thread, the pipeline's, that calls everything here.
 """
 
+import logging
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
@@ -18,9 +19,12 @@ from functools import partial
 from telemetry.errors import UnavailableError
 from telemetry.sources.assemble import Assembled
 from telemetry.sources.inbox import Inbox
+from telemetry.sources.reconnect import put_end
 from telemetry.sources.settings import SourceSettings
 from telemetry.sources.stop import StopSignal
 from telemetry.threads import start
+
+_LOG = logging.getLogger("telemetry.sources")
 
 
 class _Seat:
@@ -178,4 +182,12 @@ class RunningSources:
     def _start(self, source: Assembled) -> None:
         seat = self._seats.pop(source.name, None) or _Seat(source.name)
         self._running[source.name] = seat.stop
-        seat.take(partial(source.source.run, self._output, seat.stop))
+        seat.take(partial(self._run, source, seat.stop))
+
+    def _run(self, source: Assembled, stop: StopSignal) -> None:
+        """Run a source until it ends. What it raises ends that source alone."""
+        try:
+            source.source.run(self._output, stop)
+        except Exception:  # noqa: BLE001 - of the code of a package, or a fault of our own: the others go on
+            _LOG.exception("source %s has failed, and is not started again", source.name)
+            put_end(source.name, source.source.counts(), self._output)

@@ -11,6 +11,7 @@ from typing import Self
 
 from telemetry.clock import Clock
 from telemetry.framing.framing import NO_ADDRESS
+from telemetry.plugins import Choices
 from telemetry.protocols.known import PROTOCOLS
 from telemetry.protocols.registers.register_map import READY, find_map, read_register_map
 from telemetry.protocols.serial.modbus import modbus
@@ -29,7 +30,9 @@ DAY_S = 86_400.0
 class DeviceKeys:
     """What a file says of a device, whether it has the line alone or not."""
 
-    protocol: str = key("what the device speaks, see [serial devices](serial.md)", one_of=tuple(PROTOCOLS))
+    protocol: str = key(
+        "what the device speaks, see [serial devices](serial.md)", one_of=Choices("protocols", PROTOCOLS)
+    )
     registers: str | None = key(
         "of `modbus`: the [map of registers](serial.md#a-map-of-registers), a file, or the name of one that"
         " comes along",

@@ -23,6 +23,7 @@ TRACES = {
     ("telemetry/logs/mf4.py", "_has_channel_0"): ["warning"],
     ("telemetry/logs/python_can.py", "_all_messages"): ["_add_damage"],  # counted, and its place reported
     ("telemetry/monitor/direct.py", "_run"): ["_failure"],  # raised by the next `read`
+    ("telemetry/plugins.py", "blaming"): [AGAIN],
     ("telemetry/service/attempts.py", "make"): ["exception"],
     ("telemetry/service/attempts.py", "take_all"): ["exception"],
     ("telemetry/service/committing.py", "_remove_orphans"): ["exception"],
@@ -33,6 +34,7 @@ TRACES = {
     ("telemetry/sources/can/sockets.py", "_closed_on_error"): [AGAIN],
     ("telemetry/sources/reconnect.py", "keep_connected"): ["error"],
     ("telemetry/sources/replay/source.py", "run"): ["exception"],
+    ("telemetry/sources/running.py", "_run"): ["exception"],
     ("telemetry/stopping.py", "__enter__"): [AGAIN],
     ("telemetry/web/server.py", "_go_on"): ["exception"],
     ("telemetry/web/server.py", "_read"): ["exception"],
