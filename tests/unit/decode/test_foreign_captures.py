@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from firmware_sim.wire.modbus_registers import reply
-from telemetry.__main__ import main
 from telemetry.logs.captures import CapturedBytes, format_piece
 from telemetry.protocols.known import PROTOCOLS
+from tests.support.command import command
 
 HEADER = "time_ns,channel,id,message,signal,value\n"
 # Worked examples of the vendors' texts.
@@ -23,19 +23,16 @@ def capture(folder: Path, *received: bytes, sent: bytes = b"") -> Path:
     return file
 
 
-def decoded(capsys: pytest.CaptureFixture[str], *words: object) -> tuple[int, str, list[str]]:
-    code = main(["decode", *map(str, words)])
-    output = capsys.readouterr()
-    return code, output.out, output.err.splitlines()
+def decoded(*words: object) -> tuple[int, str, list[str]]:
+    done = command("decode", *words)
+    return done.returncode, done.stdout, done.stderr.splitlines()
 
 
 @pytest.mark.parametrize("protocol", sorted(PROTOCOLS.keys() - {"jbd"}))
-def test_a_capture_of_another_device_is_refused_and_names_it(
-    protocol: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_capture_of_another_device_is_refused_and_names_it(protocol: str, tmp_path: Path) -> None:
     file = capture(tmp_path, JBD, JBD)
     found = "76 bytes received in 2 lines (try --protocol jbd, whose messages are in it)"
-    assert decoded(capsys, file, "--protocol", protocol) == (
+    assert decoded(file, "--protocol", protocol) == (
         65,
         "",
         [f"nev-telemetry: {file}: holds no message of {protocol}: {found}"],
@@ -52,63 +49,57 @@ def test_a_capture_of_another_device_is_refused_and_names_it(
     ],
 )
 def test_noise_and_spoiled_messages_are_refused_with_what_was_read(
-    data: bytes, words: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    data: bytes, words: str, tmp_path: Path
 ) -> None:
-    code, out, (line,) = decoded(capsys, capture(tmp_path, data), "--protocol", "jbd")
+    code, out, (line,) = decoded(capture(tmp_path, data), "--protocol", "jbd")
     assert (code, out) == (65, "")
     assert f"holds no message of jbd: {words}" in line
 
 
-def test_a_device_that_never_answered_is_said_to_be_silent(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_device_that_never_answered_is_said_to_be_silent(tmp_path: Path) -> None:
     file = capture(tmp_path, sent=bytes.fromhex("DDA50300FFFD77"))
-    code, out, (line,) = decoded(capsys, file, "--protocol", "jbd")
+    code, out, (line,) = decoded(file, "--protocol", "jbd")
     assert (code, out) == (65, "")
     assert line.endswith("0 bytes received in 1 line (it has only what was sent: the device did not answer)")
 
 
-def test_a_file_that_is_no_capture_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_file_that_is_no_capture_is_refused(tmp_path: Path) -> None:
     file = tmp_path / "drive.log"
     file.write_text("(1.0) can0 123#00\n(2.0) can0 123#00\n")
-    code, out, (line,) = decoded(capsys, file, "--protocol", "jbd")
+    code, out, (line,) = decoded(file, "--protocol", "jbd")
     assert (code, out) == (65, "")
     assert "is no capture: none of its 2 lines is `(epoch.us) port RX|TX hex`" in line
 
 
 @pytest.mark.parametrize("last", ["(3.0) can0 123#00\n" * 3, ""])
 def test_files_of_which_none_is_a_capture_are_refused_with_the_lines_of_all(
-    last: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    last: str, tmp_path: Path
 ) -> None:
     files = [tmp_path / "a.log", tmp_path / "b.log"]
     for file, text in zip(files, ("(1.0) can0 123#00\n" * 2, last), strict=True):
         file.write_text(text)
-    code, out, (*_, line) = decoded(capsys, *files, "--protocol", "jbd")
+    code, out, (*_, line) = decoded(*files, "--protocol", "jbd")
     assert (code, out) == (65, "")
     assert f"none of its {5 if last else 2} lines is" in line
 
 
-def test_modbus_without_a_map_prints_its_header_where_there_are_messages(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_modbus_without_a_map_prints_its_header_where_there_are_messages(tmp_path: Path) -> None:
     file = capture(tmp_path, reply(1, 3, [1, 2]))
-    assert decoded(capsys, file, "--protocol", "modbus")[:2] == (0, HEADER)
+    assert decoded(file, "--protocol", "modbus")[:2] == (0, HEADER)
 
 
-def test_a_refusal_is_a_message_of_the_device(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_refusal_is_a_message_of_the_device(tmp_path: Path) -> None:
     file = capture(tmp_path, bytes.fromhex("DD038000000077".replace("00000077", "00FF8077")))
-    assert decoded(capsys, file, "--protocol", "jbd") == (
+    assert decoded(file, "--protocol", "jbd") == (
         0,
         HEADER,
         ["warning: messages left out (error reply): 1"],
     )
 
 
-def test_one_capture_with_messages_is_enough_for_several(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_one_capture_with_messages_is_enough_for_several(tmp_path: Path) -> None:
     (tmp_path / "other").mkdir()
     files = capture(tmp_path, JBD), capture(tmp_path / "other", DALY)
-    code, out, _ = decoded(capsys, *files, "--protocol", "daly")
+    code, out, _ = decoded(*files, "--protocol", "daly")
     assert code == 0
     assert ",battery,voltage_v,52.4\n" in out
