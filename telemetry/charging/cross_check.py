@@ -39,7 +39,7 @@ class CrossCheck:
     """Of one session."""
 
     settings: CrossCheckSettings
-    waiting: dict[str, int] = field(default_factory=dict)  # what disagrees: since when
+    waiting_ns: dict[str, int] = field(default_factory=dict)  # what disagrees: since when
     active: dict[str, str] = field(default_factory=dict)  # what has begun: its subject
     met: bool = False
     charging_s: float = 0.0  # of steady charging so far, in this attempt
@@ -75,7 +75,7 @@ class CrossCheck:
         for key, subject in self.active.items():
             yield Verdict(_code(key), active=False, text=f"no longer: {subject}")
         self.active.clear()
-        self.waiting.clear()
+        self.waiting_ns.clear()
 
     def _pair(
         self, one: str, other: str, window: Mapping[str, float], kind: str, since_ns: int, until_ns: int
@@ -123,11 +123,11 @@ class CrossCheck:
 
     def _turn(self, key: str, is_beyond: bool, text: str, since_ns: int, until_ns: int) -> Iterator[Verdict]:
         if not is_beyond:
-            self.waiting.pop(key, None)
+            self.waiting_ns.pop(key, None)
             if self.active.pop(key, None) is not None:
                 yield Verdict(_code(key), active=False, text=f"no longer: {text}")
             return
-        since_ns = self.waiting.setdefault(key, since_ns)
+        since_ns = self.waiting_ns.setdefault(key, since_ns)
         if key not in self.active and until_ns - since_ns >= self.settings.for_s * 1e9:
             self.active[key] = key.partition("/")[2]
             yield Verdict(_code(key), active=True, text=text)
@@ -149,14 +149,10 @@ class CrossCheck:
             found["voltage_excess_max_v"] = self.excess_max_v
         return found
 
-    def move(self, by_ns: int) -> None:
-        """Add this to all stamps."""
-        self.waiting = {key: since_ns + by_ns for key, since_ns in self.waiting.items()}
-
     def to_json(self) -> list[Any]:
         """All that it knows, as JSON."""
         return [
-            *(self.waiting, self.active, self.met, self.charging_s),
+            *(self.waiting_ns, self.active, self.met, self.charging_s),
             *(self.shortfall_as, self.shortfall_s, self.shortfall_max_a, self.excess_max_v),
         ]
 

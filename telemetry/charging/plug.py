@@ -5,13 +5,14 @@ Pure values that `tracker` changes. `saved` makes bytes of them, and `record` th
 
 from collections.abc import Iterator
 from copy import deepcopy
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from telemetry_core.charge.follow_spec import FollowedPhase, FollowSpec, PowerSpec
 
 from telemetry.charging.cross_check import CrossCheck
 from telemetry.charging.facts import edition
+from telemetry.charging.moving import moved
 from telemetry.charging.session import CurvePoint, Phase, SessionError
 
 MOST_LISTED: Final = 400  # phases and errors of one session that are kept
@@ -81,14 +82,6 @@ class OpenSession:
 
     def _phase_lasted_ns(self, until_ns: int) -> int:
         return self.phase_before_ns + max(0, until_ns - (self.phase_from_ns or self.phase_ns))
-
-    def move(self, by_ns: int) -> None:
-        """Add `by_ns` to all stamps: the clock was wrong by so much."""
-        for name in ("start_ns", "phase_ns", "phase_from_ns", "doubted_ns", "since_ns", "curve_ns"):
-            if known_ns := getattr(self, name):
-                setattr(self, name, known_ns + by_ns)
-        if (offset_s := self.facts.get("station_clock_offset_s")) is not None:
-            self.facts["station_clock_offset_s"] = offset_s - by_ns / 1e9
 
 
 class Plug:
@@ -176,16 +169,10 @@ class Plug:
 
     def move(self, by_ns: int) -> None:
         """Add `by_ns` to all stamps of its session."""
-        self.phases = [replace(phase, start_ns=phase.start_ns + by_ns) for phase in self.phases]
-        self.errors = [replace(error, at_ns=error.at_ns + by_ns) for error in self.errors]
-        self.curve = [replace(point, at_ns=point.at_ns + by_ns) for point in self.curve]
-        if self.before is not None:
-            self.before[0].move(by_ns)
+        known = self.open, self.cross, self.before, self.phases, self.errors, self.curve
+        self.open, self.cross, self.before, self.phases, self.errors, self.curve = moved(known, by_ns)
         if self.open is not None:
-            self.open.move(by_ns)
             self.last_start_ns = self.open.start_ns
-        if self.cross is not None:
-            self.cross.move(by_ns)
 
 
 def phase_name(number: int) -> str:

@@ -35,7 +35,7 @@ def session_of(plug: Plug, change: PlugChange, vehicle: str, end: End | None = N
         **(plug.cross.fields() if plug.cross else {}),
         "charging_s": charging_ns / 1e9,
         "paused_s": paused_ns / 1e9,
-        "gap_s": totals.get("gap_s", 0.0),
+        "gap_s": totals.get("gap_s", now.gap_s),
         "attempts": now.attempt,
         "protocol": plug.settings.protocol or None,
         "edition": edition_,

@@ -5,7 +5,6 @@ session has an empty `outcome`, `stop_side` and `stop_reason`: the database woul
 """
 
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import NamedTuple
 
@@ -46,35 +45,11 @@ def point(content: SessionRow, vehicle: str, time_ns: int, shift_ns: int = 0) ->
             return Point(CHARGER.name, tags, {"phase": phase_name}, time_ns + shift_ns)
 
 
-def moved(made: Made, by_ns: int) -> Made:
-    """The same row with all stamps moved: the clock was wrong by so much."""
-    content = made.content
-    if isinstance(content, Session):
-        content = _moved_session(content, by_ns)
-    elif isinstance(content, PhaseRow):
-        phase = replace(content.phase, start_ns=content.phase.start_ns + by_ns)
-        content = PhaseRow(_moved_session(content.session, by_ns), phase)
-    elif isinstance(content, CurveRow):
-        point = replace(content.point, at_ns=content.point.at_ns + by_ns)
-        content = CurveRow(_moved_session(content.session, by_ns), point)
-    return replace(made, time_ns=made.time_ns + by_ns, content=content)
-
-
 def start_of(made: Made) -> int | None:
     """The start of the session that a row is of; None: it is of none."""
     if isinstance(made.content, Session):
         return made.content.start_ns
     return made.content.session.start_ns if isinstance(made.content, PhaseRow | CurveRow) else None
-
-
-def _moved_session(session: Session, by_ns: int) -> Session:
-    offset_s = session.station_clock_offset_s
-    return replace(
-        session,
-        start_ns=session.start_ns + by_ns,
-        end_ns=None if session.end_ns is None else session.end_ns + by_ns,
-        station_clock_offset_s=None if offset_s is None else offset_s - by_ns / 1e9,
-    )
 
 
 def rfc3339(time_ns: int) -> str:

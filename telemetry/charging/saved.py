@@ -1,24 +1,44 @@
-"""A plug's open session as bytes, which go on in another process.
+"""A plug's open session as JSON, which goes on in another process.
 
-Promises: at most MOST_STATE bytes, whatever a bus sends; bytes of another version are refused.
+Promises:
+- At most MOST_STATE bytes, whatever a bus sends: so the follower's numbers are there without their names.
+- What an older gateway left open is read so far that it can be closed.
 """
 
 import json
 import zlib
+from collections.abc import Iterator
 from dataclasses import astuple, dataclass, replace
+from math import nan
 from typing import Any, Final
 
-from telemetry_core.charge.follow_spec import FollowedPhase
+from telemetry_core.charge.follow_spec import FollowedPhase, Numbers
+from telemetry_core.charge.follower import no_numbers
 
 from telemetry.charging.plug import OpenSession, Plug
 
 MOST_STATE: Final = 2048
 _MOST_UNWRITTEN = 8  # phases without a row that a state keeps, the newest ones
-_VERSION = 1
+_VERSION = 2
+_NO_NUMBERS = no_numbers()
+_LAYOUT = zlib.crc32(repr(_NO_NUMBERS).encode())
 
 
-def packed(plug: Plug, vehicle: str, last_ns: int, follower: bytes) -> bytes:
-    """The session that is open at `plug`. last_ns: stamp of its last sign; follower: its state."""
+@dataclass(frozen=True, slots=True)
+class SavedPlug:
+    """What a state says."""
+
+    named: list[str]  # vehicle, charger, protocol, source
+    last: dict[str, str | None]
+    last_start_ns: int
+    last_ns: int  # stamp of the last sign
+    known: dict[str, Any]  # of the OpenSession
+    places: int = 0  # checksum of the names that places in the numbers stand for
+    numbers: Numbers | None = None  # of the follower; None: they are in another order
+
+
+def packed(plug: Plug, vehicle: str, places: int, numbers: Numbers) -> bytes:
+    """Return the session that is open at `plug` as a state."""
     now = replace(
         plug.known,
         cross=plug.cross.to_json() if plug.cross else None,
@@ -26,44 +46,51 @@ def packed(plug: Plug, vehicle: str, last_ns: int, follower: bytes) -> bytes:
     )
     known = {name: getattr(now, name) for name in OpenSession.__slots__}
     named = [vehicle, plug.settings.charger, plug.settings.protocol, plug.settings.source]
-    parts = [_VERSION, plug.last, plug.last_start_ns, known, named, last_ns]
-    head = json.dumps(parts, separators=(",", ":")).encode()
-    return zlib.compress(len(head).to_bytes(4, "little") + head + follower, 1)
-
-
-@dataclass(frozen=True, slots=True)
-class SavedPlug:
-    """What the bytes of a state say."""
-
-    last: dict[str, str | None]
-    last_start_ns: int
-    known: dict[str, Any]
-    vehicle: str
-    charger: str
-    protocol: str
-    source: str
-    last_ns: int  # stamp of the last sign
-    follower: bytes
+    parts = [named, plug.last, plug.last_start_ns, numbers["last_ns"], known]
+    parts += [places, _LAYOUT, list(_in_order(numbers))]
+    return zlib.compress(json.dumps([_VERSION, *parts], separators=(",", ":")).encode())
 
 
 def unpacked(state: bytes) -> SavedPlug:
-    """Raises ValueError for bytes of another kind or version."""
+    """Return what a state says. Raises ValueError for bytes of another kind or version."""
     try:
         body = zlib.decompress(state)
-        length = int.from_bytes(body[:4], "little")
-        version, last, last_start_ns, known, named, last_ns = json.loads(body[4 : 4 + length])
-    except (zlib.error, ValueError, TypeError) as error:
+        is_older = body[:1] != b"["
+        version, *parts = json.loads(body[4 : 4 + int.from_bytes(body[:4], "little")] if is_older else body)
+        if version == 1:
+            last, last_start_ns, known, named, last_ns = parts
+            return SavedPlug(named, last, last_start_ns, last_ns, known)
+        if version == _VERSION:
+            named, last, last_start_ns, last_ns, known, places, layout, found = parts
+            numbers = _named(_NO_NUMBERS, iter(found)) if layout == _LAYOUT else None
+            return SavedPlug(named, last, last_start_ns, last_ns, known, places, numbers)
+    except (zlib.error, ValueError, TypeError, StopIteration) as error:
         raise ValueError("the state is damaged") from error
-    if version != _VERSION:
-        raise ValueError(f"the state is of version {version}, and not {_VERSION}")
-    vehicle, charger, protocol, source = named
-    return SavedPlug(
-        last, last_start_ns, known, vehicle, charger, protocol, source, last_ns, body[4 + length :]
-    )
+    raise ValueError(f"the state is of version {version}, and not {_VERSION}")
+
+
+def _in_order(numbers: Any) -> Iterator[float]:
+    if isinstance(numbers, dict | list):
+        for one in numbers.values() if isinstance(numbers, dict) else numbers:
+            yield from _in_order(one)
+    else:
+        yield numbers
+
+
+def _named(names: Any, left: Iterator[float]) -> Any:
+    if isinstance(names, dict):
+        return {name: _named(inner, left) for name, inner in names.items()}
+    return [_named(inner, left) for inner in names] if isinstance(names, list) else next(left)
+
+
+def restored(numbers: Numbers) -> Numbers:
+    """Return numbers of a state to go on with: what is open waits for the bus to show that it is the same."""
+    unheard = int(bool(numbers["is_open"]))
+    return {**numbers, "is_restored": unheard, "calm_until_ns": 0, "same_soc": nan}
 
 
 def has_ended(state: bytes) -> bool:
-    """Whether both ends have finished the session of `state`; a damaged one says nothing."""
+    """Return whether both ends have finished the session of `state`; a damaged one says nothing."""
     try:
         return bool(unpacked(state).known["phase"] == FollowedPhase.ENDED)
     except ValueError:

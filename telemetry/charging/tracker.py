@@ -10,6 +10,7 @@ Pure: no clock, no disk. Relies on `telemetry_core.charge.follower` for changes 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from math import nan
+from zlib import crc32
 
 from telemetry_core.charge.changes import PlugChange
 from telemetry_core.charge.follow_spec import (
@@ -21,8 +22,7 @@ from telemetry_core.charge.follow_spec import (
     PowerSpec,
     Side,
 )
-from telemetry_core.charge.follower import Follower
-from telemetry_core.charge.plug_state import totals_in
+from telemetry_core.charge.follower import Follower, totals_in
 from telemetry_core.rows.batch import SampleBatch
 from telemetry_core.rows.schema import Schema
 
@@ -30,8 +30,9 @@ from telemetry.charging.cross_check import CrossCheck
 from telemetry.charging.identity import most_soc_pct_s
 from telemetry.charging.installation import VinKey, no_key
 from telemetry.charging.made import Made
+from telemetry.charging.moving import moved_numbers
 from telemetry.charging.plug import OpenSession, Plug, PlugSettings
-from telemetry.charging.saved import SavedPlug, packed, unpacked
+from telemetry.charging.saved import SavedPlug, packed, restored, unpacked
 from telemetry.charging.session import Session
 from telemetry.charging.settings import ChargingSettings
 from telemetry.charging.translator import Translator
@@ -110,24 +111,32 @@ class ChargingTracker:
     # --- what survives
 
     def state(self, channel: int) -> bytes:
-        """What is known of an open session, at most MOST_STATE bytes; empty: none is open."""
+        """Return what is known of an open session, at most MOST_STATE bytes; empty: none is open."""
         plug = self._plugs[channel]
         if plug.open is None:
             return b""
-        return packed(plug, self._vehicle, self.follower.last_ns(channel), self.follower.state(channel))
+        known, saved = self.follower.state(channel)
+        numbers = saved if known["below_ns"] else known  # by power: as it was when that fell
+        return packed(plug, self._vehicle, self._places(plug), numbers)
 
     def restore(self, channel: int, state: bytes) -> None:
         """Go on with the session of `state`. Raises ValueError for bytes of another kind or version."""
         plug = self._plugs[channel]
         found = unpacked(state)
-        if found.vehicle != self._vehicle:
+        vehicle, charger, *_ = found.named
+        if vehicle != self._vehicle:
             raise ValueError("the state is of another vehicle")
-        if found.charger != plug.settings.charger:
-            raise ValueError(f"the state is of the charger {found.charger!r}")
-        if not self.follower.restore(channel, found.follower, most_soc_pct_s(found.known["facts"])):
+        if charger != plug.settings.charger:
+            raise ValueError(f"the state is of the charger {charger!r}")
+        if found.numbers is None or found.places != self._places(plug):
             raise ValueError("the state is of another protocol or version")
+        numbers = restored(found.numbers)
+        self.follower.go_on(channel, numbers, numbers, most_soc_pct_s(found.known["facts"]))
         plug.last, plug.last_start_ns = found.last, found.last_start_ns
         self._reopen(plug, found)
+
+    def _places(self, plug: Plug) -> int:
+        return crc32(plug.spec.kept_by(self.follower.schema.specs).encode())
 
     def inherit(self, channel: int, old: "ChargingTracker", old_channel: int) -> None:
         """Know all packs, and what `old_channel` saw last, unless `old` is of another vehicle."""
@@ -158,15 +167,16 @@ class ChargingTracker:
         Raises ValueError as `restore` does.
         """
         found = unpacked(state)
-        pack = str(found.known["pack"])
-        plug = Plug(PlugSettings(found.protocol, pack, found.charger, found.source), _NO_SPEC)
+        vehicle, charger, protocol, source = found.named
+        plug = Plug(PlugSettings(protocol, str(found.known["pack"]), charger, source), _NO_SPEC)
         self._reopen(plug, found)
-        totals = totals_in(found.follower) or (nan,) * len(TOTALS)  # then the row before has what was known
+        unknown = (nan,) * len(TOTALS)  # the row before has what was known
+        totals = totals_in(found.numbers) if found.numbers else unknown
         change = PlugChange(-1, found.last_ns, 0, ChangeKind.ENDED, End.SILENCE, 0, 0, 0, (), totals, None)
         session = self._translator.session(plug, change, End.SILENCE)
         is_over = session.stop_side or plug.known.phase == FollowedPhase.ENDED
         how = session.outcome if is_over else "cut"
-        row = Made(-1, session.start_ns, replace(session, vehicle=found.vehicle, outcome=how))
+        row = Made(-1, session.start_ns, replace(session, vehicle=vehicle, outcome=how))
         if how != "cut":
             return [row]
         event = self._translator.event(plug, "charging_cut", "nothing follows it any more")
@@ -185,5 +195,6 @@ class ChargingTracker:
 
     def move(self, channel: int, by_ns: int) -> None:
         """Add `by_ns` to all stamps of the session on `channel`: the clock was wrong by so much."""
-        self.follower.move(channel, by_ns)
+        known, saved = (moved_numbers(numbers, by_ns) for numbers in self.follower.state(channel))
+        self.follower.go_on(channel, known, saved)
         self._plugs[channel].move(by_ns)

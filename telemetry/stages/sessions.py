@@ -9,7 +9,8 @@ from telemetry_core.rows.batch import SampleBatch
 from telemetry_core.text.lines import LineBuffer
 
 from telemetry.charging.made import CurveRow, Made, PhaseRow
-from telemetry.charging.rows import moved, start_of
+from telemetry.charging.moving import moved
+from telemetry.charging.rows import start_of
 from telemetry.charging.session import Session
 from telemetry.stages.binding import BoundChannel
 from telemetry.stages.following import Alarms
@@ -156,7 +157,7 @@ class PlugSessions:
         channel = self._plugs[plug]
         self.tracker.move(channel, by_ns)
         if channel in self._held:
-            self._held[channel] = [moved(made, by_ns) for made in self._held[channel]]
+            self._held[channel] = moved(self._held[channel], by_ns)
 
     def write_rows(self, plug: str, wanted: bool, lines: LineBuffer) -> None:
         """Whether rows of its sessions are written. Those that waited for that are written now."""

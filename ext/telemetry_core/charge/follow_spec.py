@@ -7,11 +7,13 @@ schema, signs are indexes into `FollowSpec.signs`.
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import IntEnum
+from typing import Any
 
 from telemetry_core.rows.spec import RecordSpec
 from telemetry_core.rules.map_spec import ABSENT
 
 SECOND_NS = 1_000_000_000
+Numbers = dict[str, Any]  # of a plug's state by name; of a group another one, of a row of them a list
 
 
 class FollowedPhase(IntEnum):

@@ -20,7 +20,6 @@ cdef class Follower:
     cdef readonly Schema schema
     cdef readonly tuple specs            # as they were given
     cdef FollowTable table
-    cdef list heads                      # what the state of a plug begins with, by spec
     cdef Plug** plugs
     cdef Py_ssize_t plug_count
     cdef Plug* nobody                    # nothing is heard or measured there
@@ -36,7 +35,6 @@ cdef class Follower:
     cdef bint in_parts
 
     cdef Plug* _plug(self, channel) except NULL
-    cdef bytes _head(self, const Plug* plug)
     cdef Plug* _add_plug(self, Py_ssize_t channel) except NULL
     cdef void _begin(self)
     cdef void _run(self, SampleBatch samples) noexcept nogil

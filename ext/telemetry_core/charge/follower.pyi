@@ -1,9 +1,15 @@
 from collections.abc import Iterable
 
 from telemetry_core.charge.changes import PlugChange
-from telemetry_core.charge.follow_spec import FollowSpec, PowerSpec
+from telemetry_core.charge.follow_spec import FollowSpec, Numbers, PowerSpec
 from telemetry_core.rows.batch import SampleBatch
 from telemetry_core.rows.schema import Schema
+
+def no_numbers() -> Numbers:
+    """Return the numbers of a `Follower.state` of which nothing is known."""
+
+def totals_in(known: Numbers) -> tuple[float, ...]:
+    """Return the totals of a session by the numbers of a `Follower.state`, in the order of `TOTALS`."""
 
 class Follower:
     """Follows charging sessions by FollowSpecs and PowerSpecs, for any number of channels."""
@@ -45,22 +51,19 @@ class Follower:
     def due(self, channel: int, now_ns: int) -> list[PlugChange]:
         """Return what ends on `channel` as its signs are silent for too long at `now_ns`, in frame time."""
     def finish(self, channel: int, end_ns: int) -> list[PlugChange]:
-        """Return what ends on `channel`, since no row comes any more.
-
-        End_ns: stamp of the newest frame of all.
-        """
+        """Return what ends on `channel` since no row comes any more; end_ns: stamp of the newest frame."""
     def look(self, channel: int) -> list[PlugChange]:
-        """The session that is open on `channel`, as it is: a MINUTE at its last sign; otherwise nothing."""
-    def move(self, channel: int, by_ns: int) -> None:
-        """Add `by_ns` to all stamps that are known of the plug on `channel`: its clock was wrong."""
+        """Return the session that is open on `channel`, as it is: a MINUTE at its last sign."""
     def last_ns(self, channel: int) -> int:
-        """The stamp of the last sign on `channel`; 0: none yet."""
+        """Return the stamp of the last sign on `channel`; 0: none yet."""
     def is_open(self, channel: int) -> bool:
         """Return whether a session is open on `channel`."""
-    def state(self, channel: int) -> bytes:
-        """Return what is known of the plug on `channel`, for `restore` in this or another process."""
-    def restore(self, channel: int, state: bytes, most_soc_pct_s: float = ...) -> bool:
-        """Go on where `state` was made; False: it is of another kind, and nothing has changed.
+    def state(self, channel: int) -> tuple[Numbers, Numbers]:
+        """Return the numbers that are known of the plug on `channel`, and those of the session as saved."""
+    def go_on(
+        self, channel: int, known: Numbers, saved: Numbers, most_soc_pct_s: float | None = None
+    ) -> None:
+        """Go on where a `state` was taken, here or elsewhere. ValueError for numbers of another kind.
 
-        most_soc_pct_s: a state of charge that has risen faster meanwhile is another battery's.
+        most_soc_pct_s: a state of charge that has risen faster since is another battery's; None: as before.
         """

@@ -19,15 +19,14 @@ from libc.string cimport memset
 
 from telemetry_core.rows.batch cimport RowHead, SampleBatch
 from telemetry_core.rows.schema cimport HEAD_WORDS, Schema
-from telemetry_core.charge.changes cimport CHANGE_MINUTE, plug_changes
+from telemetry_core.charge.changes cimport CHANGE_MINUTE, TOTAL_COUNT, plug_changes
 from telemetry_core.charge.deadlines cimport pass_deadlines
 from telemetry_core.charge.follow_table cimport (
-    CELLS, CHARGER, MESSAGE, METER, READING, SIDES, VEHICLE, FollowTable, Followed, Quantities, Visit,
+    CELLS, CHARGER, MESSAGE, METER, PHASE_ENDED, READING, SIDES, VEHICLE, FollowTable, Followed, Quantities, Visit,
 )
-from telemetry_core.charge.measured cimport add_whole_sample, report
+from telemetry_core.charge.measured cimport add_whole_sample, find_totals, report
 from telemetry_core.charge.phases cimport END_FINISHED, END_SILENCE, awaited_until, begin_attempt, begin_next, end_session, hear
-from telemetry_core.charge.plug cimport OPEN, UNHEARD, Known, Plug, standing
-from telemetry_core.charge.plug_state cimport move, packed, state_head, unpack
+from telemetry_core.charge.plug cimport OPEN, UNHEARD, Known, Plug
 from telemetry_core.charge.readings cimport asks_otherwise, has_news, take_reading
 
 cdef enum:
@@ -59,6 +58,21 @@ cdef Plug** _more_plugs(Plug** plugs, Py_ssize_t before, Py_ssize_t count, Plug*
     return grown
 
 
+def no_numbers():
+    """Return the numbers of a `Follower.state` of which nothing is known."""
+    cdef Known nothing
+    memset(&nothing, 0, sizeof(Known))
+    return nothing
+
+
+def totals_in(known):
+    """Return the totals of a session by the numbers of a `Follower.state`, in the order of `follow_spec.TOTALS`."""
+    cdef Known found = known
+    cdef double[TOTAL_COUNT] totals
+    find_totals(&found, totals)
+    return tuple([totals[number] for number in range(TOTAL_COUNT)])
+
+
 @cython.final
 cdef class Follower:
     """Follows rows of `schema` by FollowSpecs and PowerSpecs. Raises ValueError when one does not fit the schema."""
@@ -67,7 +81,6 @@ cdef class Follower:
         self.schema = schema
         self.specs = tuple(specs)
         self.table = FollowTable(schema, self.specs)
-        self.heads = [state_head(spec, schema.specs) for spec in self.specs]
         self.nobody = _new_plug()
         self.nobody.records = self.table.no_records
         self.nobody.channel = -1
@@ -194,12 +207,6 @@ cdef class Follower:
             report(plug, CHANGE_MINUTE, plug.known.below_ns or plug.known.last_ns)
         return plug_changes(&self.changes, None)
 
-    def move(self, channel, by_ns):
-        """Add `by_ns` to all stamps that are known of the plug on `channel`: its clock was wrong by so much."""
-        cdef Plug* plug = self._plug(channel)
-        move(&plug.known, by_ns)
-        move(&plug.saved, by_ns)
-
     def finish(self, channel, end_ns):
         """Return what ends on `channel`, since no row comes any more. end_ns: stamp of the newest frame of all."""
         cdef Plug* plug = self._plug(channel)
@@ -223,24 +230,26 @@ cdef class Follower:
         return self._plug(channel).known.is_open == OPEN
 
     def state(self, channel):
-        """Return what is known of the plug on `channel`, for `restore` in this or another process."""
-        cdef Plug* plug = self._plug(channel)
-        return packed(self._head(plug), standing(plug))
+        """Return the numbers that are known of the plug on `channel`, and those of the session as it was saved."""
+        cdef const Plug* plug = self._plug(channel)
+        return plug.known, plug.saved
 
-    def restore(self, channel, state, most_soc_pct_s=MOST_SOC_PCT_S):
-        """Go on where `state` was made. Return whether it is of this kind: nothing is known otherwise.
+    def go_on(self, channel, known, saved, most_soc_pct_s=None):
+        """Go on where a `state` was taken, in this process or another. Raises ValueError for numbers of another kind.
 
-        most_soc_pct_s: a state of charge that has risen faster meanwhile is another battery's.
+        most_soc_pct_s: a state of charge that has risen faster since then is another battery's; None: as before.
         """
         cdef Plug* plug = self._plug(channel)
-        plug.most_soc_pct_s = most_soc_pct_s
-        if not unpack(self._head(plug), state, &plug.known):
-            return False
-        plug.saved = plug.known
-        return True
-
-    cdef bytes _head(self, const Plug* plug):
-        return self.heads[plug.spec - self.table.specs]
+        cdef Known[2] found
+        try:
+            found[0], found[1] = known, saved
+        except (LookupError, OverflowError, TypeError, ValueError) as error:
+            raise ValueError("the numbers are not those of a plug") from error
+        if found[0].phase > PHASE_ENDED or found[1].phase > PHASE_ENDED:
+            raise ValueError("the numbers are not those of a plug: there is no such phase")
+        plug.known, plug.saved = found[0], found[1]
+        if most_soc_pct_s is not None:
+            plug.most_soc_pct_s = most_soc_pct_s
 
     def begin_next(self, channel, start_ns):
         """The row that was reported last is another vehicle's, whose session begins at `start_ns`. The one that was open

@@ -156,7 +156,7 @@ cdef void end_window(Plug* plug, int64_t now_ns) noexcept nogil:
     cdef Py_ssize_t number
     cdef bint has_any = False
     for number in range(SIDES):
-        has_any |= known.measured[number].covered_ns > known.measured[number].window_ns
+        has_any |= known.measured[number].covered_ns > known.measured[number].window_covered_ns
     change = add_change(plug.changes, CHANGE_WINDOW, <uint16_t>plug.channel, known.window_ns) if has_any else NULL
     if change != NULL:
         change.since_ns = known.window_ns - WINDOW_NS
@@ -164,7 +164,7 @@ cdef void end_window(Plug* plug, int64_t now_ns) noexcept nogil:
         change.value_count = 14
         for number in range(SIDES):
             side = &known.measured[number]
-            change.values[3 * number] = (side.covered_ns - side.window_ns) / 1e9
+            change.values[3 * number] = (side.covered_ns - side.window_covered_ns) / 1e9
             _find_means(side, &side.window, change.values[3 * number], &change.values[3 * number + 1], &change.values[3 * number + 2])
         change.values[9] = known.requested_a
         change.values[10] = known.window_requested_min
@@ -172,7 +172,7 @@ cdef void end_window(Plug* plug, int64_t now_ns) noexcept nogil:
         change.values[12] = known.requested_v
         change.values[13] = known.window_is_charging
     for number in range(SIDES):
-        known.measured[number].window_ns = known.measured[number].covered_ns
+        known.measured[number].window_covered_ns = known.measured[number].covered_ns
         known.measured[number].window = known.measured[number].now
     known.window_ns = (now_ns // WINDOW_NS + 1) * WINDOW_NS
     known.window_requested_min = known.window_requested_max = known.requested_a
@@ -191,7 +191,7 @@ cdef void hear_percent(Plug* plug, int64_t now_ns) noexcept nogil:
     known.is_fresh = not known.seen_percents[percent // 64] >> (percent % 64) & 1
     known.seen_percents[percent // 64] |= <uint64_t>1 << (percent % 64)
     for number in range(SIDES):
-        known.measured[number].percent_ns = known.measured[number].covered_ns
+        known.measured[number].percent_covered_ns = known.measured[number].covered_ns
         known.measured[number].percent = known.measured[number].now
     known.percent_temp = known.temp
     known.percent_cell_min = known.percent_cell_max = NAN
@@ -213,7 +213,7 @@ cdef void leave_percent(Plug* plug, int64_t now_ns) noexcept nogil:
     change.value_count = 11
     for number in range(2):
         side = &known.measured[number]
-        change.values[4 * number] = (side.covered_ns - side.percent_ns) / 1e9
+        change.values[4 * number] = (side.covered_ns - side.percent_covered_ns) / 1e9
         change.values[4 * number + 1] = (side.now.sums.ws - side.percent.sums.ws) / 3600
         _find_means(side, &side.percent, change.values[4 * number], &change.values[4 * number + 2], &change.values[4 * number + 3])
     change.values[8] = known.percent_temp

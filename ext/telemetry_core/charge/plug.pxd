@@ -58,9 +58,9 @@ cdef struct Measured:            # of one side, within a session
     double peak_w
     Mark begin                   # where all stood at begin_ns
     Mark window                  # when the window under way began
-    int64_t window_ns            # what was covered then
+    int64_t window_covered_ns    # what was covered then
     Mark percent                 # when the percent under way began
-    int64_t percent_ns           # what was covered then
+    int64_t percent_covered_ns   # what was covered then
 
 cdef struct Common:              # of the time that vehicle and charger both cover
     int64_t from_ns              # both are known from here, without a gap

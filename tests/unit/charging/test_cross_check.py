@@ -5,6 +5,7 @@ from math import nan
 from telemetry_core.charge.follow_spec import WINDOW
 
 from telemetry.charging.cross_check import CrossCheck
+from telemetry.charging.moving import moved
 from telemetry.charging.settings import CrossCheckSettings
 
 SECOND_NS = 1_000_000_000
@@ -53,6 +54,6 @@ def test_stamps_of_a_clock_that_was_wrong_move_with_what_waits() -> None:
     cross = CrossCheck(CrossCheckSettings())
     judged(cross, 100.0, 1)
     assert judged(cross, 20.0, 1, begin=1) == []
-    cross.move(1000 * 10 * SECOND_NS)
+    cross = moved(cross, 1000 * 10 * SECOND_NS)
     assert judged(cross, 20.0, 1, begin=1002) == []
     assert judged(cross, 20.0, 1, begin=1003) == [("request_not_met", True)]

@@ -6,6 +6,7 @@ import pytest
 from telemetry_core.charge.follow_spec import WINDOW
 
 from telemetry.charging.cross_check import CrossCheck
+from telemetry.charging.moving import moved
 from telemetry.charging.settings import CrossCheckSettings
 
 SECOND_NS = 10**9
@@ -83,11 +84,11 @@ def test_it_has_to_last_and_begins_anew_after_a_window_that_agrees() -> None:
     far, near = window(vehicle_a=50.0, charger_a=100.0), window(vehicle_a=100.0, charger_a=100.0)
     assert judged(CrossCheck(settings), far, near, far) == []
     assert len(judged(CrossCheck(settings), far, far)) == 1
-    moved = CrossCheck(settings)
-    judged(moved, far)
-    moved.move(100 * SECOND_NS)
-    assert list(moved.judge(far, 100 * SECOND_NS, 119 * SECOND_NS)) == []
-    assert len(list(moved.judge(far, 110 * SECOND_NS, 120 * SECOND_NS))) == 1
+    check = CrossCheck(settings)
+    assert list(check.judge(far, 10 * SECOND_NS, 20 * SECOND_NS)) == []
+    check = moved(check, 100 * SECOND_NS)
+    assert list(check.judge(far, 110 * SECOND_NS, 129 * SECOND_NS)) == []
+    assert len(list(check.judge(far, 120 * SECOND_NS, 130 * SECOND_NS))) == 1
 
 
 @pytest.mark.parametrize(

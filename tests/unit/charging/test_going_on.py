@@ -1,5 +1,6 @@
 """A session that goes on in another process, is closed, is left open, or has had a wrong clock."""
 
+import json
 import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -9,7 +10,8 @@ import pytest
 
 from telemetry.charging.installation import installation_key
 from telemetry.charging.made import CurveRow, Made, PhaseRow, PhaseWord
-from telemetry.charging.rows import moved, point, rfc3339, start_of
+from telemetry.charging.moving import moved
+from telemetry.charging.rows import point, rfc3339, start_of
 from telemetry.charging.saved import has_ended, unpacked
 from telemetry.charging.session import CurvePoint, Phase, Session, SessionError
 from telemetry.model.event_codes import EVENT_CODES, Level
@@ -17,6 +19,7 @@ from telemetry.model.events import Event
 from tests.support.plug import START_NS, PlugBench
 
 HOUR_S = 3600.0
+PLACES, LAYOUT = -3, -2  # of its checksums in a state
 HOUR_NS = 3_600_000_000_000
 
 
@@ -52,7 +55,7 @@ def test_a_session_goes_on_in_another_process_as_if_nothing_had_been() -> None:
     assert replace(bare(session), gap_s=expected.gap_s) == bare(expected)
     assert session.attempts == 2
     assert not has_ended(states[0])
-    assert (unpacked(states[0]).vehicle, unpacked(states[0]).protocol) == ("bus-7", "gbt27930")
+    assert unpacked(states[0]).named == ["bus-7", "main", "gbt27930", "can0"]
     assert second.tracker.state(0) == b""
     assert not second.tracker.has_ended(0)
 
@@ -121,21 +124,31 @@ def test_a_session_that_is_heard_from_its_middle_on_has_joined() -> None:
     assert bench.tracker.joined(0) == START_NS + 10**9
 
 
+def with_other(body: bytes, place: int) -> bytes:
+    """Return a state whose checksum at this place, from its end, is another one."""
+    parts = json.loads(body)
+    parts[place] += 1
+    return json.dumps(parts).encode()
+
+
 def of_before(body: bytes) -> bytes:
-    """As a gateway wrote it whose states depended on indexes: the second checksum is another one."""
-    place = 4 + int.from_bytes(body[:4], "little") + 4
-    return body[:place] + b"over" + body[place + 4 :]
+    """Return the state in version 1: the numbers stand after the JSON, as in C."""
+    _, named, last, last_start_ns, last_ns, known, *_ = json.loads(body)
+    head = json.dumps([1, last, last_start_ns, known, named, last_ns]).encode()
+    return len(head).to_bytes(4, "little") + head + bytes(2000)
 
 
 @pytest.mark.parametrize(
     ("change", "fault"),
     [
         (lambda body: body.replace(b"bus-7", b"bus-8"), "of another vehicle"),
-        (lambda body: body[:4] + b"[2" + body[6:], "is of version 2, and not 1"),
-        (lambda body: body[:-1], "of another protocol or version"),
+        (lambda body: b"[3" + body[2:], "is of version 3, and not 2"),
+        (lambda body: with_other(body, LAYOUT), "of another protocol or version"),
         (lambda body: body.replace(b'"main","gbt', b'"mine","gbt'), "of the charger 'mine'"),
+        (lambda body: with_other(body, PLACES), "of another protocol or version"),
         (lambda body: of_before(body), "of another protocol or version"),
         (lambda body: body[:9], "is damaged"),
+        (lambda body: body[:-3] + b"]]", "is damaged"),
     ],
 )
 def test_a_state_of_another_kind_is_refused(change: Callable[[bytes], bytes], fault: str) -> None:
@@ -144,12 +157,23 @@ def test_a_state_of_another_kind_is_refused(change: Callable[[bytes], bytes], fa
         PlugBench().tracker.restore(0, state)
 
 
-def test_what_an_older_gateway_has_left_open_is_closed_with_what_was_measured() -> None:
-    state = zlib.compress(of_before(zlib.decompress(state_of())))
+@pytest.mark.parametrize(
+    ("change", "energy_wh"),
+    [
+        (lambda body: with_other(body, PLACES), pytest.approx(30.25, abs=0.5)),
+        (lambda body: with_other(body, LAYOUT), None),  # the row before has it
+        (of_before, None),
+    ],
+)
+def test_what_an_older_gateway_has_left_open_is_cut(
+    change: Callable[[bytes], bytes], energy_wh: float | None
+) -> None:
+    state = zlib.compress(change(zlib.decompress(state_of())))
     _, row = PlugBench().tracker.close(state)
     assert isinstance(row.content, Session)
-    assert row.content.outcome == "cut"
-    assert row.content.energy_wh == pytest.approx(30.25, abs=0.5)
+    assert (row.content.outcome, row.time_ns) == ("cut", START_NS)
+    assert row.content.energy_wh == energy_wh
+    assert has_ended(zlib.compress(change(zlib.decompress(state_of(finished=True)))))
 
 
 def test_a_damaged_state_has_no_end() -> None:

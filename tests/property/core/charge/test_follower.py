@@ -2,7 +2,9 @@
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from telemetry_core.charge.changes import PlugChange
@@ -12,6 +14,7 @@ from telemetry_core.rows.batch import SampleBatch
 from telemetry_core.rows.schema import Schema
 
 from telemetry.charging.follow.gbt27930 import GBT27930
+from telemetry.charging.saved import restored
 from telemetry.model.measurements import BATTERY, CHARGER, record_spec
 from telemetry.protocols.known import CAN_PROTOCOLS
 from tests.support.examples import examples
@@ -135,10 +138,9 @@ def test_a_state_goes_on_in_another_process_with_the_same_energies(
     cut = data.draw(st.integers(0, len(all_rows)))
     first = make_follower()
     first.follow(batch_of(all_rows[:cut]))
-    state = first.state(0)
-    assert len(state) <= 2048
+    known = restored(first.state(0)[0])
     second = make_follower()
-    assert second.restore(0, state)
+    second.go_on(0, known, known)
     before = [*first.follow(batch_of(all_rows[cut:])), *first.finish(0, all_rows[-1][1])]
     after = [*second.follow(batch_of(all_rows[cut:])), *second.finish(0, all_rows[-1][1])]
     ends = [[one for one in changes if one.kind == ChangeKind.ENDED] for changes in (before, after)]
@@ -150,9 +152,18 @@ def test_a_state_goes_on_in_another_process_with_the_same_energies(
             assert math.isclose(one, other, abs_tol=1e-6) or math.isnan(one)
 
 
-@given(st.binary(max_size=3000))
-def test_bytes_that_are_no_state_are_refused_and_change_nothing(state: bytes) -> None:
+@given(rows(), st.data())
+def test_numbers_of_another_kind_are_refused_and_change_nothing(
+    all_rows: list[Row], data: st.DataObject
+) -> None:
     follower = make_follower()
+    follower.follow(batch_of(all_rows))
     before = follower.state(0)
-    assert not follower.restore(0, state) or state == before
-    assert follower.state(0) == before
+    name = data.draw(st.sampled_from(sorted(before[0])))
+    wrong: list[Any] = ["7", None, [], {}]
+    others = [{**before[0], name: other} for other in wrong]
+    for other in (*others, {**before[0], "phase": 7}, {**before[0], "attempt": 1 << 16}):
+        for pair in ((other, before[1]), (before[0], other)):
+            with pytest.raises(ValueError, match="not those of a plug"):
+                follower.go_on(0, *pair)
+    assert repr(follower.state(0)) == repr(before)
