@@ -4,48 +4,34 @@ Each activity says what it requests of the BMS and which current flows in the ne
 has `finished`, which it does by itself (a full battery) or some time after `finish` (a car has to brake).
 """
 
-from typing import Protocol
-
 from firmware_sim.ecus.bms import TICK_S, Bms, BmsState, VehicleRequest
 from firmware_sim.ecus.charger import Charger, ChargerPhase
 from firmware_sim.plant.load import Vehicle
 
 
-class Activity(Protocol):
-    """One phase, tick by tick."""
-
-    request: VehicleRequest
-
-    @property
-    def finished(self) -> bool:
-        """Return whether nothing flows any more and the next activity may begin."""
-        ...
-
-    def finish(self) -> None:
-        """Begin to end the activity."""
-        ...
-
-    def next_current_a(self, bms: Bms) -> float:
-        """Return the current over the next tick, within the BMS's limits."""
-        ...
-
-
-class Parked:
-    """Parked."""
+class Activity:
+    """One phase, tick by tick; by itself one in which nothing happens: parked."""
 
     request = VehicleRequest.OFF
 
     def __init__(self) -> None:
-        self.finished = False
+        self._finishing = False
+
+    @property
+    def finished(self) -> bool:
+        """True once nothing flows any more and the next activity may begin."""
+        return self._finishing
 
     def finish(self) -> None:
-        self.finished = True
+        """Begin to end the activity."""
+        self._finishing = True
 
-    def next_current_a(self, bms: Bms) -> float:  # noqa: ARG002  # the protocol's signature
+    def next_current_a(self, bms: Bms) -> float:  # noqa: ARG002  # nothing flows
+        """Return the current over the next tick, within the BMS's limits."""
         return 0.0
 
 
-class Driving:
+class Driving(Activity):
     """On the road. The vehicle outlives the phase, so that one road leads into the next without a stop."""
 
     request = VehicleRequest.DRIVE
@@ -53,7 +39,7 @@ class Driving:
     def __init__(self, vehicle: Vehicle, *, stop_at_end: bool) -> None:
         self._vehicle = vehicle
         self._stop_at_end = stop_at_end
-        self._finishing = False
+        super().__init__()
 
     @property
     def finished(self) -> bool:
@@ -62,7 +48,7 @@ class Driving:
     def finish(self) -> None:
         if not self._finishing and self._stop_at_end:
             self._vehicle.stop()
-        self._finishing = True
+        super().finish()
 
     def next_current_a(self, bms: Bms) -> float:
         if bms.state is BmsState.FAULT:  # the contactors are open: it brakes by itself, and stays
@@ -74,7 +60,7 @@ class Driving:
         return min(max(current_a, -bms.discharge_limit_a), bms.charge_limit_a)
 
 
-class Charging:
+class Charging(Activity):
     """At a charger, which is plugged in with the phase and out again with its end."""
 
     request = VehicleRequest.CHARGE
@@ -82,7 +68,7 @@ class Charging:
     def __init__(self, charger: Charger, supply_w: float, until_soc_pct: float) -> None:
         self._charger = charger
         self._until_soc_pct = until_soc_pct
-        self._finishing = False
+        super().__init__()
         charger.plug_in(supply_w)
 
     @property
@@ -93,7 +79,7 @@ class Charging:
         return over and self._charger.current_a == 0.0
 
     def finish(self) -> None:
-        self._finishing = True
+        super().finish()
         self._charger.stop()
 
     def next_current_a(self, bms: Bms) -> float:

@@ -10,24 +10,22 @@ Promises:
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from firmware_sim.charge_witness import Witness, WitnessedError
-from firmware_sim.ecus.bms import TICK_S
-from firmware_sim.ecus.gbt.charger import ChargerNode, ChargerState, GbtChargerSpec
-from firmware_sim.ecus.gbt.node import S_NS
+from firmware_sim.ecus.bms import TICK_NS, TICK_S
+from firmware_sim.ecus.gbt.charger import ChargerNode, GbtChargerSpec
 from firmware_sim.ecus.gbt.power_stage import NOTHING
-from firmware_sim.ecus.gbt.transport import NEVER_NS
-from firmware_sim.ecus.gbt.vehicle import VehicleNode, VehicleSpec, VehicleState
+from firmware_sim.ecus.gbt.vehicle import VehicleNode, VehicleSpec
 from firmware_sim.faults.charge import ChargeFaults
 from firmware_sim.faults.charge_kinds import Planned
 from firmware_sim.plant.pack import Pack, PackSpec
+from firmware_sim.units import NEVER_NS, S_NS
 from firmware_sim.wire.broadcast import Frame
 from firmware_sim.wire.gbt import MESSAGES, Edition
 from firmware_sim.wire.j1939 import CONTROL_PGN, DATA_PGN, Control, split_id
 
-_TICK_NS = round(TICK_S * S_NS)
 _SILENCE_NS = 35 * S_NS  # longer than an end waits for the other
 _STRIDE_NS, _STRIDE_OF_2011_NS = 800_000_000, 40_000_000  # less than any time-out of the edition
 _OPTIONAL = ("BMV", "BMT", "BSP")  # long messages without which a charge goes on
@@ -73,22 +71,31 @@ class ChargeTruth:
     errors: tuple[WitnessedError, ...]
     frames_total: int
 
-    def as_dict(self) -> dict[str, object]:
-        """For a report."""
-        return asdict(self)
+
+class Plug:
+    """The two ends of a cable, in China, and what goes wrong with them."""
+
+    def __init__(self, spec: ChargeSpec, seed: int, *, starts_at_ns: int = 0, floor_ns: int = 0) -> None:
+        """`starts_at_ns`: the charger's clock at the beginning, ns since 1970.
+
+        `floor_ns`: no deadline is shorter than this, for a clock that runs faster than the machine.
+        """
+
+        def local_time(now_ns: int) -> datetime:
+            return _EPOCH + _CHINA + timedelta(microseconds=(starts_at_ns + now_ns) // 1000)
+
+        self.pack = Pack(spec.pack, seed)
+        self.charger = ChargerNode(spec.charger, seed, local_time=local_time, floor_ns=floor_ns)
+        self.vehicle = VehicleNode(spec.vehicle, self.pack, seed, floor_ns=floor_ns)
+        self._faults = ChargeFaults(spec.faults, self.charger, self.vehicle)
 
 
-def local_clock(starts_at_ns: int) -> Callable[[int], datetime]:
-    """The clock of a charger in China, at ns from its start; it started at this time, ns since 1970."""
-    return lambda now_ns: _EPOCH + _CHINA + timedelta(microseconds=(starts_at_ns + now_ns) // 1000)
-
-
-class DcCharge:
+class DcCharge(Plug):
     """Both ends at one plug."""
 
     def __init__(self, spec: ChargeSpec, seed: int, *, starts_at_ns: int = 0) -> None:
         """`starts_at_ns`: the charger's clock at the beginning, ns since 1970."""
-        self.pack = Pack(spec.pack, seed)
+        super().__init__(spec, seed, starts_at_ns=starts_at_ns)
         self.now_ns = 0
         self._spec = spec
         self._soc_start_pct = self.pack.soc_pct
@@ -99,10 +106,6 @@ class DcCharge:
         self._slow_ns, self._slow_until_ns = _SLOW_NS, 0
         self._is_left_out = False  # the long message that is under way: the bus does not get it
         self.witness = Witness()
-
-        self.charger = ChargerNode(spec.charger, seed, local_time=local_clock(starts_at_ns))
-        self.vehicle = VehicleNode(spec.vehicle, self.pack, seed)
-        self._faults = ChargeFaults(spec.faults, self.charger, self.vehicle)
         is_old = Edition.Y2011 in (spec.charger.edition, spec.vehicle.edition)
         self._stride_ns = _STRIDE_OF_2011_NS if is_old else _STRIDE_NS
 
@@ -133,7 +136,7 @@ class DcCharge:
                     self._slow_ns *= 4
             while self.now_ns >= tick_ns:
                 self._tick()
-                tick_ns += _TICK_NS
+                tick_ns += TICK_NS
             for id, sent in faults.extra_frames(self.now_ns):
                 free_ns = max(self.now_ns, free_ns + _FRAME_NS)
                 self._frames_total += 1
@@ -174,7 +177,7 @@ class DcCharge:
     def _finished(self) -> bool:
         """Whether both ends are off, or have been silent for so long that nothing comes any more."""
         silent = self.now_ns - self._heard_ns > _SILENCE_NS
-        off = self.charger.state is ChargerState.OFF and self.vehicle.state is VehicleState.OFF
+        off = self.charger.is_off and self.vehicle.is_off
         return silent or (off and not self._faults.goes_on)
 
     def _tick(self) -> None:

@@ -6,43 +6,29 @@ its BMS says; a vehicle without a charger lets the current flow that CCS gives.
 
 from collections.abc import Iterator
 
-from firmware_sim.charge import ChargeSpec, local_clock
-from firmware_sim.ecus.bms import TICK_S
-from firmware_sim.ecus.gbt.charger import ChargerNode, ChargerState
-from firmware_sim.ecus.gbt.node import S_NS, Sent
-from firmware_sim.ecus.gbt.vehicle import VehicleNode, VehicleState
-from firmware_sim.faults.charge import ChargeFaults
-from firmware_sim.plant.pack import Pack
+from firmware_sim.charge import ChargeSpec, Plug
+from firmware_sim.ecus.bms import TICK_NS, TICK_S
+from firmware_sim.ecus.gbt.node import Sent
 
-_TICK_NS = round(TICK_S * S_NS)
 SIDES = ("charger", "vehicle")
 
 
-class ChargeEnd:
-    """The charger or the vehicle of a specification."""
+class ChargeEnd(Plug):
+    """The charger or the vehicle of a specification; the other one of them says nothing."""
 
     def __init__(
         self, spec: ChargeSpec, side: str, seed: int, *, starts_at_ns: int = 0, floor_ns: int = 0
     ) -> None:
-        """side: one of SIDES.
-
-        `floor_ns`: no deadline is shorter than this, for a clock that runs faster than the machine.
-        """
-        self._charger = ChargerNode(
-            spec.charger, seed, local_time=local_clock(starts_at_ns), floor_ns=floor_ns
-        )
-        self._vehicle = VehicleNode(spec.vehicle, Pack(spec.pack, seed), seed, floor_ns=floor_ns)
-        self._faults = ChargeFaults(spec.faults, self._charger, self._vehicle)
+        """side: one of SIDES; the others as those of a Plug."""
+        super().__init__(spec, seed, starts_at_ns=starts_at_ns, floor_ns=floor_ns)
         self._is_charger = side == "charger"
-        self._node = self._charger if self._is_charger else self._vehicle
+        self._node = self.charger if self._is_charger else self.vehicle
         self._tick_ns = 0
 
     @property
     def finished(self) -> bool:
         """Whether this end is silent for good."""
-        if self._is_charger:
-            return self._charger.state is ChargerState.OFF
-        return self._vehicle.state is VehicleState.OFF
+        return self._node.is_off
 
     @property
     def wake_ns(self) -> int:
@@ -66,29 +52,22 @@ class ChargeEnd:
 
     def truth(self) -> dict[str, object]:
         """What this end knows, for a report."""
-        charger, vehicle = self._charger, self._vehicle
+        charger, node = self.charger, self._node
+        known: dict[str, object] = {"state": node.state.value}
         if self._is_charger:
-            return {
-                "state": charger.state.value,
+            known |= {
                 "attempts": charger.attempts,
                 "energy_charger_wh": charger.stage.energy_wh,
                 "charged_min": charger.charged_min,
-                "stop_reasons": charger.stop_reasons,
-                "errors": charger.errors,
             }
-        pack = vehicle.bms.pack
-        return {
-            "state": vehicle.state.value,
-            "soc_end_pct": pack.soc_pct,
-            "energy_vehicle_wh": pack.energy_in_wh,
-            "stop_reasons": vehicle.stop_reasons,
-            "errors": vehicle.errors,
-        }
+        else:
+            known |= {"soc_end_pct": self.pack.soc_pct, "energy_vehicle_wh": self.pack.energy_in_wh}
+        return known | {"stop_reasons": node.stop_reasons, "errors": node.errors}
 
     def _tick(self) -> None:
         self._faults.apply(self._tick_ns)
         if self._is_charger:
-            self._charger.tick(self._charger.heard, TICK_S)
+            self.charger.tick(self.charger.heard, TICK_S)
         else:
-            self._vehicle.tick(self._vehicle.heard_a)
-        self._tick_ns += _TICK_NS
+            self.vehicle.tick(self.vehicle.heard_a)
+        self._tick_ns += TICK_NS

@@ -8,11 +8,11 @@ Promises:
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from itertools import cycle, pairwise
 
-from firmware_sim.activity import Activity, Charging, Driving, Parked
-from firmware_sim.ecus.bms import TICK_S, Bms
+from firmware_sim.activity import Activity, Charging, Driving
+from firmware_sim.ecus.bms import TICK_NS, TICK_S, Bms
 from firmware_sim.ecus.bms_messages import bms_messages
 from firmware_sim.ecus.charger import Charger, ChargerSpec
 from firmware_sim.ecus.charger_messages import charger_messages
@@ -24,11 +24,9 @@ from firmware_sim.plant.load import Vehicle
 from firmware_sim.plant.pack import Pack
 from firmware_sim.scenario import Charge, Drive, Phase, Scenario, Stand
 from firmware_sim.serial_scenario import SimulatedLine, line_spec
+from firmware_sim.units import S_NS
 from firmware_sim.wire.broadcast import VEHICLE_DBC, Broadcast, Frame
 from firmware_sim.wire.layout import load_layouts
-
-_TICK_NS = round(TICK_S * 1e9)
-_NS_PER_S = 1_000_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,10 +54,6 @@ class Truth:
     service_cell_min_v: float
     service_cell_max_v: float
     solar_wh: float
-
-    def as_dict(self) -> dict[str, object]:
-        """For a report."""
-        return asdict(self)
 
 
 class Simulation:
@@ -93,7 +87,7 @@ class Simulation:
         self._broadcast = Broadcast({**bms_messages(self.bms), **charger_messages(self.charger)})
         self._plant_faults = PlantFaults(scenario.faults, self.bms, self.charger, self.service.bms)
         self._bus_faults = BusFaults(scenario.faults, load_layouts(VEHICLE_DBC), seed)
-        self._duration_ns = None if duration_s is None else round(duration_s * _NS_PER_S)
+        self._duration_ns = None if duration_s is None else round(duration_s * S_NS)
         self._soc_start_pct = self.pack.soc_pct
         self._service_soc_start_pct = self.service.pack.soc_pct
         self._charger_peak_w = self._charger_peak_a = 0.0
@@ -120,7 +114,7 @@ class Simulation:
         """Tick by tick to the end: for those who want the plant without its frames."""
         for phase, following in self._phases():
             activity = self._begin(phase, following)
-            ends_ns = self.now_ns + round(phase.duration_s * _NS_PER_S)
+            ends_ns = self.now_ns + round(phase.duration_s * S_NS)
             while not activity.finished:
                 self._tick(activity)
                 yield
@@ -137,7 +131,7 @@ class Simulation:
             frames=dict(self._bus_faults.sent),
             frames_total=self._bus_faults.frames_total,
             frames_spoiled=dict(self._bus_faults.spoiled),
-            duration_s=self.now_ns / _NS_PER_S,
+            duration_s=self.now_ns / S_NS,
             soc_start_pct=self._soc_start_pct,
             soc_end_pct=self.pack.soc_pct,
             energy_in_wh=self.pack.energy_in_wh,
@@ -168,7 +162,7 @@ class Simulation:
         self.service.tick(TICK_S)
         for battery in self.batteries.values():
             battery.tick(TICK_S)
-        end_ns = self.now_ns + _TICK_NS
+        end_ns = self.now_ns + TICK_NS
         self.now_ns = end_ns if self._duration_ns is None else min(end_ns, self._duration_ns)
         if self._observe is not None:
             self._observe(self)
@@ -189,4 +183,4 @@ class Simulation:
             case Charge():
                 return Charging(self.charger, phase.max_power_w, phase.until_soc_pct)
             case Stand():
-                return Parked()
+                return Activity()

@@ -13,6 +13,7 @@ from firmware_sim.ecus.charger import NO_REQUEST, ChargeRequest
 from firmware_sim.plant.pack import Pack
 
 TICK_S = 0.1
+TICK_NS = 100_000_000
 
 INSULATION_KOHM = 2400.0  # of a vehicle that is dry and whole
 

@@ -11,15 +11,22 @@ import random
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 
-from firmware_sim.faults.kinds import BUS, BusOff, ChecksumError, CounterError, Fault, Garbage, Silence
+from firmware_sim.faults.kinds import (
+    BUS,
+    BusOff,
+    ChecksumError,
+    CounterError,
+    Fault,
+    Garbage,
+    PlacedFault,
+    Silence,
+)
+from firmware_sim.units import S_NS
 from firmware_sim.wire.broadcast import Frame
 from firmware_sim.wire.checksum import crc8
-from firmware_sim.wire.layout import CAN_EFF_FLAG, SentMessage
+from firmware_sim.wire.layout import CAN_EFF_FLAG, CAN_ERR_FLAG, SentMessage
 
-_NS_PER_S = 1_000_000_000
-# linux/can.h, linux/can/error.h
-CAN_ERR_FLAG = 0x20000000
-_BUS_OFF, _RESTARTED = CAN_ERR_FLAG | 0x40, CAN_ERR_FLAG | 0x100
+_BUS_OFF, _RESTARTED = CAN_ERR_FLAG | 0x40, CAN_ERR_FLAG | 0x100  # linux/can/error.h
 _ERROR_BYTES = 8
 _UNKNOWN_IDS = (0x5A1, 0x6E0, 0x7DF, 0x1CFF0203 | CAN_EFF_FLAG)  # in no message of vehicle.dbc
 _SHORT_BYTES = 3
@@ -30,12 +37,11 @@ class BusFaults:
 
     def __init__(self, faults: Iterable[Fault], layouts: Mapping[str, SentMessage], seed: int) -> None:
         """Faults of batteries and lines are left out."""
-        kinds = (CounterError, ChecksumError, BusOff, Silence, Garbage)
         self._faults = [
             fault
             for fault in faults
             if isinstance(fault, BusOff)
-            or (isinstance(fault, kinds) and (fault.on == BUS or _is_on_bus(fault.on, layouts)))
+            or (isinstance(fault, PlacedFault) and (fault.on == BUS or _is_on_bus(fault.on, layouts)))
         ]
         self._layouts = layouts
         self._by_id = {layout.arbitration_id: layout for layout in layouts.values()}
@@ -86,7 +92,7 @@ class BusFaults:
             yield now_ns, _BUS_OFF if off else _RESTARTED, bytes(_ERROR_BYTES)
 
     def _noise(self, now_ns: int) -> Iterator[Frame]:
-        passed_s = max(now_ns - self._noise_ns, 0) / _NS_PER_S
+        passed_s = max(now_ns - self._noise_ns, 0) / S_NS
         self._noise_ns = max(now_ns, self._noise_ns)
         for fault in self._faults:
             if isinstance(fault, Garbage) and fault.window.active(now_ns) and not self._bus_off:

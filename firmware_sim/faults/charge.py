@@ -12,13 +12,12 @@ from firmware_sim.ecus.gbt.vehicle import VehicleNode
 from firmware_sim.faults import charge_kinds as kinds
 from firmware_sim.faults.charge_kinds import Planned, Since
 from firmware_sim.faults.kinds import InsulationFault, OverTemperature, Silence
+from firmware_sim.units import NEVER_NS, S_NS
 from firmware_sim.wire.gbt import BEM_BITS, BST_BITS, CEM_BITS, CHARGER, CODES, CST_BITS, MESSAGES
 from firmware_sim.wire.j1939 import CONTROL_PGN, DATA_PGN, Control, split_id
 from firmware_sim.wire.layout import CAN_EFF_FLAG
 
-NEVER_NS = 1 << 63
-_S_NS = 1_000_000_000
-_VENDORS_NS = 2 * _S_NS  # for which frames of vendors go on after the last one of an end
+_VENDORS_NS = 2 * S_NS  # for which frames of vendors go on after the last one of an end
 _SHORT = {"CML": 6, "CCS": 6, "CSD": 5, "CTS": 6, "BSM": 6, "CRM": 5}
 _FIELDS: Mapping[str, Iterable[tuple[int, int]]] = {
     "BSM": [(6, 1), (6, 3), (6, 5), (6, 7), (7, 1), (7, 3)],
@@ -145,7 +144,7 @@ class ChargeFaults:
     def extra_frames(self, now_ns: int) -> Iterator[tuple[int, bytes]]:
         """Frames of others that are due."""
         if now_ns >= self._extra_ns:
-            self._extra_ns += _S_NS
+            self._extra_ns += S_NS
             yield from self._extra(with_vendors=now_ns - self._passed_ns < _VENDORS_NS)
 
     def stamp_ns(self, now_ns: int) -> int:
@@ -155,10 +154,10 @@ class ChargeFaults:
             for plan in self._planned
             if isinstance(plan.fault, kinds.ClockStep) and self._active(plan, now_ns)
         )
-        return now_ns + round(sum(steps_s) * _S_NS)
+        return now_ns + round(sum(steps_s) * S_NS)
 
     def _active(self, plan: Planned, now_ns: int) -> bool:
-        if isinstance(plan.fault, kinds.NoAnswer | kinds.Refusal | kinds.LostPacket | kinds.WrongCount):
+        if isinstance(plan.fault, kinds.TransportFault):
             return False
         base_ns = 0 if plan.since is Since.START else self._charging_ns
         return base_ns is not None and plan.fault.window.active(now_ns - base_ns)

@@ -7,7 +7,7 @@
 from dataclasses import dataclass
 from enum import Enum
 
-from firmware_sim.faults.kinds import InsulationFault, OverTemperature, Silence, Window
+from firmware_sim.faults.kinds import Fault
 from firmware_sim.table import key
 from firmware_sim.wire.gbt import LONG
 
@@ -25,179 +25,132 @@ class Since(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Stop:
+class Stop(Fault):
     """An end ends the charge, and says why."""
 
-    window: Window
     side: str  # of SIDES
     reasons: tuple[str, ...]  # fields of BST or CST
 
 
 @dataclass(frozen=True, slots=True)
-class Pause:
+class Pause(Fault):
     """An end permits no charging."""
 
-    window: Window
     side: str = key(name="on", one_of=SIDES)
 
 
 @dataclass(frozen=True, slots=True)
-class Excess:
+class Excess(Fault):
     """The charger gives more current than it is asked for."""
 
-    window: Window
     current_a: float = key(above=0.0, most=500.0)
 
 
 @dataclass(frozen=True, slots=True)
-class Derating:
+class Derating(Fault):
     """The charger has this share of its highest current."""
 
-    window: Window
     share: float = key(above=0.0, most=1.0)
 
 
 @dataclass(frozen=True, slots=True)
-class Demand:
+class Demand(Fault):
     """The vehicle asks for this voltage, whatever its battery needs."""
 
-    window: Window
     voltage_v: float = key(above=0.0, most=6000.0)
 
 
 @dataclass(frozen=True, slots=True)
-class SocStep:
+class SocStep(Fault):
     """The vehicle reports this much more state of charge than there is."""
 
-    window: Window
     soc_pct: float = key(least=-100.0, most=100.0)
 
 
-@dataclass(frozen=True, slots=True)
-class PowerLoss:
+class PowerLoss(Fault):
     """The charger loses its supply."""
 
-    window: Window
 
-
-@dataclass(frozen=True, slots=True)
-class Unplug:
+class Unplug(Fault):
     """The plug is pulled out: neither current nor frames get through."""
 
-    window: Window
 
-
-# --- in the transport of long messages; `on`: the message
+# --- in the transport of long messages
 
 
 @dataclass(frozen=True, slots=True)
-class NoAnswer:
+class TransportFault:
+    """What goes wrong with a long message, whenever it is sent."""
+
+    on: str = key(one_of=LONG)
+
+
+@dataclass(frozen=True, slots=True)
+class NoAnswer(TransportFault):
     """The charger answers this many announcements with nothing."""
 
-    on: str = key(one_of=LONG)
     times: int = key(absent=1, least=1, most=1_000_000)
 
 
 @dataclass(frozen=True, slots=True)
-class Refusal:
+class Refusal(TransportFault):
     """The charger answers this many announcements with Abort."""
 
-    on: str = key(one_of=LONG)
     times: int = key(absent=1, least=1, most=1_000_000)
 
 
 @dataclass(frozen=True, slots=True)
-class LostPacket:
+class LostPacket(TransportFault):
     """This packet is lost on the way, this many times."""
 
-    on: str = key(one_of=LONG)
     packet: int = key(least=1, most=255)
     times: int = key(absent=1, least=1, most=1_000_000)
 
 
-@dataclass(frozen=True, slots=True)
-class WrongCount:
+class WrongCount(TransportFault):
     """The announcement's number of packets contradicts its size."""
-
-    on: str = key(one_of=LONG)
 
 
 # --- on the bus
 
 
-@dataclass(frozen=True, slots=True)
-class UntrustedBits:
+class UntrustedBits(Fault):
     """States, reasons and time-outs of two bits are 10 wherever they would be 00."""
 
-    window: Window
 
-
-@dataclass(frozen=True, slots=True)
-class ZeroStop:
+class ZeroStop(Fault):
     """BST and CST are all zero."""
 
-    window: Window
 
-
-@dataclass(frozen=True, slots=True)
-class ShortFrames:
+class ShortFrames(Fault):
     """Messages end early, as some nodes send them; BCS is one frame of 8 bytes."""
 
-    window: Window
-
 
 @dataclass(frozen=True, slots=True)
-class PaddedFrames:
+class PaddedFrames(Fault):
     """Short messages are filled up to 8 bytes."""
 
-    window: Window
     fill: int = key(absent=0xFF, least=0, most=0xFF)
 
 
-@dataclass(frozen=True, slots=True)
-class VendorFrames:
+class VendorFrames(Fault):
     """Frames of vendors' extensions and of other nodes, CFC and BFC among them."""
 
-    window: Window
 
-
-@dataclass(frozen=True, slots=True)
-class OwnFrames:
+class OwnFrames(Fault):
     """The vehicle's own frames on the plug's bus; they go on when both ends are silent."""
 
-    window: Window
-
 
 @dataclass(frozen=True, slots=True)
-class ClockStep:
+class ClockStep(Fault):
     """The recorder's clock is set by this much."""
 
-    window: Window
     step_s: float = key(least=-1e6, most=1e6)
-
-
-EndFault = (
-    Silence
-    | InsulationFault
-    | OverTemperature
-    | Stop
-    | Pause
-    | Excess
-    | Derating
-    | Demand
-    | SocStep
-    | PowerLoss
-)
-TransportFault = NoAnswer | Refusal | LostPacket | WrongCount
-BusFault = (
-    Unplug | UntrustedBits | ZeroStop | ShortFrames | PaddedFrames | VendorFrames | OwnFrames | ClockStep
-)
-TimedFault = EndFault | BusFault
 
 
 @dataclass(frozen=True, slots=True)
 class Planned:
     """A fault, and from when its window counts; one in the transport has none."""
 
-    fault: TimedFault | TransportFault
+    fault: Fault | TransportFault
     since: Since = Since.START

@@ -7,8 +7,16 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from firmware_sim.faults import charge_kinds as kinds
-from firmware_sim.faults.charge_kinds import SIDES, Planned, Since, TimedFault, TransportFault
-from firmware_sim.faults.kinds import MODULES, WEEK_S, InsulationFault, OverTemperature, Silence, Window
+from firmware_sim.faults.charge_kinds import SIDES, Planned, Since, TransportFault
+from firmware_sim.faults.kinds import (
+    MODULES,
+    WEEK_S,
+    Fault,
+    InsulationFault,
+    OverTemperature,
+    Silence,
+    Window,
+)
 from firmware_sim.faults.read import take_window
 from firmware_sim.table import Table, read, take_choice
 from firmware_sim.wire.gbt import BST_BITS, CST_BITS, MESSAGES
@@ -42,7 +50,7 @@ def _heat(table: Table) -> Mapping[str, object]:
 
 
 _FOR_GOOD = ("stop", "unplug", "power-loss", "clock-step")
-_TIMED: Mapping[str, type[TimedFault]] = {
+_TIMED: Mapping[str, type[Fault]] = {
     "silence": Silence,
     "stop": kinds.Stop,
     "pause": kinds.Pause,

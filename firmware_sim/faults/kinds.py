@@ -7,12 +7,12 @@ bytes. Each fault is named after what is seen of it on a bench.
 from dataclasses import dataclass
 
 from firmware_sim.table import key
+from firmware_sim.units import S_NS
 
 CELLS, MODULES = 96, 12  # of the traction battery
 BUS = "can"  # the whole bus, as the name of what a fault is on
 
 WEEK_S = 7.0 * 86_400.0
-_NS_PER_S = 1_000_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +25,7 @@ class Window:
 
     def round(self, now_ns: int) -> int | None:
         """The number of the repetition that is going on, from 0; None: it is not."""
-        since_s = now_ns / _NS_PER_S - self.at_s
+        since_s = now_ns / S_NS - self.at_s
         if since_s < 0.0:
             return None
         number = 0 if self.every_s is None else int(since_s // self.every_s)
@@ -37,59 +37,60 @@ class Window:
         return self.round(now_ns) is not None
 
 
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """What goes wrong, and when."""
+
+    window: Window
+
+
 # --- in the plant
 
 
 @dataclass(frozen=True, slots=True)
-class CellImbalance:
+class CellImbalance(Fault):
     """A cell's charge moves by a share of its capacity, at once."""
 
-    window: Window
     cell: int = key(least=1, most=CELLS)  # from 1
     charge_pct: float = key(least=-100.0, most=100.0)
 
 
 @dataclass(frozen=True, slots=True)
-class WeakCell:
+class WeakCell(Fault):
     """A cell has less capacity and more resistance than it had."""
 
-    window: Window
     cell: int = key(least=1, most=CELLS)  # from 1
     capacity_pct: float = key(absent=100.0, least=10.0, most=100.0)
     resistance_pct: float = key(absent=100.0, least=50.0, most=1000.0)
 
 
 @dataclass(frozen=True, slots=True)
-class OverTemperature:
+class OverTemperature(Fault):
     """Something heats a module from outside."""
 
-    window: Window
     module: int = key(least=1, most=MODULES)  # from 1
     heat_w: float = key(above=0.0, most=10_000.0)
 
 
 @dataclass(frozen=True, slots=True)
-class SensorLoss:
+class SensorLoss(Fault):
     """A temperature sensor's wire is broken."""
 
-    window: Window
     on: str  # "bms" or "jbd"
     sensor: int  # from 1
 
 
 @dataclass(frozen=True, slots=True)
-class InsulationFault:
+class InsulationFault(Fault):
     """The insulation's resistance falls."""
 
-    window: Window
     resistance_kohm: float = key(above=0.0, most=65_535.0)
 
 
 @dataclass(frozen=True, slots=True)
-class ChargerFault:
+class ChargerFault(Fault):
     """The charger's power stage fails, or its cooling."""
 
-    window: Window
     cooling_only: bool
 
 
@@ -101,118 +102,80 @@ PlantFault = CellImbalance | WeakCell | OverTemperature | SensorLoss | Insulatio
 
 
 @dataclass(frozen=True, slots=True)
-class CounterError:
-    """The alive counter of a message stands still."""
+class PlacedFault(Fault):
+    """What goes wrong with something that has a name."""
 
-    window: Window
     on: str
+
+
+class CounterError(PlacedFault):
+    """The alive counter of a message stands still."""
 
 
 @dataclass(frozen=True, slots=True)
-class ChecksumError:
+class ChecksumError(PlacedFault):
     """A share of the messages carries a wrong checksum."""
 
-    window: Window
-    on: str
     share: float = key(absent=1.0, above=0.0, most=1.0)
 
 
-@dataclass(frozen=True, slots=True)
-class BusOff:
+class BusOff(Fault):
     """The controller leaves the bus: an error frame, nothing, and a restart."""
 
-    window: Window
 
-
-@dataclass(frozen=True, slots=True)
-class Silence:
+class Silence(PlacedFault):
     """The sender is silent."""
 
-    window: Window
-    on: str
-
 
 @dataclass(frozen=True, slots=True)
-class Garbage:
+class Garbage(PlacedFault):
     """On a bus frames that no database knows and frames that are too short; on a line, bytes of noise."""
 
-    window: Window
-    on: str
     per_s: float = key(above=0.0, most=1000.0)
 
 
 @dataclass(frozen=True, slots=True)
-class LostBytes:
+class LostBytes(PlacedFault):
     """A share of the bytes that a device says is lost; on a line, of those that it hears as well."""
 
-    window: Window
-    on: str
     share: float = key(above=0.0, most=1.0)
 
 
-@dataclass(frozen=True, slots=True)
-class PortUnplug:
+class PortUnplug(PlacedFault):
     """The port is pulled out, and another one plugged in at the end of the window."""
 
-    window: Window
-    on: str
-
 
 @dataclass(frozen=True, slots=True)
-class ErrorReply:
+class ErrorReply(Fault):
     """A share of the requests to a JBD board is answered with an error."""
 
-    window: Window
     share: float = key(absent=1.0, above=0.0, most=1.0)
 
 
 @dataclass(frozen=True, slots=True)
-class HexMessages:
+class HexMessages(Fault):
     """A share of the VE.Direct blocks has a HEX message in the middle."""
 
-    window: Window
     share: float = key(absent=1.0, above=0.0, most=1.0)
 
 
 @dataclass(frozen=True, slots=True)
-class Collision:
+class Collision(PlacedFault):
     """Another one talks at the same time as a device, in a share of its messages."""
 
-    window: Window
-    on: str
     share: float = key(above=0.0, most=1.0)
 
 
 @dataclass(frozen=True, slots=True)
-class LateAnswers:
+class LateAnswers(PlacedFault):
     """A share of a device's answers comes late: by so many seconds, whatever the time scale is."""
 
-    window: Window
-    on: str
     share: float = key(absent=1.0, above=0.0, most=1.0)
     late_s: float = key(above=0.0, most=60.0)
 
 
 @dataclass(frozen=True, slots=True)
-class SwappedPorts:
+class SwappedPorts(PlacedFault):
     """The adapters of two lines are swapped: each port leads to the other's devices."""
 
-    window: Window
-    on: str
     other: str
-
-
-BusFault = CounterError | ChecksumError | BusOff | Silence | Garbage
-LineFault = (
-    ChecksumError
-    | Silence
-    | Garbage
-    | LostBytes
-    | PortUnplug
-    | ErrorReply
-    | HexMessages
-    | Collision
-    | LateAnswers
-    | SwappedPorts
-)
-Fault = PlantFault | BusFault | LineFault

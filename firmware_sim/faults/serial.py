@@ -15,14 +15,15 @@ from firmware_sim.faults.kinds import (
     HexMessages,
     LateAnswers,
     LostBytes,
+    PlacedFault,
     PortUnplug,
     Silence,
     SwappedPorts,
 )
+from firmware_sim.units import S_NS
 from firmware_sim.wire.jbd import STATUS_ERROR, reply
 from firmware_sim.wire.vedirect import hex_message
 
-_NS_PER_S = 1_000_000_000
 _ASYNCHRONOUS = 0xA  # a HEX message that nobody asked for: register 0xEDDB, the charger's temperature
 _TEMPERATURE = bytes.fromhex("DBED00")
 _NOISE_BYTES = (1, 24)
@@ -62,7 +63,7 @@ class SerialFaults:
             and fault.window.active(now_ns)
             and self._draw.random() < fault.share
         )
-        return round(late_s * _NS_PER_S)
+        return round(late_s * S_NS)
 
     def _spoil(self, message: bytes, fault: Fault) -> bytes:
         match fault:
@@ -125,7 +126,7 @@ class LineFaults:
 
     def noise(self, now_ns: int) -> Iterator[bytes]:
         """Bytes that nobody meant to send, since the last call."""
-        passed_s = (now_ns - self._noise_ns) / _NS_PER_S
+        passed_s = (now_ns - self._noise_ns) / S_NS
         self._noise_ns = max(now_ns, self._noise_ns)
         for fault in self._garbage:
             if fault.window.active(now_ns) and passed_s > 0.0:
@@ -141,16 +142,7 @@ def _concerns(fault: Fault, names: set[str]) -> bool:
             return "jbd" in names
         case HexMessages():
             return "vedirect" in names
-        case (
-            ChecksumError()
-            | Silence()
-            | Garbage()
-            | LostBytes()
-            | PortUnplug()
-            | Collision()
-            | LateAnswers()
-            | SwappedPorts()
-        ):
+        case PlacedFault():
             return fault.on in names
         case _:
             return False

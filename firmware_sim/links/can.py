@@ -17,9 +17,10 @@ import socket
 import struct
 from collections.abc import Callable
 from pathlib import Path
-from typing import Protocol, Self, TextIO
+from typing import Self, TextIO
 
 from firmware_sim.errors import NotUsableError
+from firmware_sim.wire.layout import CAN_EFF_FLAG, CAN_ERR_FLAG
 
 SEND_BUFFER_BYTES = 8 * 1024 * 1024
 STALL_S = 10.0
@@ -33,8 +34,7 @@ _ID_AND_LENGTH = struct.Struct("=IB")
 _DATA_AT = 8
 _RECEIVED_AT_ONCE = 256
 _FDF = 0x04  # canfd_frame.flags: CANFD_FDF
-_EFF_FLAG, _EFF_MASK = 0x80000000, 0x1FFFFFFF
-_ERR_FLAG = 0x20000000
+_EFF_MASK = 0x1FFFFFFF
 
 _BUSY = {errno.ENOBUFS, errno.EAGAIN}
 _DOWN = {errno.ENETDOWN, errno.ENODEV, errno.ENXIO}
@@ -47,31 +47,44 @@ def pack_frame(id: int, data: bytes) -> bytes:
     return _FD.pack(id, len(data), _FDF, data)
 
 
-class Link(Protocol):
-    """What the player needs of a bus."""
+class Link:
+    """What the player needs of a bus; by itself none, for a simulator whose serial ports alone are wanted."""
 
-    not_sent: int
+    def __init__(self) -> None:
+        self.not_sent = 0
 
     @property
     def heard(self) -> bool:
-        """Whether anybody is there to hear; a bus does not know, so it always is."""
-        ...
+        """Return whether anybody is there to hear; a bus does not know, so it always is."""
+        return True
 
-    def send(self, id: int, data: bytes) -> None: ...
+    def send(self, id: int, data: bytes) -> None:  # noqa: ARG002  # there is no bus
+        """Send a frame, or count it in `not_sent`."""
+        self.not_sent += 1
 
-    def attend(self) -> None: ...
+    def attend(self) -> None:
+        """Let clients in; a bus has none."""
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """Give the bus back."""
 
 
-class RawSocketLink:
+class DuplexLink(Link):
+    """A bus to send to and to hear."""
+
+    def receive(self, wait_s: float) -> list[tuple[int, bytes]]:  # noqa: ARG002  # nobody sends
+        """Return what others have sent, with flags in the identifier; waits so long if there is nothing."""
+        return []
+
+
+class RawSocketLink(DuplexLink):
     """A CAN interface, by a raw socket."""
 
     def __init__(
         self, raw: socket.socket, sleep: Callable[[float], None], *, takes_error_frames: bool = False
     ) -> None:
         """`raw` is bound; `sleep` is called while its queue is full."""
-        self.not_sent = 0
+        super().__init__()
         self._socket = raw
         self._sleep = sleep
         self._takes_error_frames = takes_error_frames
@@ -86,9 +99,7 @@ class RawSocketLink:
         try:
             raw.bind((interface,))
             raw.setblocking(False)
-            with contextlib.suppress(
-                OSError
-            ):  # a classic interface; none of our frames is longer than it takes
+            with contextlib.suppress(OSError):  # a classic interface, which takes all of our frames
                 raw.setsockopt(socket.SOL_CAN_RAW, socket.CAN_RAW_FD_FRAMES, 1)
         except OSError as error:
             raw.close()
@@ -98,7 +109,7 @@ class RawSocketLink:
         return cls(raw, sleep, takes_error_frames=interface.startswith("vcan"))
 
     def send(self, id: int, data: bytes) -> None:
-        if id & _ERR_FLAG and not self._takes_error_frames:
+        if id & CAN_ERR_FLAG and not self._takes_error_frames:
             self.not_sent += 1
             return
         frame = pack_frame(id, data)
@@ -117,7 +128,6 @@ class RawSocketLink:
             return
 
     def receive(self, wait_s: float) -> list[tuple[int, bytes]]:
-        """What others have sent, with flags in the identifier; waits for so long when there is nothing."""
         frames: list[tuple[int, bytes]] = []
         ready, _, _ = select.select([self._socket], [], [], wait_s)
         while ready and len(frames) < _RECEIVED_AT_ONCE:
@@ -131,43 +141,16 @@ class RawSocketLink:
             frames.append((id, raw[_DATA_AT : _DATA_AT + length]))
         return frames
 
-    @property
-    def heard(self) -> bool:
-        return True
-
-    def attend(self) -> None:
-        """Nothing to do: a bus has no clients."""
-
     def close(self) -> None:
         self._socket.close()
 
 
-class NoLink:
-    """No bus at all: for a simulator whose serial ports alone are wanted."""
-
-    def __init__(self) -> None:
-        self.not_sent = 0
-
-    @property
-    def heard(self) -> bool:
-        return True
-
-    def send(self, id: int, data: bytes) -> None:  # noqa: ARG002  # the protocol's signature
-        self.not_sent += 1
-
-    def attend(self) -> None:
-        """Nothing to do."""
-
-    def close(self) -> None:
-        """Nothing to do."""
-
-
-class SeqpacketLink:
+class SeqpacketLink(Link):
     """Listens on a path. Each client gets every frame from its connection on, as `struct can_frame`."""
 
     def __init__(self, path: Path, stopped: Callable[[], bool]) -> None:
         """`stopped` ends the wait for a slow client. Raises NotUsableError when the path cannot be used."""
-        self.not_sent = 0
+        super().__init__()
         self.clients: list[socket.socket] = []
         self._path = path
         self._stopped = stopped
@@ -260,7 +243,7 @@ class CandumpLog:
     def write(self, time_ns: int, id: int, data: bytes) -> None:
         """One line; the stamp is cut to microseconds. Raises OSError when it cannot be written."""
         microseconds = time_ns // 1000
-        name = f"{id & (_EFF_MASK | _ERR_FLAG):08X}" if id & (_EFF_FLAG | _ERR_FLAG) else f"{id:03X}"
+        name = f"{id & (_EFF_MASK | CAN_ERR_FLAG):08X}" if id & (CAN_EFF_FLAG | CAN_ERR_FLAG) else f"{id:03X}"
         mark = "#" if len(data) <= _CLASSIC_BYTES else "##1"
         seconds = f"{microseconds // 1_000_000}.{microseconds % 1_000_000:06d}"
         self._stream.write(f"({seconds}) {self._channel} {name}{mark}{data.hex().upper()}\n")

@@ -3,25 +3,12 @@
 from collections.abc import Callable, Iterable
 from typing import Protocol
 
+from firmware_sim.links.can import DuplexLink
 from firmware_sim.links.player import SimulatedClock
+from firmware_sim.units import S_NS
 
-_NS_PER_S = 1_000_000_000
 _NAP_S = 0.02  # the longest wait: a stop signal is seen this soon
 FLOOR_WALL_S = 0.5  # no deadline of a scaled clock is shorter than this
-
-
-class DuplexLink(Protocol):
-    """A bus to send to and to hear."""
-
-    not_sent: int
-
-    def send(self, id: int, data: bytes) -> None: ...
-
-    def receive(self, wait_s: float) -> list[tuple[int, bytes]]:
-        """What others have sent, with flags in the identifier; waits for so long when there is nothing."""
-        ...
-
-    def close(self) -> None: ...
 
 
 class ListeningNode(Protocol):
@@ -40,7 +27,7 @@ class ListeningNode(Protocol):
 
 def floor_ns(scale: float) -> int:
     """The shortest deadline of a node, in simulated time: FLOOR_WALL_S where the clock is scaled."""
-    return 0 if scale <= 1.0 else round(FLOOR_WALL_S * scale * _NS_PER_S)
+    return 0 if scale <= 1.0 else round(FLOOR_WALL_S * scale * S_NS)
 
 
 def play_node(
@@ -62,7 +49,7 @@ def play_node(
         for id, data in node.run(now_ns):
             link.send(id, data)
             sent += 1
-        early_s = (clock.wall_at(start_ns + node.wake_ns) - unix_ns()) / _NS_PER_S
+        early_s = (clock.wall_at(start_ns + node.wake_ns) - unix_ns()) / S_NS
         for id, data in link.receive(min(max(early_s, 0.0), _NAP_S)):
             node.hear(clock.simulated_at(unix_ns()) - start_ns, id, data)
     return sent - link.not_sent

@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from firmware_sim.links.can import CandumpLog, Link
+from firmware_sim.units import S_NS
 from firmware_sim.wire.broadcast import Frame
 
-_NS_PER_S = 1_000_000_000
 _EARLY_NS = 300_000  # a frame due within this time is sent at once: sleeping is no finer
 _NAP_NS = 20_000_000  # the longest sleep: a stop signal and a new client are seen this soon
 _ATTEND_EVERY = 256  # frames: clients and ports are served even while there is no time to sleep
@@ -78,7 +78,7 @@ class Player:
     @property
     def late_max_s(self) -> float:
         """Return the longest delay of a frame, in wall time."""
-        return self._late_max_ns / _NS_PER_S
+        return self._late_max_ns / S_NS
 
     def passed_ns(self) -> int:
         """Return the simulated time since the frames' own time 0."""
@@ -91,7 +91,7 @@ class Player:
         """
         self._link.attend()
         while not self._link.heard and not self._stopped():
-            self._sleep(_NAP_NS / _NS_PER_S)
+            self._sleep(_NAP_NS / S_NS)
             self._link.attend()
         start_ns = max(self._clock.origin_ns, self._clock.simulated_at(self._unix_ns()))
         self._start_ns = start_ns
@@ -114,11 +114,11 @@ class Player:
             self._say_behind(-early_ns)
         while early_ns > _EARLY_NS and not self._stopped():
             self._link.attend()
-            self._sleep(min(early_ns, _NAP_NS) / _NS_PER_S)
+            self._sleep(min(early_ns, _NAP_NS) / S_NS)
             early_ns = due_ns - self._unix_ns()
 
     def _say_behind(self, late_ns: int) -> None:
         now_ns = self._unix_ns()
         if now_ns >= self._say_after_ns:
             self._say_after_ns = now_ns + _SAY_EVERY_NS
-            self._on_behind(late_ns / _NS_PER_S)
+            self._on_behind(late_ns / S_NS)

@@ -4,17 +4,18 @@ import contextlib
 from typing import TYPE_CHECKING, Any, Self
 
 from firmware_sim.errors import NotUsableError
+from firmware_sim.links.can import DuplexLink
 from firmware_sim.wire.layout import CAN_EFF_FLAG
 
 if TYPE_CHECKING:
     import can
 
 
-class PythonCanLink:
+class PythonCanLink(DuplexLink):
     """A bus of python-can; relies on its closing."""
 
     def __init__(self, bus: "can.BusABC") -> None:
-        self.not_sent = 0
+        super().__init__()
         self._bus = bus
 
     @classmethod
@@ -29,13 +30,6 @@ class PythonCanLink:
             return cls(can.Bus(**options))
         except (can.CanError, ImportError, OSError, ValueError, TypeError) as error:
             raise NotUsableError(f"cannot be opened: {error}", where=interface) from error
-
-    @property
-    def heard(self) -> bool:
-        return True
-
-    def attend(self) -> None:
-        """Nothing to do: a bus has no clients."""
 
     def send(self, id: int, data: bytes) -> None:
         import can

@@ -18,9 +18,9 @@ from firmware_sim.faults.serial import LineFaults, SerialFaults
 from firmware_sim.links.pty import PtyPort
 from firmware_sim.links.serial_line import SerialLine, SerialLines
 from firmware_sim.links.shared_line import Attached, SharedLine
+from firmware_sim.units import S_NS
 
 _NAP_S = 0.02
-_NS_PER_S = 1_000_000_000
 
 
 class CapturedBytes(Protocol):
@@ -123,7 +123,7 @@ def play_recorded(
     heard_s: float | None = None
 
     def now_ns() -> int:
-        return -1 if heard_s is None else round((time.monotonic() - heard_s) * scale * _NS_PER_S)
+        return -1 if heard_s is None else round((time.monotonic() - heard_s) * scale * S_NS)
 
     line = SharedLine([Attached("capture", device, SerialFaults("capture", (), 0))])
     lines = SerialLines([SerialLine("capture", line, port, LineFaults("", (), (), 0))], now_ns)

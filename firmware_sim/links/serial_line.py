@@ -16,10 +16,10 @@ from typing import Any, Protocol
 
 from firmware_sim.faults.serial import LineFaults
 from firmware_sim.links.shared_line import ArrivedBytes, Said, SharedLine
+from firmware_sim.units import S_NS
 
 _LEAST_WAIT_S = 0.001  # poll counts in milliseconds
 _DRAIN_NAP_S, _DRAIN_NAPS = 0.01, 200
-_NS_PER_S = 1_000_000_000
 _DRAIN_QUIET_NAPS = 10  # what was written just now is not counted at once
 
 
@@ -91,7 +91,7 @@ class SerialLine:
     def wait_s(self, line_ns: int) -> float | None:
         """How long until a byte arrives; None: none is on its way."""
         next_ns = self.line.next_ns
-        return None if next_ns is None else max(next_ns - line_ns, 0) / _NS_PER_S
+        return None if next_ns is None else max(next_ns - line_ns, 0) / S_NS
 
     def close(self) -> None:
         """Take the port away."""

@@ -17,10 +17,10 @@ from typing import Protocol
 
 from firmware_sim.faults.serial import SerialFaults
 from firmware_sim.table import key
+from firmware_sim.units import S_NS
 
 FORGETS_AFTER_NS = 100_000_000
 _BITS_A_BYTE = 10
-_NS_PER_S = 1_000_000_000
 
 
 class DeviceEnd(Protocol):
@@ -49,7 +49,7 @@ class Electrics:
 
     @property
     def byte_ns(self) -> int:
-        return 0 if self.baud_rate is None else _BITS_A_BYTE * _NS_PER_S // self.baud_rate
+        return 0 if self.baud_rate is None else _BITS_A_BYTE * S_NS // self.baud_rate
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +157,7 @@ class SharedLine:
         if line_ns - self._heard_ns > FORGETS_AFTER_NS:
             self.forget()
         self._heard_ns = request.end_ns
-        after_ns = request.end_ns + round(self._electrics.answers_after_s * _NS_PER_S)
+        after_ns = request.end_ns + round(self._electrics.answers_after_s * S_NS)
         for device in self.devices:
             if answers := device.end.feed(heard):
                 self._speak(device, answers, after_ns, now_ns, self.requests)

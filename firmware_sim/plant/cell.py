@@ -51,15 +51,6 @@ OCV_SLOPE_V = tuple(after - before for before, after in pairwise(OCV_V))  # volt
 RESISTANCE_FACTOR = _table(_RESISTANCE_POINTS)
 
 
-def open_circuit_v(charge: float) -> float:
-    """Volts at rest; `charge` is 0.0 empty to 1.0 full. Raises ValueError outside -0.1 .. 1.1."""
-    position = charge * STEPS_PER_UNIT + MARGIN_STEPS
-    if not 0.0 <= position < len(OCV_SLOPE_V):
-        raise ValueError(f"a cell has no voltage at {charge:.1%} of its charge")
-    step = int(position)
-    return OCV_V[step] + (position - step) * OCV_SLOPE_V[step]
-
-
 def temperature_factor(temperature_c: float) -> float:
     """How resistance grows in the cold (Arrhenius); 1.0 at the reference temperature."""
     return math.exp(

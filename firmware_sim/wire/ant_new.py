@@ -56,7 +56,7 @@ def status(readings: Readings, firmware: AntNewFirmware) -> bytes:
     """The reply to READ_STATUS."""
     sensors = [-40 if c is None else round(c) for c in readings.sensors_c]
     flow_a = readings.current_a
-    balanced = sum(1 << cell for cell in readings.balanced_cells)
+    balanced = readings.balanced_bits
     highest, lowest = readings.highest, readings.lowest
     sign = -1.0 if firmware.discharge_is_positive else 1.0
     data = (

@@ -72,7 +72,7 @@ def status(readings: Readings, firmware: AntOldFirmware) -> bytes:
         + be(readings.average_v, 0.001)
         + bytes((len(readings.cells_v),))
         + bytes(8)  # voltages over and at the MOSFETs
-        + be(sum(1 << cell for cell in readings.balanced_cells), 1.0, 4)
+        + be(readings.balanced_bits, 1.0, 4)
         + bytes(2)
     )
     return START + body + be(sum(body) & 0xFFFF)

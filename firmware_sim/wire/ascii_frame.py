@@ -7,6 +7,7 @@ the return code that says so. Layout: "SEPLOS BMS Communication Protocol V2.0" a
 from collections.abc import Callable, Sequence
 
 from firmware_sim.wire.asked import AskedLine
+from firmware_sim.wire.readings import Readings
 
 BEGIN, END = b"~", b"\r"
 VERSION = 0x20
@@ -55,6 +56,24 @@ class AsciiLine(AskedLine):
         if answers and int(asked[-5:-1], 16) != checksum(asked[1:-5]):
             answers = [(who, WRONG_CHECK, b"") for who, _, _ in answers]
         return [frame(who, code, info) for who, code, info in answers]
+
+
+NORMAL, BELOW, ABOVE = range(3)  # of a value, in an answer about alarms
+
+
+def compared(alarms: frozenset[str], above: str, below: str = "") -> int:
+    """Return where a value stands that has these alarms."""
+    return ABOVE if above in alarms else BELOW if below in alarms else NORMAL
+
+
+def compared_cells(readings: Readings) -> list[int]:
+    """Return where each cell's voltage stands."""
+    cells = [NORMAL] * len(readings.cells_v)
+    if "cell_overvoltage" in readings.alarms:
+        cells[readings.highest[0]] = ABOVE
+    if "cell_undervoltage" in readings.alarms:
+        cells[readings.lowest[0]] = BELOW
+    return cells
 
 
 def _take(received: bytes) -> tuple[int, bytes | None]:

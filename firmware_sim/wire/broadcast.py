@@ -77,7 +77,3 @@ class Broadcast:
                 self._cycle_start_ns += self._cycle_ns
             sender = self._senders[index]
             yield at_ns, sender.layout.arbitration_id, sender.next_payload()
-
-    def sent(self) -> dict[str, int]:
-        """Frames given so far, by message."""
-        return {sender.layout.name: sender.sent for sender in self._senders}

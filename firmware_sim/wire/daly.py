@@ -73,10 +73,6 @@ def _celsius(degrees: float) -> bytes:
     return bytes((unsigned(degrees + _ZERO_C, 1.0, 1),))
 
 
-def _sensors(readings: Readings) -> list[float]:
-    return [readings.ambient_c if c is None else c for c in readings.sensors_c]
-
-
 def _pack(readings: Readings, firmware: DalyFirmware) -> bytes:
     out_a = readings.current_a if firmware.inverts_current else -readings.current_a
     current = be(_ZERO_CURRENT + out_a / 0.1)
@@ -89,7 +85,7 @@ def _spread(readings: Readings) -> bytes:
 
 
 def _temperatures(readings: Readings) -> bytes:
-    sensors = _sensors(readings)
+    sensors = readings.temperatures_c
     hot, cold = max(sensors), min(sensors)
     return (
         _celsius(hot)
@@ -127,7 +123,7 @@ def _frames(values: Sequence[bytes], in_one: int, firmware: DalyFirmware) -> lis
 
 def answers(id: int, readings: Readings, firmware: DalyFirmware) -> list[bytes]:
     """Data of all frames that answer a request; none: it is not known."""
-    balanced = sum(1 << cell for cell in readings.balanced_cells)
+    balanced = readings.balanced_bits
     single = {
         PACK: lambda: _pack(readings, firmware),
         CELL_SPREAD: lambda: _spread(readings),
@@ -141,7 +137,7 @@ def answers(id: int, readings: Readings, firmware: DalyFirmware) -> list[bytes]:
     if id == CELLS:
         return _frames([be(volts, 0.001) for volts in readings.cells_v], _CELLS_A_FRAME, firmware)
     if id == TEMPERATURES:
-        return _frames([_celsius(c) for c in _sensors(readings)], _SENSORS_A_FRAME, firmware)
+        return _frames([_celsius(c) for c in readings.temperatures_c], _SENSORS_A_FRAME, firmware)
     if id == CODE and firmware.code:
         letters = firmware.code.ljust(_CODE_FRAMES * _LETTERS_A_FRAME, b"\0")
         return [

@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import IntEnum
 
+from firmware_sim.units import MS_NS
 from firmware_sim.wire.j1939 import frame_id
 
 CHARGER, VEHICLE = 0x56, 0xF4  # addresses
 READY, NOT_READY = 0xAA, 0x00  # of BRO and CRO, and of CRM's result
 
-_MS = 1_000_000
 _MAX_MINUTES = 600  # a longer remaining time is sent as this
 
 
@@ -36,7 +36,6 @@ class GbtMessage:
     priority: int
     by_charger: bool
     period_ns: int
-    in_2011: bool = True  # whether that edition knows it
 
     def id(self, edition: Edition) -> int:
         """Its identifier, with CAN_EFF_FLAG; 2011 sends long messages at another priority."""
@@ -48,28 +47,28 @@ class GbtMessage:
 MESSAGES = {
     message.code: message
     for message in (
-        GbtMessage("CHM", 0x2600, 6, True, 250 * _MS, in_2011=False),
-        GbtMessage("BHM", 0x2700, 6, False, 250 * _MS, in_2011=False),
-        GbtMessage("CRM", 0x0100, 6, True, 250 * _MS),
-        GbtMessage("BRM", 0x0200, 7, False, 250 * _MS),
-        GbtMessage("BCP", 0x0600, 7, False, 500 * _MS),
-        GbtMessage("CTS", 0x0700, 6, True, 500 * _MS),
-        GbtMessage("CML", 0x0800, 6, True, 250 * _MS),
-        GbtMessage("BRO", 0x0900, 4, False, 250 * _MS),
-        GbtMessage("CRO", 0x0A00, 4, True, 250 * _MS),
-        GbtMessage("BCL", 0x1000, 6, False, 50 * _MS),
-        GbtMessage("BCS", 0x1100, 7, False, 250 * _MS),
-        GbtMessage("CCS", 0x1200, 6, True, 50 * _MS),
-        GbtMessage("BSM", 0x1300, 6, False, 250 * _MS),
-        GbtMessage("BMV", 0x1500, 7, False, 10_000 * _MS),
-        GbtMessage("BMT", 0x1600, 7, False, 10_000 * _MS),
-        GbtMessage("BSP", 0x1700, 7, False, 10_000 * _MS),
-        GbtMessage("BST", 0x1900, 4, False, 10 * _MS),
-        GbtMessage("CST", 0x1A00, 4, True, 10 * _MS),
-        GbtMessage("BSD", 0x1C00, 6, False, 250 * _MS),
-        GbtMessage("CSD", 0x1D00, 6, True, 250 * _MS),
-        GbtMessage("BEM", 0x1E00, 2, False, 250 * _MS),
-        GbtMessage("CEM", 0x1F00, 2, True, 250 * _MS),
+        GbtMessage("CHM", 0x2600, 6, True, 250 * MS_NS),
+        GbtMessage("BHM", 0x2700, 6, False, 250 * MS_NS),
+        GbtMessage("CRM", 0x0100, 6, True, 250 * MS_NS),
+        GbtMessage("BRM", 0x0200, 7, False, 250 * MS_NS),
+        GbtMessage("BCP", 0x0600, 7, False, 500 * MS_NS),
+        GbtMessage("CTS", 0x0700, 6, True, 500 * MS_NS),
+        GbtMessage("CML", 0x0800, 6, True, 250 * MS_NS),
+        GbtMessage("BRO", 0x0900, 4, False, 250 * MS_NS),
+        GbtMessage("CRO", 0x0A00, 4, True, 250 * MS_NS),
+        GbtMessage("BCL", 0x1000, 6, False, 50 * MS_NS),
+        GbtMessage("BCS", 0x1100, 7, False, 250 * MS_NS),
+        GbtMessage("CCS", 0x1200, 6, True, 50 * MS_NS),
+        GbtMessage("BSM", 0x1300, 6, False, 250 * MS_NS),
+        GbtMessage("BMV", 0x1500, 7, False, 10_000 * MS_NS),
+        GbtMessage("BMT", 0x1600, 7, False, 10_000 * MS_NS),
+        GbtMessage("BSP", 0x1700, 7, False, 10_000 * MS_NS),
+        GbtMessage("BST", 0x1900, 4, False, 10 * MS_NS),
+        GbtMessage("CST", 0x1A00, 4, True, 10 * MS_NS),
+        GbtMessage("BSD", 0x1C00, 6, False, 250 * MS_NS),
+        GbtMessage("CSD", 0x1D00, 6, True, 250 * MS_NS),
+        GbtMessage("BEM", 0x1E00, 2, False, 250 * MS_NS),
+        GbtMessage("CEM", 0x1F00, 2, True, 250 * MS_NS),
     )
 }
 LONG = ("BRM", "BCP", "BCS", "BMV", "BMT", "BSP")  # more than 8 bytes, by transport

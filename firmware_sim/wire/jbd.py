@@ -49,7 +49,7 @@ def reply(register: int, data: bytes, status: int = STATUS_GOOD) -> bytes:
 
 def basic_info(readings: Readings) -> bytes:
     """Return the data of register 0x03."""
-    balance = sum(1 << cell for cell in readings.balanced_cells)
+    balance = readings.balanced_bits
     sensors = [_LOST if c is None else round(10.0 * c) + _KELVIN_TENTHS for c in readings.sensors_c]
     switches = readings.charge_switch | readings.discharge_switch << 1
     return (

@@ -11,17 +11,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from firmware_sim.errors import NotValidError
+from firmware_sim.units import MS_NS
 from firmware_sim.wire.checksum import crc8, crc8_remainder
 
 if TYPE_CHECKING:
     from cantools.database.can import Message
     from cantools.database.can.signal import Signal
 
-CAN_EFF_FLAG = 0x80000000  # the id is extended, as in SocketCAN's struct can_frame
+CAN_EFF_FLAG, CAN_ERR_FLAG = 0x80000000, 0x20000000  # of an id in SocketCAN's struct can_frame
 
 CHECKSUM = "Checksum"
 COUNTER = "Counter"
-_MS = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,8 +106,8 @@ def _layout(message: "Message", file: Path) -> SentMessage:
         name=message.name,
         arbitration_id=message.frame_id | (CAN_EFF_FLAG if message.is_extended_frame else 0),
         byte_count=message.length,
-        period_ns=message.cycle_time * _MS,
-        delay_ns=delay_ms * _MS,
+        period_ns=message.cycle_time * MS_NS,
+        delay_ns=delay_ms * MS_NS,
         pages=_pages(message),
         page_shift=multiplexers[0].start if multiplexers else None,
         counter_shift=None if counter is None else counter.start,

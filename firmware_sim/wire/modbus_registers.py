@@ -66,7 +66,7 @@ def text(first: int, letters: bytes, count: int) -> Bank:
 
 def daly(readings: Readings, firmware: DalyModbusFirmware | None = None) -> Bank:
     """The bank of a Daly board of a newer generation."""
-    sensors = [readings.ambient_c if c is None else c for c in readings.sensors_c]
+    sensors = readings.temperatures_c
     registers = [0] * 80
     for number, volts in enumerate(readings.cells_v):
         registers[number] = unsigned(volts, 0.001)

@@ -7,7 +7,7 @@ gets the return code for a wrong address. Layout: "PYLON low-voltage RS485 V3.3"
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from firmware_sim.wire.ascii_frame import OK, WRONG_CID2, AsciiLine, frame
+from firmware_sim.wire.ascii_frame import OK, WRONG_CID2, AsciiLine, compared, compared_cells, frame
 from firmware_sim.wire.numbers import be, sbe
 from firmware_sim.wire.readings import Readings
 from firmware_sim.wire.seplos_v2 import kelvin_tenths
@@ -16,8 +16,6 @@ ANALOG, ALARMS, MANAGEMENT, SERIAL_NUMBER, FIRMWARE = 0x42, 0x44, 0x92, 0x93, 0x
 FIRST_MODULE = 2
 ALL = 0xFF
 WRONG_ADDRESS = 0x90
-
-_BELOW, _ABOVE = 0x01, 0x02
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,15 +54,9 @@ def module_analog(readings: Readings, *, wide: bool) -> bytes:
 
 def module_alarms(readings: Readings) -> bytes:
     """One module within the INFO of ALARMS."""
-    cells = [0] * len(readings.cells_v)
-    if "cell_overvoltage" in readings.alarms:
-        cells[readings.highest[0]] = _ABOVE
-    if "cell_undervoltage" in readings.alarms:
-        cells[readings.lowest[0]] = _BELOW
+    cells = compared_cells(readings)
+    alarms = readings.alarms
     sensors = 1 + sum(c is not None for c in readings.sensors_c)
-
-    def code(above: str, below: str = "") -> int:
-        return _ABOVE if above in readings.alarms else _BELOW if below in readings.alarms else 0
 
     bits = {
         "pack_overvoltage": 0,
@@ -75,15 +67,16 @@ def module_alarms(readings: Readings) -> bytes:
         "charge_overtemperature": 6,
         "pack_undervoltage": 7,
     }
-    status1 = sum(1 << bit for alarm, bit in bits.items() if alarm in readings.alarms)
+    status1 = sum(1 << bit for alarm, bit in bits.items() if alarm in alarms)
     status2 = readings.charge_switch << 1 | readings.discharge_switch << 2
     status3 = (readings.current_a > 0.0) << 7 | (readings.current_a < 0.0) << 6
     faults = sum(1 << cell for cell, state in enumerate(cells) if state).to_bytes(2, "little")
     return (
         bytes((len(cells), *cells, sensors))
         + bytes(sensors)
-        + bytes((code("charge_overcurrent"), code("pack_overvoltage", "pack_undervoltage")))
-        + bytes((code("discharge_overcurrent"), status1, status2, status3, *faults))
+        + bytes((compared(alarms, "charge_overcurrent"),))
+        + bytes((compared(alarms, "pack_overvoltage", "pack_undervoltage"),))
+        + bytes((compared(alarms, "discharge_overcurrent"), status1, status2, status3, *faults))
     )
 
 

@@ -60,5 +60,15 @@ class Readings:
         return min(enumerate(self.cells_v), key=lambda cell: cell[1])
 
     @property
+    def balanced_bits(self) -> int:
+        """Return a bit for each cell that is bled, from the lowest."""
+        return sum(1 << cell for cell in self.balanced_cells)
+
+    @property
+    def temperatures_c(self) -> list[float]:
+        """Return the temperatures of boards that have no word for a lost sensor, and say the ambient's."""
+        return [self.ambient_c if c is None else c for c in self.sensors_c]
+
+    @property
     def average_v(self) -> float:
         return sum(self.cells_v) / len(self.cells_v)

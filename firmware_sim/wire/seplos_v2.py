@@ -7,13 +7,12 @@ V2.0".
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from firmware_sim.wire.ascii_frame import OK, WRONG_CID2, AsciiLine, frame
+from firmware_sim.wire.ascii_frame import OK, WRONG_CID2, AsciiLine, compared, compared_cells, frame
 from firmware_sim.wire.numbers import be, sbe
 from firmware_sim.wire.readings import Readings
 
 ANALOG, ALARMS, VENDOR = 0x42, 0x44, 0x51
 
-_NORMAL, _BELOW, _ABOVE = 0x00, 0x01, 0x02
 # event number and bit of each alarm's protection; its warning is the bit before
 _EVENTS = {
     "cell_overvoltage": (2, 1),
@@ -78,27 +77,18 @@ def alarms(readings: Readings, firmware: SeplosFirmware, warnings: frozenset[str
     for alarm in readings.alarms | warnings:
         event, bit = _EVENTS[alarm]
         events[event] |= 1 << bit - (alarm in warnings)
-    high, low = readings.highest[0], readings.lowest[0]
-    cells = [_NORMAL] * count
-    if "cell_overvoltage" in readings.alarms:
-        cells[high] = _ABOVE
-    if "cell_undervoltage" in readings.alarms:
-        cells[low] = _BELOW
+    cells = compared_cells(readings)
     switches = readings.discharge_switch | readings.charge_switch << 1
-    balanced = sum(1 << cell for cell in readings.balanced_cells).to_bytes(4, "little")
+    balanced = readings.balanced_bits.to_bytes(4, "little")
     system = 1 << (1 if readings.current_a > 0.0 else 0 if readings.current_a < 0.0 else 4)
     return (
         bytes((0, firmware.group, count, *cells, firmware.cell_sensors + 2))
         + bytes(firmware.cell_sensors + 2)
-        + bytes((_code("charge_overcurrent", "discharge_overcurrent", readings.alarms),))
-        + bytes((_code("pack_overvoltage", "pack_undervoltage", readings.alarms), 20))
+        + bytes((compared(readings.alarms, "charge_overcurrent", "discharge_overcurrent"),))
+        + bytes((compared(readings.alarms, "pack_overvoltage", "pack_undervoltage"), 20))
         + bytes((*events[1:7], switches, balanced[0], balanced[1], system, 0, 0, *events[7:9]))
         + bytes(6)
     )
-
-
-def _code(above: str, below: str, alarms: frozenset[str]) -> int:
-    return _ABOVE if above in alarms else _BELOW if below in alarms else _NORMAL
 
 
 def vendor(firmware: SeplosFirmware) -> bytes:

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import IntEnum
 
+from firmware_sim.wire.asked import AskedLine
 from firmware_sim.wire.numbers import le, sle
 
 BLOCK_EVERY_NS = 1_000_000_000
@@ -165,7 +166,7 @@ def hex_answer(solar: SolarReadings, request: bytes) -> bytes:
             return hex_message(_UNKNOWN, bytes((command,)))
 
 
-class VeDirectLine:
+class VeDirectLine(AskedLine):
     """The charger's end of the line."""
 
     def __init__(
@@ -174,21 +175,19 @@ class VeDirectLine:
         self._readings = readings
         self._firmware = firmware or VeDirectFirmware()
         self._next_ns = 0
-        self._received = b""
-
-    def feed(self, data: bytes) -> list[bytes]:
-        """Answers to the HEX messages that are whole by now."""
-        self._received += data
-        *whole, self._received = self._received.split(b"\n")
-        self._received = self._received[-_LONGEST_REQUEST:]
-        return [hex_answer(self._readings(), line[line.rfind(b":") :]) for line in whole if b":" in line]
-
-    def forget(self) -> None:
-        """Drop a request that is not whole: the line was broken."""
-        self._received = b""
+        super().__init__(_take, lambda asked: (hex_answer(readings(), asked),))
 
     def due(self, until_ns: int) -> list[bytes]:
         """The blocks whose time has come before `until_ns` of simulated time, with the values of now."""
         count = max(-(-(until_ns - self._next_ns) // BLOCK_EVERY_NS), 0)
         self._next_ns += count * BLOCK_EVERY_NS
         return [text_block(self._readings(), self._firmware)] * count
+
+
+def _take(received: bytes) -> tuple[int, bytes | None]:
+    """Take a line, and of it the last HEX message."""
+    end = received.find(b"\n")
+    if end < 0:
+        return max(len(received) - _LONGEST_REQUEST, 0), None
+    at = received.rfind(b":", 0, end)
+    return end + 1, received[at:end] if at >= 0 else None

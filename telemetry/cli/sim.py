@@ -3,6 +3,7 @@
 import argparse
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 
@@ -127,7 +128,7 @@ def run(arguments: argparse.Namespace) -> int:
             played = write_log(simulation.frames(), origin_ns, arguments.output, stop)
         else:
             played = _play(simulation, arguments, _serial_lines(arguments, scenario, simulation), stop)
-        played |= simulation.truth().as_dict()
+        played |= asdict(simulation.truth())
     if arguments.report is not None:
         write_report(arguments.report, {"scenario": scenario.name, "seed": arguments.seed} | played)
     return EXIT_OK

@@ -6,6 +6,7 @@
 import argparse
 import time
 from contextlib import closing
+from dataclasses import asdict
 
 from firmware_sim.charge import ChargeSpec, DcCharge
 from firmware_sim.charge_end import ChargeEnd
@@ -16,8 +17,8 @@ from firmware_sim.charge_scenario import (
     load_charge_scenario,
 )
 from firmware_sim.faults.charge_read import VARIANTS
-from firmware_sim.links.can import RawSocketLink
-from firmware_sim.links.duplex import DuplexLink, floor_ns, play_node
+from firmware_sim.links.can import DuplexLink, RawSocketLink
+from firmware_sim.links.duplex import floor_ns, play_node
 from firmware_sim.links.python_can import PythonCanLink
 from telemetry.cli.sim_playing import (
     StopFlag,
@@ -75,14 +76,14 @@ def run_charge(arguments: argparse.Namespace) -> int:
             origin_ns = scenario.starts_at_ns if arguments.time_origin is None else arguments.time_origin
             charge = DcCharge(spec, arguments.seed, starts_at_ns=origin_ns)
             played = write_log(charge.frames(), origin_ns, arguments.output, stop)
-            played |= charge.truth().as_dict()
+            played |= asdict(charge.truth())
         else:
             clock = simulated_clock(arguments)
             charge = DcCharge(spec, arguments.seed, starts_at_ns=clock.origin_ns)
             with closing(open_link(arguments, stop)) as link:
                 late_ns = round(min(_LATE_S * clock.scale, _LATE_SIMULATED_S) * 1e9)
                 played = play(lambda passed_ns: charge.frames(passed_ns, late_ns), clock, link, stop)
-                played |= charge.truth().as_dict()
+                played |= asdict(charge.truth())
     if arguments.report is not None:
         write_report(arguments.report, {"scenario": scenario.name, "seed": arguments.seed} | played)
     return EXIT_OK

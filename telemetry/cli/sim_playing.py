@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 
-from firmware_sim.links.can import CandumpLog, Link, NoLink, RawSocketLink, SeqpacketLink
+from firmware_sim.links.can import CandumpLog, Link, RawSocketLink, SeqpacketLink
 from firmware_sim.links.player import Player, SimulatedClock, record
 from firmware_sim.links.python_can import PythonCanLink
 from firmware_sim.wire.broadcast import Frame
@@ -59,7 +59,7 @@ def open_link(arguments: argparse.Namespace, stop: StopFlag) -> Link:
         return PythonCanLink.open(arguments.interface, arguments.channel)
     if arguments.can is not None:
         return RawSocketLink.open(arguments.can, time.sleep)
-    return NoLink() if arguments.socket is None else SeqpacketLink(arguments.socket, stop)
+    return Link() if arguments.socket is None else SeqpacketLink(arguments.socket, stop)
 
 
 def _say_behind(seconds: float) -> None:

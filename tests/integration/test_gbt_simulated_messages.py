@@ -161,7 +161,7 @@ def transfer(pgn: int, payload: bytes) -> list[tuple[int, bytes]]:
         for control in receiver.run(now_ns):
             frames.append((frame_id(CONTROL_PGN, 7, VEHICLE, CHARGER), control))
             sender.hear(control, now_ns)
-        for data in sender.run(now_ns).data:
+        for _, data in sender.run(now_ns):
             frames.append((frame_id(DATA_PGN, 7, *to_charger), data))
             receiver.hear_data(data, now_ns)
     assert sender.sent == pgn

@@ -50,8 +50,8 @@ CORE = (
     *("hall", "frames", "rows", "decode", "transport", "logs", "serial", "rules", "charge"),
     *("text", "columns"),
 )
-# Two files, the rooms, and all other files, which join them.
-SIMULATOR = ("errors", "table", "plant", "wire", "ecus", "faults", "links", "scenarios")
+# Three files, the rooms, and all other files, which join them.
+SIMULATOR = ("units", "errors", "table", "plant", "wire", "ecus", "faults", "links", "scenarios")
 ALONE = ("config", "__main__", "__init__")  # one file each, with a place of its own in the order
 _CORE_NAME = re.compile(r"\btelemetry_core\.(\w+)\b")
 _BLOCK = re.compile(r"(?<=<!-- rooms: )(table|picture|simulator)( -->\n).*?(?=<!-- end -->)", re.DOTALL)
@@ -129,7 +129,7 @@ def table() -> Iterator[str]:
     yield "| `telemetry/` | The hall: a few small files that every room may use. |"
     yield from _rows("telemetry", [room for room in ROOMS if room != HALL and room not in ALONE])
     yield from _rows("ext/telemetry_core", CORE[1:])
-    yield from _rows("firmware_sim", SIMULATOR[2:-1])
+    yield from _rows("firmware_sim", SIMULATOR[3:-1])
     yield "| `firmware_sim/` | Scenarios: what a file says, played tick by tick into frames and bytes. |"
 
 
@@ -145,7 +145,7 @@ def picture() -> Iterator[str]:
 
 def simulator() -> Iterator[str]:
     """Who imports whom in the simulator, as `picture`."""
-    yield from _mermaid(SIMULATOR, (arrow for arrow in simulator_imports() if arrow[1] not in SIMULATOR[:2]))
+    yield from _mermaid(SIMULATOR, (arrow for arrow in simulator_imports() if arrow[1] not in SIMULATOR[:3]))
 
 
 def _mermaid(rooms: Sequence[str], arrows: Iterable[tuple[str, str]]) -> Iterator[str]:

@@ -7,37 +7,23 @@ says so, and begins again after an error, three times at most. `tick` moves its 
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
-from enum import Enum
 
 from firmware_sim.ecus.charger import Terminals
-from firmware_sim.ecus.gbt.node import S_NS, Node
+from firmware_sim.ecus.gbt.node import Node, State
 from firmware_sim.ecus.gbt.power_stage import HeardBattery, PowerStage, PowerStageSpec
 from firmware_sim.ecus.gbt.transport import Receiver
 from firmware_sim.table import key
+from firmware_sim.units import MS_NS, S_NS
 from firmware_sim.wire import gbt
 from firmware_sim.wire.gbt import CEM_BITS, READY, Edition
-from firmware_sim.wire.j1939 import CONTROL_PGN, frame_id
+from firmware_sim.wire.j1939 import CONTROL_PGN
 
 _ERROR_S = 2.0  # for which CEM is repeated before it begins again
 _CROSSING_S = 1.0  # after CRM(00) for which errors still belong to the attempt before
 _SUMMARY_S = 2.0  # for which CSD is repeated
-_MS = 1_000_000
-_NEGOTIATION_NS = 50 * _MS
+_NEGOTIATION_NS = 50 * MS_NS
 _BCP_BYTES, _BRM_BYTES, _SHORT_BCS_BYTES = 13, 41, 8
 _VERSION_2011 = bytes((0, 1, 0))
-
-
-class ChargerState(Enum):
-    """What it is about."""
-
-    HANDSHAKE = "handshake"
-    RECOGNITION = "recognition"
-    CONFIGURATION = "configuration"
-    CHARGING = "charging"
-    STOPPING = "stopping"
-    ENDING = "ending"
-    FAILED = "failed"  # an error was sent or heard; another attempt may follow
-    OFF = "off"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +44,10 @@ class GbtChargerSpec:
 class ChargerNode(Node):
     """One charger at one plug; begins at 0 ns."""
 
+    is_charger = True
+    _begins = State.HANDSHAKE
+    _stops_in = (State.CONFIGURATION, State.CHARGING)
+
     def __init__(
         self,
         spec: GbtChargerSpec,
@@ -72,9 +62,6 @@ class ChargerNode(Node):
         self.stage = PowerStage(spec.power)
         self.heard = HeardBattery()
         self.attempts = 1
-        self.paused = False
-        self.errors: list[str] = []  # time-outs of its own, as CEM names them
-        self.stop_reasons: tuple[str, ...] = ()
         self.receiver = Receiver(floor_ns=floor_ns)
         self._local_time = local_time
         self._recognised = self._output_ready = False
@@ -82,8 +69,6 @@ class ChargerNode(Node):
         self._vehicle_permits = True
         self._charging_since_ns: int | None = None
         self._charged_ns = 0
-        self._stop_heard = False
-        self.state = ChargerState.HANDSHAKE
         if spec.edition is Edition.Y2011:
             self._recognise()
         else:
@@ -94,10 +79,6 @@ class ChargerNode(Node):
                 self._shake_hands()
 
     @property
-    def is_charger(self) -> bool:
-        return True
-
-    @property
     def charged_min(self) -> float:
         """Minutes of charging, over all attempts."""
         running_ns = 0 if self._charging_since_ns is None else self._now_ns - self._charging_since_ns
@@ -105,22 +86,15 @@ class ChargerNode(Node):
 
     def tick(self, terminals: Terminals, duration_s: float) -> None:
         """Move the power stage by `duration_s`."""
-        gives = self.state is ChargerState.CHARGING and self._permitted
+        gives = self.state is State.CHARGING and self._permitted
         if gives and self._asked_v > self.spec.power.max_voltage_v:
             self.stop("energy_not_deliverable")
             gives = False
         self.stage.tick(self._asked_v, self._asked_a if gives else 0.0, terminals, duration_s)
 
-    def stop(self, *reasons: str) -> bool:
-        """End the charge for these reasons, fields of CST. Returns whether there was one."""
-        if self.state not in (ChargerState.CONFIGURATION, ChargerState.CHARGING):
-            return False
-        self._stop(reasons)
-        return True
-
     def power_off(self) -> None:
         """Lose the supply: nothing is sent or given any more."""
-        self.state = ChargerState.OFF
+        self.state = State.OFF
         self._stop_charging_time()
         self._cease_all()
 
@@ -131,17 +105,17 @@ class ChargerNode(Node):
         self._expect("bhm", self._limits["bhm"])
 
     def _recognise(self) -> None:
-        self.state = ChargerState.RECOGNITION
+        self.state = State.RECOGNITION
         self._recognised = self._output_ready = False
         self._cease_all()
         self._repeat("CRM")
 
     def _configure(self, payload: bytes) -> None:
-        self.state = ChargerState.CONFIGURATION
+        self.state = State.CONFIGURATION
         self._cease("CRM")
         self._met("bcp")
         self._repeat("CTS")
-        self._repeat("CML", after_ns=5 * _MS)
+        self._repeat("CML", after_ns=5 * MS_NS)
         if self.edition is Edition.Y2023 and not self._matches(payload):
             self._after("mismatch", 0.6)
 
@@ -152,7 +126,7 @@ class ChargerNode(Node):
         return all(power.min_voltage_v <= voltage_v <= power.max_voltage_v for voltage_v in voltages)
 
     def _charge(self) -> None:
-        self.state = ChargerState.CHARGING
+        self.state = State.CHARGING
         self._cease("CRO")
         self._vehicle_permits = True
         self._charging_since_ns = self._now_ns
@@ -160,26 +134,25 @@ class ChargerNode(Node):
         self._expect("bcs", self._limits["bcs"])
 
     def _stop(self, reasons: tuple[str, ...]) -> None:
-        self.state = ChargerState.STOPPING
+        self.state = State.STOPPING
         self.stop_reasons = reasons
         self._stop_charging_time()
         self._cease_all()
         self._repeat("CST")
 
     def _end(self) -> None:
-        self.state = ChargerState.ENDING
+        self.state = State.ENDING
         self._cease_all()
         self._repeat("CSD")
 
     def _fail(self, name: str) -> None:
         """Something did not come in time."""
-        was_stopped = self.state in (ChargerState.STOPPING, ChargerState.ENDING)
         self.errors.append(name)
-        self._leave_attempt(was_stopped, reconnects=name != "bsm_timeout")
+        self._leave_attempt(self._was_stopped, reconnects=name != "bsm_timeout")
         self._repeat("CEM")
 
     def _leave_attempt(self, was_stopped: bool, *, reconnects: bool = True) -> None:
-        self.state = ChargerState.FAILED
+        self.state = State.FAILED
         self._stop_charging_time()
         self._cease_all()
         again = not was_stopped and reconnects and self.attempts <= self.spec.reconnects
@@ -259,20 +232,23 @@ class ChargerNode(Node):
 
     @property
     def _says_recognised(self) -> bool:
-        return self._recognised and "CRM(AA)" not in self.silenced
+        return self._says("CRM", is_so=self._recognised)
 
     @property
     def _says_output_ready(self) -> bool:
-        return self._output_ready and "CRO(AA)" not in self.silenced
+        return self._says("CRO", is_so=self._output_ready)
+
+    @property
+    def _number(self) -> int:
+        return self.spec.number % 100 + 1 if self.edition is Edition.Y2011 else self.spec.number
 
     def _payload(self, code: str) -> bytes:
-        spec, power, stage = self.spec, self.spec.power, self.stage
+        power, stage = self.spec.power, self.stage
         match code:
             case "CHM":
                 return gbt.chm()
             case "CRM":
-                number = spec.number if self.edition is not Edition.Y2011 else spec.number % 100 + 1
-                return gbt.crm(self._says_recognised, number, spec.region, self.edition)
+                return gbt.crm(self._says_recognised, self._number, self.spec.region, self.edition)
             case "CTS":
                 return gbt.cts(None if self._local_time is None else self._local_time(self._now_ns))
             case "CML":
@@ -289,15 +265,14 @@ class ChargerNode(Node):
             case "CST":
                 return gbt.stop("CST", self.stop_reasons, self.edition)
             case "CSD":
-                number = spec.number if self.edition is not Edition.Y2011 else spec.number % 100 + 1
-                return gbt.csd(self.charged_min, stage.energy_wh / 1000.0, number, self.edition)
+                return gbt.csd(self.charged_min, stage.energy_wh / 1000.0, self._number, self.edition)
             case _:
                 return gbt.error("CEM", self.errors[-1:])
 
     # --- what is heard
 
     def _hear_control(self, control: bytes) -> None:
-        if self.state is not ChargerState.OFF:
+        if self.state is not State.OFF:
             self.receiver.hear_control(control, self._now_ns)
 
     def _hear_data(self, data: bytes) -> None:
@@ -309,10 +284,10 @@ class ChargerNode(Node):
 
     def _hear_message(self, code: str, payload: bytes) -> None:
         match code:
-            case "BHM" if self.state is ChargerState.HANDSHAKE and "bhm" in self._deadlines:
+            case "BHM" if self.state is State.HANDSHAKE and "bhm" in self._deadlines:
                 self._met("bhm")
                 self._after("insulation", self.spec.insulation_s)
-            case "BRM" if self.state is ChargerState.RECOGNITION and len(payload) >= _BRM_BYTES:
+            case "BRM" if self.state is State.RECOGNITION and len(payload) >= _BRM_BYTES:
                 self._met("brm")
                 if not self._recognised:
                     self._recognised = True
@@ -321,22 +296,22 @@ class ChargerNode(Node):
                     if self._says_recognised and "CRM" not in self.silenced:
                         self._emit("CRM", self._payload("CRM"))
                         self._expect_once("bcp", self._limits["bcp"])
-            case "BCP" if self.state is ChargerState.RECOGNITION and len(payload) >= _BCP_BYTES:
+            case "BCP" if self.state is State.RECOGNITION and len(payload) >= _BCP_BYTES:
                 if self._says_recognised:
                     self.heard.hear(gbt.tenths(payload, 12), 0.0)
                     self._configure(payload)
-            case "BRO" if self.state is ChargerState.CONFIGURATION and payload:
+            case "BRO" if self.state is State.CONFIGURATION and payload:
                 self._hear_ready(payload[0] == READY)
             case "BCL" if len(payload) >= 5:
                 self._hear_demand(gbt.tenths(payload, 1), gbt.amps(payload, 3))
-            case "BCS" if self.state is ChargerState.CHARGING and len(payload) >= _SHORT_BCS_BYTES:
+            case "BCS" if self.state is State.CHARGING and len(payload) >= _SHORT_BCS_BYTES:
                 self.heard.hear(gbt.tenths(payload, 1), gbt.amps(payload, 3))
                 self._expect("bcs", self._limits["bcs"])
-            case "BSM" if self.state is ChargerState.CHARGING:
+            case "BSM" if self.state is State.CHARGING:
                 self._hear_state(payload)
             case "BST":
                 self._hear_stop()
-            case "BSD" if self.state is ChargerState.STOPPING and "CST" not in self.silenced:
+            case "BSD" if self.state is State.STOPPING and "CST" not in self.silenced:
                 self._end()
             case "BEM":
                 self._hear_error()
@@ -355,9 +330,9 @@ class ChargerNode(Node):
             self._after("output", self.spec.output_s)
 
     def _hear_demand(self, voltage_v: float, current_a: float) -> None:
-        if self.state is ChargerState.CONFIGURATION and self._output_ready:
+        if self.state is State.CONFIGURATION and self._output_ready:
             self._charge()
-        if self.state is ChargerState.CHARGING:
+        if self.state is State.CHARGING:
             self._asked_v, self._asked_a = voltage_v, current_a
             self._expect("bcl", self._limits["bcl"])
 
@@ -371,20 +346,6 @@ class ChargerNode(Node):
             else:
                 self._expect_once("pause", self._limits["pause"])
 
-    def _hear_stop(self) -> None:
-        if self.state in (ChargerState.CONFIGURATION, ChargerState.CHARGING):
-            self._stop_heard = True
-            self._stop(("vehicle_stopped",))
-        elif self.state is ChargerState.STOPPING and not self._stop_heard:
-            self._stop_heard = True
-            self._met("bst")
-
-    def _hear_error(self) -> None:
-        idle = self.state in (ChargerState.FAILED, ChargerState.OFF, ChargerState.HANDSHAKE)
-        if idle or "crossing" in self._deadlines:
-            return
-        self._leave_attempt(self.state in (ChargerState.STOPPING, ChargerState.ENDING))
-
     def _hear_other(self, id: int, payload: bytes) -> None:
         if (
             id == gbt.ANSWER_2024_ID
@@ -397,7 +358,7 @@ class ChargerNode(Node):
 
     def _run_transport(self) -> None:
         for control in self.receiver.run(self._now_ns):
-            self._out.append((frame_id(CONTROL_PGN, 7, gbt.VEHICLE, gbt.CHARGER), control))
+            self._send_in_transport(CONTROL_PGN, control)
 
     def _transport_wake_ns(self) -> int:
         return self.receiver.wake_ns

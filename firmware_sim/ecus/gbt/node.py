@@ -7,25 +7,49 @@ next. Times are ns from any moment on, and never run back.
 import random
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from enum import Enum
+from typing import ClassVar
 
-from firmware_sim.ecus.gbt.transport import NEVER_NS
+from firmware_sim.units import NEVER_NS, S_NS
 from firmware_sim.wire.gbt import CHARGER, CODES, MESSAGES, VEHICLE, Edition
-from firmware_sim.wire.j1939 import CONTROL_PGN, DATA_PGN, split_id
+from firmware_sim.wire.j1939 import CONTROL_PGN, DATA_PGN, frame_id, split_id
 from firmware_sim.wire.layout import CAN_EFF_FLAG
 
-S_NS = 1_000_000_000
 _JITTER_NS = 400_000  # a controller's loop
 
 Sent = tuple[int, bytes]  # identifier with CAN_EFF_FLAG, payload
 
 
+class State(Enum):
+    """What an end is about."""
+
+    WAITING = "waiting"  # a vehicle, for the charger
+    HANDSHAKE = "handshake"
+    RECOGNITION = "recognition"
+    CONFIGURATION = "configuration"
+    CHARGING = "charging"
+    STOPPING = "stopping"
+    ENDING = "ending"
+    FAILED = "failed"  # an error was sent or heard; another attempt may follow
+    OFF = "off"
+
+
 class Node(ABC):
     """Repeats messages and watches deadlines; a subclass says what they mean."""
+
+    is_charger: ClassVar[bool]
+    _begins: ClassVar[State]
+    _stops_in: ClassVar[tuple[State, ...]]  # where it can end a charge
 
     def __init__(self, edition: Edition, seed: str, *, floor_ns: int = 0) -> None:
         """`floor_ns`: no deadline is shorter than this, for a clock that runs faster than the machine."""
         self._speak(edition)
         self.silenced: set[str] = set()  # messages that do not leave, as a fault; "BRO(AA)": BRO stays at 00
+        self.state = self._begins
+        self.paused = False
+        self.errors: list[str] = []  # time-outs of its own, as BEM or CEM names them
+        self.stop_reasons: tuple[str, ...] = ()
+        self._stop_heard = False
         self._floor_ns = floor_ns
         self._draw = random.Random(seed)
         self._repeated: dict[str, int] = {}  # code -> when it is due
@@ -34,9 +58,9 @@ class Node(ABC):
         self._now_ns = 0
 
     @property
-    @abstractmethod
-    def is_charger(self) -> bool:
-        """Which end it is."""
+    def is_off(self) -> bool:
+        """True once it is silent for good."""
+        return self.state is State.OFF
 
     @property
     def wake_ns(self) -> int:
@@ -58,7 +82,7 @@ class Node(ABC):
         if not id & CAN_EFF_FLAG:
             return
         pgn, destination, source = split_id(id)
-        me, other = (CHARGER, VEHICLE) if self.is_charger else (VEHICLE, CHARGER)
+        other, me = self._ends
         if source != other or destination not in (me, 0xFF):
             return
         if pgn == CONTROL_PGN:
@@ -93,7 +117,43 @@ class Node(ABC):
             if self._repeated.get(code, NEVER_NS) <= now_ns:
                 self._repeated[code] = now_ns + self._period_ns(code)
 
+    def stop(self, *reasons: str) -> bool:
+        """End the charge for these reasons, fields of BST or CST. Return whether there was one."""
+        if self.state not in self._stops_in:
+            return False
+        self._stop(reasons)
+        return True
+
     # --- for a subclass
+
+    def _says(self, code: str, *, is_so: bool) -> bool:
+        """Return whether a message says AA: it `is_so`, and no fault keeps the message at 00."""
+        return is_so and f"{code}(AA)" not in self.silenced
+
+    def _send_in_transport(self, pgn: int, payload: bytes) -> None:
+        self._out.append((frame_id(pgn, 7, *self._ends), payload))
+
+    @property
+    def _ends(self) -> tuple[int, int]:
+        """Return the addresses of the other end and of this one."""
+        return (VEHICLE, CHARGER) if self.is_charger else (CHARGER, VEHICLE)
+
+    @property
+    def _was_stopped(self) -> bool:
+        return self.state in (State.STOPPING, State.ENDING)
+
+    def _hear_stop(self) -> None:
+        other, answer = ("vehicle", "bst") if self.is_charger else ("charger", "cst")
+        if self.state in (State.CONFIGURATION, State.CHARGING):
+            self._stop_heard = True
+            self._stop((f"{other}_stopped",))
+        elif self.state is State.STOPPING and not self._stop_heard:
+            self._stop_heard = True
+            self._met(answer)
+
+    def _hear_error(self) -> None:
+        if self.state not in (State.FAILED, State.OFF, self._begins) and "crossing" not in self._deadlines:
+            self._leave_attempt(self._was_stopped)
 
     def _speak(self, edition: Edition) -> None:
         """From now on by this edition."""
@@ -138,6 +198,14 @@ class Node(ABC):
         return MESSAGES[code].period_ns
 
     # --- of a subclass
+
+    @abstractmethod
+    def _stop(self, reasons: tuple[str, ...]) -> None:
+        """End the charge for these reasons."""
+
+    @abstractmethod
+    def _leave_attempt(self, was_stopped: bool) -> None:
+        """Fail, and say what follows; was_stopped: the charge was at its end."""
 
     @abstractmethod
     def _send(self, code: str) -> None: ...

@@ -4,9 +4,10 @@ State machines: control frames and the time go in, frames come out. Times are ns
 `wake_ns`. Time-outs and retries are those of J1939-21, as the Linux kernel has them.
 """
 
-from dataclasses import dataclass, field
-
+from firmware_sim.units import MS_NS, NEVER_NS
 from firmware_sim.wire.j1939 import (
+    CONTROL_PGN,
+    DATA_PGN,
     MAX_BYTES,
     PACKET_BYTES,
     AbortReason,
@@ -19,25 +20,15 @@ from firmware_sim.wire.j1939 import (
     rts,
 )
 
-NEVER_NS = 1 << 63
-_MS = 1_000_000
-T1_NS, T2_NS, T3_NS, T4_NS = 750 * _MS, 1250 * _MS, 1250 * _MS, 1050 * _MS
+T1_NS, T2_NS, T3_NS, T4_NS = 750 * MS_NS, 1250 * MS_NS, 1250 * MS_NS, 1050 * MS_NS
 _MAX_REQUESTS = 3  # for the same packet, the first one counted
 _CONTROL_BYTES = 8
-
-
-@dataclass(slots=True)
-class TransportPackets:
-    """Frames that leave now: payloads of control frames, and of data frames."""
-
-    control: list[bytes] = field(default_factory=list)
-    data: list[bytes] = field(default_factory=list)
 
 
 class MessageSender:
     """Sends one message at a time."""
 
-    def __init__(self, gap_ns: int = 10 * _MS, floor_ns: int = 0) -> None:
+    def __init__(self, gap_ns: int = 10 * MS_NS, floor_ns: int = 0) -> None:
         """`gap_ns`: between two packets; `floor_ns`: no time-out is shorter than this."""
         self.pgn: int | None = None  # of the message on its way
         self.sent: int | None = None  # the PGN of a message that was just acknowledged; taken by its reader
@@ -51,7 +42,7 @@ class MessageSender:
 
     def in_vain(self, now_ns: int, after_ns: int) -> bool:
         """Whether a message was announced so long ago, and none of its packets has been asked for."""
-        return self.pgn is not None and self._last == 0 and now_ns - self._announced_ns >= after_ns - _MS
+        return self.pgn is not None and self._last == 0 and now_ns - self._announced_ns >= after_ns - MS_NS
 
     def begin(self, pgn: int, payload: bytes, now_ns: int, *, packets: int | None = None) -> bytes:
         """Announce a message in place of any other; the RTS. `packets`: a wrong number, as a fault."""
@@ -90,21 +81,21 @@ class MessageSender:
             case _:
                 pass
 
-    def run(self, now_ns: int) -> TransportPackets:
-        """What is due."""
-        out = TransportPackets()
+    def run(self, now_ns: int) -> list[tuple[int, bytes]]:
+        """Return what is due: PGN and payload of each frame."""
+        out: list[tuple[int, bytes]] = []
         if now_ns < self.wake_ns or self.pgn is None:
             return out
         if self._sending:
             while self._sending and self.wake_ns <= now_ns:  # more than one on a machine that is late
-                out.data.append(data_packet(self._next, self._payload))
+                out.append((DATA_PGN, data_packet(self._next, self._payload)))
                 self._next += 1
                 self.wake_ns += self._gap_ns
                 self._sending = self._next <= self._last
             if not self._sending:
                 self._expect(now_ns, T3_NS)
         else:
-            out.control.append(abort(self.pgn, AbortReason.TIMEOUT))
+            out.append((CONTROL_PGN, abort(self.pgn, AbortReason.TIMEOUT)))
             self.cancel()
         return out
 
@@ -115,7 +106,7 @@ class MessageSender:
 class Receiver:
     """Receives one message at a time, from one sender."""
 
-    def __init__(self, reply_ns: int = 2 * _MS, floor_ns: int = 0) -> None:
+    def __init__(self, reply_ns: int = 2 * MS_NS, floor_ns: int = 0) -> None:
         """`reply_ns`: until a control frame is answered; `floor_ns`: no time-out is shorter than this."""
         self.wake_ns = NEVER_NS
         self.unanswered: dict[int, int] = {}  # by PGN: so many announcements find no answer, as a fault

@@ -6,42 +6,27 @@ BMS.
 """
 
 from dataclasses import dataclass, field
-from enum import Enum
 
 from firmware_sim.ecus.alarms import AlarmLevel
 from firmware_sim.ecus.bms import CELL_CHARGE_V, CELL_FULL_V, MAX_CHARGE_A, TICK_S, Bms, VehicleRequest
-from firmware_sim.ecus.gbt.node import Node
+from firmware_sim.ecus.gbt.node import Node, State
 from firmware_sim.ecus.gbt.transport import MessageSender
 from firmware_sim.plant.pack import Pack
 from firmware_sim.table import key
+from firmware_sim.units import MS_NS
 from firmware_sim.wire import gbt
-from firmware_sim.wire.gbt import BEM_BITS, CHARGER, MESSAGES, READY, VEHICLE, Edition, Identity
-from firmware_sim.wire.j1939 import CONTROL_PGN, DATA_PGN, frame_id
+from firmware_sim.wire.gbt import BEM_BITS, MESSAGES, READY, Edition, Identity
+from firmware_sim.wire.j1939 import CONTROL_PGN
 
-_MS = 1_000_000
 _SUMMARY_S = 0.3  # from both stops to BSD
 _CALM_S = 1.0  # for which an error is repeated before CRM(00) is another attempt
 _MAX_TEMPERATURE_C = 55.0
 _TOO_HIGH_A, _TOO_HIGH_S = 10.0, 1.0  # beyond what was asked for
-_OPTIONAL_2011_NS = 1_000 * _MS  # period of BMV, BMT, BSP in that edition
+_OPTIONAL_2011_NS = 1_000 * MS_NS  # period of BMV, BMT, BSP in that edition
 _RAMP_A_PER_S = 50.0
 
 # What the BMS finds wrong at the level "alarm", as BST names it.
 _ALARM_REASONS = {"InsulationLow": "insulation_fault", "Overtemperature": "battery_overtemperature"}
-
-
-class VehicleState(Enum):
-    """What it is about."""
-
-    WAITING = "waiting"
-    HANDSHAKE = "handshake"
-    RECOGNITION = "recognition"
-    CONFIGURATION = "configuration"
-    CHARGING = "charging"
-    STOPPING = "stopping"
-    ENDING = "ending"
-    FAILED = "failed"  # an error was sent or heard; the charger may begin again
-    OFF = "off"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,15 +44,15 @@ class VehicleSpec:
 class VehicleNode(Node):
     """One vehicle; begins at 0 ns."""
 
+    is_charger = False
+    _begins = State.WAITING
+    _stops_in = (State.CHARGING,)
+
     def __init__(self, spec: VehicleSpec, pack: Pack, seed: int, *, floor_ns: int = 0) -> None:
         super().__init__(spec.edition, f"{seed}/vehicle", floor_ns=floor_ns)
         self.spec = spec
         self.bms = Bms(pack)
-        self.state = VehicleState.WAITING
-        self.paused = False
         self.demand_v: float | None = None  # asked for in place of what the battery needs, as a fault
-        self.errors: list[str] = []  # time-outs of its own, as BEM names them
-        self.stop_reasons: tuple[str, ...] = ()
         self.soc_error_pct = 0.0  # reported beyond what there is, as a fault
         self.short_status = False  # BCS is one frame of 8 bytes, as a fault
         self.wrong_packets: set[str] = set()  # long messages announced with a wrong number, as a fault
@@ -79,11 +64,6 @@ class VehicleNode(Node):
         self._asked_a = 0.0
         self._too_high_s = 0.0
         self._ready = False
-        self._stop_heard = False
-
-    @property
-    def is_charger(self) -> bool:
-        return False
 
     def tick(self, current_a: float) -> None:
         """Let this current flow for TICK_S, and let the BMS look at it."""
@@ -91,22 +71,15 @@ class VehicleNode(Node):
         self.bms.pack.step(self.current_a, TICK_S)
         self.bms.tick(self._request)
         most_a = min(self.spec.max_current_a, self._charger_max_a, self.bms.charge_limit_a)
-        if self.state is VehicleState.CHARGING and not self.paused:
+        if self.state is State.CHARGING and not self.paused:
             self._asked_a = min(most_a, self._asked_a + _RAMP_A_PER_S * TICK_S)
             self._look_for_reasons()
         else:
             self._asked_a = 0.0
 
-    def stop(self, *reasons: str) -> bool:
-        """End the charge for these reasons, fields of BST. Returns whether there was one."""
-        if self.state is not VehicleState.CHARGING:
-            return False
-        self._stop(reasons)
-        return True
-
     @property
     def _request(self) -> VehicleRequest:
-        states = (VehicleState.CONFIGURATION, VehicleState.CHARGING, VehicleState.STOPPING)
+        states = (State.CONFIGURATION, State.CHARGING, State.STOPPING)
         wanted = self._charger_max_a > 0.0 and self.state in states and not self._stop_heard
         return VehicleRequest.CHARGE if wanted else VehicleRequest.OFF
 
@@ -129,42 +102,41 @@ class VehicleNode(Node):
 
     def _recognise(self) -> None:
         self._forget_attempt()
-        self.state = VehicleState.RECOGNITION
-        self._repeat("BRM", after_ns=20 * _MS)
+        self.state = State.RECOGNITION
+        self._repeat("BRM", after_ns=20 * MS_NS)
 
     def _configure(self) -> None:
-        self.state = VehicleState.CONFIGURATION
+        self.state = State.CONFIGURATION
         self._cease("BRM")
         self._met("crm_aa")
-        self._repeat("BCP", after_ns=10 * _MS)
+        self._repeat("BCP", after_ns=10 * MS_NS)
 
     def _charge(self) -> None:
-        self.state = VehicleState.CHARGING
+        self.state = State.CHARGING
         self._cease("BRO", "BCP")
         self._met("cro_aa")
         self._repeat("BCL", "BSM")
-        self._repeat("BCS", after_ns=5 * _MS)
+        self._repeat("BCS", after_ns=5 * MS_NS)
         if self.spec.sends_cells:
             for place, code in enumerate(("BMV", "BMT", "BSP"), 1):
-                self._repeat(code, after_ns=place * 400 * _MS)
+                self._repeat(code, after_ns=place * 400 * MS_NS)
 
     def _stop(self, reasons: tuple[str, ...]) -> None:
-        self.state = VehicleState.STOPPING
+        self.state = State.STOPPING
         self.stop_reasons = reasons
         self.heard_a = 0.0
         self._cease_all()
         self._repeat("BST")
 
     def _fail(self, name: str) -> None:
-        was_stopped = self.state in (VehicleState.STOPPING, VehicleState.ENDING)
         self.errors.append(name)
-        self._leave_attempt(was_stopped)
+        self._leave_attempt(self._was_stopped)
         self._repeat("BEM")
         self._after("calm", _CALM_S)
 
     def _leave_attempt(self, was_stopped: bool) -> None:
         self._forget_attempt()
-        self.state = VehicleState.FAILED
+        self.state = State.FAILED
         self._after("off", 2.0 if was_stopped else self._limits["reconnect"])
 
     def _forget_attempt(self) -> None:
@@ -180,11 +152,11 @@ class VehicleNode(Node):
     def _passed(self, name: str) -> None:
         match name:
             case "summary":
-                self.state = VehicleState.ENDING
+                self.state = State.ENDING
                 self._cease_all()
                 self._repeat("BSD")
             case "off":
-                self.state = VehicleState.OFF
+                self.state = State.OFF
                 self._cease_all()
             case "cro_aa":
                 self._fail("cro_timeout")
@@ -238,7 +210,7 @@ class VehicleNode(Node):
 
     @property
     def _says_ready(self) -> bool:
-        return self._ready and "BRO(AA)" not in self.silenced
+        return self._says("BRO", is_so=self._ready)
 
     def _payload(self, code: str) -> bytes:
         bms, spec = self.bms, self.spec
@@ -327,21 +299,21 @@ class VehicleNode(Node):
 
     def _hear_message(self, code: str, payload: bytes) -> None:
         match code:
-            case "CHM" if self.state is VehicleState.WAITING and self.edition is not Edition.Y2011:
-                self.state = VehicleState.HANDSHAKE
-                self._repeat("BHM", after_ns=15 * _MS)
+            case "CHM" if self.state is State.WAITING and self.edition is not Edition.Y2011:
+                self.state = State.HANDSHAKE
+                self._repeat("BHM", after_ns=15 * MS_NS)
             case "CRM" if payload:
                 self._hear_recognition(payload[0] == READY)
-            case "CML" if self.state is VehicleState.CONFIGURATION and len(payload) >= 6:
+            case "CML" if self.state is State.CONFIGURATION and len(payload) >= 6:
                 self._hear_limits(gbt.amps(payload, 5))
-            case "CRO" if self.state is VehicleState.CONFIGURATION and payload:
+            case "CRO" if self.state is State.CONFIGURATION and payload:
                 self._hear_ready(payload[0] == READY)
-            case "CCS" if self.state is VehicleState.CHARGING and len(payload) >= 4:
+            case "CCS" if self.state is State.CHARGING and len(payload) >= 4:
                 self.heard_a = max(gbt.amps(payload, 3), 0.0)
                 self._expect("ccs", self._limits["ccs"])
             case "CST":
                 self._hear_stop()
-            case "CSD" if self.state is VehicleState.ENDING:
+            case "CSD" if self.state is State.ENDING:
                 self._met("csd")
                 self._after("off", _SUMMARY_S)
             case "CEM":
@@ -351,20 +323,20 @@ class VehicleNode(Node):
 
     def _hear_recognition(self, recognised: bool) -> None:
         if recognised:
-            if self.state is VehicleState.RECOGNITION:
+            if self.state is State.RECOGNITION:
                 self._configure()
-        elif self.state in (VehicleState.WAITING, VehicleState.HANDSHAKE):
-            if self.state is VehicleState.WAITING and self.edition is not Edition.Y2011:
+        elif self.state in (State.WAITING, State.HANDSHAKE):
+            if self.state is State.WAITING and self.edition is not Edition.Y2011:
                 self._speak(Edition.Y2011)  # no handshake: a charger of that edition
             self._recognise()
-        elif self.state is VehicleState.FAILED and "calm" not in self._deadlines:
+        elif self.state is State.FAILED and "calm" not in self._deadlines:
             self._recognise()
 
     def _hear_limits(self, max_current_a: float) -> None:
         self._met("cts_cml")
         self._cease("BCP")
         self._charger_max_a = max_current_a
-        self._repeat("BRO", after_ns=10 * _MS)
+        self._repeat("BRO", after_ns=10 * MS_NS)
 
     def _hear_ready(self, is_ready: bool) -> None:
         self._met("cro")
@@ -373,19 +345,6 @@ class VehicleNode(Node):
         else:
             self._expect_once("cro_aa", self._limits["cro_aa"])
 
-    def _hear_stop(self) -> None:
-        if self.state in (VehicleState.CONFIGURATION, VehicleState.CHARGING):
-            self._stop_heard = True
-            self._stop(("charger_stopped",))
-        elif self.state is VehicleState.STOPPING and not self._stop_heard:
-            self._stop_heard = True
-            self._met("cst")
-
-    def _hear_error(self) -> None:
-        if self.state in (VehicleState.FAILED, VehicleState.OFF, VehicleState.WAITING):
-            return
-        self._leave_attempt(self.state in (VehicleState.STOPPING, VehicleState.ENDING))
-
     def _hear_other(self, id: int, payload: bytes) -> None:
         if id == gbt.OFFER_2024_ID and payload:  # not spoken here
             self._out.append((gbt.ANSWER_2024_ID, gbt.negotiation(gbt.FAILED, (1, 1, 0))))
@@ -393,12 +352,11 @@ class VehicleNode(Node):
     # --- transport
 
     def _run_transport(self) -> None:
-        if self.state is VehicleState.CONFIGURATION and not self._ready and self.bms.contactors_closed:
+        if self.state is State.CONFIGURATION and not self._ready and self.bms.contactors_closed:
             self._ready = True
         sender = self.sender
-        packets = sender.run(self._now_ns)
-        self._out += [(self._id(CONTROL_PGN), frame) for frame in packets.control]
-        self._out += [(self._id(DATA_PGN), frame) for frame in packets.data]
+        for pgn, frame in sender.run(self._now_ns):
+            self._send_in_transport(pgn, frame)
         if sender.sent is not None:
             self._sent_whole(gbt.CODES[sender.sent, False])
             sender.sent = None
@@ -412,19 +370,15 @@ class VehicleNode(Node):
                 continue
             wrong = len(payload) // 7 - 1 if code in self.wrong_packets else None
             frame = sender.begin(MESSAGES[code].pgn, payload, self._now_ns, packets=wrong)
-            self._out.append((self._id(CONTROL_PGN), frame))
+            self._send_in_transport(CONTROL_PGN, frame)
 
     def _sent_whole(self, code: str) -> None:
-        if code == "BRM" and self.state is VehicleState.RECOGNITION:
+        if code == "BRM" and self.state is State.RECOGNITION:
             self._expect_once("crm_aa", self._limits["crm_aa"])
-        elif code == "BCP" and self.state is VehicleState.CONFIGURATION and not self._charger_max_a:
+        elif code == "BCP" and self.state is State.CONFIGURATION and not self._charger_max_a:
             self._expect_once("cts_cml", self._limits["cts_cml"])
 
     def _transport_wake_ns(self) -> int:
         if self.sender.sent is not None or (self._pending and self.sender.pgn is None):
             return self._now_ns
         return self.sender.wake_ns
-
-    @staticmethod
-    def _id(pgn: int) -> int:
-        return frame_id(pgn, 7, CHARGER, VEHICLE)

@@ -1,7 +1,7 @@
 """telemetry/demo/measured.py: what the buses report agrees with the plant; what is wrong does not."""
 
 from collections import defaultdict
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import pytest
 
@@ -75,7 +75,7 @@ def run() -> tuple[Simulation, Stored]:
 
 def found(run: tuple[Simulation, Stored], stored: Stored) -> dict[tuple[str, str], Quantity]:
     simulation, _ = run
-    truth = simulation.truth().as_dict()
+    truth = asdict(simulation.truth())
     plant = {name: value for name, value in truth.items() if isinstance(value, float)}
     span_ns = (START_NS, START_NS + simulation.now_ns)
     return {(one.part, one.name): one for one in quantities(plant, span_ns, ListedReadback(stored))}

@@ -7,6 +7,7 @@ import pytest
 from firmware_sim.charge import ChargeSpec
 from firmware_sim.charge_end import ChargeEnd
 from firmware_sim.charge_scenario import load_charge_scenario
+from firmware_sim.links.can import DuplexLink
 from firmware_sim.links.duplex import floor_ns, play_node
 from firmware_sim.links.player import SimulatedClock
 from firmware_sim.wire.gbt import CHARGER, CODES
@@ -115,11 +116,11 @@ class Echo:
         return [(0x7FF, b"answer")]
 
 
-class Bus:
+class Bus(DuplexLink):
     """Gives one frame each time somebody waits; waiting is what makes time pass."""
 
     def __init__(self) -> None:
-        self.not_sent = 0
+        super().__init__()
         self.wall_ns = START_WALL_NS
         self.sent: list[tuple[int, int, bytes]] = []
 

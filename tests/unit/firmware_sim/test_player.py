@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from firmware_sim.links.can import CandumpLog
+from firmware_sim.links.can import CandumpLog, Link
 from firmware_sim.links.player import Player, SimulatedClock, record
 from firmware_sim.wire.broadcast import Frame
 
@@ -16,13 +16,13 @@ WALL_NS = 1_800_000_000 * _S
 ORIGIN_NS = 1_700_000_000 * _S
 
 
-class World:
+class World(Link):
     """Wall time that only sleeping and sending move, and a link that notes when it was given what."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.now_ns = WALL_NS
         self.sent: list[tuple[int, int]] = []  # wall time, id
-        self.not_sent = 0
         self.attended = 0
         self.send_takes_ns = 0
         self.heard_after_s = 0.0

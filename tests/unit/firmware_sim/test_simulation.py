@@ -112,7 +112,7 @@ def test_the_truth_counts_the_frames(scenario: Scenario) -> None:
     truth = simulation.truth()
     assert truth.frames_total == total == sum(truth.frames.values())
     assert truth.frames["BMS_PackPower"] == pytest.approx(truth.duration_s * 100, abs=1)
-    assert truth.as_dict()["frames_total"] == total
+    assert truth.frames_total == total
 
 
 def test_the_truth_knows_the_chargers_peaks_and_both_ends_of_the_service_battery(scenario: Scenario) -> None:

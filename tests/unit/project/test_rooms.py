@@ -53,7 +53,7 @@ def test_every_folder_has_its_place_in_the_order() -> None:
     folders = {folder.name for folder in FOLDERS if folder.parent == ROOT / "telemetry"}
     assert folders == set(ROOMS) - {HALL, *ALONE}
     assert {folder.name for folder in FOLDERS if folder.parent.name == "telemetry_core"} == set(CORE) - {HALL}
-    assert {folder.name for folder in FOLDERS if folder.parent.name == "firmware_sim"} == set(SIMULATOR[2:-1])
+    assert {folder.name for folder in FOLDERS if folder.parent.name == "firmware_sim"} == set(SIMULATOR[3:-1])
 
 
 @pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: str(folder.relative_to(ROOT)))
