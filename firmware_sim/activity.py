@@ -19,7 +19,7 @@ class Activity:
 
     @property
     def finished(self) -> bool:
-        """True once nothing flows any more and the next activity may begin."""
+        """Return whether nothing flows any more and the next activity may begin."""
         return self._finishing
 
     def finish(self) -> None:

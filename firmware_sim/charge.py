@@ -154,7 +154,7 @@ class DcCharge(Plug):
                         yield faults.stamp_ns(free_ns), id, data
 
     def _is_for_bus(self, id: int, data: bytes, *, is_behind: bool) -> bool:
-        """Whether the bus gets a frame; of a long message it gets all or none."""
+        """Return whether the bus gets a frame; of a long message it gets all or none."""
         pgn, _, _ = split_id(id)
         if pgn == CONTROL_PGN and data[0] == Control.RTS:
             announced = int.from_bytes(data[5:8], "little")
@@ -164,7 +164,7 @@ class DcCharge(Plug):
         return not self._may_be_left_out(pgn, id, data, is_behind=is_behind)
 
     def _may_be_left_out(self, pgn: int, id: int, data: bytes, *, is_behind: bool) -> bool:
-        """Whether the bus can do without a message; otherwise it gets it. data: of a short one."""
+        """Return whether the bus can do without a message; otherwise it gets it. data: of a short one."""
         sent, sent_ns = self._sent.get((pgn, id), (b"", -NEVER_NS))
         seldom_ns = _SELDOM_NS.get(pgn, _REPEAT_NS if sent and sent == data else 0)
         is_recent = self.now_ns < self._slow_until_ns and self.now_ns - sent_ns < seldom_ns
@@ -175,7 +175,7 @@ class DcCharge(Plug):
 
     @property
     def _finished(self) -> bool:
-        """Whether both ends are off, or have been silent for so long that nothing comes any more."""
+        """Return whether both ends are off, or have been silent for so long that nothing comes any more."""
         silent = self.now_ns - self._heard_ns > _SILENCE_NS
         off = self.charger.is_off and self.vehicle.is_off
         return silent or (off and not self._faults.goes_on)
@@ -188,7 +188,7 @@ class DcCharge(Plug):
         self._max_current_a = max(self._max_current_a, charger.stage.current_a)
 
     def truth(self) -> ChargeTruth:
-        """As of now; whole once `frames` is exhausted."""
+        """Return the truth as of now; it is whole once `frames` is exhausted."""
         charger, witness = self.charger, self.witness
         return ChargeTruth(
             duration_s=self.now_ns / S_NS,

@@ -27,22 +27,22 @@ class ChargeEnd(Plug):
 
     @property
     def finished(self) -> bool:
-        """Whether this end is silent for good."""
+        """Return whether this end is silent for good."""
         return self._node.is_off
 
     @property
     def wake_ns(self) -> int:
-        """When `run` has something to do, at the latest."""
+        """Return when `run` has something to do, at the latest."""
         return min(self._tick_ns, self._node.wake_ns, self._faults.wake_ns)
 
     def hear(self, now_ns: int, id: int, data: bytes) -> None:
-        """A frame of the bus."""
+        """Take a frame of the bus."""
         self._faults.see(now_ns, id)
         if not self._faults.pulled:
             self._node.hear(now_ns, id, data)
 
     def run(self, now_ns: int) -> Iterator[Sent]:
-        """The frames that are due."""
+        """Yield the frames that are due."""
         while now_ns >= self._tick_ns:
             self._tick()
         yield from self._faults.extra_frames(now_ns)
@@ -51,7 +51,7 @@ class ChargeEnd(Plug):
                 yield id, data
 
     def truth(self) -> dict[str, object]:
-        """What this end knows, for a report."""
+        """Return what this end knows, for a report."""
         charger, node = self.charger, self._node
         known: dict[str, object] = {"state": node.state.value}
         if self._is_charger:

@@ -58,7 +58,7 @@ class Witness:
 
     @property
     def outcome(self) -> str:
-        """Once all is over and the bus has been silent."""
+        """Return how it ended, once all is over and the bus has been silent."""
         if self.stop_side is not None:
             return "complete" if self._summary else "stopped"
         if self.errors:
@@ -67,16 +67,16 @@ class Witness:
 
     @property
     def side(self) -> str | None:
-        """Who ended it."""
+        """Return who ended it."""
         return self.stop_side or self._last_error("side")
 
     @property
     def reason(self) -> str | None:
-        """Why: signal names of the first stop, or of the last attempt's first error."""
+        """Return why: signal names of the first stop, or of the last attempt's first error."""
         return self.stop_reason if self.stop_side else self._last_error("what")
 
     def see(self, now_ns: int, id: int, data: bytes, edition: Edition) -> None:
-        """A frame of one of the ends; `edition`: that of its sender."""
+        """Take a frame of one of the ends; `edition`: that of its sender."""
         pgn, _, source = split_id(id)
         by_charger = source == CHARGER
         if pgn == CONTROL_PGN and data[0] == Control.RTS:
@@ -119,7 +119,7 @@ class Witness:
 
 
 def _names(fields: Mapping[str, tuple[int, int]], data: bytes) -> str:
-    """Sorted, with commas between them."""
+    """Return the names that are set, sorted, with commas between them."""
     return ",".join(
         sorted(name for name, at in fields.items() if two_bits(data, at) == 1 and name not in _ANSWERS)
     )

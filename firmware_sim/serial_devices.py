@@ -58,7 +58,7 @@ class DeviceKind:
 
     @property
     def options(self) -> Mapping[str, type]:
-        """What may differ in its firmware, each with its type, without the address."""
+        """Return what may differ in its firmware, each with its type, without the address."""
         firmware = self.firmware(self.usual, "")
         values = {field.name: getattr(firmware, field.name) for field in fields(firmware)}
         kinds = {name: str if isinstance(value, bytes) else type(value) for name, value in values.items()}
@@ -73,12 +73,12 @@ _IS_ADDRESS = ("address", "number", "slave", "group")
 
 
 def parse_devices(text: str) -> tuple[DeviceName, ...]:
-    """`KIND[:ADDRESS][,OPTION[:VALUE]…][+…]` of one line. Raises ValueError with what is wrong."""
+    """Read `KIND[:ADDRESS][,OPTION[:VALUE]…][+…]` of one line. Raises ValueError with what is wrong."""
     return checked(tuple(_parse_device(part) for part in text.split("+")))
 
 
 def checked(names: tuple[DeviceName, ...]) -> tuple[DeviceName, ...]:
-    """Devices that can share a line. Raises ValueError."""
+    """Return devices that can share a line. Raises ValueError."""
     if len(names) > 1 and any(not KINDS[name.kind].addresses for name in names):
         shared = ", ".join(kind for kind in KINDS if KINDS[kind].addresses)
         raise ValueError(f"only devices with addresses share a line: {shared}")
@@ -88,7 +88,7 @@ def checked(names: tuple[DeviceName, ...]) -> tuple[DeviceName, ...]:
 
 
 def named(kind: str, address: int | None, options: Mapping[str, Option]) -> DeviceName:
-    """A device. Raises ValueError for an address or an option that it cannot have."""
+    """Return a device. Raises ValueError for an address or an option that it cannot have."""
     if kind not in KINDS:
         raise ValueError(f"no device is called {kind!r}; there are {', '.join(KINDS)}")
     known = KINDS[kind]
@@ -108,7 +108,7 @@ def named(kind: str, address: int | None, options: Mapping[str, Option]) -> Devi
 
 
 def device_end(name: DeviceName, battery: ServiceBattery, place: str = "") -> DeviceEnd:
-    """The device's end of a line. place: makes its serial number differ from others of that name."""
+    """Return the device's end of a line. place: makes its serial number differ from others of that name."""
     kind = KINDS[name.kind]
     number = f"{zlib.crc32(f'{place}/{name}'.encode()):010d}"
     firmware = kind.firmware(name.address, number)
@@ -138,7 +138,7 @@ def _parse_device(text: str) -> DeviceName:
 
 
 def _value(text: str, wanted: type) -> Option:
-    """As the option has it; what cannot be read so stays a text, which `named` refuses."""
+    """Return the value as the option has it; what cannot be read so stays a text, which `named` refuses."""
     if wanted is bool:
         return {"true": True, "false": False}.get(text, text)
     try:
@@ -154,14 +154,14 @@ def _words(addresses: range) -> str:
 
 
 def _meter(battery: ServiceBattery) -> MeterReadings:
-    """Of a meter between battery and loads: forward is into the battery."""
+    """Return what a meter between battery and loads reads: forward is into the battery."""
     pack = battery.pack
     power_w = pack.voltage_v * pack.current_a
     return MeterReadings(pack.voltage_v, pack.current_a, power_w, pack.energy_in_wh, pack.energy_out_wh)
 
 
 def _meter_bank(battery: ServiceBattery, firmware: modbus.ModbusMeterFirmware) -> modbus.Bank:
-    """A meter that has the registers of a PZEM-017 and of an Acrel, and a serial number."""
+    """Return a meter that has the registers of a PZEM-017 and of an Acrel, and a serial number."""
     readings, pack = battery.bms.readings(), battery.pack
     return {
         **modbus.pzem(readings, pack.energy_in_wh + pack.energy_out_wh),

@@ -60,12 +60,12 @@ class SimulatedLine:
         )
 
     def on(self, port: Port, ended: Callable[[Said], None] = lambda _: None, *, name: str = "") -> SerialLine:
-        """On a port; name: as reports have it; empty: its own."""
+        """Put the line on a port; name: as reports have it; empty: its own."""
         return SerialLine(name or self.spec.title, self.line, port, self.faults, ended)
 
 
 def line_spec(name: str, lines: Iterable[LineSpec]) -> LineSpec:
-    """The one of `lines` that has that name, or the devices that it names. Raises ValueError."""
+    """Return the one of `lines` that has that name, or the devices that it names. Raises ValueError."""
     for line in lines:
         if line.name == name:
             return line

@@ -93,7 +93,7 @@ class Simulation:
         self._charger_peak_w = self._charger_peak_a = 0.0
 
     def serial_line(self, name: str, said: Callable[[Said], None] = lambda _: None) -> SimulatedLine:
-        """A line of the scenario by its name, or `KIND[:ADDRESS][,OPTION[:VALUE]…][+…]`.
+        """Return a line of the scenario by its name, or `KIND[:ADDRESS][,OPTION[:VALUE]…][+…]`.
 
         said: is called with each message that a device makes. Raises ValueError if there is no such line.
         """
@@ -101,17 +101,17 @@ class Simulation:
         return SimulatedLine(line_spec(name, scenario.lines), self.battery, scenario.faults, self._seed, said)
 
     def battery(self, name: str) -> ServiceBattery:
-        """The battery of that name; empty: the service battery."""
+        """Return the battery of that name; empty: the service battery."""
         return self.batteries[name] if name else self.service
 
     def frames(self) -> Iterator[Frame]:
-        """All frames, at ns from the simulation's start."""
+        """Yield all frames, at ns from the simulation's start."""
         for _ in self.ticks():
             frames = self._broadcast.frames_until(self.now_ns)
             yield from self._bus_faults.through(frames, self.now_ns)
 
     def ticks(self) -> Iterator[None]:
-        """Tick by tick to the end: for those who want the plant without its frames."""
+        """Yield tick by tick to the end: for those who want the plant without its frames."""
         for phase, following in self._phases():
             activity = self._begin(phase, following)
             ends_ns = self.now_ns + round(phase.duration_s * S_NS)
@@ -125,7 +125,7 @@ class Simulation:
                 self.pack.step(activity.next_current_a(self.bms), TICK_S)
 
     def truth(self) -> Truth:
-        """As of now; whole once `frames` is exhausted."""
+        """Return the truth as of now; it is whole once `frames` is exhausted."""
         service = self.service.pack
         return Truth(
             frames=dict(self._bus_faults.sent),
@@ -168,7 +168,7 @@ class Simulation:
             self._observe(self)
 
     def _phases(self) -> Iterator[tuple[Phase, Phase | None]]:
-        """Each phase with the one that follows it."""
+        """Yield each phase with the one that follows it."""
         phases = self._scenario.phases
         if self._duration_ns is None:
             yield from zip(phases, (*phases[1:], None), strict=True)

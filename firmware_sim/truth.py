@@ -44,7 +44,7 @@ class TruthLog:
         self._write(COLUMNS)
 
     def observe(self, simulation: Simulation) -> None:
-        """Called in each tick. Raises NotWrittenError when the stream cannot be written."""
+        """Write a row where a second begins, given each tick. Raises NotWrittenError."""
         at_ns = simulation.now_ns - TICK_NS
         if at_ns % _EVERY_NS == 0:
             self._write((str(at_ns), *(f"{value(simulation):.9g}" for value in _VALUES.values())))

@@ -32,7 +32,7 @@ class Threshold:
     hysteresis: float
 
     def level(self, value: float, before: AlarmLevel) -> AlarmLevel:
-        """The level of `value`, when the level was `before`."""
+        """Return the level of `value`, when the level was `before`."""
         sign = 1.0 if self.fault > self.warning else -1.0
         reached = AlarmLevel.NONE
         for level, limit in (
@@ -63,7 +63,7 @@ THRESHOLDS = (
 
 
 def judge(readings: Mapping[str, float], before: Mapping[str, AlarmLevel]) -> dict[str, AlarmLevel]:
-    """The level of every alarm; `before` are the levels of the last time."""
+    """Return the level of every alarm; `before` are the levels of the last time."""
     return {
         threshold.name: threshold.level(
             readings[threshold.reading], before.get(threshold.name, AlarmLevel.NONE)

@@ -71,7 +71,7 @@ class Bms:
 
     @property
     def contactors_closed(self) -> bool:
-        """Both main contactors."""
+        """Return whether both main contactors are closed."""
         return self.state in (BmsState.DRIVE, BmsState.CHARGE)
 
     @property
@@ -88,11 +88,11 @@ class Bms:
         return self.link_voltage_v
 
     def current_at(self, voltage_v: float) -> float:
-        """The current that would bring the link to this voltage; zero when the contactors are open."""
+        """Return the current that would bring the link to this voltage; zero when the contactors are open."""
         return self.pack.current_at(voltage_v) if self.contactors_closed else 0.0
 
     def module_readings_c(self) -> list[float | None]:
-        """Of each module's sensor; None where it is lost."""
+        """Return the reading of each module's sensor; None where it is lost."""
         modules = self.pack.module_temperatures_c
         if not self.lost_sensors:
             return list(modules)
@@ -190,7 +190,7 @@ class Bms:
             self.pack.balance(cells, _BLEED_A)
 
     def _limit(self) -> None:
-        """What may flow: nothing with open contactors, less in cold and heat, none past a cell's end."""
+        """Limit what may flow: nothing with open contactors, less in cold and heat, none past an end."""
         if not self.contactors_closed:
             return
         warm = min(max((self.temp_min_c + 5.0) / 20.0, 0.0), 1.0)
@@ -201,7 +201,7 @@ class Bms:
         self.discharge_limit_a = min(MAX_DISCHARGE_A * hot, to_empty_a)
 
     def _ask_for_charge(self) -> None:
-        """Of the charger: limit and voltage, until a full cell has let next to nothing in for a while."""
+        """Ask the charger for limit and voltage, until a full cell has let next to nothing in for a while."""
         if self.state is not BmsState.CHARGE:
             self._full_s = 0.0
             self.charge_request = NO_REQUEST

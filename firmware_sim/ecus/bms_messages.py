@@ -120,7 +120,7 @@ def _charge_request(bms: Bms) -> dict[str, float]:
 
 
 def bms_messages(bms: Bms) -> Mapping[str, Values]:
-    """By message: what gives its values, as they are when it is called."""
+    """Return by message what gives its values, as they are when it is called."""
     return {
         "BMS_PackPower": lambda: _pack_power(bms),
         "BMS_PackState": lambda: _pack_state(bms),

@@ -59,11 +59,11 @@ class Terminals(Protocol):
 
     @property
     def voltage_v(self) -> float:
-        """Now."""
+        """Return the voltage now."""
         ...
 
     def current_at(self, voltage_v: float) -> float:
-        """The current that would bring it to this voltage now; zero when it is disconnected."""
+        """Return the current that would bring it to this voltage now; zero when it is disconnected."""
         ...
 
 
@@ -107,12 +107,12 @@ class Charger:
 
     @property
     def power_w(self) -> float:
-        """At the output."""
+        """Return the power at the output."""
         return self.voltage_v * self.current_a
 
     @property
     def max_power_w(self) -> float:
-        """The lower of its rating and its supply."""
+        """Return the lower of its rating and its supply."""
         return min(self.spec.max_power_w, self.supply_w)
 
     def plug_in(self, supply_w: float) -> None:
@@ -185,7 +185,7 @@ class Charger:
         return FaultCode.NONE
 
     def _allowed_a(self, voltage_v: float) -> float:
-        """By the request, the ratings, the supply and the heat; not by the voltage."""
+        """Return the limit by the request, the ratings, the supply and the heat; not by the voltage."""
         cool = (_OVERHEATED_C - self.temperature_c) / (_OVERHEATED_C - _DERATE_FROM_C)
         rated_a = min(self.spec.max_current_a, self.max_power_w / max(voltage_v, 1.0))
         return max(min(self.request.current_a, rated_a * min(max(cool, 0.0), 1.0)), 0.0)

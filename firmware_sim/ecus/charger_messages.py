@@ -32,7 +32,7 @@ def _state(charger: Charger) -> dict[str, float]:
 
 
 def charger_messages(charger: Charger) -> Mapping[str, Values]:
-    """By message: what gives its values, as they are when it is called."""
+    """Return by message what gives its values, as they are when it is called."""
     return {
         "CHG_Output": lambda: _output(charger),
         "CHG_Limits": lambda: _limits(charger),

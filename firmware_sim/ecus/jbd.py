@@ -29,7 +29,7 @@ class TripPoint:
     hold_s: float = 0.0
 
     def tripped(self, value: float, before: bool) -> bool:
-        """Whether `value` trips it, when it was tripped `before`."""
+        """Return whether `value` trips it, when it was tripped `before`."""
         sign = 1.0 if self.trip > self.release else -1.0
         return sign * (value - (self.release if before else self.trip)) >= 0.0
 
@@ -61,16 +61,16 @@ class JbdBms:
 
     @property
     def charge_switch(self) -> bool:
-        """The charge MOSFETs conduct."""
+        """Return whether the charge MOSFETs conduct."""
         return not any(p.stops_charge and p.bit in self._tripped_s for p in PROTECTIONS)
 
     @property
     def discharge_switch(self) -> bool:
-        """The discharge MOSFETs conduct."""
+        """Return whether the discharge MOSFETs conduct."""
         return not any(p.stops_discharge and p.bit in self._tripped_s for p in PROTECTIONS)
 
     def temperatures_c(self) -> list[float | None]:
-        """Of each sensor; None where it is lost."""
+        """Return the reading of each sensor; None where it is lost."""
         modules = self.pack.module_temperatures_c
         return [None if sensor in self.lost_sensors else modules[sensor] for sensor in range(len(modules))]
 

@@ -27,7 +27,7 @@ class ServiceSpec:
     solar_peak_w: float = key(900.0, least=0.0, most=2000.0)
 
     def pack(self) -> PackSpec:
-        """Fourteen cells of 100 Ah, in two groups with a temperature sensor each."""
+        """Return fourteen cells of 100 Ah, in two groups with a temperature sensor each."""
         return PackSpec(
             cells=14,
             cells_per_module=7,
@@ -55,7 +55,7 @@ class Household:
         self._heater_s = self._draw.uniform(200.0, 900.0)
 
     def power_w(self, duration_s: float) -> float:
-        """Over the next `duration_s`."""
+        """Return the power over the next `duration_s`."""
         self._compressor_s -= duration_s
         self._heater_s -= duration_s
         if self._compressor_s <= 0.0:
@@ -81,11 +81,11 @@ class ServiceBattery:
 
     @property
     def voltage_v(self) -> float:
-        """Where the charger is connected."""
+        """Return the voltage where the charger is connected."""
         return self.pack.voltage_v
 
     def current_at(self, voltage_v: float) -> float:
-        """The charger's current at which the battery stands at `voltage_v`, loads included."""
+        """Return the charger's current at which the battery stands at `voltage_v`, loads included."""
         into_pack_a = self.pack.current_at(voltage_v)
         if into_pack_a > 0.0 and not self.bms.charge_switch:
             into_pack_a = 0.0

@@ -51,7 +51,7 @@ class Sky:
         self._passed_s = 0.0
 
     def share(self, duration_s: float) -> float:
-        """0 to 1, `duration_s` after the last call."""
+        """Return 0 to 1, `duration_s` after the last call."""
         self._passed_s += duration_s
         while self._passed_s >= self._lasts_s:
             self._passed_s -= self._lasts_s
@@ -75,12 +75,12 @@ class SolarCharger:
 
     @property
     def panel_w(self) -> float:
-        """What it draws from the panel."""
+        """Return what it draws from the panel."""
         return self.charger.power_w / _SPEC.efficiency
 
     @property
     def panel_v(self) -> float:
-        """Less while it is loaded."""
+        """Return the panel's voltage: less while it is loaded."""
         if self.charger.supply_w <= 0.0:
             return 0.0
         return _LOADED_PANEL_V if self.charger.current_a > 0.0 else _OPEN_PANEL_V

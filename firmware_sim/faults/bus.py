@@ -67,7 +67,7 @@ class BusFaults:
         )
 
     def through(self, frames: Iterable[Frame], until_ns: int) -> Iterator[Frame]:
-        """What is left of these frames, all of them before `until_ns`, and what comes in between."""
+        """Yield what is left of these frames, all of them before `until_ns`, and what comes in between."""
         if not self._faults:
             for frame in frames:
                 self.sent[self._by_id[frame[1]].name] += 1
@@ -125,7 +125,7 @@ class BusFaults:
         return data
 
     def _with_old_counter(self, layout: SentMessage, data: bytes) -> bytes:
-        """The counter of the last frame before; the checksum is right."""
+        """Return the frame with the counter of the last frame before; the checksum is right."""
         shift, start = layout.counter_shift, layout.checksum_start
         if shift is None or start is None:
             return data
@@ -142,5 +142,5 @@ def _is_on_bus(name: str, layouts: Mapping[str, SentMessage]) -> bool:
 
 
 def _is_of(message: str, name: str) -> bool:
-    """Whether a fault on `name` concerns this message: it is the message, or its node."""
+    """Return whether a fault on `name` concerns this message: it is the message, or its node."""
     return message == name or message.startswith(f"{name}_")

@@ -67,12 +67,12 @@ class ChargeFaults:
 
     @property
     def wake_ns(self) -> int:
-        """When frames of others are due."""
+        """Return when frames of others are due."""
         return self._extra_ns
 
     @property
     def goes_on(self) -> bool:
-        """Whether frames are seen after both ends are silent."""
+        """Return whether frames are seen after both ends are silent."""
         return any(isinstance(plan.fault, kinds.OwnFrames) for plan in self._planned)
 
     def apply(self, now_ns: int) -> None:
@@ -123,13 +123,13 @@ class ChargeFaults:
                 pass
 
     def see(self, now_ns: int, id: int) -> None:
-        """A frame of either end: charging begins with the first CCS."""
+        """Note a frame of either end: charging begins with the first CCS."""
         self._passed_ns = now_ns
         if self._charging_ns is None and id & 0x00FF0000 == MESSAGES["CCS"].pgn << 8:
             self._charging_ns = now_ns
 
     def through(self, now_ns: int, id: int, data: bytes) -> bytes | None:
-        """What becomes of a frame of one of the ends; None: it is lost."""
+        """Return what becomes of a frame of one of the ends; None: it is lost."""
         pgn, _, source = split_id(id)
         code = CODES.get((pgn, source == CHARGER), "")
         if not self.pulled:
@@ -142,13 +142,13 @@ class ChargeFaults:
         return data
 
     def extra_frames(self, now_ns: int) -> Iterator[tuple[int, bytes]]:
-        """Frames of others that are due."""
+        """Yield frames of others that are due."""
         if now_ns >= self._extra_ns:
             self._extra_ns += S_NS
             yield from self._extra(with_vendors=now_ns - self._passed_ns < _VENDORS_NS)
 
     def stamp_ns(self, now_ns: int) -> int:
-        """`now_ns` by the recorder's clock."""
+        """Return `now_ns` by the recorder's clock."""
         steps_s = (
             plan.fault.step_s
             for plan in self._planned
@@ -163,7 +163,7 @@ class ChargeFaults:
         return base_ns is not None and plan.fault.window.active(now_ns - base_ns)
 
     def _extra(self, *, with_vendors: bool = True) -> list[tuple[int, bytes]]:
-        """Frames of others; those of vendors end with the charge, since its two ends send them."""
+        """Return frames of others; those of vendors end with the charge, since its two ends send them."""
         frames: list[tuple[int, bytes]] = []
         for plan in self._planned:
             if isinstance(plan.fault, kinds.VendorFrames) and with_vendors:
@@ -173,7 +173,7 @@ class ChargeFaults:
         return frames
 
     def _loses(self, pgn: int, data: bytes) -> bool:
-        """Whether this packet is one that is lost."""
+        """Return whether this packet is one that is lost."""
         if pgn == CONTROL_PGN and data[0] == Control.RTS:
             self._announced = CODES.get((int.from_bytes(data[5:8], "little"), False), "")
         if pgn != DATA_PGN:
@@ -187,7 +187,7 @@ class ChargeFaults:
 
 
 def _changed(plan: Planned, code: str, data: bytes) -> bytes:
-    """A message's payload, as this fault leaves it."""
+    """Return a message's payload, as this fault leaves it."""
     match plan.fault:
         case kinds.UntrustedBits() if code in _FIELDS:
             return _untrusted(_FIELDS[code], data)

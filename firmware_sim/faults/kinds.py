@@ -24,7 +24,7 @@ class Window:
     every_s: float | None = None
 
     def round(self, now_ns: int) -> int | None:
-        """The number of the repetition that is going on, from 0; None: it is not."""
+        """Return the number of the repetition that is going on, from 0; None: it is not."""
         since_s = now_ns / S_NS - self.at_s
         if since_s < 0.0:
             return None
@@ -33,7 +33,7 @@ class Window:
         return number if begun_s < self.duration_s else None
 
     def active(self, now_ns: int) -> bool:
-        """Whether it is going on."""
+        """Return whether it is going on."""
         return self.round(now_ns) is not None
 
 

@@ -48,14 +48,14 @@ class SerialFaults:
         self._draw = random.Random(f"{seed}/{line}/{name}" if line else f"{seed}/{name}")
 
     def spoil(self, message: bytes, now_ns: int) -> bytes:
-        """What is left of a message of the device; empty: nothing."""
+        """Return what is left of a message of the device; empty: nothing."""
         for fault in self._faults:
             if fault.window.active(now_ns):
                 message = self._spoil(message, fault)
         return message
 
     def late_ns(self, now_ns: int) -> int:
-        """By how much the next answer of the device is late."""
+        """Return by how much the next answer of the device is late."""
         late_s = sum(
             fault.late_s
             for fault in self._faults
@@ -89,7 +89,7 @@ class SerialFaults:
                 return message
 
     def _with_wrong_sum(self, message: bytes) -> bytes:
-        """A byte of the checksum is another one."""
+        """Return the message with another byte in its checksum."""
         at = self._check_at % len(message)
         wrong = message[at] ^ self._draw.randrange(1, 256)
         return message[:at] + bytes((wrong,)) + message[at + 1 :]
@@ -110,7 +110,7 @@ class LineFaults:
         self._noise_ns = 0  # noise has been made until then
 
     def unplugged(self, now_ns: int) -> bool:
-        """Whether the port is away."""
+        """Return whether the port is away."""
         return any(fault.window.active(now_ns) for fault in self._unplugs)
 
     def lose(self, data: bytes, now_ns: int) -> bytes:
@@ -125,7 +125,7 @@ class LineFaults:
         return next((fault.other for fault in self._swaps if fault.window.active(now_ns)), "")
 
     def noise(self, now_ns: int) -> Iterator[bytes]:
-        """Bytes that nobody meant to send, since the last call."""
+        """Yield bytes that nobody meant to send, since the last call."""
         passed_s = (now_ns - self._noise_ns) / S_NS
         self._noise_ns = max(now_ns, self._noise_ns)
         for fault in self._garbage:

@@ -41,7 +41,7 @@ _DOWN = {errno.ENETDOWN, errno.ENODEV, errno.ENXIO}
 
 
 def pack_frame(id: int, data: bytes) -> bytes:
-    """`struct can_frame`, or `struct canfd_frame` for more than 8 bytes; `id` with its flag bits."""
+    """Return `struct can_frame`, or of more than 8 bytes `struct canfd_frame`; `id` with its flag bits."""
     if len(data) <= _CLASSIC_BYTES:
         return _CLASSIC.pack(id, len(data), data)
     return _FD.pack(id, len(data), _FDF, data)
@@ -192,7 +192,7 @@ class SeqpacketLink(Link):
                 client.close()
 
     def _deliver(self, client: socket.socket, frame: bytes) -> bool:
-        """Whether the client is still there to take frames."""
+        """Return whether the client is still there to take frames."""
         waited_s = 0.0
         while waited_s < STALL_S and not self._stopped():
             try:
@@ -241,7 +241,7 @@ class CandumpLog:
         self._channel = channel
 
     def write(self, time_ns: int, id: int, data: bytes) -> None:
-        """One line; the stamp is cut to microseconds. Raises OSError when it cannot be written."""
+        """Write one line; the stamp is cut to microseconds. Raises OSError when it cannot be written."""
         microseconds = time_ns // 1000
         name = f"{id & (_EFF_MASK | CAN_ERR_FLAG):08X}" if id & (CAN_EFF_FLAG | CAN_ERR_FLAG) else f"{id:03X}"
         mark = "#" if len(data) <= _CLASSIC_BYTES else "##1"

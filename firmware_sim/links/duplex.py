@@ -26,7 +26,7 @@ class ListeningNode(Protocol):
 
 
 def floor_ns(scale: float) -> int:
-    """The shortest deadline of a node, in simulated time: FLOOR_WALL_S where the clock is scaled."""
+    """Return the shortest deadline of a node, in simulated time: FLOOR_WALL_S where the clock is scaled."""
     return 0 if scale <= 1.0 else round(FLOOR_WALL_S * scale * S_NS)
 
 

@@ -46,7 +46,7 @@ class PtyPort:
 
     @property
     def is_heard(self) -> bool:
-        """Whether somebody has it open who is done with opening it."""
+        """Return whether somebody has it open who is done with opening it."""
         return self.plugged and self._is_settled()
 
     def plug_in(self) -> None:
@@ -78,11 +78,11 @@ class PtyPort:
         self._master = None
 
     def fileno(self) -> int | None:
-        """To wait for bytes on; None while nobody has the port open, and none can come."""
+        """Return what to wait for bytes on; None while nobody has the port open, and none can come."""
         return self._master if self._open_elsewhere() else None
 
     def read(self) -> bytes:
-        """What has come; empty: nothing."""
+        """Return what has come; empty: nothing."""
         if not self._open_elsewhere():
             return b""
         self._pull()
@@ -113,7 +113,7 @@ class PtyPort:
         return 0
 
     def _open_elsewhere(self) -> bool:
-        """Whether somebody has it open. A terminal forgets its settings with its last user, so that it is
+        """Return whether somebody has it open. A terminal forgets its settings with its last user: it is
         made raw again for the next one."""
         if self._master is None:
             return False
@@ -128,7 +128,7 @@ class PtyPort:
         return self._opened_s is not None
 
     def _is_settled(self) -> bool:
-        """Whether somebody has it open who is done with opening it."""
+        """Return whether somebody has it open who is done with opening it."""
         if not self._open_elsewhere():
             return False
         if not self._settled:
@@ -147,7 +147,7 @@ class PtyPort:
             self._settled |= len(packet) > 1 or bool(packet[0] & termios.TIOCPKT_FLUSHREAD)
 
     def _forget(self) -> None:
-        """Nobody has it open."""
+        """Forget the reader: nobody has it open."""
         self._received.clear()
         self._opened_s = None
         self._settled = False

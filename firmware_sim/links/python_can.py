@@ -42,7 +42,7 @@ class PythonCanLink(DuplexLink):
             self.not_sent += 1
 
     def receive(self, wait_s: float) -> list[tuple[int, bytes]]:
-        """Data frames alone."""
+        """Return what others have sent, data frames alone."""
         frames = []
         message = self._bus.recv(wait_s)
         while message is not None:

@@ -62,16 +62,16 @@ class RecordedLine:
 
     @property
     def is_asked(self) -> bool:
-        """Whether it answers requests; otherwise it talks by itself."""
+        """Return whether it answers requests; otherwise it talks by itself."""
         return bool(self._requests)
 
     @property
     def is_over(self) -> bool:
-        """Whether it talks by itself and has said everything."""
+        """Return whether it talks by itself and has said everything."""
         return not self.is_asked and self._said == len(self._unasked)
 
     def feed(self, data: bytes) -> list[bytes]:
-        """The answers to the requests that are whole by now."""
+        """Return the answers to the requests that are whole by now."""
         self._received += data
         said: list[bytes] = []
         at = 0
@@ -89,7 +89,7 @@ class RecordedLine:
         return said
 
     def due(self, until_ns: int) -> list[bytes]:
-        """What it says by itself up to this time after its beginning, and did not yet."""
+        """Return what it says by itself up to this time after its beginning, and did not yet."""
         begin = self._said
         while self._said < len(self._unasked) and self._unasked[self._said][0] <= until_ns:
             self._said += 1

@@ -82,14 +82,14 @@ class SerialLine:
             self._bring(piece, now_ns)
 
     def counts(self) -> dict[str, Any]:
-        """For a report: of all devices, and of each where there are several."""
+        """Return the counts for a report: of all devices, and of each where there are several."""
         counts: dict[str, Any] = _in_words(sum(self._counts.values(), Counter()))
         if len(self._counts) > 1:
             counts["devices"] = {name: _in_words(found) for name, found in self._counts.items()}
         return counts
 
     def wait_s(self, line_ns: int) -> float | None:
-        """How long until a byte arrives; None: none is on its way."""
+        """Return how long until a byte arrives; None: none is on its way."""
         next_ns = self.line.next_ns
         return None if next_ns is None else max(next_ns - line_ns, 0) / S_NS
 
@@ -104,7 +104,7 @@ class SerialLine:
             self.line.cut()
 
     def _bring(self, piece: ArrivedBytes, now_ns: int) -> None:
-        """To the port, without what is lost on the line."""
+        """Bring a piece to the port, without what is lost on the line."""
         said, data = piece.said, self.faults.lose(piece.data, now_ns)
         is_heard = self.port.write(data)
         if said is None:
@@ -184,14 +184,14 @@ class SerialLines:
         self.attend()
 
     def due_s(self) -> float | None:
-        """How long until a byte arrives anywhere; None: none is on its way."""
+        """Return how long until a byte arrives anywhere; None: none is on its way."""
         line_ns = self._line_ns()
         return min(
             (wait_s for line in self._lines if (wait_s := line.wait_s(line_ns)) is not None), default=None
         )
 
     def drain(self) -> None:
-        """Before the ports are taken away: let those who have them open read what was said, for a while."""
+        """Let those who have ports open read what was said, for a while: before the ports are taken away."""
         quiet = 0
         for _ in range(_DRAIN_NAPS):
             time.sleep(_DRAIN_NAP_S)
@@ -200,7 +200,7 @@ class SerialLines:
                 return
 
     def counts(self) -> dict[str, dict[str, Any]]:
-        """For a report, by line."""
+        """Return the counts for a report, by line."""
         return {line.name: line.counts() for line in self._lines}
 
     def close(self) -> None:

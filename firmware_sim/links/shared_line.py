@@ -27,11 +27,11 @@ class DeviceEnd(Protocol):
     """A device's end of a line, without the line."""
 
     def feed(self, data: bytes) -> list[bytes]:
-        """What it answers, message by message."""
+        """Return what it answers, message by message."""
         ...
 
     def due(self, until_ns: int) -> list[bytes]:
-        """What it says by itself before this simulated time, and did not yet."""
+        """Return what it says by itself before this simulated time, and did not yet."""
         ...
 
     def forget(self) -> None:
@@ -104,11 +104,11 @@ class _Sending:
 
     @property
     def next_ns(self) -> int:
-        """When the next byte is there."""
+        """Return when the next byte is there."""
         return self.start_ns + (self.arrived + 1) * self.byte_ns
 
     def within(self, begin_ns: int, end_ns: int) -> range:
-        """Which bytes are on the line at some time between."""
+        """Return which bytes are on the line at some time between."""
         if not self.byte_ns:
             return range(0)
         first = max((begin_ns - self.start_ns) // self.byte_ns, 0)
@@ -119,7 +119,7 @@ class _Sending:
             self.said.is_whole = False
 
     def until(self, now_ns: int) -> bytes:
-        """The bytes that have arrived since."""
+        """Return the bytes that have arrived since."""
         count = len(self.heard) if now_ns >= self.start_ns else 0
         if self.byte_ns:
             count = min((now_ns - self.start_ns) // self.byte_ns, count)
@@ -149,7 +149,7 @@ class SharedLine:
         self._heard_ns = 0
 
     def hear(self, data: bytes, line_ns: int, now_ns: int) -> None:
-        """The master sends this from `line_ns` on; `now_ns` is the simulated time."""
+        """Take what the master sends from `line_ns` on; `now_ns` is the simulated time."""
         self.requests += 1
         request = _Sending(line_ns, self._byte_ns, data, None)
         self._put(request, comes_back=self._electrics.echo)
@@ -173,7 +173,7 @@ class SharedLine:
         self._put(_Sending(line_ns, self._byte_ns, noise, None))
 
     def arrived(self, line_ns: int) -> Iterator[ArrivedBytes]:
-        """What has come to the master by then, in order, and did not before."""
+        """Yield what has come to the master by then, in order, and did not before."""
         if not self._sendings:
             return
         for sending in self._sendings:
@@ -186,7 +186,7 @@ class SharedLine:
 
     @property
     def next_ns(self) -> int | None:
-        """When the next byte arrives; None: none is on its way."""
+        """Return when the next byte arrives; None: none is on its way."""
         return min((one.next_ns for one in self._sendings), default=None)
 
     def forget(self) -> None:
@@ -195,7 +195,7 @@ class SharedLine:
             device.end.forget()
 
     def cut(self) -> None:
-        """The adapter is pulled out: what is on its way arrives nowhere."""
+        """Pull the adapter out: what is on its way arrives nowhere."""
         for sending in self._sendings:
             sending.spoil()
         self._sendings.clear()
@@ -217,7 +217,7 @@ class SharedLine:
             self._put(sending)
 
     def _put(self, sending: _Sending, *, comes_back: bool = True) -> None:
-        """comes_back: whether the master hears it. It does in the order of time: an answer may be late."""
+        """Put bytes on the line, in the order of time. comes_back: the master hears them."""
         for other in self._sendings:
             self._collide(other, sending)
         if not comes_back:

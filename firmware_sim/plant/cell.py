@@ -52,7 +52,7 @@ RESISTANCE_FACTOR = _table(_RESISTANCE_POINTS)
 
 
 def temperature_factor(temperature_c: float) -> float:
-    """How resistance grows in the cold (Arrhenius); 1.0 at the reference temperature."""
+    """Return how resistance grows in the cold (Arrhenius); 1.0 at the reference temperature."""
     return math.exp(
         _ACTIVATION_K * (1.0 / (temperature_c + _KELVIN) - 1.0 / (REFERENCE_TEMPERATURE_C + _KELVIN))
     )

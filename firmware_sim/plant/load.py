@@ -72,7 +72,7 @@ class Vehicle:
         self._acceleration_m_s2 = 1.8
 
     def power_w(self, tick_s: float) -> float:
-        """The battery's power over the next tick; moves the vehicle."""
+        """Move the vehicle, and return the battery's power over the next tick."""
         if self._road is not None:
             self._manoeuvre(self._road, tick_s)
         change = self._acceleration_m_s2 * tick_s

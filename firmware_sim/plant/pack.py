@@ -100,17 +100,17 @@ class Pack:
 
     @property
     def voltage_v(self) -> float:
-        """Between the pack's terminals."""
+        """Return the voltage between the pack's terminals."""
         return self._electromotive_v + self.current_a * self._resistance_ohm
 
     @property
     def remaining_ah(self) -> float:
-        """What can be taken out before the first cell is empty."""
+        """Return what can be taken out before the first cell is empty."""
         return min(self.charges_ah)
 
     @property
     def capacity_ah(self) -> float:
-        """Present full capacity: the first cell empty to the first cell full."""
+        """Return the present full capacity: the first cell empty to the first cell full."""
         headroom = min(
             capacity - charge for capacity, charge in zip(self.capacities_ah, self.charges_ah, strict=True)
         )
@@ -118,30 +118,30 @@ class Pack:
 
     @property
     def soc_pct(self) -> float:
-        """State of charge of the pack as a whole."""
+        """Return the state of charge of the pack as a whole."""
         return 100.0 * self.remaining_ah / self.capacity_ah
 
     def cell_voltages_v(self) -> list[float]:
-        """At each cell's terminals, in series order."""
+        """Return the voltages at each cell's terminals, in series order."""
         through_a = self.current_a + self.spec.rc_resistance_ratio * self._polarisation_a
         return [ocv + through_a * ohm for ocv, ohm in zip(self._ocv_v, self._resistances_ohm, strict=True)]
 
     def current_for_power(self, power_w: float) -> float:
-        """The current at which the terminals take `power_w` now (negative: give). The largest possible
+        """Return the current at which the terminals take `power_w` now (negative: give). The largest possible
         discharge current where the pack cannot give that much."""
         discriminant = self._electromotive_v**2 + 4.0 * self._resistance_ohm * power_w
         return (math.sqrt(max(discriminant, 0.0)) - self._electromotive_v) / (2.0 * self._resistance_ohm)
 
     def current_at(self, voltage_v: float) -> float:
-        """The current at which the terminals stand at `voltage_v` now; negative where they are above it."""
+        """Return the current at which the terminals stand at `voltage_v` now; negative if they are above."""
         return (voltage_v - self._electromotive_v) / self._resistance_ohm
 
     def current_to_reach(self, cell_v: float) -> float:
-        """The current that brings the first cell to `cell_v` now; positive while all cells are below it."""
+        """Return the current that brings the first cell to `cell_v` now; positive while all are below."""
         return min((cell_v - at_rest) / ohm for at_rest, ohm in self._cells_at_rest())
 
     def current_to_fall_to(self, cell_v: float) -> float:
-        """The current that brings the first cell down to `cell_v` now; negative while all are above it."""
+        """Return the current that brings the first cell down to `cell_v`; negative while all are above."""
         return max((cell_v - at_rest) / ohm for at_rest, ohm in self._cells_at_rest())
 
     # --- what can be done
@@ -161,11 +161,11 @@ class Pack:
         self._look_up()
 
     def heat_module(self, module: int, power_w: float) -> None:
-        """From now on something heats this module (counted from 0) from outside; 0: no longer."""
+        """Heat this module (counted from 0) from outside from now on; 0: no longer."""
         self._heated_w[module] = power_w
 
     def balance(self, cells: frozenset[int], bleed_a: float) -> None:
-        """From now on bleed these cells (counted from 0) with `bleed_a`, and no others."""
+        """Bleed these cells (counted from 0) with `bleed_a` from now on, and no others."""
         self.balanced_cells = cells
         self._leak_a = [
             own + (bleed_a if cell in cells else 0.0) for cell, own in enumerate(self._own_leak_a)
@@ -199,7 +199,7 @@ class Pack:
     # --- how it works
 
     def _cells_at_rest(self) -> Iterator[tuple[float, float]]:
-        """Per cell: its voltage if no current flowed, and its ohmic resistance."""
+        """Return per cell its voltage if no current flowed, and its ohmic resistance."""
         polarised_a = self.spec.rc_resistance_ratio * self._polarisation_a
         resistances = self._resistances_ohm
         return zip(
@@ -209,7 +209,7 @@ class Pack:
         )
 
     def _look_up(self) -> None:
-        """Voltages and resistances out of charges and temperatures."""
+        """Look up voltages and resistances by charges and temperatures."""
         positions = [
             charge * scale + MARGIN_STEPS
             for charge, scale in zip(self.charges_ah, self._steps_per_ah, strict=True)

@@ -37,23 +37,23 @@ class AntNewFirmware:
 
 
 def frame(function: int, address: int, length: int, data: bytes = b"") -> bytes:
-    """A request, which has no data, or a reply, whose length is theirs."""
+    """Return a request, which has no data, or a reply, whose length is theirs."""
     body = START[1:] + bytes((function,)) + address.to_bytes(2, "little") + bytes((length,)) + data
     return START[:1] + body + crc16_modbus(body) + END
 
 
 def status_request() -> bytes:
-    """What a master sends for the status."""
+    """Return what a master sends for the status."""
     return frame(READ_STATUS, STATUS_ADDRESS, STATUS_BYTES)
 
 
 def device_request() -> bytes:
-    """What a master sends for the versions."""
+    """Return what a master sends for the versions."""
     return frame(READ_DEVICE, DEVICE_ADDRESS, DEVICE_BYTES)
 
 
 def status(readings: Readings, firmware: AntNewFirmware) -> bytes:
-    """The reply to READ_STATUS."""
+    """Return the reply to READ_STATUS."""
     sensors = [-40 if c is None else round(c) for c in readings.sensors_c]
     flow_a = readings.current_a
     balanced = readings.balanced_bits
@@ -92,7 +92,7 @@ def status(readings: Readings, firmware: AntNewFirmware) -> bytes:
 
 
 def device(firmware: AntNewFirmware) -> bytes:
-    """The reply to READ_DEVICE."""
+    """Return the reply to READ_DEVICE."""
     data = firmware.hardware.ljust(16, b"\0") + firmware.software.ljust(16, b"\0")
     said = frame(DEVICE, DEVICE_ADDRESS, len(data), data)
     return said.removesuffix(END) + firmware.device_trailer + END

@@ -45,7 +45,7 @@ class AntOldFirmware:
 
 
 def status(readings: Readings, firmware: AntOldFirmware) -> bytes:
-    """The answer to the request for all."""
+    """Return the answer to the request for all."""
     cells = [be(volts, 0.001) for volts in readings.cells_v]
     sensors = (*readings.sensors_c, None, None, None, None)[:4]
     temperatures = (readings.switch_c, readings.ambient_c, *sensors)
@@ -79,12 +79,12 @@ def status(readings: Readings, firmware: AntOldFirmware) -> bytes:
 
 
 def register_request(register: int) -> bytes:
-    """The request for one register."""
+    """Return the request for one register."""
     return bytes((0x5A, 0x5A, register, 0, 0, register))
 
 
 def register_reply(register: int, value: int) -> bytes:
-    """The answer to it."""
+    """Return the answer to it."""
     body = bytes((register,)) + value.to_bytes(2, "big")
     return b"\xa5\xa5" + body + bytes((sum(body) & 0xFF,))
 

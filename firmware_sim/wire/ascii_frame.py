@@ -20,18 +20,18 @@ _LONGEST = 4200
 
 
 def checked_length(digits: int) -> int:
-    """The number of INFO's digits, under a nibble that brings the sum of all four nibbles to 0 modulo 16."""
+    """Return the number of INFO's digits, under a nibble that brings the sum of all four to 0 modulo 16."""
     nibbles = (digits >> 8) + (digits >> 4 & 15) + (digits & 15)
     return (-nibbles & 15) << 12 | digits
 
 
 def checksum(text: bytes) -> int:
-    """16 bits: the negated sum of the characters from VER to the end of INFO."""
+    """Return 16 bits: the negated sum of the characters from VER to the end of INFO."""
     return -sum(text) & 0xFFFF
 
 
 def frame(address: int, cid2: int, info: bytes = b"", *, version: int = VERSION) -> bytes:
-    """A request (CID2 is a command) or an answer (CID2 is a return code)."""
+    """Return a request (CID2 is a command) or an answer (CID2 is a return code)."""
     head = bytes((version, address, CID1, cid2)) + checked_length(2 * len(info)).to_bytes(2, "big")
     text = (head + info).hex().upper().encode("ascii")
     return BEGIN + text + f"{checksum(text):04X}".encode("ascii") + END

@@ -22,7 +22,7 @@ class AskedLine:
         self._received = b""
 
     def feed(self, data: bytes) -> list[bytes]:
-        """Answers to the requests that are whole by now."""
+        """Return answers to the requests that are whole by now."""
         self._received += data
         answers: list[bytes] = []
         while self._received:
@@ -39,7 +39,7 @@ class AskedLine:
         self._received = b""
 
     def due(self, until_ns: int) -> list[bytes]:  # noqa: ARG002  # other devices talk by themselves
-        """Nothing: the device speaks when it is asked."""
+        """Return nothing: the device speaks when it is asked."""
         return []
 
 

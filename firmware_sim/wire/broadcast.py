@@ -29,7 +29,7 @@ class _Sender:
         self._values_now: Mapping[str, float] | None = None
 
     def tick(self) -> None:
-        """The values have changed."""
+        """Forget what was packed: the values have changed."""
         self._packed.clear()
         self._values_now = None
 
@@ -63,7 +63,7 @@ class Broadcast:
         self._cycle_start_ns = 0
 
     def frames_until(self, end_ns: int) -> Iterator[Frame]:
-        """The frames that are due before `end_ns` and were not given yet, with the values of now."""
+        """Yield the frames that are due before `end_ns` and were not given yet, with the values of now."""
         for sender in self._senders:
             sender.tick()
         while True:

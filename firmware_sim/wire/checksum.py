@@ -18,12 +18,12 @@ _TABLE = _table()
 
 
 def crc8_remainder(data: bytes, remainder: int = _START) -> int:
-    """The running remainder after `data`: to start many checksums that begin with the same bytes."""
+    """Return the running remainder after `data`: to start many checksums that begin with the same bytes."""
     for byte in data:
         remainder = _TABLE[remainder ^ byte]
     return remainder
 
 
 def crc8(data: bytes, remainder: int = _START) -> int:
-    """CRC-8 SAE J1850 of `data`: polynomial 0x1D, start 0xFF, inverted. 0x4B for b"123456789"."""
+    """Return CRC-8 SAE J1850 of `data`: polynomial 0x1D, start 0xFF, inverted. 0x4B for b"123456789"."""
     return crc8_remainder(data, remainder) ^ _INVERT

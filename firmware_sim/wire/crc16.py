@@ -5,7 +5,7 @@ _START = 0xFFFF
 
 
 def crc16_modbus(data: bytes) -> bytes:
-    """Its two bytes in the order of the wire, low byte first. 0x37 0x4B for b"123456789"."""
+    """Return its two bytes in the order of the wire, low byte first. 0x37 0x4B for b"123456789"."""
     remainder = _START
     for byte in data:
         remainder ^= byte

@@ -50,18 +50,18 @@ class DalyFirmware:
 
 
 def frame(address: int, id: int, data: bytes) -> bytes:
-    """A request or a reply."""
+    """Return a request or a reply."""
     body = bytes((START, address, id, len(data))) + data
     return body + bytes((sum(body) % 256,))
 
 
 def request(id: int, number: int = 1) -> bytes:
-    """The request to board `number`, filled as drivers fill it."""
+    """Return the request to board `number`, filled as drivers fill it."""
     return frame(FIRST_MASTER + number - 1, id, b"\xaa" * 8)
 
 
 def alarm_bytes(readings: Readings, warnings: frozenset[str] = frozenset()) -> bytes:
-    """The eight bytes of alarms. `warnings` are alarms at their first level alone."""
+    """Return the eight bytes of alarms. `warnings` are alarms at their first level alone."""
     found = [0] * 8
     for alarm in readings.alarms | warnings:
         byte, bit = _ALARMS[alarm]
@@ -109,7 +109,7 @@ def _status(readings: Readings) -> bytes:
 
 
 def _frames(values: Sequence[bytes], in_one: int, firmware: DalyFirmware) -> list[bytes]:
-    """Data of the frames that carry these values."""
+    """Return data of the frames that carry these values."""
     needed = -(-len(values) // in_one)
     count = _ALL_FRAMES if firmware.sends_all_frames else needed
     size = len(values[0])
@@ -122,7 +122,7 @@ def _frames(values: Sequence[bytes], in_one: int, firmware: DalyFirmware) -> lis
 
 
 def answers(id: int, readings: Readings, firmware: DalyFirmware) -> list[bytes]:
-    """Data of all frames that answer a request; none: it is not known."""
+    """Return data of all frames that answer a request; none: it is not known."""
     balanced = readings.balanced_bits
     single = {
         PACK: lambda: _pack(readings, firmware),

@@ -41,7 +41,7 @@ class Dlt645Firmware:
 
 
 def bcd(number: int, size: int) -> bytes:
-    """Digits, the lowest pair first; below zero with the sign in the highest bit."""
+    """Return digits, the lowest pair first; below zero with the sign in the highest bit."""
     digits = bytearray(bytes.fromhex(f"{abs(number):0{2 * size}d}")[::-1])
     if number < 0:
         digits[-1] |= 0x80
@@ -49,19 +49,19 @@ def bcd(number: int, size: int) -> bytes:
 
 
 def frame(address: str, control: int, data: bytes = b"") -> bytes:
-    """A request or a reply, without what wakes the other side."""
+    """Return a request or a reply, without what wakes the other side."""
     body = bytes((START, *bytes.fromhex(address)[::-1], START, control, len(data)))
     body += bytes((byte + 0x33) % 256 for byte in data)
     return body + bytes((sum(body) % 256, END))
 
 
 def request(identifier: int, address: str = ANYONE) -> bytes:
-    """A master's request for one value."""
+    """Return a master's request for one value."""
     return bytes((FILL,) * 4) + frame(address, READ, identifier.to_bytes(4, "little"))
 
 
 def value(identifier: int, readings: MeterReadings, firmware: Dlt645Firmware) -> bytes | None:
-    """The value of an identifier; None: the meter does not have it."""
+    """Return the value of an identifier; None: the meter does not have it."""
     values = {
         VOLTAGE: lambda: bcd(round(readings.voltage_v * 10), firmware.voltage_bytes),
         CURRENT: lambda: bcd(round(readings.current_a * 1000), 3),

@@ -38,7 +38,7 @@ class GbtMessage:
     period_ns: int
 
     def id(self, edition: Edition) -> int:
-        """Its identifier, with CAN_EFF_FLAG; 2011 sends long messages at another priority."""
+        """Return its identifier, with CAN_EFF_FLAG; 2011 sends long messages at another priority."""
         priority = 6 if edition is Edition.Y2011 and self.priority == 7 else self.priority
         ends = (VEHICLE, CHARGER) if self.by_charger else (CHARGER, VEHICLE)
         return frame_id(self.pgn, priority, *ends)
@@ -151,7 +151,7 @@ _STATE_BITS = (
 
 
 def stop_bits(code: str, edition: Edition) -> Mapping[str, tuple[int, int]]:
-    """The fields of BST or CST in this edition, by name."""
+    """Return the fields of BST or CST in this edition, by name."""
     if edition is Edition.Y2011:
         return BST_BITS_2011 if code == "BST" else CST_BITS_2011
     bits = BST_BITS if code == "BST" else CST_BITS
@@ -165,17 +165,17 @@ def stop_bits(code: str, edition: Edition) -> Mapping[str, tuple[int, int]]:
 
 
 def chm() -> bytes:
-    """Version 1.1, of 2015 and 2023."""
+    """Return version 1.1, of 2015 and 2023."""
     return bytes((1, 1, 0))
 
 
 def bhm(max_voltage_v: float) -> bytes:
-    """The most that the insulation test may apply."""
+    """Return the most that the insulation test may apply."""
     return _tenths(max_voltage_v)
 
 
 def crm(recognised: bool, charger_number: int, region: bytes, edition: Edition) -> bytes:
-    """`charger_number`: 32 bits; of 2011 1 to 100. `region`: three letters, of 2011 up to six."""
+    """Return CRM. `charger_number`: 32 bits; of 2011 1 to 100. `region`: three letters, of 2011 up to six."""
     result = bytes((READY if recognised else NOT_READY,))
     if edition is Edition.Y2011:
         return result + bytes((charger_number - 1,)) + region.ljust(6, b"\xff")
@@ -199,7 +199,7 @@ class Identity:
 
 
 def brm(identity: Identity, edition: Edition) -> bytes:
-    """49 bytes; of 2011 41, without the software's date."""
+    """Return 49 bytes; of 2011 41, without the software's date."""
     version = bytes((0, 1, 0)) if edition is Edition.Y2011 else bytes((1, 1, 0))
     if identity.produced is None:
         produced = b"\xff\xff\xff"
@@ -235,7 +235,7 @@ def bcp(
     soc_pct: float,
     pack_v: float,
 ) -> bytes:
-    """What the battery may take, and where it stands."""
+    """Return what the battery may take, and where it stands."""
     return (
         _hundredths(max_cell_v)
         + _amps(max_current_a)
@@ -248,7 +248,7 @@ def bcp(
 
 
 def cts(local: datetime | None) -> bytes:
-    """The charger's clock in packed BCD; None: all ones."""
+    """Return the charger's clock in packed BCD; None: all ones."""
     if local is None:
         return b"\xff" * 7
     century, year = divmod(local.year, 100)
@@ -257,18 +257,18 @@ def cts(local: datetime | None) -> bytes:
 
 
 def cml(max_voltage_v: float, min_voltage_v: float, max_a: float, min_a: float, edition: Edition) -> bytes:
-    """The charger's range; 2011 has no lowest current."""
+    """Return the charger's range; 2011 has no lowest current."""
     payload = _tenths(max_voltage_v) + _tenths(min_voltage_v) + _amps(max_a)
     return payload if edition is Edition.Y2011 else payload + _amps(min_a)
 
 
 def ready(is_ready: bool) -> bytes:
-    """BRO and CRO."""
+    """Return BRO or CRO."""
     return bytes((READY if is_ready else NOT_READY,))
 
 
 def bcl(voltage_v: float, current_a: float, constant_voltage: bool) -> bytes:
-    """What the vehicle asks for."""
+    """Return what the vehicle asks for."""
     return _tenths(voltage_v) + _amps(current_a) + bytes((1 if constant_voltage else 2,))
 
 
@@ -280,7 +280,7 @@ def bcs(
     soc_pct: float,
     remaining_min: float,
 ) -> bytes:
-    """What the vehicle measures. `group` counts from 0."""
+    """Return what the vehicle measures. `group` counts from 0."""
     return (
         _tenths(voltage_v)
         + _amps(current_a)
@@ -291,7 +291,7 @@ def bcs(
 
 
 def ccs(voltage_v: float, current_a: float, charged_min: float, permitted: bool, edition: Edition) -> bytes:
-    """What the charger gives; 2011 has no permission."""
+    """Return what the charger gives; 2011 has no permission."""
     payload = _tenths(voltage_v) + _amps(current_a)
     payload += _limited(int(charged_min), _MAX_MINUTES).to_bytes(2, "little")
     return payload if edition is Edition.Y2011 else payload + bytes((0xFD if permitted else 0xFC, 0xFF))
@@ -307,7 +307,7 @@ def bsm(
     states: Mapping[str, int],
     permitted: bool,
 ) -> bytes:
-    """The battery's state. Cells and points count from 1; a state that is not named is 0, normal."""
+    """Return the battery's state. Cells and points count from 1; a state that is not named is 0, normal."""
     bits = 0b11 << 14 | permitted << 12
     for at, name in enumerate(_STATE_BITS):
         bits |= (states.get(name, 0) & 3) << 2 * at
@@ -322,22 +322,22 @@ def bsm(
 
 
 def bmv(cells_v: Sequence[float]) -> bytes:
-    """Every cell's voltage, 256 at most."""
+    """Return every cell's voltage, 256 at most."""
     return b"".join(_cell(cell_v, 0) for cell_v in cells_v[:256])
 
 
 def bmt(temperatures_c: Iterable[float]) -> bytes:
-    """Every measuring point's temperature."""
+    """Return every measuring point's temperature."""
     return b"".join(_celsius(temperature_c) for temperature_c in temperatures_c)
 
 
 def bsp(size: int = 16) -> bytes:
-    """Reserved bytes, without a value."""
+    """Return reserved bytes, without a value."""
     return b"\xff" * size
 
 
 def stop(code: str, names: Iterable[str], edition: Edition) -> bytes:
-    """BST or CST, with 01 at these fields, 00 at the others and 1 in unused bits.
+    """Return BST or CST, with 01 at these fields, 00 at the others and 1 in unused bits.
 
     A name that this edition lacks is sent as its `other_fault`.
     """
@@ -347,12 +347,12 @@ def stop(code: str, names: Iterable[str], edition: Edition) -> bytes:
 
 
 def error(code: str, names: Iterable[str]) -> bytes:
-    """BEM or CEM, with 01 at these time-outs."""
+    """Return BEM or CEM, with 01 at these time-outs."""
     return _flags(BEM_BITS if code == "BEM" else CEM_BITS, set(names), 4, absent=("bsm_timeout",))
 
 
 def bsd(soc_pct: float, min_cell_v: float, max_cell_v: float, min_temp_c: float, max_temp_c: float) -> bytes:
-    """The vehicle's summary."""
+    """Return the vehicle's summary."""
     return (
         bytes((_limited(soc_pct, 100),))
         + _hundredths(min_cell_v)
@@ -363,7 +363,7 @@ def bsd(soc_pct: float, min_cell_v: float, max_cell_v: float, min_temp_c: float,
 
 
 def csd(charged_min: float, energy_kwh: float, charger_number: int, edition: Edition) -> bytes:
-    """The charger's summary; of 2011 5 bytes, its number with an offset of 1."""
+    """Return the charger's summary; of 2011 5 bytes, its number with an offset of 1."""
     payload = _limited(int(charged_min), 0xFFFE).to_bytes(2, "little") + _tenths(energy_kwh)
     if edition is Edition.Y2011:
         return payload + bytes((charger_number - 1,))
@@ -371,7 +371,7 @@ def csd(charged_min: float, energy_kwh: float, charger_number: int, edition: Edi
 
 
 def negotiation(result: int, version: tuple[int, int, int]) -> bytes:
-    """A frame of the version negotiation of 2024, over CAN 2.0B."""
+    """Return a frame of the version negotiation of 2024, over CAN 2.0B."""
     return bytes((0, result, *version, 1, 1, 0xFF))
 
 
@@ -379,17 +379,17 @@ def negotiation(result: int, version: tuple[int, int, int]) -> bytes:
 
 
 def tenths(payload: bytes, at: int) -> float:
-    """The number at byte `at`, from 1, in tenths."""
+    """Return the number at byte `at`, from 1, in tenths."""
     return int.from_bytes(payload[at - 1 : at + 1], "little") / 10.0
 
 
 def amps(payload: bytes, at: int) -> float:
-    """The current at byte `at`, from 1, positive into the battery."""
+    """Return the current at byte `at`, from 1, positive into the battery."""
     return 400.0 - tenths(payload, at)
 
 
 def two_bits(payload: bytes, at: tuple[int, int]) -> int:
-    """The two bits that begin at (byte, bit), both from 1; 3, absent, beyond the payload's end."""
+    """Return the two bits that begin at (byte, bit), both from 1; 3, absent, beyond the payload's end."""
     byte, bit = at
     return payload[byte - 1] >> (bit - 1) & 3 if byte <= len(payload) else 3
 
@@ -427,5 +427,5 @@ def _celsius(value: float) -> bytes:
 
 
 def _cell(cell_v: float, group: int) -> bytes:
-    """12 bits of voltage and 4 of the group. 2011 counts groups from 1, and sends the same bits."""
+    """Return 12 bits of voltage and 4 of the group. 2011 counts groups from 1, and sends the same bits."""
     return (_limited(100.0 * cell_v, 0xFFE) | (group & 0xF) << 12).to_bytes(2, "little")

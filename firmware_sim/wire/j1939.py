@@ -34,43 +34,43 @@ class AbortReason(IntEnum):
 
 
 def frame_id(pgn: int, priority: int, destination: int, source: int) -> int:
-    """The identifier, with CAN_EFF_FLAG, of a message to one address (PDU1)."""
+    """Return the identifier, with CAN_EFF_FLAG, of a message to one address (PDU1)."""
     return CAN_EFF_FLAG | priority << 26 | pgn << 8 | destination << 8 | source
 
 
 def split_id(id: int) -> tuple[int, int, int]:
-    """PGN, destination and source of a message to one address; the priority is left out."""
+    """Return PGN, destination and source of a message to one address; the priority is left out."""
     return id >> 8 & 0x3FF00, id >> 8 & 0xFF, id & 0xFF
 
 
 def packet_count(size: int) -> int:
-    """How many packets carry `size` bytes."""
+    """Return how many packets carry `size` bytes."""
     return ceil(size / PACKET_BYTES)
 
 
 def rts(pgn: int, size: int, packets: int | None = None) -> bytes:
-    """Request to send; `packets` other than those of `size` contradict it, as a fault."""
+    """Return a request to send; `packets` other than those of `size` contradict it, as a fault."""
     count = packet_count(size) if packets is None else packets
     return bytes((Control.RTS, *size.to_bytes(2, "little"), count, NO_LIMIT)) + _pgn(pgn)
 
 
 def cts(pgn: int, packets: int, next_packet: int) -> bytes:
-    """Clear to send `packets` from `next_packet` on."""
+    """Return a clear to send `packets` from `next_packet` on."""
     return bytes((Control.CTS, packets, next_packet, FILL, FILL)) + _pgn(pgn)
 
 
 def end_of_message(pgn: int, size: int) -> bytes:
-    """The receiver has everything."""
+    """Return what a receiver says that has everything."""
     return bytes((Control.END_OF_MESSAGE, *size.to_bytes(2, "little"), packet_count(size), FILL)) + _pgn(pgn)
 
 
 def abort(pgn: int, reason: int) -> bytes:
-    """The transfer ends here; either side may say so."""
+    """Return what either side says to end the transfer."""
     return bytes((Control.ABORT, reason, FILL, FILL, FILL)) + _pgn(pgn)
 
 
 def data_packet(number: int, payload: bytes) -> bytes:
-    """The packet of this number, from 1; the last one is filled up."""
+    """Return the packet of this number, from 1; the last one is filled up."""
     part = payload[(number - 1) * PACKET_BYTES : number * PACKET_BYTES]
     return bytes((number,)) + part.ljust(PACKET_BYTES, bytes((FILL,)))
 

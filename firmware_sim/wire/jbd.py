@@ -31,18 +31,18 @@ _LOST = 0  # a sensor whose wire is broken
 
 
 def checksum(data: bytes) -> int:
-    """16 bits: the negated sum of the bytes from register (request) or status (reply) to the last of data."""
+    """Return the negated sum of the bytes from register (request) or status (reply) to the last of data."""
     return -sum(data) & 0xFFFF
 
 
 def request(register: int) -> bytes:
-    """The request to read a register."""
+    """Return the request to read a register."""
     body = bytes((register, 0))
     return bytes((START, READ)) + body + checksum(body).to_bytes(2, "big") + bytes((END,))
 
 
 def reply(register: int, data: bytes, status: int = STATUS_GOOD) -> bytes:
-    """A reply, framed and with its checksum."""
+    """Return a reply, framed and with its checksum."""
     body = bytes((status, len(data))) + data
     return bytes((START, register)) + body + checksum(body).to_bytes(2, "big") + bytes((END,))
 

@@ -63,30 +63,30 @@ class Jk55aaFirmware:
 
 
 def request(address: int, kind: Type) -> bytes:
-    """The write of two zero bytes that makes a board send a frame."""
+    """Return the write of two zero bytes that makes a board send a frame."""
     body = bytes((address, _WRITE)) + REGISTERS[kind].to_bytes(2, "big") + b"\0\1\2\0\0"
     return body + crc16_modbus(body)
 
 
 def acknowledgement(address: int, kind: Type) -> bytes:
-    """What Modbus demands as the answer to that write."""
+    """Return what Modbus demands as the answer to that write."""
     body = bytes((address, _WRITE)) + REGISTERS[kind].to_bytes(2, "big") + b"\0\1"
     return body + crc16_modbus(body)
 
 
 def frame(kind: Type, content: bytes, counter: int = 0) -> bytes:
-    """A frame; `content` begins at offset 6."""
+    """Return a frame; `content` begins at offset 6."""
     said = (START + bytes((kind, counter & 0xFF)) + content).ljust(FRAME_BYTES - 1, b"\0")
     return said + bytes((sum(said) & 0xFF,))
 
 
 def status(readings: Readings, firmware: Jk55aaFirmware, counter: int = 0) -> bytes:
-    """The frame of all that changes."""
+    """Return the frame of all that changes."""
     fitted = len(readings.cells_v)
     body = bytearray(FRAME_BYTES)
 
     def put(offset: int, value: bytes) -> None:
-        """Offsets are those of the layout of 32 cells."""
+        """Set bytes at an offset of the layout of 32 cells."""
         if firmware.old_layout and offset >= 144:
             offset -= 32
         elif firmware.old_layout and offset >= 70:
@@ -130,7 +130,7 @@ def status(readings: Readings, firmware: Jk55aaFirmware, counter: int = 0) -> by
 
 
 def settings(readings: Readings, firmware: Jk55aaFirmware, counter: int = 0) -> bytes:
-    """The frame of limits and switches."""
+    """Return the frame of limits and switches."""
     body = bytearray(FRAME_BYTES)
     for offset, value in (
         (10, 2800),  # mV, mA, mAh
@@ -150,7 +150,7 @@ def settings(readings: Readings, firmware: Jk55aaFirmware, counter: int = 0) -> 
 
 
 def about(readings: Readings, firmware: Jk55aaFirmware, counter: int = 0) -> bytes:
-    """The frame of model and versions. It holds the owner's PIN."""
+    """Return the frame of model and versions. It holds the owner's PIN."""
     body = bytearray(FRAME_BYTES)
     for offset, width, text in (
         (6, 16, firmware.model),
@@ -179,7 +179,7 @@ class Jk55aaLine(AskedLine):
         super().__init__(frames(b"", _REQUEST_BYTES, lambda _: _REQUEST_BYTES, _is_good), self._answers)
 
     def due(self, until_ns: int) -> list[bytes]:
-        """The broadcasts of a master whose time has come, with the values of now."""
+        """Return the broadcasts of a master whose time has come, with the values of now."""
         if self._firmware.address != 0:
             return []
         count = max(-(-(until_ns - self._next_ns) // BROADCAST_EVERY_NS), 0)

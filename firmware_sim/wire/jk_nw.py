@@ -50,19 +50,19 @@ class JkNwFirmware:
 
 
 def seal(body: bytes) -> bytes:
-    """A frame of everything between its length and its end: length, end and check are added."""
+    """Return a frame of everything between its length and its end: length, end and check are added."""
     length = len(body) + 2 + 1 + 4
     said = START + length.to_bytes(2, "big") + body + bytes((_END,))
     return said + (sum(said) & 0xFFFF).to_bytes(4, "big")
 
 
 def request(command: int = READ_ALL, register: int = 0) -> bytes:
-    """What a PC sends."""
+    """Return what a PC sends."""
     return seal(bytes(4) + bytes((command, FROM_PC, REQUEST, register)) + bytes(4))
 
 
 def reply(readings: Readings, firmware: JkNwFirmware, *, kind: int = REPLY, record: int = 0) -> bytes:
-    """The answer to READ_ALL."""
+    """Return the answer to READ_ALL."""
     head = bytes(4) + bytes((firmware.reply_command, FROM_BMS, kind))
     body = b"".join(
         bytes((tag,)) + value for tag, value in _tags(readings, firmware) if tag not in firmware.left_out
@@ -71,13 +71,13 @@ def reply(readings: Readings, firmware: JkNwFirmware, *, kind: int = REPLY, reco
 
 
 def temperature(degrees: float, frost_base: int) -> bytes:
-    """Whole degrees: plain from 0 to 99, counted down from `frost_base` below."""
+    """Return whole degrees: plain from 0 to 99, counted down from `frost_base` below."""
     whole = round(degrees)
     return be(whole if whole >= 0 else frost_base - whole)
 
 
 def current(amperes: float, *, new: bool) -> bytes:
-    """Hundredths of an ampere. New: bit 15 means charging; old: 10000 less them."""
+    """Return hundredths of an ampere. New: bit 15 means charging; old: 10000 less them."""
     hundredths = min(max(round(100.0 * amperes), -0x7FFF), 0x7FFF)
     return be(abs(hundredths) | (0x8000 if hundredths > 0 else 0)) if new else be(10000 - hundredths)
 

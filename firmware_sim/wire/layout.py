@@ -37,7 +37,7 @@ class SignalBits:
     highest: int
 
     def raw_bits(self, value: float) -> int:
-        """The nearest raw value's bits, in place."""
+        """Return the nearest raw value's bits, in place."""
         raw = min(max(round((value - self.offset) / self.factor), self.lowest), self.highest)
         return (raw & self.mask) << self.shift
 
@@ -57,14 +57,14 @@ class SentMessage:
     checksum_start: int | None  # CRC remainder after the id; the checksum is byte 0
 
     def pack(self, values: Mapping[str, float], page: int = 0) -> int:
-        """The payload as a little endian integer, without counter and checksum."""
+        """Return the payload as a little endian integer, without counter and checksum."""
         payload = page << self.page_shift if self.page_shift is not None else 0
         for signal in self.pages[page]:
             payload |= signal.raw_bits(values[signal.name])
         return payload
 
     def protect(self, payload: int, count: int) -> bytes:
-        """The frame's bytes: `payload` with the alive counter `count` (its low four bits) and checksum."""
+        """Return the frame: `payload` with the alive counter `count` (its low four bits) and checksum."""
         if self.counter_shift is not None:
             payload |= (count & 0xF) << self.counter_shift
         data = payload.to_bytes(self.byte_count, "little")
@@ -74,7 +74,7 @@ class SentMessage:
 
 
 def load_layouts(file: Path) -> dict[str, SentMessage]:
-    """The layouts of all messages of a DBC, by name. Raises NotValidError for what cannot be played."""
+    """Return the layouts of a DBC's messages, by name. Raises NotValidError for what cannot be played."""
     import cantools  # by what plays alone: it takes 0.2 s
 
     try:

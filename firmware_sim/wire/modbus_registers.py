@@ -43,29 +43,29 @@ class ModbusMeterFirmware:
 
 
 def with_crc(body: bytes) -> bytes:
-    """A frame with its check."""
+    """Return a frame with its check."""
     return body + crc16_modbus(body)
 
 
 def request(slave: int, function: int, first: int, count: int) -> bytes:
-    """A request for registers."""
+    """Return a request for registers."""
     return with_crc(bytes((slave, function)) + first.to_bytes(2, "big") + count.to_bytes(2, "big"))
 
 
 def reply(slave: int, function: int, registers: Sequence[int]) -> bytes:
-    """Its answer."""
+    """Return its answer."""
     data = b"".join(register.to_bytes(2, "big") for register in registers)
     return with_crc(bytes((slave, function, len(data))) + data)
 
 
 def text(first: int, letters: bytes, count: int) -> Bank:
-    """Letters in `count` holding registers."""
+    """Return letters in `count` holding registers."""
     padded = letters.ljust(2 * count, b"\0")
     return {(HOLDING, first + n): int.from_bytes(padded[2 * n : 2 * n + 2], "big") for n in range(count)}
 
 
 def daly(readings: Readings, firmware: DalyModbusFirmware | None = None) -> Bank:
-    """The bank of a Daly board of a newer generation."""
+    """Return the bank of a Daly board of a newer generation."""
     sensors = readings.temperatures_c
     registers = [0] * 80
     for number, volts in enumerate(readings.cells_v):
@@ -105,7 +105,7 @@ def daly(readings: Readings, firmware: DalyModbusFirmware | None = None) -> Bank
 
 
 def pzem(readings: Readings, energy_wh: float = 0.0) -> Bank:
-    """The bank of a PZEM-017 in the pack's line; it has no sign."""
+    """Return the bank of a PZEM-017 in the pack's line; it has no sign."""
     power, energy = unsigned(abs(readings.power_w), 0.1, 4), unsigned(energy_wh, 1.0, 4)
     registers = (
         unsigned(readings.voltage_v, 0.01),
@@ -117,7 +117,7 @@ def pzem(readings: Readings, energy_wh: float = 0.0) -> Bank:
 
 
 def acrel(readings: Readings, forward_wh: float = 0.0, reverse_wh: float = 0.0) -> Bank:
-    """The bank of an Acrel DJSF1352-RN in the pack's line; its decimal points stand still."""
+    """Return the bank of an Acrel DJSF1352-RN in the pack's line; its decimal points stand still."""
     forward, reverse = unsigned(forward_wh, 1.0, 4), unsigned(reverse_wh, 1.0, 4)
     registers = [0] * 20
     registers[0], registers[1] = unsigned(readings.voltage_v, 0.01), 1  # V = raw * 10 ** (1 - 3)

@@ -33,7 +33,7 @@ class PylontechFirmware:
 
 
 def module_analog(readings: Readings, *, wide: bool) -> bytes:
-    """One module within the INFO of ANALOG."""
+    """Return one module within the INFO of ANALOG."""
     temperatures = [readings.ambient_c, *(c for c in readings.sensors_c if c is not None)]
     charges = (readings.remaining_ah, readings.capacity_ah)
     remaining, total = (b"\xff\xff", b"\xff\xff") if wide else (be(ah, 0.001) for ah in charges)
@@ -53,7 +53,7 @@ def module_analog(readings: Readings, *, wide: bool) -> bytes:
 
 
 def module_alarms(readings: Readings) -> bytes:
-    """One module within the INFO of ALARMS."""
+    """Return one module within the INFO of ALARMS."""
     cells = compared_cells(readings)
     alarms = readings.alarms
     sensors = 1 + sum(c is not None for c in readings.sensors_c)
@@ -81,7 +81,7 @@ def module_alarms(readings: Readings) -> bytes:
 
 
 def request(command: int, module: int = FIRST_MODULE, group: int = 0) -> bytes:
-    """Of one module, or of ALL; the address is that of the group's first."""
+    """Return the request for one module, or for ALL; the address is that of the group's first."""
     address = (FIRST_MODULE if module == ALL else module) + 16 * group
     info = ALL if module == ALL else address
     return frame(address, command, bytes((info,)))

@@ -51,12 +51,12 @@ class Readings:
 
     @property
     def highest(self) -> tuple[int, float]:
-        """The cell, counted from 0, and its voltage."""
+        """Return the cell, counted from 0, and its voltage."""
         return max(enumerate(self.cells_v), key=lambda cell: cell[1])
 
     @property
     def lowest(self) -> tuple[int, float]:
-        """The cell, counted from 0, and its voltage."""
+        """Return the cell, counted from 0, and its voltage."""
         return min(enumerate(self.cells_v), key=lambda cell: cell[1])
 
     @property

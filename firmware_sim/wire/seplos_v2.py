@@ -42,12 +42,12 @@ class SeplosFirmware:
 
 
 def kelvin_tenths(degrees: float) -> bytes:
-    """0.1 K, with 273.1 K at the freezing point."""
+    """Return 0.1 K, with 273.1 K at the freezing point."""
     return be(degrees + 273.1, 0.1)
 
 
 def analog(readings: Readings, firmware: SeplosFirmware) -> bytes:
-    """INFO of the answer to ANALOG."""
+    """Return INFO of the answer to ANALOG."""
     sensors = [*readings.sensors_c, *[readings.ambient_c] * firmware.cell_sensors][: firmware.cell_sensors]
     temperatures = [readings.ambient_c if c is None else c for c in sensors]
     temperatures += [readings.ambient_c, readings.switch_c]
@@ -71,7 +71,7 @@ def analog(readings: Readings, firmware: SeplosFirmware) -> bytes:
 
 
 def alarms(readings: Readings, firmware: SeplosFirmware, warnings: frozenset[str] = frozenset()) -> bytes:
-    """INFO of the answer to ALARMS. `warnings` are alarms at their first level alone."""
+    """Return INFO of the answer to ALARMS. `warnings` are alarms at their first level alone."""
     count = len(readings.cells_v)
     events = [0] * 9  # the first is not used
     for alarm in readings.alarms | warnings:
@@ -92,12 +92,12 @@ def alarms(readings: Readings, firmware: SeplosFirmware, warnings: frozenset[str
 
 
 def vendor(firmware: SeplosFirmware) -> bytes:
-    """INFO of the answer to VENDOR: device, version, maker."""
+    """Return INFO of the answer to VENDOR: device, version, maker."""
     return firmware.device + bytes(firmware.version) + firmware.maker
 
 
 def request(address: int, command: int) -> bytes:
-    """On RS485 INFO repeats the address; VENDOR has none."""
+    """Return a request. On RS485 INFO repeats the address; VENDOR has none."""
     return frame(address, command, b"" if command == VENDOR else bytes((address,)))
 
 

@@ -69,12 +69,12 @@ class VeDirectFirmware:
 
 
 def checksum(block: bytes) -> int:
-    """The byte that brings the sum to 0 modulo 256."""
+    """Return the byte that brings the sum to 0 modulo 256."""
     return -sum(block) & 0xFF
 
 
 def text_block(solar: SolarReadings, firmware: VeDirectFirmware | None = None) -> bytes:
-    """One block, from the CR before its first label through its checksum."""
+    """Return one block, from the CR before its first label through its checksum."""
     fields = _fields(solar, firmware or VeDirectFirmware())
     body = b"".join(f"\r\n{label}\t{value}".encode("ascii") for label, value in fields)
     body += b"\r\nChecksum\t"
@@ -82,7 +82,7 @@ def text_block(solar: SolarReadings, firmware: VeDirectFirmware | None = None) -
 
 
 def hex_message(command: int, data: bytes = b"") -> bytes:
-    """`:C DD… KK LF`, where C, the data and KK add up to 0x55."""
+    """Return `:C DD… KK LF`, where C, the data and KK add up to 0x55."""
     last = (0x55 - command - sum(data)) & 0xFF
     return f":{command:X}{data.hex().upper()}{last:02X}\n".encode("ascii")
 
@@ -116,7 +116,7 @@ def _tracker(solar: SolarReadings) -> int:
 
 
 def register_value(solar: SolarReadings, register: int) -> bytes | None:
-    """The value of a register, low byte first; None where there is no such register."""
+    """Return the value of a register, low byte first; None where there is no such register."""
     match register:
         case 0x0120:
             return le(solar.uptime_s, 1.0, 4)
@@ -143,7 +143,7 @@ def register_value(solar: SolarReadings, register: int) -> bytes | None:
 
 
 def hex_answer(solar: SolarReadings, request: bytes) -> bytes:
-    """The answer to a HEX message from `:` to before its LF."""
+    """Return the answer to a HEX message from `:` to before its LF."""
     try:
         command = int(request[1:2], 16)
         body = bytes.fromhex(request[2:].decode("ascii"))
@@ -178,7 +178,7 @@ class VeDirectLine(AskedLine):
         super().__init__(_take, lambda asked: (hex_answer(readings(), asked),))
 
     def due(self, until_ns: int) -> list[bytes]:
-        """The blocks whose time has come before `until_ns` of simulated time, with the values of now."""
+        """Return the blocks whose time has come before this simulated time, with the values of now."""
         count = max(-(-(until_ns - self._next_ns) // BLOCK_EVERY_NS), 0)
         self._next_ns += count * BLOCK_EVERY_NS
         return [text_block(self._readings(), self._firmware)] * count

@@ -80,7 +80,7 @@ class ChargerNode(Node):
 
     @property
     def charged_min(self) -> float:
-        """Minutes of charging, over all attempts."""
+        """Return the minutes of charging, over all attempts."""
         running_ns = 0 if self._charging_since_ns is None else self._now_ns - self._charging_since_ns
         return (self._charged_ns + running_ns) / (60 * S_NS)
 
@@ -120,7 +120,7 @@ class ChargerNode(Node):
             self._after("mismatch", 0.6)
 
     def _matches(self, bcp: bytes) -> bool:
-        """Whether the battery's voltages, present and highest, are within the charger's."""
+        """Return whether the battery's voltages, present and highest, are within the charger's."""
         power = self.spec.power
         voltages = (gbt.tenths(bcp, 7), gbt.tenths(bcp, 12))
         return all(power.min_voltage_v <= voltage_v <= power.max_voltage_v for voltage_v in voltages)
@@ -146,7 +146,7 @@ class ChargerNode(Node):
         self._repeat("CSD")
 
     def _fail(self, name: str) -> None:
-        """Something did not come in time."""
+        """Fail: something did not come in time."""
         self.errors.append(name)
         self._leave_attempt(self._was_stopped, reconnects=name != "bsm_timeout")
         self._repeat("CEM")

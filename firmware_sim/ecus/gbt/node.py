@@ -59,12 +59,12 @@ class Node(ABC):
 
     @property
     def is_off(self) -> bool:
-        """True once it is silent for good."""
+        """Return whether it is silent for good."""
         return self.state is State.OFF
 
     @property
     def wake_ns(self) -> int:
-        """When `run` has something to do, at the latest."""
+        """Return when `run` has something to do, at the latest."""
         if self._out:
             return self._now_ns
         return min(
@@ -73,11 +73,11 @@ class Node(ABC):
 
     @property
     def is_transferring(self) -> bool:
-        """Whether a message of several frames is on its way."""
+        """Return whether a message of several frames is on its way."""
         return self._transport_wake_ns() != NEVER_NS
 
     def hear(self, now_ns: int, id: int, data: bytes) -> None:
-        """A frame of the bus. It is ignored unless the other end sent it."""
+        """Take a frame of the bus. It is ignored unless the other end sent it."""
         self._now_ns = max(now_ns, self._now_ns)
         if not id & CAN_EFF_FLAG:
             return
@@ -95,7 +95,7 @@ class Node(ABC):
             self._hear_other(id, data)
 
     def run(self, now_ns: int) -> Sequence[Sent]:
-        """Everything that is due at `now_ns`, in its order."""
+        """Return everything that is due at `now_ns`, in its order."""
         self._now_ns = max(now_ns, self._now_ns)
         self._run_transport()
         for name in [name for name, at_ns in self._deadlines.items() if at_ns <= self._now_ns]:
@@ -156,7 +156,7 @@ class Node(ABC):
             self._leave_attempt(self._was_stopped)
 
     def _speak(self, edition: Edition) -> None:
-        """From now on by this edition."""
+        """Speak by this edition from now on."""
         self.edition = edition
         self._limits = limits(edition)
 
@@ -175,16 +175,16 @@ class Node(ABC):
         self._deadlines.clear()
 
     def _expect(self, name: str, within_s: float) -> None:
-        """From now on: `_passed(name)` unless `_met(name)` comes before."""
+        """Call `_passed(name)` in time, unless `_met(name)` comes before."""
         self._deadlines[name] = self._now_ns + max(round(within_s * S_NS), self._floor_ns)
 
     def _expect_once(self, name: str, within_s: float) -> None:
-        """Like `_expect`, but a deadline that runs goes on."""
+        """Expect as `_expect`, but let a deadline that runs go on."""
         if name not in self._deadlines:
             self._expect(name, within_s)
 
     def _after(self, name: str, delay_s: float) -> None:
-        """`_passed(name)` after this delay, which no floor makes longer."""
+        """Call `_passed(name)` after this delay, which no floor makes longer."""
         self._deadlines[name] = self._now_ns + round(delay_s * S_NS)
 
     def _met(self, *names: str) -> None:
@@ -233,7 +233,7 @@ class Node(ABC):
 
 
 def limits(edition: Edition) -> Mapping[str, float]:
-    """Seconds that each end waits, by what it waits for (the standard's time-outs)."""
+    """Return the seconds that each end waits, by what it waits for (the standard's time-outs)."""
     alive_s = 0.1 if edition is Edition.Y2011 else 1.0
     return {
         "bhm": 10.0,

@@ -42,11 +42,11 @@ class HeardBattery:
         self.current_a = 0.0
 
     def hear(self, voltage_v: float, current_a: float) -> None:
-        """What the BMS measures."""
+        """Take what the BMS measures."""
         self.voltage_v, self.current_a = voltage_v, current_a
 
     def current_at(self, voltage_v: float) -> float:
-        """The current that would bring it to this voltage; none before it was described."""
+        """Return the current that would bring it to this voltage; none before it was described."""
         if self.voltage_v <= 0.0:
             return 0.0
         return self.current_a + (voltage_v - self.voltage_v) / _BATTERY_OHM

@@ -41,7 +41,7 @@ class MessageSender:
         self._sending = False
 
     def in_vain(self, now_ns: int, after_ns: int) -> bool:
-        """Whether a message was announced so long ago, and none of its packets has been asked for."""
+        """Return whether a message was announced so long ago, and none of its packets has been asked for."""
         return self.pgn is not None and self._last == 0 and now_ns - self._announced_ns >= after_ns - MS_NS
 
     def begin(self, pgn: int, payload: bytes, now_ns: int, *, packets: int | None = None) -> bytes:
@@ -61,7 +61,7 @@ class MessageSender:
         self.wake_ns = NEVER_NS
 
     def hear(self, control: bytes, now_ns: int) -> None:
-        """A control frame of the receiver; others than those of the message on its way are left out."""
+        """Take a control frame of the receiver; others than those of the message on its way are left out."""
         if len(control) < _CONTROL_BYTES or self.pgn is None or _pgn(control) != self.pgn:
             return
         match control[0]:
@@ -122,7 +122,7 @@ class Receiver:
         self._deadline_ns = NEVER_NS
 
     def hear_control(self, control: bytes, now_ns: int) -> None:
-        """A control frame of the sender."""
+        """Take a control frame of the sender."""
         if len(control) < _CONTROL_BYTES:
             return
         pgn = _pgn(control)
@@ -145,7 +145,7 @@ class Receiver:
             self._forget()
 
     def hear_data(self, data: bytes, now_ns: int) -> tuple[int, bytes] | None:
-        """A packet. Returns PGN and payload of the message that it completes."""
+        """Take a packet. Return PGN and payload of the message that it completes."""
         if self._pgn is None or len(data) < 2:
             return None
         number = data[0]
@@ -166,7 +166,7 @@ class Receiver:
         return None
 
     def run(self, now_ns: int) -> list[bytes]:
-        """Control frames that are due."""
+        """Return the control frames that are due."""
         if now_ns < self.wake_ns:
             return []
         if now_ns >= self._deadline_ns and self._pgn is not None:
@@ -185,7 +185,7 @@ class Receiver:
         self._reply(now_ns, cts(pgn, count - first + 1, first))
 
     def _ask_again(self, now_ns: int) -> None:
-        """For the packets from the first missing one on, or give up."""
+        """Ask for the packets from the first missing one on, or give up."""
         pgn = self._pgn
         assert pgn is not None  # noqa: S101  # asked for a message on its way alone
         self._requests += 1
@@ -219,7 +219,7 @@ def _pgn(control: bytes) -> int:
 
 
 def _take(left: dict[int, int], pgn: int) -> bool:
-    """Whether one is left, which is then taken."""
+    """Take one, and return whether one was left."""
     count = left.get(pgn, 0)
     left[pgn] = max(count - 1, 0)
     return count > 0

@@ -295,7 +295,7 @@ class VehicleNode(Node):
         self.sender.hear(control, self._now_ns)
 
     def _hear_data(self, data: bytes) -> None:
-        """A charger sends nothing long."""
+        """Do nothing: a charger sends nothing long."""
 
     def _hear_message(self, code: str, payload: bytes) -> None:
         match code:
