@@ -125,10 +125,9 @@ class Scene:
             asked_a = self.asked_a + chance.choice((0, self.wobble_a))
             self.measure("charger", requested_voltage_v=self.asked_v, requested_current_a=asked_a)
             self.now.requests.append((self.at_s, self.asked_v, asked_a))
-        late_s = {side: chance.choice((0.0, 0.0, 0.05, 0.13)) for side in ROWS}
-        for side in sorted(ROWS, key=lambda side: late_s[side]):
-            is_same_window = self.at_s // 10 == (self.at_s + late_s[side]) // 10
-            at_s = round(self.at_s + late_s[side] * is_same_window, 2)
+        late_s = {side: round(self.at_s + chance.choice((0.0, 0.0, 0.05, 0.13)), 2) for side in ROWS}
+        stamps = {side: at_s if at_s // 10 == self.at_s // 10 else self.at_s for side, at_s in late_s.items()}
+        for side, at_s in sorted(stamps.items(), key=lambda item: item[1]):  # as rows come
             if side in self.silent or chance.random() < self.lost:
                 continue
             flowing_a = 0.0 if is_paused else self.asked_a * self.share
@@ -153,6 +152,7 @@ def numbers(values: Mapping[str, float | None]) -> dict[str, float]:
     return {name: nan if value is None else value for name, value in values.items()}
 
 
+@example(seed=8796649)
 @example(seed=452769477)  # a side covers 107.1 s of 119.0 s, nine tenths
 @given(seed=st.integers(0, 2**32))
 @settings(max_examples=examples(150))
