@@ -13,7 +13,6 @@ Relies on injected time and randomness. `step` makes one decision; `run` calls i
 import threading
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Protocol
 
 from telemetry_core.text.lines import restamp
 
@@ -26,6 +25,7 @@ from telemetry.sinks.isolate import Reason
 from telemetry.sinks.lanes import Lanes
 from telemetry.sinks.queue import Queue
 from telemetry.sinks.retry import Backoff
+from telemetry.sinks.settings import Client
 from telemetry.sinks.state import SinkState
 from telemetry.sinks.verdict import Acknowledged, Exchange, Hold, HoldCause, Rejected, Retry, Split, Verdict
 from telemetry.spool.batch import Entry, TimeBase, lines_of
@@ -36,19 +36,6 @@ LOOK_AGAIN_S = 1.0  # for batches that wait for the time, or that came without a
 TICK_S = 1e-6  # a wait that is shorter is over
 UNREACHABLE_AFTER_S = 10.0  # of failing, before it is an event
 REFUSED_EVENT_S = 60.0  # at most one event of dead letters in this time: each is a point itself
-
-
-class Client(Protocol):
-    """What the sender needs of a sink's client. api: by which API it writes, for people."""
-
-    @property
-    def api(self) -> str: ...
-
-    def write(self, payload: bytes) -> Exchange: ...
-
-    def reread_credentials(self) -> bool: ...
-
-    def close(self) -> None: ...
 
 
 class Sender:

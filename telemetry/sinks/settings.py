@@ -13,8 +13,21 @@ from telemetry.errors import UnavailableError
 from telemetry.model.finding import Finding
 from telemetry.settings.declared import read
 from telemetry.settings.table import TomlTable
-from telemetry.sinks.sender import Client
+from telemetry.sinks.verdict import Exchange
 from telemetry.spool.slots import FILE_NAME
+
+
+class Client(Protocol):
+    """What the sender needs of a sink's client. api: by which API it writes, for people."""
+
+    @property
+    def api(self) -> str: ...
+
+    def write(self, payload: bytes) -> Exchange: ...
+
+    def reread_credentials(self) -> bool: ...
+
+    def close(self) -> None: ...
 
 
 class SinkClient(Client, Protocol):

@@ -3,7 +3,7 @@
 import contextlib
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from telemetry.clock import Clock
 from telemetry.errors import ConfigError
@@ -11,12 +11,14 @@ from telemetry.model.finding import Finding, Grade
 from telemetry.settings.declared import read, settings
 from telemetry.settings.table import TomlTable
 from telemetry.sinks.credentials import Secret, handed_over, read_secret
-from telemetry.sinks.influx.client import InfluxClient
 from telemetry.sinks.influx.server import InfluxServer
-from telemetry.sinks.influx.tables import InfluxTables
 from telemetry.sinks.settings import SinkSettings
 from telemetry.sinks.verdict import Acknowledged, Hold, HoldCause, Retry
 from telemetry.spool.slots import FILE_NAME
+
+if TYPE_CHECKING:  # a start reads settings, and needs no client before the first batch
+    from telemetry.sinks.influx.client import InfluxClient
+    from telemetry.sinks.influx.tables import InfluxTables
 
 
 @settings
@@ -53,12 +55,16 @@ class InfluxSettings(InfluxServer, SinkSettings):
         """The database, by all its names."""
         return self.url, self.org, self.v2_bucket, self.v1_database, self.v1_retention_policy
 
-    def make_client(self, clock: Clock) -> InfluxClient:
+    def make_client(self, clock: Clock) -> "InfluxClient":
         """Return the client of this server, not connected yet."""
+        from telemetry.sinks.influx.client import InfluxClient
+
         return InfluxClient(self, clock)
 
-    def make_tables(self, clock: Clock) -> InfluxTables:
+    def make_tables(self, clock: Clock) -> "InfluxTables":
         """Return what answers questions in InfluxQL."""
+        from telemetry.sinks.influx.tables import InfluxTables
+
         return InfluxTables(self, clock)
 
     def findings(self, clock: Clock) -> Iterator[Finding]:
