@@ -66,12 +66,12 @@ class CrossCheck:
             self.shortfall_as, self.shortfall_s, self.shortfall_max_a, self.excess_max_v = before
 
     def interrupted(self) -> None:
-        """Charging is paused or begins again."""
+        """Forget what steady charging has shown: it is paused or begins again."""
         self.met = False
         self.charging_s = 0.0
 
     def end(self) -> Iterator[Verdict]:
-        """The session is over."""
+        """End all that disagrees: the session is over."""
         for key, subject in self.active.items():
             yield Verdict(_code(key), active=False, text=f"no longer: {subject}")
         self.active.clear()
@@ -139,7 +139,7 @@ class CrossCheck:
         return settings.voltage_v + settings.voltage_pct / 100 * value
 
     def fields(self) -> dict[str, float]:
-        """What it adds to the session's record."""
+        """Return what it adds to the session's record."""
         found: dict[str, float] = {}
         if self.shortfall_s:
             found["current_shortfall_mean_a"] = self.shortfall_as / self.shortfall_s
@@ -150,7 +150,7 @@ class CrossCheck:
         return found
 
     def to_json(self) -> list[Any]:
-        """All that it knows, as JSON."""
+        """Return all that it knows, as JSON."""
         return [
             *(self.waiting_ns, self.active, self.met, self.charging_s),
             *(self.shortfall_as, self.shortfall_s, self.shortfall_max_a, self.excess_max_v),
@@ -158,7 +158,7 @@ class CrossCheck:
 
     @classmethod
     def from_json(cls, settings: CrossCheckSettings, known: list[Any]) -> "CrossCheck":
-        """The reverse."""
+        """Return the check that `to_json` was made of."""
         return cls(settings, *known)
 
 

@@ -60,7 +60,7 @@ class OpenSession:
     cross: list[Any] | None = None
 
     def count_time(self, until_ns: int) -> None:
-        """Charging or a pause has lasted until here."""
+        """Count charging or a pause until here."""
         if self.phase == FollowedPhase.CHARGING and self.since_ns:
             lasted_ns = max(0, until_ns - self.since_ns)
             if self.is_paused:
@@ -70,7 +70,7 @@ class OpenSession:
             self.since_ns = until_ns
 
     def count_phase(self, until_ns: int) -> None:
-        """The phase has lasted until here; what follows may have earlier stamps."""
+        """Count the phase until here; what follows may have earlier stamps."""
         self.phase_before_ns = self._phase_lasted_ns(until_ns)
         self.phase_from_ns = until_ns
 
@@ -102,26 +102,26 @@ class Plug:
 
     @property
     def known(self) -> OpenSession:
-        """The session that is open. Raises ValueError without one."""
+        """Return the session that is open. Raises ValueError without one."""
         if self.open is None:
             raise ValueError("the follower reports on a session only while it is open")
         return self.open
 
     @property
     def protocol(self) -> FollowSpec:
-        """What it is followed by. Raises TypeError where that is power alone."""
+        """Return what it is followed by. Raises TypeError where that is power alone."""
         if isinstance(self.spec, PowerSpec):
             raise TypeError("power alone has no signs")
         return self.spec
 
     @property
     def edition(self) -> str | None:
-        """Of the protocol, as far as the session that is open has shown it."""
+        """Return the edition of the protocol, as far as the session that is open has shown it."""
         is_gbt = self.settings.protocol == "gbt27930"
         return edition(self.known.is_old, self.known.names) if is_gbt else None
 
     def begin(self, start_ns: int, cross: CrossCheck) -> None:
-        """A session begins."""
+        """Begin a session."""
         if 0 <= self.last_start_ns - start_ns < _SAME_STAMP_NS:
             start_ns = self.last_start_ns + 1  # or this session would replace that one
         self.last_start_ns = start_ns
@@ -131,7 +131,7 @@ class Plug:
         self._forget()
 
     def end(self) -> None:
-        """It is over."""
+        """End the session."""
         self.open = self.cross = None
         self._forget()
 
@@ -155,7 +155,7 @@ class Plug:
         self.phases, self.errors, self.curve, self.unwritten = [], [], [], 0
 
     def close_phase(self, until_ns: int) -> None:
-        """The phase under way ends."""
+        """End the phase under way."""
         if len(self.phases) < MOST_LISTED:
             self.phases += self.known.running_phase(until_ns)
 
@@ -176,5 +176,5 @@ class Plug:
 
 
 def phase_name(number: int) -> str:
-    """As `charging_phase` has it."""
+    """Return a phase as `charging_phase` has it."""
     return FollowedPhase(number).name.lower()

@@ -14,7 +14,7 @@ from telemetry.charging.session import Session
 
 
 def session_of(plug: Plug, change: PlugChange, vehicle: str, end: End | None = None) -> Session:
-    """The session as it is at this change; end: it is over."""
+    """Return the session as it is at this change; end: it is over."""
     now = plug.known
     totals = {name: value for name, value in zip(TOTALS, change.totals, strict=True) if isfinite(value)}
     edition_ = plug.edition
@@ -84,12 +84,12 @@ def _outcome(plug: Plug, said: Sequence[Word], end: End) -> str:
 
 
 def _rounded(value: Any) -> Any:
-    """A number without the digits that nobody measured."""
+    """Return a number without the digits that nobody measured."""
     return round(value, 6) + 0.0 if isinstance(value, float) else value
 
 
 def _energies(totals: Mapping[str, float], duration_s: float) -> dict[str, Any]:
-    """Energy, charge and power: of each side, and of the best of them."""
+    """Return energy, charge and power: of each side, and of the best of them."""
     found: dict[str, Any] = {}
     covered = {side: totals.get(f"covered_{side}_s", 0.0) for side in ("meter", "charger", "vehicle")}
     for side, covered_s in covered.items():
@@ -110,7 +110,7 @@ def _energies(totals: Mapping[str, float], duration_s: float) -> dict[str, Any]:
 
 
 def _electrical(totals: Mapping[str, float], known: Mapping[str, Any]) -> dict[str, Any]:
-    """States at start and end, what was asked for, and differences over common time."""
+    """Return states at start and end, what was asked for, and differences over common time."""
     common_s = totals.get("common_s", 0.0)
     found: dict[str, Any] = {
         "start_soc_pct": known.get("start_soc_pct", totals.get("start_soc_pct")),

@@ -26,7 +26,7 @@ class Point(NamedTuple):
 
 
 def point(content: SessionRow, vehicle: str, time_ns: int, shift_ns: int = 0) -> Point:
-    """The row of `content`.
+    """Return the row of `content`.
 
     time_ns: when it was made, of what has no stamp of its own; shift_ns: is added to each stamp.
     """
@@ -46,14 +46,14 @@ def point(content: SessionRow, vehicle: str, time_ns: int, shift_ns: int = 0) ->
 
 
 def start_of(made: Made) -> int | None:
-    """The start of the session that a row is of; None: it is of none."""
+    """Return the start of the session that a row is of; None: it is of none."""
     if isinstance(made.content, Session):
         return made.content.start_ns
     return made.content.session.start_ns if isinstance(made.content, PhaseRow | CurveRow) else None
 
 
 def rfc3339(time_ns: int) -> str:
-    """A stamp as text, in UTC, with all nine digits."""
+    """Return a stamp as text, in UTC, with all nine digits."""
     seconds, ns = divmod(time_ns, 1_000_000_000)
     return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{ns:09d}Z"
 

@@ -65,12 +65,12 @@ class ChargingTracker:
         self._plugs[channel] = Plug(plug, self.follower.specs[spec])
 
     def rename(self, channel: int, plug: PlugSettings) -> None:
-        """Where the rows of the plug on `channel` come from is known only now."""
+        """Name where the rows of the plug on `channel` come from, which is known only now."""
         self._plugs[channel].settings = plug
 
     @property
     def plugs(self) -> Mapping[int, PlugSettings]:
-        """What is followed, by channel."""
+        """Return what is followed, by channel."""
         return {channel: plug.settings for channel, plug in self._plugs.items()}
 
     def collect(self, finished: list[Session] | None) -> None:
@@ -78,7 +78,7 @@ class ChargingTracker:
         self._translator.finished = finished
 
     def follow(self, samples: SampleBatch) -> list[Made]:
-        """What these rows make, in their order."""
+        """Return what these rows make, in their order."""
         found = self.follower.follow(samples, in_parts=True)
         made = list(self._made(found)) if found else []
         while self.follower.left:
@@ -86,15 +86,15 @@ class ChargingTracker:
         return made
 
     def due(self, channel: int, now_ns: int) -> list[Made]:
-        """What ends on `channel` since its bus is silent, at `now_ns` in frame time."""
+        """Return what ends on `channel` since its bus is silent, at `now_ns` in frame time."""
         return list(self._made(self.follower.due(channel, now_ns)))
 
     def finish_plug(self, channel: int, end_ns: int) -> list[Made]:
-        """What ends on `channel` since its frames have ended; end_ns: stamp of the newest one."""
+        """Return what ends on `channel` since its frames have ended; end_ns: stamp of the newest one."""
         return list(self._made(self.follower.finish(channel, end_ns)))
 
     def finish(self, end_ns: int) -> list[Made]:
-        """What ends on all plugs since no row comes any more; end_ns: stamp of the newest frame."""
+        """Return what ends on all plugs since no row comes any more; end_ns: stamp of the newest frame."""
         return [made for channel in self._plugs for made in self._made(self.follower.finish(channel, end_ns))]
 
     def _made(self, changes: Iterable[PlugChange]) -> Iterator[Made]:
@@ -152,17 +152,17 @@ class ChargingTracker:
         plug.reopen(opened, cross)
 
     def has_ended(self, channel: int) -> bool:
-        """Whether both ends have finished the session that is open on `channel`."""
+        """Return whether both ends have finished the session that is open on `channel`."""
         now = self._plugs[channel].open
         return now is not None and now.phase == FollowedPhase.ENDED
 
     def joined(self, channel: int) -> int | None:
-        """The start of the session that is open on `channel`, if it was heard from its middle on alone."""
+        """Return the start of the session that is open on `channel`, if its beginning was not heard."""
         now = self._plugs[channel].open
         return now.start_ns if now is not None and now.joined else None
 
     def close(self, state: bytes) -> list[Made]:
-        """The end of a session that no plug goes on with: `cut`, unless a side had said why.
+        """Return the end of a session that no plug goes on with: `cut`, unless a side had said why.
 
         Raises ValueError as `restore` does.
         """
@@ -183,7 +183,7 @@ class ChargingTracker:
         return [Made(-1, found.last_ns, event), row]
 
     def unfinished(self, channel: int) -> list[Made]:
-        """The row of the session that is open on `channel`, as if it were over; it stays open."""
+        """Return the row of the session that is open on `channel`, as if it were over; it stays open."""
         plug = self._plugs[channel]
         made: list[Made] = []
         for change in self.follower.look(channel):
