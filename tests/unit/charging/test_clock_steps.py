@@ -54,3 +54,19 @@ def test_a_clock_that_steps_back_costs_two_minutes_of_charging_at_most() -> None
     assert len(bench.sessions) == 1
     assert session.charging_s is not None
     assert 2 * 599 - 120 <= session.charging_s <= 2 * 599
+
+
+def test_a_window_that_a_set_clock_cuts_makes_nobody_wait_less_for_a_disagreement() -> None:
+    """It has to last for 30 s, and lasts for 21 s."""
+    bench = PlugBench()
+    bench.begin()
+    bench.charge(1.0, 10.0)
+    for step in range(1, 4 * 21):
+        at_s = 10.0 + step / 4
+        if step == 24:
+            bench.tracker.move(0, 3600 * 10**9)
+        late_s = 0.0 if step < 24 else 3600.0
+        bench.put("CCS", at_s + late_s, permitted=1)
+        bench.measure("battery", at_s + late_s, voltage_v=100.0, current_a=36.0)
+        bench.measure("charger", at_s + late_s, voltage_v=100.0, current_a=90.0)
+    assert bench.events("measurements_disagree") == []
