@@ -96,6 +96,6 @@ VARIANTS: Mapping[str, tuple[Planned, ...]] = {
     "own-frames": (Planned(kinds.OwnFrames(_ALWAYS)),),
     "pause": (Planned(kinds.Pause(Window(4.0, 180.0), "vehicle"), Since.CHARGING),),
     "soc-back": (Planned(kinds.SocStep(Window(3.0, 2.0), -4.0), Since.CHARGING),),
-    "clock-back": (Planned(kinds.ClockStep(Window(3.0, WEEK_S), -3600.0), Since.CHARGING),),
+    "clock-back": (Planned(kinds.ClockStep(Window(3.0, WEEK_S), -3.0), Since.CHARGING),),
     "clock-on": (Planned(kinds.ClockStep(Window(3.0, WEEK_S), 5.0), Since.CHARGING),),
 }

@@ -4,5 +4,5 @@
 `gateway_config.py` says what the gateway is to do. `live_lines.py` and `display.py` show it meanwhile.
 `readback.py` and `spool_readback.py` find out what arrived, `measured.py` says what it shows and, by
 `sampling.py`, how exactly; `verdict.py` compares that with what was sent, `report.py` prints it,
-`plot_data.py` and `plot.py` draw it.
+`picture.py` draws it.
 """

@@ -187,9 +187,15 @@ def _absent(field: "dataclasses.Field[Any]", one: Key) -> Any:
 def _key(field: "dataclasses.Field[Any]") -> Key:
     declared: _Declared = field.metadata["key"]
     plain, is_optional = _plain(field.type)
-    given = {"name": field.name, "kind": _KINDS.get(plain, "text"), **declared.given}
+    given = {"name": field.name, **declared.given}
+    is_enum = isinstance(plain, type) and issubclass(plain, StrEnum)
+    if "kind" not in given:
+        says_how = is_enum or isinstance(declared.one_of, Mapping) or declared.given["convert"] is not None
+        if plain not in _KINDS and not says_how:
+            raise TypeError(f"{field.name}: no key holds a {plain}; say its kind")
+        given["kind"] = _KINDS.get(plain, "text")
     one_of, default = declared.one_of, declared.default
-    if isinstance(plain, type) and issubclass(plain, StrEnum):
+    if is_enum:
         one_of = {str(each): each for each in plain}
     if isinstance(one_of, Mapping):
         given["convert"] = one_of.__getitem__

@@ -113,9 +113,9 @@ class TomlTable:
             case "number":
                 return self._number(name, None, key.above, key.least, key.most)
             case "integer":
-                return self._integer(name, None, int(key.least), int(key.most))
+                return self._integer(name, None, key.least, key.most)
             case "integers":
-                return self.take_integers(name, count=key.count, least=int(key.least), most=int(key.most))
+                return self.take_integers(name, count=key.count, least=key.least, most=key.most)
             case "free":
                 return self._free(name, key.of)
             case kind:
@@ -209,7 +209,7 @@ class TomlTable:
                 raise self.wrong(key, f"must be a list of {what}, not {_describe(value)}")
         return list(values)
 
-    def take_integers(self, key: str, *, count: int, least: int, most: int) -> tuple[int, ...]:
+    def take_integers(self, key: str, *, count: int, least: float, most: float) -> tuple[int, ...]:
         """A list of `count` integers, each with least <= integer <= most; empty when the key is absent."""
         self._known.add(key)
         values = self._take(key, [])
@@ -222,11 +222,6 @@ class TomlTable:
         """A path, relative to the folder of its file."""
         self._known.add(key)
         return self.full_path(key, self._text(key, default))
-
-    def take_optional_path(self, key: str) -> Path | None:
-        """A path, relative to the folder of its file, or None when the key is absent."""
-        self._known.add(key)
-        return self.full_path(key, self._text(key, None)) if key in self._values else None
 
     def full_path(self, key: str, text: str) -> Path:
         """`text`, the value of `key`, as a path relative to the folder of its file."""
@@ -310,12 +305,13 @@ class TomlTable:
         self._known.add(key)
         return self._integer(key, None, least, most) if key in self._values else None
 
-    def _integer(self, key: str, default: int | None, least: int, most: int) -> int:
+    def _integer(self, key: str, default: int | None, least: float, most: float) -> int:
         value = self._take(key, default)
         if isinstance(value, bool) or not isinstance(value, int):
             raise self.wrong(key, f"must be an integer, not {_describe(value)}")
         if not least <= value <= most:
-            raise self.wrong(key, f"must be from {least} to {most}, not {value}")
+            words = f"from {least} to {most}" if most != math.inf else _range(-math.inf, least, most)
+            raise self.wrong(key, f"must be {words}, not {value}")
         return value
 
     def take_table(self, key: str) -> "TomlTable":

@@ -10,13 +10,15 @@ Promises:
 Relies on one thread, the pipeline's, that calls everything here.
 """
 
+import contextlib
 import logging
 import threading
-from collections.abc import Callable, Iterable, Iterator
+import traceback
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
 
-from telemetry.errors import UnavailableError
+from telemetry.errors import UnavailableError, without_login
 from telemetry.sources.assemble import Assembled
 from telemetry.sources.inbox import Inbox
 from telemetry.sources.reconnect import put_end
@@ -189,5 +191,9 @@ class RunningSources:
         try:
             source.source.run(self._output, stop)
         except Exception:  # noqa: BLE001 - of the code of a package, or a fault of our own: the others go on
-            _LOG.exception("source %s has failed, and is not started again", source.name)
-            put_end(source.name, source.source.counts(), self._output)
+            failure = without_login(traceback.format_exc())
+            _LOG.error("source %s has failed, and starts again with the service: %s", source.name, failure)
+            counts: Mapping[str, int] = {}
+            with contextlib.suppress(Exception):  # the same code, whose end is reported all the same
+                counts = source.source.counts()
+            put_end(source.name, counts, self._output)

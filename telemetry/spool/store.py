@@ -109,12 +109,12 @@ class Store:
     @property
     def bytes_written(self) -> int:
         """Segments and slots, since the spool was opened."""
-        return self.written.segment_bytes + self._slots.bytes_written
+        return self.written.segment_bytes + sum(slots.bytes_written for _, slots in self._cursors())
 
     @property
     def syncs(self) -> int:
         """Return how often segments and slots were synced since the spool was opened."""
-        return self.written.syncs + self._slots.syncs
+        return self.written.syncs + sum(slots.syncs for _, slots in self._cursors())
 
     def notice_vanished(self) -> None:
         """Settle as damaged the records of files that were removed, if the last file is one of them.
@@ -354,10 +354,16 @@ class Store:
         self._slots.sync()
 
     def save_all(self, *, clean: bool = False) -> None:
-        """Put the slots of all sinks on the medium."""
-        for settled, slots in self._cursors():
-            self._write_slot(settled, slots, clean=clean)
-            slots.sync()
+        """Put the slots of all sinks on the medium, the own one first. Raises OSError once all were tried."""
+        failures = []
+        for settled, slots in reversed(self._cursors()):
+            try:
+                self._write_slot(settled, slots, clean=clean)
+                slots.sync()
+            except OSError as error:
+                failures.append(error)
+        if failures:
+            raise failures[0]
 
     def _write_slot(self, settled: Settled, slots: SlotFile, *, clean: bool = False) -> None:
         kept = settled.kept(ISLANDS)

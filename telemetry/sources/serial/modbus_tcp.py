@@ -53,14 +53,14 @@ def check_tcp_port(port: str) -> str:
 
     Empty: nothing.
     """
+    if "@" in port:
+        return "must not hold a user or password: Modbus/TCP has none"
     try:
         url = urlsplit(port)
         number = DEFAULT_PORT if url.port is None else url.port
     except ValueError as error:
         return str(error)
-    if "@" in port:
-        return "must not hold a user or password: Modbus/TCP has none"
-    if not url.hostname or url.path.strip("/") or url.query or number == 0:
+    if not url.hostname or url.path.strip("/") or url.query or url.fragment or number == 0:
         return f"{port!r} is not tcp://HOST or tcp://HOST:PORT"
     return ""
 
@@ -82,6 +82,8 @@ class ModbusTcpLink:
         address = (url.hostname or "", DEFAULT_PORT if url.port is None else url.port)
         try:
             connection = socket.create_connection(address, CONNECT_TIMEOUT_S)
+        except UnicodeError as error:  # of a name that no resolver takes, such as one with an empty part
+            raise OSError(errno.EINVAL, f"{self.port}: is not the name of a host") from error
         except OSError as error:
             number = errno.EIO if error.errno is None else abs(error.errno)  # those of a resolver are below 0
             raise OSError(number, f"{self.port}: {error.strerror or error}") from error

@@ -1,4 +1,4 @@
-"""firmware_sim/ecus/readings.py, wire/numbers.py, wire/crc16.py and wire/asked.py: what all boards share."""
+"""firmware_sim/wire/readings.py, wire/numbers.py, wire/crc16.py and wire/asked.py: what all boards share."""
 
 import pytest
 

@@ -1,9 +1,11 @@
 """`make check`: which tests look at a change."""
 
+import subprocess
 from pathlib import Path
 
 import pytest
 
+from tools import check
 from tools.check import looking_at, module_of
 from tools.pages.rooms import ROOT
 
@@ -41,3 +43,14 @@ def test_the_looking_at_a_change_are_those_that_import_it_or_mirror_its_folder(f
 
 def test_a_page_has_no_looking_at_its_own() -> None:
     assert looking_at([Path("docs/web.md")], EVERY) == set()
+
+
+@pytest.mark.parametrize(("codes", "code"), [((0, 0), 0), ((0, 1), 1), ((-9, 0), 1)])
+def test_a_tool_that_was_killed_is_no_success(
+    codes: tuple[int, int], code: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ends = iter([*codes, 0, 0])
+    monkeypatch.setattr("sys.argv", ["check", "HEAD"])
+    monkeypatch.setattr(check, "changed", lambda *_: set())
+    monkeypatch.setattr(subprocess, "run", lambda *_, **__: subprocess.CompletedProcess([], next(ends)))
+    assert check.main() == code

@@ -173,7 +173,18 @@ def test_the_port_of_the_service_may_be_left_out(good: str) -> None:
         ("tcp://h/meter", "is not tcp://HOST"),
         ("tcp://h:99999", "Port out of range"),
         ("tcp://me:secret@h", "must not hold a user or password"),
+        ("tcp://me:se#cret@h", "must not hold a user or password"),
+        ("tcp://h#x", "is not tcp://HOST"),
     ],
 )
 def test_what_is_wrong_with_a_port_is_said(port: str, words: str) -> None:
     assert words in check_tcp_port(port)
+
+
+def test_a_name_that_no_resolver_takes_is_a_device_that_is_not_there() -> None:
+    with (
+        StopSignal() as stop,
+        pytest.raises(OSError, match="is not the name of a host"),
+        ModbusTcpLink("tcp://a..b").open(stop),
+    ):
+        pass
