@@ -431,6 +431,18 @@ def test_an_overflow_to_one_address_leaves_the_other_alone() -> None:
     assert wire.ends == {"aborted": 1, "complete": 1, "orphans": 1}
 
 
+def test_an_overflow_on_one_channel_leaves_the_message_of_another_alone() -> None:
+    rules = [SINGLE, (0x7E0, False, False)]
+    wire = Wire(isotp=rules)
+    wire.transport.bind(1, 0, isotp=rules)
+    begin, *rest = isotp("7E8", bytes(20))
+    wire.hear(begin)
+    other = FrameBatch(1)
+    other.append(wire.time_ns + 1, 0x7E0, bytes.fromhex(OVERFLOW), channel=1)
+    wire.transport.reassemble(other)
+    assert wire.hear(*rest) == [("7E8", bytes(20).hex())]
+
+
 def test_neither_go_ahead_nor_an_overflow_between_consecutive_frames_ends_a_message() -> None:
     wire = Wire(isotp=[SINGLE, (0x7E0, False, False)])
     frames = isotp("7E8", bytes(20))
@@ -481,3 +493,11 @@ def test_a_transport_frame_that_the_database_knows_is_decoded_and_put_together()
         BCS_PAYLOAD,
     ]
     assert wire.counts == (2, 0)
+
+
+def test_a_channel_that_is_bound_again_has_the_messages_of_its_new_bus() -> None:
+    wire = Wire(spec=spec(message(0x1CEB56F4, [(0, 8)], extended=True)))
+    wire.transport.bind(0, -1, j1939=True)
+    assert wire.hear(*BCS[:4]) == [BCS_PAYLOAD]
+    wire.transport.bind(0, 0, j1939=True)
+    assert wire.hear(*BCS[:3]) == [("1CEB56F4", "01FE0E5A0E51414D")]
