@@ -68,7 +68,9 @@ class Mf4:
                 try:
                     super().__init__(path)
                     offset_s = _offset_of_local_s(self._mdf)
-                    self._start_timestamp = self._mdf.header.abs_time / 1e9 - (offset_s or 0)
+                    # As integers: a float of so many nanoseconds is off by 128 of them.
+                    start_ns = int(self._mdf.header.abs_time) - (offset_s or 0) * 10**9
+                    self._start_timestamp = start_ns / 10**9
                     self.lacks_zone = offset_s is None
                 except BaseException:
                     self.file.close()

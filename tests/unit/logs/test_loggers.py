@@ -98,7 +98,7 @@ def test_an_mf4_of_canedge_or_kvaser_has_frames_beside_sensors(tmp_path: Path, c
         for index in range(100):
             writer.on_message_received(
                 can.Message(
-                    START_S + index / 128, 0x123, is_extended_id=False, data=bytes([index] * 8), channel=1
+                    START_S + index / 100, 0x123, is_extended_id=False, data=bytes([index] * 8), channel=1
                 )
             )
     with asammdf.MDF(plain) as log:
@@ -109,5 +109,5 @@ def test_an_mf4_of_canedge_or_kvaser_has_frames_beside_sensors(tmp_path: Path, c
     gc.collect()
     assert names == ["can0"]
     assert [(frame.time_ns, frame.id, frame.data) for frame in frames] == [
-        (START_S * 10**9 + round(index * 7812.5) * 1000, 0x123, bytes([index] * 8)) for index in range(100)
+        (START_S * 10**9 + index * 10_000_000, 0x123, bytes([index] * 8)) for index in range(100)
     ]
