@@ -10,7 +10,6 @@ Promises:
 Relies on one thread, the pipeline's, that calls everything here.
 """
 
-import contextlib
 import logging
 import threading
 import traceback
@@ -193,7 +192,14 @@ class RunningSources:
         except Exception:  # noqa: BLE001 - of the code of a package, or a fault of our own: the others go on
             failure = without_login(traceback.format_exc())
             _LOG.error("source %s has failed, and starts again with the service: %s", source.name, failure)
-            counts: Mapping[str, int] = {}
-            with contextlib.suppress(Exception):  # the same code, whose end is reported all the same
-                counts = source.source.counts()
-            put_end(source.name, counts, self._output)
+            put_end(source.name, _last_counts(source), self._output)
+
+
+def _last_counts(source: Assembled) -> Mapping[str, int]:
+    """Return what a source that has failed had counted; nothing where that fails too."""
+    try:
+        return source.source.counts()
+    except Exception:  # noqa: BLE001 - of the same code: its end is reported all the same
+        failure = without_login(traceback.format_exc())
+        _LOG.error("source %s has failed, and its last counts are lost: %s", source.name, failure)
+        return {}
