@@ -14,7 +14,7 @@ from typing import Any, Protocol, cast
 
 from telemetry import __version__
 from telemetry.errors import InputMissingError, MissingPackageError, StorageError, TelemetryError, one_line
-from telemetry.plugins import Choices
+from telemetry.plugins import GROUPS, Choices, listed
 from telemetry.service.stderr_queue import queued_stderr
 from telemetry.stopping import hangups_wait
 
@@ -108,15 +108,25 @@ class _Parser(argparse.ArgumentParser):
         self.exit(64, f"{self.prog}: {message} (see {self.prog} --help)\n")
 
 
+class _Program(_Parser):
+    """The parser of the whole program, whose --help ends with what packages add."""
+
+    def format_help(self) -> str:
+        for module in ("protocols.known", "logs.formats", "sources.kinds", "sinks.kinds"):
+            importlib.import_module(f"telemetry.{module}")  # reserves what is built in
+        added = [f"  {group}: {', '.join(found)}\n" for group in GROUPS if (found := listed(group))]
+        return "".join([super().format_help(), *(["\nadded by packages:\n"] if added else []), *added])
+
+
 def build_parser(full: Container[str | None]) -> argparse.ArgumentParser:
     """Return the parser of the command line.
 
     Each command of `full` brings its own arguments, at an import each.
     """
-    parser = _Parser(prog="nev-telemetry", description="Battery and charging telemetry into InfluxDB.")
+    parser = _Program(prog="nev-telemetry", description="Battery and charging telemetry into InfluxDB.")
     parser.add_argument("--version", action="version", version=f"nev-telemetry {__version__}")
     parser.show_examples(EXAMPLES)
-    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True, parser_class=_Parser)
     for name, summary in COMMANDS.items():
         subparser = commands.add_parser(name, help=summary, description=summary)
         subparser.add_argument("-v", "--verbose", action="store_true", help="log more; tracebacks of errors")

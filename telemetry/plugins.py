@@ -10,7 +10,7 @@ Promises:
 import contextlib
 import functools
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args
 
 from telemetry.errors import MissingPackageError, TelemetryError
 
@@ -19,8 +19,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 Group = Literal["protocols", "logs", "sources", "sinks"]
+GROUPS: tuple[Group, ...] = get_args(Group)
 
-_reserved: dict[Group, set[str]] = {"protocols": set(), "logs": set(), "sources": set(), "sinks": set()}
+_reserved: dict[Group, set[str]] = {group: set() for group in GROUPS}
 _loaded: dict[tuple[Group, str], str] = {}  # the package of each
 
 
@@ -86,13 +87,14 @@ def package_of(group: Group, name: str) -> str:
     return _loaded[group, name]
 
 
+def names(group: Group) -> list[str]:
+    """Return the names that packages add."""
+    return sorted(_entries(group).keys() - _reserved[group])
+
+
 def listed(group: Group) -> list[str]:
     """Return what packages add, each with the package in brackets."""
-    return [
-        f"{name} ({', '.join(map(_package, entries))})"
-        for name, entries in sorted(_entries(group).items())
-        if name not in _reserved[group]
-    ]
+    return [f"{name} ({', '.join(map(_package, _entries(group)[name]))})" for name in names(group)]
 
 
 def in_use() -> list[str]:

@@ -1,10 +1,13 @@
 """Packages from outside: found by a name that is not built in, listed with their names, and alone to pay."""
 
+import json
 import os
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
+import jsonschema
 import pytest
 from telemetry_core.frames.batch import FrameBatch
 
@@ -88,14 +91,14 @@ SERIAL = '[[serial]]\nname = "pack"\nport = "/dev/ttyUSB0"\nprotocol = "acme"\n'
 
 @pytest.fixture
 def parts(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    folder = tmp_path / "site"
+    folder = tmp_path / "parts"
     folder.mkdir()
     installed(monkeypatch, folder, "acme-parts", GROUPS, PARTS)
 
 
 @pytest.fixture
 def example(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    folder = tmp_path / "site"
+    folder = tmp_path / "example"
     folder.mkdir()
     installed_example(monkeypatch, folder)
 
@@ -129,10 +132,25 @@ def test_what_a_package_adds_is_listed_where_built_in_ones_are(
         with pytest.raises(SystemExit):
             main([command, "--help"])
         assert "acme(nev-telemetry-acme1.0)" in "".join(capsys.readouterr().out.split())
+    with pytest.raises(SystemExit):
+        main(["--help"])
+    assert capsys.readouterr().out.endswith(
+        "added by packages:\n  protocols: acme (nev-telemetry-acme 1.0)\n"
+    )
     assert "acme" not in list(PROTOCOLS)  # nothing that goes through all of them imports it
     for unknown in (SERIAL.replace("acme", "acne"), '[[can]]\nname = "c"\nprotocol = "acne"\n'):
         refused = configuration.refused(tmp_path, GATEWAY + unknown)
         assert "acme (nev-telemetry-acme 1.0), not 'acne'" in refused
+
+
+@pytest.mark.usefixtures("parts", "example")
+def test_editors_accept_what_packages_add(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["schema"]) == 0
+    validator = jsonschema.Draft7Validator(json.loads(capsys.readouterr().out))
+    gateway = tomllib.loads(GATEWAY + SERIAL + MAST + '[ledger]\nfile = "points"\n')
+    assert [error.message for error in validator.iter_errors(gateway)] == []
+    replaced = tomllib.loads('[influx]\nfile = "points"\n')
+    assert "'file' was unexpected" in " ".join(error.message for error in validator.iter_errors(replaced))
 
 
 @pytest.mark.usefixtures("parts")
