@@ -106,13 +106,13 @@ def count_instructions(module: str, folder: Path) -> dict[str, int]:
 
 
 def _compiler() -> str:
-    """What the record depends on."""
+    """Return what the record depends on."""
     gcc = subprocess.run(["gcc", "-dumpversion"], capture_output=True, text=True, check=True)
     return f"{platform.machine()} gcc {gcc.stdout.strip().partition('.')[0]}"
 
 
 def _before(compiler: str) -> tuple[dict[str, float], float]:
-    """The ratios to compare with, and how far above them is too far."""
+    """Return the ratios to compare with, and how far above them is too far."""
     records = _records()
     if compiler in records:
         return records[compiler], PLAY

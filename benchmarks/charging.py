@@ -104,7 +104,7 @@ def _instructions(folder: Path, percents: float) -> dict[str, float]:
 
 
 def _percent_of_a_core(folder: Path, log: Path, seconds: int) -> float:
-    """What `nev-telemetry run` needs for the log's frames at an even pace, after a warm-up."""
+    """Measure what `nev-telemetry run` needs for the log's frames at an even pace, after a warm-up."""
     folder.mkdir()
     frames = b"".join(_can_frames(log))
     needed = (WARM_UP_S + seconds) * FRAMES_PER_S * CAN_FRAME.size
@@ -131,7 +131,7 @@ def _can_frames(log: Path) -> Iterator[bytes]:
 
 
 def _write_charge(log: Path, percents: float) -> int:
-    """How many frames there are."""
+    """Return how many frames there are."""
     vehicle = VehicleSpec(until_soc_pct=30.0 + percents)
     spec = ChargeSpec(pack=PackSpec(start_soc_pct=30.0), vehicle=vehicle)
     count = 0

@@ -65,13 +65,13 @@ class Core:
         return made
 
     def text(self, batches: list[FrameBatch]) -> bytes:
-        """All lines of line protocol."""
+        """Return all lines of line protocol."""
         for batch in batches:
             self._encode(batch)
         return self.lines.take()
 
     def signals(self, batches: list[FrameBatch]) -> int:
-        """How many signals are in the frames."""
+        """Count the signals in the frames."""
         found = 0
         for batch in batches:
             self.decoder.decode(batch, self.samples)

@@ -74,7 +74,7 @@ def measure_delivery(workload: Workload, folder: Path, rounds: int) -> list[Sect
 
 
 def _bodies(workload: Workload, log: Path, folder: Path) -> Iterator[bytes]:
-    """What --format lp makes, as bodies of requests."""
+    """Return what --format lp makes, as bodies of requests."""
     lines = folder / "workload.lp"
     decode(workload, [log], "lp", "-o", str(lines))
     with lines.open("rb") as rest:
@@ -113,7 +113,7 @@ def _post(port: int, database: str, bodies: Sequence[bytes]) -> Run:
 
 
 def _stored(port: int, database: str) -> bytes:
-    """What the server answers when asked how many points there are of each measurement."""
+    """Ask the server how many points there are of each measurement."""
     connection = http.client.HTTPConnection("127.0.0.1", port)
     try:
         question = {"db": database, "q": "SELECT count(*) FROM /.*/"}

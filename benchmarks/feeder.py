@@ -59,7 +59,7 @@ class Feeder:
         assert sent == count, "the receiver closed its socket"
 
     def unread_bytes(self) -> int:
-        """What the receiver has not taken yet (SIOCOUTQ, which is TIOCOUTQ)."""
+        """Return what the receiver has not taken yet (SIOCOUTQ, which is TIOCOUTQ)."""
         assert self._receiver is not None
         answer = fcntl.ioctl(self._receiver.fileno(), termios.TIOCOUTQ, bytes(4))
         return int.from_bytes(answer, sys.byteorder)

@@ -114,7 +114,7 @@ def naive_pipeline(workload: Workload, _folder: Path, bus: Path, url: str) -> Pi
 
 @contextmanager
 def started(pipeline: Pipeline, folder: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """The pipeline's process; it is killed at the end, and what it printed is shown if it ended by itself."""
+    """Run the pipeline's process, kill it at the end, and show what it printed if it ended by itself."""
     log = folder / f"{pipeline.name}.log"
     # As under systemd, a folder of its own in memory: what a killed process leaves there goes with it.
     with tempfile.TemporaryDirectory(prefix="nev-telemetry-", dir="/dev/shm") as memory:
@@ -137,7 +137,7 @@ def started(pipeline: Pipeline, folder: Path) -> Iterator[subprocess.Popen[bytes
 
 
 def measure(make: Maker, workload: Workload, load: Load, folder: Path) -> Run:
-    """One pipeline, from its start to its end, under one load; `folder` is its own."""
+    """Measure one pipeline, from its start to its end, under one load; `folder` is its own."""
     folder.mkdir()
     can_frames = workload.can_frames()
     chosen = (can_frames * (load.frames // len(workload.frames) + 1))[: load.frames * 16]
@@ -177,7 +177,7 @@ def start_to_first_frame_s(make: Maker, workload: Workload, folder: Path) -> flo
 
 
 def _arrived(server: NullServer, points: int, pipeline: Pipeline) -> int:
-    """How many points have come once all have, or once nothing comes any more from one that may lose some."""
+    """Count the points once all have come, or once nothing more comes from one that may lose some."""
     start_s = time.monotonic()
     while (arrived := server.points()) < points:
         silent_s = time.monotonic() - max(start_s, server.last_write_s)
@@ -200,7 +200,7 @@ def _resident_mb(process: subprocess.Popen[bytes]) -> float:
 
 
 def _disk_bytes(process: subprocess.Popen[bytes]) -> int:
-    """What it made the kernel write to disk, in whole pages."""
+    """Return what it made the kernel write to disk, in whole pages."""
     for line in Path(f"/proc/{process.pid}/io").read_text().splitlines():
         if line.startswith("write_bytes:"):
             return int(line.split()[1])

@@ -73,7 +73,7 @@ class Sender(threading.Thread):
 
 
 def measure_losses(folder: Path, kills: int, frames_per_s: int, seed: int) -> tuple[list[float], float]:
-    """The loss of each kill, and by how much the sender was late at most; in s."""
+    """Return the loss of each kill, and by how much the sender was late at most; in s."""
     chance = random.Random(seed)
     database, socket = folder / "counted.dbc", folder / "bus.sock"
     database.write_text(DATABASE)

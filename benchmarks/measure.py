@@ -37,7 +37,7 @@ class Timing:
         return Timing(f"{self.name} + {other.name}", tuple(sums))
 
     def ratio_to(self, other: "Timing") -> float:
-        """How many times the time of `other`, as the median over the rounds."""
+        """Return how many times the time of `other` it takes, as the median over the rounds."""
         pairs = zip(self.rounds_ns, other.rounds_ns, strict=True)
         return statistics.median(mine / its for mine, its in pairs)
 

@@ -77,7 +77,7 @@ class Drive:
         self._round_ns = last[len(last) - 1].time_ns - self._first_ns + 1_000_000
 
     def batches(self) -> Iterator[FrameBatch]:
-        """For ever; a batch is its reader's."""
+        """Yield batches for ever; a batch is its reader's."""
         rounds = 0
         while True:
             time_map = TimeMap(1.0, self._first_ns + rounds * self._round_ns, self._first_ns)
@@ -197,7 +197,7 @@ def main() -> int:
 
 
 def described(outage: Outage, hours: float) -> str:
-    """For people."""
+    """Return the figures as text for people."""
     a_day_mb = outage.payload_bytes / hours * 24 / 1e6
     ratio = outage.catch_up_ratio
     overhead = outage.bytes_written / outage.payload_bytes

@@ -30,7 +30,7 @@ def cantools_decode(workload: Workload, frames: int) -> Contender:
 
 
 def influx_point(workload: Workload, frames: int) -> Contender:
-    """A `Point` a frame, to line protocol; nothing is decoded while the clock runs."""
+    """Make a `Point` a frame, to line protocol; nothing is decoded while the clock runs."""
     decoded = []
     for frame in workload.frames[:frames]:
         message = workload.database.get_message_by_frame_id(frame.id)

@@ -72,7 +72,7 @@ class Plot:
             yield f'  <circle class="point" cx="{x:.1f}" cy="{y:.1f}" r="3"/>'
 
     def _top(self) -> float:
-        """The highest cost rounded up to STEPS round steps."""
+        """Round the highest cost up to STEPS round steps."""
         step = max(cost for _, cost in self.points) / STEPS
         unit = 10 ** math.floor(math.log10(step)) if step else 1.0
         return (

@@ -40,7 +40,7 @@ class LogFormat:
         return f"{self.name} log to lines"
 
     def file(self, folder: Path) -> Path:
-        """Where the workload lies in this format."""
+        """Return where the workload lies in this format."""
         return folder / f"workload{self.suffix}"
 
 

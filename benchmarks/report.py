@@ -53,7 +53,7 @@ def goal(found: float, *, at_most: float | None = None, at_least: float | None =
 
 
 def write_page(page: Path, sections: Sequence[Section]) -> None:
-    """The page, and its plots in a folder beside it."""
+    """Write the page, and its plots into a folder beside it."""
     page.write_text(markdown_page(sections), encoding="utf-8")
     for section in sections:
         for plot in section.plots:
@@ -62,7 +62,7 @@ def write_page(page: Path, sections: Sequence[Section]) -> None:
 
 
 def markdown_page(sections: Iterable[Section]) -> str:
-    """The page of one run, with the machine and the versions it was measured with."""
+    """Return the page of one run, with the machine and the versions it was measured with."""
     today = datetime.datetime.now(tz=datetime.UTC).date()
     head = f"""# Benchmarks
 

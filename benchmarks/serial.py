@@ -57,7 +57,7 @@ Conversation = Sequence[tuple[bytes, Sequence[bytes]]]  # requests, each with th
 
 
 def conversation(protocol: SerialProtocol) -> Conversation:
-    """A minute of polling, as the service asks a simulated device; no requests where it talks by itself."""
+    """Return a minute of polling of a simulated device; no requests where it talks by itself."""
     kind = protocol.name.removesuffix("_hex")
     battery = ServiceBattery(ServiceSpec(), 1)
     battery.tick(_SETTLED_S)
@@ -75,7 +75,7 @@ def conversation(protocol: SerialProtocol) -> Conversation:
 
 
 def write_capture(file: Path, said: Conversation, messages: int) -> int:
-    """A capture with at least so many messages, each after its request; returns their bytes."""
+    """Write a capture with at least so many messages, each after its request; return their bytes."""
     written = size = 0
     with file.open("w") as out:
         for second, (asked, answered) in enumerate(cycle(said)):
@@ -92,7 +92,7 @@ def write_capture(file: Path, said: Conversation, messages: int) -> int:
 
 
 def messages_per_s(name: str, file: Path, messages: int) -> float:
-    """By the CPU time of the command, its start included."""
+    """Measure the CPU time of the command, its start included."""
     command = [sys.executable, "-m", "telemetry", "decode", "--protocol", name, str(file)]
     command += ["--registers", _REGISTERS] if name == "modbus" else []
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
@@ -132,7 +132,7 @@ def share_of_a_core(folder: Path, devices: int = DEVICES) -> float:
 
 
 def resident_bytes(devices: int) -> int:
-    """Of a process that has polled so many meters for as long."""
+    """Measure a process that has polled so many meters for as long."""
     command = [sys.executable, "-m", "benchmarks.serial", "resident", str(devices)]
     return int(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
 

@@ -122,7 +122,7 @@ def _watch(spool: Path, samples: list[Sample], started_s: float, ended: threadin
 
 
 def _settled(spool: Path, frames: int, started_s: float) -> Sample:
-    """When every frame is read and next to nothing waits, or after SETTLE_S."""
+    """Wait until every frame is read and next to nothing waits, or for SETTLE_S."""
     deadline_s = time.monotonic() + SETTLE_S
     while True:
         sample = Sample.of(time.monotonic() - started_s, query_status(spool))
@@ -132,7 +132,7 @@ def _settled(spool: Path, frames: int, started_s: float) -> Sample:
 
 
 def faults(samples: list[Sample], frames: int) -> list[str]:
-    """What was not as it should be; nothing is success."""
+    """Return what was not as it should be; nothing is success."""
     last = samples[-1]
     found = list(imbalances(last.accounts, round(last.waiting_points), {}))
     if last.frames != frames:
@@ -151,7 +151,7 @@ def faults(samples: list[Sample], frames: int) -> list[str]:
 
 
 def growth_bytes(samples: list[Sample]) -> float:
-    """By how much the highest memory of the last quarter is above that of the first quarter after warm-up."""
+    """Return by how much the last quarter's highest memory is above that of the first after warm-up."""
     warm = [sample for sample in samples if sample.at_s >= WARM_UP_S] or samples
     quarter = max(len(warm) // 4, 1)
     first, last = warm[:quarter], warm[-quarter:]
@@ -159,12 +159,12 @@ def growth_bytes(samples: list[Sample]) -> float:
 
 
 def by_tenths(values: list[float]) -> list[float]:
-    """The highest of each tenth of them."""
+    """Return the highest of each tenth of them."""
     return [max(values[len(values) * n // 10 : len(values) * (n + 1) // 10], default=0.0) for n in range(10)]
 
 
 def described(samples: list[Sample], frames_per_s: int, late_s: float) -> str:
-    """For people."""
+    """Return the figures as text for people."""
     first, last = samples[0], samples[-1]
     memory = [sample.memory_bytes / 1e6 for sample in samples if sample.at_s >= WARM_UP_S] or [0.0]
     cpu_us = (last.cpu_s - first.cpu_s) / max(last.frames - first.frames, 1) * 1e6

@@ -51,7 +51,7 @@ class Workload:
     frames: tuple[Frame, ...]
 
     def batches(self) -> list[FrameBatch]:
-        """All frames in batches of BATCH_FRAMES."""
+        """Return all frames in batches of BATCH_FRAMES."""
         batches = []
         for start in range(0, len(self.frames), BATCH_FRAMES):
             batch = FrameBatch(BATCH_FRAMES)
@@ -61,11 +61,11 @@ class Workload:
         return batches
 
     def can_frames(self) -> bytes:
-        """All frames as an array of `struct can_frame`."""
+        """Return all frames as an array of `struct can_frame`."""
         return b"".join(CAN_FRAME.pack(frame.id, len(frame.data), frame.data) for frame in self.frames)
 
     def write_log(self, path: Path) -> None:
-        """All frames as a log, by python-can's writer for the suffix where it has one."""
+        """Write all frames as a log, by python-can's writer for the suffix where it has one."""
         if path.suffix == ".csv":
             self._write_gvret(path)
             return
@@ -92,7 +92,7 @@ class Workload:
 
 
 def load_workload(frame_count: int, folder: Path) -> Workload:
-    """The workload of `frame_count` frames; its database is written into `folder`."""
+    """Make the workload of `frame_count` frames; its database is written into `folder`."""
     source = importlib.resources.files("opendbc") / "dbc" / "tesla_can.dbc"
     dbc = folder / "workload.dbc"
     dbc.write_text(_ORPHAN.sub("", source.read_text(encoding="utf-8")), encoding="utf-8")
@@ -113,7 +113,7 @@ def _frames(database: Database, count: int) -> Iterator[Frame]:
 
 
 def _selects_signals(message: Message, data: bytes) -> bool:
-    """Whether the multiplexer has a value that the database knows; cantools refuses the frame otherwise."""
+    """Say whether the database knows the multiplexer's value; cantools refuses the frame otherwise."""
     try:
         message.decode(data)
     except DecodeError:

@@ -21,7 +21,7 @@ DASHBOARDS: tuple[Callable[[Language], Dashboard], ...] = (battery, cells, charg
 
 
 def written() -> Iterator[tuple[Path, str]]:
-    """Each file and what stands in it."""
+    """Return each file and what stands in it."""
     for language in LANGUAGES:
         for make in DASHBOARDS:
             text = json.dumps(make(language), cls=JSONEncoder, indent=2, sort_keys=True, ensure_ascii=False)

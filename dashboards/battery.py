@@ -11,7 +11,7 @@ from dashboards.units import label_of, unit_of
 
 
 def battery(language: Language) -> Dashboard:
-    """All packs of the chosen vehicles."""
+    """Show all packs of the chosen vehicles."""
     panels = Panels(language)
 
     def now(field: str, limits: Limits = NO_LIMITS) -> stat.Panel:

@@ -12,7 +12,7 @@ CELL = "${__field.labels._field}"  # InfluxQL names its columns itself
 
 
 def cells(language: Language) -> Dashboard:
-    """One pack of one vehicle: cells of several packs in one picture say nothing."""
+    """Show one pack of one vehicle: cells of several packs in one picture say nothing."""
     panels = Panels(language)
     volt, celsius = unit_of("cells", "vNNN"), unit_of("cells", "tNNN")
     name_of_field = CELL if language.name == "flux" else ""

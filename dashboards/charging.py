@@ -23,7 +23,7 @@ def _charger(field: str) -> Values:
 
 
 def charging(language: Language) -> Dashboard:
-    """All chargers and packs of the chosen vehicles."""
+    """Show all chargers and packs of the chosen vehicles."""
     panels = Panels(language)
 
     def wanted_and_given(title: str, quantity: str) -> timeseries.Panel:

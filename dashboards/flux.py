@@ -120,7 +120,7 @@ def _query(*steps: str) -> str:
 
 
 def _rows(values: Values) -> tuple[str, ...]:
-    """A field that is a pattern stands for all fields that match it."""
+    """Filter by field; one that is a pattern stands for all fields that match it."""
     is_pattern = not values.field.isidentifier()
     field = f"r._field =~ /^({values.field})$/" if is_pattern else f'r._field == "{values.field}"'
     chosen = " and ".join(_matches(variable) for variable in values.where)
@@ -132,7 +132,7 @@ def _rows(values: Values) -> tuple[str, ...]:
 
 
 def _growths(values: Values, every: str) -> tuple[str, ...]:
-    """Of a counter: the sum of its steps, minute by minute. Where it steps down it has begun at 0 again."""
+    """Sum the steps of a counter, minute by minute. Where it steps down it has begun at 0 again."""
     return (
         *_rows(values),
         # The highest, so that a minute in which it begins again has what it had come to.

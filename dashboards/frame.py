@@ -30,7 +30,7 @@ def dashboard(
     variables: Iterable[Builder[VariableModel]],
     rows: Iterable[Row],
 ) -> Dashboard:
-    """A dashboard of rows of panels; its uid stays the same for ever, so that links and bookmarks do."""
+    """Make a dashboard of rows of panels; its uid never changes, so that links and bookmarks hold."""
     built = (
         builders.Dashboard(f"{name.capitalize()} ({language.title})")
         .uid(f"nev-{name}-{language.name}")
@@ -76,18 +76,18 @@ class _Numbered(Builder[Panel]):
 
 
 def vehicles(language: Language, *, several: bool = True) -> builders.QueryVariable:
-    """The variable `vehicle`: all, also those of which a recording is all that there is."""
+    """Make the variable `vehicle`: all, also those of which a recording is all that there is."""
     return _variable("vehicle", "Vehicle", language.tag_values("vehicle"), several=several)
 
 
 def packs(language: Language, *, several: bool = True) -> builders.QueryVariable:
-    """The variable `pack`: of the chosen vehicles."""
+    """Make the variable `pack`: of the chosen vehicles."""
     query = language.tag_values("pack", "battery", where=("vehicle",))
     return _variable("pack", "Pack", query, several=several)
 
 
 def sources(language: Language) -> builders.QueryVariable:
-    """The variable `source`: buses and ports of the chosen vehicles."""
+    """Make the variable `source`: buses and ports of the chosen vehicles."""
     query = language.tag_values("source", "gateway", where=("vehicle",))
     return _variable("source", "Source", query, several=True)
 

@@ -21,7 +21,7 @@ def _of_source(field: str) -> Values:
 
 
 def gateway(language: Language) -> Dashboard:
-    """All gateways of the chosen vehicles and their sources."""
+    """Show all gateways of the chosen vehicles and their sources."""
     panels = Panels(language)
 
     def now(title: str, field: str, limits: Limits = NO_LIMITS) -> stat.Panel:

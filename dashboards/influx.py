@@ -26,7 +26,7 @@ class InfluxQuery(Dataquery):
     result_format: str
 
     def to_json(self) -> dict[str, object]:
-        """The SDK's encoder calls this."""
+        """Return what the SDK's encoder asks for."""
         fields: dict[str, object] = {"refId": self.ref_id, "datasource": DATASOURCE, "query": self.query}
         if self.is_flux:
             return fields
@@ -40,7 +40,7 @@ class BuiltQuery(Builder[Dataquery]):
     query: InfluxQuery
 
     def build(self) -> Dataquery:
-        """The query itself: it needs no building."""
+        """Return the query itself: it needs no building."""
         return self.query
 
 
@@ -64,28 +64,28 @@ class Language(Protocol):
     title: str
 
     def over_time(self, values: Values, function: str = "mean") -> str:
-        """One value for each interval of the panel."""
+        """Ask for one value for each interval of the panel."""
 
     def latest(self, values: Values) -> str:
-        """The last value within the time range."""
+        """Ask for the last value within the time range."""
 
     def rate(self, values: Values) -> str:
         """Growth of a counter a second; a counter that begins again gives nothing."""
 
     def growth(self, values: Values) -> str:
-        """How much a device's own counter grew within the time range, from its first value there on.
+        """Ask how much a device's own counter grew within the time range, from its first value there on.
 
         It may have begun at 0 again.
         """
 
     def growth_from_0(self, values: Values) -> str:
-        """How much a gateway's own counter grew within the time range; before its first value it was 0."""
+        """Ask how much a gateway's own counter grew within the range; before its first value it was 0."""
 
     def thousands_per_day(self, values: Values) -> str:
-        """How much a counter grew on each day, in thousands; it may have begun at 0 again."""
+        """Ask how much a counter grew on each day, in thousands; it may have begun at 0 again."""
 
     def percent_per_week(self, part: str, whole: str) -> str:
-        """How much one counter of a battery grew in each week for what another one did; likewise."""
+        """Ask how much one counter of a battery grew in each week for what another one did; likewise."""
 
     def minutes_per_day_between(self, soc_from: float, soc_to: float) -> str:
         """Minutes of each day in which nothing but current into a pack was read, within these percents.
@@ -94,19 +94,19 @@ class Language(Protocol):
         """
 
     def fields_over_time(self, measurement: str, letter: str) -> str:
-        """All of the numbered fields `vNNN` or `tNNN` of a pack."""
+        """Ask for all of the numbered fields `vNNN` or `tNNN` of a pack."""
 
     def fields_now(self, measurement: str, letter: str) -> str:
-        """The last value of each of them."""
+        """Ask for the last value of each of them."""
 
     def sums_per_day(self, values: Values) -> str:
-        """The sum of each day, in thousands."""
+        """Ask for the sum of each day, in thousands."""
 
     def listing(self, measurement: str, tags: tuple[str, ...], fields: tuple[str, ...]) -> str:
-        """A table of the chosen vehicles' points, newest first: time, tags, fields."""
+        """Ask for a table of the chosen vehicles' points, newest first: time, tags, fields."""
 
     def tag_values(self, tag: str, measurement: str = "", where: tuple[str, ...] = ()) -> str:
-        """What a variable may be, of one measurement or of all."""
+        """Ask what a variable may be, of one measurement or of all."""
 
     def query(self, ref_id: str, text: str, *, as_table: bool) -> BuiltQuery:
-        """For a panel."""
+        """Return the text as a query of a panel."""

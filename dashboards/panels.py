@@ -50,7 +50,7 @@ class Limits:
     steps: tuple[tuple[float | None, str], ...]
 
     def built(self) -> builders.ThresholdsConfig:
-        """For a panel."""
+        """Return the steps as a panel takes them."""
         steps = [Threshold(value, color) for value, color in self.steps]
         return builders.ThresholdsConfig().mode(ThresholdsMode.ABSOLUTE).steps(steps)
 
@@ -116,7 +116,7 @@ class Panels:
     def bars(
         self, title: str, asked: Sequence[Asked], *, unit: str, description: str = ""
     ) -> timeseries.Panel:
-        """One bar for each day and series."""
+        """Show one bar for each day and series."""
         return (
             self.lines(title, asked, unit=unit, description=description, lowest=0.0)
             .draw_style(common.GraphDrawStyle.BARS)
@@ -127,7 +127,7 @@ class Panels:
     def number(
         self, title: str, asked: Asked, *, unit: str, limits: Limits = NO_LIMITS, description: str = ""
     ) -> stat.Panel:
-        """The last value of each series, coloured by the limits."""
+        """Show the last value of each series, coloured by the limits."""
         return (
             stat.Panel()
             .title(title)
@@ -146,13 +146,13 @@ class Panels:
         )
 
     def words(self, title: str, asked: Asked, *, mappings: list[ValueMapping] | None = None) -> stat.Panel:
-        """The last word or flag of each series."""
+        """Show the last word or flag of each series."""
         panel = self.number(title, asked, unit="string")
         panel.reduce_options(_last().fields("/.*/"))
         return panel.mappings(mappings) if mappings else panel
 
     def gauges(self, title: str, asked: Asked, *, unit: str, description: str = "") -> bargauge.Panel:
-        """One bar for each field, from the lowest to the highest value."""
+        """Show one bar for each field, from the lowest to the highest value."""
         return (
             bargauge.Panel()
             .title(title)
@@ -171,7 +171,7 @@ class Panels:
         )
 
     def map_of_rows(self, title: str, asked: Asked, *, unit: str, description: str = "") -> heatmap.Panel:
-        """A row for each field, coloured by value, over time."""
+        """Show a row for each field, coloured by value, over time."""
         return (
             heatmap.Panel()
             .title(title)
@@ -207,13 +207,13 @@ class Panels:
         return panel.overrides(_names(asked))
 
     def events(self) -> table.Panel:
-        """What happened, newest first."""
+        """List what happened, newest first."""
         tags = ("vehicle", "pack", "charger", "source", "code")
         query = self._language.listing("event", tags, ("level", "active", "text"))
         return self.rows("Events", query, description="Level: 1 warning, 2 critical.")
 
     def rows(self, title: str, query: str, *, description: str = "") -> table.Panel:
-        """A table as the query gives it."""
+        """Show a table as the query gives it."""
         return (
             table.Panel()
             .title(title)
@@ -227,7 +227,7 @@ class Panels:
 
 
 def _names(asked: Sequence[Asked]) -> list[Builder[DashboardFieldConfigSourceOverrides]]:
-    """What the series of each query are called."""
+    """Name the series of each query."""
     return [
         builders.DashboardFieldConfigSourceOverrides()
         .matcher(MatcherConfig(id_val="byFrameRefID", options=ref_id))

@@ -55,7 +55,7 @@ def main() -> int:
 
 
 def share_s(seconds: int, harnesses: int, processors: int) -> int:
-    """How long each harness runs, so that all are through after `seconds`."""
+    """Return how long each harness runs, so that all are through after `seconds`."""
     return max(1, seconds // math.ceil(harnesses / processors))
 
 
@@ -77,7 +77,7 @@ def _load(name: str) -> Harness:
 
 
 def _run(name: str, seconds: int) -> tuple[bool, str]:
-    """Whether it held, and what there is to say. What an earlier run left is forgotten."""
+    """Return whether it held, and what there is to say. What an earlier run left is forgotten."""
     shutil.rmtree(FINDINGS / name, ignore_errors=True)
     command = [sys.executable, "-m", "fuzz", name, "--here", "--seconds", str(seconds)]
     log = FINDINGS / f"{name}.log"

@@ -22,7 +22,7 @@ _MOST_FRAMES = 100
 
 
 def protocol_harness(data: bytes) -> None:
-    """The first byte is the protocol, the second the size of a batch; a frame is three bytes and its data."""
+    """Decode frames; the first byte is the protocol, the second the size of a batch."""
     protocol = _PROTOCOLS[data[0] % len(_PROTOCOLS)] if data else GBT27930
     frames = frames_of(protocol, data[2:])
     check(protocol, frames, 1 + (data[1] if len(data) > 1 else 0))
@@ -60,7 +60,7 @@ def _decoded(plan: Plan, frames: list[FrameTuple], batch_frames: int, *, j1939: 
 
 
 def frames_of(protocol: CanProtocol, data: bytes) -> list[FrameTuple]:
-    """Which id, how much later, how many bytes; a second byte over 250 is a step back in time.
+    """Read which id, how much later, how many bytes; a second byte over 250 is a step back in time.
 
     Of the ids one in eight belongs to no message.
     """

@@ -28,12 +28,12 @@ Harness = Callable[[bytes], None]
 
 
 def corpus_files(name: str) -> list[Path]:
-    """The inputs that a harness starts from."""
+    """Return the inputs that a harness starts from."""
     return sorted(path for path in (CORPUS / name).iterdir() if path.is_file())
 
 
 def has_atheris() -> bool:
-    """Whether this Python has it."""
+    """Say whether this Python has it."""
     return importlib.util.find_spec("atheris") is not None
 
 
@@ -111,7 +111,7 @@ def _fuzz_at_random(name: str, harness: Harness, seconds: int, findings: Path) -
 
 
 def mutated(random: Random, inputs: list[bytes]) -> bytes:
-    """One of the inputs with a few changes."""
+    """Return one of the inputs with a few changes."""
     data = bytearray(random.choice(inputs or [b""]))
     for _ in range(random.randint(1, 8)):
         at = random.randint(0, len(data))

@@ -32,7 +32,7 @@ BETWEEN_SEGMENTS = b"\n\n--\n\n"
 
 
 def database_harness(name: str) -> Callable[[bytes], None]:
-    """For the format of this file name.
+    """Return the harness for the format of this file name.
 
     A database is refused in one line, or gives a plan under which both decoders say the same.
     """
@@ -52,7 +52,7 @@ def database_harness(name: str) -> Callable[[bytes], None]:
 
 
 def plan_harness(data: bytes) -> None:
-    """What is no plan is refused here or by the compiled one: by some exception, and nothing worse."""
+    """Check that what is no plan is refused, here or by the compiled core, by some exception."""
     try:
         plan = decoded(data)
     except ValueError:
@@ -63,7 +63,7 @@ def plan_harness(data: bytes) -> None:
 
 
 def configuration_harness(data: bytes) -> None:
-    """A configuration is taken, or refused in one line that says where."""
+    """Take a configuration, or refuse it in one line that says where."""
     file = scratch_file("a.toml", data)
     try:
         config = load_config(file, {})
@@ -75,7 +75,7 @@ def configuration_harness(data: bytes) -> None:
 
 
 def spool_harness(data: bytes) -> None:
-    """The spool opens and gives what it has; it balances unless checks were forged.
+    """Open the spool and read what it has; it balances unless checks were forged.
 
     Up to three segments; before each a byte: its place, and in bit 7 whether checks are forged, so that
     heads that make no sense are believed.
@@ -116,7 +116,7 @@ def _assert_decoders_agree(spec: PlanSpec, random: Random) -> None:
 
 
 def _with_checks(data: bytes) -> bytes:
-    """With the check of each head made right: no change at random would ever pass it."""
+    """Make the check of each head right: no change at random would ever pass it."""
     mended = bytearray(data)
     at = data.find(MAGIC)
     while at >= 0:

@@ -35,7 +35,7 @@ FORMATS = tuple(OutputFormat)
 
 
 def log_harness(name: str) -> Callable[[bytes], None]:
-    """For the format of this file name."""
+    """Return the harness for the format of this file name."""
 
     def harness(data: bytes) -> None:
         file = scratch_file(name, data)
@@ -59,7 +59,7 @@ def table_harness(data: bytes) -> None:
 
 
 def packed_harness(suffix: str, pack: Callable[[bytes], bytes]) -> Callable[[bytes], None]:
-    """The rest of a compressed file after a first member that is whole."""
+    """Inflate the rest of a compressed file after a first member that is whole."""
 
     def harness(data: bytes) -> None:
         frame = b"(1.000000) can0 001#0102\n"
@@ -77,7 +77,7 @@ bzip2_harness = packed_harness(".bz2", bz2.compress)
 
 
 def mf4_harness(data: bytes) -> None:
-    """A whole log with other records (from the third byte on), and its end cut off (the first two: how far).
+    """Read a whole log with other records (from the third byte on), cut off where the first two say.
 
     Its blocks stay as they are.
     """
@@ -93,7 +93,7 @@ def mf4_harness(data: bytes) -> None:
 
 
 def mf4_links_harness(data: bytes) -> None:
-    """A whole log with other links between its blocks: in each four bytes which link, and where to.
+    """Read a whole log with other links between its blocks: in each four bytes which link, and where to.
 
     What else blocks say stays as it is.
     """
@@ -110,7 +110,7 @@ def mf4_links_harness(data: bytes) -> None:
 
 
 def mf4_fields_harness(data: bytes) -> None:
-    """A whole log with other fields, lengths and counts of links in its channels and their groups.
+    """Read a log with other fields, lengths and counts of links in its channels and their groups.
 
     Each three bytes say which byte of them, and what stands there.
     """
@@ -132,7 +132,7 @@ def mf4_fields_harness(data: bytes) -> None:
 
 
 def capture_harness(protocol: str) -> Callable[[bytes], None]:
-    """A capture decodes, in one of the formats: whole lines, to the end."""
+    """Decode a capture in one of the formats: whole lines, to the end."""
 
     def harness(data: bytes) -> None:
         output_format = FORMATS[zlib.crc32(data) % len(FORMATS)]
@@ -149,7 +149,7 @@ def capture_harness(protocol: str) -> Callable[[bytes], None]:
 
 
 def scrub_capture_harness(data: bytes) -> None:
-    """A capture is scrubbed whatever is in it: as many lines come out, each as long."""
+    """Scrub a capture whatever is in it: as many lines come out, each as long."""
     file = scratch_file("capture.txt", data)
     lines: list[bytes] = []
     try:
@@ -164,7 +164,7 @@ def scrub_capture_harness(data: bytes) -> None:
 
 
 def scrub_log_harness(data: bytes) -> None:
-    """A log is scrubbed whatever is in it: the same frames come out but for their data, and once more."""
+    """Scrub a log whatever is in it, twice: the same frames come out but for their data."""
     file, other = scratch_file("log.log", data), scratch_file("other.log", b"")
     try:
         before = _read_whole(file)[0]
@@ -193,7 +193,7 @@ def _read_whole(file: Path) -> tuple[list[FrameTuple], int, list[str]]:
 
 
 def _read_when_due(file: Path, batch_frames: int) -> tuple[list[FrameTuple], int, list[str]]:
-    """In small batches, each frame when its stamp has come."""
+    """Return what comes when each frame is read once its stamp has come, in small batches."""
     names: dict[str, int] = {}
     frames: list[FrameTuple] = []
     batch = FrameBatch(batch_frames)

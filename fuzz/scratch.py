@@ -8,7 +8,7 @@ _folder = tempfile.TemporaryDirectory(prefix="fuzz-", dir=_MEMORY if _MEMORY.is_
 
 
 def scratch_file(name: str, data: bytes) -> Path:
-    """A file of that name with `data` in it."""
+    """Return a file of that name with `data` in it."""
     file = Path(_folder.name) / name
     file.write_bytes(data)
     return file

@@ -38,7 +38,7 @@ SUCCESSES = (200, 201, 206, 299)  # chosen by the last four values of a byte
 
 
 def jbd_harness(data: bytes) -> None:
-    """The first byte says how many come at a time."""
+    """Read in pieces; the first byte says how many bytes come at a time."""
     assert isinstance(JBD.framing, Framing)
     stream = data[1:]
     model = MessageModel(JBD.framing, stream)
@@ -49,7 +49,7 @@ def jbd_harness(data: bytes) -> None:
 
 
 def vedirect_harness(data: bytes) -> None:
-    """The first byte says how many come at a time."""
+    """Read in pieces; the first byte says how many bytes come at a time."""
     assert isinstance(VEDIRECT.framing, TextFraming)
     model = TextModel(VEDIRECT.framing, data[1:])
     framer = VEDIRECT.make_framer()
@@ -59,7 +59,7 @@ def vedirect_harness(data: bytes) -> None:
 
 
 def transport_harness(data: bytes) -> None:
-    """The first byte is the size of a batch; a frame is a byte for its id, one for the time, and its data."""
+    """Read frames: the first byte is the size of a batch; a frame is an id, a time, and its data."""
     frames = _frames(data[1:])
     model = TransportModel(ISOTP)
     expected = [out for frame in frames for out in model.listen(frame)]
@@ -80,7 +80,7 @@ def transport_harness(data: bytes) -> None:
 
 
 def verdict_harness(data: bytes) -> None:
-    """The first byte picks a status, the line after it is a Retry-After, and the rest is the body."""
+    """Judge an answer: the first byte picks a status, the next line is a Retry-After, then the body."""
     chosen = data[0] if data else 0
     status = SUCCESSES[chosen - 252] if chosen >= 252 else STATUSES[chosen % len(STATUSES)]
     header, _, body = data[1:].partition(b"\n")
@@ -103,7 +103,7 @@ def verdict_harness(data: bytes) -> None:
 
 
 def http_harness(data: bytes) -> None:
-    """The first byte says how many come at a time: the same requests, each with one whole answer."""
+    """Serve in pieces of as many bytes as the first one says: the same requests, a whole answer each."""
     asked, said = _conversation(_pieces(data))
     assert (asked, said) == _conversation([data[1:]])
     for request in asked:
@@ -122,7 +122,7 @@ def http_harness(data: bytes) -> None:
 
 
 def _conversation(pieces: list[bytes]) -> tuple[list[Request], bytes]:
-    """What the client has asked, and all that it was sent; it answers at once and takes everything."""
+    """Return what the client has asked, and all that it was sent; it answers at once."""
     asked: list[Request] = []
 
     def answer(request: Request) -> WebAnswer:
@@ -158,7 +158,7 @@ def _pieces(data: bytes) -> list[bytes]:
 
 
 def _frames(data: bytes) -> list[FrameTuple]:
-    """At most 200, since the model takes its time; fewer sessions than the compiled stage keeps."""
+    """Compare 200 at most, since the model takes its time; fewer sessions than the core keeps."""
     frames: list[FrameTuple] = []
     at, time_ns = 0, 10**18
     while at + 2 <= len(data) and len(frames) < 200:

@@ -22,7 +22,7 @@ SUMMARY = "battery and charging telemetry from vehicle buses into InfluxDB"
 
 
 def pages() -> Iterator[tuple[str, str]]:
-    """Each file's name and text."""
+    """Yield each file's name and text."""
     yield f"{PROGRAM}.1", _overview()
     for action in build_parser(COMMANDS)._actions:  # argparse has no public list of them
         if isinstance(action, argparse._SubParsersAction):

@@ -19,7 +19,7 @@ _MOST_OF_A_LIST = 2  # entries of a list that are shown, before the last one
 
 
 def rewritten(page: str) -> str:
-    """The page with its tables as the code has them now."""
+    """Return the page with its tables as the code has them now."""
     return _BLOCK.sub(lambda found: f"{found[1]}{found[2]}{_tables_of(found[1])}", page)
 
 
@@ -30,7 +30,7 @@ def _tables_of(name: str) -> str:
 
 
 def fields_of(protocol: CanProtocol) -> str:
-    """The messages of a protocol and their fields, as Markdown."""
+    """Return the messages of a protocol and their fields, as Markdown."""
     return "\n".join(line for message in protocol.messages for line in _message(message, protocol)) + "\n\n"
 
 
@@ -56,7 +56,7 @@ def _message(message: CanMessage, protocol: CanProtocol) -> Iterator[str]:
 
 
 def _shortened(signals: list[CanSignal]) -> Iterator[CanSignal | None]:
-    """The signals; of a long list of numbered ones the first and the last, and None for those between."""
+    """Return the signals; of a long list of numbered ones the first and the last, with None between."""
     numbers = [int(found[0]) for signal in signals if (found := _NUMBERED.search(signal.name))]
     last = max(numbers, default=0)
     if len(numbers) < len(signals) or last <= _MOST_OF_A_LIST + 1:

@@ -60,12 +60,12 @@ Arrows = Mapping[tuple[str, str], list[str]]  # (importing room, imported room) 
 
 
 def imports() -> Arrows:
-    """Every import of one room of `telemetry/` from another."""
+    """Return every import of one room of `telemetry/` from another."""
     return _arrows("telemetry", ROOMS, HALL)
 
 
 def simulator_imports() -> Arrows:
-    """Every import of one room of `firmware_sim/` from another, or from another package of ours."""
+    """Return every import of one room of `firmware_sim/` from another, or from a package of ours."""
     return _arrows("firmware_sim", SIMULATOR, SIMULATOR[-1])
 
 
@@ -87,7 +87,7 @@ def _arrows(package: str, rooms: Sequence[str], loose: str) -> Arrows:
 
 
 def core_imports() -> Arrows:
-    """Every import of one room of the compiled core from another."""
+    """Return every import of one room of the compiled core from another."""
     found: dict[tuple[str, str], list[str]] = {}
     core = ROOT / "ext" / "telemetry_core"
     for file in sorted(file for file in core.rglob("*") if file.suffix in (".py", ".pyi", ".pyx", ".pxd")):
@@ -123,7 +123,7 @@ def sentence(folder: Path) -> str:
 
 
 def table() -> Iterator[str]:
-    """A row for each room, from those that rely on nothing to those that rely on all."""
+    """Return a row for each room, from those that rely on nothing to those that rely on all."""
     yield "| room | what belongs there |"
     yield "| --- | --- |"
     yield "| `telemetry/` | The hall: a few small files that every room may use. |"
@@ -144,7 +144,7 @@ def picture() -> Iterator[str]:
 
 
 def simulator() -> Iterator[str]:
-    """Who imports whom in the simulator, as `picture`."""
+    """Draw who imports whom in the simulator, as `picture` does."""
     yield from _mermaid(SIMULATOR, (arrow for arrow in simulator_imports() if arrow[1] not in SIMULATOR[:3]))
 
 

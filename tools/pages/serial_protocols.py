@@ -18,7 +18,7 @@ _NOT_THERE = (1 << 31,)  # the same of a value with digits that are not decimal
 
 
 def fields_of(protocol: SerialProtocol) -> str:
-    """The messages of a protocol, their signals and its alarms, as Markdown."""
+    """Return the messages of a protocol, their signals and its alarms, as Markdown."""
     lines = [line for message in protocol.messages for line in _message(message, protocol)]
     return "\n".join((*lines, *_alarms(protocol))) + "\n\n"
 
@@ -43,7 +43,7 @@ def _message(message: Message, protocol: SerialProtocol) -> Iterator[str]:
 
 
 def _shortened(signals: Sequence[Signal]) -> Iterator[Signal | None]:
-    """The signals; of a long list of numbered ones the first two and the last, and None for those between."""
+    """Return the signals; of a long list of numbered ones the first two and the last, None between."""
     last: dict[str, int] = {}
     for signal in signals:
         if found := _NUMBERED.fullmatch(signal.name):
@@ -58,7 +58,7 @@ def _shortened(signals: Sequence[Signal]) -> Iterator[Signal | None]:
 
 
 def _filled(name: str, protocol: SerialProtocol) -> Iterator[str]:
-    """The fields that the signal of this name fills."""
+    """Return the fields that the signal of this name fills."""
     for one in protocol.mapped:
         pattern = re.escape(one.signal).replace(re.escape("{n}"), r"(\d+)")
         found = re.fullmatch(pattern, name)
