@@ -14,7 +14,7 @@ from benchmarks.workload import Workload
 
 
 def measure_core(workload: Workload, folder: Path, rounds: int) -> Section:
-    """Times of all contenders, and their ratios."""
+    """Return the times of all contenders, and their ratios."""
     core = Core(workload.plan_spec)
     reference = CReference(workload.database, folder)
     batches = workload.batches()

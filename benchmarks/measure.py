@@ -43,7 +43,7 @@ class Timing:
 
 
 def race(contenders: Sequence[Contender], rounds: int) -> dict[str, Timing]:
-    """Timings by name; one unmeasured round first warms caches."""
+    """Return timings by name; one unmeasured round first warms caches."""
     rounds_ns: dict[str, list[float]] = {contender.name: [] for contender in contenders}
     for contender in contenders:
         contender.run()

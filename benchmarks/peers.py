@@ -52,7 +52,7 @@ def influx_point(workload: Workload, frames: int) -> Contender:
 
 
 def as_fields(values: Mapping[str, object]) -> dict[str, float]:
-    """Decoded values as InfluxDB should get them: floats, named values by their number."""
+    """Return decoded values as InfluxDB should get them: floats, named values by their number."""
     # Without choices every other value is a number.
     return {
         key: float(value.value if isinstance(value, NamedSignalValue) else value)  # type: ignore[arg-type]

@@ -146,7 +146,7 @@ def _print_resident(devices: int) -> None:
 
 
 def measure_serial(folder: Path, messages: int) -> list[Section]:
-    """Captures and polled devices, each with its goals."""
+    """Measure captures and polled devices, each with its goals."""
     return [_captures(folder, messages), _polled(folder)]
 
 

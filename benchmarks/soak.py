@@ -56,7 +56,7 @@ class Sample:
 
 
 def run_soak(folder: Path, rounds: int, frames_per_s: int) -> tuple[list[Sample], float]:
-    """Samples of a whole run, the last when everything is delivered; and how late the feeder was, in s.
+    """Sample a run until everything is delivered; return samples and how late the feeder was, in s.
 
     A round takes SAMPLE_S.
     """

@@ -190,7 +190,7 @@ class Panels:
     def states(
         self, title: str, asked: Sequence[Asked], *, mappings: list[ValueMapping]
     ) -> statetimeline.Panel:
-        """Flags or words over time, a row for each series."""
+        """Show flags or words over time, a row for each series."""
         panel = (
             statetimeline.Panel()
             .title(title)
