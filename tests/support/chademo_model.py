@@ -1,13 +1,17 @@
 """A model of CHAdeMO sessions, written from docs/charging.md and docs/protocols/chademo.md.
 
 It first cuts the frames of one plug into sessions and phases, by the bits of 102 and 109. Then it computes
-each field from the frames of that session. Stamps are seconds.
+each field, the points of the curve and the events from the frames of that session. Stamps are seconds.
 """
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
+from itertools import groupby, pairwise
+from math import floor, inf
 
+from tests.support.cross_check_model import Judge, Measured, Sample, Tolerance, integral, judged, stretches
+
+USUAL = Tolerance(current_a=2.0, current_pct=2.0, voltage_v=5.0, voltage_pct=1.0, for_s=30.0)
 JOINED_S = 2.0  # what lies further apart is not guessed
 SILENT_S = 10.0
 VEHICLE_REASONS = (
@@ -77,7 +81,7 @@ def is_charging(message: Message) -> bool:
 
 
 def follow(charge: Charge, message: Message) -> None:
-    """The phase after this message."""
+    """Find the phase after this message."""
     if message.number == 0x102:
         reasons = [bit for bit in VEHICLE_REASONS if bit in message.bits]
         if charge.phase == "handshake" and "charging_enabled" in message.bits:
@@ -105,7 +109,7 @@ def stop(charge: Charge, message: Message, side: str, reasons: Sequence[str]) ->
 
 
 def over(charge: Charge, why: str) -> Charge:
-    """The session with its outcome. why: of one that no side stopped."""
+    """Return the session with its outcome. why: of one that no side stopped."""
     if charge.phase == "ended" and charge.stop and charge.stop[1] == "unexplained":
         charge.outcome = "complete"
     elif charge.stop:
@@ -115,19 +119,6 @@ def over(charge: Charge, why: str) -> Charge:
     else:
         charge.outcome = why
     return charge
-
-
-@dataclass(frozen=True, slots=True)
-class Given:
-    """The charger's output in one frame."""
-
-    at_s: float
-    voltage_v: float
-    current_a: float
-
-    @property
-    def power_w(self) -> float:
-        return self.voltage_v * self.current_a
 
 
 def states_of_charge(messages: Sequence[Message]) -> Iterator[tuple[float, float]]:
@@ -141,40 +132,104 @@ def states_of_charge(messages: Sequence[Message]) -> Iterator[tuple[float, float
             yield from [(message.at_s, 100 * message.values["charged_rate"] / whole)] if whole else []
 
 
-def trapezoids(rows: Sequence[Given]) -> tuple[float, float, float]:
-    """Watt-hours, ampere-hours and the seconds that they cover."""
-    energy_ws = charge_as = covered_s = 0.0
-    for one, other in pairwise(rows):
-        seconds = other.at_s - one.at_s
-        if seconds <= JOINED_S + 1e-9:
-            energy_ws += seconds * (one.power_w + other.power_w) / 2
-            charge_as += seconds * (one.current_a + other.current_a) / 2
-            covered_s += seconds
-    return energy_ws / 3600, charge_as / 3600, covered_s
+def outputs(charge: Charge) -> list[Sample]:
+    """Return what the charger gives, by 109."""
+    return [
+        Sample(message.at_s, message.values["voltage_v"], message.values["current_a"])
+        for message in charge.messages
+        if message.number == 0x109
+    ]
 
 
-def discharged_wh(given: Sequence[Given], discharged: Sequence[Message]) -> float:
+def trapezoids(rows: Sequence[Sample]) -> tuple[float, float, float]:
+    """Return watt-hours, ampere-hours and the seconds that they cover."""
+    parts = list(stretches(rows))
+    covered_s = sum(other.at_s - one.at_s for one, other in parts)
+    return integral("power_w", parts) / 3600, integral("current_a", parts) / 3600, covered_s
+
+
+def discharged_wh(given: Sequence[Sample], discharged: Sequence[Message]) -> float:
     """Return the trapezoids of 208's current at the voltage that 109 had last, at most two seconds before."""
-    rows: list[Given | None] = []
+    rows: list[Sample | None] = []
     for message in discharged:
         before = [row for row in given if row.at_s < message.at_s]
         is_known = bool(before) and message.at_s - before[-1].at_s <= JOINED_S + 1e-9
         values = before[-1].voltage_v if is_known else 0.0, message.values["discharge_current_a"]
-        rows.append(Given(message.at_s, *values) if is_known else None)
+        rows.append(Sample(message.at_s, *values) if is_known else None)
     joined = [pair for pair in pairwise(rows) if None not in pair]
     return sum(trapezoids([row for row in pair if row])[0] for pair in joined)
+
+
+def charging(charge: Charge) -> tuple[float, float] | None:
+    """Return from when to when the session was in charging; to infinity if nothing stopped it."""
+    stamps = [at_s for _, at_s in charge.phases] + [inf]
+    for number, (phase, from_s) in enumerate(charge.phases):
+        if phase == "charging":
+            return from_s, stamps[number + 1]
+    return None
+
+
+def curve(charge: Charge, soc: Sequence[tuple[float, float]]) -> Iterator[dict[str, float | None]]:
+    """Yield a point for each percent that charging reaches, means from there to the next percent."""
+    from_s, stopped_s = charging(charge) or (inf, inf)
+    end_s = charge.messages[-1].at_s
+    heard = [(at_s, pct) for at_s, pct in soc if from_s < at_s < stopped_s and at_s <= end_s]
+    stamps = [(floor(pct), at_s) for at_s, pct in heard]
+    groups = [(percent, next(group)[1]) for percent, group in groupby(stamps, lambda pair: pair[0])]
+    seen: set[int] = set()
+    for (percent, reached_s), (_, left_s) in pairwise([*groups, (-1, min(stopped_s, end_s))]):
+        if percent in seen:
+            continue
+        seen.add(percent)
+        given = outputs(charge)
+        first = [row for row in given if row.at_s <= reached_s][-1:]
+        last_s = end_s if left_s == end_s < stopped_s else left_s - 1e-9
+        rows = first + [row for row in given if reached_s < row.at_s <= last_s]
+        energy_wh, charged_ah, covered_s = trapezoids(rows)
+        means = (energy_wh, integral("voltage_v", list(stretches(rows))) / 3600, charged_ah)
+        yield {
+            "at": reached_s,
+            "soc_pct": percent,
+            "energy_wh": energy_wh if covered_s else None,
+            "duration_s": covered_s or left_s - reached_s,
+            **{
+                name: mean * 3600 / covered_s if covered_s else None
+                for name, mean in zip(("power_w", "voltage_v", "current_a"), means, strict=True)
+            },
+            **dict.fromkeys(("temp_max_c", "cell_min_v", "cell_max_v")),
+        }
+
+
+def requests(charge: Charge) -> Judge:
+    """Return what was given held against what was asked for: nobody but the charger measures."""
+    measured = Measured(end_s=charge.messages[-1].at_s)
+    measured.sides["charger"] += outputs(charge)
+    measured.requests += [
+        (message.at_s, message.values["target_voltage_v"], message.values["requested_current_a"])
+        for message in charge.messages
+        if message.number == 0x102
+    ]
+    measured.charging += [lasting] if (lasting := charging(charge)) else []
+    return judged(measured, USUAL)
+
+
+def events(charge: Charge) -> Iterator[tuple[float, str, bool, str]]:
+    """Yield the events from 200 to 212: stamp, code, whether it is active, text."""
+    yield charge.messages[0].at_s, "charging_started", True, "by chademo"
+    if charge.stop:
+        stopped_s = next(at_s for phase, at_s in charge.phases if phase == "stopping")
+        yield stopped_s, "charging_stopped", True, ": ".join(charge.stop)
+    if charge.outcome == "cut":
+        yield charge.messages[-1].at_s, "charging_cut", True, "the bus fell silent"
+    yield from requests(charge).events
 
 
 def fields(
     charge: Charge, soc: Sequence[tuple[float, float]], discharged: Sequence[Message]
 ) -> dict[str, object]:
-    """What the session stores. soc: of the whole log; discharged: its messages 208."""
+    """Return what the session stores. soc: of the whole log; discharged: its messages 208."""
     from_s, to_s = charge.messages[0].at_s, charge.messages[-1].at_s
-    given = [
-        Given(message.at_s, message.values["voltage_v"], message.values["current_a"])
-        for message in charge.messages
-        if message.number == 0x109
-    ]
+    given = outputs(charge)
     energy_wh, charged_ah, covered_s = trapezoids(given)
     ends = [at_s for _, at_s in charge.phases[1:]] + [to_s]
     lasting = [(at_s, end_s - at_s) for (_, at_s), end_s in zip(charge.phases, ends, strict=True)]
@@ -208,6 +263,7 @@ def fields(
         "requested_max_a": max(asked, default=None),
         "max_current_a": limits[-1]["available_current_a"] if limits else None,
         "max_voltage_v": limits[-1]["available_voltage_v"] if limits else None,
+        **requests(charge).fields(),
         "energy_vehicle_wh": None,
         "vin": None,
         "station": None,

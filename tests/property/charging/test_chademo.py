@@ -1,6 +1,7 @@
 """Sessions of CHAdeMO in logs of two plugs, against a model that has the frames alone."""
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from math import inf
 from pathlib import Path
@@ -11,12 +12,27 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from telemetry.charging.session import Session
+from telemetry.charging.session import CurvePoint, Session
 from telemetry.decode.sessions import collect_sessions
-from tests.support.chademo_model import CHARGER_REASONS, Message, charges, fields, states_of_charge
+from tests.support.chademo_model import (
+    CHARGER_REASONS,
+    Message,
+    charges,
+    curve,
+    events,
+    fields,
+    states_of_charge,
+)
+from tests.support.command import command
 from tests.support.examples import examples
+from tests.support.lineprotocol import parse_lines
 
 START_S = 1_772_474_400
+CODES = (
+    *("charging_started", "charging_stopped", "charging_error", "charging_reconnect", "charging_cut"),
+    *("charging_silence", "charging_paused", "charging_current_doubtful", "charging_protocol_unknown"),
+    *("measurements_disagree", "request_not_met", "request_exceeded", "pack_swapped"),
+)
 FAULTS = (
     *("fault_overvoltage", "fault_undervoltage", "fault_current_deviation", "fault_overtemperature"),
     "fault_voltage_deviation",
@@ -44,7 +60,8 @@ def data_of(message: Message) -> bytes:
         case 0x102:
             states = byte_of(FAULTS, message.bits), byte_of(OF_102, message.bits)
             amperes, rate = values["requested_current_a"], values["charged_rate"]
-            return bytes([2, 0x9A, 1, amperes, *states, rate, 0])
+            volts = values["target_voltage_v"].to_bytes(2, "little")
+            return bytes([2, *volts, amperes, *states, rate, 0])
         case 0x208:
             return bytes([0xFF - values["discharge_current_a"], 0, 0, 0xFF, 0, 0, 0, 0])
     volts = values["voltage_v"].to_bytes(2, "little")
@@ -62,6 +79,8 @@ class Scene:
         self.reference = chance.choice((0, 100, 200, 80))
         self.rate = chance.randrange(20, 60)
         self.available_a = chance.choice((120, 50))
+        self.target_v = chance.choice((410, 410, 390))
+        self.share = chance.choice((1.0, 1.0, 0.7, 1.2))  # of the current asked for that is given
         self.gives_back = chance.random() < 0.5
         self.ticks = 0
         self.unplug()
@@ -84,9 +103,13 @@ class Scene:
             next_ms = self.now_ms + self.period_ms
             self.ticks += 1
             if self.ticks % 7 == 0 and self.current_a:
-                self.rate = min(self.rate + 1, 255)
+                self.rate = min(self.rate + self.chance.choice((1, 1, 1, -1)), 255)
             self.send(0x100, rate_reference=self.reference)
-            asked = {"requested_current_a": self.asked_a, "charged_rate": self.rate}
+            asked = {
+                "target_voltage_v": self.target_v,
+                "requested_current_a": self.asked_a,
+                "charged_rate": self.rate,
+            }
             given = {"voltage_v": self.voltage_v, "current_a": self.current_a}
             if self.chance.random() < 0.8:
                 self.send(0x102, self.vehicle, **asked)
@@ -125,10 +148,11 @@ class Scene:
         self.maybe(0.5)
         self.charger.discard("stopped")
         self.asked_a = chance.randrange(20, 120)
-        for _ in range(chance.randrange(1, 8)):
-            self.voltage_v, self.current_a = chance.randrange(397, 404), self.asked_a - chance.randrange(4)
+        for step in range(chance.randrange(1, 8)):
+            self.voltage_v = chance.randrange(397, 404)
+            self.current_a = round(self.asked_a * (self.share if step else 1)) - chance.randrange(4)
             self.discharge_a = chance.choice((0, chance.randrange(1, 60)))
-            self.tick()
+            self.tick(40 if self.period_ms == 1000 else 12)
             self.now_ms += chance.choice((0, 0, 0, 0, 500, 1900, 2100, 9000))
             self.available_a -= chance.random() < 0.1
         self.stop()
@@ -169,29 +193,49 @@ def write_log(file: Path, plugs: Sequence[Sequence[Message]]) -> None:
             log.write(f"({START_S + seconds}.{ms:03d}000) can{plug} {message.number:03X}#{data}\n")
 
 
-def stored(session: Session, name: str) -> Any:
-    """A field; stamps as seconds of the scene."""
+def stored(row: Session | CurvePoint, name: str) -> Any:
+    """Return a field; stamps as seconds of the scene."""
     match name:
-        case "start" | "end":
-            return (getattr(session, f"{name}_ns") - START_S * 10**9) / 1e9
+        case "start" | "end" | "at":
+            return (getattr(row, f"{name}_ns") - START_S * 10**9) / 1e9
         case "phases":
-            return [phase.phase for phase in session.phases]
+            return [phase.phase for phase in row.phases]
         case "phases_s":
-            seconds = [((each.start_ns - START_S * 10**9) / 1e9, each.duration_s) for each in session.phases]
+            seconds = [((each.start_ns - START_S * 10**9) / 1e9, each.duration_s) for each in row.phases]
             return [number for pair in seconds for number in pair]
         case _:
-            return getattr(session, name)
+            return getattr(row, name)
+
+
+def assert_same(row: Session | CurvePoint, wanted: Mapping[str, Any]) -> None:
+    for name, value in wanted.items():
+        is_text = value is None or isinstance(value, str) or name == "phases"
+        same = value if is_text else pytest.approx(value, rel=1e-7, abs=2e-6)
+        assert stored(row, name) == same, name
+
+
+def events_in(log: Path) -> dict[str, list[tuple[float, str, bool, str]]]:
+    """Return the events of charging by charger, stamps as whole milliseconds of the scene."""
+    done = command("decode", "--protocol", "chademo", log, "--format", "lp")
+    found = defaultdict(list)
+    for line in parse_lines(done.stdout.encode()):
+        if line.measurement == "event" and line.tags["code"] in CODES:
+            at_s = round((line.time_ns - START_S * 10**9) / 1e9, 3)
+            active, text = bool(line.fields["active"]), str(line.fields["text"])
+            found[line.tags["charger"]].append((at_s, line.tags["code"], active, text))
+    return found
 
 
 @given(seed=st.integers(0, 2**32))
 @settings(max_examples=examples(150))
-def test_sessions_of_two_plugs_are_those_of_the_model(
+def test_sessions_curves_and_events_of_two_plugs_are_those_of_the_model(
     seed: int, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     plugs = [Scene(Random(f"{seed} {plug}")).messages for plug in range(2)]
     log = tmp_path_factory.getbasetemp() / "chademo.log"
     write_log(log, plugs)
     sessions = list(collect_sessions([log], protocol="chademo"))
+    said = events_in(log)
     heard = [(each.at_s, plug) for plug, messages in enumerate(plugs) for each in messages]
     for plug, messages in enumerate(plugs):
         charger = "main" if plug == min(heard)[1] else f"can{plug}"
@@ -204,11 +248,9 @@ def test_sessions_of_two_plugs_are_those_of_the_model(
             [each for each in messages if each.number == 0x208 and from_s <= each.at_s < next_s]
             for from_s, next_s in pairwise(starts)
         ]
-        expected = [fields(charge, soc, out) for charge, out in zip(wholes, discharged, strict=True)]
-        assert len(found) == len(expected)
-        for session, wanted in zip(found, expected, strict=True):
-            assert stored(session, "phases") == wanted.pop("phases")
-            for name, value in wanted.items():
-                is_text = value is None or isinstance(value, str)
-                same = value if is_text else pytest.approx(value, rel=1e-7, abs=2e-6)
-                assert stored(session, name) == same, name
+        for session, charge, out in zip(found, wholes, discharged, strict=True):
+            assert_same(session, fields(charge, soc, out))
+            for point, expected in zip(session.curve, curve(charge, soc), strict=True):
+                assert_same(point, expected)
+        expected_events = [(round(at_s, 3), *words) for charge in wholes for at_s, *words in events(charge)]
+        assert sorted(said[charger]) == sorted(expected_events)
