@@ -1,6 +1,6 @@
 """Which plugs are followed, and by what: a configuration's part of charging, resolved against its records."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from telemetry_core.charge.follow_spec import FollowSpec, PowerSpec, Side
@@ -102,6 +102,7 @@ class FollowedPlugs:
         self._plan = plan
         self._channels: dict[int, _Channel] = {}
         self._power: dict[int, PowerSpec] = {}
+        self._feeding: dict[int, set[int]] = {}  # by channel of a power plug: whose rows it follows
         self._first_tags: dict[int, str] = {}  # of the first channel of each plug of the plan
         self._planned: dict[int, PlugSettings] = {}  # by channel: whose rows are measured there
         for number, (spec, plug) in enumerate(zip(plan.specs, plan.plugs, strict=True)):
@@ -134,6 +135,17 @@ class FollowedPlugs:
             for other in self._channels:
                 self._route(plug_channel, other)
 
+    def feeding(self, channel: int) -> Collection[int]:
+        """The channels whose rows make a session of the plug on `channel`; a meter's do not."""
+        return self._feeding.get(channel, ()) if channel in self._power else (channel,)
+
+    def power_of(self, channel: int) -> str:
+        """Return whose power is followed there, in words; empty: a protocol is."""
+        if channel not in self._power:
+            return ""
+        plug, side = self.tracker.plugs[channel], self._power[channel].side
+        return f"power of charger {plug.charger}" if side == Side.CHARGER else f"power of pack {plug.pack}"
+
     def tag_of(self, channel: int) -> str:
         """The tag `source` of what is made of that plug; empty: nothing follows it any more."""
         plugs = self.tracker.plugs
@@ -149,9 +161,11 @@ class FollowedPlugs:
         for index, named in zip(other.own, other.tags, strict=True):
             if not _belongs(named, self._planned.get(plug_channel, settings), power):
                 continue
-            if power is not None and not settings.source:
-                settings = replace(settings, source=other.tag)
-                self.tracker.rename(plug_channel, settings)
+            if power is not None:
+                self._feeding.setdefault(plug_channel, set()).add(channel)
+                if not settings.source:
+                    settings = replace(settings, source=other.tag)
+                    self.tracker.rename(plug_channel, settings)
             self.tracker.follower.route(index, plug_channel, is_own=is_own)
 
 

@@ -166,8 +166,9 @@ class _Writer:
             self.writing.output.write_times(self._options.times.form, self._reading.first_ns)
         before, lines = self._options.counted(self.writing.counted), self._lines
         warnings = place.warnings
-        if (restart := place.restart) and self.writing.sessions.open:
-            warnings = (f"{restart.file}: {restart.words()}", *warnings)
+        if restart := place.restart:
+            if self.writing.sessions.is_open():
+                warnings = (restart.words(), *warnings)
             self.writing.finish(lines, restart.before_ns)
         self.writing.write(samples, lines)
         if place.is_end:

@@ -26,7 +26,8 @@ class ClockRestart:
         """Return what that does, for people."""
         back_s = (self.before_ns - self.at_ns) / 1e9
         return (
-            f"its clock begins {back_s:.1f} s before the last frame: what was open of charging sessions ends"
+            f"{self.file}: its clock begins {back_s:.1f} s before the last frame:"
+            " what was open of charging sessions ends"
         )
 
 

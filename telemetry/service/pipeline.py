@@ -15,8 +15,9 @@ Promises:
 Relies on one thread calling it, on a spool and on an injected clock; knows nothing of sockets and servers.
 """
 
+import logging
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from telemetry_core.frames.batch import FrameBatch
 from telemetry_core.text.lines import LineBuffer
@@ -31,6 +32,11 @@ from telemetry.spool.compress import compress
 from telemetry.spool.state import NO_STATE
 from telemetry.stages.sessions import hand_over_sessions
 from telemetry.stages.stages import Stages
+
+if TYPE_CHECKING:  # a service without logs imports none of their room
+    from telemetry.logs.restarts import ClockRestart
+
+LOG = logging.getLogger("telemetry.service")
 
 BATCH_LINES = 5000
 BATCH_BYTES = 2 * 1024 * 1024
@@ -112,7 +118,7 @@ class Pipeline:
         self._clock_stamps = ClockStamps(clock, waits=wait_for_clock)
         self._stampings: dict[str, Stamping] = {}  # by source: of the rows that the stages still remember
         self._sessions = OpenSessions(state, clock)
-        self._newest_frames_ns: dict[str, int] = {}  # by source with a plug
+        self._newest_frames_ns: dict[str, int] = {}  # by source that is a log
         self._live: set[str] = set()  # sources that have delivered and cannot be read again
         self._stages.writing.output.replacing = self._replacing
         ledger.add_stage(lambda: self._stages.counted())
@@ -128,12 +134,14 @@ class Pipeline:
         resume_as: str = "",
         own_time: bool = False,
         time_known: bool = True,
+        restart: "ClockRestart | None" = None,
     ) -> None:
         """Process one delivery.
 
         lost_before: by reason, what the source itself had lost when it had read these frames; resume_as: what
         the position of a log is called, empty if the source cannot resume; own_time: the frames' stamps do
-        not come from this machine's clock; time_known: whether that clock may be trusted.
+        not come from this machine's clock; time_known: whether that clock may be trusted; restart: of a log's
+        clock, at its first frame.
         """
         if not resume_as:
             self._live.add(source)
@@ -143,9 +151,11 @@ class Pipeline:
             stored = self._stored.get(resume_as, 0)
             done = min(max(stored - frames.position, 0), len(frames))
             if done:
-                self._repeat(frames.part(0, done))
+                self._repeat(source, frames.part(0, done), restart)
+                restart = None
             if done < len(frames):
-                self._take(source, frames.part(done, len(frames)) if done else frames, AS_THEY_ARE)
+                rest = frames.part(done, len(frames)) if done else frames
+                self._take(source, rest, AS_THEY_ARE, restart)
             self._positions[resume_as] = max(frames.position + len(frames), stored)
         elif own_time:
             self._take(source, frames, AS_THEY_ARE)
@@ -153,7 +163,7 @@ class Pipeline:
             for part, stamping in self._clock_stamps.parts(frames, time_known=time_known):
                 self._take(source, part, stamping)
         self._delivered[source] = self._delivered.get(source, 0) + len(frames)
-        if len(frames) and self._stages.sessions.plugs_of(source):
+        if len(frames) and resume_as:
             self._newest_frames_ns[source] = frames[len(frames) - 1].time_ns
         self.count_losses(source, lost_before)
         if self._open.lines >= BATCH_LINES or len(self._open) >= BATCH_BYTES or self._replacing.lines:
@@ -170,15 +180,13 @@ class Pipeline:
         """
         self.count_losses(source, lost)
         self._stages.gathering.end_sessions(source)
-        plugs = self._stages.sessions.plugs_of(source)
-        if is_complete and (self._stages.writing.pending or plugs):
+        if is_complete and (self._stages.writing.pending or self._stages.sessions.fed_by(source)):
             frames, end = self._positions.get(resume_as, 0), end_of(resume_as)
             if self._stored.get(end) != frames:  # otherwise an earlier run has reached this
                 self._stampings.setdefault(source, AS_THEY_ARE)  # none: nothing new has come
                 self._flush(source)
-                for plug in plugs:
-                    newest_ns = self._newest_frames_ns.get(source, 0)
-                    self._stages.sessions.finish(plug, newest_ns, self._open, shift_ns=0)
+                newest_ns = self._newest_frames_ns.get(source, 0)
+                self._stages.writing.finish(self._open, newest_ns, source=source)
                 self._positions[end] = frames
                 if self._replacing.lines:
                     self.cut()
@@ -219,13 +227,19 @@ class Pipeline:
         """Return how many frames of each log are done, and of which its end is."""
         return self._positions
 
-    def _take(self, source: str, frames: FrameBatch, stamping: Stamping) -> None:
+    def _take(
+        self, source: str, frames: FrameBatch, stamping: Stamping, restart: "ClockRestart | None" = None
+    ) -> None:
         if not stamping.continues(self._stampings.get(source, stamping)):
             self._flush(source)
         self._stampings[source] = stamping
         self._switch(stamping.base)
         if source in self._live and self._stages.sessions.any:
             self._sessions.take(source, frames, stamping, self._stages.sessions, self._open)
+        if restart:
+            if self._stages.sessions.is_open(source):
+                LOG.warning("%s", restart.words())
+            self._stages.writing.finish(self._open, restart.before_ns, source=source)
         self._stages.process(frames, self._open, shift_ns=stamping.shift_ns)
 
     def _flush(self, source: str, before_ns: int | None = None) -> None:
@@ -235,8 +249,10 @@ class Pipeline:
         self._switch(stamping.base)
         self._stages.writing.flush(self._open, source=source, before_ns=before_ns, shift_ns=stamping.shift_ns)
 
-    def _repeat(self, frames: FrameBatch) -> None:
+    def _repeat(self, source: str, frames: FrameBatch, restart: "ClockRestart | None") -> None:
         before = self._stages.counted()
+        if restart:
+            self._stages.writing.finish(self._discarded, restart.before_ns, source=source)
         self._stages.process(frames, self._discarded)
         self._discarded.clear()
         self._replacing.clear()

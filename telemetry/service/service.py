@@ -266,6 +266,7 @@ class Service:
             resume_as=source.resume_as,
             own_time=source.own_time,
             time_known=self._own.time_known,
+            restart=arrival.restart,
         )
         self._output.give_back(arrival.batch)
 

@@ -140,9 +140,10 @@ class Inbox:
     def _add_arrival(self, item: Arrival) -> None:
         self._frames[item.source] = self._frames.get(item.source, 0) + len(item.batch)
         growing = self._growing.get(item.source)
-        if growing is not None and _continues(growing.arrival, item.batch):
+        if growing is not None and _continues(growing.arrival, item):
             growing.arrival.batch.extend(item.batch)
-            growing.arrival = replace(item, batch=growing.arrival.batch)
+            first = growing.arrival
+            growing.arrival = replace(item, batch=first.batch, restart=first.restart)
             self.give_back(item.batch)
             return
         waiting = _Waiting(item)
@@ -154,11 +155,12 @@ class Inbox:
             self._changed.notify_all()
 
 
-def _continues(waiting: Arrival, later: FrameBatch) -> bool:
+def _continues(waiting: Arrival, later: Arrival) -> bool:
     """Return whether `later` goes on where the frames of `waiting` end, and fits after them."""
     batch = waiting.batch
     return (
         not waiting.sealed
-        and batch.position + len(batch) == later.position
-        and len(batch) + len(later) <= batch.capacity
+        and later.restart is None
+        and batch.position + len(batch) == later.batch.position
+        and len(batch) + len(later.batch) <= batch.capacity
     )

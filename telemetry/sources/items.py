@@ -2,23 +2,29 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from telemetry_core.frames.batch import FrameBatch
 
 from telemetry.model.events import Event
+
+if TYPE_CHECKING:  # a service without logs imports none of their room
+    from telemetry.logs.restarts import ClockRestart
 
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
     """Frames on their way to the pipeline, and what their source had counted once it had read them.
 
-    sealed: nothing may be merged after these frames while they wait (a log is resumed there).
+    sealed: nothing may be merged after these frames while they wait (a log is resumed there); restart: of a
+    log's clock, at the first of these frames.
     """
 
     source: str
     batch: FrameBatch
     counts: Mapping[str, int]
     sealed: bool = False
+    restart: "ClockRestart | None" = None
 
 
 @dataclass(frozen=True, slots=True)

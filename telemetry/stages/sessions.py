@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar, Protocol
 
 from telemetry_core.rows.batch import SampleBatch
+from telemetry_core.rules.map_spec import MapSpec
 from telemetry_core.text.lines import LineBuffer
 
 from telemetry.charging.made import CurveRow, Made, PhaseRow
@@ -39,15 +40,21 @@ class PlugSessions:
     any: ClassVar = True  # something is followed
 
     def __init__(
-        self, followed: "FollowedPlugs", channels: Mapping[int, BoundChannel], writing: MadeWriter
+        self,
+        followed: "FollowedPlugs",
+        mapping: MapSpec | None,
+        channels: Mapping[int, BoundChannel],
+        writing: MadeWriter,
     ) -> None:
-        """channels: that are bound, also later ones."""
+        """mapping: of the rows that are followed; channels: that are bound, also later ones."""
         self._followed = followed
         self.tracker = followed.tracker
+        self._mapping = mapping
         self._channels = channels
         self._writing = writing
         self._plugs: dict[str, int] = {}  # their channels
         self._sources: dict[str, tuple[str, ...]] = {}  # their plugs; of none: those followed by power alone
+        self._feeding: dict[str, set[str]] = {}  # by plug: the sources whose rows it follows
         self._bound = -1  # channels that were bound when these were made
         self._restored_ns: dict[int, int] = {}  # by channel: the last sign that an earlier run has seen
         self._held: dict[int, list[Made]] = {}  # by channel: rows that wait for the time
@@ -55,7 +62,9 @@ class PlugSessions:
     def bind(self, channel: BoundChannel) -> None:
         """Rows of `channel` will come."""
         binding = channel.binding
-        self._followed.bind(channel.number, binding.bus, binding.tag, channel.modelled, channel.map_tags)
+        made = sorted(self._mapping.tag_sets_of(binding.bus)) if self._mapping else ()
+        own, tags = [channel.modelled[each] for each in made], [channel.map_tags[each] for each in made]
+        self._followed.bind(channel.number, binding.bus, binding.tag, own, tags)
 
     def follow(self, samples: SampleBatch) -> Iterable[Made]:
         """What these rows make, in their order."""
@@ -68,19 +77,34 @@ class PlugSessions:
 
     def plugs_of(self, source: str) -> Sequence[str]:
         """The names of the plugs that are followed by frames of `source`; of none: by power alone."""
-        if self._bound != len(self._channels):
-            self._bound = len(self._channels)
-            self._find_plugs()
+        self._find_plugs()
         return self._sources.get(source, ())
 
+    def fed_by(self, source: str | None) -> Sequence[str]:
+        """The names of the plugs that follow rows of `source` alone, also by power; None: of all."""
+        self._find_plugs()
+        return [name for name, feeding in self._feeding.items() if source is None or feeding == {source}]
+
+    def is_open(self, source: str | None = None) -> bool:
+        """Whether a session is open at any of these."""
+        return any(self.tracker.follower.is_open(self._plugs[plug]) for plug in self.fed_by(source))
+
     def _find_plugs(self) -> None:
+        if self._bound == len(self._channels):
+            return
+        self._bound = len(self._channels)
         self._plugs.clear()
+        self._feeding.clear()
         by_source: dict[str, list[str]] = {}
         for number, plug in self.tracker.plugs.items():
             channel = self._channels.get(number)
-            name = plug.source if channel is not None else f"power of {plug.source}"
+            source = channel.binding.source if channel is not None else ""
+            of_log = "" if plug.source == source else f"{source} "  # two logs may have channels of one name
+            name = self._followed.power_of(number) or of_log + plug.source
             self._plugs[name] = number
-            by_source.setdefault(channel.binding.source if channel is not None else "", []).append(name)
+            feeding = self._followed.feeding(number)
+            self._feeding[name] = {self._channels[each].binding.source for each in feeding}
+            by_source.setdefault(source, []).append(name)
         self._sources = {source: tuple(names) for source, names in by_source.items()}
 
     def state(self, plug: str) -> bytes:
@@ -143,15 +167,6 @@ class PlugSessions:
         made = self.tracker.finish_plug(self._plugs[plug], end_ns)
         self._writing.write_made(made, lines, shift_ns=shift_ns)
 
-    @property
-    def open(self) -> bool:
-        """True while a session is open at any plug."""
-        return any(map(self.tracker.follower.is_open, self.tracker.plugs))
-
-    def finish_all(self, end_ns: int) -> Sequence[Made]:
-        """What ends at all plugs since no row comes any more; end_ns: stamp of the newest frame."""
-        return self.tracker.finish(end_ns)
-
     def move(self, plug: str, by_ns: int) -> None:
         """Add this to all stamps so far: they are of a clock that was wrong."""
         channel = self._plugs[plug]
@@ -195,7 +210,6 @@ class NoSessions(PlugSessions):
     """Nothing is followed, and so no plug is ever asked for."""
 
     any = False
-    open = False
 
     def __init__(self) -> None:
         """It has no tracker."""
@@ -203,7 +217,7 @@ class NoSessions(PlugSessions):
     def plugs_of(self, _source: str) -> Sequence[str]:
         return ()
 
-    def finish_all(self, _end_ns: int) -> Sequence[Made]:
+    def fed_by(self, _source: str | None) -> Sequence[str]:
         return ()
 
     def close(self, plug: str, *_: object) -> None:

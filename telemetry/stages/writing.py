@@ -79,7 +79,7 @@ class Writing:
         self.alarms = Alarms(schema, alarms, every_report=every_report)
         self.mapped = Mapped(schema, mapping, self.alarms) if mapping else None
         followed = charging.follow(schema, vehicle) if charging else None
-        self.sessions = PlugSessions(followed, self.channels, self) if followed else NoSessions()
+        self.sessions = PlugSessions(followed, mapping, self.channels, self) if followed else NoSessions()
         self.banks = Banks(schema, banks, mapping, self.alarms) if mapping and banks else None
         following = (alarms and self.alarms, self.mapped, followed and self.sessions, self.banks)
         self._following: list[Following] = [each for each in following if each]
@@ -195,11 +195,16 @@ class Writing:
         for one in self.alarms.apart(made):
             self._write(one, lines)
 
-    def finish(self, lines: LineBuffer, end_ns: int, *, shift_ns: int = 0) -> None:
-        """Write what ends with the last frame, of stamp `end_ns`, but for what the reducer holds."""
+    def finish(self, lines: LineBuffer, end_ns: int, *, source: str | None = None) -> None:
+        """Write what ends with the last frame, of stamp `end_ns`, but for what the reducer holds.
+
+        source: only what follows from frames of this source alone.
+        """
         if self.mapped is not None:
-            self.mapped.mapper.finish()
-        self.write_made(self.sessions.finish_all(end_ns), lines, shift_ns=shift_ns)
+            for channel in self.channels.values() if source is None else self.of(source):
+                self.mapped.mapper.finish(channel.number)
+        for plug in self.sessions.fed_by(source):
+            self.sessions.finish(plug, end_ns, lines, shift_ns=0)
 
     def flush(
         self,

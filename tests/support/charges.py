@@ -21,6 +21,7 @@ from firmware_sim.wire.gbt import CHARGER, CODES
 from firmware_sim.wire.j1939 import CONTROL_PGN, DATA_PGN, Control, split_id
 from telemetry.settings.table import TomlTable
 
+BEGAN_NS = 1_000_000_000_000_000_000  # of logs by `charge_from`
 FAULTS = [name for name in charge_scenario_names() if name != GOOD]  # the 40
 # Each in one worker, which plays its charge once for all tests of it.
 BY_FAULT = [pytest.param(name, marks=pytest.mark.xdist_group(f"charge {name}")) for name in FAULTS]
@@ -66,3 +67,19 @@ def played_charge(name: str, *variants: str) -> PlayedCharge:
     charge = DcCharge(spec, 1, starts_at_ns=scenario.starts_at_ns)
     frames = list(charge.frames())
     return PlayedCharge(scenario, frames, charge.truth())
+
+
+def charge_from(begins_ns: int, soc_pct: int, *, seconds: int = 20, is_over: bool = False) -> list[str]:
+    """Lines of charging, for so many seconds at one state of charge, with a stop or cut off."""
+    ids = [f"1812F456#050F580EFF{soc_pct:02X}3C00", "181056F4#A00F3C0FFD"]
+    codes = ids * seconds + ["101956F4#FFFFFFFF", "181C56F4#FFFFFFFFFFFFFF"] * is_over
+    stamps = (begins_ns + number * 500_000_000 for number in range(len(codes)))
+    return [
+        f"({ns // 10**9}.{ns // 1000 % 10**6:06d}) can0 {code}\n"
+        for ns, code in zip(stamps, codes, strict=True)
+    ]
+
+
+def written(path: Path, *parts: list[str]) -> Path:
+    path.write_text("".join(line for part in parts for line in part), "ascii")
+    return path

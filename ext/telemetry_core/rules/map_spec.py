@@ -165,3 +165,8 @@ class MapSpec:
     threshold_a: float = 0.5  # current flows when it is over this
     input_age_ns: int = 2_000_000_000  # values derived from several frames use none older than this
     cycle_gap_ns: int = 10_000_000_000  # a cycle in which nothing came for longer than this is given up
+
+    def tag_sets_of(self, bus: int) -> set[int]:
+        """Return the indexes of the tag sets of which rows of this bus make rows; of -1: none."""
+        messages = self.buses[bus].messages if bus >= 0 else ()
+        return {self.targets[out.target].tag_set for message in messages for out in message.outputs}

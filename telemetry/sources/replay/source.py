@@ -3,6 +3,7 @@
 Promises:
 - Nothing is lost: the source waits for the pipeline, and for room in the spool.
 - The same log gives the same frames with the same stamps and nudges on every run.
+- A batch begins where the log's clock begins again, and says so.
 - To resume, the source reads the log from its start again, without waiting up to `start_position`. A batch
   ends exactly there, so that the pipeline can drop what it made of the frames before, and every stage is in
   the state in which it was.
@@ -18,6 +19,7 @@ from telemetry_core.frames.stamps import Nudger
 from telemetry.clock import Clock
 from telemetry.errors import TelemetryError
 from telemetry.logs.log import OpenLog
+from telemetry.logs.restarts import ClockRestart, RestartFinder
 from telemetry.model.events import begins
 from telemetry.model.source_states import READING, WAITING
 from telemetry.sources.inbox import Inbox
@@ -94,6 +96,8 @@ class ReplaySource(Source):
         self._pace = None if speed is None else ReplayPace(clock, speed)
         self._start_position = start_position
         self._nudger = Nudger()
+        self._restarts = RestartFinder()
+        self._rest: FrameBatch | None = None  # read, from where the clock begins again
         self._delivered = 0
         self._damaged = 0
 
@@ -115,6 +119,7 @@ class ReplaySource(Source):
         self._status = READING
         is_complete = False
         try:
+            self._restarts.open(self._path)
             with OpenLog(self._path, self._channel_of) as log:
                 self._replay(log, output, stop)
             is_complete = not stop.is_set()
@@ -129,9 +134,10 @@ class ReplaySource(Source):
     def _replay(self, log: OpenLog, output: Inbox, stop: StopSignal) -> None:
         while not stop.is_set():
             batch = output.take_empty()
-            if self._take(log, batch):
+            if self._read(log, batch):
+                restart = self._cut(batch)
                 sealed = self._delivered == self._start_position
-                if not output.put_waiting(Arrival(self.name, batch, self.counts(), sealed), stop):
+                if not output.put_waiting(Arrival(self.name, batch, self.counts(), sealed, restart), stop):
                     return
                 continue
             output.give_back(batch)
@@ -148,8 +154,12 @@ class ReplaySource(Source):
             if self._pace is not None:
                 self._clock.wait(stop.event, self._pace.wait_s(log.next_ns))
 
-    def _take(self, log: OpenLog, batch: FrameBatch) -> int:
-        """Read what is due into `batch`, and count it."""
+    def _read(self, log: OpenLog, batch: FrameBatch) -> int:
+        """Take what is due into `batch`; return how many frames that are."""
+        if self._rest is not None:
+            _refill(batch, self._rest)
+            self._rest = None
+            return len(batch)
         resuming = self._start_position - self._delivered
         try:
             if self._pace is None or resuming > 0:
@@ -161,9 +171,20 @@ class ReplaySource(Source):
                     self._pace.passed(batch[frames - 1].time_ns, due_ns)
         finally:
             self._damaged = log.damaged
-        self._nudger.nudge(batch)
-        self._delivered += frames
         return frames
+
+    def _cut(self, batch: FrameBatch) -> ClockRestart | None:
+        """Keep the frames of `batch` from where the clock begins again for later; count and nudge the others.
+
+        Return the restart at its first frame.
+        """
+        count, restart = self._restarts.find(batch)
+        if count < len(batch):
+            self._rest = batch.part(count, len(batch))
+            _refill(batch, batch.part(0, count))
+        self._nudger.nudge(batch)
+        self._delivered += count
+        return restart
 
     def _end_events(self, log: OpenLog) -> list[SourceEvent]:
         events = [begins("log_damaged", warning, self.name) for warning in log.warnings()]
@@ -174,3 +195,10 @@ class ReplaySource(Source):
     def _fail(self, reason: str, output: Inbox) -> None:
         self._status = reason
         put_all([SourceEvent(begins("source_lost", reason, self.name), self._clock.unix_ns())], output)
+
+
+def _refill(batch: FrameBatch, frames: FrameBatch) -> None:
+    """Let `batch`, which keeps its room, hold these frames alone."""
+    batch.clear()
+    batch.position = frames.position
+    batch.extend(frames)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from telemetry.decode.sessions import collect_sessions
-from tests.support.charges import played_charge
+from tests.support.charges import BEGAN_NS, charge_from, played_charge, written
 
 
 def test_two_plugs_in_one_log_are_two_chargers_of_which_the_second_has_its_interfaces_name(
@@ -48,25 +48,6 @@ def test_a_stop_and_a_count_of_nothing_but_filler_are_still_a_stop_and_a_count(t
     (session,) = collect_sessions([log])
     assert (session.outcome, session.stop_side, session.stop_reason) == ("complete", "vehicle", "unexplained")
     assert [phase.phase for phase in session.phases] == ["handshake", "charging", "stopping", "ended"]
-
-
-BEGAN_NS = 1_000_000_000_000_000_000
-
-
-def charge_from(begins_ns: int, soc_pct: int, *, seconds: int = 20, is_over: bool = False) -> list[str]:
-    """Lines of charging, for so many seconds at one state of charge, with a stop or cut off."""
-    ids = [f"1812F456#050F580EFF{soc_pct:02X}3C00", "181056F4#A00F3C0FFD"]
-    codes = ids * seconds + ["101956F4#FFFFFFFF", "181C56F4#FFFFFFFFFFFFFF"] * is_over
-    stamps = (begins_ns + number * 500_000_000 for number in range(len(codes)))
-    return [
-        f"({ns // 10**9}.{ns // 1000 % 10**6:06d}) can0 {code}\n"
-        for ns, code in zip(stamps, codes, strict=True)
-    ]
-
-
-def written(path: Path, *parts: list[str]) -> Path:
-    path.write_text("".join(line for part in parts for line in part), "ascii")
-    return path
 
 
 def found_in(paths: list[Path]) -> tuple[list[tuple[str | None, float]], list[str]]:

@@ -1,10 +1,12 @@
 """The bounded channel between sources and the pipeline."""
 
 import threading
+from pathlib import Path
 
 import pytest
 from telemetry_core.frames.batch import FrameBatch
 
+from telemetry.logs.restarts import ClockRestart
 from telemetry.model.events import begins
 from telemetry.sources.inbox import Inbox
 from telemetry.sources.items import Arrival, Item, SourceEnded, SourceEvent
@@ -22,9 +24,15 @@ def frames(channel: Inbox, count: int, position: int = 0) -> FrameBatch:
 
 
 def arrival(
-    channel: Inbox, count: int, position: int = 0, source: str = "a", *, sealed: bool = False
+    channel: Inbox,
+    count: int,
+    position: int = 0,
+    source: str = "a",
+    *,
+    sealed: bool = False,
+    restart: ClockRestart | None = None,
 ) -> Arrival:
-    return Arrival(source, frames(channel, count, position), {"read": position + count}, sealed)
+    return Arrival(source, frames(channel, count, position), {"read": position + count}, sealed, restart)
 
 
 def event(source: str = "a") -> SourceEvent:
@@ -79,14 +87,19 @@ def test_batches_of_two_sources_merge_each_with_its_own() -> None:
     ]
 
 
-@pytest.mark.parametrize("what", ["an event", "a gap", "a seal"])
+@pytest.mark.parametrize("what", ["an event", "a gap", "a seal", "a restart"])
 def test_frames_do_not_merge_across(what: str) -> None:
     channel = Inbox()
     channel.put(arrival(channel, 1, 0, sealed=what == "a seal"))
     if what == "an event":
         channel.put(event())
-    channel.put(arrival(channel, 1, 2 if what == "a gap" else 1))
-    assert [len(item.batch) for item in drained(channel) if isinstance(item, Arrival)] == [1, 1]
+    restart = ClockRestart(Path("a.log"), 1, 9) if what == "a restart" else None
+    channel.put(arrival(channel, 1, 2 if what == "a gap" else 1, restart=restart))
+    channel.put(
+        arrival(channel, 1, 3 if what == "a gap" else 2)
+    )  # is merged with the second, which keeps its restart
+    found = [item for item in drained(channel) if isinstance(item, Arrival)]
+    assert [(len(item.batch), item.restart) for item in found] == [(1, None), (2, restart)]
 
 
 def test_a_full_channel_refuses_and_leaves_the_frames_with_their_source() -> None:

@@ -64,7 +64,8 @@ def followed(tracker: Tracker, written: list[object] | None = None) -> tuple[Plu
             written.extend((one, shift_ns) for one in made)
 
     writing = SimpleNamespace(write_made=write_made)
-    sessions = PlugSessions(cast(FollowedPlugs, SimpleNamespace(tracker=tracker)), {}, cast(Writing, writing))
+    plugs = SimpleNamespace(tracker=tracker, feeding=lambda _channel: (), power_of=lambda _channel: "")
+    sessions = PlugSessions(cast(FollowedPlugs, plugs), None, {}, cast(Writing, writing))
     (plug,) = sessions.plugs_of("")
     return sessions, plug
 

@@ -141,7 +141,8 @@ def test_a_shift_moves_the_stamps_of_events_and_sessions_and_not_what_the_observ
     stages, lines, watching = composition.make_stages(), LineBuffer(), Watching()
     stages.set_observer(watching)
     end_ns = feed(stages, lines, shift_ns=SHIFT_NS)
-    stages.writing.finish(lines, end_ns, shift_ns=SHIFT_NS)
+    (plug,) = stages.sessions.plugs_of(BAY)
+    stages.sessions.finish(plug, end_ns, lines, shift_ns=SHIFT_NS)
     stamps = {point.time_ns for point in points(lines) if point.measurement in ("event", "charging_session")}
     assert min(stamps) >= START_NS + SHIFT_NS
     assert all(START_NS <= time_ns <= end_ns for _, time_ns in watching.events)

@@ -133,6 +133,32 @@ def test_damage_is_counted_with_the_frame_after_it_and_reported_at_the_end(tmp_p
     assert events_of(items)[0] == ("log_damaged", f"{path}:3 (byte {byte}): no frame, skipped, and 1 more")
 
 
+@pytest.mark.parametrize("speed", [None, 1000.0])
+@pytest.mark.parametrize("batch_frames", [1, 3, 7, 100])
+def test_a_batch_begins_where_the_clock_begins_again_and_nothing_is_lost_there(
+    batch_frames: int, speed: float | None, tmp_path: Path
+) -> None:
+    path = tmp_path / "drive.log"
+    later = "501 498.5 498 400 401 338 337.5 900 870 841 839"  # steps within 60 s are of a clock that was set
+    stamps = [*range(500, 510), *map(float, later.split())]
+    path.write_text("".join(line(stamp, number) for number, stamp in enumerate(stamps)))
+    for start_position in (0, 10, 13, 14, 20):
+        items, source = replay(path, batch_frames, speed, start_position)
+        arrivals = [item for item in items if isinstance(item, Arrival)]
+        restarts = [item.restart for item in arrivals if item.restart is not None]
+        assert [(one.file, one.before_ns // 10**9, one.at_ns / 10**9) for one in restarts] == [
+            (path, 501, 498.5),  # 2.5 s back, to before the first stamp
+            (path, 498, 400.0),
+            (path, 401, 338.0),
+        ]
+        assert [item.batch[0].id for item in arrivals if item.restart is not None] == [11, 13, 15]
+        assert [frame.id for frame in frames_of(items)] == list(range(len(stamps)))
+        ends = [item.batch.position + len(item.batch) for item in arrivals]
+        assert [item.batch.position for item in arrivals] == [0, *ends[:-1]]
+        assert start_position in (0, *ends)
+        assert source.counts()["read"] == len(stamps)
+
+
 def test_a_log_that_is_not_there_ends_the_source_with_an_event(tmp_path: Path) -> None:
     items, source = replay(tmp_path / "missing.log")
     assert events_of(items) == [("source_lost", f"{tmp_path}/missing.log: No such file or directory")]

@@ -1,0 +1,198 @@
+"""Logs that the service replays: it stores what `decode` makes of each, wherever their clocks begin again."""
+
+import gzip
+from collections.abc import Iterator
+from functools import cache
+from itertools import chain, zip_longest
+from pathlib import Path
+
+import pytest
+
+from telemetry.config import load_config
+from telemetry.ledger import Ledger, imbalances
+from telemetry.service.pipeline import Pipeline
+from telemetry.sources.assemble import Assembled, assemble_sources
+from telemetry.sources.channels import ChannelTable
+from telemetry.sources.inbox import Inbox
+from telemetry.sources.items import Arrival, Item, SourceEnded
+from telemetry.sources.stop import StopSignal
+from telemetry.stages.prepare import Composition, compose
+from tests.support.charges import BEGAN_NS, charge_from, written
+from tests.support.clock import FakeClock
+from tests.support.command import command
+from tests.support.lineprotocol import parse_line
+from tests.support.listed_store import ListedStore
+
+TOP = 'vehicle = "van"\n[influx]\nurl = "http://127.0.0.1:9"\ndatabase = "d"\n[spool]\ndirectory = "spool"\n'
+CELLS = 'VERSION ""\nBU_: BMS\n' + "".join(
+    f'BO_ {256 + page} Page{page}: 2 BMS\n SG_ Cell{page} : 0|16@1+ (0.001,0) [0|0] "V" BMS\n'
+    for page in range(2)
+)
+MAPS = "".join(
+    f'[[map]]\nsignal = "Page{page}.Cell{page}"\nto = "cells.v{page + 1}"\npack = "aux"\n'
+    for page in range(2)
+)
+BAYS = {"one": "gbt27930", "two": "gbt27930", "three": "elcon"}  # a log of each, and what is spoken there
+
+
+def with_cells(lines: list[str], volts: str) -> list[str]:
+    """A page of cells after each line, the first page at the end as at the beginning."""
+    pages = (
+        f"{line.partition('can0')[0]}can0 10{number % 2}#{volts}0D\n" for number, line in enumerate(lines)
+    )
+    return list(chain.from_iterable(zip(lines, pages, strict=True)))
+
+
+def by_power(begins_s: int, seconds: int) -> list[str]:
+    """A charger that gives 1 kW, and says nothing of a session."""
+    return [
+        f"({BEGAN_NS // 10**9 + begins_s + at_s}.0) can0 18FF50E5#01F400C800000000\n"
+        for at_s in range(seconds)
+    ]
+
+
+def replayed(folder: Path, keys: str = "") -> Path:
+    """The clock of the first log begins again twice, those of the others once, each at a place of its own."""
+    one = (
+        with_cells(charge_from(BEGAN_NS, 40, seconds=8)[:-1], "10"),
+        with_cells(charge_from(BEGAN_NS - 4000 * 10**9, 50, seconds=10)[:-1], "20"),
+        with_cells(charge_from(BEGAN_NS - 8000 * 10**9, 60, is_over=True), "30"),
+    )
+    two = (
+        charge_from(BEGAN_NS + 10**9, 30, seconds=15),
+        charge_from(BEGAN_NS - 10**9, 31, seconds=4),
+    )
+    three = (by_power(0, 90), by_power(-500, 70))
+    (folder / "cells.dbc").write_text(CELLS)
+    buses = ""
+    for (name, protocol), parts in zip(BAYS.items(), (one, two, three), strict=True):
+        written(folder / f"{name}.log", *parts)  # channels of one name in all of them
+        buses += f'[[replay]]\nname = "{name}"\nfile = "{name}.log"\ndatabases = ["cells.dbc"]\n{keys}\n'
+        buses += f'protocol = "{protocol}"\nmessages = true\ncharger = "{name}"\n'
+    file = folder / "gateway.toml"
+    file.write_text(TOP + buses + MAPS)
+    return file
+
+
+@cache
+def composed(file: Path) -> Composition:
+    """What a configuration says, read once."""
+    return compose(load_config(file))
+
+
+def items_of(source: Assembled) -> Iterator[Item]:
+    inbox = Inbox(capacity_frames=1 << 16, batch_frames=7)
+    with StopSignal() as stop:
+        source.source.run(inbox, stop)
+    while (item := inbox.get(0)) is not None:
+        yield item
+
+
+class Service:
+    """The pipeline of one run over the logs of a configuration, which takes their batches in turns."""
+
+    def __init__(self, file: Path, before: "Service | None" = None) -> None:
+        """before: the run whose store this one goes on with."""
+        stored = before.store.batches[-1:] if before is not None else []
+        accounts, positions = stored[0][1:] if stored else ({}, {})
+        self.before = before.lines if before is not None else []
+        self.composition, clock = composed(file), FakeClock()
+        self.channels = ChannelTable()
+        self.stages = self.composition.make_stages()
+        self.store: ListedStore = ListedStore()
+        self.ledger = Ledger(accounts)
+        self.pipeline = Pipeline(self.stages, self.store, self.ledger, clock, positions)
+        assembled = assemble_sources(self.composition.config.sources, self.channels, clock, positions)
+        self.sources = {source.name: source for source in assembled}
+        self.bound = 0
+
+    def run(self, most: int | None = None) -> bool:
+        """Take all, or so many items; return whether that was all."""
+        turns = list(chain.from_iterable(zip_longest(*map(items_of, self.sources.values()))))
+        for item in turns[:most]:
+            if isinstance(item, Arrival):
+                self._take(item)
+            elif isinstance(item, SourceEnded):
+                self.pipeline.end(
+                    item.source,
+                    item.counts,
+                    is_complete=item.is_complete,
+                    resume_as=self.sources[item.source].resume_as,
+                )
+        self.pipeline.finish()
+        assert list(imbalances(self.ledger.snapshot(), len(self.before) + len(self.lines), {})) == []
+        return most is None or most >= len(turns)
+
+    def _take(self, arrival: Arrival) -> None:
+        for channel in self.channels.since(self.bound):
+            binding = self.composition.binding(self.sources[channel.source], channel.name)
+            self.stages.bind(channel.number, binding)
+            self.bound += 1
+        self.pipeline.process(
+            arrival.source,
+            arrival.batch,
+            arrival.counts,
+            resume_as=self.sources[arrival.source].resume_as,
+            restart=arrival.restart,
+        )
+
+    @property
+    def lines(self) -> list[str]:
+        replacing = (gzip.decompress(batch.payload) for batch in self.store.replacing if batch is not None)
+        return (self.store.text + b"".join(replacing)).decode().splitlines()
+
+
+def decoded(file: Path, log: str) -> tuple[list[str], list[str]]:
+    """What `decode` makes of one log, and the restarts that it warns of."""
+    done = command("decode", "--config", file, "--source", log, "--format", "lp", file.parent / f"{log}.log")
+    assert done.returncode == 0, done.stderr
+    return done.stdout.splitlines(), [line for line in done.stderr.splitlines() if "its clock begins" in line]
+
+
+def outcomes(lines: list[str], charger: str) -> list[str]:
+    """How the sessions of one charger have ended, by their stamps."""
+    rows = [parse_line(line.encode()) for line in lines if line.startswith("charging_session,")]
+    ended = [row for row in rows if row.tags["charger"] == charger and not row.fields["open"]]
+    return [str(row.fields["outcome"]) for row in sorted(ended, key=lambda row: row.time_ns)]
+
+
+@pytest.mark.parametrize("keys", ["", "speed = 100.0"], ids=["at once", "at a pace"])
+def test_logs_side_by_side_are_stored_as_decode_reads_each_and_a_restart_ends_its_own_plug_alone(
+    keys: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    file = replayed(tmp_path, keys)
+    service = Service(file)
+    assert service.run()
+    expected = [decoded(file, log) for log in BAYS]
+    assert sorted(service.lines) == sorted(line for lines, _ in expected for line in lines)
+    warned = [record.message for record in caplog.records if "its clock begins" in record.message]
+    assert [line.partition(" s before")[0] for line in sorted(warned)] == [
+        f"{tmp_path}/one.log: its clock begins 4007.0",
+        f"{tmp_path}/one.log: its clock begins 4009.0",
+        f"{tmp_path}/three.log: its clock begins 589.0",
+        f"{tmp_path}/two.log: its clock begins 16.5",
+    ]
+    assert outcomes(service.lines, "one") == ["complete", "unfinished", "unfinished"]
+    assert outcomes(service.lines, "two") == outcomes(service.lines, "three") == ["unfinished"] * 2
+
+
+def test_cells_of_before_and_after_a_restart_are_never_one_reading(tmp_path: Path) -> None:
+    service = Service(replayed(tmp_path))
+    service.run()
+    rows = [parse_line(line.encode()) for line in service.lines if line.startswith("cells,")]
+    readings = {tuple(getattr(row.fields[cell], "text", "") for cell in ("v001", "v002")) for row in rows}
+    assert readings == {(volts, volts) for volts in ("3.344", "3.36", "3.376")}
+
+
+def test_a_run_that_is_stopped_anywhere_stores_nothing_twice_and_ends_nothing_else(tmp_path: Path) -> None:
+    file = replayed(tmp_path)
+    whole = Service(file)
+    whole.run()
+    for stopped_after in range(1, 1000):
+        first = Service(file)
+        if first.run(stopped_after):
+            break
+        then = Service(file, first)
+        then.run()
+        assert sorted(first.lines + then.lines) == sorted(whole.lines), stopped_after
+    assert stopped_after > 30
