@@ -14,12 +14,12 @@ import zstandard
 from telemetry_core.frames.batch import FrameBatch, FrameTuple
 
 from fuzz.scratch import scratch_file
-from telemetry.capture.scrub import scrub_capture, scrub_log
 from telemetry.decode.described import by_protocol
 from telemetry.errors import DataError
-from telemetry.framing.replacements import Replacements
 from telemetry.logs.captures import Capture, parse_line
 from telemetry.logs.log import OpenLog
+from telemetry.scrub.files import scrub_capture, scrub_log
+from telemetry.scrub.replacements import Replacements
 from telemetry.stages.formats import OutputFormat
 
 LONGEST_PAYLOAD_BYTES = 64

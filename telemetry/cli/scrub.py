@@ -16,7 +16,7 @@ from telemetry.protocols.known import PROTOCOLS
 from telemetry.protocols.table import SerialProtocol
 
 if TYPE_CHECKING:
-    from telemetry.capture.scrub_signals import NamedMessage
+    from telemetry.scrub.named_signals import NamedMessage
 
 EXAMPLES = (
     "drive.log -o public.log --dbc ev.dbc",
@@ -60,8 +60,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Copy each file; print what was replaced, and how often."""
-    from telemetry.capture.scrub import is_serial_capture, scrub_capture, scrub_log
-    from telemetry.framing.replacements import Replacements
+    from telemetry.scrub.files import is_serial_capture, scrub_capture, scrub_log
+    from telemetry.scrub.replacements import Replacements
 
     files: list[Path] = arguments.files
     for file in files:
@@ -112,9 +112,9 @@ def _messages(arguments: argparse.Namespace) -> "Mapping[tuple[bool, int], Named
     """The messages of --dbc with signals to be replaced. Raises ConfigError; UsageError without any."""
     if not arguments.dbc:
         return {}
-    from telemetry.capture.scrub_signals import named_messages
     from telemetry.databases.plan_cache import load_plan, user_cache_directory
     from telemetry.decode.channels import plan_channels
+    from telemetry.scrub.named_signals import named_messages
 
     plan = load_plan(
         plan_channels(arguments.dbc, first_wins=True, j1939=False).databases, user_cache_directory()

@@ -22,7 +22,6 @@ from typing import NamedTuple, Self
 
 from telemetry_core.frames.batch import FrameBatch
 
-from telemetry.framing.checks import Check
 from telemetry.framing.framing import Framing, Heard, Shape, Skipped, longest_literal, pattern, rarest
 from telemetry.framing.lengths import UNKNOWN, Length
 
@@ -37,14 +36,20 @@ class _Form(NamedTuple):
     shortest: int
     longest: int
     end: bytes
-    check: Check
+    is_good: Callable[[bytes], bool]
     is_checked: bool
 
     @classmethod
     def of(cls, shape: Shape) -> Self:
         begins = shape.beginnings.match
         return cls(
-            begins, shape.length, shape.shortest, shape.longest, shape.end, shape.check, shape.is_checked
+            begins,
+            shape.length,
+            shape.shortest,
+            shape.longest,
+            shape.end,
+            shape.check.is_good,
+            shape.is_checked,
         )
 
 
@@ -217,7 +222,7 @@ class MessageFramer:
         """Bytes of the good message that begins here (0: none), whether one may yet, whether one was bad."""
         left = len(data) - at
         best, is_open, is_bad = 0, False, False
-        for begins, length, shortest, longest, end, check, _ in self._forms[data[at]]:
+        for begins, length, shortest, longest, end, is_good, _ in self._forms[data[at]]:
             if not begins(data, at):
                 continue
             size = length(data, at)
@@ -232,7 +237,7 @@ class MessageFramer:
             if not is_whole:
                 is_open = True
             elif data.startswith(end, at + size - len(end)):
-                if check(data[at : at + size - len(end)]):
+                if is_good(data[at : at + size - len(end)]):
                     best = size
                 else:
                     is_bad = True
@@ -252,7 +257,7 @@ class MessageFramer:
             return False
         first_end = end  # of the message that ends first
         for at in places:
-            for begins, length, shortest, longest, ending, check, _ in self._checked:
+            for begins, length, shortest, longest, ending, is_good, _ in self._checked:
                 if not begins(data, at):
                     continue
                 size = length(data, at)
@@ -260,7 +265,7 @@ class MessageFramer:
                     continue
                 if not data.startswith(ending, at + size - len(ending)):
                     continue
-                if not check(data[at : at + size - len(ending)]):
+                if not is_good(data[at : at + size - len(ending)]):
                     continue
                 if at >= first_end:
                     return True

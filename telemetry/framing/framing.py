@@ -6,7 +6,7 @@ each port: it remembers what a meaning depends on, such as the request before it
 """
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from functools import lru_cache
@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from telemetry.framing.checks import Check, unchecked
 from telemetry.framing.lengths import Length
-from telemetry.framing.replacements import Replacements
+from telemetry.framing.secrets import Secret
 
 ANY = bytes(range(256))
 NO_ADDRESS = -1
@@ -47,6 +47,17 @@ class Shape:
     def is_checked(self) -> bool:
         """Whether messages of this form prove that they are some."""
         return self.check is not unchecked
+
+    def has(self, message: bytes) -> bool:
+        """Return whether it is a good message of this form."""
+        is_whole = self.length(message, 0) == len(message) and message.endswith(self.end)
+        inner = message[: len(message) - len(self.end)]
+        return bool(is_whole and self.beginnings.match(message) and self.check.is_good(inner))
+
+    def with_check(self, message: bytes) -> bytes:
+        """Return a message of this form with the check that its other bytes need."""
+        size = len(message) - len(self.end)
+        return self.check.written(message[:size]) + message[size:]
 
 
 def literal(start: bytes) -> tuple[bytes, ...]:
@@ -153,8 +164,12 @@ class PortReader:
         """Nothing follows for now. Return what was held back for messages that do not come any more."""
         return ()
 
+    def secrets(self, message: bytes) -> Iterable[Secret]:  # noqa: ARG002 - for devices that have some
+        """Return what a good message, a request too, says of who the device is, or who may use it.
 
-Scrub = Callable[[bytes, Replacements], bytes]
+        Each stands for itself in the message as it is; where two overlap, the second is replaced last.
+        """
+        return ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,10 +177,8 @@ class Framing:
     """How messages lie on a line.
 
     padding: bytes that may stand between messages. silence_ns: after so long a pause a message that has begun
-    does not go on. frames_per_message: what one message gives at most. hide: makes of a good message the one
-    that may be kept, without passwords, as long and with a right check; None: no message holds one.
-    make_scrub: for each port, what replaces serial numbers in good messages, requests too, in the same way;
-    None: no message holds one.
+    does not go on. frames_per_message: what one message gives at most. has_passwords: some of the secrets
+    that its reader finds are passwords.
     """
 
     shapes: tuple[Shape, ...]
@@ -173,8 +186,16 @@ class Framing:
     padding: bytes = b""
     silence_ns: int | None = None
     frames_per_message: int = 1
-    hide: Callable[[bytes], bytes] | None = None
-    make_scrub: Callable[[], Scrub] | None = None
+    has_passwords: bool = False
+
+    def changed(self, message: bytes, changes: Iterable[tuple[slice, bytes]]) -> bytes:
+        """Return a good message with other bytes, as many, at these places, and the check that it needs."""
+        made = bytearray(message)
+        shape = None
+        for place, other in changes:
+            shape = shape or next(one for one in self.shapes if one.has(message))
+            made[place] = other
+        return message if shape is None else shape.with_check(bytes(made))
 
 
 def has_messages_like(framing: object, other: object) -> bool:

@@ -2,7 +2,7 @@
 
 Promises:
 
-- A good message comes out as its protocol hides it: as long, with a right check.
+- A good message comes out with a mask in place of its passwords: as long, with a right check.
 - A good message of another protocol on the same line comes out as it is.
 - In bytes that are part of no good message every word of two printable letters or more is masked, since a
   spoiled message may hold a password as well.
@@ -17,6 +17,7 @@ from telemetry_core.frames.batch import FrameBatch
 
 from telemetry.framing.framer import MessageFramer
 from telemetry.framing.framing import Framing
+from telemetry.framing.secrets import PASSWORD, Secret
 
 MASK = b"*"
 _WORD = re.compile(rb"[!-~]{2,}")
@@ -57,8 +58,17 @@ class Changing(Protocol):
         ...
 
 
-def _hidden_by(framing: Framing) -> Callable[[bytes], bytes] | None:
-    return framing.hide
+def hidden(framing: Framing, message: bytes, secrets: Iterable[Secret]) -> bytes:
+    """Return a good message with a mask in place of its passwords."""
+    passwords = (one.place for one in secrets if one.kind == PASSWORD)
+    return framing.changed(message, ((place, MASK * len(message[place])) for place in passwords))
+
+
+def _hiding(framing: Framing) -> Callable[[bytes], bytes] | None:
+    if not framing.has_passwords:
+        return None
+    secrets = framing.make_reader().secrets
+    return lambda message: hidden(framing, message, secrets(message))
 
 
 class Garbage:
@@ -87,7 +97,7 @@ class Garbage:
 
 
 class Masker(MessageFramer):
-    """Masks what one port brings, by a framing that says what to hide.
+    """Masks what one port brings, by a framing whose reader says what to hide.
 
     others: the framings of further protocols on the line, whose good messages are not garbage. last: what
     gets the bytes of no good message; None: they stay, and wait for nothing. hide: what becomes of the good
@@ -99,7 +109,7 @@ class Masker(MessageFramer):
         framing: Framing,
         others: Sequence[Framing] = (),
         *,
-        hide: Callable[[Framing], Callable[[bytes], bytes] | None] = _hidden_by,
+        hide: Callable[[Framing], Callable[[bytes], bytes] | None] = _hiding,
         last: Changing | None,
     ) -> None:
         super().__init__(framing, lambda _: None)
@@ -145,12 +155,12 @@ def maskers_of(framings: Iterable[object]) -> list[Masker]:
     Framings whose messages prove nothing cannot say what is good: words in them are masked.
     """
     known = dict.fromkeys(one for one in framings if isinstance(one, Framing))
-    hiding = [one for one in known if one.hide is not None]
-    others = [one for one in known if one.hide is None and all(shape.is_checked for shape in one.shapes)]
+    hiding = [one for one in known if one.has_passwords]
+    others = [one for one in known if not one.has_passwords and all(shape.is_checked for shape in one.shapes)]
     return [Masker(hiding[0], (*hiding[1:], *others), last=Garbage())] if hiding else []
 
 
 def maskers_of_unknown(framings: Iterable[object]) -> list[Masker]:
     """For a line of which nobody knows what is spoken: good messages of `framings` are hidden alone."""
     known = dict.fromkeys(one for one in framings if isinstance(one, Framing))
-    return [Masker(one, last=None) for one in known if one.hide is not None]
+    return [Masker(one, last=None) for one in known if one.has_passwords]

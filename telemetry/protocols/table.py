@@ -88,6 +88,7 @@ class Signal:
     unit: str = ""
     place: str = ""  # where the device's document has it, for the protocol's page
     mark: str = ""  # how well it is known, for the same; empty: two sources or more
+    secret: str = ""  # what it says of whose it is (telemetry/framing/secrets.py); empty: nothing
 
 
 @dataclass(frozen=True, slots=True)

@@ -65,7 +65,7 @@ class MessageModel:
 
     def _is_good(self, shape: Shape, at: int, size: int) -> bool:
         message = self._data[at : at + size]
-        return message.endswith(shape.end) and shape.check(message.removesuffix(shape.end))
+        return message.endswith(shape.end) and shape.check.is_good(message.removesuffix(shape.end))
 
     def _holds_two(self, begin: int, end: int) -> bool:
         """Whether two good messages lie there, one after the other."""

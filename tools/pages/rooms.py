@@ -38,6 +38,7 @@ ROOMS = (
         "tables",
         "overview",
         "capture",
+        "scrub",
         "scan",
         "monitor",
         "demo",

@@ -4,8 +4,11 @@ Sources: GB/T 27930-2011 for layouts with the mark STD, transcripts of the editi
 the rest. docs/protocols/gbt27930.md says which. Bytes and bits of this table are counted from 1, as there.
 """
 
+from dataclasses import replace
+
 from telemetry_core.decode.spec import MessageSpec
 
+from telemetry.framing.secrets import SERIAL_NUMBER, VIN
 from telemetry.protocols.can.gbt27930_2024 import NEGOTIATION, SHORT_MESSAGES
 from telemetry.protocols.can.gbt27930_fields import (
     CHARGER,
@@ -94,7 +97,7 @@ _RECOGNITION = (
         to_vehicle(6, 0x01),
         (
             number("recognition", 1, 1, words=((0x00, "not recognised"), (0xAA, "recognised"))),
-            number("charger_number", 2, 4),
+            number("charger_number", 2, 4, secret=SERIAL_NUMBER),
             text("region", 6, 3),
         ),
     ),
@@ -109,13 +112,13 @@ _RECOGNITION = (
             number("rated_capacity_ah", 5, 2, 0.1, unit="Ah"),
             volts("rated_voltage_v", 7),
             text("manufacturer", 9, 4),
-            number("pack_serial", 13, 4),
+            number("pack_serial", 13, 4, secret=SERIAL_NUMBER),
             within("production_year", 17, 1, 0, 250, 1985.0),
             within("production_month", 18, 1, 1, 12),
             within("production_day", 19, 1, 1, 31),
             number("charge_count", 20, 3),
             number("ownership", 23, 1, words=((0, "leased"), (1, "owned"))),
-            text("vin", 25, 17),
+            text("vin", 25, 17, secret=VIN),
             number("software_serial", 42, 1, optional=True),
             within("software_day", 43, 1, 1, 31, optional=True),
             within("software_month", 44, 1, 1, 12, optional=True),
@@ -302,9 +305,7 @@ _END = (
         (
             number("charged_min", 1, 2, unit="min"),
             number("energy_kwh", 3, 2, 0.1, unit="kWh"),
-            CanSignal(
-                "charger_number", 32, 32, little_endian=True, invalid=(0xFFFFFFFF,), short_at=5
-            ),  # the edition of 2011 has one byte of it
+            replace(number("charger_number", 5, 4, secret=SERIAL_NUMBER), short_at=5),  # 2011: one byte of it
         ),
     ),
     message(

@@ -27,12 +27,13 @@ def number(
     *,
     optional: bool = False,
     mark: str = "",
+    secret: str = "",
 ) -> CanSignal:
     """Whole bytes; all ones are no value."""
     signal = bits(
         name, byte, 1, 8 * byte_count, words, factor=factor, unit=unit, optional=optional, mark=mark
     )
-    return replace(signal, offset=offset)
+    return replace(signal, offset=offset, secret=secret)
 
 
 def bits(
@@ -81,8 +82,9 @@ def percent(name: str, byte: int) -> CanSignal:
     return number(name, byte, 1, unit="%")
 
 
-def text(name: str, byte: int, characters: int) -> CanSignal:
-    return CanSignal(name, 8 * (byte - 1), 8 * characters, little_endian=True, is_text=True)
+def text(name: str, byte: int, characters: int, *, secret: str = "") -> CanSignal:
+    place = 8 * (byte - 1)
+    return CanSignal(name, place, 8 * characters, little_endian=True, is_text=True, secret=secret)
 
 
 def within(

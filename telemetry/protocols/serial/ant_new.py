@@ -11,9 +11,7 @@ Sources of the facts: three open drivers (syssi/esphome-ant-bms, aiobmsble, dbus
 
 from collections.abc import Sequence
 
-from telemetry_core.serial.crc import crc_16_modbus
-
-from telemetry.framing.checks import crc_16
+from telemetry.framing.checks import Check, crc_16
 from telemetry.framing.framing import ANY, Framing, Heard, PortReader, Shape, Skipped, literal
 from telemetry.framing.lengths import field, fixed
 from telemetry.protocols.serial.ant_codes import BALANCING, NOT_FITTED_C, ON, alarms
@@ -151,10 +149,12 @@ def _status(message: bytes) -> Sequence[Heard] | Skipped:
     return (Heard(STATUS, STATUS_LAYOUT.payload(body)),)
 
 
-def _is_good_device(message: bytes) -> bool:
-    """The CRC covers what the length says."""
-    return crc_16_modbus(message[1 : _DEVICE_TEXTS_END + _CRC_BYTES]) == 0
-
+_CRC = crc_16(first=1)
+_COVERED = _DEVICE_TEXTS_END + _CRC_BYTES  # by the CRC of the long reply, which follows from its length
+_DEVICE_CHECK = Check(
+    lambda message: _CRC.is_good(message[:_COVERED]),
+    lambda message: _CRC.written(message[:_COVERED]) + message[_COVERED:],
+)
 
 _START = literal(b"\x7e\xa1")
 
@@ -167,7 +167,7 @@ ANT_NEW = SerialProtocol(
             Shape(
                 start=(*_START, _REPLIES),
                 length=field(_LENGTH_AT, _ENVELOPE_BYTES),
-                check=crc_16(first=1),
+                check=_CRC,
                 end=b"\xaa\x55",
                 shortest=_ENVELOPE_BYTES,
                 longest=_LONGEST,
@@ -175,7 +175,7 @@ ANT_NEW = SerialProtocol(
             Shape(
                 start=literal(_DEVICE_START),
                 length=fixed(_LONG_DEVICE_BYTES),
-                check=_is_good_device,
+                check=_DEVICE_CHECK,
                 end=b"\xaa\x55",
                 shortest=_LONG_DEVICE_BYTES,
                 longest=_LONG_DEVICE_BYTES,
@@ -183,7 +183,7 @@ ANT_NEW = SerialProtocol(
             Shape(
                 start=(*_START, bytes(set(ANY) - set(_REPLIES))),
                 length=fixed(_REQUEST_BYTES),
-                check=crc_16(first=1),
+                check=_CRC,
                 end=b"\xaa\x55",
                 shortest=_REQUEST_BYTES,
                 longest=_REQUEST_BYTES,

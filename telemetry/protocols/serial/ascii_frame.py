@@ -12,7 +12,7 @@ from binascii import unhexlify
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
-from telemetry.framing.checks import negated_sum_16_of_ascii
+from telemetry.framing.checks import Check, negated_sum_16_of_ascii
 from telemetry.framing.framing import Heard, PortReader, Shape, Skipped
 from telemetry.framing.lengths import NONE, UNKNOWN
 from telemetry.protocols.serial.layout import ABSENT_CELL
@@ -25,11 +25,11 @@ _END = b"\r"
 _DIGITS = b"0123456789ABCDEFabcdef"
 _TEXT = re.compile(rb"~[0-9A-Fa-f]*")
 _HEAD_DIGITS, _CHECK_DIGITS = 12, 4
-_LENGTH_AT, _INFO_AT = 9, 13
+_LENGTH_AT, INFO_AT = 9, 13
 _HEAD_BYTES, _LENGTH_BYTES = 4, 2
 _SHORTEST = 1 + _HEAD_DIGITS + _CHECK_DIGITS + 1
 _LONGEST = _SHORTEST + 0xFFF
-_check = negated_sum_16_of_ascii(first=1)
+_CHECK = negated_sum_16_of_ascii(first=1)
 
 
 class AsciiMessage(NamedTuple):
@@ -58,10 +58,10 @@ def parsed(message: bytes) -> AsciiMessage:
     return AsciiMessage(version, address, cid1, cid2, said[_HEAD_BYTES + _LENGTH_BYTES :])
 
 
-def reply_with(message: bytes, info: bytes) -> bytes:
-    """The same good frame with another INFO of the same length, and with its check."""
-    text = message[1:_INFO_AT] + info.hex().upper().encode("ascii")
-    return b"~%b%04X\r" % (text, -sum(text) & 0xFFFF)
+def reply_info(message: bytes) -> bytes:
+    """Return INFO of a good frame that is a reply without an error; otherwise nothing."""
+    said = parsed(message)
+    return said.info if (said.cid1, said.cid2) == (CID1, OK) else b""
 
 
 def _length(data: bytes, at: int) -> int:
@@ -75,16 +75,16 @@ def _length(data: bytes, at: int) -> int:
 
 def _is_good(text: bytes) -> bool:
     """Whether length, its nibble and the check are those of the digits."""
-    length = int(text[_LENGTH_AT:_INFO_AT], 16)
+    length = int(text[_LENGTH_AT:INFO_AT], 16)
     nibbles = (length >> 12) + (length >> 8 & 15) + (length >> 4 & 15) + (length & 15)
     digits = len(text) - 1 - _HEAD_DIGITS - _CHECK_DIGITS
-    return digits % 2 == 0 and nibbles % 16 == 0 and length & 0xFFF == digits and _check(text)
+    return digits % 2 == 0 and nibbles % 16 == 0 and length & 0xFFF == digits and _CHECK.is_good(text)
 
 
 SHAPE = Shape(
     start=(b"~", _DIGITS, _DIGITS),
     length=_length,
-    check=_is_good,
+    check=Check(_is_good, _CHECK.written),
     end=_END,
     shortest=_SHORTEST,
     longest=_LONGEST,

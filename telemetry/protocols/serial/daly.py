@@ -7,12 +7,12 @@ Source of the facts: the vendor's "UART/485 Communications Protocol" V1.0 and V1
 Rated capacity (50), date of production (53) and battery code (57) are known from drivers alone.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from telemetry.framing.checks import sum_8
 from telemetry.framing.framing import ANY, Framing, Heard, PortReader, Shape, Skipped
 from telemetry.framing.lengths import fixed
-from telemetry.framing.replacements import Replacements
+from telemetry.framing.secrets import SERIAL_NUMBER, Secret
 from telemetry.protocols.serial.signals import flag, unsigned
 from telemetry.protocols.table import (
     BANK_S,
@@ -105,6 +105,10 @@ class _Reader(PortReader):
     def end(self) -> Sequence[Heard]:
         return [one for key in list(self._open) for one in self._close(key)]
 
+    def secrets(self, message: bytes) -> Iterable[Secret]:
+        is_code = message[1] < _MASTERS_FROM and message[2] == CODE
+        return (Secret(SERIAL_NUMBER, slice(5, 12)),) if is_code else ()  # each part by itself
+
     def _is_new_round(self, message: bytes) -> bool:
         """Whether a part cannot belong to those before it."""
         return message[4] <= max(self._open[message[1], message[2]].parts, default=-1)
@@ -154,16 +158,6 @@ class _Reader(PortReader):
             self.identify("code", values)
             del self._code_parts[address]
         return (Heard(id, values[: _MOST_BYTES[id]], address),)
-
-
-def _scrubbed(message: bytes, new: Replacements) -> bytes:
-    """A frame with its part of the battery's code replaced. Each part counts as a number of its own."""
-    if message[1] >= _MASTERS_FROM or message[2] != CODE:
-        return message
-    other = new.serial_number(message[5:12])
-    new.note(message[5:12], other)
-    body = message[:5] + other
-    return body + bytes((sum(body) & 0xFF,))
 
 
 _LEVELS = ("warning", None)  # of the first and the second bit; the second as the vocabulary has it
@@ -230,7 +224,6 @@ DALY = SerialProtocol(
             ),
         ),
         make_reader=_Reader,
-        make_scrub=lambda: _scrubbed,
         frames_per_message=4,  # what was held back ends with another message
     ),
     messages=(

@@ -7,13 +7,13 @@ Source of the facts: DL/T 645-2007, as open drivers and published walkthroughs r
 identifiers of phase A and of total power is common belief.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 
-from telemetry.framing.checks import Check, sum_8
+from telemetry.framing.checks import sum_8
 from telemetry.framing.framing import ANY, Framing, Heard, PortReader, Shape, Skipped
 from telemetry.framing.lengths import field
-from telemetry.framing.replacements import Replacements
+from telemetry.framing.secrets import SERIAL_NUMBER, Form, Secret
 from telemetry.protocols.table import (
     Addresses,
     DeviceRequest,
@@ -30,7 +30,7 @@ ENERGY, FORWARD, REVERSE, VOLTAGE, CURRENT, POWER, FACTOR, FREQUENCY, DATE, TIME
 
 ANYONE = 0xAAAAAAAAAAAA  # the address that any meter answers to
 _LAST = 0x999999999999
-_EVERYBODY = b"\x99" * 6  # the address of a broadcast
+_NOBODY = (b"9" * 12, b"0" * 12)  # addresses of a broadcast, and of a meter that has none
 _ADDRESS_IDENTIFIER = 0x04000401
 _WAKE = b"\xfe\xfe\xfe\xfe"
 _START, _END = b"\x68", b"\x16"
@@ -100,7 +100,7 @@ class _Reader(PortReader):
 
     def read(self, message: bytes) -> Sequence[Heard] | Skipped:
         address, control = int.from_bytes(message[1:7], "little"), message[8]
-        data = bytes((byte - _SHIFT) & 0xFF for byte in message[10:-2])
+        data = _without_shift(message[10:-2])
         if not control & _IS_REPLY:
             return Skipped.ECHO
         if control & _IS_ERROR:
@@ -140,33 +140,45 @@ class _Reader(PortReader):
         )
         return (Heard(id, payload, address),)
 
-
-def _scrubbed(message: bytes, new: Replacements) -> bytes:
-    """A frame with another address, and with another one among its data where they hold it."""
-    data = bytes((byte - _SHIFT) & 0xFF for byte in message[10:-2])
-    is_address = message[8] & _FUNCTION == _READ_ADDRESS and len(data) == 6
-    if is_address:
-        data = _other_address(data, new)
-    elif int.from_bytes(data[:4], "little") == _ADDRESS_IDENTIFIER and len(data) == 10:
-        data = data[:4] + _other_address(data[4:], new)
-    own = int.from_bytes(_other_address(message[1:7], new), "little")
-    return frame(own, message[8], data)
+    def secrets(self, message: bytes) -> Iterable[Secret]:
+        """The address of the meter, in its frames and where their data hold it. One for several stays."""
+        data = _without_shift(message[10:-2])
+        if message[8] & _FUNCTION == _READ_ADDRESS and len(data) == 6:
+            yield from _secret(message, slice(10, 16), _DATA_DIGITS)
+        elif int.from_bytes(data[:4], "little") == _ADDRESS_IDENTIFIER and len(data) == 10:
+            yield from _secret(message, slice(14, 20), _DATA_DIGITS)
+        yield from _secret(message, slice(1, 7), _DIGITS)
 
 
-def _other_address(address: bytes, new: Replacements) -> bytes:
-    """An address as it lies on the line, the lowest digits first. One for several meters stays."""
-    digits = address[::-1].hex()
-    if not digits.isdecimal() or address == _EVERYBODY:
-        return address
-    other = bytes.fromhex(new.serial_digits(digits))[::-1]
-    new.note(address, other)
-    new.note(_as_data(address), _as_data(other))
-    return other
+def _secret(message: bytes, place: slice, form: Form) -> Iterable[Secret]:
+    digits = form.read(message[place])
+    return (Secret(SERIAL_NUMBER, place, form),) if digits.isdigit() and digits not in _NOBODY else ()
 
 
 def _as_data(data: bytes) -> bytes:
-    """As it lies on the line among the data of a frame."""
+    """Return it as it lies on the line among the data of a frame."""
     return bytes((byte + _SHIFT) & 0xFF for byte in data)
+
+
+def _without_shift(data: bytes) -> bytes:
+    return bytes((byte - _SHIFT) & 0xFF for byte in data)
+
+
+def _digits(raw: bytes) -> bytes:
+    """Return an address, whose lowest digits come first, as text."""
+    return raw[::-1].hex().encode("ascii")
+
+
+def _raw(digits: bytes) -> bytes:
+    return bytes.fromhex(digits.decode("ascii"))[::-1]
+
+
+def _raw_data(digits: bytes) -> bytes:
+    return _as_data(_raw(digits))
+
+
+_DIGITS = Form(_digits, _raw, (_raw_data,))
+_DATA_DIGITS = Form(lambda raw: _digits(_without_shift(raw)), _raw_data, (_raw,))
 
 
 def _values(id: int, names: Sequence[str], factor: float = 1.0, unit: str = "") -> tuple[Signal, ...]:
@@ -203,8 +215,6 @@ def _asked(identifier: int, every_s: float) -> DeviceRequest:
     return DeviceRequest(partial(request, identifier), every_s, _KINDS[identifier][0])
 
 
-_CHECK: Check = sum_8()
-
 DLT645 = SerialProtocol(
     name="dlt645",
     title="energy meter of DL/T 645-2007",
@@ -214,14 +224,13 @@ DLT645 = SerialProtocol(
             Shape(
                 start=(_START, *(ANY,) * 6, _START, ANY, bytes(range(_LONGEST_DATA + 1))),
                 length=field(9, _ENVELOPE_BYTES),
-                check=_CHECK,
+                check=sum_8(),
                 end=_END,
                 shortest=_ENVELOPE_BYTES,
                 longest=_ENVELOPE_BYTES + _LONGEST_DATA,
             ),
         ),
         make_reader=_Reader,
-        make_scrub=lambda: _scrubbed,
         padding=b"\xfe",
     ),
     messages=(

@@ -7,12 +7,12 @@ Source of the facts: the vendor's "General Protocol V4", as open drivers read it
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from telemetry.framing.checks import negated_sum_16
 from telemetry.framing.framing import ANY, Framing, Heard, PortReader, Shape, Skipped
 from telemetry.framing.lengths import field
-from telemetry.framing.replacements import Replacements
+from telemetry.framing.secrets import KNOWN_NUMBERS, SERIAL_NUMBER, Secret
 from telemetry.protocols.table import (
     DeviceRequest,
     Mapped,
@@ -91,21 +91,11 @@ class _Reader(PortReader):
             data = data[: _HEAD_BYTES + 2 * data[_SENSOR_COUNT_AT]]
         return (Heard(BASIC, balance + data),)
 
-
-def _scrubbed(message: bytes, new: Replacements) -> bytes:
-    """The reply with the model, of which some makers append a number to the name, with another number.
-
-    A known number is replaced in any reply, since the check does not cover which register it is of.
-    """
-    data = message[4:-3]
-    found = _NUMBER.search(data) if message[1] == MODEL else None
-    if found is not None:
-        new.note(found[0], new.serial_number(found[0]))
-    changed = new.in_any_bytes(data)
-    if changed == data:
-        return message
-    body = message[:4] + changed
-    return body + (-sum(body[2:]) & 0xFFFF).to_bytes(2, "big") + message[-1:]
+    def secrets(self, message: bytes) -> Iterable[Secret]:
+        """Some makers append a number to the model's name. The check does not cover which register it is."""
+        yield Secret(KNOWN_NUMBERS, slice(4, -3))
+        if message[1] == MODEL and (found := _NUMBER.search(message, 4, len(message) - 3)):
+            yield Secret(SERIAL_NUMBER, slice(*found.span()))
 
 
 _PROTECTION = (
@@ -184,7 +174,6 @@ JBD = SerialProtocol(
             ),
         ),
         make_reader=_Reader,
-        make_scrub=lambda: _scrubbed,
     ),
     messages=(
         Message("JbdBasic", BASIC, _BASIC_SIGNALS),

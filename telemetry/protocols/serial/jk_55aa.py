@@ -12,7 +12,8 @@ Sources of the facts: tests on a bus of four batteries (mr-manuel, "JKBMS-PB"), 
 Modbus" V1.1, and two open drivers of the same frames over Bluetooth. What one alone has is marked.
 """
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from struct import Struct
@@ -22,8 +23,7 @@ from telemetry_core.serial.crc import crc_16_modbus
 from telemetry.framing.checks import crc_16, sum_8
 from telemetry.framing.framing import NO_ADDRESS, Framing, Heard, PortReader, Shape, Skipped, literal
 from telemetry.framing.lengths import fixed
-from telemetry.framing.masking import MASK
-from telemetry.framing.replacements import Replacements
+from telemetry.framing.secrets import PASSWORD, SERIAL_NUMBER, Secret
 from telemetry.protocols.serial.gather import Gather, gather
 from telemetry.protocols.serial.layout import (
     ABSENT_CELL,
@@ -74,6 +74,7 @@ _LOST = _LOST_SENSOR.to_bytes(2, "little", signed=True)
 _NO_SENSOR = ABSENT_SENSOR.to_bytes(2, "little", signed=True)
 _AHEAD = ABSENT_CELL.to_bytes(2, "little")  # of the voltages: that of a cell that is not fitted
 _LIMITS_END = FRAME_BYTES - 1
+_MAYBE_PASSWORD = re.compile(rb"[^\0]+")
 _ABOUT_END = 62  # before the PIN
 
 _POLL_S = 1.0
@@ -219,27 +220,13 @@ class _Reader(PortReader):
             self.identify(name, frame[at : at + length])
         return (Heard(ABOUT, ABOUT_LAYOUT.payload(frame[:_ABOUT_END]), address),)
 
-
-def _hidden(message: bytes) -> bytes:
-    """The frame about the board with a mask in place of what may be a PIN or a password, and its check."""
-    if len(message) != FRAME_BYTES or message[_TYPE_AT] != ABOUT:
-        return message
-    masked = bytearray(message[:-1])
-    for at in range(_ABOUT_END, len(masked)):
-        masked[at] = MASK[0] if masked[at] else 0
-    return bytes((*masked, sum(masked) & 0xFF))
-
-
-def _scrubbed(message: bytes, new: Replacements) -> bytes:
-    """The frame about the board with another serial number."""
-    if len(message) != FRAME_BYTES or message[_TYPE_AT] != ABOUT:
-        return message
-    at, length = _TEXTS["serial number"]
-    number = message[at : at + length]
-    other = new.serial_number(number)
-    new.note(number, other)
-    body = message[:at] + other + message[at + length : -1]
-    return body + bytes((sum(body) & 0xFF,))
+    def secrets(self, message: bytes) -> Iterable[Secret]:
+        """The serial number; behind it a PIN, passwords, and what nobody knows."""
+        if len(message) == FRAME_BYTES and message[_TYPE_AT] == ABOUT:
+            at, length = _TEXTS["serial number"]
+            yield Secret(SERIAL_NUMBER, slice(at, at + length))
+            for found in _MAYBE_PASSWORD.finditer(message, _ABOUT_END, FRAME_BYTES - 1):
+                yield Secret(PASSWORD, slice(*found.span()))
 
 
 def _is_old(frame: bytes) -> bool:
@@ -361,8 +348,7 @@ JK_55AA = SerialProtocol(
         ),
         make_reader=_Reader,
         padding=b"\x00",
-        hide=_hidden,
-        make_scrub=lambda: _scrubbed,
+        has_passwords=True,
     ),
     messages=(
         Message("JkStatus", STATUS, STATUS_LAYOUT.signals),

@@ -7,14 +7,13 @@ Sources of the facts: the vendor's "Communication protocol between monitoring pl
 "RS485 Communication example", and four open drivers. What they do not agree on is marked.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from telemetry.framing.checks import byte_sum
+from telemetry.framing.checks import Check, sum_16
 from telemetry.framing.framing import Framing, Heard, PortReader, Shape, Skipped, literal
 from telemetry.framing.lengths import field
-from telemetry.framing.masking import MASK
-from telemetry.framing.replacements import Replacements
+from telemetry.framing.secrets import PASSWORD, SERIAL_NUMBER, Secret
 from telemetry.protocols.serial.gather import Gather, gather
 from telemetry.protocols.serial.layout import (
     ABSENT_CELL,
@@ -249,6 +248,16 @@ class _Reader(PortReader):
             self.identify(name, data[begin:end])
         return (Heard(STATUS, _payload(form, data, is_new=self._is_new)),)
 
+    def secrets(self, message: bytes) -> Iterable[Secret]:
+        """The password, and the texts that a user may have given a board, or that hold its number."""
+        rest = bytearray(message)
+        for place in _places_of(_PASSWORD, message):
+            yield Secret(PASSWORD, place)
+            rest[place] = bytes(_WIDTHS[_PASSWORD])  # in which no other tag begins
+        for tag in _NUMBERS:
+            for place in _places_of(tag, bytes(rest)):
+                yield Secret(SERIAL_NUMBER, place)
+
 
 def _walk(data: bytes) -> tuple[dict[int, int], dict[int, int], Sequence[int]]:
     """Places of values by tag, of voltages by the number of the cell, and of the bytes that say so.
@@ -333,46 +342,29 @@ def _current(raw: bytes, *, is_new: bool) -> bytes:
     return flow.to_bytes(4, "big", signed=True)
 
 
-def _hidden(message: bytes) -> bytes:
-    """The message with a mask in place of the password, and the check that it then needs."""
-    at = _HEAD_BYTES
-    masked = bytearray(message)
-    for place in _places_of(_PASSWORD, message[at:-_TAIL_BYTES]):
-        masked[at + place : at + place + _WIDTHS[_PASSWORD]] = MASK * _WIDTHS[_PASSWORD]
-    masked[-2:] = (sum(masked[:-4]) & 0xFFFF).to_bytes(2, "big")
-    return bytes(masked)
-
-
-def _scrubbed(message: bytes, new: Replacements) -> bytes:
-    """The message with the texts replaced that a user may have given a board, and that hold its number."""
-    at = _HEAD_BYTES
-    changed = bytearray(message)
-    for tag in _NUMBERS:
-        for place in _places_of(tag, message[at:-_TAIL_BYTES]):
-            begin, end = at + place, at + place + _WIDTHS[tag]
-            changed[begin:end] = new.serial_number(message[begin:end])
-            new.note(message[begin:end], bytes(changed[begin:end]))
-    changed[-2:] = (sum(changed[:-4]) & 0xFFFF).to_bytes(2, "big")
-    return bytes(changed)
-
-
-def _places_of(wanted: int, data: bytes) -> Sequence[int]:
-    """Where the value of a tag may be: one place, or after an unknown tag each place after its number."""
-    at = 0
-    while at + 1 < len(data):
-        tag, at = data[at], at + 1
+def _places_of(wanted: int, message: bytes) -> Iterable[slice]:
+    """Return where the value of a tag may be: one place, or after an unknown tag any after its number."""
+    at, width, end = _HEAD_BYTES, _WIDTHS[wanted], len(message) - _TAIL_BYTES
+    while at + 1 < end:
+        tag, at = message[at], at + 1
         if tag == wanted:
-            return (at,) if at + _WIDTHS[wanted] <= len(data) else ()
+            return (slice(at, at + width),) if at + width <= end else ()
         if tag != _CELLS and tag not in _WIDTHS:
-            last = len(data) - _WIDTHS[wanted]
-            return [place + 1 for place in range(at, last) if data[place] == wanted]
-        at += 1 + data[at] if tag == _CELLS else _WIDTHS[tag]
+            places = range(at + 1, end - width + 1)
+            return [slice(place, place + width) for place in places if message[place - 1] == wanted]
+        at += 1 + message[at] if tag == _CELLS else _WIDTHS[tag]
     return ()
 
 
+_SUM = sum_16()  # of all before the check, in its low two bytes; of its four the first two are not defined
+
+
 def _is_good(message: bytes) -> bool:
-    """The sum of all before the check in its low two bytes; of the four the first two are not defined."""
-    return message[-5] == _END and byte_sum(message[:-4]) & 0xFFFF == int.from_bytes(message[-2:], "big")
+    return message[-5] == _END and _SUM.is_good(message[:-4] + message[-2:])
+
+
+def _with_check(message: bytes) -> bytes:
+    return message[:-2] + _SUM.written(message[:-4] + message[-2:])[-2:]
 
 
 _ALARMS = (
@@ -399,14 +391,13 @@ JK_NW = SerialProtocol(
             Shape(
                 start=(*literal(b"\x4e\x57"), b"\x00\x01"),
                 length=field(2, 2, size=2),
-                check=_is_good,
+                check=Check(_is_good, _with_check),
                 shortest=_SHORTEST,
                 longest=_LONGEST,
             ),
         ),
         make_reader=_Reader,
-        hide=_hidden,
-        make_scrub=lambda: _scrubbed,
+        has_passwords=True,
     ),
     messages=(Message("JkStatus", STATUS, STATUS_LAYOUT.signals),),
     mapped=(

@@ -5,17 +5,14 @@ BCD and decimal places are undone here: payloads have one place a value.
 """
 
 import struct
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from operator import itemgetter
 
-from telemetry_core.serial.crc import crc_16_modbus
-
 from telemetry.framing.framing import Framing, Heard, Skipped
-from telemetry.framing.masking import masked_numbers
-from telemetry.framing.replacements import POSITION, Replacements, kind_of
+from telemetry.framing.secrets import KNOWN_NUMBERS, NUMBER, TEXT, WORDS, Secret, kind_of
 from telemetry.protocols.registers.register_map import Group, Register, RegisterMap
-from telemetry.protocols.serial.rtu import LAST_SLAVE, Asked, RtuReader, request, shapes
+from telemetry.protocols.serial.rtu import LAST_SLAVE, REFUSAL, Asked, RtuReader, request, shapes
 from telemetry.protocols.serial.signals import unsigned
 from telemetry.protocols.table import (
     Addresses,
@@ -49,6 +46,8 @@ class _MappedReader(RtuReader):
         super().__init__()
         self._groups = groups
         self._covered: dict[Asked, list[_Covered]] = {}  # by what was asked
+        named = ((one, kind_of(one.name)) for group in groups for one in group.registers)
+        self._secrets = [(one, kind) for one, kind in named if kind is not None]
 
     def registers(self, asked: Asked, data: bytes) -> Sequence[Heard] | Skipped:
         covered = self._covered.get(asked)
@@ -76,40 +75,21 @@ class _MappedReader(RtuReader):
                 found.append((id, _gathering((), asked), texts))
         return found
 
-
-class _MappedScrub(RtuReader):
-    """Replaces registers whose names say that they hold a serial number, a VIN or a position."""
-
-    def __init__(self, groups: Sequence[Group]) -> None:
-        super().__init__()
-        named = ((one, kind_of(one.name)) for group in groups for one in group.registers)
-        self._numbers = [(one, kind) for one, kind in named if kind is not None]
-        self._answered: list[Asked] = []
-
-    def registers(self, asked: Asked, data: bytes) -> Sequence[Heard] | Skipped:  # noqa: ARG002 - as Reader
-        self._answered.append(asked)
-        return Skipped.HELD
-
-    def __call__(self, message: bytes, new: Replacements) -> bytes:
-        """The message with its check; what it holds follows from the request before it.
-
-        Long words are masked where that is not known, since the request was spoiled.
-        """
-        if self.read(message) not in (Skipped.HELD, Skipped.OTHER):
-            return message
-        data = bytearray(message[3:-2])
-        asked = self._answered.pop() if self._answered else None
-        for one, kind in self._numbers if asked is not None else ():
-            if asked is not None and one.function == asked.function and _has(asked, one):
-                at, end = 2 * (one.first - asked.first), 2 * (one.stop - asked.first)
-                change = new.text if one.type == "text" else new.number
-                before = bytes(data[at:end])
-                data[at:end] = change(kind, before)
-                if kind != POSITION:
-                    new.note(before, bytes(data[at:end]))
-        said = new.in_any_bytes(bytes(data))
-        body = message[:3] + (masked_numbers(said) if asked is None else said)
-        return body + crc_16_modbus(body).to_bytes(2, "little")
+    def secrets(self, message: bytes) -> Iterable[Secret]:
+        """Registers whose names say so; what a reply holds follows from the request before it."""
+        is_reply = len(message) % 2 and not message[1] & REFUSAL
+        asked = self.answered(message) if is_reply else None
+        if not is_reply:
+            self.read(message)
+        elif asked is None:  # the request was spoiled
+            yield Secret(WORDS, slice(3, -2))
+        else:
+            yield Secret(KNOWN_NUMBERS, slice(3, -2))
+            for one, kind in self._secrets:
+                if one.function == asked.function and _has(asked, one):
+                    at = 3 + 2 * (one.first - asked.first)
+                    form = TEXT if one.type == "text" else NUMBER
+                    yield Secret(kind, slice(at, at + 2 * one.count), form)
 
 
 _Gather = Callable[[bytes], bytes]  # makes a payload of the data of a reply
@@ -240,7 +220,6 @@ def modbus(registers: RegisterMap) -> SerialProtocol:
         framing=Framing(
             shapes=shapes(),
             make_reader=partial(_MappedReader, registers.groups),
-            make_scrub=partial(_MappedScrub, registers.groups),
             frames_per_message=len(registers.groups),
         ),
         messages=tuple(

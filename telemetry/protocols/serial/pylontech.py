@@ -10,13 +10,12 @@ Sources of the facts: "PYLON low-voltage RS485" V3.3, Frankkkkk/python-pylontech
 open drivers for the bits of the alarms, which no capture has confirmed.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from telemetry.framing.framing import Framing, Heard
-from telemetry.framing.replacements import Replacements
+from telemetry.framing.secrets import HEX_TEXT, SERIAL_NUMBER, Secret
 from telemetry.protocols.serial.ascii_frame import (
-    CID1,
-    OK,
+    INFO_AT,
     SHAPE,
     STATE_CODES,
     AsciiReader,
@@ -24,8 +23,7 @@ from telemetry.protocols.serial.ascii_frame import (
     counted,
     fitted,
     is_padded_text,
-    parsed,
-    reply_with,
+    reply_info,
     request,
 )
 from telemetry.protocols.serial.layout import Confirmed, Layout, Value, cells, sensors
@@ -40,7 +38,7 @@ from telemetry.protocols.table import (
 )
 
 # Commands: the ids of the messages that answer them.
-ANALOG, ALARMS, LIMITS, VENDOR, MANAGEMENT, SERIAL_NUMBER, FIRMWARE = 0x42, 0x44, 0x47, 0x51, 0x92, 0x93, 0x96
+ANALOG, ALARMS, LIMITS, VENDOR, MANAGEMENT, NUMBER, FIRMWARE = 0x42, 0x44, 0x47, 0x51, 0x92, 0x93, 0x96
 
 FIRST_ADDRESS = 2
 MAX_MODULES = 16
@@ -147,7 +145,7 @@ class _Reader(AsciiReader):
         super().__init__(
             {
                 VENDOR: self._vendor,
-                SERIAL_NUMBER: self._serial_number,
+                NUMBER: self._serial_number,
                 MANAGEMENT: _management,
                 FIRMWARE: self._firmware,
                 ANALOG: lambda address, info: _modules(ANALOG, _analog_module, address, info),
@@ -160,7 +158,7 @@ class _Reader(AsciiReader):
         if len(info) != _SERIAL_NUMBER_INFO or not is_padded_text(info[1:]):
             return None
         self.identify(f"serial number of {address:02X}", info[1:])
-        return (Heard(SERIAL_NUMBER, b"", address),)
+        return (Heard(NUMBER, b"", address),)
 
     def _firmware(self, address: int, info: bytes) -> Said:
         if len(info) != _FIRMWARE_INFO:
@@ -175,17 +173,13 @@ class _Reader(AsciiReader):
         self.identify("maker", info[12:])
         return (Heard(VENDOR, b"", address),)
 
-
-def _scrubbed(message: bytes, new: Replacements) -> bytes:
-    """The reply that gives a serial number with another one. A reply is known by its form alone."""
-    said = parsed(message)
-    is_reply = said.cid1 == CID1 and said.cid2 == OK and len(said.info) == _SERIAL_NUMBER_INFO
-    if not is_reply or not is_padded_text(said.info[1:]):
-        return message
-    other = said.info[:1] + new.serial_number(said.info[1:])
-    for digits in (bytes.hex, lambda info: bytes.hex(info).upper()):
-        new.note(digits(said.info[1:]).encode("ascii"), digits(other[1:]).encode("ascii"))
-    return reply_with(message, other)
+    def secrets(self, message: bytes) -> Iterable[Secret]:
+        """A reply is known by its form alone."""
+        info = reply_info(message)
+        is_number = len(info) == _SERIAL_NUMBER_INFO and is_padded_text(info[1:])
+        first = INFO_AT + 2  # after the address
+        place = slice(first, first + 2 * (_SERIAL_NUMBER_INFO - 1))
+        return (Secret(SERIAL_NUMBER, place, HEX_TEXT),) if is_number else ()
 
 
 def _modules(kind: int, read: Callable[[bytes, int], _Module | None], address: int, info: bytes) -> Said:
@@ -291,15 +285,13 @@ PYLONTECH = SerialProtocol(
     name="pylontech",
     title="Pylontech low-voltage battery (RS485)",
     baud_rate=115200,
-    framing=Framing(
-        shapes=(SHAPE,), make_reader=_Reader, frames_per_message=MAX_MODULES, make_scrub=lambda: _scrubbed
-    ),
+    framing=Framing(shapes=(SHAPE,), make_reader=_Reader, frames_per_message=MAX_MODULES),
     messages=(
         Message("PylontechAnalog", ANALOG, ANALOG_LAYOUT.signals),
         Message("PylontechAlarms", ALARMS, ALARMS_LAYOUT.signals),
         Message("PylontechLimits", LIMITS, LIMITS_LAYOUT.signals),
         Message("PylontechManagement", MANAGEMENT, MANAGEMENT_LAYOUT.signals),
-        Message("PylontechSerialNumber", SERIAL_NUMBER, ()),
+        Message("PylontechSerialNumber", NUMBER, ()),
         Message("PylontechFirmware", FIRMWARE, ()),
         Message("PylontechVendor", VENDOR, ()),
     ),
@@ -331,7 +323,7 @@ PYLONTECH = SerialProtocol(
             (ANALOG, _POLL_S),
             (ALARMS, _POLL_S),
             (MANAGEMENT, _POLL_S),
-            (SERIAL_NUMBER, _ONCE_S),
+            (NUMBER, _ONCE_S),
             (FIRMWARE, _ONCE_S),
         )
     ),

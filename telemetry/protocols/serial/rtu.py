@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from telemetry_core.serial.crc import crc_16_modbus
 
-from telemetry.framing.checks import crc_16
+from telemetry.framing.checks import Check, crc_16
 from telemetry.framing.framing import Heard, PortReader, Shape, Skipped
 from telemetry.framing.lengths import field, fixed
 
@@ -21,7 +21,7 @@ HOLDING, INPUT = 0x03, 0x04
 MOST_REGISTERS = 125  # of one reply
 LAST_SLAVE = 247
 
-_REFUSAL = 0x80  # added to the function
+REFUSAL = 0x80  # added to the function
 _READS = bytes((HOLDING, INPUT))
 _REQUEST_BYTES = 8
 _REFUSAL_BYTES = 5
@@ -61,12 +61,12 @@ def shapes(slaves: bytes = bytes(range(1, LAST_SLAVE + 1))) -> tuple[Shape, ...]
         Shape(
             start=(slaves, _READS),
             length=fixed(_REQUEST_BYTES),
-            check=_is_request,
+            check=Check(_is_request, _CRC.written),
             shortest=_REQUEST_BYTES,
             longest=_REQUEST_BYTES,
         ),
         Shape(
-            start=(slaves, bytes(function | _REFUSAL for function in _READS)),
+            start=(slaves, bytes(function | REFUSAL for function in _READS)),
             length=fixed(_REFUSAL_BYTES),
             check=_CRC,
             shortest=_REFUSAL_BYTES,
@@ -77,7 +77,7 @@ def shapes(slaves: bytes = bytes(range(1, LAST_SLAVE + 1))) -> tuple[Shape, ...]
 
 def _is_request(message: bytes) -> bool:
     """For no more registers than a reply holds: the first bytes of some replies have the CRC of a request."""
-    return 1 <= _asked(message).quantity <= MOST_REGISTERS and _CRC(message)
+    return 1 <= _asked(message).quantity <= MOST_REGISTERS and _CRC.is_good(message)
 
 
 class RtuReader(PortReader, ABC):
@@ -98,7 +98,12 @@ class RtuReader(PortReader, ABC):
 
     def sent(self, request: bytes) -> Sequence[Heard]:
         asked = self._sent.get(request)
-        if asked is None and len(request) == _REQUEST_BYTES and request[1] in _READS and _CRC(request):
+        if (
+            asked is None
+            and len(request) == _REQUEST_BYTES
+            and request[1] in _READS
+            and _CRC.is_good(request)
+        ):
             asked = _asked(request)
             if len(self._sent) < _MOST_REQUESTS:
                 self._sent[request] = asked
@@ -108,21 +113,23 @@ class RtuReader(PortReader, ABC):
 
     def read(self, message: bytes) -> Sequence[Heard] | Skipped:
         slave, function = message[0], message[1]
-        if function & _REFUSAL:
-            self._asked.pop((slave, function & ~_REFUSAL), None)
+        if function & REFUSAL:
+            self._asked.pop((slave, function & ~REFUSAL), None)
             return Skipped.REFUSED
         if len(message) == _REQUEST_BYTES:  # an even number, which no reply has
             self._ask(message)
             return Skipped.ECHO
-        data = message[3:-2]
+        asked = self.answered(message)
+        return Skipped.OTHER if asked is None else self.registers(asked, message[3:-2])
+
+    def answered(self, reply: bytes) -> Asked | None:
+        """Return what a reply answers, once; None: another request, which came too late."""
+        slave, function, count = reply[0], reply[1], len(reply[3:-2]) // 2
         asked = self._asked.get((slave, function))
-        if asked is None or 2 * asked.quantity != len(
-            data
-        ):  # it answers another request, which came too late
-            asked = self.unasked(slave, function, len(data) // 2)
-        else:
-            del self._asked[slave, function]
-        return Skipped.OTHER if asked is None else self.registers(asked, data)
+        if asked is None or asked.quantity != count:
+            return self.unasked(slave, function, count)
+        del self._asked[slave, function]
+        return asked
 
     def _ask(self, message: bytes) -> None:
         asked = _asked(message)

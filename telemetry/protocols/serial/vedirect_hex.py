@@ -9,11 +9,12 @@ projects read them. What one alone has is marked.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
+from telemetry.framing.checks import Check
 from telemetry.framing.framing import ANY, Framing, Heard, PortReader, Shape, Skipped
 from telemetry.framing.lengths import NONE, UNKNOWN
-from telemetry.framing.replacements import Replacements
+from telemetry.framing.secrets import HEX_TEXT, SERIAL_NUMBER, Secret
 from telemetry.protocols.serial.layout import Confirmed, Layout, Value
 from telemetry.protocols.serial.vedirect import PHASES
 from telemetry.protocols.table import (
@@ -113,6 +114,14 @@ def _read(message: bytes) -> tuple[int, bytes] | None:
     return (command, body[:-1]) if (command + sum(body)) & 0xFF == _SUM else None
 
 
+def _with_check(message: bytes) -> bytes:
+    """The message with its check, in capital letters."""
+    text = _TEXT.match(message)
+    digits = b"" if text is None else text.group()[1:-2]
+    made = request(int(digits[:1], 16), bytes.fromhex(digits[1:].decode("ascii")))
+    return made[:-1] + message[len(made) - 1 :]
+
+
 class _Reader(PortReader):
     """Values of registers, one a frame."""
 
@@ -149,6 +158,15 @@ class _Reader(PortReader):
             self.identify("firmware", f"{number >> 8 & 0xF:X}.{number & 0xFF:02X}".encode("ascii"))
         return (Heard(PRODUCT, b""),)
 
+    def secrets(self, message: bytes) -> Iterable[Secret]:
+        """The value of a register that holds a text about the very device, whoever says it."""
+        said = _read(message)
+        if said is None or said[0] not in (_GET, _PUSHED, _SET):
+            return ()
+        is_number = int.from_bytes(said[1][:2], "little") in _NUMBERS and len(said[1]) > _VALUE_AT
+        place = slice(2 + 2 * _VALUE_AT, 2 + 2 * len(said[1]))  # after `:` and the command
+        return (Secret(SERIAL_NUMBER, place, HEX_TEXT),) if is_number else ()
+
 
 def _register(data: bytes) -> Sequence[Heard] | Skipped:
     """`data`: number of the register, flags, value. A request is the same without a value."""
@@ -172,20 +190,6 @@ def _register(data: bytes) -> Sequence[Heard] | Skipped:
     return (Heard(VALUES, VALUES_LAYOUT.payload(bytes(body), (name,))),)
 
 
-def _scrubbed(message: bytes, new: Replacements) -> bytes:
-    """The message with another value of a register that holds a text about the very device."""
-    said = _read(message)
-    if said is None or said[0] not in (_GET, _PUSHED, _SET):
-        return message
-    command, data = said
-    if int.from_bytes(data[:2], "little") not in _NUMBERS or len(data) <= _VALUE_AT:
-        return message
-    value = new.serial_number(data[_VALUE_AT:])
-    new.note(data[_VALUE_AT:].hex().upper().encode("ascii"), value.hex().upper().encode("ascii"))
-    changed = request(command, data[:_VALUE_AT] + value)
-    return changed[:-1] + message[len(changed) - 1 :]
-
-
 _RISK = (
     "solar chargers of firmware 1.52 and older stop their text while somebody speaks HEX. "
     "`vedirect` finds them without that"
@@ -200,13 +204,12 @@ VEDIRECT_HEX = SerialProtocol(
             Shape(
                 start=(b":", _DIGITS),
                 length=_length,
-                check=lambda message: _read(message) is not None,
+                check=Check(lambda message: _read(message) is not None, _with_check),
                 shortest=_SHORTEST,
                 longest=_LONGEST,
             ),
         ),
         make_reader=_Reader,
-        make_scrub=lambda: _scrubbed,
         padding=ANY,
         silence_ns=_SILENCE_NS,
     ),

@@ -4,8 +4,8 @@ import pytest
 from telemetry_core.decode.spec import BusSpec, Condition, MessageSpec, PlanSpec, SignalSpec
 from telemetry_core.rows.spec import FieldSpec, RecordSpec, SlotKind
 
-from telemetry.capture.scrub_signals import NamedMessage, named_messages
-from telemetry.framing.replacements import Replacements
+from telemetry.scrub.named_signals import NamedMessage, named_messages
+from telemetry.scrub.replacements import Replacements
 
 
 def a_database() -> dict[tuple[bool, int], NamedMessage]:

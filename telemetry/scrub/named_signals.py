@@ -7,8 +7,9 @@ from typing import Literal
 
 from telemetry_core.decode.spec import Condition, PlanSpec, SignalSpec
 
-from telemetry.framing.replacements import POSITION, Replacements, kind_of
+from telemetry.framing.secrets import POSITION, kind_of
 from telemetry.rules.find_message import bit_positions
+from telemetry.scrub.replacements import Replacements
 
 _CHECK = re.compile(r"crc|ch(ec)?k_?su?m|checksum", re.IGNORECASE)
 _PGN_MASK_2, _PGN_MASK_1 = 0x03FFFF00, 0x03FF0000
@@ -29,20 +30,18 @@ class NamedMessage:
         """A frame's data, changed."""
         made = data
         for kind, signal in self.signals:
-            places = _places(signal)
-            if max(places) < 8 * len(data) and self._is_there(signal, data):
-                made = _changed(made, kind, places, new)
+            if self._is_there(signal, data):
+                made = _changed(made, kind, signal, new)
         return made
 
     def _is_there(self, signal: SignalSpec, data: bytes) -> bool:
+        if max(bit_positions(signal)) >= 8 * len(data):
+            return False
         if signal.condition < 0:
             return True
         condition = self.conditions[signal.condition]
         selector = self.all_signals[condition.selector]
-        places = _places(selector)
-        if max(places) >= 8 * len(data) or not self._is_there(selector, data):
-            return False
-        raw = _raw(data, places)
+        raw = _raw(data, bit_positions(selector)) if self._is_there(selector, data) else -1
         return any(least <= raw <= most for least, most in condition.ranges)
 
 
@@ -82,25 +81,23 @@ def _pgn_bits(id: int) -> int:
     return id & (_PGN_MASK_2 if id >> 16 & 0xFF >= 0xF0 else _PGN_MASK_1)
 
 
-def _places(signal: SignalSpec) -> list[int]:
-    return bit_positions(signal)[::-1]
-
-
 def _raw(data: bytes, places: Sequence[int]) -> int:
-    return sum((data[at // 8] >> at % 8 & 1) << n for n, at in enumerate(places))
+    """Return the number in these bits, the highest first."""
+    raw = 0
+    for at in places:
+        raw = raw << 1 | data[at // 8] >> at % 8 & 1
+    return raw
 
 
-def _changed(data: bytes, kind: str, places: Sequence[int], new: Replacements) -> bytes:
-    raw = _raw(data, places)
-    count = (len(places) + 7) // 8
+def _changed(data: bytes, kind: str, signal: SignalSpec, new: Replacements) -> bytes:
+    places, other = bit_positions(signal), 0
     if kind == POSITION:
         new.counts[kind] += 1
-        other = 0
     else:
-        order: Literal["little", "big"] = "little" if places[0] < places[-1] else "big"
-        other = int.from_bytes(new.text(kind, raw.to_bytes(count, order), order), order)
-        other &= (1 << len(places)) - 1
+        order: Literal["little", "big"] = "little" if places[-1] < places[0] else "big"
+        raw = _raw(data, places).to_bytes((len(places) + 7) // 8, order)
+        other = int.from_bytes(new.text(kind, raw, order), order)
     made = bytearray(data)
-    for n, at in enumerate(places):
+    for n, at in enumerate(reversed(places)):
         made[at // 8] = made[at // 8] & ~(1 << at % 8) | (other >> n & 1) << at % 8
     return bytes(made)

@@ -13,7 +13,8 @@ import re
 from collections import Counter
 from typing import Literal
 
-VIN, SERIAL_NUMBER, POSITION = "VIN", "serial number", "position"
+from telemetry.framing.secrets import SERIAL_NUMBER, VIN
+
 Order = Literal["big", "little"]
 
 VIN_LETTERS = 17
@@ -68,11 +69,6 @@ class Replacements:
     def serial_number(self, letters: bytes) -> bytes:
         """What stands in place of a serial number, or of a name that an owner gave."""
         return self.text(SERIAL_NUMBER, letters)
-
-    def serial_digits(self, digits: str) -> str:
-        """What stands in place of a serial number of decimal digits."""
-        is_one = digits.strip("0")
-        return self._of(SERIAL_NUMBER, digits.encode("ascii")).decode("ascii") if is_one else digits
 
     def vin(self, letters: bytes) -> bytes:
         """What stands in place of a VIN, or of a part of one."""
@@ -172,20 +168,3 @@ def _shaped(core: bytes, number: int) -> bytes:
         number, here = divmod(number, count)
         made[at] = first + here
     return bytes(made)
-
-
-_WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
-_PLACE_WORDS = frozenset(("lat", "lon", "lng"))  # of a position, or of a lateral acceleration
-_OF_A_PLACE = frozenset(("gps", "gnss", "pos", "position", "nav", "navigation", "location"))
-
-
-def kind_of(name: str) -> str | None:
-    """What a signal or register of this name holds: VIN, SERIAL_NUMBER or POSITION; None: something else."""
-    words = [word.lower() for word in _WORDS.findall(name)]
-    whole = "".join(words)
-    if "vin" in words or "vehicleident" in whole:
-        return VIN
-    if "serial" in words or "sn" in words or "serialn" in whole or "serno" in whole:
-        return SERIAL_NUMBER
-    is_place = not _PLACE_WORDS.isdisjoint(words) and (len(words) == 1 or not _OF_A_PLACE.isdisjoint(words))
-    return POSITION if is_place or "latitude" in whole or "longitude" in whole else None

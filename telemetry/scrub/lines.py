@@ -16,18 +16,20 @@ from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 
-from telemetry.framing.framing import Framing, Scrub, has_messages_like
+from telemetry.framing.framing import Framing, has_messages_like
 from telemetry.framing.masking import (
     Changing,
     Garbage,
     Masker,
+    hidden,
     masked_numbers,
     masked_parts_of_numbers,
 )
-from telemetry.framing.replacements import Replacements
+from telemetry.framing.secrets import KNOWN_NUMBERS, NUMBER, PASSWORD, POSITION, WORDS, Secret
 from telemetry.logs.captures import CapturedBytes, CaptureWriter
 from telemetry.protocols.serial.vedirect_hex import VEDIRECT_HEX
 from telemetry.protocols.table import SerialProtocol
+from telemetry.scrub.replacements import Replacements
 
 _BY_ID = re.compile(
     r"(usb-.*_)([^_]+)(-if.*)"
@@ -188,20 +190,24 @@ class _Line:
 
 
 class _Port:
-    """What changes the bytes of one port. Both directions know what the other has asked or said."""
+    """What changes the bytes of one port. Its readers know what both directions have asked and said."""
 
     def __init__(self, protocols: Sequence[SerialProtocol], new: Replacements) -> None:
         framings = [
             one.framing for one in protocols if isinstance(one.framing, Framing) and one.name not in _VICTRON
         ]
         is_victron = any(one.name in _VICTRON for one in protocols)
-        scrubs = {framing: framing.make_scrub() for framing in framings if framing.make_scrub is not None}
+        readers = {framing: framing.make_reader() for framing in framings}
 
-        def changed(framing: Framing) -> Callable[[bytes], bytes]:
+        def changing(framing: Framing) -> Callable[[bytes], bytes]:
             like = dict.fromkeys((framing, *(one for one in framings if has_messages_like(framing, one))))
-            changes = [one.hide for one in like if one.hide is not None]
-            changes += [_with(scrubs[one], new) for one in like if one in scrubs]
-            return partial(_in_turn, changes)
+
+            def change(message: bytes) -> bytes:
+                for one in like:
+                    message = _changed(framing, message, readers[one].secrets(message), new)
+                return message
+
+            return change
 
         mask_words = masked_parts_of_numbers if framings else masked_numbers
 
@@ -210,7 +216,7 @@ class _Port:
 
         def chain() -> Changing:
             last = VictronText(new, partial(_hex_message, new=new)) if is_victron else Garbage(garbage)
-            return Masker(framings[0], framings[1:], hide=changed, last=last) if framings else last
+            return Masker(framings[0], framings[1:], hide=changing, last=last) if framings else last
 
         self.heard = chain()
         self._said = chain()
@@ -220,23 +226,34 @@ class _Port:
         return self._said.mask(request) + self._said.rest()
 
 
-def _with(scrub: Scrub, new: Replacements) -> Callable[[bytes], bytes]:
-    return lambda message: scrub(message, new)
+def _changed(framing: Framing, message: bytes, secrets: Iterable[Secret], new: Replacements) -> bytes:
+    """Return a good message without what it says of who the device is, or who may use it."""
+    found = list(secrets)
+    message = hidden(framing, message, found)
+    others = ((one.place, _other(one, message[one.place], new)) for one in found if one.kind != PASSWORD)
+    return framing.changed(message, others)
+
+
+def _other(secret: Secret, raw: bytes, new: Replacements) -> bytes:
+    kind, _, form = secret
+    if kind == KNOWN_NUMBERS:
+        return new.in_any_bytes(raw)
+    if kind == WORDS:
+        return masked_numbers(new.in_any_bytes(raw))
+    text = form.read(raw)
+    other = new.number(kind, text) if form is NUMBER else new.text(kind, text)
+    if kind != POSITION:
+        for written in (form.written, *form.others):
+            new.note(written(text), written(other))
+    return form.written(other)
 
 
 def _hex_message(message: bytes, new: Replacements) -> bytes:
     """A HEX message of VE.Direct, or what looks like one and is spoiled, changed."""
     framing = VEDIRECT_HEX.framing
-    if not isinstance(framing, Framing) or framing.make_scrub is None:
-        return message
-    (shape,) = framing.shapes
-    return framing.make_scrub()(message, new) if shape.check(message) else new.in_spoiled_bytes(message)
-
-
-def _in_turn(changes: Iterable[Callable[[bytes], bytes]], message: bytes) -> bytes:
-    for change in changes:
-        message = change(message)
-    return message
+    if not isinstance(framing, Framing) or not framing.shapes[0].check.is_good(message):
+        return new.in_spoiled_bytes(message)
+    return _changed(framing, message, framing.make_reader().secrets(message), new)
 
 
 def _other_name(port: str, new: Replacements) -> str:

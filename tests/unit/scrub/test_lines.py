@@ -7,15 +7,15 @@ from pathlib import Path
 import pytest
 
 from firmware_sim.wire import daly, dlt645, jk_55aa, jk_nw, modbus_registers, pylontech
-from telemetry.capture.scrub import is_serial_capture, scrub_capture
-from telemetry.capture.scrub_line import CaptureScrubber, VictronText
-from telemetry.framing.replacements import Replacements
 from telemetry.logs.captures import Capture, CapturedBytes, format_piece
 from telemetry.protocols.known import PROTOCOLS
 from telemetry.protocols.registers.register_map import read_register_map
 from telemetry.protocols.serial.modbus import modbus
 from telemetry.protocols.serial.vedirect_hex import request as hex_message
 from telemetry.protocols.table import SerialProtocol
+from telemetry.scrub.files import is_serial_capture, scrub_capture
+from telemetry.scrub.lines import CaptureScrubber, VictronText
+from telemetry.scrub.replacements import Replacements
 from tests.support.framing import jbd_message, vedirect_block
 from tests.unit.protocols.test_boards import ORDINARY
 
@@ -426,7 +426,7 @@ def test_text_without_the_end_of_a_block_is_let_go_but_for_what_a_number_may_be_
 
 
 def test_the_line_too_many_ends_the_wait_for_the_oldest(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("telemetry.capture.scrub_line._MOST_LINES", 3)
+    monkeypatch.setattr("telemetry.scrub.lines._MOST_LINES", 3)
     lines: list[bytes] = []
     protocols = {"a": [PROTOCOLS["pylontech"]], "b": [PROTOCOLS["daly"]]}
     scrubber = CaptureScrubber(protocols, Replacements(), lines.append)

@@ -14,16 +14,16 @@ from pathlib import Path
 from telemetry_core.frames.batch import FrameBatch
 
 from telemetry.capture.frame_text import Asc, Candump, FrameText
-from telemetry.capture.scrub_bus import BusScrubber
-from telemetry.capture.scrub_line import CaptureScrubber
-from telemetry.capture.scrub_signals import NamedMessage
-from telemetry.framing.replacements import Replacements
 from telemetry.logs.captures import Capture, parse_line
 from telemetry.logs.content import Content
 from telemetry.logs.log import OpenLog
 from telemetry.protocols.known import PROTOCOLS
 from telemetry.protocols.spoken_in import spoken_in
 from telemetry.protocols.table import SerialProtocol
+from telemetry.scrub.buses import BusScrubber
+from telemetry.scrub.lines import CaptureScrubber
+from telemetry.scrub.named_signals import NamedMessage
+from telemetry.scrub.replacements import Replacements
 
 _LINES_LOOKED_AT, _BYTES_LOOKED_AT = 200, 1 << 16  # until one is a piece of a capture
 _BYTES_TRIED = 1 << 18  # of each port, for what is spoken there

@@ -11,11 +11,11 @@ from telemetry_core.frames.batch import FrameTuple
 from telemetry_core.rows.spec import FieldSpec, RecordSpec, SlotKind
 
 from firmware_sim.wire import gbt, j1939
-from telemetry.capture.scrub import scrub_log
-from telemetry.capture.scrub_bus import BusScrubber
-from telemetry.capture.scrub_signals import NamedMessage, named_messages
-from telemetry.framing.replacements import Replacements
-from tests.unit.capture.test_scrub_signals import a_database
+from telemetry.scrub.buses import BusScrubber
+from telemetry.scrub.files import scrub_log
+from telemetry.scrub.named_signals import NamedMessage, named_messages
+from telemetry.scrub.replacements import Replacements
+from tests.unit.scrub.test_named_signals import a_database
 
 VIN = "LSVFA49J232037584"
 MADE_UP = "SCRUBBED7AA000001"

@@ -1,24 +1,24 @@
 """What messages of a vehicle's buses say of who and where it is, and the same messages with something else.
 
 Sources of the facts: SAE J1939-71 (VI, CI, VP), ISO 15031-5 and 14229-1 (services 09, 22 and 2E), KWP 2000,
-GB/T 27930 (BRM, CRM, CSD) and NMEA 2000, as open projects read them.
+and NMEA 2000, as open projects read them. What tables of protocols mark as secret follows from them.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
-from telemetry.framing.replacements import POSITION, SERIAL_NUMBER, VIN_LETTERS, Replacements
+from telemetry.framing.secrets import POSITION
+from telemetry.protocols.can.table import PDU1_MASK, CanSignal
+from telemetry.protocols.known import CAN_PROTOCOLS
+from telemetry.scrub.replacements import VIN_LETTERS, Order, Replacements
 
 NOT_AVAILABLE = 0xFF  # the byte that stands for what is not known
 VEHICLE_IDENTIFICATION, COMPONENT_IDENTIFICATION, ECU_IDENTIFICATION = 0xFEEC, 0xFEEB, 0xFDC5
 VEHICLE_POSITION, POSITION_RAPID_UPDATE, GNSS_POSITION = 0xFEF3, 0x1F801, 0x1F805
-BRM, CRM, CSD = 0x0200, 0x0100, 0x1D00
-CHARGER, BATTERY = 0x56, 0xF4
-
+_FIRST_PDU2 = 0xF0  # of a PGN's second byte: the destination is no part of such an id
+_FRAME_BYTES = 8
 _FIELD_END = b"*"
 _SERIAL_FIELDS = {COMPONENT_IDENTIFICATION: (2, 3), ECU_IDENTIFICATION: (1,)}  # of make*model*serial*unit*
-_BRM_SERIAL, _BRM_VIN = slice(12, 16), slice(24, 41)
-_CRM_NUMBER, _CSD_NUMBER = slice(1, 5), slice(4, 8)
-_CHARGERS_MESSAGES = {CRM: _CRM_NUMBER, CSD: _CSD_NUMBER}
 _NOWHERE = b"\xff" * 8  # latitude and longitude that are not available
 _NOWHERE_SIGNED = b"\xff\xff\xff\x7f" * 2  # the same of NMEA's, which have a sign
 _FAST_PACKET_HEAD = 2  # bytes of the first frame before its data; of others one
@@ -26,12 +26,38 @@ _FAST_PACKET_HEAD = 2  # bytes of the first frame before its data; of others one
 Change = Callable[[bytes, Replacements], bytes]
 
 
+def _end(signal: CanSignal) -> int:
+    """Return the byte after those of a signal of whole bytes."""
+    return (signal.start_bit + signal.bit_count) // 8
+
+
+def _by_table() -> Mapping[int, Sequence[CanSignal]]:
+    """Return the signals of known protocols that are marked as secret, by what of J1939's ids counts."""
+    return {
+        id & PDU1_MASK: secret
+        for protocol in CAN_PROTOCOLS.values()
+        for message in protocol.messages
+        if protocol.extended and (secret := [one for one in message.signals if one.secret])
+        for id in message.ids
+    }
+
+
+_SECRET = _by_table()
+_LONG_FROM_TO = {
+    (id & 0xFF, id >> 8 & 0xFF) for id, signals in _SECRET.items() if _end(signals[-1]) > _FRAME_BYTES
+}
+
+
+def is_of_a_charge(source: int, destination: int) -> bool:
+    """Return whether a packet between these may be of a message that has numbers which are no text."""
+    return (source, destination) in _LONG_FROM_TO
+
+
 def change_j1939(pgn: int, destination: int, source: int) -> Change | None:
     """What replaces numbers in messages of a PGN from one node to another; None: none is known there."""
-    if (destination, source) == (CHARGER, BATTERY) and pgn == BRM:
-        return _brm
-    if (destination, source) == (BATTERY, CHARGER) and pgn in _CHARGERS_MESSAGES:
-        return lambda payload, new: _number(payload, _CHARGERS_MESSAGES[pgn], new)
+    signals = _SECRET.get(pgn << 8 | (destination << 8 if pgn >> 8 & 0xFF < _FIRST_PDU2 else 0) | source)
+    if signals is not None:
+        return partial(_marked, signals)
     if pgn == VEHICLE_IDENTIFICATION:
         return _vehicle_identification
     if pgn in _SERIAL_FIELDS:
@@ -45,16 +71,13 @@ def change_j1939(pgn: int, destination: int, source: int) -> Change | None:
     return None
 
 
-def _brm(payload: bytes, new: Replacements) -> bytes:
-    made = bytearray(_number(payload, _BRM_SERIAL, new))
-    made[_BRM_VIN] = new.vin(payload[_BRM_VIN])
-    return bytes(made)
-
-
-def _number(payload: bytes, place: slice, new: Replacements) -> bytes:
+def _marked(signals: Sequence[CanSignal], payload: bytes, new: Replacements) -> bytes:
     made = bytearray(payload)
-    if len(payload) >= place.stop:
-        made[place] = new.text(SERIAL_NUMBER, payload[place], "little")
+    for signal in signals:
+        place = slice(signal.start_bit // 8, _end(signal))
+        if signal.is_text or len(payload) >= place.stop:
+            order: Order = "big" if signal.is_text else "little"
+            made[place] = new.text(signal.secret, payload[place], order)
     return bytes(made)
 
 

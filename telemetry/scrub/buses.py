@@ -9,11 +9,11 @@ from functools import partial
 
 from telemetry_core.frames.batch import FrameTuple
 
-from telemetry.capture.scrub_messages import Change, change_j1939
-from telemetry.capture.scrub_signals import NamedMessage, find
-from telemetry.capture.scrub_transports import Edits, IsoTpAnswers, J1939Transfers
-from telemetry.framing.replacements import VIN_LETTERS, Replacements
 from telemetry.logs.message import ID_ERROR, ID_EXTENDED, ID_REMOTE
+from telemetry.scrub.messages import Change, change_j1939
+from telemetry.scrub.named_signals import NamedMessage, find
+from telemetry.scrub.replacements import VIN_LETTERS, Replacements
+from telemetry.scrub.transports import Edits, IsoTpAnswers, J1939Transfers
 
 _ID_MASK = 0x1FFFFFFF
 _CONTROL, _DATA = 0xEC, 0xEB  # PDU formats of the transport

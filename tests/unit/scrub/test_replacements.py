@@ -2,7 +2,8 @@
 
 import pytest
 
-from telemetry.framing.replacements import POSITION, SERIAL_NUMBER, VIN, Replacements, kind_of
+from telemetry.framing.secrets import POSITION, SERIAL_NUMBER, VIN, kind_of
+from telemetry.scrub.replacements import Replacements
 
 # As ISO 3779 and 49 CFR 565 have it: what letters count, and the weight of each place.
 VALUES = {**dict(zip("ABCDEFGH", range(1, 9), strict=True)), **dict(zip("JKLMN", range(1, 6), strict=True))}

@@ -9,19 +9,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from telemetry_core.frames.batch import FrameBatch
 
-from telemetry.capture.scrub import scrub_log
-from telemetry.capture.scrub_line import CaptureScrubber
-from telemetry.framing.replacements import Replacements
 from telemetry.logs.captures import CapturedBytes, parse_line
 from telemetry.logs.log import OpenLog
 from telemetry.protocols.known import PROTOCOLS
 from telemetry.protocols.spoken_in import good_messages
+from telemetry.scrub.files import scrub_log
+from telemetry.scrub.lines import CaptureScrubber
+from telemetry.scrub.replacements import Replacements
 from tests.property.framing.test_protocol_framings import EACH, streams
 from tests.support.boards import Board
 from tests.support.examples import examples
 from tests.support.framing import pieces_of
 from tests.support.transport_wire import Wire
-from tests.unit.capture.test_scrub_line import EACH as IDENTIFYING
+from tests.unit.scrub.test_lines import EACH as IDENTIFYING
 
 # A device's number as it lies on the line.
 FORMS: dict[str, Callable[[str], list[bytes]]] = {

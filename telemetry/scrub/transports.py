@@ -12,16 +12,15 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from telemetry.capture.scrub_messages import (
-    BATTERY,
-    BRM,
-    CHARGER,
+from telemetry.framing.secrets import VIN
+from telemetry.scrub.messages import (
     NOT_AVAILABLE,
     Change,
     change_diagnostic,
     holds_identity,
+    is_of_a_charge,
 )
-from telemetry.framing.replacements import VIN, Replacements
+from telemetry.scrub.replacements import Replacements
 
 Edits = dict[int, bytes]
 
@@ -98,11 +97,12 @@ class J1939Transfers:
         number = data[0] if data else 0
         part = _Part(frame, data, 1)
         if transfer is None or not 1 <= number <= transfer.packets:
-            is_of_a_charge = (source, destination) == (BATTERY, CHARGER)  # BRM has numbers that are no text
-            self._lost(part, self._change_of(BRM, destination, source) if is_of_a_charge else None)
+            self._lost(part, is_secret=is_of_a_charge(source, destination))
             return
         if number in transfer.parts and transfer.parts[number][0].data != data:
-            self._lost(part, transfer.change)  # of a message whose beginning is not there
+            self._lost(
+                part, is_secret=transfer.change is not None
+            )  # of a message whose beginning is not there
             return
         transfer.parts.setdefault(number, []).append(part)
         if transfer.made:
@@ -137,12 +137,12 @@ class J1939Transfers:
         if transfer is None or transfer.made:
             return
         for part in (part for parts in transfer.parts.values() for part in parts):
-            self._lost(part, transfer.change)
+            self._lost(part, is_secret=transfer.change is not None)
 
-    def _lost(self, part: _Part, change: Change | None) -> None:
+    def _lost(self, part: _Part, *, is_secret: bool) -> None:
         """A part of a message that is not whole."""
         rest = part.data[1:]
-        changed = part.data[:1] + (without_parts(rest, self._new) if change is None else unknown(rest))
+        changed = part.data[:1] + (unknown(rest) if is_secret else without_parts(rest, self._new))
         if changed != part.data:
             self._edits[part.frame] = changed
 

@@ -1,0 +1,1 @@
+"""Recordings as copies to publish, without what says whose they are: the work of `scrub`."""
