@@ -67,7 +67,7 @@ class Simulation:
         duration_s: float | None = None,
         observe: Callable[["Simulation"], None] | None = None,
     ) -> None:
-        """Ends with the scenario, or after `duration_s`: the phases then begin again as often as needed.
+        """End with the scenario, or after `duration_s`: the phases then begin again as often as needed.
 
         observe: called in each tick, when the values of its frames are settled.
         """

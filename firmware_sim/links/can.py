@@ -83,7 +83,7 @@ class RawSocketLink(DuplexLink):
     def __init__(
         self, raw: socket.socket, sleep: Callable[[float], None], *, takes_error_frames: bool = False
     ) -> None:
-        """`raw` is bound; `sleep` is called while its queue is full."""
+        """Take `raw`, which is bound; `sleep` is called while its queue is full."""
         super().__init__()
         self._socket = raw
         self._sleep = sleep
@@ -91,7 +91,7 @@ class RawSocketLink(DuplexLink):
 
     @classmethod
     def open(cls, interface: str, sleep: Callable[[float], None]) -> Self:
-        """Raises NotUsableError when there is no such interface."""
+        """Open it. Raises NotUsableError when there is no such interface."""
         try:
             raw = socket.socket(socket.AF_CAN, socket.SOCK_RAW, socket.CAN_RAW)
         except (AttributeError, OSError) as error:
@@ -149,7 +149,7 @@ class SeqpacketLink(Link):
     """Listens on a path. Each client gets every frame from its connection on, as `struct can_frame`."""
 
     def __init__(self, path: Path, stopped: Callable[[], bool]) -> None:
-        """`stopped` ends the wait for a slow client. Raises NotUsableError when the path cannot be used."""
+        """Listen; `stopped` ends the wait for a slow client. Raises NotUsableError."""
         super().__init__()
         self.clients: list[socket.socket] = []
         self._path = path

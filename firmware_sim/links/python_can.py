@@ -20,7 +20,7 @@ class PythonCanLink(DuplexLink):
 
     @classmethod
     def open(cls, interface: str, channel: str | None) -> Self:
-        """Raises NotUsableError."""
+        """Open the bus. Raises NotUsableError."""
         import can  # by this link alone: it takes 0.1 s
 
         options: dict[str, Any] = {"interface": interface}

@@ -16,7 +16,7 @@ class FileNames:
         self._number = self._highest() if numbered else None
 
     def next(self) -> Path:
-        """Raises UsageError for a file that exists."""
+        """Return the name of the next file. Raises UsageError for one that exists."""
         file = self._file
         if self._number is not None:
             self._number += 1

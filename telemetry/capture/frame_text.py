@@ -24,15 +24,15 @@ class FrameText(Protocol):
     """A format of text."""
 
     def head(self, least_ns: int) -> bytes:
-        """What stands before the first frame; least_ns: the earliest stamp."""
+        """Return what stands before the first frame; least_ns: the earliest stamp."""
         ...
 
     def line(self, frame: FrameTuple, data: bytes) -> bytes:
-        """A frame with these data."""
+        """Return a frame with these data."""
         ...
 
     def end(self) -> bytes:
-        """What stands after the last frame."""
+        """Return what stands after the last frame."""
         ...
 
 
@@ -108,7 +108,7 @@ class Asc:
 
 
 def _flags(flags: int) -> int:
-    """The column of a CANFD line: bit 12 is FD, 13 the bit rate switch, 14 the error state."""
+    """Return the column of a CANFD line: bit 12 is FD, 13 the bit rate switch, 14 the error state."""
     return 0x1000 | bool(flags & FLAG_BRS) << 13 | bool(flags & FLAG_ESI) << 14
 
 

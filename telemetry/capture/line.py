@@ -46,7 +46,7 @@ class PolledPort:
 
     @property
     def received_bytes(self) -> int:
-        """All that has come so far."""
+        """Return all that has come so far."""
         return self._source.counts()["read_bytes"]
 
     def run(self, stop: StopSignal) -> None:

@@ -54,7 +54,7 @@ class _Form(NamedTuple):
 
 
 def _by_first_byte(shapes: Iterable[Shape]) -> Sequence[Sequence[_Form]]:
-    """For each byte the forms of the messages that may begin with it, in their order."""
+    """Return, for each byte, the forms of the messages that may begin with it, in their order."""
     forms = [(shape.start[0], _Form.of(shape)) for shape in shapes]
     kept: dict[tuple[_Form, ...], tuple[_Form, ...]] = {}  # most bytes begin the same ones
     begun = (tuple(form for first, form in forms if byte in first) for byte in range(256))
@@ -114,7 +114,7 @@ class MessageFramer:
         self._settle(frames, is_end=False)
 
     def sent(self, request: bytes, frames: FrameBatch) -> None:
-        """A request was sent: its echo is no message, and the reader may read the answer by it.
+        """Note a request that was sent: its echo is no message, and the reader may read the answer by it.
 
         Messages that begin before it, and that bytes after it decide, are read by the request before it.
         """
@@ -219,7 +219,7 @@ class MessageFramer:
         self._request = request
 
     def _judge(self, data: bytes, at: int) -> tuple[int, bool, bool]:
-        """Bytes of the good message that begins here (0: none), whether one may yet, whether one was bad."""
+        """Return the size of the good message here (0: none), whether one may yet be, whether one was bad."""
         left = len(data) - at
         best, is_open, is_bad = 0, False, False
         for begins, length, shortest, longest, end, is_good, _ in self._forms[data[at]]:
@@ -244,7 +244,7 @@ class MessageFramer:
         return best, is_open, is_bad
 
     def _holds_two(self, data: bytes, begin: int, end: int) -> bool:
-        """Whether two whole messages, one after the other, lie between these places."""
+        """Return whether two whole messages, one after the other, lie between these places."""
         for literal, literal_at in self._literals:
             if data.find(literal, begin + literal_at, end) >= 0:
                 break
@@ -273,7 +273,7 @@ class MessageFramer:
         return False
 
     def _stamp(self, end: int) -> int:
-        """The time of the byte before `end`."""
+        """Return the time of the byte before `end`."""
         for piece_end, time_ns in self._stamps:
             if end <= piece_end:
                 return time_ns - (piece_end - end) * self._byte_ns

@@ -45,7 +45,7 @@ class Shape:
 
     @property
     def is_checked(self) -> bool:
-        """Whether messages of this form prove that they are some."""
+        """Return whether messages of this form prove that they are some."""
         return self.check is not unchecked
 
     def has(self, message: bytes) -> bool:
@@ -61,7 +61,7 @@ class Shape:
 
 
 def literal(start: bytes) -> tuple[bytes, ...]:
-    """The start of messages that begin with these bytes."""
+    """Return the start of messages that begin with these bytes."""
     return tuple(bytes([byte]) for byte in start)
 
 
@@ -98,7 +98,7 @@ def longest_literal(start: Sequence[bytes]) -> tuple[bytes, int]:
 
 
 def _one_of(values: bytes) -> bytes:
-    """A regular expression of one byte."""
+    """Return a regular expression of one byte."""
     return b"." if len(set(values)) == len(ANY) else b"[%b]" % b"".join(rb"\x%02x" % byte for byte in values)
 
 
@@ -150,18 +150,18 @@ class PortReader:
         return ()
 
     def read(self, message: bytes) -> Sequence[Heard] | Skipped:
-        """What a whole, good message says."""
+        """Return what a whole, good message says."""
         raise NotImplementedError
 
     def dropped(self, byte_count: int) -> None:
-        """So many bytes have come that belong to no message."""
+        """Note bytes that have come and belong to no message."""
 
     def sent(self, request: bytes) -> Sequence[Heard]:  # noqa: ARG002 - for readers that ask
-        """A request was sent. Return what was held back for messages that now do not come any more."""
+        """Note a request that was sent. Return what was held back for messages that do not come any more."""
         return self.end()
 
     def end(self) -> Sequence[Heard]:
-        """Nothing follows for now. Return what was held back for messages that do not come any more."""
+        """End what has come. Return what was held back for messages that do not come any more."""
         return ()
 
     def secrets(self, message: bytes) -> Iterable[Secret]:  # noqa: ARG002 - for devices that have some
@@ -199,7 +199,7 @@ class Framing:
 
 
 def has_messages_like(framing: object, other: object) -> bool:
-    """Whether messages of both may begin alike, so that a device of one may seem to be of the other."""
+    """Return whether messages of both may begin alike, so that a device may seem to be of either."""
     if not isinstance(framing, Framing) or not isinstance(other, Framing):
         return False
     starts = {tuple(shape.start) for shape in framing.shapes}

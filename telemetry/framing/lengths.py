@@ -14,14 +14,17 @@ Length = Callable[[bytes, int], int]
 
 
 def fixed(byte_count: int) -> Length:
-    """All messages are equally long."""
+    """Return the length that all messages have."""
     return lambda _data, _at: byte_count
 
 
 def field(
     offset: int, others: int, *, size: int = 1, order: Literal["big", "little"] = "big", unit: int = 1
 ) -> Length:
-    """A number of `size` bytes at `offset` counts units of `unit` bytes; `others` is all bytes beside."""
+    """Return a number of `size` bytes at `offset` counts units of `unit` bytes.
+
+    `others` is all bytes beside.
+    """
     if size == 1:
 
         def by_byte(data: bytes, at: int) -> int:

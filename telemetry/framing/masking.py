@@ -28,17 +28,17 @@ _KEPT_GARBAGE = 64  # of garbage that is let go before its end: a word may be cu
 
 
 def masked_words(data: bytes) -> bytes:
-    """The same bytes with a mask for each letter of a word."""
+    """Return the same bytes with a mask for each letter of a word."""
     return _WORD.sub(_masked, data)
 
 
 def masked_numbers(data: bytes) -> bytes:
-    """The same of words that may be serial numbers, being so long."""
+    """Return the same of words that may be serial numbers, being so long."""
     return _NUMBER.sub(_masked, data)
 
 
 def masked_parts_of_numbers(data: bytes) -> bytes:
-    """The same of words that may be what is left of serial numbers."""
+    """Return the same of words that may be what is left of serial numbers."""
     return _PART_OF_A_NUMBER.sub(_masked, data)
 
 
@@ -54,7 +54,7 @@ class Changing(Protocol):
         ...
 
     def rest(self) -> bytes:
-        """Nothing follows: return what has waited."""
+        """Return what has waited: nothing follows."""
         ...
 
 
@@ -80,14 +80,14 @@ class Garbage:
         self._waiting = b""
 
     def mask(self, data: bytes) -> bytes:
-        """See Changing."""
+        """Do as Changing says."""
         self._waiting += data
         return (
             self._let_go(len(self._waiting) - _KEPT_GARBAGE) if len(self._waiting) > _LONGEST_GARBAGE else b""
         )
 
     def rest(self) -> bytes:
-        """See Changing."""
+        """Do as Changing says."""
         return self._let_go(len(self._waiting))
 
     def _let_go(self, count: int) -> bytes:
@@ -128,7 +128,7 @@ class Masker(MessageFramer):
         return self._taken()
 
     def rest(self) -> bytes:
-        """Nothing follows: return what has waited."""
+        """Return what has waited: nothing follows."""
         self._settle(self._none, is_end=True)
         self._end_garbage()
         return self._taken()
@@ -150,7 +150,7 @@ class Masker(MessageFramer):
 
 
 def maskers_of(framings: Iterable[object]) -> list[Masker]:
-    """One for a line on which messages of some framing hold something to hide; otherwise none.
+    """Return one for a line on which messages of some framing hold something to hide; otherwise none.
 
     Framings whose messages prove nothing cannot say what is good: words in them are masked.
     """

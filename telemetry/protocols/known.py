@@ -21,7 +21,7 @@ class OnDemand(Mapping[str, _Table]):
     """Tables of one package: each has a module of its name, with a constant of its name."""
 
     def __init__(self, package: str, *names: str, added: str = "") -> None:
-        """added: the class of the tables that packages from outside may add; empty: none."""
+        """Name the tables. added: the class of those that packages from outside may add; empty: none."""
         self._package = package
         self._names = dict.fromkeys(names)
         self._added = added

@@ -21,12 +21,12 @@ class FoundMessages(NamedTuple):
 
 
 def good_messages(framers: Iterable[Framer]) -> int:
-    """How many whole messages were found: those without values too, such as echoes and refusals."""
+    """Return how many whole messages were found: those without values too, such as echoes and refusals."""
     return sum(framer.counts().get(name, 0) for framer in framers for name in _GOOD)
 
 
 def spoken_in(lines: Mapping[str, bytes]) -> Sequence[FoundMessages]:
-    """The protocols that find messages in what came on some lines, the one that leaves fewest bytes first."""
+    """Return the protocols that find messages in what came on some lines, by how few bytes they leave."""
     found = []
     for name, protocol in PROTOCOLS.items():
         framers = [protocol.make_framer() for _ in lines]

@@ -39,7 +39,7 @@ class DeviceRequest:
     reply_id: int
 
     def to(self, address: int) -> bytes:
-        """The bytes for the device of that address."""
+        """Return the bytes for the device of that address."""
         return self.data(address) if callable(self.data) else self.data
 
 
@@ -171,7 +171,7 @@ class SerialProtocol:
     words: Words = Words("", "", "")
 
     def make_framer(self, channel: int | Callable[[int], int | None] = 0, *, byte_ns: int = 0) -> Framer:
-        """A framer for one port. channel: of its frames, or which one is that of an address."""
+        """Return a framer for one port. channel: of its frames, or which one is that of an address."""
         channel_of = channel if callable(channel) else lambda _: channel
         if isinstance(self.framing, TextFraming):
             return TextFramer(self.framing, channel_of(NO_ADDRESS) or 0)
@@ -179,28 +179,28 @@ class SerialProtocol:
 
     @property
     def records(self) -> tuple[RecordSpec, ...]:
-        """How rows of the messages look, one record a message, hidden."""
+        """Return how rows of the messages look, one record a message, hidden."""
         return tuple(_record(message) for message in self.messages)
 
     def bus(self, name: str, first_record: int = 0) -> BusSpec:
-        """The messages as a bus called `name`; first_record: index of `records[0]` in the plan's records."""
+        """Return the messages as a bus called `name`; first_record: index of the first record in the plan."""
         return BusSpec(
             name, tuple(_spec(message, first_record + n) for n, message in enumerate(self.messages))
         )
 
     def plan(self, bus: str, *, hidden: bool = True) -> PlanSpec:
-        """A plan of nothing but these messages, on a bus of that name. hidden: their rows are not written."""
+        """Return a plan of nothing but these messages, on a bus of that name. hidden: without their rows."""
         return PlanSpec(tuple(replace(record, hidden=hidden) for record in self.records), (self.bus(bus),))
 
     def map_entries(self, bus: str, *, pack: str = MAIN, charger: str = MAIN) -> tuple[MapEntry, ...]:
-        """What the messages on the bus of that name mean, for `telemetry.rules.resolve.model`."""
+        """Return what the messages on the bus of that name mean, for `telemetry.rules.resolve.model`."""
         return map_entries(self.mapped, self.name, bus, pack, charger)
 
 
 def map_entries(
     mapped: Iterable[Mapped], protocol: str, bus: str, pack: str, charger: str
 ) -> tuple[MapEntry, ...]:
-    """What `mapped` of a protocol is on the bus of that name."""
+    """Return what `mapped` of a protocol is on the bus of that name."""
     return tuple(
         MapEntry(
             one.signal,
@@ -273,7 +273,7 @@ def _spec(message: Message, record: int) -> MessageSpec:
 
 
 def _conditions(signals: Sequence[Signal]) -> list[Condition]:
-    """For each selecting bit what is there when it is 1, and when it is 0: that is no unknown value."""
+    """Return, for each selecting bit, what is there when it is 1, and when it is 0: no unknown value."""
     names = [signal.name for signal in signals]
     selectors = dict.fromkeys(names.index(signal.present) for signal in signals if signal.present)
     return [Condition(selector, ((bit, bit),)) for selector in selectors for bit in (1, 0)]

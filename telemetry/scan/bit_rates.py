@@ -45,7 +45,7 @@ class Timing:
     sample_point: str = ""
 
     def words(self, prefix: str = "") -> tuple[str, ...]:
-        """As iproute2 takes it."""
+        """Return it as iproute2 takes it."""
         words = (f"{prefix}bitrate", str(self.bit_rate))
         return (*words, f"{prefix}sample-point", self.sample_point) if self.sample_point else words
 
@@ -76,7 +76,7 @@ def run_command(command: Sequence[str]) -> tuple[int, str]:
 
 
 def interface(name: str, run: Run = run_command) -> Interface:
-    """How it is now. Raises UnavailableError."""
+    """Return its present state. Raises UnavailableError."""
     code, said = run(("ip", "-json", "-details", "link", "show", "dev", name))
     if code != 0:
         raise UnavailableError("there is no such interface", where=name)
@@ -138,7 +138,7 @@ def _mode(name: str, *, is_on: bool) -> list[str]:
 def find_bit_rate(
     found: Interface, set_rate: Callable[[BitRate], None], hear: Callable[[], BusTraffic]
 ) -> BitRate | None:
-    """The first rate at which frames come and hardly an error, or the one with the fewest of them.
+    """Return the first rate at which frames come and hardly an error, or the one with the fewest of them.
 
     None: no frame came at any. A wrong rate shows as error frames. Of CAN FD each pair of rates is tried that
     the controller takes. Raises UnavailableError where the interface cannot be set.

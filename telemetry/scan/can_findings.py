@@ -35,7 +35,7 @@ class BusFindings:
 
 
 def words_of(bus: BusFindings) -> Iterator[str]:
-    """What was seen, the ranking with its evidence, and what nothing explains; a line each."""
+    """Return what was seen, the ranking with its evidence, and what nothing explains; a line each."""
     traffic = bus.traffic
     kinds = f"{len(traffic.ids)} ids ({traffic.extended} of 29 bits)"
     rate = f" at {_rate_words(bus.bit_rate)}" if bus.bit_rate is not None else ""
@@ -56,7 +56,7 @@ def _rate_words(rate: BitRate) -> str:
 
 
 def evidence(fit: Fit, traffic: BusTraffic) -> str:
-    """How a candidate fits, in one line."""
+    """Return how a candidate fits, in one line."""
     how = " by PGN" if fit.candidate.by_pgn and fit.candidate.database is not None else ""
     periods = f", periods right {fit.periods_right} of {fit.periods_judged}" if fit.periods_judged else ""
     return one_line(
@@ -67,7 +67,7 @@ def evidence(fit: Fit, traffic: BusTraffic) -> str:
 
 
 def block(bus: BusFindings, names: SourceNames) -> str:
-    """[[can]] or [[python_can]] with what was chosen, and the evidence as comments; empty: nothing was."""
+    """Return [[can]] or [[python_can]] with what was chosen, and the evidence as comments; empty: nothing."""
     if not bus.verdict.chosen:
         return ""
     lines = [f"# {one_line(line)}" for line in words_of(bus)]
@@ -113,7 +113,7 @@ def _value(value: object) -> str:
 
 
 def as_json(bus: BusFindings) -> dict[str, Any]:
-    """The same as plain values."""
+    """Return the same as plain values."""
     traffic = bus.traffic
     return {
         "bus": bus.where,

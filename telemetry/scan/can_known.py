@@ -46,7 +46,7 @@ def j1939_transport() -> tuple[MessageSpec, ...]:
 
 
 def j1939_bus() -> BusSpec:
-    """Messages that most J1939 buses have some of."""
+    """Return messages that most J1939 buses have some of."""
     messages = tuple(_pgn(name, pgn) for name, pgn, _ in _J1939_MESSAGES)
     return BusSpec(J1939, (*messages, *j1939_transport()))
 

@@ -44,7 +44,7 @@ class Candidate:
 
     @property
     def is_exact(self) -> bool:
-        """Whether a message has one length: tables of protocols say what a frame must hold at least."""
+        """Return whether a message has one length: protocols' tables say what a frame must hold at least."""
         return self.database is not None
 
 
@@ -73,7 +73,7 @@ class BusVerdict:
 
 
 def known_candidates() -> list[Candidate]:
-    """Every protocol that this program knows, and J1939."""
+    """Return every protocol that this program knows, and J1939."""
     found = [
         Candidate(
             name,
@@ -87,7 +87,7 @@ def known_candidates() -> list[Candidate]:
 
 
 def database_candidate(file: Path, bus: BusSpec, by_id_ms: Mapping[int, int]) -> Candidate:
-    """A database, whose messages of several frames come by J1939's transport where they are J1939's."""
+    """Return the candidate of a database, whose messages come by J1939's transport where they are J1939's."""
     has_long = any(each.by_pgn and each.byte_count > CLASSIC_BYTES for each in bus.messages)
     messages = bus.messages + (j1939_transport() if has_long else ())
     by_name_ms = {each.name: by_id_ms[_id(each)] for each in bus.messages if _id(each) in by_id_ms}
@@ -99,7 +99,7 @@ def _id(message: MessageSpec) -> int:
 
 
 def judge(traffic: BusTraffic, candidates: Iterable[Candidate]) -> BusVerdict:
-    """How well each fits, and which together explain the bus."""
+    """Return how well each fits, and which together explain the bus."""
     fits = [fit for one in candidates if (fit := _best_fit(traffic, one)).ids]
     ranking = sorted(fits, key=lambda fit: -fit.score)  # of equal ones the first is the more usual
     chosen: list[Fit] = []
@@ -129,7 +129,7 @@ def _best_fit(traffic: BusTraffic, candidate: Candidate) -> Fit:
 
 
 def _by_pgn(candidate: Candidate) -> Candidate:
-    """The same with all ids of 29 bits compared by PGN."""
+    """Return the same with all ids of 29 bits compared by PGN."""
     messages = tuple(
         replace(each, by_pgn=True) if each.extended and not each.id_mask else each
         for each in candidate.bus.messages
@@ -159,7 +159,7 @@ def _fit(traffic: BusTraffic, candidate: Candidate) -> Fit:
 
 
 def _worth(seen: SeenId, message: MessageSpec, candidate: Candidate) -> float:
-    """What an id says for the candidate."""
+    """Return what an id says for the candidate."""
     if not _has_right_length(seen, message, candidate):
         return _WRONG_LENGTH
     period = _has_right_period(seen, message, candidate)
@@ -173,7 +173,7 @@ def _has_right_length(seen: SeenId, message: MessageSpec, candidate: Candidate) 
 
 
 def _has_right_period(seen: SeenId, message: MessageSpec, candidate: Candidate) -> bool | None:
-    """None: nothing is declared, or nothing was measured."""
+    """Return how the period fits; None: nothing is declared, or nothing was measured."""
     period_s, declared_ms = seen.period_s, candidate.periods_ms.get(message.name)
     if declared_ms is None or period_s is None:
         return None
@@ -182,7 +182,7 @@ def _has_right_period(seen: SeenId, message: MessageSpec, candidate: Candidate) 
 
 
 def _is_sure(fit: Fit, new: frozenset[int], traffic: BusTraffic) -> bool:
-    """Whether it is more than chance."""
+    """Return whether it is more than chance."""
     if not fit.candidate.needed <= fit.messages:
         return False
     is_unmistakable = fit.candidate.database is None and not fit.candidate.needed
@@ -198,13 +198,13 @@ def _is_sure(fit: Fit, new: frozenset[int], traffic: BusTraffic) -> bool:
 
 
 def _is_thinned(fit: Fit, traffic: BusTraffic) -> bool:
-    """Whether a database has nearly all ids with their lengths, so that only frames may be missing."""
+    """Return whether a database has nearly all ids with their lengths, so that only frames may be missing."""
     has_lengths = fit.candidate.is_exact and fit.lengths_right == len(fit.ids)
     return has_lengths and len(fit.ids) >= max(_LEAST_IDS, _NEARLY_ALL * len(traffic.ids))
 
 
 def _may_stand_with(fit: Fit, chosen: Sequence[Fit]) -> bool:
-    """Whether a configuration may have both: databases may overlap, a protocol with nothing."""
+    """Return whether a configuration may have both: databases may overlap, a protocol with nothing."""
     for other in chosen:
         if fit.candidate.database is None or other.candidate.database is None:
             if J1939 in (fit.candidate.name, other.candidate.name):

@@ -15,7 +15,7 @@ _PERIOD = re.compile(r'BA_\s+"GenMsgCycleTime"\s+BO_\s+(\d{1,10})\s+(\d{1,8})(?:
 
 
 def periods_ms(file: Path) -> Mapping[int, int]:
-    """The period of each message by its id, with bit 31 where it has 29 bits."""
+    """Return the period of each message by its id, with bit 31 where it has 29 bits."""
     if file.suffix.lower() != ".dbc":
         return {}
     try:

@@ -41,44 +41,44 @@ class Ear:
         return FrameBatch(self._framer.room_needed(byte_count) + 1)
 
     def feed(self, data: bytes, now_ns: int) -> None:
-        """Bytes have come."""
+        """Take bytes."""
         self._bytes = (self._bytes + data)[-_KEPT_BYTES:]
         frames = self._room(len(data))
         self._framer.feed(data, now_ns, frames)
         self._frames += frames
 
     def sent(self, request: bytes) -> None:
-        """A request was sent, whose echo is not a message."""
+        """Note a request that was sent, whose echo is not a message."""
         if isinstance(self._framer, MessageFramer):
             frames = self._room(0)
             self._framer.sent(request, frames)
             self._frames += frames
 
     def finish(self) -> None:
-        """Nothing follows for now."""
+        """End what has come for now."""
         frames = self._room(0)
         self._framer.finish(frames)
         self._frames += frames
 
     @property
     def addresses(self) -> list[int]:
-        """Those of the devices that were heard, NO_ADDRESS for one that has none."""
+        """Return those of the devices that were heard, NO_ADDRESS for one that has none."""
         return sorted({self._channels[frame.channel] for frame in self._frames})
 
     @property
     def hears_requests(self) -> bool:
-        """Whether it has heard requests that were not sent here: another master asks on the line."""
+        """Return whether it has heard requests that were not sent here: another master asks on the line."""
         return self._framer.counts().get(Skipped.ECHO.value, 0) > 0
 
     @property
     def hears_others(self) -> bool:
-        """Whether it has heard good messages at all, of whatever device."""
+        """Return whether it has heard good messages at all, of whatever device."""
         counts = self._framer.counts()
         others = counts.get(Skipped.OTHER.value, 0) + counts.get(Skipped.REFUSED.value, 0)
         return bool(self._frames) or others > 0
 
     def answering(self, meant: Meant) -> list[int]:
-        """The addresses of devices that have answered that request.
+        """Return the addresses of devices that have answered that request.
 
         What refuses to read registers is there as well, if registers are all that is known of it.
         """
@@ -90,7 +90,7 @@ class Ear:
         return []
 
     def _is_refused_by(self, slave: int) -> bool:
-        """Whether a Modbus device has refused to read, and not a gateway for one that is not there."""
+        """Return whether a Modbus device has refused to read, and not a gateway for one that is not there."""
         if not self._framer.counts().get(Skipped.REFUSED.value, 0):
             return False
         refusals = (bytes((slave, function | 0x80)) for function in (HOLDING, INPUT))
@@ -98,15 +98,15 @@ class Ear:
         return at >= 0 and self._bytes[at + 2 : at + 3] not in _FROM_GATEWAYS
 
     def count_of(self, message_id: int) -> int:
-        """How many messages of that kind it has heard."""
+        """Return how many messages of that kind it has heard."""
         return sum(frame.id == message_id for frame in self._frames)
 
     def identity(self) -> Mapping[str, str]:
-        """What the device says of itself, by name."""
+        """Return what the device says of itself, by name."""
         return self._framer.identity()
 
     def values(self, address: int) -> dict[str, Value]:
-        """What the device measures, as `battery.voltage_v`; the last of each."""
+        """Return what the device measures, as `battery.voltage_v`; the last of each."""
         plan = self.protocol.plan(_PORT)
         modelling = model(self.protocol.map_entries(_PORT), (), plan)
         stages = Stages(plan, modelling.map, vehicle="scan")

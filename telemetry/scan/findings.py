@@ -30,7 +30,7 @@ class PortFindings:
 
 
 def words_of(found: FoundDevice) -> str:
-    """What it is, in one line: kind, address, what it says of itself, what it measures."""
+    """Return what it is, in one line: kind, address, what it says of itself, what it measures."""
     cells = cell_count(found.values)
     parts = [
         found.protocol.title,
@@ -43,7 +43,7 @@ def words_of(found: FoundDevice) -> str:
 
 
 def identity_of(found: FoundDevice) -> dict[str, str]:
-    """What the device says of itself, without what others on the line say."""
+    """Return what the device says of itself, without what others on the line say."""
     own = f"{_SERIAL_NUMBER} of {found.address:02X}"
     return {
         _SERIAL_NUMBER if name == own else name: words
@@ -53,7 +53,7 @@ def identity_of(found: FoundDevice) -> dict[str, str]:
 
 
 def cell_count(values: Mapping[str, Value]) -> int:
-    """The number of cells that it has measured."""
+    """Return the number of cells that it has measured."""
     return sum(name.startswith("cells.v") and name[7:].isdecimal() for name in values)
 
 
@@ -65,7 +65,7 @@ def _measured(values: Mapping[str, Value]) -> Iterator[str]:
 
 
 def port_words(findings: PortFindings) -> str:
-    """What a port without devices is like, in one clause."""
+    """Return what a port without devices is like, in one clause."""
     report = findings.report
     if findings.trouble:
         return findings.trouble
@@ -96,7 +96,7 @@ def _strange(report: LineReport) -> str:
 
 
 def configuration(ports: Sequence[PortFindings], names: SourceNames) -> str:
-    """[[serial]] for each port with devices, each with comments that say what they are."""
+    """Return [[serial]] for each port with devices, each with comments that say what they are."""
     all_found = [found for port in ports for found in port.report.found]
     owners = Counter(owner for found in all_found for owner in _owners(found))
     shared = {owner for owner, count in owners.items() if count > 1}
@@ -137,7 +137,7 @@ def _lacks_map(found: FoundDevice) -> bool:
 
 
 def _line_keys(found: Sequence[FoundDevice]) -> Iterator[str]:
-    """What of the line is not as all of its protocols have it."""
+    """Return what of the line is not as all of its protocols have it."""
     baud_rate, line = found[0].setting.baud_rate, found[0].setting.line
     if any(one.protocol.baud_rate != baud_rate for one in found):
         yield f"baud_rate = {baud_rate}"
@@ -161,7 +161,7 @@ def _device_keys(found: FoundDevice, shared: set[str], name: str) -> Iterator[st
 
 
 def _owners(found: FoundDevice) -> list[str]:
-    """The tags that its values have: a pack, a charger, or both."""
+    """Return the tags that its values have: a pack, a charger, or both."""
     measurements = {name.partition(".")[0] for name in found.values}
     return [
         tag for tag in ("pack", "charger") if any(tag in MEASUREMENTS[name].tags for name in measurements)
@@ -179,7 +179,7 @@ def _address_words(found: FoundDevice) -> str:
 
 
 def as_json(port: PortFindings) -> dict[str, Any]:
-    """A port and what was found there, as plain values."""
+    """Return a port and what was found there, as plain values."""
     devices = [_device_json(found) for found in port.report.found]
     state = port.trouble or "found" if devices else port_words(port)
     return {"port": port.port, "devices": devices, "state": state}

@@ -22,7 +22,7 @@ _RECEIVE_S = 0.2
 
 
 def traffic_of_logs(files: Sequence[Path], warn: Callable[[str], None]) -> dict[str, BusTraffic]:
-    """What was seen on each channel, by name. Raises InputMissingError, DataError."""
+    """Return what was seen on each channel, by name. Raises InputMissingError, DataError."""
     numbers: dict[str, int] = {}
     found: list[BusTraffic] = []
 
@@ -54,7 +54,7 @@ def traffic_of_logs(files: Sequence[Path], warn: Callable[[str], None]) -> dict[
 def listen(
     options: Mapping[str, Any], clock: Clock, seconds: float, *, most: int = MOST_FRAMES
 ) -> BusTraffic:
-    """What comes on a bus of python-can within `seconds`, or until `most` frames and errors have come.
+    """Return what comes on a bus of python-can within `seconds`, or until `most` frames and errors have come.
 
     Raises TelemetryError.
     """

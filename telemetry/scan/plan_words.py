@@ -10,7 +10,7 @@ from telemetry.scan.serial_scan import Waits, silent_s
 
 
 def in_short(settings: Sequence[Setting], waits: Waits, *, speaks_always: bool) -> str:
-    """One line about a port. speaks_always: also where something talks."""
+    """Return one line about a port. speaks_always: also where something talks."""
     probes = [probe for setting in settings for probe in setting.probes]
     names = list(dict.fromkeys(meant.protocol.name for probe in probes for meant in probe.meant))
     rates = ", ".join(str(setting) for setting in settings)
@@ -27,7 +27,7 @@ def _unless(*, speaks_always: bool) -> str:
 
 
 def as_text(settings: Sequence[Setting], waits: Waits, *, speaks_always: bool) -> str:
-    """All bytes as hexadecimal digits: each request, and below it what is sent if it is answered."""
+    """Return all bytes as hexadecimal digits: each request, and below it what is sent if it is answered."""
     lines: list[str] = []
     for number, setting in enumerate(settings):
         listens = f"listens for {waits.listening_s(is_long=number == 0):g} s"
@@ -42,12 +42,12 @@ def as_text(settings: Sequence[Setting], waits: Waits, *, speaks_always: bool) -
 
 
 def left_out(protocols: Sequence[SerialProtocol]) -> list[str]:
-    """Protocols whose requests are risky, and why."""
+    """Return the protocols whose requests are risky, and why."""
     return [f"{one.name}: {one.scan.risk}" for one in protocols if one.scan.risk]
 
 
 def as_json(port: str, settings: Sequence[Setting], waits: Waits) -> dict[str, Any]:
-    """The same of one port as plain values."""
+    """Return the same of one port as plain values."""
     return {
         "port": port,
         "settings": [

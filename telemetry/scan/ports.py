@@ -27,14 +27,17 @@ class Process(NamedTuple):
 
 
 def candidates() -> list[str]:
-    """The serial ports of this machine, by their lasting names."""
+    """Return the serial ports of this machine, by their lasting names."""
     from serial.tools.list_ports import comports
 
     return sorted({lasting_name(port.device) for port in comports()})
 
 
 def lasting_name(port: str, links: Path = BY_ID) -> str:
-    """The name of `port` in /dev/serial/by-id, which stays when it is plugged in again; or its whole path."""
+    """Return the name of `port` in /dev/serial/by-id, which stays when it is plugged in again.
+
+    Otherwise return its whole path.
+    """
     if "://" in port:
         return port
     path = Path(port).absolute()
@@ -42,7 +45,7 @@ def lasting_name(port: str, links: Path = BY_ID) -> str:
 
 
 def user_of(port: str, proc: Path = PROC) -> Process | None:
-    """Another process that has the port open; None: none that this user may see."""
+    """Return another process that has the port open; None: none that this user may see."""
     if "://" in port:
         return None
     try:

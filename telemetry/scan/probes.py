@@ -30,7 +30,7 @@ class Meant(NamedTuple):
 
     @property
     def is_of_anyone(self) -> bool:
-        """Whether any device answers, and says its own address."""
+        """Return whether any device answers, and says its own address."""
         addresses = self.protocol.addresses
         return addresses is not None and self.address > addresses.most
 
@@ -59,19 +59,19 @@ class Setting:
 
 @functools.cache
 def ready_maps() -> Mapping[str, SerialProtocol]:
-    """The Modbus devices whose registers come with the program, by the name of their map."""
+    """Return the Modbus devices whose registers come with the program, by the name of their map."""
     files = sorted(READY.glob("*.toml"))
     return {file.stem: modbus(read_register_map(file)) for file in files}
 
 
 def scanned(names: Iterable[str] = ()) -> list[SerialProtocol]:
-    """The protocols of these names, or all, common ones first: replies are believed in this order."""
+    """Return the protocols of these names, or all, common ones first: replies are believed in this order."""
     found = [_asked(PROTOCOLS[name]) for name in set(names) or PROTOCOLS]
     return sorted(found, key=lambda one: (one.scan.rarity, one.name))
 
 
 def _asked(protocol: SerialProtocol) -> SerialProtocol:
-    """Modbus asks for what its ready maps read, and takes any answer."""
+    """Return the requests of Modbus for what its ready maps read; any answer is taken."""
     if protocol.name != "modbus":
         return protocol
     blocks = [
@@ -83,7 +83,7 @@ def _asked(protocol: SerialProtocol) -> SerialProtocol:
 
 
 def settings_of(protocols: Sequence[SerialProtocol], *, risky: bool = False) -> list[Setting]:
-    """The settings of the line to try, in the order of the protocols."""
+    """Return the settings of the line to try, in the order of the protocols."""
     groups: dict[tuple[int, str], list[SerialProtocol]] = {}
     for protocol in protocols:
         for rate in (protocol.baud_rate, *protocol.scan.more_rates):
@@ -96,7 +96,7 @@ def settings_of(protocols: Sequence[SerialProtocol], *, risky: bool = False) -> 
 
 
 def _line(group: Sequence[SerialProtocol], parity: str) -> LineSettings:
-    """Two stop bits are understood by those who expect one."""
+    """Return whether these settings do for others: two stop bits are understood by those who expect one."""
     all_stop_bits = [
         one.line.stop_bits
         for protocol in group
@@ -106,7 +106,7 @@ def _line(group: Sequence[SerialProtocol], parity: str) -> LineSettings:
 
 
 def _probes(group: Sequence[SerialProtocol], *, risky: bool) -> list[Probe]:
-    """Usual addresses first; each request once, for all whose it may be."""
+    """Order requests by usual addresses; each once, for all whose it may be."""
     found: dict[bytes, Probe] = {}
     for protocol in group:
         if protocol.scan.risk and not risky:
@@ -131,7 +131,7 @@ def _requests(protocol: SerialProtocol) -> Iterator[tuple[bytes, Meant, bool]]:
 
 
 def _modbus_requests(protocol: SerialProtocol) -> Iterator[tuple[bytes, Meant, bool]]:
-    """One request finds a device: what it does not have it refuses."""
+    """Return one request, which finds a device: what it does not have it refuses."""
     maps = ready_maps()
     first = next(iter(maps.values())).requests[0]
     for address in (1, *protocol.scan.others):
@@ -139,7 +139,7 @@ def _modbus_requests(protocol: SerialProtocol) -> Iterator[tuple[bytes, Meant, b
 
 
 def neighbour(meant: Meant) -> Probe | None:
-    """The request to the next address; None: no device is expected there."""
+    """Return the request to the next address; None: no device is expected there."""
     protocol, address = meant.protocol, meant.address + 1
     if not protocol.scan.has_neighbours or address % 16 == 0:
         return None
@@ -148,7 +148,7 @@ def neighbour(meant: Meant) -> Probe | None:
 
 
 def further(meant: Meant) -> list[tuple[str, SerialProtocol, DeviceRequest]]:
-    """What a device that has answered is asked besides, for what it says of itself.
+    """Return what a device that has answered is asked besides, for what it says of itself.
 
     The name of the map of a Modbus device, the protocol that reads the answer, the request.
     """
@@ -158,7 +158,7 @@ def further(meant: Meant) -> list[tuple[str, SerialProtocol, DeviceRequest]]:
 
 
 def follow_ups(meant: Meant) -> list[bytes]:
-    """All that may be sent after a device has answered: to it, and to those at the addresses after it."""
+    """Return all that may be sent to a device that has answered, and to the addresses after it."""
     found = [request.to(meant.address) for _, _, request in further(meant)]
     after = neighbour(meant)
     return found if after is None else [*found, after.data, *follow_ups(after.meant[0])]

@@ -258,7 +258,7 @@ class _OpenLine:
         return []
 
     def _look_closer(self, ear: Ear, meant: Meant) -> FoundDevice:
-        """What the device says of itself."""
+        """Return what the device says of itself."""
         try:
             if meant.protocol.name == "modbus":
                 return self._with_map(ear, meant)
@@ -270,7 +270,7 @@ class _OpenLine:
         return self._found(ear, meant.address)
 
     def _with_map(self, ear: Ear, meant: Meant) -> FoundDevice:
-        """A Modbus device with the ready map whose values agree with one another, if one does."""
+        """Return a Modbus device with the ready map whose values agree with one another, if one does."""
         ears: dict[str, Ear] = {}
         for name, protocol, request in further(meant):
             self._ask_closer(ears.setdefault(name, Ear(protocol)), request, meant)
@@ -325,7 +325,7 @@ class _OpenLine:
 
 
 def _agrees(values: Mapping[str, Value]) -> bool:
-    """Whether voltage times current is the power, as it would not be if the registers were others."""
+    """Return whether voltage times current is the power, as it would not be if the registers were others."""
     measured = [values.get(f"meter.{name}") for name in ("voltage_v", "current_a", "power_w")]
     numbers = [value for value in measured if isinstance(value, float)]
     if len(numbers) < len(measured):

@@ -10,12 +10,12 @@ _LONGEST_NAME = 64
 
 
 def text(words: str) -> str:
-    """A TOML string: JSON's escapes are TOML's, which also wants DEL as one."""
+    """Return a TOML string: JSON's escapes are TOML's, which also wants DEL as one."""
     return json.dumps(words, ensure_ascii=False).replace("\x7f", "\\u007F")
 
 
 def texts(words: Sequence[str]) -> str:
-    """A list of TOML strings."""
+    """Return a list of TOML strings."""
     return f"[{', '.join(map(text, words))}]"
 
 
@@ -26,7 +26,7 @@ class SourceNames:
         self._given: Counter[str] = Counter()
 
     def new(self, wanted: str) -> str:
-        """A name as `wanted`, in letters that names may have."""
+        """Return a name as `wanted`, in letters that names may have."""
         name = _NOT_IN_NAMES.sub("_", wanted).strip("_.:-")[: _LONGEST_NAME - 4] or "bus"
         self._given[name] += 1
         count = self._given[name]

@@ -25,7 +25,7 @@ class SeenId:
     _gaps_ns: list[int] = field(default_factory=list)
 
     def observe(self, time_ns: int, length: int) -> None:
-        """A frame has come."""
+        """Take a frame."""
         if self.frames and len(self._gaps_ns) < MOST_GAPS:
             self._gaps_ns.append(time_ns - self._last_ns)
         self._last_ns = time_ns
@@ -34,7 +34,7 @@ class SeenId:
 
     @property
     def period_s(self) -> float | None:
-        """The usual time from frame to frame; None: too few frames, or stamps that say nothing."""
+        """Return the usual time from frame to frame; None: too few frames, or stamps that say nothing."""
         usual_ns = median(self._gaps_ns) if len(self._gaps_ns) >= _LEAST_GAPS else 0
         return usual_ns / 1e9 if usual_ns > 0 else None
 
@@ -48,7 +48,7 @@ class BusTraffic:
         self._first_ns = self._last_ns = 0
 
     def observe(self, time_ns: int, id: int, length: int) -> None:
-        """A data frame has come; `id` has bit 31 where it has 29 bits."""
+        """Take a data frame; `id` has bit 31 where it has 29 bits."""
         if not self.frames:
             self._first_ns = time_ns
         self._last_ns = time_ns
@@ -62,10 +62,10 @@ class BusTraffic:
 
     @property
     def seconds(self) -> float:
-        """From the first frame to the last."""
+        """Return the time from the first frame to the last."""
         return max(self._last_ns - self._first_ns, 0) / 1e9
 
     @property
     def extended(self) -> int:
-        """How many ids have 29 bits."""
+        """Return how many ids have 29 bits."""
         return sum(bool(id & EXTENDED) for id in self.ids)

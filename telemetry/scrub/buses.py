@@ -36,7 +36,7 @@ class BusScrubber:
         self._answers: dict[int, IsoTpAnswers] = {}
 
     def look(self, number: int, frame: FrameTuple) -> None:
-        """A frame; number: its place in the log."""
+        """Look at a frame; number: its place in the log."""
         if frame.id & (ID_ERROR | ID_REMOTE):
             return
         id, extended = frame.id & _ID_MASK, bool(frame.id & ID_EXTENDED)
@@ -54,14 +54,14 @@ class BusScrubber:
         self._answers[frame.channel].frame(number, id, data)
 
     def finish(self) -> None:
-        """No frame follows."""
+        """End what is open: no frame follows."""
         for transfers in self._transfers.values():
             transfers.finish()
         for answers in self._answers.values():
             answers.finish()
 
     def _is_j1939(self, number: int, id: int, frame: FrameTuple, *, is_named: bool) -> bool:
-        """Whether it is a frame of the transport, or a message with something to replace.
+        """Return whether it is a frame of the transport, or a message with something to replace.
 
         is_named: a database has this id, so the frame is not one of the transport.
         """
@@ -85,7 +85,7 @@ class BusScrubber:
         return True
 
     def _change_of(self, pgn: int, destination: int, source: int) -> Change | None:
-        """What replaces numbers in a message of several frames; None: none is known there."""
+        """Return what replaces numbers in a message of several frames; None: none is known there."""
         if (known := change_j1939(pgn, destination, source)) is not None:
             return known
         message = find(self._messages, pgn << 8, extended=True)

@@ -46,7 +46,7 @@ class Scrubbed:
 
 
 def is_serial_capture(path: Path) -> bool:
-    """Whether its first lines are pieces of a serial capture. Raises InputMissingError, DataError."""
+    """Return whether its first lines are pieces of a serial capture. Raises InputMissingError, DataError."""
     content = Content(path)
     try:
         beginning = content.beginning(_BYTES_LOOKED_AT)
@@ -58,7 +58,7 @@ def is_serial_capture(path: Path) -> bool:
 def scrub_capture(
     path: Path, protocols: Sequence[SerialProtocol], new: Replacements, write: Write
 ) -> Scrubbed:
-    """A serial capture. protocols: what is spoken in it; empty: whatever is found.
+    """Scrub a serial capture. protocols: what is spoken in it; empty: whatever is found.
 
     Raises InputMissingError, DataError.
     """
@@ -94,7 +94,7 @@ def _ports(path: Path) -> list[str]:
 
 
 def _found(path: Path) -> dict[str, list[SerialProtocol]]:
-    """By port, the protocols whose messages are in what came there, the one that most is of first."""
+    """Return, by port, the protocols whose messages are in what came there, the most frequent first."""
     data: dict[str, bytearray] = {}
     with Capture(path) as capture:
         for piece in capture:
@@ -115,7 +115,7 @@ def scrub_log(
     *,
     as_asc: bool,
 ) -> Scrubbed:
-    """A CAN log. messages: of databases, with signals to be replaced. Raises InputMissingError, DataError."""
+    """Scrub a CAN log. messages: of databases, with signals to be replaced. Raises as `scrub_capture`."""
     scrubber = BusScrubber(new, messages)
     names: list[str] = []
     least_ns: int | None = None

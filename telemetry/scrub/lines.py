@@ -86,7 +86,7 @@ class VictronText:
         return bytes(changed)
 
     def _changed_text(self, text: bytes) -> bytes:
-        """Text without HEX messages, changed."""
+        """Return text without HEX messages, changed."""
         made, at = bytearray(), 0
         for found in _CHECKSUM.finditer(text):
             before, check = text[at : found.start(1)], text[found.start(1)]
@@ -102,7 +102,7 @@ class VictronText:
         return self._new.in_any_bytes(_SERIAL.sub(self._other_number, block))
 
     def _changed_rest(self, text: bytes) -> bytes:
-        """Text of no good block. A number there may be a wrong one, or run into what follows it."""
+        """Return text of no good block. A number there may be a wrong one, or run into what follows it."""
         for found in _SERIAL.finditer(text):
             self._new.suspect(found[2])
         return masked_numbers(self._new.in_spoiled_bytes(text))
@@ -115,7 +115,7 @@ class VictronText:
 
 
 def _block_begin(text: bytes, check: int) -> int:
-    """Where the block of this check begins within what follows the one before, or its end."""
+    """Return where the block of this check begins within what follows the one before, or its end."""
     begins = (0, *(found.start() for found in _FIELD.finditer(text)))
     return next((at for at in begins if (sum(text[at:]) + check) & 0xFF == 0), len(text))
 
@@ -140,7 +140,7 @@ class CaptureScrubber:
         self._sent: dict[str, list[CapturedBytes]] = {port: [] for port in protocols}  # pieces of one request
 
     def take(self, piece: CapturedBytes) -> None:
-        """The next line."""
+        """Take the next line."""
         line = _Line(piece.time_ns, piece.port)
         self._lines.append(line)
         self._open[piece.port].append(line)
@@ -153,7 +153,7 @@ class CaptureScrubber:
             self._finish(self._lines[0].port)
 
     def finish(self) -> None:
-        """No line follows."""
+        """End all: no line follows."""
         for port in self._ports:
             self._finish(port)
 
@@ -162,7 +162,7 @@ class CaptureScrubber:
         self._writers[port].finish()
 
     def _end_request(self, port: str) -> None:
-        """What was sent since something came in is changed at once, since a request may be in pieces."""
+        """Change at once what was sent since something came in, since a request may be in pieces."""
         pieces, self._sent[port] = self._sent[port], []
         changed = self._ports[port].sent(b"".join(piece.data for piece in pieces)) if pieces else b""
         for piece in pieces:
@@ -222,7 +222,7 @@ class _Port:
         self._said = chain()
 
     def sent(self, request: bytes) -> bytes:
-        """Requests, changed."""
+        """Return requests, changed."""
         return self._said.mask(request) + self._said.rest()
 
 
@@ -249,7 +249,7 @@ def _other(secret: Secret, raw: bytes, new: Replacements) -> bytes:
 
 
 def _hex_message(message: bytes, new: Replacements) -> bytes:
-    """A HEX message of VE.Direct, or what looks like one and is spoiled, changed."""
+    """Return a HEX message of VE.Direct, or what looks like one and is spoiled, changed."""
     framing = VEDIRECT_HEX.framing
     if not isinstance(framing, Framing) or not framing.shapes[0].check.is_good(message):
         return new.in_spoiled_bytes(message)

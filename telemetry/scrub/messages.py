@@ -54,7 +54,7 @@ def is_of_a_charge(source: int, destination: int) -> bool:
 
 
 def change_j1939(pgn: int, destination: int, source: int) -> Change | None:
-    """What replaces numbers in messages of a PGN from one node to another; None: none is known there."""
+    """Return what replaces numbers in messages of a PGN from one node to another; None: none."""
     signals = _SECRET.get(pgn << 8 | (destination << 8 if pgn >> 8 & 0xFF < _FIRST_PDU2 else 0) | source)
     if signals is not None:
         return partial(_marked, signals)
@@ -101,7 +101,7 @@ def _place(payload: bytes, nowhere: bytes, new: Replacements) -> bytes:
 
 
 def _fast_packet(payload: bytes, new: Replacements) -> bytes:
-    """One frame of a message that NMEA 2000 spreads over several: its numbers stay, and no data."""
+    """Return one frame of a message that NMEA 2000 spreads over several: its numbers stay, and no data."""
     head = _FAST_PACKET_HEAD if payload and not payload[0] & 0x1F else 1
     new.counts[POSITION] += 1
     return payload[:head] + bytes((NOT_AVAILABLE,)) * (len(payload) - head)
@@ -118,12 +118,12 @@ _FILL = b"\x00\xff\x55\xaa\xcc "
 
 
 def holds_identity(payload: bytes) -> bool:
-    """Whether a message of ISO-TP, or the beginning of one, says who it is of."""
+    """Return whether a message of ISO-TP, or the beginning of one, says who it is of."""
     return payload.startswith(_IDENTIFYING) or (payload.startswith(_ANSWER) and _SERIAL_IDENTIFIER in payload)
 
 
 def change_diagnostic(payload: bytes, new: Replacements) -> bytes:
-    """A message of ISO-TP with other numbers: answers to VIN and serial number, and any VIN within others.
+    """Return a message of ISO-TP with other numbers: in answers to VIN and serial number, and any VIN.
 
     An answer may have several identifiers, and does not say how long their values are.
     """
@@ -140,7 +140,10 @@ def change_diagnostic(payload: bytes, new: Replacements) -> bytes:
 
 
 def _after_vin(rest: bytes, new: Replacements) -> bytes:
-    """What follows in the answer: identifiers that say who it is of; from another one on nothing is known."""
+    """Return what follows in the answer: identifiers that say who it is of.
+
+    From another one on nothing is known.
+    """
     head, data = rest[:_IDENTIFIER_BYTES], rest[_IDENTIFIER_BYTES:]
     if head == _VIN_IDENTIFIER:
         return head + new.vin(data[:VIN_LETTERS]) + _after_vin(data[VIN_LETTERS:], new)
@@ -152,7 +155,7 @@ def _after_vin(rest: bytes, new: Replacements) -> bytes:
 
 
 def _serial_at(payload: bytes) -> int | None:
-    """Where the serial number is in an answer: first, or after values of other identifiers."""
+    """Return where the serial number is in an answer: first, or after values of other identifiers."""
     if not payload.startswith(_ANSWER):
         return None
     at = payload.find(_SERIAL_IDENTIFIER, 1)

@@ -27,7 +27,7 @@ class NamedMessage:
     check: str
 
     def changed(self, data: bytes, new: Replacements) -> bytes:
-        """A frame's data, changed."""
+        """Return a frame's data, changed."""
         made = data
         for kind, signal in self.signals:
             if self._is_there(signal, data):
@@ -46,7 +46,10 @@ class NamedMessage:
 
 
 def named_messages(plan: PlanSpec) -> Mapping[tuple[bool, int], NamedMessage]:
-    """Messages with such signals, by whether ids are extended and by id; of J1939 by the PGN's bits."""
+    """Return messages with such signals, by whether ids are extended and by id.
+
+    J1939's have the bits of their PGN alone.
+    """
     found = {}
     for message in (message for bus in plan.buses for message in bus.messages):
         names = [one.name for one in plan.records[message.record].fields[: len(message.signals)]]
@@ -72,7 +75,7 @@ def named_messages(plan: PlanSpec) -> Mapping[tuple[bool, int], NamedMessage]:
 def find(
     messages: Mapping[tuple[bool, int], NamedMessage], id: int, *, extended: bool
 ) -> NamedMessage | None:
-    """The message of an id without flags."""
+    """Return the message of an id without flags."""
     message = messages.get((extended, id))
     return message or (messages.get((True, _pgn_bits(id))) if extended else None)
 

@@ -43,7 +43,7 @@ class Replacements:
         self.distinct: Counter[str] = Counter()
 
     def text(self, kind: str, letters: bytes, order: Order = "big") -> bytes:
-        """What stands in place of a text that may be padded with zeros, ones or blanks.
+        """Return what stands in place of a text that may be padded with zeros, ones or blanks.
 
         Bytes that are no printable letters are taken for a number of this order.
         """
@@ -56,7 +56,7 @@ class Replacements:
         return letters[:at] + self._of(kind, core) + letters[at + len(core) :]
 
     def number(self, kind: str, data: bytes, order: Order = "big") -> bytes:
-        """What stands in place of a number of whole bytes."""
+        """Return what stands in place of a number of whole bytes."""
         if not data.strip(b"\x00") or not data.strip(b"\xff"):
             return data
         key = (kind, data)
@@ -67,19 +67,19 @@ class Replacements:
         return self._known[key]
 
     def serial_number(self, letters: bytes) -> bytes:
-        """What stands in place of a serial number, or of a name that an owner gave."""
+        """Return what stands in place of a serial number, or of a name that an owner gave."""
         return self.text(SERIAL_NUMBER, letters)
 
     def vin(self, letters: bytes) -> bytes:
-        """What stands in place of a VIN, or of a part of one."""
+        """Return what stands in place of a VIN, or of a part of one."""
         return self.text(VIN, letters)
 
     def vins(self, data: bytes) -> bytes:
-        """`data` with what looks like a VIN replaced: 17 of its letters and digits, some of both."""
+        """Return `data` with what looks like a VIN replaced: 17 of its letters and digits, some of both."""
         return _VIN.sub(lambda found: self.vin(found[0]) if _has_both(found[0]) else found[0], data)
 
     def note(self, before: bytes, after: bytes) -> None:
-        """A number stands so in a message: where it stands in bytes of no message, it is replaced as well.
+        """Note a number as it stands in a message: it is replaced in bytes of no message as well.
 
         One that is half zeros may be any other value of a message, and is only masked, in spoiled bytes.
         """
@@ -92,17 +92,17 @@ class Replacements:
             self._whole = re.compile(b"|".join(map(re.escape, longest_first)), re.DOTALL)
 
     def suspect(self, number: bytes) -> None:
-        """This may be a number, or be spoiled: its parts are masked in bytes of no message."""
+        """Note what may be a number, or be spoiled: its parts are masked in bytes of no message."""
         size = _PART_LETTERS if _is_printable(number.strip(_PADDING)) else _PART_BYTES
         parts = (number[at : at + size] for at in range(len(number) - size + 1))
         self._parts[size] |= {part for part in parts if len(set(part)) > 1}
 
     def in_any_bytes(self, data: bytes) -> bytes:
-        """`data` with all numbers replaced that were noted by now."""
+        """Return `data` with all numbers replaced that were noted by now."""
         return data if self._whole is None else self._whole.sub(lambda found: self._raw[found[0]], data)
 
     def in_spoiled_bytes(self, data: bytes) -> bytes:
-        """The same of bytes that are of no good message, with a mask for parts of such numbers."""
+        """Return the same of bytes that are of no good message, with a mask for parts of such numbers."""
         made, at = bytearray(), 0
         for found in self._whole.finditer(data) if self._whole is not None else ():
             made += self._without_parts(data[at : found.start()]) + self._raw[found[0]]
@@ -144,7 +144,7 @@ def _has_both(letters: bytes) -> bool:
 
 
 def _made_up_vin(number: int) -> bytes:
-    """With the check digit that it must have (ISO 3779 leaves it to the countries; GB 16735 asks for it)."""
+    """Make one with the check digit that it must have (GB 16735; ISO 3779 leaves it to the countries)."""
     vin = _VIN_STEM.format(number % 1_000_000)
     total = sum(
         weight * _VIN_VALUES.get(letter, int(letter) if letter.isdecimal() else 0)
@@ -155,7 +155,7 @@ def _made_up_vin(number: int) -> bytes:
 
 
 def _shaped(core: bytes, number: int) -> bytes:
-    """The `number`-th text with the same kinds of letters at the same places, counted from its end."""
+    """Return the `number`-th text with the same kinds of letters at the same places, counted from its end."""
     made = bytearray(core)
     for at in reversed(range(len(core))):
         letter = core[at : at + 1]

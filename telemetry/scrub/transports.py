@@ -36,12 +36,12 @@ _LONGEST = 65_535  # the longest message; a longer length is not one
 
 
 def unknown(data: bytes) -> bytes:
-    """As many bytes that say that nothing is known."""
+    """Return as many bytes that say that nothing is known."""
     return bytes((NOT_AVAILABLE,)) * len(data)
 
 
 def without_parts(data: bytes, new: Replacements) -> bytes:
-    """`data` with what may be a part of a VIN made unknown."""
+    """Return `data` with what may be a part of a VIN made unknown."""
     made = _PART_OF_A_VIN.sub(lambda part: unknown(part[0]), data)
     new.counts[VIN] += made != data
     return made
@@ -80,7 +80,7 @@ class J1939Transfers:
         self._open: dict[tuple[int, int], _Transfer] = {}  # by source and destination
 
     def control(self, source: int, destination: int, data: bytes) -> None:
-        """A frame of TP.CM: a new message ends the one before."""
+        """Take a frame of TP.CM: a new message ends the one before."""
         if len(data) < _CLASSIC_BYTES or data[0] not in (REQUEST_TO_SEND, BROADCAST):
             return
         self._end(source, destination)
@@ -92,7 +92,7 @@ class J1939Transfers:
         self._open[source, destination] = _Transfer(min(size, PACKET_BYTES * data[3]), data[3], change)
 
     def data(self, frame: int, source: int, destination: int, data: bytes) -> None:
-        """A frame of TP.DT."""
+        """Take a frame of TP.DT."""
         transfer = self._open.get((source, destination))
         number = data[0] if data else 0
         part = _Part(frame, data, 1)
@@ -111,7 +111,7 @@ class J1939Transfers:
             self._whole(transfer)
 
     def finish(self) -> None:
-        """No frame follows."""
+        """End what is open: no frame follows."""
         for source, destination in list(self._open):
             self._end(source, destination)
 
@@ -140,7 +140,7 @@ class J1939Transfers:
             self._lost(part, is_secret=transfer.change is not None)
 
     def _lost(self, part: _Part, *, is_secret: bool) -> None:
-        """A part of a message that is not whole."""
+        """Change a part of a message that is not whole."""
         rest = part.data[1:]
         changed = part.data[:1] + (unknown(rest) if is_secret else without_parts(rest, self._new))
         if changed != part.data:
@@ -169,7 +169,7 @@ class IsoTpAnswers:
         self._open: dict[int, _Answer] = {}  # by id
 
     def frame(self, frame: int, id: int, data: bytes) -> None:
-        """A data frame; a frame that is not ISO-TP ends the open message, or does not belong to it."""
+        """Take a data frame; one that is not ISO-TP ends the open message, or does not belong to it."""
         answer = self._open.get(id)
         if answer is not None and len(data) > answer.offset and data[answer.offset] >> 4 == _CONSECUTIVE:
             self._consecutive(frame, id, answer, data)
@@ -186,7 +186,7 @@ class IsoTpAnswers:
             self._put(_Part(frame, data, 1), 1, without_parts(data[1:], self._new))
 
     def finish(self) -> None:
-        """No frame follows."""
+        """End what is open: no frame follows."""
         for id in list(self._open):
             self._end(id)
 
@@ -218,7 +218,7 @@ class IsoTpAnswers:
             at += count
 
     def _end(self, id: int) -> None:
-        """What is open is not whole: what identifies, or may be a part of that, is made unknown."""
+        """Make unknown what identifies, or may be a part of that, in what is open: it is not whole."""
         answer = self._open.pop(id, None)
         if answer is None:
             return
@@ -239,12 +239,12 @@ class IsoTpAnswers:
 
 
 def _is_diagnostic(id: int) -> bool:
-    """Whether control units answer with this id on any vehicle; others may mean anything."""
+    """Return whether control units answer with this id on any vehicle; others may mean anything."""
     return id in _DIAGNOSTIC_ANSWERS or id & 0x1FFFFF00 == _DIAGNOSTIC_EXTENDED
 
 
 def _begun(frame: int, data: bytes, offset: int) -> _Answer | None:
-    """The message that begins with this frame; with an address byte only one that says who it is of."""
+    """Return the message that begins with this frame; with an address byte, one that identifies."""
     if len(data) <= offset + 1:
         return None
     kind, low = data[offset] >> 4, data[offset] & 0xF

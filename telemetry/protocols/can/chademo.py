@@ -21,7 +21,7 @@ def _word(name: str, byte: int, unit: str = "", factor: float = 1.0, *, mark: st
 
 
 def _reversed(name: str, byte: int, *, mark: str = "") -> CanSignal:
-    """Of V2X: sent as 255 less the value."""
+    """Return a value of V2X, which is sent as 255 less it."""
     return CanSignal(name, 8 * byte, 8, little_endian=True, factor=-1.0, offset=255.0, unit="A", mark=mark)
 
 

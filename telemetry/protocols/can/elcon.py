@@ -14,7 +14,7 @@ _ALL_BUT_PRIORITY = 0x03FFFFFF
 
 
 def tenths(name: str, byte: int, unit: str) -> CanSignal:
-    """Two bytes, the high one first."""
+    """Return the signal of two bytes, the high one first."""
     return CanSignal(name, 8 * byte + 7, 16, factor=0.1, unit=unit)
 
 
@@ -27,7 +27,7 @@ def bits(
     *,
     mark: str = "",
 ) -> CanSignal:
-    """Some bits of one byte."""
+    """Return the signal of some bits of one byte."""
     return CanSignal(name, 8 * byte + bit, bit_count, little_endian=True, words=words, mark=mark)
 
 
@@ -52,7 +52,7 @@ _MAPPED = (
 
 
 def elcon(name: str, title: str, status: Sequence[CanSignal], mapped: Sequence[Mapped]) -> CanProtocol:
-    """One generation. status, mapped: what its status has beside the output and the first two flags."""
+    """Return one generation. status, mapped: what it has beside the output and the first two flags."""
     output = (tenths("voltage_v", 0, "V"), tenths("current_a", 2, "A"))
     flags = (bits("hardware_failure", 4, 0), bits("overtemperature", 4, 1))
     return CanProtocol(
@@ -75,7 +75,7 @@ def elcon(name: str, title: str, status: Sequence[CanSignal], mapped: Sequence[M
 
 
 def alarm(flag: str, code: str, *values: int) -> Mapped:
-    """A signal of the status that reports an event. values: those that mean it; none: 1."""
+    """Return a signal of the status that reports an event. values: those that mean it; none: 1."""
     return Mapped(f"ElconStatus.{flag}", f"event.{code}", when=values or (1,), tag="charger")
 
 

@@ -53,7 +53,7 @@ _BATTERY_TYPES = (
 
 
 def _cells() -> tuple[CanSignal, ...]:
-    """Voltage and group of each cell: bits 1 to 12 and 13 to 16 of two bytes."""
+    """Return voltage and group of each cell: bits 1 to 12 and 13 to 16 of two bytes."""
     return tuple(
         signal
         for cell in range(1, MOST_CELLS + 1)
@@ -65,7 +65,7 @@ def _cells() -> tuple[CanSignal, ...]:
 
 
 def _faults(first_byte: int = 1) -> tuple[CanSignal, ...]:
-    """What DM1 and DM2 say of each fault, four bytes each."""
+    """Return what DM1 and DM2 say of each fault, four bytes each."""
     return tuple(
         signal
         for fault in range(1, MOST_FAULTS + 1)
@@ -78,7 +78,7 @@ def _faults(first_byte: int = 1) -> tuple[CanSignal, ...]:
 
 
 def _diagnostic(code: str, title: str, pdu_format: int, signals: tuple[CanSignal, ...]) -> CanMessage:
-    """Of the informative annex, sent by either side."""
+    """Return a message of the informative annex, which either side sends."""
     ids = to_vehicle(6, pdu_format) + to_charger(6, pdu_format)
     return message(code, title, ids, signals, mark="STD")
 

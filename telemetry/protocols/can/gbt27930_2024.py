@@ -12,7 +12,7 @@ _STOP_KINDS = ((1, "charge ends"), (2, "module timed out"), (3, "module failed")
 
 
 def _group() -> CanSignal:
-    """The parameter group, which says what else is there."""
+    """Return the parameter group, which says what else is there."""
     return CanSignal("group", 0, 8, little_endian=True)
 
 

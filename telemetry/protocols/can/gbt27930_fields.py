@@ -29,7 +29,7 @@ def number(
     mark: str = "",
     secret: str = "",
 ) -> CanSignal:
-    """Whole bytes; all ones are no value."""
+    """Return the signal of whole bytes, of which all ones are no value."""
     signal = bits(
         name, byte, 1, 8 * byte_count, words, factor=factor, unit=unit, optional=optional, mark=mark
     )
@@ -90,7 +90,7 @@ def text(name: str, byte: int, characters: int, *, secret: str = "") -> CanSigna
 def within(
     name: str, byte: int, byte_count: int, low: int, high: int, offset: float = 0.0, *, optional: bool = False
 ) -> CanSignal:
-    """Part of a date: a raw value out of its range is no value."""
+    """Return the signal of a part of a date: a raw value out of its range is no value."""
     return CanSignal(
         name,
         8 * (byte - 1),
@@ -107,7 +107,7 @@ def digits(name: str, byte: int, byte_count: int, low: int, high: int) -> CanSig
 
 
 def states(words: Words, byte: int, bit: int, *names: str, mark: str = "") -> tuple[CanSignal, ...]:
-    """Fields of two bits, one after the other from this bit on."""
+    """Return the signals of two bits each, one after the other from this bit on."""
     first = 8 * (byte - 1) + bit - 1
     places = range(first, first + 2 * len(names), 2)
     return tuple(
@@ -125,7 +125,7 @@ def to_charger(priority: int, pdu_format: int) -> tuple[int, ...]:
 
 
 def _ids(priority: int, pdu_format: int, destination: int, sender: int) -> tuple[int, ...]:
-    """Of that destination, and of everyone: some nodes send so."""
+    """Return the ids to that destination, and to everyone: some nodes send so."""
     return tuple(priority << 26 | pdu_format << 16 | each << 8 | sender for each in (destination, EVERYONE))
 
 

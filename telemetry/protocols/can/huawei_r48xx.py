@@ -14,7 +14,7 @@ _REGISTER_VARIANTS = (0x0000, 0x1000, 0x2000, 0x3000)  # bits of the register th
 
 
 def _register(name: str, number: int, unit: str) -> CanSignal:
-    """Four bytes from byte 4 on, in 1/1024."""
+    """Return the signal of four bytes from byte 4 on, in 1/1024."""
     return CanSignal(
         name,
         39,

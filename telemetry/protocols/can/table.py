@@ -61,7 +61,7 @@ class CanMessage:
 
     @property
     def byte_count(self) -> int:
-        """Bytes that hold all of its signals."""
+        """Return bytes that hold all of its signals."""
         return max((_last_byte(signal) for signal in self.signals), default=0)
 
 
@@ -82,24 +82,24 @@ class CanProtocol:
 
     @property
     def records(self) -> tuple[RecordSpec, ...]:
-        """How rows of the messages look, one record a message, hidden."""
+        """Return how rows of the messages look, one record a message, hidden."""
         return self.records_with()
 
     def records_with(self, *, hidden: bool = True, value_texts: bool = False) -> tuple[RecordSpec, ...]:
-        """The same. value_texts: after each signal that has words, a second field holds the word."""
+        """Return the same. value_texts: after each signal that has words, a second field holds the word."""
         return tuple(self._record(message, hidden, value_texts) for message in self.messages)
 
     def bus(self, name: str, first_record: int = 0, *, value_texts: bool = False) -> BusSpec:
-        """The messages as a bus called `name`; first_record: index of `records[0]` in the plan's records."""
+        """Return the messages as a bus called `name`; first_record: index of the first record in the plan."""
         return BusSpec(name, tuple(self._specs(first_record, value_texts)))
 
     def plan(self, bus: str, *, hidden: bool = True, value_texts: bool = False) -> PlanSpec:
-        """A plan of nothing but these messages, on a bus of that name; otherwise as `records_with`."""
+        """Return a plan of nothing but these messages, on a bus of that name; otherwise as `records_with`."""
         records = self.records_with(hidden=hidden, value_texts=value_texts)
         return PlanSpec(records, (self.bus(bus, value_texts=value_texts),))
 
     def map_entries(self, bus: str, *, pack: str = MAIN, charger: str = MAIN) -> tuple[MapEntry, ...]:
-        """What the messages on the bus of that name mean, for `telemetry.rules.resolve.model`."""
+        """Return what the messages on the bus of that name mean, for `telemetry.rules.resolve.model`."""
         return map_entries(self.mapped, self.name, bus, pack, charger)
 
     def _record(self, message: CanMessage, hidden: bool, value_texts: bool) -> RecordSpec:
@@ -132,7 +132,7 @@ class CanProtocol:
 
 
 def claims(one: MessageSpec, other: MessageSpec, standard_mask: int, extended_mask: int) -> bool:
-    """Whether a frame can be both messages of one bus, whose ids are compared in these bits."""
+    """Return whether a frame can be both messages of one bus, whose ids are compared in these bits."""
     if one.extended != other.extended:
         return False
     bits = (one.arbitration_id ^ other.arbitration_id) & _bits(one, standard_mask, extended_mask)
@@ -148,7 +148,7 @@ def _bits(message: MessageSpec, standard_mask: int, extended_mask: int) -> int:
 
 
 def shared_id(bus: BusSpec, messages: Iterable[MessageSpec]) -> tuple[MessageSpec, MessageSpec] | None:
-    """The first message of `bus` whose frames one of `messages` claims too, and that one; None: none does."""
+    """Return the first message of `bus` whose frames one of `messages` claims too, and that one, or None."""
     for own in bus.messages:
         for message in messages:
             if claims(own, message, bus.standard_mask, bus.extended_mask):
@@ -157,7 +157,7 @@ def shared_id(bus: BusSpec, messages: Iterable[MessageSpec]) -> tuple[MessageSpe
 
 
 def id_words(message: MessageSpec) -> str:
-    """The message's id as people write it."""
+    """Return the message's id as people write it."""
     return f"{message.arbitration_id:08X}" if message.extended else f"{message.arbitration_id:03X}"
 
 
@@ -169,7 +169,7 @@ def _last_byte(signal: CanSignal) -> int:
 
 
 def _with_words(message: CanMessage, value_texts: bool) -> Sequence[CanSignal]:
-    """The signals, each one that has words followed by one of the same bits that is written as its word."""
+    """Return the signals, and after each that has words one of the same bits that is written as its word."""
     if not value_texts:
         return message.signals
     signals: list[CanSignal] = []

@@ -59,7 +59,7 @@ class Register:
 
     @property
     def stop(self) -> int:
-        """The register after its last one."""
+        """Return the register after its last one."""
         return self.first + self.count
 
 
@@ -88,7 +88,7 @@ class RegisterMap:
 
 
 def find_map(name: str, folder: Path = Path()) -> Path:
-    """The file of that name, or of a map that comes with the program: `pzem_017`."""
+    """Return the file of that name, or of a map that comes with the program: `pzem_017`."""
     ready = READY / f"{name}.toml"
     return ready if ready.is_file() and "/" not in name else folder / name
 
@@ -229,7 +229,7 @@ def _is_within(register: Register, function: int, first: int, count: int) -> boo
 
 
 def _contiguous(registers: Sequence[Register]) -> list[tuple[int, int, int, float]]:
-    """Polls of what lies side by side: some devices refuse a range with a register that they do not have."""
+    """Return polls of what lies side by side: some devices refuse a range that is not all theirs."""
     spans = {(register.function, register.first, register.stop) for register in registers}
     spans |= {
         (register.function, register.decimals, register.decimals + 1)

@@ -34,7 +34,7 @@ DISCHARGE_ALARMS = {
 
 
 def alarms(message: str) -> tuple[Mapped, ...]:
-    """The alarms that the states of the MOSFETs in this message mean."""
+    """Return the alarms that the states of the MOSFETs in this message mean."""
     return tuple(
         Mapped(f"{message}.{signal}", f"event.{code}", when=numbers)
         for signal, codes in (("charge_state", CHARGE_ALARMS), ("discharge_state", DISCHARGE_ALARMS))

@@ -54,12 +54,12 @@ _CELLS_AT = _SENSORS_AT + 2 * MAX_SENSORS
 
 
 def _after(offset: int) -> int:
-    """Where a byte of what follows the cells and sensors is in the body."""
+    """Return where a byte of what follows the cells and sensors is in the body."""
     return _STATE_AT + offset
 
 
 def _place(at: int) -> str:
-    """Where a byte of the body is in the frame."""
+    """Return where a byte of the body is in the frame."""
     if at < _HEAD_BYTES:
         return f"byte {at}"
     return f"{at - _STATE_AT} after the sensors" if at < _FLAGS_AT else ""

@@ -43,7 +43,7 @@ class AsciiMessage(NamedTuple):
 
 
 def request(address: int, command: int, info: bytes) -> bytes:
-    """The request of that command to a battery."""
+    """Return the request of that command to a battery."""
     length = 2 * len(info)
     nibbles = -sum((length >> 8, length >> 4 & 15, length & 15)) & 15
     head = bytes((VERSION, address, CID1, command)) + (nibbles << 12 | length).to_bytes(2, "big")
@@ -52,7 +52,7 @@ def request(address: int, command: int, info: bytes) -> bytes:
 
 
 def parsed(message: bytes) -> AsciiMessage:
-    """A good frame, read."""
+    """Return what a good frame says."""
     said = unhexlify(message[1 : -_CHECK_DIGITS - 1])
     version, address, cid1, cid2 = said[:_HEAD_BYTES]
     return AsciiMessage(version, address, cid1, cid2, said[_HEAD_BYTES + _LENGTH_BYTES :])
@@ -65,7 +65,7 @@ def reply_info(message: bytes) -> bytes:
 
 
 def _length(data: bytes, at: int) -> int:
-    """Up to the CR; anything but digits before it ends what is not a frame."""
+    """Return all up to the CR; anything but digits before it ends what is not a frame."""
     text = _TEXT.match(data, at, at + _LONGEST)
     end = at + 1 if text is None else text.end()
     if end < len(data):
@@ -74,7 +74,7 @@ def _length(data: bytes, at: int) -> int:
 
 
 def _is_good(text: bytes) -> bool:
-    """Whether length, its nibble and the check are those of the digits."""
+    """Return whether length, its nibble and the check are those of the digits."""
     length = int(text[_LENGTH_AT:INFO_AT], 16)
     nibbles = (length >> 12) + (length >> 8 & 15) + (length >> 4 & 15) + (length & 15)
     digits = len(text) - 1 - _HEAD_DIGITS - _CHECK_DIGITS
@@ -99,7 +99,7 @@ Parse = Callable[[int, bytes], Said]
 
 
 def counted(info: bytes, at: int, size: int) -> tuple[bytes, int] | None:
-    """The items of `size` bytes that the byte at `at` counts, and where they end; None: there are fewer."""
+    """Return the items of `size` bytes that the byte at `at` counts, and where they end; None: none."""
     if at >= len(info):
         return None
     end = at + 1 + info[at] * size
@@ -107,7 +107,7 @@ def counted(info: bytes, at: int, size: int) -> tuple[bytes, int] | None:
 
 
 def fitted(sensors: bytes, most: int) -> bytes:
-    """As many sensors of two bytes each, absent where one is zero or does not come."""
+    """Return as many sensors of two bytes each, absent where one is zero or does not come."""
     first = sensors[: 2 * most]
     if _ZERO in first:
         pairs = (first[at : at + 2] for at in range(0, len(first), 2))
@@ -116,7 +116,7 @@ def fitted(sensors: bytes, most: int) -> bytes:
 
 
 def is_padded_text(field: bytes) -> bool:
-    """Whether it is letters that can be printed, one at least, and zeros after them."""
+    """Return whether it is letters that can be printed, one at least, and zeros after them."""
     letters = field.rstrip(b"\0")
     return bool(letters) and all(0x20 <= letter < 0x7F for letter in letters)
 

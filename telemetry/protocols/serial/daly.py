@@ -110,7 +110,7 @@ class _Reader(PortReader):
         return (Secret(SERIAL_NUMBER, slice(5, 12)),) if is_code else ()  # each part by itself
 
     def _is_new_round(self, message: bytes) -> bool:
-        """Whether a part cannot belong to those before it."""
+        """Return whether a part cannot belong to those before it."""
         return message[4] <= max(self._open[message[1], message[2]].parts, default=-1)
 
     def _part(self, key: tuple[int, int], data: bytes) -> Sequence[Heard] | Skipped:
@@ -123,7 +123,7 @@ class _Reader(PortReader):
         return Skipped.HELD
 
     def _needed(self, key: tuple[int, int]) -> int:
-        """How many parts a whole reply has."""
+        """Return how many parts a whole reply has."""
         if key[1] == CODE:
             return _CODE_PARTS
         part_bytes, value_bytes = _PARTS[key[1]]
@@ -134,7 +134,7 @@ class _Reader(PortReader):
         return () if found.is_done else self._whole(key, found.parts)
 
     def _whole(self, key: tuple[int, int], parts: Mapping[int, bytes]) -> Sequence[Heard]:
-        """The values of these parts, unless one is missing."""
+        """Return the values of these parts, unless one is missing."""
         address, id = key
         if id == CODE:  # which stays the same: what this reply lacks, one before it may have had
             parts = self._code_parts[address] = {**self._code_parts.get(address, {}), **parts}
@@ -187,7 +187,10 @@ ALARM_BYTES = 8
 
 
 def alarms(message: str) -> tuple[Mapped, ...]:
-    """What the bits of `alarms0` … of that message mean; the boards that speak Modbus have the same."""
+    """Return what the bits of `alarms0` … of that message mean.
+
+    The boards that speak Modbus have the same.
+    """
     levels = (
         Mapped(f"{message}.alarms{byte}", f"event.{code}", bit=2 * pair + level, level=words)
         for byte, codes in enumerate(_TWO_LEVELS)

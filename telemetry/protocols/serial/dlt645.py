@@ -87,7 +87,7 @@ def request_address(address: int = ANYONE) -> bytes:
 
 
 def _number(digits: bytes, *, has_sign: bool) -> int:
-    """What BCD digits, the lowest first, mean; _ABSENT where one is not a digit."""
+    """Return what BCD digits, the lowest first, mean; _ABSENT where one is not a digit."""
     is_negative = has_sign and bool(digits[-1] & _SIGN)
     if is_negative:
         digits = digits[:-1] + bytes((digits[-1] & ~_SIGN & 0xFF,))
@@ -141,7 +141,7 @@ class _Reader(PortReader):
         return (Heard(id, payload, address),)
 
     def secrets(self, message: bytes) -> Iterable[Secret]:
-        """The address of the meter, in its frames and where their data hold it. One for several stays."""
+        """Return the address of a meter, in its frames and where data hold it; not one for several."""
         data = _without_shift(message[10:-2])
         if message[8] & _FUNCTION == _READ_ADDRESS and len(data) == 6:
             yield from _secret(message, slice(10, 16), _DATA_DIGITS)
@@ -182,7 +182,7 @@ _DATA_DIGITS = Form(lambda raw: _digits(_without_shift(raw)), _raw_data, (_raw,)
 
 
 def _values(id: int, names: Sequence[str], factor: float = 1.0, unit: str = "") -> tuple[Signal, ...]:
-    """The values of the message with that id."""
+    """Return the values of the message with that id."""
     return tuple(
         Signal(
             name,
@@ -199,7 +199,7 @@ def _values(id: int, names: Sequence[str], factor: float = 1.0, unit: str = "") 
 
 
 def _place(id: int, number: int) -> str:
-    """The identifier of a value, or the block that has it, by its place in a message."""
+    """Return the identifier of a value, or the block that has it, by its place in a message."""
     for identifier, (kind, first, _) in _KINDS.items():
         if kind == id and (first == number or id in (DATE, TIME)):
             return f"identifier {identifier:08X}"

@@ -56,18 +56,21 @@ def request(register: int) -> bytes:
 
 
 def _word(name: str, offset: int, *, ahead: int = 0, signed: bool = False, factor: float = 1.0) -> Signal:
-    """Two bytes, high first, at an offset of the payload, of which `ahead` bytes are no data."""
+    """Return the signal of two bytes, high first, at an offset of the payload; `ahead` of it are no data."""
     return Signal(name, 8 * offset + 7, 16, signed=signed, factor=factor, place=f"data {offset - ahead}")
 
 
 def _temperature(name: str, offset: int) -> Signal:
-    """Tenths of a kelvin; at an end of the range nothing is measured. The vendor names no value for that."""
+    """Return the signal of tenths of a kelvin; at an end of the range nothing is measured.
+
+    The vendor names no value for that.
+    """
     place = f"data {offset - _AHEAD_BYTES}"
     return Signal(name, 8 * offset + 7, 16, factor=0.1, offset=-273.1, invalid=(0, 0xFFFF), place=place)
 
 
 def _basic(offset: int) -> int:
-    """Where a byte of BASIC's data is in the payload."""
+    """Return where a byte of BASIC's data is in the payload."""
     return _AHEAD_BYTES + offset
 
 
@@ -92,7 +95,7 @@ class _Reader(PortReader):
         return (Heard(BASIC, balance + data),)
 
     def secrets(self, message: bytes) -> Iterable[Secret]:
-        """Some makers append a number to the model's name. The check does not cover which register it is."""
+        """Find the number at the end of a model's name. The check does not cover which register it is."""
         yield Secret(KNOWN_NUMBERS, slice(4, -3))
         if message[1] == MODEL and (found := _NUMBER.search(message, 4, len(message) - 3)):
             yield Secret(SERIAL_NUMBER, slice(*found.span()))

@@ -82,7 +82,7 @@ _ABOUT_POLL_S = 60.0
 
 
 def request(address: int, kind: int) -> bytes:
-    """The trigger that makes the board of this address send a frame of this kind."""
+    """Return the trigger that makes the board of this address send a frame of this kind."""
     register = next(low for low, known in _REGISTERS.items() if known == kind)
     body = bytes((address, 0x10, 0x16, register, 0x00, 0x01, 0x02, 0x00, 0x00))
     return body + crc_16_modbus(body).to_bytes(2, "little")
@@ -204,7 +204,7 @@ class _Reader(PortReader):
         return () if held is None else self._said(held, NO_ADDRESS)
 
     def _is_answered_by(self, message: bytes) -> bool:
-        """Whether it is the acknowledgement of the frame that is held."""
+        """Return whether it is the acknowledgement of the frame that is held."""
         held = self._held
         if held is None or len(message) != _ACKNOWLEDGEMENT_BYTES or self._bytes_after > _MOST_BETWEEN:
             return False
@@ -221,7 +221,7 @@ class _Reader(PortReader):
         return (Heard(ABOUT, ABOUT_LAYOUT.payload(frame[:_ABOUT_END]), address),)
 
     def secrets(self, message: bytes) -> Iterable[Secret]:
-        """The serial number; behind it a PIN, passwords, and what nobody knows."""
+        """Return the serial number; behind it a PIN, passwords, and what nobody knows."""
         if len(message) == FRAME_BYTES and message[_TYPE_AT] == ABOUT:
             at, length = _TEXTS["serial number"]
             yield Secret(SERIAL_NUMBER, slice(at, at + length))
@@ -230,7 +230,10 @@ class _Reader(PortReader):
 
 
 def _is_old(frame: bytes) -> bool:
-    """Whether the frame has the layout of 24 cells: the pack's voltage there fits the sum of the cells."""
+    """Return whether the frame has the layout of 24 cells.
+
+    The pack's voltage there fits the sum of the cells.
+    """
     voltages: tuple[int, ...] = _VOLTAGES.unpack_from(frame, _CELLS_AT)
     of_old = sum(voltages[:_OLD_CELLS])
     of_all = of_old + sum(voltages[_OLD_CELLS:])
@@ -240,7 +243,7 @@ def _is_old(frame: bytes) -> bool:
 
 
 def _as_new(frame: bytes) -> bytearray:
-    """A frame of 24 cells, with its values where one of 32 has them."""
+    """Return a frame of 24 cells, with its values where one of 32 has them."""
     gap = bytes(2 * (MAX_CELLS - _OLD_CELLS))
     cells_end = _MASK_AT - len(gap)
     resistances_end = _SWITCH_TEMPERATURE_AT - 2 * len(gap)
@@ -272,13 +275,13 @@ def _status(frame: bytes) -> bytes:
 
 
 def _measured(voltages: bytes) -> int:
-    """The mask of the cells that have a voltage."""
+    """Return the mask of the cells that have a voltage."""
     return sum(1 << n for n, (raw,) in enumerate(_VOLTAGE.iter_unpack(voltages)) if raw)
 
 
 @lru_cache(maxsize=64)  # a board has the same cells in each frame
 def _fitted(mask: int) -> tuple[bytes, Gather]:
-    """The flags of what these cells have, and what takes their voltages from `_AHEAD` and those of all."""
+    """Return the flags of what these cells have, and what takes their voltages from `_AHEAD` and all."""
     firsts = [2 * n + len(_AHEAD) if mask >> n & 1 else 0 for n in range(mask.bit_length())]
     places = [place for first in firsts for place in (first, first + 1)]
     present = (f"resistance{n + 1}" for n in range(MAX_CELLS) if mask >> n & 1)

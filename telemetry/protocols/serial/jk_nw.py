@@ -92,7 +92,7 @@ _TEXTS = {0xB4: "device id", 0xB7: "firmware", 0xBA: "maker"}
 
 
 def _places() -> dict[int, int]:
-    """Where each tag's value is in the body. The current needs more than its two bytes."""
+    """Return where each tag's value is in the body. The current needs more than its two bytes."""
     places, at = {}, 0
     for tag, width in _WIDTHS.items():
         places[tag] = at
@@ -116,7 +116,7 @@ def _tag(
     *,
     byte: int = 0,
 ) -> Value:
-    """A tag's value, which is there where the tag is; `byte` of its own for a single bit."""
+    """Return a tag's value, which is there where the tag is; `byte` of its own for a single bit."""
     return Value(
         name,
         _PLACES[tag] + byte,
@@ -249,7 +249,7 @@ class _Reader(PortReader):
         return (Heard(STATUS, _payload(form, data, is_new=self._is_new)),)
 
     def secrets(self, message: bytes) -> Iterable[Secret]:
-        """The password, and the texts that a user may have given a board, or that hold its number."""
+        """Return the password, and the texts that a user may have given a board, or that hold its number."""
         rest = bytearray(message)
         for place in _places_of(_PASSWORD, message):
             yield Secret(PASSWORD, place)
@@ -289,7 +289,7 @@ def _walk(data: bytes) -> tuple[dict[int, int], dict[int, int], Sequence[int]]:
 
 
 def _form(data: bytes) -> _Form:
-    """That of a reply with such data."""
+    """Return that of a reply with such data."""
     tags, voltages, marked = _walk(data)
     ahead = len(_AHEAD)
     body = [_ZERO] * _CELLS_AT
@@ -329,7 +329,7 @@ def _payload(form: _Form, data: bytes, *, is_new: bool) -> bytes:
 
 
 def _degrees(raw: bytes) -> bytes:
-    """Of one below zero: drivers and a report of a board in frost count down from 99, the vendor from 100."""
+    """Return one below zero: drivers and a board in frost count down from 99, the vendor's text from 100."""
     return (_FROST_BASE - int.from_bytes(raw, "big") & 0xFFFF).to_bytes(2, "big")
 
 

@@ -73,12 +73,12 @@ class Layout:
 
     @property
     def signals(self) -> tuple[Signal, ...]:
-        """What the decoder reads from a payload."""
+        """Return what the decoder reads from a payload."""
         flags = [Signal(f"has_{name}", bit, 1, little_endian=True) for bit, name in enumerate(self._bits)]
         return (*flags, *(self._signal(value) for value in self.values))
 
     def payload(self, body: bytes, present: Iterable[str] = ()) -> bytes:
-        """The payload of a message. `present`: the optional values that are there."""
+        """Return the payload of a message. `present`: the optional values that are there."""
         flags = 0
         for name in present:
             flags |= self._bits[name]
@@ -106,12 +106,12 @@ class Layout:
 
 
 def byte_of_frame(frame_bytes: int) -> Callable[[int], str]:
-    """The `place` of a body that begins with a whole frame, whose document counts bytes from 0."""
+    """Return the `place` of a body that begins with a whole frame, whose document counts bytes from 0."""
     return lambda at: f"byte {at}" if at < frame_bytes else ""
 
 
 def cells(count: int, at: int, place: Callable[[int], str], factor: float = 0.001) -> tuple[Value, ...]:
-    """The values cell1, cell2, … of two bytes each, in volts, at the end of a body.
+    """Return the values cell1, cell2, … of two bytes each, in volts, at the end of a body.
 
     place: of a cell, counted from 0, in the device's document.
     """
@@ -129,7 +129,7 @@ def sensors(
     confirmed: Confirmed = Confirmed.AGREED,
     place: Callable[[int], str] = lambda _: "",
 ) -> tuple[Value, ...]:
-    """The values temperature1, temperature2, … of two bytes at these places of a body.
+    """Return the values temperature1, temperature2, … of two bytes at these places of a body.
 
     place: of a sensor, counted from 0, in the device's document; empty: that of its byte of the body.
     """

@@ -63,7 +63,7 @@ class _MappedReader(RtuReader):
         return heard or Skipped.OTHER
 
     def _cover(self, asked: Asked) -> "list[_Covered]":
-        """The groups of which a reply has values, and what makes a payload of it."""
+        """Return the groups of which a reply has values, and what makes a payload of it."""
         found: list[_Covered] = []
         for id, group in enumerate(self._groups, start=1):
             has = [(one, one.function == asked.function and _has(asked, one)) for one in group.registers]
@@ -76,7 +76,7 @@ class _MappedReader(RtuReader):
         return found
 
     def secrets(self, message: bytes) -> Iterable[Secret]:
-        """Registers whose names say so; what a reply holds follows from the request before it."""
+        """Return registers whose names say so; what a reply holds follows from the request before it."""
         is_reply = len(message) % 2 and not message[1] & REFUSAL
         asked = self.answered(message) if is_reply else None
         if not is_reply:
@@ -97,7 +97,7 @@ _Covered = tuple[int, _Gather, list[Register]]
 
 
 def _gathering(numbers: Sequence[tuple[Register, bool]], asked: Asked) -> _Gather:
-    """What makes the payload of all `numbers`, each with whether the reply to `asked` has it.
+    """Return what makes the payload of all `numbers`, each with whether the reply to `asked` has it.
 
     Numbers without a sign, which most are, need nothing but their bytes in another order.
     """
@@ -111,7 +111,7 @@ def _gathering(numbers: Sequence[tuple[Register, bool]], asked: Asked) -> _Gathe
 
 
 def _places(register: Register, asked: Asked, places: bytes, *, is_there: bool) -> bytes:
-    """Where each byte of its place is in `_AHEAD` and the data after it."""
+    """Return where each byte of its place is in `_AHEAD` and the data after it."""
     return _ZERO + _raw(asked, places, register) if is_there else _HIGHEST_BIT + _ZERO * (2 * register.count)
 
 
@@ -124,7 +124,7 @@ def _has(asked: Asked, register: Register) -> bool:
 
 
 def _raw(asked: Asked, data: bytes, register: Register) -> bytes:
-    """Its bytes, the highest first."""
+    """Return its bytes, the highest first."""
     at = 2 * (register.first - asked.first)
     raw = data[at : at + 2 * register.count]
     if register.order == "ABCD" or (register.order == "CDAB" and register.count == 1):
@@ -162,7 +162,7 @@ def _number(register: Register, raw: bytes) -> int | None:
 
 
 def _with_decimals(value: int, register: int, asked: Asked, data: bytes) -> int | None:
-    """The value times ten to the number that a register holds; None where the reply does not have it."""
+    """Return the value times ten to the number that a register holds, or None if the reply has none."""
     at = 2 * (register - asked.first)
     if not 0 <= at < len(data):
         return None
@@ -211,7 +211,7 @@ def _ask(group: Group, address: int) -> bytes:
 
 
 def modbus(registers: RegisterMap) -> SerialProtocol:
-    """The protocol of devices with these registers."""
+    """Return the protocol of devices with these registers."""
     names = [f"{_BLOCK_MESSAGE}{n or ''}" for n in (0, *range(2, len(registers.groups) + 1))]
     return SerialProtocol(
         name="modbus",
@@ -252,7 +252,7 @@ class BlockReader(RtuReader):
 
 
 def raw_modbus(blocks: Sequence[tuple[int, int, int]] = ()) -> SerialProtocol:
-    """Registers as they are, of blocks (function, first register, count) that are read; without a map."""
+    """Return the protocol of registers as they are, in blocks (function, first, count), without a map."""
     numbers = {block: id for id, block in enumerate(blocks, start=1)}
     return SerialProtocol(
         name="modbus",

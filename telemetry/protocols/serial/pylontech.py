@@ -55,7 +55,7 @@ _CELLS_AT = _STATE_BYTES + 2 * MAX_SENSORS
 
 
 def _in_info(at: int) -> str:
-    """Where a byte of a body is that has no module."""
+    """Return where a byte of a body is that has no module."""
     return f"INFO {at + 1}"
 
 
@@ -174,7 +174,7 @@ class _Reader(AsciiReader):
         return (Heard(VENDOR, b"", address),)
 
     def secrets(self, message: bytes) -> Iterable[Secret]:
-        """A reply is known by its form alone."""
+        """Find the serial number of a module: a reply is known by its form alone."""
         info = reply_info(message)
         is_number = len(info) == _SERIAL_NUMBER_INFO and is_padded_text(info[1:])
         first = INFO_AT + 2  # after the address
@@ -183,7 +183,7 @@ class _Reader(AsciiReader):
 
 
 def _modules(kind: int, read: Callable[[bytes, int], _Module | None], address: int, info: bytes) -> Said:
-    """The modules of a reply, in its order; None: they do not fill it.
+    """Return the modules of a reply, in its order; None: they do not fill it.
 
     The second byte is the address of the one module that was asked for or, where all were, their number.
     Which of both it is follows from how many there are.

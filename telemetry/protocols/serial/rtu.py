@@ -76,7 +76,7 @@ def shapes(slaves: bytes = bytes(range(1, LAST_SLAVE + 1))) -> tuple[Shape, ...]
 
 
 def _is_request(message: bytes) -> bool:
-    """For no more registers than a reply holds: the first bytes of some replies have the CRC of a request."""
+    """Check a request for no more registers than a reply has: the first bytes of some have its CRC."""
     return 1 <= _asked(message).quantity <= MOST_REGISTERS and _CRC.is_good(message)
 
 
@@ -90,10 +90,10 @@ class RtuReader(PortReader, ABC):
 
     @abstractmethod
     def registers(self, asked: Asked, data: bytes) -> Sequence[Heard] | Skipped:
-        """What the registers that were asked for mean; `data` has two bytes for each."""
+        """Return what the registers that were asked for mean; `data` has two bytes for each."""
 
     def unasked(self, slave: int, function: int, count: int) -> Asked | None:  # noqa: ARG002 - for those who know
-        """What a reply without a request answers, where its length alone says so."""
+        """Return what a reply without a request answers, where its length alone says so."""
         return None
 
     def sent(self, request: bytes) -> Sequence[Heard]:

@@ -56,7 +56,7 @@ _CELLS_AT = _SENSORS_AT + 2 * MAX_SENSORS
 
 
 def _place(at: int) -> str:
-    """Where a byte of the body is in INFO."""
+    """Return where a byte of the body is in INFO."""
     return f"{at} after the sensors" if at < _OTHERS_AT else ""
 
 

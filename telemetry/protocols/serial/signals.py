@@ -15,7 +15,7 @@ def unsigned(
     unit: str = "",
     mark: str = "",
 ) -> Signal:
-    """A number of `size` bytes from byte `at` of the payload on, high byte first unless `little`."""
+    """Return a number of `size` bytes from byte `at` of the payload on, high byte first unless `little`."""
     return Signal(
         name,
         8 * at + (0 if little else 7),
@@ -31,5 +31,5 @@ def unsigned(
 
 
 def flag(name: str, at: int, bit: int) -> Signal:
-    """One bit of byte `at`, the lowest is 0."""
+    """Return one bit of byte `at`, the lowest is 0."""
     return Signal(name, 8 * at + bit, 1, little_endian=True, place=f"byte {at}, bit {bit}")

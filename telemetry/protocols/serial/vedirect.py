@@ -133,7 +133,7 @@ _FRAMING = TextFraming(
 
 
 def _signals() -> tuple[Signal, ...]:
-    """For each label the bit that says whether it is there, then its 32 bits."""
+    """Return, for each label, the bit that says whether it is there, then its 32 bits."""
     labels = _FRAMING.numbers
     first_bit = 8 * ((len(labels) + 7) // 8)
     presence = [

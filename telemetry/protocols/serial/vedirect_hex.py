@@ -82,18 +82,18 @@ _POLLED = (0x0201, 0xEDD5, 0xEDD7, 0xEDBB, 0xEDBC, 0xEDDB)
 
 
 def request(command: int, data: bytes = b"") -> bytes:
-    """A HEX message: `:`, the command, data and check, LF."""
+    """Return a HEX message: `:`, the command, data and check, LF."""
     check = (_SUM - command - sum(data)) & 0xFF
     return b":%X%b%02X\n" % (command, data.hex().upper().encode("ascii"), check)
 
 
 def get(register: int) -> bytes:
-    """The request for a register."""
+    """Return the request for a register."""
     return request(_GET, register.to_bytes(2, "little") + b"\x00")
 
 
 def _length(data: bytes, at: int) -> int:
-    """Digits end with LF, and at times with another byte, which then belongs to the message.
+    """Return all up to LF, or at times another byte, which then belongs to the message.
 
     `:` and CR begin something of their own.
     """
@@ -105,7 +105,7 @@ def _length(data: bytes, at: int) -> int:
 
 
 def _read(message: bytes) -> tuple[int, bytes] | None:
-    """Command and data of a message whose check is right."""
+    """Return command and data of a message whose check is right."""
     text = _TEXT.match(message)
     digits = b"" if text is None else text.group()[1:]
     if len(digits) < 3 or len(digits) % 2 == 0:
@@ -115,7 +115,7 @@ def _read(message: bytes) -> tuple[int, bytes] | None:
 
 
 def _with_check(message: bytes) -> bytes:
-    """The message with its check, in capital letters."""
+    """Return the message with its check, in capital letters."""
     text = _TEXT.match(message)
     digits = b"" if text is None else text.group()[1:-2]
     made = request(int(digits[:1], 16), bytes.fromhex(digits[1:].decode("ascii")))
@@ -159,7 +159,7 @@ class _Reader(PortReader):
         return (Heard(PRODUCT, b""),)
 
     def secrets(self, message: bytes) -> Iterable[Secret]:
-        """The value of a register that holds a text about the very device, whoever says it."""
+        """Return the value of a register that holds a text about the very device, whoever says it."""
         said = _read(message)
         if said is None or said[0] not in (_GET, _PUSHED, _SET):
             return ()
@@ -169,7 +169,7 @@ class _Reader(PortReader):
 
 
 def _register(data: bytes) -> Sequence[Heard] | Skipped:
-    """`data`: number of the register, flags, value. A request is the same without a value."""
+    """Return what a register's number, flags and value say. A request is the same without a value."""
     if len(data) < 3:
         return Skipped.SHORT
     register, flags, value = int.from_bytes(data[:2], "little"), data[2], data[3:]
