@@ -169,7 +169,7 @@ class _Writer:
         if restart := place.restart:
             if self.writing.sessions.is_open():
                 warnings = (restart.words(), *warnings)
-            self.writing.finish(lines, restart.before_ns)
+            self.writing.end_sessions(lines, restart.before_ns)
         self.writing.write(samples, lines)
         if place.is_end:
             self.writing.finish(lines, self._reading.last_ns)

@@ -126,7 +126,7 @@ class DirectFeed:
             self._stages.bind(channel.number, replace(binding, source=channel.source))
             self._bound += 1
         if restart := delivery.restart:
-            self._stages.writing.finish(self._lines, restart.before_ns, source=delivery.source)
+            self._stages.writing.end_sessions(self._lines, restart.before_ns, source=delivery.source)
         self._stages.process(delivery.batch, self._lines)
         self._lines.clear()
         self._delivered[delivery.source] += len(delivery.batch)

@@ -186,7 +186,7 @@ class Pipeline:
                 self._stampings.setdefault(source, AS_THEY_ARE)  # none: nothing new has come
                 self._flush(source)
                 newest_ns = self._newest_frames_ns.get(source, 0)
-                self._stages.writing.finish(self._open, newest_ns, source=source)
+                self._stages.writing.end_sessions(self._open, newest_ns, source=source)
                 self._positions[end] = frames
                 if self._replacing.lines:
                     self.cut()
@@ -239,7 +239,7 @@ class Pipeline:
         if restart:
             if self._stages.sessions.is_open(source):
                 LOG.warning("%s", restart.words())
-            self._stages.writing.finish(self._open, restart.before_ns, source=source)
+            self._stages.writing.end_sessions(self._open, restart.before_ns, source=source)
         self._stages.process(frames, self._open, shift_ns=stamping.shift_ns)
 
     def _flush(self, source: str, before_ns: int | None = None) -> None:
@@ -252,7 +252,7 @@ class Pipeline:
     def _repeat(self, source: str, frames: FrameBatch, restart: "ClockRestart | None") -> None:
         before = self._stages.counted()
         if restart:
-            self._stages.writing.finish(self._discarded, restart.before_ns, source=source)
+            self._stages.writing.end_sessions(self._discarded, restart.before_ns, source=source)
         self._stages.process(frames, self._discarded)
         self._discarded.clear()
         self._replacing.clear()

@@ -195,14 +195,17 @@ class Writing:
         for one in self.alarms.apart(made):
             self._write(one, lines)
 
-    def finish(self, lines: LineBuffer, end_ns: int, *, source: str | None = None) -> None:
-        """Write what ends with the last frame, of stamp `end_ns`, but for what the reducer holds.
-
-        source: only what follows from frames of this source alone.
-        """
+    def finish(self, lines: LineBuffer, end_ns: int) -> None:
+        """Write what ends with the last frame, of stamp `end_ns`, but for what the reducer holds."""
         if self.mapped is not None:
-            for channel in self.channels.values() if source is None else self.of(source):
-                self.mapped.mapper.finish(channel.number)
+            self.mapped.mapper.finish()
+        self.end_sessions(lines, end_ns)
+
+    def end_sessions(self, lines: LineBuffer, end_ns: int, *, source: str | None = None) -> None:
+        """End what is open at plugs, with the last frame of its recording, of stamp `end_ns`.
+
+        source: only where frames of this source alone are followed; None: everywhere.
+        """
         for plug in self.sessions.fed_by(source):
             self.sessions.finish(plug, end_ns, lines, shift_ns=0)
 

@@ -43,11 +43,8 @@ class Mapper:
 
         ValueError unless both batches are of `schema` and not the same one.
         """
-    def finish(self, channel: int) -> None:
-        """Count as incomplete what is open of `channel` without its reading: what comes now is another's.
-
-        IndexError for a channel that is not bound.
-        """
+    def finish(self) -> None:
+        """Count as incomplete what is open without its reading, since no row comes any more."""
     def notices(self) -> list[PageNotice]:
         """The pages that went missing or came back in the last batch, in the order of the rows."""
     def missing(self, channel: int) -> list[tuple[int, int]]:

@@ -138,27 +138,25 @@ cdef class Mapper:
         if not has_memory:
             raise MemoryError
 
-    def finish(self, Py_ssize_t channel):
-        """Count as incomplete what is open of `channel` without its reading: what comes from now on is another's.
-
-        Raises IndexError for a channel that is not bound.
-        """
-        if not 0 <= channel < self.channel_count:
-            raise IndexError(channel)
-        cdef Channel* bound = &self.channels[channel]
+    def finish(self):
+        """Count as incomplete what is open without its reading, since no row comes any more."""
+        cdef Py_ssize_t number
+        cdef uint32_t index
+        cdef Channel* channel
         cdef Bus* bus
         cdef Cycle* cycle
-        cdef uint32_t index
-        if bound.bus < 0:
-            return
-        bus = &self.table.buses[bound.bus]
-        for index in range(bus.cycle_count):
-            cycle = &self.table.cycles[bus.first_cycle + index]
-            if cycle.page_count > 1:
-                self.incomplete_cycles += (
-                    forget_device(&bound.cycles[index], bound.pages + cycle.first_page,
-                                  self.table.ranks + cycle.first_rank, cycle.page_count,
-                                  cycle.within_ns != 0) & GIVEN_UP) != 0
+        for number in range(self.channel_count):
+            channel = &self.channels[number]
+            if channel.bus < 0:
+                continue
+            bus = &self.table.buses[channel.bus]
+            for index in range(bus.cycle_count):
+                cycle = &self.table.cycles[bus.first_cycle + index]
+                if cycle.page_count > 1:
+                    self.incomplete_cycles += (
+                        forget_device(&channel.cycles[index], channel.pages + cycle.first_page,
+                                      self.table.ranks + cycle.first_rank, cycle.page_count,
+                                      cycle.within_ns != 0) & GIVEN_UP) != 0
 
     def notices(self):
         """Return the pages that went missing or came back in the last batch, in the order of the rows."""

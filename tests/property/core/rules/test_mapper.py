@@ -307,7 +307,7 @@ def test_another_sender_is_read_as_if_no_other_had_been_there(
             out.clear()
             mapper.map(batch_of(schema, part), out)
             assume(not mapper.notices())
-        mapper.finish(0)
+        mapper.finish()
         made.append(bits([row for row in out if row.measurement != "Cells"]))
         incomplete.append(mapper.incomplete_cycles)
     assert made[0] == made[2]

@@ -153,9 +153,9 @@ def test_whatever_is_asked_for_in_whatever_order_is_read_by_round(rows: list[Giv
         assume(not mapper.notices())  # pages that are missing: another rule
         made += [row for row in out if row.measurement == "cells"]
         out.clear()
-    mapper.finish(0)
+    mapper.finish()
     alone.map(batch_of(schema, [row for row in rows if row[1] == "Sent"]), of_sent)
-    alone.finish(0)
+    alone.finish()
     given_up = alone.incomplete_cycles
     for one in ROUNDS:
         model = expected_of(one, rows)

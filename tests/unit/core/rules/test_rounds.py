@@ -33,7 +33,7 @@ def test_each_round_is_a_reading_however_seldom_and_in_whatever_order_its_pages_
     pack = Pack(3, within_s=10)
     apart_ms = 400 if every_s > 2 else 100
     assert read(pack, asked(rounds, apart_ms)) == [0, 1, 2, 3, 4]
-    pack.mapper.finish(0)
+    pack.mapper.finish()
     assert (pack.mapper.incomplete_cycles, pack.notices) == (0, [])
 
 
@@ -58,7 +58,7 @@ def test_a_round_that_lacks_a_page_is_given_up_and_counted_once(
 ) -> None:
     pack = Pack(3, within_s=10)
     assert read(pack, asked(rounds)) == complete
-    pack.mapper.finish(0)
+    pack.mapper.finish()
     assert pack.mapper.incomplete_cycles == given_up
 
 
@@ -81,7 +81,7 @@ def test_a_round_is_given_up_when_no_page_comes_for_longer_than_within_s(
     pages = [Arrival(time_ms, page, 0) for page, time_ms in enumerate(itertools.accumulate(pauses_ms))]
     pack = Pack(3, within_s=within_s)
     assert len(pack.take(pages)) == readings
-    pack.mapper.finish(0)
+    pack.mapper.finish()
     assert pack.mapper.incomplete_cycles == 2 * (1 - readings)  # what came before, and the page after it
 
 
@@ -93,7 +93,7 @@ def test_a_round_of_many_pages_may_take_an_hour() -> None:
 def test_time_that_steps_back_gives_the_round_up() -> None:
     pack = Pack(3, within_s=10)
     assert read(pack, asked([(100, "01"), (99, "2")])) == []
-    pack.mapper.finish(0)
+    pack.mapper.finish()
     assert pack.mapper.incomplete_cycles == 2
 
 
