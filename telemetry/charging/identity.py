@@ -1,7 +1,8 @@
 """Who charges: the vehicle's number, shown as configured, and the identity of its pack.
 
 Promises:
-- A VIN leaves the service as a digest that only this installation can make, unless configured otherwise.
+- A VIN leaves the service as a digest that only this installation can make, unless configured otherwise. To
+  tell vehicles apart the digest is kept where none is shown, too.
 - A vehicle has MOST_PACKS packs at most. A tag value more would be a series more, for ever.
 """
 
@@ -16,11 +17,12 @@ MOST_PACKS = 64
 _DIGITS = 12
 _MARGIN = 1.25  # of an old pack, which holds less
 _MOST_AN_HOUR = 10.0
+_SOC_STEP_PCT = 2.0
 _NOTHING = (0, 0xFFFFFFFF)
 
 
 def shown_vin(vin: str, form: str, key: VinKey) -> str | None:
-    """`vin` as `form` (digest, plain, off) has it; None: it is not shown."""
+    """Return `vin` as `form` (digest, plain, off) has it; None: it is not shown."""
     if not vin or form == "off":
         return None
     if form == "plain":
@@ -29,7 +31,7 @@ def shown_vin(vin: str, form: str, key: VinKey) -> str | None:
 
 
 def pack_identity(maker: str, serial: int | None) -> str | None:
-    """The pack's own name, of maker and serial number; None: it sends nothing that sets it apart."""
+    """Return the pack's own name, of maker and serial number; None: nothing sets it apart."""
     if serial is None or serial in _NOTHING:
         return None
     letters = "".join(letter for letter in maker if letter.isalnum())
@@ -48,7 +50,7 @@ class PackRegister:
         self._known |= other._known
 
     def name(self, identity: str | None, configured: str) -> str:
-        """The tag for a pack: its identity, or `configured` where it has none or there are too many."""
+        """Return the tag for a pack: `configured` where it has no identity, or there are too many."""
         if identity is None:
             return configured
         if identity not in self._known and len(self._known) >= MOST_PACKS:
@@ -68,22 +70,32 @@ def most_soc_pct_s(facts: Mapping[str, Any]) -> float:
     return min(max(full_charges_an_hour, 1.0), _MOST_AN_HOUR) * 100 / 3600
 
 
-def is_another(
-    one: tuple[str | None, Mapping[str, Any]], other: tuple[str | None, Mapping[str, Any]]
-) -> bool:
-    """Return whether two vehicles, each by its number and by what BRM says, are not the same.
+def is_reachable(last_pct: float, soc_pct: float, rise_s: float, facts: Mapping[str, Any]) -> bool:
+    """Return whether one battery can have both states of charge, the second so long after the first.
 
-    Where neither has a number or a pack with one, what else they say sets them apart.
+    It rises no faster than the charger lets it. Either may be rounded, and of another message.
+    """
+    return last_pct - _SOC_STEP_PCT <= soc_pct <= last_pct + _SOC_STEP_PCT + most_soc_pct_s(facts) * rise_s
+
+
+def is_same(
+    one: tuple[str | None, Mapping[str, Any]], other: tuple[str | None, Mapping[str, Any]]
+) -> bool | None:
+    """Return whether two vehicles are the same, each by its number and by what BRM says; None: nothing tells.
+
+    Where not both have a number, or a pack with one, what else they say sets them apart.
     """
     named = [
         (vin, pack_identity(said.get("maker") or "", said.get("pack_serial"))) for vin, said in (one, other)
     ]
     both = [pair for pair in zip(*named, strict=True) if all(pair)]
-    if not both:
-        both = [(one[1].get(name), other[1].get(name)) for name in ("maker", "rated_ah", "battery_type")]
-    return any(first != second for first, second in both if first is not None and second is not None)
+    if both:
+        return all(first == second for first, second in both)
+    said = [(one[1].get(name), other[1].get(name)) for name in ("maker", "rated_ah", "battery_type")]
+    is_other = any(first != second for first, second in said if first is not None and second is not None)
+    return False if is_other else None
 
 
 def is_swapped(last: Mapping[str, str | None], vin: str | None, pack: str | None) -> bool:
-    """Whether another pack is in the vehicle that was seen last."""
+    """Return whether another pack is in the vehicle that was seen last."""
     return bool(pack and last.get("pack") and last["pack"] != pack and last.get("vin") == vin)

@@ -37,7 +37,7 @@ def _moved(name: str, value: Any, by_ns: int) -> Any:
     return value + by_ns if is_stamp else value
 
 
-def moved_numbers(known: Numbers, by_ns: int) -> Numbers:
-    """Return the numbers of a `Follower.state` so moved. What follows from stamps is found again."""
-    found = moved({**known, "due_ns": 0, "calm_until_ns": 0}, by_ns)
-    return {**found, "window_ns": (found["last_ns"] // _WINDOW_NS + 1) * _WINDOW_NS}
+def found_again(numbers: Numbers) -> Numbers:
+    """Return the numbers of a `Follower.state` whose stamps have moved, with what follows from them."""
+    window_ns = (numbers["last_ns"] // _WINDOW_NS + 1) * _WINDOW_NS
+    return {**numbers, "due_ns": 0, "calm_until_ns": 0, "window_ns": window_ns}

@@ -1,5 +1,6 @@
 """One plug while it is followed: its session that is open, and what its next session must know.
 
+An attempt after an error may be another vehicle's: until that is known, the session without it is kept, too.
 Pure values that `tracker` changes. `saved` makes bytes of them, and `record` the session as others see it.
 """
 
@@ -8,11 +9,11 @@ from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from telemetry_core.charge.follow_spec import FollowedPhase, FollowSpec, PowerSpec
+from telemetry_core.charge.follow_spec import FollowedPhase, FollowSpec, Numbers, PowerSpec
 
 from telemetry.charging.cross_check import CrossCheck
 from telemetry.charging.facts import edition
-from telemetry.charging.moving import moved
+from telemetry.charging.moving import found_again, moved
 from telemetry.charging.session import CurvePoint, Phase, SessionError
 
 MOST_LISTED: Final = 400  # phases and errors of one session that are kept
@@ -84,6 +85,16 @@ class OpenSession:
         return self.phase_before_ns + max(0, until_ns - (self.phase_from_ns or self.phase_ns))
 
 
+@dataclass(slots=True)
+class Before:
+    """The session without the attempt under way, which may be another vehicle's."""
+
+    known: OpenSession
+    numbers: Numbers  # the follower's
+    said: dict[str, Any] = field(default_factory=dict)  # facts, by the messages of the attempt
+    lengths: tuple[int, int, int] = (0, 0, 0)  # of phases, errors and curve
+
+
 class Plug:
     """What is known of one plug."""
 
@@ -96,7 +107,7 @@ class Plug:
         self.unwritten = 0  # phases from this one on have no row yet
         self.errors: list[SessionError] = []
         self.curve: list[CurvePoint] = []
-        self.before: tuple[OpenSession, int, int, int] | None = None  # the attempt under way; lists' lengths
+        self.before: Before | None = None
         self.last: dict[str, str | None] = {}  # vehicle and pack of the last session
         self.last_start_ns = 0
 
@@ -135,20 +146,23 @@ class Plug:
         self.open = self.cross = None
         self._forget()
 
-    def begin_attempt(self) -> None:
-        """Keep what is known, since the attempt may be another vehicle's."""
-        self.before = deepcopy(self.known), len(self.phases), len(self.errors), len(self.curve)
+    def begin_attempt(self, numbers: Numbers) -> None:
+        """Keep what is known, since the attempt may be another vehicle's. numbers: before it."""
+        lengths = len(self.phases), len(self.errors), len(self.curve)
+        self.before = Before(deepcopy(self.known), numbers, lengths=lengths)
 
-    def go_back(self, now_ns: int) -> int:
-        """Forget an attempt that is at its recognition; return when it began, otherwise `now_ns`."""
-        if self.before is None or self.known.phase != FollowedPhase.RECOGNITION:
-            return now_ns
-        start_ns = self.known.phase_ns
-        self.open, *lengths = self.before
+    @property
+    def doubt(self) -> Before | None:
+        """Return what was before the attempt under way, while it is at its recognition."""
+        is_recognising = self.open is not None and self.open.phase == FollowedPhase.RECOGNITION
+        return self.before if is_recognising else None
+
+    def go_back(self, before: Before) -> None:
+        """Forget the attempt under way."""
+        self.open = before.known
         lists: tuple[list[Any], ...] = self.phases, self.errors, self.curve
-        for some, length in zip(lists, lengths, strict=True):
+        for some, length in zip(lists, before.lengths, strict=True):
             del some[length:]
-        return start_ns
 
     def _forget(self) -> None:
         self.before = None
@@ -159,10 +173,11 @@ class Plug:
         if len(self.phases) < MOST_LISTED:
             self.phases += self.known.running_phase(until_ns)
 
-    def reopen(self, opened: OpenSession, cross: CrossCheck | None) -> None:
+    def reopen(self, opened: OpenSession, cross: CrossCheck | None, before: Before | None) -> None:
         """Go on with a session of an earlier run."""
         self.open, self.cross = opened, cross
         self._forget()
+        self.before = before
         self.phases += (Phase(*phase) for phase in opened.unwritten)
         opened.cross = None
         opened.unwritten = []
@@ -171,6 +186,8 @@ class Plug:
         """Add `by_ns` to all stamps of its session."""
         known = self.open, self.cross, self.before, self.phases, self.errors, self.curve
         self.open, self.cross, self.before, self.phases, self.errors, self.curve = moved(known, by_ns)
+        if self.before is not None:
+            self.before.numbers = found_again(self.before.numbers)
         if self.open is not None:
             self.last_start_ns = self.open.start_ns
 

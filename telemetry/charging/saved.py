@@ -2,10 +2,12 @@
 
 Promises:
 - At most MOST_STATE bytes, whatever a bus sends: so the follower's numbers are there without their names.
-- What an older gateway left open is read so far that it can be closed.
+- While it is not known whose session it is, the state has what was before the doubt, too.
+- What the gateway of the version before left open is read.
 """
 
 import json
+import struct
 import zlib
 from collections.abc import Iterator
 from dataclasses import astuple, dataclass, replace
@@ -15,58 +17,84 @@ from typing import Any, Final
 from telemetry_core.charge.follow_spec import FollowedPhase, Numbers
 from telemetry_core.charge.follower import no_numbers
 
-from telemetry.charging.plug import OpenSession, Plug
+from telemetry.charging.plug import Before, OpenSession, Plug
 
 MOST_STATE: Final = 2048
 _MOST_UNWRITTEN = 8  # phases without a row that a state keeps, the newest ones
-_VERSION = 2
+_VERSION = 3
 _NO_NUMBERS = no_numbers()
 _LAYOUT = zlib.crc32(repr(_NO_NUMBERS).encode())
+_UNDECIDED = 2  # `is_restored` of numbers: charging goes on, and may be another session's
+_OLD_BOOT = struct.Struct("<x16sq")  # in front of version 2
+
+Boot = tuple[str, int]  # stamps are of this boot, by its id; with so much more they are times since it
 
 
 @dataclass(frozen=True, slots=True)
 class SavedPlug:
     """What a state says."""
 
+    boot: Boot | None  # None: stamps are times since 1970
     named: list[str]  # vehicle, charger, protocol, source
     last: dict[str, str | None]
     last_start_ns: int
     last_ns: int  # stamp of the last sign
     known: dict[str, Any]  # of the OpenSession
-    places: int = 0  # checksum of the names that places in the numbers stand for
-    numbers: Numbers | None = None  # of the follower; None: they are in another order
+    before: list[Any]  # values of the OpenSession without the attempt under way, and facts said since
+    places: int  # checksum of the names that places in the numbers stand for
+    numbers: list[Numbers]  # of the follower, now and before the doubt; empty: they are in another order
 
 
-def packed(plug: Plug, vehicle: str, places: int, numbers: Numbers) -> bytes:
-    """Return the session that is open at `plug` as a state."""
+def packed(plug: Plug, vehicle: str, places: int, state: tuple[Numbers, Numbers], boot: Boot | None) -> bytes:
+    """Return the session that is open at `plug` as a state. state: of the follower."""
     now = replace(
         plug.known,
         cross=plug.cross.to_json() if plug.cross else None,
         unwritten=[list(astuple(phase)) for phase in plug.phases[plug.unwritten :][-_MOST_UNWRITTEN:]],
     )
-    known = {name: getattr(now, name) for name in OpenSession.__slots__}
-    named = [vehicle, plug.settings.charger, plug.settings.protocol, plug.settings.source]
-    parts = [named, plug.last, plug.last_start_ns, numbers["last_ns"], known]
-    parts += [places, _LAYOUT, list(_in_order(numbers))]
+    known, saved = state
+    numbers, before = [known], plug.doubt
+    if before is not None:
+        numbers.append(before.numbers)
+    elif known["below_ns"]:  # by power: as it was when that fell
+        numbers = [saved]
+    elif known["again_ns"] or known["is_restored"] == _UNDECIDED:
+        numbers.append(saved)
+    parts = [
+        boot,
+        [vehicle, plug.settings.charger, plug.settings.protocol, plug.settings.source],
+        *(plug.last, plug.last_start_ns, numbers[0]["last_ns"], _named_values(now)),
+        [_named_values(before.known), before.said] if before else [],
+        *(places, _LAYOUT, [list(_in_order(each)) for each in numbers]),
+    ]
     return zlib.compress(json.dumps([_VERSION, *parts], separators=(",", ":")).encode())
 
 
 def unpacked(state: bytes) -> SavedPlug:
     """Return what a state says. Raises ValueError for bytes of another kind or version."""
     try:
-        body = zlib.decompress(state)
-        is_older = body[:1] != b"["
-        version, *parts = json.loads(body[4 : 4 + int.from_bytes(body[:4], "little")] if is_older else body)
-        if version == 1:
-            last, last_start_ns, known, named, last_ns = parts
-            return SavedPlug(named, last, last_start_ns, last_ns, known)
-        if version == _VERSION:
+        boot = None
+        if state[:1] in (b"\0", b"\1"):
+            if state[0]:
+                boot_id, shift_ns = _OLD_BOOT.unpack_from(state)
+                boot = boot_id.hex(), shift_ns
+            version, *parts = json.loads(zlib.decompress(state[_OLD_BOOT.size if boot else 1 :]))
             named, last, last_start_ns, last_ns, known, places, layout, found = parts
-            numbers = _named(_NO_NUMBERS, iter(found)) if layout == _LAYOUT else None
-            return SavedPlug(named, last, last_start_ns, last_ns, known, places, numbers)
-    except (zlib.error, ValueError, TypeError, StopIteration) as error:
+            return _saved(boot, named, last, last_start_ns, last_ns, known, [], places, layout, [found])
+        version, *parts = json.loads(zlib.decompress(state))
+        if version == _VERSION:
+            return _saved(*parts)
+    except (zlib.error, struct.error, ValueError, TypeError, StopIteration) as error:
         raise ValueError("the state is damaged") from error
     raise ValueError(f"the state is of version {version}, and not {_VERSION}")
+
+
+def _saved(boot: Any, *parts: Any) -> SavedPlug:
+    named, last, last_start_ns, last_ns, known, before, places, layout, found = parts
+    numbers = [_named(_NO_NUMBERS, iter(each)) for each in found] if layout == _LAYOUT else []
+    return SavedPlug(
+        boot and tuple(boot), named, last, last_start_ns, last_ns, known, before, places, numbers
+    )
 
 
 def _in_order(numbers: Any) -> Iterator[float]:
@@ -83,10 +111,35 @@ def _named(names: Any, left: Iterator[float]) -> Any:
     return [_named(inner, left) for inner in names] if isinstance(names, list) else next(left)
 
 
+def _named_values(session: OpenSession) -> dict[str, Any]:
+    return {name: getattr(session, name) for name in OpenSession.__slots__}
+
+
+def session_in(known: dict[str, Any]) -> OpenSession:
+    """Return the session of the values that a state has by name."""
+    return OpenSession(**{name: known[name] for name in OpenSession.__slots__ if name in known})
+
+
+def before_in(found: SavedPlug) -> Before | None:
+    """Return what was before the attempt under way, whose vehicle has not been recognised."""
+    if not (found.before and found.numbers):
+        return None
+    known, said = found.before
+    return Before(session_in(known), found.numbers[-1], said)
+
+
 def restored(numbers: Numbers) -> Numbers:
     """Return numbers of a state to go on with: what is open waits for the bus to show that it is the same."""
     unheard = int(bool(numbers["is_open"]))
-    return {**numbers, "is_restored": unheard, "calm_until_ns": 0, "same_soc": nan}
+    return {**numbers, "is_restored": unheard, "has_new_soc": 0, "calm_until_ns": 0, "same_soc": nan}
+
+
+def boot_of(state: bytes) -> Boot | None:
+    """Return of which boot the stamps of `state` are; None: they are times since 1970, or it is damaged."""
+    try:
+        return unpacked(state).boot
+    except ValueError:
+        return None
 
 
 def has_ended(state: bytes) -> bool:

@@ -7,7 +7,7 @@ Promises:
 Pure: no clock, no disk. Relies on `telemetry_core.charge.follower` for changes in their order.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from math import nan
 from zlib import crc32
@@ -30,9 +30,9 @@ from telemetry.charging.cross_check import CrossCheck
 from telemetry.charging.identity import most_soc_pct_s
 from telemetry.charging.installation import VinKey, no_key
 from telemetry.charging.made import Made
-from telemetry.charging.moving import moved_numbers
-from telemetry.charging.plug import OpenSession, Plug, PlugSettings
-from telemetry.charging.saved import SavedPlug, packed, restored, unpacked
+from telemetry.charging.moving import found_again, moved
+from telemetry.charging.plug import Plug, PlugSettings
+from telemetry.charging.saved import Boot, SavedPlug, before_in, packed, restored, session_in, unpacked
 from telemetry.charging.session import Session
 from telemetry.charging.settings import ChargingSettings
 from telemetry.charging.translator import Translator
@@ -97,27 +97,54 @@ class ChargingTracker:
         """Return what ends on all plugs since no row comes any more; end_ns: stamp of the newest frame."""
         return [made for channel in self._plugs for made in self._made(self.follower.finish(channel, end_ns))]
 
-    def _made(self, changes: Iterable[PlugChange]) -> Iterator[Made]:
+    def _made(self, changes: Sequence[PlugChange]) -> Iterator[Made]:
         for change in changes:
             plug = self._plugs[change.channel]
-            if change.kind == ChangeKind.ROW and self._translator.is_another(plug, change):
-                start_ns = plug.go_back(change.time_ns)
-                for made in self._made(self.follower.begin_next(change.channel, start_ns)):
-                    yield replace(made, row=change.row)
-                continue
-            for time_ns, content in self._translator.contents(plug, change):
-                yield Made(change.row, time_ns, content, change.channel)
+            if self._is_judged(change, changes[-1]) and self._translator.is_another(plug, changes[-1]):
+                yield from self._begin_next(plug, changes[-1])
+                return
+            if change.kind == ChangeKind.ATTEMPT:
+                _, before = self.follower.state(change.channel)
+                plug.begin_attempt(before)
+            yield from self._contents(plug, change)
+
+    def _is_judged(self, change: PlugChange, last: PlugChange) -> bool:
+        """Return whether the row that is reported, and ends its part, tells now whose it is.
+
+        It does before its phase begins: with that the attempt is believed to be the same vehicle's.
+        """
+        if change.kind == ChangeKind.PHASE and change.number == FollowedPhase.CONFIGURATION:
+            return last.kind == ChangeKind.ROW and (last.row, last.channel) == (change.row, change.channel)
+        return change.kind == ChangeKind.ROW
+
+    def _begin_next(self, plug: Plug, row: PlugChange) -> Iterator[Made]:
+        """Yield what the session of another vehicle makes, which `row` has shown."""
+        start_ns, before = row.time_ns, plug.doubt
+        if before is not None:
+            start_ns = plug.known.phase_ns
+            plug.go_back(before)
+        changes = self.follower.begin_next(row.channel, start_ns, before.numbers if before else None)
+        made = list(self._made(changes))
+        if before is not None:
+            contents = self._translator.take_facts(plug, changes[-1], before.said)
+            made += (Made(-1, time_ns, content, row.channel) for time_ns, content in contents)
+        return (replace(one, row=row.row) for one in made)
+
+    def _contents(self, plug: Plug, change: PlugChange) -> Iterator[Made]:
+        for time_ns, content in self._translator.contents(plug, change):
+            yield Made(change.row, time_ns, content, change.channel)
 
     # --- what survives
 
-    def state(self, channel: int) -> bytes:
-        """Return what is known of an open session, at most MOST_STATE bytes; empty: none is open."""
+    def state(self, channel: int, boot: Boot | None = None) -> bytes:
+        """Return what is known of an open session, at most MOST_STATE bytes; empty: none is open.
+
+        boot: that its stamps are of, unless they are times since 1970.
+        """
         plug = self._plugs[channel]
         if plug.open is None:
             return b""
-        known, saved = self.follower.state(channel)
-        numbers = saved if known["below_ns"] else known  # by power: as it was when that fell
-        return packed(plug, self._vehicle, self._places(plug), numbers)
+        return packed(plug, self._vehicle, self._places(plug), self.follower.state(channel), boot)
 
     def restore(self, channel: int, state: bytes) -> None:
         """Go on with the session of `state`. Raises ValueError for bytes of another kind or version."""
@@ -128,10 +155,11 @@ class ChargingTracker:
             raise ValueError("the state is of another vehicle")
         if charger != plug.settings.charger:
             raise ValueError(f"the state is of the charger {charger!r}")
-        if found.numbers is None or found.places != self._places(plug):
+        if not found.numbers or found.places != self._places(plug):
             raise ValueError("the state is of another protocol or version")
-        numbers = restored(found.numbers)
-        self.follower.go_on(channel, numbers, numbers, most_soc_pct_s(found.known["facts"]))
+        known, *earlier = map(restored, found.numbers)
+        saved = earlier[0] if earlier and not found.before else known
+        self.follower.go_on(channel, known, saved, most_soc_pct_s(found.known["facts"]))
         plug.last, plug.last_start_ns = found.last, found.last_start_ns
         self._reopen(plug, found)
 
@@ -146,10 +174,9 @@ class ChargingTracker:
             self._translator.packs.update(old._translator.packs)
 
     def _reopen(self, plug: Plug, found: SavedPlug) -> None:
-        known = {name: found.known[name] for name in OpenSession.__slots__ if name in found.known}
-        opened = OpenSession(**known)
+        opened = session_in(found.known)
         cross = CrossCheck.from_json(self._settings.cross_check, opened.cross) if opened.cross else None
-        plug.reopen(opened, cross)
+        plug.reopen(opened, cross, before_in(found))
 
     def has_ended(self, channel: int) -> bool:
         """Return whether both ends have finished the session that is open on `channel`."""
@@ -171,7 +198,7 @@ class ChargingTracker:
         plug = Plug(PlugSettings(protocol, str(found.known["pack"]), charger, source), _NO_SPEC)
         self._reopen(plug, found)
         unknown = (nan,) * len(TOTALS)  # the row before has what was known
-        totals = totals_in(found.numbers) if found.numbers else unknown
+        totals = totals_in(found.numbers[0]) if found.numbers else unknown
         change = PlugChange(-1, found.last_ns, 0, ChangeKind.ENDED, End.SILENCE, 0, 0, 0, (), totals, None)
         session = self._translator.session(plug, change, End.SILENCE)
         is_over = session.stop_side or plug.known.phase == FollowedPhase.ENDED
@@ -195,6 +222,6 @@ class ChargingTracker:
 
     def move(self, channel: int, by_ns: int) -> None:
         """Add `by_ns` to all stamps of the session on `channel`: the clock was wrong by so much."""
-        known, saved = (moved_numbers(numbers, by_ns) for numbers in self.follower.state(channel))
+        known, saved = (found_again(moved(numbers, by_ns)) for numbers in self.follower.state(channel))
         self.follower.go_on(channel, known, saved)
         self._plugs[channel].move(by_ns)

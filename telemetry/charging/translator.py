@@ -7,10 +7,11 @@ Promises:
 Pure: no clock, no disk. Relies on changes in their order.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from functools import cache
 from math import isfinite
-from typing import Final
+from typing import Any, Final
 
 from telemetry_core.charge.changes import PlugChange
 from telemetry_core.charge.follow_spec import PERCENT, TOTALS, ChangeKind, End, FollowedPhase, SignKind
@@ -19,7 +20,14 @@ from telemetry_core.rows.schema import Schema
 from telemetry.charging.cross_check import CrossCheck, Verdict
 from telemetry.charging.facts import facts, words
 from telemetry.charging.follow.table import reasons_of
-from telemetry.charging.identity import PackRegister, is_another, is_swapped, pack_identity, shown_vin
+from telemetry.charging.identity import (
+    PackRegister,
+    is_reachable,
+    is_same,
+    is_swapped,
+    pack_identity,
+    shown_vin,
+)
 from telemetry.charging.installation import VinKey
 from telemetry.charging.made import Content, CurveRow, PhaseRow, PhaseWord
 from telemetry.charging.outcome import SHOW_EDITION, SIDE_NAMES, Word, in_edition, who_and_why
@@ -90,13 +98,32 @@ class Translator:
                 yield from self._end(plug, change)
 
     def is_another(self, plug: Plug, change: PlugChange) -> bool:
-        """Return whether the row names another vehicle than the session's, or another pack."""
-        known = plug.known.facts
-        found = facts(self._schema.specs[change.number], change.raw or {}, change.time_ns)
-        if not (found.get("has_brm") and known.get("has_brm")):
+        """Return whether the row shows another vehicle: by its names, or by its state of charge."""
+        found = self._facts(change)
+        if found.get("has_brm"):
+            return self._is_same(plug, found) is False
+        before, soc_pct = plug.doubt, found.get("configured_soc_pct")
+        if before is None or soc_pct is None or not plug.known.doubted_ns:
             return False
-        vin = shown_vin(found.get("raw_vin") or "", self._settings.vin, self._vin_key)
-        return is_another((vin, found), (plug.known.vehicle_vin, known))
+        last_pct = before.numbers["soc"]
+        if not isfinite(last_pct):
+            last_pct = before.known.facts.get("configured_soc_pct", soc_pct)
+        rise_s = (change.time_ns - before.numbers["last_ns"]) / 1e9
+        return not is_reachable(last_pct, soc_pct, rise_s, before.known.facts)
+
+    def _is_same(self, plug: Plug, found: Mapping[str, Any]) -> bool | None:
+        """Return whether what a BRM says is of the session's vehicle; None: it does not tell."""
+        now = plug.known
+        has_brm = now.facts.get("has_brm")
+        return is_same((found["vin"], found), (now.vehicle_vin, now.facts)) if has_brm else None
+
+    def _facts(self, change: PlugChange) -> dict[str, Any]:
+        """Return what a row says, with the vehicle's number as it may be kept."""
+        found = facts(self._schema.specs[change.number], change.raw or {}, change.time_ns)
+        if found.get("has_brm"):
+            form = "digest" if self._settings.vin == "off" else self._settings.vin
+            found["vin"] = shown_vin(found.pop("raw_vin") or "", form, self._vin_key)
+        return found
 
     # --- changes
 
@@ -128,7 +155,6 @@ class Translator:
 
     def _next_attempt(self, plug: Plug, change: PlugChange) -> Iterator[tuple[int, Content]]:
         now = plug.known
-        plug.begin_attempt()
         now.count_time(change.time_ns)
         now.words_before, now.words = now.words or now.words_before, []
         now.has_charged = False
@@ -182,18 +208,25 @@ class Translator:
         yield change.time_ns, self.event(plug, "charging_paused", text, active=now.is_paused)
 
     def _hear_row(self, plug: Plug, change: PlugChange) -> Iterator[tuple[int, Content]]:
+        found = self._facts(change)
+        if found.get("has_brm") and self._is_same(plug, found):
+            yield from self._believe(plug)
+        if plug.before is not None:
+            plug.before.said |= found
+        yield from self.take_facts(plug, change, found)
+
+    def take_facts(
+        self, plug: Plug, change: PlugChange, found: Mapping[str, Any]
+    ) -> Iterator[tuple[int, Content]]:
+        """Take what messages have said into the session, and yield what that makes."""
         now = plug.known
-        found = facts(self._schema.specs[change.number], change.raw or {}, change.time_ns)
         first = {name: now.facts[name] for name in _OF_THE_START if name in now.facts}
         soc_pct = change.totals[TOTALS.index("start_soc_pct")]
         if (now.joined or now.charging_ns) and isfinite(soc_pct):  # no message before charging gave one
             first.setdefault("start_soc_pct", soc_pct)
         now.facts |= {name: value for name, value in found.items() if value is not None} | first
-        if found.get("has_brm"):
-            yield from self._believe(plug)
-        if found.get("has_brm") and not now.vehicle_vin:  # the first BRM may be lost: then a reconnect has it
-            now.vehicle_vin = shown_vin(found.get("raw_vin") or "", self._settings.vin, self._vin_key)
-        now.facts.pop("raw_vin", None)
+        vin = now.facts.pop("vin", None)
+        now.vehicle_vin = now.vehicle_vin or vin  # a reconnect's, where the first BRM is lost
         if found.get("has_brm") and not now.is_settled:
             identity = pack_identity(found.get("maker") or "", found.get("pack_serial"))
             before = self.packs.refused
@@ -308,7 +341,8 @@ class Translator:
             yield phase.start_ns, PhaseRow(session, phase)
 
     def session(self, plug: Plug, change: PlugChange, end: End | None = None) -> Session:
-        return session_of(plug, change, self._vehicle, end)
+        session = session_of(plug, change, self._vehicle, end)
+        return replace(session, vin=None) if self._settings.vin == "off" else session
 
     def event(
         self, plug: Plug, code: str, text: str, *, active: bool = True, level: Level | None = None

@@ -12,9 +12,9 @@ Promises:
 """
 
 import logging
-import struct
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from telemetry_core.frames.batch import FrameBatch
 from telemetry_core.text.lines import LineBuffer
@@ -25,13 +25,19 @@ from telemetry.spool.batch import TimeBase
 from telemetry.spool.state import MOST_BYTES
 from telemetry.stages.sessions import PlugSessions
 
+if TYPE_CHECKING:  # a service that follows no charge imports none of it
+    from telemetry.charging.saved import Boot
+
 LOG = logging.getLogger("telemetry.service")
 
 BY_POWER = ""  # in place of a source: plugs that are followed by power, whichever source measures it
 MOST_WATCHED_NS = 500_000_000  # between two looks; they are 0.15 s apart unless something stands still
-_SINCE_1970 = b"\0"
-_SINCE_BOOT = b"\1"
-_BOOT = struct.Struct("<16sq")  # its id; what turns stamps into times since it
+
+
+def _boot_of(state: bytes) -> "Boot | None":
+    from telemetry.charging.saved import boot_of  # only who has left a session open imports it
+
+    return boot_of(state)
 
 
 @dataclass(slots=True)
@@ -48,13 +54,12 @@ class OpenSessions:
         """found: what an earlier run has left."""
         self._clock = clock
         self._left: dict[str, tuple[Stamping, bytes]] = {}  # by plug: not taken yet
-        for plug, content in found.items():
-            head, state = content[:1], content[1:]
-            stamping = AS_THEY_ARE
-            if head == _SINCE_BOOT:
-                boot_id, shift_ns = _BOOT.unpack_from(state)
-                stamping, state = Stamping(TimeBase.BOOT, shift_ns), state[_BOOT.size :]
-                if boot_id.hex() != clock.boot_id():
+        for plug, state in found.items():
+            stamping, boot = AS_THEY_ARE, _boot_of(state)
+            if boot is not None:
+                boot_id, shift_ns = boot
+                stamping = Stamping(TimeBase.BOOT, shift_ns)
+                if boot_id != clock.boot_id():
                     LOG.warning("%s: what was open before the last boot had no time yet, and is lost", plug)
                     continue
             self._left[plug] = stamping, state
@@ -65,11 +70,12 @@ class OpenSessions:
 
     def state(self, sessions: PlugSessions) -> dict[str, bytes]:
         """Return what the next record carries."""
-        states = {plug: self._head(stamping) + state for plug, (stamping, state) in self._left.items()}
+        states = {plug: state for plug, (_, state) in self._left.items()}
         for source in self._silences:
+            stamping = self._stamping(source)
+            boot = (self._clock.boot_id(), stamping.shift_ns) if stamping.base is TimeBase.BOOT else None
             for plug in sessions.plugs_of(source):
-                if plug not in self._left and (state := sessions.state(plug)):
-                    state = self._head(self._stamping(source)) + state
+                if plug not in self._left and (state := sessions.state(plug, boot)):
                     if len(state) <= MOST_BYTES:
                         states[plug] = state
                     elif plug not in self._too_large:
@@ -185,11 +191,6 @@ class OpenSessions:
 
     def _stamping(self, source: str) -> Stamping:
         return self._stampings.get(source, AS_THEY_ARE)
-
-    def _head(self, stamping: Stamping) -> bytes:
-        if stamping.base is TimeBase.UNIX:
-            return _SINCE_1970
-        return _SINCE_BOOT + _BOOT.pack(bytes.fromhex(self._clock.boot_id()), stamping.shift_ns)
 
     def _to_boot_ns(self, stamping: Stamping) -> int:
         """Return what turns stamps of frames into times since this boot."""

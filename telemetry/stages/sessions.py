@@ -18,6 +18,7 @@ from telemetry.stages.following import Alarms
 
 if TYPE_CHECKING:  # a service that follows no charge imports none of it
     from telemetry.charging.plan import FollowedPlugs
+    from telemetry.charging.saved import Boot
 
 LOG = logging.getLogger("telemetry.service")
 
@@ -107,9 +108,9 @@ class PlugSessions:
             by_source.setdefault(source, []).append(name)
         self._sources = {source: tuple(names) for source, names in by_source.items()}
 
-    def state(self, plug: str) -> bytes:
-        """What must be known again after a restart; empty: nothing."""
-        return self.tracker.state(self._plugs[plug])
+    def state(self, plug: str, boot: "Boot | None" = None) -> bytes:
+        """Return what must be known again after a restart; empty: nothing. boot: of which its stamps are."""
+        return self.tracker.state(self._plugs[plug], boot)
 
     def has_ended(self, plug: str, state: bytes = b"") -> bool:
         """Whether both ends have finished: in `state`, or (empty) in what is open now."""

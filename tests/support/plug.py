@@ -37,7 +37,7 @@ class PlugBench:
         self.records = (*protocol.records, *_MODELLED)
         self.protocol = protocol.name
         self.schema = Schema(self.records)
-        plan = charging_plan(["plug"], self.records, plugs, settings)
+        plan = charging_plan(["plug"], self.records, plugs, settings, lambda: b"of this installation")
         assert plan is not None
         self.plugs = FollowedPlugs(self.schema, plan, "bus-7")
         self.plugs.bind(0, 0, "can0", [PACK, INLET], [{"pack": "main"}, {"charger": "main"}])

@@ -42,11 +42,11 @@ class Follower:
         in_parts: those up to the first row that is reported, so that `begin_next` may follow; go_on: with the
         rows that are `left`. Raises ValueError unless the rows are of `schema`.
         """
-    def begin_next(self, channel: int, start_ns: int) -> list[PlugChange]:
-        """The row that was reported last is another vehicle's, whose session begins at `start_ns`.
+    def begin_next(self, channel: int, start_ns: int, before: Numbers | None = None) -> list[PlugChange]:
+        """Return the end of the session that is open, and the begin of the next one at `start_ns`.
 
-        The one that was open ends as it was before the attempt under way. Return that; the row is `left`
-        to be followed again.
+        The row that was reported last is another vehicle's. It is `left` to be followed again.
+        before: numbers of the session without the attempt that showed this.
         """
     def due(self, channel: int, now_ns: int) -> list[PlugChange]:
         """Return what ends on `channel` as its signs are silent for too long at `now_ns`, in frame time."""

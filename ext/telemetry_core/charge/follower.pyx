@@ -25,9 +25,12 @@ from telemetry_core.charge.follow_table cimport (
     CELLS, CHARGER, MESSAGE, METER, PHASE_ENDED, READING, SIDES, VEHICLE, FollowTable, Followed, Quantities, Visit,
 )
 from telemetry_core.charge.measured cimport add_whole_sample, find_totals, report
-from telemetry_core.charge.phases cimport END_FINISHED, END_SILENCE, awaited_until, begin_attempt, begin_next, end_session, hear
+from telemetry_core.charge.phases cimport hear
 from telemetry_core.charge.plug cimport OPEN, UNHEARD, Known, Plug
 from telemetry_core.charge.readings cimport asks_otherwise, has_news, take_reading
+from telemetry_core.charge.transitions cimport (
+    END_FINISHED, END_SILENCE, awaited_until, begin_attempt, begin_next, end_session,
+)
 
 cdef enum:
     CHANNELS = 65536
@@ -251,12 +254,17 @@ cdef class Follower:
         if most_soc_pct_s is not None:
             plug.most_soc_pct_s = most_soc_pct_s
 
-    def begin_next(self, channel, start_ns):
-        """The row that was reported last is another vehicle's, whose session begins at `start_ns`. The one that was open
-        ends as it was before the attempt under way. Return that; the row is `left` to be followed again.
+    def begin_next(self, channel, start_ns, before=None):
+        """Return the end of the session that is open, and the begin of the next one at `start_ns`: the row that was
+        reported last is another vehicle's. It is `left` to be followed again.
+
+        before: numbers of the session without the attempt that showed this.
         """
+        cdef Plug* plug = self._plug(channel)
         self._begin()
-        begin_next(self._plug(channel), start_ns)
+        if before is not None:
+            plug.known = before
+        begin_next(plug, start_ns)
         self.left, self.at = self.left + 1, self.held_at
         return plug_changes(&self.changes, None)
 

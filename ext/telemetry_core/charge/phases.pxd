@@ -1,31 +1,9 @@
-"""Data sheet of the state machine of a plug: what its signs, and time that passes, make of a session."""
+"""Data sheet of the state machine of a plug."""
 
-from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
+from libc.stdint cimport uint64_t
 
 from telemetry_core.charge.follow_table cimport Followed
-from telemetry_core.charge.plug cimport Known, Plug
-
-cdef enum Ends:                  # follow_spec.End
-    END_SILENCE = 1
-    END_NEXT = 2
-    END_FINISHED = 3
-    END_BELOW = 4
+from telemetry_core.charge.plug cimport Plug
 
 # Take a row of messages that `followed` says what is to be looked for in.
 cdef void hear(Plug* plug, const uint64_t* row, const Followed* followed) noexcept nogil
-# Until when the session waits for its next sign, or for power to return; it is over after that.
-cdef int64_t awaited_until(const Plug* plug) noexcept nogil
-# A session begins, of which nothing is known.
-cdef void open_session(Plug* plug, int64_t now_ns) noexcept nogil
-cdef void clear(Known* known, int64_t now_ns) noexcept nogil
-cdef void enter(Plug* plug, uint8_t phase, int64_t now_ns) noexcept nogil
-cdef void begin_attempt(Plug* plug, int64_t now_ns) noexcept nogil
-cdef void end_session(Plug* plug, uint32_t why, int64_t at_ns) noexcept nogil
-# The session ends as it was before the attempt under way, and the next one begins.
-cdef void begin_next(Plug* plug, int64_t start_ns) noexcept nogil
-# Nobody listened until now_ns: no deadline has passed meanwhile.
-cdef void skip(Known* known, int64_t now_ns) noexcept nogil
-# Decide whether what goes on is the session that was saved, once minutes and SOC have been heard.
-cdef void judge_restored(Plug* plug, int64_t now_ns) noexcept nogil
-# It is.
-cdef void go_on(Plug* plug) noexcept nogil

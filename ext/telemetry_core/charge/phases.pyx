@@ -3,35 +3,33 @@
 Promises:
 - Phases go forward only, until a sign begins the next attempt or session.
 - Frame time alone counts. A sign that comes too late ends the session where the one before it was.
-- A session that is restored goes on only if the bus shows that it is the same one: `judge_restored`.
 - `Known.calm_until_ns` is a stamp only while rows that say that the phase goes on may pass unlooked at: what changes
   the phase, a pause, an error or a wait sets it back, and `hear` finds it again.
 """
 
-from libc.math cimport NAN, isfinite
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
-from libc.string cimport memset
 
 from telemetry_core.rows.access cimport has_field
 from telemetry_core.rows.batch cimport RowHead
 from telemetry_core.rows.schema cimport HEAD_WORDS
 from telemetry_core.charge.changes cimport (
-    CHANGE_ATTEMPT, CHANGE_BEGUN, CHANGE_DOUBT, CHANGE_EDITION, CHANGE_ENDED, CHANGE_ERROR, CHANGE_MINUTE,
-    CHANGE_PAUSED, CHANGE_PHASE, CHANGE_RESTORED, CHANGE_RESUMED, CHANGE_ROW, CHANGE_STOP, CHANGE_UNKNOWN, Change,
+    CHANGE_DOUBT, CHANGE_EDITION, CHANGE_ERROR, CHANGE_MINUTE, CHANGE_PAUSED, CHANGE_RESUMED, CHANGE_ROW, CHANGE_STOP,
+    CHANGE_UNKNOWN, Change,
 )
 from telemetry_core.charge.deadlines cimport pass_deadlines, pass_timers
 from telemetry_core.charge.follow_table cimport (
     PHASE_CHARGING, PHASE_CONFIGURATION, PHASE_ENDED, PHASE_NONE, PHASE_RECOGNITION, SIGN_AGAIN, SIGN_BEGIN, SIGN_DOUBT, SIGN_ERROR,
-    SIGN_HEARD, SIGN_NEW, SIGN_OLD, SIGN_PAUSE, SIGN_RESUME, SIGN_STOP, SIGN_UNKNOWN, SLOTS, Followed, PackedSign, Spec, plain_bits,
+    SIGN_HEARD, SIGN_NEW, SIGN_OLD, SIGN_PAUSE, SIGN_RESUME, SIGN_STOP, SIGN_UNKNOWN, Followed, PackedSign, Spec, plain_bits,
 )
-from telemetry_core.charge.measured cimport begin_measuring, leave_percent, report
+from telemetry_core.charge.measured cimport report
 from telemetry_core.charge.plug cimport (
-    MINUTE_NS, NOT_RESTORED, OPEN, SECOND_NS, STEPPED, UNDECIDED, UNHEARD, WINDOW_NS, Known, Plug, heard_at,
+    GRACE_NS, MINUTE_NS, NOT_RESTORED, OPEN, SECOND_NS, STEPPED, UNDECIDED, UNHEARD, WINDOW_NS, Known, Plug, heard_at,
+)
+from telemetry_core.charge.transitions cimport (
+    END_NEXT, END_SILENCE, begin_attempt, end_session, enter, go_on, judge_restored, open_session, skip,
 )
 
-cdef int64_t GRACE_NS = 120 * SECOND_NS  # of the charger's minutes, which it may round as it likes
 cdef int64_t STRAY_NS = 2 * SECOND_NS  # so long after the end a frame of charging may be late
-cdef double SOC_STEP_PCT = 2.0  # of the state of charge, which is rounded
 
 
 cdef void hear(Plug* plug, const uint64_t* row, const Followed* followed) noexcept nogil:
@@ -271,33 +269,26 @@ cdef bint _goes_on(Plug* plug, const PackedSign* sign, int64_t now_ns) noexcept 
     if sign.kind == SIGN_AGAIN:
         if known.has_error:
             if not known.again_ns:
-                _remember(plug)
+                _remember(plug, now_ns)
                 known.again_ns = heard_at(now_ns)
             return False
         if known.phase == PHASE_CONFIGURATION:
-            _remember(plug)
+            _remember(plug, now_ns)
             begin_attempt(plug, now_ns)
     elif sign.kind == SIGN_HEARD and known.has_error and _is_next_attempt(plug, sign, now_ns):
         if not known.again_ns:
-            _remember(plug)
+            _remember(plug, now_ns)
         begin_attempt(plug, known.again_ns if known.again_ns else now_ns)
     return True
 
 
-cdef void _remember(Plug* plug) noexcept nogil:
-    """Keep the session as it is before the attempt that begins, which may show another vehicle: `begin_next`."""
-    if plug.known.is_restored == NOT_RESTORED:
+cdef void _remember(Plug* plug, int64_t now_ns) noexcept nogil:
+    """Keep the session as it is before the attempt that begins, which may show another vehicle.
+
+    Where the attempt is the first that is heard since a start, that is the session which was restored.
+    """
+    if plug.known.is_restored == NOT_RESTORED and plug.known.restored_ns != now_ns:
         plug.saved = plug.known
-
-
-cdef void begin_next(Plug* plug, int64_t start_ns) noexcept nogil:
-    cdef Known* known = &plug.known
-    if (known.phase == PHASE_RECOGNITION and plug.saved.is_open and plug.saved.start_ns == known.start_ns
-            and plug.saved.attempt < known.attempt):
-        known[0] = plug.saved
-    end_session(plug, END_NEXT, known.last_ns)
-    open_session(plug, start_ns)
-    enter(plug, PHASE_RECOGNITION, start_ns)
 
 
 cdef bint _is_next_attempt(const Plug* plug, const PackedSign* sign, int64_t now_ns) noexcept nogil:
@@ -326,96 +317,6 @@ cdef void _pause(Plug* plug, const PackedSign* sign, int64_t now_ns) noexcept no
     change = report(plug, CHANGE_RESUMED if before else CHANGE_PAUSED, now_ns)
     if change != NULL:
         change.side = sign.side
-
-
-cdef void open_session(Plug* plug, int64_t now_ns) noexcept nogil:
-    clear(&plug.known, now_ns)
-    report(plug, CHANGE_BEGUN, now_ns)
-
-
-cdef void clear(Known* known, int64_t now_ns) noexcept nogil:
-    _forget(known)
-    known.is_open = OPEN
-    known.attempt = 1
-    known.start_ns = known.last_ns = known.phase_ns = known.minute_ns = now_ns
-    known.minutes = -1
-    begin_measuring(known, now_ns)
-
-
-cdef void _forget(Known* known) noexcept nogil:
-    """Forget the session, but not which other protocols have been reported."""
-    cdef int64_t[2] unknown_ns
-    unknown_ns[0], unknown_ns[1] = known.unknown_ns[0], known.unknown_ns[1]
-    memset(known, 0, sizeof(Known))
-    known.unknown_ns[0], known.unknown_ns[1] = unknown_ns[0], unknown_ns[1]
-
-
-cdef void end_session(Plug* plug, uint32_t why, int64_t at_ns) noexcept nogil:
-    cdef Known* known = &plug.known
-    cdef Change* change
-    if known.below_ns:  # by power: it was over where that fell, whoever notices it
-        at_ns = known.below_ns
-        why = END_BELOW if why == END_SILENCE else why
-        known[0] = plug.saved
-    if known.is_restored == UNDECIDED or known.is_restored == STEPPED:
-        known.is_restored = NOT_RESTORED
-    if known.again_ns and why != END_FINISHED:
-        begin_attempt(plug, known.again_ns)
-    if known.is_open == OPEN:
-        leave_percent(plug, at_ns)
-        change = report(plug, CHANGE_ENDED, at_ns)
-        if change != NULL:
-            change.number = why
-    _forget(known)
-
-
-cdef void enter(Plug* plug, uint8_t phase, int64_t now_ns) noexcept nogil:
-    cdef Known* known = &plug.known
-    cdef Change* change
-    if phase > PHASE_CHARGING:
-        leave_percent(plug, now_ns)  # what is measured from here on is no charging
-    known.phase = phase
-    known.phase_ns = now_ns
-    known.due_ns = known.calm_until_ns = 0
-    known.same_soc = NAN
-    known.fired = 0
-    known.window_is_charging = False
-    if phase != PHASE_CHARGING:
-        known.pauses = 0
-    if phase == PHASE_CONFIGURATION and not known.has_error:
-        known.error_ns = 0  # an error from here on is a new one, even where all stamps are equal
-    change = report(plug, CHANGE_PHASE, now_ns)
-    if change != NULL:
-        change.number = phase
-
-
-cdef void begin_attempt(Plug* plug, int64_t now_ns) noexcept nogil:
-    cdef Known* known = &plug.known
-    cdef Py_ssize_t slot
-    cdef Change* change
-    known.attempt += 1
-    known.again_ns = 0
-    known.has_error = False
-    known.stops = 0
-    known.pauses = 0
-    known.minutes = -1
-    for slot in range(SLOTS):
-        if not plug.spec.begins[slot]:
-            known.heard_ns[slot] = 0
-    change = report(plug, CHANGE_ATTEMPT, now_ns)
-    if change != NULL:
-        change.number = known.attempt
-    known.phase = PHASE_NONE
-    enter(plug, PHASE_RECOGNITION, now_ns)
-
-
-cdef int64_t awaited_until(const Plug* plug) noexcept nogil:
-    cdef const Known* known = &plug.known
-    if known.below_ns:
-        return known.below_ns + plug.spec.ends_after_ns
-    if plug.spec.records == NULL:
-        return known.last_ns + max(plug.spec.ends_after_ns, WINDOW_NS)
-    return known.last_ns + (plug.spec.reconnect_ns if known.has_error else plug.spec.silence_ns)
 
 
 cdef void _report_row(Plug* plug, const uint64_t* row, const Followed* followed) noexcept nogil:
@@ -448,54 +349,3 @@ cdef void _hear_minutes(Plug* plug, int32_t minutes, int64_t now_ns) noexcept no
     plug.known.minutes_ns = now_ns
     if plug.known.is_restored == UNDECIDED or plug.known.is_restored == STEPPED:
         judge_restored(plug, now_ns)
-
-
-cdef void skip(Known* known, int64_t now_ns) noexcept nogil:
-    cdef int64_t gap_ns = now_ns - known.last_ns
-    cdef Py_ssize_t slot
-    for slot in range(SLOTS):
-        if known.heard_ns[slot]:
-            known.heard_ns[slot] += gap_ns
-    known.gap_s += max(gap_ns, 0) / 1e9
-    known.has_new_soc = False
-    known.same_soc = NAN
-    known.due_ns = known.calm_until_ns = 0
-    known.restored_ns = known.last_ns = known.minute_ns = now_ns
-    known.window_is_charging = False
-
-
-cdef void judge_restored(Plug* plug, int64_t now_ns) noexcept nogil:
-    cdef Known* known = &plug.known
-    cdef const Known* saved = &plug.saved
-    cdef bint is_same = True
-    cdef bint has_minutes = known.minutes_ns != saved.minutes_ns
-    cdef int64_t since_ns = saved.minutes_ns if saved.minutes >= 0 else saved.last_ns
-    cdef int64_t grown_ns = (known.minutes - max(saved.minutes, 0)) * MINUTE_NS
-    cdef double rise_s
-    if has_minutes and known.is_restored == STEPPED:
-        is_same = 0 <= grown_ns <= MINUTE_NS
-    elif has_minutes and (saved.minutes != 0 or saved.minutes_ns - saved.phase_ns < GRACE_NS):
-        is_same = -GRACE_NS <= now_ns - since_ns - grown_ns <= GRACE_NS
-    if known.has_new_soc and isfinite(saved.soc):
-        rise_s = 60 if known.is_restored == STEPPED else (now_ns - saved.last_ns) / 1e9
-        is_same = is_same and saved.soc <= known.soc <= saved.soc + SOC_STEP_PCT + plug.most_soc_pct_s * rise_s
-    if is_same and not (has_minutes and known.has_new_soc) and now_ns - known.restored_ns < WINDOW_NS:
-        return
-    if is_same:
-        go_on(plug)
-        return
-    known[0] = saved[0]
-    known.is_restored = NOT_RESTORED
-    end_session(plug, END_SILENCE, known.last_ns)
-    open_session(plug, now_ns)
-    enter(plug, PHASE_CHARGING, now_ns)
-
-
-cdef void go_on(Plug* plug) noexcept nogil:
-    cdef Change* change
-    cdef bint has_stepped = plug.known.is_restored == STEPPED
-    plug.known.is_restored = NOT_RESTORED
-    change = report(plug, CHANGE_RESTORED, plug.known.restored_ns)
-    if change != NULL:
-        change.number = has_stepped
-        change.since_ns = plug.saved.last_ns

@@ -26,12 +26,16 @@ cdef extern from *:
     #define MINUTE_NS (60 * SECOND_NS)
     #define FAR_NS INT64_MAX
     #define NEVER_NS (INT64_MIN / 2)
+    #define GRACE_NS (120 * SECOND_NS)
+    #define SOC_STEP_PCT 2.0
     """
     const int64_t SECOND_NS
     const int64_t WINDOW_NS
     const int64_t MINUTE_NS
     const int64_t FAR_NS
     const int64_t NEVER_NS       # before every stamp, by more than any gap
+    const int64_t GRACE_NS       # of the charger's minutes, which it may round as it likes
+    const double SOC_STEP_PCT    # of the state of charge, which is rounded
 
 cdef struct Sample:              # of one side; the first three as they stand in rows
     double voltage_v

@@ -23,12 +23,12 @@ from telemetry_core.charge.follow_table cimport (
     CHARGER, METER, PHASE_CHARGING, PHASE_ENDED, VEHICLE, Place, Quantities, Spec, in_slot,
 )
 from telemetry_core.charge.measured cimport add_sample, hear_percent, report
-from telemetry_core.charge.phases cimport (
-    END_SILENCE, awaited_until, clear, end_session, enter, go_on, judge_restored, skip,
-)
 from telemetry_core.charge.plug cimport (
-    NEVER_NS, NOT_OPEN, NOT_RESTORED, OPEN, OVER_THRESHOLD, STEPPED, UNDECIDED, UNHEARD, Known, Measured, Plug, higher,
-    lower,
+    NEVER_NS, NOT_OPEN, NOT_RESTORED, OPEN, OVER_THRESHOLD, SOC_STEP_PCT, STEPPED, UNDECIDED, UNHEARD, WINDOW_NS, Known,
+    Measured, Plug, higher, lower,
+)
+from telemetry_core.charge.transitions cimport (
+    END_SILENCE, awaited_until, clear, end_session, enter, go_on, is_reachable, judge_restored, skip,
 )
 
 cdef extern from *:
@@ -47,6 +47,8 @@ cdef void take_reading(Plug* plug, uint8_t side, const Quantities* found, const 
     if power_w != power_w:
         power_w = voltage_v * current_a
     if plug.spec.records == NULL:
+        if plug.known.is_restored and side == VEHICLE and row[HEAD_WORDS] & found.soc.bit:
+            _judge_by_soc(plug, in_slot(row, &found.soc), now_ns)
         if side == plug.spec.side and isfinite(power_w):
             _hear_power(plug, power_w, now_ns)
         else:
@@ -164,17 +166,33 @@ cdef void _pass_silence(Plug* plug, int64_t now_ns) noexcept nogil:
         end_session(plug, END_SILENCE, plug.known.last_ns)
 
 
+cdef void _judge_by_soc(Plug* plug, double soc_pct, int64_t now_ns) noexcept nogil:
+    """Decide by a state of charge whether a restored session goes on: a battery neither leaps nor falls in it."""
+    if isfinite(plug.saved.soc) and not is_reachable(plug, soc_pct, SOC_STEP_PCT, (now_ns - plug.saved.last_ns) / 1e9):
+        plug.known = plug.saved
+        plug.known.is_restored = NOT_RESTORED
+        end_session(plug, END_SILENCE, plug.known.last_ns)
+        return
+    plug.known.has_new_soc = True
+    if plug.known.is_restored == UNDECIDED:
+        go_on(plug)
+
+
 cdef void _hear_power(Plug* plug, double power_w, int64_t now_ns) noexcept nogil:
     """A session by power alone begins, goes on or ends."""
     cdef Known* known = &plug.known
     cdef const Spec* spec = plug.spec
     cdef bint is_over = power_w > spec.starts_above_w
+    cdef bint is_judged = known.has_new_soc  # since it was restored
     if known.is_open and known.is_restored == UNHEARD:
         known.is_restored = NOT_RESTORED
         if is_over and now_ns >= known.last_ns and not (known.below_ns and now_ns > awaited_until(plug)):
             known.below_ns = 0  # power is back in time
             skip(known, now_ns)
-            go_on(plug)
+            known.is_restored = UNDECIDED
+    if known.is_restored == UNDECIDED and (
+            is_judged or not isfinite(plug.saved.soc) or not is_over or now_ns - known.restored_ns >= WINDOW_NS):
+        go_on(plug)
     _pass_silence(plug, now_ns)
     if known.is_open == OVER_THRESHOLD and (not is_over or now_ns < known.start_ns):
         memset(known, 0, sizeof(Known))
@@ -191,5 +209,7 @@ cdef void _hear_power(Plug* plug, double power_w, int64_t now_ns) noexcept nogil
         known.below_ns = 0
     elif not known.below_ns:
         known.below_ns = now_ns
-    known.last_ns = plug.saved.last_ns = now_ns
+    known.last_ns = now_ns
+    if known.is_restored != UNDECIDED:
+        plug.saved.last_ns = now_ns
     pass_timers(plug, now_ns)

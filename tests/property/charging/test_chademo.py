@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from telemetry.charging.session import CurvePoint, Session
+from telemetry.charging.session import CurvePoint, Phase, Session
 from telemetry.decode.sessions import collect_sessions
 from tests.support.chademo_model import (
     CHARGER_REASONS,
@@ -193,15 +193,19 @@ def write_log(file: Path, plugs: Sequence[Sequence[Message]]) -> None:
             log.write(f"({START_S + seconds}.{ms:03d}000) can{plug} {message.number:03X}#{data}\n")
 
 
+def phases_of(row: Session | CurvePoint) -> tuple[Phase, ...]:
+    return row.phases if isinstance(row, Session) else ()
+
+
 def stored(row: Session | CurvePoint, name: str) -> Any:
     """Return a field; stamps as seconds of the scene."""
     match name:
         case "start" | "end" | "at":
             return (getattr(row, f"{name}_ns") - START_S * 10**9) / 1e9
         case "phases":
-            return [phase.phase for phase in row.phases]
+            return [phase.phase for phase in phases_of(row)]
         case "phases_s":
-            seconds = [((each.start_ns - START_S * 10**9) / 1e9, each.duration_s) for each in row.phases]
+            seconds = [((each.start_ns - START_S * 10**9) / 1e9, each.duration_s) for each in phases_of(row)]
             return [number for pair in seconds for number in pair]
         case _:
             return getattr(row, name)

@@ -12,7 +12,7 @@ from telemetry.charging.installation import installation_key
 from telemetry.charging.made import CurveRow, Made, PhaseRow, PhaseWord
 from telemetry.charging.moving import moved
 from telemetry.charging.rows import point, rfc3339, start_of
-from telemetry.charging.saved import has_ended, unpacked
+from telemetry.charging.saved import boot_of, has_ended, unpacked
 from telemetry.charging.session import CurvePoint, Phase, Session, SessionError
 from telemetry.model.event_codes import EVENT_CODES, Level
 from telemetry.model.events import Event
@@ -131,22 +131,21 @@ def with_other(body: bytes, place: int) -> bytes:
     return json.dumps(parts).encode()
 
 
-def of_before(body: bytes) -> bytes:
-    """Return the state in version 1: the numbers stand after the JSON, as in C."""
-    _, named, last, last_start_ns, last_ns, known, *_ = json.loads(body)
-    head = json.dumps([1, last, last_start_ns, known, named, last_ns]).encode()
-    return len(head).to_bytes(4, "little") + head + bytes(2000)
+def of_version_2(body: bytes, boot: bytes = b"") -> bytes:
+    """Return the state as the gateway before wrote it. boot: its id and what makes its stamps of it."""
+    _, _, named, last, last_start_ns, last_ns, known, _, places, layout, numbers = json.loads(body)
+    parts = [2, named, last, last_start_ns, last_ns, known, places, layout, numbers[0]]
+    return (b"\1" + boot if boot else b"\0") + zlib.compress(json.dumps(parts).encode())
 
 
 @pytest.mark.parametrize(
     ("change", "fault"),
     [
         (lambda body: body.replace(b"bus-7", b"bus-8"), "of another vehicle"),
-        (lambda body: b"[3" + body[2:], "is of version 3, and not 2"),
+        (lambda body: b"[4" + body[2:], "is of version 4, and not 3"),
         (lambda body: with_other(body, LAYOUT), "of another protocol or version"),
         (lambda body: body.replace(b'"main","gbt', b'"mine","gbt'), "of the charger 'mine'"),
         (lambda body: with_other(body, PLACES), "of another protocol or version"),
-        (lambda body: of_before(body), "of another protocol or version"),
         (lambda body: body[:9], "is damaged"),
         (lambda body: body[:-3] + b"]]", "is damaged"),
     ],
@@ -162,7 +161,6 @@ def test_a_state_of_another_kind_is_refused(change: Callable[[bytes], bytes], fa
     [
         (lambda body: with_other(body, PLACES), pytest.approx(30.25, abs=0.5)),
         (lambda body: with_other(body, LAYOUT), None),  # the row before has it
-        (of_before, None),
     ],
 )
 def test_what_an_older_gateway_has_left_open_is_cut(
@@ -176,8 +174,26 @@ def test_what_an_older_gateway_has_left_open_is_cut(
     assert has_ended(zlib.compress(change(zlib.decompress(state_of(finished=True)))))
 
 
+def test_what_the_gateway_before_has_left_open_goes_on_as_it_does_now() -> None:
+    state = state_of()
+    body = zlib.decompress(state)
+    sessions = []
+    for each in (state, of_version_2(body)):
+        bench = PlugBench()
+        bench.tracker.restore(0, each)
+        bench.charge(40.0, 60.0)
+        sessions.append(bench.finish())
+    assert sessions[0] == sessions[1]
+    assert (sessions[0].start_ns, sessions[0].gap_s) == (START_NS, 9.0)
+    boot_id = bytes(range(16))
+    since_boot = of_version_2(body, boot_id + (-7).to_bytes(8, "little", signed=True))
+    assert (boot_of(since_boot), boot_of(of_version_2(body))) == ((boot_id.hex(), -7), None)
+    assert unpacked(since_boot).known == unpacked(state).known
+
+
 def test_a_damaged_state_has_no_end() -> None:
     assert not has_ended(b"junk")
+    assert boot_of(b"\1junk") is None
     with pytest.raises(ValueError, match="is damaged"):
         PlugBench().tracker.close(b"junk")
 

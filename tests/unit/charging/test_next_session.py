@@ -1,10 +1,16 @@
 """Where one session ends and the next one begins, also over a restart or a reload."""
 
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import combinations
+
 import pytest
 
 from telemetry.charging.made import PhaseRow
 from telemetry.charging.plan import ProtocolPlug
 from telemetry.charging.session import Session
+from telemetry.charging.settings import ChargingSettings
+from telemetry.model.events import Event
 from tests.support.plug import READY, START_NS, PlugBench
 
 CHADEMO = [ProtocolPlug("plug", "chademo")]
@@ -175,6 +181,114 @@ def test_another_vehicle_is_another_session_however_soon_it_comes_after_an_error
     assert following.maker == other["manufacturer"]
     if not is_restored:
         assert ended == alone
+
+
+Message = tuple[float, str, dict[str, float | str]]
+
+
+def reconnect(other: dict[str, float | str], error_s: float, soc_pct: float) -> list[Message]:
+    """After the last error, at 31 s: CRM(00) until BRM is there, which comes `error_s` after the error."""
+    begun: list[Message] = [(31.0 + step * error_s / 4, "CRM", {"recognition": 0}) for step in (1, 2, 3)]
+    said = {"version_minor": 0, "version_major": 1} | other
+    brm_s = 31.0 + error_s
+    return [
+        *begun,
+        (brm_s, "BRM", said),
+        (brm_s + 0.3, "CRM", {"recognition": READY}),
+        (brm_s + 0.6, "BCP", {"soc_pct": soc_pct * 10}),
+        (brm_s + 0.9, "CML", {"max_current_a": 3000}),
+    ]
+
+
+def told(
+    first: dict[str, float | str], messages: Sequence[Message], restarts: Sequence[int]
+) -> tuple[list[Session], list[tuple[int, str, str]]]:
+    """Return the sessions, and the events. restarts: in front of these messages."""
+    bench = failed(first)
+    made, sessions = list(bench.made), bench.sessions
+    for number, (at_s, code, raw) in enumerate(messages):
+        if number in restarts:
+            bench = handed_over(bench)
+            bench.tracker.collect(sessions)
+        made += bench.put(code, at_s, **raw)
+    for channel in bench.tracker.plugs:
+        made += bench.tracker.finish_plug(channel, START_NS + 33 * 10**9)
+    said = [(one.time_ns, one.content) for one in made]
+    return sessions, [(at_ns, event.code, event.text) for at_ns, event in said if isinstance(event, Event)]
+
+
+@pytest.mark.parametrize("error_s", [0.8, 1.4])  # for 1 s errors belong together
+@pytest.mark.parametrize(
+    ("first", "other", "soc_pct", "is_another"),
+    [
+        (NAMED, NAMED, 50, False),
+        (NAMED, NAMED | {"vin": "LVBBBBBBBBBBBBBB2", "pack_serial": 2}, 50, True),
+        (NAMED, NAMED, 90, False),  # whatever it says of its battery
+        (NAMELESS, NAMELESS, 50, False),
+        (NAMELESS, NAMELESS, 52, False),  # 2 % is what is rounded
+        (NAMELESS, NAMELESS, 48, False),
+        (NAMELESS, NAMELESS, 60, True),
+        (NAMELESS, NAMELESS, 40, True),
+        (NAMELESS, NAMELESS | {"pack_serial": 7}, 40, True),
+        ({}, {}, 60, True),
+        (NAMED, {"version_major": 1}, 60, True),
+    ],
+)
+def test_restarts_in_the_doubt_whose_attempt_it_is_change_nothing(
+    first: dict[str, float | str],
+    other: dict[str, float | str],
+    soc_pct: float,
+    is_another: bool,
+    error_s: float,
+) -> None:
+    messages = reconnect(other, error_s, soc_pct)
+    alone = failed(first).finish()
+    sessions, events = told(first, messages, ())
+    assert len(sessions) == 1 + is_another
+    reconnects = [event for event in events if event[1] == "charging_reconnect"]
+    assert reconnects == [(START_NS + round((31 + error_s / 4) * 1e9), "charging_reconnect", "attempt 2")] * (
+        not is_another
+    )
+    if is_another:
+        assert sessions[0] == alone
+        assert (sessions[1].maker, sessions[1].rated_ah) == (
+            other.get("manufacturer"),
+            150.0 if "rated_capacity_ah" in other else None,
+        )
+    for restarts in (*combinations(range(len(messages)), 1), *combinations(range(len(messages)), 2)):
+        found, said = told(first, messages, restarts)
+        assert sorted(said) == sorted(events), restarts
+        assert [bare(one) for one in found] == [bare(one) for one in sessions], restarts
+
+
+def bare(session: Session) -> Session:
+    """Without what is in rows of its own, and without how long nobody listened."""
+    return replace(session, phases=(), errors=(), curve=(), gap_s=0.0)
+
+
+@pytest.mark.parametrize("vin", ["plain", "digest", "off"])
+@pytest.mark.parametrize("restarts", [0, 2])
+def test_vehicles_are_told_apart_by_their_number_however_it_is_shown(vin: str, restarts: int) -> None:
+    settings = ChargingSettings(vin=vin)
+    bench = PlugBench(settings)
+    said: dict[str, float | str] = {"version_minor": 1, "version_major": 1, "manufacturer": "AAAA"}
+    for at_s, number, serial in ((0.0, "A", 1), (40.0, "B", 1), (80.0, "C", 2), (120.0, "C", 3)):
+        bench.put("BRM", at_s, vin=f"LVAAAAAAAAAAAAAA{number}", pack_serial=serial, **said)
+        bench.charge(at_s + 1, at_s + 9)
+        bench.put("CEM", at_s + 9.5, bcs_timeout=1)
+        for _ in range(restarts):
+            sessions, made = bench.sessions, bench.made
+            state = bench.tracker.state(0)
+            bench = PlugBench(settings)
+            bench.tracker.restore(0, state)
+            bench.tracker.collect(sessions)
+            bench.sessions, bench.made = sessions, made
+        bench.put("CRM", at_s + 35.0, recognition=0)
+    bench.finish()
+    shown = [session.vin for session in bench.sessions]
+    assert len(shown) == 4
+    assert [number is None for number in shown] == [vin == "off"] * 4
+    assert bench.events("pack_swapped") == ["from AAAA-00000002 to AAAA-00000003"]
 
 
 def test_a_kept_attempt_is_told_once_its_vehicle_does_not_answer() -> None:

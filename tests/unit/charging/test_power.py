@@ -115,9 +115,62 @@ def test_what_nobody_saw_is_a_gap_where_power_fell_before_a_restart_and_returns_
     run(bench, 0, 90, 3600.0, 40.0)
     run(bench, 90, 100, 0.0, 40.0)
     later = restarted(bench)
-    run(later, back_s, back_s + 10, 3600.0, 60.0)
+    run(later, back_s, back_s + 10, 3600.0, 41.0)
     session = later.finish()
     assert (session.charging_s, session.gap_s) == (charging_s, gap_s)
+
+
+@pytest.mark.parametrize("restarts", [1, 2])
+@pytest.mark.parametrize("soc_after_s", [0, 3])  # the state of charge comes in its own message
+@pytest.mark.parametrize(
+    ("away_s", "soc_pct", "is_another"),
+    [
+        *((30, 60.0, True), (30, 50.3, False), (30, 50.4, True)),  # a six minutes' charge, and 2 %
+        *((600, 60.0, False), (30, 37.9, True), (30, 38.0, False)),
+    ],
+)
+def test_another_battery_that_takes_power_after_a_restart_is_another_session(
+    away_s: int, soc_pct: float, is_another: bool, soc_after_s: int, restarts: int
+) -> None:
+    """40 % at 99 s, and 36 W a percent that no battery takes; nothing is known of this one but that."""
+    bench = PlugBench(PACK, plugs=())
+    run(bench, 0, 100, 3600.0, 40.0)
+    back_s = 99 + away_s - soc_after_s
+    bench = restarted(bench)
+    for second in range(back_s, back_s + soc_after_s):
+        bench.measure("battery", float(second), voltage_v=100.0, current_a=36.0)
+        if restarts == 2 and second == back_s:
+            bench = restarted(bench)
+    if restarts == 2 and not soc_after_s:
+        bench = restarted(bench)
+    run(bench, back_s + soc_after_s, 1000, 3600.0, soc_pct)
+    bench.finish()
+    starts = [(session.start_ns - START_NS) / NS for session in bench.sessions]
+    assert starts == ([0.0, 99.0 + away_s] if is_another else [0.0])
+    ended = bench.sessions[0]
+    assert ended.outcome == ("cut" if is_another else "unfinished")
+    if is_another:
+        assert (ended.duration_s, ended.end_soc_pct, ended.energy_wh) == (99.0, 40.0, 99.0)
+    else:
+        assert ended.end_soc_pct == soc_pct
+        assert ended.gap_s == pytest.approx(away_s, abs=soc_after_s)
+
+
+@pytest.mark.parametrize("soc_pct", [None, 40.0])  # before; after the restart there is none
+def test_a_battery_whose_state_of_charge_is_not_heard_goes_on_after_ten_seconds(
+    soc_pct: float | None,
+) -> None:
+    bench = PlugBench(PACK, plugs=())
+    for second in range(100):
+        values = {} if soc_pct is None else {"soc_pct": soc_pct}
+        bench.measure("battery", float(second), voltage_v=100.0, current_a=36.0, **values)
+    bench = restarted(bench)
+    for second in range(130, 160):
+        bench.measure("battery", float(second), voltage_v=100.0, current_a=36.0)
+        if second == 141:
+            bench = restarted(bench)  # it has been decided
+    assert [session.gap_s for session in (bench.finish(),)] == [32.0]
+    assert len(bench.sessions) == 1
 
 
 def test_power_that_returns_in_time_goes_on_with_the_session_and_what_lies_between_counts() -> None:

@@ -46,10 +46,10 @@ def test_a_reconnect_after_an_error_is_an_attempt_of_the_same_session() -> None:
 
 def test_a_charge_heard_from_its_middle_on_keeps_its_first_state_of_charge_through_a_reconnect() -> None:
     bench = PlugBench()
-    bench.charge(0.0, 1.0, soc_pct=44.0)
+    bench.charge(0.0, 1.0, soc_pct=49.0)
     bench.put("BEM", 5.0, ccs_timeout=1)
     bench.recognise(6.2)
-    assert bench.finish().start_soc_pct == 44.0
+    assert bench.finish().start_soc_pct == 49.0
 
 
 def test_errors_a_second_apart_or_less_are_one_of_each_side_and_a_recognition_between_begins_nothing() -> (

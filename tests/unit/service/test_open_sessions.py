@@ -1,6 +1,7 @@
 """What is open when a process ends, and how the next one goes on: by a fake of what follows them."""
 
 import json
+import zlib
 from collections.abc import Mapping
 
 import pytest
@@ -9,6 +10,7 @@ from telemetry_core.frames.batch import FrameBatch
 from telemetry_core.rows.spec import FieldSpec, RecordSpec, SlotKind
 from telemetry_core.text.lines import LineBuffer
 
+from telemetry.charging.saved import Boot, unpacked
 from telemetry.ledger import Ledger
 from telemetry.service.pipeline import Pipeline
 from telemetry.spool.batch import TimeBase, lines_of
@@ -32,6 +34,15 @@ SECOND_NS = 1_000_000_000
 FINISHED = 9  # frames, after which both ends of a session have finished
 
 
+def state_of(session: Mapping[str, int], boot: Boot | None = None) -> bytes:
+    """Return a state whose session is this one, without all that nobody looks at here."""
+    return zlib.compress(json.dumps([3, boot, [], {}, 0, 0, session, [], 0, 0, []]).encode(), 0)
+
+
+def session_in(state: bytes) -> dict[str, int]:
+    return unpacked(state).known
+
+
 class FakeSessions(PlugSessions):
     """A session a source, which counts its frames. Each third frame writes its row again."""
 
@@ -46,20 +57,20 @@ class FakeSessions(PlugSessions):
     def plugs_of(self, source: str) -> tuple[str, ...]:
         return (source,) if source in self.sources else ()
 
-    def state(self, plug: str) -> bytes:
-        return json.dumps(self.sessions[plug]).encode() if plug in self.sessions else b""
+    def state(self, plug: str, boot: Boot | None = None) -> bytes:
+        return state_of(self.sessions[plug], boot) if plug in self.sessions else b""
 
     def has_ended(self, plug: str, state: bytes = b"") -> bool:
         """Both ends have finished after so many frames."""
-        known = json.loads(state) if state else self.sessions.get(plug, {"frames": 0})
-        return bool(known["frames"] >= FINISHED)
+        known = session_in(state) if state else self.sessions.get(plug, {"frames": 0})
+        return known["frames"] >= FINISHED
 
     def restore(self, plug: str, state: bytes, *_: object) -> None:
-        self.sessions[plug] = json.loads(state)
+        self.sessions[plug] = session_in(state)
 
     def close(self, plug: str, state: bytes, *_: object) -> None:
         self.sessions.pop(plug, None)
-        self.closed.append(json.loads(state))
+        self.closed.append(session_in(state))
         self.write(self.closed[-1], "cut")
 
     def watch(self, plug: str, newest_ns: int | None, silent_ns: int, *_: object, **_more: object) -> None:
@@ -174,7 +185,7 @@ class Bench:
 
 def frames_of(state: Mapping[str, bytes]) -> dict[str, int]:
     """How many frames each session has."""
-    return {source: json.loads(content[1:])["frames"] for source, content in state.items()}
+    return {source: session_in(content)["frames"] for source, content in state.items()}
 
 
 def test_each_record_and_each_piece_in_memory_has_the_state_as_of_its_end() -> None:
