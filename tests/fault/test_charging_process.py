@@ -10,11 +10,10 @@ from random import Random
 
 import pytest
 
-from telemetry.ledger import imbalances
 from tests.fault.test_charging_kills import assert_one_session
 from tests.support import charge_lives
 from tests.support.charge_lives import START_NS, Frame, charge
-from tests.support.gateway import FinalAccounts, Gateway, influx_table
+from tests.support.gateway import Gateway, influx_table
 from tests.support.seqpacket import ACCEPT_TIMEOUT_S, FrameListener
 from tests.support.servers import Database, DatabaseServer
 
@@ -98,27 +97,6 @@ def rows_of(database: Database) -> charge_lives.Database:
     return found
 
 
-def wait_for_frames(gateway: Gateway, count: int) -> None:
-    gateway.wait_until(lambda status: status["accounts"].get(f"frames/{BAY}/decoded", 0) >= count)
-
-
-def wait_until_sent(gateway: Gateway, player: Player) -> None:
-    """All that was played is processed, and all that was made is sent."""
-    player.join(600.0)
-    assert not player.is_alive(), gateway.output()
-    waiting = ("points_waiting_memory", "points_waiting_disk", "frames_waiting")
-    gateway.wait_until(lambda status: not any(status["gauges"][name] for name in waiting))
-
-
-def stopped(gateway: Gateway) -> FinalAccounts:
-    """The accounts after an orderly stop: balanced, and nothing waits."""
-    assert gateway.terminate() == 0, gateway.output()
-    accounts = gateway.final_accounts()
-    assert list(imbalances(accounts.counters, accounts.waiting_points, {})) == []
-    assert (accounts.waiting_points, accounts.clean) == (0, True)
-    return accounts
-
-
 @pytest.mark.parametrize("kills", KILLS)
 @pytest.mark.parametrize(
     "kind",
@@ -147,7 +125,9 @@ def test_a_gateway_that_is_killed_while_it_charges_leaves_one_session_in_the_dat
             process = gateway.start()
             starts.append(player.accept())
             if len(starts) == 1:
-                wait_for_frames(gateway, sum(ns < CHARGING_NS for ns, _, _ in frames))
+                gateway.wait_for_account(
+                    f"frames/{BAY}/decoded", sum(ns < CHARGING_NS for ns, _, _ in frames)
+                )
             with contextlib.suppress(subprocess.TimeoutExpired):
                 process.wait(chance.uniform(*LIFE_S))
             process.kill()
@@ -155,7 +135,10 @@ def test_a_gateway_that_is_killed_while_it_charges_leaves_one_session_in_the_dat
             player.hang_up()
         gateway.start()
         starts.append(player.accept())
-        wait_until_sent(gateway, player)
-        accounts = stopped(gateway)
+        player.join(600.0)
+        assert not player.is_alive(), gateway.output()
+        gateway.wait_until_sent()
+        accounts = gateway.end()
+    assert accounts.waiting_points == 0
     assert_one_session(rows_of(database), starts, source=BAY, gap_ns=GAP_NS)
     assert accounts.counters["points/made/charging_session"] > len(starts)

@@ -9,16 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.fault.test_charging_kills import assert_one_session
-from tests.fault.test_charging_process import (
-    BAY,
-    CHARGING_NS,
-    Player,
-    bus,
-    rows_of,
-    stopped,
-    wait_for_frames,
-    wait_until_sent,
-)
+from tests.fault.test_charging_process import BAY, CHARGING_NS, Player, bus, rows_of
 from tests.support.charge_lives import charge
 from tests.support.gateway import Gateway, influx_table
 from tests.support.seqpacket import ACCEPT_TIMEOUT_S, FrameListener
@@ -68,7 +59,7 @@ def test_a_gateway_that_is_killed_at_each_of_its_writes_leaves_one_session_in_th
     ):
         gateway.start()
         starts = [player.accept()]
-        wait_for_frames(gateway, sum(ns < CHARGING_NS for ns, _, _ in frames))
+        gateway.wait_for_account(f"frames/{BAY}/decoded", sum(ns < CHARGING_NS for ns, _, _ in frames))
         for number in numbers[:KILLS]:
             assert gateway.process is not None
             gateway.process.kill()
@@ -88,7 +79,8 @@ def test_a_gateway_that_is_killed_at_each_of_its_writes_leaves_one_session_in_th
         gateway.started_by = ()
         gateway.start()
         starts.append(player.accept())
-        wait_until_sent(gateway, player)
-        stopped(gateway)
+        player.join(600.0)
+        gateway.wait_until_sent()
+        assert gateway.end().waiting_points == 0
     assert deaths > KILLS * 3 / 4
     assert_one_session(rows_of(database), starts, source=BAY, gap_ns=GAP_NS)

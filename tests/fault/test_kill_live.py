@@ -4,32 +4,13 @@ from pathlib import Path
 
 import pytest
 
-from telemetry.ledger import imbalances
 from telemetry.spool.write_through import keeping_in_memory
-from tests.support.gateway import Gateway
-from tests.support.recording import VEHICLE_DBC
+from tests.support.gateway import Gateway, bus_at, influx_at
 from tests.support.scripted_server import ScriptedServer
 from tests.support.seqpacket import FrameListener
 
 KILLS = 4
 FRAME_ID = 0x300
-
-
-def influx(server: ScriptedServer) -> str:
-    return f'[influx]\nurl = "{server.url}"\napi = "v1"\ndatabase = "d"\n'
-
-
-def bus(socket: Path) -> str:
-    return f'[[can]]\nname = "bus"\nsocket = "{socket}"\ndatabases = ["{VEHICLE_DBC}"]\n'
-
-
-def wait_for_frames(gateway: Gateway, count: int) -> None:
-    gateway.wait_until(lambda status: status["accounts"].get("frames/bus/decoded", 0) >= count)
-
-
-def wait_until_sent(gateway: Gateway) -> None:
-    waiting = ("points_waiting_memory", "points_waiting_disk")
-    gateway.wait_until(lambda status: not any(status["gauges"][name] for name in waiting))
 
 
 def test_a_killed_service_loses_nothing_that_it_had_accounted_for(tmp_path: Path) -> None:
@@ -39,7 +20,7 @@ def test_a_killed_service_loses_nothing_that_it_had_accounted_for(tmp_path: Path
     with (
         ScriptedServer() as server,
         FrameListener(tmp_path / "bus.sock") as listener,
-        Gateway(tmp_path, influx(server), bus(tmp_path / "bus.sock")) as gateway,
+        Gateway(tmp_path, influx_at(server.url), bus_at(tmp_path)) as gateway,
     ):
         for _ in range(KILLS):
             process = gateway.start()
@@ -49,16 +30,15 @@ def test_a_killed_service_loses_nothing_that_it_had_accounted_for(tmp_path: Path
                 sent += listener.send(
                     (FRAME_ID, bytes([sent % 256, number, 0, 0])) for number in range(count)
                 )
-                wait_for_frames(gateway, sent)
+                gateway.wait_for_account("frames/bus/decoded", sent)
             process.kill()
             process.wait()
             listener.hang_up()
         process = gateway.start()
         listener.accept()
-        wait_for_frames(gateway, sent)
-        wait_until_sent(gateway)
-        assert gateway.terminate() == 0, gateway.output()
-        accounts = gateway.final_accounts()
+        gateway.wait_for_account("frames/bus/decoded", sent)
+        gateway.wait_until_sent()
+        accounts = gateway.end()
         stored = {
             line
             for line in server.stored
@@ -73,4 +53,3 @@ def test_a_killed_service_loses_nothing_that_it_had_accounted_for(tmp_path: Path
     )
     assert len(stored) == made == sent
     assert adopted
-    assert list(imbalances(accounts.counters, accounts.waiting_points, {})) == []

@@ -12,7 +12,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -35,24 +35,16 @@ from telemetry.spool.filesystem import RealFileSystem
 from telemetry.spool.view import SpoolView
 from telemetry.web.server import WebServer
 from tests.support.clock import FakeClock
-from tests.support.gateway import Gateway
-from tests.support.recording import VEHICLE_DBC
+from tests.support.gateway import NO_SERVER, Gateway, bus_at, influx_at
 from tests.support.scripted_server import ScriptedServer
 from tests.support.seqpacket import FrameListener
 from tests.support.spool import Feed
+from tests.support.waiting import wait_until
 from tests.support.web_gateway import pack_power, web_gateway
 
-DEADLINE_S = 30.0
 F_SETPIPE_SZ = 1031
 MOST_DESCRIPTORS = 56
 FRAME = pack_power(98.0)
-
-
-def wait_until(condition: Callable[[], bool], what: str) -> None:
-    deadline_s = time.monotonic() + DEADLINE_S
-    while not condition():
-        assert time.monotonic() < deadline_s, f"{what} has not come"
-        time.sleep(0.02)
 
 
 @dataclass
@@ -77,27 +69,22 @@ class Running:
         except Exception as error:  # noqa: BLE001 - the test looks at it
             self.failure = error
 
-    def decoded(self) -> int:
-        return int(self.gateway.status()["accounts"].get("frames/bus/decoded", 0))
-
     def send_and_wait(self, count: int) -> None:
         """Until the status says that they were decoded."""
-        before = self.decoded()
+        before = self.gateway.account("frames/bus/decoded")
         self.listener.send([FRAME] * count)
-        wait_until(lambda: self.decoded() == before + count, "the last frame")
+        self.gateway.wait_for_account("frames/bus/decoded", before + count)
 
     def end(self) -> None:
         self.stop.set()
-        self._thread.join(DEADLINE_S)
+        self._thread.join(30.0)
         assert not self._thread.is_alive()
 
 
 @pytest.fixture
 def running(tmp_path: Path) -> Iterator[Running]:
-    influx = '[influx]\nurl = "http://127.0.0.1:9"\ndatabase = "d"\n'
-    bus = f'[[can]]\nname = "bus"\nsocket = "{tmp_path}/bus.sock"\ndatabases = ["{VEHICLE_DBC}"]\n'
     with FrameListener(tmp_path / "bus.sock") as listener:
-        made = Running(Gateway(tmp_path, influx, bus, "gateway_every_s = 1.0"), listener)
+        made = Running(Gateway(tmp_path, NO_SERVER, bus_at(tmp_path), "gateway_every_s = 1.0"), listener)
         yield made
         made.end()
 
@@ -122,10 +109,10 @@ def test_figures_that_cannot_be_made_are_logged_once_and_the_line_goes_on(
     running.send_and_wait(5)
     with monkeypatch.context() as system:
         system.setattr("telemetry.service.service.process_gauges", fail)
-        wait_until(lambda: running.gateway.status()["gauges"]["status_age_s"] > 2.0, "an old status")
+        wait_until(lambda: running.gateway.status()["gauges"]["status_age_s"] > 2.0)
         running.listener.send([FRAME] * 7)
         assert caplog.text.count("a report cannot be made") == 2  # the status, the points of `gateway`
-    wait_until(lambda: running.decoded() == 12, "the frames that came meanwhile")
+    running.gateway.wait_for_account("frames/bus/decoded", 12)
     assert running.failure is None
     running.end()
     assert accounts_of(running)["frames/bus/decoded"] == 12
@@ -209,7 +196,7 @@ def test_without_a_thread_for_it_the_service_runs_without_status_or_page(
     running.start()
     running.listener.accept()
     running.listener.send([FRAME])
-    wait_until(lambda: "running: bus" in caplog.text, "the start")
+    wait_until(lambda: "running: bus" in caplog.text)
     running.end()
     assert running.failure is None
     assert "no thread can be started" in caplog.text
@@ -232,13 +219,13 @@ def test_a_reload_for_which_there_is_no_thread_is_refused_and_the_old_sources_go
 
     with monkeypatch.context() as system:
         system.setattr(threading.Thread, "start", refuse)
-        running.gateway.sources += f'[[can]]\nname = "other"\nsocket = "{tmp_path}/other.sock"\n'
+        running.gateway.sources += bus_at(tmp_path, "other", [])
         running.gateway.write_config()
         running.reload.set()
-        wait_until(lambda: "config_refused: other: no thread can be started" in caplog.text, "the refusal")
+        wait_until(lambda: "config_refused: other: no thread can be started" in caplog.text)
     running.send_and_wait(2)
     running.reload.set()
-    wait_until(lambda: "config_reloaded" in caplog.text, "the reload")
+    wait_until(lambda: "config_reloaded" in caplog.text)
     running.send_and_wait(2)
     running.end()
     assert running.failure is None
@@ -251,12 +238,7 @@ def test_an_event_that_a_source_reports_late_keeps_its_stamp_where_the_clock_is_
     tmp_path: Path, clock: str, ago_s: int
 ) -> None:
     """With `clock = "wait"` a stamp two minutes away is one of before the clock was set, ahead or back."""
-    gateway = Gateway(
-        tmp_path,
-        '[influx]\nurl = "http://127.0.0.1:9"\ndatabase = "d"\n',
-        f'[[can]]\nname = "bus"\nsocket = "{tmp_path}/bus.sock"\n',
-        f'clock = "{clock}"',
-    )
+    gateway = Gateway(tmp_path, NO_SERVER, bus_at(tmp_path, databases=[]), f'clock = "{clock}"')
     gateway.write_config()
     time = FakeClock()
     time.advance(1000.0)
@@ -280,11 +262,7 @@ def test_damage_that_is_found_at_the_start_is_an_event(tmp_path: Path) -> None:
     content = bytearray(segment.read_bytes())
     content[len(content) // 2] ^= 0x10  # of the second batch
     segment.write_bytes(content)
-    gateway = Gateway(
-        tmp_path,
-        '[influx]\nurl = "http://127.0.0.1:9"\ndatabase = "d"\n',
-        f'[[can]]\nname = "bus"\nsocket = "{tmp_path}/bus.sock"\n',
-    )
+    gateway = Gateway(tmp_path, NO_SERVER, bus_at(tmp_path, databases=[]))
     gateway.write_config()
     service = Service(load_config(gateway.config), clock)
     service._step()
@@ -299,37 +277,33 @@ def stored_lines(directory: Path, clock: FakeClock) -> list[bytes]:
 
 
 def test_a_stderr_that_nobody_reads_stops_neither_the_line_nor_the_end(tmp_path: Path) -> None:
-    bus = f'[[can]]\nname = "bus"\nsocket = "{tmp_path}/bus.sock"\ndatabases = ["{VEHICLE_DBC}"]\n'
     reader, writer = os.pipe()
     fcntl.fcntl(writer, F_SETPIPE_SZ, 4096)
-    with FrameListener(tmp_path / "bus.sock") as listener, ScriptedServer() as server:
-        influx = f'[influx]\nurl = "{server.url}"\napi = "v1"\ndatabase = "d"\n'
-        with Gateway(tmp_path, influx, bus) as gateway:
-            gateway.write_config()
-            gateway.process = subprocess.Popen(
-                [sys.executable, "-m", "telemetry", "run", str(gateway.config)],
-                env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
-                stderr=writer,
-            )
-            listener.accept()
-            status = tmp_path / "spool" / "status.sock"
-            wait_until(status.exists, "the status")
-            good = gateway.config.read_text()
-            os.set_blocking(reader, False)
-            gateway.config.write_text(good + "x = 1\n" * 200)
-            while not is_full(writer):
-                gateway.process.send_signal(signal.SIGHUP)
-                time.sleep(0.02)
-            gateway.config.write_text(good)
-            listener.send([FRAME] * 9)
-            wait_until(
-                lambda: gateway.status()["accounts"].get("frames/bus/decoded") == 9, "the frames after it"
-            )
-            assert gateway.terminate() == 0
-            final = gateway.final_accounts()
+    with (
+        FrameListener(tmp_path / "bus.sock") as listener,
+        ScriptedServer() as server,
+        Gateway(tmp_path, influx_at(server.url), bus_at(tmp_path)) as gateway,
+    ):
+        gateway.write_config()
+        gateway.process = subprocess.Popen(
+            [sys.executable, "-m", "telemetry", "run", str(gateway.config)],
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+            stderr=writer,
+        )
+        listener.accept()
+        gateway.wait_for(gateway.status)
+        good = gateway.config.read_text()
+        os.set_blocking(reader, False)
+        gateway.config.write_text(good + "x = 1\n" * 200)
+        while not is_full(writer):
+            gateway.process.send_signal(signal.SIGHUP)
+            time.sleep(0.02)
+        gateway.config.write_text(good)
+        listener.send([FRAME] * 9)
+        gateway.wait_for_account("frames/bus/decoded", 9)
+        final = gateway.end()
     os.close(reader)
     os.close(writer)
-    assert final.clean
     assert final.counters["frames/bus/decoded"] == 9
 
 
@@ -347,20 +321,20 @@ def test_readers_of_the_page_leave_the_line_the_descriptors_that_it_needs(tmp_pa
         service.gateway.started_by = ("prlimit", f"--nofile={MOST_DESCRIPTORS}:")
         service.start()
         service.listener.send([FRAME])
-        service.wait_until(lambda: service.account("points/acknowledged") >= 1, "the server's client")
+        service.gateway.wait_for_account("points/acknowledged")
         for _ in range(60):
             peer = stack.enter_context(socket.create_connection(address(service.url), 5.0))
             with contextlib.suppress(ConnectionError):  # there is no room
                 peer.sendall(b"GET /events HTTP/1.1\r\nHost: localhost\r\n\r\n")
         service.listener.send([FRAME] * 9)
-        service.wait_until(lambda: service.account("points/acknowledged") >= 10, "the points")
+        service.gateway.wait_for_account("points/acknowledged", 10)
         assert service.gateway.process is not None
         descriptors = Path(f"/proc/{service.gateway.process.pid}/fd")
 
         def are_left() -> bool:
             return MOST_DESCRIPTORS - 40 < len(list(descriptors.iterdir())) < MOST_DESCRIPTORS - 24
 
-        service.wait_until(are_left, "the descriptors")  # the line itself opens some for a moment
+        service.gateway.wait_for(are_left)  # the line itself opens some for a moment
         assert service.gateway.terminate() == 0, service.gateway.output()
 
 

@@ -34,9 +34,7 @@ def test_a_2xx_whose_body_never_ends_is_no_acknowledgement(rig: ClientRig, head:
         connection.next_begins()
 
     rig.server.script(begin_an_answer)
-    rig.queue.put_lines(*LINES)
-    rig.run_until_idle()
-    rig.assert_all_stored_once()
+    rig.store_all()
     assert rig.sender.state.requests == 2
 
 
@@ -52,9 +50,7 @@ def test_a_2xx_whose_body_is_cut_short_is_no_acknowledgement(rig: ClientRig, hea
         connection.close()
 
     rig.server.script(cut_short)
-    rig.queue.put_lines(*LINES)
-    rig.run_until_idle()
-    rig.assert_all_stored_once()
+    rig.store_all()
     assert rig.sender.state.requests == 2
 
 
@@ -65,9 +61,7 @@ def test_a_204_without_the_body_that_it_announces_is_an_acknowledgement(rig: Cli
         connection.next_begins()
 
     rig.server.script(store_and_announce)
-    rig.queue.put_lines(*LINES)
-    rig.run_until_idle()
-    rig.assert_all_stored_once()
+    rig.store_all()
     assert rig.sender.state.requests == 1
 
 
@@ -149,15 +143,13 @@ def test_lines_that_a_2xx_names_as_rejected_are_dead_letters_and_all_others_ackn
         connection.answer(status if details else 204, {}, json.dumps(message).encode() if details else b"")
 
     rig.server.script(*[store_in_part] * 10)
-    rig.queue.put_lines(*LINES)
-    rig.run_until_idle()
+    rig.deliver(*LINES)
     assert set(rig.queue.dead_lines()) == bad
     assert rig.server.stored == set(LINES) - bad
     assert rig.queue.acknowledged_points == len(LINES) - len(bad)
     assert rig.sender.state.requests == 1  # the others are stored: it said so
     assert "invalid column type" in repr(rig.queue.dead)
-    rig.queue.put_lines(b"m v=1 1")
-    rig.run_until_idle()
+    rig.deliver(b"m v=1 1")
     assert rig.server.connections_made == 1  # a body that a 204 should not have is not taken for an answer
 
 
@@ -172,8 +164,7 @@ def test_of_more_rejected_lines_than_a_2xx_lists_every_one_is_found(rig: ClientR
         connection.answer(201 if refused else 204, {}, json.dumps(message).encode() if refused else b"")
 
     rig.server.script(*[store_in_part] * 10)
-    rig.queue.put_lines(*lines)
-    rig.run_until_idle()
+    rig.deliver(*lines)
     assert rig.queue.dead_lines() == sorted(lines[1::2])
     assert rig.server.stored == set(lines[::2])
     assert rig.sender.state.requests == 3

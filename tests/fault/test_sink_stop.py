@@ -1,18 +1,18 @@
 """Stopping the sink: at once, whatever the server does; and with everything sent where it can be."""
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
 
 from telemetry.clock import SystemClock
-from telemetry.errors import UnavailableError
 from telemetry.sinks.influx.server import Api
 from telemetry.sinks.influx.settings import InfluxSettings
 from telemetry.sinks.sink import Sink
 from tests.support import scripted_server as acts
 from tests.support.list_queue import ListQueue
 from tests.support.scripted_server import Act, ScriptedServer
+from tests.support.waiting import wait_until
 
 GRACE_S = 0.3
 STOP_S = 1.0  # with room for a slow machine; the promise is grace + 0.2 s
@@ -24,18 +24,9 @@ def server() -> Iterator[ScriptedServer]:
         yield server
 
 
-def sink_to(url: str, queue: ListQueue, failures: list[Exception] | None = None) -> Sink:
+def sink_to(url: str, queue: ListQueue) -> Sink:
     settings = InfluxSettings(url=url, api=Api.V2, bucket="b", request_timeout_s=30.0)
-    on_failure = (failures if failures is not None else []).append
-    return Sink(queue, settings, SystemClock(), on_event=lambda _: None, on_failure=on_failure)
-
-
-def wait_for(condition: Callable[[], bool]) -> None:
-    clock, never = SystemClock(), threading.Event()
-    deadline_s = clock.monotonic_s() + 10.0
-    while not condition():
-        assert clock.monotonic_s() < deadline_s
-        never.wait(0.005)
+    return Sink(queue, settings, SystemClock(), on_event=lambda _: None, on_failure=lambda _: None)
 
 
 @pytest.mark.parametrize(
@@ -54,11 +45,11 @@ def test_stopping_takes_no_longer_than_the_grace(server: ScriptedServer, fault: 
     server.script(fault)
     sink = sink_to(server.url, queue)
     sink.start()
-    wait_for(lambda: server.connections_made > 0)
+    wait_until(lambda: server.connections_made > 0)
     started_s = SystemClock().monotonic_s()
     sink.stop(GRACE_S)
     assert SystemClock().monotonic_s() - started_s < GRACE_S + STOP_S
-    wait_for(lambda: not queue.in_flight)
+    wait_until(lambda: not queue.in_flight)
     queue.assert_balance()
     assert queue.acknowledged == []
 
@@ -70,7 +61,7 @@ def test_stopping_takes_no_longer_where_nobody_listens() -> None:
     queue.put_lines(b"m v=1 1")
     sink = sink_to(url, queue)
     sink.start()
-    wait_for(lambda: sink.state.failing_since_s is not None)
+    wait_until(lambda: sink.state.failing_since_s is not None)
     sink.stop(GRACE_S)
     assert queue.in_flight == set()
 
@@ -79,23 +70,12 @@ def test_what_waits_is_sent_before_the_sink_stops(server: ScriptedServer) -> Non
     queue = ListQueue()
     sink = sink_to(server.url, queue)
     sink.start()
-    wait_for(lambda: sink.state.looks > 0)
+    wait_until(lambda: sink.state.looks > 0)
     lines = [b"m v=%d %d" % (index, index) for index in range(40)]
     for line in lines:
         queue.put_lines(line)
     sink.stop(5.0)
     assert server.stored == set(lines)
-
-
-def test_a_sink_that_gets_no_thread_says_so_when_it_starts(monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(_: threading.Thread) -> None:
-        raise RuntimeError("can't start new thread")
-
-    sink = sink_to("http://127.0.0.1:1", ListQueue())
-    monkeypatch.setattr(threading.Thread, "start", refuse)
-    with pytest.raises(UnavailableError, match=r"no thread can be started \(.*TasksMax"):
-        sink.start()
-    sink.stop(GRACE_S)
 
 
 def test_a_sink_that_was_stopped_leaves_no_thread_behind(server: ScriptedServer) -> None:
@@ -111,16 +91,3 @@ def test_a_sink_that_was_stopped_leaves_no_thread_behind(server: ScriptedServer)
     sink.stop(5.0)
     assert of_ours() == set()
     assert server.stored == {b"m v=1 1"}
-
-
-def test_a_fault_of_the_program_is_handed_on() -> None:
-    class BrokenQueue(ListQueue):
-        def next_live(self) -> None:
-            raise RuntimeError("a fault of the program")
-
-    failures: list[Exception] = []
-    sink = sink_to("http://127.0.0.1:1", BrokenQueue(), failures)
-    sink.start()
-    wait_for(lambda: bool(failures))
-    sink.stop(GRACE_S)
-    assert str(failures[0]) == "a fault of the program"

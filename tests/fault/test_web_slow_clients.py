@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
-from telemetry.ledger import imbalances
 from tests.support.seqpacket import Load
 from tests.support.web import WebClient, get
 from tests.support.web_gateway import WebGateway, pack_power, web_gateway
@@ -26,7 +25,7 @@ BEGINNINGS = (
 def go_on(service: WebGateway, load: Load, frames: int) -> None:
     """Wait until so many more have been sent."""
     until = load.sent + frames
-    service.wait_until(lambda: load.sent >= until, f"{frames} frames")
+    service.gateway.wait_for(lambda: load.sent >= until)
 
 
 def slow_client(service: WebGateway, beginning: bytes) -> socket.socket:
@@ -61,7 +60,7 @@ def test_200_slow_clients_disturb_neither_the_line_nor_other_clients(tmp_path: P
             assert listening.read_head()[0] == 200
             reported = voltages(listening)
             get(service.url, "/metrics")
-            service.wait_until(lambda: service.account("points/acknowledged") > 0, "the server's client")
+            service.gateway.wait_for_account("points/acknowledged")
             go_on(service, load, 20_000)
             before_bytes = memory_bytes(service)
             beginnings = itertools.cycle(BEGINNINGS)
@@ -75,11 +74,9 @@ def test_200_slow_clients_disturb_neither_the_line_nor_other_clients(tmp_path: P
                     assert get(service.url, path).status == 200
             grown_bytes = memory_bytes(service) - before_bytes
             assert get(service.url, "/events").status in (200, 503)
-        service.wait_until(lambda: service.account("frames/bus/decoded") == load.sent, "the last frame")
+        service.gateway.wait_for_account("frames/bus/decoded", load.sent)
         assert grown_bytes < 8 * MIB
-        assert service.gateway.terminate() == 0, service.gateway.output()
-        final = service.gateway.final_accounts()
-        assert list(imbalances(final.counters, final.waiting_points, {})) == []
+        final = service.gateway.end()
         assert final.counters["bus/bus/read"] == final.counters["frames/bus/decoded"] == load.sent
         losses = ("frames/bus/lost", "bus/bus/kernel_dropped")
         assert not [name for name, count in final.counters.items() if name.startswith(losses) and count]

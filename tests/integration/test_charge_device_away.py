@@ -4,9 +4,9 @@ import signal
 from contextlib import ExitStack
 from pathlib import Path
 
-from tests.integration.test_charge_service import INFLUX, stored
+from tests.integration.test_charge_service import stored
 from tests.support.charge_lives import BAYS, Frame, charge, text
-from tests.support.gateway import Gateway
+from tests.support.gateway import NO_SERVER, Gateway
 from tests.support.seqpacket import FrameListener
 
 DONE, CHARGING = BAYS
@@ -26,7 +26,7 @@ def play(folder: Path, gateway: Gateway, played: dict[str, list[Frame]]) -> None
             device.accept()
             device.send((id, data) for _, id, data in played[bay])
         counts = {f"bus/{bay}/read": len(frames) for bay, frames in played.items()}
-        gateway.wait_until(lambda status: counts.items() <= status["accounts"].items())
+        gateway.wait_for(lambda: counts.items() <= gateway.status()["accounts"].items())
 
 
 def session_rows(status: dict[str, dict[str, int]]) -> int:
@@ -38,17 +38,17 @@ def test_a_device_that_goes_away_ends_what_both_ends_have_finished_and_a_stop_re
 ) -> None:
     frames = charge()
     played = {DONE: list(frames), CHARGING: [frame for frame in frames if frame[0] < IN_CHARGING_NS]}
-    with Gateway(tmp_path, INFLUX, "".join(bus(tmp_path, bay) for bay in BAYS)) as gateway:
+    with Gateway(tmp_path, NO_SERVER, "".join(bus(tmp_path, bay) for bay in BAYS)) as gateway:
         play(tmp_path, gateway, played)
         before = session_rows(gateway.status())
-        gateway.wait_until(lambda status: session_rows(status) > before)  # ten seconds later: one is over
+        gateway.wait_for(lambda: session_rows(gateway.status()) > before)  # ten seconds later: one is over
         assert gateway.process is not None
         gateway.process.kill()
         gateway.process.wait()
         gateway.start()
-        gateway.wait_until(lambda status: session_rows(status) > before)
+        gateway.wait_for(lambda: session_rows(gateway.status()) > before)
         gateway.process.send_signal(signal.SIGHUP)
-        gateway.wait_until(lambda _: "config_reloaded" in gateway.output())
+        gateway.wait_for(lambda: "config_reloaded" in gateway.output())
         assert gateway.terminate() == 0, gateway.output()
     database = stored(tmp_path)
     outcomes = {}

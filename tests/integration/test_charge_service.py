@@ -3,48 +3,25 @@
 The clock runs faster than the machine's. What a session must be, the simulator knows, and the contract says.
 """
 
-import contextlib
 import json
-import os
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from firmware_sim.charge_scenario import load_charge_scenario
 from telemetry.settings.table import TomlTable
 from tests.support.charge_lives import Database, number, text
-from tests.support.child import killed_at_the_end
-from tests.support.gateway import Gateway
+from tests.support.child import started
+from tests.support.command import command
+from tests.support.gateway import NO_SERVER, Gateway
 
 DEADLINE_S = 240.0
 T = 1_772_445_600_000_000_000  # simulated time at the start
-INFLUX = '[influx]\nurl = "http://127.0.0.1:9"\napi = "v1"\ndatabase = "d"\n'
 OVER_A_SOCKET = ("03", "11", "13", "19", "39")
-
-
-def command(*arguments: str) -> list[str]:
-    """The program with these arguments, in the environment of the tests."""
-    return [sys.executable, "-m", "telemetry", *arguments]
-
-
-def started(*arguments: str) -> "contextlib.AbstractContextManager[subprocess.Popen[str]]":
-    return killed_at_the_end(
-        subprocess.Popen(
-            command("sim", *arguments),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
-        )
-    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +54,10 @@ def played(folder: Path, plugs: Sequence[Plug], scale: float) -> Database:
     """What the service has of these charges, once it has read all of their frames."""
     wall_ns = time.time_ns()
     sources = "".join(plug.source(folder, scale, wall_ns) for plug in plugs)
-    with Gateway(folder, INFLUX, sources) as gateway, ExitStack() as stack:
-        simulators = [stack.enter_context(started(*plug.arguments(folder, scale, wall_ns))) for plug in plugs]
+    with Gateway(folder, NO_SERVER, sources) as gateway, ExitStack() as stack:
+        simulators = [
+            stack.enter_context(started("sim", *plug.arguments(folder, scale, wall_ns))) for plug in plugs
+        ]
         for simulator in simulators:
             assert simulator.stdout is not None
             assert simulator.stdout.readline().startswith("time_scale")  # it listens
@@ -86,37 +65,21 @@ def played(folder: Path, plugs: Sequence[Plug], scale: float) -> Database:
         for simulator in simulators:
             _, errors = simulator.communicate(timeout=DEADLINE_S)
             assert simulator.returncode == 0, errors
-        gateway.wait_until(lambda status: all(_is_read(status, plug) for plug in plugs))
+        gateway.wait_for(lambda: not any(is_receiving(gateway, plug) for plug in plugs))
         assert gateway.terminate() == 0, gateway.output()
     return stored(folder)
 
 
 def stored(folder: Path) -> Database:
     """What waits in the spool there."""
-    exported = subprocess.run(
-        command("spool", "export", str(folder / "spool")),
-        capture_output=True,
-        check=True,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
-    )
     database = Database()
-    database.take(exported.stdout)
+    database.take(command("spool", "export", folder / "spool").stdout.encode())
     return database
 
 
-def state_of(status: dict[str, Any], plug: Plug) -> str:
-    return str(status["state"].get(f"source/{plug.name}", ""))
-
-
-def _is_read(status: dict[str, Any], plug: Plug) -> bool:
-    """Whether the service has all of a plug's frames: it has seen the socket's end."""
-    return state_of(status, plug) != "receiving"
-
-
-def report_of(folder: Path, plug: Plug) -> dict[str, Any]:
-    report = json.loads((folder / f"{plug.name}.json").read_text("utf-8"))
-    assert isinstance(report, dict)
-    return report
+def is_receiving(gateway: Gateway, plug: Plug) -> bool:
+    """Return whether the service has not seen the end of a plug's socket yet."""
+    return bool(gateway.status()["state"].get(f"source/{plug.name}", "") == "receiving")
 
 
 @pytest.fixture(scope="module")
@@ -149,7 +112,7 @@ def test_a_charge_in_fast_time_has_the_energies_of_the_plant(tmp_path: Path) -> 
     plug = Plug("bay", str(scenario), on_a_socket("bay"))
     database = played(tmp_path, [plug], scale)
     ((_, session),) = database.of("charging_session", charger="bay")
-    truth = report_of(tmp_path, plug)
+    truth = json.loads((tmp_path / f"{plug.name}.json").read_text("utf-8"))
     assert (text(session, "outcome"), number(session, "attempts")) == ("complete", 1)
     # What the machine was late by, at the beginning and at the end, is time that nobody simulated.
     late_wh = 2 * truth["late_max_s"] * scale * number(session, "peak_power_w") / 3600

@@ -5,7 +5,6 @@ would see no difference where it was counted first. Each kind of source is drive
 """
 
 import signal
-import time
 from pathlib import Path
 
 from telemetry_core.decode.spec import PlanSpec
@@ -18,14 +17,13 @@ from telemetry.stages.stages import Stages
 from tests.support.can_frames import ERROR, REMOTE
 from tests.support.clock import FakeClock
 from tests.support.framing import vedirect_block
-from tests.support.gateway import Gateway
+from tests.support.gateway import Gateway, bus_at, influx_at
 from tests.support.lineprotocol import Number, parse_line
 from tests.support.recording import VEHICLE_DBC
 from tests.support.scripted_server import ScriptedServer
 from tests.support.seqpacket import FrameListener
 from tests.support.serial_pty import PtyDevice, talking
 
-DEADLINE_S = 30.0
 PACK_POWER = (0x300, bytes.fromhex("77000f2700000000"))
 PACK_STATE_SPOILED = (0x310, bytes(8))
 FIRST_OF_MANY = (0x7E8, bytes.fromhex("1014000102030405"))  # ISO-TP: 20 bytes, of which nothing more comes
@@ -69,10 +67,6 @@ def counted(accounts: dict[str, int], source: str) -> set[str]:
     return {name for name in accounts if name.startswith(of_source(source))}
 
 
-def influx(server: ScriptedServer) -> str:
-    return f'[influx]\nurl = "{server.url}"\napi = "v1"\ndatabase = "d"\n'
-
-
 def numbers(server: ScriptedServer, source: str) -> list[dict[str, float]]:
     """The fields of the source's points, oldest first."""
     points = [parse_line(text) for text in server.stored if text.startswith(b"gateway,")]
@@ -84,17 +78,6 @@ def numbers(server: ScriptedServer, source: str) -> list[dict[str, float]]:
     ]
 
 
-def wait_for_accounts(gateway: Gateway, **least: int) -> dict[str, int]:
-    deadline_s = time.monotonic() + DEADLINE_S
-    while True:
-        assert time.monotonic() < deadline_s, f"{least}: {gateway.output()}"
-        if (gateway.directory / "spool" / "status.sock").exists():
-            accounts: dict[str, int] = gateway.status()["accounts"]
-            if all(accounts.get(f"bus/{source}/read", 0) >= count for source, count in least.items()):
-                return accounts
-        time.sleep(0.05)
-
-
 def test_whatever_each_kind_of_source_counts_stood_there_as_0_from_its_first_point_on(tmp_path: Path) -> None:
     (tmp_path / "drive.log").write_text(LOG)
     sources = SOURCES.format(folder=tmp_path, dbc=VEHICLE_DBC)
@@ -102,7 +85,7 @@ def test_whatever_each_kind_of_source_counts_stood_there_as_0_from_its_first_poi
         ScriptedServer() as server,
         FrameListener(tmp_path / "bus.sock") as bus,
         PtyDevice(tmp_path / "port") as port,
-        Gateway(tmp_path, influx(server), sources) as gateway,
+        Gateway(tmp_path, influx_at(server.url), sources) as gateway,
     ):
         gateway.start()
         bus.accept()
@@ -111,13 +94,13 @@ def test_whatever_each_kind_of_source_counts_stood_there_as_0_from_its_first_poi
         bus.send(
             [PACK_POWER, error_frame, remote_frame, PACK_STATE_SPOILED, FIRST_OF_MANY, FIRST_OF_MANY, ORPHAN]
         )
-        wait_for_accounts(gateway, bus=7, log=5)  # of eight one is in a session that is open
+        gateway.wait_for_account("bus/bus/read", 7)  # of eight one is in a session that is open
+        gateway.wait_for_account("bus/log/read", 5)
         block = vedirect_block({"V": "12800"})
         noise = block + b"garbage" + block[:-1] + b"\0"
         with talking(port.fileno(), lambda: noise):
-            wait_for_accounts(gateway, port=2)
-        assert gateway.terminate() == 0, gateway.output()
-        accounts = gateway.final_accounts().counters
+            gateway.wait_for_account("bus/port/read", 2)
+        accounts = gateway.end().counters
         beginnings = {source: numbers(server, source)[0] for source in ("bus", "port", "log")}
     for source, values in beginnings.items():
         assert set(values.values()) == {0.0}, (source, values)
@@ -136,18 +119,17 @@ def test_whatever_each_kind_of_source_counts_stood_there_as_0_from_its_first_poi
 
 
 def test_a_source_that_a_new_configuration_adds_begins_at_0_too(tmp_path: Path) -> None:
-    bus = '[[can]]\nname = "{name}"\nsocket = "{folder}/{name}.sock"\n'
-    first, second = (bus.format(name=name, folder=tmp_path) for name in ("first", "second"))
+    first, second = (bus_at(tmp_path, name, []) for name in ("first", "second"))
     with (
         ScriptedServer() as server,
         FrameListener(tmp_path / "first.sock") as listener,
         FrameListener(tmp_path / "second.sock") as added,
-        Gateway(tmp_path, influx(server), first) as gateway,
+        Gateway(tmp_path, influx_at(server.url), first) as gateway,
     ):
         process = gateway.start()
         listener.accept()
         listener.send([PACK_POWER])
-        wait_for_accounts(gateway, first=1)
+        gateway.wait_for_account("bus/first/read")
         gateway.sources += second
         gateway.write_config()
         process.send_signal(signal.SIGHUP)
@@ -155,7 +137,7 @@ def test_a_source_that_a_new_configuration_adds_begins_at_0_too(tmp_path: Path) 
         for _ in range(10):
             added.send_bytes(b"short")
         added.send([PACK_POWER])
-        wait_for_accounts(gateway, second=11)
+        gateway.wait_for_account("bus/second/read", 11)
         assert gateway.terminate() == 0, gateway.output()
         beginning, *_, end = numbers(server, "second")
     assert beginning["lost_bad_length"] == 0.0

@@ -136,12 +136,6 @@ def test_what_the_configuration_decides_is_no_option_beside_it(
     assert f"--config: stands beside {option[0]} " in reported
 
 
-def test_a_source_without_a_configuration_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
-    write_log("can0")
-    assert main(["decode", "--source", "body", "bus.log"]) == 64
-    assert "--source: stands without --config" in capsys.readouterr().err
-
-
 def test_a_source_without_a_database_is_reported(capsys: pytest.CaptureFixture[str]) -> None:
     write_log("can9")
     code, text = decode('[[can]]\nname = "bare"\n')

@@ -98,20 +98,6 @@ def test_unknown_lists_the_ids_without_a_message_in_place_of_values(folder: Path
     assert (done.returncode, done.stderr) == (0, "")
 
 
-@pytest.mark.parametrize(
-    ("flags", "warning"),
-    [
-        (["--format", "lp"], "--unknown: is for csv and ndjson"),
-        (["--wide"], "--wide: stands beside --unknown"),
-        (["--signal", "Level"], "--signal: stands beside --unknown"),
-    ],
-)
-def test_unknown_is_a_table_of_its_own(folder: Path, flags: list[str], warning: str) -> None:
-    done = decode(folder, "--unknown", *flags)
-    assert (done.returncode, done.stdout) == (64, "")
-    assert warning in done.stderr
-
-
 @pytest.mark.parametrize("creates", [False, True])
 def test_a_missing_database_is_made_where_that_is_allowed(folder: Path, creates: bool) -> None:
     databases: set[str] = set()

@@ -17,7 +17,7 @@ import pytest
 
 from tests.support.child import killed_at_the_end
 from tests.support.recording import VEHICLE_DBC, coarsen, record_drive
-from tests.support.scripted_server import Connection, ScriptedServer, answer, store
+from tests.support.scripted_server import Connection, ScriptedServer, store
 from tests.support.servers import Database, DatabaseServer, Points
 
 DATA = Path(__file__).parents[1] / "data"
@@ -119,40 +119,12 @@ def received(server: ScriptedServer) -> list[bytes]:
     return [line for request in server.requests for line in request.lines]
 
 
-def test_the_server_gets_byte_for_byte_what_lp_prints(decoder: Decoder) -> None:
-    arguments = [LOG, LOG, "--dbc", DBC, "--vehicle", "car 7"]
-    with ScriptedServer() as server:
-        done = decoder.run(*arguments, *into(server))
-    assert (done.returncode, done.stdout) == (0, b"")
-    assert received(server) == decoder.lines(*arguments)
-    assert decoder.spools == []
-
-
 @pytest.mark.parametrize("jobs", ["1", "2", "5"])
 def test_the_number_of_jobs_changes_nothing(decoder: Decoder, drive: Path, jobs: str) -> None:
     arguments = [str(drive), LOG, "--dbc", str(VEHICLE_DBC)]
     with ScriptedServer() as server:
         assert decoder.run(*arguments, *into(server), "--jobs", jobs).returncode == 0
     assert sorted(received(server)) == sorted(decoder.lines(*arguments))
-
-
-def test_the_accounts_are_reported_at_the_end(decoder: Decoder) -> None:
-    with ScriptedServer() as server:
-        done = decoder.run(LOG, "--dbc", DBC, *into(server))
-    *_, frames, points, stored = done.stderr.decode().splitlines()
-    assert frames == "frames: read 16, decoded 12, absorbed 0, not in any database 1, lost 3"
-    assert points == "points: made 12, acknowledged 12, waiting 0, dead letters 0, evicted 0, damaged 0"
-    assert stored.startswith("stored: 12 points in ")
-    assert f"warning: {LOG}:9 (byte 373): no frame, skipped" in done.stderr.decode()
-
-
-def test_what_lp_warns_of_is_warned_of_too(decoder: Decoder) -> None:
-    arguments = [LOG, "--dbc", DBC]
-    with ScriptedServer() as server:
-        done = decoder.run(*arguments, *into(server))
-    wanted = decoder.run(*arguments, "--format", "lp").stderr.splitlines()
-    assert b"warning: values left out (not a number): 2" in wanted
-    assert [line for line in done.stderr.splitlines() if line.startswith(b"warning: ")] == wanted
 
 
 def test_captures_of_serial_ports_go_in_too(decoder: Decoder) -> None:
@@ -203,12 +175,7 @@ def test_the_server_may_come_from_the_environment_or_a_service_s_configuration(
     [
         (["--format", "influx"], 78, "the command line: url: is missing"),
         (["--format", "influx", "--url", "nowhere"], 78, "must be http://HOST:PORT"),
-        (["--url", "http://127.0.0.1:1"], 64, "--url: stands without --format influx"),
-        (["--spool", "x"], 64, "--spool: stands without --format influx"),
-        (["--format", "influx", "-o", "x"], 64, "--output: stands beside --format influx"),
-        (["--format", "influx", "--config", "c", "--org", "o"], 64, "--config: stands beside --org"),
         (["--format", "influx", "--give-up-after", "0"], 64, "'0' is no number above zero"),
-        (["--jobs", "0"], 64, "'0' is not a number from 1 to 256"),
     ],
 )
 def test_what_makes_no_sense_is_one_line_and_touches_nothing(
@@ -219,36 +186,6 @@ def test_what_makes_no_sense_is_one_line_and_touches_nothing(
     assert words in done.stderr.decode()
     assert done.stderr.count(b"\n") == 1
     assert decoder.spools == []
-
-
-def test_a_server_that_is_not_there_is_given_up_if_asked_and_what_waits_is_kept(
-    decoder: Decoder, drive: Path
-) -> None:
-    with ScriptedServer() as server:
-        url = server.url
-    arguments = [str(drive), "--dbc", str(VEHICLE_DBC), "--format", "influx", "--database", "fleet"]
-    done = decoder.run(*arguments, "--url", url, "--give-up-after", "0.2")
-    assert done.returncode == 69
-    assert done.stderr.decode().splitlines()[-1].startswith(f"nev-telemetry: {url}: given up: ")
-    assert len(decoder.spools) == 1
-
-
-def test_refused_points_are_kept_as_dead_letters_and_reported_by_a_code_of_their_own(
-    decoder: Decoder, tmp_path: Path
-) -> None:
-    spool = tmp_path / "spool"
-    refusal = answer(
-        400,
-        body=b'{"error":"partial write: field type conflict: input field \\"Odometer\\" on '
-        b'measurement \\"PackState\\" is type float, already exists as type string dropped=1"}',
-    )
-    arguments = [LOG, "--dbc", DBC, "--spool", str(spool)]
-    with ScriptedServer() as server:
-        server.script(answer(404, body=b"404 page not found"), *[refusal] * 100)
-        done = decoder.run(*arguments, *into(server))
-    assert done.returncode == 76
-    assert f"{spool}: the server refused " in done.stderr.decode().splitlines()[-1]
-    assert list(spool.glob("dead/*.letter"))
 
 
 def test_a_signal_stops_it_in_order_and_the_same_command_goes_on(decoder: Decoder, drive: Path) -> None:

@@ -10,6 +10,7 @@ import pytest
 
 import telemetry
 from telemetry.__main__ import main
+from tests.support.command import command, printed
 from tests.support.recording import VEHICLE_DBC, record_drive
 
 DBC = """VERSION ""
@@ -138,14 +139,15 @@ def test_names_that_are_no_file_names_are_written_as_near_ones() -> None:
     ]
 
 
-def test_charging_sessions_have_tables_of_their_own_with_their_phases_and_curve(
-    capsys: pytest.CaptureFixture[str],
-) -> None:
+def test_charging_sessions_have_tables_of_their_own_with_their_phases_and_curve() -> None:
     assert main(["sim", "dc-charge", "--scenario", "19", "--log", "charge.log"]) == 0
-    assert main(["decode", "--protocol", "gbt27930", "--format", "parquet", "-o", "out", "charge.log"]) == 0
-    capsys.readouterr()
-    assert main(["sessions", "charge.log", "--format", "json"]) == 0
-    (session,) = json.loads(capsys.readouterr().out)
+    assert (
+        command(
+            "decode", "--protocol", "gbt27930", "--format", "parquet", "-o", "out", "charge.log"
+        ).returncode
+        == 0
+    )
+    (session,) = json.loads(printed("sessions", "charge.log", "--format", "json"))
     (row,) = pq.read_table("out/charging_session.parquet").to_pylist()
     named = {name: value for name, value in session.items() if value is not None and name in row}
     assert {name: value for name, value in row.items() if name in named} == named

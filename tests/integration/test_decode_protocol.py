@@ -110,9 +110,8 @@ def test_signals_may_be_chosen(log: str) -> None:
     [
         (("--protocol", "gbt"), "argument --protocol: invalid choice: 'gbt'"),
         (("--protocol", "gbt27930", "--j1939"), "--j1939: stands beside --protocol (leave one of them out)"),
-        (("--protocol", "gbt27930", "--id-mask", "7F0"), "--id-mask: stands beside --protocol"),
     ],
-    ids=["unknown", "j1939", "id mask"],
+    ids=["unknown", "j1939"],
 )
 def test_what_makes_no_sense_is_one_line(log: str, arguments: tuple[str, ...], words: str) -> None:
     done = decode(*arguments, log)

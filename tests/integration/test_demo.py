@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from telemetry.__main__ import main
+from tests.support.command import failed, refused
 from tests.support.report_page import ReadPage
 from tests.support.servers import DatabaseServer
 
@@ -211,14 +211,9 @@ def test_without_matplotlib_one_line_says_so(demo: Demo) -> None:
     assert not demo.picture.exists()
 
 
-def test_a_picture_that_could_not_be_written_is_refused_before_anything_runs(
-    capsys: pytest.CaptureFixture[str], tmp_path: Path
-) -> None:
+def test_a_picture_that_could_not_be_written_is_refused_before_anything_runs(tmp_path: Path) -> None:
     for file in (tmp_path, tmp_path / "gone" / "run.png"):
-        assert main(["demo", f"--plot={file}"]) == 64
-        errors = capsys.readouterr().err
-        assert errors.startswith(f"nev-telemetry: {file}: ")
-        assert errors.count("\n") == 1
+        assert refused(64, "demo", f"--plot={file}").startswith(f"nev-telemetry: {file}: ")
 
 
 def look_at(page: str) -> tuple[int, str]:
@@ -268,11 +263,10 @@ def test_on_a_real_can_bus_too(demo: Demo) -> None:
 
 
 @pytest.mark.parametrize("scale", ["0", "-1", "nan"])
-def test_a_time_scale_that_makes_no_sense_is_refused(capsys: pytest.CaptureFixture[str], scale: str) -> None:
-    with pytest.raises(SystemExit) as caught:
-        main(["demo", f"--time-scale={scale}"])
-    assert caught.value.code == 64
-    assert capsys.readouterr().err.startswith("nev-telemetry demo: argument --time-scale: ")
+def test_a_time_scale_that_makes_no_sense_is_refused(scale: str) -> None:
+    assert failed(64, "demo", f"--time-scale={scale}").startswith(
+        "nev-telemetry demo: argument --time-scale: "
+    )
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

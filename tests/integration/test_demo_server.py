@@ -5,8 +5,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import threading
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -14,6 +12,7 @@ import pytest
 from telemetry.clock import SystemClock
 from telemetry.demo.server import start_server
 from telemetry.errors import UnavailableError
+from tests.support.waiting import wait_until
 
 WEB_SERVER = """\
 from pathlib import Path
@@ -28,14 +27,6 @@ signal.pause()
 
 def web_server(port: int) -> list[str]:
     return [sys.executable, "-m", "http.server", "--bind", "127.0.0.1", str(port)]
-
-
-def wait_for(condition: Callable[[], bool]) -> None:
-    clock, never = SystemClock(), threading.Event()
-    deadline_s = clock.monotonic_s() + 10.0
-    while not condition():
-        assert clock.monotonic_s() < deadline_s
-        never.wait(0.01)
 
 
 def is_running(pid: int) -> bool:
@@ -90,4 +81,4 @@ def test_a_server_ends_with_its_parent(tmp_path: Path) -> None:
         pid = int(parent.stdout.readline())
         assert is_running(pid)
         parent.send_signal(signal.SIGKILL)
-    wait_for(lambda: not is_running(pid))
+    wait_until(lambda: not is_running(pid))

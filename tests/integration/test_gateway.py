@@ -1,6 +1,5 @@
 """The whole gateway as a process: frames in at a socket, points out of real servers, balanced accounts."""
 
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -9,13 +8,12 @@ import cantools
 import pytest
 
 from telemetry.ledger import imbalances, total
-from tests.support.gateway import FinalAccounts, Gateway, influx_table
+from tests.support.gateway import FinalAccounts, Gateway, bus_at, influx_table
 from tests.support.recording import VEHICLE_DBC, record_drive
 from tests.support.scripted_server import ScriptedServer, answer, read_nothing, say_nothing
 from tests.support.seqpacket import FrameListener
 from tests.support.servers import Database, DatabaseServer
 
-DEADLINE_S = 30.0
 VEHICLE = cantools.database.load_file(VEHICLE_DBC)
 assert isinstance(VEHICLE, cantools.database.Database)
 PACK_POWER = VEHICLE.get_message_by_name("BMS_PackPower")
@@ -40,21 +38,6 @@ def frames(tmp_path_factory: pytest.TempPathFactory) -> list[tuple[int, bytes]]:
 def listener(tmp_path: Path) -> Iterator[FrameListener]:
     with FrameListener(tmp_path / "bus.sock") as opened:
         yield opened
-
-
-def bus(tmp_path: Path) -> str:
-    return f'[[can]]\nname = "bus"\nsocket = "{tmp_path}/bus.sock"\ndatabases = ["{VEHICLE_DBC}"]\n'
-
-
-def wait_until(condition: Callable[[], bool], what: str) -> None:
-    deadline_s = time.monotonic() + DEADLINE_S
-    while not condition():
-        assert time.monotonic() < deadline_s, f"{what} has not come in {DEADLINE_S} s"
-        time.sleep(0.02)
-
-
-def account(gateway: Gateway, name: str) -> int:
-    return int(gateway.status()["accounts"].get(name, 0))
 
 
 def assert_balanced(accounts: FinalAccounts, offered: int) -> None:
@@ -82,11 +65,11 @@ def test_every_frame_of_a_live_bus_is_in_the_database_and_accounted_for(
 ) -> None:
     server: DatabaseServer = request.getfixturevalue(kind)
     database = server.fresh_database()
-    with Gateway(tmp_path, influx_table(database, tmp_path), bus(tmp_path)) as gateway:
+    with Gateway(tmp_path, influx_table(database, tmp_path), bus_at(tmp_path)) as gateway:
         gateway.start()
         listener.accept()
         offered = listener.send(frames)
-        wait_until(lambda: account(gateway, "frames/bus/unknown") == 1, "the last frame")
+        gateway.wait_for_account("frames/bus/unknown")
         assert gateway.terminate() == 0, gateway.output()
 
     accounts = gateway.final_accounts()
@@ -121,13 +104,13 @@ def test_one_sigterm_ends_the_service_whatever_the_server_does_and_nothing_is_lo
 ) -> None:
     with (
         ScriptedServer() as server,
-        Gateway(tmp_path, scripted_influx(server, tmp_path), bus(tmp_path)) as gateway,
+        Gateway(tmp_path, scripted_influx(server, tmp_path), bus_at(tmp_path)) as gateway,
     ):
         server.script(*[act] * 1000)
         gateway.start()
         listener.accept()
         offered = listener.send(frames)
-        wait_until(lambda: account(gateway, "frames/bus/unknown") == 1, "the last frame")
+        gateway.wait_for_account("frames/bus/unknown")
         assert gateway.status()["state"]["source/bus"] == "receiving"
         assert gateway.terminate() == 0
         accounts = gateway.final_accounts()
@@ -142,16 +125,16 @@ def test_a_bus_that_goes_and_comes_back_is_two_events_and_costs_no_frame(
 ) -> None:
     with (
         ScriptedServer() as server,
-        Gateway(tmp_path, scripted_influx(server, tmp_path), bus(tmp_path)) as gateway,
+        Gateway(tmp_path, scripted_influx(server, tmp_path), bus_at(tmp_path)) as gateway,
     ):
         gateway.start()
         listener.accept()
         offered = listener.send(frames)
-        wait_until(lambda: account(gateway, "frames/bus/unknown") == 1, "the last frame")
+        gateway.wait_for_account("frames/bus/unknown")
         listener.hang_up()
         listener.accept()
         offered += listener.send(frames)
-        wait_until(lambda: account(gateway, "frames/bus/unknown") == 2, "the last frame again")
+        gateway.wait_for_account("frames/bus/unknown", 2)
         assert gateway.terminate() == 0
         assert_balanced(gateway.final_accounts(), offered)
         events = [line for line in server.stored if line.startswith(b"event,")]

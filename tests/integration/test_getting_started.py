@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from telemetry.__main__ import main
 from telemetry.clock import SystemClock
 from telemetry.demo.server import start_influxdb1
 from telemetry.errors import UnavailableError
 from telemetry.ownership import cache_folder
+from tests.support.command import printed
 from tests.support.getting_started import DOCUMENTED_SERVER, ROOT, blocks, commands_done_before, follow
 
 LOG, LAPTOP, PI = "getting-started-log.md", "getting-started-laptop.md", "getting-started-raspberry-pi.md"
@@ -67,9 +67,7 @@ def test_only_setting_up_and_installing_is_not_run(page: str) -> None:
 
 
 @pytest.mark.server("influxdb1")
-def test_the_configuration_of_the_page_about_the_pi_passes_check(
-    open_influxdb1: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_the_configuration_of_the_page_about_the_pi_passes_check(open_influxdb1: str, tmp_path: Path) -> None:
     """On the Pi's own paths, moved into a folder; its bus is not there."""
     text = next(block.text for block in blocks(PI) if block.argument == "gateway.toml")
     for place in ("/etc/nev-telemetry", "/var/lib/nev-telemetry"):
@@ -79,8 +77,7 @@ def test_the_configuration_of_the_page_about_the_pi_passes_check(
     (tmp_path / "ev.dbc").write_text((ROOT / "firmware_sim" / "wire" / "vehicle.dbc").read_text("utf-8"))
     (tmp_path / "influx-token").write_text("password\n")
     (tmp_path / "influx-token").chmod(0o600)
-    assert main(["check", str(tmp_path / "gateway.toml")]) == 0
-    said = capsys.readouterr().out
+    said = printed("check", tmp_path / "gateway.toml")
     assert "mapped: 2 entries write battery" in said
     assert "the bucket or database is missing and will be made" in said
 

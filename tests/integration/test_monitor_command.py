@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.framing import vedirect_block
-from tests.support.gateway import Gateway
+from tests.support.gateway import Gateway, bus_at, influx_at
 from tests.support.pty_screen import PtyScreen
 from tests.support.recording import VEHICLE_DBC, record_drive
 from tests.support.scripted_server import ScriptedServer
@@ -239,13 +239,12 @@ def test_the_load_of_a_bus_is_shown_where_its_bit_rate_is_given(tmp_path: Path) 
 
 def test_a_service_is_watched_over_its_stop(tmp_path: Path) -> None:
     with FrameListener(tmp_path / "bus.sock") as listener, ScriptedServer() as server:
-        influx = f'[influx]\nurl = "{server.url}"\napi = "v1"\ndatabase = "d"\n'
-        bus = f'[[can]]\nname = "bus"\nsocket = "{tmp_path}/bus.sock"\ndatabases = ["{VEHICLE_DBC}"]\n'
-        with Gateway(tmp_path, influx, bus + MAP.partition("\n")[2]) as gateway:
+        sources = bus_at(tmp_path) + MAP.partition("\n")[2]
+        with Gateway(tmp_path, influx_at(server.url), sources) as gateway:
             gateway.start()
             listener.accept()
             listener.send([PACK_POWER] * 10)
-            gateway.wait_until(bool)
+            gateway.wait_for(gateway.status)
             with terminal([str(gateway.config)]) as screen:
                 shown = screen.wait_for(lambda lines: any("99.99 V" in line for line in lines), "99.99 V")
                 assert any(line.startswith(" bus  receiving") for line in shown)
@@ -259,27 +258,6 @@ def test_a_service_is_watched_over_its_stop(tmp_path: Path) -> None:
                 assert not any("99.99" in line for line in shown)
                 screen.send("q")
                 assert screen.wait() == 0
-
-
-@pytest.mark.parametrize(
-    ("arguments", "words"),
-    [
-        ([], "nothing to look at"),
-        (["spool", "--can", "can0"], "stands alone"),
-        (["drive.log", "--dbc", "ev.dbc"], "look at a log by --log FILE"),
-        (["--serial", "/dev/ttyUSB0"], "--protocol"),
-        (["--can", "can0", "--address", "2"], "stand with --serial alone"),
-        (["--can", "can0", "--data-bitrate", "2000000"], "--data-bitrate stands without --bitrate"),
-        (["--can", "can0", "--bitrate", "500000", "--data-bitrate", "1"], "data_bitrate: must be from 1000"),
-        (["--log", "missing.log"], "missing.log"),
-        (["missing"], "missing"),
-    ],
-)
-def test_what_makes_no_sense_is_one_line(arguments: list[str], words: str) -> None:
-    ended = run(arguments)
-    assert ended.returncode in (64, 66, 69, 78)
-    assert ended.stderr.count("\n") == 1
-    assert words in ended.stderr
 
 
 def test_a_serial_device_is_shown_with_all_that_it_says(tmp_path: Path) -> None:

@@ -1,14 +1,13 @@
 """SIGHUP to a running service under load: the unchanged loses no frame, what is wrong changes nothing."""
 
 import signal
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from telemetry.ledger import imbalances, total
-from tests.support.gateway import Gateway
+from telemetry.ledger import total
+from tests.support.gateway import Gateway, bus_at, influx_at
 from tests.support.recording import VEHICLE_DBC, record_drive
 from tests.support.scripted_server import ScriptedServer
 from tests.support.seqpacket import FrameListener, Load
@@ -16,27 +15,6 @@ from tests.support.web_gateway import MAP, pack_power
 
 FRAME = (0x300, bytes.fromhex("7700019600000000"))
 MEASUREMENT = b"BMS_PackPower"
-DEADLINE_S = 30.0
-
-
-def influx(server: ScriptedServer) -> str:
-    return f'[influx]\nurl = "{server.url}"\napi = "v1"\ndatabase = "d"\n'
-
-
-def bus(name: str, socket: Path, *databases: Path) -> str:
-    files = ", ".join(f'"{file}"' for file in databases)
-    return f'[[can]]\nname = "{name}"\nsocket = "{socket}"\ndatabases = [{files}]\n'
-
-
-def wait_until(condition: Callable[[], bool], gateway: Gateway, what: str) -> None:
-    deadline_s = time.monotonic() + DEADLINE_S
-    while not condition():
-        assert time.monotonic() < deadline_s, f"{what} has not come: {gateway.output()}"
-        time.sleep(0.02)
-
-
-def account(gateway: Gateway, name: str) -> int:
-    return int(gateway.status()["accounts"].get(name, 0))
 
 
 def reload(gateway: Gateway, sources: str | None = None, top: str | None = None) -> str:
@@ -51,7 +29,7 @@ def hang_up(gateway: Gateway) -> str:
     assert gateway.process is not None
     before = len(reported(gateway))
     gateway.process.send_signal(signal.SIGHUP)
-    wait_until(lambda: len(reported(gateway)) > before, gateway, "an answer to SIGHUP")
+    gateway.wait_for(lambda: len(reported(gateway)) > before)
     assert len(reported(gateway)) == before + 1
     return reported(gateway)[-1]
 
@@ -62,12 +40,7 @@ def reported(gateway: Gateway) -> list[str]:
 
 
 def end(gateway: Gateway) -> dict[str, int]:
-    """Stop it; its accounts, which balance."""
-    assert gateway.terminate() == 0, gateway.output()
-    accounts = gateway.final_accounts()
-    assert list(imbalances(accounts.counters, accounts.waiting_points, {})) == []
-    assert accounts.clean
-    return accounts.counters
+    return gateway.end().counters
 
 
 @pytest.fixture
@@ -85,46 +58,42 @@ def listener(tmp_path: Path) -> Iterator[FrameListener]:
 @pytest.fixture
 def gateway(tmp_path: Path, server: ScriptedServer, listener: FrameListener) -> Iterator[Gateway]:
     """Running, with one bus."""
-    with Gateway(tmp_path, influx(server), bus("steady", tmp_path / "steady.sock", VEHICLE_DBC)) as made:
+    with Gateway(tmp_path, influx_at(server.url), bus_at(tmp_path, "steady")) as made:
         made.start()
         listener.accept()
         listener.send([FRAME])
-        status = made.directory / "spool" / "status.sock"
-        wait_until(status.exists, made, "the status socket")
-        wait_until(lambda: account(made, "frames/steady/decoded") == 1, made, "the first frame")
+        made.wait_for_account("frames/steady/decoded")
         yield made
 
 
 def test_an_unchanged_bus_loses_no_frame_while_everything_around_it_changes(
     tmp_path: Path, gateway: Gateway, listener: FrameListener, server: ScriptedServer
 ) -> None:
-    steady = bus("steady", tmp_path / "steady.sock", VEHICLE_DBC)
+    steady = bus_at(tmp_path, "steady")
     log = record_drive(tmp_path / "drive.log", 2.0)
+    (tmp_path / "b").mkdir()
     replay = f'[[replay]]\nname = "drive"\nfile = "{log}"\ndatabases = ["{VEHICLE_DBC}"]\n'
     with (
-        FrameListener(tmp_path / "a.sock") as a,
-        FrameListener(tmp_path / "b.sock") as b,
+        FrameListener(tmp_path / "other.sock") as a,
+        FrameListener(tmp_path / "b" / "other.sock") as b,
         Load(listener, [FRAME] * 20, every_s=0.002) as load,
     ):
-        assert "config_reloaded" in reload(gateway, steady + bus("other", tmp_path / "a.sock", VEHICLE_DBC))
+        assert "config_reloaded" in reload(gateway, steady + bus_at(tmp_path, "other"))
         a.accept()
         from_a = a.send([FRAME] * 100)
-        wait_until(lambda: account(gateway, "frames/other/decoded") == from_a, gateway, "frames of a")
+        gateway.wait_for_account("frames/other/decoded", from_a)
         # the same name, another device; a log beside it; another vehicle; reduced
-        changed = steady + bus("other", tmp_path / "b.sock", VEHICLE_DBC) + replay
+        changed = steady + bus_at(tmp_path / "b", "other") + replay
         assert "config_reloaded" in reload(gateway, changed, "reduce = { every_s = 0.05 }")
         b.accept()
         from_b = b.send([FRAME] * 50)
-        wait_until(
-            lambda: account(gateway, "frames/other/decoded") == from_a + from_b, gateway, "frames of b"
-        )
-        wait_until(lambda: account(gateway, "frames/drive/decoded") > 0, gateway, "the log")
+        gateway.wait_for_account("frames/other/decoded", from_a + from_b)
+        gateway.wait_for_account("frames/drive/decoded")
         assert "config_reloaded" in reload(gateway, steady, "gateway_every_s = 1.0")  # all of it away again
-        before = account(gateway, "bus/steady/read")
-        wait_until(lambda: account(gateway, "bus/steady/read") > before + 1000, gateway, "more frames")
+        gateway.wait_for_account("bus/steady/read", gateway.account("bus/steady/read") + 1001)
         assert "config_reloaded" in hang_up(gateway)  # nothing changed
         sent = load.stop() + 1
-    wait_until(lambda: account(gateway, "frames/steady/decoded") == sent, gateway, "the last frame")
+    gateway.wait_for_account("frames/steady/decoded", sent)
     counters = end(gateway)
     assert counters["bus/steady/read"] == counters["frames/steady/decoded"] == sent
     assert counters["bus/other/read"] == counters["frames/other/decoded"] == from_a + from_b
@@ -138,15 +107,13 @@ def test_an_unchanged_bus_loses_no_frame_while_everything_around_it_changes(
 def test_a_bus_whose_databases_change_keeps_its_connection_and_its_frames(
     tmp_path: Path, gateway: Gateway, listener: FrameListener, server: ScriptedServer
 ) -> None:
-    socket = tmp_path / "steady.sock"
     with Load(listener, [FRAME] * 20, every_s=0.002) as load:
-        assert "config_reloaded" in reload(gateway, bus("steady", socket))
-        wait_until(lambda: account(gateway, "frames/steady/unknown") > 100, gateway, "unknown frames")
-        assert "config_reloaded" in reload(gateway, bus("steady", socket, VEHICLE_DBC))
-        decoded = account(gateway, "frames/steady/decoded")
-        wait_until(lambda: account(gateway, "frames/steady/decoded") > decoded + 100, gateway, "known frames")
+        assert "config_reloaded" in reload(gateway, bus_at(tmp_path, "steady", []))
+        gateway.wait_for_account("frames/steady/unknown", 101)
+        assert "config_reloaded" in reload(gateway, bus_at(tmp_path, "steady"))
+        gateway.wait_for_account("frames/steady/decoded", gateway.account("frames/steady/decoded") + 101)
         sent = load.stop() + 1
-    wait_until(lambda: account(gateway, "bus/steady/read") == sent, gateway, "the last frame")
+    gateway.wait_for_account("bus/steady/read", sent)
     counters = end(gateway)
     assert counters["frames/steady/decoded"] + counters["frames/steady/unknown"] == sent
     rows = [line for line in server.stored if line.startswith(MEASUREMENT)]
@@ -160,7 +127,7 @@ def test_a_new_vehicle_name_stands_on_rows_from_then_on(
     gateway.config.write_text(text.replace('vehicle = "van"', 'vehicle = "bus7"'))
     assert "config_reloaded" in hang_up(gateway)
     listener.send([FRAME])
-    wait_until(lambda: account(gateway, "frames/steady/decoded") == 2, gateway, "the second frame")
+    gateway.wait_for_account("frames/steady/decoded", 2)
     end(gateway)
     rows = [line for line in server.stored if line.startswith(MEASUREMENT)]
     rows.sort(key=lambda row: int(row.rsplit(b" ", 1)[1]))
@@ -185,9 +152,9 @@ def test_a_changed_limit_takes_effect_and_what_it_had_begun_goes_on_or_ends(
         return plain + MAP + limit
 
     def send(voltage_v: float) -> None:
-        decoded = account(gateway, "frames/steady/decoded")
+        decoded = gateway.account("frames/steady/decoded")
         listener.send([pack_power(voltage_v)])
-        wait_until(lambda: account(gateway, "frames/steady/decoded") > decoded, gateway, "the frame")
+        gateway.wait_for_account("frames/steady/decoded", decoded + 1)
 
     plain = gateway.sources
     assert "config_reloaded" in reload(gateway, limited(400.0))
@@ -219,9 +186,9 @@ def test_a_changed_protection_takes_effect_and_its_counts_go_on(
         return f'{plain}[[protect]]\nmessage = "BMS_PackPower"\n{entry}'
 
     def send() -> None:
-        read = account(gateway, "bus/steady/read")
+        read = gateway.account("bus/steady/read")
         listener.send([FRAME] * 3)  # the counter stands still: the first one is right, the others are not
-        wait_until(lambda: account(gateway, "bus/steady/read") == read + 3, gateway, "the frames")
+        gateway.wait_for_account("bus/steady/read", read + 3)
 
     plain = gateway.sources
     for sources in (protected("drop"), protected("keep"), plain):
@@ -273,12 +240,11 @@ def test_a_wrong_configuration_is_one_line_and_the_old_one_goes_on(
         assert "config_refused" in line
         assert why in line
         assert "the old configuration goes on" in line
-        decoded = account(gateway, "frames/steady/decoded")
-        wait_until(lambda: account(gateway, "frames/steady/decoded") > decoded + 100, gateway, "more frames")
+        gateway.wait_for_account("frames/steady/decoded", gateway.account("frames/steady/decoded") + 101)
         gateway.config.write_text(text)
         assert "config_reloaded" in hang_up(gateway)
         sent = load.stop() + 1
-    wait_until(lambda: account(gateway, "frames/steady/decoded") == sent, gateway, "the last frame")
+    gateway.wait_for_account("frames/steady/decoded", sent)
     counters = end(gateway)
     assert counters["bus/steady/read"] == sent
     refused = {line for line in server.stored if b"code=config_refused" in line}  # a batch may be sent twice

@@ -7,8 +7,8 @@ from contextlib import contextmanager
 import pytest
 
 from firmware_sim.links.can import pack_frame
-from telemetry.__main__ import main
 from tests.support.background import repeated
+from tests.support.command import command
 
 FRAMES = ((0x9806E5F4, bytes.fromhex("03D400A000000000")), (0x98FF50E5, bytes.fromhex("0C0B005200000000")))
 
@@ -23,9 +23,9 @@ def sending(interface: str) -> Iterator[None]:
 
 
 @pytest.mark.vcan
-def test_an_interface_that_is_up_is_listened_to_as_it_is(capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_interface_that_is_up_is_listened_to_as_it_is() -> None:
     with sending("vcan0"):
-        assert main(["scan", "--can", "vcan0", "--seconds", "2"]) == 0
-    said = capsys.readouterr()
-    assert 'interface = "vcan0"\nprotocol = "elcon"\n' in said.out
-    assert "vcan0: is up: listens for 2 s at its own rate, and sends nothing" in said.err
+        said = command("scan", "--can", "vcan0", "--seconds", "2")
+    assert said.returncode == 0
+    assert 'interface = "vcan0"\nprotocol = "elcon"\n' in said.stdout
+    assert "vcan0: is up: listens for 2 s at its own rate, and sends nothing" in said.stderr

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from telemetry.ledger import imbalances, total
-from tests.support.gateway import Gateway
+from tests.support.gateway import Gateway, bus_at, influx_at
 from tests.support.mounts import tmpfs
 from tests.support.recording import VEHICLE_DBC, record_drive
 from tests.support.scripted_server import Connection, ScriptedServer
@@ -16,19 +16,10 @@ from tests.support.seqpacket import FrameListener
 
 FRAME = (0x300, bytes.fromhex("7700019600000000"))
 MIB = 1 << 20
-DEADLINE_S = 30.0
-
-
-def influx(server: ScriptedServer) -> str:
-    return f'[influx]\nurl = "{server.url}"\napi = "v1"\ndatabase = "d"\n'
 
 
 def replay(log: Path) -> str:
     return f'[[replay]]\nname = "drive"\nfile = "{log}"\ndatabases = ["{VEHICLE_DBC}"]\n'
-
-
-def bus(directory: Path) -> str:
-    return f'[[can]]\nname = "bus"\nsocket = "{directory}/bus.sock"\ndatabases = ["{VEHICLE_DBC}"]\n'
 
 
 def data_lines(server: ScriptedServer) -> list[bytes]:
@@ -43,23 +34,10 @@ def events(server: ScriptedServer) -> list[str]:
     return [code if "active=t" in line else f"-{code}" for code, line in zip(codes, lines, strict=True)]
 
 
-def wait_for_accounts(gateway: Gateway, name: str, least: int) -> None:
-    deadline_s = time.monotonic() + DEADLINE_S
-    while True:
-        assert time.monotonic() < deadline_s, f"{name} has not come: {gateway.output()}"
-        if (gateway.directory / "spool" / "status.sock").exists():
-            status = gateway.status()
-            waiting = status["gauges"]["points_waiting_memory"] + status["gauges"]["points_waiting_disk"]
-            assert list(imbalances(status["accounts"], int(waiting), {})) == []
-            if status["accounts"].get(name, 0) >= least:
-                return
-        time.sleep(0.05)
-
-
 def test_a_log_that_replaces_another_is_sent_from_its_first_frame(tmp_path: Path) -> None:
     log = record_drive(tmp_path / "drive.log", 4.0)
     short = record_drive(tmp_path / "short.log", 1.0).read_text().replace("(177", "(178")
-    with ScriptedServer() as server, Gateway(tmp_path, influx(server), replay(log)) as gateway:
+    with ScriptedServer() as server, Gateway(tmp_path, influx_at(server.url), replay(log)) as gateway:
         gateway.run()
         first = len(data_lines(server))
         log.write_text(short)
@@ -84,12 +62,14 @@ def test_a_log_at_full_speed_waits_for_the_server_and_evicts_nothing(tmp_path: P
 
     with (
         ScriptedServer() as server,
-        Gateway(tmp_path, influx(server), replay(log), spool="cap_mib = 2") as gateway,
+        Gateway(tmp_path, influx_at(server.url), replay(log), spool="cap_mib = 2") as gateway,
     ):
         server.script(*[store_when_released] * 100)
         gateway.start()
         before = -1
-        while (read := read_frames(gateway)) != before or read < 50_000:  # a busy machine stalls it before
+        while (
+            read := gateway.account("bus/drive/read")
+        ) != before or read < 50_000:  # a busy machine stalls it before
             before = read
             time.sleep(2.0)
         assert read < 300_000
@@ -102,12 +82,6 @@ def test_a_log_at_full_speed_waits_for_the_server_and_evicts_nothing(tmp_path: P
     assert list(imbalances(accounts.counters, 0, {})) == []
 
 
-def read_frames(gateway: Gateway) -> int:
-    if not (gateway.directory / "spool" / "status.sock").exists():
-        return 0
-    return int(gateway.status()["accounts"].get("bus/drive/read", 0))
-
-
 def test_the_path_of_the_spool_may_be_longer_than_a_socket_address(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -117,18 +91,18 @@ def test_the_path_of_the_spool_may_be_longer_than_a_socket_address(
     with (
         FrameListener(tmp_path / "bus.sock") as listener,
         ScriptedServer() as server,
-        Gateway(deep, influx(server), bus(tmp_path)) as gateway,
+        Gateway(deep, influx_at(server.url), bus_at(tmp_path)) as gateway,
     ):
         gateway.start()
         listener.accept()
         listener.send([FRAME])
-        wait_for_accounts(gateway, "frames/bus/decoded", 1)
+        gateway.wait_for_account("frames/bus/decoded")
         assert gateway.terminate() == 0, gateway.output()
 
 
 def test_a_run_reports_its_start_and_its_stop(tmp_path: Path) -> None:
     log = record_drive(tmp_path / "drive.log", 1.0)
-    with ScriptedServer() as server, Gateway(tmp_path, influx(server), replay(log)) as gateway:
+    with ScriptedServer() as server, Gateway(tmp_path, influx_at(server.url), replay(log)) as gateway:
         gateway.run()
         assert events(server) == ["service_start", "source_end", "service_stop"]
 
@@ -137,16 +111,16 @@ def test_a_second_service_on_the_same_spool_is_refused_and_does_not_disturb_the_
     with (
         FrameListener(tmp_path / "bus.sock") as listener,
         ScriptedServer() as server,
-        Gateway(tmp_path, influx(server), bus(tmp_path)) as gateway,
-        Gateway(tmp_path, influx(server), bus(tmp_path)) as second,
+        Gateway(tmp_path, influx_at(server.url), bus_at(tmp_path)) as gateway,
+        Gateway(tmp_path, influx_at(server.url), bus_at(tmp_path)) as second,
     ):
         gateway.start()
         listener.accept()
         listener.send([FRAME])
-        wait_for_accounts(gateway, "frames/bus/decoded", 1)
+        gateway.wait_for_account("frames/bus/decoded")
         second.start()
         assert second.wait() == 74
-        wait_for_accounts(gateway, "frames/bus/decoded", 1)
+        gateway.wait_for_account("frames/bus/decoded")
         assert gateway.terminate() == 0
 
 
@@ -156,24 +130,22 @@ def test_a_disk_that_fills_up_and_is_cleared_is_two_events_and_costs_nothing(tmp
         FrameListener(tmp_path / "bus.sock") as listener,
         ScriptedServer() as server,
         Gateway(
-            tmp_path, influx(server), bus(tmp_path), "gateway_every_s = 1.0", "keep_free_mib = 0"
+            tmp_path, influx_at(server.url), bus_at(tmp_path), "gateway_every_s = 1.0", "keep_free_mib = 0"
         ) as gateway,
     ):
         disk.chmod(0o700)
         gateway.start()
         listener.accept()
         listener.send([FRAME])
-        wait_for_accounts(gateway, "points/acknowledged", 1)
+        gateway.wait_for_account("points/acknowledged")
         ballast = disk / "plans" / "ballast"
         fill(ballast)
         listener.send([FRAME] * 3)
-        wait_for_event(server, "spool_volatile")
+        gateway.wait_for(lambda: "spool_volatile" in events(server))
         ballast.unlink()
-        wait_for_event(server, "-spool_volatile")
+        gateway.wait_for(lambda: "-spool_volatile" in events(server))
         assert gateway.status()["gauges"]["points_never_on_disk"] > 0
-        assert gateway.terminate() == 0, gateway.output()
-        accounts = gateway.final_accounts()
-    assert list(imbalances(accounts.counters, accounts.waiting_points, {})) == []
+        accounts = gateway.end()
     assert accounts.counters["points/acknowledged"] == total(accounts.counters, "points/made/")
 
 
@@ -181,10 +153,3 @@ def fill(file: Path) -> None:
     with contextlib.suppress(OSError), file.open("wb", buffering=0) as stream:
         while True:
             stream.write(bytes(4096))
-
-
-def wait_for_event(server: ScriptedServer, code: str) -> None:
-    deadline_s = time.monotonic() + DEADLINE_S
-    while code not in events(server):
-        assert time.monotonic() < deadline_s, f"{code} has not come: {events(server)}"
-        time.sleep(0.05)

@@ -14,6 +14,7 @@ import pytest
 
 from telemetry.__main__ import main
 from tests.support.child import started
+from tests.support.command import printed, refused
 
 _FRAME = struct.Struct("=IB3x8s")
 _TIMEOUT_S = 120.0
@@ -90,18 +91,12 @@ def test_a_socket_gets_exactly_the_frames_that_a_log_holds(tmp_path: Path) -> No
         (["drive", "--scenario", "3", "--output", os.devnull], 64, "--scenario, --with: of dc-charge"),
     ],
 )
-def test_a_mistake_is_one_line_and_an_exit_code(
-    capsys: pytest.CaptureFixture[str], arguments: list[str], code: int, what: str
-) -> None:
-    assert main(["sim", *arguments]) == code
-    errors = capsys.readouterr().err
-    assert errors.count("\n") == 1
-    assert what in errors
+def test_a_mistake_is_one_line_and_an_exit_code(arguments: list[str], code: int, what: str) -> None:
+    assert what in refused(code, "sim", *arguments)
 
 
-def test_the_list_has_all_scenarios_of_a_charge(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["sim", "--list"]) == 0
-    lines = capsys.readouterr().out.splitlines()
+def test_the_list_has_all_scenarios_of_a_charge() -> None:
+    lines = printed("sim", "--list").splitlines()
     assert sum(line[:2].isdecimal() and line[2] == "-" for line in lines) == 41
 
 

@@ -8,8 +8,8 @@ import pytest
 from firmware_sim.links.pty import PtyPort
 from firmware_sim.scenario import load_scenario
 from firmware_sim.simulation import Simulation
-from telemetry.__main__ import main
 from telemetry.settings.table import TomlTable
+from tests.support.command import refused
 from tests.support.configuration import GATEWAY
 from tests.support.running_source import Running
 from tests.support.serial_pty import served
@@ -59,11 +59,7 @@ def test_each_device_of_a_line_is_read_under_its_own_name(name: str, tmp_path: P
         ("daly,turbo=x", "daly has no option 'turbo'"),
     ],
 )
-def test_a_line_that_is_not_there_is_one_line(
-    link: str, words: str, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert main(["sim", "two-lines", "--serial-link", link]) == 64
-    said = capsys.readouterr().err
+def test_a_line_that_is_not_there_is_one_line(link: str, words: str) -> None:
+    said = refused(64, "sim", "two-lines", "--serial-link", link)
     assert said.startswith("nev-telemetry: --serial-link: ")
     assert words in said
-    assert said.count("\n") == 1

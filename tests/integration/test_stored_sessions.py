@@ -10,6 +10,7 @@ import pytest
 from telemetry.__main__ import main
 from telemetry.charging.session import Session
 from tests.support.charging_sessions import NS, START_NS, good, reconnected, session_lines
+from tests.support.command import command, printed, refused
 from tests.support.report_page import ReadPage
 from tests.support.servers import DatabaseServer
 
@@ -66,35 +67,28 @@ def write(server: DatabaseServer, database: str, lines: str) -> int:
     return server.request("POST", "/write", lines.encode(), db=database).status
 
 
-def listed(capsys: pytest.CaptureFixture[str], *words: str) -> Any:
+def listed(*words: str) -> Any:
     """What the command says as JSON."""
-    assert main(["sessions", *words, "--format", "json"]) == 0
-    return json.loads(capsys.readouterr().out)
+    return json.loads(printed("sessions", *words, "--format", "json"))
 
 
 @pytest.mark.server("influxdb1", "influxdb2")
-def test_a_database_gives_every_session_back_as_it_was(
-    options: list[str], capsys: pytest.CaptureFixture[str]
-) -> None:
-    found = listed(capsys, *options)
+def test_a_database_gives_every_session_back_as_it_was(options: list[str]) -> None:
+    found = listed(*options)
     assert len(found) == len(STORED)
     for session, read in zip(STORED, found, strict=True):
         assert read == json.loads(json.dumps(asdict(session)))
 
 
 @pytest.mark.server("influxdb1", "influxdb2")
-def test_sessions_are_chosen_by_vehicle_and_by_when_they_began(
-    options: list[str], capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert [each["start_ns"] for each in listed(capsys, *options, "--vehicle", "van-4")] == [
-        START_NS + DAY_NS
-    ]
-    assert [each["vehicle"] for each in listed(capsys, *options, "--since", "2026-03-02")] == ["van-4"]
-    assert [each["charger"] for each in listed(capsys, *options, "--since", "2026-03-01T09:00:30Z")] == [
+def test_sessions_are_chosen_by_vehicle_and_by_when_they_began(options: list[str]) -> None:
+    assert [each["start_ns"] for each in listed(*options, "--vehicle", "van-4")] == [START_NS + DAY_NS]
+    assert [each["vehicle"] for each in listed(*options, "--since", "2026-03-02")] == ["van-4"]
+    assert [each["charger"] for each in listed(*options, "--since", "2026-03-01T09:00:30Z")] == [
         "bay-1",
         "bay-2",
     ]
-    assert len(listed(capsys, *options, "--vehicle", good().vin or "")) == 3
+    assert len(listed(*options, "--vehicle", good().vin or "")) == 3
 
 
 @pytest.mark.server("influxdb1", "influxdb2")
@@ -105,8 +99,7 @@ def test_a_configuration_names_the_database_and_a_session_is_written_as_a_page(
     keys = "".join(f"{flag[2:].replace('-', '_')} = {json.dumps(value)}\n" for flag, value in pairs)
     config = tmp_path / "gateway.toml"
     config.write_text(f'vehicle = "van-3"\n[influx]\n{keys}[[can]]\ninterface = "can0"\n')
-    assert main(["sessions", str(config)]) == 0
-    table = capsys.readouterr().out
+    table = printed("sessions", config)
     start = table.splitlines()[2].split()[1]
     assert start == "2026-03-01T09:01:00Z"
     report = tmp_path / "report.html"
@@ -115,17 +108,13 @@ def test_a_configuration_names_the_database_and_a_session_is_written_as_a_page(
     assert len(read.chart("Power over state of charge (kW)").steps("curve")) == len(STORED[1].curve)
     assert [each.title for each in read.drawn[-2:]] == ["Attempt 1", "Attempt 2"]
     capsys.readouterr()
-    assert main(["session", "3", str(config)]) == 0
-    assert capsys.readouterr().out.startswith("Charge of van-4, 2026-03-02T09:00:00Z\n")
-    assert main(["session", "4", str(config)]) == 65
-    assert capsys.readouterr().err.count("\n") == 1
+    assert printed("session", "3", config).startswith("Charge of van-4, 2026-03-02T09:00:00Z\n")
+    refused(65, "session", "4", config)
 
 
 @pytest.mark.server("influxdb1", "influxdb2")
-def test_a_database_without_sessions_is_an_empty_table_and_one_warning(
-    options: list[str], capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert main(["sessions", *options, "--since", "2027-01-01"]) == 0
-    said = capsys.readouterr()
-    assert said.out == "#  start  vehicle  station  SOC  energy  duration  outcome  why  who\n"
-    assert said.err == f"warning: no charging session in {options[1]}\n"
+def test_a_database_without_sessions_is_an_empty_table_and_one_warning(options: list[str]) -> None:
+    said = command("sessions", *options, "--since", "2027-01-01")
+    assert said.returncode == 0
+    assert said.stdout == "#  start  vehicle  station  SOC  energy  duration  outcome  why  who\n"
+    assert said.stderr == f"warning: no charging session in {options[1]}\n"

@@ -1,7 +1,6 @@
 """The service as systemd sees it: what it sends on NOTIFY_SOCKET, as a process."""
 
 import signal
-import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -15,9 +14,8 @@ from telemetry.service.service import Service
 from telemetry.service.supervisor import Notifier, Supervisor
 from telemetry.sources.stop import StopSignal
 from telemetry.spool.spool import Spool
-from tests.support.gateway import Gateway
+from tests.support.gateway import NO_SERVER, Gateway, bus_at
 from tests.support.notify_socket import NotifySocket
-from tests.support.recording import VEHICLE_DBC
 from tests.support.seqpacket import FrameListener
 
 WATCHDOG_S = 1.0
@@ -32,20 +30,12 @@ def manager(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[NotifyS
         yield opened
 
 
-def unreachable() -> str:
-    """[influx] for a port on loopback that nobody listens on."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return f'[influx]\nurl = "http://127.0.0.1:{free.getsockname()[1]}"\ndatabase = "d"\n'
-
-
 def test_it_is_ready_without_a_server_and_reports_what_becomes_of_it(
     tmp_path: Path, manager: NotifySocket
 ) -> None:
-    sources = f'[[can]]\nname = "bus"\nsocket = "{tmp_path}/bus.sock"\ndatabases = ["{VEHICLE_DBC}"]\n'
     with (
         FrameListener(tmp_path / "bus.sock") as listener,
-        Gateway(tmp_path, unreachable(), sources) as gateway,
+        Gateway(tmp_path, NO_SERVER, bus_at(tmp_path)) as gateway,
     ):
         process = gateway.start()
         ready = manager.wait_for_line("READY=1")
@@ -85,7 +75,7 @@ def test_a_pipeline_that_hangs_does_not_feed_the_watchdog_whatever_its_other_thr
         commit(spool)
 
     monkeypatch.setattr(Spool, "commit", commit_to_a_disk_that_hangs)
-    gateway = Gateway(tmp_path, unreachable(), f'[[can]]\nname = "bus"\nsocket = "{tmp_path}/bus.sock"\n')
+    gateway = Gateway(tmp_path, NO_SERVER, bus_at(tmp_path, databases=[]))
     gateway.write_config()
     clock, stop = SystemClock(), StopSignal()
     supervisor = Supervisor(clock, Notifier(manager.address), WATCHDOG_S)
@@ -109,7 +99,7 @@ def test_a_pipeline_that_hangs_does_not_feed_the_watchdog_whatever_its_other_thr
 def test_a_configuration_that_is_wrong_at_the_start_is_never_ready(
     tmp_path: Path, manager: NotifySocket
 ) -> None:
-    with Gateway(tmp_path, unreachable(), "[[can]]\nname = 7\n") as gateway:
+    with Gateway(tmp_path, NO_SERVER, "[[can]]\nname = 7\n") as gateway:
         gateway.start()
         assert gateway.wait(30.0) == 78
         manager.poll()

@@ -1,12 +1,12 @@
 """A real Telegraf as a peer: it takes what we send, reads our metrics, and reads files of `--format lp`."""
 
-import time
 from pathlib import Path
 
 import pytest
 
 from telemetry.__main__ import main
 from tests.support.telegraf import Telegraf, points_of
+from tests.support.waiting import wait_until
 from tests.support.web import get
 from tests.support.web_gateway import pack_power, web_gateway
 
@@ -14,7 +14,6 @@ pytestmark = [pytest.mark.long, pytest.mark.timeout(1800)]  # it is compiled onc
 ROOT = Path(__file__).parents[2]
 LOG = ROOT / "examples/charge.log"
 DATABASE = ROOT / "firmware_sim/wire/vehicle.dbc"
-DEADLINE_S = 60.0
 
 
 def decoded(file: Path) -> bytes:
@@ -24,10 +23,7 @@ def decoded(file: Path) -> bytes:
 
 
 def wait_for_points(telegraf: Telegraf, count: int) -> None:
-    deadline_s = time.monotonic() + DEADLINE_S
-    while telegraf.points().total() < count:
-        assert time.monotonic() < deadline_s, f"{telegraf.points().total()} of {count} fields"
-        time.sleep(0.1)
+    wait_until(lambda: telegraf.points().total() >= count)
 
 
 @pytest.mark.parametrize(
@@ -63,8 +59,8 @@ def test_telegraf_reads_the_metrics_of_a_service(tmp_path: Path) -> None:
     (tmp_path / "telegraf").mkdir()
     with web_gateway(tmp_path) as service:
         sent = service.listener.send([pack_power(98.0)] * 700)
-        service.wait_until(lambda: service.account("frames/bus/decoded") == sent, "all frames")
-        service.wait_until(lambda: f"}} {sent}.0" in get(service.url, "/metrics").body.decode(), "the metric")
+        service.gateway.wait_for_account("frames/bus/decoded", sent)
+        service.gateway.wait_for(lambda: f"}} {sent}.0" in get(service.url, "/metrics").body.decode())
         inputs = f'[[inputs.prometheus]]\nurls = ["{service.url}metrics"]\nmetric_version = 2\n'
         telegraf = Telegraf(tmp_path / "telegraf", inputs)
         with telegraf.running():

@@ -3,9 +3,7 @@
 import csv
 import math
 import socket
-import time
 from collections import defaultdict
-from collections.abc import Callable
 from pathlib import Path
 
 import can
@@ -18,7 +16,6 @@ from tests.support.gateway import Gateway, influx_table
 from tests.support.recording import VEHICLE_DBC, record_drive, recordings
 from tests.support.servers import Database, DatabaseServer
 
-DEADLINE_S = 60.0
 Series = dict[tuple[str, str], list[float]]  # (message, signal) -> values in order
 
 
@@ -59,13 +56,6 @@ def send_onto(interface: str, frames: list[tuple[int, bytes]]) -> None:
             sender.send(pack_frame(id, data))
 
 
-def wait_until(condition: Callable[[], bool]) -> None:
-    deadline_s = time.monotonic() + DEADLINE_S
-    while not condition():
-        assert time.monotonic() < deadline_s, f"has not come in {DEADLINE_S} s"
-        time.sleep(0.05)
-
-
 def play_through(server: DatabaseServer, log: Path, dbc: Path, channel: str, tmp_path: Path) -> None:
     """The check itself, for one log and one server."""
     database = server.fresh_database()
@@ -79,10 +69,9 @@ def play_through(server: DatabaseServer, log: Path, dbc: Path, channel: str, tmp
 def run_on(gateway: Gateway, frames: list[tuple[int, bytes]]) -> None:
     """Start the gateway, play the frames onto its bus, and stop it when all is delivered."""
     gateway.start()
-    wait_until((gateway.directory / "spool" / "status.sock").exists)
-    wait_until(lambda: gateway.status()["state"]["source/vcan0"] == "receiving")
+    gateway.wait_for(lambda: gateway.status()["state"]["source/vcan0"] == "receiving")
     send_onto("vcan0", frames)
-    wait_until(lambda: taken(gateway) == len(frames) and all_delivered(gateway))
+    gateway.wait_for(lambda: taken(gateway) == len(frames) and all_delivered(gateway))
     assert gateway.terminate() == 0, gateway.output()
 
 

@@ -1,15 +1,13 @@
 """The page's server in a service that runs: the same values as the status, true health, and one address."""
 
 import signal
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from tests.support.gateway import Gateway
-from tests.support.recording import VEHICLE_DBC
+from tests.support.gateway import Gateway, bus_at
 from tests.support.scripted_server import ScriptedServer, answer
 from tests.support.seqpacket import FrameListener
 from tests.support.web import WebClient, get
@@ -24,8 +22,8 @@ def service(tmp_path: Path) -> Iterator[WebGateway]:
 
 def test_live_values_metrics_and_health_are_those_of_the_service(service: WebGateway) -> None:
     sent = service.listener.send([pack_power(98.76)] * 3000)
-    service.wait_until(lambda: service.account("frames/bus/decoded") == sent, "all frames")
-    service.wait_until(lambda: service.account("points/acknowledged") > 0, "an answer of the server")
+    service.gateway.wait_for_account("frames/bus/decoded", sent)
+    service.gateway.wait_for_account("points/acknowledged")
     status = service.gateway.status()
     assert status["state"]["web"] == service.url
     live = get(service.url, "/api/live").json()
@@ -57,17 +55,17 @@ def test_the_load_of_a_bus_is_measured_by_the_bit_rate_that_is_configured_at_the
 
     bits = 111 + 98 // 12  # of a frame of 8 bytes: tests/unit/core/frames/test_traffic.py
     with web_gateway(tmp_path, "bitrate = 500000\n") as service:
-        service.wait_until(lambda: loaded(service, bits / 500_000 * 100), "the load")
+        service.gateway.wait_for(lambda: loaded(service, bits / 500_000 * 100))
         config = service.gateway.config
         config.write_text(config.read_text().replace("bitrate = 500000", "bitrate = 250000"))
         assert service.gateway.process is not None
         service.gateway.process.send_signal(signal.SIGHUP)
-        service.wait_until(lambda: loaded(service, bits / 250_000 * 100), "the load by the new rate")
+        service.gateway.wait_for(lambda: loaded(service, bits / 250_000 * 100))
         assert "source_lost" not in service.gateway.output()
         config.write_text(config.read_text().replace("bitrate = 250000\n", ""))
         service.gateway.process.send_signal(signal.SIGHUP)
-        service.wait_until(
-            lambda: get(service.url, "/api/live").json()["sources"][0]["bus_load_pct"] is None, "no load"
+        service.gateway.wait_for(
+            lambda: get(service.url, "/api/live").json()["sources"][0]["bus_load_pct"] is None
         )
         assert service.gateway.terminate() == 0, service.gateway.output()
 
@@ -82,7 +80,7 @@ def test_values_are_pushed_and_the_past_is_kept(service: WebGateway) -> None:
         assert next(reported)["packs"][0]["battery"]["voltage_v"] == 98.0
         service.listener.send([pack_power(97.0)])
         next(live for live in reported if live["packs"][0]["battery"]["voltage_v"] == 97.0)
-    service.wait_until(lambda: bool(get(service.url, "/api/history").json()["packs"]), "a sample")
+    service.gateway.wait_for(lambda: get(service.url, "/api/history").json()["packs"])
     (pack,) = get(service.url, "/api/history").json()["packs"]
     assert pack["pack"] == "main"
     assert {98.0, 97.0} & set(pack["voltage_v"])
@@ -98,13 +96,13 @@ def test_the_token_is_in_no_answer(tmp_path: Path) -> None:
             f'[influx]\nurl = "{server.url}"\napi = "v2"\norg = "o"\nbucket = "b"\n'
             f'token_file = "{tmp_path}/token"\n'
         )
-        bus = f'[[can]]\nname = "bus"\nsocket = "{tmp_path}/bus.sock"\ndatabases = ["{VEHICLE_DBC}"]\n'
-        with Gateway(tmp_path, influx, bus, web="127.0.0.1:0") as gateway:
+        with Gateway(tmp_path, influx, bus_at(tmp_path), web="127.0.0.1:0") as gateway:
             gateway.start()
             listener.accept()
             listener.send([pack_power(1.0)] * 10)
-            url = wait_for(lambda: page_of(gateway), gateway)
-            wait_for(lambda: str(get(url, "/api/live").json()["gauges"]["sink_held"] or ""), gateway)
+            gateway.wait_for(lambda: page_of(gateway).startswith("http://"))
+            url = page_of(gateway)
+            gateway.wait_for(lambda: get(url, "/api/live").json()["gauges"]["sink_held"])
             for path in ("/", "/api/live", "/api/history", "/metrics", "/healthz", "/readyz"):
                 reply = get(url, path)
                 assert secret not in str(reply.fields) + reply.body.decode()
@@ -113,15 +111,4 @@ def test_the_token_is_in_no_answer(tmp_path: Path) -> None:
 
 
 def page_of(gateway: Gateway) -> str:
-    if not (gateway.directory / "spool" / "status.sock").exists():
-        return ""
-    state = str(gateway.status()["state"]["web"])
-    return state if state.startswith("http://") else ""
-
-
-def wait_for(look: Callable[[], str], gateway: Gateway) -> str:
-    deadline_s = time.monotonic() + 30.0
-    while not (found := look()):
-        assert time.monotonic() < deadline_s, gateway.output()
-        time.sleep(0.05)
-    return found
+    return str(gateway.status()["state"]["web"])

@@ -42,8 +42,18 @@ class ClientRig:
         assert self.sender.state.idle
         self.queue.assert_balance()
 
+    def deliver(self, *lines: bytes) -> None:
+        """Put one batch into the queue, and go on until nothing is left."""
+        self.queue.put_lines(*lines)
+        self.run_until_idle()
+
     def assert_all_stored_once(self) -> None:
         """What the database holds is what was made."""
         assert self.server.stored == set(LINES)
         assert self.queue.dead == {}
         assert self.queue.acknowledged_points == self.queue.made_points
+
+    def store_all(self) -> None:
+        """Put all LINES into the queue as one batch; in the end each is stored once."""
+        self.deliver(*LINES)
+        self.assert_all_stored_once()

@@ -5,19 +5,20 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
 from telemetry.clock import SystemClock
 from telemetry.errors import UnavailableError
-from telemetry.ledger import add
+from telemetry.ledger import add, imbalances
 from telemetry.live.status_socket import query_status
 from telemetry.spool.limits import SpoolLimits
 from telemetry.spool.spool import Spool
+from tests.support.recording import VEHICLE_DBC
 from tests.support.servers import Database
+from tests.support.waiting import wait_until
 
 RUN_TIMEOUT_S = 120.0
 
@@ -41,6 +42,20 @@ def influx_table(database: Database, directory: Path, url: str = "") -> str:
         lines += [f'username = "{server.username}"']
         lines += [f'password_file = "{_secret_file(directory, server.password)}"']
     return "\n".join(lines) + "\n"
+
+
+NO_SERVER = '[influx]\nurl = "http://127.0.0.1:9"\ndatabase = "d"\n'
+
+
+def influx_at(url: str) -> str:
+    """[influx] of a server without secrets."""
+    return f'[influx]\nurl = "{url}"\napi = "v1"\ndatabase = "d"\n'
+
+
+def bus_at(folder: Path, name: str = "bus", databases: Sequence[Path] = (VEHICLE_DBC,)) -> str:
+    """[[can]] whose frames come over a socket of its name in the folder."""
+    files = ", ".join(f'"{file}"' for file in databases)
+    return f'[[can]]\nname = "{name}"\nsocket = "{folder}/{name}.sock"\ndatabases = [{files}]\n'
 
 
 def _secret_file(directory: Path, secret: str) -> Path:
@@ -127,15 +142,38 @@ class Gateway:
     def status(self) -> dict[str, Any]:
         return query_status(self.directory / "spool")
 
-    def wait_until(self, is_done: Callable[[dict[str, Any]], bool], timeout_s: float = RUN_TIMEOUT_S) -> None:
-        """Until its status is so; it may not have begun to answer yet."""
-        deadline_s = time.monotonic() + timeout_s
-        while True:
+    def account(self, name: str) -> int:
+        """Return one of its accounts; 0 as long as it does not answer."""
+        try:
+            return int(self.status()["accounts"].get(name, 0))
+        except UnavailableError:
+            return 0
+
+    def wait_for(self, condition: Callable[[], object]) -> None:
+        """Wait until `condition` holds; what it asks the service for need not be answered yet."""
+
+        def holds() -> bool:
             with contextlib.suppress(UnavailableError):
-                if is_done(self.status()):
-                    return
-            assert time.monotonic() < deadline_s, self.output()
-            time.sleep(0.02)
+                return bool(condition())
+            return False
+
+        wait_until(holds, self.output)
+
+    def wait_for_account(self, name: str, least: int = 1) -> None:
+        self.wait_for(lambda: self.account(name) >= least)
+
+    def wait_until_sent(self) -> None:
+        """Wait until no frame and no point waits."""
+        waiting = ("points_waiting_memory", "points_waiting_disk", "frames_waiting")
+        self.wait_for(lambda: not any(self.status()["gauges"][name] for name in waiting))
+
+    def end(self) -> FinalAccounts:
+        """Stop it; return its accounts, which balance."""
+        assert self.terminate() == 0, self.output()
+        final = self.final_accounts()
+        assert list(imbalances(final.counters, final.waiting_points, {})) == []
+        assert final.clean
+        return final
 
     def output(self) -> str:
         return self.log.read_text(errors="replace")

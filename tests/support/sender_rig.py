@@ -41,6 +41,11 @@ class SenderRig:
                 return count
         raise AssertionError(f"not idle after {most_steps} steps")
 
+    def deliver(self, *lines: bytes, ordered: bool = False) -> None:
+        """Put one batch into the queue, and go on until nothing is left."""
+        self.queue.put_lines(*lines, ordered=ordered)
+        self.run_until_idle()
+
     @property
     def codes(self) -> list[tuple[str, bool]]:
         return [(event.code, event.active) for event in self.events]

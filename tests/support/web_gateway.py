@@ -1,19 +1,15 @@
 """A running service with one bus and a page on a free port, for tests that look at it from outside."""
 
 import socket
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from tests.support.gateway import Gateway
-from tests.support.recording import VEHICLE_DBC
+from tests.support.gateway import Gateway, bus_at, influx_at
 from tests.support.scripted_server import ScriptedServer
 from tests.support.seqpacket import FrameListener
 
-DEADLINE_S = 30.0
 PACK_POWER_ID = 0x300
 CELLS_ID = 0x302
 MAP = """
@@ -40,7 +36,7 @@ class WebGateway:
         """Start the service, and wait for its bus and its page."""
         self.gateway.start()
         self.listener.accept()
-        self.wait_until(lambda: self._can_connect(), "the page")
+        self.gateway.wait_for(self._can_connect)
 
     def _can_connect(self) -> bool:
         address = self.url.removeprefix("http://").rstrip("/").rpartition(":")
@@ -49,16 +45,6 @@ class WebGateway:
                 return True
         except OSError:
             return False
-
-    def wait_until(self, condition: Callable[[], bool], what: str) -> None:
-        deadline_s = time.monotonic() + DEADLINE_S
-        while not condition():
-            assert time.monotonic() < deadline_s, f"{what} has not come: {self.gateway.output()}"
-            time.sleep(0.02)
-
-    def account(self, name: str) -> int:
-        accounts: dict[str, Any] = self.gateway.status()["accounts"]
-        return int(accounts.get(name, 0))
 
 
 def free_port() -> int:
@@ -71,10 +57,9 @@ def free_port() -> int:
 def web_gateway(directory: Path, bus_keys: str = "") -> Iterator[WebGateway]:
     """A running one; it need not be stopped. bus_keys: lines more of its [[can]]."""
     with FrameListener(directory / "bus.sock") as listener, ScriptedServer() as server:
-        influx = f'[influx]\nurl = "{server.url}"\napi = "v1"\ndatabase = "d"\n'
-        bus = f'[[can]]\nname = "bus"\nsocket = "{directory}/bus.sock"\ndatabases = ["{VEHICLE_DBC}"]\n'
         address = f"127.0.0.1:{free_port()}"
-        with Gateway(directory, influx, bus + bus_keys + MAP, web=address) as gateway:
+        sources = bus_at(directory) + bus_keys + MAP
+        with Gateway(directory, influx_at(server.url), sources, web=address) as gateway:
             made = WebGateway(gateway, listener, f"http://{address}/")
             made.start()
             yield made

@@ -14,6 +14,7 @@ import pytest
 from telemetry import __version__
 from telemetry.__main__ import COMMANDS, build_parser, load_command, main
 from telemetry.errors import TelemetryError
+from tests.support.command import failed, printed, refused
 
 
 def raising(error: Exception) -> Callable[[object], NoReturn]:
@@ -24,19 +25,13 @@ def raising(error: Exception) -> Callable[[object], NoReturn]:
     return run
 
 
-def test_the_version_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as caught:
-        main(["--version"])
-    assert caught.value.code == 0
-    assert capsys.readouterr().out == f"nev-telemetry {__version__}\n"
+def test_the_version_is_printed() -> None:
+    assert printed("--version") == f"nev-telemetry {__version__}\n"
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_every_command_has_help_and_exists(command: str, capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as caught:
-        main([command, "--help"])
-    assert caught.value.code == 0
-    assert "usage: nev-telemetry " + command in capsys.readouterr().out
+def test_every_command_has_help_and_exists(command: str) -> None:
+    assert "usage: nev-telemetry " + command in printed(command, "--help")
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -77,33 +72,28 @@ def test_an_interrupt_waits_for_a_command_that_is_imported(monkeypatch: pytest.M
     assert imported == ["telemetry.cli.run"]
 
 
-def test_a_wrong_command_line_is_one_line_and_exit_64(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as caught:
-        main(["status", "--wrong"])
-    assert caught.value.code == 64
-    assert capsys.readouterr().err.count("\n") == 1
+def test_a_wrong_command_line_is_one_line_and_exit_64() -> None:
+    refused(64, "status", "--wrong")
 
 
-def test_an_error_is_one_line_and_its_own_exit_code(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["status", "/nonexistent.toml"]) == 78
+def test_an_error_is_one_line_and_its_own_exit_code() -> None:
     assert (
-        capsys.readouterr().err
+        failed(78, "status", "/nonexistent.toml")
         == "nev-telemetry: /nonexistent.toml: cannot be read: No such file or directory\n"
     )
 
 
-def test_the_traceback_of_an_error_is_there_on_request(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["status", "-v", "/nonexistent.toml"]) == 78
-    assert "Traceback" in capsys.readouterr().err
+def test_the_traceback_of_an_error_is_there_on_request() -> None:
+    assert "Traceback" in failed(78, "status", "-v", "/nonexistent.toml")
 
 
-def test_a_full_disk_behind_stdout_is_one_line_and_exit_74(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_full_disk_behind_stdout_is_one_line_and_exit_74(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("telemetry.cli.status.run", raising(OSError(errno.ENOSPC, "No space left on device")))
     monkeypatch.setattr("telemetry.__main__._discard_stdout", lambda: None)
-    assert main(["status", "x.toml"]) == 74
-    assert capsys.readouterr().err == "nev-telemetry: stdout: cannot be written: No space left on device\n"
+    assert (
+        failed(74, "status", "x.toml")
+        == "nev-telemetry: stdout: cannot be written: No space left on device\n"
+    )
 
 
 @pytest.mark.parametrize(
@@ -111,11 +101,10 @@ def test_a_full_disk_behind_stdout_is_one_line_and_exit_74(
     [(["spool", "list"], 78), (["decode", "--unknown", "-", "-o"], 74), (["decode", "-", "--dbc"], 78)],
 )
 def test_a_path_that_cannot_even_be_looked_at_is_one_line_and_the_exit_code_of_what_it_is(
-    words: list[str], code: int, capsys: pytest.CaptureFixture[str]
+    words: list[str], code: int
 ) -> None:
     path = "x" * 300  # as one behind a folder that is closed to this user
-    assert main([*words, path]) == code
-    (line,) = capsys.readouterr().err.splitlines()
+    (line,) = failed(code, *words, path).splitlines()
     assert line.startswith(f"nev-telemetry: {path}: cannot be ")
     assert "File name too long" in line
 
@@ -130,12 +119,9 @@ def test_a_path_out_of_reach_that_a_command_did_not_expect_is_one_line_and_exit_
     assert capsys.readouterr().err == f"nev-telemetry: /closed/drive.log: {problem}\n"
 
 
-def test_a_fault_in_the_program_keeps_its_traceback_and_is_exit_70(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_fault_in_the_program_keeps_its_traceback_and_is_exit_70(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("telemetry.cli.status.run", raising(ZeroDivisionError()))
-    assert main(["status", "x.toml"]) == 70
-    words = capsys.readouterr().err.splitlines()
+    words = failed(70, "status", "x.toml").splitlines()
     assert words[0].startswith("Traceback")
     assert words[-1] == "nev-telemetry: a fault in the program: ZeroDivisionError (please report it)"
 
@@ -151,14 +137,13 @@ def test_a_fault_in_the_program_keeps_its_traceback_and_is_exit_70(
     ],
 )
 def test_a_compiled_core_that_is_not_whole_is_one_line_that_says_what_to_run(
-    error: ImportError, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    error: ImportError, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def load(_: str) -> None:
         raise error
 
     monkeypatch.setattr("telemetry.__main__.load_command", load)
-    assert main(["schema"]) == 72
-    (line,) = capsys.readouterr().err.splitlines()
+    (line,) = failed(72, "schema").splitlines()
     assert line.startswith(f"nev-telemetry: telemetry_core: the compiled core is not whole: {error.msg}")
     assert "make setup" in line
     assert "pip install" in line
@@ -169,8 +154,8 @@ def test_a_closed_stdout_is_refused_before_anything_is_done(
 ) -> None:
     monkeypatch.setattr("telemetry.cli.status.run", raising(AssertionError()))
     monkeypatch.setattr(sys, "stdout", None)
-    assert main(["status", "x.toml"]) == 74
-    assert capsys.readouterr().err == "nev-telemetry: stdout: is closed (redirect it)\n"
+    code = main(["status", "x.toml"])
+    assert (code, capsys.readouterr().err) == (74, "nev-telemetry: stdout: is closed (redirect it)\n")
 
 
 def test_what_an_error_quotes_cannot_steer_a_terminal() -> None:

@@ -24,6 +24,7 @@ from telemetry.sources.items import SourceEnded
 from telemetry.sources.running import RunningSources
 from tests.support import configuration
 from tests.support.clock import FakeClock
+from tests.support.command import failed, printed
 from tests.support.configuration import GATEWAY, GATEWAY_OF_CAN0
 from tests.support.plugins import EXAMPLE, installed, installed_example
 
@@ -103,17 +104,16 @@ def example(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     installed_example(monkeypatch, folder)
 
 
-def decoded(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> list[str]:
+def decoded(tmp_path: Path) -> list[str]:
     capture = tmp_path / "pack.txt"
     message = ANSWER + bytes((sum(ANSWER) & 0xFF,))
     capture.write_text(f"(1.000000) ttyUSB0 RX {message.hex()}\n(2.000000) ttyUSB0 RX {message.hex()}\n")
-    assert main(["decode", str(capture), "--protocol", "acme", "--format", "lp"]) == 0
-    return capsys.readouterr().out.splitlines()
+    return printed("decode", capture, "--protocol", "acme", "--format", "lp").splitlines()
 
 
 @pytest.mark.usefixtures("example")
-def test_the_example_is_a_device_of_every_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    lines = decoded(tmp_path, capsys)
+def test_the_example_is_a_device_of_every_command(tmp_path: Path) -> None:
+    lines = decoded(tmp_path)
     battery = next(line for line in lines if line.startswith("battery"))
     cells = next(line for line in lines if line.startswith("cells"))
     assert {"voltage_v=51.2", "current_a=-1.5", "soc_pct=77"} <= set(battery.split(" ")[1].split(","))
@@ -217,7 +217,7 @@ def configuration_fault(folder: Path, sources: str) -> str:
 
 
 def test_a_package_that_raises_costs_what_names_it_alone(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     groups = {
         "protocols": {"acme": "broken:TABLE", "jbd": "broken:TABLE"},
@@ -227,8 +227,7 @@ def test_a_package_that_raises_costs_what_names_it_alone(
     why = "broken 1.0 fails: OSError: no licence (mend or uninstall that package)"
     assert configuration_fault(tmp_path, MAST) == f"sources: mast: {why}"
     assert configuration_fault(tmp_path, SERIAL) == f"protocols: acme: {why}"
-    assert main(["decode", "x.txt", "--protocol", "acme"]) == 72
-    assert capsys.readouterr().err == f"nev-telemetry: protocols: acme: {why}\n"
+    assert failed(72, "decode", "x.txt", "--protocol", "acme") == f"nev-telemetry: protocols: acme: {why}\n"
     assert isinstance(PROTOCOLS["jbd"], SerialProtocol)
     configuration.load(tmp_path, GATEWAY + SERIAL.replace("acme", "jbd"))
     assert "jbd" not in CAN_PROTOCOLS

@@ -156,6 +156,6 @@ def test_the_service_runs_by_its_configuration_and_logs_as_was_asked(
 def test_a_configuration_that_cannot_be_read_again_or_at_all_is_one_line(
     ran: Ran, capfd: pytest.CaptureFixture[str], config: str, code: int
 ) -> None:
-    assert main(["run", config]) == code
-    assert capfd.readouterr().err.count("\n") == 1
+    ended = main(["run", config])
+    assert (ended, capfd.readouterr().err.count("\n")) == (code, 1)
     assert ran.runs == 0

@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from telemetry.__main__ import main
 from telemetry.cli import status as command
 from telemetry.clock import SystemClock
 from telemetry.errors import UnavailableError
 from telemetry.spool import Spool, SpoolLimits
 from tests.support.clock import FakeClock
+from tests.support.command import printed
 from tests.support.spool import Feed
 from tests.support.web import status
 
@@ -81,12 +81,11 @@ def test_where_there_was_never_a_service_nothing_is_printed_but_the_error(
 
 
 def test_the_options_of_the_command_line_reach_the_status(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     reported = status()
     monkeypatch.setattr(command, "query_status", lambda *_: reported)
-    assert main(["status", str(tmp_path), "--json"]) == 0
-    assert json.loads(capsys.readouterr().out) == json.loads(json.dumps(reported))
+    assert json.loads(printed("status", tmp_path, "--json")) == json.loads(json.dumps(reported))
 
 
 def test_ids_without_a_message_are_counted_for_two_seconds(

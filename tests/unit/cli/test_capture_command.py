@@ -17,6 +17,7 @@ from telemetry.__main__ import main
 from telemetry.cli import capture
 from tests.support.background import repeated
 from tests.support.child import killed_at_the_end
+from tests.support.command import failed, noted, refused
 
 MESSAGES = [
     can.Message(arbitration_id=0x100 + number, data=[number], is_extended_id=False) for number in range(9)
@@ -81,20 +82,21 @@ def scripted(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
 
 
 def test_a_silent_bus_is_recorded_for_as_long_as_it_was_asked_for(
-    tmp_path: Path, scripted: Callable[..., None], capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, scripted: Callable[..., None]
 ) -> None:
     scripted(*[None] * 900)
-    assert main(["capture", "-o", str(tmp_path / "bus.log"), "--seconds", "9"]) == 0
-    assert capsys.readouterr().err == f"{tmp_path / 'bus.log'}: 0 frames\n"
+    assert (
+        noted("capture", "-o", tmp_path / "bus.log", "--seconds", "9")
+        == f"{tmp_path / 'bus.log'}: 0 frames\n"
+    )
 
 
 def test_a_bus_that_is_lost_is_one_line_and_what_came_before_is_in_the_file(
-    tmp_path: Path, scripted: Callable[..., None], capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, scripted: Callable[..., None]
 ) -> None:
     scripted(None, *MESSAGES, None, lost=5)
     file = tmp_path / "bus.log"
-    assert main(["capture", "-o", str(file)]) == 69
-    assert capsys.readouterr().err.splitlines() == [
+    assert failed(69, "capture", "-o", file).splitlines() == [
         f"{file}: 9 frames",
         "warning: the kernel dropped 5 frames, for which its buffer was full",
         "nev-telemetry: can7: was lost: adapter pulled",
@@ -224,14 +226,9 @@ def test_a_hangup_that_is_ignored_stays_ignored_as_nohup_wants(tmp_path: Path) -
 
 
 @pytest.mark.parametrize("frames", ["0", "-5", "many"])
-def test_a_number_of_frames_is_above_zero(
-    tmp_path: Path, frames: str, capfd: pytest.CaptureFixture[str]
-) -> None:
+def test_a_number_of_frames_is_above_zero(tmp_path: Path, frames: str) -> None:
     words = ["capture", "-i", "virtual", "-c", "none", "-o", str(tmp_path / "x.log"), f"--frames={frames}"]
-    with pytest.raises(SystemExit) as ended:
-        main(words)
-    assert ended.value.code == 64
-    assert f"--frames: '{frames}' is not a number of frames" in capfd.readouterr().err
+    assert f"--frames: '{frames}' is not a number of frames" in failed(64, *words)
 
 
 _SAYING_READY = """
@@ -258,10 +255,5 @@ sys.exit(main())
         (["-i", "socketcan", "-c", "nosuch0", "-o", "x.log"], 69, ""),
     ],
 )
-def test_what_cannot_be_recorded_is_one_line(
-    words: list[str], code: int, said: str, capfd: pytest.CaptureFixture[str]
-) -> None:
-    assert main(["capture", *words]) == code
-    err = capfd.readouterr().err
-    assert said in err
-    assert err.count("\n") == 1
+def test_what_cannot_be_recorded_is_one_line(words: list[str], code: int, said: str) -> None:
+    assert said in refused(code, "capture", *words)

@@ -15,6 +15,7 @@ from telemetry.cli.capture_serial import serial_settings
 from telemetry.logs.captures import Capture
 from telemetry.settings.document import read_document
 from telemetry.stages.offline import read_offline
+from tests.support.command import command, failed, printed
 from tests.support.serial_line import REGISTERS, reply
 from tests.support.serial_pty import REQUEST_BYTES, PtyDevice, answering, talking
 
@@ -90,14 +91,14 @@ def test_a_capture_decodes_to_what_the_device_said(tmp_path: Path, capfd: pytest
     with board(tmp_path / "bms", 4):
         main(["capture", str(tmp_path / "bms"), "--protocol", "jbd", "-o", str(file)])
     capfd.readouterr()
-    assert main(["decode", str(file), "--protocol", "jbd"]) == 0
-    assert ",bms,,cells,v001,3.3\n" in capfd.readouterr().out
+    assert ",bms,,cells,v001,3.3\n" in printed("decode", file, "--protocol", "jbd")
 
 
-def test_without_an_output_lines_go_to_stdout(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_without_an_output_lines_go_to_stdout(tmp_path: Path) -> None:
     with board(tmp_path / "bms", 2):
-        assert main(["capture", str(tmp_path / "bms"), "--protocol", "jbd"]) == 0
-    lines = capfd.readouterr().out.splitlines()
+        said = command("capture", tmp_path / "bms", "--protocol", "jbd")
+    assert said.returncode == 0
+    lines = said.stdout.splitlines()
     assert re.fullmatch(r"\(\d+\.\d{6}\) bms TX DDA50300FFFD77", lines[0])
     assert re.fullmatch(r"\(\d+\.\d{6}\) bms RX DD.*77", lines[1])
 
@@ -184,21 +185,17 @@ def test_a_device_that_is_lost_ends_with_69_and_a_whole_file(
         (["socket://nowhere"], 64, "socket://nowhere: 'socket://nowhere' is without HOST:PORT"),
     ],
 )
-def test_what_cannot_be_is_one_line(
-    words: list[str], code: int, line: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
-) -> None:
-    assert main(["capture", *words, "-o", str(tmp_path / "x.txt")]) == code
-    assert line in capfd.readouterr().err
+def test_what_cannot_be_is_one_line(words: list[str], code: int, line: str, tmp_path: Path) -> None:
+    assert line in failed(code, "capture", *words, "-o", tmp_path / "x.txt")
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_line_on_which_nothing_comes_is_warned_of_and_ends_in_time(
-    tmp_path: Path, capfd: pytest.CaptureFixture[str]
-) -> None:
+def test_a_line_on_which_nothing_comes_is_warned_of_and_ends_in_time(tmp_path: Path) -> None:
     file = tmp_path / "line.txt"
     with PtyDevice(tmp_path / "line"):
-        assert main(["capture", str(tmp_path / "line"), "--seconds", "0.01", "-o", str(file)]) == 0
-    assert capfd.readouterr().err.splitlines() == [
+        said = command("capture", tmp_path / "line", "--seconds", "0.01", "-o", file)
+    assert said.returncode == 0
+    assert said.stderr.splitlines() == [
         f"{tmp_path}/line: listening at 9600 baud 8N1, nothing is sent",
         f"{file}: 0 lines, 0 bytes received",
         "warning: nothing was received",

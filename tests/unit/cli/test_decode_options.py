@@ -2,41 +2,28 @@
 
 import csv
 import io
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from telemetry.__main__ import main
+from tests.support.command import command, failed, noted, printed
 from tests.support.framing import jbd_message
 
 DATA = Path(__file__).parents[2] / "data"
 LOG, DBC = str(DATA / "drive.log"), str(DATA / "drive.dbc")
 FIRST_NS = 1_700_000_000_000_000_000
 
-Decode = Callable[..., str]
 
-
-@pytest.fixture
-def decode(
-    capfd: pytest.CaptureFixture[str],
-    monkeypatch: pytest.MonkeyPatch,
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Decode:
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.getbasetemp() / "cache"))
-
-    def run(*arguments: str) -> str:
-        assert main(["decode", LOG, "--dbc", DBC, *arguments]) == 0
-        return capfd.readouterr().out
-
-    return run
+def decode(*arguments: str) -> str:
+    return printed("decode", LOG, "--dbc", DBC, *arguments)
 
 
 def rows(text: str) -> list[dict[str, str]]:
     return list(csv.DictReader(io.StringIO(text)))
 
 
-def test_wide_rows_hold_the_values_of_long_rows_each_in_its_signal_s_column(decode: Decode) -> None:
+def test_wide_rows_hold_the_values_of_long_rows_each_in_its_signal_s_column() -> None:
     long, wide = rows(decode()), rows(decode("--wide"))
     assert [
         (row["time_ns"], row["channel"], row["id"], *name.split("."), value)
@@ -67,19 +54,19 @@ def sorted_as_wide(long: list[dict[str, str]], columns: list[str]) -> list[tuple
     ]
 
 
-def test_a_selection_is_what_a_filter_of_all_rows_gives(decode: Decode) -> None:
+def test_a_selection_is_what_a_filter_of_all_rows_gives() -> None:
     wanted = ("Voltage", "CellA", "CellC", "Last")
     assert rows(decode(*(word for name in wanted for word in ("--signal", name)))) == [
         row for row in rows(decode()) if row["signal"] in wanted
     ]
 
 
-def test_wide_has_columns_for_the_chosen_signals_alone(decode: Decode) -> None:
+def test_wide_has_columns_for_the_chosen_signals_alone() -> None:
     header = decode("--wide", "--signal", "CellC", "--signal", "*.Voltage").splitlines()[0]
     assert header == "time_ns,channel,id,PackState.Voltage,CellPage.CellC"
 
 
-def test_times_are_the_same_in_every_form(decode: Decode) -> None:
+def test_times_are_the_same_in_every_form() -> None:
     times_ns = [int(row["time_ns"]) for row in rows(decode())]
     relative = [row["time_s"] for row in rows(decode("--time", "relative"))]
     assert [round(float(text) * 1e9) + FIRST_NS for text in relative] == times_ns
@@ -96,57 +83,33 @@ def test_times_are_the_same_in_every_form(decode: Decode) -> None:
         ("2023-11-14T22:13:20.02Z", "2023-11-14T23:13:20.05+01:00"),
     ],
 )
-def test_bounds_keep_the_rows_from_the_first_and_before_the_second(
-    decode: Decode, bounds: tuple[str, str]
-) -> None:
+def test_bounds_keep_the_rows_from_the_first_and_before_the_second(bounds: tuple[str, str]) -> None:
     low, high = FIRST_NS + 20_000_000, FIRST_NS + 50_000_000
     expected = [row for row in rows(decode()) if low <= int(row["time_ns"]) < high]
     assert len(expected) > 3
     assert rows(decode("--from", bounds[0], "--to", bounds[1])) == expected
 
 
-def test_the_output_is_the_same_however_many_threads_share_the_work(decode: Decode) -> None:
+def test_the_output_is_the_same_however_many_threads_share_the_work() -> None:
     options = ("--wide", "--time", "relative", "--from", "+0.01")
     assert decode(*options, "-j", "1") == decode(*options, "-j", "5")
 
 
-def test_a_folder_of_databases_is_all_of_them(
-    decode: Decode, tmp_path: Path, capfd: pytest.CaptureFixture[str]
-) -> None:
+def test_a_folder_of_databases_is_all_of_them(tmp_path: Path) -> None:
     text = Path(DBC).read_text()
     head, messages = text.split("BO_ 257", 1)
     (tmp_path / "a.dbc").write_text(head)
     (tmp_path / "b.dbc").write_text(text[: text.index("BO_ 256")] + "BO_ 257" + messages)
     for given in (str(tmp_path), f"{tmp_path}/*.dbc"):
-        assert main(["decode", LOG, "--dbc", given]) == 0
-        assert capfd.readouterr().out == (DATA / "drive.csv").read_text()
+        assert printed("decode", LOG, "--dbc", given) == (DATA / "drive.csv").read_text()
 
 
-@pytest.mark.parametrize(
-    ("arguments", "code", "words"),
-    [
-        (["--wide", "--format", "ndjson"], 64, "--wide: is a form of csv"),
-        (["--time", "iso", "--format", "lp"], 64, "--time: is for csv and ndjson"),
-        (["--signal", "volt"], 64, '--signal: no signal is called "volt" (nearest: PackState.Voltage'),
-    ],
-)
-def test_options_that_do_not_go_together_are_one_line(
-    capfd: pytest.CaptureFixture[str], arguments: list[str], code: int, words: str
-) -> None:
-    assert main(["decode", LOG, "--dbc", DBC, *arguments]) == code
-    out, err = capfd.readouterr()
-    assert out == ""
-    assert words in err
-    assert err.count("\n") == 1
-
-
-def test_an_output_that_is_the_database_is_refused_and_the_database_stays(
-    capfd: pytest.CaptureFixture[str], tmp_path: Path
-) -> None:
+def test_an_output_that_is_the_database_is_refused_and_the_database_stays(tmp_path: Path) -> None:
     dbc = tmp_path / "drive.dbc"
     dbc.write_bytes(Path(DBC).read_bytes())
-    assert main(["decode", LOG, "--dbc", str(dbc), "-o", str(dbc)]) == 64
-    assert f"{dbc}: is a file that is to be read (give another --output)" in capfd.readouterr().err
+    assert f"{dbc}: is a file that is to be read (give another --output)" in failed(
+        64, "decode", LOG, "--dbc", dbc, "-o", dbc
+    )
     assert dbc.read_bytes() == Path(DBC).read_bytes()
 
 
@@ -163,66 +126,50 @@ def test_an_earlier_output_stays_where_a_log_is_refused_and_goes_where_it_is_rea
     assert good.read_bytes() == before
     capfd.readouterr()
     for name, words in (("nothing", ["--from", "+9999"]), ("all", [])):
-        assert main(["decode", LOG, *decode, *words]) == 0
-        expected = capfd.readouterr().out
+        expected = printed("decode", LOG, *decode, *words)
         good.write_bytes(before)
         assert main(["decode", LOG, *decode, *words, "-o", str(good)]) == 0
         assert good.read_text() == expected, name
 
 
 def test_an_output_may_be_a_device_and_what_cannot_be_written_is_said_before_the_log_is_read(
-    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+    tmp_path: Path,
 ) -> None:
-    assert main(["decode", LOG, "--dbc", DBC, "-o", "/dev/null"]) == 0
-    capfd.readouterr()
+    assert command("decode", LOG, "--dbc", DBC, "-o", "/dev/null").returncode == 0
     assert main(["decode", str(tmp_path / "x.log"), LOG, "--dbc", DBC, "-o", str(tmp_path)]) == 66
-    assert main(["decode", LOG, "--dbc", DBC, "-o", str(tmp_path)]) == 74
-    assert f"{tmp_path}: cannot be written: Is a directory" in capfd.readouterr().err
+    assert f"{tmp_path}: cannot be written: Is a directory" in failed(
+        74, "decode", LOG, "--dbc", DBC, "-o", tmp_path
+    )
 
 
-def test_a_database_in_place_of_a_log_names_the_option(capfd: pytest.CaptureFixture[str]) -> None:
-    assert main(["decode", LOG, DBC]) == 64
-    assert capfd.readouterr().err == f"nev-telemetry: {DBC}: is a database (--dbc {DBC})\n"
-
-
-def test_a_log_without_a_database_is_refused_since_no_value_could_come_of_it(
-    capfd: pytest.CaptureFixture[str],
-) -> None:
-    assert main(["decode", LOG]) == 64
-    out, err = capfd.readouterr()
-    assert out == ""
-    assert err == f"nev-telemetry: {LOG}: no database was given (add one: --dbc FILE, or --protocol NAME)\n"
+def test_a_database_in_place_of_a_log_names_the_option() -> None:
+    assert failed(64, "decode", LOG, DBC) == f"nev-telemetry: {DBC}: is a database (--dbc {DBC})\n"
 
 
 @pytest.mark.parametrize("output_format", ["csv", "lp"])
-def test_the_rows_are_those_that_were_checked_by_hand(decode: Decode, output_format: str) -> None:
+def test_the_rows_are_those_that_were_checked_by_hand(output_format: str) -> None:
     name = ["--vehicle", "car 7"] if "car\\ 7" in (DATA / "drive.lp").read_text() else []
     assert decode(*name, "--format", output_format) == (DATA / f"drive.{output_format}").read_text()
 
 
-def test_a_vehicle_that_is_not_named_is_unknown(decode: Decode) -> None:
+def test_a_vehicle_that_is_not_named_is_unknown() -> None:
     assert all(",vehicle=unknown " in line for line in decode("--format", "lp").splitlines())
 
 
-def test_what_is_wrong_with_a_log_and_with_its_database_is_warned_of(
-    tmp_path: Path, capfd: pytest.CaptureFixture[str]
-) -> None:
+def test_what_is_wrong_with_a_log_and_with_its_database_is_warned_of(tmp_path: Path) -> None:
     dbc = tmp_path / "orphan.dbc"
     dbc.write_text(f'{Path(DBC).read_text()}\nVAL_ 2566844672 Gone 1 "on" ;\n')
-    assert main(["decode", LOG, "--dbc", str(dbc)]) == 0
-    warnings = capfd.readouterr().err.splitlines()
+    warnings = noted("decode", LOG, "--dbc", dbc).splitlines()
     assert warnings[0].startswith(f"warning: {dbc}:")
     assert f"warning: {LOG}:9 (byte 373): no frame, skipped" in warnings
     assert "warning: frames left out (error frame): 1" in warnings
 
 
-def test_every_report_of_a_capture_has_its_rows(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_every_report_of_a_capture_has_its_rows(tmp_path: Path) -> None:
     capture, words = tmp_path / "twice.txt", ["decode", "--protocol", "jbd"]
     capture.write_bytes((DATA / "jbd.txt").read_bytes() * 2)
-    assert main([*words, str(DATA / "jbd.txt")]) == 0
-    once = capfd.readouterr().out.splitlines()[1:]
-    assert main([*words, str(capture)]) == 0
-    assert len(capfd.readouterr().out.splitlines()[1:]) == 2 * len(once)
+    once = printed(*words, DATA / "jbd.txt").splitlines()[1:]
+    assert len(printed(*words, capture).splitlines()[1:]) == 2 * len(once)
 
 
 class Terminal(io.StringIO):
@@ -232,12 +179,11 @@ class Terminal(io.StringIO):
 
 @pytest.mark.parametrize("writes_a_file", [True, False])
 def test_a_summary_is_for_a_terminal(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], writes_a_file: bool
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, writes_a_file: bool
 ) -> None:
     terminal = Terminal()
     output = ["-o", str(tmp_path / "rows.csv")] if writes_a_file else []
-    assert main(["decode", LOG, "--dbc", DBC, *output]) == 0
-    plain = capfd.readouterr().err
+    plain = noted("decode", LOG, "--dbc", DBC, *output)
     monkeypatch.setattr("sys.stderr", terminal)
     assert main(["decode", LOG, "--dbc", DBC, *output]) == 0
     *warnings, summary = terminal.getvalue().splitlines(keepends=True)
@@ -245,9 +191,7 @@ def test_a_summary_is_for_a_terminal(
     assert summary == "15 frames: 12 decoded, 1 in no database\n"
 
 
-def test_an_alarm_of_a_capture_is_an_event_in_each_message_that_reports_it(
-    tmp_path: Path, capfd: pytest.CaptureFixture[str]
-) -> None:
+def test_an_alarm_of_a_capture_is_an_event_in_each_message_that_reports_it(tmp_path: Path) -> None:
     basic = bytearray(23)
     basic[0:2] = (1330).to_bytes(2, "big")  # 13.30 V
     basic[17] = 1  # a cell is over its voltage
@@ -256,7 +200,12 @@ def test_an_alarm_of_a_capture_is_an_event_in_each_message_that_reports_it(
     (tmp_path / "bms.txt").write_text(
         "".join(f"({second}.000000) bms RX {message}\n" for second in (1, 2, 3))
     )
-    assert main(["decode", "--protocol", "jbd", str(tmp_path / "bms.txt"), "--format", "lp"]) == 0
-    events = [line for line in capfd.readouterr().out.splitlines() if line.startswith("event,")]
+    events = [
+        line
+        for line in printed(
+            "decode", "--protocol", "jbd", tmp_path / "bms.txt", "--format", "lp"
+        ).splitlines()
+        if line.startswith("event,")
+    ]
     assert [line.rpartition(" ")[2] for line in events] == ["1000000000", "2000000000", "3000000000"]
     assert all("code=cell_overvoltage," in line for line in events)

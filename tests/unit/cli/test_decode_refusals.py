@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from telemetry.__main__ import build_parser, main
+from telemetry.__main__ import build_parser
+from tests.support.command import command, failed, noted, printed
 
 DATA = Path(__file__).parents[2] / "data"
 LOG, DBC = str(DATA / "drive.log"), str(DATA / "drive.dbc")
@@ -40,24 +41,25 @@ INFLUX = ["--format", "influx", "--url", "http://127.0.0.1:9", "--database", "fl
         (["--protocol", "jbd", "--messages", "--format", "lp"], "--messages: is for csv, ndjson or parquet"),
         (["--dbc", DBC, "--format", "parquet"], "--format parquet: is a folder of files (name the folder"),
         (["--dbc", DBC, "--id-mask", "7G0"], "--id-mask: "),
+        (
+            ["--dbc", DBC, "--signal", "volt"],
+            '--signal: no signal is called "volt" (nearest: PackState.Voltage',
+        ),
     ],
 )
-def test_options_that_do_not_go_together_are_one_line(
-    words: list[str], fault: str, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert main(["decode", LOG, *words]) == 64
-    said = capsys.readouterr()
-    assert fault in said.err
-    assert said.err.count("\n") == 1
-    assert said.out == ""
+def test_options_that_do_not_go_together_are_one_line(words: list[str], fault: str) -> None:
+    said = command("decode", LOG, *words)
+    assert said.returncode == 64
+    assert fault in said.stderr
+    assert said.stderr.count("\n") == 1
+    assert said.stdout == ""
 
 
 @pytest.mark.parametrize("jobs", ["0", "257", "-1", "two"])
-def test_a_number_of_jobs_is_from_1_to_256(jobs: str, capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as caught:
-        main(["decode", LOG, "--dbc", DBC, f"--jobs={jobs}"])
-    assert caught.value.code == 64
-    assert f"'{jobs}' is not a number from 1 to 256" in capsys.readouterr().err
+def test_a_number_of_jobs_is_from_1_to_256(jobs: str) -> None:
+    assert f"'{jobs}' is not a number from 1 to 256" in failed(
+        64, "decode", LOG, "--dbc", DBC, f"--jobs={jobs}"
+    )
 
 
 @pytest.mark.parametrize("jobs", ["1", "256"])
@@ -65,25 +67,19 @@ def test_the_least_and_the_greatest_number_of_jobs_are_taken(jobs: str) -> None:
     assert build_parser(["decode"]).parse_args(["decode", LOG, "--jobs", jobs]).jobs == int(jobs)
 
 
-def test_messages_of_a_can_protocol_go_into_line_protocol_too(
-    tmp_path: Path, capfd: pytest.CaptureFixture[str]
-) -> None:
+def test_messages_of_a_can_protocol_go_into_line_protocol_too(tmp_path: Path) -> None:
     log = tmp_path / "charge.log"
     log.write_text("(1.0) can0 182756F4#D007\n")  # BHM: 200.0 V at most
     words = ["decode", str(log), "--protocol", "gbt27930", "--format", "lp"]
-    assert main(words) == 0
-    assert "gbt27930_BHM" not in capfd.readouterr().out
-    assert main([*words, "--messages"]) == 0
-    assert "gbt27930_BHM,source=can0,vehicle=unknown max_voltage_v=200 " in capfd.readouterr().out
+    assert "gbt27930_BHM" not in printed(*words)
+    assert "gbt27930_BHM,source=can0,vehicle=unknown max_voltage_v=200 " in printed(*words, "--messages")
 
 
-def test_a_log_without_what_was_chosen_is_decoded_to_nothing_and_says_so(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_log_without_what_was_chosen_is_decoded_to_nothing_and_says_so(tmp_path: Path) -> None:
     log = tmp_path / "drive.log"
     log.write_text("(1772474510.001000) can0 310#0011223344556677\n")
     command = ["decode", str(log), "--dbc", str(VEHICLE_DBC), "--jobs", "1"]
-    assert main([*command, "--signal", "BMS_CellVoltages.*"]) == 0
-    assert "no value was written: what was chosen is not in what was read" in capsys.readouterr().err
-    assert main([*command, "--signal", "BMS_PackState.*"]) == 0
-    assert "no value was written" not in capsys.readouterr().err
+    assert "no value was written: what was chosen is not in what was read" in noted(
+        *command, "--signal", "BMS_CellVoltages.*"
+    )
+    assert "no value was written" not in noted(*command, "--signal", "BMS_PackState.*")

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from telemetry.__main__ import main
+from tests.support.command import noted, printed, refused
 
 DBC = (
     'VERSION ""\nBU_: X\nBO_ 256 BMS_Pack: 4 X\n'
@@ -43,28 +43,23 @@ def drive(file: Path, raw_current: int, soc_step: int) -> Path:
 def test_the_sign_of_a_current_is_read_from_its_physical_value(
     tmp_path: Path,
     database: Path,
-    capsys: pytest.CaptureFixture[str],
     raw_current: int,
     soc_step: int,
     charge: str,
     is_turned: bool,
 ) -> None:
     log = drive(tmp_path / "drive.log", raw_current, soc_step)
-    assert main(["map", "suggest", "--dbc", str(database), str(log)]) == 0
-    out = capsys.readouterr().out
+    out = printed("map", "suggest", "--dbc", database, log)
     assert f"adds up to {charge} Ah: " in out
     assert ("\nscale = -1\n" in out) is is_turned
 
 
-def test_what_is_wrong_with_the_database_and_the_log_is_warned_of(
-    tmp_path: Path, database: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_what_is_wrong_with_the_database_and_the_log_is_warned_of(tmp_path: Path, database: Path) -> None:
     database.write_text(f'{DBC}VAL_ 2566844672 Gone 1 "on" ;\n')
     log = drive(tmp_path / "drive.log", 900, -1)
     with log.open("a") as stream:
         stream.write("no frame\n")
-    assert main(["map", "suggest", "--dbc", str(database), str(log)]) == 0
-    of_database, of_log = capsys.readouterr().err.splitlines()
+    of_database, of_log = noted("map", "suggest", "--dbc", database, log).splitlines()
     assert of_database.startswith(f"warning: {database}:")
     assert "no frame" in of_log or "left out" in of_log
 
@@ -81,17 +76,9 @@ def test_what_is_wrong_with_the_database_and_the_log_is_warned_of(
 def test_what_is_missing_is_one_line(
     database: Path,
     monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
     words: list[str],
     code: int,
     fault: str,
 ) -> None:
     monkeypatch.chdir(database.parent)
-    try:
-        ended = main(["map", *words])
-    except SystemExit as error:  # argparse
-        ended = int(str(error.code))
-    assert ended == code
-    errors = capsys.readouterr().err
-    assert fault in errors
-    assert errors.count("\n") == 1
+    assert fault in refused(code, "map", *words)

@@ -11,6 +11,7 @@ import pytest
 
 from telemetry.__main__ import main
 from telemetry.cli import monitor
+from tests.support.command import command, printed, refused
 
 DRIVE_LOG = Path(__file__).parents[2] / "data" / "drive.log"
 DRIVE_DBC = Path(__file__).parents[2] / "data" / "drive.dbc"
@@ -26,38 +27,30 @@ def _signals_as_before() -> Iterator[None]:
         signal.signal(number, handler)
 
 
-def look(capsys: pytest.CaptureFixture[str], *words: str) -> Any:
-    assert main(["monitor", "--log", str(DRIVE_LOG), "--dbc", str(DRIVE_DBC), *words, "--json"]) == 0
-    return json.loads(capsys.readouterr().out)
+def look(*words: str) -> Any:
+    return json.loads(printed("monitor", "--log", DRIVE_LOG, "--dbc", DRIVE_DBC, *words, "--json"))
 
 
-def test_one_look_at_a_log_has_its_frames_and_what_its_messages_say(
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    live = look(capsys)
+def test_one_look_at_a_log_has_its_frames_and_what_its_messages_say() -> None:
+    live = look()
     (source,) = live["sources"]
     assert source["read"] == FRAMES
     assert "PackState" in {each["message"] for each in live["messages"]}
 
 
-def test_a_look_is_text_too(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["monitor", "--log", str(DRIVE_LOG), "--dbc", str(DRIVE_DBC), "--once"]) == 0
-    out = capsys.readouterr().out
+def test_a_look_is_text_too() -> None:
+    out = printed("monitor", "--log", DRIVE_LOG, "--dbc", DRIVE_DBC, "--once")
     assert "PackState" in out
     assert "accounts" in out
 
 
-def test_where_output_is_no_terminal_one_look_is_taken(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["monitor", "--log", str(DRIVE_LOG), "--dbc", str(DRIVE_DBC)]) == 0
-    assert capsys.readouterr().out.count("accounts") == 1
+def test_where_output_is_no_terminal_one_look_is_taken() -> None:
+    assert printed("monitor", "--log", DRIVE_LOG, "--dbc", DRIVE_DBC).count("accounts") == 1
 
 
-def test_a_look_as_a_picture_is_a_file_and_nothing_is_printed(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_look_as_a_picture_is_a_file_and_nothing_is_printed(tmp_path: Path) -> None:
     picture = tmp_path / "look.svg"
-    assert main(["monitor", "--log", str(DRIVE_LOG), "--dbc", str(DRIVE_DBC), "--svg", str(picture)]) == 0
-    assert capsys.readouterr().out == ""
+    assert printed("monitor", "--log", DRIVE_LOG, "--dbc", DRIVE_DBC, "--svg", picture) == ""
     assert picture.read_text("utf-8").startswith("<svg")
     assert "PackState" in picture.read_text("utf-8")
 
@@ -88,40 +81,23 @@ def test_an_interrupt_during_one_look_ends_the_program_and_none_of_it_is_a_succe
         (["-i", "virtual", "-c", "x", "--can", "can0"], 64, "-i and -c name a bus"),
         (["-i", "virtual", "-c", "x", "--log", str(DRIVE_LOG)], 64, "-i and -c name a bus"),
         (["-i", "virtual", "-c", "x", "--serial", "/dev/ttyUSB0"], 64, "-i and -c name a bus"),
+        (["--can", "can0", "--bitrate", "500000", "--data-bitrate", "1"], 78, "data_bitrate: must be from"),
+        (["drive.log", "--dbc", "ev.dbc"], 64, "look at a log by --log FILE"),
         (["--log", "gone.log"], 66, "gone.log: "),
         (["gone.toml"], 78, "gone.toml: "),
     ],
 )
-def test_what_cannot_be_looked_at_is_one_line(
-    words: list[str], code: int, fault: str, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert main(["monitor", *words]) == code
-    errors = capsys.readouterr().err
-    assert fault in errors
-    assert errors.count("\n") == 1
+def test_what_cannot_be_looked_at_is_one_line(words: list[str], code: int, fault: str) -> None:
+    assert fault in refused(code, "monitor", *words)
 
 
-def test_a_log_without_frames_is_no_success_and_makes_no_picture(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    log, picture = tmp_path / "empty.log", tmp_path / "look.svg"
-    log.touch()
-    assert main(["monitor", "--log", str(log), "--svg", str(picture)]) == 65
-    assert "holds no frames" in capsys.readouterr().err
-    assert not picture.exists()
-    assert main(["monitor", "--log", str(log), "--json"]) == 65
-    assert json.loads(capsys.readouterr().out)["sources"][0]["read"] == 0
-
-
-def test_a_log_whose_only_line_is_damaged_is_no_success(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_log_whose_only_line_is_damaged_is_no_success(tmp_path: Path) -> None:
     log = tmp_path / "damaged.log"
     log.write_text("no frame\n")
-    assert main(["monitor", "--log", str(log), "--once"]) == 65
-    shown = capsys.readouterr()
-    assert "lost 1 (damaged)" in shown.out
-    assert "damaged.log: holds no frames" in shown.err
+    shown = command("monitor", "--log", log, "--once")
+    assert shown.returncode == 65
+    assert "lost 1 (damaged)" in shown.stdout
+    assert "damaged.log: holds no frames" in shown.stderr
 
 
 class Tty(io.StringIO):

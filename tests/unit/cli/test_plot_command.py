@@ -12,6 +12,7 @@ import pytest
 
 from firmware_sim.wire.broadcast import VEHICLE_DBC
 from telemetry.__main__ import main
+from tests.support.command import failed, noted
 from tests.support.zones import in_zone
 
 pytest.importorskip("matplotlib")
@@ -115,10 +116,9 @@ def test_a_signal_of_several_channels_is_a_curve_for_each(texts: Texts) -> None:
     assert [text for text in drawn if text.startswith("Voltage")] == ["Voltage  can0", "Voltage  can1"]
 
 
-def test_a_part_of_a_log_is_what_is_drawn(capfd: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+def test_a_part_of_a_log_is_what_is_drawn(tmp_path: Path) -> None:
     words = ["plot", CHARGE, "PackCurrent", "--dbc", str(VEHICLE_DBC), "-o", str(tmp_path / "part.png")]
-    assert main([*words, "--from", "+2", "--to", "+5"]) == 0
-    assert re.search(r"part.png: 1 curve of 30 values", capfd.readouterr().err)
+    assert re.search(r"part.png: 1 curve of 30 values", noted(*words, "--from", "+2", "--to", "+5"))
 
 
 @pytest.mark.parametrize(
@@ -148,19 +148,13 @@ def test_a_part_of_a_log_is_what_is_drawn(capfd: pytest.CaptureFixture[str], tmp
         ([LOG, "Voltage", "--dbc", DBC, "-o", "/nowhere/x.png"], 74, "/nowhere/x.png: cannot be written"),
     ],
 )
-def test_what_cannot_be_drawn_is_one_line(
-    capfd: pytest.CaptureFixture[str], words: list[str], code: int, said: str
-) -> None:
-    assert main(["plot", *words]) == code
-    assert said in capfd.readouterr().err.splitlines()[-1]
+def test_what_cannot_be_drawn_is_one_line(words: list[str], code: int, said: str) -> None:
+    assert said in failed(code, "plot", *words).splitlines()[-1]
 
 
-def test_a_missing_matplotlib_names_the_extra(
-    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_missing_matplotlib_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "matplotlib", None)
-    assert main(["plot", LOG, "Voltage", "--dbc", DBC]) == 72
-    assert "pip install 'nev-telemetry[plot]'" in capfd.readouterr().err
+    assert "pip install 'nev-telemetry[plot]'" in failed(72, "plot", LOG, "Voltage", "--dbc", DBC)
 
 
 @pytest.mark.parametrize("ending", [".log", ".log.gz"])
@@ -176,7 +170,7 @@ def test_a_picture_without_a_name_has_the_whole_name_of_its_log(
 
 
 def test_a_picture_never_takes_the_place_of_its_log_or_a_database(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
     files = {Path("x.png"): Path(CHARGE).read_bytes(), Path("dbc.svg"): VEHICLE_DBC.read_bytes()}
@@ -184,22 +178,20 @@ def test_a_picture_never_takes_the_place_of_its_log_or_a_database(
         file.write_bytes(content)
     words = ["plot", "x.png", "PackCurrent", "--dbc", "dbc.svg"]
     for output, named in (([], "x.png"), (["-o", "dbc.svg"], "dbc.svg")):
-        assert main([*words, *output]) == 64
-        assert f"{named}: is a file that is to be read (give another --output)" in capfd.readouterr().err
+        assert f"{named}: is a file that is to be read (give another --output)" in failed(64, *words, *output)
     assert {file: file.read_bytes() for file in files} == files
 
 
 @pytest.mark.parametrize(("count", "code"), [(64, 0), (65, 64)])
 def test_a_picture_has_64_curves_at_most(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], count: int, code: int
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, count: int, code: int
 ) -> None:
     monkeypatch.setattr("telemetry.overview.plot.draw", lambda *_, **__: None)
     database, log = tmp_path / "bits.dbc", tmp_path / "bits.log"
     signals = "".join(f' SG_ B{bit} : {bit}|1@1+ (1,0) [0|0] "" X\n' for bit in range(count))
     database.write_text(f'VERSION ""\nBU_: X\nBO_ 1 Bits: 16 X\n{signals}VAL_ 2566844672 Gone 1 "on" ;\n')
     log.write_text(f"(1700000000.0) can0 001##0{'FF' * 16}\n")
-    assert main(["plot", str(log), "B*", "--dbc", str(database), "-o", str(tmp_path / "x.png")]) == code
-    warning, said = capfd.readouterr().err.splitlines()
+    warning, said = failed(code, "plot", log, "B*", "--dbc", database, "-o", tmp_path / "x.png").splitlines()
     assert warning.startswith(f"warning: {database}:")
     if code:
         assert "B*: these are 65 curves (name fewer: a picture has at most 64)" in said

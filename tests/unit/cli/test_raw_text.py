@@ -9,8 +9,8 @@ import pytest
 from telemetry_core.rows.schema import guarded
 
 from firmware_sim.charge_scenario import GOOD
-from telemetry.__main__ import main
 from tests.support.charges import played_charge
+from tests.support.command import failed, printed
 
 # Names of a database, a word of a table, and a channel of a log.
 DATABASE = """VERSION ""
@@ -44,20 +44,17 @@ def test_a_text_is_marked_by_its_first_letter_alone(first: str) -> None:
     ]
 
 
-def rows(capfd: pytest.CaptureFixture[str], *words: str) -> list[list[str]]:
-    assert main([*words]) == 0
-    return [*csv.reader(io.StringIO(capfd.readouterr().out, newline=""))]
+def rows(*words: str) -> list[list[str]]:
+    return [*csv.reader(io.StringIO(printed(*words), newline=""))]
 
 
 @pytest.mark.parametrize("raw", [False, True])
 @pytest.mark.parametrize("wide", [False, True])
 def test_texts_of_decode_follow_an_apostrophe_and_numbers_stay_numbers(
-    raw: bool, wide: bool, drive: Path, capfd: pytest.CaptureFixture[str]
+    raw: bool, wide: bool, drive: Path
 ) -> None:
     options = ["--raw-text"] * raw + ["--wide"] * wide
-    _, *found = rows(
-        capfd, "decode", str(drive), "--dbc", "d.dbc", "--value-texts", "--time", "relative", *options
-    )
+    _, *found = rows("decode", str(drive), "--dbc", "d.dbc", "--value-texts", "--time", "relative", *options)
     mark = "" if raw else "'"
     assert {row[1] for row in found} == {f"{mark}=cmd"}
     words = [row[-1] for row in found if wide or row[4] == "B_text"]
@@ -65,35 +62,34 @@ def test_texts_of_decode_follow_an_apostrophe_and_numbers_stay_numbers(
     assert {row[3 if wide else -1] for row in found if wide or row[4] == "A"} == {"-1"}
 
 
-def test_other_formats_have_texts_as_they_are(drive: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_other_formats_have_texts_as_they_are(drive: Path) -> None:
     options = ["--dbc", "d.dbc", "--value-texts"]
-    assert main(["decode", str(drive), *options, "--format", "ndjson"]) == 0
-    objects = [json.loads(line) for line in capfd.readouterr().out.splitlines()]
+    objects = [
+        json.loads(line) for line in printed("decode", drive, *options, "--format", "ndjson").splitlines()
+    ]
     assert [(each["channel"], each["signals"]["B_text"]) for each in objects] == [
         ("=cmd", word) for word in WORDS
     ]
-    assert main(["decode", str(drive), *options, "--format", "lp"]) == 0
-    assert "source==cmd" in capfd.readouterr().out.replace("\\", "")
+    assert "source==cmd" in printed("decode", drive, *options, "--format", "lp").replace("\\", "")
     for command in (["decode", str(drive), *options], ["sessions", str(drive)], ["signals", "d.dbc"]):
         other = "ndjson" if command[0] == "decode" else "json"
-        assert main([*command, "--raw-text", "--format", other]) == 64
-        assert "--raw-text: is for csv" in capfd.readouterr().err
+        assert "--raw-text: is for csv" in failed(64, *command, "--raw-text", "--format", other)
 
 
 @pytest.mark.parametrize(("options", "mark"), [([], "'"), (["--raw-text"], "")])
 def test_lists_of_ids_signals_and_sessions_do_likewise(
-    options: list[str], mark: str, drive: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+    options: list[str], mark: str, drive: Path, tmp_path: Path
 ) -> None:
     drive.write_text("(1.0) @can 7DF#00\n")
-    _, row = rows(capfd, "decode", str(drive), "--dbc", "d.dbc", "--unknown", *options)
+    _, row = rows("decode", str(drive), "--dbc", "d.dbc", "--unknown", *options)
     assert row[0] == f"{mark}@can"
-    _, *units = rows(capfd, "signals", "d.dbc", "--format", "csv", *options)
+    _, *units = rows("signals", "d.dbc", "--format", "csv", *options)
     assert [row[3] for row in units] == [f"{mark}-", f"{mark}@x"]
     log = played_charge(GOOD).write_log(tmp_path / "charge.log")
-    head, row = rows(capfd, "sessions", str(log), "--format", "csv")
+    head, row = rows("sessions", str(log), "--format", "csv")
     vin = row[head.index("vin")]
     begins, formula = ((first + vin[1:4]).encode().hex().upper() for first in (vin[0], "="))  # in one packet
     log.write_text(log.read_text("ascii").upper().replace(begins, formula).replace("CAN0", "can0"), "ascii")
-    head, row = rows(capfd, "sessions", str(log), "--format", "csv", *options)
+    head, row = rows("sessions", str(log), "--format", "csv", *options)
     assert row[head.index("vin")] == f"{mark}={vin[1:]}"
     assert float(row[head.index("energy_wh")]) > 0

@@ -23,6 +23,7 @@ from telemetry.scan.serial_scan import Waits
 from telemetry.scan.traffic import BusTraffic
 from telemetry.sources.serial.link import PyserialLink
 from telemetry.sources.stop import StopSignal
+from tests.support.command import command, failed, printed
 from tests.support.configuration import GATEWAY
 from tests.support.scanned_line import service_battery
 from tests.support.serial_pty import served
@@ -48,18 +49,17 @@ def simulated(names: str, link: Path) -> Iterator[str]:
         yield str(link)
 
 
-def test_a_device_is_found_and_its_configuration_is_printed(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_device_is_found_and_its_configuration_is_printed(tmp_path: Path) -> None:
     with simulated("jbd", tmp_path / "bms") as port:
-        assert main(["scan", port, "--protocol", "jbd", "--reply-timeout", PATIENT]) == 0
-    said = capsys.readouterr()
-    (tmp_path / "gateway.toml").write_text(GATEWAY + said.out)
+        said = command("scan", port, "--protocol", "jbd", "--reply-timeout", PATIENT)
+    assert said.returncode == 0
+    (tmp_path / "gateway.toml").write_text(GATEWAY + said.stdout)
     (source,) = load_config(tmp_path / "gateway.toml", {}).sources
     assert {resource.name for resource in source.resources} == {port}
-    assert re.search("model JBD-SP14S004-L14S-60A-[0-9]{6}, 14 cells", said.out)
+    assert re.search("model JBD-SP14S004-L14S-60A-[0-9]{6}, 14 cells", said.stdout)
     assert (
-        "at each port listens at 9600 baud 8N1; unless something talks, sends 1 request to read" in said.err
+        "at each port listens at 9600 baud 8N1; unless something talks, sends 1 request to read"
+        in said.stderr
     )
 
 
@@ -69,8 +69,7 @@ def test_the_configuration_is_written_to_a_file_that_was_not_there(
     file = tmp_path / "found.toml"
     words = ["--protocol", "jbd", "--reply-timeout", PATIENT, "--write", str(file)]
     with simulated("jbd", tmp_path / "bms") as port:
-        assert main(["scan", port, *words]) == 0
-        assert (capsys.readouterr().out, 'protocol = "jbd"' in file.read_text()) == ("", True)
+        assert (printed("scan", port, *words), 'protocol = "jbd"' in file.read_text()) == ("", True)
         file.write_text("mine")
         assert main(["scan", port, *words]) == 64
     assert file.read_text() == "mine"
@@ -81,22 +80,21 @@ def test_the_configuration_is_written_to_a_file_that_was_not_there(
     ("kind", "says"),
     [("jk_nw", "maker JK_BD6A20S10P, 14 cells"), ("ant_new", "firmware 24AHA100-211024A, 14")],
 )
-def test_a_device_on_a_terminal_says_what_it_is(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], kind: str, says: str
-) -> None:
+def test_a_device_on_a_terminal_says_what_it_is(tmp_path: Path, kind: str, says: str) -> None:
     with simulated(kind, tmp_path / "bms") as port:
-        assert main(["scan", port, "--protocol", kind, "--reply-timeout", PATIENT]) == 0
-    said = capsys.readouterr()
-    assert says in said.out
-    assert f"{port}: found 1 x {kind}" in said.err
-    assert f"looks at {port}" in said.err
+        said = command("scan", port, "--protocol", kind, "--reply-timeout", PATIENT)
+    assert said.returncode == 0
+    assert says in said.stdout
+    assert f"{port}: found 1 x {kind}" in said.stderr
+    assert f"looks at {port}" in said.stderr
 
 
-def test_what_was_found_as_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_was_found_as_json(tmp_path: Path) -> None:
     with simulated("jk_nw", tmp_path / "bms") as port:
         words = ["--protocol", "jk_nw", "--reply-timeout", PATIENT, "--format", "json"]
-        assert main(["scan", port, *words]) == 0
-    found = json.loads(capsys.readouterr().out)
+        said = command("scan", port, *words)
+    assert said.returncode == 0
+    found = json.loads(said.stdout)
     (device,) = found["ports"][0]["devices"]
     assert (found["ports"][0]["port"], device["protocol"], device["cells"]) == (port, "jk_nw", 14)
     assert device["identity"]["maker"] == "JK_BD6A20S10P"
@@ -137,40 +135,31 @@ def test_nothing_found_names_the_option_that_would_try_more(
     assert capsys.readouterr().err.endswith(f"swapped?{more} See docs/scan.md)\n")
 
 
-def test_a_port_that_the_service_reads_is_left_alone(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_port_that_the_service_reads_is_left_alone(tmp_path: Path) -> None:
     with simulated("jbd", tmp_path / "bms") as port, StopSignal() as stop:
         with PyserialLink(port, 9600).open(stop):
-            assert main(["scan", port, "--protocol", "jbd"]) == 69
-        assert "another program has the port open" in capsys.readouterr().err
+            said = command("scan", port, "--protocol", "jbd")
+        assert said.returncode == 69
+        assert "another program has the port open" in said.stderr
 
 
-def test_a_port_that_is_not_there_and_one_that_is_no_name(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["scan", "/nowhere/tty"]) == 69
-    assert "there is no such port" in capsys.readouterr().err
+def test_a_port_that_is_not_there_and_one_that_is_no_name() -> None:
+    assert "there is no such port" in failed(69, "scan", "/nowhere/tty")
     assert main(["scan", "gopher://host"]) == 64
 
 
-def test_a_log_that_is_given_as_a_port_is_refused_with_the_option_for_logs(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_log_that_is_given_as_a_port_is_refused_with_the_option_for_logs(tmp_path: Path) -> None:
     log = tmp_path / "drive.log"
     log.touch()
-    assert main(["scan", str(log)]) == 64
-    assert f"{log}: is a file and not a port" in (shown := capsys.readouterr().err)
+    assert f"{log}: is a file and not a port" in (shown := failed(64, "scan", log))
     assert "scan --log FILE" in shown
 
 
-def test_without_a_port_all_of_this_machine_are_tried(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_without_a_port_all_of_this_machine_are_tried(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("telemetry.cli.scan_ports.candidates", lambda: ["/nowhere/a", "/nowhere/b"])
-    assert main(["scan"]) == 69
-    assert "/nowhere/a, /nowhere/b: there is no such port" in capsys.readouterr().err
+    assert "/nowhere/a, /nowhere/b: there is no such port" in failed(69, "scan")
     monkeypatch.setattr("telemetry.cli.scan_ports.candidates", list)
-    assert main(["scan"]) == 69
-    assert "this machine has no serial port" in capsys.readouterr().err
+    assert "this machine has no serial port" in failed(69, "scan")
 
 
 def after_all(probe: Probe) -> list[bytes]:
@@ -178,75 +167,69 @@ def after_all(probe: Probe) -> list[bytes]:
 
 
 @pytest.mark.parametrize("risky", [False, True])
-def test_a_dry_run_prints_each_byte_and_opens_no_port(
-    capsys: pytest.CaptureFixture[str], *, risky: bool
-) -> None:
+def test_a_dry_run_prints_each_byte_and_opens_no_port(*, risky: bool) -> None:
     words = ["scan", "/nowhere/tty", "--dry-run", *(["--risky"] if risky else [])]
     settings = settings_of(scanned(), risky=risky)
-    assert main(words) == 0
-    said = capsys.readouterr()
-    printed = [bytes.fromhex(digits) for digits in re.findall("^  ([0-9A-F]+)  to ", said.out, re.MULTILINE)]
-    assert printed == [probe.data for setting in settings for probe in setting.probes]
+    said = command(*words)
+    assert said.returncode == 0
+    sent = [bytes.fromhex(digits) for digits in re.findall("^  ([0-9A-F]+)  to ", said.stdout, re.MULTILINE)]
+    assert sent == [probe.data for setting in settings for probe in setting.probes]
     after = {data for setting in settings for probe in setting.probes for data in after_all(probe)}
-    shown = re.findall("^    answered by .*?: ([0-9A-F ]+)$", said.out, re.MULTILINE)
+    shown = re.findall("^    answered by .*?: ([0-9A-F ]+)$", said.stdout, re.MULTILINE)
     assert {bytes.fromhex(digits) for line in shown for digits in line.split()} == after
-    assert "scan: /nowhere/tty: there is no such port now\n" in said.err
-    assert ("jk_55aa: its trigger is a Modbus write" in said.err) is not risky
-    assert ("unless something talks" in said.out) is not risky
-    assert main([*words, "--format", "json"]) == 0
-    (plan,) = json.loads(capsys.readouterr().out)
+    assert "scan: /nowhere/tty: there is no such port now\n" in said.stderr
+    assert ("jk_55aa: its trigger is a Modbus write" in said.stderr) is not risky
+    assert ("unless something talks" in said.stdout) is not risky
+    (plan,) = json.loads(printed(*words, "--format", "json"))
     requests = [one["hex"] for setting in plan["settings"] for one in setting["requests"]]
-    assert [bytes.fromhex(digits) for digits in requests] == printed
+    assert [bytes.fromhex(digits) for digits in requests] == sent
 
 
 # -- buses
 
 
-def test_a_log_is_looked_at_in_place_of_a_bus(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["scan", "--log", str(CHARGE_LOG), "--dbc", str(VEHICLE.parent)]) == 0
-    said = capsys.readouterr()
-    (tmp_path / "gateway.toml").write_text(GATEWAY + said.out)
+def test_a_log_is_looked_at_in_place_of_a_bus(tmp_path: Path) -> None:
+    said = command("scan", "--log", CHARGE_LOG, "--dbc", VEHICLE.parent)
+    assert said.returncode == 0
+    (tmp_path / "gateway.toml").write_text(GATEWAY + said.stdout)
     (source,) = load_config(tmp_path / "gateway.toml", {}).sources
     assert (source.name, source.buses[0].databases) == ("can0", (VEHICLE,))
-    assert "# 1. " in said.out
-    assert said.err == ""
+    assert "# 1. " in said.stdout
+    assert said.stderr == ""
 
 
-def test_a_log_that_nothing_fits_says_so_and_what_to_try(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["scan", "--log", str(CHARGE_LOG)]) == 1
-    said = capsys.readouterr()
-    assert said.out == ""
-    assert "nothing that is known fits (name databases that may fit: --dbc FILE or FOLDER)" in said.err
+def test_a_log_that_nothing_fits_says_so_and_what_to_try() -> None:
+    said = command("scan", "--log", CHARGE_LOG)
+    assert said.returncode == 1
+    assert said.stdout == ""
+    assert "nothing that is known fits (name databases that may fit: --dbc FILE or FOLDER)" in said.stderr
 
 
-def test_a_database_of_one_channel_is_not_tried_on_another(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_database_of_one_channel_is_not_tried_on_another() -> None:
     assert main(["scan", "--log", str(CHARGE_LOG), "--dbc", f"can1={VEHICLE}"]) == 1
-    assert main(["scan", "--log", str(CHARGE_LOG), "--dbc", f"can0={VEHICLE}"]) == 0
-    assert f'databases = ["{VEHICLE}"]' in capsys.readouterr().out
+    assert f'databases = ["{VEHICLE}"]' in printed("scan", "--log", CHARGE_LOG, "--dbc", f"can0={VEHICLE}")
 
 
-def test_of_a_folder_a_database_that_cannot_be_read_is_left_out(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_of_a_folder_a_database_that_cannot_be_read_is_left_out(tmp_path: Path) -> None:
     (tmp_path / "a.dbc").write_text('BO_ 1 "')
     (tmp_path / "b.dbc").write_bytes(VEHICLE.read_bytes())
-    assert main(["scan", "--log", str(CHARGE_LOG), "--dbc", str(tmp_path)]) == 0
-    said = capsys.readouterr()
-    assert f'databases = ["{tmp_path / "b.dbc"}"]' in said.out
-    assert f"left out: {tmp_path / 'a.dbc'}" in said.err
+    said = command("scan", "--log", CHARGE_LOG, "--dbc", tmp_path)
+    assert said.returncode == 0
+    assert f'databases = ["{tmp_path / "b.dbc"}"]' in said.stdout
+    assert f"left out: {tmp_path / 'a.dbc'}" in said.stderr
 
 
-def test_a_bus_of_python_can_is_listened_to(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_bus_of_python_can_is_listened_to() -> None:
     messages = [
         can.Message(arbitration_id=0x1081407F, data=bytes.fromhex("017000000001A684")),
         can.Message(arbitration_id=0x1081407E, data=bytes.fromhex("0182000000000732")),
     ]
     with sending("scanned", messages):
-        assert main(["scan", "--can", "virtual:scanned", "--seconds", "1"]) == 0
-    said = capsys.readouterr()
-    assert 'protocol = "huawei_r48xx"' in said.out
-    assert 'options = { interface = "virtual", channel = "scanned" }' in said.out
-    assert "virtual:scanned: listens for 1 s, and sends nothing" in said.err
+        said = command("scan", "--can", "virtual:scanned", "--seconds", "1")
+    assert said.returncode == 0
+    assert 'protocol = "huawei_r48xx"' in said.stdout
+    assert 'options = { interface = "virtual", channel = "scanned" }' in said.stdout
+    assert "virtual:scanned: listens for 1 s, and sends nothing" in said.stderr
 
 
 @pytest.mark.parametrize(
@@ -278,26 +261,24 @@ def test_an_adapter_is_set_to_listen_only_where_python_can_knows_how(
     assert only.keys() <= signature(getattr(import_module(module), name)).parameters.keys()
 
 
-def test_a_bus_on_which_nothing_comes_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["scan", "--can", "virtual:silent", "--seconds", "0.01"]) == 1
-    assert "virtual:silent: no frames came" in capsys.readouterr().err
+def test_a_bus_on_which_nothing_comes_is_one_line() -> None:
+    assert "virtual:silent: no frames came" in failed(
+        1, "scan", "--can", "virtual:silent", "--seconds", "0.01"
+    )
 
 
-def test_what_makes_no_sense_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["scan", "--dbc", str(VEHICLE)]) == 64
-    assert "--dbc: names databases of a bus" in capsys.readouterr().err
+def test_what_makes_no_sense_is_refused(tmp_path: Path) -> None:
+    assert "--dbc: names databases of a bus" in failed(64, "scan", "--dbc", VEHICLE)
     assert main(["scan", "--log", str(tmp_path / "missing.log")]) == 66
-    assert main(["scan", "--can", "nowhere9"]) == 69
-    assert "nowhere9: there is no such interface" in capsys.readouterr().err
+    assert "nowhere9: there is no such interface" in failed(69, "scan", "--can", "nowhere9")
 
 
 def test_a_kernel_without_can_is_named_before_a_tool_that_would_not_help(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("telemetry.cli.scan_can.kernel_has_can", lambda: False)
     monkeypatch.setenv("PATH", "/nowhere")
-    assert main(["scan", "--can", "vcan0"]) == 69
-    assert capsys.readouterr().err.startswith("nev-telemetry: vcan0: this kernel has no CAN (")
+    assert failed(69, "scan", "--can", "vcan0").startswith("nev-telemetry: vcan0: this kernel has no CAN (")
 
 
 def set_up(kernel: Kernel, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -308,7 +289,7 @@ def set_up(kernel: Kernel, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_bus_on_which_error_frames_alone_come_is_said_to_have_another_rate(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def listen(_options: object, _clock: Clock, _seconds: float, *, most: int = 0) -> BusTraffic:
         heard = BusTraffic()
@@ -317,14 +298,13 @@ def test_a_bus_on_which_error_frames_alone_come_is_said_to_have_another_rate(
 
     set_up(Kernel(), monkeypatch)
     monkeypatch.setattr("telemetry.cli.scan_can.listen", listen)
-    assert main(["scan", "--can", "can7"]) == 1
-    said = capsys.readouterr().err
+    said = failed(1, "scan", "--can", "can7")
     assert "can7: error frames came, and no others" in said
     assert "can7: had no bit rate, and now has the last one tried" in said
 
 
 def test_an_interface_that_is_down_is_tried_at_one_bit_rate_after_the_other(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     tried: list[float] = []
 
@@ -340,16 +320,16 @@ def test_an_interface_that_is_down_is_tried_at_one_bit_rate_after_the_other(
     kernel = Kernel()
     set_up(kernel, monkeypatch)
     monkeypatch.setattr("telemetry.cli.scan_can.listen", listen)
-    assert main(["scan", "--can", "can7", "--seconds", "9"]) == 0
-    said = capsys.readouterr()
-    assert 'interface = "can7"\nprotocol = "elcon"\nbitrate = 500000\n' in said.out
+    said = command("scan", "--can", "can7", "--seconds", "9")
+    assert said.returncode == 0
+    assert 'interface = "can7"\nprotocol = "elcon"\nbitrate = 500000\n' in said.stdout
     assert (len(tried), tried[-1], kernel.is_up) == (3, 9.0, False)
 
 
-def test_a_dry_run_on_a_bus_has_nothing_to_send(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["scan", "--can", "can0", "--dry-run"]) == 0
-    said = capsys.readouterr()
-    assert (said.out, said.err) == ("", "scan: nothing is sent on buses: they are listened to\n")
+def test_a_dry_run_on_a_bus_has_nothing_to_send() -> None:
+    said = command("scan", "--can", "can0", "--dry-run")
+    assert said.returncode == 0
+    assert (said.stdout, said.stderr) == ("", "scan: nothing is sent on buses: they are listened to\n")
 
 
 def test_an_interface_is_listened_to_with_can_fd_for_five_seconds_at_its_own_rate(
@@ -411,11 +391,8 @@ def test_a_scan_that_is_ended_leaves_the_interface_as_it_was(
     assert (kernel.is_up, kernel.listens_only, kernel.bit_rate) == (False, False, 125_000)
 
 
-def test_an_interface_of_another_kind_that_is_down_is_not_set_up(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_an_interface_of_another_kind_that_is_down_is_not_set_up(monkeypatch: pytest.MonkeyPatch) -> None:
     kernel = Kernel(kind="vcan")
     set_up(kernel, monkeypatch)
-    assert main(["scan", "--can", "can7"]) == 69
-    assert "can7: is down (ip link set can7 up)" in capsys.readouterr().err
+    assert "can7: is down (ip link set can7 up)" in failed(69, "scan", "--can", "can7")
     assert kernel.commands == []

@@ -7,6 +7,7 @@ import can
 import pytest
 
 from telemetry.__main__ import main
+from tests.support.command import command, refused
 from tests.support.framing import vedirect_block
 
 LOG = """(1700000000.000000) can0 7E8#1014490201574241
@@ -26,10 +27,9 @@ BO_ 291 Nav: 2 GW
 """
 
 
-def run(capsys: pytest.CaptureFixture[str], *words: object) -> tuple[int, str, list[str]]:
-    code = main(["scrub", *map(str, words)])
-    output = capsys.readouterr()
-    return code, output.out, output.err.splitlines()
+def run(*words: object) -> tuple[int, str, list[str]]:
+    done = command("scrub", *words)
+    return done.returncode, done.stdout, done.stderr.splitlines()
 
 
 def file(folder: Path, name: str, text: str) -> Path:
@@ -38,9 +38,9 @@ def file(folder: Path, name: str, text: str) -> Path:
     return path
 
 
-def test_what_was_replaced_and_how_often_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_was_replaced_and_how_often_is_said(tmp_path: Path) -> None:
     output = tmp_path / "out.log"
-    assert run(capsys, file(tmp_path, "drive.log", LOG), "-o", output) == (
+    assert run(file(tmp_path, "drive.log", LOG), "-o", output) == (
         0,
         "",
         [f"{output}: 5 frames", "replaced: 1 VIN in 1 place, 1 position"],
@@ -49,9 +49,9 @@ def test_what_was_replaced_and_how_often_is_said(tmp_path: Path, capsys: pytest.
     assert output.read_text().splitlines()[3] == "(1700000001.000000) can0 18FEF300#FFFFFFFFFFFFFFFF"
 
 
-def test_nothing_replaced_is_said_too(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_nothing_replaced_is_said_too(tmp_path: Path) -> None:
     output = tmp_path / "out.log"
-    code, _, lines = run(capsys, file(tmp_path, "drive.log", PLAIN), "-o", output)
+    code, _, lines = run(file(tmp_path, "drive.log", PLAIN), "-o", output)
     assert (code, lines) == (
         0,
         [f"{output}: 1 frame", "nothing was replaced: nothing was found that is known to identify"],
@@ -59,16 +59,14 @@ def test_nothing_replaced_is_said_too(tmp_path: Path, capsys: pytest.CaptureFixt
     assert output.read_text() == PLAIN
 
 
-def test_the_same_input_gives_the_same_output(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_same_input_gives_the_same_output(tmp_path: Path) -> None:
     log = file(tmp_path, "drive.log", LOG)
     for name in ("a.log", "b.log"):
-        run(capsys, log, "-o", tmp_path / name)
+        run(log, "-o", tmp_path / name)
     assert (tmp_path / "a.log").read_bytes() == (tmp_path / "b.log").read_bytes()
 
 
-def test_several_files_go_into_a_folder_each_under_its_name(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_several_files_go_into_a_folder_each_under_its_name(tmp_path: Path) -> None:
     zipped = tmp_path / "second.log.gz"
     zipped.write_bytes(gzip.compress(PLAIN.encode()))
     with can.BLFWriter(tmp_path / "third.blf") as blf:
@@ -76,7 +74,7 @@ def test_several_files_go_into_a_folder_each_under_its_name(
             can.Message(timestamp=1.7e9, arbitration_id=0x123, data=[1, 2], is_extended_id=False)
         )
     files = [file(tmp_path, "bms.txt", CAPTURE), zipped, tmp_path / "third.blf", file(tmp_path, "x.asc", LOG)]
-    code, _, lines = run(capsys, *files, "-o", tmp_path / "out")
+    code, _, lines = run(*files, "-o", tmp_path / "out")
     assert code == 0
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
         "bms.txt",
@@ -91,31 +89,27 @@ def test_several_files_go_into_a_folder_each_under_its_name(
     assert b"HQ2209NEV01" not in (tmp_path / "out" / "bms.txt").read_bytes()
 
 
-def test_another_format_is_written_as_candump_and_said(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_another_format_is_written_as_candump_and_said(tmp_path: Path) -> None:
     output = tmp_path / "out.blf"
-    _, _, lines = run(capsys, file(tmp_path, "drive.log", PLAIN), "-o", output)
+    _, _, lines = run(file(tmp_path, "drive.log", PLAIN), "-o", output)
     assert lines[0] == f"warning: {output}: is candump, whatever its ending says"
     assert output.read_text() == PLAIN
 
 
 def test_signals_of_a_database_are_named_and_replaced(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     output = tmp_path / "out.log"
     words = (file(tmp_path, "drive.log", PLAIN), "-o", output, "--dbc", file(tmp_path, "nav.dbc", DBC))
-    _, _, lines = run(capsys, *words)
+    _, _, lines = run(*words)
     assert lines == ["Nav: GPS_Latitude", f"{output}: 1 frame", "replaced: 1 position"]
     assert output.read_text() == PLAIN.replace("#0102", "#0002")
 
 
-def test_a_protocol_that_is_named_is_the_only_one_looked_for(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_protocol_that_is_named_is_the_only_one_looked_for(tmp_path: Path) -> None:
     output = tmp_path / "out.txt"
-    _, _, lines = run(capsys, file(tmp_path, "bms.txt", CAPTURE), "-o", output, "--protocol", "vedirect")
+    _, _, lines = run(file(tmp_path, "bms.txt", CAPTURE), "-o", output, "--protocol", "vedirect")
     assert lines == [f"{output}: 1 line", "replaced: 1 serial number in 1 place"]
 
 
@@ -142,7 +136,6 @@ def test_what_cannot_be_scrubbed_is_one_line(
     line: str,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
@@ -152,16 +145,14 @@ def test_what_cannot_be_scrubbed_is_one_line(
     file(tmp_path, "noise.log", "nothing at all\n")
     file(tmp_path, "plain.dbc", DBC.replace("GPS_Latitude", "Altitude"))
     before = (tmp_path / "drive.log").read_bytes()
-    got, _, lines = run(capsys, *words)
+    got, _, lines = run(*words)
     assert got == code
     assert line in lines[-1]
     assert (tmp_path / "drive.log").read_bytes() == before
     assert not (tmp_path / "out.log").exists()
 
 
-def test_a_log_that_cannot_be_read_leaves_the_output_of_an_earlier_run_as_it_was(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_log_that_cannot_be_read_leaves_the_output_of_an_earlier_run_as_it_was(tmp_path: Path) -> None:
     noise = file(tmp_path, "noise.log", "nothing at all\n")
     earlier = file(tmp_path, "earlier.log", LOG)
     assert main(["scrub", str(noise), "-o", str(earlier)]) == 65
@@ -174,39 +165,29 @@ def test_a_log_that_cannot_be_read_leaves_the_output_of_an_earlier_run_as_it_was
 def test_a_copy_needs_a_file_that_is_there_and_a_place_to_go(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
     words: list[str],
     code: int,
 ) -> None:
     monkeypatch.chdir(tmp_path)
     file(tmp_path, "drive.log", LOG)
-    try:
-        ended = main(["scrub", *words])
-    except SystemExit as error:  # argparse
-        ended = int(str(error.code))
-    assert ended == code
-    assert capsys.readouterr().err.count("\n") == 1
+    refused(code, "scrub", *words)
     assert [path.name for path in tmp_path.iterdir()] == ["drive.log"]
 
 
-def test_of_two_databases_with_one_id_the_first_one_is_taken(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_of_two_databases_with_one_id_the_first_one_is_taken(tmp_path: Path) -> None:
     other = DBC.replace("Nav", "Other").replace("GPS_Latitude", "Torque")
     databases = [file(tmp_path, "a.dbc", DBC), file(tmp_path, "b.dbc", other)]
     words = [word for each in databases for word in ("--dbc", each)]
     log = file(tmp_path, "drive.log", PLAIN)
-    code, _, said = run(capsys, log, "-o", tmp_path / "out.log", *words)
+    code, _, said = run(log, "-o", tmp_path / "out.log", *words)
     assert code == 0
     assert said[0] == "Nav: GPS_Latitude"
     assert (tmp_path / "out.log").read_text() == PLAIN.replace("0102", "0002")
 
 
-def test_what_is_not_damaged_is_copied_with_a_warning_for_the_rest(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_what_is_not_damaged_is_copied_with_a_warning_for_the_rest(tmp_path: Path) -> None:
     log = file(tmp_path, "drive.log", f"{PLAIN}no frame\n")
-    code, _, said = run(capsys, log, "-o", tmp_path / "out.log")
+    code, _, said = run(log, "-o", tmp_path / "out.log")
     assert code == 0
     assert said[0].startswith(f"warning: {log}:2 ")
     assert (tmp_path / "out.log").read_text() == PLAIN

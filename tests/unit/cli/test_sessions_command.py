@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from telemetry.__main__ import main
 from tests.support.charges import played_charge
+from tests.support.command import command, failed, noted, printed, refused
 from tests.support.report_page import ReadPage
 
 DRIVE = str(Path(__file__).parents[3] / "examples" / "charge.log")
@@ -22,9 +22,8 @@ def reconnect(tmp_path_factory: pytest.TempPathFactory) -> str:
     return str(log)
 
 
-def test_a_log_gives_its_session_as_it_was_played(reconnect: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["sessions", reconnect, "--format", "json"]) == 0
-    (session,) = json.loads(capsys.readouterr().out)
+def test_a_log_gives_its_session_as_it_was_played(reconnect: str) -> None:
+    (session,) = json.loads(printed("sessions", reconnect, "--format", "json"))
     truth = played_charge("19").truth
     assert (session["outcome"], session["stop_side"], session["stop_reason"]) == (
         truth.outcome,
@@ -38,59 +37,47 @@ def test_a_log_gives_its_session_as_it_was_played(reconnect: str, capsys: pytest
 
 
 def test_values_that_a_message_leaves_open_are_no_warning_of_sessions_but_lost_packets_are(
-    reconnect: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    reconnect: str, tmp_path: Path
 ) -> None:
-    assert main(["decode", "--protocol", "gbt27930", reconnect, "--output", str(tmp_path / "rows.csv")]) == 0
-    assert "values left out (not available): " in capsys.readouterr().err
-    assert main(["sessions", reconnect]) == 0
-    assert capsys.readouterr().err == ""
+    assert "values left out (not available): " in noted(
+        "decode", "--protocol", "gbt27930", reconnect, "--output", tmp_path / "rows.csv"
+    )
+    assert noted("sessions", reconnect) == ""
     # The second packet of BRM, of the first transfer alone: id 1CEB56F4, sequence number 2.
     lines = Path(reconnect).read_text("ascii").splitlines(keepends=True)
     lines.remove(next(line for line in lines if "1CEB56F4#02" in line.upper()))
     torn = tmp_path / "torn.log"
     torn.write_text("".join(lines), "ascii")
-    assert main(["sessions", str(torn)]) == 0
-    assert "warning: transport sessions without a message (lost packets): 1\n" in capsys.readouterr().err
+    assert "warning: transport sessions without a message (lost packets): 1\n" in noted("sessions", torn)
 
 
-def test_the_table_names_it_and_the_start_and_the_number_choose_it(
-    reconnect: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert main(["sessions", reconnect]) == 0
-    number, start = capsys.readouterr().out.splitlines()[1].split()[:2]
+def test_the_table_names_it_and_the_start_and_the_number_choose_it(reconnect: str, tmp_path: Path) -> None:
+    number, start = printed("sessions", reconnect).splitlines()[1].split()[:2]
     texts = set()
     for id in (number, start):
         report, png = tmp_path / f"{number}.html", tmp_path / f"{number}.png"
-        assert main(["session", id, reconnect, "--report", str(report), "--png", str(png)]) == 0
-        assert capsys.readouterr().out == ""
+        assert printed("session", id, reconnect, "--report", report, "--png", png) == ""
         texts.add(report.read_text("utf-8"))
         assert png.read_bytes().startswith(b"\x89PNG")
     (page,) = texts
     assert [each.title for each in ReadPage(page).drawn[-2:]] == ["Attempt 1", "Attempt 2"]
-    assert main(["session", start, reconnect]) == 0
-    assert "The vehicle ended it: the state of charge asked for is reached." in capsys.readouterr().out
+    assert "The vehicle ended it: the state of charge asked for is reached." in printed(
+        "session", start, reconnect
+    )
 
 
-def test_a_log_without_a_session_is_an_empty_table_and_one_warning(
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    assert main(["sessions", DRIVE]) == 0
-    said = capsys.readouterr()
-    assert said.out == "#  start  vehicle  station  SOC  energy  duration  outcome  why  who\n"
-    assert said.err.startswith(f"warning: no charging session in {DRIVE}")
-    assert said.err.count("\n") == 1
-    assert main(["sessions", DRIVE, "--format", "json"]) == 0
-    assert json.loads(capsys.readouterr().out) == []
+def test_a_log_without_a_session_is_an_empty_table_and_one_warning() -> None:
+    said = command("sessions", DRIVE)
+    assert said.returncode == 0
+    assert said.stdout == "#  start  vehicle  station  SOC  energy  duration  outcome  why  who\n"
+    assert said.stderr.startswith(f"warning: no charging session in {DRIVE}")
+    assert said.stderr.count("\n") == 1
+    assert json.loads(printed("sessions", DRIVE, "--format", "json")) == []
 
 
 @pytest.mark.parametrize("id", ["2", "0", "2001-01-01T00:00:00Z", "<script>"])
-def test_a_session_that_there_is_not_is_one_line_and_65(
-    reconnect: str, id: str, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert main(["session", id, reconnect]) == 65
-    errors = capsys.readouterr().err
-    assert "holds no session" in errors
-    assert errors.count("\n") == 1
+def test_a_session_that_there_is_not_is_one_line_and_65(reconnect: str, id: str) -> None:
+    assert "holds no session" in refused(65, "session", id, reconnect)
 
 
 @pytest.mark.parametrize(
@@ -115,23 +102,13 @@ def test_a_session_that_there_is_not_is_one_line_and_65(
         (["sessions", "--url", "http://127.0.0.1:9", "--database", "nev"], 69, "does not answer"),
     ],
 )
-def test_what_cannot_be_done_is_one_line(
-    words: list[str], code: int, fault: str, capsys: pytest.CaptureFixture[str]
-) -> None:
-    with pytest.raises(SystemExit) as caught:
-        sys.exit(main(words))
-    assert caught.value.code == code
-    errors = capsys.readouterr().err
-    assert fault in errors
-    assert errors.count("\n") == 1
+def test_what_cannot_be_done_is_one_line(words: list[str], code: int, fault: str) -> None:
+    assert fault in refused(code, *words)
 
 
-def test_sessions_are_chosen_by_their_beginning_and_their_vehicle(
-    reconnect: str, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_sessions_are_chosen_by_their_beginning_and_their_vehicle(reconnect: str) -> None:
     def found(*words: str) -> int:
-        assert main(["sessions", reconnect, "--format", "json", *words]) == 0
-        return len(json.loads(capsys.readouterr().out))
+        return len(json.loads(printed("sessions", reconnect, "--format", "json", *words)))
 
     assert found("--since", "2026-03-02") == 1
     assert found("--since", "2026-03-03") == 0
@@ -140,57 +117,50 @@ def test_sessions_are_chosen_by_their_beginning_and_their_vehicle(
 
 
 def test_the_start_in_nanoseconds_names_a_session_and_since_takes_what_begins_just_then(
-    reconnect: str, capsys: pytest.CaptureFixture[str]
+    reconnect: str,
 ) -> None:
     def starts_since(since_ns: int) -> list[int]:
         since = f"{since_ns // 10**9}.{since_ns % 10**9:09}"
-        assert main(["sessions", reconnect, "--format", "json", "--since", since]) == 0
-        return [session["start_ns"] for session in json.loads(capsys.readouterr().out)]
+        return [
+            session["start_ns"]
+            for session in json.loads(printed("sessions", reconnect, "--format", "json", "--since", since))
+        ]
 
     (start_ns,) = starts_since(0)
     assert (starts_since(start_ns), starts_since(start_ns + 1)) == ([start_ns], [])
-    assert main(["session", str(start_ns), reconnect]) == 0
-    assert "The vehicle ended it" in capsys.readouterr().out
+    assert "The vehicle ended it" in printed("session", start_ns, reconnect)
 
 
-def test_a_picture_is_not_drawn_over_the_log_that_it_is_of(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_picture_is_not_drawn_over_the_log_that_it_is_of(tmp_path: Path) -> None:
     log = tmp_path / "charge.png"  # a log's format is known by its content
     log.write_bytes(Path(DRIVE).read_bytes())
-    assert main(["session", "1", str(log), "--png", str(log)]) == 64
-    assert "is a file that is to be read" in capsys.readouterr().err
+    assert "is a file that is to be read" in failed(64, "session", "1", log, "--png", log)
     assert log.read_bytes() == Path(DRIVE).read_bytes()
 
 
 def test_a_session_without_a_picture_takes_no_matplotlib_and_one_with_it_names_the_extra(
-    reconnect: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    reconnect: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     report = tmp_path / "charge.html"
-    assert main(["session", "1", reconnect, "--report", str(report)]) == 0
-    said = capsys.readouterr()
-    assert (said.out, said.err) == ("", f"{report}\n")
-    assert main(["session", "1", reconnect, "--png", str(tmp_path / "charge.png")]) == 72
-    assert "pip install 'nev-telemetry[plot]'" in capsys.readouterr().err
+    said = command("session", "1", reconnect, "--report", report)
+    assert said.returncode == 0
+    assert (said.stdout, said.stderr) == ("", f"{report}\n")
+    assert "pip install 'nev-telemetry[plot]'" in failed(
+        72, "session", "1", reconnect, "--png", tmp_path / "charge.png"
+    )
     assert not (tmp_path / "charge.png").exists()
 
 
-def test_what_was_wrong_with_the_log_is_warned_of_beside_the_session(
-    reconnect: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_what_was_wrong_with_the_log_is_warned_of_beside_the_session(reconnect: str, tmp_path: Path) -> None:
     torn = tmp_path / "torn.log"
     torn.write_text(Path(reconnect).read_text("ascii") + "no frame\n", "ascii")
-    assert main(["session", "1", str(torn)]) == 0
-    said = capsys.readouterr()
-    assert "The vehicle ended it" in said.out
-    assert f"warning: {torn}:" in said.err
+    said = command("session", "1", torn)
+    assert said.returncode == 0
+    assert "The vehicle ended it" in said.stdout
+    assert f"warning: {torn}:" in said.stderr
 
 
-def test_a_number_that_there_is_not_names_those_that_there_are(
-    reconnect: str, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert main(["session", "2", reconnect]) == 65
-    assert "(`nev-telemetry sessions` lists them: number 1)" in capsys.readouterr().err
-    assert main(["session", "1", DRIVE]) == 65
-    assert "(it holds none at all)" in capsys.readouterr().err
+def test_a_number_that_there_is_not_names_those_that_there_are(reconnect: str) -> None:
+    assert "(`nev-telemetry sessions` lists them: number 1)" in failed(65, "session", "2", reconnect)
+    assert "(it holds none at all)" in failed(65, "session", "1", DRIVE)

@@ -5,7 +5,6 @@ import io
 import json
 import re
 from collections import defaultdict
-from collections.abc import Callable
 from pathlib import Path
 
 import cantools
@@ -13,29 +12,15 @@ import pytest
 from cantools.database.can import Database
 
 from firmware_sim.wire.broadcast import VEHICLE_DBC
-from telemetry.__main__ import main
+from tests.support.command import command, failed, noted, printed
 
 DATA = Path(__file__).parents[2] / "data"
 LOG, DBC = str(DATA / "drive.log"), str(DATA / "drive.dbc")
 CHARGE = str(Path(__file__).parents[3] / "examples" / "charge.log")
 
-Run = Callable[..., str]
 
-
-@pytest.fixture
-def run(
-    capfd: pytest.CaptureFixture[str],
-    monkeypatch: pytest.MonkeyPatch,
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Run:
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.getbasetemp() / "cache"))
-
-    def run(*arguments: str, code: int = 0) -> str:
-        assert main([*arguments]) == code
-        out, err = capfd.readouterr()
-        return out if code == 0 else err
-
-    return run
+def run(*arguments: object, code: int = 0) -> str:
+    return failed(code, *arguments) if code else printed(*arguments)
 
 
 def rows(text: str) -> list[dict[str, str]]:
@@ -43,7 +28,7 @@ def rows(text: str) -> list[dict[str, str]]:
 
 
 @pytest.mark.parametrize("dbc", [DBC, str(VEHICLE_DBC)])
-def test_a_database_has_the_signals_units_and_ranges_that_cantools_reads(run: Run, dbc: str) -> None:
+def test_a_database_has_the_signals_units_and_ranges_that_cantools_reads(dbc: str) -> None:
     database = cantools.database.load_file(dbc)
     assert isinstance(database, Database)
     expected = {
@@ -63,7 +48,7 @@ def test_a_database_has_the_signals_units_and_ranges_that_cantools_reads(run: Ru
 
 
 @pytest.mark.parametrize(("log", "dbc"), [(LOG, DBC), (CHARGE, str(VEHICLE_DBC))])
-def test_counts_and_extremes_are_those_of_the_rows_that_decode_writes(run: Run, log: str, dbc: str) -> None:
+def test_counts_and_extremes_are_those_of_the_rows_that_decode_writes(log: str, dbc: str) -> None:
     texts: dict[tuple[str, ...], list[str]] = defaultdict(list)
     for row in rows(run("decode", log, "--dbc", dbc)):
         texts[row["channel"], row["message"], row["signal"]].append(row["value"])
@@ -78,7 +63,7 @@ def test_counts_and_extremes_are_those_of_the_rows_that_decode_writes(run: Run, 
             assert (row["lowest"], row["highest"], row["last"]) == ends
 
 
-def test_the_table_has_messages_with_their_signals_beneath(run: Run) -> None:
+def test_the_table_has_messages_with_their_signals_beneath() -> None:
     lines = run("signals", LOG, DBC).splitlines()
     assert lines[0].split() == ["signal", "unit", "range", "values", "lowest", "highest", "last"]
     assert "PackState  100  8 bytes  can0  3 frames  every 50 ms" in lines
@@ -89,14 +74,14 @@ def test_the_table_has_messages_with_their_signals_beneath(run: Run) -> None:
     ]
 
 
-def test_the_word_of_the_last_value_stands_beside_it(run: Run) -> None:
+def test_the_word_of_the_last_value_stands_beside_it() -> None:
     (line,) = (
         line for line in run("signals", CHARGE, str(VEHICLE_DBC)).splitlines() if "MainContactorPlus" in line
     )
     assert line.split()[-2:] == ["1", "closed"]
 
 
-def test_json_has_numbers_and_the_value_table(run: Run) -> None:
+def test_json_has_numbers_and_the_value_table() -> None:
     message, other = json.loads(run("signals", LOG, DBC, "--format", "json", "--signal", "Voltage"))
     assert (message["name"], message["id"], message["rows"]) == ("PackState", "100", 3)
     assert (message["channel"], other["channel"]) == ("can0", "can1")
@@ -106,14 +91,11 @@ def test_json_has_numbers_and_the_value_table(run: Run) -> None:
     assert words[0]["signals"][0]["words"] == {"0": "open", "1": "closed"}
 
 
-def test_messages_that_never_came_are_counted_and_listed_on_demand(
-    run: Run, capfd: pytest.CaptureFixture[str]
-) -> None:
-    assert main(["signals", CHARGE, str(VEHICLE_DBC)]) == 0
-    out, err = capfd.readouterr()
-    assert "10 of 15 messages are not in the log (--all lists them)" in err
-    everything = run("signals", CHARGE, str(VEHICLE_DBC), "--all")
-    assert len(everything) > len(out)
+def test_messages_that_never_came_are_counted_and_listed_on_demand() -> None:
+    some = command("signals", CHARGE, VEHICLE_DBC)
+    assert "10 of 15 messages are not in the log (--all lists them)" in some.stderr
+    everything = run("signals", CHARGE, VEHICLE_DBC, "--all")
+    assert len(everything) > len(some.stdout)
     assert "none" in everything
 
 
@@ -128,7 +110,7 @@ THREE = [
 
 @pytest.mark.parametrize("command", THREE)
 def test_a_log_of_which_no_frame_has_a_message_is_an_error_and_leaves_no_output(
-    run: Run, tmp_path: Path, command: str
+    tmp_path: Path, command: str
 ) -> None:
     log, output = tmp_path / "other.log", tmp_path / "values.png"
     log.write_text("(2.0) can0 7AA#00\n" * 200)
@@ -141,15 +123,14 @@ def test_a_log_of_which_no_frame_has_a_message_is_an_error_and_leaves_no_output(
 
 
 @pytest.mark.parametrize("command", THREE)
-def test_a_log_of_which_hardly_a_frame_has_a_message_is_a_warning(
-    run: Run, tmp_path: Path, capfd: pytest.CaptureFixture[str], command: str
-) -> None:
+def test_a_log_of_which_hardly_a_frame_has_a_message_is_a_warning(tmp_path: Path, command: str) -> None:
     log = tmp_path / "other.log"
     log.write_text("(1.0) can0 100#0000000000000000\n" + "(2.0) can0 7AA#00\n" * 200)
     name, *options = command.split()
     to = ["-o", str(tmp_path / "values.png")] if name != "signals" else []
-    assert main([name, str(log), *options, DBC, *to]) == 0
-    assert "1 of 201 frames have a known message: are databases and protocol" in capfd.readouterr().err
+    assert "1 of 201 frames have a known message: are databases and protocol" in noted(
+        name, log, *options, DBC, *to
+    )
 
 
 GBT = "(1.0) can0 1801F456#AA01000000000000\n(2.0) can0 1801FF56#AA02000000000000\n(2.5) can0 182756F4#D007\n"
@@ -164,7 +145,7 @@ def recordings(tmp_path: Path) -> dict[str, str]:
 
 @pytest.mark.parametrize("protocol", ["gbt27930", "jbd"])
 def test_a_recording_of_a_protocol_holds_the_values_that_decode_writes_of_its_messages(
-    run: Run, recordings: dict[str, str], protocol: str
+    recordings: dict[str, str], protocol: str
 ) -> None:
     options = [recordings[protocol], "--protocol", protocol]
     values: dict[tuple[str, ...], list[str]] = defaultdict(list)
@@ -180,23 +161,21 @@ def test_a_recording_of_a_protocol_holds_the_values_that_decode_writes_of_its_me
         assert (row["values"], row["lowest"], row["highest"], row["last"]) == (str(len(of_signal)), *ends)
 
 
-def test_a_message_with_several_ids_is_listed_once_with_all_of_them(
-    run: Run, recordings: dict[str, str]
-) -> None:
+def test_a_message_with_several_ids_is_listed_once_with_all_of_them(recordings: dict[str, str]) -> None:
     lines = run("signals", recordings["gbt27930"], "--protocol", "gbt27930").splitlines()
     assert "CRM  1801F456 1801FF56  8 bytes  2 frames  every 1 s" in lines
     assert "BHM  182756F4 1827FFF4  2 bytes  1 frame" in lines
 
 
 def test_signals_of_a_protocol_that_a_device_does_not_have_are_listed_on_demand(
-    run: Run, recordings: dict[str, str]
+    recordings: dict[str, str],
 ) -> None:
     options = ["signals", recordings["jbd"], "--protocol", "jbd"]
     assert "none" not in run(*options)
     assert len(re.findall("temperature16 +none", run(*options, "--all"))) == 1
 
 
-def test_registers_of_modbus_need_a_map_or_a_capture(run: Run) -> None:
+def test_registers_of_modbus_need_a_map_or_a_capture() -> None:
     assert "add --registers FILE, or a capture" in run("signals", "--protocol", "modbus", code=64)
     listed = rows(run("signals", "--protocol", "modbus", "--registers", "pzem_017", "--format", "csv"))
     assert ("voltage", "V") in {(row["signal"], row["unit"]) for row in listed}
@@ -213,41 +192,36 @@ def test_registers_of_modbus_need_a_map_or_a_capture(run: Run) -> None:
         (["signals"], "no database was given (add one: --dbc FILE, or --protocol NAME)"),
     ],
 )
-def test_what_does_not_go_with_a_protocol_is_refused_as_decode_does(
-    run: Run, arguments: list[str], what: str
-) -> None:
+def test_what_does_not_go_with_a_protocol_is_refused_as_decode_does(arguments: list[str], what: str) -> None:
     assert what in run(*arguments, code=64)
 
 
-def test_a_log_of_can_is_no_capture_of_a_serial_port(run: Run) -> None:
+def test_a_log_of_can_is_no_capture_of_a_serial_port() -> None:
     assert "drive.log: is no capture" in run("signals", LOG, "--protocol", "jbd", code=65)
 
 
-def test_a_database_is_known_by_its_ending_in_capitals_too(run: Run, tmp_path: Path) -> None:
+def test_a_database_is_known_by_its_ending_in_capitals_too(tmp_path: Path) -> None:
     capitals = tmp_path / "DRIVE.DBC"
     capitals.write_bytes(Path(DBC).read_bytes())
     assert run("signals", str(capitals)) == run("signals", DBC)
 
 
-def test_a_log_without_a_database_says_what_is_missing(run: Run) -> None:
+def test_a_log_without_a_database_says_what_is_missing() -> None:
     assert "no database was given (add one: --dbc FILE, or" in run("signals", LOG, code=64)
 
 
-def test_an_empty_log_is_said_to_be_empty(run: Run, tmp_path: Path) -> None:
+def test_an_empty_log_is_said_to_be_empty(tmp_path: Path) -> None:
     log = tmp_path / "empty.log"
     log.touch()
     assert run("signals", str(log), DBC, code=65).splitlines()[-1] == f"nev-telemetry: {log}: is empty"
 
 
-def test_frames_without_a_message_are_one_line_as_decode_lists_them(
-    run: Run, capfd: pytest.CaptureFixture[str]
-) -> None:
+def test_frames_without_a_message_are_one_line_as_decode_lists_them() -> None:
     unknown = sum(int(row["frames"]) for row in rows(run("decode", LOG, "--dbc", DBC, "--unknown")))
-    assert main(["signals", LOG, DBC]) == 0
-    assert f"frames without a message: {unknown} of 15 ({unknown / 15:.1%})\n" in capfd.readouterr().err
+    assert f"frames without a message: {unknown} of 15 ({unknown / 15:.1%})\n" in noted("signals", LOG, DBC)
 
 
-def test_a_message_that_comes_on_several_channels_is_listed_for_each(run: Run, tmp_path: Path) -> None:
+def test_a_message_that_comes_on_several_channels_is_listed_for_each(tmp_path: Path) -> None:
     log = tmp_path / "two.log"
     log.write_text(
         "(1.0) can0 100#0000000000000000\n(1.5) can1 100#0FA0000000000000\n(1.6) can1 100#0F9F000000000000\n"
@@ -271,30 +245,20 @@ def test_a_message_that_comes_on_several_channels_is_listed_for_each(run: Run, t
     ]
 
 
-def test_what_a_map_is_proposed_of_comes_on_one_channel_or_that_is_one_warning(
-    run: Run, tmp_path: Path, capfd: pytest.CaptureFixture[str]
-) -> None:
-    command = ["map", "suggest", "--dbc"]
+def test_what_a_map_is_proposed_of_comes_on_one_channel_or_that_is_one_warning(tmp_path: Path) -> None:
+    words = ["map", "suggest", "--dbc"]
     log = tmp_path / "two.log"
     recorded = Path(CHARGE).read_text()
     log.write_text(recorded + recorded.replace("can0", "can1"))
-    seen = list(
-        dict.fromkeys(row["message"] for row in rows(run("decode", CHARGE, "--dbc", str(VEHICLE_DBC))))
-    )
+    seen = list(dict.fromkeys(row["message"] for row in rows(run("decode", CHARGE, "--dbc", VEHICLE_DBC))))
     assert len(seen) == 5
     for given, expected in ((log, 1), (Path(CHARGE), 0)):
-        assert main([*command, str(VEHICLE_DBC), str(given)]) == 0
         said = re.findall(
-            "warning: (.*) and 2 more come on can0 and can1: --dbc can0=FILE keeps one\n", err(capfd)
+            "warning: (.*) and 2 more come on can0 and can1: --dbc can0=FILE keeps one\n",
+            noted(*words, VEHICLE_DBC, given),
         )
         assert len(said) == expected
         for names in said:
             assert set(names.split(", ")) <= set(seen)
             assert names.count(", ") == 2
-    one = [*command, f"can0={VEHICLE_DBC}", str(log)]
-    assert main(one) == 0
-    assert "come on" not in err(capfd)
-
-
-def err(capfd: pytest.CaptureFixture[str]) -> str:
-    return capfd.readouterr().err
+    assert "come on" not in noted(*words, f"can0={VEHICLE_DBC}", log)

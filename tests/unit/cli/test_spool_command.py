@@ -13,6 +13,7 @@ from telemetry.cli import spool as spool_command
 from telemetry.clock import SystemClock
 from telemetry.errors import StorageError
 from telemetry.spool import Spool, SpoolLimits
+from tests.support.command import failed, printed, refused
 from tests.support.spool import Feed, batch, drained_points
 
 LINES = [f"battery,vehicle=a soc_pct={n} {n}" for n in range(6)]
@@ -38,34 +39,29 @@ def directory(tmp_path: Path) -> Path:
     return directory
 
 
-def test_list_shows_what_waits_and_the_dead_letters(
-    directory: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert main(["spool", "list", str(directory)]) == 0
-    output = capsys.readouterr().out
+def test_list_shows_what_waits_and_the_dead_letters(directory: Path) -> None:
+    output = printed("spool", "list", directory)
     assert output.startswith("6 points wait")
     assert "000000000000000.0.segment" in output
     assert "unable to parse" in output
     assert "no_time" in output
-    assert main(["spool", "list", "--json", str(directory)]) == 0
-    content = json.loads(capsys.readouterr().out)
+    content = json.loads(printed("spool", "list", "--json", directory))
     assert content["waiting_points"] == 6
     assert {letter["letter"]["reason"] for letter in content["dead_letters"]} == {"parse", "no_time"}
 
 
-def test_list_shows_what_was_open_when_the_last_batch_was_stored(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_list_shows_what_was_open_when_the_last_batch_was_stored(tmp_path: Path) -> None:
     spool = Spool(tmp_path, clock=SystemClock(), limits=SpoolLimits(keep_free_bytes=0))
     state = {"bay-1": b"x" * 1200, "bay-2": b"y" * 7}
     spool.append(batch(0), accounts={}, positions={}, state=state)
     spool.close()
-    assert main(["spool", "list", str(tmp_path)]) == 0
-    assert (
-        "open when the last batch was stored: bay-1 (1,200 bytes), bay-2 (7 bytes)" in capsys.readouterr().out
+    assert "open when the last batch was stored: bay-1 (1,200 bytes), bay-2 (7 bytes)" in printed(
+        "spool", "list", tmp_path
     )
-    assert main(["spool", "list", "--json", str(tmp_path)]) == 0
-    assert json.loads(capsys.readouterr().out)["state_bytes"] == {"bay-1": 1200, "bay-2": 7}
+    assert json.loads(printed("spool", "list", "--json", tmp_path))["state_bytes"] == {
+        "bay-1": 1200,
+        "bay-2": 7,
+    }
 
 
 def test_export_writes_line_protocol(
@@ -83,8 +79,7 @@ def test_export_writes_line_protocol(
 def test_verify_ends_with_65_when_points_are_lost(
     directory: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["spool", "verify", str(directory)]) == 0
-    assert capsys.readouterr().out == "6 points wait, 0 are lost by damage\n"
+    assert printed("spool", "verify", directory) == "6 points wait, 0 are lost by damage\n"
     (segment,) = directory.glob("*.segment")
     content = bytearray(segment.read_bytes())
     content[5] ^= 1
@@ -128,13 +123,9 @@ def test_verify_of_a_shortened_segment_says_what_is_there_and_what_is_missing(
     )
 
 
-def test_requeue_hands_letters_over_to_the_next_who_opens_the_spool(
-    directory: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert main(["spool", "requeue", "--reason", "parse", str(directory)]) == 0
-    assert "1 points are handed over" in capsys.readouterr().out
-    assert main(["spool", "requeue", "--all", str(directory)]) == 65
-    assert "--boot-time" in capsys.readouterr().err
+def test_requeue_hands_letters_over_to_the_next_who_opens_the_spool(directory: Path) -> None:
+    assert "1 points are handed over" in printed("spool", "requeue", "--reason", "parse", directory)
+    assert "--boot-time" in failed(65, "spool", "requeue", "--all", directory)
     assert main(["spool", "requeue", "--all", "--boot-time", "1970-01-01T00:00:01Z", str(directory)]) == 0
     spool = Spool(directory, clock=SystemClock(), limits=SpoolLimits(keep_free_bytes=0))
     spool.commit()
@@ -155,23 +146,13 @@ def test_requeue_hands_letters_over_to_the_next_who_opens_the_spool(
     ],
 )
 def test_a_requeue_that_makes_no_sense_is_one_line(
-    directory: Path, words: list[str], code: int, complaint: str, capsys: pytest.CaptureFixture[str]
+    directory: Path, words: list[str], code: int, complaint: str
 ) -> None:
-    try:
-        ended = main(["spool", *words[:1], str(directory), *words[1:]])
-    except SystemExit as error:  # argparse
-        ended = int(str(error.code))
-    errors = capsys.readouterr().err
-    assert ended == code
-    assert complaint in errors
-    assert errors.count("\n") == 1
+    assert complaint in refused(code, "spool", *words[:1], directory, *words[1:])
 
 
-def test_a_directory_that_holds_no_spool_is_one_line(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert main(["spool", "list", str(tmp_path)]) == 66
-    assert "holds no spool" in capsys.readouterr().err
+def test_a_directory_that_holds_no_spool_is_one_line(tmp_path: Path) -> None:
+    assert "holds no spool" in failed(66, "spool", "list", tmp_path)
 
 
 def test_nobody_else_can_read_a_spool(directory: Path) -> None:
@@ -193,20 +174,14 @@ def test_a_directory_that_others_may_enter_is_closed_unless_it_holds_something_e
     assert stat.S_IMODE(shared.stat().st_mode) == 0o755
 
 
-def test_a_spool_command_without_an_action_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as caught:
-        main(["spool"])
-    assert caught.value.code == 64
-    assert "ACTION" in capsys.readouterr().err
+def test_a_spool_command_without_an_action_is_one_line() -> None:
+    assert "ACTION" in failed(64, "spool")
 
 
-def test_a_list_is_a_table_of_segments_and_of_dead_letters(
-    directory: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_list_is_a_table_of_segments_and_of_dead_letters(directory: Path) -> None:
     (segment,) = directory.glob("*.segment")
     os.utime(segment, (time.time() - 7300.0,) * 2)
-    assert main(["spool", "list", str(directory)]) == 0
-    lines = capsys.readouterr().out.splitlines()
+    lines = printed("spool", "list", directory).splitlines()
     size = segment.stat().st_size
     assert lines[0] == f"6 points wait, {size / 1e6:.1f} MB; last batch 4"
     assert lines[2].split() == ["segment", "bytes", "waiting", "written"]

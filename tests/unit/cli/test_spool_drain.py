@@ -16,6 +16,7 @@ from telemetry.service.drain import DrainProgress, drain
 from telemetry.spool import Spool, SpoolLimits
 from telemetry.spool.batch import lines_of
 from telemetry.spool.write_through import WriteThrough
+from tests.support.command import command, failed, printed, refused
 from tests.support.scripted_server import Connection, ScriptedServer
 from tests.support.spool import Feed
 
@@ -65,13 +66,12 @@ def test_all_that_waits_is_delivered(
 
 
 def test_what_the_server_refuses_becomes_dead_letters_that_can_be_requeued(
-    tmp_path: Path, directory: Path, server: ScriptedServer, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, directory: Path, server: ScriptedServer
 ) -> None:
     file = str(config(tmp_path, server.url))
     with server:
         server.script(refuse_first_line)
-        assert main(["spool", "drain", file]) == 0
-        assert capsys.readouterr().out == "29 points delivered, 1 made dead letters\n"
+        assert printed("spool", "drain", file) == "29 points delivered, 1 made dead letters\n"
         assert len(server.stored) == 29
         assert main(["spool", "requeue", "--all", file]) == 0
         assert main(["spool", "drain", file]) == 0
@@ -129,15 +129,15 @@ def test_letters_that_wait_for_ordered_batches_are_delivered_after_those(
 
 
 def test_dead_letters_of_earlier_runs_are_not_reported_as_those_of_this_one(
-    tmp_path: Path, directory: Path, server: ScriptedServer, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, directory: Path, server: ScriptedServer
 ) -> None:
     file = str(config(tmp_path, server.url))
     with server:
         server.script(refuse_first_line)
-        assert main(["spool", "drain", file]) == 0
-        assert capsys.readouterr().out == "29 points delivered, 1 made dead letters\n"
-        assert main(["spool", "drain", file]) == 0
-    assert capsys.readouterr().out == "0 points delivered, 0 made dead letters\n"
+        assert printed("spool", "drain", file) == "29 points delivered, 1 made dead letters\n"
+        said = command("spool", "drain", file)
+    assert said.returncode == 0
+    assert said.stdout == "0 points delivered, 0 made dead letters\n"
 
 
 def refuse_first_line(connection: Connection) -> None:
@@ -146,24 +146,20 @@ def refuse_first_line(connection: Connection) -> None:
     connection.answer(400, body=b'{"error":"unable to parse \'%s\': bad"}' % first)
 
 
-def test_a_server_that_is_down_is_said_and_nothing_is_lost(
-    tmp_path: Path, directory: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert main(["spool", "drain", "--timeout", "0.3", str(config(tmp_path, "http://127.0.0.1:9"))]) == 69
-    errors = capsys.readouterr().err
-    assert "30 points still wait" in errors
-    assert errors.count("\n") == 1
+def test_a_server_that_is_down_is_said_and_nothing_is_lost(tmp_path: Path, directory: Path) -> None:
+    assert "30 points still wait" in refused(
+        69, "spool", "drain", "--timeout", "0.3", config(tmp_path, "http://127.0.0.1:9")
+    )
     spool = Spool(directory, clock=SystemClock(), limits=LIMITS)
     assert spool.recovery.waiting_points == 30
     spool.close()
 
 
-def test_a_spool_in_use_is_left_to_its_service(
-    tmp_path: Path, directory: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_spool_in_use_is_left_to_its_service(tmp_path: Path, directory: Path) -> None:
     spool = Spool(directory, clock=SystemClock(), limits=LIMITS)
-    assert main(["spool", "drain", str(config(tmp_path, "http://127.0.0.1:9"))]) == 74
-    assert "another process uses this spool" in capsys.readouterr().err
+    assert "another process uses this spool" in failed(
+        74, "spool", "drain", config(tmp_path, "http://127.0.0.1:9")
+    )
     spool.close()
 
 
@@ -231,8 +227,7 @@ def test_any_number_of_letters_that_were_handed_over_is_delivered(
         spool.acknowledge(entry.sequence)
     spool.close()
     file = str(config(tmp_path, server.url))
-    assert main(["spool", "requeue", "--all", file]) == 0
-    capsys.readouterr()
+    assert command("spool", "requeue", "--all", file).returncode == 0
     with server:
         assert main(["spool", "drain", file]) == 0
         assert len(server.stored) == 43

@@ -14,7 +14,6 @@ from telemetry.decode.progress import Progress
 from telemetry.logs.captures import CapturedBytes, format_piece
 from telemetry.stages.formats import OutputFormat
 from tests.support.framing import jbd_message, vedirect_block
-from tests.support.lineprotocol import parse_lines
 from tests.support.log_decoders import capture_decoder
 from tests.unit.protocols.test_boards import ORDINARY
 
@@ -50,17 +49,6 @@ def received(path: Path, *messages: bytes) -> Path:
 def test_a_capture_gives_what_was_checked_by_hand(protocol: str, output_format: OutputFormat) -> None:
     text, _, _ = decode(DATA / f"{protocol}.txt", protocol, output_format)
     assert text == (DATA / f"{protocol}.{output_format}").read_text()
-
-
-@pytest.mark.parametrize("protocol", ["jbd", "vedirect"])
-def test_every_line_of_line_protocol_is_one_that_servers_take(protocol: str) -> None:
-    text, _, _ = decode(DATA / f"{protocol}.txt", protocol, OutputFormat.LINE_PROTOCOL)
-    assert {line.measurement for line in parse_lines(text.encode())} <= {
-        "battery",
-        "cells",
-        "charger",
-        "event",
-    }
 
 
 def test_what_is_left_out_is_reported_by_reason() -> None:

@@ -13,6 +13,7 @@ from telemetry.decode.delivery import DeliveryState
 from telemetry.decode.influx import account_lines
 from telemetry.decode.output import OutputPiece
 from telemetry.decode.progress import Progress
+from tests.support.command import failed
 from tests.support.scripted_server import ScriptedServer, answer
 
 DATA = Path(__file__).parents[2] / "data"
@@ -108,19 +109,17 @@ def test_refused_points_are_kept_and_reported_by_a_code_of_their_own(
     assert list(spool.glob("dead/*.letter"))
 
 
-def test_a_server_that_is_not_there_is_given_up_and_the_next_run_goes_on(
-    state: Path, capfd: pytest.CaptureFixture[str]
-) -> None:
+def test_a_server_that_is_not_there_is_given_up_and_the_next_run_goes_on(state: Path) -> None:
     with ScriptedServer() as server:
         gone = server.url
     words = ["decode", LOG, "--dbc", DBC, "--format", "influx", "--url", gone, "--database", "fleet"]
-    assert main([*words, "--give-up-after", "0.1"]) == 69
-    errors = capfd.readouterr().err.splitlines()
+    errors = failed(69, *words, "--give-up-after", "0.1").splitlines()
     assert errors[-1].startswith(f"nev-telemetry: {gone}: given up: ")
     assert errors[-1].endswith("(the same command goes on where this ended)")
     assert len(spools(state)) == 1
-    assert main([*words, "--give-up-after", "0.1"]) == 69
-    assert capfd.readouterr().err.startswith("goes on after frame 15; 12 points of an earlier run wait\n")
+    assert failed(69, *words, "--give-up-after", "0.1").startswith(
+        "goes on after frame 15; 12 points of an earlier run wait\n"
+    )
 
 
 def test_a_log_that_ends_in_an_error_is_delivered_up_to_there(

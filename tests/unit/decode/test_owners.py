@@ -9,8 +9,8 @@ import pytest
 
 import telemetry
 from firmware_sim.charge_scenario import GOOD
-from telemetry.__main__ import main
 from tests.support.charges import played_charge
+from tests.support.command import printed
 
 CONFIG = """vehicle = "v"
 [influx]
@@ -68,9 +68,8 @@ def drive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     return "l.log"
 
 
-def test_every_row_of_a_configuration_says_whose_it_is(drive: str, capfd: pytest.CaptureFixture[str]) -> None:
-    assert main(["decode", drive, "--config", "g.toml"]) == 0
-    rows = [*csv.DictReader(io.StringIO(capfd.readouterr().out))]
+def test_every_row_of_a_configuration_says_whose_it_is(drive: str) -> None:
+    rows = [*csv.DictReader(io.StringIO(printed("decode", drive, "--config", "g.toml")))]
     assert [*rows[0]] == [
         "time_ns",
         "channel",
@@ -89,8 +88,7 @@ def test_every_row_of_a_configuration_says_whose_it_is(drive: str, capfd: pytest
         (*owner, f"{value:g}") for *owner, value in SAID
     ]
 
-    assert main(["decode", drive, "--config", "g.toml", "--wide"]) == 0
-    rows = [*csv.DictReader(io.StringIO(capfd.readouterr().out))]
+    rows = [*csv.DictReader(io.StringIO(printed("decode", drive, "--config", "g.toml", "--wide")))]
     assert [*rows[0]][:3] == ["time_ns", "channel", "id"]
     assert [*rows[0]][-3:] == ["pack", "charger", "source"]
     assert [
@@ -98,8 +96,10 @@ def test_every_row_of_a_configuration_says_whose_it_is(drive: str, capfd: pytest
         for row, (message, *_, signal, _) in zip(rows, SAID, strict=True)
     ] == [(*owner, f"{value:g}") for _, *owner, _, value in SAID]
 
-    assert main(["decode", drive, "--config", "g.toml", "--format", "ndjson"]) == 0
-    objects = [json.loads(line) for line in capfd.readouterr().out.splitlines()]
+    objects = [
+        json.loads(line)
+        for line in printed("decode", drive, "--config", "g.toml", "--format", "ndjson").splitlines()
+    ]
     assert [[*each] for each in objects] == [
         ["time_ns", "channel", "id", "message", "pack", "charger", "source", "signals"]
     ] * len(SAID)
@@ -123,16 +123,11 @@ def test_tables_show_no_channel_for_rows_of_an_aggregate_as_csv_does(drive: str)
 
 
 @pytest.mark.parametrize("what", [["--dbc", "d.dbc"], ["--protocol", "elcon"]])
-def test_without_a_configuration_nothing_is_added(
-    what: list[str], drive: str, capfd: pytest.CaptureFixture[str]
-) -> None:
+def test_without_a_configuration_nothing_is_added(what: list[str], drive: str) -> None:
     Path(drive).write_text(LOG + "(1.3) can0 18FF50E5#0FA00064000000AA\n")
-    assert main(["decode", drive, *what]) == 0
-    assert capfd.readouterr().out.splitlines()[0] == "time_ns,channel,id,message,signal,value"
-    assert main(["decode", drive, *what, "--wide"]) == 0
-    assert not capfd.readouterr().out.splitlines()[0].endswith("source")
-    assert main(["decode", drive, *what, "--format", "ndjson"]) == 0
-    assert {*json.loads(capfd.readouterr().out.splitlines()[0])} == {
+    assert printed("decode", drive, *what).splitlines()[0] == "time_ns,channel,id,message,signal,value"
+    assert not printed("decode", drive, *what, "--wide").splitlines()[0].endswith("source")
+    assert {*json.loads(printed("decode", drive, *what, "--format", "ndjson").splitlines()[0])} == {
         "time_ns",
         "channel",
         "id",
@@ -141,16 +136,13 @@ def test_without_a_configuration_nothing_is_added(
     }
 
 
-def test_sessions_of_a_configuration_say_whose_they_are(
-    drive: str, capfd: pytest.CaptureFixture[str]
-) -> None:
+def test_sessions_of_a_configuration_say_whose_they_are(drive: str) -> None:
     played_charge(GOOD).write_log(Path("charge.log"))
     head, _, _ = CONFIG.partition("databases")
     Path("g.toml").write_text(head + 'protocol = "gbt27930"\n')
     owners = {}
     for output in ("csv", "ndjson"):
-        assert main(["decode", "charge.log", "--config", "g.toml", "--format", output]) == 0
-        text = capfd.readouterr().out
+        text = printed("decode", "charge.log", "--config", "g.toml", "--format", output)
         rows = map(json.loads, text.splitlines()) if output == "ndjson" else csv.DictReader(io.StringIO(text))
         owners[output] = {
             (row["message"], row["pack"], row["charger"], row["source"])

@@ -6,6 +6,7 @@ import pytest
 
 import telemetry
 from telemetry.__main__ import main
+from tests.support.command import command, failed
 
 DATABASE = """VERSION ""
 NS_ :
@@ -36,15 +37,15 @@ def drive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @BY_TRANSPORT
 def test_a_payload_with_a_message_is_a_known_message(
-    drive: Path, frames: str, isotp: list[str], expected_v: int, capfd: pytest.CaptureFixture[str]
+    drive: Path, frames: str, isotp: list[str], expected_v: int
 ) -> None:
     drive.write_text(OTHER + frames)
     options = ["--dbc", "obd.dbc", "--j1939", *(f"--isotp={id}" for id in isotp)]
-    assert main(["decode", "drive.log", *options]) == 0
-    said = capfd.readouterr()
-    assert said.out.splitlines()[1:] == [said.out.splitlines()[1]]
-    assert float(said.out.rpartition(",")[2]) == pytest.approx(expected_v / 10)
-    assert said.err == ""
+    said = command("decode", "drive.log", *options)
+    assert said.returncode == 0
+    assert said.stdout.splitlines()[1:] == [said.stdout.splitlines()[1]]
+    assert float(said.stdout.rpartition(",")[2]) == pytest.approx(expected_v / 10)
+    assert said.stderr == ""
     assert main(["decode", "drive.log", *options, "--format", "parquet", "-o", "tables"]) == 0
     assert len([*Path("tables").glob("*.parquet")]) == 1
     databases = telemetry.load_databases("obd.dbc", j1939=True)
@@ -70,9 +71,8 @@ def test_payloads_count_among_the_few_that_are_known(
     assert (f"1 of {others + 1} frames have a known message" in capfd.readouterr().err) == warned
 
 
-def test_payloads_that_no_database_has_are_no_known_message(
-    drive: Path, capfd: pytest.CaptureFixture[str]
-) -> None:
+def test_payloads_that_no_database_has_are_no_known_message(drive: Path) -> None:
     drive.write_text(ISOTP.replace("7EC", "7ED"))
-    assert main(["decode", "drive.log", "--dbc", "obd.dbc", "--isotp", "7ED"]) == 65
-    assert "drive.log: holds 2 frames, and no known message" in capfd.readouterr().err
+    assert "drive.log: holds 2 frames, and no known message" in failed(
+        65, "decode", "drive.log", "--dbc", "obd.dbc", "--isotp", "7ED"
+    )

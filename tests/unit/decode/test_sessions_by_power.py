@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from telemetry.__main__ import main
 from telemetry.decode.sessions import collect_sessions
 from telemetry.model.read_point import read_point
+from tests.support.command import printed
 from tests.support.framing import jbd_message, vedirect_block
 
 START_S = 1_700_000_000
@@ -69,15 +69,14 @@ def vedirect(current_a: float, soc_pct: float) -> bytes:
     ("protocol", "frames"), [("elcon", elcon), ("huawei_r48xx", huawei), ("infypower", infypower)]
 )
 def test_a_charger_s_session_is_what_it_gave_until_its_power_fell(
-    protocol: str, frames: Callable[[float], Iterator[str]], tmp_path: Path, capfd: pytest.CaptureFixture[str]
+    protocol: str, frames: Callable[[float], Iterator[str]], tmp_path: Path
 ) -> None:
     log = tmp_path / "charger.log"
     with log.open("w") as file:
         for second, current_a, _ in readings(is_pack=False):
             for number, frame in enumerate(frames(current_a)):
                 file.write(f"({START_S + second}.{number:06d}) can0 {frame}\n")
-    assert main(["sessions", "--protocol", protocol, "--format", "json", str(log)]) == 0
-    (session,) = json.loads(capfd.readouterr().out)
+    (session,) = json.loads(printed("sessions", "--protocol", protocol, "--format", "json", log))
     check(session)
     assert session["energy_charger_wh"] == pytest.approx(CHARGED_WH, abs=0.3)
     assert session["start_ns"] // 10**9 == START_S + FROM_S
@@ -86,7 +85,7 @@ def test_a_charger_s_session_is_what_it_gave_until_its_power_fell(
 
 @pytest.mark.parametrize(("protocol", "message"), [("jbd", jbd), ("vedirect", vedirect)])
 def test_a_pack_s_session_is_what_flowed_into_it_before_it_was_driven(
-    protocol: str, message: Callable[[float, float], bytes], tmp_path: Path, capfd: pytest.CaptureFixture[str]
+    protocol: str, message: Callable[[float, float], bytes], tmp_path: Path
 ) -> None:
     config, capture = tmp_path / "gateway.toml", tmp_path / "pack.txt"
     serial = f'[[serial]]\nname = "pack"\nport = "/dev/null"\nprotocol = "{protocol}"\n'
@@ -94,8 +93,11 @@ def test_a_pack_s_session_is_what_flowed_into_it_before_it_was_driven(
     with capture.open("w") as file:
         for second, current_a, soc_pct in readings(is_pack=True):
             file.write(f"({START_S + second}.000000) pack RX {message(current_a, soc_pct).hex()}\n")
-    assert main(["decode", "--config", str(config), "--format", "lp", str(capture)]) == 0
-    lines = [line for line in capfd.readouterr().out.splitlines() if line.startswith("charging_session,")]
+    lines = [
+        line
+        for line in printed("decode", "--config", config, "--format", "lp", capture).splitlines()
+        if line.startswith("charging_session,")
+    ]
     point = read_point(lines[-1].encode())
     assert point is not None
     session = {name: json.loads(value) for name, value in point.fields.items()}

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from telemetry.__main__ import main
 from telemetry.databases.build import build_plan
 from telemetry.decode.channels import Database, plan_channels
 from telemetry.decode.logs import Logs
@@ -16,6 +15,7 @@ from telemetry.decode.unknown import UnknownIds
 from telemetry.errors import DataError
 from telemetry.stages.formats import OutputFormat
 from telemetry.stages.stages import Stages
+from tests.support.command import command, noted
 from tests.support.log_decoders import log_decoder
 
 DATA = Path(__file__).parents[2] / "data"
@@ -59,18 +59,15 @@ def test_all_frames_are_of_a_listed_id_or_of_a_message(tmp_path: Path) -> None:
     assert {row[1]: int(row[2]) for row in rows} == expected
 
 
-def test_a_part_of_a_log_may_hold_no_known_message_or_no_frame(
-    tmp_path: Path, capfd: pytest.CaptureFixture[str]
-) -> None:
+def test_a_part_of_a_log_may_hold_no_known_message_or_no_frame(tmp_path: Path) -> None:
     log = tmp_path / "a.log"
     log.write_text("(1.0) can0 100#AC0F39FDCB400003\n" + "(2.0) can0 7DF#00\n" * 9)
-    command = ["decode", str(log), "--dbc", str(DATABASE.file)]
-    assert main([*command, "--from", "+1"]) == 0
-    assert "0 of 9 frames have a known message" in capfd.readouterr().err
-    assert main([*command, "--from", "+2"]) == 0
-    said = capfd.readouterr()
-    assert said.out == "time_ns,channel,id,message,signal,value\n"
-    assert said.err == "warning: no frame between the bounds of time; what was read lasts 1.0 s\n"
+    words = ["decode", log, "--dbc", DATABASE.file]
+    assert "0 of 9 frames have a known message" in noted(*words, "--from", "+1")
+    said = command(*words, "--from", "+2")
+    assert said.returncode == 0
+    assert said.stdout == "time_ns,channel,id,message,signal,value\n"
+    assert said.stderr == "warning: no frame between the bounds of time; what was read lasts 1.0 s\n"
 
 
 @pytest.mark.parametrize("jobs", [1, 2])

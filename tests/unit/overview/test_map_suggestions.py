@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from telemetry.__main__ import main
 from telemetry.config import load_config
 from telemetry.demo.gateway_config import MAP
 from telemetry.overview.current_sign import by_charge
 from telemetry.overview.map_names import scale_to, words
 from telemetry.overview.map_suggestions import CURRENT, Suggestion, as_toml
 from telemetry.stages.prepare import compose
+from tests.support.command import failed, printed
 from tests.support.recording import VEHICLE_DBC, record_drive
 
 TRUTH = {field: f"{message}.{signal}" for message, signal, field in MAP}
@@ -20,9 +20,8 @@ NOT_BY_NAME = {"charger.phase"}  # a text, which no name and no unit shows
 OPENDBC = Path(str(files("opendbc"))) / "dbc"
 
 
-def suggested(capsys: pytest.CaptureFixture[str], *arguments: str | Path) -> str:
-    assert main(["map", "suggest", *map(str, arguments)]) == 0
-    return capsys.readouterr().out
+def suggested(*arguments: str | Path) -> str:
+    return printed("map", "suggest", *map(str, arguments))
 
 
 def accepted(tmp_path: Path, database: Path, entries: str) -> dict[str, tuple[str, float]]:
@@ -42,11 +41,9 @@ def drive(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return record_drive(tmp_path_factory.mktemp("drive") / "drive.log", 60.0)
 
 
-def test_the_simulators_own_map_is_found(
-    tmp_path: Path, drive: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_the_simulators_own_map_is_found(tmp_path: Path, drive: Path) -> None:
     for log in ([], [drive]):
-        found = accepted(tmp_path, VEHICLE_DBC, suggested(capsys, "--dbc", VEHICLE_DBC, *log))
+        found = accepted(tmp_path, VEHICLE_DBC, suggested("--dbc", VEHICLE_DBC, *log))
         wrong = {field: signal for field, (signal, _) in found.items() if TRUTH.get(field) != signal}
         assert wrong == {}
         requested = {field for field in TRUTH if field.startswith("charger.requested")}
@@ -55,7 +52,7 @@ def test_the_simulators_own_map_is_found(
 
 
 def test_a_current_that_is_positive_out_of_the_battery_is_turned_with_the_evidence(
-    tmp_path: Path, drive: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, drive: Path
 ) -> None:
     turned = tmp_path / "turned.dbc"
     text = VEHICLE_DBC.read_text("utf-8")
@@ -66,7 +63,7 @@ def test_a_current_that_is_positive_out_of_the_battery_is_turned_with_the_eviden
         (VEHICLE_DBC, 1.0, "positive is into the battery"),
         (turned, -1.0, "positive is out of it"),
     ):
-        entries = suggested(capsys, "--dbc", database, drive)
+        entries = suggested("--dbc", database, drive)
         assert accepted(tmp_path, database, entries)["battery.current_a"][1] == scale
         evidence = [
             line for line in entries.splitlines() if line.startswith(("# state of charge", "# voltage"))
@@ -76,16 +73,14 @@ def test_a_current_that_is_positive_out_of_the_battery_is_turned_with_the_eviden
         assert "# OPEN: is a positive current into the battery?" in entries
 
 
-def test_without_a_log_the_sign_is_an_open_question(capsys: pytest.CaptureFixture[str]) -> None:
-    entries = suggested(capsys, "--dbc", VEHICLE_DBC)
+def test_without_a_log_the_sign_is_an_open_question() -> None:
+    entries = suggested("--dbc", VEHICLE_DBC)
     assert "# OPEN: is a positive current into the battery?" in entries
     assert "# A log would say more" in entries
     assert "in the log" not in entries
 
 
-def test_a_signal_that_never_came_or_cannot_be_it_is_not_proposed(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_signal_that_never_came_or_cannot_be_it_is_not_proposed(tmp_path: Path) -> None:
     database, log = tmp_path / "a.dbc", tmp_path / "a.log"
     database.write_text(
         'VERSION ""\nBU_: X\n'
@@ -94,7 +89,7 @@ def test_a_signal_that_never_came_or_cannot_be_it_is_not_proposed(
         'BO_ 3 Traction: 8 X\n SG_ PackVoltage : 0|16@1+ (1,0) [0|0] "mV" X\n'
     )
     log.write_text("(1.0) can0 002#FFFFFFFF00000000\n(2.0) can0 003#E02E000000000000\n")
-    entries = suggested(capsys, "--dbc", database, log)
+    entries = suggested("--dbc", database, log)
     assert accepted(tmp_path, database, entries) == {"battery.voltage_v": ("Traction.PackVoltage", 0.001)}
     assert "# or: Pack.Voltage\n" in entries
     assert "Battery.Voltage" not in entries  # never came
@@ -120,9 +115,9 @@ def test_a_signal_that_never_came_or_cannot_be_it_is_not_proposed(
     ],
 )
 def test_databases_of_opendbc_are_read_by_their_names(
-    database: str, known: dict[str, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    database: str, known: dict[str, str], tmp_path: Path
 ) -> None:
-    entries = suggested(capsys, "--dbc", OPENDBC / database)
+    entries = suggested("--dbc", OPENDBC / database)
     found = accepted(tmp_path, OPENDBC / database, entries)
     assert {field: signal for field, (signal, _) in found.items()} == known
 
@@ -139,9 +134,7 @@ TWO_BATTERIES = (
 @pytest.mark.parametrize(
     ("name", "field"), [("RemainingCapacity", "remaining_ah"), ("FullCapacity", "capacity_ah")]
 )
-def test_a_capacity_is_5000_ah_at_most(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str, field: str
-) -> None:
+def test_a_capacity_is_5000_ah_at_most(tmp_path: Path, name: str, field: str) -> None:
     database = tmp_path / "a.dbc"
     database.write_text(
         f'VERSION ""\nBU_: X\nBO_ 1 Battery: 8 X\n SG_ {name} : 0|16@1+ (1,0) [0|0] "Ah" X\n'
@@ -151,7 +144,7 @@ def test_a_capacity_is_5000_ah_at_most(
     for most_ah in (5000, 5001):
         log = tmp_path / f"{most_ah}.log"
         log.write_text(f"(1.0) can0 001#{most_ah.to_bytes(2, 'little').hex()}900100000000\n")
-        proposed[most_ah] = accepted(tmp_path, database, suggested(capsys, "--dbc", database, log))
+        proposed[most_ah] = accepted(tmp_path, database, suggested("--dbc", database, log))
     assert f"battery.{field}" in proposed[5000]
     assert list(proposed[5001]) == ["battery.voltage_v"]
 
@@ -170,65 +163,55 @@ def two_batteries(folder: Path) -> tuple[Path, Path]:
     return database, log
 
 
-def test_a_twelve_volt_battery_is_not_taken_for_the_pack_whose_voltage_may_begin_at_0(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_twelve_volt_battery_is_not_taken_for_the_pack_whose_voltage_may_begin_at_0(tmp_path: Path) -> None:
     database, log = two_batteries(tmp_path)
     for logs in ([], [log]):
-        found = accepted(tmp_path, database, suggested(capsys, "--dbc", database, *logs))
+        found = accepted(tmp_path, database, suggested("--dbc", database, *logs))
         assert {field: signal for field, (signal, _) in found.items()} == {
             "battery.voltage_v": "Batt_HV_Status.VBatt",
             "battery.current_a": "Batt_HV_Status.IBatt",
         }
 
 
-def test_a_message_that_ends_in_12_and_a_voltage_are_no_battery_of_12_v(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_message_that_ends_in_12_and_a_voltage_are_no_battery_of_12_v(tmp_path: Path) -> None:
     database = tmp_path / "info.dbc"
     signal = ' SG_ VoltagePack : 0|16@1+ (0.1,0) [0|0] "V" X\n'
     database.write_text(f'VERSION ""\nBU_: X\nBO_ 1 BMS_Info12: 8 X\n{signal}BO_ 2 BMS_Info13: 8 X\n{signal}')
-    found = accepted(tmp_path, database, suggested(capsys, "--dbc", database))
+    found = accepted(tmp_path, database, suggested("--dbc", database))
     assert found == {"battery.voltage_v": ("BMS_Info12.VoltagePack", 1.0)}
 
 
 @pytest.mark.parametrize("name", ["-", "pipe"])
 def test_a_pipe_is_refused_since_logs_are_read_twice(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], name: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     monkeypatch.chdir(tmp_path)
     os.mkfifo("pipe")
     monkeypatch.setattr("telemetry.cli.map.load_plan", None)  # nothing is read before
-    assert main(["map", "suggest", "--dbc", str(VEHICLE_DBC), name]) == 64
-    assert f"{name}: is read twice" in capsys.readouterr().err
+    assert f"{name}: is read twice" in failed(64, "map", "suggest", "--dbc", VEHICLE_DBC, name)
 
 
-def test_the_sign_of_the_current_is_read_from_one_channel_of_several(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_the_sign_of_the_current_is_read_from_one_channel_of_several(tmp_path: Path) -> None:
     database, log = two_batteries(tmp_path)
-    both = suggested(capsys, "--dbc", database, log).splitlines()
-    one = suggested(capsys, "--dbc", f"can0={database}", log).splitlines()
+    both = suggested("--dbc", database, log).splitlines()
+    one = suggested("--dbc", f"can0={database}", log).splitlines()
     (evidence,) = (line for line in one if line.startswith("# voltage"))
     assert evidence in both
 
 
-def test_a_database_of_nothing_of_a_battery_is_refused(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_database_of_nothing_of_a_battery_is_refused(tmp_path: Path) -> None:
     database = tmp_path / "doors.dbc"
     database.write_text('VERSION ""\nBU_: X\nBO_ 1 Doors: 8 X\n SG_ Open : 0|1@1+ (1,0) [0|1] "" X\n')
-    assert main(["map", "suggest", "--dbc", str(database)]) == 65
-    assert "no signal looks like one of a battery or charger" in capsys.readouterr().err
+    assert "no signal looks like one of a battery or charger" in failed(
+        65, "map", "suggest", "--dbc", database
+    )
 
 
 @pytest.mark.parametrize(("first", "index_from"), [(0, "index_from = 0\n"), (1, "")])
-def test_cells_are_numbered_from_0_or_1(
-    first: int, index_from: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_cells_are_numbered_from_0_or_1(first: int, index_from: str, tmp_path: Path) -> None:
     signals = [f' SG_ Cell{first + n}Voltage : {16 * n}|16@1+ (0.001,0) [0|5] "V" E\n' for n in range(4)]
     (tmp_path / "cells.dbc").write_text('VERSION ""\nBU_: E\nBO_ 256 Cells: 8 E\n' + "".join(signals))
-    said = suggested(capsys, "--dbc", tmp_path / "cells.dbc")
+    said = suggested("--dbc", tmp_path / "cells.dbc")
     assert 'signal = "Cells.Cell{n}Voltage"\nto = "cells.v{n}"\n' + index_from in said
     assert ("index_from" in said) == (first == 0)
 

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from telemetry.__main__ import main
 from telemetry.errors import ConfigError, Faults
+from tests.support.command import failed
 
 DATABASE = """VERSION ""
 BU_: X
@@ -27,17 +27,14 @@ databases = ["a.dbc"]
 """
 
 
-def reported(tmp_path: Path, entries: str, capsys: pytest.CaptureFixture[str]) -> list[str]:
+def reported(tmp_path: Path, entries: str) -> list[str]:
     (tmp_path / "a.dbc").write_text(DATABASE)
     file = tmp_path / "gateway.toml"
     file.write_text(BASE + entries)
-    assert main(["check", str(file)]) == 78
-    return capsys.readouterr().err.replace(f"nev-telemetry: {file}:", "").splitlines()
+    return failed(78, "check", file).replace(f"nev-telemetry: {file}:", "").splitlines()
 
 
-def test_every_entry_that_makes_no_sense_is_a_line(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_every_entry_that_makes_no_sense_is_a_line(tmp_path: Path) -> None:
     entries = """[[map]]
 signal = "Pack.Voltage"
 to = "pack.voltage_v"
@@ -56,7 +53,7 @@ bit = 1
 
 signal = "Current"
 """
-    assert reported(tmp_path, entries, capsys) == [
+    assert reported(tmp_path, entries) == [
         '12: map[0].to: no measurement "pack" (there are battery, cells, charger, meter)',
         '14: map[1].signal: "Voltage" is not a Message.Signal (did you mean "Pack.Voltage"?)',
         '21: map[3].to: no event is called "current" (the nearest is "charge_overcurrent")',
@@ -64,11 +61,9 @@ signal = "Current"
     ]
 
 
-def test_keys_of_several_entries_are_reported_with_the_first_fault_of_the_rest(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_keys_of_several_entries_are_reported_with_the_first_fault_of_the_rest(tmp_path: Path) -> None:
     entries = '[[map]]\nsignal = 7\n[[limit]]\nabov = 1\n[[protect]]\nprofile = "x"\n[web]\nlisten = "here"\n'
-    lines = reported(tmp_path, entries, capsys)
+    lines = reported(tmp_path, entries)
     assert [line.partition(": ")[0] for line in lines] == ["11", "15", "12", "17"]
     assert lines[0] == "11: map[0].signal: must be text, not an integer"
 

@@ -5,55 +5,33 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import pytest
-from telemetry_core.decode.spec import BusSpec, MessageSpec, PlanSpec, SignalSpec
-from telemetry_core.frames.batch import FrameBatch
-from telemetry_core.rows.spec import DecimalScale, FieldSpec, RecordSpec, SlotKind
+from telemetry_core.rows.spec import DecimalScale
 from telemetry_core.text.lines import LineBuffer
 
 from telemetry.ledger import Ledger, imbalances
 from telemetry.live.state import LiveState
 from telemetry.rules.limits import Limit
 from telemetry.rules.map_entry import MapEntry
-from telemetry.rules.reduce import ReduceSettings
-from telemetry.rules.resolve import model
 from telemetry.service.pipeline import Pipeline
 from telemetry.stages.binding import Binding
 from telemetry.stages.stages import Stages
+from tests.support import stages
 from tests.support.clock import FakeClock
 from tests.support.listed_store import ListedStore
+from tests.support.plan_specs import Signal, plan
+from tests.support.stages import Sent, batch_of, resumed
 
 SECOND = 1_000_000_000
-PLAN = PlanSpec(
-    records=(
-        RecordSpec(
-            "Pack",
-            (
-                FieldSpec("soc", SlotKind.INT, scale=DecimalScale(1, 0, 0)),
-                FieldSpec("faults", SlotKind.INT, scale=DecimalScale(1, 0, 0)),
-                FieldSpec("temp", SlotKind.INT, factor=0.1, scale=DecimalScale(1, 0, 1)),
-            ),
-        ),
-    ),
-    buses=(
-        BusSpec(
-            "can0",
-            (
-                MessageSpec(
-                    "Pack",
-                    0x100,
-                    False,
-                    4,
-                    (
-                        SignalSpec(0, 8, True, False, False),
-                        SignalSpec(8, 8, True, False, False),
-                        SignalSpec(16, 16, True, True, False),
-                    ),
-                    (),
-                    record=0,
-                ),
-            ),
-        ),
-    ),
+PLAN = plan(
+    {
+        "can0": {
+            "Pack": {
+                "soc": Signal(DecimalScale(1, 0, 0), bits=8, signed=False),
+                "faults": Signal(DecimalScale(1, 0, 0), bits=8, signed=False, start_bit=8),
+                "temp": Signal(DecimalScale(1, 0, 1), factor=0.1, start_bit=16),
+            }
+        }
+    }
 )
 ENTRIES = [
     MapEntry("Pack.soc", "battery.soc_pct"),
@@ -90,30 +68,23 @@ DRIVE = [
 ]
 
 
-def frames(steps: Sequence[Step], position: int = 0) -> FrameBatch:
-    batch = FrameBatch(max(len(steps), 1))
-    batch.position = position
-    for step in steps:
-        payload = struct.pack("<BBh", step.soc, step.faults, round(step.temp_c * 10))
-        batch.append(round(step.seconds * SECOND), 0x100, payload)
-    return batch
+def frames(steps: Sequence[Step]) -> list[Sent]:
+    return [
+        (
+            round(step.seconds * SECOND),
+            0x100,
+            struct.pack("<BBh4x", step.soc, step.faults, round(step.temp_c * 10)),
+        )
+        for step in steps
+    ]
 
 
-def stages_of(every_s: float = 0.0, limits: Sequence[Limit] = LIMITS, vehicle: str = "van") -> Stages:
-    modelling = model(ENTRIES, limits, PLAN)
-    stages = Stages(
-        PLAN, modelling.map, modelling.alarms, vehicle=vehicle, reduce=ReduceSettings(every_s, {})
-    )
-    stages.bind(0, Binding(0, "log", "can0"))
-    return stages
+def stages_of(limits: Sequence[Limit] = LIMITS, vehicle: str = "van", every_s: float = 0.0) -> Stages:
+    return stages.stages_of(PLAN, ENTRIES, limits, source="log", vehicle=vehicle, every_s=every_s)
 
 
 def written(steps: Sequence[Step], size: int, every_s: float = 0.0) -> bytes:
-    stages, lines = stages_of(every_s), LineBuffer()
-    for begin in range(0, len(steps), size):
-        stages.process(frames(steps[begin : begin + size]), lines)
-    stages.writing.flush(lines)
-    return lines.take()
+    return stages.written(stages_of(every_s=every_s), frames(steps), size)
 
 
 def events(text: bytes) -> list[str]:
@@ -172,16 +143,17 @@ def test_limits_see_what_is_reduced_away() -> None:
 
 
 def test_events_are_counted_as_made() -> None:
-    stages, lines = stages_of(), LineBuffer()
-    stages.process(frames(DRIVE), lines)
-    counted = stages.counted()
+    line = stages_of()
+    text = stages.written(line, frames(DRIVE))
+    counted = line.counted()
     assert counted["points/made/event"] == 10
-    assert sum(count for name, count in counted.items() if name.startswith("points/made/")) == lines.lines
+    made = sum(count for name, count in counted.items() if name.startswith("points/made/"))
+    assert made == text.count(b"\n")
 
 
 def test_stamps_of_events_are_shifted_like_those_of_their_rows() -> None:
-    stages, lines = stages_of(), LineBuffer()
-    stages.process(frames(DRIVE[:2]), lines, shift_ns=5 * SECOND)
+    lines = LineBuffer()
+    stages_of().process(batch_of(frames(DRIVE[:2])), lines, shift_ns=5 * SECOND)
     assert [row.rpartition(" ")[2] for row in events(lines.take())] == ["5100000000", "5100000000"]
     assert (lines.first_ns, lines.last_ns) == (0, 0)
 
@@ -190,27 +162,20 @@ def test_an_onlooker_gets_the_frame_s_time_whatever_the_stamps_of_the_points_cou
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     reported: list[int] = []
-    stages, lines, live = stages_of(), LineBuffer(), LiveState(FakeClock(), lambda _name: None)
+    line, live = stages_of(), LiveState(FakeClock(), lambda _name: None)
     monkeypatch.setattr(live, "add_event", lambda _event, time_ns: reported.append(time_ns))
-    stages.set_observer(live)
-    stages.bind(0, Binding(0, "can0", "can0"))
-    stages.process(frames(DRIVE[:2]), lines, shift_ns=5 * SECOND)
+    line.set_observer(live)
+    line.bind(0, Binding(0, "can0", "can0"))
+    line.process(batch_of(frames(DRIVE[:2])), LineBuffer(), shift_ns=5 * SECOND)
     assert reported == [SECOND // 10] * 2
 
 
 @pytest.mark.parametrize("stored", range(len(DRIVE) + 1))
 @pytest.mark.parametrize("size", [1, 3, 8])
 def test_a_resumed_log_reports_each_event_once_and_the_accounts_balance(stored: int, size: int) -> None:
-    whole = written(DRIVE, 100)
-    stages, store, ledger = stages_of(), ListedStore(), Ledger({})
-    pipeline = Pipeline(stages, store, ledger, FakeClock(), {"log": stored})
-    for begin in range(0, len(DRIVE), size):
-        pipeline.process("log", frames(DRIVE[begin : begin + size], begin), {}, resume_as="log")
-    pipeline.finish()
-    before = written(DRIVE[:stored], 100) if stored else b""
-    assert before + store.text == whole
-    assert ledger.snapshot().get("points/made/event", 0) == len(events(store.text))
-    assert list(imbalances(ledger.snapshot(), store.text.count(b"\n"), {})) == []
+    rest, counters = resumed(stages_of(), frames(DRIVE), stored, size)
+    assert written(DRIVE[:stored], 100) + rest == written(DRIVE, 100)
+    assert counters.get("points/made/event", 0) == len(events(rest))
 
 
 class Reloaded:
@@ -226,7 +191,7 @@ class Reloaded:
 
     def take(self, *steps: Step) -> list[str]:
         """The events that these frames make, without their tags."""
-        batch = frames(steps, self._taken)
+        batch = batch_of(frames(steps), self._taken)
         self._taken += len(batch)
         self.pipeline.process("log", batch, {}, resume_as=self._resume_as, own_time=True)
         return self.reported()
@@ -250,7 +215,7 @@ def test_over_a_new_line_an_alarm_that_is_active_goes_on_and_ends_once() -> None
     bench = Reloaded()
     assert len(bench.take(Step(1.0, soc=9, faults=6))) == 3
     for _ in range(2):  # the second time nothing has come in between
-        assert bench.replace(stages_of(limits=LIMITS[::-1])) == []
+        assert bench.replace(stages_of(LIMITS[::-1])) == []
     assert bench.take(Step(2.0, soc=9, faults=6)) == []
     assert bench.take(Step(3.0, soc=12, faults=4)) == [
         'level=0,active=false,text="no longer: the pack\'s output is shorted (Pack.faults)" 3000000000',
@@ -263,7 +228,7 @@ def test_an_alarm_of_a_log_that_is_resumed_goes_on_though_nothing_new_has_come_o
     assert bench.take(Step(1.0, soc=9), Step(2.0, soc=9)) == []  # reported by the run before
     assert bench.replace(stages_of()) == []
     assert bench.take(Step(3.0, soc=9)) == []
-    assert bench.replace(stages_of(limits=LIMITS[1:])) == [
+    assert bench.replace(stages_of(LIMITS[1:])) == [
         'level=0,active=false,text="no longer watched: battery.soc_pct below 10 %" 3000000000'
     ]
 
@@ -271,7 +236,7 @@ def test_an_alarm_of_a_log_that_is_resumed_goes_on_though_nothing_new_has_come_o
 def test_a_limit_that_was_changed_goes_on_or_ends_by_its_new_value() -> None:
     bench = Reloaded()
     assert len(bench.take(Step(1.0, soc=3))) == 1
-    assert bench.replace(stages_of(limits=[LOW])) == []
+    assert bench.replace(stages_of([LOW])) == []
     assert bench.take(Step(2.0, soc=4)) == []
     assert bench.take(Step(3.0, soc=9)) == [
         'level=0,active=false,text="battery.soc_pct is 9 %, no longer below 5 %" 3000000000'
@@ -285,7 +250,7 @@ def test_a_limit_that_was_changed_goes_on_or_ends_by_its_new_value() -> None:
 def test_what_is_not_watched_any_more_ends_where_it_was_seen_last() -> None:
     bench = Reloaded()
     assert len(bench.take(Step(1.0, soc=9, temp_c=-20.0), Step(2.0, soc=9, temp_c=-20.0))) == 2
-    assert bench.replace(stages_of(limits=LIMITS[1:])) == [
+    assert bench.replace(stages_of(LIMITS[1:])) == [
         'level=0,active=false,text="no longer watched: battery.soc_pct below 10 %" 2000000000'
     ]
     assert bench.take(Step(3.0, soc=9, temp_c=-20.0)) == []
@@ -326,38 +291,36 @@ BEGINS_LOW = 'level=1,active=true,text="battery.soc_pct is 9 %, below 10 %"'
 )
 def test_a_wait_of_a_limit_that_is_the_same_goes_on_over_a_new_line(limits: list[Limit]) -> None:
     bench = Reloaded()
-    bench.replace(stages_of(limits=[PATIENT]))
+    bench.replace(stages_of([PATIENT]))
     assert bench.take(Step(1.0, soc=9), Step(4.0, soc=9)) == []
     for _ in range(2):  # the second time nothing has come in between
-        assert bench.replace(stages_of(limits=limits)) == []
+        assert bench.replace(stages_of(limits)) == []
     assert bench.take(Step(6.0, soc=9)) == [f"{BEGINS_LOW} 6000000000"]
     assert bench.take(Step(7.0, soc=9)) == []
 
 
-@pytest.mark.parametrize(
-    "stages", [stages_of(limits=[replace(PATIENT, below=9.5)]), stages_of(vehicle="bus7")]
-)
-def test_a_wait_of_another_limit_or_vehicle_begins_again(stages: Stages) -> None:
+@pytest.mark.parametrize("another", [stages_of([replace(PATIENT, below=9.5)]), stages_of(vehicle="bus7")])
+def test_a_wait_of_another_limit_or_vehicle_begins_again(another: Stages) -> None:
     bench = Reloaded()
-    bench.replace(stages_of(limits=[PATIENT]))
+    bench.replace(stages_of([PATIENT]))
     assert bench.take(Step(1.0, soc=9)) == []
-    assert bench.replace(stages) == []
-    assert bench.replace(stages_of(limits=[PATIENT])) == []
+    assert bench.replace(another) == []
+    assert bench.replace(stages_of([PATIENT])) == []
     assert bench.take(Step(6.0, soc=9)) == []
 
 
 def test_a_wait_does_not_outlast_a_value_that_was_good_before_the_new_line() -> None:
     bench = Reloaded()
-    bench.replace(stages_of(limits=[PATIENT]))
+    bench.replace(stages_of([PATIENT]))
     assert bench.take(Step(1.0, soc=9), Step(2.0, soc=10)) == []
-    assert bench.replace(stages_of(limits=[PATIENT])) == []
+    assert bench.replace(stages_of([PATIENT])) == []
     assert bench.take(Step(6.0, soc=9)) == []
 
 
 def test_an_alarm_that_is_active_keeps_the_place_of_one_that_waits() -> None:
     bench = Reloaded()
-    bench.replace(stages_of(limits=[replace(LIMITS[0], below=15.0), PATIENT]))
+    bench.replace(stages_of([replace(LIMITS[0], below=15.0), PATIENT]))
     assert len(bench.take(Step(1.0, soc=9))) == 1
-    assert bench.replace(stages_of(limits=[PATIENT])) == []
+    assert bench.replace(stages_of([PATIENT])) == []
     assert len(bench.take(Step(2.0, soc=20))) == 1
     assert bench.take(Step(7.0, soc=9)) == []

@@ -5,9 +5,7 @@ from pathlib import Path
 
 import pytest
 from telemetry_core.decode.spec import PlanSpec
-from telemetry_core.frames.batch import FrameBatch
 from telemetry_core.rules.protection_spec import Action
-from telemetry_core.text.lines import LineBuffer
 
 from firmware_sim.faults.kinds import ChecksumError, CounterError, Fault, Window
 from firmware_sim.scenario import load_scenario
@@ -18,11 +16,11 @@ from telemetry.databases.bus import BusDatabases
 from telemetry.rules.map_entry import MapEntry
 from telemetry.rules.protect import protect
 from telemetry.rules.protect_entry import CRC8_J1850, ProtectEntry
-from telemetry.rules.resolve import model
 from telemetry.settings.table import TomlTable
-from telemetry.stages.binding import Binding
 from telemetry.stages.stages import Stages
+from tests.support import stages
 from tests.support.lineprotocol import parse_lines
+from tests.support.stages import written
 
 SCENARIO = """\
 starts_at = "2026-03-02T07:30:00Z"
@@ -68,32 +66,15 @@ def drive(tmp_path: Path, *faults: Fault) -> tuple[list[Frame], dict[str, int]]:
 
 def stages_of(spec: PlanSpec, on_error: Action, *mapped: MapEntry) -> Stages:
     protected = protect(spec, entries(spec, on_error))
-    modelling = model(mapped, (), protected.spec)
-    stages = Stages(
-        protected.spec, modelling.map, modelling.alarms, vehicle="van", protection=protected.rules
-    )
-    stages.bind(0, Binding(0, "can0", "can0"))
-    return stages
-
-
-def written(stages: Stages, frames: list[Frame], batch_frames: int = 5000) -> bytes:
-    lines = LineBuffer()
-    for start in range(0, len(frames), batch_frames):
-        batch = FrameBatch(batch_frames)
-        for at_ns, id, data in frames[start : start + batch_frames]:
-            batch.append(at_ns, id, data)
-        stages.process(batch, lines)
-    return lines.take()
+    return stages.stages_of(protected.spec, mapped, protection=protected.rules)
 
 
 def test_the_simulated_vehicle_is_protected_as_its_database_says(spec: PlanSpec, tmp_path: Path) -> None:
     frames, _ = drive(tmp_path)
-    stages = stages_of(spec, Action.DROP)
-    unprotected = Stages(spec, None, vehicle="van")
-    unprotected.bind(0, Binding(0, "can0", "can0"))
+    line = stages_of(spec, Action.DROP)
     assert len(entries(spec, Action.DROP)) == 12
-    assert written(stages, frames) == written(unprotected, frames)
-    faults = {name: count for name, count in stages.counted().items() if name.startswith("protection/")}
+    assert written(line, frames) == written(stages.stages_of(spec), frames)
+    faults = {name: count for name, count in line.counted().items() if name.startswith("protection/")}
     assert len(faults) == 12 * 3
     assert not any(faults.values())
 
@@ -103,12 +84,12 @@ def test_what_is_spoiled_is_left_out_counted_and_the_account_balances(
     spec: PlanSpec, tmp_path: Path, batch_frames: int
 ) -> None:
     frames, spoiled = drive(tmp_path, ChecksumError(Window(5.0, 10.0), SPOILED, 0.3))
-    stages = stages_of(spec, Action.DROP)
-    text = written(stages, frames, batch_frames)
-    counted = stages.counted()
+    line = stages_of(spec, Action.DROP)
+    text = written(line, frames, batch_frames)
+    counted = line.counted()
     assert spoiled["checksum"] > 10
-    assert counted[f"protection/can0/{SPOILED}/wrong_crc"] == spoiled["checksum"]
-    assert counted["frames/can0/lost/bad_crc"] == spoiled["checksum"]
+    assert counted[f"protection/bus/{SPOILED}/wrong_crc"] == spoiled["checksum"]
+    assert counted["frames/bus/lost/bad_crc"] == spoiled["checksum"]
     assert sum(count for name, count in counted.items() if name.startswith("frames/")) == len(frames)
     points = [point for point in parse_lines(text) if point.measurement == SPOILED]
     assert len(points) == counted[f"points/made/{SPOILED}"]
@@ -118,17 +99,17 @@ def test_a_counter_that_stands_still_is_reported_in_the_rows_of_that_message(
     spec: PlanSpec, tmp_path: Path
 ) -> None:
     frames, spoiled = drive(tmp_path, CounterError(Window(5.0, 10.0), SPOILED))
-    stages = stages_of(spec, Action.FLAG)
-    points = parse_lines(written(stages, frames))
-    counted = stages.counted()
+    line = stages_of(spec, Action.FLAG)
+    points = parse_lines(written(line, frames))
+    counted = line.counted()
     reported = [point.fields["protection_ok"] for point in points if point.measurement == SPOILED]
-    repeated = counted[f"protection/can0/{SPOILED}/repeated"]
-    skipped = counted.get(f"protection/can0/{SPOILED}/skipped", 0)
+    repeated = counted[f"protection/bus/{SPOILED}/repeated"]
+    skipped = counted.get(f"protection/bus/{SPOILED}/skipped", 0)
     assert repeated > 0.9 * spoiled["counter"] > 10
     assert reported.count(False) in (repeated, repeated + skipped)
     assert reported.count(True) == len(reported) - reported.count(False)
-    assert "frames/can0/lost/bad_counter" not in counted  # nothing is dropped
-    assert counted["frames/can0/decoded"] == len(frames)
+    assert "frames/bus/lost/bad_counter" not in counted  # nothing is dropped
+    assert counted["frames/bus/decoded"] == len(frames)
 
 
 @pytest.mark.parametrize(("on_error", "wrong_frames_fill"), [(Action.FLAG, False), (Action.KEEP, True)])
@@ -136,8 +117,8 @@ def test_a_wrong_frame_that_is_flagged_fills_no_field_of_the_model_and_one_that_
     spec: PlanSpec, tmp_path: Path, on_error: Action, wrong_frames_fill: bool
 ) -> None:
     frames, spoiled = drive(tmp_path, ChecksumError(Window(5.0, 10.0), SPOILED, 0.3))
-    stages = stages_of(spec, on_error, MapEntry(f"{SPOILED}.StateOfCharge", "battery.soc_pct"))
-    points = parse_lines(written(stages, frames))
+    line = stages_of(spec, on_error, MapEntry(f"{SPOILED}.StateOfCharge", "battery.soc_pct"))
+    points = parse_lines(written(line, frames))
     rows = [point for point in points if point.measurement == SPOILED]
     battery = [point.time_ns for point in points if point.measurement == "battery"]
     wrong = [point.time_ns for point in rows if point.fields.get("protection_ok") is False]
@@ -154,15 +135,13 @@ def test_a_wrong_frame_that_is_flagged_raises_no_alarm_and_one_that_is_kept_does
     at = next(number for number, (_, frame_id, _) in enumerate(frames) if number > 500 and frame_id == id)
     at_ns, _, data = frames[at]
     frames[at] = (at_ns, id, data[:1] + bytes([data[1] ^ 0x80]) + data[2:])  # bit 15: Balancing
-    stages = stages_of(spec, on_error, MapEntry(f"{SPOILED}.Balancing", "event.bms_fault"))
-    points = parse_lines(written(stages, frames))
+    line = stages_of(spec, on_error, MapEntry(f"{SPOILED}.Balancing", "event.bms_fault"))
+    points = parse_lines(written(line, frames))
     assert len([point for point in points if point.measurement == "event"]) == events
 
 
 def test_kept_frames_are_written_as_if_nothing_were_wrong(spec: PlanSpec, tmp_path: Path) -> None:
     frames, spoiled = drive(tmp_path, ChecksumError(Window(5.0, 10.0), SPOILED, 0.3))
-    stages = stages_of(spec, Action.KEEP)
-    unprotected = Stages(spec, None, vehicle="van")
-    unprotected.bind(0, Binding(0, "can0", "can0"))
-    assert written(stages, frames) == written(unprotected, frames)
-    assert stages.counted()[f"protection/can0/{SPOILED}/wrong_crc"] == spoiled["checksum"]
+    line = stages_of(spec, Action.KEEP)
+    assert written(line, frames) == written(stages.stages_of(spec), frames)
+    assert line.counted()[f"protection/bus/{SPOILED}/wrong_crc"] == spoiled["checksum"]

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import pytest
-from telemetry_core.frames.batch import FrameBatch
 from telemetry_core.rows.spec import DecimalScale, SlotKind
 from telemetry_core.text.lines import LineBuffer
 
@@ -17,15 +16,15 @@ from telemetry.live.view import live_view
 from telemetry.rules.limits import Limit
 from telemetry.rules.map_entry import MapEntry
 from telemetry.rules.map_plan import Counting
-from telemetry.rules.reduce import ReduceSettings
-from telemetry.rules.resolve import model
 from telemetry.service.pipeline import Pipeline
 from telemetry.stages.binding import Binding
 from telemetry.stages.stages import Stages
+from tests.support import stages
 from tests.support.clock import FakeClock
 from tests.support.lineprotocol import Number, parse_line
 from tests.support.listed_store import ListedStore
 from tests.support.plan_specs import Signal, j1939, plan, tenths
+from tests.support.stages import Sent, batch_of, resumed, written
 from tests.support.transport_wire import bam, id_of
 
 SECOND = 1_000_000_000
@@ -84,7 +83,7 @@ class Battery:
     cell_mv: int
     soc: int
 
-    def frames(self, step: int) -> list[tuple[int, int, bytes]]:
+    def frames(self, step: int) -> list[Sent]:
         time_ns = step * SECOND // 10 + self.sender * SECOND // 100
         pack = struct.pack("<Bhh", self.high, 4000, round(self.amps * 10)) + b"\xff\xff\xff"
         cells = struct.pack("<BHH", step % 2, self.cell_mv, self.cell_mv) + b"\xff\xff\xff"
@@ -95,40 +94,14 @@ FIRST = Battery(sender=1, amps=10.0, high=True, cell_mv=3900, soc=80)
 SECOND_ONE = Battery(sender=2, amps=-10.0, high=False, cell_mv=4100, soc=30)
 
 
-def recorded(
-    batteries: Sequence[Battery] = (FIRST, SECOND_ONE), steps: int = 31
-) -> list[tuple[int, int, bytes]]:
+def recorded(batteries: Sequence[Battery] = (FIRST, SECOND_ONE), steps: int = 31) -> list[Sent]:
     return [frame for step in range(steps) for battery in batteries for frame in battery.frames(step)]
-
-
-def batch_of(frames: Sequence[tuple[int, int, bytes]], position: int = 0) -> FrameBatch:
-    batch = FrameBatch(max(len(frames), 1))
-    batch.position = position
-    for time_ns, id, payload in frames:
-        batch.append(time_ns, id, payload)
-    return batch
 
 
 def stages_of(
     entries: Sequence[MapEntry] = UNNAMED, limits: Sequence[Limit] = LIMITS, every_s: float = 0.0
 ) -> Stages:
-    modelling = model(entries, limits, PLAN, Counting())
-    stages = Stages(PLAN, modelling.map, modelling.alarms, vehicle="van", reduce=ReduceSettings(every_s, {}))
-    stages.bind(0, Binding(0, "log", "can0"))
-    return stages
-
-
-def written(
-    frames: Sequence[tuple[int, int, bytes]],
-    stages: Stages,
-    size: int = 1000,
-    lines: LineBuffer | None = None,
-) -> bytes:
-    lines = lines or LineBuffer()
-    for begin in range(0, len(frames), size):
-        stages.process(batch_of(frames[begin : begin + size]), lines)
-    stages.writing.flush(lines)
-    return lines.take()
+    return stages.stages_of(PLAN, entries, limits, source="log", every_s=every_s, counting=Counting())
 
 
 def rows_of(text: bytes, measurement: str, **tags: str) -> list[dict[str, object]]:
@@ -146,8 +119,7 @@ def events(text: bytes) -> list[tuple[str, str]]:
 
 
 def test_two_batteries_of_which_none_is_named_do_not_become_one() -> None:
-    stages = stages_of()
-    text = written(recorded(), stages)
+    text = written(stages_of(), recorded())
     battery = rows_of(text, "battery")
     assert {row["current_a"] for row in battery if "current_a" in row} == {10.0}
     assert {row["power_w"] for row in battery if "power_w" in row} == {4000.0}
@@ -163,7 +135,7 @@ def test_two_batteries_of_which_none_is_named_do_not_become_one() -> None:
 
 
 def test_the_report_names_both_senders_and_what_to_write() -> None:
-    reports = [text for code, text in events(written(recorded(), stages_of())) if code == "second_sender"]
+    reports = [text for code, text in events(written(stages_of(), recorded())) if code == "second_sender"]
     assert reports == [
         f"{message} comes from senders 01 and 02; only 01 is taken. Name each in [[map]]:"
         ' sender = "01" and sender = "02", each with a pack or charger of its own'
@@ -172,18 +144,16 @@ def test_the_report_names_both_senders_and_what_to_write() -> None:
 
 
 def test_what_is_kept_out_is_counted_and_the_accounts_balance() -> None:
-    stages, frames = stages_of(), recorded()
-    lines = LineBuffer()
-    stages.process(batch_of(frames), lines)
-    counted = stages.counted()
+    line, frames = stages_of(), recorded()
+    text, counted = written(line, frames), line.counted()
     assert counted["senders/log/Pack/kept_out"] == counted["senders/log/Cells/kept_out"] == 31
     counted["bus/log/read"] += len(frames)
-    assert list(imbalances(counted, lines.lines, {})) == []
+    assert list(imbalances(counted, text.count(b"\n"), {})) == []
 
 
 def test_two_batteries_by_name_are_two_packs_of_one_message() -> None:
-    stages = stages_of(NAMED)
-    text = written(recorded(), stages)
+    line = stages_of(NAMED)
+    text = written(line, recorded())
     for pack, amps, volts in (("left", 10.0, 3.9), ("right", -10.0, 4.1)):
         battery = rows_of(text, "battery", pack=pack)
         assert {row["current_a"] for row in battery if "current_a" in row} == {amps}
@@ -200,14 +170,15 @@ def test_two_batteries_by_name_are_two_packs_of_one_message() -> None:
         re.search("pack=[a-z]+", line.decode()) for line in text.splitlines() if line.startswith(b"event,")
     ]
     assert [pack and pack[0] for pack in packs] == ["pack=left", "pack=right"]
-    assert not [name for name in stages.counted() if name.startswith("senders/")]
+
+    assert not [name for name in line.counted() if name.startswith("senders/")]
 
 
 def test_an_alarm_of_one_battery_is_not_ended_by_the_other_where_alarms_alone_are_mapped() -> None:
-    stages = stages_of(UNNAMED[:1], limits=[])
-    text = written(recorded(), stages)
+    line = stages_of(UNNAMED[:1], limits=[])
+    text = written(line, recorded())
     assert [code for code, _ in events(text)] == ["cell_overvoltage", "second_sender"]
-    assert stages.counted()["senders/log/Pack/kept_out"] == 31
+    assert line.counted()["senders/log/Pack/kept_out"] == 31
 
 
 def test_over_another_configuration_an_alarm_of_one_sender_does_not_become_that_of_another() -> None:
@@ -226,7 +197,7 @@ def test_over_another_configuration_an_alarm_of_one_sender_does_not_become_that_
 
 
 def test_a_sender_that_is_named_is_the_only_one() -> None:
-    text = written(recorded(), stages_of([replace(entry, sender=2) for entry in UNNAMED], limits=[]))
+    text = written(stages_of([replace(entry, sender=2) for entry in UNNAMED], limits=[]), recorded())
     assert {row["current_a"] for row in rows_of(text, "battery") if "current_a" in row} == {-10.0}
     assert events(text) == []
 
@@ -237,7 +208,7 @@ def test_cells_of_one_pack_may_come_from_two_senders() -> None:
         for sender in (1, 2)
         for n in range(1, 5)
     ]
-    text = written(recorded(), stages_of(halves, limits=[]))
+    text = written(stages_of(halves, limits=[]), recorded())
     assert {tuple(row.values()) for row in rows_of(text, "cells")} == {(3.9,) * 4 + (4.1,) * 4}
     assert {row["cell_delta_v"] for row in rows_of(text, "battery")} == {0.2}
 
@@ -250,19 +221,19 @@ def test_payloads_of_several_frames_have_a_sender_too() -> None:
         for text in bam(battery.sender, b"\0" * 8 + bytes([battery.soc]), LONG)
     ]
     frames = [sent(text, number) for number, text in enumerate(wire)]
-    unnamed = written(frames, stages_of(limits=[]))
+    unnamed = written(stages_of(limits=[]), frames)
     assert [row["soc_pct"] for row in rows_of(unnamed, "battery")] == [80.0] * 3
     assert [code for code, _ in events(unnamed)] == ["second_sender"]
-    named = written(frames, stages_of(NAMED, limits=[]))
+    named = written(stages_of(NAMED, limits=[]), frames)
     assert [row["soc_pct"] for row in rows_of(named, "battery", pack="right")] == [30.0] * 3
 
 
-def sent(text: str, number: int) -> tuple[int, int, bytes]:
+def sent(text: str, number: int) -> Sent:
     id, _, data = text.partition("#")
     return number * SECOND // 100, id_of(id), bytes.fromhex(data)
 
 
-def changing() -> list[tuple[int, int, bytes]]:
+def changing() -> list[Sent]:
     """Both for a second; then the second alone; then the first comes back with another address."""
     both = recorded(steps=10)
     alone = [(time_ns, id, data) for time_ns, id, data in recorded([SECOND_ONE], 150)[20:]]
@@ -279,13 +250,12 @@ def test_what_is_written_does_not_depend_on_batches(
     entries: Sequence[MapEntry], every_s: float, size: int
 ) -> None:
     frames = changing()
-    expected = written(frames, stages_of(entries, every_s=every_s))
-    assert written(frames, stages_of(entries, every_s=every_s), size) == expected
+    expected = written(stages_of(entries, every_s=every_s), frames)
+    assert written(stages_of(entries, every_s=every_s), frames, size) == expected
 
 
 def test_a_battery_that_comes_back_with_another_address_goes_on_as_the_same_pack() -> None:
-    stages = stages_of(limits=[])
-    text = written(changing(), stages)
+    text = written(stages_of(limits=[]), changing())
     assert {row["current_a"] for row in rows_of(text, "battery") if "current_a" in row} == {10.0}
     assert ("sender_changed", "Pack comes from sender 07 now, instead of 01") in events(text)
     assert [code for code, _ in events(text)].count("sender_changed") == 1
@@ -302,7 +272,7 @@ def test_a_row_that_waits_in_the_reducer_does_not_get_values_of_another_device()
         (SECOND, PACK | 1, struct.pack("<Bhh", 0, 4000, 10) + b"\xff\xff\xff"),
         (11 * SECOND, PACK | 3, struct.pack("<B", 0) + struct.pack("<h", 3000)),  # too short for a current
     ]
-    text = written(frames, stages_of(UNNAMED[1:3], limits=[], every_s=60.0))
+    text = written(stages_of(UNNAMED[1:3], limits=[], every_s=60.0), frames)
     rows = rows_of(text, "battery")
     assert [(row.get("voltage_v"), row.get("current_a")) for row in rows] == [
         (400.0, 0.0),
@@ -317,7 +287,7 @@ def test_a_limit_does_not_wait_over_a_change_of_the_sender() -> None:
         (round(seconds * SECOND), PACK | sender, struct.pack("<Bhh", 0, 4000, 0) + b"\xff\xff\xff")
         for seconds, sender in ((0.0, 1), (11.0, 3), (21.0, 3), (22.0, 3))
     ]
-    text = written(frames, stages_of(UNNAMED[1:3], [limit]))
+    text = written(stages_of(UNNAMED[1:3], [limit]), frames)
     lines = [line for line in text.decode().splitlines() if line.startswith("event,code=pack_overvoltage")]
     assert [line.rpartition(" ")[2] for line in lines] == [str(22 * SECOND)]
 
@@ -342,16 +312,9 @@ def test_over_another_configuration_a_message_is_taken_from_the_same_sender() ->
 @pytest.mark.parametrize("stored", [0, 1, 3, 4, 5, 6, 7, 40, 124])
 def test_a_resumed_log_reports_senders_once(stored: int) -> None:
     frames = recorded()
-    whole = written(frames, stages_of())
-    store, ledger = ListedStore(), Ledger({})
-    pipeline = Pipeline(stages_of(), store, ledger, FakeClock(), {"log": stored})
-    for begin in range(0, len(frames), 3):
-        pipeline.process("log", batch_of(frames[begin : begin + 3], begin), {}, resume_as="log")
-    pipeline.finish()
-    before = written(frames[:stored], stages_of()) if stored else b""
-    assert before + store.text == whole
-    assert ledger.snapshot()["senders/log/Pack/kept_out"] == 31  # of a log counted afresh
-    assert list(imbalances(ledger.snapshot(), store.text.count(b"\n"), {})) == []
+    rest, counters = resumed(stages_of(), frames, stored, 3)
+    assert written(stages_of(), frames[:stored]) + rest == written(stages_of(), frames)
+    assert counters["senders/log/Pack/kept_out"] == 31  # of a log counted afresh
 
 
 def test_a_log_that_begins_again_has_no_senders_yet() -> None:
@@ -369,12 +332,12 @@ def test_a_log_that_begins_again_has_no_senders_yet() -> None:
 
 
 def test_who_looks_on_sees_one_pack_and_the_messages_of_both_senders() -> None:
-    stages, live = stages_of(), LiveState(FakeClock(), lambda _name: None)
-    stages.set_observer(live)
-    stages.bind(0, Binding(0, "log", "can0"))
+    line, live = stages_of(), LiveState(FakeClock(), lambda _name: None)
+    line.set_observer(live)
+    line.bind(0, Binding(0, "log", "can0"))
     live.ask_for_messages()
     live.snapshot()
-    stages.process(batch_of(recorded()), LineBuffer())
+    line.process(batch_of(recorded()), LineBuffer())
     view = live_view(live.snapshot(), 0.0, describe("van", {}, {}, {}), with_messages=True)
     (pack,) = view["packs"]
     assert (pack["battery"]["current_a"], pack["cells_v"]) == (10.0, [3.9] * 4)

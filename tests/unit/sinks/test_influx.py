@@ -222,25 +222,6 @@ def test_a_server_of_api_v1_is_not_asked_for_buckets(connect: Connect) -> None:
     assert site.asked == ["/api/v2/write", "/write"]
 
 
-@pytest.mark.parametrize(
-    ("api", "settings", "header"),
-    [
-        (Api.V2, {"token": Secret("t0ken")}, "Token t0ken"),
-        (Api.V1, {"token": Secret("t0ken")}, "Token t0ken"),
-        (Api.V2, {"username": "u", "password": Secret("p")}, "Token u:p"),
-        (Api.V1, {"username": "u", "password": Secret("p")}, f"Basic {base64.b64encode(b'u:p').decode()}"),
-        (Api.V2, {"username": "u", "password": Secret("p"), "token": Secret("t0ken")}, "Token t0ken"),
-        (Api.V2, {"username": "u", "password": Secret("ä")}, None),
-        (Api.V2, {}, None),
-    ],
-)
-def test_what_stands_in_the_authorization_header(
-    connect: Connect, server: ScriptedServer, api: Api, settings: dict[str, object], header: str | None
-) -> None:
-    connect(Site({}).act, api=api, **settings).probe()
-    assert server.requests[0].headers.get("authorization") == header
-
-
 def test_the_password_file_is_read_with_the_first_request(
     connect: Connect, server: ScriptedServer, tmp_path: Path
 ) -> None:

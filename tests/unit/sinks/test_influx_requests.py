@@ -3,7 +3,6 @@
 import base64
 import gzip
 from collections.abc import Callable
-from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -76,6 +75,11 @@ def test_each_api_has_its_path_and_its_names() -> None:
             "Basic " + base64.b64encode(b"u:p").decode(),
         ),
         ({"api": Api.V1, "username": "u"}, "Basic " + base64.b64encode(b"u:").decode()),
+        (
+            {"api": Api.V1, "username": "operator", "password": Secret("pässword")},
+            "Basic b3BlcmF0b3I6cMOkc3N3b3Jk",
+        ),
+        ({"username": "u", "password": Secret("p"), "token": Secret("t")}, "Token t"),
     ],
 )
 def test_credentials_stand_in_the_header_as_the_api_takes_them(
@@ -93,16 +97,6 @@ def test_a_token_that_no_header_can_hold_is_refused_without_showing_it() -> None
         client.write(PAYLOAD)
     assert "tökén" not in str(caught.value)
     client.close()
-
-
-def test_secrets_of_files_are_read_when_they_are_needed(tmp_path: Path) -> None:
-    for name, text in (("token", "of a file\n"), ("password", "p\n")):
-        (tmp_path / name).write_text(text)
-        (tmp_path / name).chmod(0o600)
-    (by_token,) = sent(token_file=tmp_path / "token")
-    assert by_token.headers["authorization"] == "Token of a file"
-    (by_name,) = sent(api=Api.V1, username="u", password_file=tmp_path / "password")
-    assert by_name.headers["authorization"] == "Basic " + base64.b64encode(b"u:p").decode()
 
 
 def test_a_server_that_does_not_unpack_gets_plain_lines_and_after_a_while_packed_ones_again() -> None:

@@ -23,8 +23,7 @@ def rig() -> SenderRig:
 
 
 def test_an_accepted_batch_is_acknowledged(rig: SenderRig) -> None:
-    rig.queue.put_lines(*lines(3))
-    rig.run_until_idle()
+    rig.deliver(*lines(3))
     assert rig.server.stored == set(lines(3))
     assert rig.queue.acknowledged == [1]
     assert rig.sender.state.acknowledged_points == 3
@@ -43,8 +42,7 @@ def test_live_data_overtakes_the_backlog(rig: SenderRig) -> None:
         rig.queue.put_lines(b"m v=1 1")
     rig.step()
     rig.step()
-    rig.queue.put_lines(b"m v=2 2")
-    rig.run_until_idle()
+    rig.deliver(b"m v=2 2")
     assert rig.queue.acknowledged == [3, 1, 4, 2]
 
 
@@ -98,8 +96,7 @@ def test_after_an_outage_the_newest_batch_goes_first(rig: SenderRig) -> None:
     rig.queue.put_lines(b"m v=1 1")
     rig.server.answers(NO_CONNECTION)
     rig.step()
-    rig.queue.put_lines(b"m v=2 2")
-    rig.run_until_idle()
+    rig.deliver(b"m v=2 2")
     assert rig.queue.acknowledged == [2, 1]
 
 
@@ -250,8 +247,7 @@ def test_a_rejected_line_never_blocks_the_batches_after_it(rig: SenderRig) -> No
 
     rig.server.behave = refuse_marked
     rig.queue.put_lines(b"m v=1 1", b"m v=bad 2", b"m v=3 3")
-    rig.queue.put_lines(b"m v=4 4")
-    rig.run_until_idle()
+    rig.deliver(b"m v=4 4")
     assert rig.server.stored == {b"m v=1 1", b"m v=3 3", b"m v=4 4"}
     assert rig.queue.dead_lines() == [b"m v=bad 2"]
     assert (rig.queue.acknowledged_points, rig.queue.dead_points()) == (3, 1)
@@ -281,15 +277,6 @@ def test_dead_letters_are_one_event_a_minute_at_most(rig: SenderRig) -> None:
     assert rig.sender.state.acknowledged_points == 0
 
 
-def test_what_is_accepted_between_dead_letters_is_no_event(rig: SenderRig) -> None:
-    rig.queue.put_lines(*lines(2))
-    rig.run_until_idle()
-    rig.clock.advance(120.0)
-    rig.queue.put_lines(*lines(2))
-    rig.run_until_idle()
-    assert rig.events == []
-
-
 def test_live_data_flows_while_a_backlog_batch_is_isolated(rig: SenderRig) -> None:
     rig.server.behave = lambda sent: refusal("no") if any(b"bad" in line for line in sent) else None
     rig.queue.put_lines(*lines(500), b"m v=bad 1")
@@ -308,8 +295,7 @@ def test_a_batch_that_is_too_large_is_split_down_to_the_line_that_is(rig: Sender
     rig.server.behave = lambda sent: Answer(413) if sum(map(len, sent)) > 3999 else None
     large = b'm v="' + b"x" * 3992 + b'" 9'
     assert len(large) == 4000
-    rig.queue.put_lines(*lines(20), large)
-    rig.run_until_idle()
+    rig.deliver(*lines(20), large)
     assert rig.server.stored == set(lines(20))
     assert rig.queue.dead_lines() == [large]
 

@@ -21,8 +21,7 @@ def rig() -> SenderRig:
 
 def test_a_server_that_begins_to_refuse_everything_holds_and_costs_nothing(rig: SenderRig) -> None:
     """As a proxy in front of it does that was set up again, with an answer 400 of its own."""
-    rig.queue.put_lines(*lines(5, "before"))
-    rig.run_until_idle()
+    rig.deliver(*lines(5, "before"))
     rig.server.behave = lambda _: Answer(400, {}, b"<html>plain HTTP request sent to HTTPS port</html>")
     for index in range(3):
         rig.queue.put_lines(*lines(20, f"batch{index}"))
@@ -38,10 +37,8 @@ def test_a_server_that_begins_to_refuse_everything_holds_and_costs_nothing(rig: 
 
 def test_a_batch_of_which_every_line_is_refused_is_dead_if_another_is_accepted(rig: SenderRig) -> None:
     rig.server.behave = lambda sent: Answer(400, {}, b"no") if b"bad" in sent[0] else None
-    rig.queue.put_lines(*lines(5, "before"))
-    rig.run_until_idle()
-    rig.queue.put_lines(*lines(20, "bad"))
-    rig.run_until_idle()
+    rig.deliver(*lines(5, "before"))
+    rig.deliver(*lines(20, "bad"))
     assert rig.queue.dead_points() == 20
     assert ("sink_hold", True) not in rig.codes
 
@@ -56,11 +53,9 @@ def test_a_batch_of_which_every_line_is_refused_is_dead_if_another_is_accepted(r
 def test_a_batch_to_compare_with_that_is_too_old_or_too_large_by_now_will_do(
     rig: SenderRig, reply: Reply
 ) -> None:
-    rig.queue.put_lines(*lines(5, "before"))
-    rig.run_until_idle()
+    rig.deliver(*lines(5, "before"))
     rig.server.behave = lambda sent: reply if b"before" in sent[0] else Answer(400, {}, b"no")
-    rig.queue.put_lines(*lines(3, "bad"))
-    rig.run_until_idle()
+    rig.deliver(*lines(3, "bad"))
     assert rig.queue.dead_points() == 3
     assert rig.clock.monotonic_s() < 60.0
 
@@ -68,8 +63,7 @@ def test_a_batch_to_compare_with_that_is_too_old_or_too_large_by_now_will_do(
 def test_a_server_that_takes_other_batches_again_is_trusted_though_it_refuses_the_old_one(
     rig: SenderRig,
 ) -> None:
-    rig.queue.put_lines(*lines(5, "before"))
-    rig.run_until_idle()
+    rig.deliver(*lines(5, "before"))
     rig.server.behave = lambda _: Answer(400, {}, b"no")
     rig.queue.put_lines(*lines(3, "second"))
     for _ in range(20):
@@ -81,23 +75,19 @@ def test_a_server_that_takes_other_batches_again_is_trusted_though_it_refuses_th
 
 
 def test_others_that_wait_are_tried_before_an_old_batch_is_sent_again_to_compare(rig: SenderRig) -> None:
-    rig.queue.put_lines(*lines(1, "before"))
-    rig.run_until_idle()
+    rig.deliver(*lines(1, "before"))
     rig.server.behave = lambda sent: Answer(400, {}, b"no") if b"bad" in sent[0] else None
     rig.queue.put_lines(*lines(1, "other"))
-    rig.queue.put_lines(*lines(1, "bad"))
-    rig.run_until_idle()
+    rig.deliver(*lines(1, "bad"))
     assert [sent[0].split()[0] for sent in rig.server.requests] == [b"before", b"bad", b"other"]
     assert rig.queue.dead_lines() == lines(1, "bad")
 
 
 def test_an_old_batch_of_which_lines_are_refused_by_name_will_do_to_compare(rig: SenderRig) -> None:
     named = refusal("unable to parse 'before v=0 0': invalid number")
-    rig.queue.put_lines(*lines(1, "before"))
-    rig.run_until_idle()
+    rig.deliver(*lines(1, "before"))
     rig.server.behave = lambda sent: named if b"before" in sent[0] else Answer(400, {}, b"no")
-    rig.queue.put_lines(*lines(1, "bad"))
-    rig.run_until_idle()
+    rig.deliver(*lines(1, "bad"))
     assert rig.queue.dead_lines() == lines(1, "bad")
     assert not rig.sender.state.held
 
@@ -113,8 +103,7 @@ def test_an_old_batch_of_which_lines_are_refused_by_name_will_do_to_compare(rig:
 def test_a_server_that_cannot_be_asked_to_compare_costs_no_line(
     rig: SenderRig, reply: Reply, held: str, wait_s: float
 ) -> None:
-    rig.queue.put_lines(*lines(1, "before"))
-    rig.run_until_idle()
+    rig.deliver(*lines(1, "before"))
     rig.server.behave = lambda sent: reply if b"before" in sent[0] else Answer(400, {}, b"no")
     rig.queue.put_lines(*lines(1, "bad"))
     rig.step()
@@ -130,18 +119,15 @@ def test_a_server_that_cannot_be_asked_to_compare_costs_no_line(
 
 
 def test_what_a_refused_part_of_an_ordered_batch_may_have_replaced_is_not_sent_again(rig: SenderRig) -> None:
-    rig.queue.put_lines(*lines(1, "before"))
-    rig.run_until_idle()
+    rig.deliver(*lines(1, "before"))
     rig.server.answers(refusal("unable to parse 'after v=0 0': invalid number"), Answer(400, {}, b"no"))
-    rig.queue.put_lines(*lines(2, "after"), ordered=True)
-    rig.run_until_idle()
+    rig.deliver(*lines(2, "after"), ordered=True)
     assert lines(1, "before") not in rig.server.requests[1:]
 
 
 def test_a_server_that_never_accepted_anything_is_believed(rig: SenderRig) -> None:
     rig.server.behave = lambda _: Answer(400, {}, b"no")
-    rig.queue.put_lines(b"m v=1 1")
-    rig.run_until_idle()
+    rig.deliver(b"m v=1 1")
     assert rig.queue.dead_points() == 1
 
 
@@ -157,8 +143,7 @@ def test_an_identical_500_ten_times_isolates_the_batch_if_others_are_accepted(ri
     rig.server.behave = poison
     rig.queue.put_lines(*lines(20), b"poison v=1 1")
     rig.queue.put_lines(*lines(5, "second"))
-    rig.queue.put_lines(*lines(5, "newest"))
-    rig.run_until_idle()
+    rig.deliver(*lines(5, "newest"))
     assert rig.server.stored == {*lines(20), *lines(5, "second"), *lines(5, "newest")}
     assert rig.queue.dead_lines() == [b"poison v=1 1"]
     whole = [sent for sent in rig.server.requests if len(sent) == 21]
@@ -167,31 +152,30 @@ def test_an_identical_500_ten_times_isolates_the_batch_if_others_are_accepted(ri
 
 def test_others_that_wait_are_tried_after_the_tenth_identical_500_and_not_before(rig: SenderRig) -> None:
     rig.server.behave = poison
-    rig.queue.put_lines(*lines(1, "before"))
-    rig.run_until_idle()
+    rig.deliver(*lines(1, "before"))
     rig.queue.put_lines(*lines(1, "other"))
-    rig.queue.put_lines(b"poison v=1 1")
-    rig.run_until_idle()
+    rig.deliver(b"poison v=1 1")
     names = [sent[0].split()[0] for sent in rig.server.requests]
     assert names[:12] == [b"before", *[b"poison"] * 10, b"other"]
     assert rig.queue.dead_lines() == [b"poison v=1 1"]
 
 
-def test_an_identical_500_for_every_batch_is_the_servers_trouble(rig: SenderRig) -> None:
-    rig.server.answers(*[BROKEN] * 200)
-    for _ in range(3):
+@pytest.mark.parametrize(("batches", "failures"), [(3, 200), (1, 50)])
+def test_an_identical_500_for_every_batch_is_the_servers_trouble(
+    rig: SenderRig, batches: int, failures: int
+) -> None:
+    rig.server.answers(*[BROKEN] * failures)
+    for _ in range(batches):
         rig.queue.put_lines(*lines(20))
     rig.run_until_idle()
     assert rig.queue.dead == {}
-    assert rig.queue.acknowledged_points == 60
+    assert rig.queue.acknowledged_points == 20 * batches
 
 
 def test_the_last_batch_is_compared_with_one_that_was_accepted_before(rig: SenderRig) -> None:
     rig.server.behave = poison
-    rig.queue.put_lines(*lines(5, "before"))
-    rig.run_until_idle()
-    rig.queue.put_lines(*lines(20), b"poison v=1 1")
-    rig.run_until_idle()
+    rig.deliver(*lines(5, "before"))
+    rig.deliver(*lines(20), b"poison v=1 1")
     assert rig.queue.dead_lines() == [b"poison v=1 1"]
     assert rig.server.stored == {*lines(5, "before"), *lines(20)}
 
@@ -199,20 +183,16 @@ def test_the_last_batch_is_compared_with_one_that_was_accepted_before(rig: Sende
 def test_an_ordered_batch_that_was_accepted_last_is_sent_again_to_compare(rig: SenderRig) -> None:
     """Nothing accepted after it can have replaced its rows."""
     rig.server.behave = poison
-    rig.queue.put_lines(*lines(5, "before"), ordered=True)
-    rig.run_until_idle()
-    rig.queue.put_lines(*lines(20), b"poison v=1 1")
-    rig.run_until_idle()
+    rig.deliver(*lines(5, "before"), ordered=True)
+    rig.deliver(*lines(20), b"poison v=1 1")
     assert sum(lines(5, "before") == sent for sent in rig.server.requests) > 1
     assert rig.queue.dead_lines() == [b"poison v=1 1"]
 
 
 def test_what_an_ordered_batch_may_have_replaced_is_not_sent_again_to_compare(rig: SenderRig) -> None:
     rig.server.behave = poison
-    rig.queue.put_lines(*lines(5, "before"))
-    rig.run_until_idle()
-    rig.queue.put_lines(*lines(5, "after"), ordered=True)
-    rig.run_until_idle()
+    rig.deliver(*lines(5, "before"))
+    rig.deliver(*lines(5, "after"), ordered=True)
     rig.queue.put_lines(b"poison v=1 1")
     for _ in range(50):
         rig.step()
@@ -233,19 +213,10 @@ def test_pieces_of_a_batch_that_has_a_point_twice_are_sent_in_its_order(rig: Sen
     """Of two halves by bytes, the one with more lines would go first."""
     first, last = b'battery v=1,words="%s" 1' % (b"x" * 100), b"battery v=2 1"
     rig.server.behave = lambda sent: None if len(sent) < 5 else refusal("no")
-    rig.queue.put_lines(first, b"x v=1 1", b"y v=1 1", b"z v=1 1", last)
-    rig.run_until_idle()
+    rig.deliver(first, b"x v=1 1", b"y v=1 1", b"z v=1 1", last)
     assert rig.queue.dead == {}
     stored = [line for sent in rig.server.requests if len(sent) < 5 for line in sent]
     assert [line for line in stored if line in (first, last)] == [first, last]
-
-
-def test_an_identical_500_for_the_only_batch_is_never_its_fault(rig: SenderRig) -> None:
-    rig.server.answers(*[BROKEN] * 50)
-    rig.queue.put_lines(*lines(20))
-    rig.run_until_idle()
-    assert rig.queue.dead == {}
-    assert rig.queue.acknowledged_points == 20
 
 
 def test_500s_that_differ_are_never_the_batchs_fault(rig: SenderRig) -> None:
@@ -312,8 +283,7 @@ def test_dead_lines_that_are_in_doubt_are_dead_if_another_batch_is_accepted(rig:
     ill = IllServer()
     isolate_in_vain(rig, ill)
     ill.takes_proof = True
-    rig.queue.put_lines(*lines(1, "proof"))
-    rig.run_until_idle()
+    rig.deliver(*lines(1, "proof"))
     assert rig.queue.dead_lines() == sorted(lines(20))
 
 
@@ -322,8 +292,7 @@ def test_dead_lines_that_are_in_doubt_are_dead_if_another_batch_is_accepted(rig:
 
 def test_a_request_that_is_refused_holds_and_is_dead_after_a_bounded_number_of_tries(rig: SenderRig) -> None:
     rig.server.behave = lambda _: Answer(418, {}, b"teapot")
-    rig.queue.put_lines(*lines(3))
-    rig.run_until_idle()
+    rig.deliver(*lines(3))
     assert len(rig.server.requests) == 10
     assert rig.queue.dead_points() == 3
     assert rig.codes[0] == ("sink_hold", True)

@@ -13,7 +13,7 @@ from telemetry.sinks.influx.server import Api
 from telemetry.sinks.influx.settings import InfluxSettings
 from telemetry.sinks.sink import Sink
 from telemetry.spool import Spool
-from tests.support.scripted_server import Connection, ScriptedServer, answer, say_nothing
+from tests.support.scripted_server import ScriptedServer, answer
 from tests.support.spool import Feed
 
 
@@ -53,37 +53,6 @@ class Heard:
             on_failure=self.fail,
             directory=folder,
         )
-
-
-def test_what_waits_is_sent_before_it_stops_and_then_it_is_over(tmp_path: Path) -> None:
-    heard = Heard()
-    with ScriptedServer() as server, waiting(tmp_path) as spool:
-        sink = heard.sink(spool, server, tmp_path)
-        sink.start()
-        sink.stop(30.0)
-        assert not sink._thread.is_alive()
-        assert len(server.stored) == 6
-        assert spool.gauges().waiting_points == 0
-        assert sink.state.idle
-    assert heard.failures == []
-
-
-def test_a_server_that_says_nothing_does_not_keep_it_from_stopping(tmp_path: Path) -> None:
-    heard, came = Heard(), threading.Event()
-
-    def be_silent(connection: Connection) -> None:
-        came.set()
-        say_nothing(connection)
-
-    with ScriptedServer() as server, waiting(tmp_path) as spool:
-        server.script(*[be_silent] * 10)
-        sink = heard.sink(spool, server, tmp_path)
-        sink.start()
-        assert came.wait(30.0)
-        sink.stop(0.0)
-        sink._thread.join(30.0)  # its request, whose own limit is ten minutes, was ended
-        assert not sink._thread.is_alive()
-        assert spool.gauges().waiting_points == 6
 
 
 def test_a_server_that_takes_nothing_is_not_waited_for(tmp_path: Path) -> None:

@@ -3,16 +3,16 @@
 from collections.abc import Sequence
 
 import pytest
-from telemetry_core.frames.batch import FrameBatch
 from telemetry_core.text.lines import LineBuffer
 
 from telemetry.model.read_point import ReadPoint, read_point
 from telemetry.rules.limits import Limit
 from telemetry.rules.map_entry import MapEntry
-from telemetry.rules.resolve import model
 from telemetry.stages.binding import NO_BUS, Binding
 from telemetry.stages.stages import Stages
+from tests.support import stages
 from tests.support.plan_specs import Signal, j1939, plan, tenths
+from tests.support.stages import batch_of
 
 SECOND = 1_000_000_000
 PACK = {"High": Signal(bits=1, signed=False, start_bit=24), "Volts": tenths()}
@@ -29,21 +29,14 @@ def stages_of(
     vehicle: str = "van",
     is_truck: bool = False,
 ) -> Stages:
-    spec = TRUCK if is_truck else PLAN
-    modelling = model(entries, limits, spec)
-    stages = Stages(spec, modelling.map, modelling.alarms, vehicle=vehicle)
-    stages.bind(0, Binding(0, "bus", "can0"))
-    return stages
+    return stages.stages_of(TRUCK if is_truck else PLAN, entries, limits, vehicle=vehicle)
 
 
 def feed(
-    stages: Stages, lines: LineBuffer, *seconds: float, volts: float = 390.0, high: int = 0, id: int = 0x100
+    line: Stages, lines: LineBuffer, *seconds: float, volts: float = 390.0, high: int = 0, id: int = 0x100
 ) -> None:
-    frames = FrameBatch(len(seconds))
-    for each in seconds:
-        data = round(volts * 10).to_bytes(2, "little") + bytes((0, high, 0, 0, 0, 0))
-        frames.append(round(each * SECOND), id, data)
-    stages.process(frames, lines)
+    data = round(volts * 10).to_bytes(2, "little") + bytes((0, high, 0, 0, 0, 0))
+    line.process(batch_of([(round(each * SECOND), id, data) for each in seconds]), lines)
 
 
 def taken(lines: LineBuffer, measurement: str = "event") -> list[ReadPoint]:
@@ -134,9 +127,9 @@ def test_events_of_the_old_stages_are_not_overwritten_by_those_of_the_new() -> N
 
 
 def test_all_that_may_become_of_a_frame_is_counted_from_0_and_losses_of_buses_at_buses_alone() -> None:
-    stages = stages_of()
-    stages.expect(Binding(NO_BUS, "port", "port", has_error_frames=False))
-    counted = stages.counted()
+    line = stages_of()
+    line.expect(Binding(NO_BUS, "port", "port", has_error_frames=False))
+    counted = line.counted()
     of_bus = {name.removeprefix("frames/bus/") for name in counted if name.startswith("frames/bus/")}
     of_port = {name.removeprefix("frames/port/") for name in counted if name.startswith("frames/port/")}
     assert of_port < of_bus

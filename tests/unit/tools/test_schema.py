@@ -9,10 +9,10 @@ from typing import Any
 import jsonschema
 import pytest
 
-from telemetry.__main__ import main
 from telemetry.config import read_config
 from telemetry.errors import ConfigError
 from telemetry.settings.document import Document
+from tests.support.command import printed
 from tools.pages.configuration import tables
 from tools.pages.schema import schema, text
 
@@ -65,9 +65,8 @@ def is_read(document: dict[str, Any], folder: Path) -> bool:
     return True
 
 
-def test_the_file_is_what_the_command_prints(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["schema"]) == 0
-    assert capsys.readouterr().out == text()
+def test_the_file_is_what_the_command_prints() -> None:
+    assert printed("schema") == text()
 
 
 def test_it_is_a_schema() -> None:
