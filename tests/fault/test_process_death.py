@@ -15,7 +15,7 @@ import pytest
 from telemetry.spool import Spool, SpoolLimits
 from tests.support.clock import FakeClock
 from tests.support.disk import PowerCutError, SimulatedDisk
-from tests.support.spool import Feed, assert_balanced, drained_points, state_after
+from tests.support.spool import Feed, assert_balanced, drained_points, newest, oldest, state_after
 from tests.support.spool_writer import keeping_in
 
 DIRECTORY = Path("/spool")
@@ -157,8 +157,7 @@ def test_what_was_in_memory_while_the_disk_refused_is_adopted_too(memory: Path) 
         feed.cut()
         clock.advance(100.0)
         spool.commit()
-    entry = spool.next_backlog()
-    assert entry
+    entry = oldest(spool)
     spool.acknowledge(entry.sequence)  # out of memory, and without a place: it is sent again
     disk.kill()
     disk.fault = lambda _operation, _path: None
@@ -176,8 +175,7 @@ def test_the_open_batch_comes_after_a_dead_letter_that_was_handed_over(memory: P
     feed.deliver(3)
     feed.cut()
     spool.commit()
-    entry = spool.next_live()
-    assert entry
+    entry = newest(spool)
     spool.refuse(entry.sequence, b"m v=0 1\n", reason="refused", words="no")
     spool.acknowledge(entry.sequence)
     (letter,) = [path for path in disk.files() if path.suffix == ".letter"]

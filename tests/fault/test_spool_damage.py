@@ -11,7 +11,7 @@ from telemetry.spool.filesystem import append_all
 from telemetry.spool.record import accounts_bytes
 from tests.support.clock import FakeClock
 from tests.support.disk import PowerCutError, SimulatedDisk
-from tests.support.spool import Feed, assert_balanced, drained_points
+from tests.support.spool import Feed, assert_balanced, drained_points, newest
 
 FIXED_BYTES = 72
 
@@ -86,9 +86,7 @@ def torn_commits() -> Iterator[tuple[dict[Path, bytes], int]]:
     disk = SimulatedDisk()
     spool = open_spool(disk, SpoolLimits(keep_free_bytes=0))
     feed = Feed(spool)
-    for _ in range(2):
-        feed.put(POINTS)
-        spool.commit()
+    feed.store(POINTS, batches=2)
     good = disk.files()
     feed.put(POINTS)
     feed.put(POINTS)
@@ -122,8 +120,7 @@ def test_a_commit_torn_at_any_length_costs_nothing_that_was_accepted() -> None:
 
         feed = Feed(spool, recovery.accounts)
         feed.next_point = recovery.waiting_points
-        feed.put(POINTS)
-        spool.commit()
+        feed.store(POINTS)
         assert drained_points(spool) == list(range(recovery.waiting_points + POINTS))
         assert spool.counters()["points/damaged"] == 0
         assert_balanced(spool, feed.accounts)
@@ -137,8 +134,7 @@ def test_a_number_that_a_lost_record_had_is_given_to_no_other_batch() -> None:
     feed = Feed(spool)
     lengths = []
     for _ in range(9):
-        feed.put(POINTS)
-        spool.commit()
+        feed.store(POINTS)
         (path,) = (path for path in disk.files() if path.suffix == ".segment")
         lengths.append(len(disk.files()[path]))
     disk.kill()
@@ -147,9 +143,8 @@ def test_a_number_that_a_lost_record_had_is_given_to_no_other_batch() -> None:
     assert again.counters()["points/damaged"] == 4 * POINTS
     Feed(again, again.recovery.accounts).put(POINTS)
     again.commit()
-    newest = again.next_live()
-    assert newest is not None
-    assert newest.sequence == 10
+    last = newest(again)
+    assert last.sequence == 10
 
 
 @pytest.mark.parametrize("path", [*SEGMENTS, DIRECTORY / "acknowledged"], ids=lambda path: path.name)
@@ -214,9 +209,7 @@ def test_the_start_on_a_large_backlog_reads_the_last_segment_alone() -> None:
     limits = SpoolLimits(keep_free_bytes=0, segment_bytes=50_000)
     spool = open_spool(disk, limits)
     feed = Feed(spool)
-    for _ in range(300):
-        feed.put(POINTS, padding=5000)
-        spool.commit()
+    feed.store(POINTS, padding=5000, batches=300)
     spool.close()
     disk.kill()
     files = [path for path in disk.files() if path.suffix == ".segment"]
@@ -256,17 +249,14 @@ def test_what_somebody_removes_is_noticed_at_the_next_commit_which_reaches_a_fil
     disk = SimulatedDisk()
     spool = open_spool(disk)
     feed = Feed(spool)
-    for _ in range(8):
-        feed.put(POINTS)
-        spool.commit()
+    feed.store(POINTS, batches=8)
     segments = sorted(path for path in disk.files() if path.suffix == ".segment")
     assert len(segments) > 2
     gone = segments[-1:] if which == "last" else segments
     for path in [*gone, DIRECTORY / "acknowledged"] if which == "slots too" else gone:
         disk.remove(path)
     before = feed.next_point
-    feed.put(POINTS)
-    spool.commit()
+    feed.store(POINTS)
     lost = spool.counters()["points/damaged"]
     assert lost > 0
     assert (lost == before) is (len(gone) == len(segments))
@@ -287,11 +277,9 @@ def test_a_directory_that_somebody_replaced_gets_a_segment_of_its_own(tmp_path: 
     clock = FakeClock()
     spool = Spool(tmp_path / "spool", clock=clock, limits=LIMITS)
     feed = Feed(spool)
-    feed.put(POINTS)
-    spool.commit()
+    feed.store(POINTS)
     (tmp_path / "spool").rename(tmp_path / "aside")
-    feed.put(POINTS)
-    spool.commit()
+    feed.store(POINTS)
     assert spool.gauges().volatile  # there is no place for it
     (tmp_path / "spool").mkdir(mode=0o700)
     clock.advance(2.0)

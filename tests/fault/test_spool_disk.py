@@ -17,7 +17,7 @@ from telemetry.spool import Spool, SpoolLimits
 from tests.support.child import killed_at_the_end
 from tests.support.clock import FakeClock
 from tests.support.mounts import ext4, make_ext4, remount, tmpfs
-from tests.support.spool import Feed, assert_balanced, drained_points, points_of
+from tests.support.spool import Feed, assert_balanced, drained_points, newest, points_of
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 LIMITS = SpoolLimits(keep_free_bytes=0, segment_bytes=4000)
@@ -156,15 +156,13 @@ def test_on_a_full_disk_the_oldest_goes_and_live_data_flows_on(tmp_path: Path, c
             spool.commit()
             assert_balanced(spool, feed.accounts)
         assert spool.gauges().volatile
-        entry = spool.next_live()
-        assert entry
+        entry = newest(spool)
         assert max(points_of(entry)) == feed.next_point - 1
         spool.release(entry.sequence)
 
         (disk / "somebody-elses").unlink()
         clock.advance(100.0)
-        feed.put(padding=10_000)
-        spool.commit()
+        feed.store(padding=10_000)
         gauges = spool.gauges()
         assert not gauges.volatile
         assert gauges.waiting_memory_points == 0
@@ -187,8 +185,7 @@ def test_on_a_read_only_disk_data_flows_from_memory_until_it_can_be_stored(
     with tmpfs(tmp_path / "disk", 4_000_000) as disk:
         spool = Spool(disk, clock=clock, limits=LIMITS)
         feed = Feed(spool)
-        feed.put()
-        spool.commit()
+        feed.store()
         spool.close()
         remount(disk, "ro")
         spool = Spool(disk, clock=clock, limits=LIMITS)  # it starts even so
@@ -201,13 +198,11 @@ def test_on_a_read_only_disk_data_flows_from_memory_until_it_can_be_stored(
             spool.commit()
             assert spool.gauges().volatile == "Read-only file system"
             assert_balanced(spool, feed.accounts)
-            entry = spool.next_live()
-            assert entry
+            entry = newest(spool)
             delivered += points_of(entry)
             spool.acknowledge(entry.sequence)
         assert delivered == list(range(3, 18))
-        feed.put()
-        spool.commit()
+        feed.store()
         assert spool.gauges().waiting_memory_points == 3
         remount(disk, "rw")
         clock.advance(100.0)

@@ -27,9 +27,7 @@ def test_memory_is_flat_while_the_server_is_down_and_while_it_catches_up() -> No
     try:
         sizes = []
         for _ in range(2):
-            for _ in range(600):
-                feed.put(padding=1000)
-                spool.commit()
+            feed.store(padding=1000, batches=600)
             sizes.append(own_bytes())
         delivered: list[int] = []
         for number, entry in enumerate(drain(spool)):
@@ -49,8 +47,7 @@ def test_where_the_live_lane_ran_ahead_sixteen_islands_survive_a_kill() -> None:
     spool = Spool(Path("/spool"), clock=FakeClock(), limits=LIMITS, filesystem=disk)
     feed = Feed(spool)
     for number in range(1000):
-        feed.put()
-        spool.commit()
+        feed.store()
         if number % 2 and (entry := spool.next_live()):
             spool.acknowledge(entry.sequence)
     assert len(spool._store.settled.kept(10_000)) == 500

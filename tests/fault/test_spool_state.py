@@ -86,12 +86,10 @@ def test_a_torn_commit_takes_its_state_with_it() -> None:
     disk = SimulatedDisk()
     spool = open_spool(disk)
     feed = Feed(spool, with_state=True)
-    feed.put(5)
-    spool.commit()
+    feed.store(5)
     (path,) = segments(disk)
     good_bytes = len(disk.files()[path])
-    feed.put(4)
-    spool.commit()
+    feed.store(4)
     content = disk.files()[path]
     assert state_after(5) != state_after(9)
     for length in range(good_bytes, len(content)):
@@ -146,8 +144,7 @@ def spool_of(points: list[int]) -> SimulatedDisk:
     spool = Spool(DIRECTORY, clock=FakeClock(), limits=SpoolLimits(keep_free_bytes=0), filesystem=disk)
     feed = Feed(spool, with_state=True)
     for each in points:
-        feed.put(each)
-        spool.commit()
+        feed.store(each)
     disk.kill()
     return disk
 
@@ -225,11 +222,9 @@ def test_what_waits_in_memory_while_the_disk_refuses_has_its_state_too() -> None
     disk, clock = SimulatedDisk(), FakeClock()
     spool = Spool(DIRECTORY, clock=clock, limits=LIMITS, filesystem=disk)
     feed = Feed(spool, with_state=True)
-    feed.put(5)
-    spool.commit()
+    feed.store(5)
     disk.read_only = True
-    feed.put(4)
-    spool.commit()
+    feed.store(4)
     assert spool.gauges().volatile
     disk.read_only = False
     clock.advance(100.0)

@@ -80,6 +80,14 @@ class Feed:
             state=self._state(),
         )
 
+    def store(
+        self, points: int = 3, *, batches: int = 1, ordered: bool = False, boot_id: str = "", padding: int = 0
+    ) -> None:
+        """Append batches, each of which reaches the disk."""
+        for _ in range(batches):
+            self.put(points, ordered=ordered, boot_id=boot_id, padding=padding)
+            self.spool.commit()
+
     def _state(self) -> dict[str, bytes]:
         return state_after(self.next_point) if self.with_state else {}
 
@@ -93,6 +101,20 @@ def assert_balanced(spool: Spool, accounts: Mapping[str, int]) -> None:
     assert min(counters.values()) >= 0
     assert min(gauges.waiting_disk_points, gauges.waiting_memory_points) >= 0
     assert made == accounts.get("points/reduced", 0) + waiting + sum(counters.values())
+
+
+def newest(spool: Spool) -> Entry:
+    """Take the next batch of the live lane, which there is."""
+    entry = spool.next_live()
+    assert entry
+    return entry
+
+
+def oldest(spool: Spool) -> Entry:
+    """Take the next batch of the backlog, which there is."""
+    entry = spool.next_backlog()
+    assert entry
+    return entry
 
 
 def drain(spool: Spool) -> Iterator[Entry]:

@@ -24,7 +24,7 @@ from telemetry.spool import Spool, SpoolLimits
 from telemetry.spool.deadletters import letter_names
 from telemetry.spool.filesystem import RealFileSystem
 from telemetry.spool.requeue import hand_over
-from tests.support.spool import Feed
+from tests.support.spool import Feed, newest
 
 SERVICE = 12345
 VEHICLE_DBC = Path(__file__).parents[2] / "firmware_sim" / "wire" / "vehicle.dbc"
@@ -49,8 +49,7 @@ def leave_a_dead_letter(folder: Path) -> None:
     spool = Spool(folder, clock=SystemClock(), limits=SpoolLimits(keep_free_bytes=0))
     Feed(spool).put()
     spool.commit()
-    entry = spool.next_live()
-    assert entry
+    entry = newest(spool)
     spool.refuse(entry.sequence, b"m v=0 1\n", reason="refused", words="no")
     spool.acknowledge(entry.sequence)
     spool.close()

@@ -28,8 +28,7 @@ def directory(tmp_path: Path) -> Path:
     for _ in range(2):
         feed.put()
     feed.put(1)
-    feed.put(2, boot_id="1" * 32)
-    spool.commit()
+    feed.store(2, boot_id="1" * 32)
     assert spool.next_live() is None  # of a boot that is over: dead now
     entries = [spool.next_backlog() for _ in range(3)]
     assert entries[2]
@@ -105,8 +104,7 @@ def test_verify_of_a_shortened_segment_says_what_is_there_and_what_is_missing(
     spool = Spool(tmp_path, clock=SystemClock(), limits=SpoolLimits(keep_free_bytes=0))
     feed, sizes = Feed(spool), []
     for _ in range(2):
-        feed.put()
-        spool.commit()
+        feed.store()
         (segment,) = tmp_path.glob("*.segment")
         sizes.append(segment.stat().st_size)
     spool.close()

@@ -18,7 +18,7 @@ from telemetry.spool.batch import lines_of
 from telemetry.spool.write_through import WriteThrough
 from tests.support.command import command, failed, printed, refused
 from tests.support.scripted_server import Connection, ScriptedServer
-from tests.support.spool import Feed
+from tests.support.spool import Feed, oldest
 
 LIMITS = SpoolLimits(keep_free_bytes=0)
 LINES = {b"battery,vehicle=a soc_pct=%d %d" % (n, n) for n in range(30)}
@@ -30,9 +30,7 @@ def directory(tmp_path: Path) -> Path:
     directory = tmp_path / "spool"
     spool = Spool(directory, clock=SystemClock(), limits=LIMITS)
     feed = Feed(spool)
-    for _ in range(10):
-        feed.put()
-        spool.commit()
+    feed.store(batches=10)
     spool.close()
     return directory
 
@@ -84,8 +82,7 @@ def test_letters_that_wait_for_the_backlog_are_delivered_after_it(
 ) -> None:
     file = str(config(tmp_path, server.url))
     spool = Spool(directory, clock=SystemClock(), limits=LIMITS)
-    entry = spool.next_backlog()
-    assert entry
+    entry = oldest(spool)
     spool.refuse(entry.sequence, b"battery,vehicle=a soc_pct=0 0\n", reason="malformed", words="")
     spool.acknowledge(entry.sequence)
     spool.close()
@@ -103,10 +100,8 @@ def test_letters_that_wait_for_ordered_batches_are_delivered_after_those(
     spool = Spool(tmp_path / "spool", clock=SystemClock(), limits=LIMITS)
     feed = Feed(spool)
     feed.put()
-    feed.put(ordered=True)
-    spool.commit()
-    entry = spool.next_backlog()
-    assert entry
+    feed.store(ordered=True)
+    entry = oldest(spool)
     spool.refuse(entry.sequence, b"battery,vehicle=a soc_pct=0 0\n", reason="malformed", words="")
     spool.acknowledge(entry.sequence)
     spool.close()
@@ -217,11 +212,9 @@ def test_any_number_of_letters_that_were_handed_over_is_delivered(
     spool = Spool(tmp_path / "spool", clock=SystemClock(), limits=LIMITS)
     feed = Feed(spool)
     for _ in range(41):  # the newest is for the live lane
-        feed.put()
-        spool.commit()
+        feed.store()
     for _ in range(40):
-        entry = spool.next_backlog()
-        assert entry
+        entry = oldest(spool)
         first = lines_of(entry.batch).splitlines()[0]
         spool.refuse(entry.sequence, first + b"\n", reason="malformed", words="")
         spool.acknowledge(entry.sequence)

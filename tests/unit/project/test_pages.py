@@ -1,11 +1,10 @@
 """What is generated is up to date, and pages name what there is: `make pages-check`."""
 
-import re
-
 from telemetry.__main__ import EXIT_BROKEN_PIPE, EXIT_INTERRUPTED
 from telemetry.cli.demo import EXIT_DIFFERENT
 from telemetry.errors import EXIT_OK, TelemetryError
 from telemetry.stopping import EXIT_STUCK
+from tests.support.page_tables import rows
 from tools.pages.__main__ import GENERATED, faults
 from tools.pages.links import PAGES, missing
 from tools.pages.rooms import ROOT
@@ -37,8 +36,7 @@ def test_a_page_that_was_edited_by_hand_is_made_again() -> None:
 
 def test_the_table_of_exit_codes_has_each_code_that_the_program_ends_with() -> None:
     page = (ROOT / "docs" / "operations.md").read_text("utf-8")
-    _, _, table = page.partition("\n## Exit codes\n")
-    described = {int(code) for code in re.findall(r"^\| (\d+) \|", table.partition("\n## ")[0], re.MULTILINE)}
+    described = {int(code) for code, *_ in rows(page, "code")}
     waiting, errors = [TelemetryError], set[int]()
     while waiting:
         error = waiting.pop()

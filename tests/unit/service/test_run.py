@@ -122,9 +122,7 @@ def left_waiting(folder: Path, url: str) -> Path:
     file = config_of(folder, url)
     spool = Spool(folder / "spool", clock=SystemClock())
     feed = Feed(spool)
-    for _ in range(3):
-        feed.put()
-        spool.commit()
+    feed.store(batches=3)
     spool.close()
     return file
 

@@ -25,7 +25,7 @@ from tests.support.clock import FakeClock
 from tests.support.configuration import GATEWAY_OF_CAN0
 from tests.support.disk import SimulatedDisk
 from tests.support.scripted_server import ScriptedServer
-from tests.support.spool import Feed, assert_balanced, drained_points, points_of
+from tests.support.spool import Feed, assert_balanced, drained_points, newest, points_of
 
 ROOT = Path(__file__).parents[3]
 INFLUX = '[influx]\nurl = "http://127.0.0.1:8086"\ndatabase = "fleet"\n'
@@ -154,11 +154,9 @@ def test_a_segment_stays_until_each_sink_that_the_spool_had_has_settled_it() -> 
         spool = opened(disk, "acknowledged")
         feed = Feed(spool, spool.recovery.accounts)
         feed.next_point = first
-        feed.put()
-        spool.commit()
+        feed.store()
         if first == 0:
-            oldest = spool.next_live()
-            assert oldest
+            oldest = newest(spool)
             assert points_of(oldest) == [0, 1, 2]
             spool.acknowledge(oldest.sequence)
         accounts = feed.accounts
@@ -223,8 +221,7 @@ def test_dead_letters_of_a_sink_stay_when_another_comes() -> None:
     spool = opened(disk, "acknowledged")
     Feed(spool).put()
     spool.commit()
-    entry = spool.next_live()
-    assert entry
+    entry = newest(spool)
     spool.refuse(entry.sequence, b"battery,vehicle=a soc_pct=1 1\n", reason="refused", words="no")
     spool.acknowledge(entry.sequence)
     spool.close()

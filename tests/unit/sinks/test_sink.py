@@ -22,9 +22,7 @@ def waiting(folder: Path) -> Iterator[Spool]:
     """A spool with six points."""
     spool = Spool(folder / "spool", clock=SystemClock())
     feed = Feed(spool)
-    for _ in range(2):
-        feed.put()
-        spool.commit()
+    feed.store(batches=2)
     try:
         yield spool
     finally:

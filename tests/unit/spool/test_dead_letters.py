@@ -17,7 +17,7 @@ from telemetry.spool.requeue import hand_over
 from telemetry.spool.rows import without_rows
 from tests.support.clock import FakeClock
 from tests.support.disk import PowerCutError, SimulatedDisk
-from tests.support.spool import Feed, assert_balanced, drain, drained_points, points_of
+from tests.support.spool import Feed, assert_balanced, drain, drained_points, newest, oldest, points_of
 
 LOOK_EVERY_S = 5.0
 
@@ -47,8 +47,7 @@ class Bench:
         self.feed.next_point = next_point
 
     def send(self, points: int = 3, *, ordered: bool = False, boot_id: str = "") -> Entry:
-        self.feed.put(points, ordered=ordered, boot_id=boot_id)
-        self.spool.commit()
+        self.feed.store(points, ordered=ordered, boot_id=boot_id)
         entry = self.spool.next_backlog() or self.spool.next_live()
         assert entry
         return entry
@@ -116,8 +115,7 @@ def test_of_points_that_were_evicted_while_they_were_sent_no_letter_stays() -> N
     assert len(bench.letters) == 1
     bench.clock.advance(101.0)
     for _ in range(2):  # the newest segment is never evicted
-        bench.feed.put()
-        bench.spool.commit()
+        bench.feed.store()
     assert bench.spool.counters()["points/evicted"] == 3
     bench.spool.acknowledge(entry.sequence)
     assert bench.letters == []
@@ -247,22 +245,18 @@ def test_what_was_sent_again_counts_towards_the_cap_no_more(bench: Bench) -> Non
 
 
 def test_batches_of_a_boot_that_is_over_are_dead_until_it_is_said_when_it_began(bench: Bench) -> None:
-    bench.feed.put(2, boot_id=bench.clock.boot_id())
-    bench.spool.commit()
-    entry = bench.spool.next_live()
-    assert entry  # the boot is not over
+    bench.feed.store(2, boot_id=bench.clock.boot_id())
+    newest(bench.spool)  # the boot is not over
     bench.spool.close()
     bench.clock.reboot()
     bench.restart()
-    bench.feed.put()
-    bench.spool.commit()
+    bench.feed.store()
     assert drained_points(bench.spool) == [2, 3, 4]
     assert bench.spool.counters()["points/dead"] == 2
     with pytest.raises(DataError, match="--boot-time"):
         bench.requeue()
     bench.requeue(boot_time_ns=1_000_000)
-    requeued = bench.spool.next_live()
-    assert requeued
+    requeued = newest(bench.spool)
     assert (requeued.batch.first_ns, requeued.batch.last_ns) == (1_000_000, 1_000_001)
     bench.spool.release(requeued.sequence)
     assert drained_points(bench.spool) == [1_000_000, 1_000_001]
@@ -339,8 +333,7 @@ def sent_batch_of_this_boot(bench: Bench, *lines: bytes) -> Entry:
     )
     bench.spool.append(batch, accounts=bench.feed.accounts, positions={})
     bench.spool.commit()
-    entry = bench.spool.next_backlog()
-    assert entry
+    entry = oldest(bench.spool)
     bench.spool.restamped(entry.sequence, SHIFT_NS)
     return entry
 
@@ -378,8 +371,7 @@ def test_a_restart_knows_the_latest_stamp_of_the_last_segment_since_1970(bench: 
     assert bench.spool.recovery.newest_ns == 902
     bench.feed.next_point = 7
     bench.feed.put(3, boot_id=bench.clock.boot_id())
-    bench.feed.put(1)
-    bench.spool.commit()
+    bench.feed.store(1)
     bench.restart()
     assert bench.spool.recovery.newest_ns == booted_ns + 9
 

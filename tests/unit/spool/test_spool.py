@@ -10,7 +10,7 @@ from telemetry.errors import StorageError
 from telemetry.spool import Entry, Spool, SpoolLimits
 from tests.support.clock import FakeClock
 from tests.support.disk import SimulatedDisk
-from tests.support.spool import Feed, assert_balanced, batch, drain, points_of
+from tests.support.spool import Feed, assert_balanced, batch, drain, newest, points_of
 
 LIMITS = SpoolLimits(keep_free_bytes=0)
 
@@ -30,8 +30,7 @@ def test_a_committed_batch_comes_back_as_it_was(tmp_path: Path, clock: FakeClock
     feed.put()
     assert spool.next_live() is None
     spool.commit()
-    entry = spool.next_live()
-    assert entry
+    entry = newest(spool)
     assert entry.batch == batch(0)
     assert spool.next_backlog() is None
     spool.acknowledge(entry.sequence)
@@ -44,9 +43,7 @@ def test_a_committed_batch_comes_back_as_it_was(tmp_path: Path, clock: FakeClock
 def test_the_newest_goes_live_and_the_others_oldest_first(tmp_path: Path, clock: FakeClock) -> None:
     spool = Spool(tmp_path, clock=clock, limits=LIMITS)
     feed = Feed(spool)
-    for _ in range(4):
-        feed.put()
-        spool.commit()
+    feed.store(batches=4)
     assert sequences(spool.next_live(), spool.next_backlog(), spool.next_backlog()) == [4, 1, 2]
     spool.release(1)
     assert sequences(spool.next_live(), spool.next_backlog(), spool.next_backlog()) == [None, 1, 3]
@@ -74,11 +71,8 @@ def test_what_was_committed_is_there_after_a_kill(clock: FakeClock) -> None:
     disk = SimulatedDisk()
     spool = Spool(Path("/spool"), clock=clock, limits=LIMITS, filesystem=disk)
     feed = Feed(spool)
-    for _ in range(5):
-        feed.put()
-        spool.commit()
-    entry = spool.next_live()
-    assert entry
+    feed.store(batches=5)
+    entry = newest(spool)
     spool.acknowledge(entry.sequence)
     committed = dict(feed.accounts)
     feed.put()
@@ -99,9 +93,7 @@ def test_a_number_is_never_given_twice_though_the_newest_records_are_damaged(clo
     limits = SpoolLimits(keep_free_bytes=0, segment_bytes=1)  # one commit a segment
     spool = Spool(Path("/spool"), clock=clock, limits=limits, filesystem=disk)
     feed = Feed(spool)
-    for _ in range(9):
-        feed.put()
-        spool.commit()
+    feed.store(batches=9)
     spool.close()
     segments = sorted(path for path in disk.files() if path.suffix == ".segment")
     for path in segments[5:]:
@@ -193,13 +185,10 @@ def test_an_ordered_batch_waits_for_one_on_its_way_whose_segment_somebody_remove
 ) -> None:
     spool = Spool(tmp_path, clock=clock, limits=SpoolLimits(keep_free_bytes=0, segment_bytes=1))
     feed = Feed(spool)
-    feed.put()
-    spool.commit()
-    first = spool.next_live()
-    assert first
+    feed.store()
+    first = newest(spool)
     next(tmp_path.glob("*.segment")).unlink()
-    feed.put(ordered=True)
-    spool.commit()
+    feed.store(ordered=True)
     assert spool.next_backlog() is None
     spool.acknowledge(first.sequence)
     assert sequences(spool.next_backlog()) == [2]
@@ -226,9 +215,7 @@ def test_a_pipeline_and_a_sink_may_use_it_at_once(tmp_path: Path) -> None:
 
     sink = threading.Thread(target=send)
     sink.start()
-    for _ in range(300):
-        feed.put()
-        spool.commit()
+    feed.store(batches=300)
     sink.join()
     assert sent == set(range(900))
     assert spool.counters()["points/dead"] == 42
@@ -242,8 +229,7 @@ def test_the_oldest_that_waits_has_its_age_wherever_it_is(clock: FakeClock) -> N
     feed = Feed(spool)
     assert spool.gauges().oldest_age_s == 0.0
     for _ in range(3):
-        feed.put()
-        spool.commit()
+        feed.store()
         clock.advance(60.0)
     assert spool.gauges().oldest_age_s == 180.0
     for entry, age_s in (
@@ -263,13 +249,11 @@ def test_data_older_than_the_age_allowed_is_evicted(clock: FakeClock) -> None:
     spool = Spool(Path("/spool"), clock=clock, limits=limits, filesystem=disk)
     feed = Feed(spool)
     for _ in range(3):
-        feed.put()
-        spool.commit()
+        feed.store()
         clock.advance(45.0)
     assert spool.counters()["points/evicted"] == 0
     clock.step(1e9)  # the wall clock may jump as it likes
-    feed.put()
-    spool.commit()
+    feed.store()
     assert spool.counters()["points/evicted"] == 3
     assert_balanced(spool, feed.accounts)
 
@@ -277,9 +261,7 @@ def test_data_older_than_the_age_allowed_is_evicted(clock: FakeClock) -> None:
 def test_settled_segments_are_unlinked_but_never_the_newest(tmp_path: Path, clock: FakeClock) -> None:
     spool = Spool(tmp_path, clock=clock, limits=SpoolLimits(keep_free_bytes=0, segment_bytes=1))
     feed = Feed(spool)
-    for _ in range(3):
-        feed.put()
-        spool.commit()
+    feed.store(batches=3)
     assert len(list(tmp_path.glob("*.segment"))) == 3
     assert len(list(drain(spool))) == 3
     assert len(list(tmp_path.glob("*.segment"))) == 1
@@ -290,8 +272,7 @@ def test_settled_segments_are_unlinked_but_never_the_newest(tmp_path: Path, cloc
 def put_while_there_is_room(spool: Spool) -> None:
     feed = Feed(spool)
     while spool.has_room():
-        feed.put(padding=1000)
-        spool.commit()
+        feed.store(padding=1000)
 
 
 @pytest.mark.parametrize(
@@ -337,8 +318,7 @@ def test_beyond_the_cap_the_oldest_segment_is_evicted_and_counted(tmp_path: Path
     spool = Spool(tmp_path, clock=clock, limits=limits)
     feed = Feed(spool)
     for _ in range(100):
-        feed.put()
-        spool.commit()
+        feed.store()
         assert spool.gauges().disk_bytes <= 8000
         assert_balanced(spool, feed.accounts)
     assert spool.counters()["points/evicted"] > 0

@@ -31,8 +31,7 @@ def disk(clock: FakeClock) -> SimulatedDisk:
     spool = Spool(DIRECTORY, clock=clock, limits=LIMITS, filesystem=disk)
     feed = Feed(spool)
     for _ in range(6):
-        feed.put()
-        spool.commit()
+        feed.store()
         clock.advance(60.0)
     live, oldest = spool.next_live(), spool.next_backlog()
     assert live

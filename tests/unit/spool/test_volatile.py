@@ -8,7 +8,7 @@ import pytest
 from telemetry.spool import Spool, SpoolLimits
 from tests.support.clock import FakeClock
 from tests.support.disk import SimulatedDisk
-from tests.support.spool import Feed, assert_balanced, drained_points, points_of
+from tests.support.spool import Feed, assert_balanced, drained_points, newest, oldest, points_of
 
 DIRECTORY = Path("/spool")
 LIMITS = SpoolLimits(keep_free_bytes=0)
@@ -35,8 +35,7 @@ class Bench:
 
     def put(self, batches: int = 1) -> None:
         for _ in range(batches):
-            self.feed.put()
-            self.spool.commit()
+            self.feed.store()
             assert_balanced(self.spool, self.feed.accounts)
 
 
@@ -66,8 +65,7 @@ def test_an_ordered_batch_in_memory_waits_for_all_before_it(bench: Bench) -> Non
     bench.put()
     bench.refuse("append")
     for ordered in (False, True, False):
-        bench.feed.put(ordered=ordered)
-        bench.spool.commit()
+        bench.feed.store(ordered=ordered)
     on_disk, in_memory = bench.spool.next_backlog(), bench.spool.next_backlog()
     assert on_disk
     assert in_memory
@@ -75,8 +73,7 @@ def test_an_ordered_batch_in_memory_waits_for_all_before_it(bench: Bench) -> Non
     bench.spool.acknowledge(in_memory.sequence)
     assert bench.spool.next_backlog() is None
     bench.spool.acknowledge(on_disk.sequence)
-    ordered_one = bench.spool.next_backlog()
-    assert ordered_one
+    ordered_one = oldest(bench.spool)
     assert ordered_one.batch.ordered
 
 
@@ -118,8 +115,7 @@ def test_a_batch_that_is_being_sent_is_not_evicted_from_a_full_memory() -> None:
     bench = Bench(SpoolLimits(keep_free_bytes=0, memory_bytes=3000))
     bench.refuse("append")
     bench.put()
-    entry = bench.spool.next_live()
-    assert entry
+    entry = newest(bench.spool)
     bench.put(50)
     evicted = bench.spool.counters()["points/evicted"]
     assert evicted > 0
@@ -139,8 +135,7 @@ def test_a_spool_that_is_opened_on_a_full_disk_sends_from_memory_and_takes_the_r
     bench.put(3)
     assert bench.spool.gauges().volatile == "too little of the disk is free"
     assert bench.spool.counters()["points/evicted"] == 0
-    live = bench.spool.next_live()
-    assert live
+    live = newest(bench.spool)
     bench.spool.acknowledge(live.sequence)
     bench.disk.capacity_bytes = None
     bench.clock.advance(60.0)
@@ -172,8 +167,7 @@ def test_what_was_settled_from_memory_stays_counted_after_a_kill(bench: Bench) -
 def test_what_is_refused_of_a_batch_in_memory_counts_as_dead(bench: Bench) -> None:
     bench.refuse("append")
     bench.put()
-    entry = bench.spool.next_live()
-    assert entry
+    entry = newest(bench.spool)
     bench.spool.refuse(entry.sequence, b"battery,vehicle=a soc_pct=0 0\n", reason="parse", words="")
     bench.spool.acknowledge(entry.sequence)
     counters = bench.spool.counters()
@@ -184,8 +178,7 @@ def test_what_is_refused_of_a_batch_in_memory_counts_as_dead(bench: Bench) -> No
 def test_a_batch_in_flight_from_memory_may_be_acknowledged_after_it_was_stored(bench: Bench) -> None:
     bench.refuse("append")
     bench.put()
-    entry = bench.spool.next_live()
-    assert entry
+    entry = newest(bench.spool)
     bench.work_again()
     bench.clock.advance(2.0)
     bench.spool.commit()
@@ -199,8 +192,7 @@ def test_a_batch_in_flight_from_memory_may_be_acknowledged_after_it_was_stored(b
 def test_a_batch_may_be_acknowledged_while_it_is_being_written(bench: Bench, fails: bool) -> None:
     bench.refuse("append")
     bench.put()
-    entry = bench.spool.next_live()
-    assert entry
+    entry = newest(bench.spool)
     sequence = entry.sequence
 
     def acknowledge_and_refuse(operation: str, _path: Path) -> int | None:

@@ -4,19 +4,15 @@ from collections.abc import Iterable
 
 import pytest
 from telemetry_core.decode.decoder import Decoder
-from telemetry_core.decode.plan import Plan
 from telemetry_core.decode.spec import BusSpec, MessageSpec, PlanSpec, SignalSpec
-from telemetry_core.frames.batch import FrameBatch
 from telemetry_core.rows.batch import SampleBatch
-from telemetry_core.rows.schema import Schema
 from telemetry_core.rows.spec import FieldSpec, RecordSpec, SlotKind
-from telemetry_core.transport.stage import Transport
 
+from tests.support.stages import batch_of
 from tests.support.transport_wire import (
     BCS,
     BCS_PAYLOAD,
     EXTENDED,
-    NO_BUS,
     SECOND_NS,
     Wire,
     bam,
@@ -99,18 +95,6 @@ def test_time_that_steps_back_ends_no_session() -> None:
     assert wire.hear(BCS[3], after_ns=-10 * SECOND_NS) == [BCS_PAYLOAD]
 
 
-@pytest.mark.parametrize(
-    "abort", ["1CECF456#FF03FFFFFF001100", "1CEC56F4#FF03FFFFFF001100", "1CECF456#FFFFFFFFFFFFFFFF"]
-)
-@pytest.mark.parametrize("heard", [1, 2, 3])
-def test_an_abort_of_either_side_at_any_point_ends_the_session(abort: str, heard: int) -> None:
-    wire = Wire()
-    assert wire.hear(*BCS[:heard], abort) == []
-    assert wire.ends == {"aborted": 1}
-    assert wire.counts == (0, heard + 1)
-    assert wire.hear(BCS[3]) == [("1CEB56F4", "022B00FFFFFFFFFF")]
-
-
 def test_a_simulators_frames_may_be_as_late_as_its_scale_makes_them() -> None:
     """At 60x a delay of 25 ms is one of 1.5 s: more than T1 and T2, less than half a second of wall time."""
     late_ns, least_wait_ns = 1_500_000_000, 30_000_000_000
@@ -134,35 +118,18 @@ def test_a_broadcast_and_a_directed_session_of_one_sender_are_kept_apart() -> No
 
 
 def test_channels_with_the_same_addresses_are_independent() -> None:
-    transport = Transport(Plan(NO_BUS, Schema(())))
-    batch = FrameBatch(20)
-    for channel in (0, 1):
-        transport.bind(channel, 0, j1939=True)
+    wire = Wire()
+    wire.transport.bind(1, 0, j1939=True)
+    heard = []
     for number, text in enumerate(BCS[:4]):
+        id, _, data = text.partition("#")
         for channel in (0, 1):
-            id, _, data = text.partition("#")
-            batch.append(number, id_of(id), bytes.fromhex(data), channel=channel)
-    assert [(frame.channel, text_of(frame)) for frame in transport.reassemble(batch)] == [
-        (0, BCS_PAYLOAD),
-        (1, BCS_PAYLOAD),
-    ]
+            batch = batch_of([(number, id_of(id), bytes.fromhex(data))], channel=channel)
+            heard += [(frame.channel, text_of(frame)) for frame in wire.transport.reassemble(batch)]
+    assert heard == [(0, BCS_PAYLOAD), (1, BCS_PAYLOAD)]
 
 
 # -- J1939: every order, every loss
-
-
-def test_three_sessions_are_kept_apart_in_every_order_of_their_frames() -> None:
-    sessions = [bam(1, b"A" * 9), bam(2, b"B" * 14, 0xFEE5), [BCS[0], BCS[2], BCS[3]]]
-    expected = {("18FECA01", "41" * 9), ("18FEE502", "42" * 14), BCS_PAYLOAD}
-    wire = Wire()
-    count = 0
-    for frames in interleavings(sessions):
-        found = wire.hear(*frames, after_ns=1000)
-        assert len(found) == 3
-        assert set(found) == expected
-        count += 1
-    assert count == 1680
-    assert wire.ends == {"complete": 3 * count}
 
 
 @pytest.mark.parametrize("lost", range(16))
@@ -268,13 +235,6 @@ def test_a_flood_of_announcements_is_bounded_and_counted() -> None:
 # -- ISO-TP
 
 SINGLE = (0x7E8, False, False)
-
-
-def test_an_isotp_message_is_exact_to_its_announced_length() -> None:
-    wire = Wire(isotp=[SINGLE])
-    frames = ["7E8#100B62F190313233", "7E8#2134353637380000"]
-    assert wire.hear(*frames) == [("7E8", "62F1903132333435363738")]
-    assert wire.counts == (2, 0)
 
 
 def test_single_frames_of_both_forms_and_with_an_address_in_front() -> None:
@@ -437,9 +397,8 @@ def test_an_overflow_on_one_channel_leaves_the_message_of_another_alone() -> Non
     wire.transport.bind(1, 0, isotp=rules)
     begin, *rest = isotp("7E8", bytes(20))
     wire.hear(begin)
-    other = FrameBatch(1)
-    other.append(wire.time_ns + 1, 0x7E0, bytes.fromhex(OVERFLOW), channel=1)
-    wire.transport.reassemble(other)
+    overflow = [(wire.time_ns + 1, 0x7E0, bytes.fromhex(OVERFLOW))]
+    wire.transport.reassemble(batch_of(overflow, channel=1))
     assert wire.hear(*rest) == [("7E8", bytes(20).hex())]
 
 
@@ -472,10 +431,8 @@ def test_a_payload_is_matched_by_pgn_whatever_the_database_declares_and_tagged_b
     wire = Wire(spec=spec(message(0x1811FE34, [(0, 8), (56, 16)], extended=True)))
     decoder = Decoder(wire.plan)
     decoder.bind(0, 0, 5, 100)
-    batch = FrameBatch(10)
-    for text in BCS:
-        id, _, data = text.partition("#")
-        batch.append(7, id_of(id), bytes.fromhex(data))
+    texts = (text.partition("#") for text in BCS)
+    batch = batch_of([(7, id_of(id), bytes.fromhex(data)) for id, _, data in texts])
     samples = SampleBatch(wire.plan.schema)
     decoder.decode(wire.transport.reassemble(batch), samples)
     (row,) = samples
