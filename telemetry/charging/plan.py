@@ -7,11 +7,12 @@ from telemetry_core.charge.follow_spec import FollowSpec, PowerSpec, Side
 from telemetry_core.rows.schema import Schema
 from telemetry_core.rows.spec import RecordSpec
 
-from telemetry.charging.follow.known import FOLLOWED, SHOWN_BY_POWER
+from telemetry.charging.follow.known import FOLLOWED
 from telemetry.charging.installation import VinKey, no_key
 from telemetry.charging.plug import PlugSettings
 from telemetry.charging.settings import ChargingSettings, SessionSettings
 from telemetry.charging.tracker import ChargingTracker
+from telemetry.protocols.known import CAN_PROTOCOLS
 from telemetry.rules.map_entry import MAIN
 
 _FIRST_POWER_CHANNEL = 65535  # power plugs have no channel: they are numbered from here downwards
@@ -64,7 +65,7 @@ def charging_plan(
         if plug.protocol in FOLLOWED:
             spec = FOLLOWED[plug.protocol].spec(records, buses.index(plug.bus))
             specs.append(spec.waiting(plug.least_wait_ns))
-        elif plug.protocol in SHOWN_BY_POWER:
+        elif (known := CAN_PROTOCOLS.get(plug.protocol)) is not None and known.is_charger:
             specs.append(_power_spec(SessionSettings(charger=plug.charger)))
         else:
             continue

@@ -19,7 +19,10 @@ GENERATED: dict[str, Callable[[str], str]] = {
     "docs/configuration.md": configuration.rewritten,
     "docs/data-model.md": lambda _: data_model.documentation(),
     **dict.fromkeys(
-        ("README.md", *(f"docs/{name}.md" for name in ("scan", "scrub", "serial", "simulator"))),
+        (
+            "README.md",
+            *(f"docs/{name}.md" for name in ("charging", "scan", "scrub", "serial", "sessions", "simulator")),
+        ),
         devices.rewritten,
     ),
     "docs/home-assistant.md": home_assistant.rewritten,

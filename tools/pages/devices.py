@@ -1,4 +1,4 @@
-"""The tables that list serial devices on several pages, made from the devices' own files.
+"""The tables and lists of devices on several pages, made from the devices' own files.
 
 `python -m tools.pages` writes each between `<!-- devices: NAME -->` and `<!-- end -->`.
 """
@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from textwrap import fill
 
 from firmware_sim.serial_devices import KINDS
-from telemetry.protocols.known import PROTOCOLS
+from telemetry.protocols.known import CAN_PROTOCOLS, PROTOCOLS
 from telemetry.protocols.table import SerialProtocol
 from telemetry.scan.probes import Setting, scanned, settings_of
 from telemetry.scan.serial_scan import Waits, silent_s
@@ -88,6 +88,33 @@ def _makers() -> str:
     return ", ".join(dict.fromkeys(one.words.maker for one in scanned() if one.words.maker))
 
 
+def _plugs() -> str:
+    """Return the protocols of plugs, for README.md."""
+    return " and ".join(_called(is_charger=False))
+
+
+def _chargers() -> str:
+    """Return the chargers that are listened to, for README.md and docs/charging.md."""
+    return ", ".join(_called(is_charger=True))
+
+
+def _called(*, is_charger: bool) -> Iterable[str]:
+    return dict.fromkeys(one.called for one in CAN_PROTOCOLS.values() if one.is_charger == is_charger)
+
+
+def _on_buses() -> str:
+    """Return the names of protocols of a bus, for docs/sessions.md."""
+    return ", ".join(f"`{name}`" for name in sorted(CAN_PROTOCOLS))
+
+
+def _bus_pages() -> str:
+    """Return links to their pages, for README.md; several may have one page."""
+    pages: dict[str, str] = {}
+    for name, one in CAN_PROTOCOLS.items():
+        pages.setdefault(one.called, name)
+    return ", ".join(f"[{called}](docs/protocols/{name}.md)" for called, name in pages.items())
+
+
 def _simulated() -> str:
     """Return what the simulator puts on a line, for docs/simulator.md."""
     return _rows(
@@ -113,6 +140,10 @@ _MADE: dict[str, Callable[[], str]] = {
     "silent": _silent,
     "scrubbed": _scrubbed,
     "makers": _makers,
+    "plugs": _plugs,
+    "chargers": _chargers,
+    "on_buses": _on_buses,
+    "bus_pages": _bus_pages,
     "simulated": _simulated,
     "options": _options,
 }

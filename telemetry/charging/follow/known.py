@@ -9,5 +9,3 @@ if TYPE_CHECKING:  # a service that follows no charge imports none of it
     from telemetry.charging.follow.table import FollowTable
 
 FOLLOWED: Mapping[str, "FollowTable"] = OnDemand("telemetry.charging.follow", "gbt27930", "chademo")
-# Chargers that say what they give, and nothing of a session
-SHOWN_BY_POWER = frozenset(("elcon", "elcon_extended", "huawei_r48xx", "infypower"))

@@ -42,6 +42,7 @@ CHADEMO = CanProtocol(
     title="CHAdeMO, DC charger and vehicle",
     bit_rate=500_000,
     extended=False,
+    called="CHAdeMO",
     messages=(
         _message(
             "CHA100",

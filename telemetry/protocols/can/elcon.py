@@ -60,6 +60,8 @@ def elcon(name: str, title: str, status: Sequence[CanSignal], mapped: Sequence[M
         title=title,
         bit_rate=250_000,
         extended=True,
+        called="Elcon",
+        is_charger=True,
         messages=(
             _COMMAND,
             CanMessage(

@@ -372,6 +372,7 @@ GBT27930 = CanProtocol(
     title="GB/T 27930, DC charger and vehicle",
     bit_rate=250_000,
     extended=True,
+    called="GB/T 27930",
     messages=(
         *_RECOGNITION,
         *_CONFIGURATION,

@@ -30,6 +30,8 @@ HUAWEI_R48XX = CanProtocol(
     title="Huawei R48xx rectifiers",
     bit_rate=125_000,
     extended=True,
+    called="Huawei R48xx",
+    is_charger=True,
     messages=(
         CanMessage(
             "HuaweiReply",

@@ -41,6 +41,8 @@ INFYPOWER = CanProtocol(
     title="Infypower power modules",
     bit_rate=125_000,
     extended=True,
+    called="Infypower",
+    is_charger=True,
     messages=(
         CanMessage(
             "InfyOutput",

@@ -75,6 +75,8 @@ class CanProtocol:
     extended: bool  # its ids have 29 bits
     messages: tuple[CanMessage, ...]
     mapped: tuple[Mapped, ...]
+    called: str = ""  # as people know it, for pages
+    is_charger: bool = False  # it says what it gives, and nothing of a session: that shows by its power
     periods_ms: Mapping[str, int] = field(default_factory=dict, hash=False)  # of messages by code, for `scan`
     needed: frozenset[str] = frozenset()  # codes without which a bus speaks something else, for `scan`
     carriers: tuple[MessageSpec, ...] = ()  # frames in which it sends what is longer than 8 bytes
