@@ -42,7 +42,7 @@ class SavedPlug:
     known: dict[str, Any]  # of the OpenSession
     before: list[Any]  # values of the OpenSession without the attempt under way, and facts said since
     places: int  # checksum of the names that places in the numbers stand for
-    numbers: list[Numbers]  # of the follower, now and before the doubt; empty: they are in another order
+    numbers: list[Numbers]  # of the follower, and of what may come of it; empty: they are in another order
 
 
 def packed(plug: Plug, vehicle: str, places: int, state: tuple[Numbers, Numbers], boot: Boot | None) -> bytes:
@@ -56,8 +56,8 @@ def packed(plug: Plug, vehicle: str, places: int, state: tuple[Numbers, Numbers]
     numbers, before = [known], plug.doubt
     if before is not None:
         numbers.append(before.numbers)
-    elif known["below_ns"]:  # by power: as it was when that fell
-        numbers = [saved]
+    elif known["below_ns"]:  # by power: the session is as it was when that fell, unless it returns
+        numbers = [saved, known]
     elif known["again_ns"] or known["is_restored"] == _UNDECIDED:
         numbers.append(saved)
     parts = [
@@ -128,8 +128,14 @@ def before_in(found: SavedPlug) -> Before | None:
     return Before(session_in(known), found.numbers[-1], said)
 
 
-def restored(numbers: Numbers) -> Numbers:
-    """Return numbers of a state to go on with: what is open waits for the bus to show that it is the same."""
+def state_in(found: SavedPlug) -> tuple[Numbers, Numbers]:
+    """Return what the follower goes on with: what is open waits for the bus to show that it is the same."""
+    first, *others = map(_unheard, found.numbers)
+    other = others[0] if others and not found.before else first
+    return (other, first) if first["below_ns"] else (first, other)
+
+
+def _unheard(numbers: Numbers) -> Numbers:
     unheard = int(bool(numbers["is_open"]))
     return {**numbers, "is_restored": unheard, "has_new_soc": 0, "calm_until_ns": 0, "same_soc": nan}
 

@@ -32,7 +32,7 @@ from telemetry.charging.installation import VinKey, no_key
 from telemetry.charging.made import Made
 from telemetry.charging.moving import found_again, moved
 from telemetry.charging.plug import Plug, PlugSettings
-from telemetry.charging.saved import Boot, SavedPlug, before_in, packed, restored, session_in, unpacked
+from telemetry.charging.saved import Boot, SavedPlug, before_in, packed, session_in, state_in, unpacked
 from telemetry.charging.session import Session
 from telemetry.charging.settings import ChargingSettings
 from telemetry.charging.translator import Translator
@@ -157,9 +157,7 @@ class ChargingTracker:
             raise ValueError(f"the state is of the charger {charger!r}")
         if not found.numbers or found.places != self._places(plug):
             raise ValueError("the state is of another protocol or version")
-        known, *earlier = map(restored, found.numbers)
-        saved = earlier[0] if earlier and not found.before else known
-        self.follower.go_on(channel, known, saved, most_soc_pct_s(found.known["facts"]))
+        self.follower.go_on(channel, *state_in(found), most_soc_pct_s(found.known["facts"]))
         plug.last, plug.last_start_ns = found.last, found.last_start_ns
         self._reopen(plug, found)
 

@@ -111,10 +111,13 @@ class PlugBench:
 
     def finish(self, at_s: float | None = None) -> Session:
         """The recording ends; the last session."""
-        end_s = self.now_s if at_s is None else at_s
-        for channel in self.tracker.plugs:
-            self.made += self.tracker.finish_plug(channel, START_NS + round(end_s * 1e9))
+        self.finish_all(self.now_s if at_s is None else at_s)
         return self.sessions[-1]
+
+    def finish_all(self, at_s: float) -> None:
+        """The recording ends at all plugs."""
+        for channel in self.tracker.plugs:
+            self.made += self.tracker.finish_plug(channel, START_NS + round(at_s * 1e9))
 
     def events(self, *codes: str) -> list[str]:
         """Texts of these events; of one code, or with the code before."""

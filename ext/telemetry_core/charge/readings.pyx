@@ -168,7 +168,9 @@ cdef void _pass_silence(Plug* plug, int64_t now_ns) noexcept nogil:
 
 cdef void _judge_by_soc(Plug* plug, double soc_pct, int64_t now_ns) noexcept nogil:
     """Decide by a state of charge whether a restored session goes on: a battery neither leaps nor falls in it."""
-    if isfinite(plug.saved.soc) and not is_reachable(plug, soc_pct, SOC_STEP_PCT, (now_ns - plug.saved.last_ns) / 1e9):
+    cdef double from_pct = plug.known.soc
+    cdef double rise_s = (now_ns - plug.saved.last_ns) / 1e9
+    if isfinite(from_pct) and not is_reachable(plug, from_pct, soc_pct, SOC_STEP_PCT, rise_s):
         plug.known = plug.saved
         plug.known.is_restored = NOT_RESTORED
         end_session(plug, END_SILENCE, plug.known.last_ns)
@@ -191,7 +193,7 @@ cdef void _hear_power(Plug* plug, double power_w, int64_t now_ns) noexcept nogil
             skip(known, now_ns)
             known.is_restored = UNDECIDED
     if known.is_restored == UNDECIDED and (
-            is_judged or not isfinite(plug.saved.soc) or not is_over or now_ns - known.restored_ns >= WINDOW_NS):
+            is_judged or not isfinite(known.soc) or not is_over or now_ns - known.restored_ns >= WINDOW_NS):
         go_on(plug)
     _pass_silence(plug, now_ns)
     if known.is_open == OVER_THRESHOLD and (not is_over or now_ns < known.start_ns):

@@ -24,8 +24,8 @@ cdef void begin_next(Plug* plug, int64_t start_ns) noexcept nogil
 cdef void skip(Known* known, int64_t now_ns) noexcept nogil
 # Decide whether what goes on is the session that was saved, once minutes and SOC have been heard.
 cdef void judge_restored(Plug* plug, int64_t now_ns) noexcept nogil
-# Return whether the state of charge that was saved has fallen by so much at most, and risen no faster than the charger
-# raises it in `rise_s`, but for what is rounded.
-cdef bint is_reachable(const Plug* plug, double soc_pct, double fall_pct, double rise_s) noexcept nogil
+# Return whether a state of charge has fallen by so much at most, and risen no faster than the charger raises it in
+# `rise_s`, but for what is rounded.
+cdef bint is_reachable(const Plug* plug, double from_pct, double soc_pct, double fall_pct, double rise_s) noexcept nogil
 # It is.
 cdef void go_on(Plug* plug) noexcept nogil

@@ -147,7 +147,7 @@ cdef void judge_restored(Plug* plug, int64_t now_ns) noexcept nogil:
         is_same = -GRACE_NS <= now_ns - since_ns - grown_ns <= GRACE_NS
     if known.has_new_soc and isfinite(saved.soc):
         rise_s = 60 if known.is_restored == STEPPED else (now_ns - saved.last_ns) / 1e9
-        is_same = is_same and is_reachable(plug, known.soc, 0, rise_s)
+        is_same = is_same and is_reachable(plug, saved.soc, known.soc, 0, rise_s)
     if is_same and not (has_minutes and known.has_new_soc) and now_ns - known.restored_ns < WINDOW_NS:
         return
     if is_same:
@@ -160,9 +160,8 @@ cdef void judge_restored(Plug* plug, int64_t now_ns) noexcept nogil:
     enter(plug, PHASE_CHARGING, now_ns)
 
 
-cdef bint is_reachable(const Plug* plug, double soc_pct, double fall_pct, double rise_s) noexcept nogil:
-    return (plug.saved.soc - fall_pct <= soc_pct
-            and soc_pct <= plug.saved.soc + SOC_STEP_PCT + plug.most_soc_pct_s * rise_s)
+cdef bint is_reachable(const Plug* plug, double from_pct, double soc_pct, double fall_pct, double rise_s) noexcept nogil:
+    return from_pct - fall_pct <= soc_pct and soc_pct <= from_pct + SOC_STEP_PCT + plug.most_soc_pct_s * rise_s
 
 
 cdef void go_on(Plug* plug) noexcept nogil:
