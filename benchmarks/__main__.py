@@ -52,14 +52,15 @@ def _core(folder: Path, arguments: argparse.Namespace) -> list[Section]:
 
 def _gateway(folder: Path, arguments: argparse.Namespace) -> list[Section]:
     loads = [
-        (Load(2_000, 20_000), Load(2_000, 20_000)),
-        (Load(8_000, 80_000), Load(8_000, 80_000)),
-        (Load(FLAT_OUT, 1_000_000), Load(FLAT_OUT, 50_000)),
+        (Load(2_000, 20_000, 5.0), Load(2_000, 20_000)),
+        (Load(8_000, 80_000, 2.4), Load(8_000, 80_000)),
+        (Load(FLAT_OUT, 1_000_000, 2.1), Load(FLAT_OUT, 50_000)),
     ]
     smoke = arguments.smoke
     if smoke:
-        loads = [(Load(8_000, 4_000), Load(8_000, 4_000))]
-    return measure_gateway(load_workload(5_000 if smoke else 100_000, folder), folder, loads)
+        loads = [(Load(8_000, 4_000, 2.4), Load(8_000, 4_000))]
+    workload = load_workload(5_000 if smoke else 100_000, folder)
+    return measure_gateway(workload, folder, loads, 1 if smoke else 5)
 
 
 def _scaling(folder: Path, arguments: argparse.Namespace) -> list[Section]:
