@@ -35,7 +35,8 @@ def build_plan(buses: Sequence[BusDatabases]) -> LoadedPlan:
     findings = Findings()
     records = _Records()
     laid_out = [_lay_out(bus, findings) for bus in buses]
-    numbers = _numbers(message for messages in laid_out for message in messages)
+    has_texts = any(bus.value_texts for bus in buses)
+    numbers = _numbers(message for messages in laid_out for message in messages) if has_texts else {}
     specs = []
     for bus, messages in zip(buses, laid_out, strict=True):
         if bus.value_texts:
@@ -68,10 +69,10 @@ class _Records:
         self._indexes: dict[RecordSpec, int] = {}
 
     def index(self, spec: RecordSpec) -> int:
-        if spec not in self._indexes:
-            self._indexes[spec] = len(self.specs)
+        index = self._indexes.setdefault(spec, len(self.specs))  # hashes all fields, so only once
+        if index == len(self.specs):
             self.specs.append(spec)
-        return self._indexes[spec]
+        return index
 
 
 def _settle(bus: BusDatabases, findings: Findings) -> list[ParsedMessage]:

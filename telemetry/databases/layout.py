@@ -112,9 +112,11 @@ def _with_their_selectors(signals: list[Signal], report: Report) -> list[Signal]
             signal = by_name[signal.multiplexer_signal]
         return not signal.multiplexer_ids
 
-    kept = [signal for signal in signals if has_selectors(signal)]
+    kept = []
     for signal in signals:
-        if signal not in kept:
+        if has_selectors(signal):
+            kept.append(signal)
+        else:
             report("a multiplexed signal that nothing selects, left out", signal.name)
     return kept
 
@@ -151,10 +153,12 @@ def _choices(signal: Signal) -> tuple[tuple[int, str], ...]:
 
     Databases also write negative values as unsigned numbers, and the highest unsigned ones as negative.
     """
+    if not signal.conversion.choices:
+        return ()
     end = 1 << signal.length
     lowest, highest = raw_range(signal.length, signal.is_signed)
     words = {}
-    for value, word in (signal.conversion.choices or {}).items():
+    for value, word in signal.conversion.choices.items():
         raw = int(value)  # an ARXML may write 1.0
         if raw != value:
             continue
@@ -228,17 +232,17 @@ def _fields(
     shown: dict[str, list[int]] = {}  # by the name in csv and ndjson
 
     def is_free(others: Sequence[int], condition: int) -> bool:
-        return all(exclude(other, condition, conditions) for other in others)
+        return not others or all(exclude(other, condition, conditions) for other in others)
 
     for index, (signal, place) in enumerate(zip(signals, places, strict=True)):
         name = field_name(signal.name)
         if name != signal.name:
             report("a reserved name, written with _signal", signal.name)
-        while not is_free(taken.get(escape_key(name), ()), place.condition):
+        while not is_free(others := taken.setdefault(escape_key(name), []), place.condition):
             name = f"{name}_{place.start_bit}"
             report("a name twice, written with the start bit", signal.name)
         original = signal.name if is_free(shown.get(signal.name, ()), place.condition) else name
-        taken.setdefault(escape_key(name), []).append(place.condition)
+        others.append(place.condition)
         shown.setdefault(original, []).append(place.condition)
         fields.append(_field(signal, name, original, is_selector=index in selectors))
     return tuple(fields)

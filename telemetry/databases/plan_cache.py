@@ -12,6 +12,7 @@ an old plan. Neither hash is secret. So a folder or file of another user, or one
 neither read nor written: root's commands on a service's configuration parse the databases.
 """
 
+import gc
 import hashlib
 import json
 import logging
@@ -144,6 +145,7 @@ def _child() -> int:
     unblock()
     resource.setrlimit(resource.RLIMIT_AS, (PARSE_MEMORY_BYTES, PARSE_MEMORY_BYTES))
     resource.setrlimit(resource.RLIMIT_CPU, (PARSE_TIMEOUT_S, PARSE_TIMEOUT_S))
+    gc.disable()  # this process ends before garbage adds up, and each look at a large database takes long
     import_cantools_alone()
     from telemetry.databases.build import build_plan
 
