@@ -5,9 +5,10 @@ so does what is earlier than any clock.
 """
 
 from dataclasses import fields, is_dataclass, replace
-from typing import Any, Final, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
-from telemetry_core.charge.follow_spec import Numbers
+if TYPE_CHECKING:  # a service that follows no charge imports none of it
+    from telemetry_core.charge.follow_spec import Numbers
 
 LASTED: Final = (
     *("phase_before_ns", "charging_ns", "paused_ns"),
@@ -37,7 +38,7 @@ def _moved(name: str, value: Any, by_ns: int) -> Any:
     return value + by_ns if is_stamp else value
 
 
-def found_again(numbers: Numbers) -> Numbers:
+def found_again(numbers: "Numbers") -> "Numbers":
     """Return the numbers of a `Follower.state` whose stamps have moved, with what follows from them."""
     window_ns = (numbers["last_ns"] // _WINDOW_NS + 1) * _WINDOW_NS
     return {**numbers, "due_ns": 0, "calm_until_ns": 0, "window_ns": window_ns}

@@ -53,7 +53,9 @@ LOG = logging.getLogger("telemetry.service")
 POLL_S = 0.15  # longer than frames gather: a busy bus costs one wake-up and not two
 SOURCES_STOP_S = 1.5
 SINK_STOP_S = 1.5
-STATUS_EVERY_S = 0.5
+STATUS_EVERY_S = 1.0
+WATCHED_STATUS_EVERY_S = 0.5  # while somebody asks for it
+WATCHED_FOR_S = 10.0  # after a request
 
 
 class Service:
@@ -142,6 +144,7 @@ class Service:
         self._published = self._take_figures()
         self._next_gateway_s = self._clock.monotonic_s() + config.gateway_every_s
         self._next_status_s = 0.0
+        self._asked_s = float("-inf")  # for the status, the last time
 
     def _expect(self, source: Assembled) -> None:
         """Write all that can be counted of `source` as 0 from the first point on."""
@@ -363,7 +366,8 @@ class Service:
         self._pipeline.tick(source.name for source in self._sources if not source.own_time)
         now_s = self._clock.monotonic_s()
         if now_s >= self._next_status_s:
-            self._next_status_s = now_s + STATUS_EVERY_S
+            is_watched = now_s - self._asked_s < WATCHED_FOR_S
+            self._next_status_s = now_s + (WATCHED_STATUS_EVERY_S if is_watched else STATUS_EVERY_S)
             self._reports.make(self._publish)
             self._watch_spool(now_s)
 
@@ -432,6 +436,7 @@ class Service:
 
         Request: `messages` to have the last values of all messages too.
         """
+        self._asked_s = self._clock.monotonic_s()
         if request == "messages":
             self._live_state.ask_for_messages()
         states = {name: words for source in self._sources for name, words in source.states.items()}

@@ -20,7 +20,7 @@ print(*(set(sys.modules) - before))
 OTHER_SOURCES = ("telemetry.sources.python_can", "telemetry.sources.replay", "telemetry.sources.serial")
 SERIAL = ("telemetry.framing", "telemetry_core.serial", "telemetry.protocols.table")
 PROTOCOLS = ("telemetry.protocols.can", "telemetry.protocols.registers", "telemetry.protocols.serial")
-CHARGES = ("telemetry.charging.follow", "telemetry.charging.tracker", "telemetry_core.charge.follower")
+CHARGES = ("telemetry.charging.follow", "telemetry.charging.tracker", "telemetry_core.charge")
 LOGS = ("telemetry.logs.log", "telemetry_core.logs")
 COMMANDS = ("can", "cantools", "influxdb_client", "numpy", "pandas", "prometheus_client", "rich", "serial")
 OF_PYTHON = (

@@ -148,3 +148,26 @@ def test_each_step_stores_what_is_old_enough_and_publishes_how_things_are(tmp_pa
         service._step()
         assert any(b"code=service_start" in line for line in stored_lines(tmp_path, clock))
         assert service._published is not published
+
+
+def test_figures_are_taken_twice_a_second_while_somebody_asks_for_them_and_once_otherwise(
+    tmp_path: Path,
+) -> None:
+    clock = FakeClock()
+    with started(write_config(tmp_path), clock) as service:
+
+        def taken(seconds: int) -> int:
+            moments = set()
+            for _ in range(8 * seconds):
+                clock.advance(0.125)
+                service._tick()
+                moments.add(service._published.taken_s)
+            return len(moments)
+
+        taken(1)
+        assert taken(8) == 8
+        service._describe()
+        taken(1)
+        assert taken(8) == 16
+        taken(2)  # ten seconds after the request and more
+        assert taken(8) == 8
