@@ -86,7 +86,7 @@ class OpenSessions:
     def take(
         self, source: str, frames: FrameBatch, stamping: Stamping, sessions: PlugSessions, lines: LineBuffer
     ) -> None:
-        """Frames of `source` come, with this stamping."""
+        """Take note of frames of `source`, which come with this stamping."""
         for origin in (source, BY_POWER):
             earlier = self._stampings.get(origin, stamping)
             self._stampings[origin] = stamping
@@ -140,7 +140,7 @@ class OpenSessions:
                 sessions.watch(plug, silence.newest_ns, silent_ns, lines, shift_ns=shift_ns)
 
     def leave(self, sources: Iterable[str], sessions: PlugSessions, lines: LineBuffer) -> Iterator[TimeBase]:
-        """The service stops. Yields the time base of what is written next.
+        """Say that the service stops; yield the time base of what is written next.
 
         sources: all that are configured, also those of which no frame has come.
         """
@@ -168,7 +168,7 @@ class OpenSessions:
     def _restore(
         self, source: str, sessions: PlugSessions, lines: LineBuffer, *, only: Sequence[str] | None = None
     ) -> None:
-        """What is left (`only` of these plugs) goes on, unless that has to wait until the time is known."""
+        """Let what is left (`only` of these plugs) go on, unless that has to wait until the time is known."""
         stamping = self._stamping(source)
         for plug in sessions.plugs_of(source) if only is None else only:
             if plug not in self._left:
@@ -185,7 +185,7 @@ class OpenSessions:
                     self._move(plug, earlier, stamping, sessions)
 
     def _move(self, plug: str, earlier: Stamping, now: Stamping, sessions: PlugSessions) -> None:
-        """Frames have another stamping now than the stamps that are known."""
+        """Move the stamps that are known, since frames have another stamping now."""
         if earlier.base is TimeBase.BOOT:
             sessions.move(plug, self._to_boot_ns(earlier) - self._to_boot_ns(now))
 

@@ -36,7 +36,7 @@ class MadeWriter(Protocol):
 
 
 class PlugSessions:
-    """Those at all plugs that are followed. Rows and events go into `lines`, stamps plus `shift_ns`."""
+    """Sessions at all plugs that are followed. Rows and events go into `lines`, stamps plus `shift_ns`."""
 
     any: ClassVar = True  # something is followed
 
@@ -48,7 +48,7 @@ class PlugSessions:
         writing: MadeWriter,
     ) -> None:
         """mapping: of the rows that are followed; channels: that are bound, also later ones."""
-        self._followed = followed
+        self.followed = followed
         self.tracker = followed.tracker
         self._mapping = mapping
         self._channels = channels
@@ -61,33 +61,29 @@ class PlugSessions:
         self._held: dict[int, list[Made]] = {}  # by channel: rows that wait for the time
 
     def bind(self, channel: BoundChannel) -> None:
-        """Rows of `channel` will come."""
+        """Follow `channel`, whose rows will come."""
         binding = channel.binding
         made = sorted(self._mapping.tag_sets_of(binding.bus)) if self._mapping else ()
         own, tags = [channel.modelled[each] for each in made], [channel.map_tags[each] for each in made]
-        self._followed.bind(channel.number, binding.bus, binding.tag, own, tags)
+        self.followed.bind(channel.number, binding.bus, binding.tag, own, tags)
 
     def follow(self, samples: SampleBatch) -> Iterable[Made]:
-        """What these rows make, in their order."""
+        """Return what these rows make, in their order."""
         made = self.tracker.follow(samples)
         return self._writing.alarms.apart(made) if made else made
 
-    def tag_of(self, channel: int) -> str:
-        """The tag `source` of what is made of the plug on `channel`."""
-        return self._followed.tag_of(channel)
-
     def plugs_of(self, source: str) -> Sequence[str]:
-        """The names of the plugs that are followed by frames of `source`; of none: by power alone."""
+        """Return the names of the plugs that frames of `source` show; of none: that power alone shows."""
         self._find_plugs()
         return self._sources.get(source, ())
 
     def fed_by(self, source: str | None) -> Sequence[str]:
-        """The names of the plugs that follow rows of `source` alone, also by power; None: of all."""
+        """Return the names of the plugs that follow rows of `source` alone, also by power; None: of all."""
         self._find_plugs()
         return [name for name, feeding in self._feeding.items() if source is None or feeding == {source}]
 
     def is_open(self, source: str | None = None) -> bool:
-        """Whether a session is open at any of these."""
+        """Return whether a session is open at any of these."""
         return any(self.tracker.follower.is_open(self._plugs[plug]) for plug in self.fed_by(source))
 
     def _find_plugs(self) -> None:
@@ -101,9 +97,9 @@ class PlugSessions:
             channel = self._channels.get(number)
             source = channel.binding.source if channel is not None else ""
             of_log = "" if plug.source == source else f"{source} "  # two logs may have channels of one name
-            name = self._followed.power_of(number) or of_log + plug.source
+            name = self.followed.power_of(number) or of_log + plug.source
             self._plugs[name] = number
-            feeding = self._followed.feeding(number)
+            feeding = self.followed.feeding(number)
             self._feeding[name] = {self._channels[each].binding.source for each in feeding}
             by_source.setdefault(source, []).append(name)
         self._sources = {source: tuple(names) for source, names in by_source.items()}
@@ -113,7 +109,7 @@ class PlugSessions:
         return self.tracker.state(self._plugs[plug], boot)
 
     def has_ended(self, plug: str, state: bytes = b"") -> bool:
-        """Whether both ends have finished: in `state`, or (empty) in what is open now."""
+        """Return whether both ends have finished: in `state`, or (empty) in what is open now."""
         from telemetry.charging.saved import has_ended  # only who follows a session has a plug
 
         return has_ended(state) if state else self.tracker.has_ended(self._plugs[plug])
@@ -135,12 +131,17 @@ class PlugSessions:
             LOG.warning("%s: what was open there cannot go on: %s; it is closed", plug, error)
             self.close(plug, state, lines)
 
-    def inherit(self, plug: str, old: "PlugSessions") -> None:
-        """Know what `old` knew of this plug with nothing open."""
-        self.tracker.inherit(self._plugs[plug], old.tracker, old._plugs[plug])
+    def take_over(self, plug: str, old: "PlugSessions", lines: LineBuffer) -> None:
+        """Go on with what `old` knows and has open at this plug; rows that wait go on waiting."""
+        channel, before = self._plugs[plug], old._plugs[plug]
+        self.tracker.inherit(channel, old.tracker, before)
+        if before in old._held:
+            self._held[channel] = [replace(made, channel=channel) for made in old._held[before]]
+        if state := old.state(plug):
+            self.restore(plug, state, lines)
 
     def close(self, plug: str, state: bytes, lines: LineBuffer) -> None:
-        """Nobody goes on with what was open at a plug that is not followed any more: it is over."""
+        """End what was open at a plug that is not followed any more."""
         try:
             self._writing.write_made(self.tracker.close(state), lines, shift_ns=0)
         except ValueError as error:
@@ -149,7 +150,7 @@ class PlugSessions:
     def watch(
         self, plug: str, newest_ns: int | None, silent_ns: int, lines: LineBuffer, *, shift_ns: int
     ) -> None:
-        """Nothing has come for so long since the frame with this stamp; None: since the start."""
+        """End what nothing has come of for so long since the frame with this stamp; None: since the start."""
         channel = self._plugs[plug]
         last_ns = self.tracker.follower.last_ns(channel)
         since_ns = last_ns if newest_ns is None else newest_ns
@@ -160,11 +161,11 @@ class PlugSessions:
         self._writing.write_made(self.tracker.due(channel, since_ns + silent_ns), lines, shift_ns=shift_ns)
 
     def leave(self, plug: str, lines: LineBuffer, *, shift_ns: int) -> None:
-        """The service stops: say so of what is open, which stays so."""
+        """Say of what is open, and stays so, that the service stops."""
         self._writing.write_made(self.tracker.unfinished(self._plugs[plug]), lines, shift_ns=shift_ns)
 
     def finish(self, plug: str, end_ns: int, lines: LineBuffer, *, shift_ns: int) -> None:
-        """Its frames have ended, for good, with the one of this stamp."""
+        """End what is open: no frame comes after the one with this stamp."""
         made = self.tracker.finish_plug(self._plugs[plug], end_ns)
         self._writing.write_made(made, lines, shift_ns=shift_ns)
 
@@ -176,7 +177,7 @@ class PlugSessions:
             self._held[channel] = moved(self._held[channel], by_ns)
 
     def write_rows(self, plug: str, wanted: bool, lines: LineBuffer) -> None:
-        """Whether rows of its sessions are written. Those that waited for that are written now."""
+        """Let rows of its sessions wait until they are wanted. Write those that have waited."""
         channel = self._plugs[plug]
         if not wanted:
             self._held.setdefault(channel, [])
@@ -197,15 +198,6 @@ class PlugSessions:
         del held[:-_MOST_HELD]
         return True
 
-    def held(self, plug: str) -> list[Made] | None:
-        """The rows that wait for that; None: none has to."""
-        return self._held.get(self._plugs[plug])
-
-    def hold(self, plug: str, rows: list[Made]) -> None:
-        """Let these wait, too."""
-        channel = self._plugs[plug]
-        self._held[channel] = [replace(made, channel=channel) for made in rows]
-
 
 class NoSessions(PlugSessions):
     """Nothing is followed, and so no plug is ever asked for."""
@@ -213,7 +205,7 @@ class NoSessions(PlugSessions):
     any = False
 
     def __init__(self) -> None:
-        """It has no tracker."""
+        """Follow nothing."""
 
     def plugs_of(self, _source: str) -> Sequence[str]:
         return ()
@@ -228,14 +220,10 @@ class NoSessions(PlugSessions):
 def hand_over_sessions(
     old: PlugSessions, new: PlugSessions, source: str, lines: LineBuffer, *, shift_ns: int = 0
 ) -> None:
-    """What is open at the plugs of `source` (of none: those followed by power) goes on in `new`, or ends."""
+    """Let what is open at the plugs of `source` (none: those that power shows) go on in `new`, or end."""
     heirs = new.plugs_of(source)
     for plug in old.plugs_of(source):
-        if plug not in heirs:
+        if plug in heirs:
+            new.take_over(plug, old, lines)
+        else:
             old.finish(plug, 0, lines, shift_ns=shift_ns)
-            continue
-        new.inherit(plug, old)
-        if (rows := old.held(plug)) is not None:
-            new.hold(plug, rows)
-        if state := old.state(plug):
-            new.restore(plug, state, lines)

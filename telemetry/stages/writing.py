@@ -185,7 +185,7 @@ class Writing:
                 observer.add_session(row, made.time_ns)
         if self.sessions.holds(made):
             return
-        tag = self.sessions.tag_of(made.channel)
+        tag = self.sessions.followed.tag_of(made.channel)
         if measurement := self.output.add_session(row, made.time_ns, tag, lines):
             self._made_here[measurement] += 1
 

@@ -94,12 +94,6 @@ class FakeSessions(PlugSessions):
     def holds(self, _made: object) -> bool:
         return False
 
-    def held(self, _plug: str) -> None:
-        return None
-
-    def hold(self, *_: object) -> None:
-        raise AssertionError("nothing waits")
-
     def write(self, session: Mapping[str, int], outcome: str = "") -> None:
         if self.replacing is not None and self.writes_rows:
             row = b'charging_session frames=%d,outcome="%s" %d' % (

@@ -26,13 +26,17 @@ class Tracker:
         self.asked_ns: list[int] = []
         self.open = b""  # what is open there
         self.moved_ns = 0
+        self.inherited: list[tuple[int, Tracker, int]] = []
         self.follower = SimpleNamespace(last_ns=lambda _: self.heard_ns)
 
     def joined(self, _channel: int) -> int | None:
         return self.joined_ns
 
-    def state(self, _channel: int) -> bytes:
+    def state(self, _channel: int, _boot: object = None) -> bytes:
         return self.open
+
+    def inherit(self, channel: int, old: "Tracker", old_channel: int) -> None:
+        self.inherited.append((channel, old, old_channel))
 
     def restore(self, _channel: int, state: bytes) -> None:
         self.heard_ns = int(state)
@@ -70,30 +74,33 @@ def followed(tracker: Tracker, written: list[object] | None = None) -> tuple[Plu
     return sessions, plug
 
 
+def stamps(written: Sequence[object]) -> list[int]:
+    return [made.time_ns for made, _ in cast(Sequence[tuple[Made, int]], written)]
+
+
 def test_of_rows_that_wait_for_the_time_the_newest_thousand_are_kept_one_a_stamp() -> None:
-    sessions, plug = followed(Tracker())
+    written = list[object]()
+    sessions, plug = followed(Tracker(), written)
     sessions.write_rows(plug, False, LineBuffer())
     session = Session(0, None, "van", "main", "bay", open=True, duration_s=0.0)
     for number in (*range(1500), 1499):
         row = CurveRow(session, CurvePoint(number, soc_pct=50.0))
         assert sessions.holds(Made(0, number, row, channel=0))
-    held = sessions.held(plug)
-    assert held is not None
-    assert [made.time_ns for made in held] == list(range(500, 1500))
+    sessions.write_rows(plug, True, LineBuffer())
+    assert stamps(written) == list(range(500, 1500))
 
 
 def test_a_session_that_goes_on_replaces_the_rows_of_its_second_half_that_wait_for_the_time() -> None:
-    tracker, lines = Tracker(), LineBuffer()
-    sessions, plug = followed(tracker)
+    tracker, lines, written = Tracker(), LineBuffer(), list[object]()
+    sessions, plug = followed(tracker, written)
     sessions.write_rows(plug, False, lines)
     for start_ns in (0, 5):
         session = Session(start_ns, None, "van", "main", "bay", open=True, duration_s=0.0)
         assert sessions.holds(Made(0, start_ns, session, channel=0))
     tracker.joined_ns = 5
     sessions.restore(plug, b"7", lines)
-    held = sessions.held(plug)
-    assert held is not None
-    assert [made.time_ns for made in held] == [0]
+    sessions.write_rows(plug, True, lines)
+    assert stamps(written) == [0]
 
 
 def test_frames_of_others_show_silence_only_once_an_end_was_heard_in_this_run() -> None:
@@ -121,7 +128,7 @@ def row(start_ns: int = 0) -> Made:
 def test_nothing_waits_unless_rows_are_unwanted_and_events_never_do() -> None:
     sessions, plug = followed(Tracker())
     assert not sessions.holds(row())
-    assert sessions.held(plug) is None
+    assert not sessions.holds(row())
     sessions.write_rows(plug, False, LineBuffer())
     assert not sessions.holds(Made(0, 0, PhaseWord("main", "bay", "charging"), channel=0))
     assert sessions.holds(row())
@@ -138,7 +145,7 @@ def test_rows_that_waited_are_written_once_they_are_wanted_and_moved_with_the_cl
     assert written == []
     sessions.write_rows(plug, True, LineBuffer())
     assert written == [(row(107), 0)]
-    assert sessions.held(plug) is None
+    assert not sessions.holds(row())
 
 
 def test_what_is_open_is_left_or_finished_with_the_shift_of_now() -> None:
@@ -171,44 +178,44 @@ def test_where_another_session_has_begun_meanwhile_the_old_one_is_closed() -> No
 
 
 class Plugs(NoSessions):
-    """Plugs of one source by name, each with what is open and held there."""
+    """Plugs of one source by name."""
 
-    def __init__(self, **plugs: tuple[bytes, list[Made] | None]) -> None:
+    def __init__(self, *plugs: str) -> None:
         self.plugs = plugs
         self.said: list[tuple[object, ...]] = []
 
     def plugs_of(self, source: str) -> Sequence[str]:
-        return tuple(self.plugs) if source == "bus" else ()
-
-    def state(self, plug: str) -> bytes:
-        return self.plugs[plug][0]
-
-    def held(self, plug: str) -> list[Made] | None:
-        return self.plugs[plug][1]
+        return self.plugs if source == "bus" else ()
 
     def finish(self, *what: object, **more: object) -> None:
         self.said.append(("finish", *what[:2], more["shift_ns"]))
 
-    def restore(self, *what: object) -> None:
-        self.said.append(("restore", *what[:2]))
-
-    def hold(self, *what: object) -> None:
-        self.said.append(("hold", *what))
-
-    def inherit(self, plug: str, old: PlugSessions) -> None:
+    def take_over(self, plug: str, old: PlugSessions, _lines: LineBuffer) -> None:
         assert plug in old.plugs_of("bus")
-        self.said.append(("inherit", plug))
+        self.said.append(("take over", plug))
 
 
 def test_a_reload_goes_on_with_plugs_that_are_followed_still_and_finishes_the_others() -> None:
-    old = Plugs(left=(b"a session", [row()]), right=(b"its own", None), gone=(b"another", [row()]))
-    new = Plugs(left=(b"", None), right=(b"", None))
+    old, new = Plugs("left", "right", "gone"), Plugs("left", "right")
     hand_over_sessions(old, new, "bus", LineBuffer(), shift_ns=6)
     assert old.said == [("finish", "gone", 0, 6)]
-    assert new.said == [
-        *(("inherit", "left"), ("hold", "left", [row()]), ("restore", "left", b"a session")),
-        *(("inherit", "right"), ("restore", "right", b"its own")),
-    ]
+    assert new.said == [("take over", "left"), ("take over", "right")]
+
+
+@pytest.mark.parametrize("waits", [False, True])
+@pytest.mark.parametrize("state", [b"", b"7"])
+def test_what_is_taken_over_is_known_goes_on_and_waits_as_before(state: bytes, waits: bool) -> None:
+    before, after = Tracker(), Tracker()
+    before.open = state
+    (old, plug), (new, _) = followed(before), followed(after, written := list[object]())
+    old.write_rows(plug, not waits, LineBuffer())
+    assert old.holds(row(5)) == waits
+    new.take_over(plug, old, LineBuffer())
+    assert after.inherited == [(0, before, 0)]
+    assert after.heard_ns == int(state or 0)
+    assert new.holds(row(6)) == waits
+    new.write_rows(plug, True, LineBuffer())
+    assert written == [(row(5), 0), (row(6), 0)] * waits
 
 
 def test_where_nothing_is_followed_nothing_is_open() -> None:
