@@ -54,19 +54,16 @@ def load_charge_scenario(name_or_file: str | Path, load: Load) -> ChargeScenario
     """Return the scenario of that name, number or file. Raises NotFoundError, and what `load` raises."""
     file = find_in(CHARGE_SCENARIOS, name_or_file, "scenario of a charge", "`sim --list`")
     top = load(file)
+    charger = top.take_table("charger")
     scenario = ChargeScenario(
         **read_heading(top, file, "2026-03-02T10:00:00Z"),
-        charger=_charger(top.take_table("charger")),
+        charger=read(GbtChargerSpec, charger, power=take(PowerStageSpec, charger)),
         vehicle=read(VehicleSpec, top.take_table("vehicle")),
         faults=tuple(read_charge_fault(table) for table in top.take_tables("fault")),
         ends=_ending(top.take_table("ends")),
     )
     top.close()
     return scenario
-
-
-def _charger(table: Table) -> GbtChargerSpec:
-    return read(GbtChargerSpec, table, power=take(PowerStageSpec, table))
 
 
 def _ending(table: Table) -> Ending:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from firmware_sim.ecus.service_battery import ServiceSpec
 from firmware_sim.errors import NotValidError
-from firmware_sim.faults.kinds import Fault
+from firmware_sim.faults.kinds import WEEK_S, Fault
 from firmware_sim.faults.read import OnLines, read_fault
 from firmware_sim.plant.load import Profile
 from firmware_sim.plant.pack import PackSpec
@@ -18,21 +18,19 @@ from firmware_sim.serial_devices import KINDS
 from firmware_sim.serial_scenario import LineSpec, read_lines
 from firmware_sim.table import Table, key, read
 
-_WEEK_S = 7.0 * 86_400.0
-
 
 @dataclass(frozen=True, slots=True)
 class Stand:
     """Parked: contactors open."""
 
-    duration_s: float = key(above=0.0, most=_WEEK_S)
+    duration_s: float = key(above=0.0, most=WEEK_S)
 
 
 @dataclass(frozen=True, slots=True)
 class Drive:
     """On the road for `duration_s`, and until the vehicle has come to a stop."""
 
-    duration_s: float = key(above=0.0, most=_WEEK_S)
+    duration_s: float = key(above=0.0, most=WEEK_S)
     profile: Profile = key(name="road")
 
 
@@ -40,7 +38,7 @@ class Drive:
 class Charge:
     """At a charger until full, until `until_soc_pct`, or for `duration_s` at most."""
 
-    duration_s: float = key(above=0.0, most=_WEEK_S)
+    duration_s: float = key(above=0.0, most=WEEK_S)
     max_power_w: float = key(name="max_power_kw", scale=1000.0, above=0.0, most=350.0)
     until_soc_pct: float = key(absent=100.0, above=0.0, most=100.0)
 

@@ -14,24 +14,51 @@ _SERIAL_NUMBER = 0x4E455601
 _SOFTWARE_VERSION = 12
 
 
-def _pack_power(bms: Bms) -> dict[str, float]:
+def bms_messages(bms: Bms) -> Mapping[str, Values]:
+    """Return by message what gives its values, as they are when it is called."""
     return {
-        "State": bms.state,
-        "PackVoltage": bms.pack.voltage_v,
-        "PackCurrent": bms.pack.current_a,
-        "LinkVoltage": bms.link_voltage_v,
-    }
-
-
-def _pack_state(bms: Bms) -> dict[str, float]:
-    return {
-        "MainContactorPlus": bms.contactors_closed,
-        "MainContactorMinus": bms.contactors_closed or bms.state is BmsState.PRECHARGE,
-        "PrechargeContactor": bms.state is BmsState.PRECHARGE,
-        "Balancing": bool(bms.pack.balanced_cells),
-        "StateOfCharge": bms.pack.soc_pct,
-        "RemainingCapacity": bms.pack.remaining_ah,
-        "FullCapacity": bms.pack.capacity_ah,
+        "BMS_PackPower": lambda: {
+            "State": bms.state,
+            "PackVoltage": bms.pack.voltage_v,
+            "PackCurrent": bms.pack.current_a,
+            "LinkVoltage": bms.link_voltage_v,
+        },
+        "BMS_PackState": lambda: {
+            "MainContactorPlus": bms.contactors_closed,
+            "MainContactorMinus": bms.contactors_closed or bms.state is BmsState.PRECHARGE,
+            "PrechargeContactor": bms.state is BmsState.PRECHARGE,
+            "Balancing": bool(bms.pack.balanced_cells),
+            "StateOfCharge": bms.pack.soc_pct,
+            "RemainingCapacity": bms.pack.remaining_ah,
+            "FullCapacity": bms.pack.capacity_ah,
+        },
+        "BMS_Limits": lambda: _limits(bms),
+        "BMS_CellExtremes": lambda: {
+            "CellVoltageMin": bms.cell_min_v,
+            "CellVoltageMax": bms.cell_max_v,
+            "CellIndexMin": bms.cell_voltages_v.index(bms.cell_min_v) + 1,
+            "CellIndexMax": bms.cell_voltages_v.index(bms.cell_max_v) + 1,
+        },
+        "BMS_CellVoltages": lambda: dict(zip(_CELL_SIGNALS, bms.cell_voltages_v, strict=True)),
+        "BMS_Temperatures": lambda: _temperatures(bms),
+        "BMS_ModuleTemperatures": lambda: _module_temperatures(bms),
+        "BMS_Alarms": lambda: _alarms(bms),
+        "BMS_Health": lambda: {
+            "StateOfHealth": 100.0 * bms.pack.soh,
+            "ChargeCycles": bms.pack.cycles,
+            "InsulationResistance": bms.insulation_kohm,
+        },
+        "BMS_Energy": lambda: {
+            "EnergyCharged": bms.pack.energy_in_wh,
+            "EnergyDischarged": bms.pack.energy_out_wh,
+        },
+        "BMS_Identity": lambda: {
+            "SerialNumber": _SERIAL_NUMBER,
+            "NominalCapacity": bms.pack.spec.cell_capacity_ah,
+            "CellCount": bms.pack.spec.cells,
+            "SoftwareVersion": _SOFTWARE_VERSION,
+        },
+        "BMS_ChargeRequest": lambda: _charge_request(bms),
     }
 
 
@@ -47,19 +74,6 @@ def _limits(bms: Bms) -> dict[str, float]:
         "PackVoltageUpperLimit": CELL_FULL_V * cells,
         "PackVoltageLowerLimit": CELL_EMPTY_V * cells,
     }
-
-
-def _cell_extremes(bms: Bms) -> dict[str, float]:
-    return {
-        "CellVoltageMin": bms.cell_min_v,
-        "CellVoltageMax": bms.cell_max_v,
-        "CellIndexMin": bms.cell_voltages_v.index(bms.cell_min_v) + 1,
-        "CellIndexMax": bms.cell_voltages_v.index(bms.cell_max_v) + 1,
-    }
-
-
-def _cell_voltages(bms: Bms) -> dict[str, float]:
-    return dict(zip(_CELL_SIGNALS, bms.cell_voltages_v, strict=True))
 
 
 def _temperatures(bms: Bms) -> dict[str, float]:
@@ -89,49 +103,10 @@ def _alarms(bms: Bms) -> dict[str, float]:
     }
 
 
-def _health(bms: Bms) -> dict[str, float]:
-    return {
-        "StateOfHealth": 100.0 * bms.pack.soh,
-        "ChargeCycles": bms.pack.cycles,
-        "InsulationResistance": bms.insulation_kohm,
-    }
-
-
-def _energy(bms: Bms) -> dict[str, float]:
-    return {"EnergyCharged": bms.pack.energy_in_wh, "EnergyDischarged": bms.pack.energy_out_wh}
-
-
-def _identity(bms: Bms) -> dict[str, float]:
-    return {
-        "SerialNumber": _SERIAL_NUMBER,
-        "NominalCapacity": bms.pack.spec.cell_capacity_ah,
-        "CellCount": bms.pack.spec.cells,
-        "SoftwareVersion": _SOFTWARE_VERSION,
-    }
-
-
 def _charge_request(bms: Bms) -> dict[str, float]:
     request = bms.charge_request
     return {
         "ChargeRequested": request.enabled,
         "RequestedVoltage": request.voltage_v,
         "RequestedCurrent": request.current_a,
-    }
-
-
-def bms_messages(bms: Bms) -> Mapping[str, Values]:
-    """Return by message what gives its values, as they are when it is called."""
-    return {
-        "BMS_PackPower": lambda: _pack_power(bms),
-        "BMS_PackState": lambda: _pack_state(bms),
-        "BMS_Limits": lambda: _limits(bms),
-        "BMS_CellExtremes": lambda: _cell_extremes(bms),
-        "BMS_CellVoltages": lambda: _cell_voltages(bms),
-        "BMS_Temperatures": lambda: _temperatures(bms),
-        "BMS_ModuleTemperatures": lambda: _module_temperatures(bms),
-        "BMS_Alarms": lambda: _alarms(bms),
-        "BMS_Health": lambda: _health(bms),
-        "BMS_Energy": lambda: _energy(bms),
-        "BMS_Identity": lambda: _identity(bms),
-        "BMS_ChargeRequest": lambda: _charge_request(bms),
     }

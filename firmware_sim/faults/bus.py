@@ -11,16 +11,8 @@ import random
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 
-from firmware_sim.faults.kinds import (
-    BUS,
-    BusOff,
-    ChecksumError,
-    CounterError,
-    Fault,
-    Garbage,
-    PlacedFault,
-    Silence,
-)
+from firmware_sim.faults import kinds
+from firmware_sim.faults.kinds import BUS, Fault, PlacedFault
 from firmware_sim.units import S_NS
 from firmware_sim.wire.broadcast import Frame
 from firmware_sim.wire.checksum import crc8
@@ -40,7 +32,7 @@ class BusFaults:
         self._faults = [
             fault
             for fault in faults
-            if isinstance(fault, BusOff)
+            if isinstance(fault, kinds.BusOff)
             or (isinstance(fault, PlacedFault) and (fault.on == BUS or _is_on_bus(fault.on, layouts)))
         ]
         self._layouts = layouts
@@ -63,7 +55,8 @@ class BusFaults:
         return any(
             fault.window.active(now_ns)
             for fault in self._faults
-            if isinstance(fault, BusOff) or (isinstance(fault, Silence) and _is_of(message, fault.on))
+            if isinstance(fault, kinds.BusOff)
+            or (isinstance(fault, kinds.Silence) and _is_of(message, fault.on))
         )
 
     def through(self, frames: Iterable[Frame], until_ns: int) -> Iterator[Frame]:
@@ -85,7 +78,7 @@ class BusFaults:
         self._noise_ns = max(self._noise_ns, until_ns)
 
     def _state(self, now_ns: int) -> Iterator[Frame]:
-        off = any(isinstance(fault, BusOff) and fault.window.active(now_ns) for fault in self._faults)
+        off = any(isinstance(fault, kinds.BusOff) and fault.window.active(now_ns) for fault in self._faults)
         if off != self._bus_off:
             self._bus_off = off
             self.spoiled["error_frame"] += 1
@@ -95,7 +88,7 @@ class BusFaults:
         passed_s = max(now_ns - self._noise_ns, 0) / S_NS
         self._noise_ns = max(now_ns, self._noise_ns)
         for fault in self._faults:
-            if isinstance(fault, Garbage) and fault.window.active(now_ns) and not self._bus_off:
+            if isinstance(fault, kinds.Garbage) and fault.window.active(now_ns) and not self._bus_off:
                 count = fault.per_s * passed_s
                 for _ in range(int(count) + (self._draw.random() < count % 1.0)):
                     yield self._junk(now_ns)
@@ -111,12 +104,12 @@ class BusFaults:
     def _spoil(self, layout: SentMessage, data: bytes, now_ns: int) -> bytes:
         for fault in self._faults:
             match fault:
-                case CounterError(on=layout.name):
+                case kinds.CounterError(on=layout.name):
                     if fault.window.active(now_ns):
                         data = self._with_old_counter(layout, data)
                     else:
                         self._counters.pop(layout.name, None)
-                case ChecksumError(on=layout.name, share=share) if fault.window.active(now_ns):
+                case kinds.ChecksumError(on=layout.name, share=share) if fault.window.active(now_ns):
                     if self._draw.random() < share:
                         self.spoiled["checksum"] += 1
                         data = bytes((data[0] ^ self._draw.randrange(1, 256),)) + data[1:]

@@ -11,7 +11,7 @@ from firmware_sim.ecus.gbt.charger import ChargerNode
 from firmware_sim.ecus.gbt.vehicle import VehicleNode
 from firmware_sim.faults import charge_kinds as kinds
 from firmware_sim.faults.charge_kinds import Planned, Since
-from firmware_sim.faults.kinds import InsulationFault, OverTemperature, Silence
+from firmware_sim.faults.kinds import Insulation, OverTemperature, Silence
 from firmware_sim.units import NEVER_NS, S_NS
 from firmware_sim.wire.gbt import BEM_BITS, BST_BITS, CEM_BITS, CHARGER, CODES, CST_BITS, MESSAGES
 from firmware_sim.wire.j1939 import CONTROL_PGN, DATA_PGN, Control, split_id
@@ -105,7 +105,7 @@ class ChargeFaults:
                 vehicle.demand_v = voltage_v
             case kinds.SocStep(soc_pct=soc_pct):
                 vehicle.soc_error_pct = soc_pct
-            case InsulationFault(resistance_kohm=resistance_kohm):
+            case Insulation(resistance_kohm=resistance_kohm):
                 vehicle.bms.insulation_kohm = resistance_kohm
             case OverTemperature(module=module, heat_w=heat_w):
                 vehicle.bms.pack.heat_module(module - 1, heat_w)

@@ -12,10 +12,11 @@ from firmware_sim.faults.kinds import (
     MODULES,
     WEEK_S,
     Fault,
-    InsulationFault,
+    Insulation,
     OverTemperature,
     Silence,
     Window,
+    by_name,
 )
 from firmware_sim.faults.read import take_window
 from firmware_sim.table import Table, read, take_choice
@@ -51,36 +52,19 @@ def _heat(table: Table) -> Mapping[str, object]:
 
 _FOR_GOOD = ("stop", "unplug", "power-loss", "clock-step")
 _TIMED: Mapping[str, type[Fault]] = {
-    "silence": Silence,
-    "stop": kinds.Stop,
-    "pause": kinds.Pause,
-    "excess": kinds.Excess,
-    "derating": kinds.Derating,
-    "demand": kinds.Demand,
-    "soc-step": kinds.SocStep,
-    "insulation": InsulationFault,
-    "over-temperature": OverTemperature,
-    "power-loss": kinds.PowerLoss,
-    "unplug": kinds.Unplug,
-    "untrusted-bits": kinds.UntrustedBits,
-    "zero-stop": kinds.ZeroStop,
-    "short-frames": kinds.ShortFrames,
-    "padded-frames": kinds.PaddedFrames,
-    "vendor-frames": kinds.VendorFrames,
-    "own-frames": kinds.OwnFrames,
-    "clock-step": kinds.ClockStep,
+    **by_name(Silence, kinds.Stop, kinds.Pause, kinds.Excess, kinds.Derating, kinds.Demand, kinds.SocStep),
+    **by_name(Insulation, OverTemperature, kinds.PowerLoss, kinds.Unplug),
+    **by_name(kinds.UntrustedBits, kinds.ZeroStop, kinds.ShortFrames, kinds.PaddedFrames),
+    **by_name(kinds.VendorFrames, kinds.OwnFrames, kinds.ClockStep),
 }
 _GIVEN: Mapping[str, Callable[[Table], Mapping[str, Any]]] = {
     "silence": lambda table: {"on": table.take_text("on", one_of=SILENT)},
     "stop": _stop,
     "over-temperature": _heat,
 }
-_IN_TRANSPORT: Mapping[str, type[TransportFault]] = {
-    "no-answer": kinds.NoAnswer,
-    "refusal": kinds.Refusal,
-    "lost-packet": kinds.LostPacket,
-    "wrong-count": kinds.WrongCount,
-}
+_IN_TRANSPORT: Mapping[str, type[TransportFault]] = by_name(
+    kinds.NoAnswer, kinds.Refusal, kinds.LostPacket, kinds.WrongCount
+)
 CHARGE_FAULT_KINDS = (*_TIMED, *_IN_TRANSPORT)
 
 

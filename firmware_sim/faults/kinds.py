@@ -4,7 +4,9 @@
 bytes. Each fault is named after what is seen of it on a bench.
 """
 
+import re
 from dataclasses import dataclass
+from typing import TypeVar
 
 from firmware_sim.table import key
 from firmware_sim.units import S_NS
@@ -13,6 +15,13 @@ CELLS, MODULES = 96, 12  # of the traction battery
 BUS = "can"  # the whole bus, as the name of what a fault is on
 
 WEEK_S = 7.0 * 86_400.0
+
+_Kind = TypeVar("_Kind")
+
+
+def by_name(*kinds: type[_Kind]) -> dict[str, type[_Kind]]:
+    """Return kinds of faults as `do` names them: by the words of their class."""
+    return {re.sub("(?<!^)(?=[A-Z])", "-", kind.__name__).lower(): kind for kind in kinds}
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +90,7 @@ class SensorLoss(Fault):
 
 
 @dataclass(frozen=True, slots=True)
-class InsulationFault(Fault):
+class Insulation(Fault):
     """The insulation's resistance falls."""
 
     resistance_kohm: float = key(above=0.0, most=65_535.0)
@@ -94,7 +103,7 @@ class ChargerFault(Fault):
     cooling_only: bool
 
 
-PlantFault = CellImbalance | WeakCell | OverTemperature | SensorLoss | InsulationFault | ChargerFault
+PlantFault = CellImbalance | WeakCell | OverTemperature | SensorLoss | Insulation | ChargerFault
 
 
 # --- on a bus or a line; `on`: "can", a message, a node ("BMS", "CHG"), or what is on serial lines: all
@@ -141,7 +150,7 @@ class LostBytes(PlacedFault):
     share: float = key(above=0.0, most=1.0)
 
 
-class PortUnplug(PlacedFault):
+class Unplug(PlacedFault):
     """The port is pulled out, and another one plugged in at the end of the window."""
 
 
@@ -153,7 +162,7 @@ class ErrorReply(Fault):
 
 
 @dataclass(frozen=True, slots=True)
-class HexMessages(Fault):
+class HexMessage(Fault):
     """A share of the VE.Direct blocks has a HEX message in the middle."""
 
     share: float = key(absent=1.0, above=0.0, most=1.0)
@@ -167,7 +176,7 @@ class Collision(PlacedFault):
 
 
 @dataclass(frozen=True, slots=True)
-class LateAnswers(PlacedFault):
+class LateAnswer(PlacedFault):
     """A share of a device's answers comes late: by so many seconds, whatever the time scale is."""
 
     share: float = key(absent=1.0, above=0.0, most=1.0)

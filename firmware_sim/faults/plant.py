@@ -8,16 +8,8 @@ from collections.abc import Iterable
 from firmware_sim.ecus.bms import INSULATION_KOHM, Bms
 from firmware_sim.ecus.charger import Charger
 from firmware_sim.ecus.jbd import JbdBms
-from firmware_sim.faults.kinds import (
-    CellImbalance,
-    ChargerFault,
-    Fault,
-    InsulationFault,
-    OverTemperature,
-    PlantFault,
-    SensorLoss,
-    WeakCell,
-)
+from firmware_sim.faults import kinds
+from firmware_sim.faults.kinds import Fault, PlantFault
 
 
 class PlantFaults:
@@ -45,34 +37,34 @@ class PlantFaults:
     def _begin(self, fault: PlantFault) -> None:
         pack = self._bms.pack
         match fault:
-            case CellImbalance(cell=cell, charge_pct=charge_pct):
+            case kinds.CellImbalance(cell=cell, charge_pct=charge_pct):
                 pack.shift_charge(cell - 1, charge_pct / 100.0)
-            case WeakCell(cell=cell, capacity_pct=capacity_pct, resistance_pct=resistance_pct):
+            case kinds.WeakCell(cell=cell, capacity_pct=capacity_pct, resistance_pct=resistance_pct):
                 pack.weaken(cell - 1, capacity=capacity_pct / 100.0, resistance=resistance_pct / 100.0)
-            case OverTemperature(module=module, heat_w=heat_w):
+            case kinds.OverTemperature(module=module, heat_w=heat_w):
                 pack.heat_module(module - 1, heat_w)
-            case SensorLoss(on=on, sensor=sensor):
+            case kinds.SensorLoss(on=on, sensor=sensor):
                 self._sensors(on).add(sensor - 1)
-            case InsulationFault(resistance_kohm=resistance_kohm):
+            case kinds.Insulation(resistance_kohm=resistance_kohm):
                 self._bms.insulation_kohm = resistance_kohm
-            case ChargerFault(cooling_only=True):
+            case kinds.ChargerFault(cooling_only=True):
                 self._charger.cooling_lost = True
-            case ChargerFault():
+            case kinds.ChargerFault():
                 self._charger.hardware_fault = True
 
     def _end(self, fault: PlantFault) -> None:
         match fault:
-            case OverTemperature(module=module):
+            case kinds.OverTemperature(module=module):
                 self._bms.pack.heat_module(module - 1, 0.0)
-            case SensorLoss(on=on, sensor=sensor):
+            case kinds.SensorLoss(on=on, sensor=sensor):
                 self._sensors(on).discard(sensor - 1)
-            case InsulationFault():
+            case kinds.Insulation():
                 self._bms.insulation_kohm = INSULATION_KOHM
-            case ChargerFault(cooling_only=True):
+            case kinds.ChargerFault(cooling_only=True):
                 self._charger.cooling_lost = False
-            case ChargerFault():
+            case kinds.ChargerFault():
                 self._charger.hardware_fault = False
-            case CellImbalance() | WeakCell():
+            case kinds.CellImbalance() | kinds.WeakCell():
                 pass  # a cell does not get well again
 
     def _sensors(self, on: str) -> set[int]:

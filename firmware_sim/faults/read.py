@@ -9,7 +9,7 @@ from functools import cache
 from typing import Any, NamedTuple
 
 from firmware_sim.faults import kinds
-from firmware_sim.faults.kinds import BUS, MODULES, WEEK_S, Fault, Window
+from firmware_sim.faults.kinds import BUS, MODULES, WEEK_S, Fault, Window, by_name
 from firmware_sim.table import Table, read
 from firmware_sim.wire.broadcast import VEHICLE_DBC
 from firmware_sim.wire.layout import load_layouts
@@ -82,25 +82,12 @@ def _on_line(others: Callable[[], Collection[str]] = tuple) -> Callable[[Table, 
 
 
 _KINDS: Mapping[str, type[Fault]] = {
-    "cell-imbalance": kinds.CellImbalance,
-    "weak-cell": kinds.WeakCell,
-    "over-temperature": kinds.OverTemperature,
-    "sensor-loss": kinds.SensorLoss,
-    "insulation": kinds.InsulationFault,
-    "charger-fault": kinds.ChargerFault,
+    **by_name(kinds.CellImbalance, kinds.WeakCell, kinds.OverTemperature, kinds.SensorLoss),
+    **by_name(kinds.Insulation, kinds.ChargerFault),
     "charger-cooling": kinds.ChargerFault,
-    "counter-error": kinds.CounterError,
-    "bus-off": kinds.BusOff,
-    "error-reply": kinds.ErrorReply,
-    "hex-message": kinds.HexMessages,
-    "checksum-error": kinds.ChecksumError,
-    "silence": kinds.Silence,
-    "garbage": kinds.Garbage,
-    "lost-bytes": kinds.LostBytes,
-    "collision": kinds.Collision,
-    "late-answer": kinds.LateAnswers,
-    "unplug": kinds.PortUnplug,
-    "swapped-ports": kinds.SwappedPorts,
+    **by_name(kinds.CounterError, kinds.BusOff, kinds.ErrorReply, kinds.HexMessage, kinds.ChecksumError),
+    **by_name(kinds.Silence, kinds.Garbage, kinds.LostBytes, kinds.Collision, kinds.LateAnswer),
+    **by_name(kinds.Unplug, kinds.SwappedPorts),
 }
 FAULT_KINDS = tuple(_KINDS)  # as `do` names them
 # Of each kind the fields whose bounds the vehicle or the scenario says.

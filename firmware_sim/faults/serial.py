@@ -6,20 +6,8 @@ Promises: the same faults, seed and messages give the same bytes. An unspoiled m
 import random
 from collections.abc import Iterable, Iterator
 
-from firmware_sim.faults.kinds import (
-    ChecksumError,
-    Collision,
-    ErrorReply,
-    Fault,
-    Garbage,
-    HexMessages,
-    LateAnswers,
-    LostBytes,
-    PlacedFault,
-    PortUnplug,
-    Silence,
-    SwappedPorts,
-)
+from firmware_sim.faults import kinds
+from firmware_sim.faults.kinds import Fault, PlacedFault
 from firmware_sim.units import S_NS
 from firmware_sim.wire.jbd import STATUS_ERROR, reply
 from firmware_sim.wire.vedirect import hex_message
@@ -43,7 +31,7 @@ class SerialFaults:
             fault
             for fault in faults
             if _concerns(fault, {name, kind, line})
-            and not (isinstance(fault, LostBytes) and fault.on == line)
+            and not (isinstance(fault, kinds.LostBytes) and fault.on == line)
         ]
         self._draw = random.Random(f"{seed}/{line}/{name}" if line else f"{seed}/{name}")
 
@@ -59,7 +47,7 @@ class SerialFaults:
         late_s = sum(
             fault.late_s
             for fault in self._faults
-            if isinstance(fault, LateAnswers)
+            if isinstance(fault, kinds.LateAnswer)
             and fault.window.active(now_ns)
             and self._draw.random() < fault.share
         )
@@ -67,21 +55,21 @@ class SerialFaults:
 
     def _spoil(self, message: bytes, fault: Fault) -> bytes:
         match fault:
-            case Silence():
+            case kinds.Silence():
                 return b""
-            case LostBytes(share=share):
+            case kinds.LostBytes(share=share):
                 return bytes(byte for byte in message if self._draw.random() >= share)
-            case ChecksumError(share=share) if message and self._draw.random() < share:
+            case kinds.ChecksumError(share=share) if message and self._draw.random() < share:
                 return self._with_wrong_sum(message)
-            case ErrorReply(share=share) if message and self._draw.random() < share:
+            case kinds.ErrorReply(share=share) if message and self._draw.random() < share:
                 return reply(message[1], b"", STATUS_ERROR)
-            case HexMessages(share=share) if message and self._draw.random() < share:
+            case kinds.HexMessage(share=share) if message and self._draw.random() < share:
                 at = self._draw.choice(
                     (*range(1, len(message) - 1), len(message))
                 )  # never before the checksum
                 value = self._draw.randrange(2000, 4000).to_bytes(2, "little")
                 return message[:at] + hex_message(_ASYNCHRONOUS, _TEMPERATURE + value) + message[at:]
-            case Collision(share=share) if message and self._draw.random() < share:
+            case kinds.Collision(share=share) if message and self._draw.random() < share:
                 first = self._draw.randrange(len(message))
                 other = self._draw.randbytes(self._draw.randint(1, len(message) - first))
                 return message[:first] + other + message[first + len(other) :]
@@ -102,10 +90,14 @@ class LineFaults:
         """name: of the line; devices: `KIND[:ADDRESS]` of each."""
         names = {name, *devices, *(device.partition(":")[0] for device in devices)}
         concerned = [fault for fault in faults if _concerns(fault, names)]
-        self._unplugs = [fault for fault in concerned if isinstance(fault, PortUnplug)]
-        self._garbage = [fault for fault in concerned if isinstance(fault, Garbage)]
-        self._losses = [fault for fault in concerned if isinstance(fault, LostBytes) and fault.on == name]
-        self._swaps = [fault for fault in concerned if isinstance(fault, SwappedPorts) and fault.on == name]
+        self._unplugs = [fault for fault in concerned if isinstance(fault, kinds.Unplug)]
+        self._garbage = [fault for fault in concerned if isinstance(fault, kinds.Garbage)]
+        self._losses = [
+            fault for fault in concerned if isinstance(fault, kinds.LostBytes) and fault.on == name
+        ]
+        self._swaps = [
+            fault for fault in concerned if isinstance(fault, kinds.SwappedPorts) and fault.on == name
+        ]
         self._draw = random.Random(f"{seed}/{name}")
         self._noise_ns = 0  # noise has been made until then
 
@@ -138,9 +130,9 @@ class LineFaults:
 
 def _concerns(fault: Fault, names: set[str]) -> bool:
     match fault:
-        case ErrorReply():
+        case kinds.ErrorReply():
             return "jbd" in names
-        case HexMessages():
+        case kinds.HexMessage():
             return "vedirect" in names
         case PlacedFault():
             return fault.on in names

@@ -79,71 +79,47 @@ ANSWER_2024_ID = frame_id(0x3900, 3, CHARGER, VEHICLE)  # and by the vehicle
 GOES_ON, AGREED, FAILED = 0, 1, 2  # its result
 CODES = {(message.pgn, message.by_charger): message.code for message in MESSAGES.values()}
 
-# Two bits each: where they begin (byte from 1, bit from 1). 01 is yes.
-BST_BITS = {
-    "soc_reached": (1, 1),
-    "voltage_reached": (1, 3),
-    "cell_voltage_reached": (1, 5),
-    "charger_stopped": (1, 7),
-    "insulation_fault": (2, 1),
-    "connector_overtemperature": (2, 3),
-    "component_overtemperature": (2, 5),
-    "connector_fault": (2, 7),
-    "battery_overtemperature": (3, 1),
-    "relay_fault": (3, 3),
-    "cc2_fault": (3, 5),
-    "other_fault": (3, 7),
-    "current_too_high": (4, 1),
-    "voltage_abnormal": (4, 3),
-    "parameter_mismatch": (4, 5),
-}
+
+def _two_bits_each(*by_byte: Sequence[str]) -> dict[str, tuple[int, int]]:
+    """Return where fields begin, four in a byte: byte from 1, bit from 1. 01 is yes."""
+    return {name: (byte, 1 + 2 * n) for byte, names in enumerate(by_byte, 1) for n, name in enumerate(names)}
+
+
+BST_BITS = _two_bits_each(
+    ("soc_reached", "voltage_reached", "cell_voltage_reached", "charger_stopped"),
+    ("insulation_fault", "connector_overtemperature", "component_overtemperature", "connector_fault"),
+    ("battery_overtemperature", "relay_fault", "cc2_fault", "other_fault"),
+    ("current_too_high", "voltage_abnormal", "parameter_mismatch"),
+)
 BST_BITS_2011 = {
     **{name: at for name, at in BST_BITS.items() if at < (3, 3) and name != "charger_stopped"},
     "other_fault": (3, 3),
     "current_too_high": (4, 1),
     "voltage_abnormal": (4, 3),
 }
-CST_BITS = {
-    "condition_reached": (1, 1),
-    "stopped_by_person": (1, 3),
-    "fault": (1, 5),
-    "vehicle_stopped": (1, 7),
-    "charger_overtemperature": (2, 1),
-    "connector_fault": (2, 3),
-    "internal_overtemperature": (2, 5),
-    "energy_not_deliverable": (2, 7),
-    "emergency_stop": (3, 1),
-    "other_fault": (3, 3),
-    "self_check_fault": (3, 5),
-    "precharge_fault": (3, 7),
-    "current_mismatch": (4, 1),
-    "voltage_abnormal": (4, 3),
-    "parameter_mismatch": (4, 5),
-}
+CST_BITS = _two_bits_each(
+    ("condition_reached", "stopped_by_person", "fault", "vehicle_stopped"),
+    ("charger_overtemperature", "connector_fault", "internal_overtemperature", "energy_not_deliverable"),
+    ("emergency_stop", "other_fault", "self_check_fault", "precharge_fault"),
+    ("current_mismatch", "voltage_abnormal", "parameter_mismatch"),
+)
 CST_BITS_2011 = {
     name: at
     for name, at in CST_BITS.items()
     if name not in ("vehicle_stopped", "self_check_fault", "precharge_fault", "parameter_mismatch")
 }
-BEM_BITS = {
-    "crm_00_timeout": (1, 1),
-    "crm_aa_timeout": (1, 3),
-    "cts_cml_timeout": (2, 1),
-    "cro_timeout": (2, 3),
-    "ccs_timeout": (3, 1),
-    "cst_timeout": (3, 3),
-    "csd_timeout": (4, 1),
-}
-CEM_BITS = {
-    "brm_timeout": (1, 1),
-    "bcp_timeout": (2, 1),
-    "bro_timeout": (2, 3),
-    "bcs_timeout": (3, 1),
-    "bcl_timeout": (3, 3),
-    "bst_timeout": (3, 5),
-    "bsd_timeout": (4, 1),
-    "bsm_timeout": (4, 3),  # 2023
-}
+BEM_BITS = _two_bits_each(
+    ("crm_00_timeout", "crm_aa_timeout"),
+    ("cts_cml_timeout", "cro_timeout"),
+    ("ccs_timeout", "cst_timeout"),
+    ("csd_timeout",),
+)
+CEM_BITS = _two_bits_each(
+    ("brm_timeout",),
+    ("bcp_timeout", "bro_timeout"),
+    ("bcs_timeout", "bcl_timeout", "bst_timeout"),
+    ("bsd_timeout", "bsm_timeout"),  # the second in 2023
+)
 _STATE_BITS = (
     *("cell_voltage_state", "soc_state", "current_state", "temperature_state"),
     *("insulation_state", "connector_state"),

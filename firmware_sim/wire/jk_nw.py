@@ -111,13 +111,7 @@ def _tags(readings: Readings, firmware: JkNwFirmware) -> list[tuple[int, bytes]]
     tags += [
         (0x8E, be(3.65 * count, 0.01)),
         (0x8F, be(2.6 * count, 0.01)),
-        *((tag, be(value)) for tag, value in zip(range(0x90, 0x97), _CELL_LIMITS, strict=True)),
-        (0x97, be(100)),
-        (0x98, be(300)),
-        (0x99, be(50)),
-        (0x9A, be(30)),
-        (0x9B, be(3000)),
-        (0x9C, be(10)),
+        *((tag, be(value)) for tag, value in zip(range(0x90, 0x9D), _LIMITS, strict=True)),
         (0x9D, b"\x01"),
         *((tag, be(value & 0xFFFF)) for tag, value in zip(range(0x9E, 0xA9), _HEAT_LIMITS, strict=True)),
         (0xA9, bytes((count,))),
@@ -144,7 +138,7 @@ def _tags(readings: Readings, firmware: JkNwFirmware) -> list[tuple[int, bytes]]
     return tags
 
 
-_CELL_LIMITS = (3650, 3550, 5, 2600, 2700, 5, 300)  # mV and s
+_LIMITS = (3650, 3550, 5, 2600, 2700, 5, 300, 100, 300, 50, 30, 3000, 10)  # mV, A and s
 _HEAT_LIMITS = (90, 70, 100, 60, 60, 20, 70, 70, -20, -10, -20)  # degC; the third is a difference
 
 

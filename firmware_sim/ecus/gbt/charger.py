@@ -102,7 +102,7 @@ class ChargerNode(Node):
 
     def _shake_hands(self) -> None:
         self._repeat("CHM")
-        self._expect("bhm", self._limits["bhm"])
+        self._expect("bhm")
 
     def _recognise(self) -> None:
         self.state = State.RECOGNITION
@@ -131,14 +131,11 @@ class ChargerNode(Node):
         self._vehicle_permits = True
         self._charging_since_ns = self._now_ns
         self._repeat("CCS")
-        self._expect("bcs", self._limits["bcs"])
+        self._expect("bcs")
 
     def _stop(self, reasons: tuple[str, ...]) -> None:
-        self.state = State.STOPPING
-        self.stop_reasons = reasons
         self._stop_charging_time()
-        self._cease_all()
-        self._repeat("CST")
+        super()._stop(reasons)
 
     def _end(self) -> None:
         self.state = State.ENDING
@@ -211,22 +208,16 @@ class ChargerNode(Node):
             return
         self._emit(code, self._payload(code))
         match code:
-            case "CRM" if not self._says_recognised:
-                self._expect_once("brm", self._limits["brm"])
             case "CRM":
-                self._expect_once("bcp", self._limits["bcp"])
+                self._expect_once("bcp" if self._says_recognised else "brm")
             case "CML" if "bro_aa" not in self._deadlines:
-                self._expect_once("bro", self._limits["bro"])
+                self._expect_once("bro")
             case "CRO" if self._says_output_ready:
-                self._expect_once("bcl", self._limits["bcl"])
-                self._expect_once("bcs", self._limits["bcs"])
-            case "CST" if not self._stop_heard:
-                self._expect_once("bst", self._limits["bst"])
+                self._expect_once("bcl", "bcs")
             case "CST":
-                self._expect_once("bsd", self._limits["bsd"])
-            case "CSD":
-                if "off" not in self._deadlines:
-                    self._after("off", _SUMMARY_S)
+                self._expect_once("bsd" if self._stop_heard else "bst")
+            case "CSD" if "off" not in self._deadlines:
+                self._after("off", _SUMMARY_S)
             case _:
                 pass
 
@@ -295,7 +286,7 @@ class ChargerNode(Node):
                         self._speak(Edition.Y2011)
                     if self._says_recognised and "CRM" not in self.silenced:
                         self._emit("CRM", self._payload("CRM"))
-                        self._expect_once("bcp", self._limits["bcp"])
+                        self._expect_once("bcp")
             case "BCP" if self.state is State.RECOGNITION and len(payload) >= _BCP_BYTES:
                 if self._says_recognised:
                     self.heard.hear(gbt.tenths(payload, 12), 0.0)
@@ -306,7 +297,7 @@ class ChargerNode(Node):
                 self._hear_demand(gbt.tenths(payload, 1), gbt.amps(payload, 3))
             case "BCS" if self.state is State.CHARGING and len(payload) >= _SHORT_BCS_BYTES:
                 self.heard.hear(gbt.tenths(payload, 1), gbt.amps(payload, 3))
-                self._expect("bcs", self._limits["bcs"])
+                self._expect("bcs")
             case "BSM" if self.state is State.CHARGING:
                 self._hear_state(payload)
             case "BST":
@@ -321,7 +312,7 @@ class ChargerNode(Node):
     def _hear_ready(self, is_ready: bool) -> None:
         self._met("bro")
         if not is_ready:
-            self._expect_once("bro_aa", self._limits["bro_aa"])
+            self._expect_once("bro_aa")
             return
         self._met("bro_aa")
         self._cease("CTS", "CML")
@@ -334,17 +325,17 @@ class ChargerNode(Node):
             self._charge()
         if self.state is State.CHARGING:
             self._asked_v, self._asked_a = voltage_v, current_a
-            self._expect("bcl", self._limits["bcl"])
+            self._expect("bcl")
 
     def _hear_state(self, payload: bytes) -> None:
         if self.edition is Edition.Y2023:
-            self._expect("bsm", self._limits["bsm"])
+            self._expect("bsm")
         if self.edition is not Edition.Y2011:
             self._vehicle_permits = gbt.two_bits(payload, (7, 5)) != 0
             if self._vehicle_permits:
                 self._met("pause")
             else:
-                self._expect_once("pause", self._limits["pause"])
+                self._expect_once("pause")
 
     def _hear_other(self, id: int, payload: bytes) -> None:
         if (

@@ -142,6 +142,13 @@ class Node(ABC):
     def _was_stopped(self) -> bool:
         return self.state in (State.STOPPING, State.ENDING)
 
+    def _stop(self, reasons: tuple[str, ...]) -> None:
+        """End the charge for these reasons."""
+        self.state = State.STOPPING
+        self.stop_reasons = reasons
+        self._cease_all()
+        self._repeat("CST" if self.is_charger else "BST")
+
     def _hear_stop(self) -> None:
         other, answer = ("vehicle", "bst") if self.is_charger else ("charger", "cst")
         if self.state in (State.CONFIGURATION, State.CHARGING):
@@ -150,6 +157,9 @@ class Node(ABC):
         elif self.state is State.STOPPING and not self._stop_heard:
             self._stop_heard = True
             self._met(answer)
+
+    def _hear_data(self, data: bytes) -> None:  # noqa: B027 - a charger sends none
+        """Take a packet of a long message."""
 
     def _hear_error(self) -> None:
         if self.state not in (State.FAILED, State.OFF, self._begins) and "crossing" not in self._deadlines:
@@ -174,14 +184,14 @@ class Node(ABC):
         self._repeated.clear()
         self._deadlines.clear()
 
-    def _expect(self, name: str, within_s: float) -> None:
-        """Call `_passed(name)` in time, unless `_met(name)` comes before."""
-        self._deadlines[name] = self._now_ns + max(round(within_s * S_NS), self._floor_ns)
+    def _expect(self, *names: str) -> None:
+        """Call `_passed` of each name when its time is over, unless `_met` of it comes before."""
+        for name in names:
+            self._deadlines[name] = self._now_ns + max(round(self._limits[name] * S_NS), self._floor_ns)
 
-    def _expect_once(self, name: str, within_s: float) -> None:
+    def _expect_once(self, *names: str) -> None:
         """Expect as `_expect`, but let a deadline that runs go on."""
-        if name not in self._deadlines:
-            self._expect(name, within_s)
+        self._expect(*(name for name in names if name not in self._deadlines))
 
     def _after(self, name: str, delay_s: float) -> None:
         """Call `_passed(name)` after this delay, which no floor makes longer."""
@@ -198,10 +208,6 @@ class Node(ABC):
         return MESSAGES[code].period_ns
 
     # --- of a subclass
-
-    @abstractmethod
-    def _stop(self, reasons: tuple[str, ...]) -> None:
-        """End the charge for these reasons."""
 
     @abstractmethod
     def _leave_attempt(self, was_stopped: bool) -> None:
@@ -221,9 +227,6 @@ class Node(ABC):
 
     @abstractmethod
     def _hear_control(self, control: bytes) -> None: ...
-
-    @abstractmethod
-    def _hear_data(self, data: bytes) -> None: ...
 
     @abstractmethod
     def _run_transport(self) -> None: ...

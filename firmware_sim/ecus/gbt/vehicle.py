@@ -25,6 +25,7 @@ _TOO_HIGH_A, _TOO_HIGH_S = 10.0, 1.0  # beyond what was asked for
 _OPTIONAL_2011_NS = 1_000 * MS_NS  # period of BMV, BMT, BSP in that edition
 _RAMP_A_PER_S = 50.0
 
+_ANSWERED_BY = {"BHM": "crm_00", "BCL": "ccs", "BSD": "csd"}  # as deadlines are called
 # What the BMS finds wrong at the level "alarm", as BST names it.
 _ALARM_REASONS = {"InsulationLow": "insulation_fault", "Overtemperature": "battery_overtemperature"}
 
@@ -122,11 +123,8 @@ class VehicleNode(Node):
                 self._repeat(code, after_ns=place * 400 * MS_NS)
 
     def _stop(self, reasons: tuple[str, ...]) -> None:
-        self.state = State.STOPPING
-        self.stop_reasons = reasons
         self.heard_a = 0.0
-        self._cease_all()
-        self._repeat("BST")
+        super()._stop(reasons)
 
     def _fail(self, name: str) -> None:
         self.errors.append(name)
@@ -180,24 +178,16 @@ class VehicleNode(Node):
             return
         self._emit(code, self._payload(code))
         match code:
-            case "BHM":
-                self._expect_once("crm_00", self._limits["crm_00"])
+            case "BHM" | "BCL" | "BSD":
+                self._expect_once(_ANSWERED_BY[code])
             case "BRO" if self._says_ready:
-                self._expect_once("cro", self._limits["cro"])
-            case "BCL":
-                self._expect_once("ccs", self._limits["ccs"])
-            case "BST":
-                self._expect_stop()
-            case "BSD":
-                self._expect_once("csd", self._limits["csd"])
+                self._expect_once("cro")
+            case "BST" if not self._stop_heard:
+                self._expect_once("cst")
+            case "BST" if "summary" not in self._deadlines:
+                self._after("summary", _SUMMARY_S)
             case _:
                 pass
-
-    def _expect_stop(self) -> None:
-        if not self._stop_heard:
-            self._expect_once("cst", self._limits["cst"])
-        elif "summary" not in self._deadlines:
-            self._after("summary", _SUMMARY_S)
 
     def _announce(self, code: str) -> None:
         """Queue a long message; if nobody answers its announcement, announce it again."""
@@ -219,16 +209,8 @@ class VehicleNode(Node):
                 return gbt.bhm(CELL_FULL_V * bms.pack.spec.cells)
             case "BRM":
                 return gbt.brm(spec.identity, self.edition)
-            case "BCP":
-                return self._bcp()
             case "BRO":
                 return gbt.ready(self._says_ready)
-            case "BCL":
-                return self._bcl()
-            case "BCS":
-                return self._bcs()
-            case "BSM":
-                return self._bsm()
             case "BMV":
                 return gbt.bmv(bms.cell_voltages_v)
             case "BMT":
@@ -241,8 +223,10 @@ class VehicleNode(Node):
                 return gbt.bsd(
                     bms.pack.soc_pct, bms.cell_min_v, bms.cell_max_v, bms.temp_min_c, bms.temp_max_c
                 )
-            case _:
+            case "BEM":
                 return gbt.error("BEM", self.errors[-1:])
+            case _:
+                return {"BCP": self._bcp, "BCL": self._bcl, "BCS": self._bcs, "BSM": self._bsm}[code]()
 
     def _bcp(self) -> bytes:
         pack = self.bms.pack
@@ -294,9 +278,6 @@ class VehicleNode(Node):
     def _hear_control(self, control: bytes) -> None:
         self.sender.hear(control, self._now_ns)
 
-    def _hear_data(self, data: bytes) -> None:
-        """Do nothing: a charger sends nothing long."""
-
     def _hear_message(self, code: str, payload: bytes) -> None:
         match code:
             case "CHM" if self.state is State.WAITING and self.edition is not Edition.Y2011:
@@ -310,7 +291,7 @@ class VehicleNode(Node):
                 self._hear_ready(payload[0] == READY)
             case "CCS" if self.state is State.CHARGING and len(payload) >= 4:
                 self.heard_a = max(gbt.amps(payload, 3), 0.0)
-                self._expect("ccs", self._limits["ccs"])
+                self._expect("ccs")
             case "CST":
                 self._hear_stop()
             case "CSD" if self.state is State.ENDING:
@@ -343,7 +324,7 @@ class VehicleNode(Node):
         if is_ready:
             self._charge()
         else:
-            self._expect_once("cro_aa", self._limits["cro_aa"])
+            self._expect_once("cro_aa")
 
     def _hear_other(self, id: int, payload: bytes) -> None:
         if id == gbt.OFFER_2024_ID and payload:  # not spoken here
@@ -374,9 +355,9 @@ class VehicleNode(Node):
 
     def _sent_whole(self, code: str) -> None:
         if code == "BRM" and self.state is State.RECOGNITION:
-            self._expect_once("crm_aa", self._limits["crm_aa"])
+            self._expect_once("crm_aa")
         elif code == "BCP" and self.state is State.CONFIGURATION and not self._charger_max_a:
-            self._expect_once("cts_cml", self._limits["cts_cml"])
+            self._expect_once("cts_cml")
 
     def _transport_wake_ns(self) -> int:
         if self.sender.sent is not None or (self._pending and self.sender.pgn is None):

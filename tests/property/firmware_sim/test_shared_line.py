@@ -6,13 +6,13 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from firmware_sim.faults.kinds import LateAnswers, Window
+from firmware_sim.faults.kinds import LateAnswer, Window
 from firmware_sim.faults.serial import SerialFaults
 from firmware_sim.links.shared_line import Attached, Electrics, Said, SharedLine
 
 MS = 1_000_000
 BYTES = 8  # of each message
-LATE = LateAnswers(Window(0.0, 1e6), "board", 0.5, 0.13)
+LATE = LateAnswer(Window(0.0, 1e6), "board", 0.5, 0.13)
 
 
 class Board:

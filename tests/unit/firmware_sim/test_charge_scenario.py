@@ -9,7 +9,7 @@ from firmware_sim.errors import NotFoundError
 from firmware_sim.faults import charge_kinds as kinds
 from firmware_sim.faults.charge_kinds import Planned, Since, TransportFault
 from firmware_sim.faults.charge_read import CHARGE_FAULT_KINDS
-from firmware_sim.faults.kinds import Fault, InsulationFault, OverTemperature, Silence, Window
+from firmware_sim.faults.kinds import Fault, Insulation, OverTemperature, Silence, Window
 from firmware_sim.wire.gbt import Edition
 from telemetry.errors import ConfigError
 from telemetry.settings.table import TomlTable
@@ -24,7 +24,7 @@ EXAMPLES: dict[str, tuple[str, Fault | TransportFault]] = {
     "derating": ("share = 0.4", kinds.Derating(FROM_30, 0.4)),
     "demand": ("voltage_v = 900", kinds.Demand(FROM_30, 900.0)),
     "soc-step": ("soc_pct = -4", kinds.SocStep(FROM_30, -4.0)),
-    "insulation": ("resistance_kohm = 150", InsulationFault(FROM_30, 150.0)),
+    "insulation": ("resistance_kohm = 150", Insulation(FROM_30, 150.0)),
     "over-temperature": ("module = 5\nheat_w = 40000", OverTemperature(FROM_30, 5, 40_000.0)),
     "power-loss": ("", kinds.PowerLoss(ONCE_AT_30)),
     "unplug": ("", kinds.Unplug(ONCE_AT_30)),

@@ -7,7 +7,7 @@ import pytest
 from firmware_sim.ecus.bms import CELL_CHARGE_V, TICK_S, Bms, VehicleRequest
 from firmware_sim.ecus.charger import Charger, ChargerPhase, ChargerSpec, FaultCode
 from firmware_sim.ecus.service_battery import ServiceBattery, ServiceSpec
-from firmware_sim.faults.kinds import ChargerFault, InsulationFault, OverTemperature, SensorLoss, Window
+from firmware_sim.faults.kinds import ChargerFault, Insulation, OverTemperature, SensorLoss, Window
 from firmware_sim.faults.kinds import Fault as ScenarioFault
 from firmware_sim.faults.plant import PlantFaults
 from firmware_sim.plant.pack import Pack, PackSpec
@@ -128,7 +128,7 @@ def test_a_lost_sensor_reports_nothing_until_it_is_there_again() -> None:
 
 
 def test_bad_insulation_opens_the_contactors() -> None:
-    bench = Bench(InsulationFault(Window(20.0, 5.0), 30.0))
+    bench = Bench(Insulation(Window(20.0, 5.0), 30.0))
     closed = []
     for seconds in (19.0, 2.0):
         bench.run(seconds)

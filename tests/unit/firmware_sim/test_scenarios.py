@@ -197,5 +197,5 @@ def test_a_flaky_bus_spoils_both_serial_lines() -> None:
         }
         for device in ON_LINES
     }
-    assert kinds["jbd"] == {"LostBytes", "ErrorReply", "PortUnplug", "Silence"}
-    assert kinds["vedirect"] >= {"LostBytes", "ChecksumError", "Garbage", "HexMessages", "PortUnplug"}
+    assert kinds["jbd"] == {"LostBytes", "ErrorReply", "Unplug", "Silence"}
+    assert kinds["vedirect"] >= {"LostBytes", "ChecksumError", "Garbage", "HexMessage", "Unplug"}

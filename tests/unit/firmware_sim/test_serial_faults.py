@@ -8,10 +8,10 @@ from firmware_sim.faults.kinds import (
     ErrorReply,
     Fault,
     Garbage,
-    HexMessages,
+    HexMessage,
     LostBytes,
-    PortUnplug,
     Silence,
+    Unplug,
     Window,
 )
 from firmware_sim.faults.serial import LineFaults, SerialFaults
@@ -41,7 +41,7 @@ def counts(name: str, data: bytes) -> dict[str, int]:
 
 def test_a_fault_that_is_not_going_on_or_on_another_device_changes_nothing() -> None:
     later = Silence(Window(5.0, 1.0), "jbd")
-    assert said("jbd", CELLS, later, Silence(ALWAYS, "vedirect"), HexMessages(ALWAYS, 1.0)) == [CELLS] * 400
+    assert said("jbd", CELLS, later, Silence(ALWAYS, "vedirect"), HexMessage(ALWAYS, 1.0)) == [CELLS] * 400
 
 
 def test_silence_says_nothing() -> None:
@@ -76,7 +76,7 @@ def test_a_share_of_the_requests_is_answered_with_an_error() -> None:
 
 
 def test_hex_messages_in_the_middle_leave_every_block_whole() -> None:
-    messages = said("vedirect", BLOCK, HexMessages(ALWAYS, 1.0))
+    messages = said("vedirect", BLOCK, HexMessage(ALWAYS, 1.0))
     assert all(len(one) > len(BLOCK) for one in messages)
     assert counts("vedirect", b"".join(messages)) == {"messages": 400, "hex_messages": 400}
 
@@ -91,7 +91,7 @@ def test_noise_comes_as_often_as_was_asked_for_and_only_while_it_lasts() -> None
 
 
 def test_a_port_is_away_while_it_is_unplugged() -> None:
-    line = LineFaults("", ["jbd"], [PortUnplug(Window(10.0, 2.0, every_s=20.0), "jbd")], seed=1)
+    line = LineFaults("", ["jbd"], [Unplug(Window(10.0, 2.0, every_s=20.0), "jbd")], seed=1)
     assert [second for second in range(40) if line.unplugged(second * SECOND)] == [10, 11, 30, 31]
 
 

@@ -10,7 +10,7 @@ import pytest
 import serial
 
 from firmware_sim.errors import NotUsableError
-from firmware_sim.faults.kinds import Fault, PortUnplug, Window
+from firmware_sim.faults.kinds import Fault, Unplug, Window
 from firmware_sim.faults.serial import LineFaults, SerialFaults
 from firmware_sim.links.pty import PtyPort
 from firmware_sim.links.serial_line import SerialLine, SerialLines
@@ -189,7 +189,7 @@ def test_a_charger_talks_to_any_reader_that_has_the_port_open(port: PtyPort) -> 
 
 
 def test_a_scripted_unplug_takes_the_port_away_and_brings_it_back(port: PtyPort) -> None:
-    line = jbd_line(port, PortUnplug(Window(10.0, 5.0), "jbd"))
+    line = jbd_line(port, Unplug(Window(10.0, 5.0), "jbd"))
     seen = []
     for second in (0, 9, 10, 14, 15, 20):
         line.attend(second * _S)

@@ -8,7 +8,7 @@ from firmware_sim.ecus.service_battery import ServiceBattery, ServiceSpec
 from firmware_sim.faults.kinds import (
     ChecksumError,
     Fault,
-    LateAnswers,
+    LateAnswer,
     LostBytes,
     Silence,
     SwappedPorts,
@@ -81,7 +81,7 @@ def test_an_adapter_may_give_back_what_is_sent() -> None:
 
 
 def test_the_echo_of_a_request_comes_before_a_late_answer_to_an_earlier_one() -> None:
-    line, _ = line_of(LateAnswers(ALWAYS, "daly", 1.0, 0.5), echo=True)
+    line, _ = line_of(LateAnswer(ALWAYS, "daly", 1.0, 0.5), echo=True)
     line.hear(ASKED, 0, 0)
     assert heard(line, 100 * MS) == ASKED
     line.hear(b"another", 400 * MS, 0)
@@ -89,7 +89,7 @@ def test_the_echo_of_a_request_comes_before_a_late_answer_to_an_earlier_one() ->
 
 
 def test_an_answer_is_late_on_a_line_whose_bytes_take_no_time() -> None:
-    attached = Attached("daly:1", Board(), SerialFaults("daly:1", [LateAnswers(ALWAYS, "daly", 1.0, 0.5)], 1))
+    attached = Attached("daly:1", Board(), SerialFaults("daly:1", [LateAnswer(ALWAYS, "daly", 1.0, 0.5)], 1))
     line = SharedLine([attached])
     line.hear(ASKED, 0, 0)
     assert heard(line, 500 * MS - 1) == b""
@@ -131,7 +131,7 @@ def test_a_device_forgets_half_a_request_after_a_pause() -> None:
 
 
 def test_an_answer_may_be_late_and_says_which_request_it_is_of() -> None:
-    line, _ = line_of(LateAnswers(ALWAYS, "daly", 1.0, 0.5))
+    line, _ = line_of(LateAnswer(ALWAYS, "daly", 1.0, 0.5))
     line.hear(ASKED, 0, 0)
     assert heard(line, 500 * MS) == b""
     line.hear(b"another", 550 * MS, 0)
@@ -152,7 +152,7 @@ def test_what_is_on_its_way_when_the_adapter_is_pulled_out_arrives_nowhere() -> 
     ("faults", "arrives", "is_whole"),
     [
         ((), ANSWER, True),
-        ((LateAnswers(ALWAYS, "daly", 1.0, 0.5),), ANSWER, True),  # late, but as it was
+        ((LateAnswer(ALWAYS, "daly", 1.0, 0.5),), ANSWER, True),  # late, but as it was
         ((LostBytes(ALWAYS, "daly:1", 0.0),), ANSWER, True),
         ((LostBytes(ALWAYS, "daly:1", 1.0),), b"", False),
         ((Silence(ALWAYS, "daly"),), b"", False),
