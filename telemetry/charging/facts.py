@@ -31,7 +31,7 @@ _FEW_DIGITS = 0xFFFFFF00  # a charger of 2011 has one byte, and fills the others
 
 
 def physical(record: RecordSpec, raw: Mapping[str, Any]) -> dict[str, Any]:
-    """The values of a row, of its raw slots."""
+    """Return the values of a row, of its raw slots."""
     specs = {field.name: field for field in record.fields}
     return {name: _scaled(specs[name], value) for name, value in raw.items()}
 
@@ -77,7 +77,7 @@ def _cml(values: Values, _: int) -> Facts:
 
 
 def _cts(values: Values, time_ns: int) -> Facts:
-    """The station's clock, which has no zone: taken as local time in China."""
+    """Take the station's clock, which has no zone, as local time in China."""
     names = ("year", "month", "day", "hour", "minute", "second")
     if not all(name in values for name in names):
         return {}
@@ -119,13 +119,13 @@ _OF_ROWS: Mapping[str, Callable[[Values, int], Facts]] = {
 
 
 def facts(record: RecordSpec, raw: Mapping[str, Any], time_ns: int) -> Facts:
-    """What the row says; a fact that is None is not known."""
+    """Return what the row says; a fact that is None is not known."""
     found = _OF_ROWS.get(record.measurement)
     return found(physical(record, raw), time_ns) if found else {}
 
 
 def words(record: RecordSpec, raw: Mapping[str, Any]) -> str:
-    """All values of a row, for people: `version 2.0, result 1`."""
+    """Return all values of a row, for people: `version 2.0, result 1`."""
     values = physical(record, raw).items()
     return ", ".join(
         f"{name.replace('_', ' ')} {value if isinstance(value, str) else f'{value:g}'}"
@@ -134,7 +134,7 @@ def words(record: RecordSpec, raw: Mapping[str, Any]) -> str:
 
 
 def edition(is_old: bool | None, names: Sequence[str]) -> str | None:
-    """The edition of GB/T 27930, by what a session has shown; None: nothing has shown it.
+    """Return the edition of GB/T 27930 that a session has shown; None: nothing has shown it.
 
     is_old: whether messages are those of the oldest edition; names: of the signals of its stops and errors.
     """
@@ -146,7 +146,7 @@ def edition(is_old: bool | None, names: Sequence[str]) -> str | None:
 
 
 def station_in(edition_: str | None, station: str | None) -> str | None:
-    """The station's number as the session's edition has it.
+    """Return the station's number as the session's edition has it.
 
     In 2011 it is one byte of CRM, and the next three are the region's, a text.
     """

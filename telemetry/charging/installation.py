@@ -20,7 +20,7 @@ _BYTES = 32
 
 @cache
 def installation_key(directory: Path) -> bytes:
-    """The key in `directory`; a missing one is made. One that cannot be kept is of this process alone."""
+    """Return the key in `directory`; make a missing one. One that cannot be kept is of this process alone."""
     file = directory / _NAME
     try:
         return file.read_bytes() or _made(file)
@@ -32,7 +32,7 @@ def installation_key(directory: Path) -> bytes:
 
 
 def no_key() -> bytes:
-    """A key that nobody keeps."""
+    """Return a key that nobody keeps."""
     return os.urandom(_BYTES)
 
 

@@ -23,7 +23,7 @@ class Word:
 
 
 def in_edition(names: Sequence[str], side: str, edition: str | None) -> tuple[str, ...]:
-    """The names as the session's edition has them."""
+    """Return the names as the session's edition has them."""
     if edition != "2011":
         return tuple(sorted(names))
     renamed = (_IN_2011.get(name, name) if side == "vehicle" else name for name in names)

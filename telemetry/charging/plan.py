@@ -42,7 +42,7 @@ class ChargingPlan:
     vin_key: VinKey = no_key
 
     def follow(self, schema: Schema, vehicle: str) -> "FollowedPlugs":
-        """What follows these plugs, from here on. schema: of the rows that it is given."""
+        """Return what follows these plugs from here on. schema: of the rows that it is given."""
         return FollowedPlugs(schema, self, vehicle)
 
 
@@ -53,7 +53,7 @@ def charging_plan(
     settings: ChargingSettings,
     vin_key: VinKey = no_key,
 ) -> ChargingPlan | None:
-    """What `plugs` and `[[session]]` follow in a plan with these buses and records; None: nothing.
+    """Return what `plugs` and `[[session]]` follow in a plan with these buses and records; None: nothing.
 
     records: of the plan, and after them those of the map.
     """
@@ -120,7 +120,7 @@ class FollowedPlugs:
         own: Sequence[int],
         tags: Sequence[Mapping[str, str]],
     ) -> None:
-        """Rows of `channel` will come.
+        """Follow `channel`, whose rows will come.
 
         tag: of its points; own: indexes of its modelled tag sets, `tags`. Where a log has several channels of
         one bus, each is a plug: the charger of the second and of each later one is named by its tag.
@@ -137,7 +137,7 @@ class FollowedPlugs:
                 self._route(plug_channel, other)
 
     def feeding(self, channel: int) -> Collection[int]:
-        """The channels whose rows make a session of the plug on `channel`; a meter's do not."""
+        """Return the channels whose rows make a session of the plug on `channel`; a meter's do not."""
         return self._feeding.get(channel, ()) if channel in self._power else (channel,)
 
     def power_of(self, channel: int) -> str:
@@ -148,12 +148,12 @@ class FollowedPlugs:
         return f"power of charger {plug.charger}" if side == Side.CHARGER else f"power of pack {plug.pack}"
 
     def tag_of(self, channel: int) -> str:
-        """The tag `source` of what is made of that plug; empty: nothing follows it any more."""
+        """Return the tag `source` of what is made of that plug; empty: nothing follows it any more."""
         plugs = self.tracker.plugs
         return plugs[channel].source if channel in plugs else ""
 
     def _route(self, plug_channel: int, channel: int) -> None:
-        """Rows of the plug's own channel are what its two ends measure, those of others a meter's."""
+        """Take rows of the plug's own channel as what its two ends measure, those of others as a meter's."""
         settings, other = self.tracker.plugs[plug_channel], self._channels[channel]
         power = self._power.get(plug_channel)
         is_own = channel == plug_channel or power is not None
@@ -171,7 +171,7 @@ class FollowedPlugs:
 
 
 def _belongs(named: Mapping[str, str], settings: PlugSettings, power: PowerSpec | None) -> bool:
-    """Whether a tag set is of the plug's pack or charger; of a power session of the side that shows it."""
+    """Return whether a tag set is of the plug's pack or charger, or by power of the side that shows it."""
     is_pack, is_charger = named.get("pack") == settings.pack, named.get("charger") == settings.charger
     if power is not None:
         return is_charger if power.side == Side.CHARGER else is_pack

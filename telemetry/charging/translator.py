@@ -166,7 +166,7 @@ class Translator:
         now.doubted_ns = change.time_ns
 
     def _believe(self, plug: Plug) -> Iterator[tuple[int, Content]]:
-        """The attempt under way is the same vehicle's, or nobody will ever know: it may be written."""
+        """Write the attempt under way: it is the same vehicle's, or nobody will ever know."""
         now = plug.known
         if now.doubted_ns:
             yield now.doubted_ns, self.event(plug, "charging_reconnect", f"attempt {now.attempt}")
@@ -311,14 +311,14 @@ class Translator:
     # --- rows
 
     def _settle(self, plug: Plug, change: PlugChange) -> Iterator[tuple[int, Content]]:
-        """The pack is fixed from here on: what waited for it is written."""
+        """Fix the pack, and write what waited for that."""
         now = plug.known
         if not now.is_settled:
             now.is_settled = True
             yield from self._phase_rows(plug, change, closed=True)
 
     def rows(self, plug: Plug, change: PlugChange) -> Iterator[tuple[int, Content]]:
-        """The open session as it is, and its phase."""
+        """Yield the open session as it is, and its phase."""
         now = plug.known
         if not now.is_settled:
             return
@@ -329,7 +329,7 @@ class Translator:
     def _phase_rows(
         self, plug: Plug, change: PlugChange, *, closed: bool = False, session: Session | None = None
     ) -> Iterator[tuple[int, Content]]:
-        """Those that have ended since the last time; unless `closed` the one under way, too."""
+        """Yield those that have ended since the last time; unless `closed` the one under way, too."""
         now = plug.known
         if not now.is_settled:
             return

@@ -57,7 +57,7 @@ class PlugBench:
         return spec
 
     def put(self, code: str, at_s: float, channel: int = 0, /, **raw: float | str) -> list[Made]:
-        """One message; BCL alone needs no values."""
+        """Feed one message; BCL alone needs no values."""
         return self._feed(f"{self.protocol}_{code}", at_s, raw, tags=0, channel=channel)
 
     def measure(self, measurement: str, at_s: float, channel: int = 0, /, **values: float) -> list[Made]:
@@ -82,7 +82,7 @@ class PlugBench:
         self.recognise(at_s + 0.1)
 
     def recognise(self, at_s: float) -> None:
-        """From CRM(00) to charging."""
+        """Go from CRM(00) to charging."""
         self.put("CRM", at_s, recognition=0, charger_number=7)
         self.put("BRM", at_s + 0.1, version_minor=1, version_major=1)
         self.put("CRM", at_s + 0.2, recognition=READY, charger_number=7)
@@ -103,19 +103,19 @@ class PlugBench:
             self.measure("charger", at_s, voltage_v=100.0, current_a=36.0)
 
     def stop(self, at_s: float) -> None:
-        """The vehicle stops, and both sides count."""
+        """Let the vehicle stop, and both sides count."""
         self.put("BST", at_s, soc_reached=1)
         self.put("CST", at_s + 0.1, vehicle_stopped=1)
         self.put("BSD", at_s + 0.2, soc_pct=80)
         self.put("CSD", at_s + 0.3, energy_kwh=10)
 
     def finish(self, at_s: float | None = None) -> Session:
-        """The recording ends; the last session."""
+        """End the recording; return the last session."""
         self.finish_all(self.now_s if at_s is None else at_s)
         return self.sessions[-1]
 
     def finish_all(self, at_s: float) -> None:
-        """The recording ends at all plugs."""
+        """End the recording at all plugs."""
         for channel in self.tracker.plugs:
             self.made += self.tracker.finish_plug(channel, START_NS + round(at_s * 1e9))
 

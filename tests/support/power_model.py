@@ -141,7 +141,7 @@ def percents(span: Span, electric: Sequence[Electric], states: Sequence[State]) 
 
 
 def session(rows: Sequence[Row], span: Span) -> tuple[Fields, list[Fields]]:
-    """What the session stores, and its curve."""
+    """Return what the session stores, and its curve."""
     from_s, to_s = span.from_s, span.to_s
     electric = [row for row in rows if isinstance(row, Electric)]
     states = [

@@ -65,7 +65,7 @@ class FollowTable:
     minutes: tuple[str, str] | None = None  # message and signal of the minutes that the charger counts
 
     def spec(self, records: Sequence[RecordSpec], bus: int) -> FollowSpec:
-        """What the names are in `records`. Raises KeyError for one that is not there."""
+        """Return what the names are in `records`. Raises KeyError for one that is not there."""
         places = {record.measurement: number for number, record in enumerate(records)}
         found = [
             entry
@@ -135,7 +135,7 @@ class FollowTable:
 
 
 def reasons_of(spec: FollowSpec, records: Sequence[RecordSpec], sign: int, bits: int) -> Iterator[str]:
-    """The names of the signals that `bits` of a change stand for."""
+    """Return the names of the signals that `bits` of a change stand for."""
     first, count = spec.signs[sign].reasons
     fields = records[spec.signs[sign].record].fields
     for number in range(count):

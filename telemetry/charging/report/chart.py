@@ -96,7 +96,7 @@ class Chart:
         )
 
     def _said(self) -> str:
-        """What the picture says, in words, for those who do not see it."""
+        """Return what the picture says, in words, for those who do not see it."""
         values = [step.value for step in (*self.steps, *self.band)]
         if not values:
             return f"{self.title}: no values"
@@ -157,7 +157,7 @@ class Chart:
         return "".join(f"M{self._place(run[0])}{self._along(run)}" for run in self.runs(steps))
 
     def _area(self, name: str, lower: Mapping[float, float]) -> str:
-        """What lies between the steps and the lower values, by where a step starts."""
+        """Return what lies between the steps and the lower values, by where a step starts."""
         parts = []
         for run in self.runs([step for step in self.steps if step.start in lower]):
             floor = [Step(step.end, step.start, lower[step.start]) for step in reversed(run)]

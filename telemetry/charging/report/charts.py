@@ -95,7 +95,7 @@ def _cells(session: Session) -> Iterator[Chart]:
 
 
 def soc_steps(session: Session, value: Value) -> list[Step]:
-    """The values over state of charge, by it."""
+    """Return the values over state of charge, by it."""
     known = ((point.soc_pct, value(point)) for point in sorted(session.curve, key=lambda each: each.soc_pct))
     return [
         Step(soc_pct, soc_pct + _PERCENT, known_value)
@@ -105,7 +105,7 @@ def soc_steps(session: Session, value: Value) -> list[Step]:
 
 
 def time_steps(session: Session, value: Value, scale: float) -> list[Step]:
-    """The values over the time since the start, in units of `scale` seconds.
+    """Return the values over the time since the start, in units of `scale` seconds.
 
     A point has its start and how many seconds of it were measured. Where a reconnect lies in its percent, the
     phases say which seconds those were.
@@ -125,7 +125,7 @@ def time_steps(session: Session, value: Value, scale: float) -> list[Step]:
 
 
 def _charged_s(session: Session) -> list[tuple[float, float]]:
-    """From when to when each attempt charged, in seconds since the start: its error, if any, ends it."""
+    """Return from when to when each attempt charged, in seconds since the start; an error ends it."""
     found = []
     for phase in sorted(session.phases, key=lambda each: each.start_ns):
         if phase.phase == "charging":

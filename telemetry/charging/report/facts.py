@@ -30,7 +30,7 @@ class FactGroup:
 
 
 def groups(session: Session) -> Iterator[FactGroup]:
-    """All groups that hold something, in the order in which people ask."""
+    """Return all groups that hold something, in the order in which people ask."""
     found = (
         ("The charge", _charge(session)),
         ("Asked and given", _asked(session)),
@@ -45,7 +45,7 @@ def groups(session: Session) -> Iterator[FactGroup]:
 
 
 def meters(session: Session) -> list[Meter]:
-    """Who measured energy, and for how long."""
+    """Return who measured energy, and for how long."""
     charging_s = _in_charging_s(session)
     sides = (
         ("vehicle", session.energy_vehicle_wh, session.covered_vehicle_s),
@@ -87,7 +87,7 @@ def _charge(session: Session) -> Iterator[tuple[str, str]]:
 
 
 def _off(seconds: float | None) -> str:
-    """How far the station's clock is from the stamps of its frames."""
+    """Return how far the station's clock is from the stamps of its frames."""
     if seconds is None:
         return ""
     if abs(seconds) < 1.0:

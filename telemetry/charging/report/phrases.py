@@ -51,7 +51,7 @@ def duration(seconds: float | None) -> str:
 def figure(
     value: float | None, unit: str, decimals: int = 1, *, factor: float = 1.0, sign: bool = False
 ) -> str:
-    """A number with its unit; empty where there is none."""
+    """Return a number with its unit; empty where there is none."""
     if value is None:
         return ""
     form = f"{'+' if sign else ''},.{decimals}f"
@@ -81,12 +81,12 @@ def protocol(session: Session) -> str:
 
 
 def who(session: Session) -> str:
-    """Who ended it, as one word."""
+    """Return who ended it, as one word."""
     return session.stop_side or ""
 
 
 def vehicle(session: Session) -> str:
-    """The configured name; without one, the VIN."""
+    """Return the configured name; without one, the VIN."""
     is_named = session.vehicle not in ("", "unknown")
     return session.vehicle if is_named else session.vin or session.vehicle
 
@@ -111,12 +111,12 @@ def title(session: Session) -> str:
 
 
 def outcome(session: Session) -> str:
-    """As one word; of a session that goes on `open`."""
+    """Return how it ended as one word; of a session that goes on `open`."""
     return session.outcome or ("open" if session.open else "")
 
 
 def ending(session: Session) -> str:
-    """One sentence for how it ended."""
+    """Return one sentence for how it ended."""
     side, reason = who(session), why(session)
     by = f"The {side}" if side else "Somebody"
     match session.outcome:

@@ -17,7 +17,7 @@ START_S = 1_772_474_400
 
 
 def frames(pack: int, rows: Sequence[Row]) -> Iterator[tuple[int, int, bytes]]:
-    """Milliseconds, id and data."""
+    """Yield milliseconds, id and data."""
     for row in rows:
         at_ms = round(row.at_s * 1000)
         if isinstance(row, Electric):
@@ -29,7 +29,7 @@ def frames(pack: int, rows: Sequence[Row]) -> Iterator[tuple[int, int, bytes]]:
 
 
 def write_files(folder: Path, packs: Sequence[Sequence[Row]], rules: Sequence[Rule]) -> tuple[Path, Path]:
-    """A configuration and the log of its bus."""
+    """Write a configuration and the log of its bus."""
     database = 'VERSION ""\nNS_ :\nBS_:\nBU_: A\n'
     config = (
         'vehicle = "v"\n[influx]\nurl = "http://127.0.0.1:1"\ndatabase = "x"\n[spool]\ndirectory = "none"\n'
@@ -90,7 +90,7 @@ def drive(chance: Random, rule: Rule) -> list[Row]:
 
 
 def compare(stored: Session | CurvePoint, wanted: Fields) -> None:
-    """Each field of the model; its stamps are seconds of the scene."""
+    """Compare each field of the model, whose stamps are seconds of the scene."""
     for name, value in wanted.items():
         is_stamp = name in ("start", "end", "at")
         found = getattr(stored, f"{name}_ns") / 1e9 - START_S if is_stamp else getattr(stored, name)

@@ -49,7 +49,7 @@ def byte_of(names: Sequence[str], bits: frozenset[str]) -> int:
 
 
 def data_of(message: Message) -> bytes:
-    """As docs/protocols/chademo.md has the fields."""
+    """Return the bytes, as docs/protocols/chademo.md has the fields."""
     values = {name: round(value) for name, value in message.values.items()}
     match message.number:
         case 0x100:

@@ -30,7 +30,7 @@ class Row:
 
 @st.composite
 def charges(draw: st.DrawFn, plug: int) -> list[Row]:
-    """A charge of up to a minute, with an error and a reconnect or without, at which both ends measure."""
+    """Draw a charge of up to a minute, with a reconnect or without, at which both ends measure."""
     found: list[Row] = []
     at_s = draw(st.floats(0.0, 30.0))
     step_s = draw(st.sampled_from([0.25, 0.7, 1.1]))
@@ -71,13 +71,13 @@ def charges(draw: st.DrawFn, plug: int) -> list[Row]:
 
 @st.composite
 def clocks(draw: st.DrawFn) -> tuple[float, int]:
-    """How much of a charge comes before its clock is set, and by how many seconds."""
+    """Draw how much of a charge comes before its clock is set, and by how many seconds."""
     by_s = WINDOW_S * draw(st.integers(-400, 400).filter(bool))
     return 1 - draw(st.floats(0.0, 1.0)), by_s  # late, where it is simplest: more is known by then
 
 
 def sessions(rows: Sequence[Row], clocks: Sequence[tuple[float, int]]) -> list[Session]:
-    """Those of all plugs. clocks: by plug."""
+    """Return those of all plugs. clocks: by plug."""
     bench = PlugBench()
     left = {}
     for plug, (share, by_s) in zip(PLUGS, clocks, strict=True):

@@ -28,7 +28,7 @@ SAME = (
 
 
 def sessions(rows: Sequence[Row], restarts: Sequence[int]) -> list[Session]:
-    """Those of all plugs. restarts: in front of these rows."""
+    """Return those of all plugs. restarts: in front of these rows."""
     bench = PlugBench()
     found = bench.sessions
     for number, row in enumerate(rows):
@@ -58,7 +58,7 @@ def test_two_restarts_in_two_charges_change_nothing_but_what_is_counted_as_a_gap
 
 
 def assert_same(one: Session, whole: Session) -> None:
-    """What is measured is the same; of the time what the restarts have missed is a gap."""
+    """Compare what is measured; of the time what the restarts have missed is a gap."""
     for name in SAME:
         value = getattr(whole, name)
         same = pytest.approx(value, rel=1e-9) if isinstance(value, float) else value
