@@ -194,7 +194,7 @@ def _run(arguments_given: Sequence[str], command: str | None) -> int:
 
 
 def _core_missing(error: ImportError) -> TelemetryError:
-    """The error where the compiled core, or a part of it, is not there or is of another build."""
+    """Return the error where the compiled core, or a part of it, is not there or is of another build."""
     hint = "in a clone: make setup; otherwise: pip install --force-reinstall nev-telemetry"
     return MissingPackageError(f"the compiled core is not whole: {error.msg}", where=CORE, hint=hint)
 

@@ -83,7 +83,7 @@ class SignalWatch:
 
     @contextlib.contextmanager
     def interrupting(self) -> Iterator[None]:
-        """Within, SIGTERM and SIGINT raise KeyboardInterrupt too, once, even if one has come already."""
+        """Let SIGTERM and SIGINT raise KeyboardInterrupt too, once, even if one has come already."""
         earlier = signal.signal(_NUDGE, self._interrupt)
         self._interruptible = threading.get_ident()
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {_NUDGE})

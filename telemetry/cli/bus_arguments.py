@@ -88,7 +88,7 @@ def _filter(text: str) -> dict[str, int]:
 
 
 def _keyword(text: str) -> tuple[str, str]:
-    """python-can itself reads numbers and truth values from the text."""
+    """Read NAME=VALUE. python-can itself reads numbers and truth values from the text."""
     name, equals, value = text.partition("=")
     if not equals or not name.isidentifier():
         raise argparse.ArgumentTypeError(f"{text!r} is not NAME=VALUE")

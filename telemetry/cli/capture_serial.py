@@ -82,7 +82,7 @@ def is_port(arguments: argparse.Namespace) -> bool:
 
 
 def serial_settings(config: "Config", name: str | None) -> "SerialSettings | None":
-    """The port of a configuration that --source names; None: it is a bus, or none was named."""
+    """Return the port of a configuration that --source names; None: it is a bus, or none was named."""
     from telemetry.sources.serial.settings import SerialSettings
 
     ports = [source for source in config.sources if isinstance(source, SerialSettings)]
@@ -132,7 +132,7 @@ def _line_of(
 
 
 def _asked(arguments: argparse.Namespace) -> "SerialSettings":
-    """The port as a configuration would have it."""
+    """Return the port as a configuration would have it."""
     from telemetry.monitor.bench import serial_table
     from telemetry.settings.document import Document
     from telemetry.sources.serial.settings import SerialSettings
@@ -152,7 +152,7 @@ def _asked(arguments: argparse.Namespace) -> "SerialSettings":
 
 
 def _listening(arguments: argparse.Namespace) -> "tuple[str, PyserialLink, list[Masker]]":
-    """The name of the port in the capture, the way to it, and what takes passwords out."""
+    """Return the name of the port in the capture, the way to it, and what takes passwords out."""
     from telemetry.framing.masking import maskers_of, maskers_of_unknown
     from telemetry.sources.serial.link import PyserialLink, check_port
 

@@ -20,7 +20,7 @@ _MOST_S = 86_400.0
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """CONFIG and where a rate is measured."""
+    """Add CONFIG and where a rate is measured."""
     parser.add_argument(
         "config", type=Path, metavar="CONFIG", help="the configuration: TOML, a folder of it, or - for stdin"
     )

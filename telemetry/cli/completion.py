@@ -21,7 +21,7 @@ PATHS = ("FILE", "PATH", "LOG", "CONFIG", "CAPTURE", "DIR", "DIRECTORY")  # endi
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """SHELL."""
+    """Add SHELL."""
     shells = shtab.SUPPORTED_SHELLS
     parser.add_argument(
         "shell", choices=shells, metavar="SHELL", help=f"{', '.join(shells[:-1])} or {shells[-1]}"
@@ -35,7 +35,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def script(parser: argparse.ArgumentParser, shell: str) -> str:
-    """The script of one of shtab's shells for the command that `parser` reads."""
+    """Return the script of one of shtab's shells for the command that `parser` reads."""
     _say_what_completes(parser)
     return f"{shtab.complete(parser, shell)}\n"
 
@@ -55,7 +55,7 @@ def _say_what_completes(parser: argparse.ArgumentParser) -> None:
 
 
 def _scenarios() -> dict[str, object]:
-    """A name, or a file: a function of each shell that offers both. tcsh can offer files alone."""
+    """Return a function of each shell that offers a name or a file. tcsh can offer files alone."""
     names = " ".join((*scenario_names(), *PARTS))
     function = "_nev_telemetry_scenario_or_file"  # shtab lets bash complete folders where a name says file
     return {

@@ -73,7 +73,7 @@ _TARGET = (*SERVER_OPTIONS, "create")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The command's arguments."""
+    """Add the command's arguments."""
     parser.add_argument(
         "logs",
         metavar="LOG",

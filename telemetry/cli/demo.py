@@ -26,7 +26,7 @@ EXIT_DIFFERENT = 1  # what came back is not what was sent
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """All of them have defaults."""
+    """Add its options, which all have defaults."""
     parser.description = (
         f"{parser.description}. Into Debian's influxdb, fetched without root and run in a temporary folder,"
         " or into the server that INFLUXDB_V2_URL names. Exit code 0: all that was sent came back and agrees."
@@ -66,7 +66,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 @simulator()
 def run(arguments: argparse.Namespace) -> int:
-    """About half a minute; Ctrl-C and SIGTERM end it and all it started."""
+    """Run for about half a minute; Ctrl-C and SIGTERM end it and all it started."""
     picture = None if arguments.no_plot else arguments.plot
     if picture is not None:
         _check_picture(picture)
@@ -85,7 +85,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _check_picture(file: Path) -> None:
-    """Before half a minute passes. Raises UsageError."""
+    """Raise UsageError now for what would fail half a minute later."""
     hint = "give another --plot FILE, or --no-plot"
     if file.is_dir():
         raise UsageError("is a folder", where=str(file), hint=hint)

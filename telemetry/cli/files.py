@@ -22,7 +22,7 @@ _OF_BUILDERS = ("packaging/debian/", "packaging/compose/")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """FOLDER."""
+    """Add FOLDER."""
     parser.add_argument("folder", metavar="DIR", type=Path, help="where to; made if it is missing")
 
 
@@ -56,7 +56,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def shipped_files() -> Iterator[tuple[str, Path]]:
-    """The name below DIR of each file, and where it lies: beside an installed wheel, or in a checkout."""
+    """Yield each file's name below DIR and where it lies: beside an installed wheel, or in a checkout."""
     installed = []
     with contextlib.suppress(importlib.metadata.PackageNotFoundError):  # a checkout that is not installed
         installed = [

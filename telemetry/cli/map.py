@@ -76,7 +76,7 @@ def _extremes(spec: PlanSpec, channels: ChannelPlan, logs: Sequence[Path], scree
 def _with_evidence(
     found: Sequence[Suggestion], spec: PlanSpec, channels: ChannelPlan, logs: Sequence[Path]
 ) -> list[Suggestion]:
-    """`found`, the current with what the log says of its sign."""
+    """Return `found`, the current with what the log says of its sign."""
     names = signals_of(found)
     current, soc, voltage = (names.get(f"battery.{field}") for field in ("current_a", "soc_pct", "voltage_v"))
     if current is None:
@@ -93,7 +93,7 @@ def _with_evidence(
 def _series(
     names: Sequence[str], spec: PlanSpec, channels: ChannelPlan, logs: Sequence[Path]
 ) -> dict[str, Series]:
-    """The values of some signals, decoded alone: of each, those of the channel on which it changes most."""
+    """Return the values of some signals, decoded alone, each of the channel on which it changes most."""
     stages = Stages(select(spec, names), None, vehicle="")
     fields = {
         (record.measurement, field.name): (
@@ -115,5 +115,5 @@ def _series(
 
 
 def _liveliest(channels: Iterable[list[tuple[int, float]]]) -> list[tuple[int, float]]:
-    """The series with the most different values."""
+    """Return the series with the most different values."""
     return max(channels, key=lambda series: len({value for _, value in series}), default=[])

@@ -33,7 +33,7 @@ MOST_CURVES = 64
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The command's arguments."""
+    """Add the command's arguments."""
     parser.add_argument("log", metavar="LOG", type=Path, help="as for decode; -: stdin")
     parser.add_argument(
         "signal",
@@ -60,7 +60,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _picture_of(log: Path) -> Path:
-    """The log's name with .png in place of its ending: 2026.03.01.log.gz gives 2026.03.01.png."""
+    """Return the log's name with .png in place of its ending: 2026.03.01.log.gz gives 2026.03.01.png."""
     name = Path(log.name.strip("-") or "stdin")
     unpacked = name.with_suffix("") if name.suffix.lower() in ENDINGS else name
     return unpacked.with_suffix(".png")

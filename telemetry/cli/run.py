@@ -25,14 +25,14 @@ EXAMPLES = ("gateway.toml",)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """CONFIG."""
+    """Add CONFIG."""
     parser.add_argument(
         "config", type=Path, metavar="CONFIG", help="the configuration: TOML, or a folder of it"
     )
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Until SIGTERM or SIGINT; when all sources are logs, until they are read and delivered.
+    """Run until SIGTERM or SIGINT; when all sources are logs, until they are read and delivered.
 
     SIGHUP: read the configuration again.
     """

@@ -69,7 +69,7 @@ def add_arguments(group: argparse._ArgumentGroup) -> None:
 
 
 def scan_buses(arguments: argparse.Namespace, say: Say) -> list[BusFindings]:
-    """Each bus, and each channel of the logs, with what fits."""
+    """Return each bus, and each channel of the logs, with what fits."""
     candidates = [*known_candidates(), *_database_candidates(arguments.dbc, say)]
     channels = {database.file: database.channel for database in arguments.dbc}
     found = []
@@ -109,7 +109,7 @@ def _buses(arguments: argparse.Namespace, say: Say) -> Iterable[_Bus]:
 
 
 def _interface(name: str, seconds: float, say: Say) -> tuple[BusTraffic, BitRate | None]:
-    """At its own rate if it is up; otherwise at the rate at which frames come."""
+    """Listen at its own rate if it is up; otherwise at the rate at which frames come."""
     clock = SystemClock()
     options = {"interface": "socketcan", "channel": name, "fd": True}
     if not kernel_has_can():
@@ -151,7 +151,7 @@ def _interrupting() -> Callable[[], None]:
 
 
 def _database_candidates(given: Sequence[Database], say: Say) -> list[Candidate]:
-    """Each database by itself; one that cannot be read is left out."""
+    """Return a candidate of each database; one that cannot be read is left out."""
     files = list(dict.fromkeys(database.file for database in given))
     buses = [BusDatabases(str(file), (file,)) for file in files]
     try:

@@ -17,7 +17,7 @@ _FILE = "packaging/gateway.schema.json"
 
 
 def add_arguments(_: argparse.ArgumentParser) -> None:
-    """None."""
+    """Add nothing."""
 
 
 def run(_: argparse.Namespace) -> int:

@@ -27,7 +27,7 @@ _AS_CANDUMP = ("", ".log", ".candump", ".txt")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """What is read, what says what is in it, where to."""
+    """Add what is read, what says what is in it, where to."""
     parser.add_argument(
         "files",
         metavar="FILE",
@@ -109,7 +109,7 @@ def _protocols(arguments: argparse.Namespace) -> Sequence[SerialProtocol]:
 
 
 def _messages(arguments: argparse.Namespace) -> "Mapping[tuple[bool, int], NamedMessage]":
-    """The messages of --dbc with signals to be replaced. Raises ConfigError; UsageError without any."""
+    """Return the messages of --dbc whose signals are replaced. Raises ConfigError; UsageError without any."""
     if not arguments.dbc:
         return {}
     from telemetry.databases.plan_cache import load_plan, user_cache_directory

@@ -37,7 +37,7 @@ EXAMPLES = (
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The command's arguments."""
+    """Add the command's arguments."""
     parser.add_argument(
         "files",
         metavar="FILE",
@@ -117,7 +117,7 @@ def _listed(
 
 
 def _without_empty(message: ListedMessage) -> ListedMessage:
-    """A protocol has room for more cells and sensors than a device has."""
+    """Return it without signals that never came: a protocol has room for more cells than a device has."""
     signals = (signal for signal in message.signals if signal.seen is None or signal.seen.values)
     return replace(message, signals=tuple(signals))
 

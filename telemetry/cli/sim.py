@@ -43,7 +43,7 @@ _number = partial(positive, most=1e9)  # nanoseconds of which int64 holds
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The command's arguments."""
+    """Add the command's arguments."""
     parser.add_argument(
         "scenario",
         metavar="SCENARIO",
@@ -196,7 +196,7 @@ def _play(
 
 
 def _serial_link(text: str) -> tuple[str, Path]:
-    """`jbd=/tmp/bms`, `/tmp/bms`, or `jk_55aa:1+jk_55aa:2=/tmp/bus`."""
+    """Read `jbd=/tmp/bms`, `/tmp/bms`, or `jk_55aa:1+jk_55aa:2=/tmp/bus`."""
     name, equals, path = text.partition("=")
     if not equals:
         name, path = next(iter(KINDS)), text
@@ -206,7 +206,7 @@ def _serial_link(text: str) -> tuple[str, Path]:
 
 
 def _instant_ns(text: str) -> int:
-    """By its size a number is seconds, as candump stamps have it, or ns, as the simulator prints it."""
+    """Read a time: a small number is seconds, as of candump, a large one ns, as the simulator prints it."""
     if text.isdecimal() and _EARLIEST_NS <= int(text) < 1 << 63:
         return int(text)
     is_number = text.replace(".", "", 1).isdecimal()

@@ -39,7 +39,7 @@ _SIDES = {"gbt-charger": "charger", "gbt-vehicle": "vehicle"}
 
 
 def add_charge_arguments(parser: argparse.ArgumentParser) -> None:
-    """What only a charge has."""
+    """Add what only a charge has."""
     charge = parser.add_argument_group("of a DC charge (dc-charge, gbt-charger, gbt-vehicle)")
     charge.add_argument(
         "--scenario",
@@ -59,7 +59,7 @@ def add_charge_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def print_charges() -> None:
-    """The scenarios of a charge that come with the package, a line each."""
+    """Print the scenarios of a charge that come with the package, a line each."""
     for name in charge_scenario_names():
         print(f"{name:<22}{load_charge_scenario(name, TomlTable.load).about}")
 
@@ -90,7 +90,7 @@ def run_charge(arguments: argparse.Namespace) -> int:
 
 
 def _play_end(spec: ChargeSpec, arguments: argparse.Namespace, stop: StopFlag) -> dict[str, object]:
-    """One end, until it is silent for good."""
+    """Play one end until it is silent for good."""
     clock = simulated_clock(arguments)
     end = ChargeEnd(
         spec,

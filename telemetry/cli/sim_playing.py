@@ -32,7 +32,7 @@ class StopFlag:
 
 @contextmanager
 def stop_signals() -> Iterator[StopFlag]:
-    """SIGTERM and SIGINT ask for an end, as long as this lasts."""
+    """Let SIGTERM and SIGINT ask for an end, as long as this lasts."""
     stop = StopFlag()
     numbers = (signal.SIGTERM, signal.SIGINT)
     before = [signal.signal(number, stop.request) for number in numbers]
@@ -44,7 +44,7 @@ def stop_signals() -> Iterator[StopFlag]:
 
 
 def simulated_clock(arguments: argparse.Namespace) -> SimulatedClock:
-    """By `--time-scale`, `--time-origin` and `--time-wall`."""
+    """Return the clock of `--time-scale`, `--time-origin` and `--time-wall`."""
     now_ns = time.time_ns()
     return SimulatedClock(
         scale=arguments.time_scale,
@@ -70,14 +70,14 @@ def _say_behind(seconds: float) -> None:
 
 
 def write_log(frames: Iterable[Frame], origin_ns: int, file: Path, stop: StopFlag) -> dict[str, object]:
-    """All frames into a candump log. Raises StorageError."""
+    """Write all frames into a candump log. Raises StorageError."""
     with writing(file), file.open("w", encoding="ascii") as stream:
         record(frames, CandumpLog(stream), origin_ns, stop)
     return {"time_start_ns": origin_ns}
 
 
 def print_clock(clock: SimulatedClock) -> None:
-    """What the service's source needs to know, as its configuration wants it."""
+    """Print what the service's source needs to know, as its configuration wants it."""
     print(f"time_scale = {clock.scale}")
     print(f"time_origin_ns = {clock.origin_ns}")
     print(f"time_wall_ns = {clock.wall_ns}", flush=True)
@@ -92,7 +92,7 @@ def play(
     sleep: Callable[[float], None] = time.sleep,
     attend: Callable[[], None] = lambda: None,
 ) -> dict[str, object]:
-    """All frames on a bus, each when it is due.
+    """Send all frames on a bus, each when it is due.
 
     frames_by: makes them, given what returns the simulated time since their own time 0.
     """
@@ -112,6 +112,6 @@ def play(
 
 
 def write_report(file: Path, report: dict[str, object]) -> None:
-    """As JSON. Raises StorageError."""
+    """Write it as JSON. Raises StorageError."""
     with writing(file):
         file.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")

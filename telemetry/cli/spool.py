@@ -32,7 +32,7 @@ EXAMPLES = (
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """One subcommand each."""
+    """Add the subcommands."""
     actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
 
     action = _add_action(actions, "list", "what waits, and the dead letters")
@@ -74,7 +74,7 @@ def _add_action(
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """The subcommand."""
+    """Run the subcommand."""
     match arguments.action:
         case "list":
             return _list(spool_directory(arguments.spool), as_json=arguments.json)

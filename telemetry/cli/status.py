@@ -25,7 +25,7 @@ EXAMPLES = (
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """CONFIG, or the spool's directory, and the form of the output."""
+    """Add CONFIG, or the spool's directory, and the form of the output."""
     parser.add_argument(
         "config", type=Path, metavar="CONFIG", help="the service's configuration, or its spool folder"
     )

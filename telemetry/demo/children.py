@@ -69,7 +69,7 @@ class Child:
         return lines[-1][:300] if lines else "it said nothing"
 
     def finish(self) -> None:
-        """Return when it has ended. Raises UnavailableError if that is with an error."""
+        """Wait until it has ended. Raises UnavailableError if that is with an error."""
         self._process.wait()
         self.check()
 

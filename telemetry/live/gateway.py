@@ -16,7 +16,7 @@ MEASUREMENT = "gateway"
 def gateway_lines(
     vehicle: str, time_ns: int, counters: Counters, gauges: Mapping[str, float]
 ) -> Iterator[bytes]:
-    """One point for the service as a whole and one for each source."""
+    """Yield one point for the service as a whole and one for each source."""
     made = {"points_made": total(counters, "points/made/")}
     ends = {f"points_{end}": counters.get(f"points/{end}", 0) for end in POINT_ENDS}
     yield line(MEASUREMENT, {"vehicle": vehicle}, _floats({**made, **ends, **gauges}), time_ns)
@@ -27,7 +27,7 @@ def gateway_lines(
 
 
 def _of(source: str, counters: Counters) -> dict[str, float]:
-    """`read`, `decoded`, `lost_REASON` … of one source, and what is `in_flight`."""
+    """Return `read`, `decoded`, `lost_REASON` … of one source, and what is `in_flight`."""
     prefixes = (f"bus/{source}/", f"frames/{source}/")
     fields: dict[str, float] = {
         name.removeprefix(prefix).replace("/", "_"): count
@@ -39,7 +39,7 @@ def _of(source: str, counters: Counters) -> dict[str, float]:
 
 
 def _floats(fields: Mapping[str, float]) -> dict[str, float | bool | str]:
-    """Flags stay flags; every other value is a float, for ever."""
+    """Return the values as floats, for ever; flags stay flags."""
     return {name: value if isinstance(value, bool) else float(value) for name, value in fields.items()}
 
 
@@ -61,7 +61,7 @@ class HourlyRate:
 def describe(
     vehicle: str, counters: Counters, gauges: Mapping[str, float], states: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """The status page's JSON: `accounts` (flat counters), `gauges` (numbers of now), `state` (texts)."""
+    """Return the status as JSON: `accounts` (flat counters), `gauges` (numbers of now), `state` (texts)."""
     return {
         "vehicle": vehicle,
         "accounts": dict(sorted(counters.items())),

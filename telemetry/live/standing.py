@@ -61,7 +61,7 @@ class Standing:
         self._begun: list[_Begun] = []
 
     def add(self, event: Event, now_s: float) -> None:
-        """now_s: monotonic, when the event was made."""
+        """Add an event. now_s: monotonic, when it was made."""
         if not event.active:
             self._end(event)
             return
@@ -77,14 +77,14 @@ class Standing:
             self._begun = [*self._begun, _Begun(event, now_s)][-MAX_STANDING:]
 
     def _end(self, event: Event) -> None:
-        """One of what began under the same code: the same cell or bit, and otherwise the oldest."""
+        """End what began under the same code: the same cell or bit, and otherwise the oldest."""
         alike = [each for each in self._begun if _about(each.event) == _about(event)]
         if alike:
             same = (each for meaning in _MEANINGS for each in alike if meaning(each.event) == meaning(event))
             self._begun.remove(next(same, alike[0]))
 
     def forget(self, codes: Container[str], source: str = "") -> None:
-        """Nobody will end events of these codes. source: those of this source alone."""
+        """Forget events of these codes, which nobody will end. source: those of this source alone."""
         self._begun = [
             each
             for each in self._begun
@@ -112,7 +112,7 @@ def _about(event: Event) -> tuple[str, ...]:
 
 
 def _condition(event: Event) -> tuple[str, str]:
-    """`cell 3` and `above 4.2 V` of "cell 3 is 4.3 V, above 4.2 V"; of an alarm bit its own words."""
+    """Return `cell 3` and `above 4.2 V` of "cell 3 is 4.3 V, above 4.2 V"; of an alarm bit its own words."""
     crossing = _CROSSING.fullmatch(event.text)
     return (crossing[1], crossing[2]) if crossing else (event.text.removeprefix("no longer: "), "")
 

@@ -142,7 +142,7 @@ class LiveState:
     """Observes Stages; gives a snapshot when asked."""
 
     def __init__(self, clock: Clock, bit_rate_of: Callable[[str], BitRate | None]) -> None:
-        """bit_rate_of: a source's, as it is now; None where it is not known."""
+        """Begin empty. bit_rate_of: a source's, as it is now; None where it is not known."""
         self._clock = clock
         self._bit_rate_of = bit_rate_of
         self._channels: dict[int, _Channel] = {}
@@ -190,7 +190,7 @@ class LiveState:
         self._any_modelled = bool(modelled)
 
     def bind(self, channel: int, *, source: str, tag: str, tags: Mapping[int, Mapping[str, str]]) -> None:
-        """Frames of `channel` come from `source`; tags: of the modelled rows made of them, by tag set."""
+        """Note that `channel` is of `source`; tags: of the modelled rows made of its frames, by tag set."""
         self._channels[channel] = _Channel(source, tag, self._traffic.of(channel))
         self._tags.update(tags)
 
@@ -219,7 +219,7 @@ class LiveState:
     # -- looking
 
     def ask_for_messages(self) -> None:
-        """From any thread: have the messages in snapshots too, for a while."""
+        """Have the messages in snapshots too, for a while. For any thread."""
         self._asked_s = self._clock.monotonic_s()
 
     def snapshot(self) -> LiveSnapshot:
@@ -340,7 +340,7 @@ def says_what_remains(spec: RecordSpec) -> bool:
 
 
 def _passed_s(before: _Counted, counted: _Counted, channels: Iterable[int]) -> float:
-    """The time between the two: ours, or that of the stamps where it ran faster, as in a replayed log.
+    """Return the time between the two: ours, or that of the stamps where it ran faster, as in a replayed log.
 
     Of a silence that began before `before`, the part since then counts, by our clock and by the stamps alike.
     """
@@ -356,6 +356,6 @@ def _passed_s(before: _Counted, counted: _Counted, channels: Iterable[int]) -> f
 
 
 def _known_s(time_ns: int, observed_ns: int, newest: ChannelTraffic) -> float:
-    """The monotonic time from which the age counts of what came with this stamp at this time."""
+    """Return the monotonic time from which the age counts of what came with this stamp at this time."""
     before_newest_ns = max(newest.time_ns - time_ns, 0)
     return min(observed_ns, newest.observed_ns - before_newest_ns) / 1e9

@@ -93,7 +93,7 @@ def _source(source: Json, accounts: Counters) -> Iterator[str]:
 
 
 def _unmatched(source: str, live: Json) -> Iterator[str]:
-    """The ids that no message has, as far as they were asked for."""
+    """Yield the ids that no message has, as far as they were asked for."""
     ids = [each for each in live.get("unmatched", ()) if each["source"] == source]
     if ids:
         yield "  ids without a message, as they come now:"
@@ -139,7 +139,7 @@ def _waiting(gauges: Mapping[str, float]) -> tuple[int, int]:
 
 
 def account_lines(accounts: Counters, gauges: Mapping[str, float]) -> Iterator[str]:
-    """One line a source, and one of points."""
+    """Yield one line a source, and one of points."""
     for source in sources(accounts):
         yield f"{source}: {_frames(source, accounts)}"
     yield from _points(accounts, gauges)

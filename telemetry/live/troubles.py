@@ -32,7 +32,7 @@ Json = Mapping[str, Any]
 
 
 def troubles(status: Json, standing: Sequence[Event]) -> list[dict[str, Any]]:
-    """As JSON: `level` as of events, `code` of its event, and `text`.
+    """Return it as JSON: `level` as of events, `code` of its event, and `text`.
 
     status: as the service gives it, or a part of it; standing: events that hold.
     """
@@ -48,7 +48,7 @@ def troubles(status: Json, standing: Sequence[Event]) -> list[dict[str, Any]]:
 
 
 def source_troubles(state: Mapping[str, str], changed: Container[str] = ()) -> Iterator[str]:
-    """`NAME: state` of each source that does not work, or of those of its devices that do not.
+    """Yield `NAME: state` of each source that does not work, or of those of its devices that do not.
 
     changed: sources and devices of which an event says that another device answers.
     """
@@ -66,7 +66,7 @@ def source_troubles(state: Mapping[str, str], changed: Container[str] = ()) -> I
 
 
 def server_trouble(status: Json) -> tuple[str, str]:
-    """Why nothing is sent or taken now, as code and sentence; empty if something is."""
+    """Return why nothing is sent or taken now, as code and sentence; empty if something is."""
     state, sink = status["state"], status.get("sink", {})
     if status["gauges"].get("sink_held"):
         return "sink_hold", f"the server refuses everything, batches wait: {state['sink']}"

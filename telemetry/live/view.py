@@ -35,7 +35,7 @@ CELLS_V, TEMPS_C = "cells_v", "temps_c"
 def live_view(
     snapshot: LiveSnapshot, now_s: float, status: Mapping[str, Any], *, with_messages: bool = False
 ) -> dict[str, Any]:
-    """The whole as one dict.
+    """Return the whole as one dict.
 
     now_s: monotonic; status: as `telemetry.live.gateway.describe` gives it, with the sink's own view beside.
     """
@@ -57,7 +57,7 @@ def live_view(
 
 
 def messages_view(snapshot: LiveSnapshot, now_s: float) -> dict[str, Any]:
-    """The last values of all messages, in the order in which people look for them; none until one asks."""
+    """Return the last values of all messages, in the order in which people look for them, once one asks."""
     shown = [_message(each, now_s) for each in snapshot.messages or ()]
     shown.sort(key=lambda each: [_natural(each[name]) for name in ("source", "message", "sender")])
     unmatched = [
@@ -80,7 +80,7 @@ def messages_view(snapshot: LiveSnapshot, now_s: float) -> dict[str, Any]:
 
 
 def _message(message: MessageEntity, now_s: float) -> dict[str, Any]:
-    """units: of the signals that have one; ages_s: of those that are older than the newest of the message."""
+    """Return one message. units: of signals that have one; ages_s: of those older than its newest."""
     entity = message.entity
     older = {name: at_s for name, at_s in entity.values_known_s.items() if at_s < entity.known_s}
     return {
@@ -108,7 +108,7 @@ def _in_order(names: Iterable[str]) -> list[str]:
 
 
 def _natural(name: str) -> list[tuple[int, str]]:
-    """Sorts Cells_2 before Cells_10."""
+    """Return a key that sorts Cells_2 before Cells_10."""
     return [(int(part) if part.isdecimal() else -1, part.casefold()) for part in _DIGITS.split(name)]
 
 
@@ -150,7 +150,7 @@ def _pack(entities: list[Entity], snapshot: LiveSnapshot, now_s: float) -> dict[
 
 
 def _chargers(entities: Iterable[Entity], measurement: str, now_s: float) -> list[dict[str, Any]]:
-    """Chargers, or the meters beside them: both have the tag `charger`."""
+    """Return the chargers, or the meters beside them: both have the tag `charger`."""
     of_these = (entity for entity in entities if entity.measurement == measurement)
     return [_charger(group, measurement, now_s) for group in _by_tag(of_these, "charger")]
 

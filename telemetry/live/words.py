@@ -29,7 +29,7 @@ PLUG = (  # what a plug knows besides the data model's fields
 
 
 def size(count: float) -> str:
-    """Bytes by powers of ten, as files and memory are sold: 46,878,720 is `46.9 MB`."""
+    """Return a size by powers of ten, as files and memory are sold: 46,878,720 is `46.9 MB`."""
     if count < 1000:
         return f"{count:.0f} B"
     for prefix in _PREFIXES:
@@ -40,7 +40,7 @@ def size(count: float) -> str:
 
 
 def duration(seconds: float) -> str:
-    """`0.5 s`, `35 s`, `3 min`, `5 h 12 min`, `4 d 3 h`."""
+    """Return `0.5 s`, `35 s`, `3 min`, `5 h 12 min`, `4 d 3 h`."""
     if seconds < 10:
         return f"{seconds:.1f} s"
     if seconds < 100:
@@ -54,19 +54,19 @@ def duration(seconds: float) -> str:
 
 
 def counted(number: int, one: str) -> str:
-    """`1 message`, `12 messages`."""
+    """Return `1 message`, `12 messages`."""
     return f"{number:,} {one}" if number == 1 else f"{number:,} {one}s"
 
 
 def field(name: str) -> tuple[str, str]:
-    """A field of the data model as words and its unit: `charge_limit_a` is `charge limit` in `A`."""
+    """Return a field of the data model as words and its unit: `charge_limit_a` is `charge limit` in `A`."""
     words, _, last = name.rpartition("_")
     unit = _UNITS.get(last, "") if words else ""
     return (words if unit else name).replace("_", " "), unit
 
 
 def said(row: Field, value: Value) -> str:
-    """A value as a terminal shows it, with its unit: `+12.50 A`, `61.0 %`, `yes`."""
+    """Return a value as a terminal shows it, with its unit: `+12.50 A`, `61.0 %`, `yes`."""
     if isinstance(value, bool):
         return "yes" if value else "no"
     how = row.shown
@@ -80,7 +80,7 @@ def said(row: Field, value: Value) -> str:
 
 
 def moment(time_ns: int) -> str:
-    """Date and time of day, UTC; what no calendar has stays a number."""
+    """Return date and time of day, UTC; what no calendar has stays a number."""
     try:
         return datetime.fromtimestamp(time_ns / 1e9, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
     except (ValueError, OverflowError, OSError):

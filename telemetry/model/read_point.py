@@ -27,7 +27,7 @@ class ReadPoint(NamedTuple):
 
 
 def read_point(line: bytes) -> ReadPoint | None:
-    """None if the line is not well formed."""
+    """Return the point of a line; None if it is not well formed."""
     parts = _LINE.fullmatch(line)
     if parts is None:
         return None
@@ -51,20 +51,20 @@ def row_key(line: bytes) -> bytes:
 
 
 def measurement_of(line: bytes) -> str:
-    """The measurement of a line; `unknown` if the line is not well formed."""
+    """Return the measurement of a line; `unknown` if the line is not well formed."""
     parts = _LINE.fullmatch(line)
     return _plain(parts[1]) if parts else "unknown"
 
 
 def value_of(value: bytes) -> float | bool | str:
-    """The value of a field, as Python has it."""
+    """Return the value of a field, as Python has it."""
     if value.startswith(b'"'):
         return _IN_TEXT.sub(rb"\1", value[1:-1]).decode("utf-8", "replace")
     return value[:1].lower() == b"t" if value in _BOOLEANS else float(value.rstrip(b"iu"))
 
 
 def type_of(value: bytes) -> str:
-    """The type of a field, as InfluxDB calls it."""
+    """Return the type of a field, as InfluxDB calls it."""
     if value.startswith(b'"'):
         return "string"
     if value in _BOOLEANS:

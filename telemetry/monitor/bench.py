@@ -40,7 +40,7 @@ class Bench:
 
 
 def can_table(bus: str, databases: Sequence[Path], bit_rate: BitRate | None) -> dict[str, list[Table]]:
-    """`bus`: an interface of the kernel, a simulator's socket, or KIND:CHANNEL for one of python-can's.
+    """Return a bus's table. bus: a kernel's interface, a simulator's socket, or KIND:CHANNEL of python-can.
 
     bit_rate: None: the bus's own.
     """
@@ -58,13 +58,13 @@ def can_table(bus: str, databases: Sequence[Path], bit_rate: BitRate | None) -> 
 
 
 def python_can_table(options: Table, databases: Sequence[Path]) -> dict[str, list[Table]]:
-    """`options`: of `can.Bus`, which takes what is missing from python-can's own configuration."""
+    """Return a bus's table. options: of `can.Bus`, which takes the rest from python-can's configuration."""
     name = _name(str(options.get("interface", "bus")))
     return {"python_can": [{"name": name, "options": options, "databases": _texts(databases)}]}
 
 
 def log_table(log: Path, databases: Sequence[Path], speed: float | None) -> dict[str, list[Table]]:
-    """`speed`: 1.0 as recorded; None: as fast as possible."""
+    """Return a replayed log's table. speed: 1.0 as recorded; None: as fast as possible."""
     table: Table = {"name": _name(log.name), "file": str(log.absolute()), "databases": _texts(databases)}
     if speed is not None:
         table["speed"] = speed
@@ -74,7 +74,7 @@ def log_table(log: Path, databases: Sequence[Path], speed: float | None) -> dict
 def serial_table(
     port: str, protocol: str, address: str | None, registers: str | None
 ) -> dict[str, list[Table]]:
-    """A serial port, what is spoken there, and to whom. None: as the protocol has it.
+    """Return a serial port, what is spoken there, and to whom. None: as the protocol has it.
 
     Raises UsageError for an address that is not a number.
     """
@@ -121,7 +121,7 @@ def bench(sources: Mapping[str, list[Table]], map_file: Path | None, source: str
 
 
 def _with_databases(tables: Any, files: Sequence[str]) -> Any:
-    """`tables`, each with `files` as its databases; what is not a table is for the configuration's reader."""
+    """Return `tables`, each with `files` as its databases; what is no table is for the reader."""
     if not isinstance(tables, list):
         return tables
     return [{**table, "databases": files} if isinstance(table, dict) else table for table in tables]
@@ -132,6 +132,6 @@ def _texts(files: Sequence[Path]) -> list[str]:
 
 
 def _name(text: str) -> str:
-    """`text` as a source may be called."""
+    """Return `text` as a source may be called."""
     name = "".join(letter if NAME.fullmatch("x" + letter) else "_" for letter in text)[:64].lstrip("_.:-")
     return name or "source"

@@ -29,20 +29,20 @@ class Scale:
     high_v: float
 
     def level(self, volts: float, levels: int) -> int:
-        """1 to `levels`: how far a bar is filled."""
+        """Return how far a bar is filled: 1 to `levels`."""
         share = (volts - self.low_v) / (self.high_v - self.low_v)
         return min(max(round(share * levels), 1), levels)
 
 
 def scale_of(known: Sequence[float]) -> Scale:
-    """The scale of a pack's bars, given the cells that are known, one at least."""
+    """Return the scale of a pack's bars, given the cells that are known, one at least."""
     low_v, high_v = min(known), max(known)
     half_v = max((high_v - low_v) * 1.25, SMALLEST_RANGE_V) / 2
     return Scale((low_v + high_v) / 2 - half_v, (low_v + high_v) / 2 + half_v)
 
 
 def cell_bars(cells: Sequence[float | None], width: int, *, is_stale: bool) -> Iterator[Text]:
-    """The bars of all cells, in groups that fit `width`."""
+    """Yield the bars of all cells, in groups that fit `width`."""
     known = [volts for volts in cells if volts is not None]
     if not known:
         return
@@ -57,7 +57,7 @@ def cell_bars(cells: Sequence[float | None], width: int, *, is_stale: bool) -> I
 
 
 def _groups(count: int, fit: int) -> Iterator[range]:
-    """Groups of about the same size, `fit` cells at most."""
+    """Return groups of about the same size, `fit` cells at most."""
     groups = -(-count // fit)
     size = -(-count // groups)
     rounded = -(-size // _ROUND) * _ROUND
@@ -75,7 +75,7 @@ class _Bars:
     extremes: Mapping[int, Style]
 
     def lines(self, group: range) -> Iterator[Text]:
-        """The bars of these cells, their voltages where there is room for them, and the marks."""
+        """Yield the bars of these cells, their voltages where there is room for them, and the marks."""
         margin = " " * _MARGIN
         usual = Style.BAR if self.extremes else Style.STALE
         for height in reversed(range(BAR_LINES)):

@@ -40,7 +40,7 @@ class DirectFeed:
     """The sources of `bench`, read and decoded here."""
 
     def __init__(self, bench: Bench, clock: Clock) -> None:
-        """Begins to read. Raises TelemetryError when a database or the map cannot be used."""
+        """Begin to read. Raises TelemetryError when a database or the map cannot be used."""
         self._vehicle = bench.means.vehicle
         self._clock = clock
         prepared = prepare(bench.means)
@@ -79,7 +79,7 @@ class DirectFeed:
         return live_view(snapshot, self._clock.monotonic_s(), status, with_messages=with_messages)
 
     def settle(self, *, with_messages: bool) -> None:  # noqa: ARG002 - they are always there
-        """Logs that are not paced are read to their end; everything else is watched for SETTLE_S."""
+        """Read logs that are not paced to their end; watch everything else for SETTLE_S."""
         if not any(each.settings.is_paced for each in self._sources.values()):
             self._ended.wait()
         else:
@@ -138,7 +138,7 @@ class DirectFeed:
         self._published = (self._state.snapshot(), add(self._stages.counted(), self._bus_counts()))
 
     def _bus_counts(self) -> dict[str, int]:
-        """Frames read, dropped and lost, as far as the stages cannot count them."""
+        """Return how many frames were read, dropped and lost, as far as the stages cannot count them."""
         counters: dict[str, int] = {}
         for name, delivered in self._delivered.items():
             counts = self._source_counts.get(name, {})

@@ -18,7 +18,7 @@ class Feed(Protocol):
     """Values to show."""
 
     def read(self, *, with_messages: bool) -> Json:
-        """The present state. Raises UnavailableError while it is not known."""
+        """Return the present state. Raises UnavailableError while it is not known."""
         ...
 
     def settle(self, *, with_messages: bool) -> None:
@@ -48,10 +48,10 @@ class ServiceFeed:
         return live
 
     def settle(self, *, with_messages: bool) -> None:
-        """A service collects messages from the first time it is asked for them."""
+        """Wait: a service collects messages from the first time it is asked for them."""
         live = self.read(with_messages=with_messages)
         if with_messages and not live.get("messages"):
             self._clock.wait(threading.Event(), SETTLE_S)
 
     def close(self) -> None:
-        """There is nothing to release."""
+        """Release nothing."""

@@ -41,7 +41,7 @@ def trouble_lines(live: Json) -> Iterator[Text]:
 
 
 def source_lines(live: Json, width: int) -> Iterator[Text]:
-    """One line a source, two where the terminal is narrow: state, rate, bus load, what was lost."""
+    """Yield a line a source, two where the terminal is narrow: state, rate, bus load, what was lost."""
     yield rule(line(("sources", Style.HEADING)), line(), width)
     names = max((cell_len(source["source"]) for source in live["sources"]), default=0)
     for source in live["sources"]:
@@ -67,7 +67,7 @@ def _source(source: Json, name_columns: int) -> Iterator[Text]:
 
 
 def account_lines(live: Json, width: int) -> Iterator[Text]:
-    """The three accounts: bus, frames, points; what becomes of points only where there is a spool."""
+    """Yield the three accounts: bus, frames, points; what becomes of points only where there is a spool."""
     accounts, gauges, state = live["accounts"], live["gauges"], live["state"]
     yield rule(line(("accounts", Style.HEADING)), line(), width)
     names = sources(accounts)
@@ -92,7 +92,7 @@ def _of(accounts: Mapping[str, int], account: str, name: str) -> int:
 
 
 def _account(title: str, counts: Mapping[str, int]) -> Iterator[Text]:
-    """Counts that are nought and need nobody's attention are left out."""
+    """Yield the counts, without those that are nought and need nobody's attention."""
     yield line((f"{title:<6}", Style.LABEL))
     for position, (name, count) in enumerate(counts.items()):
         if count or position == 0:
@@ -109,7 +109,7 @@ def _service(gauges: Mapping[str, float], state: Mapping[str, str]) -> Iterator[
 
 
 def event_lines(live: Json, width: int) -> Iterator[Text]:
-    """The newest events, newest first."""
+    """Yield the newest events, newest first."""
     if not live["events"]:
         return
     yield rule(line(("events", Style.HEADING)), line(), width)

@@ -65,7 +65,7 @@ def view(
     first: int = 0,
     wanted: Filter = ALL,
 ) -> View:
-    """Exactly what fits into `width` x `height`: a heading, and the body from its line `first` on."""
+    """Return what fits into `width` x `height`: a heading, and the body from its line `first` on."""
     room = max(height - 1, 1)
     body = list(_body(live, width, page, room, wanted))
     last_first = max(len(body) - room, 0)
@@ -85,7 +85,7 @@ def whole(live: Json, width: int, *, page: Page = Page.OVERVIEW) -> View:
 
 
 def trouble(words: str, width: int) -> View:
-    """No values at all, and why."""
+    """Return a screen without values that says why."""
     title = rule(line(("nev-telemetry monitor", Style.HEADING)), line(("q quit", Style.FAINT)), width)
     reason = flow([line((word, Style.BAD)) for word in words.split()], width, " ")
     return View([fit(each, width) for each in (title, *reason)])

@@ -13,7 +13,7 @@ Json = Mapping[str, Any]
 
 
 def message_lines(live: Json, width: int, wanted: str = "") -> Iterator[Text]:
-    """Every message that was seen, with its signals in columns.
+    """Yield every message that was seen, with its signals in columns.
 
     wanted: words; only signals are shown that have all of them in message, signal, source or unit.
     """
@@ -34,7 +34,7 @@ def message_lines(live: Json, width: int, wanted: str = "") -> Iterator[Text]:
 
 
 def _unmatched(live: Json, width: int) -> Iterator[Text]:
-    """The ids that no message has, one a line."""
+    """Yield the ids that no message has, one a line."""
     if ids := live.get("unmatched", ()):
         yield rule(line(("ids without a message", Style.HEADING)), line(), width)
     for each in ids:

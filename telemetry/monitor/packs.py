@@ -32,7 +32,7 @@ def age(seconds: float) -> Text:
 
 
 def pack_lines(pack: Json, width: int) -> Iterator[Text]:
-    """One pack: its state, its cells as bars, its temperatures."""
+    """Yield one pack: its state, its cells as bars, its temperatures."""
     values, stale = pack["battery"], set(pack["stale"])
     yield rule(line((f"pack {pack['pack']} · {pack['source']}", Style.HEADING)), age(pack["age_s"]), width)
     electrical = shown(BATTERY, Place.ELECTRICAL)
@@ -53,7 +53,7 @@ def pack_lines(pack: Json, width: int) -> Iterator[Text]:
 
 
 def charger_lines(kind: str, charger: Json, width: int) -> Iterator[Text]:
-    """One charger, or the meter beside it, as `kind` says: a heading and its values."""
+    """Yield one charger, or the meter beside it, as `kind` says: a heading and its values."""
     plug = charger.get("plug") or {"values": {}, "stale": [], "error": None}
     values, stale = charger["values"] | plug["values"], {*charger["stale"], *plug["stale"]}
     title = line((f"{kind} {charger['charger']} · {charger['source']}", Style.HEADING))
@@ -65,7 +65,7 @@ def charger_lines(kind: str, charger: Json, width: int) -> Iterator[Text]:
 
 
 def reading(words: str, *, is_stale: bool, style: str = "") -> Text:
-    """A value; in brackets if it is stale."""
+    """Return a value; in brackets if it is stale."""
     return line((f"[{words}]", Style.STALE) if is_stale else (words, style))
 
 

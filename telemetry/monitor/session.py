@@ -36,7 +36,7 @@ class Viewing:
         self._has_nothing_mapped = True
 
     def run(self) -> None:
-        """Until `q`, or until there is no terminal any more."""
+        """Run until `q`, or until there is no terminal any more."""
         while True:
             width, height = self._terminal.size
             self._draw(width, height)
@@ -65,7 +65,7 @@ class Viewing:
                     self._scroll(height - 2)
 
     def _type(self, key: str) -> None:
-        """A key while the filter is open: letters are its words."""
+        """Take a key while the filter is open: letters are its words."""
         words = self._filter.words
         match key:
             case "enter":
@@ -95,7 +95,7 @@ class Viewing:
 
 
 def look_once(feed: Feed, page: Page) -> Json:
-    """One reading, after the feed has settled."""
+    """Return one reading, after the feed has settled."""
     feed.settle(with_messages=page is Page.MESSAGES)
     live = feed.read(with_messages=page is Page.MESSAGES)
     if has_nothing_mapped(live) and "messages" not in live:

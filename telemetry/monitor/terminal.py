@@ -45,7 +45,7 @@ class Output(Console):
 
     @property
     def encoding(self) -> str:
-        """That of the stream, or ASCII on a terminal that shows no more."""
+        """Return that of the stream, or ASCII on a terminal that shows no more."""
         return "ascii" if os.environ.get("TERM") in _OF_ASCII else super().encoding
 
 
@@ -59,13 +59,13 @@ class Terminal:
 
     @contextmanager
     def opened(self) -> Iterator["Terminal"]:
-        """Takes the terminal, and gives it back as it was."""
+        """Take the terminal, and give it back as it was."""
         with _keys_at_once(), self._live:
             yield self
 
     @property
     def size(self) -> tuple[int, int]:
-        """Columns and lines, now."""
+        """Return columns and lines, now."""
         return self._console.size.width, self._console.size.height
 
     def draw(self, view: View) -> None:
@@ -73,7 +73,7 @@ class Terminal:
         self._live.update(view, refresh=True)
 
     def key(self, timeout_s: float) -> str:
-        """A letter, or `up`, `down`, `page up`, `page down`, `enter`, `escape`, `backspace`.
+        """Return a letter, or `up`, `down`, `page up`, `page down`, `enter`, `escape`, `backspace`.
 
         Empty if no key was hit; `end` when input ends.
         """
@@ -91,7 +91,7 @@ class Terminal:
 
 
 def write_picture(view: View, width: int, file: Path) -> None:
-    """The view as an SVG file."""
+    """Write the view as an SVG file."""
     console = Console(
         file=io.StringIO(), record=True, width=width + 2, force_terminal=True, color_system="truecolor"
     )
@@ -101,7 +101,7 @@ def write_picture(view: View, width: int, file: Path) -> None:
 
 @contextmanager
 def _keys_at_once() -> Iterator[None]:
-    """Keys come one by one and are not echoed."""
+    """Let keys come one by one, without an echo."""
     descriptor = sys.stdin.fileno()
     before = termios.tcgetattr(descriptor)
     try:

@@ -29,12 +29,12 @@ class Style(StrEnum):
 
 
 def line(*parts: str | Text | tuple[str, str]) -> Text:
-    """One line of text: words, words with their style, or other lines."""
+    """Return one line of text: words, words with their style, or other lines."""
     return Text.assemble(*parts, no_wrap=True, overflow="crop")
 
 
 def fit(text: Text, width: int) -> Text:
-    """`text` cut to `width` columns, every letter printable, without spaces at its end."""
+    """Return `text` cut to `width` columns, every letter printable, without spaces at its end."""
     if not text.plain.isprintable():
         text.plain = "".join(letter if letter.isprintable() else "?" for letter in text.plain)
     text.truncate(width)
@@ -43,21 +43,21 @@ def fit(text: Text, width: int) -> Text:
 
 
 def in_ascii(text: Text) -> Text:
-    """For a terminal that shows nothing but ASCII; the text keeps its width, but for letters from outside."""
+    """Return it for a terminal of ASCII alone; it keeps its width, but for letters from outside."""
     text = text.copy()
     text.plain = text.plain.translate(_IN_ASCII).encode("ascii", "replace").decode()
     return text
 
 
 def rule(title: Text, end: Text, width: int) -> Text:
-    """A heading: a title, and a line up to what stands at the right."""
+    """Return a heading: a title, and a line up to what stands at the right."""
     title.truncate(max(width - end.cell_len - 4, 0))
     filled = width - title.cell_len - end.cell_len - 2
     return line(title, (f" {'─' * filled} " if filled > 0 else " ", Style.FAINT), end)
 
 
 def flow(items: Iterable[Text], width: int, gap: str = "  ") -> Iterator[Text]:
-    """`items` one after the other, `gap` between them, in as many lines of `width` as they need."""
+    """Yield `items` one after the other, `gap` between them, in as many lines of `width` as they need."""
     row: list[Text] = []
     used = 0
     for item in items:
@@ -71,6 +71,6 @@ def flow(items: Iterable[Text], width: int, gap: str = "  ") -> Iterator[Text]:
 
 
 def bar(pct: float, width: int, style: Style) -> Text:
-    """`width` columns, of which `pct` per cent are filled."""
+    """Return `width` columns, of which `pct` per cent are filled."""
     filled = round(width * min(max(pct, 0.0), 100.0) / 100.0)
     return line(("█" * filled, style), ("░" * (width - filled), Style.FAINT))

@@ -55,7 +55,7 @@ def by_voltage(current: Series, voltage: Series) -> Evidence:
 
 
 def _together(one: Series, other: Series) -> list[tuple[float, float]]:
-    """Each value of `one` with the newest of `other`, where that is not older than a second."""
+    """Pair each value of `one` with the newest of `other`, where that is not older than a second."""
     pairs, at = [], -1
     for time_ns, value in one:
         while at + 1 < len(other) and other[at + 1][0] <= time_ns:
@@ -66,7 +66,7 @@ def _together(one: Series, other: Series) -> list[tuple[float, float]]:
 
 
 def _correlation(pairs: Sequence[tuple[float, float]]) -> float:
-    """Pearson's; 0 where one of the two does not vary."""
+    """Return Pearson's correlation; 0 where one of the two does not vary."""
     count = len(pairs)
     mean_x, mean_y = (math.fsum(values) / count for values in zip(*pairs, strict=True))
     xy = math.fsum((x - mean_x) * (y - mean_y) for x, y in pairs)

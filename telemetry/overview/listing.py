@@ -115,13 +115,13 @@ def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
 
 
 def _aligned(cells: Sequence[str], widths: Sequence[int]) -> Iterator[str]:
-    """Names to the left, numbers to the right."""
+    """Yield names to the left, numbers to the right."""
     for index, (cell, width) in enumerate(zip(cells, widths, strict=True)):
         yield cell.ljust(width) if index < 2 else cell.rjust(width)
 
 
 def _words(signal: ListedSignal) -> str:
-    """The word of the last value; without a log the value table in short."""
+    """Return the word of the last value; without a log the value table in short."""
     if signal.seen is not None:
         return signal.seen.word
     shown = [f"{raw} {word}" for raw, word in signal.words[:_WORDS_SHOWN]]

@@ -122,7 +122,7 @@ def _is_flag(signal: ListedSignal) -> bool:
 
 
 def _family(rule: NameRule, candidates: Sequence[tuple[ListedMessage, ListedSignal]]) -> Suggestion | None:
-    """The largest family of numbered signals of one message."""
+    """Return the largest family of numbered signals of one message."""
     families: dict[tuple[str, str], dict[int, ListedSignal]] = {}
     for message, signal in candidates:
         if _fits(rule, message, signal):

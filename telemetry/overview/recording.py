@@ -27,7 +27,7 @@ class Recording:
 
     @property
     def channels(self) -> list[str]:
-        """The names of the channels that have come so far, by their numbers."""
+        """Return the names of the channels that have come so far, by their numbers."""
         return [channel.binding.tag for channel in self.stages.channels]
 
 

@@ -75,7 +75,7 @@ class StoredSessions:
                 yield CurvePoint(int(point["time"]), **known)
 
     def _errors(self, session: Session, phases: Sequence[Phase]) -> Iterator[SessionError]:
-        """Out of the events: `SIDE: NAMES`, which the tracker writes."""
+        """Read them out of the events: `SIDE: NAMES`, which the tracker writes."""
         condition = f"{_within(session)} AND code = 'charging_error'"
         for point in self._tables.points(EVENT.name, condition):
             side, _, what = str(point.get("text", "")).partition(": ")
@@ -113,7 +113,7 @@ def _session(point: Mapping[str, Any]) -> Session:
 
 
 def _within(session: Session) -> str:
-    """The time in which a session's points lie; while it is open, from its start on."""
+    """Return the time in which a session's points lie; while it is open, from its start on."""
     parts = [f"time >= {session.start_ns}"]
     parts += [] if session.end_ns is None else [f"time <= {session.end_ns + _NS}"]
     parts += [f"vehicle = {text_literal(session.vehicle)}"] if session.vehicle else []

@@ -36,7 +36,7 @@ MOST_INTEGRATED_S = (
 
 
 def check(config: Config, *, log: Path | None = None, listen_s: float | None = None) -> Iterator[Finding]:
-    """All findings, in the order of the data. Raises ConfigError where `run` would.
+    """Yield all findings, in the order of the data. Raises ConfigError where `run` would.
 
     log: of the configuration's buses; listen_s: how long to listen to them. Both say how much is sent.
     """
@@ -141,13 +141,13 @@ def _spool_findings(config: Config) -> Iterator[Finding]:
 
 
 def _room(config: Config) -> tuple[int, int]:
-    """The spool's cap and what the disk has free, in bytes."""
+    """Return the spool's cap and what the disk has free, in bytes."""
     free_bytes = RealFileSystem().free_bytes(_existing(config.spool_directory))
     return config.spool.cap(free_bytes, 0), free_bytes
 
 
 def _existing(path: Path) -> Path:
-    """The path, or the nearest folder above it that there is, or that this user may look at."""
+    """Return the path, or the nearest folder above it that there is, or that this user may look at."""
     path = path.absolute()
     while True:
         with contextlib.suppress(OSError):

@@ -113,7 +113,7 @@ class Committer:
                 self._changed.notify_all()
 
     def _remove_orphans(self) -> None:
-        """Here, since no start should wait for what other spools have left; their disks may hang, too."""
+        """Remove what other spools have left: no start should wait for it, and their disks may hang."""
         self._began_s = self._clock.monotonic_s()
         try:
             self._spool.remove_orphans()

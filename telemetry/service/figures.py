@@ -37,7 +37,7 @@ class Figures:
         got_on_s: float,
         with_messages: bool = False,
     ) -> dict[str, Any]:
-        """The status at `now_s`. states: texts of then; got_on_s: when the pipeline last made progress."""
+        """Return the status at `now_s`. states: texts of then; got_on_s: the pipeline's last progress."""
         gauges = {
             **self.gauges,
             "status_age_s": now_s - self.taken_s,

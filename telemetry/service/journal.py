@@ -28,7 +28,7 @@ def is_journal(descriptor: int, environment: Mapping[str, str]) -> bool:
 
 
 def marked(text: str, priority: int) -> str:
-    """`text` with the priority before each of its lines."""
+    """Return `text` with the priority before each of its lines."""
     return "\n".join(f"<{priority}>{line}" if line else "" for line in text.split("\n"))
 
 
@@ -48,7 +48,7 @@ class Marker:
         self._is_begun = False  # a line
 
     def mark(self, piece: str) -> str:
-        """`piece` as the journal gets it."""
+        """Return `piece` as the journal gets it."""
         if not piece:
             return piece
         lines = piece.split("\n")

@@ -62,7 +62,7 @@ def listen(
 
 @contextlib.contextmanager
 def _reading(sources: Iterable[Assembled], inbox: Inbox) -> Iterator[None]:
-    """Each source reads in a thread of its own."""
+    """Read each source in a thread of its own."""
     stop = StopSignal()
     threads = [
         threading.Thread(target=each.source.run, args=(inbox, stop), name=each.name, daemon=True)

@@ -69,7 +69,7 @@ class OwnPoints:
         self._add("event", event_line(event, self.config.vehicle, time_ns), time_ns)
 
     def _on_time_base(self, unix_ns: int) -> int:
-        """`unix_ns`, a time of now, on the time base that batches have now."""
+        """Return `unix_ns`, a time of now, on the time base that batches have now."""
         age_ns = self._clock.unix_ns() - unix_ns
         if self.config.wait_for_clock and abs(age_ns) > OLD_EVENT_NS:
             age_ns = 0  # the clock was set meanwhile

@@ -14,7 +14,7 @@ _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 
 
 def process_gauges() -> dict[str, float]:
-    """CPU seconds since start (user and system), resident memory now, lines that stderr never took."""
+    """Return CPU seconds since start, resident memory now, and lines that stderr never took."""
     usage = resource.getrusage(resource.RUSAGE_SELF)
     gauges = {"cpu_s": usage.ru_utime + usage.ru_stime, "log_lines_dropped": float(dropped_lines())}
     with contextlib.suppress(OSError):

@@ -111,7 +111,7 @@ class RateMeter:
 
 
 def measure(stages: Stages, file: Path, bind: Callable[[str], int], batch_s: float = math.inf) -> Rate | None:
-    """The rate at which `file` becomes points; None when it makes none or covers no time.
+    """Return the rate at which `file` becomes points; None when it makes none or covers no time.
 
     bind: binds a channel of the log, by its name, and returns its number. batch_s: as of `RateMeter`.
     """

@@ -102,7 +102,7 @@ def _of_log(composition: Composition, source: Assembled, log: Path, spool_bytes:
 def _measured(
     stages: Stages, log: Path, binding_of: Callable[[str], Binding], batch_s: float = math.inf
 ) -> Rate | None:
-    """binding_of: of a channel of the log, by its name; batch_s: as of `Meter`."""
+    """Measure what was read. binding_of: of a channel of the log, by its name; batch_s: as of `Meter`."""
     channels = ChannelTable()
 
     def bind(name: str) -> int:
@@ -116,7 +116,7 @@ def _measured(
 def _rate_findings(
     name: str, rate: Rate | None, config: Config, spool_bytes: int, without: str
 ) -> Iterator[Finding]:
-    """without: the words where there is no rate."""
+    """Yield the findings of a rate. without: the words where there is none."""
     if rate is None:
         yield Finding(Grade.WARNING, f"{name}: {without}")
         return

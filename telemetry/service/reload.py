@@ -44,7 +44,7 @@ _KEYS = {"wait_for_clock": "clock", "spool_directory": "spool.directory"}  # cal
 
 
 def prepare_again(running: Config) -> Prepared:
-    """The file of `running`, as it is now. Raises TelemetryError."""
+    """Return the file of `running`, as it is now. Raises TelemetryError."""
     config = load_config(running.file)
     key = needs_restart(running, config)
     if key:
@@ -57,7 +57,7 @@ def prepare_again(running: Config) -> Prepared:
 
 
 def needs_restart(old: Config, new: Config) -> str:
-    """The path of the first key, as the file has it, that differs and cannot change now; empty: none does."""
+    """Return the path of the first key that differs and cannot change now; empty: none does."""
     for field in fields(Config):
         before, after = getattr(old, field.name), getattr(new, field.name)
         if field.name in TAKES_EFFECT or before == after:
@@ -76,7 +76,7 @@ class Reload:
     """Requests to read the configuration again, one at a time. For the pipeline's thread, but for `asked`."""
 
     def __init__(self, asked: threading.Event, again: Callable[[Config], Prepared] = prepare_again) -> None:
-        """asked: set, from any thread, when the configuration is to be read again."""
+        """Read again when `asked` is set, from any thread."""
         self._asked = asked
         self._again = again
         self._thread: threading.Thread | None = None

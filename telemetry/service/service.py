@@ -156,7 +156,7 @@ class Service:
             self._stages.expect(binding)
 
     def _earlier_accounts(self) -> dict[str, int]:
-        """The accounts of earlier runs, less what is counted afresh: a log is always read from its start."""
+        """Return the accounts of earlier runs, less what is counted again: logs are read from their start."""
         logs = [source.name for source in self._sources if source.resume_as]
         afresh = tuple(prefix for name in logs for prefix in of_source(name))
         accounts = self._spool.recovery.accounts
@@ -169,7 +169,7 @@ class Service:
     # -- running
 
     def run(self) -> None:
-        """Until stopped; or, when all sources are logs, until all is delivered.
+        """Run until stopped; or, when all sources are logs, until all is delivered.
 
         Raises what has ended it; UnavailableError when the system gives no thread to start with.
         """
@@ -285,7 +285,7 @@ class Service:
         return [source.name for source in self._sources if not source.resume_as]
 
     def _silent_sources(self, *, is_there: bool) -> list[str]:
-        """Live ones whose device is there, or is not, and of which nothing waits."""
+        """Return live ones whose device is there, or is not, and of which nothing waits."""
         return [
             source.name
             for source in self._sources
@@ -331,7 +331,7 @@ class Service:
         self._supervisor.ready()
 
     def _adopt(self, new: Prepared) -> None:
-        """Between two batches: what the old stages hold goes out, then everything is as `new` has it."""
+        """Let what the old stages hold go out, between two batches; then everything is as `new` has it."""
         self._bind_new_channels()
         config = new.composition.config
         new.stages.set_observer(self._live_state)
@@ -350,7 +350,7 @@ class Service:
         self._supervisor.ready(self._summary())
 
     def _assemble_again(self, settings: SourceSettings) -> Assembled:
-        """A source that begins while the service runs, again or for the first time."""
+        """Return a source that begins while the service runs, again or for the first time."""
         positions = self._pipeline.positions
         source = assemble_source(settings, self._channels, self._clock, positions)
         kept = without_replaced(positions, [source])
@@ -400,7 +400,7 @@ class Service:
         self._own.write_figures(self._take_figures())
 
     def _take_figures(self) -> Figures:
-        """For the pipeline's thread: all numbers, of one moment, so that they balance."""
+        """Take all numbers of one moment, so that they balance. For the pipeline's thread."""
         counters, spool = self._spool.snapshot()
         now_s = self._clock.monotonic_s()
         gauges = {
@@ -426,7 +426,7 @@ class Service:
         self._web.published()
 
     def _summary(self) -> str:
-        """One line of how things are, for people."""
+        """Return one line of how things are, for people."""
         sources = ", ".join(f"{source.name} {source.source.status}" for source in self._sources)
         server = self._sink.state.summary()
         return f"{sources}; server: {server}; spool: {self._published.volatile or 'on disk'}"

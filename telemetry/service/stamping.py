@@ -36,7 +36,7 @@ class ClockStamps:
     """Stamps of the wall clock, of a clock that may be set while we look at it."""
 
     def __init__(self, clock: Clock, *, waits: bool) -> None:
-        """waits: the clock is not trusted until it is known. Otherwise stamps are taken as they are."""
+        """Take stamps as they are, unless one `waits` until the clock is known to be right."""
         self._clock = clock
         self._waits = waits
         self._offset_ns = self._wall_less_boot_ns()

@@ -40,7 +40,7 @@ class QueuedStderr(io.TextIOBase):
         *,
         for_journal: bool = False,
     ) -> None:
-        """max_bytes: what may wait; for_journal: each line gets a priority, if it has none."""
+        """Let `max_bytes` wait. for_journal: each line gets a priority, if it has none."""
         self._descriptor = descriptor
         self._encoding = encoding
         self._max_bytes = max_bytes
@@ -55,7 +55,7 @@ class QueuedStderr(io.TextIOBase):
 
     @property
     def dropped_lines(self) -> int:
-        """Lines that found no room, or that the stream refused."""
+        """Return how many lines found no room, or were refused by the stream."""
         return self._dropped_lines
 
     def start(self) -> None:
@@ -75,11 +75,11 @@ class QueuedStderr(io.TextIOBase):
         self._thread.join(within_s)
 
     def writable(self) -> bool:
-        """Always true, as io.IOBase asks."""
+        """Return True, as io.IOBase asks."""
         return True
 
     def fileno(self) -> int:
-        """The descriptor that it writes to."""
+        """Return the descriptor that it writes to."""
         return self._descriptor
 
     def isatty(self) -> bool:
@@ -165,5 +165,5 @@ def queued_stderr() -> Iterator[None]:
 
 
 def dropped_lines() -> int:
-    """Lines of this process that were never written to stderr."""
+    """Return how many lines of this process were never written to stderr."""
     return sys.stderr.dropped_lines if isinstance(sys.stderr, QueuedStderr) else 0

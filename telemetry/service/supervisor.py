@@ -28,7 +28,7 @@ class Notifier:
     """The socket that NOTIFY_SOCKET names. Without one, nothing is sent."""
 
     def __init__(self, address: str = "") -> None:
-        """address: a path, or the name of an abstract socket after an `@`; empty: nothing listens."""
+        """Send to `address`: a path, or an abstract socket's name after an `@`; empty: nothing listens."""
         self._address = "\0" + address[1:] if address.startswith("@") else address
         self._socket: socket.socket | None = None
         if address.startswith(("/", "@")):
@@ -57,7 +57,7 @@ class Watchdog:
     """When to report that the pipeline lives: at half the period, and only after progress."""
 
     def __init__(self, period_s: float | None) -> None:
-        """period_s: the silence after which the service is killed; None: nothing watches."""
+        """Note the silence after which the service is killed; None: nothing watches."""
         self._every_s = None if period_s is None else period_s / 2.0
         self._next_s = float("-inf")
         self._got_on = False
@@ -91,7 +91,7 @@ class Supervisor:
     def from_environment(
         cls, clock: Clock, environment: MutableMapping[str, str], process_id: int
     ) -> "Supervisor":
-        """From NOTIFY_SOCKET, WATCHDOG_USEC and WATCHDOG_PID, removed so that no child uses them."""
+        """Make it of NOTIFY_SOCKET, WATCHDOG_USEC and WATCHDOG_PID, removed so that no child uses them."""
         address = environment.pop("NOTIFY_SOCKET", "")
         period_us = environment.pop("WATCHDOG_USEC", "")
         watched = environment.pop("WATCHDOG_PID", str(process_id))
@@ -120,7 +120,7 @@ class Supervisor:
 
     @property
     def got_on_s(self) -> float:
-        """When the pipeline last made progress, as the watchdog means it; monotonic. For any thread."""
+        """Return when the pipeline last made progress for the watchdog; monotonic. For any thread."""
         return self._got_on_s
 
     def status(self, text: str) -> None:

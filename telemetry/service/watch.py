@@ -47,13 +47,13 @@ class SpoolWatch:
     """`spool_volatile`, `spool_evicting`, `spool_damaged`."""
 
     def __init__(self, *, evicted: int, damaged: int) -> None:
-        """evicted, damaged: points that were reported before."""
+        """Begin after the points, evicted and damaged, that were reported before."""
         self._evicted = _Growth("spool_evicting", evicted)
         self._damaged = _Growth("spool_damaged", damaged)
         self._volatile = ""
 
     def observe(self, *, volatile: str, evicted: int, damaged: int, now_s: float) -> list[Event]:
-        """volatile: why the disk refuses, empty if it does not; the points evicted and damaged so far."""
+        """Return events. volatile: why the disk refuses, or empty; the points evicted and damaged so far."""
         events = []
         if volatile and not self._volatile:
             events.append(begins("spool_volatile", f"{volatile}; batches wait in memory alone"))
@@ -72,7 +72,7 @@ class ClockWatch:
         self._unknown = False
 
     def observe(self, *, time_known: bool) -> list[Event]:
-        """time_known: whether the wall clock may be trusted."""
+        """Return events. time_known: whether the wall clock may be trusted."""
         events = []
         offset_ns = self._wall_less_boot_ns()
         step_s = (offset_ns - self._offset_ns) / 1e9

@@ -73,7 +73,7 @@ class Document:
 
     @classmethod
     def plain(cls, file: Path, values: Mapping[str, Any]) -> "Document":
-        """Values that come from elsewhere; `file` is what messages call that."""
+        """Return a document of values from elsewhere; `file` is what messages call that."""
         return cls(file, values, (Part(file),))
 
     @property
@@ -236,7 +236,7 @@ def _is_folder(path: Path) -> bool:
 
 
 def _upward(path: str) -> Iterator[str]:
-    """Return `path` and what it lies in: `a[0].b`, `a[0]`, `a`."""
+    """Yield `path` and what it lies in: `a[0].b`, `a[0]`, `a`."""
     while path:
         yield path
         path = path[: max(path.rfind("."), path.rfind("["), 0)]

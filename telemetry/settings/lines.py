@@ -72,7 +72,7 @@ class _Scan:
             self._value(path)
 
     def _parts(self) -> Iterator[str]:
-        """The parts of a key."""
+        """Yield the parts of a key."""
         while key := _KEY.match(self._text, self._skip(_SPACE)):
             self._at = key.end()
             word = key[0]

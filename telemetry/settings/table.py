@@ -71,7 +71,7 @@ class TomlTable:
         document: Document,
         environment: Mapping[str, str],
     ) -> None:
-        """The document's top table."""
+        """Begin with the document's top table."""
         self._document = document
         self._environment = environment
         self._path = ""
@@ -106,27 +106,22 @@ class TomlTable:
     def take(self, key: Key) -> Any:
         """Return what stands under a key of this table, typed and within bounds, not converted."""
         name = key.name
-        self._known.add(name)
         match key.kind:
             case "text":
-                return self._text(name, None, key.one_of)
+                return self.take_text(name, one_of=key.one_of)
             case "number":
-                return self._number(name, None, key.above, key.least, key.most)
+                return self.take_number(name, above=key.above, least=key.least, most=key.most)
             case "integer":
-                return self._integer(name, None, key.least, key.most)
+                return self.take_integer(name, least=key.least, most=key.most)
             case "integers":
                 return self.take_integers(name, count=key.count, least=key.least, most=key.most)
-            case "free":
-                return self._free(name, key.of)
+            case "free":  # the user names its keys
+                table = self.take_table(name)
+                if key.of is None:
+                    return dict(table.take_rest())
+                return {each: table.take(replace(key.of, name=each)) for each in table.names()}
             case kind:
                 return getattr(self, f"take_{kind}")(name)
-
-    def _free(self, name: str, of: Key | None) -> dict[str, Any]:
-        """Return the values of a table whose keys the user names; each is `of`, or passes as it stands."""
-        table = self.take_table(name)
-        if of is None:
-            return dict(table.take_rest())
-        return {each: table.take(replace(of, name=each)) for each in table.names()}
 
     def refuse_beside(self, tables: str, keys: Iterable[str]) -> None:
         """Raise ConfigError for any of `keys`, which belong to each of the tables of that name."""
@@ -143,12 +138,8 @@ class TomlTable:
         """Return the error to raise where a key that is required is not there."""
         return self.wrong(key, "is missing", hint or self._why_missing(key))
 
-    def take_text(self, key: str, default: str | None = None, *, one_of: tuple[str, ...] = ()) -> str:
-        """A string that is not empty."""
-        self._known.add(key)
-        return self._text(key, default, one_of)
-
-    def _text(self, key: str, default: str | None, one_of: Collection[str] = ()) -> str:
+    def take_text(self, key: str, default: str | None = None, *, one_of: Collection[str] = ()) -> str:
+        """Return a string that is not empty."""
         value = self._take(key, default)
         if value == "":
             raise self.wrong(key, "is empty")
@@ -159,13 +150,13 @@ class TomlTable:
             raise self.wrong(key, f"must be one of {', '.join([*one_of, *added])}, not {value!r}")
         return value
 
-    def take_optional_text(self, key: str, *, one_of: tuple[str, ...] = ()) -> str | None:
-        """A string that is not empty, or None when the key is absent."""
+    def take_optional_text(self, key: str) -> str | None:
+        """Return a string that is not empty, or None when the key is absent."""
         self._known.add(key)
-        return self._text(key, None, one_of) if key in self._values else None
+        return self.take_text(key) if key in self._values else None
 
     def take_secret(self, key: str) -> str | None:
-        """A text that the file does not hold: it names one variable, `"${NAME}"`. None: the key is absent."""
+        """Return the text of the one variable that the file names, `"${NAME}"`. None: the key is absent."""
         self._known.add(key)
         if key not in self._values:
             return None
@@ -173,11 +164,10 @@ class TomlTable:
         if not isinstance(value, str) or not is_variable(value):
             hint = f'{key} = "${{NAME}}", a variable that holds it, or {key}_file'
             raise self.wrong(key, "a secret stands in no configuration", hint)
-        return self._text(key, None)
+        return self.take_text(key)
 
     def take_values(self, key: str) -> tuple[int | str, ...]:
-        """Integers and texts, in a list or one alone; empty when the key is absent."""
-        self._known.add(key)
+        """Return integers and texts, in a list or one alone; empty when the key is absent."""
         value = self._take(key, [])
         values = value if isinstance(value, list) else [value]
         for one in values:
@@ -186,8 +176,7 @@ class TomlTable:
         return tuple(values)
 
     def take_names(self, key: str) -> tuple[str, ...]:
-        """Texts that are not empty, each once, in a list or one alone; empty when the key is absent."""
-        self._known.add(key)
+        """Return texts that are not empty, each once, of a list or one alone; none when the key is absent."""
         value = self._take(key, [])
         names = value if isinstance(value, list) else [value]
         for number, name in enumerate(names):
@@ -197,21 +186,16 @@ class TomlTable:
                 raise self.wrong(key, f"names {name!r} twice")
         return tuple(names)
 
-    def take_texts(self, key: str) -> tuple[str, ...]:
-        """A list of strings that are not empty; empty when the key is absent."""
-        self._known.add(key)
-        return tuple(self._list_of_texts(key, "texts"))
-
-    def _list_of_texts(self, key: str, what: str) -> list[str]:
+    def take_texts(self, key: str, what: str = "texts") -> tuple[str, ...]:
+        """Return the strings of a list, not empty; none when the key is absent. what: for messages."""
         values = self._take(key, [])
         for value in values if isinstance(values, list) else [values]:
             if not isinstance(values, list) or not isinstance(value, str) or not value:
                 raise self.wrong(key, f"must be a list of {what}, not {_describe(value)}")
-        return list(values)
+        return tuple(values)
 
     def take_integers(self, key: str, *, count: int, least: float, most: float) -> tuple[int, ...]:
-        """A list of `count` integers, each with least <= integer <= most; empty when the key is absent."""
-        self._known.add(key)
+        """Return `count` integers, each with least <= integer <= most; empty when the key is absent."""
         values = self._take(key, [])
         is_one = isinstance(values, list) and all(type(value) is int for value in values)
         if not is_one or len(values) not in (0, count) or not all(least <= value <= most for value in values):
@@ -219,12 +203,11 @@ class TomlTable:
         return tuple(values)
 
     def take_path(self, key: str, default: str | None = None) -> Path:
-        """A path, relative to the folder of its file."""
-        self._known.add(key)
-        return self.full_path(key, self._text(key, default))
+        """Return a path, relative to the folder of its file."""
+        return self.full_path(key, self.take_text(key, default))
 
     def full_path(self, key: str, text: str) -> Path:
-        """`text`, the value of `key`, as a path relative to the folder of its file."""
+        """Return `text`, the value of `key`, as a path relative to the folder of its file."""
         try:
             return self._document.folder(self.where(key).path) / Path(text).expanduser()
         except RuntimeError as error:
@@ -240,26 +223,24 @@ class TomlTable:
             raise self.wrong(key, f"no such file: {file}")
 
     def take_file(self, key: str) -> Path:
-        """A path, as `take_path`, of a file that is there."""
+        """Return a path, as `take_path`, of a file that is there."""
         file = self.take_path(key)
         self.check_is_file(key, file)
         return file
 
     def take_files(self, key: str) -> tuple[Path, ...]:
-        """A list of paths, as `take_paths`, of files that are there."""
+        """Return paths, as `take_paths`, of files that are there."""
         files = self.take_paths(key)
         for file in files:
             self.check_is_file(key, file)
         return files
 
     def take_paths(self, key: str) -> tuple[Path, ...]:
-        """A list of paths, relative to the folder of its file; empty when the key is absent."""
-        self._known.add(key)
-        return tuple(self.full_path(key, value) for value in self._list_of_texts(key, "file names"))
+        """Return the paths of a list, relative to the folder of its file; empty when the key is absent."""
+        return tuple(self.full_path(key, value) for value in self.take_texts(key, "file names"))
 
     def take_flag(self, key: str, default: bool = False) -> bool:
-        """true or false."""
-        self._known.add(key)
+        """Return true or false."""
         value = self._take(key, default)
         if not isinstance(value, bool):
             raise self.wrong(key, f"must be true or false, not {_describe(value)}")
@@ -274,11 +255,7 @@ class TomlTable:
         least: float = -math.inf,
         most: float = math.inf,
     ) -> float:
-        """A finite number: above < number, or least <= number, and number <= most."""
-        self._known.add(key)
-        return self._number(key, default, above, least, most)
-
-    def _number(self, key: str, default: float | None, above: float, least: float, most: float) -> float:
+        """Return a finite number: above < number, or least <= number, and number <= most."""
         value = self._take(key, default)
         if isinstance(value, bool) or not isinstance(value, int | float):
             raise self.wrong(key, f"must be a number, not {_describe(value)}")
@@ -291,21 +268,12 @@ class TomlTable:
     def take_optional_number(
         self, key: str, *, above: float = -math.inf, most: float = math.inf
     ) -> float | None:
-        """Like take_number, or None when the key is absent."""
+        """Return a number as `take_number`, or None when the key is absent."""
         self._known.add(key)
-        return self._number(key, None, above, -math.inf, most) if key in self._values else None
+        return self.take_number(key, above=above, most=most) if key in self._values else None
 
-    def take_integer(self, key: str, default: int | None = None, *, least: int, most: int) -> int:
-        """An integer with least <= integer <= most."""
-        self._known.add(key)
-        return self._integer(key, default, least, most)
-
-    def take_optional_integer(self, key: str, *, least: int, most: int) -> int | None:
-        """Like take_integer, or None when the key is absent."""
-        self._known.add(key)
-        return self._integer(key, None, least, most) if key in self._values else None
-
-    def _integer(self, key: str, default: int | None, least: float, most: float) -> int:
+    def take_integer(self, key: str, default: int | None = None, *, least: float, most: float) -> int:
+        """Return an integer with least <= integer <= most."""
         value = self._take(key, default)
         if isinstance(value, bool) or not isinstance(value, int):
             raise self.wrong(key, f"must be an integer, not {_describe(value)}")
@@ -314,8 +282,13 @@ class TomlTable:
             raise self.wrong(key, f"must be {words}, not {value}")
         return value
 
+    def take_optional_integer(self, key: str, *, least: int, most: int) -> int | None:
+        """Return an integer as `take_integer`, or None when the key is absent."""
+        self._known.add(key)
+        return self.take_integer(key, least=least, most=most) if key in self._values else None
+
     def take_table(self, key: str) -> "TomlTable":
-        """A table; empty when the key is absent."""
+        """Return a table; empty when the key is absent."""
         self._known.add(key)
         others = () if key in self._values else tuple(self._values)
         value = self._values.pop(key, {})
@@ -326,7 +299,7 @@ class TomlTable:
         return table
 
     def take_tables(self, key: str) -> list["TomlTable"]:
-        """The tables of [[key]]; an empty list without any."""
+        """Return the tables of [[key]]; an empty list without any."""
         self._known.add(key)
         values = self._values.pop(key, [])
         if not isinstance(values, list) or not all(isinstance(value, dict) for value in values):
@@ -375,6 +348,7 @@ class TomlTable:
             raise self.wrong(key, "unknown key", f"did you mean {near}?" if near else f"known are: {known}")
 
     def _take(self, key: str, default: Any) -> Any:
+        self._known.add(key)
         if key in self._values:
             self._written[key] = self._values.pop(key)
             value = self._expanded(key, self._written[key])
@@ -410,7 +384,7 @@ class TomlTable:
 
 
 def _texts(value: object) -> Iterator[str]:
-    """Return a text, or the texts of a list."""
+    """Yield a text, or the texts of a list."""
     for one in value if isinstance(value, list) else (value,):
         if isinstance(one, str):
             yield one

@@ -32,16 +32,16 @@ class Blotter:
     """Blots some secrets out of any text."""
 
     def __init__(self, secrets: Iterable[str], encoded: Iterable[str] = ()) -> None:
-        """encoded: what is a secret in base64 only, such as `user:password`. What is too short is left."""
+        """Take the secrets that are long enough. encoded: those in base64 only, such as `user:password`."""
         self._secrets = [text for text in secrets if len(text) >= _MIN_CHARACTERS]
         self._encoded = [text for text in encoded if text]
 
     def text(self, text: str) -> str:
-        """`text` without any secret."""
+        """Return `text` without any secret."""
         return without_login(self._pattern.sub(BLOT, text) if self._pattern else text)
 
     def body(self, body: bytes) -> bytes:
-        """The body of an answer without any secret, in its words as JSON decodes them too; as UTF-8."""
+        """Return an answer's body without any secret, in its words as JSON decodes them too; as UTF-8."""
         if not body:
             return body
         blotted = self.text(_as_text(body)).encode("utf-8", "surrogateescape")
@@ -63,7 +63,7 @@ class Blotter:
 
     @cached_property
     def _pattern(self) -> re.Pattern[str] | None:
-        """A pattern of all forms of all secrets; None without secrets."""
+        """Return a pattern of all forms of all secrets; None without secrets."""
         plain = sorted(self._secrets, key=len, reverse=True)
         in_base64 = sorted({*self._encoded, *self._secrets}, key=len, reverse=True)
         forms = [form for text in in_base64 for form in _forms_in_base64(text)]
@@ -76,7 +76,7 @@ class Blotter:
 
 
 def _as_text(body: bytes) -> str:
-    """JSON may be UTF-16 or 32. What is not text keeps its bytes, but for NULs, which could part letters."""
+    """Decode it: JSON may be UTF-16 or 32. What is no text keeps its bytes, but for NULs between letters."""
     encoding = json.detect_encoding(body)
     if encoding.startswith("utf-8"):
         return body.replace(b"\0", b"").decode("utf-8", "surrogateescape")
@@ -84,13 +84,13 @@ def _as_text(body: bytes) -> str:
 
 
 def _quoted(secret: str) -> str:
-    """A pattern of the secret, each character as it is or in any of the encodings."""
+    """Return a pattern of the secret, each character as it is or in any of the encodings."""
     runs = re.findall(r"\\+|[^\\]", secret, re.DOTALL)
     return "".join(_backslashes(len(run)) if run[0] == "\\" else _character(run) for run in runs)
 
 
 def _backslashes(count: int) -> str:
-    """A run of them as one: as many as there are, or more by escaping, or each of them encoded."""
+    """Return a pattern of a run of backslashes: as many, or more by escaping, or each of them encoded."""
     return rf"(?:(?:{_ENCODED_BACKSLASH}){{{count}}}|\\{{{count},{8 * count}}})"
 
 
@@ -124,7 +124,7 @@ def _any_case(digits: str) -> str:
 
 
 def _forms_in_base64(secret: str) -> list[str]:
-    """Patterns of it in base64, whatever stands before and after it there, in either alphabet."""
+    """Return patterns of it in base64, whatever stands before and after it, in either alphabet."""
     special = {"+": _PLUS_OF_BASE64, "/": _SLASH_OF_BASE64}
     mixed = rf"(?:[A-Za-z0-9]|{_PLUS_OF_BASE64}|{_SLASH_OF_BASE64})?"  # with bits of what follows
     tail = rf"{mixed}(?:=|%(?:25){{0,4}}3[dD]|\\{{1,8}}u003[dD]){{0,2}}"
@@ -132,7 +132,7 @@ def _forms_in_base64(secret: str) -> list[str]:
 
 
 def _cores(secret: str) -> list[str]:
-    """The letters of base64 that depend on the secret alone, after 0, 1 and 2 octets of something else."""
+    """Return the letters of base64 that depend on the secret alone, after 0, 1 and 2 other octets."""
     octets = secret.encode("utf-8", "surrogatepass")
     cores = []
     for before in range(3):

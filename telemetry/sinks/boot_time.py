@@ -23,7 +23,7 @@ class BootTime:
     """The time base of this boot. May be asked from any thread."""
 
     def __init__(self, clock: Clock, directory: Path | None, *, wait_for_clock: bool) -> None:
-        """directory: where to remember the shift. wait_for_clock: do not trust the clock until it is set."""
+        """Remember the shift in `directory`. wait_for_clock: do not trust the clock until it is set."""
         self._clock = clock
         self._file = directory / FILE_NAME if directory else None
         self._wait_for_clock = wait_for_clock
@@ -31,11 +31,11 @@ class BootTime:
         self._shift_ns = self._remembered()
 
     def known(self) -> bool:
-        """Whether the wall time is known."""
+        """Return whether the wall time is known."""
         return not self._wait_for_clock or self.shift_ns() is not None
 
     def shift_ns(self) -> int | None:
-        """What to add to a stamp that counts from this boot; None while that is not known."""
+        """Return what to add to a stamp that counts from this boot; None while that is not known."""
         with self._lock:
             if self._shift_ns is None and (not self._wait_for_clock or self._clock.synchronised()):
                 self._shift_ns = self._clock.unix_ns() - self._clock.boot_ns()

@@ -34,7 +34,7 @@ class Secret:
         self._value = value
 
     def reveal(self) -> str:
-        """The value itself: for the header it goes into, and nothing else."""
+        """Return the value itself: for the header it goes into, and nothing else."""
         return self._value
 
     def __repr__(self) -> str:
@@ -56,7 +56,7 @@ class Secret:
 
 
 def handed_over(path: Path, environment: Mapping[str, str]) -> Path:
-    """The service manager's copy of `path`, if it gives one of that name; otherwise `path`.
+    """Return the service manager's copy of `path`, if it gives one of that name; otherwise `path`.
 
     systemd.exec(5), LoadCredential: files in $CREDENTIALS_DIRECTORY, readable for the service alone. So a
     configuration may name a file of root's. Commands read it from root's shell; the service cannot.
@@ -67,7 +67,7 @@ def handed_over(path: Path, environment: Mapping[str, str]) -> Path:
 
 
 def read_secret(path: Path) -> Secret:
-    """The one line of the file. Raises ConfigError if it cannot be read, or others could read it."""
+    """Return the one line of the file. Raises ConfigError if it cannot be read, or others could read it."""
     descriptor = _open(path)
     try:
         status = os.fstat(descriptor)
@@ -95,7 +95,7 @@ def read_secret(path: Path) -> Secret:
 
 
 def _others_may_read(descriptor: int, status: os.stat_result) -> bool:
-    """By the mode, or by an access control list: with one, the group's bits are a mask."""
+    """Return whether they may by the mode, or by an access control list, whose mask the group's bits are."""
     try:
         entries = list(struct.iter_unpack("<HHI", os.getxattr(descriptor, _ACL)[4:]))
     except OSError:
@@ -117,7 +117,7 @@ def _open(path: Path) -> int:
 
 
 def _resolve(path: Path) -> Path:
-    """`path` without symbolic links; each of them must be such that nobody else can change it."""
+    """Return `path` without symbolic links; each of them must be such that nobody else can change it."""
     left = list(reversed(Path(os.path.abspath(path)).parts[1:]))  # noqa: PTH100  resolve() would follow links
     real = Path("/")
     links = 0
@@ -146,7 +146,7 @@ def _resolve(path: Path) -> Path:
 
 
 def _check_link_holder(folder: Path, path: Path) -> None:
-    """In a folder that others may write to they could replace a link, unless the sticky bit forbids it."""
+    """Refuse a folder in which others could replace a link, unless the sticky bit forbids it."""
     status = folder.stat()
     _check_owner(status, folder)
     if status.st_mode & _OTHERS_WRITE and not status.st_mode & stat.S_ISVTX:

@@ -37,7 +37,7 @@ class Delivery:
     """The delivery of one entry."""
 
     def __init__(self, entry: Entry, payload: bytes) -> None:
-        """payload: gzip-compressed lines, the entry's own or restamped ones."""
+        """Begin with `payload`: gzip-compressed lines, the entry's own or restamped ones."""
         self.entry = entry
         self._whole = payload
         self._isolation: Isolation | None = None
@@ -55,40 +55,40 @@ class Delivery:
 
     @property
     def sequence(self) -> int:
-        """Of its entry."""
+        """Return the number of its entry."""
         return self.entry.sequence
 
     @property
     def payload(self) -> bytes:
-        """What to send next."""
+        """Return what to send next."""
         if self._isolation is None:
             return self._whole
         return compress(b"".join(line + b"\n" for line in self._isolation.piece))
 
     @property
     def needs_comparison(self) -> bool:
-        """Whether another batch must be accepted, or not, before this one can go on."""
+        """Return whether another batch must be accepted, or not, before this one can go on."""
         return self.doubt in (Doubt.SERVER_ERROR, Doubt.DEAD_LINES, Doubt.ALL_LINES)
 
     @property
     def is_one_short_line(self) -> bool:
-        """Whether what it sends next is a single line that is too large for no store."""
+        """Return whether what it sends next is a single line that is too large for no store."""
         piece = self._isolated().piece
         return len(piece) == 1 and len(piece[0]) < SHORT_LINE_BYTES
 
     @property
     def isolating(self) -> bool:
-        """Whether it is sent in pieces."""
+        """Return whether it is sent in pieces."""
         return self._isolation is not None
 
     @property
     def done(self) -> bool:
-        """Whether every line has found its end, without a doubt."""
+        """Return whether every line has found its end, without a doubt."""
         return self._all_sent and self.doubt is None
 
     @property
     def dead(self) -> Sequence[DeadLines]:
-        """Lines that the server will never take."""
+        """Return the lines that the server will never take."""
         return self._isolation.dead if self._isolation else ()
 
     def answered(self, verdict: Acknowledged | Rejected | Split) -> None:
@@ -183,5 +183,5 @@ class Delivery:
 
 
 def _replace_one_another(lines: Sequence[bytes]) -> bool:
-    """Whether two of these lines are the same point, so that the last one must be sent last."""
+    """Return whether two of these lines are the same point, so that the last one must be sent last."""
     return len({row_key(line) for line in lines}) < len(lines)

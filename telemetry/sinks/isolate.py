@@ -48,7 +48,7 @@ class Isolation:
     """The lines of one refused batch. The whole is the first piece: begin with the answer to it."""
 
     def __init__(self, lines: Sequence[bytes], *, in_order: bool) -> None:
-        """in_order: earlier lines must be sent first, since later ones replace them."""
+        """Begin with all lines. in_order: earlier ones are sent first, since later ones replace them."""
         self._in_order = in_order
         self._pieces: list[tuple[bytes, ...]] = []
         self._current = tuple(lines)
@@ -59,12 +59,12 @@ class Isolation:
 
     @property
     def piece(self) -> tuple[bytes, ...]:
-        """The lines to send next; empty once every line has ended."""
+        """Return the lines to send next; empty once every line has ended."""
         return self._current
 
     @property
     def all_refused_unnamed(self) -> bool:
-        """Whether every line is dead though the server has named none and accepted none."""
+        """Return whether every line is dead though the server has named none and accepted none."""
         unnamed = all(dead.reason in (Reason.REFUSED, Reason.NOT_ISOLATED) for dead in self.dead)
         return not self._current and self.accepted == 0 and unnamed
 
@@ -125,7 +125,7 @@ class Isolation:
 
 
 def _middle(lines: Sequence[bytes]) -> int:
-    """Where to cut into two parts of about the same number of bytes."""
+    """Return where to cut into two parts of about the same number of bytes."""
     half = sum(map(len, lines)) / 2
     size = 0
     for index, line in enumerate(lines[:-1]):
@@ -136,7 +136,7 @@ def _middle(lines: Sequence[bytes]) -> int:
 
 
 def _named(lines: Sequence[bytes], refusal: RefusalReport) -> tuple[set[int], Reason]:
-    """Indices of the lines that the refusal names, and why they are refused."""
+    """Return the indices of the lines that the refusal names, and why they are refused."""
     if refusal.quoted:
         return _quoted(lines, refusal.quoted), Reason.MALFORMED
     if refusal.line_numbers:
@@ -155,7 +155,7 @@ def _named(lines: Sequence[bytes], refusal: RefusalReport) -> tuple[set[int], Re
 
 
 def _quoted(lines: Sequence[bytes], quoted: Sequence[str]) -> set[int]:
-    """Lines with which a quotation begins: a line with an open quote swallows those after it."""
+    """Return the lines with which a quotation begins: a line with an open quote swallows those after it."""
     by_text: dict[str, list[int]] = {}
     for index, line in enumerate(lines):
         by_text.setdefault(line.decode("utf-8", "replace"), []).append(index)
@@ -169,7 +169,7 @@ def _quoted(lines: Sequence[bytes], quoted: Sequence[str]) -> set[int]:
 
 
 def _beginnings(quotation: str) -> Iterator[str]:
-    """Candidates for the quoted line: up to a newline, or up to one of the marks that end a quotation."""
+    """Yield candidates for the quoted line: up to a newline, or a mark that ends a quotation."""
     yield quotation.partition("\n")[0]
     at = -1
     while (at := quotation.find("': ", at + 1)) >= 0:
@@ -177,7 +177,7 @@ def _beginnings(quotation: str) -> Iterator[str]:
 
 
 def _conflicting(lines: Sequence[bytes], conflict: FieldConflict) -> set[int]:
-    """Lines that have the field with the refused type; without any, all lines that have the field."""
+    """Return the lines that have the field with the refused type; without any, all that have the field."""
     measurements, fields = _spellings(conflict.measurement), _spellings(conflict.field)
     of_type: set[int] = set()
     of_field: set[int] = set()
@@ -194,12 +194,12 @@ def _conflicting(lines: Sequence[bytes], conflict: FieldConflict) -> set[int]:
 
 
 def _spellings(name: str) -> set[str]:
-    """InfluxDB 2 puts a backslash before quotes and backslashes in the names that it quotes; 1.x does not."""
+    """Return how servers quote a name: InfluxDB 2 escapes quotes and backslashes, 1.x does not."""
     return {name, name.replace('\\"', '"').replace("\\\\", "\\")}
 
 
 def _oldest(lines: Sequence[bytes], count: int) -> set[int]:
-    """The `count` lines with the oldest stamps: a retention policy drops by age alone."""
+    """Return the `count` lines with the oldest stamps: a retention policy drops by age alone."""
     points = ((index, read_point(line)) for index, line in enumerate(lines))
     stamps = sorted((point.time_ns, index) for index, point in points if point is not None)
     return {index for _, index in stamps[:count]}

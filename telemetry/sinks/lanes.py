@@ -16,7 +16,7 @@ class Lanes:
     """The deliveries that are under way."""
 
     def __init__(self, queue: Queue, prepare: Callable[[Entry], Delivery | None]) -> None:
-        """prepare: how an entry is to be sent; None if it cannot be sent yet."""
+        """Begin empty. prepare: how an entry is to be sent; None if it cannot be sent yet."""
         self._queue = queue
         self._prepare = prepare
         self._live: Delivery | None = None
@@ -25,7 +25,7 @@ class Lanes:
         self.suspect_is_next = False
 
     def choose(self) -> Delivery | None:
-        """The delivery to go on with; None if nothing can be sent now.
+        """Return the delivery to go on with; None if nothing can be sent now.
 
         A suspect still in doubt is chosen only if there is no other delivery, or when its turn is asked for.
         """
@@ -49,7 +49,7 @@ class Lanes:
         return True
 
     def is_set_aside(self, delivery: Delivery) -> bool:
-        """Whether it is the suspect."""
+        """Return whether it is the suspect."""
         return delivery is self._suspect
 
     def accepted(self, delivery: Delivery) -> None:

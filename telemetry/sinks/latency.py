@@ -16,13 +16,13 @@ class Latencies:
     sum_s: float = 0.0
 
     def plus(self, latency_s: float) -> "Latencies":
-        """With one more request."""
+        """Return it with one more request."""
         index = bisect_left(BOUNDS_S, latency_s)
         counts = (*self.counts[:index], self.counts[index] + 1, *self.counts[index + 1 :])
         return Latencies(counts, self.sum_s + latency_s)
 
     def view(self) -> dict[str, Any]:
-        """As JSON; buckets: [bound, requests up to it]."""
+        """Return it as JSON; buckets: [bound, requests up to it]."""
         buckets = list(zip(BOUNDS_S, accumulate(self.counts), strict=False))
         return {"buckets": buckets, "count": sum(self.counts), "sum_s": self.sum_s}
 

@@ -9,11 +9,11 @@ class Queue(Protocol):
     """Batches on their way out. What was handed out is in flight until it is acknowledged or released."""
 
     def next_live(self) -> Entry | None:
-        """The newest batch, unless it is ordered, settled or in flight."""
+        """Return the newest batch, unless it is ordered, settled or in flight."""
         ...
 
     def next_backlog(self) -> Entry | None:
-        """The oldest batch but the newest that is not in flight; an ordered one after all before it."""
+        """Return the oldest batch but the newest, not in flight; an ordered one after all before it."""
         ...
 
     def restamped(self, sequence: int, shift_ns: int) -> None:

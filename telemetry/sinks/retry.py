@@ -22,7 +22,7 @@ class Backoff:
         self._ceiling_s = first_s
 
     def next_delay_s(self) -> float:
-        """Seconds to wait now; the ceiling doubles for the next time."""
+        """Return the seconds to wait now; the ceiling doubles for the next time."""
         delay_s = self._random() * self._ceiling_s
         self._ceiling_s = min(self._ceiling_s * 2.0, self._limit_s)
         return delay_s

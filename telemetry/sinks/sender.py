@@ -250,7 +250,7 @@ class Sender:
                 self._on_event(begins("sink_refused", f"{points}: {first.reason}: {first.words}"))
 
     def _prepare(self, entry: Entry) -> Delivery | None:
-        """How `entry` is to be sent; None while its stamps count from boot and the time is not known."""
+        """Return how to send `entry`; None while its stamps count from boot and the time is not known."""
         batch = entry.batch
         if batch.time_base is TimeBase.UNIX:
             return Delivery(entry, batch.payload)

@@ -68,16 +68,16 @@ class SinkSettings(ABC):
     @property
     @abstractmethod
     def address(self) -> str:
-        """Where it sends to, for people, without secrets."""
+        """Return where it sends to, for people, without secrets."""
 
     @property
     def target(self) -> tuple[str, ...]:
-        """What tells the place where its points are stored from others."""
+        """Return what tells the place where its points are stored from others."""
         return (self.address,)
 
     @property
     def cursor(self) -> str:
-        """The file in a spool that says what this sink has settled."""
+        """Return the file in a spool that says what this sink has settled."""
         return f"{FILE_NAME}.{self.name}"
 
     @abstractmethod

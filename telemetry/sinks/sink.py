@@ -39,7 +39,7 @@ class Sink:
         directory: Path | None = None,
         wait_for_clock: bool = False,
     ) -> None:
-        """directory: where to remember the boot's time. The callbacks are called from the sink's thread."""
+        """Remember the boot's time in `directory`. The callbacks are called from the sink's thread."""
         self._queue = queue
         self._clock = clock
         self._client = settings.make_client(clock)
@@ -52,11 +52,11 @@ class Sink:
 
     @property
     def state(self) -> SinkState:
-        """How it is now."""
+        """Return how it is now."""
         return self._sender.state
 
     def time_known(self) -> bool:
-        """Whether the wall time may be trusted."""
+        """Return whether the wall time may be trusted."""
         return self._boot_time.known()
 
     def start(self) -> None:
@@ -82,7 +82,7 @@ class Sink:
             self._thread.join(_ABORT_S)
 
     def _may_go_on(self, looks_before: int) -> bool:
-        """Whether something may be left that the server takes. (The look under way may have seen less.)"""
+        """Return whether the server may take something that is left. (A look under way may miss it.)"""
         state = self.state
         nothing_left = state.idle and state.looks >= looks_before + 2
         return self._thread.is_alive() and state.failing_since_s is None and not nothing_left

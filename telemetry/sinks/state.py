@@ -27,18 +27,18 @@ class SinkState:
 
     @property
     def trouble(self) -> str:
-        """Why nothing is sent or taken now; empty if it is."""
+        """Return why nothing is sent or taken now; empty if it is."""
         waiting = "batches wait until the clock is synchronised" if self.waits_for_time else ""
         return self.held or self.failure or waiting
 
     def summary(self) -> str:
-        """One clause for people."""
+        """Return one clause for people."""
         answered = f"last answer {self.last_status}" if self.last_status else "no answer yet"
         plain = ", takes no gzip: lines are sent plain" if self.plain else ""
         return self.trouble or f"API {self.api}, {answered}{plain}"
 
     def view(self) -> dict[str, Any]:
-        """What it has done, as JSON."""
+        """Return what it has done, as JSON."""
         return {
             "failure": self.failure,
             "waits_for_time": self.waits_for_time,

@@ -49,7 +49,7 @@ class RefusalReport:
 
     @property
     def names_lines(self) -> bool:
-        """Whether it says anything about which lines, or how many."""
+        """Return whether it says anything about which lines, or how many."""
         return bool(self.quoted or self.line_numbers or self.conflict or self.dropped)
 
 

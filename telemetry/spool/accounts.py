@@ -15,7 +15,7 @@ _MAX_WHOLE_BYTES = 1 << 22  # a hundred thousand names; more is damage that a CR
 
 
 def written(accounts: Mapping[str, int]) -> int:
-    """Points that were written into batches."""
+    """Return how many points were written into batches."""
     return total(accounts, "points/made/") - accounts.get("points/reduced", 0)
 
 
@@ -41,7 +41,7 @@ class AccountsTrail:
         return self._positions
 
     def whole(self, accounts: Mapping[str, int], positions: Mapping[str, int]) -> bytes:
-        """A block that needs no other before it."""
+        """Return a block that needs no other before it."""
         self._restart(dict(sorted(accounts.items())), dict(sorted(positions.items())))
         out = bytearray()
         for table in (self._accounts, self._positions):
@@ -126,7 +126,7 @@ class AccountsTrail:
 
 
 def _put(out: bytearray, value: int) -> None:
-    """A signed integer: zigzag, 7 bits a byte, lowest first."""
+    """Write a signed integer: zigzag, 7 bits a byte, lowest first."""
     rest = value << 1 if value >= 0 else (-value << 1) - 1
     while rest > 0x7F:
         out.append(rest & 0x7F | 0x80)
@@ -161,7 +161,7 @@ class _Numbers:
         return self._block[start : self._at].decode()
 
     def changes(self, names: list[str]) -> Iterator[tuple[str, int]]:
-        """Pairs (names skipped, value), until -1."""
+        """Yield names with their values, written as pairs (names skipped, value) until -1."""
         index = 0
         while (skipped := self.next()) >= 0:
             index += skipped

@@ -27,7 +27,7 @@ _GZIP_WBITS = 31  # zlib.h: 16 for a gzip header, 15 for the largest window
 
 
 def compress(data: bytes | LineBuffer) -> bytes:
-    """`data` as one gzip member (RFC 1952). Lines are read in place: a batch of them is large."""
+    """Return `data` as one gzip member (RFC 1952). Lines are read in place: a batch of them is large."""
     return _compress(data, _LEVEL, _GZIP_WBITS)
 
 

@@ -70,7 +70,7 @@ class DeadLetters:
         return sum(self._sizes.values())
 
     def between(self, first_ns: int, last_ns: int) -> list[str]:
-        """The letters that may hold rows with stamps from `first_ns` to `last_ns`."""
+        """Return the letters that may hold rows with stamps from `first_ns` to `last_ns`."""
         return sorted(
             name for name, (first, last) in self._stamps.items() if first <= last_ns and last >= first_ns
         )
@@ -142,7 +142,7 @@ class DeadLetters:
 
 
 def letter_names(filesystem: FileSystem, directory: Path) -> list[str]:
-    """The letters in a directory, oldest record first."""
+    """Return the letters in a directory, oldest record first."""
     try:
         names = filesystem.names(directory)
     except FileNotFoundError:  # there has not been one yet
@@ -151,13 +151,13 @@ def letter_names(filesystem: FileSystem, directory: Path) -> list[str]:
 
 
 def encode_letter(letter: Letter, lines: bytes) -> bytes:
-    """The file of a letter; `points` is counted from the lines."""
+    """Return the file of a letter; `points` is counted from the lines."""
     head = asdict(letter) | {"words": letter.words[:_MAX_WORDS], "points": count_lines(lines)}
     return json.dumps(head).encode() + b"\n" + lines
 
 
 def read_letter(filesystem: FileSystem, path: Path) -> tuple[Letter, bytes] | None:
-    """A letter and its lines; None if the file is gone, or cannot be read as a letter."""
+    """Return a letter and its lines; None if the file is gone, or cannot be read as a letter."""
     try:
         data = read_file(filesystem, path)
     except OSError:
@@ -167,7 +167,7 @@ def read_letter(filesystem: FileSystem, path: Path) -> tuple[Letter, bytes] | No
 
 
 def read_head(filesystem: FileSystem, path: Path) -> Letter | None:
-    """A letter without its lines."""
+    """Return a letter without its lines."""
     try:
         return _decode_head(read_file(filesystem, path, _HEAD_BYTES))
     except OSError:

@@ -55,7 +55,7 @@ def refuse_shared(filesystem: FileSystem, directory: Path) -> None:
 
 
 def unusable(directory: Path, error: OSError) -> StorageError:
-    """The one error that opening a spool gives."""
+    """Return the one error that opening a spool gives."""
     return StorageError(
         f"the spool cannot be used: {error.strerror}", where=str(directory), hint="check path, owner and disk"
     )

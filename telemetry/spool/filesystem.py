@@ -35,11 +35,11 @@ class FileSystem(Protocol):
         ...
 
     def size(self, path: Path) -> int:
-        """Bytes."""
+        """Return how many bytes it has."""
         ...
 
     def modified_ns(self, path: Path) -> int:
-        """Wall time of the last write, ns since 1970."""
+        """Return the wall time of the last write, ns since 1970."""
         ...
 
     def create(self, path: Path) -> int:
@@ -63,7 +63,7 @@ class FileSystem(Protocol):
         ...
 
     def read_at(self, descriptor: int, count: int, offset: int) -> bytes:
-        """Up to `count` bytes; fewer only at the end of the file."""
+        """Return up to `count` bytes; fewer only at the end of the file."""
         ...
 
     def append(self, descriptor: int, data: bytes | memoryview) -> int:
@@ -75,15 +75,15 @@ class FileSystem(Protocol):
         ...
 
     def sync(self, descriptor: int) -> None:
-        """fdatasync: data and size are on the medium when it returns."""
+        """Put data and size on the medium (fdatasync)."""
         ...
 
     def sync_directory(self, path: Path) -> None:
-        """Names are on the medium when it returns."""
+        """Put its names on the medium."""
         ...
 
     def rename(self, source: Path, target: Path) -> None:
-        """Atomically; replaces `target`."""
+        """Replace `target`, atomically."""
         ...
 
     def unlink(self, path: Path) -> None:
@@ -91,7 +91,7 @@ class FileSystem(Protocol):
         ...
 
     def free_bytes(self, path: Path) -> int:
-        """Return what an unprivileged process may still write."""
+        """Return how much an unprivileged process may still write."""
         ...
 
     def lock(self, path: Path) -> int:
@@ -139,7 +139,7 @@ class RealFileSystem:
         return self._open(path, os.O_RDWR)
 
     def _open(self, path: Path, flags: int) -> int:
-        """A FIFO in a file's place gives an error at the first read, and is not waited for."""
+        """Open without waiting: a FIFO in a file's place gives an error at the first read."""
         with opened_folder(path.parent) as folder:
             return os.open(path.name, flags | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=folder)
 

@@ -37,12 +37,12 @@ class _Flight:
 
     @property
     def end(self) -> int:
-        """The place after it."""
+        """Return the place after it."""
         return (self.place or 0) + self.entry.batch.points
 
     @property
     def stamps_ns(self) -> tuple[int, int]:
-        """The first and the last, as they were sent."""
+        """Return the first and the last, as they were sent."""
         return self.entry.batch.first_ns + self.shift_ns, self.entry.batch.last_ns + self.shift_ns
 
     def lines(self) -> bytes:
@@ -53,7 +53,7 @@ class _Flight:
 
 @dataclass(frozen=True, slots=True)
 class _Newest:
-    """The newest record on disk."""
+    """Note the newest record on disk."""
 
     entry: Entry
     place: int
@@ -74,7 +74,7 @@ class InFlight:
         self.memory_is_open = False  # what is in memory is handed out
 
     def set_newest(self, sequence: int, batch: EncodedBatch, place: int) -> None:
-        """The newest record on disk."""
+        """Note the newest record on disk."""
         self._newest = _Newest(Entry(sequence, batch), place)
 
     @property
@@ -100,7 +100,7 @@ class InFlight:
             self.acknowledge(flight.entry.sequence)
 
     def next_live(self) -> Entry | None:
-        """The newest batch, unless it is ordered, settled or in flight."""
+        """Return the newest batch, unless it is ordered, settled or in flight."""
         item = self._memory.newest if self.memory_is_open else None
         if item:
             return None if item.batch.ordered or item.in_flight else self._take_item(item)
@@ -114,7 +114,7 @@ class InFlight:
         return self._take(newest.entry, newest.place)
 
     def next_backlog(self) -> Entry | None:
-        """The oldest batch but the newest; an ordered one once all before it is settled, none past it."""
+        """Return the oldest batch but the newest. An ordered one waits for all before it; none passes it."""
         return self._next_on_disk() or self._next_in_memory()
 
     def restamped(self, sequence: int, shift_ns: int) -> None:

@@ -51,7 +51,7 @@ class SpoolLimits:
     dead_files: int = 1000
 
     def cap(self, free_bytes: int, held_bytes: int) -> int:
-        """The cap in bytes on a disk with `free_bytes` left, where the spool holds `held_bytes` already."""
+        """Return the cap on a disk with `free_bytes` left, where the spool holds `held_bytes` already."""
         if self.cap_bytes is not None:
             return self.cap_bytes
         return min(DEFAULT_CAP_BYTES, (free_bytes + held_bytes) // 2)
@@ -78,7 +78,7 @@ class SpoolSettings:
 
 
 def spool_directory(path: Path) -> Path:
-    """Of a service: `path` is that folder itself, or the configuration, which may be a folder of `*.toml`.
+    """Return a service's spool. path: that folder itself, or the configuration, a folder of `*.toml` too.
 
     Nothing else of the configuration need be right: a command on a running service must work after an edit
     that the service has refused, and without the environment that only the service has. Raises ConfigError.

@@ -28,7 +28,7 @@ class Item:
 
     @property
     def size_bytes(self) -> int:
-        """About what it occupies."""
+        """Return about what it occupies."""
         state_bytes = sum(map(len, self.state.values()))
         counters = 1 + len(self.accounts) + len(self.positions) + len(self.state)
         return len(self.batch.payload) + state_bytes + _COUNTER_BYTES * counters
@@ -51,17 +51,17 @@ class Memory:
         return iter(self._items.values())
 
     def get(self, sequence: int) -> Item | None:
-        """The item, if it is here."""
+        """Return the item, if it is here."""
         return self._items.get(sequence)
 
     @property
     def newest(self) -> Item | None:
-        """The last one appended."""
+        """Return the last one appended."""
         return next(reversed(self._items.values()), None)
 
     @property
     def oldest(self) -> Item | None:
-        """The first one appended."""
+        """Return the first one appended."""
         return next(iter(self._items.values()), None)
 
     def tally(self) -> Tally:
@@ -91,7 +91,7 @@ class Memory:
         self._remove(item)
 
     def stored(self, items: list[Item]) -> None:
-        """These, the oldest of all, are on disk now."""
+        """Remove these, the oldest of all: they are on disk now."""
         for item in items:
             self._remove(item)
 

@@ -89,14 +89,14 @@ class Piece(Lines):
     replacing: Lines | None
 
     def state_after(self, before: Mapping[str, bytes]) -> Mapping[str, bytes]:
-        """The state as of its end; before: as of its beginning."""
+        """Return the state as of its end; before: as of its beginning."""
         if self.packed_state is None:
             return NO_STATE
         return unpack_state(self.packed_state) if self.packed_state else before
 
 
 def pieces_of(content: bytes) -> Iterator[Piece]:
-    """The whole pieces that follow one another, up to the first that does not."""
+    """Yield the whole pieces that follow one another, up to the first that does not."""
     at = check = 0
     while len(content) - at >= _HEAD.size:
         magic, texts_bytes, count, lines_bytes, points, first_ns, last_ns, flags = _HEAD.unpack_from(

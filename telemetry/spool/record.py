@@ -67,21 +67,21 @@ class RecordHead:
 
     @property
     def end(self) -> int:
-        """The place of the next record."""
+        """Return the place of the next record."""
         return self.place + self.points
 
     @property
     def payload_offset(self) -> int:
-        """From the record's first byte."""
+        """Return where the payload begins, from the record's first byte."""
         return FIXED_BYTES + self.accounts_bytes
 
     @property
     def record_bytes(self) -> int:
-        """All of it."""
+        """Return the size of all of it."""
         return FIXED_BYTES + self.accounts_bytes + self.payload_bytes
 
     def batch(self, payload: bytes) -> EncodedBatch | None:
-        """The batch, if these bytes are its payload; otherwise None."""
+        """Return the batch, if these bytes are its payload; otherwise None."""
         if len(payload) != self.payload_bytes or crc32(payload) != self.payload_crc:
             return None
         return EncodedBatch(
@@ -106,7 +106,7 @@ def encode_head(
     commit_bytes: int,
     state: bytes | None = None,
 ) -> bytes:
-    """All bytes of a record before its payload, which follows as it is.
+    """Return all bytes of a record before its payload, which follows as it is.
 
     accounts: a block of accounts.py, `whole` or of changes; state: a block of state.py.
     """
@@ -147,7 +147,7 @@ def accounts_bytes(data: bytes) -> int | None:
 
 
 def decode_head(data: bytes) -> tuple[RecordHead, bytes, bytes | None] | None:
-    """Head, accounts block and state block out of a record's first bytes; None unless the check holds.
+    """Return head, accounts and state out of a record's first bytes; None unless the check holds.
 
     `data`: at least FIXED_BYTES + accounts_bytes(data) bytes.
     """

@@ -21,7 +21,7 @@ from telemetry.spool.batch import EncodedBatch
 from telemetry.spool.filesystem import FileSystem
 from telemetry.spool.segment import FoundRecord, Segment, SegmentReader, parse_name
 from telemetry.spool.settled import KINDS, Settled, Stretch, Tally
-from telemetry.spool.slots import FILE_NAME, Slot, is_cursor, read_slot
+from telemetry.spool.slots import FILE_NAME, Slot, read_cursors
 from telemetry.spool.state import follow
 
 _ENDLESS = 1 << 63
@@ -48,7 +48,7 @@ class FoundSpool:
     damaged_points: int = 0  # found damaged now
     torn_bytes: int = 0  # of a commit that was never accepted
     cursor: str = FILE_NAME  # the file that says what the sink has settled
-    generation: int = 0  # of its slot
+    generation: int = 0  # the highest of all slots
     others: dict[str, Slot] = field(default_factory=dict)  # of other sinks, by the names of their cursors
 
     def newest_ns(self, adopted: Iterable[EncodedBatch], clock: Clock) -> int | None:
@@ -76,17 +76,14 @@ def read_state(filesystem: FileSystem, directory: Path, clock: Clock, cursor: st
     cursor: the file that says what the sink has settled. What is common to all sinks comes from any of them.
     """
     state = FoundSpool(cursor=cursor)
-    slot = read_slot(filesystem, directory, cursor)
-    slots = [slot] if slot else []
-    for name in filesystem.names(directory):
-        if is_cursor(name) and name != cursor:
-            other = read_slot(filesystem, directory, name)
-            slots += [other] if other else []
-            state.others[name] = other or Slot()
+    cursors = read_cursors(filesystem, directory)
+    slot = cursors.pop(cursor, None)
+    slots = [each for each in (slot, *cursors.values()) if each]
+    state.others = {name: each or Slot() for name, each in cursors.items()}
     _list_segments(state, filesystem, directory, clock)
     fresh = not slots and not state.segments
     tail = _read_tail(state, filesystem, max((each.end for each in slots), default=0))
-    state.generation = slot.generation if slot else 0
+    state.generation = max((each.generation for each in slots), default=0)
     state.last_sequence = max([state.last_sequence, *(each.last_sequence for each in slots)])
     is_clean = bool(slots) and all(each.clean and each.end == state.end for each in slots)
     state.clean = fresh or is_clean
@@ -251,7 +248,7 @@ def _read_accounts(state: FoundSpool, filesystem: FileSystem, tail: list[FoundRe
 def _accounts_chain(
     state: FoundSpool, filesystem: FileSystem, tail: list[FoundRecord]
 ) -> Iterator[FoundRecord]:
-    """Records that lead to the present accounts: the last segment's, unless its first record is damaged."""
+    """Yield what leads to the present accounts: the last segment, unless its first record is damaged."""
     first = len(state.segments) - 1
     earlier: list[list[FoundRecord]] = []
     records = tail

@@ -26,7 +26,7 @@ class Requeue:
     """The spool's side. Raises OSError where the disk refuses."""
 
     def __init__(self, filesystem: FileSystem, directory: Path, *, last_sequence: int) -> None:
-        """last_sequence: of the last record on disk."""
+        """Begin after `last_sequence`, the last record's on disk."""
         self._filesystem = filesystem
         self._directory = directory / DIRECTORY_NAME
         self._claimed: dict[int, Path] = {}
@@ -39,11 +39,11 @@ class Requeue:
                     filesystem.rename(self._directory / name, self._directory / claimed[1])
 
     def waiting(self) -> list[str]:
-        """The names of letters that were handed over."""
+        """Return the names of letters that were handed over."""
         return letter_names(self._filesystem, self._directory)
 
     def read(self, name: str) -> tuple[Letter, bytes] | None:
-        """A letter and its lines; None if it cannot be read as one."""
+        """Return a letter and its lines; None if it cannot be read as one."""
         return read_letter(self._filesystem, self._directory / name)
 
     def claim(self, name: str, sequence: int) -> None:
@@ -62,7 +62,7 @@ class Requeue:
         self._claimed[sequence] = claimed
 
     def claimed(self) -> list[int]:
-        """The sequence numbers of letters that were appended."""
+        """Return the sequence numbers of letters that were appended."""
         return list(self._claimed)
 
     def done(self, sequence: int) -> None:

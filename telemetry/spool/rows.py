@@ -16,12 +16,12 @@ def made(lines: bytes) -> Counter[str]:
 
 
 def row_keys(lines: bytes) -> set[bytes]:
-    """The keys of all lines."""
+    """Return the keys of all lines."""
     return {row_key(line) for line in lines.splitlines()}
 
 
 def without_rows(lines: bytes, keys: set[bytes]) -> bytes:
-    """The lines whose key is not one of `keys`."""
+    """Return the lines whose key is not one of `keys`."""
     return b"".join(line + b"\n" for line in lines.splitlines() if row_key(line) not in keys)
 
 

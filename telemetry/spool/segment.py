@@ -74,7 +74,7 @@ class SegmentReader:
         self._filesystem.close(self._descriptor)
 
     def find(self, place: int) -> FoundRecord | None:
-        """The first record at `place` or after it; None if the segment has none."""
+        """Return the first record at `place` or after it; None if the segment has none."""
         index = bisect_left(self._places, place)
         if index < len(self._places):
             found = self._record_at(self._offsets[index])
@@ -86,7 +86,7 @@ class SegmentReader:
         return None
 
     def next(self) -> FoundRecord | None:
-        """The record after those passed so far; None at the end."""
+        """Return the record after those passed so far; None at the end."""
         while self._offset + FIXED_BYTES <= self.segment.size_bytes:
             found = self._record_at(self._offset)
             if found is None:
@@ -105,7 +105,7 @@ class SegmentReader:
         return None
 
     def batch(self, found: FoundRecord) -> EncodedBatch | None:
-        """The batch; None if its bytes are damaged or cannot be read."""
+        """Return the batch; None if its bytes are damaged or cannot be read."""
         try:
             payload = self._filesystem.read_at(
                 self._descriptor, found.head.payload_bytes, found.offset + found.head.payload_offset

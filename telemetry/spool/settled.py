@@ -54,7 +54,7 @@ class Stretch:
 
     @property
     def length(self) -> int:
-        """Points."""
+        """Return how many points it has."""
         return self.end - self.start
 
 
@@ -70,7 +70,7 @@ class Settled:
 
     @property
     def points(self) -> int:
-        """Settled points."""
+        """Return how many points are settled."""
         return sum(stretch.length for stretch in self._stretches)
 
     def tally(self) -> Tally:
@@ -86,7 +86,7 @@ class Settled:
         return first.tally if first and first.start == 0 else Tally()
 
     def next_open(self, place: int) -> int:
-        """The first place from `place` on that is not settled."""
+        """Return the first place from `place` on that is not settled."""
         index = bisect_right(self._stretches, place, key=_START) - 1
         if index >= 0 and place < self._stretches[index].end:
             return self._stretches[index].end

@@ -8,7 +8,7 @@ Each has two slots, each with a CRC.
     offset  size  what (little endian)
          0     4  magic "nTa\x01"
          4     4  CRC-32 of the rest
-         8     8  generation: the higher of two good slots holds
+         8     8  generation: the higher of two good slots holds, and the highest of all is of the sink in use
         16     8  sequence of the last record known to be on disk
         24     8  place after that record
         32     4  1 after a clean stop, otherwise 0
@@ -58,7 +58,7 @@ def encode_slot(slot: Slot) -> bytes:
 
 
 def decode_slot(data: bytes) -> Slot | None:
-    """None unless the bytes are a whole slot that makes sense."""
+    """Return the slot; None unless the bytes are a whole one that makes sense."""
     if len(data) < _CHECK.size + _HEAD.size:
         return None
     magic, check = _CHECK.unpack_from(data)
@@ -76,14 +76,28 @@ def decode_slot(data: bytes) -> Slot | None:
 
 
 def is_cursor(name: str) -> bool:
-    """Return whether a file of this name says what a sink has settled."""
+    """Return whether a file of this name may say what a sink has settled."""
     return name.partition(".")[0] == FILE_NAME and not name.endswith(".new")
 
 
+def read_cursors(filesystem: FileSystem, directory: Path) -> dict[str, Slot | None]:
+    """Return the newest good slot of each sink by its file's name; None: both are damaged.
+
+    A file of such a name that has not the size of two slots is something else, such as a note of its owner.
+    """
+    found: dict[str, Slot | None] = {}
+    for name in filter(is_cursor, filesystem.names(directory)):
+        with contextlib.suppress(OSError):  # it is removed meanwhile
+            slot = read_slot(filesystem, directory, name)
+            if slot or filesystem.size(directory / name) == 2 * _SLOT_BYTES:
+                found[name] = slot
+    return found
+
+
 def latest_cursor(filesystem: FileSystem, directory: Path) -> str:
-    """Return the name of the cursor that was written last."""
-    names = [name for name in filesystem.names(directory) if is_cursor(name)]
-    return max(names, key=lambda name: filesystem.modified_ns(directory / name), default=FILE_NAME)
+    """Return the name of the cursor of the sink that used the spool last: its generation is the highest."""
+    slots = {name: slot for name, slot in read_cursors(filesystem, directory).items() if slot}
+    return max(slots, key=lambda name: slots[name].generation, default=FILE_NAME)
 
 
 def read_slot(filesystem: FileSystem, directory: Path, cursor: str = FILE_NAME) -> Slot | None:
@@ -120,7 +134,7 @@ class SlotFile:
 
     @property
     def next_generation(self) -> int:
-        """For the next slot to write."""
+        """Return that of the next slot to write."""
         return self._generation + 1
 
     def write(self, slot: Slot) -> None:
@@ -158,9 +172,7 @@ class SlotFile:
         """Close the file."""
         if self._descriptor is not None:
             descriptor, self._descriptor = self._descriptor, None
-            with contextlib.suppress(
-                OSError
-            ):  # it is closed all the same, and `sync` has reported on the medium
+            with contextlib.suppress(OSError):  # it is closed all the same, and `sync` reports on the medium
                 self._filesystem.close(descriptor)
 
     def _replace(self, data: bytes) -> None:

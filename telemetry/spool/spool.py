@@ -221,7 +221,7 @@ class Spool:
                 self._write_through.appended(self._sequence)
 
     def _append_replacing(self, batch: EncodedBatch) -> None:
-        """With all else as of the record before: what its frames made beside it is not there yet."""
+        """Append it, with all else as of the record before: what its frames made beside it comes later."""
         self._accounts = add(self._accounts, made(lines_of(batch)))
         self._append(batch, Tally())
 
@@ -403,12 +403,12 @@ class Spool:
             self._notify()
 
     def next_live(self) -> Entry | None:
-        """The newest batch, unless it is ordered, settled or in flight."""
+        """Return the newest batch, unless it is ordered, settled or in flight."""
         with self._lock:
             return self._in_flight.next_live()
 
     def next_backlog(self) -> Entry | None:
-        """The oldest batch but the newest; an ordered one once all before it is settled, none past it."""
+        """Return the oldest batch but the newest. An ordered one waits for all before it; none passes it."""
         with self._lock:
             return self._in_flight.next_backlog()
 
@@ -448,7 +448,7 @@ class Spool:
             return {f"points/{kind}": getattr(tally, kind) for kind in KINDS}
 
     def snapshot(self) -> tuple[dict[str, int], Gauges]:
-        """`counters` and `gauges` of one moment: with no point in both, or in neither."""
+        """Return `counters` and `gauges` of one moment: with no point in both, or in neither."""
         with self._lock:
             return self.counters(), self.gauges()
 

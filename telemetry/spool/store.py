@@ -99,7 +99,7 @@ class Store:
 
     @property
     def waiting_points(self) -> int:
-        """On disk and not settled."""
+        """Return how many points are on disk and not settled."""
         return self.end - self.settled.points
 
     def ordered_waits(self) -> bool:
@@ -108,7 +108,7 @@ class Store:
 
     @property
     def bytes_written(self) -> int:
-        """Segments and slots, since the spool was opened."""
+        """Return the bytes of segments and slots that were written since the spool was opened."""
         return self.written.segment_bytes + sum(slots.bytes_written for _, slots in self._cursors())
 
     @property
@@ -135,7 +135,7 @@ class Store:
             self._slots.close()  # the next write makes it again
 
     def prepare(self, items: Iterable[Item]) -> Commit:
-        """The records of these items, and where they will go."""
+        """Return the records of these items, and where they will go."""
         items = list(items)
         payload_bytes = sum(len(item.batch.payload) for item in items)
         last = self.segments[-1] if self.segments else None
@@ -306,7 +306,7 @@ class Store:
                     self._unlink(segment)
 
     def find(self, place: int) -> Stored | None:
-        """The first sound record at `place` or after it; None without one.
+        """Return the first sound record at `place` or after it; None without one.
 
         Accepted places before it that hold nothing sound are settled as damaged.
         """
@@ -332,7 +332,7 @@ class Store:
         return None
 
     def _head_from(self, place: int) -> RecordHead | None:
-        """The head of the first record at `place` or after it, in the segment that should have it."""
+        """Return the head of the first record at `place` or after it, in the segment that should have it."""
         segment = next((s for s in self.segments if s.place <= place < s.end), None)
         try:
             reader = self._reader_of(segment) if segment else None

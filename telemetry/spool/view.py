@@ -77,12 +77,12 @@ class SpoolView:
 
     @property
     def waiting_points(self) -> int:
-        """On disk, and not settled."""
+        """Return how many points are on disk and not settled."""
         return self._state.end - self._state.settled.points
 
     @property
     def accounts(self) -> dict[str, int]:
-        """All counters, as the last record has them, and what became of the points that no longer wait."""
+        """Return all counters of the last record, and what became of the points that no longer wait."""
         tally = Tally()
         for each in (self._state.settled.tally(), self._state.from_memory):
             tally.add(each)
@@ -99,7 +99,7 @@ class SpoolView:
         return self._state.last_sequence
 
     def segments(self) -> Iterator[SegmentSummary]:
-        """Oldest first."""
+        """Yield the segments, oldest first."""
         settled = self._state.settled
         for segment in self._state.segments:
             waiting = settled.open_points(segment.place, segment.end)
@@ -109,7 +109,7 @@ class SpoolView:
             )
 
     def letters(self) -> Iterator[NamedLetter]:
-        """Dead letters; those that were handed over come first."""
+        """Yield the dead letters, those first that were handed over."""
         for folder in (REQUEUE, DEAD):
             for name in letter_names(self._filesystem, self._directory / folder):
                 read = read_letter(self._filesystem, self._directory / folder / name)
@@ -117,7 +117,7 @@ class SpoolView:
                     yield NamedLetter(name, read[0], folder == REQUEUE)
 
     def letter_lines(self, named: NamedLetter) -> bytes:
-        """The lines of a dead letter; empty if it was removed meanwhile."""
+        """Return the lines of a dead letter; empty if it was removed meanwhile."""
         folder = REQUEUE if named.handed_over else DEAD
         read = read_letter(self._filesystem, self._directory / folder / named.name)
         return read[1] if read else b""

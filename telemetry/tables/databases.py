@@ -25,7 +25,7 @@ class Databases:
 
     @property
     def messages(self) -> tuple[str, ...]:
-        """Names of all messages, each once, in the order of the files."""
+        """Return the names of all messages, each once, in the order of the files."""
         return tuple(dict.fromkeys(spec.message_name for spec in self._plan.spec.records))
 
     def units(self, message: str) -> dict[str, str]:

@@ -37,7 +37,7 @@ _KINDS = {Kind.FLOAT: ColumnKind.FLOAT64, Kind.BOOL: ColumnKind.BOOL, Kind.TEXT:
 
 
 def _table_of(measurement: Measurement) -> TableSpec:
-    """The table of a measurement whose rows come one by one."""
+    """Return the table of a measurement whose rows come one by one."""
     fields = (ColumnSpec(field.name, _KINDS[field.kind], field.unit) for field in measurement.fields)
     tags = (ColumnSpec(tag, ColumnKind.WORDS, head=tag) for tag in TAGS)
     return TableSpec(measurement.name, (_TIME, _CHANNEL, *tags, *fields))

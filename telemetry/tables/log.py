@@ -56,32 +56,32 @@ class Log:
 
     @property
     def time_ns(self) -> "np.ndarray[Any, Any]":
-        """Stamps, int64, ns since 1970 (UTC), as the log has them."""
+        """Return the stamps, int64, ns since 1970 (UTC), as the log has them."""
         return self._arrays.time_ns
 
     @property
     def channel(self) -> "np.ndarray[Any, Any]":
-        """Index into `channels`, uint16."""
+        """Return indexes into `channels`, uint16."""
         return self._arrays.channel
 
     @property
     def id(self) -> "np.ndarray[Any, Any]":
-        """Arbitration ids without flags, uint32."""
+        """Return arbitration ids without flags, uint32."""
         return self._arrays.id
 
     @property
     def flags(self) -> "np.ndarray[Any, Any]":
-        """Sums of FD, BRS, ESI, EXTENDED, REMOTE and ERROR, uint8."""
+        """Return sums of FD, BRS, ESI, EXTENDED, REMOTE and ERROR, uint8."""
         return self._arrays.flags
 
     @property
     def length(self) -> "np.ndarray[Any, Any]":
-        """Bytes of the payloads, uint16."""
+        """Return the lengths of the payloads in bytes, uint16."""
         return self._arrays.length
 
     @property
     def data(self) -> "np.ndarray[Any, Any]":
-        """Payloads, uint8: a row of 8 bytes a frame, or as long as the longest, with zeros after each."""
+        """Return payloads, uint8: rows of 8 bytes, or as long as the longest, with zeros after each."""
         return self._arrays.data
 
     @cached_property

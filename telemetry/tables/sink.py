@@ -64,6 +64,6 @@ class TableSink(Output):
         self._columns.append_row(len(self._columns.tables) - len(ROW_TABLES) + number, row)
 
     def take(self, at_least: int = 1) -> Iterator[Batches]:
-        """Return all rows, a table at a time, of tables that have at least so many."""
+        """Yield all rows, a table at a time, of tables that have at least so many."""
         for table in self._columns.tables_of(at_least):
             yield self._columns.take(table)

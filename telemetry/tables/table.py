@@ -55,12 +55,12 @@ class Table:
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """Names of the columns, in their order."""
+        """Return the names of the columns, in their order."""
         return tuple(self._indexes)
 
     @property
     def units(self) -> dict[str, str]:
-        """Unit of each column that has one, as its database or the data model writes it."""
+        """Return the unit of each column that has one, as its database or the data model writes it."""
         return {column.name: column.unit for column in self._spec.columns if column.unit}
 
     def __len__(self) -> int:

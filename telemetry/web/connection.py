@@ -69,7 +69,7 @@ class Connection:
         return self._phase is not _Phase.ANSWERING
 
     def received(self, data: bytes, now_s: float) -> None:
-        """The client has sent this."""
+        """Take what the client has sent."""
         if self._phase is not _Phase.ASKING:
             return  # it has nothing more to say
         if self._has_asked and not self._parser.waiting_bytes:
@@ -113,7 +113,7 @@ class Connection:
         return self._output
 
     def sent(self, count: int, now_s: float) -> None:
-        """The client has taken so many bytes of `output`."""
+        """Remove what the client has taken of `output`."""
         self._output = self._output[count:]
         self._since_s = now_s
         if self._output:
@@ -159,7 +159,7 @@ class Connection:
 
     @property
     def deadline_s(self) -> float:
-        """When the connection is closed if nothing moves."""
+        """Return when the connection is closed if nothing moves."""
         match self._phase:
             case _Phase.ASKING:
                 is_idle = self._has_asked and not self._parser.waiting_bytes
@@ -171,7 +171,7 @@ class Connection:
         return float("inf")
 
     def may_give_way(self, now_s: float) -> float | None:
-        """Since when it has done nothing that would keep its place when others need it; None: it stays."""
+        """Return since when it may lose its place to others that need it; None: it stays."""
         if self._phase in (_Phase.ASKING, _Phase.DRAINING):
             return self._since_s
         is_slow = bool(self._output) and now_s - self._since_s >= SLOW_S

@@ -30,7 +30,7 @@ class Health:
 
 
 def alive(status: Status) -> Health:
-    """For /healthz."""
+    """Return the answer of /healthz."""
     age_s = status["gauges"]["progress_age_s"]
     if age_s <= ALIVE_WITHIN_S:
         return Health(())
@@ -38,7 +38,7 @@ def alive(status: Status) -> Health:
 
 
 def ready(status: Status) -> Health:
-    """For /readyz."""
+    """Return the answer of /readyz."""
     state, gauges = status["state"], status["gauges"]
     reasons = list(alive(status).reasons)
     if state["service"] != "running":

@@ -13,13 +13,13 @@ _HOST = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([0-9A-Za-z_.-]+))(?::[0-9]{1,5})?"
 
 
 def own_names(hostname: str, configured: Iterable[str]) -> frozenset[str]:
-    """All names that are served, in lower case. hostname: of this machine."""
+    """Return all names that are served, in lower case. hostname: of this machine."""
     own = hostname.lower()
     return frozenset({"localhost", own, f"{own.partition('.')[0]}.local", *configured})
 
 
 def is_served(host: str, names: frozenset[str]) -> bool:
-    """host: the header field, with or without a port; empty: the client is not a browser (HTTP/1.0)."""
+    """Return whether `host`, the header field, is ours; empty: the client is not a browser (HTTP/1.0)."""
     if not host:
         return True
     match = _HOST.fullmatch(host)

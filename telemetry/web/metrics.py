@@ -48,7 +48,7 @@ _PROCESS = ProcessCollector(registry=None)  # it reads the time of the boot once
 
 
 def exposition(status: Status, *, with_values: bool = False) -> bytes:
-    """The text of a scrape, of the status of one moment."""
+    """Return the text of a scrape, of the status of one moment."""
     registry = CollectorRegistry(auto_describe=False)
     registry.register(StatusCollector(status, with_values=with_values))
     registry.register(_PROCESS)
@@ -63,7 +63,7 @@ class StatusCollector(Collector):
         self._with_values = with_values
 
     def collect(self) -> Iterator[Metric]:
-        """All metrics."""
+        """Yield all metrics."""
         yield InfoMetricFamily(PREFIX + "build", "What runs.", {"version": __version__})
         yield from self._bus_and_frames()
         yield from self._points()

@@ -14,7 +14,7 @@ class StepBudget:
         self._at_s = now_s
 
     def take(self, steps: float = 1.0) -> None:
-        """The server has done so many steps."""
+        """Note that the server has done so many steps."""
         self._left -= steps
 
     def wait_s(self, now_s: float) -> float:

@@ -39,7 +39,7 @@ class Request:
 
     @property
     def host(self) -> str:
-        """The name by which the client calls us; empty if it says none."""
+        """Return the name by which the client calls us; empty if it says none."""
         return self.fields.get("host", "")
 
 
@@ -50,7 +50,7 @@ class RequestParser:
         self._expect_request(b"")
 
     def _expect_request(self, begun: bytes) -> None:
-        """With what has come of it. For each one a new parser: h11 does not see our answers."""
+        """Begin a new parser with what has come of the request: h11 does not see our answers."""
         self._http = h11.Connection(h11.SERVER, MAX_HEAD_BYTES)
         self.feed(begun)
 
@@ -60,12 +60,12 @@ class RequestParser:
         return len(self._http.trailing_data[0])
 
     def feed(self, data: bytes) -> None:
-        """More bytes."""
+        """Take more bytes."""
         if data:  # none would be the end of the connection
             self._http.receive_data(data)
 
     def next(self) -> Request | None:
-        """The next request; None until it is whole. Raises RequestError, after which nothing makes sense."""
+        """Return the next request; None until it is whole. Raises RequestError; then none makes sense."""
         waiting = self.waiting_bytes
         try:
             event = self._http.next_event()

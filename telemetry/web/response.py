@@ -42,7 +42,7 @@ class Response:
     fields: Fields = (NO_STORE,)
 
     def head(self, *, keep_alive: bool) -> bytes:
-        """Status line and header fields."""
+        """Return status line and header fields."""
         fields: Fields = (*self.fields, ("Connection", "keep-alive" if keep_alive else "close"))
         if self.status is not HTTPStatus.NOT_MODIFIED:
             fields = (("Content-Type", self.content_type), ("Content-Length", str(len(self.body))), *fields)
@@ -50,7 +50,7 @@ class Response:
 
 
 def words(status: HTTPStatus, text: str, fields: Fields = ()) -> Response:
-    """An answer that is a sentence."""
+    """Return an answer that is a sentence."""
     return Response(f"{text}\n".encode(), status=status, fields=(NO_STORE, *fields))
 
 

@@ -118,7 +118,7 @@ class WebServer:
             self._wake = -1
 
     def published(self) -> None:
-        """There is something new to show. With nobody to show it to, only what the curves need."""
+        """Show what is new. With nobody to show it to, take only what the curves need."""
         now_s = self._clock.monotonic_s()
         if self._wake >= 0 and (self._clients or now_s >= self._remember_at_s):
             self._remember_at_s = now_s + LEAST_S
@@ -212,7 +212,7 @@ class WebServer:
         self._selector.register(peer, selectors.EVENT_READ, partial(self._serve_client, client))
 
     def _is_full(self, lowest_free: int) -> bool:
-        """lowest_free: the descriptor of a new client; the kernel gives the lowest, so all below are open."""
+        """Return whether no more fit. lowest_free: a new client's descriptor; all below it are open."""
         others = lowest_free - sum(descriptor < lowest_free for descriptor in self._clients)
         return len(self._clients) >= min(MAX_CLIENTS, self._most_open - others)
 

@@ -33,7 +33,7 @@ class ListenAddress:
 
 
 def parse_listen(text: str) -> ListenAddress | None:
-    """`127.0.0.1:8480`, `[::1]:8480`, `localhost:8480`; `off` gives None. Raises ValueError."""
+    """Read `127.0.0.1:8480`, `[::1]:8480`, `localhost:8480`; `off` gives None. Raises ValueError."""
     if text == OFF:
         return None
     match = _ADDRESS.fullmatch(text)

@@ -87,7 +87,7 @@ class Site:
     def __init__(
         self, views: Views, clock: Clock, names: Iterable[str] = (), *, with_values: bool = False
     ) -> None:
-        """names: by which this machine is called beside its own; with_values: metrics have live values."""
+        """Begin. names: of this machine beside its own; with_values: metrics have live values."""
         self._views = views
         self._with_values = with_values
         self._clock = clock
@@ -115,7 +115,7 @@ class Site:
         }
 
     def answer(self, request: Request) -> Answer:
-        """The answer to any request."""
+        """Return the answer to any request."""
         if not is_served(request.host, self._names):
             text = "this machine is not called so; [web] names in the configuration may say that it is"
             return words(HTTPStatus.MISDIRECTED_REQUEST, text)
@@ -126,20 +126,20 @@ class Site:
         return route() if route is not None else words(HTTPStatus.NOT_FOUND, "there is no such page")
 
     def published(self, *, is_listened_to: bool) -> None:
-        """The service has published something."""
+        """Take what the service has published."""
         self._history.observe(self._views.snapshot())
         if is_listened_to:
             self._look = None
             self._feed_now()
 
     def tick(self) -> None:
-        """Somebody listens to the stream: send the present state if nothing was sent for QUIET_S."""
+        """Send the present state to the stream's listeners if nothing was sent for QUIET_S."""
         if self._now_s() >= self.due_s:
             self._feed_now()
 
     @property
     def due_s(self) -> float:
-        """When `tick` has something to do, if nothing is published until then."""
+        """Return when `tick` has something to do, if nothing is published until then."""
         return self._fed_s + QUIET_S
 
     def _events(self) -> Answer:
@@ -179,12 +179,12 @@ class _PageFile:
         self._unchanged = Response(b"", status=HTTPStatus.NOT_MODIFIED, fields=fields)
 
     def answer(self, known: str) -> Response:
-        """known: what the browser says it has (If-None-Match)."""
+        """Return the answer. known: what the browser says it has (If-None-Match)."""
         return self._unchanged if self.tag in known else self._whole
 
 
 def _page() -> dict[str, bytes]:
-    """The files of the page, by name."""
+    """Return the files of the page, by name."""
     web = Path(__file__).parent
     files = {file.name: file.read_bytes() for file in (web / "page").iterdir()}
     files["fields.js"] = f"export const FIELDS = {_json(_fields())};\n".encode()

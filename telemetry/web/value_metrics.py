@@ -23,7 +23,7 @@ _SHOWN = (
 
 
 def value_metrics(prefix: str, live: Mapping[str, Any]) -> Iterator[Metric]:
-    """One gauge for each field that something has now. live: as `telemetry.live.view.live_view` shows it."""
+    """Yield a gauge for each field that something has now. live: as of `telemetry.live.view.live_view`."""
     for measurement, label, things, values in _SHOWN:
         for field in measurement.fields:
             if field.kind is Kind.TEXT:

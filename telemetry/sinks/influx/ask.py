@@ -46,7 +46,7 @@ class _Pool:
         body: str | None = None,
         **_: object,
     ) -> HTTPResponse:
-        """The path stands in `url`; time-outs and header fields are our own."""
+        """Send one request. The path stands in `url`; time-outs and header fields are our own."""
         self.answer = self._request(Api.V2, method, url, dict(fields or ()), _JSON, (body or "").encode())
         if isinstance(self.answer, Unanswered):
             raise HTTPError(self.answer.failure.value)
@@ -70,7 +70,7 @@ def make_bucket(request: Request, settings: InfluxServer) -> Answer | Unanswered
 
 
 def describe(request: Request, settings: InfluxServer) -> str:
-    """Version of the server and retention of the bucket; empty where the token may not read buckets."""
+    """Return the server's version and the bucket's retention; empty where neither is to be known."""
     client, _ = _connect(request)
     whose: Mapping[str, str] = {"org": settings.org} if settings.org else {}
     try:

@@ -39,7 +39,7 @@ class InfluxClient:
     """One server. `write` and `query` are called from one thread; `abort` from any."""
 
     def __init__(self, settings: InfluxServer, clock: Clock, *, answer_bytes: int = ANSWER_BYTES) -> None:
-        """answer_bytes: how much of an answer is read at most."""
+        """Connect nowhere yet. answer_bytes: how much of an answer is read at most."""
         self._settings = settings
         self._answer_bytes = answer_bytes
         self._clock = clock
@@ -57,7 +57,7 @@ class InfluxClient:
 
     @property
     def api(self) -> Api:
-        """As configured, or as found out; AUTO while it is not known."""
+        """Return the API as configured, or as found out; AUTO while it is not known."""
         return self._api
 
     def start(self) -> None:
@@ -91,7 +91,7 @@ class InfluxClient:
         return self._request(Api.V1, "GET", "/query", parameters, {}, b"")
 
     def describe(self) -> str:
-        """Version of an InfluxDB 2 and retention of its bucket; empty where neither is to be known."""
+        """Return an InfluxDB 2's version and its bucket's retention; empty where neither is to be known."""
         if self._api is not Api.V2:
             return ""
         from telemetry.sinks.influx.ask import describe
@@ -230,7 +230,7 @@ class InfluxClient:
         )
 
     def _credentials(self, api: Api) -> tuple[Secret | None, bool]:
-        """What stands in the header, and whether by HTTP basic authentication."""
+        """Return what stands in the header, and whether by HTTP basic authentication."""
         if self._token is not None and not _fits_a_header(self._token):
             raise ConfigError("the token is not printable ASCII", where="influx")
         if not self._settings.username or (api is Api.V2 and self._token is not None):
@@ -250,7 +250,7 @@ class InfluxClient:
         self._secrets_read = True
 
     def _blotted(self, answer: Answer | Unanswered) -> Answer | Unanswered:
-        """The answer without our secrets, which a server, a proxy or a library may quote."""
+        """Return it without our secrets, which a server, a proxy or a library may quote."""
         blotter = self._blotter
         if isinstance(answer, Unanswered):
             return replace(answer, words=blotter.text(answer.words))

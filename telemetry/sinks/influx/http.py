@@ -55,7 +55,7 @@ class _Guard:
         self._watched: socket.socket | None = None
 
     def begin(self) -> None:
-        """A request begins."""
+        """Begin a request."""
         with self._lock:
             self._in_flight = True
             self._over = self._closed_for_good
@@ -78,12 +78,12 @@ class _Guard:
             self._shut_down()
 
     def failure(self) -> Failure | None:
-        """Why the request in flight was ended; None if it was not."""
+        """Return why the request in flight was ended; None if it was not."""
         with self._lock:
             return self._ended if self._over else None
 
     def watch(self, connected: socket.socket) -> None:
-        """This socket is the one in use from now on."""
+        """Note the socket that is in use from now on."""
         with self._lock:
             self._forget()
             # A second descriptor: TLS takes the first one away from its Python object.
@@ -92,7 +92,7 @@ class _Guard:
                 self._shut_down()
 
     def finish(self) -> None:
-        """The request in flight is over."""
+        """End the request in flight."""
         with self._lock:
             self._in_flight = False
 
@@ -127,7 +127,7 @@ class _Response(http.client.HTTPResponse):
 
 
 def _guarded_pools(guard: _Guard) -> dict[str, type]:
-    """Kinds of connection pools, by scheme, whose connections show their sockets to `guard`."""
+    """Return the pools of each scheme whose connections show their sockets to `guard`."""
 
     class GuardedConnection(HTTPConnection):
         response_class = _Response
@@ -162,7 +162,7 @@ class HttpTransport:
         deadline: RequestDeadline,
         answer_bytes: int,
     ) -> None:
-        """token: for `Authorization: Token`; or, if `basic`, user:password for basic authentication.
+        """Take the token for `Authorization: Token`; or, if `basic`, user:password for basic authentication.
 
         deadline: started by its owner. answer_bytes: how much of an answer is read at most.
         """
@@ -191,7 +191,7 @@ class HttpTransport:
         *,
         deadline_s: float,
     ) -> Answer | Unanswered:
-        """One request and its answer, or why it has no answer; never later than `deadline_s` from now."""
+        """Send a request; return its answer, or why it has none, within `deadline_s`."""
         self._guard.begin()
         try:
             with self._deadline.limit(deadline_s, self._guard.time_out):
@@ -253,7 +253,7 @@ class HttpTransport:
 
 
 def _pool(settings: InfluxServer) -> urllib3.PoolManager:
-    """One connection, straight or through the proxy, with the certificates to check against."""
+    """Return one connection, straight or through the proxy, with the certificates to check against."""
     checks: dict[str, Any] = {
         "maxsize": 1,
         "cert_reqs": ssl.CERT_NONE if settings.unsafe_skip_tls_verification else ssl.CERT_REQUIRED,
@@ -271,7 +271,7 @@ def _authorization(token: Secret | None, *, basic: bool) -> dict[str, str]:
 
 
 def _no_answer(error: Exception) -> Unanswered:
-    """urllib3's errors wrap one another: the innermost one says what happened."""
+    """Return what the innermost of urllib3's errors says, which wrap one another."""
     chain: list[BaseException] = [error]
     while (inner := chain[-1].__cause__ or chain[-1].__context__) is not None and len(chain) < 10:
         chain.append(inner)

@@ -93,24 +93,24 @@ class InfluxServer:
                 ) from error
 
     def request_deadline_s(self, size_bytes: int) -> float:
-        """How long a whole request of `size_bytes` may take, answer included."""
+        """Return how long a whole request of `size_bytes` may take, answer included."""
         return self.request_timeout_s + size_bytes / self.slowest_bytes_per_s
 
     @property
     def v1_database(self) -> str:
-        """The database's name in API v1; a bucket `db/rp` (InfluxDB 1.8) is a database and a policy."""
+        """Return the database's name in API v1, as a bucket `db/rp` (InfluxDB 1.8) has it too."""
         return self.database or self.bucket.partition("/")[0]
 
     @property
     def v1_retention_policy(self) -> str:
-        """The retention policy's name in API v1, empty for the default one."""
+        """Return the retention policy's name in API v1, empty for the default one."""
         if self.database or self.retention_policy:
             return self.retention_policy
         return self.bucket.partition("/")[2]
 
     @property
     def v2_bucket(self) -> str:
-        """The bucket's name in API v2."""
+        """Return the bucket's name in API v2."""
         if self.bucket:
             return self.bucket
         return f"{self.database}/{self.retention_policy}" if self.retention_policy else self.database

@@ -47,12 +47,12 @@ class InfluxSettings(InfluxServer, SinkSettings):
 
     @property
     def address(self) -> str:
-        """The server's URL."""
+        """Return the server's URL."""
         return self.url
 
     @property
     def target(self) -> tuple[str, ...]:
-        """The database, by all its names."""
+        """Return the database, by all its names."""
         return self.url, self.org, self.v2_bucket, self.v1_database, self.v1_retention_policy
 
     def make_client(self, clock: Clock) -> "InfluxClient":

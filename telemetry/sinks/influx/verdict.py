@@ -102,7 +102,7 @@ _DELAY = re.compile(r"\d+(?:\.\d*)?(?:[eE]\+?\d+)?")
 
 
 def judge(answer: Answer | Unanswered) -> Verdict:
-    """The verdict on an answer, or on having none."""
+    """Return the verdict on an answer, or on having none."""
     if isinstance(answer, Unanswered):
         if answer.failure is Failure.UNTRUSTED:
             return Hold(HoldCause.UNTRUSTED, _shown(answer.words))
@@ -141,7 +141,7 @@ def judge(answer: Answer | Unanswered) -> Verdict:
 
 
 def _judge_success(answer: Answer) -> Acknowledged | Hold | None:
-    """What a 2xx means; None if it refuses lines, as a 400 does."""
+    """Return what a 2xx means; None if it refuses lines, as a 400 does."""
     body = answer.body.strip()
     parsed = _json_object(body)
     if parsed is not None or body.startswith(b"{"):  # JSON, or the beginning of it
@@ -163,12 +163,12 @@ def shows_a_store(answer: Answer) -> bool:
 
 
 def _says(parsed: Mapping[str, Any]) -> bool:
-    """Whether a JSON object has words for people, where stores have them."""
+    """Return whether a JSON object has words for people, where stores have them."""
     return any(isinstance(parsed.get(key), str) for key in ("message", "error"))
 
 
 def _says_error(parsed: Mapping[str, Any]) -> bool:
-    """Whether a JSON object says that something was not done. `results`: of InfluxQL."""
+    """Return whether a JSON object says that something was not done. `results`: of InfluxQL."""
     results = parsed.get("results")
     parts = [parsed, *(results if isinstance(results, list) else [])]
     has_error = any(part.get("error") or part.get("errors") for part in parts if isinstance(part, dict))
@@ -176,7 +176,7 @@ def _says_error(parsed: Mapping[str, Any]) -> bool:
 
 
 def _description(answer: Answer) -> str:
-    """What answered, for people: status, kind, and the title or beginning of the page."""
+    """Return what answered, for people: status, kind, and the title or beginning of the page."""
     text = answer.body[:_LOOKED_AT_BYTES].decode("utf-8", "replace")
     title = _TITLE.search(text)
     words = _shown(title[1] if title else _MARKUP.sub(" ", text))[:_MAX_TITLE]
@@ -197,7 +197,7 @@ def _length(answer: Answer) -> str:
 
 
 def retry_after_s(answer: Answer) -> float:
-    """Seconds by the Retry-After header (RFC 9110, 10.2.3), 600 at most; 0 without a usable one.
+    """Return the Retry-After header in seconds (RFC 9110, 10.2.3), 600 at most; 0 without a usable one.
 
     A date is compared with the server's own Date, since our clock may be wrong.
     """
@@ -222,7 +222,7 @@ def _http_date_s(text: str) -> float | None:
 
 
 def _message(body: bytes) -> str:
-    """The message of a JSON answer, even of one that was cut off; otherwise the text as it is."""
+    """Return the message of a JSON answer, even of one that was cut off; otherwise the text as it is."""
     parsed = _json_object(body) or {}
     for key in ("message", "error"):
         if isinstance(parsed.get(key), str):
@@ -235,7 +235,7 @@ def _message(body: bytes) -> str:
 
 
 def _shown(words: str) -> str:
-    """One line, printable, bounded: fit for logs. (A surrogate from a JSON escape could not be written.)"""
+    """Return one bounded, printable line for logs. (A surrogate from a JSON escape could not be written.)"""
     kept = "".join(character if character.isprintable() else " " for character in words[:MAX_WORDS])
     return " ".join(kept.split())
 
@@ -267,7 +267,7 @@ def _refusal(body: bytes, message: str) -> RefusalReport:
 
 
 def _details(body: bytes) -> Iterator[tuple[int, str]]:
-    """Numbers and reasons of lines as InfluxDB 3 lists them; InfluxDB Cloud gives the number of the first.
+    """Yield numbers and reasons of lines as InfluxDB 3 lists them; InfluxDB Cloud numbers the first.
 
     Of an answer that was cut off those that came: what is not named yet is named when the rest is sent again.
     """
@@ -285,7 +285,7 @@ def _details(body: bytes) -> Iterator[tuple[int, str]]:
 
 
 def _lists_all(refusal: RefusalReport, body: bytes) -> bool:
-    """Whether a 2xx lists every line that it refuses, and not the first of many alone."""
+    """Return whether a 2xx lists every line that it refuses, and not the first of many alone."""
     parsed = _json_object(body) or {}
     return isinstance(parsed.get("data"), list) and 0 < len(refusal.line_numbers) < MOST_LISTED
 

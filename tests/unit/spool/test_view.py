@@ -10,10 +10,11 @@ from telemetry.errors import InputMissingError
 from telemetry.ledger import points_unaccounted
 from telemetry.spool import Spool, SpoolLimits
 from telemetry.spool.batch import lines_of
+from telemetry.spool.filesystem import replace_file
 from telemetry.spool.view import SpoolView
 from tests.support.clock import FakeClock
 from tests.support.disk import SimulatedDisk
-from tests.support.spool import Feed, batch
+from tests.support.spool import Feed, batch, drain
 
 DIRECTORY = Path("/spool")
 LIMITS = SpoolLimits(keep_free_bytes=0, segment_bytes=500)
@@ -129,3 +130,36 @@ def test_a_directory_that_only_the_service_may_enter_is_reported_as_that(clock: 
     disk.fault = lambda operation, _path: errno.EACCES if operation == "names" else None
     with pytest.raises(InputMissingError, match=r"Permission denied \(as the service's user, or by sudo"):
         view(disk, clock)
+
+
+def test_it_shows_what_waits_for_the_sink_that_ran_last_whatever_its_files_times_say(clock: FakeClock) -> None:
+    disk = SimulatedDisk(now_ns=clock.unix_ns)
+    for cursor, starts in (("acknowledged", 3), ("acknowledged.lines", 1)):
+        for _ in range(starts):
+            spool = Spool(DIRECTORY, clock=clock, limits=LIMITS, filesystem=disk, cursor=cursor)
+            feed = Feed(spool, spool.recovery.accounts)
+            feed.put()
+            clock.advance(1.0)
+            spool.commit()
+            if cursor == "acknowledged":
+                assert list(drain(spool))
+            waiting_points = spool.gauges().waiting_points
+            spool.close()
+    assert waiting_points == 9
+    assert view(disk, clock).waiting_points == 9
+    clock.advance(1.0)
+    replace_file(disk, DIRECTORY / "acknowledged", disk.files()[DIRECTORY / "acknowledged"])  # as a backup does
+    assert view(disk, clock).waiting_points == 9
+
+
+def test_a_file_that_is_named_as_a_cursor_and_is_none_holds_no_segment_back(clock: FakeClock) -> None:
+    disk = SimulatedDisk(now_ns=clock.unix_ns)
+    disk.make_directory(DIRECTORY)
+    replace_file(disk, DIRECTORY / "acknowledged.txt", b"drained in November\n")
+    for _ in range(4):
+        spool = Spool(DIRECTORY, clock=clock, limits=LIMITS, filesystem=disk)
+        Feed(spool, spool.recovery.accounts).put(padding=600)
+        spool.commit()
+        assert list(drain(spool))
+        spool.close()
+    assert [path.suffix for path in disk.files()].count(".segment") == 2
