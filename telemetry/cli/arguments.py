@@ -4,16 +4,18 @@ import argparse
 import math
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from telemetry.databases.files import ENDINGS, database_files
 from telemetry.decode.channels import ChannelPlan, Database, plan_channels
 from telemetry.errors import UsageError
+from telemetry.logs.content import require_file
 from telemetry.model.instant import read_instant
 from telemetry.plugins import Choices
 from telemetry.protocols.known import CAN_PROTOCOLS, PROTOCOLS
 
 Value = TypeVar("Value")
+Arguments = argparse.ArgumentParser | argparse._ArgumentGroup  # what arguments are added to
 
 SERVER_OPTIONS = ("url", "org", "bucket", "database", "token_file", "username", "password_file")
 
@@ -47,9 +49,19 @@ def refuse_databases(given: Iterable[str | Path]) -> None:
             raise UsageError("is a database", where=str(path), hint=f"--dbc {path}")
 
 
-def add_dbc(
-    parser: argparse.ArgumentParser | argparse._ArgumentGroup, what: str, *, required: bool = False
-) -> None:
+def require_logs(logs: Sequence[Path]) -> None:
+    """Raise UsageError for a database in place of a log, InputMissingError for one that is not there."""
+    refuse_databases(logs)
+    for path in logs:
+        require_file(path)
+
+
+def no_database(where: str) -> UsageError:
+    """Return the error where nothing says what frames mean."""
+    return UsageError("no database was given", where=where, hint="add one: --dbc FILE, or --protocol NAME")
+
+
+def add_dbc(parser: Arguments, what: str, *, required: bool = False) -> None:
     """Add `--dbc`, which may be given again. what: its help."""
     parser.add_argument(
         "--dbc",
@@ -87,11 +99,27 @@ def add_protocol_arguments(parser: argparse.ArgumentParser, without_registers: s
         help=f"in place of a database: {', '.join(CAN_PROTOCOLS)}; or of a text capture of a serial port, "
         f"lines `(epoch.us) port RX|TX hex`: {', '.join(sorted(PROTOCOLS))}",
     )
-    parser.add_argument(
-        "--registers",
-        metavar="FILE",
-        help="of --protocol modbus: the map of its registers, or pzem_017 or acrel_djsf1352; without one, "
-        + without_registers,
+    add_registers(parser, f", or pzem_017 or acrel_djsf1352; without one, {without_registers}")
+
+
+def add_device_arguments(group: Arguments, words: str, *, of: str = "of the device", maps: str = "") -> None:
+    """Add what is spoken at a serial port, and to whom. words: what for; of, maps: more for the help."""
+    add_serial_protocol(group, words)
+    group.add_argument("--address", metavar="N", help=f"{of}: 2, 0xD2, or the digits on a meter of dlt645")
+    add_registers(group, maps)
+
+
+def add_serial_protocol(group: Arguments, words: str, **options: Any) -> None:
+    """Add `--protocol` of a serial port. words: its help, which the names follow."""
+    names = ", ".join(sorted(PROTOCOLS))
+    choices = Choices("protocols", PROTOCOLS)
+    group.add_argument("--protocol", metavar="NAME", choices=choices, help=f"{words}: {names}", **options)
+
+
+def add_registers(group: Arguments, maps: str = "") -> None:
+    """Add `--registers`. maps: more for the help."""
+    group.add_argument(
+        "--registers", metavar="FILE", help=f"of --protocol modbus: the map of its registers{maps}"
     )
 
 
@@ -116,10 +144,10 @@ def refuse_of_can(arguments: argparse.Namespace, of_can: Sequence[str]) -> None:
 
 def flag(key: str) -> str:
     """Return the option that an argument was given by."""
-    return f"--{key.removesuffix('_time').replace('_', '-')}"
+    return "--filter" if key == "can_filters" else f"--{key.removesuffix('_time').replace('_', '-')}"
 
 
-def add_server_arguments(group: argparse.ArgumentParser | argparse._ArgumentGroup) -> None:
+def add_server_arguments(group: Arguments) -> None:
     """Add SERVER_OPTIONS: where an InfluxDB is, and how it knows us."""
     group.add_argument("--url", metavar="URL", help="the server's address")
     group.add_argument("--database", metavar="NAME", help="the database of InfluxDB 1.x")
@@ -165,7 +193,6 @@ def add_time_bounds(parser: argparse.ArgumentParser) -> None:
 
 
 def add_raw_text_argument(parser: argparse.ArgumentParser) -> None:
-    """Add `--raw-text`."""
     parser.add_argument(
         "--raw-text",
         action="store_true",
@@ -183,6 +210,13 @@ def check_raw_text(arguments: argparse.Namespace) -> None:
 def channel_plan(arguments: argparse.Namespace) -> ChannelPlan:
     """Return what the channels of a log are by these arguments."""
     return plan_channels(arguments.dbc, first_wins=arguments.first_wins, j1939=arguments.j1939)
+
+
+def whole(text: str, words: str = "is no whole number above zero", most: float = math.inf) -> int:
+    """Read a whole number above zero, and not above `most`. words: what is wrong with another."""
+    if not text.isdecimal() or not 1 <= int(text) <= most:
+        raise argparse.ArgumentTypeError(f"{text!r} {words}")
+    return int(text)
 
 
 def positive(text: str, most: float = math.inf) -> float:

@@ -7,6 +7,7 @@ seconds where asammdf is installed. One is mended: `ID~MASK` keeps its mask, whi
 import argparse
 from typing import Any
 
+from telemetry.cli.arguments import whole
 from telemetry.errors import UsageError
 
 # What `--timing` needs all of: can.BitTiming and can.BitTimingFd.
@@ -14,7 +15,9 @@ TIMING = frozenset(("f_clock", "brp", "tseg1", "tseg2", "sjw", "nof_samples"))
 TIMING_FD = frozenset(
     ("f_clock", *(f"{part}_{what}" for part in ("nom", "data") for what in ("brp", "tseg1", "tseg2", "sjw")))
 )
-_PLAIN = ("interface", "channel", "bitrate", "fd", "data_bitrate", "can_filters")  # as can.Bus calls them
+# What is given as can.Bus calls it, and what makes several of its keywords.
+_PLAIN = ("interface", "channel", "bitrate", "fd", "data_bitrate", "can_filters")
+OF_A_BUS = (*_PLAIN, "timing", "bus_kwargs")
 _INVERTED = 0x20000000  # CAN_INV_FILTER of linux/can.h
 
 
@@ -24,10 +27,10 @@ def add_bus_arguments(parser: argparse.ArgumentParser, *, bit_rate_for: str = ""
     group.add_argument("-i", "--interface", metavar="KIND", help="python-can's name of it: slcan, gs_usb, …")
     group.add_argument("-c", "--channel", metavar="CHANNEL", help="can0, /dev/ttyACM0, … as KIND wants it")
     rate = f"; {bit_rate_for}" if bit_rate_for else ""
-    group.add_argument("-b", "--bitrate", metavar="BIT/S", type=_whole, help=f"of the bus{rate}")
+    group.add_argument("-b", "--bitrate", metavar="BIT/S", type=whole, help=f"of the bus{rate}")
     group.add_argument("--fd", action="store_true", default=None, help="with CAN FD")
     group.add_argument(
-        "--data-bitrate", metavar="BIT/S", type=_whole, help="of the data part of CAN FD frames"
+        "--data-bitrate", metavar="BIT/S", type=whole, help="of the data part of CAN FD frames"
     )
     group.add_argument(
         "--timing",
@@ -60,12 +63,6 @@ def bus_options(arguments: argparse.Namespace) -> dict[str, Any]:
         names = [", ".join(sorted(each)) for each in (TIMING, TIMING_FD)]
         raise UsageError("is not whole", where="--timing", hint=f"all of {names[0]}; or of {names[1]}")
     return {**given, **timing, **dict(arguments.bus_kwargs or ())}
-
-
-def _whole(text: str) -> int:
-    if not text.isdecimal() or not int(text):
-        raise argparse.ArgumentTypeError(f"{text!r} is no whole number above zero")
-    return int(text)
 
 
 def _timing(text: str) -> tuple[str, int]:

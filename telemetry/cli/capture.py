@@ -4,14 +4,15 @@ import argparse
 import sys
 import threading
 import time
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from telemetry.capture.formats import FORMATS
-from telemetry.cli.arguments import positive
+from telemetry.cli.arguments import positive, whole
 from telemetry.cli.bus_arguments import add_bus_arguments, bus_options
-from telemetry.cli.capture_serial import add_serial_arguments, is_port, record_port, serial_settings
-from telemetry.cli.ending import ended_by_signals
+from telemetry.cli.capture_serial import add_serial_arguments, is_port, record_port, rotation, serial_settings
+from telemetry.cli.ending import ended_by_signals, say_recorded
 from telemetry.errors import EXIT_OK, UnavailableError, UsageError
 from telemetry.settings.document import read_document
 from telemetry.stages.offline import read_offline
@@ -30,7 +31,6 @@ RECEIVE_TIMEOUT_S = 0.2  # how soon a stop is seen on a silent bus
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add what is recorded, where to, and for how long."""
     parser.add_argument(
         "config",
         metavar="CONFIG|PORT",
@@ -56,15 +56,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--seconds", metavar="S", type=positive, help="end then; default: at Ctrl-C or SIGTERM"
     )
-    parser.add_argument("--frames", metavar="N", type=_count, help="of a bus: end after so many frames")
+    parser.add_argument(
+        "--frames",
+        metavar="N",
+        type=partial(whole, words="is not a number of frames"),
+        help="of a bus: end after so many frames",
+    )
     add_serial_arguments(parser)
     add_bus_arguments(parser)
-
-
-def _count(text: str) -> int:
-    if not text.isdecimal() or not int(text):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number of frames")
-    return int(text)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -86,18 +85,16 @@ def run(arguments: argparse.Namespace) -> int:
         options = options_from(config, arguments.source or "")
     stop = threading.Event()
     with ended_by_signals(stop.set), open_bus(options) as bus:
-        recorder = Recorder(
-            arguments.output,
-            time.monotonic,
-            rotate_bytes=round((arguments.rotate_size or 0) * 1e6),
-            rotate_s=arguments.rotate_every or 0.0,
-        )
+        recorder = Recorder(arguments.output, time.monotonic, **rotation(arguments))
         try:
             _record(bus, recorder, stop, arguments)
         finally:
             lost = dropped(bus)
             recorder.close()
-            _report(recorder, lost)
+            say_recorded(recorder.files, f"{recorder.frames} frames")
+            if lost:
+                words = f"the kernel dropped {lost} frames, for which its buffer was full"
+                print(f"warning: {words}", file=sys.stderr)
     return EXIT_OK
 
 
@@ -117,12 +114,3 @@ def _record(
         recorder.tick()
         if arguments.frames is not None and recorder.frames >= arguments.frames:
             return
-
-
-def _report(recorder: "Recorder", lost: int | None) -> None:
-    names = str(recorder.files[0])
-    if len(recorder.files) > 1:
-        names += f" to {recorder.files[-1].name}"
-    print(f"{names}: {recorder.frames} frames", file=sys.stderr)
-    if lost:
-        print(f"warning: the kernel dropped {lost} frames, for which its buffer was full", file=sys.stderr)

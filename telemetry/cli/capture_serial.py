@@ -7,12 +7,13 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from telemetry.cli.ending import ended_by_signals
+from telemetry.cli.arguments import add_device_arguments, flag
+from telemetry.cli.bus_arguments import OF_A_BUS
+from telemetry.cli.ending import ended_by_signals, say_recorded
 from telemetry.clock import SystemClock
 from telemetry.errors import EXIT_OK, UnavailableError, UsageError
-from telemetry.plugins import Choices
 from telemetry.protocols.known import PROTOCOLS
 from telemetry.protocols.table import EIGHT_N_ONE, LineSettings
 
@@ -27,17 +28,6 @@ if TYPE_CHECKING:
 
 _BAUD_RATE = 9600
 _OF_A_LINE = ("protocol", "registers", "address", "listen", "baud", "parity", "stop_bits")
-_OF_A_BUS = (
-    "interface",
-    "channel",
-    "bitrate",
-    "fd",
-    "data_bitrate",
-    "timing",
-    "can_filters",
-    "bus_kwargs",
-    "frames",
-)
 
 
 def add_serial_arguments(parser: argparse.ArgumentParser) -> None:
@@ -45,16 +35,7 @@ def add_serial_arguments(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group(
         "a serial port", "Lines `(epoch.us) port RX|TX hex`, which `decode --protocol` reads, and `scrub`."
     )
-    group.add_argument(
-        "--protocol",
-        metavar="NAME",
-        choices=Choices("protocols", PROTOCOLS),
-        help=f"ask the device by this; without it, listen and send nothing: {', '.join(sorted(PROTOCOLS))}",
-    )
-    group.add_argument(
-        "--address", metavar="N", help="of the device: 2, 0xD2, or the digits on a meter of dlt645"
-    )
-    group.add_argument("--registers", metavar="FILE", help="of --protocol modbus: the map of its registers")
+    add_device_arguments(group, "ask the device by this; without it, listen and send nothing")
     group.add_argument("--listen", action="store_true", help="send nothing, whatever the protocol")
     group.add_argument(
         "--baud", metavar="N", type=int, help=f"default: that of the protocol, otherwise {_BAUD_RATE}"
@@ -76,8 +57,8 @@ def is_port(arguments: argparse.Namespace) -> bool:
     is_one = "://" in named or named.startswith("/dev/") or path.is_char_device() or bool(given)
     if is_one and not named:
         raise UsageError("is missing", where="PORT", hint="such as /dev/ttyUSB0")
-    if is_one and (bus := [name for name in _OF_A_BUS if getattr(arguments, name)]):
-        raise UsageError("is of a CAN bus", where=_flag(bus[0]), hint="leave it out for a serial port")
+    if is_one and (bus := [name for name in (*OF_A_BUS, "frames") if getattr(arguments, name)]):
+        raise UsageError("is of a CAN bus", where=flag(bus[0]), hint="leave it out for a serial port")
     return is_one
 
 
@@ -97,12 +78,7 @@ def record_port(arguments: argparse.Namespace, configured: "SerialSettings | Non
     from telemetry.sources.stop import StopSignal
 
     make_line = _line_of(arguments, configured)
-    recorder = LineRecorder(
-        arguments.output,
-        time.monotonic,
-        rotate_bytes=round((arguments.rotate_size or 0) * 1e6),
-        rotate_s=arguments.rotate_every or 0.0,
-    )
+    recorder = LineRecorder(arguments.output, time.monotonic, **rotation(arguments))
     with closing(recorder), StopSignal() as stop, ended_by_signals(stop.set), _ended_after(arguments, stop):
         line = make_line(recorder)
         try:
@@ -113,8 +89,18 @@ def record_port(arguments: argparse.Namespace, configured: "SerialSettings | Non
             raise
         finally:
             if recorder.lines or stop.is_set():
-                _report(recorder, line.received_bytes)
+                say_recorded(recorder.files, f"{recorder.lines} lines, {line.received_bytes} bytes received")
+                if not line.received_bytes:
+                    print("warning: nothing was received", file=sys.stderr)
     return EXIT_OK
+
+
+def rotation(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Return when a recorder begins its next file."""
+    return {
+        "rotate_bytes": round((arguments.rotate_size or 0) * 1e6),
+        "rotate_s": arguments.rotate_every or 0.0,
+    }
 
 
 def _line_of(
@@ -160,7 +146,7 @@ def _listening(arguments: argparse.Namespace) -> "tuple[str, PyserialLink, list[
     if wrong := check_port(port):
         raise UsageError(wrong, where=port, hint="a path such as /dev/ttyUSB0, socket://HOST:PORT")
     if given := [name for name in ("address", "registers") if getattr(arguments, name) is not None]:
-        raise UsageError("is of a device that is asked", where=_flag(given[0]), hint="leave it out")
+        raise UsageError("is of a device that is asked", where=flag(given[0]), hint="leave it out")
     protocol = None if arguments.protocol is None else PROTOCOLS[arguments.protocol]
     line = EIGHT_N_ONE if protocol is None else protocol.line
     baud_rate = arguments.baud or (_BAUD_RATE if protocol is None else protocol.baud_rate)
@@ -187,16 +173,3 @@ def _ended_after(arguments: argparse.Namespace, stop: "StopSignal") -> Iterator[
     finally:
         timer.cancel()
         timer.join()
-
-
-def _report(recorder: "LineRecorder", received_bytes: int) -> None:
-    names = str(recorder.files[0]) if recorder.files else "stdout"
-    if len(recorder.files) > 1:
-        names += f" to {recorder.files[-1].name}"
-    print(f"{names}: {recorder.lines} lines, {received_bytes} bytes received", file=sys.stderr)
-    if not received_bytes:
-        print("warning: nothing was received", file=sys.stderr)
-
-
-def _flag(name: str) -> str:
-    return f"--{name.replace('_', '-')}" if name != "can_filters" else "--filter"

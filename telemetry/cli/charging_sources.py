@@ -13,15 +13,15 @@ from telemetry.charging.session import Session
 from telemetry.cli.arguments import (
     SERVER_OPTIONS,
     add_server_arguments,
+    flag,
     given_values,
     read_as,
-    refuse_databases,
+    require_logs,
 )
 from telemetry.clock import SystemClock
 from telemetry.decode.sessions import collect_sessions
 from telemetry.decode.target import sink_settings
 from telemetry.errors import UsageError, one_line
-from telemetry.logs.content import require_file
 from telemetry.model.instant import read_instant
 from telemetry.overview.stored_sessions import StoredSessions
 from telemetry.protocols.known import CAN_PROTOCOLS
@@ -91,8 +91,9 @@ def found_sessions(arguments: argparse.Namespace) -> Iterator[FoundSessions]:
     configs = [path for path in arguments.files if is_config(path)]
     options = given_values(arguments, SERVER_OPTIONS)
     if arguments.files and options:
-        flag = f"--{next(iter(options)).replace('_', '-')}"
-        raise UsageError("stands beside a file", where=flag, hint="leave one of them out")
+        raise UsageError(
+            "stands beside a file", where=flag(next(iter(options))), hint="leave one of them out"
+        )
     if len(configs) > 1:
         raise UsageError("is a second configuration", where=str(configs[1]), hint="name one")
     logs = [path for path in arguments.files if path not in configs]
@@ -111,9 +112,7 @@ def found_sessions(arguments: argparse.Namespace) -> Iterator[FoundSessions]:
 
 
 def _in_logs(logs: Sequence[Path], config: Path | None, arguments: argparse.Namespace) -> FoundSessions:
-    refuse_databases(logs)
-    for path in logs:
-        require_file(path)
+    require_logs(logs)
     protocol = arguments.protocol or DEFAULT_PROTOCOL
     warnings: list[str] = []
     found = collect_sessions(logs, protocol=protocol, config=config, warn=warnings.extend)

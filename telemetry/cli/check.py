@@ -20,7 +20,6 @@ _MOST_S = 86_400.0
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add CONFIG and where a rate is measured."""
     parser.add_argument(
         "config", type=Path, metavar="CONFIG", help="the configuration: TOML, a folder of it, or - for stdin"
     )

@@ -21,7 +21,6 @@ PATHS = ("FILE", "PATH", "LOG", "CONFIG", "CAPTURE", "DIR", "DIRECTORY")  # endi
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add SHELL."""
     shells = shtab.SUPPORTED_SHELLS
     parser.add_argument(
         "shell", choices=shells, metavar="SHELL", help=f"{', '.join(shells[:-1])} or {shells[-1]}"
@@ -29,7 +28,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print the script."""
     sys.stdout.write(script(build_parser(COMMANDS), arguments.shell))
     return EXIT_OK
 

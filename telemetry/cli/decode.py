@@ -7,6 +7,7 @@ import argparse
 import os
 import sys
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 from telemetry.cli.arguments import (
@@ -21,14 +22,16 @@ from telemetry.cli.arguments import (
     check_raw_text,
     flag,
     given_values,
+    no_database,
     positive,
     read_as,
-    refuse_databases,
     refuse_of_can,
+    require_logs,
+    whole,
 )
 from telemetry.cli.output import writing_to
+from telemetry.cli.recordings import load_spec
 from telemetry.clock import Clock, SystemClock
-from telemetry.databases.plan_cache import load_plan, user_cache_directory
 from telemetry.decode.channels import plan_channels
 from telemetry.decode.described import Described, by_config, by_databases, by_protocol
 from telemetry.decode.output import FileDecoder
@@ -36,7 +39,6 @@ from telemetry.decode.screen import Screen
 from telemetry.decode.times import Times
 from telemetry.decode.unknown import UnknownIds
 from telemetry.errors import EXIT_OK, UsageError
-from telemetry.logs.content import require_file
 from telemetry.model.ids import IsoTpId, parse_id, parse_id_masks
 from telemetry.protocols.known import CAN_PROTOCOLS, PROTOCOLS
 from telemetry.stages.formats import OutputFormat, TextSettings, TimeForm
@@ -73,7 +75,6 @@ _TARGET = (*SERVER_OPTIONS, "create")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the command's arguments."""
     parser.add_argument(
         "logs",
         metavar="LOG",
@@ -172,7 +173,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "-j",
         "--jobs",
         metavar="N",
-        type=_jobs,
+        type=partial(whole, words=f"is not a number from 1 to {MAX_JOBS}", most=MAX_JOBS),
         default=len(os.sched_getaffinity(0)),
         help="threads that decode, default %(default)s: one for each processor; the output is the same",
     )
@@ -201,9 +202,7 @@ def _add_influx_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Decode all logs in the order given."""
-    refuse_databases(arguments.logs)
-    for path in arguments.logs:
-        require_file(path)
+    require_logs(arguments.logs)
     into_influxdb = arguments.format == INTO_INFLUXDB
     _check(arguments, into_influxdb=into_influxdb)
     arguments.vehicle = arguments.vehicle or "unknown"
@@ -227,23 +226,22 @@ def _check(arguments: argparse.Namespace, *, into_influxdb: bool) -> None:
     given = _given(arguments, (*_TARGET, "spool", "give_up_after"))
     if given and not into_influxdb:
         raise UsageError(
-            "stands without --format influx", where=_flag(given[0]), hint="add it, or leave this out"
+            "stands without --format influx", where=flag(given[0]), hint="add it, or leave this out"
         )
     if arguments.config:
         for key in _given(arguments, (*_TARGET, *_OR_CONFIGURED)):
-            hint = f"leave out --config, or {_flag(key)}, which the configuration decides"
-            raise UsageError(f"stands beside {_flag(key)}", where="--config", hint=hint)
+            hint = f"leave out --config, or {flag(key)}, which the configuration decides"
+            raise UsageError(f"stands beside {flag(key)}", where="--config", hint=hint)
     elif arguments.source:
         raise UsageError("stands without --config", where="--source", hint="it is a source of that")
     elif not _given(arguments, ("dbc", "protocol", "unknown")):
-        hint = "add one: --dbc FILE, or --protocol NAME"
-        raise UsageError("no database was given", where=str(arguments.logs[0]), hint=hint)
+        raise no_database(str(arguments.logs[0]))
     check_protocol(arguments, _OF_CAN)
     of_databases = _given(arguments, ("id_mask", "keep_not_available"))
     if arguments.protocol in CAN_PROTOCOLS and of_databases:
-        raise UsageError("stands beside --protocol", where=_flag(of_databases[0]), hint="it is for databases")
+        raise UsageError("stands beside --protocol", where=flag(of_databases[0]), hint="it is for databases")
     if arguments.unknown and (others := _given(arguments, ("wide", "signal", "from_time", "to_time"))):
-        raise UsageError("stands beside --unknown", where=_flag(others[0]), hint="leave one of them out")
+        raise UsageError("stands beside --unknown", where=flag(others[0]), hint="leave one of them out")
     if arguments.unknown and arguments.format not in (OutputFormat.CSV, OutputFormat.NDJSON):
         raise UsageError("is for csv and ndjson", where="--unknown", hint="leave it out, or --format")
     if arguments.wide and arguments.format != OutputFormat.CSV:
@@ -253,7 +251,7 @@ def _check(arguments: argparse.Namespace, *, into_influxdb: bool) -> None:
         raise UsageError("is for csv and ndjson", where="--time", hint="line protocol has times in ns")
     bounds = _given(arguments, ("from_time", "to_time"))
     if bounds and into_influxdb:
-        raise UsageError("stands beside --format influx", where=_flag(bounds[0]), hint="leave it out")
+        raise UsageError("stands beside --format influx", where=flag(bounds[0]), hint="leave it out")
     if arguments.messages and arguments.protocol is None:
         hint = "messages of a database are always there"
         raise UsageError("is for --protocol", where="--messages", hint=hint)
@@ -317,19 +315,19 @@ def _described(arguments: argparse.Namespace, screen: Screen) -> Described:
         id_masks=_id_masks(arguments.id_mask),
         isotp=isotp,
     )
-    plan = load_plan(channels.databases, user_cache_directory())
-    screen.warn(plan.warnings)
     return by_databases(
-        plan.spec, channels, arguments.vehicle, protect_file=arguments.protect, signals=arguments.signal
+        load_spec(channels, screen),
+        channels,
+        arguments.vehicle,
+        protect_file=arguments.protect,
+        signals=arguments.signal,
     )
 
 
 def _into_text(
     decoder: FileDecoder, read: Sequence[Path], arguments: argparse.Namespace, screen: Screen
 ) -> None:
-    header = (
-        decoder.header
-    )  # written with the first value, or at the end: a log that is refused prints nothing
+    header = decoder.header  # goes with the first value, or last: a log that is refused prints nothing
     lines = 0
     with writing_to(arguments.output, read) as stream, decoder.pieces(arguments.logs) as pieces:
         for piece in pieces:
@@ -344,10 +342,7 @@ def _into_text(
     warnings = decoder.warnings()
     if not (lines or warnings or arguments.unknown):
         warnings = ["no value was written: what was chosen is not in what was read (`signals` lists what is)"]
-    screen.warn(warnings)
-    screen.clear()
-    if screen.is_terminal:
-        screen.say(decoder.summary())
+    _end(decoder, warnings, screen)
 
 
 def _into_parquet(arguments: argparse.Namespace, screen: Screen) -> None:
@@ -366,7 +361,11 @@ def _into_parquet(arguments: argparse.Namespace, screen: Screen) -> None:
                 screen.show(piece.progress)
                 screen.warn(piece.warnings)
         folder.finish()
-    screen.warn(decoder.warnings())
+    _end(decoder, decoder.warnings(), screen)
+
+
+def _end(decoder: FileDecoder, warnings: Sequence[str], screen: Screen) -> None:
+    screen.warn(warnings)
     screen.clear()
     if screen.is_terminal:
         screen.say(decoder.summary())
@@ -375,7 +374,7 @@ def _into_parquet(arguments: argparse.Namespace, screen: Screen) -> None:
 def _into_influxdb(arguments: argparse.Namespace, screen: Screen, clock: Clock) -> int:
     options = given_values(arguments, _TARGET)
     if arguments.output:
-        raise UsageError(f"stands beside {_flag('influx')}", where="--output", hint="leave one of them out")
+        raise UsageError("stands beside --format influx", where="--output", hint="leave one of them out")
     from telemetry.decode.influx import Job, deliver  # with the sink, which the other formats do without
     from telemetry.decode.target import sink_settings, spool_directory
 
@@ -389,18 +388,8 @@ def _into_influxdb(arguments: argparse.Namespace, screen: Screen, clock: Clock) 
     return deliver(job, make_decoder, screen, clock)
 
 
-def _flag(key: str) -> str:
-    return "--format influx" if key == INTO_INFLUXDB else flag(key)
-
-
 def _id_masks(texts: Sequence[str]) -> tuple[int, int]:
     try:
         return parse_id_masks(texts)
     except ValueError as error:
         raise UsageError(str(error), where="--id-mask") from error
-
-
-def _jobs(text: str) -> int:
-    if not text.isdecimal() or not 1 <= int(text) <= MAX_JOBS:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 1 to {MAX_JOBS}")
-    return int(text)

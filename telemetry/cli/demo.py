@@ -26,7 +26,6 @@ EXIT_DIFFERENT = 1  # what came back is not what was sent
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add its options, which all have defaults."""
     parser.description = (
         f"{parser.description}. Into Debian's influxdb, fetched without root and run in a temporary folder,"
         " or into the server that INFLUXDB_V2_URL names. Exit code 0: all that was sent came back and agrees."

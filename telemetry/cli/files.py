@@ -9,7 +9,6 @@ import contextlib
 import importlib.metadata
 import shutil
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 from telemetry.errors import EXIT_OK, InputMissingError, writing
@@ -22,21 +21,13 @@ _OF_BUILDERS = ("packaging/debian/", "packaging/compose/")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add FOLDER."""
     parser.add_argument("folder", metavar="DIR", type=Path, help="where to; made if it is missing")
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Write what is missing there; print each file that was written."""
-    found = dict(sorted(shipped_files()))
-    if not found:
-        raise InputMissingError(
-            "no files were installed beside it",
-            where="nev-telemetry",
-            hint="install the wheel, or use a clone",
-        )
     kept = 0
-    for name, source in found.items():
+    for name, source in sorted(shipped_files().items()):
         target = arguments.folder / name
         with writing(target):
             if target.exists():
@@ -55,20 +46,21 @@ def run(arguments: argparse.Namespace) -> int:
     return EXIT_OK
 
 
-def shipped_files() -> Iterator[tuple[str, Path]]:
-    """Yield each file's name below DIR and where it lies: beside an installed wheel, or in a checkout."""
-    installed = []
+def shipped_files(what: str = "files were", named: str = "") -> dict[str, Path]:
+    """Return by its name below DIR where each file lies: beside an installed wheel, or in a checkout.
+
+    Raises InputMissingError where there is none, or not the one that is `named`. what: they are, for that.
+    """
+    found = {}
     with contextlib.suppress(importlib.metadata.PackageNotFoundError):  # a checkout that is not installed
-        installed = [
-            (path.as_posix().rpartition(INSTALLED)[2], Path(str(path.locate())))
-            for path in importlib.metadata.files("nev-telemetry") or ()
-            if INSTALLED in path.as_posix()
-        ]
-    if installed:
-        yield from installed
-        return
-    for folder in FOLDERS:
-        for path in (_CHECKOUT / folder).rglob("*"):
-            name = path.relative_to(_CHECKOUT).as_posix()
-            if path.is_file() and path.suffix not in (".py", ".pyc") and not name.startswith(_OF_BUILDERS):
-                yield name, path
+        for file in importlib.metadata.files("nev-telemetry") or ():
+            if INSTALLED in file.as_posix():
+                found[file.as_posix().rpartition(INSTALLED)[2]] = Path(str(file.locate()))
+    for path in () if found else (path for folder in FOLDERS for path in (_CHECKOUT / folder).rglob("*")):
+        name = path.relative_to(_CHECKOUT).as_posix()
+        if path.is_file() and path.suffix not in (".py", ".pyc") and not name.startswith(_OF_BUILDERS):
+            found[name] = path
+    if not found or (named and named not in found):
+        hint = "install the wheel, or use a clone"
+        raise InputMissingError(f"no {what} installed beside it", where="nev-telemetry", hint=hint)
+    return found

@@ -10,8 +10,8 @@ from telemetry_core.decode.spec import PlanSpec
 from telemetry_core.rows.extremes import Extremes
 
 from telemetry.cli.arguments import add_database_arguments, channel_plan
+from telemetry.cli.recordings import load_spec
 from telemetry.clock import SystemClock
-from telemetry.databases.plan_cache import load_plan, user_cache_directory
 from telemetry.decode.channels import ChannelPlan
 from telemetry.decode.logs import Logs
 from telemetry.decode.rows import Rows
@@ -29,7 +29,6 @@ EXAMPLES = ("suggest drive.log --dbc ev.dbc",)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add what is to be done, and with which files."""
     actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
     action = actions.add_parser("suggest", help=parser.description, description=parser.description)
     action.add_argument("logs", metavar="LOG", nargs="*", type=Path, help="logs as for decode: what came")
@@ -46,18 +45,17 @@ def run(arguments: argparse.Namespace) -> int:
             )
     channels = channel_plan(arguments)
     with Screen(SystemClock(), output_is_terminal=sys.stdout.isatty()) as screen:
-        plan = load_plan(channels.databases, user_cache_directory())
-        screen.warn(plan.warnings)
-        extremes = _extremes(plan.spec, channels, arguments.logs, screen) if arguments.logs else None
+        spec = load_spec(channels, screen)
+        extremes = _extremes(spec, channels, arguments.logs, screen) if arguments.logs else None
         found = suggest(
-            list_messages(plan.spec, {} if extremes is None else {"": extremes}),
+            list_messages(spec, {} if extremes is None else {"": extremes}),
             with_log=bool(arguments.logs),
         )
         if not found:
             names = ", ".join(str(database.file) for database in arguments.dbc)
             raise DataError("no signal looks like one of a battery or charger", where=names)
         if arguments.logs:
-            found = _with_evidence(found, plan.spec, channels, arguments.logs)
+            found = _with_evidence(found, spec, channels, arguments.logs)
     sys.stdout.write(as_toml(found))
     return EXIT_OK
 

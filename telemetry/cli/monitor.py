@@ -8,8 +8,8 @@ import signal
 import sys
 import time
 from pathlib import Path
-from types import FrameType
 
+from telemetry.cli.arguments import add_device_arguments
 from telemetry.cli.bus_arguments import add_bus_arguments, bus_options
 from telemetry.clock import SystemClock
 from telemetry.errors import EXIT_OK, DataError, TelemetryError, UsageError
@@ -21,7 +21,6 @@ from telemetry.monitor.feeds import Feed, Json, ServiceFeed
 from telemetry.monitor.layout import Page, view, whole
 from telemetry.monitor.session import Viewing, look_once, nothing_came
 from telemetry.monitor.terminal import Output, Terminal, write_picture
-from telemetry.plugins import Choices
 from telemetry.protocols.known import PROTOCOLS
 from telemetry.spool.limits import spool_directory
 
@@ -36,7 +35,6 @@ PICTURE_COLUMNS, PICTURE_LINES = 100, 32
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add where values come from, what says what they mean, and how they are shown."""
     parser.add_argument(
         "config", type=Path, nargs="?", metavar="CONFIG", help="of a running service; or its spool folder"
     )
@@ -69,19 +67,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="NAME",
         help="of --map: the source that is looked at (default: the one of its name or interface)",
     )
-    direct.add_argument(
-        "--protocol",
-        metavar="NAME",
-        choices=Choices("protocols", PROTOCOLS),
-        help=f"what is spoken on --serial: {', '.join(sorted(PROTOCOLS))}",
-    )
-    direct.add_argument(
-        "--address",
-        metavar="N",
-        help="of the device on --serial: 2, 0xD2, or the digits on a meter of dlt645",
-    )
-    direct.add_argument(
-        "--registers", metavar="FILE", help="of --protocol modbus: the map of its registers, or pzem_017 …"
+    add_device_arguments(
+        direct, "what is spoken on --serial", of="of the device on --serial", maps=", or pzem_017 …"
     )
     direct.add_argument(
         "--speed",
@@ -104,7 +91,7 @@ def run(arguments: argparse.Namespace) -> int:
     is_once |= not (sys.stdin.isatty() and sys.stdout.isatty())
     page = Page.MESSAGES if arguments.messages else Page.OVERVIEW
     for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, _interrupted)
+        signal.signal(number, signal.default_int_handler)
     feed = _feed(arguments, is_once=is_once)
     try:
         if is_once:
@@ -197,7 +184,3 @@ def _print_again_and_again(feed: Feed, page: Page) -> None:
         _print(feed.read(with_messages=True), page)
         print(flush=True)
         time.sleep(PLAIN_EVERY_S)
-
-
-def _interrupted(_number: int, _frame: FrameType | None) -> None:
-    raise KeyboardInterrupt

@@ -11,6 +11,7 @@ from telemetry.cli.arguments import (
     add_protocol_arguments,
     add_time_bounds,
     check_protocol,
+    no_database,
     refuse_databases,
 )
 from telemetry.cli.output import refuse_to_overwrite
@@ -33,7 +34,6 @@ MOST_CURVES = 64
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the command's arguments."""
     parser.add_argument("log", metavar="LOG", type=Path, help="as for decode; -: stdin")
     parser.add_argument(
         "signal",
@@ -77,8 +77,7 @@ def run(arguments: argparse.Namespace) -> int:
         raise UsageError("is neither .png nor .svg", where=str(file), hint="--output FILE.png or FILE.svg")
     check_protocol(arguments, ("from_time", "to_time"))
     if not (arguments.dbc or arguments.protocol):
-        hint = "add one: --dbc FILE, or --protocol NAME"
-        raise UsageError("no database was given", where=str(arguments.log), hint=hint)
+        raise no_database(str(arguments.log))
     refuse_to_overwrite(file, [arguments.log, *(database.file for database in arguments.dbc)])
     require_matplotlib("plot")
     from telemetry.overview.curves import make_panels

@@ -4,8 +4,11 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
+from telemetry_core.decode.spec import PlanSpec
+
 from telemetry.cli.arguments import channel_plan
 from telemetry.databases.plan_cache import load_plan, user_cache_directory
+from telemetry.decode.channels import ChannelPlan
 from telemetry.decode.logs import Logs
 from telemetry.decode.screen import Screen
 from telemetry.decode.times import ALL_AS_THEY_ARE, Times
@@ -26,6 +29,11 @@ def recording_of(
         name, registers = arguments.protocol, arguments.registers
         return of_protocol(name, registers, recordings, globs, globs_by=globs_by, times=times)
     channels = channel_plan(arguments)
+    return of_plan(load_spec(channels, screen), Logs(channels), globs, globs_by=globs_by, times=times)
+
+
+def load_spec(channels: ChannelPlan, screen: Screen) -> PlanSpec:
+    """Return the plan of the databases of some channels, and show their warnings. Raises ConfigError."""
     plan = load_plan(channels.databases, user_cache_directory())
     screen.warn(plan.warnings)
-    return of_plan(plan.spec, Logs(channels), globs, globs_by=globs_by, times=times)
+    return plan.spec

@@ -25,7 +25,6 @@ EXAMPLES = ("gateway.toml",)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add CONFIG."""
     parser.add_argument(
         "config", type=Path, metavar="CONFIG", help="the configuration: TOML, or a folder of it"
     )

@@ -27,7 +27,6 @@ _NO_FIT = "name databases that may fit: --dbc FILE or FOLDER"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add where to look, for what, and how to print the result."""
     parser.add_argument(
         "ports",
         metavar="PORT",

@@ -42,7 +42,6 @@ Say = Callable[[str], None]
 
 
 def add_arguments(group: argparse._ArgumentGroup) -> None:
-    """Add which buses or logs, and what they may be."""
     group.add_argument(
         "--can",
         metavar="BUS",

@@ -8,11 +8,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from telemetry.cli.arguments import positive
+from telemetry.cli.arguments import add_serial_protocol, positive
 from telemetry.clock import SystemClock
 from telemetry.errors import UnavailableError, UsageError
-from telemetry.plugins import Choices
-from telemetry.protocols.known import PROTOCOLS
 from telemetry.protocols.table import LineSettings
 from telemetry.scan import plan_words
 from telemetry.scan.findings import PortFindings, port_words, untried_words
@@ -29,16 +27,8 @@ Say = Callable[[str], None]
 
 
 def add_arguments(group: argparse._ArgumentGroup) -> None:
-    """Add how ports are looked at."""
     group.add_argument("--dry-run", action="store_true", help="print what would be sent, and send nothing")
-    group.add_argument(
-        "--protocol",
-        metavar="NAME",
-        action="append",
-        default=[],
-        choices=Choices("protocols", PROTOCOLS),
-        help=f"try this one alone; repeatable: {', '.join(sorted(PROTOCOLS))}",
-    )
+    add_serial_protocol(group, "try this one alone; repeatable", action="append", default=[])
     group.add_argument(
         "--risky",
         action="store_true",

@@ -6,13 +6,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from telemetry.cli.arguments import add_dbc
+from telemetry.cli.arguments import add_dbc, add_registers, add_serial_protocol
 from telemetry.cli.output import writing_to
 from telemetry.errors import EXIT_OK, StorageError, UsageError
 from telemetry.logs.content import STDIN, require_file
 from telemetry.logs.inflate import ENDINGS
-from telemetry.plugins import Choices
-from telemetry.protocols.known import PROTOCOLS
 from telemetry.protocols.table import SerialProtocol
 
 if TYPE_CHECKING:
@@ -27,7 +25,6 @@ _AS_CANDUMP = ("", ".log", ".candump", ".txt")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add what is read, what says what is in it, where to."""
     parser.add_argument(
         "files",
         metavar="FILE",
@@ -43,16 +40,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         required=True,
         help="the file; of several FILEs the folder. CAN logs are written as candump or, named .asc, as ASC",
     )
-    parser.add_argument(
-        "--protocol",
-        metavar="NAME",
-        choices=Choices("protocols", PROTOCOLS),
-        action="append",
-        default=[],
-        help="of captures: what is spoken, repeatable (default: whatever is found): "
-        + ", ".join(sorted(PROTOCOLS)),
-    )
-    parser.add_argument("--registers", metavar="FILE", help="of --protocol modbus: the map of its registers")
+    words = "of captures: what is spoken, repeatable (default: whatever is found)"
+    add_serial_protocol(parser, words, action="append", default=[])
+    add_registers(parser)
     add_dbc(
         parser, "of logs: a database whose signals named latitude, longitude, VIN, serial … are replaced too"
     )

@@ -16,7 +16,6 @@ EXAMPLES = (
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the command's arguments."""
     add_source_arguments(parser)
     parser.add_argument(
         "--format",

@@ -15,6 +15,7 @@ from telemetry.cli.arguments import (
     add_signal_argument,
     check_protocol,
     check_raw_text,
+    no_database,
 )
 from telemetry.cli.recordings import recording_of
 from telemetry.clock import SystemClock
@@ -37,7 +38,6 @@ EXAMPLES = (
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the command's arguments."""
     parser.add_argument(
         "files",
         metavar="FILE",
@@ -63,8 +63,7 @@ def run(arguments: argparse.Namespace) -> int:
     check_protocol(arguments)
     check_raw_text(arguments)
     if not (arguments.dbc or arguments.protocol):
-        where = str(logs[0]) if logs else ""
-        raise UsageError("no database was given", where=where, hint="add one: --dbc FILE, or --protocol NAME")
+        raise no_database(str(logs[0]) if logs else "")
     for path in logs:
         require_file(path)
     with Screen(SystemClock(), output_is_terminal=sys.stdout.isatty()) as screen:

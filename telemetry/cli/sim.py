@@ -15,14 +15,14 @@ from firmware_sim.serial_devices import KINDS
 from firmware_sim.simulation import Simulation
 from firmware_sim.truth import TruthLog
 from telemetry.cli.arguments import positive
+from telemetry.cli.ending import stopped_by_signals
 from telemetry.cli.sim_capture import run_capture
 from telemetry.cli.sim_charge import PARTS, add_charge_arguments, print_charges, run_charge
 from telemetry.cli.sim_playing import (
-    StopFlag,
+    Stop,
     open_link,
     play,
     simulated_clock,
-    stop_signals,
     write_log,
     write_report,
 )
@@ -43,7 +43,6 @@ _number = partial(positive, most=1e9)  # nanoseconds of which int64 holds
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the command's arguments."""
     parser.add_argument(
         "scenario",
         metavar="SCENARIO",
@@ -120,8 +119,9 @@ def run(arguments: argparse.Namespace) -> int:
         return run_charge(arguments)
     _check(arguments)
     scenario = load_scenario(arguments.scenario, TomlTable.load)
-    with stop_signals() as stop, _truth_log(arguments.truth) as log:
+    with stopped_by_signals() as stopped, _truth_log(arguments.truth) as log:
         observe = None if log is None else log.observe
+        stop = stopped.is_set
         simulation = Simulation(scenario, arguments.seed, duration_s=arguments.duration, observe=observe)
         if arguments.output is not None:
             origin_ns = scenario.starts_at_ns if arguments.time_origin is None else arguments.time_origin
@@ -129,8 +129,7 @@ def run(arguments: argparse.Namespace) -> int:
         else:
             played = _play(simulation, arguments, _serial_lines(arguments, scenario, simulation), stop)
         played |= asdict(simulation.truth())
-    if arguments.report is not None:
-        write_report(arguments.report, {"scenario": scenario.name, "seed": arguments.seed} | played)
+    write_report(arguments, scenario.name, played)
     return EXIT_OK
 
 
@@ -184,13 +183,13 @@ def _serial_lines(arguments: argparse.Namespace, scenario: Scenario, simulation:
 
 
 def _play(
-    simulation: Simulation, arguments: argparse.Namespace, lines: SerialLines, stop: StopFlag
+    simulation: Simulation, arguments: argparse.Namespace, lines: SerialLines, stop: Stop
 ) -> dict[str, object]:
     clock = simulated_clock(arguments)
     with closing(open_link(arguments, stop)) as link, closing(lines):
         lines.open()
         played = play(lambda _: simulation.frames(), clock, link, stop, sleep=lines.wait, attend=lines.attend)
-        if not stop.requested:
+        if not stop():
             lines.drain()
         return played | {"serial": lines.counts()}
 

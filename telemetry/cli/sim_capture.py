@@ -7,7 +7,7 @@ from pathlib import Path
 
 from firmware_sim.links.pty import PtyPort
 from firmware_sim.links.recorded_line import RecordedLine, play_recorded
-from telemetry.cli.sim_playing import stop_signals
+from telemetry.cli.ending import stopped_by_signals
 from telemetry.errors import EXIT_OK, DataError, UsageError
 from telemetry.logs.captures import Capture, CapturedBytes
 
@@ -20,9 +20,10 @@ def run_capture(arguments: argparse.Namespace) -> int:
     if len(links) != 1:
         raise UsageError("has one port", where="--capture", hint="--serial-link PATH, once")
     device = RecordedLine(_pieces(arguments.capture))
-    with stop_signals() as stop:
+    with stopped_by_signals() as stop:
+        duration_s = arguments.duration or inf
         play_recorded(
-            device, PtyPort(links[0]), stop, scale=arguments.time_scale, duration_s=arguments.duration or inf
+            device, PtyPort(links[0]), stop.is_set, scale=arguments.time_scale, duration_s=duration_s
         )
     return EXIT_OK
 

@@ -6,7 +6,7 @@
 import argparse
 import time
 from contextlib import closing
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 from firmware_sim.charge import ChargeSpec, DcCharge
 from firmware_sim.charge_end import ChargeEnd
@@ -20,13 +20,13 @@ from firmware_sim.faults.charge_read import VARIANTS
 from firmware_sim.links.can import DuplexLink, RawSocketLink
 from firmware_sim.links.duplex import floor_ns, play_node
 from firmware_sim.links.python_can import PythonCanLink
+from telemetry.cli.ending import stopped_by_signals
 from telemetry.cli.sim_playing import (
-    StopFlag,
+    Stop,
     open_link,
     play,
     print_clock,
     simulated_clock,
-    stop_signals,
     write_log,
     write_report,
 )
@@ -39,7 +39,6 @@ _SIDES = {"gbt-charger": "charger", "gbt-vehicle": "vehicle"}
 
 
 def add_charge_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add what only a charge has."""
     charge = parser.add_argument_group("of a DC charge (dc-charge, gbt-charger, gbt-vehicle)")
     charge.add_argument(
         "--scenario",
@@ -69,7 +68,8 @@ def run_charge(arguments: argparse.Namespace) -> int:
     _check(arguments)
     scenario = load_charge_scenario(arguments.charge_scenario or GOOD, TomlTable.load)
     spec = _spec(scenario, arguments)
-    with stop_signals() as stop:
+    with stopped_by_signals() as stopped:
+        stop = stopped.is_set
         if arguments.scenario in _SIDES:
             played = _play_end(spec, arguments, stop)
         elif arguments.output is not None:
@@ -84,12 +84,11 @@ def run_charge(arguments: argparse.Namespace) -> int:
                 late_ns = round(min(_LATE_S * clock.scale, _LATE_SIMULATED_S) * 1e9)
                 played = play(lambda passed_ns: charge.frames(passed_ns, late_ns), clock, link, stop)
                 played |= asdict(charge.truth())
-    if arguments.report is not None:
-        write_report(arguments.report, {"scenario": scenario.name, "seed": arguments.seed} | played)
+    write_report(arguments, scenario.name, played)
     return EXIT_OK
 
 
-def _play_end(spec: ChargeSpec, arguments: argparse.Namespace, stop: StopFlag) -> dict[str, object]:
+def _play_end(spec: ChargeSpec, arguments: argparse.Namespace, stop: Stop) -> dict[str, object]:
     """Play one end until it is silent for good."""
     clock = simulated_clock(arguments)
     end = ChargeEnd(
@@ -100,16 +99,15 @@ def _play_end(spec: ChargeSpec, arguments: argparse.Namespace, stop: StopFlag) -
         floor_ns=floor_ns(clock.scale),
     )
     until_ns = None if arguments.duration is None else round(arguments.duration * 1e9)
-    with closing(_open_duplex(arguments)) as link:
+    link: DuplexLink
+    if arguments.can is not None:
+        link = RawSocketLink.open(arguments.can, time.sleep)
+    else:
+        link = PythonCanLink.open(arguments.interface, arguments.channel)
+    with closing(link):
         print_clock(clock)
         sent = play_node(end, link, clock, unix_ns=time.time_ns, stopped=stop, until_ns=until_ns)
     return {"frames_sent": sent} | end.truth()
-
-
-def _open_duplex(arguments: argparse.Namespace) -> DuplexLink:
-    if arguments.can is not None:
-        return RawSocketLink.open(arguments.can, time.sleep)
-    return PythonCanLink.open(arguments.interface, arguments.channel)
 
 
 def _check(arguments: argparse.Namespace) -> None:
@@ -129,6 +127,4 @@ def _check(arguments: argparse.Namespace) -> None:
 def _spec(scenario: ChargeScenario, arguments: argparse.Namespace) -> ChargeSpec:
     variants = tuple(plan for name in arguments.variants for plan in VARIANTS[name])
     spec = ChargeSpec(scenario.pack, scenario.charger, scenario.vehicle, scenario.faults + variants)
-    if arguments.duration is None:
-        return spec
-    return ChargeSpec(spec.pack, spec.charger, spec.vehicle, spec.faults, at_most_s=arguments.duration)
+    return spec if arguments.duration is None else replace(spec, at_most_s=arguments.duration)

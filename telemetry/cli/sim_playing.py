@@ -2,13 +2,10 @@
 
 import argparse
 import json
-import signal
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from types import FrameType
 
 from firmware_sim.links.can import CandumpLog, Link, RawSocketLink, SeqpacketLink
 from firmware_sim.links.player import Player, SimulatedClock, record
@@ -16,31 +13,7 @@ from firmware_sim.links.python_can import PythonCanLink
 from firmware_sim.wire.broadcast import Frame
 from telemetry.errors import writing
 
-
-class StopFlag:
-    """Set by a signal; asked between two frames."""
-
-    def __init__(self) -> None:
-        self.requested = False
-
-    def __call__(self) -> bool:
-        return self.requested
-
-    def request(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002  # a signal handler's signature
-        self.requested = True
-
-
-@contextmanager
-def stop_signals() -> Iterator[StopFlag]:
-    """Let SIGTERM and SIGINT ask for an end, as long as this lasts."""
-    stop = StopFlag()
-    numbers = (signal.SIGTERM, signal.SIGINT)
-    before = [signal.signal(number, stop.request) for number in numbers]
-    try:
-        yield stop
-    finally:
-        for number, handler in zip(numbers, before, strict=True):
-            signal.signal(number, handler)
+Stop = Callable[[], bool]  # asked between two frames
 
 
 def simulated_clock(arguments: argparse.Namespace) -> SimulatedClock:
@@ -53,7 +26,7 @@ def simulated_clock(arguments: argparse.Namespace) -> SimulatedClock:
     )
 
 
-def open_link(arguments: argparse.Namespace, stop: StopFlag) -> Link:
+def open_link(arguments: argparse.Namespace, stop: Stop) -> Link:
     """Return where `--can`, `--interface` or `--socket` say; none of them: nowhere."""
     if arguments.interface is not None:
         return PythonCanLink.open(arguments.interface, arguments.channel)
@@ -69,7 +42,7 @@ def _say_behind(seconds: float) -> None:
     )
 
 
-def write_log(frames: Iterable[Frame], origin_ns: int, file: Path, stop: StopFlag) -> dict[str, object]:
+def write_log(frames: Iterable[Frame], origin_ns: int, file: Path, stop: Stop) -> dict[str, object]:
     """Write all frames into a candump log. Raises StorageError."""
     with writing(file), file.open("w", encoding="ascii") as stream:
         record(frames, CandumpLog(stream), origin_ns, stop)
@@ -87,7 +60,7 @@ def play(
     frames_by: Callable[[Callable[[], int]], Iterable[Frame]],
     clock: SimulatedClock,
     link: Link,
-    stop: StopFlag,
+    stop: Stop,
     *,
     sleep: Callable[[float], None] = time.sleep,
     attend: Callable[[], None] = lambda: None,
@@ -111,7 +84,9 @@ def play(
     }
 
 
-def write_report(file: Path, report: dict[str, object]) -> None:
-    """Write it as JSON. Raises StorageError."""
-    with writing(file):
-        file.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+def write_report(arguments: argparse.Namespace, scenario: str, played: dict[str, object]) -> None:
+    """Write what was played as JSON, if `--report` asks for it. Raises StorageError."""
+    if arguments.report is not None:
+        report = {"scenario": scenario, "seed": arguments.seed} | played
+        with writing(arguments.report):
+            arguments.report.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")

@@ -2,16 +2,12 @@
 
 import argparse
 import json
-import signal
 import sys
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
-from types import FrameType
 
+from telemetry.cli.ending import stopped_by_signals
 from telemetry.cli.output import writing_to
 from telemetry.clock import SystemClock
 from telemetry.config import load_config
@@ -32,7 +28,6 @@ EXAMPLES = (
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the subcommands."""
     actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
 
     action = _add_action(actions, "list", "what waits, and the dead letters")
@@ -74,7 +69,6 @@ def _add_action(
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Run the subcommand."""
     match arguments.action:
         case "list":
             return _list(spool_directory(arguments.spool), as_json=arguments.json)
@@ -183,28 +177,11 @@ def _requeue(directory: Path, arguments: argparse.Namespace) -> int:
 
 def _drain(arguments: argparse.Namespace) -> int:
     config = load_config(arguments.config)
-    show = _show_progress if sys.stderr.isatty() else _show_nothing
-    with _stop_signals() as stop:
+    show = _show_progress if sys.stderr.isatty() else lambda _: None
+    with stopped_by_signals() as stop:
         end = drain(config, SystemClock(), stop, timeout_s=arguments.timeout, on_progress=show)
     print(f"{end.acknowledged_points} points delivered, {end.dead_points} made dead letters")
     return EXIT_OK
-
-
-@contextmanager
-def _stop_signals() -> Iterator[threading.Event]:
-    stop = threading.Event()
-
-    def handle(number: int, frame: FrameType | None) -> None:
-        del number, frame
-        stop.set()
-
-    numbers = (signal.SIGTERM, signal.SIGINT)
-    before = [signal.signal(number, handle) for number in numbers]
-    try:
-        yield stop
-    finally:
-        for number, handler in zip(numbers, before, strict=True):
-            signal.signal(number, handler)
 
 
 def _show_progress(progress: DrainProgress) -> None:
@@ -214,10 +191,6 @@ def _show_progress(progress: DrainProgress) -> None:
         file=sys.stderr,
         flush=True,
     )
-
-
-def _show_nothing(progress: DrainProgress) -> None:
-    del progress
 
 
 def _instant_ns(text: str) -> int:

@@ -5,7 +5,6 @@ import contextlib
 import json
 import threading
 from pathlib import Path
-from typing import Any
 
 from telemetry.clock import SystemClock
 from telemetry.errors import InputMissingError, UnavailableError
@@ -25,7 +24,6 @@ EXAMPLES = (
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add CONFIG, or the spool's directory, and the form of the output."""
     parser.add_argument(
         "config", type=Path, metavar="CONFIG", help="the service's configuration, or its spool folder"
     )
@@ -37,31 +35,19 @@ def run(arguments: argparse.Namespace) -> int:
     directory = spool_directory(arguments.config)
     try:
         status = query_status(directory)
-        if not arguments.json and _has_unknown(status["accounts"]):
-            status = _with_unmatched(directory)
+        accounts: Counters = status["accounts"]
+        if not arguments.json and any(accounts.get(f"frames/{each}/unknown") for each in sources(accounts)):
+            query_status(directory, "messages")  # the service counts their ids from the first request on
+            SystemClock().wait(threading.Event(), COUNT_S)
+            status = query_status(directory, "messages")
     except UnavailableError:
         if not arguments.json:
-            _print_stopped(directory)
+            with contextlib.suppress(InputMissingError):  # there is no spool, or it is not for this user
+                view = SpoolView(RealFileSystem(), directory, SystemClock())
+                print("\n".join(stopped_lines(view.accounts, view.waiting_points)))
         raise
     if arguments.json:
         print(json.dumps(status, indent=2))
     else:
         print("\n".join(status_lines(status)))
     return 0
-
-
-def _has_unknown(accounts: Counters) -> bool:
-    return any(accounts.get(f"frames/{source}/unknown") for source in sources(accounts))
-
-
-def _with_unmatched(directory: Path) -> dict[str, Any]:
-    """Ask again with the ids that no message has, which a service counts only from the first request on."""
-    query_status(directory, "messages")
-    SystemClock().wait(threading.Event(), COUNT_S)
-    return query_status(directory, "messages")
-
-
-def _print_stopped(directory: Path) -> None:
-    with contextlib.suppress(InputMissingError):  # there is no spool, or it is not for this user
-        view = SpoolView(RealFileSystem(), directory, SystemClock())
-        print("\n".join(stopped_lines(view.accounts, view.waiting_points)))

@@ -54,7 +54,6 @@ class Child:
 
     @property
     def pid(self) -> int:
-        """Return its process id."""
         return self._process.pid
 
     @property

@@ -60,7 +60,6 @@ def draw_run(readback: Readback, span_ns: tuple[int, int], title: str, file: Pat
 
 
 def curves(readback: Readback) -> list[Panel]:
-    """Return the panels that have a curve."""
     import numpy as np
 
     found = []

@@ -34,7 +34,6 @@ class InfluxReadback:
         self._vehicle = vehicle
 
     def close(self) -> None:
-        """Close the connection."""
         self.tables.close()
 
     def field_counts(self, measurement: str, source: str) -> dict[str, int]:

@@ -91,7 +91,6 @@ class Terminal:
 
 
 def write_picture(view: View, width: int, file: Path) -> None:
-    """Write the view as an SVG file."""
     console = Console(
         file=io.StringIO(), record=True, width=width + 2, force_terminal=True, color_system="truecolor"
     )

@@ -47,7 +47,6 @@ class Notifier:
             LOG.warning("%s: not sent to the service manager: %s", assignments[0], error.strerror or error)
 
     def close(self) -> None:
-        """Close the socket."""
         if self._socket is not None:
             self._socket.close()
             self._socket = None

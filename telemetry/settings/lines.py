@@ -72,7 +72,6 @@ class _Scan:
             self._value(path)
 
     def _parts(self) -> Iterator[str]:
-        """Yield the parts of a key."""
         while key := _KEY.match(self._text, self._skip(_SPACE)):
             self._at = key.end()
             word = key[0]

@@ -101,9 +101,7 @@ class NoSink(SinkSettings):
 
     @classmethod
     def read(cls, table: TomlTable, environment: Mapping[str, str]) -> Self:  # noqa: ARG003 - whatever it holds
-        """Return it."""
         return cls()
 
     def make_client(self, clock: Clock) -> SinkClient:  # noqa: ARG002 - there is none
-        """Raise RuntimeError."""
         raise RuntimeError("nothing is sent")

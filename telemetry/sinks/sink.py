@@ -52,7 +52,6 @@ class Sink:
 
     @property
     def state(self) -> SinkState:
-        """Return how it is now."""
         return self._sender.state
 
     def time_known(self) -> bool:

@@ -66,7 +66,6 @@ class DeadLetters:
 
     @property
     def size_bytes(self) -> int:
-        """Return the size of all letters."""
         return sum(self._sizes.values())
 
     def between(self, first_ns: int, last_ns: int) -> list[str]:

@@ -51,7 +51,6 @@ class Memory:
         return iter(self._items.values())
 
     def get(self, sequence: int) -> Item | None:
-        """Return the item, if it is here."""
         return self._items.get(sequence)
 
     @property

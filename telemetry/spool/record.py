@@ -77,7 +77,6 @@ class RecordHead:
 
     @property
     def record_bytes(self) -> int:
-        """Return the size of all of it."""
         return FIXED_BYTES + self.accounts_bytes + self.payload_bytes
 
     def batch(self, payload: bytes) -> EncodedBatch | None:

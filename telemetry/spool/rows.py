@@ -16,7 +16,6 @@ def made(lines: bytes) -> Counter[str]:
 
 
 def row_keys(lines: bytes) -> set[bytes]:
-    """Return the keys of all lines."""
     return {row_key(line) for line in lines.splitlines()}
 
 

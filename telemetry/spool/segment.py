@@ -47,7 +47,6 @@ class FoundRecord:
 
 
 def segment_path(directory: Path, place: int, attempt: int) -> Path:
-    """Return its file."""
     return directory / f"{place:015d}.{attempt}.segment"
 
 
@@ -70,7 +69,6 @@ class SegmentReader:
         self._place = segment.place  # the least place it may have
 
     def close(self) -> None:
-        """Close the file."""
         self._filesystem.close(self._descriptor)
 
     def find(self, place: int) -> FoundRecord | None:

@@ -74,7 +74,6 @@ class Settled:
         return sum(stretch.length for stretch in self._stretches)
 
     def tally(self) -> Tally:
-        """Return the tally of all settled points."""
         total = Tally()
         for stretch in self._stretches:
             total.add(stretch.tally)

@@ -169,7 +169,6 @@ class SlotFile:
         self._is_synced = True
 
     def close(self) -> None:
-        """Close the file."""
         if self._descriptor is not None:
             descriptor, self._descriptor = self._descriptor, None
             with contextlib.suppress(OSError):  # it is closed all the same, and `sync` reports on the medium

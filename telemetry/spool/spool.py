@@ -459,7 +459,6 @@ class Spool:
         return total
 
     def gauges(self) -> Gauges:
-        """Return how the spool is now."""
         with self._lock:
             store, never_on_disk = self._store, Tally()
             never_on_disk.add(self._store.from_memory)

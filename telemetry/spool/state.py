@@ -61,7 +61,6 @@ def follow(before: Mapping[str, bytes], block: bytes | None) -> Mapping[str, byt
 
 
 def pack_state(state: Mapping[str, bytes]) -> bytes:
-    """Return it as bytes."""
     parts: list[bytes] = []
     for name, content in state.items():
         encoded = name.encode()

@@ -94,7 +94,6 @@ class Store:
 
     @property
     def size_bytes(self) -> int:
-        """Return the size of all segments."""
         return sum(segment.size_bytes for segment in self.segments)
 
     @property
@@ -374,7 +373,6 @@ class Store:
         return [*self._others, (self.settled, self._slots)]
 
     def close(self) -> None:
-        """Close all files."""
         self.seal()
         self._close_reader()
         for _, slots in self._cursors():

@@ -63,7 +63,6 @@ class StatusCollector(Collector):
         self._with_values = with_values
 
     def collect(self) -> Iterator[Metric]:
-        """Yield all metrics."""
         yield InfoMetricFamily(PREFIX + "build", "What runs.", {"version": __version__})
         yield from self._bus_and_frames()
         yield from self._points()

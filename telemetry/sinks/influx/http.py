@@ -55,7 +55,6 @@ class _Guard:
         self._watched: socket.socket | None = None
 
     def begin(self) -> None:
-        """Begin a request."""
         with self._lock:
             self._in_flight = True
             self._over = self._closed_for_good
@@ -247,7 +246,6 @@ class HttpTransport:
         self._guard.end_for_good()
 
     def close(self) -> None:
-        """Close the connection."""
         self._pool.clear()
         self._guard.drop()
 

@@ -47,7 +47,6 @@ class InfluxSettings(InfluxServer, SinkSettings):
 
     @property
     def address(self) -> str:
-        """Return the server's URL."""
         return self.url
 
     @property

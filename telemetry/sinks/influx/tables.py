@@ -30,7 +30,6 @@ class InfluxTables:
         self._client = InfluxClient(patient, clock, answer_bytes=_ANSWER_BYTES)
 
     def close(self) -> None:
-        """Close the connection."""
         self._client.close()
 
     def table(self, query: str) -> tuple[list[str], list[list[Any]]]:

@@ -132,7 +132,7 @@ def test_a_directory_that_only_the_service_may_enter_is_reported_as_that(clock: 
         view(disk, clock)
 
 
-def test_it_shows_what_waits_for_the_sink_that_ran_last_whatever_its_files_times_say(clock: FakeClock) -> None:
+def test_it_shows_what_waits_for_the_sink_that_ran_last_whatever_times_files_have(clock: FakeClock) -> None:
     disk = SimulatedDisk(now_ns=clock.unix_ns)
     for cursor, starts in (("acknowledged", 3), ("acknowledged.lines", 1)):
         for _ in range(starts):
@@ -148,7 +148,7 @@ def test_it_shows_what_waits_for_the_sink_that_ran_last_whatever_its_files_times
     assert waiting_points == 9
     assert view(disk, clock).waiting_points == 9
     clock.advance(1.0)
-    replace_file(disk, DIRECTORY / "acknowledged", disk.files()[DIRECTORY / "acknowledged"])  # as a backup does
+    replace_file(disk, DIRECTORY / "acknowledged", disk.files()[DIRECTORY / "acknowledged"])  # a backup
     assert view(disk, clock).waiting_points == 9
 
 
