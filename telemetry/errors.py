@@ -25,8 +25,14 @@ def without_login(text: str) -> str:
 
 def one_line(text: str) -> str:
     """Return `text` as a terminal may show it: it quotes files and servers, which may hold any characters."""
-    words = without_login(" ".join(text.split()))
-    return "".join(letter if letter.isprintable() else "?" for letter in words)
+    return printable(without_login(" ".join(text.split())))
+
+
+def printable(text: str, stand_in: str = "?") -> str:
+    """Return `text` with `stand_in` for each letter that a terminal does not show; its spaces are kept."""
+    if text.isprintable():
+        return text
+    return "".join(letter if letter.isprintable() else stand_in for letter in text)
 
 
 class TelemetryError(Exception):

@@ -112,6 +112,13 @@ def frames_in_flight(counters: Counters, source: str) -> int:
     return counters.get(f"bus/{source}/read", 0) - total(counters, f"frames/{source}/")
 
 
+def lost_frames(counters: Counters, source: str) -> dict[str, int]:
+    """Return how many frames of `source` were read and lost, by the reasons that there are."""
+    prefix = f"frames/{source}/lost/"
+    lost = ((name, count) for name, count in counters.items() if name.startswith(prefix) and count)
+    return {name.removeprefix(prefix): count for name, count in lost}
+
+
 def points_unaccounted(counters: Counters, waiting: int) -> int:
     """Return the number of points that neither wait (memory and disk) nor have an end; 0 when all is well."""
     ends = sum(counters.get(f"points/{end}", 0) for end in POINT_ENDS)

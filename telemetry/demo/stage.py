@@ -77,7 +77,7 @@ def named_server(environment: Mapping[str, str], bucket: str = "") -> Mapping[st
     url = environment.get("INFLUXDB_V2_URL")
     if not url:
         return None
-    check_url(url, "INFLUXDB_V2_URL")
+    check_url(url, "INFLUXDB_V2_URL", instead="give a token in INFLUXDB_V2_TOKEN")
     return {"bucket": bucket} if bucket else {"bucket": OWN_BUCKET, "create": True}
 
 

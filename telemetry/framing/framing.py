@@ -12,6 +12,7 @@ from enum import Enum
 from functools import lru_cache
 from typing import NamedTuple
 
+from telemetry.errors import printable
 from telemetry.framing.checks import Check, unchecked
 from telemetry.framing.lengths import Length
 from telemetry.framing.secrets import Secret
@@ -105,7 +106,7 @@ def _one_of(values: bytes) -> bytes:
 @lru_cache(maxsize=64)  # a device says the same again and again
 def _printable(letters: bytes) -> str:
     text = letters.partition(b"\x00")[0].decode("ascii", "replace")
-    return "".join(letter if letter.isprintable() else " " for letter in text).strip()
+    return printable(text, " ").strip()
 
 
 class Heard(NamedTuple):

@@ -14,32 +14,11 @@ import re
 from collections.abc import Callable, Container
 from dataclasses import dataclass
 
-from telemetry.model.event_codes import ALARM_NUMBERS, EVENT_CODES, Level
+from telemetry.model.event_codes import EVENT_CODES, Level
 from telemetry.model.events import Event
 
 LATELY_S = 600.0
 MAX_STANDING = 100
-# Besides alarms: the states that end by an event of the same code. All other codes happen in a moment.
-_STATES = frozenset(
-    (
-        "source_lost",
-        "values_unknown",
-        "device_offline",
-        "page_missing",
-        "bus_off",
-        "error_warning",
-        "error_passive",
-        "clock_unknown",
-        "spool_volatile",
-        "spool_evicting",
-        "spool_damaged",
-        "sink_hold",
-        "sink_unreachable",
-        "measurements_disagree",
-        "request_not_met",
-        "request_exceeded",
-    )
-)
 _INTERRUPTED = frozenset(("charging_error", "charging_silence"))
 _UNDONE_BY = {  # at the same source and plug
     "config_reloaded": frozenset(("config_refused",)),
@@ -99,12 +78,12 @@ class Standing:
 
 def is_state(event: Event) -> bool:
     """Return whether it lasts until another event ends it."""
-    return event.code in _STATES or EVENT_CODES[event.code].number in ALARM_NUMBERS
+    return EVENT_CODES[event.code].ends or EVENT_CODES[event.code].is_alarm
 
 
 def _may_hold_twice(event: Event) -> bool:
     """Return whether several cells, bits or pages of one owner may hold at once."""
-    return event.code == "page_missing" or EVENT_CODES[event.code].number in ALARM_NUMBERS
+    return event.code == "page_missing" or EVENT_CODES[event.code].is_alarm
 
 
 def _about(event: Event) -> tuple[str, ...]:

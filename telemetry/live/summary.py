@@ -7,7 +7,16 @@ outside is printable. Pure.
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from telemetry.ledger import POINT_ENDS, Counters, frames_in_flight, points_unaccounted, sources, total
+from telemetry.errors import printable
+from telemetry.ledger import (
+    POINT_ENDS,
+    Counters,
+    frames_in_flight,
+    lost_frames,
+    points_unaccounted,
+    sources,
+    total,
+)
 from telemetry.live.state import STALE_S
 from telemetry.live.words import NOT_CONFIGURED, duration, level, moment, said, size, unmatched
 from telemetry.model.fields import Place, shown
@@ -22,19 +31,19 @@ Json = Mapping[str, Any]
 
 def status_lines(status: Json) -> Iterator[str]:
     """Yield the lines of a running service; status: as the status socket answers."""
-    return (_printable(line) for line in _status_lines(status))
+    return (printable(line) for line in _status_lines(status))
 
 
 def stopped_lines(accounts: Counters, waiting_points: int) -> Iterator[str]:
     """Yield the lines of a service that has ended: what its spool still knows."""
     yield "the service does not run; its accounts, as the spool has them:"
     yield ""
-    yield from map(_printable, account_lines(accounts, {"points_waiting_disk": waiting_points}))
+    yield from map(printable, account_lines(accounts, {"points_waiting_disk": waiting_points}))
 
 
 def end_lines(accounts: Counters, gauges: Mapping[str, float]) -> Iterator[str]:
     """Yield the lines of a service that ends now; accounts, gauges: of one moment."""
-    yield from map(_printable, account_lines(accounts, gauges))
+    yield from map(printable, account_lines(accounts, gauges))
     waiting = sum(_waiting(gauges))
     yield f"stopped; {f'{waiting:,} points wait in the spool' if waiting else 'nothing waits'}"
 
@@ -110,11 +119,7 @@ def _frames(source: str, accounts: Counters) -> str:
     seldom = [(kind, accounts.get(f"{frames}{kind}", 0)) for kind in ("absorbed", "unknown")]
     dropped = accounts.get(f"{bus}kernel_dropped", 0)  # which are not among those read
     reasons = {"kernel_dropped": dropped} if dropped else {}
-    reasons |= {
-        name.removeprefix(f"{frames}lost/"): count
-        for name, count in sorted(accounts.items())
-        if name.startswith(f"{frames}lost/") and count
-    }
+    reasons |= sorted(lost_frames(accounts, source).items())
     why = ", ".join(f"{name.replace('_', ' ')} {count:,}" for name, count in reasons.items())
     lost = f"lost {sum(reasons.values()):,} ({why})" if reasons else "nothing lost"
     seldom.append(("in flight", frames_in_flight(accounts, source)))
@@ -174,7 +179,3 @@ def _events(events: Iterable[Json]) -> Iterator[str]:
         )
         text = f": {event['text']}" if event["text"] else ""
         yield f"  {moment(event['time_ns'])} {subject}{text}"
-
-
-def _printable(text: str) -> str:
-    return text if text.isprintable() else "".join(each if each.isprintable() else "?" for each in text)

@@ -11,7 +11,7 @@ Pure.
 from collections.abc import Container, Iterator, Mapping, Sequence
 from typing import Any
 
-from telemetry.model.event_codes import ALARM_NUMBERS, EVENT_CODES, Level
+from telemetry.model.event_codes import EVENT_CODES, Level
 from telemetry.model.events import Event
 from telemetry.model.source_states import ANOTHER_DEVICE, WELL
 
@@ -98,7 +98,6 @@ def _of_service(status: Json, changed: Container[str]) -> Iterator[_Trouble]:
 def _of_event(event: Event) -> _Trouble:
     owners = (("pack", event.pack), ("charger", event.charger))
     about = ", ".join(f"{kind} {name}" for kind, name in owners if name) or event.source
-    is_alarm = EVENT_CODES[event.code].number in ALARM_NUMBERS
-    name = f"{'alarm ' if is_alarm else ''}{event.code.replace('_', ' ')}"
+    name = f"{'alarm ' if EVENT_CODES[event.code].is_alarm else ''}{event.code.replace('_', ' ')}"
     subject = ", ".join(filter(None, (name, about)))
     return event.level, event.code, ": ".join(filter(None, (subject, event.text)))

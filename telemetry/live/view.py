@@ -10,11 +10,12 @@ Pure.
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict
 from itertools import takewhile
 from typing import Any
 
 from telemetry.charging.session import Session
-from telemetry.ledger import Counters, sources
+from telemetry.ledger import Counters, lost_frames, sources
 from telemetry.live.state import (
     REMAINING,
     STALE_S,
@@ -61,14 +62,7 @@ def messages_view(snapshot: LiveSnapshot, now_s: float) -> dict[str, Any]:
     shown = [_message(each, now_s) for each in snapshot.messages or ()]
     shown.sort(key=lambda each: [_natural(each[name]) for name in ("source", "message", "sender")])
     unmatched = [
-        {
-            "source": each.source,
-            "id": each.id,
-            "frames": each.frames,
-            "min_bytes": each.min_bytes,
-            "max_bytes": each.max_bytes,
-            "period_s": None if each.period_s is None else round(each.period_s, 6),
-        }
+        asdict(each) | {"period_s": None if each.period_s is None else round(each.period_s, 6)}
         for each in snapshot.unmatched
     ]
     return {
@@ -243,28 +237,14 @@ def _sources(
                 "read": accounts.get(f"bus/{source}/read", 0),
                 "decoded": accounts.get(frames + "decoded", 0),
                 "unknown": accounts.get(frames + "unknown", 0),
-                "lost": {
-                    name.removeprefix(frames + "lost/"): count
-                    for name, count in accounts.items()
-                    if name.startswith(frames + "lost/") and count
-                },
+                "lost": lost_frames(accounts, source),
             }
         )
     return found
 
 
 def _event(timed: TimedEvent) -> dict[str, Any]:
-    event = timed.event
-    return {
-        "time_ns": timed.time_ns,
-        "code": event.code,
-        "level": int(event.level),
-        "active": event.active,
-        "text": event.text,
-        "source": event.source,
-        "pack": event.pack,
-        "charger": event.charger,
-    }
+    return {"time_ns": timed.time_ns, **asdict(timed.event), "level": int(timed.event.level)}
 
 
 def _age_s(known_s: float, now_s: float) -> float:

@@ -9,13 +9,13 @@ from typing import Any
 
 from rich.text import Text
 
+from telemetry.live.state import STALE_S
 from telemetry.live.words import PLUG, field, said
 from telemetry.model.fields import Field, Kind, Place, Shown, shown
 from telemetry.model.measurements import BATTERY, MEASUREMENTS
 from telemetry.monitor.cells import cell_bars
 from telemetry.monitor.text import Style, bar, flow, line, rule
 
-STALE_S = 10.0
 _SOC_BAR = 10
 
 Json = Mapping[str, Any]

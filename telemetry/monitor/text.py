@@ -9,6 +9,8 @@ from enum import StrEnum
 
 from rich.text import Text
 
+from telemetry.errors import printable
+
 # One letter for each, so that a line keeps its width and its styles.
 _IN_ASCII = str.maketrans("▁▂▃▄▅▆▇█░─·▼▲°", "..:::###.-|v^ ")
 
@@ -36,7 +38,7 @@ def line(*parts: str | Text | tuple[str, str]) -> Text:
 def fit(text: Text, width: int) -> Text:
     """Return `text` cut to `width` columns, every letter printable, without spaces at its end."""
     if not text.plain.isprintable():
-        text.plain = "".join(letter if letter.isprintable() else "?" for letter in text.plain)
+        text.plain = printable(text.plain)
     text.truncate(width)
     text.rstrip()
     return text

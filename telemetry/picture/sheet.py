@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from telemetry.errors import MissingPackageError, writing
+from telemetry.errors import MissingPackageError, printable, writing
 from telemetry.ownership import cache_folder
 
 if TYPE_CHECKING:
@@ -79,9 +79,8 @@ class Sheet:
 
     def text(self, left_in: float, top_in: float, text: str, **look: Any) -> None:
         """Write a line whose middle is at `top_in`; `?` stands for what cannot be printed."""
-        printable = "".join(letter if letter.isprintable() else "?" for letter in text)
         place = (left_in / self._width_in, 1 - top_in / self._height_in)
-        self.figure.text(*place, printable, va="center", **look)
+        self.figure.text(*place, printable(text), va="center", **look)
 
     def axes(
         self,

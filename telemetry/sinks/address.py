@@ -9,8 +9,11 @@ from telemetry.errors import ConfigError
 _HOST = re.compile(r"[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*\.?|[0-9a-f:.]+(%[A-Za-z0-9_.-]+)?")
 
 
-def check_url(url: str, where: object) -> None:
-    """Raise ConfigError, which does not show `url`, unless it is one of a server, without a login."""
+def check_url(url: str, where: object, *, instead: str = "use username and password_file") -> None:
+    """Raise ConfigError, which does not show `url`, unless it is one of a server, without a login.
+
+    instead: what to do in place of a login.
+    """
     try:
         parts = urlsplit(url)
         port = parts.port
@@ -23,8 +26,6 @@ def check_url(url: str, where: object) -> None:
     if not _HOST.fullmatch(parts.hostname):
         raise ConfigError("has a host that is neither a name in ASCII nor an address", where=where)
     if parts.username is not None or parts.password is not None:
-        raise ConfigError(
-            "must not hold a user or password", where=where, hint="use username and password_file"
-        )
+        raise ConfigError("must not hold a user or password", where=where, hint=instead)
     if parts.query or parts.fragment:
         raise ConfigError("must not hold a query", where=where)

@@ -205,22 +205,25 @@ class Sender:
         self._be_patient(verdict)
 
     def _be_patient(self, verdict: Retry) -> None:
-        now_s = self._clock.monotonic_s()
         wait_s = max(self._backoff.next_delay_s(), verdict.after_s, HOLD_S if self.state.held else 0.0)
-        self._not_before_s = now_s + wait_s
-        since_s = now_s if self.state.failing_since_s is None else self.state.failing_since_s
-        self._note(failing_since_s=since_s, failure=verdict.reason)
-        if now_s - since_s >= UNREACHABLE_AFTER_S and not self._unreachable_reported:
+        failing_s = self._fail(wait_s, verdict.reason)
+        if failing_s >= UNREACHABLE_AFTER_S and not self._unreachable_reported:
             self._unreachable_reported = True
             self._on_event(begins("sink_unreachable", verdict.reason))
 
     def _hold(self, reason: str) -> None:
-        now_s = self._clock.monotonic_s()
-        self._not_before_s = now_s + HOLD_S
         if reason != self.state.held:
             self._on_event(begins("sink_hold", reason))
+        self._fail(HOLD_S, reason)
+        self._note(held=reason)
+
+    def _fail(self, wait_s: float, reason: str) -> float:
+        """Wait, and note why; return for how long nothing has been taken."""
+        now_s = self._clock.monotonic_s()
+        self._not_before_s = now_s + wait_s
         since_s = now_s if self.state.failing_since_s is None else self.state.failing_since_s
-        self._note(held=reason, failing_since_s=since_s, failure=reason)
+        self._note(failing_since_s=since_s, failure=reason)
+        return now_s - since_s
 
     def _server_is_well(self) -> None:
         self._distrusted = 0

@@ -1,9 +1,30 @@
-"""The sink about itself: one frozen value, replaced as a whole, to be read from any thread."""
+"""The sink about itself, its requests' times among it: frozen values, replaced as a whole, for any thread."""
 
+from bisect import bisect_left
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Any
 
-from telemetry.sinks.latency import NONE, Latencies
+BOUNDS_S = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Latencies:
+    """counts: of requests up to each of BOUNDS_S and above the one before; the last: above all."""
+
+    counts: tuple[int, ...] = (0,) * (len(BOUNDS_S) + 1)
+    sum_s: float = 0.0
+
+    def plus(self, latency_s: float) -> "Latencies":
+        """Return it with one more request."""
+        index = bisect_left(BOUNDS_S, latency_s)
+        counts = (*self.counts[:index], self.counts[index] + 1, *self.counts[index + 1 :])
+        return Latencies(counts, self.sum_s + latency_s)
+
+    def view(self) -> dict[str, Any]:
+        """Return it as JSON; buckets: [bound, requests up to it]."""
+        buckets = list(zip(BOUNDS_S, accumulate(self.counts), strict=False))
+        return {"buckets": buckets, "count": sum(self.counts), "sum_s": self.sum_s}
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +38,7 @@ class SinkState:
     acknowledged_points: int = 0
     dead_points: int = 0
     last_status: int = 0  # of HTTP; 0: no answer
-    latencies: Latencies = NONE
+    latencies: Latencies = Latencies()
     failing_since_s: float | None = None  # monotonic; the server has taken nothing since then
     failure: str = ""  # why
     held: str = ""  # why nothing is sent until an operator acts; empty if something is

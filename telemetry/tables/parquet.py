@@ -16,7 +16,7 @@ from typing import Any, Self
 from telemetry_core.columns.batches import Batches
 from telemetry_core.columns.spec import ColumnKind
 
-from telemetry.errors import UsageError, writing
+from telemetry.errors import UsageError, printable, writing
 from telemetry.tables.packages import require
 from telemetry.tables.sink import TableSink
 from telemetry.tables.table import Table
@@ -100,7 +100,7 @@ class ParquetFolder:
 
     def _file(self, name: str) -> Path:
         """Return a file for a table: its name, as far as file systems take it, and used once."""
-        plain = "".join(letter if letter.isprintable() and letter != "/" else "_" for letter in name)
+        plain = printable(name.replace("/", "_"), "_")
         plain = plain.encode()[:_LONGEST_NAME].decode(errors="ignore")
         if plain.startswith("."):
             plain = f"_{plain[1:]}"

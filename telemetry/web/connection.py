@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from http import HTTPStatus
 
-from telemetry.web.feed import StatusFeed
 from telemetry.web.request import METHODS, Request, RequestError, RequestParser
 from telemetry.web.response import Response, stream_head, words
 
@@ -22,6 +21,22 @@ IDLE_S = 30.0  # between requests
 STALLED_S = 20.0  # without taking a byte of what is sent
 DRAIN_S = 1.0  # for what the client still sends, so that a reset does not eat our last words
 SLOW_S = 2.0  # without taking a byte: gives way to others
+
+
+class StatusFeed:
+    """The newest message for all that listen to the event stream, made once; a slow client misses others.
+
+    number grows with each message; message: bytes of the event stream.
+    """
+
+    def __init__(self) -> None:
+        self.number = 0
+        self.message = b""
+
+    def publish(self, event: bytes, data: bytes) -> None:
+        """Replace the message. data: of one line, as JSON is."""
+        self.message = b"event: %b\ndata: %b\n\n" % (event, data)
+        self.number += 1
 
 
 @dataclass(frozen=True, slots=True)

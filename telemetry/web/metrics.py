@@ -22,8 +22,9 @@ from prometheus_client.registry import Collector, CollectorRegistry
 
 from telemetry import __version__
 from telemetry.ledger import POINT_ENDS, frames_in_flight, sources
+from telemetry.model.fields import Kind
+from telemetry.model.measurements import BATTERY, CHARGER, METER
 from telemetry.model.source_states import WELL
-from telemetry.web.value_metrics import value_metrics
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
 PREFIX = "nev_telemetry_"
@@ -42,7 +43,11 @@ _GAUGES = (
     ("status_age_s", "status_age_seconds", "Age of these numbers."),
     ("progress_age_s", "progress_age_seconds", "Time since the pipeline got on."),
 )
-
+_COUNTERS = (  # likewise
+    ("cpu_s", "process_cpu_seconds", "Processor time used, user and system."),
+    ("log_lines_dropped", "log_lines_dropped", "Lines that nobody has read from stderr in time."),
+    ("incomplete_cycles", "incomplete_cycles", "Cycles of cell pages that were not complete."),
+)
 
 _PROCESS = ProcessCollector(registry=None)  # it reads the time of the boot once
 
@@ -71,21 +76,10 @@ class StatusCollector(Collector):
         for key, name, meaning in _GAUGES:
             if key in gauges:  # one that the system did not give is absent, and never 0
                 yield GaugeMetricFamily(PREFIX + name, meaning, float(gauges[key]))
-        yield CounterMetricFamily(
-            PREFIX + "process_cpu_seconds", "Processor time used, user and system.", gauges["cpu_s"]
-        )
-        yield CounterMetricFamily(
-            PREFIX + "log_lines_dropped",
-            "Lines that nobody has read from stderr in time.",
-            gauges["log_lines_dropped"],
-        )
-        yield CounterMetricFamily(
-            PREFIX + "incomplete_cycles",
-            "Cycles of cell pages that were not complete.",
-            gauges["incomplete_cycles"],
-        )
+        for key, name, meaning in _COUNTERS:
+            yield CounterMetricFamily(PREFIX + name, meaning, gauges[key])
         if self._with_values:
-            yield from value_metrics(PREFIX, self._status["live"])
+            yield from value_metrics(self._status["live"])
 
     def _bus_and_frames(self) -> Iterator[Metric]:
         accounts = self._status["accounts"]
@@ -110,25 +104,17 @@ class StatusCollector(Collector):
             "source",
             "message",
         )
-        rates = GaugeMetricFamily(
-            PREFIX + "source_frames_per_second", "Frames that came lately.", labels=["source"]
-        )
-        busy = GaugeMetricFamily(
-            PREFIX + "bus_load_ratio", "Part of its time that the bus was busy lately.", labels=["source"]
-        )
-        up = GaugeMetricFamily(
-            PREFIX + "source_up",
+        rates = _gauge("source_frames_per_second", "Frames that came lately.", "source")
+        busy = _gauge("bus_load_ratio", "Part of its time that the bus was busy lately.", "source")
+        up = _gauge(
+            "source_up",
             "1 while the source receives, from one of its devices at least, or has read its log.",
-            labels=["source"],
+            "source",
         )
-        device_up = GaugeMetricFamily(
-            PREFIX + "device_up",
-            "1 while this one of several devices is received.",
-            labels=["source", "device"],
+        device_up = _gauge(
+            "device_up", "1 while this one of several devices is received.", "source", "device"
         )
-        in_flight = GaugeMetricFamily(
-            PREFIX + "frames_in_flight", "Frames read and not accounted for yet.", labels=["source"]
-        )
+        in_flight = _gauge("frames_in_flight", "Frames read and not accounted for yet.", "source")
         for name, count in accounts.items():
             account, _, rest = name.partition("/")
             source, _, kind = rest.partition("/")
@@ -173,9 +159,7 @@ class StatusCollector(Collector):
         ends = _counter("points", "Points by what became of them.", "result")
         for end in POINT_ENDS:
             ends.add_metric([end], accounts.get(f"points/{end}", 0))
-        waiting = GaugeMetricFamily(
-            PREFIX + "points_waiting", "Points not acknowledged yet.", labels=["place"]
-        )
+        waiting = _gauge("points_waiting", "Points not acknowledged yet.", "place")
         for place in ("memory", "disk"):
             waiting.add_metric([place], gauges[f"points_waiting_{place}"])
         yield from (made, ends, waiting)
@@ -195,5 +179,41 @@ class StatusCollector(Collector):
         )
 
 
+def _gauge(name: str, meaning: str, *labels: str) -> GaugeMetricFamily:
+    return GaugeMetricFamily(PREFIX + name, meaning, labels=labels)
+
+
 def _counter(name: str, meaning: str, *labels: str) -> CounterMetricFamily:
     return CounterMetricFamily(PREFIX + name, meaning, labels=labels)
+
+
+# Measurement; its label; where the live values have such things, and the values of each.
+_SHOWN = (
+    (BATTERY, "pack", "packs", "battery"),
+    (CHARGER, "charger", "chargers", "values"),
+    (METER, "charger", "meters", "values"),
+)
+
+
+def value_metrics(live: Mapping[str, Any]) -> Iterator[Metric]:
+    """Yield a gauge for each field that something has now, for `[web] values = true`.
+
+    live: as of `telemetry.live.view.live_view`. Names are the data model's, labels the configuration's: their
+    number does not grow with time. A value that is stale is absent, as Prometheus expects of what is not
+    known. A flag is 1 or 0. Texts and single cells are left out.
+    """
+    for measurement, label, things, values in _SHOWN:
+        for field in measurement.fields:
+            if field.kind is Kind.TEXT:
+                continue
+            gauge = GaugeMetricFamily(
+                f"{PREFIX}{measurement.name}_{field.name}",
+                f"{field.meaning[0].upper()}{field.meaning[1:]}.",
+                labels=["vehicle", label, "source"],
+            )
+            for thing in live[things]:
+                if field.name in thing[values] and field.name not in thing["stale"]:
+                    names = [live["vehicle"], thing[label], thing["source"]]
+                    gauge.add_metric(names, float(thing[values][field.name]))
+            if gauge.samples:
+                yield gauge

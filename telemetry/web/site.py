@@ -26,8 +26,7 @@ from telemetry.live.view import messages_view
 from telemetry.model.fields import Kind, shown
 from telemetry.model.measurements import BATTERY, CHARGER, METER
 from telemetry.web import health
-from telemetry.web.connection import Answer, Stream
-from telemetry.web.feed import StatusFeed
+from telemetry.web.connection import Answer, StatusFeed, Stream
 from telemetry.web.history import History
 from telemetry.web.host import is_served, own_names
 from telemetry.web.request import Request

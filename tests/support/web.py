@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from telemetry.clock import Clock, SystemClock
 from telemetry.live.state import LiveSnapshot
-from telemetry.sinks.latency import NONE
+from telemetry.sinks.state import Latencies
 from telemetry.web.server import WebServer
 from telemetry.web.settings import WebSettings, parse_listen
 from telemetry.web.site import Views
@@ -35,7 +35,7 @@ def status(**gauges: float) -> dict[str, Any]:
         **gauges,
     }
     state = {**live["state"], "service": "running", "web": "http://127.0.0.1:8480/"}
-    latency = NONE.plus(0.02).plus(0.3).plus(100.0).view()
+    latency = Latencies().plus(0.02).plus(0.3).plus(100.0).view()
     base = {"vehicle": live["vehicle"], "accounts": live["accounts"], "gauges": all_gauges, "state": state}
     sink = {"failure": "", "waits_for_time": False, "bytes_sent": 12_345, "latency": latency}
     return {**base, "sink": sink, "live": {**live, **base}}

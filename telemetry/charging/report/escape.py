@@ -6,7 +6,9 @@ lose their meaning, and control characters, which HTML has no words for, are sho
 
 import html
 
+from telemetry.errors import printable
+
 
 def escaped(text: object) -> str:
     """Return the text for an element's content or an attribute in double quotes."""
-    return html.escape("".join(letter if letter.isprintable() else "?" for letter in str(text)))
+    return html.escape(printable(str(text)))

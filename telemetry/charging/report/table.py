@@ -18,7 +18,7 @@ from telemetry.charging.report.facts import groups, meters
 from telemetry.charging.report.phrases import duration, energy
 from telemetry.charging.session import SESSION_FIELDS, Session
 from telemetry.charging.words import reasons
-from telemetry.errors import one_line
+from telemetry.errors import one_line, printable
 
 COLUMNS = ("start_ns", "end_ns", "vehicle", "pack", "charger", *SESSION_FIELDS)
 _HEAD = ("#", "start", "vehicle", "station", "SOC", "energy", "duration", "outcome", "why", "who")
@@ -56,11 +56,6 @@ def as_json(sessions: Sequence[Session]) -> str:
 def as_text(session: Session) -> str:
     """Return all about one session but its curve."""
     return "".join(f"{printable(line)}\n" for line in _account(session))
-
-
-def printable(line: str) -> str:
-    """Return the line as a terminal may show it, its spaces kept."""
-    return "".join(letter if letter.isprintable() else "?" for letter in line)
 
 
 def _row(number: int, session: Session) -> tuple[str, ...]:

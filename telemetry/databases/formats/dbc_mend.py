@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from telemetry.databases.formats.dbc_attributes import LONG_SIGNAL_NAME, Attributes
 from telemetry.databases.formats.dbc_orphans import EXTENDED, HIGHEST_ID, SUBJECTS, dbc_id, orphans
 from telemetry.databases.formats.dbc_statements import KEYWORDS, Statement, statements
-from telemetry.databases.formats.findings import printable
+from telemetry.databases.formats.findings import shortened
 
 # Vector's place for signals without a message: of this name with any id, or of this id.
 PSEUDO_MESSAGE = "VECTOR__INDEPENDENT_SIG_MSG"
@@ -234,7 +234,7 @@ class _Mending:
                 self._out.append(rules[statement.keyword](statement) or "")
 
     def _fault(self, kind: str, statement: Statement) -> str:
-        self._faults.append(Repair(statement.line, kind, printable(statement.text, most=80)))
+        self._faults.append(Repair(statement.line, kind, shortened(statement.text, most=80)))
         return ""
 
     def _check_symbols(self, found: list[Statement]) -> None:

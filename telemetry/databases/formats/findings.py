@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from telemetry.errors import printable
+
 LONGEST_SUBJECT = 200  # characters
 
 
@@ -31,10 +33,9 @@ class Findings:
 def _line(file: str, kind: str, found: _Kind) -> str:
     where = file if found.first_line is None else f"{file}:{found.first_line}"
     more = f" (and {found.count - 1} more)" if found.count > 1 else ""
-    return f"{where}: {kind}: {printable(found.first_subject)}{more}"
+    return f"{where}: {kind}: {shortened(found.first_subject)}{more}"
 
 
-def printable(text: str, most: int = LONGEST_SUBJECT) -> str:
+def shortened(text: str, most: int = LONGEST_SUBJECT) -> str:
     """Return `text` on one line, without control characters; `...` after `most` of them."""
-    words = "".join(character if character.isprintable() else " " for character in text[:most])
-    return " ".join(words.split()) + ("..." if len(text) > most else "")
+    return " ".join(printable(text[:most], " ").split()) + ("..." if len(text) > most else "")

@@ -33,7 +33,7 @@ from telemetry.databases.formats.dbc_multiplexing import restore_selection
 from telemetry.databases.formats.dbc_orphans import EXTENDED, HIGHEST_ID, orphans
 from telemetry.databases.formats.dbc_statements import Statement, statements
 from telemetry.databases.formats.encodings import text_of
-from telemetry.databases.formats.findings import Findings, printable
+from telemetry.databases.formats.findings import Findings, shortened
 from telemetry.errors import ConfigError
 
 FORMATS = {".dbc": "dbc", ".arxml": "arxml", ".kcd": "kcd", ".sym": "sym"}
@@ -89,7 +89,7 @@ def _parse_other(file: Path, text: str, kind: str, findings: Findings) -> list[P
             messages.append(ParsedMessage(message, file, None, {}, _declares_j1939(message, database)))
         else:
             kind = "without a name, or with an id or a length that no frame has, left out"
-            findings.add(str(file), None, kind, printable(str(message.name)))
+            findings.add(str(file), None, kind, shortened(str(message.name)))
     return messages
 
 
@@ -203,7 +203,7 @@ def _load_mended(file: Path, text: str, mended: Mended, refusal: ConfigError) ->
         is_hopeless = not mended.text
     if is_hopeless and mended.faults:
         fault = mended.faults[0]
-        line, what = fault.line, f"no message in it makes sense: {fault.kind}: {printable(fault.statement)}"
+        line, what = fault.line, f"no message in it makes sense: {fault.kind}: {shortened(fault.statement)}"
     else:
         line, what = _explained(file, text, refusal)
     raise ConfigError(what, where=f"{file}:{line}") from refusal
@@ -268,7 +268,7 @@ def _load(file: Path, text: str, kind: str) -> Database:
         with _without_codecs():
             database = cantools.database.load_string(text, kind, strict=False)
     except Exception as error:
-        what = f"cannot be read as {kind}: {printable(str(error))}"
+        what = f"cannot be read as {kind}: {shortened(str(error))}"
         line = _LINE.search(str(error))
         raise ConfigError(what, where=f"{file}:{line[1]}" if line else str(file)) from error
     if not isinstance(database, Database):

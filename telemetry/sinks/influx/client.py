@@ -22,6 +22,7 @@ from telemetry.sinks.deadline import RequestDeadline
 from telemetry.sinks.delivery import MAX_BATCH_BYTES
 from telemetry.sinks.influx.server import Api, InfluxServer
 from telemetry.sinks.influx.verdict import Answer, Failure, Unanswered, judge, shows_a_store
+from telemetry.sinks.influxql import quoted
 from telemetry.sinks.verdict import Acknowledged, Exchange, Hold, HoldCause
 from telemetry.spool.compress import decompress
 
@@ -68,11 +69,8 @@ class InfluxClient:
         """Send gzip-compressed line protocol with stamps in ns. Raises ConfigError: a secret's file."""
         exchange = self._ask(payload)
         verdict = exchange.verdict
-        if (
-            not self._settings.create
-            or not isinstance(verdict, Hold)
-            or verdict.cause is not HoldCause.NOT_FOUND
-        ):
+        is_missing = isinstance(verdict, Hold) and verdict.cause is HoldCause.NOT_FOUND
+        if not (self._settings.create and is_missing):
             return exchange
         created = judge(self._create(Api(exchange.api)))
         if isinstance(created, Acknowledged):
@@ -148,20 +146,16 @@ class InfluxClient:
         """
         if self._settings.api is not Api.AUTO:
             return self._settings.api, self._write_to(self._settings.api, payload)
-        first = Api.V1 if self._api is Api.V1 else Api.V2
-        answer = self._write_to(first, payload)
-        if not _no_endpoint(answer):
-            if isinstance(answer, Answer):
-                self._api = first
-            return first, answer
-        second = Api.V2 if first is Api.V1 else Api.V1
-        other = self._write_to(second, payload)
-        if not _no_endpoint(other):
-            if isinstance(other, Answer):
-                self._api = second
-            return second, other
+        likely = (Api.V1, Api.V2) if self._api is Api.V1 else (Api.V2, Api.V1)
+        answers = []
+        for api in likely:
+            answers.append(self._write_to(api, payload))
+            if not _no_endpoint(answers[-1]):
+                if isinstance(answers[-1], Answer):
+                    self._api = api
+                return api, answers[-1]
         self._api = Api.AUTO
-        return first, answer
+        return likely[0], answers[0]
 
     def _write_to(self, api: Api, payload: bytes) -> Answer | Unanswered:
         settings = self._settings
@@ -196,8 +190,8 @@ class InfluxClient:
             if made := make_bucket(self._request, self._settings):
                 return made
         # InfluxDB 1.8 writes by API v2 but makes databases by v1 only.
-        name = self._settings.v1_database.replace("\\", "\\\\").replace('"', '\\"')
-        return self._request(Api.V1, "POST", "/query", {"q": f'CREATE DATABASE "{name}"'}, {}, b"")
+        question = f"CREATE DATABASE {quoted(self._settings.v1_database)}"
+        return self._request(Api.V1, "POST", "/query", {"q": question}, {}, b"")
 
     def _request(
         self, api: Api, method: str, path: str, query: dict[str, str], headers: dict[str, str], body: bytes

@@ -69,7 +69,8 @@ class InfluxServer:
         where = table.where()
         check_url(self.url, where.key("url"))
         if self.proxy:
-            check_url(self.proxy, where.key("proxy"))
+            instead = "give a proxy that asks for none: a login at a proxy is not supported"
+            check_url(self.proxy, where.key("proxy"), instead=instead)
         if not self.bucket and not self.database:
             raise ConfigError("names no bucket and no database", where=where)
         for name, direct, file in (

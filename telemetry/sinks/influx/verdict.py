@@ -17,6 +17,7 @@ from datetime import UTC
 from enum import Enum
 from typing import Any
 
+from telemetry.errors import printable
 from telemetry.sinks.verdict import (
     Acknowledged,
     FieldConflict,
@@ -236,8 +237,7 @@ def _message(body: bytes) -> str:
 
 def _shown(words: str) -> str:
     """Return one bounded, printable line for logs. (A surrogate from a JSON escape could not be written.)"""
-    kept = "".join(character if character.isprintable() else " " for character in words[:MAX_WORDS])
-    return " ".join(kept.split())
+    return " ".join(printable(words[:MAX_WORDS], " ").split())
 
 
 def _json_object(body: bytes) -> dict[str, Any] | None:

@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from telemetry.charging.report.page import page
-from telemetry.charging.report.table import as_csv, as_json, as_table, as_text, printable
+from telemetry.charging.report.table import as_csv, as_json, as_table, as_text
 from telemetry.charging.session import Session
+from telemetry.errors import printable
 from tests.support.charging_sessions import good, reconnected
 from tests.support.report_page import ReadPage
 

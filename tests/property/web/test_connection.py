@@ -3,8 +3,7 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from telemetry.web.connection import Answer, Connection, Stream
-from telemetry.web.feed import StatusFeed
+from telemetry.web.connection import Answer, Connection, StatusFeed, Stream
 from telemetry.web.request import MAX_HEAD_BYTES, METHODS, Request
 from telemetry.web.response import Response
 

@@ -1,7 +1,7 @@
 """One line for each kind of fault in each file."""
 
 from telemetry.databases.formats.dbc_mend import mend
-from telemetry.databases.formats.findings import Findings, printable
+from telemetry.databases.formats.findings import Findings, shortened
 
 
 def test_faults_of_one_kind_are_one_line_with_the_first_of_them() -> None:
@@ -18,8 +18,8 @@ def test_faults_of_one_kind_are_one_line_with_the_first_of_them() -> None:
 
 
 def test_a_statement_that_is_cut_says_so() -> None:
-    assert printable("VAL_ 568\n Speed 31;", most=14) == "VAL_ 568 Spee..."
-    assert printable("VAL_ 568\n Speed 31;", most=19) == "VAL_ 568 Speed 31;"
+    assert shortened("VAL_ 568\n Speed 31;", most=14) == "VAL_ 568 Spee..."
+    assert shortened("VAL_ 568\n Speed 31;", most=19) == "VAL_ 568 Speed 31;"
     (fault,) = mend('VERSION ""\nBO_ 1 M: 8 E\nVAL_ 568 Speed ' + '31 "SNA" ' * 20 + ";\n").faults
     assert fault.statement.startswith("VAL_ 568 Speed ")
     assert fault.statement.endswith("...")

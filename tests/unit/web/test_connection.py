@@ -2,8 +2,7 @@
 
 import pytest
 
-from telemetry.web.connection import Answer, Connection, Stream
-from telemetry.web.feed import StatusFeed
+from telemetry.web.connection import Answer, Connection, StatusFeed, Stream
 from telemetry.web.request import Request
 from telemetry.web.response import Response
 

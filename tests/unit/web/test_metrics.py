@@ -10,7 +10,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.samples import Sample
 
 from telemetry.ledger import frames_in_flight
-from telemetry.sinks.latency import BOUNDS_S, NONE
+from telemetry.sinks.state import BOUNDS_S, Latencies
 from telemetry.web.metrics import PREFIX, exposition
 from tests.support.web import status
 
@@ -146,7 +146,7 @@ def test_frames_balance_in_the_metrics_as_they_do_in_the_accounts() -> None:
 
 
 def test_latencies_are_counted_by_their_upper_bounds() -> None:
-    latencies = NONE
+    latencies = Latencies()
     for latency_s in (0.0, BOUNDS_S[0], BOUNDS_S[1], 1e9):
         latencies = latencies.plus(latency_s)
     view = latencies.view()

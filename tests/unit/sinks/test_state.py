@@ -1,10 +1,10 @@
 """The histogram of how long requests took."""
 
-from telemetry.sinks.latency import NONE
+from telemetry.sinks.state import Latencies
 
 
 def test_a_request_counts_up_to_the_first_bound_that_is_no_shorter_and_in_all_above() -> None:
-    latencies = NONE
+    latencies = Latencies()
     for latency_s in (0.004, 0.01, 0.011, 0.7, 31.0):
         latencies = latencies.plus(latency_s)
     view = latencies.view()
@@ -14,4 +14,4 @@ def test_a_request_counts_up_to_the_first_bound_that_is_no_shorter_and_in_all_ab
         *((bound_s, 4) for bound_s in (1.0, 2.5, 5.0, 10.0, 30.0)),
     ]
     assert (view["count"], round(view["sum_s"], 3)) == (5, 31.725)
-    assert NONE.view()["count"] == 0
+    assert Latencies().view()["count"] == 0
