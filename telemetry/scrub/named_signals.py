@@ -8,11 +8,10 @@ from typing import Literal
 from telemetry_core.decode.spec import Condition, PlanSpec, SignalSpec
 
 from telemetry.framing.secrets import POSITION, kind_of
-from telemetry.rules.find_message import bit_positions
+from telemetry.rules.find_message import bit_positions, pgn_of
 from telemetry.scrub.replacements import Replacements
 
 _CHECK = re.compile(r"crc|ch(ec)?k_?su?m|checksum", re.IGNORECASE)
-_PGN_MASK_2, _PGN_MASK_1 = 0x03FFFF00, 0x03FF0000
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +59,8 @@ def named_messages(plan: PlanSpec) -> Mapping[tuple[bool, int], NamedMessage]:
         if not signals:
             continue
         check = next((name for name in names if _CHECK.search(name)), "")
-        key = _pgn_bits(message.arbitration_id) if message.by_pgn else message.arbitration_id
+        pgn = pgn_of(message.arbitration_id) if message.by_pgn else None
+        key = message.arbitration_id if pgn is None else pgn << 8
         found[message.extended, key] = NamedMessage(
             message.name,
             tuple(name for name in names if kind_of(name) is not None),
@@ -77,11 +77,8 @@ def find(
 ) -> NamedMessage | None:
     """Return the message of an id without flags."""
     message = messages.get((extended, id))
-    return message or (messages.get((True, _pgn_bits(id))) if extended else None)
-
-
-def _pgn_bits(id: int) -> int:
-    return id & (_PGN_MASK_2 if id >> 16 & 0xFF >= 0xF0 else _PGN_MASK_1)
+    pgn = pgn_of(id) if extended and message is None else None
+    return message if pgn is None else messages.get((True, pgn << 8))
 
 
 def _raw(data: bytes, places: Sequence[int]) -> int:

@@ -55,6 +55,16 @@ class _Part:
     data: bytes
     at: int
 
+    @property
+    def rest(self) -> bytes:
+        return self.data[self.at :]
+
+    def put(self, rest: bytes, edits: Edits, after: int = 0) -> None:
+        """Change what it has of the message, but for so many bytes at its beginning."""
+        changed = self.data[: self.at + after] + rest[after:]
+        if changed != self.data:
+            edits[self.frame] = changed
+
 
 @dataclass(slots=True)
 class _Transfer:
@@ -128,9 +138,7 @@ class J1939Transfers:
 
     def _put(self, transfer: _Transfer, number: int, part: _Part) -> None:
         at = PACKET_BYTES * (number - 1)
-        changed = part.data[:1] + transfer.made[at : at + len(part.data) - 1]
-        if changed != part.data:
-            self._edits[part.frame] = changed
+        part.put(transfer.made[at : at + len(part.rest)], self._edits)
 
     def _end(self, source: int, destination: int) -> None:
         transfer = self._open.pop((source, destination), None)
@@ -141,10 +149,7 @@ class J1939Transfers:
 
     def _lost(self, part: _Part, *, is_secret: bool) -> None:
         """Change a part of a message that is not whole."""
-        rest = part.data[1:]
-        changed = part.data[:1] + (unknown(rest) if is_secret else without_parts(rest, self._new))
-        if changed != part.data:
-            self._edits[part.frame] = changed
+        part.put(unknown(part.rest) if is_secret else without_parts(part.rest, self._new), self._edits)
 
 
 @dataclass(slots=True)
@@ -183,7 +188,7 @@ class IsoTpAnswers:
             self._settle(id, begun)
             return
         if _is_diagnostic(id) and data and data[0] >> 4 == _CONSECUTIVE:
-            self._put(_Part(frame, data, 1), 1, without_parts(data[1:], self._new))
+            _Part(frame, data, 1).put(without_parts(data[1:], self._new), self._edits)
 
     def finish(self) -> None:
         """End what is open: no frame follows."""
@@ -195,7 +200,7 @@ class IsoTpAnswers:
         answer.is_broken |= data[answer.offset] & 0xF != answer.frames & 0xF
         part = _Part(frame, data, answer.offset + 1)
         answer.parts.append(part)
-        answer.received += len(data) - part.at
+        answer.received += len(part.rest)
         if answer.is_broken and not answer.is_identity:
             self._end(id)
         else:
@@ -209,33 +214,25 @@ class IsoTpAnswers:
             self._end(id)
             return
         del self._open[id]
-        payload = b"".join(part.data[part.at :] for part in answer.parts)
+        payload = b"".join(part.rest for part in answer.parts)
         made = change_diagnostic(payload[: answer.size], self._new) + payload[answer.size :]
         at = 0
         for part in answer.parts:
-            count = len(part.data) - part.at
-            self._put(part, part.at, made[at : at + count])
-            at += count
+            part.put(made[at : at + len(part.rest)], self._edits)
+            at += len(part.rest)
 
     def _end(self, id: int) -> None:
         """Make unknown what identifies, or may be a part of that, in what is open: it is not whole."""
         answer = self._open.pop(id, None)
         if answer is None:
             return
-        if not answer.is_identity and not holds_identity(
-            b"".join(part.data[part.at :] for part in answer.parts)
-        ):
+        if not answer.is_identity and not holds_identity(b"".join(part.rest for part in answer.parts)):
             for part in answer.parts if _is_diagnostic(id) else ():
-                self._put(part, part.at, without_parts(part.data[part.at :], self._new))
+                part.put(without_parts(part.rest, self._new), self._edits)
             return
         self._new.counts[VIN] += 1
         for part in answer.parts:
-            at = part.at + (_SERVICE_BYTES if part is answer.parts[0] else 0)
-            self._put(part, at, unknown(part.data[at:]))
-
-    def _put(self, part: _Part, at: int, rest: bytes) -> None:
-        if part.data[at:] != rest:
-            self._edits[part.frame] = part.data[:at] + rest
+            part.put(unknown(part.rest), self._edits, _SERVICE_BYTES if part is answer.parts[0] else 0)
 
 
 def _is_diagnostic(id: int) -> bool:

@@ -1,9 +1,13 @@
 """Passwords and PINs that replies carry are masked in what is kept, and checks stay right."""
 
+from collections.abc import Callable
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from firmware_sim.ecus.service_battery import ServiceBattery, ServiceSpec
+from firmware_sim.serial_devices import KINDS, device_end, parse_devices
 from firmware_sim.wire import jk_55aa as wire_55aa
 from firmware_sim.wire import jk_nw as wire_nw
 from firmware_sim.wire import seplos_v2 as wire_seplos
@@ -11,6 +15,7 @@ from telemetry.framing.checks import unchecked
 from telemetry.framing.framing import Framing, PortReader, Shape, literal
 from telemetry.framing.lengths import fixed
 from telemetry.framing.masking import Masker, masked_words, maskers_of, maskers_of_unknown
+from telemetry.framing.secrets import PASSWORD
 from telemetry.logs.captures import CaptureWriter, parse_line
 from telemetry.protocols.known import PROTOCOLS
 from telemetry.protocols.serial.jbd import JBD
@@ -119,6 +124,30 @@ def test_messages_that_prove_nothing_may_be_a_password() -> None:
 
 def test_words_are_masked_and_other_bytes_are_not() -> None:
     assert masked_words(b"\x01ab\x02c\xffpin=12 34\n") == b"\x01**\x02c\xff****** **\n"
+
+
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "vedirect"])
+def test_captures_of_each_device_that_says_a_password_are_masked(kind: str) -> None:
+    """`has_passwords` tells a capture so before the first message has come."""
+    protocol, (name,) = PROTOCOLS[kind], parse_devices(kind)
+    framing, kinds = protocol.framing, set[str]()
+    assert isinstance(framing, Framing)
+    reader = framing.make_reader()
+
+    def noting(_: Framing) -> Callable[[bytes], bytes]:
+        def note(message: bytes) -> bytes:
+            kinds.update(secret.kind for secret in reader.secrets(message))
+            return message
+
+        return note
+
+    device = device_end(name, ServiceBattery(ServiceSpec(), 1))
+    address = int(str(name.address), 16 if kind == "dlt645" else 10)
+    said = [answer for one in protocol.requests for answer in device.feed(one.to(address))]
+    assert said or not protocol.requests
+    one = Masker(framing, hide=noting, last=None)
+    assert one.mask(b"".join(said)) + one.rest() == b"".join(said)
+    assert (PASSWORD in kinds) == framing.has_passwords
 
 
 def test_a_protocol_that_hides_nothing_has_no_masker() -> None:
