@@ -20,7 +20,8 @@ import os
 import resource
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -55,6 +56,19 @@ def user_cache_directory() -> Path:
     return cache_folder() / "plans"
 
 
+@contextmanager
+def _without_collecting() -> Iterator[None]:
+    """Look for no garbage: a plan is many objects and none, and each look at all of them takes long."""
+    collects = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collects:
+            gc.enable()
+
+
+@_without_collecting()
 def load_plan(buses: Sequence[BusDatabases], cache_directory: Path | None) -> LoadedPlan:
     """Return the plan for `buses`, from the cache or from a parser's process.
 
@@ -140,12 +154,12 @@ def _parse(buses: Sequence[BusDatabases]) -> LoadedPlan:
     return decoded(child.stdout)
 
 
+@_without_collecting()
 def _child() -> int:
     """Parse the databases that stdin names. The plan, or the fault, goes to stdout."""
     unblock()
     resource.setrlimit(resource.RLIMIT_AS, (PARSE_MEMORY_BYTES, PARSE_MEMORY_BYTES))
     resource.setrlimit(resource.RLIMIT_CPU, (PARSE_TIMEOUT_S, PARSE_TIMEOUT_S))
-    gc.disable()  # this process ends before garbage adds up, and each look at a large database takes long
     import_cantools_alone()
     from telemetry.databases.build import build_plan
 
