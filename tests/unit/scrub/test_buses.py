@@ -88,6 +88,16 @@ def test_a_charger_has_another_number_in_both_of_its_messages(tmp_path: Path) ->
     assert made == [gbt.crm(True, 1, b"JS1", gbt.Edition.Y2015), gbt.csd(10.0, 5.5, 1, gbt.Edition.Y2015)]
 
 
+def test_what_a_vehicle_and_a_charger_say_to_everyone_has_another_number_too(tmp_path: Path) -> None:
+    brm = gbt.brm(gbt.Identity(vin=VIN, pack_serial=77_000_124), gbt.Edition.Y2015)
+    crm = gbt.crm(True, 77_000_123, b"JS1", gbt.Edition.Y2015)
+    frames = [*transfer(0x0200, brm, destination=0xFF), (0x1801FF56, crm)]
+    made, _, _ = scrubbed(tmp_path, frames)
+    other = gbt.Identity(vin=MADE_UP, pack_serial=1)
+    assert payload_of(made[1:-1], len(brm)) == gbt.brm(other, gbt.Edition.Y2015)
+    assert made[-1] == gbt.crm(True, 2, b"JS1", gbt.Edition.Y2015)
+
+
 def test_messages_of_the_same_pgn_between_other_nodes_stay(tmp_path: Path) -> None:
     frames = [
         (0x1806E5F4, bytes(range(8))),

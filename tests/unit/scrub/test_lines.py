@@ -198,6 +198,23 @@ def test_other_registers_keep_values_that_equal_a_small_serial_number(tmp_path: 
     assert made[1].data == modbus_registers.reply(9, 3, [0, 1, 0, 7])
 
 
+def test_of_a_number_that_lies_partly_in_a_named_register_nothing_is_left(tmp_path: Path) -> None:
+    """A meter has it in two places, and its map names all of the first, but the beginning of the second."""
+    registers = tmp_path / "meter.toml"
+    registers.write_text(
+        'title = "meter"\n[[register]]\nname = "serial"\nregister = 16\ntype = "text"\ncount = 4\n'
+        '[[register]]\nname = "sn2"\nregister = 20\ntype = "u32"\n'
+    )
+    words = [int.from_bytes(b"AB123456"[at : at + 2], "big") for at in range(0, 8, 2)]
+    pieces = [
+        (TX, modbus_registers.request(9, 3, 16, 8)),
+        (RX, modbus_registers.reply(9, 3, words + words)),
+    ]
+    made, _ = scrubbed(written(tmp_path / "line.txt", pieces), [modbus(read_register_map(registers))])
+    assert b"3456" not in made[1].data
+    assert made[1].data[3:11] == b"AA000001"
+
+
 @pytest.mark.parametrize("lost", [0, 2])
 def test_registers_whose_request_was_spoiled_show_no_number(lost: int, tmp_path: Path) -> None:
     registers = tmp_path / "meter.toml"
