@@ -83,6 +83,17 @@ def _scrubbed() -> str:
     )
 
 
+def _bus_secrets() -> str:
+    """Return which signals of buses say whose they are, for docs/scrub.md."""
+    places: dict[tuple[str, str], list[str]] = {}
+    for name, protocol in CAN_PROTOCOLS.items():
+        for message in protocol.messages:
+            for signal in message.signals:
+                if signal.secret and protocol.extended:
+                    places.setdefault((f"`{name}`", signal.name), []).append(message.code)
+    return ", ".join(f"{name} `{signal}` ({', '.join(codes)})" for (name, signal), codes in places.items())
+
+
 def _makers() -> str:
     """Return who makes the batteries that are read, for README.md."""
     return ", ".join(dict.fromkeys(one.words.maker for one in scanned() if one.words.maker))
@@ -139,6 +150,7 @@ _MADE: dict[str, Callable[[], str]] = {
     "risks": _risks,
     "silent": _silent,
     "scrubbed": _scrubbed,
+    "bus_secrets": _bus_secrets,
     "makers": _makers,
     "plugs": _plugs,
     "chargers": _chargers,
