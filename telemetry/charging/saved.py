@@ -140,17 +140,13 @@ def _unheard(numbers: Numbers) -> Numbers:
     return {**numbers, "is_restored": unheard, "has_new_soc": 0, "calm_until_ns": 0, "same_soc": nan}
 
 
-def boot_of(state: bytes) -> Boot | None:
-    """Return of which boot the stamps of `state` are; None: they are times since 1970, or it is damaged."""
-    try:
-        return unpacked(state).boot
-    except ValueError:
-        return None
+def head_of(state: bytes) -> tuple[Boot | None, bool]:
+    """Return of which boot the stamps of `state` are, and whether both ends have finished its session.
 
-
-def has_ended(state: bytes) -> bool:
-    """Return whether both ends have finished the session of `state`; a damaged one says nothing."""
+    A damaged one says nothing.
+    """
     try:
-        return bool(unpacked(state).known["phase"] == FollowedPhase.ENDED)
+        found = unpacked(state)
     except ValueError:
-        return False
+        return None, False
+    return found.boot, found.known["phase"] == FollowedPhase.ENDED

@@ -14,7 +14,6 @@ Promises:
 import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from telemetry_core.frames.batch import FrameBatch
 from telemetry_core.text.lines import LineBuffer
@@ -25,19 +24,19 @@ from telemetry.spool.batch import TimeBase
 from telemetry.spool.state import MOST_BYTES
 from telemetry.stages.sessions import PlugSessions
 
-if TYPE_CHECKING:  # a service that follows no charge imports none of it
-    from telemetry.charging.saved import Boot
-
 LOG = logging.getLogger("telemetry.service")
 
 BY_POWER = ""  # in place of a source: plugs that are followed by power, whichever source measures it
 MOST_WATCHED_NS = 500_000_000  # between two looks; they are 0.15 s apart unless something stands still
 
 
-def _boot_of(state: bytes) -> "Boot | None":
-    from telemetry.charging.saved import boot_of  # only who has left a session open imports it
+@dataclass(frozen=True, slots=True)
+class _Left:
+    """What an earlier run has left open at a plug that has not been followed yet."""
 
-    return boot_of(state)
+    state: bytes
+    stamping: Stamping
+    has_ended: bool
 
 
 @dataclass(slots=True)
@@ -53,16 +52,16 @@ class OpenSessions:
     def __init__(self, found: Mapping[str, bytes], clock: Clock) -> None:
         """found: what an earlier run has left."""
         self._clock = clock
-        self._left: dict[str, tuple[Stamping, bytes]] = {}  # by plug: not taken yet
+        self._left: dict[str, _Left] = {}  # by plug
+        if found:
+            from telemetry.charging.saved import head_of  # which imports what follows a charge
         for plug, state in found.items():
-            stamping, boot = AS_THEY_ARE, _boot_of(state)
-            if boot is not None:
-                boot_id, shift_ns = boot
-                stamping = Stamping(TimeBase.BOOT, shift_ns)
-                if boot_id != clock.boot_id():
-                    LOG.warning("%s: what was open before the last boot had no time yet, and is lost", plug)
-                    continue
-            self._left[plug] = stamping, state
+            boot, has_ended = head_of(state)
+            stamping = Stamping(TimeBase.BOOT, boot[1]) if boot else AS_THEY_ARE
+            if boot and boot[0] != clock.boot_id():
+                LOG.warning("%s: what was open before the last boot had no time yet, and is lost", plug)
+            else:
+                self._left[plug] = _Left(state, stamping, has_ended)
         self._stampings: dict[str, Stamping] = {}  # of the newest frames, by source
         self._silences: dict[str, _Silence] = {}  # by source
         self._looked_s = clock.monotonic_s()
@@ -70,7 +69,7 @@ class OpenSessions:
 
     def state(self, sessions: PlugSessions) -> dict[str, bytes]:
         """Return what the next record carries."""
-        states = {plug: state for plug, (_, state) in self._left.items()}
+        states = {plug: left.state for plug, left in self._left.items()}
         for source in self._silences:
             stamping = self._stamping(source)
             boot = (self._clock.boot_id(), stamping.shift_ns) if stamping.base is TimeBase.BOOT else None
@@ -118,16 +117,17 @@ class OpenSessions:
                 self._restore(source, sessions, lines)
                 self._end_silent(source, plugs, silence, sessions, lines)
         for source in away:
-            plugs = [plug for plug in sessions.plugs_of(source) if self._has_ended(plug, sessions)]
+            left = self._left
+            plugs = [
+                plug
+                for plug in sessions.plugs_of(source)
+                if (left[plug].has_ended if plug in left else sessions.has_ended(plug))
+            ]
             if plugs:
                 silence = self._silences.setdefault(source, _Silence())
                 silence.away_ns += passed_ns
                 self._restore(source, sessions, lines, only=plugs)
                 self._end_silent(source, plugs, silence, sessions, lines)
-
-    def _has_ended(self, plug: str, sessions: PlugSessions) -> bool:
-        _, state = self._left.get(plug, (AS_THEY_ARE, b""))
-        return sessions.has_ended(plug, state)
 
     def _end_silent(
         self, source: str, plugs: Sequence[str], silence: _Silence, sessions: PlugSessions, lines: LineBuffer
@@ -162,8 +162,7 @@ class OpenSessions:
         """Close what is left of plugs that no longer are followed by frames of any of these sources."""
         followed = {plug for source in (*sources, BY_POWER) for plug in sessions.plugs_of(source)}
         for plug in [plug for plug in self._left if plug not in followed]:
-            _, state = self._left.pop(plug)
-            sessions.close(plug, state, lines)
+            sessions.close(plug, self._left.pop(plug).state, lines)
 
     def _restore(
         self, source: str, sessions: PlugSessions, lines: LineBuffer, *, only: Sequence[str] | None = None
@@ -173,14 +172,13 @@ class OpenSessions:
         for plug in sessions.plugs_of(source) if only is None else only:
             if plug not in self._left:
                 continue
-            earlier, state = self._left[plug]
+            earlier = self._left[plug].stamping
             if earlier.base is TimeBase.BOOT:
                 is_due = source in self._stampings
             else:
                 is_due = stamping.base is TimeBase.UNIX
             if is_due:
-                del self._left[plug]
-                sessions.restore(plug, state, lines)
+                sessions.restore(plug, self._left.pop(plug).state, lines)
                 if not stamping.continues(earlier):
                     self._move(plug, earlier, stamping, sessions)
 

@@ -108,11 +108,9 @@ class PlugSessions:
         """Return what must be known again after a restart; empty: nothing. boot: of which its stamps are."""
         return self.tracker.state(self._plugs[plug], boot)
 
-    def has_ended(self, plug: str, state: bytes = b"") -> bool:
-        """Return whether both ends have finished: in `state`, or (empty) in what is open now."""
-        from telemetry.charging.saved import has_ended  # only who follows a session has a plug
-
-        return has_ended(state) if state else self.tracker.has_ended(self._plugs[plug])
+    def has_ended(self, plug: str) -> bool:
+        """Return whether both ends have finished what is open."""
+        return self.tracker.has_ended(self._plugs[plug])
 
     def restore(self, plug: str, state: bytes, lines: LineBuffer) -> None:
         """Go on with it, or close it where that is impossible."""

@@ -12,7 +12,7 @@ from telemetry.charging.installation import installation_key
 from telemetry.charging.made import CurveRow, Made, PhaseRow, PhaseWord
 from telemetry.charging.moving import moved
 from telemetry.charging.rows import point, rfc3339, start_of
-from telemetry.charging.saved import boot_of, has_ended, unpacked
+from telemetry.charging.saved import head_of, unpacked
 from telemetry.charging.session import CurvePoint, Phase, Session, SessionError
 from telemetry.model.event_codes import EVENT_CODES, Level
 from telemetry.model.events import Event
@@ -54,7 +54,7 @@ def test_a_session_goes_on_in_another_process_as_if_nothing_had_been() -> None:
     assert session.gap_s == pytest.approx(0.9)  # from the last row of the one to the first of the other
     assert replace(bare(session), gap_s=expected.gap_s) == bare(expected)
     assert session.attempts == 2
-    assert not has_ended(states[0])
+    assert head_of(states[0]) == (None, False)
     assert unpacked(states[0]).named == ["bus-7", "main", "gbt27930", "can0"]
     assert second.tracker.state(0) == b""
     assert not second.tracker.has_ended(0)
@@ -99,7 +99,7 @@ def test_what_no_plug_goes_on_with_is_cut_unless_a_side_has_stopped_it() -> None
     assert (row.content.outcome, row.content.vehicle, row.content.open) == ("cut", "bus-7", False)
     assert row.time_ns == row.content.start_ns == START_NS
     assert event.time_ns > START_NS + 30 * 10**9
-    assert has_ended(state_of(finished=True))
+    assert head_of(state_of(finished=True)) == (None, True)
     for state in (state_of(stopped=True), state_of(finished=True)):
         (row,) = bench.tracker.close(state)
         assert isinstance(row.content, Session)
@@ -171,7 +171,7 @@ def test_what_an_older_gateway_has_left_open_is_cut(
     assert isinstance(row.content, Session)
     assert (row.content.outcome, row.time_ns) == ("cut", START_NS)
     assert row.content.energy_wh == energy_wh
-    assert has_ended(zlib.compress(change(zlib.decompress(state_of(finished=True)))))
+    assert head_of(zlib.compress(change(zlib.decompress(state_of(finished=True))))) == (None, True)
 
 
 def test_what_the_gateway_before_has_left_open_goes_on_as_it_does_now() -> None:
@@ -187,13 +187,13 @@ def test_what_the_gateway_before_has_left_open_goes_on_as_it_does_now() -> None:
     assert (sessions[0].start_ns, sessions[0].gap_s) == (START_NS, 9.0)
     boot_id = bytes(range(16))
     since_boot = of_version_2(body, boot_id + (-7).to_bytes(8, "little", signed=True))
-    assert (boot_of(since_boot), boot_of(of_version_2(body))) == ((boot_id.hex(), -7), None)
+    assert head_of(since_boot) == ((boot_id.hex(), -7), False)
+    assert head_of(of_version_2(body)) == (None, False)
     assert unpacked(since_boot).known == unpacked(state).known
 
 
 def test_a_damaged_state_has_no_end() -> None:
-    assert not has_ended(b"junk")
-    assert boot_of(b"\1junk") is None
+    assert [head_of(state) for state in (b"junk", b"\1junk")] == [(None, False)] * 2
     with pytest.raises(ValueError, match="is damaged"):
         PlugBench().tracker.close(b"junk")
 
