@@ -6,13 +6,14 @@ that are sealed.
 
 from libc.math cimport NAN
 from libc.stdint cimport int32_t, uint8_t
-from libc.stdlib cimport calloc, free, realloc
+from libc.stdlib cimport free
 from libc.string cimport memcpy, memset
 
 from telemetry_core.columns.chunk cimport (
     Chunk, ColumnData, Dictionary, drop_chunk, drop_dictionary, get_bit,
 )
 from telemetry_core.columns.export cimport new_dictionary, schema_capsule, stream_capsule
+from telemetry_core.memory cimport with_room, zeroed
 
 import struct
 
@@ -45,7 +46,7 @@ def new_batches(spec, list words):
 
 
 def _field_of(column):
-    """What export.schema_capsule wants of a ColumnSpec. The unit is the field's metadata `unit`."""
+    """Return what export.schema_capsule wants of a ColumnSpec. The unit is the field's metadata `unit`."""
     metadata = None
     if column.unit:
         key, unit = b"unit", column.unit.encode("utf-8", "replace")
@@ -87,13 +88,7 @@ cdef class Batches:
 
     cdef int add(self, Chunk* chunk) except -1:
         """Append a chunk, whose reference is taken over."""
-        cdef Chunk** grown
-        if self.count == self.room:
-            grown = <Chunk**>realloc(self.chunks, (2 * self.room + 8) * sizeof(Chunk*))
-            if grown == NULL:
-                raise MemoryError
-            self.chunks = grown
-            self.room = 2 * self.room + 8
+        self.chunks = <Chunk**>with_room(self.chunks, &self.room, self.count, sizeof(Chunk*))
         self.chunks[self.count] = chunk
         self.count += 1
         return 0
@@ -113,9 +108,7 @@ cdef class Batches:
     def stream(self):
         """Return a capsule `arrow_array_stream` of all rows. They are not copied."""
         cdef Py_ssize_t index
-        cdef Dictionary** words = <Dictionary**>calloc(len(self.words) + 1, sizeof(Dictionary*))
-        if words == NULL:
-            raise MemoryError
+        cdef Dictionary** words = <Dictionary**>zeroed(len(self.words), sizeof(Dictionary*))
         try:
             for index, texts in enumerate(self.words):
                 if texts is not None:

@@ -14,22 +14,37 @@ A batch is sorted by table first. Then each column is filled in one loop, with a
 from cpython.object cimport PyObject
 cimport cython
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
-from libc.stdlib cimport calloc, free, realloc
+from libc.stdlib cimport free, realloc
 
 from telemetry_core.columns.batches cimport Batches, Words
-from telemetry_core.columns.chunk cimport (
-    Chunk, ColumnData, drop_chunk, make_values, mark, new_chunk, seal, set_bit,
-)
+from telemetry_core.columns.chunk cimport Chunk, ColumnData, drop_chunk, make_values, mark, new_chunk, seal, set_bit
 from telemetry_core.columns.values cimport (
     KIND_BOOL, KIND_FLOAT64, KIND_ID, KIND_TIME, KIND_UINT64, KIND_WORDS, FieldColumn, add_values,
 )
 from telemetry_core.frames.batch cimport ID_MASK
+from telemetry_core.memory cimport zeroed
 from telemetry_core.rows.batch cimport RowHead, SampleBatch
-from telemetry_core.rows.schema cimport HEAD_WORDS, Record, Schema
-from telemetry_core.text.printing cimport plan_fields
+from telemetry_core.rows.schema cimport HEAD_WORDS, Record, Schema, printable
+from telemetry_core.text.printing cimport FieldPlan, plan_fields
 
 from telemetry_core.columns.batches import bits_of, new_batches
 from telemetry_core.columns.spec import ColumnKind
+
+cdef enum Head:                  # where a value that is not a field's comes from
+    HEAD_NONE = 0
+    HEAD_CHANNEL = 1
+    HEAD_TAGS = 2
+
+cdef struct TablePlan:
+    uint32_t column_count
+    uint8_t* bits                # of each column
+    uint8_t* kinds
+    uint8_t* heads
+    int32_t** head_codes         # of HEAD_CHANNEL and HEAD_TAGS: code + 1 by index; 0: absent
+    Chunk* chunk                 # that is being filled; NULL: the next row begins one
+    size_t next_room
+    uint64_t** rows              # of the batch at hand, its own part of Columns.order
+    size_t row_count
 
 cdef enum:
     INDEXES = 65536              # of channels and of tag sets
@@ -44,6 +59,23 @@ cdef class Columns:
     not finite. The constructor raises ValueError for a table that does not fit the schema.
     """
 
+    cdef readonly Schema schema
+    cdef readonly tuple tables   # the TableSpecs
+    cdef readonly int64_t left_out
+    cdef FieldPlan* plans        # as Schema.fields
+    cdef FieldColumn* targets    # likewise
+    cdef int32_t* table_of       # as Schema.records; -1: rows of it are not wanted
+    cdef TablePlan* plan
+    cdef Py_ssize_t table_count
+    cdef size_t most_rows
+    cdef uint64_t** order
+    cdef size_t order_room
+    cdef list words              # a list a table: Words of each column, or None
+    cdef uint64_t* written       # of each record a mask of the fields that have a column, `mask_words` long
+    cdef Py_ssize_t mask_words
+    cdef dict heads              # by name: (Words, list of addresses)
+    cdef list full               # a Batches a table
+
     def __cinit__(self, Schema schema not None, tables, size_t first_rows=1024, size_t most_rows=65536):
         self.schema = schema
         self.tables = tuple(tables)
@@ -53,15 +85,13 @@ cdef class Columns:
         self.full = []
         self.heads = {}
         self.plans = plan_fields(schema)
-        self.targets = <FieldColumn*>calloc(schema.field_count + 1, sizeof(FieldColumn))
-        self.table_of = <int32_t*>calloc(schema.record_count + 1, sizeof(int32_t))
-        self.plan = <TablePlan*>calloc(self.table_count + 1, sizeof(TablePlan))
+        self.targets = <FieldColumn*>zeroed(schema.field_count, sizeof(FieldColumn))
+        self.table_of = <int32_t*>zeroed(schema.record_count, sizeof(int32_t))
+        self.plan = <TablePlan*>zeroed(self.table_count, sizeof(TablePlan))
         cdef Py_ssize_t record
         for record in range(schema.record_count):
             self.mask_words = max(self.mask_words, schema.records[record].mask_words)
-        self.written = <uint64_t*>calloc(schema.record_count * self.mask_words + 1, sizeof(uint64_t))
-        if self.targets == NULL or self.table_of == NULL or self.plan == NULL or self.written == NULL:
-            raise MemoryError
+        self.written = <uint64_t*>zeroed(schema.record_count * self.mask_words, sizeof(uint64_t))
         try:
             self._lay_out(min(max(first_rows, <size_t>1), self.most_rows))
         except (IndexError, KeyError) as error:
@@ -97,12 +127,10 @@ cdef class Columns:
             plan = &self.plan[index]
             plan.next_room = first_rows
             plan.column_count = len(table.columns)
-            plan.bits = <uint8_t*>calloc(len(table.columns) + 1, 1)
-            plan.kinds = <uint8_t*>calloc(len(table.columns) + 1, 1)
-            plan.heads = <uint8_t*>calloc(len(table.columns) + 1, 1)
-            plan.head_codes = <int32_t**>calloc(len(table.columns) + 1, sizeof(int32_t*))
-            if plan.bits == NULL or plan.kinds == NULL or plan.heads == NULL or plan.head_codes == NULL:
-                raise MemoryError
+            plan.bits = <uint8_t*>zeroed(plan.column_count, 1)
+            plan.kinds = <uint8_t*>zeroed(plan.column_count, 1)
+            plan.heads = <uint8_t*>zeroed(plan.column_count, 1)
+            plan.head_codes = <int32_t**>zeroed(plan.column_count, sizeof(int32_t*))
             words = []
             for number, column in enumerate(table.columns):
                 plan.bits[number] = bits_of(column.kind)
@@ -116,14 +144,10 @@ cdef class Columns:
                 self._lay_out_record(index, record, columns)
 
     cdef object _lay_out_head(self, TablePlan* plan, Py_ssize_t number, column, list words):
-        cdef int32_t* codes
         if column.kind is not ColumnKind.WORDS:
             raise ValueError(f"{column.name}: a head is words")
         if column.head not in self.heads:
-            codes = <int32_t*>calloc(INDEXES, sizeof(int32_t))
-            if codes == NULL:
-                raise MemoryError
-            self.heads[column.head] = Words(), <size_t>codes
+            self.heads[column.head] = Words(), <size_t>zeroed(INDEXES, sizeof(int32_t))
         words[number], address = self.heads[column.head]
         plan.heads[number] = HEAD_CHANNEL if column.head == "channel" else HEAD_TAGS
         plan.head_codes[number] = <int32_t*><size_t>address
@@ -152,12 +176,9 @@ cdef class Columns:
             if is_words:
                 words = self.words[table][column]
                 target.words = <PyObject*>words
-                target.codes = <int32_t*>calloc(self.schema.fields[field].text_count + 1, sizeof(int32_t))
-                if target.codes == NULL:
-                    raise MemoryError
-                # As Schema has them: sorted by raw value, with spaces for what cannot be printed.
-                for number, (_, text) in enumerate(sorted(field_spec.texts)):
-                    target.codes[number] = words.add(_printable(text))
+                target.codes = <int32_t*>zeroed(self.schema.fields[field].text_count, sizeof(int32_t))
+                for number, (_, text) in enumerate(sorted(field_spec.texts)):  # in the order that Schema has
+                    target.codes[number] = words.add(printable(text))
 
     def set_word(self, str head not None, uint16_t index, str text):
         """Say what the columns of a head hold for rows of channel or tag set `index`; None: nothing.
@@ -175,8 +196,7 @@ cdef class Columns:
         if samples.schema is not self.schema:
             raise ValueError("the rows are of another schema than the columns'")
         with nogil:
-            if not self._sort(samples):
-                raise MemoryError
+            self._sort(samples)
             for table in range(self.table_count):
                 if self.plan[table].row_count:
                     self._append(table)
@@ -197,8 +217,7 @@ cdef class Columns:
         plan = &self.plan[table]
         if len(values) != plan.column_count:
             raise ValueError(f"{len(values)} values for {plan.column_count} columns")
-        if not self._open(plan):
-            raise MemoryError
+        self._open(plan)
         row = plan.chunk.rows
         for index, value in enumerate(values):
             if value is None:
@@ -245,10 +264,7 @@ cdef class Columns:
             raise IndexError(table)
         plan = &self.plan[table]
         if plan.chunk != NULL and plan.chunk.rows:
-            if not seal(plan.chunk):
-                raise MemoryError
-            (<Batches>self.full[table]).add(plan.chunk)
-            plan.chunk = NULL
+            self._keep_chunk(plan)
         taken = self.full[table]
         self.full[table] = taken.without_rows()
         return taken
@@ -257,7 +273,7 @@ cdef class Columns:
         """Return the indexes of the tables that have at least so many rows."""
         return [index for index in range(self.table_count) if self.rows(index) >= rows]
 
-    cdef bint _sort(self, SampleBatch samples) noexcept nogil:
+    cdef int _sort(self, SampleBatch samples) except -1 nogil:
         """Give each table its rows of the batch, in their order; those without any field are left out."""
         cdef uint64_t* row = samples.words
         cdef uint64_t* end = row + samples.used
@@ -273,7 +289,7 @@ cdef class Columns:
         if <size_t>samples.rows > self.order_room:
             grown = <uint64_t**>realloc(self.order, samples.rows * sizeof(uint64_t*))
             if grown == NULL:
-                return False
+                raise MemoryError
             self.order = grown
             self.order_room = samples.rows
         while row < end:
@@ -299,23 +315,26 @@ cdef class Columns:
                     plan.rows[plan.row_count] = row
                     plan.row_count += 1
             row += record.row_words
-        return True
+        return 0
 
-    cdef bint _open(self, TablePlan* plan) noexcept nogil:
-        """Have a chunk with room for a row; False without memory."""
+    cdef int _open(self, TablePlan* plan) except -1 nogil:
+        """Have a chunk with room for a row."""
         if plan.chunk != NULL and plan.chunk.rows == plan.chunk.room:
-            if not seal(plan.chunk):
-                return False
             with gil:
-                try:
-                    (<Batches>self.full[plan - self.plan]).add(plan.chunk)
-                except MemoryError:
-                    return False
-            plan.chunk = NULL
+                self._keep_chunk(plan)
         if plan.chunk == NULL:
             plan.chunk = new_chunk(plan.column_count, plan.bits, plan.next_room)
+            if plan.chunk == NULL:
+                raise MemoryError
             plan.next_room = min(plan.next_room * GROWTH, self.most_rows)
-        return plan.chunk != NULL
+        return 0
+
+    cdef object _keep_chunk(self, TablePlan* plan):
+        """Put a chunk to those that are full."""
+        if not seal(plan.chunk):
+            raise MemoryError
+        (<Batches>self.full[plan - self.plan]).add(plan.chunk)
+        plan.chunk = NULL
 
     cdef int _append(self, Py_ssize_t table) except -1 nogil:
         cdef TablePlan* plan = &self.plan[table]
@@ -324,11 +343,9 @@ cdef class Columns:
         cdef size_t count, first, last
         cdef uint32_t record
         while left:
-            if not self._open(plan):
-                raise MemoryError
+            self._open(plan)
             count = min(left, plan.chunk.room - plan.chunk.rows)
-            if not self._add_heads(plan, rows, count):
-                raise MemoryError
+            self._add_heads(plan, rows, count)
             first = 0
             while first < count:  # a table may have rows of several records, one bus' message each
                 record = (<RowHead*>rows[first]).record
@@ -342,7 +359,7 @@ cdef class Columns:
             left -= count
         return 0
 
-    cdef bint _add_heads(self, TablePlan* plan, uint64_t** rows, size_t count) noexcept nogil:
+    cdef int _add_heads(self, TablePlan* plan, uint64_t** rows, size_t count) except -1 nogil:
         cdef uint32_t column
         cdef size_t index
         cdef size_t first = plan.chunk.rows
@@ -354,7 +371,7 @@ cdef class Columns:
             if plan.kinds[column] != KIND_TIME and plan.kinds[column] != KIND_ID and not plan.heads[column]:
                 continue
             if not make_values(plan.chunk, data):
-                return False
+                raise MemoryError
             if plan.kinds[column] == KIND_TIME:
                 for index in range(count):
                     (<int64_t*>data.values)[first + index] = (<RowHead*>rows[index]).time_ns
@@ -369,8 +386,8 @@ cdef class Columns:
                     code = plan.head_codes[column][head.channel if plan.heads[column] == HEAD_CHANNEL else head.tags]
                     (<int32_t*>data.values)[first + index] = code - 1 if code else 0
                     if code and not mark(plan.chunk, data, first + index):
-                        return False
-        return True
+                        raise MemoryError
+        return 0
 
     cdef int _add_fields(self, Chunk* chunk, uint32_t record, uint64_t** rows, size_t first, size_t count) except -1 nogil:
         """Add the fields of `count` rows of one record, from row `first` of the chunk on."""
@@ -392,7 +409,3 @@ cdef class Columns:
                                                 HEAD_WORDS + layout.mask_words + index, rows, first, count,
                                                 (in_all >> (index % 64)) & 1)
         return 0
-
-
-cdef str _printable(str text):
-    return "".join(character if character.isprintable() else " " for character in text)

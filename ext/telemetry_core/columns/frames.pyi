@@ -2,9 +2,7 @@ from typing_extensions import Buffer
 
 from telemetry_core.frames.batch import FrameBatch
 
-def longest(frames: FrameBatch) -> int:
-    """Return the bytes of the longest payload."""
-
+def longest(frames: FrameBatch) -> int: ...
 def copy_frames(
     frames: FrameBatch,
     first: int,
@@ -14,8 +12,4 @@ def copy_frames(
     flags: Buffer,
     length: Buffer,
     data: Buffer,
-) -> None:
-    """Write the frames into the arrays from index `first` on; payloads are followed by zeros.
-
-    Raises ValueError without room for all, or for a payload longer than a row of `data`.
-    """
+) -> None: ...

@@ -24,7 +24,7 @@ cdef int64_t WHOLE_LIMIT = 9007199254740992  # 2**53: beyond it a double no long
 
 cdef int64_t add_values(Chunk* chunk, const FieldColumn* target, FieldPlan* plan, uint32_t index, size_t slot,
                         uint64_t** rows, size_t first, size_t count, bint is_dense) except -1 nogil:
-    """Add a field's values of `count` rows, from row `first` of the chunk on; how many are left out.
+    """Add a field's values of `count` rows, from row `first` of the chunk on. Return how many are left out.
 
     `index` is the field's in its record, `slot` the word of a row that has its value. `is_dense`: every row has one.
     """
@@ -120,17 +120,17 @@ cdef bint _add_value(Chunk* chunk, const FieldColumn* target, FieldPlan* plan, s
 
 
 cdef int32_t _code_of_digits(const FieldColumn* target, uint64_t slot) except -2 with gil:
-    """The code of a raw value that has no text: its digits."""
+    """Return the code of a raw value that has no text: its digits."""
     return (<Words>target.words).add(str(<int64_t>slot))
 
 
 cdef int32_t _code_of_characters(const FieldColumn* target, FieldPlan* plan, const uint64_t* slot) except -2 with gil:
-    """The code of a text that the row itself has."""
+    """Return the code of a text that the row itself has."""
     return (<Words>target.words).add(raw_value(slot, plan.field))
 
 
 cdef double _printed(FieldPlan* plan, uint64_t slot) except? -1 with gil:
-    """The number that text outputs print, read back: for the few whose scaled value no double holds."""
+    """Return the number that text outputs print, read back: for the few whose scaled value no double holds."""
     cdef char[NUMBER_ROOM] text
     cdef char* end
     if plan.form == FORM_FLAG:  # a flag in a column of numbers

@@ -37,7 +37,7 @@ cdef class Decoder:
     cdef readonly bint is_portable
     cdef UnpackRows* unpack
 
-    cdef bint _decode_block(self, const Frame* frames, Py_ssize_t count, const uint8_t* payloads,
-                            SampleBatch samples) noexcept nogil
+    cdef int _decode_block(self, const Frame* frames, Py_ssize_t count, const uint8_t* payloads,
+                           SampleBatch samples) except -1 nogil
     cdef uint32_t find(self, const Frame* frame) noexcept nogil
     cdef uint32_t _find_any(self, const Frame* frame) noexcept nogil

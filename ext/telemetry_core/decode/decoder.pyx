@@ -11,7 +11,7 @@ Relies on FrameBatch: bytes past `length` are zero.
 """
 
 from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
-from libc.stdlib cimport calloc, free
+from libc.stdlib cimport free
 from libc.string cimport memset
 
 from telemetry_core.decode.any_shape cimport decode_any
@@ -22,6 +22,7 @@ from telemetry_core.frames.batch cimport (
     FLAG_BY_PGN, FLAG_CHECKED, FLAG_PAYLOAD, FLAG_WRONG, ID_ERROR, ID_EXTENDED, ID_MASK, ID_REMOTE, INLINE_PAYLOAD,
     Frame, FrameBatch, payload,
 )
+from telemetry_core.memory cimport zeroed
 from telemetry_core.rows.access cimport J1939_SENDER, sender_in
 from telemetry_core.rows.batch cimport RowHead, SampleBatch
 from telemetry_core.rows.schema cimport HEAD_WORDS
@@ -82,11 +83,9 @@ cdef class Decoder:
         self.names = [None if spec.hidden else made_prefix + spec.measurement for spec in plan.spec.records]
         self.is_portable = vector == NULL
         self.unpack = unpack_rows if vector == NULL else vector
-        self.bindings = <Binding*>calloc(CHANNELS, sizeof(Binding))
-        self.channel_counts = <Counts*>calloc(CHANNELS, sizeof(Counts))
-        self.rows_made = <uint64_t*>calloc(max(plan.schema.record_count, 1), sizeof(uint64_t))
-        if self.bindings == NULL or self.channel_counts == NULL or self.rows_made == NULL:
-            raise MemoryError
+        self.bindings = <Binding*>zeroed(CHANNELS, sizeof(Binding))
+        self.channel_counts = <Counts*>zeroed(CHANNELS, sizeof(Counts))
+        self.rows_made = <uint64_t*>zeroed(plan.schema.record_count, sizeof(uint64_t))
 
     def __dealloc__(self):
         free(self.bindings)
@@ -115,17 +114,13 @@ cdef class Decoder:
         if samples.schema is not self.plan.schema:
             raise ValueError("the samples are of another schema than the plan's")
         cdef Py_ssize_t start = 0
-        cdef bint enough = True
         with nogil:
-            while start < frames.count and enough:
-                enough = self._decode_block(&frames.frames[start], min(BLOCK, frames.count - start),
-                                            frames.payloads, samples)
+            while start < frames.count:
+                self._decode_block(&frames.frames[start], min(BLOCK, frames.count - start), frames.payloads, samples)
                 start += BLOCK
-        if not enough:
-            raise MemoryError
 
-    cdef bint _decode_block(self, const Frame* frames, Py_ssize_t count, const uint8_t* payloads,
-                            SampleBatch samples) noexcept nogil:
+    cdef int _decode_block(self, const Frame* frames, Py_ssize_t count, const uint8_t* payloads,
+                           SampleBatch samples) except -1 nogil:
         # All in local variables: the compiler must assume that each word written may change any object.
         cdef const Message* found[BLOCK]
         cdef PlainRows plain
@@ -176,8 +171,7 @@ cdef class Decoder:
             if <size_t>(end - row) < message.row_words:
                 unpack_plain(self.unpack, &plain)
                 samples.used = row - samples.words
-                if not samples.make_room(message.row_words):
-                    return False
+                samples.make_room(message.row_words)
                 row = samples.words + samples.used
                 end = samples.words + samples.room
             frame = &frames[index]
@@ -210,7 +204,7 @@ cdef class Decoder:
         unpack_plain(self.unpack, &plain)
         samples.used = row - samples.words
         samples.rows += rows
-        return True
+        return 0
 
     cdef uint32_t find(self, const Frame* frame) noexcept nogil:
         """The cache line of the message that a data frame or a payload carries; 0: no database has one."""

@@ -2,8 +2,6 @@ from telemetry_core.decode.spec import PlanSpec
 from telemetry_core.rows.schema import Schema
 
 class Plan:
-    """A packed PlanSpec, as a Decoder reads it. Raises ValueError for a spec that makes no sense."""
-
     @property
     def spec(self) -> PlanSpec: ...
     @property

@@ -3,32 +3,24 @@
 Promises: memory is bounded, whatever ids come. Nothing here is on the way of a frame that is decoded.
 """
 
-from typing import NamedTuple
 
-from libc.stdint cimport int64_t, uint32_t, uint64_t
-from libc.stdlib cimport calloc, free
+from libc.stdint cimport int64_t, uint16_t, uint32_t, uint64_t
+from libc.stdlib cimport free
 from libc.string cimport memset
 
 from telemetry_core.decode.decoder cimport Decoder
 from telemetry_core.frames.batch cimport ID_ERROR, ID_REMOTE, Frame, FrameBatch
+from telemetry_core.memory cimport zeroed
 
+from telemetry_core.decode.spec import Unmatched
 
-class Unmatched(NamedTuple):
-    """An id without a message.
-
-    - `channel`: its number.
-    - `id`: with its top bits, as frames have it.
-    - `first_ns`, `last_ns`: stamps of the first and the last frame.
-    - `shortest`, `longest`: bytes.
-    """
-
-    channel: int
-    id: int
-    frames: int
-    first_ns: int
-    last_ns: int
-    shortest: int
-    longest: int
+cdef struct UnmatchedId:
+    uint64_t key                 # channel and id, never 0; 0: empty
+    uint64_t frames
+    int64_t first_ns
+    int64_t last_ns
+    uint16_t shortest            # bytes
+    uint16_t longest
 
 
 cdef class UnmatchedIds:
@@ -38,6 +30,14 @@ cdef class UnmatchedIds:
     counts nothing.
     """
 
+    cdef Decoder decoder
+    cdef UnmatchedId* entries
+    cdef size_t size             # a power of two
+    cdef size_t most
+    cdef size_t count
+    cdef readonly int64_t others
+    cdef public bint is_counting
+
     def __cinit__(self, Decoder decoder not None, size_t most):
         cdef size_t size = 4
         while size < 2 * most:
@@ -46,9 +46,7 @@ cdef class UnmatchedIds:
         self.most = most
         self.size = size
         self.is_counting = True
-        self.entries = <UnmatchedId*>calloc(size, sizeof(UnmatchedId))
-        if self.entries == NULL:
-            raise MemoryError
+        self.entries = <UnmatchedId*>zeroed(size, sizeof(UnmatchedId))
 
     def __dealloc__(self):
         free(self.entries)

@@ -12,20 +12,22 @@ as frames of no bits.
 """
 
 from libc.stdint cimport int64_t, uint16_t, uint32_t, uint64_t
-from libc.stdlib cimport calloc, free
+from libc.stdlib cimport free
 
 from telemetry_core.frames.batch cimport (
-    FLAG_BRS,
-    FLAG_FD,
-    ID_ERROR,
-    ID_EXTENDED,
-    ID_REMOTE,
-    MAX_PAYLOAD,
-    Frame,
-    FrameBatch,
+    FLAG_BRS, FLAG_FD, ID_ERROR, ID_EXTENDED, ID_REMOTE, MAX_PAYLOAD, Frame, FrameBatch,
 )
+from telemetry_core.memory cimport zeroed
 
 from typing import NamedTuple
+
+cdef struct Counted:             # of one channel
+    uint64_t frames
+    uint64_t nominal_bits        # at the nominal bit rate: arbitration, and all of a frame that does not switch
+    uint64_t data_bits           # at the data bit rate of CAN FD
+    int64_t first_ns             # stamp of the first frame
+    int64_t time_ns              # stamp of the last frame
+    int64_t observed_ns
 
 cdef enum:
     CHANNELS = 65536
@@ -72,10 +74,10 @@ cdef inline uint32_t stuffed(uint32_t bits) noexcept nogil:
 cdef class Traffic:
     """Counts frames and bits by channel."""
 
+    cdef Counted* channels       # one for each 16-bit channel number: untouched pages cost nothing
+
     def __cinit__(self):
-        self.channels = <Counted*>calloc(CHANNELS, sizeof(Counted))
-        if self.channels == NULL:
-            raise MemoryError
+        self.channels = <Counted*>zeroed(CHANNELS, sizeof(Counted))
 
     def __dealloc__(self):
         free(self.channels)

@@ -76,6 +76,16 @@ cdef class AscReader(LineReader):
     `undated_start_ns` is the moment that their stamps count from instead: the date before, or 1970 (0).
     """
 
+    cdef int64_t start_ns        # of the log, or of the trigger block
+    cdef int64_t undated_frames  # that were read before undated_line
+    cdef readonly int64_t undated_line  # 0: none
+    cdef readonly int64_t undated_start_ns
+    cdef bint decimal            # base dec: ids, lengths and bytes are decimal numbers
+    cdef bint relative           # each stamp counts from the line before
+    cdef int64_t before_ns       # relative: the sum of the lines before the current one
+    cdef int64_t after_ns        # relative: the same with the current one
+    cdef int64_t stamped_line    # relative: its number
+
     def __cinit__(self, *_):
         self.stamped_line = -1
 

@@ -23,6 +23,13 @@ from telemetry_core.logs.reader cimport (
     BUFFER_BYTES, ENOUGH, MAX_CHANNELS, NEEDS_BYTES, NEEDS_CHANNEL, NEEDS_MEMORY, NOT_DUE, LogReader, Place,
 )
 
+cdef enum ObjectResult:
+    OBJECT_OTHER
+    OBJECT_FRAME
+    OBJECT_DAMAGED
+    OBJECT_NEW_CHANNEL
+    OBJECT_TORN                  # more bytes are needed
+
 cdef enum:
     SIGNATURE_BYTES = 4
     BASE_HEADER = 16             # signature, header's size and version, object's size and type
@@ -97,6 +104,22 @@ cdef class BlfReader(LogReader):
     The constructor raises ValueError when the file does not begin as a BLF log does, EOFError when it ends inside
     its header.
     """
+
+    cdef object pieces           # of the content, from blf_content
+    cdef bytes piece             # the current one
+    cdef Py_ssize_t taken        # bytes of it that were in the window
+    cdef int64_t start_ns        # of the file
+    cdef Py_ssize_t wanted
+    cdef bint searching          # after damage: for the next object
+    cdef int64_t position        # of `begin` in the content
+    cdef int64_t piece_position  # of the newest piece in the content
+    cdef int64_t piece_offset    # in what its container holds; -1: it is stored as it is
+    cdef int64_t piece_place     # in the file, or its container's
+    cdef int64_t former_position # of the piece before
+    cdef int64_t former_offset
+    cdef int64_t former_place
+    cdef uint32_t least          # what `take` needed of the object
+    cdef uint32_t size           # of that object
 
     def __cinit__(self, stream, channel_of, *_):
         content = BlfContent(stream)

@@ -1,4 +1,3 @@
 from telemetry_core.logs.reader import LineReader
 
-class CandumpReader(LineReader):
-    """Reads the frames of a candump log. A channel has the name that the log gives its interface."""
+class CandumpReader(LineReader): ...

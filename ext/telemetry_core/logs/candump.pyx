@@ -29,6 +29,15 @@ from telemetry_core.logs.text cimport (
     NOT_HEX, hex_digit, skip_spaces, take_byte_pairs, take_decimal, take_hex, take_seconds,
 )
 
+cdef enum:
+    MAX_NAME = 32                # bytes of a channel's name
+    MAX_PLAIN = 1024             # bytes of a line without its colours
+
+cdef struct ChannelName:
+    uint16_t number              # as the pipeline numbers it
+    uint8_t length
+    char text[MAX_NAME]
+
 
 cdef enum:
     ESCAPE = 0x1B
@@ -177,6 +186,13 @@ cdef const char* _take_moment(const char* at, const char* end, int64_t* time_ns)
 
 cdef class CandumpReader(LineReader):
     """Reads the frames of a candump log. A channel has the name that the log gives its interface."""
+
+    cdef ChannelName names[MAX_CHANNELS]
+    cdef int name_count
+    cdef int last_name           # the newest line's
+    cdef char plain[MAX_PLAIN]   # the line without its colours, if it has some
+    cdef const char* new_name    # in buffer or plain: a name that channel_of has not numbered yet
+    cdef Py_ssize_t new_name_length
 
     cdef object number_channel(self):
         cdef ChannelName* name = &self.names[self.name_count]

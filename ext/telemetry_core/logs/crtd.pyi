@@ -1,4 +1,3 @@
 from telemetry_core.logs.reader import LineReader
 
-class CrtdReader(LineReader):
-    """Reads the frames of a CRTD log. Its buses, counted from 1, are can0, can1 …"""
+class CrtdReader(LineReader): ...

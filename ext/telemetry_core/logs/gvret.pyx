@@ -81,6 +81,10 @@ cdef class GvretReader(LineReader):
     where it is negative, since SavvyCAN subtracts the moment at which it began; otherwise 0.
     """
 
+    cdef int64_t offset_us       # added to each stamp of the log
+    cdef readonly bint is_rebased
+    cdef readonly int64_t start_ns  # if so: of the first frame
+
     cdef const char* take_stamp(self, const char* at, const char* end, int64_t* time_ns) noexcept nogil:
         cdef int64_t stamp_us = 0, start_us, time_us
         at = _take_signed(at, end, &stamp_us)

@@ -27,13 +27,14 @@ from telemetry_core.logs.table_header import (
     BASE64_BYTES, BUS, ERROR, EXTENDED, HEX_BYTES, ID, ID_HEX, LENGTH, MILLISECONDS, REMOTE, SECONDS, header_of,
 )
 
-from telemetry_core.frames.batch cimport (
-    FLAG_FD, ID_ERROR, ID_EXTENDED, ID_MASK, ID_REMOTE, MAX_PAYLOAD, WideFrame,
-)
+from telemetry_core.frames.batch cimport FLAG_FD, ID_ERROR, ID_EXTENDED, ID_MASK, ID_REMOTE, MAX_PAYLOAD, WideFrame
 from telemetry_core.logs.reader cimport (
     LINE_DAMAGED, LINE_FRAME, LINE_HEADER, LINE_NEW_CHANNEL, LINE_NOTHING, MAX_CHANNELS, LineReader,
 )
 from telemetry_core.logs.text cimport NOT_HEX, hex_digit, is_space, take_decimal, take_hex, take_seconds
+
+cdef enum:
+    MAX_COLUMNS = 16
 
 cdef uint8_t IS_SECONDS = SECONDS, IS_MILLISECONDS = MILLISECONDS, IS_ID_HEX = ID_HEX, IS_ID = ID, IS_BUS = BUS
 cdef uint8_t IS_LENGTH = LENGTH, IS_HEX_BYTES = HEX_BYTES, IS_BASE64_BYTES = BASE64_BYTES
@@ -124,6 +125,13 @@ cdef const char* _take_base64(const char* at, const char* end, WideFrame* frame)
 
 cdef class TableReader(LineReader):
     """Reads the frames of a table. Its buses, counted from 0, are can0, can1 …"""
+
+    cdef uint8_t[MAX_COLUMNS] roles
+    cdef int columns             # 0: the header is still to come
+    cdef char separator
+    cdef bytes header            # the line, without spaces after it
+    cdef const char* header_text
+    cdef Py_ssize_t header_bytes
 
     cdef object take_header(self):
         line = self.buffer[self.begin:self.line_end]

@@ -1,10 +1,13 @@
-"""The words of a row (`samples.pxd`): which fields are there, and what their slots hold."""
+"""The words of a row (`batch.pxd`): which fields are there, and what their slots hold."""
 
 from libc.stdint cimport int32_t, uint32_t, uint64_t
 from libc.string cimport memcpy
 
 from telemetry_core.rows.batch cimport ROW_OTHER_SENDER, RowHead
 from telemetry_core.rows.schema cimport HEAD_WORDS, Schema
+
+cdef extern from *:
+    int lowest_bit "__builtin_ctzll" (uint64_t word) noexcept nogil
 
 cdef enum:
     J1939_SENDER = 0xFF          # the bits of an id that say who sent it

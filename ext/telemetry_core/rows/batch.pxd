@@ -31,17 +31,16 @@ cdef class SampleBatch:
     cdef Py_ssize_t rows
     cdef readonly Schema schema
 
-    # Make room for `count` words after `used`; false without memory. May move `words`.
-    cdef bint make_room(self, size_t count) noexcept nogil
+    # Make room for `count` words after `used`. May move `words`. Raises MemoryError, as all that follow do.
+    cdef int make_room(self, size_t count) except -1 nogil
 
-    # Add a row: `row_words` writable words, with head and mask zeroed. The row counts already. NULL without
-    # memory. Valid until the next call.
-    cdef uint64_t* add_row(self, uint32_t record) noexcept nogil
+    # Add a row: `row_words` writable words, with head and mask zeroed. The row counts already.
+    # Valid until the next call.
+    cdef uint64_t* add_row(self, uint32_t record) except NULL nogil
     # Remove the row just added.
     cdef void drop_row(self, uint32_t record) noexcept nogil
-    # Add `count` words that are `rows` whole rows of this schema, taken from another batch. False without
-    # memory.
-    cdef bint append_rows(self, const uint64_t* words, size_t count, Py_ssize_t rows) noexcept nogil
+    # Add `count` words that are `rows` whole rows of this schema, taken from another batch.
+    cdef int append_rows(self, const uint64_t* words, size_t count, Py_ssize_t rows) except -1 nogil
     # The Row whose words begin at word `at`.
     cdef object row_at(self, size_t at)
     # Its `raw` alone.

@@ -16,19 +16,8 @@ from telemetry_core.rows.schema cimport (
     set_characters,
 )
 
-from typing import NamedTuple
+from telemetry_core.rows.spec import Row
 
-
-class Row(NamedTuple):
-    """One row as Python values. `raw` holds slots as they are: int, float, bool or str by field name."""
-
-    time_ns: int
-    nudge_ns: int
-    measurement: str
-    tags: int
-    channel: int
-    id: int
-    raw: dict
 
 
 cdef object raw_value(const uint64_t* slot, const Field* field):
@@ -98,28 +87,26 @@ cdef class SampleBatch:
             for row in range(done, until):
                 end += self.schema.records[(<RowHead*>(self.words + end)).record].row_words
             part = SampleBatch(self.schema, end - begin)
-            if not part.append_rows(self.words + begin, end - begin, until - done):
-                raise MemoryError
+            part.append_rows(self.words + begin, end - begin, until - done)
             parts.append(part)
             begin, done = end, until
         return parts
 
-    cdef bint make_room(self, size_t count) noexcept nogil:
+    cdef int make_room(self, size_t count) except -1 nogil:
         cdef uint64_t* grown
         cdef size_t room
         if self.used + count > self.room:
             room = 2 * self.room + count
             grown = <uint64_t*>realloc(self.words, room * sizeof(uint64_t))
             if grown == NULL:
-                return False
+                raise MemoryError
             self.words = grown
             self.room = room
-        return True
+        return 0
 
-    cdef uint64_t* add_row(self, uint32_t record) noexcept nogil:
+    cdef uint64_t* add_row(self, uint32_t record) except NULL nogil:
         cdef Record* layout = &self.schema.records[record]
-        if not self.make_room(layout.row_words):
-            return NULL
+        self.make_room(layout.row_words)
         cdef uint64_t* row = self.words + self.used
         memset(row, 0, (HEAD_WORDS + layout.mask_words) * sizeof(uint64_t))
         (<RowHead*>row).record = record
@@ -127,13 +114,12 @@ cdef class SampleBatch:
         self.rows += 1
         return row
 
-    cdef bint append_rows(self, const uint64_t* words, size_t count, Py_ssize_t rows) noexcept nogil:
-        if not self.make_room(count):
-            return False
+    cdef int append_rows(self, const uint64_t* words, size_t count, Py_ssize_t rows) except -1 nogil:
+        self.make_room(count)
         memcpy(self.words + self.used, words, count * sizeof(uint64_t))
         self.used += count
         self.rows += rows
-        return True
+        return 0
 
     cdef void drop_row(self, uint32_t record) noexcept nogil:
         self.used -= self.schema.records[record].row_words
@@ -150,8 +136,6 @@ cdef class SampleBatch:
             raise IndexError(record)
         names = {field.name: index for index, field in enumerate(self.schema.specs[record].fields)}
         cdef uint64_t* row = self.add_row(record)
-        if row == NULL:
-            raise MemoryError
         cdef RowHead* head = <RowHead*>row
         head.time_ns = time_ns
         head.tags = tags

@@ -10,34 +10,26 @@ Relies on one thread, and on the decoder's promise that no slot holds NaN.
 """
 
 from libc.stdint cimport int64_t, uint32_t, uint64_t
-from libc.stdlib cimport calloc, free
+from libc.stdlib cimport free
 from libc.string cimport memcpy
 
-from typing import NamedTuple
-
+from telemetry_core.memory cimport zeroed
+from telemetry_core.rows.access cimport lowest_bit
 from telemetry_core.rows.batch cimport RowHead, SampleBatch, raw_value
 from telemetry_core.rows.schema cimport HEAD_WORDS, SLOT_ASCII, SLOT_FLOAT, SLOT_UINT, Field, Record, Schema
 
-cdef extern from *:
-    int lowest_bit "__builtin_ctzll" (uint64_t word) noexcept nogil
+from telemetry_core.rows.spec import FieldExtent, RecordExtent
 
+cdef struct Extent:              # of one field
+    int64_t values
+    uint64_t lowest              # slots; meaningless without values
+    uint64_t highest
+    uint64_t last
 
-class FieldExtent(NamedTuple):
-    """What is known of one field. Its values are raw; None where none came, and of a text."""
-
-    values: int
-    lowest: object
-    highest: object
-    last: object
-
-
-class RecordExtent(NamedTuple):
-    """What is known of one record. Without rows its stamps are 0."""
-
-    rows: int
-    first_ns: int
-    last_ns: int
-    fields: tuple
+cdef struct Span:                # of one record
+    int64_t rows
+    int64_t first_ns             # the earliest and the latest stamp; meaningless without rows
+    int64_t last_ns
 
 
 cdef inline bint is_below(uint64_t one, uint64_t other, int kind) noexcept nogil:
@@ -52,13 +44,16 @@ cdef inline bint is_below(uint64_t one, uint64_t other, int kind) noexcept nogil
 cdef class Extremes:
     """Looks at rows of one Schema: those of one channel, or of all (-1)."""
 
+    cdef readonly Schema schema
+    cdef readonly int channel
+    cdef Extent* extents         # as Schema.fields
+    cdef Span* spans             # as Schema.records
+
     def __cinit__(self, Schema schema not None, int channel=-1):
         self.schema = schema
         self.channel = channel
-        self.extents = <Extent*>calloc(schema.field_count + 1, sizeof(Extent))
-        self.spans = <Span*>calloc(schema.record_count + 1, sizeof(Span))
-        if self.extents == NULL or self.spans == NULL:
-            raise MemoryError
+        self.extents = <Extent*>zeroed(schema.field_count, sizeof(Extent))
+        self.spans = <Span*>zeroed(schema.record_count, sizeof(Span))
 
     def __dealloc__(self):
         free(self.extents)

@@ -13,33 +13,29 @@ Relies on one thread.
 """
 
 from libc.stdint cimport int32_t, int64_t, uint16_t, uint32_t, uint64_t
-from libc.stdlib cimport calloc, free, malloc, realloc
+from libc.stdlib cimport free
 
-from typing import NamedTuple
-
+from telemetry_core.memory cimport with_room, zeroed
+from telemetry_core.rows.access cimport lowest_bit
 from telemetry_core.rows.batch cimport RowHead, SampleBatch, raw_value
 from telemetry_core.rows.schema cimport HEAD_WORDS, Record, Schema, copy_rests
 
-cdef extern from *:
-    int lowest_bit "__builtin_ctzll" (uint64_t word) noexcept nogil
+from telemetry_core.rows.spec import Remembered
+
+cdef struct Held:                # of one key: a record with one tag set
+    uint32_t record
+    uint16_t tags
+    uint16_t channel             # of the last row
+    int64_t time_ns              # its stamp
+    int64_t observed_ns          # when it was observed
+    int64_t rows                 # so far
+    uint64_t* mask               # fields that were ever there; it and the following three lie after the struct
+    uint64_t* slots              # the last value of each field, laid out as in a row
+    int64_t* times_ns            # its stamp
+    int64_t* observations_ns     # when it was observed
 
 cdef enum:
     TAG_SETS = 65536
-
-
-class Remembered(NamedTuple):
-    """What is known about one key. The tuples run side by side and leave out fields that never came."""
-
-    record: int
-    tags: int
-    channel: int
-    time_ns: int
-    observed_ns: int
-    rows: int
-    fields: tuple
-    raw: tuple
-    times_ns: tuple
-    observations_ns: tuple
 
 
 cdef class Latest:
@@ -48,12 +44,18 @@ cdef class Latest:
     The constructor raises IndexError for a record that the schema does not have.
     """
 
+    cdef readonly Schema schema
+    cdef int32_t* kept           # as Schema.records: position among the records that are remembered, or -1
+    cdef Py_ssize_t kept_count
+    cdef Held*** of_tags         # for each 16-bit tag set NULL, or what is held of each record that is kept
+    cdef Held** held             # in the order in which the keys came
+    cdef Py_ssize_t held_count
+    cdef size_t held_room
+
     def __cinit__(self, Schema schema not None, records):
         self.schema = schema
-        self.kept = <int32_t*>malloc(max(schema.record_count, 1) * sizeof(int32_t))
-        self.of_tags = <Held***>calloc(TAG_SETS, sizeof(Held**))  # untouched pages cost nothing
-        if self.kept == NULL or self.of_tags == NULL:
-            raise MemoryError
+        self.kept = <int32_t*>zeroed(schema.record_count, sizeof(int32_t))
+        self.of_tags = <Held***>zeroed(TAG_SETS, sizeof(Held**))  # untouched pages cost nothing
         cdef Py_ssize_t index
         for index in range(schema.record_count):
             self.kept[index] = -1
@@ -72,7 +74,6 @@ cdef class Latest:
                 free(self.of_tags[self.held[index].tags])
                 self.of_tags[self.held[index].tags] = NULL
         for index in range(self.held_count):
-            free(self.held[index].mask)
             free(self.held[index])
         free(self.held)
         free(self.of_tags)
@@ -88,13 +89,10 @@ cdef class Latest:
         """
         if samples.schema is not self.schema:
             raise ValueError("the rows are of another schema than what is remembered")
-        cdef bint done
         with nogil:
-            done = self._observe(samples, observed_ns)
-        if not done:
-            raise MemoryError
+            self._observe(samples, observed_ns)
 
-    cdef bint _observe(self, SampleBatch samples, int64_t observed_ns) noexcept nogil:
+    cdef int _observe(self, SampleBatch samples, int64_t observed_ns) except -1 nogil:
         cdef const uint64_t* row = samples.words
         cdef const RowHead* head
         cdef const Record* record
@@ -111,11 +109,9 @@ cdef class Latest:
                 held = NULL if of_record == NULL else of_record[position]
                 if held == NULL:
                     held = self._add(head.record, head.tags)
-                    if held == NULL:
-                        return False
                 self._take(held, record, row, observed_ns)
             row += record.row_words
-        return True
+        return 0
 
     cdef void _take(self, Held* held, const Record* record, const uint64_t* row,
                     int64_t observed_ns) noexcept nogil:
@@ -141,29 +137,17 @@ cdef class Latest:
         if record.rest_words:
             copy_rests(self.schema, head.record, row, held.slots)
 
-    cdef Held* _add(self, uint32_t record, uint16_t tags) noexcept nogil:
-        """A new key, without any value yet; NULL without memory."""
+    cdef Held* _add(self, uint32_t record, uint16_t tags) except NULL nogil:
+        """Return a new key, without any value yet."""
         cdef const Record* layout = &self.schema.records[record]
         cdef size_t slot_words = layout.row_words - HEAD_WORDS - layout.mask_words
-        cdef Held** grown
         cdef Held* held
         if self.of_tags[tags] == NULL:
-            self.of_tags[tags] = <Held**>calloc(self.kept_count, sizeof(Held*))
-            if self.of_tags[tags] == NULL:
-                return NULL
-        if self.held_count == self.held_room:
-            grown = <Held**>realloc(self.held, 2 * (self.held_room + 8) * sizeof(Held*))
-            if grown == NULL:
-                return NULL
-            self.held = grown
-            self.held_room = 2 * (self.held_room + 8)
-        held = <Held*>calloc(1, sizeof(Held))
-        if held == NULL:
-            return NULL
-        held.mask = <uint64_t*>calloc(layout.mask_words + slot_words + 2 * layout.field_count + 1, sizeof(uint64_t))
-        if held.mask == NULL:
-            free(held)
-            return NULL
+            self.of_tags[tags] = <Held**>zeroed(self.kept_count, sizeof(Held*))
+        self.held = <Held**>with_room(self.held, &self.held_room, self.held_count, sizeof(Held*))
+        held = <Held*>zeroed(
+            1, sizeof(Held) + (layout.mask_words + slot_words + 2 * layout.field_count) * sizeof(uint64_t))
+        held.mask = <uint64_t*>(held + 1)
         held.slots = held.mask + layout.mask_words
         held.times_ns = <int64_t*>(held.slots + slot_words)
         held.observations_ns = held.times_ns + layout.field_count

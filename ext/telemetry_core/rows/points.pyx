@@ -10,15 +10,21 @@ Relies on one thread. A whole number past 2^53 is rounded, as every double is: `
 
 cimport cython
 from libc.stdint cimport int64_t, uint32_t, uint64_t
-from libc.stdlib cimport calloc, free, realloc
+from libc.stdlib cimport free, realloc
 from libc.string cimport memcpy
 
+from telemetry_core.memory cimport zeroed
+from telemetry_core.rows.access cimport lowest_bit
 from telemetry_core.rows.batch cimport RowHead, SampleBatch
 from telemetry_core.rows.decimals cimport POWERS_OF_TEN
 from telemetry_core.rows.schema cimport HEAD_WORDS, SLOT_ASCII, SLOT_FLOAT, SLOT_UINT, Field, Record, Schema
 
-cdef extern from *:
-    int lowest_bit "__builtin_ctzll" (uint64_t word) noexcept nogil
+cdef struct Series:              # of one field
+    int64_t* times_ns
+    double* values
+    uint64_t* origins            # channel and id of the frame
+    Py_ssize_t count
+    Py_ssize_t room
 
 
 cdef double value_of(const Field* field, uint64_t slot) noexcept nogil:
@@ -36,11 +42,12 @@ cdef double value_of(const Field* field, uint64_t slot) noexcept nogil:
 cdef class Points:
     """Collects rows of one Schema."""
 
+    cdef readonly Schema schema
+    cdef Series* series          # as Schema.fields
+
     def __cinit__(self, Schema schema not None):
         self.schema = schema
-        self.series = <Series*>calloc(schema.field_count + 1, sizeof(Series))
-        if self.series == NULL:
-            raise MemoryError
+        self.series = <Series*>zeroed(schema.field_count, sizeof(Series))
 
     def __dealloc__(self):
         cdef Py_ssize_t index

@@ -72,6 +72,9 @@ cdef class Schema:
     cdef object _pack(self)
     cdef object _pack_texts(self)
 
+# A text of a value table as it is written: with spaces for what cannot be printed.
+cdef str printable(str text)
+
 # Whether a spreadsheet may take a cell of csv that begins like this for a formula.
 cdef inline bint begins_formula(char letter) noexcept nogil:
     return letter == c"=" or letter == c"+" or letter == c"-" or letter == c"@" or letter == c"\t"

@@ -9,8 +9,10 @@ Promises:
 """
 
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
-from libc.stdlib cimport calloc, free, malloc
+from libc.stdlib cimport free
 from libc.string cimport memcpy
+
+from telemetry_core.memory cimport zeroed
 
 cdef enum:
     MOST_DECIMALS = 18           # of an int64
@@ -51,7 +53,7 @@ def csv_text(str text):
     return text.encode("utf-8", "replace")
 
 
-cdef str _printable(str text):
+cdef str printable(str text):
     return "".join(character if character.isprintable() else " " for character in text)
 
 
@@ -143,10 +145,8 @@ cdef class Schema:
         self.record_count = len(self.specs)
         self.names = tuple([tuple([field.name for field in spec.fields]) for spec in self.specs])
         self.field_count = sum(len(spec.fields) for spec in self.specs)
-        self.records = <Record*>calloc(max(self.record_count, 1), sizeof(Record))
-        self.fields = <Field*>calloc(max(self.field_count, 1), sizeof(Field))
-        if self.records == NULL or self.fields == NULL:
-            raise MemoryError
+        self.records = <Record*>zeroed(self.record_count, sizeof(Record))
+        self.fields = <Field*>zeroed(self.field_count, sizeof(Field))
         try:
             self._pack()
         except (TypeError, AttributeError, OverflowError) as error:
@@ -168,9 +168,7 @@ cdef class Schema:
                     self.longest_text = max(self.longest_text, 2 * field_spec.characters + 2)
                 next_field += 1
                 rest -= 1
-        self.text = <char*>malloc(len(text) + 1)
-        if self.text == NULL:
-            raise MemoryError
+        self.text = <char*>zeroed(len(text), 1)
         memcpy(self.text, <char*>text, len(text))
         self.kept = []
         self._pack_texts()
@@ -184,17 +182,15 @@ cdef class Schema:
     cdef object _pack_texts(self):
         cdef Py_ssize_t field = 0
         cdef FieldText* packed
-        self.field_texts = <FieldText*>calloc(
-            max(sum(len(field.texts) for spec in self.specs for field in spec.fields), 1), sizeof(FieldText))
-        if self.field_texts == NULL:
-            raise MemoryError
+        self.field_texts = <FieldText*>zeroed(
+            sum(len(field.texts) for spec in self.specs for field in spec.fields), sizeof(FieldText))
         packed = self.field_texts
         for spec in self.specs:
             for field_spec in spec.fields:
                 self.fields[field].texts = packed
                 self.fields[field].text_count = len(field_spec.texts)
                 for raw, words in sorted(field_spec.texts):
-                    words = _printable(words)
+                    words = printable(words)
                     quoted, plain = _quoted(words), csv_text(words)
                     self.kept.append((quoted, plain))
                     packed.raw = raw

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from enum import IntEnum
+from typing import Any, NamedTuple
 
 
 class SlotKind(IntEnum):
@@ -60,3 +61,48 @@ class RecordSpec:
     def message_name(self) -> str:
         """Return what people call it: its name in the database."""
         return self.message or self.measurement
+
+
+class Row(NamedTuple):
+    """One row as Python values. `raw` holds slots as they are: int, float, bool or str by field name."""
+
+    time_ns: int
+    nudge_ns: int
+    measurement: str
+    tags: int
+    channel: int
+    id: int
+    raw: dict[str, Any]
+
+
+class FieldExtent(NamedTuple):
+    """What is known of one field. Its values are raw; None where none came, and of a text."""
+
+    values: int
+    lowest: int | float | bool | None
+    highest: int | float | bool | None
+    last: int | float | bool | None
+
+
+class RecordExtent(NamedTuple):
+    """What is known of one record. Without rows its stamps are 0."""
+
+    rows: int
+    first_ns: int
+    last_ns: int
+    fields: tuple[FieldExtent, ...]
+
+
+class Remembered(NamedTuple):
+    """What is known about one key. The tuples run side by side and leave out fields that never came."""
+
+    record: int
+    tags: int
+    channel: int
+    time_ns: int
+    observed_ns: int
+    rows: int
+    fields: tuple[int, ...]
+    raw: tuple[Any, ...]
+    times_ns: tuple[int, ...]
+    observations_ns: tuple[int, ...]

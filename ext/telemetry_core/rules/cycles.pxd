@@ -1,6 +1,5 @@
 """Data sheet of a cycle: what is remembered of its pages between two rows, and what is learnt of its time."""
 
-cimport cython
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 
 from telemetry_core.rows.batch cimport RowHead
@@ -85,9 +84,8 @@ cdef struct CycleState:          # of one cycle of one sender
     uint8_t is_cut               # the next row is of another device
     uint8_t in_order             # its rows came in the order of the pages
 
-@cython.overflowcheck(False)  # the difference of two 64-bit stamps fits 64 bits without a sign
 cdef inline uint64_t passed(int64_t earlier, int64_t later) noexcept nogil:
-    # `later` - `earlier`, which must not be negative
+    # `later` - `earlier`, which must not be negative: the difference of two stamps fits 64 bits without a sign.
     return <uint64_t>later - <uint64_t>earlier
 
 cdef inline uint64_t came_earlier(const CycleState* state, const Page* page) noexcept nogil:

@@ -5,6 +5,7 @@ tests. Records and fields are indexes; names serve only the writer of tags.
 """
 
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from telemetry_core.rows.spec import DecimalScale, RecordSpec
 
@@ -170,3 +171,14 @@ class MapSpec:
         """Return the indexes of the tag sets of which rows of this bus make rows; of -1: none."""
         messages = self.buses[bus].messages if bus >= 0 else ()
         return {self.targets[out.target].tag_set for message in messages for out in message.outputs}
+
+
+class PageNotice(NamedTuple):
+    """A page of a cycle is missing from the row `row` on, or is back. The BusMap has the numbers."""
+
+    row: int  # in the batch that the mapper wrote: the last row made of the input row that showed it
+    time_ns: int
+    channel: int
+    cycle: int
+    page: int
+    is_missing: bool

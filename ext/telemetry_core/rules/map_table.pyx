@@ -8,8 +8,9 @@ Raises ValueError when a MapSpec does not belong to its schema.
 
 cimport cython
 from libc.stdint cimport int32_t, uint16_t, uint32_t, uint64_t
-from libc.stdlib cimport calloc, free
+from libc.stdlib cimport free
 
+from telemetry_core.memory cimport zeroed
 from telemetry_core.rows.schema cimport SLOT_BOOL, SLOT_INT, SLOT_TEXT, Record, Schema
 
 from telemetry_core.rules.map_spec import ABSENT, CountRule, FlowRule, PowerRule, SpreadRule
@@ -18,13 +19,6 @@ cdef enum:
     NONE = -1                    # ABSENT, for C
 
 _WORD = (1 << 64) - 1
-
-
-cdef void* _zeroed(Py_ssize_t count, size_t size) except NULL:
-    cdef void* memory = calloc(max(count, 1), size)
-    if memory == NULL:
-        raise MemoryError
-    return memory
 
 
 cdef uint32_t _index(value, Py_ssize_t count, what) except? 0xFFFFFFFF:
@@ -82,22 +76,22 @@ cdef class MapTable:
         outputs = [output for message in messages for output in message.outputs]
         parts = [part for output in outputs for part in output.parts]
         self.tag_set_count = len(spec.tag_sets)
-        self.buses = <Bus*>_zeroed(len(spec.buses), sizeof(Bus))
+        self.buses = <Bus*>zeroed(len(spec.buses), sizeof(Bus))
         self.bus_count = len(spec.buses)
-        self.targets = <Target*>_zeroed(len(spec.targets), sizeof(Target))
+        self.targets = <Target*>zeroed(len(spec.targets), sizeof(Target))
         self.target_count = len(spec.targets)
-        self.cycles = <Cycle*>_zeroed(sum(len(bus.cycles) for bus in spec.buses), sizeof(Cycle))
+        self.cycles = <Cycle*>zeroed(sum(len(bus.cycles) for bus in spec.buses), sizeof(Cycle))
         pages = sum(cycle.page_count for bus in spec.buses for cycle in bus.cycles)
-        self.ranks = <uint32_t*>_zeroed(pages, sizeof(uint32_t))
-        self.messages = <Message*>_zeroed(len(messages), sizeof(Message))
-        self.outputs = <Output*>_zeroed(len(outputs), sizeof(Output))
-        self.parts = <Part*>_zeroed(len(parts), sizeof(Part))
-        self.ranges = <Range*>_zeroed(sum(len(part.ranges) for part in parts), sizeof(Range))
-        self.selected = <uint32_t*>_zeroed(sum(len(part.selected) for part in parts), sizeof(uint32_t))
+        self.ranks = <uint32_t*>zeroed(pages, sizeof(uint32_t))
+        self.messages = <Message*>zeroed(len(messages), sizeof(Message))
+        self.outputs = <Output*>zeroed(len(outputs), sizeof(Output))
+        self.parts = <Part*>zeroed(len(parts), sizeof(Part))
+        self.ranges = <Range*>zeroed(sum(len(part.ranges) for part in parts), sizeof(Range))
+        self.selected = <uint32_t*>zeroed(sum(len(part.selected) for part in parts), sizeof(uint32_t))
         slots = [slot for part in parts for slot in part.slots]
-        self.slots = <Slot*>_zeroed(len(slots), sizeof(Slot))
-        self.words = <Word*>_zeroed(sum(len(slot.absent) + len(slot.words) for slot in slots), sizeof(Word))
-        self.references = <Reference*>_zeroed(sum(len(bus.references) for bus in spec.buses), sizeof(Reference))
+        self.slots = <Slot*>zeroed(len(slots), sizeof(Slot))
+        self.words = <Word*>zeroed(sum(len(slot.absent) + len(slot.words) for slot in slots), sizeof(Word))
+        self.references = <Reference*>zeroed(sum(len(bus.references) for bus in spec.buses), sizeof(Reference))
         for number, target in enumerate(spec.targets):
             _pack_target(&self.targets[number], schema, target, self.tag_set_count)
         for number, bus in enumerate(spec.buses):
@@ -132,7 +126,7 @@ cdef class MapTable:
             self.reference_count += 1
         for cycle_spec in spec.cycles:
             self._pack_cycle(schema, bus, cycle_spec)
-        bus.message_of_record = <int32_t*>_zeroed(schema.record_count, sizeof(int32_t))
+        bus.message_of_record = <int32_t*>zeroed(schema.record_count, sizeof(int32_t))
         for record in range(schema.record_count):
             bus.message_of_record[record] = NONE
         for message in spec.messages:

@@ -21,9 +21,10 @@ one reading, `cycles.pyx` says of those that are sent over and over, and `rounds
 cimport cython
 from libc.math cimport NAN, isfinite
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
-from libc.stdlib cimport calloc, free, realloc
+from libc.stdlib cimport free, realloc
 from libc.string cimport memset
 
+from telemetry_core.memory cimport with_room, zeroed
 from telemetry_core.rules.channel cimport Channel, free_channel, make_channel
 from telemetry_core.rules.cycles cimport (
     GIVEN_UP, HELD_READING, NEWS, NO_NEWS, PAGE_MISSING, READING, REPLACES, CycleState, Page, forget_device, take_row,
@@ -40,18 +41,16 @@ from telemetry_core.rows.access cimport has_field, is_of_sender, set_double, set
 from telemetry_core.rows.batch cimport ROW_NEW_SENDER, ROW_OTHER_SENDER, RowHead, SampleBatch
 from telemetry_core.rows.schema cimport HEAD_WORDS, Schema
 
-from typing import NamedTuple
+from telemetry_core.rules.map_spec import PageNotice
 
 
-class PageNotice(NamedTuple):
-    """A page of a cycle is missing from the row `row` on, or is back. The BusMap has the numbers."""
-
-    row: int  # in the batch that the mapper wrote: the last row made of the input row that showed it
-    time_ns: int
-    channel: int
-    cycle: int
-    page: int
-    is_missing: bool
+cdef struct Notice:              # a page is missing or back
+    Py_ssize_t row               # the last of those made of the row that showed it
+    int64_t time_ns
+    uint32_t cycle
+    uint32_t page
+    uint16_t channel
+    uint8_t is_missing
 
 
 cdef enum:
@@ -64,6 +63,23 @@ cdef class Mapper:
     schema: of the plan's records followed by the map's. Raises ValueError when `spec` does not belong to it.
     """
 
+    cdef readonly Schema schema
+    cdef readonly object spec            # the MapSpec it was made of
+    cdef readonly int64_t incomplete_cycles
+    cdef MapTable table
+    cdef Channel* channels
+    cdef Py_ssize_t channel_count
+    cdef uint32_t* parts_there           # scratch: what _find_parts found
+    cdef uint32_t* pages_there           # scratch: their pages
+    cdef Notice* noticed                 # by the last batch
+    cdef size_t notice_count
+    cdef size_t notice_room
+    cdef int64_t* made_rows              # of each record of the map
+    cdef Py_ssize_t first_record         # of the map
+    cdef double threshold_a
+    cdef uint64_t input_age_ns
+    cdef uint64_t cycle_gap_ns
+
     def __cinit__(self, Schema schema not None, spec):
         self.schema = schema
         self.spec = spec
@@ -72,11 +88,9 @@ cdef class Mapper:
         self.threshold_a = spec.threshold_a
         self.input_age_ns = spec.input_age_ns
         self.cycle_gap_ns = spec.cycle_gap_ns
-        self.made_rows = <int64_t*>calloc(max(len(spec.records), 1), sizeof(int64_t))
-        self.parts_there = <uint32_t*>calloc(max(self.table.part_count, 1), sizeof(uint32_t))
-        self.pages_there = <uint32_t*>calloc(max(self.table.part_count, 1), sizeof(uint32_t))
-        if self.made_rows == NULL or self.parts_there == NULL or self.pages_there == NULL:
-            raise MemoryError
+        self.made_rows = <int64_t*>zeroed(len(spec.records), sizeof(int64_t))
+        self.parts_there = <uint32_t*>zeroed(self.table.part_count, sizeof(uint32_t))
+        self.pages_there = <uint32_t*>zeroed(self.table.part_count, sizeof(uint32_t))
 
     def __dealloc__(self):
         cdef Py_ssize_t number
@@ -131,12 +145,9 @@ cdef class Mapper:
             raise ValueError("the batches are not of the mapper's schema")
         if samples is out:
             raise ValueError("a batch cannot be mapped into itself")
-        cdef bint has_memory
         self.notice_count = 0
         with nogil:
-            has_memory = self._run(samples, out)
-        if not has_memory:
-            raise MemoryError
+            self._run(samples, out)
 
     def finish(self):
         """Count as incomplete what is open without its reading, since no row comes any more."""
@@ -193,7 +204,7 @@ cdef class Mapper:
         """Return how many rows of each measurement were made so far."""
         return {spec.measurement: self.made_rows[number] for number, spec in enumerate(self.spec.records)}
 
-    cdef bint _run(self, SampleBatch samples, SampleBatch out) noexcept nogil:
+    cdef int _run(self, SampleBatch samples, SampleBatch out) except -1 nogil:
         cdef size_t at = 0
         cdef size_t run_begin = 0
         cdef Py_ssize_t run_rows = 0
@@ -215,14 +226,12 @@ cdef class Mapper:
             message = self.table.buses[channel.bus].message_of_record[head.record]
             if message < 0 or reports_fault(self.schema, row, self.table.messages[message].protection):
                 continue
-            if not out.append_rows(samples.words + run_begin, at - run_begin, run_rows):
-                return False
+            out.append_rows(samples.words + run_begin, at - run_begin, run_rows)
             run_begin = at
             run_rows = 0
             while message >= 0:
                 if is_of_sender(head, self.table.messages[message].sender, self.table.messages[message].sender_mask):
-                    if not self._map_row(row, channel, &self.table.messages[message], out):
-                        return False
+                    self._map_row(row, channel, &self.table.messages[message], out)
                 message = self.table.messages[message].next
         return out.append_rows(samples.words + run_begin, at - run_begin, run_rows)
 
@@ -237,8 +246,8 @@ cdef class Mapper:
                 channel.references[number] = Reading(
                     <double><int64_t>slots_of(self.schema, row)[reference.field], head.time_ns, True)
 
-    cdef bint _map_row(self, const uint64_t* row, Channel* channel, const Message* message,
-                       SampleBatch out) noexcept nogil:
+    cdef int _map_row(self, const uint64_t* row, Channel* channel, const Message* message,
+                      SampleBatch out) except -1 nogil:
         cdef uint32_t end = message.first_output + message.output_count
         cdef const Output* output
         cdef const Output* derived
@@ -251,14 +260,11 @@ cdef class Mapper:
             output = &self.table.outputs[number]
             if output.cycle >= 0:
                 derived = output + 1 if number + 1 < end and output[1].cycle < 0 else NULL
-                if not self._take_pages(row, channel, output, derived, &spread, out):
-                    return False
-            else:
-                # A pack's plain output comes right after that of its cells.
-                if not self._write_plain(row, channel, output, &spread, out):
-                    return False
+                self._take_pages(row, channel, output, derived, &spread, out)
+            else:  # a pack's plain output comes right after that of its cells
+                self._write_plain(row, channel, output, &spread, out)
                 memset(&spread, 0, sizeof(Spread))
-        return True
+        return 0
 
     cdef void _change_sender(self, Channel* channel, const Message* message) noexcept nogil:
         """Forget what another device sent for the message's targets. Counters keep their sums."""
@@ -275,10 +281,8 @@ cdef class Mapper:
                 channel.cycles[output.cycle].fitted = 0
 
     cdef uint64_t* _begin_row(self, const RowHead* head, Channel* channel, const Target* target,
-                              SampleBatch out) noexcept nogil:
+                              SampleBatch out) except NULL nogil:
         cdef uint64_t* made = out.add_row(target.record)
-        if made == NULL:
-            return NULL
         (<RowHead*>made)[0] = head[0]
         (<RowHead*>made).record = target.record
         (<RowHead*>made).tags = channel.tags[target.tag_set]
@@ -312,15 +316,13 @@ cdef class Mapper:
                 count += 1
         return count
 
-    cdef bint _write_plain(self, const uint64_t* row, Channel* channel, const Output* output,
-                           const Spread* spread, SampleBatch out) noexcept nogil:
+    cdef int _write_plain(self, const uint64_t* row, Channel* channel, const Output* output,
+                          const Spread* spread, SampleBatch out) except -1 nogil:
         cdef bint has_spread = spread.has_cells or spread.has_temperatures
         if output.part_count == 0 and not has_spread:
-            return True
+            return 0
         cdef const Target* target = &self.table.targets[output.target]
         cdef uint64_t* made = self._begin_row(<const RowHead*>row, channel, target, out)
-        if made == NULL:
-            return False
         cdef const uint64_t* raw = slots_of(self.schema, row)
         cdef uint32_t mask_words = self.schema.records[target.record].mask_words
         cdef const Part* part
@@ -357,10 +359,10 @@ cdef class Mapper:
         if has_spread:
             write_spread(made, mask_words, target, spread)
         self._end_row(made, target, out)
-        return True
+        return 0
 
-    cdef bint _take_pages(self, const uint64_t* row, Channel* channel, const Output* output,
-                          const Output* derived, Spread* spread, SampleBatch out) noexcept nogil:
+    cdef int _take_pages(self, const uint64_t* row, Channel* channel, const Output* output,
+                         const Output* derived, Spread* spread, SampleBatch out) except -1 nogil:
         """Put the row's pages into their cycle, and write the readings that are complete now."""
         cdef const Cycle* cycle = &self.table.cycles[self.table.buses[channel.bus].first_cycle + output.cycle]
         cdef CycleState* state = &channel.cycles[output.cycle]
@@ -369,18 +371,19 @@ cdef class Mapper:
         cdef uint32_t number
         cdef uint8_t found
         if count == 0:
-            return True
+            return 0
         found = self._place_row(row, state, pages, cycle, output, count)
         self.incomplete_cycles += (found & GIVEN_UP) != 0
-        if found & HELD_READING and not self._write_held(channel, output, derived, out):
-            return False
+        if found & HELD_READING:
+            self._write_held(channel, output, derived, out)
         for number in range(count):
             self._take_values(row, channel, cycle, &self.table.parts[output.first_part + self.parts_there[number]],
                               state.number, state.number - 1 if found & REPLACES else 0)
-        if found & READING and not self._write_cells(<const RowHead*>row, channel, output, state.begin, spread, out):
-            return False
-        return not found & NEWS or self._note(<const RowHead*>row, output.cycle, pages, cycle.page_count,
-                                              out.rows - 1)
+        if found & READING:
+            self._write_cells(<const RowHead*>row, channel, output, state.begin, spread, out)
+        if found & NEWS:
+            self._note(<const RowHead*>row, output.cycle, pages, cycle.page_count, out.rows - 1)
+        return 0
 
     cdef uint8_t _place_row(self, const uint64_t* row, CycleState* state, Page* pages, const Cycle* cycle,
                             const Output* output, uint32_t count) noexcept nogil:
@@ -417,8 +420,8 @@ cdef class Mapper:
             elif channel.brought_by[cycle.first_value + slot.target] == replaced:
                 channel.brought_by[cycle.first_value + slot.target] = 0
 
-    cdef bint _write_cells(self, const RowHead* head, Channel* channel, const Output* output, uint64_t begin,
-                           Spread* spread, SampleBatch out) noexcept nogil:
+    cdef int _write_cells(self, const RowHead* head, Channel* channel, const Output* output, uint64_t begin,
+                          Spread* spread, SampleBatch out) except -1 nogil:
         """Write the row of a completed cycle that began with the row `begin`; note its extremes."""
         cdef const Cycle* cycle = &self.table.cycles[self.table.buses[channel.bus].first_cycle + output.cycle]
         cdef CycleState* state = &channel.cycles[output.cycle]
@@ -428,8 +431,6 @@ cdef class Mapper:
         cdef uint32_t mask_words = self.schema.records[target.record].mask_words
         cdef uint64_t* made = self._begin_row(head, channel, target, out)
         cdef uint32_t field
-        if made == NULL:
-            return False
         for field in range(state.fitted, target.cell_count):
             if brought_by[field] >= begin and values[field] != 0:
                 state.fitted = field + 1
@@ -444,46 +445,35 @@ cdef class Mapper:
                 continue  # a zero past the last fitted cell
             set_double(made, mask_words, field, values[field])
         self._end_row(made, target, out)
-        return True
+        return 0
 
-    cdef bint _write_held(self, Channel* channel, const Output* output, const Output* derived,
-                          SampleBatch out) noexcept nogil:
+    cdef int _write_held(self, Channel* channel, const Output* output, const Output* derived,
+                         SampleBatch out) except -1 nogil:
         """Write the rows of the held reading, with the head of the row that completed it."""
         cdef const CycleState* state = &channel.cycles[output.cycle]
         cdef const Target* target
         cdef uint64_t* made
         cdef Spread spread
         memset(&spread, 0, sizeof(Spread))
-        if not self._write_cells(&state.held, channel, output, state.held_begin, &spread, out):
-            return False
+        self._write_cells(&state.held, channel, output, state.held_begin, &spread, out)
         if derived == NULL or not (spread.has_cells or spread.has_temperatures):
-            return True
+            return 0
         target = &self.table.targets[derived.target]
         made = self._begin_row(&state.held, channel, target, out)
-        if made == NULL:
-            return False
         write_spread(made, self.schema.records[target.record].mask_words, target, &spread)
         self._end_row(made, target, out)
-        return True
+        return 0
 
-    cdef bint _note(self, const RowHead* head, uint32_t cycle, Page* pages, uint32_t page_count,
-                    Py_ssize_t row) noexcept nogil:
-        """Note which pages the row showed as missing or back; return false without memory."""
-        cdef size_t room = 2 * self.notice_room + 16
-        cdef Notice* grown
+    cdef int _note(self, const RowHead* head, uint32_t cycle, Page* pages, uint32_t page_count,
+                   Py_ssize_t row) except -1 nogil:
+        """Note which pages the row showed as missing or back."""
         cdef uint32_t page
         for page in range(page_count):
             if pages[page].news == NO_NEWS:
                 continue
-            if self.notice_count == self.notice_room:
-                grown = <Notice*>realloc(self.noticed, room * sizeof(Notice))
-                if grown == NULL:
-                    return False
-                self.noticed = grown
-                self.notice_room = room
-                room *= 2
+            self.noticed = <Notice*>with_room(self.noticed, &self.notice_room, self.notice_count, sizeof(Notice))
             self.noticed[self.notice_count] = Notice(row, head.time_ns, cycle, page, head.channel,
                                                      pages[page].news == PAGE_MISSING)
             self.notice_count += 1
             pages[page].news = NO_NEWS
-        return True
+        return 0

@@ -12,16 +12,52 @@ without the checksum's own, and the bytes of a data id before or after them. The
 J1939 is matched as the decoder does; there each sender has a counter of its own.
 """
 
-from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
-from libc.stdlib cimport calloc, free, realloc
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+from libc.stdlib cimport free, realloc
 
 from telemetry_core.frames.batch cimport (
     FLAG_BY_PGN, FLAG_CHECKED, FLAG_PAYLOAD, FLAG_WRONG, ID_ERROR, ID_EXTENDED, ID_MASK, ID_REMOTE, Frame, FrameBatch,
     payload,
 )
+from telemetry_core.memory cimport zeroed
 from telemetry_core.decode.plan cimport STANDARD_IDS, Bus, Plan, find_extended
 
 from telemetry_core.rules.protection_spec import Checksum, DataId
+
+cdef enum:
+    MOST_COUNTER_BITS = 16
+    DATA_IDS = 16
+
+cdef struct Rule:
+    uint16_t byte_count
+    uint16_t checksum_byte
+    uint16_t data_ids[DATA_IDS]
+    uint16_t counter_bits[MOST_COUNTER_BITS]
+    uint16_t counter_bit_count
+    uint16_t nibble_bit
+    uint32_t counter_most
+    uint32_t most_skipped
+    int64_t timeout_ns
+    uint32_t first_state         # of the channel's states: one, or with an extended id one for each sender
+    uint8_t checksum             # protection_spec.Checksum
+    uint8_t data_id              # protection_spec.DataId
+    uint8_t action               # protection_spec.Action
+
+cdef struct State:               # of one message of one sender on one channel
+    int64_t last_ns
+    int32_t last_counter         # -1: none yet
+
+cdef struct RuleCounts:
+    uint64_t wrong_crc
+    uint64_t repeated
+    uint64_t skipped
+
+cdef struct Guard:               # of one channel
+    uint16_t bus                 # index into Plan.buses
+    uint64_t dropped_crc         # frames, without payloads of several
+    uint64_t dropped_counter
+    State* states
+    RuleCounts* counts           # of each rule
 
 cdef enum:
     CHANNELS = 65536
@@ -184,21 +220,31 @@ cdef class Protection:
     Raises ValueError for a rule that no frame matches, that protects a message twice, or that does not fit its frame.
     """
 
+    cdef readonly Plan plan
+    cdef readonly tuple specs
+    cdef list numbers            # by bus: the rules' numbers
+    cdef Rule* rules
+    cdef Py_ssize_t rule_count
+    cdef uint32_t state_count    # of a channel
+    cdef uint8_t* watched        # by bus: which ids may be protected, see `_slot`
+    cdef uint16_t* rule_of_line  # by line of the plan: the rule's number + 1
+    cdef uint32_t line_count
+    cdef Guard* guards           # one for each 16-bit channel number
+    cdef uint8_t* verdicts       # of the frames of a batch
+    cdef Py_ssize_t verdict_room
+    cdef FrameBatch out
+
     def __cinit__(self, Plan plan not None, rules):
         self.plan = plan
         self.specs = tuple(rules)
         self.rule_count = len(self.specs)
-        self.rules = <Rule*>calloc(max(self.rule_count, 1), sizeof(Rule))
-        self.watched = <uint8_t*>calloc((plan.bus_count + 1) * SLOTS, 1)
-        self.guards = <Guard*>calloc(CHANNELS, sizeof(Guard))
-        if self.rules == NULL or self.watched == NULL or self.guards == NULL:
-            raise MemoryError
+        self.rules = <Rule*>zeroed(self.rule_count, sizeof(Rule))
+        self.watched = <uint8_t*>zeroed((plan.bus_count + 1) * SLOTS, 1)
+        self.guards = <Guard*>zeroed(CHANNELS, sizeof(Guard))
         ids = [_id_of(plan, spec) for spec in self.specs]
         lines = [line_of(&plan.buses[spec.bus + 1], id) for spec, id in zip(self.specs, ids)]
         self.line_count = max(lines, default=0) + 1
-        self.rule_of_line = <uint16_t*>calloc(self.line_count, sizeof(uint16_t))
-        if self.rule_of_line == NULL:
-            raise MemoryError
+        self.rule_of_line = <uint16_t*>zeroed(self.line_count, sizeof(uint16_t))
         for number, spec in enumerate(self.specs):
             if not lines[number] or self.rule_of_line[<uint32_t>lines[number]]:
                 raise ValueError(f"{spec.name}: is matched by no frame, or protected twice")
@@ -229,19 +275,16 @@ cdef class Protection:
         if not -1 <= bus < self.plan.bus_count:
             raise IndexError(f"the plan has no bus {bus}")
         cdef Guard* guard = &self.guards[channel]
-        cdef State* states = <State*>calloc(max(self.state_count, 1), sizeof(State))
-        cdef RuleCounts* counts = <RuleCounts*>calloc(max(self.rule_count, 1), sizeof(RuleCounts))
         cdef uint32_t index
-        if states == NULL or counts == NULL:
-            free(states)
-            free(counts)
-            raise MemoryError
-        for index in range(self.state_count):
-            states[index].last_counter = -1
         free(guard.states)
         free(guard.counts)
-        guard.states = states
-        guard.counts = counts
+        guard.states = NULL
+        guard.counts = NULL
+        guard.bus = 0
+        guard.states = <State*>zeroed(self.state_count, sizeof(State))
+        guard.counts = <RuleCounts*>zeroed(self.rule_count, sizeof(RuleCounts))
+        for index in range(self.state_count):
+            guard.states[index].last_counter = -1
         guard.bus = <uint16_t>(bus + 1)
 
     cdef object _watch(self, Py_ssize_t bus, uint32_t id):

@@ -17,15 +17,26 @@ Promises:
 """
 
 cimport cython
-from libc.stdint cimport int64_t, uint16_t, uint32_t, uint64_t
-from libc.stdlib cimport calloc, free, malloc, realloc
+from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+from libc.stdlib cimport free, realloc
 from libc.string cimport memcpy, memset
 
+from telemetry_core.memory cimport with_room, zeroed
+from telemetry_core.rows.access cimport lowest_bit
 from telemetry_core.rows.batch cimport ROW_NEW_SENDER, RowHead, SampleBatch
 from telemetry_core.rows.schema cimport HEAD_WORDS, Record, Schema, copy_rests
 
-cdef extern from *:
-    int lowest_bit "__builtin_ctzll" (uint64_t word) noexcept nogil
+cdef struct Held:                # of one key: a record with one tag set
+    uint32_t record
+    uint16_t tags
+    uint8_t seen                 # whether a row has come
+    uint8_t pending              # whether there is a pending row
+    uint8_t holds_flags          # whether changes of flags have an interval
+    uint8_t waiting              # whether the pending row has a change of a flag that did not pass
+    int64_t interval             # of the pending row: floor(time_ns / every_ns)
+    int64_t flag_interval        # in which a change of a flag has passed: floor(time_ns / flags_every_ns)
+    size_t at                    # in `words`: the pending row, the mask and the slots of the fields last seen;
+                                 # where flags are held to an interval: last sent
 
 cdef enum:
     FIRST_TABLE_SIZE = 256
@@ -36,7 +47,6 @@ cdef inline int64_t _interval(int64_t time_ns, int64_t every_ns) noexcept nogil:
     return time_ns // every_ns if time_ns >= 0 else -1 - (-1 - time_ns) // every_ns
 
 
-@cython.overflowcheck(False)
 cdef inline size_t _hash(uint32_t record, uint16_t tags) noexcept nogil:
     # Fibonacci hashing: the product's high half is well mixed.
     return <size_t>(((<uint64_t>record << 16 | tags) * <uint64_t>0x9E3779B97F4A7C15) >> 32)
@@ -51,6 +61,22 @@ cdef class Reducer:
     Raises ValueError for another negative interval, or another number of intervals than of records.
     """
 
+    cdef readonly Schema schema
+    cdef readonly int64_t reduced
+    cdef readonly int64_t pending
+    cdef int64_t* every_ns       # as Schema.records; 0: everything passes; negative: nothing does
+    cdef int64_t* flags_every_ns # as Schema.records; 0: each change of a flag passes
+    cdef size_t* passes_at       # as Schema.records, in `passes`
+    cdef uint64_t* passes        # masks of the fields whose changes pass
+    cdef Held* held              # in the order in which the keys came
+    cdef size_t held_count
+    cdef size_t held_room
+    cdef uint64_t* words
+    cdef size_t words_used
+    cdef size_t words_room
+    cdef uint32_t* table         # hash table, open addressing: index into `held` + 1, or 0
+    cdef size_t table_size       # a power of two, at least twice held_count
+
     def __cinit__(self, Schema schema not None, every_ns, flags_every_ns=None):
         if flags_every_ns is None:
             flags_every_ns = [0] * schema.record_count
@@ -61,20 +87,15 @@ cdef class Reducer:
             raise ValueError("an interval is negative")
         self.schema = schema
         cdef Py_ssize_t index
-        cdef Py_ssize_t count = max(schema.record_count, 1)
         cdef size_t mask_words = 0
         for index in range(schema.record_count):
             mask_words += schema.records[index].mask_words
-        self.every_ns = <int64_t*>calloc(count, sizeof(int64_t))
-        self.flags_every_ns = <int64_t*>calloc(count, sizeof(int64_t))
-        self.passes_at = <size_t*>calloc(count, sizeof(size_t))
-        self.passes = <uint64_t*>calloc(max(mask_words, 1), sizeof(uint64_t))
+        self.every_ns = <int64_t*>zeroed(schema.record_count, sizeof(int64_t))
+        self.flags_every_ns = <int64_t*>zeroed(schema.record_count, sizeof(int64_t))
+        self.passes_at = <size_t*>zeroed(schema.record_count, sizeof(size_t))
+        self.passes = <uint64_t*>zeroed(mask_words, sizeof(uint64_t))
         self.table_size = FIRST_TABLE_SIZE
-        self.table = <uint32_t*>calloc(self.table_size, sizeof(uint32_t))
-        if self.every_ns == NULL or self.flags_every_ns == NULL or self.passes_at == NULL:
-            raise MemoryError
-        if self.passes == NULL or self.table == NULL:
-            raise MemoryError
+        self.table = <uint32_t*>zeroed(self.table_size, sizeof(uint32_t))
         cdef size_t at = 0
         cdef uint32_t field
         cdef Record* record
@@ -110,11 +131,8 @@ cdef class Reducer:
         self._check(out)
         if samples is out:
             raise ValueError("a batch cannot be reduced into itself")
-        cdef bint done
         with nogil:
-            done = self._reduce(samples, out)
-        if not done:
-            raise MemoryError
+            self._reduce(samples, out)
 
     def flush(self, SampleBatch out not None, before_ns=None, tags=None):
         """Append to `out` the pending rows whose interval ended by `before_ns` (frame time; None: all of them).
@@ -136,8 +154,7 @@ cdef class Reducer:
             if not is_over and held.waiting:
                 is_over = held.flag_interval < _interval(end_ns, self.flags_every_ns[held.record])
             if is_over:
-                if not self._emit(held, out):
-                    raise MemoryError
+                self._emit(held, out)
                 held.waiting = False
 
     def pending_by_measurement(self):
@@ -150,7 +167,7 @@ cdef class Reducer:
                 counts[measurement] = counts.get(measurement, 0) + 1
         return counts
 
-    cdef bint _reduce(self, SampleBatch samples, SampleBatch out) noexcept nogil:
+    cdef int _reduce(self, SampleBatch samples, SampleBatch out) except -1 nogil:
         cdef uint64_t* row = samples.words
         cdef uint64_t* copied
         cdef Py_ssize_t number
@@ -170,16 +187,12 @@ cdef class Reducer:
                 held = self._find(head.record, head.tags)
                 if held == NULL:
                     held = self._add(head.record, head.tags)
-                    if held == NULL:
-                        return False
                 elif held.pending and (held.interval != interval or head.id & ROW_NEW_SENDER):
-                    if not self._emit(held, out):
-                        return False
+                    self._emit(held, out)
                 if not held.holds_flags:
                     passes = self._changes(held, record, row, True)
                 else:
-                    if not self._release(held, head, out):
-                        return False
+                    self._release(held, head, out)
                     passes = self._may_pass(held, record, row)
                 if passes:
                     self._take_away(held, record, row)
@@ -191,11 +204,9 @@ cdef class Reducer:
                 self.reduced += 1
             if passes:
                 copied = out.add_row(head.record)
-                if copied == NULL:
-                    return False
                 memcpy(copied, row, record.row_words * sizeof(uint64_t))
             row += record.row_words
-        return True
+        return 0
 
     cdef inline bint _changes(self, Held* held, Record* record, uint64_t* row, bint sees) noexcept nogil:
         # Whether a field whose changes pass differs from the one last seen; `sees`: it is seen now. A key's first
@@ -224,20 +235,20 @@ cdef class Reducer:
             held.seen = True
         return changed
 
-    cdef bint _release(self, Held* held, RowHead* head, SampleBatch out) noexcept nogil:
-        # Sends the change that has waited, if the row of `head` is of another interval of flags. That interval has
+    cdef int _release(self, Held* held, RowHead* head, SampleBatch out) except -1 nogil:
+        # Send the change that has waited, if the row of `head` is of another interval of flags. That interval has
         # had its change then, also where the pending row has gone out already, with its own interval.
         cdef int64_t interval
         if not held.waiting:
-            return True
+            return 0
         interval = _interval(head.time_ns, self.flags_every_ns[held.record])
-        if held.pending and held.flag_interval == interval:
-            return True
-        if held.pending and not self._emit(held, out):
-            return False
+        if held.pending:
+            if held.flag_interval == interval:
+                return 0
+            self._emit(held, out)
         held.flag_interval = interval
         held.waiting = False
-        return True
+        return 0
 
     cdef bint _may_pass(self, Held* held, Record* record, uint64_t* row) noexcept nogil:
         # Whether a field whose changes pass differs from the one last sent, and no such change has passed in this
@@ -289,17 +300,15 @@ cdef class Reducer:
             self.pending -= 1
             self.reduced += 1
 
-    cdef bint _emit(self, Held* held, SampleBatch out) noexcept nogil:
+    cdef int _emit(self, Held* held, SampleBatch out) except -1 nogil:
         cdef Record* record = &self.schema.records[held.record]
         cdef uint64_t* row = out.add_row(held.record)
-        if row == NULL:
-            return False
         memcpy(row, self.words + held.at, record.row_words * sizeof(uint64_t))
         if held.waiting:
             self._changes(held, record, row, True)  # its flags are those last sent
         held.pending = False
         self.pending -= 1
-        return True
+        return 0
 
     cdef Held* _find(self, uint32_t record, uint16_t tags) noexcept nogil:
         cdef size_t slot = _hash(record, tags) & (self.table_size - 1)
@@ -311,13 +320,14 @@ cdef class Reducer:
             slot = (slot + 1) & (self.table_size - 1)
         return NULL
 
-    cdef Held* _add(self, uint32_t record, uint16_t tags) noexcept nogil:
+    cdef Held* _add(self, uint32_t record, uint16_t tags) except NULL nogil:
         cdef Record* layout = &self.schema.records[record]
         cdef size_t words = layout.row_words + layout.mask_words + layout.field_count
-        cdef size_t slot
         cdef Held* held
-        if not (self._reserve_held() and self._reserve_words(words) and self._reserve_table()):
-            return NULL
+        self.held = <Held*>with_room(self.held, &self.held_room, self.held_count, sizeof(Held))
+        self._reserve_words(words)
+        if 2 * (self.held_count + 1) > self.table_size:
+            self._grow_table()
         held = &self.held[self.held_count]
         memset(held, 0, sizeof(Held))
         held.record = record
@@ -338,39 +348,24 @@ cdef class Reducer:
             slot = (slot + 1) & (self.table_size - 1)
         self.table[slot] = number
 
-    cdef bint _reserve_held(self) noexcept nogil:
-        cdef size_t room = 2 * self.held_room + 16
-        if self.held_count < self.held_room:
-            return True
-        cdef Held* grown = <Held*>realloc(self.held, room * sizeof(Held))
-        if grown == NULL:
-            return False
-        self.held = grown
-        self.held_room = room
-        return True
-
-    cdef bint _reserve_words(self, size_t words) noexcept nogil:
+    cdef int _reserve_words(self, size_t words) except -1 nogil:
         cdef size_t room = 2 * self.words_room + words
         if self.words_used + words <= self.words_room:
-            return True
+            return 0
         cdef uint64_t* grown = <uint64_t*>realloc(self.words, room * sizeof(uint64_t))
         if grown == NULL:
-            return False
+            raise MemoryError
         self.words = grown
         self.words_room = room
-        return True
+        return 0
 
-    cdef bint _reserve_table(self) noexcept nogil:
+    cdef int _grow_table(self) except -1 nogil:
         # At most half full, so that a search ends after few steps.
         cdef size_t number
-        if 2 * (self.held_count + 1) <= self.table_size:
-            return True
-        cdef uint32_t* grown = <uint32_t*>calloc(2 * self.table_size, sizeof(uint32_t))
-        if grown == NULL:
-            return False
+        cdef uint32_t* grown = <uint32_t*>zeroed(2 * self.table_size, sizeof(uint32_t))
         free(self.table)
         self.table = grown
         self.table_size *= 2
         for number in range(1, self.held_count + 1):
             self._enter(number)
-        return True
+        return 0

@@ -24,14 +24,52 @@ time that passes.
 
 cimport cython
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
-from libc.stdlib cimport calloc, free, malloc, realloc
+from libc.stdlib cimport free, realloc
 from libc.string cimport memcpy, memset
 
+from telemetry_core.memory cimport with_room, zeroed
 from telemetry_core.rows.access cimport reports_fault
 from telemetry_core.rows.batch cimport ROW_NEW_SENDER, ROW_OTHER_SENDER, RowHead, SampleBatch
 from telemetry_core.rows.schema cimport Schema
 
 from typing import NamedTuple
+
+cdef enum:
+    ADDRESSES = 256
+
+cdef struct Heard:               # of one sender on one channel
+    uint64_t place               # the lower, the senior; 0: never heard
+    uint64_t last_row            # number of its newest row among those of the channel
+    int64_t last_ns              # the stamp of that row
+
+cdef struct Judged:              # one record on one channel
+    int32_t record
+    int32_t protection           # the field that says whether a row's frame is right; NOBODY: no field says it
+    int32_t taken                # the sender that its rows are taken from; NOBODY: none yet
+    uint64_t kept_out            # rows of others
+    uint8_t[32] reported         # a bit for each other sender that was reported
+
+cdef struct Known:               # of one channel; made with the first row that has a sender
+    Heard[256] heard
+    uint8_t[8192] together       # a bit for each pair of senders that were heard at the same time
+
+cdef struct Channel:
+    const int32_t* judged_of_record  # of its bus; NULL: nothing is judged there
+    uint32_t first_tags          # the tag set of sender 0, those of the others follow it
+    uint64_t rows
+    Known* known
+    Judged* judged
+    int32_t left                 # the change that was reported last
+    int32_t followed
+
+cdef struct Report:
+    int64_t time_ns
+    Py_ssize_t row
+    int32_t record
+    uint16_t channel
+    uint8_t taken
+    uint8_t other
+    uint8_t is_change
 
 cdef enum:
     CHANNELS = 65536
@@ -62,8 +100,8 @@ class SenderFinding(NamedTuple):
     is_change: bool
 
 
-@cython.overflowcheck(False)  # the difference of two 64-bit stamps fits 64 bits without a sign
 cdef inline uint64_t apart(int64_t one, int64_t other) noexcept nogil:
+    # The difference of two 64-bit stamps fits 64 bits without a sign.
     return <uint64_t>one - <uint64_t>other if one >= other else <uint64_t>other - <uint64_t>one
 
 
@@ -94,17 +132,22 @@ cdef class Senders:
     row's frame is right (-1: no field says it). Raises ValueError for a record or a field that is not in the schema.
     """
 
+    cdef readonly Schema schema
+    cdef tuple judged_records            # by bus: records, each with its field of protection
+    cdef int32_t** judged_of_record      # by bus; of each record its place among them, NOBODY: not judged
+    cdef Channel* channels
+    cdef Py_ssize_t channel_count
+    cdef Report* reports
+    cdef size_t report_count
+    cdef size_t report_room
+
     def __cinit__(self, Schema schema not None, judged):
         self.schema = schema
         self.judged_records = tuple(tuple(records) for records in judged)
         cdef Py_ssize_t bus, record, place
-        self.judged_of_record = <int32_t**>calloc(max(len(self.judged_records), 1), sizeof(int32_t*))
-        if self.judged_of_record == NULL:
-            raise MemoryError
+        self.judged_of_record = <int32_t**>zeroed(len(self.judged_records), sizeof(int32_t*))
         for bus in range(len(self.judged_records)):
-            self.judged_of_record[bus] = <int32_t*>malloc(max(schema.record_count, 1) * sizeof(int32_t))
-            if self.judged_of_record[bus] == NULL:
-                raise MemoryError
+            self.judged_of_record[bus] = <int32_t*>zeroed(schema.record_count, sizeof(int32_t))
             for record in range(schema.record_count):
                 self.judged_of_record[bus][record] = NOBODY
             for place, (record, protection) in enumerate(self.judged_records[bus]):
@@ -142,9 +185,7 @@ cdef class Senders:
             return
         cdef Py_ssize_t place
         records = self.judged_records[bus]
-        bound.judged = <Judged*>calloc(len(records), sizeof(Judged))
-        if bound.judged == NULL:
-            raise MemoryError
+        bound.judged = <Judged*>zeroed(len(records), sizeof(Judged))
         for place, (record, protection) in enumerate(records):
             bound.judged[place].record = record
             bound.judged[place].protection = protection
@@ -195,9 +236,7 @@ cdef class Senders:
         if bound.judged == NULL or source.known == NULL:
             return
         if bound.known == NULL:
-            bound.known = <Known*>calloc(1, sizeof(Known))
-            if bound.known == NULL:
-                raise MemoryError
+            bound.known = <Known*>zeroed(1, sizeof(Known))
         memcpy(bound.known, source.known, sizeof(Known))
         bound.rows = source.rows
         bound.left, bound.followed = source.left, source.followed
@@ -231,11 +270,8 @@ cdef class Senders:
         """
         if samples.schema is not self.schema:
             raise ValueError("the rows are of another schema than the senders'")
-        cdef bint has_memory
         with nogil:
-            has_memory = self._run(samples)
-        if not has_memory:
-            raise MemoryError
+            self._run(samples)
         cdef size_t number
         cdef Report* report
         found = []
@@ -245,7 +281,7 @@ cdef class Senders:
                                  report.other, report.is_change != 0))
         return found
 
-    cdef bint _run(self, SampleBatch samples) noexcept nogil:
+    cdef int _run(self, SampleBatch samples) except -1 nogil:
         cdef uint64_t* row = samples.words
         cdef uint64_t* this_row
         cdef RowHead* head
@@ -268,15 +304,12 @@ cdef class Senders:
             if not channel.first_tags <= head.tags < channel.first_tags + ADDRESSES:
                 continue
             if channel.known == NULL:
-                channel.known = <Known*>calloc(1, sizeof(Known))
-                if channel.known == NULL:
-                    return False
-            if not self._judge(channel, &channel.judged[place], head, number):
-                return False
-        return True
+                channel.known = <Known*>zeroed(1, sizeof(Known))
+            self._judge(channel, &channel.judged[place], head, number)
+        return 0
 
-    cdef bint _judge(self, Channel* channel, Judged* judged, RowHead* head, Py_ssize_t row) noexcept nogil:
-        """Mark one row; return false without memory."""
+    cdef int _judge(self, Channel* channel, Judged* judged, RowHead* head, Py_ssize_t row) except -1 nogil:
+        """Mark one row."""
         cdef int32_t sender = <int32_t>(head.tags - channel.first_tags)
         cdef int32_t before = judged.taken
         cdef Heard* heard = &channel.known.heard[sender]
@@ -290,7 +323,7 @@ cdef class Senders:
             judged.taken = sender
             heard.last_row = channel.rows
             heard.last_ns = head.time_ns
-            return True
+            return 0
         other = &channel.known.heard[before]
         was_between = (heard.last_row and other.last_row > heard.last_row
                        and apart(heard.last_ns, head.time_ns) <= _TOGETHER_NS)
@@ -310,25 +343,18 @@ cdef class Senders:
         if is_set(together, pair_of(sender, before)):
             sender, before = judged.taken, before if judged.taken == sender else sender
             if is_set(judged.reported, before):
-                return True
+                return 0
             set_bit(judged.reported, before)
             return self._report(judged, head, row, before, False)
         if judged.taken != sender or (channel.left == before and channel.followed == sender):
-            return True
+            return 0
         channel.left, channel.followed = before, sender
         return self._report(judged, head, row, before, True)
 
-    cdef bint _report(self, Judged* judged, const RowHead* head, Py_ssize_t row, int32_t other,
-                      bint is_change) noexcept nogil:
-        cdef size_t room = 2 * self.report_room + 16
-        cdef Report* grown
-        if self.report_count == self.report_room:
-            grown = <Report*>realloc(self.reports, room * sizeof(Report))
-            if grown == NULL:
-                return False
-            self.reports = grown
-            self.report_room = room
+    cdef int _report(self, Judged* judged, const RowHead* head, Py_ssize_t row, int32_t other,
+                     bint is_change) except -1 nogil:
+        self.reports = <Report*>with_room(self.reports, &self.report_room, self.report_count, sizeof(Report))
         self.reports[self.report_count] = Report(head.time_ns, row, judged.record, head.channel,
                                                  <uint8_t>judged.taken, <uint8_t>other, is_change)
         self.report_count += 1
-        return True
+        return 0

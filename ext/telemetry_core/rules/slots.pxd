@@ -1,6 +1,5 @@
 """How a map reads a message row: whether a part is there, and what the raw value of a slot means."""
 
-cimport cython
 from libc.stdint cimport int64_t, uint32_t, uint64_t
 from libc.string cimport memcpy
 
@@ -9,8 +8,8 @@ from telemetry_core.rows.access cimport has_field
 from telemetry_core.rows.schema cimport SLOT_FLOAT, SLOT_INT
 
 
-@cython.overflowcheck(False)  # a raw value that its signal cannot have wraps round and does no harm
 cdef inline double mapped_value(const Slot* slot, uint64_t raw) noexcept nogil:
+    # A raw value that its signal cannot have wraps round and does no harm.
     cdef double number
     if slot.decimal:
         return <double><int64_t>(raw * <uint64_t>slot.multiplier + <uint64_t>slot.bias) / slot.divisor

@@ -5,6 +5,7 @@ does its readable model in the tests.
 """
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from telemetry_core.rules.map_spec import ABSENT, J1939_SENDER
 
@@ -50,3 +51,34 @@ class RuleSpec:
     absent: tuple[int, ...] = ()  # raw values that say nothing; not with a LimitTest
     sender: int = ABSENT  # of a message's own rows: the address that is meant; ABSENT: the one taken
     sender_mask: int = J1939_SENDER  # the bits of an id that say who sent it
+
+
+class Transition(NamedTuple):
+    """A rule begins (`active`) or ends.
+
+    row: the number of the row in its batch that shows it; with `every_report` of the last one made of that
+    message. rule: index into the rules. value: of the field that shows it (of an integer its raw value).
+    member: which of the rule's fields, from 0.
+    """
+
+    row: int
+    time_ns: int
+    channel: int
+    rule: int
+    active: bool
+    value: float
+    member: int
+
+
+class StandingAlarm(NamedTuple):
+    """A rule that is active on a channel. seen_ns: the stamp of the newest row that has its fields."""
+
+    rule: int
+    seen_ns: int
+
+
+class Waiting(NamedTuple):
+    """A limit that is crossed on a channel, not yet for long enough. since_ns: the first stamp beyond it."""
+
+    rule: int
+    since_ns: int

@@ -21,60 +21,71 @@ back, and with a row of a sender that takes another one's place.
 
 cimport cython
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
-from libc.stdlib cimport calloc, free, realloc
+from libc.stdlib cimport free, realloc
 from libc.string cimport memcpy, memset
 
+from telemetry_core.memory cimport with_room, zeroed
 from telemetry_core.rows.access cimport has_field, is_of_sender, slots_of, reports_fault
 from telemetry_core.rows.batch cimport ROW_NEW_SENDER, RowHead, SampleBatch
 from telemetry_core.rows.schema cimport SLOT_FLOAT, Record, Schema
 
-from typing import NamedTuple
+from telemetry_core.rules.watch_spec import BitTest, LimitTest, StandingAlarm, Transition, ValueTest, Waiting
 
-from telemetry_core.rules.watch_spec import BitTest, LimitTest, ValueTest
+cdef enum Test:
+    TEST_BITS = 0
+    TEST_VALUES = 1
+    TEST_ABOVE = 2
+    TEST_BELOW = 3
+
+cdef struct Rule:                # watch_spec.RuleSpec
+    double limit
+    double release
+    uint64_t for_ns
+    uint64_t mask
+    uint32_t first_value         # in `values`
+    uint32_t value_count
+    uint32_t absent_count        # in `values`, after those
+    uint32_t first_field
+    uint32_t field_count
+    int32_t bus                  # -1: every bus
+    int32_t tag_set              # -1: the rows of messages
+    int32_t protection           # the field that says whether a row's frame is right; -1: none does
+    int32_t sender               # the address whose rows are meant; -1: the one that is taken
+    uint32_t sender_mask         # the bits of an id that say who sent it
+    uint8_t test
+
+cdef struct RuleRange:           # of one record, in `packed`
+    uint32_t first
+    uint32_t count
+
+cdef struct State:               # of one rule on one channel
+    uint32_t tags                # of the rows that are meant: the first of `tag_count` tag sets
+    uint32_t tag_count
+    uint8_t active
+    uint8_t pending              # beyond the limit, not yet long enough
+    int64_t since_ns             # beyond it since then
+    int64_t seen_ns              # the stamp of the newest row that has its fields
+
+cdef struct Seen:                # what a row shows of a rule
+    double value
+    uint32_t member
+    uint8_t is_beyond
+    uint8_t is_back
+
+cdef struct Change:              # one transition
+    int64_t time_ns
+    double value
+    Py_ssize_t row               # of the batch
+    uint32_t rule
+    uint32_t member
+    uint16_t channel
+    uint8_t active
 
 cdef enum:
     CHANNELS = 65536
     TAG_SETS = 65536
 
 _WORD = (1 << 64) - 1
-
-
-class Transition(NamedTuple):
-    """A rule begins (`active`) or ends.
-
-    row: the number of the row in its batch that shows it; with `every_report` of the last one made of that message.
-    rule: index into the rules.
-    value: of the field that shows it (of an integer its raw value). member: which of the rule's fields, from 0.
-    """
-
-    row: int
-    time_ns: int
-    channel: int
-    rule: int
-    active: bool
-    value: float
-    member: int
-
-
-class StandingAlarm(NamedTuple):
-    """A rule that is active on a channel. seen_ns: the stamp of the newest row that has its fields."""
-
-    rule: int
-    seen_ns: int
-
-
-class Waiting(NamedTuple):
-    """A limit that is crossed on a channel, not yet for long enough. since_ns: the stamp of the first row beyond it."""
-
-    rule: int
-    since_ns: int
-
-
-cdef void* _zeroed(Py_ssize_t count, size_t size) except NULL:
-    cdef void* memory = calloc(max(count, 1), size)
-    if memory == NULL:
-        raise MemoryError
-    return memory
 
 
 cdef object _raw_values(rule):
@@ -91,15 +102,29 @@ cdef inline bint is_meant(const Rule* rule, const State* state, const RowHead* h
 cdef class Watcher:
     """Watches rows of `schema` by RuleSpecs. Raises ValueError when a rule does not fit the schema."""
 
+    cdef readonly Schema schema
+    cdef tuple rules_spec                # the RuleSpecs, as they were given
+    cdef Rule* packed                    # the rules, sorted by record
+    cdef uint32_t* number_of_rule        # of packed[i] among the RuleSpecs
+    cdef uint64_t* values
+    cdef Py_ssize_t rule_count
+    cdef RuleRange* rules_of_record
+    cdef State** channels                # one State a rule; NULL: not bound
+    cdef Py_ssize_t channel_count
+    cdef Change* changes
+    cdef size_t change_count
+    cdef size_t change_room
+    cdef bint every_report               # of a message, and not where an alarm begins
+
     def __cinit__(self, Schema schema not None, rules, *, bint every_report=False):
         self.schema = schema
         self.every_report = every_report
         self.rules_spec = tuple(rules)
         self.rule_count = len(self.rules_spec)
-        self.rules_of_record = <RuleRange*>_zeroed(schema.record_count, sizeof(RuleRange))
-        self.packed = <Rule*>_zeroed(self.rule_count, sizeof(Rule))
-        self.number_of_rule = <uint32_t*>_zeroed(self.rule_count, sizeof(uint32_t))
-        self.values = <uint64_t*>_zeroed(sum(len(_raw_values(rule)) for rule in self.rules_spec), sizeof(uint64_t))
+        self.rules_of_record = <RuleRange*>zeroed(schema.record_count, sizeof(RuleRange))
+        self.packed = <Rule*>zeroed(self.rule_count, sizeof(Rule))
+        self.number_of_rule = <uint32_t*>zeroed(self.rule_count, sizeof(uint32_t))
+        self.values = <uint64_t*>zeroed(sum(len(_raw_values(rule)) for rule in self.rules_spec), sizeof(uint64_t))
         cdef Py_ssize_t value_count = 0
         cdef uint32_t count = 0
         for number, spec in sorted(enumerate(self.rules_spec), key=lambda pair: pair[1].record):
@@ -193,7 +218,7 @@ cdef class Watcher:
             memset(grown + self.channel_count, 0, (count - self.channel_count) * sizeof(State*))
             self.channels = grown
             self.channel_count = count
-        cdef State* states = <State*>_zeroed(self.rule_count, sizeof(State))
+        cdef State* states = <State*>zeroed(self.rule_count, sizeof(State))
         cdef Rule* rule
         cdef Py_ssize_t number
         for number in range(self.rule_count):
@@ -268,11 +293,8 @@ cdef class Watcher:
         """
         if samples.schema is not self.schema:
             raise ValueError("the rows are of another schema than the watcher's")
-        cdef bint has_memory
         with nogil:
-            has_memory = self._run(samples)
-        if not has_memory:
-            raise MemoryError
+            self._run(samples)
         cdef size_t number
         cdef Change* change
         found = []
@@ -282,7 +304,7 @@ cdef class Watcher:
                                     change.active != 0, change.value, change.member))
         return found
 
-    cdef bint _run(self, SampleBatch samples) noexcept nogil:
+    cdef int _run(self, SampleBatch samples) except -1 nogil:
         cdef const uint64_t* row = samples.words
         cdef const RowHead* head
         cdef const RuleRange* range_of
@@ -290,7 +312,6 @@ cdef class Watcher:
         cdef Py_ssize_t number
         cdef uint32_t rule
         cdef Seen seen
-        cdef Change change
         cdef size_t first = 0  # change of the message
         self.change_count = 0
         for number in range(samples.rows):
@@ -309,14 +330,15 @@ cdef class Watcher:
                     if not self._see(row, &self.packed[rule], &seen):
                         continue
                     if self._turns(&self.packed[rule], &states[rule], &seen, head.time_ns):
-                        change = Change(head.time_ns, seen.value, number, rule, seen.member, head.channel,
-                                        seen.is_beyond)
-                        if not self._add(&change):
-                            return False
+                        self.changes = <Change*>with_room(self.changes, &self.change_room, self.change_count,
+                                                          sizeof(Change))
+                        self.changes[self.change_count] = Change(
+                            head.time_ns, seen.value, number, rule, seen.member, head.channel, seen.is_beyond)
+                        self.change_count += 1
             row += self.schema.records[head.record].row_words
         if self.every_report:
             self._end_message(first, samples.rows)
-        return True
+        return 0
 
     cdef void _end_message(self, size_t first, Py_ssize_t end) noexcept nogil:
         """The changes from `first` on are those of a message whose rows end before `end`."""
@@ -370,7 +392,6 @@ cdef class Watcher:
                 return True
         return False
 
-    @cython.overflowcheck(False)  # the difference of two 64-bit stamps fits 64 bits without a sign
     cdef bint _turns(self, const Rule* rule, State* state, const Seen* seen, int64_t time_ns) noexcept nogil:
         """Return whether the rule begins or ends with this row; update its state."""
         if self.every_report:
@@ -389,17 +410,4 @@ cdef class Watcher:
             return False
         state.pending = False
         state.active = True
-        return True
-
-    cdef bint _add(self, const Change* change) noexcept nogil:
-        cdef size_t room = 2 * self.change_room + 16
-        cdef Change* grown
-        if self.change_count == self.change_room:
-            grown = <Change*>realloc(self.changes, room * sizeof(Change))
-            if grown == NULL:
-                return False
-            self.changes = grown
-            self.change_room = room
-        self.changes[self.change_count] = change[0]
-        self.change_count += 1
         return True

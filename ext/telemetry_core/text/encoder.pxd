@@ -38,9 +38,9 @@ cdef class Encoder:
 
     cdef object _check(self, SampleBatch samples)
     cdef tuple _named(self, as_text, bytes message_form, bytes signal_form)
-    cdef bint _encode(self, SampleBatch samples, LineBuffer lines) noexcept nogil
-    cdef bint _encode_csv(self, SampleBatch samples, LineBuffer lines) noexcept nogil
-    cdef bint _encode_ndjson(self, SampleBatch samples, LineBuffer lines) noexcept nogil
+    cdef int _encode(self, SampleBatch samples, LineBuffer lines) except -1 nogil
+    cdef int _encode_csv(self, SampleBatch samples, LineBuffer lines) except -1 nogil
+    cdef int _encode_ndjson(self, SampleBatch samples, LineBuffer lines) except -1 nogil
     cdef char* put_channel(self, char* out, Texts channels, RowHead* head) noexcept nogil
     cdef char* put_time(self, char* out, int64_t time_ns) noexcept nogil
     cdef char* put_head_id(self, char* out, RowHead* head) noexcept nogil

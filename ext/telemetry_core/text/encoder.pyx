@@ -166,13 +166,10 @@ cdef class Encoder:
         Raises ValueError for rows of another schema.
         """
         self._check(samples)
-        cdef bint done
         with nogil:
-            done = self._encode(samples, lines)
-        if not done:
-            raise MemoryError
+            self._encode(samples, lines)
 
-    cdef bint _encode(self, SampleBatch samples, LineBuffer lines) noexcept nogil:
+    cdef int _encode(self, SampleBatch samples, LineBuffer lines) except -1 nogil:
         # All in local variables: the compiler must assume that each byte written may change any object.
         cdef uint64_t* row = samples.words
         cdef uint64_t* end_of_rows = row + samples.used
@@ -227,7 +224,9 @@ cdef class Encoder:
         lines.first_stamp_ns = first_ns
         lines.last_stamp_ns = last_ns
         lines.overlaps |= overlaps
-        return out != NULL
+        if out == NULL:
+            raise MemoryError
+        return 0
 
     def encode_csv(self, SampleBatch samples not None, LineBuffer lines not None):
         """Append one csv row a field, in the columns of CSV_HEADER, with the frame's own stamp.
@@ -238,11 +237,8 @@ cdef class Encoder:
         self._check(samples)
         if self.csv_messages is None:
             self.csv_messages, self.csv_signals = self._named(self.csv_cell, b"%b,", b"%b,")
-        cdef bint done
         with nogil:
-            done = self._encode_csv(samples, lines)
-        if not done:
-            raise MemoryError
+            self._encode_csv(samples, lines)
 
     cdef tuple _named(self, as_text, bytes message_form, bytes signal_form):
         # What stands for each record, and for each field.
@@ -256,7 +252,7 @@ cdef class Encoder:
                 field += 1
         return messages, signals
 
-    cdef bint _encode_csv(self, SampleBatch samples, LineBuffer lines) noexcept nogil:
+    cdef int _encode_csv(self, SampleBatch samples, LineBuffer lines) except -1 nogil:
         cdef uint64_t* row = samples.words
         cdef Py_ssize_t number
         cdef RowHead* head
@@ -277,7 +273,7 @@ cdef class Encoder:
                 continue
             first = lines.reserve(line_bytes * (record.field_count + 1))
             if first == NULL:
-                return False
+                raise MemoryError
             head_length = self._put_csv_head(first, head) - first
             out = first
             for index in range(record.first_field, record.first_field + record.field_count):
@@ -300,7 +296,7 @@ cdef class Encoder:
             if out == first:
                 self.records[head.record].empty_rows += 1
             row += record.row_words
-        return True
+        return 0
 
     cdef char* put_head_id(self, char* out, RowHead* head) noexcept nogil:
         # The address of the device, if it has one. Rows of the data model have no other id.
@@ -356,13 +352,10 @@ cdef class Encoder:
         self._check(samples)
         if self.json_messages is None:
             self.json_messages, self.json_signals = self._named(_json_text, b"%b", b",%b:")
-        cdef bint done
         with nogil:
-            done = self._encode_ndjson(samples, lines)
-        if not done:
-            raise MemoryError
+            self._encode_ndjson(samples, lines)
 
-    cdef bint _encode_ndjson(self, SampleBatch samples, LineBuffer lines) noexcept nogil:
+    cdef int _encode_ndjson(self, SampleBatch samples, LineBuffer lines) except -1 nogil:
         cdef uint64_t* row = samples.words
         cdef Py_ssize_t number
         cdef RowHead* head
@@ -382,7 +375,7 @@ cdef class Encoder:
                 continue
             out = lines.reserve(head_bytes + record.field_count * field_bytes)
             if out == NULL:
-                return False
+                raise MemoryError
             body = self._put_json_head(out, head)
             out = body
             for index in range(record.first_field, record.first_field + record.field_count):
@@ -401,7 +394,7 @@ cdef class Encoder:
                 body[0] = c"{"
                 lines.commit(put_literal(out, b"}}\n"), head.time_ns)
             row += record.row_words
-        return True
+        return 0
 
     cdef char* _put_json_head(self, char* out, RowHead* head) noexcept nogil:
         if self.time_form == TIME_ISO:

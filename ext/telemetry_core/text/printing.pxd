@@ -3,6 +3,7 @@
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.string cimport memcpy
 
+from telemetry_core.rows.access cimport lowest_bit
 from telemetry_core.rows.schema cimport HEAD_WORDS, Field, FieldText, Schema
 
 cdef extern from "telemetry_core/text/numbers.h" nogil:
@@ -12,9 +13,6 @@ cdef extern from "telemetry_core/text/numbers.h" nogil:
     uint64_t scale_raw(uint64_t raw, int64_t multiplier, int64_t bias)
     char* put_small(char* out, uint64_t number)
     char* put_decimal(char* out, int64_t scaled, unsigned decimals)
-
-cdef extern from *:
-    int lowest_bit "__builtin_ctzll" (uint64_t word) noexcept nogil
 
 cdef enum:
     KEY_HEAD = 32                # bytes of a key that are copied at once

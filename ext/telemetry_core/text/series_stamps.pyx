@@ -12,6 +12,8 @@ the last one must stay. Promises:
 from libc.stdint cimport INT64_MIN, int64_t, uint16_t, uint32_t
 from libc.stdlib cimport calloc, free
 
+from telemetry_core.memory cimport zeroed
+
 cdef enum:
     TAG_SETS = 65536
 
@@ -21,9 +23,7 @@ cdef class SeriesStamps:
 
     def __cinit__(self, uint32_t kinds):
         self.kinds = kinds
-        self.of_tags = <Newest**>calloc(TAG_SETS, sizeof(Newest*))  # untouched pages cost nothing
-        if self.of_tags == NULL:
-            raise MemoryError
+        self.of_tags = <Newest**>zeroed(TAG_SETS, sizeof(Newest*))  # untouched pages cost nothing
 
     def __dealloc__(self):
         cdef Py_ssize_t tags

@@ -6,9 +6,10 @@ Promises those of the encoder, by which it writes. Signals of one name that excl
 
 cimport cython
 from libc.stdint cimport uint32_t, uint64_t
-from libc.stdlib cimport calloc, free
+from libc.stdlib cimport free
 from libc.string cimport memset
 
+from telemetry_core.memory cimport zeroed
 from telemetry_core.rows.access cimport has_field
 from telemetry_core.rows.batch cimport RowHead, SampleBatch
 from telemetry_core.rows.schema cimport HEAD_WORDS, Record, Schema
@@ -19,6 +20,10 @@ from telemetry_core.text.texts cimport TEXT_SLACK, put_text_of
 
 from telemetry_core.rows.spec import SlotKind
 
+cdef struct Cell:
+    uint32_t column
+    uint32_t field
+
 
 @cython.final
 cdef class WideRows:
@@ -28,15 +33,21 @@ cdef class WideRows:
     columns, for what another WideRows writes into the same lines.
     """
 
+    cdef Encoder encoder
+    cdef Cell* cells             # those of a record side by side, by column
+    cdef uint32_t* cell_ends     # as Schema.records: index after its last cell
+    cdef Py_ssize_t column_count
+    cdef readonly list columns
+    cdef public Py_ssize_t columns_before
+    cdef public Py_ssize_t columns_after
+
     def __cinit__(self, Encoder encoder not None):
         cdef Schema schema = encoder.schema
         cdef uint32_t at = 0
         cdef uint32_t first_field = 0
         self.encoder = encoder
-        self.cell_ends = <uint32_t*>calloc(schema.record_count + 1, sizeof(uint32_t))
-        self.cells = <Cell*>calloc(schema.field_count + 1, sizeof(Cell))
-        if self.cell_ends == NULL or self.cells == NULL:
-            raise MemoryError
+        self.cell_ends = <uint32_t*>zeroed(schema.record_count, sizeof(uint32_t))
+        self.cells = <Cell*>zeroed(schema.field_count, sizeof(Cell))
         columns = {}
         for record, spec in enumerate(schema.specs):
             cells = [(columns.setdefault(_column(spec, field), len(columns)), first_field + index)
@@ -64,13 +75,10 @@ cdef class WideRows:
         line. Raises ValueError for rows of another schema.
         """
         self.encoder._check(samples)
-        cdef bint done
         with nogil:
-            done = self._encode(self.encoder, self.encoder.schema, samples, lines)
-        if not done:
-            raise MemoryError
+            self._encode(self.encoder, self.encoder.schema, samples, lines)
 
-    cdef bint _encode(self, Encoder encoder, Schema schema, SampleBatch samples, LineBuffer lines) noexcept nogil:
+    cdef int _encode(self, Encoder encoder, Schema schema, SampleBatch samples, LineBuffer lines) except -1 nogil:
         cdef uint64_t* row = samples.words
         cdef Py_ssize_t number
         cdef RowHead* head
@@ -93,7 +101,7 @@ cdef class WideRows:
                 continue
             out = lines.reserve(head_bytes + columns + value_bytes * (record.field_count + 1))
             if out == NULL:
-                return False
+                raise MemoryError
             out = encoder.put_time(out, head.time_ns)
             out[0] = c","
             out = encoder.put_channel(out + 1, encoder.csv_channels, head)
@@ -127,7 +135,7 @@ cdef class WideRows:
             else:
                 encoder.records[head.record].empty_rows += 1
             row += record.row_words
-        return True
+        return 0
 
 
 cdef str _column(spec, field):
@@ -135,5 +143,5 @@ cdef str _column(spec, field):
 
 
 cdef bint _is_written(spec, field):
-    """Whether csv can have a value of it: not of a word without any text, nor of a text of the data model."""
+    """Return whether csv can have a value of it: not of a word without any text, nor of a text of the data model."""
     return bool(field.texts) if field.kind == SlotKind.WORD else not (spec.modelled and field.kind == SlotKind.TEXT)

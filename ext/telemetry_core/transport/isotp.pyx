@@ -33,19 +33,19 @@ cdef int64_t LIMIT_NS = 2_000_000_000           # twice N_Cr of ISO 15765-2: gen
 
 
 cdef bint is_repeated(const Session* session, const uint8_t* data, Py_ssize_t length) noexcept nogil:
-    """Whether a consecutive frame brings what the last one brought."""
+    """Return whether a consecutive frame brings what the last one brought."""
     cdef Py_ssize_t count = length - 1
     return (0 < count <= <Py_ssize_t>session.stored
             and memcmp(session.payload + session.stored - count, data + 1, count) == 0)
 
 
 cdef inline uint64_t isotp_key(const Frame* frame, const IsoTpRule* rule, const uint8_t* data) noexcept nogil:
-    """The key of the session that this frame is part of."""
+    """Return the key of the session that this frame is part of."""
     return <uint64_t>data[0] << 32 | frame.id if rule.address_bytes and frame.length else frame.id
 
 
 cdef inline bint answers(uint64_t receiver, uint64_t sender, bint has_address) noexcept nogil:
-    """Whether the keys belong, by the usual numbering of ids, to the two directions of one conversation."""
+    """Return whether the keys belong, by the usual numbering of ids, to the two directions of one conversation."""
     cdef uint32_t here = <uint32_t>receiver
     cdef uint32_t there = <uint32_t>sender
     if has_address:  # each names the other by the last byte of its id
@@ -55,133 +55,128 @@ cdef inline bint answers(uint64_t receiver, uint64_t sender, bint has_address) n
     return here ^ there == 8  # ISO 15765-4: 7E0 and 7E8
 
 
-cdef class IsoTpTransport:
-
-    def __cinit__(self, Sessions sessions not None):
-        self.sessions = sessions
-        self.channel_counts = sessions.counts
-
-    cdef bint take(self, const Frame* frame, const IsoTpRule* rule, const uint8_t* data,
-                   FrameBatch out) noexcept nogil:
-        """Take one frame of a named id. It does not go on. False without memory."""
-        cdef Py_ssize_t length = frame.length - rule.address_bytes
-        cdef uint64_t key = isotp_key(frame, rule, data)
-        cdef Session* session = self.sessions.find(frame.channel, False, key)
-        cdef uint8_t kind
-        data += rule.address_bytes
-        kind = data[0] >> 4 if length > 0 else NO_KIND
-        if kind == SINGLE:
-            return self._single(frame, rule, session, data, length, out)
-        if kind == FIRST:
-            return self._first_frame(frame, key, session, data, length)
-        if kind == CONSECUTIVE and session != NULL:
-            return self._consecutive(frame, rule, session, data, length, out)
-        if kind == CONSECUTIVE:
-            self.channel_counts[frame.channel].orphans += 1
-            self.channel_counts[frame.channel].lost += 1
-        elif kind == FLOW_CONTROL:  # of the other direction
-            self.channel_counts[frame.channel].absorbed += 1
-            session = self._refused(frame, rule, key) if data[0] == OVERFLOW else NULL
-            if session != NULL:
-                self.sessions.end(session, END_ABORTED)
-        else:
-            self._refuse(frame, END_MALFORMED)
-        return True
-
-    cdef Session* _refused(self, const Frame* frame, const IsoTpRule* rule, uint64_t key) noexcept nogil:
-        """The session that an overflow answers.
-
-        It follows a first frame and does not name that one's id. A session that waits alone is meant. Of several
-        that wait, the one whose id goes with this frame's is meant.
-        """
-        cdef Session* found = NULL
-        cdef Session* session
-        cdef Py_ssize_t index, count = 0
-        cdef bint is_pair, is_found_pair = False
-        for index in range(self.sessions.count):
-            session = &self.sessions.items[index]
-            if (session.channel == frame.channel and not session.is_j1939 and session.frames == 1
-                    and <uint32_t>session.key != frame.id):
-                is_pair = answers(key, session.key, rule.address_bytes)
-                if found == NULL or is_pair > is_found_pair:
-                    found = session
-                    is_found_pair = is_pair
-                    count = 0
-                count += is_pair == is_found_pair
-        return found if count == 1 else NULL
-
-    cdef void _refuse(self, const Frame* frame, int how) noexcept nogil:
-        self.channel_counts[frame.channel].ends[how] += 1
-        self.channel_counts[frame.channel].lost += 1
-
-    cdef bint _single(self, const Frame* frame, const IsoTpRule* rule, Session* session, const uint8_t* data,
-                      Py_ssize_t length, FrameBatch out) noexcept nogil:
-        cdef Py_ssize_t size = data[0] & 0xF
-        cdef Py_ssize_t head = 1
-        if size == 0 and frame.length > CLASSIC_BYTES:  # CAN FD: the length has a byte of its own
-            size = data[1]
-            head = 2
-        if size == 0 or head + size > length:
-            self._refuse(frame, END_MALFORMED)
-            return True
+cdef int take_isotp(Sessions sessions, const Frame* frame, const IsoTpRule* rule, const uint8_t* data,
+                    FrameBatch out) except -1 nogil:
+    """Take one frame of a named id. It does not go on."""
+    cdef Py_ssize_t length = frame.length - rule.address_bytes
+    cdef uint64_t key = isotp_key(frame, rule, data)
+    cdef Session* session = sessions.find(frame.channel, False, key)
+    cdef uint8_t kind
+    data += rule.address_bytes
+    kind = data[0] >> 4 if length > 0 else NO_KIND
+    if kind == SINGLE:
+        return _single(sessions, frame, rule, session, data, length, out)
+    if kind == FIRST:
+        return _first_frame(sessions, frame, key, session, data, length)
+    if kind == CONSECUTIVE and session != NULL:
+        return _consecutive(sessions, frame, rule, session, data, length, out)
+    if kind == CONSECUTIVE:
+        sessions.counts[frame.channel].orphans += 1
+        sessions.counts[frame.channel].lost += 1
+    elif kind == FLOW_CONTROL:  # of the other direction
+        sessions.counts[frame.channel].absorbed += 1
+        session = _refused(sessions, frame, rule, key) if data[0] == OVERFLOW else NULL
         if session != NULL:
-            self.sessions.end(session, END_RESTARTED)
-        self.channel_counts[frame.channel].absorbed += 1
-        self.channel_counts[frame.channel].ends[END_COMPLETE] += 1
-        return emit(out, frame, frame.id, FLAG_PAYLOAD, data + head, <uint32_t>size, rule.with_length)
+            sessions.end(session, END_ABORTED)
+    else:
+        _refuse(sessions, frame, END_MALFORMED)
+    return 0
 
-    cdef bint _first_frame(self, const Frame* frame, uint64_t key, Session* session, const uint8_t* data,
-                           Py_ssize_t length) noexcept nogil:
-        cdef Py_ssize_t single_head = 2 if frame.length > CLASSIC_BYTES else 1
-        cdef Py_ssize_t head = 2
-        cdef uint64_t size = 0
-        if length > 6:
-            size = <uint64_t>(data[0] & 0xF) << 8 | data[1]
-            if size == 0:  # longer than 12 bits can hold
-                head = 6
-                size = <uint64_t>data[2] << 24 | <uint64_t>data[3] << 16 | <uint64_t>data[4] << 8 | data[5]
-        if session != NULL:
-            self.sessions.end(session, END_RESTARTED)
-        if size <= <uint64_t>(length - single_head):  # a single frame would have held it
-            self._refuse(frame, END_MALFORMED)
-            return True
-        if size > MAX_BYTES:
-            self._refuse(frame, END_TOO_LONG)
-            return True
-        session = self.sessions.open(frame.channel, False, key, <uint32_t>min(size, <uint64_t>FIRST_ROOM))
-        if session == NULL:
-            return False
-        self.sessions.count_frame(session)
-        session.last_ns = frame.time_ns
-        session.limit_ns = LIMIT_NS
-        session.size = <uint32_t>size
-        session.stored = <uint32_t>(length - head)
-        session.next_sequence = 1
-        session.frame_bytes = <uint8_t>length
-        memcpy(session.payload, data + head, length - head)
-        return True
 
-    cdef bint _consecutive(self, const Frame* frame, const IsoTpRule* rule, Session* session, const uint8_t* data,
-                           Py_ssize_t length, FrameBatch out) noexcept nogil:
-        cdef uint32_t missing = session.size - session.stored
-        cdef uint32_t count = <uint32_t>min(<Py_ssize_t>missing, length - 1)
-        cdef bint is_cut_off = count < missing and length < session.frame_bytes
-        session.last_ns = frame.time_ns
-        self.sessions.count_frame(session)
-        if data[0] & 0xF == (session.next_sequence - 1) & 0xF and is_repeated(session, data, length):
-            return True  # an error on the wire has made the controller send it twice
-        if data[0] & 0xF != session.next_sequence or count == 0 or is_cut_off:
-            self.sessions.end(session, END_LOST_PACKETS)
-            return True
-        if not self.sessions.make_room(session, session.stored + count):
-            return False
-        memcpy(session.payload + session.stored, data + 1, count)
-        session.stored += count
-        session.next_sequence = (session.next_sequence + 1) & 0xF
-        if session.stored < session.size:
-            return True
-        if not emit(out, frame, frame.id, FLAG_PAYLOAD, session.payload, session.size, rule.with_length):
-            return False
-        self.sessions.complete(session)
-        self.sessions.end(session, END_COMPLETE)
-        return True
+cdef Session* _refused(Sessions sessions, const Frame* frame, const IsoTpRule* rule, uint64_t key) noexcept nogil:
+    """Return the session that an overflow answers; NULL if that is not clear.
+
+    It follows a first frame and does not name that one's id. A session that waits alone is meant. Of several
+    that wait, the one whose id goes with this frame's is meant.
+    """
+    cdef Session* found = NULL
+    cdef Session* session
+    cdef Py_ssize_t index, count = 0
+    cdef bint is_pair, is_found_pair = False
+    for index in range(sessions.count):
+        session = &sessions.items[index]
+        if (session.channel == frame.channel and not session.is_j1939 and session.frames == 1
+                and <uint32_t>session.key != frame.id):
+            is_pair = answers(key, session.key, rule.address_bytes)
+            if found == NULL or is_pair > is_found_pair:
+                found = session
+                is_found_pair = is_pair
+                count = 0
+            count += is_pair == is_found_pair
+    return found if count == 1 else NULL
+
+
+cdef void _refuse(Sessions sessions, const Frame* frame, int how) noexcept nogil:
+    sessions.counts[frame.channel].ends[how] += 1
+    sessions.counts[frame.channel].lost += 1
+
+
+cdef int _single(Sessions sessions, const Frame* frame, const IsoTpRule* rule, Session* session, const uint8_t* data,
+                 Py_ssize_t length, FrameBatch out) except -1 nogil:
+    cdef Py_ssize_t size = data[0] & 0xF
+    cdef Py_ssize_t head = 1
+    if size == 0 and frame.length > CLASSIC_BYTES:  # CAN FD: the length has a byte of its own
+        size = data[1]
+        head = 2
+    if size == 0 or head + size > length:
+        _refuse(sessions, frame, END_MALFORMED)
+        return 0
+    if session != NULL:
+        sessions.end(session, END_RESTARTED)
+    sessions.counts[frame.channel].absorbed += 1
+    sessions.counts[frame.channel].ends[END_COMPLETE] += 1
+    return emit(out, frame, frame.id, FLAG_PAYLOAD, data + head, <uint32_t>size, rule.with_length)
+
+
+cdef int _first_frame(Sessions sessions, const Frame* frame, uint64_t key, Session* session, const uint8_t* data,
+                      Py_ssize_t length) except -1 nogil:
+    cdef Py_ssize_t single_head = 2 if frame.length > CLASSIC_BYTES else 1
+    cdef Py_ssize_t head = 2
+    cdef uint64_t size = 0
+    if length > 6:
+        size = <uint64_t>(data[0] & 0xF) << 8 | data[1]
+        if size == 0:  # longer than 12 bits can hold
+            head = 6
+            size = <uint64_t>data[2] << 24 | <uint64_t>data[3] << 16 | <uint64_t>data[4] << 8 | data[5]
+    if session != NULL:
+        sessions.end(session, END_RESTARTED)
+    if size <= <uint64_t>(length - single_head):  # a single frame would have held it
+        _refuse(sessions, frame, END_MALFORMED)
+        return 0
+    if size > MAX_BYTES:
+        _refuse(sessions, frame, END_TOO_LONG)
+        return 0
+    session = sessions.open(frame.channel, False, key, <uint32_t>min(size, <uint64_t>FIRST_ROOM))
+    sessions.count_frame(session)
+    session.last_ns = frame.time_ns
+    session.limit_ns = LIMIT_NS
+    session.size = <uint32_t>size
+    session.stored = <uint32_t>(length - head)
+    session.next_sequence = 1
+    session.frame_bytes = <uint8_t>length
+    memcpy(session.payload, data + head, length - head)
+    return 0
+
+
+cdef int _consecutive(Sessions sessions, const Frame* frame, const IsoTpRule* rule, Session* session,
+                      const uint8_t* data, Py_ssize_t length, FrameBatch out) except -1 nogil:
+    cdef uint32_t missing = session.size - session.stored
+    cdef uint32_t count = <uint32_t>min(<Py_ssize_t>missing, length - 1)
+    cdef bint is_cut_off = count < missing and length < session.frame_bytes
+    session.last_ns = frame.time_ns
+    sessions.count_frame(session)
+    if data[0] & 0xF == (session.next_sequence - 1) & 0xF and is_repeated(session, data, length):
+        return 0  # an error on the wire has made the controller send it twice
+    if data[0] & 0xF != session.next_sequence or count == 0 or is_cut_off:
+        sessions.end(session, END_LOST_PACKETS)
+        return 0
+    sessions.make_room(session, session.stored + count)
+    memcpy(session.payload + session.stored, data + 1, count)
+    session.stored += count
+    session.next_sequence = (session.next_sequence + 1) & 0xF
+    if session.stored < session.size:
+        return 0
+    emit(out, frame, frame.id, FLAG_PAYLOAD, session.payload, session.size, rule.with_length)
+    sessions.complete(session)
+    sessions.end(session, END_COMPLETE)
+    return 0

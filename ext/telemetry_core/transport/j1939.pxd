@@ -1,10 +1,10 @@
-"""Data sheet of J1939's transport: which frames may be of a session, and what follows them."""
+"""Data sheet of J1939's transport: which frames may be of a session."""
 
 from libc.stdint cimport uint8_t, uint32_t
 
 from telemetry_core.frames.batch cimport ID_ERROR, ID_EXTENDED, ID_REMOTE, Frame, FrameBatch
 from telemetry_core.decode.plan cimport EXTENDED_DATA_PAGE, Bus
-from telemetry_core.transport.sessions cimport Session, SessionCounts, Sessions
+from telemetry_core.transport.sessions cimport Sessions
 
 cdef enum:
     TP_CONTROL = 0xEC            # PDU format of the frames that open and close sessions
@@ -17,17 +17,11 @@ cdef inline uint8_t pdu_format(uint32_t id) noexcept nogil:
 
 
 cdef inline bint may_concern(const Frame* frame) noexcept nogil:
-    """Whether the frame may be of a session."""
+    """Return whether the frame may be of a session."""
     cdef uint32_t flags = frame.id & (<uint32_t>ID_EXTENDED | ID_REMOTE | ID_ERROR | EXTENDED_DATA_PAGE)
     return (flags == <uint32_t>ID_EXTENDED
             and (pdu_format(frame.id) == TP_CONTROL or pdu_format(frame.id) == TP_DATA)
             and (frame.id & DATA_PAGE) == 0 and frame.length == 8)
 
 
-cdef class J1939Transport:
-    cdef Sessions sessions
-    cdef SessionCounts* channel_counts  # those of `sessions`
-
-    cdef bint take(self, const Frame* frame, const Bus* bus, FrameBatch out) noexcept nogil
-    cdef Session* _announced(self, const Frame* frame) noexcept nogil
-    cdef Session* _to_abort(self, const Frame* frame) noexcept nogil
+cdef int take_j1939(Sessions sessions, const Frame* frame, const Bus* bus, FrameBatch out) except -1 nogil

@@ -1,6 +1,6 @@
 """What the transport stage passes on: frames as they came, and payloads that it put together.
 
-Both functions add to `out`; False without memory.
+Both functions add to `out`. They raise MemoryError.
 """
 
 from libc.stdint cimport uint8_t, uint16_t, uint32_t
@@ -18,26 +18,28 @@ cdef inline void copy_head(Frame* to, const Frame* frame) noexcept nogil:
     to.flags = frame.flags
 
 
-cdef inline bint pass_on(FrameBatch out, const Frame* frame, const uint8_t* payloads) noexcept nogil:
+cdef inline int pass_on(FrameBatch out, const Frame* frame, const uint8_t* payloads) except -1 nogil:
     """Pass the frame itself on."""
     cdef Frame* copy = out.add(frame.length)
     if copy == NULL:
-        return False
+        with gil:
+            raise MemoryError
     if frame.length <= INLINE_PAYLOAD:
         copy[0] = frame[0]
-        return True
+        return 0
     memcpy(<uint8_t*>payload(copy, out.payloads), payload(frame, payloads), frame.length)
     copy_head(copy, frame)
-    return True
+    return 0
 
 
-cdef inline bint emit(FrameBatch out, const Frame* last, uint32_t id, uint8_t flags, const uint8_t* data,
-                      uint32_t size, bint with_length) noexcept nogil:
+cdef inline int emit(FrameBatch out, const Frame* last, uint32_t id, uint8_t flags, const uint8_t* data,
+                     uint32_t size, bint with_length) except -1 nogil:
     """Pass a payload on, with the stamp of the frame that completed it."""
     cdef Frame* frame = out.add(<uint16_t>(size + with_length))
     cdef uint8_t* to
     if frame == NULL:
-        return False
+        with gil:
+            raise MemoryError
     copy_head(frame, last)
     frame.id = id
     frame.flags = flags
@@ -45,4 +47,4 @@ cdef inline bint emit(FrameBatch out, const Frame* last, uint32_t id, uint8_t fl
     if with_length:
         to[0] = size & 0xFF
     memcpy(to + with_length, data, size)
-    return True
+    return 0

@@ -52,9 +52,9 @@ cdef class Sessions:
     cdef SessionCounts* counts   # one for each 16-bit channel number: untouched pages cost nothing
 
     cdef Session* find(self, uint16_t channel, bint is_j1939, uint64_t key) noexcept nogil
-    # A new session in place of an earlier one of the same key. NULL without memory.
-    cdef Session* open(self, uint16_t channel, bint is_j1939, uint64_t key, uint32_t room) noexcept nogil
-    cdef bint make_room(self, Session* session, uint32_t room) noexcept nogil
+    # A new session in place of an earlier one of the same key. Raises MemoryError.
+    cdef Session* open(self, uint16_t channel, bint is_j1939, uint64_t key, uint32_t room) except NULL nogil
+    cdef int make_room(self, Session* session, uint32_t room) except -1 nogil
     # One more frame belongs to it, and does not go on.
     cdef void count_frame(self, Session* session) noexcept nogil
     cdef void complete(self, Session* session) noexcept nogil

@@ -9,18 +9,18 @@ Promises:
 """
 
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
-from libc.stdlib cimport calloc, free, realloc
+from libc.stdlib cimport free, realloc
 from libc.string cimport memset
+
+from telemetry_core.memory cimport zeroed
 
 
 cdef class Sessions:
 
     def __cinit__(self):
-        self.items = <Session*>calloc(MAX_SESSIONS, sizeof(Session))
-        self.counts = <SessionCounts*>calloc(CHANNELS, sizeof(SessionCounts))
-        self.least_ns = <int64_t*>calloc(CHANNELS, sizeof(int64_t))
-        if self.items == NULL or self.counts == NULL or self.least_ns == NULL:
-            raise MemoryError
+        self.items = <Session*>zeroed(MAX_SESSIONS, sizeof(Session))
+        self.counts = <SessionCounts*>zeroed(CHANNELS, sizeof(SessionCounts))
+        self.least_ns = <int64_t*>zeroed(CHANNELS, sizeof(int64_t))
 
     def __dealloc__(self):
         cdef Py_ssize_t index
@@ -39,7 +39,7 @@ cdef class Sessions:
                 return session
         return NULL
 
-    cdef Session* open(self, uint16_t channel, bint is_j1939, uint64_t key, uint32_t room) noexcept nogil:
+    cdef Session* open(self, uint16_t channel, bint is_j1939, uint64_t key, uint32_t room) except NULL nogil:
         cdef Session* session = self.find(channel, is_j1939, key)
         if session != NULL:
             self.end(session, END_RESTARTED)
@@ -47,8 +47,7 @@ cdef class Sessions:
             self.end(self._oldest(), END_EVICTED)
         session = &self.items[self.count]
         memset(session, 0, sizeof(Session))
-        if not self.make_room(session, room):
-            return NULL
+        self.make_room(session, room)
         session.channel = channel
         session.is_j1939 = is_j1939
         session.key = key
@@ -65,15 +64,15 @@ cdef class Sessions:
                 oldest = &self.items[index]
         return oldest
 
-    cdef bint make_room(self, Session* session, uint32_t room) noexcept nogil:
+    cdef int make_room(self, Session* session, uint32_t room) except -1 nogil:
         cdef uint8_t* grown
         if room > session.room:
             grown = <uint8_t*>realloc(session.payload, room)
             if grown == NULL:
-                return False
+                raise MemoryError
             session.payload = grown
             session.room = room
-        return True
+        return 0
 
     cdef void count_frame(self, Session* session) noexcept nogil:
         if session.is_done:

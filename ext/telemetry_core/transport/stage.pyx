@@ -11,15 +11,22 @@ Promises:
 Relies on `j1939` and `isotp` for what a frame means.
 """
 
-from libc.stdint cimport int64_t, uint16_t
-from libc.stdlib cimport calloc, free
+from libc.stdint cimport int64_t, uint8_t, uint16_t
+from libc.stdlib cimport free
 
 from telemetry_core.frames.batch cimport Frame, FrameBatch, payload
-from telemetry_core.transport.isotp cimport IsoTpRule, IsoTpTransport
-from telemetry_core.transport.j1939 cimport J1939Transport, may_concern
+from telemetry_core.memory cimport zeroed
+from telemetry_core.transport.isotp cimport IsoTpRule, take_isotp
+from telemetry_core.transport.j1939 cimport may_concern, take_j1939
 from telemetry_core.decode.plan cimport Plan
 from telemetry_core.transport.reassembled cimport pass_on
 from telemetry_core.transport.sessions cimport CHANNELS, END_UNFINISHED, Sessions
+
+cdef struct Listening:           # on one channel
+    uint16_t bus                 # index into Plan.buses
+    uint8_t j1939
+    uint16_t rule_count
+    IsoTpRule* rules
 
 _ENDS = ("complete", "timeout", "restarted", "aborted", "lost_packets", "malformed", "too_long", "evicted",
          "unfinished")
@@ -31,14 +38,16 @@ cdef class Transport:
     `is_idle`: nothing is listened for on any channel, and all counts are 0.
     """
 
+    cdef readonly Plan plan
+    cdef Sessions sessions       # of both protocols
+    cdef Listening* listening    # one for each 16-bit channel number
+    cdef readonly bint is_idle   # nothing is listened for on any channel
+    cdef FrameBatch out
+
     def __cinit__(self, Plan plan not None):
         self.plan = plan
         self.sessions = Sessions()
-        self.j1939 = J1939Transport(self.sessions)
-        self.isotp = IsoTpTransport(self.sessions)
-        self.listening = <Listening*>calloc(CHANNELS, sizeof(Listening))
-        if self.listening == NULL:
-            raise MemoryError
+        self.listening = <Listening*>zeroed(CHANNELS, sizeof(Listening))
         self.is_idle = True
         self.out = FrameBatch(1)
 
@@ -59,9 +68,7 @@ cdef class Transport:
         if not -1 <= bus < self.plan.bus_count:
             raise IndexError(f"the plan has no bus {bus}")
         cdef Listening* listening = &self.listening[channel]
-        cdef IsoTpRule* rules = <IsoTpRule*>calloc(max(len(isotp), 1), sizeof(IsoTpRule))
-        if rules == NULL:
-            raise MemoryError
+        cdef IsoTpRule* rules = <IsoTpRule*>zeroed(len(isotp), sizeof(IsoTpRule))
         free(listening.rules)
         listening.rules = rules
         listening.rule_count = len(isotp)
@@ -82,7 +89,6 @@ cdef class Transport:
         the next call.
         """
         cdef Py_ssize_t first
-        cdef bint done
         if self.is_idle:
             return frames
         with nogil:
@@ -94,9 +100,7 @@ cdef class Transport:
         self.out.clear()
         self.out.position = frames.position
         with nogil:
-            done = self._run(frames)
-        if not done:
-            raise MemoryError
+            self._run(frames)
         return self.out
 
     def counts(self, uint16_t channel):
@@ -144,14 +148,14 @@ cdef class Transport:
         return may_concern(frame) and self.listening[frame.channel].j1939
 
     cdef Py_ssize_t _first(self, FrameBatch frames) noexcept nogil:
-        """Index of the first frame that may concern a session; without one, the number of frames."""
+        """Return the index of the first frame that may concern a session; without one, the number of frames."""
         cdef Py_ssize_t index
         for index in range(frames.count):
             if self._hears(&frames.frames[index]) or self._rule(&frames.frames[index]) != NULL:
                 return index
         return frames.count
 
-    cdef bint _run(self, FrameBatch frames) noexcept nogil:
+    cdef int _run(self, FrameBatch frames) except -1 nogil:
         cdef Py_ssize_t index
         cdef const Frame* frame
         cdef const IsoTpRule* rule
@@ -160,12 +164,10 @@ cdef class Transport:
             rule = self._rule(frame)
             if rule != NULL:
                 self.sessions.expire(frame.channel, frame.time_ns)
-                if not self.isotp.take(frame, rule, payload(frame, frames.payloads), self.out):
-                    return False
+                take_isotp(self.sessions, frame, rule, payload(frame, frames.payloads), self.out)
             elif self._hears(frame):
                 self.sessions.expire(frame.channel, frame.time_ns)
-                if not self.j1939.take(frame, &self.plan.buses[self.listening[frame.channel].bus], self.out):
-                    return False
-            elif not pass_on(self.out, frame, frames.payloads):
-                return False
-        return True
+                take_j1939(self.sessions, frame, &self.plan.buses[self.listening[frame.channel].bus], self.out)
+            else:
+                pass_on(self.out, frame, frames.payloads)
+        return 0

@@ -1,1 +1,0 @@
-"""Used by compiled modules only: Python calls nothing of it."""

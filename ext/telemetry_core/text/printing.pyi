@@ -1,1 +1,0 @@
-"""For the compiled modules only: nothing of it is called from Python."""
