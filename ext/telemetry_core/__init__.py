@@ -1,7 +1,7 @@
 """The compiled hot path: batches of frames in, batches of samples through, line protocol out.
 
-The core imports nothing from `telemetry`. A module that others compile against has a `.pxd`, its data sheet. One
-that Python imports has a `.pyi`, its signatures. Docstrings stand in the `.pyx`.
+The core imports nothing from `telemetry`. A module that others compile against has a `.pxd`, its data sheet.
+One that Python imports has a `.pyi`, its signatures. Docstrings stand in the `.pyx`.
 """
 
 import sys

@@ -16,11 +16,11 @@ class Channels(Protocol):
     """What each channel is."""
 
     def binding(self, channel: str) -> Binding:
-        """What the channel of this name is. May raise TelemetryError."""
+        """Return what the channel of this name is. May raise TelemetryError."""
         ...
 
     def warnings(self, found: Mapping[str, Binding]) -> Iterator[str]:
-        """What does not fit together. found: the channels that there were, by name."""
+        """Return what does not fit together. found: the channels that there were, by name."""
         ...
 
 
@@ -42,7 +42,7 @@ class ChannelPlan:
     isotp: Sequence[IsoTpId] = ()
 
     def bus_of(self, channel: str) -> int:
-        """Index of the channel's bus, NO_BUS when it has no database."""
+        """Return index of the channel's bus, NO_BUS when it has no database."""
         return self.by_channel.get(channel, self.otherwise)
 
     def binding(self, channel: str) -> Binding:
@@ -67,7 +67,7 @@ def plan_channels(
     id_masks: tuple[int, int] = (ID_BITS, ID_BITS_EXTENDED),
     isotp: Sequence[IsoTpId] = (),
 ) -> ChannelPlan:
-    """One bus for each channel that has databases of its own, one for the others; files as given."""
+    """Return one bus for each channel that has databases of its own, one for the others; files as given."""
     buses: list[BusDatabases] = []
     by_channel: dict[str, int] = {}
     otherwise = NO_BUS

@@ -104,7 +104,7 @@ class Decoder:
 
     @property
     def frames_read(self) -> int:
-        """Frames of all files so far."""
+        """Return frames of all files so far."""
         return self._reading.frames_read
 
     def warnings(self) -> list[str]:
@@ -195,7 +195,7 @@ class _Worker:
     """One thread's part; see `in_order.Worker`."""
 
     def __init__(self, reading: Reading, stages: Stages, ordered: _Writer | None, options: _Options) -> None:
-        """ordered: writes the rows later; None: this thread does."""
+        """Set up one thread. ordered: writes the rows later; None: this thread does."""
         self.decoding = stages.another_decoding()
         self.writer = ordered or _Writer(stages, stages.another_writing(), reading, options)
         self._is_ordered = ordered is not None
@@ -245,7 +245,10 @@ class _Pieces:
         write: "Callable[[_Rows], OutputPiece]",
         refuse_unknown: Callable[[], None],
     ) -> None:
-        """write: in order; refuse_unknown: raises what is wrong when all is read, where nothing is known."""
+        """Set up the output.
+
+        write: in order; refuse_unknown: raises what is wrong when all is read, where nothing is known.
+        """
         self._results = results
         self._write = write
         self._refuse_unknown = refuse_unknown

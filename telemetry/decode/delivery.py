@@ -117,7 +117,7 @@ class Upload:
             self._stop.set()  # all of it is to be written once more: not before there is room
 
     def finish(self, show: Callable[[], None]) -> None:
-        """All pieces are taken: deliver what waits. show: called while that lasts."""
+        """Deliver what waits, now that all pieces are taken. show: called while that lasts."""
         self._cut()
         self._spool.commit()
         while self.state.waiting_points and not self._stop.is_set():
@@ -144,14 +144,14 @@ class Upload:
 
     @property
     def is_empty(self) -> bool:
-        """Whether the spool has nothing that the same command could go on with, nor ever had."""
+        """Return whether the spool has nothing that the same command could go on with, nor ever had."""
         state = self.state
         points = state.acknowledged_points + state.waiting_points + state.dead_points
         return not (points or self.found_points or self.done_frames)
 
     @property
     def state(self) -> DeliveryState:
-        """How it is now."""
+        """Return how it is now."""
         counters, gauges = self._spool.snapshot()
         sink = self._sink.state
         return DeliveryState(
@@ -166,7 +166,7 @@ class Upload:
 
     @property
     def accounts(self) -> dict[str, int]:
-        """All counters, of this run and of those that it goes on with."""
+        """Return all counters, of this run and of those that it goes on with."""
         return add(self._accounts, self._spool.counters())
 
     def _cut(self) -> None:
@@ -200,11 +200,11 @@ class Upload:
             self._stop.set()
 
     def _fail(self, error: Exception) -> None:
-        """The sink's thread has died of a fault in the program."""
+        """Stop: the sink's thread has died of a fault in the program."""
         self._failure = error
         self._stop.set()
 
 
 def _kept(accounts: Mapping[str, int], *, resumed: bool) -> dict[str, int]:
-    """The accounts of earlier runs; what was counted of frames only if they are not read once more."""
+    """Return the accounts of earlier runs; what was counted of frames only if they are not read once more."""
     return {name: count for name, count in accounts.items() if resumed or name.startswith("points/")}

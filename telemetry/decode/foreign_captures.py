@@ -25,7 +25,7 @@ class WhatWasRead:
 
 
 def no_message(paths: Sequence[Path], names: Sequence[str], read: WhatWasRead) -> DataError:
-    """The error of captures without a message of `names`. paths: one at least."""
+    """Return the error of captures without a message of `names`. paths: one at least."""
     where = named(paths)
     if not read.lines:
         hint = "a log of CAN has --dbc or a protocol of CAN"
@@ -45,7 +45,7 @@ def no_message(paths: Sequence[Path], names: Sequence[str], read: WhatWasRead) -
 
 
 def _spoken_in(path: Path, names: Sequence[str]) -> Sequence[str]:
-    """The protocols that make messages of most of the first bytes of a capture, the best first."""
+    """Return the protocols that make messages of most of the first bytes of a capture, the best first."""
     if not path.is_file():  # what comes through a pipe is gone
         return ()
     with Capture(path) as capture:

@@ -26,7 +26,7 @@ class Worker(Protocol[Result_co]):
         ...
 
     def do(self) -> Result_co:
-        """The result of the piece that was taken last."""
+        """Return the result of the piece that was taken last."""
         ...
 
 
@@ -39,7 +39,7 @@ class InOrder(Generic[Result]):
     """Iterate over it for the results; a context manager, which ends the threads."""
 
     def __init__(self, workers: Sequence[Worker[Result]], ahead: int) -> None:
-        """One thread for each of `workers`; ahead: results that may wait, at least one."""
+        """Make a thread for each of `workers`; ahead: results that may wait, at least one."""
         self._ahead = ahead
         self._turn = threading.Lock()  # to take
         self._changed = threading.Condition()

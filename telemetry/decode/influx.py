@@ -131,7 +131,7 @@ def _show(piece: OutputPiece | None, delivery: Upload, screen: Screen) -> None:
 
 
 def _end(delivery: Upload, job: Job, screen: Screen, *, interrupted: bool) -> int:
-    """What it came to, said and done."""
+    """Return what it came to, said and done."""
     state = delivery.state
     where = str(job.spool)
     if delivery.gave_up:
@@ -160,7 +160,10 @@ def _end(delivery: Upload, job: Job, screen: Screen, *, interrupted: bool) -> in
 
 
 def account_lines(accounts: Mapping[str, int], waiting_points: int) -> list[str]:
-    """The accounts of frames and points, for people; of captures, which have no frames, the points alone."""
+    """Return the accounts of frames and points, for people.
+
+    Of captures, which have no frames, these are the points alone.
+    """
     lines = []
     read = accounts.get(f"bus/{ACCOUNT}/read", 0)
     if read:

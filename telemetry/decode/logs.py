@@ -52,7 +52,7 @@ class Logs(Recordings):
 
     @property
     def _has_no_database(self) -> bool:
-        """True where no channel has one."""
+        """Return whether no channel has one."""
         return all(binding.bus == NO_BUS for _, binding in self._found.values())
 
     def misfits(self, found: Found) -> list[str]:

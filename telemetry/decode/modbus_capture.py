@@ -26,8 +26,9 @@ _PIECE_BYTES = 1024
 def protocol_of(
     name: str, registers: str | None, captures: Sequence[Path], *, with_messages: bool
 ) -> SerialProtocol:
-    """The protocol of that name. registers: a map's file, or the name of one that comes with the program.
+    """Return the protocol of that name.
 
+    registers: a map's file, or the name of one that comes with the program.
     Raises UsageError where captures cannot be read twice, ConfigError for a map that is wrong.
     """
     if name != "modbus":
@@ -56,7 +57,7 @@ class _Blocks(RtuReader):
 
 
 def _blocks(captures: Sequence[Path]) -> list[tuple[int, int, int]]:
-    """Function, first register and number of registers of all that was asked and answered, in that order."""
+    """Return function, first register and number of registers of what was asked and answered, in order."""
     reader = _Blocks()
     framers: dict[str, MessageFramer] = {}
     frames = FrameBatch(_PIECE_BYTES)

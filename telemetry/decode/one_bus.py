@@ -22,7 +22,7 @@ def stages_of(
     value_texts: bool = False,
     signals: Sequence[str] = (),
 ) -> Stages:
-    """The stages for logs of a bus that is the plan's only one.
+    """Return the stages for logs of a bus that is the plan's only one.
 
     - with_messages: the messages themselves, before what they mean
     - value_texts: each value with words has a second one, its word

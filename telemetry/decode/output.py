@@ -41,7 +41,7 @@ class OutputPiece:
         frames: int = 0,
         is_end: bool = False,
     ) -> Self:
-        """What is in `lines`, which are empty afterwards."""
+        """Return what is in `lines`, which are empty afterwards."""
         bounds = (lines.lines, lines.first_ns, lines.last_ns)
         overlaps = lines.overlaps and lines.lines > 0
         return cls(lines.take(), *bounds, frames, counts, progress, warnings, is_end, overlaps)
@@ -62,20 +62,20 @@ class FileDecoder(Protocol):
 
     @property
     def header(self) -> bytes:
-        """What comes before the first row."""
+        """Return what comes before the first row."""
         ...
 
     def pieces(self, paths: Sequence[Path]) -> AbstractContextManager[OutputPieces]:
-        """What is in the files, without the header. Iterating raises InputMissingError, DataError.
+        """Return what is in the files, without the header. Iterating raises InputMissingError, DataError.
 
         A file that is opened comes as a piece without text, so that the first one says: the first is there.
         """
         ...
 
     def warnings(self) -> list[str]:
-        """What was left out and why, for people; one line each. At the end."""
+        """Return what was left out and why, for people; one line each. At the end."""
         ...
 
     def summary(self) -> str:
-        """One line: what was read and what became of it."""
+        """Return one line: what was read and what became of it."""
         ...

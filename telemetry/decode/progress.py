@@ -33,11 +33,11 @@ class Course:
         self._total_bytes = sum(self.size_bytes(index) for index in range(len(paths))) if is_known else 0
 
     def size_bytes(self, index: int) -> int:
-        """Of one file; 0 where it is unknown."""
+        """Return the size of one file; 0 where it is unknown."""
         return self._sizes[index] or 0
 
     def at(self, index: int, bytes_read: int, count: int) -> Progress:
-        """index: of the file; bytes_read: of it; count: over all files."""
+        """Return how far it is. index: of the file; bytes_read: of it; count: over all files."""
         before = sum(self.size_bytes(earlier) for earlier in range(index))
         return Progress(
             self._paths[index],
@@ -51,7 +51,7 @@ class Course:
 
 
 def _size_bytes(path: Path) -> int | None:
-    """None where it is unknown: stdin, a pipe, a file that is not there."""
+    """Return it; None where it is unknown: stdin, a pipe, a file that is not there."""
     try:
         status = path.stat()
     except OSError:

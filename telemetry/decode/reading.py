@@ -33,17 +33,17 @@ class OpenRecording(Protocol):
 
     @property
     def at_end(self) -> bool:
-        """True once there is nothing more to read."""
+        """Return whether there is nothing more to read."""
         ...
 
     @property
     def damaged(self) -> int:
-        """Places so far that were skipped."""
+        """Return how many places were skipped so far."""
         ...
 
     @property
     def bytes_read(self) -> int:
-        """Bytes of the file so far; 0 where that is unknown."""
+        """Return bytes of the file so far; 0 where that is unknown."""
         ...
 
     def read(self, batch: FrameBatch, limit: int = -1) -> int:
@@ -135,7 +135,10 @@ class Reading:
     def __init__(
         self, stages: Stages, recordings: Recordings, *, accounts: bool = False, stop_at: int = 0
     ) -> None:
-        """accounts: whether places have `counts`; stop_at: a batch ends there, by frames over all files."""
+        """Set up the reading of recordings.
+
+        accounts: whether places have `counts`; stop_at: a batch ends there, by frames over all files.
+        """
         self._stages = stages
         self._gathering = stages.gathering
         self._recordings = recordings
@@ -156,7 +159,7 @@ class Reading:
 
     @property
     def last_ns(self) -> int:
-        """Stamp of the last frame so far."""
+        """Return stamp of the last frame so far."""
         return self._restarts.last_ns
 
     def found(

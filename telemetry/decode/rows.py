@@ -26,7 +26,7 @@ class Rows:
     """The rows of recordings, which are read once. A file that is opened is a batch without rows."""
 
     def __init__(self, stages: Stages, recordings: Recordings, *, times: Times = ALL_AS_THEY_ARE) -> None:
-        """times: which frames count."""
+        """Set up the reading of rows. times: which frames count."""
         self._stages = stages
         self._recordings = recordings
         self._times = times
@@ -58,27 +58,27 @@ class Rows:
 
     @property
     def first_ns(self) -> int:
-        """Stamp of the first frame of all; 0 before there is one."""
+        """Return stamp of the first frame of all; 0 before there is one."""
         return self._reading.first_ns
 
     @property
     def duration_s(self) -> float:
-        """Time from the first frame of all to the last one so far."""
+        """Return time from the first frame of all to the last one so far."""
         return (self._reading.last_ns - self.first_ns) / 1e9
 
     @property
     def frames_read(self) -> int:
-        """Frames, or messages of a serial port, of all recordings so far."""
+        """Return frames, or messages of a serial port, of all recordings so far."""
         return self._recordings.count(self._reading.frames_read)
 
     @property
     def matched(self) -> dict[str, int]:
-        """Frames, and payloads of several, that are described (`decoded`) and that are not (`unknown`)."""
+        """Return how many frames and payloads are described (`decoded`) and how many are not (`unknown`)."""
         return self._stages.decoding.matched()
 
     @property
     def frames_unknown(self) -> int:
-        """Those of them that are not described, and that count."""
+        """Return those of them that are not described, and that count."""
         return self._stages.decoding.counted().get(f"frames/{ACCOUNT}/unknown", 0)
 
     def warnings(self) -> list[str]:

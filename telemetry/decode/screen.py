@@ -44,7 +44,7 @@ class Screen:
         self.clear()
 
     def show(self, progress: Progress, notes: Sequence[str] = ()) -> None:
-        """It is so far; drawn a few times a second. notes: what else there is to say, last."""
+        """Show how far it is, a few times a second. notes: what else there is to say, last."""
         now_s = self._clock.monotonic_s()
         if not self._shows_progress or now_s < self._next_s:
             return
@@ -60,7 +60,7 @@ class Screen:
             self._line.refresh()
 
     def say(self, line: str) -> None:
-        """One line that stays."""
+        """Write a line that stays."""
         with self._lock:
             if self._line is not None:
                 self._line.console.out(one_line(line), highlight=False)
@@ -69,7 +69,7 @@ class Screen:
                 self._stream.flush()
 
     def warn(self, warnings: Sequence[str]) -> None:
-        """One line for each."""
+        """Write a line for each."""
         for warning in warnings:
             self.say(f"warning: {warning}")
 
@@ -82,7 +82,7 @@ class Screen:
 
 
 def _line_of_progress(stream: TextIO, clock: Clock) -> "rich.progress.Progress":
-    """One task in bytes, which is shown, and one that counts."""
+    """Return one task in bytes, which is shown, and one that counts."""
     from rich.console import Console
     from rich.progress import BarColumn, TextColumn
     from rich.progress import Progress as Line

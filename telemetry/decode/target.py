@@ -41,7 +41,7 @@ def sink_settings(
 def spool_directory(
     environment: Mapping[str, str], settings: SinkSettings, files: Sequence[Path], options: Sequence[object]
 ) -> Path:
-    """A folder of this decode's own, where the user keeps state (XDG Base Directory Specification).
+    """Return a folder of this decode's own, where the user keeps state (XDG Base Directory Specification).
 
     files: logs and databases; options: all else that says what is written.
     """
@@ -54,7 +54,7 @@ def spool_directory(
 def position_name(
     settings: SinkSettings, logs: Sequence[Path], databases: Sequence[Path], options: Sequence[object]
 ) -> str:
-    """Of what the logs are now, by size and beginning, the databases, by all they hold, and what goes where.
+    """Name what the logs are now, by size and beginning, the databases, by all they hold, and the target.
 
     Empty if it has no name: stdin is another log each time. options: see `spool_directory`; a folder that
     was named may be that of another decode. Raises InputMissingError.
@@ -77,7 +77,7 @@ def position_name(
 
 
 def _words(settings: SinkSettings, options: Sequence[object]) -> list[list[str]]:
-    """What is written, besides what the files hold, and where."""
+    """Return what is written, besides what the files hold, and where."""
     return [[*map(str, options)], [*settings.target]]
 
 

@@ -20,7 +20,7 @@ class Times:
 
     @property
     def is_bounded(self) -> bool:
-        """Whether a part of the recording is left out."""
+        """Return whether a part of the recording is left out."""
         return self.start is not None or self.stop is not None
 
     def keep(self, frames: FrameBatch, first_ns: int) -> None:

@@ -57,7 +57,7 @@ def parse_line(line: bytes) -> CapturedBytes | None:
 
 
 def _bytes_of(digits: bytes) -> bytes | None:
-    """None: they are not digits, or an odd number of them."""
+    """Return the bytes; None: these are not digits, or an odd number of them."""
     try:
         return unhexlify(digits)
     except ValueError:
@@ -66,7 +66,10 @@ def _bytes_of(digits: bytes) -> bytes | None:
 
 
 def format_piece(piece: CapturedBytes) -> bytes:
-    """One line with its newline; the stamp to the microsecond, what a name may not hold as underscores."""
+    """Return one line with its newline.
+
+    It has the stamp to the microsecond, and underscores for what a name may not hold.
+    """
     seconds, rest_ns = divmod(piece.time_ns, 10**9)
     port = re.sub(r"[^!-~]+", "_", piece.port) or "_"
     direction = "RX" if piece.is_received else "TX"
@@ -89,16 +92,16 @@ class Capture:
 
     @property
     def bytes_read(self) -> int:
-        """Bytes of the file so far, compressed ones where it is compressed; 0 where that is unknown."""
+        """Return bytes of the file so far, compressed ones if it is compressed; 0 where that is unknown."""
         return self._content.bytes_read
 
     @property
     def total_bytes(self) -> int:
-        """Size of the file; 0 where that is unknown."""
+        """Return size of the file; 0 where that is unknown."""
         return self._content.total_bytes
 
     def __iter__(self) -> Iterator[CapturedBytes]:
-        """All pieces. Raises DataError when the file is not what its name says it is."""
+        """Yield all pieces. Raises DataError when the file is not what its name says it is."""
         for number, (byte, line) in enumerate(self._whole_lines(), start=1):
             piece = parse_line(line)
             if piece is None and line.strip():

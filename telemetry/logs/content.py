@@ -73,12 +73,12 @@ class Content(io.RawIOBase):
 
     @property
     def bytes_read(self) -> int:
-        """Bytes of the file so far, compressed ones where it is compressed; 0 where that is unknown."""
+        """Return bytes of the file so far, compressed ones if it is compressed; 0 where that is unknown."""
         return self._file.tell() if self._file.seekable() else 0
 
     @property
     def total_bytes(self) -> int:
-        """Size of the file; 0 where that is unknown."""
+        """Return size of the file; 0 where that is unknown."""
         return os.fstat(self._file.fileno()).st_size if self._file.seekable() else 0
 
     def readable(self) -> bool:
@@ -122,7 +122,7 @@ class Content(io.RawIOBase):
         return False
 
     def beginning(self, most: int, is_enough: Callable[[bytes], bool] = lambda _: False) -> bytes:
-        """The first bytes, up to `most` of them, or as many as are enough; they are read again later.
+        """Return the first bytes, up to `most` of them, or as many as are enough; they are read again later.
 
         To be asked before anything is read.
         """
@@ -144,7 +144,7 @@ class Content(io.RawIOBase):
 
 @contextmanager
 def unpacked(content: Content, path: Path) -> Iterator[Path]:
-    """All of the content of the file `path` as a file of its own in the temporary folder, gone at the end.
+    """Yield all of the content of the file `path` as a file in the temporary folder, gone at the end.
 
     Raises StorageError, also where it is more than half of what is free there: a small file may unpack to
     anything, and other programs need room too.

@@ -58,7 +58,7 @@ _FED_BYTES = 256  # at once, since what a call has inflated is lost when it fail
 
 
 def inflated(path: Path, file: Readable) -> Inflated:
-    """The content of `file`; a `FileWindow` if it is not compressed.
+    """Return the content of `file`; a `FileWindow` if it is not compressed.
 
     How it begins says how it is compressed, and otherwise the ending of its name. Raises MissingPackageError
     when the package for it is missing.
@@ -79,7 +79,7 @@ def inflated(path: Path, file: Readable) -> Inflated:
 
 
 def _compression(beginning: bytes) -> str:
-    """The ending that a file with this beginning should have; "" for none."""
+    """Return the ending that a file with this beginning should have; "" for none."""
     if beginning.startswith(_GZIP_BEGINNING):
         return ".gz"
     if beginning.startswith(_FRAME_MAGIC):

@@ -62,7 +62,7 @@ class FrameReader(Protocol):
 
     @property
     def damaged(self) -> int:
-        """Places that were skipped: lines, or objects of a binary log."""
+        """Return how many places were skipped: lines, or objects of a binary log."""
         ...
 
     @property
@@ -77,7 +77,7 @@ class FrameReader(Protocol):
 
     @property
     def unstamped(self) -> int:
-        """Frames for which the log has no stamp."""
+        """Return frames for which the log has no stamp."""
         ...
 
     @property
@@ -87,7 +87,7 @@ class FrameReader(Protocol):
 
     @property
     def next_ns(self) -> int:
-        """Stamp of the frame that was not due at the last `read`."""
+        """Return stamp of the frame that was not due at the last `read`."""
         ...
 
     def read(self, batch: FrameBatch, limit: int = -1, until_ns: int = LATEST_NS) -> int:
@@ -115,7 +115,7 @@ class OpenLog:
     """An open log: frames in their order, and what was wrong with it."""
 
     def __init__(self, path: Path, channel_of: Callable[[str], int]) -> None:
-        """channel_of: gives each channel's name its number, once.
+        """Open it. channel_of: gives each channel's name its number, once.
 
         Raises InputMissingError, DataError, MissingPackageError where a package is missing that it needs,
         StorageError where the temporary folder takes no copy that it needs.
@@ -143,22 +143,22 @@ class OpenLog:
 
     @property
     def frames_read(self) -> int:
-        """Frames so far."""
+        """Return frames so far."""
         return self._reader.frames_read
 
     @property
     def damaged(self) -> int:
-        """Damaged places so far."""
+        """Return how many places are damaged so far."""
         return self._reader.damaged
 
     @property
     def bytes_read(self) -> int:
-        """Bytes of the file so far, compressed ones where it is compressed; 0 where that is unknown."""
+        """Return bytes of the file so far, compressed ones if it is compressed; 0 where that is unknown."""
         return self._content.bytes_read
 
     @property
     def total_bytes(self) -> int:
-        """Size of the file; 0 where that is unknown."""
+        """Return size of the file; 0 where that is unknown."""
         return self._content.total_bytes
 
     @property
@@ -168,7 +168,7 @@ class OpenLog:
 
     @property
     def next_ns(self) -> int:
-        """Stamp of the frame that was not due at the last `read`."""
+        """Return stamp of the frame that was not due at the last `read`."""
         return self._reader.next_ns
 
     def read(self, batch: FrameBatch, limit: int = -1, until_ns: int = LATEST_NS) -> int:

@@ -46,7 +46,7 @@ class Mf4:
     """
 
     def __init__(self, path: Path, where: Path) -> None:
-        """path: of the log, not compressed; where: what people call it."""
+        """Open it. path: of the log, not compressed; where: what people call it."""
         if importlib.util.find_spec("asammdf") is None:
             raise MissingPackageError(
                 "reading MF4 needs the package asammdf",
@@ -116,7 +116,7 @@ def require_mf4(beginning: bytes, where: Path) -> None:
 
 
 def _inflate(data: bytes) -> bytes:
-    """A block's bytes, of which the standard has at most 4 MiB."""
+    """Return a block's bytes, of which the standard has at most 4 MiB."""
     inflater = zlib.decompressobj()
     block = inflater.decompress(data, MOST_BLOCK_BYTES)
     if inflater.unconsumed_tail:

@@ -67,7 +67,7 @@ class FileWindow:
         return True
 
     def take(self, count: int) -> bytes:
-        """The next `count` bytes."""
+        """Return the next `count` bytes."""
         taken, self.data = self.data[:count], self.data[count:]
         self.place += len(taken)
         return taken

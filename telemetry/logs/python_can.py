@@ -153,7 +153,7 @@ class MessageReader:
 
 
 def no_trc(first: bytes) -> str:
-    """Why a log that begins with this line is no TRC; "" if it may be one."""
+    """Return why a log that begins with this line is no TRC; "" if it may be one."""
     text = first.decode("utf-8-sig", "replace")
     if "\r" in text.rstrip("\r\n"):
         return "its lines end with CR alone, and those of a TRC log with LF or CR LF"
@@ -194,7 +194,7 @@ class _Lines:
         return self._as_known(text) if text.startswith(";$") else text
 
     def _as_known(self, text: str) -> str:
-        """A line of the header for python-can, which knows neither version 1.2 nor a semicolon there."""
+        """Return a line of the header for python-can, which knows no version 1.2 and no semicolon there."""
         text = text.rstrip("; \n")
         if text == ";$FILEVERSION=1.2":
             self.lacks_reserved = True
@@ -202,7 +202,7 @@ class _Lines:
         return text + "\n"
 
     def close(self) -> None:
-        """The log's owner closes the file."""
+        """Leave the file to the log's owner, who closes it."""
 
 
 class Trc:
@@ -245,7 +245,7 @@ class Trc:
 
 
 def _stamp_ns(message: "can.Message") -> int:
-    """Below 0: impossible."""
+    """Return the stamp; below 0: it is impossible."""
     time_us = message.timestamp * 1e6
     if not math.isfinite(time_us):
         return -1
@@ -254,5 +254,5 @@ def _stamp_ns(message: "can.Message") -> int:
 
 
 def _channel(channel: object, first_channel: int) -> int:
-    """Counted from 0. None: there is but one."""
+    """Return the channel's number, counted from 0. None: there is but one."""
     return max(channel - first_channel, 0) if isinstance(channel, int) else 0

@@ -41,7 +41,7 @@ class RestartFinder:
         self.last_ns = 0  # stamp of the last frame that was found
 
     def open(self, file: Path) -> None:
-        """Frames of another file come."""
+        """Expect frames of another file."""
         self._file = file
         self._first_ns = None
 

@@ -42,7 +42,7 @@ class Aggregate:
 
     @property
     def members(self) -> tuple[str, ...]:
-        """The packs, and aggregates above."""
+        """Return the packs, and aggregates above."""
         return self.parallel or self.series
 
     def check(self, table: TomlTable) -> None:
@@ -102,7 +102,7 @@ def _check_member(
 
 
 def _buses_of_packs(mapping: MapSpec, spec: PlanSpec) -> dict[str, list[str]]:
-    """The packs with rows of `battery`, and the buses that these come from."""
+    """Return the packs with rows of `battery`, and the buses that these come from."""
     found: dict[str, list[str]] = {}
     for bus, layout in zip(spec.buses, mapping.buses, strict=True):
         numbers = {output.target for message in layout.messages for output in message.outputs}
@@ -114,7 +114,7 @@ def _buses_of_packs(mapping: MapSpec, spec: PlanSpec) -> dict[str, list[str]]:
 
 
 def with_banks(mapping: MapSpec, banks: Sequence[Bank]) -> MapSpec:
-    """The same map, with a tag set for each bank and fields for the names of packs."""
+    """Return the same map, with a tag set for each bank and fields for the names of packs."""
     names = tuple(enumerate(dict.fromkeys(pack for bank in banks for pack in bank.packs)))
     # A change of the weakest pack does not pass [reduce]: two equal ones take turns.
     fields = tuple(FieldSpec(name, SlotKind.TEXT, texts=names) for name in PACK_FIELDS)

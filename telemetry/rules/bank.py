@@ -43,12 +43,12 @@ def _highest(known: Sequence[float], _is_complete: bool) -> float | None:
 
 
 def _any(known: Sequence[float], is_complete: bool) -> float | None:
-    """One that is set decides; that none is set takes all."""
+    """Return one that is set decides; that none is set takes all."""
     return any(known) if any(known) or is_complete else None
 
 
 def _every(known: Sequence[float], is_complete: bool) -> float | None:
-    """One that is not set decides."""
+    """Return one that is not set decides."""
     return all(known) if not all(known) or is_complete else None
 
 
@@ -150,7 +150,7 @@ def _weighted(of_members: Sequence[Values]) -> Iterator[tuple[str, Value]]:
 
 
 def _weakest(of_members: Sequence[Values]) -> Iterator[tuple[str, Value]]:
-    """The lowest and the highest cell, each with its number and its pack."""
+    """Yield the lowest and the highest cell, each with its number and its pack."""
     for cell, choose in (("cell_min", min), ("cell_max", max)):
         having = [each for each in of_members if f"{cell}_v" in each]
         if having:

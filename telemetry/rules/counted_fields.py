@@ -6,7 +6,7 @@ from telemetry_core.rules.map_spec import ABSENT, MapSpec
 
 
 def counted_fields(mapping: MapSpec) -> Mapping[str, frozenset[str]]:
-    """Names of fields by pack. What the battery's own controller counts and reports is not among them."""
+    """Return names of fields by pack, without what the battery's own controller counts and reports."""
     fields: dict[str, frozenset[str]] = {}
     for target in mapping.targets:
         if target.count is not None:

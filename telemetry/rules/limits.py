@@ -187,7 +187,7 @@ def _record(mapping: MapSpec, record: int) -> RecordSpec:
 
 
 def _alarms(limit: Limit, measurement: str, field: str, mapping: MapSpec) -> Iterator[Alarm]:
-    """One for each pack or charger that has the field."""
+    """Yield one for each pack or charger that has the field."""
     rows = {(target.record, target.tag_set): target for target in mapping.targets}
     for target in rows.values():
         record, tags = _record(mapping, target.record), mapping.tag_sets[target.tag_set]

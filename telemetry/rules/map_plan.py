@@ -98,7 +98,7 @@ _Filled = dict[_Key, dict[str, list[SlotMap]]]  # by target and field: what fill
 def build(
     assignments: Iterable[Assignment], spec: PlanSpec, threshold_a: float, counting: Counting | None = None
 ) -> MapSpec:
-    """The map that fills each assigned field, and what can be derived from these unless assigned itself.
+    """Return the map that fills each assigned field, and what follows from these unless assigned itself.
 
     counting: None: counters are not derived.
     """
@@ -152,7 +152,7 @@ def build(
 
 
 def _records(assignments: Sequence[Assignment]) -> Iterable[RecordSpec]:
-    """The modelled records that are needed, cells sized by the highest number of any pack."""
+    """Return the modelled records that are needed, cells sized by the highest number of any pack."""
     needed = {assignment.measurement for assignment in assignments}
     if CELLS.name in needed:
         fields = [one.field for one in assignments if one.measurement == CELLS.name]
@@ -168,7 +168,7 @@ def _records(assignments: Sequence[Assignment]) -> Iterable[RecordSpec]:
 
 
 def _texts(assignments: Iterable[Assignment], measurement: str) -> dict[str, list[str]]:
-    """The words of each text field, once each, in the order in which they occur."""
+    """Return the words of each text field, once each, in the order in which they occur."""
     texts: dict[str, list[str]] = {}
     for one in assignments:
         if one.measurement == measurement and one.words:
@@ -216,7 +216,10 @@ def _slot(
 
 
 def _decimal_scale(field: FieldSpec, signal: SignalSpec, scale: float, offset: float) -> DecimalScale | None:
-    """The field's decimal scale with the entry's applied to it; None where doubles would not be exact."""
+    """Return the field's decimal scale with the entry's applied to it.
+
+    None where doubles would not be exact.
+    """
     base = field.scale
     if field.kind is SlotKind.BOOL and base is None and (field.factor, field.offset) == (1.0, 0.0):
         base = DecimalScale(1, 0, 0)
@@ -332,7 +335,7 @@ def _spread(key: _Key, keys: list[_Key], filled: _Filled, record: RecordSpec) ->
 
 
 def _bus(pairs: Sequence[_Pair], keys: Sequence[_Key], targets: Sequence[TargetMap]) -> BusMap:
-    """The messages of one bus, and the cycles that its pages make."""
+    """Return the messages of one bus, and the cycles that its pages make."""
     by_message: dict[tuple[int, int], dict[int, list[_Pair]]] = {}  # by record and sender; by target
     for pair in pairs:
         target = keys.index(_Key(pair[0].bus, pair[0].tag, pair[0].measurement))
@@ -426,7 +429,7 @@ def _page_name(part: PartMap, pairs: Sequence[_Pair]) -> str:
 
 
 def _parts(pairs: Sequence[_Pair]) -> tuple[PartMap, ...]:
-    """The slots of one message and target by the condition under which they are there.
+    """Return the slots of one message and target by the condition under which they are there.
 
     Branches that fill the same fields are one page: each of them is a whole reading.
     """

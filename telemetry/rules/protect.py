@@ -91,7 +91,7 @@ def protect(spec: PlanSpec, entries: Iterable[ProtectEntry]) -> ProtectedPlan:
 def _rules(
     entry: ProtectEntry, spec: PlanSpec, origins: dict[tuple[int, int], ProtectEntry]
 ) -> Iterator[ProtectionRule]:
-    """The rules of one entry. origins: by message, which entry protects it."""
+    """Yield the rules of one entry. origins: by message, which entry protects it."""
     for bus, index in _messages(entry, spec):
         other = origins.setdefault((bus, index), entry)
         if other is not entry:
@@ -126,7 +126,7 @@ def _messages(entry: ProtectEntry, spec: PlanSpec) -> Iterator[tuple[int, int]]:
 
 
 def _matching(entry: ProtectEntry, bus: BusSpec) -> Sequence[int]:
-    """Indexes of the messages of that name; or of the one that frames of that id are to the decoder."""
+    """Return indexes of the messages of that name, or of the one that frames of that id become."""
     if entry.id is None:
         return [index for index, message in enumerate(bus.messages) if message.name == entry.message]
     message = find_message(bus, entry.id)
@@ -161,7 +161,7 @@ def _hint(entry: ProtectEntry, spec: PlanSpec) -> str:
 
 
 def _named(spec: PlanSpec, bus: int, index: int) -> str:
-    """The message's name; as its measurement has it where the bus has another one of that name."""
+    """Return the message's name; as its measurement has it where the bus has another one of that name."""
     messages = spec.buses[bus].messages
     name = messages[index].name
     is_unique = [message.name for message in messages].count(name) == 1

@@ -135,12 +135,12 @@ class ProtectEntry:
 
     @property
     def where_subject(self) -> Where:
-        """The path of the key that says so."""
+        """Return the path of the key that says so."""
         return self.where.key("id" if self.message is None else "message")
 
 
 def load_protect_entries(file: Path) -> tuple[ProtectEntry, ...]:
-    """The `[[protect]]` of a configuration, or of a file with nothing else. Raises ConfigError."""
+    """Return the `[[protect]]` of a configuration, or of a file with nothing else. Raises ConfigError."""
     entries = tuple(read(ProtectEntry, table) for table in TomlTable.load(file).take_tables("protect"))
     if not entries:
         raise ConfigError("has no [[protect]]", where=str(file))

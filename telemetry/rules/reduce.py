@@ -66,11 +66,11 @@ class ReduceSettings:
             raise table.wrong(name, "does nothing where all rows are sent", "set every_s, at least as long")
 
     def every_ns(self, measurement: str) -> int:
-        """The interval of one measurement, in ns."""
+        """Return the interval of one measurement, in ns."""
         return round(self.every_s_by_measurement.get(measurement, self.every_s) * 1e9)
 
     def flags_every_ns(self, record: RecordSpec) -> int:
-        """The interval of changes of flags in the rows of `record`, in ns."""
+        """Return the interval of changes of flags in the rows of `record`, in ns."""
         usual_s = 0.0 if record.modelled else self.flags_every_s
         return round(self.flags_every_s_by_measurement.get(record.measurement, usual_s) * 1e9)
 

@@ -74,5 +74,5 @@ SEND_MESSAGES = SendSettings()
 
 
 def _pattern(globs: Iterable[str]) -> re.Pattern[str]:
-    """A pattern of any of them; of none it fits nothing."""
+    """Return a pattern of any of them; of none it fits nothing."""
     return re.compile("|".join(fnmatch.translate(glob) for glob in globs) or "(?!)")

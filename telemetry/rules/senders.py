@@ -39,7 +39,7 @@ def judged_records(
 
 
 def finding_event(finding: SenderFinding, message: str, source: str) -> Event:
-    """The event of one finding about `message` on a channel whose tag is `source`."""
+    """Return the event of one finding about `message` on a channel whose tag is `source`."""
     taken, other = f"{finding.taken:02X}", f"{finding.other:02X}"
     second, changed = CODES
     if finding.is_change:
@@ -52,12 +52,12 @@ def finding_event(finding: SenderFinding, message: str, source: str) -> Event:
 
 
 def account_name(source: str, message: str) -> str:
-    """The counter of rows of `message` that were not taken, since they are of another sender."""
+    """Return the counter of rows of `message` that were not taken, since they are of another sender."""
     return f"senders/{source}/{message}/kept_out"
 
 
 def kept_out(counters: Counters, source: str) -> dict[str, int]:
-    """Rows of `source` that were not taken, by message; messages without any are left out."""
+    """Return how many rows of `source` were not taken, by message, without messages that have none."""
     prefix, suffix = f"senders/{source}/", "/kept_out"
     return {
         name.removeprefix(prefix).removesuffix(suffix): count

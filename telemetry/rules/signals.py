@@ -61,7 +61,7 @@ class _Candidate:
         )
 
     def indexes(self, name: str) -> Iterator[int]:
-        """The signal of that name, once for each branch that has it."""
+        """Return the signal of that name, once for each branch that has it."""
         return (index for index, signal in enumerate(self.signals) if signal == name)
 
     def _branch(self, signal: SignalSpec) -> str:
@@ -84,7 +84,7 @@ class Catalogue:
         self._candidates = list(candidates.values())
 
     def one(self, entry: MapEntry) -> Iterator[FoundSignal]:
-        """The signal of that name, once for each bus and branch that has it. Raises ConfigError."""
+        """Yield the signal of that name, once for each bus and branch that has it. Raises ConfigError."""
         where = entry.where.key("signal")
         on_bus = self._on_bus(entry)
         if "." not in entry.signal:
@@ -107,7 +107,7 @@ class Catalogue:
             raise ConfigError(f'message {message} has no signal "{signal}"', where=where, hint=hint)
 
     def family(self, entry: MapEntry) -> Iterator[FoundSignal]:
-        """All signals of a family with their numbers, counted from 1. Raises ConfigError."""
+        """Yield all signals of a family with their numbers, counted from 1. Raises ConfigError."""
         where = entry.where.key("signal")
         if entry.signal.count(NUMBER) > 1:
             raise ConfigError("holds {n} more than once", where=where)
@@ -175,7 +175,7 @@ def _near_message(message: str, signal: str, candidates: Sequence[_Candidate]) -
 
 
 def _families(candidates: Iterable[_Candidate]) -> Iterator[str]:
-    """Every signal that has a number in its name, with {n} for each of its numbers in turn."""
+    """Return every signal that has a number in its name, with {n} for each of its numbers in turn."""
     families = set()
     for candidate in candidates:
         for signal in candidate.signals:
@@ -185,7 +185,7 @@ def _families(candidates: Iterable[_Candidate]) -> Iterator[str]:
 
 
 def checked_number(number: int, where: object, hint: str = "") -> int:
-    """The number of a cell or sensor. Raises ConfigError when there can be none of that number."""
+    """Return the number of a cell or sensor. Raises ConfigError when there can be none of that number."""
     if not 1 <= number <= MAX_NUMBERED_FIELDS:
         raise ConfigError(
             f"cells and sensors are 1 to {MAX_NUMBERED_FIELDS}, not {number}", where=where, hint=hint
@@ -213,7 +213,7 @@ def choice(name: str, known: Iterable[str]) -> str:
 
 
 def raw_values(value: int | str, found: FoundSignal, where: object) -> tuple[int, ...]:
-    """The raw value that `value` is, or all that have the word `value` in the signal's value table.
+    """Return the raw value that `value` is, or all that have the word `value` in the signal's value table.
 
     None where another branch has the value. Raises ConfigError where no branch has it.
     """
@@ -243,7 +243,10 @@ def absent_values(entry: MapEntry, found: FoundSignal) -> tuple[int, ...]:
 
 
 def sender_of(entry: MapEntry, found: FoundSignal) -> int:
-    """The address that the entry names; ABSENT: none. Raises ConfigError where it could be no other."""
+    """Return the address that the entry names; ABSENT: none.
+
+    Raises ConfigError where it could be no other.
+    """
     if entry.sender is None:
         return ABSENT
     message = found.message

@@ -32,12 +32,12 @@ class Assembled:
         return self.settings.name
 
     def bus_of(self, channel: str) -> str:
-        """The name of the plan's bus that describes this channel."""
+        """Return the name of the plan's bus that describes this channel."""
         return self.settings.bus_of(channel)
 
     @property
     def buses(self) -> tuple[str, ...]:
-        """The names of the plan's buses that describe its channels."""
+        """Return the names of the plan's buses that describe its channels."""
         return self.settings.bus_names
 
     @property
@@ -71,21 +71,21 @@ class Assembled:
         return {**states, f"device/{self.name}": self.source.device} if self.source.device else states
 
     def tag_of(self, channel: str) -> str:
-        """The tag `source`: a bus's configured name; for a log the channel's name, as the log has it."""
+        """Return the tag `source`: a bus's configured name, or a channel's name as its log has it."""
         return channel if self.resume_as else self.settings.tag_of(channel)
 
 
 def assemble_sources(
     sources: Iterable[SourceSettings], channels: ChannelTable, clock: Clock, positions: Mapping[str, int]
 ) -> list[Assembled]:
-    """The configured sources, none of them opened yet. positions: frames of each log that are done."""
+    """Return the configured sources, none of them opened yet. positions: frames of each log that are done."""
     return [assemble_source(settings, channels, clock, positions) for settings in sources]
 
 
 def assemble_source(
     settings: SourceSettings, channels: ChannelTable, clock: Clock, positions: Mapping[str, int]
 ) -> Assembled:
-    """One source, not opened yet; see `assemble_sources`."""
+    """Return one source, not opened yet; see `assemble_sources`."""
     resume_as = position_name(settings.name, settings.log) if settings.log else ""
     start = Start(clock, partial(channels.number, settings.name), positions.get(resume_as, 0))
     return Assembled(settings.make_source(start), settings, resume_as, settings.own_time)

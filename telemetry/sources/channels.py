@@ -28,7 +28,7 @@ class ChannelTable:
         self._numbers: dict[tuple[str, str], int] = {}
 
     def number(self, source: str, name: str) -> int:
-        """The number of `name` of `source`; a new one the first time."""
+        """Return the number of `name` of `source`; a new one the first time."""
         with self._lock:
             known = self._numbers.get((source, name))
             if known is not None:
@@ -41,6 +41,6 @@ class ChannelTable:
             return number
 
     def since(self, count: int) -> list[Channel]:
-        """The channels after the first `count`, in order."""
+        """Return the channels after the first `count`, in order."""
         with self._lock:
             return self._channels[count:]

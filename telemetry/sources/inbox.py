@@ -48,7 +48,7 @@ class Inbox:
 
     @property
     def frames_waiting(self) -> int:
-        """Frames that wait, of all sources."""
+        """Return frames that wait, of all sources."""
         with self._changed:
             return sum(self._frames.values())
 
@@ -58,7 +58,7 @@ class Inbox:
             return self._frames.get(source, 0)
 
     def take_empty(self) -> FrameBatch:
-        """An empty batch of `batch_frames`, from the pool where it has one."""
+        """Return an empty batch of `batch_frames`, from the pool where it has one."""
         with self._changed:
             if self._pool:
                 return self._pool.pop()
@@ -105,7 +105,10 @@ class Inbox:
             stop.remove_listener(self._wake)
 
     def get(self, timeout_s: float) -> Item | None:
-        """The oldest item; None when nothing came within `timeout_s`. The batch in it is the caller's."""
+        """Return the oldest item; None when nothing came within `timeout_s`.
+
+        The batch in it is the caller's.
+        """
         with self._changed:
             if not self._items and not self._changed.wait_for(lambda: bool(self._items), timeout_s):
                 return None

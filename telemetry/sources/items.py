@@ -36,7 +36,7 @@ class SourceEvent:
 
     @property
     def source(self) -> str:
-        """The source's name."""
+        """Return the source's name."""
         return self.event.source
 
 

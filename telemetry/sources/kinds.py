@@ -72,7 +72,7 @@ def _read(kind: str, settings: type[SourceSettings], table: TomlTable) -> Source
 
 
 def read_sources(top: TomlTable) -> tuple[SourceSettings, ...]:
-    """All sources of a configuration. Raises ConfigError."""
+    """Return all sources of a configuration. Raises ConfigError."""
     found: dict[str, SourceSettings] = {}
     names: set[str] = set()
     taken: dict[str, tuple[str, Resource]] = {}  # by the resource's name: the first source that needs it

@@ -42,7 +42,7 @@ class Outages:
         return self._lost_at_s is not None
 
     def lost(self, reason: str) -> list[SourceEvent]:
-        """The device is away, or still is: an event the first time."""
+        """Return the device is away, or still is: an event the first time."""
         self.reason = reason
         if self._lost_at_s is not None:
             return []
@@ -53,7 +53,7 @@ class Outages:
         return [SourceEvent(begins("source_lost", reason, self._source), self._clock.unix_ns())]
 
     def back(self) -> list[SourceEvent]:
-        """The device works: if it was away, the events that say so."""
+        """Return the device works: if it was away, the events that say so."""
         if self._lost_at_s is None:
             return []
         self._back_at_s = self._clock.monotonic_s()
@@ -124,7 +124,7 @@ def keep_connected(
 
 
 def reason_of(error: BaseException) -> str:
-    """An exception's own words, in one line, without the login of a URL that it quotes."""
+    """Return an exception's own words, in one line, without the login of a URL that it quotes."""
     words = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
     return without_login(" ".join(words.split())) or type(error).__name__
 
@@ -137,5 +137,5 @@ def put_all(events: list[SourceEvent], output: Inbox) -> None:
 
 
 def put_end(source: str, counts: Mapping[str, int], output: Inbox, *, is_complete: bool = False) -> None:
-    """The last item of a source."""
+    """Put the last item of a source."""
     output.put(SourceEnded(source, counts, is_complete))

@@ -70,7 +70,7 @@ class RunningSources:
         output: Inbox,
         assemble: Callable[[SourceSettings], Assembled],
     ) -> None:
-        """sources: to begin with, not started yet; assemble: makes one that begins later."""
+        """Begin with `sources`, not started yet; assemble: makes one that begins later."""
         self._output = output
         self._assemble = assemble
         self._sources = {source.name: source for source in sources}
@@ -86,7 +86,7 @@ class RunningSources:
         return self._sources[name]
 
     def get(self, name: str) -> Assembled | None:
-        """The source of this name; None: it is not configured any more."""
+        """Return the source of this name; None: it is not configured any more."""
         return self._sources.get(name)
 
     @property
@@ -107,7 +107,7 @@ class RunningSources:
             stop.set()
 
     def ended(self, name: str) -> None:
-        """The pipeline has taken the last item of this source."""
+        """Note that the pipeline has taken the last item of this source."""
         stop = self._running.pop(name, None)
         if stop is not None:
             stop.close()

@@ -115,7 +115,7 @@ class SourceSettings(ABC):
 
     @property
     def count_gap_ns(self) -> int | None:
-        """Up to which distance of two readings the flow between them is counted; None: as everywhere."""
+        """Return up to which distance of two readings the flow between them counts; None: as everywhere."""
         return None
 
     @property
@@ -145,15 +145,15 @@ class SourceSettings(ABC):
 
     @property
     def bus_names(self) -> tuple[str, ...]:
-        """The names of the plan's buses that describe its channels."""
+        """Return the names of the plan's buses that describe its channels."""
         return (self.name, *(bus.name for bus in self.buses[1:]))
 
     def tag_of(self, channel: str) -> str:  # noqa: ARG002 - of a bus all channels are one
-        """The tag `source` of a channel's points, unless it is one of a log."""
+        """Return the tag `source` of a channel's points, unless it is one of a log."""
         return self.name
 
     def bus_of(self, channel: str) -> str:
-        """The name of the bus that this channel is of."""
+        """Return the name of the bus that this channel is of."""
         own = f"{self.name}/{channel}"
         return own if any(bus.name == own for bus in self.buses) else self.name
 

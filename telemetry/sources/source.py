@@ -27,7 +27,7 @@ class Source(ABC):
     @property
     @abstractmethod
     def status(self) -> str:
-        """One short clause for people: `receiving`, `waiting for can0: no such device`, `ended` …"""
+        """Return one short clause for people: `receiving`, `waiting for can0: no such device`, `ended` …"""
 
     @property
     def device(self) -> str:
@@ -52,7 +52,7 @@ class Source(ABC):
 
     @abstractmethod
     def run(self, output: Inbox, stop: StopSignal) -> None:
-        """The body of the source's thread. Puts a `SourceEnded` last, whatever happened."""
+        """Do the work of the source's thread. Put a `SourceEnded` last, whatever happened."""
 
     @abstractmethod
     def counts(self) -> Mapping[str, int]:

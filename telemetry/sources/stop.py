@@ -28,7 +28,7 @@ class StopSignal:
         return self.event.is_set()
 
     def fileno(self) -> int:
-        """A descriptor that is readable once the signal is set, for `poll`."""
+        """Return a descriptor that is readable once the signal is set, for `poll`."""
         return self._fd
 
     def on_set(self, listener: Callable[[], None]) -> None:

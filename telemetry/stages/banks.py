@@ -33,7 +33,7 @@ class Banks:
     """All banks of a configuration."""
 
     def __init__(self, schema: Schema, banks: Sequence[Bank], mapping: MapSpec, alarms: Alarms) -> None:
-        """mapping: the one `with_banks`; alarms: see rows before these banks do."""
+        """Set up the banks. mapping: the one `with_banks`; alarms: see rows before these banks do."""
         self._schema = schema
         self._threshold_a = mapping.threshold_a
         self._tag_sets = [dict(tags) for tags in mapping.tag_sets]
@@ -63,11 +63,11 @@ class Banks:
                 self._pack_of_tags[tags] = tag_set["pack"]
 
     def carry_on(self, channel: int, rule: int) -> None:
-        """This alarm is active since before the first row."""
+        """Take over that this alarm is active since before the first row."""
         self._active.add((channel, rule))
 
     def forget(self, channel: int) -> None:
-        """No alarm of `channel` is active any more."""
+        """Let no alarm of `channel` be active any more."""
         self._active = {each for each in self._active if each[0] != channel}
 
     def follow(self, samples: SampleBatch) -> list[BankRow]:
@@ -95,7 +95,10 @@ class Banks:
         (self._active.add if transition.active else self._active.discard)(alarm)
 
     def _is_due(self, bank: Bank, time_ns: int) -> bool:
-        """Sources may be some time apart; one that is earlier by more than that has had its clock set."""
+        """Return whether a row is due.
+
+        Sources may be some time apart; one that is earlier by more than that has had its clock set.
+        """
         second, last = time_ns // SECOND_NS, self._second.get(bank.name)
         if last is not None and last - OLDEST_NS // SECOND_NS <= second <= last:
             return False

@@ -51,21 +51,21 @@ class BoundChannel:
 
     @property
     def senders(self) -> range:
-        """Indexes of the tag sets of J1939 senders, by source address."""
+        """Return indexes of the tag sets of J1939 senders, by source address."""
         return range(self.own + 1, self.own + 1 + SENDERS * self.j1939)
 
     @property
     def modelled(self) -> range:
-        """Indexes of the tag sets of the data model, as the map has them."""
+        """Return indexes of the tag sets of the data model, as the map has them."""
         return range(self.senders.stop, self.senders.stop + len(self.map_tags))
 
     @property
     def tag_sets(self) -> range:
-        """Indexes of all of them."""
+        """Return indexes of all of them."""
         return range(self.own, self.modelled.stop)
 
     def tags(self) -> Iterator[Mapping[str, str]]:
-        """What `tag_sets` stand for."""
+        """Yield what `tag_sets` stand for."""
         common = {"vehicle": self.vehicle, "source": self.binding.tag}
         yield common
         for sender in range(len(self.senders)):

@@ -21,21 +21,21 @@ class Decoding:
         self.decode = self._decoder.decode
 
     def bind(self, channel: BoundChannel) -> None:
-        """Frames of `channel` will come."""
+        """Expect frames of `channel`."""
         senders = channel.senders.start if channel.j1939 else None
         self._decoder.bind(channel.number, channel.binding.bus, channel.own, senders)
         self._names[channel.number] = Names(f"frames/{channel.binding.source}/")
 
     def unmatched(self, most: int) -> UnmatchedIds:
-        """What counts, by id, the frames for which this decoder has no message: `most` ids."""
+        """Return what counts, by id, the frames for which this decoder has no message: `most` ids."""
         return UnmatchedIds(self._decoder, most)
 
     def fates(self) -> list[str]:
-        """What may become of a frame."""
+        """Return what may become of a frame."""
         return list(self._decoder.counts(0))
 
     def counted(self) -> dict[str, int]:
-        """What became of the frames so far, and the points, as the accounts call them."""
+        """Return what became of the frames so far, and the points, as the accounts call them."""
         counters = self._decoder.made()
         for number, names in self._names.items():
             names.count(counters, self._decoder.counts(number))
@@ -49,5 +49,5 @@ class Decoding:
         return {fate: both.get(fate, 0) for fate in ("decoded", "unknown")}
 
     def omitted(self) -> dict[str, int]:
-        """Values left out so far, by reason."""
+        """Return values left out so far, by reason."""
         return self._decoder.omitted()

@@ -33,11 +33,11 @@ class Following(Protocol):
     """Makes what follows from rows, and changes none of them."""
 
     def bind(self, channel: BoundChannel) -> None:
-        """Rows of `channel` will come."""
+        """Expect rows of `channel`."""
         ...
 
     def follow(self, samples: SampleBatch) -> Iterable[Made | BankRow]:
-        """What these rows make, in their order."""
+        """Return what these rows make, in their order."""
         ...
 
 
@@ -64,11 +64,11 @@ class Alarms(AlarmEvents):
         return Made(transition.row, time_ns, event)
 
     def watched(self, channel: int) -> Iterator[tuple[int, Alarm]]:
-        """What is watched for on `channel`, by number."""
+        """Return what is watched for on `channel`, by number."""
         return ((rule, self.alarms[rule]) for rule in self.watcher.watched(channel))
 
     def apart(self, made: Iterable[Made]) -> Iterator[Made]:
-        """The same, events with stamps that no event of their code and tags has had."""
+        """Yield the same, events with stamps that no event of their code and tags has had."""
         for one in made:
             if isinstance(one.content, Event):
                 yield replace(one, time_ns=self.stamped(one.content, one.time_ns))
@@ -91,7 +91,7 @@ class Mapped:
         self._pages.bind(number, binding.bus, binding.tag)
 
     def map(self, samples: SampleBatch) -> SampleBatch:
-        """These rows, each followed by those that are made of it; valid until the next call."""
+        """Return these rows, each followed by those that are made of it; valid until the next call."""
         self._out.clear()
         self.mapper.map(samples, self._out)
         return self._out
@@ -101,5 +101,5 @@ class Mapped:
         return self._alarms.apart(starmap(Made, self._pages.report(notices))) if notices else ()
 
     def missing(self, channel: int) -> Iterator[str]:
-        """A sentence for each cycle with pages that have not come, or do not come any more."""
+        """Return a sentence for each cycle with pages that have not come, or do not come any more."""
         return self._pages.words(channel, self.mapper.missing(channel))

@@ -27,11 +27,11 @@ class Gathering:
         self._names: dict[int, tuple[Names, Names, Names]] = {}  # by channel
 
     def follows_j1939(self, bus: int) -> bool:
-        """Whether J1939 sessions are followed on a bus: whether a message there has an id of 29 bits."""
+        """Return whether J1939 sessions are followed on a bus: a message there has an id of 29 bits."""
         return bus != NO_BUS and any(message.extended for message in self._buses[bus].messages)
 
     def bind(self, channel: BoundChannel) -> None:
-        """Frames of `channel` will come."""
+        """Expect frames of `channel`."""
         bus, isotp = channel.binding.bus, channel.binding.isotp
         rules = [(rule.id, rule.extended_addressing, rule.with_length) for rule in isotp]
         least_ns = channel.binding.least_wait_ns
@@ -44,18 +44,18 @@ class Gathering:
         self._names[channel.number] = names
 
     def gather(self, frames: FrameBatch) -> FrameBatch:
-        """The frames to decode; valid until the next call."""
+        """Return the frames to decode; valid until the next call."""
         whole = self._transport.reassemble(frames)
         return whole if self._protection is None else self._protection.check(whole)
 
     def end_sessions(self, source: str) -> None:
-        """Nothing more comes of `source`: transport sessions that are open are lost, and counted as such."""
+        """Count transport sessions of `source` that are open as lost: nothing more comes of it."""
         for channel in self._channels:
             if channel.binding.source == source:
                 self._transport.end_sessions(channel.number)
 
     def countable(self, binding: Binding) -> Iterator[str]:
-        """The names of all that `counted` may count of a channel."""
+        """Yield the names of all that `counted` may count of a channel."""
         source = binding.source
         if binding.isotp or self.follows_j1939(binding.bus):
             yield from (f"frames/{source}/{name}" for name in self._transport.counts(0))
@@ -66,7 +66,7 @@ class Gathering:
             yield from (f"protection/{source}/{name}" for name in wrong)
 
     def counted(self) -> dict[str, int]:
-        """Frames and sessions so far, as the accounts call them.
+        """Return frames and sessions so far, as the accounts call them.
 
         Frames of open sessions are taken off `read`: that counts frames that something has become of.
         """

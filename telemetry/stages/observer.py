@@ -16,7 +16,7 @@ class Observer(Protocol):
     """Looks at the rows on their way, after the mapper."""
 
     def start(self, schema: Schema, counted: Mapping[str, frozenset[str]], unmatched: UnmatchedIds) -> None:
-        """All rows will be of this schema.
+        """Expect rows of this schema alone.
 
         counted: by pack, the fields that the mapper itself counts; unmatched: ids without a message, counted
         only while the observer sets `is_counting`.
@@ -24,19 +24,21 @@ class Observer(Protocol):
         ...
 
     def bind(self, channel: int, *, source: str, tag: str, tags: Mapping[int, Mapping[str, str]]) -> None:
-        """A channel, its source, its tag `source`, and the tag sets of the modelled rows of its frames and of
+        """Expect rows of a channel.
+
+        source: its name; tag: its tag `source`; tags: the tag sets of the modelled rows of its frames and of
         J1939 senders.
         """
         ...
 
     def observe(self, frames: FrameBatch, samples: SampleBatch) -> None:
-        """These frames became these rows; both are the stages' again afterwards."""
+        """Look at these frames, and the rows that they became; both are the stages' again afterwards."""
         ...
 
     def add_event(self, event: Event, time_ns: int) -> None:
-        """An event that these rows made, and its stamp."""
+        """Take an event that these rows made, and its stamp."""
         ...
 
     def add_session(self, session: Session, time_ns: int) -> None:
-        """A charging session as these rows left it, open or over, and the stamp of the last of them."""
+        """Take a charging session as these rows left it, open or over, and the stamp of the last of them."""
         ...

@@ -24,7 +24,7 @@ from telemetry.stages.spoken import Spoken
 
 
 def read_offline(document: Document) -> Config:
-    """The configuration in `document`. Raises ConfigError."""
+    """Return the configuration in `document`. Raises ConfigError."""
     kept = {key: value for key, value in document.values.items() if key != "web"}
     replaced = {
         "spool": {"directory": "unused"},
@@ -38,7 +38,9 @@ class Recorded:
     """Which source of a configuration each channel of a recording is: of buses, or of serial ports."""
 
     def __init__(self, composition: Composition, source: str = "", *, account: str = "") -> None:
-        """source: of all channels; empty: the one that fits. account: what all frames count for; empty: their
+        """Find the sources of a recording.
+
+        source: of all channels; empty: the one that fits. account: what all frames count for; empty: their
         source. Raises UsageError if there is no such source.
         """
         self._composition = composition
@@ -57,7 +59,7 @@ class Recorded:
         self.is_serial = not sources[0].has_error_frames
 
     def source_of(self, channel: str) -> Assembled:
-        """The source with the name `channel`; otherwise the only one. Raises UsageError."""
+        """Return the source with the name `channel`; otherwise the only one. Raises UsageError."""
         fitting = [each for each in self._sources if _fits(each, channel)]
         if len(fitting) > 1 or (not fitting and len(self._sources) > 1):
             words = "several sources fit" if fitting else "no source fits"
@@ -65,18 +67,18 @@ class Recorded:
         return (fitting or self._sources)[0]
 
     def binding(self, channel: str) -> Binding:
-        """What `channel` is."""
+        """Return what `channel` is."""
         binding = self._composition.binding(self.source_of(channel), channel)
         return replace(binding, source=self._account) if self._account else binding
 
     def warnings(self, found: Mapping[str, Binding]) -> Iterator[str]:
-        """A line for each of these channels that has no database."""
+        """Yield a line for each of these channels that has no database."""
         for channel, binding in found.items():
             if binding.bus == NO_BUS:
                 yield f"{channel}: source {self.source_of(channel).name} of {self._file} has no database"
 
     def spoken(self, port: str) -> Sequence[Spoken]:
-        """What is spoken at `port`: by its devices. Raises UsageError if no source fits."""
+        """Return what is spoken at `port`: by its devices. Raises UsageError if no source fits."""
         source = self.source_of(port)
         settings: Any = source.settings
         found = []
@@ -96,12 +98,12 @@ class Recorded:
 
 
 def _fits(source: Assembled, channel: str) -> bool:
-    """Whether `source` has that name, interface or port, or databases of its own for it."""
+    """Return whether `source` has that name, interface or port, or databases of its own for it."""
     names = {Path(each.name).name for each in source.settings.resources}
     options: Mapping[str, Any] = getattr(source.settings, "options", {})
     return channel in names | {source.name, options.get("channel")} or source.bus_of(channel) != source.name
 
 
 def database_files(config: Config) -> Iterator[Path]:
-    """All databases of its buses."""
+    """Return all databases of its buses."""
     return (file for source in config.sources for bus in source.buses for file in bus.databases)

@@ -42,19 +42,19 @@ class Output:
 
     @property
     def header(self) -> bytes:
-        """What comes before the first row."""
+        """Return what comes before the first row."""
         return b""
 
     @property
     def left_out(self) -> int:
-        """Values so far that were not finite."""
+        """Return values so far that were not finite."""
         return 0
 
     def start(self, schema: Schema) -> None:
-        """All rows will be of this schema."""
+        """Expect rows of this schema alone."""
 
     def bind(self, channel: BoundChannel) -> None:
-        """Rows of `channel` will come."""
+        """Expect rows of `channel`."""
 
     def write_times(self, form: TimeForm, origin_ns: int = 0) -> None:
         """Write times of csv and ndjson like that from now on. origin_ns: where relative ones begin."""
@@ -73,15 +73,15 @@ class Output:
         return ""
 
     def empty_by_measurement(self) -> dict[str, int]:
-        """How many rows had no value, and so became no point."""
+        """Return how many rows had no value, and so became no point."""
         return {}
 
     def newest_ns(self, _tags: int) -> int:
-        """The newest stamp of rows of the data model with this tag set."""
+        """Return the newest stamp of rows of the data model with this tag set."""
         return NEVER_NS
 
     def follow(self, tags: int, newest_ns: int) -> None:
-        """Earlier batches may hold such rows up to this stamp."""
+        """Assume that earlier batches hold such rows up to this stamp."""
 
 
 class _Encoded(Output):
@@ -219,7 +219,7 @@ OutputKind = OutputFormat | TextSettings | Output
 
 
 def output_of(kind: OutputKind, schema: Schema, vehicle: str, *, with_events: bool) -> Output:
-    """What takes rows of `schema`: as text, or what is given. with_events: whether events may come."""
+    """Return what takes rows of `schema`: as text, or what is given. with_events: whether events may come."""
     if isinstance(kind, Output):
         kind.start(schema)
         return kind

@@ -65,7 +65,10 @@ class Composition:
         )
 
     def _charging(self, vin_key: VinKey) -> "ChargingPlan | None":
-        """What is followed; None, and nothing of it imported, where no protocol and no session is named."""
+        """Return what is followed.
+
+        None, and nothing of it imported, where no protocol and no session is named.
+        """
         sources = self.config.sources
         if not self.config.charging.sessions and not any(source.protocols.names for source in sources):
             return None
@@ -86,11 +89,11 @@ class Composition:
         return charging_plan(buses, (*spec.records, *records), plugs, self.config.charging, vin_key)
 
     def binding(self, source: Assembled, channel: str) -> Binding:
-        """What a channel of `source` is."""
+        """Return what a channel of `source` is."""
         return self._binding(source, source.bus_of(channel), source.tag_of(channel))
 
     def bindings(self, source: Assembled) -> Iterator[Binding]:
-        """What the channels of `source` may be, before they have a name."""
+        """Return what the channels of `source` may be, before they have a name."""
         return (self._binding(source, bus, source.name) for bus in source.buses)
 
     def _binding(self, source: Assembled, bus: str, tag: str) -> Binding:
@@ -125,7 +128,10 @@ def compose(config: Config) -> Composition:
 
 
 def load_whole_plan(config: Config) -> LoadedPlan:
-    """The plan for all buses and ports: of databases, and of what sources know themselves. ConfigError."""
+    """Return the plan for all buses and ports: of databases, and of what sources know themselves.
+
+    Raises ConfigError.
+    """
     buses = [bus for source in config.sources for bus in source.buses if bus.databases]
     plan = load_plan(buses, config.cache_directory) if buses else NO_DATABASES
     spec = plan.spec
@@ -135,12 +141,12 @@ def load_whole_plan(config: Config) -> LoadedPlan:
 
 
 def map_entries(config: Config) -> tuple[MapEntry, ...]:
-    """What the configuration maps, and what sources map by themselves."""
+    """Return what the configuration maps, and what sources map by themselves."""
     return (*config.map, *(entry for source in config.sources for entry in source.map_entries()))
 
 
 def counting(config: Config) -> Counting:
-    """Charge and energy are counted, between readings that are no further apart than a source's own gap."""
+    """Count charge and energy between readings that are no further apart than a source's own gap."""
     gaps_ns = {name: source.count_gap_ns for source in config.sources for name in source.bus_names}
     return Counting({name: gap_ns for name, gap_ns in gaps_ns.items() if gap_ns is not None})
 

@@ -94,7 +94,7 @@ class Stages:
         self.writing.set_observer(observer, self._unmatched)
 
     def another_decoding(self) -> Decoding:
-        """A decoder for another thread."""
+        """Return a decoder for another thread."""
         return Decoding(self._plan)
 
     def another_writing(self) -> Writing:
@@ -111,14 +111,17 @@ class Stages:
         self._counted_from_0 |= dict.fromkeys(names, 0)
 
     def bind(self, channel: int, binding: Binding) -> None:
-        """Frames of `channel` will come, and are what `binding` says."""
+        """Expect frames of `channel`, which are what `binding` says."""
         self.expect(binding)
         bound = self.gather_from(channel, binding)
         self.decoding.bind(bound)
         self.writing.bind(bound)
 
     def gather_from(self, channel: int, binding: Binding) -> BoundChannel:
-        """The same for `gathering` alone; the other parts bind what is new in `channels` in their threads."""
+        """Return the same for `gathering` alone.
+
+        The other parts bind what is new in `channels` in their threads.
+        """
         j1939 = self.gathering.follows_j1939(binding.bus)
         bound = BoundChannel(channel, binding, self._vehicle, j1939, self._map_tags, self._tag_sets)
         self._tag_sets = bound.tag_sets.stop
@@ -141,17 +144,18 @@ class Stages:
 
     @property
     def sessions(self) -> PlugSessions:
-        """Those that are followed."""
+        """Return those that are followed."""
         return self.writing.sessions
 
     @property
     def sources(self) -> Iterable[str]:
-        """Those of its channels."""
+        """Return those of its channels."""
         return dict.fromkeys(channel.binding.source for channel in self.channels)
 
     def counted(self) -> dict[str, int]:
-        """Frames and points by name, as the accounts call them; points held by the reducer are left out.
+        """Return frames and points by name, as the accounts call them.
 
+        Points held by the reducer are left out.
         What may become of the frames of each source is there from the start, as 0.
         """
         decoded = self._counted_from_0 | self.decoding.counted()  # the largest part, in one go: the rest is 0

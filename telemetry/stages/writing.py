@@ -61,7 +61,9 @@ class Writing:
         charging: "ChargingPlan | None" = None,
         banks: Sequence[Bank] = (),
     ) -> None:
-        """mapping: None when nothing is mapped; every_report: an event in each message with an alarm;
+        """Make the stages.
+
+        mapping: None when nothing is mapped; every_report: an event in each message with an alarm;
         charging: what is followed; banks: which `mapping` has tag sets for.
 
         ConfigError if `reduce` names a measurement that there is not, or `send` messages.
@@ -97,7 +99,7 @@ class Writing:
         observer.start(self._schema, counted, unmatched)
 
     def bind(self, channel: BoundChannel) -> None:
-        """Rows of `channel` will come."""
+        """Expect rows of `channel`."""
         binding = channel.binding
         self.channels[channel.number] = channel
         self.output.bind(channel)
@@ -173,7 +175,7 @@ class Writing:
             self._write_session(made, made.content, lines)
 
     def write_event(self, event: Event, time_ns: int, lines: LineBuffer) -> None:
-        """The observer gets the frame's own time, whatever the stamps of the points count from."""
+        """Write an event. The observer gets the frame's own time, whatever stamps of points count from."""
         self._made_here[EVENT.name] += 1
         self.output.add_event(event, time_ns, lines)
         for observer in self._observers:
@@ -231,17 +233,17 @@ class Writing:
         self.output.add(self._reduced, lines)
 
     def of(self, source: str) -> Iterator[BoundChannel]:
-        """The channels of `source`."""
+        """Return the channels of `source`."""
         return (each for each in self.channels.values() if each.binding.source == source)
 
     def follow(self, source: str, newest_ns: int) -> None:
-        """Earlier batches may hold points of the data model of `source` up to this stamp."""
+        """Assume that earlier batches hold points of the data model of `source` up to this stamp."""
         for channel in self.of(source):
             for tags in channel.modelled:
                 self.output.follow(tags, newest_ns)
 
     def forget(self, source: str) -> None:
-        """What comes of `source` from now on has nothing to do with what came: its alarms, its senders."""
+        """Forget alarms and senders of `source`: what comes from now on has nothing to do with what came."""
         for channel in self.of(source):
             self.senders.forget(channel.number)
             self.alarms.watcher.forget(channel.number)
@@ -250,16 +252,16 @@ class Writing:
 
     @property
     def pending(self) -> int:
-        """Points that the reducer holds."""
+        """Return points that the reducer holds."""
         return self._reducer.pending if self._reducer else 0
 
     @property
     def incomplete_cycles(self) -> int:
-        """Cycles of cell pages that were not complete."""
+        """Return cycles of cell pages that were not complete."""
         return self.mapped.mapper.incomplete_cycles if self.mapped else 0
 
     def missing_pages(self) -> list[str]:
-        """A sentence for each cycle with pages of cells that have not come, or do not come any more."""
+        """Return a sentence for each cycle with pages of cells that have not come, or come no more."""
         return [
             f"{channel.binding.tag}: {words}"
             for number, channel in self.channels.items()
@@ -267,12 +269,14 @@ class Writing:
         ]
 
     def countable(self, binding: Binding) -> Iterable[str]:
-        """The names of what `counted` may count of a channel's frames."""
+        """Return the names of what `counted` may count of a channel's frames."""
         judged = self._judged[binding.bus] if binding.bus != NO_BUS else ()
         return [account_name(binding.source, self._schema.specs[record].message_name) for record, _ in judged]
 
     def counted(self) -> dict[str, int]:
-        """Points that these stages have added or taken off, as the accounts call them; those that the reducer
+        """Return points that these stages have added or taken off, as the accounts call them.
+
+        Those that the reducer
         holds are not made yet.
         """
         no_points = self.output.empty_by_measurement()

@@ -228,7 +228,7 @@ class _Mending:
     def _apply(
         self, found: Iterable[Statement], rules: Mapping[str, Callable[[Statement], str | None]]
     ) -> None:
-        """Each rule returns the text line that replaces its statement, if any."""
+        """Apply rules, each of which returns the text line that replaces its statement, if any."""
         for statement in found:
             if statement.keyword in rules:
                 self._out.append(rules[statement.keyword](statement) or "")

@@ -48,7 +48,10 @@ class CanLink(Protocol):
         ...
 
     def open(self) -> socket.socket:
-        """A socket with its options set and bound or connected. Raises OSError while that is impossible."""
+        """Return a socket with its options set and bound or connected.
+
+        Raises OSError while that is impossible.
+        """
         ...
 
     def is_up(self) -> bool:
@@ -56,7 +59,7 @@ class CanLink(Protocol):
         ...
 
     def bit_rate(self) -> BitRate | None:
-        """The bus's, as it is set now; None: it has no rate, or the rate is not known."""
+        """Return the bus's, as it is set now; None: it has no rate, or the rate is not known."""
         ...
 
 
@@ -131,12 +134,15 @@ class CanUnixSocket:
 
 
 def receive_buffer_bytes(opened: socket.socket) -> int:
-    """The size as it was asked for; the kernel keeps twice that, for its own bookkeeping (socket(7))."""
+    """Return the size as it was asked for.
+
+    The kernel keeps twice that, for its own bookkeeping (socket(7)).
+    """
     return opened.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF) // 2
 
 
 def receive_buffer_warning(opened: socket.socket, wanted_bytes: int) -> str:
-    """One line for people when the socket's buffer is smaller than wanted; empty otherwise."""
+    """Return one line for people when the socket's buffer is smaller than wanted; empty otherwise."""
     got_bytes = receive_buffer_bytes(opened)
     if opened.family == socket.AF_UNIX or got_bytes >= wanted_bytes:  # there the sender's buffer counts
         return ""

@@ -45,7 +45,7 @@ class Listening:
         self._heard_s = 0.0
 
     def opened(self) -> None:
-        """The port was opened: begin again."""
+        """Begin again: the port was opened."""
         self._heard_s = self._clock.monotonic_s()
 
     def hurry(self, for_s: float) -> None:
@@ -63,12 +63,12 @@ class Listening:
         return max(self._heard_s + self._silent_s - self._clock.monotonic_s(), 0.0)
 
     def received(self, data: bytes) -> bytes:
-        """Everything is wanted."""
+        """Return all of it: everything is wanted."""
         self._heard_s = self._clock.monotonic_s()
         return data
 
     def took(self, message_id: int) -> None:
-        """A good message has come, which answers nothing."""
+        """Take a good message, which answers nothing."""
 
     def is_deaf(self) -> bool:
         """Return whether it has been silent for so long that its port is to be opened again."""
@@ -107,7 +107,9 @@ class Asking:
     """A device that answers requests."""
 
     def __init__(self, polls: Sequence[Poll], gap_s: float, clock: Clock) -> None:
-        """gap_s: the line rests for so long between an answer, or its time-out, and the next request."""
+        """Set up a conversation.
+
+        gap_s: the line rests for so long between an answer, or its time-out, and the next request."""
         if not polls:
             raise ValueError("nothing to ask")
         self._schedules = [_Schedule(poll) for poll in polls]
@@ -143,7 +145,7 @@ class Asking:
         return self._unheard_rounds
 
     def opened(self) -> None:
-        """The port was opened: begin again."""
+        """Begin again: the port was opened."""
         now_s = self._clock.monotonic_s()
         for schedule in self._schedules:
             schedule.restart(now_s)
@@ -167,12 +169,15 @@ class Asking:
         return self._outstanding is not None and self._clock.monotonic_s() >= self._gives_up_s
 
     def give_up(self) -> None:
-        """The answer does not come."""
+        """Go on: the answer does not come."""
         if self._outstanding is not None:
             self._time_out(self._outstanding)
 
     def due(self) -> bytes | None:
-        """The request to send now, if any. Before it is sent, what has come so far goes to `received`."""
+        """Return the request to send now, if any.
+
+        Before it is sent, what has come so far goes to `received`.
+        """
         if self._outstanding is not None:
             if not self.is_late():
                 return None
@@ -183,7 +188,7 @@ class Asking:
         return soonest.poll.request
 
     def asked(self) -> None:
-        """The request that was due is sent."""
+        """Note that the request that was due is sent."""
         self._outstanding = self._soonest()
         self._gives_up_s = self._clock.monotonic_s() + self._outstanding.poll.timeout_s
         self._is_heard = False
@@ -202,7 +207,7 @@ class Asking:
         return data
 
     def took(self, message_id: int) -> None:
-        """A message that was not asked for answers nothing."""
+        """Pass over a message that was not asked for: it answers nothing."""
         if self._outstanding is not None and message_id == self._outstanding.poll.answer_id:
             self._unheard_rounds = 0
             self._outstanding.answered(self._clock.monotonic_s())

@@ -130,7 +130,7 @@ class DeviceSettings:
             yield replace(entry, scale=-entry.scale) if self.invert_current and has_sign else entry
 
     def conversation(self, protocol: SerialProtocol, clock: Clock, scale: float) -> Asking | Listening:
-        """scale: how many times as fast as the clock its time runs."""
+        """Return how it is talked to. scale: how many times as fast as the clock its time runs."""
         if not protocol.requests:
             return Listening(clock)
         shortest_s = min(request.every_s for request in protocol.requests)

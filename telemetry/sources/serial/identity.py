@@ -29,12 +29,12 @@ class SameDevice:
         self.is_other = False
 
     def opened(self) -> None:
-        """The port was opened again."""
+        """Begin again: the port was opened again."""
         self.is_doubted = bool(self._known)
         self._talks_since_s = None
 
     def heard(self, identity: Mapping[str, str]) -> list[SourceEvent]:
-        """Messages have come, and it has said this of itself by now. Return the events that follow."""
+        """Return the events that follow from messages: it has said this of itself by now."""
         now_s = self._clock.monotonic_s()
         if self._talks_since_s is None:
             self._talks_since_s = now_s

@@ -59,7 +59,7 @@ class SerialLink(Protocol):
         ...
 
     def open(self, stop: StopSignal) -> AbstractContextManager[SerialPort]:
-        """The port, open; `stop` ends its waits. Raises OSError while that is impossible."""
+        """Return the port, open; `stop` ends its waits. Raises OSError while that is impossible."""
         ...
 
 
@@ -131,7 +131,7 @@ def check_port(port: str) -> str:
 
 
 def lasting_link(port: Path, links: Path = BY_ID) -> Path | None:
-    """The link of udev that leads to a port, whatever its number; None: it has none."""
+    """Return the link of udev that leads to a port, whatever its number; None: it has none."""
     with contextlib.suppress(OSError):
         device = port.resolve()
         return next((link for link in sorted(links.glob("*")) if link.resolve() == device), None)
@@ -189,7 +189,7 @@ class _SlicedPort:
         self._port = opened
 
     def receive(self, timeout_s: float) -> bytes:
-        """Waits SLICE_S at most."""
+        """Wait SLICE_S at most."""
         with _one_error():
             waiting = self._port.in_waiting
             return self._port.read(waiting or 1) if waiting or timeout_s > 0 else b""
@@ -226,7 +226,7 @@ _WHY_NOT_OPEN = {
 
 
 def _cannot_open(link: PyserialLink, error: Exception) -> OSError:
-    """One clause for people; pyserial's own words repeat the port and hold numbers of errors."""
+    """Return one clause for people; pyserial's own words repeat the port and hold numbers of errors."""
     number = error.errno if isinstance(error, OSError) else None
     cause = error if isinstance(error, termios.error) else error.__context__
     if number is None and isinstance(cause, OSError):

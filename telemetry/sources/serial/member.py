@@ -42,7 +42,7 @@ class Member:
         return device_words(self.framer.identity())
 
     def opened(self) -> None:
-        """The port was opened: it may be another device, and is asked first who it is."""
+        """Begin again: the port was opened. It may be another device, and is asked first who it is."""
         self.framer.forget_identity()
         self.same.opened()
         if self.same.is_doubted:
@@ -58,7 +58,7 @@ class Member:
             yield
 
     def sent(self, request: bytes, frames: FrameBatch) -> None:
-        """It was asked."""
+        """Note that it was asked."""
         self.framer.reset()
         if isinstance(self.framer, MessageFramer):
             self.framer.sent(request, frames)

@@ -122,7 +122,7 @@ class _TcpPort:
             raise _gone() from error
 
     def receive(self, timeout_s: float) -> bytes:
-        """The answer as on a serial line, if it is whole by then."""
+        """Return the answer as on a serial line, if it is whole by then."""
         if self._unasked_bytes > MOST_UNASKED_BYTES:
             if timeout_s <= 0.0:
                 return b""
@@ -141,7 +141,7 @@ class _TcpPort:
         return b"".join(self._answers())
 
     def _answers(self) -> Iterator[bytes]:
-        """Frames of the answers that are whole by now and in time."""
+        """Yield frames of the answers that are whole by now and in time."""
         while len(self._received) >= _HEADER.size:
             transaction, protocol, size, _ = _HEADER.unpack_from(self._received)
             if protocol != 0 or not _UNIT_BYTES < size <= _UNIT_BYTES + _LONGEST_PDU:

@@ -239,7 +239,7 @@ class SerialSettings(SourceSettings):
         return self.make_recording_source(start, capture)
 
     def make_recording_source(self, start: Start, capture: LineStore | None) -> SerialSource:
-        """A source whose bytes go to `capture`, whatever these settings say of one."""
+        """Return a source whose bytes go to `capture`, whatever these settings say of one."""
         time, clock = self.simulated_time, start.clock
         tcp = ModbusTcpLink(self.port) if is_modbus_tcp(self.port) else None
         return SerialSource(

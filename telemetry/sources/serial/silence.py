@@ -36,7 +36,7 @@ class SilenceWatch:
         return self._clock.monotonic_s() - self._since_s
 
     def look(self) -> list[SourceEvent]:
-        """The events that are due by now."""
+        """Return the events that are due by now."""
         silent_s = self.silent_s
         due = [
             code
@@ -49,7 +49,7 @@ class SilenceWatch:
         return [SourceEvent(begins(code, text, self._source), self._clock.unix_ns()) for code in due]
 
     def broken(self) -> list[SourceEvent]:
-        """A good message has come: the events that end by it."""
+        """Return a good message has come: the events that end by it."""
         text = f"sent nothing for {self.silent_s:.1f} s"
         ended, self._begun = self._begun, []
         self._since_s = self._clock.monotonic_s()

@@ -213,7 +213,7 @@ class SerialSource(Source):
             self._capture.sent(self._clock.unix_ns(), request)
 
     def _take_rest(self, port: SerialPort, outbox: Outbox, output: Inbox) -> None:
-        """The answer is late: take what has come by now, and what good there is in what is unfinished."""
+        """Take what has come by now, and what good there is in what is unfinished: the answer is late."""
         for _ in range(MOST_READS):
             if not self._take(port, outbox, output, 0.0):
                 break
@@ -224,7 +224,7 @@ class SerialSource(Source):
             self._took(current, frames, outbox, output)
 
     def _settle(self, outbox: Outbox, output: Inbox) -> None:
-        """No more comes through this port: take what good there is in what is unfinished."""
+        """Take what good there is in what is unfinished: no more comes through this port."""
         for device, member in enumerate(self._members):
             frames = self._room()
             member.framer.finish(frames)
@@ -243,7 +243,7 @@ class SerialSource(Source):
         return bool(data)
 
     def _room(self) -> FrameBatch:
-        """An empty batch for what a slice completes at any device."""
+        """Return an empty batch for what a slice completes at any device."""
         if self._found is None:
             self._found = FrameBatch(
                 max(member.framer.room_needed(_LONGEST_KEPT) for member in self._members)
@@ -259,7 +259,7 @@ class SerialSource(Source):
         return data
 
     def _took(self, device: int, frames: FrameBatch, outbox: Outbox, output: Inbox) -> None:
-        """Messages of a device have come."""
+        """Take messages of a device."""
         if not len(frames):
             return
         member = self._members[device]

@@ -52,11 +52,11 @@ class Turns:
 
     @property
     def current(self) -> int | None:
-        """The device that a request is outstanding for, or that is asked next."""
+        """Return the device that a request is outstanding for, or that is asked next."""
         return self._next if self._current is None else self._current
 
     def opened(self) -> None:
-        """The port was opened: begin again."""
+        """Begin again: the port was opened."""
         for talk in self._talks:
             talk.opened()
         for seat in self._seats.values():
@@ -69,7 +69,7 @@ class Turns:
         return self._current is not None and self._talks[self._current].is_late()
 
     def due(self) -> bytes | None:
-        """The request to send now, if any."""
+        """Return the request to send now, if any."""
         if self._current is not None:
             if not self.is_late():
                 return None
@@ -84,7 +84,7 @@ class Turns:
         return self._seats[self._next].talk.due()
 
     def asked(self) -> None:
-        """The request that was due is sent."""
+        """Note that the request that was due is sent."""
         self._current, self._next = self._next, None
         if self._current is not None:
             seat = self._seats[self._current]
@@ -114,7 +114,7 @@ class Turns:
         return hearing
 
     def took(self, device: int, message_id: int) -> None:
-        """A good message of that device has come."""
+        """Take a good message of that device."""
         self._talks[device].took(message_id)
         seat = self._seats.get(device)
         if seat is None or device != self._current or seat.talk.is_asking:
