@@ -1,5 +1,6 @@
 """Which plugs are followed, and by what: a configuration's part of charging, resolved against its records."""
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -34,10 +35,11 @@ class ProtocolPlug:
 
 @dataclass(frozen=True, slots=True)
 class ChargingPlan:
-    """What is followed. specs[i] is of plugs[i]; a spec's bus is that of the plan."""
+    """What is followed. specs[i] is of plugs[i], on the bus buses[i] of the plan; None: a `[[session]]`."""
 
     specs: tuple[FollowSpec | PowerSpec, ...]
     plugs: tuple[PlugSettings, ...]
+    buses: tuple[int | None, ...]
     settings: ChargingSettings
     vin_key: VinKey = no_key
 
@@ -59,21 +61,24 @@ def charging_plan(
     """
     specs: list[FollowSpec | PowerSpec] = []
     followed: list[PlugSettings] = []
+    on: list[int | None] = []
     for plug in plugs:
         if plug.bus not in buses:
             continue
+        bus = buses.index(plug.bus)
         if plug.protocol in FOLLOWED:
-            spec = FOLLOWED[plug.protocol].spec(records, buses.index(plug.bus))
-            specs.append(spec.waiting(plug.least_wait_ns))
+            specs.append(FOLLOWED[plug.protocol].spec(records, bus).waiting(plug.least_wait_ns))
         elif (known := CAN_PROTOCOLS.get(plug.protocol)) is not None and known.is_charger:
             specs.append(_power_spec(SessionSettings(charger=plug.charger)))
         else:
             continue
         followed.append(PlugSettings(plug.protocol, plug.pack, plug.charger, ""))
+        on.append(bus)
     for session in settings.sessions:
         specs.append(_power_spec(session))
         followed.append(PlugSettings("", session.pack or MAIN, session.charger or MAIN, ""))
-    return ChargingPlan(tuple(specs), tuple(followed), settings, vin_key) if specs else None
+        on.append(None)
+    return ChargingPlan(tuple(specs), tuple(followed), tuple(on), settings, vin_key) if specs else None
 
 
 def _power_spec(session: SessionSettings) -> PowerSpec:
@@ -93,6 +98,19 @@ class _Channel:
     tags: Sequence[Mapping[str, str]]
 
 
+@dataclass(frozen=True, slots=True)
+class _Planned:
+    """A plug as the plan names it.
+
+    power: None where a protocol shows its sessions; is_first: of the channels that a log has of its bus.
+    """
+
+    plug: PlugSettings
+    bus: int | None
+    power: PowerSpec | None = None
+    is_first: bool = True
+
+
 class FollowedPlugs:
     """A tracker, and whose rows it takes as whose measurements."""
 
@@ -102,14 +120,18 @@ class FollowedPlugs:
         )
         self._plan = plan
         self._channels: dict[int, _Channel] = {}
-        self._power: dict[int, PowerSpec] = {}
+        self._planned: dict[int, _Planned] = {}
         self._feeding: dict[int, set[int]] = {}  # by channel of a power plug: whose rows it follows
         self._first_tags: dict[int, str] = {}  # of the first channel of each plug of the plan
-        self._planned: dict[int, PlugSettings] = {}  # by channel: whose rows are measured there
-        for number, (spec, plug) in enumerate(zip(plan.specs, plan.plugs, strict=True)):
+        shown = [
+            plug for spec, plug in zip(plan.specs, plan.plugs, strict=True) if isinstance(spec, FollowSpec)
+        ]
+        self._packs = Counter(plug.pack for plug in shown)
+        self._chargers = Counter(plug.charger for plug in shown)
+        for number, (spec, plug, bus) in enumerate(zip(plan.specs, plan.plugs, plan.buses, strict=True)):
             if isinstance(spec, PowerSpec):
-                channel = _FIRST_POWER_CHANNEL - len(self._power)
-                self._power[channel] = spec
+                channel = _FIRST_POWER_CHANNEL - len(self._planned)
+                self._planned[channel] = _Planned(plug, bus, spec)
                 self.tracker.bind(channel, number, plug)
 
     def bind(
@@ -131,21 +153,27 @@ class FollowedPlugs:
                 is_first = self._first_tags.setdefault(number, tag) == tag
                 charger = plug.charger if is_first else tag
                 self.tracker.bind(channel, number, replace(plug, charger=charger, source=tag))
-                self._planned[channel] = plug
+                self._planned[channel] = _Planned(plug, bus, is_first=is_first)
         for plug_channel in self.tracker.plugs:
             for other in self._channels:
                 self._route(plug_channel, other)
 
     def feeding(self, channel: int) -> Collection[int]:
         """Return the channels whose rows make a session of the plug on `channel`; a meter's do not."""
-        return self._feeding.get(channel, ()) if channel in self._power else (channel,)
+        return self._feeding.get(channel, ()) if self._power(channel) else (channel,)
 
     def power_of(self, channel: int) -> str:
         """Return whose power is followed there, in words; empty: a protocol is."""
-        if channel not in self._power:
+        power = self._power(channel)
+        if power is None:
             return ""
-        plug, side = self.tracker.plugs[channel], self._power[channel].side
-        return f"power of charger {plug.charger}" if side == Side.CHARGER else f"power of pack {plug.pack}"
+        plug = self.tracker.plugs[channel]
+        return (
+            f"power of charger {plug.charger}" if power.side == Side.CHARGER else f"power of pack {plug.pack}"
+        )
+
+    def _power(self, channel: int) -> PowerSpec | None:
+        return self._planned[channel].power if channel in self._planned else None
 
     def tag_of(self, channel: int) -> str:
         """Return the tag `source` of what is made of that plug; empty: nothing follows it any more."""
@@ -153,26 +181,38 @@ class FollowedPlugs:
         return plugs[channel].source if channel in plugs else ""
 
     def _route(self, plug_channel: int, channel: int) -> None:
-        """Take rows of the plug's own channel as what its two ends measure, those of others as a meter's."""
-        settings, other = self.tracker.plugs[plug_channel], self._channels[channel]
-        power = self._power.get(plug_channel)
-        is_own = channel == plug_channel or power is not None
-        if not is_own and channel in self.tracker.plugs:  # another plug's ends are no meter of this one
-            return
+        """Take rows of `channel` as what the plug's two ends, or a meter, measure at the plug."""
+        planned, other = self._planned[plug_channel], self._channels[channel]
+        if planned.power and planned.bus not in (None, other.bus):
+            return  # two chargers of one name on two buses are two
+        is_own = channel == plug_channel or planned.power is not None
         for index, named in zip(other.own, other.tags, strict=True):
-            if not _belongs(named, self._planned.get(plug_channel, settings), power):
-                continue
-            if power is not None:
-                self._feeding.setdefault(plug_channel, set()).add(channel)
-                if not settings.source:
-                    settings = replace(settings, source=other.tag)
-                    self.tracker.rename(plug_channel, settings)
-            self.tracker.follower.route(index, plug_channel, is_own=is_own)
+            if is_own and _is_of(named, planned):
+                if planned.power:
+                    self._feeding.setdefault(plug_channel, set()).add(channel)
+                    settings = self.tracker.plugs[plug_channel]
+                    if not settings.source:
+                        self.tracker.rename(plug_channel, replace(settings, source=other.tag))
+                self.tracker.follower.route(index, plug_channel, is_own=True)
+            elif not is_own and self._is_metered(named, planned, channel):
+                self.tracker.follower.route(index, plug_channel, is_own=False)
+
+    def _is_metered(self, named: Mapping[str, str], planned: _Planned, channel: int) -> bool:
+        """Return whether `named` on another channel is a meter of the plug.
+
+        Another plug's ends are not. A name that several plugs have says of none where it is measured.
+        """
+        if channel in self.tracker.plugs or not planned.is_first:
+            return False
+        pack, charger = planned.plug.pack, planned.plug.charger
+        is_of_pack = named.get("pack") == pack and self._packs[pack] == 1
+        return is_of_pack or (named.get("charger") == charger and self._chargers[charger] == 1)
 
 
-def _belongs(named: Mapping[str, str], settings: PlugSettings, power: PowerSpec | None) -> bool:
-    """Return whether a tag set is of the plug's pack or charger, or by power of the side that shows it."""
-    is_pack, is_charger = named.get("pack") == settings.pack, named.get("charger") == settings.charger
-    if power is not None:
-        return is_charger if power.side == Side.CHARGER else is_pack
+def _is_of(named: Mapping[str, str], planned: _Planned) -> bool:
+    """Return whether a tag set is of the plug's pack or charger; by power, of the side that shows it."""
+    is_pack = named.get("pack") == planned.plug.pack
+    is_charger = named.get("charger") == planned.plug.charger
+    if planned.power:
+        return is_charger if planned.power.side == Side.CHARGER else is_pack
     return is_pack or is_charger

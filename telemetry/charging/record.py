@@ -99,14 +99,24 @@ def _energies(totals: Mapping[str, float], duration_s: float) -> dict[str, Any]:
     if totals.get("discharged_wh"):
         found["energy_discharged_wh"] = totals["discharged_wh"]
     most_s = max(covered.values())
-    best = next((side for side, covered_s in covered.items() if 10 * covered_s >= 9 * most_s > 0), None)
-    if best:
+    whole = [side for side, covered_s in covered.items() if 10 * covered_s >= 9 * most_s > 0]
+    if len(whole) == len(covered) and _is_outvoted(*(totals.get(f"energy_{side}_wh", 0.0) for side in whole)):
+        whole.remove("meter")
+    if whole:
+        best = whole[0]
         found["energy_wh"] = totals.get(f"energy_{best}_wh")
         found["charged_ah"] = totals.get(f"charged_{best}_ah")
         found["peak_power_w"] = totals.get(f"peak_{best}_w")
         if duration_s and found["energy_wh"] is not None:
             found["mean_power_w"] = found["energy_wh"] * 3600 / duration_s
     return found
+
+
+def _is_outvoted(meter_wh: float, charger_wh: float, vehicle_wh: float) -> bool:
+    """Return whether the plug's two ends agree to a tenth, and the meter is further than that from both."""
+    apart_wh = max(abs(charger_wh), abs(vehicle_wh)) / 10
+    is_far = min(abs(meter_wh - charger_wh), abs(meter_wh - vehicle_wh)) > apart_wh
+    return is_far and abs(charger_wh - vehicle_wh) <= apart_wh
 
 
 def _electrical(totals: Mapping[str, float], known: Mapping[str, Any]) -> dict[str, Any]:

@@ -7,12 +7,14 @@ know.
 
 import contextlib
 import os
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from telemetry_core.rows.spec import RecordSpec
 
 from telemetry import plugins
+from telemetry.charging.follow.known import FOLLOWED
 from telemetry.clock import SystemClock
 from telemetry.config import Config
 from telemetry.databases.bus import LoadedPlan
@@ -21,6 +23,7 @@ from telemetry.live.words import counted, size
 from telemetry.model.finding import Finding, Grade
 from telemetry.model.measurements import BATTERY, EVENT
 from telemetry.rules.map import is_alarm
+from telemetry.rules.map_entry import MAIN, MapEntry
 from telemetry.service.rate_findings import live_findings, log_findings, sample_findings
 from telemetry.settings.document import shown_name
 from telemetry.sources.kinds import sharing
@@ -28,6 +31,7 @@ from telemetry.spool.directory import refuse_shared, unusable
 from telemetry.spool.filesystem import RealFileSystem
 from telemetry.stages.prepare import compose
 
+_POWERS = ("battery.voltage_v", "battery.current_a", "battery.power_w")
 MAX_MEASUREMENTS = 2000  # limits of InfluxDB 3
 MAX_FIELDS = 500
 MOST_INTEGRATED_S = (
@@ -65,6 +69,7 @@ def check(config: Config, *, log: Path | None = None, listen_s: float | None = N
     yield from _reduce_findings(
         config, {record.measurement for record in records}, {entry.to for entry in entries}
     )
+    yield from _meter_findings(config, entries)
     for words in plugins.in_use():
         yield Finding(Grade.FACT, words)
     for settings in config.sources:
@@ -99,6 +104,24 @@ def _size_findings(sent: Sequence[RecordSpec]) -> Iterator[Finding]:
         if len(record.fields) > MAX_FIELDS:
             words = f"{len(record.fields)} fields; InfluxDB 3 takes {MAX_FIELDS}"
             yield Finding(Grade.WARNING, f"measurement {record.measurement}: {words}")
+
+
+def _meter_findings(config: Config, entries: Iterable[MapEntry]) -> Iterator[Finding]:
+    """Yield what is taken as the meter of a plug, and what is not, since several plugs have its name."""
+    plugs = [source for source in config.sources if not FOLLOWED.keys().isdisjoint(source.protocols.names)]
+    elsewhere = [entry for entry in entries if entry.bus not in {source.name for source in plugs}]
+    chargers = Counter(source.protocols.charger for source in plugs)
+    packs = Counter(MAIN for _ in plugs)
+    battery = {entry.pack for entry in elsewhere if entry.to in _POWERS}
+    meters = {entry.charger or MAIN for entry in elsewhere if entry.to.startswith("meter.")}
+    for what, holders, measured in (("pack", packs, battery), ("meter", chargers, meters)):
+        for name in sorted(measured & holders.keys()):
+            if holders[name] == 1:
+                (charger,) = chargers if what == "pack" else (name,)
+                yield Finding(Grade.FACT, f"charging: {what} {name} is taken as a meter of charger {charger}")
+            else:
+                words = f"{holders[name]} plugs have that name: it is a meter of none"
+                yield Finding(Grade.WARNING, f"charging: {what} {name}: {words}")
 
 
 def _reduce_findings(config: Config, measurements: set[str], filled: set[str]) -> Iterator[Finding]:

@@ -94,9 +94,13 @@ def fields(measured: Measured) -> dict[str, float | None]:
         found[f"covered_{side}_s"] = covered[side] or None
         found[f"energy_{side}_wh"] = integral("power_w", parts[side]) / 3600 if covered[side] else None
     most_s = max(covered.values())
-    best = next(
-        (side for side in ("meter", "charger", "vehicle") if covered[side] + 1e-9 >= 0.9 * most_s > 0), None
-    )
+    whole = [side for side in ("meter", "charger", "vehicle") if covered[side] + 1e-9 >= 0.9 * most_s > 0]
+    if len(whole) == 3:
+        meter_wh, *ends_wh = (integral("power_w", parts[side]) / 3600 for side in whole)
+        tenth_wh = 0.1 * max(map(abs, ends_wh))
+        if max(ends_wh) - min(ends_wh) <= tenth_wh and all(abs(meter_wh - wh) > tenth_wh for wh in ends_wh):
+            whole.remove("meter")
+    best = whole[0] if whole else None
     found["energy_wh"] = found[f"energy_{best}_wh"] if best else None
     found["charged_ah"] = integral("current_a", parts[best]) / 3600 if best else None
     found["peak_power_w"] = max(each.power_w for each in measured.sides[best]) if best else None

@@ -32,12 +32,13 @@ class PlugBench:
         self,
         settings: ChargingSettings = _SETTINGS,
         plugs: Sequence[ProtocolPlug] = (_PLUG,),
+        buses: Sequence[str] = ("plug",),
     ) -> None:
         protocol = CAN_PROTOCOLS[plugs[0].protocol if plugs else "gbt27930"]
         self.records = (*protocol.records, *_MODELLED)
         self.protocol = protocol.name
         self.schema = Schema(self.records)
-        plan = charging_plan(["plug"], self.records, plugs, settings, lambda: b"of this installation")
+        plan = charging_plan(buses, self.records, plugs, settings, lambda: b"of this installation")
         assert plan is not None
         self.plugs = FollowedPlugs(self.schema, plan, "bus-7")
         self.plugs.bind(0, 0, "can0", [PACK, INLET], [{"pack": "main"}, {"charger": "main"}])
@@ -62,7 +63,13 @@ class PlugBench:
 
     def measure(self, measurement: str, at_s: float, channel: int = 0, /, **values: float) -> list[Made]:
         tags = (_SECOND_TAGS if channel == SECOND else _TAGS)[measurement]
-        return self._feed(measurement, at_s, values, tags=tags, channel=1 if tags == SHUNT else channel)
+        return self.measure_by(tags, measurement, at_s, channel=1 if tags == SHUNT else channel, **values)
+
+    def measure_by(
+        self, tags: int, measurement: str, at_s: float, *, channel: int, **values: float
+    ) -> list[Made]:
+        """One row with that tag set."""
+        return self._feed(measurement, at_s, values, tags=tags, channel=channel)
 
     def _feed(
         self, record: str, at_s: float, values: Mapping[str, float | str], *, tags: int, channel: int

@@ -336,8 +336,12 @@ cdef class Follower:
 
 
 cdef void _take_reading(Plug* plug, bint is_own, const Quantities* found, const uint64_t* row) noexcept nogil:
-    if is_own or found.side != CHARGER:
-        take_reading(plug, found.side if is_own else METER, found, row)
+    """Take what one of the plug's ends measures, or a meter while the session lasts: no row of its own may end it."""
+    if is_own:
+        take_reading(plug, found.side, found, row)
+    elif found.side != CHARGER and plug.known.phase < PHASE_ENDED:
+        if (<const RowHead*>row).time_ns <= awaited_until(plug):
+            take_reading(plug, METER, found, row)
 
 
 cdef inline bint _take_plain(Plug* plug, const Followed* followed, const uint64_t* row) noexcept nogil:

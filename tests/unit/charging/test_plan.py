@@ -2,16 +2,22 @@
 
 import pytest
 from telemetry_core.charge.follow_spec import FollowSpec, PowerSpec, Side
+from telemetry_core.rows.schema import Schema
 
 from telemetry.charging.made import Made
-from telemetry.charging.plan import ProtocolPlug, charging_plan
+from telemetry.charging.plan import FollowedPlugs, ProtocolPlug, charging_plan
 from telemetry.charging.plug import PlugSettings
 from telemetry.charging.session import Session
 from telemetry.charging.settings import ChargingSettings, SessionSettings
+from telemetry.model.measurements import BATTERY, CHARGER, record_spec
 from telemetry.protocols.known import CAN_PROTOCOLS
 from tests.support.plug import PlugBench
 
 RECORDS = CAN_PROTOCOLS["gbt27930"].records
+MODELLED = [
+    *(record for name in ("gbt27930", "chademo", "elcon") for record in CAN_PROTOCOLS[name].records),
+    *map(record_spec, (BATTERY, CHARGER)),
+]
 POWER_PLUG = 65535  # the first one without a channel
 QUICK = SessionSettings(charger="main", starts_above_w=1000.0, starts_after_s=10.0, ends_after_s=30.0)
 
@@ -99,6 +105,77 @@ def test_the_meter_of_another_charger_and_the_ends_of_another_plug_measure_nothi
     session = bench.finish()
     assert session.energy_meter_wh is None
     assert session.energy_charger_wh is not None
+
+
+BAYS = [f"bay-{number}" for number in range(6)]
+
+
+def gateway(protocols: list[str], *, chargers: list[str]) -> FollowedPlugs:
+    """A plug on each bus, with its ends' rows, and a battery `main` on a bus without one."""
+    plugs = [
+        ProtocolPlug(bus, protocol, charger=charger)
+        for bus, protocol, charger in zip(BAYS, protocols, chargers, strict=True)
+    ]
+    plan = charging_plan(BAYS, MODELLED, plugs, ChargingSettings())
+    assert plan is not None
+    followed = FollowedPlugs(Schema(MODELLED), plan, "depot")
+    for number, charger in enumerate(chargers):
+        tags = [{"pack": "main"}, {"charger": charger}]
+        followed.bind(number, number, BAYS[number], [10 + number, 20 + number], tags)
+    followed.bind(9, -1, "shunt", [30], [{"pack": "main"}])
+    return followed
+
+
+def test_any_number_of_plugs_may_stand_beside_a_bus_that_is_measured() -> None:
+    for protocols in (["gbt27930"] * 6, ["gbt27930"] * 5 + ["elcon"], ["chademo"] * 5 + ["elcon"]):
+        followed = gateway(protocols, chargers=BAYS)
+        assert len(followed.tracker.plugs) == 6
+    followed = gateway(["elcon"] * 6, chargers=["main"] * 6)
+    assert [list(followed.feeding(POWER_PLUG - number)) for number in range(6)] == [[n] for n in range(6)]
+    assert [followed.tag_of(POWER_PLUG - number) for number in range(6)] == BAYS
+
+
+@pytest.mark.parametrize(("bays", "has_meter"), [(1, True), (2, False)])
+def test_a_pack_that_is_measured_elsewhere_is_that_of_the_only_plug(bays: int, has_meter: bool) -> None:
+    plugs = [ProtocolPlug("plug", "gbt27930"), ProtocolPlug("bay-2", "gbt27930", charger="right")]
+    bench = PlugBench(plugs=plugs[:bays], buses=["plug", "bay-2"])
+    bench.plugs.bind(3, -1, "battery", [9], [{"pack": "main"}])
+    bench.begin()
+    for second in range(1, 21):
+        bench.charge(float(second), second + 0.75)
+        bench.measure_by(9, "battery", float(second) + 0.1, channel=3, voltage_v=99.0, current_a=36.0)
+    assert (bench.finish().energy_meter_wh is not None) == has_meter
+
+
+@pytest.mark.parametrize("is_stopped", [True, False])
+def test_a_meter_counts_until_the_session_is_over_though_no_frame_says_so(
+    is_stopped: bool,
+) -> None:
+    bench = PlugBench()
+    bench.begin()
+    for second in range(1, 21):
+        bench.charge(float(second), second + 0.75)
+        bench.measure("meter", second + 0.5, voltage_v=100.0, current_a=36.0)
+    if is_stopped:
+        bench.stop(21.0)
+    for second in range(22, 300):
+        bench.measure("meter", second + 0.5, voltage_v=100.0, current_a=-20.0)
+    session = bench.finish()
+    assert session.covered_meter_s == pytest.approx(19.0 if is_stopped else 29.0, abs=1.1)
+
+
+@pytest.mark.parametrize(("amps", "is_best"), [(35.0, True), (45.0, False), (-36.0, False), (0.0, False)])
+def test_a_meter_that_both_ends_of_the_plug_contradict_is_not_the_best_measurement(
+    amps: float, is_best: bool
+) -> None:
+    bench = PlugBench()
+    bench.begin()
+    for second in range(1, 41):
+        bench.charge(float(second), second + 0.75)
+        bench.measure("meter", float(second) + 0.1, voltage_v=100.0, current_a=amps)
+    session = bench.finish()
+    assert session.energy_meter_wh == pytest.approx(amps * 100.0 * 39 / 3600, abs=0.1)
+    assert session.energy_wh == (session.energy_meter_wh if is_best else session.energy_charger_wh)
 
 
 def test_the_row_of_an_open_session_counts_what_runs_up_to_now() -> None:

@@ -433,3 +433,29 @@ def test_with_a_map_messages_may_stay_away_and_without_one_hardly_anything_is_se
     for rest, warned in (("", True), (entry, False)):
         found = findings(tmp_path, bus, rest=f"[send]\nmessages = false\n{rest}")
         assert ("all that is sent" in texts(found, Grade.WARNING)) == warned
+
+
+@pytest.mark.parametrize(
+    ("chargers", "pack", "reported"),
+    [
+        (["bay-1"], "main", (Grade.FACT, "pack main is taken as a meter of charger bay-1")),
+        (
+            ["bay-1", "bay-2"],
+            "main",
+            (Grade.WARNING, "pack main: 2 plugs have that name: it is a meter of none"),
+        ),
+        (["bay-1"], "other", None),
+    ],
+)
+def test_what_is_taken_as_the_meter_of_a_plug_is_reported(
+    tmp_path: Path, chargers: list[str], pack: str, reported: tuple[Grade, str] | None
+) -> None:
+    plugs = "".join(
+        f'[[can]]\nname = "can{number}"\nprotocol = "gbt27930"\ncharger = "{charger}"\n'
+        for number, charger in enumerate(chargers)
+    )
+    source = f'{plugs}[[replay]]\nname = "log"\nfile = "drive.log"\ndatabases = ["{VEHICLE_DBC}"]\n'
+    (tmp_path / "drive.log").touch()
+    entry = f'[[map]]\nsignal = "BMS_PackPower.PackVoltage"\nto = "battery.voltage_v"\npack = "{pack}"\n'
+    found = [one for one in findings(tmp_path, source, rest=entry) if one.text.startswith("charging: ")]
+    assert [(one.level, one.text.removeprefix("charging: ")) for one in found] == [reported] * bool(reported)
