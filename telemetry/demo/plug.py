@@ -6,7 +6,7 @@ Beside a scenario that is shorter than the charge, all of it is shorter: nobody 
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -59,15 +59,13 @@ class PlugTruth:
     @classmethod
     def from_report(cls, log: Path, report: Mapping[str, Any]) -> "PlugTruth":
         """Take the report as it was written."""
-        return cls(
-            log=log,
-            frames=report["frames_total"],
-            duration_s=report["duration_s"],
-            attempts=report["attempts"],
-            outcome=report["outcome"],
-            energy_vehicle_wh=report["energy_vehicle_wh"],
-            energy_charger_wh=report["energy_charger_wh"],
-        )
+        alike = ("duration_s", "attempts", "outcome", "energy_vehicle_wh", "energy_charger_wh")
+        return cls(log, report["frames_total"], **{name: report[name] for name in alike})
+
+    def energies(self, session: Session) -> Iterator[tuple[str, float, float | None]]:
+        """Yield each side with its true energy and the one that is stored, in Wh."""
+        yield "vehicle", self.energy_vehicle_wh, session.energy_vehicle_wh
+        yield "charger", self.energy_charger_wh, session.energy_charger_wh
 
     def speed(self, run_s: float) -> float:
         """Return how fast its log is replayed to be through before the run is; run_s: of wall time."""
@@ -101,10 +99,7 @@ def plug_faults(truth: PlugTruth, sessions: Sequence[Session]) -> list[str]:
         found.append(f"the charge was {truth.outcome}, {session.outcome} is stored")
     if session.attempts != truth.attempts:
         found.append(f"the charge took {truth.attempts} attempts, {session.attempts} are stored")
-    for side, true_wh, stored_wh in (
-        ("vehicle", truth.energy_vehicle_wh, session.energy_vehicle_wh),
-        ("charger", truth.energy_charger_wh, session.energy_charger_wh),
-    ):
+    for side, true_wh, stored_wh in truth.energies(session):
         if stored_wh is None or abs(stored_wh - true_wh) > _AT_MOST_OFF * true_wh:
             stored = "none" if stored_wh is None else f"{stored_wh:,.0f} Wh"
             found.append(f"the charge was {true_wh:,.0f} Wh by the {side}, {stored} is stored")

@@ -61,13 +61,10 @@ def _part(part: str, lines: list[Quantity]) -> Iterator[str]:
 def _charge(outcome: Outcome) -> Iterator[str]:
     yield f"  {'DC charge':<28}{'the plant':>14}{'stored':>14}{'difference':>14}"
     for session in outcome.sessions:
-        for name, true_wh, stored_wh in (
-            ("energy by the vehicle", outcome.plug.energy_vehicle_wh, session.energy_vehicle_wh),
-            ("energy by the charger", outcome.plug.energy_charger_wh, session.energy_charger_wh),
-        ):
+        for side, true_wh, stored_wh in outcome.plug.energies(session):
             if stored_wh is not None:
                 texts = f"{true_wh:>11,.1f} Wh{stored_wh:>11,.1f} Wh{stored_wh - true_wh:>+11,.1f} Wh"
-                yield f"    {name:<26}{texts}"
+                yield f"    {f'energy by the {side}':<26}{texts}"
 
 
 def _accounts(outcome: Outcome) -> Iterator[str]:
@@ -75,7 +72,10 @@ def _accounts(outcome: Outcome) -> Iterator[str]:
     ends = {end: accounts.get(f"points/{end}", 0) for end in POINT_ENDS}
     yield "  accounts"
     for index, (source, sent) in enumerate(outcome.sent.items()):
-        yield _line("" if index else "bus", source, {"sent": sent} | _bus(outcome, source))
+        read = {"sent": sent, "read": outcome.accounts.get(f"bus/{source}/read", 0)}
+        if source == SOURCE:
+            read["dropped by the kernel"] = outcome.accounts.get(f"bus/{source}/kernel_dropped", 0)
+        yield _line("" if index else "bus", source, read)
     for index, source in enumerate(outcome.sent):
         yield _line("" if index else "frames", source, _frames(outcome, source))
     points = {
@@ -86,14 +86,6 @@ def _accounts(outcome: Outcome) -> Iterator[str]:
         **ends,
     }
     yield _line("points", "", points)
-
-
-def _bus(outcome: Outcome, source: str) -> dict[str, int]:
-    dropped = outcome.accounts.get(f"bus/{source}/kernel_dropped", 0)
-    return {
-        "read": outcome.accounts.get(f"bus/{source}/read", 0),
-        **({"dropped by the kernel": dropped} if source == SOURCE else {}),
-    }
 
 
 def _frames(outcome: Outcome, source: str) -> dict[str, int]:

@@ -156,8 +156,17 @@ class _Stage:
             outcome = Outcome(
                 truth=truth,
                 quantities=quantities(truth.plant, truth.span_ns, readback),
-                stored=_stored(readback, truth),
-                serial_stored=_serial_stored(readback),
+                stored={
+                    measurement: stored_points(measurement, readback.field_counts(measurement, SOURCE))
+                    for measurement in expected_points(truth.frames)
+                },
+                serial_stored={
+                    device.name: sum(
+                        readback.field_counts(measurement, device.name).get(field, 0)
+                        for measurement, field in device.messages
+                    )
+                    for device in SERIAL_DEVICES
+                },
                 accounts=status["accounts"],
                 incomplete_cycles=round(status["gauges"]["incomplete_cycles"]),
                 waiting_points=_waiting_points(status),
@@ -319,22 +328,3 @@ def progress(accounts: Counters) -> tuple[int, int]:
 def _waiting_points(status: Status) -> int:
     gauges: Mapping[str, float] = status["gauges"]
     return round(gauges["points_waiting_memory"] + gauges["points_waiting_disk"])
-
-
-def _stored(readback: Readback, truth: SimulatorReport) -> dict[str, int]:
-    """Return the points of the bus, by measurement."""
-    return {
-        measurement: stored_points(measurement, readback.field_counts(measurement, SOURCE))
-        for measurement in expected_points(truth.frames)
-    }
-
-
-def _serial_stored(readback: Readback) -> dict[str, int]:
-    """Return the messages with values, by device."""
-    return {
-        device.name: sum(
-            readback.field_counts(measurement, device.name).get(field, 0)
-            for measurement, field in device.messages
-        )
-        for device in SERIAL_DEVICES
-    }

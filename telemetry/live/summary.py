@@ -18,7 +18,7 @@ from telemetry.ledger import (
     total,
 )
 from telemetry.live.state import STALE_S
-from telemetry.live.words import NOT_CONFIGURED, duration, level, moment, said, size, unmatched
+from telemetry.live.words import NOT_CONFIGURED, duration, level, moment, owners, said, size, unmatched
 from telemetry.model.fields import Place, shown
 from telemetry.model.measurements import BATTERY, MEASUREMENTS
 
@@ -171,11 +171,7 @@ def _events(events: Iterable[Json]) -> Iterator[str]:
         if number == 0:
             yield ""
             yield "newest events"
-        about = [event["source"]]
-        about += [f"{kind} {event[kind]}" for kind in ("pack", "charger") if event[kind]]
         word = level(event["level"]) if event["active"] else "over"
-        subject = " ".join(
-            filter(None, (word, event["code"].replace("_", " "), ", ".join(filter(None, about))))
-        )
+        subject = " ".join(filter(None, (word, event["code"].replace("_", " "), ", ".join(owners(event)))))
         text = f": {event['text']}" if event["text"] else ""
         yield f"  {moment(event['time_ns'])} {subject}{text}"

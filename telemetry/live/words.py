@@ -92,6 +92,12 @@ def level(number: int) -> str:
     return LEVELS[number] if 0 <= number < len(LEVELS) else "?"
 
 
+def owners(event: Mapping[str, Any]) -> list[str]:
+    """Return what an event is about: its source, its pack and its charger, as far as it has them."""
+    named = [f"{kind} {event[kind]}" for kind in ("pack", "charger") if event[kind]]
+    return [event["source"], *named] if event["source"] else named
+
+
 def unmatched(seen: Mapping[str, Any]) -> str:
     """Return how often an unknown id came, and its length: `20 frames, 8 bytes, every 100.0 ms`."""
     low, high = seen["min_bytes"], seen["max_bytes"]

@@ -8,7 +8,7 @@ from rich.cells import cell_len, set_cell_size
 from rich.text import Text
 
 from telemetry.ledger import POINT_ENDS, frames_in_flight, sources, total
-from telemetry.live.words import LEVELS, NOT_CONFIGURED, duration, level, size
+from telemetry.live.words import LEVELS, NOT_CONFIGURED, duration, level, owners, size
 from telemetry.model.source_states import WELL
 from telemetry.monitor.text import Style, bar, flow, line, rule
 
@@ -117,12 +117,10 @@ def event_lines(live: Json, width: int) -> Iterator[Text]:
         word, style = level(event["level"]), _style(event["level"])
         if not event["active"]:
             word, style = "over", Style.GOOD
-        about = [event["source"]]
-        about += [f"{kind} {event[kind]}" for kind in ("pack", "charger") if event[kind]]
         yield line(
             (f" {clock(event['time_ns'])} ", Style.FAINT),
             (f"{word:<{_LEVEL_COLUMNS}} ", style),
-            ("".join(f"{words} " for words in about if words), Style.LABEL),
+            ("".join(f"{words} " for words in owners(event)), Style.LABEL),
             (event["code"].replace("_", " "), style),
             f"  {event['text']}",
         )

@@ -3,7 +3,7 @@
 import csv
 import io
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 
 from telemetry_core.rows.schema import guarded
@@ -111,13 +111,9 @@ def _cells(signal: ListedSignal) -> list[str]:
 
 
 def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
-    return _GAP.join(_aligned(cells, widths))
-
-
-def _aligned(cells: Sequence[str], widths: Sequence[int]) -> Iterator[str]:
-    """Yield names to the left, numbers to the right."""
-    for index, (cell, width) in enumerate(zip(cells, widths, strict=True)):
-        yield cell.ljust(width) if index < 2 else cell.rjust(width)
+    """Return the cells in their columns: names to the left, numbers to the right."""
+    places = enumerate(zip(cells, widths, strict=True))
+    return _GAP.join(cell.ljust(width) if at < 2 else cell.rjust(width) for at, (cell, width) in places)
 
 
 def _words(signal: ListedSignal) -> str:

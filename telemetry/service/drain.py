@@ -13,7 +13,6 @@ from dataclasses import dataclass, replace
 from telemetry.clock import Clock
 from telemetry.config import Config
 from telemetry.errors import UnavailableError
-from telemetry.model.events import Event
 from telemetry.sinks.sink import Sink
 from telemetry.spool.spool import Spool
 from telemetry.spool.write_through import keeping_in_memory
@@ -64,7 +63,7 @@ def drain(
         spool,
         config.sink,
         clock,
-        on_event=_log,
+        on_event=lambda event: LOG.warning("%s: %s", event.code, event.text),
         on_failure=fail,
         directory=config.spool_directory,
         wait_for_clock=config.wait_for_clock,
@@ -105,7 +104,3 @@ def _progress(spool: Spool, sink: Sink, before: dict[str, int]) -> DrainProgress
         dead_points=state.dead_points,
         trouble=state.trouble,
     )
-
-
-def _log(event: Event) -> None:
-    LOG.warning("%s: %s", event.code, event.text)

@@ -9,7 +9,7 @@ Promises:
 from collections.abc import Callable, Mapping
 
 from telemetry.sources.inbox import Inbox
-from telemetry.sources.items import Arrival
+from telemetry.sources.items import Arrival, SourceEnded
 
 LAST_WAIT_S = 0.5
 
@@ -51,6 +51,11 @@ class Outbox:
         """Hand the last batch over, or give it up."""
         self.hand_over(counts, LAST_WAIT_S)
         self.drop()
+
+    def end(self, counts: Callable[[], Mapping[str, int]]) -> None:
+        """Hand the last batch over, or give it up; then note that the source has ended."""
+        self.finish(counts)
+        self._output.put(SourceEnded(self._source, counts(), is_complete=False))
 
     def drop(self) -> None:
         """Give up what waits in the batch, counted."""

@@ -25,7 +25,8 @@ def lock_directory(filesystem: FileSystem, directory: Path) -> int:
         with contextlib.suppress(OSError):  # not ours, or read-only
             filesystem.sync_directory(directory.parent)
         if not filesystem.is_private(directory):
-            _make_private(filesystem, directory)
+            refuse_shared(filesystem, directory)
+            filesystem.make_private(directory)
         return filesystem.lock(directory)
     except BlockingIOError as error:
         raise StorageError(
@@ -33,12 +34,6 @@ def lock_directory(filesystem: FileSystem, directory: Path) -> int:
         ) from error
     except OSError as error:
         raise unusable(directory, error) from error
-
-
-def _make_private(filesystem: FileSystem, directory: Path) -> None:
-    """Close it to others, unless it holds things that are not the spool's."""
-    refuse_shared(filesystem, directory)
-    filesystem.make_private(directory)
 
 
 def refuse_shared(filesystem: FileSystem, directory: Path) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from telemetry.spool.batch import EncodedBatch
-from telemetry.spool.settled import Tally
+from telemetry.spool.settled import Tally, total_of
 
 _COUNTER_BYTES = 100  # about what a counter costs in a Python mapping
 
@@ -65,11 +65,7 @@ class Memory:
 
     def tally(self) -> Tally:
         """Return what was settled from memory and is in no record yet."""
-        total = Tally()
-        for item in self._items.values():
-            total.add(item.carried)
-        total.add(self._after_newest)
-        return total
+        return total_of(*(item.carried for item in self._items.values()), self._after_newest)
 
     def append(self, item: Item) -> None:
         """Add the newest."""

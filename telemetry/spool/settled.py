@@ -43,6 +43,14 @@ class Tally:
         return back
 
 
+def total_of(*tallies: Tally) -> Tally:
+    """Return the sum of some tallies."""
+    total = Tally()
+    for tally in tallies:
+        total.add(tally)
+    return total
+
+
 @dataclass(slots=True)
 class Stretch:
     """Places `start` to `end` are settled. `pinned`: not to be forgotten, their segment may be gone."""
@@ -74,10 +82,7 @@ class Settled:
         return sum(stretch.length for stretch in self._stretches)
 
     def tally(self) -> Tally:
-        total = Tally()
-        for stretch in self._stretches:
-            total.add(stretch.tally)
-        return total
+        return total_of(*(stretch.tally for stretch in self._stretches))
 
     def base(self) -> Tally:
         """Return the tally of the points settled from place 0 up, without a gap."""
@@ -98,12 +103,18 @@ class Settled:
     def open_points(self, start: int, end: int) -> int:
         """Return how many of these places are not settled."""
         points = 0
-        while (start := self.next_open(start)) < end:
-            index = bisect_right(self._stretches, start, key=_START)
-            stop = min(end, self._stretches[index].start) if index < len(self._stretches) else end
-            points += stop - start
-            start = stop
+        while (gap := self._next_gap(start, end)) is not None:
+            _, first, start = gap
+            points += start - first
         return points
+
+    def _next_gap(self, start: int, end: int) -> tuple[int, int, int] | None:
+        """Return the next places that are not settled, before them the index of the stretch after them."""
+        if (first := self.next_open(start)) >= end:
+            return None
+        index = bisect_right(self._stretches, first, key=_START)
+        stop = min(end, self._stretches[index].start) if index < len(self._stretches) else end
+        return index, first, stop
 
     def settle(self, start: int, end: int, kind: str, *, dead: int = 0) -> int:
         """Settle what is open of these places as `kind`, a field of Tally; `dead` of it as dead letters.
@@ -111,9 +122,8 @@ class Settled:
         Gives how many points that settled.
         """
         settled = 0
-        while (start := self.next_open(start)) < end:
-            index = bisect_right(self._stretches, start, key=_START)
-            stop = min(end, self._stretches[index].start) if index < len(self._stretches) else end
+        while (gap := self._next_gap(start, end)) is not None:
+            index, start, stop = gap
             tally = Tally()
             refused = min(dead, stop - start)
             dead -= refused
@@ -124,7 +134,9 @@ class Settled:
             settled += stop - start
             start = stop
         if len(self._stretches) > self._limit:
-            self._forget_smallest()
+            islands = [stretch for stretch in self._stretches if stretch.start and not stretch.pinned]
+            if islands:  # the smallest one is forgotten
+                self._stretches.remove(min(islands, key=lambda stretch: stretch.length))
         return settled
 
     def kept(self, islands: int) -> list[Stretch]:
@@ -161,8 +173,3 @@ class Settled:
                 first.tally.add(second.tally)
                 first.pinned |= second.pinned
                 del self._stretches[left + 1]
-
-    def _forget_smallest(self) -> None:
-        islands = [s for s in self._stretches if s.start and not s.pinned]
-        if islands:
-            self._stretches.remove(min(islands, key=lambda s: s.length))

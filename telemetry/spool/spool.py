@@ -38,7 +38,7 @@ from telemetry.spool.memory import Item, Memory
 from telemetry.spool.recovery import read_state
 from telemetry.spool.requeue import Requeue
 from telemetry.spool.rows import count_lines, made
-from telemetry.spool.settled import KINDS, Tally
+from telemetry.spool.settled import KINDS, Tally, total_of
 from telemetry.spool.slots import FILE_NAME
 from telemetry.spool.state import NO_STATE, check_state
 from telemetry.spool.store import Store
@@ -453,16 +453,12 @@ class Spool:
             return self.counters(), self.gauges()
 
     def _tally(self) -> Tally:
-        total = Tally()
-        for tally in (self._store.settled.tally(), self._store.from_memory, self._memory.tally()):
-            total.add(tally)
-        return total
+        return total_of(self._store.settled.tally(), self._store.from_memory, self._memory.tally())
 
     def gauges(self) -> Gauges:
         with self._lock:
-            store, never_on_disk = self._store, Tally()
-            never_on_disk.add(self._store.from_memory)
-            never_on_disk.add(self._memory.tally())
+            store = self._store
+            never_on_disk = total_of(store.from_memory, self._memory.tally())
             return Gauges(
                 waiting_disk_points=store.waiting_points,
                 waiting_memory_points=self._memory.points,

@@ -16,7 +16,7 @@ from telemetry.spool.deadletters import REQUEUE, Letter, letter_names, read_lett
 from telemetry.spool.filesystem import FileSystem
 from telemetry.spool.recovery import read_state
 from telemetry.spool.segment import FoundRecord, Segment, SegmentReader, parse_name
-from telemetry.spool.settled import KINDS, Settled, Tally
+from telemetry.spool.settled import KINDS, Settled, total_of
 from telemetry.spool.slots import is_cursor, latest_cursor, read_slot
 
 
@@ -83,9 +83,7 @@ class SpoolView:
     @property
     def accounts(self) -> dict[str, int]:
         """Return all counters of the last record, and what became of the points that no longer wait."""
-        tally = Tally()
-        for each in (self._state.settled.tally(), self._state.from_memory):
-            tally.add(each)
+        tally = total_of(self._state.settled.tally(), self._state.from_memory)
         return {**self._state.accounts, **{f"points/{kind}": getattr(tally, kind) for kind in KINDS}}
 
     @property

@@ -24,7 +24,7 @@ from telemetry.sources.bus_errors import BusErrors
 from telemetry.sources.can.sockets import CanLink, gather_ms, receive_buffer_warning
 from telemetry.sources.inbox import Inbox
 from telemetry.sources.outbox import Outbox
-from telemetry.sources.reconnect import Occurrences, Outages, keep_connected, put_all, put_end
+from telemetry.sources.reconnect import Occurrences, Outages, keep_connected, put_all
 from telemetry.sources.source import Source
 from telemetry.sources.stop import StopSignal
 
@@ -80,8 +80,7 @@ class SocketCanSource(Source):
     def run(self, output: Inbox, stop: StopSignal) -> None:
         outbox = self._outbox = Outbox(self.name, output)
         keep_connected(lambda: self._session(outbox, output, stop), self._outages, output, stop, self._clock)
-        outbox.finish(self.counts)
-        put_end(self.name, self.counts(), output)
+        outbox.end(self.counts)
 
     def _session(self, outbox: Outbox, output: Inbox, stop: StopSignal) -> None:
         outbox.hand_over(self.counts)  # what waits for room does not wait for the link too

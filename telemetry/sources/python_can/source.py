@@ -18,7 +18,7 @@ from telemetry.sources.bus_errors import BusErrors
 from telemetry.sources.inbox import Inbox
 from telemetry.sources.outbox import Outbox
 from telemetry.sources.python_can.extras import extra_of
-from telemetry.sources.reconnect import Occurrences, Outages, keep_connected, put_all, put_end
+from telemetry.sources.reconnect import Occurrences, Outages, keep_connected, put_all
 from telemetry.sources.source import Source
 from telemetry.sources.stop import StopSignal
 
@@ -69,8 +69,7 @@ class PythonCanSource(Source):
     def run(self, output: Inbox, stop: StopSignal) -> None:
         outbox = self._outbox = Outbox(self.name, output)
         keep_connected(lambda: self._session(outbox, output, stop), self._outages, output, stop, self._clock)
-        outbox.finish(self.counts)
-        put_end(self.name, self.counts(), output)
+        outbox.end(self.counts)
 
     def _session(self, outbox: Outbox, output: Inbox, stop: StopSignal) -> None:
         import can

@@ -24,7 +24,7 @@ from telemetry.logs.captures import CaptureWriter
 from telemetry.model.source_states import ANOTHER_DEVICE, RECEIVING
 from telemetry.sources.inbox import Inbox
 from telemetry.sources.outbox import Outbox
-from telemetry.sources.reconnect import Occurrences, Outages, keep_connected, put_all, put_end
+from telemetry.sources.reconnect import Occurrences, Outages, keep_connected, put_all
 from telemetry.sources.serial.link import SerialLink, SerialPort
 from telemetry.sources.serial.member import Member
 from telemetry.sources.serial.turns import Turns
@@ -154,10 +154,9 @@ class SerialSource(Source):
             self._clock,
             while_lost=lambda: self._look_for_silence(output),
         )
-        outbox.finish(self.counts)
         if self._capture_file is not None:
             self._capture_file.close()
-        put_end(self.name, self.counts(), output)
+        outbox.end(self.counts)
 
     def session(self, output: Inbox, stop: StopSignal) -> None:
         """Use the port once: until the device is gone (an OSError), the port is deaf, or `stop` is set."""
