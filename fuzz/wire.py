@@ -16,8 +16,7 @@ from telemetry.protocols.serial.vedirect import VEDIRECT
 from telemetry.sinks.influx.verdict import MAX_RETRY_AFTER_S, MAX_WORDS, Answer, judge
 from telemetry.sinks.verdict import Acknowledged, Hold, Rejected, Retry
 from telemetry.web.connection import Answer as WebAnswer
-from telemetry.web.connection import Connection, Stream
-from telemetry.web.feed import StatusFeed
+from telemetry.web.connection import Connection, StatusFeed, Stream
 from telemetry.web.request import METHODS, Request
 from telemetry.web.response import Response
 from tests.support.framer_models import MessageModel, TextModel

@@ -69,8 +69,7 @@ class InfluxClient:
         """Send gzip-compressed line protocol with stamps in ns. Raises ConfigError: a secret's file."""
         exchange = self._ask(payload)
         verdict = exchange.verdict
-        is_missing = isinstance(verdict, Hold) and verdict.cause is HoldCause.NOT_FOUND
-        if not (self._settings.create and is_missing):
+        if not (self._settings.create and isinstance(verdict, Hold)) or verdict.cause != HoldCause.NOT_FOUND:
             return exchange
         created = judge(self._create(Api(exchange.api)))
         if isinstance(created, Acknowledged):
