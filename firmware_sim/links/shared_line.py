@@ -86,17 +86,15 @@ class ArrivedBytes:
     is_last: bool
 
 
+@dataclass(slots=True, eq=False)
 class _Sending:
-    """What is on the line from `start_ns` on. None: a byte that does not arrive."""
+    """What is on the line from `start_ns` on. heard: None: a byte that does not arrive."""
 
-    __slots__ = ("arrived", "byte_ns", "heard", "said", "start_ns")
-
-    def __init__(self, start_ns: int, byte_ns: int, data: bytes, said: Said | None) -> None:
-        self.start_ns = start_ns
-        self.byte_ns = byte_ns
-        self.heard: list[int | None] = list(data)
-        self.said = said
-        self.arrived = 0
+    start_ns: int
+    byte_ns: int
+    heard: list[int | None]
+    said: Said | None = None
+    arrived: int = 0
 
     @property
     def end_ns(self) -> int:
@@ -151,7 +149,7 @@ class SharedLine:
     def hear(self, data: bytes, line_ns: int, now_ns: int) -> None:
         """Take what the master sends from `line_ns` on; `now_ns` is the simulated time."""
         self.requests += 1
-        request = _Sending(line_ns, self._byte_ns, data, None)
+        request = _Sending(line_ns, self._byte_ns, [*data])
         self._put(request, comes_back=self._electrics.echo)
         heard = bytes(byte for byte in request.heard if byte is not None)
         if line_ns - self._heard_ns > FORGETS_AFTER_NS:
@@ -170,7 +168,7 @@ class SharedLine:
 
     def disturb(self, noise: bytes, line_ns: int) -> None:
         """Put bytes on the line that nobody meant to send."""
-        self._put(_Sending(line_ns, self._byte_ns, noise, None))
+        self._put(_Sending(line_ns, self._byte_ns, [*noise]))
 
     def arrived(self, line_ns: int) -> Iterator[ArrivedBytes]:
         """Yield what has come to the master by then, in order, and did not before."""
@@ -212,7 +210,7 @@ class SharedLine:
             self._said(said)
             left = device.faults.spoil(message, now_ns)
             said.is_whole = left == message
-            sending = _Sending(start_ns, self._byte_ns, left, said)
+            sending = _Sending(start_ns, self._byte_ns, [*left], said)
             start_ns = sending.end_ns
             self._put(sending)
 
