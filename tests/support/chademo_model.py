@@ -9,7 +9,16 @@ from dataclasses import dataclass, field
 from itertools import groupby, pairwise
 from math import floor, inf
 
-from tests.support.cross_check_model import Judge, Measured, Sample, Tolerance, integral, judged, stretches
+from tests.support.cross_check_model import (
+    Judge,
+    Measured,
+    Sample,
+    Tolerance,
+    integral,
+    judged,
+    stretches,
+    trapezoids,
+)
 
 USUAL = Tolerance(current_a=2.0, current_pct=2.0, voltage_v=5.0, voltage_pct=1.0, for_s=30.0)
 JOINED_S = 2.0  # what lies further apart is not guessed
@@ -139,13 +148,6 @@ def outputs(charge: Charge) -> list[Sample]:
         for message in charge.messages
         if message.number == 0x109
     ]
-
-
-def trapezoids(rows: Sequence[Sample]) -> tuple[float, float, float]:
-    """Return watt-hours, ampere-hours and the seconds that they cover."""
-    parts = list(stretches(rows))
-    covered_s = sum(other.at_s - one.at_s for one, other in parts)
-    return integral("power_w", parts) / 3600, integral("current_a", parts) / 3600, covered_s
 
 
 def discharged_wh(given: Sequence[Sample], discharged: Sequence[Message]) -> float:

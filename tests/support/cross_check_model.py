@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from itertools import combinations, pairwise
 
 WINDOW_S = 10.0
-JOINED_S = 2.0
+JOINED_S = 2.0  # what lies further apart is not guessed
 ENOUGH_S = 5.0  # of ten seconds have to be covered
 SETTLING_S = 30.0
 NO_LONGER = "no longer: "
@@ -17,7 +17,7 @@ NO_LONGER = "no longer: "
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """Of one side."""
+    """Voltage and current of one frame."""
 
     at_s: float
     voltage_v: float
@@ -65,6 +65,13 @@ def stretches(samples: Sequence[Sample]) -> Iterator[tuple[Sample, Sample]]:
 
 def integral(name: str, parts: Sequence[tuple[Sample, Sample]]) -> float:
     return sum((b.at_s - a.at_s) * float(getattr(a, name) + getattr(b, name)) / 2 for a, b in parts)
+
+
+def trapezoids(rows: Sequence[Sample]) -> tuple[float, float, float]:
+    """Return watt-hours, ampere-hours and the seconds that they cover."""
+    parts = list(stretches(rows))
+    covered_s = sum(other.at_s - one.at_s for one, other in parts)
+    return integral("power_w", parts) / 3600, integral("current_a", parts) / 3600, covered_s
 
 
 def common(measured: Measured, name: str) -> tuple[float, float, float]:

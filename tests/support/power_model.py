@@ -6,24 +6,12 @@ between two stamps: that at which power rose, and that at which it fell.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import groupby, pairwise
+from itertools import groupby
 
-JOINED_S = 2.0  # what lies further apart is not guessed
+from tests.support.cross_check_model import Sample, trapezoids
+
 SILENT_S = 10.0  # a shorter silence ends nothing
 TINY_S = 1e-9  # of stamps, which are whole milliseconds
-
-
-@dataclass(frozen=True, slots=True)
-class Electric:
-    """Voltage and current of one frame."""
-
-    at_s: float
-    voltage_v: float
-    current_a: float
-
-    @property
-    def power_w(self) -> float:
-        return self.voltage_v * self.current_a
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +32,7 @@ class Rule:
     ends_after_s: float
 
 
-Row = Electric | State
+Row = Sample | State
 Fields = dict[str, float | str | None]
 
 
@@ -64,10 +52,10 @@ class Span:
         return not any(fell_s <= at_s < back_s for fell_s, back_s in self.fell)
 
 
-def stretches(rows: Sequence[Electric], rule: Rule) -> Iterator[tuple[list[Electric], float | None]]:
+def stretches(rows: Sequence[Sample], rule: Rule) -> Iterator[tuple[list[Sample], float | None]]:
     """Yield the rows between a rise and a fall, and the stamp of the fall; None: a silence came first."""
     silence_s = max(rule.ends_after_s, SILENT_S) + TINY_S
-    over: list[Electric] = []
+    over: list[Sample] = []
     for row in rows:
         if over and row.at_s - over[-1].at_s > silence_s:
             yield over, None
@@ -85,7 +73,7 @@ def spans(rows: Sequence[Row], rule: Rule, log_end_s: float) -> Iterator[Span]:
     """Yield the sessions of one pack. log_end_s: the last stamp of any pack."""
     span: Span | None = None
     silence_s = max(rule.ends_after_s, SILENT_S)
-    for over, fell_s in stretches([row for row in rows if isinstance(row, Electric)], rule):
+    for over, fell_s in stretches([row for row in rows if isinstance(row, Sample)], rule):
         if span and not (
             span.outcome == "complete" and over[0].at_s - span.to_s <= rule.ends_after_s + TINY_S
         ):
@@ -108,19 +96,11 @@ def spans(rows: Sequence[Row], rule: Rule, log_end_s: float) -> Iterator[Span]:
         yield span
 
 
-def trapezoids(rows: Sequence[Electric], from_s: float, to_s: float) -> tuple[float, float, float]:
-    """Watt-hours, ampere-hours and the seconds that they cover."""
-    energy_ws = charge_as = covered_s = 0.0
-    for one, other in pairwise(rows):
-        seconds = other.at_s - one.at_s
-        if from_s <= one.at_s and other.at_s <= to_s and seconds <= JOINED_S + TINY_S:
-            energy_ws += seconds * (one.power_w + other.power_w) / 2
-            charge_as += seconds * (one.current_a + other.current_a) / 2
-            covered_s += seconds
-    return energy_ws / 3600, charge_as / 3600, covered_s
+def between(rows: Sequence[Sample], from_s: float, to_s: float) -> list[Sample]:
+    return [row for row in rows if from_s <= row.at_s <= to_s]
 
 
-def percents(span: Span, electric: Sequence[Electric], states: Sequence[State]) -> Iterator[Fields]:
+def percents(span: Span, electric: Sequence[Sample], states: Sequence[State]) -> Iterator[Fields]:
     """Yield the points of the curve: each percent from its first state of charge to the next one's."""
     heard = [row for row in states if row.at_s > span.opens_s and span.is_over_at(row.at_s)]
     seen: set[int] = set()
@@ -129,7 +109,7 @@ def percents(span: Span, electric: Sequence[Electric], states: Sequence[State]) 
         to_s = next((row.at_s for row in heard if row.at_s > from_s and int(row.soc_pct) != percent), None)
         rows = [row.at_s for row in electric if row.at_s <= from_s]
         end_s = span.to_s if to_s is None else max(row.at_s for row in electric if row.at_s <= to_s)
-        energy_wh, _, covered_s = trapezoids(electric, rows[-1], end_s)
+        energy_wh, _, covered_s = trapezoids(between(electric, rows[-1], end_s))
         if percent not in seen:
             yield {
                 "at": from_s,
@@ -143,11 +123,11 @@ def percents(span: Span, electric: Sequence[Electric], states: Sequence[State]) 
 def session(rows: Sequence[Row], span: Span) -> tuple[Fields, list[Fields]]:
     """Return what the session stores, and its curve."""
     from_s, to_s = span.from_s, span.to_s
-    electric = [row for row in rows if isinstance(row, Electric)]
+    electric = [row for row in rows if isinstance(row, Sample)]
     states = [
         row for row in rows if isinstance(row, State) and from_s <= row.at_s <= span.heard_until_s + TINY_S
     ]
-    energy_wh, charged_ah, covered_s = trapezoids(electric, from_s, to_s)
+    energy_wh, charged_ah, covered_s = trapezoids(between(electric, from_s, to_s))
     return {
         "start": from_s,
         "end": to_s,

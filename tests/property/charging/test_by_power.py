@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from telemetry.charging.session import CurvePoint, Session
 from telemetry.decode.sessions import collect_sessions
+from tests.support.cross_check_model import Sample
 from tests.support.examples import examples
-from tests.support.power_model import Electric, Fields, Row, Rule, State, session, spans
+from tests.support.power_model import Fields, Row, Rule, State, session, spans
 
 START_S = 1_772_474_400
 
@@ -20,7 +21,7 @@ def frames(pack: int, rows: Sequence[Row]) -> Iterator[tuple[int, int, bytes]]:
     """Yield milliseconds, id and data."""
     for row in rows:
         at_ms = round(row.at_s * 1000)
-        if isinstance(row, Electric):
+        if isinstance(row, Sample):
             volts = round(row.voltage_v * 10).to_bytes(2, "little")
             yield at_ms, 0x100 + pack, volts + round(row.current_a * 10).to_bytes(2, "little", signed=True)
         else:
@@ -78,7 +79,7 @@ def drive(chance: Random, rule: Rule) -> list[Row]:
             about = round(100 * rule.starts_above_w / tenths_v + chance.uniform(-1.5, 2))
             tenths_a = {"charge": level, "rest": 0, "drive": -4 * level, "about": max(1, about)}[kind]
             if chance.random() > 0.02:
-                rows.append(Electric(now_ms / 1000, tenths_v / 10, tenths_a / 10))
+                rows.append(Sample(now_ms / 1000, tenths_v / 10, tenths_a / 10))
             number += 1
             soc = min(10000, max(0, soc + round(tenths_a * period_ms / 8000) + chance.randrange(-1, 2)))
             temp = min(100, temp + (chance.random() < 0.05))

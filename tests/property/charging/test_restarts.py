@@ -12,10 +12,11 @@ from telemetry.charging.session import Session
 from telemetry.charging.settings import ChargingSettings, SessionSettings
 from tests.property.charging.test_by_power import drive
 from tests.property.charging.test_clock_set import PLUGS, Row, charges
+from tests.support.cross_check_model import Sample
 from tests.support.examples import examples
 from tests.support.plug import PlugBench
-from tests.support.power_model import Electric, Rule
 from tests.support.power_model import Row as PowerRow
+from tests.support.power_model import Rule
 
 POWER = 65535  # the plug that is followed by power
 SAME = (
@@ -78,7 +79,7 @@ def sessions_by_power(rows: Sequence[PowerRow], rule: Rule, restarts: Sequence[i
             bench = PlugBench(ChargingSettings(sessions=(settings,)), plugs=())
             bench.tracker.collect(found)
             bench.tracker.restore(POWER, state)
-        if isinstance(row, Electric):
+        if isinstance(row, Sample):
             values = {"voltage_v": row.voltage_v, "current_a": row.current_a}
         else:
             values = {"soc_pct": row.soc_pct / 4, "temp_max_c": row.temp_max_c}  # as fast as batteries charge
