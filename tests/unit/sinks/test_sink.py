@@ -13,7 +13,7 @@ from telemetry.sinks.influx.server import Api
 from telemetry.sinks.influx.settings import InfluxSettings
 from telemetry.sinks.sink import Sink
 from telemetry.spool import Spool
-from tests.support.scripted_server import ScriptedServer, answer
+from tests.support.scripted_server import Connection, ScriptedServer, answer, say_nothing
 from tests.support.spool import Feed
 
 
@@ -89,3 +89,21 @@ def test_a_fault_of_the_program_in_its_thread_is_handed_on(
 def test_it_ends_with_the_process_and_keeps_none_alive(tmp_path: Path) -> None:
     with ScriptedServer() as server, waiting(tmp_path) as spool:
         assert Heard().sink(spool, server, tmp_path)._thread.daemon
+
+
+def test_a_server_that_says_nothing_does_not_keep_it_from_stopping(tmp_path: Path) -> None:
+    heard, came = Heard(), threading.Event()
+
+    def be_silent(connection: Connection) -> None:
+        came.set()
+        say_nothing(connection)
+
+    with ScriptedServer() as server, waiting(tmp_path) as spool:
+        server.script(*[be_silent] * 10)
+        sink = heard.sink(spool, server, tmp_path)
+        sink.start()
+        assert came.wait(30.0)
+        sink.stop(0.0)
+        sink._thread.join(30.0)  # its request, whose own limit is ten minutes, was ended
+        assert not sink._thread.is_alive()
+        assert spool.gauges().waiting_points == 6
