@@ -28,9 +28,9 @@ def by_power(*sessions: SessionSettings) -> ChargingSettings:
 
 def test_a_protocol_is_followed_by_its_signs_and_a_charger_without_a_session_by_its_power() -> None:
     plugs = [
-        ProtocolPlug("bay", "gbt27930", charger="left", least_wait_ns=10**12),
+        ProtocolPlug("bay", "gbt27930", "rear", "left", least_wait_ns=10**12),
         ProtocolPlug("absent", "gbt27930"),
-        ProtocolPlug("bay", "elcon", charger="right"),
+        ProtocolPlug("bay", "elcon", "side", "right"),
         ProtocolPlug("bay", "no such protocol"),
     ]
     front = SessionSettings(pack="front", starts_above_w=500.0, starts_after_s=1.5, ends_after_s=2.5)
@@ -44,8 +44,8 @@ def test_a_protocol_is_followed_by_its_signs_and_a_charger_without_a_session_by_
     assert elcon.side == Side.CHARGER
     assert named == PowerSpec(Side.VEHICLE, 500.0, 1_500_000_000, 2_500_000_000)
     assert plan.plugs == (
-        PlugSettings("gbt27930", "main", "left", ""),
-        PlugSettings("elcon", "main", "right", ""),
+        PlugSettings("gbt27930", "rear", "left", ""),
+        PlugSettings("elcon", "side", "right", ""),
         PlugSettings("", "front", "main", ""),
     )
 

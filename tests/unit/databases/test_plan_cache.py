@@ -137,6 +137,18 @@ def test_loading_a_cached_plan_imports_no_parser(bus: BusDatabases, tmp_path: Pa
     subprocess.run([sys.executable, "-c", script, *arguments], check=True, env=environment)
 
 
+def test_the_parser_blocks_no_signal_though_who_started_it_does() -> None:
+    """Its limits are signals: with those blocked, a database that never ends would be parsed for ever."""
+    code = """
+import signal
+from telemetry.databases import plan_cache
+signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+plan_cache.import_cantools_alone = lambda: exit(len(signal.pthread_sigmask(signal.SIG_BLOCK, ())))
+plan_cache._child()
+"""
+    assert subprocess.run([sys.executable, "-c", code], check=False, timeout=60).returncode == 0
+
+
 def test_the_parser_imports_nothing_that_only_logs_need() -> None:
     command = [sys.executable, "-X", "importtime", "-m", "telemetry.databases.plan_cache"]
     environment = {"PYTHONPATH": ":".join(filter(None, sys.path))}
