@@ -93,9 +93,11 @@ class ChargingTracker:
         """Return what ends on `channel` since its frames have ended; end_ns: stamp of the newest one."""
         return list(self._made(self.follower.finish(channel, end_ns)))
 
-    def finish(self, end_ns: int) -> list[Made]:
-        """Return what ends on all plugs since no row comes any more; end_ns: stamp of the newest frame."""
-        return [made for channel in self._plugs for made in self._made(self.follower.finish(channel, end_ns))]
+    def forget(self, channel: int) -> None:
+        """Know nothing of `channel`: its rows come once more, from the first one on."""
+        self.follower.finish(channel, 0)
+        plug = self._plugs[channel]
+        self._plugs[channel] = Plug(plug.settings, plug.spec)
 
     def _made(self, changes: Sequence[PlugChange]) -> Iterator[Made]:
         for change in changes:

@@ -82,6 +82,11 @@ class PlugSessions:
         self._find_plugs()
         return [name for name, feeding in self._feeding.items() if source is None or feeding == {source}]
 
+    def forget(self, source: str) -> None:
+        """All rows that these follow come once more, from the first one on."""
+        for plug in self.fed_by(source):
+            self.tracker.forget(self._plugs[plug])
+
     def is_open(self, source: str | None = None) -> bool:
         """Return whether a session is open at any of these."""
         return any(self.tracker.follower.is_open(self._plugs[plug]) for plug in self.fed_by(source))

@@ -198,11 +198,11 @@ def test_a_damaged_state_has_no_end() -> None:
         PlugBench().tracker.close(b"junk")
 
 
-def test_all_plugs_end_with_the_last_frame() -> None:
+def test_a_plug_ends_with_the_last_frame() -> None:
     bench = PlugBench()
     bench.begin()
     bench.charge(1.0, 31.0)
-    made = bench.tracker.finish(START_NS + 40 * 10**9)
+    made = bench.tracker.finish_plug(0, START_NS + 40 * 10**9)
     assert any(isinstance(each.content, Session) and not each.content.open for each in made)
     assert bench.tracker.state(0) == b""
 
