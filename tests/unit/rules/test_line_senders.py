@@ -68,7 +68,7 @@ UNNAMED = [
 NAMED = [
     replace(entry, sender=sender, pack=pack)
     for entry in UNNAMED
-    for sender, pack in ((1, "left"), (2, "right"))
+    for sender, pack in ((1, "left"), (2, "right"), (3, "rear"))
 ]
 LIMITS = [Limit("cells.v*", "cell_overvoltage", above=4.0, for_s=0.5)]
 
@@ -92,6 +92,7 @@ class Battery:
 
 FIRST = Battery(sender=1, amps=10.0, high=True, cell_mv=3900, soc=80)
 SECOND_ONE = Battery(sender=2, amps=-10.0, high=False, cell_mv=4100, soc=30)
+THIRD = Battery(sender=3, amps=5.0, high=False, cell_mv=3700, soc=50)
 
 
 def recorded(batteries: Sequence[Battery] = (FIRST, SECOND_ONE), steps: int = 31) -> list[Sent]:
@@ -151,16 +152,16 @@ def test_what_is_kept_out_is_counted_and_the_accounts_balance() -> None:
     assert list(imbalances(counted, text.count(b"\n"), {})) == []
 
 
-def test_two_batteries_by_name_are_two_packs_of_one_message() -> None:
+def test_three_batteries_by_name_are_three_packs_of_one_message() -> None:
     line = stages_of(NAMED)
-    text = written(line, recorded())
-    for pack, amps, volts in (("left", 10.0, 3.9), ("right", -10.0, 4.1)):
+    text = written(line, recorded([FIRST, SECOND_ONE, THIRD]))
+    for pack, amps, volts in (("left", 10.0, 3.9), ("right", -10.0, 4.1), ("rear", 5.0, 3.7)):
         battery = rows_of(text, "battery", pack=pack)
         assert {row["current_a"] for row in battery if "current_a" in row} == {amps}
         assert {row["power_w"] for row in battery if "power_w" in row} == {400.0 * amps}
         assert {tuple(row.values()) for row in rows_of(text, "cells", pack=pack)} == {(volts,) * 4}
         counted = next(row for row in reversed(battery) if "charged_ah" in row)
-        flowed = (round(30 / 3600, 6), 0.0)
+        flowed = (round(3 * abs(amps) / 3600, 6), 0.0)
         into, out_of = flowed if amps > 0 else flowed[::-1]
         assert (counted["charged_ah"], counted["discharged_ah"]) == (into, out_of)
     assert [code for code, _ in events(text)] == [
@@ -243,7 +244,7 @@ def changing() -> list[Sent]:
     return [*both, *alone, *again]
 
 
-@pytest.mark.parametrize("entries", [UNNAMED, NAMED, [*UNNAMED, *NAMED[::2]]])
+@pytest.mark.parametrize("entries", [UNNAMED, NAMED, [*UNNAMED, *NAMED[::3]]])
 @pytest.mark.parametrize("every_s", [0.0, 60.0])
 @pytest.mark.parametrize("size", [1, 2, 3, 7, 50])
 def test_what_is_written_does_not_depend_on_batches(

@@ -95,6 +95,15 @@ def test_two_rules_of_one_row_are_reported_in_their_order() -> None:
     assert [one.rule for one in bench.put(FAULTS, word=3)] == [1, 3]
 
 
+def test_every_change_within_a_batch_is_reported() -> None:
+    bench = Bench(RuleSpec(FAULTS, 0, BitTest(1)))
+    batch = SampleBatch(bench.schema)
+    for second in range(100):
+        batch.append(FAULTS, second * SECOND, {"word": second % 2}, tags=OWN)
+    found = [(one.row, one.active) for one in bench.watcher.watch(batch)]
+    assert found == [(second, second % 2 == 1) for second in range(1, 100)]
+
+
 def test_an_upper_limit_is_crossed_above_it_and_released_at_the_hysteresis() -> None:
     bench = Bench(upper(4.2, 4.15))
     assert bench.turns(4.2, 4.2001, 4.3, 4.16, 4.15, 4.2) == [None, True, None, None, False, None]
