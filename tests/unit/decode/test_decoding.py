@@ -133,14 +133,19 @@ def test_each_channel_has_its_own_j1939_senders(tmp_path: Path) -> None:
     ]
 
 
-def test_a_value_that_is_not_finite_is_left_out_and_reported(tmp_path: Path) -> None:
+@pytest.mark.parametrize("output_format", [OutputFormat.CSV, OutputFormat.WIDE_CSV])
+def test_a_value_that_is_not_finite_is_left_out_and_reported(
+    output_format: OutputFormat, tmp_path: Path
+) -> None:
     (tmp_path / "huge.dbc").write_text(
         'VERSION ""\nBU_: X\nBO_ 256 Huge: 8 X\n SG_ Value : 0|64@1- (100,0) [0|0] "" X\n'
         "SIG_VALTYPE_ 256 Value : 2;\n"
     )
     payloads = [struct.pack("<d", value).hex() for value in (1e307, 1e304)]
     (tmp_path / "huge.log").write_text("".join(f"(1.0) can0 100#{payload}\n" for payload in payloads))
-    text, decoder = decode(tmp_path / "huge.log", Database(tmp_path / "huge.dbc"))
+    text, decoder = decode(
+        tmp_path / "huge.log", Database(tmp_path / "huge.dbc"), output_format=output_format
+    )
     assert [float(row.split(",")[-1]) for row in text.splitlines()[1:]] == [pytest.approx(1e306)]
     assert decoder.warnings() == ["values left out (not finite): 1"]
 
