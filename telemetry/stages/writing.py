@@ -243,7 +243,7 @@ class Writing:
                 self.output.follow(tags, newest_ns)
 
     def forget(self, source: str) -> None:
-        """Forget alarms, senders and sessions of `source`: what comes now has nothing to do with what came."""
+        """Forget alarms, senders, sessions of `source`: what comes now has nothing to do with what came."""
         self.sessions.forget(source)
         for channel in self.of(source):
             self.senders.forget(channel.number)
