@@ -130,14 +130,20 @@ def before_in(found: SavedPlug) -> Before | None:
 
 def state_in(found: SavedPlug) -> tuple[Numbers, Numbers]:
     """Return what the follower goes on with: what is open waits for the bus to show that it is the same."""
-    first, *others = map(_unheard, found.numbers)
+    first, *others = map(unheard, found.numbers)
     other = others[0] if others and not found.before else first
     return (other, first) if first["below_ns"] else (first, other)
 
 
-def _unheard(numbers: Numbers) -> Numbers:
-    unheard = int(bool(numbers["is_open"]))
-    return {**numbers, "is_restored": unheard, "has_new_soc": 0, "calm_until_ns": 0, "same_soc": nan}
+def unheard(numbers: Numbers) -> Numbers:
+    """Return the numbers of a session of which nothing has been heard since they were taken."""
+    return {
+        **numbers,
+        "is_restored": int(bool(numbers["is_open"])),
+        "has_new_soc": 0,
+        "calm_until_ns": 0,
+        "same_soc": nan,
+    }
 
 
 def head_of(state: bytes) -> tuple[Boot | None, bool]:

@@ -14,7 +14,7 @@ from telemetry_core.rows.batch import SampleBatch
 from telemetry_core.rows.schema import Schema
 
 from telemetry.charging.follow.gbt27930 import GBT27930
-from telemetry.charging.saved import restored
+from telemetry.charging.saved import unheard
 from telemetry.model.measurements import BATTERY, CHARGER, record_spec
 from telemetry.protocols.known import CAN_PROTOCOLS
 from tests.support.examples import examples
@@ -138,7 +138,7 @@ def test_a_state_goes_on_in_another_process_with_the_same_energies(
     cut = data.draw(st.integers(0, len(all_rows)))
     first = make_follower()
     first.follow(batch_of(all_rows[:cut]))
-    known = restored(first.state(0)[0])
+    known = unheard(first.state(0)[0])
     second = make_follower()
     second.go_on(0, known, known)
     before = [*first.follow(batch_of(all_rows[cut:])), *first.finish(0, all_rows[-1][1])]
