@@ -125,6 +125,7 @@ class OpenLog:
         self._first_stamps = FirstStamps()
         self._is_unfinished = self._lacks_zone = False
         self._header_end = ""  # where the file ends inside its header
+        self._package = ""  # that has added the format
         self._cut_short = ""  # where it ends before the size that its header gives
         self._beginning = b""
         self._closing = ExitStack()
@@ -205,6 +206,8 @@ class OpenLog:
         if self._format is LogFormat.CANDUMP and not self._reader.unstamped:
             lines += (f"{self.path}: {doubt}" for doubt in self._first_stamps.doubts())
         problem = self._content.problem or self._header_end or self._cut_short
+        if self._package and self._reader.ends_damaged:
+            problem = f"the reader of {self._package} gave up"
         damaged = self.damaged - (1 if problem and self._reader.ends_damaged else 0)
         if damaged:
             more = f", and {damaged - 1} more" if damaged > 1 else ""
@@ -246,7 +249,8 @@ class OpenLog:
         ending = self._suffix()[1:]
         if sign is None and ending and (added := plugins.find("logs", ending, _reader_of_package)):
             self._format = LogFormat.ADDED
-            with plugins.blaming(plugins.package_of("logs", ending), str(self.path)):
+            self._package = plugins.package_of("logs", ending)
+            with plugins.blaming(self._package, str(self.path)):
                 return MessageReader(Added(added(io.BufferedReader(self._content))), channel_of)
         if what := refused(self._beginning):
             raise DataError(

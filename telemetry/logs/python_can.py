@@ -62,12 +62,17 @@ class Added:
     def __init__(self, reader: Iterable["can.Message"]) -> None:
         self._reader = reader
         self._messages = 0
+        self._gave_up_after = -1
 
     @property
     def reader(self) -> Iterator["can.Message"]:
-        for message in self._reader:
-            self._messages += 1
-            yield message
+        try:
+            for message in self._reader:
+                self._messages += 1
+                yield message
+        except Exception:
+            self._gave_up_after = self._messages
+            raise
 
     def progress(self) -> int:
         return self._messages
@@ -76,7 +81,7 @@ class Added:
         return f"after frame {self._messages}"
 
     def is_torn(self) -> bool:
-        return False
+        return self._gave_up_after == self._messages  # until it brings another one
 
 
 class MessageReader:
@@ -116,6 +121,7 @@ class MessageReader:
             self._next = None
             if time_ns >= 0 and append_message(batch, message, time_ns, self._number_of(message)):
                 self.frames_read += 1
+                self.ends_damaged = False
                 self._settle()
             else:
                 self._add_damage()

@@ -1,14 +1,17 @@
 """Packages from outside: found by a name that is not built in, listed with their names, and alone to pay."""
 
+import importlib
 import json
 import os
 import subprocess
 import sys
 import tomllib
 from pathlib import Path
+from typing import BinaryIO
 
 import jsonschema
 import pytest
+from can import Message
 from telemetry_core.frames.batch import FrameBatch
 
 from telemetry.__main__ import main
@@ -88,6 +91,20 @@ GROUPS = {
 }
 MAST = '[[mast]]\nname = "north"\nheight_m = 30.0\n'
 SERIAL = '[[serial]]\nname = "pack"\nport = "/dev/ttyUSB0"\nprotocol = "acme"\n'
+
+
+class GoesOn:
+    """A reader that is an iterator, and so goes on after what it raises."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream = stream
+
+    def __iter__(self) -> "GoesOn":
+        return self
+
+    def __next__(self) -> Message:
+        stamp, arbitration_id, data = next(self._stream).split()
+        return Message(float(stamp), int(arbitration_id, 16), False, data=bytes.fromhex(data.decode()))
 
 
 @pytest.fixture
@@ -185,12 +202,26 @@ def test_what_is_built_in_is_not_replaced(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("parts")
-def test_a_damaged_place_of_a_log_costs_what_follows_it_alone(tmp_path: Path) -> None:
+def test_a_log_whose_reader_gives_up_ends_early(tmp_path: Path) -> None:
     log = tmp_path / "drive.acme"
-    log.write_text("1.5 123 0102\n! 1 1\n")
+    log.write_text("1.5 123 0102\n! 1 1\n2.5 123 0102\n")
     with OpenLog(log, lambda _: 0) as opened:
         assert opened.read(FrameBatch(9)) == 1
         assert opened.read(FrameBatch(9)) == 0
+        assert opened.warnings() == [f"{log}: ends early: the reader of acme-parts 1.0 gave up"]
+
+
+@pytest.mark.usefixtures("parts")
+def test_a_log_whose_reader_goes_on_lacks_the_damaged_place_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = tmp_path / "drive.acme"
+    log.write_text("1.5 123 0102\n! 1 1\n2.5 123 0102\n")
+    monkeypatch.setattr(importlib.import_module("acme_parts"), "read_log", GoesOn)
+    with OpenLog(log, lambda _: 0) as opened:
+        while opened.read(FrameBatch(9)):
+            pass
+        assert opened.frames_read == 2
         assert opened.warnings() == [f"{log}:after frame 1: no frame, skipped"]
 
 
