@@ -12,7 +12,6 @@ from telemetry.charging.made import CurveRow, Made, PhaseRow, PhaseWord, Session
 from telemetry.charging.session import CurvePoint, Phase, Session
 from telemetry.model.measurements import CHARGER, CHARGING_CURVE, CHARGING_PHASE, CHARGING_SESSION
 
-REPLACING = frozenset((CHARGING_SESSION.name, CHARGING_PHASE.name))  # rows that replace earlier ones
 _CAN_VANISH = ("outcome", "stop_side", "stop_reason")
 
 

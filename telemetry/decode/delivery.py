@@ -1,7 +1,8 @@
 """Line protocol of `decode` into InfluxDB, through the service's own spool and sink.
 
 Promises:
-- It writes what `--format lp` prints, line for line.
+- It writes what `--format lp` prints, line for line. A batch that may hold a point of an earlier one
+  (`LineBuffer.overlaps`) is ordered, so that of two rows of one point the later one stays.
 - A run that a signal, kill -9 or the power cut short goes on after what the spool has, when it is started
   again with the same arguments.
 - Reading waits for the server, so a log larger than the disk passes through, and nothing is evicted.
@@ -82,6 +83,7 @@ class Upload:
         self.found_points = recovery.waiting_points  # of an earlier run, not delivered yet
         is_whole = self._before["points/evicted"] + self._before["points/damaged"] == 0
         self.done_frames = recovery.positions.get(position, 0) if position and is_whole else 0
+        self._follows_others = self.found_points > 0 and not self.done_frames  # their points may be its own
         self._accounts = _kept(recovery.accounts, resumed=self.done_frames > 0)
         self._is_behind = self.done_frames > 0
         self._has_ended = self._is_behind and recovery.positions.get(end_of(position)) == self.done_frames
@@ -177,7 +179,7 @@ class Upload:
             points=self._lines,
             first_ns=self._first_ns,
             last_ns=self._last_ns,
-            ordered=self._overlaps,
+            ordered=self._overlaps or self._follows_others,
         )
         positions = {self._position: self._frames} if self._position else {}
         if self._position and self._has_ended:  # what is counted at the end is in these accounts

@@ -5,12 +5,13 @@ Promises:
   between two deliveries, so that its position and its accounts are exact.
 - What a live source has delivered is kept from a death of this process at once, with the accounts as of that
   delivery.
-- A batch that may hold a point of an earlier one is ordered, so that the last frame's value stays.
+- A batch that may hold a point of an earlier one (`LineBuffer.overlaps`) is ordered, so that the last frame's
+  value stays.
 - A log that is read again is processed from its start, and what an earlier run had stored is thrown away, so
   that every stage is as it was. So what the reducer holds of a log goes out only at the log's end, not when
   the service stops.
-- Rows that replace earlier ones (charging sessions) close the batch: they go before it, in an ordered batch
-  of their own.
+- Rows that replace earlier ones by design (charging sessions) close the batch: they go before it, in a batch
+  of their own, so that the others need not be ordered.
 
 Relies on one thread calling it, on a spool and on an injected clock; knows nothing of sockets and servers.
 """
@@ -326,8 +327,8 @@ class Pipeline:
         if not self._open.lines and not self._replacing.lines:
             return
         known = self._keep() or (self._ledger.snapshot(), self._state())
-        replacing = self._batch(self._replacing, ordered=True) if self._replacing.lines else None
-        batch = self._batch(self._open, ordered=self._open.overlaps) if self._open.lines else replacing
+        replacing = self._batch(self._replacing) if self._replacing.lines else None
+        batch = self._batch(self._open) if self._open.lines else replacing
         self._replacing.clear()
         self._open.clear()
         self._kept_bytes = 0
@@ -343,14 +344,14 @@ class Pipeline:
         if self._store.commit_due():
             self._store.commit()
 
-    def _batch(self, lines: LineBuffer, *, ordered: bool) -> EncodedBatch:
+    def _batch(self, lines: LineBuffer) -> EncodedBatch:
         points, first_ns, last_ns = lines.lines, lines.first_ns, lines.last_ns
         return EncodedBatch(
             payload=compress(lines),
             points=points,
             first_ns=first_ns,
             last_ns=last_ns,
-            ordered=ordered,
+            ordered=lines.overlaps,
             time_base=self._time_base,
             boot_id=self._clock.boot_id() if self._time_base is TimeBase.BOOT else "",
         )

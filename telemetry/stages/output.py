@@ -12,8 +12,8 @@ from telemetry_core.text.encoder import OWNER_COLUMNS, Encoder
 from telemetry_core.text.lines import LineBuffer
 from telemetry_core.text.wide import WideRows
 
-from telemetry.charging.made import SessionRow
-from telemetry.charging.rows import REPLACING, point
+from telemetry.charging.made import CurveRow, SessionRow
+from telemetry.charging.rows import point
 from telemetry.model.event_codes import EVENT_CODES
 from telemetry.model.events import Event
 from telemetry.model.events import line as event_line
@@ -38,7 +38,7 @@ class Output:
 
     in_order = True  # whether it needs all rows, one after the other
     shift_ns = 0  # is added to each stamp that a database gets
-    replacing: LineBuffer | None = None  # takes rows that replace earlier ones; None: `lines` does
+    replacing: LineBuffer | None = None  # takes rows that may replace earlier ones; None: `lines` does
 
     @property
     def header(self) -> bytes:
@@ -121,8 +121,9 @@ class Lines(_Encoded):
 
     def add_session(self, row: SessionRow, time_ns: int, _tag: str, lines: LineBuffer) -> str:
         name, tags, fields, stamp_ns = point(row, self._vehicle, time_ns, self.shift_ns)
-        into = lines if self.replacing is None or name not in REPLACING else self.replacing
-        into.append(point_line(name, tags, fields, stamp_ns), stamp_ns)
+        may_replace = not isinstance(row, CurveRow)  # of those none has the stamp of another
+        into = self.replacing if may_replace and self.replacing is not None else lines
+        into.append(point_line(name, tags, fields, stamp_ns), stamp_ns, overlaps=may_replace)
         return name
 
     def newest_ns(self, tags: int) -> int:

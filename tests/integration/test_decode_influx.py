@@ -9,13 +9,15 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
 
+from tests.support.charges import BEGAN_NS, chademo_from, charge_from, written
 from tests.support.child import killed_at_the_end
+from tests.support.lineprotocol import parse_line
 from tests.support.recording import VEHICLE_DBC, coarsen, record_drive
 from tests.support.scripted_server import Connection, ScriptedServer, store
 from tests.support.servers import Database, DatabaseServer, Points
@@ -251,6 +253,46 @@ def test_kill_9_at_random_moments_changes_nothing_in_the_end(
     assert points.startswith(f"points: made {len(expected):,}, acknowledged {len(expected):,}, waiting 0, ")
 
 
+@pytest.fixture(params=["gbt27930", "chademo"])
+def charges(request: pytest.FixtureRequest, tmp_path: Path) -> list[str]:
+    """Two charges in one log, of more than 10,000 points, and the options to read it."""
+    begin = BEGAN_NS, BEGAN_NS + 3600 * 10**9
+    if request.param == "gbt27930":
+        parts = [charge_from(ns, 40, seconds=3000, is_over=True) for ns in begin]
+    else:
+        parts = [chademo_from(ns, 40, seconds=300) for ns in begin]
+    return ["--protocol", request.param, str(written(tmp_path / "charges.log", *parts))]
+
+
+def last_rows(lines: Iterable[bytes]) -> dict[tuple[object, ...], object]:
+    """What a database has of these, field by field: a later row replaces an earlier one of its point."""
+    rows = map(parse_line, lines)
+    return {
+        (row.measurement, *sorted(row.tags.items()), name, row.time_ns): value
+        for row in rows
+        for name, value in row.fields.items()
+    }
+
+
+@pytest.mark.parametrize("kills", [0, 2])
+def test_of_rows_that_replace_each_other_the_last_one_comes_last_also_after_kill_9(
+    kills: int, decoder: Decoder, charges: list[str]
+) -> None:
+    expected = last_rows(decoder.lines(*charges))
+    with ScriptedServer() as server:
+        server.script(*[store_slowly] * 20)
+        for _ in range(kills):
+            with decoder.started(*charges, *into(server)) as process:
+                assert kill_after_a_write(process, server)
+        done = decoder.run(*charges, *into(server))
+    assert done.returncode == 0, done.stderr
+    assert sum(bool(request.lines) for request in server.requests) >= 3
+    stored = last_rows(received(server))
+    assert stored == expected
+    sessions = [value for key, value in stored.items() if (key[0], key[-2]) == ("charging_session", "open")]
+    assert sessions == [False, False]
+
+
 def test_a_log_that_has_changed_is_written_from_its_first_frame(
     decoder: Decoder, drive: Path, tmp_path: Path
 ) -> None:
@@ -319,24 +361,29 @@ def for_v2(database: Database, tmp_path: Path) -> list[str]:
 
 
 def check_on(
-    server: DatabaseServer, decoder: Decoder, drive: Path, target: Callable[[Database], list[str]]
+    server: DatabaseServer,
+    decoder: Decoder,
+    drive: Path,
+    charges: list[str],
+    target: Callable[[Database], list[str]],
 ) -> None:
-    arguments = [str(drive), LOG, "--dbc", str(VEHICLE_DBC), "--dbc", DBC, "--vehicle", "car 7"]
-    database, other = server.fresh_database(), server.fresh_database()
-    done = decoder.run(*arguments, "--format", "influx", "--url", server.url, *target(database))
-    assert done.returncode == 0, done.stderr
-    assert database.points() == stored_by_lp(decoder, other, arguments)
+    of_drive = [str(drive), LOG, "--dbc", str(VEHICLE_DBC), "--dbc", DBC, "--vehicle", "car 7"]
+    for arguments in (of_drive, charges):
+        database, other = server.fresh_database(), server.fresh_database()
+        done = decoder.run(*arguments, "--format", "influx", "--url", server.url, *target(database))
+        assert done.returncode == 0, done.stderr
+        assert database.points() == stored_by_lp(decoder, other, arguments)
 
 
 @pytest.mark.server("influxdb1")
 def test_influxdb_1_has_what_it_would_have_of_lp(
-    influxdb1: DatabaseServer, decoder: Decoder, short_drive: Path, tmp_path: Path
+    influxdb1: DatabaseServer, decoder: Decoder, short_drive: Path, charges: list[str], tmp_path: Path
 ) -> None:
-    check_on(influxdb1, decoder, short_drive, lambda database: for_v1(database, tmp_path))
+    check_on(influxdb1, decoder, short_drive, charges, lambda database: for_v1(database, tmp_path))
 
 
 @pytest.mark.server("influxdb2")
 def test_influxdb_2_has_what_it_would_have_of_lp(
-    influxdb2: DatabaseServer, decoder: Decoder, short_drive: Path, tmp_path: Path
+    influxdb2: DatabaseServer, decoder: Decoder, short_drive: Path, charges: list[str], tmp_path: Path
 ) -> None:
-    check_on(influxdb2, decoder, short_drive, lambda database: for_v2(database, tmp_path))
+    check_on(influxdb2, decoder, short_drive, charges, lambda database: for_v2(database, tmp_path))

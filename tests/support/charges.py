@@ -80,6 +80,21 @@ def charge_from(begins_ns: int, soc_pct: int, *, seconds: int = 20, is_over: boo
     ]
 
 
+def chademo_from(begins_ns: int, soc_pct: int, *, seconds: int) -> list[str]:
+    """Lines of a CHAdeMO charge, so many seconds of it with current, ten messages of each end a second."""
+    lines = []
+    for step in range(10 * (seconds + 6)):
+        is_enabled = 20 <= step < 10 * (seconds + 3)
+        is_charging = 30 <= step < 10 * (seconds + 3)
+        vehicle = bytes([2, 0x9A, 1, 100 * is_enabled, 0, is_enabled | 8 * (not is_charging), soc_pct, 0])
+        charger = bytes([2, 0x90, 1, 100 * is_charging, 0, 5 if is_charging else 0x24, 255, 20])
+        for number, data in enumerate((vehicle, charger)):
+            ns = begins_ns + step * 100_000_000 + number * 1_000_000
+            id = (0x102, 0x109)[number]
+            lines.append(f"({ns // 10**9}.{ns // 1000 % 10**6:06d}) can0 {id:03X}#{data.hex().upper()}\n")
+    return lines
+
+
 def written(path: Path, *parts: list[str]) -> Path:
     path.write_text("".join(line for part in parts for line in part), "ascii")
     return path

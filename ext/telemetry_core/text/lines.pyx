@@ -81,8 +81,11 @@ cdef class LineBuffer:
         self.first_stamp_ns = min(self.first_stamp_ns, time_ns)
         self.last_stamp_ns = max(self.last_stamp_ns, time_ns)
 
-    def append(self, bytes line not None, int64_t time_ns):
-        """Add one line, given without its newline. Raises ValueError if it is empty or holds a newline."""
+    def append(self, bytes line not None, int64_t time_ns, *, bint overlaps=False):
+        """Add one line, given without its newline. Raises ValueError if it is empty or holds a newline.
+
+        overlaps: earlier contents may hold its point, too.
+        """
         if not line or b"\n" in line:
             raise ValueError("a line is not empty and holds no newline")
         cdef size_t length = len(line)
@@ -92,6 +95,7 @@ cdef class LineBuffer:
         memcpy(out, <char*>line, length)
         out[length] = b"\n"
         self.commit(out + length + 1, time_ns)
+        self.overlaps |= overlaps
 
     def take(self):
         """Return all lines and empty the buffer."""

@@ -285,6 +285,23 @@ def test_a_batch_is_ordered_if_any_piece_of_it_has_a_point_of_an_earlier_one(
     assert [batch.ordered for batch in appended] == [True]
 
 
+def test_what_is_read_after_other_arguments_comes_after_what_waits_of_those(
+    tmp_path: Path, server: ScriptedServer, appended: list[EncodedBatch]
+) -> None:
+    may_answer = threading.Event()
+    server.script(*[store_when(may_answer)] * 3)
+    first = Run(tmp_path, server)
+    first.take(1, 2)
+    first.stop.set()
+    first.delivery.close()
+    may_answer.set()
+    second = Run(tmp_path, server, "logs@2")
+    assert second.delivery.found_points
+    second.take(1)
+    second.finish()
+    assert [batch.ordered for batch in appended] == [False, False, True]
+
+
 class OutputPieces:
     """A `FileDecoder` of some pieces."""
 

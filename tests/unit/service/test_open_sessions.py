@@ -101,7 +101,7 @@ class FakeSessions(PlugSessions):
                 outcome.encode(),
                 session["start"],
             )
-            self.replacing.append(row, session["start"])
+            self.replacing.append(row, session["start"], overlaps=True)
 
     def take(self, source: str, frames: FrameBatch) -> None:
         """What the stages hear."""

@@ -14,7 +14,6 @@ from telemetry_core.rows.schema import Schema
 from telemetry_core.text.lines import LineBuffer
 
 from telemetry.charging.made import SessionRow
-from telemetry.charging.rows import REPLACING
 from telemetry.charging.session import Session
 from telemetry.config import load_config
 from telemetry.model.events import Event
@@ -111,6 +110,9 @@ def points(lines: LineBuffer) -> list[ReadPoint]:
     return [point for point in found if point is not None]
 
 
+REPLACING = {"charging_session", "charging_phase"}
+
+
 def test_each_row_of_a_charge_is_counted_and_those_that_replace_others_may_go_into_lines_of_their_own(
     composition: Composition,
 ) -> None:
@@ -118,8 +120,9 @@ def test_each_row_of_a_charge_is_counted_and_those_that_replace_others_may_go_in
     stages.writing.output.replacing = replacing
     end_ns = feed(stages, lines)
     stages.writing.finish(lines, end_ns)
+    assert (lines.overlaps, replacing.overlaps) == (False, True)
     others, rows = points(lines), points(replacing)
-    assert {row.measurement for row in rows} == REPLACING
+    assert {row.measurement for row in rows} == REPLACING | {"charger"}  # its phase in a word
     assert not REPLACING & {point.measurement for point in others}
     assert {"charging_curve", "charger", "event"} <= {point.measurement for point in others}
     counted = stages.counted()
@@ -132,6 +135,7 @@ def test_each_row_of_a_charge_is_counted_and_those_that_replace_others_may_go_in
 def test_without_lines_of_their_own_they_stand_among_the_others(composition: Composition) -> None:
     stages, lines = composition.make_stages(), LineBuffer()
     stages.writing.finish(lines, feed(stages, lines))
+    assert lines.overlaps
     assert {point.measurement for point in points(lines)} >= REPLACING
 
 
