@@ -35,10 +35,12 @@ FEWEST_INTERVALS = 20  # of [reduce]: a row at the beginning and one at the end 
 
 def log_findings(composition: Composition, spool_bytes: int, clock: Clock) -> Iterator[Finding]:
     """Yield what the configuration's own logs report. spool_bytes: what waits there at most."""
-    for source in assemble_sources(composition.config.sources, ChannelTable(), clock, {}):
+    sources = assemble_sources(composition.config.sources, ChannelTable(), clock, {})
+    owners = {source.name: source.name for source in sources if source.settings.log is None}
+    for source in sources:
         log = source.settings.log
         if log is not None:
-            yield from _of_log(composition, source, log, spool_bytes)
+            yield from _of_log(composition, source, log, spool_bytes, owners)
 
 
 def sample_findings(composition: Composition, log: Path, spool_bytes: int) -> Iterator[Finding]:
@@ -82,7 +84,10 @@ def live_findings(
         yield from _rate_findings(name, meter.rate(heard.seconds), composition.config, spool_bytes, words)
 
 
-def _of_log(composition: Composition, source: Assembled, log: Path, spool_bytes: int) -> Iterator[Finding]:
+def _of_log(
+    composition: Composition, source: Assembled, log: Path, spool_bytes: int, owners: dict[str, str]
+) -> Iterator[Finding]:
+    """owners: by tag `source`, the first source with it; those of this log are added."""
     name = f"source {source.name}"
     stages, events = composition.make_stages(), _Events()
     stages.set_observer(events)
@@ -91,6 +96,10 @@ def _of_log(composition: Composition, source: Assembled, log: Path, spool_bytes:
     except (DataError, InputMissingError) as error:
         yield Finding(Grade.FAULT, f"{name}: {error}")
         return
+    for tag in [channel.binding.tag for channel in stages.channels]:
+        if (owner := owners.setdefault(tag, source.name)) != source.name:
+            words = f"channel {tag} of its log has the tag of {owner}: points with one stamp may be one"
+            yield Finding(Grade.WARNING, f"{name}: {words}")
     for words in stages.writing.missing_pages():
         yield Finding(Grade.WARNING, f"{name}: in its log, {words}")
     yield from _event_findings(source.name, events.seen, stages.counted())

@@ -8,7 +8,7 @@ from typing import ClassVar, Self
 from telemetry.model.finding import Grade
 from telemetry.settings.declared import key, part, settings
 from telemetry.settings.table import Key, TomlTable
-from telemetry.sources.keys import BusKeys, SourceKeys
+from telemetry.sources.keys import BusKeys, SourceKeys, checked_name
 from telemetry.sources.replay.source import ReplaySource
 from telemetry.sources.settings import SourceSettings, Start
 
@@ -17,6 +17,10 @@ from telemetry.sources.settings import SourceSettings, Start
 class ReplayKeys(SourceKeys):
     """[[replay]], as a file has it."""
 
+    name: str = key(
+        "what the log is called; letters, digits and `_ . : -`, 64 at most; each name once",
+        convert=checked_name,
+    )
     file: Path = key(
         "`candump`, `.asc`, `.blf`, GVRET `.csv`, `.trc`, `.mf4`, each also `.gz` or `.zst`", kind="file"
     )

@@ -20,7 +20,7 @@ from telemetry.model.finding import Finding, Grade
 from telemetry.service.check import check
 from telemetry.service.listening import listen
 from telemetry.service.rate import RateMeter, measure
-from telemetry.service.rate_findings import _event_findings, live_findings
+from telemetry.service.rate_findings import _event_findings, live_findings, log_findings
 from telemetry.sources.inbox import Inbox
 from telemetry.sources.kinds import KINDS
 from telemetry.sources.settings import Resource, Start
@@ -332,6 +332,21 @@ def test_a_log_without_a_rate_or_with_damage_is_a_warning_or_a_fault(tmp_path: P
         replay = f'[[replay]]\nname = "trip"\nfile = "{name}"\n'
         found = list(check(load_config(config(tmp_path, replay), {})))
         assert any(text.startswith(words) for text in texts(found, level))
+
+
+def test_a_channel_of_a_log_that_is_called_as_another_source_s_is_a_warning(tmp_path: Path) -> None:
+    for name, channel in (("one", "can0"), ("two", "can0"), ("three", "can9"), ("four", "can8")):
+        (tmp_path / f"{name}.log").write_text(f"(1.0) {channel} 100#00\n")
+    replays = "".join(
+        f'[[replay]]\nname = "{name}"\nfile = "{name}.log"\n' for name in ("one", "two", "three", "four")
+    )
+    composition = compose(load_config(config(tmp_path, CAN + replays), {}))
+    found = [*log_findings(composition, 10**6, SystemClock())]
+    same = "points with one stamp may be one"
+    assert [str(each) for each in found if same in str(each)] == [
+        f"warning: source two: channel can0 of its log has the tag of one: {same}",
+        f"warning: source three: channel can9 of its log has the tag of can9: {same}",
+    ]
 
 
 def test_of_events_of_a_log_those_about_senders_are_findings() -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from telemetry.config import load_config
+from telemetry.decode.sessions import collect_sessions
 from telemetry.ledger import Ledger, imbalances
 from telemetry.service.pipeline import Pipeline
 from telemetry.sources.assemble import Assembled, assemble_source, assemble_sources, without_replaced
@@ -159,8 +160,10 @@ class Service:
 
     @property
     def lines(self) -> list[str]:
-        replacing = (gzip.decompress(batch.payload) for batch in self.store.replacing if batch is not None)
-        return (self.store.text + b"".join(replacing)).decode().splitlines()
+        """In the order in which they are sent."""
+        pairs = zip(self.store.replacing, self.store.batches, strict=True)
+        sent = [each for replacing, (batch, *_) in pairs for each in (replacing, batch) if each is not None]
+        return b"".join(gzip.decompress(batch.payload) for batch in sent).decode().splitlines()
 
 
 def decoded(file: Path, log: str) -> tuple[list[str], list[str]]:
@@ -195,6 +198,32 @@ def test_logs_side_by_side_are_stored_as_decode_reads_each_and_a_restart_ends_it
     ]
     assert outcomes(service.lines, "one") == ["complete", "unfinished", "unfinished"]
     assert outcomes(service.lines, "two") == outcomes(service.lines, "three") == ["unfinished"] * 2
+
+
+@pytest.mark.parametrize("lengths_s", [(9, 25), (25, 9)])
+@pytest.mark.parametrize("is_over", [True, False])
+def test_charges_in_logs_with_channels_of_one_name_end_whichever_log_ends_first(
+    lengths_s: tuple[int, int], is_over: bool, tmp_path: Path
+) -> None:
+    file, buses = tmp_path / "gateway.toml", ""
+    logs = {
+        name: written(tmp_path / f"{name}.log", charge_from(BEGAN_NS, soc_pct, seconds=s, is_over=is_over))
+        for name, soc_pct, s in zip(("one", "two"), (30, 60), lengths_s, strict=True)
+    }
+    for name, log in logs.items():
+        buses += f'[[replay]]\nname = "{name}"\nfile = "{log}"\nprotocol = "gbt27930"\ncharger = "{name}"\n'
+    file.write_text(TOP + buses)
+    service = Service(file)
+    assert service.run()
+    rows = [parse_line(line.encode()) for line in service.lines if line.startswith("charging_session,")]
+    stored = {row.tags["charger"]: row.fields for row in rows}  # of one start: the last row stays
+    for name, log in logs.items():
+        (session,) = collect_sessions([log])
+        fields, shown = stored[name], (session.outcome, session.open, session.duration_s, session.energy_wh)
+        numbers = (float(fields[key]) for key in ("duration_s", "energy_wh"))
+        assert (fields["outcome"], fields["open"], *numbers) == shown
+        assert session.outcome == ("complete" if is_over else "unfinished")
+    assert stored.keys() == logs.keys()
 
 
 def test_a_restart_costs_no_reading_of_cells_and_mixes_none(tmp_path: Path) -> None:
