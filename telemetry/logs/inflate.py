@@ -172,10 +172,16 @@ def _next_gzip_at(data: bytes) -> int:
     return max(at, 0)
 
 
+_WORDS = {
+    "incorrect header check": "not a gzipped file",
+    "incorrect data check": "the checksum is wrong, and what was read of it may be",
+    "incorrect length check": "the length is wrong, and what was read of it may be",
+}
+
+
 def _in_words(error: zlib.error) -> str:
-    # zlib: "Error -3 while decompressing data: ..."
-    problem = str(error).rpartition("data: ")[2]
-    return "not a gzipped file" if problem == "incorrect header check" else problem
+    problem = str(error).rpartition("data: ")[2]  # zlib: "Error -3 while decompressing data: ..."
+    return _WORDS.get(problem, problem)
 
 
 class _Zstandard(Members):

@@ -207,6 +207,17 @@ def test_damage_after_the_last_byte_of_a_gzip_stream_was_read_is_one_line() -> N
     assert "at byte" in problem
 
 
+@pytest.mark.parametrize(("at", "what"), [(-8, "checksum"), (-4, "length")])
+def test_a_gzip_stream_whose_end_contradicts_it_says_that_what_was_read_may_be_wrong(
+    at: int, what: str
+) -> None:
+    packed = bytearray(gzip.compress(b"line\n" * 1000))
+    packed[at] ^= 1
+    out, problem = give(bytes(packed), ".gz")
+    assert out == b"line\n" * 1000
+    assert problem.startswith(f"the {what} is wrong, and what was read of it may be, at byte ")
+
+
 def test_a_file_that_inflates_beyond_measure_is_given_in_pieces() -> None:
     zeros = bytes(50_000_000)
     for suffix in PACK:
