@@ -255,12 +255,12 @@ def test_kill_9_at_random_moments_changes_nothing_in_the_end(
 
 @pytest.fixture(params=["gbt27930", "chademo"])
 def charges(request: pytest.FixtureRequest, tmp_path: Path) -> list[str]:
-    """Two charges in one log, of more than 10,000 points, and the options to read it."""
+    """Two charges in one log, of more than 20,000 points, and the options to read it."""
     begin = BEGAN_NS, BEGAN_NS + 3600 * 10**9
     if request.param == "gbt27930":
-        parts = [charge_from(ns, 40, seconds=3000, is_over=True) for ns in begin]
+        parts = [charge_from(ns, 40, seconds=6000, is_over=True) for ns in begin]
     else:
-        parts = [chademo_from(ns, 40, seconds=300) for ns in begin]
+        parts = [chademo_from(ns, 40, seconds=600) for ns in begin]
     return ["--protocol", request.param, str(written(tmp_path / "charges.log", *parts))]
 
 
