@@ -26,8 +26,10 @@ def session_of(plug: Plug, change: PlugChange, vehicle: str, end: End | None = N
         charging_ns, paused_ns = (
             (charging_ns, paused_ns + running_ns) if now.is_paused else (charging_ns + running_ns, paused_ns)
         )
+    phases = (*plug.phases, *(now.running_phase(change.time_ns) if end is None else ()))
+    lasted_us = int(1e6 * sum(phase.duration_s for phase in phases)) - 1  # never more than it was
     # a clock that was set back makes stamps of less time than was counted
-    duration_s = max(change.time_ns - now.start_ns, charging_ns + paused_ns, 0) / 1e9
+    duration_s = max(change.time_ns - now.start_ns, charging_ns + paused_ns, 1000 * lasted_us, 0) / 1e9
     known = now.facts
     values: dict[str, Any] = {
         **_energies(totals, duration_s),
@@ -58,7 +60,7 @@ def session_of(plug: Plug, change: PlugChange, vehicle: str, end: End | None = N
         stop_side=side,
         stop_reason=why,
         outcome=None if end is None else _outcome(plug, said, end),
-        phases=(*plug.phases, *(now.running_phase(change.time_ns) if end is None else ())),
+        phases=phases,
         errors=tuple(plug.errors),
         curve=tuple(plug.curve),
         **{name: _rounded(value) for name, value in values.items() if value is not None},

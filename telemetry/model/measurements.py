@@ -262,7 +262,7 @@ CHARGING_SESSION = Measurement(
         _text("outcome", "complete, stopped, error, cut, failed, unfinished; absent while it is open"),
         _text("edition", "edition of the protocol's standard, as far as its messages show it"),
         _number("attempts", "handshakes: 1 and one more for each reconnect"),
-        _number("charging_s", "time in the phase charging, without pauses"),
+        _number("charging_s", "time in the phase charging, up to an error, without pauses"),
         _number("paused_s", "time in which charging was paused"),
         _number("gap_s", "time that nobody saw, since the service was not running"),
         _number("energy_vehicle_wh", "energy into the battery, as the vehicle measured power"),

@@ -22,8 +22,13 @@ def test_time_that_was_charged_counts_when_the_clock_steps_back() -> None:
     bench.begin()
     bench.charge(1.0, 41.0)
     bench.charge(11.0, 31.0)  # 30 s earlier than it should be
-    bench.stop(31.0)
-    assert bench.finish().charging_s == pytest.approx(41.0 - 0.8 + 20.0, abs=0.3)
+    bench.put("BST", 31.0, soc_reached=1)
+    bench.put("BSD", 41.0, soc_pct=80)
+    session = bench.finish()
+    assert session.charging_s == pytest.approx(41.0 - 0.8 + 20.0, abs=0.3)
+    assert session.duration_s == pytest.approx(41.0 + 20.0 + 10.0, abs=0.3)
+    assert session.energy_wh is not None
+    assert session.mean_power_w == pytest.approx(session.energy_wh * 3600 / session.duration_s)
 
 
 def test_a_clock_that_steps_forward_in_charging_ends_no_session() -> None:
