@@ -4,7 +4,7 @@ import argparse
 import contextlib
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,6 +22,7 @@ from telemetry.clock import SystemClock
 from telemetry.decode.sessions import collect_sessions
 from telemetry.decode.target import sink_settings
 from telemetry.errors import UsageError, one_line
+from telemetry.live.words import counted
 from telemetry.model.instant import read_instant
 from telemetry.overview.stored_sessions import StoredSessions
 from telemetry.protocols.known import CAN_PROTOCOLS
@@ -115,8 +116,11 @@ def _in_logs(logs: Sequence[Path], config: Path | None, arguments: argparse.Name
     require_logs(logs)
     protocol = arguments.protocol or DEFAULT_PROTOCOL
     warnings: list[str] = []
-    found = collect_sessions(logs, protocol=protocol, config=config, warn=warnings.extend)
-    return FoundSessions(", ".join(map(str, logs)), _wanted(found, arguments), warnings=warnings)
+    found = list(collect_sessions(logs, protocol=protocol, config=config, warn=warnings.extend))
+    wanted = _wanted(found, arguments)
+    if found and not wanted:
+        warnings.append(f"--since or --vehicle leaves out {counted(len(found), 'session')}")
+    return FoundSessions(", ".join(map(str, logs)), wanted, warnings=warnings)
 
 
 def is_config(path: Path) -> bool:
@@ -124,7 +128,7 @@ def is_config(path: Path) -> bool:
     return path.suffix.lower() == ".toml" or path.is_dir()
 
 
-def _wanted(sessions: Iterator[Session], arguments: argparse.Namespace) -> list[Session]:
+def _wanted(sessions: Iterable[Session], arguments: argparse.Namespace) -> list[Session]:
     since_ns, vehicle = arguments.since, arguments.vehicle
     wanted = [
         session

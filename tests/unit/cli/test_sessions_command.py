@@ -114,6 +114,10 @@ def test_sessions_are_chosen_by_their_beginning_and_their_vehicle(reconnect: str
     assert found("--since", "2026-03-03") == 0
     assert found("--vehicle", "LSIMGBT27930V0001") == 1
     assert found("--vehicle", "another") == 0
+    said = command("sessions", reconnect, "--vehicle", "another")
+    assert said.stderr.endswith(
+        f"no charging session in {reconnect}; --since or --vehicle leaves out 1 session\n"
+    )
 
 
 def test_the_start_in_nanoseconds_names_a_session_and_since_takes_what_begins_just_then(
