@@ -168,7 +168,7 @@ def after_all(probe: Probe) -> list[bytes]:
 
 @pytest.mark.parametrize("risky", [False, True])
 def test_a_dry_run_prints_each_byte_and_opens_no_port(*, risky: bool) -> None:
-    words = ["scan", "/nowhere/tty", "--dry-run", *(["--risky"] if risky else [])]
+    words = ["scan", *["/nowhere/tty"] * 2, "--dry-run", *(["--risky"] if risky else [])]
     settings = settings_of(scanned(), risky=risky)
     said = command(*words)
     assert said.returncode == 0
