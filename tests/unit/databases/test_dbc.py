@@ -276,6 +276,9 @@ def test_a_range_over_the_middle_of_a_signed_selector_is_two(load: Load) -> None
     text = message("P M : 0|4@1- (1,0)", "A m6 : 8|8@1+ (1,0)") + "SG_MUL_VAL_ 256 A P 6-9 ;\n"
     spec, _ = only(load(text))
     assert spec.conditions == (Condition(0, ((-8, -7), (6, 7))),)
+    text = message("P M : 0|32@1- (1,0)", "A m6 : 32|8@1+ (1,0)") + "SG_MUL_VAL_ 256 A P 5-4294967290 ;\n"
+    spec, _ = only(load(text))
+    assert spec.conditions == (Condition(0, ((-(2**31), -6), (5, 2**31 - 1))),)
 
 
 def test_a_selector_with_a_long_name_still_selects(load: Load) -> None:
