@@ -46,7 +46,7 @@ class Translator:
     """Takes changes of all plugs of one vehicle."""
 
     def __init__(self, schema: Schema, settings: ChargingSettings, vehicle: str, vin_key: VinKey) -> None:
-        """schema: of the rows that changes hold; vin_key: with which this installation makes digests."""
+        """Translate what follows rows of `schema`; vin_key: with which this installation makes digests."""
         self._schema = schema
         self._settings = settings
         self._vehicle = vehicle

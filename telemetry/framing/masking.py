@@ -161,6 +161,6 @@ def maskers_of(framings: Iterable[object]) -> list[Masker]:
 
 
 def maskers_of_unknown(framings: Iterable[object]) -> list[Masker]:
-    """For a line of which nobody knows what is spoken: good messages of `framings` are hidden alone."""
+    """Return what masks a line whose protocol nobody knows: it hides good messages of `framings` alone."""
     known = dict.fromkeys(one for one in framings if isinstance(one, Framing))
     return [Masker(one, last=None) for one in known if one.has_passwords]

@@ -11,8 +11,10 @@ STANDARD_MASK = 0x7FF
 
 
 def find_message(bus: BusSpec, id: int) -> MessageSpec | None:
-    """By the id in the bits that count on the bus; otherwise by PGN, with destination and sender, with the
-    sender or alone; last by the bits that count in the message's id. Of several the first.
+    """Return the message of an id, of several the first; None: there is none.
+
+    It is found by the bits that count on the bus; otherwise by PGN, with destination and sender, with the
+    sender or alone; last by the bits that count in the message's id.
     """
     extended = bool(id & EXTENDED)
     arbitration_id = id & ID_MASK

@@ -22,7 +22,7 @@ CODES = ("second_sender", "sender_changed")
 def judged_records(
     plan: PlanSpec, mapping: MapSpec | None, alarms: Iterable[Alarm]
 ) -> list[Sequence[Judged]]:
-    """By bus of the plan: what may come from several J1939 senders, and is taken from any."""
+    """Return, by bus of the plan, what may come from several J1939 senders and is taken from any."""
     rules = [alarm.rule for alarm in alarms]
     found: list[Sequence[Judged]] = []
     for number, bus in enumerate(plan.buses):

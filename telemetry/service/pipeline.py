@@ -175,7 +175,7 @@ class Pipeline:
         self._lost_before[source] = add(self._lost_earlier.get(source, {}), lost)
 
     def end(self, source: str, lost: Counters, *, is_complete: bool, resume_as: str = "") -> None:
-        """Nothing more comes of `source`.
+        """End `source`, from which nothing more comes.
 
         is_complete: it is a log, and read to its end; resume_as: as for `process`.
         """
@@ -193,7 +193,7 @@ class Pipeline:
                     self.cut()
 
     def replace_stages(self, stages: Stages) -> None:
-        """From the next delivery on everything goes through `stages`, whose channels are bound.
+        """Let everything go through `stages`, whose channels are bound, from the next delivery on.
 
         What the old ones hold goes out first; alarms that are active go on or end.
         """

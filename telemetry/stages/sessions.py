@@ -47,7 +47,7 @@ class PlugSessions:
         channels: Mapping[int, BoundChannel],
         writing: MadeWriter,
     ) -> None:
-        """mapping: of the rows that are followed; channels: that are bound, also later ones."""
+        """Follow rows of `mapping`; channels: those that are bound, also later ones."""
         self.followed = followed
         self.tracker = followed.tracker
         self._mapping = mapping
@@ -83,7 +83,7 @@ class PlugSessions:
         return [name for name, feeding in self._feeding.items() if source is None or feeding == {source}]
 
     def forget(self, source: str) -> None:
-        """All rows that these follow come once more, from the first one on."""
+        """Forget what these plugs follow: all its rows come once more, from the first one on."""
         for plug in self.fed_by(source):
             self.tracker.forget(self._plugs[plug])
 

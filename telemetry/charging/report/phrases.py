@@ -59,7 +59,7 @@ def figure(
 
 
 def energy(wh: float | None) -> str:
-    """In kWh to ten watt-hours; below 0.1 kWh in Wh."""
+    """Return an energy in kWh to ten watt-hours, or below 0.1 kWh in Wh."""
     if wh is not None and abs(wh) < 100.0:
         return figure(wh, "Wh", 0)
     return figure(wh, "kWh", 2, factor=0.001)

@@ -62,7 +62,7 @@ class ReplayPace:
         return max(ahead_s, SHORTEST_WAIT_S) if ahead_s > 0 else 0.0
 
     def passed(self, last_ns: int, due_ns: int) -> None:
-        """The last frame taken, of those due, had this stamp."""
+        """Note the stamp of the last frame taken, of those due."""
         if due_ns - last_ns > STEP_BACK_NS:
             self._restart(last_ns)
 

@@ -204,7 +204,7 @@ class SerialSettings(SourceSettings):
     # -- what it brings
 
     def extended(self, plan: PlanSpec) -> PlanSpec:
-        """With a bus for each device."""
+        """Return `plan` with a bus for each device."""
         for device in self.devices:
             protocol, records = device.table, plan.records
             own = protocol.records
