@@ -49,13 +49,13 @@ def victoria_metrics(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Datab
 
 @pytest.fixture(scope="session")
 def fleet_in_influxdb2(influxdb2: DatabaseServer) -> Database:
-    """The fleet of tests/support/fleet.py, for tests that read only."""
+    """Store the fleet of tests/support/fleet.py in InfluxDB 2, for tests that read only."""
     return _fleet_in(influxdb2)
 
 
 @pytest.fixture(scope="session")
 def fleet_in_influxdb1(influxdb1: DatabaseServer) -> Database:
-    """The same in Debian's InfluxDB."""
+    """Store the same fleet in Debian's InfluxDB."""
     return _fleet_in(influxdb1)
 
 
@@ -71,6 +71,6 @@ def _fleet_in(server: DatabaseServer) -> Database:
     params=[pytest.param(kind, marks=pytest.mark.server(kind)) for kind in ("influxdb2", "influxdb1")]
 )
 def fleet_by_influxql(request: pytest.FixtureRequest) -> Database:
-    """The same in both: InfluxDB 2.8 understands InfluxQL through its v1 API."""
+    """Return the same fleet in both servers: InfluxDB 2.8 understands InfluxQL through its v1 API."""
     database: Database = request.getfixturevalue(f"fleet_in_{request.param}")
     return database

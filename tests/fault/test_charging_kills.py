@@ -46,7 +46,7 @@ def stamps_of_messages(database: Database, source: str = BAY) -> list[int]:
 
 
 def gaps_s(stamps: list[int], starts: list[int]) -> float:
-    """What nobody saw: between the last frame of one life and the first of another."""
+    """Return the time nobody saw, between the last frame of one life and the first of another."""
     lives = [sum(start <= stamp for start in starts) for stamp in stamps]
     pairs = itertools.pairwise(zip(stamps, lives, strict=True))
     return sum(b - a for (a, before), (b, after) in pairs if before != after) / 1e9
@@ -55,7 +55,7 @@ def gaps_s(stamps: list[int], starts: list[int]) -> float:
 def assert_one_session(
     database: Database, starts: list[int], *, source: str = BAY, gap_ns: int = GAP_NS
 ) -> None:
-    """One row, complete, with energies and gaps of the frames that are there; no curve point twice."""
+    """Check for one complete row with energies and gaps of the present frames, no curve point twice."""
     ((start_ns, session),) = database.of("charging_session", charger=source)
     stamps = stamps_of_messages(database, source)
     assert start_ns == stamps[0]
@@ -163,7 +163,7 @@ def test_killed_at_random_moments_there_is_one_session_with_the_energy_of_the_fr
 
 @pytest.fixture(scope="module")
 def near_the_end(tmp_path_factory: pytest.TempPathFactory) -> Lives:
-    """A gateway that died a second before the vehicle stops the charge; all it had made is on disk."""
+    """Kill a gateway a second before the vehicle stops the charge; all it had made is on disk."""
     lives = Lives(tmp_path_factory.mktemp("base"), (BAY,))
     player = Player(lives, charge())
     player.start()

@@ -79,7 +79,7 @@ class Player(threading.Thread):
 
 
 def bus(socket: Path, player: Player) -> str:
-    """The bus that `player` plays."""
+    """Return the configuration of the bus that `player` plays."""
     return (
         f'[[can]]\nname = "{BAY}"\nsocket = "{socket}"\nprotocol = "gbt27930"\nmessages = true\n'
         f'charger = "{BAY}"\ntime_scale = {player.scale}\ntime_origin_ns = {START_NS}\n'
@@ -88,7 +88,7 @@ def bus(socket: Path, player: Player) -> str:
 
 
 def rows_of(database: Database) -> charge_lives.Database:
-    """What the server has, as the other tests of charges see it."""
+    """Return what the server has, as the other tests of charges see it."""
     found = charge_lives.Database()
     for (measurement, tags, field, time_ns), value in database.points().items():
         text = str(value).lower() if isinstance(value, bool) else str(value)

@@ -31,14 +31,14 @@ class Bench(Lives):
     """One charge at the first bay, and its rows."""
 
     def play(self, begin: int, end: int, *, bay: str = BAY, at_ns: int = START_NS) -> None:
-        """The charge from one tenth of a second to another, as it comes in."""
+        """Play the charge from one tenth of a second to another, as it comes in."""
         for part in list(deliveries(charge()))[begin:end]:
             self.clock.advance(0.1)
             self.deliver(bay, part, at_ns)
             self.pipeline.tick(self.bays)
 
     def play_rest(self, begin: int) -> None:
-        """From there to its end, and the silence after it."""
+        """Play the charge from there to its end, and the silence after it."""
         self.play(begin, 100_000)
         self.watch(20.0)
         self.finish()
@@ -55,7 +55,7 @@ class Bench(Lives):
 
 
 def sessions(database: Database, charger: str = BAY) -> list[tuple[bytes, str]]:
-    """Whether each is open, and its outcome, by start."""
+    """Return whether each session is open, and its outcome, in order of start."""
     return [
         (row["open"], text(row, "outcome")) for _, row in database.of("charging_session", charger=charger)
     ]
@@ -320,7 +320,7 @@ def test_after_an_orderly_end_nothing_of_it_is_left_open(bench: Bench) -> None:
 
 
 def unknown(folder: Path, *, wrong_by_s: float) -> Bench:
-    """A gateway whose clock is not known yet, and stands so far from the truth."""
+    """Start a gateway whose clock is not known yet and is wrong by this much."""
     bench = Bench(folder, wait_for_clock=True)
     bench.clock.step(-wrong_by_s)
     bench.start()
@@ -328,7 +328,7 @@ def unknown(folder: Path, *, wrong_by_s: float) -> Bench:
 
 
 def hear(bench: Bench, begin: int, end: int, *, known: bool) -> None:
-    """As the kernel stamps them with the clock as it stands."""
+    """Deliver frames as the kernel stamps them with the clock as it stands."""
     for part in list(deliveries(charge()))[begin:end]:
         bench.clock.advance(0.1)
         at_ns = bench.clock.unix_ns() - (begin + 1) * 100_000_000

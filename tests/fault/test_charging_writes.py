@@ -31,7 +31,7 @@ def killed_at(number: int) -> tuple[str, ...]:
 
 
 def accepted(player: Player, process: "subprocess.Popen[bytes]") -> int | None:
-    """The moment from which a process hears the bus; None: it is dead before it does."""
+    """Return the moment from which a process hears the bus, or None if it dies before it does."""
     for _ in range(round(ACCEPT_TIMEOUT_S / POLL_S)):
         with contextlib.suppress(TimeoutError):
             return player.accept(POLL_S)

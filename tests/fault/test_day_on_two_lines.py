@@ -122,7 +122,7 @@ class Doubt:
     until_s: float
 
     def may_be_at(self, at_s: float, before_s: float = 0.0) -> bool:
-        """Whether it may have come at that time, or so long before it."""
+        """Return whether it may have come at that time, or up to `before_s` before it."""
         return self.since_s <= at_s and self.until_s >= at_s - before_s
 
 
@@ -282,7 +282,7 @@ def completed_in(stream: bytes, said: Collection[bytes], whole: Counter[bytes]) 
 
 
 def good_in(stream: bytes) -> Iterator[bytes]:
-    """All that a reader of a Daly can take for a message."""
+    """Yield everything that a reader of a Daly can take for a message."""
     at = stream.find(0xA5)
     while at >= 0:
         one = bytes(stream[at : at + 13])
@@ -312,7 +312,7 @@ def is_part(heard: Heard) -> bool:
 
 
 def frame_of(heard: Heard, protocol: SerialProtocol) -> tuple[int, bytes] | None:
-    """The frame that a message makes, by the hand of a Daly's layout, otherwise by a reader of its own."""
+    """Return a message's frame: by hand from a Daly's layout, otherwise by a reader of its own."""
     message = heard.message
     if heard.device.startswith("daly:"):
         return message[2], message[4:12]
@@ -345,7 +345,7 @@ def parts_before(parts: Sequence[Heard], at_s: float, id: int) -> list[Heard]:
 
 
 def is_made_of(day: Day, parts: Sequence[Heard], at_s: float, id: int, values: bytes) -> bool:
-    """Whether these parts, or those that damage made just before, have all of these values."""
+    """Return whether these parts, or those damage made just before, have all of these values."""
     came = [one.message for one in parts]
     came += [one.message for one in (*day.forged, *day.completed) if one.may_be_at(at_s, BURST_S)]
     size = 6 if id == CELLS else 7
@@ -357,7 +357,7 @@ def is_made_of(day: Day, parts: Sequence[Heard], at_s: float, id: int, values: b
 
 
 def whole_replies(heard: Sequence[Heard]) -> int:
-    """How many replies in parts there were of which every needed part came."""
+    """Return how many replies in parts arrived with every part that they needed."""
     parts = (one for one in heard if is_part(one) and one.message[2] != CODE)
     replies = groupby(parts, lambda one: (one.number, one.message[2]))
     numbers = ((id, {one.message[4] for one in group}) for (_, id), group in replies)
@@ -369,7 +369,7 @@ def own(day: Day, port: str, device: str) -> list[Heard]:
 
 
 def is_by_chance(day: Day, frame: tuple[int, bytes, int]) -> bool:
-    """Whether damage made this frame: one that nobody said, or one that a byte of the next one completed."""
+    """Return whether damage made this frame: nobody said it, or a byte of the next one completed it."""
     id, data, time_ns = frame
     at_s = (time_ns - START_NS) / SECOND
     return any(

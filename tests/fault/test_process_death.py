@@ -31,7 +31,7 @@ def memory(tmp_path: Path) -> Path:
 
 
 def open_spool(disk: SimulatedDisk, memory: Path, clock: FakeClock | None = None) -> Spool:
-    """A spool of the simulated disk; the folder in memory is a real one."""
+    """Return a spool on the simulated disk; the folder in memory is a real one."""
     return Spool(
         DIRECTORY,
         clock=clock or FakeClock(),

@@ -90,7 +90,7 @@ def running(tmp_path: Path) -> Iterator[Running]:
 
 
 def accounts_of(running: Running) -> dict[str, int]:
-    """What the next start finds: marked as stopped in order, with accounts that balance."""
+    """Return what the next start finds: marked as stopped in order, with accounts that balance."""
     final = running.gateway.final_accounts()
     assert final.clean
     assert list(imbalances(final.counters, final.waiting_points, {})) == []
@@ -308,7 +308,7 @@ def test_a_stderr_that_nobody_reads_stops_neither_the_line_nor_the_end(tmp_path:
 
 
 def is_full(writer: int) -> bool:
-    """Whether a pipe of 4 KiB has room for no other line."""
+    """Return whether a pipe of 4 KiB has no room for another line."""
     pending = bytearray(4)
     fcntl.ioctl(writer, 0x541B, pending)  # FIONREAD
     return int.from_bytes(pending, sys.byteorder) > 4096 - 200

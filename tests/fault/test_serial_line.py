@@ -65,7 +65,7 @@ def assert_every_byte_is_accounted_for(rig: SerialRig, line: SimulatedLine) -> N
 
 
 def silences(rig: SerialRig, over_s: float, hours: int) -> int:
-    """How often nothing good came for so long."""
+    """Return how often nothing good came for so long."""
     reported_s = [0.0, *(reported.at_s for reported in rig.reported), hours * 3600.0]
     return sum(after_s - before_s > over_s for before_s, after_s in pairwise(reported_s))
 

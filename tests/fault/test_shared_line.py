@@ -120,7 +120,7 @@ def whole(outcome: Outcome, device: str, id: int) -> list[bytes]:
 
 
 def beside(found: list[bytes], came: list[bytes]) -> list[bytes]:
-    """What was found beside what came, all of which was found once and in its order."""
+    """Return what was found beside what came; check that all of that was found once and in order."""
     others, place = [], 0
     for data in found:
         if place < len(came) and data == came[place]:

@@ -140,7 +140,7 @@ def test_a_secret_that_is_quoted_in_an_encoding_is_shown_in_none(
 
 
 def _parts(text: str) -> set[str]:
-    """What would give it away: every piece of ten characters, as it is and as JSON decodes it."""
+    """Return what would give it away: every ten-character piece, as it is and as JSON decodes it."""
     texts = {text, html.unescape(text), unquote(text), unquote(unquote(text)), HARD_TO_BLOT}
     return {one[at : at + 10] for one in texts for at in range(len(one) - 9)}
 

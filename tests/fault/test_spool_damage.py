@@ -69,7 +69,7 @@ def test_a_flipped_byte_costs_at_most_the_record_it_is_in(path: Path, clean: boo
 
 
 def restored(files: dict[Path, bytes]) -> SimulatedDisk:
-    """A disk with these files on its medium."""
+    """Make a disk with these files on its medium."""
     disk = SimulatedDisk()
     disk.make_directory(DIRECTORY)
     for path, content in files.items():
@@ -82,7 +82,7 @@ def restored(files: dict[Path, bytes]) -> SimulatedDisk:
 
 
 def torn_commits() -> Iterator[tuple[dict[Path, bytes], int]]:
-    """A spool with two good commits, and as much of a third of two records as there may be."""
+    """Yield a spool of two good commits plus each possible part of a third one of two records."""
     disk = SimulatedDisk()
     spool = open_spool(disk, SpoolLimits(keep_free_bytes=0))
     feed = Feed(spool)

@@ -30,7 +30,7 @@ def clock() -> FakeClock:
 
 
 def writer(directory: Path, commits: int, *, under: Sequence[str] = ()) -> subprocess.Popen[str]:
-    """A process that writes into a spool."""
+    """Start a process that writes into a spool."""
     return subprocess.Popen(
         [*under, sys.executable, "-m", "tests.support.spool_writer", directory, str(commits)],
         cwd=REPOSITORY,
@@ -42,14 +42,14 @@ def writer(directory: Path, commits: int, *, under: Sequence[str] = ()) -> subpr
 
 
 def reports(process: subprocess.Popen[str]) -> Iterator[dict[str, int | str]]:
-    """What it says after each commit."""
+    """Yield what the process says after each commit."""
     assert process.stdout
     for line in process.stdout:
         yield json.loads(line)
 
 
 def check_after_a_crash(directory: Path, clock: FakeClock, accepted: int) -> None:
-    """All that was accepted is there, and the accounts balance."""
+    """Check that all that was accepted is there, and that the accounts balance."""
     spool = Spool(directory, clock=clock, limits=LIMITS)
     recovery = spool.recovery
     assert recovery.positions.get("log", 0) >= accepted

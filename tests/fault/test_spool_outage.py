@@ -14,7 +14,7 @@ LIMITS = SpoolLimits(keep_free_bytes=0, segment_bytes=100_000)
 
 
 def own_bytes() -> int:
-    """What the spool's own code has allocated and still holds."""
+    """Return how many bytes the spool's own code has allocated and still holds."""
     snapshot = tracemalloc.take_snapshot().filter_traces([OWN_FILES])
     return sum(statistic.size for statistic in snapshot.statistics("filename"))
 

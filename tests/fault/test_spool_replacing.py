@@ -104,7 +104,7 @@ class SessionFeed:
 
 
 def rows(spool: Spool) -> tuple[list[int], dict[int, int]]:
-    """The numbers of the battery's rows as they come out, and by stamp the last row of a session."""
+    """Return the sorted numbers of the battery's rows, and the last row of a session by stamp."""
     battery, session = [], {}
     for entry in drain(spool):
         for line in lines_of(entry.batch).splitlines():
@@ -163,7 +163,7 @@ def test_killed_before_any_operation_of_the_disk_nothing_that_was_kept_is_lost_o
 
 
 def check_after(disk: SimulatedDisk, memory: Path, kept: dict[str, int]) -> int:
-    """That the next start has all that was kept, once; returns how many points of it were adopted."""
+    """Check that the next start has all that was kept, once; return how many points it adopted."""
     disk.cut_at = None
     disk.kill()
     again = open_spool(disk, memory)

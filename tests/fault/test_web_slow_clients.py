@@ -29,7 +29,7 @@ def go_on(service: WebGateway, load: Load, frames: int) -> None:
 
 
 def slow_client(service: WebGateway, beginning: bytes) -> socket.socket:
-    """It says this, and then neither says nor reads anything."""
+    """Return a client that says this, and then neither says nor reads anything."""
     peer = socket.socket()
     peer.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
     host, _, port = service.url.removeprefix("http://").rstrip("/").partition(":")

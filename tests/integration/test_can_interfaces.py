@@ -41,7 +41,7 @@ def add_interface() -> None:
 
 @pytest.fixture
 def interface() -> Iterator[str]:
-    """A vcan interface of the test's own, up."""
+    """Make a vcan interface of the test's own and set it up."""
     add_interface()
     ip_link("set", "dev", INTERFACE, "up")
     yield INTERFACE
@@ -232,7 +232,7 @@ def test_error_frames_of_the_kernel_are_events_and_frames(interface: str) -> Non
 
 @contextmanager
 def serial_adapter(*, is_up: bool = True) -> Iterator[tuple[int, str]]:
-    """An slcan adapter, played on a pty, and its network interface."""
+    """Start an slcan adapter, played on a pty; yield it with its network interface."""
     adapter, line = pty.openpty()
     tty.setraw(line)
     daemon = subprocess.Popen(

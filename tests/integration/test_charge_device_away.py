@@ -18,7 +18,7 @@ def bus(folder: Path, bay: str) -> str:
 
 
 def play(folder: Path, gateway: Gateway, played: dict[str, list[Frame]]) -> None:
-    """All frames at once, until the service has them; then the devices go away for good."""
+    """Play all frames at once until the service has them; then the devices go away for good."""
     with ExitStack() as stack:
         devices = {bay: stack.enter_context(FrameListener(folder / bay)) for bay in BAYS}
         gateway.start()

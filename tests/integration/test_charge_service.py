@@ -51,7 +51,7 @@ def on_a_socket(name: str) -> Callable[[Path], tuple[str, Sequence[str]]]:
 
 
 def played(folder: Path, plugs: Sequence[Plug], scale: float) -> Database:
-    """What the service has of these charges, once it has read all of their frames."""
+    """Return what the service has of these charges, once it has read all of their frames."""
     wall_ns = time.time_ns()
     sources = "".join(plug.source(folder, scale, wall_ns) for plug in plugs)
     with Gateway(folder, NO_SERVER, sources) as gateway, ExitStack() as stack:
@@ -71,7 +71,7 @@ def played(folder: Path, plugs: Sequence[Plug], scale: float) -> Database:
 
 
 def stored(folder: Path) -> Database:
-    """What waits in the spool there."""
+    """Return what waits in the spool there."""
     database = Database()
     database.take(command("spool", "export", folder / "spool").stdout.encode())
     return database

@@ -91,7 +91,7 @@ def bus_stages(every_s: float = 0.0) -> Stages:
 
 
 def counted(written: bytes) -> dict[str, float]:
-    """The newest value of the counters; they only grew."""
+    """Return the newest value of each counter, and check that they only grew."""
     found: dict[str, list[float]] = {name: [] for name in NAMES}
     for text in written.splitlines():
         if text.startswith(b"battery,"):
@@ -104,7 +104,7 @@ def counted(written: bytes) -> dict[str, float]:
 
 
 def through(stages: Stages, simulation: Simulation, *, batch_frames: int = 4096) -> bytes:
-    """What the stages make of all frames of the simulation."""
+    """Return what the stages make of all frames of the simulation."""
     frames, lines, written = FrameBatch(batch_frames), LineBuffer(), b""
     for at_ns, id, data in simulation.frames():
         frames.append(BEGIN_NS + at_ns, id, data)

@@ -68,7 +68,7 @@ def counted(accounts: dict[str, int], source: str) -> set[str]:
 
 
 def numbers(server: ScriptedServer, source: str) -> list[dict[str, float]]:
-    """The fields of the source's points, oldest first."""
+    """Return the fields of the source's points, oldest first."""
     points = [parse_line(text) for text in server.stored if text.startswith(b"gateway,")]
     points.sort(key=lambda point: point.time_ns)
     return [

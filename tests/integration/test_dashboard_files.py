@@ -31,7 +31,7 @@ def test_each_dashboard_stands_in_both_languages() -> None:
 
 
 def lost(written: Any, kept: Any, path: str) -> Iterator[str]:
-    """Where `kept` lacks something of `written`; what it has besides (defaults) does not matter."""
+    """Yield where `kept` lacks something of `written`; what else it has (defaults) does not matter."""
     match written, kept:
         case dict(), dict():
             for key in written:

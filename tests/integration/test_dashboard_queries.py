@@ -89,7 +89,7 @@ def energy_in() -> Answer:
 
 
 def percent_of_weeks(unit: str) -> Answer:
-    """What came out for what went in; weeks of both databases begin on Thursdays, as 1970 did."""
+    """Return output as percent of input; weeks of both databases begin on Thursdays, as 1970 did."""
 
     def first_day(time_ns: int) -> str:
         return shown().day(time_ns // WEEK_NS * WEEK_NS)
@@ -100,7 +100,7 @@ def percent_of_weeks(unit: str) -> Answer:
 
 
 def charger_growth() -> Answer:
-    """What the chargers counted from their first value on."""
+    """Return what the chargers counted from their first value on."""
     grown: Answer = {}
     for labels, _, step_wh in shown().steps("charger", "energy_wh", CHARGER):
         grown[labels] = grown.get(labels, 0.0) + step_wh

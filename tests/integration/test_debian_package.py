@@ -68,7 +68,7 @@ def run(*command: str | Path) -> None:
 
 @pytest.fixture(scope="module")
 def packages(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the package, and with its next revision, which differs in its number alone."""
+    """Make a folder with the package and its next revision, which differs in its number alone."""
     folder = tmp_path_factory.mktemp("packages")
     unpacked = folder / "unpacked"
     run("tools/deb.sh", "--into", folder)
@@ -90,7 +90,7 @@ def packages(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def bare_debian(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A Debian of this machine's release with what the package depends on, and nothing of ours."""
+    """Make a Debian of this machine's release with the package's dependencies and nothing of ours."""
     folder = tmp_path_factory.mktemp("debian")
     release = dict(
         line.split("=", 1) for line in Path("/etc/os-release").read_text().splitlines() if "=" in line

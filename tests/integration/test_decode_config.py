@@ -46,7 +46,7 @@ def write_log(*channels: str, fault: int = 0) -> None:
 
 
 def decode(sources: str, *arguments: str, output: str = "lp") -> tuple[int, str]:
-    """The exit code and what came out. The configuration has no key of a server that could be used."""
+    """Return the exit code and the output. The configuration has no usable key of a server."""
     Path("gateway.toml").write_text(TOP + sources)
     command = ["decode", "--config", "gateway.toml", "--format", output, "-o", "out", *arguments, "bus.log"]
     code = main(command)

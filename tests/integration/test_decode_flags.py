@@ -51,7 +51,7 @@ def decode(folder: Path, *flags: str) -> Done:
 
 
 def rows(folder: Path, *flags: str) -> set[str]:
-    """Of what is no answer to a diagnosis, unless that is asked for."""
+    """Return the decoded rows, without answers to a diagnosis unless those are asked for."""
     found = decode(folder, *flags).stdout.splitlines()[1:]
     return {row for row in found if ",Answer," not in row or "--isotp" in flags}
 
@@ -103,7 +103,7 @@ def test_a_missing_database_is_made_where_that_is_allowed(folder: Path, creates:
     databases: set[str] = set()
 
     def act(connection: Connection) -> None:
-        """As InfluxDB 1.x: no endpoint of another version, no write into a database that there is not."""
+        """Act as InfluxDB 1.x: no other version's endpoints, no write into a database that is not there."""
         request = connection.read_request()
         if request.target.startswith("/query"):
             databases.add("fleet")

@@ -62,7 +62,7 @@ class Decoder:
         )
 
     def lines(self, *arguments: str, stdin: bytes = b"") -> list[bytes]:
-        """What `--format lp` prints."""
+        """Return the lines that `--format lp` prints."""
         return self.run(*arguments, "--format", "lp", stdin=stdin).stdout.splitlines()
 
     @property
@@ -111,13 +111,13 @@ def keep_silent(server: ScriptedServer) -> threading.Event:
 
 
 def store_slowly(connection: Connection) -> None:
-    """As a server that is the slowest part."""
+    """Store like a server that is the slowest part."""
     connection.server.closing.wait(0.2)
     store(connection)
 
 
 def received(server: ScriptedServer) -> list[bytes]:
-    """The lines of all writes, in their order; the question which API there is has none."""
+    """Return the lines of all writes, in order; the question which API there is has none."""
     return [line for request in server.requests for line in request.lines]
 
 
@@ -265,7 +265,7 @@ def charges(request: pytest.FixtureRequest, tmp_path: Path) -> list[str]:
 
 
 def last_rows(lines: Iterable[bytes]) -> dict[tuple[object, ...], object]:
-    """What a database has of these, field by field: a later row replaces an earlier one of its point."""
+    """Return what a database has of these, by field: a later row replaces an earlier one of a point."""
     rows = map(parse_line, lines)
     return {
         (row.measurement, *sorted(row.tags.items()), name, row.time_ns): value
@@ -331,7 +331,7 @@ def test_in_a_named_folder_another_option_or_target_begins_at_the_first_frame(
 
 
 def stored_by_lp(decoder: Decoder, database: Database, arguments: list[str]) -> Points:
-    """What the database has when the lines of `--format lp` are posted to it."""
+    """Return what the database has when the lines of `--format lp` are posted to it."""
     lines = b"\n".join(decoder.lines(*arguments))
     query = {"db": database.name}
     posted = database.server.request("POST", "/write", lines, **query)

@@ -54,7 +54,7 @@ class Demo:
     def started(
         self, environment: Mapping[str, str] = {}, *flags: str, **options: str
     ) -> "Iterator[subprocess.Popen[str]]":
-        """The command in a process group of its own, which is killed if the command still runs in the end."""
+        """Start the command in its own process group, and kill it if it still runs in the end."""
         scenario = self.folder / "short.toml"
         scenario.write_text(SCENARIO, "ascii")
         settings = {"scenario": str(scenario), "time-scale": "20"} | options
@@ -125,7 +125,7 @@ def demo() -> Iterator[Demo]:
 
 
 def check(demo: Demo, code: int, output: str) -> None:
-    """All arrived, and agrees within its sampling error, whatever the pace of this machine."""
+    """Check that all arrived and agrees within its sampling error, whatever this machine's pace."""
     assert "NOT AS IT SHOULD BE" not in output, output
     assert code == 0
     for words in ("BMS_PackPower", "charger  ", "service battery  ", "solar charger  ", "lost 0", "jbd  "):
@@ -175,7 +175,7 @@ def test_it_uses_the_server_that_the_environment_names(demo: Demo, influxdb2: Da
 
 
 def without_apt(demo: Demo) -> dict[str, str]:
-    """An environment in which no database can be had."""
+    """Return an environment in which no database can be had."""
     programs = demo.folder / "bin"
     programs.mkdir()
     for name in ("setpriv", "nice"):

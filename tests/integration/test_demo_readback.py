@@ -24,7 +24,7 @@ HOUR_S = 3600
 
 
 def power_w(second: int) -> float:
-    """An hour of 1 kW out, then half an hour of 2 kW in."""
+    """Return a power of 1 kW out for an hour, then of 2 kW in for half an hour."""
     return -1000.0 if second < HOUR_S else 2000.0
 
 

@@ -91,12 +91,12 @@ def recorded() -> Recorded:
 
 
 def without_zeros() -> tuple[bytes, ...]:
-    """As gateways wrote it that knew no 0: there is nothing before the first loss."""
+    """Return the lines of gateways that knew no 0: there is nothing before the first loss."""
     return tuple(re.sub(rb"(kernel_dropped|lost_\w+)=0,", b"", line) for line in recorded().lines)
 
 
 def long_ago() -> tuple[bytes, ...]:
-    """The same gateway, a month before: 900 were dropped then, and 900 more are in each number since."""
+    """Return the same gateway with 900 dropped a month before, and 900 more in each number since."""
     earlier = b"gateway,source=can0,vehicle=van kernel_dropped=900,lost_queue_overflow=0 %d" % (
         END_NS - 30 * 86_400 * SECOND_NS
     )
@@ -187,7 +187,7 @@ def promtool() -> Path:
 
 
 def scraped() -> list[dict[str, str]]:
-    """The input of promtool's tests: of each series of lost frames its value at each scrape, `_` for none."""
+    """Return promtool's input: each lost-frame series with its value at each scrape, `_` for none."""
     found: dict[str, list[str]] = {}
     for at, scrape in enumerate(recorded().scrapes):
         for family in text_string_to_metric_families(scrape.decode()):

@@ -22,7 +22,7 @@ CANARY = "canary-token-that-must-not-be-seen"
 
 
 def flagged(message: can.Message) -> int:
-    """The id as struct can_frame has it."""
+    """Return the id as struct can_frame has it."""
     return message.arbitration_id | (0x80000000 if message.is_extended_id else 0)
 
 
@@ -48,7 +48,7 @@ def assert_balanced(accounts: FinalAccounts, offered: int) -> None:
 
 
 def stored_values(database: Database, message: str, signal: str) -> list[float]:
-    """The values of one signal in the order of their stamps."""
+    """Return the values of one signal in the order of their stamps."""
     points = database.points(message)
     of_signal = {point.time_ns: float(value) for point, value in points.items() if point.field == signal}
     return [of_signal[time_ns] for time_ns in sorted(of_signal)]

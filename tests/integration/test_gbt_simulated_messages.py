@@ -152,7 +152,7 @@ SENT: dict[str, tuple[bytes, dict[str, object]]] = {
 
 
 def transfer(pgn: int, payload: bytes) -> list[tuple[int, bytes]]:
-    """All frames of a message of more than 8 bytes, as the simulator's two ends exchange them."""
+    """Return all frames of a message over 8 bytes, as the simulator's two ends exchange them."""
     sender, receiver = MessageSender(), Receiver()
     to_charger = (CHARGER, VEHICLE)
     frames = [(frame_id(CONTROL_PGN, 7, *to_charger), sender.begin(pgn, payload, 0))]
@@ -170,7 +170,7 @@ def transfer(pgn: int, payload: bytes) -> list[tuple[int, bytes]]:
 
 @pytest.fixture(scope="module")
 def decoded(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, str]]:
-    """By message and signal: what `decode --messages` prints."""
+    """Return what `decode --messages` prints, by message and signal."""
     folder = tmp_path_factory.mktemp("messages")
     log, table = folder / "sent.log", folder / "table.csv"
     with log.open("w", encoding="ascii") as stream:

@@ -13,7 +13,7 @@ from tests.support.scripted_server import ScriptedServer
 
 
 def imported(gateway: Gateway) -> set[str]:
-    """Packages of which the process says it imported a module (-X importtime).
+    """Return the packages of which the process says it imported a module (-X importtime).
 
     The package's own name alone is not enough: it is there too when the import failed.
     """

@@ -50,12 +50,12 @@ def temps_c(status: Status, source: str) -> list[float | None]:
 
 
 def answers(status: Status) -> int:
-    """Of the JBD board."""
+    """Return the number of decoded answers of the JBD board."""
     return int(status["accounts"].get(f"frames/{JBD.name}/decoded", 0))
 
 
 def sensors_of_last(points: list[Line], source: str) -> list[int]:
-    """The sensors' numbers in the newest point that has any."""
+    """Return the sensors' numbers in the newest point that has any."""
     reported = [
         [int(name[1:]) for name in point.fields if name.startswith("t")]
         for point in points
@@ -65,7 +65,7 @@ def sensors_of_last(points: list[Line], source: str) -> list[int]:
 
 
 def temperatures(points: list[Line], source: str) -> list[float]:
-    """Of all sensors, and the extremes that are derived from them."""
+    """Return the temperatures of all sensors, and the extremes that are derived from them."""
     return [
         float(value)
         for point in points

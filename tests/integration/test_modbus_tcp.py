@@ -59,7 +59,7 @@ def meter(unit: int, volts: float, letters: str) -> SimDevice:
 
 @contextmanager
 def serving(devices: Sequence[SimDevice], port: int = 0) -> Iterator[int]:
-    """A server with these units, in a loop and thread of its own. Yields its port."""
+    """Start a server with these units, in a loop and thread of its own. Yield its port."""
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever)
     thread.start()

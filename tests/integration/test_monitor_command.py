@@ -53,7 +53,7 @@ COLOUR = re.compile(r"\x1b\[[0-9;]*(?:3[0-7]|9[0-7]|38|48)[0-9;]*m")
 
 @pytest.fixture(scope="module")
 def log(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
-    """The arguments for 5 s of driving, with a map."""
+    """Return the arguments for 5 s of driving, with a map."""
     directory = tmp_path_factory.mktemp("log")
     (directory / "map.toml").write_text(MAP)
     drive = record_drive(directory / "drive.log", 5.0)

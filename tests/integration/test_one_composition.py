@@ -150,7 +150,7 @@ def command(*arguments: str) -> str:
 
 
 def config(folder: Path, kind: str, case: Case) -> Path:
-    """A configuration whose only source is `kind`, with the keys that the kind needs."""
+    """Write a configuration whose only source is `kind`, with the keys that the kind needs."""
     own = {"replay": 'name = "log"\nfile = "can0.log"\n', "can": 'name = "can0"\n'}[kind]
     file = folder / f"{kind}.toml"
     source = f'[[{kind}]]\n{own}databases = ["bus.dbc"]\n{case.keys}{case.rest}'
@@ -159,7 +159,7 @@ def config(folder: Path, kind: str, case: Case) -> Path:
 
 
 def written_by_the_service(gateway: Gateway, is_done: Callable[[dict[str, Any]], bool]) -> list[str]:
-    """What waits in the spool when all is read, less what the service says of itself."""
+    """Return what waits in the spool when all is read, less what the service says of itself."""
     gateway.start()
     deadline_s = time.monotonic() + WAIT_S
     while True:
@@ -217,7 +217,7 @@ def points(lines: list[str]) -> list[Line]:
 
 
 def events_of(live: dict[str, Any]) -> list[str]:
-    """The oldest first, less those of the feed itself."""
+    """Return the event codes, oldest first, less those of the feed itself."""
     codes = [event["code"] for event in reversed(live["events"])]
     return [code for code in codes if not code.startswith(OF_THE_SERVICE)]
 
@@ -240,7 +240,7 @@ def test_a_serial_capture_gives_what_the_service_wrote_when_it_was_taken(tmp_pat
         left = list(reversed(BLOCKS))
 
         def is_done(status: dict[str, Any]) -> bool:
-            """One block after the other, each after the last one has become frames."""
+            """Write one block after another, each after the last one has become frames."""
             if status["state"].get("source/shunt", "stopped") == "stopped":
                 return False  # a port that opens discards what came before
             if status["accounts"].get("frames/shunt/decoded", 0) == len(BLOCKS) - len(left):

@@ -27,7 +27,7 @@ def run(*command: str | Path, cwd: Path, **environment: str) -> str:
 
 
 def clean_copy(folder: Path) -> Path:
-    """What git would hand to someone who clones: tracked files, and new ones that are not ignored."""
+    """Copy what git would hand to someone who clones: tracked files, and new ones not ignored."""
     for name in run("git", "ls-files", "-co", "--exclude-standard", cwd=ROOT).splitlines():
         target = folder / name
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -37,7 +37,7 @@ def clean_copy(folder: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def packages(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the sdist and the wheel that was built from it."""
+    """Build a folder with the sdist and the wheel that was built from it."""
     copy = clean_copy(tmp_path_factory.mktemp("copy"))
     run(sys.executable, "-m", "build", "--outdir", "packages", cwd=copy)
     return copy / "packages"
@@ -59,7 +59,7 @@ def test_the_sdist_holds_all_sources_of_the_core_and_nothing_generated(packages:
 
 @pytest.fixture(scope="module")
 def environment(packages: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A virtual environment with the wheel and what it depends on."""
+    """Make a virtual environment with the wheel and what it depends on."""
     (wheel,) = packages.glob("*.whl")
     folder = tmp_path_factory.mktemp("environment")
     venv.create(folder, with_pip=True)

@@ -111,7 +111,7 @@ def dense_log() -> Path:
 
 @contextmanager
 def warned() -> Iterator[None]:
-    """The recordings are odd on purpose."""
+    """Expect the warning about values left out: the recordings are odd on purpose."""
     with pytest.warns(UserWarning, match="values left out"):
         yield
 

@@ -55,7 +55,7 @@ def ask(language: str, question: Question, database: Database, zone: ZoneInfo | 
 
 
 def check(found: Answer, question: Question, zone: ZoneInfo | None) -> None:
-    """What the raw points say exactly, and what the plant says within what signals and minutes can show."""
+    """Compare with the raw points exactly, and with the plant within what signals and minutes show."""
     number, again = question.number, f"NEV_TELEMETRY_FLEET={SEED}"
     # elapsed() counts whole seconds
     true = pytest.approx(true_answers(zone)[number], rel=1e-6, abs=1 / 60 if number == SILENCES else 1e-6)
@@ -70,7 +70,7 @@ def check(found: Answer, question: Question, zone: ZoneInfo | None) -> None:
 
 @pytest.fixture
 def client_environment(fleet_in_influxdb2: Database, monkeypatch: pytest.MonkeyPatch) -> Database:
-    """What the page says influxdb-client needs."""
+    """Set what the page says influxdb-client needs."""
     server = fleet_in_influxdb2.server
     monkeypatch.setenv("INFLUXDB_V2_URL", server.url)
     monkeypatch.setenv("INFLUXDB_V2_ORG", server.org)
@@ -175,7 +175,7 @@ class _Canned:
 
 
 def _by_pandas(number: int, stored: pd.DataFrame, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """What the page's Python makes of one question when the database answers with these rows."""
+    """Return the answer of the page's Python to one question when the database answers these rows."""
     for name in ("URL", "ORG", "TOKEN"):
         monkeypatch.setenv(f"INFLUXDB_V2_{name}", "http://127.0.0.1:1")
     (question,) = (each for each in questions() if each.number == number)

@@ -57,7 +57,7 @@ def listener(tmp_path: Path) -> Iterator[FrameListener]:
 
 @pytest.fixture
 def gateway(tmp_path: Path, server: ScriptedServer, listener: FrameListener) -> Iterator[Gateway]:
-    """Running, with one bus."""
+    """Yield a running gateway with one bus."""
     with Gateway(tmp_path, influx_at(server.url), bus_at(tmp_path, "steady")) as made:
         made.start()
         listener.accept()

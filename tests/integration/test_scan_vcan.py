@@ -15,7 +15,7 @@ FRAMES = ((0x9806E5F4, bytes.fromhex("03D400A000000000")), (0x98FF50E5, bytes.fr
 
 @contextmanager
 def sending(interface: str) -> Iterator[None]:
-    """The same frames again and again, until the end."""
+    """Send the same frames again and again, until the end."""
     with socket.socket(socket.AF_CAN, socket.SOCK_RAW, socket.CAN_RAW) as sender:
         sender.bind((interface,))
         with repeated(lambda: [sender.send(pack_frame(id, data)) for id, data in FRAMES], 0.01):

@@ -270,7 +270,7 @@ def test_a_port_behind_rfc_2217_is_a_port_like_any_other(battery: Callable[[byte
 
 
 def serve_rfc2217(server: socket.socket, battery: Callable[[bytes], bytes]) -> None:
-    """One client, by pyserial's own server side of the protocol, in front of a port that answers at once."""
+    """Serve one client by pyserial's own server side, in front of a port that answers at once."""
     from serial.rfc2217 import PortManager
     from serial.urlhandler.protocol_loop import Serial
 

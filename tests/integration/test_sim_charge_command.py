@@ -120,7 +120,7 @@ def charge_between_two_processes(bus: Sequence[str], tmp_path: Path) -> tuple[di
 
 
 def assert_charged(charger: dict[str, Any], vehicle: dict[str, Any]) -> None:
-    """A machine that stood still for a second has cost an attempt, as it would on a real bus; not the end."""
+    """Check the end; a machine still for a second costs an attempt, as on a real bus, not the end."""
     assert (charger["stop_reasons"], vehicle["stop_reasons"]) == (["vehicle_stopped"], ["voltage_reached"])
     assert charger["energy_charger_wh"] > 1.0
     assert vehicle["energy_vehicle_wh"] > 1.0

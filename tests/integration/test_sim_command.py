@@ -23,7 +23,7 @@ _SO_RCVBUFFORCE = 33  # asm-generic/socket.h; the socket module lacks it
 
 
 def connect(process: "subprocess.Popen[str]", path: Path) -> tuple[socket.socket, list[str]]:
-    """A client, and the lines that the simulator prints when it listens."""
+    """Return a client, and the lines that the simulator prints when it listens."""
     assert process.stdout is not None
     announced = [process.stdout.readline() for _ in range(3)]
     client = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)

@@ -52,7 +52,7 @@ class Rig:
         self.sender = Sender(self.queue, self.client, self.clock, backoff, boot_time, lambda _: None)
 
     def deliver(self, *lines: bytes) -> Points:
-        """One batch with these lines; what is in the database when the sender is done."""
+        """Send one batch with these lines; return what the database has when the sender is done."""
         self.queue.put_lines(*lines)
         for _ in range(500):
             self.clock.advance(self.sender.step())

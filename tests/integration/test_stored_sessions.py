@@ -18,7 +18,7 @@ DAY_NS = 86_400 * NS
 
 
 def later(session: Session, by_ns: int, charger: str = "bay-2", vehicle: str = "van-3") -> Session:
-    """The same charge at another time or elsewhere."""
+    """Return the same charge at another time or elsewhere."""
     return replace(
         session,
         start_ns=session.start_ns + by_ns,
@@ -40,7 +40,7 @@ STORED = [
 
 @pytest.fixture(params=["influxdb1", "influxdb2"])
 def options(request: pytest.FixtureRequest, tmp_path: Path) -> list[str]:
-    """A database of its own with STORED, and the options that name it."""
+    """Store STORED in a database of its own, and return the options that name it."""
     server: DatabaseServer = request.getfixturevalue(request.param)
     database = server.fresh_database()
     lines = "\n".join(line for session in STORED for line in session_lines(session))
@@ -60,7 +60,7 @@ def options(request: pytest.FixtureRequest, tmp_path: Path) -> list[str]:
 
 
 def write(server: DatabaseServer, database: str, lines: str) -> int:
-    """The answer's status."""
+    """Write the lines and return the answer's status."""
     if server.token:
         query = {"bucket": database, "org": server.org}
         return server.request("POST", "/api/v2/write", lines.encode(), **query).status
@@ -68,7 +68,7 @@ def write(server: DatabaseServer, database: str, lines: str) -> int:
 
 
 def listed(*words: str) -> Any:
-    """What the command says as JSON."""
+    """Return what the command says as JSON."""
     return json.loads(printed("sessions", *words, "--format", "json"))
 
 

@@ -36,7 +36,7 @@ def analyze() -> str:
 
 @pytest.fixture
 def unit(tmp_path: Path) -> Path:
-    """The unit with a command that exists here, which is the only thing that it cannot find."""
+    """Write the unit with a command that exists here, the only thing that it cannot find."""
     file = tmp_path / UNIT.name
     file.write_text(UNIT.read_text().replace(COMMAND, "/bin/true"))
     return file
@@ -108,7 +108,7 @@ def test_the_limits_of_the_unit_leave_room_for_the_page_and_the_line() -> None:
 
 
 def read_by_networkd(folder: Path, *, extra: str = "") -> list[str]:
-    """What systemd-networkd says when it reads the files of `folder`, in a network namespace of its own."""
+    """Return what systemd-networkd says when it reads `folder` in a network namespace of its own."""
     script = f"""
         set -eu
         mount -t tmpfs tmpfs /run

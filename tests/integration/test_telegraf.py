@@ -17,7 +17,7 @@ DATABASE = ROOT / "firmware_sim/wire/vehicle.dbc"
 
 
 def decoded(file: Path) -> bytes:
-    """What `decode --format lp` makes of the log."""
+    """Return what `decode --format lp` makes of the log."""
     assert main(["decode", str(LOG), "--dbc", str(DATABASE), "--format", "lp", "-o", str(file)]) == 0
     return file.read_bytes()
 

@@ -20,7 +20,7 @@ Series = dict[tuple[str, str], list[float]]  # (message, signal) -> values in or
 
 
 def expected_series(log: Path, database: Path, channel: str, tmp_path: Path) -> Series:
-    """What `decode` says of the log."""
+    """Return what `decode` says of the log."""
     table = tmp_path / "expected.csv"
     code = main(["decode", str(log), "--dbc", f"{channel}={database}", "--format", "csv", "-o", str(table)])
     assert code == 0
@@ -32,7 +32,7 @@ def expected_series(log: Path, database: Path, channel: str, tmp_path: Path) -> 
 
 
 def stored_series(database: Database) -> Series:
-    """What the database holds of each signal, by stamp; the service's own measurements left out."""
+    """Return what the database holds of each signal, by stamp, less the service's own measurements."""
     by_stamp: dict[tuple[str, str], list[tuple[int, float]]] = defaultdict(list)
     for point, value in database.points().items():
         if point.measurement not in ("gateway", "event"):
@@ -57,7 +57,7 @@ def send_onto(interface: str, frames: list[tuple[int, bytes]]) -> None:
 
 
 def play_through(server: DatabaseServer, log: Path, dbc: Path, channel: str, tmp_path: Path) -> None:
-    """The check itself, for one log and one server."""
+    """Run the check itself, for one log and one server."""
     database = server.fresh_database()
     source = f'[[can]]\nname = "vcan0"\ndatabases = ["{dbc}"]\n'
     frames = frames_of(log, channel)
@@ -78,7 +78,7 @@ def run_on(gateway: Gateway, frames: list[tuple[int, bytes]]) -> None:
 def check_what_came(
     gateway: Gateway, database: Database, frames: list[tuple[int, bytes]], expected: Series
 ) -> None:
-    """The accounts balance, and the database holds each signal's sequence of values."""
+    """Check that the accounts balance, and that the database holds each signal's value sequence."""
     accounts = gateway.final_accounts()
     counters = {**accounts.counters, "bus/vcan0/offered": len(frames)}
     assert list(imbalances(counters, accounts.waiting_points, {})) == []
@@ -97,7 +97,7 @@ def check_what_came(
 
 
 def check_what_milliseconds_keep(database: Database, expected: Series) -> None:
-    """Of frames in one millisecond the last is left: some of a signal's values, in their order."""
+    """Check that the last frame of a millisecond is left: some of a signal's values, in order."""
     for message, signal in list(expected)[:3]:
         points = database.points(message)
         stored = [

@@ -28,7 +28,7 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def rig() -> Iterator[WebRig]:
-    """A server that shows a vehicle with a silent charger and a lost port."""
+    """Start a server that shows a vehicle with a silent charger and a lost port."""
     with WebRig() as made:
         yield made
 

@@ -38,7 +38,7 @@ def harmless_line(number: int, text: str) -> str:
 
 
 def nested_parts(value: Any) -> int:
-    """How many tables lie in one another."""
+    """Return how many tables lie in one another."""
     if isinstance(value, dict):
         return 1 + max((nested_parts(each) for each in value.values()), default=0)
     return 0

@@ -28,7 +28,7 @@ Lines = list[str]
 
 @st.composite
 def tables(draw: st.DrawFn) -> tuple[str, Lines]:
-    """A header, and the keys below it, each once."""
+    """Draw a header and the keys below it, each once."""
     header = draw(st.sampled_from(["[t]", "[t.u]", "[[l]]", "[[l.m]]", "[v.'w.x']"]))
     keys = draw(st.lists(st.sampled_from(KEYS), unique=True, max_size=3))
     return header, [f"{key} = {draw(st.sampled_from(VALUES))}" for key in keys]
@@ -76,7 +76,7 @@ def test_each_key_has_the_line_in_which_it_stands(found: list[tuple[str, Lines]]
 
 
 def is_set_twice(one: object, other: object) -> bool:
-    """Whether both say something of one key that does not add up."""
+    """Check whether both say something of one key that does not add up."""
     if isinstance(one, dict) and isinstance(other, dict):
         return any(is_set_twice(one[key], other[key]) for key in one.keys() & other.keys())
     tables = [each for each in (one, other) if isinstance(each, list) and each]

@@ -16,7 +16,7 @@ PLAIN = st.text("ab :-{n}\\'\".\n", max_size=6)  # without $
 
 @st.composite
 def pieces(draw: st.DrawFn) -> tuple[str, str | None, str | None]:
-    """A piece of text, the variable that it names, and that one's default."""
+    """Draw a piece of text, with the variable that it names and that one's default."""
     kind = draw(st.sampled_from(["plain", "variable", "default"]))
     if kind == "plain":
         return draw(PLAIN), None, None

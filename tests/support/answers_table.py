@@ -15,7 +15,7 @@ UNITS = {
 
 
 def table(found: Mapping[tuple[str, int], Answer]) -> str:
-    """A row for each question that the simulated vehicle has an answer to. found: by language and number."""
+    """Make a row per question the simulated vehicle has an answer to. found: by language and number."""
     rows = ["| question | of | truth | Flux | InfluxQL | pandas |", "| --- | --- | --- | --- | --- | --- |"]
     for number, unit in UNITS.items():
         true = drive_answers()[number]
@@ -27,7 +27,7 @@ def table(found: Mapping[tuple[str, int], Answer]) -> str:
 
 
 def written_table() -> str:
-    """As it stands on the page."""
+    """Return the table as it stands on the page."""
     section = PAGE.read_text("utf-8").partition(f"\n{SECTION}\n")[2]
     return "\n".join(line for line in section.splitlines() if line.startswith("|"))
 

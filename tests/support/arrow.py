@@ -108,7 +108,7 @@ def names(schema: ArrowSchema) -> list[str]:
 
 
 def values(schema: ArrowSchema, array: ArrowArray) -> list[Any]:
-    """What one column holds, as Python values, None where it is null."""
+    """Return what one column holds as Python values, with None where it is null."""
     rows = [_present(array, row) for row in range(array.length)]
     assert rows.count(False) == array.null_count
     read = _reader(schema, array)
@@ -138,7 +138,7 @@ def _reader(schema: ArrowSchema, array: ArrowArray) -> Callable[[int], Any]:
 
 
 def read_all(capsule: object) -> dict[str, list[Any]]:
-    """All values of a stream, by column; everything is given back."""
+    """Read all values of a stream, by column, and give everything back."""
     stream = Stream(capsule)
     schema = stream.schema()
     found: dict[str, list[Any]] = {name: [] for name in names(schema)}

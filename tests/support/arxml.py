@@ -25,12 +25,12 @@ SIGNAL = """<I-SIGNAL-I-PDU><SHORT-NAME>Pdu</SHORT-NAME><LENGTH>8</LENGTH><I-SIG
 
 
 def document(elements: str, *, pdu: str = "I-SIGNAL-I-PDU") -> str:
-    """An ARXML whose frame `Pack` has the PDU `Pdu`, of this kind."""
+    """Return an ARXML whose frame `Pack` has the PDU `Pdu`, of this kind."""
     return HEAD.replace("I-SIGNAL-I-PDU", pdu) + elements + TAIL
 
 
 def method(category: str, scales: str = "", *, name: str = "Scaling") -> str:
-    """A COMPU-METHOD; that of `SIGNAL` is called Scaling."""
+    """Return a COMPU-METHOD; that of `SIGNAL` is called Scaling."""
     return (
         f"<COMPU-METHOD><SHORT-NAME>{name}</SHORT-NAME><CATEGORY>{category}</CATEGORY>\n{scales}\n"
         "</COMPU-METHOD>\n"
@@ -38,7 +38,7 @@ def method(category: str, scales: str = "", *, name: str = "Scaling") -> str:
 
 
 def container(inside: str) -> str:
-    """The PDU `Pdu` as a container."""
+    """Return the PDU `Pdu` as a container."""
     return f"<CONTAINER-I-PDU><SHORT-NAME>Pdu</SHORT-NAME><LENGTH>8</LENGTH>\n{inside}\n</CONTAINER-I-PDU>\n"
 
 

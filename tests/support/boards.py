@@ -186,7 +186,7 @@ NOMINAL = ("jk_nw", "ant_old", "ant_new")
 
 
 def expected(board: Board, readings: Readings, name: str) -> float:
-    """What the field is by the readings themselves."""
+    """Return what the field is by the readings themselves."""
     values = {
         "voltage_v": readings.voltage_v,
         "current_a": readings.current_a,

@@ -37,7 +37,7 @@ class Watched:
     hosts: set[str] = field(default_factory=set)
 
     def overflow_px(self) -> int:
-        """How much wider than its window the page is."""
+        """Return how much wider than its window the page is."""
         root = "document.documentElement"
         return int(self.page.evaluate(f"{root}.scrollWidth - {root}.clientWidth"))
 
@@ -46,7 +46,7 @@ class Watched:
 def opened(
     browser: Browser, url: str, *, width: int = 1280, color_scheme: Literal["light", "dark"] = "light"
 ) -> Iterator[Watched]:
-    """The page at `url`, watched from its first byte."""
+    """Yield the page at `url`, watched from its first byte."""
     context = browser.new_context(
         viewport={"width": width, "height": 800}, color_scheme=color_scheme, timezone_id="UTC"
     )

@@ -26,7 +26,7 @@ def fd(id: int, data: bytes, flags: int = 0, length: int | None = None) -> bytes
 
 
 def error(classes: int, controller: int = 0) -> bytes:
-    """An error frame with these classes (linux/can/error.h) and data[1]."""
+    """Make an error frame with these classes (linux/can/error.h) and data[1]."""
     return classic(ERROR | classes, bytes([0, controller, 0, 0, 0, 0, 0, 0]))
 
 

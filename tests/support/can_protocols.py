@@ -19,14 +19,14 @@ Said = tuple[str, dict[str, Any]]  # message or measurement, and its values
 
 
 def said(protocol: CanProtocol, *frames: str, with_messages: bool = True) -> list[Said]:
-    """What the frames say, each as `ID#DATA` or `ID # DA TA`, a second apart."""
+    """Return what the frames say, each given as `ID#DATA` or `ID # DA TA`, a second apart."""
     return [(row["message"], row["signals"]) for row in rows(protocol, frames, with_messages=with_messages)]
 
 
 def rows(
     protocol: CanProtocol, frames: Iterable[str], *, with_messages: bool = True, batch: int = 1000
 ) -> list[dict[str, Any]]:
-    """The same as `decode --format ndjson` prints it, without what it says of the session."""
+    """Return what `decode --format ndjson` prints, without what it says of the session."""
     stages = stages_of(protocol, OutputFormat.NDJSON, "v", with_messages=with_messages)
     stages.bind(0, Binding(0, "logs", "can0"))
     lines, waiting = LineBuffer(), FrameBatch(batch)
@@ -41,7 +41,7 @@ def rows(
 
 
 def _is_of_session(row: dict[str, Any]) -> bool:
-    """Whether the row is not of a frame's own values, but of the session that the frames make."""
+    """Check whether the row is of the session that the frames make, not of a frame's own values."""
     if row["message"] == "event":
         return row["signals"]["code"] not in ALARM_NUMBERS
     return row["message"].startswith("charging_") or set(row["signals"]) == {"phase"}
@@ -54,7 +54,7 @@ def frame_of(text: str) -> tuple[int, bytes]:
 
 
 def transfer(pgn: int, payload: str, *, sender: int = 0xF4, destination: int = 0x56) -> list[str]:
-    """A whole message by J1939 transport, as a vehicle and a charger send it."""
+    """Return a whole message by J1939 transport, as a vehicle and a charger send it."""
     data = bytes.fromhex(payload)
     packets = -(-len(data) // 7)
     padded = data.ljust(7 * packets, b"\xff")
@@ -73,7 +73,7 @@ def transfer(pgn: int, payload: str, *, sender: int = 0xF4, destination: int = 0
 
 
 def omitted(protocol: CanProtocol, frames: Iterable[str]) -> dict[str, int]:
-    """How many values of the frames were left out, by reason."""
+    """Return how many values of the frames were left out, by reason."""
     stages = stages_of(protocol, OutputFormat.NDJSON, "v")
     stages.bind(0, Binding(0, "logs", "can0"))
     batch = FrameBatch(1000)

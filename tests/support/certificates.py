@@ -42,7 +42,7 @@ class Authority:
     def server_context(
         self, host: str, *, ends: str = "20991231235959Z", signed: bool = True
     ) -> ssl.SSLContext:
-        """A server's side of TLS. host: `IP:127.0.0.1` or `DNS:name`; signed: by us, not by itself."""
+        """Make a server's side of TLS. host: `IP:127.0.0.1` or `DNS:name`; signed: by us, not itself."""
         key, request, certificate = (self.folder / f"server.{suffix}" for suffix in ("key", "csr", "pem"))
         subject = ["-subj", "/CN=server", "-addext", f"subjectAltName={host}"]
         new_key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", str(key)]
@@ -60,7 +60,7 @@ class Authority:
 
 
 def make_authority(folder: Path) -> Authority:
-    """A new authority in an empty folder. Skips the test without openssl."""
+    """Make a new authority in an empty folder. Skip the test without openssl."""
     if shutil.which("openssl") is None:
         pytest.skip("no openssl to make certificates with")
     (folder / "index.txt").touch()

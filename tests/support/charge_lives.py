@@ -39,7 +39,7 @@ Frame = tuple[int, int, bytes]  # ns from the start of the charge, id, data
 
 @cache
 def charge(start_soc_pct: float = 30.5, until_soc_pct: float = 33.5, seed: int = 1) -> tuple[Frame, ...]:
-    """A whole charge, 87 s."""
+    """Return the frames of a whole charge, 87 s."""
     spec = ChargeSpec(
         pack=PackSpec(start_soc_pct=start_soc_pct), vehicle=VehicleSpec(until_soc_pct=until_soc_pct)
     )
@@ -47,7 +47,7 @@ def charge(start_soc_pct: float = 30.5, until_soc_pct: float = 33.5, seed: int =
 
 
 def config_of(folder: Path, bays: Sequence[str] = BAYS, top: str = "") -> Path:
-    """A configuration with one GB/T 27930 bus for each bay."""
+    """Write a configuration with one GB/T 27930 bus for each bay."""
     buses = "".join(
         f'[[can]]\nname = "{bay}"\nsocket = "{folder}/{bay}.sock"\nprotocol = "gbt27930"\nmessages = true\n'
         f'charger = "{bay}"\n'
@@ -75,7 +75,7 @@ class Database:
             self.rows.setdefault(key, {}).update(point.fields)
 
     def of(self, measurement: str, **tags: str) -> list[tuple[int, dict[str, bytes]]]:
-        """Its rows with these tags: stamp and fields, by stamp."""
+        """Return its rows with these tags: stamp and fields, by stamp."""
         return sorted(
             (stamp, fields)
             for (name, tag_set, stamp), fields in self.rows.items()
@@ -159,7 +159,7 @@ class Lives:
             self.pipeline.process(bay, batch, {}, time_known=time_known)
 
     def kill(self) -> None:
-        """The process dies, the machine goes on."""
+        """Kill the process; the machine goes on."""
         self.disk.cut_at = None
         self.disk.kill()
 
@@ -171,7 +171,7 @@ class Lives:
         self.disk.kill()
 
     def send(self) -> None:
-        """All that is on disk reaches the server."""
+        """Send all that is on disk to the server."""
         for entry in drain(self.spool):
             self.database.take(lines_of(entry.batch))
 
@@ -181,7 +181,7 @@ class Lives:
         assert list(imbalances(counters, waiting, {})) == []
 
     def watch(self, seconds: float, *, away: Sequence[str] = ()) -> None:
-        """Nothing comes for so long. away: bays whose device is not there."""
+        """Watch for so long while nothing comes. away: bays whose device is not there."""
         listening = [bay for bay in self.bays if bay not in away]
         for _ in range(round(seconds * 10)):
             self.clock.advance(0.1)
@@ -190,7 +190,7 @@ class Lives:
 
 
 def deliveries(frames: Sequence[Frame]) -> Iterator[list[Frame]]:
-    """As a bus that is read each tenth of a second brings them."""
+    """Yield the frames as a bus that is read each tenth of a second brings them."""
     part: list[Frame] = []
     until_ns = DELIVERY_NS
     for frame in frames:

@@ -36,7 +36,7 @@ class PlayedCharge:
     truth: ChargeTruth
 
     def write_log(self, file: Path) -> Path:
-        """As candump writes it, from the scenario's own time on."""
+        """Write the log as candump does, from the scenario's own time on."""
         with file.open("w", encoding="ascii") as stream:
             log = CandumpLog(stream)
             for at_ns, id, data in self.frames:
@@ -54,13 +54,13 @@ class PlayedCharge:
 
 
 def scenario_of(name: str) -> ChargeScenario:
-    """The scenario of this name or number."""
+    """Return the scenario of this name or number."""
     return load_charge_scenario(name, TomlTable.load)
 
 
 @cache
 def played_charge(name: str, *variants: str) -> PlayedCharge:
-    """The scenario of this name or number, together with these variants."""
+    """Play the scenario of this name or number, together with these variants."""
     scenario = scenario_of(name)
     faults = scenario.faults + tuple(plan for variant in variants for plan in VARIANTS[variant])
     spec = ChargeSpec(scenario.pack, scenario.charger, scenario.vehicle, faults)

@@ -15,7 +15,7 @@ _CHARGING_FROM_S = 12.0
 
 
 def curve(first: int, last: int, start_ns: int = START_NS) -> tuple[CurvePoint, ...]:
-    """A point for each percent from `first` up to `last`, without it: full current to 60 %, then less."""
+    """Return a point per percent from `first` to before `last`: full current to 60 %, then less."""
     points = []
     for number, soc_pct in enumerate(range(first, last)):
         voltage_v = 350.0 + 0.5 * soc_pct
@@ -39,7 +39,7 @@ def curve(first: int, last: int, start_ns: int = START_NS) -> tuple[CurvePoint, 
 
 
 def phases(attempt: int, from_s: float, charging_s: float, *, is_ended: bool) -> tuple[Phase, ...]:
-    """The phases of an attempt that begins `from_s` after the start."""
+    """Return the phases of an attempt that begins `from_s` after the start."""
     lasting = [("handshake", 3.0), ("recognition", 4.0), ("configuration", 5.0), ("charging", charging_s)]
     lasting += [("stopping", 2.0), ("ended", 4.0)] if is_ended else []
     found = []
@@ -50,7 +50,7 @@ def phases(attempt: int, from_s: float, charging_s: float, *, is_ended: bool) ->
 
 
 def good() -> Session:
-    """From 10 to 80 %, ended by the vehicle."""
+    """Return a session from 10 to 80 %, ended by the vehicle."""
     points = curve(10, 80)
     charging_s = 70 * _SECONDS_A_PERCENT
     energy_wh = sum(point.energy_wh or 0.0 for point in points)
@@ -126,7 +126,7 @@ def reconnected() -> Session:
 
 
 def cut() -> Session:
-    """The plug was pulled at 45 %, while the service was away for ten minutes."""
+    """Return a session whose plug was pulled at 45 %, with the service away for ten minutes."""
     points = tuple(point for point in curve(20, 45) if not 28 <= point.soc_pct < 33)
     charging_s = 25 * _SECONDS_A_PERCENT
     return replace(
@@ -149,7 +149,7 @@ def cut() -> Session:
 
 
 def session_lines(session: Session) -> list[str]:
-    """The session as line protocol, as the data model has it."""
+    """Return the session as line protocol, as the data model has it."""
     tags = {"vehicle": session.vehicle, "pack": session.pack, "charger": session.charger}
     begun = f"{datetime.fromtimestamp(session.start_ns // NS, UTC):%FT%T}.{session.start_ns % NS:09d}Z"
     made = [line("charging_session", tags, dict(session.values()), session.start_ns)]

@@ -10,7 +10,7 @@ from typing import AnyStr
 
 @contextmanager
 def killed_at_the_end(process: "subprocess.Popen[AnyStr]") -> "Iterator[subprocess.Popen[AnyStr]]":
-    """The process. Whether the test fails or not: killed if it still runs, waited for, its pipes closed."""
+    """Yield the process; pass or fail, kill it if it still runs, wait for it and close its pipes."""
     with process:
         try:
             yield process

@@ -48,7 +48,7 @@ class ClientRig:
         self.run_until_idle()
 
     def assert_all_stored_once(self) -> None:
-        """What the database holds is what was made."""
+        """Check that what the database holds is what was made."""
         assert self.server.stored == set(LINES)
         assert self.queue.dead == {}
         assert self.queue.acknowledged_points == self.queue.made_points

@@ -41,7 +41,7 @@ class FakeClock:
         self._unix_ns += round(seconds * 1e9)
 
     def reboot(self) -> None:
-        """A new boot: boot time starts over."""
+        """Start a new boot: boot time starts over."""
         self._unix_ns += self._elapsed_ns
         self._elapsed_ns = 0
         self._boot_id = f"{int(self._boot_id, 16) + 1:032x}"

@@ -93,7 +93,7 @@ def line(one: Sample, other: Sample, name: str, at_s: float) -> float:
 
 
 def fields(measured: Measured) -> dict[str, float | None]:
-    """What the session stores of it, without shortfall and excess."""
+    """Return what the session stores of it, without shortfall and excess."""
     found: dict[str, float | None] = {}
     parts = {side: list(stretches(samples)) for side, samples in measured.sides.items()}
     covered = {side: sum(b.at_s - a.at_s for a, b in parts[side]) for side in parts}
@@ -135,7 +135,7 @@ class Judge:
     charging: tuple[float, float] | None = None
 
     def turn(self, code: str, subject: str, is_beyond: bool, text: str, from_s: float) -> None:
-        """One window says that something is beyond its tolerance, or within."""
+        """Note that one window says that something is beyond its tolerance, or within."""
         key = code, subject
         if not is_beyond:
             self.since.pop(key, None)
@@ -178,7 +178,7 @@ class Judge:
             self.turn("request_not_met", "current", shortfall_a > tolerance_a, text, given.at_s)
 
     def fields(self) -> dict[str, float | None]:
-        """What the session stores of shortfall and excess."""
+        """Return what the session stores of shortfall and excess."""
         covered_s = sum(seconds for _, seconds in self.shortfalls)
         lacking_as = sum(amperes * seconds for amperes, seconds in self.shortfalls)
         return {

@@ -50,7 +50,7 @@ def send(
 
 
 def complete(arrivals: Iterable[Arrival], pages: int) -> list[tuple[float, int]]:
-    """The readings of a data model that knows the cycles: the time of the last page, and the cycle."""
+    """Return a cycle-aware data model's readings: the time of the last page, and the cycle."""
     seen: dict[int, dict[int, float]] = {}
     for one in arrivals:
         seen.setdefault(one.cycle, {}).setdefault(one.page, one.time_ms)
@@ -84,7 +84,7 @@ class Pack:
         self.notices: list[PageNotice] = []
 
     def take(self, arrivals: Sequence[Arrival], batch: int = 1) -> list[Reading]:
-        """The readings made of these pages, handed over so many at a time."""
+        """Return the readings made of these pages, handed over so many at a time."""
         out = SampleBatch(self.schema)
         made: list[Row] = []
         for begin in range(0, len(arrivals), batch):

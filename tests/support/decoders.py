@@ -51,7 +51,7 @@ class CompiledDecoder:
 
 
 def both(spec: PlanSpec) -> tuple[CompiledDecoder, ReferenceDecoder]:
-    """The two decoders of one plan, every channel of a bus's number bound to that bus."""
+    """Make the two decoders of one plan, with every channel of a bus's number bound to that bus."""
     decoders = CompiledDecoder(spec), ReferenceDecoder(spec)
     for decoder in decoders:
         for bus in range(len(spec.buses)):

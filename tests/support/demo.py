@@ -48,7 +48,7 @@ QUANTITIES = (
 
 
 def good_outcome() -> Outcome:
-    """Nothing lost, everything stored; one answer of the board holds no values, and one came too late."""
+    """Return an outcome with nothing lost, all stored, one board answer without values, one too late."""
     sent = TRUTH.frames_sent
     points = expected_points(FRAMES)
     made = sum(points.values())
@@ -81,7 +81,7 @@ def good_outcome() -> Outcome:
 
 
 def with_estimate(outcome: Outcome, index: int, value: float) -> Outcome:
-    """With another stored value of one quantity."""
+    """Return the outcome with another stored value of one quantity."""
     one = outcome.quantities[index]
     changed = replace(one, stored=replace(one.stored, value=value))
     return replace(

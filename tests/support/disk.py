@@ -64,7 +64,7 @@ class SimulatedDisk:
     # -- what a test does to it
 
     def files(self) -> dict[Path, bytes]:
-        """All files as seen."""
+        """Return all files as seen."""
         return {path: bytes(file.seen) for path, file in self._names.items()}
 
     @property
@@ -73,12 +73,12 @@ class SimulatedDisk:
         return sorted(path for path, _ in self._open.values())
 
     def kill(self) -> None:
-        """The process dies: descriptors and locks are gone, the system goes on."""
+        """Kill the process: descriptors and locks are gone, the system goes on."""
         self._open.clear()
         self._locks.clear()
 
     def cut_power(self, random: Random) -> None:
-        """The machine dies: the medium has what was synced, and of the rest whatever got there by chance."""
+        """Kill the machine: the medium has what was synced, and of the rest what got there by chance."""
         self.kill()
         for change in self._renamings:
             if random.random() < 0.5:
@@ -284,7 +284,7 @@ def _write(content: bytearray, offset: int, data: bytes) -> None:
 
 
 def _write_some(content: bytearray, offset: int, data: bytes, random: Random) -> None:
-    """All of it, nothing, the first part, or some of its blocks with zeros or old bytes between."""
+    """Write all of it, nothing, the first part, or some blocks with zeros or old bytes between."""
     how = random.randrange(4)
     if how == 0:
         _write(content, offset, data)

@@ -19,5 +19,5 @@ def register_profiles() -> None:
 
 
 def examples(number: int) -> int:
-    """The `max_examples` of a test that needs another number than the profile's."""
+    """Return the `max_examples` of a test that needs another number than the profile's."""
     return number // _SHARE if settings.get_current_profile_name() == QUICK else number

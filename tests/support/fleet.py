@@ -74,7 +74,7 @@ SILENT_SINCE_S = {"van-4": _NOW_S - _draw.randrange(20, 30) * 3_600, "van-5": _N
 
 @cache
 def fleet_lines() -> tuple[bytes, ...]:
-    """All points. Some are newer than NOW, as of a gateway whose clock is ahead."""
+    """Return all points. Some are newer than NOW, as of a gateway whose clock is ahead."""
     draw = random.Random(SEED)
     lines: list[bytes] = []
     for pack in PACKS:
@@ -93,13 +93,13 @@ def fleet_lines() -> tuple[bytes, ...]:
 
 @cache
 def raw_points() -> RawPoints:
-    """The same, to look for answers in."""
+    """Return the same points, to look for answers in."""
     return RawPoints(fleet_lines())
 
 
 @cache
 def true_answers(zone: ZoneInfo | None) -> dict[int, Answer]:
-    """To all questions of docs/queries.md, by their number; zone: whose days, none: UTC."""
+    """Answer all questions of docs/queries.md, by their number; zone: whose days, none: UTC."""
     return answers(raw_points(), NOW, zone or UTC)
 
 
@@ -220,7 +220,7 @@ class _PackLines:
 
 
 def draw_hours(draw: random.Random, least: float, most: float) -> float:
-    """In seconds."""
+    """Draw a number of hours, in seconds."""
     return draw.uniform(least, most) * 3600.0
 
 

@@ -162,7 +162,7 @@ class _Watch:
         self.written += self._lines.take()
 
     def finish(self, simulation: Simulation) -> None:
-        """The vehicle is switched off."""
+        """Switch the vehicle off."""
         self._take()
         self._stages.writing.flush(self._lines)
         self.written += self._lines.take()
@@ -206,7 +206,7 @@ def driven() -> Driven:
 
 
 def drive_lines() -> Iterator[bytes]:
-    """All points of the vehicle, those of its gateway and its one alarm among them."""
+    """Yield all points of the vehicle, those of its gateway and its one alarm among them."""
     truth = driven().truth
     yield from driven().lines
     whole = {"vehicle": VEHICLE}

@@ -37,7 +37,7 @@ TOLERANCES: dict[int, tuple[float, float]] = {
 
 
 def drive_answers() -> dict[int, Answer]:
-    """Of all questions that have an answer for this vehicle, by their number."""
+    """Answer all questions that have an answer for this vehicle, by their number."""
     truth = driven().truth
     mornings = list(zip(_DAYS, truth.mornings, strict=True))
     first, second = truth.mornings

@@ -49,7 +49,7 @@ class MessageModel:
         yield from ((one.id, one.data, at - 1) for one in self._reader.end())
 
     def _wholes(self, at: int) -> Iterator[tuple[Shape, int]]:
-        """What may be a message from `at` on, unless two others are whole before it is."""
+        """Yield what may be a message from `at` on, unless two others are whole before it is."""
         for shape in self._framing.shapes:
             size = self._size(shape, at)
             if size and at + size <= len(self._data) and not self._holds_two(at + 1, at + size - 1):
@@ -68,7 +68,7 @@ class MessageModel:
         return message.endswith(shape.end) and shape.check.is_good(message.removesuffix(shape.end))
 
     def _holds_two(self, begin: int, end: int) -> bool:
-        """Whether two good messages lie there, one after the other."""
+        """Check whether two good messages lie there, one after the other."""
         spans = [
             (at, at + size)
             for at in range(begin, end)
@@ -118,7 +118,7 @@ class TextModel:
         return self._data[self._at - 1]
 
     def _next_of_text(self) -> int:
-        """The next byte that is part of no HEX message."""
+        """Read the next byte that is part of no HEX message."""
         byte = self._next()
         while byte == COLON:
             byte = self._next()
@@ -150,7 +150,7 @@ class TextModel:
         self.counts["garbage_bytes"] += 1
 
     def _between(self) -> int:
-        """The first byte of the next block."""
+        """Read up to the first byte of the next block and return it."""
         while True:
             byte = self._next_of_text()
             if byte in (CR, LF):

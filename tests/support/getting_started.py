@@ -29,13 +29,13 @@ class Block:
 
 
 def blocks(page: str) -> list[Block]:
-    """All blocks of docs/`page`, in order."""
+    """Return all blocks of docs/`page`, in order."""
     text = (ROOT / "docs" / page).read_text("utf-8")
     return [Block(match[1], match[2] or "", match[3]) for match in _BLOCK.finditer(text)]
 
 
 def commands_done_before(page: str) -> list[str]:
-    """What the tests do not run: each line of the blocks `sh setup`."""
+    """Return what the tests do not run: each line of the blocks `sh setup`."""
     return [
         line
         for block in blocks(page)
@@ -65,7 +65,7 @@ def follow(page: str, folder: Path, server: str, timeout_s: float) -> None:
 
 
 def _promised(found: list[Block]) -> Iterator[str]:
-    """For each block of commands the block `text` after it, if there is one; otherwise anything."""
+    """Yield for each block of commands the block `text` after it, if any; otherwise anything."""
     for index, block in enumerate(found):
         if block.language == "sh":
             following = found[index + 1 : index + 2]
@@ -73,7 +73,7 @@ def _promised(found: list[Block]) -> Iterator[str]:
 
 
 def _run(script: str, folder: Path, timeout_s: float) -> str:
-    """The script's standard output. All that it has left running is ended with it."""
+    """Return the script's standard output. All that it has left running is ended with it."""
     programs = folder / "programs"
     programs.mkdir()
     _program(programs / "nev-telemetry", f'exec "{sys.executable}" -m telemetry "$@"')

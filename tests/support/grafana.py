@@ -54,26 +54,26 @@ def load(file: Path) -> dict[str, Any]:
 
 
 def panels(dashboard: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """All panels but rows."""
+    """Return all panels but rows."""
     return [panel for panel in dashboard["panels"] if panel["type"] != "row"]
 
 
 def targets(dashboard: Mapping[str, Any]) -> Iterator[Target]:
-    """All queries of all panels."""
+    """Yield all queries of all panels."""
     for panel in panels(dashboard):
         for target in panel["targets"]:
             yield Target(panel["title"], target["refId"], target["query"])
 
 
 def variable_queries(dashboard: Mapping[str, Any]) -> Iterator[Target]:
-    """The queries that give what a variable may be."""
+    """Yield the queries that give what a variable may be."""
     for variable in dashboard["templating"]["list"]:
         if variable["type"] == "query":
             yield Target("variable", variable["name"], variable["query"])
 
 
 def flux_of(query: str, choices: Choices, shown: TimeRange, bucket: str) -> str:
-    """A query in Flux as it is sent."""
+    """Return a query in Flux as it is sent."""
     values = {
         "v.defaultBucket": json.dumps(bucket),
         "v.timeRangeStart": f"{shown.start:%FT%TZ}",
@@ -86,7 +86,7 @@ def flux_of(query: str, choices: Choices, shown: TimeRange, bucket: str) -> str:
 
 
 def influxql_of(query: str, choices: Choices, shown: TimeRange) -> str:
-    """A query in InfluxQL as it is sent."""
+    """Return a query in InfluxQL as it is sent."""
     start_ms, stop_ms = (round(moment.timestamp() * 1000) for moment in (shown.start, shown.stop))
     query = query.replace("$timeFilter", f"time >= {start_ms}ms and time <= {stop_ms}ms")
     query = query.replace("${__from}", f"{start_ms}").replace("${__to}", f"{stop_ms}")
@@ -103,7 +103,7 @@ def _alternatives(values: Sequence[str]) -> str:
 
 
 def schema_checker() -> Path:
-    """The program that checks dashboards against Grafana's schema, built once; skips without Go."""
+    """Build, once, the program that checks dashboards against Grafana's schema; skip without Go."""
     if shutil.which("go") is None:
         pytest.skip("Grafana's schema cannot be had: no go")
     program = cache_folder() / "grafana-schema-0.0.22"

@@ -105,7 +105,7 @@ def _put(into: dict[str, _V], key: str, value: _V, reader: _Reader) -> None:
 
 
 def parse_line(line: bytes) -> Line:
-    """One line without its newline; MalformedLineError."""
+    """Parse one line without its newline, or raise MalformedLineError."""
     if _CONTROL.search(line):
         raise MalformedLineError(f"control character in {line!r}")
     if line.startswith(b"#"):
@@ -137,7 +137,7 @@ def parse_line(line: bytes) -> Line:
 
 
 def parse_lines(lines: bytes) -> list[Line]:
-    """A whole batch: each line ends with a newline."""
+    """Parse a whole batch: each line ends with a newline."""
     if lines and not lines.endswith(b"\n"):
         raise MalformedLineError("the last line is cut off")
     return [parse_line(line) for line in lines.split(b"\n")[:-1]]

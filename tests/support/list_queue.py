@@ -10,7 +10,7 @@ from telemetry.spool.compress import compress
 def batch_of(
     lines: Sequence[bytes], *, ordered: bool = False, boot_id: str = "", first_ns: int = 0, last_ns: int = 0
 ) -> EncodedBatch:
-    """A batch with these lines; boot_id: their stamps count from that boot."""
+    """Make a batch with these lines; boot_id: their stamps count from that boot."""
     return EncodedBatch(
         payload=compress(b"".join(line + b"\n" for line in lines)),
         points=len(lines),
@@ -58,7 +58,7 @@ class ListQueue:
         return None
 
     def _newest(self) -> Entry | None:
-        """The one that was put in last, as long as it waits."""
+        """Return the entry that was put in last, as long as it waits."""
         last = self.entries[-1] if self.entries else None
         return last if last and last.sequence == self._last and not last.batch.ordered else None
 
@@ -95,17 +95,17 @@ class ListQueue:
         """Nobody waits."""
 
     def dead_points(self, sequence: int | None = None) -> int:
-        """Of one batch, or of all."""
+        """Return the number of dead points of one batch, or of all."""
         sequences = self.dead if sequence is None else {sequence}
         return sum(lines.count(b"\n") for key in sequences for lines, _, _ in self.dead.get(key, []))
 
     def dead_lines(self) -> list[bytes]:
-        """All that are dead, sorted."""
+        """Return all lines that are dead, sorted."""
         return sorted(
             line for letters in self.dead.values() for lines, _, _ in letters for line in lines.splitlines()
         )
 
     def assert_balance(self) -> None:
-        """Every point is acknowledged, dead or waiting."""
+        """Check that every point is acknowledged, dead or waiting."""
         waiting = sum(entry.batch.points for entry in self.entries)
         assert self.made_points == self.acknowledged_points + self.dead_points() + waiting

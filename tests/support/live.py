@@ -74,12 +74,12 @@ class LiveRig:
         self.reload()
 
     def reload(self) -> None:
-        """The stages are made again, as for another configuration."""
+        """Make the stages again, as for another configuration."""
         self.stages = Stages(PLAN, self._mapping, vehicle="van", observer=self.state)
         self.stages.bind(0, Binding(0, "can0", "can0"))
 
     def send(self, id: int, *words: int, time_ns: int | None = None, channel: int = 0) -> None:
-        """One frame, stamped now unless said otherwise."""
+        """Send one frame, stamped now unless said otherwise."""
         frames = FrameBatch(1)
         stamp_ns = self.clock.unix_ns() if time_ns is None else time_ns
         frames.append(stamp_ns, id, struct.pack(f"<{len(words)}h", *words), channel=channel)
@@ -87,7 +87,7 @@ class LiveRig:
 
 
 def example() -> dict[str, Any]:
-    """A vehicle as `telemetry.live.view` shows it: 96 cells, a charger, a bus, a lost port."""
+    """Return a vehicle as `telemetry.live.view` shows it: 96 cells, a charger, a bus, a lost port."""
     cells: list[float | None] = [3.95 + (number * 37 % 23) / 1000 for number in range(96)]
     cells[40] = None
     return {

@@ -21,7 +21,7 @@ def log_decoder(
     accounts: bool = False,
     done: int = 0,
 ) -> Decoder:
-    """As with `--dbc`."""
+    """Make a decoder as with `--dbc`."""
     stages = Stages(plan, None, vehicle=vehicle, output=output)
     return Decoder(stages, Logs(channels), batch_frames=batch_frames, jobs=jobs, accounts=accounts, done=done)
 
@@ -29,5 +29,5 @@ def log_decoder(
 def capture_decoder(
     protocol: str, output: OutputFormat, *, vehicle: str = "car", with_messages: bool = False
 ) -> Decoder:
-    """As with `--protocol`."""
+    """Make a decoder as with `--protocol`."""
     return by_protocol(protocol, vehicle=vehicle, with_messages=with_messages).decoder(output, accounts=True)

@@ -66,7 +66,7 @@ class Pieces:
 
 
 def read_log(path: Path, limit: int = -1) -> tuple[list[FrameTuple], OpenLog, Numbering]:
-    """All frames of a file, its log when it was read, and the numbers of its channels."""
+    """Read all frames of a file; return them, its log after that, and the numbers of its channels."""
     names = Numbering()
     frames: list[FrameTuple] = []
     with OpenLog(path, names.__getitem__) as log:
@@ -84,7 +84,7 @@ def read_all(
     sizes: list[int] | None = None,
     batch_frames: int = 100,
 ) -> tuple[list[FrameTuple], Reader, list[str]]:
-    """All frames of a log, with its reader and the names of its channels."""
+    """Return all frames of a log, with its reader and the names of its channels."""
     names = Numbering()
     reader = reader_of(Pieces(content, sizes), names.__getitem__)
     batch = FrameBatch(batch_frames)
@@ -99,14 +99,14 @@ def read_all(
 
 
 def blf_file(*objects: bytes, start: tuple[int, ...] = BLF_START) -> bytes:
-    """A BLF file of these objects, containers or not."""
+    """Make a BLF file of these objects, containers or not."""
     body = b"".join(objects)
     head = struct.pack("<4sLBBBBBBBBQQLL", b"LOGG", 144, 5, 0, 0, 0, 2, 6, 8, 1, 144 + len(body), 0, 0, 0)
     return (head + struct.pack("<8H", *start)).ljust(144, b"\0") + body
 
 
 def blf_container(content: bytes, *, stored: bool = False) -> bytes:
-    """A container; `content` need not end where an object ends."""
+    """Make a container; `content` need not end where an object ends."""
     data = content if stored else zlib.compress(content)
     size = 32 + len(data)
     head = struct.pack("<4sHHLLH6xL4x", b"LOBJ", 16, 1, size, 10, 0 if stored else 2, len(content))
@@ -114,7 +114,7 @@ def blf_container(content: bytes, *, stored: bool = False) -> bytes:
 
 
 def blf_object(kind: int, body: bytes, *, stamp: int = 0, version: int = 1, unit: int = 2) -> bytes:
-    """An object; stamp in `unit`s: 1 is ten microseconds, 2 a nanosecond."""
+    """Make an object; stamp in `unit`s: 1 is ten microseconds, 2 a nanosecond."""
     header = 32 if version == 1 else 40
     size = header + len(body)
     stamps = struct.pack("<LHHQ", unit, 0, 0, stamp) + b"\0" * (header - 32)

@@ -48,7 +48,7 @@ class Bench:
     def __init__(
         self, *entries: MapEntry, threshold_a: float = 0.5, reporting: Mapping[str, str] = NOTHING
     ) -> None:
-        """reporting: by message, the signal that says whether the frame is what it ought to be."""
+        """Make the bench; reporting: by message, the signal that says if the frame is as it ought to be."""
         self.plan = car()
         self.spec: MapSpec = resolve(entries, self.plan, threshold_a=threshold_a)
         if reporting:
@@ -71,7 +71,7 @@ class Bench:
         self.mapper.bind(channel, bus, range(first_tags, first_tags + count))
 
     def put(self, message: str, seconds: float, channel: int = 0, **raw: float | bool) -> list[Row]:
-        """The rows made of one row."""
+        """Return the rows made of one row."""
         records = [record.measurement for record in self.plan.records]
         samples, out = SampleBatch(self.schema), SampleBatch(self.schema)
         time_ns = START + round(seconds * SECOND)
@@ -82,7 +82,7 @@ class Bench:
         return made
 
     def fields(self, message: str, seconds: float, channel: int = 0, **raw: float | bool) -> dict[str, float]:
-        """The fields of all rows made of one row."""
+        """Return the fields of all rows made of one row."""
         return {
             name: value
             for row in self.put(message, seconds, channel, **raw)
@@ -90,7 +90,7 @@ class Bench:
         }
 
     def pages(self, pages: Sequence[int], seconds: float = 0.0, cells: Sequence[int] = (0,) * 6) -> list[Row]:
-        """The rows made of some pages with the voltages `cells` in mV, 10 ms apart."""
+        """Return the rows made of some pages with the voltages `cells` in mV, 10 ms apart."""
         made = []
         for number, page in enumerate(pages):
             raw = {f"Cell{2 * page + 1}": cells[2 * page], f"Cell{2 * page + 2}": cells[2 * page + 1]}

@@ -232,7 +232,7 @@ class MapperModel:
 
 
 def is_of_sender(row: Row, sender: int) -> bool:
-    """Whether the row is of this J1939 address; of ABSENT: of one that is taken, or of none."""
+    """Check whether the row is of this J1939 address; of ABSENT: of one that is taken, or of none."""
     return not row.id & OTHER_SENDER if sender == ABSENT else row.id & 0xFF == sender
 
 
@@ -244,7 +244,7 @@ def _take_pages(
     parts: Sequence[tuple[int, PartMap]],
     target: TargetMap,
 ) -> dict[int, float]:
-    """The values of the cycle when this row completes it, otherwise nothing."""
+    """Return the values of the cycle when this row completes it, otherwise nothing."""
     was_complete = len(cycle.seen) == cycle.page_count
     cycle.seen |= {output.first_page + number for number, _ in parts}
     for _, part in parts:

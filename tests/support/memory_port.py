@@ -90,7 +90,7 @@ class MemoryPort:
         self._attend()
 
     def receive(self, timeout_s: float) -> bytes:
-        """What comes until `timeout_s` is over, or what an adapter has gathered before."""
+        """Return what comes until `timeout_s` is over, or what an adapter has gathered before."""
         until_s = self._clock.monotonic_s() + timeout_s
         self._attend()
         while not self._to_master and not self._is_gone:

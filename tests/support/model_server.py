@@ -22,7 +22,7 @@ NO_CONNECTION = Unanswered(Failure.NO_CONNECTION, "Connection refused")
 
 
 def refusal(message: str, status: int = 400) -> Answer:
-    """An answer as InfluxDB 2 gives it."""
+    """Make a refusal as InfluxDB 2 gives it."""
     return Answer(status, {}, json.dumps({"code": "invalid", "message": message}).encode())
 
 

@@ -13,7 +13,7 @@ def grid(least: float, most: float, unit: float) -> st.SearchStrategy[float]:
 
 @st.composite
 def readings(draw: st.DrawFn, *, cells: int = 32, sensors: int = 8) -> Readings:
-    """At most so many cells and sensors; no cell at 0 V, which boards have as padding."""
+    """Draw at most so many cells and sensors; no cell at 0 V, which boards have as padding."""
     return Readings(
         cells_v=tuple(draw(st.lists(grid(0.001, 5.0, 0.001), min_size=1, max_size=cells))),
         sensors_c=tuple(draw(st.lists(grid(-39, 150, 1.0), min_size=1, max_size=sensors))),

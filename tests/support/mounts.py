@@ -47,7 +47,7 @@ def mounted(directory: Path, *options: str | Path) -> Iterator[Path]:
 
 
 def tmpfs(directory: Path, size_bytes: int) -> contextlib.AbstractContextManager[Path]:
-    """A file system in memory, of that size."""
+    """Mount a file system in memory, of that size."""
     return mounted(directory, "-t", "tmpfs", "-o", f"size={size_bytes}", "tmpfs")
 
 
@@ -57,12 +57,12 @@ def remount(directory: Path, option: str) -> None:
 
 
 def make_ext4(image: Path, size_bytes: int) -> None:
-    """An ext4 file system in a file."""
+    """Make an ext4 file system in a file."""
     with image.open("wb") as stream:
         stream.truncate(size_bytes)
     assert _run("mkfs.ext4", "-q", image)
 
 
 def ext4(directory: Path, image: Path) -> contextlib.AbstractContextManager[Path]:
-    """The file system in `image`."""
+    """Mount the file system in `image`."""
     return mounted(directory, "-o", "loop", image)

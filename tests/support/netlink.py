@@ -32,7 +32,7 @@ def can_data(rate: int | None, data_rate: int | None = None) -> bytes:
 
 
 def link(kind: bytes, data: bytes | None, *, nested: int = 0) -> bytes:
-    """The whole answer. kind: `can`, `vcan`, …; data: None without IFLA_INFO_DATA."""
+    """Make the whole answer. kind: `can`, `vcan`, …; data: None without IFLA_INFO_DATA."""
     info = attribute(
         1, kind + (b"\0" if kind == b"can" else b"")
     )  # with its zero or, from older ones, without

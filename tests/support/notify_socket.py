@@ -28,7 +28,7 @@ class NotifySocket:
             return
 
     def wait_for(self, wanted: Callable[[list[str]], bool], what: str) -> list[str]:
-        """The next message that `wanted` likes; the ones before it are passed over."""
+        """Wait for the next message that `wanted` likes; the ones before it are passed over."""
         deadline_s = time.monotonic() + DEADLINE_S
         while time.monotonic() < deadline_s:
             while self.received:
@@ -39,7 +39,7 @@ class NotifySocket:
         raise AssertionError(f"{what} was not sent in {DEADLINE_S} s")
 
     def wait_for_line(self, line: str) -> list[str]:
-        """The next message with this line in it."""
+        """Wait for the next message with this line in it."""
         return self.wait_for(lambda message: line in message, line)
 
     def poll_until_silent(self, silence_s: float) -> None:

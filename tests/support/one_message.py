@@ -7,6 +7,6 @@ from telemetry.databases.bus import LoadedPlan
 
 
 def only(plan: LoadedPlan) -> tuple[MessageSpec, tuple[FieldSpec, ...]]:
-    """The one message of the first bus, and the fields of its rows."""
+    """Return the one message of the first bus, and the fields of its rows."""
     (spec,) = plan.spec.buses[0].messages
     return spec, plan.spec.records[spec.record].fields

@@ -34,7 +34,7 @@ class Signal:
 
 
 def tenths(pages: Sequence[int] = ()) -> Signal:
-    """A signal of 16 bits in steps of 0.1."""
+    """Make a signal of 16 bits in steps of 0.1."""
     return Signal(DecimalScale(1, 0, 1), factor=0.1, pages=pages)
 
 
@@ -52,7 +52,7 @@ def plan(buses: Mapping[str, Mapping[str, Mapping[str, Signal]]]) -> PlanSpec:
 
 
 def j1939(spec: PlanSpec) -> PlanSpec:
-    """The same messages, matched by PGN: 0xFF00 for the first, then upwards."""
+    """Return the same messages, matched by PGN: 0xFF00 for the first, then upwards."""
     return replace(
         spec, buses=tuple(replace(bus, messages=tuple(map(_by_pgn, bus.messages))) for bus in spec.buses)
     )

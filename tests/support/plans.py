@@ -11,7 +11,7 @@ ERROR = 0x20000000
 
 
 def random_plan(random: Random, most_buses: int = 3, most_messages: int = 6) -> PlanSpec:
-    """A plan of a few buses, each with a few messages of up to 80 signals."""
+    """Make a plan of a few buses, each with a few messages of up to 80 signals."""
     records: list[RecordSpec] = []
     buses = []
     for bus in range(random.randint(1, most_buses)):
@@ -39,7 +39,7 @@ def random_plan(random: Random, most_buses: int = 3, most_messages: int = 6) -> 
 
 
 def random_plain_plan(random: Random, most_signals: int = 64) -> PlanSpec:
-    """A few messages of eight bytes, with as many signals, none of which needs anything but its bits."""
+    """Make a few eight-byte messages of up to `most_signals` signals that need only their bits."""
     records = []
     messages = []
     for arbitration_id in range(random.randint(1, 8)):
@@ -193,7 +193,7 @@ def _random_condition(random: Random, signals: list[SignalSpec]) -> Condition:
 
 
 def random_payload(random: Random) -> bytes:
-    """Of any length a frame may have; often with small numbers or with all bits set."""
+    """Make a payload of any length a frame may have; often with small numbers or with all bits set."""
     length = random.choice((0, 1, 3, 7, 8, 8, 8, 8, 12, 20, 48, 64))
     kind = random.random()
     if kind < 0.2:

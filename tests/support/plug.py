@@ -68,7 +68,7 @@ class PlugBench:
     def measure_by(
         self, tags: int, measurement: str, at_s: float, *, channel: int, **values: float
     ) -> list[Made]:
-        """One row with that tag set."""
+        """Measure one row with that tag set."""
         return self._feed(measurement, at_s, values, tags=tags, channel=channel)
 
     def _feed(

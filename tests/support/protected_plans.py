@@ -61,7 +61,7 @@ KINDS = (
 def message(
     record: int, id: int, byte_count: int = 8, *, by_pgn: bool = False, reports: bool = False
 ) -> MessageSpec:
-    """One byte of it is a signal."""
+    """Make a message of which one byte is a signal."""
     signals = (SignalSpec(24, 8, True, False, False),)
     return MessageSpec(
         name=f"M{record}",
@@ -77,7 +77,7 @@ def message(
 
 
 def plan_of(messages: Sequence[MessageSpec]) -> PlanSpec:
-    """A bus of these messages, each with the record of its number."""
+    """Make a plan of a bus of these messages, each with the record of its number."""
     value, flag = FieldSpec("value", SlotKind.INT), FieldSpec("protection_ok", SlotKind.BOOL)
     records = tuple(
         RecordSpec(each.name, (value, flag) if each.reports_protection else (value,)) for each in messages
@@ -86,14 +86,14 @@ def plan_of(messages: Sequence[MessageSpec]) -> PlanSpec:
 
 
 def stage(spec: PlanSpec, rules: Sequence[ProtectionRule]) -> Protection:
-    """The compiled stage, with channel 0 bound to the bus."""
+    """Make the compiled stage, with channel 0 bound to the bus."""
     protection = Protection(Plan(spec, Schema(spec.records)), rules)
     protection.bind(0, 0)
     return protection
 
 
 def through(protection: Protection, frames: Sequence[FrameTuple], batch_size: int = 1000) -> list[FrameTuple]:
-    """What goes on to the decoder."""
+    """Return what goes on to the decoder."""
     passed: list[FrameTuple] = []
     for start in range(0, len(frames), batch_size):
         batch = FrameBatch(batch_size)

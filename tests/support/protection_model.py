@@ -34,13 +34,13 @@ def crc(checksum: Checksum, data: bytes) -> int:
 
 
 def counter_of(rule: ProtectionRule, data: bytes) -> int:
-    """The counter that a frame carries; 0 without any."""
+    """Return the counter that a frame carries; 0 without any."""
     bits = "".join(str(data[bit // 8] >> bit % 8 & 1) for bit in rule.counter_bits)
     return int(bits or "0", 2)
 
 
 def checksum_of(rule: ProtectionRule, data: bytes) -> bytes:
-    """The bytes that a payload ought to have where its checksum is."""
+    """Return the bytes that a payload ought to have where its checksum is."""
     size = {Checksum.NONE: 0, Checksum.CRC16_CCITT: 2}.get(rule.checksum, 1)
     if not size:
         return b""
@@ -62,7 +62,7 @@ def checksum_of(rule: ProtectionRule, data: bytes) -> bytes:
 
 
 def protected(rule: ProtectionRule, data: bytes) -> bytes:
-    """The payload with the checksum (and the nibble of profile 1C) that it ought to have."""
+    """Return the payload with the checksum (and the nibble of profile 1C) that it ought to have."""
     whole = bytearray(data)
     if rule.data_id is DataId.NIBBLE:
         shift = rule.nibble_bit % 8

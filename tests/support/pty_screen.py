@@ -78,7 +78,7 @@ class PtyScreen:
         return [line.rstrip() for line in _ESCAPE.sub("", whole).replace("\r", "").split("\n")]
 
     def wait_for(self, is_there: Callable[[list[str]], bool], what: str) -> list[str]:
-        """The screen once `is_there` of it."""
+        """Wait until `is_there` holds of the screen, and return it."""
         deadline_s = time.monotonic() + DEADLINE_S
         while not is_there(self.screen):
             assert time.monotonic() < deadline_s, f"{what} has not come: {self.screen}"
@@ -86,7 +86,7 @@ class PtyScreen:
         return self.screen
 
     def wait(self) -> int:
-        """The exit code once it has ended."""
+        """Wait until it has ended, and return the exit code."""
         deadline_s = time.monotonic() + DEADLINE_S
         while self._process.poll() is None:
             assert time.monotonic() < deadline_s, f"still running: {self.screen}"

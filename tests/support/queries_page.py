@@ -36,17 +36,17 @@ class Question:
 
 
 def setup_code() -> str:
-    """What the page says that every pandas example begins with."""
+    """Return what the page says that every pandas example begins with."""
     return next(code for language, code in _blocks(_page()) if language == "python setup")
 
 
 def integral_queries() -> dict[str, str]:
-    """By language: what the page says of rows without counters, ahead of its questions."""
+    """Return, by language, what the page says of rows without counters, ahead of its questions."""
     return dict(_blocks(_QUESTION.split(_page())[0]))
 
 
 def questions() -> Iterator[Question]:
-    """All of them, in order. AssertionError when one lacks a language."""
+    """Yield all questions in order; raise AssertionError if one lacks a language."""
     parts = _QUESTION.split(_page())[1:]
     for number, title, text in zip(parts[::3], parts[1::3], parts[2::3], strict=True):
         blocks = list(_blocks(text))
@@ -66,7 +66,7 @@ def _page() -> str:
 def answer_by_flux(
     database: Database, question: Question, labels: Labels, zone: ZoneInfo | None = None
 ) -> Answer:
-    """What InfluxDB 2 answers when it is the fleet's now."""
+    """Return what InfluxDB 2 answers when its time is the fleet's now."""
     query = question.flux.replace('"fleet"', f'"{database.name}"')
     if zone:
         option = f'option location = timezone.location(name: "{zone.key}")'
@@ -88,7 +88,7 @@ def _times(at: datetime, zone: ZoneInfo | None) -> dict[str, str]:
 
 
 def flux_rows(database: Database, query: str, now: datetime) -> Iterator[dict[str, str]]:
-    """The rows of all tables of the answer, as text by column."""
+    """Yield the rows of all tables of the answer, as text by column."""
     body = {"query": query, "now": f"{now:%FT%TZ}", "type": "flux", "dialect": {"annotations": []}}
     server = database.server
     answer = server.request(
@@ -102,7 +102,7 @@ def flux_rows(database: Database, query: str, now: datetime) -> Iterator[dict[st
 def answer_by_influxql(
     database: Database, question: Question, labels: Labels, zone: ZoneInfo | None = None
 ) -> Answer:
-    """What InfluxDB answers when it is the fleet's now."""
+    """Return what InfluxDB answers when it is the fleet's now."""
     found: Answer = {}
     for series in database.query(_influxql(question, zone)).get("series", []):
         columns = series["columns"][1:]
@@ -118,7 +118,7 @@ def answer_by_influxql(
 def answer_by_listing(
     database: Database, question: Question, labels: Labels, zone: ZoneInfo | None, *, is_mean: bool
 ) -> Answer:
-    """What InfluxQL lists, grouped as the other languages do: the number of rows, or the mean."""
+    """Return what InfluxQL lists, grouped as the other languages do: the row count, or the mean."""
     (series,) = database.query(_influxql(question, zone))["series"]
     listed: dict[Labels, list[float]] = {}
     for values in series["values"]:
@@ -136,7 +136,7 @@ def _influxql(question: Question, zone: ZoneInfo | None) -> str:
 def answer_by_pandas(
     database: Database, question: Question, labels: Labels, zone: ZoneInfo | None = None
 ) -> Answer:
-    """What the page's Python makes of it when it is the fleet's now."""
+    """Return what the page's Python makes of it when it is the fleet's now."""
     code = f"{setup_code()}\n{question.pandas}".replace('"fleet"', f'"{database.name}"')
     code = code.replace('pd.Timestamp.now("UTC")', f'pd.Timestamp("{_NOW}")')
     if zone:

@@ -48,7 +48,7 @@ class Point:
     fields: Mapping[str, Any]
 
     def labels(self, names: Labels) -> Labels:
-        """Its tags of these names."""
+        """Return the point's tags of these names."""
         return tuple(self.tags.get(name, "") for name in names)
 
 
@@ -84,7 +84,7 @@ class Asked:
     zone: tzinfo = UTC
 
     def day(self, time_ns: int) -> str:
-        """The local date."""
+        """Return the local date."""
         return f"{datetime.fromtimestamp(time_ns // NS, self.zone):%F}"
 
     def values(self, measurement: str, field: str, by: Labels) -> dict[Labels, list[tuple[int, Any]]]:
@@ -128,7 +128,7 @@ class Asked:
     def grown(
         self, counter: str, by: Labels, bucket: Callable[[int], str], series: Labels = (*PACK, "source")
     ) -> Answer:
-        """Of a battery's counter, by tags and bucket of time; without what did not grow."""
+        """Return a battery counter's growth by tags and bucket of time, without what did not grow."""
         total: Answer = defaultdict(float)
         for labels, time_ns, step in self.steps("battery", counter, series):
             total[(*labels[: len(by)], bucket(time_ns))] += step
@@ -157,7 +157,7 @@ class Asked:
 
 
 def answers(points: RawPoints, now: datetime, zone: tzinfo) -> dict[int, Answer]:
-    """Of all questions, by their number."""
+    """Return the answers to all questions, by their number."""
     now_ns = int(now.timestamp()) * NS
 
     def past(days: int) -> Asked:
@@ -302,5 +302,5 @@ def _of_charges(asked: Asked) -> dict[int, Answer]:
 
 
 def stamp(time_ns: int) -> str:
-    """To the second, in UTC."""
+    """Return the time to the second, in UTC."""
     return f"{datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=time_ns // NS):%FT%T}"

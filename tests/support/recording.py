@@ -27,7 +27,7 @@ def coarsen(log: Path, coarse: Path, step_s: float = 0.1) -> Path:
 
 
 def recordings() -> Path:
-    """The folder of other people's recordings, which this project does not contain; without it, a skip."""
+    """Return the folder of other people's recordings, which this project lacks; skip without it."""
     folder = os.environ.get("NEV_TELEMETRY_RECORDINGS", "")
     if not folder:
         pytest.skip("NEV_TELEMETRY_RECORDINGS names no folder of recordings")

@@ -84,7 +84,7 @@ class ModelReducer:
         return row
 
     def flush(self, before_ns: int | None = None) -> set[tuple[str, int]]:
-        """The keys whose rows go."""
+        """Flush the rows that go, and return their keys."""
         gone = {
             key
             for key, row in self._pending.items()

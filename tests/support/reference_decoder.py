@@ -106,7 +106,7 @@ class ReferenceDecoder:
 
 
 def read_value(signal: SignalSpec, bits: str) -> int | float | str | None:
-    """What the bits say; None where they say nothing: a text of blanks, digits over 9."""
+    """Return what the bits say, or None where they say nothing: a text of blanks, digits over 9."""
     if signal.is_text:
         data = int(bits, 2).to_bytes(len(bits) // 8, "little").rstrip(b"\0\xff ")
         return "".join(chr(byte) if chr(byte).isprintable() and byte < 128 else "?" for byte in data) or None
@@ -117,7 +117,7 @@ def read_value(signal: SignalSpec, bits: str) -> int | float | str | None:
 
 
 def read_bits(signal: SignalSpec, data: bytes) -> str | None:
-    """The signal's bits, most significant first; None when the payload does not hold them all."""
+    """Return the signal's bits, most significant first, or None if the payload lacks any of them."""
     positions = bit_positions(signal)
     if max(positions) >= 8 * len(data):
         return None
@@ -138,7 +138,7 @@ def as_float(bits: str) -> float:
 
 
 def is_no_value(message: MessageSpec, signal: SignalSpec, bits: str) -> bool:
-    """Whether the bits are declared to stand for none, by J1939 or by the signal itself."""
+    """Return whether J1939 or the signal itself declares that the bits stand for no value."""
     if signal.is_text:
         return False
     if int(bits, 2) in {raw % (1 << len(bits)) for raw in signal.invalid}:

@@ -18,12 +18,12 @@ class Drawn:
     ticks: dict[str, list[tuple[float, float]]] = field(default_factory=dict)  # class -> place, value
 
     def value(self, axis: str, place: float) -> float:
-        """What the ticks of the axis say of a place of the drawing."""
+        """Return what the ticks of the axis say of a place in the drawing."""
         (place_0, value_0), *_, (place_1, value_1) = sorted(self.ticks[axis])
         return value_0 + (place - place_0) * (value_1 - value_0) / (place_1 - place_0)
 
     def steps(self, name: str) -> list[tuple[float, float, float]]:
-        """The steps of the curve of this class: from, to, value, as the ticks say."""
+        """Return the steps of the curve of this class: from, to and value, as the ticks say."""
         found = []
         x = y = 0.0
         for kind, one, other in _SEGMENT.findall(next(d for each, d in self.paths if each == name)):
@@ -102,5 +102,5 @@ class ReadPage(HTMLParser):
             self.rows[-1][-1] += data
 
     def chart(self, title: str) -> Drawn:
-        """The drawing under this caption."""
+        """Return the drawing under this caption."""
         return next(each for each in self.drawn if each.title == title)

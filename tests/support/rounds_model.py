@@ -38,7 +38,7 @@ class RoundsModel:
                 self.readings.append((one.time_ns, self._fields()))
 
     def end(self) -> None:
-        """Nothing more comes of the open round."""
+        """End the open round: nothing more comes of it."""
         self.given_up += bool(self._round) and not self._is_read
         self._round.clear()
         self._is_read = False

@@ -11,7 +11,7 @@ from telemetry_core.rows.schema import Schema
 
 
 def rows_of(spec: PlanSpec, frames: Sequence[FrameTuple]) -> SampleBatch:
-    """What the compiled decoder makes of frames of the first bus, all on channel 0."""
+    """Return what the compiled decoder makes of frames of the first bus, all on channel 0."""
     schema = Schema(spec.records)
     decoder, samples, batch = (
         Decoder(Plan(spec, schema)),

@@ -26,7 +26,7 @@ METER = dlt645.MeterReadings(voltage_v=231.5, current_a=2.0, power_w=463.0)
 
 
 def service_battery() -> ServiceBattery:
-    """A battery that the boards of `device_end` report, after two seconds."""
+    """Return a battery that the boards of `device_end` report, after two seconds."""
     service = ServiceBattery(ServiceSpec(), seed=1)
     for _ in range(20):
         service.tick(0.1)
@@ -34,7 +34,7 @@ def service_battery() -> ServiceBattery:
 
 
 def simulated(name: str) -> DeviceEnd:
-    """A device of `sim --serial-link`."""
+    """Make a device of `sim --serial-link`."""
     (device,) = parse_devices(name)
     return device_end(device, service_battery())
 
@@ -61,7 +61,7 @@ class ScannedLine:
     is_open: bool = False
 
     def link_at(self, baud_rate: int, line: LineSettings) -> "_Link":
-        """The way to the line at a setting."""
+        """Return the way to the line at a setting."""
         return _Link(self, baud_rate, line)
 
 
@@ -132,28 +132,28 @@ class _Link:
 
 
 def board(number: int) -> DeviceEnd:
-    """A Daly board."""
+    """Make a Daly board."""
     return daly.DalyLine(lambda: MOMENT, daly.DalyFirmware(number=number))
 
 
 def daly_modbus_board() -> DeviceEnd:
-    """A Daly board of a newer generation."""
+    """Make a Daly board of a newer generation."""
     return registers.ModbusLine(lambda: registers.daly(MOMENT), registers.DALY_SLAVE)
 
 
 def pzem(slave: int) -> DeviceEnd:
-    """A meter whose map comes with the program."""
+    """Make a meter whose map comes with the program."""
     return registers.ModbusLine(lambda: registers.pzem(MOMENT), slave)
 
 
 def unknown_modbus(slave: int) -> DeviceEnd:
-    """A device with three registers that no map has."""
+    """Make a device with three registers that no map has."""
     bank = {(registers.HOLDING, address): 7 for address in range(3)}
     return registers.ModbusLine(lambda: bank, slave)
 
 
 def meter(address: str = "112233445566") -> DeviceEnd:
-    """An energy meter."""
+    """Make an energy meter."""
     return dlt645.MeterLine(lambda: METER, dlt645.Dlt645Firmware(address=address))
 
 
@@ -171,6 +171,6 @@ LINES: Mapping[str, tuple[Callable[[], DeviceEnd], int, LineSettings]] = {
 
 
 def line_of(protocol: str, clock: FakeClock) -> ScannedLine:
-    """A line with one simulated device of that protocol."""
+    """Make a line with one simulated device of that protocol."""
     make, baud_rate, line = LINES[protocol]
     return ScannedLine(clock, [make()], baud_rate, line)

@@ -59,13 +59,13 @@ class Connection:
         return bool(self._reader.peek(1))
 
     def read_head(self) -> tuple[str, str, dict[str, str]]:
-        """Method, target and headers."""
+        """Read the method, the target and the headers."""
         method, target, _ = self._reader.readline().decode().split()
         headers = http.client.parse_headers(self._reader)
         return method, target, {name.lower(): text for name, text in headers.items()}
 
     def read_request(self) -> Request:
-        """A whole request; it is remembered."""
+        """Read a whole request, and remember it."""
         method, target, headers = self.read_head()
         body = self._reader.read(int(headers.get("content-length", "0")))
         request = Request(method, target, headers, body)
@@ -81,7 +81,7 @@ class Connection:
         self._peer.sendall(data)
 
     def answer(self, status: int, headers: Mapping[str, str] | None = None, body: bytes = b"") -> None:
-        """A well-formed answer."""
+        """Send a well-formed answer."""
         lines = [f"HTTP/1.1 {status} {HTTPStatus(status).phrase}", f"Content-Length: {len(body)}"]
         lines += [f"{name}: {text}" for name, text in (headers or {}).items()]
         self.send("\r\n".join([*lines, "", ""]).encode() + body)
@@ -97,7 +97,7 @@ class Connection:
         self._peer.close()
 
     def end(self) -> None:
-        """From another thread: end whatever it waits for."""
+        """End, from another thread, whatever the connection waits for."""
         try:
             self._peer.shutdown(socket.SHUT_RDWR)
         except OSError:
@@ -129,7 +129,7 @@ class ScriptedServer:
         return len(self._connections)
 
     def script(self, *acts: Act) -> None:
-        """What to do with the next requests, one act each."""
+        """Queue what to do with the next requests, one act each."""
         self._acts.extend(acts)
 
     def store(self, request: Request) -> None:

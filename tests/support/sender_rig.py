@@ -27,13 +27,13 @@ class SenderRig:
         )
 
     def step(self) -> float:
-        """One step, and the wait that it asks for."""
+        """Take one step, let the wait that it asks for pass, and return that wait."""
         wait_s = self.sender.step()
         self.clock.advance(wait_s)
         return wait_s
 
     def run_until_idle(self, most_steps: int = 10_000) -> int:
-        """Steps until nothing is left; how many it took."""
+        """Take steps until nothing is left, and return how many it took."""
         for count in range(most_steps):
             self.step()
             if self.sender.state.idle:

@@ -24,7 +24,7 @@ class _Channel:
     kept_out: dict[str, int] = field(default_factory=dict)
 
     def last(self, sender: int) -> int | None:
-        """The number of the newest row of a sender; None: there is none."""
+        """Return the number of a sender's newest row, or None if there is none."""
         numbers = [number for number, (heard, _) in enumerate(self.rows) if heard == sender]
         return numbers[-1] if numbers else None
 
@@ -46,7 +46,7 @@ class SendersModel:
         return self._channels[channel].kept_out
 
     def judge(self, rows: Iterable[Row]) -> Iterator[Row]:
-        """The rows with their marks. What is found is in `findings`."""
+        """Yield the rows with their marks, and put what is found into `findings`."""
         for number, row in enumerate(rows):
             channel, record = self._channels.get(row.channel), self._numbers[row.measurement]
             sender = row.tags - channel.first_tags if channel else -1

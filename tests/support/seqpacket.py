@@ -77,7 +77,7 @@ class Load:
         self.stop()
 
     def stop(self) -> int:
-        """How many were sent in all."""
+        """Stop sending, and return how many were sent in all."""
         self._stop.set()
         self._thread.join()
         return self.sent

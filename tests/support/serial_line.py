@@ -27,13 +27,13 @@ def request(register: int) -> bytes:
 
 
 def reply(register: int, data: bytes) -> bytes:
-    """A JBD reply: the check is the negated sum of status, length and data."""
+    """Return a JBD reply, whose check is the negated sum of status, length and data."""
     check = -(len(data) + sum(data)) & 0xFFFF
     return bytes([0xDD, register, 0, len(data)]) + data + check.to_bytes(2, "big") + b"\x77"
 
 
 def block(number: int) -> bytes:
-    """A VE.Direct block that differs from all others by its voltage, in mV."""
+    """Return a VE.Direct block that differs from all others by its voltage, in mV."""
     return vedirect_block({"PID": "0xA053", "V": str(number), "I": "7400", "CS": "3", "H19": "456"})
 
 
@@ -131,7 +131,7 @@ class SimulatedLine:
         yield self
 
     def receive(self, timeout_s: float) -> bytes:
-        """As the adapter does it: what has gathered since the first byte came."""
+        """Return, as the adapter does, what has gathered since the first byte came."""
         now_s = self.clock.monotonic_s()
         until_s = now_s
         if timeout_s > 0:
@@ -175,7 +175,7 @@ class SimulatedLine:
         """Bring what the device says by itself until then: nothing."""
 
     def _plugged_in(self) -> None:
-        """What was on its way is gone."""
+        """Drop what was on its way."""
         self._coming.clear()
 
     def _bring(self, message: bytes, from_s: float, ends: _Ends | None) -> None:
@@ -189,7 +189,7 @@ class SimulatedLine:
         self._coming += arriving
 
     def _left_of(self, message: bytes) -> list[tuple[int, int]]:
-        """The bytes that are not lost, and where they stood."""
+        """Return the bytes that are not lost, and where they stood."""
         return [(index, byte) for index, byte in enumerate(message) if not self._is_lost()]
 
     def _is_lost(self) -> bool:
@@ -199,7 +199,7 @@ class SimulatedLine:
         return self._outage_s()[0] <= self.clock.monotonic_s()
 
     def _outage_s(self) -> tuple[float, float]:
-        """The present outage, or the next one."""
+        """Return the present outage, or the next one."""
         while self._outages and self._outages[0][1] <= self.clock.monotonic_s():
             self._outages.popleft()
         return self._outages[0] if self._outages else (math.inf, math.inf)
@@ -232,7 +232,7 @@ class TalkingLine(SimulatedLine):
             self._bring(message, begins_s, partial(Reply, CHARGER, number, begins_s))
 
     def _plugged_in(self) -> None:
-        """In the middle of a block: its rest is heard, and is not whole."""
+        """Begin in the middle of a block: its rest is heard, and is not whole."""
         now_s = self.clock.monotonic_s()
         self._talk(now_s)
         self._coming = [one for one in self._coming if one.at_s > now_s]

@@ -28,7 +28,7 @@ class PtyDevice:
         self.plug_in()
 
     def plug_in(self, *, other_than: Path | None = None) -> None:
-        """A new pty, never `other_than`, and the link leads to it."""
+        """Open a new pty, never `other_than`, and lead the link to it."""
         taken = [pty.openpty()]
         while Path(os.ttyname(taken[-1][1])) == other_than:
             taken.append(pty.openpty())
@@ -41,7 +41,7 @@ class PtyDevice:
         fresh.replace(self.link)
 
     def unplug(self, *, keep_link: bool = False) -> None:
-        """The pty is gone, and with it the link, unless udev is slow."""
+        """Close the pty and remove the link with it, unless udev is slow."""
         if not keep_link:
             self.link.unlink(missing_ok=True)
         self._close()
@@ -53,7 +53,7 @@ class PtyDevice:
         self._near = self._far = None
 
     def fileno(self) -> int:
-        """The device's end."""
+        """Return the descriptor of the device's end."""
         assert self._far is not None
         return self._far
 
@@ -79,7 +79,7 @@ class PtyDevice:
 
 @contextmanager
 def answering(descriptor: int, answer: Callable[[bytes], bytes]) -> Iterator[None]:
-    """A thread that sends `answer(request)` for each request for a JBD device that comes on `descriptor`."""
+    """Run a thread that sends `answer(request)` for each JBD device's request on `descriptor`."""
     stop = os.eventfd(0)
 
     def serve() -> None:
@@ -97,7 +97,7 @@ def answering(descriptor: int, answer: Callable[[bytes], bytes]) -> Iterator[Non
 
 @contextmanager
 def talking(descriptor: int, say: Callable[[], bytes]) -> Iterator[None]:
-    """A thread that sends what `say` gives, again and again."""
+    """Run a thread that sends what `say` gives, again and again."""
     stop = threading.Event()
 
     def talk() -> None:
@@ -119,7 +119,7 @@ def _beside(serve: Callable[[], None], stop: Callable[[], object]) -> Iterator[N
 
 @contextmanager
 def served(line: SerialLine) -> Iterator[None]:
-    """A simulated line on its pseudo-terminal, until the end."""
+    """Serve a simulated line on its pseudo-terminal, until the end."""
     lines = SerialLines([line], lambda: 0)
     lines.open()
     try:

@@ -113,7 +113,7 @@ class SerialRig:
         return self.ended[0].counts
 
     def codes(self) -> Counter[tuple[str, bool]]:
-        """How often each event began and ended."""
+        """Count how often each event began and ended."""
         return Counter((item.event.code, item.event.active) for item in self.events)
 
     def _drain(self) -> None:
@@ -145,11 +145,11 @@ class WholeLine:
         self._pipeline = Pipeline(stages, self.store, self.ledger, FakeClock(), {})
 
     def take(self, arrival: Arrival) -> None:
-        """As the service does it."""
+        """Process an arrival as the service does."""
         self._pipeline.process(arrival.source, arrival.batch, arrival.counts)
 
     def finish(self, counts: Mapping[str, int]) -> None:
-        """The source has ended."""
+        """Tell the pipeline that the source has ended."""
         self._pipeline.end("bms", counts, is_complete=False)
         self._pipeline.finish()
 

@@ -24,7 +24,7 @@ Row = tuple[str, dict[str, Value]]  # measurement and values
 
 
 def rows_of(protocol: SerialProtocol, data: bytes) -> list[Row]:
-    """The modelled rows of all messages of `data`, in their order."""
+    """Return the modelled rows of all messages of `data`, in their order."""
     plan = protocol.plan("port")
     mapping = resolve(protocol.map_entries("port"), plan)
     schema = Schema(plan.records + mapping.records)
@@ -57,7 +57,7 @@ def _batch(framer: Framer, data: bytes) -> FrameBatch:
 
 
 def alarms_of(protocol: SerialProtocol, data: bytes) -> list[str]:
-    """The codes of the alarms that the messages of `data` report, in the order of the vocabulary."""
+    """Return the codes of the alarms that the messages of `data` report, in the vocabulary's order."""
     plan = protocol.plan("port")
     modelling = model(protocol.map_entries("port"), (), plan)
     stages = Stages(plan, modelling.map, modelling.alarms, vehicle="car")

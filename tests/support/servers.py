@@ -70,7 +70,7 @@ class DatabaseServer:
     def request(
         self, method: str, path: str, body: bytes = b"", *, content_type: str = "", **query: str
     ) -> HttpAnswer:
-        """One request with the server's credentials."""
+        """Send one request with the server's credentials."""
         headers = {"Content-Type": content_type} if content_type else {}
         if self.token:
             headers["Authorization"] = f"Token {self.token}"
@@ -87,7 +87,7 @@ class DatabaseServer:
             connection.close()
 
     def fresh_database(self, retention_s: int = 0) -> "Database":
-        """An empty database (bucket) of its own; retention_s: 0 keeps points for ever."""
+        """Make an empty database (bucket) of its own; retention_s: 0 keeps points for ever."""
         database = Database(self, f"test_{next(_numbers)}")
         if self.kind == "influxdb2":
             rules = [{"type": "expire", "everySeconds": retention_s}] if retention_s else []
@@ -116,7 +116,7 @@ class Database:
     name: str
 
     def points(self, measurement: str = "") -> Points:
-        """All that is stored, or what is stored of one measurement, field by field."""
+        """Return all that is stored, or what is stored of one measurement, field by field."""
         if self.server.kind == "victoria_metrics":
             return self._exported(measurement)
         source = f'"{measurement}"' if measurement else "/.*/"
@@ -134,7 +134,7 @@ class Database:
         return found
 
     def query(self, text: str) -> Any:
-        """The answer to an InfluxQL query, as parsed JSON."""
+        """Return the answer to an InfluxQL query, as parsed JSON."""
         answer = self.server.request("GET", "/query", db=self.name, epoch="ns", q=text)
         assert answer.status == 200, answer
         return json.loads(answer.body)["results"][0]
@@ -173,7 +173,7 @@ class Database:
 
 
 def influxd2_program() -> Path:
-    """The path of InfluxDB 2.8, built when the cache lacks it. Without Go or cargo the test is skipped."""
+    """Return the path of InfluxDB 2.8, built if not cached; skip the test without Go or cargo."""
     folder = cache_folder() / "influxd-2.8.0"
     if not (folder / "influxd").is_file():
         missing = [name for name in ("go", "cargo", "rustup", "gcc") if shutil.which(name) is None]

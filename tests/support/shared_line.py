@@ -82,7 +82,7 @@ class SharedLine:
         yield self
 
     def send(self, data: bytes) -> None:
-        """All boards hear a request; they answer one after the other, as they are."""
+        """Let all boards hear a request; they answer one after the other, in their order."""
         heard = bytes(byte for byte in data if self._chance.random() >= self._lost_share)
         at_s = self._clock.monotonic_s() + len(data) * BYTE_S + ANSWERS_AFTER_S
         for number, board in enumerate(self.boards):
@@ -95,7 +95,7 @@ class SharedLine:
                     self._coming.append((at_s, byte, said))
 
     def receive(self, timeout_s: float) -> bytes:
-        """What comes until `timeout_s` is over, or the first bytes before."""
+        """Return what comes until `timeout_s` is over, or the first bytes if they come before."""
         now_s = self._clock.monotonic_s()
         self._make_noise(now_s + timeout_s)
         if self._coming and self._coming[0][0] <= now_s + timeout_s:

@@ -12,7 +12,7 @@ from telemetry.spool.compress import compress
 def batch(
     first: int, points: int = 3, *, ordered: bool = False, boot_id: str = "", padding: int = 0
 ) -> EncodedBatch:
-    """The points `first` to `first + points`, each stamped with its number; incompressible padding added."""
+    """Batch the points `first` to `first + points`, each stamped with its number; pad incompressibly."""
     lines = b"".join(b"battery,vehicle=a soc_pct=%d %d\n" % (n, n) for n in range(first, first + points))
     return EncodedBatch(
         payload=gzip.compress(lines, 1, mtime=0) + gzip.compress(b"", 1, mtime=0) * (padding // 20),
@@ -26,12 +26,12 @@ def batch(
 
 
 def points_of(entry: Entry) -> list[int]:
-    """The numbers of its points."""
+    """Return the numbers of the entry's points."""
     return [int(line.rsplit(b" ", 1)[1]) for line in gzip.decompress(entry.batch.payload).splitlines()]
 
 
 def state_after(points: int) -> dict[str, bytes]:
-    """Some state for so many points: none at first and now and then, and not another one for each point."""
+    """Return a state after so many points: none at first and now and then, not new for each point."""
     number = points // 4
     names = ("plug-1", "plug-2")[: number % 3]
     return {name: b"%s after %d" % (name.encode(), 4 * number) * 20 for name in names}
@@ -93,7 +93,7 @@ class Feed:
 
 
 def assert_balanced(spool: Spool, accounts: Mapping[str, int]) -> None:
-    """Every point that was made has an end or waits."""
+    """Check that every point that was made has an end or waits."""
     made = sum(value for name, value in accounts.items() if name.startswith("points/made/"))
     gauges = spool.gauges()
     waiting = gauges.waiting_disk_points + gauges.waiting_memory_points
@@ -125,5 +125,5 @@ def drain(spool: Spool) -> Iterator[Entry]:
 
 
 def drained_points(spool: Spool) -> list[int]:
-    """All points that come out, in order of their number."""
+    """Return all points that come out, in order of their number."""
     return sorted(point for entry in drain(spool) for point in points_of(entry))

@@ -54,7 +54,7 @@ def report(feed: Feed) -> None:
 
 
 def keeping_in(memory: Path) -> Callable[[Path], WriteThrough]:
-    """Of one boot."""
+    """Return a maker of a spool's write-through into `memory`, all of one boot."""
     return lambda spool: WriteThrough([memory], spool, boot_id="0" * 32)
 
 

@@ -88,7 +88,7 @@ class NoSystemdError(Exception):
 
 
 def run(probe: str, folder: Path) -> str:
-    """What `probe`, a bash script beside the installed service, prints. folder: an empty one."""
+    """Return what `probe`, a bash script beside the installed service, prints. folder: an empty one."""
     python = folder / "python"
     python.write_text(_PYTHON)
     environment = {
@@ -101,7 +101,7 @@ def run(probe: str, folder: Path) -> str:
 
 
 def run_on(debian: Path, probe: str, folder: Path, packages: Path) -> str:
-    """What `probe` prints on another Debian, which stays as it is. packages: what it sees as /packages."""
+    """Return what `probe` prints on another Debian, left as it is; it sees `packages` as /packages."""
     prepare = 'mkdir packages; mount --bind "$PACKAGES" packages'
     return _run(probe, folder, debian, prepare, {"PACKAGES": str(packages)})
 

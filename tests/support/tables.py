@@ -17,7 +17,7 @@ MODELLED_TEXTS = ("phase", "text")  # which csv leaves out
 
 
 def csv_values(output: Path, *arguments: str) -> Counter[Value]:
-    """What `decode --format csv` writes."""
+    """Count the values that `decode --format csv` writes."""
     assert main(["decode", "--format", "csv", "-o", str(output), *arguments]) == 0
     rows = csv.DictReader(io.StringIO(output.read_text("utf-8")))
     return Counter(
@@ -27,7 +27,7 @@ def csv_values(output: Path, *arguments: str) -> Counter[Value]:
 
 
 def table_values(tables: telemetry.Tables, leave_out: Sequence[str] = MODELLED_TEXTS) -> Counter[Value]:
-    """The same of tables, without the columns of the names in `leave_out`."""
+    """Count the same values in tables, without the columns of the names in `leave_out`."""
     return Counter(value for table in tables.values() for value in _values(table, leave_out))
 
 

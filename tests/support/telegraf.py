@@ -43,7 +43,7 @@ Points = Counter[tuple[str, tuple[tuple[str, str], ...], str, float | bool | str
 
 
 def telegraf_program() -> Path:
-    """The path of Telegraf, built when the cache lacks it."""
+    """Return the path of Telegraf, built if the cache lacks it."""
     folder = cache_folder() / "telegraf-1.33.3"
     if not (folder / "telegraf").is_file():
         if shutil.which("go") is None:
@@ -60,14 +60,14 @@ class Telegraf:
     """One with inputs; what they brought is there when it has stopped."""
 
     def __init__(self, folder: Path, inputs: str) -> None:
-        """inputs: their TOML; `{port}` is the port of one that listens."""
+        """Take the TOML of the inputs, in which `{port}` is the port of one that listens."""
         self._folder = folder
         self._inputs = inputs
         self._output = folder / "output.lp"
         self._program = telegraf_program()
 
     def arguments(self, port: int) -> list[str]:
-        """The command, for a port that is free."""
+        """Return the command, for a port that is free."""
         file = self._folder / "telegraf.toml"
         settings = _SETTINGS.format(output=self._output) + self._inputs.replace("{port}", str(port))
         file.write_text(settings, "utf-8")
@@ -75,7 +75,7 @@ class Telegraf:
 
     @contextmanager
     def listening(self, ready_path: str) -> Iterator[ServerProcess]:
-        """Runs until the end of the block, once its listener answers."""
+        """Run Telegraf until the end of the block, which begins once its listener answers."""
         server = start_server(self.arguments, self._folder, SystemClock(), ready_path=ready_path)
         try:
             yield server
@@ -84,7 +84,7 @@ class Telegraf:
 
     @contextmanager
     def running(self) -> Iterator[None]:
-        """Runs until the end of the block; one that asks and does not listen."""
+        """Run a Telegraf that asks and does not listen, until the end of the block."""
         child = subprocess.Popen([*ends_with_parent("KILL"), *self.arguments(0)])
         with killed_at_the_end(child) as process:
             try:
@@ -94,12 +94,12 @@ class Telegraf:
                 process.wait(_STOP_S)
 
     def points(self) -> Points:
-        """What it has written so far, field by field, with the number of times."""
+        """Return what it has written so far, field by field, with the number of times."""
         return points_of(self._output.read_bytes() if self._output.exists() else b"")
 
 
 def points_of(lines: bytes) -> Points:
-    """The same of line protocol from anywhere, whatever the order of tags and the form of numbers."""
+    """Count the same in line protocol from anywhere, whatever its order of tags and form of numbers."""
     found: Points = Counter()
     for line in lines.splitlines():
         point = read_point(line)

@@ -195,7 +195,7 @@ class TransportModel:
         return self._consecutive(key, frame, data, with_length)
 
     def _refused(self, frame: FrameTuple, extended: bool) -> tuple[object, ...] | None:
-        """The session that a flow control's overflow is the answer to."""
+        """Return the session that a flow control's overflow answers."""
         waiting = [
             key
             for key, session in self._sessions.items()
@@ -235,20 +235,20 @@ class TransportModel:
 
 
 def frame_channel(key: tuple[object, ...]) -> int:
-    """The channel of a session's key."""
+    """Return the channel of a session's key."""
     assert isinstance(key[0], int)
     return key[0]
 
 
 def _j1939_kind(frame: FrameTuple) -> tuple[bool, bool]:
-    """Whether it is a control frame, whether it is a data frame of J1939 transport."""
+    """Return whether it is a control frame and whether it is a data frame of J1939 transport."""
     is_j1939 = frame.id >> 29 == 4 and frame.id & 0x03000000 == 0 and len(frame.data) == 8
     format_ = frame.id >> 16 & 0xFF
     return is_j1939 and format_ == 0xEC, is_j1939 and format_ == 0xEB
 
 
 def _answers(frame: FrameTuple, extended: bool, id: object, address: object) -> bool:
-    """Whether the frame is one of the receiver's of what is sent with this id and address."""
+    """Return whether the frame comes from the receiver of what is sent with this id and address."""
     assert isinstance(id, int)
     if extended:
         return bytes([frame.id & 0xFF]) == address and frame.data[0] == id & 0xFF

@@ -50,7 +50,7 @@ class Wire:
         return out
 
     def hear_at_once(self, texts: Iterable[str]) -> list[tuple[str, str]]:
-        """The same in one batch, 1 us apart."""
+        """Hear the same in one batch, 1 us apart."""
         batch = FrameBatch(100)
         for text in texts:
             self.time_ns += 1000
@@ -59,7 +59,7 @@ class Wire:
         return [text_of(frame) for frame in self.transport.reassemble(batch)]
 
     def payloads(self, *texts: str, after_ns: int = 1_000_000) -> list[tuple[str, str]]:
-        """What is not simply one of the frames that were heard."""
+        """Return what comes out and is not simply one of the frames that were heard."""
         heard = {tuple(text.upper().split("#")) for text in texts}
         return [out for out in self.hear(*texts, after_ns=after_ns) if out not in heard]
 
@@ -74,7 +74,7 @@ class Wire:
 
 
 def id_of(text: str) -> int:
-    """As the core has it: bit 31 for one of 29 bits."""
+    """Return the id as the core has it: with bit 31 for one of 29 bits."""
     return int(text, 16) | (EXTENDED if len(text) == 8 else 0)
 
 
@@ -85,7 +85,7 @@ def text_of(frame: FrameTuple) -> tuple[str, str]:
 
 
 def bam(sender: int, payload: bytes, pgn: int = 0xFECA) -> list[str]:
-    """A broadcast session."""
+    """Return the frames of a broadcast session."""
     packets = -(-len(payload) // 7)
     size = len(payload).to_bytes(2, "little")
     announce = bytes([32, *size, packets, 255]) + pgn.to_bytes(3, "little")
@@ -99,7 +99,7 @@ def bam(sender: int, payload: bytes, pgn: int = 0xFECA) -> list[str]:
 def requested(
     sender: int, receiver: int, payload: bytes, pgn: int = 0x1100, *, block: int = 255
 ) -> list[str]:
-    """A session that is asked for, `block` packets at a time, and acknowledged."""
+    """Return a session that is asked for, `block` packets at a time, and acknowledged."""
     size, pgn_bytes = len(payload).to_bytes(2, "little"), pgn.to_bytes(3, "little")
     packets = -(-len(payload) // 7)
     there, back = f"{receiver:02X}{sender:02X}", f"{sender:02X}{receiver:02X}"
@@ -114,7 +114,7 @@ def requested(
 
 
 def isotp(id: str, payload: bytes, *, frame_bytes: int = 8, address: bytes = b"") -> list[str]:
-    """An ISO-TP message of several frames; address: of extended addressing, in front of each frame."""
+    """Return an ISO-TP message of several frames, with any extended `address` in front of each."""
     head = (0x1000 | len(payload)).to_bytes(2, "big")
     room = frame_bytes - len(address)
     parts = [head + payload[: room - 2]]
@@ -124,7 +124,7 @@ def isotp(id: str, payload: bytes, *, frame_bytes: int = 8, address: bytes = b""
 
 
 def interleavings(sequences: Sequence[Sequence[str]]) -> Iterator[list[str]]:
-    """Every order in which they can mix."""
+    """Yield every order in which the sequences can mix."""
     if not any(sequences):
         yield []
     for index, sequence in enumerate(sequences):

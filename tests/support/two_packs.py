@@ -79,7 +79,7 @@ def stages_of(
 
 
 def written(stages: Stages, batches: Sequence[Sequence[Step]]) -> list[str]:
-    """All lines, after a flush of what the reducer holds."""
+    """Return all lines, after a flush of what the reducer holds."""
     lines = LineBuffer()
     for batch in batches:
         frames = FrameBatch(max(len(batch), 1))

@@ -133,7 +133,7 @@ def _tool(*command: str) -> None:
 
 
 def _lay_out(folder: Path, command: list[str], modules: Path) -> None:
-    """The run's folder: init, what it shall run, and the module tree where modprobe looks for it."""
+    """Lay out the run's folder: init, what it shall run, and the module tree where modprobe looks."""
     (folder / "tree" / "usr").mkdir(parents=True)
     (folder / "tree" / "lib").mkdir()
     (folder / "tree" / "lib" / "modules").symlink_to(modules)
@@ -245,7 +245,7 @@ def _run_job(folder: Path) -> int:
 
 
 def _run_command(job: dict[str, object]) -> int:
-    """Runs the command with its two outputs on ttyS0 and ttyS1, reaping orphans as the first process must."""
+    """Run the command, its two outputs on ttyS0 and ttyS1; reap orphans as the first process must."""
     ends, relays, terminals = [], [], []
     for name in ("/dev/ttyS0", "/dev/ttyS1"):
         read_end, write_end = os.pipe()

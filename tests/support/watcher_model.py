@@ -64,7 +64,7 @@ class WatcherModel:
 
 
 def _worst(seen: dict[int, int | float | bool], test: object) -> tuple[int | float | bool, int]:
-    """The value that is farthest beyond, the first of equal ones."""
+    """Return the value that is farthest beyond, the first of equal ones, and its place."""
     wants_highest = not isinstance(test, LimitTest) or test.is_upper
     value = max(seen.values()) if wants_highest else min(seen.values())
     return value, next(place for place, other in seen.items() if other == value)

@@ -19,7 +19,7 @@ TIMEOUT_S = 20.0
 
 
 def status(**gauges: float) -> dict[str, Any]:
-    """What the service says of itself when all is well; gauges: those that differ."""
+    """Return what the service says of itself when all is well; gauges: those that differ."""
     live = example()
     all_gauges = {
         **live["gauges"],
@@ -120,7 +120,7 @@ class WebClient:
 
 
 def get(url: str, path: str, **fields: str) -> Reply:
-    """One answer, on a connection of its own."""
+    """Get one answer, on a connection of its own."""
     with WebClient(url) as client:
         return client.get(path, **fields)
 

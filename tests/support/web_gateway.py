@@ -20,7 +20,7 @@ to = "battery.voltage_v"
 
 
 def pack_power(voltage_v: float) -> tuple[int, bytes]:
-    """The frame that holds the pack's voltage, of 0.01 V."""
+    """Return the frame that holds the pack's voltage, in units of 0.01 V."""
     return PACK_POWER_ID, bytes.fromhex("7700") + round(voltage_v * 100).to_bytes(2, "little") + bytes(4)
 
 
@@ -48,14 +48,14 @@ class WebGateway:
 
 
 def free_port() -> int:
-    """One that nobody uses now: the page's address must be the same after a restart."""
+    """Return a port that nobody uses now: the page's address must be the same after a restart."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         return int(taken.getsockname()[1])
 
 
 @contextmanager
 def web_gateway(directory: Path, bus_keys: str = "") -> Iterator[WebGateway]:
-    """A running one; it need not be stopped. bus_keys: lines more of its [[can]]."""
+    """Start a gateway, which need not be stopped. bus_keys: more lines of its [[can]]."""
     with FrameListener(directory / "bus.sock") as listener, ScriptedServer() as server:
         address = f"127.0.0.1:{free_port()}"
         sources = bus_at(directory) + bus_keys + MAP

@@ -34,7 +34,7 @@ as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A folder of the service's user."""
+    """Make a folder of the service's user."""
     folder = tmp_path / "service"
     folder.mkdir(mode=0o700)
     os.chown(folder, SERVICE, SERVICE)

@@ -33,7 +33,7 @@ def environment() -> dict[str, str]:
 
 
 def reported(script: str) -> list[str]:
-    """The lines that the script prints; it ends well."""
+    """Return the lines that the script prints, and check that it ends well."""
     done = subprocess.run(
         command(script), env=environment(), capture_output=True, text=True, timeout=TIMEOUT_S, check=False
     )

@@ -68,7 +68,7 @@ class Scene:
             self.at_s = round(self.at_s + 0.1, 2)
 
     def charge(self) -> None:
-        """One session of an attempt or two."""
+        """Play one session of an attempt or two."""
         self.now = Measured()
         self.measured.append(self.now)
         self.put("CHM", version_minor=1, version_major=1)
@@ -109,7 +109,7 @@ class Scene:
             self.now.charging.append((begin_s, self.at_s))
 
     def change(self) -> None:
-        """What the sides do from now on."""
+        """Draw what the sides do from now on."""
         chance = self.chance
         self.silent = {side for side in ROWS if chance.random() < 0.12}
         self.off_a = {side: chance.choice((0, 0, 0, chance.uniform(-20, 20))) for side in ROWS}

@@ -26,7 +26,7 @@ PLAIN = ReadPage(page(reconnected()))
 
 
 def sessions() -> st.SearchStrategy[Session]:
-    """One with any text in any field that holds one."""
+    """Return sessions with any text in any field that holds one."""
     named = dict.fromkeys((*TEXTS, "stop_reason", "stop_side", "outcome"), NASTY)
     return st.builds(
         lambda texts, what, side, phase: replace(

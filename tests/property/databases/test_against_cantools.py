@@ -38,7 +38,7 @@ FD_LENGTHS = (12, 16, 20, 24, 32, 48, 64)
 
 
 def plan_and_messages(file: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[PlanSpec, list[Message]]:
-    """Parsed once for both."""
+    """Return the plan and the messages, parsed once for both."""
     parsed = parse(file, Findings())
 
     def parse_again(_file: Path, _findings: Findings) -> list[ParsedMessage]:
@@ -63,7 +63,7 @@ def payloads(random: Random, byte_count: int) -> Iterator[bytes]:
 
 
 def payload_of_page(random: Random, message: MessageSpec, condition: Condition) -> bytes:
-    """One that the condition holds for."""
+    """Return a payload that the condition holds for."""
     data = bytearray(random.randbytes(min(max(message.byte_count, 1), 64)))
     while True:
         selector = message.signals[condition.selector]
@@ -94,7 +94,7 @@ def frames_of(random: Random, message: Message, placed: MessageSpec) -> Iterator
 
 
 def parts_of(message: Message) -> list[Message]:
-    """A message as cantools can decode it: where signals overlap or lie beyond its end, each alone."""
+    """Split a message as cantools can decode it: signals that overlap or lie beyond its end alone."""
     try:
         message.decode(bytes(message.length), decode_choices=False, scaling=False)
     except DecodeError:
@@ -103,7 +103,7 @@ def parts_of(message: Message) -> list[Message]:
 
 
 def alone(message: Message, signal: Signal) -> Message:
-    """A message of a signal and the selectors that it depends on, long enough for them."""
+    """Return a message of a signal and the selectors that it depends on, long enough for them."""
     leaf = copy(signal)
     leaf.is_multiplexer = False
     signals = [leaf]
@@ -114,7 +114,7 @@ def alone(message: Message, signal: Signal) -> Message:
 
 
 def assert_same(spec: PlanSpec, messages: list[Message], random: Random) -> list[Tried]:
-    """The frames that cantools could decode."""
+    """Check both decoders against cantools, and return the frames that cantools could decode."""
     compiled, readable = both(spec)
     by_id = {(placed.extended, placed.arbitration_id): placed for placed in spec.buses[0].messages}
     frames = [
@@ -191,14 +191,14 @@ def test_every_database_of_opendbc_decodes_as_cantools_does(
 
 @st.composite
 def selectors(draw: st.DrawFn, name: str, mark: str, bit: int, bits: int) -> str:
-    """A selector, which selects by its bits whatever their sign and scale."""
+    """Draw a selector, which selects by its bits whatever their sign and scale."""
     sign = draw(st.sampled_from("+-"))
     factor, offset = draw(st.sampled_from((("1", "0"), ("0.5", "0"), ("1", "-3"), ("-2", "40"))))
     return f' SG_ {name} {mark} : {bit}|{bits}@1{sign} ({factor},{offset}) [0|0] "" ECU'
 
 
 def ids() -> st.SearchStrategy[int]:
-    """As a DBC has them: of 11 bits, or of 29 with bit 31."""
+    """Return ids as a DBC has them: of 11 bits, or of 29 with bit 31."""
     return st.integers(0, 0x7FF) | st.integers(0, 0x1FFFFFFF).map(lambda id: id | EXTENDED)
 
 
@@ -212,7 +212,7 @@ PAGES = {
 
 @st.composite
 def databases(draw: st.DrawFn) -> str:
-    """A DBC of a few messages: signals of any width, alignment and byte order, most of them side by side.
+    """Draw a DBC of a few messages: signals of any width, alignment and byte order, most adjacent.
 
     Of signals `a__0` and `a__1`, which are on different pages, `with_shared_names` makes one name.
     """
@@ -314,7 +314,7 @@ def test_signals_of_one_name_are_decoded_as_those_of_different_names(
 
 @st.composite
 def levels(draw: st.DrawFn) -> str:
-    """A DBC of one message with selectors that select selectors, each signal by several ranges."""
+    """Draw a DBC of one message with selectors of selectors, each signal by several ranges."""
     id = draw(ids())
     # cantools makes a codec of each page of a page: 2^8 at most.
     few_bits = st.lists(st.sampled_from((1, 2)), min_size=1, max_size=4)

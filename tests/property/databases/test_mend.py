@@ -86,7 +86,7 @@ def changed(lines: list[str], draw: st.DrawFn) -> list[str]:
 
 @st.composite
 def damaged_texts(draw: st.DrawFn) -> str:
-    """A real text with a few lines dropped, doubled, swapped, cut or with other characters in them."""
+    """Draw a real text with a few lines dropped, doubled, swapped, cut or with other characters."""
     lines = draw(st.sampled_from([DATABASE, VEHICLE])).split("\n")
     for _ in range(draw(st.integers(0, 6))):
         lines = changed(lines, draw)
@@ -94,7 +94,7 @@ def damaged_texts(draw: st.DrawFn) -> str:
 
 
 def load(file: Path, text: str) -> None:
-    """Loads, or is refused with file and line; either way in words on one line."""
+    """Load it, or check that it is refused with file and line; either way in words on one line."""
     file.write_bytes(text.encode())
     refused: ConfigError | None = None
     warnings: tuple[str, ...] = ()

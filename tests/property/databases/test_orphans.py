@@ -33,7 +33,7 @@ NO_MESSAGES = (1 << 31 | 0x1FFFFFFE, 0x1FFFFFFE, 3221225472, 1 << 30, 4_000_000_
 
 
 def with_orphans(random: Random, text: str) -> tuple[str, dict[str, int]]:
-    """The text, and by keyword the line of the first."""
+    """Return the text with orphans, and the line of the first one by keyword."""
     lines = text.split("\n")
     borders = [len(lines)]
     quotes = 0

@@ -61,7 +61,7 @@ VALUES = st.one_of(
 
 
 def places(value: Any) -> list[tuple[Any, Any]]:
-    """Each value in it, as where it stands: a list or mapping, and the key in that."""
+    """Return each value in it by where it stands: a list or mapping, and the key in that."""
     found = []
     keys = range(len(value)) if isinstance(value, list) else value
     for key in keys:

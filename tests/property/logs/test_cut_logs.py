@@ -60,7 +60,7 @@ ROWS = st.lists(st.tuples(st.integers(0, 0x7FF), st.binary(max_size=8)), max_siz
 
 
 def gzipped(content: bytes, ends: Sequence[int], level: int) -> bytes:
-    """In blocks that end there; level 0 is not compressed at all, so that each byte counts alone."""
+    """Compress in blocks that end there; level 0 compresses nothing, so that each byte counts alone."""
     packer = zlib.compressobj(level, zlib.DEFLATED, 16 + zlib.MAX_WBITS)
     blocks = [packer.compress(part) + packer.flush(zlib.Z_SYNC_FLUSH) for part in parts_of(content, ends)]
     return b"".join(blocks) + packer.flush()

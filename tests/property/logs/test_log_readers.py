@@ -165,7 +165,7 @@ def test_any_bytes_at_all_end(content: bytes, sizes: list[int]) -> None:
 
 
 def messages(formats: str) -> st.SearchStrategy[can.Message]:
-    """What a writer can write; FD and error frames where the format has them."""
+    """Return messages that a writer can write; FD and error frames where the format has them."""
 
     @st.composite
     def message(draw: st.DrawFn) -> can.Message:

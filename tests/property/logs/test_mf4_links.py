@@ -22,7 +22,7 @@ kinds = st.tuples(st.sampled_from(BLOCKS), st.sampled_from([b"DG", b"CG", b"CN",
 
 
 def check(log: bytes) -> None:
-    """It is sound, or refused or cut off at a place that is named."""
+    """Check that the log is sound, or refused or cut off at a place that is named."""
     said = ""
     try:
         check_links(io.BytesIO(log))

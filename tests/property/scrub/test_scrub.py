@@ -200,7 +200,7 @@ def read(file: Path) -> list[tuple[int, int, bytes]]:
 
 
 def transported(frames: list[tuple[int, int, bytes]]) -> list[tuple[str, int]]:
-    """Of each message that J1939's transport carries its id and length, by the service's own."""
+    """Return each message that J1939's transport carries: id and length, by the service's own code."""
     wire = Wire(j1939=True)
     heard = wire.hear(*(f"{id:08X}#{data.hex()}" for _, id, data in frames if id > 0x7FF))
     return [(id, len(data)) for id, data in heard]

@@ -27,7 +27,7 @@ around = st.text(st.sampled_from(".\n*"), max_size=5)
 
 
 def mixed(form: Callable[[str], str]) -> Callable[[str], str]:
-    """Every second character in that form, the others as they are."""
+    """Return a function that puts every second character in that form and keeps the others."""
     return lambda text: "".join(form(letter) if at % 2 else letter for at, letter in enumerate(text))
 
 

@@ -131,7 +131,7 @@ class SpoolMachine(RuleBasedStateMachine):
 
     @rule(most=st.integers(1, 8))
     def deliver_one_after_the_other(self, most: int) -> None:
-        """By one lane, to which ordered batches come as well."""
+        """Deliver by one lane, to which ordered batches come as well."""
         for sequence in self.in_flight:
             self.spool.release(sequence)
         self.in_flight.clear()

@@ -14,7 +14,7 @@ STEPS = st.lists(st.tuples(st.integers(0, 60), st.integers(0, 400), st.booleans(
 
 
 def answers(said: bytes, steps: list[tuple[int, int, bool]]) -> bytes:
-    """What the connection sends to one who says so much and takes so much in each step; then all the rest."""
+    """Return what the connection sends if each step says and takes so much; then all the rest."""
     feed = StatusFeed()
 
     def answer(request: Request) -> Answer:

@@ -30,7 +30,7 @@ def pieces(stream: bytes, cuts: list[int]) -> list[bytes]:
 
 
 def parsed(chunks: list[bytes]) -> list[Request | str]:
-    """All requests, and the words of the refusal that ends them."""
+    """Return all requests, and the words of the refusal that ends them."""
     parser, found = RequestParser(), list[Request | str]()
     for chunk in chunks:
         parser.feed(chunk)

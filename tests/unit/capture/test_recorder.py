@@ -156,7 +156,7 @@ def test_an_unknown_ending_names_those_that_are_known(tmp_path: Path) -> None:
 
 @pytest.fixture
 def full_disk(tmp_path: Path) -> Path:
-    """A name in place of which /dev/full takes what is written."""
+    """Return a name in place of which /dev/full takes what is written."""
     if not os.access("/dev/full", os.W_OK):
         pytest.skip("no /dev/full here")
     return tmp_path / "drive.log"

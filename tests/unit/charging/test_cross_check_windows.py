@@ -15,7 +15,7 @@ AT_ONCE = CrossCheckSettings(current_a=2.0, current_pct=10.0, voltage_v=4.0, vol
 
 
 def window(**known: float) -> tuple[float, ...]:
-    """One of ten seconds in which all that is known is covered; absent: nothing."""
+    """Return a window of ten seconds that covers all that is known, and nothing that is absent."""
     covered = {f"{name.split('_')[0]}_s": 10.0 for name in known if name.endswith(("_a", "_v"))}
     values = {**dict.fromkeys(("vehicle_s", "charger_s", "meter_s"), 0.0), **covered, **known}
     return tuple(float(values.get(name, math.nan if name != "is_charging" else 1.0)) for name in WINDOW)

@@ -8,7 +8,7 @@ from tests.support.plug import START_NS, PlugBench
 
 
 def silences(bench: PlugBench) -> list[tuple[float, str]]:
-    """Each when it was due, in seconds, and of what."""
+    """Return when each silence was due, in seconds, and of what."""
     return [
         ((made.time_ns - START_NS) / 1e9, made.content.text.split()[3])
         for made in bench.made

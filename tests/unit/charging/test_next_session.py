@@ -36,7 +36,7 @@ def charged(*, is_over: bool, soc_pct: float = 40.0) -> PlugBench:
 
 
 def seconds(sessions: list[Session]) -> list[tuple[float, float, float | None]]:
-    """From when on, for how long, and how much of it nobody saw."""
+    """Return when each session began, how long it lasted, and how much of it nobody saw."""
     return [((one.start_ns - START_NS) / 1e9, round(one.duration_s, 3), one.gap_s) for one in sessions]
 
 
@@ -126,7 +126,7 @@ NAMELESS = {"manufacturer": "AAAA", "rated_capacity_ah": 1500}
 
 
 def failed(said: dict[str, float | str]) -> PlugBench:
-    """A vehicle that says this charges until its charger does not hear it any more, at 31 s."""
+    """Charge a vehicle that says this until its charger does not hear it any more, at 31 s."""
     bench = PlugBench()
     bench.put("BRM", 0.0, version_minor=0, version_major=1, **said)
     bench.charge(1.0, 30.0)

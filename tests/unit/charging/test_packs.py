@@ -14,7 +14,7 @@ VIN = "LRWYGCEK1PC123457"
 
 
 def charge(bench: PlugBench, at_s: float, serial: int | None, vin: str = VIN) -> None:
-    """A short charge, over by its statistics."""
+    """Play a short charge, which its statistics end."""
     bench.put("CHM", at_s, version_minor=1, version_major=1)
     bench.put("CRM", at_s + 0.1, recognition=0, charger_number=7)
     named: dict[str, float | str] = {} if serial is None else {"manufacturer": "WXYZ", "pack_serial": serial}

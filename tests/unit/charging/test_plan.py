@@ -73,7 +73,7 @@ def test_a_session_by_power_is_called_by_the_first_source_of_its_pack_or_charger
 
 
 def latest(made: list[Made]) -> tuple[Session, float, float]:
-    """The newest row of an open session, how long it has charged, and how long it was paused."""
+    """Return an open session's newest row, how long it has charged, and how long it was paused."""
     found = [each.content for each in made if isinstance(each.content, Session) and each.content.open]
     assert found[-1].charging_s is not None
     assert found[-1].paused_s is not None
@@ -111,7 +111,7 @@ BAYS = [f"bay-{number}" for number in range(6)]
 
 
 def gateway(protocols: list[str], *, chargers: list[str]) -> FollowedPlugs:
-    """A plug on each bus, with its ends' rows, and a battery `main` on a bus without one."""
+    """Make a plug on each bus, with its ends' rows, and a battery `main` on a bus without one."""
     plugs = [
         ProtocolPlug(bus, protocol, charger=charger)
         for bus, protocol, charger in zip(BAYS, protocols, chargers, strict=True)

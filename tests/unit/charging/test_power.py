@@ -17,7 +17,7 @@ NS = 10**9
 def run(
     bench: PlugBench, from_s: int, to_s: int, watts: float, soc_pct: float, a_second: float = 0.0
 ) -> None:
-    """Each second a row; the state of charge changes by so much a second."""
+    """Measure a row each second; the state of charge changes by so much a second."""
     for second in range(from_s, to_s):
         soc = soc_pct + (second - from_s) * a_second
         warm_c = 20.0 + second / 100
@@ -45,7 +45,7 @@ def fall_silent(bench: PlugBench) -> Session:
 
 
 def return_late(bench: PlugBench) -> Session:
-    """Nothing comes until power does, 301 s after it fell."""
+    """Let nothing come until power does, 301 s after it fell."""
     run(bench, 1001, 1002, 3600.0, 60.0)
     return bench.sessions[-1]
 
@@ -56,14 +56,14 @@ def hear_states_alone(bench: PlugBench) -> Session:
 
 
 def restarted(bench: PlugBench) -> PlugBench:
-    """The service is killed while power is down."""
+    """Kill the service while power is down, and return the bench of the next one."""
     later = PlugBench(PACK, plugs=())
     later.tracker.restore(PLUG, bench.tracker.state(PLUG))
     return later
 
 
 def restart(bench: PlugBench) -> Session:
-    """Nothing comes after the start."""
+    """Restart the service, after which nothing comes."""
     later = restarted(bench)
     later.tracker.due(PLUG, START_NS + 2000 * NS)
     return later.sessions[-1]
@@ -75,7 +75,7 @@ def restart_late(bench: PlugBench) -> Session:
 
 
 def stop(bench: PlugBench) -> Session:
-    """The service stops in order: the row says what the session would be."""
+    """Stop the service in order, and return the row that says what the session would be."""
     (row,) = (made.content for made in bench.tracker.unfinished(PLUG) if isinstance(made.content, Session))
     return row
 

@@ -61,7 +61,7 @@ class LongSession:
         self.put("CRM", recognition=READY, charger_number=4_012_345_678)
 
     def charge(self) -> None:
-        """Configuration, and some seconds of values with all the digits that a double has."""
+        """Put the configuration, and some seconds of values with all the digits that a double has."""
         self.put("BCP", soc_pct=537)
         self.put("CTS", year=2026, month=3, day=2, hour=9, minute=41, second=37)
         self.put("CML", max_voltage_v=7501, min_voltage_v=2003, max_current_a=1507, min_current_a=3999)

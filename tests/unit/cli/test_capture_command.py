@@ -28,7 +28,7 @@ ENDS = ["--seconds", "30"]  # whatever is wrong with the number of frames
 
 @contextmanager
 def sending(channel: str, messages: Sequence[can.Message] = MESSAGES) -> Iterator[None]:
-    """The same frames again and again on a virtual bus, until the end."""
+    """Send the same frames again and again on a virtual bus, until the end."""
     with (
         can.Bus(interface="virtual", channel=channel) as bus,
         repeated(lambda: [bus.send(message) for message in messages], 0.002),
@@ -70,7 +70,7 @@ class Scripted:
 
 @pytest.fixture
 def scripted(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
-    """Makes the next capture record these from a bus on which the kernel has dropped so many."""
+    """Give a function that sets what the next capture records and how many the kernel has dropped."""
     monkeypatch.setattr(capture, "time", Seconds())
 
     def script(*received: can.Message | None, lost: int | None = None) -> None:
@@ -193,7 +193,7 @@ def test_python_can_s_own_configuration_is_enough(tmp_path: Path, monkeypatch: p
 
 @contextmanager
 def idle_capture(file: Path, hangup: str = "SIG_DFL") -> Iterator["subprocess.Popen[bytes]"]:
-    """A capture of a silent bus, once it records. hangup: what becomes of SIGHUP where it begins."""
+    """Yield a silent bus's capture once it records. hangup: what becomes of SIGHUP where it begins."""
     words = [hangup, "capture", "-i", "virtual", "-c", "idle", "-o", str(file)]
     child = subprocess.Popen(
         [sys.executable, "-c", _SAYING_READY, *words],

@@ -29,7 +29,7 @@ def stop() -> None:
 
 
 def saying(data: bytes, file: Path) -> Callable[[], bytes]:
-    """What says `data`, and ends the command as soon as three lines are in `file`."""
+    """Return what says `data`, and ends the command as soon as three lines are in `file`."""
     ended: list[bool] = []
 
     def say() -> bytes:
@@ -43,7 +43,7 @@ def saying(data: bytes, file: Path) -> Callable[[], bytes]:
 
 @contextmanager
 def board(link: Path, answers: int) -> Iterator[PtyDevice]:
-    """A JBD board that answers so many requests, and then lets a signal come."""
+    """Start a JBD board that answers so many requests, and then lets a signal come."""
     given: list[bytes] = []
 
     def answer(request: bytes) -> bytes:

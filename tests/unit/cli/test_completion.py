@@ -70,7 +70,7 @@ INTERACTIVE = {
 
 
 def typed(shell: str, script: Path, text: str) -> list[str]:
-    """The words on an interactive shell's command line after `text` and Tab; in bash and zsh."""
+    """Return the words on an interactive bash or zsh command line after `text` and Tab."""
     command, setup = INTERACTIVE[shell]
     master, slave = pty.openpty()
     environment = {

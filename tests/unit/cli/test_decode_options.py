@@ -36,7 +36,7 @@ def test_wide_rows_hold_the_values_of_long_rows_each_in_its_signal_s_column() ->
 
 
 def sorted_as_wide(long: list[dict[str, str]], columns: list[str]) -> list[tuple[str, ...]]:
-    """The rows of a frame in the order of the columns: a database's pages may have another."""
+    """Return each frame's rows in the order of the columns: a database's pages may have another."""
     frames: list[list[dict[str, str]]] = []
     for row in long:
         place = columns.index(f"{row['message']}.{row['signal']}")

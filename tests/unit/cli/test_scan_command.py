@@ -43,7 +43,7 @@ def no_listening(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @contextmanager
 def simulated(names: str, link: Path) -> Iterator[str]:
-    """A port with these devices, as `sim --serial-link` has it."""
+    """Start a port with these devices, as `sim --serial-link` has it."""
     line = SimulatedLine(line_spec(names, ()), lambda _: service_battery(), (), 1)
     with served(line.on(PtyPort(link))):
         yield str(link)

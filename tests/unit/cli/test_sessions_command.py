@@ -16,7 +16,7 @@ DRIVE_DBC = str(Path(__file__).parents[2] / "data" / "drive.dbc")
 
 @pytest.fixture(scope="module")
 def reconnect(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """A log with one session: CCS stays away for two seconds, the second attempt works."""
+    """Write a log with one session: CCS stays away for two seconds, the second attempt works."""
     log = tmp_path_factory.mktemp("charges") / "reconnect.log"
     played_charge("19").write_log(log)
     return str(log)

@@ -138,7 +138,7 @@ GBT = "(1.0) can0 1801F456#AA01000000000000\n(2.0) can0 1801FF56#AA0200000000000
 
 @pytest.fixture
 def recordings(tmp_path: Path) -> dict[str, str]:
-    """A recording for each kind of protocol."""
+    """Return the path of a recording for each kind of protocol."""
     (tmp_path / "charge.log").write_text(GBT)
     return {"gbt27930": str(tmp_path / "charge.log"), "jbd": str(DATA / "jbd.txt")}
 

@@ -26,7 +26,7 @@ LINES = {b"battery,vehicle=a soc_pct=%d %d" % (n, n) for n in range(30)}
 
 @pytest.fixture
 def directory(tmp_path: Path) -> Path:
-    """A spool in which ten batches wait, left by a service that was killed."""
+    """Make a spool in which ten batches wait, left by a service that was killed."""
     directory = tmp_path / "spool"
     spool = Spool(directory, clock=SystemClock(), limits=LIMITS)
     feed = Feed(spool)
@@ -110,7 +110,7 @@ def test_letters_that_wait_for_ordered_batches_are_delivered_after_those(
     given, first = Spool.commit, [True]
 
     def commit(spool: Spool) -> None:
-        """All that waits is sent before anybody looks for the first time."""
+        """Wait until all that waits is sent, before anybody looks for the first time."""
         given(spool)
         while first and spool.gauges().waiting_disk_points:
             time.sleep(0.01)

@@ -61,7 +61,7 @@ def test_what_no_frame_can_have_is_not_noted(
 
 
 def invalid(value: float, bits: int, *, is_float: bool) -> tuple[int, ...]:
-    """What is noted of a signal of so many bits."""
+    """Return what is noted as invalid for a signal of so many bits."""
     signal = Signal("A", 0, bits, conversion=BaseConversion.factory(is_float=is_float))
     signal.raw_invalid = value
     parsed = ParsedMessage(Message(256, "Pack", 8, [signal]), Path("a.arxml"), None, {}, False)

@@ -20,7 +20,7 @@ WITHOUT_BOUNDS = "a factor or offset without bounds, left out"
 
 
 def laid_out(*signals: Signal, byte_count: int = 8) -> tuple[MessageLayout, list[tuple[str, str]]]:
-    """The layout of a message, and what was reported of which signal."""
+    """Return the layout of a message, and what was reported of which signal."""
     message = Message(256, "Pack", byte_count, list(signals), strict=False)
     reported: list[tuple[str, str]] = []
     layout = lay_out(
@@ -212,7 +212,7 @@ def test_only_an_unsigned_number_of_64_bits_needs_an_unsigned_field(
 
 
 def multiplexed(*selecting: int, signed: bool) -> tuple[tuple[int, int], ...]:
-    """The ranges of raw values of a 4-bit selector that select a signal."""
+    """Return the ranges of raw values of a 4-bit selector that select a signal."""
     selector = signal("sel", 0, 4, is_signed=signed, is_multiplexer=True)
     one = signal("B", 8, 8, multiplexer_ids=list(selecting), multiplexer_signal="sel")
     layout, _ = laid_out(selector, one)

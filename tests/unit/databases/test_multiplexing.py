@@ -14,7 +14,7 @@ ID = 257
 
 
 def loaded(folder: Path, *signals: str, after: str = "") -> LoadedPlan:
-    """A DBC of one message."""
+    """Write a DBC of one message, and return its plan."""
     file = folder / "a.dbc"
     lines = [f' SG_ {signal} [0|0] "" ECU' for signal in signals]
     file.write_text("\n".join(('VERSION ""', "BU_: ECU", f"BO_ {ID} Pack: 8 ECU", *lines, after)), "ascii")

@@ -40,7 +40,7 @@ def names(plan: LoadedPlan) -> list[str]:
 
 
 def text_of(spec: PlanSpec, payload: bytes, output: str) -> bytes:
-    """One frame of the first message, as it is written."""
+    """Return one frame of the first message, as it is written."""
     message = spec.buses[0].messages[0]
     samples = rows_of(spec, [FrameTuple(5, message.arbitration_id, payload, 0, 0, 0)])
     encoder, lines = Encoder(samples.schema), LineBuffer()

@@ -31,7 +31,7 @@ NOWHERE = Progress(Path("a.log"), 1, 1, 0, 0, 0)
 
 
 def piece(number: int) -> OutputPiece:
-    """`number` counts from 1; a frame a line."""
+    """Make a piece with a line for each frame; `number` counts from 1."""
     first = (number - 1) * LINES_A_PIECE
     lines = [b"m,source=can0 v=1 %d\n" % time_ns for time_ns in range(first, first + LINES_A_PIECE)]
     counts = {
@@ -243,14 +243,14 @@ def test_what_is_counted_at_the_end_is_counted_once_however_often_the_command_is
 
 
 def shortened(whole: OutputPiece) -> OutputPiece:
-    """With too few lines for a batch of their own: they go into one with what is counted at the end."""
+    """Cut the piece to too few lines for a batch of its own: they join what is counted at the end."""
     text = b"".join(whole.text.splitlines(keepends=True)[:10])
     return replace(whole, text=text, lines=10, last_ns=9, counts={**whole.counts, "points/made/m": 10})
 
 
 @pytest.fixture
 def appended(monkeypatch: pytest.MonkeyPatch) -> list[EncodedBatch]:
-    """What any spool is given."""
+    """Return a list that gets each batch that any spool is given."""
     noted: list[EncodedBatch] = []
     append = Spool.append
 

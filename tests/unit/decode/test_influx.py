@@ -27,7 +27,7 @@ REFUSAL = answer(
 
 @pytest.fixture
 def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Where this user's spools are."""
+    """Return the folder where this user's spools are."""
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     for name in ("URL", "ORG", "BUCKET", "TOKEN"):
@@ -45,7 +45,7 @@ def decode(server: ScriptedServer, *words: str) -> int:
 
 
 def received(server: ScriptedServer) -> bytes:
-    """The lines of all writes; the question which API there is has none."""
+    """Return the lines of all writes; the question which API there is has none."""
     return b"\n".join(line for request in server.requests for line in request.lines)
 
 

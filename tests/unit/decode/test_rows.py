@@ -25,7 +25,7 @@ def rows_of(cache: Path, times: Times | None = None) -> Rows:
 
 
 def read(rows: Rows, *logs: Path) -> int:
-    """How many rows there are."""
+    """Read the logs, and return how many rows there are."""
     return sum(len(list(samples)) for samples in rows.read(logs))
 
 

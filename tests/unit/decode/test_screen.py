@@ -31,14 +31,14 @@ class Rig:
         self.screen = Screen(self.clock, output_is_terminal=output_is_terminal, stream=self._terminal)
 
     def drawn(self, progress: Progress, notes: Sequence[str] = ()) -> str:
-        """The words of the line of progress after another second."""
+        """Show the progress another second later, and return the words of its line."""
         self.clock.advance(1.0)
         self.screen.show(progress, notes)
         *_, last = self.written().split(_LINE_CLEARED)
         return " ".join(_CONTROLS.sub("", last).split())
 
     def written(self) -> str:
-        """What was written since the last time, as it is."""
+        """Return what was written since the last time, as it is."""
         written = self._terminal.getvalue()
         self._terminal.seek(0)
         self._terminal.truncate()

@@ -129,7 +129,7 @@ def test_a_capture_whose_clock_begins_again_ends_what_is_open(is_one_file: bool,
 
 
 def check(session: dict[str, Any]) -> None:
-    """It is over, and lasted and charged from when power rose to when it fell."""
+    """Check that it is over, and lasted and charged from when power rose to when it fell."""
     assert session["outcome"] == "complete"
     assert session["duration_s"] == pytest.approx(TO_S - FROM_S, abs=0.001)
     assert session["charging_s"] == pytest.approx(TO_S - FROM_S, abs=0.001)

@@ -20,7 +20,7 @@ Stored = dict[tuple[str, str, str], Series]
 
 
 def simulated() -> tuple[Simulation, Stored]:
-    """A drive and a charge of a minute each, and what the buses reported of them, rounded as they round."""
+    """Return a drive and a charge of a minute each, and what the buses reported, as they round it."""
     scenario = load_scenario("drive-and-charge", TomlTable.load)
     phases = (
         Drive(60.0, next(phase.profile for phase in scenario.phases if isinstance(phase, Drive))),

@@ -27,7 +27,7 @@ ON_TIME = Lateness(0.0, 0.0)
 
 
 def staircase(seed: int) -> Callable[[float], float]:
-    """A power in W that changes every 10 s, of either sign."""
+    """Return a power in W that changes every 10 s, of either sign."""
     draw = random.Random(seed)
     steps = [draw.uniform(-40_000.0, 60_000.0) for _ in range(61)]
     return lambda at_s: steps[min(int(at_s / 10.0), 60)]

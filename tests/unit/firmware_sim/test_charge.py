@@ -111,13 +111,13 @@ def played_late(frame_ns: int, *, late_ns: int = 0, stall_ns: int = 0, until_soc
 
 
 def power_w(data: bytes) -> float:
-    """Of a message that begins with voltage and current."""
+    """Return the power of a message that begins with voltage and current."""
     voltage, current = struct.unpack_from("<HH", data)
     return float(voltage / 10 * (4000 - current) / 10)
 
 
 def energy_wh(powers: list[tuple[int, float]]) -> float:
-    """By the trapezoid rule."""
+    """Return the energy by the trapezoid rule."""
     return sum((p + q) / 2 * (b - a) / 3.6e12 for (a, p), (b, q) in pairwise(powers))
 
 

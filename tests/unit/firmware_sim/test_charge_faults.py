@@ -28,7 +28,7 @@ def expected(ends: Ending) -> tuple[str | None, ...]:
 
 
 def first_s(charge: PlayedCharge, code: str, *, begins: str = "", after_s: float = 0.0) -> float:
-    """When this message first came, with a payload that begins so."""
+    """Return when this message first came with a payload that begins so."""
     return next(
         at_s
         for at_s, seen, data in charge.messages()

@@ -15,7 +15,7 @@ def make_bms(start_soc_pct: float = 60.0, start_temp_c: float = 18.0) -> JbdBms:
 
 
 def unpack(message: bytes, register: int) -> bytes:
-    """The data of a good reply, checked as the vendor's text says."""
+    """Return the data of a good reply, after checking it as the vendor's text says."""
     assert message[0] == 0xDD
     assert message[1] == register
     assert message[2] == 0

@@ -26,7 +26,7 @@ def run(pack: Pack, current_a: float, seconds: float, tick_s: float = 0.1) -> Pa
 
 
 def chemical_energy_wh(pack: Pack) -> float:
-    """The integral of the open-circuit voltage over the charge in every cell, from empty."""
+    """Return the integral of the open-circuit voltage over the charge in every cell, from empty."""
     steps = 400
     total_wh = 0.0
     for charge_ah, capacity_ah in zip(pack.charges_ah, pack.capacities_ah, strict=True):

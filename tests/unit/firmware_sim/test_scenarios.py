@@ -53,7 +53,7 @@ class Story:
 
 @cache
 def played(name: str) -> tuple[Story, Truth]:
-    """The whole scenario, without its frames."""
+    """Play the whole scenario, without its frames."""
     story = Story()
     simulation = Simulation(load_scenario(name, TomlTable.load), 1, observe=story.observe)
     for _ in simulation.ticks():
@@ -62,7 +62,7 @@ def played(name: str) -> tuple[Story, Truth]:
 
 
 def once(name: str) -> pytest.MarkDecorator:
-    """Tests of one scenario run in one worker, which plays it once."""
+    """Mark the tests of one scenario to run in one worker, which plays it once."""
     return pytest.mark.xdist_group(f"scenario {name}")
 
 
@@ -70,7 +70,7 @@ ON_LINES = ("jbd", "vedirect")
 
 
 def said(name: str, seed: int, duration_s: float) -> str:
-    """A digest of all that goes over the bus, and over the serial lines when they are asked each second."""
+    """Return a digest of all that the bus says, and the serial lines when asked each second."""
     scenario = load_scenario(name, TomlTable.load)
     simulation = Simulation(scenario, seed, duration_s=duration_s)
     lines = [simulation.serial_line(device) for device in ON_LINES]

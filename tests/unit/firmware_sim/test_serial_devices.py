@@ -130,7 +130,7 @@ IDENTITIES: dict[str, list[bytes]] = {
 
 
 def said_of_itself(kind: str, line: str) -> dict[str, str]:
-    """Its identity, by our own reader, as one device of a line of that name."""
+    """Return the device's identity, by our own reader, as the one device of a line of that name."""
     spec = replace(line_spec(kind, ()), name=line)
     end = SimulatedLine(spec, lambda _: battery(), (), 1).line.devices[0].end
     framer, frames = PROTOCOLS[kind].make_framer(), FrameBatch(256)

@@ -32,7 +32,7 @@ def said(name: str, message: bytes, *faults: Fault, times: int = 400) -> list[by
 
 
 def counts(name: str, data: bytes) -> dict[str, int]:
-    """What our own framer finds in it."""
+    """Return the counts of what our own framer finds in the data."""
     framer, frames = (JBD if name == "jbd" else VEDIRECT).make_framer(), FrameBatch(4096)
     framer.feed(data, 1, frames)
     framer.finish(frames)

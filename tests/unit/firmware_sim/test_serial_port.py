@@ -33,7 +33,7 @@ def port(tmp_path: Path) -> Iterator[PtyPort]:
 
 
 def alone(name: str, device: DeviceEnd, port: PtyPort, *faults: Fault) -> SerialLine:
-    """A line with one device."""
+    """Make a line with one device."""
     attached = Attached(name, device, SerialFaults(name, faults, 1))
     return SerialLine(name, SharedLine([attached]), port, LineFaults("", [name], faults, 1))
 

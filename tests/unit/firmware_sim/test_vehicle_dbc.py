@@ -37,7 +37,7 @@ def message_of(id: int) -> Message:
 
 
 def messages() -> tuple[Bms, Charger, dict[str, Values]]:
-    """A battery that is charged, its charger, and what gives the values of their messages."""
+    """Return a battery that is charged, its charger, and what gives the values of their messages."""
     bms = Bms(Pack(PackSpec(start_temp_c=25.0), seed=1))
     charger = Charger(ChargerSpec(start_s=0.5), ambient_c=15.0)
     charger.plug_in(50_000.0)
@@ -45,7 +45,7 @@ def messages() -> tuple[Bms, Charger, dict[str, Values]]:
 
 
 def watch(seconds: float) -> Iterator[tuple[dict[str, Values], Frame]]:
-    """Each frame with what gives the values of that moment."""
+    """Yield each frame with what gives the values of that moment."""
     bms, charger, values = messages()
     broadcast = Broadcast(values)
     for tick in range(round(seconds / TICK_S)):

@@ -17,7 +17,7 @@ Event = tuple[bool, bytes]  # whether it was sent, and the bytes
 
 
 def conversation(name: str) -> list[Event]:
-    """Each request and each message that answers it, twice; of a device that talks by itself two blocks."""
+    """Return each request and its answers, twice; of a device that talks by itself, two blocks."""
     protocol = READ[name]
     device = simulated(name.removesuffix("_hex"))
     if not protocol.requests:

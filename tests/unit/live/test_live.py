@@ -235,7 +235,7 @@ def test_messages_are_remembered_only_while_somebody_asks() -> None:
 
 
 def serial_messages(protocol: SerialProtocol, data: bytes) -> dict[str, Mapping[str, Value]]:
-    """The messages that the live state has of a port that has brought `data`."""
+    """Return the messages that the live state has of a port that has brought `data`."""
     plan = protocol.plan("port")
     state = LiveState(FakeClock(), lambda _: None)
     stages = Stages(plan, resolve(protocol.map_entries("port"), plan), vehicle="van", observer=state)

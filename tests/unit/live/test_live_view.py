@@ -104,7 +104,7 @@ def test_the_last_error_of_a_session_is_none_of_the_next_one_at_that_charger() -
     phase = Entity("charger", plug, 0.0, {"phase": "charging"}, {"phase": 0.0})
 
     def shown(*events: Event) -> object:
-        """The error after these events, the newest first."""
+        """Return the error that is shown after these events, given with the newest first."""
         timed = tuple(TimedEvent(event, 9 - number) for number, event in enumerate(events))
         snapshot = LiveSnapshot(taken_s=0.0, time_ns=0, modelled=(phase,), events=timed)
         (charger,) = live_view(snapshot, 0.0, STATUS)["chargers"]

@@ -19,7 +19,7 @@ TEXT = b"".join(b"(%d.5) can0 %03X#%016X\n" % (row, row % 2048, row * row) for r
 
 
 def give(content: bytes, suffix: str, size: int = 100_000) -> tuple[bytes, str]:
-    """What comes out, and what is wrong."""
+    """Return what comes out, and what is wrong."""
     stream: Inflated | None = inflated(Path(f"log{suffix}"), io.BytesIO(content))
     assert stream is not None
     out = bytearray()
@@ -36,7 +36,7 @@ def give(content: bytes, suffix: str, size: int = 100_000) -> tuple[bytes, str]:
 
 
 def read_all(stream: Inflated) -> bytes:
-    """What comes out of a file that goes on to its end."""
+    """Return what comes out of a file that goes on to its end."""
     out = bytearray()
     buffer = bytearray(1000)
     while got := stream.readinto(memoryview(buffer)):

@@ -24,7 +24,7 @@ CHANNEL_DATA = 64
 
 
 def linked(*links: tuple[int, int], after: bytes = b"") -> bytes:
-    """The log with other links (place and where to), and blocks after it."""
+    """Return the log with other links (place and where to), and with blocks after it."""
     log = bytearray(FILE + after)
     for place, address in links:
         struct.pack_into("<Q", log, place, address)
@@ -32,7 +32,7 @@ def linked(*links: tuple[int, int], after: bytes = b"") -> bytes:
 
 
 def changed(*fields: tuple[str, int, int]) -> bytes:
-    """The log with other fields in its first group: how each is packed, its place, and its value."""
+    """Return the log with other fields in its first group: each one's packing, place and value."""
     log = bytearray(FILE)
     for packed, place, value in fields:
         struct.pack_into(packed, log, place, value)

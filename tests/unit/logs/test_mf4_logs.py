@@ -44,13 +44,13 @@ def write_log(path: Path) -> None:
 
 
 def place_of_records(log: bytes | bytearray) -> tuple[int, int]:
-    """Where the block with all records begins, and where it ends."""
+    """Return where the block with all records begins, and where it ends."""
     begin = log.index(b"##DT")
     return begin, begin + struct.unpack_from("<Q", log, begin + 8)[0]
 
 
 def write_unfinished_log(path: Path) -> None:
-    """As a logger leaves it when power is cut: records last, not counted, their block without a length."""
+    """Write a log as a power cut leaves it: records last, not counted, in a block without a length."""
     write_log(path)
     log = bytearray(path.read_bytes())
     begin, end = place_of_records(log)
@@ -68,7 +68,7 @@ def write_unfinished_log(path: Path) -> None:
 
 @pytest.fixture
 def copies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The temporary folder."""
+    """Make the temporary folder, and return it."""
     folder = tmp_path / "copies"
     folder.mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(folder))
@@ -346,7 +346,7 @@ def test_an_unfinished_log_that_the_temporary_folder_has_no_room_for_is_no_damag
 
 
 def unpacks_to(path: Path, beginning: bytes, size_bytes: int) -> None:
-    """A log of zeros after its beginning, a thousandth as large."""
+    """Write a log of zeros after its beginning, compressed to a thousandth of its size."""
     packer = zlib.compressobj(9, wbits=31)
     zeros = bytes(1 << 20)
     with path.open("wb") as file:

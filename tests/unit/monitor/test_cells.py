@@ -9,7 +9,7 @@ MARGIN = 5
 
 
 def groups(count: int, width: int) -> list[int]:
-    """The numbers before the bars: of the first cell of each group."""
+    """Return the numbers before the bars: that of the first cell of each group."""
     cells = [3.9 + (number % 7) / 100 for number in range(count)]
     lines = [line.plain for line in cell_bars(cells, width, is_stale=False)]
     return [int(line[:MARGIN]) for line in lines if line[:MARGIN].strip().isdecimal()]

@@ -19,7 +19,7 @@ DATA = Path(__file__).parents[2] / "data"
 
 
 def printed(shown: View, width: int, encoding: str = "utf-8") -> list[str]:
-    """The lines that rich prints of it where output is not a terminal."""
+    """Return the lines that rich prints of the view where output is not a terminal."""
     output = io.BytesIO()
     stream = io.TextIOWrapper(output, encoding=encoding)
     Console(file=stream, width=width, height=999).print(shown)

@@ -48,7 +48,7 @@ class FarEnd:
 
 @pytest.fixture
 def user(monkeypatch: pytest.MonkeyPatch) -> Iterator[FarEnd]:
-    """The far end of a terminal that is stdin; stdout is for a test to put there."""
+    """Yield the far end of a terminal that is stdin; stdout is for a test to put there."""
     far = FarEnd()
     with closing(far):
         monkeypatch.setenv("TERM", "xterm-256color")

@@ -15,7 +15,7 @@ SECOND = 1_000_000_000
 
 
 def battery(amperes: list[float], *, sign: float = 1.0) -> tuple[list[tuple[int, float]], ...]:
-    """Current, charge in % and voltage of 100 Ah and 0.1 ohm, a row a second; sign: of the signal."""
+    """Return current (times `sign`), charge in % and voltage of 100 Ah and 0.1 ohm, a row a second."""
     percent, current, soc, voltage = 50.0, [], [], []
     for second, ampere in enumerate(amperes):
         percent += ampere / 3600.0

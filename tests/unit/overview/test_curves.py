@@ -32,7 +32,7 @@ Draw = Callable[..., list[Panel]]
 
 @pytest.fixture
 def draw(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Draw:
-    """The panels of these signals of a log with these lines."""
+    """Return a function that draws signals of a log with these lines, and returns their panels."""
     drawn: list[list[Panel]] = []
     monkeypatch.setattr("telemetry.overview.plot.draw", lambda panels, *_, **__: drawn.append(panels))
 

@@ -25,7 +25,7 @@ def suggested(*arguments: str | Path) -> str:
 
 
 def accepted(tmp_path: Path, database: Path, entries: str) -> dict[str, tuple[str, float]]:
-    """The signal and the scale of each field, once `check` has resolved them."""
+    """Return the signal and the scale of each field, once `check` has resolved them."""
     file = tmp_path / "gateway.toml"
     file.write_text(
         'vehicle = "van"\n[influx]\nurl = "http://h:1"\ndatabase = "d"\n[spool]\ndirectory = "spool"\n'

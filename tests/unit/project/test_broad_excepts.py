@@ -46,7 +46,7 @@ TRACES = {
 
 
 def broad_handlers(tree: ast.AST, function: str = "") -> Iterator[tuple[str, ast.ExceptHandler]]:
-    """The handlers of all exceptions, each with the function that it is in."""
+    """Yield the handlers of all exceptions, each with the function that it is in."""
     for node in ast.iter_child_nodes(tree):
         name = node.name if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) else function
         if isinstance(node, ast.ExceptHandler) and is_broad(node.type):
@@ -60,7 +60,7 @@ def is_broad(caught: ast.expr | None) -> bool:
 
 
 def traces(handler: ast.ExceptHandler) -> set[str]:
-    """The names that it calls or sets, and whether it raises again."""
+    """Return the names that the handler calls or sets, and whether it raises again."""
     found = set()
     for node in ast.walk(handler):
         if isinstance(node, ast.Raise):

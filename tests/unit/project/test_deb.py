@@ -9,7 +9,7 @@ ROOT = Path(__file__).parents[3]
 
 
 def deb(root: Path, tools: Path, **programs: str) -> subprocess.CompletedProcess[str]:
-    """Runs `tools/deb.sh` of `root` with programs of the system replaced by shell scripts."""
+    """Run `tools/deb.sh` of `root` with programs of the system replaced by shell scripts."""
     tools.mkdir()
     for name, script in programs.items():
         program = tools / name.replace("_", "-")

@@ -27,7 +27,7 @@ def counts(protocol: SerialProtocol, data: bytes) -> dict[str, int]:
 
 
 def with_states(charge: int, discharge: int, balancer: int) -> dict[str, bytes]:
-    """A status of each kind with these numbers."""
+    """Return a status of each kind with these numbers."""
     old = bytearray(wire_old.status(ORDINARY, OLD))
     old[103:106] = bytes((charge, discharge, balancer))
     old[138:140] = (sum(old[4:138]) & 0xFFFF).to_bytes(2, "big")

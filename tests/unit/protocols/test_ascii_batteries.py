@@ -43,7 +43,7 @@ def framed(protocol: SerialProtocol, *said: bytes, sent: bytes = b"") -> tuple[l
 
 
 def with_text(text: bytes) -> bytes:
-    """A frame of these digits, with the check that they need."""
+    """Return a frame of these digits, with the check that they need."""
     return b"~%b%04X\r" % (text, -sum(text) & 0xFFFF)
 
 
@@ -174,7 +174,7 @@ def test_a_seplos_says_what_it_is() -> None:
 
 
 def alarm_info(event: int, bits: int) -> bytes:
-    """An answer of sixteen cells with these bits in one event; events count from 1."""
+    """Return an answer of sixteen cells with these bits in one event; events count from 1."""
     info = bytearray(wire_seplos.alarms(replace(ORDINARY, cells_v=(3.3,) * 16), wire_seplos.SeplosFirmware()))
     info[28 + event] = bits
     return wire.frame(0, 0, bytes(info))

@@ -19,7 +19,7 @@ CELLS_EXAMPLE = bytes.fromhex("A5019508010CE50CE60CE30016A5019508020CE4000000000
 
 
 def said(data: bytes) -> dict[str, Value]:
-    """All that the messages fill, whatever the measurement."""
+    """Return all that the messages fill, whatever the measurement."""
     return {name: value for _, row in rows_of(DALY, data) for name, value in row.items()}
 
 

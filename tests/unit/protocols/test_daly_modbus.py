@@ -17,7 +17,7 @@ def said(data: bytes) -> dict[str, Value]:
 
 
 def talk(moment: Readings) -> bytes:
-    """Requests and answers, as they are on the line."""
+    """Return requests and answers, as they are on the line."""
     line = wire.ModbusLine(lambda: wire.daly(moment), wire.DALY_SLAVE)
     requests = [one.to(wire.DALY_SLAVE) for one in DALY_MODBUS.requests]
     return b"".join(request + b"".join(line.feed(request)) for request in requests)

@@ -27,7 +27,7 @@ def basic(
     temperatures: tuple[int, ...] = (),
     tail: bytes = b"",
 ) -> bytes:
-    """A reply to 0x03: 26.56 V, 50 of 100 Ah."""
+    """Return a reply to 0x03: 26.56 V, 50 of 100 Ah."""
     words = (2656, current % 65536, 5000, 10000, 7, 0, *balance, protection)
     data = b"".join(word.to_bytes(2, "big") for word in words)
     data += bytes((0x21, 50, switches, 8, len(temperatures)))

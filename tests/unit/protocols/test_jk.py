@@ -23,12 +23,12 @@ def nw(firmware: wire_nw.JkNwFirmware = PLAIN, **changes: object) -> dict[str, d
 
 
 def tagged(body: str, *, command: int = 6, kind: int = 1) -> bytes:
-    """A reply of these tags alone."""
+    """Return a reply of these tags alone."""
     return wire_nw.seal(bytes(4) + bytes((command, 0, kind)) + bytes.fromhex(body) + bytes(4))
 
 
 def framed(protocol_data: bytes) -> tuple[dict[str, int], dict[str, str]]:
-    """Counts and identity after these bytes."""
+    """Return the counts and the identity after these bytes."""
     framer = JK_NW.make_framer()
     frames = FrameBatch(1024)
     framer.feed(protocol_data, 1, frames)

@@ -42,13 +42,13 @@ class Device:
         return modbus(read_register_map(self._file))
 
     def said(self, register: str, data: bytes) -> dict[str, Value]:
-        """What a value in holding registers from 0 on means, of `to = "meter.voltage_v"`."""
+        """Return what a value in holding registers from 0 on means for `to = "meter.voltage_v"`."""
         protocol = self.protocol(f'name = "v"\nregister = 0\nto = "meter.voltage_v"\n{register}')
         return said(protocol, answered(1, 3, 0, data))
 
 
 def answered(slave: int, function: int, first: int, data: bytes) -> bytes:
-    """A request and its reply on the line."""
+    """Return a request and its reply, as they are on the line."""
     registers = [int.from_bytes(data[at : at + 2], "big") for at in range(0, len(data), 2)]
     asked = wire.request(slave, function, first, len(registers))
     return asked + wire.reply(slave, function, registers)

@@ -42,7 +42,7 @@ def asked_by_pymodbus(asked: Asked) -> bytes:
 
 
 def read_by_pymodbus(framer: FramerRTU, data: bytes) -> tuple[int, ModbusPDU | None]:
-    """How many bytes it took, and what it found."""
+    """Return how many bytes pymodbus took, and what it found."""
     return framer.handleFrame(data, 0, 0)
 
 

@@ -56,7 +56,7 @@ class Bench:
         return list(out)[1:]
 
     def pack(self, seconds: float, amps: float, volts: float = 400.0, channel: int = 0) -> dict[str, float]:
-        """The counters that stand in the row of this reading."""
+        """Return the counters that stand in the row of this reading."""
         (row,) = self.rows(0, seconds, channel, Volts=round(10 * volts), Amps=round(10 * amps))
         return {name: value for name, value in row.raw.items() if name in COUNTERS}
 

@@ -182,7 +182,7 @@ class Reloaded:
     """A pipeline whose stages are replaced while alarms are active, in time that its frames bring along."""
 
     def __init__(self, stored: int = 0) -> None:
-        """stored: how many frames of the log an earlier run has stored."""
+        """Start a pipeline; an earlier run has stored `stored` frames of the log."""
         clock = FakeClock()
         self.store, self.ledger = ListedStore(), Ledger({})
         self.pipeline = Pipeline(stages_of(), self.store, self.ledger, clock, {"log": stored})
@@ -190,7 +190,7 @@ class Reloaded:
         self._taken = 0
 
     def take(self, *steps: Step) -> list[str]:
-        """The events that these frames make, without their tags."""
+        """Return the events that these frames make, without their tags."""
         batch = batch_of(frames(steps), self._taken)
         self._taken += len(batch)
         self.pipeline.process("log", batch, {}, resume_as=self._resume_as, own_time=True)

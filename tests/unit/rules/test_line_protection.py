@@ -41,7 +41,7 @@ def spec() -> PlanSpec:
 
 
 def entries(spec: PlanSpec, on_error: Action) -> list[ProtectEntry]:
-    """Of every message that has a checksum."""
+    """Return an entry for every message that has a checksum."""
     return [
         ProtectEntry(
             message.name,

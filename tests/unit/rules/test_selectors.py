@@ -35,7 +35,7 @@ Fields = dict[str, float]
 
 
 def plan_of(folder: Path, *signals: str, id: int = 256, after: str = "", texts: bool = False) -> PlanSpec:
-    """A DBC of one message `A`. A signal is written as in a DBC, up to its scale."""
+    """Write a DBC of one message `A`, each signal as in a DBC up to its scale; return its plan."""
     file = folder / "a.dbc"
     lines = [f' SG_ {signal} [0|0] "" ECU\n' for signal in signals]
     file.write_text(f'VERSION ""\nBS_:\nBU_: ECU\nBO_ {id} A: 8 ECU\n{"".join(lines)}{after}')
@@ -81,7 +81,7 @@ class Bench:
         return mapped
 
     def made(self, measurement: str, *payloads: str) -> list[Fields]:
-        """The rows of one measurement."""
+        """Return the rows of one measurement."""
         return [row.raw for row in self.rows(*payloads) if row.measurement == measurement]
 
     def events(self, *payloads: str) -> list[tuple[int, str]]:

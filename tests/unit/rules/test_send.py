@@ -39,7 +39,7 @@ MAPPING = resolve([MapEntry("BMS_Pack.soc", "battery.soc_pct")], PLAN)
 
 
 def sent(settings: SendSettings, reduce: ReduceSettings = SEND_ALL) -> list[str]:
-    """The measurements of ten frames of each message; all accounts balance."""
+    """Return the measurements of ten frames of each message, and check that all accounts balance."""
     stages = Stages(PLAN, MAPPING, vehicle="van", reduce=reduce, send=settings)
     stages.bind(0, Binding(0, "can0", "can0"))
     frames, lines = FrameBatch(64), LineBuffer()

@@ -49,7 +49,7 @@ TRUCK = (  # EEC1, EEC2, CCVS1, DM1 by a diagnostic tool's naming
 def seen(
     frames: Iterable[tuple[str, int]], into: BusTraffic | None = None, *, seconds: int = 10
 ) -> BusTraffic:
-    """The frames, each again and again at its period."""
+    """Observe the frames, each again and again at its period."""
     traffic = into or BusTraffic()
     for text, period_ms in frames:
         id, data = frame_of(text)
@@ -59,7 +59,7 @@ def seen(
 
 
 def charged(into: BusTraffic | None = None) -> BusTraffic:
-    """A simulated charge by GB/T 27930, from handshake to statistics."""
+    """Observe a simulated charge by GB/T 27930, from handshake to statistics."""
     traffic = into or BusTraffic()
     for at_ns, id, data in played_charge("35-emergency-stop").frames:
         traffic.observe(at_ns, id | EXTENDED, len(data))
@@ -74,7 +74,7 @@ def database(file: Path) -> Candidate:
 
 @pytest.fixture(scope="module")
 def drive(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A log of the simulated vehicle."""
+    """Write a log of the simulated vehicle."""
     log = tmp_path_factory.mktemp("drive") / "drive.log"
     assert main(["sim", "drive", "--log", str(log), "--duration", "8"]) == 0
     return log

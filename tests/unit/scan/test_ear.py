@@ -23,7 +23,7 @@ def heard(name: str, *said: bytes) -> Ear:
 
 
 def pack(number: int) -> bytes:
-    """What a Daly board says of its pack: 13.3 V, 12 A are drawn, 61 %."""
+    """Return what a Daly board says of its pack: 13.3 V, 12 A drawn, 61 %."""
     return b"".join(board(number).feed(daly.request(daly.PACK, number)))
 
 

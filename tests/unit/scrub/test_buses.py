@@ -23,7 +23,7 @@ Frames = Sequence[tuple[int, bytes]]
 
 
 def written(file: Path, frames: Frames) -> Path:
-    """As candump has them: an id above 7FF is extended."""
+    """Write the frames as candump has them: an id above 7FF is extended."""
     names = [f"{id:08X}" if id > 0x7FF else f"{id:03X}" for id, _ in frames]
     lines = [
         f"({1_700_000_000 + n / 1000:.6f}) can0 {name}#{data.hex().upper()}\n"
@@ -36,7 +36,7 @@ def written(file: Path, frames: Frames) -> Path:
 def scrubbed(
     tmp_path: Path, frames: Frames, messages: dict[tuple[bool, int], NamedMessage] | None = None
 ) -> tuple[list[bytes], Replacements, list[str]]:
-    """The data of all frames, as python-can reads them."""
+    """Scrub the frames, and return the data of all, as python-can reads them."""
     file, output, new = written(tmp_path / "drive.log", frames), tmp_path / "out.log", Replacements()
     with output.open("wb") as stream:
         done = scrub_log(file, messages or {}, new, stream.write, as_asc=False)
@@ -50,7 +50,7 @@ def scrubbed(
 def transfer(
     pgn: int, payload: bytes, source: int = 0xF4, destination: int = 0x56
 ) -> list[tuple[int, bytes]]:
-    """By RTS and CTS, or to everybody by BAM."""
+    """Return the frames of a transfer by RTS and CTS, or to everybody by BAM."""
     head = j1939.rts(pgn, len(payload))
     if destination == 0xFF:
         head = b"\x20" + head[1:]
@@ -64,7 +64,7 @@ def payload_of(made: Sequence[bytes], size: int) -> bytes:
 
 
 def isotp(payload: bytes, address: bytes = b"", width: int = 8) -> list[bytes]:
-    """As ISO 15765-2 has it, padded."""
+    """Return the frames of the payload as ISO 15765-2 has them, padded."""
     room = width - len(address)
     first = address + (0x1000 | len(payload)).to_bytes(2, "big") + payload[: room - 2]
     rest = payload[room - 2 :]

@@ -45,7 +45,7 @@ def scrubbed(
 
 
 def identity(protocol: SerialProtocol, pieces: Sequence[CapturedBytes]) -> dict[str, str]:
-    """What the protocol's own framer reads of the device, and how many messages are good."""
+    """Return what the protocol's own framer reads of the device, and check that no message is bad."""
     from telemetry_core.frames.batch import FrameBatch
 
     framer = protocol.make_framer()

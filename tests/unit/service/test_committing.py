@@ -46,7 +46,7 @@ class Bench:
         self.committer.append(made, accounts=accounts, positions={})
 
     def hang(self) -> None:
-        """A commit has begun that does not end."""
+        """Begin a commit that does not end."""
         self.goes_on.clear()
         self.commits.clear()
         self.append()
@@ -178,7 +178,7 @@ def test_where_too_much_waits_who_appends_waits_for_the_disk(
     given = bench.spool.is_behind
 
     def is_behind() -> bool:
-        """The disk is back once somebody has looked."""
+        """Answer as before, and bring the disk back once somebody has looked."""
         answer = given()
         bench.goes_on.set()
         return answer

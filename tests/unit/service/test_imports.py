@@ -30,7 +30,7 @@ OF_PYTHON = (
 
 
 def imported(folder: Path, configuration: str) -> set[str]:
-    """The modules of a process that has made a service of it, and their packages."""
+    """Return the modules and packages of a process that has made a service of `configuration`."""
     file = folder / "gateway.toml"
     file.write_text(configuration)
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}

@@ -28,7 +28,7 @@ def pipe() -> Iterator[tuple[int, int]]:
 
 
 def name_of(descriptor: int) -> str:
-    """As systemd names a stream in JOURNAL_STREAM."""
+    """Return a stream's name, as systemd gives it in JOURNAL_STREAM."""
     status = os.fstat(descriptor)
     return f"{status.st_dev}:{status.st_ino}"
 

@@ -49,7 +49,7 @@ class Clocked(BeaconSource):
 
 @pytest.fixture
 def made(monkeypatch: pytest.MonkeyPatch) -> list[Clocked]:
-    """The sources that are made, in their order."""
+    """Return a list that gets the sources that are made, in their order."""
     sources: list[Clocked] = []
 
     class Settings(BeaconSettings):

@@ -27,21 +27,21 @@ class Charge(Lives):
         self.start()
 
     def play(self, begin: int, end: int = 100_000) -> None:
-        """From one tenth of a second to another, as it comes in."""
+        """Play the charge from one tenth of a second to another, as it comes in."""
         for part in list(deliveries(charge()))[begin:end]:
             self.clock.advance(0.1)
             self.deliver(BAY, part, START_NS)
             self.pipeline.tick(self.bays)
 
     def finish(self) -> None:
-        """The silence after it, and all that is stored into the database; what was made is accounted for."""
+        """Play the silence after it, store all into the database, and check that the accounts balance."""
         self.watch(20.0)
         self.pipeline.finish(self.bays)
         self.send()
         self.assert_balanced()
 
     def sessions(self) -> list[tuple[bytes, str, int]]:
-        """Whether each is open, its outcome, and how many rows have said so."""
+        """Return whether each session is open, its outcome, and how many rows have said so."""
         rows = self.database.of("charging_session", charger=BAY)
         written = [each for each in self.database.written if each.measurement == "charging_session"]
         return [
@@ -90,7 +90,7 @@ def killed(bench: Charge) -> None:
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> tuple[int, dict[str, bytes]]:
-    """The row of a charge that nothing has interrupted."""
+    """Return the row of a charge that nothing has interrupted."""
     bench = Charge(tmp_path_factory.mktemp("whole"), PLAIN)
     bench.play(0)
     bench.finish()

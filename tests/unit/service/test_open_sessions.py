@@ -104,7 +104,7 @@ class FakeSessions(PlugSessions):
             self.replacing.append(row, session["start"], overlaps=True)
 
     def take(self, source: str, frames: FrameBatch) -> None:
-        """What the stages hear."""
+        """Note what the stages hear."""
         for number in range(len(frames)):
             session = self.sessions.setdefault(source, {"start": frames[number].time_ns, "frames": 0})
             session["frames"] += 1
@@ -178,7 +178,7 @@ class Bench:
 
 
 def frames_of(state: Mapping[str, bytes]) -> dict[str, int]:
-    """How many frames each session has."""
+    """Return how many frames each session has."""
     return {source: session_in(content)["frames"] for source, content in state.items()}
 
 

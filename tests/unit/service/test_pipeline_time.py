@@ -130,7 +130,7 @@ def test_what_the_reducer_holds_of_a_log_goes_out_at_its_end_and_not_when_the_se
 
 
 def read_to_its_end(stored: Mapping[str, int], base: Mapping[str, int]) -> Bench:
-    """A log of three frames, as a run reads it that finds this much of it stored."""
+    """Read a log of three frames, as a run does that finds this much of it stored."""
     points = {name: count for name, count in base.items() if name.startswith("points/")}
     bench = Bench(stored, points, every_s=1.0)
     bench.process(frames(0, 3))

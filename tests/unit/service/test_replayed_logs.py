@@ -37,7 +37,7 @@ BAYS = {"one": "gbt27930", "two": "gbt27930", "three": "elcon"}  # a log of each
 
 
 def with_cells(lines: list[str], volts: str, first: int = 0) -> list[str]:
-    """A page of cells after each line, in turns."""
+    """Put a page of cells after each line, in turns."""
     pages = (
         f"{line.partition('can0')[0]}can0 10{number % 2}#{volts}0D\n"
         for number, line in enumerate(lines, first)
@@ -46,7 +46,7 @@ def with_cells(lines: list[str], volts: str, first: int = 0) -> list[str]:
 
 
 def by_power(begins_s: int, seconds: int) -> list[str]:
-    """A charger that gives 1 kW, and says nothing of a session."""
+    """Return the lines of a charger that gives 1 kW, and says nothing of a session."""
     return [
         f"({BEGAN_NS // 10**9 + begins_s + at_s}.0) can0 18FF50E5#01F400C800000000\n"
         for at_s in range(seconds)
@@ -54,7 +54,7 @@ def by_power(begins_s: int, seconds: int) -> list[str]:
 
 
 def replayed(folder: Path, keys: str = "") -> Path:
-    """The clock of the first log begins again twice, those of the others once, each at a place of its own."""
+    """Write logs whose clocks begin again, each at its own place: the first twice, the others once."""
     one = (
         with_cells(charge_from(BEGAN_NS, 40, seconds=8)[:-1], "10"),
         with_cells(charge_from(BEGAN_NS - 4000 * 10**9, 50, seconds=10)[:-1], "20", first=1),
@@ -78,7 +78,7 @@ def replayed(folder: Path, keys: str = "") -> Path:
 
 @cache
 def composed(file: Path) -> Composition:
-    """What a configuration says, read once."""
+    """Return what a configuration says, read once."""
     return compose(load_config(file))
 
 
@@ -167,14 +167,14 @@ class Service:
 
 
 def decoded(file: Path, log: str) -> tuple[list[str], list[str]]:
-    """What `decode` makes of one log, and the restarts that it warns of."""
+    """Return what `decode` makes of one log, and the restarts that it warns of."""
     done = command("decode", "--config", file, "--source", log, "--format", "lp", file.parent / f"{log}.log")
     assert done.returncode == 0, done.stderr
     return done.stdout.splitlines(), [line for line in done.stderr.splitlines() if "its clock begins" in line]
 
 
 def outcomes(lines: list[str], charger: str) -> list[str]:
-    """How the sessions of one charger have ended, by their stamps."""
+    """Return how the sessions of one charger have ended, in the order of their stamps."""
     rows = [parse_line(line.encode()) for line in lines if line.startswith("charging_session,")]
     ended = [row for row in rows if row.tags["charger"] == charger and not row.fields["open"]]
     return [str(row.fields["outcome"]) for row in sorted(ended, key=lambda row: row.time_ns)]

@@ -118,7 +118,7 @@ def test_a_run_that_is_stopped_ends_though_a_log_goes_on(tmp_path: Path) -> None
 
 
 def left_waiting(folder: Path, url: str) -> Path:
-    """The configuration of a service that was killed while nine points waited."""
+    """Return the configuration of a service that was killed while nine points waited."""
     file = config_of(folder, url)
     spool = Spool(folder / "spool", clock=SystemClock())
     feed = Feed(spool)

@@ -44,7 +44,7 @@ def write_config(folder: Path, every_s: float = 3600.0) -> Path:
 
 @contextmanager
 def started(file: Path, clock: FakeClock, reload: threading.Event | None = None) -> Iterator[Service]:
-    """A service that is stopped in order afterwards."""
+    """Yield a service that is stopped in order afterwards."""
     with StopSignal() as stop:
         service = Service(load_config(file, {}), clock, stop, reload=reload)
         try:

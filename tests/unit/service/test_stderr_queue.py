@@ -39,14 +39,14 @@ class Pipe:
             left -= len(os.read(self.reader, left))
 
     def line(self) -> str:
-        """The next one; waits for it."""
+        """Wait for the next line, and return it."""
         while "\n" not in self._text:
             self._text += os.read(self.reader, 65536).decode()
         line, self._text = self._text.split("\n", 1)
         return line
 
     def rest(self) -> str:
-        """All that comes until the writer is closed."""
+        """Close the writer, and return all that has come until then."""
         os.close(self.writer)
         while chunk := os.read(self.reader, 65536):
             self._text += chunk.decode()
@@ -154,7 +154,7 @@ def test_a_finalizer_may_write_while_its_thread_does(pipe: Pipe) -> None:
 
 @contextmanager
 def stderr_into(pipe: Pipe) -> Iterator[TextIO]:
-    """In the test itself: pytest has another stderr in fixtures."""
+    """Redirect stderr in the test itself: pytest has another stderr in fixtures."""
     with os.fdopen(os.dup(pipe.writer), "w") as stream, redirect_stderr(stream):
         yield stream
 

@@ -160,7 +160,7 @@ def test_a_folder_that_may_be_listed_but_not_entered_is_refused_by_its_name(
     real = Path.is_file
 
     def refuse_inside(file: Path) -> bool:
-        """As for a user who is not root."""
+        """Refuse to look inside the folder, as for a user who is not root."""
         if file.parent == folder:
             raise PermissionError(errno.EACCES, "Permission denied", str(file))
         return real(file)

@@ -257,7 +257,7 @@ def test_a_number_that_python_refuses_is_refused_like_any_other_text(tmp_path: P
 
 
 def check_port_in(table: TomlTable) -> None:
-    """As the settings of a serial source do."""
+    """Check a port as the settings of a serial source do."""
     raise table.wrong("k", check_tcp_port(table.take_text("k")))
 
 

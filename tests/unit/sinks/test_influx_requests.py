@@ -25,7 +25,7 @@ PAYLOAD = compress(LINES)
 def sent(
     *acts: Callable[..., None], clock: FakeClock | None = None, writes: int = 1, **keys: object
 ) -> list[Request]:
-    """The requests of so many writes, a minute apart."""
+    """Send so many writes, a minute apart, and return their requests."""
     clock = clock or FakeClock()
     with ScriptedServer() as server:
         server.script(*acts)

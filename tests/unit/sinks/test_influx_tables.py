@@ -34,7 +34,7 @@ def rows(*values: list[Any], columns: tuple[str, ...] = ("time", "soc_pct", "cha
 
 
 def queries(server: ScriptedServer) -> list[str]:
-    """What was asked, in the address or in the body."""
+    """Return what was asked, in the address or in the body."""
     texts = [urlsplit(each.target).query or each.body.decode() for each in server.requests]
     return [parse_qs(text)["q"][0] for text in texts if "q=" in text]
 

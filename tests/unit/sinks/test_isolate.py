@@ -32,7 +32,7 @@ def dead(isolation: Isolation) -> dict[bytes, Reason]:
 
 
 def refuses(*bad: bytes) -> Callable[[Sequence[bytes]], Verdict]:
-    """A server that names nothing."""
+    """Return a server that refuses the bad lines, but names nothing."""
     return lambda piece: rejected() if set(bad) & set(piece) else Acknowledged()
 
 

@@ -19,7 +19,7 @@ from tests.support.spool import Feed
 
 @contextmanager
 def waiting(folder: Path) -> Iterator[Spool]:
-    """A spool with six points."""
+    """Yield a spool with six points."""
     spool = Spool(folder / "spool", clock=SystemClock())
     feed = Feed(spool)
     feed.store(batches=2)

@@ -26,7 +26,7 @@ def composed(folder: Path, sources: str, database: str = MOTOR) -> Composition:
 
 
 def lines_of(composition: Composition, *frames: str) -> list[str]:
-    """What the first source makes of frames, without what is said of the session; no stamps."""
+    """Return what the first source makes of frames, without stamps or what is said of the session."""
     source = assemble_sources(composition.config.sources, ChannelTable(), FakeClock(), {})[0]
     stages = composition.make_stages()
     stages.bind(0, composition.binding(source, source.name))

@@ -12,7 +12,7 @@ def counts() -> Mapping[str, int]:
 
 
 def small_channel() -> Inbox:
-    """With room for one batch of two frames."""
+    """Make an inbox with room for one batch of two frames."""
     return Inbox(capacity_frames=2, batch_frames=2)
 
 

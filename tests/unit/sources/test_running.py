@@ -190,7 +190,7 @@ def join_new() -> None:
 
 
 def descriptors() -> int:
-    """How many stop signals are open: other files of the process may close whenever they are collected."""
+    """Count the open stop signals: other files of the process may close whenever they are collected."""
     links = []
     for each in Path("/proc/self/fd").iterdir():
         with contextlib.suppress(FileNotFoundError):  # of the listing itself
@@ -199,7 +199,7 @@ def descriptors() -> int:
 
 
 def refuse_after(count: int, error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The system has room for `count` more threads, or descriptors for stop signals."""
+    """Leave the system room for `count` more threads, or descriptors for stop signals."""
     owner, name = (threading.Thread, "start") if isinstance(error, RuntimeError) else (os, "eventfd")
     given, left = getattr(owner, name), [None] * count
 

@@ -320,7 +320,7 @@ SENT_ROW = b"charging_session,vehicle=a open=%%s %d" % (SHIFT_NS + 77)
 
 
 def sent_batch_of_this_boot(bench: Bench, *lines: bytes) -> Entry:
-    """It is in flight, with the stamps that the sink gave it."""
+    """Return a batch that is in flight, with the stamps that the sink gave it."""
     bench.feed.accounts["points/made/battery"] += len(lines)
     batch = EncodedBatch(
         compress(b"".join(line + b"\n" for line in lines)),

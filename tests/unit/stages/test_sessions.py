@@ -61,7 +61,7 @@ class Tracker:
 
 
 def followed(tracker: Tracker, written: list[object] | None = None) -> tuple[PlugSessions, str]:
-    """The sessions, and the name of its plug. written: gets what is written, with its shift."""
+    """Return the sessions and their plug's name; `written` gets what is written, with its shift."""
 
     def write_made(made: Iterable[object], _lines: LineBuffer, *, shift_ns: int) -> None:
         if written is not None:

@@ -36,7 +36,7 @@ def reported(kind: str) -> tuple[str, str]:
 
 
 def assert_balanced(wire: Wire, heard: Sequence[str], went_on: Sequence[tuple[str, str]]) -> None:
-    """Every frame goes on, or is counted, or belongs to a session that is open."""
+    """Check that every frame goes on, or is counted, or belongs to a session that is open."""
     frames = {tuple(text.upper().split("#")) for text in heard}
     passed = sum(out in frames for out in went_on)
     assert passed + sum(wire.counts) + wire.transport.open_frames(0) == len(heard)

@@ -32,7 +32,7 @@ BAY = "bay-1"
 
 @pytest.fixture(scope="module")
 def composition(tmp_path_factory: pytest.TempPathFactory) -> Composition:
-    """One GB/T 27930 bus, whose messages are wanted too."""
+    """Return the composition of one GB/T 27930 bus, whose messages are wanted too."""
     return compose(load_config(config_of(tmp_path_factory.mktemp("stages"), [BAY])))
 
 
@@ -96,7 +96,7 @@ class Sink(Output):
 
 
 def feed(stages: Stages, lines: LineBuffer, *, shift_ns: int = 0, bus: int = 0) -> int:
-    """The charge; the stamp of its last frame."""
+    """Feed the charge to the stages, and return the stamp of its last frame."""
     stages.bind(bus, Binding(bus, f"bay-{bus + 1}", f"can{bus + 7}"))
     frames = FrameBatch(len(charge()))
     for time_ns, id, data in charge():

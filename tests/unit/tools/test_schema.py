@@ -26,7 +26,7 @@ TABLES = [name for name in tables() if name != "top"]
 
 
 def samples() -> Iterator[tuple[str, str]]:
-    """Each configuration, or part of one, in the tree."""
+    """Yield each configuration, or part of one, in the tree."""
     yield "everything", EVERYTHING
     yield "least", LEAST
     for file in sorted((ROOT / "packaging").rglob("gateway.toml")):

@@ -26,7 +26,7 @@ class Rig:
         self.connection.received(f"{method} {path} HTTP/1.1\r\nHost: h\r\n{more}\r\n".encode(), now_s)
 
     def take(self, most: int | None = None, now_s: float = 0.0) -> bytes:
-        """What the connection sends, as far as a client takes it: `most` bytes of all there is."""
+        """Return what the connection sends, as far as a client takes it: `most` bytes of all there is."""
         taken = bytearray()
         while (output := self.connection.output) and (most is None or len(taken) < most):
             piece = bytes(output[: None if most is None else most - len(taken)])

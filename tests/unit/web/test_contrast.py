@@ -87,7 +87,7 @@ def tile_grounds(scheme: dict[str, Colour]) -> Iterator[Colour]:
 
 
 def colour_of(rule: str, scheme: dict[str, Colour]) -> Colour:
-    """The colour that a rule gives its text."""
+    """Return the colour that a rule gives its text."""
     found = re.search(rf"^{re.escape(rule)} {{.*?[; {{]color: var\(--(\w+)\);", CSS, re.MULTILINE)
     assert found is not None, rule
     return scheme[found[1]]

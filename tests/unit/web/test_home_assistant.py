@@ -107,7 +107,7 @@ def entities() -> list[dict[str, Any]]:
 
 
 def rendered(entity: dict[str, Any], **known: object) -> tuple[bool, str]:
-    """Whether it is available, and its state."""
+    """Return whether the entity is available, and its state."""
     environment = ImmutableSandboxedEnvironment()
     available = environment.from_string(entity.get("availability", "True")).render(**known).strip()
     assert available in ("True", "False")

@@ -6,7 +6,7 @@ from telemetry.web.request import Request, RequestError, RequestParser
 
 
 def parse_head(head: str) -> Request:
-    """The request of a head without the empty line at its end."""
+    """Return the request of a head without the empty line at its end."""
     parser = RequestParser()
     parser.feed(f"{head}\r\n\r\n".encode("latin-1"))
     request = parser.next()

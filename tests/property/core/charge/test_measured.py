@@ -65,7 +65,7 @@ def joined(found: Sequence[Sample], side: int) -> Iterator[tuple[Sample, Sample]
 
 
 def at(line: tuple[Sample, Sample], ms: float, name: str) -> float:
-    """A value on the straight line between two samples."""
+    """Return a value on the straight line between two samples."""
     one, other = line
     share = (ms - one.at_ms) / (other.at_ms - one.at_ms)
     first, last = getattr(one, name), getattr(other, name)
@@ -73,7 +73,7 @@ def at(line: tuple[Sample, Sample], ms: float, name: str) -> float:
 
 
 def common(found: Sequence[Sample]) -> dict[str, float]:
-    """All pairs of lines of both sides; within a pair the mean is the value in the middle."""
+    """Sum over all pairs of lines of both sides; a pair's mean is the value in the middle."""
     sums = dict.fromkeys(
         ("common_s", "common_vehicle_wh", "common_charger_wh", "common_current_as", "common_voltage_vs"), 0.0
     )

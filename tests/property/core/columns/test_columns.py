@@ -53,7 +53,7 @@ def raw_values(field: FieldSpec) -> st.SearchStrategy[Any]:
 
 
 def printed(schema: Schema, samples: SampleBatch) -> dict[int, str]:
-    """What csv has for each row, by its stamp."""
+    """Return what csv has for each row, by its stamp."""
     encoder, lines = Encoder(schema), LineBuffer()
     encoder.set_channel(0, "can0")
     encoder.encode_csv(samples, lines)

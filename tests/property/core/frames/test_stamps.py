@@ -15,7 +15,7 @@ runs = st.lists(
 
 
 def nudged(frames: list[FrameKey], batch_frames: int = 256) -> tuple[list[int], int]:
-    """The nudge of each frame, and how many the nudger counted."""
+    """Return the nudge of each frame, and how many the nudger counted."""
     nudger = Nudger()
     nudges = []
     for first in range(0, len(frames), batch_frames):

@@ -53,7 +53,7 @@ Reading = tuple[int, dict[str, int | float]]  # ns, raw values
 
 
 def batch_of(schema: Schema, readings: list[Reading]) -> SampleBatch:
-    """What comes with each stamp: of the one message or the other."""
+    """Make a batch of what comes with each stamp: of the one message or the other."""
     batch = SampleBatch(schema)
     for time_ns, raw in readings:
         batch.append(1 if "Watts" in raw else 0, time_ns, raw, channel=0)
@@ -61,7 +61,7 @@ def batch_of(schema: Schema, readings: list[Reading]) -> SampleBatch:
 
 
 def stamped(readings: list[Reading]) -> list[Reading]:
-    """With stamps in place of the steps from one to the next."""
+    """Return the readings with stamps in place of the steps from one to the next."""
     times_ns = itertools.accumulate((step_ns for step_ns, _ in readings), initial=BEGIN_NS)
     return [
         (time_ns, raw)

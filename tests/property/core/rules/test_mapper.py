@@ -153,7 +153,7 @@ def bits(rows: Sequence[Row]) -> list[str]:
 
 
 def protected(spec: MapSpec, names: set[str]) -> MapSpec:
-    """With messages of the first bus whose signal `Right` says whether the frame is what it ought to be."""
+    """Let signal `Right` of the first bus's named messages say whether a frame is as it ought to be."""
 
     def with_protection(message: MessageMap) -> MessageMap:
         record = PLAN.records[message.record]

@@ -189,7 +189,7 @@ def test_any_senders_in_any_batches_are_kept_apart_as_by_the_readable_stages(
 
 
 def stamped(drawn: Sequence[Given]) -> list[Given]:
-    """With stamps in place of the steps from one to the next."""
+    """Return the rows with stamps in place of the steps from one to the next."""
     times_ns = itertools.accumulate((row[3] for row in drawn), initial=BEGIN_NS)
     return [
         (record, channel, sender, time_ns, raw)

@@ -31,7 +31,7 @@ STAMPS = st.one_of(st.integers(-(2**61), 2**61), st.integers(-(10**9), 10**9))  
 
 
 def as_written(name: str) -> str:
-    """What of a name can be written; see docs/encoder.md."""
+    """Return what can be written of a name; see docs/encoder.md."""
     text = " ".join(name.splitlines()).replace("\\", "_") or "_"
     return "".join(character if character.isprintable() else "_" for character in text)
 

@@ -27,7 +27,7 @@ SIZES = st.sampled_from([1, 8, 9, 14, 20])
 
 @st.composite
 def j1939_frames(draw: st.DrawFn) -> tuple[int, bytes]:
-    """A frame of a small world in which sessions come to an end now and then."""
+    """Draw a frame of a small world in which sessions come to an end now and then."""
     sender, receiver = draw(st.sampled_from([(1, 2), (2, 1), (1, 255), (3, 1)]))
     pgn = draw(st.sampled_from([0xFECA, 0x1100, 0x0200])).to_bytes(3, "little")
     size = draw(SIZES)
@@ -101,7 +101,7 @@ PATHS = [
 
 @st.composite
 def isotp_messages(draw: st.DrawFn) -> list[str]:
-    """A whole message, about as short as one of several frames may be; its receiver may be heard."""
+    """Draw a whole message, about as short as several frames allow; its receiver may be heard."""
     id, address, answer_id, answer_address = draw(st.sampled_from(PATHS))
     frame_bytes = draw(st.sampled_from([8, 8, 12, 64]))
     shortest = frame_bytes - len(address) - (frame_bytes > 8)
@@ -116,7 +116,7 @@ def isotp_messages(draw: st.DrawFn) -> list[str]:
 
 @st.composite
 def isotp_singles(draw: st.DrawFn) -> list[str]:
-    """One with the length in a byte of its own, which only some frames may have, or of no known kind."""
+    """Draw a frame with its length in a separate byte, which only some may have, or of no known kind."""
     id, address, _, _ = draw(st.sampled_from(PATHS))
     frame = address + bytes([draw(st.sampled_from([0, 0, 0x40])), draw(st.integers(1, 5))])
     return [f"{id}#{frame.ljust(draw(st.sampled_from([8, 8, 12])), b'A').hex()}"]

@@ -37,7 +37,7 @@ def reply(body: Body) -> bytes:
 
 
 def rows(body: Body) -> list[Row]:
-    """By hand."""
+    """Make the rows by hand."""
     numbers = {tag: value for tag, value in body if isinstance(value, int)}
     (voltages,) = (value for _, value in body if isinstance(value, dict))
     battery: dict[str, Value] = {

@@ -117,7 +117,7 @@ def facts_of(session: Session) -> dict[str, dict[str, str]]:
 
 
 def rows_of(text: str, heading: str) -> list[list[str]]:
-    """The cells of the table after this heading, without markup, its head first."""
+    """Return the cells of the table after this heading, without markup, its head first."""
     table = text.split(heading)[1].split("<table>")[1].split("</table>")[0]
     rows = (re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", row) for row in table.split("<tr>")[1:])
     return [[re.sub(r"<[^>]*>", "", cell).replace("&#x27;", "'") for cell in row] for row in rows]

@@ -51,7 +51,7 @@ def message(
     by_pgn: bool = False,
     drops: bool = False,
 ) -> tuple[RecordSpec, MessageSpec]:
-    """A message with signals s0, s1 …, and its record."""
+    """Make a message with signals s0, s1 …, and its record."""
     kinds = [
         SlotKind.FLOAT
         if signal.is_float
@@ -82,7 +82,7 @@ def frame(data: bytes, id: int = 0x123, *, channel: int = 0, time_ns: int = 0) -
 
 
 def values(decoder: AnyDecoder, data: bytes, id: int = 0x123) -> dict[str, int | float | bool] | None:
-    """What one frame on channel 0, bound to bus 0, decodes to; None: no row."""
+    """Return what one frame on channel 0, bound to bus 0, decodes to, or None if there is no row."""
     decoder.bind(0, 0, 0)
     rows = decoder.decode([frame(data, id)])
     return rows[0].raw if rows else None
@@ -326,7 +326,7 @@ def j1939(id: int, name: str, *, by_pgn: bool = True) -> tuple[RecordSpec, Messa
 
 
 def matched(make: Make, messages: list[tuple[RecordSpec, MessageSpec]], *ids: int) -> list[str]:
-    """The messages of frames with these ids; unknown ids are skipped."""
+    """Return the messages of frames with these ids; skip unknown ids."""
     decoder = make(plan(messages))
     decoder.bind(0, 0, 0)
     return [row.measurement for row in decoder.decode([frame(b"\x01", id | EXTENDED) for id in ids])]

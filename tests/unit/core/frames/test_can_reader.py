@@ -231,7 +231,7 @@ def test_hardware_stamps_can_be_asked_for() -> None:
 
 
 def part(kind: int, content: bytes, level: int = socket.SOL_SOCKET) -> bytes:
-    """One part of a control message, as cmsg(3) has it."""
+    """Return one part of a control message, as cmsg(3) has it."""
     header = struct.pack("@Nii", struct.calcsize("@Nii") + len(content), level, kind)
     return (header + content).ljust(struct.calcsize("@Nii") + (len(content) + 7) // 8 * 8, b"\0")
 

@@ -388,7 +388,7 @@ def three_containers(stored: bool) -> tuple[bytes, list[int]]:
 
 
 def frames_before(at: int, ends: list[int], stored: bool) -> tuple[int, int]:
-    """How many frames are whole before the byte `at`, and how many containers."""
+    """Return how many frames are whole before the byte `at`, and how many containers."""
     intact = sum(end <= at for end in ends)
     inside = max(at - ([144, *ends][intact] + 32), 0) // 48 if stored else 0
     return 4 * intact + inside, intact

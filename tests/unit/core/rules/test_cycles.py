@@ -13,12 +13,12 @@ STREAMS = pytest.mark.parametrize("stream", [BURST, EVEN], ids=["burst", "even"]
 
 
 def without(stream: Sequence[Arrival], *lost: tuple[int, int]) -> list[Arrival]:
-    """The stream less these pages, as (cycle, page)."""
+    """Return the stream less these pages, as (cycle, page)."""
     return [one for one in stream if (one.cycle, one.page) not in lost]
 
 
 def cycles_of(readings: Sequence[Reading]) -> list[int]:
-    """The one cycle of each reading."""
+    """Return the one cycle of each reading."""
     assert all(len(reading.cycles) == 1 for reading in readings), readings
     return [next(iter(reading.cycles)) for reading in readings]
 
@@ -286,7 +286,7 @@ def test_a_page_that_comes_late_is_of_the_open_cycle_until_it_is_half_a_period_l
 
 
 def delayed(chance: random.Random, *, pages: Sequence[int], silence: float) -> list[Arrival]:
-    """A sender whose stamps come late by up to 60 % of the pause between its pages, in their order.
+    """Return a sender's pages in order, stamped late by up to 60 % of the pause between its pages.
 
     silence: the pause between two cycles, in pauses between pages.
     """

@@ -39,7 +39,7 @@ def frame(data: bytes, time_ns: int = 0, *, id: int = 0x100, channel: int = 0, f
 
 
 def counted(counter: int, time_ns: int = 0, *, id: int = 0x100, channel: int = 0) -> FrameTuple:
-    """A frame that has nothing but a counter."""
+    """Make a frame that has nothing but a counter."""
     return frame(bytes((0, counter, 0, 0, 0, 0, 0, 0)), time_ns, id=id, channel=channel)
 
 

@@ -9,7 +9,7 @@ from tests.support.cycles import Arrival, Pack
 
 
 def asked(rounds: Sequence[tuple[float, str]], apart_ms: float = 400.0) -> list[Arrival]:
-    """Rounds, each with its begin in s and its pages in order, such as `0112`: page 1 is asked for twice."""
+    """Return the answers of rounds of (begin in s, pages in order): `0112` asks for page 1 twice."""
     return [
         Arrival(begin_s * 1000 + place * apart_ms, int(page), number)
         for number, (begin_s, pages) in enumerate(rounds)
@@ -18,7 +18,7 @@ def asked(rounds: Sequence[tuple[float, str]], apart_ms: float = 400.0) -> list[
 
 
 def read(pack: Pack, answers: Sequence[Arrival]) -> list[int]:
-    """The round of each reading, and no reading has pages of two."""
+    """Return the round of each reading, and check that no reading has pages of two."""
     readings = pack.take(answers)
     assert all(len(reading.cycles) == 1 for reading in readings), readings
     return [next(iter(reading.cycles)) for reading in readings]

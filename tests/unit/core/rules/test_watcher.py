@@ -34,7 +34,7 @@ class Bench:
         return self.watcher.watch(batch)
 
     def turns(self, *values: float) -> list[bool | None]:
-        """For each value in its own row, a second apart: begins, ends, or neither."""
+        """Return for each value, in its own row and a second apart: begins, ends, or neither."""
         reported = [self.put(CELLS, seconds, v001=value) for seconds, value in enumerate(values)]
         return [found[0].active if found else None for found in reported]
 

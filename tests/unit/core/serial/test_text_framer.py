@@ -16,7 +16,7 @@ MS = 1_000_000
 
 
 def values(frame: FrameTuple) -> dict[str, int]:
-    """The numbers of a block by label, unsigned."""
+    """Return the numbers of a block by label, unsigned."""
     assert isinstance(VEDIRECT.framing, TextFraming)
     names = [label.name for label in VEDIRECT.framing.numbers]
     mask_bytes = (len(names) + 7) // 8

@@ -14,7 +14,7 @@ BRM = (
 
 
 def message_of(*frames: str) -> tuple[str, dict[str, Any]]:
-    """The first thing that the frames say."""
+    """Return the first thing that the frames say."""
     return said(GBT27930, *frames)[0]
 
 
@@ -142,7 +142,7 @@ def test_a_frame_of_a_capture_says_what_was_meant(frame: str, message: str, valu
 
 
 def reasons(frame: str) -> set[str]:
-    """The signals of two bits that are 01."""
+    """Return the names of the two-bit signals that are 01."""
     return {name for name, value in message_of(frame)[1].items() if value == 1}
 
 

@@ -14,12 +14,12 @@ BRM_2015 = (
 
 
 def first(*frames: str) -> dict[str, Any]:
-    """The values of the first message."""
+    """Return the values of the first message."""
     return said(GBT27930, *frames)[0][1]
 
 
 def brm(**changed: str) -> dict[str, Any]:
-    """What a BRM says with other bytes from `at_N` (counted from 1) on."""
+    """Return what a BRM says with other bytes from `at_N` (counted from 1) on."""
     payload = bytearray.fromhex(BRM_2015)
     for place, text in changed.items():
         at = int(place.removeprefix("at_")) - 1

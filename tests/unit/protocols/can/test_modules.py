@@ -15,7 +15,7 @@ from tests.support.lineprotocol import Line, parse_lines
 
 
 def rectifier(address: int, register: int, value: float) -> str:
-    """An answer of the module with that address."""
+    """Return an answer of the module with that address."""
     return f"10{0x80 + address:02X}407F # {register:04X} 0000 {round(value * 1024):08X}"
 
 
@@ -69,7 +69,7 @@ def test_infypower_modules_and_groups_are_never_mixed() -> None:
 def charger_rows(
     protocol: CanProtocol, frames: list[str], entries: tuple[MapEntry, ...] = ()
 ) -> dict[str, dict[str, set[float]]]:
-    """By charger the values of each field but what is derived. entries: in place of the protocol's own."""
+    """Return each charger's values by field, but none derived; `entries` replace the protocol's own."""
     found: dict[str, dict[str, set[float]]] = {}
     for point in points(protocol, frames, entries):
         if point.measurement == "charger":
@@ -88,7 +88,7 @@ def second_senders(protocol: CanProtocol, frames: list[str]) -> list[str]:
 
 
 def points(protocol: CanProtocol, frames: list[str], entries: tuple[MapEntry, ...] = ()) -> list[Line]:
-    """What becomes of the frames, 10 ms apart. entries: in place of the protocol's own."""
+    """Return what becomes of the frames, 10 ms apart; `entries` replace the protocol's own."""
     plan = protocol.plan("bus")
     modelling = model(entries or protocol.map_entries("bus"), (), plan)
     stages = Stages(plan, modelling.map, modelling.alarms, vehicle="v")

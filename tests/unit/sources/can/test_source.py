@@ -61,7 +61,7 @@ class ScriptedLink:
 
 
 def wire_with(*messages: bytes) -> socket.socket:
-    """A socket that gives these messages, and then its end."""
+    """Return a socket that gives these messages, and then its end."""
     sender, receiver = seqpacket_pair()
     set_stamp_options(receiver.fileno())
     for message in messages:
@@ -203,7 +203,7 @@ def test_the_fastest_bus_fills_less_than_three_quarters_of_a_batch_while_frames_
 
 @contextmanager
 def running_into(channel: Inbox, messages: int) -> Iterator[SocketCanSource]:
-    """A source in a thread of its own that is sent so many messages at once; stopped at the end."""
+    """Start a source in its own thread, send it so many messages at once, and stop it at the end."""
     with StopSignal() as stop:
         wire = wire_with(*(classic(id, b"") for id in range(messages)))
         source = SocketCanSource("bus", ScriptedLink(stop, [wire]), FakeClock())

@@ -14,7 +14,7 @@ from telemetry.sources.python_can.settings import PythonCanSettings
 
 @pytest.fixture(autouse=True)
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Where python-can's own configuration is in this test, and none of the machine's counts."""
+    """Return where python-can's own configuration is in this test, and hide all of the machine's."""
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setattr("can.util.CONFIG_FILES", ["~/.canrc"])
     for variable in [each for each in os.environ if each.startswith("CAN_")]:

@@ -287,7 +287,7 @@ def test_a_log_that_waits_for_room_in_the_spool_says_so_and_is_well(log: Path) -
     channel = Inbox(capacity_frames=64, batch_frames=32)
 
     def look(_name: str) -> int:
-        """Called at the first frame, in the source's thread."""
+        """Note the source's status when called at the first frame, in the source's thread."""
         seen.append(source.status)
         channel.hold(True)
         seen.append(source.status)

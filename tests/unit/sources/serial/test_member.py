@@ -54,7 +54,7 @@ def test_a_device_that_has_named_itself_again_is_asked_in_a_hurry_no_more() -> N
 
 
 def doubted() -> tuple[Member, Named]:
-    """A device that has named itself DL1, whose port was opened again."""
+    """Return a device that has named itself DL1, whose port was opened again."""
     clock, framer = FakeClock(), Named()
     talk = Asking([CODE], 0.0, clock)
     member = Member("pack", cast("Framer", framer), talk, SilenceWatch("pack", clock), clock)
