@@ -58,7 +58,7 @@ def check(found: Answer, question: Question, zone: ZoneInfo | None) -> None:
     """Compare with the raw points exactly, and with the plant within what signals and minutes show."""
     number, again = question.number, f"NEV_TELEMETRY_FLEET={SEED}"
     # elapsed() counts whole seconds
-    true = pytest.approx(true_answers(zone)[number], rel=1e-6, abs=1 / 60 if number == SILENCES else 1e-6)
+    true = pytest.approx(true_answers(zone)[number], rel=1e-6, abs=1 / 60_000 if number == SILENCES else 1e-6)
     assert found == true, again
     driven_by_plant = drive_answers().get(number, {})
     absolute, relative = TOLERANCES.get(number, (1e-6, 1e-6))
