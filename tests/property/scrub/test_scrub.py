@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from telemetry_core.frames.batch import FrameBatch
 
@@ -81,6 +81,7 @@ def test_all_lines_come_out_and_good_messages_stay_good(
 def test_whatever_lies_around_it_a_number_is_gone_and_messages_are_good(
     name: str, garbage: list[bytes], cuts: list[int]
 ) -> None:
+    assume(not any(b"Checksum" in one for one in garbage))  # the block before it may end there, and be good
     say, _, number, _ = IDENTIFYING[name]
     said = b"".join(data for is_received, data in say() if is_received)
     stream = said.join([b"", *garbage]) + said
