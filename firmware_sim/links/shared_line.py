@@ -88,7 +88,7 @@ class ArrivedBytes:
 
 @dataclass(slots=True, eq=False)
 class _Sending:
-    """What is on the line from `start_ns` on. heard: None: a byte that does not arrive."""
+    """The bytes on the line from `start_ns` on. heard: None: a byte that does not arrive."""
 
     start_ns: int
     byte_ns: int

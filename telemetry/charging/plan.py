@@ -35,7 +35,10 @@ class ProtocolPlug:
 
 @dataclass(frozen=True, slots=True)
 class ChargingPlan:
-    """What is followed. specs[i] is of plugs[i], on the bus buses[i] of the plan; None: a `[[session]]`."""
+    """The plugs that are followed.
+
+    specs[i] is of plugs[i], on the bus buses[i] of the plan; None: a `[[session]]`.
+    """
 
     specs: tuple[FollowSpec | PowerSpec, ...]
     plugs: tuple[PlugSettings, ...]

@@ -49,7 +49,7 @@ def run(arguments: argparse.Namespace) -> int:
 def shipped_files(what: str = "files were", named: str = "") -> dict[str, Path]:
     """Return by its name below DIR where each file lies: beside an installed wheel, or in a checkout.
 
-    Raises InputMissingError where there is none, or not the one that is `named`. what: they are, for that.
+    Raises InputMissingError if nothing was installed, or not what is `named`. what: they are, for that.
     """
     found = {}
     with contextlib.suppress(importlib.metadata.PackageNotFoundError):  # a checkout that is not installed

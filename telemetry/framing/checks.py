@@ -15,7 +15,7 @@ _SUMMED_AT_ONCE = 256  # bytes: 65,280 at most
 
 
 class Check(NamedTuple):
-    """What a message without its end has to be.
+    """The check of a message. Both functions take the message without its end.
 
     is_good: whether it is. written: the same message, as long, with the check that its other bytes need.
     """

@@ -11,7 +11,7 @@ WORDS = "words"  # long ones, which may be numbers, since nothing says what stan
 
 
 class Form(NamedTuple):
-    """How bytes mean a text. others: in which other ways messages of the protocol have the same text."""
+    """The form of a text in bytes. others: in which other ways messages of the protocol have it."""
 
     read: Callable[[bytes], bytes]
     written: Callable[[bytes], bytes]

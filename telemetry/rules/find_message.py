@@ -11,7 +11,7 @@ STANDARD_MASK = 0x7FF
 
 
 def find_message(bus: BusSpec, id: int) -> MessageSpec | None:
-    """Return the message of an id, of several the first; None: there is none.
+    """Return the first message that an id is of; None: no message is.
 
     It is found by the bits that count on the bus; otherwise by PGN, with destination and sender, with the
     sender or alone; last by the bits that count in the message's id.

@@ -91,6 +91,8 @@ class VictronText:
         for found in _CHECKSUM.finditer(text):
             before, check = text[at : found.start(1)], text[found.start(1)]
             begin = _block_begin(before, check)
+            if begin == len(before) and text.startswith(b"\r\n", found.start(1)):
+                continue  # no block ends here, and the byte begins the next one
             changed = self._changed_rest(before[:begin]) + self._changed_block(before[begin:])
             summed = slice(begin if begin < len(before) else 0, None)  # a wrong check stays as wrong
             made += changed
@@ -190,7 +192,7 @@ class _Line:
 
 
 class _Port:
-    """What changes the bytes of one port. Its readers know what both directions have asked and said."""
+    """The scrubber of the bytes of one port. Its readers know what both directions have asked and said."""
 
     def __init__(self, protocols: Sequence[SerialProtocol], new: Replacements) -> None:
         framings = [

@@ -94,7 +94,7 @@ cdef void begin_next(Plug* plug, int64_t start_ns) noexcept nogil:
 cdef void end_session(Plug* plug, uint32_t why, int64_t at_ns) noexcept nogil:
     cdef Known* known = &plug.known
     cdef Change* change
-    if known.below_ns:  # by power: it was over where that fell, whoever notices it
+    if known.below_ns:  # by power: it ended where the power fell, whatever shows it
         at_ns = known.below_ns
         why = END_BELOW if why == END_SILENCE else why
         known[0] = plug.saved

@@ -76,7 +76,7 @@ class Row(NamedTuple):
 
 
 class FieldExtent(NamedTuple):
-    """What is known of one field. Its values are raw; None where none came, and of a text."""
+    """The newest of one field. Its values are raw; None where no value came, and of a text."""
 
     values: int
     lowest: int | float | bool | None
@@ -85,7 +85,7 @@ class FieldExtent(NamedTuple):
 
 
 class RecordExtent(NamedTuple):
-    """What is known of one record. Without rows its stamps are 0."""
+    """The newest of one record. Without rows its stamps are 0."""
 
     rows: int
     first_ns: int
@@ -94,7 +94,7 @@ class RecordExtent(NamedTuple):
 
 
 class Remembered(NamedTuple):
-    """What is known about one key. The tuples run side by side and leave out fields that never came."""
+    """The newest of one key. The tuples run side by side and leave out fields that never came."""
 
     record: int
     tags: int

@@ -58,7 +58,7 @@ cdef struct Kind:                # framing.TextKind
     uint16_t product_count
 
 cdef struct Role:                # framing.TextRole
-    int16_t number               # of its label, the place in the payload; -1: there is none
+    int16_t number               # of its label, the place in the payload; -1: it has no place
     uint16_t kind
     uint16_t id
 

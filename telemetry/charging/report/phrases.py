@@ -51,7 +51,7 @@ def duration(seconds: float | None) -> str:
 def figure(
     value: float | None, unit: str, decimals: int = 1, *, factor: float = 1.0, sign: bool = False
 ) -> str:
-    """Return a number with its unit; empty where there is none."""
+    """Return a number with its unit; without a number an empty text."""
     if value is None:
         return ""
     form = f"{'+' if sign else ''},.{decimals}f"

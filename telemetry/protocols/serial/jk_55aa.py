@@ -221,7 +221,7 @@ class _Reader(PortReader):
         return (Heard(ABOUT, ABOUT_LAYOUT.payload(frame[:_ABOUT_END]), address),)
 
     def secrets(self, message: bytes) -> Iterable[Secret]:
-        """Return the serial number; behind it a PIN, passwords, and what nobody knows."""
+        """Return the serial number, then a PIN, passwords, and what nobody knows."""
         if len(message) == FRAME_BYTES and message[_TYPE_AT] == ABOUT:
             at, length = _TEXTS["serial number"]
             yield Secret(SERIAL_NUMBER, slice(at, at + length))

@@ -183,9 +183,8 @@ def test_other_logs_are_taken_from_their_first_frame_and_the_accounts_still_bala
     assert second.delivery.accounts["points/made/m"] == 3 * LINES_A_PIECE
 
 
-def test_a_spool_that_has_lost_points_is_fed_from_the_first_frame(
-    tmp_path: Path, server: ScriptedServer
-) -> None:
+def leave_two_pieces(tmp_path: Path, server: ScriptedServer) -> None:
+    """Run a delivery that is stopped before the server has answered."""
     may_answer = threading.Event()
     server.script(*[store_when(may_answer)] * 3)
     first = Run(tmp_path, server)
@@ -193,6 +192,12 @@ def test_a_spool_that_has_lost_points_is_fed_from_the_first_frame(
     first.stop.set()
     first.delivery.close()
     may_answer.set()
+
+
+def test_a_spool_that_has_lost_points_is_fed_from_the_first_frame(
+    tmp_path: Path, server: ScriptedServer
+) -> None:
+    leave_two_pieces(tmp_path, server)
     (segment,) = tmp_path.glob("*.segment")
     content = bytearray(segment.read_bytes())
     content[len(content) // 4] ^= 0xFF  # in the first of two batches
@@ -288,13 +293,7 @@ def test_a_batch_is_ordered_if_any_piece_of_it_has_a_point_of_an_earlier_one(
 def test_what_is_read_after_other_arguments_comes_after_what_waits_of_those(
     tmp_path: Path, server: ScriptedServer, appended: list[EncodedBatch]
 ) -> None:
-    may_answer = threading.Event()
-    server.script(*[store_when(may_answer)] * 3)
-    first = Run(tmp_path, server)
-    first.take(1, 2)
-    first.stop.set()
-    first.delivery.close()
-    may_answer.set()
+    leave_two_pieces(tmp_path, server)
     second = Run(tmp_path, server, "logs@2")
     assert second.delivery.found_points
     second.take(1)
