@@ -1,5 +1,6 @@
 import errno
 import importlib
+import re
 import shlex
 import signal
 import sys
@@ -31,7 +32,10 @@ def test_the_version_is_printed() -> None:
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_has_help_and_exists(command: str) -> None:
-    assert "usage: nev-telemetry " + command in printed(command, "--help")
+    shown = printed(command, "--help")
+    assert "usage: nev-telemetry " + command in shown
+    headings = re.findall(r"^\S.*$", shown, re.MULTILINE)
+    assert not [heading for heading in headings if heading.endswith(".:")], "a sentence is no heading"
 
 
 @pytest.mark.parametrize("command", COMMANDS)

@@ -344,3 +344,12 @@ def test_it_reads_what_python_can_writes() -> None:
     assert [frame.id for frame in frames] == [0x1ABCDEF0 | EXTENDED, 0x123 | REMOTE, 7, ERROR]
     assert [frame.data for frame in frames] == [b"\x01\x02", bytes(3), bytes(12), b""]
     assert reader.damaged == 0
+
+
+def test_a_line_after_one_that_is_too_long_has_its_own_number() -> None:
+    frames, reader, _ = read(
+        HEADER + b"x" * 200_000 + b"\n0.5 1 123 Rx d 0\ndate Tuesday\n0.5 1 123 Rx d 0\n"
+    )
+    assert (len(frames), reader.first_damage) == (2, f"5 (byte {len(HEADER)})")
+    assert isinstance(reader, AscReader)
+    assert reader.undated_line == 7

@@ -1,6 +1,8 @@
 """A run from its first frame to its last point in one process: a log, the spool, a server on a socket."""
 
 import threading
+from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -11,7 +13,9 @@ from telemetry.errors import UnavailableError
 from telemetry.model.read_point import measurement_of, read_point
 from telemetry.service.drain import DrainProgress, drain
 from telemetry.service.service import Service
+from telemetry.service.supervisor import Notifier, Supervisor
 from telemetry.spool import Spool
+from tests.support.notify_socket import NotifySocket
 from tests.support.scripted_server import ScriptedServer, answer
 from tests.support.spool import Feed
 
@@ -102,6 +106,30 @@ def test_what_ends_a_run_is_raised_after_all_is_stored(
     assert spool.recovery.clean
     assert spool.recovery.waiting_points > 0  # its start, its stop, its figures
     spool.close()
+
+
+def test_a_service_reports_that_it_is_ready_only_after_its_sources_have_begun(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with ScriptedServer() as server, NotifySocket(f"{tmp_path}/notify") as manager:
+        for has_thread in (False, True):
+            with closing(Supervisor(SystemClock(), Notifier(manager.address))) as supervisor:
+                service = Service(load_config(config_of(tmp_path, server.url)), supervisor=supervisor)
+                if has_thread:
+                    service.run()
+                else:
+                    monkeypatch.setattr(service._sources, "start", raising(UnavailableError("no thread")))
+                    with pytest.raises(UnavailableError, match="no thread"):
+                        service.run()
+            manager.poll()
+            assert ["READY=1" in message for message in manager.received].count(True) == has_thread
+
+
+def raising(error: Exception) -> Callable[[], None]:
+    def start() -> None:
+        raise error
+
+    return start
 
 
 def test_a_run_that_is_stopped_ends_though_a_log_goes_on(tmp_path: Path) -> None:

@@ -484,3 +484,11 @@ def test_a_value_that_its_signal_declares_invalid_is_left_out_and_counted(make: 
     rows = decoder.decode([frame(b"\xff\xff\xff"), frame(b"\xfe\xfe\xfe"), frame(b"\1\0\0")])
     assert [row.raw for row in rows] == [{"s1": 0xFF, "s2": 0xFF}, {"s0": -2, "s2": 0xFE}, {"s0": 1, "s2": 0}]
     assert decoder.omitted()["not_available"] == 3
+
+
+def test_digits_over_nine_are_left_out_and_counted(make: Make) -> None:
+    decoder = make(plan([message(*(replace(intel(8 * byte, 8), is_bcd=True) for byte in range(3)))]))
+    decoder.bind(0, 0, 0)
+    rows = decoder.decode([frame(b"\x59\x5a\x07"), frame(b"\xa0\x10\xff")])
+    assert [row.raw for row in rows] == [{"s0": 59, "s2": 7}, {"s1": 10}]
+    assert decoder.omitted()["not_available"] == 3

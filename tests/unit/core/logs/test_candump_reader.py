@@ -192,6 +192,7 @@ BLUE, OFF = b"\x1b[1m\x1b[34m", b"\x1b[0m"  # as candump.c and terminal.h of can
         b" (1.5) " + BLUE + b" can0" + OFF + b"  123   [3]  11 22 33",  # -c -t a
         b" (1.5) " + BLUE + b" can0  123   [3]  11 22 33" + OFF,  # -c -c
         b" " + BLUE + b"(1.5)  can0  123   [3]  11 22 33" + OFF,  # -c -c -c
+        BLUE + b"  (1.5)  can0  123   [3]  11 22 33" + OFF,
         b" (1.5) \x1b[1m can0\x1b[0m  RX - -  123   [3]  11 22 33",  # bold; with -x
         b" (1.5) " + BLUE + b" can0  123   [3]  11 22 33   '.\"3'" + OFF,  # with -a
     ],

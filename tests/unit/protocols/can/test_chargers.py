@@ -21,6 +21,10 @@ from tests.support.can_protocols import said
         ("1806E5F4 # 03 E8 02 58 00 01 00 00", {"voltage_v": 100, "current_a": 60, "control": 0, "mode": 1}),
         ("1806E5F4 # 0D C8 00 32 00 00 00 00", {"voltage_v": 352.8, "current_a": 5, "control": 0, "mode": 0}),
         ("1806E5F4 # 02 D0 00 0A 00 00 00 00", {"voltage_v": 72, "current_a": 1, "control": 0, "mode": 0}),
+        (
+            "1806E5F4 #02D0000A80810000",
+            {"voltage_v": 72, "current_a": 1, "control": 128, "mode": 129},
+        ),
     ],
 )
 @pytest.mark.parametrize("protocol", [ELCON, ELCON_EXTENDED], ids=["classic", "extended"])
