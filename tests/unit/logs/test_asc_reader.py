@@ -348,7 +348,7 @@ def test_it_reads_what_python_can_writes() -> None:
 
 def test_a_line_after_one_that_is_too_long_has_its_own_number() -> None:
     frames, reader, _ = read(
-        HEADER + b"x" * 200_000 + b"\n0.5 1 123 Rx d 0\ndate Tuesday\n0.5 1 123 Rx d 0\n"
+        HEADER + b"x" * 600_000 + b"\n0.5 1 123 Rx d 0\ndate Tuesday\n0.5 1 123 Rx d 0\n"
     )
     assert (len(frames), reader.first_damage) == (2, f"5 (byte {len(HEADER)})")
     assert isinstance(reader, AscReader)
