@@ -19,7 +19,7 @@ from urllib.parse import urlencode
 from benchmarks.command import decode
 from benchmarks.report import Section, goal
 from benchmarks.workload import Workload
-from telemetry.clock import SystemClock
+from telemetry.clock import Clock
 from telemetry.decode.delivery import BATCH_LINES
 from telemetry.demo.server import ServerProcess, start_influxdb1
 from telemetry.ownership import cache_folder
@@ -45,7 +45,7 @@ def measure_delivery(workload: Workload, folder: Path, rounds: int) -> list[Sect
     posted: list[Run] = []
     decoded: list[Run] = []
     (folder / "influxdb").mkdir()
-    with start_influxdb1(folder / "influxdb", cache_folder(), SystemClock()) as server:
+    with start_influxdb1(folder / "influxdb", cache_folder(), Clock()) as server:
         for number in range(rounds):
             posted.append(_post(server.port, f"posted{number}", bodies))
             decoded.append(_decode_into(server, f"decoded{number}", workload, log, folder))

@@ -18,7 +18,7 @@ from tempfile import TemporaryDirectory
 from telemetry_core.frames.batch import FrameBatch
 from telemetry_core.frames.stamps import TimeMap
 
-from telemetry.clock import SystemClock
+from telemetry.clock import Clock
 from telemetry.databases.bus import BusDatabases
 from telemetry.databases.plan_cache import load_plan
 from telemetry.demo.server import start_influxdb1
@@ -154,7 +154,7 @@ def _drain(
     """Send everything while the bus goes on in real time: points sent, points made meanwhile, seconds."""
     failures: list[Exception] = []
     settings = InfluxSettings(url=url, api=Api.V1, database="outage", create=True)
-    sink = Sink(spool, settings, SystemClock(), on_event=lambda _: None, on_failure=failures.append)
+    sink = Sink(spool, settings, Clock(), on_event=lambda _: None, on_failure=failures.append)
     made_before = total(ledger.snapshot(), "points/made/")
     started_s = time.monotonic()
     batch = next(drive)
@@ -187,7 +187,7 @@ def main() -> int:
         folder = Path(name)
         (folder / "influxdb").mkdir()
         log = record_drive(folder / "drive.log", 600.0)
-        with start_influxdb1(folder / "influxdb", cache_folder(), SystemClock()) as server:
+        with start_influxdb1(folder / "influxdb", cache_folder(), Clock()) as server:
             outage = run_outage(
                 log, VEHICLE_DBC, folder / "spool", server.url, arguments.hours, arguments.reduce_s
             )

@@ -19,7 +19,7 @@ from typing import Any
 
 from benchmarks.feeder import Feeder
 from benchmarks.workload import Workload, load_workload
-from telemetry.clock import SystemClock
+from telemetry.clock import Clock
 from telemetry.demo.children import Child
 from telemetry.demo.server import start_influxdb1
 from telemetry.ledger import Counters, imbalances, total
@@ -65,7 +65,7 @@ def run_soak(folder: Path, rounds: int, frames_per_s: int) -> tuple[list[Sample]
     (folder / "influxdb").mkdir()
     with (
         Feeder(folder) as feeder,
-        start_influxdb1(folder / "influxdb", cache_folder(), SystemClock()) as server,
+        start_influxdb1(folder / "influxdb", cache_folder(), Clock()) as server,
         Child.start("sim", folder, "sim", "drive", *_serial_links(ports), "--duration", "1e8"),
         _gateway(folder, workload, feeder, server.url, ports) as spool,
     ):

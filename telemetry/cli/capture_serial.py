@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from telemetry.cli.arguments import add_device_arguments, flag
 from telemetry.cli.bus_arguments import OF_A_BUS
 from telemetry.cli.ending import ended_by_signals, say_recorded
-from telemetry.clock import SystemClock
+from telemetry.clock import Clock
 from telemetry.errors import EXIT_OK, UnavailableError, UsageError
 from telemetry.protocols.known import PROTOCOLS
 from telemetry.protocols.table import EIGHT_N_ONE, LineSettings
@@ -109,7 +109,7 @@ def _line_of(
     """Return what makes the line once its recorder is open. Raises UsageError, ConfigError."""
     from telemetry.capture.line import HeardLine, PolledPort
 
-    clock = SystemClock()
+    clock = Clock()
     if configured is None and (arguments.listen or arguments.protocol is None):
         name, link, maskers = _listening(arguments)
         return lambda recorder: HeardLine(name, link, recorder, maskers, clock)

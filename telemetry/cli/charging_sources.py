@@ -18,7 +18,7 @@ from telemetry.cli.arguments import (
     read_as,
     require_logs,
 )
-from telemetry.clock import SystemClock
+from telemetry.clock import Clock
 from telemetry.decode.sessions import collect_sessions
 from telemetry.decode.target import sink_settings
 from telemetry.errors import UsageError, one_line
@@ -106,7 +106,7 @@ def found_sessions(arguments: argparse.Namespace) -> Iterator[FoundSessions]:
     if not (configs or options):
         raise UsageError("nothing says where sessions are", hint="name FILE or CONFIG, or give --url")
     settings = sink_settings(configs[0] if configs else None, options, os.environ)
-    with contextlib.closing(settings.make_tables(SystemClock())) as tables:
+    with contextlib.closing(settings.make_tables(Clock())) as tables:
         stored = StoredSessions(tables)
         sessions = _wanted(stored.found(arguments.since), arguments)
         yield FoundSessions(settings.address, sessions, stored)

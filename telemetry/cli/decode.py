@@ -31,7 +31,7 @@ from telemetry.cli.arguments import (
 )
 from telemetry.cli.output import writing_to
 from telemetry.cli.recordings import load_spec
-from telemetry.clock import Clock, SystemClock
+from telemetry.clock import Clock
 from telemetry.decode.channels import plan_channels
 from telemetry.decode.described import Described, by_config, by_databases, by_protocol
 from telemetry.decode.output import FileDecoder
@@ -206,7 +206,7 @@ def run(arguments: argparse.Namespace) -> int:
     into_influxdb = arguments.format == INTO_INFLUXDB
     _check(arguments, into_influxdb=into_influxdb)
     arguments.vehicle = arguments.vehicle or "unknown"
-    clock = SystemClock()
+    clock = Clock()
     is_terminal = not into_influxdb and arguments.output is None and sys.stdout.isatty()
     with Screen(clock, output_is_terminal=is_terminal) as screen:
         if into_influxdb:

@@ -11,7 +11,7 @@ from typing import NoReturn
 
 from telemetry.cli.arguments import positive
 from telemetry.cli.simulator import simulator
-from telemetry.clock import SystemClock
+from telemetry.clock import Clock
 from telemetry.demo.display import Display
 from telemetry.demo.stage import Options, perform
 from telemetry.errors import EXIT_OK, UsageError
@@ -79,7 +79,7 @@ def run(arguments: argparse.Namespace) -> int:
         stay=arguments.stay,
         bucket=arguments.bucket,
     )
-    as_it_should_be = perform(options, os.environ, Display(sys.stdout), SystemClock())
+    as_it_should_be = perform(options, os.environ, Display(sys.stdout), Clock())
     return EXIT_OK if as_it_should_be else EXIT_DIFFERENT
 
 

@@ -11,7 +11,7 @@ from telemetry_core.rows.extremes import Extremes
 
 from telemetry.cli.arguments import add_database_arguments, channel_plan
 from telemetry.cli.recordings import load_spec
-from telemetry.clock import SystemClock
+from telemetry.clock import Clock
 from telemetry.decode.channels import ChannelPlan
 from telemetry.decode.logs import Logs
 from telemetry.decode.rows import Rows
@@ -44,7 +44,7 @@ def run(arguments: argparse.Namespace) -> int:
                 "is read twice, and a pipe gives what it holds once", where=str(path), hint="give a file"
             )
     channels = channel_plan(arguments)
-    with Screen(SystemClock(), output_is_terminal=sys.stdout.isatty()) as screen:
+    with Screen(Clock(), output_is_terminal=sys.stdout.isatty()) as screen:
         spec = load_spec(channels, screen)
         extremes = _extremes(spec, channels, arguments.logs, screen) if arguments.logs else None
         found = suggest(

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from telemetry.cli.arguments import add_device_arguments
 from telemetry.cli.bus_arguments import add_bus_arguments, bus_options
-from telemetry.clock import SystemClock
+from telemetry.clock import Clock
 from telemetry.errors import EXIT_OK, DataError, TelemetryError, UsageError
 from telemetry.logs.content import require_file
 from telemetry.model.bit_rate import BitRate
@@ -109,7 +109,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _feed(arguments: argparse.Namespace, *, is_once: bool) -> Feed:
-    clock = SystemClock()
+    clock = Clock()
     options = bus_options(arguments)
     if not arguments.serial and (arguments.address is not None or arguments.registers is not None):
         raise UsageError("stand with --serial alone", where="--address, --registers")

@@ -16,7 +16,7 @@ from telemetry.cli.arguments import (
 )
 from telemetry.cli.output import refuse_to_overwrite
 from telemetry.cli.recordings import recording_of
-from telemetry.clock import SystemClock
+from telemetry.clock import Clock
 from telemetry.decode.logs import none_matched
 from telemetry.decode.screen import Screen
 from telemetry.decode.times import Times
@@ -83,7 +83,7 @@ def run(arguments: argparse.Namespace) -> int:
     from telemetry.overview.curves import make_panels
 
     times = Times(start=arguments.from_time, stop=arguments.to_time)
-    with Screen(SystemClock(), output_is_terminal=False) as screen:
+    with Screen(Clock(), output_is_terminal=False) as screen:
         recording = recording_of(
             arguments, [arguments.log], arguments.signal, screen, globs_by="SIGNAL", times=times
         )

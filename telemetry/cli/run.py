@@ -9,7 +9,7 @@ from pathlib import Path
 
 from telemetry_core.allocator import return_large_blocks
 
-from telemetry.clock import SystemClock
+from telemetry.clock import Clock
 from telemetry.config import load_config
 from telemetry.errors import EXIT_OK, UsageError
 from telemetry.service.journal import JournalFormatter, is_journal
@@ -43,7 +43,7 @@ def run(arguments: argparse.Namespace) -> int:
     handler.setFormatter(formatter("%(levelname)s %(name)s: %(message)s"))
     logging.basicConfig(level=logging.DEBUG if arguments.verbose else logging.INFO, handlers=[handler])
     stop, reload = StopSignal(), threading.Event()
-    clock = SystemClock()
+    clock = Clock()
     supervisor = Supervisor.from_environment(clock, os.environ, os.getpid())
     with SignalWatch(stop.set, on_hangup=reload.set) as signals:
         try:

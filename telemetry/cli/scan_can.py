@@ -8,7 +8,7 @@ from typing import Any
 
 from telemetry.cli.arguments import add_dbc, positive
 from telemetry.cli.ending import ended_by_signals
-from telemetry.clock import SystemClock
+from telemetry.clock import Clock
 from telemetry.databases.bus import BusDatabases
 from telemetry.databases.plan_cache import load_plan, user_cache_directory
 from telemetry.decode.channels import Database
@@ -91,7 +91,7 @@ def _channels(logs: Sequence[Path], say: Say) -> Iterable[_Bus]:
 
 
 def _buses(arguments: argparse.Namespace, say: Say) -> Iterable[_Bus]:
-    clock = SystemClock()
+    clock = Clock()
     for bus in arguments.can:
         kind, colon, channel = bus.partition(_CHANNEL_OF_KIND)
         if colon:
@@ -109,7 +109,7 @@ def _buses(arguments: argparse.Namespace, say: Say) -> Iterable[_Bus]:
 
 def _interface(name: str, seconds: float, say: Say) -> tuple[BusTraffic, BitRate | None]:
     """Listen at its own rate if it is up; otherwise at the rate at which frames come."""
-    clock = SystemClock()
+    clock = Clock()
     options = {"interface": "socketcan", "channel": name, "fd": True}
     if not kernel_has_can():
         hint = "an adapter of python-can may do without: --can slcan:/dev/ttyACM0"

@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from telemetry.cli.arguments import add_serial_protocol, positive
-from telemetry.clock import SystemClock
+from telemetry.clock import Clock
 from telemetry.errors import UnavailableError, UsageError
 from telemetry.protocols.table import LineSettings
 from telemetry.scan import plan_words
@@ -86,7 +86,7 @@ def _look(port: str, settings: Sequence[Setting], waits: Waits, *, is_risky: boo
     def link_at(baud_rate: int, line: LineSettings) -> PyserialLink:
         return PyserialLink(port, baud_rate, line)
 
-    scan = LineScan(link_at, SystemClock(), waits, speaks_always=is_risky)
+    scan = LineScan(link_at, Clock(), waits, speaks_always=is_risky)
     try:
         with StopSignal() as stop:
             return PortFindings(port, scan.run(settings, stop))

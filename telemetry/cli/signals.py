@@ -18,7 +18,7 @@ from telemetry.cli.arguments import (
     no_database,
 )
 from telemetry.cli.recordings import recording_of
-from telemetry.clock import SystemClock
+from telemetry.clock import Clock
 from telemetry.databases.files import ENDINGS, database_files
 from telemetry.decode.channels import Database
 from telemetry.decode.logs import none_matched
@@ -66,7 +66,7 @@ def run(arguments: argparse.Namespace) -> int:
         raise no_database(str(logs[0]) if logs else "")
     for path in logs:
         require_file(path)
-    with Screen(SystemClock(), output_is_terminal=sys.stdout.isatty()) as screen:
+    with Screen(Clock(), output_is_terminal=sys.stdout.isatty()) as screen:
         recording = recording_of(arguments, logs, arguments.signal, screen)
         messages = _listed(recording, logs, screen, everything=arguments.all)
     if arguments.protocol and not messages:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from telemetry.cli.ending import stopped_by_signals
 from telemetry.cli.output import writing_to
-from telemetry.clock import SystemClock
+from telemetry.clock import Clock
 from telemetry.config import load_config
 from telemetry.errors import EXIT_OK, DataError, UsageError
 from telemetry.service.drain import DrainProgress, drain
@@ -83,7 +83,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _view(directory: Path) -> SpoolView:
-    return SpoolView(RealFileSystem(), directory, SystemClock())
+    return SpoolView(RealFileSystem(), directory, Clock())
 
 
 def _list(directory: Path, *, as_json: bool) -> int:
@@ -179,7 +179,7 @@ def _drain(arguments: argparse.Namespace) -> int:
     config = load_config(arguments.config)
     show = _show_progress if sys.stderr.isatty() else lambda _: None
     with stopped_by_signals() as stop:
-        end = drain(config, SystemClock(), stop, timeout_s=arguments.timeout, on_progress=show)
+        end = drain(config, Clock(), stop, timeout_s=arguments.timeout, on_progress=show)
     print(f"{end.acknowledged_points} points delivered, {end.dead_points} made dead letters")
     return EXIT_OK
 

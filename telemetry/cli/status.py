@@ -6,7 +6,7 @@ import json
 import threading
 from pathlib import Path
 
-from telemetry.clock import SystemClock
+from telemetry.clock import Clock
 from telemetry.errors import InputMissingError, UnavailableError
 from telemetry.ledger import Counters, sources
 from telemetry.live.status_socket import query_status
@@ -38,12 +38,12 @@ def run(arguments: argparse.Namespace) -> int:
         accounts: Counters = status["accounts"]
         if not arguments.json and any(accounts.get(f"frames/{each}/unknown") for each in sources(accounts)):
             query_status(directory, "messages")  # the service counts their ids from the first request on
-            SystemClock().wait(threading.Event(), COUNT_S)
+            Clock().wait(threading.Event(), COUNT_S)
             status = query_status(directory, "messages")
     except UnavailableError:
         if not arguments.json:
             with contextlib.suppress(InputMissingError):  # there is no spool, or it is not for this user
-                view = SpoolView(RealFileSystem(), directory, SystemClock())
+                view = SpoolView(RealFileSystem(), directory, Clock())
                 print("\n".join(stopped_lines(view.accounts, view.waiting_points)))
         raise
     if arguments.json:

@@ -15,7 +15,7 @@ from telemetry_core.rows.spec import RecordSpec
 
 from telemetry import plugins
 from telemetry.charging.follow.known import FOLLOWED
-from telemetry.clock import SystemClock
+from telemetry.clock import Clock
 from telemetry.config import Config
 from telemetry.databases.bus import LoadedPlan
 from telemetry.errors import StorageError
@@ -76,7 +76,7 @@ def check(config: Config, *, log: Path | None = None, listen_s: float | None = N
         yield from settings.findings()
     yield from sharing(config.sources)
     yield from _spool_findings(config)
-    spool_bytes, clock = _room(config)[0], SystemClock()
+    spool_bytes, clock = _room(config)[0], Clock()
     yield from log_findings(composition, spool_bytes, clock)
     if log is not None:
         yield from sample_findings(composition, log, spool_bytes)

@@ -15,7 +15,7 @@ from functools import partial
 from typing import Any
 
 from telemetry import __version__
-from telemetry.clock import Clock, SystemClock
+from telemetry.clock import Clock
 from telemetry.config import Config
 from telemetry.errors import TelemetryError
 from telemetry.ledger import Ledger, add, of_source
@@ -75,7 +75,7 @@ class Service:
         stop: ends `run`, in order. reload: the configuration is read again. supervisor: hears how things are.
         """
         self._config = config
-        self._clock = clock or SystemClock()
+        self._clock = clock or Clock()
         self._stop = stop or StopSignal()
         self._reload = Reload(reload or threading.Event())
         # A new configuration, until the sources that it changes have ended.

@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from telemetry.clock import SystemClock
+from telemetry.clock import Clock
 from telemetry.config import Config, read_config
 from telemetry.databases.plan_cache import user_cache_directory
 from telemetry.errors import UsageError
@@ -47,7 +47,7 @@ class Recorded:
         self._account = account
         config = composition.config
         self._file = config.file
-        assembled = assemble_sources(config.sources, ChannelTable(), SystemClock(), {})
+        assembled = assemble_sources(config.sources, ChannelTable(), Clock(), {})
         if source:
             sources = [each for each in assembled if each.name == source]
             if not sources:

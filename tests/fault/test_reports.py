@@ -20,7 +20,7 @@ from typing import NoReturn
 
 import pytest
 
-from telemetry.clock import SystemClock
+from telemetry.clock import Clock
 from telemetry.config import load_config
 from telemetry.errors import UnavailableError
 from telemetry.ledger import imbalances
@@ -59,7 +59,7 @@ class Running:
 
     def start(self) -> None:
         self.gateway.write_config()
-        self.service = Service(load_config(self.gateway.config), SystemClock(), self.stop, reload=self.reload)
+        self.service = Service(load_config(self.gateway.config), Clock(), self.stop, reload=self.reload)
         self._thread = threading.Thread(target=self._run)
         self._thread.start()
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from telemetry.clock import SystemClock
+from telemetry.clock import Clock
 from telemetry.config import load_config
 from telemetry.errors import UnavailableError
 from telemetry.service.service import Service
@@ -32,6 +32,6 @@ def test_a_service_without_a_thread_for_its_sink_ends_in_order_and_says_why(
         patched.setattr(threading.Thread, "start", start)
         with pytest.raises(UnavailableError, match=rf"^{refused}: no thread can be started \(.*TasksMax"):
             service.run()
-    spool = Spool(tmp_path / "spool", clock=SystemClock())
+    spool = Spool(tmp_path / "spool", clock=Clock())
     assert spool.recovery.clean
     spool.close()

@@ -15,7 +15,7 @@ import pytest
 from telemetry_core.frames.batch import FrameBatch
 from telemetry_core.frames.socketcan import CanReader
 
-from telemetry.clock import SystemClock
+from telemetry.clock import Clock
 from telemetry.model.bit_rate import BitRate
 from telemetry.sources.can.sockets import CanInterface, receive_buffer_bytes, receive_buffer_warning
 from telemetry.sources.can.source import SocketCanSource
@@ -94,7 +94,7 @@ class Running:
 
 @contextmanager
 def running(name: str) -> Iterator[Running]:
-    source = SocketCanSource("bus", CanInterface(name), SystemClock())
+    source = SocketCanSource("bus", CanInterface(name), Clock())
     channel = Inbox()
     with StopSignal() as stop:
         thread = threading.Thread(target=source.run, args=(channel, stop))

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from telemetry.clock import SystemClock
+from telemetry.clock import Clock
 from telemetry.demo.readback import InfluxReadback, Readback
 from telemetry.demo.sampling import Series
 from telemetry.demo.spool_readback import SpoolReadback
@@ -19,7 +19,7 @@ from telemetry.spool.batch import EncodedBatch
 from telemetry.spool.spool import Spool
 from tests.support.servers import DatabaseServer
 
-NOW_NS = SystemClock().unix_ns() // 1_000_000_000 * 1_000_000_000
+NOW_NS = Clock().unix_ns() // 1_000_000_000 * 1_000_000_000
 HOUR_S = 3600
 
 
@@ -60,7 +60,7 @@ def check(readback: Readback) -> None:
 
 
 def write(settings: InfluxSettings, lines: list[str]) -> None:
-    client = InfluxClient(settings, SystemClock())
+    client = InfluxClient(settings, Clock())
     try:
         assert client.write(gzip.compress("\n".join(lines).encode())).verdict == Acknowledged()
     finally:
@@ -83,7 +83,7 @@ def settings(request: pytest.FixtureRequest) -> InfluxSettings:
 
 @pytest.fixture
 def readback(settings: InfluxSettings) -> Iterator[InfluxReadback]:
-    readback = InfluxReadback(settings.make_tables(SystemClock()), "mine")
+    readback = InfluxReadback(settings.make_tables(Clock()), "mine")
     yield readback
     readback.close()
 
@@ -132,7 +132,7 @@ def test_a_database_without_points_says_so(readback: InfluxReadback) -> None:
 
 def test_a_server_that_does_not_answer_is_one_line() -> None:
     settings = InfluxSettings(url="http://127.0.0.1:9", database="nev")
-    readback = InfluxReadback(settings.make_tables(SystemClock()), "mine")
+    readback = InfluxReadback(settings.make_tables(Clock()), "mine")
     with pytest.raises(UnavailableError, match=r"^http://127\.0\.0\.1:9: does not answer"):
         readback.series("battery", "can", "power_w")
     readback.close()
@@ -140,7 +140,7 @@ def test_a_server_that_does_not_answer_is_one_line() -> None:
 
 def test_a_spool_gives_the_same_numbers_and_keeps_its_points(tmp_path: Path) -> None:
     lines = points("mine")
-    spool = Spool(tmp_path / "spool", clock=SystemClock())
+    spool = Spool(tmp_path / "spool", clock=Clock())
     for start in range(0, len(lines), 200):
         some = lines[start : start + 200]
         payload = gzip.compress(("\n".join(some) + "\n").encode())
@@ -149,11 +149,11 @@ def test_a_spool_gives_the_same_numbers_and_keeps_its_points(tmp_path: Path) -> 
         spool.commit()
     spool.close()
     for _ in range(2):
-        check(SpoolReadback(tmp_path / "spool", SystemClock()))
+        check(SpoolReadback(tmp_path / "spool", Clock()))
 
 
 def test_a_spool_without_points_says_so(tmp_path: Path) -> None:
-    Spool(tmp_path / "spool", clock=SystemClock()).close()
-    readback = SpoolReadback(tmp_path / "spool", SystemClock())
+    Spool(tmp_path / "spool", clock=Clock()).close()
+    readback = SpoolReadback(tmp_path / "spool", Clock())
     assert readback.field_counts("battery", "can") == {}
     assert readback.series("battery", "can", "power_w") == {"power_w": Series([], [])}

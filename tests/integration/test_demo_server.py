@@ -9,18 +9,18 @@ from pathlib import Path
 
 import pytest
 
-from telemetry.clock import SystemClock
+from telemetry.clock import Clock
 from telemetry.demo.server import start_server
 from telemetry.errors import UnavailableError
 from tests.support.waiting import wait_until
 
 WEB_SERVER = """\
 from pathlib import Path
-from telemetry.clock import SystemClock
+from telemetry.clock import Clock
 from telemetry.demo.server import start_server
 import sys, signal
 web = lambda port: [sys.executable, "-m", "http.server", "--bind", "127.0.0.1", str(port)]
-print(start_server(web, Path(sys.argv[1]), SystemClock(), ready_path="/").pid, flush=True)
+print(start_server(web, Path(sys.argv[1]), Clock(), ready_path="/").pid, flush=True)
 signal.pause()
 """
 
@@ -37,7 +37,7 @@ def is_running(pid: int) -> bool:
 
 
 def test_a_server_is_ready_when_it_is_returned_and_gone_when_it_is_left(tmp_path: Path) -> None:
-    with start_server(web_server, tmp_path, SystemClock(), ready_path="/") as server:
+    with start_server(web_server, tmp_path, Clock(), ready_path="/") as server:
         assert server.running
         assert server.url == f"http://127.0.0.1:{server.port}"
     assert not is_running(server.pid)
@@ -46,7 +46,7 @@ def test_a_server_is_ready_when_it_is_returned_and_gone_when_it_is_left(tmp_path
 def test_another_answer_than_that_of_the_program_is_not_waited_for_in_vain(tmp_path: Path) -> None:
     """A page of another program that took the port first is a 200, where InfluxDB answers 204."""
     with pytest.raises(UnavailableError, match="did not start"):
-        start_server(web_server, tmp_path, SystemClock(), ready_path="/", ready_status=204, timeout_s=0.5)
+        start_server(web_server, tmp_path, Clock(), ready_path="/", ready_status=204, timeout_s=0.5)
 
 
 def test_a_server_that_ends_by_itself_gives_its_last_words(tmp_path: Path) -> None:
@@ -54,7 +54,7 @@ def test_a_server_that_ends_by_itself_gives_its_last_words(tmp_path: Path) -> No
         return ["sh", "-c", f"echo cannot bind {port}; exit 3"]
 
     with pytest.raises(UnavailableError, match="did not start: cannot bind"):
-        start_server(fail, tmp_path, SystemClock(), ready_path="/")
+        start_server(fail, tmp_path, Clock(), ready_path="/")
 
 
 def test_a_server_that_does_not_listen_to_sigterm_is_killed(tmp_path: Path) -> None:
@@ -63,7 +63,7 @@ def test_a_server_that_does_not_listen_to_sigterm_is_killed(tmp_path: Path) -> N
         "http.server.test(http.server.SimpleHTTPRequestHandler, port=int(sys.argv[1]), bind='127.0.0.1')"
     )
     server = start_server(
-        lambda port: [sys.executable, "-c", stubborn, str(port)], tmp_path, SystemClock(), ready_path="/"
+        lambda port: [sys.executable, "-c", stubborn, str(port)], tmp_path, Clock(), ready_path="/"
     )
     server.stop(grace_s=0.1)
     assert not is_running(server.pid)

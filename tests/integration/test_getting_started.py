@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from telemetry.clock import SystemClock
+from telemetry.clock import Clock
 from telemetry.demo.server import start_influxdb1
 from telemetry.errors import UnavailableError
 from telemetry.ownership import cache_folder
@@ -29,7 +29,7 @@ def open_influxdb1(tmp_path: Path) -> Iterator[str]:
     folder = tmp_path / "influxdb"
     folder.mkdir()
     try:
-        process = start_influxdb1(folder, cache_folder(), SystemClock())
+        process = start_influxdb1(folder, cache_folder(), Clock())
     except UnavailableError as error:
         pytest.skip(f"InfluxDB 1.6.7: {error}")
     with process:

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from telemetry.clock import SystemClock
+from telemetry.clock import Clock
 from telemetry.sinks.credentials import Secret
 from telemetry.sinks.influx.client import InfluxClient
 from telemetry.sinks.influx.server import Api
@@ -16,14 +16,14 @@ from telemetry.sinks.influx.settings import InfluxSettings
 from telemetry.sinks.verdict import Acknowledged, Hold, HoldCause, Rejected
 from tests.support.servers import Database, DatabaseServer, Point
 
-NOW_NS = SystemClock().unix_ns()
+NOW_NS = Clock().unix_ns()
 Connect = Callable[[InfluxSettings], InfluxClient]
 
 
 @pytest.fixture
 def connect(request: pytest.FixtureRequest) -> Connect:
     def connect(settings: InfluxSettings) -> InfluxClient:
-        client = InfluxClient(settings, SystemClock())
+        client = InfluxClient(settings, Clock())
         request.addfinalizer(client.close)
         return client
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from firmware_sim.links.player import SimulatedClock
-from telemetry.clock import SystemClock
+from telemetry.clock import Clock
 from telemetry.demo.children import ticks
 from telemetry.demo.gateway_config import JBD, SOURCE
 from telemetry.demo.rig import Rig
@@ -38,7 +38,7 @@ COLDEST_C, HOTTEST_C = 5.0, 35.0  # that any part of these packs can be
 
 
 def wait_for(rig: Rig, is_there: Callable[[Status], bool]) -> Status:
-    for _ in ticks(SystemClock(), DEADLINE_S):
+    for _ in ticks(Clock(), DEADLINE_S):
         status = rig.status()
         if status is not None and is_there(status):
             return status
@@ -78,7 +78,7 @@ def temperatures(points: list[Line], source: str) -> list[float]:
 
 def test_a_lost_sensor_is_a_gap_and_no_extreme_of_its_pack(tmp_path: Path) -> None:
     (tmp_path / "lost.toml").write_text(SCENARIO, "ascii")
-    clock = SystemClock()
+    clock = Clock()
     rig = Rig(tmp_path, tmp_path / "lost.toml", 1, "van", clock)
     rig.bus = {"socket": str(tmp_path / "bus")}
     time = SimulatedClock(10.0, clock.unix_ns(), clock.unix_ns())

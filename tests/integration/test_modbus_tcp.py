@@ -10,7 +10,7 @@ from typing import Any
 from pymodbus.server import ModbusTcpServer
 from pymodbus.simulator import DataType, SimData, SimDevice
 
-from telemetry.clock import SystemClock
+from telemetry.clock import Clock
 from telemetry.monitor.bench import bench, serial_table
 from telemetry.monitor.direct import DirectFeed
 from telemetry.monitor.layout import Page
@@ -90,7 +90,7 @@ def test_values_of_each_type_are_as_the_server_has_them(tmp_path: Path) -> None:
     map_file.write_text(MAP)
     with serving([meter(3, 398.25, "AB12CD34")]) as port:
         sources = serial_table(f"tcp://127.0.0.1:{port}", "modbus", None, str(map_file))
-        with closing(DirectFeed(bench(sources, None), SystemClock())) as feed:
+        with closing(DirectFeed(bench(sources, None), Clock())) as feed:
             live = look_once(feed, Page.OVERVIEW)
     (found,) = live["meters"]
     assert found["values"] == {

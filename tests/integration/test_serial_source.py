@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from telemetry.clock import SystemClock
+from telemetry.clock import Clock
 from telemetry.logs.capture_file import CaptureFile
 from telemetry.logs.captures import Capture
 from telemetry.protocols.known import PROTOCOLS
@@ -42,7 +42,7 @@ class Running:
         unknown_s: float = NEVER_SILENT,
         capture: CaptureFile | None = None,
     ) -> None:
-        clock = SystemClock()
+        clock = Clock()
         silence = SilenceWatch("port", clock, unknown_s=unknown_s, offline_s=NEVER_SILENT)
         self.source = SerialSource(
             "port",
@@ -92,7 +92,7 @@ class Running:
 
 
 def asking() -> Asking:
-    return Asking(POLLS, 0.0, SystemClock())
+    return Asking(POLLS, 0.0, Clock())
 
 
 @pytest.fixture
@@ -143,7 +143,7 @@ def test_a_device_that_falls_silent_behind_an_open_port_is_reported_and_never_re
     device: PtyDevice, battery: Callable[[bytes], bytes]
 ) -> None:
     polls = [Poll(poll.request, poll.answer_id, poll.every_s, 0.05) for poll in POLLS]
-    conversation = Asking(polls, 0.0, SystemClock())
+    conversation = Asking(polls, 0.0, Clock())
     with Running(str(device.link), conversation, unknown_s=0.3) as running:
         with answering(device.fileno(), battery):
             running.more_frames()
@@ -158,7 +158,7 @@ def test_a_device_that_falls_silent_behind_an_open_port_is_reported_and_never_re
 
 
 def test_what_a_device_says_of_itself_is_reported_until_the_port_is_opened_again(device: PtyDevice) -> None:
-    with Running(str(device.link), Listening(SystemClock()), "vedirect") as running:
+    with Running(str(device.link), Listening(Clock()), "vedirect") as running:
         first = vedirect_block({"PID": "0xA053", "SER#": "HQ1", "FW": "159"})
         with talking(device.fileno(), lambda: first):
             running.more_frames()
@@ -174,7 +174,7 @@ def test_what_a_device_says_of_itself_is_reported_until_the_port_is_opened_again
 
 
 def test_values_of_another_device_never_come_under_the_name_of_the_one_before(device: PtyDevice) -> None:
-    with Running(str(device.link), Listening(SystemClock()), "vedirect") as running:
+    with Running(str(device.link), Listening(Clock()), "vedirect") as running:
         first = vedirect_block({"PID": "0xA053", "SER#": "HQ1"})
         with talking(device.fileno(), lambda: first):
             running.more_frames()
@@ -195,7 +195,7 @@ def test_values_of_another_device_never_come_under_the_name_of_the_one_before(de
 def test_what_a_device_said_of_itself_is_not_reported_of_one_that_has_said_nothing_yet(
     device: PtyDevice,
 ) -> None:
-    with Running(str(device.link), Listening(SystemClock()), "vedirect") as running:
+    with Running(str(device.link), Listening(Clock()), "vedirect") as running:
         with talking(device.fileno(), lambda: vedirect_block({"PID": "0xA053"})):
             running.more_frames()
         device.unplug()
@@ -215,7 +215,7 @@ def test_a_device_that_talks_by_itself_is_listened_to_and_may_be_pulled_out(devi
     def say() -> bytes:
         return vedirect_block({"PID": "0xA053", "V": str(13_000 + next(numbers)), "I": "-450"})
 
-    with Running(str(device.link), Listening(SystemClock()), "vedirect") as running:
+    with Running(str(device.link), Listening(Clock()), "vedirect") as running:
         with talking(device.fileno(), say):
             running.more_frames()
         device.unplug()
@@ -243,7 +243,7 @@ def test_a_terminal_server_that_hangs_up_is_connected_to_again(battery: Callable
 def test_everything_that_goes_over_the_line_is_in_the_capture(
     device: PtyDevice, battery: Callable[[bytes], bytes], tmp_path: Path
 ) -> None:
-    capture = CaptureFile(tmp_path / "capture.log", 1024 * 1024, SystemClock())
+    capture = CaptureFile(tmp_path / "capture.log", 1024 * 1024, Clock())
     with Running(str(device.link), asking(), capture=capture) as running, answering(device.fileno(), battery):
         running.more_frames(10)
     with Capture(tmp_path / "capture.log") as pieces:

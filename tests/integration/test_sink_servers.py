@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from telemetry.clock import SystemClock
+from telemetry.clock import Clock
 from telemetry.sinks.boot_time import BootTime
 from telemetry.sinks.credentials import Secret
 from telemetry.sinks.influx.client import InfluxClient
@@ -19,7 +19,7 @@ from tests.support.scripted_server import ScriptedServer
 from tests.support.servers import Database, DatabaseServer, Points
 
 HOUR_NS = 3_600_000_000_000
-NOW_NS = SystemClock().unix_ns()
+NOW_NS = Clock().unix_ns()
 
 pytestmark = pytest.mark.parametrize(
     "kind",

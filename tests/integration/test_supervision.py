@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from telemetry.clock import SystemClock
+from telemetry.clock import Clock
 from telemetry.config import load_config
 from telemetry.service.service import Service
 from telemetry.service.supervisor import Notifier, Supervisor
@@ -77,7 +77,7 @@ def test_a_pipeline_that_hangs_does_not_feed_the_watchdog_whatever_its_other_thr
     monkeypatch.setattr(Spool, "commit", commit_to_a_disk_that_hangs)
     gateway = Gateway(tmp_path, NO_SERVER, bus_at(tmp_path, databases=[]))
     gateway.write_config()
-    clock, stop = SystemClock(), StopSignal()
+    clock, stop = Clock(), StopSignal()
     supervisor = Supervisor(clock, Notifier(manager.address), WATCHDOG_S)
     service = Service(load_config(gateway.config), clock, stop, supervisor=supervisor)
     thread = threading.Thread(target=service.run)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from telemetry.clock import SystemClock
+from telemetry.clock import Clock
 from telemetry.live.state import LiveSnapshot
 from telemetry.web.connection import HEAD_WITHIN_S, IDLE_S, SLOW_S, STALLED_S
 from telemetry.web.metrics import exposition
@@ -29,7 +29,7 @@ def quoted(cell: str) -> list[str]:
 
 def test_every_path_is_documented() -> None:
     documented = {path for row in rows("Paths") for path in quoted(row[0])}
-    site = Site(Views(status, lambda: LiveSnapshot(0.0, 0), lambda: None), SystemClock())
+    site = Site(Views(status, lambda: LiveSnapshot(0.0, 0), lambda: None), Clock())
     assert documented == {"/", *site.routes}
 
 

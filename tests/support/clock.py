@@ -2,8 +2,10 @@
 
 import threading
 
+from telemetry.clock import Clock
 
-class FakeClock:
+
+class FakeClock(Clock):
     """Starts at `unix_ns`, does not move by itself; waiting moves it at once."""
 
     def __init__(self, unix_ns: int = 1_700_000_000_000_000_000) -> None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
-from telemetry.clock import SystemClock
+from telemetry.clock import Clock
 from telemetry.errors import UnavailableError
 from telemetry.ledger import add, imbalances
 from telemetry.live.status_socket import query_status
@@ -180,7 +180,7 @@ class Gateway:
 
     def final_accounts(self) -> FinalAccounts:
         """Open the spool as the next run would, and look."""
-        spool = Spool(self.directory / "spool", clock=SystemClock(), limits=SpoolLimits())
+        spool = Spool(self.directory / "spool", clock=Clock(), limits=SpoolLimits())
         try:
             recovery = spool.recovery
             return FinalAccounts(

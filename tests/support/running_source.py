@@ -3,7 +3,7 @@
 import threading
 from pathlib import Path
 
-from telemetry.clock import SystemClock
+from telemetry.clock import Clock
 from telemetry.config import load_config
 from telemetry.sources.inbox import Inbox
 from telemetry.sources.items import Arrival, SourceEvent
@@ -21,7 +21,7 @@ class Running:
         (settings,) = load_config(file, {}).sources
         assert isinstance(settings, SerialSettings)
         names = [device.name for device in settings.devices]
-        self.source = settings.make_source(Start(SystemClock(), names.index))
+        self.source = settings.make_source(Start(Clock(), names.index))
         self.frames: dict[str, list[bytes]] = {name: [] for name in names}
         self.codes: list[tuple[str, bool]] = []
         self._names = names

@@ -18,7 +18,7 @@ from urllib.parse import urlencode
 
 import pytest
 
-from telemetry.clock import SystemClock
+from telemetry.clock import Clock
 from telemetry.demo.debian_package import debian_program
 from telemetry.demo.server import ServerProcess, start_influxdb1, start_server
 from telemetry.errors import UnavailableError
@@ -201,7 +201,7 @@ def start_influxdb2(folder: Path) -> DatabaseServer:
             "--log-level=error",
         ],
         folder,
-        SystemClock(),
+        Clock(),
         ready_path="/health",
     )
     server = DatabaseServer("influxdb2", process, org=ORG, token=TOKEN, username=USERNAME, password=PASSWORD)
@@ -214,7 +214,7 @@ def start_influxdb2(folder: Path) -> DatabaseServer:
 def start_debian_influxdb(folder: Path) -> DatabaseServer:
     """Debian's InfluxDB with authentication on and one user."""
     try:
-        process = start_influxdb1(folder, cache_folder(), SystemClock(), auth_enabled=True)
+        process = start_influxdb1(folder, cache_folder(), Clock(), auth_enabled=True)
     except UnavailableError as error:
         pytest.skip(f"InfluxDB 1.6.7: {error}")
     server = DatabaseServer("influxdb1", process, username=USERNAME, password=PASSWORD)
@@ -240,7 +240,7 @@ def start_victoria_metrics(folder: Path) -> DatabaseServer:
             "-loggerLevel=ERROR",
         ],
         folder,
-        SystemClock(),
+        Clock(),
         ready_path="/health",
     )
     return DatabaseServer("victoria_metrics", process)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from telemetry.clock import SystemClock
+from telemetry.clock import Clock
 from telemetry.demo.children import ends_with_parent
 from telemetry.demo.server import ServerProcess, start_server
 from telemetry.model.read_point import read_point
@@ -76,7 +76,7 @@ class Telegraf:
     @contextmanager
     def listening(self, ready_path: str) -> Iterator[ServerProcess]:
         """Run Telegraf until the end of the block, which begins once its listener answers."""
-        server = start_server(self.arguments, self._folder, SystemClock(), ready_path=ready_path)
+        server = start_server(self.arguments, self._folder, Clock(), ready_path=ready_path)
         try:
             yield server
         finally:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Self
 from urllib.parse import urlsplit
 
-from telemetry.clock import Clock, SystemClock
+from telemetry.clock import Clock
 from telemetry.live.state import LiveSnapshot
 from telemetry.sinks.state import Latencies
 from telemetry.web.server import WebServer
@@ -129,7 +129,7 @@ class WebRig:
     """A web server on a free loopback port that shows `status`. Use as a context manager."""
 
     def __init__(self, clock: Clock | None = None, listen: str = "127.0.0.1:0") -> None:
-        self.clock = clock or SystemClock()
+        self.clock = clock or Clock()
         self.status = status()
         self.snapshot = LiveSnapshot(0.0, 0)
         self.messages_asked = 0

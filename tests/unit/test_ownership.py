@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from telemetry.clock import SystemClock
+from telemetry.clock import Clock
 from telemetry.databases.bus import BusDatabases
 from telemetry.databases.plan_cache import load_plan
 from telemetry.errors import StorageError
@@ -46,7 +46,7 @@ def owners(folder: Path) -> dict[str, int]:
 
 
 def leave_a_dead_letter(folder: Path) -> None:
-    spool = Spool(folder, clock=SystemClock(), limits=SpoolLimits(keep_free_bytes=0))
+    spool = Spool(folder, clock=Clock(), limits=SpoolLimits(keep_free_bytes=0))
     Feed(spool).put()
     spool.commit()
     entry = newest(spool)
@@ -98,9 +98,9 @@ def test_no_name_in_a_services_folder_leads_root_out_of_it(folder: Path, tmp_pat
     with pytest.raises(OSError, match="symbolic link of another user"):
         hand_over(RealFileSystem(), folder, letter, boot_time_ns=None)
     with contextlib.suppress(StorageError):
-        spool = Spool(folder, clock=SystemClock(), limits=SpoolLimits(keep_free_bytes=0))
+        spool = Spool(folder, clock=Clock(), limits=SpoolLimits(keep_free_bytes=0))
         Feed(spool).put()
-        BootTime(SystemClock(), folder, wait_for_clock=False).shift_ns()
+        BootTime(Clock(), folder, wait_for_clock=False).shift_ns()
         spool.close()
     assert {path.name: path.read_text() for path in outside.iterdir()} == {
         "acknowledged": "root's",
@@ -112,20 +112,20 @@ def test_a_link_to_the_spool_that_its_own_user_made_is_followed(tmp_path: Path) 
     """As systemd does for a DynamicUser: /var/lib/X is a link of root's to private/X."""
     (tmp_path / "private").mkdir()
     (tmp_path / "spool").symlink_to("private")
-    spool = Spool(tmp_path / "spool", clock=SystemClock(), limits=SpoolLimits(keep_free_bytes=0))
+    spool = Spool(tmp_path / "spool", clock=Clock(), limits=SpoolLimits(keep_free_bytes=0))
     Feed(spool).put()
     spool.close()
     assert any(path.suffix == ".segment" for path in (tmp_path / "private").iterdir())
 
 
 def test_a_link_in_a_segments_place_is_damage_and_not_read(tmp_path: Path) -> None:
-    spool = Spool(tmp_path / "spool", clock=SystemClock(), limits=SpoolLimits(keep_free_bytes=0))
+    spool = Spool(tmp_path / "spool", clock=Clock(), limits=SpoolLimits(keep_free_bytes=0))
     Feed(spool).put()
     spool.close()
     (segment,) = (tmp_path / "spool").glob("*.segment")
     segment.rename(tmp_path / "elsewhere")
     segment.symlink_to(tmp_path / "elsewhere")
-    again = Spool(tmp_path / "spool", clock=SystemClock(), limits=SpoolLimits(keep_free_bytes=0))
+    again = Spool(tmp_path / "spool", clock=Clock(), limits=SpoolLimits(keep_free_bytes=0))
     assert again.counters()["points/damaged"] == 3
     again.close()
 

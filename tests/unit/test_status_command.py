@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from telemetry.cli import status as command
-from telemetry.clock import SystemClock
+from telemetry.clock import Clock
 from telemetry.errors import UnavailableError
 from telemetry.spool import Spool, SpoolLimits
 from tests.support.clock import FakeClock
@@ -57,7 +57,7 @@ def test_ids_without_a_message_are_asked_for_only_where_frames_have_none(
 def test_after_the_end_of_a_run_its_accounts_are_printed_and_nobody_takes_it_for_running(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    spool = Spool(tmp_path, clock=SystemClock(), limits=SpoolLimits(keep_free_bytes=0))
+    spool = Spool(tmp_path, clock=Clock(), limits=SpoolLimits(keep_free_bytes=0))
     Feed(spool, {"bus/drive.log/read": 1000, "frames/drive.log/decoded": 1000}).put(points=3)
     spool.commit()
     spool.close()
@@ -94,6 +94,6 @@ def test_ids_without_a_message_are_counted_for_two_seconds(
     clock, reported = FakeClock(), status()
     reported["accounts"] = {**reported["accounts"], "frames/can0/unknown": 5}
     monkeypatch.setattr(command, "query_status", lambda *_: reported)
-    monkeypatch.setattr(command, "SystemClock", lambda: clock)
+    monkeypatch.setattr(command, "Clock", lambda: clock)
     assert command.run(arguments(tmp_path)) == 0
     assert clock.monotonic_s() == 2.0

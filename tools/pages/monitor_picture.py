@@ -8,7 +8,6 @@ python -m tools.pages.monitor_picture docs/monitor.svg
 import argparse
 import sys
 import tempfile
-import threading
 from contextlib import closing
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from firmware_sim.links.player import SimulatedClock
 from firmware_sim.wire.broadcast import VEHICLE_DBC
 from telemetry.__main__ import main as command
 from telemetry.cli.monitor import PICTURE_COLUMNS, PICTURE_LINES
+from telemetry.clock import Clock
 from telemetry.demo.gateway_config import SERIAL_DEVICES, SOURCE, gateway_config
 from telemetry.model.instant import read_instant
 from telemetry.monitor.bench import bench, log_table
@@ -28,26 +28,14 @@ START = "2026-03-02T18:00:00Z"
 SECONDS = 900
 
 
-class StandingClock:
-    """A `Clock` that stands at the end of the charge, however long its log takes to be read."""
+class StandingClock(Clock):
+    """A clock that stands at the end of the charge, however long its log takes to be read."""
 
     def unix_ns(self) -> int:
         return read_instant(START).ns + SECONDS * 1_000_000_000
 
     def monotonic_s(self) -> float:
         return 0.0
-
-    def boot_ns(self) -> int:
-        return 0
-
-    def boot_id(self) -> str:
-        return ""
-
-    def synchronised(self) -> bool:
-        return True
-
-    def wait(self, event: threading.Event, timeout_s: float) -> bool:
-        return event.wait(timeout_s)
 
 
 def draw(picture: Path, folder: Path) -> int:

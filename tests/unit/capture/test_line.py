@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import pytest
 
 from telemetry.capture.line import HeardLine, PolledPort
-from telemetry.clock import SystemClock
+from telemetry.clock import Clock
 from telemetry.errors import UnavailableError
 from telemetry.framing.masking import maskers_of
 from telemetry.monitor.bench import bench, serial_table
@@ -125,7 +125,7 @@ def settings_of(port: str) -> SerialSettings:
 
 
 def test_a_polled_port_that_is_not_there_is_unavailable() -> None:
-    port = PolledPort(settings_of("/dev/nowhere"), Store(), SystemClock())
+    port = PolledPort(settings_of("/dev/nowhere"), Store(), Clock())
     with (
         StopSignal() as stop,
         pytest.raises(UnavailableError, match=r"^/dev/nowhere: there is no such port$"),
@@ -135,7 +135,7 @@ def test_a_polled_port_that_is_not_there_is_unavailable() -> None:
 
 
 def test_a_port_is_asked_again_and_again_until_the_stop(monkeypatch: pytest.MonkeyPatch) -> None:
-    port = PolledPort(settings_of("/dev/nowhere"), Store(), SystemClock())
+    port = PolledPort(settings_of("/dev/nowhere"), Store(), Clock())
     sessions: list[StopSignal] = []
 
     def session(_inbox: object, stop: StopSignal) -> None:

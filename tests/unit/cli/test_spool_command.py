@@ -10,7 +10,7 @@ import pytest
 
 from telemetry.__main__ import main
 from telemetry.cli import spool as spool_command
-from telemetry.clock import SystemClock
+from telemetry.clock import Clock
 from telemetry.errors import StorageError
 from telemetry.spool import Spool, SpoolLimits
 from tests.support.command import failed, printed, refused
@@ -23,7 +23,7 @@ LINES = [f"battery,vehicle=a soc_pct={n} {n}" for n in range(6)]
 def directory(tmp_path: Path) -> Path:
     """Two batches that wait, and a third whose three lines are dead letters, one of them without a time."""
     directory = tmp_path / "spool"
-    spool = Spool(directory, clock=SystemClock(), limits=SpoolLimits(keep_free_bytes=0))
+    spool = Spool(directory, clock=Clock(), limits=SpoolLimits(keep_free_bytes=0))
     feed = Feed(spool)
     for _ in range(2):
         feed.put()
@@ -50,7 +50,7 @@ def test_list_shows_what_waits_and_the_dead_letters(directory: Path) -> None:
 
 
 def test_list_shows_what_was_open_when_the_last_batch_was_stored(tmp_path: Path) -> None:
-    spool = Spool(tmp_path, clock=SystemClock(), limits=SpoolLimits(keep_free_bytes=0))
+    spool = Spool(tmp_path, clock=Clock(), limits=SpoolLimits(keep_free_bytes=0))
     state = {"bay-1": b"x" * 1200, "bay-2": b"y" * 7}
     spool.append(batch(0), accounts={}, positions={}, state=state)
     spool.close()
@@ -101,7 +101,7 @@ def test_verify_of_a_shortened_segment_says_what_is_there_and_what_is_missing(
     tmp_path: Path, kept: int, found: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """kept: bytes of the second of two records, whose points wait."""
-    spool = Spool(tmp_path, clock=SystemClock(), limits=SpoolLimits(keep_free_bytes=0))
+    spool = Spool(tmp_path, clock=Clock(), limits=SpoolLimits(keep_free_bytes=0))
     feed, sizes = Feed(spool), []
     for _ in range(2):
         feed.store()
@@ -125,7 +125,7 @@ def test_requeue_hands_letters_over_to_the_next_who_opens_the_spool(directory: P
     assert "1 points are handed over" in printed("spool", "requeue", "--reason", "parse", directory)
     assert "--boot-time" in failed(65, "spool", "requeue", "--all", directory)
     assert main(["spool", "requeue", "--all", "--boot-time", "1970-01-01T00:00:01Z", str(directory)]) == 0
-    spool = Spool(directory, clock=SystemClock(), limits=SpoolLimits(keep_free_bytes=0))
+    spool = Spool(directory, clock=Clock(), limits=SpoolLimits(keep_free_bytes=0))
     spool.commit()
     assert drained_points(spool) == [0, 1, 2, 3, 4, 5]  # among which there may be newer rows
     spool.commit()
@@ -162,13 +162,13 @@ def test_nobody_else_can_read_a_spool(directory: Path) -> None:
 def test_a_directory_that_others_may_enter_is_closed_unless_it_holds_something_else(tmp_path: Path) -> None:
     open_directory = tmp_path / "open"
     open_directory.mkdir(mode=0o755)
-    Spool(open_directory, clock=SystemClock()).close()
+    Spool(open_directory, clock=Clock()).close()
     assert stat.S_IMODE(open_directory.stat().st_mode) == 0o700
     shared = tmp_path / "shared"
     shared.mkdir(mode=0o755)
     (shared / "thesis.txt").touch()
     with pytest.raises(StorageError, match=r"thesis\.txt in it is not the spool's"):
-        Spool(shared, clock=SystemClock())
+        Spool(shared, clock=Clock())
     assert stat.S_IMODE(shared.stat().st_mode) == 0o755
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from telemetry.__main__ import main
-from telemetry.clock import SystemClock
+from telemetry.clock import Clock
 from telemetry.config import load_config
 from telemetry.service.drain import DrainProgress, drain
 from telemetry.spool import Spool, SpoolLimits
@@ -28,7 +28,7 @@ LINES = {b"battery,vehicle=a soc_pct=%d %d" % (n, n) for n in range(30)}
 def directory(tmp_path: Path) -> Path:
     """Make a spool in which ten batches wait, left by a service that was killed."""
     directory = tmp_path / "spool"
-    spool = Spool(directory, clock=SystemClock(), limits=LIMITS)
+    spool = Spool(directory, clock=Clock(), limits=LIMITS)
     feed = Feed(spool)
     feed.store(batches=10)
     spool.close()
@@ -57,7 +57,7 @@ def test_all_that_waits_is_delivered(
         assert main(["spool", "drain", str(config(tmp_path, server.url))]) == 0
         assert server.stored == LINES
     assert capsys.readouterr().out == "30 points delivered, 0 made dead letters\n"
-    spool = Spool(directory, clock=SystemClock(), limits=LIMITS)
+    spool = Spool(directory, clock=Clock(), limits=LIMITS)
     assert spool.recovery.waiting_points == 0
     assert spool.counters()["points/acknowledged"] == 30
     spool.close()
@@ -81,7 +81,7 @@ def test_letters_that_wait_for_the_backlog_are_delivered_after_it(
     tmp_path: Path, directory: Path, server: ScriptedServer
 ) -> None:
     file = str(config(tmp_path, server.url))
-    spool = Spool(directory, clock=SystemClock(), limits=LIMITS)
+    spool = Spool(directory, clock=Clock(), limits=LIMITS)
     entry = oldest(spool)
     spool.refuse(entry.sequence, b"battery,vehicle=a soc_pct=0 0\n", reason="malformed", words="")
     spool.acknowledge(entry.sequence)
@@ -97,7 +97,7 @@ def test_letters_that_wait_for_the_backlog_are_delivered_after_it(
 def test_letters_that_wait_for_ordered_batches_are_delivered_after_those(
     tmp_path: Path, server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    spool = Spool(tmp_path / "spool", clock=SystemClock(), limits=LIMITS)
+    spool = Spool(tmp_path / "spool", clock=Clock(), limits=LIMITS)
     feed = Feed(spool)
     feed.put()
     feed.store(ordered=True)
@@ -145,13 +145,13 @@ def test_a_server_that_is_down_is_said_and_nothing_is_lost(tmp_path: Path, direc
     assert "30 points still wait" in refused(
         69, "spool", "drain", "--timeout", "0.3", config(tmp_path, "http://127.0.0.1:9")
     )
-    spool = Spool(directory, clock=SystemClock(), limits=LIMITS)
+    spool = Spool(directory, clock=Clock(), limits=LIMITS)
     assert spool.recovery.waiting_points == 30
     spool.close()
 
 
 def test_a_spool_in_use_is_left_to_its_service(tmp_path: Path, directory: Path) -> None:
-    spool = Spool(directory, clock=SystemClock(), limits=LIMITS)
+    spool = Spool(directory, clock=Clock(), limits=LIMITS)
     assert "another process uses this spool" in failed(
         74, "spool", "drain", config(tmp_path, "http://127.0.0.1:9")
     )
@@ -171,7 +171,7 @@ def test_progress_is_reported(tmp_path: Path, directory: Path, server: ScriptedS
     reported: list[DrainProgress] = []
     with server:
         loaded = load_config(config(tmp_path, server.url))
-        end = drain(loaded, SystemClock(), threading.Event(), timeout_s=30.0, on_progress=reported.append)
+        end = drain(loaded, Clock(), threading.Event(), timeout_s=30.0, on_progress=reported.append)
     assert reported[0].waiting_points == 30
     assert reported[-1].waiting_points == 0
     assert (end.acknowledged_points, end.dead_points, end.trouble) == (30, 0, "")
@@ -188,7 +188,7 @@ def test_what_is_older_than_the_service_would_keep_is_sent_with_what_a_killed_on
 
     monkeypatch.setattr("telemetry.service.drain.keeping_in_memory", lambda _boot_id: keep)
     limits = SpoolLimits(keep_free_bytes=0, segment_bytes=1)  # each batch in a segment of its own
-    killed = Spool(directory, clock=SystemClock(), limits=limits, keep_in_memory=keep)
+    killed = Spool(directory, clock=Clock(), limits=limits, keep_in_memory=keep)
     feed = Feed(killed)
     for _ in range(3):
         feed.put()
@@ -209,7 +209,7 @@ def test_what_is_older_than_the_service_would_keep_is_sent_with_what_a_killed_on
 def test_any_number_of_letters_that_were_handed_over_is_delivered(
     tmp_path: Path, server: ScriptedServer, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    spool = Spool(tmp_path / "spool", clock=SystemClock(), limits=LIMITS)
+    spool = Spool(tmp_path / "spool", clock=Clock(), limits=LIMITS)
     feed = Feed(spool)
     for _ in range(41):  # the newest is for the live lane
         feed.store()
@@ -238,5 +238,5 @@ def test_a_fault_of_the_program_while_it_sends_ends_the_drain(
     monkeypatch.setattr(Spool, "next_backlog", fail)
     settings, stop = load_config(config(tmp_path, "http://127.0.0.1:1")), threading.Event()
     with pytest.raises(RuntimeError, match="a fault of the program"):
-        drain(settings, SystemClock(), stop, timeout_s=3.0, on_progress=lambda _: None)
+        drain(settings, Clock(), stop, timeout_s=3.0, on_progress=lambda _: None)
     assert stop.is_set()

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from telemetry.clock import Clock, SystemClock
+from telemetry.clock import Clock
 from telemetry.decode import delivery as decode_delivery
 from telemetry.decode.delivery import WAITING_POINTS, Upload
 from telemetry.decode.influx import Job, deliver
@@ -77,7 +77,7 @@ class Run:
         self.delivery = Upload(
             folder,
             InfluxSettings(url=server.url, database="fleet", api=Api.V1),
-            clock or SystemClock(),
+            clock or Clock(),
             position=position,
             stop=self.stop,
             on_event=self.events.append,
@@ -117,7 +117,7 @@ def test_what_somebody_else_has_put_into_the_folder_stays(tmp_path: Path, server
     assert list((tmp_path / "spool").iterdir()) == [strange]
 
 
-class NotingClock(SystemClock):
+class NotingClock(Clock):
     """Reports when somebody waits."""
 
     def __init__(self) -> None:
@@ -333,10 +333,10 @@ def test_points_that_found_no_room_are_an_error_and_the_spool_stays(
     monkeypatch.setattr(decode_delivery, "LIMITS", limits)
     influx = InfluxSettings(url="http://127.0.0.1:1", database="fleet", api=Api.V1)
     job = Job([tmp_path / "a.log"], [], [], influx, spool, None)
-    screen = Screen(SystemClock(), output_is_terminal=False)
+    screen = Screen(Clock(), output_is_terminal=False)
     said = rf"{spool}: \d+ points found no room, or were damaged \(free the disk; the same command writes"
     with pytest.raises(StorageError, match=said) as failed:
-        deliver(job, lambda _: OutputPieces(*range(1, 9)), screen, SystemClock())
+        deliver(job, lambda _: OutputPieces(*range(1, 9)), screen, Clock())
     assert failed.value.exit_code == 74
     assert list(spool.glob("*.segment"))
 

@@ -9,7 +9,7 @@ from cantools.database.can import Database
 
 from firmware_sim.links.player import SimulatedClock
 from firmware_sim.wire.broadcast import VEHICLE_DBC
-from telemetry.clock import SystemClock
+from telemetry.clock import Clock
 from telemetry.config import Config, load_config
 from telemetry.databases.bus import BusDatabases
 from telemetry.databases.plan_cache import load_plan
@@ -166,5 +166,5 @@ def test_a_server_that_is_named_with_a_login_is_refused_and_not_shown() -> None:
     options = Options("drive-and-charge", 60.0, 1, None, False)
     environment = {"INFLUXDB_V2_URL": "http://operator:pa55word@127.0.0.1:8086"}
     with pytest.raises(ConfigError, match=r"^INFLUXDB_V2_URL: must not hold a user or password") as caught:
-        perform(options, environment, Display(stream), SystemClock())
+        perform(options, environment, Display(stream), Clock())
     assert "pa55word" not in stream.getvalue() + str(caught.value)

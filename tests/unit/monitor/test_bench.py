@@ -10,7 +10,7 @@ import can
 import pytest
 from telemetry_core.rules.protection_spec import Action
 
-from telemetry.clock import SystemClock
+from telemetry.clock import Clock
 from telemetry.config import Config
 from telemetry.databases.bus import BusDatabases
 from telemetry.errors import ConfigError, TelemetryError
@@ -145,7 +145,7 @@ def test_a_log_is_read_and_means_what_the_configuration_says_of_a_bus(tmp_path: 
 def test_what_was_read_and_lost_of_a_log_is_reported(tmp_path: Path) -> None:
     log = tmp_path / "drive.log"
     log.write_text("(1.0) can0 100#00\nno frame\n(2.0) can0 100#00\n")
-    with closing(DirectFeed(bench(log_table(log, [], None), None), SystemClock())) as feed:
+    with closing(DirectFeed(bench(log_table(log, [], None), None), Clock())) as feed:
         feed.settle(with_messages=False)
         (source,) = feed.read(with_messages=False)["sources"]
     assert (source["read"], source["lost"]) == (3, {"damaged": 1})
@@ -160,7 +160,7 @@ def test_a_bus_that_python_can_s_options_name_is_read_by_them() -> None:
     ids: set[str] = set()
     with (
         can.Bus(interface="virtual", channel="monitored") as sender,
-        closing(DirectFeed(bench(python_can_table(options, []), None), SystemClock())) as feed,
+        closing(DirectFeed(bench(python_can_table(options, []), None), Clock())) as feed,
     ):
         for _ in range(600):
             for id in (0x101, 0x102):
@@ -184,7 +184,7 @@ def test_a_feed_that_is_closed_leaves_no_descriptor_open(
     monkeypatch.setattr(StopSignal, "close", close_and_note)
     log = tmp_path / "drive.log"
     log.write_text("(1.0) can0 100#00\n")
-    with closing(DirectFeed(bench(log_table(log, [], None), None), SystemClock())) as feed:
+    with closing(DirectFeed(bench(log_table(log, [], None), None), Clock())) as feed:
         feed.settle(with_messages=False)
     assert closed == [feed._stop]
 

@@ -11,7 +11,7 @@ from telemetry_core.rows.spec import FieldSpec, RecordSpec, SlotKind
 from telemetry_core.text.lines import LineBuffer
 
 from telemetry.__main__ import main
-from telemetry.clock import SystemClock
+from telemetry.clock import Clock
 from telemetry.config import load_config
 from telemetry.errors import UsageError
 from telemetry.logs.log import OpenLog
@@ -223,7 +223,7 @@ def test_listening_leaves_no_descriptor_open(tmp_path: Path, monkeypatch: pytest
         closed.append(stop)
 
     monkeypatch.setattr(StopSignal, "close", close_and_note)
-    (heard,) = listen(composition, composition.config.sources, 600.0, SystemClock())
+    (heard,) = listen(composition, composition.config.sources, 600.0, Clock())
     assert heard.meter.frames == 3
     assert len(closed) == 1
 
@@ -317,7 +317,7 @@ def test_serial_ports_and_logs_are_not_listened_to(tmp_path: Path) -> None:
     others = '[[serial]]\nname = "bms"\nport = "/dev/none"\nprotocol = "jbd"\n'
     others += '[[replay]]\nname = "trip"\nfile = "trip.log"\n'
     composition = compose(load_config(config(tmp_path, CAN + others), {}))
-    found = [str(each) for each in live_findings(composition, 0.01, 10**6, SystemClock())]
+    found = [str(each) for each in live_findings(composition, 0.01, 10**6, Clock())]
     assert found
     assert all(text.startswith("warning: source can9: no frame came") for text in found)
 
@@ -341,7 +341,7 @@ def test_a_channel_of_a_log_that_is_called_as_another_source_s_is_a_warning(tmp_
         f'[[replay]]\nname = "{name}"\nfile = "{name}.log"\n' for name in ("one", "two", "three", "four")
     )
     composition = compose(load_config(config(tmp_path, CAN + replays), {}))
-    found = [*log_findings(composition, 10**6, SystemClock())]
+    found = [*log_findings(composition, 10**6, Clock())]
     same = "points with one stamp may be one"
     assert [str(each) for each in found if same in str(each)] == [
         f"warning: source two: channel can0 of its log has the tag of one: {same}",

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from telemetry.clock import SystemClock
+from telemetry.clock import Clock
 from telemetry.config import load_config
 from telemetry.errors import UnavailableError
 from telemetry.model.read_point import measurement_of, read_point
@@ -81,7 +81,7 @@ def test_a_log_is_delivered_whole_and_another_run_delivers_nothing_of_it_again(
         server.stored.clear()
         Service(load_config(file)).run()
         assert of(server, "battery") == []
-    spool = Spool(tmp_path / "spool", clock=SystemClock())
+    spool = Spool(tmp_path / "spool", clock=Clock())
     assert (spool.recovery.waiting_points, spool.recovery.clean) == (0, True)
     assert spool.recovery.accounts["frames/log/decoded"] == FRAMES
     spool.close()
@@ -102,7 +102,7 @@ def test_what_ends_a_run_is_raised_after_all_is_stored(
         with pytest.raises(OSError, match="and this too"):
             service.run()
     assert "after what has ended it: page: no thread can be started" in caplog.text
-    spool = Spool(tmp_path / "spool", clock=SystemClock())
+    spool = Spool(tmp_path / "spool", clock=Clock())
     assert spool.recovery.clean
     assert spool.recovery.waiting_points > 0  # its start, its stop, its figures
     spool.close()
@@ -113,7 +113,7 @@ def test_a_service_reports_that_it_is_ready_only_after_its_sources_have_begun(
 ) -> None:
     with ScriptedServer() as server, NotifySocket(f"{tmp_path}/notify") as manager:
         for has_thread in (False, True):
-            with closing(Supervisor(SystemClock(), Notifier(manager.address))) as supervisor:
+            with closing(Supervisor(Clock(), Notifier(manager.address))) as supervisor:
                 service = Service(load_config(config_of(tmp_path, server.url)), supervisor=supervisor)
                 if has_thread:
                     service.run()
@@ -148,14 +148,14 @@ def test_a_run_that_is_stopped_ends_though_a_log_goes_on(tmp_path: Path) -> None
 def left_waiting(folder: Path, url: str) -> Path:
     """Return the configuration of a service that was killed while nine points waited."""
     file = config_of(folder, url)
-    spool = Spool(folder / "spool", clock=SystemClock())
+    spool = Spool(folder / "spool", clock=Clock())
     feed = Feed(spool)
     feed.store(batches=3)
     spool.close()
     return file
 
 
-class Counting(SystemClock):
+class Counting(Clock):
     """The machine's clocks, which counts how often something waits by them."""
 
     def __init__(self) -> None:
@@ -182,7 +182,7 @@ def test_a_drain_delivers_what_waits_and_counts_only_that(tmp_path: Path) -> Non
         seen: list[DrainProgress] = []
         for expected in (9, 0):
             ended = drain(
-                load_config(file), SystemClock(), threading.Event(), timeout_s=None, on_progress=seen.append
+                load_config(file), Clock(), threading.Event(), timeout_s=None, on_progress=seen.append
             )
             assert (ended.waiting_points, ended.acknowledged_points, ended.dead_points) == (0, expected, 0)
             assert {each.waiting_points + each.acknowledged_points for each in seen} == {expected}
@@ -201,8 +201,8 @@ def test_a_drain_that_gets_no_time_or_is_stopped_leaves_the_points_waiting(
         server.script(*[answer(503)] * 20)
         file = left_waiting(tmp_path, server.url)
         with pytest.raises(UnavailableError, match="9 points still wait") as caught:
-            drain(load_config(file), SystemClock(), stop, timeout_s=timeout_s, on_progress=lambda _: None)
+            drain(load_config(file), Clock(), stop, timeout_s=timeout_s, on_progress=lambda _: None)
     assert caught.value.where == str(tmp_path / "spool")
-    spool = Spool(tmp_path / "spool", clock=SystemClock())
+    spool = Spool(tmp_path / "spool", clock=Clock())
     assert spool.recovery.waiting_points == 9
     spool.close()

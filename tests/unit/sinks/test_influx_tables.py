@@ -7,7 +7,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from telemetry.clock import SystemClock
+from telemetry.clock import Clock
 from telemetry.errors import UnavailableError
 from telemetry.sinks.influx import tables as influx_tables
 from telemetry.sinks.influx.server import Api
@@ -25,7 +25,7 @@ def server() -> Iterator[ScriptedServer]:
 
 def asked(server: ScriptedServer, *acts: Act) -> InfluxTables:
     server.script(*acts)
-    return InfluxTables(InfluxSettings(url=server.url, database="fleet", api=Api.V1), SystemClock())
+    return InfluxTables(InfluxSettings(url=server.url, database="fleet", api=Api.V1), Clock())
 
 
 def rows(*values: list[Any], columns: tuple[str, ...] = ("time", "soc_pct", "charger")) -> Act:
@@ -99,9 +99,9 @@ def test_names_and_texts_are_as_influxql_writes_them() -> None:
 def test_a_table_may_take_half_a_minute_and_sixteen_mebibytes(monkeypatch: pytest.MonkeyPatch) -> None:
     made: list[tuple[float, int]] = []
 
-    def client(settings: InfluxSettings, _clock: SystemClock, *, answer_bytes: int) -> None:
+    def client(settings: InfluxSettings, _clock: Clock, *, answer_bytes: int) -> None:
         made.append((settings.request_timeout_s, answer_bytes))
 
     monkeypatch.setattr(influx_tables, "InfluxClient", client)
-    InfluxTables(InfluxSettings(url="http://127.0.0.1:1", database="fleet", api=Api.V1), SystemClock())
+    InfluxTables(InfluxSettings(url="http://127.0.0.1:1", database="fleet", api=Api.V1), Clock())
     assert made == [(30.0, 1 << 24)]

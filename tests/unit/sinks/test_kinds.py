@@ -8,7 +8,7 @@ from typing import ClassVar
 
 import pytest
 
-from telemetry.clock import Clock, SystemClock
+from telemetry.clock import Clock
 from telemetry.config import Config
 from telemetry.errors import UnavailableError
 from telemetry.model.finding import Finding, Grade
@@ -86,7 +86,7 @@ def stored(number: int) -> str:
 
 def put(config: Config, first: int, points: int) -> None:
     with closing(
-        Spool(config.spool_directory, clock=SystemClock(), limits=config.spool, cursor=config.sink.cursor)
+        Spool(config.spool_directory, clock=Clock(), limits=config.spool, cursor=config.sink.cursor)
     ) as spool:
         feed = Feed(spool, spool.recovery.accounts)
         feed.next_point = first
@@ -95,7 +95,7 @@ def put(config: Config, first: int, points: int) -> None:
 
 def delivered(config: Config) -> int:
     stop = threading.Event()
-    ended = drain(config, SystemClock(), stop, timeout_s=20.0, on_progress=lambda _: None)
+    ended = drain(config, Clock(), stop, timeout_s=20.0, on_progress=lambda _: None)
     return ended.acknowledged_points
 
 
@@ -122,7 +122,7 @@ def test_one_sink_is_named_and_what_names_none_means_the_first_kind(tmp_path: Pa
 def test_what_a_sink_cannot_be_asked_is_one_line(tmp_path: Path) -> None:
     sink = configuration.load(tmp_path, OF_LINES).sink
     with pytest.raises(UnavailableError, match=r"out\.lp: a sink \[lines\] cannot be asked what it holds"):
-        sink.make_tables(SystemClock())
+        sink.make_tables(Clock())
 
 
 def test_two_sinks_get_all_points_of_one_spool_and_settle_each_for_itself(tmp_path: Path) -> None:

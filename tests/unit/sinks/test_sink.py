@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from telemetry.clock import SystemClock
+from telemetry.clock import Clock
 from telemetry.model.events import Event
 from telemetry.sinks.influx.server import Api
 from telemetry.sinks.influx.settings import InfluxSettings
@@ -20,7 +20,7 @@ from tests.support.spool import Feed
 @contextmanager
 def waiting(folder: Path) -> Iterator[Spool]:
     """Yield a spool with six points."""
-    spool = Spool(folder / "spool", clock=SystemClock())
+    spool = Spool(folder / "spool", clock=Clock())
     feed = Feed(spool)
     feed.store(batches=2)
     try:
@@ -46,7 +46,7 @@ class Heard:
         return Sink(
             spool,
             settings,
-            SystemClock(),
+            Clock(),
             on_event=self.events.append,
             on_failure=self.fail,
             directory=folder,

@@ -8,7 +8,7 @@ from typing import ClassVar, Self
 
 import pytest
 
-from telemetry.clock import SystemClock
+from telemetry.clock import Clock
 from telemetry.config import Config
 from telemetry.databases.bus import BusDatabases
 from telemetry.model.finding import Grade
@@ -141,7 +141,7 @@ def test_a_kind_that_is_one_entry_of_the_table_is_configured_assembled_and_run(t
 @pytest.mark.usefixtures("beacon")
 def test_the_frames_of_another_kind_are_decoded_by_the_databases_that_it_brings(tmp_path: Path) -> None:
     config = load(tmp_path, BEACON)
-    with closing(DirectFeed(Bench(config, config, ""), SystemClock())) as feed:
+    with closing(DirectFeed(Bench(config, config, ""), Clock())) as feed:
         feed.settle(with_messages=True)
         view = feed.read(with_messages=True)
     assert [(each["message"], each["signals"]) for each in view["messages"]] == [("Beacon", {"Light": 2.0})]

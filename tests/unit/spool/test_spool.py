@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from telemetry.clock import SystemClock
+from telemetry.clock import Clock
 from telemetry.errors import StorageError
 from telemetry.spool import Entry, Spool, SpoolLimits
 from tests.support.clock import FakeClock
@@ -196,7 +196,7 @@ def test_an_ordered_batch_waits_for_one_on_its_way_whose_segment_somebody_remove
 
 
 def test_a_pipeline_and_a_sink_may_use_it_at_once(tmp_path: Path) -> None:
-    spool = Spool(tmp_path, clock=SystemClock(), limits=SpoolLimits(keep_free_bytes=0, segment_bytes=5000))
+    spool = Spool(tmp_path, clock=Clock(), limits=SpoolLimits(keep_free_bytes=0, segment_bytes=5000))
     feed = Feed(spool)
     sent: set[int] = set()
 
