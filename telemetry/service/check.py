@@ -31,7 +31,10 @@ from telemetry.spool.directory import refuse_shared, unusable
 from telemetry.spool.filesystem import RealFileSystem
 from telemetry.stages.prepare import compose
 
-_POWERS = ("battery.voltage_v", "battery.current_a", "battery.power_w")
+_POWERS, _CHARGER_POWERS = (
+    tuple(f"{what}.{field}" for field in ("voltage_v", "current_a", "power_w"))
+    for what in ("battery", "charger")
+)
 MAX_MEASUREMENTS = 2000  # limits of InfluxDB 3
 MAX_FIELDS = 500
 MOST_INTEGRATED_S = (
@@ -70,6 +73,7 @@ def check(config: Config, *, log: Path | None = None, listen_s: float | None = N
         config, {record.measurement for record in records}, {entry.to for entry in entries}
     )
     yield from _meter_findings(config, entries)
+    yield from _session_findings(config, entries)
     for words in plugins.in_use():
         yield Finding(Grade.FACT, words)
     for settings in config.sources:
@@ -122,6 +126,19 @@ def _meter_findings(config: Config, entries: Iterable[MapEntry]) -> Iterator[Fin
             else:
                 words = f"{holders[name]} plugs have that name: it is a meter of none"
                 yield Finding(Grade.WARNING, f"charging: {what} {name}: {words}")
+
+
+def _session_findings(config: Config, entries: Iterable[MapEntry]) -> Iterator[Finding]:
+    """Yield each `[[session]]` that never begins, since nothing measures its power."""
+    measured = {("pack", bank.pack) for bank in config.aggregates}
+    for entry in entries:
+        measured |= {("pack", entry.pack)} if entry.to in _POWERS else set()
+        measured |= {("charger", entry.charger or MAIN)} if entry.to in _CHARGER_POWERS else set()
+    for session in config.charging.sessions:
+        what, name = ("pack", session.pack) if session.pack else ("charger", session.charger)
+        if (what, name) not in measured:
+            words = f"nothing measures power of {what} {name}: no session ever begins"
+            yield Finding(Grade.WARNING, f"session: {words}")
 
 
 def _reduce_findings(config: Config, measurements: set[str], filled: set[str]) -> Iterator[Finding]:

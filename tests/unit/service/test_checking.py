@@ -459,3 +459,28 @@ def test_what_is_taken_as_the_meter_of_a_plug_is_reported(
     entry = f'[[map]]\nsignal = "BMS_PackPower.PackVoltage"\nto = "battery.voltage_v"\npack = "{pack}"\n'
     found = [one for one in findings(tmp_path, source, rest=entry) if one.text.startswith("charging: ")]
     assert [(one.level, one.text.removeprefix("charging: ")) for one in found] == [reported] * bool(reported)
+
+
+@pytest.mark.parametrize(
+    ("named", "warned"),
+    [
+        ('pack = "left"', False),
+        ('pack = "both"', False),
+        ('charger = "main"', False),
+        ('pack = "main"', True),
+        ('charger = "left"', True),
+    ],
+)
+def test_a_session_of_what_nothing_measures_is_a_warning(tmp_path: Path, named: str, warned: bool) -> None:
+    source = f'[[can]]\nname = "can9"\ndatabases = ["{VEHICLE_DBC}"]\n'
+    rest = "".join(
+        f'[[map]]\nsignal = "BMS_PackPower.PackVoltage"\nto = "{to}"\n{tag}\n'
+        for to, tag in (
+            ("battery.voltage_v", 'pack = "left"'),
+            ("battery.voltage_v", 'pack = "right"'),
+            ("charger.voltage_v", ""),
+        )
+    )
+    rest += f'[[aggregate]]\npack = "both"\nparallel = ["left", "right"]\n[[session]]\n{named}\n'
+    warnings = texts(findings(tmp_path, source, rest=rest), Grade.WARNING)
+    assert ("session: nothing measures power of" in warnings) == warned
