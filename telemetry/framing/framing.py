@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from telemetry.errors import printable
 from telemetry.framing.checks import Check, unchecked
-from telemetry.framing.lengths import Length
+from telemetry.framing.lengths import Length, fixed
 from telemetry.framing.secrets import Secret
 
 ANY = bytes(range(256))
@@ -43,6 +43,11 @@ class Shape:
         if not self.start or not 0 < self.shortest <= self.longest:
             raise ValueError("a message has a start, and its shortest length is at most its longest")
         object.__setattr__(self, "beginnings", re.compile(pattern(self.start), re.DOTALL))
+
+    @classmethod
+    def fixed(cls, start: Sequence[bytes], byte_count: int, check: Check, end: bytes = b"") -> "Shape":
+        """Return a form of which every message has so many bytes."""
+        return cls(start, fixed(byte_count), check, byte_count, byte_count, end)
 
     @property
     def is_checked(self) -> bool:

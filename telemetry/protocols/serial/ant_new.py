@@ -13,17 +13,11 @@ from collections.abc import Sequence
 
 from telemetry.framing.checks import Check, crc_16
 from telemetry.framing.framing import ANY, Framing, Heard, PortReader, Shape, Skipped, literal
-from telemetry.framing.lengths import field, fixed
+from telemetry.framing.lengths import field
 from telemetry.protocols.serial.ant_codes import BALANCING, NOT_FITTED_C, ON, alarms
 from telemetry.protocols.serial.layout import ABSENT_SENSOR, Confirmed, Layout, Value, cells, sensors
-from telemetry.protocols.table import (
-    DeviceRequest,
-    Mapped,
-    Message,
-    Scanned,
-    SerialProtocol,
-    Words,
-)
+from telemetry.protocols.serial.signals import usual
+from telemetry.protocols.table import DeviceRequest, Message, Scanned, SerialProtocol, Words
 
 STATUS, DEVICE = 0x11, 0x12  # functions of replies: the ids of their messages
 
@@ -157,6 +151,7 @@ _DEVICE_CHECK = Check(
 )
 
 _START = literal(b"\x7e\xa1")
+_STATUS = Message("AntStatus", STATUS, STATUS_LAYOUT.signals)
 
 ANT_NEW = SerialProtocol(
     name="ant_new",
@@ -172,47 +167,13 @@ ANT_NEW = SerialProtocol(
                 shortest=_ENVELOPE_BYTES,
                 longest=_LONGEST,
             ),
-            Shape(
-                start=literal(_DEVICE_START),
-                length=fixed(_LONG_DEVICE_BYTES),
-                check=_DEVICE_CHECK,
-                end=b"\xaa\x55",
-                shortest=_LONG_DEVICE_BYTES,
-                longest=_LONG_DEVICE_BYTES,
-            ),
-            Shape(
-                start=(*_START, bytes(set(ANY) - set(_REPLIES))),
-                length=fixed(_REQUEST_BYTES),
-                check=_CRC,
-                end=b"\xaa\x55",
-                shortest=_REQUEST_BYTES,
-                longest=_REQUEST_BYTES,
-            ),
+            Shape.fixed(literal(_DEVICE_START), _LONG_DEVICE_BYTES, _DEVICE_CHECK, b"\xaa\x55"),
+            Shape.fixed((*_START, bytes(set(ANY) - set(_REPLIES))), _REQUEST_BYTES, _CRC, b"\xaa\x55"),
         ),
         make_reader=_Reader,
     ),
-    messages=(
-        Message("AntStatus", STATUS, STATUS_LAYOUT.signals),
-        Message("AntDevice", DEVICE, ()),
-    ),
-    mapped=(
-        Mapped("AntStatus.voltage", "battery.voltage_v"),
-        Mapped("AntStatus.current", "battery.current_a"),
-        Mapped("AntStatus.soc", "battery.soc_pct"),
-        Mapped("AntStatus.soh", "battery.soh_pct"),
-        Mapped("AntStatus.remaining", "battery.remaining_ah"),
-        Mapped("AntStatus.capacity", "battery.capacity_ah"),
-        Mapped("AntStatus.mosfet_temperature", "battery.temp_switch_c"),
-        Mapped("AntStatus.balancer_temperature", "battery.temp_balancer_c"),
-        Mapped("AntStatus.charge_switch", "battery.charge_enabled"),
-        Mapped("AntStatus.discharge_switch", "battery.discharge_enabled"),
-        Mapped("AntStatus.balancing", "battery.balancing"),
-        Mapped("AntStatus.protection", "battery.protection_word"),
-        Mapped("AntStatus.balance_bits", "battery.balance_word"),
-        Mapped("AntStatus.temperature{n}", "cells.t{n}"),
-        Mapped("AntStatus.cell{n}", "cells.v{n}"),
-        *alarms("AntStatus"),
-    ),
+    messages=(_STATUS, Message("AntDevice", DEVICE, ())),
+    mapped=(*usual(_STATUS), *alarms(_STATUS.name)),
     requests=(
         DeviceRequest(STATUS_REQUEST, _POLL_S, STATUS),
         DeviceRequest(DEVICE_REQUEST, _DEVICE_POLL_S, DEVICE),

@@ -10,17 +10,10 @@ from collections.abc import Sequence
 
 from telemetry.framing.checks import sum_8, sum_16
 from telemetry.framing.framing import Framing, Heard, PortReader, Shape, Skipped, literal
-from telemetry.framing.lengths import fixed
 from telemetry.protocols.serial.ant_codes import BALANCING, NOT_FITTED_C, ON, alarms
 from telemetry.protocols.serial.layout import ABSENT_SENSOR, Layout, Value, byte_of_frame, cells, sensors
-from telemetry.protocols.table import (
-    DeviceRequest,
-    Mapped,
-    Message,
-    Scanned,
-    SerialProtocol,
-    Words,
-)
+from telemetry.protocols.serial.signals import usual
+from telemetry.protocols.table import DeviceRequest, Message, Scanned, SerialProtocol, Words
 
 STATUS = 1
 
@@ -91,49 +84,24 @@ class _Reader(PortReader):
         return (Heard(STATUS, STATUS_LAYOUT.payload(bytes(body))),)
 
 
+_STATUS = Message("AntStatus", STATUS, STATUS_LAYOUT.signals)
+
 ANT_OLD = SerialProtocol(
     name="ant_old",
     title="ANT battery management system before 2021 (AA 55 AA FF)",
     baud_rate=19200,
     framing=Framing(
         shapes=(
-            Shape(
-                start=literal(b"\xaa\x55\xaa\xff"),
-                length=fixed(STATUS_BYTES),
-                check=sum_16(first=4),
-                shortest=STATUS_BYTES,
-                longest=STATUS_BYTES,
-            ),
+            Shape.fixed(literal(b"\xaa\x55\xaa\xff"), STATUS_BYTES, sum_16(first=4)),
             *(
-                Shape(
-                    start=literal(start),
-                    length=fixed(_REQUEST_BYTES),
-                    check=sum_8(first=2),
-                    shortest=_REQUEST_BYTES,
-                    longest=_REQUEST_BYTES,
-                )
+                Shape.fixed(literal(start), _REQUEST_BYTES, sum_8(first=2))
                 for start in (b"\x5a\x5a", b"\xdb\xdb")
             ),
         ),
         make_reader=_Reader,
     ),
-    messages=(Message("AntStatus", STATUS, STATUS_LAYOUT.signals),),
-    mapped=(
-        Mapped("AntStatus.voltage", "battery.voltage_v"),
-        Mapped("AntStatus.current", "battery.current_a"),
-        Mapped("AntStatus.soc", "battery.soc_pct"),
-        Mapped("AntStatus.remaining", "battery.remaining_ah"),
-        Mapped("AntStatus.capacity", "battery.capacity_ah"),
-        Mapped("AntStatus.mosfet_temperature", "battery.temp_switch_c"),
-        Mapped("AntStatus.balancer_temperature", "battery.temp_balancer_c"),
-        Mapped("AntStatus.charge_switch", "battery.charge_enabled"),
-        Mapped("AntStatus.discharge_switch", "battery.discharge_enabled"),
-        Mapped("AntStatus.balancing", "battery.balancing"),
-        Mapped("AntStatus.balance_bits", "battery.balance_word"),
-        Mapped("AntStatus.temperature{n}", "cells.t{n}"),
-        Mapped("AntStatus.cell{n}", "cells.v{n}"),
-        *alarms("AntStatus"),
-    ),
+    messages=(_STATUS,),
+    mapped=(*usual(_STATUS), *alarms(_STATUS.name)),
     requests=(DeviceRequest(REQUEST, _POLL_S, STATUS),),
     scan=Scanned(5, risk="requests of this kind have made devices of other makers misbehave"),
     words=Words(

@@ -8,12 +8,20 @@ Rated capacity (50), date of production (53) and battery code (57) are known fro
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain
 
 from telemetry.framing.checks import sum_8
 from telemetry.framing.framing import ANY, Framing, Heard, PortReader, Shape, Skipped
-from telemetry.framing.lengths import fixed
 from telemetry.framing.secrets import SERIAL_NUMBER, Secret
-from telemetry.protocols.serial.signals import flag, unsigned
+from telemetry.protocols.serial.signals import (
+    TEMPERATURE_ALARMS,
+    VOLTAGE_ALARMS,
+    alarm_bits,
+    alarm_pairs,
+    flag,
+    unsigned,
+    usual,
+)
 from telemetry.protocols.table import (
     BANK_S,
     Addresses,
@@ -160,15 +168,9 @@ class _Reader(PortReader):
         return (Heard(id, values[: _MOST_BYTES[id]], address),)
 
 
-_LEVELS = ("warning", None)  # of the first and the second bit; the second as the vocabulary has it
-_TWO_LEVELS = (  # byte of ALARMS, then what its pairs of bits mean
-    ("cell_overvoltage", "cell_undervoltage", "pack_overvoltage", "pack_undervoltage"),
-    (
-        "charge_overtemperature",
-        "charge_undertemperature",
-        "discharge_overtemperature",
-        "discharge_undertemperature",
-    ),
+_PAIRS = (  # byte of ALARMS, then what its pairs of bits mean
+    VOLTAGE_ALARMS,
+    TEMPERATURE_ALARMS,
     ("charge_overcurrent", "discharge_overcurrent", "soc_high", "soc_low"),
     ("cell_imbalance",),  # then the difference of temperatures, which has no code
 )
@@ -191,18 +193,9 @@ def alarms(message: str) -> tuple[Mapped, ...]:
 
     The boards that speak Modbus have the same.
     """
-    levels = (
-        Mapped(f"{message}.alarms{byte}", f"event.{code}", bit=2 * pair + level, level=words)
-        for byte, codes in enumerate(_TWO_LEVELS)
-        for pair, code in enumerate(codes)
-        for level, words in enumerate(_LEVELS)
-    )
-    faults = (
-        Mapped(f"{message}.alarms{byte}", f"event.{code}", bit=bit)
-        for byte, codes in enumerate(_FAULTS, start=len(_TWO_LEVELS))
-        for bit, code in enumerate(codes)
-    )
-    return (*levels, *faults)
+    pairs = (alarm_pairs(f"{message}.alarms{byte}", codes) for byte, codes in enumerate(_PAIRS))
+    faults = (alarm_bits(f"{message}.alarms{byte}", codes) for byte, codes in enumerate(_FAULTS, len(_PAIRS)))
+    return tuple(chain(*pairs, *faults))
 
 
 _SECOND_S, _SLOW_S, _MINUTE_S = 1.0, 5.0, 60.0
@@ -212,131 +205,114 @@ def _asked(id: int, every_s: float) -> DeviceRequest:
     return DeviceRequest(lambda address: request(id, address), every_s, id)
 
 
+_MESSAGES = (
+    Message(
+        "DalyPack",
+        PACK,
+        (
+            unsigned("voltage", 0, factor=0.1, unit="V"),
+            unsigned("gathered_voltage", 2, factor=0.1, unit="V"),
+            unsigned("current", 4, factor=-0.1, offset=_CURRENT_ZERO_A, unit="A"),  # over 30000: drawn
+            unsigned("soc", 6, factor=0.1, unit="%"),
+        ),
+    ),
+    Message(
+        "DalyCellSpread",
+        CELL_SPREAD,
+        (
+            unsigned("highest_cell", 0, factor=0.001, unit="V"),
+            unsigned("highest_cell_number", 2, 1),
+            unsigned("lowest_cell", 3, factor=0.001, unit="V"),
+            unsigned("lowest_cell_number", 5, 1),
+        ),
+    ),
+    Message(
+        "DalyTemperatureSpread",
+        TEMPERATURE_SPREAD,
+        (
+            unsigned("highest_temperature", 0, 1, offset=_TEMPERATURE_ZERO_C, unit="degC"),
+            unsigned("highest_sensor", 1, 1),
+            unsigned("lowest_temperature", 2, 1, offset=_TEMPERATURE_ZERO_C, unit="degC"),
+            unsigned("lowest_sensor", 3, 1),
+        ),
+    ),
+    Message(
+        "DalySwitches",
+        SWITCHES,
+        (
+            unsigned("state", 0, 1),  # 0 idle, 1 charging, 2 discharging
+            unsigned("charge_switch", 1, 1),
+            unsigned("discharge_switch", 2, 1),
+            unsigned("life", 3, 1),
+            unsigned("remaining", 4, 4, factor=0.001, unit="Ah"),
+        ),
+    ),
+    Message(
+        "DalyStatus",
+        STATUS,
+        (
+            unsigned("cell_count", 0, 1),
+            unsigned("sensor_count", 1, 1),
+            unsigned("charger_present", 2, 1),
+            unsigned("load_present", 3, 1),
+            *(flag(f"input{n + 1}", 4, n) for n in range(4)),
+            *(flag(f"output{n + 1}", 4, 4 + n) for n in range(4)),
+            unsigned("cycles", 5),
+        ),
+    ),
+    Message(
+        "DalyCells",
+        CELLS,
+        tuple(
+            unsigned(f"cell{n + 1}", 2 * n, factor=0.001, invalid=(0,), unit="V") for n in range(MAX_CELLS)
+        ),
+    ),
+    Message(
+        "DalyTemperatures",
+        TEMPERATURES,
+        tuple(
+            unsigned(f"temperature{n + 1}", n, 1, offset=_TEMPERATURE_ZERO_C, unit="degC")
+            for n in range(MAX_SENSORS)
+        ),
+    ),
+    Message(
+        "DalyBalance",
+        BALANCE,
+        (unsigned("balance_word", 0, 6, little=True, mark="order of bits unsure"),),
+    ),
+    Message("DalyAlarms", ALARMS, tuple(unsigned(f"alarms{n}", n, 1) for n in range(ALARM_BYTES))),
+    Message("DalyRated", RATED, (unsigned("rated", 0, 4, factor=0.001, unit="Ah", mark=_SINGLE),)),
+    Message(
+        "DalyProduced",
+        PRODUCED,
+        (
+            unsigned("year", 2, 1, offset=2000.0, mark=_SINGLE),
+            unsigned("month", 3, 1, mark=_SINGLE),
+            unsigned("day", 4, 1, mark=_SINGLE),
+        ),
+    ),
+    Message("DalyCode", CODE, ()),
+)
+
 DALY = SerialProtocol(
     name="daly",
     title="Daly battery management system (A5 frames)",
     baud_rate=9600,
     framing=Framing(
-        shapes=(
-            Shape(
-                start=(_START, ANY, ANY, b"\x08"),
-                length=fixed(_FRAME_BYTES),
-                check=sum_8(),
-                shortest=_FRAME_BYTES,
-                longest=_FRAME_BYTES,
-            ),
-        ),
+        shapes=(Shape.fixed((_START, ANY, ANY, b"\x08"), _FRAME_BYTES, sum_8()),),
         make_reader=_Reader,
         frames_per_message=4,  # what was held back ends with another message
     ),
-    messages=(
-        Message(
-            "DalyPack",
-            PACK,
-            (
-                unsigned("voltage", 0, factor=0.1, unit="V"),
-                unsigned("gathered_voltage", 2, factor=0.1, unit="V"),
-                unsigned("current", 4, factor=-0.1, offset=_CURRENT_ZERO_A, unit="A"),  # over 30000: drawn
-                unsigned("soc", 6, factor=0.1, unit="%"),
-            ),
-        ),
-        Message(
-            "DalyCellSpread",
-            CELL_SPREAD,
-            (
-                unsigned("highest_cell", 0, factor=0.001, unit="V"),
-                unsigned("highest_cell_number", 2, 1),
-                unsigned("lowest_cell", 3, factor=0.001, unit="V"),
-                unsigned("lowest_cell_number", 5, 1),
-            ),
-        ),
-        Message(
-            "DalyTemperatureSpread",
-            TEMPERATURE_SPREAD,
-            (
-                unsigned("highest_temperature", 0, 1, offset=_TEMPERATURE_ZERO_C, unit="degC"),
-                unsigned("highest_sensor", 1, 1),
-                unsigned("lowest_temperature", 2, 1, offset=_TEMPERATURE_ZERO_C, unit="degC"),
-                unsigned("lowest_sensor", 3, 1),
-            ),
-        ),
-        Message(
-            "DalySwitches",
-            SWITCHES,
-            (
-                unsigned("state", 0, 1),  # 0 idle, 1 charging, 2 discharging
-                unsigned("charge_switch", 1, 1),
-                unsigned("discharge_switch", 2, 1),
-                unsigned("life", 3, 1),
-                unsigned("remaining", 4, 4, factor=0.001, unit="Ah"),
-            ),
-        ),
-        Message(
-            "DalyStatus",
-            STATUS,
-            (
-                unsigned("cell_count", 0, 1),
-                unsigned("sensor_count", 1, 1),
-                unsigned("charger_present", 2, 1),
-                unsigned("load_present", 3, 1),
-                *(flag(f"input{n + 1}", 4, n) for n in range(4)),
-                *(flag(f"output{n + 1}", 4, 4 + n) for n in range(4)),
-                unsigned("cycles", 5),
-            ),
-        ),
-        Message(
-            "DalyCells",
-            CELLS,
-            tuple(
-                unsigned(f"cell{n + 1}", 2 * n, factor=0.001, invalid=(0,), unit="V")
-                for n in range(MAX_CELLS)
-            ),
-        ),
-        Message(
-            "DalyTemperatures",
-            TEMPERATURES,
-            tuple(
-                unsigned(f"temperature{n + 1}", n, 1, offset=_TEMPERATURE_ZERO_C, unit="degC")
-                for n in range(MAX_SENSORS)
-            ),
-        ),
-        Message(
-            "DalyBalance",
-            BALANCE,
-            (unsigned("balance_word", 0, 6, little=True, mark="order of bits unsure"),),
-        ),
-        Message("DalyAlarms", ALARMS, tuple(unsigned(f"alarms{n}", n, 1) for n in range(ALARM_BYTES))),
-        Message("DalyRated", RATED, (unsigned("rated", 0, 4, factor=0.001, unit="Ah", mark=_SINGLE),)),
-        Message(
-            "DalyProduced",
-            PRODUCED,
-            (
-                unsigned("year", 2, 1, offset=2000.0, mark=_SINGLE),
-                unsigned("month", 3, 1, mark=_SINGLE),
-                unsigned("day", 4, 1, mark=_SINGLE),
-            ),
-        ),
-        Message("DalyCode", CODE, ()),
-    ),
+    messages=_MESSAGES,
     mapped=(
-        Mapped("DalyPack.voltage", "battery.voltage_v"),
-        Mapped("DalyPack.current", "battery.current_a"),
-        Mapped("DalyPack.soc", "battery.soc_pct"),
+        *usual(*_MESSAGES),
         Mapped("DalyCellSpread.highest_cell", "battery.cell_max_v"),
         Mapped("DalyCellSpread.highest_cell_number", "battery.cell_max_index"),
         Mapped("DalyCellSpread.lowest_cell", "battery.cell_min_v"),
         Mapped("DalyCellSpread.lowest_cell_number", "battery.cell_min_index"),
         Mapped("DalyTemperatureSpread.highest_temperature", "battery.temp_max_c"),
         Mapped("DalyTemperatureSpread.lowest_temperature", "battery.temp_min_c"),
-        Mapped("DalySwitches.charge_switch", "battery.charge_enabled"),
-        Mapped("DalySwitches.discharge_switch", "battery.discharge_enabled"),
-        Mapped("DalySwitches.remaining", "battery.remaining_ah"),
-        Mapped("DalyStatus.cycles", "battery.cycles"),
-        Mapped("DalyCells.cell{n}", "cells.v{n}"),
-        Mapped("DalyTemperatures.temperature{n}", "cells.t{n}"),
         Mapped("DalyBalance.balance_word", "battery.balancing"),
-        Mapped("DalyBalance.balance_word", "battery.balance_word"),
-        Mapped("DalyRated.rated", "battery.capacity_ah"),
         *alarms("DalyAlarms"),
     ),
     requests=(

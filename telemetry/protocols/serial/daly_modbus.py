@@ -10,12 +10,11 @@ from functools import partial
 from telemetry.framing.framing import Framing, Heard, Skipped
 from telemetry.protocols.serial.daly import ALARM_BYTES, alarms
 from telemetry.protocols.serial.rtu import HOLDING, Asked, RtuReader, request, shapes
-from telemetry.protocols.serial.signals import unsigned
+from telemetry.protocols.serial.signals import unsigned, usual
 from telemetry.protocols.table import (
     BANK_S,
     Addresses,
     DeviceRequest,
-    Mapped,
     Message,
     Scanned,
     SerialProtocol,
@@ -93,93 +92,80 @@ def _asked(id: int, first: int, count: int, every_s: float) -> DeviceRequest:
     return DeviceRequest(partial(_ask, HOLDING, first, count), every_s, id)
 
 
+_MESSAGES = (
+    Message(
+        "DalyModbusStatus",
+        STATUS,
+        (
+            *(
+                unsigned(f"cell{n + 1}", 2 * n, factor=0.001, invalid=(*_NOT_FITTED, 0))
+                for n in range(MAX_CELLS)
+            ),
+            *(
+                unsigned(
+                    f"temperature{n + 1}",
+                    2 * (_SENSORS_FROM + n),
+                    offset=_TEMPERATURE_ZERO_C,
+                    invalid=_NOT_FITTED,
+                )
+                for n in range(MAX_SENSORS)
+            ),
+            unsigned("voltage", 0x50, factor=0.1, unit="V"),
+            unsigned("current", 0x52, factor=0.1, offset=-3000.0, unit="A"),
+            unsigned("soc", 0x54, factor=0.1, unit="%"),
+            unsigned("highest_cell", 0x56, factor=0.001, unit="V"),
+            unsigned("lowest_cell", 0x58, factor=0.001, unit="V"),
+            unsigned("highest_temperature", 0x5A, offset=_TEMPERATURE_ZERO_C),
+            unsigned("lowest_temperature", 0x5C, offset=_TEMPERATURE_ZERO_C),
+            unsigned("state", 0x5E),  # 0 idle, 1 charging, 2 discharging
+            unsigned("remaining", 0x60, factor=0.1, unit="Ah"),
+            unsigned("cell_count", 0x62),
+            unsigned("sensor_count", 0x64),
+            unsigned("cycles", 0x66),
+            unsigned("balancing", 0x68),
+            unsigned("charge_switch", 0x6A),
+            unsigned("discharge_switch", 0x6C),
+            unsigned("average_cell", 0x6E, factor=0.001, unit="V"),
+            unsigned("cell_difference", 0x70, factor=0.001, unit="V"),
+            unsigned("power", 0x72, unit="W"),  # without a sign
+            *(unsigned(f"alarms{n}", 0x74 + n, 1) for n in range(ALARM_BYTES)),
+        ),
+    ),
+    Message(
+        "DalyModbusMore",
+        MORE,
+        (
+            unsigned("balance_word", 0, 4, mark=_SINGLE),
+            unsigned("balance_current", 4, factor=0.001, offset=-30.0, unit="A", mark=_SINGLE),
+            unsigned(
+                "switch_temperature",
+                8,
+                offset=_TEMPERATURE_ZERO_C,
+                invalid=(0, 0xFFFF),
+                unit="degC",
+                mark=_SINGLE,
+            ),
+            unsigned(
+                "board_temperature",
+                10,
+                offset=_TEMPERATURE_ZERO_C,
+                invalid=(0, 0xFFFF),
+                unit="degC",
+                mark=_SINGLE,
+            ),
+        ),
+    ),
+    Message("DalyModbusRated", RATED, (unsigned("rated", 0, factor=0.1, unit="Ah", mark=_SINGLE),)),
+    Message("DalyModbusVersions", VERSIONS, ()),
+)
+
 DALY_MODBUS = SerialProtocol(
     name="daly_modbus",
     title="Daly battery management system (Modbus)",
     baud_rate=9600,
     framing=Framing(shapes=shapes(), make_reader=_Reader, frames_per_message=2),
-    messages=(
-        Message(
-            "DalyModbusStatus",
-            STATUS,
-            (
-                *(
-                    unsigned(f"cell{n + 1}", 2 * n, factor=0.001, invalid=(*_NOT_FITTED, 0))
-                    for n in range(MAX_CELLS)
-                ),
-                *(
-                    unsigned(
-                        f"temperature{n + 1}",
-                        2 * (_SENSORS_FROM + n),
-                        offset=_TEMPERATURE_ZERO_C,
-                        invalid=_NOT_FITTED,
-                    )
-                    for n in range(MAX_SENSORS)
-                ),
-                unsigned("voltage", 0x50, factor=0.1, unit="V"),
-                unsigned("current", 0x52, factor=0.1, offset=-3000.0, unit="A"),
-                unsigned("soc", 0x54, factor=0.1, unit="%"),
-                unsigned("highest_cell", 0x56, factor=0.001, unit="V"),
-                unsigned("lowest_cell", 0x58, factor=0.001, unit="V"),
-                unsigned("highest_temperature", 0x5A, offset=_TEMPERATURE_ZERO_C),
-                unsigned("lowest_temperature", 0x5C, offset=_TEMPERATURE_ZERO_C),
-                unsigned("state", 0x5E),  # 0 idle, 1 charging, 2 discharging
-                unsigned("remaining", 0x60, factor=0.1, unit="Ah"),
-                unsigned("cell_count", 0x62),
-                unsigned("sensor_count", 0x64),
-                unsigned("cycles", 0x66),
-                unsigned("balancing", 0x68),
-                unsigned("charge_switch", 0x6A),
-                unsigned("discharge_switch", 0x6C),
-                unsigned("average_cell", 0x6E, factor=0.001, unit="V"),
-                unsigned("cell_difference", 0x70, factor=0.001, unit="V"),
-                unsigned("power", 0x72, unit="W"),  # without a sign
-                *(unsigned(f"alarms{n}", 0x74 + n, 1) for n in range(ALARM_BYTES)),
-            ),
-        ),
-        Message(
-            "DalyModbusMore",
-            MORE,
-            (
-                unsigned("balance_word", 0, 4, mark=_SINGLE),
-                unsigned("balance_current", 4, factor=0.001, offset=-30.0, unit="A", mark=_SINGLE),
-                unsigned(
-                    "switch_temperature",
-                    8,
-                    offset=_TEMPERATURE_ZERO_C,
-                    invalid=(0, 0xFFFF),
-                    unit="degC",
-                    mark=_SINGLE,
-                ),
-                unsigned(
-                    "board_temperature",
-                    10,
-                    offset=_TEMPERATURE_ZERO_C,
-                    invalid=(0, 0xFFFF),
-                    unit="degC",
-                    mark=_SINGLE,
-                ),
-            ),
-        ),
-        Message("DalyModbusRated", RATED, (unsigned("rated", 0, factor=0.1, unit="Ah", mark=_SINGLE),)),
-        Message("DalyModbusVersions", VERSIONS, ()),
-    ),
-    mapped=(
-        Mapped("DalyModbusStatus.voltage", "battery.voltage_v"),
-        Mapped("DalyModbusStatus.current", "battery.current_a"),
-        Mapped("DalyModbusStatus.soc", "battery.soc_pct"),
-        Mapped("DalyModbusStatus.remaining", "battery.remaining_ah"),
-        Mapped("DalyModbusStatus.cycles", "battery.cycles"),
-        Mapped("DalyModbusStatus.balancing", "battery.balancing"),
-        Mapped("DalyModbusStatus.charge_switch", "battery.charge_enabled"),
-        Mapped("DalyModbusStatus.discharge_switch", "battery.discharge_enabled"),
-        Mapped("DalyModbusStatus.cell{n}", "cells.v{n}"),
-        Mapped("DalyModbusStatus.temperature{n}", "cells.t{n}"),
-        Mapped("DalyModbusMore.balance_word", "battery.balance_word"),
-        Mapped("DalyModbusMore.switch_temperature", "battery.temp_switch_c"),
-        Mapped("DalyModbusRated.rated", "battery.capacity_ah"),
-        *alarms("DalyModbusStatus"),
-    ),
+    messages=_MESSAGES,
+    mapped=(*usual(*_MESSAGES), *alarms("DalyModbusStatus")),
     requests=(
         _asked(STATUS, 0, _STATUS_REGISTERS, 1.0),
         _asked(MORE, _MORE_FROM, _MORE_REGISTERS, 5.0),

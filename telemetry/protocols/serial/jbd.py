@@ -13,15 +13,8 @@ from telemetry.framing.checks import negated_sum_16
 from telemetry.framing.framing import ANY, Framing, Heard, PortReader, Shape, Skipped
 from telemetry.framing.lengths import field
 from telemetry.framing.secrets import KNOWN_NUMBERS, SERIAL_NUMBER, Secret
-from telemetry.protocols.table import (
-    DeviceRequest,
-    Mapped,
-    Message,
-    Scanned,
-    SerialProtocol,
-    Signal,
-    Words,
-)
+from telemetry.protocols.serial.signals import TEMPERATURE_ALARMS, VOLTAGE_ALARMS, alarm_bits, usual
+from telemetry.protocols.table import DeviceRequest, Mapped, Message, Scanned, SerialProtocol, Signal, Words
 
 BASIC = 0x03
 CELLS = 0x04
@@ -102,14 +95,8 @@ class _Reader(PortReader):
 
 
 _PROTECTION = (
-    "cell_overvoltage",
-    "cell_undervoltage",
-    "pack_overvoltage",
-    "pack_undervoltage",
-    "charge_overtemperature",
-    "charge_undertemperature",
-    "discharge_overtemperature",
-    "discharge_undertemperature",
+    *VOLTAGE_ALARMS,
+    *TEMPERATURE_ALARMS,
     "charge_overcurrent",
     "discharge_overcurrent",
     "short_circuit",
@@ -153,6 +140,11 @@ _COUNTERS = (  # how often each protection has acted
     "pack_undervoltages",
 )
 
+_MESSAGES = (
+    Message("JbdBasic", BASIC, _BASIC_SIGNALS),
+    Message("JbdCells", CELLS, tuple(_word(f"cell{n + 1}", 2 * n, factor=0.001) for n in range(MAX_CELLS))),
+)
+
 JBD = SerialProtocol(
     name="jbd",
     title="JBD / Xiaoxiang / LLT battery management system",
@@ -179,28 +171,14 @@ JBD = SerialProtocol(
         make_reader=_Reader,
     ),
     messages=(
-        Message("JbdBasic", BASIC, _BASIC_SIGNALS),
-        Message(
-            "JbdCells", CELLS, tuple(_word(f"cell{n + 1}", 2 * n, factor=0.001) for n in range(MAX_CELLS))
-        ),
+        *_MESSAGES,
         Message("JbdModel", MODEL, ()),
         Message("JbdCounters", COUNTERS, tuple(_word(name, 2 * n) for n, name in enumerate(_COUNTERS))),
     ),
     mapped=(
-        Mapped("JbdBasic.voltage", "battery.voltage_v"),
-        Mapped("JbdBasic.current", "battery.current_a"),
-        Mapped("JbdBasic.soc", "battery.soc_pct"),
-        Mapped("JbdBasic.remaining", "battery.remaining_ah"),
-        Mapped("JbdBasic.nominal", "battery.capacity_ah"),
-        Mapped("JbdBasic.cycles", "battery.cycles"),
-        Mapped("JbdBasic.charge_switch", "battery.charge_enabled"),
-        Mapped("JbdBasic.discharge_switch", "battery.discharge_enabled"),
+        *usual(*_MESSAGES),
         Mapped("JbdBasic.balance_word", "battery.balancing"),
-        Mapped("JbdBasic.protection", "battery.protection_word"),
-        Mapped("JbdBasic.balance_word", "battery.balance_word"),
-        Mapped("JbdBasic.temperature{n}", "cells.t{n}"),
-        Mapped("JbdCells.cell{n}", "cells.v{n}"),
-        *(Mapped("JbdBasic.protection", f"event.{code}", bit=bit) for bit, code in enumerate(_PROTECTION)),
+        *alarm_bits("JbdBasic.protection", _PROTECTION),
     ),
     requests=(
         DeviceRequest(request(BASIC), _POLL_S, BASIC),

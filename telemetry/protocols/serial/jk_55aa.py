@@ -22,7 +22,6 @@ from telemetry_core.serial.crc import crc_16_modbus
 
 from telemetry.framing.checks import crc_16, sum_8
 from telemetry.framing.framing import NO_ADDRESS, Framing, Heard, PortReader, Shape, Skipped, literal
-from telemetry.framing.lengths import fixed
 from telemetry.framing.secrets import PASSWORD, SERIAL_NUMBER, Secret
 from telemetry.protocols.serial.gather import Gather, gather
 from telemetry.protocols.serial.layout import (
@@ -35,6 +34,7 @@ from telemetry.protocols.serial.layout import (
     cells,
     sensors,
 )
+from telemetry.protocols.serial.signals import alarm_bits, usual
 from telemetry.protocols.table import (
     BANK_S,
     Addresses,
@@ -288,7 +288,7 @@ def _fitted(mask: int) -> tuple[bytes, Gather]:
     return STATUS_LAYOUT.payload(b"", present), gather(places)
 
 
-_ALARMS: tuple[str | None, ...] = (
+_ALARMS = (
     "sensor_fault",  # the resistance of a cell's wire
     "overtemperature",  # of the MOSFETs
     "sensor_fault",  # other cells than set
@@ -321,65 +321,33 @@ _RISK = (
     "another device at that address might take it for a write"
 )
 
+_MESSAGES = (
+    Message("JkStatus", STATUS, STATUS_LAYOUT.signals),
+    Message("JkSettings", SETTINGS, SETTINGS_LAYOUT.signals),
+)
+
 JK_55AA = SerialProtocol(
     name="jk_55aa",
     title="JK / Jikong inverter series battery management system (55 AA EB 90)",
     baud_rate=115200,
     framing=Framing(
         shapes=(
-            Shape(
-                start=(*literal(b"\x55\xaa\xeb\x90"), bytes((SETTINGS, STATUS, ABOUT))),
-                length=fixed(FRAME_BYTES),
-                check=sum_8(),
-                shortest=FRAME_BYTES,
-                longest=FRAME_BYTES,
+            Shape.fixed(
+                (*literal(b"\x55\xaa\xeb\x90"), bytes((SETTINGS, STATUS, ABOUT))), FRAME_BYTES, sum_8()
             ),
-            Shape(
-                start=_WRITE,
-                length=fixed(_ACKNOWLEDGEMENT_BYTES),
-                check=crc_16(),
-                shortest=_ACKNOWLEDGEMENT_BYTES,
-                longest=_ACKNOWLEDGEMENT_BYTES,
-            ),
-            Shape(
-                start=(*_WRITE, *literal(b"\x02\x00\x00")),
-                length=fixed(_REQUEST_BYTES),
-                check=crc_16(),
-                shortest=_REQUEST_BYTES,
-                longest=_REQUEST_BYTES,
-            ),
+            Shape.fixed(_WRITE, _ACKNOWLEDGEMENT_BYTES, crc_16()),
+            Shape.fixed((*_WRITE, *literal(b"\x02\x00\x00")), _REQUEST_BYTES, crc_16()),
         ),
         make_reader=_Reader,
         padding=b"\x00",
         has_passwords=True,
     ),
-    messages=(
-        Message("JkStatus", STATUS, STATUS_LAYOUT.signals),
-        Message("JkSettings", SETTINGS, SETTINGS_LAYOUT.signals),
-        Message("JkAbout", ABOUT, ABOUT_LAYOUT.signals),
-    ),
+    messages=(*_MESSAGES, Message("JkAbout", ABOUT, ABOUT_LAYOUT.signals)),
     mapped=(
-        Mapped("JkStatus.voltage", "battery.voltage_v"),
-        Mapped("JkStatus.current", "battery.current_a"),
-        Mapped("JkStatus.soc", "battery.soc_pct"),
-        Mapped("JkStatus.soh", "battery.soh_pct"),
-        Mapped("JkStatus.remaining", "battery.remaining_ah"),
-        Mapped("JkStatus.capacity", "battery.capacity_ah"),
-        Mapped("JkStatus.cycles", "battery.cycles"),
-        Mapped("JkStatus.mosfet_temperature", "battery.temp_switch_c"),
-        Mapped("JkSettings.charge_current_limit", "battery.charge_limit_a"),
-        Mapped("JkSettings.discharge_current_limit", "battery.discharge_limit_a"),
-        Mapped("JkStatus.charge_switch", "battery.charge_enabled"),
-        Mapped("JkStatus.discharge_switch", "battery.discharge_enabled"),
+        *usual(*_MESSAGES),
         Mapped("JkStatus.balance_state", "battery.balancing"),
         Mapped("JkStatus.alarms", "battery.protection_word"),
-        Mapped("JkStatus.temperature{n}", "cells.t{n}"),
-        Mapped("JkStatus.cell{n}", "cells.v{n}"),
-        *(
-            Mapped("JkStatus.alarms", f"event.{code}", bit=bit)
-            for bit, code in enumerate(_ALARMS)
-            if code is not None
-        ),
+        *alarm_bits("JkStatus.alarms", _ALARMS),
     ),
     requests=(
         DeviceRequest(lambda address: request(address, STATUS), _POLL_S, STATUS),

@@ -24,14 +24,8 @@ from telemetry.protocols.serial.layout import (
     cells,
     sensors,
 )
-from telemetry.protocols.table import (
-    DeviceRequest,
-    Mapped,
-    Message,
-    Scanned,
-    SerialProtocol,
-    Words,
-)
+from telemetry.protocols.serial.signals import alarm_bits, usual
+from telemetry.protocols.table import DeviceRequest, Mapped, Message, Scanned, SerialProtocol, Words
 
 STATUS = 1
 
@@ -382,6 +376,8 @@ _ALARMS = (
     "cell_undervoltage",
 )  # bits 12 and 13, "309 A/B", have no known meaning
 
+_STATUS = Message("JkStatus", STATUS, STATUS_LAYOUT.signals)
+
 JK_NW = SerialProtocol(
     name="jk_nw",
     title="JK / Jikong battery management system, tagged values (4E 57)",
@@ -399,23 +395,11 @@ JK_NW = SerialProtocol(
         make_reader=_Reader,
         has_passwords=True,
     ),
-    messages=(Message("JkStatus", STATUS, STATUS_LAYOUT.signals),),
+    messages=(_STATUS,),
     mapped=(
-        Mapped("JkStatus.voltage", "battery.voltage_v"),
-        Mapped("JkStatus.current", "battery.current_a"),
-        Mapped("JkStatus.soc", "battery.soc_pct"),
-        Mapped("JkStatus.capacity", "battery.capacity_ah"),
-        Mapped("JkStatus.cycles", "battery.cycles"),
-        Mapped("JkStatus.mosfet_temperature", "battery.temp_switch_c"),
-        Mapped("JkStatus.charge_current_limit", "battery.charge_limit_a"),
-        Mapped("JkStatus.discharge_current_limit", "battery.discharge_limit_a"),
-        Mapped("JkStatus.charge_switch", "battery.charge_enabled"),
-        Mapped("JkStatus.discharge_switch", "battery.discharge_enabled"),
-        Mapped("JkStatus.balancing", "battery.balancing"),
+        *usual(_STATUS),
         Mapped("JkStatus.alarms", "battery.protection_word"),
-        Mapped("JkStatus.temperature{n}", "cells.t{n}"),
-        Mapped("JkStatus.cell{n}", "cells.v{n}"),
-        *(Mapped("JkStatus.alarms", f"event.{code}", bit=bit) for bit, code in enumerate(_ALARMS)),
+        *alarm_bits("JkStatus.alarms", _ALARMS),
     ),
     requests=(DeviceRequest(REQUEST, _POLL_S, STATUS),),
     reply_timeout_s=5.0,  # the longest that the vendor names

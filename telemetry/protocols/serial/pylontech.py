@@ -27,6 +27,7 @@ from telemetry.protocols.serial.ascii_frame import (
     request,
 )
 from telemetry.protocols.serial.layout import Confirmed, Layout, Value, cells, sensors
+from telemetry.protocols.serial.signals import alarm_bits, usual
 from telemetry.protocols.table import (
     Addresses,
     DeviceRequest,
@@ -266,20 +267,24 @@ def _limits(address: int, info: bytes) -> Said:
     return (Heard(LIMITS, LIMITS_LAYOUT.payload(info[1:]), address),)
 
 
-_STATUS1 = {
-    0: "pack_overvoltage",
-    1: "cell_undervoltage",
-    2: "charge_overcurrent",
-    4: "discharge_overcurrent",
-    5: "discharge_overtemperature",
-    6: "charge_overtemperature",
-    7: "pack_undervoltage",
-}
+_STATUS1 = (
+    "pack_overvoltage",
+    "cell_undervoltage",
+    "charge_overcurrent",
+    None,
+    "discharge_overcurrent",
+    "discharge_overtemperature",
+    "charge_overtemperature",
+    "pack_undervoltage",
+)
 
 
 def _asked(command: int, every_s: float) -> DeviceRequest:
     return DeviceRequest(lambda address: request(address, command, bytes((address,))), every_s, command)
 
+
+_ANALOG = Message("PylontechAnalog", ANALOG, ANALOG_LAYOUT.signals)
+_MANAGEMENT = Message("PylontechManagement", MANAGEMENT, MANAGEMENT_LAYOUT.signals)
 
 PYLONTECH = SerialProtocol(
     name="pylontech",
@@ -287,29 +292,20 @@ PYLONTECH = SerialProtocol(
     baud_rate=115200,
     framing=Framing(shapes=(SHAPE,), make_reader=_Reader, frames_per_message=MAX_MODULES),
     messages=(
-        Message("PylontechAnalog", ANALOG, ANALOG_LAYOUT.signals),
+        _ANALOG,
         Message("PylontechAlarms", ALARMS, ALARMS_LAYOUT.signals),
         Message("PylontechLimits", LIMITS, LIMITS_LAYOUT.signals),
-        Message("PylontechManagement", MANAGEMENT, MANAGEMENT_LAYOUT.signals),
+        _MANAGEMENT,
         Message("PylontechSerialNumber", NUMBER, ()),
         Message("PylontechFirmware", FIRMWARE, ()),
         Message("PylontechVendor", VENDOR, ()),
     ),
     mapped=(
-        Mapped("PylontechAnalog.voltage", "battery.voltage_v"),
-        Mapped("PylontechAnalog.current", "battery.current_a"),
-        Mapped("PylontechAnalog.remaining", "battery.remaining_ah"),
-        Mapped("PylontechAnalog.capacity", "battery.capacity_ah"),
-        Mapped("PylontechAnalog.cycles", "battery.cycles"),
-        Mapped("PylontechAnalog.temperature{n}", "cells.t{n}"),
-        Mapped("PylontechAnalog.cell{n}", "cells.v{n}"),
+        *usual(_ANALOG, _MANAGEMENT),
         Mapped("PylontechAlarms.status1", "battery.protection_word"),
-        Mapped("PylontechManagement.charge_voltage_limit", "battery.charge_limit_v"),
-        Mapped("PylontechManagement.charge_current_limit", "battery.charge_limit_a"),
-        Mapped("PylontechManagement.discharge_current_limit", "battery.discharge_limit_a"),
         Mapped("PylontechManagement.charge_allowed", "battery.charge_enabled"),
         Mapped("PylontechManagement.discharge_allowed", "battery.discharge_enabled"),
-        *(Mapped("PylontechAlarms.status1", f"event.{code}", bit=bit) for bit, code in _STATUS1.items()),
+        *alarm_bits("PylontechAlarms.status1", _STATUS1),
         Mapped("PylontechAlarms.cells_above", "event.cell_overvoltage"),
         Mapped("PylontechAlarms.cells_below", "event.cell_undervoltage"),
         Mapped("PylontechAlarms.sensors_above", "event.overtemperature"),

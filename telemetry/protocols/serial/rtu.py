@@ -15,7 +15,7 @@ from telemetry_core.serial.crc import crc_16_modbus
 
 from telemetry.framing.checks import Check, crc_16
 from telemetry.framing.framing import Heard, PortReader, Shape, Skipped
-from telemetry.framing.lengths import field, fixed
+from telemetry.framing.lengths import field
 
 HOLDING, INPUT = 0x03, 0x04
 MOST_REGISTERS = 125  # of one reply
@@ -58,20 +58,8 @@ def shapes(slaves: bytes = bytes(range(1, LAST_SLAVE + 1))) -> tuple[Shape, ...]
             shortest=_ENVELOPE_BYTES + 2,
             longest=_ENVELOPE_BYTES + 2 * MOST_REGISTERS,
         ),
-        Shape(
-            start=(slaves, _READS),
-            length=fixed(_REQUEST_BYTES),
-            check=Check(_is_request, _CRC.written),
-            shortest=_REQUEST_BYTES,
-            longest=_REQUEST_BYTES,
-        ),
-        Shape(
-            start=(slaves, bytes(function | REFUSAL for function in _READS)),
-            length=fixed(_REFUSAL_BYTES),
-            check=_CRC,
-            shortest=_REFUSAL_BYTES,
-            longest=_REFUSAL_BYTES,
-        ),
+        Shape.fixed((slaves, _READS), _REQUEST_BYTES, Check(_is_request, _CRC.written)),
+        Shape.fixed((slaves, bytes(function | REFUSAL for function in _READS)), _REFUSAL_BYTES, _CRC),
     )
 
 

@@ -8,8 +8,6 @@ Sources of the facts: "SEPLOS BMS Communication Protocol" V2.0, syssi/esphome-se
 dbus-serialbattery. No capture has confirmed the alarms.
 """
 
-from collections.abc import Sequence
-
 from telemetry.framing.framing import Framing, Heard
 from telemetry.protocols.serial.ascii_frame import (
     ABSENT,
@@ -23,6 +21,7 @@ from telemetry.protocols.serial.ascii_frame import (
     request,
 )
 from telemetry.protocols.serial.layout import ABSENT_CELL, Confirmed, Layout, Value, cells, sensors
+from telemetry.protocols.serial.signals import TEMPERATURE_ALARMS, VOLTAGE_ALARMS, alarm_pairs, usual
 from telemetry.protocols.table import (
     Addresses,
     DeviceRequest,
@@ -177,70 +176,30 @@ def _alarms(address: int, info: bytes) -> Said:
     return (Heard(ALARMS, ALARMS_LAYOUT.payload(body + balance[::-1]), address),)
 
 
-# By event: code of each bit and whether it is a warning only; None: its meaning has no code.
-_WARNINGS_AND_PROTECTIONS = {
-    2: ("cell_overvoltage", "cell_undervoltage", "pack_overvoltage", "pack_undervoltage"),
-    3: (
-        "charge_overtemperature",
-        "charge_undertemperature",
-        "discharge_overtemperature",
-        "discharge_undertemperature",
-    ),
-    5: ("charge_overcurrent", "discharge_overcurrent"),
-}
-
-
-def _alarm_map() -> Sequence[Mapped]:
-    pairs = [
-        Mapped(
-            f"SeplosAlarms.event{event}",
-            f"event.{code}",
-            bit=2 * n + is_protection,
-            level=None if is_protection else "warning",
-        )
-        for event, codes in _WARNINGS_AND_PROTECTIONS.items()
-        for n, code in enumerate(codes)
-        for is_protection in (False, True)
-    ]
-    return (
-        *pairs,
-        Mapped("SeplosAlarms.event1", "event.sensor_fault"),  # any of its bits: sensors and switches
-        Mapped("SeplosAlarms.event4", "event.overtemperature", level="warning"),  # around the pack, MOSFETs
-        Mapped("SeplosAlarms.event5", "event.discharge_overcurrent", bit=4),  # a short peak
-        Mapped("SeplosAlarms.event5", "event.short_circuit", bit=5),
-        Mapped("SeplosAlarms.event6", "event.soc_low", bit=2),
-        Mapped("SeplosAlarms.event6", "event.soc_low", bit=3),
-    )
-
+_MESSAGES = (
+    Message("SeplosAnalog", ANALOG, ANALOG_LAYOUT.signals),
+    Message("SeplosAlarms", ALARMS, ALARMS_LAYOUT.signals),
+)
 
 SEPLOS_V2 = SerialProtocol(
     name="seplos_v2",
     title="Seplos battery management system, second generation",
     baud_rate=19200,
     framing=Framing(shapes=(SHAPE,), make_reader=_Reader),
-    messages=(
-        Message("SeplosAnalog", ANALOG, ANALOG_LAYOUT.signals),
-        Message("SeplosAlarms", ALARMS, ALARMS_LAYOUT.signals),
-        Message("SeplosVendor", VENDOR, ()),
-    ),
+    messages=(*_MESSAGES, Message("SeplosVendor", VENDOR, ())),
     mapped=(
-        Mapped("SeplosAnalog.voltage", "battery.voltage_v"),
-        Mapped("SeplosAnalog.current", "battery.current_a"),
-        Mapped("SeplosAnalog.soc", "battery.soc_pct"),
-        Mapped("SeplosAnalog.soh", "battery.soh_pct"),
-        Mapped("SeplosAnalog.remaining", "battery.remaining_ah"),
-        Mapped("SeplosAnalog.capacity", "battery.capacity_ah"),
-        Mapped("SeplosAnalog.cycles", "battery.cycles"),
-        Mapped("SeplosAnalog.mosfet_temperature", "battery.temp_switch_c"),
-        Mapped("SeplosAnalog.ambient_temperature", "battery.temp_ambient_c"),
-        Mapped("SeplosAnalog.temperature{n}", "cells.t{n}"),
-        Mapped("SeplosAnalog.cell{n}", "cells.v{n}"),
-        Mapped("SeplosAlarms.charge_switch", "battery.charge_enabled"),
-        Mapped("SeplosAlarms.discharge_switch", "battery.discharge_enabled"),
+        *usual(*_MESSAGES),
         Mapped("SeplosAlarms.balance_bits", "battery.balancing"),
-        Mapped("SeplosAlarms.balance_bits", "battery.balance_word"),
         Mapped("SeplosAlarms.events", "battery.protection_word"),
-        *_alarm_map(),
+        *alarm_pairs("SeplosAlarms.event2", VOLTAGE_ALARMS),
+        *alarm_pairs("SeplosAlarms.event3", TEMPERATURE_ALARMS),
+        *alarm_pairs("SeplosAlarms.event5", ("charge_overcurrent", "discharge_overcurrent")),
+        Mapped("SeplosAlarms.event1", "event.sensor_fault"),  # any of its bits: sensors and switches
+        Mapped("SeplosAlarms.event4", "event.overtemperature", level="warning"),  # around the pack, MOSFETs
+        Mapped("SeplosAlarms.event5", "event.discharge_overcurrent", bit=4),  # a short peak
+        Mapped("SeplosAlarms.event5", "event.short_circuit", bit=5),
+        Mapped("SeplosAlarms.event6", "event.soc_low", bit=2),
+        Mapped("SeplosAlarms.event6", "event.soc_low", bit=3),
     ),
     requests=(
         DeviceRequest(lambda address: request(address, ANALOG, bytes((address,))), _POLL_S, ANALOG),

@@ -9,14 +9,8 @@ Source of the facts: Victron, "VE.Direct Protocol"; the bits of AR and the numbe
 
 from telemetry_core.serial.framing import TextFraming, TextKind, TextLabel, TextRole, ValueForm
 
-from telemetry.protocols.table import (
-    Mapped,
-    Message,
-    Scanned,
-    SerialProtocol,
-    Signal,
-    Words,
-)
+from telemetry.protocols.serial.signals import alarm_bits
+from telemetry.protocols.table import Mapped, Message, Scanned, SerialProtocol, Signal, Words
 
 MONITOR = 1
 CHARGER = 2
@@ -195,14 +189,6 @@ _ERRORS = {  # numbers of ERR
 }
 
 
-def _alarms(signal: str, tag: str, level: str | None = None) -> tuple[Mapped, ...]:
-    return tuple(
-        Mapped(signal, f"event.{code}", bit=bit, tag=tag, level=level)
-        for bit, code in enumerate(_REASONS)
-        if code is not None
-    )
-
-
 VEDIRECT = SerialProtocol(
     name="vedirect",
     title="Victron battery monitor, DC meter, solar charger, charger or inverter (VE.Direct text)",
@@ -229,10 +215,10 @@ VEDIRECT = SerialProtocol(
         Mapped("VedirectMeter.P", "meter.power_w"),
         Mapped("VedirectMeter.H17", "meter.energy_wh"),
         Mapped("VedirectMeter.H18", "meter.energy_reverse_wh"),
-        *_alarms("VedirectMonitor.AR", "pack"),
-        *_alarms("VedirectCharger.AR", "charger"),
-        *_alarms("VedirectMeter.AR", "charger"),
-        *_alarms("VedirectCharger.WARN", "charger", "warning"),
+        *alarm_bits("VedirectMonitor.AR", _REASONS),
+        *alarm_bits("VedirectCharger.AR", _REASONS, tag="charger"),
+        *alarm_bits("VedirectMeter.AR", _REASONS, tag="charger"),
+        *alarm_bits("VedirectCharger.WARN", _REASONS, tag="charger", level="warning"),
         *(
             Mapped("VedirectCharger.ERR", f"event.{code}", when=numbers, tag="charger")
             for code, numbers in _ERRORS.items()
