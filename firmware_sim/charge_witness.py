@@ -8,16 +8,7 @@ against it.
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from firmware_sim.wire.gbt import (
-    BEM_BITS,
-    CEM_BITS,
-    CHARGER,
-    CODES,
-    NOT_READY,
-    Edition,
-    stop_bits,
-    two_bits,
-)
+from firmware_sim.wire.gbt import BEM_BITS, CEM_BITS, CHARGER, CODES, NOT_READY, Edition, stop_bits, two_bits
 from firmware_sim.wire.j1939 import CONTROL_PGN, Control, split_id
 
 PHASES: Mapping[str, tuple[str, ...]] = {

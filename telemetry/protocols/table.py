@@ -233,21 +233,23 @@ def _tag(mapped: Mapped) -> str:
 def _record(message: Message) -> RecordSpec:
     selectors = {signal.present for signal in message.signals}
     fields = tuple(
-        FieldSpec(signal.name, SlotKind.WORD) if signal.name in selectors else _field(signal)
+        FieldSpec(signal.name, SlotKind.WORD) if signal.name in selectors else number_field(signal)
         for signal in message.signals
     )  # a missing word is never shown: a field that says whether others are there is not a value
     return RecordSpec(message.name, fields, hidden=True)
 
 
-def _field(signal: Signal) -> FieldSpec:
+def number_field(signal: Signal, *, passes: bool = False) -> FieldSpec:
+    """Return the field of a signal that is a number. passes: each change of it is sent."""
+    kind = SlotKind.FLOAT if signal.is_float else SlotKind.INT if signal.signed else SlotKind.UINT
+    scale = decimal_scale(signal.factor, signal.offset, signal.bit_count, signal.signed)
     return FieldSpec(
         signal.name,
-        SlotKind.FLOAT if signal.is_float else SlotKind.INT if signal.signed else SlotKind.UINT,
+        kind,
         signal.factor,
         signal.offset,
-        None
-        if signal.is_float
-        else decimal_scale(signal.factor, signal.offset, signal.bit_count, signal.signed),
+        None if signal.is_float else scale,
+        passes=passes,
         unit=signal.unit,
     )
 

@@ -13,13 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from telemetry.framing.secrets import VIN
-from telemetry.scrub.messages import (
-    NOT_AVAILABLE,
-    Change,
-    change_diagnostic,
-    holds_identity,
-    is_of_a_charge,
-)
+from telemetry.scrub.messages import NOT_AVAILABLE, Change, change_diagnostic, holds_identity, is_of_a_charge
 from telemetry.scrub.replacements import Replacements
 
 Edits = dict[int, bytes]

@@ -4,7 +4,7 @@ Sources: notes of IEEE 2030.1.1, a log of a Leaf, open firmwares of both sides. 
 which field is how certain. Bytes and bits of this table are counted from 0, as there.
 """
 
-from telemetry.protocols.can.table import CanMessage, CanProtocol, CanSignal
+from telemetry.protocols.can.table import CanMessage, CanProtocol, CanSignal, flags
 from telemetry.protocols.table import Mapped
 
 _SINGLE = "single source"
@@ -25,16 +25,12 @@ def _reversed(name: str, byte: int, *, mark: str = "") -> CanSignal:
     return CanSignal(name, 8 * byte, 8, little_endian=True, factor=-1.0, offset=255.0, unit="A", mark=mark)
 
 
-def _flags(byte: int, *names: tuple[str, int], mark: str = "") -> tuple[CanSignal, ...]:
-    return tuple(CanSignal(name, 8 * byte + bit, 1, little_endian=True, mark=mark) for name, bit in names)
+def _message(code: str, title: str, *signals: CanSignal, mark: str = "CAP") -> CanMessage:
+    """Return a message whose code has its id, in hexadecimal digits."""
+    return CanMessage(code, title, (int(code.removeprefix("CHA"), 16),), signals, mark=mark)
 
 
-def _message(
-    code: str, id: int, title: str, signals: tuple[CanSignal, ...], *, mark: str = "CAP"
-) -> CanMessage:
-    return CanMessage(code, title, (id,), signals, mark=mark)
-
-
+_EXTENSIONS = flags(0, "dynamic_control", "high_current", "high_voltage")
 _SENT = ("CHA100", "CHA101", "CHA102", "CHA108", "CHA109")
 
 CHADEMO = CanProtocol(
@@ -46,145 +42,103 @@ CHADEMO = CanProtocol(
     messages=(
         _message(
             "CHA100",
-            0x100,
             "vehicle's limits",
-            (
-                _byte("min_current_a", 0, "A"),
-                _byte("max_current_a", 1, "A", mark=_SINGLE),
-                _word("min_voltage_v", 2, "V"),
-                _word("max_voltage_v", 4, "V"),
-                _byte("rate_reference", 6),
-            ),
+            _byte("min_current_a", 0, "A"),
+            _byte("max_current_a", 1, "A", mark=_SINGLE),
+            _word("min_voltage_v", 2, "V"),
+            _word("max_voltage_v", 4, "V"),
+            _byte("rate_reference", 6),
         ),
         _message(
             "CHA101",
-            0x101,
             "vehicle's times and capacity",
-            (
-                _byte("max_time_10s", 1, unset=True),
-                _byte("max_time_min", 2, "min"),
-                _byte("estimated_time_min", 3, "min"),
-                _word("capacity_raw", 5),
-            ),
+            _byte("max_time_10s", 1, unset=True),
+            _byte("max_time_min", 2, "min"),
+            _byte("estimated_time_min", 3, "min"),
+            _word("capacity_raw", 5),
         ),
         _message(
             "CHA102",
-            0x102,
             "vehicle's demand and state",
-            (
-                _byte("protocol_number", 0),
-                _word("target_voltage_v", 1, "V"),
-                _byte("requested_current_a", 3, "A"),
-                *_flags(
-                    4,
-                    ("fault_overvoltage", 0),
-                    ("fault_undervoltage", 1),
-                    ("fault_current_deviation", 2),
-                    ("fault_overtemperature", 3),
-                    ("fault_voltage_deviation", 4),
-                    mark="C2",
+            _byte("protocol_number", 0),
+            _word("target_voltage_v", 1, "V"),
+            _byte("requested_current_a", 3, "A"),
+            *flags(
+                4,
+                *(
+                    "fault_overvoltage",
+                    "fault_undervoltage",
+                    "fault_current_deviation",
+                    "fault_overtemperature",
                 ),
-                *_flags(
-                    5,
-                    ("charging_enabled", 0),
-                    ("not_in_park", 1),
-                    ("system_fault", 2),
-                    ("contactor_open", 3),
-                    ("stop_before_charging", 4),
-                    ("discharge_capable", 7),
-                    mark="C2",
-                ),
-                _byte("charged_rate", 6),
+                "fault_voltage_deviation",
+                mark="C2",
             ),
+            *flags(
+                5,
+                *("charging_enabled", "not_in_park", "system_fault", "contactor_open"),
+                *("stop_before_charging", None, None, "discharge_capable"),
+                mark="C2",
+            ),
+            _byte("charged_rate", 6),
         ),
         _message(
             "CHA108",
-            0x108,
             "charger's limits",
-            (
-                _byte("welding_detection", 0),
-                _word("available_voltage_v", 1, "V"),
-                _byte("available_current_a", 3, "A"),
-                _word("threshold_voltage_v", 4, "V"),
-            ),
+            _byte("welding_detection", 0),
+            _word("available_voltage_v", 1, "V"),
+            _byte("available_current_a", 3, "A"),
+            _word("threshold_voltage_v", 4, "V"),
         ),
         _message(
             "CHA109",
-            0x109,
             "charger's output and state",
-            (
-                _byte("protocol_number", 0),
-                _word("voltage_v", 1, "V"),
-                _byte("current_a", 3, "A"),
-                _byte("discharge_capable", 4),
-                *_flags(
-                    5,
-                    ("charging", 0),
-                    ("charger_malfunction", 1),
-                    ("energized", 2),
-                    ("battery_incompatible", 3),
-                    ("system_malfunction", 4),
-                    ("stopped", 5),
-                    mark="C2",
-                ),
-                _byte("remaining_10s", 6, unset=True),
-                _byte("remaining_min", 7, "min", unset=True),
+            _byte("protocol_number", 0),
+            _word("voltage_v", 1, "V"),
+            _byte("current_a", 3, "A"),
+            _byte("discharge_capable", 4),
+            *flags(
+                5,
+                *("charging", "charger_malfunction", "energized", "battery_incompatible"),
+                *("system_malfunction", "stopped"),
+                mark="C2",
             ),
+            _byte("remaining_10s", 6, unset=True),
+            _byte("remaining_min", 7, "min", unset=True),
         ),
-        _message(
-            "CHA110",
-            0x110,
-            "vehicle's extensions",
-            _flags(0, ("dynamic_control", 0), ("high_current", 1), ("high_voltage", 2)),
-            mark=_SINGLE,
-        ),
-        _message(
-            "CHA118",
-            0x118,
-            "charger's extensions",
-            _flags(0, ("dynamic_control", 0), ("high_current", 1), ("high_voltage", 2)),
-            mark=_SINGLE,
-        ),
+        _message("CHA110", "vehicle's extensions", *_EXTENSIONS, mark=_SINGLE),
+        _message("CHA118", "charger's extensions", *_EXTENSIONS, mark=_SINGLE),
         _message(
             "CHA200",
-            0x200,
             "vehicle's limits of discharge",
-            (
-                _reversed("max_discharge_current_a", 0, mark="C2"),
-                _word("min_voltage_v", 4, "V"),
-                _byte("min_level_pct", 6, "%"),
-                _byte("max_level_pct", 7, "%"),
-            ),
+            _reversed("max_discharge_current_a", 0, mark="C2"),
+            _word("min_voltage_v", 4, "V"),
+            _byte("min_level_pct", 6, "%"),
+            _byte("max_level_pct", 7, "%"),
             mark=_SINGLE,
         ),
         _message(
             "CHA201",
-            0x201,
             "vehicle's discharge",
-            (
-                _byte("protocol_number", 0),
-                _word("remaining_min", 1, "min"),
-                _word("energy_kwh", 3, "kWh", 0.1),
-            ),
+            _byte("protocol_number", 0),
+            _word("remaining_min", 1, "min"),
+            _word("energy_kwh", 3, "kWh", 0.1),
             mark=_SINGLE,
         ),
         _message(
             "CHA208",
-            0x208,
             "charger's discharge",
-            (
-                _reversed("discharge_current_a", 0, mark="C2"),
-                _word("available_voltage_v", 1, "V"),
-                _reversed("available_current_a", 3, mark="C2"),
-                _word("threshold_voltage_v", 6, "V"),
-            ),
+            _reversed("discharge_current_a", 0, mark="C2"),
+            _word("available_voltage_v", 1, "V"),
+            _reversed("available_current_a", 3, mark="C2"),
+            _word("threshold_voltage_v", 6, "V"),
             mark=_SINGLE,
         ),
         _message(
             "CHA209",
-            0x209,
             "charger's time of discharge",
-            (_byte("protocol_number", 0), _word("remaining_min", 1, "min")),
+            _byte("protocol_number", 0),
+            _word("remaining_min", 1, "min"),
             mark=_SINGLE,
         ),
     ),

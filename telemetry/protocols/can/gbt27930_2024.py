@@ -11,9 +11,11 @@ from telemetry.protocols.can.table import PDU1_MASK, CanMessage, CanSignal
 _STOP_KINDS = ((1, "charge ends"), (2, "module timed out"), (3, "module failed"), (4, "check failed"))
 
 
-def _group() -> CanSignal:
-    """Return the parameter group, which says what else is there."""
-    return CanSignal("group", 0, 8, little_endian=True)
+def _short(code: str, title: str, ids: tuple[int, ...], *signals: CanSignal) -> CanMessage:
+    """Return a message whose parameter group, in byte 1, says what else is there."""
+    group = CanSignal("group", 0, 8, little_endian=True)
+    said = (group, number("pgi", 1, 1), *signals)
+    return CanMessage(code, title, ids, said, PDU1_MASK, selector="group", mark=SINGLE)
 
 
 def _of_group(pgi: int, signal: CanSignal) -> CanSignal:
@@ -44,57 +46,36 @@ NEGOTIATION = (
         )
     ),
 )
-SHORT_MESSAGES = (  # of 2024, by the parameter group in byte 1: those whose places a source gives
-    CanMessage(
+SHORT_MESSAGES = (  # of 2024: those whose places a source gives
+    _short(
         "SMC",
         "charger's short message of 2024",
         to_vehicle(6, 0x36),
-        (
-            _group(),
-            number("pgi", 1, 1),
-            _of_group(0x76, number("voltage_v", 2, 2, 0.1, unit="V")),
-            _of_group(0x76, number("current_a", 4, 2, 0.1, unit="A")),
-        ),
-        PDU1_MASK,
-        selector="group",
-        mark=SINGLE,
+        _of_group(0x76, number("voltage_v", 2, 2, 0.1, unit="V")),
+        _of_group(0x76, number("current_a", 4, 2, 0.1, unit="A")),
     ),
-    CanMessage(
+    _short(
         "SMV",
         "vehicle's short message of 2024",
         to_charger(6, 0x36),
-        (
-            _group(),
-            number("pgi", 1, 1),
-            _of_group(0x73, number("requested_voltage_v", 2, 2, 0.1, unit="V")),
-            _of_group(0x73, number("requested_current_a", 4, 2, 0.1, unit="A")),
-            _of_group(0x73, number("mode", 6, 1)),
-            _of_group(0x74, number("soc_pct", 2, 2, 0.1, unit="%")),
-            _of_group(0x74, number("remaining_min", 4, 2, unit="min")),
-            _of_group(0x77, number("max_cell_voltage_v", 2, 2, 0.01, unit="V")),
-            _of_group(0x77, number("min_cell_voltage_v", 4, 2, 0.01, unit="V")),
-            _of_group(0x77, degrees("max_temperature_c", 6)),
-            _of_group(0x77, degrees("min_temperature_c", 7)),
-        ),
-        PDU1_MASK,
-        selector="group",
-        mark=SINGLE,
+        _of_group(0x73, number("requested_voltage_v", 2, 2, 0.1, unit="V")),
+        _of_group(0x73, number("requested_current_a", 4, 2, 0.1, unit="A")),
+        _of_group(0x73, number("mode", 6, 1)),
+        _of_group(0x74, number("soc_pct", 2, 2, 0.1, unit="%")),
+        _of_group(0x74, number("remaining_min", 4, 2, unit="min")),
+        _of_group(0x77, number("max_cell_voltage_v", 2, 2, 0.01, unit="V")),
+        _of_group(0x77, number("min_cell_voltage_v", 4, 2, 0.01, unit="V")),
+        _of_group(0x77, degrees("max_temperature_c", 6)),
+        _of_group(0x77, degrees("min_temperature_c", 7)),
     ),
     *(
-        CanMessage(
+        _short(
             code,
             title,
             ids,
-            (
-                _group(),
-                number("pgi", 1, 1),
-                _of_group(pgi, number("stop_kind", 2, 1, words=_STOP_KINDS)),
-                _of_group(pgi, number("stop_reasons", 3, 2)),
-                _of_group(pgi, number("reconnect", 5, 1, words=((0xAA, "yes"),))),
-            ),
-            PDU1_MASK,
-            selector="group",
-            mark=SINGLE,
+            _of_group(pgi, number("stop_kind", 2, 1, words=_STOP_KINDS)),
+            _of_group(pgi, number("stop_reasons", 3, 2)),
+            _of_group(pgi, number("reconnect", 5, 1, words=((0xAA, "yes"),))),
         )
         for code, title, ids, pgi in (
             ("CMC", "charger's confirmed message of 2024", to_vehicle(4, 0x35), 0x03),

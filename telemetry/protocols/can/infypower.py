@@ -4,11 +4,11 @@ Sources: two open drivers, one with the manual's example frames. docs/protocols/
 is how certain. Numbers are big endian; bytes and bits are counted from 0.
 """
 
-from telemetry.protocols.can.table import CanMessage, CanProtocol, CanSignal
+from telemetry.protocols.can.table import CanMessage, CanProtocol, CanSignal, flags
 from telemetry.protocols.table import Mapped
 
 _CONTROLLER = 0xF0
-_SINGLE_MODULE, _GROUP = 0x0A, 0x0B
+_DEVICES = 0x0A, 0x0B  # a single module, a group
 _FROM_ANY_MODULE = 0x03FFFF00  # without the error code in the three highest bits
 _TO_ANY_MODULE = 0x03FF00FF
 _MODULE = 0x0040003F  # which module answers; a group's number is 40 more, by the lowest bit of the device
@@ -16,12 +16,9 @@ _MODULE_ASKED = 0x00403F00
 _SINGLE = "single source"
 
 
-def _replies(command: int) -> tuple[int, ...]:
-    return tuple(device << 22 | command << 16 | _CONTROLLER << 8 for device in (_SINGLE_MODULE, _GROUP))
-
-
-def _commands(command: int) -> tuple[int, ...]:
-    return tuple(device << 22 | command << 16 | _CONTROLLER for device in (_SINGLE_MODULE, _GROUP))
+def _reply(code: str, title: str, command: int, *signals: CanSignal, mark: str = "C2") -> CanMessage:
+    ids = tuple(device << 22 | command << 16 | _CONTROLLER << 8 for device in _DEVICES)
+    return CanMessage(code, title, ids, signals, _FROM_ANY_MODULE, _MODULE, mark=mark)
 
 
 def _number(name: str, byte: int, byte_count: int, factor: float, unit: str) -> CanSignal:
@@ -32,10 +29,6 @@ def _float(name: str, byte: int, unit: str) -> CanSignal:
     return CanSignal(name, 8 * byte + 7, 32, is_float=True, unit=unit)
 
 
-def _flags(byte: int, *names: tuple[str, int]) -> tuple[CanSignal, ...]:
-    return tuple(CanSignal(name, 8 * byte + bit, 1, little_endian=True) for name, bit in names)
-
-
 INFYPOWER = CanProtocol(
     name="infypower",
     title="Infypower power modules",
@@ -44,72 +37,46 @@ INFYPOWER = CanProtocol(
     called="Infypower",
     is_charger=True,
     messages=(
-        CanMessage(
-            "InfyOutput",
-            "module's output",
-            _replies(0x03),
-            (_float("voltage_v", 0, "V"), _float("current_a", 4, "A")),
-            _FROM_ANY_MODULE,
-            _MODULE,
+        _reply(
+            "InfyOutput", "module's output", 0x03, _float("voltage_v", 0, "V"), _float("current_a", 4, "A")
         ),
-        CanMessage(
+        _reply(
             "InfyStatus",
             "module's status",
-            _replies(0x04),
-            (
-                CanSignal("ambient_temperature_c", 32, 8, little_endian=True, signed=True, unit="degC"),
-                *_flags(7, ("output_short", 0), ("sleeping", 4), ("discharge_abnormal", 5)),
-                *_flags(
-                    6,
-                    ("dc_side_off", 0),
-                    ("fault", 1),
-                    ("protection", 2),
-                    ("fan_fault", 3),
-                    ("over_temperature", 4),
-                    ("output_overvoltage", 5),
-                    ("walk_in", 6),
-                    ("communication_lost", 7),
-                ),
-                *_flags(
-                    5,
-                    ("power_limited", 0),
-                    ("address_conflict", 1),
-                    ("load_sharing", 2),
-                    ("phase_lost", 3),
-                    ("phases_unbalanced", 4),
-                    ("input_undervoltage", 5),
-                    ("input_overvoltage", 6),
-                    ("pfc_off", 7),
-                ),
+            0x04,
+            CanSignal("ambient_temperature_c", 32, 8, little_endian=True, signed=True, unit="degC"),
+            *flags(7, "output_short", None, None, None, "sleeping", "discharge_abnormal"),
+            *flags(
+                6,
+                *("dc_side_off", "fault", "protection", "fan_fault"),
+                *("over_temperature", "output_overvoltage", "walk_in", "communication_lost"),
             ),
-            _FROM_ANY_MODULE,
-            _MODULE,
+            *flags(
+                5,
+                *("power_limited", "address_conflict", "load_sharing", "phase_lost"),
+                *("phases_unbalanced", "input_undervoltage", "input_overvoltage", "pfc_off"),
+            ),
             mark=_SINGLE,
         ),
-        CanMessage(
+        _reply(
             "InfyInput",
             "module's input",
-            _replies(0x06),
-            (
-                _number("voltage_ab_v", 0, 2, 0.1, "V"),
-                _number("voltage_bc_v", 2, 2, 0.1, "V"),
-                _number("voltage_ca_v", 4, 2, 0.1, "V"),
-            ),
-            _FROM_ANY_MODULE,
-            _MODULE,
+            0x06,
+            _number("voltage_ab_v", 0, 2, 0.1, "V"),
+            _number("voltage_bc_v", 2, 2, 0.1, "V"),
+            _number("voltage_ca_v", 4, 2, 0.1, "V"),
         ),
-        CanMessage(
+        _reply(
             "InfyExternal",
             "voltage outside, and current that there could be",
-            _replies(0x0C),
-            (_number("voltage_v", 0, 2, 0.1, "V"), _number("available_current_a", 2, 2, 0.1, "A")),
-            _FROM_ANY_MODULE,
-            _MODULE,
+            0x0C,
+            _number("voltage_v", 0, 2, 0.1, "V"),
+            _number("available_current_a", 2, 2, 0.1, "A"),
         ),
         CanMessage(
             "InfySetting",
             "what modules are to give",
-            _commands(0x1C),
+            tuple(device << 22 | 0x1C << 16 | _CONTROLLER for device in _DEVICES),
             (_number("voltage_v", 0, 4, 0.001, "V"), _number("current_a", 4, 4, 0.001, "A")),
             _TO_ANY_MODULE,
             _MODULE_ASKED,

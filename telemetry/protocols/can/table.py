@@ -18,8 +18,7 @@ from dataclasses import dataclass, field, replace
 from telemetry_core.decode.spec import BusSpec, Condition, MessageSpec, PlanSpec, SignalSpec
 from telemetry_core.rows.spec import FieldSpec, RecordSpec, SlotKind
 
-from telemetry.model.scaling import decimal_scale
-from telemetry.protocols.table import Mapped, Signal, map_entries
+from telemetry.protocols.table import Mapped, Signal, map_entries, number_field
 from telemetry.rules.find_message import ID_MASK, STANDARD_MASK
 from telemetry.rules.map_entry import MAIN, MapEntry
 
@@ -29,20 +28,27 @@ TEXT_SUFFIX = "_text"
 
 @dataclass(frozen=True, slots=True)
 class CanSignal(Signal):
-    """A signal, and what only messages of CAN have. `page` says when it is there, and not `present`."""
+    """A signal, and what only messages of CAN have. `page` says when it is there, and not `present`.
 
-    unit: str = ""
+    mark: how certain it is, where that is not as the message's.
+    """
+
     words: tuple[tuple[int, str], ...] = ()  # what a raw value means, for people
-    is_text: bool = False  # as in SignalSpec, and so are the next five
+    is_text: bool = False  # as in SignalSpec, and so are the next four
     is_bcd: bool = False
-    is_float: bool = False
     valid: tuple[int, int] | None = None
     optional: bool = False
     short_at: int = 0
-    page: tuple[
-        int, ...
-    ] = ()  # the raw values of the message's selector with which it is there; empty: always
-    mark: str = ""  # how certain it is, where that is not as the message's
+    page: tuple[int, ...] = ()  # raw values of the message's selector with which it is there; empty: always
+
+
+def flags(byte: int, *names: str | None, mark: str = "") -> tuple[CanSignal, ...]:
+    """Return the signals of a byte's bits, from the lowest; None: a bit that is left out."""
+    return tuple(
+        CanSignal(name, 8 * byte + bit, 1, little_endian=True, mark=mark)
+        for bit, name in enumerate(names)
+        if name is not None
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,17 +195,7 @@ def _field(signal: CanSignal, message: CanMessage) -> FieldSpec:
         return FieldSpec(signal.name, SlotKind.WORD)
     if signal.words and signal.name.endswith(TEXT_SUFFIX):
         return FieldSpec(signal.name, SlotKind.WORD, passes=True, texts=signal.words)
-    kind = SlotKind.FLOAT if signal.is_float else SlotKind.INT if signal.signed else SlotKind.UINT
-    scale = decimal_scale(signal.factor, signal.offset, signal.bit_count, signal.signed)
-    return FieldSpec(
-        signal.name,
-        kind,
-        signal.factor,
-        signal.offset,
-        None if signal.is_float else scale,
-        passes=bool(signal.words) or signal.bit_count <= 2,
-        unit=signal.unit,
-    )
+    return number_field(signal, passes=bool(signal.words) or signal.bit_count <= 2)
 
 
 def _spec(signal: CanSignal, pages: Sequence[tuple[int, ...]]) -> SignalSpec:

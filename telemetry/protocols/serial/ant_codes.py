@@ -1,8 +1,9 @@
-"""What ANT boards of both kinds report of their MOSFETs and their balancer, by number.
+"""What ANT boards of both kinds report of their MOSFETs and their balancer, by number and as switches.
 
 Source of the facts: the open drivers of these boards (syssi/esphome-ant-bms, for both kinds).
 """
 
+from telemetry.protocols.serial.layout import Value
 from telemetry.protocols.table import Mapped
 
 ON = 1  # of a MOSFET's state; every other number says why it is off
@@ -31,6 +32,20 @@ DISCHARGE_ALARMS = {
     **_BOTH,
     "bms_fault": (13, 14),  # the MOSFETs; the start has failed
 }
+
+
+def switches(at: int) -> tuple[Value, ...]:
+    """Return the bits of a byte of a reader's own, which `switched_on` makes, at this place of a body."""
+    reasons = (f"`charge_state` is {ON}", f"`discharge_state` is {ON}", f"`balancer_state` is {BALANCING}")
+    return tuple(
+        Value(name, at, f"bit{bit}", place=reasons[bit])
+        for bit, name in enumerate(("charge_switch", "discharge_switch", "balancing"))
+    )
+
+
+def switched_on(charge: int, discharge: int, balancer: int) -> int:
+    """Return the byte of these states."""
+    return (charge == ON) | (discharge == ON) << 1 | (balancer == BALANCING) << 2
 
 
 def alarms(message: str) -> tuple[Mapped, ...]:

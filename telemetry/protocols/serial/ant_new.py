@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from telemetry.framing.checks import Check, crc_16
 from telemetry.framing.framing import ANY, Framing, Heard, PortReader, Shape, Skipped, literal
 from telemetry.framing.lengths import field
-from telemetry.protocols.serial.ant_codes import BALANCING, NOT_FITTED_C, ON, alarms
+from telemetry.protocols.serial.ant_codes import NOT_FITTED_C, alarms, switched_on, switches
 from telemetry.protocols.serial.layout import ABSENT_SENSOR, Confirmed, Layout, Value, cells, sensors
 from telemetry.protocols.serial.signals import usual
 from telemetry.protocols.table import DeviceRequest, Message, Scanned, SerialProtocol, Words
@@ -89,9 +89,7 @@ STATUS_LAYOUT = Layout(
         Value("lowest_cell", _after(46)),
         Value("difference", _after(48), factor=0.001, unit="V"),
         Value("average_voltage", _after(50), factor=0.001, unit="V"),
-        Value("charge_switch", _FLAGS_AT, "bit0", place=f"`charge_state` is {ON}"),
-        Value("discharge_switch", _FLAGS_AT, "bit1", place=f"`discharge_state` is {ON}"),
-        Value("balancing", _FLAGS_AT, "bit2", place=f"`balancer_state` is {BALANCING}"),
+        *switches(_FLAGS_AT),
         *sensors(
             (_SENSORS_AT + 2 * n for n in range(MAX_SENSORS)), 1.0, place=lambda n: f"{2 * n} after the cells"
         ),
@@ -127,11 +125,7 @@ def _status(message: bytes) -> Sequence[Heard] | Skipped:
     after = message[after_at : after_at + _STATE_BYTES]
     if len(after) < _STATE_BYTES:
         return Skipped.SHORT
-    on = (
-        (after[_CHARGE_AT] == ON)
-        | (after[_DISCHARGE_AT] == ON) << 1
-        | (after[_BALANCER_AT] == BALANCING) << 2
-    )
+    on = switched_on(after[_CHARGE_AT], after[_DISCHARGE_AT], after[_BALANCER_AT])
     absent = ABSENT_SENSOR.to_bytes(2, "little", signed=True)
     sensors = message[sensors_at : sensors_at + 2 * min(sensor_count, MAX_SENSORS)]
     fitted = [sensors[at : at + 2] for at in range(0, len(sensors), 2)]

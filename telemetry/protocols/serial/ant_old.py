@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from telemetry.framing.checks import sum_8, sum_16
 from telemetry.framing.framing import Framing, Heard, PortReader, Shape, Skipped, literal
-from telemetry.protocols.serial.ant_codes import BALANCING, NOT_FITTED_C, ON, alarms
+from telemetry.protocols.serial.ant_codes import NOT_FITTED_C, alarms, switched_on, switches
 from telemetry.protocols.serial.layout import ABSENT_SENSOR, Layout, Value, byte_of_frame, cells, sensors
 from telemetry.protocols.serial.signals import usual
 from telemetry.protocols.table import DeviceRequest, Message, Scanned, SerialProtocol, Words
@@ -55,9 +55,7 @@ STATUS_LAYOUT = Layout(
         Value("average_voltage", 121, factor=0.001, unit="V"),
         Value("cell_count", _CELL_COUNT_AT, "u8"),
         Value("balance_bits", 132, "u32"),
-        Value("charge_switch", _FLAGS_AT, "bit0", place=f"`charge_state` is {ON}"),
-        Value("discharge_switch", _FLAGS_AT, "bit1", place=f"`discharge_state` is {ON}"),
-        Value("balancing", _FLAGS_AT, "bit2", place=f"`balancer_state` is {BALANCING}"),
+        *switches(_FLAGS_AT),
         *cells(MAX_CELLS, _CELLS_COPY_AT, lambda n: f"byte {_CELLS_AT + 2 * n}"),
     ),
     "big",
@@ -75,11 +73,7 @@ class _Reader(PortReader):
         for at in range(_SENSORS_AT, _SENSORS_AT + 2 * _SENSOR_COUNT, 2):
             if int.from_bytes(body[at : at + 2], "big", signed=True) == NOT_FITTED_C:
                 body[at : at + 2] = ABSENT_SENSOR.to_bytes(2, "big", signed=True)
-        body.append(
-            (body[_CHARGE_AT] == ON)
-            | (body[_DISCHARGE_AT] == ON) << 1
-            | (body[_BALANCER_AT] == BALANCING) << 2
-        )
+        body.append(switched_on(body[_CHARGE_AT], body[_DISCHARGE_AT], body[_BALANCER_AT]))
         body += body[_CELLS_AT : _CELLS_AT + 2 * min(body[_CELL_COUNT_AT], MAX_CELLS)]
         return (Heard(STATUS, STATUS_LAYOUT.payload(bytes(body))),)
 

@@ -15,11 +15,12 @@ from typing import NamedTuple
 from telemetry.framing.checks import Check, negated_sum_16_of_ascii
 from telemetry.framing.framing import Heard, PortReader, Shape, Skipped
 from telemetry.framing.lengths import NONE, UNKNOWN
-from telemetry.protocols.serial.layout import ABSENT_CELL
+from telemetry.protocols.serial.layout import ABSENT_CELL, Value, sensors
 
 VERSION = 0x20  # packs of other makers have the same frames, another version and other values
 CID1 = 0x46  # lithium batteries
 OK = 0x00
+KELVIN_TENTHS = -273.1
 
 _END = b"\r"
 _DIGITS = b"0123456789ABCDEFabcdef"
@@ -92,23 +93,42 @@ SHAPE = Shape(
 
 ABSENT = ABSENT_CELL.to_bytes(2, "big")
 _ZERO = bytes(2)
-STATE_CODES = frozenset((0x00, 0x01, 0x02, 0xF0))  # in order, below, above, other
+_STATE_CODES = frozenset((0x00, 0x01, 0x02, 0xF0))  # in order, below, above, other
 
 Said = Sequence[Heard] | None
 Parse = Callable[[int, bytes], Said]
 
 
-def counted(info: bytes, at: int, size: int) -> tuple[bytes, int] | None:
-    """Return the items of `size` bytes that the byte at `at` counts, and where they end; None: none."""
-    if at >= len(info):
-        return None
-    end = at + 1 + info[at] * size
-    return (info[at + 1 : end], end) if end <= len(info) else None
+def counted(info: bytes, at: int, size: int) -> tuple[bytes, bytes, int] | None:
+    """Return two lists from `at` on, and where they end; None: they do not fit.
+
+    Each is a byte that counts its items, then those, of `size` bytes each.
+    """
+    lists: list[bytes] = []
+    for _ in range(2):
+        end = at + 1 + info[at] * size if at < len(info) else len(info) + 1
+        if end > len(info):
+            return None
+        lists.append(info[at + 1 : end])
+        at = end
+    return lists[0], lists[1], at
 
 
-def fitted(sensors: bytes, most: int) -> bytes:
+def state_codes(info: bytes, at: int) -> tuple[bytes, bytes, int] | None:
+    """Return the codes of cells and of sensors from `at` on, and where they end; None: they are none."""
+    found = counted(info, at, 1)
+    return found if found and _STATE_CODES.issuperset(found[0] + found[1]) else None
+
+
+def kelvin_sensors(count: int, at: int) -> tuple[Value, ...]:
+    """Return so many sensors of tenths of a kelvin each, from this byte of a body on."""
+    places = (at + 2 * n for n in range(count))
+    return sensors(places, 0.1, KELVIN_TENTHS, "u16", place=lambda n: f"sensor {n + 1}")
+
+
+def fitted(temperatures: bytes, most: int) -> bytes:
     """Return as many sensors of two bytes each, absent where one is zero or does not come."""
-    first = sensors[: 2 * most]
+    first = temperatures[: 2 * most]
     if _ZERO in first:
         pairs = (first[at : at + 2] for at in range(0, len(first), 2))
         first = b"".join([ABSENT if pair == _ZERO else pair for pair in pairs])

@@ -16,17 +16,19 @@ from telemetry.framing.framing import Framing, Heard
 from telemetry.framing.secrets import HEX_TEXT, SERIAL_NUMBER, Secret
 from telemetry.protocols.serial.ascii_frame import (
     INFO_AT,
+    KELVIN_TENTHS,
     SHAPE,
-    STATE_CODES,
     AsciiReader,
     Said,
     counted,
     fitted,
     is_padded_text,
+    kelvin_sensors,
     reply_info,
     request,
+    state_codes,
 )
-from telemetry.protocols.serial.layout import Confirmed, Layout, Value, cells, sensors
+from telemetry.protocols.serial.layout import Confirmed, Layout, Value, cells
 from telemetry.protocols.serial.signals import alarm_bits, usual
 from telemetry.protocols.table import (
     Addresses,
@@ -45,7 +47,6 @@ FIRST_ADDRESS = 2
 MAX_MODULES = 16
 MAX_CELLS = 32
 MAX_SENSORS = 8
-_KELVIN_TENTHS = -273.1
 
 _POLL_S = 2.0
 _ONCE_S = 60.0
@@ -69,13 +70,7 @@ ANALOG_LAYOUT = Layout(
         Value("cycles", 12, place="9 after the sensors"),
         Value("user_items", 14, "u8", place="6 after the sensors"),
         Value("cell_count", 15, "u8", place="0 of the module"),
-        *sensors(
-            (_STATE_BYTES + 2 * n for n in range(MAX_SENSORS)),
-            0.1,
-            _KELVIN_TENTHS,
-            "u16",
-            place=lambda n: f"sensor {n + 1}",
-        ),
+        *kelvin_sensors(MAX_SENSORS, _STATE_BYTES),
         *cells(MAX_CELLS, _CELLS_AT, lambda n: f"{1 + 2 * n} of the module"),
     ),
     "big",
@@ -105,14 +100,14 @@ LIMITS_LAYOUT = Layout(
         Value("cell_overvoltage_limit", 0, factor=0.001, unit="V"),
         Value("cell_low_voltage_limit", 2, factor=0.001, unit="V"),
         Value("cell_undervoltage_limit", 4, factor=0.001, unit="V"),
-        Value("charge_heat_limit", 6, factor=0.1, offset=_KELVIN_TENTHS, unit="degC"),
-        Value("charge_cold_limit", 8, factor=0.1, offset=_KELVIN_TENTHS, unit="degC"),
+        Value("charge_heat_limit", 6, factor=0.1, offset=KELVIN_TENTHS, unit="degC"),
+        Value("charge_cold_limit", 8, factor=0.1, offset=KELVIN_TENTHS, unit="degC"),
         Value("charge_current_limit", 10, "s16", 0.01, unit="A", confirmed=Confirmed.DISPUTED),
         Value("pack_overvoltage_limit", 12, factor=0.001, unit="V"),
         Value("pack_low_voltage_limit", 14, factor=0.001, unit="V"),
         Value("pack_undervoltage_limit", 16, factor=0.001, unit="V"),
-        Value("discharge_heat_limit", 18, factor=0.1, offset=_KELVIN_TENTHS, unit="degC"),
-        Value("discharge_cold_limit", 20, factor=0.1, offset=_KELVIN_TENTHS, unit="degC"),
+        Value("discharge_heat_limit", 18, factor=0.1, offset=KELVIN_TENTHS, unit="degC"),
+        Value("discharge_cold_limit", 20, factor=0.1, offset=KELVIN_TENTHS, unit="degC"),
         Value("discharge_current_limit", 22, "s16", 0.01, unit="A", confirmed=Confirmed.DISPUTED),
     ),
     "big",
@@ -207,13 +202,12 @@ def _modules(kind: int, read: Callable[[bytes, int], _Module | None], address: i
 
 
 def _analog_module(info: bytes, at: int) -> _Module | None:
-    voltages = counted(info, at, 2)
-    temperatures = counted(info, voltages[1], 2) if voltages else None
-    if voltages is None or temperatures is None:
+    lists = counted(info, at, 2)
+    if lists is None:
         return None
-    at = temperatures[1]
+    voltages, temperatures, at = lists
     fixed = info[at : at + 11]
-    if not voltages[0] or not temperatures[0] or len(fixed) < 11:
+    if not voltages or not temperatures or len(fixed) < 11:
         return None
     remaining, items, capacity, cycles = fixed[4:6], fixed[6], fixed[7:9], fixed[9:11]
     at += 11
@@ -225,27 +219,19 @@ def _analog_module(info: bytes, at: int) -> _Module | None:
         + remaining.rjust(4, b"\0")
         + capacity.rjust(4, b"\0")
         + cycles
-        + bytes((items, len(voltages[0]) // 2))
-        + fitted(temperatures[0], MAX_SENSORS)
-        + voltages[0][: 2 * MAX_CELLS]
+        + bytes((items, len(voltages) // 2))
+        + fitted(temperatures, MAX_SENSORS)
+        + voltages[: 2 * MAX_CELLS]
     )
     return ANALOG_LAYOUT.payload(body), at
 
 
 def _alarms_module(info: bytes, at: int) -> _Module | None:
-    states = counted(info, at, 1)
-    temperatures = counted(info, states[1], 1) if states else None
-    if states is None or temperatures is None:
+    codes = state_codes(info, at)
+    if codes is None or len(info) < codes[2] + 8:
         return None
-    if not STATE_CODES.issuperset(states[0] + temperatures[0]):
-        return None
-    at = temperatures[1]
-    fixed = info[at : at + 8]
-    if len(fixed) < 8:
-        return None
-    body = fixed + b"".join(
-        _bits(codes, wanted) for codes in (states[0], temperatures[0]) for wanted in (1, 2)
-    )
+    at = codes[2]
+    body = info[at : at + 8] + b"".join(_bits(each, wanted) for each in codes[:2] for wanted in (1, 2))
     return ALARMS_LAYOUT.payload(body), at + 8
 
 

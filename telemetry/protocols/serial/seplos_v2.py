@@ -11,16 +11,18 @@ dbus-serialbattery. No capture has confirmed the alarms.
 from telemetry.framing.framing import Framing, Heard
 from telemetry.protocols.serial.ascii_frame import (
     ABSENT,
+    KELVIN_TENTHS,
     SHAPE,
-    STATE_CODES,
     AsciiReader,
     Said,
     counted,
     fitted,
     is_padded_text,
+    kelvin_sensors,
     request,
+    state_codes,
 )
-from telemetry.protocols.serial.layout import ABSENT_CELL, Confirmed, Layout, Value, cells, sensors
+from telemetry.protocols.serial.layout import ABSENT_CELL, Confirmed, Layout, Value, cells
 from telemetry.protocols.serial.signals import TEMPERATURE_ALARMS, VOLTAGE_ALARMS, alarm_pairs, usual
 from telemetry.protocols.table import (
     Addresses,
@@ -38,7 +40,6 @@ MAX_CELLS = 32
 MAX_SENSORS = 8  # at the cells; two others follow them
 _OTHER_SENSORS = ("ambient_temperature", "mosfet_temperature")
 _NO_OTHERS = ABSENT * len(_OTHER_SENSORS)
-_KELVIN_TENTHS = -273.1
 _NO_SENSOR = 0  # 0 K
 
 _POLL_S = 2.0
@@ -80,20 +81,14 @@ ANALOG_LAYOUT = Layout(
                 name,
                 _OTHERS_AT + 2 * n,
                 factor=0.1,
-                offset=_KELVIN_TENTHS,
+                offset=KELVIN_TENTHS,
                 unit="degC",
                 invalid=(_NO_SENSOR, ABSENT_CELL),
                 place=("last sensor but one", "last sensor")[n],
             )
             for n, name in enumerate(_OTHER_SENSORS)
         ),
-        *sensors(
-            (_SENSORS_AT + 2 * n for n in range(MAX_SENSORS)),
-            0.1,
-            _KELVIN_TENTHS,
-            "u16",
-            place=lambda n: f"sensor {n + 1}",
-        ),
+        *kelvin_sensors(MAX_SENSORS, _SENSORS_AT),
         *cells(MAX_CELLS, _CELLS_AT, lambda n: f"INFO {3 + 2 * n}"),
     ),
     "big",
@@ -139,13 +134,12 @@ class _Reader(AsciiReader):
 
 
 def _analog(address: int, info: bytes) -> Said:
-    voltages = counted(info, 2, 2)
-    temperatures = counted(info, voltages[1], 2) if voltages else None
-    if voltages is None or temperatures is None:
+    lists = counted(info, 2, 2)
+    if lists is None:
         return None
-    state = info[temperatures[1] :]
-    sent = temperatures[0]
-    if not voltages[0] or not sent or len(state) <= _FIXED_BYTES:
+    voltages, sent, at = lists
+    state = info[at:]
+    if not voltages or not sent or len(state) <= _FIXED_BYTES:
         return None
     if len(state) != _FIXED_BYTES + 2 * state[_FIXED_BYTES - 1]:
         return None
@@ -154,20 +148,17 @@ def _analog(address: int, info: bytes) -> Said:
         state[:_STATE_BYTES].ljust(_STATE_BYTES, b"\0")
         + (sent[at_cells:] + _NO_OTHERS)[: len(_NO_OTHERS)]
         + fitted(sent[:at_cells], MAX_SENSORS)
-        + voltages[0][: 2 * MAX_CELLS]
+        + voltages[: 2 * MAX_CELLS]
     )
     payload = ANALOG_LAYOUT.payload(body, _CUSTOM[: state[_FIXED_BYTES - 1]])
     return (Heard(ANALOG, payload, address),)
 
 
 def _alarms(address: int, info: bytes) -> Said:
-    states = counted(info, 2, 1)
-    temperatures = counted(info, states[1], 1) if states else None
-    if states is None or temperatures is None:
+    codes = state_codes(info, 2)
+    if codes is None:
         return None
-    if not STATE_CODES.issuperset(states[0] + temperatures[0]):
-        return None
-    rest = info[temperatures[1] :]
+    rest = info[codes[2] :]
     if len(rest) != 3 + _EVENT_BYTES or rest[2] != _EVENT_BYTES:
         return None
     events = rest[3:]

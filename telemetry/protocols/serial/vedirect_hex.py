@@ -17,14 +17,7 @@ from telemetry.framing.lengths import NONE, UNKNOWN
 from telemetry.framing.secrets import HEX_TEXT, SERIAL_NUMBER, Secret
 from telemetry.protocols.serial.layout import Confirmed, Layout, Value
 from telemetry.protocols.serial.vedirect import PHASES
-from telemetry.protocols.table import (
-    DeviceRequest,
-    Mapped,
-    Message,
-    Scanned,
-    SerialProtocol,
-    Words,
-)
+from telemetry.protocols.table import DeviceRequest, Mapped, Message, Scanned, SerialProtocol, Words
 
 VALUES, PRODUCT, UNKNOWN_REGISTER = 1, 2, 3  # ids of frames; the last is no message of the table
 

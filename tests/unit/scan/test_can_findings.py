@@ -12,16 +12,7 @@ from telemetry.scan.toml_words import SourceNames
 from telemetry.sources.settings import SourceSettings
 from telemetry.stages.prepare import compose
 from tests.support.configuration import GATEWAY
-from tests.unit.scan.test_can_scan import (
-    CHADEMO,
-    CHARGE_LOG,
-    ELCON,
-    TRUCK,
-    VEHICLE,
-    database,
-    logged,
-    seen,
-)
+from tests.unit.scan.test_can_scan import CHADEMO, CHARGE_LOG, ELCON, TRUCK, VEHICLE, database, logged, seen
 
 
 def loaded(text: str, tmp_path: Path) -> SourceSettings:
