@@ -14,9 +14,9 @@ from telemetry.config import load_config
 from telemetry.errors import EXIT_OK, DataError, UsageError
 from telemetry.service.drain import DrainProgress, drain
 from telemetry.spool.batch import lines_of
-from telemetry.spool.filesystem import RealFileSystem
+from telemetry.spool.deadletters import hand_over
+from telemetry.spool.filesystem import FileSystem
 from telemetry.spool.limits import spool_directory
-from telemetry.spool.requeue import hand_over
 from telemetry.spool.view import SpoolView
 
 EXAMPLES = (
@@ -83,7 +83,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _view(directory: Path) -> SpoolView:
-    return SpoolView(RealFileSystem(), directory, Clock())
+    return SpoolView(FileSystem(), directory, Clock())
 
 
 def _list(directory: Path, *, as_json: bool) -> int:
@@ -170,7 +170,7 @@ def _requeue(directory: Path, arguments: argparse.Namespace) -> int:
     for name in dict.fromkeys(names):
         if name not in letters:
             raise UsageError("there is no such dead letter", where=name, hint="`spool list` has them")
-        points += hand_over(RealFileSystem(), directory, name, boot_time_ns=arguments.boot_time)
+        points += hand_over(FileSystem(), directory, name, boot_time_ns=arguments.boot_time)
     print(f"{points} points are handed over; the service takes them within seconds, or the next drain")
     return EXIT_OK
 

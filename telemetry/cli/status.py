@@ -11,7 +11,7 @@ from telemetry.errors import InputMissingError, UnavailableError
 from telemetry.ledger import Counters, sources
 from telemetry.live.status_socket import query_status
 from telemetry.live.summary import status_lines, stopped_lines
-from telemetry.spool.filesystem import RealFileSystem
+from telemetry.spool.filesystem import FileSystem
 from telemetry.spool.limits import spool_directory
 from telemetry.spool.view import SpoolView
 
@@ -43,7 +43,7 @@ def run(arguments: argparse.Namespace) -> int:
     except UnavailableError:
         if not arguments.json:
             with contextlib.suppress(InputMissingError):  # there is no spool, or it is not for this user
-                view = SpoolView(RealFileSystem(), directory, Clock())
+                view = SpoolView(FileSystem(), directory, Clock())
                 print("\n".join(stopped_lines(view.accounts, view.waiting_points)))
         raise
     if arguments.json:

@@ -12,7 +12,7 @@ from telemetry.clock import Clock
 from telemetry.demo.sampling import Series
 from telemetry.model.read_point import read_point, type_of, value_of
 from telemetry.spool.batch import lines_of
-from telemetry.spool.filesystem import RealFileSystem
+from telemetry.spool.filesystem import FileSystem
 from telemetry.spool.view import SpoolView
 
 _VALUES_OF = ("battery", "cells", "charger", "BMS_PackPower")  # of other measurements points are only counted
@@ -44,7 +44,7 @@ class SpoolReadback:
         self._points: dict[
             tuple[str, tuple[str, ...], int], dict[str, Any]
         ] = {}  # by measurement, tags, stamp
-        for batch in SpoolView(RealFileSystem(), directory, clock).waiting():
+        for batch in SpoolView(FileSystem(), directory, clock).waiting():
             for line in lines_of(batch).splitlines():
                 self._add(line)
 

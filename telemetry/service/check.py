@@ -28,7 +28,7 @@ from telemetry.service.rate_findings import live_findings, log_findings, sample_
 from telemetry.settings.document import shown_name
 from telemetry.sources.kinds import sharing
 from telemetry.spool.directory import refuse_shared, unusable
-from telemetry.spool.filesystem import RealFileSystem
+from telemetry.spool.filesystem import FileSystem
 from telemetry.stages.prepare import compose
 
 _POWERS, _CHARGER_POWERS = (
@@ -164,7 +164,7 @@ def _spool_findings(config: Config) -> Iterator[Finding]:
         yield Finding(Grade.FAULT, f"spool {config.spool_directory}: nothing can be made in {existing}")
     elif existing == config.spool_directory.absolute():
         try:
-            refuse_shared(RealFileSystem(), existing)
+            refuse_shared(FileSystem(), existing)
         except StorageError as error:
             yield Finding(Grade.FAULT, f"spool {error}")
         except OSError as error:
@@ -182,7 +182,7 @@ def _spool_findings(config: Config) -> Iterator[Finding]:
 
 def _room(config: Config) -> tuple[int, int]:
     """Return the spool's cap and what the disk has free, in bytes."""
-    free_bytes = RealFileSystem().free_bytes(_existing(config.spool_directory))
+    free_bytes = FileSystem().free_bytes(_existing(config.spool_directory))
     return config.spool.cap(free_bytes, 0), free_bytes
 
 

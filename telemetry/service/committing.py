@@ -17,7 +17,7 @@ from telemetry.clock import Clock
 from telemetry.ledger import Counters
 from telemetry.spool.batch import EncodedBatch
 from telemetry.spool.spool import Spool
-from telemetry.spool.state import NO_STATE
+from telemetry.spool.trails import NO_STATE
 from telemetry.threads import start
 
 LOG = logging.getLogger("telemetry.service")

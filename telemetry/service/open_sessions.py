@@ -21,7 +21,7 @@ from telemetry_core.text.lines import LineBuffer
 from telemetry.clock import Clock
 from telemetry.service.stamping import AS_THEY_ARE, Stamping
 from telemetry.spool.batch import TimeBase
-from telemetry.spool.state import MOST_BYTES
+from telemetry.spool.trails import MOST_BYTES
 from telemetry.stages.sessions import PlugSessions
 
 LOG = logging.getLogger("telemetry.service")

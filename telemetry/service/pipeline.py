@@ -30,7 +30,7 @@ from telemetry.service.open_sessions import BY_POWER, OpenSessions
 from telemetry.service.stamping import AS_THEY_ARE, ClockStamps, Stamping
 from telemetry.spool.batch import EncodedBatch, TimeBase
 from telemetry.spool.compress import compress
-from telemetry.spool.state import NO_STATE
+from telemetry.spool.trails import NO_STATE
 from telemetry.stages.sessions import hand_over_sessions
 from telemetry.stages.stages import Stages
 

@@ -3,7 +3,7 @@
 from telemetry.spool.batch import EncodedBatch, Entry, TimeBase
 from telemetry.spool.deadletters import DeadLetters, Letter
 from telemetry.spool.figures import Gauges, Recovery
-from telemetry.spool.filesystem import FileSystem, RealFileSystem
+from telemetry.spool.filesystem import FileSystem
 from telemetry.spool.limits import SpoolLimits
 from telemetry.spool.spool import Spool
 
@@ -14,7 +14,6 @@ __all__ = [
     "FileSystem",
     "Gauges",
     "Letter",
-    "RealFileSystem",
     "Recovery",
     "Spool",
     "SpoolLimits",

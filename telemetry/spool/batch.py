@@ -1,8 +1,13 @@
-"""What the spool stores and hands out: encoded batches, as plain values."""
+"""What the spool stores and hands out: encoded batches, as plain values, and the rows of their lines.
 
+A row is named by its series and its stamp: a later one of that name replaces an earlier one.
+"""
+
+from collections import Counter
 from dataclasses import dataclass
 from enum import Enum
 
+from telemetry.model.read_point import measurement_of, row_key
 from telemetry.spool.compress import decompress
 
 _MAX_LINES_BYTES = 256 * 1024 * 1024  # of one batch; what is larger is damage
@@ -48,3 +53,28 @@ class Entry:
 def lines_of(batch: EncodedBatch) -> bytes:
     """Return the lines that it holds. Raises DataError if they do not decompress."""
     return decompress(batch.payload, _MAX_LINES_BYTES)
+
+
+def count_lines(lines: bytes) -> int:
+    """Return how many lines these are; the last one may lack its newline."""
+    return lines.count(b"\n") + (not lines.endswith(b"\n"))
+
+
+def made(lines: bytes) -> Counter[str]:
+    """Return how many lines there are of each measurement, as the accounts name them."""
+    return Counter(f"points/made/{measurement_of(line)}" for line in lines.splitlines())
+
+
+def row_keys(lines: bytes) -> set[bytes]:
+    return {row_key(line) for line in lines.splitlines()}
+
+
+def without_rows(lines: bytes, keys: set[bytes]) -> bytes:
+    """Return the lines whose key is not one of `keys`."""
+    return b"".join(line + b"\n" for line in lines.splitlines() if row_key(line) not in keys)
+
+
+def without_replaced(lines: bytes, batch: bytes) -> bytes:
+    """Return those of these `lines` of a batch that no later line of the batch replaces."""
+    last = {row_key(line): line for line in batch.splitlines()}
+    return b"".join(line + b"\n" for line in lines.splitlines() if last.get(row_key(line), line) == line)

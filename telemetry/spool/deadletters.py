@@ -3,24 +3,33 @@
 Each refusal is one file: a head of one line of JSON, then the lines. Bytes and files are bounded. The oldest
 letter goes first, and stays counted. A letter belongs to a record that is settled. When a crash undid that,
 the letters of the record are removed, since it will be sent and refused again.
+
+On its way back a letter is handed over by a command, in a directory from which the spool takes it. So it does
+not matter whether the service runs. Before a letter is appended, its name gets the sequence number of its new
+record. After a crash that shows whether it had reached the disk. A letter waits there while newer rows wait
+that may replace its own, and loses the rows that were replaced meanwhile.
 """
 
 import contextlib
 import json
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import get_type_hints
 
+from telemetry_core.text.lines import restamp
+
+from telemetry.errors import DataError
+from telemetry.spool.batch import count_lines, row_keys, without_rows
 from telemetry.spool.filesystem import FileSystem, read_file, replace_file
-from telemetry.spool.rows import count_lines, row_keys, without_rows
 
 DIRECTORY_NAME = "dead"
 REQUEUE = "requeue"  # holds the letters that were handed over to be sent again
 NO_TIME = "no_time"  # the reason of batches whose boot ended before the time was known
 
 _NAME = re.compile(r"\d{15}\.\d{4}\.letter")
+_CLAIMED = re.compile(r"(\d{15}\.\d{4}\.letter)\.(\d+)")
 _MAX_WORDS = 500  # characters of the server's
 _HEAD_BYTES = 8192
 _EVER_NS = 1 << 63
@@ -49,7 +58,7 @@ _FIELD_TYPES = get_type_hints(Letter)
 class DeadLetters:
     """The letters of one spool. Raises OSError where the disk refuses.
 
-    Files may disappear meanwhile: a command may hand them over to be sent again (see requeue.py).
+    Files may disappear meanwhile: a command may hand them over to be sent again (see `hand_over`).
     """
 
     def __init__(self, filesystem: FileSystem, directory: Path, *, max_bytes: int, max_files: int) -> None:
@@ -183,3 +192,85 @@ def _decode_head(data: bytes) -> Letter | None:
     except (ValueError, TypeError):
         return None
     return letter if all(type(value) is _FIELD_TYPES[name] for name, value in fields.items()) else None
+
+
+class Requeue:
+    """The spool's side. Raises OSError where the disk refuses."""
+
+    def __init__(self, filesystem: FileSystem, directory: Path, *, last_sequence: int) -> None:
+        """Begin after `last_sequence`, the last record's on disk."""
+        self._filesystem = filesystem
+        self._directory = directory / REQUEUE
+        self._claimed: dict[int, Path] = {}
+        with contextlib.suppress(OSError):  # there is no such directory, or the disk refuses
+            for name in filesystem.names(self._directory):
+                claimed = _CLAIMED.fullmatch(name)
+                if claimed and int(claimed[2]) <= last_sequence:
+                    filesystem.unlink(self._directory / name)
+                elif claimed:
+                    filesystem.rename(self._directory / name, self._directory / claimed[1])
+
+    def waiting(self) -> list[str]:
+        """Return the names of letters that were handed over."""
+        return letter_names(self._filesystem, self._directory)
+
+    def read(self, name: str) -> tuple[Letter, bytes] | None:
+        """Return a letter and its lines; None if it cannot be read as one."""
+        return read_letter(self._filesystem, self._directory / name)
+
+    def claim(self, name: str, sequence: int) -> None:
+        """Name the letter by the sequence number with which it will be appended."""
+        dead = self._directory.with_name(DIRECTORY_NAME)
+        with contextlib.suppress(FileNotFoundError):  # a command that was killed may have left it there too
+            self._filesystem.unlink(dead / name)
+        self._filesystem.sync_directory(dead)  # its removal must not be undone
+        claimed = self._directory / f"{name}.{sequence}"
+        self._filesystem.rename(self._directory / name, claimed)
+        try:
+            self._filesystem.sync_directory(self._directory)
+        except OSError:  # another batch will have this number: the next start would take it for the letter's
+            self._filesystem.rename(claimed, self._directory / name)
+            raise
+        self._claimed[sequence] = claimed
+
+    def claimed(self) -> list[int]:
+        """Return the sequence numbers of letters that were appended."""
+        return list(self._claimed)
+
+    def done(self, sequence: int) -> None:
+        """Remove a letter that is on disk or settled."""
+        path = self._claimed.pop(sequence)
+        with contextlib.suppress(OSError):  # then the next start removes it
+            self._filesystem.unlink(path)
+
+
+def hand_over(filesystem: FileSystem, directory: Path, name: str, *, boot_time_ns: int | None) -> int:
+    """Hand a dead letter over to the spool in `directory`; return its points.
+
+    boot_time_ns: when the boot began from which its stamps count, ns since 1970. Raises DataError if that is
+    needed and not given, or if the letter cannot be read.
+    """
+    source = directory / DIRECTORY_NAME / name
+    target = directory / REQUEUE / name
+    read = read_letter(filesystem, source)
+    if read is None:
+        raise DataError("cannot be read as a dead letter", where=str(source))
+    letter, lines = read
+    filesystem.make_directory(target.parent)
+    if not letter.boot_id:
+        filesystem.rename(source, target)
+        filesystem.sync_directory(target.parent)
+        return letter.points
+    if boot_time_ns is None:
+        raise DataError(
+            "its stamps count from a boot that is over", where=name, hint="give --boot-time, when it began"
+        )
+    first_ns, last_ns = letter.first_ns + boot_time_ns, letter.last_ns + boot_time_ns
+    stamped = replace(letter, first_ns=first_ns, last_ns=last_ns, boot_id="")
+    try:
+        restamped = restamp(lines, boot_time_ns)
+    except ValueError as error:
+        raise DataError(f"cannot be stamped: {error}", where=name) from error
+    replace_file(filesystem, target, encode_letter(stamped, restamped))
+    filesystem.unlink(source)
+    return letter.points

@@ -8,101 +8,17 @@ or in parts, in any order. All operations raise OSError.
 import fcntl
 import os
 from pathlib import Path
-from typing import Protocol
 
 from telemetry.ownership import create_in, make_private_directory, open_trusted, opened_folder
 
 _DIRECTORY_MODE = 0o700
 
 
-class FileSystem(Protocol):
-    """An open file is a descriptor (an integer)."""
+class FileSystem:
+    """The operating system's. An open file is a descriptor (an integer)."""
 
     def make_directory(self, path: Path) -> None:
         """Make it, with its parents, if it is missing; durably, and only its owner may enter it."""
-        ...
-
-    def is_private(self, path: Path) -> bool:
-        """Return whether only its owner may enter this directory."""
-        ...
-
-    def make_private(self, path: Path) -> None:
-        """Let only its owner enter this directory."""
-        ...
-
-    def names(self, directory: Path) -> list[str]:
-        """Return what is in it, in no order."""
-        ...
-
-    def size(self, path: Path) -> int:
-        """Return how many bytes it has."""
-        ...
-
-    def modified_ns(self, path: Path) -> int:
-        """Return the wall time of the last write, ns since 1970."""
-        ...
-
-    def create(self, path: Path) -> int:
-        """Open a new file for appending. Raises FileExistsError."""
-        ...
-
-    def open_to_read(self, path: Path) -> int:
-        """Open for `read_at`."""
-        ...
-
-    def open_to_update(self, path: Path) -> int:
-        """Open an existing file for `read_at` and `write_at`."""
-        ...
-
-    def is_at(self, descriptor: int, path: Path) -> bool:
-        """Return whether this name still leads to the file."""
-        ...
-
-    def close(self, descriptor: int) -> None:
-        """Close."""
-        ...
-
-    def read_at(self, descriptor: int, count: int, offset: int) -> bytes:
-        """Return up to `count` bytes; fewer only at the end of the file."""
-        ...
-
-    def append(self, descriptor: int, data: bytes | memoryview) -> int:
-        """Write at the end; may write less than all: how many bytes it was."""
-        ...
-
-    def write_at(self, descriptor: int, data: bytes, offset: int) -> int:
-        """Write in place; may write less than all."""
-        ...
-
-    def sync(self, descriptor: int) -> None:
-        """Put data and size on the medium (fdatasync)."""
-        ...
-
-    def sync_directory(self, path: Path) -> None:
-        """Put its names on the medium."""
-        ...
-
-    def rename(self, source: Path, target: Path) -> None:
-        """Replace `target`, atomically."""
-        ...
-
-    def unlink(self, path: Path) -> None:
-        """Remove a name; the file goes with its last descriptor."""
-        ...
-
-    def free_bytes(self, path: Path) -> int:
-        """Return how much an unprivileged process may still write."""
-        ...
-
-    def lock(self, path: Path) -> int:
-        """Lock this directory for this process alone; BlockingIOError if another has it."""
-        ...
-
-
-class RealFileSystem:
-    """The operating system's."""
-
-    def make_directory(self, path: Path) -> None:
         missing = []
         while not path.is_dir():
             missing.append(path)
@@ -112,75 +28,89 @@ class RealFileSystem:
             self.sync_directory(directory.parent)
 
     def is_private(self, path: Path) -> bool:
+        """Return whether only its owner may enter this directory."""
         return not path.stat().st_mode & 0o077
 
     def make_private(self, path: Path) -> None:
+        """Let only its owner enter this directory."""
         with opened_folder(path) as folder:
             os.fchmod(folder, _DIRECTORY_MODE)
 
     def names(self, directory: Path) -> list[str]:
+        """Return what is in it, in no order."""
         with opened_folder(directory) as folder:
             return os.listdir(folder)  # noqa: PTH208  pathlib has no such call for a descriptor
 
     def size(self, path: Path) -> int:
+        """Return how many bytes it has."""
         return path.lstat().st_size
 
     def modified_ns(self, path: Path) -> int:
+        """Return the wall time of the last write, ns since 1970."""
         return path.lstat().st_mtime_ns
 
     def create(self, path: Path) -> int:
+        """Open a new file for appending. Raises FileExistsError."""
         with opened_folder(path.parent) as folder:
             return create_in(folder, path.name, os.O_WRONLY | os.O_APPEND)
 
     def open_to_read(self, path: Path) -> int:
-        return self._open(path, os.O_RDONLY)
+        """Open for `read_at`."""
+        return _open(path, os.O_RDONLY)
 
     def open_to_update(self, path: Path) -> int:
-        return self._open(path, os.O_RDWR)
-
-    def _open(self, path: Path, flags: int) -> int:
-        """Open without waiting: a FIFO in a file's place gives an error at the first read."""
-        with opened_folder(path.parent) as folder:
-            return os.open(path.name, flags | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=folder)
+        """Open an existing file for `read_at` and `write_at`."""
+        return _open(path, os.O_RDWR)
 
     def is_at(self, descriptor: int, path: Path) -> bool:
+        """Return whether this name still leads to the file."""
         try:
             return os.path.samestat(os.fstat(descriptor), os.lstat(path))
         except FileNotFoundError:
             return False
 
     def close(self, descriptor: int) -> None:
+        """Close."""
         os.close(descriptor)
 
     def read_at(self, descriptor: int, count: int, offset: int) -> bytes:
+        """Return up to `count` bytes; fewer only at the end of the file."""
         return os.pread(descriptor, count, offset)
 
     def append(self, descriptor: int, data: bytes | memoryview) -> int:
+        """Write at the end; may write less than all: how many bytes it was."""
         return os.write(descriptor, data)
 
     def write_at(self, descriptor: int, data: bytes, offset: int) -> int:
+        """Write in place; may write less than all."""
         return os.pwrite(descriptor, data, offset)
 
     def sync(self, descriptor: int) -> None:
+        """Put data and size on the medium (fdatasync)."""
         os.fdatasync(descriptor)
 
     def sync_directory(self, path: Path) -> None:
+        """Put its names on the medium."""
         with opened_folder(path) as folder:
             os.fsync(folder)
 
     def rename(self, source: Path, target: Path) -> None:
+        """Replace `target`, atomically."""
         with opened_folder(source.parent) as old, opened_folder(target.parent) as new:
             os.rename(source.name, target.name, src_dir_fd=old, dst_dir_fd=new)
 
     def unlink(self, path: Path) -> None:
+        """Remove a name; the file goes with its last descriptor."""
         with opened_folder(path.parent) as folder:
             os.unlink(path.name, dir_fd=folder)
 
     def free_bytes(self, path: Path) -> int:
+        """Return how much an unprivileged process may still write."""
         figures = os.statvfs(path)
         return figures.f_bavail * figures.f_frsize
 
     def lock(self, path: Path) -> int:
+        """Lock this directory for this process alone; BlockingIOError if another has it."""
         descriptor = open_trusted(path, os.O_RDONLY | os.O_DIRECTORY)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -188,6 +118,12 @@ class RealFileSystem:
             os.close(descriptor)
             raise
         return descriptor
+
+
+def _open(path: Path, flags: int) -> int:
+    """Open without waiting: a FIFO in a file's place gives an error at the first read."""
+    with opened_folder(path.parent) as folder:
+        return os.open(path.name, flags | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=folder)
 
 
 def append_all(filesystem: FileSystem, descriptor: int, data: bytes | bytearray) -> None:

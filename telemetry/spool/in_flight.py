@@ -18,10 +18,9 @@ from telemetry_core.text.lines import restamp
 
 from telemetry.clock import Clock
 from telemetry.errors import DataError
-from telemetry.spool.batch import EncodedBatch, Entry, TimeBase, lines_of
+from telemetry.spool.batch import EncodedBatch, Entry, TimeBase, count_lines, lines_of, without_replaced
 from telemetry.spool.deadletters import NO_TIME, DeadLetters, Letter
 from telemetry.spool.memory import Item, Memory
-from telemetry.spool.rows import count_lines, without_replaced
 from telemetry.spool.store import Commit, Store
 
 
@@ -51,14 +50,6 @@ class _Flight:
         return restamp(lines, self.shift_ns) if self.shift_ns else lines
 
 
-@dataclass(frozen=True, slots=True)
-class _Newest:
-    """Note the newest record on disk."""
-
-    entry: Entry
-    place: int
-
-
 class InFlight:
     """What was handed out and is not settled, and what comes next."""
 
@@ -68,25 +59,25 @@ class InFlight:
         self._dead_letters = dead_letters
         self._clock = clock
         self._in_flight: dict[int, _Flight] = {}
-        self._newest: _Newest | None = None
+        self._newest: tuple[Entry, int] | None = None  # the newest record on disk, and its place
         self._fresh: dict[int, Entry] = {}  # of the last commit, by place: these need not be read from disk
         self._being_written: frozenset[int] = frozenset()
         self.memory_is_open = False  # what is in memory is handed out
 
     def set_newest(self, sequence: int, batch: EncodedBatch, place: int) -> None:
         """Note the newest record on disk."""
-        self._newest = _Newest(Entry(sequence, batch), place)
+        self._newest = Entry(sequence, batch), place
 
     @property
     def is_writing(self) -> bool:
         """Return whether a commit is on its way to disk."""
         return bool(self._being_written)
 
-    def writing(self, items: Iterable[Item]) -> None:
+    def begin_commit(self, items: Iterable[Item]) -> None:
         """Note that these items are being written. Their places are not known yet."""
         self._being_written = frozenset(item.sequence for item in items)
 
-    def written(self, commit: Commit | None) -> None:
+    def end_commit(self, commit: Commit | None) -> None:
         """Give the items being written their places; None: they could not be written."""
         self._being_written = frozenset()
         if commit:
@@ -104,14 +95,14 @@ class InFlight:
         item = self._memory.newest if self.memory_is_open else None
         if item:
             return None if item.batch.ordered or item.in_flight else self._take_item(item)
-        newest = self._newest
-        if newest is None or newest.entry.batch.ordered or newest.entry.sequence in self._in_flight:
+        if self._newest is None:
             return None
-        if self._store.settled.covers(newest.place, newest.place + 1):
+        entry, place = self._newest
+        if entry.batch.ordered or entry.sequence in self._in_flight:
             return None
-        if self._bury_if_past(newest.entry, newest.place):
+        if self._store.settled.covers(place, place + 1) or self._bury_if_past(entry, place):
             return None
-        return self._take(newest.entry, newest.place)
+        return self._take(entry, place)
 
     def next_backlog(self) -> Entry | None:
         """Return the oldest batch but the newest. An ordered one waits for all before it; none passes it."""
@@ -188,9 +179,10 @@ class InFlight:
 
     def _next_on_disk(self) -> Entry | None:
         ends = {flight.place: flight.end for flight in self._in_flight.values() if flight.place is not None}
-        newest = self._newest
-        if newest and not newest.entry.batch.ordered and not (self.memory_is_open and self._memory):
-            ends[newest.place] = newest.place + newest.entry.batch.points
+        if self._newest and not (self.memory_is_open and self._memory):
+            newest, place = self._newest
+            if not newest.batch.ordered:
+                ends[place] = place + newest.batch.points
         place = 0
         while (place := self._store.settled.next_open(place)) < self._store.end:
             if place in ends:
@@ -204,10 +196,11 @@ class InFlight:
                     return None  # out of descriptors or memory: later
                 if stored is None:
                     return None
-                place = stored.head.place
+                head, batch = stored
+                place = head.place
                 if place in ends:
                     continue
-                entry = Entry(stored.head.sequence, stored.batch)
+                entry = Entry(head.sequence, batch)
             if entry.batch.ordered and (
                 place > self._store.settled.next_open(0)
                 or any(sequence < entry.sequence for sequence in self._in_flight)  # whose segment may be gone

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from telemetry_core.text.lines import LineBuffer
 
 from telemetry.spool.compress import crc32
-from telemetry.spool.state import NO_STATE, unpack_state
+from telemetry.spool.trails import NO_STATE, unpack_state
 
 MAGIC = b"nTo\x02"
 EMPTIED = b"nTe\x02"  # in the place of the first piece's magic

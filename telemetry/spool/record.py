@@ -20,7 +20,7 @@ numbers are little endian.
         68     4  CRC-32 of bytes 0 to 67 and of boot id, state and accounts
         72     …  boot id; how many bytes of state (4), and the state; accounts; payload
 
-state.py and accounts.py have those two. What there is not takes no byte.
+trails.py has those two. What there is not takes no byte.
 
 There are two checks, so that a flipped bit in the payload costs neither accounts nor state.
 """
@@ -49,21 +49,21 @@ _KNOWN_FLAGS = _ORDERED | _BOOT_TIME | _WHOLE | _HAS_STATE | _STATE_HERE
 
 @dataclass(frozen=True, slots=True)
 class RecordHead:
-    """All of a record but its accounts, its state and its payload."""
+    """All of a record but its accounts, its state and its payload; first the numbers in their order there."""
 
+    commit_bytes: int  # of the same commit before it
+    accounts_bytes: int  # boot id and state included
+    payload_bytes: int
+    points: int
     sequence: int
     place: int
-    points: int
     first_ns: int
     last_ns: int
     stored_ns: int
-    commit_bytes: int  # of the same commit before it
+    payload_crc: int
     ordered: bool
     whole: bool  # the accounts are whole
     boot_id: str  # empty: stamps count from 1970
-    accounts_bytes: int  # boot id and state included
-    payload_bytes: int
-    payload_crc: int
 
     @property
     def end(self) -> int:
@@ -107,7 +107,7 @@ def encode_head(
 ) -> bytes:
     """Return all bytes of a record before its payload, which follows as it is.
 
-    accounts: a block of accounts.py, `whole` or of changes; state: a block of state.py.
+    accounts: a block of an AccountsTrail, `whole` or of changes; state: one of a StateTrail.
     """
     before = bytes.fromhex(batch.boot_id)
     flags = _ORDERED * batch.ordered | _BOOT_TIME * bool(before) | _WHOLE * whole
@@ -157,22 +157,11 @@ def decode_head(data: bytes) -> tuple[RecordHead, bytes, bytes | None] | None:
     (check,) = _CHECK.unpack_from(data, _FIXED.size)
     if crc32(tail, crc32(data[: _FIXED.size])) != check:
         return None
-    (
-        _magic,
-        flags,
-        commit_bytes,
-        _accounts_bytes,
-        payload_bytes,
-        points,
-        sequence,
-        place,
-        first_ns,
-        last_ns,
-        stored_ns,
-        payload_crc,
-    ) = _FIXED.unpack_from(data)
+    _, flags, *numbers = _FIXED.unpack_from(data)
     boot_bytes = _BOOT_ID_BYTES if flags & _BOOT_TIME else 0
-    if flags & ~_KNOWN_FLAGS or points < 1 or count < boot_bytes:
+    marks = bool(flags & _ORDERED), bool(flags & _WHOLE), tail[:boot_bytes].hex()
+    head = RecordHead(*numbers, *marks)  # type: ignore[call-arg]  # the ten that _FIXED has
+    if flags & ~_KNOWN_FLAGS or head.points < 1 or count < boot_bytes:
         return None
     accounts_at = boot_bytes
     state = b"" if flags & _HAS_STATE else None
@@ -184,19 +173,4 @@ def decode_head(data: bytes) -> tuple[RecordHead, bytes, bytes | None] | None:
         if count < accounts_at:
             return None
         state = tail[state_at:accounts_at]
-    head = RecordHead(
-        sequence=sequence,
-        place=place,
-        points=points,
-        first_ns=first_ns,
-        last_ns=last_ns,
-        stored_ns=stored_ns,
-        commit_bytes=commit_bytes,
-        ordered=bool(flags & _ORDERED),
-        whole=bool(flags & _WHOLE),
-        boot_id=tail[:boot_bytes].hex(),
-        accounts_bytes=count,
-        payload_bytes=payload_bytes,
-        payload_crc=payload_crc,
-    )
     return head, tail[accounts_at:], state

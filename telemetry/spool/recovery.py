@@ -16,13 +16,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from telemetry.clock import Clock
-from telemetry.spool.accounts import AccountsTrail
 from telemetry.spool.batch import EncodedBatch
 from telemetry.spool.filesystem import FileSystem
-from telemetry.spool.segment import FoundRecord, Segment, SegmentReader, parse_name
+from telemetry.spool.segment import FoundRecord, Segment, SegmentReader, parse_name, read_records
 from telemetry.spool.settled import KINDS, Settled, Stretch, Tally
 from telemetry.spool.slots import FILE_NAME, Slot, read_cursors
-from telemetry.spool.state import follow
+from telemetry.spool.trails import AccountsTrail, follow
 
 _ENDLESS = 1 << 63
 OWN_PREFIX = "spool/"  # of the counters that the spool itself puts into a record's accounts
@@ -254,21 +253,11 @@ def _accounts_chain(
     records = tail
     while first > 0 and not (records and records[0].head.whole):
         first -= 1
-        records = _heads(filesystem, state.segments[first])
+        records = [found for found, _ in read_records(filesystem, state.segments[first])]
         earlier.append(records)
     for records in reversed(earlier):
         yield from records
     yield from tail
-
-
-def _heads(filesystem: FileSystem, segment: Segment) -> list[FoundRecord]:
-    reader = _open(filesystem, segment)
-    if reader is None:
-        return []
-    try:
-        return list(iter(reader.next, None))
-    finally:
-        reader.close()
 
 
 def _open(filesystem: FileSystem, segment: Segment) -> SegmentReader | None:

@@ -11,6 +11,7 @@ left does not fit, since the next segment begins where the last good commit ende
 import re
 from array import array
 from bisect import bisect_left
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -43,7 +44,7 @@ class FoundRecord:
     offset: int
     head: RecordHead
     accounts: bytes
-    state: bytes | None  # see state.py
+    state: bytes | None  # see StateTrail
 
 
 def segment_path(directory: Path, place: int, attempt: int) -> Path:
@@ -54,6 +55,19 @@ def parse_name(name: str) -> tuple[int, int] | None:
     """Place and attempt; None if it is not the name of a segment."""
     match = _NAME.fullmatch(name)
     return (int(match[1]), int(match[2])) if match else None
+
+
+def read_records(filesystem: FileSystem, segment: Segment) -> "Iterator[tuple[FoundRecord, SegmentReader]]":
+    """Yield its records, each with what reads its batch; none if it cannot be opened."""
+    try:
+        reader = SegmentReader(filesystem, segment)
+    except OSError:
+        return
+    try:
+        while found := reader.next():
+            yield found, reader
+    finally:
+        reader.close()
 
 
 class SegmentReader:

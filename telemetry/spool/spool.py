@@ -25,23 +25,20 @@ from telemetry_core.text.lines import LineBuffer
 
 from telemetry.clock import Clock
 from telemetry.ledger import add
-from telemetry.spool.accounts import written
-from telemetry.spool.batch import EncodedBatch, Entry, lines_of
+from telemetry.spool.batch import EncodedBatch, Entry, count_lines, lines_of, made
 from telemetry.spool.compress import compress
-from telemetry.spool.deadletters import DeadLetters
+from telemetry.spool.deadletters import DeadLetters, Requeue
 from telemetry.spool.directory import lock_directory, unusable
 from telemetry.spool.figures import Gauges, Recovery
-from telemetry.spool.filesystem import FileSystem, RealFileSystem
+from telemetry.spool.filesystem import FileSystem
 from telemetry.spool.in_flight import InFlight
 from telemetry.spool.limits import SpoolLimits
 from telemetry.spool.memory import Item, Memory
 from telemetry.spool.recovery import read_state
-from telemetry.spool.requeue import Requeue
-from telemetry.spool.rows import count_lines, made
 from telemetry.spool.settled import KINDS, Tally, total_of
 from telemetry.spool.slots import FILE_NAME
-from telemetry.spool.state import NO_STATE, check_state
 from telemetry.spool.store import Store
+from telemetry.spool.trails import NO_STATE, check_state, written
 from telemetry.spool.write_through import MOST_BYTES, WriteThrough
 
 LOOK_EVERY_S = 5.0  # for dead letters that were handed over
@@ -68,7 +65,7 @@ class Spool:
         """
         self._limits = limits or SpoolLimits()
         self._clock = clock
-        self._filesystem = filesystem or RealFileSystem()
+        self._filesystem = filesystem or FileSystem()
         self._commit_lock = threading.Lock()
         self._lock = threading.RLock()
         self._arrival = threading.Condition(self._lock)
@@ -301,7 +298,7 @@ class Spool:
             except OSError as error:
                 self._store.discard(commit)
                 return error
-            self._in_flight.writing(commit.items)
+            self._in_flight.begin_commit(commit.items)
         failure: OSError | None = None
         try:
             self._store.write(commit)
@@ -310,11 +307,11 @@ class Spool:
         with self._lock:
             if failure:
                 self._store.discard(commit)
-                self._in_flight.written(None)
+                self._in_flight.end_commit(None)
             else:
                 self._store.publish(commit)
                 self._memory.stored(commit.items)
-                self._in_flight.written(commit)
+                self._in_flight.end_commit(commit)
                 if self._write_through is not None:
                     self._write_through.committed(
                         self._store.last_sequence, waiting=[item.sequence for item in self._memory]
@@ -467,8 +464,8 @@ class Spool:
                 cap_bytes=store.cap_bytes,
                 memory_bytes=self._memory.size_bytes,
                 segments=len(store.segments),
-                records=store.written.records,
-                payload_bytes=store.written.payload_bytes,
+                records=store.records,
+                payload_bytes=store.payload_bytes,
                 bytes_written=store.bytes_written,
                 syncs=store.syncs,
                 never_on_disk_points=max(0, never_on_disk.acknowledged),

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from telemetry.clock import Clock
-from telemetry.spool.accounts import AccountsTrail
 from telemetry.spool.batch import EncodedBatch
 from telemetry.spool.filesystem import FileSystem, append_all
 from telemetry.spool.limits import SpoolLimits
@@ -22,7 +21,7 @@ from telemetry.spool.recovery import FoundSpool, own_counters
 from telemetry.spool.segment import Segment, SegmentReader, segment_path
 from telemetry.spool.settled import Settled, Tally
 from telemetry.spool.slots import ISLANDS, Slot, SlotFile
-from telemetry.spool.state import StateTrail
+from telemetry.spool.trails import AccountsTrail, StateTrail
 
 
 @dataclass(slots=True)
@@ -37,24 +36,6 @@ class Commit:
     from_memory: Tally
     segment: Segment  # that they go to
     is_new: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Stored:
-    """A batch found on disk."""
-
-    head: RecordHead
-    batch: EncodedBatch
-
-
-@dataclass(slots=True)
-class Written:
-    """What the disk was asked to take, since the spool was opened."""
-
-    segment_bytes: int = 0
-    payload_bytes: int = 0
-    syncs: int = 0
-    records: int = 0
 
 
 class Store:
@@ -89,7 +70,8 @@ class Store:
         self.from_memory = state.from_memory
         self.end = state.end
         self.last_sequence = state.last_sequence
-        self.written = Written()
+        self.records = self.payload_bytes = 0  # written since the spool was opened, as the next two
+        self._segment_bytes = self._segment_syncs = 0
         self.cap_bytes = limits.cap(self._free_bytes(), self.size_bytes)
 
     @property
@@ -108,12 +90,12 @@ class Store:
     @property
     def bytes_written(self) -> int:
         """Return the bytes of segments and slots that were written since the spool was opened."""
-        return self.written.segment_bytes + sum(slots.bytes_written for _, slots in self._cursors())
+        return self._segment_bytes + sum(slots.bytes_written for _, slots in self._cursors())
 
     @property
     def syncs(self) -> int:
         """Return how often segments and slots were synced since the spool was opened."""
-        return self.written.syncs + sum(slots.syncs for _, slots in self._cursors())
+        return self._segment_syncs + sum(slots.syncs for _, slots in self._cursors())
 
     def notice_vanished(self) -> None:
         """Settle as damaged the records of files that were removed, if the last file is one of them.
@@ -184,10 +166,10 @@ class Store:
             raise OSError(errno.EIO, "the segment was given up")
         for part in commit.parts:
             append_all(self._filesystem, self._descriptor, part)
-        self.written.syncs += 1
+        self._segment_syncs += 1
         self._filesystem.sync(self._descriptor)
         if commit.is_new:
-            self.written.syncs += 1
+            self._segment_syncs += 1
             self._filesystem.sync_directory(self._directory)
 
     def publish(self, commit: Commit) -> None:
@@ -205,9 +187,9 @@ class Store:
                 self._ordered_end = place + item.batch.points
         self.last_sequence = commit.items[-1].sequence
         self.from_memory = commit.from_memory
-        self.written.segment_bytes += commit.size_bytes
-        self.written.records += len(commit.items)
-        self.written.payload_bytes += sum(len(item.batch.payload) for item in commit.items)
+        self._segment_bytes += commit.size_bytes
+        self.records += len(commit.items)
+        self.payload_bytes += sum(len(item.batch.payload) for item in commit.items)
         with contextlib.suppress(OSError):  # it only distinguishes damage at the very end from a torn commit
             self.save()
 
@@ -304,7 +286,7 @@ class Store:
                 with contextlib.suppress(OSError):  # it is tried again with the next commit
                     self._unlink(segment)
 
-    def find(self, place: int) -> Stored | None:
+    def find(self, place: int) -> tuple[RecordHead, EncodedBatch] | None:
         """Return the first sound record at `place` or after it; None without one.
 
         Accepted places before it that hold nothing sound are settled as damaged.
@@ -325,7 +307,7 @@ class Store:
                 continue
             batch = reader.batch(found) if reader else None
             if batch:
-                return Stored(found.head, batch)
+                return found.head, batch
             self.settle(place, found.head.end, "damaged")
             place = self.settled.next_open(found.head.end)
         return None

@@ -15,7 +15,7 @@ from telemetry.spool.deadletters import DIRECTORY_NAME as DEAD
 from telemetry.spool.deadletters import REQUEUE, Letter, letter_names, read_letter
 from telemetry.spool.filesystem import FileSystem
 from telemetry.spool.recovery import read_state
-from telemetry.spool.segment import FoundRecord, Segment, SegmentReader, parse_name
+from telemetry.spool.segment import parse_name, read_records
 from telemetry.spool.settled import KINDS, Settled, total_of
 from telemetry.spool.slots import is_cursor, latest_cursor, read_slot
 
@@ -125,7 +125,8 @@ class SpoolView:
         for segment in self._state.segments:
             if self._state.settled.covers(segment.place, segment.end):
                 continue
-            for found, batch in self._records(segment):
+            for found, reader in read_records(self._filesystem, segment):
+                batch = reader.batch(found)
                 if batch and not self._state.settled.covers(found.head.place, found.head.end):
                     yield batch
 
@@ -145,11 +146,11 @@ class SpoolView:
         for segment in self._state.segments:
             name = segment.path.name
             place, size_bytes, end_bytes = segment.place, segment.size_bytes, 0
-            for found, batch in self._records(segment):
+            for found, reader in read_records(self._filesystem, segment):
                 end_bytes = found.offset + found.head.record_bytes
                 if lost := settled.open_points(place, found.head.place):
                     yield SpoolFinding(name, "records are missing", lost, costs=True)
-                if batch is None:
+                if reader.batch(found) is None:
                     lost = settled.open_points(found.head.place, found.head.end)
                     what = "a record is damaged"
                     if size_bytes < end_bytes:
@@ -169,14 +170,3 @@ class SpoolView:
                 0,
                 costs=False,
             )
-
-    def _records(self, segment: Segment) -> Iterator[tuple[FoundRecord, EncodedBatch | None]]:
-        try:
-            reader = SegmentReader(self._filesystem, segment)
-        except OSError:
-            return
-        try:
-            while found := reader.next():
-                yield found, reader.batch(found)
-        finally:
-            reader.close()

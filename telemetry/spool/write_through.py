@@ -33,7 +33,7 @@ from telemetry.ownership import create_in, open_trusted, opened_folder, read_own
 from telemetry.spool.batch import EncodedBatch, TimeBase
 from telemetry.spool.compress import compress
 from telemetry.spool.piece import EMPTIED, MAGIC, PieceEncoder, pieces_of
-from telemetry.spool.state import NO_STATE, check_state, pack_state
+from telemetry.spool.trails import NO_STATE, check_state, pack_state
 
 MOST_BYTES = 16 * 1024 * 1024  # of all files
 MOST_EMPTIED = 2  # files that wait to be used again

@@ -14,13 +14,13 @@ FRAME = pack_power(98.0)
 HANGS_WHEN_TOLD = """
 import os, sys, threading
 from telemetry.__main__ import main
-from telemetry.spool.filesystem import RealFileSystem
-sync = RealFileSystem.sync
+from telemetry.spool.filesystem import FileSystem
+sync = FileSystem.sync
 def hang(self, descriptor):
     if os.path.exists(sys.argv[2]):
         threading.Event().wait()
     sync(self, descriptor)
-RealFileSystem.sync = hang
+FileSystem.sync = hang
 sys.exit(main(["run", sys.argv[1]]))
 """
 

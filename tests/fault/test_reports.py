@@ -31,7 +31,7 @@ from telemetry.sinks.sink import Sink
 from telemetry.sources.items import SourceEvent
 from telemetry.sources.stop import StopSignal
 from telemetry.spool import Spool
-from telemetry.spool.filesystem import RealFileSystem
+from telemetry.spool.filesystem import FileSystem
 from telemetry.spool.view import SpoolView
 from telemetry.web.server import WebServer
 from tests.support.clock import FakeClock
@@ -272,7 +272,7 @@ def test_damage_that_is_found_at_the_start_is_an_event(tmp_path: Path) -> None:
 
 
 def stored_lines(directory: Path, clock: FakeClock) -> list[bytes]:
-    waiting = SpoolView(RealFileSystem(), directory, clock).waiting()
+    waiting = SpoolView(FileSystem(), directory, clock).waiting()
     return [line for batch in waiting for line in gzip.decompress(batch.payload).splitlines()]
 
 

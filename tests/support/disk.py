@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
 
+from telemetry.spool.filesystem import FileSystem
+
 BLOCK_BYTES = 512
 
 
@@ -38,8 +40,8 @@ class _Renaming:
     gone: Path | None = None  # where it was before
 
 
-class SimulatedDisk:
-    """A FileSystem. `capacity_bytes` None: never full."""
+class SimulatedDisk(FileSystem):
+    """`capacity_bytes` None: never full. It has each operation of its own."""
 
     def __init__(self, *, capacity_bytes: int | None = None, now_ns: Callable[[], int] = lambda: 0) -> None:
         self.capacity_bytes = capacity_bytes

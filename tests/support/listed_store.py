@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from telemetry_core.text.lines import LineBuffer
 
 from telemetry.spool.batch import EncodedBatch
-from telemetry.spool.state import NO_STATE
+from telemetry.spool.trails import NO_STATE
 
 
 class ListedStore:

@@ -21,9 +21,8 @@ from telemetry.ownership import (
 )
 from telemetry.sinks.boot_time import BootTime
 from telemetry.spool import Spool, SpoolLimits
-from telemetry.spool.deadletters import letter_names
-from telemetry.spool.filesystem import RealFileSystem
-from telemetry.spool.requeue import hand_over
+from telemetry.spool.deadletters import hand_over, letter_names
+from telemetry.spool.filesystem import FileSystem
 from tests.support.spool import Feed, newest
 
 SERVICE = 12345
@@ -59,8 +58,8 @@ def leave_a_dead_letter(folder: Path) -> None:
 @as_root
 def test_a_spool_that_root_drains_and_requeues_stays_the_services(folder: Path) -> None:
     leave_a_dead_letter(folder)
-    (letter,) = letter_names(RealFileSystem(), folder / "dead")
-    hand_over(RealFileSystem(), folder, letter, boot_time_ns=None)
+    (letter,) = letter_names(FileSystem(), folder / "dead")
+    hand_over(FileSystem(), folder, letter, boot_time_ns=None)
     found = owners(folder)
     assert {"dead", "requeue", f"requeue/{letter}", "acknowledged"} <= found.keys()
     assert set(found.values()) == {SERVICE}
@@ -81,7 +80,7 @@ def test_root_keeps_no_plan_in_the_folder_of_another_user(folder: Path) -> None:
 def test_no_name_in_a_services_folder_leads_root_out_of_it(folder: Path, tmp_path: Path) -> None:
     """Its user puts links in the place of all that root's commands write there."""
     leave_a_dead_letter(folder)
-    (letter,) = letter_names(RealFileSystem(), folder / "dead")
+    (letter,) = letter_names(FileSystem(), folder / "dead")
     outside = tmp_path / "outside"
     outside.mkdir()
     for name in ("acknowledged", "boot-time.json"):
@@ -96,7 +95,7 @@ def test_no_name_in_a_services_folder_leads_root_out_of_it(folder: Path, tmp_pat
         os.chown(link, SERVICE, SERVICE, follow_symlinks=False)
 
     with pytest.raises(OSError, match="symbolic link of another user"):
-        hand_over(RealFileSystem(), folder, letter, boot_time_ns=None)
+        hand_over(FileSystem(), folder, letter, boot_time_ns=None)
     with contextlib.suppress(StorageError):
         spool = Spool(folder, clock=Clock(), limits=SpoolLimits(keep_free_bytes=0))
         Feed(spool).put()

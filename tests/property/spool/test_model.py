@@ -16,8 +16,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from telemetry.errors import DataError
 from telemetry.spool import Entry, Spool, SpoolLimits
-from telemetry.spool.deadletters import letter_names
-from telemetry.spool.requeue import hand_over
+from telemetry.spool.deadletters import hand_over, letter_names
 from tests.support.clock import FakeClock
 from tests.support.disk import PowerCutError, SimulatedDisk
 from tests.support.examples import examples

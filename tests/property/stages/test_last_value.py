@@ -27,8 +27,7 @@ from telemetry.sinks.influx.verdict import Answer, Failure, Unanswered
 from telemetry.sinks.retry import Backoff
 from telemetry.sinks.sender import Sender
 from telemetry.spool import Spool, SpoolLimits
-from telemetry.spool.deadletters import letter_names
-from telemetry.spool.requeue import hand_over
+from telemetry.spool.deadletters import hand_over, letter_names
 from telemetry.stages.binding import Binding
 from telemetry.stages.stages import Stages
 from tests.support.clock import FakeClock

@@ -420,7 +420,7 @@ def test_a_folder_that_nothing_can_be_made_in_is_a_fault_and_a_disk_that_is_full
     (tmp_path / "spool").unlink()
     for free_mb, warned in ((99, True), (100, False)):
         monkeypatch.setattr(
-            "telemetry.spool.filesystem.RealFileSystem.free_bytes", lambda *_, mb=free_mb: mb * 2**20
+            "telemetry.spool.filesystem.FileSystem.free_bytes", lambda *_, mb=free_mb: mb * 2**20
         )
         found = texts(findings(tmp_path, f"keep_free_mib = 100\ncap_mib = 10\n{bus}"), Grade.WARNING)
         assert ("data waits in memory alone" in found) == warned

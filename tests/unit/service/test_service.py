@@ -15,7 +15,7 @@ from telemetry.service.service import Service
 from telemetry.sources.items import SourceEnded, SourceEvent
 from telemetry.sources.stop import StopSignal
 from telemetry.spool import Spool
-from telemetry.spool.filesystem import RealFileSystem
+from telemetry.spool.filesystem import FileSystem
 from telemetry.spool.view import SpoolView
 from tests.support.clock import FakeClock
 from tests.support.spool import batch
@@ -54,7 +54,7 @@ def started(file: Path, clock: FakeClock, reload: threading.Event | None = None)
 
 
 def stored_lines(folder: Path, clock: FakeClock) -> list[bytes]:
-    waiting = SpoolView(RealFileSystem(), folder / "spool", clock).waiting()
+    waiting = SpoolView(FileSystem(), folder / "spool", clock).waiting()
     return [line for each in waiting for line in gzip.decompress(each.payload).splitlines()]
 
 

@@ -6,7 +6,7 @@ import hypothesis.strategies as st
 import pytest
 from hypothesis import given
 
-from telemetry.spool.accounts import AccountsTrail
+from telemetry.spool.trails import AccountsTrail
 
 VALUES = st.integers(-(2**70), 2**70)
 NAMES = st.text("abc/é", min_size=1, max_size=4)

@@ -10,11 +10,16 @@ import pytest
 from telemetry.errors import DataError
 from telemetry.model.read_point import row_key
 from telemetry.spool import EncodedBatch, Entry, Spool, SpoolLimits
-from telemetry.spool.batch import TimeBase, lines_of
+from telemetry.spool.batch import TimeBase, lines_of, without_rows
 from telemetry.spool.compress import compress
-from telemetry.spool.deadletters import DeadLetters, Letter, encode_letter, letter_names, read_letter
-from telemetry.spool.requeue import hand_over
-from telemetry.spool.rows import without_rows
+from telemetry.spool.deadletters import (
+    DeadLetters,
+    Letter,
+    encode_letter,
+    hand_over,
+    letter_names,
+    read_letter,
+)
 from tests.support.clock import FakeClock
 from tests.support.disk import PowerCutError, SimulatedDisk
 from tests.support.spool import Feed, assert_balanced, drain, drained_points, newest, oldest, points_of

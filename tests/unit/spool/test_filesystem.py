@@ -8,11 +8,11 @@ from types import SimpleNamespace
 
 import pytest
 
-from telemetry.spool.filesystem import FileSystem, RealFileSystem, append_all, read_file, replace_file
+from telemetry.spool.filesystem import FileSystem, append_all, read_file, replace_file
 from tests.support.disk import PowerCutError, SimulatedDisk
 
 
-@pytest.fixture(params=[RealFileSystem, SimulatedDisk])
+@pytest.fixture(params=[FileSystem, SimulatedDisk])
 def disk(request: pytest.FixtureRequest) -> FileSystem:
     made: FileSystem = request.param()
     return made
@@ -130,7 +130,8 @@ def test_a_write_of_a_part_is_followed_by_the_rest_and_one_of_nothing_is_an_erro
         taken.extend(data[:count])
         return count
 
-    disk = SimpleNamespace(append=append)
+    disk = FileSystem()
+    disk.append = append  # type: ignore[method-assign,assignment]  # to see each call
     append_all(disk, 7, b"012345")
     assert bytes(taken) == b"012345"
     with pytest.raises(OSError, match="wrote nothing") as caught:
@@ -142,7 +143,7 @@ def test_a_write_of_a_part_is_followed_by_the_rest_and_one_of_nothing_is_an_erro
 
 
 def test_folders_are_made_with_their_parents_for_their_owner_alone(tmp_path: Path) -> None:
-    disk, inner = RealFileSystem(), tmp_path / "a" / "b"
+    disk, inner = FileSystem(), tmp_path / "a" / "b"
     disk.make_directory(inner)
     assert [oct(path.stat().st_mode & 0o777) for path in (inner, inner.parent)] == ["0o700", "0o700"]
     disk.make_directory(inner)  # it is there
@@ -155,7 +156,7 @@ def test_folders_are_made_with_their_parents_for_their_owner_alone(tmp_path: Pat
 
 
 def test_nothing_waits_for_a_pipe_and_no_link_is_followed(tmp_path: Path) -> None:
-    disk = RealFileSystem()
+    disk = FileSystem()
     os.mkfifo(tmp_path / "pipe")
     disk.close(disk.open_to_read(tmp_path / "pipe"))
     (tmp_path / "link").symlink_to(tmp_path / "pipe")
@@ -167,7 +168,7 @@ def test_nothing_waits_for_a_pipe_and_no_link_is_followed(tmp_path: Path) -> Non
 def test_the_time_of_a_file_is_that_of_its_last_write(tmp_path: Path) -> None:
     (tmp_path / "a").touch()
     os.utime(tmp_path / "a", ns=(5_000, 1_700_000_000_123_456_789))
-    assert RealFileSystem().modified_ns(tmp_path / "a") == 1_700_000_000_123_456_789
+    assert FileSystem().modified_ns(tmp_path / "a") == 1_700_000_000_123_456_789
 
 
 def test_what_is_free_is_what_a_process_without_privileges_may_write(
@@ -175,14 +176,14 @@ def test_what_is_free_is_what_a_process_without_privileges_may_write(
 ) -> None:
     figures = SimpleNamespace(f_bavail=3, f_bfree=9, f_frsize=512, f_bsize=4096)
     monkeypatch.setattr(os, "statvfs", lambda _: figures)
-    assert RealFileSystem().free_bytes(tmp_path) == 1536
+    assert FileSystem().free_bytes(tmp_path) == 1536
 
 
 def test_a_sync_reaches_the_file_and_the_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     synced: list[tuple[str, int]] = []
     for name in ("fsync", "fdatasync"):
         monkeypatch.setattr(os, name, lambda fd, name=name: synced.append((name, os.fstat(fd).st_ino)))
-    disk = RealFileSystem()
+    disk = FileSystem()
     disk.make_directory(tmp_path / "spool")
     descriptor = disk.create(tmp_path / "spool" / "a")
     disk.sync(descriptor)

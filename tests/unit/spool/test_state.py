@@ -7,7 +7,7 @@ import hypothesis.strategies as st
 import pytest
 from hypothesis import given
 
-from telemetry.spool.state import StateTrail, check_state, follow, pack_state, unpack_state
+from telemetry.spool.trails import StateTrail, check_state, follow, pack_state, unpack_state
 
 MOST_BYTES = 2048
 

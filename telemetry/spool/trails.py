@@ -1,17 +1,27 @@
-"""The accounts and positions that ride in each record: whole now and then, otherwise only what has changed.
+"""What rides in each record: accounts and positions, and the state that must be known after a restart.
 
-A whole block names every counter. A block of changes gives differences by index into the sorted names, and
-positions as they are. It carries a check of the names it was made for, not of the block it follows. So a
-damaged record costs only its own differences: later ones still add up.
+Whole now and then, otherwise only what has changed. A whole block of accounts names every counter. A block of
+changes gives differences by index into the sorted names, and positions as they are. It carries a check of the
+names it was made for, not of the block it follows. So a damaged record costs only its own differences: later
+ones still add up.
+
+To the spool the state is bytes by name. It is written as a whole where it has changed, and where the accounts
+are whole. So a damaged record costs it no more than the next change gives back.
 """
 
+import struct
 import zlib
 from collections.abc import Iterator, Mapping
+from types import MappingProxyType
 
 from telemetry.ledger import total
 
+NO_STATE: Mapping[str, bytes] = MappingProxyType({})
+MOST_BYTES = 2048  # of the state of each name
 _CHECK_BYTES = 2
-_MAX_WHOLE_BYTES = 1 << 22  # a hundred thousand names; more is damage that a CRC let through
+_AS_BEFORE = b""  # in place of a block of the state
+_LENGTHS = struct.Struct("<HH")  # of a name and of its bytes
+_MOST_PLAIN_BYTES = 1 << 22  # a hundred thousand names; more is damage that a CRC let through
 
 
 def written(accounts: Mapping[str, int]) -> int:
@@ -63,40 +73,23 @@ class AccountsTrail:
         if accounts.keys() != self._accounts.keys() or positions.keys() != self._positions.keys():
             return None
         out = bytearray(self._check)
-        skipped = 0
-        for name, last in self._accounts.items():
-            value = accounts[name]
-            if value == last:
-                skipped += 1
-                continue
-            _put(out, skipped)
-            _put(out, value - last)
+        for before, now in ((self._accounts, accounts), (self._positions, positions)):
             skipped = 0
-            self._accounts[name] = value
-        _put(out, -1)
-        skipped = 0
-        for name, last in self._positions.items():
-            value = positions[name]
-            if value == last:
-                skipped += 1
-                continue
-            _put(out, skipped)
-            _put(out, value)
-            skipped = 0
-            self._positions[name] = value
-        _put(out, -1)
+            for name, last in before.items():
+                value = now[name]
+                if value == last:
+                    skipped += 1
+                    continue
+                _put(out, skipped)
+                _put(out, value - last if before is self._accounts else value)
+                skipped = 0
+                before[name] = value
+            _put(out, -1)
         return bytes(out)
 
     def read_whole(self, block: bytes) -> None:
         """Start over from a whole block."""
-        stream = zlib.decompressobj()
-        try:
-            plain = stream.decompress(block, _MAX_WHOLE_BYTES)
-        except zlib.error as error:
-            raise ValueError("accounts that do not decompress") from error
-        if not stream.eof:
-            raise ValueError("accounts that do not end")
-        numbers = _Numbers(plain)
+        numbers = _Numbers(_plain(block, "accounts"))
         tables: list[dict[str, int]] = []
         for _ in range(2):
             table: dict[str, int] = {}
@@ -169,3 +162,77 @@ class _Numbers:
                 raise ValueError("a change of a name that is not there")
             yield names[index], self.next()
             index += 1
+
+
+class StateTrail:
+    """Follows the state from record to record, for the writer."""
+
+    def __init__(self) -> None:
+        self._written = NO_STATE
+
+    def block(self, state: Mapping[str, bytes], *, whole: bool) -> bytes | None:
+        """Return what the next record says of the state: None without one, no bytes for the one before.
+
+        whole: the record must do without those before it.
+        """
+        if not state:
+            self._written = NO_STATE
+            return None
+        if state == self._written and not whole:
+            return _AS_BEFORE
+        block = zlib.compress(pack_state(state))
+        self._written = state
+        return block
+
+
+def check_state(state: Mapping[str, bytes]) -> None:
+    """Raise ValueError if one name has too much."""
+    for name, content in state.items():
+        if len(content) > MOST_BYTES:
+            raise ValueError(f"{len(content)} bytes of state for {name}; at most {MOST_BYTES} are kept")
+
+
+def follow(before: Mapping[str, bytes], block: bytes | None) -> Mapping[str, bytes]:
+    """Return the state after a record that says this of it. ValueError if it is not well formed."""
+    if block is None:
+        return NO_STATE
+    if block == _AS_BEFORE:
+        return before
+    return unpack_state(_plain(block, "a state"))
+
+
+def pack_state(state: Mapping[str, bytes]) -> bytes:
+    parts: list[bytes] = []
+    for name, content in state.items():
+        encoded = name.encode()
+        parts += (_LENGTHS.pack(len(encoded), len(content)), encoded, content)
+    return b"".join(parts)
+
+
+def unpack_state(packed: bytes) -> dict[str, bytes]:
+    """Read what `pack_state` wrote. ValueError if it did not."""
+    state = {}
+    at = 0
+    while at < len(packed):
+        if at + _LENGTHS.size > len(packed):
+            raise ValueError("a state that ends too early")
+        name_bytes, content_bytes = _LENGTHS.unpack_from(packed, at)
+        name_at = at + _LENGTHS.size
+        content_at = name_at + name_bytes
+        at = content_at + content_bytes
+        if at > len(packed):
+            raise ValueError("a state that ends too early")
+        state[packed[name_at:content_at].decode()] = packed[content_at:at]
+    return state
+
+
+def _plain(block: bytes, what: str) -> bytes:
+    """Decompress a block. Raises ValueError if it does not end, or not within bounds."""
+    stream = zlib.decompressobj()
+    try:
+        plain = stream.decompress(block, _MOST_PLAIN_BYTES)
+    except zlib.error as error:
+        raise ValueError(f"{what}: does not decompress") from error
+    if not stream.eof:
+        raise ValueError(f"{what}: does not end")
+    return plain
