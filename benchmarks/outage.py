@@ -26,8 +26,8 @@ from telemetry.ledger import Ledger, add, imbalances, total
 from telemetry.logs.log import OpenLog
 from telemetry.ownership import cache_folder
 from telemetry.rules.reduce import ReduceSettings
+from telemetry.service.figures import process_gauges
 from telemetry.service.pipeline import Pipeline
-from telemetry.service.process import process_gauges
 from telemetry.sinks.influx.server import Api
 from telemetry.sinks.influx.settings import InfluxSettings
 from telemetry.sinks.sink import Sink

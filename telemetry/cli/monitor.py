@@ -16,8 +16,7 @@ from telemetry.errors import EXIT_OK, DataError, TelemetryError, UsageError
 from telemetry.logs.content import require_file
 from telemetry.model.bit_rate import BitRate
 from telemetry.monitor.bench import bench, can_table, log_table, python_can_table, serial_table
-from telemetry.monitor.direct import DirectFeed
-from telemetry.monitor.feeds import Feed, Json, ServiceFeed
+from telemetry.monitor.feeds import DirectFeed, Feed, Json, ServiceFeed
 from telemetry.monitor.layout import Page, view, whole
 from telemetry.monitor.session import Viewing, look_once, nothing_came
 from telemetry.monitor.terminal import Output, Terminal, write_picture

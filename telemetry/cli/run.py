@@ -12,8 +12,8 @@ from telemetry_core.allocator import return_large_blocks
 from telemetry.clock import Clock
 from telemetry.config import load_config
 from telemetry.errors import EXIT_OK, UsageError
-from telemetry.service.journal import JournalFormatter, is_journal
 from telemetry.service.service import Service
+from telemetry.service.stderr_queue import JournalFormatter, is_journal
 from telemetry.service.supervisor import Supervisor
 from telemetry.settings.text import STDIN
 from telemetry.sources.stop import StopSignal

@@ -32,9 +32,8 @@ from telemetry.protocols.spoken_in import good_messages
 from telemetry.protocols.table import Framer, SerialProtocol, device_words
 from telemetry.rules.alarms import Alarm
 from telemetry.rules.resolve import model
-from telemetry.stages.binding import Binding
+from telemetry.stages.binding import Binding, Spoken
 from telemetry.stages.output import OutputKind
-from telemetry.stages.spoken import Spoken
 from telemetry.stages.stages import Stages
 
 _LONGEST_KEPT = 4200  # bytes that a framer may hold

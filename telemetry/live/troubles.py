@@ -5,10 +5,18 @@ the server and the disk show it by their state; alarms and whatever else has no 
 What all devices of a line have is a trouble of the line. Refused points are a trouble while dead letters are
 left.
 
+Two verdicts for monitoring systems are made of the same:
+
+- *alive*: the pipeline's loop has made progress, as systemd's watchdog sees it
+  (`telemetry.service.supervisor`). A restart helps a service that is not alive.
+- *ready*: the service is alive, its sources run, and the spool takes batches to disk. The database does not
+  count: the spool is there for a server that is away or refuses. Nor does an absent device: its source waits
+  for it. Both appear as notes beside the answer.
+
 Pure.
 """
 
-from collections.abc import Container, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from telemetry.model.event_codes import EVENT_CODES, Level
@@ -77,21 +85,48 @@ def server_trouble(status: Json) -> tuple[str, str]:
     return "", ""
 
 
+def alive(status: Json) -> dict[str, Any]:
+    """Return the answer of /healthz as JSON: `ok`, `reasons` why not, and no `notes`."""
+    return _verdict((_hangs(status),), ())
+
+
+def ready(status: Json) -> dict[str, Any]:
+    """Return the answer of /readyz as JSON; notes: what is wrong beside `reasons`."""
+    service = status["state"]["service"]
+    is_over = "" if service == "running" else f"the service is {service}"
+    notes = (*source_troubles(status["state"]), server_trouble(status)[1])
+    return _verdict((_hangs(status), is_over, _disk_trouble(status)), notes)
+
+
+def _verdict(reasons: Iterable[str], notes: Iterable[str]) -> dict[str, Any]:
+    against = [*filter(None, reasons)]
+    return {"ok": not against, "reasons": against, "notes": [*filter(None, notes)]}
+
+
+def _hangs(status: Json) -> str:
+    age_s = status["gauges"].get("progress_age_s", 0.0)
+    return f"the pipeline has not got on for {age_s:.0f} s" if age_s > ALIVE_WITHIN_S else ""
+
+
+def _disk_trouble(status: Json) -> str:
+    is_refusing = status["gauges"].get("spool_volatile")
+    return (
+        f"the disk refuses, batches wait in memory alone: {status['state']['spool']}" if is_refusing else ""
+    )
+
+
 _Trouble = tuple[Level, str, str]
 
 
 def _of_service(status: Json, changed: Container[str]) -> Iterator[_Trouble]:
-    gauges, state = status["gauges"], status["state"]
-    progress_age_s = gauges.get("progress_age_s", 0.0)
-    if progress_age_s > ALIVE_WITHIN_S:
-        yield Level.CRITICAL, "", f"the pipeline has not got on for {progress_age_s:.0f} s"
-    if gauges.get("spool_volatile"):
-        words = f"the disk refuses, batches wait in memory alone: {state['spool']}"
+    if words := _hangs(status):
+        yield Level.CRITICAL, "", words
+    if words := _disk_trouble(status):
         yield Level.CRITICAL, "spool_volatile", words
     code, words = server_trouble(status)
     if code:
         yield EVENT_CODES[code].level, code, words
-    for words in source_troubles(state, changed):
+    for words in source_troubles(status["state"], changed):
         yield Level.WARNING, "source_lost", words
 
 

@@ -1,23 +1,27 @@
 """The whole screen as lines of rich's text: which sections, in which order, and what is left out. Pure."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any
 
 from rich.console import Console, ConsoleOptions
 from rich.text import Text
 
 from telemetry.live.words import moment
-from telemetry.monitor.gateway import account_lines, event_lines, source_lines, trouble_lines
-from telemetry.monitor.messages import message_lines
-from telemetry.monitor.packs import charger_lines, pack_lines
+from telemetry.monitor.sections import (
+    Json,
+    account_lines,
+    charger_lines,
+    event_lines,
+    message_lines,
+    pack_lines,
+    source_lines,
+    trouble_lines,
+)
 from telemetry.monitor.text import Style, fit, flow, in_ascii, line, rule
 
 LEAST_EVENT_LINES = 3  # a heading and two events
 HUNG_S = 5.0  # a service publishes twice a second
-
-Json = Mapping[str, Any]
 
 
 class Page(Enum):

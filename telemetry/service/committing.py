@@ -11,13 +11,10 @@ Relies on one thread that appends, and on the spool doing its own locking. Befor
 
 import logging
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 from telemetry.clock import Clock
-from telemetry.ledger import Counters
-from telemetry.spool.batch import EncodedBatch
 from telemetry.spool.spool import Spool
-from telemetry.spool.trails import NO_STATE
 from telemetry.threads import start
 
 LOG = logging.getLogger("telemetry.service")
@@ -38,23 +35,11 @@ class Committer:
         self._began_s: float | None = None
         self._ends = False
         self._thread = threading.Thread(target=self._run, name="disk", daemon=True)
-        self.keep = spool.keep  # for the thread that appends, like `append`; many times a second
+        self.keep, self.append = spool.keep, spool.append  # for the thread that appends
 
     def start(self) -> None:
         """Begin. Raises UnavailableError when the system gives no thread."""
         start(self._thread)
-
-    def append(
-        self,
-        batch: EncodedBatch,
-        *,
-        accounts: Counters,
-        positions: Mapping[str, int],
-        state: Mapping[str, bytes] = NO_STATE,
-        replacing: EncodedBatch | None = None,
-    ) -> None:
-        """Add a batch to the open commit, with all accounts, positions and state as of its end."""
-        self._spool.append(batch, accounts=accounts, positions=positions, state=state, replacing=replacing)
 
     def commit_due(self) -> bool:
         """Return whether it is time for `commit`.

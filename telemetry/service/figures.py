@@ -3,10 +3,14 @@
 Promises:
 - The numbers balance, since all are of one moment.
 - Ages in the status are those of the moment of asking, however old the numbers are.
+- A number of the process that the system does not give now is absent (no descriptor is left to ask).
 
-Pure.
+Pure, but for `process_gauges`.
 """
 
+import contextlib
+import os
+import resource
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -14,7 +18,10 @@ from typing import Any
 from telemetry.live.gateway import describe
 from telemetry.live.state import LiveSnapshot
 from telemetry.live.view import live_view
+from telemetry.service.stderr_queue import dropped_lines
 from telemetry.sinks.state import SinkState
+
+_PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,3 +54,17 @@ class Figures:
         status = {**describe(vehicle, self.counters, gauges, states), "sink": sink.view()}
         live = live_view(self.live, now_s, status, with_messages=with_messages)
         return {**status, "live": live}
+
+
+def process_gauges() -> dict[str, float]:
+    """Return CPU seconds since start, resident memory now, and lines that stderr never took."""
+    usage = resource.getrusage(resource.RUSAGE_SELF)
+    gauges = {"cpu_s": usage.ru_utime + usage.ru_stime, "log_lines_dropped": float(dropped_lines())}
+    with contextlib.suppress(OSError):
+        opened = os.open("/proc/self/statm", os.O_RDONLY | os.O_CLOEXEC)  # a third of what a Path takes
+        try:
+            resident_pages = int(os.read(opened, 256).split()[1])
+        finally:
+            os.close(opened)
+        gauges["memory_bytes"] = float(resident_pages * _PAGE_BYTES)
+    return gauges

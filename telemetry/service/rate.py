@@ -11,7 +11,9 @@ from telemetry_core.frames.batch import FrameBatch
 from telemetry_core.text.lines import LineBuffer
 
 from telemetry.logs.log import OpenLog
+from telemetry.sources.channels import ChannelTable
 from telemetry.spool.compress import compress
+from telemetry.stages.binding import Binding
 from telemetry.stages.stages import Stages
 
 MAX_FRAMES = 500_000
@@ -24,10 +26,9 @@ _ESCAPED = re.compile(rb"\\([, ])")
 
 
 @dataclass(frozen=True, slots=True)
-class Share:
-    """What one measurement makes of a rate. bytes_per_s: its share of the compressed bytes, by its text."""
+class _PerSecond:
+    """Per second of recorded time; bytes as they are sent and stored, compressed."""
 
-    measurement: str
     points_per_s: float
     bytes_per_s: float
 
@@ -38,21 +39,18 @@ class Share:
 
 
 @dataclass(frozen=True, slots=True)
-class Rate:
-    """Per second of recorded time; bytes as they are sent and stored, compressed.
+class Share(_PerSecond):
+    """What one measurement makes of a rate. bytes_per_s: its share of the compressed bytes, by its text."""
 
-    shares: of each measurement, the dearest first.
-    """
+    measurement: str
 
-    points_per_s: float
-    bytes_per_s: float
+
+@dataclass(frozen=True, slots=True)
+class Rate(_PerSecond):
+    """shares: of each measurement, the dearest first."""
+
     duration_s: float
     shares: Sequence[Share] = ()
-
-    @property
-    def mb_a_day(self) -> float:
-        """Return 10^6 bytes a day."""
-        return self.bytes_per_s * DAY_S / 1e6
 
 
 class RateMeter:
@@ -93,7 +91,7 @@ class RateMeter:
             return None
         bytes_per_s = self._size_bytes / duration_s
         shares = [
-            Share(_name(name), self._points[name] / duration_s, bytes_per_s * size / text_bytes)
+            Share(self._points[name] / duration_s, bytes_per_s * size / text_bytes, _name(name))
             for name, size in self._text_bytes.most_common()
         ]
         return Rate(self._points.total() / duration_s, bytes_per_s, duration_s, shares)
@@ -110,12 +108,20 @@ class RateMeter:
             self._text_bytes[match[1]] += len(match[0]) + 1
 
 
-def measure(stages: Stages, file: Path, bind: Callable[[str], int], batch_s: float = math.inf) -> Rate | None:
+def measure(
+    stages: Stages, file: Path, binding_of: Callable[[str], Binding], batch_s: float = math.inf
+) -> Rate | None:
     """Return the rate at which `file` becomes points; None when it makes none or covers no time.
 
-    bind: binds a channel of the log, by its name, and returns its number. batch_s: as of `RateMeter`.
+    binding_of: of a channel of the log, by its name. batch_s: as of `RateMeter`.
     """
-    batch, meter = FrameBatch(BATCH_FRAMES), RateMeter(stages, batch_s)
+    batch, meter, channels = FrameBatch(BATCH_FRAMES), RateMeter(stages, batch_s), ChannelTable()
+
+    def bind(name: str) -> int:
+        number = channels.number("log", name)
+        stages.bind(number, binding_of(name))
+        return number
+
     with OpenLog(file, bind) as log:
         while log.frames_read < MAX_FRAMES and log.read(batch):
             meter.take(batch)

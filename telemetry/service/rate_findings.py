@@ -1,7 +1,6 @@
 """What `check` reports of points, bytes and the messages that cost most: of logs, and of what is heard."""
 
-import math
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 
@@ -24,10 +23,8 @@ from telemetry.service.listening import listen
 from telemetry.service.rate import Rate, measure
 from telemetry.sources.assemble import Assembled, assemble_sources
 from telemetry.sources.channels import ChannelTable
-from telemetry.stages.binding import Binding
 from telemetry.stages.offline import Recorded
 from telemetry.stages.prepare import Composition
-from telemetry.stages.stages import Stages
 
 MOST_NAMED = 10  # messages that cost most
 FEWEST_INTERVALS = 20  # of [reduce]: a row at the beginning and one at the end come on top of one each
@@ -50,7 +47,7 @@ def sample_findings(composition: Composition, log: Path, spool_bytes: int) -> It
         raise UsageError(
             "is of no bus of this configuration", where=str(log), hint="it has serial ports alone"
         )
-    rate = _measured(composition.make_stages(), log, recorded.binding, composition.config.send.every_s)
+    rate = measure(composition.make_stages(), log, recorded.binding, composition.config.send.every_s)
     yield from _rate_findings(
         f"log {log}", rate, composition.config, spool_bytes, "no rate can be measured from it"
     )
@@ -92,7 +89,7 @@ def _of_log(
     stages, events = composition.make_stages(), _Events()
     stages.set_observer(events)
     try:
-        rate = _measured(stages, log, partial(composition.binding, source))
+        rate = measure(stages, log, partial(composition.binding, source))
     except (DataError, InputMissingError) as error:
         yield Finding(Grade.FAULT, f"{name}: {error}")
         return
@@ -106,20 +103,6 @@ def _of_log(
     yield from _rate_findings(
         name, rate, composition.config, spool_bytes, "no rate can be measured from its log"
     )
-
-
-def _measured(
-    stages: Stages, log: Path, binding_of: Callable[[str], Binding], batch_s: float = math.inf
-) -> Rate | None:
-    """Measure what was read. binding_of: of a channel of the log, by its name; batch_s: as of `Meter`."""
-    channels = ChannelTable()
-
-    def bind(name: str) -> int:
-        number = channels.number("log", name)
-        stages.bind(number, binding_of(name))
-        return number
-
-    return measure(stages, log, bind, batch_s)
 
 
 def _rate_findings(

@@ -27,10 +27,9 @@ from telemetry.model.bit_rate import BitRate
 from telemetry.model.events import begins
 from telemetry.service.attempts import Reports, take_all
 from telemetry.service.committing import Committer
-from telemetry.service.figures import Figures
+from telemetry.service.figures import Figures, process_gauges
 from telemetry.service.own_points import OwnPoints, unclean_stop
 from telemetry.service.pipeline import Pipeline
-from telemetry.service.process import process_gauges
 from telemetry.service.reload import Reload
 from telemetry.service.supervisor import Supervisor
 from telemetry.service.watch import ClockWatch, SpoolWatch

@@ -5,7 +5,9 @@ Promises:
 - Lines come out in the order in which they were written.
 - What finds no room is dropped and counted. A line says how many, as soon as the stream takes lines again.
 - At the end what is left is written, for FLUSH_S at most.
-- Where the journal reads, each line has a priority (`telemetry.service.journal`).
+- Where systemd's journal reads, each line of a text has a priority, such as `<4>` before a warning, so that
+  `journalctl -p warning` finds it. Elsewhere people would see it. JOURNAL_STREAM names the journal's device
+  and inode.
 
 Relies on a thread of its own, the only one that may wait for the stream. Relies on the descriptor: Python's
 stream has a lock, for which the end of the interpreter would wait.
@@ -14,19 +16,68 @@ stream has a lock, for which the end of the interpreter would wait.
 import contextlib
 import errno
 import io
+import logging
 import os
+import re
 import select
 import signal
 import sys
 import threading
 from collections import deque
-from collections.abc import Iterator
-
-from telemetry.service.journal import WARNING, Marker, is_journal, marked
+from collections.abc import Iterator, Mapping
 
 MAX_BYTES = 256 * 1024  # some thousand lines
 FLUSH_S = 0.5
 _PIECE_BYTES = 64  # what a piece takes beside its text
+ERROR, WARNING = 3, 4  # of syslog
+_PRIORITIES = ((logging.CRITICAL, 2), (logging.ERROR, ERROR), (logging.WARNING, WARNING), (logging.INFO, 6))
+_DEBUG = 7
+_MARKED = re.compile(r"<[0-7]>")
+
+
+def is_journal(descriptor: int, environment: Mapping[str, str]) -> bool:
+    """Return whether the journal reads what is written there."""
+    named = environment.get("JOURNAL_STREAM")
+    if not named:
+        return False
+    try:
+        status = os.fstat(descriptor)
+    except OSError:
+        return False
+    return named == f"{status.st_dev}:{status.st_ino}"
+
+
+def marked(text: str, priority: int) -> str:
+    """Return `text` with the priority before each of its lines."""
+    return "\n".join(f"<{priority}>{line}" if line else "" for line in text.split("\n"))
+
+
+class JournalFormatter(logging.Formatter):
+    """Puts the priority of a record's level before each line of it."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the line as logging formats it, marked."""
+        priority = next((each for level, each in _PRIORITIES if record.levelno >= level), _DEBUG)
+        return marked(super().format(record), priority)
+
+
+class Marker:
+    """Marks what comes in pieces: a line without a priority is an error, such as a refusal or a traceback."""
+
+    def __init__(self) -> None:
+        self._is_begun = False  # a line
+
+    def mark(self, piece: str) -> str:
+        """Return `piece` as the journal gets it."""
+        if not piece:
+            return piece
+        lines = piece.split("\n")
+        for index, line in enumerate(lines):
+            goes_on = index == 0 and self._is_begun
+            if line and not goes_on and not _MARKED.match(line):
+                lines[index] = marked(line, ERROR)
+        self._is_begun = lines[-1] != "" or (len(lines) == 1 and self._is_begun)
+        return "\n".join(lines)
 
 
 class QueuedStderr(io.TextIOBase):

@@ -1,9 +1,16 @@
-"""What the stages know of a channel: its bus, the source that its frames count for, its points' tags."""
+"""What the stages know of a channel: its bus, the source that its frames count for, its points' tags.
 
-from collections.abc import Iterator, Mapping, Sequence
+Of a serial port of a recording: what is spoken there.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from telemetry.model.ids import IsoTpId
+
+if TYPE_CHECKING:  # a service without serial ports imports none of it
+    from telemetry.protocols.table import SerialProtocol
 
 NO_BUS = -1
 SENDERS = 256  # source addresses of J1939: a tag set for each
@@ -72,3 +79,15 @@ class BoundChannel:
             yield {**common, "sa": f"{sender:02X}"}
         for own in self.map_tags:
             yield {**common, **own}
+
+
+@dataclass(frozen=True, slots=True)
+class Spoken:
+    """One device of a port, or each that has an address.
+
+    hears: whether a message of that address is the device's; None: each address is a device of its own.
+    """
+
+    protocol: "SerialProtocol"
+    binding: Binding
+    hears: Callable[[int], bool] | None = None

@@ -18,9 +18,8 @@ from telemetry.errors import UsageError
 from telemetry.settings.document import Document
 from telemetry.sources.assemble import Assembled, assemble_sources
 from telemetry.sources.channels import ChannelTable
-from telemetry.stages.binding import NO_BUS, Binding
+from telemetry.stages.binding import NO_BUS, Binding, Spoken
 from telemetry.stages.prepare import Composition
-from telemetry.stages.spoken import Spoken
 
 
 def read_offline(document: Document) -> Config:
@@ -68,8 +67,7 @@ class Recorded:
 
     def binding(self, channel: str) -> Binding:
         """Return what `channel` is."""
-        binding = self._composition.binding(self.source_of(channel), channel)
-        return replace(binding, source=self._account) if self._account else binding
+        return self._binding(self.source_of(channel), channel)
 
     def warnings(self, found: Mapping[str, Binding]) -> Iterator[str]:
         """Yield a line for each of these channels that has no database."""
@@ -84,11 +82,11 @@ class Recorded:
         found = []
         for device in settings.devices:
             protocol = device.table
-            binding = self._of_device(source, device.name)
+            binding = self._binding(source, device.name)
             found.append(Spoken(protocol, binding, device.hearing(protocol)))
         return found
 
-    def _of_device(self, source: Assembled, name: str) -> Binding:
+    def _binding(self, source: Assembled, name: str) -> Binding:
         binding = self._composition.binding(source, name)
         return replace(binding, source=self._account) if self._account else binding
 

@@ -6,6 +6,7 @@ the process; every counter of the ledger is in one of the metrics, from 0 on; th
 `prometheus-client` is imported here alone, and this module only when somebody scrapes for the first time.
 """
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -21,7 +22,7 @@ from prometheus_client.process_collector import ProcessCollector
 from prometheus_client.registry import Collector, CollectorRegistry
 
 from telemetry import __version__
-from telemetry.ledger import POINT_ENDS, frames_in_flight, sources
+from telemetry.ledger import POINT_ENDS, Counters, frames_in_flight, sources
 from telemetry.model.fields import Kind
 from telemetry.model.measurements import BATTERY, CHARGER, METER
 from telemetry.model.source_states import WELL
@@ -47,6 +48,30 @@ _COUNTERS = (  # likewise
     ("cpu_s", "process_cpu_seconds", "Processor time used, user and system."),
     ("log_lines_dropped", "log_lines_dropped", "Lines that nobody has read from stderr in time."),
     ("incomplete_cycles", "incomplete_cycles", "Cycles of cell pages that were not complete."),
+)
+
+_SOURCE = "/(?P<source>[^/]+)/"
+_ACCOUNTS = (  # which counters of the accounts, name and meaning of the metric
+    (f"bus{_SOURCE}read", "frames_read", "Frames and messages that came in, good or bad."),
+    (f"bus{_SOURCE}kernel_dropped", "frames_kernel_dropped", "Frames that the kernel dropped."),
+    (f"frames{_SOURCE}(?P<result>(?!lost/).+)", "frames", "Frames by what became of them."),
+    (f"frames{_SOURCE}lost/(?P<reason>.+)", "frames_lost", "Frames that were read and lost."),
+    (
+        f"bus{_SOURCE}(?P<kind>(?!(?:read|kernel_dropped)$).+)",
+        "source_counts",
+        "What else a source counts.",
+    ),
+    (f"sessions{_SOURCE}(?P<result>.+)", "transport_sessions", "Transport sessions by what became of them."),
+    (
+        f"protection{_SOURCE}(?P<message>.+)/(?P<fault>[^/]+)",
+        "protected_frames_wrong",
+        "Frames that are not what they ought to be.",
+    ),
+    (
+        f"senders{_SOURCE}(?P<message>.+)/[^/]+",
+        "rows_of_other_senders",
+        "Rows that fill no field: of a J1939 sender that the map does not take.",
+    ),
 )
 
 _PROCESS = ProcessCollector(registry=None)  # it reads the time of the boot once
@@ -83,27 +108,8 @@ class StatusCollector(Collector):
 
     def _bus_and_frames(self) -> Iterator[Metric]:
         accounts = self._status["accounts"]
-        read = _counter("frames_read", "Frames and messages that came in, good or bad.", "source")
-        dropped = _counter("frames_kernel_dropped", "Frames that the kernel dropped.", "source")
-        lost = _counter("frames_lost", "Frames that were read and lost.", "source", "reason")
-        ends = _counter("frames", "Frames by what became of them.", "source", "result")
-        other = _counter("source_counts", "What else a source counts.", "source", "kind")
-        sessions = _counter(
-            "transport_sessions", "Transport sessions by what became of them.", "source", "result"
-        )
-        faults = _counter(
-            "protected_frames_wrong",
-            "Frames that are not what they ought to be.",
-            "source",
-            "message",
-            "fault",
-        )
-        kept_out = _counter(
-            "rows_of_other_senders",
-            "Rows that fill no field: of a J1939 sender that the map does not take.",
-            "source",
-            "message",
-        )
+        for pattern, name, meaning in _ACCOUNTS:
+            yield _counters(accounts, pattern, name, meaning)
         rates = _gauge("source_frames_per_second", "Frames that came lately.", "source")
         busy = _gauge("bus_load_ratio", "Part of its time that the bus was busy lately.", "source")
         up = _gauge(
@@ -115,27 +121,6 @@ class StatusCollector(Collector):
             "device_up", "1 while this one of several devices is received.", "source", "device"
         )
         in_flight = _gauge("frames_in_flight", "Frames read and not accounted for yet.", "source")
-        for name, count in accounts.items():
-            account, _, rest = name.partition("/")
-            source, _, kind = rest.partition("/")
-            match account, kind.partition("/"):
-                case "bus", ("read", "", _):
-                    read.add_metric([source], count)
-                case "bus", ("kernel_dropped", "", _):
-                    dropped.add_metric([source], count)
-                case "bus", _:
-                    other.add_metric([source, kind], count)
-                case "frames", ("lost", "/", reason):
-                    lost.add_metric([source, reason], count)
-                case "frames", _:
-                    ends.add_metric([source, kind], count)
-                case "sessions", _:
-                    sessions.add_metric([source, kind], count)
-                case "protection", _:
-                    message, _, fault = kind.rpartition("/")
-                    faults.add_metric([source, message, fault], count)
-                case "senders", _:
-                    kept_out.add_metric([source, kind.rpartition("/")[0]], count)
         for source in sources(accounts):
             in_flight.add_metric([source], frames_in_flight(accounts, source))
         for each in self._status["live"]["sources"]:
@@ -147,22 +132,18 @@ class StatusCollector(Collector):
                 device_up.add_metric([each["source"], device], float(state in WELL))
             if each["bus_load_pct"] is not None:
                 busy.add_metric([each["source"]], each["bus_load_pct"] / 100.0)
-        yield from (read, dropped, ends, lost, other, sessions, faults, kept_out, in_flight, rates, busy)
-        yield from (up, device_up)
+        yield from (in_flight, rates, busy, up, device_up)
 
     def _points(self) -> Iterator[Metric]:
         accounts, gauges = self._status["accounts"], self._status["gauges"]
-        made = _counter("points_made", "Points made.", "measurement")
-        for name, count in accounts.items():
-            if name.startswith("points/made/"):
-                made.add_metric([name.removeprefix("points/made/")], count)
-        ends = _counter("points", "Points by what became of them.", "result")
+        yield _counters(accounts, "points/made/(?P<measurement>.+)", "points_made", "Points made.")
+        ends = CounterMetricFamily(PREFIX + "points", "Points by what became of them.", labels=["result"])
         for end in POINT_ENDS:
             ends.add_metric([end], accounts.get(f"points/{end}", 0))
         waiting = _gauge("points_waiting", "Points not acknowledged yet.", "place")
         for place in ("memory", "disk"):
             waiting.add_metric([place], gauges[f"points_waiting_{place}"])
-        yield from (made, ends, waiting)
+        yield from (ends, waiting)
 
     def _sink(self) -> Iterator[Metric]:
         sink = self._status["sink"]
@@ -183,8 +164,14 @@ def _gauge(name: str, meaning: str, *labels: str) -> GaugeMetricFamily:
     return GaugeMetricFamily(PREFIX + name, meaning, labels=labels)
 
 
-def _counter(name: str, meaning: str, *labels: str) -> CounterMetricFamily:
-    return CounterMetricFamily(PREFIX + name, meaning, labels=labels)
+def _counters(accounts: Counters, pattern: str, name: str, meaning: str) -> CounterMetricFamily:
+    """Return the counters whose whole name fits: its named groups are the labels."""
+    named = re.compile(pattern)
+    family = CounterMetricFamily(PREFIX + name, meaning, labels=list(named.groupindex))
+    for counter, count in accounts.items():
+        if match := named.fullmatch(counter):
+            family.add_metric(match.groups(), count)
+    return family
 
 
 # Measurement; its label; where the live values have such things, and the values of each.

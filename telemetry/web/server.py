@@ -5,7 +5,8 @@ Promises:
 - There are MAX_CLIENTS at once; MAX_STREAMS of them may listen to the stream. Nothing piles up for any of
   them.
 - Where there is no room, the client gives way that has done nothing for longest.
-- All clients together get STEPS_PER_S a second.
+- All clients together get STEPS_PER_S a second: one that asks as fast as it can takes a bounded share of the
+  processor from the pipeline. The rest waits.
 - They leave RESERVED_DESCRIPTORS of those that the process may open to the pipeline.
 - An address that cannot be used, or a thread that does not start, is one warning. The service runs without
   the page.
@@ -30,7 +31,6 @@ from telemetry.errors import UnavailableError
 from telemetry.threads import start
 from telemetry.web.connection import Answer, Connection, Stream
 from telemetry.web.history import LEAST_S
-from telemetry.web.pace import StepBudget
 from telemetry.web.request import Request
 from telemetry.web.response import words
 from telemetry.web.settings import ListenAddress, WebSettings
@@ -52,6 +52,26 @@ _BACKLOG = 64
 _CLOSE_S = 1.0
 
 _NO_ROOM = words(HTTPStatus.SERVICE_UNAVAILABLE, "too many clients; try again", (("Retry-After", "5"),))
+
+
+class StepBudget:
+    """Allows `burst` steps at once and `per_s` of them a second."""
+
+    def __init__(self, per_s: float, burst: float, now_s: float) -> None:
+        self._per_s = per_s
+        self._burst = burst
+        self._left = burst
+        self._at_s = now_s
+
+    def take(self, steps: float = 1.0) -> None:
+        """Note that the server has done so many steps."""
+        self._left -= steps
+
+    def wait_s(self, now_s: float) -> float:
+        """Return how long to wait before the next step; 0: not at all."""
+        self._left = min(self._left + (now_s - self._at_s) * self._per_s, self._burst)
+        self._at_s = now_s
+        return max(-self._left / self._per_s, 0.0)
 
 
 class _Client:

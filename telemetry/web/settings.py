@@ -1,10 +1,16 @@
 """[web]: at which address the service shows itself, and by which names it may be called.
 
 Promises: an address is checked when the configuration is read, without asking any resolver. Pure.
+
+The names are the guard against DNS rebinding. A page of another host can make its own name point to
+127.0.0.1, and then read our answers as if they were its own. Its browser still sends that name as Host. So we
+serve an IP address (no resolver is asked for one), `localhost`, this machine's own name and the names in the
+configuration, and no other.
 """
 
 import ipaddress
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from telemetry.settings.declared import key, settings
@@ -12,6 +18,7 @@ from telemetry.settings.declared import key, settings
 DEFAULT_LISTEN = "127.0.0.1:8480"
 OFF = "off"
 _ADDRESS = re.compile(r"(?:\[([^\[\]]*)\]|([^\[\]:]*)):([0-9]{1,5})")
+_HOST = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([0-9A-Za-z_.-]+))(?::[0-9]{1,5})?")
 _NAME = re.compile(r"[a-z0-9_](?:[a-z0-9_.-]{0,251}[a-z0-9_])?")
 
 
@@ -83,3 +90,25 @@ class WebSettings:
         hint='as "gateway-7.example.org"',
     )
     values: bool = key("`/metrics` has the [live values](web.md#values-as-metrics), too", default=False)
+
+
+def own_names(hostname: str, configured: Iterable[str]) -> frozenset[str]:
+    """Return all names that are served, in lower case. hostname: of this machine."""
+    own = hostname.lower()
+    return frozenset({"localhost", own, f"{own.partition('.')[0]}.local", *configured})
+
+
+def is_served(host: str, names: frozenset[str]) -> bool:
+    """Return whether `host`, the header field, is ours; empty: the client is not a browser (HTTP/1.0)."""
+    if not host:
+        return True
+    match = _HOST.fullmatch(host)
+    if match is None:
+        return False
+    if match[2] and match[2].lower().removesuffix(".") in names:
+        return True
+    try:
+        ipaddress.ip_address(match[1] or match[2])
+    except ValueError:
+        return False
+    return True

@@ -22,15 +22,15 @@ from typing import Any
 
 from telemetry.clock import Clock
 from telemetry.live.state import LiveSnapshot
+from telemetry.live.troubles import alive, ready
 from telemetry.live.view import messages_view
 from telemetry.model.fields import Kind, shown
 from telemetry.model.measurements import BATTERY, CHARGER, METER
-from telemetry.web import health
 from telemetry.web.connection import Answer, StatusFeed, Stream
 from telemetry.web.history import History
-from telemetry.web.host import is_served, own_names
 from telemetry.web.request import Request
 from telemetry.web.response import JSON, Response, words
+from telemetry.web.settings import is_served, own_names
 
 FRESH_S = 0.4
 QUIET_S = 2.0
@@ -109,8 +109,8 @@ class Site:
             "/api/history": lambda: Response(_json(self._history.view(self._now_s())).encode(), JSON),
             "/events": self._events,
             "/metrics": lambda: self._fresh().metrics,
-            "/healthz": lambda: _verdict(health.alive(self._fresh().status)),
-            "/readyz": lambda: _verdict(health.ready(self._fresh().status)),
+            "/healthz": lambda: _verdict(alive(self._fresh().status)),
+            "/readyz": lambda: _verdict(ready(self._fresh().status)),
         }
 
     def answer(self, request: Request) -> Answer:
@@ -215,9 +215,9 @@ def _fields() -> Mapping[str, list[Mapping[str, object]]]:
     }
 
 
-def _verdict(verdict: health.Health) -> Response:
-    status = HTTPStatus.SERVICE_UNAVAILABLE if verdict.reasons else HTTPStatus.OK
-    return Response(_json(verdict.view()).encode(), JSON, status)
+def _verdict(verdict: Mapping[str, Any]) -> Response:
+    status = HTTPStatus.OK if verdict["ok"] else HTTPStatus.SERVICE_UNAVAILABLE
+    return Response(_json(verdict).encode(), JSON, status)
 
 
 def _json(value: object) -> str:

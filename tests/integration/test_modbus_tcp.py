@@ -12,7 +12,7 @@ from pymodbus.simulator import DataType, SimData, SimDevice
 
 from telemetry.clock import Clock
 from telemetry.monitor.bench import bench, serial_table
-from telemetry.monitor.direct import DirectFeed
+from telemetry.monitor.feeds import DirectFeed
 from telemetry.monitor.layout import Page
 from telemetry.monitor.session import look_once
 from tests.support.configuration import GATEWAY

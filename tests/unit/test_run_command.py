@@ -13,7 +13,7 @@ import pytest
 from telemetry.__main__ import main
 from telemetry.cli import run as command
 from telemetry.config import Config
-from telemetry.service.journal import JournalFormatter
+from telemetry.service.stderr_queue import JournalFormatter
 
 STOPPED_WHILE_IT_PARSES = """
 import argparse, os, pathlib, signal, sys, threading

@@ -19,7 +19,7 @@ from telemetry.clock import Clock
 from telemetry.demo.gateway_config import SERIAL_DEVICES, SOURCE, gateway_config
 from telemetry.model.instant import read_instant
 from telemetry.monitor.bench import bench, log_table
-from telemetry.monitor.direct import DirectFeed
+from telemetry.monitor.feeds import DirectFeed
 from telemetry.monitor.layout import Page, view
 from telemetry.monitor.session import look_once
 from telemetry.monitor.terminal import write_picture

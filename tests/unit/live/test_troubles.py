@@ -1,12 +1,13 @@
-"""What is wrong now, in sentences: each trouble once, the worst first."""
+"""What is wrong now, in sentences, each once, the worst first; and what /healthz and /readyz answer."""
 
 import json
 import re
 from importlib.resources import files
+from typing import Any
 
 import pytest
 
-from telemetry.live.troubles import troubles
+from telemetry.live.troubles import alive, ready, troubles
 from telemetry.model.event_codes import Level
 from telemetry.model.events import Event, begins
 from telemetry.model.source_states import WELL
@@ -78,13 +79,17 @@ def test_refused_points_are_a_trouble_while_dead_letters_are_left(dead: int, tex
     assert [each["text"] for each in found] == texts
 
 
-def test_a_disk_that_refuses_and_a_pipeline_that_hangs_are_reported() -> None:
+def test_a_disk_that_refuses_and_a_pipeline_that_hangs_are_troubles_and_reasons_not_to_be_ready() -> None:
     reported = status(spool_volatile=True, progress_age_s=20.0)
-    reported["state"]["spool"] = "No space left on device"
-    assert [each["text"] for each in troubles(reported, [])] == [
+    reported["state"] |= {"spool": "No space left on device", "service": "stopping"}
+    hangs, full = [
         "the pipeline has not got on for 20 s",
         "the disk refuses, batches wait in memory alone: No space left on device",
     ]
+    assert [each["text"] for each in troubles(reported, [])] == [hangs, full]
+    assert alive(reported) == {"ok": False, "reasons": [hangs], "notes": []}
+    assert ready(reported)["reasons"] == [hangs, "the service is stopping", full]
+    assert alive(status(spool_volatile=True))["ok"]
 
 
 def test_values_that_are_read_without_a_service_need_none_of_its_numbers() -> None:
@@ -94,19 +99,36 @@ def test_values_that_are_read_without_a_service_need_none_of_its_numbers() -> No
 
 @pytest.mark.parametrize(("age_s", "hangs"), [(15.0, False), (15.1, True)])
 def test_a_pipeline_hangs_after_fifteen_seconds(age_s: float, hangs: bool) -> None:
-    assert bool(troubles(status(progress_age_s=age_s), [])) is hangs
+    reported = status(progress_age_s=age_s)
+    assert (bool(troubles(reported, [])), alive(reported)["ok"]) == (hangs, not hangs)
 
 
-def test_a_server_that_takes_nothing_and_a_clock_that_is_unknown_are_reported() -> None:
-    reported = status()
-    reported["sink"]["failure"] = "connection refused"
-    assert [each["text"] for each in troubles(reported, [])] == [
-        "the server takes nothing, batches wait: connection refused"
-    ]
-    reported = status()
-    reported["sink"]["waits_for_time"] = True
-    reported["state"]["sink"] = "waits for the time"
-    assert [each["code"] for each in troubles(reported, [])] == ["clock_unknown"]
+@pytest.mark.parametrize(
+    ("held", "sink", "state", "code", "text"),
+    [
+        (True, {}, "401", "sink_hold", "the server refuses everything, batches wait: 401"),
+        (
+            False,
+            {"failure": "refused"},
+            "",
+            "sink_unreachable",
+            "the server takes nothing, batches wait: refused",
+        ),
+        (False, {"waits_for_time": True}, "waits for the time", "clock_unknown", "waits for the time"),
+    ],
+)
+@pytest.mark.parametrize(
+    "device", ["receiving", "waiting for can1: no such device", "no good message for 12 s"]
+)
+def test_a_server_that_takes_nothing_and_a_silent_device_are_troubles_and_notes_but_no_reason(
+    held: bool, sink: dict[str, Any], state: str, code: str, text: str, device: str
+) -> None:
+    reported = status(sink_held=held)
+    reported["sink"] |= sink
+    reported["state"] |= {"source/can1": device, "sink": state}
+    of_device = [] if device == "receiving" else [f"can1: {device}"]
+    assert (code, text) in [(each["code"], each["text"]) for each in troubles(reported, [])]
+    assert ready(reported) == {"ok": True, "reasons": [], "notes": [*of_device, text]}
 
 
 def test_the_page_calls_the_same_states_well() -> None:

@@ -17,7 +17,7 @@ from telemetry.errors import ConfigError, TelemetryError
 from telemetry.model.bit_rate import BitRate
 from telemetry.model.ids import IsoTpId
 from telemetry.monitor.bench import bench, can_table, log_table, python_can_table, serial_table
-from telemetry.monitor.direct import DirectFeed
+from telemetry.monitor.feeds import DirectFeed
 from telemetry.sources.can.settings import CanSettings
 from telemetry.sources.python_can.settings import PythonCanSettings
 from telemetry.sources.replay.settings import ReplaySettings

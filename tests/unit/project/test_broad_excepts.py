@@ -23,7 +23,7 @@ TRACES = {
     ("telemetry/logs/mf4.py", "_has_channel_0"): ["warning"],
     ("telemetry/logs/python_can.py", "_all_messages"): ["_add_damage"],  # counted, and its place reported
     ("telemetry/logs/python_can.py", "reader"): [AGAIN],
-    ("telemetry/monitor/direct.py", "_run"): ["_failure"],  # raised by the next `read`
+    ("telemetry/monitor/feeds.py", "_run"): ["_failure"],  # raised by the next `read`
     ("telemetry/plugins.py", "blaming"): [AGAIN],
     ("telemetry/service/attempts.py", "make"): ["exception"],
     ("telemetry/service/attempts.py", "take_all"): ["exception"],

@@ -90,13 +90,7 @@ def test_points_of_each_measurement_are_those_that_its_lines_are(tmp_path: Path)
             pass
     stages.process(batch, lines)
     names = [line.partition(b",")[0].decode() for line in lines.take().splitlines()]
-    again = composition.make_stages()
-
-    def bind(_: str) -> int:
-        again.bind(0, Binding(0, "can9", "can9"))
-        return 0
-
-    rate = measure(again, log, bind)
+    rate = measure(composition.make_stages(), log, lambda _: Binding(0, "can9", "can9"))
     assert rate is not None
     counted = {share.measurement: round(share.points_per_s * rate.duration_s) for share in rate.shares}
     assert counted == {name: names.count(name) for name in set(names)}

@@ -13,8 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from telemetry.service.journal import ERROR, JournalFormatter, Marker, is_journal, marked
-from telemetry.service.stderr_queue import QueuedStderr
+from telemetry.service.stderr_queue import ERROR, JournalFormatter, Marker, QueuedStderr, is_journal, marked
 
 
 @contextmanager

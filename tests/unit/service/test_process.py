@@ -8,7 +8,7 @@ from typing import NoReturn
 
 import pytest
 
-from telemetry.service.process import process_gauges
+from telemetry.service.figures import process_gauges
 
 
 def test_processor_time_and_memory_are_those_of_this_process() -> None:

@@ -13,7 +13,7 @@ from typing import NoReturn, TextIO
 
 import pytest
 
-from telemetry.service.process import process_gauges
+from telemetry.service.figures import process_gauges
 from telemetry.service.stderr_queue import QueuedStderr, queued_stderr
 
 F_SETPIPE_SZ = 1031

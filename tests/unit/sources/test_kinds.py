@@ -13,7 +13,7 @@ from telemetry.config import Config
 from telemetry.databases.bus import BusDatabases
 from telemetry.model.finding import Grade
 from telemetry.monitor.bench import Bench
-from telemetry.monitor.direct import DirectFeed
+from telemetry.monitor.feeds import DirectFeed
 from telemetry.service.check import check
 from telemetry.settings.declared import key, settings
 from telemetry.settings.table import TomlTable

@@ -16,10 +16,10 @@ import pytest
 from telemetry.errors import UnavailableError
 from telemetry.live.state import LiveSnapshot
 from telemetry.web.connection import Connection
-from telemetry.web.pace import StepBudget
 from telemetry.web.server import (
     BURST_STEPS,
     RESERVED_DESCRIPTORS,
+    StepBudget,
 )
 from tests.support.clock import FakeClock
 from tests.support.web import WebClient, WebRig, get

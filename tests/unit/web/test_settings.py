@@ -7,8 +7,7 @@ import pytest
 from telemetry.errors import ConfigError
 from telemetry.settings import declared
 from telemetry.settings.table import TomlTable
-from telemetry.web.host import is_served, own_names
-from telemetry.web.settings import ListenAddress, WebSettings, parse_listen
+from telemetry.web.settings import ListenAddress, WebSettings, is_served, own_names, parse_listen
 
 
 def read(tmp_path: Path, text: str) -> WebSettings:

@@ -9,9 +9,9 @@ import pytest
 
 from telemetry.live.state import LiveSnapshot
 from telemetry.web.connection import Stream
-from telemetry.web.pace import StepBudget
 from telemetry.web.request import Request
 from telemetry.web.response import Response
+from telemetry.web.server import StepBudget
 from telemetry.web.site import Site, Views
 from tests.support.clock import FakeClock
 from tests.support.web import status
