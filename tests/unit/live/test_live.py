@@ -279,8 +279,10 @@ def test_the_newest_events_come_first_and_are_few() -> None:
 def test_the_stamp_of_a_snapshot_is_that_of_the_newest_frame() -> None:
     rig = LiveRig()
     assert rig.state.snapshot().time_ns == 0
-    rig.send(PACK_ID, 1, 2, time_ns=5 * S_NS)
-    assert rig.state.snapshot().time_ns == 5 * S_NS
+    rig.stages.bind(1, Binding(0, "can0", "can1"))
+    for channel, time_s, newest_s in ((0, 5, 5), (1, 3, 5), (1, 7, 7), (0, 6, 7)):
+        rig.send(PACK_ID, 1, 2, time_ns=time_s * S_NS, channel=channel)
+        assert rig.state.snapshot().time_ns == newest_s * S_NS
 
 
 def test_ids_without_a_message_are_counted_only_while_someone_asks_for_messages() -> None:

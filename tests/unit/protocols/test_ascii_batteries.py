@@ -67,6 +67,17 @@ def test_a_length_counts_letters_and_has_the_nibble_of_its_check(info_bytes: int
     assert request(0, 0x42, bytes(info_bytes))[9:13] == length
 
 
+@pytest.mark.parametrize(
+    ("protocol", "said"),
+    [(SEPLOS_V2, SEPLOS_EXAMPLE), (PYLONTECH, PYLONTECH_EXAMPLE)],
+    ids=["seplos", "pylontech"],
+)
+def test_digits_may_be_small_letters(protocol: SerialProtocol, said: bytes) -> None:
+    small = with_text(said[1:-5].lower())
+    assert rows_of(protocol, small) == rows_of(protocol, said) != []
+    assert rows_of(protocol, small[:-5] + small[-5:].lower()) == rows_of(protocol, said)
+
+
 def test_the_worked_example_of_a_seplos_is_read() -> None:
     cells, battery = rows_of(SEPLOS_V2, SEPLOS_EXAMPLE)
     voltages = (3.312, 3.314, 3.311, 3.315, 3.310, 3.313, 3.312, 3.316)

@@ -128,11 +128,21 @@ def test_a_sensor_that_is_not_fitted_leaves_a_gap(board: Board) -> None:
 
 
 @EACH
-def test_as_many_cells_as_a_board_has_places_for_come_back(board: Board) -> None:
-    readings = replace(ORDINARY, cells_v=(3.3,) * board.most_cells, voltage_v=3.3 * board.most_cells)
-    assert [name for name in rows(board, readings)["cells"] if name[0] == "v"] == [
-        f"v{number:03}" for number in range(1, board.most_cells + 1)
-    ]
+@pytest.mark.parametrize(("more_cells", "more_sensors"), [(0, 0), (2, 0), (0, 3)])
+def test_of_more_cells_and_sensors_than_there_are_places_the_first_come_back(
+    board: Board, more_cells: int, more_sensors: int
+) -> None:
+    most = (
+        board.most_cells if board.name == "ant_old" else board.most_cells + more_cells
+    )  # its frame is fixed
+    volts = [3.0 + 0.01 * n for n in range(most)]
+    degrees = [20.0 + n for n in range(board.most_sensors + more_sensors)]
+    readings = replace(ORDINARY, cells_v=tuple(volts), sensors_c=tuple(degrees))
+    cells = rows(board, readings)["cells"]
+    expected_cells = {f"v{n:03}": volts for n, volts in enumerate(volts[: board.most_cells], 1)}
+    degrees = [ORDINARY.ambient_c] * (board.first_sensor - 1) + degrees[: board.most_sensors]
+    expected_cells |= {f"t{n:03}": degrees for n, degrees in enumerate(degrees, 1)}
+    assert cells == pytest.approx(expected_cells, abs=0.0005)
 
 
 @EACH

@@ -1,5 +1,7 @@
 """VE.Direct HEX: published examples, and messages between and inside text blocks."""
 
+from collections.abc import Callable
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -37,9 +39,12 @@ def test_requests_are_the_published_ones_and_their_echoes_no_values(asked: bytes
     assert rows_of(VEDIRECT_HEX, text) == []
 
 
-def test_published_answers_are_read() -> None:
-    assert rows_of(VEDIRECT_HEX, b":7001000C80076\n") == [("battery", {"capacity_ah": 200.0})]
-    assert rows_of(VEDIRECT_HEX, b":7D5ED00C40ABE\n") == [("charger", {"voltage_v": 27.56})]
+@pytest.mark.parametrize("in_case", [bytes.upper, bytes.lower])
+def test_published_answers_are_read_in_capitals_and_in_small_letters(
+    in_case: Callable[[bytes], bytes],
+) -> None:
+    assert rows_of(VEDIRECT_HEX, in_case(b":7001000C80076\n")) == [("battery", {"capacity_ah": 200.0})]
+    assert rows_of(VEDIRECT_HEX, in_case(b":7D5ED00C40ABE\n")) == [("charger", {"voltage_v": 27.56})]
 
 
 @pytest.mark.parametrize(

@@ -93,6 +93,16 @@ def test_of_a_log_remote_frames_are_neither_data_nor_errors(tmp_path: Path) -> N
     }
 
 
+def test_of_several_logs_only_so_many_frames_are_looked_at_together(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("telemetry.scan.listening.MOST_FRAMES", 3)
+    log, warnings = tmp_path / "bus.log", list[str]()
+    log.write_text("(1.0) can0 100#01\n(1.1) can0 100#01\n")
+    assert traffic_of_logs([log, log, log], warnings.append)["can0"].frames == 4  # a log is read in batches
+    assert warnings == ["only the first 3 frames were looked at"]
+
+
 def test_a_bus_that_is_lost_is_one_error(monkeypatch: pytest.MonkeyPatch, clock: FakeClock) -> None:
     on(monkeypatch, Bus(clock, message(0x100)))
     with pytest.raises(UnavailableError, match=r"^can7: was lost: adapter pulled$"):

@@ -3,7 +3,7 @@
 import pytest
 
 from telemetry.protocols.known import PROTOCOLS
-from telemetry.scan.probes import Meant, follow_ups, neighbour
+from telemetry.scan.probes import Meant, follow_ups, neighbour, scanned, settings_of
 
 
 def meant(name: str, address: int) -> Meant:
@@ -34,6 +34,16 @@ def test_after_a_module_of_a_stack_the_next_one_is_asked_and_waited_for_no_longe
         assert probe.data == PROTOCOLS[name].requests[0].to(following)
         assert probe.meant == (meant(name, following),)
         assert not probe.is_usual
+
+
+@pytest.mark.parametrize("names", [("pylontech", "seplos_v2"), ("seplos_v2", "pylontech")])
+def test_those_who_may_answer_one_request_are_believed_in_the_order_of_the_protocols(
+    names: tuple[str, str],
+) -> None:
+    settings = settings_of([PROTOCOLS[name] for name in names])
+    (both,) = (probe.meant for setting in settings for probe in setting.probes if len(probe.meant) > 1)
+    assert [one.protocol.name for one in both] == list(names)
+    assert [one.name for one in scanned(names)] == ["pylontech", "seplos_v2"]
 
 
 def test_what_may_follow_is_all_that_each_further_module_of_the_stack_is_asked() -> None:
