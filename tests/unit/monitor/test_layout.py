@@ -294,6 +294,21 @@ def coloured(live: dict[str, Any]) -> str:
     return output.getvalue()
 
 
+@pytest.mark.parametrize(
+    ("state", "colour"),
+    [
+        *dict.fromkeys(
+            ("receiving", "reading", "waiting: the spool is half full", "ended", ""), "32"
+        ).items(),
+        *dict.fromkeys(("another device answers", "there is no such port"), "33").items(),
+    ],
+)
+def test_the_colour_of_a_source_shows_whether_it_is_well(state: str, colour: str) -> None:
+    live = example()
+    live["sources"][0]["state"] = state
+    assert f"\x1b[{colour}m{state or 'no longer configured'}\x1b[0m" in coloured(live)
+
+
 def test_a_bus_that_is_loaded_by_80_per_cent_is_a_warning() -> None:
     live = example()
     for load_pct, colour in ((79.9, "34"), (80.0, "33")):

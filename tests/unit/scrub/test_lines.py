@@ -167,20 +167,24 @@ def test_registers_that_a_map_calls_serial_are_replaced_by_their_request(tmp_pat
     registers.write_text(
         'title = "meter"\nslave = 9\n[[register]]\nname = "serial"\nregister = 16\ntype = "text"\ncount = 4\n'
         '[[register]]\nname = "volts"\nregister = 20\n[[register]]\nname = "driving"\nregister = 21\n'
+        '[[register]]\nname = "serial_of_battery"\nregister = 22\ntype = "text"\ncount = 4\n'
     )
-    words = [int.from_bytes(b"AB123456"[at : at + 2], "big") for at in range(0, 8, 2)]
+
+    def words_of(letters: bytes) -> list[int]:
+        return [int.from_bytes(letters[at : at + 2], "big") for at in range(0, 8, 2)]
+
     file = written(
         tmp_path / "line.txt",
         [
-            (TX, modbus_registers.request(9, 3, 16, 6)),
-            (RX, modbus_registers.reply(9, 3, [*words, 5300, 7])),
+            (TX, modbus_registers.request(9, 3, 16, 10)),
+            (RX, modbus_registers.reply(9, 3, [*words_of(b"AB123456"), 5300, 7, *words_of(b"CD654321")])),
             (TX, modbus_registers.request(9, 3, 20, 2)),
             (RX, modbus_registers.reply(9, 3, [5300, 7])),
         ],
     )
     made, _ = scrubbed(file, [modbus(read_register_map(registers))])
-    other = [int.from_bytes(b"AA000001"[at : at + 2], "big") for at in range(0, 8, 2)]
-    assert made[1].data == modbus_registers.reply(9, 3, [*other, 5300, 7])
+    others = words_of(b"AA000001"), words_of(b"AA000002")
+    assert made[1].data == modbus_registers.reply(9, 3, [*others[0], 5300, 7, *others[1]])
     assert [piece.data for piece in made[2:]] == [piece.data for piece in pieces_of(file)[2:]]
 
 

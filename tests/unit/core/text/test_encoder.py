@@ -250,6 +250,23 @@ def test_a_tag_set_may_change_and_high_numbers_are_as_good_as_low_ones(schema: S
         assert lines.take() == b"Pack_State" + text + b" Voltage=0.1 5\n"
 
 
+def test_only_the_tag_sets_that_are_of_no_channel_have_none(schema: Schema) -> None:
+    samples, encoder, lines = SampleBatch(schema), Encoder(schema), LineBuffer()
+    encoder.set_channel(0, "can0")
+    for tags, is_of_channel in ((2, False), (7, False), (8, False), (16, False), (2, True)):
+        encoder.set_owner(tags, "main", "", "can0", is_of_channel=is_of_channel)
+    for tags in (*range(18), 65535):
+        samples.append(0, 5, {"Voltage": 1}, tags=tags)
+    expected = ["" if tags in (7, 8, 16) else "can0" for tags in (*range(18), 65535)]
+    encoder.encode_csv(samples, lines)
+    assert [row[1] for row in csv.reader(io.StringIO(lines.take().decode()))] == expected
+    encoder.encode_ndjson(samples, lines)
+    assert [json.loads(line)["channel"] for line in lines.take().splitlines()] == expected
+    wide = WideRows(encoder)
+    wide.encode(samples, lines)
+    assert [row[1] for row in csv.reader(io.StringIO(lines.take().decode()))] == expected
+
+
 @pytest.mark.parametrize("text", [b"vehicle=a", b",a=b\n"])
 def test_tags_that_would_break_a_line_are_refused(schema: Schema, text: bytes) -> None:
     with pytest.raises(ValueError, match="comma"):
