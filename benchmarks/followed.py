@@ -7,7 +7,7 @@ from telemetry_core.logs.candump import CandumpReader
 from telemetry_core.rows.batch import SampleBatch
 from telemetry_core.text.lines import LineBuffer
 
-from telemetry.decode.one_bus import stages_of
+from telemetry.decode.described import stages_of
 from telemetry.protocols.known import CAN_PROTOCOLS
 from telemetry.stages.binding import Binding
 from telemetry.stages.formats import OutputFormat

@@ -14,6 +14,7 @@ import zstandard
 from telemetry_core.frames.batch import FrameBatch, FrameTuple
 
 from fuzz.scratch import scratch_file
+from telemetry.decode.decoder import Decoder
 from telemetry.decode.described import by_protocol
 from telemetry.errors import DataError
 from telemetry.logs.captures import Capture, parse_line
@@ -136,7 +137,7 @@ def capture_harness(protocol: str) -> Callable[[bytes], None]:
 
     def harness(data: bytes) -> None:
         output_format = FORMATS[zlib.crc32(data) % len(FORMATS)]
-        decoder = by_protocol(protocol, vehicle="car").decoder(output_format)
+        decoder = Decoder(*by_protocol(protocol, vehicle="car").make(output_format))
         try:
             with decoder.pieces([scratch_file("capture.txt", data)]) as pieces:
                 text = b"".join(piece.text for piece in pieces)

@@ -10,7 +10,7 @@ from typing import Protocol
 
 from telemetry_core.frames.batch import FrameTuple
 
-from telemetry.logs.message import FLAG_BRS, FLAG_ESI, FLAG_FD, ID_ERROR, ID_EXTENDED, ID_REMOTE
+from telemetry.logs.python_can import FLAG_BRS, FLAG_ESI, FLAG_FD, ID_ERROR, ID_EXTENDED, ID_REMOTE
 
 _NS_PER_S = 1_000_000_000
 _ID_MASK = 0x1FFFFFFF

@@ -33,6 +33,7 @@ from telemetry.cli.output import writing_to
 from telemetry.cli.recordings import load_spec
 from telemetry.clock import Clock
 from telemetry.decode.channels import plan_channels
+from telemetry.decode.decoder import Decoder
 from telemetry.decode.described import Described, by_config, by_databases, by_protocol
 from telemetry.decode.output import FileDecoder
 from telemetry.decode.screen import Screen
@@ -280,10 +281,10 @@ def _decoders(
     files = [*(database.file for database in arguments.dbc), *described.files]
     if arguments.unknown:
         form, raw_text = OutputFormat(arguments.format), arguments.raw_text
-        stages, recordings = described.make_stages(output), described.make_recordings()
-        return lambda _: UnknownIds(stages, recordings, form, raw_text=raw_text), files
-    return lambda done: described.decoder(
-        output, jobs=arguments.jobs, accounts=accounts, done=done, times=times
+        made = described.make(output)
+        return lambda _: UnknownIds(*made, form, raw_text=raw_text), files
+    return lambda done: Decoder(
+        *described.make(output), jobs=arguments.jobs, accounts=accounts, done=done, times=times
     ), files
 
 

@@ -21,7 +21,7 @@ from firmware_sim.links.can import DuplexLink, RawSocketLink
 from firmware_sim.links.duplex import floor_ns, play_node
 from firmware_sim.links.python_can import PythonCanLink
 from telemetry.cli.ending import stopped_by_signals
-from telemetry.cli.sim_playing import (
+from telemetry.cli.simulator import (
     Stop,
     open_link,
     play,

@@ -22,9 +22,7 @@ from telemetry.databases.bus import BusDatabases, LoadedPlan
 from telemetry.databases.formats.dbc_mend import PSEUDO_MESSAGE
 from telemetry.databases.formats.findings import Findings
 from telemetry.databases.formats.parse import ParsedMessage, parse
-from telemetry.databases.layout import MessageLayout, Report, lay_out
-from telemetry.databases.names import measurement_name
-from telemetry.databases.value_texts import with_value_texts
+from telemetry.databases.layout import MessageLayout, Report, lay_out, measurement_name, with_value_texts
 from telemetry.errors import ConfigError
 
 __all__ = ["BusDatabases", "LoadedPlan", "build_plan"]

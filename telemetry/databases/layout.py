@@ -2,13 +2,21 @@
 
 Relies on cantools' public Message and Signal only. A signal that cannot be decoded (more than 64 bits, a
 factor of 0, a multiplexed one without its multiplexer) is left out alone and reported.
+
+Names that InfluxDB or the data model cannot take are settled here. A field called `time` is dropped by
+InfluxDB without a word; a field called like a tag makes queries ambiguous; names beginning with `_` are
+InfluxDB's own. A measurement of the data model has fields of its own.
+
+Value tables may be fields of their own. The number's field then stays as it is. The word's has the same name
+followed by `_text`, comes right after the number's, and is absent where the table has no word for a raw
+value.
 """
 
 import itertools
 import math
 import struct
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
+from dataclasses import dataclass, replace
 
 from cantools.database.can import Signal
 from telemetry_core.decode.spec import FLOAT_FORMATS, Condition, SignalSpec
@@ -17,7 +25,7 @@ from telemetry_core.rows.spec import FieldSpec, SlotKind
 
 from telemetry.databases.formats.dbc_mend import Ranges
 from telemetry.databases.formats.parse import ParsedMessage
-from telemetry.databases.names import field_name
+from telemetry.model.measurements import MEASUREMENTS, TAGS
 from telemetry.model.scaling import decimal_scale, raw_range
 
 Report = Callable[[str, str], None]  # kind of fault, signal
@@ -25,6 +33,8 @@ Report = Callable[[str, str], None]  # kind of fault, signal
 LONGEST_PAYLOAD_BYTES = 1785  # of a J1939 transport message
 _LARGEST = 1e300
 _BITS_REVERSED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
+_TAGS = frozenset(TAGS) | {"sa"}  # sa: the J1939 source address
+SUFFIX = "_text"
 
 
 @dataclass(frozen=True, slots=True)
@@ -277,3 +287,56 @@ def exclude(one: int, other: int, conditions: tuple[Condition, ...]) -> bool:
         return False
     ranges = [*conditions[one].ranges, *conditions[other].ranges]
     return all(high < low for (_, high), (low, _) in itertools.pairwise(sorted(ranges)))
+
+
+def field_name(signal: str) -> str:
+    """Return the field that holds a signal: its own name, or the name followed by `_signal`."""
+    if signal == "time" or signal in _TAGS or signal.startswith("_"):
+        return f"{signal}_signal"
+    return signal or "unnamed"
+
+
+def measurement_name(message: str) -> str:
+    """Return the measurement that holds a message: its own name, or `can_` and the name."""
+    if message in MEASUREMENTS:
+        return f"can_{message}"
+    return message or "unnamed"
+
+
+def with_value_texts(layout: MessageLayout, report: Report, numbers: Set[bytes]) -> MessageLayout:
+    """Return `layout` with a second signal of the same bits after each integer that has a value table.
+
+    `numbers` holds the numeric fields of its measurement, also on other buses, as line protocol writes them:
+    none of them may be a text.
+    """
+    fields: list[FieldSpec] = []
+    signals: list[SignalSpec] = []
+    new_index = []
+    taken: dict[bytes, list[int]] = {}
+    for field, signal in zip(layout.fields, layout.signals, strict=True):
+        new_index.append(len(fields))
+        fields.append(field)
+        signals.append(signal)
+        if not signal.choices or signal.is_float:
+            continue
+        text_name = field.name + SUFFIX
+        while escape_key(text_name) in numbers or not all(
+            exclude(other, signal.condition, layout.conditions)
+            for other in taken.get(escape_key(text_name), [])
+        ):
+            text_name += SUFFIX
+            report("a text of the name of a signal, written with _text twice", field.signal_name)
+        taken.setdefault(escape_key(text_name), []).append(signal.condition)
+        texts = tuple((_as_slot(raw), word) for raw, word in signal.choices)
+        original = field.signal and field.signal + SUFFIX
+        fields.append(FieldSpec(text_name, SlotKind.WORD, passes=field.passes, signal=original, texts=texts))
+        signals.append(replace(signal, choices=()))
+    conditions = tuple(
+        replace(condition, selector=new_index[condition.selector]) for condition in layout.conditions
+    )
+    return MessageLayout(tuple(fields), tuple(signals), conditions)
+
+
+def _as_slot(raw: int) -> int:
+    """Return `raw` as the slot of a word holds it: a signed integer of 64 bits."""
+    return raw - (1 << 64) if raw >= 1 << 63 else raw

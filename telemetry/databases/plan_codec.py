@@ -8,7 +8,8 @@ Promises:
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from operator import attrgetter
 from sys import intern
 from typing import Any
 
@@ -17,6 +18,23 @@ from telemetry_core.rows.spec import DecimalScale, FieldSpec, RecordSpec, SlotKi
 
 from telemetry.databases.bus import LoadedPlan
 
+_ROWS: Mapping[type, Callable[[Any], Any]] = {
+    BusSpec: attrgetter("name", "messages", "standard_mask", "extended_mask"),
+    Condition: attrgetter("selector", "ranges"),
+    DecimalScale: attrgetter("multiplier", "bias", "decimals"),
+    FieldSpec: attrgetter(
+        *("name", "kind", "factor", "offset", "scale", "passes", "signal", "texts", "unit"),
+    ),
+    MessageSpec: attrgetter(
+        *("name", "arbitration_id", "extended", "byte_count", "signals", "conditions", "record"),
+        *("by_pgn", "drops_not_available"),
+    ),
+    RecordSpec: attrgetter("measurement", "fields", "modelled", "message"),
+    SignalSpec: attrgetter(
+        *("start_bit", "bit_count", "little_endian", "signed", "is_float", "condition", "choices", "invalid"),
+        *("minimum", "maximum"),
+    ),
+}
 _KINDS = {int(kind): kind for kind in SlotKind}
 _MOST_DECIMALS = 18
 _INT64 = range(-(1 << 63), 1 << 63)
@@ -25,20 +43,13 @@ _ID_MASKS = range(1 << 29)
 
 def encoded(plan: LoadedPlan) -> bytes:
     """Return `plan` as JSON."""
-    content = {
-        "warnings": plan.warnings,
-        "records": [_record_row(record) for record in plan.spec.records],
-        "buses": [
-            (
-                bus.name,
-                [_message_row(message) for message in bus.messages],
-                bus.standard_mask,
-                bus.extended_mask,
-            )
-            for bus in plan.spec.buses
-        ],
-    }
-    return json.dumps(content, separators=(",", ":")).encode()
+    content = {"warnings": plan.warnings, "records": plan.spec.records, "buses": plan.spec.buses}
+    return json.dumps(content, default=_row, separators=(",", ":")).encode()
+
+
+def _row(spec: Any) -> tuple[Any, ...]:
+    row: tuple[Any, ...] = _ROWS[type(spec)](spec)
+    return row
 
 
 def decoded(content: bytes) -> LoadedPlan:
@@ -75,24 +86,6 @@ def _within(value: int, bounds: range) -> int:
     return value
 
 
-def _record_row(record: RecordSpec) -> tuple[Any, ...]:
-    fields = [
-        (
-            field.name,
-            int(field.kind),
-            field.factor,
-            field.offset,
-            field.scale and (field.scale.multiplier, field.scale.bias, field.scale.decimals),
-            field.passes,
-            field.signal,
-            field.texts,
-            field.unit,
-        )
-        for field in record.fields
-    ]
-    return record.measurement, fields, record.modelled, record.message
-
-
 def _record(row: list[Any]) -> RecordSpec:
     measurement, rows, modelled, message = row
     fields = tuple(
@@ -120,34 +113,6 @@ def _scale(multiplier: int, bias: int, decimals: int) -> DecimalScale:
 
 def _words(rows: list[Any]) -> tuple[tuple[int, str], ...]:
     return tuple([(_typed(raw, int), _typed(word, str)) for raw, word in rows]) if rows else ()
-
-
-def _message_row(message: MessageSpec) -> tuple[Any, ...]:
-    return (
-        message.name,
-        message.arbitration_id,
-        message.extended,
-        message.byte_count,
-        [
-            (
-                signal.start_bit,
-                signal.bit_count,
-                signal.little_endian,
-                signal.signed,
-                signal.is_float,
-                signal.condition,
-                signal.choices,
-                signal.invalid,
-                signal.minimum,
-                signal.maximum,
-            )
-            for signal in message.signals
-        ],
-        [(condition.selector, condition.ranges) for condition in message.conditions],
-        message.record,
-        message.by_pgn,
-        message.drops_not_available,
-    )
 
 
 def _message(row: list[Any], record_count: int) -> MessageSpec:

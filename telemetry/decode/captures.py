@@ -11,8 +11,9 @@ Promises:
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import Protocol
 
@@ -20,7 +21,6 @@ from telemetry_core.frames.batch import FrameBatch
 from telemetry_core.rules.watch_spec import ValueTest
 
 from telemetry.decode.channels import ACCOUNT
-from telemetry.decode.foreign_captures import WhatWasRead, no_message
 from telemetry.decode.logs import words
 from telemetry.decode.reading import Found, Recordings
 from telemetry.errors import DataError
@@ -28,7 +28,8 @@ from telemetry.framing.framer import MessageFramer
 from telemetry.framing.framing import NO_ADDRESS
 from telemetry.ledger import add
 from telemetry.logs.captures import Capture, CapturedBytes
-from telemetry.protocols.spoken_in import good_messages
+from telemetry.logs.content import named
+from telemetry.protocols.spoken_in import good_messages, spoken_in
 from telemetry.protocols.table import Framer, SerialProtocol, device_words
 from telemetry.rules.alarms import Alarm
 from telemetry.rules.resolve import model
@@ -41,6 +42,8 @@ _MOST_DEVICES = 4096  # what noise takes for devices has an end
 _SLICE_BYTES = 1024  # fed at a time, so that what they complete has room in a batch
 _LINES_AT_ONCE = 1000
 _MESSAGES_AT_ONCE = 1024
+_PIECES_TRIED = 2000  # of the first capture
+_SHOWN = 3  # protocols
 
 
 class Ports(Protocol):
@@ -203,22 +206,14 @@ class Captures(Recordings):
         return Counter(add(*(framer.counts() for framer in self._all_framers())))
 
 
-class _OpenCapture:
+class _OpenCapture(Capture):
     """A capture that is open; see `OpenRecording`."""
 
     def __init__(self, path: Path, captures: Captures) -> None:
-        self._capture = Capture(path)
+        super().__init__(path)
         self._captures = captures
         self._taking = self._take()
         self._is_taken = False
-
-    @property
-    def damaged(self) -> int:
-        return self._capture.damaged
-
-    @property
-    def bytes_read(self) -> int:
-        return self._capture.bytes_read
 
     @property
     def at_end(self) -> bool:
@@ -228,8 +223,8 @@ class _OpenCapture:
         """Append the messages of the next lines; those without room wait, and come first the next time."""
         most = min(batch.capacity, _MESSAGES_AT_ONCE)
         most = most if limit < 0 else min(most, limit)
-        frames, until = self._captures.frames, self._capture.pieces_read + _LINES_AT_ONCE
-        while len(frames) < most and self._capture.pieces_read < until and not self._is_taken:
+        frames, until = self._captures.frames, self.pieces_read + _LINES_AT_ONCE
+        while len(frames) < most and self.pieces_read < until and not self._is_taken:
             self._is_taken = next(self._taking, self) is self
             frames = self._captures.frames  # others, where more room is needed
         count = min(len(frames), most)
@@ -243,16 +238,54 @@ class _OpenCapture:
             frames.extend(rest)
         return count
 
-    def warnings(self) -> list[str]:
-        return self._capture.warnings()
-
-    def close(self) -> None:
-        self._capture.close()
-
     def _take(self) -> Iterator[None]:
         """Put all messages into `captures.frames`, few at a time."""
-        for piece in self._capture:
+        for piece in self:
             yield from self._captures.take(piece)
         yield from self._captures.finish()
-        self._captures.lines_read += self._capture.pieces_read
-        self._captures.lines_damaged += self._capture.damaged
+        self._captures.lines_read += self.pieces_read
+        self._captures.lines_damaged += self.damaged
+
+
+@dataclass(frozen=True, slots=True)
+class WhatWasRead:
+    """Of captures: lines that are pieces and that are not, bytes received, messages with a bad checksum."""
+
+    lines: int
+    damaged: int
+    received_bytes: int
+    bad_checksums: int
+
+
+def no_message(paths: Sequence[Path], names: Sequence[str], read: WhatWasRead) -> DataError:
+    """Return the error of captures without a message of `names`. paths: one at least."""
+    where = named(paths)
+    if not read.lines:
+        hint = "a log of CAN has --dbc or a protocol of CAN"
+        what = f"is no capture: none of its {read.damaged} lines is `(epoch.us) port RX|TX hex`"
+        return DataError(what, where=where, hint=hint)
+    found = f"{read.received_bytes} bytes received in {read.lines} line{'s' if read.lines > 1 else ''}"
+    others = _spoken_in(paths[0], names) if read.received_bytes else ()
+    if read.bad_checksums and not others:
+        found += f", {read.bad_checksums} with a bad checksum"
+    if others:
+        hint = f"try --protocol {' or '.join(others[:_SHOWN])}, whose messages are in it"
+    elif read.received_bytes:
+        hint = "try another --protocol; if no other fits, capture it again at another baud rate"
+    else:
+        hint = "it has only what was sent: the device did not answer"
+    return DataError(f"holds no message of {' or '.join(names)}: {found}", where=where, hint=hint)
+
+
+def _spoken_in(path: Path, names: Sequence[str]) -> Sequence[str]:
+    """Return the protocols that make messages of most of the first bytes of a capture, the best first."""
+    if not path.is_file():  # what comes through a pipe is gone
+        return ()
+    with Capture(path) as capture:
+        pieces = list(islice(capture, _PIECES_TRIED))
+    data: dict[str, bytes] = {}
+    for piece in pieces:
+        if piece.is_received:
+            data[piece.port] = data.get(piece.port, b"") + piece.data
+    count = sum(map(len, data.values()))
+    return [one.name for one in spoken_in(data) if one.name not in names and 2 * one.outside < count]

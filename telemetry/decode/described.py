@@ -8,22 +8,25 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from telemetry_core.decode.spec import PlanSpec
 
 from telemetry.decode.channels import ACCOUNT, ChannelPlan
-from telemetry.decode.decoder import Decoder
 from telemetry.decode.logs import Logs
 from telemetry.decode.reading import Recordings
 from telemetry.decode.selection import select
-from telemetry.decode.times import ALL_AS_THEY_ARE, Times
 from telemetry.model.ids import IsoTpId
 from telemetry.rules.protect import protect
 from telemetry.rules.protect_entry import load_protect_entries
 from telemetry.stages.output import OutputKind
 from telemetry.stages.stages import Stages
 
+if TYPE_CHECKING:
+    from telemetry.protocols.can.table import CanProtocol
+
 NO_VEHICLE = "unknown"
+_BUS = "log"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,26 +41,9 @@ class Described:
     files: Sequence[Path] = ()
     is_serial: bool = False
 
-    def decoder(
-        self,
-        output: OutputKind,
-        *,
-        jobs: int = 1,
-        accounts: bool = False,
-        done: int = 0,
-        times: Times = ALL_AS_THEY_ARE,
-        is_search: bool = False,
-    ) -> Decoder:
-        """Return the decoder of these recordings; arguments as `Decoder` has them."""
-        return Decoder(
-            self.make_stages(output),
-            self.make_recordings(),
-            jobs=jobs,
-            accounts=accounts,
-            done=done,
-            times=times,
-            is_search=is_search,
-        )
+    def make(self, output: OutputKind) -> tuple[Stages, Recordings]:
+        """Return both, for a `Decoder`."""
+        return self.make_stages(output), self.make_recordings()
 
 
 def by_databases(
@@ -98,25 +84,21 @@ def by_protocol(
 
     - registers, captures: of modbus: its map, and what is read for its registers where there is none
     - with_messages: the messages themselves, before what they mean
-    - value_texts, signals, isotp: of a CAN bus: as `one_bus` and `ChannelPlan` have them
+    - value_texts, signals, isotp: of a CAN bus: as `stages_of` and `ChannelPlan` have them
 
     Raises UsageError, ConfigError.
     """
     from telemetry.protocols.known import CAN_PROTOCOLS
 
     if name in CAN_PROTOCOLS:
-        from telemetry.decode.one_bus import stages_of
-
-        def make_bus_stages(output: OutputKind) -> Stages:
-            return stages_of(
-                CAN_PROTOCOLS[name],
-                output,
-                vehicle,
-                with_messages=with_messages,
-                value_texts=value_texts,
-                signals=signals,
-            )
-
+        make_bus_stages = partial(
+            stages_of,
+            CAN_PROTOCOLS[name],
+            vehicle=vehicle,
+            with_messages=with_messages,
+            value_texts=value_texts,
+            signals=signals,
+        )
         return Described(make_bus_stages, partial(Logs, ChannelPlan((), otherwise=0, isotp=isotp)))
     from telemetry.decode.captures import Captures, OneProtocol  # with all protocols
     from telemetry.decode.modbus_capture import protocol_of
@@ -124,6 +106,41 @@ def by_protocol(
     ports = OneProtocol(protocol_of(name, registers, captures, with_messages=with_messages))
     make_stages = partial(ports.stages, vehicle=vehicle, with_messages=with_messages)
     return Described(make_stages, partial(Captures, ports), is_serial=True)
+
+
+def stages_of(
+    protocol: "CanProtocol",
+    output: OutputKind,
+    vehicle: str,
+    *,
+    with_messages: bool = False,
+    value_texts: bool = False,
+    signals: Sequence[str] = (),
+) -> Stages:
+    """Return the stages for logs of a bus that is the plan's only one.
+
+    - with_messages: the messages themselves, before what they mean
+    - value_texts: each value with words has a second one, its word
+    - signals: globs: these signals of the messages alone, and not what they mean
+    """
+    from telemetry.charging.plan import ProtocolPlug, charging_plan
+    from telemetry.charging.settings import ChargingSettings
+    from telemetry.rules.resolve import model
+
+    plan = protocol.plan(_BUS, hidden=not (with_messages or signals), value_texts=value_texts)
+    if signals:
+        return Stages(select(plan, signals), None, vehicle=vehicle, output=output)
+    modelling = model(protocol.map_entries(_BUS), (), plan)
+    return Stages(
+        plan,
+        modelling.map,
+        modelling.alarms,
+        vehicle=vehicle,
+        output=output,
+        charging=charging_plan(
+            [_BUS], plan.records, [ProtocolPlug(_BUS, protocol.name)], ChargingSettings(vin="plain")
+        ),
+    )
 
 
 def by_config(

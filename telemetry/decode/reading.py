@@ -20,10 +20,10 @@ from telemetry_core.frames.batch import FrameBatch
 from telemetry_core.frames.stamps import Nudger
 
 from telemetry.decode.channels import ACCOUNT
-from telemetry.decode.progress import Course, Progress
+from telemetry.decode.output import Course, Progress
 from telemetry.errors import DataError
 from telemetry.ledger import add, subtract
-from telemetry.logs.restarts import ClockRestart, RestartFinder
+from telemetry.logs.stamps import ClockRestart, RestartFinder
 from telemetry.stages.binding import Binding
 from telemetry.stages.stages import Stages
 

@@ -13,7 +13,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Self, TextIO
 
 from telemetry.clock import Clock
-from telemetry.decode.progress import Progress
+from telemetry.decode.output import Progress
 from telemetry.errors import one_line
 
 if TYPE_CHECKING:

@@ -28,8 +28,8 @@ def collect_sessions(
     Raises InputMissingError, DataError, ConfigError, UsageError.
     """
     described = by_config(config, source) if config else by_protocol(protocol, vehicle=vehicle)
-    stages = described.make_stages(Output())
-    decoder = Decoder(stages, described.make_recordings(), is_search=True)  # one thread: rows in their order
+    stages, recordings = described.make(Output())
+    decoder = Decoder(stages, recordings, is_search=True)  # one thread: rows in their order
     finished: list[Session] = []
     if stages.sessions.any:
         stages.sessions.tracker.collect(finished)

@@ -12,7 +12,6 @@ from firmware_sim.wire.broadcast import VEHICLE_DBC
 from firmware_sim.wire.layout import load_layouts
 from firmware_sim.wire.vedirect import BLOCK_EVERY_NS
 from telemetry.demo.gateway_config import JBD, SOURCE, VEDIRECT
-from telemetry.demo.readback import Readback
 from telemetry.demo.sampling import (
     Estimate,
     Lateness,
@@ -24,6 +23,7 @@ from telemetry.demo.sampling import (
     last_value,
     polled_lateness,
 )
+from telemetry.demo.stored import Readback
 from telemetry.errors import UnavailableError
 
 _VOLTAGE_V, _CURRENT_A = 0.01, 0.05  # of BMS_PackPower

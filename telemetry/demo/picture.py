@@ -9,8 +9,8 @@ from pathlib import Path
 
 from firmware_sim.ecus.bms import BmsState
 from telemetry.demo.gateway_config import JBD, SOURCE
-from telemetry.demo.readback import Readback
 from telemetry.demo.sampling import Series
+from telemetry.demo.stored import Readback
 from telemetry.model.measurements import numbered_field
 from telemetry.overview.curves import Curve, HeatMap, Panel, Span
 from telemetry.overview.plot import draw

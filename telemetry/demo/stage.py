@@ -18,9 +18,8 @@ from telemetry.charging.session import Session
 from telemetry.clock import Clock
 from telemetry.config import load_config
 from telemetry.demo.children import Child, ticks
-from telemetry.demo.display import Display, bar
+from telemetry.demo.display import Display, Status, bar, live_lines
 from telemetry.demo.gateway_config import SERIAL_DEVICES, SOURCE, expected_points, stored_points
-from telemetry.demo.live_lines import Status, live_lines
 from telemetry.demo.measured import quantities
 from telemetry.demo.picture import draw_run
 from telemetry.demo.plug import (
@@ -32,12 +31,10 @@ from telemetry.demo.plug import (
     simulate,
     write_report,
 )
-from telemetry.demo.readback import InfluxReadback, Readback
-from telemetry.demo.report import render
 from telemetry.demo.rig import Rig
 from telemetry.demo.server import start_influxdb1
-from telemetry.demo.spool_readback import SpoolReadback
-from telemetry.demo.verdict import Outcome, SimulatorReport, faults, undecoded
+from telemetry.demo.stored import InfluxReadback, Readback, SpoolReadback
+from telemetry.demo.verdict import Outcome, SimulatorReport, faults, render, undecoded
 from telemetry.errors import MissingPackageError, UnavailableError
 from telemetry.ledger import Counters, imbalances, total
 from telemetry.overview.stored_sessions import StoredSessions

@@ -1,4 +1,4 @@
-"""Compares what was sent with what arrived. Pure: numbers in, findings out.
+"""Compares what was sent with what arrived, and says so. Pure: numbers in, findings and a report out.
 
 The demonstration succeeds when every frame sent was read and decoded, every serial message too, every point
 expected is stored, the accounts balance without a loss, and what is stored agrees with the plant's own view
@@ -7,6 +7,7 @@ within its sampling error.
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Any
 
 from telemetry.charging.session import Session
@@ -14,11 +15,13 @@ from telemetry.demo.gateway_config import SERIAL_DEVICES, SOURCE, SerialDevice, 
 from telemetry.demo.measured import Quantity
 from telemetry.demo.plug import PLUG, PlugTruth, plug_faults
 from telemetry.ledger import Counters, imbalances, total
+from telemetry.live.summary import account_lines
 
 # What points may have become other than stored or on their way.
 POINT_LOSSES = ("evicted", "damaged", "dead")
 
 _NS_PER_S = 1_000_000_000
+_BUSY_S = 0.1  # a simulator that is so late stamps its frames wrongly
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,3 +163,87 @@ def _value_faults(outcome: Outcome) -> Iterator[str]:
                 f"{one.part}: {one.name}: {one.stored.value:,.{one.decimals}f} {one.unit} stored,"
                 f" {one.true:,.{one.decimals}f} {one.unit} true, sampling explains {one.stored.error:.2g}"
             )
+
+
+def render(outcome: Outcome, *, database: str, wall_s: float) -> str:
+    """Return the whole report. database: where the points were read from; wall_s: how long the run took."""
+    duration_s = outcome.truth.duration_s
+    late_ms = 1000.0 * outcome.truth.late_max_s
+    title = (
+        f"{duration_s / 60.0:.0f} minutes of driving and charging in {wall_s:.0f} s"
+        f" (no frame over {late_ms:.0f} ms late), read back from {database}"
+    )
+    sections = [
+        _points(outcome),
+        *(_part(part, list(lines)) for part, lines in groupby(outcome.quantities, lambda one: one.part)),
+        _charge(outcome),
+        _accounts(outcome),
+        _conclusion(outcome),
+    ]
+    return "\n\n".join([title, *("\n".join(section) for section in sections)]) + "\n"
+
+
+def _points(outcome: Outcome) -> Iterator[str]:
+    yield f"  {'points':<28}{'expected':>14}{'stored':>14}"
+    expected = expected_points(outcome.truth.frames)
+    for measurement, count in expected.items():
+        yield _counted(measurement, count, outcome.stored.get(measurement, 0), given_up(outcome, measurement))
+    stored_all = sum(outcome.stored.get(measurement, 0) for measurement in expected)
+    yield f"    {'all of the bus':<26}{sum(expected.values()):>14,}{stored_all:>14,}"
+    for name, stored in outcome.serial_stored.items():
+        decoded = outcome.accounts.get(f"frames/{name}/decoded", 0)
+        yield f"    {f'messages of {name}':<26}{decoded:>14,}{stored:>14,}"
+
+
+def _counted(name: str, expected: int, stored: int, given_up: int) -> str:
+    missing = expected - stored
+    note = f"  {missing} in incomplete cycles" if 0 < missing <= given_up else "  <-" if missing else ""
+    return f"    {name:<26}{expected:>14,}{stored:>14,}{note}"
+
+
+def _part(part: str, lines: list[Quantity]) -> Iterator[str]:
+    yield f"  {part:<28}{'the plant':>14}{'stored':>14}{'difference':>14}{'sampling error':>17}"
+    for one in lines:
+        texts = (f"{one.true:,.{one.decimals}f}", f"{one.stored.value:,.{one.decimals}f}")
+        small = one.decimals + 1
+        mark = "  <-" if not one.agrees else "" if one.is_measured else "  not measured"
+        yield (
+            f"    {one.name:<26}"
+            + "".join(f"{text:>{13 - len(one.unit)}} {one.unit}" for text in texts)
+            + f"{one.difference:>+{13 - len(one.unit)},.{small}f} {one.unit}"
+            + f"{f'± {one.stored.error:,.{small}f}':>{16 - len(one.unit)}} {one.unit}{mark}"
+        )
+
+
+def _charge(outcome: Outcome) -> Iterator[str]:
+    yield f"  {'DC charge':<28}{'the plant':>14}{'stored':>14}{'difference':>14}"
+    for session in outcome.sessions:
+        for side, true_wh, stored_wh in outcome.plug.energies(session):
+            if stored_wh is not None:
+                texts = f"{true_wh:>11,.1f} Wh{stored_wh:>11,.1f} Wh{stored_wh - true_wh:>+11,.1f} Wh"
+                yield f"    {f'energy by the {side}':<26}{texts}"
+
+
+def _accounts(outcome: Outcome) -> Iterator[str]:
+    yield "  accounts"
+    yield f"    sent: {', '.join(f'{source} {sent:,}' for source, sent in outcome.sent.items())}"
+    for line in account_lines(outcome.accounts, {"points_waiting_disk": outcome.waiting_points}):
+        yield f"    {line}"
+
+
+def _conclusion(outcome: Outcome) -> Iterator[str]:
+    found = faults(outcome)
+    if not found:
+        measured = (
+            "all that is stored"
+            if all(one.is_measured for one in outcome.quantities)
+            else "what was measured"
+        )
+        yield "  Every frame sent is stored, every account balances, nothing was lost,"
+        yield f"  and {measured} agrees with the plant within its own sampling error."
+    for sentence in found:
+        yield f"  NOT AS IT SHOULD BE: {sentence}"
+    late_s = outcome.truth.late_max_s
+    if late_s > _BUSY_S:
+        yield f"  The machine was busy: frames went out up to {late_s:.1f} s late, so their stamps lie."
+        yield "  A smaller --time-scale measures better."

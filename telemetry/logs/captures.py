@@ -3,7 +3,7 @@
     (1700000000.250000) ttyUSB0 TX DDA50300FFFD77
     (1700000000.371244) ttyUSB0 RX DD03001B17000000
 
-Promises:
+Promises of reading:
 
 - Memory is constant for a file of any size.
 - A line that is not a piece costs only itself. A whole line that begins inside one (a torn line, then the
@@ -11,19 +11,31 @@ Promises:
 - Damaged lines are counted, and a warning names the first.
 
 Hex is read in either case, with or without spaces. The writer's is upper case.
+
+Promises of the file that a source writes (`CaptureFile`), which relies on whole lines:
+
+- The file and the older one beside it (`FILE.1`) take no more than `most_bytes` together.
+- A disk that refuses costs lines, which are counted, and one warning. Writing goes on once the disk takes
+  lines.
+- Existing content is kept.
 """
 
+import contextlib
 import io
+import logging
+import os
 import re
 from binascii import unhexlify
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple, Self
+from typing import NamedTuple
 
+from telemetry.clock import Clock
 from telemetry.errors import DataError
 from telemetry.framing.masking import Changing
-from telemetry.logs.content import Content
+from telemetry.logs.content import RecordedFile
+from telemetry.ownership import open_trusted
 
 LONGEST_LINE_BYTES = 1024 * 1024
 _MOST_WAITING = 1000  # pieces that wait for the end of a message
@@ -31,6 +43,8 @@ _LATEST_NS = 9_223_372_035_999_999_999  # of a stamp: whole seconds of which all
 
 _HEAD = re.compile(rb"\(([0-9]{1,10})\.([0-9]{1,9})\)[ \t]+([!-~]+)[ \t]+(RX|TX)[ \t]+")
 _SPACES = b" \t"
+RETRY_S = 10.0
+logger = logging.getLogger(__name__)
 
 
 class CapturedBytes(NamedTuple):
@@ -78,27 +92,16 @@ def format_piece(piece: CapturedBytes) -> bytes:
     )
 
 
-class Capture:
+class Capture(RecordedFile):
     """An open capture: its pieces in their order, and what was wrong with it."""
 
     def __init__(self, path: Path) -> None:
         """Raise InputMissingError."""
-        self.path = path
+        super().__init__(path)
         self.pieces_read = 0
         self.damaged = 0
         self.first_damage = ""  # its line and byte
-        self._content = Content(path)
-        self._lines = io.BufferedReader(self._content)
-
-    @property
-    def bytes_read(self) -> int:
-        """Return bytes of the file so far, compressed ones if it is compressed; 0 where that is unknown."""
-        return self._content.bytes_read
-
-    @property
-    def total_bytes(self) -> int:
-        """Return size of the file; 0 where that is unknown."""
-        return self._content.total_bytes
+        self._lines = self._closing.enter_context(io.BufferedReader(self._content))
 
     def __iter__(self) -> Iterator[CapturedBytes]:
         """Yield all pieces. Raises DataError when the file is not what its name says it is."""
@@ -129,25 +132,8 @@ class Capture:
 
     def warnings(self) -> list[str]:
         """Return what was wrong with the capture, for people; one line each."""
-        lines = []
-        if self.damaged:
-            more = f", and {self.damaged - 1} more" if self.damaged > 1 else ""
-            lines.append(f"{self.path}:{self.first_damage}: no line of a capture, skipped{more}")
-        if self._content.gap:
-            lines.append(f"{self.path}: damaged: {self._content.gap}")
-        if self._content.problem:
-            lines.append(f"{self.path}: ends early: {self._content.problem}")
-        return lines
-
-    def close(self) -> None:
-        """Give the file back."""
-        self._lines.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
+        skipped = self._skipped(self.damaged, self.first_damage, "line of a capture")
+        return [*skipped, *self._missing(self._content.problem)]
 
 
 class CaptureWriter:
@@ -203,3 +189,56 @@ class CaptureWriter:
                 self._masked = self._masked[count:]
             self._waiting.popleft()
             self._write(format_piece(piece))
+
+
+class CaptureFile:
+    """Lines appended to one file. Opened with the first line."""
+
+    def __init__(self, path: Path, most_bytes: int, clock: Clock) -> None:
+        self._path = path
+        self._most_bytes = most_bytes // 2  # of each of the two files
+        self._clock = clock
+        self._descriptor: int | None = None
+        self._size = 0
+        self._retry_s = float("-inf")
+        self.lost_lines = 0
+
+    def write(self, line: bytes) -> None:
+        """Append `line`, or count it as lost."""
+        if self._descriptor is None and self._clock.monotonic_s() < self._retry_s:
+            self.lost_lines += 1
+            return
+        try:
+            self._append(line)
+        except OSError as error:
+            if not self.lost_lines:
+                logger.warning("%s: the capture cannot be written: %s", self._path, error.strerror)
+            self.lost_lines += 1
+            self._retry_s = self._clock.monotonic_s() + RETRY_S
+            self.close()
+
+    def close(self) -> None:
+        """Give the file back; the next line opens it again."""
+        if self._descriptor is not None:
+            descriptor, self._descriptor = self._descriptor, None
+            with contextlib.suppress(
+                OSError
+            ):  # it is closed all the same, and lines were handed over by then
+                os.close(descriptor)
+
+    def _append(self, line: bytes) -> None:
+        descriptor = self._open()
+        if self._size and self._size + len(line) > self._most_bytes:
+            self.close()
+            self._path.replace(self._path.with_name(f"{self._path.name}.1"))
+            descriptor = self._open()
+        written = os.write(descriptor, line)
+        self._size += written
+        if written < len(line):  # the disk became full within the line: the reader skips what is torn
+            raise OSError(0, "only a part of a line was taken")
+
+    def _open(self) -> int:
+        if self._descriptor is None:
+            self._descriptor = open_trusted(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o640)
+            self._size = os.fstat(self._descriptor).st_size
+        return self._descriptor

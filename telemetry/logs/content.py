@@ -20,9 +20,10 @@ import stat
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from time import monotonic, time_ns
+from typing import Self
 
 from telemetry.errors import InputMissingError, StorageError
 from telemetry.logs.inflate import inflated
@@ -140,6 +141,45 @@ class Content(io.RawIOBase):
         """Give the file back."""
         self._file.close()
         super().close()
+
+
+class RecordedFile:
+    """A recording that is open, whatever it holds; a context manager."""
+
+    def __init__(self, path: Path) -> None:
+        """Raise what `Content` raises."""
+        self.path = path
+        self._content = Content(path)
+        self._closing = ExitStack()
+        self._closing.callback(self._content.close)
+
+    @property
+    def bytes_read(self) -> int:
+        """Return bytes of the file so far, compressed ones if it is compressed; 0 where that is unknown."""
+        return self._content.bytes_read
+
+    def close(self) -> None:
+        """Give the file back."""
+        self._closing.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _skipped(self, damaged: int, first: str, what: str) -> Iterator[str]:
+        """Yield a warning of so many places that are no `what`, of which the first is named."""
+        if damaged:
+            more = f", and {damaged - 1} more" if damaged > 1 else ""
+            yield f"{self.path}:{first}: no {what}, skipped{more}"
+
+    def _missing(self, problem: str) -> Iterator[str]:
+        """Yield a warning of what is missing inside, and one of a problem with which it ends, if any."""
+        if self._content.gap:
+            yield f"{self.path}: damaged: {self._content.gap}"
+        if problem:
+            yield f"{self.path}: ends early: {problem}"
 
 
 @contextmanager

@@ -13,10 +13,9 @@ TRC and MF4 go through python-can's readers (`python_can`), all others through c
 import io
 import re
 from collections.abc import Callable, Iterable
-from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn, Protocol, Self
+from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 
 from telemetry_core.frames.batch import FrameBatch
 from telemetry_core.logs.asc import AscReader
@@ -28,8 +27,7 @@ from telemetry_core.logs.table import TableReader
 
 from telemetry import plugins
 from telemetry.errors import DataError
-from telemetry.logs.content import STDIN, Content, unpacked
-from telemetry.logs.first_stamps import FirstStamps
+from telemetry.logs.content import STDIN, RecordedFile, unpacked
 from telemetry.logs.formats import (
     FIRST_LINE_BYTES,
     GVRET_HEADER,
@@ -44,6 +42,7 @@ from telemetry.logs.formats import (
 from telemetry.logs.inflate import ENDINGS
 from telemetry.logs.mf4 import HEADER_BYTES, Mf4, require_mf4
 from telemetry.logs.python_can import LATEST_NS, Added, MessageReader, Trc, no_trc
+from telemetry.logs.stamps import FirstStamps
 
 if TYPE_CHECKING:
     import can
@@ -111,7 +110,7 @@ class NoFrames:
         return 0
 
 
-class OpenLog:
+class OpenLog(RecordedFile):
     """An open log: frames in their order, and what was wrong with it."""
 
     def __init__(self, path: Path, channel_of: Callable[[str], int]) -> None:
@@ -120,16 +119,13 @@ class OpenLog:
         Raises InputMissingError, DataError, MissingPackageError where a package is missing that it needs,
         StorageError where the temporary folder takes no copy that it needs.
         """
-        self.path = path
-        self._content = Content(path)
+        super().__init__(path)
         self._first_stamps = FirstStamps()
         self._is_unfinished = self._lacks_zone = False
         self._header_end = ""  # where the file ends inside its header
         self._package = ""  # that has added the format
         self._cut_short = ""  # where it ends before the size that its header gives
         self._beginning = b""
-        self._closing = ExitStack()
-        self._closing.callback(self._content.close)
         try:
             self._reader = self._reader_of(channel_of)
         except EOFError as end:
@@ -151,16 +147,6 @@ class OpenLog:
     def damaged(self) -> int:
         """Return how many places are damaged so far."""
         return self._reader.damaged
-
-    @property
-    def bytes_read(self) -> int:
-        """Return bytes of the file so far, compressed ones if it is compressed; 0 where that is unknown."""
-        return self._content.bytes_read
-
-    @property
-    def total_bytes(self) -> int:
-        """Return size of the file; 0 where that is unknown."""
-        return self._content.total_bytes
 
     @property
     def at_end(self) -> bool:
@@ -209,18 +195,12 @@ class OpenLog:
         if self._package and self._reader.ends_damaged:
             problem = f"the reader of {self._package} gave up"
         damaged = self.damaged - (1 if problem and self._reader.ends_damaged else 0)
-        if damaged:
-            more = f", and {damaged - 1} more" if damaged > 1 else ""
-            lines.append(f"{self.path}:{self._reader.first_damage}: no frame, skipped{more}")
+        lines += self._skipped(damaged, self._reader.first_damage, "frame")
         if self._is_unfinished:
             lines.append(f"{self.path}: was not finished by its logger: read up to its last whole record")
         if self._lacks_zone:
             lines.append(f"{self.path}: counts in local time and does not say where: it is read as UTC")
-        if self._content.gap:
-            lines.append(f"{self.path}: damaged: {self._content.gap}")
-        if problem:
-            lines.append(f"{self.path}: ends early: {problem}")
-        return lines
+        return [*lines, *self._missing(problem)]
 
     def _missing_bytes(self) -> str:
         """Return where a BLF file ends before the size in its header; "": nowhere, or nobody knows.
@@ -231,16 +211,6 @@ class OpenLog:
             return ""
         size, there = int.from_bytes(self._beginning[BLF_SIZE], "little"), self._content.total_bytes
         return f"{there:,} of the {size:,} bytes that its header counts" if there < size else ""
-
-    def close(self) -> None:
-        """Give the file back."""
-        self._closing.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
     def _reader_of(self, channel_of: Callable[[str], int]) -> FrameReader:
         self._beginning = self._content.beginning(FIRST_LINE_BYTES, has_first_content_line)

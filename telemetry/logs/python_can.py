@@ -1,4 +1,4 @@
-"""Logs through python-can's readers: what those of all formats need, and TRC. MF4 is in `mf4`.
+"""python-can's messages as frames, for its buses and its readers of logs; and TRC. MF4 is in `mf4`.
 
 Promises:
 
@@ -19,16 +19,23 @@ from typing import TYPE_CHECKING, Protocol, Self, TextIO, cast
 from telemetry_core.frames.batch import FrameBatch
 
 from telemetry.errors import TelemetryError
-from telemetry.logs.message import append_message
 
 if TYPE_CHECKING:
     import can
+
 
 LATEST_NS = 2**63 - 1
 LINE_LIMIT_BYTES = 65_536  # what is longer is no line of a log
 _TRC_VERSION = re.compile(r"\s*;\$FILEVERSION=([^;\s]*)")
 _TRC_VERSIONS = ("1.0", "1.1", "1.2", "1.3", "2.0", "2.1")
 _TRC_RECORD = re.compile(r"\s*\d+\)\s+\d")  # of version 1.0, whose header may be missing
+ID_EXTENDED = 0x80000000  # as in SocketCAN's struct can_frame
+ID_REMOTE = 0x40000000
+ID_ERROR = 0x20000000
+FLAG_FD = 1
+FLAG_BRS = 2
+FLAG_ESI = 4
+MAX_PAYLOAD_BYTES = 64
 
 
 class Format(Protocol):
@@ -262,3 +269,23 @@ def _stamp_ns(message: "can.Message") -> int:
 def _channel(channel: object, first_channel: int) -> int:
     """Return the channel's number, counted from 0. None: there is but one."""
     return max(channel - first_channel, 0) if isinstance(channel, int) else 0
+
+
+def append_message(batch: FrameBatch, message: "can.Message", time_ns: int, channel: int) -> bool:
+    """Add `message` to `batch`; False, and nothing is added, when its length is impossible."""
+    id = message.arbitration_id & 0x1FFFFFFF
+    if message.is_extended_id and not message.is_error_frame:
+        id |= ID_EXTENDED
+    payload = bytes(message.data)
+    if message.is_error_frame:
+        id |= ID_ERROR
+    elif message.is_remote_frame:
+        id |= ID_REMOTE
+        payload = bytes(min(message.dlc, 8))
+    flags = 0
+    if message.is_fd:
+        flags = FLAG_FD | FLAG_BRS * message.bitrate_switch | FLAG_ESI * message.error_state_indicator
+    if len(payload) > (MAX_PAYLOAD_BYTES if message.is_fd else 8):
+        return False
+    batch.append(time_ns, id, payload, channel=channel, flags=flags)
+    return True

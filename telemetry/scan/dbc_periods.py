@@ -7,8 +7,7 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from telemetry.databases.formats.dbc_orphans import dbc_id
-from telemetry.databases.formats.dbc_statements import statements
+from telemetry.databases.formats.dbc_statements import dbc_id, statements
 from telemetry.databases.formats.encodings import text_of
 
 _PERIOD = re.compile(r'BA_\s+"GenMsgCycleTime"\s+BO_\s+(\d{1,10})\s+(\d{1,8})(?:\.\d*)?\s*;')

@@ -9,7 +9,7 @@ from functools import partial
 
 from telemetry_core.frames.batch import FrameTuple
 
-from telemetry.logs.message import ID_ERROR, ID_EXTENDED, ID_REMOTE
+from telemetry.logs.python_can import ID_ERROR, ID_EXTENDED, ID_REMOTE
 from telemetry.scrub.messages import Change, change_j1939
 from telemetry.scrub.named_signals import NamedMessage, find
 from telemetry.scrub.replacements import VIN_LETTERS, Replacements

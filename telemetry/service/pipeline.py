@@ -35,7 +35,7 @@ from telemetry.stages.sessions import hand_over_sessions
 from telemetry.stages.stages import Stages
 
 if TYPE_CHECKING:  # a service without logs imports none of their room
-    from telemetry.logs.restarts import ClockRestart
+    from telemetry.logs.stamps import ClockRestart
 
 LOG = logging.getLogger("telemetry.service")
 

@@ -9,7 +9,7 @@ from telemetry_core.frames.batch import FrameBatch
 from telemetry.model.events import Event
 
 if TYPE_CHECKING:  # a service without logs imports none of their room
-    from telemetry.logs.restarts import ClockRestart
+    from telemetry.logs.stamps import ClockRestart
 
 
 @dataclass(frozen=True, slots=True)

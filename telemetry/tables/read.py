@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
+from telemetry.decode.decoder import Decoder
 from telemetry.decode.described import Described, by_config, by_databases, by_protocol
 from telemetry.decode.times import Times
 from telemetry.errors import UsageError
@@ -113,7 +114,7 @@ def read(
         modbus_map = None if registers is None else os.fspath(registers)
         described = _by_protocol(str(protocol), chosen, modbus_map, paths)
     sink = TableSink()
-    decoder = described.decoder(sink, jobs=jobs or len(os.sched_getaffinity(0)), times=chosen.times)
+    decoder = Decoder(*described.make(sink), jobs=jobs or len(os.sched_getaffinity(0)), times=chosen.times)
     with decoder.pieces(paths) as pieces:
         for piece in pieces:
             warn(piece.warnings)

@@ -7,9 +7,8 @@ from pathlib import Path
 import pytest
 
 from telemetry.clock import Clock
-from telemetry.demo.readback import InfluxReadback, Readback
 from telemetry.demo.sampling import Series
-from telemetry.demo.spool_readback import SpoolReadback
+from telemetry.demo.stored import InfluxReadback, Readback, SpoolReadback
 from telemetry.errors import UnavailableError
 from telemetry.sinks.credentials import Secret
 from telemetry.sinks.influx.client import InfluxClient

@@ -18,7 +18,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from telemetry_core.decode.spec import PlanSpec
 
-from telemetry.demo.debian_package import debian_program
+from telemetry.demo.server import debian_program
 from telemetry.errors import UnavailableError
 from telemetry.ledger import Ledger
 from telemetry.live.gateway import gateway_lines

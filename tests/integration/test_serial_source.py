@@ -10,8 +10,7 @@ from pathlib import Path
 import pytest
 
 from telemetry.clock import Clock
-from telemetry.logs.capture_file import CaptureFile
-from telemetry.logs.captures import Capture
+from telemetry.logs.captures import Capture, CaptureFile
 from telemetry.protocols.known import PROTOCOLS
 from telemetry.sources.inbox import Inbox
 from telemetry.sources.items import Arrival, SourceEnded, SourceEvent

@@ -7,7 +7,7 @@ from typing import Any
 from telemetry_core.frames.batch import FrameBatch
 from telemetry_core.text.lines import LineBuffer
 
-from telemetry.decode.one_bus import stages_of
+from telemetry.decode.described import stages_of
 from telemetry.model.event_codes import ALARM_NUMBERS
 from telemetry.protocols.can.table import CanProtocol
 from telemetry.stages.binding import Binding

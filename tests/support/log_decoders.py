@@ -30,4 +30,5 @@ def capture_decoder(
     protocol: str, output: OutputFormat, *, vehicle: str = "car", with_messages: bool = False
 ) -> Decoder:
     """Make a decoder as with `--protocol`."""
-    return by_protocol(protocol, vehicle=vehicle, with_messages=with_messages).decoder(output, accounts=True)
+    described = by_protocol(protocol, vehicle=vehicle, with_messages=with_messages)
+    return Decoder(*described.make(output), accounts=True)

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from telemetry.demo.debian_package import debian_program
+from telemetry.demo.server import debian_program
 from telemetry.errors import UnavailableError
 from telemetry.ownership import cache_folder
 from tests.support.grafana import schema_checker

@@ -19,8 +19,7 @@ from urllib.parse import urlencode
 import pytest
 
 from telemetry.clock import Clock
-from telemetry.demo.debian_package import debian_program
-from telemetry.demo.server import ServerProcess, start_influxdb1, start_server
+from telemetry.demo.server import ServerProcess, debian_program, start_influxdb1, start_server
 from telemetry.errors import UnavailableError
 from telemetry.ownership import cache_folder
 

@@ -13,8 +13,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from telemetry.databases.formats.dbc_orphans import dbc_id
-from telemetry.databases.formats.dbc_statements import Statement
+from telemetry.databases.formats.dbc_statements import Statement, dbc_id
 
 LONG_SIGNAL_NAME = "SystemSignalLongSymbol"
 FRAME_FORMAT = "VFrameFormat"

@@ -7,7 +7,7 @@ Promises:
 
 Notes keep what cantools loses even from a file that it accepts: a selector's long name, multiplexer ranges
 (it lists each value), the mark of each signal, and the statements about messages and signals.
-`dbc_attributes` looks at attributes, `dbc_orphans` at statements about nothing.
+`dbc_attributes` looks at attributes, `dbc_statements` at statements about nothing.
 """
 
 import itertools
@@ -16,8 +16,16 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from telemetry.databases.formats.dbc_attributes import LONG_SIGNAL_NAME, Attributes
-from telemetry.databases.formats.dbc_orphans import EXTENDED, HIGHEST_ID, SUBJECTS, dbc_id, orphans
-from telemetry.databases.formats.dbc_statements import KEYWORDS, Statement, statements
+from telemetry.databases.formats.dbc_statements import (
+    EXTENDED,
+    HIGHEST_ID,
+    KEYWORDS,
+    SUBJECTS,
+    Statement,
+    dbc_id,
+    orphans,
+    statements,
+)
 from telemetry.databases.formats.findings import shortened
 
 # Vector's place for signals without a message: of this name with any id, or of this id.

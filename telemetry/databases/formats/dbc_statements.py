@@ -1,16 +1,19 @@
-"""DBC text cut into statements, however broken it is.
+"""DBC text cut into statements, however broken it is; and those about a message or a signal that is not
+there.
 
 Promises:
 
 - Every line of the text is in one statement at most, in order.
 - A statement begins on a line of its own with a keyword.
 - A statement whose string never ends does not swallow the messages after it.
+- A statement is an orphan exactly if it names what the file does not have. cantools refuses a whole file for
+  some of them (`VAL_`, `SIG_VALTYPE_`) and silently skips the others.
 
 Line numbers count from 1. The list of new symbols (`NS_`) names keywords and is not a statement.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass
 
 KEYWORDS = frozenset(
@@ -36,6 +39,22 @@ _HEADER = re.compile(r'\s*(?:BO_\s+\d+\s+\S+\s*:\s*\d+|SG_\s+\S+[^":]*:\s*\d+\s*
 _NEWLINE = re.compile(r"\r\n|\r|\n")
 # At a statement's end, or where a value table goes on, the backslash is a path's.
 _ESCAPED_QUOTE = re.compile(r'\\"(?!\s*;\s*$|\s*[-+]?\d{1,20}\s*")')
+EXTENDED = 0x80000000  # of a DBC's ids
+HIGHEST_ID = 0x1FFFFFFF
+# By the keyword. The id is the first group that matches, names of signals are the others.
+SUBJECTS = {
+    keyword: re.compile(rf"{keyword}\s+{subject}")
+    for keyword, subject in {
+        "VAL_": r"(\d+)\s+(\S+)",
+        "SIG_VALTYPE_": r"(\d+)\s+([^\s:]+)",
+        "SG_MUL_VAL_": r"(\d+)\s+(\S+)\s+(\S+)",
+        "CM_": r"(?:BO_\s+(\d+)|SG_\s+(\d+)\s+(\S+))\s",
+        "BA_": r'"[^"]*"\s+(?:BO_\s+(\d+)|SG_\s+(\d+)\s+(\S+))\s',
+        "BA_REL_": r'"[^"]*"\s+(?:BU_BO_REL_\s+\S+\s+(\d+)|BU_SG_REL_\s+\S+\s+SG_\s+(\d+)\s+(\S+))\s',
+        "SIG_GROUP_": r"(\d+)\s",
+        "BO_TX_BU_": r"(\d+)\s*:",
+    }.items()
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,3 +112,24 @@ def _is_new_symbol(keyword: str, line: str) -> bool:
 
 def _has_odd_quotes(line: str) -> bool:
     return _ESCAPED_QUOTE.sub("", line).count('"') % 2 == 1
+
+
+def orphans(found: Iterable[Statement], signals: Mapping[int, Set[str]]) -> Iterator[Statement]:
+    """Return those of `found` that are about nothing in the file.
+
+    `signals` holds the names of each message's signals, by its id with the bit of extended ones.
+    """
+    for statement in found:
+        pattern = SUBJECTS.get(statement.keyword)
+        match = pattern.match(statement.text) if pattern else None
+        if match is None:
+            continue
+        id, *names = (group for group in match.groups() if group is not None)
+        known = signals.get(dbc_id(int(id))) if len(id) <= len(str(1 << 32)) else None
+        if known is None or not known >= set(names):
+            yield statement
+
+
+def dbc_id(id: int) -> int:
+    """Return the id with the bit of extended ids, which some files leave out."""
+    return id | EXTENDED if 0x7FF < id <= HIGHEST_ID else id

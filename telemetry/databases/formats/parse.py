@@ -16,8 +16,7 @@ import cantools.database
 import cantools.database.can.message
 from cantools.database.can import Database, Message, Signal
 
-from telemetry.databases.formats.arxml import restore_invalid_values, with_stand_ins
-from telemetry.databases.formats.arxml_scalings import with_plain_scalings
+from telemetry.databases.formats.arxml import restore_invalid_values, with_plain_scalings, with_stand_ins
 from telemetry.databases.formats.dbc_mend import (
     Mended,
     Notes,
@@ -30,8 +29,7 @@ from telemetry.databases.formats.dbc_mend import (
     shorten_lists,
 )
 from telemetry.databases.formats.dbc_multiplexing import restore_selection
-from telemetry.databases.formats.dbc_orphans import EXTENDED, HIGHEST_ID, orphans
-from telemetry.databases.formats.dbc_statements import Statement, statements
+from telemetry.databases.formats.dbc_statements import EXTENDED, HIGHEST_ID, Statement, orphans, statements
 from telemetry.databases.formats.encodings import text_of
 from telemetry.databases.formats.findings import Findings, shortened
 from telemetry.errors import ConfigError

@@ -13,7 +13,7 @@ from telemetry_core.frames.socketcan import ErrorStates
 from telemetry_core.frames.stamps import HardwareClock, Nudger
 
 from telemetry.clock import Clock
-from telemetry.logs.message import append_message
+from telemetry.logs.python_can import append_message
 from telemetry.sources.bus_errors import BusErrors
 from telemetry.sources.inbox import Inbox
 from telemetry.sources.outbox import Outbox

@@ -19,7 +19,7 @@ from telemetry_core.frames.stamps import Nudger
 from telemetry.clock import Clock
 from telemetry.errors import TelemetryError
 from telemetry.logs.log import OpenLog
-from telemetry.logs.restarts import ClockRestart, RestartFinder
+from telemetry.logs.stamps import ClockRestart, RestartFinder
 from telemetry.model.events import begins
 from telemetry.model.source_states import READING, WAITING
 from telemetry.sources.inbox import Inbox

@@ -19,7 +19,7 @@ from telemetry_core.decode.spec import PlanSpec
 from telemetry.clock import Clock
 from telemetry.framing.framing import has_messages_like
 from telemetry.framing.masking import maskers_of
-from telemetry.logs.capture_file import CaptureFile
+from telemetry.logs.captures import CaptureFile
 from telemetry.model.finding import Grade
 from telemetry.protocols.table import EIGHT_N_ONE, LineSettings
 from telemetry.rules.map_entry import MapEntry

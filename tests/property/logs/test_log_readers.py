@@ -20,7 +20,7 @@ from telemetry_core.logs.crtd import CrtdReader
 from telemetry_core.logs.gvret import GvretReader
 from telemetry_core.logs.table import TableReader
 
-from telemetry.logs.message import append_message
+from telemetry.logs.python_can import append_message
 from tests.support.can_frames import REMOTE
 from tests.support.logs import Pieces, Reader, blf_container, blf_file, blf_message, read_all
 

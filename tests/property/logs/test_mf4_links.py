@@ -8,7 +8,7 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from telemetry.logs.mf4_links import check_links
+from telemetry.logs.mf4 import check_links
 
 FILE = (Path(__file__).parents[3] / "fuzz" / "drive.mf4").read_bytes()
 BLOCKS = [block.start() for block in re.finditer(rb"##[A-Z]{2}", FILE)]

@@ -7,7 +7,7 @@ import pytest
 from telemetry_core.frames.batch import FrameBatch, FrameTuple
 
 from telemetry.capture.frame_text import Asc, Candump
-from telemetry.logs.message import FLAG_BRS, FLAG_ESI, FLAG_FD, ID_ERROR, ID_EXTENDED, ID_REMOTE
+from telemetry.logs.python_can import FLAG_BRS, FLAG_ESI, FLAG_FD, ID_ERROR, ID_EXTENDED, ID_REMOTE
 
 
 def frame(id: int, data: bytes = b"", flags: int = 0, channel: int = 0, time_ns: int = 0) -> FrameTuple:

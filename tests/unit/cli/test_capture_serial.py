@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from telemetry.__main__ import main
-from telemetry.cli.capture_serial import serial_settings
+from telemetry.cli.capture import serial_settings
 from telemetry.logs.captures import Capture
 from telemetry.settings.document import read_document
 from telemetry.stages.offline import read_offline

@@ -8,7 +8,7 @@ from telemetry_core.rows.spec import FieldSpec
 
 from telemetry.databases.build import build_plan
 from telemetry.databases.bus import BusDatabases, LoadedPlan
-from telemetry.databases.formats.arxml_scalings import with_plain_scalings
+from telemetry.databases.formats.arxml import with_plain_scalings
 from tests.support.arxml import (
     HEAD,
     SIGNAL,

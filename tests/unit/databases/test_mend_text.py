@@ -6,7 +6,7 @@ import pytest
 from cantools.database.can import Database
 
 from telemetry.databases.formats.dbc_mend import Selection, mark_multiplexers, mend, read_notes, shorten_lists
-from telemetry.databases.formats.dbc_orphans import dbc_id
+from telemetry.databases.formats.dbc_statements import dbc_id
 
 HEAD = """VERSION ""
 BS_:

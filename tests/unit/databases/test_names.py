@@ -2,7 +2,7 @@
 
 import pytest
 
-from telemetry.databases.names import field_name, measurement_name
+from telemetry.databases.layout import field_name, measurement_name
 
 
 @pytest.mark.parametrize("name", ["time", "vehicle", "pack", "charger", "source", "code", "sa", "_x", "_"])

@@ -10,7 +10,7 @@ import pytest
 from firmware_sim.wire import ascii_frame as wire_ascii
 from firmware_sim.wire import pylontech as wire_pylontech
 from telemetry.decode.decoder import Decoder
-from telemetry.decode.progress import Progress
+from telemetry.decode.output import Progress
 from telemetry.logs.captures import CapturedBytes, format_piece
 from telemetry.stages.formats import OutputFormat
 from tests.support.framing import jbd_message, vedirect_block

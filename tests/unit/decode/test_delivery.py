@@ -12,8 +12,7 @@ from telemetry.clock import Clock
 from telemetry.decode import delivery as decode_delivery
 from telemetry.decode.delivery import WAITING_POINTS, Upload
 from telemetry.decode.influx import Job, deliver
-from telemetry.decode.output import OutputPiece
-from telemetry.decode.progress import Progress
+from telemetry.decode.output import OutputPiece, Progress
 from telemetry.decode.screen import Screen
 from telemetry.errors import StorageError
 from telemetry.ledger import imbalances, points_unaccounted

@@ -11,8 +11,7 @@ from telemetry.__main__ import main
 from telemetry.decode import influx
 from telemetry.decode.delivery import DeliveryState
 from telemetry.decode.influx import account_lines
-from telemetry.decode.output import OutputPiece
-from telemetry.decode.progress import Progress
+from telemetry.decode.output import OutputPiece, Progress
 from tests.support.command import failed
 from tests.support.scripted_server import ScriptedServer, answer
 

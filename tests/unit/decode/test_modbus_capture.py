@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from firmware_sim.wire.modbus_registers import reply, request
+from telemetry.decode.decoder import Decoder
 from telemetry.decode.described import by_protocol
 from telemetry.decode.modbus_capture import protocol_of
 from telemetry.errors import UsageError
@@ -54,7 +55,7 @@ def test_a_map_of_many_groups_has_room_for_all_that_a_line_completes(tmp_path: P
     both_ways = [request(1, 3, n, 1) + reply(1, 3, [n]) for n in places]
     file = capture(tmp_path, ("RX", b"".join(both_ways)), ("RX", b"".join(both_ways)))
     described = by_protocol("modbus", str(tmp_path / "map.toml"), [file], with_messages=True)
-    with described.decoder(OutputFormat.CSV).pieces([file]) as pieces:
+    with Decoder(*described.make(OutputFormat.CSV)).pieces([file]) as pieces:
         text = b"".join(piece.text for piece in pieces).decode()
     assert [row.split(",")[4] for row in text.splitlines() if ",Registers" in row] == [
         f"v{n}" for n in places

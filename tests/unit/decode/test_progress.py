@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from telemetry.decode.progress import Course
+from telemetry.decode.output import Course
 
 
 def test_a_place_in_one_file_is_a_place_in_all(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from telemetry.decode.progress import Progress
+from telemetry.decode.output import Progress
 from telemetry.decode.screen import Screen
 from tests.support.clock import FakeClock
 

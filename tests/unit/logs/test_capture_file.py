@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from telemetry.logs.capture_file import CaptureFile
+from telemetry.logs.captures import CaptureFile
 from tests.support.clock import FakeClock
 
 RETRY_S = 10.0
@@ -77,7 +77,7 @@ def test_a_disk_that_becomes_full_within_a_line_is_left_alone_for_a_while(
             raise OSError(errno.ENOSPC, "No space left on device")
         return write(descriptor, data[: room[0]])
 
-    monkeypatch.setattr("telemetry.logs.capture_file.os.write", half)
+    monkeypatch.setattr("telemetry.logs.captures.os.write", half)
     capture.write(LINE)
     capture.write(LINE)
     assert path.stat().st_size == 10, "the second line is not even tried"

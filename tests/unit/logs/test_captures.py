@@ -1,4 +1,4 @@
-"""Text captures: what a line may look like, what a damaged one costs, and what is written."""
+"""Text captures: what a line may look like, what a damaged one costs, and what is written and when."""
 
 import gzip
 from pathlib import Path
@@ -17,7 +17,10 @@ PIECE = CapturedBytes(1_700_000_000_371_244_000, "ttyUSB0", True, b"\xdd\x03\x00
 def read(path: Path, content: bytes) -> tuple[list[CapturedBytes], list[str]]:
     path.write_bytes(content)
     with Capture(path) as capture:
-        return list(capture), [warning.replace(str(path), "FILE") for warning in capture.warnings()]
+        pieces = list(capture)
+        assert capture.pieces_read == len(pieces)
+        assert capture.bytes_read == path.stat().st_size
+        return pieces, [warning.replace(str(path), "FILE") for warning in capture.warnings()]
 
 
 @pytest.mark.parametrize(
@@ -136,3 +139,72 @@ def test_the_name_of_a_port_never_breaks_a_line(port: str, written: str) -> None
     lines: list[bytes] = []
     CaptureWriter(port, lines.append).received(0, b"\x00")
     assert lines == [f"(0.000000) {written} RX 00\n".encode()]
+
+
+class Holding:
+    """Holds all bytes back but those before a line's end; changes small letters into stars."""
+
+    def __init__(self) -> None:
+        self.held = b""
+
+    def mask(self, data: bytes) -> bytes:
+        decided, _, self.held = (self.held + data).rpartition(b"\n")
+        return self._changed(decided + b"\n") if decided or _ else b""
+
+    def rest(self) -> bytes:
+        held, self.held = self.held, b""
+        return self._changed(held)
+
+    def _changed(self, data: bytes) -> bytes:
+        return bytes(ord("*") if chr(byte).islower() else byte for byte in data)
+
+
+class Shouting(Holding):
+    """Changes stars into shouts, and holds nothing."""
+
+    def mask(self, data: bytes) -> bytes:
+        return data.replace(b"*", b"!")
+
+    def rest(self) -> bytes:
+        return b""
+
+
+def written(lines: list[bytes]) -> list[tuple[int, bool, bytes]]:
+    pieces = [piece for line in lines if (piece := parse_line(line)) is not None]
+    assert len(pieces) == len(lines)
+    return [(piece.time_ns, piece.is_received, piece.data) for piece in pieces]
+
+
+def test_without_maskers_each_piece_is_written_as_it_comes() -> None:
+    lines: list[bytes] = []
+    writer = CaptureWriter("bms", lines.append)
+    writer.sent(1_000, b"ask")
+    writer.received(2_000, b"answer")
+    assert written(lines) == [(1_000, False, b"ask"), (2_000, True, b"answer")]
+    writer.finish()
+    assert len(lines) == 2
+
+
+def test_pieces_wait_in_their_order_until_all_maskers_have_decided() -> None:
+    lines: list[bytes] = []
+    writer = CaptureWriter("bms", lines.append, [Holding(), Shouting()])
+    writer.received(1_000, b"Ab")
+    writer.sent(2_000, b"ask")
+    writer.received(3_000, b"cD\nE")
+    assert written(lines) == [(1_000, True, b"A!"), (2_000, False, b"ask")]
+    writer.received(4_000, b"f\n")
+    assert written(lines)[2:] == [(3_000, True, b"!D\nE"), (4_000, True, b"!\n")]
+    writer.received(5_000, b"gH")
+    assert len(lines) == 4
+    writer.finish()
+    assert written(lines)[4:] == [(5_000, True, b"!H")]
+
+
+def test_a_thousand_pieces_wait_and_the_next_one_ends_that() -> None:
+    lines: list[bytes] = []
+    writer = CaptureWriter("bms", lines.append, [Holding()])
+    for number in range(5_000):
+        assert len(lines) == number // 1001 * 1001
+        writer.received(number * 1_000, b"A")
+    writer.finish()
+    assert [time_ns for time_ns, _, _ in written(lines)] == [number * 1_000 for number in range(5_000)]

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from telemetry.logs.identity import belongs_to, position_name
+from telemetry.logs.identity import belongs_to, end_of, is_end, position_name
 
 HEAD_BYTES = 256
 
@@ -22,6 +22,13 @@ def test_a_log_that_grows_or_moves_keeps_its_name_and_another_log_has_another(tm
 
 def test_a_log_that_is_not_there_has_a_name_too(tmp_path: Path) -> None:
     assert belongs_to(position_name("drive", tmp_path / "none"), "drive")
+
+
+def test_the_end_of_a_log_is_another_position_of_its_source(tmp_path: Path) -> None:
+    (tmp_path / "log").write_bytes(b"a")
+    begun = position_name("drive", tmp_path / "log")
+    assert (is_end(end_of(begun)), is_end(begun)) == (True, False)
+    assert belongs_to(end_of(begun), "drive")
 
 
 def test_a_position_belongs_to_its_own_source_alone() -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from telemetry.logs.mf4_links import check_links
+from telemetry.logs.mf4 import check_links
 
 MOST_RECORD_BYTES = 65_536
 

@@ -73,42 +73,25 @@ def test_every_version_of_trc_is_read(
     assert log.warnings() == []
 
 
-def test_a_damaged_trc_line_costs_only_itself(tmp_path: Path) -> None:
-    path = tmp_path / "drive.trc"
-    rows = ["250.0 DT 1 0001 Rx - 1 01", "oops DT 1 0002 Rx - 1 02", "300.0 DT 1 0003 Rx - 1 03"]
-    path.write_text(TRC_HEADER + "".join(f"{number} {row}\n" for number, row in enumerate(rows, 1)))
-    frames, log, _ = read(path)
-    assert [frame.id for frame in frames] == [1, 3]
-    assert log.warnings() == [f"{path}:5 (byte 103): no frame, skipped"]
-
-
-def test_a_trc_line_that_is_no_frame_is_counted_and_not_printed(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
+@pytest.mark.parametrize(
+    "line",
+    [
+        "2 oops DT 1 0002 Rx - 1 02",
+        "junk",
+        "2 250.0 DT 1 0002 Rx - 9 00 00 00 00 00 00 00 00 00",
+        *(f"2 {stamp} DT 1 0002 Rx - 0" for stamp in ("nan", "inf", "1e300", "-1e9")),
+    ],
+)
+def test_a_line_that_is_no_frame_costs_only_itself_and_is_not_printed(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, line: str
 ) -> None:
     path = tmp_path / "drive.trc"
-    path.write_text(TRC_HEADER + "1 250.0 DT 1 0001 Rx - 1 01\njunk\n2 300.0 DT 1 0003 Rx - 1 03\n")
+    header = TRC_HEADER.replace("45244.9259259259", "25569.0000000000")  # 1970
+    path.write_text(f"{header}1 250.0 DT 1 0001 Rx - 1 01\n{line}\n3 300.0 DT 1 0003 Rx - 1 03\n")
     frames, log, _ = read(path)
     assert [frame.id for frame in frames] == [1, 3]
     assert log.warnings() == [f"{path}:5 (byte 103): no frame, skipped"]
     assert caplog.messages == []
-
-
-def test_an_impossible_length_is_damage(tmp_path: Path) -> None:
-    path = tmp_path / "drive.trc"
-    path.write_text(TRC_HEADER + "1 250.0 DT 1 0001 Rx - 9 " + "00 " * 9 + "\n2 251.0 DT 1 0002 Rx - 0\n")
-    frames, log, _ = read(path)
-    assert [frame.id for frame in frames] == [2]
-    assert log.damaged == 1
-
-
-@pytest.mark.parametrize("stamp", ["nan", "inf", "1e300", "-5.0"])
-def test_an_impossible_stamp_is_damage(tmp_path: Path, stamp: str) -> None:
-    path = tmp_path / "drive.trc"
-    header = TRC_HEADER.replace("45244.9259259259", "25569")  # 1970
-    path.write_text(header + f"1 {stamp} DT 1 0001 Rx - 0\n2 251.0 DT 1 0002 Rx - 0\n")
-    frames, log, _ = read(path)
-    assert [frame.id for frame in frames] == [2]
-    assert log.damaged == 1
 
 
 CANHACKER = "@ TEXT @ 3 @ 64 @ 0 @ 2 @ 500 @ 00:00:00.500 @{0}" + "".join(

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from telemetry_core.frames.batch import FrameBatch
 
-from telemetry.logs.restarts import ClockRestart
+from telemetry.logs.stamps import ClockRestart
 from telemetry.model.events import begins
 from telemetry.sources.inbox import Inbox
 from telemetry.sources.items import Arrival, Item, SourceEnded, SourceEvent
