@@ -86,6 +86,12 @@ class LiveRig:
         self.stages.process(frames, self._lines)
 
 
+def message(name: str, signals: Mapping[str, object], **other: object) -> dict[str, Any]:
+    """Return a message of `can0` as `telemetry.live.view` shows it; other: what differs."""
+    known = {"source": "can0", "sender": "", "age_s": 0.1, "rate_per_s": 1.0, "stale": []}
+    return {"message": name, **known, "signals": signals, **other}
+
+
 def example() -> dict[str, Any]:
     """Return a vehicle as `telemetry.live.view` shows it: 96 cells, a charger, a bus, a lost port."""
     cells: list[float | None] = [3.95 + (number * 37 % 23) / 1000 for number in range(96)]

@@ -3,19 +3,19 @@ import socket
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from telemetry.errors import DataError, UnavailableError
 from telemetry.live.status_socket import SOCKET_NAME, StatusServer, query_status
+from tests.support.status_server import answering
 
 
 @pytest.fixture
-def server(tmp_path: Path) -> Iterator[StatusServer]:
-    server = StatusServer(tmp_path, lambda _request: {"vehicle": "van"})
-    server.start()
-    yield server
-    server.close()
+def server(tmp_path: Path) -> Iterator[None]:
+    with answering(tmp_path, lambda _request: {"vehicle": "van"}):
+        yield
 
 
 @pytest.mark.usefixtures("server")
@@ -40,10 +40,8 @@ def test_the_socket_is_for_its_owner_only(tmp_path: Path) -> None:
 def test_a_socket_left_by_a_killed_service_is_replaced(tmp_path: Path, name: str) -> None:
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as left:
         left.bind(str(tmp_path / name))
-    server = StatusServer(tmp_path, lambda _request: {"vehicle": "again"})
-    server.start()
-    assert query_status(tmp_path) == {"vehicle": "again"}
-    server.close()
+    with answering(tmp_path, lambda _request: {"vehicle": "again"}):
+        assert query_status(tmp_path) == {"vehicle": "again"}
     assert not (tmp_path / SOCKET_NAME).exists()
 
 
@@ -58,14 +56,10 @@ def test_a_client_that_sees_the_socket_is_never_refused(
         listen(listener, backlog)
 
     monkeypatch.setattr(socket.socket, "listen", watched)
-    server = StatusServer(tmp_path, lambda _request: {"vehicle": "van"})
-    server.start()
-    try:
+    with answering(tmp_path, lambda _request: {"vehicle": "van"}):
         assert seen_before == [False]
         assert query_status(tmp_path) == {"vehicle": "van"}
         assert [path.name for path in tmp_path.iterdir()] == [SOCKET_NAME]
-    finally:
-        server.close()
 
 
 def test_a_connection_that_cannot_be_taken_now_is_taken_later(
@@ -81,10 +75,8 @@ def test_a_connection_that_cannot_be_taken_now_is_taken_later(
 
     monkeypatch.setattr(socket.socket, "accept", accept_later)
     monkeypatch.setattr("telemetry.live.status_socket.RETRY_S", 0.0)
-    server = StatusServer(tmp_path, lambda _request: {"vehicle": "van"})
-    server.start()
-    assert query_status(tmp_path) == {"vehicle": "van"}
-    server.close()
+    with answering(tmp_path, lambda _request: {"vehicle": "van"}):
+        assert query_status(tmp_path) == {"vehicle": "van"}
 
 
 def test_no_service_is_one_clear_line(tmp_path: Path) -> None:
@@ -93,28 +85,20 @@ def test_no_service_is_one_clear_line(tmp_path: Path) -> None:
 
 
 def test_an_answer_that_is_no_status_is_refused(tmp_path: Path) -> None:
-    server = StatusServer(tmp_path, lambda _request: [1])  # type: ignore[arg-type, return-value]  # a service gone wrong
-    server.start()
-    try:
-        with pytest.raises(DataError):
-            query_status(tmp_path)
-    finally:
-        server.close()
+    wrong: Any = [1]  # of a service gone wrong
+    with answering(tmp_path, lambda _request: wrong), pytest.raises(DataError):
+        query_status(tmp_path)
 
 
 def test_an_answer_without_end_is_refused_at_the_size_of_the_largest_status(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    server = StatusServer(tmp_path, lambda _request: {"vehicle": "v" * 1000})
-    server.start()
-    try:
+    with answering(tmp_path, lambda _request: {"vehicle": "v" * 1000}):
         monkeypatch.setattr("telemetry.live.status_socket.MAX_ANSWER_BYTES", len('{"vehicle": ""}') + 1000)
         assert len(query_status(tmp_path)["vehicle"]) == 1000
         monkeypatch.setattr("telemetry.live.status_socket.MAX_ANSWER_BYTES", 1000)
         with pytest.raises(DataError, match="answers more than a status"):
             query_status(tmp_path)
-    finally:
-        server.close()
 
 
 def test_a_folder_that_only_the_service_may_enter_is_reported_as_that(
@@ -130,16 +114,14 @@ def test_a_folder_that_only_the_service_may_enter_is_reported_as_that(
 
 @pytest.mark.parametrize("said", [b"messages\n", b"  messages  ", b""])
 def test_a_request_is_the_line_that_a_client_says_or_nothing(tmp_path: Path, said: bytes) -> None:
-    server = StatusServer(tmp_path, lambda request: {"request": request})
-    server.start()
-    try:
-        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as client:
-            client.settimeout(20.0)
-            client.connect(str(tmp_path / SOCKET_NAME))
-            client.sendall(said)
-            answer = b"".join(iter(lambda: client.recv(4096), b""))
-    finally:
-        server.close()
+    with (
+        answering(tmp_path, lambda request: {"request": request}),
+        socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as client,
+    ):
+        client.settimeout(20.0)
+        client.connect(str(tmp_path / SOCKET_NAME))
+        client.sendall(said)
+        answer = b"".join(iter(lambda: client.recv(4096), b""))
     assert answer == b'{"request": "%b"}' % said.strip()
 
 
@@ -147,25 +129,19 @@ def test_a_status_that_cannot_be_made_costs_its_client_and_not_the_next(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     made = [{"vehicle": "van"}]
-    server = StatusServer(tmp_path, lambda _request: made[0])
-    server.start()
-    try:
+    with answering(tmp_path, lambda _request: made[0]):
         given = made.pop()
         with pytest.raises(DataError, match="answers something that is not a status"):
             query_status(tmp_path)
         made.append(given)
         assert query_status(tmp_path) == given
-    finally:
-        server.close()
     assert "the status cannot be answered" in caplog.text
 
 
 def test_closing_ends_the_thread_and_takes_the_socket_away(tmp_path: Path) -> None:
     threads = set(threading.enumerate())
-    server = StatusServer(tmp_path, lambda _request: {})
-    server.start()
-    assert query_status(tmp_path) == {}
-    server.close()
+    with answering(tmp_path, lambda _request: {}):
+        assert query_status(tmp_path) == {}
     assert set(threading.enumerate()) <= threads
     assert list(tmp_path.iterdir()) == []
 

@@ -1,26 +1,14 @@
 """The monitor's feed of a running service, against the service's own status socket."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from telemetry.errors import DataError, UnavailableError
-from telemetry.live.status_socket import StatusServer
 from telemetry.monitor.feeds import ServiceFeed
 from tests.support.clock import FakeClock
-
-
-@contextmanager
-def answering(directory: Path, describe: Callable[[str], dict[str, Any]]) -> Iterator[None]:
-    server = StatusServer(directory, describe)
-    server.start()
-    try:
-        yield
-    finally:
-        server.close()
+from tests.support.status_server import answering
 
 
 @pytest.mark.parametrize(("with_messages", "asked"), [(True, "messages"), (False, "status")])

@@ -12,7 +12,7 @@ from rich.console import Console
 
 from telemetry.monitor.layout import Filter, Page, View, has_nothing_mapped, trouble, view, whole
 from telemetry.monitor.sections import age
-from tests.support.live import example
+from tests.support.live import example, message
 
 HUNG_S = 5.0
 
@@ -62,10 +62,9 @@ def test_nothing_is_wider_or_higher_than_the_terminal(
 
 
 def test_a_style_stands_where_its_words_do_and_colour_needs_a_terminal() -> None:
-    output = io.StringIO()
-    Console(file=output, width=80, force_terminal=True, color_system="standard").print(view(example(), 80, 9))
-    assert "\x1b[36mSOC \x1b[0m78.2 %  \x1b[32m████████\x1b[0m" in output.getvalue()
-    assert "\x1b[33m[96.0 %]\x1b[0m" in output.getvalue()
+    found = coloured(example())
+    assert "\x1b[36mSOC \x1b[0m78.2 %  \x1b[32m████████\x1b[0m" in found
+    assert "\x1b[33m[96.0 %]\x1b[0m" in found
 
 
 def test_scrolled_to_the_end_the_last_line_is_there() -> None:
@@ -119,17 +118,8 @@ def test_a_small_pack_has_its_voltages_below_its_bars() -> None:
 
 def test_without_a_map_the_messages_are_on_the_first_page() -> None:
     live: dict[str, Any] = {**example(), "packs": [], "chargers": []}
-    live["messages"] = [
-        {
-            "message": "Pack",
-            "source": "can0",
-            "sender": "",
-            "age_s": 0.1,
-            "rate_per_s": 10.0,
-            "signals": {"Voltage": 360.25, "Counter": 7, "Old": 1},
-            "stale": ["Old"],
-        }
-    ]
+    signals = {"Voltage": 360.25, "Counter": 7, "Old": 1}
+    live["messages"] = [message("Pack", signals, rate_per_s=10.0, stale=["Old"])]
     words = everything(live)
     assert any(line.startswith("Pack · can0 ───") and line.endswith("10.0/s  0.1 s") for line in words)
     assert " Voltage 360.25  Counter 7       Old [1]" in words
@@ -140,14 +130,7 @@ def test_without_a_map_the_messages_are_on_the_first_page() -> None:
 def test_ids_without_a_message_are_listed_after_the_messages() -> None:
     live: dict[str, Any] = {**example(), "messages": []}
     ids = {"source": "can0", "id": "7DF", "frames": 1234, "min_bytes": 2, "max_bytes": 8, "period_s": 0.0125}
-    single = {
-        "source": "can1",
-        "id": "18FF1234",
-        "frames": 1,
-        "min_bytes": 8,
-        "max_bytes": 8,
-        "period_s": None,
-    }
+    single = {**ids, "source": "can1", "id": "18FF1234", "frames": 1, "min_bytes": 8, "period_s": None}
     live |= {"unmatched": [ids, single], "unmatched_left_out": 17}
     words = everything(live, Page.MESSAGES)
     at = next(index for index, row in enumerate(words) if row.startswith("ids without a message ─"))
@@ -160,15 +143,7 @@ def test_ids_without_a_message_are_listed_after_the_messages() -> None:
 
 def test_messages_of_two_j1939_senders_are_kept_apart() -> None:
     live: dict[str, Any] = {**example(), "packs": [], "chargers": []}
-    message = {
-        "message": "Pack",
-        "source": "can0",
-        "age_s": 0.1,
-        "rate_per_s": 1.0,
-        "signals": {},
-        "stale": [],
-    }
-    live["messages"] = [{**message, "sender": sender} for sender in ("01", "F3")]
+    live["messages"] = [message("Pack", {}, sender=sender) for sender in ("01", "F3")]
     words = everything(live)
     assert [line.partition(" ─")[0] for line in words if line.startswith("Pack")] == [
         "Pack · can0 · sa 01",
@@ -262,18 +237,7 @@ def test_a_service_hangs_only_after_a_while() -> None:
 
 def test_a_message_without_a_signal_is_shown_unless_a_filter_is_set() -> None:
     live: dict[str, Any] = {**example(), "packs": [], "chargers": []}
-    message = {
-        "source": "can0",
-        "sender": "",
-        "age_s": 0.1,
-        "rate_per_s": 1.0,
-        "stale": [],
-        "signals": {},
-    }
-    live["messages"] = [
-        {**message, "message": "Empty"},
-        {**message, "message": "Full", "signals": {"Volt": 1}},
-    ]
+    live["messages"] = [message("Empty", {}), message("Full", {"Volt": 1})]
 
     def shown(words: str) -> list[str]:
         lines = printed(view(live, 80, 30, page=Page.MESSAGES, wanted=Filter(words)), 80)

@@ -7,24 +7,13 @@ import pytest
 
 from telemetry.monitor.layout import Page, View, view
 from telemetry.monitor.session import Viewing, look_once, nothing_came
-from tests.support.live import example
+from tests.support.live import example, message
 
 WIDTH, HEIGHT = 80, 10
 BODY = HEIGHT - 1
 LIVE: dict[str, Any] = {
     **example(),
-    "messages": [
-        {
-            "message": f"Message {number}",
-            "source": "can0",
-            "sender": "",
-            "age_s": 0.1,
-            "rate_per_s": 1.0,
-            "signals": {"Value": number},
-            "stale": [],
-        }
-        for number in range(20)
-    ],
+    "messages": [message(f"Message {number}", {"Value": number}) for number in range(20)],
 }
 
 
@@ -48,8 +37,11 @@ class User:
 class Values:
     """A feed of the same values again and again."""
 
+    def __init__(self, live: dict[str, Any] = LIVE) -> None:
+        self._live = live
+
     def read(self, *, with_messages: bool) -> dict[str, Any]:
-        return LIVE if with_messages else {key: LIVE[key] for key in LIVE if key != "messages"}
+        return {key: value for key, value in self._live.items() if with_messages or key != "messages"}
 
     def settle(self, *, with_messages: bool) -> None:
         pass
@@ -84,11 +76,11 @@ def test_keys_scroll_within_the_body_and_another_page_begins_at_its_top(
     assert user.seen[-1] == view(LIVE, WIDTH, HEIGHT, page=page, first=first)
 
 
-class Growing:
+class Growing(Values):
     """A feed that has something to show only once it has settled."""
 
     def __init__(self, live: dict[str, Any]) -> None:
-        self._live = live
+        super().__init__(live)
         self._settled: set[bool] = set()
 
     def settle(self, *, with_messages: bool) -> None:
@@ -96,10 +88,7 @@ class Growing:
 
     def read(self, *, with_messages: bool) -> dict[str, Any]:
         assert with_messages in self._settled
-        return self._live if with_messages else {k: self._live[k] for k in self._live if k != "messages"}
-
-    def close(self) -> None:
-        pass
+        return super().read(with_messages=with_messages)
 
 
 @pytest.mark.parametrize(

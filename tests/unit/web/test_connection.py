@@ -159,19 +159,6 @@ def test_who_asks_nothing_or_takes_nothing_gives_way(rig: Rig) -> None:
     assert rig.connection.may_give_way(1000.0) is None
 
 
-def test_the_times_of_a_client_are_five_seconds_to_ask_thirty_between_and_twenty_to_take(rig: Rig) -> None:
-    assert rig.connection.deadline_s == 5.0
-    rig.ask("/", now_s=1.0)
-    assert rig.connection.deadline_s == 21.0
-    rig.take(now_s=2.0)
-    assert rig.connection.deadline_s == 32.0
-    rig.ask("/", more="Connection: close\r\n", now_s=3.0)
-    assert rig.connection.may_give_way(4.9) is None
-    assert rig.connection.may_give_way(5.0) == 3.0
-    rig.take(now_s=6.0)
-    assert rig.connection.deadline_s == 7.0
-
-
 def test_before_it_asks_a_client_gets_nothing_and_follows_nothing(rig: Rig) -> None:
     assert bytes(rig.connection.output) == b""
     assert rig.connection.wants_input
