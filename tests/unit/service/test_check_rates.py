@@ -3,6 +3,7 @@
 import gzip
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from telemetry_core.decode.spec import BusSpec, MessageSpec, PlanSpec, SignalSpec
@@ -43,14 +44,18 @@ def config(tmp_path: Path, rest: str) -> Path:
     return file
 
 
+def checked(tmp_path: Path, rest: str, **of: Any) -> list[Finding]:
+    """Return what `check` finds; of: its own arguments."""
+    return list(check(load_config(config(tmp_path, rest), {}), **of))
+
+
 def texts(found: list[Finding], level: Grade) -> list[str]:
     return [finding.text for finding in found if finding.level is level]
 
 
 def test_a_sample_log_says_what_a_bus_sends_and_which_messages_cost_most(tmp_path: Path) -> None:
-    log = tmp_path / "drive.log"
-    record_drive(log, 20.0)
-    found = list(check(load_config(config(tmp_path, CAN), {}), log=log))
+    log = record_drive(tmp_path / "drive.log", 20.0)
+    found = checked(tmp_path, CAN, log=log)
     (whole,) = [finding for finding in found if finding.rate is not None]
     assert whole.rate is not None
     assert whole.text.startswith(f"log {log}: 218 points/s, ")
@@ -64,12 +69,11 @@ def test_a_sample_log_says_what_a_bus_sends_and_which_messages_cost_most(tmp_pat
 
 
 def test_batches_that_collect_longer_cost_fewer_bytes_of_a_thinned_bus(tmp_path: Path) -> None:
-    log = tmp_path / "drive.log"
-    record_drive(log, 20.0)
+    log = record_drive(tmp_path / "drive.log", 20.0)
     rates = []
     for every_s in (1, 10):
         rest = f"{CAN}[reduce]\nevery_s = 1.0\n[send]\nonly = ['BMS_PackState']\nevery_s = {every_s}\n"
-        found = list(check(load_config(config(tmp_path, rest), {}), log=log))
+        found = checked(tmp_path, rest, log=log)
         rates += [finding.rate for finding in found if finding.rate is not None]
     each_second, each_ten = rates
     assert each_ten["points_per_s"] == each_second["points_per_s"]
@@ -78,8 +82,7 @@ def test_batches_that_collect_longer_cost_fewer_bytes_of_a_thinned_bus(tmp_path:
 
 def test_points_of_each_measurement_are_those_that_its_lines_are(tmp_path: Path) -> None:
     """Counted once more from the lines themselves."""
-    log = tmp_path / "drive.log"
-    record_drive(log, 5.0)
+    log = record_drive(tmp_path / "drive.log", 5.0)
     composition = compose(load_config(config(tmp_path, CAN), {}))
     stages, lines = composition.make_stages(), LineBuffer()
     stages.bind(0, Binding(0, "can9", "can9"))
@@ -101,15 +104,14 @@ def test_a_log_of_one_moment_has_no_rate(tmp_path: Path) -> None:
     record_drive(log, 0.2)
     stamp = log.read_text().split()[0]
     log.write_text("".join(f"{stamp} {line.split(maxsplit=1)[1]}\n" for line in log.read_text().splitlines()))
-    found = list(check(load_config(config(tmp_path, CAN), {}), log=log))
+    found = checked(tmp_path, CAN, log=log)
     assert found
     assert all(finding.rate is None for finding in found)
 
 
 def test_a_live_bus_is_weighed_in_batches_of_a_second_which_compress_less(tmp_path: Path) -> None:
     """Weighed once more by gzip, second by second: the simulated bus sends 218 frames in each."""
-    log = tmp_path / "drive.log"
-    record_drive(log, 20.0)
+    log = record_drive(tmp_path / "drive.log", 20.0)
     reduced = config(tmp_path, CAN + "[reduce]\nevery_s = 1\n")
     composition = compose(load_config(reduced, {}))
     stages, lines = composition.make_stages(), LineBuffer()
@@ -143,18 +145,16 @@ def test_a_log_that_is_shorter_than_20_intervals_of_rows_is_a_warning(
     tmp_path: Path, every_s: float, reported: str
 ) -> None:
     """A row at the beginning and one at the end are 7 rows in 5 s of 1 s each."""
-    log = tmp_path / "drive.log"
-    record_drive(log, 5.0)
-    found = list(check(load_config(config(tmp_path, CAN + f"[reduce]\nevery_s = {every_s}\n"), {}), log=log))
+    log = record_drive(tmp_path / "drive.log", 5.0)
+    found = checked(tmp_path, CAN + f"[reduce]\nevery_s = {every_s}\n", log=log)
     warnings = [text for text in texts(found, Grade.WARNING) if "[reduce]" in text]
     assert warnings == ([f"log {log}: [reduce] {reported}"] if reported else [])
 
 
 def test_flags_that_are_held_longer_than_the_log_are_a_warning_too(tmp_path: Path) -> None:
-    log = tmp_path / "drive.log"
-    record_drive(log, 5.0)
+    log = record_drive(tmp_path / "drive.log", 5.0)
     reduce = "[reduce]\nevery_s = 1\n[reduce.flags]\nBMS_PackPower = 90\n"
-    found = list(check(load_config(config(tmp_path, CAN + reduce), {}), log=log))
+    found = checked(tmp_path, CAN + reduce, log=log)
     assert any("[reduce] holds rows for 90 s" in text for text in texts(found, Grade.WARNING))
 
 
@@ -199,7 +199,7 @@ def test_a_port_that_one_program_alone_may_open_is_left_to_the_service(tmp_path:
     stick = (
         '[[python_can]]\nname = "usb"\noptions = { interface = "slcan", channel = "/dev/ttyACM9@115200" }\n'
     )
-    found = list(check(load_config(config(tmp_path, stick), {}), listen_s=0.01))
+    found = checked(tmp_path, stick, listen_s=0.01)
     warning = "source usb: is not listened to: its port is for one program; --log measures a log of it"
     assert warning in texts(found, Grade.WARNING)
     assert not any("no frame came" in finding.text for finding in found)
@@ -256,26 +256,18 @@ def test_a_bus_that_is_listened_to_is_measured_for_as_long_as_it_was(
 
 
 def test_a_silent_bus_is_a_warning(tmp_path: Path) -> None:
-    found = list(check(load_config(config(tmp_path, CAN), {}), listen_s=0.01))
+    found = checked(tmp_path, CAN, listen_s=0.01)
     assert any("source can9: no frame came in 0.01 s: " in text for text in texts(found, Grade.WARNING))
 
 
 def test_a_log_for_serial_ports_alone_is_refused(tmp_path: Path) -> None:
     serial = '[[serial]]\nname = "bms"\nport = "socket://127.0.0.1:1"\nprotocol = "jbd"\n'
     with pytest.raises(UsageError, match="is of no bus of this configuration"):
-        list(check(load_config(config(tmp_path, serial), {}), log=tmp_path / "drive.log"))
-
-
-def test_without_messages_and_without_a_map_hardly_anything_is_sent(tmp_path: Path) -> None:
-    found = list(check(load_config(config(tmp_path, CAN + "[send]\nmessages = false\n"), {})))
-    assert any(
-        text.startswith("send: messages = false, and no [[map]]") for text in texts(found, Grade.WARNING)
-    )
+        checked(tmp_path, serial, log=tmp_path / "drive.log")
 
 
 def test_the_findings_are_one_json_object(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    log = tmp_path / "drive.log"
-    record_drive(log, 2.0)
+    log = record_drive(tmp_path / "drive.log", 2.0)
     assert main(["check", str(config(tmp_path, CAN)), "--log", str(log), "--json"]) == 69  # no server
     shown = json.loads(capsys.readouterr().out)
     assert shown["ok"] is False
@@ -324,7 +316,7 @@ def test_a_log_without_a_rate_or_with_damage_is_a_warning_or_a_fault(tmp_path: P
         ("trip.blf", Grade.FAULT, "source trip: "),
     ):
         replay = f'[[replay]]\nname = "trip"\nfile = "{name}"\n'
-        found = list(check(load_config(config(tmp_path, replay), {})))
+        found = checked(tmp_path, replay)
         assert any(text.startswith(words) for text in texts(found, level))
 
 

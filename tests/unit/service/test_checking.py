@@ -11,8 +11,12 @@ from telemetry.service.check import check
 from telemetry.service.rate import Rate
 from telemetry.stages.prepare import prepare
 from tests.support.recording import VEHICLE_DBC, record_drive
-from tests.support.scripted_server import ScriptedServer, answer
+from tests.support.scripted_server import Act, ScriptedServer, answer
 
+CAN9 = '[[can]]\nname = "can9"\n'
+BUS = f'{CAN9}databases = ["{VEHICLE_DBC}"]\n'
+LOG = f'[[replay]]\nname = "log"\nfile = "drive.log"\ndatabases = ["{VEHICLE_DBC}"]\n'
+VOLTAGE = '[[map]]\nsignal = "BMS_PackPower.PackVoltage"\nto = "battery.voltage_v"\n'
 SERVER = '[influx]\nurl = "http://127.0.0.1:1"\ndatabase = "d"\n'
 
 
@@ -21,6 +25,13 @@ def findings(
 ) -> list[Finding]:
     influx = f'[influx]\nurl = "{url}"\ndatabase = "d"\n' + "create = true\n" * create
     return list(check(load_config(config_with(tmp_path, f"{sources}\n{rest}", influx), {})))
+
+
+def asked(tmp_path: Path, *answers: Act, create: bool = False) -> tuple[list[Finding], ScriptedServer]:
+    """Return what is found where a server gives these answers, and the server."""
+    with ScriptedServer() as server:
+        server.script(*answers)
+        return findings(tmp_path, CAN9, server.url, create=create), server
 
 
 def config_with(tmp_path: Path, sources: str, influx: str = SERVER) -> Path:
@@ -35,8 +46,7 @@ def texts(found: list[Finding], level: Grade) -> str:
 
 def test_what_a_log_would_send_and_how_long_an_outage_may_last_is_reported(tmp_path: Path) -> None:
     record_drive(tmp_path / "drive.log", 20.0)
-    source = f'[[replay]]\nname = "log"\nfile = "drive.log"\ndatabases = ["{VEHICLE_DBC}"]\n'
-    facts = texts(findings(tmp_path, source), Grade.FACT)
+    facts = texts(findings(tmp_path, LOG), Grade.FACT)
     assert "source log: 218 points/s, " in facts
     assert " MB a day compressed; the spool holds " in facts
     assert "bus log: 15 messages, 198 signals" in facts
@@ -55,20 +65,18 @@ def test_a_rate_is_reported_by_the_day_and_as_hours_of_the_spool(
 def test_a_rate_counts_the_row_of_the_last_interval(tmp_path: Path) -> None:
     frames = "".join(f"(1700000000.{ms:03}000) can0 300#7700019600000000\n" for ms in range(30))
     (tmp_path / "drive.log").write_text(frames)
-    source = f'[[replay]]\nname = "log"\nfile = "drive.log"\ndatabases = ["{VEHICLE_DBC}"]\n'
-    facts = texts(findings(tmp_path, source, rest="[reduce]\nevery_s = 0.01\n"), Grade.FACT)
+    facts = texts(findings(tmp_path, LOG, rest="[reduce]\nevery_s = 0.01\n"), Grade.FACT)
     assert "source log: 138 points/s" in facts  # at 0, 10, 20 and 29 ms: four in 29 ms
 
 
 def test_more_than_influxdb_3_takes_is_a_warning(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    source = f'[[can]]\nname = "can9"\ndatabases = ["{VEHICLE_DBC}"]\n'
-    specs = prepare(load_config(config_with(tmp_path, source), {})).composition.loaded.spec.records
+    specs = prepare(load_config(config_with(tmp_path, BUS), {})).composition.loaded.spec.records
     largest = max(specs, key=lambda spec: len(spec.fields))
     measurements, fields = len({spec.measurement for spec in specs}), len(largest.fields)
     for short in (0, 1):
         monkeypatch.setattr("telemetry.service.check.MAX_MEASUREMENTS", measurements - short)
         monkeypatch.setattr("telemetry.service.check.MAX_FIELDS", fields - short)
-        warnings = texts(findings(tmp_path, source), Grade.WARNING)
+        warnings = texts(findings(tmp_path, BUS), Grade.WARNING)
         limits = f"{measurements} measurements; InfluxDB 3 takes {measurements - 1}"
         assert (limits in warnings) == bool(short)
         counted = f"measurement {largest.measurement}: {fields} fields; InfluxDB 3 takes {fields - 1}"
@@ -88,8 +96,7 @@ def test_a_message_that_send_keeps_back_is_not_too_wide_for_influxdb_3(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, send: str, is_warned: bool
 ) -> None:
     monkeypatch.setattr("telemetry.service.check.MAX_FIELDS", 90)
-    source = f'[[can]]\nname = "can9"\ndatabases = ["{VEHICLE_DBC}"]\n'
-    warnings = texts(findings(tmp_path, source, rest=f"[send]\n{send}"), Grade.WARNING)
+    warnings = texts(findings(tmp_path, BUS, rest=f"[send]\n{send}"), Grade.WARNING)
     assert ("fields; InfluxDB 3 takes" in warnings) == is_warned
 
 
@@ -98,11 +105,8 @@ def test_a_missing_bucket_is_a_fact_only_where_it_will_be_made_and_check_makes_n
     tmp_path: Path, create: bool
 ) -> None:
     missing = b'{"code":"not found","message":"bucket \\"d\\" not found"}'
-    with ScriptedServer() as server:
-        server.script(answer(404, {}, missing))
-        found = findings(tmp_path, '[[can]]\nname = "can9"', server.url, create=create)
-        assert [request.method for request in server.requests] == ["POST"]
-        assert server.requests[0].lines == []
+    found, server = asked(tmp_path, answer(404, {}, missing), create=create)
+    assert [(request.method, request.lines) for request in server.requests] == [("POST", [])]
     facts, faults = texts(found, Grade.FACT), texts(found, Grade.FAULT)
     assert ("the bucket or database is missing and will be made" in facts) == create
     assert ('bucket "d" not found' in faults) != create
@@ -110,8 +114,7 @@ def test_a_missing_bucket_is_a_fact_only_where_it_will_be_made_and_check_makes_n
 
 
 def test_a_server_that_takes_an_empty_write_is_a_fact_and_its_api_is_named(tmp_path: Path) -> None:
-    with ScriptedServer() as server:
-        found = findings(tmp_path, '[[can]]\nname = "can9"', server.url)
+    found, server = asked(tmp_path)
     assert f"server {server.url}: takes data by API v2" in texts(found, Grade.FACT)
     assert texts(found, Grade.FAULT) == ""
 
@@ -127,11 +130,9 @@ def test_a_server_that_takes_an_empty_write_is_a_fact_and_its_api_is_named(tmp_p
 def test_a_server_that_takes_an_empty_write_and_shows_no_store_is_a_warning(
     tmp_path: Path, on_write: dict[str, str], on_ping: dict[str, str], is_warned: bool
 ) -> None:
-    with ScriptedServer() as server:
-        server.script(answer(204, on_write), answer(404), answer(204, on_ping))
-        found = findings(tmp_path, '[[can]]\nname = "can9"', server.url)
-        asked = [request.target.partition("?")[0] for request in server.requests]
-    assert asked[1:] == ["/api/v2/buckets", *([] if on_write else ["/ping"])]
+    found, server = asked(tmp_path, answer(204, on_write), answer(404), answer(204, on_ping))
+    targets = [request.target.partition("?")[0] for request in server.requests]
+    assert targets[1:] == ["/api/v2/buckets", *([] if on_write else ["/ping"])]
     assert ("nothing in its header names one" in texts(found, Grade.WARNING)) is is_warned
     assert texts(found, Grade.FAULT) == ""
 
@@ -140,27 +141,25 @@ def test_a_server_that_takes_an_empty_write_and_shows_no_store_is_a_warning(
 def test_a_server_that_answers_an_empty_write_with_an_empty_200_is_a_fault(
     tmp_path: Path, status: int
 ) -> None:
-    with ScriptedServer() as server:
-        server.script(*[answer(status, {"Server": "nginx"})] * 2)
-        found = findings(tmp_path, '[[can]]\nname = "can9"', server.url)
+    found, _server = asked(tmp_path, *[answer(status, {"Server": "nginx"})] * 2)
     assert f"what answers is no database: HTTP {status}: an empty body" in texts(found, Grade.FAULT)
 
 
 def test_an_influxdb_2_that_shows_its_bucket_is_a_fact_with_version_and_retention(tmp_path: Path) -> None:
     bucket = b'{"buckets":[{"name":"d","retentionRules":[{"everySeconds":2592000}]}]}'
-    with ScriptedServer() as server:
-        server.script(answer(204), answer(200, {}, bucket), answer(204, {"X-Influxdb-Version": "v2.8.0"}))
-        found = findings(tmp_path, '[[can]]\nname = "can9"', server.url)
+    found, server = asked(
+        tmp_path, answer(204), answer(200, {}, bucket), answer(204, {"X-Influxdb-Version": "v2.8.0"})
+    )
     facts = texts(found, Grade.FACT).splitlines()
     described = f"server {server.url}: InfluxDB v2.8.0, bucket d keeps 30 d"
     assert facts[-2:] == [f"server {server.url}: takes data by API v2", described]
 
 
 def test_a_server_that_cannot_be_reached_or_refuses_is_a_fault(tmp_path: Path) -> None:
-    assert "Connection refused" in texts(findings(tmp_path, '[[can]]\nname = "can9"'), Grade.FAULT)
-    with ScriptedServer() as server:
-        server.script(answer(401, {}, b'{"code":"unauthorized","message":"unauthorized access"}'))
-        found = findings(tmp_path, '[[can]]\nname = "can9"', server.url)
+    assert "Connection refused" in texts(findings(tmp_path, CAN9), Grade.FAULT)
+    found, _server = asked(
+        tmp_path, answer(401, {}, b'{"code":"unauthorized","message":"unauthorized access"}')
+    )
     assert "unauthorized access" in texts(found, Grade.FAULT)
 
 
@@ -176,18 +175,15 @@ def test_a_fault_is_the_exit_code_whatever_is_found_after_it(tmp_path: Path) -> 
 
 def test_a_page_in_place_of_the_database_is_a_fault_that_names_it(tmp_path: Path) -> None:
     page = b"<html><title>Welcome to nginx!</title><body>If you see this page</body></html>"
-    with ScriptedServer() as server:
-        server.script(*[answer(200, {"Content-Type": "text/html"}, page)] * 2)
-        found = findings(tmp_path, '[[can]]\nname = "can9"', server.url)
+    found, server = asked(tmp_path, *[answer(200, {"Content-Type": "text/html"}, page)] * 2)
     fault = f"server {server.url}: what answers is no database: HTTP 200 text/html: Welcome to nginx! ("
     assert fault in texts(found, Grade.FAULT)
     assert "takes data" not in texts(found, Grade.FACT)
 
 
 def test_a_redirect_is_a_fault_that_says_where_to(tmp_path: Path) -> None:
-    with ScriptedServer() as server:
-        server.script(answer(302, {"Location": "http://user:pa55word@portal.example/login"}))
-        faults = texts(findings(tmp_path, '[[can]]\nname = "can9"', server.url), Grade.FAULT)
+    found, _ = asked(tmp_path, answer(302, {"Location": "http://user:pa55word@portal.example/login"}))
+    faults = texts(found, Grade.FAULT)
     assert "redirected elsewhere: http://***@portal.example/login" in faults
 
 
@@ -202,11 +198,9 @@ def test_what_may_still_come_is_a_warning(tmp_path: Path) -> None:
 
 
 def test_an_interval_for_a_measurement_that_nothing_writes_is_a_warning(tmp_path: Path) -> None:
-    source = f'[[can]]\nname = "can9"\ndatabases = ["{VEHICLE_DBC}"]\n'
-    mapped = '[[map]]\nsignal = "BMS_PackPower.PackVoltage"\nto = "battery.voltage_v"\n'
     reduce = "[reduce.measurements]\nBMS_PackPower = 1\nbattery = 1\ncells = 1\n"
     reduce += "[reduce.flags]\nbattery = 1\ncharger = 1\n"
-    warnings = texts(findings(tmp_path, source, rest=mapped + reduce), Grade.WARNING)
+    warnings = texts(findings(tmp_path, BUS, rest=VOLTAGE + reduce), Grade.WARNING)
     assert "reduce.measurements.cells: nothing writes a measurement of that name" in warnings
     assert "reduce.flags.charger: nothing writes a measurement of that name" in warnings
     assert (warnings.count("reduce.measurements"), warnings.count("reduce.flags")) == (1, 1)
@@ -226,39 +220,30 @@ def test_an_interval_for_a_measurement_that_nothing_writes_is_a_warning(tmp_path
 def test_power_that_cannot_be_summed_up_from_rows_is_a_warning(
     tmp_path: Path, reduce: str, is_wrong: bool, has_power: bool
 ) -> None:
-    source = f'[[can]]\nname = "can9"\ndatabases = ["{VEHICLE_DBC}"]\n[reduce]\n{reduce}\n'
     of_power = [("BMS_PackPower.PackVoltage", "voltage_v"), ("BMS_PackPower.PackCurrent", "current_a")]
     mapped = "".join(
         f'[[map]]\nsignal = "{signal}"\nto = "battery.{to}"\n'
         for signal, to in (of_power if has_power else [("BMS_PackState.StateOfCharge", "soc_pct")])
     )
-    warnings = texts(findings(tmp_path, source, rest=mapped), Grade.WARNING)
+    warnings = texts(findings(tmp_path, BUS, rest=f"[reduce]\n{reduce}\n{mapped}"), Grade.WARNING)
     assert ("s apart: power summed up from them is wrong by far" in warnings) == (is_wrong and has_power)
     assert ("must ask for charged_wh and discharged_wh" in warnings) == (is_wrong and has_power)
 
 
-def test_a_disk_that_has_less_than_is_to_be_kept_free_is_a_warning(tmp_path: Path) -> None:
-    found = findings(tmp_path, 'keep_free_mib = 16000000\n[[can]]\nname = "can9"')
-    assert "keep_free_mib keeps 16.8 TB free, and less is free now" in texts(found, Grade.WARNING)
-
-
 def test_what_is_protected_is_a_fact(tmp_path: Path) -> None:
-    source = f'[[can]]\nname = "can9"\ndatabases = ["{VEHICLE_DBC}"]\n'
     entry = '[[protect]]\nmessage = "BMS_PackPower"\nprofile = "counter"\ncounter = "Counter"\n'
-    facts = texts(findings(tmp_path, source, rest=entry), Grade.FACT)
+    facts = texts(findings(tmp_path, BUS, rest=entry), Grade.FACT)
     assert "protected: 1 message (BMS_PackPower)" in facts
 
 
 def test_what_a_map_writes_is_a_fact_and_a_limit_is_no_entry_of_it(tmp_path: Path) -> None:
-    source = f'[[can]]\nname = "can9"\ndatabases = ["{VEHICLE_DBC}"]\n'
-    voltage = '[[map]]\nsignal = "BMS_PackPower.PackVoltage"\nto = "battery.voltage_v"\n'
     current = '[[map]]\nsignal = "BMS_PackPower.PackCurrent"\nto = "battery.current_a"\n'
     alarm = '[[map]]\nsignal = "BMS_PackPower.State"\nwhen = 3\nto = "event.bms_fault"\n'
     limit = '[[limit]]\nfield = "battery.voltage_v"\nabove = 400\ncode = "pack_overvoltage"\n'
-    assert "mapped: 1 entry writes battery\n" in texts(findings(tmp_path, source, rest=voltage), Grade.FACT)
-    watched = texts(findings(tmp_path, source, rest=voltage + current + limit), Grade.FACT)
+    assert "mapped: 1 entry writes battery\n" in texts(findings(tmp_path, BUS, rest=VOLTAGE), Grade.FACT)
+    watched = texts(findings(tmp_path, BUS, rest=VOLTAGE + current + limit), Grade.FACT)
     assert "mapped: 2 entries write battery\n" in watched
-    alarmed = texts(findings(tmp_path, source, rest=voltage + alarm), Grade.FACT)
+    alarmed = texts(findings(tmp_path, BUS, rest=VOLTAGE + alarm), Grade.FACT)
     assert "mapped: 2 entries write battery, event\n" in alarmed
 
 
@@ -271,10 +256,9 @@ def test_a_configuration_of_stdin_is_called_that(tmp_path: Path, monkeypatch: py
 
 
 def test_a_map_that_leads_nowhere_is_a_configuration_error(tmp_path: Path) -> None:
-    source = f'[[can]]\nname = "can9"\ndatabases = ["{VEHICLE_DBC}"]\n'
     wrong = '[[map]]\nsignal = "BMS_PackPower.PackVolts"\nto = "battery.voltage_v"\n'
     with pytest.raises(ConfigError, match=r"map\[0\]\.signal.*PackVoltage"):
-        findings(tmp_path, source, rest=wrong)
+        findings(tmp_path, BUS, rest=wrong)
 
 
 @pytest.mark.parametrize(
@@ -287,9 +271,8 @@ def test_a_map_that_leads_nowhere_is_a_configuration_error(tmp_path: Path) -> No
 def test_a_name_that_no_message_has_is_refused_as_run_refuses_it(
     tmp_path: Path, table: str, reported: str
 ) -> None:
-    source = f'[[can]]\nname = "can9"\ndatabases = ["{VEHICLE_DBC}"]\n'
     with pytest.raises(ConfigError, match=reported) as refused:
-        findings(tmp_path, source, rest=table)
+        findings(tmp_path, BUS, rest=table)
     with pytest.raises(ConfigError) as refused_by_run:
         prepare(load_config(tmp_path / "gateway.toml", {}))
     assert str(refused.value) == str(refused_by_run.value)
@@ -303,21 +286,15 @@ def test_nothing_is_touched_but_the_cached_plan(tmp_path: Path) -> None:
     assert [name for name in touched if not name.startswith("spool/plans/")] == ["gateway.toml"]
 
 
-def test_a_spool_where_nothing_can_be_made_is_a_fault(tmp_path: Path) -> None:
-    (tmp_path / "spool").write_text("a file")
-    faults = texts(findings(tmp_path, '[[can]]\nname = "can9"'), Grade.FAULT)
-    assert f"spool {tmp_path}/spool: nothing can be made in {tmp_path}/spool" in faults
-
-
 def test_a_folder_of_other_things_that_others_may_enter_is_no_spool(tmp_path: Path) -> None:
     folder = tmp_path / "spool"
     folder.mkdir(mode=0o755)
     (folder / "notes.txt").touch()
-    faults = texts(findings(tmp_path, '[[can]]\nname = "can9"'), Grade.FAULT)
+    faults = texts(findings(tmp_path, CAN9), Grade.FAULT)
     reported = "others may enter this directory, and notes.txt in it is not the spool's"
     assert f"spool {folder}: {reported}" in faults
     folder.chmod(0o700)
-    assert reported not in texts(findings(tmp_path, '[[can]]\nname = "can9"'), Grade.FAULT)
+    assert reported not in texts(findings(tmp_path, CAN9), Grade.FAULT)
     assert (folder / "notes.txt").exists()
 
 
@@ -408,30 +385,29 @@ def test_senders_of_which_none_is_named_are_reported(
 def test_a_folder_that_nothing_can_be_made_in_is_a_fault_and_a_disk_that_is_full_a_warning(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    bus = '[[can]]\nname = "can9"\n'
-    assert "nothing can be made" not in texts(findings(tmp_path, bus), Grade.FAULT)
+    assert "nothing can be made" not in texts(findings(tmp_path, CAN9), Grade.FAULT)
     with monkeypatch.context() as closed:
         closed.setattr("os.access", lambda *_: False)
         assert f"spool {tmp_path / 'spool'}: nothing can be made in {tmp_path}" in texts(
-            findings(tmp_path, bus), Grade.FAULT
+            findings(tmp_path, CAN9), Grade.FAULT
         )
     (tmp_path / "spool").write_text("a file")
-    assert "nothing can be made" in texts(findings(tmp_path, bus), Grade.FAULT)
+    reported = f"spool {tmp_path}/spool: nothing can be made in {tmp_path}/spool"
+    assert reported in texts(findings(tmp_path, CAN9), Grade.FAULT)
     (tmp_path / "spool").unlink()
     for free_mb, warned in ((99, True), (100, False)):
         monkeypatch.setattr(
             "telemetry.spool.filesystem.FileSystem.free_bytes", lambda *_, mb=free_mb: mb * 2**20
         )
-        found = texts(findings(tmp_path, f"keep_free_mib = 100\ncap_mib = 10\n{bus}"), Grade.WARNING)
-        assert ("data waits in memory alone" in found) == warned
+        found = texts(findings(tmp_path, f"keep_free_mib = 100\ncap_mib = 10\n{CAN9}"), Grade.WARNING)
+        words = "keeps 104.9 MB free, and less is free now: data waits in memory alone"
+        assert (f"keep_free_mib {words}" in found) == warned
         assert ("at most" in found) is False
 
 
 def test_with_a_map_messages_may_stay_away_and_without_one_hardly_anything_is_sent(tmp_path: Path) -> None:
-    bus = f'[[can]]\nname = "can9"\ndatabases = ["{VEHICLE_DBC}"]\n'
-    entry = '[[map]]\nsignal = "BMS_PackPower.PackVoltage"\nto = "battery.voltage_v"\n'
-    for rest, warned in (("", True), (entry, False)):
-        found = findings(tmp_path, bus, rest=f"[send]\nmessages = false\n{rest}")
+    for rest, warned in (("", True), (VOLTAGE, False)):
+        found = findings(tmp_path, BUS, rest=f"[send]\nmessages = false\n{rest}")
         assert ("all that is sent" in texts(found, Grade.WARNING)) == warned
 
 
@@ -454,10 +430,9 @@ def test_what_is_taken_as_the_meter_of_a_plug_is_reported(
         f'[[can]]\nname = "can{number}"\nprotocol = "gbt27930"\ncharger = "{charger}"\n'
         for number, charger in enumerate(chargers)
     )
-    source = f'{plugs}[[replay]]\nname = "log"\nfile = "drive.log"\ndatabases = ["{VEHICLE_DBC}"]\n'
     (tmp_path / "drive.log").touch()
-    entry = f'[[map]]\nsignal = "BMS_PackPower.PackVoltage"\nto = "battery.voltage_v"\npack = "{pack}"\n'
-    found = [one for one in findings(tmp_path, source, rest=entry) if one.text.startswith("charging: ")]
+    entry = f'{VOLTAGE}pack = "{pack}"\n'
+    found = [one for one in findings(tmp_path, plugs + LOG, rest=entry) if one.text.startswith("charging: ")]
     assert [(one.level, one.text.removeprefix("charging: ")) for one in found] == [reported] * bool(reported)
 
 
@@ -472,7 +447,6 @@ def test_what_is_taken_as_the_meter_of_a_plug_is_reported(
     ],
 )
 def test_a_session_of_what_nothing_measures_is_a_warning(tmp_path: Path, named: str, warned: bool) -> None:
-    source = f'[[can]]\nname = "can9"\ndatabases = ["{VEHICLE_DBC}"]\n'
     rest = "".join(
         f'[[map]]\nsignal = "BMS_PackPower.PackVoltage"\nto = "{to}"\n{tag}\n'
         for to, tag in (
@@ -482,5 +456,5 @@ def test_a_session_of_what_nothing_measures_is_a_warning(tmp_path: Path, named: 
         )
     )
     rest += f'[[aggregate]]\npack = "both"\nparallel = ["left", "right"]\n[[session]]\n{named}\n'
-    warnings = texts(findings(tmp_path, source, rest=rest), Grade.WARNING)
+    warnings = texts(findings(tmp_path, BUS, rest=rest), Grade.WARNING)
     assert ("session: nothing measures power of" in warnings) == warned

@@ -1,9 +1,15 @@
-"""The service's numbers of one moment, and what is reported of them later."""
+"""The numbers of one moment, also where the system gives none, and what is reported of them later."""
+
+import errno
+import os
+import resource
+from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
 from telemetry.live.state import Entity, LiveSnapshot
-from telemetry.service.figures import Figures
+from telemetry.service.figures import Figures, process_gauges
 from telemetry.sinks.state import SinkState
 
 GAUGES = {"points_waiting_memory": 0.0, "points_waiting_disk": 0.0}
@@ -38,3 +44,20 @@ def test_values_are_as_old_as_they_are_when_somebody_asks() -> None:
     taken = Figures({}, GAUGES, "", live, taken_s=97.0)
     (pack,) = taken.status("van", {}, SinkState(), now_s=117.0, got_on_s=97.0)["live"]["packs"]
     assert (pack["age_s"], pack["stale"]) == (20.0, ["soc_pct"])
+
+
+def test_processor_time_and_memory_are_those_of_this_process() -> None:
+    before = resource.getrusage(resource.RUSAGE_SELF)
+    gauges = process_gauges()
+    after = resource.getrusage(resource.RUSAGE_SELF)
+    assert before.ru_utime + before.ru_stime <= gauges["cpu_s"] <= after.ru_utime + after.ru_stime
+    pages = int(Path(f"/proc/{os.getpid()}/statm").read_text().split()[1])
+    assert gauges["memory_bytes"] == pytest.approx(pages * os.sysconf("SC_PAGE_SIZE"), rel=0.2)
+
+
+def test_without_a_descriptor_memory_is_absent_and_nothing_is_raised(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> NoReturn:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    monkeypatch.setattr(os, "open", refuse)
+    assert process_gauges().keys() == {"cpu_s", "log_lines_dropped"}

@@ -136,13 +136,6 @@ def test_an_idle_service_gets_on_and_one_that_takes_nothing_of_what_waits_does_n
         assert idle.got_on_s == (clock.monotonic_s() if gets_on else before_s)
 
 
-def test_a_loop_that_turns_without_taking_what_waits_does_not_feed_the_watchdog() -> None:
-    watchdog = Watchdog(10.0)
-    assert watchdog.went_round(0.0, took=True, waiting=False)
-    assert not any(watchdog.went_round(float(now_s), took=False, waiting=True) for now_s in range(1, 60))
-    assert watchdog.went_round(60.0, took=True, waiting=True)
-
-
 @given(
     st.lists(st.tuples(st.floats(0.0, 5.0), st.booleans(), st.booleans()), max_size=60),
     st.floats(0.1, 60.0),

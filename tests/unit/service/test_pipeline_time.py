@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 import pytest
 
+from telemetry.service.stamping import Stamping
 from telemetry.spool.batch import TimeBase
 from tests.support.pipeline_bench import Bench, frames, live
 
@@ -153,3 +154,13 @@ def test_what_the_reducer_holds_at_a_logs_end_goes_out_once_however_often_it_is_
     again = read_to_its_end(positions, accounts)
     assert first.store.text + again.store.text == whole.store.text
     assert again.ledger.snapshot() == whole.ledger.snapshot()
+
+
+def test_a_step_of_the_clock_or_another_base_ends_a_time_line() -> None:
+    now = Stamping(TimeBase.BOOT, 5_000_000_000)
+    for shift_ns, continues in (
+        *((5_000_000_000, True), (5_500_000_000 - 1, True), (4_500_000_000 + 1, True)),
+        *((5_500_000_000, False), (4_500_000_000, False), (-5_000_000_000, False)),
+    ):
+        assert now.continues(Stamping(TimeBase.BOOT, shift_ns)) == continues
+    assert not now.continues(Stamping(TimeBase.UNIX, 5_000_000_000))

@@ -124,6 +124,13 @@ def taken(reload: Reload) -> Prepared | TelemetryError:
     return result
 
 
+def asked_for(reading: Reading) -> tuple[threading.Event, Reload]:
+    """Return a request that was made, and what takes it."""
+    asked = threading.Event()
+    asked.set()
+    return asked, Reload(asked, reading)
+
+
 def test_it_is_read_beside_the_line_and_handed_over_once(running: Config) -> None:
     asked, prepared = threading.Event(), prepare(running)
     reading = Reading(lambda: prepared)
@@ -139,10 +146,9 @@ def test_it_is_read_beside_the_line_and_handed_over_once(running: Config) -> Non
 
 
 def test_a_second_request_waits_for_the_first(running: Config) -> None:
-    asked, prepared = threading.Event(), prepare(running)
+    prepared = prepare(running)
     reading = Reading(lambda: prepared)
-    reload = Reload(asked, reading)
-    asked.set()
+    asked, reload = asked_for(reading)
     assert reload.begin(running)
     asked.set()
     assert not reload.begin(running)
@@ -153,33 +159,25 @@ def test_a_second_request_waits_for_the_first(running: Config) -> None:
     assert reading.calls == 2
 
 
-def test_why_it_is_wrong_is_handed_over(running: Config) -> None:
-    def wrong() -> Prepared:
-        raise ConfigError("unknown key", where="gateway.toml: vehicel")
-
-    asked = threading.Event()
-    asked.set()
-    reading = Reading(wrong)
-    reading.go_on.set()
-    reload = Reload(asked, reading)
-    reload.begin(running)
-    assert str(taken(reload)) == "gateway.toml: vehicel: unknown key"
-
-
-def test_a_fault_of_the_program_does_not_end_the_service(
-    running: Config, caplog: pytest.LogCaptureFixture
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (ConfigError("unknown key", where="gateway.toml: vehicel"), "gateway.toml: vehicel: unknown key"),
+        (ZeroDivisionError(), "a fault in the program: ZeroDivisionError"),
+    ],
+)
+def test_why_it_is_wrong_is_handed_over_and_a_fault_of_the_program_is_logged_and_ends_nothing(
+    running: Config, error: Exception, words: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def fault() -> Prepared:
-        raise ZeroDivisionError
+    def fail() -> Prepared:
+        raise error
 
-    asked = threading.Event()
-    asked.set()
-    reading = Reading(fault)
+    reading = Reading(fail)
     reading.go_on.set()
-    reload = Reload(asked, reading)
+    _, reload = asked_for(reading)
     reload.begin(running)
-    assert "a fault in the program: ZeroDivisionError" in str(taken(reload))
-    assert "ZeroDivisionError" in caplog.text
+    assert str(taken(reload)) == words
+    assert ("ZeroDivisionError" in caplog.text) is isinstance(error, ZeroDivisionError)
 
 
 def test_where_no_thread_can_be_had_it_is_refused_and_may_be_asked_again(
@@ -188,11 +186,9 @@ def test_where_no_thread_can_be_had_it_is_refused_and_may_be_asked_again(
     prepared = prepare(running)
     reading = Reading(lambda: prepared)
     reading.go_on.set()
-    asked = threading.Event()
-    reload = Reload(asked, reading)
+    asked, reload = asked_for(reading)
     with monkeypatch.context() as system:
         system.setattr(threading.Thread, "start", refuse_thread)
-        asked.set()
         assert reload.begin(running)
         assert "no thread can be started" in str(reload.take())
     assert reload.take() is None

@@ -101,7 +101,9 @@ def test_what_ends_a_run_is_raised_after_all_is_stored(
         monkeypatch.setattr(service._web, "start", fail)
         with pytest.raises(OSError, match="and this too"):
             service.run()
-    assert "after what has ended it: page: no thread can be started" in caplog.text
+    (record,) = [each for each in caplog.records if each.levelname == "ERROR"]
+    assert record.message == "after what has ended it: page: no thread can be started"
+    assert record.exc_info is not None
     spool = Spool(tmp_path / "spool", clock=Clock())
     assert spool.recovery.clean
     assert spool.recovery.waiting_points > 0  # its start, its stop, its figures
