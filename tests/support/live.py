@@ -10,7 +10,8 @@ from telemetry_core.frames.batch import FrameBatch
 from telemetry_core.rows.spec import DecimalScale, FieldSpec, RecordSpec, SlotKind
 from telemetry_core.text.lines import LineBuffer
 
-from telemetry.live.state import LiveState
+from telemetry.live.state import Entity, LiveState
+from telemetry.live.values import Value
 from telemetry.model.bit_rate import BitRate
 from telemetry.rules.map import resolve
 from telemetry.rules.map_entry import MapEntry
@@ -84,6 +85,11 @@ class LiveRig:
         stamp_ns = self.clock.unix_ns() if time_ns is None else time_ns
         frames.append(stamp_ns, id, struct.pack(f"<{len(words)}h", *words), channel=channel)
         self.stages.process(frames, self._lines)
+
+
+def entity(measurement: str, values: Mapping[str, Value], known_s: float = 0.0, **tags: str) -> Entity:
+    """Return what is known since then of a record of the source `a`; tags: beside that."""
+    return Entity(measurement, {"source": "a", **tags}, known_s, values, dict.fromkeys(values, known_s))
 
 
 def message(name: str, signals: Mapping[str, object], **other: object) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from telemetry.model.events import Event, begins
 from telemetry.rules.map_entry import MapEntry
 from telemetry.rules.map_plan import Counting
 from tests.support.charging_sessions import cut
-from tests.support.live import CELLS_ID, CHARGER_ID, PACK_ID, LiveRig
+from tests.support.live import CELLS_ID, CHARGER_ID, PACK_ID, LiveRig, entity
 
 COUNTERS = {
     "bus/can0/read": 10,
@@ -63,9 +63,8 @@ def test_packs_and_chargers_have_their_values_and_their_age() -> None:
 
 
 def test_a_meter_stands_beside_the_chargers() -> None:
-    tags, known_s = {"charger": "main", "source": "a"}, {"current_a": 0.0}
-    charger = Entity("charger", tags, 0.0, {"current_a": 12.0}, known_s)
-    meter = Entity("meter", tags, 0.0, {"current_a": 5.0}, known_s)
+    charger = entity("charger", {"current_a": 12.0}, charger="main")
+    meter = entity("meter", {"current_a": 5.0}, charger="main")
     found = live_view(LiveSnapshot(taken_s=0.0, time_ns=0, modelled=(charger, meter)), 1.0, STATUS)
     beside = {"charger": "main", "source": "a", "age_s": 1.0, "stale": []}
     assert found["chargers"] == [{**beside, "values": {"current_a": 12.0}, "plug": None}]
@@ -73,7 +72,6 @@ def test_a_meter_stands_beside_the_chargers() -> None:
 
 
 def test_a_charger_with_a_phase_has_the_state_of_charge_the_time_left_and_its_last_error() -> None:
-    plug = {"charger": "bay-2", "source": "a"}
     error = replace(begins("charging_error", "vehicle: ccs_timeout", source="a"), charger="bay-2")
     other = replace(begins("charging_error", "not ours", source="a"), charger="bay-1")
     attempt = replace(begins("charging_reconnect", "attempt 2", source="a"), charger="bay-2")
@@ -81,10 +79,10 @@ def test_a_charger_with_a_phase_has_the_state_of_charge_the_time_left_and_its_la
         taken_s=0.0,
         time_ns=0,
         modelled=(
-            Entity("charger", plug, 20.0, {"phase": "charging"}, {"phase": 20.0}),
-            Entity("battery", {"pack": "main", "source": "a"}, 20.0, {"soc_pct": 43.0}, {"soc_pct": 20.0}),
-            Entity("BCS", {"source": "a"}, 5.0, {"remaining_min": 12}, {"remaining_min": 5.0}),
-            Entity("battery", {"pack": "main", "source": "b"}, 20.0, {"soc_pct": 99.0}, {"soc_pct": 20.0}),
+            entity("charger", {"phase": "charging"}, 20.0, charger="bay-2"),
+            entity("battery", {"soc_pct": 43.0}, 20.0, pack="main"),
+            entity("BCS", {"remaining_min": 12}, 5.0),
+            entity("battery", {"soc_pct": 99.0}, 20.0, pack="main", source="b"),
         ),
         events=(TimedEvent(attempt, 9), TimedEvent(other, 8), TimedEvent(error, 7)),
     )
@@ -97,11 +95,10 @@ def test_a_charger_with_a_phase_has_the_state_of_charge_the_time_left_and_its_la
 
 
 def test_the_last_error_of_a_session_is_none_of_the_next_one_at_that_charger() -> None:
-    plug = {"charger": "bay-2", "source": "a"}
     error = replace(begins("charging_error", "vehicle: ccs_timeout", source="a"), charger="bay-2")
     began = replace(begins("charging_started", "by gbt27930", source="a"), charger="bay-2")
     elsewhere = replace(began, charger="bay-1")
-    phase = Entity("charger", plug, 0.0, {"phase": "charging"}, {"phase": 0.0})
+    phase = entity("charger", {"phase": "charging"}, charger="bay-2")
 
     def shown(*events: Event) -> object:
         """Return the error that is shown after these events, given with the newest first."""
@@ -122,9 +119,7 @@ def test_the_last_error_of_a_session_is_none_of_the_next_one_at_that_charger() -
 def test_a_charger_with_a_session_has_its_phase_or_its_outcome_its_energy_and_its_state_of_charge(
     session: Session, phase: str
 ) -> None:
-    charger = Entity(
-        "charger", {"charger": "bay-2", "source": "a"}, 0.0, {"current_a": 0.0}, {"current_a": 0.0}
-    )
+    charger = entity("charger", {"current_a": 0.0}, charger="bay-2")
     snapshot = LiveSnapshot(taken_s=0.0, time_ns=0, modelled=(charger,), sessions=(session,))
     (found,) = live_view(snapshot, 0.0, STATUS)["chargers"]
     assert found["plug"]["values"] == {"phase": phase, "energy_wh": session.energy_wh, "soc_pct": 45.0}
@@ -134,11 +129,8 @@ def test_a_charger_with_a_session_has_its_phase_or_its_outcome_its_energy_and_it
 
 
 def test_of_two_packs_on_one_bus_neither_is_said_to_be_at_the_plug() -> None:
-    of_packs = tuple(
-        Entity("battery", {"pack": pack, "source": "a"}, 0.0, {"soc_pct": 43.0}, {"soc_pct": 0.0})
-        for pack in ("front", "rear")
-    )
-    charger = Entity("charger", {"charger": "main", "source": "a"}, 0.0, {"phase": "bulk"}, {"phase": 0.0})
+    of_packs = (entity("battery", {"soc_pct": 43.0}, pack=pack) for pack in ("front", "rear"))
+    charger = entity("charger", {"phase": "bulk"}, charger="main")
     snapshot = LiveSnapshot(taken_s=0.0, time_ns=0, modelled=(charger, *of_packs))
     (found,) = live_view(snapshot, 0.0, STATUS)["chargers"]
     assert found["plug"] == {"values": {}, "stale": [], "error": None}
@@ -191,33 +183,11 @@ def test_a_cell_that_fell_silent_is_absent_and_the_others_are_not_stale() -> Non
 
 
 def test_every_source_is_there_whether_or_not_it_has_brought_anything() -> None:
-    rig = LiveRig()
-    assert view(rig)["sources"] == [
-        {
-            "source": "can0",
-            "state": "receiving",
-            "device": "",
-            "devices": {},
-            "frames_per_s": 0.0,
-            "bus_load_pct": None,
-            "read": 10,
-            "decoded": 8,
-            "unknown": 0,
-            "lost": {"error_frame": 2},
-        },
-        {
-            "source": "log",
-            "state": "ended",
-            "device": "model JBD-SP04S020",
-            "devices": {},
-            "frames_per_s": 0.0,
-            "bus_load_pct": None,
-            "read": 0,
-            "decoded": 0,
-            "unknown": 0,
-            "lost": {},
-        },
-    ]
+    nothing = {"device": "", "devices": {}, "frames_per_s": 0.0, "bus_load_pct": None, "lost": {}}
+    nothing |= dict.fromkeys(("read", "decoded", "unknown"), 0)
+    can0 = {"source": "can0", "state": "receiving", "read": 10, "decoded": 8, "lost": {"error_frame": 2}}
+    log = {"source": "log", "state": "ended", "device": "model JBD-SP04S020"}
+    assert view(LiveRig())["sources"] == [{**nothing, **can0}, {**nothing, **log}]
 
 
 def test_accounts_gauges_states_and_events_stand_beside() -> None:
@@ -347,12 +317,10 @@ def test_ids_without_a_message_are_beside_the_messages() -> None:
 
 
 def test_a_thing_is_as_old_as_its_newest_part_and_a_value_is_stale_after_ten_seconds() -> None:
-    charger, pack = {"charger": "main", "source": "a"}, {"pack": "main", "source": "a"}
     parts = [
-        Entity("charger", charger, 1.0, {"current_a": 12.0}, {"current_a": 1.0}),
-        Entity("charger", charger, 5.0, {"voltage_v": 360.0}, {"voltage_v": 5.0}),
-        Entity("battery", pack, 1.0, {"current_a": 12.0}, {"current_a": 1.0}),
-        Entity("battery", pack, 5.0, {"voltage_v": 360.0}, {"voltage_v": 5.0}),
+        entity(kind, {field: 12.0}, known_s, **{tag: "main"})
+        for kind, tag in (("charger", "charger"), ("battery", "pack"))
+        for field, known_s in (("current_a", 1.0), ("voltage_v", 5.0))
     ]
     for now_s, stale in ((11.0, []), (11.5, ["current_a"]), (15.5, ["current_a", "voltage_v"])):
         found = live_view(LiveSnapshot(taken_s=5.0, time_ns=0, modelled=tuple(parts)), now_s, STATUS)

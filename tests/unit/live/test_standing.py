@@ -14,6 +14,14 @@ def alarm(text: str, *, active: bool = True, pack: str = "main", code: str = "ce
     return Event(code, level, active=active, text=text, source="can0", pack=pack)
 
 
+def holding(*events: Event) -> Standing:
+    """Return what these events have left, one a second."""
+    standing = Standing()
+    for second, event in enumerate(events):
+        standing.add(event, float(second))
+    return standing
+
+
 def texts(standing: Standing, now_s: float = 0.0) -> list[str]:
     return [event.text for event in standing.at(now_s)]
 
@@ -27,28 +35,24 @@ def test_an_alarm_holds_until_its_end_however_much_later() -> None:
 
 
 def test_the_end_of_one_cells_alarm_leaves_those_of_other_cells_and_packs() -> None:
-    standing = Standing()
-    for pack in ("main", "aux"):
-        for cell in (3, 4):
-            standing.add(alarm(f"cell {cell} is 4.31 V, above 4.25 V", pack=pack), 0.0)
-    standing.add(alarm("cell 4 is 4.2 V, no longer above 4.25 V", active=False), 1.0)
+    begun = [
+        alarm(f"cell {cell} is 4.31 V, above 4.25 V", pack=pack)
+        for pack in ("main", "aux")
+        for cell in (3, 4)
+    ]
+    standing = holding(*begun, alarm("cell 4 is 4.2 V, no longer above 4.25 V", active=False))
     held = [(event.pack, event.text[:6]) for event in standing.at(1.0)]
     assert sorted(held) == [("aux", "cell 3"), ("aux", "cell 4"), ("main", "cell 3")]
 
 
 def test_an_alarm_bit_ends_by_its_own_words() -> None:
-    standing = Standing()
-    standing.add(alarm("first"), 0.0)
-    standing.add(alarm("second (3)"), 0.0)
-    standing.add(alarm("no longer: second", active=False), 1.0)
-    assert texts(standing) == ["first"]
+    ended = alarm("no longer: second", active=False)
+    assert texts(holding(alarm("first"), alarm("second (3)"), ended)) == ["first"]
 
 
 def test_an_alarm_that_nothing_watches_for_any_more_ends_too() -> None:
-    standing = Standing()
-    standing.add(alarm("cell 3 is 4.31 V, above 4.25 V"), 0.0)
-    standing.add(alarm("no longer watched: cells above 4.25 V", active=False), 1.0)
-    assert texts(standing) == []
+    ended = alarm("no longer watched: cells above 4.25 V", active=False)
+    assert texts(holding(alarm("cell 3 is 4.31 V, above 4.25 V"), ended)) == []
 
 
 def test_a_state_that_is_reported_each_minute_holds_once_and_pushes_no_alarm_out() -> None:
@@ -62,10 +66,8 @@ def test_a_state_that_is_reported_each_minute_holds_once_and_pushes_no_alarm_out
 
 
 def test_pages_that_are_missing_together_are_held_each() -> None:
-    standing = Standing()
-    standing.add(begins("page_missing", "missing: cells 1 to 4"), 0.0)
-    standing.add(begins("page_missing", "missing: cells 9 to 12"), 0.0)
-    assert len(texts(standing)) == 2
+    pages = (begins("page_missing", f"missing: cells {cells}") for cells in ("1 to 4", "9 to 12"))
+    assert len(texts(holding(*pages))) == 2
 
 
 @pytest.mark.parametrize(
@@ -91,17 +93,11 @@ def test_pages_that_are_missing_together_are_held_each() -> None:
     ],
 )
 def test_an_end_takes_the_alarm_of_its_own_words(held: list[str], ended: str, left: str) -> None:
-    standing = Standing()
-    for text in held:
-        standing.add(alarm(text), 0.0)
-    standing.add(alarm(ended, active=False), 1.0)
-    assert texts(standing) == [left]
+    assert texts(holding(*map(alarm, held), alarm(ended, active=False))) == [left]
 
 
 def test_what_nobody_will_end_any_more_is_forgotten() -> None:
-    standing = Standing()
-    for source in ("can0", "can1"):
-        standing.add(begins("bus_off", "it has left the bus", source), 0.0)
+    standing = holding(*(begins("bus_off", "it has left the bus", source) for source in ("can0", "can1")))
     standing.forget(("bus_off",), "can0")
     assert [event.source for event in standing.at(0.0)] == ["can1"]
     standing.forget(("bus_off",))
@@ -118,23 +114,16 @@ def test_what_happened_holds_for_a_while_and_once() -> None:
 
 
 def test_a_good_configuration_takes_back_a_refused_one() -> None:
-    standing = Standing()
-    standing.add(begins("config_refused", "line 3"), 0.0)
-    standing.add(begins("config_reloaded", "gateway.toml"), 1.0)
-    assert texts(standing) == []
+    assert texts(holding(begins("config_refused", "line 3"), begins("config_reloaded", "gateway.toml"))) == []
 
 
 @pytest.mark.parametrize("event", [begins("service_start", "version 1"), ends("sink_hold", "never began")])
 def test_what_is_no_news_to_worry_about_does_not_hold(event: Event) -> None:
-    standing = Standing()
-    standing.add(event, 0.0)
-    assert texts(standing) == []
+    assert texts(holding(event)) == []
 
 
 def test_the_worst_come_first_and_their_number_is_bounded() -> None:
-    standing = Standing()
-    standing.add(replace(alarm("warning"), level=Level.WARNING), 0.0)
-    standing.add(alarm("critical"), 0.0)
+    standing = holding(replace(alarm("warning"), level=Level.WARNING), alarm("critical"))
     assert texts(standing) == ["critical", "warning"]
     for number in range(200):
         standing.add(alarm(f"cell {number} is 5 V"), 1.0)

@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Mapping
 from importlib.resources import files
 from typing import Any
 
@@ -12,6 +13,13 @@ from telemetry.model.event_codes import Level
 from telemetry.model.events import Event, begins
 from telemetry.model.source_states import WELL
 from tests.support.web import status
+
+
+def texts(states: Mapping[str, str], *standing: Event) -> list[str]:
+    """Return the troubles of a service that is well but for these states, while these events hold."""
+    reported = status()
+    reported["state"] |= states
+    return [each["text"] for each in troubles(reported, standing)]
 
 
 def test_when_all_is_well_there_is_none() -> None:
@@ -33,42 +41,34 @@ def test_outages_refusals_and_alarms_are_reported_once_and_the_worst_first() -> 
 
 
 def test_of_several_devices_each_has_its_own_trouble_and_the_line_has_none() -> None:
-    reported = status()
-    reported["state"] |= {
+    states = {
         "source/line": "1 of 3 receiving",
         "state/line/front": "receiving",
         "state/line/rear": "no good message for 12 s",
         "state/line/meter": "another device answers",
     }
-    standing = [begins("device_changed", "another device: code A -> B", "meter")]
-    assert [each["text"] for each in troubles(reported, standing)] == [
+    assert texts(states, begins("device_changed", "another device: code A -> B", "meter")) == [
         "rear: no good message for 12 s",
         "device changed, meter: another device: code A -> B",
     ]
 
 
 def test_what_all_devices_of_a_line_have_is_the_lines_trouble() -> None:
-    reported = status()
     lost = "waiting for /dev/ttyUSB0: there is no such port"
-    reported["state"] |= {"source/line": lost, "state/line/front": lost, "state/line/rear": lost}
-    standing = [begins("values_unknown", "no good message for 11 s", "front")]
-    assert [each["text"] for each in troubles(reported, standing)] == [f"line: {lost}"]
+    states = dict.fromkeys(("source/line", "state/line/front", "state/line/rear"), lost)
+    assert texts(states, begins("values_unknown", "no good message for 11 s", "front")) == [f"line: {lost}"]
 
 
 def test_another_device_at_a_port_of_its_own_is_said_once() -> None:
-    reported = status()
-    reported["state"] |= {"source/shunt": "another device answers"}
-    standing = [begins("device_changed", "another device: model A -> B", "shunt")]
-    (found,) = troubles(reported, standing)
-    assert found["text"] == "device changed, shunt: another device: model A -> B"
+    changed = begins("device_changed", "another device: model A -> B", "shunt")
+    said = "device changed, shunt: another device: model A -> B"
+    assert texts({"source/shunt": "another device answers"}, changed) == [said]
 
 
 def test_a_port_that_is_pulled_out_soon_after_its_device_was_changed_is_a_trouble_too() -> None:
-    reported = status()
     lost = "waiting for /dev/ttyUSB0: there is no such port"
-    reported["state"] |= {"source/shunt": lost}
-    standing = [begins("device_changed", "another device: model A -> B", "shunt")]
-    assert f"shunt: {lost}" in [each["text"] for each in troubles(reported, standing)]
+    changed = begins("device_changed", "another device: model A -> B", "shunt")
+    assert f"shunt: {lost}" in texts({"source/shunt": lost}, changed)
 
 
 @pytest.mark.parametrize(("dead", "texts"), [(1, ["sink refused: 1 point"]), (0, [])])

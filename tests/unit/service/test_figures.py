@@ -8,9 +8,10 @@ from typing import NoReturn
 
 import pytest
 
-from telemetry.live.state import Entity, LiveSnapshot
+from telemetry.live.state import LiveSnapshot
 from telemetry.service.figures import Figures, process_gauges
 from telemetry.sinks.state import SinkState
+from tests.support.live import entity
 
 GAUGES = {"points_waiting_memory": 0.0, "points_waiting_disk": 0.0}
 
@@ -39,8 +40,7 @@ def test_the_status_has_the_accounts_and_the_states_of_the_moment() -> None:
 
 
 def test_values_are_as_old_as_they_are_when_somebody_asks() -> None:
-    battery = Entity("battery", {"pack": "main", "source": "a"}, 97.0, {"soc_pct": 80.0}, {"soc_pct": 97.0})
-    live = LiveSnapshot(97.0, 0, modelled=(battery,))
+    live = LiveSnapshot(97.0, 0, modelled=(entity("battery", {"soc_pct": 80.0}, 97.0, pack="main"),))
     taken = Figures({}, GAUGES, "", live, taken_s=97.0)
     (pack,) = taken.status("van", {}, SinkState(), now_s=117.0, got_on_s=97.0)["live"]["packs"]
     assert (pack["age_s"], pack["stale"]) == (20.0, ["soc_pct"])

@@ -1,13 +1,15 @@
-"""Outputs: the one that drops everything, and what makes one of a format."""
+"""Outputs: the one that drops everything, and what makes one of a format; the stamps of events in them."""
 
 import pytest
 from telemetry_core.rows.batch import SampleBatch
 from telemetry_core.rows.schema import Schema
+from telemetry_core.rows.spec import FieldSpec, RecordSpec, SlotKind
 from telemetry_core.text.lines import LineBuffer
 
-from telemetry.charging.made import PhaseWord
+from telemetry.charging.made import Content, Made, PhaseWord
 from telemetry.model.events import begins
 from telemetry.stages.binding import Binding, BoundChannel
+from telemetry.stages.following import Alarms
 from telemetry.stages.formats import OutputFormat, TimeForm
 from telemetry.stages.output import Output, output_of
 
@@ -79,3 +81,15 @@ def test_each_format_writes_events_and_rows_of_sessions_in_its_own_way(
     assert lines.take() == event + session
     assert measurement == ("charger" if session else "")
     assert not output.in_order
+
+
+def test_no_two_events_of_one_code_and_owner_have_one_stamp_and_nothing_else_is_moved() -> None:
+    stopped, other = begins("charging_stopped", "", "bay-1"), begins("charging_stopped", "", "bay-2")
+    word = PhaseWord("main", "bay-1", "charging")
+    contents: tuple[Content, ...] = (stopped, word, stopped, other, word)
+    made = [Made(row, 50, content) for row, content in enumerate(contents)]
+    written = list(Alarms(Schema((RecordSpec("m", (FieldSpec("v", SlotKind.FLOAT),)),)), ()).apart(made))
+    assert [one.content for one in written] == [one.content for one in made]
+    first, *_ = stamps = [one.time_ns for one in written]
+    assert (first, stamps[1], stamps[3], stamps[4]) == (50, 50, 50, 50)
+    assert stamps[2] > first

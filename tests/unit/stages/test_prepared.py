@@ -9,11 +9,11 @@ from telemetry.errors import ConfigError
 from telemetry.sources.assemble import assemble_sources
 from telemetry.sources.channels import ChannelTable
 from telemetry.stages.binding import NO_BUS, Binding
-from telemetry.stages.prepare import prepare
+from telemetry.stages.prepare import counting, prepare
 from tests.support.clock import FakeClock
 from tests.support.recording import VEHICLE_DBC
 
-CONFIG = """
+TOP = """
 vehicle = "van"
 cache_directory = "plans"
 [influx]
@@ -21,11 +21,12 @@ url = "http://localhost:8086"
 database = "d"
 [spool]
 directory = "spool"
-[[can]]
+"""
+CONFIG = f"""{TOP}[[can]]
 name = "bare"
 [[can]]
 name = "bus"
-databases = ["{databases}"]
+databases = ["{{databases}}"]
 """
 
 
@@ -87,3 +88,18 @@ def test_a_bus_in_simulated_time_has_its_cycles_by_the_order_of_its_pages(tmp_pa
     assert prepared.composition.binding(sim_bus, "sim").by_order
     assert prepared.composition.binding(bus, "bus").least_wait_ns == 0
     assert prepared.composition.binding(sim_bus, "sim").least_wait_ns == 30_000_000_000  # 0.5 s at 60x
+
+
+def test_devices_that_share_a_line_are_counted_over_three_polls_like_one_that_is_alone(
+    tmp_path: Path,
+) -> None:
+    file = tmp_path / "gateway.toml"
+    alone = '[[serial]]\nname = "alone"\nport = "a"\nprotocol = "daly"\npack = "alone"\n'
+    line = '[[serial]]\nname = "line"\nport = "b"\n'
+    devices = (
+        f'[[serial.device]]\nname = "{name}"\nprotocol = "daly"\naddress = {number}\npack = "{name}"\n'
+        for number, name in enumerate(("front", "rear"), 1)
+    )
+    file.write_text("".join((TOP, alone, line, *devices)))
+    polled = ("alone", "line/front", "line/rear")
+    assert counting(load_config(file)).gaps_ns == dict.fromkeys(polled, 3_000_000_000)

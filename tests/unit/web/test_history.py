@@ -6,12 +6,13 @@ from typing import Any
 import pytest
 
 from telemetry.live.state import Entity, LiveSnapshot
+from telemetry.live.values import Value
 from telemetry.web.history import LENGTH, History
+from tests.support.live import entity
 
 
-def battery(values: Mapping[str, float | bool | str], known_s: float, pack: str = "main") -> Entity:
-    tags = {"vehicle": "van", "source": "can0", "pack": pack}
-    return Entity("battery", tags, known_s, values, dict.fromkeys(values, known_s))
+def battery(values: Mapping[str, Value], known_s: float, pack: str = "main") -> Entity:
+    return entity("battery", values, known_s, source="can0", pack=pack)
 
 
 def sampled(history: History, now_s: float) -> list[dict[str, Any]]:
@@ -62,10 +63,7 @@ def test_a_pack_that_went_makes_room_when_its_past_is_over() -> None:
 @pytest.mark.parametrize(("measurement", "name"), [("charger", "pack"), ("battery", "other")])
 def test_what_is_no_battery_with_a_pack_has_no_curve(measurement: str, name: str) -> None:
     history = History()
-    tags = {"source": "c", name: "a"}
-    history.observe(
-        LiveSnapshot(0.0, 0, (Entity(measurement, tags, 0.0, {"soc_pct": 1.0}, {"soc_pct": 0.0}),))
-    )
+    history.observe(LiveSnapshot(0.0, 0, (entity(measurement, {"soc_pct": 1.0}, **{name: "a"}),)))
     assert sampled(history, 0.0) == []
 
 
