@@ -17,8 +17,7 @@ from telemetry.sinks.influx.verdict import MAX_RETRY_AFTER_S, MAX_WORDS, Answer,
 from telemetry.sinks.verdict import Acknowledged, Hold, Rejected, Retry
 from telemetry.web.connection import Answer as WebAnswer
 from telemetry.web.connection import Connection, StatusFeed, Stream
-from telemetry.web.request import METHODS, Request
-from telemetry.web.response import Response
+from telemetry.web.http import METHODS, Request, Response
 from tests.support.framer_models import MessageModel, TextModel
 from tests.support.framing import feed_pieces
 from tests.support.transport_model import TransportModel

@@ -130,12 +130,9 @@ def _pack(entities: list[Entity], snapshot: LiveSnapshot, now_s: float) -> dict[
         ]
         if numbered:
             known_s[name] = newest_s
-    pack = entities[0].tags["pack"]
-    counted = sorted(snapshot.counted.get(pack, frozenset()) & battery.keys())
+    counted = sorted(snapshot.counted.get(entities[0].tags["pack"], frozenset()) & battery.keys())
     return {
-        "pack": pack,
-        "source": entities[0].tags["source"],
-        "age_s": _age_s(max(each.known_s for each in entities), now_s),
+        **_named(entities, "pack", now_s),
         "battery": battery,
         "counted": {"fields": counted, "since_ns": entities[0].channel_since_ns} if counted else None,
         **lists,
@@ -151,13 +148,13 @@ def _chargers(entities: Iterable[Entity], measurement: str, now_s: float) -> lis
 
 def _charger(entities: list[Entity], measurement: str, now_s: float) -> dict[str, Any]:
     values, known_s = _fields(entities, measurement)
-    return {
-        "charger": entities[0].tags["charger"],
-        "source": entities[0].tags["source"],
-        "age_s": _age_s(max(each.known_s for each in entities), now_s),
-        "values": values,
-        "stale": _stale(known_s, now_s),
-    }
+    return {**_named(entities, "charger", now_s), "values": values, "stale": _stale(known_s, now_s)}
+
+
+def _named(entities: list[Entity], tag: str, now_s: float) -> dict[str, Any]:
+    """Return what it is called by, its source, and how old its newest part is."""
+    tags, known_s = entities[0].tags, max(each.known_s for each in entities)
+    return {tag: tags[tag], "source": tags["source"], "age_s": _age_s(known_s, now_s)}
 
 
 def _plug(charger: Mapping[str, Any], snapshot: LiveSnapshot, now_s: float) -> dict[str, Any] | None:

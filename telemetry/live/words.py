@@ -79,12 +79,12 @@ def said(row: Field, value: Value) -> str:
     return f"{value * how.factor:{sign},.{how.decimals}f} {unit}".rstrip()
 
 
-def moment(time_ns: int) -> str:
-    """Return date and time of day, UTC; what no calendar has stays a number."""
+def moment(time_ns: int, form: str = "%Y-%m-%d %H:%M:%S UTC", otherwise: str = "{} ns") -> str:
+    """Return date and time of day, UTC; what no calendar has stays a number, or what stands `otherwise`."""
     try:
-        return datetime.fromtimestamp(time_ns / 1e9, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+        return datetime.fromtimestamp(time_ns / 1e9, UTC).strftime(form)
     except (ValueError, OverflowError, OSError):
-        return f"{time_ns} ns"
+        return otherwise.format(time_ns)
 
 
 def level(number: int) -> str:

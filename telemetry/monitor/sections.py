@@ -5,7 +5,6 @@ that has no place of its own is shown after the others, by the words of its name
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import UTC, datetime
 from typing import Any
 
 from rich.cells import cell_len, set_cell_size
@@ -20,6 +19,7 @@ from telemetry.live.words import (
     duration,
     field,
     level,
+    moment,
     owners,
     said,
     size,
@@ -117,14 +117,6 @@ def _flags(values: Json, stale: set[str]) -> Iterator[Text]:
             yield reading(words, is_stale=flag.name in stale, style=style)
 
 
-def clock(time_ns: int) -> str:
-    """Time of day, UTC."""
-    try:
-        return datetime.fromtimestamp(time_ns / 1e9, UTC).strftime("%H:%M:%S")
-    except (ValueError, OverflowError, OSError):
-        return "--:--:--"
-
-
 def _style(number: int) -> str:
     return _LEVEL_STYLES[number] if 0 <= number < len(_LEVEL_STYLES) else ""
 
@@ -213,7 +205,7 @@ def event_lines(live: Json, width: int) -> Iterator[Text]:
         if not event["active"]:
             word, style = "over", Style.GOOD
         yield line(
-            (f" {clock(event['time_ns'])} ", Style.FAINT),
+            (f" {moment(event['time_ns'], '%H:%M:%S', '--:--:--')} ", Style.FAINT),
             (f"{word:<{_LEVEL_COLUMNS}} ", style),
             ("".join(f"{words} " for words in owners(event)), Style.LABEL),
             (event["code"].replace("_", " "), style),

@@ -13,8 +13,7 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from http import HTTPStatus
 
-from telemetry.web.request import METHODS, Request, RequestError, RequestParser
-from telemetry.web.response import Response, stream_head, words
+from telemetry.web.http import METHODS, Request, RequestError, RequestParser, Response, stream_head, words
 
 HEAD_WITHIN_S = 5.0  # of its first byte, or of connecting, a request must be whole
 IDLE_S = 30.0  # between requests

@@ -31,8 +31,7 @@ from telemetry.errors import UnavailableError
 from telemetry.threads import start
 from telemetry.web.connection import Answer, Connection, Stream
 from telemetry.web.history import LEAST_S
-from telemetry.web.request import Request
-from telemetry.web.response import words
+from telemetry.web.http import Request, words
 from telemetry.web.settings import ListenAddress, WebSettings
 from telemetry.web.site import Site, Views
 

@@ -28,8 +28,7 @@ from telemetry.model.fields import Kind, shown
 from telemetry.model.measurements import BATTERY, CHARGER, METER
 from telemetry.web.connection import Answer, StatusFeed, Stream
 from telemetry.web.history import History
-from telemetry.web.request import Request
-from telemetry.web.response import JSON, Response, words
+from telemetry.web.http import JSON, Request, Response, words
 from telemetry.web.settings import is_served, own_names
 
 FRESH_S = 0.4

@@ -8,8 +8,8 @@ from prometheus_client.parser import text_string_to_metric_families
 from telemetry.clock import Clock
 from telemetry.live.state import LiveSnapshot
 from telemetry.web.connection import HEAD_WITHIN_S, IDLE_S, SLOW_S, STALLED_S
+from telemetry.web.http import MAX_HEAD_BYTES
 from telemetry.web.metrics import exposition
-from telemetry.web.request import MAX_HEAD_BYTES
 from telemetry.web.server import MAX_CLIENTS, MAX_STREAMS
 from telemetry.web.site import Site, Views
 from tests.support.web import status

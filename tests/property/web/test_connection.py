@@ -4,8 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from telemetry.web.connection import Answer, Connection, StatusFeed, Stream
-from telemetry.web.request import MAX_HEAD_BYTES, METHODS, Request
-from telemetry.web.response import Response
+from telemetry.web.http import MAX_HEAD_BYTES, METHODS, Request, Response
 
 GOOD = [f"{method} /{name} HTTP/1.1\r\nHost: h\r\n\r\n".encode() for method in METHODS for name in "ab"]
 LAST = [b"GET /events HTTP/1.1\r\nHost: h\r\n\r\n", b"GET /a HTTP/1.0\r\n\r\n", b"\x00\xff\r\n\r\n", b"POST"]

@@ -5,7 +5,7 @@ from itertools import pairwise
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from telemetry.web.request import MAX_HEAD_BYTES, Request, RequestError, RequestParser
+from telemetry.web.http import MAX_HEAD_BYTES, Request, RequestError, RequestParser
 
 BIG = 3 * MAX_HEAD_BYTES
 HEAD_PIECES = st.sampled_from(

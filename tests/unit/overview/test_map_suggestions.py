@@ -9,8 +9,7 @@ import pytest
 from telemetry.config import load_config
 from telemetry.demo.gateway_config import MAP
 from telemetry.overview.current_sign import by_charge
-from telemetry.overview.map_names import scale_to, words
-from telemetry.overview.map_suggestions import CURRENT, Suggestion, as_toml
+from telemetry.overview.map_suggestions import CURRENT, Suggestion, as_toml, scale_to, words
 from telemetry.stages.prepare import compose
 from tests.support.command import failed, printed
 from tests.support.recording import VEHICLE_DBC, record_drive

@@ -3,8 +3,7 @@
 import pytest
 
 from telemetry.web.connection import Answer, Connection, StatusFeed, Stream
-from telemetry.web.request import Request
-from telemetry.web.response import Response
+from telemetry.web.http import Request, Response
 
 NEVER = float("inf")
 

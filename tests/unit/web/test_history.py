@@ -63,7 +63,7 @@ def test_a_pack_that_went_makes_room_when_its_past_is_over() -> None:
 @pytest.mark.parametrize(("measurement", "name"), [("charger", "pack"), ("battery", "other")])
 def test_what_is_no_battery_with_a_pack_has_no_curve(measurement: str, name: str) -> None:
     history = History()
-    history.observe(LiveSnapshot(0.0, 0, (entity(measurement, {"soc_pct": 1.0}, **{name: "a"}),)))
+    history.observe(LiveSnapshot(0.0, 0, (entity(measurement, {"soc_pct": 1.0}, 0.0, **{name: "a"}),)))
     assert sampled(history, 0.0) == []
 
 

@@ -15,9 +15,8 @@ from telemetry.live.state import LiveSnapshot
 from telemetry.settings import declared
 from telemetry.settings.table import TomlTable
 from telemetry.sinks.state import Latencies
+from telemetry.web.http import Request, Response
 from telemetry.web.metrics import PREFIX, exposition
-from telemetry.web.request import Request
-from telemetry.web.response import Response
 from telemetry.web.settings import WebSettings
 from telemetry.web.site import Site, Views
 from tests.support.clock import FakeClock

@@ -2,7 +2,7 @@
 
 import pytest
 
-from telemetry.web.request import Request, RequestError, RequestParser
+from telemetry.web.http import Request, RequestError, RequestParser
 
 
 def parse_head(head: str, after: str = "\r\n\r\n") -> Request:

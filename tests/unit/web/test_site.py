@@ -9,8 +9,7 @@ import pytest
 
 from telemetry.live.state import LiveSnapshot
 from telemetry.web.connection import Stream
-from telemetry.web.request import Request
-from telemetry.web.response import Response
+from telemetry.web.http import Request, Response
 from telemetry.web.site import Site, Views
 from tests.support.clock import FakeClock
 from tests.support.web import status
