@@ -1,6 +1,7 @@
-"""Memory of arrays: zeroed, or grown by one item after another. Both functions raise MemoryError."""
+"""Memory of arrays: zeroed, of another size, or grown by one item after another. All functions raise MemoryError."""
 
 from libc.stdlib cimport calloc, realloc
+from libc.string cimport memset
 
 
 # `count` zeroed items, one at least.
@@ -12,15 +13,26 @@ cdef inline void* zeroed(size_t count, size_t size) except NULL nogil:
     return memory
 
 
-# `items` with room for one more after `count`, perhaps in another place. `room` is how many there is room for.
-cdef inline void* with_room(void* items, size_t* room, size_t count, size_t size) except NULL nogil:
-    cdef size_t larger = 2 * room[0] + 16
-    cdef void* grown
-    if count < room[0]:
-        return items
-    grown = realloc(items, larger * size)
+# `memory` with room for `count` bytes, perhaps in another place; NULL: new memory.
+cdef inline void* resized(void* memory, size_t count) except NULL nogil:
+    cdef void* grown = realloc(memory, max(count, <size_t>1))
     if grown == NULL:
         with gil:
             raise MemoryError
-    room[0] = larger
     return grown
+
+
+# `items`, of which there are `before`, with zeroed ones after them up to `count`.
+cdef inline void* lengthened(void* items, size_t before, size_t count, size_t size) except NULL nogil:
+    cdef char* grown = <char*>resized(items, count * size)
+    memset(grown + before * size, 0, (count - before) * size)
+    return grown
+
+
+# `items` with room for one more after `count`, perhaps in another place. `room` is how many there is room for.
+cdef inline void* with_room(void* items, size_t* room, size_t count, size_t size) except NULL nogil:
+    cdef size_t larger = 2 * room[0] + 16
+    if count >= room[0]:
+        items = resized(items, larger * size)
+        room[0] = larger
+    return items

@@ -18,5 +18,4 @@ cdef class Batches:
     cdef size_t count
     cdef size_t room
     cdef int add(self, Chunk* chunk) except -1
-    cdef Batches without_rows(self)
     cdef object _check(self, Py_ssize_t column)

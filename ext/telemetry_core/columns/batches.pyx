@@ -93,14 +93,6 @@ cdef class Batches:
         self.count += 1
         return 0
 
-    cdef Batches without_rows(self):
-        """Return no rows of the same table."""
-        cdef Batches batches = Batches()
-        batches.spec = self.spec
-        batches.fields = self.fields
-        batches.words = self.words
-        return batches
-
     def schema(self):
         """Return the capsule `arrow_schema` of a struct with a child a column."""
         return schema_capsule(self.fields)

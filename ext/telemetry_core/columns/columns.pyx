@@ -14,7 +14,7 @@ A batch is sorted by table first. Then each column is filled in one loop, with a
 from cpython.object cimport PyObject
 cimport cython
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
-from libc.stdlib cimport free, realloc
+from libc.stdlib cimport free
 
 from telemetry_core.columns.batches cimport Batches, Words
 from telemetry_core.columns.chunk cimport Chunk, ColumnData, drop_chunk, make_values, mark, new_chunk, seal, set_bit
@@ -22,7 +22,7 @@ from telemetry_core.columns.values cimport (
     KIND_BOOL, KIND_FLOAT64, KIND_ID, KIND_TIME, KIND_UINT64, KIND_WORDS, FieldColumn, add_values,
 )
 from telemetry_core.frames.batch cimport ID_MASK
-from telemetry_core.memory cimport zeroed
+from telemetry_core.memory cimport resized, zeroed
 from telemetry_core.rows.batch cimport RowHead, SampleBatch
 from telemetry_core.rows.schema cimport HEAD_WORDS, Record, Schema, printable
 from telemetry_core.text.printing cimport FieldPlan, plan_fields
@@ -266,7 +266,7 @@ cdef class Columns:
         if plan.chunk != NULL and plan.chunk.rows:
             self._keep_chunk(plan)
         taken = self.full[table]
-        self.full[table] = taken.without_rows()
+        self.full[table] = new_batches(taken.spec, taken.words)
         return taken
 
     def tables_of(self, Py_ssize_t rows):
@@ -277,7 +277,6 @@ cdef class Columns:
         """Give each table its rows of the batch, in their order; those without any field are left out."""
         cdef uint64_t* row = samples.words
         cdef uint64_t* end = row + samples.used
-        cdef uint64_t** grown
         cdef size_t at = 0
         cdef Record* record
         cdef TablePlan* plan
@@ -287,10 +286,7 @@ cdef class Columns:
         for table in range(<int32_t>self.table_count):
             self.plan[table].row_count = 0
         if <size_t>samples.rows > self.order_room:
-            grown = <uint64_t**>realloc(self.order, samples.rows * sizeof(uint64_t*))
-            if grown == NULL:
-                raise MemoryError
-            self.order = grown
+            self.order = <uint64_t**>resized(self.order, samples.rows * sizeof(uint64_t*))
             self.order_room = samples.rows
         while row < end:
             table = self.table_of[(<RowHead*>row).record]

@@ -15,10 +15,45 @@ from libc.stdint cimport int32_t, int64_t, uint32_t
 from libc.stdlib cimport calloc, free, malloc
 from libc.string cimport memcpy, strlen
 
-from telemetry_core.columns.arrow cimport ARROW_FLAG_NULLABLE, ArrowArray, ArrowArrayStream, ArrowSchema
 from telemetry_core.columns.chunk cimport (
     Chunk, ColumnData, Dictionary, drop_chunk, drop_dictionary, keep_chunk, keep_dictionary,
 )
+from telemetry_core.memory cimport resized, zeroed
+
+# The three structs of Arrow's C data and stream interfaces, as its specification lays them out.
+
+cdef enum:
+    ARROW_FLAG_NULLABLE = 2
+
+cdef struct ArrowSchema:
+    const char* format
+    const char* name
+    const char* metadata
+    int64_t flags
+    int64_t n_children
+    ArrowSchema** children
+    ArrowSchema* dictionary
+    void (*release)(ArrowSchema*) noexcept nogil
+    void* private_data
+
+cdef struct ArrowArray:
+    int64_t length
+    int64_t null_count
+    int64_t offset
+    int64_t n_buffers
+    int64_t n_children
+    const void** buffers
+    ArrowArray** children
+    ArrowArray* dictionary
+    void (*release)(ArrowArray*) noexcept nogil
+    void* private_data
+
+cdef struct ArrowArrayStream:
+    int (*get_schema)(ArrowArrayStream*, ArrowSchema* out) noexcept nogil
+    int (*get_next)(ArrowArrayStream*, ArrowArray* out) noexcept nogil
+    const char* (*get_last_error)(ArrowArrayStream*) noexcept nogil
+    void (*release)(ArrowArrayStream*) noexcept nogil
+    void* private_data
 
 cdef const char* STRUCT = b"+s"
 cdef const char* UTF8 = b"u"
@@ -140,9 +175,7 @@ cdef void _end_schema_capsule(object capsule) noexcept:
 
 
 cdef object schema_capsule(tuple columns):
-    cdef ArrowSchema* schema = <ArrowSchema*>calloc(1, sizeof(ArrowSchema))
-    if schema == NULL:
-        raise MemoryError
+    cdef ArrowSchema* schema = <ArrowSchema*>zeroed(1, sizeof(ArrowSchema))
     try:
         _fill_schema(schema, columns)
         return PyCapsule_New(schema, "arrow_schema", _end_schema_capsule)
@@ -285,10 +318,8 @@ cdef object stream_capsule(tuple columns, Chunk** chunks, size_t count, Dictiona
         raise MemoryError
     try:
         _fill_schema(&memory.schema, columns)
-        memory.chunks = <Chunk**>calloc(count + 1, sizeof(Chunk*))
-        memory.words = <Dictionary**>calloc(len(columns) + 1, sizeof(Dictionary*))
-        if memory.chunks == NULL or memory.words == NULL:
-            raise MemoryError
+        memory.chunks = <Chunk**>zeroed(count, sizeof(Chunk*))
+        memory.words = <Dictionary**>zeroed(len(columns), sizeof(Dictionary*))
         for index in range(count):
             keep_chunk(chunks[index])
             memory.chunks[index] = chunks[index]
@@ -313,16 +344,15 @@ cdef Dictionary* new_dictionary(list words) except NULL:
     cdef Py_ssize_t index
     if len(text) > 0x7FFFFFFF:
         raise OverflowError("words of more than 2 GiB")
-    cdef Dictionary* made = <Dictionary*>calloc(1, sizeof(Dictionary))
-    if made == NULL:
-        raise MemoryError
+    cdef Dictionary* made = <Dictionary*>zeroed(1, sizeof(Dictionary))
     made.references = 1
     made.count = <int32_t>len(words)
-    made.offsets = <int32_t*>calloc(len(words) + 1, sizeof(int32_t))
-    made.text = <char*>malloc(len(text) + 1)
-    if made.offsets == NULL or made.text == NULL:
+    try:
+        made.offsets = <int32_t*>zeroed(len(words) + 1, sizeof(int32_t))
+        made.text = <char*>resized(NULL, len(text))
+    except MemoryError:
         drop_dictionary(made)
-        raise MemoryError
+        raise
     memcpy(made.text, <const char*>text, len(text))
     for index in range(len(words)):
         at += len(<bytes>words[index])

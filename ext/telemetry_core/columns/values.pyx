@@ -7,13 +7,11 @@ numbers are exact. A value that text leaves out (not finite, a raw value without
 
 from libc.math cimport NAN, isfinite
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
-from libc.string cimport memcpy
 
 from telemetry_core.columns.batches cimport Words
 from telemetry_core.columns.chunk cimport Chunk, ColumnData, make_values, mark, set_bit
-from telemetry_core.rows.access cimport has_field
+from telemetry_core.rows.access cimport POWERS_OF_TEN, has_field, value_of
 from telemetry_core.rows.batch cimport raw_value
-from telemetry_core.rows.decimals cimport POWERS_OF_TEN
 from telemetry_core.rows.schema cimport FieldText, find_text
 from telemetry_core.text.printing cimport (
     FORM_ASCII, FORM_DECIMAL, FORM_FLAG, FORM_FLOAT, FORM_INT, FORM_UINT, FORM_WORD, NUMBER_ROOM, FieldPlan, put_value,
@@ -84,13 +82,8 @@ cdef bint _add_value(Chunk* chunk, const FieldColumn* target, FieldPlan* plan, s
             scaled = <int64_t>(slot * <uint64_t>plan.multiplier + <uint64_t>plan.bias)
             number = (<double>scaled / POWERS_OF_TEN[plan.decimals] if -WHOLE_LIMIT <= scaled <= WHOLE_LIMIT
                       else _printed(plan, slot))
-        elif plan.form == FORM_FLOAT:
-            memcpy(&number, &slot, 8)
-            number = number * plan.field.factor + plan.field.offset
-        elif plan.form == FORM_INT:
-            number = <double><int64_t>slot * plan.field.factor + plan.field.offset
-        elif plan.form == FORM_UINT:
-            number = <double>slot * plan.field.factor + plan.field.offset
+        elif plan.form == FORM_FLOAT or plan.form == FORM_INT or plan.form == FORM_UINT:
+            number = value_of(plan.field, slot)
         else:
             number = _printed(plan, slot)
         if not isfinite(number):

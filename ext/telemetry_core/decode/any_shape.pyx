@@ -33,6 +33,15 @@ cdef enum:
     BUFFER_WORDS = 2 * MAX_CAPACITY // 8 + 1
 
 
+cdef inline bint is_in(const uint64_t* mask, uint16_t slot) noexcept nogil:
+    return (mask[slot // 64] >> (slot % 64)) & 1
+
+
+cdef inline void leave_out(uint64_t* mask, uint16_t slot, uint64_t* reason) noexcept nogil:
+    mask[slot // 64] &= ~(<uint64_t>1 << (slot % 64))
+    reason[0] += 1
+
+
 cdef void fill_buffer(uint64_t* buffer, const uint8_t* data, Py_ssize_t readable,
                       Py_ssize_t capacity) noexcept nogil:
     """Write the payload, the zeros after it, and the same bytes in reverse."""
@@ -92,7 +101,7 @@ cdef void run_selectors(const Extra* extra, const uint8_t* buffer, Py_ssize_t le
     cdef Py_ssize_t number, index, word
     for number in range(extra.selector_count):
         selector = &extra.selectors[number]
-        if not (mask[selector.slot // 64] >> (selector.slot % 64)) & 1:
+        if not is_in(mask, selector.slot):
             continue
         interval = find_interval(selector, <int64_t>(slots[selector.slot] ^ selector.bias))
         if interval == NULL:
@@ -151,32 +160,23 @@ cdef void run_floats(const Extra* extra, uint64_t* mask, uint64_t* slots, Omitte
     cdef double value
     for number in range(extra.special_count):
         special = &extra.specials[number]
-        if special.kind < SPECIAL_FLOAT_16 or not (mask[special.slot // 64] >> (special.slot % 64)) & 1:
+        if special.kind < SPECIAL_FLOAT_16 or not is_in(mask, special.slot):
             continue
         value = to_double(slots[special.slot], special.kind)
         if isfinite(value):
             memcpy(&slots[special.slot], &value, 8)
         else:
-            mask[special.slot // 64] &= ~(<uint64_t>1 << (special.slot % 64))
-            omitted.not_a_number += 1
+            leave_out(mask, special.slot, &omitted.not_a_number)
 
 
 cdef void drop_not_available(const Extra* extra, uint64_t* mask, const uint64_t* slots,
                              Omitted* omitted) noexcept nogil:
     cdef const Limit* limit
     cdef Py_ssize_t number
-    cdef uint16_t slot
     for number in range(extra.limit_count):
         limit = &extra.limits[number]
-        slot = limit.slot
-        if (mask[slot // 64] >> (slot % 64)) & 1 and (slots[slot] & limit.mask) - limit.limit <= limit.span:
-            mask[slot // 64] &= ~(<uint64_t>1 << (slot % 64))
-            omitted.not_available += 1
-
-
-cdef inline void leave_out(uint64_t* mask, uint16_t slot, Omitted* omitted) noexcept nogil:
-    mask[slot // 64] &= ~(<uint64_t>1 << (slot % 64))
-    omitted.not_available += 1
+        if is_in(mask, limit.slot) and (slots[limit.slot] & limit.mask) - limit.limit <= limit.span:
+            leave_out(mask, limit.slot, &omitted.not_available)
 
 
 cdef bint read_characters(const Text* text, const uint8_t* data, uint64_t* slot) noexcept nogil:
@@ -214,17 +214,17 @@ cdef void make_values(const Extra* extra, const uint8_t* data, Py_ssize_t length
     cdef uint16_t slot
     for number in range(extra.text_count):
         slot = extra.texts[number].slot
-        if mask[slot // 64] >> (slot % 64) & 1 and not read_characters(&extra.texts[number], data, &slots[slot]):
-            leave_out(mask, slot, omitted)
+        if is_in(mask, slot) and not read_characters(&extra.texts[number], data, &slots[slot]):
+            leave_out(mask, slot, &omitted.not_available)
     for number in range(extra.digits_count):
         slot = extra.digits[number].slot
-        if mask[slot // 64] >> (slot % 64) & 1 and not read_digits(&slots[slot], extra.digits[number].count):
-            leave_out(mask, slot, omitted)
+        if is_in(mask, slot) and not read_digits(&slots[slot], extra.digits[number].count):
+            leave_out(mask, slot, &omitted.not_available)
     for number in range(extra.short_count):
         slot = extra.shorts[number].slot
-        if (extra.shorts[number].length == length and mask[slot // 64] >> (slot % 64) & 1
+        if (extra.shorts[number].length == length and is_in(mask, slot)
                 and slots[slot] == (<uint64_t>1 << extra.shorts[number].bits) - 1):
-            leave_out(mask, slot, omitted)
+            leave_out(mask, slot, &omitted.not_available)
 
 
 cdef void keep_together(const Extra* extra, uint64_t* mask, Omitted* omitted) noexcept nogil:
@@ -267,10 +267,9 @@ cdef bint decode_any(const Message* message, const uint8_t* data, Py_ssize_t rea
     run_floats(extra, mask, slots, omitted)
     if extra.makes_values:
         make_values(extra, data, length, mask, slots, omitted)
-        drop_not_available(extra, mask, slots, omitted)
+    drop_not_available(extra, mask, slots, omitted)
+    if extra.makes_values:
         keep_together(extra, mask, omitted)
-    else:
-        drop_not_available(extra, mask, slots, omitted)
     cdef uint64_t any_there = 0
     for number in range(extra.mask_words):
         any_there |= mask[number]

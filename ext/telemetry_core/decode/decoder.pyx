@@ -15,9 +15,10 @@ from libc.stdlib cimport free
 from libc.string cimport memset
 
 from telemetry_core.decode.any_shape cimport decode_any
-from telemetry_core.decode.memory cimport CACHE_LINE_BYTES
-from telemetry_core.decode.message cimport MOST_FOURS, SHAPE_PLAIN, Extra, Message
-from telemetry_core.decode.plan cimport STANDARD_IDS, Bus, Plan, find_extended, id_slot, message_at, pgn_key
+from telemetry_core.decode.message cimport CACHE_LINE_BYTES, MOST_FOURS, SHAPE_PLAIN, Extra, Message
+from telemetry_core.decode.plan cimport (
+    STANDARD_IDS, Bus, Plan, find_extended, find_line, id_slot, message_at, pgn_key,
+)
 from telemetry_core.frames.batch cimport (
     FLAG_BY_PGN, FLAG_CHECKED, FLAG_PAYLOAD, FLAG_WRONG, ID_ERROR, ID_EXTENDED, ID_MASK, ID_REMOTE, INLINE_PAYLOAD,
     Frame, FrameBatch, payload,
@@ -208,13 +209,7 @@ cdef class Decoder:
 
     cdef uint32_t find(self, const Frame* frame) noexcept nogil:
         """The cache line of the message that a data frame or a payload carries; 0: no database has one."""
-        cdef uint16_t number = self.bindings[frame.channel].bus
-        cdef const Bus* bus = &self.plan.buses[number]
-        if frame.flags & FLAG_BY_PGN:
-            bus = &self.plan.buses_by_pgn[number]
-        if frame.id & ID_EXTENDED:
-            return find_extended(bus, frame.id & ID_MASK)
-        return bus.standard[frame.id] if frame.id < STANDARD_IDS else 0
+        return find_line(self.plan, self.bindings[frame.channel].bus, frame.id, frame.flags & FLAG_BY_PGN)
 
     cdef uint32_t _find_any(self, const Frame* frame) noexcept nogil:
         """The cache line of the message that a frame of any kind carries. Counts the frame."""

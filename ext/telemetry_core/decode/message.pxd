@@ -5,10 +5,10 @@ unpack.h has the innermost structs.
 
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 
-from telemetry_core.decode.memory cimport PlanMemory
 from telemetry_core.rows.schema cimport Field, Schema
 
 cdef enum:
+    CACHE_LINE_BYTES = 64
     MAX_CAPACITY = 1792          # bytes of payload: the longest J1939 transport message, in whole words
 
 cdef enum Shape:
@@ -128,6 +128,14 @@ cdef struct Extra:
     uint8_t reports_protection   # by a flag after the last signal
     uint8_t keeps_empty          # gives a row also where no signal is there
     uint16_t protection_slot
+
+cdef class PlanMemory:
+    cdef list pieces
+    cdef char* at
+    cdef size_t left
+
+    cdef void* take(self, size_t size) except NULL
+    cdef char* take_cache_lines(self, size_t count) except NULL
 
 cdef object check(spec, fields)
 cdef object cache_line_count(spec)

@@ -6,18 +6,43 @@ past the longest payload, conditions in a circle) raises a ValueError that names
 
 import struct
 
+from cpython.bytearray cimport PyByteArray_AS_STRING
 from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
 
-from telemetry_core.decode.memory cimport CACHE_LINE_BYTES, PlanMemory
 from telemetry_core.rows.schema cimport MOST_CHARACTERS, Field, Schema
 
 from telemetry_core.decode.spec import FLOAT_FORMATS
 
 cdef enum:
     MAX_FIELDS = 65535
+    PIECE_BYTES = 65536
 
 INT64_LOWEST = -(1 << 63)
 INT64_HIGHEST = (1 << 63) - 1
+
+
+cdef class PlanMemory:
+    """Zeroed memory in large pieces, which a plan's structs lie in: what is made together lies together."""
+
+    def __cinit__(self):
+        self.pieces = []
+
+    cdef void* take(self, size_t size) except NULL:
+        cdef size_t rounded = (size + 15) & ~<size_t>15
+        if rounded > self.left:
+            self.left = max(rounded, <size_t>PIECE_BYTES)
+            piece = bytearray(self.left)
+            self.at = PyByteArray_AS_STRING(piece)
+            self.pieces.append(piece)
+        cdef void* taken = self.at
+        self.at += rounded
+        self.left -= rounded
+        return taken
+
+    cdef char* take_cache_lines(self, size_t count) except NULL:
+        """Return that many cache lines, on the boundary of one."""
+        cdef size_t start = <size_t>self.take((count + 1) * CACHE_LINE_BYTES)
+        return <char*>((start + CACHE_LINE_BYTES - 1) // CACHE_LINE_BYTES * CACHE_LINE_BYTES)
 
 
 def last_byte(signal):

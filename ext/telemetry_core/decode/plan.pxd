@@ -4,10 +4,10 @@ Messages lie on cache lines of one array, and an id leads straight to its line: 
 the message itself, in a database of any size.
 """
 
-from libc.stdint cimport uint8_t, uint32_t
+from libc.stdint cimport uint8_t, uint16_t, uint32_t
 
-from telemetry_core.decode.memory cimport CACHE_LINE_BYTES
-from telemetry_core.decode.message cimport Message
+from telemetry_core.decode.message cimport CACHE_LINE_BYTES, Message
+from telemetry_core.frames.batch cimport ID_EXTENDED, ID_MASK
 from telemetry_core.rows.schema cimport Schema
 
 cdef enum:
@@ -40,6 +40,10 @@ cdef class Plan:
     cdef object memory           # owns all that the structs point to
 
     cdef object _pack(self)
+
+# Cache line of the message that a data frame or a payload with this id carries; 0: no database has one. `number`: of
+# the bus in Plan.buses. by_pgn: a payload of J1939.
+cdef uint32_t find_line(Plan plan, uint16_t number, uint32_t id, bint by_pgn) noexcept nogil
 
 
 cdef inline Message* message_at(char* cache_lines, uint32_t cache_line) noexcept nogil:

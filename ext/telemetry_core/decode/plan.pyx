@@ -8,11 +8,9 @@ Promises:
 Relies on a Schema that was made of the spec's records, or of these followed by others.
 """
 
-from libc.stdint cimport uint32_t
+from libc.stdint cimport uint16_t, uint32_t
 
-from telemetry_core.decode.memory cimport PlanMemory
-from telemetry_core.decode.message cimport cache_line_count, check, pack
-from telemetry_core.frames.batch cimport ID_MASK
+from telemetry_core.decode.message cimport PlanMemory, cache_line_count, check, pack
 from telemetry_core.rows.schema cimport Schema
 
 from telemetry_core.decode.spec import BusSpec
@@ -93,6 +91,13 @@ cdef uint32_t find_masked(const Bus* bus, uint32_t id) noexcept nogil:
         if found:
             return found
     return 0
+
+
+cdef uint32_t find_line(Plan plan, uint16_t number, uint32_t id, bint by_pgn) noexcept nogil:
+    cdef const Bus* bus = &plan.buses_by_pgn[number] if by_pgn else &plan.buses[number]
+    if id & ID_EXTENDED:
+        return find_extended(bus, id & ID_MASK)
+    return bus.standard[id] if id < STANDARD_IDS else 0
 
 
 cdef object _add_mask(Bus* bus, message, str name):

@@ -1,13 +1,6 @@
 from collections.abc import Iterator
-from typing import NamedTuple
 
-class FrameTuple(NamedTuple):
-    time_ns: int
-    id: int
-    data: bytes
-    channel: int
-    flags: int
-    nudge_ns: int
+from telemetry_core.frames.spec import FrameTuple as FrameTuple
 
 class FrameBatch:
     position: int

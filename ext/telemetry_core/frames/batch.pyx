@@ -10,21 +10,12 @@ all such frames share.
 """
 
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
-from libc.stdlib cimport calloc, free, realloc
+from libc.stdlib cimport free, realloc
 from libc.string cimport memcpy, memset
 
-from typing import NamedTuple
+from telemetry_core.memory cimport zeroed
 
-
-class FrameTuple(NamedTuple):
-    """One frame as Python values: for tests and for slow paths."""
-
-    time_ns: int
-    id: int
-    data: bytes
-    channel: int
-    flags: int
-    nudge_ns: int
+from telemetry_core.frames.spec import FrameTuple
 
 
 cdef class FrameBatch:
@@ -37,12 +28,8 @@ cdef class FrameBatch:
     def __cinit__(self, Py_ssize_t capacity):
         if capacity < 1:
             raise ValueError("a batch holds at least one frame")
-        self.frames = <Frame*>calloc(capacity, sizeof(Frame))
-        if self.frames == NULL:
-            raise MemoryError
+        self.frames = <Frame*>zeroed(capacity, sizeof(Frame))
         self.capacity = capacity
-        self.count = 0
-        self.position = 0
 
     def __dealloc__(self):
         free(self.frames)

@@ -1,14 +1,5 @@
-from typing import NamedTuple
-
 from telemetry_core.frames.batch import FrameBatch
-
-class ChannelTraffic(NamedTuple):
-    frames: int
-    nominal_bits: int
-    data_bits: int
-    first_ns: int
-    time_ns: int
-    observed_ns: int
+from telemetry_core.frames.spec import ChannelTraffic as ChannelTraffic
 
 class Traffic:
     def __init__(self) -> None: ...

@@ -19,7 +19,7 @@ from telemetry_core.frames.batch cimport (
 )
 from telemetry_core.memory cimport zeroed
 
-from typing import NamedTuple
+from telemetry_core.frames.spec import ChannelTraffic
 
 cdef struct Counted:             # of one channel
     uint64_t frames
@@ -50,21 +50,6 @@ cdef enum:
     FD_SHORT_PAYLOAD = 16
     FD_DELIMITER = 1
     FD_TAIL = 12
-
-
-class ChannelTraffic(NamedTuple):
-    """What one channel has carried so far.
-
-    `first_ns` and `time_ns` are the stamps of its first and last frame; `observed_ns` is when the last one was
-    observed. The bits go by the bit rate at which they were sent.
-    """
-
-    frames: int
-    nominal_bits: int
-    data_bits: int
-    first_ns: int
-    time_ns: int
-    observed_ns: int
 
 
 cdef inline uint32_t stuffed(uint32_t bits) noexcept nogil:

@@ -28,7 +28,7 @@ from telemetry_core.frames.batch cimport (
     FLAG_BRS, FLAG_ESI, FLAG_FD, ID_ERROR, ID_EXTENDED, ID_MASK, ID_REMOTE, MAX_PAYLOAD, WideFrame,
 )
 from telemetry_core.logs.reader cimport (
-    LINE_DAMAGED, LINE_FRAME, LINE_HEADER, LINE_NEW_CHANNEL, LINE_NOTHING, MAX_CHANNELS, LineReader,
+    LINE_DAMAGED, LINE_HEADER, LINE_NOTHING, MAX_CHANNELS, LineReader,
 )
 from telemetry_core.logs.text cimport (
     NOT_HEX, hex_digit, is_space, same_word, skip_spaces, skip_word, take_decimal, take_hex, take_seconds,
@@ -182,7 +182,7 @@ cdef class AscReader(LineReader):
         id_end = skip_word(id, end)
         if id_end - id == 10 and same_word(id, id_end, b"errorframe", 10):
             frame.id = ID_ERROR
-            return self.finish(channel, frame)
+            return self.take_channel(max(channel - 1, 0), frame)
         word = skip_spaces(id_end, end)
         word_end = skip_word(word, end)
         if _is_request(word, word_end):
@@ -205,13 +205,13 @@ cdef class AscReader(LineReader):
                 if at == NULL:
                     return LINE_DAMAGED
             frame.length = <uint16_t>min(length, 8)
-            return self.finish(channel, frame)
+            return self.take_channel(max(channel - 1, 0), frame)
         if kind != c'd':
             return LINE_DAMAGED
         at = self.take_number(at, end, 15, &length)
         if at == NULL or self.take_bytes(at, end, frame, min(length, 8)) == NULL:
             return LINE_DAMAGED
-        return self.finish(channel, frame)
+        return self.take_channel(max(channel - 1, 0), frame)
 
     cdef int parse_fd(self, const char* at, const char* end, WideFrame* frame) noexcept nogil:
         # After the word CANFD: channel, direction, id, a name or none, BRS, ESI, DLC, length, bytes; then,
@@ -235,7 +235,7 @@ cdef class AscReader(LineReader):
         frame.flags = FLAG_FD
         if word_end - word == 10 and same_word(word, word_end, b"errorframe", 10):
             frame.id = ID_ERROR
-            return self.finish(channel, frame)
+            return self.take_channel(max(channel - 1, 0), frame)
         if self.take_id(word, word_end, frame) == NULL:
             return LINE_DAMAGED
         at = skip_spaces(word_end, end)
@@ -260,23 +260,16 @@ cdef class AscReader(LineReader):
         for column in range(2):
             at = take_decimal(skip_spaces(at, end), end, INT64_MAX, &number)
             if at == NULL:
-                return self.finish(channel, frame)
+                return self.take_channel(max(channel - 1, 0), frame)
         if take_hex(skip_spaces(at, end), end, &flags) == NULL:
-            return self.finish(channel, frame)
+            return self.take_channel(max(channel - 1, 0), frame)
         if not flags & COLUMN_FD and frame.flags == FLAG_FD and length <= 8:
             frame.flags = 0  # a classic frame, on a channel that can have both
             if flags & COLUMN_REMOTE:
                 frame.id |= ID_REMOTE
                 frame.length = <uint16_t>min(dlc, 8)
                 memset(frame.data, 0, sizeof(frame.data))
-        return self.finish(channel, frame)
-
-    cdef int finish(self, int64_t channel, WideFrame* frame) noexcept nogil:
-        cdef int number = self.find_channel(max(channel - 1, 0))
-        if number < 0:
-            return LINE_NEW_CHANNEL
-        frame.channel = <uint16_t>number
-        return LINE_FRAME
+        return self.take_channel(max(channel - 1, 0), frame)
 
     cdef const char* take_number(self, const char* at, const char* end, int64_t most, int64_t* value) noexcept nogil:
         # A word that is a number in the log's base.

@@ -84,6 +84,10 @@ cdef inline uint64_t _u64(const char* at) noexcept nogil:
     return value
 
 
+cdef inline uint8_t _fd_flags(uint32_t brs, uint32_t esi) noexcept nogil:
+    return <uint8_t>(FLAG_FD | (FLAG_BRS if brs else 0) | (FLAG_ESI if esi else 0))
+
+
 cdef inline bint _is_frame(uint32_t type) noexcept nogil:
     return (type == CAN_MESSAGE or type == CAN_MESSAGE2 or type == CAN_FD_MESSAGE or type == CAN_FD_MESSAGE_64
             or type == CAN_ERROR or type == CAN_ERROR_EXT or type == CAN_FD_ERROR_64)
@@ -306,42 +310,38 @@ cdef class BlfReader(LogReader):
         if room < 8:
             return OBJECT_DAMAGED
         channel = _u16(body)
-        if type == CAN_MESSAGE or type == CAN_MESSAGE2:
-            offset = 8
+        if type == CAN_MESSAGE or type == CAN_MESSAGE2 or type == CAN_FD_MESSAGE:
+            offset = 20 if type == CAN_FD_MESSAGE else 8
+            if room < offset:
+                return OBJECT_DAMAGED
             dlc = _u8(body + 3)
             frame.id = _u32(body + 4)
             remote = _u8(body + 2) & MESSAGE_REMOTE != 0
             requested = _u8(body + 2) & MESSAGE_DIRECTION == REQUESTED
-            stored = length = min(dlc, 8)
-        elif type == CAN_FD_MESSAGE:
-            if room < 20:
+            stored = length = _u8(body + 14) if type == CAN_FD_MESSAGE else min(dlc, 8)
+            if type == CAN_FD_MESSAGE and _u8(body + 13) & 1:
+                frame.flags = _fd_flags(_u8(body + 13) & 2, _u8(body + 13) & 4)
+        elif type == CAN_FD_MESSAGE_64 or type == CAN_FD_ERROR_64:
+            offset = FD_64_BYTES if type == CAN_FD_MESSAGE_64 else FD_ERROR_64_BYTES
+            if room < offset:
                 return OBJECT_DAMAGED
-            offset = 20
-            dlc = _u8(body + 3)
-            frame.id = _u32(body + 4)
-            remote = _u8(body + 2) & MESSAGE_REMOTE != 0
-            requested = _u8(body + 2) & MESSAGE_DIRECTION == REQUESTED
-            flags = _u8(body + 13)
-            if flags & 1:
-                frame.flags = <uint8_t>(FLAG_FD | (FLAG_BRS if flags & 2 else 0) | (FLAG_ESI if flags & 4 else 0))
-            stored = length = _u8(body + 14)
-        elif type == CAN_FD_MESSAGE_64:
-            if room < FD_64_BYTES:
-                return OBJECT_DAMAGED
-            offset = FD_64_BYTES
             channel = _u8(body)
             dlc = _u8(body + 1)
             length = _u8(body + 2)
-            frame.id = _u32(body + 4)
-            flags = _u32(body + 12)
-            remote = flags & FD_64_REMOTE != 0
-            requested = _u8(body + 34) == REQUESTED
-            if flags & FD_64_FD:
-                frame.flags = <uint8_t>(FLAG_FD | (FLAG_BRS if flags & FD_64_BRS else 0)
-                                        | (FLAG_ESI if flags & FD_64_ESI else 0))
+            if type == CAN_FD_ERROR_64:
+                frame.id = ID_ERROR | (_u32(body + 12) & ID_MASK)
+                frame.flags = FLAG_FD
+                stored = _u8(body + 10)
+            else:
+                frame.id = _u32(body + 4)
+                flags = _u32(body + 12)
+                remote = flags & FD_64_REMOTE != 0
+                requested = _u8(body + 34) == REQUESTED
+                if flags & FD_64_FD:
+                    frame.flags = _fd_flags(flags & FD_64_BRS, flags & FD_64_ESI)
+                stored = _u8(body + 35)
             # Fewer bytes may be there than the frame has: the rest are zeros. More may follow them.
-            stored = _u8(body + 35)
-            stored = (stored if stored else self.size) - header - FD_64_BYTES
+            stored = (stored if stored else self.size) - header - offset
             stored = max(min(stored, length), 0)
         elif type == CAN_ERROR_EXT:
             if room < 24:
@@ -350,18 +350,6 @@ cdef class BlfReader(LogReader):
             dlc = _u8(body + 10)
             frame.id = ID_ERROR | (_u32(body + 16) & ID_MASK)
             stored = length = min(dlc, 8)
-        elif type == CAN_FD_ERROR_64:
-            if room < FD_ERROR_64_BYTES:
-                return OBJECT_DAMAGED
-            offset = FD_ERROR_64_BYTES
-            channel = _u8(body)
-            dlc = _u8(body + 1)
-            length = _u8(body + 2)
-            frame.id = ID_ERROR | (_u32(body + 12) & ID_MASK)
-            frame.flags = FLAG_FD
-            stored = _u8(body + 10)  # as in CAN_FD_MESSAGE_64
-            stored = (stored if stored else self.size) - header - FD_ERROR_64_BYTES
-            stored = max(min(stored, length), 0)
         else:
             stored = 0
             frame.id = ID_ERROR

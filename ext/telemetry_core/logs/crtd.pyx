@@ -19,9 +19,7 @@ from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t
 from libc.string cimport memset
 
 from telemetry_core.frames.batch cimport ID_EXTENDED, ID_MASK, WideFrame
-from telemetry_core.logs.reader cimport (
-    LINE_DAMAGED, LINE_FRAME, LINE_NEW_CHANNEL, LINE_NOTHING, MAX_CHANNELS, LineReader,
-)
+from telemetry_core.logs.reader cimport LINE_DAMAGED, LINE_NOTHING, MAX_CHANNELS, LineReader
 from telemetry_core.logs.text cimport is_space, skip_spaces, skip_word, take_decimal, take_hex, take_seconds
 
 
@@ -45,7 +43,7 @@ cdef class CrtdReader(LineReader):
         cdef const char* word
         cdef const char* word_end
         cdef bint extended
-        cdef int length = 0, number
+        cdef int length = 0
         at = skip_spaces(at, end)
         if at == end or at[0] == c'#':
             return LINE_NOTHING
@@ -81,8 +79,4 @@ cdef class CrtdReader(LineReader):
         if extended:
             frame.id |= ID_EXTENDED
         frame.length = <uint16_t>length
-        number = self.find_channel(max(bus - 1, 0))
-        if number < 0:
-            return LINE_NEW_CHANNEL
-        frame.channel = <uint16_t>number
-        return LINE_FRAME
+        return self.take_channel(max(bus - 1, 0), frame)

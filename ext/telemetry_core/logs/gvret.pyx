@@ -21,9 +21,7 @@ from libc.stdint cimport INT64_MAX, int64_t, uint8_t, uint16_t, uint32_t, uint64
 from libc.string cimport memset
 
 from telemetry_core.frames.batch cimport FLAG_FD, ID_EXTENDED, ID_MASK, MAX_PAYLOAD, WideFrame
-from telemetry_core.logs.reader cimport (
-    LINE_DAMAGED, LINE_FRAME, LINE_NEW_CHANNEL, LINE_NOTHING, MAX_CHANNELS, LineReader,
-)
+from telemetry_core.logs.reader cimport LINE_DAMAGED, LINE_NOTHING, MAX_CHANNELS, LineReader
 from telemetry_core.logs.text cimport same_word, skip_spaces, take_decimal, take_hex
 
 
@@ -106,7 +104,6 @@ cdef class GvretReader(LineReader):
         cdef uint32_t value = 0
         cdef bint extended = False
         cdef int64_t index
-        cdef int number
         at = skip_spaces(at, end)
         if at == end or same_word(at, end, b"time", 4):
             return LINE_NOTHING
@@ -145,8 +142,4 @@ cdef class GvretReader(LineReader):
             frame.id |= ID_EXTENDED
         frame.length = <uint16_t>length
         frame.flags = FLAG_FD if length > 8 else 0
-        number = self.find_channel(bus)
-        if number < 0:
-            return LINE_NEW_CHANNEL
-        frame.channel = <uint16_t>number
-        return LINE_FRAME
+        return self.take_channel(bus, frame)

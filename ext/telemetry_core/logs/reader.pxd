@@ -68,4 +68,5 @@ cdef class LineReader(LogReader):
     cdef bint lacks_stamp        # the frame that parse_line found
 
     cdef void damage_line(self) noexcept nogil
+    cdef int take_channel(self, int64_t number, WideFrame* frame) noexcept nogil
     cdef int parse_line(self, const char* at, const char* end, WideFrame* frame, bint* torn) noexcept nogil

@@ -11,11 +11,12 @@ A format is a subclass with a `parse`, or with a `parse_line` where a line is a 
 
 from cpython.buffer cimport PyBUF_WRITE
 from cpython.memoryview cimport PyMemoryView_FromMemory
-from libc.stdint cimport INT64_MAX, int64_t
-from libc.stdlib cimport free, malloc
+from libc.stdint cimport INT64_MAX, int64_t, uint16_t
+from libc.stdlib cimport free
 from libc.string cimport memchr, memcmp, memmove, memset
 
 from telemetry_core.frames.batch cimport FrameBatch, WideFrame
+from telemetry_core.memory cimport resized
 
 
 cdef class LogReader:
@@ -39,9 +40,7 @@ cdef class LogReader:
         self.more_soon = getattr(stream, "more_soon", None)
         self.first_place.byte = -1
         memset(self.channels, 0xFF, sizeof(self.channels))
-        self.buffer = <char*>malloc(BUFFER_BYTES)
-        if self.buffer == NULL:
-            raise MemoryError
+        self.buffer = <char*>resized(NULL, BUFFER_BYTES)
 
     def __dealloc__(self):
         free(self.buffer)
@@ -203,6 +202,14 @@ cdef class LineReader(LogReader):
             self.line += 1
             self.begin = min(line_end - self.buffer + 1, self.end)
         return ENOUGH
+
+    cdef int take_channel(self, int64_t number, WideFrame* frame) noexcept nogil:
+        # End a line that is a frame of the log's channel `number`, from 0 on.
+        cdef int channel = self.find_channel(number)
+        if channel < 0:
+            return LINE_NEW_CHANNEL
+        frame.channel = <uint16_t>channel
+        return LINE_FRAME
 
     cdef object take_header(self):
         # Skip the line that it was called for.

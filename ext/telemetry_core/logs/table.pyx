@@ -28,9 +28,7 @@ from telemetry_core.logs.table_header import (
 )
 
 from telemetry_core.frames.batch cimport FLAG_FD, ID_ERROR, ID_EXTENDED, ID_MASK, ID_REMOTE, MAX_PAYLOAD, WideFrame
-from telemetry_core.logs.reader cimport (
-    LINE_DAMAGED, LINE_FRAME, LINE_HEADER, LINE_NEW_CHANNEL, LINE_NOTHING, MAX_CHANNELS, LineReader,
-)
+from telemetry_core.logs.reader cimport LINE_DAMAGED, LINE_HEADER, LINE_NOTHING, MAX_CHANNELS, LineReader
 from telemetry_core.logs.text cimport NOT_HEX, hex_digit, is_space, take_decimal, take_hex, take_seconds
 
 cdef enum:
@@ -170,7 +168,7 @@ cdef class TableReader(LineReader):
         cdef const char* cell_end
         cdef const char* taken
         cdef uint8_t role
-        cdef int index, channel
+        cdef int index
         memset(frame, 0, sizeof(WideFrame))
         frame.time_ns = self.arrival_ns if self.lacks_stamp else 0
         for index in range(self.columns):
@@ -226,8 +224,4 @@ cdef class TableReader(LineReader):
                 frame.id |= ID_EXTENDED
             if is_remote:
                 frame.id |= ID_REMOTE
-        channel = self.find_channel(bus)
-        if channel < 0:
-            return LINE_NEW_CHANNEL
-        frame.channel = <uint16_t>channel
-        return LINE_FRAME
+        return self.take_channel(bus, frame)

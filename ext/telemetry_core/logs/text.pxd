@@ -4,10 +4,22 @@ from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t
 
 from telemetry_core.frames.batch cimport WideFrame
 
-cdef extern from "telemetry_core/logs/hex_digits.h" nogil:
+cdef extern from *:
+    """
+    enum { NOT_HEX = 0xFF };
+
+    /* One more than the value; 0: not a digit. By table, since logs are made of hexadecimal digits. */
+    static const uint8_t HEX_DIGITS[256] = {
+        ['0'] = 1, ['1'] = 2, ['2'] = 3, ['3'] = 4, ['4'] = 5, ['5'] = 6, ['6'] = 7, ['7'] = 8, ['8'] = 9, ['9'] = 10,
+        ['A'] = 11, ['B'] = 12, ['C'] = 13, ['D'] = 14, ['E'] = 15, ['F'] = 16,
+        ['a'] = 11, ['b'] = 12, ['c'] = 13, ['d'] = 14, ['e'] = 15, ['f'] = 16,
+    };
+
+    static inline uint8_t hex_digit(char digit) { return (uint8_t)(HEX_DIGITS[(uint8_t)digit] - 1); }
+    """
     enum:
         NOT_HEX
-    uint8_t hex_digit(char digit)
+    uint8_t hex_digit(char digit) nogil
 
 
 cdef inline const char* skip_spaces(const char* at, const char* end) noexcept nogil:

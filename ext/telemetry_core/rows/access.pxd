@@ -1,12 +1,17 @@
 """The words of a row (`batch.pxd`): which fields are there, and what their slots hold."""
 
-from libc.stdint cimport int32_t, uint32_t, uint64_t
+from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
 from libc.string cimport memcpy
 
 from telemetry_core.rows.batch cimport ROW_OTHER_SENDER, RowHead
-from telemetry_core.rows.schema cimport HEAD_WORDS, Schema
+from telemetry_core.rows.schema cimport HEAD_WORDS, SLOT_FLOAT, SLOT_UINT, Field, Schema
 
 cdef extern from *:
+    """
+    static const double POWERS_OF_TEN[19] = {  /* exact as doubles, by the decimals of a number */
+        1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18};
+    """
+    const double POWERS_OF_TEN[19]
     int lowest_bit "__builtin_ctzll" (uint64_t word) noexcept nogil
 
 cdef enum:
@@ -37,6 +42,18 @@ cdef inline double get_double(const uint64_t* row, uint32_t mask_words, uint32_t
     cdef double value
     memcpy(&value, &row[HEAD_WORDS + mask_words + field], 8)
     return value
+
+
+cdef inline double value_of(const Field* field, uint64_t slot) noexcept nogil:
+    # The nearest double of what a slot stands for, of a field of numbers.
+    cdef double number
+    if field.kind == SLOT_FLOAT:
+        memcpy(&number, &slot, 8)
+    elif field.decimal:
+        return <double>(<int64_t>slot * field.multiplier + field.bias) / POWERS_OF_TEN[field.decimals]
+    else:
+        number = <double>slot if field.kind == SLOT_UINT else <double><int64_t>slot
+    return number * field.factor + field.offset
 
 
 cdef inline bint reports_fault(Schema schema, const uint64_t* row, int32_t protection) noexcept nogil:

@@ -8,16 +8,16 @@ Promises:
 """
 
 from libc.stdint cimport int64_t, uint16_t, uint32_t, uint64_t
-from libc.stdlib cimport free, malloc, realloc
+from libc.stdlib cimport free
 from libc.string cimport memcpy, memset
 
+from telemetry_core.memory cimport resized
 from telemetry_core.rows.schema cimport (
     HEAD_WORDS, MOST_CHARACTERS, SLOT_ASCII, SLOT_BOOL, SLOT_FLOAT, SLOT_UINT, Field, Record, Schema, get_characters,
     set_characters,
 )
 
 from telemetry_core.rows.spec import Row
-
 
 
 cdef object raw_value(const uint64_t* slot, const Field* field):
@@ -52,11 +52,7 @@ cdef class SampleBatch:
     def __cinit__(self, Schema schema not None, size_t room=4096):
         self.schema = schema
         self.room = max(room, 64)
-        self.words = <uint64_t*>malloc(self.room * sizeof(uint64_t))
-        if self.words == NULL:
-            raise MemoryError
-        self.used = 0
-        self.rows = 0
+        self.words = <uint64_t*>resized(NULL, self.room * sizeof(uint64_t))
 
     def __dealloc__(self):
         free(self.words)
@@ -93,14 +89,9 @@ cdef class SampleBatch:
         return parts
 
     cdef int make_room(self, size_t count) except -1 nogil:
-        cdef uint64_t* grown
-        cdef size_t room
+        cdef size_t room = 2 * self.room + count
         if self.used + count > self.room:
-            room = 2 * self.room + count
-            grown = <uint64_t*>realloc(self.words, room * sizeof(uint64_t))
-            if grown == NULL:
-                raise MemoryError
-            self.words = grown
+            self.words = <uint64_t*>resized(self.words, room * sizeof(uint64_t))
             self.room = room
         return 0
 

@@ -10,14 +10,12 @@ Relies on one thread. A whole number past 2^53 is rounded, as every double is: `
 
 cimport cython
 from libc.stdint cimport int64_t, uint32_t, uint64_t
-from libc.stdlib cimport free, realloc
-from libc.string cimport memcpy
+from libc.stdlib cimport free
 
-from telemetry_core.memory cimport zeroed
-from telemetry_core.rows.access cimport lowest_bit
+from telemetry_core.memory cimport resized, zeroed
+from telemetry_core.rows.access cimport lowest_bit, value_of
 from telemetry_core.rows.batch cimport RowHead, SampleBatch
-from telemetry_core.rows.decimals cimport POWERS_OF_TEN
-from telemetry_core.rows.schema cimport HEAD_WORDS, SLOT_ASCII, SLOT_FLOAT, SLOT_UINT, Field, Record, Schema
+from telemetry_core.rows.schema cimport HEAD_WORDS, SLOT_ASCII, Field, Record, Schema
 
 cdef struct Series:              # of one field
     int64_t* times_ns
@@ -25,17 +23,6 @@ cdef struct Series:              # of one field
     uint64_t* origins            # channel and id of the frame
     Py_ssize_t count
     Py_ssize_t room
-
-
-cdef double value_of(const Field* field, uint64_t slot) noexcept nogil:
-    cdef double number
-    if field.decimal:
-        return <double>(<int64_t>slot * field.multiplier + field.bias) / POWERS_OF_TEN[field.decimals]
-    if field.kind == SLOT_FLOAT:
-        memcpy(&number, &slot, sizeof(double))
-    else:
-        number = <double>slot if field.kind == SLOT_UINT else <double><int64_t>slot
-    return number * field.factor + field.offset
 
 
 @cython.no_gc_clear  # __dealloc__ counts by its Python attributes
@@ -70,7 +57,6 @@ cdef class Points:
         cdef Py_ssize_t number
         cdef uint32_t word, field
         cdef uint64_t left
-        cdef bint enough = True
         with nogil:
             for number in range(samples.rows):
                 head = <const RowHead*>row
@@ -79,42 +65,29 @@ cdef class Points:
                 slots = mask + record.mask_words
                 for word in range(record.mask_words):
                     left = mask[word]
-                    while left and enough:
+                    while left:
                         field = 64 * word + lowest_bit(left)
                         left &= left - 1
-                        enough = self._take(
+                        self._take(
                             &self.series[record.first_field + field], &self.schema.fields[record.first_field + field],
                             head.time_ns, <uint64_t>head.channel << 32 | head.id, slots[field])
                 row += record.row_words
-        if not enough:
-            raise MemoryError
 
-    cdef bint _take(self, Series* series, const Field* field, int64_t time_ns, uint64_t origin,
-                    uint64_t slot) noexcept nogil:
-        cdef Py_ssize_t room
-        cdef void* grown
+    cdef int _take(self, Series* series, const Field* field, int64_t time_ns, uint64_t origin,
+                   uint64_t slot) except -1 nogil:
+        cdef Py_ssize_t room = series.room + series.room // 2 + 64
         if field.kind == SLOT_ASCII:
-            return True
+            return 0
         if series.count == series.room:
-            room = series.room + series.room // 2 + 64
-            grown = realloc(series.times_ns, room * sizeof(int64_t))
-            if grown == NULL:
-                return False
-            series.times_ns = <int64_t*>grown
-            grown = realloc(series.values, room * sizeof(double))
-            if grown == NULL:
-                return False
-            series.values = <double*>grown
-            grown = realloc(series.origins, room * sizeof(uint64_t))
-            if grown == NULL:
-                return False
-            series.origins = <uint64_t*>grown
+            series.times_ns = <int64_t*>resized(series.times_ns, room * sizeof(int64_t))
+            series.values = <double*>resized(series.values, room * sizeof(double))
+            series.origins = <uint64_t*>resized(series.origins, room * sizeof(uint64_t))
             series.room = room
         series.times_ns[series.count] = time_ns
         series.values[series.count] = value_of(field, slot)
         series.origins[series.count] = origin
         series.count += 1
-        return True
+        return 0
 
     def of(self, Py_ssize_t record, Py_ssize_t field):
         """Return a field's times in ns, its values and their origins, 64 bits each in native order.

@@ -97,14 +97,12 @@ cdef inline uint32_t begin_page(const CycleState* state) noexcept nogil:
 
 cdef uint8_t forget_device(CycleState* state, Page* pages, const uint32_t* ranks, uint32_t page_count,
                            bint is_round) noexcept nogil
-cdef void begin_device(CycleState* state, Page* pages, uint32_t page_count, int64_t time_ns) noexcept nogil
-cdef void hold_stamps(Page* pages, uint32_t page_count, int64_t time_ns) noexcept nogil
-cdef uint32_t arrive(CycleState* state, Page* pages, const uint32_t* ranks, uint32_t page_count,
-                     const uint32_t* there, uint32_t count, int64_t time_ns, uint8_t* found) noexcept nogil
-cdef uint8_t end_cycle(CycleState* state, Page* pages, const uint32_t* ranks, uint32_t page_count,
-                       bint is_round) noexcept nogil
 
 # Put the next row into its cycle. `there`: the `count` pages that it brings, one at least. `ranks`: the order of the
 # pages. Returns bits of Found.
 cdef uint8_t take_row(CycleState* state, Page* pages, const uint32_t* ranks, uint32_t page_count,
                       const uint32_t* there, uint32_t count, const RowHead* head, uint64_t gap_ns) noexcept nogil
+
+# The same for its round, of which two pages are `within_ns` apart at most.
+cdef uint8_t take_answer(CycleState* state, Page* pages, const uint32_t* ranks, uint32_t page_count,
+                         const uint32_t* there, uint32_t count, const RowHead* head, uint64_t within_ns) noexcept nogil

@@ -4,7 +4,7 @@ Each function writes into `made`, a row of the target whose record has `mask_wor
 """
 
 from libc.math cimport NAN, isfinite, rint
-from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
 
 from telemetry_core.rules.counting cimport Counters, begins_second, in_hours, take_reading
 from telemetry_core.rules.cycles cimport passed
@@ -31,6 +31,11 @@ cdef struct Spread:              # of a cycle that has just been completed
     uint32_t cell_max_index
     uint8_t has_cells
     uint8_t has_temperatures
+
+
+cdef inline void set_derived(uint64_t* made, uint32_t mask_words, int32_t field, double value) noexcept nogil:
+    if field >= 0:  # it is derived
+        set_double(made, mask_words, <uint32_t>field, value)
 
 
 cdef inline double rounded(double value, double unit) noexcept nogil:
@@ -87,14 +92,12 @@ cdef inline void write_counters(uint64_t* made, uint32_t mask_words, const Targe
         take_reading(&counters.energy, get_double(made, mask_words, target.counted_power), time_ns, gap_ns)
     if not (has_current or has_power) or not begins_second(counters, time_ns):
         return
-    if target.charged_ah >= 0 and counters.charge.is_known:
-        set_double(made, mask_words, target.charged_ah, in_hours(counters.charge.into_s))
-    if target.discharged_ah >= 0 and counters.charge.is_known:
-        set_double(made, mask_words, target.discharged_ah, in_hours(counters.charge.out_of_s))
-    if target.charged_wh >= 0 and counters.energy.is_known:
-        set_double(made, mask_words, target.charged_wh, in_hours(counters.energy.into_s))
-    if target.discharged_wh >= 0 and counters.energy.is_known:
-        set_double(made, mask_words, target.discharged_wh, in_hours(counters.energy.out_of_s))
+    if counters.charge.is_known:
+        set_derived(made, mask_words, target.charged_ah, in_hours(counters.charge.into_s))
+        set_derived(made, mask_words, target.discharged_ah, in_hours(counters.charge.out_of_s))
+    if counters.energy.is_known:
+        set_derived(made, mask_words, target.charged_wh, in_hours(counters.energy.into_s))
+        set_derived(made, mask_words, target.discharged_wh, in_hours(counters.energy.out_of_s))
 
 
 cdef inline void note_cell(Spread* spread, uint32_t index, double voltage) noexcept nogil:
@@ -119,19 +122,12 @@ cdef inline void write_spread(uint64_t* made, uint32_t mask_words, const Target*
                               const Spread* spread) noexcept nogil:
     # The extremes that note_cell and note_temperature found.
     if spread.has_cells:
-        if target.cell_min >= 0:
-            set_double(made, mask_words, target.cell_min, spread.cell_min)
-        if target.cell_max >= 0:
-            set_double(made, mask_words, target.cell_max, spread.cell_max)
-        if target.cell_delta >= 0:
-            set_double(made, mask_words, target.cell_delta,
-                       rounded(spread.cell_max - spread.cell_min, target.delta_unit))
-        if target.cell_min_index >= 0:
-            set_double(made, mask_words, target.cell_min_index, spread.cell_min_index)
-        if target.cell_max_index >= 0:
-            set_double(made, mask_words, target.cell_max_index, spread.cell_max_index)
+        set_derived(made, mask_words, target.cell_min, spread.cell_min)
+        set_derived(made, mask_words, target.cell_max, spread.cell_max)
+        set_derived(made, mask_words, target.cell_delta,
+                    rounded(spread.cell_max - spread.cell_min, target.delta_unit))
+        set_derived(made, mask_words, target.cell_min_index, spread.cell_min_index)
+        set_derived(made, mask_words, target.cell_max_index, spread.cell_max_index)
     if spread.has_temperatures:
-        if target.temp_min >= 0:
-            set_double(made, mask_words, target.temp_min, spread.temp_min)
-        if target.temp_max >= 0:
-            set_double(made, mask_words, target.temp_max, spread.temp_max)
+        set_derived(made, mask_words, target.temp_min, spread.temp_min)
+        set_derived(made, mask_words, target.temp_max, spread.temp_max)

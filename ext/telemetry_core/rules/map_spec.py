@@ -182,3 +182,20 @@ class PageNotice(NamedTuple):
     cycle: int
     page: int
     is_missing: bool
+
+
+class SenderFinding(NamedTuple):
+    """Two senders of one record, reported once.
+
+    row: the number of the row in its batch that shows it. taken, other: addresses.
+    The record is taken from `taken`, and `other` sends it too. With `is_change` it was taken from `other`
+    before.
+    """
+
+    row: int
+    time_ns: int
+    channel: int
+    record: int
+    taken: int
+    other: int
+    is_change: bool

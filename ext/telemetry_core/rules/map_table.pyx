@@ -11,7 +11,7 @@ from libc.stdint cimport int32_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport free
 
 from telemetry_core.memory cimport zeroed
-from telemetry_core.rows.schema cimport SLOT_BOOL, SLOT_INT, SLOT_TEXT, Record, Schema
+from telemetry_core.rows.schema cimport SLOT_BOOL, SLOT_TEXT, Record, Schema
 
 from telemetry_core.rules.map_spec import ABSENT, CountRule, FlowRule, PowerRule, SpreadRule
 

@@ -14,29 +14,29 @@ Relies on MapTable for valid indexes. Relies on the senders stage to mark rows w
 Time is that of the frames. An input of a derived value serves rows at its own stamp and up to `input_age_ns` later,
 never earlier ones. After a step back in time, values are derived again once all inputs have come again.
 
-`slots.pxd` reads a field out of a message row; `derived.pxd` writes what follows from mapped fields. Which pages are
-one reading, `cycles.pyx` says of those that are sent over and over, and `rounds.pyx` of those that are asked for.
+`map_table.pxd` reads a field out of a message row; `derived.pxd` writes what follows from mapped fields. `cycles.pyx`
+says which pages are one reading.
 """
 
 cimport cython
 from libc.math cimport NAN, isfinite
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
-from libc.stdlib cimport free, realloc
+from libc.stdlib cimport free
 from libc.string cimport memset
 
-from telemetry_core.memory cimport with_room, zeroed
+from telemetry_core.memory cimport lengthened, with_room, zeroed
 from telemetry_core.rules.channel cimport Channel, free_channel, make_channel
 from telemetry_core.rules.cycles cimport (
-    GIVEN_UP, HELD_READING, NEWS, NO_NEWS, PAGE_MISSING, READING, REPLACES, CycleState, Page, forget_device, take_row,
+    GIVEN_UP, HELD_READING, NEWS, NO_NEWS, PAGE_MISSING, READING, REPLACES, CycleState, Page, forget_device,
+    take_answer, take_row,
 )
 from telemetry_core.rules.derived cimport (
     PowerState, Reading, Spread, note_cell, note_temperature, share_of, write_counters, write_power, write_spread,
 )
 from telemetry_core.rules.map_table cimport (
-    Bus, Cycle, MapTable, Message, Output, Part, Range, Reference, Slot, Target, Word,
+    Bus, Cycle, MapTable, Message, Output, Part, Range, Reference, Slot, Target, Word, find_word, is_there,
+    mapped_value,
 )
-from telemetry_core.rules.rounds cimport take_answer
-from telemetry_core.rules.slots cimport find_word, is_there, mapped_value
 from telemetry_core.rows.access cimport has_field, is_of_sender, set_double, set_word, slots_of, reports_fault
 from telemetry_core.rows.batch cimport ROW_NEW_SENDER, ROW_OTHER_SENDER, RowHead, SampleBatch
 from telemetry_core.rows.schema cimport HEAD_WORDS, Schema
@@ -127,13 +127,9 @@ cdef class Mapper:
     cdef object _make_channels(self, Py_ssize_t count):
         if count <= self.channel_count:
             return
-        cdef Channel* grown = <Channel*>realloc(self.channels, count * sizeof(Channel))
-        if grown == NULL:
-            raise MemoryError
-        self.channels = grown
-        memset(&grown[self.channel_count], 0, (count - self.channel_count) * sizeof(Channel))
+        self.channels = <Channel*>lengthened(self.channels, self.channel_count, count, sizeof(Channel))
         while self.channel_count < count:
-            grown[self.channel_count].bus = -1
+            self.channels[self.channel_count].bus = -1
             self.channel_count += 1
 
     def map(self, SampleBatch samples not None, SampleBatch out not None):

@@ -13,14 +13,14 @@ J1939 is matched as the decoder does; there each sender has a counter of its own
 """
 
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
-from libc.stdlib cimport free, realloc
+from libc.stdlib cimport free
 
 from telemetry_core.frames.batch cimport (
     FLAG_BY_PGN, FLAG_CHECKED, FLAG_PAYLOAD, FLAG_WRONG, ID_ERROR, ID_EXTENDED, ID_MASK, ID_REMOTE, Frame, FrameBatch,
     payload,
 )
-from telemetry_core.memory cimport zeroed
-from telemetry_core.decode.plan cimport STANDARD_IDS, Bus, Plan, find_extended
+from telemetry_core.memory cimport resized, zeroed
+from telemetry_core.decode.plan cimport STANDARD_IDS, Plan, find_line
 
 from telemetry_core.rules.protection_spec import Checksum, DataId
 
@@ -205,12 +205,6 @@ cdef inline uint32_t _slot(uint32_t id) noexcept nogil:
     return id & (STANDARD_IDS - 1)
 
 
-cdef uint32_t line_of(const Bus* bus, uint32_t id) noexcept nogil:
-    if id & ID_EXTENDED:
-        return find_extended(bus, id & ID_MASK)
-    return bus.standard[id] if id < STANDARD_IDS else 0
-
-
 _FAULTS = ("wrong_crc", "repeated", "skipped")
 
 
@@ -242,7 +236,7 @@ cdef class Protection:
         self.watched = <uint8_t*>zeroed((plan.bus_count + 1) * SLOTS, 1)
         self.guards = <Guard*>zeroed(CHANNELS, sizeof(Guard))
         ids = [_id_of(plan, spec) for spec in self.specs]
-        lines = [line_of(&plan.buses[spec.bus + 1], id) for spec, id in zip(self.specs, ids)]
+        lines = [find_line(plan, spec.bus + 1, id, False) for spec, id in zip(self.specs, ids)]
         self.line_count = max(lines, default=0) + 1
         self.rule_of_line = <uint16_t*>zeroed(self.line_count, sizeof(uint16_t))
         for number, spec in enumerate(self.specs):
@@ -308,10 +302,7 @@ cdef class Protection:
         cdef Py_ssize_t index, start = 0
         cdef bint is_changed
         if self.verdict_room < frames.count:
-            self.verdicts = <uint8_t*>realloc(self.verdicts, frames.count)
-            if self.verdicts == NULL:
-                self.verdict_room = 0
-                raise MemoryError
+            self.verdicts = <uint8_t*>resized(self.verdicts, frames.count)
             self.verdict_room = frames.count
         with nogil:
             is_changed = self._run(frames)
@@ -371,8 +362,7 @@ cdef class Protection:
         cdef uint32_t line
         if not self.watched[number * SLOTS + _slot(frame.id)] or frame.id & (<uint32_t>ID_ERROR | ID_REMOTE):
             return <uint32_t>self.rule_count
-        line = line_of(&self.plan.buses_by_pgn[number] if frame.flags & FLAG_BY_PGN else &self.plan.buses[number],
-                       frame.id)
+        line = find_line(self.plan, number, frame.id, frame.flags & FLAG_BY_PGN)
         if line >= self.line_count or not self.rule_of_line[line]:
             return <uint32_t>self.rule_count
         return self.rule_of_line[line] - 1

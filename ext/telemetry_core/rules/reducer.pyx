@@ -18,10 +18,10 @@ Promises:
 
 cimport cython
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
-from libc.stdlib cimport free, realloc
+from libc.stdlib cimport free
 from libc.string cimport memcpy, memset
 
-from telemetry_core.memory cimport with_room, zeroed
+from telemetry_core.memory cimport resized, with_room, zeroed
 from telemetry_core.rows.access cimport lowest_bit
 from telemetry_core.rows.batch cimport ROW_NEW_SENDER, RowHead, SampleBatch
 from telemetry_core.rows.schema cimport HEAD_WORDS, Record, Schema, copy_rests
@@ -350,13 +350,9 @@ cdef class Reducer:
 
     cdef int _reserve_words(self, size_t words) except -1 nogil:
         cdef size_t room = 2 * self.words_room + words
-        if self.words_used + words <= self.words_room:
-            return 0
-        cdef uint64_t* grown = <uint64_t*>realloc(self.words, room * sizeof(uint64_t))
-        if grown == NULL:
-            raise MemoryError
-        self.words = grown
-        self.words_room = room
+        if self.words_used + words > self.words_room:
+            self.words = <uint64_t*>resized(self.words, room * sizeof(uint64_t))
+            self.words_room = room
         return 0
 
     cdef int _grow_table(self) except -1 nogil:

@@ -1,22 +1,13 @@
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
 
 from telemetry_core.rows.batch import SampleBatch
 from telemetry_core.rows.schema import Schema
+from telemetry_core.rules.map_spec import SenderFinding as SenderFinding
 
 OTHER_SENDER: int  # in the id of a row: no entry without a sender takes it
 NEW_SENDER: int  # in the id of a row: the first of a sender that takes another one's place
 SILENCE_NS: int
 TOGETHER_NS: int
-
-class SenderFinding(NamedTuple):
-    row: int
-    time_ns: int
-    channel: int
-    record: int
-    taken: int
-    other: int
-    is_change: bool
 
 class Senders:
     @property

@@ -24,15 +24,15 @@ time that passes.
 
 cimport cython
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
-from libc.stdlib cimport free, realloc
+from libc.stdlib cimport free
 from libc.string cimport memcpy, memset
 
-from telemetry_core.memory cimport with_room, zeroed
+from telemetry_core.memory cimport lengthened, with_room, zeroed
 from telemetry_core.rows.access cimport reports_fault
 from telemetry_core.rows.batch cimport ROW_NEW_SENDER, ROW_OTHER_SENDER, RowHead, SampleBatch
 from telemetry_core.rows.schema cimport Schema
 
-from typing import NamedTuple
+from telemetry_core.rules.map_spec import SenderFinding
 
 cdef enum:
     ADDRESSES = 256
@@ -82,22 +82,6 @@ OTHER_SENDER = ROW_OTHER_SENDER  # in the id of a row: no entry without a sender
 NEW_SENDER = ROW_NEW_SENDER      # in the id of a row: the first of a sender that takes another one's place
 SILENCE_NS = _SILENCE_NS
 TOGETHER_NS = _TOGETHER_NS
-
-
-class SenderFinding(NamedTuple):
-    """Two senders of one record, reported once.
-
-    row: the number of the row in its batch that shows it. taken, other: addresses.
-    The record is taken from `taken`, and `other` sends it too. With `is_change` it was taken from `other` before.
-    """
-
-    row: int
-    time_ns: int
-    channel: int
-    record: int
-    taken: int
-    other: int
-    is_change: bool
 
 
 cdef inline uint64_t apart(int64_t one, int64_t other) noexcept nogil:
@@ -178,7 +162,9 @@ cdef class Senders:
             raise IndexError(channel)
         if not -1 <= bus < len(self.judged_records):
             raise ValueError(f"bus {bus} is not one of {len(self.judged_records)}")
-        self._make_channels(channel + 1)
+        if channel >= self.channel_count:
+            self.channels = <Channel*>lengthened(self.channels, self.channel_count, channel + 1, sizeof(Channel))
+            self.channel_count = channel + 1
         cdef Channel* bound = &self.channels[channel]
         free_channel(bound)
         if bus < 0 or not self.judged_records[bus]:
@@ -193,16 +179,6 @@ cdef class Senders:
         bound.judged_of_record = self.judged_of_record[bus]
         bound.first_tags = first_tags
         bound.left = bound.followed = NOBODY
-
-    cdef object _make_channels(self, Py_ssize_t count):
-        if count <= self.channel_count:
-            return
-        cdef Channel* grown = <Channel*>realloc(self.channels, count * sizeof(Channel))
-        if grown == NULL:
-            raise MemoryError
-        memset(&grown[self.channel_count], 0, (count - self.channel_count) * sizeof(Channel))
-        self.channels = grown
-        self.channel_count = count
 
     cdef Py_ssize_t _count_judged(self, const Channel* channel) noexcept:
         cdef Py_ssize_t bus

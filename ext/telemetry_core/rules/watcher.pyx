@@ -21,10 +21,10 @@ back, and with a row of a sender that takes another one's place.
 
 cimport cython
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
-from libc.stdlib cimport free, realloc
-from libc.string cimport memcpy, memset
+from libc.stdlib cimport free
+from libc.string cimport memcpy
 
-from telemetry_core.memory cimport with_room, zeroed
+from telemetry_core.memory cimport lengthened, with_room, zeroed
 from telemetry_core.rows.access cimport has_field, is_of_sender, slots_of, reports_fault
 from telemetry_core.rows.batch cimport ROW_NEW_SENDER, RowHead, SampleBatch
 from telemetry_core.rows.schema cimport SLOT_FLOAT, Record, Schema
@@ -208,16 +208,9 @@ cdef class Watcher:
             raise ValueError(f"channel {channel} is not one of {CHANNELS}")
         if not all(0 <= tags < TAG_SETS for tags in (own_tags, *map_tags)):
             raise ValueError(f"a tag set is not one of {TAG_SETS}")
-        cdef Py_ssize_t count
-        cdef State** grown
         if channel >= self.channel_count:
-            count = channel + 1
-            grown = <State**>realloc(self.channels, count * sizeof(State*))
-            if grown == NULL:
-                raise MemoryError
-            memset(grown + self.channel_count, 0, (count - self.channel_count) * sizeof(State*))
-            self.channels = grown
-            self.channel_count = count
+            self.channels = <State**>lengthened(self.channels, self.channel_count, channel + 1, sizeof(State*))
+            self.channel_count = channel + 1
         cdef State* states = <State*>zeroed(self.rule_count, sizeof(State))
         cdef Rule* rule
         cdef Py_ssize_t number

@@ -12,8 +12,10 @@ Promises:
 from cpython.buffer cimport PyBuffer_FillInfo
 from cpython.bytes cimport PyBytes_FromStringAndSize
 from libc.stdint cimport INT64_MAX, INT64_MIN, int64_t, uint64_t
-from libc.stdlib cimport free, malloc, realloc
+from libc.stdlib cimport free, realloc
 from libc.string cimport memcpy
+
+from telemetry_core.memory cimport resized
 
 
 cdef uint64_t contents = 0
@@ -28,9 +30,7 @@ cdef class LineBuffer:
 
     def __cinit__(self, size_t room=65536):
         self.room = max(room, 256)
-        self.data = <char*>malloc(self.room)
-        if self.data == NULL:
-            raise MemoryError
+        self.data = <char*>resized(NULL, self.room)
         self.clear()
 
     def __dealloc__(self):

@@ -4,8 +4,10 @@ Promises: a text is copied by a few wide moves, since readable bytes follow its 
 """
 
 cimport cython
-from libc.stdlib cimport calloc, free, realloc
+from libc.stdlib cimport free
 from libc.string cimport memcpy
+
+from telemetry_core.memory cimport lengthened, zeroed
 
 
 @cython.final
@@ -28,19 +30,13 @@ cdef class Texts:
         self._set(&self.items[index], text)
 
     cdef object _grow(self, Py_ssize_t count):
-        cdef Text* grown = <Text*>realloc(self.items, count * sizeof(Text))
-        if grown == NULL:
-            raise MemoryError
-        self.items = grown
+        self.items = <Text*>lengthened(self.items, self.count, count, sizeof(Text))
         while self.count < count:
-            grown[self.count].data = NULL
             self.count += 1
-            self._set(&grown[self.count - 1], self.unset.data[:self.unset.length])
+            self._set(&self.items[self.count - 1], self.unset.data[:self.unset.length])
 
     cdef object _set(self, Text* item, bytes text):
-        cdef char* data = <char*>calloc(1, len(text) + TEXT_SLACK)
-        if data == NULL:
-            raise MemoryError
+        cdef char* data = <char*>zeroed(1, len(text) + TEXT_SLACK)
         memcpy(data, <char*>text, len(text))
         free(item.data)
         item.data = data

@@ -9,10 +9,10 @@ Promises:
 """
 
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
-from libc.stdlib cimport free, realloc
+from libc.stdlib cimport free
 from libc.string cimport memset
 
-from telemetry_core.memory cimport zeroed
+from telemetry_core.memory cimport resized, zeroed
 
 
 cdef class Sessions:
@@ -65,12 +65,8 @@ cdef class Sessions:
         return oldest
 
     cdef int make_room(self, Session* session, uint32_t room) except -1 nogil:
-        cdef uint8_t* grown
         if room > session.room:
-            grown = <uint8_t*>realloc(session.payload, room)
-            if grown == NULL:
-                raise MemoryError
-            session.payload = grown
+            session.payload = <uint8_t*>resized(session.payload, room)
             session.room = room
         return 0
 

@@ -1,0 +1,29 @@
+"""What is known of frames and channels, as plain values."""
+
+from typing import NamedTuple
+
+
+class FrameTuple(NamedTuple):
+    """One frame as Python values: for tests and for slow paths."""
+
+    time_ns: int
+    id: int
+    data: bytes
+    channel: int
+    flags: int
+    nudge_ns: int
+
+
+class ChannelTraffic(NamedTuple):
+    """What one channel has carried so far.
+
+    `first_ns` and `time_ns` are the stamps of its first and last frame; `observed_ns` is when the last was
+    observed. The bits go by the bit rate at which they were sent.
+    """
+
+    frames: int
+    nominal_bits: int
+    data_bits: int
+    first_ns: int
+    time_ns: int
+    observed_ns: int
