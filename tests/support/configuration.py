@@ -3,12 +3,17 @@
 import re
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 
 from telemetry.config import Config, load_config
 from telemetry.errors import ConfigError
+from telemetry.settings.declared import read
+from telemetry.settings.document import Document
+from telemetry.settings.table import TomlTable
 
+T = TypeVar("T")
 GATEWAY = """
 vehicle = "van-7"
 [influx]
@@ -25,6 +30,11 @@ def load(folder: Path, text: str, environment: Mapping[str, str] | None = None) 
     file = folder / "gateway.toml"
     file.write_text(text)
     return load_config(file, environment or {})
+
+
+def settings_of(cls: type[T], **keys: object) -> T:
+    """Return the settings that are these keys of gateway.toml."""
+    return read(cls, TomlTable(Document.plain(Path("gateway.toml"), keys), {}))
 
 
 def refused(folder: Path, text: str) -> str:

@@ -84,9 +84,15 @@ def read_all(
     sizes: list[int] | None = None,
     batch_frames: int = 100,
 ) -> tuple[list[FrameTuple], Reader, list[str]]:
-    """Return all frames of a log, with its reader and the names of its channels."""
-    names = Numbering()
-    reader = reader_of(Pieces(content, sizes), names.__getitem__)
+    """Return all frames of a log, with its reader and the names of its channels, each numbered once."""
+    names: list[str] = []
+
+    def number(name: str) -> int:
+        assert name not in names
+        names.append(name)
+        return len(names) - 1
+
+    reader = reader_of(Pieces(content, sizes), number)
     batch = FrameBatch(batch_frames)
     frames: list[FrameTuple] = []
     while reader.read(batch):
@@ -95,7 +101,7 @@ def read_all(
         batch.clear()
     assert reader.at_end
     assert reader.frames_read == len(frames)
-    return frames, reader, list(names)
+    return frames, reader, names
 
 
 def blf_file(*objects: bytes, start: tuple[int, ...] = BLF_START) -> bytes:

@@ -13,6 +13,7 @@ from telemetry_core.rules.mapper import Mapper
 
 from telemetry.rules.map import resolve
 from telemetry.rules.map_entry import MapEntry
+from telemetry.rules.map_plan import Counting
 from tests.support.plan_specs import Signal, plan, tenths
 
 SECOND = 1_000_000_000
@@ -46,11 +47,16 @@ class Bench:
     """A mapper with channel 0 on bus can0, fed row by row."""
 
     def __init__(
-        self, *entries: MapEntry, threshold_a: float = 0.5, reporting: Mapping[str, str] = NOTHING
+        self,
+        *entries: MapEntry,
+        plan: PlanSpec | None = None,
+        threshold_a: float = 0.5,
+        counting: Counting | None = None,
+        reporting: Mapping[str, str] = NOTHING,
     ) -> None:
         """Make the bench; reporting: by message, the signal that says if the frame is as it ought to be."""
-        self.plan = car()
-        self.spec: MapSpec = resolve(entries, self.plan, threshold_a=threshold_a)
+        self.plan = plan or car()
+        self.spec: MapSpec = resolve(entries, self.plan, threshold_a=threshold_a, counting=counting)
         if reporting:
             messages = [self._reporting(message, reporting) for message in self.spec.buses[0].messages]
             first = replace(self.spec.buses[0], messages=tuple(messages))

@@ -94,10 +94,15 @@ def stage(spec: PlanSpec, rules: Sequence[ProtectionRule]) -> Protection:
 
 def through(protection: Protection, frames: Sequence[FrameTuple], batch_size: int = 1000) -> list[FrameTuple]:
     """Return what goes on to the decoder."""
-    passed: list[FrameTuple] = []
-    for start in range(0, len(frames), batch_size):
-        batch = FrameBatch(batch_size)
-        for frame in frames[start : start + batch_size]:
-            batch.append(frame.time_ns, frame.id, frame.data, channel=frame.channel, flags=frame.flags)
-        passed += list(protection.check(batch))
-    return passed
+    return [
+        frame
+        for start in range(0, len(frames), batch_size)
+        for frame in protection.check(batch_of(*frames[start : start + batch_size]))
+    ]
+
+
+def batch_of(*frames: FrameTuple) -> FrameBatch:
+    batch = FrameBatch(max(len(frames), 1))
+    for frame in frames:
+        batch.append(frame.time_ns, frame.id, frame.data, channel=frame.channel, flags=frame.flags)
+    return batch

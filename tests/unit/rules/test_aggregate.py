@@ -1,7 +1,6 @@
 """`[[aggregate]]` is resolved against what is mapped, or refused in one line."""
 
 import re
-from pathlib import Path
 
 import pytest
 
@@ -10,8 +9,7 @@ from telemetry.rules.aggregate import Aggregate
 from telemetry.rules.bank import Bank
 from telemetry.rules.map_entry import MapEntry
 from telemetry.rules.resolve import Modelling, model
-from telemetry.settings import declared
-from telemetry.settings.table import TomlTable
+from tests.support.configuration import settings_of
 from tests.support.plan_specs import Signal, plan
 
 PLAN = plan({bus: {"Pack": {"SoC": Signal()}, "Cells": {"V1": Signal()}} for bus in ("can0", "can1")})
@@ -91,27 +89,22 @@ def test_fields_of_aggregates_are_not_mapped() -> None:
             model([MapEntry("Pack.SoC", f"battery.{field}", values={0: "a"})], (), PLAN)
 
 
-def read(tmp_path: Path, keys: str) -> Aggregate:
-    (tmp_path / "a.toml").write_text(f"[[aggregate]]\n{keys}\n")
-    return declared.read(Aggregate, TomlTable.load(tmp_path / "a.toml").take_tables("aggregate")[0])
-
-
-def test_a_table_names_its_packs_in_parallel_or_in_series(tmp_path: Path) -> None:
-    one = read(tmp_path, 'pack = "house"\nseries = ["a", "b"]')
+def test_a_table_names_its_packs_in_parallel_or_in_series() -> None:
+    one = settings_of(Aggregate, pack="house", series=["a", "b"])
     assert (one.pack, one.is_parallel, one.members) == ("house", False, ("a", "b"))
-    assert read(tmp_path, 'pack = "house"\nparallel = ["a", "b"]').is_parallel
+    assert settings_of(Aggregate, pack="house", parallel=["a", "b"]).is_parallel
 
 
 @pytest.mark.parametrize(
     ("keys", "words"),
     [
-        ('pack = "house"', "in one of parallel and series"),
-        ('pack = "house"\nparallel = ["a", "b"]\nseries = ["c", "d"]', "in one of parallel and series"),
-        ('pack = "house"\nseries = ["a"]', "aggregate[0].series: one pack alone"),
-        ('series = ["a", "b"]', "aggregate[0].pack: is missing"),
-        ('pack = "house"\nparalel = ["a", "b"]\nseries = ["c", "d"]', "did you mean parallel?"),
+        ({"pack": "house"}, "names packs in one of parallel and series"),
+        ({"pack": "house", "parallel": ["a", "b"], "series": ["c", "d"]}, "in one of parallel and series"),
+        ({"pack": "house", "series": ["a"]}, "series: one pack alone"),
+        ({"series": ["a", "b"]}, "pack: is missing"),
+        ({"pack": "house", "paralel": ["a", "b"], "series": ["c", "d"]}, "did you mean parallel?"),
     ],
 )
-def test_a_table_that_makes_no_sense_is_one_line(tmp_path: Path, keys: str, words: str) -> None:
+def test_a_table_that_makes_no_sense_is_one_line(keys: dict[str, object], words: str) -> None:
     with pytest.raises(ConfigError, match=re.escape(words)):
-        read(tmp_path, keys)
+        settings_of(Aggregate, **keys)

@@ -1,14 +1,14 @@
-"""Alarms as people read them, and their stamps."""
+"""Alarms as people read them, their stamps, and which goes on as which after another configuration."""
 
 from dataclasses import replace
 
 import pytest
 from telemetry_core.rules.watch_spec import BitTest, LimitTest, RuleSpec, ValueTest
-from telemetry_core.rules.watcher import Transition
+from telemetry_core.rules.watcher import StandingAlarm, Transition
 
 from telemetry.model.event_codes import Level
 from telemetry.model.events import Event
-from telemetry.rules.alarms import Alarm, AlarmEvents, successors
+from telemetry.rules.alarms import Alarm, AlarmEvents, level_of, successors
 
 SHORT = Alarm(RuleSpec(0, 0, BitTest(1)), "short_circuit", Level.CRITICAL, "the output is shorted", "main")
 ERROR = Alarm(RuleSpec(0, 1, ValueTest((17, 26))), "overtemperature", Level.WARNING, "too hot", "", "left")
@@ -56,7 +56,13 @@ def test_a_bit_is_reported_with_the_alarms_own_words_level_and_tags() -> None:
     [
         (ERROR, 17.0, 0, "too hot (17)", "no longer: too hot"),
         (ONE_VALUE, 3.0, 0, "EEPROM", "no longer: EEPROM"),
-        (CELLS, 4.251, 6, "cell 7 is 4.251 V, above 4.2 V", "cell 7 is 4.251 V, no longer above 4.2 V"),
+        (
+            CELLS,
+            4.2123456,
+            6,
+            "cell 7 is 4.21235 V, above 4.2 V",
+            "cell 7 is 4.21235 V, no longer above 4.2 V",
+        ),
         (PLAIN, 6.0, 0, "battery.cycles is 6, above 5", "battery.cycles is 6, no longer above 5"),
     ],
 )
@@ -98,13 +104,16 @@ def test_events_whose_stamps_step_back_do_not_overwrite_earlier_ones() -> None:
     assert [stamp // 10**6 for stamp in stamps] == [moment // 10**6 for moment in moments]
 
 
-def test_what_is_not_watched_any_more_is_named_with_its_limit() -> None:
-    names = [alarm.last_words() for alarm in (SHORT, CELLS, PLAIN)]
-    assert names == [
-        "no longer watched: the output is shorted",
-        "no longer watched: cells above 4.2 V",
-        "no longer watched: battery.cycles above 5",
+def test_what_is_not_watched_any_more_is_named_with_its_limit_and_ends_with_a_stamp_of_its_own() -> None:
+    events = AlarmEvents([SHORT, CELLS, PLAIN])
+    ended = [events.last(StandingAlarm(rule, 5), "can0") for rule in (0, 1, 2, 1)]
+    assert [(event.text.removeprefix("no longer watched: "), time_ns) for event, time_ns in ended] == [
+        ("the output is shorted", 5),
+        ("cells above 4.2 V", 5),
+        ("battery.cycles above 5", 5),
+        ("cells above 4.2 V", 6),
     ]
+    assert {(event.level, event.active) for event, _ in ended} == {(Level.INFORMATION, False)}
 
 
 def test_an_alarm_goes_on_with_the_one_of_its_subject_and_place() -> None:
@@ -116,3 +125,10 @@ def test_an_alarm_goes_on_with_the_one_of_its_subject_and_place() -> None:
     old = [(0, SHORT), (1, CELLS), (2, CELLS), (3, PLAIN), (4, ERROR)]
     new = [(5, below), (6, PLAIN), (7, higher), (8, worse), (9, SHORT), (10, CELLS)]
     assert successors(old, new) == {0: 9, 1: 7, 2: 10, 3: 6}
+    assert successors(old, new, same_limit=True) == {0: 9, 1: 10, 3: 6}
+    assert successors([(0, CELLS)], [(0, replace(CELLS, pack="other"))]) == {}
+
+
+def test_a_level_is_the_one_that_is_named_or_that_of_the_code() -> None:
+    assert level_of("cell_overvoltage", "information") is Level.INFORMATION
+    assert level_of("cell_overvoltage", None) is Level.CRITICAL

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from telemetry_core.decode.spec import MessageSpec, PlanSpec
@@ -46,12 +47,6 @@ def _with_words(message: MessageSpec, words: Mapping[int, str]) -> MessageSpec:
 def one(entry: MapEntry) -> Alarm:
     (alarm,) = mapped_alarms([replace(entry, bus="traction")], car())
     return alarm
-
-
-def refused(entry: MapEntry) -> str:
-    with pytest.raises(ConfigError) as caught:
-        list(mapped_alarms([entry], car()))
-    return str(caught.value)
 
 
 def test_a_signal_is_an_alarm_on_every_bus_that_has_it() -> None:
@@ -117,54 +112,55 @@ def test_entries_to_fields_are_no_alarms_and_the_other_way_round() -> None:
 
 
 @pytest.mark.parametrize(
-    ("entry", "message"),
-    [
+    ("signal", "to", "keys", "words"),
+    [  # signal and event of an entry, and the words after map[0]
         (
-            MapEntry("Faults.Word", "event.cell_over"),
-            'map[0].to: no event is called "cell_over" (did you mean "cell_overvoltage"?)',
+            "Faults.Word",
+            "event.cell_over",
+            {},
+            '.to: no event is called "cell_over" (did you mean "cell_overvoltage"?)',
         ),
-        (MapEntry("Faults.Word", "event.bus_off"), "map[0].to: bus_off is reported by the service itself"),
+        ("Faults.Word", "event.bus_off", {}, ".to: bus_off is reported by the service itself"),
+        ("Faults.{n}", "event.bms_fault", {}, ".signal: one signal is one alarm"),
+        ("Faults.Temp", "event.overtemperature", {}, ".signal: Faults.Temp is a float, which has no bits"),
+        ("Faults.State", "event.bms_fault", {"bit": 4}, ".bit: Faults.State has bits 0 to 3"),
+        ("Faults.State", "event.bms_fault", {"bit": 1, "when": (1,)}, ".bit: stands beside when"),
         (
-            MapEntry("Faults.Wort", "event.bms_fault"),
-            'map[0].signal: message Faults has no signal "Wort" (did you mean "Word"?)',
-        ),
-        (MapEntry("Faults.{n}", "event.bms_fault"), "map[0].signal: one signal is one alarm"),
-        (
-            MapEntry("Faults.Temp", "event.overtemperature"),
-            "map[0].signal: Faults.Temp is a float, which has no bits",
-        ),
-        (MapEntry("Faults.State", "event.bms_fault", bit=4), "map[0].bit: Faults.State has bits 0 to 3"),
-        (
-            MapEntry("Faults.State", "event.bms_fault", bit=1, when=(1,)),
-            "map[0].bit: stands beside when",
+            "Faults.State",
+            "event.bms_fault",
+            {"when": ("fault",)},
+            '.when: Faults.State has no value "fault" (did you mean "Fault"?)',
         ),
         (
-            MapEntry("Faults.State", "event.bms_fault", when=("fault",)),
-            'map[0].when: Faults.State has no value "fault" (did you mean "Fault"?)',
+            "Faults.Word",
+            "event.bms_fault",
+            {"when": ("Fault",)},
+            '.when: Faults.Word has no value "Fault" (its values have no words',
         ),
         (
-            MapEntry("Faults.Word", "event.bms_fault", when=("Fault",)),
-            'map[0].when: Faults.Word has no value "Fault" (its values have no words',
+            "Faults.State",
+            "event.bms_fault",
+            {"when": ("Fault",), "absent": (15, 2)},
+            ".absent: holds a value of when (keep it in one of the two)",
         ),
         (
-            MapEntry("Faults.State", "event.bms_fault", when=("Fault",), absent=(15, 2)),
-            "map[0].absent: holds a value of when (keep it in one of the two)",
+            "Faults.State",
+            "event.bms_fault",
+            {"absent": (16,)},
+            ".absent: Faults.State is 0 to 15 (raw), not 16",
         ),
-        (
-            MapEntry("Faults.State", "event.bms_fault", absent=(16,)),
-            "map[0].absent: Faults.State is 0 to 15 (raw), not 16",
-        ),
-        (
-            MapEntry("Faults.State", "event.bms_fault", when=(16,)),
-            "map[0].when: Faults.State is 0 to 15 (raw), not 16",
-        ),
-        (MapEntry("Faults.Word", "event.bms_fault", scale=2.0), "map[0]: an alarm has no scale"),
-        (MapEntry("Faults.Word", "event.bms_fault", values={1: "off"}), "map[0]: an alarm has no scale"),
-        (MapEntry("Faults.Word", "event.bms_fault", within_s=10.0), "map[0]: an alarm has no scale"),
+        ("Faults.State", "event.bms_fault", {"when": (16,)}, ".when: Faults.State is 0 to 15 (raw), not 16"),
+        ("Faults.Word", "event.bms_fault", {"scale": 2.0}, ": an alarm has no scale"),
+        ("Faults.Word", "event.bms_fault", {"values": {1: "off"}}, ": an alarm has no scale"),
+        ("Faults.Word", "event.bms_fault", {"within_s": 10.0}, ": an alarm has no scale"),
     ],
 )
-def test_what_cannot_be_an_alarm_is_refused_in_one_line(entry: MapEntry, message: str) -> None:
-    assert refused(entry).startswith(message)
+def test_what_cannot_be_an_alarm_is_refused_in_one_line(
+    signal: str, to: str, keys: dict[str, Any], words: str
+) -> None:
+    with pytest.raises(ConfigError) as caught:
+        list(mapped_alarms([MapEntry(signal, to, **keys)], car()))
+    assert str(caught.value).startswith(f"map[0]{words}")
 
 
 def test_an_entry_to_a_field_has_no_bit() -> None:

@@ -3,65 +3,48 @@
 from dataclasses import replace
 
 import pytest
-from telemetry_core.decode.spec import PlanSpec
-from telemetry_core.rows.batch import Row, SampleBatch
-from telemetry_core.rows.schema import Schema
 from telemetry_core.rows.spec import SlotKind
-from telemetry_core.rules.mapper import Mapper
 
 from telemetry.rules.limits import Limit, limit_alarms
 from telemetry.rules.map import resolve
 from telemetry.rules.map_entry import MapEntry
 from telemetry.rules.map_plan import Counting
 from telemetry.sources.keys import SimulatedTime
+from tests.support import mapper_bench
 from tests.support.plan_specs import Signal, plan, tenths
 from tests.support.serial_rig import SETTINGS
 
 SECOND = 1_000_000_000
-START = 1_700_000_000 * SECOND
 COUNTERS = {"charged_ah", "discharged_ah", "charged_wh", "discharged_wh"}
 PACK = (MapEntry("Pack.Volts", "battery.voltage_v"), MapEntry("Pack.Amps", "battery.current_a"))
 POWER = MapEntry("Other.Watts", "battery.power_w")
 
 
-def car() -> PlanSpec:
-    return plan(
-        {
-            "can0": {
-                "Pack": {"Volts": tenths(), "Amps": tenths()},
-                "Other": {"Watts": Signal(kind=SlotKind.FLOAT), "SoC": tenths(), "Counter": tenths()},
-            }
+CAR = plan(
+    {
+        "can0": {
+            "Pack": {"Volts": tenths(), "Amps": tenths()},
+            "Other": {"Watts": Signal(kind=SlotKind.FLOAT), "SoC": tenths(), "Counter": tenths()},
         }
-    )
+    }
+)
 
 
-class Bench:
-    """A mapper that counts, with channel 0 on the only bus, fed row by row."""
+class Bench(mapper_bench.Bench):
+    """A mapper that counts."""
 
     def __init__(self, *entries: MapEntry, counting: Counting | None = Counting()) -> None:  # noqa: B008  # frozen
-        self.plan = car()
-        spec = resolve(entries, self.plan, counting=counting)
-        self.schema = Schema(self.plan.records + spec.records)
-        self.tag_sets = len(spec.tag_sets)
-        self.mapper = Mapper(self.schema, spec)
-        self.bind(0)
-
-    def bind(self, channel: int) -> None:
-        self.mapper.bind(channel, 0, range(self.tag_sets))
-
-    def rows(self, message: int, seconds: float, channel: int = 0, **raw: float) -> list[Row]:
-        samples, out = SampleBatch(self.schema), SampleBatch(self.schema)
-        samples.append(message, START + round(seconds * SECOND), raw, channel=channel)
-        self.mapper.map(samples, out)
-        return list(out)[1:]
+        super().__init__(*entries, plan=CAR, counting=counting)
 
     def pack(self, seconds: float, amps: float, volts: float = 400.0, channel: int = 0) -> dict[str, float]:
         """Return the counters that stand in the row of this reading."""
-        (row,) = self.rows(0, seconds, channel, Volts=round(10 * volts), Amps=round(10 * amps))
-        return {name: value for name, value in row.raw.items() if name in COUNTERS}
+        return self._counters("Pack", seconds, channel, Volts=round(10 * volts), Amps=round(10 * amps))
 
     def watts(self, seconds: float, watts: float) -> dict[str, float]:
-        (row,) = self.rows(1, seconds, Watts=watts)
+        return self._counters("Other", seconds, Watts=watts)
+
+    def _counters(self, message: str, seconds: float, channel: int = 0, **raw: float) -> dict[str, float]:
+        (row,) = self.put(message, seconds, channel, **raw)
         return {name: value for name, value in row.raw.items() if name in COUNTERS}
 
 
@@ -161,8 +144,8 @@ def test_a_simulator_that_is_faster_than_the_clock_may_be_read_more_rarely() -> 
 
 def test_current_alone_is_counted_as_charge_and_power_alone_as_energy() -> None:
     current, power = Bench(PACK[1]), Bench(POWER)
-    current.rows(0, 0, Amps=360)
-    (row,) = current.rows(0, 1, Amps=360)
+    current.put("Pack", 0, Amps=360)
+    (row,) = current.put("Pack", 1, Amps=360)
     assert row.raw.keys() & COUNTERS == {"charged_ah", "discharged_ah"}
     power.watts(0, -3600)
     assert power.watts(1, -3600) == {"charged_wh": 0.0, "discharged_wh": 1.0}
@@ -190,14 +173,14 @@ def test_a_counter_that_the_map_fills_is_the_batterys_own() -> None:
     bench = Bench(*PACK, MapEntry("Other.Counter", "battery.charged_wh"))
     bench.pack(0, 36)
     assert bench.pack(1, 36).keys() == COUNTERS - {"charged_wh"}
-    (row,) = bench.rows(1, 1, Counter=5)
+    (row,) = bench.put("Other", 1, Counter=5)
     assert row.raw == {"charged_wh": 0.5}
 
 
 def test_rows_without_current_and_power_hold_no_counters() -> None:
     bench = Bench(*PACK, MapEntry("Other.SoC", "battery.soc_pct"))
     bench.pack(0, 36)
-    (row,) = bench.rows(1, 1, SoC=500)
+    (row,) = bench.put("Other", 1, SoC=500)
     assert row.raw == {"soc_pct": 50.0}
     assert bench.pack(1, 36)["charged_ah"] == 0.01  # still the first reading of its second
 
@@ -206,8 +189,8 @@ def test_each_pack_and_each_channel_counts_for_itself() -> None:
     bench = Bench(*PACK, MapEntry("Pack.Amps", "battery.current_a", pack="rear", scale=-1.0))
     bench.bind(1)
     for second in (0, 1):
-        main, rear = bench.rows(0, second, Volts=4000, Amps=360)
-        other, _ = bench.rows(0, second, channel=1, Volts=4000, Amps=720)
+        main, rear = bench.put("Pack", second, Volts=4000, Amps=360)
+        other, _ = bench.put("Pack", second, channel=1, Volts=4000, Amps=720)
     assert (main.raw["charged_ah"], rear.raw["discharged_ah"], rear.raw["charged_ah"]) == (0.01, 0.01, 0.0)
     assert other.raw["charged_ah"] == 0.02
 
@@ -234,12 +217,12 @@ def test_a_reading_that_would_make_a_sum_infinite_is_not_counted() -> None:
 
 def test_counters_of_chargers_and_meters_are_their_own() -> None:
     bench = Bench(MapEntry("Other.Watts", "charger.power_w"), MapEntry("Other.Watts", "meter.power_w"))
-    bench.rows(1, 0, Watts=1)
-    assert [row.raw for row in bench.rows(1, 1, Watts=1)] == [{"power_w": 1.0}, {"power_w": 1.0}]
+    bench.put("Other", 0, Watts=1)
+    assert [row.raw for row in bench.put("Other", 1, Watts=1)] == [{"power_w": 1.0}, {"power_w": 1.0}]
 
 
 def test_a_limit_may_be_on_a_counter() -> None:
-    spec = resolve(PACK, car(), counting=Counting())
+    spec = resolve(PACK, CAR, counting=Counting())
     limit = Limit("battery.discharged_wh", "limit", above=500.0)
     (alarm,) = limit_alarms([limit], spec)
     assert spec.records[0].fields[alarm.rule.field].name == "discharged_wh"

@@ -1,7 +1,6 @@
 """`[[limit]]` is resolved against the data model and what is mapped, or refused in one line."""
 
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 from telemetry_core.decode.spec import PlanSpec
@@ -14,9 +13,7 @@ from telemetry.rules.alarms import Alarm
 from telemetry.rules.limits import Limit, limit_alarms
 from telemetry.rules.map import resolve
 from telemetry.rules.map_entry import MapEntry
-from telemetry.settings import declared
-from telemetry.settings.document import Where
-from telemetry.settings.table import TomlTable
+from tests.support.configuration import settings_of
 from tests.support.plan_specs import Signal, plan, tenths
 
 MILLIVOLTS = DecimalScale(1, 0, 3)
@@ -58,12 +55,6 @@ FIRST = MAPPING.first_record  # cells, battery, charger
 
 def alarms_of(limit: Limit) -> list[Alarm]:
     return list(limit_alarms([limit], MAPPING))
-
-
-def refused(limit: Limit) -> str:
-    with pytest.raises(ConfigError) as caught:
-        alarms_of(limit)
-    return str(caught.value)
 
 
 def test_a_limit_is_on_every_pack_that_has_the_field() -> None:
@@ -121,36 +112,29 @@ def test_hysteresis_is_taken_in_decimals_on_both_sides() -> None:
 
 
 @pytest.mark.parametrize(
-    ("limit", "message"),
+    ("keys", "words"),
     [
+        ({"field": "battery.soc"}, 'field: battery has no field "soc" (did you mean "soc_pct"?)'),
+        ({"field": "soc_pct"}, 'field: "soc_pct" is not a measurement.field'),
+        ({"field": "batery.soc_pct"}, 'field: no limit can be on "batery" (did you mean'),
+        ({"field": "gateway.cpu_s"}, 'field: no limit can be on "gateway"'),
+        ({"field": "battery.charging"}, "field: battery.charging is not a number"),
+        ({"field": "cells.x1"}, 'field: cells has no field "x1" (v* (every cell)'),
+        ({"field": "cells.v4"}, "field: nothing fills cells.v4"),
         (
-            replace(SOC, field="battery.soc"),
-            'limit[0].field: battery has no field "soc" (did you mean "soc_pct"?)',
+            {"field": "battery.soh_pct"},
+            'field: nothing fills battery.soh_pct (did you mean "battery.soc_pct"?)',
         ),
-        (replace(SOC, field="soc_pct"), 'limit[0].field: "soc_pct" is not a measurement.field'),
-        (replace(SOC, field="batery.soc_pct"), 'limit[0].field: no limit can be on "batery" (did you mean'),
-        (replace(SOC, field="gateway.cpu_s"), 'limit[0].field: no limit can be on "gateway"'),
-        (replace(SOC, field="battery.charging"), "limit[0].field: battery.charging is not a number"),
-        (replace(SOC, field="cells.x1"), 'limit[0].field: cells has no field "x1" (v* (every cell)'),
-        (replace(SOC, field="cells.v4"), "limit[0].field: nothing fills cells.v4"),
-        (
-            replace(SOC, field="battery.soh_pct"),
-            'limit[0].field: nothing fills battery.soh_pct (did you mean "battery.soc_pct"?)',
-        ),
-        (
-            replace(SOC, pack="front"),
-            "limit[0].field: nothing fills battery.soc_pct of pack front",
-        ),
-        (replace(SOC, charger="left"), "limit[0].charger: battery has no tag charger"),
-        (
-            replace(SOC, code="soc_loww"),
-            'limit[0].code: no event is called "soc_loww" (did you mean "soc_low"',
-        ),
-        (replace(SOC, code="source_lost"), "limit[0].code: source_lost is reported by the service itself"),
+        ({"pack": "front"}, "field: nothing fills battery.soc_pct of pack front"),
+        ({"charger": "left"}, "charger: battery has no tag charger"),
+        ({"code": "soc_loww"}, 'code: no event is called "soc_loww" (did you mean "soc_low"'),
+        ({"code": "source_lost"}, "code: source_lost is reported by the service itself"),
     ],
 )
-def test_a_limit_that_could_never_be_crossed_is_refused_in_one_line(limit: Limit, message: str) -> None:
-    assert refused(limit).startswith(message)
+def test_a_limit_that_could_never_be_crossed_is_refused_in_one_line(keys: dict[str, str], words: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        alarms_of(replace(SOC, **keys))  # type: ignore[arg-type]  # each is a text
+    assert str(caught.value).startswith(f"limit[0].{words}")
 
 
 def test_a_limit_without_any_map_says_what_is_missing() -> None:
@@ -158,53 +142,32 @@ def test_a_limit_without_any_map_says_what_is_missing() -> None:
         list(limit_alarms([SOC], None))
 
 
-def read(tmp_path: Path, text: str) -> Limit:
-    file = tmp_path / "gateway.toml"
-    file.write_text(f"[[limit]]\n{text}\n")
-    (table,) = TomlTable.load(file).take_tables("limit")
-    return declared.read(Limit, table)
-
-
-def test_a_limit_is_read_with_all_its_keys(tmp_path: Path) -> None:
-    text = 'field = "battery.soc_pct"\nbelow = 10\nhysteresis = 2\nfor_s = 30\ncode = "soc_low"\n'
-    text += 'level = "critical"\npack = "main"'
-    assert replace(read(tmp_path, text), where=Where("")) == Limit(
-        "battery.soc_pct",
-        "soc_low",
-        below=10.0,
-        hysteresis=2.0,
-        for_s=30.0,
-        level="critical",
-        pack="main",
-        where=Where(""),
+def test_a_limit_is_read_with_all_its_keys() -> None:
+    keys = {"hysteresis": 2, "for_s": 30, "level": "critical", "pack": "main"}
+    found = settings_of(Limit, field="battery.soc_pct", code="soc_low", below=10, **keys)
+    assert replace(found, where=SOC.where) == replace(
+        SOC, hysteresis=2.0, for_s=30.0, level="critical", pack="main"
     )
 
 
 @pytest.mark.parametrize(
-    ("text", "message"),
+    ("keys", "words"),
     [
-        ('field = "x.y"\ncode = "limit"', r"limit\[0\].above: is missing"),
-        ('field = "x.y"\ncode = "limit"\nabove = 1\nbelow = 0', r"limit\[0\].below: stands beside above"),
-        ('field = "x.y"\nabove = 1', r"limit\[0\].code: is missing"),
-        ('field = "x.y"\ncode = "limit"\nabove = "1"', r"limit\[0\].above: must be a number"),
-        ('field = "x.y"\ncode = "limit"\nabove = nan', r"limit\[0\].above: must be a finite number"),
-        (
-            'field = "x.y"\ncode = "limit"\nabove = 1\nhysteresis = -1',
-            r"limit\[0\].hysteresis: must be 0 or more, not -1$",
-        ),
-        (
-            'field = "x.y"\ncode = "limit"\nabove = 1\nfor_s = 1e9',
-            r"limit\[0\].for_s: must be from 0 to 86400, not 1000000000$",
-        ),
-        ('field = "x.y"\ncode = "limit"\nabove = 1\nlevel = "bad"', r"limit\[0\].level: must be one of"),
-        ('field = "x.y"\ncode = "limit"\nabove = 1\nfor = 1', r"limit\[0\].for: unknown key"),
+        ({}, "above: is missing"),
+        ({"above": 1, "below": 0}, "below: stands beside above"),
+        ({"above": 1, "code": None}, "code: is missing"),
+        ({"above": "1"}, "above: must be a number"),
+        ({"above": float("nan")}, "above: must be a finite number"),
+        ({"above": 1, "hysteresis": -1}, "hysteresis: must be 0 or more, not -1$"),
+        ({"above": 1, "for_s": 1e9}, "for_s: must be from 0 to 86400, not 1000000000$"),
+        ({"above": 1, "level": "bad"}, "level: must be one of"),
+        ({"above": 1, "for": 1}, "for: unknown key"),
     ],
 )
-def test_a_limit_that_makes_no_sense_is_one_line_with_the_keys_path(
-    tmp_path: Path, text: str, message: str
-) -> None:
-    with pytest.raises(ConfigError, match=message):
-        read(tmp_path, text)
+def test_a_limit_that_makes_no_sense_is_one_line_with_its_key(keys: dict[str, object], words: str) -> None:
+    given = {"field": "x.y", "code": "limit", **keys}
+    with pytest.raises(ConfigError, match=f"^gateway.toml: {words}"):
+        settings_of(Limit, **{name: value for name, value in given.items() if value is not None})
 
 
 def test_a_pack_that_two_buses_fill_has_one_alarm() -> None:

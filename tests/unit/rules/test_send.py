@@ -1,6 +1,6 @@
 """`[send]`: which messages go out, which are only mapped and watched, and that all are accounted for."""
 
-from pathlib import Path
+from functools import partial
 
 import pytest
 from telemetry_core.decode.spec import BusSpec, MessageSpec, PlanSpec, SignalSpec
@@ -14,11 +14,9 @@ from telemetry.rules.map import resolve
 from telemetry.rules.map_entry import MapEntry
 from telemetry.rules.reduce import SEND_ALL, ReduceSettings
 from telemetry.rules.send import SendSettings
-from telemetry.settings import declared
-from telemetry.settings.document import Document
-from telemetry.settings.table import TomlTable
 from telemetry.stages.binding import Binding
 from telemetry.stages.stages import Stages
+from tests.support.configuration import settings_of
 
 NAMES = ("BMS_Pack", "BMS_Debug", "Doors")
 PLAN = PlanSpec(
@@ -87,9 +85,7 @@ def test_a_glob_that_no_message_fits_is_refused() -> None:
 
 
 def test_the_table_is_read_and_globs_beside_no_messages_are_refused() -> None:
-    def read(**keys: object) -> SendSettings:
-        return declared.read(SendSettings, TomlTable(Document.plain(Path("send"), keys), {}))
-
+    read = partial(settings_of, SendSettings)
     assert read().chosen(PLAN.records) == [True] * 3
     assert read(only=["a*"], without=["b"]).only == ("a*",)
     with pytest.raises(ConfigError, match="without: stands beside messages = false"):

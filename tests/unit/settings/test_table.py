@@ -1,3 +1,5 @@
+"""Tables of a configuration, key by key: each kind of value, and the line for what is none."""
+
 from collections.abc import Callable
 from pathlib import Path
 
@@ -5,7 +7,7 @@ import pytest
 
 from telemetry.errors import ConfigError
 from telemetry.settings.document import Document
-from telemetry.settings.table import TomlTable
+from telemetry.settings.table import Key, TomlTable
 from telemetry.sources.serial.modbus_tcp import check_tcp_port
 
 
@@ -30,47 +32,53 @@ def test_each_kind_of_value_is_read_as_it_stands(tmp_path: Path) -> None:
     top.close()
 
 
+UP_TO_10 = Key("a", kind="number", above=0, most=10)
+
+
 @pytest.mark.parametrize(
-    ("text", "message"),
+    ("value", "key", "message"),
     [
-        ("a = 1", "a: must be text, not an integer"),
-        ("a = ''", "a: is empty"),
-        ("b = 1", "b: must be true or false, not an integer"),
-        ("c = true", "c: must be a number, not true/false"),
-        ("c = nan", "c: must be a finite number, not nan"),
-        ("c = 11", "c: must be above 0 and at most 10, not 11"),
-        ("c = 0", "c: must be above 0 and at most 10, not 0"),
-        ("k = 1", "k: must be from 2 to 3, not 1"),
-        ("k = 3.5", "k: must be from 2 to 3, not 3.5"),
-        ("l = 5", "l: must be above 5, not 5"),
-        ("i = -1", "i: must be from 0 to 16777216, not -1"),
-        ("i = 16777217", "i: must be from 0 to 16777216, not 16777217"),
-        ("j = -1e-13", "j: must be 0 or more, not -1e-13"),
-        ("d = 1.5", "d: must be an integer, not a number"),
-        ("d = 10", "d: must be from 0 to 9, not 10"),
-        ("e = 'x'", "e: must be a list of file names, not text"),
-        ("f = 1", "f: must be a table [f], not an integer"),
-        ("h = 1", "h: must be tables [[h]], not an integer"),
+        ("1", Key("a"), "must be text, not an integer"),
+        ("''", Key("a"), "is empty"),
+        ("1", Key("a", kind="flag"), "must be true or false, not an integer"),
+        ("true", UP_TO_10, "must be a number, not true/false"),
+        ("nan", UP_TO_10, "must be a finite number, not nan"),
+        ("11", UP_TO_10, "must be above 0 and at most 10, not 11"),
+        ("0", UP_TO_10, "must be above 0 and at most 10, not 0"),
+        ("1", Key("a", kind="number", least=2, most=3), "must be from 2 to 3, not 1"),
+        ("3.5", Key("a", kind="number", least=2, most=3), "must be from 2 to 3, not 3.5"),
+        ("5", Key("a", kind="number", above=5), "must be above 5, not 5"),
+        ("-1", Key("a", kind="number", least=0, most=16_777_216), "must be from 0 to 16777216, not -1"),
+        (
+            "16777217",
+            Key("a", kind="number", least=0, most=16_777_216),
+            "must be from 0 to 16777216, not 16777217",
+        ),
+        ("-1e-13", Key("a", kind="number", least=0), "must be 0 or more, not -1e-13"),
+        ("1.5", Key("a", kind="integer", least=0, most=9), "must be an integer, not a number"),
+        ("10", Key("a", kind="integer", least=0, most=9), "must be from 0 to 9, not 10"),
+        ("'x'", Key("a", kind="paths"), "must be a list of file names, not text"),
+        ("['x', 1]", Key("a", kind="paths"), "must be a list of file names, not an integer"),
+        ("1", Key("a", kind="table"), "must be a table [a], not an integer"),
+        ("1", Key("a", kind="tables"), "must be tables [[a]], not an integer"),
+        ("{}", Key("a", kind="tables"), "must be tables [[a]], not a table"),
+        ("['x', '']", Key("a", kind="values"), "must be integers or texts, not an empty text"),
+        ("[true]", Key("a", kind="values"), "must be integers or texts, not true/false"),
+        ("1.5", Key("a", kind="values"), "must be integers or texts, not a number"),
+        ("['x', '']", Key("a", kind="names"), "must be a text or a list of texts, not an empty text"),
+        ("['x', 'y', 'x']", Key("a", kind="names"), "names 'x' twice"),
+        ("'x'", Key("a", kind="texts"), "must be a list of texts, not text"),
+        ("['']", Key("a", kind="texts"), "must be a list of texts, not an empty text"),
+        ("[1]", Key("a", kind="texts"), "must be a list of texts, not an integer"),
+        ("'x'", Key("a", kind="secret"), 'a secret stands in no configuration (a = "${NAME}", a'),
     ],
 )
-def test_a_value_of_the_wrong_kind_is_named_with_its_key(tmp_path: Path, text: str, message: str) -> None:
-    top = table(tmp_path, text)
-    readers: dict[str, Callable[[], object]] = {
-        "a": lambda: top.take_text("a"),
-        "b": lambda: top.take_flag("b"),
-        "c": lambda: top.take_number("c", above=0, most=10),
-        "d": lambda: top.take_integer("d", least=0, most=9),
-        "i": lambda: top.take_number("i", least=0, most=16_777_216),
-        "j": lambda: top.take_number("j", least=0),
-        "k": lambda: top.take_number("k", least=2, most=3),
-        "l": lambda: top.take_number("l", above=5),
-        "e": lambda: top.take_paths("e"),
-        "f": lambda: top.take_table("f"),
-        "h": lambda: top.take_tables("h"),
-    }
+def test_a_value_of_the_wrong_kind_is_named_with_its_key(
+    tmp_path: Path, value: str, key: Key, message: str
+) -> None:
     with pytest.raises(ConfigError) as caught:
-        readers[text[0]]()
-    assert str(caught.value) == f"{tmp_path / 'gateway.toml'}:1: {message}"
+        table(tmp_path, f"a = {value}").take(key)
+    assert str(caught.value).startswith(f"{tmp_path / 'gateway.toml'}:1: a: {message}")
 
 
 def test_what_is_absent_is_empty_or_false_and_its_bounds_are_values(tmp_path: Path) -> None:
@@ -90,31 +98,6 @@ def test_what_is_absent_is_empty_or_false_and_its_bounds_are_values(tmp_path: Pa
         with pytest.raises(ConfigError, match=f"{key}: must be 2 integers from 4 to 6"):
             top.take_integers(key, count=2, least=4, most=6)
     top.close()
-
-
-@pytest.mark.parametrize(
-    ("text", "kind", "message"),
-    [
-        ("a = ['x', '']", "values", "must be integers or texts, not an empty text"),
-        ("a = [true]", "values", "must be integers or texts, not true/false"),
-        ("a = 1.5", "values", "must be integers or texts, not a number"),
-        ("a = ['x', '']", "names", "must be a text or a list of texts, not an empty text"),
-        ("a = ['x', 'y', 'x']", "names", "names 'x' twice"),
-        ("a = 'x'", "texts", "must be a list of texts, not text"),
-        ("a = ['']", "texts", "must be a list of texts, not an empty text"),
-        ("a = [1]", "texts", "must be a list of texts, not an integer"),
-        ("[a]", "tables", r"must be tables \[\[a\]\], not a table"),
-        ("a = ['x', 1]", "paths", "must be a list of file names, not an integer"),
-        ("a = {}", "flag", "must be true or false, not a table"),
-        ("a = true", "number", "must be a number, not true/false"),
-        ("a = 'x'", "secret", "a secret stands in no configuration"),
-    ],
-)
-def test_lists_and_secrets_of_the_wrong_kind_are_refused(
-    tmp_path: Path, text: str, kind: str, message: str
-) -> None:
-    with pytest.raises(ConfigError, match=f"a: {message}"):
-        getattr(table(tmp_path, text), f"take_{kind}")("a")
 
 
 def test_a_value_or_a_list_of_them_is_taken_with_its_variables(tmp_path: Path) -> None:

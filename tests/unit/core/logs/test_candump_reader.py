@@ -9,40 +9,18 @@ from telemetry_core.frames.batch import FrameBatch, FrameTuple
 from telemetry_core.logs.candump import CandumpReader
 
 from telemetry.logs.formats import LogFormat, recognised
-
-EXTENDED = 0x80000000
-REMOTE = 0x40000000
-ERROR = 0x20000000
-FD, BRS, ESI = 1, 2, 4
+from tests.support import logs
+from tests.support.can_frames import BRS, ERROR, ESI, EXTENDED, FD, REMOTE
+from tests.support.logs import Numbering, Reader
 
 
-class Numbering:
-    """Numbers names in the order in which they appear."""
-
-    def __init__(self) -> None:
-        self.names: list[str] = []
-
-    def __call__(self, name: str) -> int:
-        self.names.append(name)
-        return len(self.names) - 1
-
-
-def read_all(log: bytes, batch_frames: int = 3) -> tuple[list[FrameTuple], CandumpReader, list[str]]:
-    numbering = Numbering()
-    reader = CandumpReader(io.BytesIO(log), numbering)
-    batch = FrameBatch(batch_frames)
-    frames: list[FrameTuple] = []
-    while reader.read(batch):
-        assert batch.position == len(frames)
-        frames += batch
-        batch.clear()
-    return frames, reader, numbering.names
+def read_all(log: bytes) -> tuple[list[FrameTuple], Reader, list[str]]:
+    return logs.read_all(CandumpReader, log, batch_frames=3)
 
 
 def frames_of(log: bytes) -> list[FrameTuple]:
     frames, reader, _ = read_all(log)
     assert reader.damaged == 0
-    assert reader.frames_read == len(frames)
     return frames
 
 
@@ -239,7 +217,9 @@ def test_a_log_that_names_ever_new_channels_is_damaged() -> None:
 
 
 def test_reading_goes_on_after_what_the_batch_holds() -> None:
-    reader = CandumpReader(io.BytesIO(b"(1.0) can0 1#\n(2.0) can0 2#\n(3.0) can0 3#\n"), Numbering())
+    reader = CandumpReader(
+        io.BytesIO(b"(1.0) can0 1#\n(2.0) can0 2#\n(3.0) can0 3#\n"), Numbering().__getitem__
+    )
     batch = FrameBatch(2)
     batch.append(0, 7, b"")
     assert reader.read(batch) == 1
@@ -257,7 +237,7 @@ def test_what_the_stream_raises_passes_through_and_nothing_read_is_lost() -> Non
                 raise OSError("unplugged")
             return got
 
-    reader = CandumpReader(Failing(b"(1.0) can0 1#\n"), Numbering())
+    reader = CandumpReader(Failing(b"(1.0) can0 1#\n"), Numbering().__getitem__)
     batch = FrameBatch(4)
     with pytest.raises(OSError, match="unplugged"):
         reader.read(batch)
@@ -267,7 +247,7 @@ def test_what_the_stream_raises_passes_through_and_nothing_read_is_lost() -> Non
 def test_a_compressed_log_is_read_through_its_stream() -> None:
     packed = io.BytesIO(gzip.compress(b"(1.0) can0 1#\n" * 10))
     with gzip.open(packed) as stream:
-        assert CandumpReader(stream, Numbering()).read(FrameBatch(100)) == 10
+        assert CandumpReader(stream, Numbering().__getitem__).read(FrameBatch(100)) == 10
 
 
 def test_a_stream_that_lies_about_what_it_read_is_refused() -> None:
@@ -276,7 +256,7 @@ def test_a_stream_that_lies_about_what_it_read_is_refused() -> None:
             return len(buffer) + 1
 
     with pytest.raises(ValueError, match="readinto"):
-        CandumpReader(Lying(), Numbering()).read(FrameBatch(1))
+        CandumpReader(Lying(), Numbering().__getitem__).read(FrameBatch(1))
 
 
 def test_it_agrees_with_python_can() -> None:

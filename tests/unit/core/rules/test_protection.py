@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 from telemetry_core.decode.plan import Plan
-from telemetry_core.frames.batch import FrameBatch, FrameTuple
+from telemetry_core.frames.batch import FrameTuple
 from telemetry_core.rows.schema import Schema
 from telemetry_core.rules.protection import Protection, crc8_h2f, crc8_j1850, crc16_ccitt
 from telemetry_core.rules.protection_spec import Action, ProtectionRule
@@ -23,6 +23,7 @@ from tests.support.protected_plans import (
     PROFILE_1C,
     PROFILE_2,
     PROFILE_5,
+    batch_of,
     message,
     plan_of,
     stage,
@@ -90,13 +91,6 @@ def test_published_payloads_are_right_and_any_flipped_bit_is_wrong(
         flipped[bit // 8] ^= 1 << bit % 8
         assert through(protection, [frame(bytes(flipped))]) == []
     assert protection.message_counts(0)["Guarded/wrong_crc"] == 8 * len(data)
-
-
-def batch_of(*frames: FrameTuple) -> FrameBatch:
-    batch = FrameBatch(max(len(frames), 1))
-    for each in frames:
-        batch.append(each.time_ns, each.id, each.data, channel=each.channel, flags=each.flags)
-    return batch
 
 
 def test_a_batch_without_anything_to_change_goes_through_as_it_is() -> None:
@@ -204,15 +198,6 @@ def test_remote_and_error_frames_pass_for_the_decoder_to_count() -> None:
     protection = only(COUNTER_ALONE)
     frames = [counted(1, id=0x100 | bit) for bit in (REMOTE, ERROR, REMOTE, ERROR)]
     assert through(protection, frames) == frames
-
-
-def test_a_payload_of_several_frames_is_checked_and_is_no_lost_frame() -> None:
-    protection = only(replace(PROFILE_5, byte_count=100))
-    payload = protected(replace(PROFILE_5, byte_count=100), bytes(range(100)))
-    right, wrong = frame(payload, flags=8), frame(bytes(100), flags=8)
-    assert through(protection, [wrong, right]) == [right]
-    assert protection.message_counts(0) == {"Guarded/wrong_crc": 1}
-    assert protection.counts(0) == {"lost/bad_crc": 0, "lost/bad_counter": 0}
 
 
 @pytest.mark.parametrize(
