@@ -10,9 +10,8 @@ from pathlib import Path
 from firmware_sim.ecus.gbt.charger import GbtChargerSpec
 from firmware_sim.ecus.gbt.power_stage import PowerStageSpec
 from firmware_sim.ecus.gbt.vehicle import VehicleSpec
-from firmware_sim.faults.charge_kinds import Planned
-from firmware_sim.faults.charge_read import read_charge_fault
-from firmware_sim.scenario_files import SCENARIOS, Heading, Load, find_in, names_in, read_heading
+from firmware_sim.faults.charge_kinds import Planned, read_charge_fault
+from firmware_sim.scenario import SCENARIOS, Heading, Load, find_in, names_in, read_heading
 from firmware_sim.table import Table, key, read, take
 
 CHARGE_SCENARIOS = SCENARIOS / "dc-charge"

@@ -5,18 +5,24 @@ Promises:
 - It is pure: the same scenario and seed give the same frames, byte for byte, at any pace.
 - All values in a frame are of the tick at or before it.
 - `truth` is what the plant knows about itself at the end; `observe` sees it tick by tick.
+
+`TruthLog` writes what the plant knows, second by second, to compare measurements with: a CSV file of
+simulated time in ns since the start and the values that the frames and replies of that moment hold. It has
+one row for each full simulated second, of the tick that begins with it.
 """
 
-from collections.abc import Callable, Iterator
+import csv
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import cycle, pairwise
+from typing import TextIO
 
 from firmware_sim.activity import Activity, Charging, Driving
 from firmware_sim.ecus.bms import TICK_NS, TICK_S, Bms
-from firmware_sim.ecus.bms_messages import bms_messages
 from firmware_sim.ecus.charger import Charger, ChargerSpec
-from firmware_sim.ecus.charger_messages import charger_messages
+from firmware_sim.ecus.messages import bms_messages, charger_messages
 from firmware_sim.ecus.service_battery import ServiceBattery
+from firmware_sim.errors import NotWrittenError
 from firmware_sim.faults.bus import BusFaults
 from firmware_sim.faults.plant import PlantFaults
 from firmware_sim.links.shared_line import Said
@@ -184,3 +190,47 @@ class Simulation:
                 return Charging(self.charger, phase.max_power_w, phase.until_soc_pct)
             case Stand():
                 return Activity()
+
+
+_EVERY_NS = 1_000_000_000
+
+_VALUES: Mapping[str, Callable[[Simulation], float]] = {
+    "voltage_v": lambda simulation: simulation.bms.pack.voltage_v,
+    "current_a": lambda simulation: simulation.bms.pack.current_a,
+    "soc_pct": lambda simulation: simulation.bms.pack.soc_pct,
+    "cell_min_v": lambda simulation: simulation.bms.cell_min_v,
+    "cell_max_v": lambda simulation: simulation.bms.cell_max_v,
+    "temp_min_c": lambda simulation: simulation.bms.temp_min_c,
+    "temp_max_c": lambda simulation: simulation.bms.temp_max_c,
+    "charger_phase": lambda simulation: simulation.charger.phase,
+    "charger_voltage_v": lambda simulation: simulation.charger.voltage_v,
+    "charger_current_a": lambda simulation: simulation.charger.current_a,
+    "charger_energy_wh": lambda simulation: simulation.charger.energy_wh,
+    "service_voltage_v": lambda simulation: simulation.service.pack.voltage_v,
+    "service_current_a": lambda simulation: simulation.service.pack.current_a,
+    "service_soc_pct": lambda simulation: simulation.service.pack.soc_pct,
+    "solar_current_a": lambda simulation: simulation.service.solar.charger.current_a,
+}
+COLUMNS = ("time_ns", *_VALUES)
+
+
+class TruthLog:
+    """Give `observe` to a Simulation."""
+
+    def __init__(self, stream: TextIO, name: str) -> None:
+        """name: of the stream, for errors."""
+        self._writer = csv.writer(stream, lineterminator="\n")
+        self._name = name
+        self._write(COLUMNS)
+
+    def observe(self, simulation: Simulation) -> None:
+        """Write a row where a second begins, given each tick. Raises NotWrittenError."""
+        at_ns = simulation.now_ns - TICK_NS
+        if at_ns % _EVERY_NS == 0:
+            self._write((str(at_ns), *(f"{value(simulation):.9g}" for value in _VALUES.values())))
+
+    def _write(self, row: Sequence[str]) -> None:
+        try:
+            self._writer.writerow(row)
+        except OSError as error:
+            raise NotWrittenError(f"cannot be written: {error.strerror}", where=self._name) from error

@@ -15,7 +15,7 @@ from firmware_sim.faults import kinds
 from firmware_sim.faults.kinds import BUS, Fault, PlacedFault
 from firmware_sim.units import S_NS
 from firmware_sim.wire.broadcast import Frame
-from firmware_sim.wire.checksum import crc8
+from firmware_sim.wire.crc import crc8
 from firmware_sim.wire.layout import CAN_EFF_FLAG, CAN_ERR_FLAG, SentMessage
 
 _BUS_OFF, _RESTARTED = CAN_ERR_FLAG | 0x40, CAN_ERR_FLAG | 0x100  # linux/can/error.h

@@ -1,15 +1,29 @@
-"""What goes wrong in a DC charge, and when: frozen values, read from a scenario's [[fault]] tables.
+"""What goes wrong in a DC charge, and when: frozen values, how [[fault]] tables are read, and variants.
 
 `charge.py` does it to the two ends and to the frames between them. Silence, insulation and heat are those of
-`kinds.py`. Each fault is named after what is seen of it on a bench.
+`py`. Each fault is named after what is seen of it on a bench.
+
+Promises: any fault in the file is one error of its table, which names the key.
 """
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum
+from typing import Any
 
-from firmware_sim.faults.kinds import Fault
-from firmware_sim.table import key
-from firmware_sim.wire.gbt import LONG
+from firmware_sim.faults.kinds import (
+    MODULES,
+    WEEK_S,
+    Fault,
+    Insulation,
+    OverTemperature,
+    Silence,
+    Window,
+    by_name,
+    take_window,
+)
+from firmware_sim.table import Table, key, read, take_choice
+from firmware_sim.wire.gbt import BST_BITS, CST_BITS, LONG, MESSAGES
 
 SIDES = ("vehicle", "charger")
 
@@ -154,3 +168,66 @@ class Planned:
 
     fault: Fault | TransportFault
     since: Since = Since.START
+
+
+# --- how they are read
+
+SILENT = (*MESSAGES, "CRM(AA)", "BRO(AA)", "CRO(AA)")
+
+_ALWAYS = Window(0.0, WEEK_S)
+
+
+def read_charge_fault(table: Table) -> Planned:
+    """Read one [[fault]]."""
+    kind = table.take_text("do", one_of=CHARGE_FAULT_KINDS)
+    if kind in _IN_TRANSPORT:
+        return Planned(read(_IN_TRANSPORT[kind], table))
+    since = take_choice(table, "after", Since, Since.START)
+    window = take_window(table, lasts=kind not in _FOR_GOOD)
+    given = _GIVEN[kind](table) if kind in _GIVEN else {}
+    return Planned(read(_TIMED[kind], table, window=window, **given), since)
+
+
+def _stop(table: Table) -> Mapping[str, object]:
+    side = table.take_text("on", one_of=SIDES)
+    reason = table.take_text("reason", one_of=tuple(BST_BITS if side == "vehicle" else CST_BITS))
+    return {"side": side, "reasons": (reason,)}
+
+
+def _heat(table: Table) -> Mapping[str, object]:
+    """Return more heat than a drive's: a charge is short."""
+    module = table.take_integer("module", least=1, most=MODULES)
+    return {"module": module, "heat_w": table.take_number("heat_w", above=0.0, most=100_000.0)}
+
+
+_FOR_GOOD = ("stop", "unplug", "power-loss", "clock-step")
+_TIMED: Mapping[str, type[Fault]] = {
+    **by_name(Silence, Stop, Pause, Excess, Derating, Demand, SocStep),
+    **by_name(Insulation, OverTemperature, PowerLoss, Unplug),
+    **by_name(UntrustedBits, ZeroStop, ShortFrames, PaddedFrames),
+    **by_name(VendorFrames, OwnFrames, ClockStep),
+}
+_GIVEN: Mapping[str, Callable[[Table], Mapping[str, Any]]] = {
+    "silence": lambda table: {"on": table.take_text("on", one_of=SILENT)},
+    "stop": _stop,
+    "over-temperature": _heat,
+}
+_IN_TRANSPORT: Mapping[str, type[TransportFault]] = by_name(NoAnswer, Refusal, LostPacket, WrongCount)
+CHARGE_FAULT_KINDS = (*_TIMED, *_IN_TRANSPORT)
+
+
+# What changes no outcome, on any scenario.
+VARIANTS: Mapping[str, tuple[Planned, ...]] = {
+    "untrusted-bits": (Planned(UntrustedBits(_ALWAYS)),),
+    "zero-stop": (Planned(ZeroStop(_ALWAYS)),),
+    "short": (Planned(ShortFrames(_ALWAYS)),),
+    "padded-00": (Planned(PaddedFrames(_ALWAYS, 0x00)),),
+    "padded-cc": (Planned(PaddedFrames(_ALWAYS, 0xCC)),),
+    "padded-ff": (Planned(PaddedFrames(_ALWAYS, 0xFF)),),
+    "vendor": (Planned(VendorFrames(_ALWAYS)),),
+    "own-frames": (Planned(OwnFrames(_ALWAYS)),),
+    "pause": (Planned(Pause(Window(4.0, 180.0), "vehicle"), Since.CHARGING),),
+    "soc-back": (Planned(SocStep(Window(3.0, 2.0), -4.0), Since.CHARGING),),
+    "clock-back": (Planned(ClockStep(Window(3.0, WEEK_S), -3.0), Since.CHARGING),),
+    "clock-on": (Planned(ClockStep(Window(3.0, WEEK_S), 5.0), Since.CHARGING),),
+}

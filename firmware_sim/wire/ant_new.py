@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from firmware_sim.wire.asked import AskedLine, frames
-from firmware_sim.wire.crc16 import crc16_modbus
+from firmware_sim.wire.crc import crc16_modbus
 from firmware_sim.wire.numbers import le, sle, unsigned
 from firmware_sim.wire.readings import Readings
 

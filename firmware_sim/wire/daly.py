@@ -23,19 +23,6 @@ _ZERO_CURRENT = 30000
 _ZERO_C = 40
 _CELLS_A_FRAME, _SENSORS_A_FRAME = 3, 7
 _CODE_FRAMES, _LETTERS_A_FRAME = 5, 7
-# Byte and bit of the second level of each alarm; the first level is the bit before.
-_ALARMS = {
-    "cell_overvoltage": (0, 1),
-    "cell_undervoltage": (0, 3),
-    "pack_overvoltage": (0, 5),
-    "pack_undervoltage": (0, 7),
-    "charge_overtemperature": (1, 1),
-    "charge_undertemperature": (1, 3),
-    "discharge_overtemperature": (1, 5),
-    "discharge_undertemperature": (1, 7),
-    "charge_overcurrent": (2, 1),
-    "discharge_overcurrent": (2, 3),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,11 +49,7 @@ def request(id: int, number: int = 1) -> bytes:
 
 def alarm_bytes(readings: Readings, warnings: frozenset[str] = frozenset()) -> bytes:
     """Return the eight bytes of alarms. `warnings` are alarms at their first level alone."""
-    found = [0] * 8
-    for alarm in readings.alarms | warnings:
-        byte, bit = _ALARMS[alarm]
-        found[byte] |= 1 << bit - (alarm in warnings)
-    return bytes(found)
+    return readings.level_bits(warnings).ljust(8, b"\0")
 
 
 def _celsius(degrees: float) -> bytes:

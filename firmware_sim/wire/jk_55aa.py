@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 
 from firmware_sim.wire.asked import AskedLine, frames
-from firmware_sim.wire.crc16 import crc16_modbus
+from firmware_sim.wire.crc import crc16_modbus
 from firmware_sim.wire.numbers import le, sle
 from firmware_sim.wire.readings import Readings
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from firmware_sim.errors import NotValidError
 from firmware_sim.units import MS_NS
-from firmware_sim.wire.checksum import crc8, crc8_remainder
+from firmware_sim.wire.crc import crc8, crc8_remainder
 
 if TYPE_CHECKING:
     from cantools.database.can import Message

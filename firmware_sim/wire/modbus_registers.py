@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from firmware_sim.wire.asked import AskedLine, frames
-from firmware_sim.wire.crc16 import crc16_modbus
+from firmware_sim.wire.crc import crc16_modbus
 from firmware_sim.wire.daly import alarm_bytes
 from firmware_sim.wire.numbers import signed, unsigned
 from firmware_sim.wire.readings import Readings

@@ -59,6 +59,17 @@ class Readings:
         """Return the cell, counted from 0, and its voltage."""
         return min(enumerate(self.cells_v), key=lambda cell: cell[1])
 
+    def level_bits(self, warnings: frozenset[str] = frozenset()) -> bytes:
+        """Return two bits for each of ALARMS, four alarms a byte, from the lowest bits on.
+
+        1 means a warning, 2 a protection. warnings: alarms at their first level alone.
+        """
+        found = bytearray(3)
+        for number, alarm in enumerate(ALARMS):
+            level = 1 if alarm in warnings else 2 if alarm in self.alarms else 0
+            found[number // 4] |= level << number % 4 * 2
+        return bytes(found)
+
     @property
     def balanced_bits(self) -> int:
         """Return a bit for each cell that is bled, from the lowest."""

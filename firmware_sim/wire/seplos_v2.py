@@ -13,20 +13,6 @@ from firmware_sim.wire.readings import Readings
 
 ANALOG, ALARMS, VENDOR = 0x42, 0x44, 0x51
 
-# event number and bit of each alarm's protection; its warning is the bit before
-_EVENTS = {
-    "cell_overvoltage": (2, 1),
-    "cell_undervoltage": (2, 3),
-    "pack_overvoltage": (2, 5),
-    "pack_undervoltage": (2, 7),
-    "charge_overtemperature": (3, 1),
-    "charge_undertemperature": (3, 3),
-    "discharge_overtemperature": (3, 5),
-    "discharge_undertemperature": (3, 7),
-    "charge_overcurrent": (5, 1),
-    "discharge_overcurrent": (5, 3),
-}
-
 
 @dataclass(frozen=True, slots=True)
 class SeplosFirmware:
@@ -74,9 +60,7 @@ def alarms(readings: Readings, firmware: SeplosFirmware, warnings: frozenset[str
     """Return INFO of the answer to ALARMS. `warnings` are alarms at their first level alone."""
     count = len(readings.cells_v)
     events = [0] * 9  # the first is not used
-    for alarm in readings.alarms | warnings:
-        event, bit = _EVENTS[alarm]
-        events[event] |= 1 << bit - (alarm in warnings)
+    events[2], events[3], events[5] = readings.level_bits(warnings)
     cells = compared_cells(readings)
     switches = readings.discharge_switch | readings.charge_switch << 1
     balanced = readings.balanced_bits.to_bytes(4, "little")

@@ -15,11 +15,9 @@ from pathlib import Path
 from firmware_sim.links.pty import PtyPort
 from firmware_sim.links.recorded_line import RecordedLine, play_recorded
 from firmware_sim.links.serial_line import SerialLines
-from firmware_sim.scenario import Scenario, load_scenario, scenario_names
-from firmware_sim.scenario_files import parse_instant
+from firmware_sim.scenario import Scenario, load_scenario, parse_instant, scenario_names
 from firmware_sim.serial_devices import KINDS
-from firmware_sim.simulation import Simulation
-from firmware_sim.truth import TruthLog
+from firmware_sim.simulation import Simulation, TruthLog
 from telemetry.cli.arguments import positive
 from telemetry.cli.ending import stopped_by_signals
 from telemetry.cli.sim_charge import PARTS, add_charge_arguments, print_charges, run_charge

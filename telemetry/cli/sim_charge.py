@@ -8,17 +8,16 @@ import time
 from contextlib import closing
 from dataclasses import asdict, replace
 
-from firmware_sim.charge import ChargeSpec, DcCharge
-from firmware_sim.charge_end import ChargeEnd
+from firmware_sim.charge import ChargeEnd, ChargeSpec, DcCharge
 from firmware_sim.charge_scenario import (
     GOOD,
     ChargeScenario,
     charge_scenario_names,
     load_charge_scenario,
 )
-from firmware_sim.faults.charge_read import VARIANTS
+from firmware_sim.faults.charge_kinds import VARIANTS
 from firmware_sim.links.can import DuplexLink, RawSocketLink
-from firmware_sim.links.duplex import floor_ns, play_node
+from firmware_sim.links.player import floor_ns, play_node
 from firmware_sim.links.python_can import PythonCanLink
 from telemetry.cli.ending import stopped_by_signals
 from telemetry.cli.simulator import (

@@ -13,7 +13,7 @@ from firmware_sim.charge import ChargeSpec, DcCharge
 from firmware_sim.ecus.gbt.charger import GbtChargerSpec
 from firmware_sim.ecus.gbt.power_stage import PowerStageSpec
 from firmware_sim.ecus.gbt.vehicle import VehicleSpec
-from firmware_sim.faults.charge_read import VARIANTS
+from firmware_sim.faults.charge_kinds import VARIANTS
 from firmware_sim.links.can import CandumpLog
 from firmware_sim.plant.pack import PackSpec
 from telemetry.__main__ import main

@@ -14,7 +14,7 @@ from firmware_sim.charge_scenario import (
     charge_scenario_names,
     load_charge_scenario,
 )
-from firmware_sim.faults.charge_read import VARIANTS
+from firmware_sim.faults.charge_kinds import VARIANTS
 from firmware_sim.links.can import CandumpLog
 from firmware_sim.wire.broadcast import Frame
 from firmware_sim.wire.gbt import CHARGER, CODES

@@ -15,8 +15,7 @@ from telemetry_core.frames.batch import FrameBatch
 from telemetry_core.text.lines import LineBuffer
 
 from firmware_sim.ecus.bms import TICK_S, BmsState
-from firmware_sim.ecus.bms_messages import bms_messages
-from firmware_sim.ecus.charger_messages import charger_messages
+from firmware_sim.ecus.messages import bms_messages, charger_messages
 from firmware_sim.ecus.service_battery import ServiceSpec
 from firmware_sim.plant.load import Profile
 from firmware_sim.plant.pack import PackSpec

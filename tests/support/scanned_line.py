@@ -11,6 +11,7 @@ from firmware_sim.links.shared_line import DeviceEnd
 from firmware_sim.serial_devices import KINDS, device_end, parse_devices
 from firmware_sim.wire import daly, dlt645
 from firmware_sim.wire import modbus_registers as registers
+from firmware_sim.wire.asked import AskedLine
 from firmware_sim.wire.readings import Readings
 from telemetry.protocols.known import PROTOCOLS
 from telemetry.protocols.table import EIGHT_N_ONE, LineSettings
@@ -129,6 +130,40 @@ class _Link:
             if said:
                 heard = said if self._is_understood else bytes(byte ^ 0x5A for byte in said)
                 self._coming.append((now_s, heard))
+
+
+def answering(answer: Callable[[bytes], Sequence[bytes]]) -> DeviceEnd:
+    """Make a device that takes what comes at once for a request, and says this to it."""
+    return AskedLine(lambda received: (len(received), received), answer)
+
+
+class Scripted:
+    """Says `unasked`, and what `answer` makes of a request, each piece so many seconds later."""
+
+    def __init__(
+        self,
+        clock: FakeClock,
+        answer: Callable[[bytes], Sequence[tuple[float, bytes]]],
+        unasked: Sequence[tuple[float, bytes]] = (),
+    ) -> None:
+        self._clock = clock
+        self._answer = answer
+        self._coming = list(unasked)
+        self.asked_s: list[float] = []
+
+    def feed(self, data: bytes) -> list[bytes]:
+        now_s = self._clock.monotonic_s()
+        self.asked_s.append(now_s)
+        self._coming += [(now_s + after_s, piece) for after_s, piece in self._answer(data)]
+        return []
+
+    def due(self, until_ns: int) -> list[bytes]:
+        said = [piece for at_s, piece in self._coming if at_s * 1e9 <= until_ns]
+        self._coming = self._coming[len(said) :]
+        return said
+
+    def forget(self) -> None:
+        pass
 
 
 def board(number: int) -> DeviceEnd:

@@ -11,6 +11,7 @@ from telemetry_core.rows.schema import Schema
 from telemetry_core.rules.mapper import Mapper
 from telemetry_core.text.lines import LineBuffer
 
+from telemetry.framing.framer import MessageFramer
 from telemetry.model.event_codes import EVENT_CODES
 from telemetry.protocols.table import Framer, SerialProtocol
 from telemetry.rules.map import resolve
@@ -48,12 +49,36 @@ def rows_of(protocol: SerialProtocol, data: bytes) -> list[Row]:
     ]
 
 
+def values_of(protocol: SerialProtocol, data: bytes) -> dict[str, Value]:
+    """Return all that the messages of `data` fill, the last of each, whatever the measurement."""
+    return {name: value for _, row in rows_of(protocol, data) for name, value in row.items()}
+
+
 def _in_words(row: SampleRow, texts: Mapping[str, Mapping[int, str]]) -> dict[str, Value]:
     return {name: texts[name][int(raw)] if texts[name] else raw for name, raw in row.raw.items()}
 
 
 def _batch(framer: Framer, data: bytes) -> FrameBatch:
     return FrameBatch(2 * framer.room_needed(len(data)))
+
+
+def heard_by(
+    protocol: SerialProtocol, *said: bytes, sent: bytes = b""
+) -> tuple[list[int], dict[str, int], dict[str, str]]:
+    """Return the addresses of the frames, the counts and the identity, after `sent` and what was said."""
+    addresses: list[int] = []
+
+    def channel_of(address: int) -> int:
+        addresses.append(address)
+        return 0
+
+    framer, frames = protocol.make_framer(channel_of), FrameBatch(4096)
+    if sent and isinstance(framer, MessageFramer):
+        framer.sent(sent, frames)
+    for piece in said:
+        framer.feed(piece, 1, frames)
+    framer.finish(frames)
+    return addresses, framer.counts(), framer.identity()
 
 
 def alarms_of(protocol: SerialProtocol, data: bytes) -> list[str]:

@@ -1,6 +1,7 @@
 """Whatever answers on a line, or is on a bus: a scan ends in time, says nothing wrong, and breaks nothing."""
 
 from collections.abc import Sequence
+from itertools import cycle
 from pathlib import Path
 from random import Random
 
@@ -20,7 +21,7 @@ from telemetry.settings.text import parse_toml
 from telemetry.sources.stop import StopSignal
 from tests.support.clock import FakeClock
 from tests.support.examples import examples
-from tests.support.scanned_line import LINES, ScannedLine
+from tests.support.scanned_line import LINES, ScannedLine, answering
 
 SETTINGS = settings_of(scanned(), risky=True)
 PROBES = [probe for setting in SETTINGS for probe in setting.probes]
@@ -38,42 +39,16 @@ KNOWN_IDS = sorted(
 )
 
 
-class Saying:
-    """Answers each request with the next of these."""
+def losing(device: DeviceEnd, seed: int, share: float) -> DeviceEnd:
+    """Make a device of which bytes get lost, and of which an answer comes twice now and then."""
+    chance = Random(seed)
 
-    def __init__(self, answers: Sequence[bytes]) -> None:
-        self._answers = list(answers)
-        self._asked = 0
+    def answer(data: bytes) -> list[bytes]:
+        answers = device.feed(data)
+        answers += [answer for answer in answers if chance.random() < share]
+        return [bytes(byte for byte in answer if chance.random() >= share) for answer in answers]
 
-    def feed(self, data: bytes) -> list[bytes]:
-        self._asked += bool(data)
-        return [self._answers[self._asked % len(self._answers)]] if data else []
-
-    def due(self, until_ns: int) -> list[bytes]:  # noqa: ARG002
-        return []
-
-    def forget(self) -> None:
-        pass
-
-
-class Losing:
-    """A device of which bytes get lost, and of which an answer comes twice now and then."""
-
-    def __init__(self, device: DeviceEnd, seed: int, share: float) -> None:
-        self._device = device
-        self._chance = Random(seed)
-        self._share = share
-
-    def feed(self, data: bytes) -> list[bytes]:
-        answers = self._device.feed(data)
-        answers += [answer for answer in answers if self._chance.random() < self._share]
-        return [bytes(byte for byte in answer if self._chance.random() >= self._share) for answer in answers]
-
-    def due(self, until_ns: int) -> list[bytes]:
-        return self._device.due(until_ns)
-
-    def forget(self) -> None:
-        self._device.forget()
+    return answering(answer)
 
 
 def scan(line: ScannedLine) -> LineReport:
@@ -86,7 +61,8 @@ def scan(line: ScannedLine) -> LineReport:
 def test_any_answers_end_in_time_and_make_nothing_be_sent_that_was_not_announced(
     answers: list[bytes],
 ) -> None:
-    line = ScannedLine(FakeClock(), [Saying(answers)])
+    saying = cycle(answers)
+    line = ScannedLine(FakeClock(), [answering(lambda _: [next(saying)])])
     report = scan(line)
     assert line.clock.monotonic_s() < 1.6 * silent_s(SETTINGS, Waits())
     text = configuration([PortFindings("/dev/ttyUSB0", report)], SourceNames())
@@ -101,7 +77,7 @@ def test_a_device_whose_bytes_get_lost_is_found_as_itself_or_not_at_all(
     protocol: str, seed: int, share: float
 ) -> None:
     make, baud_rate, line_settings = LINES[protocol]
-    line = ScannedLine(FakeClock(), [Losing(make(), seed, share)], baud_rate, line_settings)
+    line = ScannedLine(FakeClock(), [losing(make(), seed, share)], baud_rate, line_settings)
     found = [one.protocol.name for one in scan(line).found]
     assert set(found) <= {protocol}
     assert share or found == [protocol]

@@ -1,4 +1,4 @@
-"""firmware_sim/wire/readings.py, wire/numbers.py, wire/crc16.py and wire/asked.py: what all boards share."""
+"""firmware_sim/wire/readings.py, wire/numbers.py, wire/crc.py and wire/asked.py: what all boards share."""
 
 import pytest
 
@@ -6,7 +6,7 @@ from firmware_sim.ecus.jbd import JbdBms
 from firmware_sim.ecus.service_battery import ServiceSpec
 from firmware_sim.plant.pack import Pack
 from firmware_sim.wire.asked import AskedLine, begins_at
-from firmware_sim.wire.crc16 import crc16_modbus
+from firmware_sim.wire.crc import crc16_modbus
 from firmware_sim.wire.numbers import be, le, sbe, signed, sle, unsigned
 from firmware_sim.wire.readings import Readings
 

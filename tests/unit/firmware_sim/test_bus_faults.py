@@ -5,7 +5,7 @@ import pytest
 from firmware_sim.faults.bus import BusFaults
 from firmware_sim.faults.kinds import BusOff, ChecksumError, CounterError, Fault, Garbage, Silence, Window
 from firmware_sim.wire.broadcast import VEHICLE_DBC, Frame
-from firmware_sim.wire.checksum import crc8
+from firmware_sim.wire.crc import crc8
 from firmware_sim.wire.layout import CAN_ERR_FLAG, load_layouts
 
 LAYOUTS = load_layouts(VEHICLE_DBC)

@@ -4,12 +4,10 @@ import heapq
 
 import pytest
 
-from firmware_sim.charge import ChargeSpec
-from firmware_sim.charge_end import ChargeEnd
+from firmware_sim.charge import ChargeEnd, ChargeSpec
 from firmware_sim.charge_scenario import load_charge_scenario
 from firmware_sim.links.can import DuplexLink
-from firmware_sim.links.duplex import floor_ns, play_node
-from firmware_sim.links.player import SimulatedClock
+from firmware_sim.links.player import SimulatedClock, floor_ns, play_node
 from firmware_sim.wire.gbt import CHARGER, CODES
 from firmware_sim.wire.j1939 import split_id
 from telemetry.settings.table import TomlTable

@@ -8,8 +8,7 @@ from firmware_sim.charge import ChargeSpec, ChargeTruth, DcCharge
 from firmware_sim.charge_scenario import GOOD, Ending
 from firmware_sim.ecus.gbt.charger import GbtChargerSpec
 from firmware_sim.ecus.gbt.vehicle import VehicleSpec
-from firmware_sim.faults.charge_kinds import Planned, Since
-from firmware_sim.faults.charge_read import VARIANTS
+from firmware_sim.faults.charge_kinds import VARIANTS, Planned, Since
 from firmware_sim.faults.kinds import Silence, Window
 from firmware_sim.plant.pack import PackSpec
 from firmware_sim.wire.gbt import Edition

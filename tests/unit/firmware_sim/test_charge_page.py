@@ -6,8 +6,7 @@ from pathlib import Path
 
 from firmware_sim.charge import ChargeTruth
 from firmware_sim.charge_scenario import charge_scenario_names, load_charge_scenario
-from firmware_sim.faults.charge_kinds import Since
-from firmware_sim.faults.charge_read import CHARGE_FAULT_KINDS, VARIANTS
+from firmware_sim.faults.charge_kinds import CHARGE_FAULT_KINDS, VARIANTS, Since
 from telemetry.settings.table import TomlTable
 from tests.support.page_tables import rows
 from tests.unit.firmware_sim.test_charge_scenario import EXAMPLES

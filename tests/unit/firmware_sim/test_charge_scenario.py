@@ -7,8 +7,7 @@ import pytest
 from firmware_sim.charge_scenario import CHARGE_SCENARIOS, charge_scenario_names, load_charge_scenario
 from firmware_sim.errors import NotFoundError
 from firmware_sim.faults import charge_kinds as kinds
-from firmware_sim.faults.charge_kinds import Planned, Since, TransportFault
-from firmware_sim.faults.charge_read import CHARGE_FAULT_KINDS
+from firmware_sim.faults.charge_kinds import CHARGE_FAULT_KINDS, Planned, Since, TransportFault
 from firmware_sim.faults.kinds import Fault, Insulation, OverTemperature, Silence, Window
 from firmware_sim.wire.gbt import Edition
 from telemetry.errors import ConfigError

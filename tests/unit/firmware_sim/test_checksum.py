@@ -1,10 +1,10 @@
-"""firmware_sim/wire/checksum.py: the CRC-8 of SAE J1850 against a bitwise one and published check values."""
+"""firmware_sim/wire/crc.py: the CRC-8 of SAE J1850 against a bitwise one and published check values."""
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from firmware_sim.wire.checksum import crc8, crc8_remainder
+from firmware_sim.wire.crc import crc8, crc8_remainder
 
 
 def bitwise_crc8(data: bytes) -> int:

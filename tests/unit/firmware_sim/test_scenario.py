@@ -6,8 +6,15 @@ import pytest
 
 from firmware_sim.errors import NotFoundError, NotValidError
 from firmware_sim.plant.load import Profile
-from firmware_sim.scenario import Charge, Drive, Stand, find_scenario, load_scenario, scenario_names
-from firmware_sim.scenario_files import parse_instant
+from firmware_sim.scenario import (
+    Charge,
+    Drive,
+    Stand,
+    find_scenario,
+    load_scenario,
+    parse_instant,
+    scenario_names,
+)
 from telemetry.errors import ConfigError
 from telemetry.settings.table import TomlTable
 

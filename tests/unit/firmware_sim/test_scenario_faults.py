@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from firmware_sim.faults.kinds import (
+    FAULT_KINDS,
     BusOff,
     CellImbalance,
     ChargerFault,
@@ -26,7 +27,6 @@ from firmware_sim.faults.kinds import (
     WeakCell,
     Window,
 )
-from firmware_sim.faults.read import FAULT_KINDS
 from firmware_sim.scenario import load_scenario
 from firmware_sim.simulation import Simulation
 from telemetry.errors import ConfigError

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from firmware_sim.faults.read import FAULT_KINDS
+from firmware_sim.faults.kinds import FAULT_KINDS
 from firmware_sim.scenario import load_scenario, scenario_names
-from firmware_sim.truth import COLUMNS
+from firmware_sim.simulation import COLUMNS
 from telemetry.__main__ import main
 from telemetry.settings.table import TomlTable
 from tests.support.page_tables import rows

@@ -11,9 +11,8 @@ import pytest
 from cantools.database.can import Database, Message
 
 from firmware_sim.ecus.bms import TICK_S, Bms, VehicleRequest
-from firmware_sim.ecus.bms_messages import bms_messages
 from firmware_sim.ecus.charger import Charger, ChargerSpec
-from firmware_sim.ecus.charger_messages import charger_messages
+from firmware_sim.ecus.messages import bms_messages, charger_messages
 from firmware_sim.errors import NotValidError
 from firmware_sim.plant.pack import Pack, PackSpec
 from firmware_sim.wire.broadcast import VEHICLE_DBC, Broadcast, Frame, Values

@@ -10,7 +10,7 @@ from firmware_sim.wire import ant_old as wire_old
 from telemetry.protocols.serial.ant_new import ANT_NEW, DEVICE_REQUEST, STATUS_REQUEST
 from telemetry.protocols.serial.ant_old import ANT_OLD, REQUEST
 from telemetry.protocols.table import SerialProtocol
-from tests.support.serial_rows import Value, alarms_of, rows_of
+from tests.support.serial_rows import Value, alarms_of, heard_by, rows_of
 from tests.unit.protocols.test_boards import ORDINARY
 
 OLD, NEW = wire_old.AntOldFirmware(), wire_new.AntNewFirmware()
@@ -18,12 +18,6 @@ OLD, NEW = wire_old.AntOldFirmware(), wire_new.AntNewFirmware()
 
 def battery(protocol: SerialProtocol, said: bytes) -> dict[str, Value]:
     return dict(rows_of(protocol, said))["battery"]
-
-
-def counts(protocol: SerialProtocol, data: bytes) -> dict[str, int]:
-    framer = protocol.make_framer()
-    framer.feed(data, 1, FrameBatch(1024))
-    return framer.counts()
 
 
 def with_states(charge: int, discharge: int, balancer: int) -> dict[str, bytes]:
@@ -43,15 +37,15 @@ def test_requests_are_the_published_ones_and_their_echoes_are_no_values() -> Non
     assert bytes.fromhex("7EA1010000BE1855AA55") == STATUS_REQUEST
     assert bytes.fromhex("7EA1026C022058C4AA55") == DEVICE_REQUEST
     for asked in (REQUEST, bytes.fromhex("5A5A00000000"), bytes.fromhex("DBDB00000000")):
-        assert counts(ANT_OLD, asked)["echoes"] == 1
-    assert counts(ANT_NEW, STATUS_REQUEST + DEVICE_REQUEST)["echoes"] == 2
+        assert heard_by(ANT_OLD, asked)[1]["echoes"] == 1
+    assert heard_by(ANT_NEW, STATUS_REQUEST + DEVICE_REQUEST)[1]["echoes"] == 2
 
 
 def test_the_header_is_not_part_of_the_old_sum() -> None:
     said = wire_old.status(ORDINARY, OLD)
     with_header = said[:138] + (sum(said[:138]) & 0xFFFF).to_bytes(2, "big")
     assert rows_of(ANT_OLD, with_header) == []
-    assert counts(ANT_OLD, with_header)["lost/bad_checksum"] == 1
+    assert heard_by(ANT_OLD, with_header)[1]["lost/bad_checksum"] == 1
 
 
 def test_the_old_current_is_turned_and_the_new_one_is_not() -> None:
@@ -132,7 +126,7 @@ def test_a_new_status_that_counts_more_than_it_holds_says_nothing() -> None:
     data[3] += 1  # one cell more
     said = wire_new.frame(0x11, 0, len(data), bytes(data))
     assert rows_of(ANT_NEW, said) == []
-    assert counts(ANT_NEW, said)["lost/bad_length"] == 1
+    assert heard_by(ANT_NEW, said)[1]["lost/bad_length"] == 1
 
 
 @pytest.mark.parametrize("trailer", [wire_new.DEVICE_TRAILER, b""])

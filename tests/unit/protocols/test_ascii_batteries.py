@@ -14,7 +14,7 @@ from telemetry.protocols.serial.ascii_frame import request
 from telemetry.protocols.serial.pylontech import PYLONTECH
 from telemetry.protocols.serial.seplos_v2 import SEPLOS_V2
 from telemetry.protocols.table import SerialProtocol
-from tests.support.serial_rows import alarms_of, rows_of
+from tests.support.serial_rows import alarms_of, heard_by, rows_of
 from tests.unit.protocols.test_boards import ORDINARY
 
 SEPLOS_EXAMPLE = (
@@ -22,24 +22,6 @@ SEPLOS_EXAMPLE = (
     b"2503DE0A590000000000000000E41C\r"
 )
 PYLONTECH_EXAMPLE = b"~20024600F03E1102030CE90CEB0CEA020B9B0B8CFFDD26BEFFFF04FFFF003400EFEC012110EF47\r"
-
-
-def framed(protocol: SerialProtocol, *said: bytes, sent: bytes = b"") -> tuple[list[int], MessageFramer]:
-    """Addresses of the frames, and the framer."""
-    addresses: list[int] = []
-
-    def channel_of(address: int) -> int:
-        addresses.append(address)
-        return 0
-
-    framer = protocol.make_framer(channel_of)
-    assert isinstance(framer, MessageFramer)
-    frames = FrameBatch(4096)
-    if sent:
-        framer.sent(sent, frames)
-    for piece in said:
-        framer.feed(piece, 1, frames)
-    return addresses, framer
 
 
 def with_text(text: bytes) -> bytes:
@@ -103,7 +85,7 @@ def test_the_worked_example_of_a_seplos_is_read() -> None:
         "temp_switch_c": 24.1,
     }
     assert battery[1] == battery[1] | expected
-    assert framed(SEPLOS_V2, SEPLOS_EXAMPLE)[0] == [1]
+    assert heard_by(SEPLOS_V2, SEPLOS_EXAMPLE)[0] == [1]
 
 
 def test_the_worked_example_of_a_pylontech_is_read() -> None:
@@ -117,7 +99,7 @@ def test_the_worked_example_of_a_pylontech_is_read() -> None:
         "capacity_ah": 74.0,
     }
     assert battery[1] == battery[1] | expected
-    assert framed(PYLONTECH, PYLONTECH_EXAMPLE)[0] == [2]
+    assert heard_by(PYLONTECH, PYLONTECH_EXAMPLE)[0] == [2]
 
 
 @pytest.mark.parametrize("protocol", [SEPLOS_V2, PYLONTECH], ids=["seplos", "pylontech"])
@@ -137,17 +119,17 @@ def test_what_the_rule_of_the_checks_does_not_give_is_refused(
     protocol: SerialProtocol, spoiled: bytes
 ) -> None:
     assert rows_of(protocol, spoiled) == []
-    assert framed(protocol, spoiled)[1].counts()["messages"] == 0
+    assert heard_by(protocol, spoiled)[1]["messages"] == 0
 
 
 def test_a_frame_ends_at_cr_and_needs_no_lf() -> None:
-    addresses, framer = framed(PYLONTECH, PYLONTECH_EXAMPLE)
+    addresses, counts, _ = heard_by(PYLONTECH, PYLONTECH_EXAMPLE)
     assert addresses == [2]
-    assert framer.counts()["garbage_bytes"] == 0
+    assert counts["garbage_bytes"] == 0
 
 
 def test_a_lost_cr_costs_that_frame_alone() -> None:
-    assert framed(PYLONTECH, PYLONTECH_EXAMPLE[:-1] + PYLONTECH_EXAMPLE * 2)[0] == [2, 2]
+    assert heard_by(PYLONTECH, PYLONTECH_EXAMPLE[:-1] + PYLONTECH_EXAMPLE * 2)[0] == [2, 2]
 
 
 @pytest.mark.parametrize(("version", "cid1"), [(0x25, 0x46), (0x20, 0x4A)])
@@ -155,15 +137,15 @@ def test_packs_of_other_makers_and_other_equipment_are_left_out(version: int, ci
     info = SEPLOS_EXAMPLE[13:-5]
     head = b"%02X00%02X001076" % (version, cid1)
     said = with_text(head[:8] + SEPLOS_EXAMPLE[9:13] + info)
-    _, framer = framed(SEPLOS_V2, said)
-    assert framer.counts()["other_messages"] == 1
+    _, counts, _ = heard_by(SEPLOS_V2, said)
+    assert counts["other_messages"] == 1
     assert rows_of(SEPLOS_V2, said) == []
 
 
 @pytest.mark.parametrize("code", [1, 2, 3, 4, 5, 6, 7, 0x90, 0x91, 0xE1, 0xE4])
 def test_a_return_code_is_a_refusal(code: int) -> None:
-    assert framed(SEPLOS_V2, wire.frame(0, code))[1].counts()["lost/error_reply"] == 1
-    assert framed(PYLONTECH, wire.frame(2, code))[1].counts()["lost/error_reply"] == 1
+    assert heard_by(SEPLOS_V2, wire.frame(0, code))[1]["lost/error_reply"] == 1
+    assert heard_by(PYLONTECH, wire.frame(2, code))[1]["lost/error_reply"] == 1
 
 
 @pytest.mark.parametrize("asked", [b"", request(0, 0x42, b"\x00"), request(0, 0x44, b"\x00")])
@@ -180,8 +162,8 @@ def test_a_reply_is_read_by_its_form_whatever_was_asked(asked: bytes) -> None:
 
 def test_a_seplos_says_what_it_is() -> None:
     said = wire.frame(0, 0, wire_seplos.vendor(wire_seplos.SeplosFirmware()))
-    _, framer = framed(SEPLOS_V2, said, sent=request(0, 0x51, b""))
-    assert framer.identity() == {"model": "1101-SP76", "firmware": "16.6", "maker": "CAN:VICTRON"}
+    _, _, identity = heard_by(SEPLOS_V2, said, sent=request(0, 0x51, b""))
+    assert identity == {"model": "1101-SP76", "firmware": "16.6", "maker": "CAN:VICTRON"}
 
 
 def alarm_info(event: int, bits: int) -> bytes:
@@ -280,7 +262,7 @@ def stack(group: int = 0, wide: tuple[bool, ...] = (True, False, True)) -> wire_
 @pytest.mark.parametrize("group", [0, 1, 14])
 def test_modules_of_a_group_are_devices_in_the_order_of_the_frame(group: int) -> None:
     (said,) = stack(group).feed(wire_pylontech.request(0x42, wire_pylontech.ALL, group))
-    addresses, _ = framed(PYLONTECH, said)
+    addresses, _, _ = heard_by(PYLONTECH, said)
     assert addresses == [16 * group + 2, 16 * group + 3, 16 * group + 4]
     volts = [values["voltage_v"] for name, values in rows_of(PYLONTECH, said) if name == "battery"]
     assert volts == [46.291, 48.0, 46.5]
@@ -289,13 +271,13 @@ def test_modules_of_a_group_are_devices_in_the_order_of_the_frame(group: int) ->
 @pytest.mark.parametrize("number", [2, 3, 4])
 def test_one_module_has_the_address_that_was_asked_for(number: int) -> None:
     (said,) = stack().feed(wire_pylontech.request(0x42, number))
-    assert framed(PYLONTECH, said)[0] == [number]
+    assert heard_by(PYLONTECH, said)[0] == [number]
 
 
 def test_a_stack_of_one_is_its_first_module() -> None:
     line = wire_pylontech.PylontechLine([lambda: ORDINARY])
     (said,) = line.feed(wire_pylontech.request(0x42, wire_pylontech.ALL))
-    assert framed(PYLONTECH, said)[0] == [2]
+    assert heard_by(PYLONTECH, said)[0] == [2]
 
 
 def test_modules_of_two_models_may_stand_beside_each_other() -> None:
@@ -312,30 +294,30 @@ def test_three_user_items_have_the_wide_charges_too() -> None:
     assert rows_of(PYLONTECH, said) == rows_of(
         PYLONTECH, wire.frame(2, 0, bytes((0, 2)) + wire_pylontech.module_analog(ORDINARY, wide=True) * 2)
     )
-    assert framed(PYLONTECH, said)[0] == [2, 3]
+    assert heard_by(PYLONTECH, said)[0] == [2, 3]
 
 
 @pytest.mark.parametrize("missing", range(1, 18))  # 6 of the wide charges, 11 before them
 def test_a_reply_that_ends_within_its_last_values_says_nothing(missing: int) -> None:
     module = wire_pylontech.module_analog(ORDINARY, wide=True)
-    assert framed(PYLONTECH, wire.frame(2, 0, bytes((0, 2)) + module))[0] == [2]
-    addresses, framer = framed(PYLONTECH, wire.frame(2, 0, bytes((0, 2)) + module[:-missing]))
-    assert (addresses, framer.counts()["lost/bad_length"]) == ([], 1)
+    assert heard_by(PYLONTECH, wire.frame(2, 0, bytes((0, 2)) + module))[0] == [2]
+    addresses, counts, _ = heard_by(PYLONTECH, wire.frame(2, 0, bytes((0, 2)) + module[:-missing]))
+    assert (addresses, counts["lost/bad_length"]) == ([], 1)
 
 
 @pytest.mark.parametrize("protocol", [PYLONTECH, SEPLOS_V2])
 def test_a_device_name_may_be_filled_up_with_zeros(protocol: SerialProtocol) -> None:
     info = b"US2KBPL".ljust(10, b"\0") + b"\x02\x03" + b"Pylon".ljust(20, b"\0")
-    _, framer = framed(protocol, wire.frame(2, 0, info))
-    assert framer.identity()["model"] == "US2KBPL"
-    assert framer.identity()["maker"] == "Pylon"
+    _, _, identity = heard_by(protocol, wire.frame(2, 0, info))
+    assert identity["model"] == "US2KBPL"
+    assert identity["maker"] == "Pylon"
 
 
 def test_a_reply_that_counts_more_modules_than_it_holds_says_nothing() -> None:
     info = bytes((0, 4)) + wire_pylontech.module_analog(ORDINARY, wide=True) * 3
     said = wire.frame(2, 0, info)
     assert rows_of(PYLONTECH, said) == []
-    assert framed(PYLONTECH, said)[1].counts()["lost/bad_length"] == 1
+    assert heard_by(PYLONTECH, said)[1]["lost/bad_length"] == 1
 
 
 def test_management_reports_limits_as_positive_numbers() -> None:
@@ -384,8 +366,8 @@ def test_alarms_of_a_module_have_their_codes(alarm: str, codes: list[str]) -> No
 def test_a_stack_says_what_it_is() -> None:
     line = stack()
     replies = [line.feed(wire_pylontech.request(command))[0] for command in (0x93, 0x96)]
-    _, framer = framed(PYLONTECH, *replies)
-    assert framer.identity() == {"serial number of 02": "K221027C30801234", "firmware": "1.1.3"}
+    _, _, identity = heard_by(PYLONTECH, *replies)
+    assert identity == {"serial number of 02": "K221027C30801234", "firmware": "1.1.3"}
 
 
 def test_limits_of_a_stack_are_a_message_of_their_own() -> None:

@@ -11,16 +11,11 @@ from telemetry.protocols.serial.daly import ALARMS, CELLS, DALY, PACK, STATUS, T
 from tests.support.examples import examples
 from tests.support.framing import feed_pieces, frames_of
 from tests.support.moments import readings
-from tests.support.serial_rows import Value, alarms_of, rows_of
+from tests.support.serial_rows import alarms_of, rows_of, values_of
 
 PACK_EXAMPLE = bytes.fromhex("A5019008020C000074B50283FA")
 SWITCHES_EXAMPLE = bytes.fromhex("A50193080101014D0002C01A6D")
 CELLS_EXAMPLE = bytes.fromhex("A5019508010CE50CE60CE30016A5019508020CE4000000000035")
-
-
-def said(data: bytes) -> dict[str, Value]:
-    """Return all that the messages fill, whatever the measurement."""
-    return {name: value for _, row in rows_of(DALY, data) for name, value in row.items()}
 
 
 def part(id: int, number: int, *values: int, address: int = 1) -> bytes:
@@ -42,7 +37,7 @@ def cells_of(data: bytes) -> list[list[float]]:
 
 
 def test_the_worked_examples_are_read() -> None:
-    assert said(PACK_EXAMPLE) == {
+    assert values_of(DALY, PACK_EXAMPLE) == {
         "voltage_v": 52.4,
         "current_a": 12.3,
         "power_w": pytest.approx(52.4 * 12.3),
@@ -50,7 +45,7 @@ def test_the_worked_examples_are_read() -> None:
         "charging": True,
         "discharging": False,
     }
-    assert said(SWITCHES_EXAMPLE) == {
+    assert values_of(DALY, SWITCHES_EXAMPLE) == {
         "remaining_ah": 180.25,
         "charge_enabled": True,
         "discharge_enabled": True,
@@ -257,7 +252,7 @@ FIRMWARES = st.builds(
 def test_all_that_a_simulated_board_says_arrives(moment: Readings, firmware: wire.DalyFirmware) -> None:
     line = wire.DalyLine(lambda: moment, firmware)
     replies = [reply for one in DALY.requests for reply in line.feed(one.to(firmware.number))]
-    found = said(b"".join(replies))
+    found = values_of(DALY, b"".join(replies))
     expected = {
         "voltage_v": moment.voltage_v,
         "current_a": moment.current_a,

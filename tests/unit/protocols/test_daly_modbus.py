@@ -9,11 +9,7 @@ from telemetry.protocols.serial.daly_modbus import DALY_MODBUS
 from tests.support.examples import examples
 from tests.support.framing import feed_pieces
 from tests.support.moments import readings
-from tests.support.serial_rows import Value, alarms_of, rows_of
-
-
-def said(data: bytes) -> dict[str, Value]:
-    return {name: value for _, row in rows_of(DALY_MODBUS, data) for name, value in row.items()}
+from tests.support.serial_rows import alarms_of, values_of
 
 
 def talk(moment: Readings) -> bytes:
@@ -32,17 +28,17 @@ def test_the_request_is_that_of_the_document() -> None:
 def test_a_status_is_known_by_its_length_where_nobody_has_seen_the_request() -> None:
     moment = Readings(cells_v=(3.3, 3.31), sensors_c=(25.0,), voltage_v=6.6, current_a=-4.2)
     registers = [wire.daly(moment)[wire.HOLDING, number] for number in range(62)]
-    found = said(wire.reply(0xD2, 3, registers))
+    found = values_of(DALY_MODBUS, wire.reply(0xD2, 3, registers))
     assert (found["voltage_v"], found["current_a"], found["v002"]) == (6.6, -4.2, 3.31)
     assert "v003" not in found
-    assert said(wire.reply(0xD2, 3, registers[:61])) == {}
+    assert values_of(DALY_MODBUS, wire.reply(0xD2, 3, registers[:61])) == {}
 
 
 def test_as_many_registers_of_a_board_with_another_map_are_no_status() -> None:
     moment = Readings(cells_v=(3.3, 3.31), sensors_c=(25.0,), voltage_v=6.6, current_a=-4.2)
     registers = [wire.daly(moment)[wire.HOLDING, number] for number in range(62)]
-    assert said(wire.request(0x81, 3, 0x41, 62) + wire.reply(0x51, 3, registers)) == {}
-    assert said(wire.reply(0x81, 3, registers))["voltage_v"] == 6.6
+    assert values_of(DALY_MODBUS, wire.request(0x81, 3, 0x41, 62) + wire.reply(0x51, 3, registers)) == {}
+    assert values_of(DALY_MODBUS, wire.reply(0x81, 3, registers))["voltage_v"] == 6.6
 
 
 def test_versions_name_the_device() -> None:
@@ -57,7 +53,7 @@ def test_versions_name_the_device() -> None:
 @given(moment=readings())
 def test_all_that_a_simulated_board_says_arrives(moment: Readings) -> None:
     data = talk(moment)
-    found = said(data)
+    found = values_of(DALY_MODBUS, data)
     expected = {
         "voltage_v": moment.voltage_v,
         "current_a": moment.current_a,

@@ -9,7 +9,7 @@ from telemetry.protocols.serial.dlt645 import DLT645, FORWARD, request, request_
 from tests.support.examples import examples
 from tests.support.framing import feed_pieces
 from tests.support.moments import grid
-from tests.support.serial_rows import Value, rows_of
+from tests.support.serial_rows import values_of
 
 ADDRESS = 0x112233445566
 ASKED = "FEFEFEFE68665544332211681104333334331716"
@@ -20,10 +20,6 @@ POWER_REPLY = "6866554433221168910733333635 9A7836E616"
 REFUSAL = "68665544332211 68D101353C16"
 WHO = "68AAAAAAAAAAAA681300DF16"
 I_AM = "686655443322116893069988776655446516"
-
-
-def said(*frames: bytes) -> dict[str, Value]:
-    return {name: value for _, row in rows_of(DLT645, b"".join(frames)) for name, value in row.items()}
 
 
 def reply(identifier: int, data: bytes) -> bytes:
@@ -42,7 +38,7 @@ def reply(identifier: int, data: bytes) -> bytes:
     ],
 )
 def test_the_worked_examples_are_read(example: str, expected: dict[str, float]) -> None:
-    assert said(bytes.fromhex(example)) == expected
+    assert values_of(DLT645, bytes.fromhex(example)) == expected
 
 
 def test_requests_are_those_of_the_document() -> None:
@@ -89,29 +85,31 @@ def test_data_that_look_like_the_start_and_the_end_are_data() -> None:
 
 def test_bytes_that_wrap_when_they_are_shifted_are_read() -> None:
     assert b"\x00" in reply(wire.FORWARD, b"\xcd\x00\x00\x00")
-    assert said(reply(wire.FORWARD, b"\xcd\x00\x00\x00")) == {}  # C and D are no digits
-    assert said(reply(wire.FORWARD, b"\x99\x00\x00\x00")) == {"energy_wh": 990.0}
+    assert values_of(DLT645, reply(wire.FORWARD, b"\xcd\x00\x00\x00")) == {}  # C and D are no digits
+    assert values_of(DLT645, reply(wire.FORWARD, b"\x99\x00\x00\x00")) == {"energy_wh": 990.0}
 
 
 def test_what_is_no_digit_drops_the_value_and_not_the_frame() -> None:
     block = reply(0x0202FF00, b"\xff\xff\xff\x25\x01\x00\x00\x02\x00")
     framer = DLT645.make_framer()
     assert len(feed_pieces(framer, [block])) == 1
-    assert said(block) == {}
-    assert said(reply(0x0202FF00, b"\x25\x01\x00\xff\xff\xff\x00\x02\x00")) == {"current_a": 0.125}
+    assert values_of(DLT645, block) == {}
+    assert values_of(DLT645, reply(0x0202FF00, b"\x25\x01\x00\xff\xff\xff\x00\x02\x00")) == {
+        "current_a": 0.125
+    }
 
 
 def test_the_digits_of_a_value_are_as_many_as_come() -> None:
-    assert said(reply(wire.VOLTAGE, bytes.fromhex("050075"))) == {"voltage_v": 75000.5 / 1.0}
+    assert values_of(DLT645, reply(wire.VOLTAGE, bytes.fromhex("050075"))) == {"voltage_v": 75000.5 / 1.0}
 
 
 def test_combined_energy_has_a_sign_and_forward_energy_has_none() -> None:
-    assert said(reply(wire.FORWARD, bytes.fromhex("00000080"))) == {"energy_wh": 800000000.0}
+    assert values_of(DLT645, reply(wire.FORWARD, bytes.fromhex("00000080"))) == {"energy_wh": 800000000.0}
 
 
 def test_a_block_has_all_of_a_kind() -> None:
     block = reply(0x0203FF00, bytes.fromhex("000501 000302 000103 000200".replace(" ", "")))
-    assert said(block) == {"power_w": 1050.0}
+    assert values_of(DLT645, block) == {"power_w": 1050.0}
 
 
 def test_a_reply_without_a_value_is_counted() -> None:
@@ -148,7 +146,7 @@ def test_all_that_a_simulated_meter_says_arrives(
     line = wire.MeterLine(lambda: moment, firmware)
     address = int(firmware.address, 16)
     replies = [reply for one in DLT645.requests for reply in line.feed(one.to(address))]
-    assert said(*replies) == pytest.approx(
+    assert values_of(DLT645, b"".join(replies)) == pytest.approx(
         {
             "voltage_v": moment.voltage_v,
             "current_a": moment.current_a,

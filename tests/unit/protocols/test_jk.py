@@ -7,12 +7,11 @@ from telemetry_core.frames.batch import FrameBatch
 
 from firmware_sim.wire import jk_55aa as wire_55aa
 from firmware_sim.wire import jk_nw as wire_nw
-from telemetry.framing.framer import MessageFramer
 from telemetry.framing.framing import NO_ADDRESS
 from telemetry.protocols.serial.jk_55aa import JK_55AA, request
 from telemetry.protocols.serial.jk_nw import JK_NW, REQUEST
 from tests.support.framing import frames_of
-from tests.support.serial_rows import Value, alarms_of, rows_of
+from tests.support.serial_rows import Value, alarms_of, heard_by, rows_of
 from tests.unit.protocols.test_boards import ORDINARY
 
 PLAIN = wire_nw.JkNwFirmware()
@@ -27,21 +26,13 @@ def tagged(body: str, *, command: int = 6, kind: int = 1) -> bytes:
     return wire_nw.seal(bytes(4) + bytes((command, 0, kind)) + bytes.fromhex(body) + bytes(4))
 
 
-def framed(protocol_data: bytes) -> tuple[dict[str, int], dict[str, str]]:
-    """Return the counts and the identity after these bytes."""
-    framer = JK_NW.make_framer()
-    frames = FrameBatch(1024)
-    framer.feed(protocol_data, 1, frames)
-    return framer.counts(), framer.identity()
-
-
 # --- tagged values
 
 
 def test_the_request_for_all_is_the_vendors_and_its_echo_is_no_status() -> None:
     assert bytes.fromhex("4E5700130000000006030000000000006800000129") == REQUEST
     assert rows_of(JK_NW, REQUEST) == []
-    assert framed(REQUEST)[0]["echoes"] == 1
+    assert heard_by(JK_NW, REQUEST)[1]["echoes"] == 1
 
 
 def test_a_reply_whose_printed_check_does_not_fit_its_bytes_is_refused() -> None:
@@ -51,7 +42,7 @@ def test_a_reply_whose_printed_check_does_not_fit_its_bytes_is_refused() -> None
     ) & 0xFFFF  # as far off as the vendor's example
     spoiled = said[:-2] + wrong.to_bytes(2, "big")
     assert rows_of(JK_NW, spoiled) == []
-    assert framed(spoiled)[0]["lost/bad_checksum"] == 1
+    assert heard_by(JK_NW, spoiled)[1]["lost/bad_checksum"] == 1
 
 
 def test_the_first_two_bytes_of_the_check_may_be_anything() -> None:
@@ -110,7 +101,7 @@ def test_texts_may_hold_any_bytes_and_a_password_goes_nowhere() -> None:
     )
     said = wire_nw.reply(ORDINARY, firmware)
     assert rows_of(JK_NW, said) == rows_of(JK_NW, wire_nw.reply(ORDINARY, PLAIN))
-    _, identity = framed(said)
+    identity = heard_by(JK_NW, said)[2]
     assert identity["firmware"] == "11.XW_S11.26___"
     assert identity["maker"].startswith("JK_B2A24S")
     (frame,) = frames_of(JK_NW, said)
@@ -155,22 +146,6 @@ def test_limits_are_those_of_the_current() -> None:
 # --- 55 AA EB 90
 
 
-def heard(data: bytes) -> tuple[list[int], dict[str, int], dict[str, str]]:
-    """Addresses of the frames, counts and identity."""
-    addresses: list[int] = []
-
-    def channel_of(address: int) -> int:
-        addresses.append(address)
-        return 0
-
-    framer = JK_55AA.make_framer(channel_of)
-    assert isinstance(framer, MessageFramer)
-    frames = FrameBatch(1024)
-    framer.feed(data, 1, frames)
-    framer.finish(frames)
-    return addresses, framer.counts(), framer.identity()
-
-
 def answer(address: int, kind: wire_55aa.Type = wire_55aa.Type.STATUS) -> bytes:
     line = wire_55aa.Jk55aaLine(lambda: ORDINARY, wire_55aa.Jk55aaFirmware(address=address))
     return b"".join(line.feed(wire_55aa.request(address, kind)))
@@ -189,7 +164,7 @@ def test_triggers_are_the_vendors(kind: int, text: str) -> None:
 
 
 def test_the_address_is_that_of_the_acknowledgement_and_all_310_bytes_are_taken() -> None:
-    addresses, counts, _ = heard(answer(1) + answer(7) + answer(15))
+    addresses, counts, _ = heard_by(JK_55AA, answer(1) + answer(7) + answer(15))
     assert addresses == [1, 7, 15]
     assert (counts["messages"], counts["garbage_bytes"], counts["padding_bytes"]) == (6, 0, 6)
 
@@ -197,7 +172,9 @@ def test_the_address_is_that_of_the_acknowledgement_and_all_310_bytes_are_taken(
 def test_a_masters_broadcast_has_no_address() -> None:
     master = wire_55aa.Jk55aaLine(lambda: ORDINARY, wire_55aa.Jk55aaFirmware(address=0))
     (said,) = master.due(1)
-    addresses, counts, _ = heard(said + wire_55aa.request(3, wire_55aa.Type.STATUS) + answer(3) + said)
+    addresses, counts, _ = heard_by(
+        JK_55AA, said + wire_55aa.request(3, wire_55aa.Type.STATUS) + answer(3) + said
+    )
     assert addresses == [NO_ADDRESS, 3, NO_ADDRESS]
     assert counts["echoes"] == 1
 
@@ -214,16 +191,16 @@ def test_a_frame_in_pieces_waits_for_its_acknowledgement_however_late_both_come(
 
 def test_noise_before_a_frame_does_not_part_it_from_its_acknowledgement() -> None:
     """More than 11 bytes between them would: another frame was among them."""
-    assert heard(b"\x11" * 12 + answer(5))[0] == [5]
-    assert heard(answer(4) + b"\x11" * 12 + answer(5))[0] == [4, 5]
+    assert heard_by(JK_55AA, b"\x11" * 12 + answer(5))[0] == [5]
+    assert heard_by(JK_55AA, answer(4) + b"\x11" * 12 + answer(5))[0] == [4, 5]
 
 
 def test_an_acknowledgement_of_another_kind_or_with_a_wrong_crc_names_nobody() -> None:
     frame = answer(1)[:301]
-    assert heard(frame + wire_55aa.acknowledgement(4, wire_55aa.Type.SETTINGS))[0] == [NO_ADDRESS]
+    assert heard_by(JK_55AA, frame + wire_55aa.acknowledgement(4, wire_55aa.Type.SETTINGS))[0] == [NO_ADDRESS]
     spoiled = bytearray(wire_55aa.acknowledgement(4, wire_55aa.Type.STATUS))
     spoiled[-1] ^= 1
-    assert heard(frame + bytes(spoiled))[0] == [NO_ADDRESS]
+    assert heard_by(JK_55AA, frame + bytes(spoiled))[0] == [NO_ADDRESS]
 
 
 def test_an_acknowledgement_after_a_spoiled_frame_does_not_name_the_frame_before() -> None:
@@ -231,8 +208,8 @@ def test_an_acknowledgement_after_a_spoiled_frame_does_not_name_the_frame_before
     first = answer(1)[:301]
     second = bytearray(answer(2))
     second[100] ^= 1
-    assert heard(first + bytes(second))[0] == [NO_ADDRESS]
-    assert heard(first + bytes(second[200:]))[0] == [NO_ADDRESS]
+    assert heard_by(JK_55AA, first + bytes(second))[0] == [NO_ADDRESS]
+    assert heard_by(JK_55AA, first + bytes(second[200:]))[0] == [NO_ADDRESS]
 
 
 @pytest.mark.parametrize("echo_bytes", range(12))
@@ -241,7 +218,7 @@ def test_as_many_bytes_of_the_echo_as_an_adapter_lets_through_do_not_matter(echo
     line = wire_55aa.Jk55aaLine(lambda: ORDINARY, firmware)
     (said,) = line.feed(wire_55aa.request(2, wire_55aa.Type.STATUS))
     assert rows_of(JK_55AA, said) == rows_of(JK_55AA, answer(2))
-    assert heard(said)[0] == [2]
+    assert heard_by(JK_55AA, said)[0] == [2]
 
 
 def test_settings_report_the_limits_and_the_board_itself_but_not_its_pin() -> None:
@@ -250,7 +227,7 @@ def test_settings_report_the_limits_and_the_board_itself_but_not_its_pin() -> No
     ]
     about = answer(1, wire_55aa.Type.ABOUT)
     assert wire_55aa.PIN in about
-    _, _, identity = heard(about)
+    _, _, identity = heard_by(JK_55AA, about)
     assert identity == {
         "model": "JK_PB2A16S20P",
         "hardware": "15A",

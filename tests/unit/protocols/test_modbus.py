@@ -17,7 +17,7 @@ from telemetry.protocols.table import SerialProtocol
 from tests.support.examples import examples
 from tests.support.framing import feed_pieces
 from tests.support.moments import readings
-from tests.support.serial_rows import Value, alarms_of, rows_of
+from tests.support.serial_rows import Value, alarms_of, values_of
 
 EXAMPLE = bytes.fromhex("02040814B4FF9C000186A02876")
 EXAMPLE_REQUEST = bytes.fromhex("020400100004F03F")
@@ -44,7 +44,7 @@ class Device:
     def said(self, register: str, data: bytes) -> dict[str, Value]:
         """Return what a value in holding registers from 0 on means for `to = "meter.voltage_v"`."""
         protocol = self.protocol(f'name = "v"\nregister = 0\nto = "meter.voltage_v"\n{register}')
-        return said(protocol, answered(1, 3, 0, data))
+        return values_of(protocol, answered(1, 3, 0, data))
 
 
 def answered(slave: int, function: int, first: int, data: bytes) -> bytes:
@@ -52,10 +52,6 @@ def answered(slave: int, function: int, first: int, data: bytes) -> bytes:
     registers = [int.from_bytes(data[at : at + 2], "big") for at in range(0, len(data), 2)]
     asked = wire.request(slave, function, first, len(registers))
     return asked + wire.reply(slave, function, registers)
-
-
-def said(protocol: SerialProtocol, data: bytes) -> dict[str, Value]:
-    return {name: value for _, row in rows_of(protocol, data) for name, value in row.items()}
 
 
 def test_the_requests_are_those_of_the_document() -> None:
@@ -71,7 +67,7 @@ def test_the_worked_example_is_read_by_a_map(device: "Device") -> None:
         'name = "e"\nregister = 18\ntype = "u32"\nto = "meter.energy_wh"',
         head="function = 4",
     )
-    assert said(protocol, EXAMPLE_REQUEST + EXAMPLE) == {
+    assert values_of(protocol, EXAMPLE_REQUEST + EXAMPLE) == {
         "voltage_v": 53.0,
         "current_a": -10.0,
         "power_w": -530.0,
@@ -149,7 +145,7 @@ def test_registers_that_lie_apart_are_asked_apart_and_all_of_a_reply_is_used(dev
     )
     asked = [one.to(7) for one in protocol.requests]
     assert asked == [wire.request(7, 3, 0, 2), wire.request(7, 3, 40, 1)]
-    found = said(protocol, answered(7, 3, 1, b"".join(n.to_bytes(2, "big") for n in range(1, 45))))
+    found = values_of(protocol, answered(7, 3, 1, b"".join(n.to_bytes(2, "big") for n in range(1, 45))))
     assert (found["current_a"], found["energy_wh"]) == (1.0, 40.0)
     assert "voltage_v" not in found  # another master asked for part of a group
 
@@ -224,14 +220,14 @@ def test_of_unsigned_numbers_those_that_a_reply_has_are_read_with_a_signed_one_o
     begins = {"voltage_v": 0, "current_a": 1, "power_w": 3, "energy_wh": 5}
     expected = {name: value for name, value in values.items() if begins[name] >= first}
     line = answered(1, 3, first, data)
-    assert said(device.protocol(*PLAIN), line) == expected
-    assert said(device.protocol(*PLAIN, SIGNED), line) == {**expected, "energy_reverse_wh": -1}
+    assert values_of(device.protocol(*PLAIN), line) == expected
+    assert values_of(device.protocol(*PLAIN, SIGNED), line) == {**expected, "energy_reverse_wh": -1}
 
 
 def test_the_decimal_point_of_an_acrel_is_in_registers_of_its_own() -> None:
     registers = [4567, 2, 0xFFFF - 122, 1, 0, 25, 0, 0, 1500, 3, 0, 0, 0x0001, 0x86A0, 0, 5, *(0,) * 4]
     data = b"".join(register.to_bytes(2, "big") for register in registers)
-    assert said(ACREL, answered(1, 3, 0, data)) == {
+    assert values_of(ACREL, answered(1, 3, 0, data)) == {
         "voltage_v": 456.7,
         "current_a": -1.23,
         "power_w": 1500.0,
@@ -249,8 +245,8 @@ def test_a_value_whose_decimal_places_lie_beside_the_reply_is_none(
         f'name = "{name}"\nregister = {at}\ndecimals = 11\nto = "meter.{to}"' for name, at, to in DECIMALS
     ]
     protocol = device.protocol(*values)
-    assert said(protocol, answered(1, 3, 10, b"\x30\x39\x00\x02\x30\x39"))["voltage_v"] == 1234500
-    assert said(protocol, answered(1, 3, first, b"\x30\x39" * count)) == {}
+    assert values_of(protocol, answered(1, 3, 10, b"\x30\x39\x00\x02\x30\x39"))["voltage_v"] == 1234500
+    assert values_of(protocol, answered(1, 3, first, b"\x30\x39" * count)) == {}
 
 
 DECIMALS = (("v", 10, "voltage_v"), ("i", 12, "current_a"))
@@ -270,7 +266,7 @@ def test_all_that_a_simulated_meter_says_arrives(moment: Readings, energy_wh: in
     (only,) = PZEM.requests
     assert only.to(1) == wire.request(1, 4, 0, 8)
     (reply,) = line.feed(only.to(1))
-    found = said(PZEM, only.to(1) + reply)
+    found = values_of(PZEM, only.to(1) + reply)
     voltage_v = min(moment.voltage_v, 655.35)
     current_a = min(abs(moment.current_a), 655.35)
     power_w = abs(moment.power_w)

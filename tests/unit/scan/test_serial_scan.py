@@ -9,8 +9,11 @@ from itertools import pairwise
 import pytest
 
 from firmware_sim.links.shared_line import DeviceEnd
+from firmware_sim.wire import jk_nw
+from firmware_sim.wire.jbd import BASIC_INFO, request
 from firmware_sim.wire.jk_55aa import PIN
 from firmware_sim.wire.modbus_registers import with_crc
+from firmware_sim.wire.pylontech import PylontechFirmware, PylontechLine
 from telemetry.framing.framing import NO_ADDRESS
 from telemetry.protocols.known import PROTOCOLS
 from telemetry.protocols.table import UNJUDGED, LineSettings
@@ -23,7 +26,10 @@ from tests.support.framing import vedirect_block
 from tests.support.scanned_line import (
     ANSWERS_AFTER_S,
     LINES,
+    MOMENT,
     ScannedLine,
+    Scripted,
+    answering,
     board,
     line_of,
     meter,
@@ -106,8 +112,6 @@ def test_no_pin_that_a_device_reports_is_kept() -> None:
 def test_no_password_that_a_device_reports_is_kept() -> None:
     found = scan(line_of("jk_nw", FakeClock())).found[0]
     assert not any("password" in name or "pin" in name.split() for name in found.identity)
-    from firmware_sim.wire import jk_nw
-
     password = jk_nw.JkNwFirmware().password
     assert password.decode() not in str(found.identity) + str(found.values)
 
@@ -125,9 +129,6 @@ def test_devices_of_several_protocols_on_one_line_are_found() -> None:
 
 
 def test_the_modules_of_a_stack_are_asked_one_after_the_other_as_long_as_one_answers() -> None:
-    from firmware_sim.wire.pylontech import PylontechFirmware, PylontechLine
-    from tests.support.scanned_line import MOMENT
-
     stack = PylontechLine([lambda: MOMENT] * 3, PylontechFirmware(wide=(True, False, False)))
     for baud_rate in (115200, 9600):
         line = on_a_line(stack, baud_rate=baud_rate)
@@ -177,17 +178,10 @@ def test_a_modbus_device_that_refuses_is_one_without_a_map() -> None:
 
 @pytest.mark.parametrize(("code", "found"), [(1, [("modbus", 3)]), (2, [("modbus", 3)]), (10, []), (11, [])])
 def test_a_refusal_is_a_device_unless_it_is_of_a_gateway(code: int, found: list[tuple[str, int]]) -> None:
-    class Refusing:
-        def feed(self, data: bytes) -> list[bytes]:
-            return [with_crc(bytes((3, data[1] | 0x80, code)))] if data[:1] == b"\x03" else []
+    def refuses(data: bytes) -> list[bytes]:
+        return [with_crc(bytes((3, data[1] | 0x80, code)))] if data[:1] == b"\x03" else []
 
-        def due(self, until_ns: int) -> list[bytes]:  # noqa: ARG002
-            return []
-
-        def forget(self) -> None:
-            pass
-
-    assert found_on(on_a_line(Refusing())) == found
+    assert found_on(on_a_line(answering(refuses))) == found
 
 
 # -- what is not spoken into
@@ -215,42 +209,22 @@ def test_a_device_that_talks_is_listened_to_alone() -> None:
     assert (found.protocol.name, found.address, line.sent) == ("vedirect", NO_ADDRESS, [])
 
 
-class Slow:
-    """Says a block each two seconds. `block` begins before anybody listens."""
-
-    def __init__(self, block: bytes) -> None:
-        self.coming = [(0.5, block[60:]), (2.5, block), (4.5, block)]
-
-    def feed(self, data: bytes) -> list[bytes]:  # noqa: ARG002 - as the protocol has it
-        return []
-
-    def due(self, until_ns: int) -> list[bytes]:
-        said = [data for at_s, data in self.coming if at_s * 1e9 <= until_ns]
-        self.coming = self.coming[len(said) :]
-        return said
-
-    def forget(self) -> None:
-        pass
-
-
 def test_a_device_that_talks_each_two_seconds_is_heard_to_its_first_whole_message() -> None:
     block = vedirect_block({"PID": "0xA053", "SER#": "HQ2209NEV01", "V": "12800", "I": "100", "CS": "3"})
-    line = on_a_line(Slow(block), baud_rate=19200)
+    line = on_a_line(baud_rate=19200)
+    coming = [(0.5, block[60:]), (2.5, block), (4.5, block)]  # it begins before anybody listens
+    line.devices = [Scripted(line.clock, lambda _: (), coming)]
     (found,) = scan(line).found
     assert (found.protocol.name, found.values["charger.voltage_v"], line.sent) == ("vedirect", 12.8, [])
 
 
 def test_nothing_is_sent_where_another_master_asks_each_two_seconds() -> None:
-    from firmware_sim.wire.jbd import BASIC_INFO, request
-
     line = on_a_line()
     line.babbles, line.babbles_every_s = request(BASIC_INFO) * 2, 2.0
     assert (scan(line).talks, line.sent) == (True, [])
 
 
 def test_nothing_is_sent_where_another_master_asks() -> None:
-    from firmware_sim.wire.jbd import BASIC_INFO, request
-
     line = on_a_line()
     line.babbles = request(BASIC_INFO)
     report = scan(line)
@@ -258,8 +232,6 @@ def test_nothing_is_sent_where_another_master_asks() -> None:
 
 
 def test_one_short_request_of_another_master_is_enough_to_send_nothing() -> None:
-    from firmware_sim.wire.jbd import BASIC_INFO, request
-
     line = on_a_line()
     line.babbles = request(BASIC_INFO)
     assert len(line.babbles) < 8
@@ -277,8 +249,6 @@ def test_a_line_of_eight_bytes_that_nobody_asked_for_talks(byte_count: int, talk
 
 
 def test_the_answers_to_another_master_name_the_device() -> None:
-    from firmware_sim.wire.jbd import BASIC_INFO, request
-
     line = on_a_line()
     line.babbles = request(BASIC_INFO) + b"".join(simulated("jbd").feed(request(BASIC_INFO)))
     report = scan(line)
@@ -429,19 +399,10 @@ def test_a_meter_behind_a_line_without_parity_is_found_with_that_setting() -> No
 
 
 def test_a_device_that_goes_away_is_an_error_and_leaves_the_port_closed() -> None:
-    class Leaving:
-        def feed(self, data: bytes) -> list[bytes]:
-            if data:
-                raise OSError(errno.ENODEV, "the device is gone")
-            return []
+    def leaves(data: bytes) -> list[bytes]:
+        raise OSError(errno.ENODEV, "the device is gone")
 
-        def due(self, until_ns: int) -> list[bytes]:  # noqa: ARG002
-            return []
-
-        def forget(self) -> None:
-            pass
-
-    line = on_a_line(Leaving())
+    line = on_a_line(answering(leaves))
     with pytest.raises(OSError, match="the device is gone"):
         scan(line)
     assert not line.is_open
@@ -479,17 +440,7 @@ def test_a_silent_line_takes_as_long_as_was_said_and_less_than_half_a_minute() -
 
 
 def test_a_line_that_answers_with_garbage_ends_in_time() -> None:
-    class Garbage:
-        def feed(self, data: bytes) -> list[bytes]:
-            return [b"\x00\xa5" * 40] * (len(data) > 0)
-
-        def due(self, until_ns: int) -> list[bytes]:  # noqa: ARG002
-            return []
-
-        def forget(self) -> None:
-            pass
-
-    line = replace(on_a_line(Garbage()))
+    line = on_a_line(answering(lambda _: [b"\x00\xa5" * 40]))
     report = scan(line)
     assert (report.found, list(report.strange_bytes)) == ([], ["9600 baud 8N2"])
     assert line.clock.monotonic_s() < 1.6 * silent_s(settings_of(scanned()), Waits())

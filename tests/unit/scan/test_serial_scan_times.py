@@ -1,7 +1,5 @@
 """telemetry/scan/serial_scan.py by numbers: when an answer ends, when a line is quiet, who is asked again."""
 
-from collections.abc import Callable, Sequence
-
 import pytest
 
 from firmware_sim.wire import modbus_registers as registers
@@ -10,39 +8,10 @@ from telemetry.scan.probes import scanned, settings_of
 from telemetry.scan.serial_scan import LineReport, LineScan, Waits
 from telemetry.sources.stop import StopSignal
 from tests.support.clock import FakeClock
-from tests.support.scanned_line import ScannedLine, board, simulated
+from tests.support.scanned_line import ScannedLine, Scripted, board, simulated
 
 SENDING_S = 13 * 11 / 9600  # a request to a Daly board, with start, parity and stop bits
 STEP_S = 0.02  # of simulated time
-
-
-class Scripted:
-    """Says `unasked`, and what `answer` makes of a request, each piece so many seconds later."""
-
-    def __init__(
-        self,
-        clock: FakeClock,
-        answer: Callable[[bytes], Sequence[tuple[float, bytes]]],
-        unasked: Sequence[tuple[float, bytes]] = (),
-    ) -> None:
-        self._clock = clock
-        self._answer = answer
-        self._coming = list(unasked)
-        self.asked_s: list[float] = []
-
-    def feed(self, data: bytes) -> list[bytes]:
-        now_s = self._clock.monotonic_s()
-        self.asked_s.append(now_s)
-        self._coming += [(now_s + after_s, piece) for after_s, piece in self._answer(data)]
-        return []
-
-    def due(self, until_ns: int) -> list[bytes]:
-        said = [piece for at_s, piece in self._coming if at_s * 1e9 <= until_ns]
-        self._coming = self._coming[len(said) :]
-        return said
-
-    def forget(self) -> None:
-        pass
 
 
 def scan_for(name: str, line: ScannedLine) -> LineReport:

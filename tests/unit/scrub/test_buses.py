@@ -330,15 +330,6 @@ def test_a_named_signal_of_a_message_in_several_frames_is_replaced(
         assert made[1:] == [bytes((number,)) + b"\xff" * 7 for number in (1, 2)]
 
 
-def test_a_vin_within_one_frame_of_can_fd_is_replaced(tmp_path: Path) -> None:
-    file, output = tmp_path / "fd.log", tmp_path / "out.log"
-    file.write_text(f"(1700000000.000000) can0 321##1{(b'..' + VIN.encode() + bytes(5)).hex()}\n")
-    with output.open("wb") as stream:
-        scrub_log(file, {}, Replacements(), stream.write, as_asc=False)
-    (message,) = can.CanutilsLogReader(output)
-    assert bytes(message.data) == b".." + MADE_UP.encode() + bytes(5)
-
-
 FORMATS = """
 (1700000000.000001) can0 123#0102
 (1700000000.5) can1 1ABCDEF0#R4
@@ -378,14 +369,17 @@ def test_what_stands_beside_a_remote_or_an_error_frame_is_nobody_s_data(flag: in
     assert len(scrubber.edits) == changed
 
 
-@pytest.mark.parametrize("length", [17, 20])
-def test_a_vin_is_found_in_a_frame_as_long_as_itself(length: int, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("before", "after"), [(0, 0), (3, 0), (2, 5)])
+def test_a_vin_is_found_in_a_frame_of_can_fd_as_long_as_itself_or_longer(
+    before: int, after: int, tmp_path: Path
+) -> None:
     file, output = tmp_path / "drive.log", tmp_path / "out.log"
-    data = VIN.encode().rjust(length, b"\x01")
+    data, made = (b"." * before + vin.encode() + bytes(after) for vin in (VIN, MADE_UP))
     file.write_text(f"(1700000000.000000) can0 123##0{data.hex().upper()}\n")
     with output.open("wb") as stream:
         scrub_log(file, {}, Replacements(), stream.write, as_asc=False)
-    assert bytes.fromhex(output.read_text().rpartition("##0")[2]) == MADE_UP.encode().rjust(length, b"\x01")
+    (message,) = can.CanutilsLogReader(output)
+    assert bytes(message.data) == made
 
 
 def test_an_asc_begins_at_the_earliest_frame(tmp_path: Path) -> None:

@@ -162,73 +162,68 @@ def test_a_request_has_the_other_address_of_its_meter(tmp_path: Path) -> None:
     assert sent[1] == b"\xfe" * 4 + dlt645.request(0x02010100, "000000000001")
 
 
-def test_registers_that_a_map_calls_serial_are_replaced_by_their_request(tmp_path: Path) -> None:
-    registers = tmp_path / "meter.toml"
-    registers.write_text(
-        'title = "meter"\nslave = 9\n[[register]]\nname = "serial"\nregister = 16\ntype = "text"\ncount = 4\n'
-        '[[register]]\nname = "volts"\nregister = 20\n[[register]]\nname = "driving"\nregister = 21\n'
-        '[[register]]\nname = "serial_of_battery"\nregister = 22\ntype = "text"\ncount = 4\n'
+def meter(tmp_path: Path, *registers: str) -> SerialProtocol:
+    """Return the protocol of a map of these registers, each its name and number, and what more it says."""
+    file = tmp_path / "meter.toml"
+    tables = (
+        '[[register]]\nname = "{}"\nregister = {}\n{}\n'.format(*one.split(" ", 2)) for one in registers
     )
+    file.write_text('title = "meter"\nslave = 9\n' + "".join(tables))
+    return modbus(read_register_map(file))
 
-    def words_of(letters: bytes) -> list[int]:
-        return [int.from_bytes(letters[at : at + 2], "big") for at in range(0, 8, 2)]
 
+TEXT = 'type = "text"\ncount = 4'
+
+
+def words(text: bytes) -> list[int]:
+    return [int.from_bytes(text[at : at + 2], "big") for at in range(0, len(text), 2)]
+
+
+def test_registers_that_a_map_calls_serial_are_replaced_by_their_request(tmp_path: Path) -> None:
     file = written(
         tmp_path / "line.txt",
         [
             (TX, modbus_registers.request(9, 3, 16, 10)),
-            (RX, modbus_registers.reply(9, 3, [*words_of(b"AB123456"), 5300, 7, *words_of(b"CD654321")])),
+            (RX, modbus_registers.reply(9, 3, [*words(b"AB123456"), 5300, 7, *words(b"CD654321")])),
             (TX, modbus_registers.request(9, 3, 20, 2)),
             (RX, modbus_registers.reply(9, 3, [5300, 7])),
         ],
     )
-    made, _ = scrubbed(file, [modbus(read_register_map(registers))])
-    others = words_of(b"AA000001"), words_of(b"AA000002")
+    registers = (f"serial 16 {TEXT}", "volts 20 ", "driving 21 ", f"serial_of_battery 22 {TEXT}")
+    made, _ = scrubbed(file, [meter(tmp_path, *registers)])
+    others = words(b"AA000001"), words(b"AA000002")
     assert made[1].data == modbus_registers.reply(9, 3, [*others[0], 5300, 7, *others[1]])
     assert [piece.data for piece in made[2:]] == [piece.data for piece in pieces_of(file)[2:]]
 
 
 def test_other_registers_keep_values_that_equal_a_small_serial_number(tmp_path: Path) -> None:
-    registers = tmp_path / "meter.toml"
-    registers.write_text(
-        'title = "meter"\n[[register]]\nname = "serial"\nregister = 16\ntype = "u32"\n'
-        '[[register]]\nname = "energy"\nregister = 18\ntype = "u32"\n'
-    )
+    protocol = meter(tmp_path, 'serial 16 type = "u32"', 'energy 18 type = "u32"')
     pieces = [
         (TX, modbus_registers.request(9, 3, 16, 4)),
         (RX, modbus_registers.reply(9, 3, [0, 7, 0, 7])),
     ]
-    made, _ = scrubbed(written(tmp_path / "line.txt", pieces), [modbus(read_register_map(registers))])
+    made, _ = scrubbed(written(tmp_path / "line.txt", pieces), [protocol])
     assert made[1].data == modbus_registers.reply(9, 3, [0, 1, 0, 7])
 
 
 def test_of_a_number_that_lies_partly_in_a_named_register_nothing_is_left(tmp_path: Path) -> None:
     """A meter has it in two places, and its map names all of the first, but the beginning of the second."""
-    registers = tmp_path / "meter.toml"
-    registers.write_text(
-        'title = "meter"\n[[register]]\nname = "serial"\nregister = 16\ntype = "text"\ncount = 4\n'
-        '[[register]]\nname = "sn2"\nregister = 20\ntype = "u32"\n'
-    )
-    words = [int.from_bytes(b"AB123456"[at : at + 2], "big") for at in range(0, 8, 2)]
+    protocol = meter(tmp_path, f"serial 16 {TEXT}", 'sn2 20 type = "u32"')
     pieces = [
         (TX, modbus_registers.request(9, 3, 16, 8)),
-        (RX, modbus_registers.reply(9, 3, words + words)),
+        (RX, modbus_registers.reply(9, 3, 2 * words(b"AB123456"))),
     ]
-    made, _ = scrubbed(written(tmp_path / "line.txt", pieces), [modbus(read_register_map(registers))])
+    made, _ = scrubbed(written(tmp_path / "line.txt", pieces), [protocol])
     assert b"3456" not in made[1].data
     assert made[1].data[3:11] == b"AA000001"
 
 
 @pytest.mark.parametrize("lost", [0, 2])
 def test_registers_whose_request_was_spoiled_show_no_number(lost: int, tmp_path: Path) -> None:
-    registers = tmp_path / "meter.toml"
-    registers.write_text(
-        'title = "meter"\n[[register]]\nname = "serial"\nregister = 16\ntype = "text"\ncount = 4\n'
-    )
-    words = [int.from_bytes(b"AB123456"[at : at + 2], "big") for at in range(0, 8, 2)]
-    request, reply = modbus_registers.request(9, 3, 16, 4), modbus_registers.reply(9, 3, words)
+    request = modbus_registers.request(9, 3, 16, 4)
+    reply = modbus_registers.reply(9, 3, words(b"AB123456"))
     pieces = [(TX, request), (RX, reply), (TX, request[:-1]), (RX, reply)][lost:]
-    made, _ = scrubbed(written(tmp_path / "line.txt", pieces), [modbus(read_register_map(registers))])
+    made, _ = scrubbed(written(tmp_path / "line.txt", pieces), [meter(tmp_path, f"serial 16 {TEXT}")])
     assert made[1].data != reply
     assert made[-1].data == modbus_registers.reply(9, 3, [int.from_bytes(b"**", "big")] * 4)
 

@@ -7,13 +7,22 @@ import pytest
 from telemetry.protocols.can.chademo import CHADEMO
 from tests.support.can_protocols import said
 
-OFF = {
-    "fault_overvoltage": 0,
-    "fault_undervoltage": 0,
-    "fault_current_deviation": 0,
-    "fault_overtemperature": 0,
-    "fault_voltage_deviation": 0,
-}
+FAULTS = (
+    *("fault_overvoltage", "fault_undervoltage", "fault_current_deviation"),
+    *("fault_overtemperature", "fault_voltage_deviation"),
+)
+VEHICLE = (
+    *("charging_enabled", "not_in_park", "system_fault"),
+    *("contactor_open", "stop_before_charging", "discharge_capable"),
+)
+CHARGER = (
+    *("charging", "charger_malfunction", "energized"),
+    *("battery_incompatible", "system_malfunction", "stopped"),
+)
+
+
+def flags(names: tuple[str, ...], *on: str) -> dict[str, int]:
+    return {name: int(name in on) for name in names}
 
 
 @pytest.mark.parametrize(
@@ -42,13 +51,7 @@ OFF = {
                 "protocol_number": 2,
                 "target_voltage_v": 410,
                 "requested_current_a": 0,
-                **OFF,
-                "charging_enabled": 0,
-                "not_in_park": 0,
-                "system_fault": 0,
-                "contactor_open": 1,
-                "stop_before_charging": 0,
-                "discharge_capable": 1,
+                **flags((*FAULTS, *VEHICLE), "contactor_open", "discharge_capable"),
                 "charged_rate": 3,
             },
         ),
@@ -59,13 +62,7 @@ OFF = {
                 "protocol_number": 2,
                 "target_voltage_v": 410,
                 "requested_current_a": 14,
-                **OFF,
-                "charging_enabled": 1,
-                "not_in_park": 0,
-                "system_fault": 0,
-                "contactor_open": 0,
-                "stop_before_charging": 0,
-                "discharge_capable": 1,
+                **flags((*FAULTS, *VEHICLE), "charging_enabled", "discharge_capable"),
                 "charged_rate": 73,
             },
         ),
@@ -87,12 +84,7 @@ OFF = {
                 "voltage_v": 501,
                 "current_a": 0,
                 "discharge_capable": 1,
-                "charging": 0,
-                "charger_malfunction": 0,
-                "energized": 1,
-                "battery_incompatible": 0,
-                "system_malfunction": 0,
-                "stopped": 1,
+                **flags(CHARGER, "energized", "stopped"),
                 "remaining_10s": 0,
                 "remaining_min": 0,
             },
@@ -105,12 +97,7 @@ OFF = {
                 "voltage_v": 0,
                 "current_a": 0,
                 "discharge_capable": 1,
-                "charging": 0,
-                "charger_malfunction": 0,
-                "energized": 0,
-                "battery_incompatible": 0,
-                "system_malfunction": 0,
-                "stopped": 1,
+                **flags(CHARGER, "stopped"),
             },
         ),
     ],
@@ -155,7 +142,7 @@ def test_voltages_are_little_endian_in_whole_volts() -> None:
 
 def test_faults_are_counted_from_the_lowest_bit() -> None:
     faults = said(CHADEMO, "102 # 02 9A 01 00 09 00 49 00")[0][1]
-    assert [name for name in OFF if faults[name]] == ["fault_overvoltage", "fault_overtemperature"]
+    assert [name for name in FAULTS if faults[name]] == ["fault_overvoltage", "fault_overtemperature"]
 
 
 def test_currents_of_v2x_are_sent_as_255_less_the_value() -> None:

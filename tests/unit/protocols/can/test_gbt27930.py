@@ -7,17 +7,18 @@ import pytest
 from telemetry.protocols.can.gbt27930 import GBT27930
 from tests.support.can_protocols import rows, said, transfer
 
-BRM = (
-    "01 01 00 03 F0 05 40 0E 01 00 00 00 01 00 00 00 63 0B 08 95 00 00 01 FF 4C 31 4E 53"
-    " 50 47 48 39 38 4E 41 30 30 30 30 30 30 00 01 04 E7 07 FF FF 00"
-)
-
 
 def message_of(*frames: str) -> tuple[str, dict[str, Any]]:
     """Return the first thing that the frames say."""
     return said(GBT27930, *frames)[0]
 
 
+NORMAL = {  # states of a BSM
+    **dict.fromkeys(("cell_voltage_state", "soc_state", "current_state", "temperature_state"), 0),
+    "insulation_state": 0,
+    "connector_state": 0,
+    "permitted": 1,
+}
 EXAMPLES = [
     ("1826F456 # 01 01 00", "CHM", {"version_minor": 1, "version_major": 1}),
     ("182756F4 # A5 10", "BHM", {"max_voltage_v": 426.1}),
@@ -73,13 +74,7 @@ EXAMPLES = [
             "max_temperature_point": 7,
             "min_temperature_c": 3,
             "min_temperature_point": 16,
-            "cell_voltage_state": 0,
-            "soc_state": 0,
-            "current_state": 0,
-            "temperature_state": 0,
-            "insulation_state": 0,
-            "connector_state": 0,
-            "permitted": 1,
+            **NORMAL,
         },
     ),
     (
@@ -91,13 +86,7 @@ EXAMPLES = [
             "max_temperature_point": 2,
             "min_temperature_c": 24,
             "min_temperature_point": 28,
-            "cell_voltage_state": 0,
-            "soc_state": 0,
-            "current_state": 0,
-            "temperature_state": 0,
-            "insulation_state": 0,
-            "connector_state": 0,
-            "permitted": 1,
+            **NORMAL,
         },
     ),
     (

@@ -1,8 +1,11 @@
-"""The CRC-8 of SAE J1850, as vehicle.dbc protects its messages with it (see its comment)."""
+"""Cyclic checks: the CRC-8 of SAE J1850, by which vehicle.dbc protects its messages (see its comment), and
+the CRC-16 of Modbus, which several battery boards use as well.
+"""
 
 _POLYNOMIAL = 0x1D
 _START = 0xFF
 _INVERT = 0xFF
+_MODBUS_POLYNOMIAL = 0xA001  # 0x8005, bits reversed
 
 
 def _table() -> tuple[int, ...]:
@@ -27,3 +30,13 @@ def crc8_remainder(data: bytes, remainder: int = _START) -> int:
 def crc8(data: bytes, remainder: int = _START) -> int:
     """Return CRC-8 SAE J1850 of `data`: polynomial 0x1D, start 0xFF, inverted. 0x4B for b"123456789"."""
     return crc8_remainder(data, remainder) ^ _INVERT
+
+
+def crc16_modbus(data: bytes) -> bytes:
+    """Return its two bytes in the order of the wire, low byte first. 0x37 0x4B for b"123456789"."""
+    remainder = 0xFFFF
+    for byte in data:
+        remainder ^= byte
+        for _ in range(8):
+            remainder = remainder >> 1 ^ (_MODBUS_POLYNOMIAL if remainder & 1 else 0)
+    return remainder.to_bytes(2, "little")

@@ -1,9 +1,10 @@
-"""The values in the BMS's messages of vehicle.dbc."""
+"""The values in the messages of vehicle.dbc, of the BMS and of the charger."""
 
 from collections.abc import Mapping
 
 from firmware_sim.ecus.alarms import THRESHOLDS, AlarmLevel
 from firmware_sim.ecus.bms import CELL_EMPTY_V, CELL_FULL_V, Bms, BmsState
+from firmware_sim.ecus.charger import Charger
 from firmware_sim.wire.broadcast import Values
 
 _CELL_SIGNALS = tuple(f"Cell{number:02d}Voltage" for number in range(1, 97))
@@ -109,4 +110,26 @@ def _charge_request(bms: Bms) -> dict[str, float]:
         "ChargeRequested": request.enabled,
         "RequestedVoltage": request.voltage_v,
         "RequestedCurrent": request.current_a,
+    }
+
+
+def charger_messages(charger: Charger) -> Mapping[str, Values]:
+    """Return by message what gives its values, as they are when it is called."""
+    return {
+        "CHG_Output": lambda: {
+            "Phase": charger.phase,
+            "OutputVoltage": charger.voltage_v,
+            "OutputCurrent": charger.current_a,
+            "OutputPower": charger.power_w,
+        },
+        "CHG_Limits": lambda: {
+            "MaxVoltage": charger.spec.max_voltage_v,
+            "MaxCurrent": charger.spec.max_current_a,
+            "MaxPower": charger.max_power_w,
+        },
+        "CHG_State": lambda: {
+            "Fault": charger.fault,
+            "Temperature": charger.temperature_c,
+            "EnergyDelivered": charger.energy_wh,
+        },
     }
