@@ -176,7 +176,7 @@ def test_a_device_that_is_lost_ends_with_69_and_a_whole_file(
         (["/dev/nowhere", "--protocol", "jbd"], 69, "/dev/nowhere: there is no such port"),
         (["--protocol", "jbd"], 64, "PORT: is missing"),
         (["/dev/nowhere", "--frames", "3"], 64, "--frames: is of a CAN bus"),
-        (["/dev/nowhere", "--address", "3"], 64, "--address: is of a device that is asked"),
+        (["/dev/nowhere", "--address", ""], 64, "--address: is of a device that is asked"),
         (
             ["/dev/nowhere", "--protocol", "daly", "--address", "99"],
             78,

@@ -70,7 +70,7 @@ def test_an_interrupt_during_one_look_ends_the_program_and_none_of_it_is_a_succe
     [
         ([], 64, "nothing to look at (CONFIG of a running service, --can, -i and -c, --serial or --log)"),
         (["--serial", "/dev/ttyUSB0"], 64, "--serial needs --protocol ("),
-        (["--log", str(DRIVE_LOG), "--address", "1"], 64, "stand with --serial alone"),
+        (["--log", str(DRIVE_LOG), "--address", ""], 64, "stand with --serial alone"),
         (["--log", str(DRIVE_LOG), "--registers", "x"], 64, "stand with --serial alone"),
         (["--can", "can0", "--data-bitrate", "2000000"], 64, "--data-bitrate stands without --bitrate"),
         (["a.toml", "--can", "can0"], 64, "CONFIG is of a running service, and stands alone"),

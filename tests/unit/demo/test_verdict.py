@@ -71,6 +71,10 @@ BAD = {
         replace(good_outcome(), serial_stored={"jbd": 18, "vedirect": 10}),
         "jbd: 20 messages decoded, 18 stored",
     ),
+    "a block that is not stored": (
+        replace(good_outcome(), serial_stored={"jbd": 19, "vedirect": 9}),
+        "vedirect: 10 messages decoded, 9 stored",
+    ),
     "a cycle of cells that is not stored": (
         replace(good_outcome(), stored={**good_outcome().stored, "cells": 39}),
         "cells: 40 points expected, 39 stored",

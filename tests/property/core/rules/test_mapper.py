@@ -289,26 +289,31 @@ def test_what_a_sender_sent_is_read_as_if_its_cycles_were_known(
 
 
 @settings(max_examples=examples(100), deadline=None)
-@given(st.sampled_from([None, 10.0]), sent_rows(), sent_rows())
+@given(st.sampled_from([None, 10.0]), st.booleans(), sent_rows(), sent_rows())
 def test_another_sender_is_read_as_if_no_other_had_been_there(
-    within_s: float | None, first: tuple[list[Given], list[int]], second: tuple[list[Given], list[int]]
+    within_s: float | None,
+    by_order: bool,
+    first: tuple[list[Given], list[int]],
+    second: tuple[list[Given], list[int]],
 ) -> None:
     """Its first row is just after the last one of the sender before, in the middle of a cycle of either."""
     spec = resolve([replace(CELLS, within_s=within_s)], PLAN)
     schema = Schema(PLAN.records + spec.records)
     later_ns = 10**6 + (first[0][-1][3] - BEGIN_NS)
-    rows = [(record, channel, id, time_ns + later_ns, raw) for record, channel, id, time_ns, raw in second[0]]
-    rows[0] = (*rows[0][:2], 2 | NEW_SENDER, *rows[0][3:])
+    alone = [
+        (record, channel, id, time_ns + later_ns, raw) for record, channel, id, time_ns, raw in second[0]
+    ]
+    rows = [(*alone[0][:2], 2 | NEW_SENDER, *alone[0][3:]), *alone[1:]]
     made, incomplete = [], []
-    for parts in ([first[0], rows], [first[0]], [rows]):
+    for parts in ([first[0], rows], [first[0]], [alone]):
         mapper, out = Mapper(schema, spec), SampleBatch(schema)
-        mapper.bind(0, 0, [1])
+        mapper.bind(0, 0, [1], by_order=by_order)
         for part in parts:
             out.clear()
             mapper.map(batch_of(schema, part), out)
             assume(not mapper.notices())
         mapper.finish()
-        made.append(bits([row for row in out if row.measurement != "Cells"]))
+        made.append(bits([row._replace(id=0) for row in out if row.measurement != "Cells"]))
         incomplete.append(mapper.incomplete_cycles)
     assert made[0] == made[2]
     assert incomplete[0] == incomplete[1] + incomplete[2]

@@ -1,5 +1,7 @@
 """The reducer against its model, whatever the rows and however they are batched."""
 
+from collections.abc import Sequence
+
 from hypothesis import given
 from hypothesis import strategies as st
 from telemetry_core.rows.batch import Row, SampleBatch
@@ -32,8 +34,8 @@ SCHEMA = Schema(
 
 
 @st.composite
-def rows(draw: st.DrawFn) -> Row:
-    measurement = draw(st.sampled_from(MEASUREMENTS))
+def rows(draw: st.DrawFn, measurements: Sequence[str] = MEASUREMENTS) -> Row:
+    measurement = draw(st.sampled_from(measurements))
     names = st.sampled_from(NAMES[measurement])
     raw: dict[str, int | float | bool] = {**draw(st.dictionaries(names, st.integers(0, 2), max_size=4))}
     return Row(
@@ -47,6 +49,13 @@ def rows(draw: st.DrawFn) -> Row:
     )
 
 
+def in_order(some: list[Row]) -> list[Row]:
+    return sorted(some, key=lambda row: row.time_ns)
+
+
+BATCHES = st.one_of(st.lists(rows(), max_size=20), st.lists(rows(["small"]), max_size=20).map(in_order))
+
+
 def batch(some: list[Row]) -> SampleBatch:
     samples = SampleBatch(SCHEMA)
     for row in some:
@@ -58,7 +67,7 @@ def batch(some: list[Row]) -> SampleBatch:
 
 
 @given(
-    st.lists(st.one_of(st.lists(rows(), max_size=20), st.none(), st.integers(-30, 30))),
+    st.lists(st.one_of(BATCHES, st.none(), st.integers(-30, 30))),
     st.sampled_from([{}, FLAGS_EVERY_NS]),
 )
 def test_the_reducer_does_what_its_model_does(

@@ -169,6 +169,8 @@ def test_a_message_without_the_flag_lets_go_of_the_change_that_waits(schema: Sch
     bench.put(0.0, closed=0)
     bench.put(1.0, closed=1)
     assert bench.put(10.0, voltage=1) == [(1.0, {"closed": 1})]
+    assert [bench.put(time_s, voltage=1) for time_s in (20.0, 30.0)] == [[], []]  # nothing waits any more
+    assert bench.put(30.5, closed=0) == [(30.5, {"closed": 0})]
 
 
 def test_ten_thousand_keys_are_found_again(schema: Schema) -> None:
