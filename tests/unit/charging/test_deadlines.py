@@ -4,7 +4,7 @@ import pytest
 
 from telemetry.charging.session import Session
 from telemetry.model.events import Event
-from tests.support.plug import START_NS, PlugBench
+from tests.support.plug import READY, START_NS, PlugBench
 
 
 def silences(bench: PlugBench) -> list[tuple[float, str]]:
@@ -66,3 +66,46 @@ def test_an_open_session_has_a_row_each_minute_from_its_start_whenever_frames_co
         bench.put("BCL", 1.0 + 0.7 * step)
     rows = [made.content for made in bench.made if isinstance(made.content, Session)]
     assert [row.duration_s for row in rows if row.duration_s > 2] == [60.0, 120.0, 180.0]
+
+
+# A charge by GB/T 27930, and after each message what is due in which second while that one alone comes.
+CHARGE: list[tuple[str, dict[str, float], dict[str, int]]] = [
+    ("CHM", {"version_minor": 1}, {"BHM": 10, "CRM": 30}),
+    ("BHM", {}, {"CRM": 30}),
+    ("CRM", {"recognition": 0}, {"BRM": 5}),
+    ("BRM", {"version_minor": 1}, {"CRM(AA)": 5}),
+    ("CRM", {"recognition": READY}, {"BCP": 5}),
+    ("BCP", {"soc_pct": 500}, {"CML": 5}),
+    ("CML", {"min_current_a": 4000}, {"BRO": 5}),
+    ("BRO", {"ready": 0}, {"BRO(AA)": 60}),
+    ("BRO", {"ready": READY}, {"CRO": 5}),
+    ("CRO", {"ready": 0}, {"CRO(AA)": 60}),
+    ("CRO", {"ready": READY}, {}),
+    ("BCL", {}, {"CCS": 1, "BCS": 5}),
+    ("CCS", {"permitted": 1}, {"BCL": 1, "BCS": 5}),
+    ("BSM", {"permitted": 1}, {"BCL": 1, "CCS": 1, "BCS": 5}),
+    ("BST", {"soc_reached": 1}, {"CST": 5, "BSD": 10, "CSD": 10}),
+    ("CST", {"vehicle_stopped": 1}, {"BSD": 10, "CSD": 10}),
+    ("BSD", {"soc_pct": 80}, {"CSD": 10}),
+    ("CSD", {"energy_kwh": 10}, {}),
+]
+
+
+STOPPED_BY_CHARGER = [*CHARGE[:14], ("CST", {"vehicle_stopped": 0}, {"BST": 5, "BSD": 10, "CSD": 10})]
+
+
+@pytest.mark.parametrize(
+    "messages",
+    [*(CHARGE[: last + 1] for last in range(len(CHARGE))), STOPPED_BY_CHARGER],
+    ids=lambda messages: f"{len(messages)}-{messages[-1][0]}",
+)
+def test_each_message_is_due_so_long_after_the_one_that_it_answers(
+    messages: list[tuple[str, dict[str, float], dict[str, int]]],
+) -> None:
+    bench = PlugBench()
+    for step, (code, raw, _) in enumerate(messages):
+        bench.put(code, step / 100, **raw)
+    code, raw, due = messages[-1]
+    for second in range(1, 71):
+        bench.put(code, (len(messages) - 1) / 100 + second, **raw)
+    assert [(awaited, int(at_s)) for at_s, awaited in silences(bench)] == list(due.items())
