@@ -50,6 +50,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Copy each file; print what was replaced, and how often."""
+    from telemetry.protocols.registers.register_map import find_map
     from telemetry.scrub.files import is_serial_capture, scrub_capture, scrub_log
     from telemetry.scrub.replacements import Replacements
 
@@ -60,6 +61,9 @@ def run(arguments: argparse.Namespace) -> int:
         require_file(file)
     protocols = _protocols(arguments)
     messages = _messages(arguments)
+    named = [database.file for database in arguments.dbc]
+    if arguments.registers is not None:
+        named.append(find_map(arguments.registers))
     new = Replacements()
     outputs = [_output(file, arguments.output, is_folder=len(files) > 1) for file in files]
     for number, output in enumerate(outputs):
@@ -69,7 +73,7 @@ def run(arguments: argparse.Namespace) -> int:
                 f"would be written over {other}", where=str(files[number]), hint=f"both are {output}"
             )
     for file, output in zip(files, outputs, strict=True):
-        with writing_to(output, files) as stream:
+        with writing_to(output, [*files, *named]) as stream:
             if is_serial_capture(file):
                 done = scrub_capture(file, protocols, new, stream.write)
             else:

@@ -102,10 +102,12 @@ def by_protocol(
         return Described(make_bus_stages, partial(Logs, ChannelPlan((), otherwise=0, isotp=isotp)))
     from telemetry.decode.captures import Captures, OneProtocol  # with all protocols
     from telemetry.decode.modbus_capture import protocol_of
+    from telemetry.protocols.registers.register_map import find_map
 
     ports = OneProtocol(protocol_of(name, registers, captures, with_messages=with_messages))
     make_stages = partial(ports.stages, vehicle=vehicle, with_messages=with_messages)
-    return Described(make_stages, partial(Captures, ports), is_serial=True)
+    files = [] if registers is None else [find_map(registers)]
+    return Described(make_stages, partial(Captures, ports), files, is_serial=True)
 
 
 def stages_of(
@@ -152,14 +154,14 @@ def by_config(
     ConfigError, UsageError.
     """
     from telemetry.settings.document import read_document
-    from telemetry.stages.offline import Recorded, database_files, read_offline  # with all sources
+    from telemetry.stages.offline import Recorded, files_beside, read_offline  # with all sources
     from telemetry.stages.prepare import compose
 
     config = read_offline(read_document(file))
     composition = compose(config)
     warn(composition.loaded.warnings)
     recorded = Recorded(composition, source, account=ACCOUNT)
-    files = [*config.files, *database_files(config)]
+    files = [*config.files, *files_beside(config)]
     if not recorded.is_serial:
         return Described(composition.make_stages, partial(Logs, recorded), files)
     from telemetry.decode.captures import Captures

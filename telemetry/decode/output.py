@@ -95,7 +95,7 @@ class OutputPiece:
     ) -> Self:
         """Return what is in `lines`, which are empty afterwards."""
         bounds = (lines.lines, lines.first_ns, lines.last_ns)
-        overlaps = lines.overlaps and lines.lines > 0
+        overlaps = lines.overlaps
         return cls(lines.take(), *bounds, frames, counts, progress, warnings, is_end, overlaps)
 
 

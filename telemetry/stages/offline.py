@@ -9,7 +9,7 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from telemetry.clock import Clock
 from telemetry.config import Config, read_config
@@ -20,6 +20,9 @@ from telemetry.sources.assemble import Assembled, assemble_sources
 from telemetry.sources.channels import ChannelTable
 from telemetry.stages.binding import NO_BUS, Binding, Spoken
 from telemetry.stages.prepare import Composition
+
+if TYPE_CHECKING:
+    from telemetry.sources.serial.device import DeviceSettings
 
 
 def read_offline(document: Document) -> Config:
@@ -102,6 +105,9 @@ def _fits(source: Assembled, channel: str) -> bool:
     return channel in names | {source.name, options.get("channel")} or source.bus_of(channel) != source.name
 
 
-def database_files(config: Config) -> Iterator[Path]:
-    """Return all databases of its buses."""
-    return (file for source in config.sources for bus in source.buses for file in bus.databases)
+def files_beside(config: Config) -> Iterator[Path]:
+    """Yield what else says what is decoded: databases of its buses, and maps of its devices' registers."""
+    for source in config.sources:
+        yield from (file for bus in source.buses for file in bus.databases)
+        devices: Sequence[DeviceSettings] = getattr(source, "devices", ())
+        yield from (device.registers for device in devices if device.registers is not None)

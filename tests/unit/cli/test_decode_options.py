@@ -104,15 +104,6 @@ def test_a_folder_of_databases_is_all_of_them(tmp_path: Path) -> None:
         assert printed("decode", LOG, "--dbc", given) == (DATA / "drive.csv").read_text()
 
 
-def test_an_output_that_is_the_database_is_refused_and_the_database_stays(tmp_path: Path) -> None:
-    dbc = tmp_path / "drive.dbc"
-    dbc.write_bytes(Path(DBC).read_bytes())
-    assert f"{dbc}: is a file that is to be read (give another --output)" in failed(
-        64, "decode", LOG, "--dbc", dbc, "-o", dbc
-    )
-    assert dbc.read_bytes() == Path(DBC).read_bytes()
-
-
 @pytest.mark.parametrize("output_format", ["csv", "lp"])
 def test_an_earlier_output_stays_where_a_log_is_refused_and_goes_where_it_is_read(
     tmp_path: Path, capfd: pytest.CaptureFixture[str], output_format: str

@@ -8,6 +8,9 @@ import pytest
 
 from telemetry.cli.output import writing_to
 from telemetry.errors import DataError, StorageError, UsageError
+from tests.support.command import failed
+
+DATA = Path(__file__).parents[2] / "data"
 
 
 def fail(file: Path, written: bytes = b"") -> None:
@@ -94,3 +97,42 @@ def test_what_cannot_be_written_is_named(tmp_path: Path) -> None:
 def test_a_reader_that_has_gone_is_no_fault_of_the_file(tmp_path: Path) -> None:
     with pytest.raises(BrokenPipeError), writing_to(tmp_path / "rows", []):
         raise BrokenPipeError
+
+
+TEXTS = {
+    "config.toml": 'vehicle = "v"\n[[can]]\nname = "can0"\ninterface = "can0"\ndatabases = ["drive.dbc"]\n',
+    "meters.toml": (
+        'vehicle = "v"\n[[serial]]\nname = "meter"\nport = "/dev/ttyUSB0"\n'
+        'protocol = "modbus"\nregisters = "map.toml"\n'
+    ),
+    "map.toml": 'title = "meter"\n[[register]]\nname = "volts"\nregister = 0\n',
+    "protect.toml": '[[protect]]\nmessage = "PackState"\nprofile = "counter"\ncounter = "StateOfCharge"\n',
+    "vin.dbc": 'BO_ 256 Car: 8 X\n SG_ VIN : 0|64@1+ (1,0) [0|0] "" X\n',
+    **{name: (DATA / name).read_text() for name in ("drive.log", "drive.dbc", "jbd.txt")},
+}
+BY_MAP = ["--protocol", "modbus", "--registers", "map.toml"]
+
+
+@pytest.mark.parametrize(
+    ("words", "read"),
+    [
+        (["decode", "drive.log", "--dbc", "drive.dbc"], ["drive.log", "drive.dbc"]),
+        (["decode", "drive.log", "--dbc", "drive.dbc", "--protect", "protect.toml"], ["protect.toml"]),
+        (["decode", "drive.log", "--config", "config.toml"], ["config.toml", "drive.dbc"]),
+        (["decode", "jbd.txt", "--config", "meters.toml"], ["jbd.txt", "meters.toml", "map.toml"]),
+        (["decode", "jbd.txt", *BY_MAP], ["map.toml"]),
+        (["scrub", "drive.log", "--dbc", "vin.dbc"], ["drive.log", "vin.dbc"]),
+        (["scrub", "jbd.txt", *BY_MAP], ["jbd.txt", "map.toml"]),
+    ],
+)
+def test_a_command_writes_over_nothing_that_it_reads(
+    words: list[str], read: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name, text in TEXTS.items():
+        Path(name).write_text(text)
+    for name in read:
+        assert f"{name}: is a file that is to be read (give another --output)" in failed(
+            64, *words, "-o", name
+        )
+    assert {name: Path(name).read_text() for name in TEXTS} == TEXTS
