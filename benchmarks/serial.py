@@ -28,8 +28,7 @@ from telemetry.protocols.known import PROTOCOLS
 from telemetry.protocols.registers.register_map import find_map, read_register_map
 from telemetry.protocols.serial.modbus import modbus as modbus_of
 from telemetry.protocols.table import SerialProtocol
-from telemetry.sources.inbox import Inbox
-from telemetry.sources.items import Arrival
+from telemetry.sources.inbox import Arrival, Inbox
 from telemetry.sources.serial.source import SerialSource
 from telemetry.sources.settings import Start
 from telemetry.sources.stop import StopSignal

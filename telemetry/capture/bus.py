@@ -11,7 +11,7 @@ import can
 from telemetry.config import Config
 from telemetry.errors import MissingPackageError, TelemetryError, UnavailableError, UsageError
 from telemetry.sources.can.sockets import NO_CAN, kernel_has_can
-from telemetry.sources.python_can.extras import extra_of
+from telemetry.sources.python_can.source import extra_of
 
 RECEIVE_BYTES = 8 * 1024 * 1024
 _SO_MEMINFO = 55  # of linux/sock_diag.h and asm-generic/socket.h

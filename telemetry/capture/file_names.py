@@ -4,6 +4,7 @@ from pathlib import Path
 
 from telemetry.errors import UsageError
 
+FORMATS = (".log", ".asc", ".blf", ".mf4")  # of recordings of a bus, by the endings of their names
 _DIGITS = 6
 
 

@@ -13,8 +13,7 @@ from telemetry.clock import Clock
 from telemetry.errors import UnavailableError
 from telemetry.framing.masking import Masker
 from telemetry.logs.captures import CaptureWriter
-from telemetry.sources.inbox import Inbox
-from telemetry.sources.items import Arrival, Item
+from telemetry.sources.inbox import Arrival, Inbox, Item
 from telemetry.sources.reconnect import reason_of
 from telemetry.sources.serial.link import SerialLink
 from telemetry.sources.serial.settings import SerialSettings

@@ -18,8 +18,7 @@ from pathlib import Path
 import can
 from can.io.generic import FileIOMessageWriter, MessageWriter
 
-from telemetry.capture.file_names import FileNames
-from telemetry.capture.formats import FORMATS
+from telemetry.capture.file_names import FORMATS, FileNames
 from telemetry.errors import MissingPackageError, StorageError, UsageError, writing
 
 FLUSH_EVERY_S = 1.0

@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from telemetry.capture.formats import FORMATS
+from telemetry.capture.file_names import FORMATS
 from telemetry.cli.arguments import add_device_arguments, flag, positive, whole
 from telemetry.cli.bus_arguments import OF_A_BUS, add_bus_arguments, bus_options
 from telemetry.cli.ending import ended_by_signals, say_recorded

@@ -23,10 +23,8 @@ from telemetry.live.state import LiveState
 from telemetry.live.status_socket import query_status
 from telemetry.live.view import live_view
 from telemetry.monitor.bench import Bench
-from telemetry.sources.assemble import assemble_sources
-from telemetry.sources.channels import ChannelTable
-from telemetry.sources.inbox import Inbox
-from telemetry.sources.items import Arrival, SourceEnded, SourceEvent
+from telemetry.sources.assemble import ChannelTable, assemble_sources
+from telemetry.sources.inbox import Arrival, Inbox, SourceEnded, SourceEvent
 from telemetry.sources.stop import StopSignal
 from telemetry.stages.offline import Recorded
 from telemetry.stages.prepare import prepare

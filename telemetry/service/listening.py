@@ -10,10 +10,8 @@ from dataclasses import dataclass
 
 from telemetry.clock import Clock
 from telemetry.service.rate import RateMeter
-from telemetry.sources.assemble import Assembled, assemble_sources
-from telemetry.sources.channels import ChannelTable
-from telemetry.sources.inbox import Inbox
-from telemetry.sources.items import Arrival, SourceEnded
+from telemetry.sources.assemble import Assembled, ChannelTable, assemble_sources
+from telemetry.sources.inbox import Arrival, Inbox, SourceEnded
 from telemetry.sources.settings import SourceSettings
 from telemetry.sources.stop import StopSignal
 from telemetry.stages.prepare import Composition

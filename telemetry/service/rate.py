@@ -11,7 +11,7 @@ from telemetry_core.frames.batch import FrameBatch
 from telemetry_core.text.lines import LineBuffer
 
 from telemetry.logs.log import OpenLog
-from telemetry.sources.channels import ChannelTable
+from telemetry.sources.assemble import ChannelTable
 from telemetry.spool.compress import compress
 from telemetry.stages.binding import Binding
 from telemetry.stages.stages import Stages

@@ -21,8 +21,7 @@ from telemetry.rules.senders import CODES as ABOUT_SENDERS
 from telemetry.rules.senders import kept_out
 from telemetry.service.listening import listen
 from telemetry.service.rate import Rate, measure
-from telemetry.sources.assemble import Assembled, assemble_sources
-from telemetry.sources.channels import ChannelTable
+from telemetry.sources.assemble import Assembled, ChannelTable, assemble_sources
 from telemetry.stages.offline import Recorded
 from telemetry.stages.prepare import Composition
 

@@ -34,10 +34,14 @@ from telemetry.service.reload import Reload
 from telemetry.service.supervisor import Supervisor
 from telemetry.service.watch import ClockWatch, SpoolWatch
 from telemetry.sinks.sink import Sink
-from telemetry.sources.assemble import Assembled, assemble_source, assemble_sources, without_replaced
-from telemetry.sources.channels import ChannelTable
-from telemetry.sources.inbox import Inbox
-from telemetry.sources.items import Arrival, SourceEnded, SourceEvent
+from telemetry.sources.assemble import (
+    Assembled,
+    ChannelTable,
+    assemble_source,
+    assemble_sources,
+    without_replaced,
+)
+from telemetry.sources.inbox import Arrival, Inbox, SourceEnded, SourceEvent
 from telemetry.sources.running import RunningSources
 from telemetry.sources.settings import SourceSettings
 from telemetry.sources.stop import StopSignal
@@ -266,7 +270,7 @@ class Service:
             arrival.batch,
             arrival.counts,
             resume_as=source.resume_as,
-            own_time=source.own_time,
+            own_time=source.settings.own_time,
             time_known=self._own.time_known,
             restart=arrival.restart,
         )
@@ -362,7 +366,7 @@ class Service:
         for event in self._clock_watch.observe(time_known=self._own.time_known):
             self._own.report(event)
         self._own.write_reported()
-        self._pipeline.tick(source.name for source in self._sources if not source.own_time)
+        self._pipeline.tick(source.name for source in self._sources if not source.settings.own_time)
         now_s = self._clock.monotonic_s()
         if now_s >= self._next_status_s:
             is_watched = now_s - self._asked_s < WATCHED_FOR_S

@@ -8,14 +8,14 @@ suspect. So no batch blocks those after it. Pure but for the queue.
 from collections.abc import Callable
 
 from telemetry.sinks.delivery import Delivery
-from telemetry.sinks.queue import Queue
 from telemetry.spool.batch import Entry
+from telemetry.spool.spool import Spool
 
 
 class Lanes:
     """The deliveries that are under way."""
 
-    def __init__(self, queue: Queue, prepare: Callable[[Entry], Delivery | None]) -> None:
+    def __init__(self, queue: Spool, prepare: Callable[[Entry], Delivery | None]) -> None:
         """Begin empty. prepare: how an entry is to be sent; None if it cannot be sent yet."""
         self._queue = queue
         self._prepare = prepare

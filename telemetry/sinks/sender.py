@@ -23,19 +23,42 @@ from telemetry.sinks.boot_time import BootTime
 from telemetry.sinks.delivery import Delivery
 from telemetry.sinks.isolate import Reason
 from telemetry.sinks.lanes import Lanes
-from telemetry.sinks.queue import Queue
-from telemetry.sinks.retry import Backoff
 from telemetry.sinks.settings import Client
 from telemetry.sinks.state import SinkState
 from telemetry.sinks.verdict import Acknowledged, Exchange, Hold, HoldCause, Rejected, Retry, Split, Verdict
 from telemetry.spool.batch import Entry, TimeBase, lines_of
 from telemetry.spool.compress import compress
+from telemetry.spool.spool import Spool
 
 HOLD_S = 60.0
 LOOK_AGAIN_S = 1.0  # for batches that wait for the time, or that came without a wake-up
 TICK_S = 1e-6  # a wait that is shorter is over
 UNREACHABLE_AFTER_S = 10.0  # of failing, before it is an event
+FIRST_DELAY_S = 1.0
+LONGEST_DELAY_S = 60.0
 REFUSED_EVENT_S = 60.0  # at most one event of dead letters in this time: each is a point itself
+
+
+class Backoff:
+    """How long to wait before asking a server again: exponential, with full jitter.
+
+    Full jitter (a uniform share of the ceiling) keeps a fleet that lost its server at one instant from coming
+    back at one instant. `random` gives uniform numbers in [0, 1).
+    """
+
+    def __init__(self, random: Callable[[], float]) -> None:
+        self._random = random
+        self._ceiling_s = FIRST_DELAY_S
+
+    def next_delay_s(self) -> float:
+        """Return the seconds to wait now; the ceiling doubles for the next time."""
+        delay_s = self._random() * self._ceiling_s
+        self._ceiling_s = min(self._ceiling_s * 2.0, LONGEST_DELAY_S)
+        return delay_s
+
+    def reset(self) -> None:
+        """Start with the first delay again: the server is well."""
+        self._ceiling_s = FIRST_DELAY_S
 
 
 class Sender:
@@ -43,7 +66,7 @@ class Sender:
 
     def __init__(
         self,
-        queue: Queue,
+        queue: Spool,
         client: Client,
         clock: Clock,
         backoff: Backoff,

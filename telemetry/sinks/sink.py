@@ -14,11 +14,10 @@ from pathlib import Path
 from telemetry.clock import Clock
 from telemetry.model.events import Event
 from telemetry.sinks.boot_time import BootTime
-from telemetry.sinks.queue import Queue
-from telemetry.sinks.retry import Backoff
-from telemetry.sinks.sender import Sender
+from telemetry.sinks.sender import Backoff, Sender
 from telemetry.sinks.settings import SinkSettings
 from telemetry.sinks.state import SinkState
+from telemetry.spool.spool import Spool
 from telemetry.threads import start
 
 _ABORT_S = 0.2  # for the thread to notice that its socket is shut down
@@ -30,7 +29,7 @@ class Sink:
 
     def __init__(
         self,
-        queue: Queue,
+        queue: Spool,
         settings: SinkSettings,
         clock: Clock,
         *,

@@ -1,5 +1,11 @@
-"""From settings to sources, and what the pipeline must know of each."""
+"""From settings to sources, the numbers of their channels, and what the pipeline must know of each.
 
+A channel says where a frame came from, as 16 bits. A live source has one, a log as many as it names. Source
+threads ask for numbers as names appear. The pipeline's thread binds the new ones to the compiled stages
+before it processes frames that carry them.
+"""
+
+import threading
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -7,53 +13,68 @@ from functools import partial
 from telemetry.clock import Clock
 from telemetry.logs.identity import belongs_to, end_of, position_name
 from telemetry.model.bit_rate import BitRate
-from telemetry.model.ids import IsoTpId
-from telemetry.sources.channels import ChannelTable
 from telemetry.sources.settings import SourceSettings, Start
 from telemetry.sources.source import Source
+
+MAX_CHANNELS = 4096  # a log that names more is garbage: the rest of its names share the last number
+
+
+@dataclass(frozen=True, slots=True)
+class Channel:
+    """One channel: its number, the source that reads it, and its name in the log or configuration."""
+
+    number: int
+    source: str
+    name: str
+
+
+class ChannelTable:
+    """Numbers (source, name) pairs in the order in which they appear; any thread may ask."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._channels: list[Channel] = []
+        self._numbers: dict[tuple[str, str], int] = {}
+
+    def number(self, source: str, name: str) -> int:
+        """Return the number of `name` of `source`; a new one the first time."""
+        with self._lock:
+            known = self._numbers.get((source, name))
+            if known is not None:
+                return known
+            number = len(self._channels)
+            if number == MAX_CHANNELS:
+                return number - 1
+            self._channels.append(Channel(number, source, name))
+            self._numbers[source, name] = number
+            return number
+
+    def since(self, count: int) -> list[Channel]:
+        """Return the channels after the first `count`, in order."""
+        with self._lock:
+            return self._channels[count:]
 
 
 @dataclass(frozen=True, slots=True)
 class Assembled:
     """A source and what the pipeline must know of it.
 
-    resume_as: what its position is called; empty if positions mean nothing to a later run. own_time: its
-    stamps do not come from this machine's clock (logs, simulators).
+    resume_as: what its position is called; empty if positions mean nothing to a later run.
     """
 
     source: Source
     settings: SourceSettings
     resume_as: str
-    own_time: bool
 
     @property
     def name(self) -> str:
         """Return the name as configured."""
         return self.settings.name
 
-    def bus_of(self, channel: str) -> str:
-        """Return the name of the plan's bus that describes this channel."""
-        return self.settings.bus_of(channel)
-
-    @property
-    def buses(self) -> tuple[str, ...]:
-        """Return the names of the plan's buses that describe its channels."""
-        return self.settings.bus_names
-
-    @property
-    def has_error_frames(self) -> bool:
-        """Return whether a controller's error frames, and remote frames, may be among its frames."""
-        return self.settings.is_can
-
     @property
     def has_scaled_time(self) -> bool:
         """Return whether a simulator stamps at another speed than the machine's clock."""
-        return self.own_time and self.settings.log is None
-
-    @property
-    def isotp(self) -> tuple[IsoTpId, ...]:
-        """Ids of its frames that are parts of longer messages."""
-        return self.settings.isotp
+        return self.settings.own_time and self.settings.log is None
 
     @property
     def bit_rate(self) -> BitRate | None:
@@ -88,7 +109,7 @@ def assemble_source(
     """Return one source, not opened yet; see `assemble_sources`."""
     resume_as = position_name(settings.name, settings.log) if settings.log else ""
     start = Start(clock, partial(channels.number, settings.name), positions.get(resume_as, 0))
-    return Assembled(settings.make_source(start), settings, resume_as, settings.own_time)
+    return Assembled(settings.make_source(start), settings, resume_as)
 
 
 def without_replaced(positions: Mapping[str, int], sources: Iterable[Assembled]) -> dict[str, int]:

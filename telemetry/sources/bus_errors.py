@@ -11,7 +11,7 @@ Relies on `ErrorStates` to read them.
 from telemetry_core.frames.socketcan import ErrorStates
 
 from telemetry.model.events import begins, ends
-from telemetry.sources.items import SourceEvent
+from telemetry.sources.inbox import SourceEvent
 from telemetry.sources.reconnect import Occurrences
 
 STATE_INTERVAL_S = 1.0
@@ -24,6 +24,14 @@ _STATES = (
     ("bus_off", "the controller has left the bus"),
 )
 _ACTIVE = 0
+# Other counters of ErrorStates: the event of each, and what it counts.
+_COUNTED = {
+    "restarts": ("bus_restarted", "restarts of the controller"),
+    "controller_overflows": ("controller_overflow", "overflows of the controller"),
+    "bus_errors": ("bus_error", "error frames for errors on the wire"),
+    "not_acknowledged": ("no_acknowledge", "frames without acknowledgement"),
+    "transceiver_faults": ("transceiver_fault", "error frames for faults of the wiring"),
+}
 
 
 class BusErrors:
@@ -34,23 +42,16 @@ class BusErrors:
         self._states = states
         self._reported = _ACTIVE
         self._next_s = float("-inf")
-        self._restarts = Occurrences(source, "bus_restarted", "restarts of the controller")
-        self._overflows = Occurrences(source, "controller_overflow", "overflows of the controller")
-        self._errors = Occurrences(source, "bus_error", "error frames for errors on the wire")
-        self._not_acknowledged = Occurrences(source, "no_acknowledge", "frames without acknowledgement")
-        self._faults = Occurrences(source, "transceiver_fault", "error frames for faults of the wiring")
+        self._counted = {
+            counter: Occurrences(source, code, words) for counter, (code, words) in _COUNTED.items()
+        }
 
     def events(self, now_s: float, now_ns: int) -> list[SourceEvent]:
         """Return those due by now. now_s: monotonic; now_ns: stamp of what has no frame of its own."""
-        states = self._states
-        return [
-            *self._state_events(now_s),
-            *self._restarts.observe(states.restarts, now_s, now_ns),
-            *self._overflows.observe(states.controller_overflows, now_s, now_ns),
-            *self._errors.observe(states.bus_errors, now_s, now_ns),
-            *self._not_acknowledged.observe(states.not_acknowledged, now_s, now_ns),
-            *self._faults.observe(states.transceiver_faults, now_s, now_ns),
-        ]
+        events = self._state_events(now_s)
+        for counter, occurrences in self._counted.items():
+            events += occurrences.observe(getattr(self._states, counter), now_s, now_ns)
+        return events
 
     def _state_events(self, now_s: float) -> list[SourceEvent]:
         states = self._states

@@ -6,20 +6,69 @@ Promises:
 - Memory is flat: batches are pooled, and small ones are merged while they wait. A stalled pipeline costs
   frames by their number, not by the number of wake-ups that read them.
 - Frames and events of one source come out in the order in which they went in.
+- Frames of a live source that find no room wait in its batch (`Outbox`) while that has room.
+- When both are full, a source whose device has a buffer (`hand_over`) leaves frames there. A source without
+  such a buffer (`send`) counts the batch as lost, and reads the newest frames on.
 """
 
 import threading
 from collections import deque
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from telemetry_core.frames.batch import FrameBatch
 
-from telemetry.sources.items import Arrival, Item, SourceEvent
+from telemetry.model.events import Event
 from telemetry.sources.stop import StopSignal
+
+if TYPE_CHECKING:  # a service without logs imports none of their room
+    from telemetry.logs.stamps import ClockRestart
 
 CAPACITY_FRAMES = 32_768  # 1 MB; 1.5 s of a full 1 Mbit/s bus of empty frames
 BATCH_FRAMES = 4096
+LAST_WAIT_S = 0.5  # of a source that ends, for room for its last batch
 MAX_EVENTS = 1024  # events waiting; a source that makes more is broken, and the first ones say why
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """Frames on their way to the pipeline, and what their source had counted once it had read them.
+
+    sealed: nothing may be merged after these frames while they wait (a log is resumed there); restart: of a
+    log's clock, at the first of these frames.
+    """
+
+    source: str
+    batch: FrameBatch
+    counts: Mapping[str, int]
+    sealed: bool = False
+    restart: "ClockRestart | None" = None
+
+
+@dataclass(frozen=True, slots=True)
+class SourceEvent:
+    """An event of a source on its way to the pipeline; `event.source` is the source's name."""
+
+    event: Event
+    time_ns: int
+
+    @property
+    def source(self) -> str:
+        """Return the source's name."""
+        return self.event.source
+
+
+@dataclass(frozen=True, slots=True)
+class SourceEnded:
+    """Nothing more will come: a log is at its end (is_complete), or the source was stopped or has failed."""
+
+    source: str
+    counts: Mapping[str, int]
+    is_complete: bool = False
+
+
+Item = Arrival | SourceEvent | SourceEnded
 
 
 @dataclass(slots=True)
@@ -167,3 +216,53 @@ def _continues(waiting: Arrival, later: Arrival) -> bool:
         and batch.position + len(batch) == later.batch.position
         and len(batch) + len(later.batch) <= batch.capacity
     )
+
+
+class Outbox:
+    """The batch that a live source fills. `batch` is full only between `hand_over` and the next one."""
+
+    def __init__(self, source: str, output: Inbox) -> None:
+        self._source = source
+        self._output = output
+        self.batch = output.take_empty()
+        self.overflowed = 0  # frames
+
+    @property
+    def is_full(self) -> bool:
+        """Return whether `batch` has no room left."""
+        return len(self.batch) == self.batch.capacity
+
+    def hand_over(self, counts: Callable[[], Mapping[str, int]], wait_s: float = 0.0) -> None:
+        """Hand the batch over if the inbox has room for it within `wait_s`.
+
+        counts: what the source has counted by now.
+        """
+        batch = self.batch
+        if not len(batch):
+            return
+        position = batch.position + len(batch)
+        if self._output.put(Arrival(self._source, batch, counts()), wait_s):  # now it is not ours any more
+            self.batch = self._output.take_empty()
+            self.batch.position = position
+
+    def send(self, counts: Callable[[], Mapping[str, int]]) -> None:
+        """Hand the batch over, or give it up when it is full."""
+        self.hand_over(counts)
+        if self.is_full:
+            self.drop()
+
+    def finish(self, counts: Callable[[], Mapping[str, int]]) -> None:
+        """Hand the last batch over, or give it up."""
+        self.hand_over(counts, LAST_WAIT_S)
+        self.drop()
+
+    def end(self, counts: Callable[[], Mapping[str, int]]) -> None:
+        """Hand the last batch over, or give it up; then note that the source has ended."""
+        self.finish(counts)
+        self._output.put(SourceEnded(self._source, counts(), is_complete=False))
+
+    def drop(self) -> None:
+        """Give up what waits in the batch, counted."""
+        self.overflowed += len(self.batch)
+        self.batch.position += len(self.batch)
+        self.batch.clear()

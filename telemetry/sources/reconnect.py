@@ -13,8 +13,7 @@ from collections.abc import Callable, Mapping
 from telemetry.clock import Clock
 from telemetry.errors import without_login
 from telemetry.model.events import begins, ends
-from telemetry.sources.inbox import Inbox
-from telemetry.sources.items import SourceEnded, SourceEvent
+from telemetry.sources.inbox import Inbox, SourceEnded, SourceEvent
 from telemetry.sources.stop import StopSignal
 
 FIRST_DELAY_S = 0.1

@@ -6,7 +6,7 @@ bring, and make their source; nothing outside the folder asks of which kind they
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -72,8 +72,6 @@ class SourceSettings(ABC):
 
     # Its frames are those of a CAN bus: error frames may be among them, and databases describe them.
     is_can: ClassVar[bool] = True
-    # Fields that the device knows nothing of: a change of these restarts no source.
-    of_the_line: ClassVar[frozenset[str]] = frozenset({"buses", "protocols", "isotp", "bit_rate"})
 
     keys: ClassVar[type[SourceKeys]]  # what a table of this kind may hold
 
@@ -157,13 +155,13 @@ class SourceSettings(ABC):
         own = f"{self.name}/{channel}"
         return own if any(bus.name == own for bus in self.buses) else self.name
 
+    def as_device(self) -> Self:
+        """Return what the device knows of: a change of anything else restarts no source."""
+        return replace(self, buses=(), protocols=NO_PROTOCOLS, isotp=(), bit_rate=None)
+
     def is_same_device(self, other: "SourceSettings") -> bool:
         """Return whether the two differ in nothing that the device knows of."""
-        return type(self) is type(other) and all(
-            getattr(self, each.name) == getattr(other, each.name)
-            for each in fields(self)
-            if each.name not in self.of_the_line
-        )
+        return self.as_device() == other.as_device()
 
     def findings(self) -> Iterator[Finding]:
         """Yield what `check` reports of it."""

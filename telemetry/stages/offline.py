@@ -16,8 +16,7 @@ from telemetry.config import Config, read_config
 from telemetry.databases.plan_cache import user_cache_directory
 from telemetry.errors import UsageError
 from telemetry.settings.document import Document
-from telemetry.sources.assemble import Assembled, assemble_sources
-from telemetry.sources.channels import ChannelTable
+from telemetry.sources.assemble import Assembled, ChannelTable, assemble_sources
 from telemetry.stages.binding import NO_BUS, Binding, Spoken
 from telemetry.stages.prepare import Composition
 
@@ -55,10 +54,10 @@ class Recorded:
             if not sources:
                 raise self._wrong(f"has no source {source!r}", assembled)
         else:
-            buses = [each for each in assembled if each.has_error_frames]
+            buses = [each for each in assembled if each.settings.is_can]
             sources = buses or assembled
         self._sources = sources
-        self.is_serial = not sources[0].has_error_frames
+        self.is_serial = not sources[0].settings.is_can
 
     def source_of(self, channel: str) -> Assembled:
         """Return the source with the name `channel`; otherwise the only one. Raises UsageError."""
@@ -102,7 +101,10 @@ def _fits(source: Assembled, channel: str) -> bool:
     """Return whether `source` has that name, interface or port, or databases of its own for it."""
     names = {Path(each.name).name for each in source.settings.resources}
     options: Mapping[str, Any] = getattr(source.settings, "options", {})
-    return channel in names | {source.name, options.get("channel")} or source.bus_of(channel) != source.name
+    return (
+        channel in names | {source.name, options.get("channel")}
+        or source.settings.bus_of(channel) != source.name
+    )
 
 
 def files_beside(config: Config) -> Iterator[Path]:

@@ -90,11 +90,11 @@ class Composition:
 
     def binding(self, source: Assembled, channel: str) -> Binding:
         """Return what a channel of `source` is."""
-        return self._binding(source, source.bus_of(channel), source.tag_of(channel))
+        return self._binding(source, source.settings.bus_of(channel), source.tag_of(channel))
 
     def bindings(self, source: Assembled) -> Iterator[Binding]:
         """Return what the channels of `source` may be, before they have a name."""
-        return (self._binding(source, bus, source.name) for bus in source.buses)
+        return (self._binding(source, bus, source.name) for bus in source.settings.bus_names)
 
     def _binding(self, source: Assembled, bus: str, tag: str) -> Binding:
         names = [each.name for each in self.protected.spec.buses]
@@ -102,8 +102,8 @@ class Composition:
             names.index(bus) if bus in names else NO_BUS,
             source.name,
             tag,
-            isotp=source.isotp,
-            has_error_frames=source.has_error_frames,
+            isotp=source.settings.isotp,
+            has_error_frames=source.settings.is_can,
             by_order=source.has_scaled_time,
             least_wait_ns=source.settings.least_wait_ns,
         )

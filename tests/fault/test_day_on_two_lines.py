@@ -25,8 +25,7 @@ from telemetry.config import load_config
 from telemetry.framing.framing import Framing, Skipped
 from telemetry.protocols.table import SerialProtocol
 from telemetry.settings.table import TomlTable
-from telemetry.sources.inbox import Inbox
-from telemetry.sources.items import Arrival, SourceEnded, SourceEvent
+from telemetry.sources.inbox import Arrival, Inbox, SourceEnded, SourceEvent
 from telemetry.sources.serial.settings import SerialSettings
 from telemetry.sources.settings import Start
 from telemetry.sources.stop import StopSignal

@@ -28,7 +28,7 @@ from telemetry.live.status_socket import StatusServer
 from telemetry.model.events import begins
 from telemetry.service.service import Service
 from telemetry.sinks.sink import Sink
-from telemetry.sources.items import SourceEvent
+from telemetry.sources.inbox import SourceEvent
 from telemetry.sources.stop import StopSignal
 from telemetry.spool import Spool
 from telemetry.spool.filesystem import FileSystem

@@ -11,8 +11,7 @@ from firmware_sim.wire import daly
 from firmware_sim.wire import modbus_registers as modbus
 from firmware_sim.wire.readings import Readings
 from telemetry.config import load_config
-from telemetry.sources.inbox import Inbox
-from telemetry.sources.items import Arrival, SourceEnded, SourceEvent
+from telemetry.sources.inbox import Arrival, Inbox, SourceEnded, SourceEvent
 from telemetry.sources.serial.settings import SerialSettings
 from telemetry.sources.serial.source import SerialSource
 from telemetry.sources.settings import Start

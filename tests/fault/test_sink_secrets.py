@@ -16,8 +16,7 @@ from telemetry.sinks.credentials import Secret
 from telemetry.sinks.influx.client import InfluxClient
 from telemetry.sinks.influx.server import Api
 from telemetry.sinks.influx.settings import InfluxSettings
-from telemetry.sinks.retry import Backoff
-from telemetry.sinks.sender import Sender
+from telemetry.sinks.sender import Backoff, Sender
 from tests.support import scripted_server as acts
 from tests.support.clock import FakeClock
 from tests.support.list_queue import ListQueue

@@ -10,10 +10,8 @@ from firmware_sim.ecus.service_battery import ServiceBattery, ServiceSpec
 from firmware_sim.serial_devices import KINDS, DeviceName, device_end
 from telemetry.config import load_config
 from telemetry.protocols.known import PROTOCOLS
-from telemetry.sources.assemble import assemble_sources
-from telemetry.sources.channels import ChannelTable
-from telemetry.sources.inbox import Inbox
-from telemetry.sources.items import Arrival
+from telemetry.sources.assemble import ChannelTable, assemble_sources
+from telemetry.sources.inbox import Arrival, Inbox
 from telemetry.sources.serial.source import SerialSource
 from telemetry.sources.stop import StopSignal
 from telemetry.stages.prepare import prepare

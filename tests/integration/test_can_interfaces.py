@@ -19,8 +19,7 @@ from telemetry.clock import Clock
 from telemetry.model.bit_rate import BitRate
 from telemetry.sources.can.sockets import CanInterface, receive_buffer_bytes, receive_buffer_warning
 from telemetry.sources.can.source import SocketCanSource
-from telemetry.sources.inbox import Inbox
-from telemetry.sources.items import Arrival, Item, SourceEvent
+from telemetry.sources.inbox import Arrival, Inbox, Item, SourceEvent
 from telemetry.sources.stop import StopSignal
 from tests.support.can_frames import BRS, CANFD_BRS, EXTENDED, FD, classic, error, fd
 

@@ -13,8 +13,7 @@ from telemetry.model.measurements import GATEWAY
 from telemetry.protocols.known import PROTOCOLS
 from telemetry.service.reload import TAKES_EFFECT
 from telemetry.settings.declared import keys_of
-from telemetry.sources.assemble import assemble_source
-from telemetry.sources.channels import ChannelTable
+from telemetry.sources.assemble import ChannelTable, assemble_source
 from telemetry.sources.kinds import KINDS
 from telemetry.stages.binding import NO_BUS, Binding
 from telemetry.stages.stages import Stages

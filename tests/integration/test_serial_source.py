@@ -12,12 +12,10 @@ import pytest
 from telemetry.clock import Clock
 from telemetry.logs.captures import Capture, CaptureFile
 from telemetry.protocols.known import PROTOCOLS
-from telemetry.sources.inbox import Inbox
-from telemetry.sources.items import Arrival, SourceEnded, SourceEvent
+from telemetry.sources.inbox import Arrival, Inbox, SourceEnded, SourceEvent
 from telemetry.sources.serial.conversation import Asking, Listening, Poll
 from telemetry.sources.serial.link import PyserialLink
-from telemetry.sources.serial.member import BYTE_NS, Member
-from telemetry.sources.serial.silence import SilenceWatch
+from telemetry.sources.serial.member import BYTE_NS, Member, SilenceWatch
 from telemetry.sources.serial.source import SerialSource
 from telemetry.sources.stop import StopSignal
 from tests.support.framing import vedirect_block

@@ -17,8 +17,7 @@ from telemetry.config import load_config
 from telemetry.ledger import Ledger, imbalances
 from telemetry.model.read_point import ReadPoint, read_point
 from telemetry.service.pipeline import Pipeline
-from telemetry.sources.assemble import assemble_sources
-from telemetry.sources.channels import ChannelTable
+from telemetry.sources.assemble import ChannelTable, assemble_sources
 from telemetry.spool import Recovery, Spool, SpoolLimits
 from telemetry.spool.batch import lines_of
 from telemetry.stages.prepare import compose

@@ -6,8 +6,7 @@ from telemetry.sinks.credentials import Secret
 from telemetry.sinks.influx.client import InfluxClient
 from telemetry.sinks.influx.server import Api
 from telemetry.sinks.influx.settings import InfluxSettings
-from telemetry.sinks.retry import Backoff
-from telemetry.sinks.sender import Sender
+from telemetry.sinks.sender import Backoff, Sender
 from tests.support.clock import FakeClock
 from tests.support.list_queue import ListQueue
 from tests.support.scripted_server import ScriptedServer

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from telemetry.spool.batch import EncodedBatch, Entry, TimeBase
 from telemetry.spool.compress import compress
+from telemetry.spool.spool import Spool
 
 
 def batch_of(
@@ -23,8 +24,8 @@ def batch_of(
 
 
 @dataclass
-class ListQueue:
-    """`telemetry.sinks.queue.Queue` over a list."""
+class ListQueue(Spool):
+    """What the sink uses of a spool, over a list."""
 
     entries: list[Entry] = field(default_factory=list)
     in_flight: set[int] = field(default_factory=set)

@@ -5,8 +5,7 @@ from pathlib import Path
 
 from telemetry.clock import Clock
 from telemetry.config import load_config
-from telemetry.sources.inbox import Inbox
-from telemetry.sources.items import Arrival, SourceEvent
+from telemetry.sources.inbox import Arrival, Inbox, SourceEvent
 from telemetry.sources.serial.settings import SerialSettings
 from telemetry.sources.settings import Start
 from telemetry.sources.stop import StopSignal

@@ -2,8 +2,7 @@
 
 from telemetry.model.events import Event
 from telemetry.sinks.boot_time import BootTime
-from telemetry.sinks.retry import Backoff
-from telemetry.sinks.sender import Sender
+from telemetry.sinks.sender import Backoff, Sender
 from tests.support.clock import FakeClock
 from tests.support.list_queue import ListQueue
 from tests.support.model_server import ModelServer

@@ -14,13 +14,11 @@ from telemetry.protocols.serial.vedirect import VEDIRECT
 from telemetry.protocols.table import EIGHT_N_ONE
 from telemetry.rules.resolve import model
 from telemetry.service.pipeline import Pipeline
-from telemetry.sources.inbox import Inbox
-from telemetry.sources.items import Arrival, SourceEnded, SourceEvent
+from telemetry.sources.inbox import Arrival, Inbox, SourceEnded, SourceEvent
 from telemetry.sources.serial.conversation import Asking, Listening, Poll
 from telemetry.sources.serial.device import DeviceSettings
-from telemetry.sources.serial.member import BYTE_NS, Member
+from telemetry.sources.serial.member import BYTE_NS, Member, SilenceWatch
 from telemetry.sources.serial.settings import SerialSettings
-from telemetry.sources.serial.silence import SilenceWatch
 from telemetry.sources.serial.source import SerialSource
 from telemetry.sources.stop import StopSignal
 from telemetry.stages.binding import Binding

@@ -20,10 +20,8 @@ from telemetry.logs.log import OpenLog
 from telemetry.protocols.known import CAN_PROTOCOLS, PROTOCOLS
 from telemetry.protocols.table import SerialProtocol
 from telemetry.service.check import check
-from telemetry.sources.assemble import assemble_source, assemble_sources
-from telemetry.sources.channels import ChannelTable
-from telemetry.sources.inbox import Inbox
-from telemetry.sources.items import SourceEnded
+from telemetry.sources.assemble import ChannelTable, assemble_source, assemble_sources
+from telemetry.sources.inbox import Inbox, SourceEnded
 from telemetry.sources.running import RunningSources
 from tests.support import configuration
 from tests.support.clock import FakeClock

@@ -22,8 +22,7 @@ from telemetry.clock import Clock
 from telemetry.model.bit_rate import BitRate
 from telemetry.sources.bus_errors import BusErrors
 from telemetry.sources.can.sockets import CanLink, gather_ms, receive_buffer_warning
-from telemetry.sources.inbox import Inbox
-from telemetry.sources.outbox import Outbox
+from telemetry.sources.inbox import Inbox, Outbox
 from telemetry.sources.reconnect import Occurrences, Outages, keep_connected, put_all
 from telemetry.sources.source import Source
 from telemetry.sources.stop import StopSignal

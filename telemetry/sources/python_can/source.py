@@ -6,6 +6,7 @@ rounded to microseconds (they are floats); stamps of an adapter's own clock are 
 line. Relies on python-can, which is imported only when a source of this kind runs.
 """
 
+import importlib.metadata
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -15,9 +16,7 @@ from telemetry_core.frames.stamps import HardwareClock, Nudger
 from telemetry.clock import Clock
 from telemetry.logs.python_can import append_message
 from telemetry.sources.bus_errors import BusErrors
-from telemetry.sources.inbox import Inbox
-from telemetry.sources.outbox import Outbox
-from telemetry.sources.python_can.extras import extra_of
+from telemetry.sources.inbox import Inbox, Outbox
 from telemetry.sources.reconnect import Occurrences, Outages, keep_connected, put_all
 from telemetry.sources.source import Source
 from telemetry.sources.stop import StopSignal
@@ -27,6 +26,7 @@ if TYPE_CHECKING:
 
 RECEIVE_TIMEOUT_S = 0.2  # how soon a stop is seen on a silent bus
 GATHER_S = 0.01
+_EXTRAS = {"udp_multicast": "multicast"}  # of python-can, where they are not called as the interface
 EARLIEST_EPOCH_S = 1e9  # September 2001; a smaller stamp counts from the adapter's own start
 
 
@@ -121,3 +121,10 @@ class PythonCanSource(Source):
             return stamp_ns
         now_ns = self._clock.unix_ns()
         return self._adapter_clock.stamp(now_ns, stamp_ns) if stamp_ns else now_ns
+
+
+def extra_of(interface: str) -> str:
+    """Return `python-can[multicast]` and the like; empty: python-can has no extra for this interface."""
+    extra = _EXTRAS.get(interface, interface.replace("_", "-"))
+    known = importlib.metadata.metadata("python-can").get_all("Provides-Extra") or ()
+    return f"python-can[{extra}]" if extra in known else ""

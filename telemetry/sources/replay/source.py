@@ -22,8 +22,7 @@ from telemetry.logs.log import OpenLog
 from telemetry.logs.stamps import ClockRestart, RestartFinder
 from telemetry.model.events import begins
 from telemetry.model.source_states import READING, WAITING
-from telemetry.sources.inbox import Inbox
-from telemetry.sources.items import Arrival, SourceEvent
+from telemetry.sources.inbox import Arrival, Inbox, SourceEvent
 from telemetry.sources.reconnect import put_all, put_end
 from telemetry.sources.source import Source
 from telemetry.sources.stop import StopSignal

@@ -1,13 +1,9 @@
-"""What is said on a serial line, and when: a state machine without port and thread, in injected time.
+"""What is said to one device of a serial line, and when: state machines without port and thread, in injected
+time.
 
-Promises:
-- One request is outstanding at a time. The next is sent only when it was answered or has timed out.
-- What comes in while none is outstanding is discarded and counted: no late answer passes for a new one.
-- Requests that were missed are not made up for in a burst.
-- A device that talks by itself is never asked.
-
-Relies on a caller that sends what `due` gives and passes in what comes, and on a framer that knows the echo
-of a request from an answer.
+Promises: requests that were missed are not made up for in a burst; a device that talks by itself is never
+asked. Relies on `Turns`, by which the devices of a line share it, and on a framer that knows the echo of a
+request from an answer.
 """
 
 from collections.abc import Sequence
@@ -36,9 +32,6 @@ class Poll:
 class Listening:
     """A device that talks by itself."""
 
-    timeouts = 0
-    discarded_bytes = 0
-
     def __init__(self, clock: Clock, silent_s: float = SILENT_S) -> None:
         self._clock = clock
         self._silent_s = silent_s
@@ -48,27 +41,13 @@ class Listening:
         """Begin again: the port was opened."""
         self._heard_s = self._clock.monotonic_s()
 
-    def hurry(self, for_s: float) -> None:
-        """Do nothing: nothing is asked."""
-
-    def calm(self) -> None:
-        """Do nothing: nothing is asked."""
-
-    def is_late(self) -> bool:
-        """Never: nothing is asked."""
-        return False
-
     def wait_s(self) -> float:
         """Return how long nothing is to be done unless bytes come."""
         return max(self._heard_s + self._silent_s - self._clock.monotonic_s(), 0.0)
 
-    def received(self, data: bytes) -> bytes:
-        """Return all of it: everything is wanted."""
+    def heard(self) -> None:
+        """Note that bytes have come: everything is wanted."""
         self._heard_s = self._clock.monotonic_s()
-        return data
-
-    def took(self, message_id: int) -> None:
-        """Take a good message, which answers nothing."""
 
     def is_deaf(self) -> bool:
         """Return whether it has been silent for so long that its port is to be opened again."""
@@ -107,22 +86,18 @@ class Asking:
     """A device that answers requests."""
 
     def __init__(self, polls: Sequence[Poll], gap_s: float, clock: Clock) -> None:
-        """Set up a conversation.
-
-        gap_s: the line rests for so long between an answer, or its time-out, and the next request."""
+        """Begin unasked. gap_s: the line rests so long between an answer, or its time-out, and a request."""
         if not polls:
             raise ValueError("nothing to ask")
         self._schedules = [_Schedule(poll) for poll in polls]
-        self._gap_s = gap_s
         self._clock = clock
-        self._rests_until_s = 0.0
         self._outstanding: _Schedule | None = None
         self._gives_up_s = 0.0
         self._is_heard = False
-        self._unheard_rounds = 0
         self._hurries_until_s = 0.0
+        self.gap_s = gap_s
+        self.unheard_rounds = 0  # requests in a row on which not a byte has come
         self.timeouts = 0
-        self.discarded_bytes = 0
 
     @property
     def is_asking(self) -> bool:
@@ -130,27 +105,21 @@ class Asking:
         return self._outstanding is not None
 
     @property
-    def gap_s(self) -> float:
-        """Return how long the line rests after an answer."""
-        return self._gap_s
-
-    @property
     def next_s(self) -> float:
-        """When the next request is due, by the clock."""
-        return max(self._soonest().due_s, self._rests_until_s)
+        """Return when the next request is due, by the clock."""
+        return self._soonest().due_s
 
     @property
-    def unheard_rounds(self) -> int:
-        """Requests in a row on which not a byte has come."""
-        return self._unheard_rounds
+    def request(self) -> bytes:
+        """Return the next request."""
+        return self._soonest().poll.request
 
     def opened(self) -> None:
         """Begin again: the port was opened."""
         now_s = self._clock.monotonic_s()
         for schedule in self._schedules:
             schedule.restart(now_s)
-        self._rests_until_s = now_s
-        self._unheard_rounds = 0
+        self.unheard_rounds = 0
         self._outstanding = None
 
     def hurry(self, for_s: float) -> None:
@@ -164,69 +133,35 @@ class Asking:
         """End the hurry: a request that fails costs the others a time-out each time."""
         self._hurries_until_s = self._clock.monotonic_s()
 
-    def is_late(self) -> bool:
-        """Return whether the answer is overdue: what the framer holds is all there will be."""
-        return self._outstanding is not None and self._clock.monotonic_s() >= self._gives_up_s
-
-    def give_up(self) -> None:
-        """Go on: the answer does not come."""
-        if self._outstanding is not None:
-            self._time_out(self._outstanding)
-
-    def due(self) -> bytes | None:
-        """Return the request to send now, if any.
-
-        Before it is sent, what has come so far goes to `received`.
-        """
-        if self._outstanding is not None:
-            if not self.is_late():
-                return None
-            self.give_up()
-        soonest = self._soonest()
-        if self._clock.monotonic_s() < max(soonest.due_s, self._rests_until_s):
-            return None
-        return soonest.poll.request
-
     def asked(self) -> None:
-        """Note that the request that was due is sent."""
+        """Note that the request is sent."""
         self._outstanding = self._soonest()
         self._gives_up_s = self._clock.monotonic_s() + self._outstanding.poll.timeout_s
         self._is_heard = False
 
     def wait_s(self) -> float:
-        """Return how long nothing is to be done unless bytes come."""
-        next_s = self.next_s if self._outstanding is None else self._gives_up_s
-        return max(next_s - self._clock.monotonic_s(), 0.0)
+        """Return how long the answer may still take; 0: it is overdue, what the framer holds is all of it."""
+        return max(self._gives_up_s - self._clock.monotonic_s(), 0.0)
 
-    def received(self, data: bytes) -> bytes:
-        """Return what of `data` is for the framer."""
-        if self._outstanding is None:
-            self.discarded_bytes += len(data)
-            return b""
+    def heard(self) -> None:
+        """Note that bytes have come since the request."""
         self._is_heard = True
-        return data
 
     def took(self, message_id: int) -> None:
-        """Pass over a message that was not asked for: it answers nothing."""
+        """Take a good message. One that was not asked for answers nothing."""
         if self._outstanding is not None and message_id == self._outstanding.poll.answer_id:
-            self._unheard_rounds = 0
+            self.unheard_rounds = 0
             self._outstanding.answered(self._clock.monotonic_s())
-            self._end_round()
+            self._outstanding = None
 
-    def is_deaf(self) -> bool:
-        """Return whether the port has read nothing for so long that it is to be opened again."""
-        return self._unheard_rounds >= FAILED_ROUNDS
+    def give_up(self) -> None:
+        """Go on: the answer does not come."""
+        if self._outstanding is not None:
+            self.timeouts += 1
+            self.unheard_rounds = 0 if self._is_heard else self.unheard_rounds + 1
+            now_s = self._clock.monotonic_s()
+            self._outstanding.failed(now_s, hurries=now_s < self._hurries_until_s)
+            self._outstanding = None
 
     def _soonest(self) -> _Schedule:
         return min(self._schedules, key=lambda schedule: schedule.due_s)
-
-    def _time_out(self, schedule: _Schedule) -> None:
-        self.timeouts += 1
-        self._unheard_rounds = 0 if self._is_heard else self._unheard_rounds + 1
-        now_s = self._clock.monotonic_s()
-        schedule.failed(now_s, hurries=now_s < self._hurries_until_s)
-        self._end_round()
-
-    def _end_round(self) -> None:
-        self._rests_until_s = self._clock.monotonic_s() + self._gap_s
-        self._outstanding = None

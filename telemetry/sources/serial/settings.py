@@ -10,7 +10,7 @@ Promises:
 import os
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import ClassVar, Self
 
@@ -28,9 +28,8 @@ from telemetry.settings.table import TomlTable
 from telemetry.sources.keys import SourceKeys, TimeKeys
 from telemetry.sources.serial.device import DeviceKeys, DeviceSettings, NamedDeviceKeys
 from telemetry.sources.serial.link import BY_ID, PyserialLink, check_port, lasting_link
-from telemetry.sources.serial.member import BYTE_NS, Member
+from telemetry.sources.serial.member import BYTE_NS, OFFLINE_S, UNKNOWN_S, Member, SilenceWatch
 from telemetry.sources.serial.modbus_tcp import ModbusTcpLink, check_tcp_port, is_modbus_tcp
-from telemetry.sources.serial.silence import OFFLINE_S, UNKNOWN_S, SilenceWatch
 from telemetry.sources.serial.source import LineStore, SerialSource
 from telemetry.sources.settings import Resource, SourceSettings, Start
 
@@ -153,17 +152,9 @@ class SerialSettings(SourceSettings):
     def tag_of(self, channel: str) -> str:
         return channel
 
-    def is_same_device(self, other: SourceSettings) -> bool:
-        return (
-            isinstance(other, SerialSettings)
-            and [one.without_owner() for one in self.devices]
-            == [one.without_owner() for one in other.devices]
-            and all(
-                getattr(self, each.name) == getattr(other, each.name)
-                for each in fields(self)
-                if each.name not in self.of_the_line | {"devices"}
-            )
-        )
+    def as_device(self) -> Self:
+        devices = tuple(each.without_owner() for each in self.devices)
+        return replace(SourceSettings.as_device(self), devices=devices)
 
     # -- what it needs
 

@@ -22,8 +22,7 @@ from telemetry.clock import Clock
 from telemetry.framing.masking import Masker
 from telemetry.logs.captures import CaptureWriter
 from telemetry.model.source_states import ANOTHER_DEVICE, RECEIVING
-from telemetry.sources.inbox import Inbox
-from telemetry.sources.outbox import Outbox
+from telemetry.sources.inbox import Inbox, Outbox
 from telemetry.sources.reconnect import Occurrences, Outages, keep_connected, put_all
 from telemetry.sources.serial.link import SerialLink, SerialPort
 from telemetry.sources.serial.member import Member

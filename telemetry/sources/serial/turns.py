@@ -1,12 +1,14 @@
 """Whose turn it is on a line with several devices: a state machine without port and thread, in injected time.
 
 Promises:
-- One request is outstanding at a time, for whichever device.
+- One request is outstanding at a time, for whichever device. The next is sent only when it was answered or
+  has timed out.
 - Of devices that are due the one that has waited longest is asked. So each has its own interval, and none
   keeps another from its turn.
 - A device that does not answer is asked ever less often, 1 s to 60 s apart, as long as there are others.
 - A request waits until what follows an answer is over, half a second at most.
-- Devices that talk by themselves hear everything. What comes when nobody hears is discarded and counted.
+- Devices that talk by themselves hear everything. What comes when nobody hears is discarded and counted: no
+  late answer passes for a new one.
 """
 
 from collections.abc import Sequence
@@ -37,7 +39,7 @@ class Turns:
         self._talks = tuple(talks)
         self._clock = clock
         self._seats = {n: _Seat(talk) for n, talk in enumerate(talks) if isinstance(talk, Asking)}
-        self._listeners = [n for n, talk in enumerate(talks) if isinstance(talk, Listening)]
+        self._listeners = {n: talk for n, talk in enumerate(talks) if isinstance(talk, Listening)}
         self._current: int | None = None
         self._next: int | None = None
         self._rests_until_s = 0.0
@@ -48,7 +50,7 @@ class Turns:
     @property
     def timeouts(self) -> int:
         """Requests that were not answered in time."""
-        return sum(talk.timeouts for talk in self._talks)
+        return sum(seat.talk.timeouts for seat in self._seats.values())
 
     @property
     def current(self) -> int | None:
@@ -66,7 +68,7 @@ class Turns:
 
     def is_late(self) -> bool:
         """Return whether the answer has not come in time."""
-        return self._current is not None and self._talks[self._current].is_late()
+        return self._current is not None and self._talks[self._current].wait_s() <= 0.0
 
     def due(self) -> bytes | None:
         """Return the request to send now, if any."""
@@ -81,7 +83,7 @@ class Turns:
         if not ready:
             return None
         self._next = min(ready, key=lambda n: self._seats[n].asked_s)
-        return self._seats[self._next].talk.due()
+        return self._seats[self._next].talk.request
 
     def asked(self) -> None:
         """Note that the request that was due is sent."""
@@ -95,7 +97,7 @@ class Turns:
         """Return how long nothing is to be done unless bytes come."""
         if self._current is not None:
             return self._talks[self._current].wait_s()
-        waits = [self._talks[n].wait_s() for n in self._listeners]
+        waits = [talk.wait_s() for talk in self._listeners.values()]
         if self._seats:
             soonest_s = min(self._due_s(seat) for seat in self._seats.values())
             waits.append(max(soonest_s, self._rests_until_s) - self._clock.monotonic_s())
@@ -105,7 +107,7 @@ class Turns:
         """Return who hears these bytes."""
         hearing = [*self._listeners, *([] if self._current is None else [self._current])]
         for n in hearing:
-            self._talks[n].received(data)
+            self._talks[n].heard()
         if not hearing:
             self.discarded_bytes += len(data)
         if self._current is None:  # the rest of an answer, or of another one: it is not to be spoken into
@@ -115,16 +117,18 @@ class Turns:
 
     def took(self, device: int, message_id: int) -> None:
         """Take a good message of that device."""
-        self._talks[device].took(message_id)
         seat = self._seats.get(device)
-        if seat is None or device != self._current or seat.talk.is_asking:
+        if seat is None:
+            return
+        seat.talk.took(message_id)
+        if device != self._current or seat.talk.is_asking:
             return
         seat.failures, seat.not_before_s = 0, float("-inf")
         self._end_round(seat)
 
     def is_deaf(self) -> bool:
         """Return whether the port has read nothing for so long that it is to be opened again."""
-        if any(not self._talks[n].is_deaf() for n in self._listeners):
+        if not all(talk.is_deaf() for talk in self._listeners.values()):
             return False
         unheard = [seat.talk.unheard_rounds for seat in self._seats.values()]
         return all(unheard) and (not unheard or sum(unheard) >= FAILED_ROUNDS)

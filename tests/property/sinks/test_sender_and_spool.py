@@ -9,8 +9,7 @@ from hypothesis import strategies as st
 
 from telemetry.sinks.boot_time import BootTime
 from telemetry.sinks.influx.verdict import Answer, Failure, Unanswered
-from telemetry.sinks.retry import Backoff
-from telemetry.sinks.sender import Sender
+from telemetry.sinks.sender import Backoff, Sender
 from telemetry.spool.spool import Spool
 from tests.support.clock import FakeClock
 from tests.support.examples import examples

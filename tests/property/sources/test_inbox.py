@@ -4,8 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from telemetry.model.events import begins
-from telemetry.sources.inbox import Inbox
-from telemetry.sources.items import Arrival, SourceEvent
+from telemetry.sources.inbox import Arrival, Inbox, SourceEvent
 
 CAPACITY, BATCH = 8, 4  # of which the steps fill one
 

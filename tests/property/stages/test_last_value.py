@@ -24,8 +24,7 @@ from telemetry.rules.resolve import model
 from telemetry.service.pipeline import Pipeline
 from telemetry.sinks.boot_time import BootTime
 from telemetry.sinks.influx.verdict import Answer, Failure, Unanswered
-from telemetry.sinks.retry import Backoff
-from telemetry.sinks.sender import Sender
+from telemetry.sinks.sender import Backoff, Sender
 from telemetry.spool import Spool, SpoolLimits
 from telemetry.spool.deadletters import hand_over, letter_names
 from telemetry.stages.binding import Binding

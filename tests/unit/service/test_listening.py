@@ -9,8 +9,7 @@ import pytest
 from telemetry.clock import Clock
 from telemetry.config import load_config
 from telemetry.service.listening import HeardSource, listen
-from telemetry.sources.inbox import Inbox
-from telemetry.sources.items import Arrival
+from telemetry.sources.inbox import Arrival, Inbox
 from telemetry.sources.kinds import KINDS
 from telemetry.sources.reconnect import put_end
 from telemetry.sources.settings import Start

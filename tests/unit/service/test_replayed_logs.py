@@ -12,10 +12,14 @@ from telemetry.config import load_config
 from telemetry.decode.sessions import collect_sessions
 from telemetry.ledger import Ledger, imbalances
 from telemetry.service.pipeline import Pipeline
-from telemetry.sources.assemble import Assembled, assemble_source, assemble_sources, without_replaced
-from telemetry.sources.channels import ChannelTable
-from telemetry.sources.inbox import Inbox
-from telemetry.sources.items import Arrival, Item, SourceEnded
+from telemetry.sources.assemble import (
+    Assembled,
+    ChannelTable,
+    assemble_source,
+    assemble_sources,
+    without_replaced,
+)
+from telemetry.sources.inbox import Arrival, Inbox, Item, SourceEnded
 from telemetry.sources.stop import StopSignal
 from telemetry.stages.prepare import Composition, compose
 from tests.support.charges import BEGAN_NS, charge_from, written

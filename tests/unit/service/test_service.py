@@ -12,7 +12,7 @@ import pytest
 from telemetry.config import load_config
 from telemetry.model.events import begins
 from telemetry.service.service import Service
-from telemetry.sources.items import SourceEnded, SourceEvent
+from telemetry.sources.inbox import SourceEnded, SourceEvent
 from telemetry.sources.stop import StopSignal
 from telemetry.spool import Spool
 from telemetry.spool.filesystem import FileSystem

@@ -1,6 +1,6 @@
 """The waits between tries."""
 
-from telemetry.sinks.retry import Backoff
+from telemetry.sinks.sender import Backoff
 
 
 def test_the_wait_doubles_up_to_a_minute() -> None:

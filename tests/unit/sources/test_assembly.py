@@ -6,10 +6,8 @@ from pathlib import Path
 import can
 import pytest
 
-from telemetry.sources.assemble import assemble_source, without_replaced
-from telemetry.sources.channels import ChannelTable
-from telemetry.sources.inbox import Inbox
-from telemetry.sources.items import Arrival
+from telemetry.sources.assemble import ChannelTable, assemble_source, without_replaced
+from telemetry.sources.inbox import Arrival, Inbox
 from telemetry.sources.python_can.settings import PythonCanSettings
 from telemetry.sources.replay.settings import ReplaySettings
 from telemetry.sources.stop import StopSignal

@@ -7,8 +7,7 @@ from telemetry_core.frames.batch import FrameBatch
 from telemetry_core.text.lines import LineBuffer
 
 from telemetry.errors import ConfigError
-from telemetry.sources.assemble import assemble_sources
-from telemetry.sources.channels import ChannelTable
+from telemetry.sources.assemble import ChannelTable, assemble_sources
 from telemetry.stages.prepare import Composition, compose
 from tests.support.can_protocols import frame_of
 from tests.support.clock import FakeClock

@@ -1,4 +1,4 @@
-from telemetry.sources.channels import ChannelTable
+from telemetry.sources.assemble import ChannelTable
 
 MAX_CHANNELS = 4096
 

@@ -8,8 +8,7 @@ from telemetry_core.frames.batch import FrameBatch
 
 from telemetry.logs.stamps import ClockRestart
 from telemetry.model.events import begins
-from telemetry.sources.inbox import Inbox
-from telemetry.sources.items import Arrival, Item, SourceEnded, SourceEvent
+from telemetry.sources.inbox import Arrival, Inbox, Item, SourceEnded, SourceEvent
 from telemetry.sources.stop import StopSignal
 
 MAX_EVENTS = 1024

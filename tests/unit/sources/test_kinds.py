@@ -17,10 +17,8 @@ from telemetry.monitor.feeds import DirectFeed
 from telemetry.service.check import check
 from telemetry.settings.declared import key, settings
 from telemetry.settings.table import TomlTable
-from telemetry.sources.assemble import assemble_source, assemble_sources
-from telemetry.sources.channels import ChannelTable
-from telemetry.sources.inbox import Inbox
-from telemetry.sources.items import Arrival, SourceEnded
+from telemetry.sources.assemble import ChannelTable, assemble_source, assemble_sources
+from telemetry.sources.inbox import Arrival, Inbox, SourceEnded
 from telemetry.sources.keys import SourceKeys
 from telemetry.sources.kinds import KINDS
 from telemetry.sources.reconnect import put_end

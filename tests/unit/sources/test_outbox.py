@@ -2,9 +2,7 @@
 
 from collections.abc import Mapping
 
-from telemetry.sources.inbox import Inbox
-from telemetry.sources.items import Arrival
-from telemetry.sources.outbox import Outbox
+from telemetry.sources.inbox import Arrival, Inbox, Outbox
 
 
 def counts() -> Mapping[str, int]:

@@ -4,8 +4,7 @@ from itertools import pairwise
 
 import pytest
 
-from telemetry.sources.inbox import Inbox
-from telemetry.sources.items import SourceEvent
+from telemetry.sources.inbox import Inbox, SourceEvent
 from telemetry.sources.reconnect import Occurrences, Outages, keep_connected, reason_of
 from telemetry.sources.stop import StopSignal
 from tests.support.clock import FakeClock

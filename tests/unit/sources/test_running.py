@@ -18,8 +18,7 @@ from telemetry.model.ids import IsoTpId
 from telemetry.sources.assemble import Assembled
 from telemetry.sources.can.settings import CanSettings
 from telemetry.sources.can.sockets import CanInterface
-from telemetry.sources.inbox import Inbox
-from telemetry.sources.items import SourceEnded
+from telemetry.sources.inbox import Inbox, SourceEnded
 from telemetry.sources.reconnect import put_end
 from telemetry.sources.replay.settings import ReplaySettings
 from telemetry.sources.running import RunningSources
@@ -50,7 +49,7 @@ class WaitingSource(Source):
 
 
 def assemble(settings: SourceSettings) -> Assembled:
-    return Assembled(WaitingSource(settings.name), settings, resume_as="", own_time=False)
+    return Assembled(WaitingSource(settings.name), settings, resume_as="")
 
 
 class Bench:
@@ -136,7 +135,7 @@ def test_one_that_does_not_stop_in_time_is_described_as_its_successor(bench: Ben
     changed = replace(CAN, link=CanInterface("can1"), isotp=isotp)
     bench.sources.retire([changed, replace(CAN, name="other")])
     bench.sources.adopt([changed, replace(CAN, name="other")])  # without waiting
-    assert bench.sources["bus"].isotp == isotp
+    assert bench.sources["bus"].settings.isotp == isotp
 
 
 def test_one_that_is_removed_and_does_not_stop_in_time_is_known_until_it_has(bench: Bench) -> None:

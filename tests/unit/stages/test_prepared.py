@@ -6,8 +6,7 @@ import pytest
 
 from telemetry.config import load_config
 from telemetry.errors import ConfigError
-from telemetry.sources.assemble import assemble_sources
-from telemetry.sources.channels import ChannelTable
+from telemetry.sources.assemble import ChannelTable, assemble_sources
 from telemetry.stages.binding import NO_BUS, Binding
 from telemetry.stages.prepare import counting, prepare
 from tests.support.clock import FakeClock

@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from telemetry.sources.serial.conversation import Asking, Poll
+from telemetry.sources.serial.turns import Turns
 from tests.support.clock import FakeClock
 
 RETRY_S = 5.0
@@ -34,7 +35,7 @@ def test_one_request_at_a_time_and_none_before_the_last_has_ended(
     polls: list[Poll], steps: list[tuple[str, float]]
 ) -> None:
     clock = FakeClock()
-    conversation = Asking(polls, GAP_S, clock)
+    conversation = Turns([Asking(polls, GAP_S, clock)], clock)
     conversation.opened()
     by_request = {poll.request: poll for poll in polls}
     outstanding: Poll | None = None
@@ -54,18 +55,18 @@ def test_one_request_at_a_time_and_none_before_the_last_has_ended(
             conversation.asked()
             outstanding, asked_s = by_request[request], now_s
             sent += 1
-        assert conversation.is_asking == (outstanding is not None)
+        assert (conversation.current is not None) == (outstanding is not None)
         if outstanding is None:
             before = conversation.discarded_bytes
-            assert conversation.received(b"late") == b""
+            assert conversation.received(b"late") == []
             assert conversation.discarded_bytes == before + 4
         elif act == "garbage":
-            assert conversation.received(b"\x00") == b"\x00"
+            assert conversation.received(b"\x00") == [0]
         elif act == "other":
-            conversation.took(outstanding.answer_id ^ 0x100)
-            assert conversation.is_asking
+            conversation.took(0, outstanding.answer_id ^ 0x100)
+            assert conversation.current == 0
         elif act == "answer":
-            conversation.took(outstanding.answer_id)
+            conversation.took(0, outstanding.answer_id)
             outstanding, ended_s = None, now_s
             answers += 1
         assert conversation.timeouts == timeouts
@@ -79,7 +80,7 @@ def test_every_request_has_its_turn_and_none_comes_more_often_than_it_should(
     polls: list[Poll], seed: int, answered_share: float
 ) -> None:
     clock, chance = FakeClock(), random.Random(seed)
-    conversation = Asking(polls, GAP_S, clock)
+    conversation = Turns([Asking(polls, GAP_S, clock)], clock)
     conversation.opened()
     answer_ids = {poll.request: poll.answer_id for poll in polls}
     sent = dict.fromkeys(answer_ids, 0)
@@ -90,7 +91,7 @@ def test_every_request_has_its_turn_and_none_comes_more_often_than_it_should(
             sent[request] += 1
             if chance.random() < answered_share:
                 clock.advance(0.04)
-                conversation.took(answer_ids[request])
+                conversation.took(0, answer_ids[request])
         clock.advance(conversation.wait_s() + 1e-6)
     for poll in polls:
         assert 1 <= sent[poll.request] <= clock.monotonic_s() / min(poll.every_s, RETRY_S) + 2

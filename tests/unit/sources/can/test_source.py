@@ -15,8 +15,7 @@ from telemetry_core.frames.stamps import TimeMap
 from telemetry.model.bit_rate import BitRate
 from telemetry.sources.can.sockets import CanInterface, CanUnixSocket
 from telemetry.sources.can.source import SocketCanSource
-from telemetry.sources.inbox import Inbox
-from telemetry.sources.items import Arrival, Item, SourceEnded, SourceEvent
+from telemetry.sources.inbox import Arrival, Inbox, Item, SourceEnded, SourceEvent
 from telemetry.sources.stop import StopSignal
 from tests.support.can_frames import classic, error, needs_stamp_options, seqpacket_pair
 from tests.support.clock import FakeClock

@@ -7,8 +7,7 @@ from typing import Any
 import can
 import pytest
 
-from telemetry.sources.inbox import Inbox
-from telemetry.sources.items import Arrival, Item, SourceEnded, SourceEvent
+from telemetry.sources.inbox import Arrival, Inbox, Item, SourceEnded, SourceEvent
 from telemetry.sources.python_can.source import PythonCanSource
 from telemetry.sources.stop import StopSignal
 from tests.support.can_frames import BRS, ERROR, EXTENDED, FD, REMOTE

@@ -8,8 +8,7 @@ import pytest
 from telemetry_core.frames.batch import FrameBatch, FrameTuple
 
 from telemetry.model.source_states import WAITING, WELL
-from telemetry.sources.inbox import Inbox
-from telemetry.sources.items import Arrival, Item, SourceEnded, SourceEvent
+from telemetry.sources.inbox import Arrival, Inbox, Item, SourceEnded, SourceEvent
 from telemetry.sources.replay.source import ReplayPace, ReplaySource
 from telemetry.sources.stop import StopSignal
 from tests.support.clock import FakeClock

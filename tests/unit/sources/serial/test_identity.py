@@ -1,6 +1,6 @@
 """Whether the device at a port is still the one that it was."""
 
-from telemetry.sources.serial.identity import SameDevice
+from telemetry.sources.serial.member import SameDevice
 from tests.support.clock import FakeClock
 
 HOLD_S = 60.0

@@ -5,8 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from telemetry.sources.inbox import Inbox
-from telemetry.sources.items import Arrival
+from telemetry.sources.inbox import Arrival, Inbox
 from telemetry.sources.serial.settings import SerialSettings
 from telemetry.sources.serial.source import SerialSource
 from telemetry.sources.settings import Start

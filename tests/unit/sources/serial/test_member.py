@@ -8,8 +8,8 @@ from telemetry_core.frames.batch import FrameBatch
 
 from telemetry.protocols.table import Framer
 from telemetry.sources.serial.conversation import Asking, Poll
-from telemetry.sources.serial.member import Member
-from telemetry.sources.serial.silence import SilenceWatch
+from telemetry.sources.serial.member import Member, SilenceWatch
+from telemetry.sources.serial.turns import Turns
 from tests.support.clock import FakeClock
 
 CODE = Poll(b"code?", 1, 60.0, 0.5)
@@ -35,14 +35,15 @@ def test_a_device_that_has_named_itself_again_is_asked_in_a_hurry_no_more() -> N
     member = Member("pack", cast("Framer", framer), talk, SilenceWatch("pack", clock), clock)
     framer.said = {"code": "DL1"}
     member.judge(FrameBatch(1))
-    talk.opened()
+    turns = Turns([talk], clock)
+    turns.opened()
     member.opened()
     asked_s: list[float] = []
     while clock.monotonic_s() < 40.0:
-        if request := talk.due():
-            talk.asked()
+        if request := turns.due():
+            turns.asked()
             if request == b"code?":
-                talk.took(1)
+                turns.took(0, 1)
                 framer.said = {"code": "DL1"}
             else:
                 asked_s.append(clock.monotonic_s())
@@ -117,7 +118,7 @@ def test_a_device_is_asked_in_a_hurry_until_it_has_named_itself() -> None:
     member, _ = doubted()
     talk = member.talk
     assert isinstance(talk, Asking)
-    assert talk.due() == b"code?"
+    assert talk.request == b"code?"
     due_s = talk.next_s
     talk.asked()
     member.judge(frames(0, 1))

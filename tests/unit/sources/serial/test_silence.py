@@ -1,7 +1,7 @@
 """When a device that sends nothing stops being believed."""
 
-from telemetry.sources.items import SourceEvent
-from telemetry.sources.serial.silence import SilenceWatch
+from telemetry.sources.inbox import SourceEvent
+from telemetry.sources.serial.member import SilenceWatch
 from tests.support.clock import FakeClock
 
 

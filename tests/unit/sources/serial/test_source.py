@@ -9,11 +9,9 @@ from telemetry_core.frames.stamps import TimeMap
 
 from telemetry.protocols.known import PROTOCOLS
 from telemetry.protocols.serial.vedirect import CHARGER, MONITOR
-from telemetry.sources.inbox import Inbox
-from telemetry.sources.items import Arrival, SourceEnded, SourceEvent
+from telemetry.sources.inbox import Arrival, Inbox, SourceEnded, SourceEvent
 from telemetry.sources.serial.conversation import Asking, Listening, Poll
-from telemetry.sources.serial.member import Member
-from telemetry.sources.serial.silence import SilenceWatch
+from telemetry.sources.serial.member import Member, SilenceWatch
 from telemetry.sources.serial.source import SerialSource
 from telemetry.sources.stop import StopSignal
 from tests.support.clock import FakeClock

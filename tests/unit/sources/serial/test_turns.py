@@ -179,6 +179,6 @@ def test_a_port_is_not_deaf_while_one_who_talks_by_itself_is_heard(talks: bool) 
             turns.asked()
         clock.advance(1.0)
         if talks:
-            listener.received(b"chatter")
+            listener.heard()
     assert turns.timeouts >= FAILED_ROUNDS
     assert turns.is_deaf() is not talks
