@@ -180,7 +180,7 @@ def test_two_sources_may_read_one_interface_and_check_warns(tmp_path: Path) -> N
 
 
 # They look for devices at a port or a bus, or record one line: a new kind of source changes nothing there.
-OF_ONE_KIND = ("telemetry/scan/", "telemetry/capture/", "telemetry/cli/scan_", "telemetry/cli/capture_")
+OF_ONE_KIND = ("telemetry/scan/", "telemetry/capture/", "telemetry/cli/scan", "telemetry/cli/capture")
 
 
 def test_nothing_outside_a_folder_of_a_kind_names_that_kind() -> None:
