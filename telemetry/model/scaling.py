@@ -9,7 +9,7 @@ Promises:
 Where that is impossible the signal has no DecimalScale, and its value is computed as a double.
 """
 
-from decimal import Decimal
+from decimal import Context, Decimal
 from functools import lru_cache
 
 from telemetry_core.rows.spec import DecimalScale
@@ -31,7 +31,7 @@ def decimal_scale(factor: float, offset: float, bit_count: int, signed: bool) ->
     decimal_factor, decimal_offset = Decimal(repr(factor)), Decimal(repr(offset))
     if not (decimal_factor.is_finite() and decimal_offset.is_finite()):
         return None
-    decimals = max(_decimals(decimal_factor), _decimals(decimal_offset))
+    decimals = max(decimals_of(decimal_factor), decimals_of(decimal_offset))
     if (
         decimals > _MOST_DECIMALS
         or max(decimal_factor.adjusted(), decimal_offset.adjusted()) > _MOST_DECIMALS
@@ -47,6 +47,6 @@ def decimal_scale(factor: float, offset: float, bit_count: int, signed: bool) ->
     return None
 
 
-def _decimals(number: Decimal) -> int:
-    exponent = number.normalize().as_tuple().exponent
-    return max(0, -exponent) if isinstance(exponent, int) else 0
+def decimals_of(number: Decimal, context: Context | None = None) -> int:
+    """Return how many decimals a finite number has, without zeros at its end."""
+    return max(0, -int(number.normalize(context).as_tuple().exponent))

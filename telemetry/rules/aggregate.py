@@ -108,7 +108,7 @@ def _buses_of_packs(mapping: MapSpec, spec: PlanSpec) -> dict[str, list[str]]:
         numbers = {output.target for message in layout.messages for output in message.outputs}
         for number in sorted(numbers):
             target = mapping.targets[number]
-            if mapping.records[target.record - mapping.first_record].measurement == BATTERY.name:
+            if mapping.record_of(target).measurement == BATTERY.name:
                 found.setdefault(mapping.tag_sets[target.tag_set]["pack"], []).append(bus.name)
     return found
 

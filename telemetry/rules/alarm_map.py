@@ -38,7 +38,7 @@ def mapped_alarms(entries: Iterable[MapEntry], spec: PlanSpec) -> Iterator[Alarm
 
 
 def checked_code(code: str, where: object) -> str:
-    """`code`, which must be a word of the vocabulary for batteries and chargers. Raises ConfigError."""
+    """Return `code`, a word of the vocabulary for batteries and chargers. Raises ConfigError of another."""
     if code in ALARM_CODES:
         return code
     if code in EVENT_CODES:

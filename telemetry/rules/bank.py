@@ -10,51 +10,33 @@ Pure: knows no row and no time.
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import fsum
+from operator import not_
+from typing import NamedTuple
 
 Value = float | bool | str
 Values = Mapping[str, Value]
-_Rule = Callable[[Sequence[float], bool], float | None]  # of what is known; is it known of every member?
 
 _DIGITS = 6  # so that 3.3 less 3.2 is 0.1
 
 
-def _total(known: Sequence[float], is_complete: bool) -> float | None:
-    return fsum(known) if is_complete else None
+class _Rule(NamedTuple):
+    """What members' values make together; decides: which of that holds whatever those have that lack one."""
+
+    combined: Callable[[Sequence[float]], float]
+    decides: Callable[[float], bool] = lambda _: False
 
 
-def _mean(known: Sequence[float], _is_complete: bool) -> float | None:
+def _mean_of(known: Sequence[float]) -> float:
     return fsum(known) / len(known)
 
 
-def _mean_of_all(known: Sequence[float], is_complete: bool) -> float | None:
-    return fsum(known) / len(known) if is_complete else None
+def _always(_: float) -> bool:
+    return True
 
 
-def _least_of_all(known: Sequence[float], is_complete: bool) -> float | None:
-    return min(known) if is_complete else None
-
-
-def _lowest(known: Sequence[float], _is_complete: bool) -> float | None:
-    return min(known)
-
-
-def _highest(known: Sequence[float], _is_complete: bool) -> float | None:
-    return max(known)
-
-
-def _any(known: Sequence[float], is_complete: bool) -> float | None:
-    """Return one that is set decides; that none is set takes all."""
-    return any(known) if any(known) or is_complete else None
-
-
-def _every(known: Sequence[float], is_complete: bool) -> float | None:
-    """Return one that is not set decides."""
-    return all(known) if not all(known) or is_complete else None
-
-
-def _worst(known: Sequence[float], is_complete: bool) -> float | None:
-    return max(known) if max(known) > 0 or is_complete else None
-
+_total, _mean_of_all, _least_of_all = _Rule(fsum), _Rule(_mean_of), _Rule(min)
+_mean, _lowest, _highest = _Rule(_mean_of, _always), _Rule(min, _always), _Rule(max, _always)
+_any, _every, _worst = _Rule(any, bool), _Rule(all, not_), _Rule(max, lambda level: level > 0)
 
 # By field: in parallel, in series.
 _RULES: Mapping[str, tuple[_Rule, _Rule]] = {
@@ -125,10 +107,11 @@ class Bank:
         ]
         found: dict[str, Value] = {}
         for name, rules in _RULES.items():
-            known = [float(each[name]) for each in of_members if name in each]
-            value = rules[not self.is_parallel](known, len(known) == len(of_members)) if known else None
-            if value is not None:
-                found[name] = value
+            rule = rules[not self.is_parallel]
+            if known := [float(each[name]) for each in of_members if name in each]:
+                value = rule.combined(known)
+                if len(known) == len(of_members) or rule.decides(value):
+                    found[name] = value
         return found | dict(_weighted(of_members)) | dict(_weakest(of_members))
 
 
@@ -141,7 +124,7 @@ def _of_pack(name: str, values: Values) -> Values:
 
 
 def _weighted(of_members: Sequence[Values]) -> Iterator[tuple[str, Value]]:
-    """State of charge, weighted by capacity."""
+    """Yield the state of charge, weighted by capacity."""
     if all("soc_pct" in each and "capacity_ah" in each for each in of_members):
         capacity_ah = fsum(float(each["capacity_ah"]) for each in of_members)
         if capacity_ah > 0:

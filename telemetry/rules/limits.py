@@ -14,7 +14,6 @@ import typing
 from collections.abc import Iterable, Iterator
 from decimal import Decimal
 
-from telemetry_core.rows.spec import RecordSpec
 from telemetry_core.rules.map_spec import ABSENT, MapSpec, TargetMap
 from telemetry_core.rules.watch_spec import LimitTest, RuleSpec
 
@@ -100,7 +99,7 @@ def _alarms_of(limit: Limit, mapping: MapSpec | None) -> list[Alarm]:
 
 
 def _checked_field(limit: Limit) -> tuple[str, str]:
-    """Measurement and field. Raises ConfigError unless it is a number that a map can fill."""
+    """Return measurement and field. Raises ConfigError unless it is a number that a map can fill."""
     where = limit.where.key("field")
     name, dot, field = limit.field.partition(".")
     if not dot:
@@ -142,14 +141,14 @@ def _filled_hint(limit: Limit, measurement: str, mapping: MapSpec | None) -> str
     names = {
         f"{measurement}.{name}"
         for target in mapping.targets
-        if _record(mapping, target.record).measurement == measurement
+        if mapping.record_of(target).measurement == measurement
         for name in _filled(mapping, target)
     }
     return nearest(limit.field, sorted(names)) or f"add a [[map]] to {limit.field.replace('*', '{n}')}"
 
 
 def _filled(mapping: MapSpec, like: TargetMap) -> set[str]:
-    """Fields of rows like that target's which signals fill on some bus, or which are derived there."""
+    """Return what is filled in rows like that target's: by signals on some bus, or derived there."""
     return {
         name
         for number, target in enumerate(mapping.targets)
@@ -176,21 +175,16 @@ def _filled_on_its_bus(mapping: MapSpec, number: int) -> set[str]:
         indexes |= {spread.cell_min, spread.cell_max, spread.cell_delta, spread.temp_min, spread.temp_max}
         indexes |= {spread.cell_min_index, spread.cell_max_index}
     if target.count:
-        count = target.count
-        indexes |= {count.charged_ah, count.discharged_ah, count.charged_wh, count.discharged_wh}
-    fields = _record(mapping, target.record).fields
+        indexes |= target.count.counters
+    fields = mapping.record_of(target).fields
     return {fields[index].name for index in indexes - {ABSENT}}
-
-
-def _record(mapping: MapSpec, record: int) -> RecordSpec:
-    return mapping.records[record - mapping.first_record]
 
 
 def _alarms(limit: Limit, measurement: str, field: str, mapping: MapSpec) -> Iterator[Alarm]:
     """Yield one for each pack or charger that has the field."""
     rows = {(target.record, target.tag_set): target for target in mapping.targets}
     for target in rows.values():
-        record, tags = _record(mapping, target.record), mapping.tag_sets[target.tag_set]
+        record, tags = mapping.record_of(target), mapping.tag_sets[target.tag_set]
         wanted = {"pack": limit.pack, "charger": limit.charger}
         if record.measurement != measurement or any(wanted[tag] not in (None, tags[tag]) for tag in tags):
             continue
@@ -228,7 +222,7 @@ def _subject(limit: Limit, measurement: str, name: str) -> tuple[str, str]:
 
 
 def _test(limit: Limit) -> LimitTest:
-    """Subtract in decimals, so that 4.2 less 0.05 is 4.15."""
+    """Return the test of a limit; its release is subtracted in decimals, so that 4.2 less 0.05 is 4.15."""
     value, hysteresis = Decimal(repr(limit.value)), Decimal(repr(limit.hysteresis))
     return LimitTest(
         limit=limit.value,

@@ -173,7 +173,7 @@ def _within_ns(entry: MapEntry, *, is_asked: bool) -> int:
 
 
 def _per(entry: MapEntry, catalogue: Catalogue, bus: int) -> tuple[int, int] | None:
-    """Record and signal that the entry's value is divided by."""
+    """Return record and signal that the entry's value is divided by."""
     if not entry.per:
         return None
     other = next(one for one in catalogue.one(replace(entry, signal=entry.per)) if one.bus == bus)
@@ -260,5 +260,3 @@ def _check_numbers(entry: MapEntry) -> None:
         raise ConfigError(
             "bit, when, level and text are for alarms", where=entry.where, hint='to = "event.CODE"'
         )
-    if entry.index_from not in (0, 1):
-        raise ConfigError(f"must be 0 or 1, not {entry.index_from}", where=entry.where.key("index_from"))

@@ -8,8 +8,9 @@ Promises:
 Relies on `telemetry.rules.map` for valid assignments: one for each field, bus and branch of a multiplexer.
 """
 
+import functools
 import itertools
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Context, Decimal, Inexact
 from typing import NamedTuple
@@ -34,6 +35,7 @@ from telemetry_core.rules.map_spec import (
 )
 
 from telemetry.model.measurements import BATTERY, CELLS, CHARGER, METER, cells_record_spec, record_spec
+from telemetry.model.scaling import decimals_of, raw_range
 
 # In the order of the rows that one frame makes: what is derived from cells comes after them.
 _ORDER = (CELLS.name, BATTERY.name, CHARGER.name, METER.name)
@@ -231,21 +233,15 @@ def _decimal_scale(field: FieldSpec, signal: SignalSpec, scale: float, offset: f
         bias = _EXACT.add(_EXACT.multiply(base.bias, unit), Decimal(repr(offset)))
     except Inexact:
         return None
-    decimals = max(_decimals(multiplier), _decimals(bias))
+    decimals = max(decimals_of(multiplier, _EXACT), decimals_of(bias, _EXACT))
     if decimals > _MAX_DECIMALS:
         return None
     whole = DecimalScale(
         int(_EXACT.scaleb(multiplier, decimals)), int(_EXACT.scaleb(bias, decimals)), decimals
     )
-    low = -(1 << (signal.bit_count - 1)) if signal.signed else 0
-    high = low + (1 << signal.bit_count) - 1
-    largest = max(abs(raw * whole.multiplier + whole.bias) for raw in (low, 0, high))
+    raws = (0, *raw_range(signal.bit_count, signal.signed))
+    largest = max(abs(raw * whole.multiplier + whole.bias) for raw in raws)
     return whole if largest <= _EXACT_INTEGERS else None
-
-
-def _decimals(value: Decimal) -> int:
-    exponent = value.normalize(_EXACT).as_tuple().exponent
-    return max(0, -int(exponent))
 
 
 def _field_decimals(slots: Iterable[SlotMap]) -> int:
@@ -270,16 +266,15 @@ def _power(filled: dict[str, list[SlotMap]], record: RecordSpec) -> PowerRule | 
 
 def _flow(filled: dict[str, list[SlotMap]], record: RecordSpec) -> FlowRule | None:
     index = _indexes(record)
-    derived = {
-        name: index[name] for name in ("charging", "discharging") if name in index and name not in filled
-    }
-    if "current_a" not in filled or not derived:
+    charging, discharging = (_unfilled(index, name, filled) for name in ("charging", "discharging"))
+    if "current_a" not in filled or charging == discharging == ABSENT:
         return None
-    return FlowRule(
-        current=index["current_a"],
-        charging=derived.get("charging", ABSENT),
-        discharging=derived.get("discharging", ABSENT),
-    )
+    return FlowRule(index["current_a"], charging, discharging)
+
+
+def _unfilled(index: Mapping[str, int], name: str, filled: Collection[str], is_known: bool = True) -> int:
+    """Return the field to be derived; ABSENT: a signal fills it, or what it follows from is unknown."""
+    return index.get(name, ABSENT) if is_known and name not in filled else ABSENT
 
 
 def _count(key: _Key, filled: _Filled, record: RecordSpec) -> CountRule | None:
@@ -289,19 +284,27 @@ def _count(key: _Key, filled: _Filled, record: RecordSpec) -> CountRule | None:
     known, index = filled[key], _indexes(record)
     has_current = "current_a" in known
     has_power = "power_w" in known or (has_current and "voltage_v" in known)
-
-    def counter(name: str, is_known: bool) -> int:
-        return index[name] if is_known and name not in known else ABSENT
-
+    counter = functools.partial(_unfilled, index, filled=known)
     rule = CountRule(
         current=index["current_a"] if has_current else ABSENT,
         power=index["power_w"] if has_power else ABSENT,
-        charged_ah=counter("charged_ah", has_current),
-        discharged_ah=counter("discharged_ah", has_current),
-        charged_wh=counter("charged_wh", has_power),
-        discharged_wh=counter("discharged_wh", has_power),
+        charged_ah=counter("charged_ah", is_known=has_current),
+        discharged_ah=counter("discharged_ah", is_known=has_current),
+        charged_wh=counter("charged_wh", is_known=has_power),
+        discharged_wh=counter("discharged_wh", is_known=has_power),
     )
     return rule if has_current or has_power else None
+
+
+def counted_fields(mapping: MapSpec) -> Mapping[str, frozenset[str]]:
+    """Return, by pack, the fields that the mapper counts: not those that its own controller reports."""
+    return {
+        mapping.tag_sets[target.tag_set]["pack"]: frozenset(
+            mapping.record_of(target).fields[index].name for index in target.count.counters
+        )
+        for target in mapping.targets
+        if target.count is not None
+    }
 
 
 def _with_gap(bus: BusMap, name: str, counting: Counting | None) -> BusMap:
@@ -316,20 +319,17 @@ def _spread(key: _Key, keys: list[_Key], filled: _Filled, record: RecordSpec) ->
         return None
     voltages = [slot for name, slots in filled[cells].items() if name[0] == "v" for slot in slots]
     has_sensors = any(name[0] == "t" for name in filled[cells])
-    index = _indexes(record)
-
-    def derived(name: str, is_known: bool) -> int:
-        return index[name] if is_known and name not in filled[key] else ABSENT
-
+    derived = functools.partial(_unfilled, _indexes(record), filled=filled[key])
+    of_cells = functools.partial(derived, is_known=bool(voltages))
     return SpreadRule(
         cells=keys.index(cells),
-        cell_min=derived("cell_min_v", bool(voltages)),
-        cell_max=derived("cell_max_v", bool(voltages)),
-        cell_delta=derived("cell_delta_v", bool(voltages)),
-        cell_min_index=derived("cell_min_index", bool(voltages)),
-        cell_max_index=derived("cell_max_index", bool(voltages)),
-        temp_min=derived("temp_min_c", has_sensors),
-        temp_max=derived("temp_max_c", has_sensors),
+        cell_min=of_cells("cell_min_v"),
+        cell_max=of_cells("cell_max_v"),
+        cell_delta=of_cells("cell_delta_v"),
+        cell_min_index=of_cells("cell_min_index"),
+        cell_max_index=of_cells("cell_max_index"),
+        temp_min=derived("temp_min_c", is_known=has_sensors),
+        temp_max=derived("temp_max_c", is_known=has_sensors),
         delta_decimals=_field_decimals(voltages) if voltages else ABSENT,
     )
 
@@ -420,7 +420,7 @@ class _Cycles:
 
 
 def _page_name(part: PartMap, pairs: Sequence[_Pair]) -> str:
-    """Such as `Cells page 3 (v010 to v012)`."""
+    """Return what it is called, such as `Cells page 3 (v010 to v012)`."""
     fields = {slot.target: assignment.field for assignment, slot in pairs}
     names = [fields[slot.target] for slot in part.slots]
     page = ", ".join(f"{low}" if low == high else f"{low} to {high}" for low, high in part.ranges)

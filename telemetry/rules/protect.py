@@ -35,7 +35,7 @@ from telemetry.rules.protect_entry import (
     E2E_5,
     ProtectEntry,
 )
-from telemetry.rules.signals import choice
+from telemetry.rules.signals import check_bus, choice, no_message
 
 FLAG = "protection_ok"  # the field that reports the check
 MOST_COUNTER_BITS = 16
@@ -104,11 +104,8 @@ def _rules(
 
 
 def _messages(entry: ProtectEntry, spec: PlanSpec) -> Iterator[tuple[int, int]]:
-    """Bus and index of each message of the entry's name or id; of a range of ids each is a message."""
-    buses = [bus.name for bus in spec.buses]
-    if entry.bus is not None and entry.bus not in buses:
-        hint = choice(entry.bus, buses)
-        raise ConfigError(f'no bus "{entry.bus}"', where=entry.where.key("bus"), hint=hint)
+    """Yield bus and index of each message of the entry's name or id; of a range of ids each is a message."""
+    check_bus(entry.bus, [bus.name for bus in spec.buses], entry.where)
     found = False
     for number, bus in enumerate(spec.buses):
         matching = _matching(entry, bus) if entry.bus in (None, bus.name) else ()
@@ -118,11 +115,7 @@ def _messages(entry: ProtectEntry, spec: PlanSpec) -> Iterator[tuple[int, int]]:
             yield number, index
     if not found:
         subject = f'"{entry.message}"' if entry.id is None else f"with the id {id_text(entry.id)}"
-        raise ConfigError(
-            f"no message {subject} " + (f"on {entry.bus}" if entry.bus else "in any database"),
-            where=entry.where_subject,
-            hint=_hint(entry, spec),
-        )
+        raise ConfigError(no_message(subject, entry.bus), where=entry.where_subject, hint=_hint(entry, spec))
 
 
 def _matching(entry: ProtectEntry, bus: BusSpec) -> Sequence[int]:

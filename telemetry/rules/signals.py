@@ -18,7 +18,9 @@ from telemetry_core.rules.map_spec import ABSENT
 
 from telemetry.errors import ConfigError
 from telemetry.model.measurements import MAX_NUMBERED_FIELDS
+from telemetry.model.scaling import raw_range
 from telemetry.rules.map_entry import NUMBER, MapEntry
+from telemetry.settings.document import Where
 from telemetry.settings.likeness import closest
 
 _DIGITS = re.compile("[0-9]+")
@@ -131,14 +133,8 @@ class Catalogue:
             )
 
     def _on_bus(self, entry: MapEntry) -> Sequence[_Candidate]:
-        if entry.bus is None:
-            return self._candidates
-        if entry.bus not in self._buses:
-            raise ConfigError(
-                f'no bus "{entry.bus}"', where=entry.where.key("bus"), hint=choice(entry.bus, self._buses)
-            )
-        number = self._buses.index(entry.bus)
-        return [candidate for candidate in self._candidates if candidate.bus == number]
+        check_bus(entry.bus, self._buses, entry.where)
+        return [one for one in self._candidates if entry.bus in (None, self._buses[one.bus])]
 
     def _no_message(self, entry: MapEntry, on_bus: Sequence[_Candidate]) -> ConfigError:
         message, _, signal = entry.signal.partition(".")
@@ -147,7 +143,7 @@ class Catalogue:
         }  # it is not on the entry's own bus
         buses = [self._buses[bus] for bus in sorted(having)]
         return ConfigError(
-            f'no message "{message}" ' + (f"on {entry.bus}" if entry.bus else "in any database"),
+            no_message(f'"{message}"', entry.bus),
             where=entry.where.key("signal"),
             hint=f"it is on {' and '.join(buses)}" if buses else _near_message(message, signal, on_bus),
         )
@@ -193,6 +189,17 @@ def checked_number(number: int, where: object, hint: str = "") -> int:
     return number
 
 
+def check_bus(bus: str | None, buses: Sequence[str], where: Where) -> None:
+    """Raise ConfigError unless the key `bus` of the entry at `where` names one of `buses`, or is absent."""
+    if bus is not None and bus not in buses:
+        raise ConfigError(f'no bus "{bus}"', where=where.key("bus"), hint=choice(bus, buses))
+
+
+def no_message(subject: str, bus: str | None) -> str:
+    """Return what is wrong where no database of the bus (None: of any) describes `subject`."""
+    return f"no message {subject} " + (f"on {bus}" if bus else "in any database")
+
+
 def nearest(name: str, known: Iterable[str]) -> str:
     """Return the hint with the name that was probably meant."""
     by_folded = {candidate.casefold(): candidate for candidate in known}
@@ -224,11 +231,11 @@ def raw_values(value: int | str, found: FoundSignal, where: object) -> tuple[int
             hint = nearest(value, words) if words else "its values have no words: write numbers"
             raise ConfigError(f'{found.name} has no value "{value}"', where=where, hint=hint)
         return raws
-    ranges = [_raw_range(signal) for signal in found.branches]
+    ranges = [raw_range(signal.bit_count, signal.signed) for signal in found.branches]
     if not any(low <= value <= high for low, high in ranges):
         low, high = min(ranges)[0], max(high for _, high in ranges)
         raise ConfigError(f"{found.name} is {low} to {high} (raw), not {value}", where=where)
-    low, high = _raw_range(found.signal)
+    low, high = raw_range(found.signal.bit_count, found.signal.signed)
     return (value,) if low <= value <= high else ()
 
 
@@ -258,8 +265,3 @@ def sender_of(entry: MapEntry, found: FoundSignal) -> int:
             hint="leave sender out, or set j1939 = true where its source is configured",
         )
     return entry.sender
-
-
-def _raw_range(signal: SignalSpec) -> tuple[int, int]:
-    low = -(1 << (signal.bit_count - 1)) if signal.signed else 0
-    return low, low + (1 << signal.bit_count) - 1

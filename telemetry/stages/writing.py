@@ -25,7 +25,7 @@ from telemetry.model.events import Event
 from telemetry.model.measurements import BATTERY, EVENT
 from telemetry.rules.alarms import Alarm
 from telemetry.rules.bank import Bank
-from telemetry.rules.counted_fields import counted_fields
+from telemetry.rules.map_plan import counted_fields
 from telemetry.rules.reduce import SEND_ALL, ReduceSettings, check_measurements
 from telemetry.rules.send import SEND_MESSAGES, SendSettings
 from telemetry.rules.senders import account_name, finding_event, judged_records

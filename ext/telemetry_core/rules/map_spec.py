@@ -125,6 +125,11 @@ class CountRule:
     charged_wh: int
     discharged_wh: int
 
+    @property
+    def counters(self) -> set[int]:
+        """Return the fields of those that are written."""
+        return {self.charged_ah, self.discharged_ah, self.charged_wh, self.discharged_wh} - {ABSENT}
+
 
 @dataclass(frozen=True, slots=True)
 class SpreadRule:
@@ -166,6 +171,10 @@ class MapSpec:
     threshold_a: float = 0.5  # current flows when it is over this
     input_age_ns: int = 2_000_000_000  # values derived from several frames use none older than this
     cycle_gap_ns: int = 10_000_000_000  # a cycle in which nothing came for longer than this is given up
+
+    def record_of(self, target: TargetMap) -> RecordSpec:
+        """Return what rows of a target are."""
+        return self.records[target.record - self.first_record]
 
     def tag_sets_of(self, bus: int) -> set[int]:
         """Return the indexes of the tag sets of which rows of this bus make rows; of -1: none."""

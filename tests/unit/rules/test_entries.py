@@ -7,11 +7,10 @@ import pytest
 
 from telemetry.errors import ConfigError
 from telemetry.rules.aggregate import Aggregate
-from telemetry.rules.counted_fields import counted_fields
 from telemetry.rules.limits import Limit
 from telemetry.rules.map import resolve
 from telemetry.rules.map_entry import MapEntry
-from telemetry.rules.map_plan import Counting
+from telemetry.rules.map_plan import Counting, counted_fields
 from telemetry.rules.protect_entry import ProtectEntry
 from telemetry.rules.reduce import ReduceSettings
 from telemetry.rules.send import SendSettings

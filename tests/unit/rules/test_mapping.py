@@ -358,7 +358,6 @@ REFUSED: list[tuple[str, str, dict[str, Any], str]] = [  # of an entry, and the 
         ".scale: must be a number other than 0, not inf",
     ),
     ("Pack.SoC", "battery.soc_pct", {"offset": float("nan")}, ".offset: must be a number, not nan"),
-    (FAMILY, "cells.v{n}", {"index_from": 2}, ".index_from: must be 0 or 1, not 2"),
     ("Pack.SoC", "battery.soc_pct", {"within_s": 10}, ".within_s: is for cells alone"),
 ]
 
