@@ -8,23 +8,14 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from telemetry.errors import TelemetryError
-    from telemetry.tables.databases import Databases, load_databases
-    from telemetry.tables.log import Log, open_log
-    from telemetry.tables.read import read
-    from telemetry.tables.table import Table, Tables
-
-__all__ = [
-    "Databases",
-    "Log",
-    "Table",
-    "Tables",
-    "TelemetryError",
-    "__version__",
-    "load_databases",
-    "open_log",
-    "read",
-]
+    from telemetry.errors import TelemetryError as TelemetryError
+    from telemetry.tables.databases import Databases as Databases
+    from telemetry.tables.databases import load_databases as load_databases
+    from telemetry.tables.log import Log as Log
+    from telemetry.tables.log import open_log as open_log
+    from telemetry.tables.read import read as read
+    from telemetry.tables.table import Table as Table
+    from telemetry.tables.table import Tables as Tables
 
 __version__ = "0.1.0"
 
@@ -38,6 +29,7 @@ _MODULES = {  # imported when asked for: commands and the service import this pa
     "open_log": "tables.log",
     "read": "tables.read",
 }
+__all__ = [*_MODULES, "__version__"]
 
 
 def __getattr__(name: str) -> Any:

@@ -74,22 +74,15 @@ def add(*parts: Counters) -> dict[str, int]:
     for part in parts:
         if not total:
             total.update(part)  # in one go: the first is the largest, mostly
-        else:
-            _add_to(total, part)
+            continue
+        for name, count in part.items():
+            total[name] = total.get(name, 0) + count
     return total
-
-
-def _add_to(total: MutableMapping[str, int], part: Counters) -> None:
-    for name, count in part.items():
-        total[name] = total.get(name, 0) + count
 
 
 def subtract(whole: Counters, part: Counters) -> dict[str, int]:
     """Return `whole` less `part`, name by name."""
-    total = dict(whole)
-    for name, count in part.items():
-        total[name] = total.get(name, 0) - count
-    return total
+    return add(whole, {name: -count for name, count in part.items()})
 
 
 def total(counters: Counters, prefix: str) -> int:

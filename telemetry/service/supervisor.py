@@ -52,36 +52,16 @@ class Notifier:
             self._socket = None
 
 
-class Watchdog:
-    """When to report that the pipeline lives: at half the period, and only after progress."""
-
-    def __init__(self, period_s: float | None) -> None:
-        """Note the silence after which the service is killed; None: nothing watches."""
-        self._every_s = None if period_s is None else period_s / 2.0
-        self._next_s = float("-inf")
-        self._got_on = False
-
-    def went_round(self, now_s: float, *, took: bool, waiting: bool) -> bool:
-        """Note that the pipeline's loop went round; return whether to report that now.
-
-        took: something was processed. waiting: something is left to process. A loop that takes nothing of
-        what waits makes no progress.
-        """
-        self._got_on |= took or not waiting
-        if self._every_s is None or not self._got_on or now_s < self._next_s:
-            return False
-        self._got_on = False
-        self._next_s = now_s + self._every_s
-        return True
-
-
 class Supervisor:
     """The service manager, as the pipeline's thread sees it."""
 
     def __init__(self, clock: Clock, notifier: Notifier | None = None, period_s: float | None = None) -> None:
+        """period_s: the silence after which the service is killed; None: nothing watches."""
         self._clock = clock
         self._notifier = notifier or Notifier()
-        self._watchdog = Watchdog(period_s)
+        self._feed_every_s = float("inf") if period_s is None else period_s / 2.0
+        self._feed_at_s = float("inf") if period_s is None else float("-inf")
+        self._got_on = False  # since the watchdog was fed
         self._got_on_s = clock.monotonic_s()
         self._status = ""
         self._next_status_s = float("-inf")
@@ -110,11 +90,16 @@ class Supervisor:
         self._notifier.send("STOPPING=1", self._status_line("stopping"))
 
     def went_round(self, *, took: bool, waiting: bool) -> None:
-        """Note that the pipeline's loop went round, and feed the watchdog when that is due."""
+        """Note that the pipeline's loop went round; feed the watchdog each half period, after progress alone.
+
+        took: something was processed. waiting: something is left to process. A loop that takes nothing of
+        what waits makes no progress.
+        """
         now_s = self._clock.monotonic_s()
         if took or not waiting:
-            self._got_on_s = now_s
-        if self._watchdog.went_round(now_s, took=took, waiting=waiting):
+            self._got_on, self._got_on_s = True, now_s
+        if self._got_on and now_s >= self._feed_at_s:
+            self._got_on, self._feed_at_s = False, now_s + self._feed_every_s
             self._notifier.send("WATCHDOG=1")
 
     @property

@@ -10,7 +10,7 @@ from telemetry_core.frames.batch import FrameBatch
 from telemetry_core.rows.spec import DecimalScale, FieldSpec, RecordSpec, SlotKind
 from telemetry_core.text.lines import LineBuffer
 
-from telemetry.live.state import Entity, LiveState
+from telemetry.live.state import Entity, LiveState, MessageEntity
 from telemetry.live.values import Value
 from telemetry.model.bit_rate import BitRate
 from telemetry.rules.map import resolve
@@ -78,6 +78,17 @@ class LiveRig:
         """Make the stages again, as for another configuration."""
         self.stages = Stages(PLAN, self._mapping, vehicle="van", observer=self.state)
         self.stages.bind(0, Binding(0, "can0", "can0"))
+
+    def ask_for_messages(self) -> None:
+        """Let messages be remembered from now on."""
+        self.state.ask_for_messages()
+        self.state.snapshot()
+
+    def messages(self) -> tuple[MessageEntity, ...]:
+        """Return those that are remembered."""
+        messages = self.state.snapshot().messages
+        assert messages is not None
+        return messages
 
     def send(self, id: int, *words: int, time_ns: int | None = None, channel: int = 0) -> None:
         """Send one frame, stamped now unless said otherwise."""

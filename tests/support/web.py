@@ -83,6 +83,11 @@ class WebClient:
         lines += [f"{name.replace('_', '-')}: {value}" for name, value in fields.items()]
         self.send("\r\n".join([*lines, "", ""]).encode())
 
+    def listen(self) -> None:
+        """Ask for the stream of events, whose head comes."""
+        self.ask("/events")
+        assert self.read_head()[0] == 200
+
     def send(self, data: bytes) -> None:
         self.peer.sendall(data)
 

@@ -109,15 +109,12 @@ def test_frames_and_load_are_those_of_the_past_seconds() -> None:
 
 def test_in_a_log_that_is_read_fast_rates_are_those_of_its_stamps() -> None:
     rig = LiveRig()
-    rig.state.ask_for_messages()
-    rig.state.snapshot()
+    rig.ask_for_messages()
     for number in range(101):
         rig.send(CELLS_ID, 1, 2, 3, time_ns=number * S_NS // 10)
     rig.clock.advance(0.1)
-    snapshot = rig.state.snapshot()
-    assert snapshot.traffic[0].frames_per_s == pytest.approx(10.1)
-    assert snapshot.messages is not None
-    assert snapshot.messages[0].rate_per_s == pytest.approx(10.1)
+    assert rig.state.snapshot().traffic[0].frames_per_s == pytest.approx(10.1)
+    assert rig.messages()[0].rate_per_s == pytest.approx(10.1)
 
 
 @pytest.mark.parametrize("paused_s", [0.0, 1.0])
@@ -223,9 +220,7 @@ def test_messages_are_remembered_only_while_somebody_asks() -> None:
     rig.send(PACK_ID, 3601, 80)
     rig.clock.advance(1.0)
     rig.send(PACK_ID, 3602, 81)
-    messages = rig.state.snapshot().messages
-    assert messages is not None
-    (pack,) = messages
+    (pack,) = rig.messages()
     assert pack.entity.measurement == "Pack"
     assert pack.entity.tags["source"] == "can0"
     assert pack.entity.values == {"volts": 360.2, "soc": 81}
@@ -289,8 +284,7 @@ def test_ids_without_a_message_are_counted_only_while_someone_asks_for_messages(
     rig = LiveRig()
     rig.send(0x7DF, 1)
     assert rig.state.snapshot().unmatched == ()
-    rig.state.ask_for_messages()
-    rig.state.snapshot()
+    rig.ask_for_messages()
     rig.send(PACK_ID, 3601, 80)
     for _ in range(3):
         rig.send(0x7DF, 1)
@@ -303,8 +297,7 @@ def test_ids_without_a_message_are_counted_only_while_someone_asks_for_messages(
     rig.clock.advance(10.0)
     rig.state.snapshot()
     assert rig.state.snapshot().unmatched == ()
-    rig.state.ask_for_messages()
-    rig.state.snapshot()
+    rig.ask_for_messages()
     for id in range(0x400, 0x400 + 66):
         rig.send(id)
     snapshot = rig.state.snapshot()
@@ -333,8 +326,7 @@ def test_after_a_reload_rows_have_the_tags_that_they_are_bound_with_or_their_cha
 
 def test_after_a_reload_messages_are_counted_again_from_none() -> None:
     rig = LiveRig()
-    rig.state.ask_for_messages()
-    rig.state.snapshot()
+    rig.ask_for_messages()
     for _ in range(10):
         rig.send(CELLS_ID, 1, 2, 3)
     for passed_s in (3.0, 2.1):  # the first snapshot is forgotten: ten rows are where rates would begin
@@ -346,6 +338,4 @@ def test_after_a_reload_messages_are_counted_again_from_none() -> None:
     for _ in range(5):
         rig.clock.advance(0.1)
         rig.send(CELLS_ID, 1, 2, 3)
-    messages = rig.state.snapshot().messages
-    assert messages is not None
-    assert [each.rate_per_s for each in messages] == [pytest.approx(10.0)]
+    assert [each.rate_per_s for each in rig.messages()] == [pytest.approx(10.0)]

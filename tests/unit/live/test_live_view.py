@@ -212,8 +212,7 @@ def test_accounts_gauges_states_and_events_stand_beside() -> None:
 def test_messages_are_there_only_when_asked_for() -> None:
     rig = LiveRig(mapped=False)
     assert view(rig, with_messages=True)["messages"] == []
-    rig.state.ask_for_messages()
-    rig.state.snapshot()
+    rig.ask_for_messages()
     rig.send(PACK_ID, 3601, 80)
     rig.clock.advance(1.0)
     assert "messages" not in view(rig)
@@ -266,8 +265,7 @@ def test_numbered_signals_stand_by_number_at_the_place_of_their_first() -> None:
 def test_no_more_signals_are_in_a_snapshot_than_its_bound(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(state, "MAX_SIGNALS", 4)
     rig = LiveRig(mapped=False)
-    rig.state.ask_for_messages()
-    rig.state.snapshot()
+    rig.ask_for_messages()
     rig.send(CELLS_ID, 3650, 3651, 3652)
     rig.send(PACK_ID, 3601, 80)
     rig.send(CHARGER_ID, 12)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from telemetry.service.supervisor import Notifier, Supervisor, Watchdog
+from telemetry.service.supervisor import Notifier, Supervisor
 from tests.support.clock import FakeClock
 from tests.support.notify_socket import NotifySocket
 
@@ -136,6 +136,16 @@ def test_an_idle_service_gets_on_and_one_that_takes_nothing_of_what_waits_does_n
         assert idle.got_on_s == (clock.monotonic_s() if gets_on else before_s)
 
 
+class Sent(Notifier):
+    """Keeps what is sent."""
+
+    def __init__(self) -> None:
+        self.words: list[str] = []
+
+    def send(self, *assignments: str) -> None:
+        self.words += assignments
+
+
 @given(
     st.lists(st.tuples(st.floats(0.0, 5.0), st.booleans(), st.booleans()), max_size=60),
     st.floats(0.1, 60.0),
@@ -143,12 +153,16 @@ def test_an_idle_service_gets_on_and_one_that_takes_nothing_of_what_waits_does_n
 def test_the_watchdog_is_fed_after_progress_alone_and_never_more_often_than_half_its_period(
     rounds: list[tuple[float, bool, bool]], period_s: float
 ) -> None:
-    watchdog = Watchdog(period_s)
-    now_s, last_s, got_on = 0.0, float("-inf"), False
+    clock, sent = FakeClock(), Sent()
+    watched = Supervisor(clock, sent, period_s)
+    last_s, got_on = float("-inf"), False
     for passed_s, took, waiting in rounds:
-        now_s += passed_s
+        clock.advance(passed_s)
+        now_s = clock.monotonic_s()
         got_on |= took or not waiting
-        fed = watchdog.went_round(now_s, took=took, waiting=waiting)
+        watched.went_round(took=took, waiting=waiting)
+        fed = sent.words == ["WATCHDOG=1"]
+        sent.words.clear()
         assert fed == (got_on and now_s >= last_s + period_s / 2.0)
         if fed:
             last_s, got_on = now_s, False

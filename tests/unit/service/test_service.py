@@ -11,6 +11,7 @@ import pytest
 
 from telemetry.config import load_config
 from telemetry.model.events import begins
+from telemetry.service.attempts import Reports, take_all
 from telemetry.service.service import Service
 from telemetry.sources.inbox import SourceEnded, SourceEvent
 from telemetry.sources.stop import StopSignal
@@ -171,3 +172,32 @@ def test_figures_are_taken_twice_a_second_while_somebody_asks_for_them_and_once_
         assert taken(8) == 16
         taken(2)  # ten seconds after the request and more
         assert taken(8) == 8
+
+
+def test_a_report_is_logged_each_time_that_it_begins_to_fail(caplog: pytest.LogCaptureFixture) -> None:
+    fails = iter([True, True, False, True, True])
+
+    def report() -> None:
+        if next(fails):
+            raise OSError("no descriptor")
+
+    reports = Reports()
+    logged = []
+    for _ in range(5):
+        reports.make(report)
+        logged.append(len(caplog.records))
+    assert logged == [1, 1, 1, 2, 2]
+
+
+def test_all_steps_are_taken_whatever_became_of_those_before(caplog: pytest.LogCaptureFixture) -> None:
+    taken: list[str] = []
+    failures: list[Exception] = []
+
+    def fail() -> None:
+        taken.append("fail")
+        raise OSError("no room")
+
+    take_all([lambda: taken.append("first"), fail, lambda: taken.append("last")], failures.append)
+    assert taken == ["first", "fail", "last"]
+    assert [str(failure) for failure in failures] == ["no room"]
+    assert "a step of stopping has failed" in caplog.text

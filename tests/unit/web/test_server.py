@@ -115,8 +115,7 @@ def test_the_last_answer_ends_the_connection_at_once() -> None:
 def test_a_quiet_stream_is_sent_the_present_state_every_two_seconds() -> None:
     clock = FakeClock()
     with WebRig(clock) as rig, rig.connect() as client:
-        client.ask("/events")
-        assert client.read_head()[0] == 200
+        client.listen()
         events = client.events()
         assert [next(events)[0], next(events)[0]] == ["hello", "live"]
         rig.status["live"]["vehicle"] = "van 8"
@@ -184,8 +183,7 @@ def test_streams_leave_room_for_everything_else(rig: WebRig) -> None:
     with ExitStack() as stack:
         for _ in range(48):
             client = stack.enter_context(rig.connect())
-            client.ask("/events")
-            assert client.read_head()[0] == 200
+            client.listen()
         refused = rig.get("/events")
         assert (refused.status, refused.fields["retry-after"]) == (503, "5")
         assert rig.get("/api/live").status == 200
@@ -197,12 +195,10 @@ def test_a_listener_that_takes_nothing_gives_way_to_another_one() -> None:
         rig.status["live"]["text"] = "x" * 200_000  # more than kernel buffers hold
         for _ in range(48):
             client = stack.enter_context(rig.connect(receive_buffer_bytes=SMALL_BUFFER_BYTES))
-            client.ask("/events")
-            assert client.read_head()[0] == 200
+            client.listen()
         clock.advance(5.0)
         with rig.connect() as client:
-            client.ask("/events")
-            assert client.read_head()[0] == 200
+            client.listen()
 
 
 @pytest.mark.parametrize(("begun", "after_s"), [(b"", 5.0), (b"GET / HTTP/1.1\r\nHost:", 5.0)])
@@ -313,8 +309,7 @@ def test_closing_ends_all_connections_and_frees_the_port() -> None:
     with WebRig() as rig:
         address = rig.url.removeprefix("http://").rstrip("/")
         client = rig.connect()
-        client.ask("/events")
-        assert client.read_head()[0] == 200
+        client.listen()
     for _ in client.events():
         pass  # it ends
     client.close()
