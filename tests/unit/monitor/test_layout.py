@@ -28,6 +28,10 @@ def printed(shown: View, width: int, encoding: str = "utf-8") -> list[str]:
     return output.getvalue().decode(encoding).splitlines()
 
 
+def unmapped() -> dict[str, Any]:
+    return {**example(), "packs": [], "chargers": []}
+
+
 def everything(live: dict[str, Any], page: Page = Page.OVERVIEW) -> list[str]:
     return printed(whole(live, 80, page=page), 80)
 
@@ -117,7 +121,7 @@ def test_a_small_pack_has_its_voltages_below_its_bars() -> None:
 
 
 def test_without_a_map_the_messages_are_on_the_first_page() -> None:
-    live: dict[str, Any] = {**example(), "packs": [], "chargers": []}
+    live = unmapped()
     signals = {"Voltage": 360.25, "Counter": 7, "Old": 1}
     live["messages"] = [message("Pack", signals, rate_per_s=10.0, stale=["Old"])]
     words = everything(live)
@@ -142,7 +146,7 @@ def test_ids_without_a_message_are_listed_after_the_messages() -> None:
 
 
 def test_messages_of_two_j1939_senders_are_kept_apart() -> None:
-    live: dict[str, Any] = {**example(), "packs": [], "chargers": []}
+    live = unmapped()
     live["messages"] = [message("Pack", {}, sender=sender) for sender in ("01", "F3")]
     words = everything(live)
     assert [line.partition(" ─")[0] for line in words if line.startswith("Pack")] == [
@@ -152,7 +156,7 @@ def test_messages_of_two_j1939_senders_are_kept_apart() -> None:
 
 
 def test_a_meter_and_what_a_device_says_of_itself_are_shown() -> None:
-    live: dict[str, Any] = {**example(), "packs": [], "chargers": []}
+    live = unmapped()
     live["meters"] = [
         {"charger": "roof", "source": "ttyUSB1", "age_s": 1.0, "values": {"current_a": 5.0}, "stale": []}
     ]
@@ -236,7 +240,7 @@ def test_a_service_hangs_only_after_a_while() -> None:
 
 
 def test_a_message_without_a_signal_is_shown_unless_a_filter_is_set() -> None:
-    live: dict[str, Any] = {**example(), "packs": [], "chargers": []}
+    live = unmapped()
     live["messages"] = [message("Empty", {}), message("Full", {"Volt": 1})]
 
     def shown(words: str) -> list[str]:

@@ -13,44 +13,14 @@ START_NS = 1_700_000_000 * SECOND_NS
 SESSION = Session(START_NS, START_NS + 60 * SECOND_NS, "van", "main", "bay", open=False, duration_s=60.0)
 
 
-class Points:
-    """Events and rows of a curve; it gives those within the times of a condition, as a database does."""
-
-    def __init__(self, **points: list[dict[str, Any]]) -> None:
-        self._points = points
-
-    def points(self, measurement: str, condition: str) -> Iterator[dict[str, Any]]:
-        least, most = (int(re.findall(rf"time {sign} (\d+)", condition)[0]) for sign in (">=", "<="))
-        for point in self._points.get(measurement, []):
-            if least <= point["time"] <= most:
-                yield {"charger": "bay", "session_start": "2023-11-14T22:13:20Z", **point}
-
-
-def error(seconds: float, *, active: bool) -> dict[str, Any]:
-    text = "charger: ccs_timeout"
-    return {
-        "time": START_NS + round(seconds * SECOND_NS),
-        "code": "charging_error",
-        "active": active,
-        "text": text,
-    }
-
-
-def test_the_end_of_an_error_is_no_error() -> None:
-    found = StoredSessions(Points(event=[error(5.0, active=True), error(9.0, active=False)]))
-    (one,) = found.completed(SESSION).errors
-    assert (one.at_ns, one.side, one.what) == (START_NS + 5 * SECOND_NS, "charger", "ccs_timeout")
-
-
-def test_points_of_the_last_second_are_of_the_session_and_those_of_the_next_minute_are_not() -> None:
-    curve = [{"time": START_NS + second * SECOND_NS, "soc_pct": float(second)} for second in (0, 60, 120)]
-    found = StoredSessions(Points(charging_curve=curve, event=[error(60.0, active=True)])).completed(SESSION)
-    assert [point.soc_pct for point in found.curve] == [0.0, 60.0]
-    assert len(found.errors) == 1
+OF_SESSION = {"charger": "bay", "session_start": "2023-11-14T22:13:20Z"}
 
 
 class Stored:
-    """A table for each measurement, and the conditions under which they were asked for."""
+    """A table for each measurement, and the conditions under which they were asked for.
+
+    It gives those within the times of a condition, as a database does.
+    """
 
     def __init__(self, **points: list[dict[str, Any]]) -> None:
         self._points = points
@@ -58,7 +28,31 @@ class Stored:
 
     def points(self, measurement: str, condition: str) -> Iterator[dict[str, Any]]:
         self.conditions.append(condition)
-        yield from self._points.get(measurement, [])
+        bounds = dict(re.findall(r"time (>=|<=) (\d+)", condition))
+        for point in self._points.get(measurement, []):
+            if int(bounds.get(">=", 0)) <= point["time"] <= int(bounds.get("<=", 2**63)):
+                yield point
+
+
+def error(seconds: float, *, active: bool) -> dict[str, Any]:
+    at_ns, words = START_NS + round(seconds * SECOND_NS), "charger: ccs_timeout"
+    return {**OF_SESSION, "time": at_ns, "code": "charging_error", "active": active, "text": words}
+
+
+def test_the_end_of_an_error_is_no_error() -> None:
+    found = StoredSessions(Stored(event=[error(5.0, active=True), error(9.0, active=False)]))
+    (one,) = found.completed(SESSION).errors
+    assert (one.at_ns, one.side, one.what) == (START_NS + 5 * SECOND_NS, "charger", "ccs_timeout")
+
+
+def test_points_of_the_last_second_are_of_the_session_and_those_of_the_next_minute_are_not() -> None:
+    curve = [
+        {**OF_SESSION, "time": START_NS + second * SECOND_NS, "soc_pct": float(second)}
+        for second in (0, 60, 120)
+    ]
+    found = StoredSessions(Stored(charging_curve=curve, event=[error(60.0, active=True)])).completed(SESSION)
+    assert [point.soc_pct for point in found.curve] == [0.0, 60.0]
+    assert len(found.errors) == 1
 
 
 def test_sessions_are_asked_for_by_their_beginning_and_their_vehicle() -> None:
@@ -74,14 +68,8 @@ def test_sessions_are_asked_for_by_their_beginning_and_their_vehicle() -> None:
 
 
 def test_a_session_has_its_tags_its_end_and_what_was_stored_of_it() -> None:
-    point = {
-        "time": START_NS,
-        "vehicle": "van",
-        "pack": "main",
-        "charger": "bay",
-        "duration_s": 1.5,
-        "vin": "",
-    }
+    tags = {"vehicle": "van", "pack": "main", "charger": "bay"}
+    point = {"time": START_NS, **tags, "duration_s": 1.5, "vin": ""}
     whole, open_one = StoredSessions(
         Stored(charging_session=[{**point, "attempts": 2, "start_soc_pct": 20.0}, {**point, "open": True}])
     ).found()
@@ -92,7 +80,7 @@ def test_a_session_has_its_tags_its_end_and_what_was_stored_of_it() -> None:
 
 
 def test_phases_are_those_of_this_session_at_this_charger() -> None:
-    this = {"time": START_NS, "charger": "bay", "session_start": "2023-11-14T22:13:20Z", "phase": "charging"}
+    this = {**OF_SESSION, "time": START_NS, "phase": "charging"}
     phases = [
         {**this, "attempt": 2, "duration_s": 3.5},
         this,
@@ -107,9 +95,9 @@ def test_phases_are_those_of_this_session_at_this_charger() -> None:
 
 
 def test_an_error_is_of_the_attempt_that_had_begun() -> None:
-    this = {"charger": "bay", "session_start": "2023-11-14T22:13:20Z", "phase": "handshake"}
+    this = {**OF_SESSION, "phase": "handshake"}
     phases = [{**this, "time": START_NS + n * SECOND_NS, "attempt": n} for n in (1, 2, 3)]
-    event = [{"charger": "bay", **error(seconds, active=True)} for seconds in (0.5, 2.0, 2.5)]
+    event = [error(seconds, active=True) for seconds in (0.5, 2.0, 2.5)]
     session = StoredSessions(Stored(charging_phase=phases, event=event)).completed(SESSION)
     assert [each.attempt for each in session.errors] == [1, 2, 2]
 

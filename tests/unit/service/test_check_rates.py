@@ -27,7 +27,7 @@ from telemetry.sources.kinds import KINDS
 from telemetry.sources.settings import Resource, Start
 from telemetry.sources.stop import StopSignal
 from telemetry.stages.binding import Binding
-from telemetry.stages.prepare import compose
+from telemetry.stages.prepare import Composition, compose
 from telemetry.stages.stages import Stages
 from tests.support.clock import FakeClock
 from tests.support.command import failed
@@ -42,6 +42,20 @@ def config(tmp_path: Path, rest: str) -> Path:
     file = tmp_path / "gateway.toml"
     file.write_text(GATEWAY + rest)
     return file
+
+
+def composed(tmp_path: Path, rest: str = CAN) -> Composition:
+    return compose(load_config(config(tmp_path, rest), {}))
+
+
+def weighed(composition: Composition, *stamps_ns: int) -> RateMeter:
+    """Return what has weighed a frame at each of these stamps."""
+    meter, frames = RateMeter(composition.make_stages()), FrameBatch(len(stamps_ns))
+    meter.stages.bind(0, Binding(0, "can9", "can9"))
+    for stamp_ns in stamps_ns:
+        frames.append(10**18 + stamp_ns, 0x300, bytes(8))
+    meter.take(frames)
+    return meter
 
 
 def checked(tmp_path: Path, rest: str, **of: Any) -> list[Finding]:
@@ -83,7 +97,7 @@ def test_batches_that_collect_longer_cost_fewer_bytes_of_a_thinned_bus(tmp_path:
 def test_points_of_each_measurement_are_those_that_its_lines_are(tmp_path: Path) -> None:
     """Counted once more from the lines themselves."""
     log = record_drive(tmp_path / "drive.log", 5.0)
-    composition = compose(load_config(config(tmp_path, CAN), {}))
+    composition = composed(tmp_path)
     stages, lines = composition.make_stages(), LineBuffer()
     stages.bind(0, Binding(0, "can9", "can9"))
 
@@ -167,32 +181,17 @@ class Lamp(BeaconSettings):
 
 
 def test_a_burst_is_measured_by_the_time_that_was_listened(tmp_path: Path) -> None:
-    composition = compose(load_config(config(tmp_path, CAN), {}))
-
-    def burst() -> RateMeter:
-        meter, frames = RateMeter(composition.make_stages()), FrameBatch(10)
-        meter.stages.bind(0, Binding(0, "can9", "can9"))
-        for number in range(10):  # within 4.5 ms
-            frames.append(10**18 + 500_000 * number, 0x300, bytes(8))
-        meter.take(frames)
-        return meter
-
-    of_stamps, of_a_minute = burst().rate(), burst().rate(60.0)
+    composition = composed(tmp_path)
+    stamps_ns = range(0, 5_000_000, 500_000)  # within 4.5 ms
+    of_stamps = weighed(composition, *stamps_ns).rate()
+    of_a_minute = weighed(composition, *stamps_ns).rate(60.0)
     assert of_stamps is not None
     assert of_a_minute is not None
     assert of_a_minute.duration_s == 60.0
     assert of_a_minute.points_per_s * 60.0 == pytest.approx(of_stamps.points_per_s * 0.0045)
-
-
-def test_a_single_point_within_a_minute_is_a_rate(tmp_path: Path) -> None:
-    composition = compose(load_config(config(tmp_path, CAN), {}))
-    meter, frames = RateMeter(composition.make_stages()), FrameBatch(1)
-    meter.stages.bind(0, Binding(0, "can9", "can9"))
-    frames.append(10**18, 0x300, bytes(8))
-    meter.take(frames)
-    rate = meter.rate(60.0)
-    assert rate is not None
-    assert rate.points_per_s == pytest.approx(1 / 60.0)
+    single = weighed(composition, 0).rate(60.0)
+    assert single is not None
+    assert single.points_per_s == pytest.approx(1 / 60.0)
 
 
 def test_a_port_that_one_program_alone_may_open_is_left_to_the_service(tmp_path: Path) -> None:
@@ -208,7 +207,7 @@ def test_a_port_that_one_program_alone_may_open_is_left_to_the_service(tmp_path:
 def test_listening_leaves_no_descriptor_open(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(KINDS, "beacon", lambda: Lamp)
     (tmp_path / "beacon.dbc").write_text(DATABASE)
-    composition = compose(load_config(config(tmp_path, BEACON), {}))
+    composition = composed(tmp_path, BEACON)
     closed: list[StopSignal] = []
     close = StopSignal.close
 
@@ -245,7 +244,7 @@ def test_a_bus_that_is_listened_to_is_measured_for_as_long_as_it_was(
 ) -> None:
     monkeypatch.setitem(KINDS, "beacon", lambda: SlowLamp)
     (tmp_path / "beacon.dbc").write_text(DATABASE)
-    composition = compose(load_config(config(tmp_path, BEACON), {}))
+    composition = composed(tmp_path, BEACON)
     found = list(live_findings(composition, 600.0, 10**6, FakeClock()))
     facts = texts(found, Grade.FACT)
     assert "source mast: 3 frames in 30 s" in facts
@@ -302,7 +301,7 @@ def test_serial_ports_and_logs_are_not_listened_to(tmp_path: Path) -> None:
     (tmp_path / "trip.log").touch()
     others = '[[serial]]\nname = "bms"\nport = "/dev/none"\nprotocol = "jbd"\n'
     others += '[[replay]]\nname = "trip"\nfile = "trip.log"\n'
-    composition = compose(load_config(config(tmp_path, CAN + others), {}))
+    composition = composed(tmp_path, CAN + others)
     found = [str(each) for each in live_findings(composition, 0.01, 10**6, Clock())]
     assert found
     assert all(text.startswith("warning: source can9: no frame came") for text in found)
@@ -326,7 +325,7 @@ def test_a_channel_of_a_log_that_is_called_as_another_source_s_is_a_warning(tmp_
     replays = "".join(
         f'[[replay]]\nname = "{name}"\nfile = "{name}.log"\n' for name in ("one", "two", "three", "four")
     )
-    composition = compose(load_config(config(tmp_path, CAN + replays), {}))
+    composition = composed(tmp_path, CAN + replays)
     found = [*log_findings(composition, 10**6, Clock())]
     same = "points with one stamp may be one"
     assert [str(each) for each in found if same in str(each)] == [
