@@ -2,12 +2,10 @@
 
 import struct
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
-from telemetry_core.decode.spec import BusSpec, MessageSpec, PlanSpec, SignalSpec
 from telemetry_core.frames.batch import FrameBatch
-from telemetry_core.rows.spec import DecimalScale, FieldSpec, RecordSpec, SlotKind
+from telemetry_core.rows.spec import DecimalScale
 from telemetry_core.text.lines import LineBuffer
 
 from telemetry.live.state import Entity, LiveState, MessageEntity
@@ -19,35 +17,24 @@ from telemetry.rules.map_plan import Counting
 from telemetry.stages.binding import Binding
 from telemetry.stages.stages import Stages
 from tests.support.clock import FakeClock
+from tests.support.plan_specs import Signal, plan
 
 PACK_ID, CELLS_ID, CHARGER_ID = 0x100, 0x101, 0x102
-_MILLIVOLTS = DecimalScale(1, 0, 3)
-
-
-def _number(name: str, scale: DecimalScale | None = None) -> FieldSpec:
-    return FieldSpec(name, SlotKind.INT, scale=scale)
-
-
-def _words(count: int) -> tuple[SignalSpec, ...]:
-    return tuple(SignalSpec(16 * index, 16, True, True, False) for index in range(count))
-
-
-PLAN = PlanSpec(
-    records=(
-        RecordSpec("Pack", (replace(_number("volts", DecimalScale(1, 0, 1)), unit="V"), _number("soc"))),
-        RecordSpec("Cells", tuple(_number(f"cell{number}", _MILLIVOLTS) for number in (1, 2, 3))),
-        RecordSpec("Charger", (_number("amperes"),)),
-    ),
-    buses=(
-        BusSpec(
-            "can0",
-            (
-                MessageSpec("Pack", PACK_ID, False, 4, _words(2), (), record=0),
-                MessageSpec("Cells", CELLS_ID, False, 6, _words(3), (), record=1),
-                MessageSpec("Charger", CHARGER_ID, False, 2, _words(1), (), record=2),
-            ),
-        ),
-    ),
+PLAN = plan(
+    {
+        "can0": {
+            "Pack": {
+                "volts": Signal(DecimalScale(1, 0, 1), factor=0.1, unit="V"),
+                "soc": Signal(start_bit=16),
+            },
+            "Cells": {
+                f"cell{number + 1}": Signal(DecimalScale(1, 0, 3), factor=0.001, start_bit=16 * number)
+                for number in range(3)
+            },
+            "Charger": {"amperes": Signal()},
+        }
+    },
+    is_tight=True,
 )
 MAP = (
     MapEntry("Pack.volts", "battery.voltage_v"),

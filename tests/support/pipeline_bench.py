@@ -2,9 +2,7 @@
 
 from collections.abc import Mapping
 
-from telemetry_core.decode.spec import BusSpec, MessageSpec, PlanSpec, SignalSpec
 from telemetry_core.frames.batch import FrameBatch
-from telemetry_core.rows.spec import FieldSpec, RecordSpec, SlotKind
 
 from telemetry.ledger import Ledger
 from telemetry.rules.reduce import ReduceSettings
@@ -13,17 +11,10 @@ from telemetry.stages.binding import Binding
 from telemetry.stages.stages import Stages
 from tests.support.clock import FakeClock
 from tests.support.listed_store import ListedStore
+from tests.support.plan_specs import Signal, plan
 
 KNOWN, UNKNOWN = 0x100, 0x200
-PLAN = PlanSpec(
-    records=(RecordSpec("Pack", (FieldSpec("level", SlotKind.UINT, passes=False),)),),
-    buses=(
-        BusSpec(
-            "can0",
-            (MessageSpec("Pack", KNOWN, False, 1, (SignalSpec(0, 8, True, False, False),), (), record=0),),
-        ),
-    ),
-)
+PLAN = plan({"can0": {"Pack": {"level": Signal(bits=8, signed=False)}}}, is_tight=True)
 
 
 class Bench:

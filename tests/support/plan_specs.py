@@ -21,6 +21,7 @@ class Signal:
     name_in_row: str = ""
     choices: Sequence[tuple[int, str]] = ()
     start_bit: int = 0
+    unit: str = ""
 
     def field(self, name: str) -> FieldSpec:
         return FieldSpec(
@@ -29,6 +30,7 @@ class Signal:
             factor=self.factor,
             offset=self.offset,
             scale=self.scale,
+            unit=self.unit,
             signal=name if self.name_in_row else "",
         )
 
@@ -38,14 +40,17 @@ def tenths(pages: Sequence[int] = ()) -> Signal:
     return Signal(DecimalScale(1, 0, 1), factor=0.1, pages=pages)
 
 
-def plan(buses: Mapping[str, Mapping[str, Mapping[str, Signal]]]) -> PlanSpec:
-    """Buses of messages of signals. A signal with pages needs a signal `Page` in its message."""
+def plan(buses: Mapping[str, Mapping[str, Mapping[str, Signal]]], *, is_tight: bool = False) -> PlanSpec:
+    """Buses of messages of signals. A signal with pages needs a signal `Page` in its message.
+
+    is_tight: a message has the bytes that its signals take; otherwise eight.
+    """
     records: list[RecordSpec] = []
     bus_specs = []
     for bus_name, messages in buses.items():
         specs = []
         for name, signals in messages.items():
-            specs.append(_message(name, signals, len(records)))
+            specs.append(_message(name, signals, len(records), is_tight=is_tight))
             records.append(RecordSpec(name, tuple(signal.field(key) for key, signal in signals.items())))
         bus_specs.append(BusSpec(bus_name, tuple(specs)))
     return PlanSpec(tuple(records), tuple(bus_specs))
@@ -62,7 +67,7 @@ def _by_pgn(message: MessageSpec) -> MessageSpec:
     return replace(message, arbitration_id=0x18FF00FE | message.record << 8, extended=True, by_pgn=True)
 
 
-def _message(name: str, signals: Mapping[str, Signal], record: int) -> MessageSpec:
+def _message(name: str, signals: Mapping[str, Signal], record: int, *, is_tight: bool) -> MessageSpec:
     conditions: list[Condition] = []
     specs = []
     for signal in signals.values():
@@ -88,7 +93,7 @@ def _message(name: str, signals: Mapping[str, Signal], record: int) -> MessageSp
         name=name,
         arbitration_id=0x100 + record,
         extended=False,
-        byte_count=8,
+        byte_count=max(-(-(each.start_bit + each.bits) // 8) for each in signals.values()) if is_tight else 8,
         signals=tuple(specs),
         conditions=tuple(conditions),
         record=record,

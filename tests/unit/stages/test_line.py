@@ -10,18 +10,11 @@ from telemetry.errors import ConfigError
 from telemetry.ledger import imbalances
 from telemetry.rules.reduce import ReduceSettings
 from telemetry.stages.stages import Stages
+from tests.support.plan_specs import Signal, plan
 from tests.support.stages import stages_of, written
 from tests.support.transport_wire import bam, id_of
 
-PLAN = PlanSpec(
-    records=(RecordSpec("Probe", (FieldSpec("kelvin", SlotKind.FLOAT),)),),
-    buses=(
-        BusSpec(
-            "can0",
-            (MessageSpec("Probe", 0x100, False, 4, (SignalSpec(0, 32, True, False, True),), (), record=0),),
-        ),
-    ),
-)
+PLAN = plan({"can0": {"Probe": {"kelvin": Signal(kind=SlotKind.FLOAT, bits=32)}}}, is_tight=True)
 
 
 def test_a_row_of_which_nothing_can_be_written_is_no_point() -> None:

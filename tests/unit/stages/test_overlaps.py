@@ -1,9 +1,7 @@
 """Batches that may hold the same point of the data model are ordered: the last frame's value stays."""
 
 import pytest
-from telemetry_core.decode.spec import BusSpec, MessageSpec, PlanSpec, SignalSpec
 from telemetry_core.frames.batch import FrameBatch
-from telemetry_core.rows.spec import FieldSpec, RecordSpec, SlotKind
 
 from telemetry.ledger import Ledger
 from telemetry.rules.map_entry import MapEntry
@@ -14,22 +12,12 @@ from telemetry.stages.binding import Binding
 from telemetry.stages.stages import Stages
 from tests.support.clock import FakeClock
 from tests.support.listed_store import ListedStore
+from tests.support.pipeline_bench import live
+from tests.support.plan_specs import Signal, plan
 
 VOLTS, AMPS, OTHER = 0x100, 0x101, 0x102  # the third is not mapped
-SIGNAL = SignalSpec(0, 8, True, False, False)
-NAMES = ("Volts", "Amps", "Other")
-PLAN = PlanSpec(
-    records=tuple(RecordSpec(name, (FieldSpec("value", SlotKind.UINT, passes=False),)) for name in NAMES),
-    buses=(
-        BusSpec(
-            "can0",
-            tuple(
-                MessageSpec(name, 0x100 + index, False, 1, (SIGNAL,), (), record=index)
-                for index, name in enumerate(NAMES)
-            ),
-        ),
-    ),
-)
+SIGNALS = {"value": Signal(bits=8, signed=False)}
+PLAN = plan({"can0": dict.fromkeys(("Volts", "Amps", "Other"), SIGNALS)}, is_tight=True)
 MAPPING = model(
     [MapEntry("Volts.value", "battery.voltage_v"), MapEntry("Amps.value", "charger.current_a")], [], PLAN
 ).map
@@ -95,15 +83,9 @@ def test_a_row_that_was_held_back_is_looked_at_when_it_goes_out() -> None:
     second = 10**9
     bench = Bench(every_s=1.0)
     assert not bench.batch((second, VOLTS))
-    bench.pipeline.process("bus", one_frame(second), {}, own_time=True)
+    bench.pipeline.process("bus", live(second), {}, own_time=True)
     assert bench.batch((2 * second, VOLTS))
     assert not bench.batch((3 * second, VOLTS))
-
-
-def one_frame(time_ns: int) -> FrameBatch:
-    batch = FrameBatch(1)
-    batch.append(time_ns, VOLTS, b"\x01")
-    return batch
 
 
 def test_another_line_goes_on_where_the_one_before_was() -> None:
@@ -124,9 +106,7 @@ def test_after_a_start_stamps_follow_those_of_the_batch_that_was_stored_last() -
 
 def test_a_log_that_is_resumed_knows_the_stamps_that_it_has_stored() -> None:
     bench = Bench(newest_ns=10**9)
-    frames = FrameBatch(4)
-    for time_ns in (1000, 2000, 2000, 3000):
-        frames.append(time_ns, VOLTS, b"\x01")
+    frames = live(1000, 2000, 2000, 3000)
     bench.pipeline.process("bus", frames.part(0, 3), {}, resume_as="log@1")
     assert bench.cut()
     rest = frames.part(3, 4)
