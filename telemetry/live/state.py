@@ -14,7 +14,7 @@ it. Has no thread and no socket.
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import takewhile
 from types import MappingProxyType
 
@@ -54,14 +54,7 @@ class Entity:
     values_known_s: Mapping[str, float]
     units: Mapping[str, str] = field(default_factory=dict)  # of the values that have one
     channel_since_ns: int = 0  # the stamp from which its channel is mapped
-
-
-@dataclass(frozen=True, slots=True)
-class MessageEntity:
-    """A message of a bus's database or of a serial protocol, and how often it comes."""
-
-    entity: Entity
-    rate_per_s: float
+    rate_per_s: float = 0.0  # how often a message comes, of a bus's database or of a serial protocol
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +108,7 @@ class LiveSnapshot:
     events: tuple[TimedEvent, ...] = ()
     standing: tuple[Event, ...] = ()
     counted: Mapping[str, frozenset[str]] = field(default_factory=dict)
-    messages: tuple[MessageEntity, ...] | None = None
+    messages: tuple[Entity, ...] | None = None
     messages_left_out: int = 0
     unmatched: tuple[UnmatchedEntity, ...] = ()
     unmatched_left_out: int = 0
@@ -263,7 +256,9 @@ class LiveState:
     def _unmatched_entities(self) -> Iterator[UnmatchedEntity]:
         for each in self._unmatched.found() if self._unmatched is not None else ():
             span_ns = each.last_ns - each.first_ns
-            period_s = span_ns / (each.frames - 1) / 1e9 if each.frames > 1 and span_ns >= 0 else None
+            period_s = (
+                round(span_ns / (each.frames - 1) / 1e9, 6) if each.frames > 1 and span_ns >= 0 else None
+            )
             name = self._channels[each.channel].name
             yield UnmatchedEntity(name, id_text(each.id), each.frames, each.shortest, each.longest, period_s)
 
@@ -298,11 +293,11 @@ class LiveState:
             channel_since_ns=channel.since.time_ns if channel.since.frames else newest.first_ns,
         )
 
-    def _message_entities(self, messages: Latest, counted: _Counted) -> tuple[MessageEntity, ...]:
+    def _message_entities(self, messages: Latest, counted: _Counted) -> tuple[Entity, ...]:
         remembered = takewhile(lambda each: each.messages is not None, reversed(self._counted))
         before = list(remembered)[-1]  # since somebody asked: at the latest, `counted`
         rows_before = (before.messages or ()) + (0,) * len(messages)
-        found: list[MessageEntity] = []
+        found: list[Entity] = []
         room = MAX_SIGNALS
         for index in range(min(len(messages), MAX_MESSAGES)):
             row = messages[index]
@@ -312,7 +307,7 @@ class LiveState:
             passed_s = _passed_s(before, counted, [row.channel])
             came = max(row.rows - rows_before[index], 0)
             rate_per_s = came / passed_s if passed_s > 0 else 0.0
-            found.append(MessageEntity(self._entity(row, counted.channels), rate_per_s))
+            found.append(replace(self._entity(row, counted.channels), rate_per_s=rate_per_s))
         return tuple(found)
 
     def _source_traffic(self, counted: _Counted) -> Iterator[SourceTraffic]:

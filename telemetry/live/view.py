@@ -21,7 +21,6 @@ from telemetry.live.state import (
     STALE_S,
     Entity,
     LiveSnapshot,
-    MessageEntity,
     SourceTraffic,
     TimedEvent,
 )
@@ -61,28 +60,23 @@ def messages_view(snapshot: LiveSnapshot, now_s: float) -> dict[str, Any]:
     """Return the last values of all messages, in the order in which people look for them, once one asks."""
     shown = [_message(each, now_s) for each in snapshot.messages or ()]
     shown.sort(key=lambda each: [_natural(each[name]) for name in ("source", "message", "sender")])
-    unmatched = [
-        asdict(each) | {"period_s": None if each.period_s is None else round(each.period_s, 6)}
-        for each in snapshot.unmatched
-    ]
     return {
         "messages": shown,
         "messages_left_out": snapshot.messages_left_out,
-        "unmatched": unmatched,
+        "unmatched": [*map(asdict, snapshot.unmatched)],
         "unmatched_left_out": snapshot.unmatched_left_out,
     }
 
 
-def _message(message: MessageEntity, now_s: float) -> dict[str, Any]:
+def _message(entity: Entity, now_s: float) -> dict[str, Any]:
     """Return one message. units: of signals that have one; ages_s: of those older than its newest."""
-    entity = message.entity
     older = {name: at_s for name, at_s in entity.values_known_s.items() if at_s < entity.known_s}
     return {
         "message": entity.measurement,
         "source": entity.tags["source"],
         "sender": entity.tags.get("sa", ""),
         "age_s": _age_s(entity.known_s, now_s),
-        "rate_per_s": round(message.rate_per_s, 1),
+        "rate_per_s": round(entity.rate_per_s, 1),
         "signals": {name: entity.values[name] for name in _in_order(entity.values)},
         "units": dict(entity.units),
         "ages_s": {name: _age_s(at_s, now_s) for name, at_s in older.items()},

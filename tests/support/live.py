@@ -8,7 +8,7 @@ from telemetry_core.frames.batch import FrameBatch
 from telemetry_core.rows.spec import DecimalScale
 from telemetry_core.text.lines import LineBuffer
 
-from telemetry.live.state import Entity, LiveState, MessageEntity
+from telemetry.live.state import Entity, LiveState
 from telemetry.live.values import Value
 from telemetry.model.bit_rate import BitRate
 from telemetry.rules.map import resolve
@@ -71,7 +71,7 @@ class LiveRig:
         self.state.ask_for_messages()
         self.state.snapshot()
 
-    def messages(self) -> tuple[MessageEntity, ...]:
+    def messages(self) -> tuple[Entity, ...]:
         """Return those that are remembered."""
         messages = self.state.snapshot().messages
         assert messages is not None

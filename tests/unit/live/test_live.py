@@ -221,9 +221,9 @@ def test_messages_are_remembered_only_while_somebody_asks() -> None:
     rig.clock.advance(1.0)
     rig.send(PACK_ID, 3602, 81)
     (pack,) = rig.messages()
-    assert pack.entity.measurement == "Pack"
-    assert pack.entity.tags["source"] == "can0"
-    assert pack.entity.values == {"volts": 360.2, "soc": 81}
+    assert pack.measurement == "Pack"
+    assert pack.tags["source"] == "can0"
+    assert pack.values == {"volts": 360.2, "soc": 81}
     assert pack.rate_per_s == 2.0
     rig.clock.advance(10.0)
     assert rig.state.snapshot().messages is None
@@ -243,7 +243,7 @@ def serial_messages(protocol: SerialProtocol, data: bytes) -> dict[str, Mapping[
     messages = state.snapshot().messages
     assert messages is not None
     assert b"Vedirect" not in lines.take()
-    return {each.entity.measurement: each.entity.values for each in messages}
+    return {each.measurement: each.values for each in messages}
 
 
 def test_messages_of_a_serial_device_are_whole_though_they_are_not_stored() -> None:
@@ -288,11 +288,11 @@ def test_ids_without_a_message_are_counted_only_while_someone_asks_for_messages(
     rig.send(PACK_ID, 3601, 80)
     for _ in range(3):
         rig.send(0x7DF, 1)
-        rig.clock.advance(0.5)
+        rig.clock.advance(1 / 3)
     rig.send(0x123)
     assert rig.state.snapshot().unmatched == (
         UnmatchedEntity("can0", "123", 1, 0, 0, None),
-        UnmatchedEntity("can0", "7DF", 3, 2, 2, 0.5),
+        UnmatchedEntity("can0", "7DF", 3, 2, 2, 0.333333),
     )
     rig.clock.advance(10.0)
     rig.state.snapshot()

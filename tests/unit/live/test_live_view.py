@@ -10,7 +10,7 @@ from telemetry_core.rows.spec import FieldSpec, RecordSpec, SlotKind
 from telemetry.charging.session import Session
 from telemetry.live import state
 from telemetry.live.gateway import describe
-from telemetry.live.state import Entity, LiveSnapshot, MessageEntity, TimedEvent, UnmatchedEntity
+from telemetry.live.state import Entity, LiveSnapshot, TimedEvent, UnmatchedEntity
 from telemetry.live.view import live_view, messages_view
 from telemetry.model.events import Event, begins
 from telemetry.rules.map_entry import MapEntry
@@ -233,9 +233,9 @@ def test_messages_are_there_only_when_asked_for() -> None:
     ]
 
 
-def message(name: str, known_s: dict[str, float], source: str = "can0") -> MessageEntity:
+def message(name: str, known_s: dict[str, float], source: str = "can0") -> Entity:
     values = dict.fromkeys(known_s, 1)
-    return MessageEntity(Entity(name, {"source": source}, max(known_s.values()), values, known_s), 10.0)
+    return Entity(name, {"source": source}, max(known_s.values()), values, known_s, rate_per_s=10.0)
 
 
 def test_messages_stand_where_people_look_for_them_and_an_old_signal_has_its_own_age() -> None:
@@ -303,7 +303,7 @@ def test_where_the_service_counts_nothing_no_beginning_is_named() -> None:
 
 def test_ids_without_a_message_are_beside_the_messages() -> None:
     unmatched = (
-        UnmatchedEntity("can0", "7DF", 3, 2, 8, 0.0123456789),
+        UnmatchedEntity("can0", "7DF", 3, 2, 8, 0.012346),
         UnmatchedEntity("can0", "7E8", 1, 8, 8, None),
     )
     found = messages_view(LiveSnapshot(9.0, 0, messages=(), unmatched=unmatched, unmatched_left_out=5), 10.0)
