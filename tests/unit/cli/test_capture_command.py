@@ -41,6 +41,14 @@ def read(file: Path) -> list[tuple[int, bytes]]:
         return [(each.arbitration_id, bytes(each.data)) for each in reader]
 
 
+def recorded(file: Path, channel: str, frames: int, *words: str) -> list[tuple[int, bytes]]:
+    """Record so many frames of a virtual bus on which some are sent; return those of an only file."""
+    with sending(channel):
+        options = ["--frames", str(frames), "--seconds", "30", "-o", str(file), *words]
+        assert main(["capture", "-i", "virtual", "-c", channel, *options]) == 0
+    return read(file) if file.exists() else []
+
+
 class Seconds:
     """A clock that is a second later at each look, and fails one who looks for ever."""
 
@@ -129,19 +137,14 @@ def test_frames_of_a_bus_of_python_can_are_in_the_file(
     tmp_path: Path, name: str, capfd: pytest.CaptureFixture[str]
 ) -> None:
     file = tmp_path / name
-    with sending(name):
-        words = ["capture", "-i", "virtual", "-c", name, "--frames", "30", *ENDS, "-o", str(file)]
-        assert main(words) == 0
     known = {(each.arbitration_id, bytes(each.data)) for each in MESSAGES}
-    frames = read(file)
+    frames = recorded(file, name, 30)
     assert (len(frames), set(frames)) == (30, known)
     assert f"{file}: 30 frames" in capfd.readouterr().err
 
 
 def test_files_are_rotated_at_so_many_megabytes(tmp_path: Path) -> None:
-    words = ["capture", "-i", "virtual", "-c", "rotated", "--frames", "700", *ENDS, "--rotate-size", "0.01"]
-    with sending("rotated"):
-        assert main([*words, "-o", str(tmp_path / "bus.log")]) == 0
+    recorded(tmp_path / "bus.log", "rotated", 700, "--rotate-size", "0.01")
     *full, last = sorted(tmp_path.glob("bus-*.log"))
     assert sum(len(read(file)) for file in (*full, last)) == 700
     assert all(10_000 <= file.stat().st_size < 10_000 + 64 * 60 for file in full)  # 64 lines later at most
@@ -149,24 +152,7 @@ def test_files_are_rotated_at_so_many_megabytes(tmp_path: Path) -> None:
 
 
 def test_filters_of_python_can_choose_frames(tmp_path: Path) -> None:
-    file = tmp_path / "few.log"
-    with sending("few"):
-        words = [
-            "capture",
-            "-i",
-            "virtual",
-            "-c",
-            "few",
-            "--frames",
-            "4",
-            "-o",
-            str(file),
-            "--filter",
-            "102:7FF",
-            *ENDS,
-        ]
-        assert main(words) == 0
-    assert {id for id, _ in read(file)} == {0x102}
+    assert {id for id, _ in recorded(tmp_path / "few.log", "few", 4, "--filter", "102:7FF")} == {0x102}
 
 
 def test_a_bus_of_a_configuration_is_recorded(tmp_path: Path) -> None:

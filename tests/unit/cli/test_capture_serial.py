@@ -84,13 +84,6 @@ def test_requests_and_answers_are_lines_in_their_order(
     received = b"".join(data for _, is_received, data in found if is_received)
     assert received.count(reply(4, CELLS)) == 1
     assert re.search(rf"{file}: \d+ lines, {len(received)} bytes received\n", capfd.readouterr().err)
-
-
-def test_a_capture_decodes_to_what_the_device_said(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    file = tmp_path / "bms.txt"
-    with board(tmp_path / "bms", 4):
-        main(["capture", str(tmp_path / "bms"), "--protocol", "jbd", "-o", str(file)])
-    capfd.readouterr()
     assert ",bms,,cells,v001,3.3\n" in printed("decode", file, "--protocol", "jbd")
 
 

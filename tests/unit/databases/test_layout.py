@@ -1,4 +1,4 @@
-"""Where the bits of a signal lie, up to which bound they are decoded, and which values select them."""
+"""Where the bits of a signal lie, up to which bound they are decoded, what selects them; and its name."""
 
 import math
 from pathlib import Path
@@ -10,7 +10,14 @@ from telemetry_core.decode.spec import Condition
 from telemetry_core.rows.spec import SlotKind
 
 from telemetry.databases.formats.parse import ParsedMessage
-from telemetry.databases.layout import MessageLayout, exclude, lay_out, merge_ranges
+from telemetry.databases.layout import (
+    MessageLayout,
+    exclude,
+    field_name,
+    lay_out,
+    measurement_name,
+    merge_ranges,
+)
 
 PAST_ANY_PAYLOAD = "a signal past the end of any payload, left out"
 PAST_ITS_MESSAGE = "a signal past the end of its message, decoded where a frame has it"
@@ -224,3 +231,29 @@ def test_values_of_a_signed_selector_are_its_bits_as_an_unsigned_number() -> Non
     assert multiplexed(8, signed=True) == ((-8, -8),)
     assert multiplexed(16, signed=True) == ()
     assert multiplexed(0, 7, 8, 15, 16, signed=False) == ((0, 0), (7, 8), (15, 16))
+
+
+@pytest.mark.parametrize("name", ["time", "vehicle", "pack", "charger", "source", "code", "sa", "_x", "_"])
+def test_a_reserved_signal_name_gets_a_suffix(name: str) -> None:
+    assert field_name(name) == f"{name}_signal"
+
+
+@pytest.mark.parametrize("name", ["Time", "packs", "x_", "1st", "Speed"])
+def test_any_other_signal_name_is_kept(name: str) -> None:
+    assert field_name(name) == name
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["battery", "cells", "charger", "meter", "charging_session", "charging_curve", "event", "gateway"],
+)
+def test_a_message_called_like_a_measurement_of_ours_gets_a_prefix(name: str) -> None:
+    assert measurement_name(name) == f"can_{name}"
+
+
+def test_any_other_message_name_is_kept() -> None:
+    assert measurement_name("Battery") == "Battery"
+
+
+def test_no_name_at_all_is_given_one() -> None:
+    assert field_name("") == measurement_name("") == "unnamed"

@@ -1,94 +1,41 @@
 """What `decode` does with logs and databases, apart from its command line."""
 
-import functools
 import gzip
 import struct
 from pathlib import Path
 
 import pytest
-from telemetry_core.decode.spec import PlanSpec
 
-from telemetry.databases.build import build_plan
-from telemetry.decode.channels import ChannelPlan, Database, plan_channels
+from telemetry.decode.channels import Database
 from telemetry.decode.decoder import Decoder
 from telemetry.decode.output import OutputPiece
 from telemetry.errors import InputMissingError
 from telemetry.ledger import add, frames_in_flight, total
 from telemetry.model.ids import IsoTpId
-from telemetry.stages.binding import NO_BUS
 from telemetry.stages.formats import OutputFormat
-from tests.support.log_decoders import log_decoder
+from tests.support.log_decoders import log_decoder, pieces_of, text_of
 
 DATA = Path(__file__).parents[2] / "data"
 DRIVE = Database(DATA / "drive.dbc")
-A, B, C = Path("a.dbc"), Path("b.dbc"), Path("c.dbc")
-
-
-def channels_of(*databases: Database) -> ChannelPlan:
-    return plan_channels(databases, first_wins=False, j1939=False)
 
 
 def decode(
-    log: Path,
-    *databases: Database,
-    output_format: OutputFormat = OutputFormat.CSV,
-    batch_frames: int = 4096,
+    log: Path, *databases: Database, output_format: OutputFormat = OutputFormat.CSV
 ) -> tuple[str, Decoder]:
-    channels = channels_of(*databases)
-    decoder = log_decoder(
-        build_plan(channels.databases).spec,
-        channels,
-        output_format,
-        vehicle="car 7",
-        batch_frames=batch_frames,
-    )
-    with decoder.pieces([log]) as pieces:
-        text = b"".join(piece.text for piece in pieces)
-    return (decoder.header + text).decode(), decoder
+    decoder = log_decoder(databases, output_format, vehicle="car 7")
+    return (decoder.header + text_of(pieces_of(decoder, [log]))).decode(), decoder
 
 
-def test_a_database_without_a_channel_is_for_all() -> None:
-    channels = channels_of(Database(A), Database(B))
-    assert [bus.databases for bus in channels.databases] == [(A, B)]
-    assert channels.bus_of("can0") == channels.bus_of("can7") == 0
-
-
-def test_a_database_of_one_channel_is_added_to_those_of_all_in_the_order_given() -> None:
-    channels = channels_of(Database(A, "can0"), Database(B), Database(C, "can0"))
-    assert channels.databases[channels.bus_of("can0")].databases == (A, B, C)
-    assert channels.databases[channels.bus_of("can1")].databases == (B,)
-
-
-def test_a_channel_without_any_database_has_no_bus() -> None:
-    assert channels_of(Database(A, "can0")).bus_of("can1") == NO_BUS
-    assert channels_of().bus_of("can0") == NO_BUS
-
-
-def test_options_reach_every_bus() -> None:
-    channels = plan_channels([Database(A), Database(B, "can0")], first_wins=True, j1939=True)
-    assert all(bus.first_wins and bus.j1939 for bus in channels.databases)
-
-
-@pytest.mark.parametrize(
-    ("output_format", "expected"),
-    [(OutputFormat.CSV, "drive.csv"), (OutputFormat.LINE_PROTOCOL, "drive.lp")],
-)
-@pytest.mark.parametrize("batch_frames", [1, 3, 4096])
-def test_the_output_is_the_same_whatever_the_batch_size(
-    output_format: OutputFormat, expected: str, batch_frames: int
+def test_frames_of_one_stamp_keep_it_in_csv_and_are_kept_apart_in_line_protocol_over_all_logs_and_threads(
+    tmp_path: Path,
 ) -> None:
-    text, _ = decode(DATA / "drive.log", DRIVE, output_format=output_format, batch_frames=batch_frames)
-    assert text == (DATA / expected).read_text()
-
-
-def test_frames_of_one_stamp_keep_it_in_csv_and_are_kept_apart_in_line_protocol(tmp_path: Path) -> None:
     log = tmp_path / "coarse.log"
     log.write_text("(1.0) can0 100#AC0F39FDCB400003\n" * 3)
     csv, _ = decode(log, DRIVE)
     assert {row.split(",")[0] for row in csv.splitlines()[1:]} == {"1000000000"}
-    lines, _ = decode(log, DRIVE, output_format=OutputFormat.LINE_PROTOCOL)
-    stamps = [line.rpartition(" ")[2] for line in lines.splitlines()]
-    assert stamps == ["1000000000", "1000000001", "1000000002"]
+    decoder = decoder_of(OutputFormat.LINE_PROTOCOL, batch_frames=2, jobs=3)
+    lines = text_of(pieces_of(decoder, [log, log])).splitlines()
+    assert [int(line.rpartition(b" ")[2]) for line in lines] == list(range(10**9, 10**9 + 6))
 
 
 def test_a_channel_without_a_database_gives_no_rows_but_a_warning() -> None:
@@ -120,11 +67,8 @@ def test_each_channel_has_its_own_j1939_senders(tmp_path: Path) -> None:
         'VERSION ""\nBU_: X\nBO_ 2566844672 Speed: 8 X\n SG_ Value : 0|8@1+ (1,0) [0|0] "" X\n'
     )  # 0x98FEF100: PGN FEF1 of any sender
     log.write_text("(1.0) can0 18FEF105#01\n(2.0) can1 18FEF107#02\n(3.0) can0 18FEF107#03\n")
-    channels = plan_channels([Database(database)], first_wins=False, j1939=True)
-    spec = build_plan(channels.databases).spec
-    decoder = log_decoder(spec, channels, OutputFormat.LINE_PROTOCOL, vehicle="car")
-    with decoder.pieces([log]) as pieces:
-        text = b"".join(piece.text for piece in pieces).decode()
+    decoder = log_decoder([Database(database)], OutputFormat.LINE_PROTOCOL, vehicle="car", j1939=True)
+    text = text_of(pieces_of(decoder, [log])).decode()
     found = [line.split(" ")[0].split(",") for line in text.splitlines()]
     assert [sorted(tags) for _, *tags in found] == [
         ["sa=05", "source=can0", "vehicle=car"],
@@ -148,15 +92,14 @@ def test_a_value_that_is_not_finite_is_left_out_and_reported(
     )
     assert [float(row.split(",")[-1]) for row in text.splitlines()[1:]] == [pytest.approx(1e306)]
     assert decoder.warnings() == ["values left out (not finite): 1"]
+    decoder = log_decoder([Database(tmp_path / "huge.dbc")], OutputFormat.LINE_PROTOCOL, accounts=True)
+    pieces = pieces_of(decoder, [tmp_path / "huge.log"])  # a row without a value is no point
+    assert text_of(pieces).count(b"\n") == add(*(piece.counts for piece in pieces))["points/made/Huge"] == 1
 
 
 def test_progress_is_reported_in_bytes_and_frames() -> None:
-    channels = channels_of(DRIVE)
-    decoder = log_decoder(
-        build_plan(channels.databases).spec, channels, OutputFormat.CSV, vehicle="", batch_frames=10
-    )
-    with decoder.pieces([DATA / "drive.log"]) as pieces:
-        reports = [piece.progress for piece in pieces]
+    decoder = log_decoder([DRIVE], OutputFormat.CSV, batch_frames=10)
+    reports = [piece.progress for piece in pieces_of(decoder, [DATA / "drive.log"])]
     assert [report.count for report in reports] == [0, 10, 15, 15, 15]  # opened, …, at the end
     assert reports[-1].bytes_read == reports[-1].total_bytes == (DATA / "drive.log").stat().st_size
 
@@ -189,30 +132,16 @@ def cut_logs(folder: Path) -> list[Path]:
     return paths
 
 
-@functools.cache
-def drive_plan() -> PlanSpec:
-    return build_plan(channels_of(DRIVE).databases).spec
-
-
 def decoder_of(output_format: OutputFormat, *, batch_frames: int, jobs: int = 1, done: int = 0) -> Decoder:
     return log_decoder(
-        drive_plan(),
-        plan_channels([DRIVE], first_wins=False, j1939=False, isotp=[IsoTpId(0x7E8)]),
+        [DRIVE],
         output_format,
+        isotp=[IsoTpId(0x7E8)],
         batch_frames=batch_frames,
         jobs=jobs,
         accounts=True,
         done=done,
     )
-
-
-def pieces_of(decoder: Decoder, logs: list[Path]) -> list[OutputPiece]:
-    with decoder.pieces(logs) as pieces:
-        return list(pieces)
-
-
-def text_of(pieces: list[OutputPiece]) -> bytes:
-    return b"".join(piece.text for piece in pieces)
 
 
 @pytest.mark.parametrize("output_format", FORMATS)
@@ -257,30 +186,6 @@ def test_the_accounts_of_every_piece_balance(jobs: int, tmp_path: Path) -> None:
     assert accounts["frames/logs/lost/incomplete_session"] == 1
 
 
-RATIO_DBC = """VERSION ""
-NS_ :
-BS_:
-BU_: X
-BO_ 259 Floating: 8 X
- SG_ Ratio : 0|64@1- (10,0) [0|0] "" X
-SIG_VALTYPE_ 259 Ratio : 2;
-"""
-
-
-def test_a_row_of_which_nothing_can_be_written_counts_as_no_point(tmp_path: Path) -> None:
-    (tmp_path / "ratio.dbc").write_text(RATIO_DBC)
-    log = tmp_path / "ratio.log"
-    raw = (0.1, 1e308)  # ten times the second is no number
-    log.write_text("".join(f"(1.0) can0 103#{struct.pack('<d', each).hex()}\n" for each in raw))
-    channels = channels_of(Database(tmp_path / "ratio.dbc"))
-    spec = build_plan(channels.databases).spec
-    pieces = pieces_of(
-        log_decoder(spec, channels, OutputFormat.LINE_PROTOCOL, vehicle="van", accounts=True), [log]
-    )
-    assert text_of(pieces).count(b"\n") == 1
-    assert add(*(piece.counts for piece in pieces))["points/made/Floating"] == 1
-
-
 @pytest.mark.parametrize("jobs", [1, 3])
 def test_a_decode_goes_on_after_any_frame_as_if_it_had_never_stopped(jobs: int, tmp_path: Path) -> None:
     logs = [*cut_logs(tmp_path), DATA / "drive.log"]
@@ -302,11 +207,3 @@ def test_a_log_that_is_not_there_is_an_error_after_what_comes_before_it(tmp_path
         seen.extend(pieces)
     alone = decoder_of(OutputFormat.CSV, batch_frames=2)
     assert text_of(seen) == text_of(pieces_of(alone, [DATA / "drive.log"]))
-
-
-def test_frames_of_one_stamp_are_kept_apart_over_all_logs_and_threads(tmp_path: Path) -> None:
-    log = tmp_path / "coarse.log"
-    log.write_text("(1.0) can0 100#AC0F39FDCB400003\n" * 3)
-    decoder = decoder_of(OutputFormat.LINE_PROTOCOL, batch_frames=2, jobs=3)
-    lines = text_of(pieces_of(decoder, [log, log])).splitlines()
-    assert [int(line.rpartition(b" ")[2]) for line in lines] == list(range(10**9, 10**9 + 6))

@@ -2,6 +2,7 @@
 
 import itertools
 from pathlib import Path
+from typing import Any
 
 import pytest
 from telemetry_core.frames.batch import FrameBatch
@@ -22,6 +23,7 @@ from telemetry.stages.binding import Binding
 from telemetry.stages.formats import OutputFormat
 from telemetry.stages.stages import Stages
 from tests.support.live import CELLS_ID, CHARGER_ID, MAP, PACK_ID, PLAN
+from tests.support.log_decoders import pieces_of, text_of
 
 LIMITS = (Limit("battery.voltage_v", "pack_overvoltage", above=40.0, hysteresis=0.5),)
 FRAMES = 60
@@ -53,29 +55,15 @@ def logs(tmp_path: Path) -> list[Path]:
     return paths
 
 
-def pieces_of(
+def decoded(
     logs: list[Path],
     output: OutputFormat = OutputFormat.LINE_PROTOCOL,
     *,
     every_s: float = 1.0,
-    batch_frames: int = 7,
-    jobs: int = 1,
-    done: int = 0,
+    **options: Any,
 ) -> list[OutputPiece]:
-    decoder = Decoder(
-        stages(output, every_s),
-        Logs(ChannelPlan((), {}, 0)),
-        batch_frames=batch_frames,
-        jobs=jobs,
-        accounts=True,
-        done=done,
-    )
-    with decoder.pieces(logs) as pieces:
-        return list(pieces)
-
-
-def text_of(pieces: list[OutputPiece]) -> bytes:
-    return b"".join(piece.text for piece in pieces)
+    options = {"batch_frames": 7, "accounts": True, **options}
+    return pieces_of(Decoder(stages(output, every_s), Logs(ChannelPlan((), {}, 0)), **options), logs)
 
 
 def in_one_thread(logs: list[Path], output: OutputFormat, every_s: float) -> bytes:
@@ -103,7 +91,7 @@ def test_threads_and_batches_make_no_difference(
     begins = {OutputFormat.LINE_PROTOCOL: b"pack_overvoltage", OutputFormat.WIDE_CSV: in_columns}
     assert expected.count(begins.get(output, b"event")) > 2
     for batch_frames, jobs in itertools.product((1, 5, 4096), (1, 4)):
-        pieces = pieces_of(logs, output, every_s=every_s, batch_frames=batch_frames, jobs=jobs)
+        pieces = decoded(logs, output, every_s=every_s, batch_frames=batch_frames, jobs=jobs)
         assert text_of(pieces) == expected
 
 
@@ -112,7 +100,7 @@ def test_the_accounts_balance_after_each_piece_and_what_is_held_comes_with_the_e
     logs: list[Path], jobs: int
 ) -> None:
     accounts: dict[str, int] = {}
-    pieces = pieces_of(logs, jobs=jobs)
+    pieces = decoded(logs, jobs=jobs)
     for piece in pieces:
         assert piece.lines == piece.text.count(b"\n")
         made = total(piece.counts, "points/made/") - piece.counts.get("points/reduced", 0)
@@ -128,10 +116,10 @@ def test_the_accounts_balance_after_each_piece_and_what_is_held_comes_with_the_e
 def test_a_decode_goes_on_after_any_frame_with_what_its_stages_remembered(
     logs: list[Path], jobs: int
 ) -> None:
-    every_frame = pieces_of(logs, batch_frames=1)
+    every_frame = decoded(logs, batch_frames=1)
     whole = text_of(every_frame)
     for done in range(1, 2 * FRAMES + 1, 7):
         before = text_of([piece for piece in every_frame if piece.frames <= done and not piece.is_end])
-        pieces = pieces_of(logs, batch_frames=4, jobs=jobs, done=done)
+        pieces = decoded(logs, batch_frames=4, jobs=jobs, done=done)
         assert done in [piece.frames for piece in pieces]
         assert before + text_of(pieces) == whole

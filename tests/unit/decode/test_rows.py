@@ -1,16 +1,21 @@
-"""Rows of logs before they are text: which frames count, and what is said of them."""
+"""Rows of logs and captures before they are text: which count, and what is said of them."""
 
 from pathlib import Path
 
 import pytest
 
 from telemetry.databases.plan_cache import load_plan
-from telemetry.decode.channels import Database, plan_channels
+from telemetry.decode.captures import Captures, OneProtocol
+from telemetry.decode.channels import Database
 from telemetry.decode.logs import Logs
 from telemetry.decode.rows import Rows
 from telemetry.decode.times import Times
+from telemetry.errors import DataError
 from telemetry.model.instant import read_instant
+from telemetry.protocols.known import PROTOCOLS
 from telemetry.stages.stages import Stages
+from tests.support.framing import jbd_message
+from tests.support.log_decoders import channels_of
 
 DATA = Path(__file__).parents[2] / "data"
 LOG, DBC = DATA / "drive.log", DATA / "drive.dbc"
@@ -19,7 +24,7 @@ FIRST_NS = 1_700_000_000 * S_NS
 
 
 def rows_of(cache: Path, times: Times | None = None) -> Rows:
-    channels = plan_channels([Database(DBC)], first_wins=False, j1939=False)
+    channels = channels_of([Database(DBC)])
     stages = Stages(load_plan(channels.databases, cache).spec, None, vehicle="")
     return Rows(stages, Logs(channels), times=times or Times())
 
@@ -65,3 +70,39 @@ def test_an_empty_log_is_said_to_have_no_frames(tmp_path: Path) -> None:
     rows = rows_of(tmp_path)
     assert read(rows, log) == 0
     assert "no frames in what was read" in rows.warnings()
+
+
+CELLS = jbd_message(4, bytes.fromhex("0CE4 0CEE"))  # 3.300 V and 3.310 V
+NAME = jbd_message(5, b"JBD-SP04S020")
+
+
+def capture_rows() -> Rows:
+    protocol = PROTOCOLS["jbd"]
+    stages = Stages(protocol.plan("capture", hidden=False), None, vehicle="")
+    return Rows(stages, Captures(OneProtocol(protocol)))
+
+
+def written(file: Path, *lines: str) -> Path:
+    file.write_text("".join(f"{line}\n" for line in lines))
+    return file
+
+
+def test_rows_of_captures_are_counted_over_all_and_damaged_lines_are_warned_of(tmp_path: Path) -> None:
+    a = written(tmp_path / "a.txt", f"(5.25) ttyUSB0 RX {NAME.hex()}", f"(5.5) ttyUSB0 RX {CELLS.hex()}")
+    b = written(tmp_path / "b.txt", "no piece", f"(9.0) ttyUSB0 RX {CELLS.hex()}")
+    rows = capture_rows()
+    assert (rows.first_ns, rows.frames_read) == (0, 0)
+    found = [row.time_ns for samples in rows.read([a, b]) for row in samples]
+    assert found == [5_500_000_000, 9_000_000_000]
+    assert rows.first_ns == 5_250_000_000  # of the first line, as times since then have it
+    assert (rows.frames_read, rows.matched, rows.frames_unknown) == (3, {"decoded": 3, "unknown": 0}, 0)
+    assert [line for line in rows.warnings() if str(b) in line] == [
+        f"{b}:1 (byte 0): no line of a capture, skipped"
+    ]
+
+
+def test_a_capture_without_a_message_is_refused(tmp_path: Path) -> None:
+    rows = capture_rows()
+    with pytest.raises(DataError, match="holds no message of jbd: 2 bytes received in 1 line"):
+        list(rows.read([written(tmp_path / "a.txt", "(5.5) ttyUSB0 RX 0102")]))
+    assert rows.frames_read == 0

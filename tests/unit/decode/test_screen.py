@@ -1,4 +1,4 @@
-"""What decode says on stderr, on a terminal and elsewhere."""
+"""What decode says on stderr, on a terminal and elsewhere, and how far it is in all files."""
 
 import io
 import re
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from telemetry.decode.output import Progress
+from telemetry.decode.output import Course, Progress
 from telemetry.decode.screen import Screen
 from tests.support.clock import FakeClock
 
@@ -145,3 +145,18 @@ def test_where_there_is_no_terminal_there_are_words_alone() -> None:
     screen.clear()
     screen.warn(["one", "two"])
     assert stream.getvalue() == "warning: one\nwarning: two\n"
+
+
+def test_a_place_in_one_file_is_a_place_in_all(tmp_path: Path) -> None:
+    paths = [tmp_path / name for name in ("a", "b", "empty")]
+    for path, size in zip(paths, (100, 50, 0), strict=True):
+        path.write_bytes(bytes(size))
+    place = Course(paths).at(1, 20, 7)
+    assert (place.number, place.files, place.bytes_read, place.total_bytes) == (2, 3, 120, 150)
+
+
+def test_where_one_size_is_unknown_the_total_is_unknown(tmp_path: Path) -> None:
+    path = tmp_path / "a"
+    path.write_bytes(bytes(100))
+    place = Course([path, Path("-")]).at(1, 0, 0)
+    assert (place.bytes_read, place.total_bytes) == (100, 0)

@@ -9,21 +9,21 @@ from pathlib import Path
 import pytest
 
 from telemetry.databases.build import build_plan
-from telemetry.decode.channels import Database, plan_channels
+from telemetry.decode.channels import Database
 from telemetry.decode.logs import Logs
 from telemetry.decode.unknown import UnknownIds
 from telemetry.errors import DataError
 from telemetry.stages.formats import OutputFormat
 from telemetry.stages.stages import Stages
 from tests.support.command import command, noted
-from tests.support.log_decoders import log_decoder
+from tests.support.log_decoders import channels_of, log_decoder, pieces_of, text_of
 
 DATA = Path(__file__).parents[2] / "data"
 DATABASE = Database(DATA / "drive.dbc")
 
 
 def unknown(log: Path, output: OutputFormat = OutputFormat.CSV) -> tuple[str, UnknownIds]:
-    channels = plan_channels([DATABASE], first_wins=False, j1939=False)
+    channels = channels_of([DATABASE])
     stages = Stages(build_plan(channels.databases).spec, None, vehicle="van", output=output)
     decoder = UnknownIds(stages, Logs(channels), output)
     with decoder.pieces([log]) as pieces:
@@ -80,24 +80,20 @@ def test_pieces_of_a_log_are_refused_only_where_none_of_them_has_a_known_message
     known.write_text("(2.0) can0 100#AC0F39FDCB400003\n")
     unknown.write_text("(1.0) can0 7DF#00\n" * 3)
     other.write_text("(3.0) can1 7DE#00\n" * 2)
-    channels = plan_channels([DATABASE], first_wins=False, j1939=False)
-    plan = build_plan(channels.databases).spec
 
-    def text_of(*logs: Path) -> bytes:
-        decoder = log_decoder(plan, channels, output, jobs=jobs)
-        with decoder.pieces(logs) as pieces:
-            return b"".join(piece.text for piece in pieces)
+    def decoded(*logs: Path) -> bytes:
+        return text_of(pieces_of(log_decoder([DATABASE], output, jobs=jobs), logs))
 
-    alone = text_of(known)
+    alone = decoded(known)
     assert alone
     for pieces in [(known, unknown), (unknown, known), (unknown, known, other)]:
-        assert text_of(*pieces) == alone
+        assert decoded(*pieces) == alone
     for pieces, words in [
         ((unknown,), f"{unknown}: holds 3 frames, and no known message"),
         ((unknown, other), f"{unknown} and 1 more: hold 5 frames, and no known message"),
     ]:
         with pytest.raises(DataError, match=re.escape(words)) as refused:
-            text_of(*pieces)
+            decoded(*pieces)
         assert refused.value.exit_code == 65
 
 
@@ -107,12 +103,10 @@ def test_a_database_that_fits_no_frame_is_refused_where_no_earlier_frame_was_dec
 ) -> None:
     log = tmp_path / "a.log"
     log.write_text("(1.0) can0 7DF#00\n" * 199)
-    channels = plan_channels([DATABASE], first_wins=False, j1939=False)
-    plan = build_plan(channels.databases).spec
-    decoder = log_decoder(plan, channels, OutputFormat.LINE_PROTOCOL, done=done)
+    decoder = log_decoder([DATABASE], OutputFormat.LINE_PROTOCOL, done=done)
     refused = pytest.raises(DataError, match="holds 199 frames, and no known message")
-    with decoder.pieces([log]) as pieces, contextlib.nullcontext() if done else refused:
-        assert not any(piece.text for piece in pieces)
+    with contextlib.nullcontext() if done else refused:
+        assert text_of(pieces_of(decoder, [log])) == b""
 
 
 @pytest.mark.parametrize(("known", "warned"), [(1, True), (2, False)])
@@ -121,10 +115,8 @@ def test_a_database_that_fits_less_than_1_percent_of_the_frames_is_doubted(
 ) -> None:
     log = tmp_path / "a.log"
     log.write_text("(1.0) can0 7DF#00\n" * (199 - known) + "(1.0) can0 100#AC0F39FDCB400003\n" * known)
-    channels = plan_channels([DATABASE], first_wins=False, j1939=False)
-    decoder = log_decoder(build_plan(channels.databases).spec, channels, OutputFormat.CSV)
-    with decoder.pieces([log]) as pieces:
-        list(pieces)
+    decoder = log_decoder([DATABASE], OutputFormat.CSV)
+    pieces_of(decoder, [log])
     expected = (
         f"{known} of 199 frames have a known message: are databases and protocol those of this bus? "
         "(scan --log finds what fits, decode --unknown lists the ids without one)"

@@ -16,10 +16,15 @@ def with_accounts(**changes: int) -> Outcome:
     return replace(outcome, accounts={**outcome.accounts, **named})
 
 
+def stored(**changes: int) -> Outcome:
+    return replace(good_outcome(), stored={**good_outcome().stored, **changes})
+
+
 def test_a_run_without_a_loss_has_no_fault() -> None:
     assert faults(good_outcome()) == []
 
 
+GOOD = good_outcome()
 BAD = {
     "a frame that was not read": (
         with_accounts(bus__can__read=2180, frames__can__decoded=2180),
@@ -27,37 +32,28 @@ BAD = {
     ),
     "a frame that was not decoded": (with_accounts(frames__can__decoded=2180), "2,180 decoded"),
     "a frame of the plug that was not read": (
-        with_accounts(bus__plug__read=100_774),
-        "plug: 100,775 frames were sent, 100,774 read",
+        with_accounts(bus__plug__read=1),
+        "100,775 frames were sent, 1 read",
     ),
     "a frame of the plug that was not known": (
         with_accounts(frames__plug__absorbed=49_999),
-        "plug: 100,775 frames were sent, 100,774 decoded",
+        "100,774 decoded",
     ),
-    "a frame of the plug that was lost": (
-        with_accounts(frames__plug__lost__queue_overflow=3),
-        "plug: 3 frames were lost",
-    ),
+    "a frame of the plug that was lost": (with_accounts(frames__plug__lost__x=3), "plug: 3 frames were lost"),
     "a frame dropped by the kernel": (with_accounts(bus__can__kernel_dropped=1), "1 frames were lost"),
     "a frame lost later": (with_accounts(frames__can__lost__queue_overflow=2), "2 frames were lost"),
-    "a point that is not stored": (
-        replace(good_outcome(), stored={**good_outcome().stored, "BMS_Limits": 99}),
-        "BMS_Limits: 100 points expected, 99 stored",
-    ),
-    "a measurement that is not stored": (
-        replace(good_outcome(), stored={}),
-        "battery: 1,330 points expected, 0",
-    ),
+    "a point that is not stored": (stored(BMS_Limits=99), "BMS_Limits: 100 points expected, 99 stored"),
+    "a measurement that is not stored": (replace(GOOD, stored={}), "battery: 1,330 points expected, 0"),
     "an evicted point": (with_accounts(points__evicted=3), "3 points were lost (evicted)"),
     "a dead letter": (with_accounts(points__dead=3), "3 points were lost (dead)"),
-    "a waiting point": (replace(good_outcome(), waiting_points=7), "7 points are still waiting"),
+    "a waiting point": (replace(GOOD, waiting_points=7), "7 points are still waiting"),
     "an account that does not balance": (with_accounts(points__acknowledged=1), "are not accounted for"),
     "energy that went missing": (
-        with_estimate(good_outcome(), 0, 22_600.0),
+        with_estimate(GOOD, 0, 22_600.0),
         "battery: energy in: 22,600.0 Wh stored, 22,764.9 Wh true, sampling explains 20",
     ),
-    "a wrong state of charge": (with_estimate(good_outcome(), 1, 75.2), "state of charge, end: 75.20 %"),
-    "a value that is none": (with_estimate(good_outcome(), 0, float("nan")), "energy in: nan Wh stored"),
+    "a wrong state of charge": (with_estimate(GOOD, 1, 75.2), "state of charge, end: 75.20 %"),
+    "a value that is none": (with_estimate(GOOD, 0, float("nan")), "energy in: nan Wh stored"),
     "a serial message that was not decoded": (
         with_accounts(frames__jbd__decoded=19),
         "jbd: 21 messages were",
@@ -68,19 +64,16 @@ BAD = {
     ),
     "a damaged answer": (with_accounts(frames__jbd__lost__checksum=1), "jbd: 1 messages were lost"),
     "a serial message that is not stored": (
-        replace(good_outcome(), serial_stored={"jbd": 18, "vedirect": 10}),
+        replace(GOOD, serial_stored={"jbd": 18, "vedirect": 10}),
         "jbd: 20 messages decoded, 18 stored",
     ),
     "a block that is not stored": (
-        replace(good_outcome(), serial_stored={"jbd": 19, "vedirect": 9}),
+        replace(GOOD, serial_stored={"jbd": 19, "vedirect": 9}),
         "vedirect: 10 messages decoded, 9 stored",
     ),
-    "a cycle of cells that is not stored": (
-        replace(good_outcome(), stored={**good_outcome().stored, "cells": 39}),
-        "cells: 40 points expected, 39 stored",
-    ),
+    "a cycle of cells that is not stored": (stored(cells=39), "cells: 40 points expected, 39 stored"),
     "a frame that the simulator could not send": (
-        replace(good_outcome(), truth=replace(good_outcome().truth, frames_sent=2000)),
+        replace(GOOD, truth=replace(TRUTH, frames_sent=2000)),
         "181 frames of the simulator went nowhere",
     ),
 }

@@ -1,10 +1,11 @@
-"""Compressed recordings: whole, in many members, cut off, damaged."""
+"""Compressed recordings: whole, in many members, cut off, damaged; and what is read of a pipe, and when."""
 
 import bz2
 import gzip
 import io
 import itertools
 import lzma
+import os
 import struct
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +13,7 @@ from pathlib import Path
 import pytest
 import zstandard
 
+from telemetry.logs.content import Content
 from telemetry.logs.inflate import inflated
 from telemetry.logs.pieces import GAP, DamagedError, FileWindow, Inflated
 
@@ -240,3 +242,18 @@ def test_a_window_beyond_measure_is_refused() -> None:
     out, problem = give(packer.compressobj().compress(TEXT * 200) or b"", ".zst")
     assert out == b""
     assert problem
+
+
+def test_bytes_of_a_pipe_that_were_looked_at_are_there_at_once_and_others_when_they_come(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("telemetry.logs.content.LONGEST_WAIT_S", 0.0)
+    reading, writing = os.pipe()
+    with os.fdopen(reading), os.fdopen(writing, "wb", 0) as pipe:
+        pipe.write(b"0123456789abcdef")
+        with Content(Path(f"/dev/fd/{reading}")) as content:
+            assert content.beginning(4) == b"0123"
+            assert content.more_soon()
+            assert content.read(8) == b"0123"
+            assert content.read(16) == b"456789abcdef"
+            assert not content.more_soon()
