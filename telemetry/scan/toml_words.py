@@ -2,8 +2,8 @@
 
 import json
 import re
-from collections import Counter
 from collections.abc import Sequence
+from itertools import chain, count
 
 _NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9_.:-]+")
 _LONGEST_NAME = 64
@@ -23,11 +23,12 @@ class SourceNames:
     """Names of sources that differ from one another."""
 
     def __init__(self) -> None:
-        self._given: Counter[str] = Counter()
+        self._given: set[str] = set()
 
     def new(self, wanted: str) -> str:
         """Return a name as `wanted`, in letters that names may have."""
-        name = _NOT_IN_NAMES.sub("_", wanted).strip("_.:-")[: _LONGEST_NAME - 4] or "bus"
-        self._given[name] += 1
-        count = self._given[name]
-        return name if count == 1 else self.new(f"{name}-{count}")
+        fit = _NOT_IN_NAMES.sub("_", wanted).strip("_.:-")[: _LONGEST_NAME - 4] or "bus"
+        names = chain([fit], (f"{fit}-{number}" for number in count(2)))
+        name = next(name for name in names if name not in self._given)
+        self._given.add(name)
+        return name

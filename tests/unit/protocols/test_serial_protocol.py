@@ -46,6 +46,16 @@ def test_every_alarm_is_of_a_pack_or_of_a_charger(protocol: SerialProtocol) -> N
 
 
 @ALL
+def test_a_warning_has_a_protection_of_the_same_code_beside_it(protocol: SerialProtocol) -> None:
+    """Except the overtemperature of a Seplos, which is around the pack."""
+    levels: dict[str, set[str | None]] = {}
+    for one in protocol.mapped:
+        levels.setdefault(one.to, set()).add(one.level)
+    alone = {to for to, found in levels.items() if found == {"warning"}}
+    assert alone == ({"event.overtemperature"} if protocol.name == "seplos_v2" else set())
+
+
+@ALL
 def test_every_request_is_answered_by_a_message_of_the_table(protocol: SerialProtocol) -> None:
     assert {one.reply_id for one in protocol.requests} <= {message.id for message in protocol.messages}
 

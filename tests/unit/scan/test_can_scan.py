@@ -38,11 +38,13 @@ CHADEMO = (
 ELCON = (("1806E5F4 # 03 D4 00 A0 00 00 00 00", 1000), ("18FF50E5 # 0C 0B 00 52 00 00 00 00", 1000))
 HUAWEI = (("1081407F # 01 70 00 00 00 01 A6 84", 50), ("1081407E # 01 82 00 00 00 00 07 32", 500))
 INFYPOWER = (("0283F000 # 43 FA 00 00 40 60 00 00", 500), ("0286F001 # 0F B4 0F A5 0F A7 00 00", 500))
-TRUCK = (  # EEC1, EEC2, CCVS1, DM1 by a diagnostic tool's naming
+TRANSPORT = (("18ECFF00 # 20 14 00 03 FF CA FE 00", 1000), ("18EBFF00 # 01 00 FF 00 00 00 00 FF", 1000))
+TRUCK = (  # EEC1, EEC2, CCVS1, DM1 by a diagnostic tool's naming, and a longer DM1 in packets
     ("0CF00400 # F0 7D 82 80 25 00 F0 82", 20),
     ("0CF00300 # D1 00 00 FF FF FF FF FF", 50),
     ("18FEF100 # F7 00 00 10 0C 00 00 30", 100),
     ("18FECA00 # 00 FF 00 00 00 00 FF FF", 1000),
+    *TRANSPORT,
 )
 
 
@@ -117,6 +119,14 @@ def test_a_simulated_charge_is_gbt_27930_with_all_its_ids() -> None:
     (fit,) = verdict.chosen
     assert (fit.ids, fit.frames) == (frozenset(traffic.ids), traffic.frames)
     assert fit.periods_right == fit.periods_judged >= 10
+
+
+@pytest.mark.parametrize(("byte_count", "ids"), [(8, 1), (9, 3)])
+def test_packets_are_of_a_database_where_it_has_messages_that_come_in_them(byte_count: int, ids: int) -> None:
+    bus = BusSpec("t", (MessageSpec("T", 0x18FF0000, True, byte_count, (), (), 0, by_pgn=True),))
+    traffic = seen([("18FF0000 # 00 00 00 00 00 00 00 00", 100), *TRANSPORT])
+    (fit,) = judge(traffic, [database_candidate(Path("t.dbc"), bus, {})]).ranking
+    assert len(fit.ids) == ids
 
 
 def test_a_vehicles_log_fits_its_database_in_every_length_and_period(drive: Path) -> None:

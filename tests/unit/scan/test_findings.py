@@ -5,6 +5,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from telemetry.config import load_config
 from telemetry.protocols.table import EIGHT_N_ONE
@@ -177,3 +179,11 @@ def test_what_of_a_line_is_usual_is_left_out_and_what_is_not_stands_there() -> N
     assert 'parity = "N"' in other
     assert 'address = "' in other
     assert "address = 3\n" in configuration([findings(ScannedLine(FakeClock(), [board(3)]))])
+
+
+@given(st.lists(st.sampled_from(["jbd", "jbd-2", "jbd-2-2", "a b", "a_b", "", "x" * 99])))
+def test_names_of_sources_differ_whatever_is_wanted(wanted: list[str]) -> None:
+    names = SourceNames()
+    given_names = [names.new(one) for one in wanted]
+    assert len(set(given_names)) == len(wanted)
+    assert max(map(len, given_names), default=0) <= 64
