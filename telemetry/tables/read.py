@@ -1,13 +1,13 @@
 """Logs and captures as tables: what `decode` writes, without text in between."""
 
 import os
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
 from telemetry.decode.decoder import Decoder
-from telemetry.decode.described import Described, by_config, by_databases, by_protocol
+from telemetry.decode.described import by_config, by_databases, by_protocol
 from telemetry.decode.times import Times
 from telemetry.errors import UsageError
 from telemetry.logs.content import require_file
@@ -19,24 +19,6 @@ from telemetry.tables.table import Table, Tables
 from telemetry.tables.warn import warn
 
 Time = str | datetime
-
-
-@dataclass(frozen=True, slots=True)
-class _Chosen:
-    """What of the logs is wanted, and how frames are put together and checked."""
-
-    signals: Sequence[str]
-    isotp: Sequence[IsoTpId]
-    id_masks: Sequence[str]
-    protect: Path | None
-    times: Times
-
-    def given(self, *, times_too: bool = False) -> list[str]:
-        """Return the arguments that were given, of those that a configuration or a serial port decides."""
-        given = {each: getattr(self, each) for each in ("signals", "isotp", "id_masks", "protect")}
-        if times_too:
-            given |= {"from_time": self.times.start, "to_time": self.times.stop}
-        return [name for name, value in given.items() if value]
 
 
 def read(
@@ -99,22 +81,40 @@ def read(
     paths = [Path(log) for log in logs]
     for path in paths:
         require_file(path)
-    chosen = _Chosen(
-        [signals] if isinstance(signals, str) else signals,
-        [IsoTpId(each, isotp_extended_addressing, isotp_length) for each in _isotp_ids(isotp)],
-        id_masks,
-        None if protect is None else Path(protect),
-        Times(start=_instant(from_time, "from_time"), stop=_instant(to_time, "to_time")),
-    )
+    globs = [signals] if isinstance(signals, str) else signals
+    ids = [IsoTpId(each, isotp_extended_addressing, isotp_length) for each in _isotp_ids(isotp)]
+    times = Times(start=_instant(from_time, "from_time"), stop=_instant(to_time, "to_time"))
+    # What a configuration decides, and with the times what a serial port does without.
+    of_can: dict[str, object] = {"signals": globs, "isotp": ids, "id_masks": id_masks, "protect": protect}
+    bounds: dict[str, object] = {"from_time": times.start, "to_time": times.stop}
     if databases is not None:
-        described = _by_databases(databases, chosen)
+        channels, plan = plan_of(_loaded(databases, id_masks))
+        described = by_databases(
+            plan.spec,
+            replace(channels, isotp=ids),
+            protect_file=None if protect is None else Path(protect),
+            signals=globs,
+            signals_by="signals",
+        )
     elif config is not None:
-        described = _by_config(Path(config), source, chosen)
+        _refuse(of_can, "config", "the configuration decides it")
+        described = by_config(Path(config), source, warn)
+        if described.is_serial:
+            _refuse(of_can | bounds, "a serial source", "it is for logs of CAN")
     else:
-        modbus_map = None if registers is None else os.fspath(registers)
-        described = _by_protocol(str(protocol), chosen, modbus_map, paths)
+        _refuse({"id_masks": id_masks, "protect": protect}, "protocol", "leave it out")
+        if _is_serial(str(protocol)):
+            _refuse(of_can | bounds, "a serial protocol", "it is for logs of CAN")
+        described = by_protocol(
+            str(protocol),
+            None if registers is None else os.fspath(registers),
+            paths,
+            with_messages=not _is_serial(str(protocol)) or (protocol == "modbus" and registers is None),
+            signals=globs,
+            isotp=ids,
+        )
     sink = TableSink()
-    decoder = Decoder(*described.make(sink), jobs=jobs or len(os.sched_getaffinity(0)), times=chosen.times)
+    decoder = Decoder(*described.make(sink), jobs=jobs or len(os.sched_getaffinity(0)), times=times)
     with decoder.pieces(paths) as pieces:
         for piece in pieces:
             warn(piece.warnings)
@@ -140,49 +140,25 @@ def _instant(time: Time | None, where: str) -> Instant | None:
         raise UsageError(str(error), where=where) from error
 
 
-def _refuse(names: Sequence[str], beside: str, hint: str) -> None:
-    if names:
-        raise UsageError(f"stands beside {beside}", where=names[0], hint=hint)
+def _refuse(arguments: Mapping[str, object], beside: str, hint: str) -> None:
+    """Raise UsageError for the first of these that was given."""
+    for name, value in arguments.items():
+        if value:
+            raise UsageError(f"stands beside {beside}", where=name, hint=hint)
 
 
-def _by_databases(databases: Files | Databases, chosen: _Chosen) -> Described:
+def _loaded(databases: Files | Databases, id_masks: Sequence[str]) -> Databases:
     if isinstance(databases, Databases):
-        loaded = databases
-        _refuse(["id_masks"] if chosen.id_masks else [], "Databases", "load_databases takes it")
-    else:
-        loaded = load_databases(databases, id_masks=chosen.id_masks)
-    channels, plan = plan_of(loaded)
-    return by_databases(
-        plan.spec,
-        replace(channels, isotp=chosen.isotp),
-        protect_file=chosen.protect,
-        signals=chosen.signals,
-        signals_by="signals",
-    )
+        _refuse({"id_masks": id_masks}, "Databases", "load_databases takes it")
+        return databases
+    return load_databases(databases, id_masks=id_masks)
 
 
-def _by_protocol(name: str, chosen: _Chosen, registers: str | None, captures: Sequence[Path]) -> Described:
+def _is_serial(protocol: str) -> bool:
+    """Return whether it is of a serial port, not of a CAN bus. Raises UsageError where none is called so."""
     from telemetry.protocols.known import CAN_PROTOCOLS, PROTOCOLS  # all of them
 
-    _refuse([each for each in ("id_masks", "protect") if getattr(chosen, each)], "protocol", "leave it out")
-    if name not in CAN_PROTOCOLS and name not in PROTOCOLS:
+    if protocol not in CAN_PROTOCOLS and protocol not in PROTOCOLS:
         known = ", ".join(sorted((*PROTOCOLS, *CAN_PROTOCOLS)))
-        raise UsageError(f"no protocol is called {name!r}", where="protocol", hint=f"known are {known}")
-    if name in PROTOCOLS:
-        _refuse(chosen.given(times_too=True), "a serial protocol", "it is for logs of CAN")
-    return by_protocol(
-        name,
-        registers,
-        captures,
-        with_messages=name in CAN_PROTOCOLS or (name == "modbus" and registers is None),
-        signals=chosen.signals,
-        isotp=chosen.isotp,
-    )
-
-
-def _by_config(file: Path, source: str, chosen: _Chosen) -> Described:
-    _refuse(chosen.given(), "config", "the configuration decides it")
-    described = by_config(file, source, warn)
-    if described.is_serial:
-        _refuse(chosen.given(times_too=True), "a serial source", "it is for logs of CAN")
-    return described
+        raise UsageError(f"no protocol is called {protocol!r}", where="protocol", hint=f"known are {known}")
+    return protocol in PROTOCOLS
