@@ -17,10 +17,8 @@ from telemetry.logs.content import require_file
 from telemetry.model.bit_rate import BitRate
 from telemetry.scan.bit_rates import find_bit_rate, interface, listening_only
 from telemetry.scan.can_findings import BusFindings
-from telemetry.scan.can_scan import Candidate, database_candidate, judge, known_candidates
-from telemetry.scan.dbc_periods import periods_ms
-from telemetry.scan.listening import listen, traffic_of_logs
-from telemetry.scan.traffic import BusTraffic
+from telemetry.scan.can_scan import Candidate, database_candidate, judge, known_candidates, periods_ms
+from telemetry.scan.traffic import BusTraffic, listen, traffic_of_logs
 from telemetry.sources.can.netlink import interface_bit_rate
 from telemetry.sources.can.sockets import NO_CAN, kernel_has_can
 

@@ -14,7 +14,7 @@ from telemetry.logs.inflate import ENDINGS
 from telemetry.protocols.table import SerialProtocol
 
 if TYPE_CHECKING:
-    from telemetry.scrub.named_signals import NamedMessage
+    from telemetry.scrub.buses import NamedMessage
 
 EXAMPLES = (
     "drive.log -o public.log --dbc ev.dbc",
@@ -108,7 +108,7 @@ def _messages(arguments: argparse.Namespace) -> "Mapping[tuple[bool, int], Named
         return {}
     from telemetry.databases.plan_cache import load_plan, user_cache_directory
     from telemetry.decode.channels import plan_channels
-    from telemetry.scrub.named_signals import named_messages
+    from telemetry.scrub.buses import named_messages
 
     plan = load_plan(
         plan_channels(arguments.dbc, first_wins=True, j1939=False).databases, user_cache_directory()

@@ -8,8 +8,7 @@ from typing import Any
 from telemetry.errors import one_line
 from telemetry.model.bit_rate import BitRate
 from telemetry.model.ids import id_text
-from telemetry.scan.can_known import J1939
-from telemetry.scan.can_scan import BusVerdict, Fit
+from telemetry.scan.can_scan import J1939, BusVerdict, Fit
 from telemetry.scan.toml_words import SourceNames, text, texts
 from telemetry.scan.traffic import BusTraffic
 

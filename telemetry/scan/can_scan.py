@@ -5,18 +5,24 @@ Promises:
 - An id counts for a protocol or a database exactly if the decoder would take it so.
 - What is proposed explains ids that nothing before it explains, and may stand together in one configuration.
 - A few ids that fit by chance are not proposed.
+
+J1939 is known by messages that most of its buses have, and how often (source: its published numbers). No plan
+for decoding has how often a DBC says that its messages are sent (GenMsgCycleTime): any such file gives what
+can be read of it, without cantools. Other formats give nothing.
 """
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from telemetry_core.decode.spec import BusSpec, MessageSpec
 
+from telemetry.databases.formats.dbc_statements import dbc_id, statements
+from telemetry.databases.formats.encodings import text_of
 from telemetry.protocols.can.table import shared_id
 from telemetry.protocols.known import CAN_PROTOCOLS
 from telemetry.rules.find_message import EXTENDED, find_message
-from telemetry.scan.can_known import J1939, PERIODS_MS, j1939_bus, j1939_transport
 from telemetry.scan.traffic import BusTraffic, SeenId
 
 CLASSIC_BYTES = 8
@@ -212,3 +218,69 @@ def _may_stand_with(fit: Fit, chosen: Sequence[Fit]) -> bool:
             if shared_id(other.candidate.bus, fit.candidate.bus.messages) is not None:
                 return False
     return True
+
+
+# --- what is known of J1939, and what a DBC declares
+
+J1939 = "j1939"
+
+_J1939_MESSAGES: Sequence[tuple[str, int, int]] = (  # name, PGN, period in ms (0: it varies, or by request)
+    ("TSC1", 0x0000, 0),
+    ("ETC1", 0xF002, 10),
+    ("EEC2", 0xF003, 50),
+    ("EEC1", 0xF004, 0),
+    ("EBC1", 0xF001, 100),
+    ("ERC1", 0xF000, 100),
+    ("REQUEST", 0xEA00, 0),
+    ("ADDRESS_CLAIMED", 0xEE00, 0),
+    ("ACKNOWLEDGEMENT", 0xE800, 0),
+    ("VDHR", 0xFEC1, 1000),
+    ("DM1", 0xFECA, 1000),
+    ("HOURS", 0xFEE5, 0),
+    ("TD", 0xFEE6, 1000),
+    ("VI", 0xFEEC, 0),
+    ("ET1", 0xFEEE, 1000),
+    ("EFLP1", 0xFEEF, 500),
+    ("CCVS1", 0xFEF1, 100),
+    ("LFE", 0xFEF2, 100),
+    ("AMB", 0xFEF5, 1000),
+    ("IC1", 0xFEF6, 500),
+    ("VEP1", 0xFEF7, 1000),
+    ("DD", 0xFEFC, 1000),
+)
+PERIODS_MS: Mapping[str, int] = {name: period_ms for name, _, period_ms in _J1939_MESSAGES if period_ms}
+
+_TRANSPORT_CM, _TRANSPORT_DT = 0xEC, 0xEB
+_TRANSPORT_BYTES = 8
+_PRIORITY = 6
+
+
+def j1939_transport() -> tuple[MessageSpec, ...]:
+    """Return the frames in which a J1939 node sends what is longer than 8 bytes."""
+    return tuple(_pgn("TP", kind << 8) for kind in (_TRANSPORT_CM, _TRANSPORT_DT))
+
+
+def j1939_bus() -> BusSpec:
+    """Return messages that most J1939 buses have some of."""
+    messages = tuple(_pgn(name, pgn) for name, pgn, _ in _J1939_MESSAGES)
+    return BusSpec(J1939, (*messages, *j1939_transport()))
+
+
+def _pgn(name: str, pgn: int) -> MessageSpec:
+    id = _PRIORITY << 26 | pgn << 8
+    return MessageSpec(name, id, True, _TRANSPORT_BYTES, (), (), 0, by_pgn=True)
+
+
+_PERIOD = re.compile(r'BA_\s+"GenMsgCycleTime"\s+BO_\s+(\d{1,10})\s+(\d{1,8})(?:\.\d*)?\s*;')
+
+
+def periods_ms(file: Path) -> Mapping[int, int]:
+    """Return the period of each message by its id, with bit 31 where it has 29 bits."""
+    if file.suffix.lower() != ".dbc":
+        return {}
+    try:
+        text = text_of(file.read_bytes())
+    except OSError:  # its parser says so
+        return {}
+    values = (_PERIOD.match(each.text) for each in statements(text) if each.keyword == "BA_")
+    return {dbc_id(int(value[1])): int(value[2]) for value in values if value and int(value[2])}

@@ -1,12 +1,23 @@
-"""What was seen on a CAN bus, id by id: how many frames, how long, and how often.
+"""What was seen on a CAN bus, or in logs, id by id: how many frames, how long, and how often.
 
-Promises: memory is bounded. Of more than MOST_IDS ids the further ones are not looked at.
+Promises: memory is bounded. Of more than MOST_IDS ids the further ones are not looked at. Nothing is sent.
 """
 
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from statistics import median
+from typing import TYPE_CHECKING, Any
 
-from telemetry.rules.find_message import EXTENDED
+from telemetry_core.frames.batch import FrameBatch
+
+from telemetry.clock import Clock
+from telemetry.errors import UnavailableError
+from telemetry.logs.log import OpenLog
+from telemetry.rules.find_message import EXTENDED, ID_MASK
+
+if TYPE_CHECKING:
+    import can
 
 MOST_IDS = 65_536
 MOST_GAPS = 256  # between frames of one id, of which the period is the median
@@ -69,3 +80,72 @@ class BusTraffic:
     def extended(self) -> int:
         """Return how many ids have 29 bits."""
         return sum(bool(id & EXTENDED) for id in self.ids)
+
+
+MOST_FRAMES = 2_000_000  # of logs: more say nothing new
+_NOT_DATA, _ERROR = 0x60000000, 0x20000000  # remote and error frames, by bits of the id
+_BATCH_FRAMES = 4096
+_RECEIVE_S = 0.2
+
+
+def traffic_of_logs(files: Sequence[Path], warn: Callable[[str], None]) -> dict[str, BusTraffic]:
+    """Return what was seen on each channel, by name. Raises InputMissingError, DataError."""
+    numbers: dict[str, int] = {}
+    found: list[BusTraffic] = []
+
+    def number_of(name: str) -> int:
+        if name not in numbers:
+            numbers[name] = len(found)
+            found.append(BusTraffic())
+        return numbers[name]
+
+    frames = FrameBatch(_BATCH_FRAMES)
+    left = MOST_FRAMES
+    for file in files:
+        with OpenLog(file, number_of) as log:
+            while left > 0 and not log.at_end:
+                frames.clear()
+                left -= log.read(frames)
+                for frame in frames:
+                    if not frame.id & _NOT_DATA:
+                        found[frame.channel].observe(frame.time_ns, frame.id, len(frame.data))
+                    elif frame.id & _ERROR:
+                        found[frame.channel].errors += 1
+            for line in log.warnings():
+                warn(line)
+    if left <= 0:
+        warn(f"only the first {MOST_FRAMES:,} frames were looked at")
+    return {name: found[number] for name, number in numbers.items() if found[number].frames}
+
+
+def listen(
+    options: Mapping[str, Any], clock: Clock, seconds: float, *, most: int = MOST_FRAMES
+) -> BusTraffic:
+    """Return what comes on a bus of python-can within `seconds`, or until `most` frames and errors have come.
+
+    Raises TelemetryError.
+    """
+    from telemetry.capture.bus import open_bus  # with python-can, which takes a second
+
+    traffic = BusTraffic()
+    with open_bus(options) as bus:
+        ends_s = clock.monotonic_s() + seconds
+        while traffic.frames + traffic.errors < most and (left_s := ends_s - clock.monotonic_s()) > 0:
+            message = _receive(bus, min(left_s, _RECEIVE_S))
+            if message is None:
+                continue
+            if message.is_error_frame:
+                traffic.errors += 1
+            elif not message.is_remote_frame:
+                id = message.arbitration_id & ID_MASK | (EXTENDED if message.is_extended_id else 0)
+                traffic.observe(round(message.timestamp * 1e9), id, len(message.data))
+    return traffic
+
+
+def _receive(bus: "can.BusABC", timeout_s: float) -> "can.Message | None":
+    import can
+
+    try:
+        return bus.recv(timeout_s)
+    except (can.CanError, OSError) as error:
+        raise UnavailableError(f"was lost: {error}", where=bus.channel_info) from error

@@ -20,9 +20,8 @@ from telemetry.logs.log import OpenLog
 from telemetry.protocols.known import PROTOCOLS
 from telemetry.protocols.spoken_in import spoken_in
 from telemetry.protocols.table import SerialProtocol
-from telemetry.scrub.buses import BusScrubber
+from telemetry.scrub.buses import BusScrubber, NamedMessage
 from telemetry.scrub.lines import CaptureScrubber
-from telemetry.scrub.named_signals import NamedMessage
 from telemetry.scrub.replacements import Replacements
 
 _LINES_LOOKED_AT, _BYTES_LOOKED_AT = 200, 1 << 16  # until one is a piece of a capture

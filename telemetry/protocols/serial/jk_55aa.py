@@ -23,15 +23,16 @@ from telemetry_core.serial.crc import crc_16_modbus
 from telemetry.framing.checks import crc_16, sum_8
 from telemetry.framing.framing import NO_ADDRESS, Framing, Heard, PortReader, Shape, Skipped, literal
 from telemetry.framing.secrets import PASSWORD, SERIAL_NUMBER, Secret
-from telemetry.protocols.serial.gather import Gather, gather
 from telemetry.protocols.serial.layout import (
     ABSENT_CELL,
     ABSENT_SENSOR,
     Confirmed,
+    Gather,
     Layout,
     Value,
     byte_of_frame,
     cells,
+    gather,
     sensors,
 )
 from telemetry.protocols.serial.signals import alarm_bits, usual

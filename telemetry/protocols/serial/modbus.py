@@ -5,13 +5,13 @@ BCD and decimal places are undone here: payloads have one place a value.
 """
 
 import struct
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
-from operator import itemgetter
 
 from telemetry.framing.framing import Framing, Heard, Skipped
 from telemetry.framing.secrets import KNOWN_NUMBERS, NUMBER, TEXT, WORDS, Secret, kind_of
 from telemetry.protocols.registers.register_map import Group, Register, RegisterMap
+from telemetry.protocols.serial.layout import Gather, gather
 from telemetry.protocols.serial.rtu import LAST_SLAVE, REFUSAL, Asked, RtuReader, request, shapes
 from telemetry.protocols.serial.signals import unsigned
 from telemetry.protocols.table import (
@@ -56,10 +56,10 @@ class _MappedReader(RtuReader):
             if len(self._covered) < _MOST_REQUESTS:
                 self._covered[asked] = covered
         heard = []
-        for id, gather, texts in covered:
+        for id, made, texts in covered:
             for text in texts:
                 self.identify(text.name, _raw(asked, data, text))
-            heard.append(Heard(id, gather(data), asked.slave))
+            heard.append(Heard(id, made(data), asked.slave))
         return heard or Skipped.OTHER
 
     def _cover(self, asked: Asked) -> "list[_Covered]":
@@ -92,11 +92,10 @@ class _MappedReader(RtuReader):
                     yield Secret(kind, slice(at, at + 2 * one.count), form)
 
 
-_Gather = Callable[[bytes], bytes]  # makes a payload of the data of a reply
-_Covered = tuple[int, _Gather, list[Register]]
+_Covered = tuple[int, Gather, list[Register]]  # id, what makes a payload of the data of a reply, texts
 
 
-def _gathering(numbers: Sequence[tuple[Register, bool]], asked: Asked) -> _Gather:
+def _gathering(numbers: Sequence[tuple[Register, bool]], asked: Asked) -> Gather:
     """Return what makes the payload of all `numbers`, each with whether the reply to `asked` has it.
 
     Numbers without a sign, which most are, need nothing but their bytes in another order.
@@ -104,10 +103,10 @@ def _gathering(numbers: Sequence[tuple[Register, bool]], asked: Asked) -> _Gathe
     if not numbers or not all(_is_plain(one) for one, _ in numbers):
         return lambda data: b"".join(_place(one, asked, data, is_there=is_there) for one, is_there in numbers)
     places = bytes(range(len(_AHEAD), len(_AHEAD) + 2 * asked.quantity))
-    moved = itemgetter(
-        *(place for one, is_there in numbers for place in _places(one, asked, places, is_there=is_there))
+    moved = gather(
+        place for one, is_there in numbers for place in _places(one, asked, places, is_there=is_there)
     )
-    return lambda data: bytes(moved(_AHEAD + data))
+    return lambda data: moved(_AHEAD + data)
 
 
 def _places(register: Register, asked: Asked, places: bytes, *, is_there: bool) -> bytes:

@@ -13,7 +13,7 @@ from firmware_sim.simulation import COLUMNS
 from telemetry.__main__ import main
 from telemetry.settings.table import TomlTable
 from tests.support.page_tables import rows
-from tests.unit.firmware_sim.test_scenario_faults import EXAMPLES
+from tests.unit.firmware_sim.test_scenario import EXAMPLES
 
 PAGE = (Path(__file__).parents[3] / "docs" / "simulator.md").read_text("utf-8")
 _NAME = re.compile(r"`([^`]+)`")

@@ -17,7 +17,7 @@ from firmware_sim.errors import NotValidError
 from firmware_sim.plant.pack import Pack, PackSpec
 from firmware_sim.wire.broadcast import VEHICLE_DBC, Broadcast, Frame, Values
 from firmware_sim.wire.layout import CAN_EFF_FLAG, load_layouts
-from tests.unit.firmware_sim.test_checksum import bitwise_crc8
+from tests.unit.firmware_sim.test_board_readings import bitwise_crc8
 
 _TICK_NS = round(TICK_S * 1e9)
 

@@ -1,14 +1,17 @@
-"""telemetry/scan/traffic.py and listening.py: what was seen of a bus."""
+"""telemetry/scan/traffic.py: what was seen of a bus, in logs and as long as it is listened to."""
 
+import contextlib
 from pathlib import Path
+from typing import Any
 
+import can
 import pytest
 
-from telemetry.errors import InputMissingError
+from telemetry.errors import InputMissingError, UnavailableError
 from telemetry.rules.find_message import EXTENDED
 from telemetry.scan import traffic as seen
-from telemetry.scan.listening import traffic_of_logs
-from telemetry.scan.traffic import BusTraffic
+from telemetry.scan.traffic import BusTraffic, listen, traffic_of_logs
+from tests.support.clock import FakeClock
 
 MS = 1_000_000
 LOG = """\
@@ -69,3 +72,99 @@ def test_a_log_that_is_not_there_is_one_error_and_a_damaged_one_a_warning(tmp_pa
     warnings: list[str] = []
     assert traffic_of_logs([tmp_path / "bad.log"], warnings.append)["can0"].frames == 4
     assert "no frame, skipped" in warnings[0]
+
+
+class Bus:
+    """Gives these, None while nothing comes; each takes 0.1 s. Fails at the end."""
+
+    channel_info = "can7"
+
+    def __init__(self, clock: FakeClock, *received: can.Message | None) -> None:
+        self._clock = clock
+        self._received = [*received]
+        self.waits: list[float] = []
+
+    def recv(self, timeout_s: float) -> can.Message | None:
+        self.waits.append(timeout_s)
+        self._clock.advance(0.1)
+        if not self._received:
+            raise can.CanOperationError("adapter pulled")
+        return self._received.pop(0)
+
+
+def message(id: int, **kind: Any) -> can.Message:
+    return can.Message(
+        timestamp=1000.5, arbitration_id=id, **{"is_extended_id": False, "data": b"\x01", **kind}
+    )
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    clock = FakeClock()
+    clock.advance(1000.0)  # after the start of the machine
+    return clock
+
+
+def on(monkeypatch: pytest.MonkeyPatch, bus: Bus) -> None:
+    monkeypatch.setattr("telemetry.capture.bus.open_bus", lambda _: contextlib.nullcontext(bus))
+
+
+def test_it_ends_after_so_many_seconds_and_waits_no_longer(
+    monkeypatch: pytest.MonkeyPatch, clock: FakeClock
+) -> None:
+    bus = Bus(clock, *[None, message(0x100)] * 20)
+    on(monkeypatch, bus)
+    heard = listen({}, clock, 0.95)
+    assert heard.frames == 5
+    assert len(bus.waits) == 10
+    assert 0.0 < bus.waits[-1] < 0.06
+
+
+def test_it_ends_when_enough_frames_and_errors_have_come(
+    monkeypatch: pytest.MonkeyPatch, clock: FakeClock
+) -> None:
+    bus = Bus(clock, message(0x100), message(4, is_error_frame=True), message(0x101), message(0x102))
+    on(monkeypatch, bus)
+    heard = listen({}, clock, 60.0, most=3)
+    assert (heard.frames, heard.errors, len(bus.waits)) == (2, 1, 3)
+
+
+def test_remote_frames_say_nothing_and_ids_of_29_bits_are_marked(
+    monkeypatch: pytest.MonkeyPatch, clock: FakeClock
+) -> None:
+    received = [message(0x100, is_remote_frame=True, data=None), message(0x18FF50E5, is_extended_id=True)]
+    on(monkeypatch, Bus(clock, *received, message(0x101)))
+    heard = listen({}, clock, 60.0, most=2)
+    assert set(heard.ids) == {0x18FF50E5 | EXTENDED, 0x101}
+
+
+def test_of_a_log_remote_frames_are_neither_data_nor_errors(tmp_path: Path) -> None:
+    """0x20000080 is an error frame of SocketCAN. can1 has no frame of data, and can2 one of 12 bytes."""
+    log = tmp_path / "bus.log"
+    log.write_text(
+        "(1.0) can0 100#0102\n(1.1) can0 101#R2\n(1.2) can0 20000080#0000000000000000\n"
+        "(1.3) can1 101#R2\n(1.4) can2 18FF50E5##1000102030405060708090A0B\n"
+    )
+    warnings: list[str] = []
+    found = traffic_of_logs([log, log], warnings.append)
+    assert warnings == []
+    assert {name: (one.frames, one.errors, set(one.ids)) for name, one in found.items()} == {
+        "can0": (2, 2, {0x100}),
+        "can2": (2, 0, {0x18FF50E5 | EXTENDED}),
+    }
+
+
+def test_of_several_logs_only_so_many_frames_are_looked_at_together(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("telemetry.scan.traffic.MOST_FRAMES", 3)
+    log, warnings = tmp_path / "bus.log", list[str]()
+    log.write_text("(1.0) can0 100#01\n(1.1) can0 100#01\n")
+    assert traffic_of_logs([log, log, log], warnings.append)["can0"].frames == 4  # a log is read in batches
+    assert warnings == ["only the first 3 frames were looked at"]
+
+
+def test_a_bus_that_is_lost_is_one_error(monkeypatch: pytest.MonkeyPatch, clock: FakeClock) -> None:
+    on(monkeypatch, Bus(clock, message(0x100)))
+    with pytest.raises(UnavailableError, match=r"^can7: was lost: adapter pulled$"):
+        listen({}, clock, 60.0)

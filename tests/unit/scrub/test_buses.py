@@ -11,9 +11,8 @@ from telemetry_core.frames.batch import FrameTuple
 from telemetry_core.rows.spec import FieldSpec, RecordSpec, SlotKind
 
 from firmware_sim.wire import gbt, j1939
-from telemetry.scrub.buses import BusScrubber
+from telemetry.scrub.buses import BusScrubber, NamedMessage, named_messages
 from telemetry.scrub.files import scrub_log
-from telemetry.scrub.named_signals import NamedMessage, named_messages
 from telemetry.scrub.replacements import Replacements
 from tests.unit.scrub.test_named_signals import a_database
 

@@ -4,7 +4,7 @@ import pytest
 from telemetry_core.decode.spec import BusSpec, Condition, MessageSpec, PlanSpec, SignalSpec
 from telemetry_core.rows.spec import FieldSpec, RecordSpec, SlotKind
 
-from telemetry.scrub.named_signals import NamedMessage, named_messages
+from telemetry.scrub.buses import NamedMessage, named_messages
 from telemetry.scrub.replacements import Replacements
 
 

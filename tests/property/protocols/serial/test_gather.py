@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from telemetry.protocols.serial.gather import gather
+from telemetry.protocols.serial.layout import gather
 
 
 @given(st.lists(st.integers(0, 700), max_size=400), st.binary(max_size=600))
