@@ -90,7 +90,9 @@ class Pipeline:
         state: Mapping[str, bytes] = NO_STATE,
         batch_age_s: float = 1.0,
     ) -> None:
-        """positions: how many frames of each log are in the store already, and of which its end is.
+        """Begin with an empty batch.
+
+        positions: how many frames of each log are in the store already, and of which its end is.
 
         newest_ns: the latest stamp of what an earlier run stored last; None if it stored nothing. state: what
         that run had open. batch_age_s: how old the open batch may become.
@@ -210,7 +212,7 @@ class Pipeline:
             self.cut()
 
     def start_over(self, source: str, resume_as: str, positions: Mapping[str, int]) -> None:
-        """`source` begins again in this run, its own counts at zero and a log at its first frame.
+        """Let `source` begin again in this run, its own counts at zero and a log at its first frame.
 
         resume_as: as for `process`; positions: those of all logs, less what nobody reads any more.
         """
@@ -310,7 +312,7 @@ class Pipeline:
             self.cut()
 
     def leave_sessions(self) -> None:
-        """No more frames come to this run: say so of what is open, with which the next run may go on."""
+        """Say of what is open that no more frames come to this run; the next one may go on with it."""
         for base in self._sessions.leave(self._stages.sources, self._stages.sessions, self._open):
             self._switch(base)
 
@@ -383,7 +385,7 @@ class Pipeline:
 
     @property
     def points_waiting(self) -> int:
-        """Points in the open batch; those that the reducer holds are not counted as made yet."""
+        """Return points in the open batch; those that the reducer holds are not counted as made yet."""
         return self._open.lines
 
     def _counted(self) -> dict[str, int]:

@@ -83,7 +83,7 @@ def live_findings(
 def _of_log(
     composition: Composition, source: Assembled, log: Path, spool_bytes: int, owners: dict[str, str]
 ) -> Iterator[Finding]:
-    """owners: by tag `source`, the first source with it; those of this log are added."""
+    """Yield what one log reports. owners: by tag `source`, the first with it; those of this log are added."""
     name = f"source {source.name}"
     stages, events = composition.make_stages(), _Events()
     stages.set_observer(events)

@@ -56,7 +56,7 @@ class Supervisor:
     """The service manager, as the pipeline's thread sees it."""
 
     def __init__(self, clock: Clock, notifier: Notifier | None = None, period_s: float | None = None) -> None:
-        """period_s: the silence after which the service is killed; None: nothing watches."""
+        """Begin. period_s: the silence after which the service is killed; None: nothing watches."""
         self._clock = clock
         self._notifier = notifier or Notifier()
         self._feed_every_s = float("inf") if period_s is None else period_s / 2.0

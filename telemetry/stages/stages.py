@@ -28,7 +28,6 @@ from telemetry.stages.gathering import Gathering
 from telemetry.stages.observer import Observer
 from telemetry.stages.output import OutputKind
 from telemetry.stages.sessions import PlugSessions
-from telemetry.stages.succession import hand_over
 from telemetry.stages.writing import Writing
 
 if TYPE_CHECKING:  # a service that follows no charge imports none of it
@@ -98,7 +97,7 @@ class Stages:
         return Decoding(self._plan)
 
     def another_writing(self) -> Writing:
-        """Likewise, an encoder, for rows that are written as they are."""
+        """Return an encoder for another thread, for rows that are written as they are."""
         return Writing(self.schema, self._plan.spec, vehicle=self._vehicle, output=self.output)
 
     def expect(self, binding: Binding) -> None:
@@ -138,8 +137,8 @@ class Stages:
         self.writing.write(self._samples, lines, frames=frames, shift_ns=shift_ns)
 
     def hand_over(self, successor: "Stages", lines: LineBuffer, *, source: str, shift_ns: int = 0) -> None:
-        """Let `successor` go on with `source`: see `succession`. Sessions that are open here are lost."""
-        hand_over(self.writing, successor.writing, lines, source=source, shift_ns=shift_ns)
+        """Let `successor` go on with `source`: see `Writing`. Its open transport sessions are lost."""
+        self.writing.hand_over(successor.writing, lines, source=source, shift_ns=shift_ns)
         self.gathering.end_sessions(source)
 
     @property

@@ -23,7 +23,7 @@ from telemetry.charging.session import Session
 from telemetry.ledger import add
 from telemetry.model.events import Event
 from telemetry.model.measurements import BATTERY, EVENT
-from telemetry.rules.alarms import Alarm
+from telemetry.rules.alarms import Alarm, successors
 from telemetry.rules.bank import Bank
 from telemetry.rules.map_plan import counted_fields
 from telemetry.rules.reduce import SEND_ALL, ReduceSettings, check_measurements
@@ -35,7 +35,7 @@ from telemetry.stages.following import Alarms, BankRow, Following, Mapped
 from telemetry.stages.formats import OutputFormat
 from telemetry.stages.observer import Observer
 from telemetry.stages.output import OutputKind, output_of
-from telemetry.stages.sessions import NoSessions, PlugSessions
+from telemetry.stages.sessions import NoSessions, PlugSessions, hand_over_sessions
 
 if TYPE_CHECKING:  # a service that follows no charge imports none of it
     from telemetry.charging.plan import ChargingPlan
@@ -250,6 +250,42 @@ class Writing:
             self.alarms.watcher.forget(channel.number)
             if self.banks is not None:
                 self.banks.forget(channel.number)
+
+    def hand_over(self, new: "Writing", lines: LineBuffer, *, source: str, shift_ns: int = 0) -> None:
+        """Let what is remembered of `source` go on in `new`, whose channels are bound.
+
+        Active alarms go on, and so do limits that are crossed and wait for their time. J1939 senders that
+        messages are taken from stay the same. Open charging sessions go on where `new` follows the plug.
+
+        Alarms that `new` does not watch for end, with the stamp of the newest row that they were active in.
+        All of them end where the vehicle has another name, since their tags are others. shift_ns: as for
+        those rows. What `new` writes overlaps where it may be points of these stages.
+        """
+        new.alarms.carry_on(self.alarms)
+        self.output.shift_ns = shift_ns
+        hand_over_sessions(self.sessions, new.sessions, source, lines, shift_ns=shift_ns)
+        for channel in self.of(source):
+            for tags in channel.modelled:
+                new.follow(source, self.output.newest_ns(tags))
+            new.senders.go_on_from(self.senders, channel.number)
+            self._hand_over_alarms(new, channel, lines)
+
+    def _hand_over_alarms(self, new: "Writing", channel: BoundChannel, lines: LineBuffer) -> None:
+        number, watcher = channel.number, self.alarms.watcher
+        before = list(self.alarms.watched(number))
+        watched = list(new.alarms.watched(number)) if new.vehicle == self.vehicle else []
+        heirs = successors(before, watched)
+        for alarm in watcher.standing(number):
+            if alarm.rule in heirs:
+                new.alarms.watcher.carry_on(number, heirs[alarm.rule], alarm.seen_ns)
+                if new.banks is not None:
+                    new.banks.carry_on(number, heirs[alarm.rule])
+            else:
+                self.write_event(*self.alarms.last(alarm, channel.binding.tag), lines)
+        heirs = successors(before, watched, same_limit=True)
+        for wait in watcher.waiting(number):
+            if wait.rule in heirs:
+                new.alarms.watcher.wait_on(number, heirs[wait.rule], wait.since_ns)
 
     @property
     def pending(self) -> int:

@@ -50,7 +50,7 @@ def frames(first: int, count: int, id: int = KNOWN) -> FrameBatch:
 
 
 def counted(accounts: Mapping[str, int]) -> dict[str, int]:
-    """Less what is 0."""
+    """Return the accounts without those that are 0."""
     return {name: count for name, count in accounts.items() if count}
 
 

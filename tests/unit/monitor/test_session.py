@@ -144,7 +144,7 @@ def test_what_is_damaged_is_nothing_that_came(read: int, damaged: int, is_someth
 
 
 def typed(words: str) -> list[str]:
-    """Keys: letters, and `enter`, `escape` or `backspace` in angle brackets."""
+    """Return keys: letters, and `enter`, `escape` or `backspace` in angle brackets."""
     return [name or letter for name, letter in re.findall(r"<(.+?)>|(.)", words)]
 
 

@@ -98,7 +98,7 @@ class Service:
     """The pipeline of one run over the logs of a configuration, which takes their batches in turns."""
 
     def __init__(self, file: Path, before: "Service | None" = None) -> None:
-        """before: the run whose store this one goes on with."""
+        """Begin. before: the run whose store this one goes on with."""
         stored = before.store.batches[-1:] if before is not None else []
         accounts, positions = stored[0][1:] if stored else ({}, {})
         self.before = before.lines if before is not None else []
@@ -132,7 +132,7 @@ class Service:
         self.ended.add(name)
 
     def reload(self) -> None:
-        """SIGHUP, with other keys of each log that is not at its end."""
+        """Do as on SIGHUP, with other keys of each log that is not at its end."""
         for name, source in self.sources.items():
             if name not in self.ended:
                 self._end(name, source.source.counts(), is_complete=False)
@@ -164,7 +164,7 @@ class Service:
 
     @property
     def lines(self) -> list[str]:
-        """In the order in which they are sent."""
+        """Return them in the order in which they are sent."""
         pairs = zip(self.store.replacing, self.store.batches, strict=True)
         sent = [each for replacing, (batch, *_) in pairs for each in (replacing, batch) if each is not None]
         return b"".join(gzip.decompress(batch.payload) for batch in sent).decode().splitlines()
@@ -262,7 +262,7 @@ def test_a_run_that_is_stopped_anywhere_stores_nothing_twice_and_ends_nothing_el
 
 
 def without_ns(line: str) -> str:
-    """Events that share a stamp are nanoseconds apart: other ones where some of them came twice."""
+    """Return it without what holds events of one stamp apart, which is other ns where some came twice."""
     return line[:-3] if line.startswith("event,") else line
 
 

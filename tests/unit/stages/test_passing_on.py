@@ -43,7 +43,7 @@ def pack(volts: float, high: int = 0) -> bytes:
 
 
 def events(points: Sequence[ReadPoint]) -> list[tuple[str, str, int]]:
-    """Code, whether it begins, and stamp in seconds."""
+    """Return code, whether it begins, and stamp in seconds."""
     return [
         (point.tags["code"], point.fields["active"].decode(), point.time_ns // SECOND)
         for point in points

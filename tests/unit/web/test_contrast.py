@@ -38,7 +38,7 @@ def encoded(part: float) -> float:
 
 
 def contrast(one: Colour, other: Colour) -> float:
-    """WCAG 2.2: of the relative luminances."""
+    """Return the contrast of WCAG 2.2: of the relative luminances."""
     weights = (0.2126, 0.7152, 0.0722)
     high, low = sorted(
         (sum(w * linear(part) for w, part in zip(weights, each, strict=True)) for each in (one, other)),
@@ -72,7 +72,7 @@ def from_oklab(lab: Colour) -> Colour:
 
 
 def mixed(one: Colour, other: Colour, share: float) -> Colour:
-    """So much of `one`, the rest of `other`."""
+    """Return so much of `one`, and the rest of `other`."""
     red, green, blue = (share * x + (1 - share) * y for x, y in zip(one, other, strict=True))
     return red, green, blue
 

@@ -40,7 +40,7 @@ def samples() -> dict[tuple[str, str], float]:
 
 
 def read(text: bytes) -> dict[tuple[str, str], float]:
-    """Values by name (without the prefix) and labels."""
+    """Return values by name (without the prefix) and labels."""
     families = list(text_string_to_metric_families(text.decode()))
     assert all(family.name.startswith((PREFIX, "process_")) and family.documentation for family in families)
     assert len({family.name for family in families}) == len(families)
@@ -185,7 +185,7 @@ METER: dict[str, Any] = {
 
 
 def gauges(text: bytes) -> dict[str, float]:
-    """Values of the data model, by name and labels as a query names them."""
+    """Return values of the data model, by name and labels as a query names them."""
     families = [
         family
         for family in text_string_to_metric_families(text.decode())

@@ -288,7 +288,7 @@ def test_the_page_is_served_by_ipv6_too() -> None:
 
 
 def waited_at() -> set[tuple[str, str]]:
-    """Descriptors of this process that are eventfds or epolls."""
+    """Return the descriptors of this process that are eventfds or epolls."""
     found = set()
     for file in Path("/proc/self/fd").iterdir():
         with contextlib.suppress(FileNotFoundError):
