@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Runs the tests, side by side: more of them than there are processors, since many wait for a server or a child.
+# Runs the tests, side by side: two more of them than there are processors, since many wait for a server or a child.
 #
 #   tools/test.sh         all but campaigns, with a few examples of each property; those of CAN sockets at the same time
 #   tools/test.sh long    the campaigns, and all examples of each property
@@ -11,7 +11,7 @@ mkdir -p build
 # its tests in half the time.
 export PYTHONDONTWRITEBYTECODE=
 
-native() { .venv/bin/python -m pytest -q -n $(($(nproc) + 1)) --dist loadgroup "$@" tests; }
+native() { .venv/bin/python -m pytest -q -n $(($(nproc) + 2)) --dist loadgroup "$@" tests; }
 
 if [ "${1:-}" = long ]; then
     # The core is compiled in some of them: that may take longer than other tests do.
