@@ -181,11 +181,10 @@ class Bms:
             self.pack.cooling_on = False
 
     def _balance(self) -> None:
-        threshold_v = self.cell_min_v + _BALANCE_DELTA_V
-        wanted = self.state is BmsState.CHARGE and self.cell_max_v > _BALANCE_ABOVE_V
-        cells = frozenset(
-            cell for cell, voltage in enumerate(self.cell_voltages_v) if wanted and voltage > threshold_v
-        )
+        cells: frozenset[int] = frozenset()
+        if self.state is BmsState.CHARGE and self.cell_max_v > _BALANCE_ABOVE_V:
+            threshold_v = self.cell_min_v + _BALANCE_DELTA_V
+            cells = frozenset(cell for cell, v in enumerate(self.cell_voltages_v) if v > threshold_v)
         if cells != self.pack.balanced_cells:
             self.pack.balance(cells, _BLEED_A)
 

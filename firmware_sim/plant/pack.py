@@ -138,11 +138,11 @@ class Pack:
 
     def current_to_reach(self, cell_v: float) -> float:
         """Return the current that brings the first cell to `cell_v` now; positive while all are below."""
-        return min((cell_v - at_rest) / ohm for at_rest, ohm in self._cells_at_rest())
+        return min([(cell_v - at_rest) / ohm for at_rest, ohm in self._cells_at_rest()])
 
     def current_to_fall_to(self, cell_v: float) -> float:
         """Return the current that brings the first cell down to `cell_v`; negative while all are above."""
-        return max((cell_v - at_rest) / ohm for at_rest, ohm in self._cells_at_rest())
+        return max([(cell_v - at_rest) / ohm for at_rest, ohm in self._cells_at_rest()])
 
     # --- what can be done
 
@@ -222,9 +222,8 @@ class Pack:
             for position, step in zip(positions, steps, strict=True)
         ]
         per_module = self.spec.cells_per_module
-        cold = [
-            temperature_factor(module) for module in self.module_temperatures_c for _ in range(per_module)
-        ]
+        factors = map(temperature_factor, self.module_temperatures_c)
+        cold = [factor for factor in factors for _ in range(per_module)]
         self._resistances_ohm = [
             aged * factor * RESISTANCE_FACTOR[step]
             for aged, factor, step in zip(self._resistances_aged_ohm, cold, steps, strict=True)

@@ -97,12 +97,11 @@ def _saved(boot: Any, *parts: Any) -> SavedPlug:
     )
 
 
-def _in_order(numbers: Any) -> Iterator[float]:
-    if isinstance(numbers, dict | list):
-        for one in numbers.values() if isinstance(numbers, dict) else numbers:
-            yield from _in_order(one)
-    else:
-        yield numbers
+def _in_order(numbers: Any) -> list[float]:
+    if not isinstance(numbers, dict | list):
+        return [numbers]
+    inner = numbers.values() if isinstance(numbers, dict) else numbers
+    return [number for each in inner for number in _in_order(each)]
 
 
 def _named(names: Any, left: Iterator[float]) -> Any:

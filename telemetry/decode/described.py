@@ -6,7 +6,7 @@ that the same words give the same rows.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,7 +23,9 @@ from telemetry.stages.output import OutputKind
 from telemetry.stages.stages import Stages
 
 if TYPE_CHECKING:
+    from telemetry.charging.plan import ChargingPlan
     from telemetry.protocols.can.table import CanProtocol
+    from telemetry.rules.resolve import Modelling
 
 NO_VEHICLE = "unknown"
 _BUS = "log"
@@ -125,24 +127,25 @@ def stages_of(
     - value_texts: each value with words has a second one, its word
     - signals: globs: these signals of the messages alone, and not what they mean
     """
+    if signals:
+        plan = protocol.plan(_BUS, hidden=False, value_texts=value_texts)
+        return Stages(select(plan, signals), None, vehicle=vehicle, output=output)
+    plan, modelling, charging = _modelled(protocol, hidden=not with_messages, value_texts=value_texts)
+    return Stages(plan, modelling.map, modelling.alarms, vehicle=vehicle, output=output, charging=charging)
+
+
+@cache  # it takes longer than a short log
+def _modelled(
+    protocol: "CanProtocol", *, hidden: bool, value_texts: bool
+) -> "tuple[PlanSpec, Modelling, ChargingPlan | None]":
     from telemetry.charging.plan import ProtocolPlug, charging_plan
     from telemetry.charging.settings import ChargingSettings
     from telemetry.rules.resolve import model
 
-    plan = protocol.plan(_BUS, hidden=not (with_messages or signals), value_texts=value_texts)
-    if signals:
-        return Stages(select(plan, signals), None, vehicle=vehicle, output=output)
-    modelling = model(protocol.map_entries(_BUS), (), plan)
-    return Stages(
-        plan,
-        modelling.map,
-        modelling.alarms,
-        vehicle=vehicle,
-        output=output,
-        charging=charging_plan(
-            [_BUS], plan.records, [ProtocolPlug(_BUS, protocol.name)], ChargingSettings(vin="plain")
-        ),
-    )
+    plan = protocol.plan(_BUS, hidden=hidden, value_texts=value_texts)
+    plug = ProtocolPlug(_BUS, protocol.name)
+    charging = charging_plan([_BUS], plan.records, [plug], ChargingSettings(vin="plain"))
+    return plan, model(protocol.map_entries(_BUS), (), plan), charging
 
 
 def by_config(

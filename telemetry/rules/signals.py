@@ -9,7 +9,7 @@ Promises:
 """
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from telemetry_core.decode.spec import MessageSpec, PlanSpec, SignalSpec
@@ -53,18 +53,15 @@ class _Candidate:
     bus: int
     message: MessageSpec
     signals: tuple[str, ...]
+    places: Mapping[str, Sequence[int]]  # of the signals of a name: one for each branch that has it
 
     def found(self, index: int, number: int = 0) -> FoundSignal:
         name = self.signals[index]
-        branches = tuple(self.message.signals[other] for other in self.indexes(name))
+        branches = tuple(self.message.signals[other] for other in self.places[name])
         branch = self._branch(self.message.signals[index]) if len(branches) > 1 else ""
         return FoundSignal(
             self.bus, self.message, index, f"{self.message.name}.{name}", number, branch, branches
         )
-
-    def indexes(self, name: str) -> Iterator[int]:
-        """Return the signal of that name, once for each branch that has it."""
-        return (index for index, signal in enumerate(self.signals) if signal == name)
 
     def _branch(self, signal: SignalSpec) -> str:
         condition = self.message.conditions[signal.condition]  # names of one branch differ
@@ -82,7 +79,11 @@ class Catalogue:
             for message in bus_spec.messages:
                 fields = spec.records[message.record].fields[: len(message.signals)]
                 names = tuple(map(_signal_name, fields))
-                candidates.setdefault((bus, message.record, message.name), _Candidate(bus, message, names))
+                places: dict[str, list[int]] = {}
+                for index, name in enumerate(names):
+                    places.setdefault(name, []).append(index)
+                candidate = _Candidate(bus, message, names, places)
+                candidates.setdefault((bus, message.record, message.name), candidate)
         self._candidates = list(candidates.values())
 
     def one(self, entry: MapEntry) -> Iterator[FoundSignal]:
@@ -98,7 +99,7 @@ class Catalogue:
         count = 0
         for candidate in named:
             signal = entry.signal.removeprefix(candidate.message.name + ".")
-            for index in candidate.indexes(signal):
+            for index in candidate.places.get(signal, ()):
                 count += 1
                 yield candidate.found(index)
         if not count:
