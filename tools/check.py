@@ -9,7 +9,8 @@ import ast
 import os
 import subprocess
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
+from functools import cache
 from pathlib import Path
 
 from tools.pages.rooms import ROOT
@@ -37,19 +38,21 @@ def module_of(file: Path) -> str:
     return name.removesuffix(".__init__")
 
 
-def imported(test: Path) -> Iterator[str]:
-    """Yield the modules that a test file imports, and what it takes from them, as dotted names."""
+@cache
+def imported(test: Path) -> set[str]:
+    """Return the modules that a test file imports, and what it takes from them, as dotted names."""
+    found = set()
     for node in ast.walk(ast.parse(test.read_text("utf-8"))):
         if isinstance(node, ast.ImportFrom) and node.module:
-            yield node.module
-            yield from (f"{node.module}.{name.name}" for name in node.names)
+            found |= {node.module, *(f"{node.module}.{name.name}" for name in node.names)}
         elif isinstance(node, ast.Import):
-            yield from (name.name for name in node.names)
+            found |= {name.name for name in node.names}
+    return found
 
 
 def looking_at(files: Iterable[Path], tests: Iterable[Path]) -> set[Path]:
     """Return those of `tests` that look at `files`; all paths below the project's root."""
-    files, imports = set(files), {test: set(imported(ROOT / test)) for test in tests}
+    files, imports = set(files), {test: imported(ROOT / test) for test in tests}
     found = {test for test in imports if test in files}
     for file in files:
         if file.parts[0] not in (*_MIRRORS, "tests") or file in imports:

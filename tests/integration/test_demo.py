@@ -189,18 +189,7 @@ def without_apt(demo: Demo) -> dict[str, str]:
     return {"PATH": str(programs), "XDG_CACHE_HOME": str(demo.folder / "cache")}
 
 
-def test_without_any_database_it_reads_the_spool(demo: Demo) -> None:
-    code, output = demo.run(without_apt(demo), "--no-plot")
-    assert not demo.picture.exists()
-    assert "picture" not in output
-    assert "report  " not in output
-    check(demo, code, output)
-    assert "database   none: " in output
-    assert "read back from the spool" in output
-    assert "acknowledged 0" in output
-
-
-def test_without_matplotlib_one_line_says_so(demo: Demo) -> None:
+def test_without_a_database_it_reads_the_spool_and_without_matplotlib_one_line_says_so(demo: Demo) -> None:
     (demo.folder / "sitecustomize.py").write_text(
         "import sys\nclass Without:\n"
         "    def find_spec(self, name, path=None, target=None):\n"
@@ -211,6 +200,9 @@ def test_without_matplotlib_one_line_says_so(demo: Demo) -> None:
     paths = os.pathsep.join([str(demo.folder), *sys.path])
     code, output = demo.run({**without_apt(demo), "PYTHONPATH": paths})
     check(demo, code, output)
+    assert "database   none: " in output
+    assert "read back from the spool" in output
+    assert "acknowledged 0" in output
     assert "no picture: a picture takes matplotlib (pip install 'nev-telemetry[demo]')" in output
     assert not demo.picture.exists()
 
@@ -231,25 +223,34 @@ def look_at(page: str) -> tuple[int, str]:
         connection.close()
 
 
-def wait_for_page(process: "subprocess.Popen[str]") -> str:
+def wait_for_page(process: "subprocess.Popen[str]") -> tuple[str, str]:
+    """Return its address, and what was printed before."""
     assert process.stdout is not None
+    before = ""
     while not (line := process.stdout.readline()).startswith("  page "):
         assert process.poll() is None
-    return line.split()[1]
+        before += line
+    return line.split()[1], before
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+SIGNALS = [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.long)]
+
+
+@pytest.mark.parametrize("number", SIGNALS)
 def test_when_asked_to_stay_it_shows_a_page_until_it_is_asked_to_end(
     demo: Demo, number: signal.Signals
 ) -> None:
     with demo.started(without_apt(demo), "--no-plot", "--stay") as process:
-        page = wait_for_page(process)
+        page, output = wait_for_page(process)
         assert page.startswith("http://127.0.0.1:")
         assert look_at(page) == (200, "text/html")
         demo.wait_until_it_runs(process)
         os.killpg(process.pid, number)
         _, errors = process.communicate(timeout=TIMEOUT_S)
     assert process.returncode in (0, 1)  # as the report said
+    assert "read back from the spool" in output
+    assert "picture" not in output
+    assert "report  " not in output
     assert errors == ""
     assert demo.processes() == {}
     assert demo.leftovers() == []

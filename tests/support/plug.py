@@ -1,13 +1,14 @@
 """One plug in a test: rows of a charging protocol and of the data model, fed one by one to a tracker."""
 
 from collections.abc import Mapping, Sequence
+from functools import cache
 
 from telemetry_core.charge.follow_spec import FollowSpec
 from telemetry_core.rows.batch import SampleBatch
 from telemetry_core.rows.schema import Schema
 
 from telemetry.charging.made import Made
-from telemetry.charging.plan import FollowedPlugs, ProtocolPlug, charging_plan
+from telemetry.charging.plan import ChargingPlan, FollowedPlugs, ProtocolPlug, charging_plan
 from telemetry.charging.session import Session
 from telemetry.charging.settings import ChargingSettings
 from telemetry.model.events import Event
@@ -25,6 +26,21 @@ _PLUG = ProtocolPlug("plug", "gbt27930")
 _SETTINGS = ChargingSettings(vin="plain")
 
 
+@cache
+def _schema_of(protocol: str) -> Schema:
+    return Schema((*CAN_PROTOCOLS[protocol].records, *_MODELLED))
+
+
+@cache
+def _plan_of(
+    protocol: str, settings: ChargingSettings, plugs: tuple[ProtocolPlug, ...], buses: tuple[str, ...]
+) -> ChargingPlan:
+    records = _schema_of(protocol).specs
+    plan = charging_plan(buses, records, plugs, settings, lambda: b"of this installation")
+    assert plan is not None
+    return plan
+
+
 class PlugBench:
     """Channel 0 is the plug, channel 1 a meter, channel SECOND another plug. Times are seconds."""
 
@@ -34,12 +50,10 @@ class PlugBench:
         plugs: Sequence[ProtocolPlug] = (_PLUG,),
         buses: Sequence[str] = ("plug",),
     ) -> None:
-        protocol = CAN_PROTOCOLS[plugs[0].protocol if plugs else "gbt27930"]
-        self.records = (*protocol.records, *_MODELLED)
-        self.protocol = protocol.name
-        self.schema = Schema(self.records)
-        plan = charging_plan(buses, self.records, plugs, settings, lambda: b"of this installation")
-        assert plan is not None
+        self.protocol = plugs[0].protocol if plugs else "gbt27930"
+        self.schema = _schema_of(self.protocol)
+        self._numbers = {each.measurement: number for number, each in enumerate(self.schema.specs)}
+        plan = _plan_of(self.protocol, settings, tuple(plugs), tuple(buses))
         self.plugs = FollowedPlugs(self.schema, plan, "bus-7")
         self.plugs.bind(0, 0, "can0", [PACK, INLET], [{"pack": "main"}, {"charger": "main"}])
         self.plugs.bind(1, -1, "shunt", [SHUNT], [{"charger": "main"}])
@@ -75,9 +89,8 @@ class PlugBench:
         self, record: str, at_s: float, values: Mapping[str, float | str], *, tags: int, channel: int
     ) -> list[Made]:
         batch = SampleBatch(self.schema)
-        number = [each.measurement for each in self.records].index(record)
         stamp_ns = START_NS + round(at_s * 1e9)
-        batch.append(number, stamp_ns, values, tags=tags, channel=channel)
+        batch.append(self._numbers[record], stamp_ns, values, tags=tags, channel=channel)
         made = self.tracker.follow(batch)
         self.made += made
         self.now_s = max(self.now_s, at_s)

@@ -1,13 +1,16 @@
 """What the bytes of a serial device come to in the data model, as Python values."""
 
 from collections.abc import Mapping
+from functools import cache
 
 from telemetry_core.decode.decoder import Decoder
 from telemetry_core.decode.plan import Plan
+from telemetry_core.decode.spec import PlanSpec
 from telemetry_core.frames.batch import FrameBatch
 from telemetry_core.rows.batch import Row as SampleRow
 from telemetry_core.rows.batch import SampleBatch
 from telemetry_core.rows.schema import Schema
+from telemetry_core.rules.map_spec import MapSpec
 from telemetry_core.rules.mapper import Mapper
 from telemetry_core.text.lines import LineBuffer
 
@@ -15,7 +18,7 @@ from telemetry.framing.framer import MessageFramer
 from telemetry.model.event_codes import EVENT_CODES
 from telemetry.protocols.table import Framer, SerialProtocol
 from telemetry.rules.map import resolve
-from telemetry.rules.resolve import model
+from telemetry.rules.resolve import Modelling, model
 from telemetry.stages.binding import Binding
 from telemetry.stages.stages import Stages
 from tests.support.lineprotocol import parse_line
@@ -26,9 +29,7 @@ Row = tuple[str, dict[str, Value]]  # measurement and values
 
 def rows_of(protocol: SerialProtocol, data: bytes) -> list[Row]:
     """Return the modelled rows of all messages of `data`, in their order."""
-    plan = protocol.plan("port")
-    mapping = resolve(protocol.map_entries("port"), plan)
-    schema = Schema(plan.records + mapping.records)
+    plan, mapping, schema = _modelled(protocol)
     decoder, mapper = Decoder(Plan(plan, schema)), Mapper(schema, mapping)
     decoder.bind(0, 0, 0)
     mapper.bind(0, 0, range(len(mapping.tag_sets)))
@@ -52,6 +53,19 @@ def rows_of(protocol: SerialProtocol, data: bytes) -> list[Row]:
 def values_of(protocol: SerialProtocol, data: bytes) -> dict[str, Value]:
     """Return all that the messages of `data` fill, the last of each, whatever the measurement."""
     return {name: value for _, row in rows_of(protocol, data) for name, value in row.items()}
+
+
+@cache
+def _modelled(protocol: SerialProtocol) -> tuple[PlanSpec, MapSpec, Schema]:
+    plan = protocol.plan("port")
+    mapping = resolve(protocol.map_entries("port"), plan)
+    return plan, mapping, Schema(plan.records + mapping.records)
+
+
+@cache
+def _with_alarms(protocol: SerialProtocol) -> tuple[PlanSpec, Modelling]:
+    plan = protocol.plan("port")
+    return plan, model(protocol.map_entries("port"), (), plan)
 
 
 def _in_words(row: SampleRow, texts: Mapping[str, Mapping[int, str]]) -> dict[str, Value]:
@@ -83,8 +97,7 @@ def heard_by(
 
 def alarms_of(protocol: SerialProtocol, data: bytes) -> list[str]:
     """Return the codes of the alarms that the messages of `data` report, in the vocabulary's order."""
-    plan = protocol.plan("port")
-    modelling = model(protocol.map_entries("port"), (), plan)
+    plan, modelling = _with_alarms(protocol)
     stages = Stages(plan, modelling.map, modelling.alarms, vehicle="car")
     stages.bind(0, Binding(0, "port", "port"))
     framer = protocol.make_framer()

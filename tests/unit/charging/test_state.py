@@ -41,7 +41,7 @@ class LongSession:
         """Names of all that the message can give as a reason."""
         signs: tuple[Sign, ...] = self.bench.spec.signs
         sign = next(sign for sign in signs if sign.name == code)
-        fields = self.bench.records[sign.record].fields
+        fields = self.bench.schema.specs[sign.record].fields
         first, count = sign.reasons
         for number in range(count):
             if sign.reason_mask >> number & 1:

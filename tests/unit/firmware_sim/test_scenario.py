@@ -3,6 +3,7 @@
 Each [[fault]] becomes a value, and a scenario ends whatever goes wrong.
 """
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -242,8 +243,14 @@ def test_a_mistake_in_a_fault_is_named_with_its_key(tmp_path: Path, kind: str, k
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("at_s", [0.0, 30.0, 90.0])
-@pytest.mark.parametrize("kind", EXAMPLES)
+def whenever() -> Iterator[object]:
+    """Yield each kind with one moment, and with the others in the campaign."""
+    for number, kind in enumerate(EXAMPLES):
+        for turn, at_s in enumerate((0.0, 30.0, 90.0)):
+            yield pytest.param(kind, at_s, marks=() if turn == number % 3 else pytest.mark.long)
+
+
+@pytest.mark.parametrize(("kind", "at_s"), list(whenever()))
 def test_a_scenario_ends_whatever_goes_wrong(tmp_path: Path, kind: str, at_s: float) -> None:
     simulation = Simulation(
         load_scenario(scenario_with(tmp_path, table_of(kind, EXAMPLES[kind][0], at_s)), TomlTable.load), 1

