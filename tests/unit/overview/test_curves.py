@@ -64,7 +64,7 @@ def test_curves_of_one_unit_share_a_panel_up_to_twenty_times_the_size(draw: Draw
 
 
 def test_flags_share_a_panel_and_words_have_their_own(draw: Draw) -> None:
-    flags, gear = draw(ONE, "On", "Off", "Gear")
+    flags, gear = draw(ONE * 3, "On", "Off", "Gear")  # more values than there are words, though of few kinds
     assert [curve.label for curve in flags.curves] == ["On", "Off"]
     assert (flags.is_flags, flags.words) == (True, ())
     assert (gear.is_flags, gear.words) == (False, ((0.0, "P"), (1.0, "R")))
