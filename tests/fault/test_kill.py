@@ -59,8 +59,15 @@ to = "battery.current_a"
 
 @pytest.mark.server("influxdb1")
 @pytest.mark.parametrize("kills", KILLS)
-@pytest.mark.parametrize("top", ["", REDUCED], ids=["raw", "reduced"])
-@pytest.mark.parametrize("log_name", ["fine_log", "coarse_log"])
+@pytest.mark.parametrize(
+    ("log_name", "top"),
+    [
+        pytest.param("fine_log", "", id="fine-raw"),
+        pytest.param("fine_log", REDUCED, id="fine-reduced", marks=pytest.mark.long),
+        pytest.param("coarse_log", "", id="coarse-raw", marks=pytest.mark.long),
+        pytest.param("coarse_log", REDUCED, id="coarse-reduced"),
+    ],
+)
 def test_a_service_killed_at_random_instants_leaves_the_database_of_an_undisturbed_run(
     kills: int,
     top: str,
