@@ -16,8 +16,8 @@ from telemetry.protocols.spoken_in import good_messages
 from telemetry.scrub.files import scrub_log
 from telemetry.scrub.lines import CaptureScrubber
 from telemetry.scrub.replacements import Replacements
-from tests.property.framing.test_protocol_framings import EACH, streams
-from tests.support.boards import Board
+from tests.property.framing.test_protocols import streams
+from tests.support.boards import BOARDS
 from tests.support.examples import examples
 from tests.support.framing import pieces_of
 from tests.support.transport_wire import Wire
@@ -49,27 +49,27 @@ def shape(pieces: list[CapturedBytes]) -> list[tuple[int, bool, int]]:
     return [(piece.time_ns, piece.is_received, len(piece.data)) for piece in pieces]
 
 
-def messages_in(board: Board, pieces: list[CapturedBytes]) -> int:
-    framer = board.protocol.make_framer()
+def messages_in(name: str, pieces: list[CapturedBytes]) -> int:
+    framer = PROTOCOLS[name].make_framer()
     for piece in pieces:
         framer.feed(piece.data, 1, FrameBatch(max(1, framer.room_needed(len(piece.data)))))
     framer.finish(FrameBatch(max(1, framer.room_needed(0))))
     return framer.counts()["messages"]
 
 
-@EACH
+@pytest.mark.parametrize("name", sorted({board.name for board in BOARDS.values()}))
 @settings(max_examples=examples(25))
 @given(data=st.data(), cuts=st.lists(st.integers(0, 3000), max_size=12))
 def test_all_lines_come_out_and_good_messages_stay_good(
-    board: Board, data: st.DataObject, cuts: list[int]
+    name: str, data: st.DataObject, cuts: list[int]
 ) -> None:
-    stream = data.draw(streams(board))
+    stream = data.draw(streams(name))
     pieces = [
         CapturedBytes(1000 * n, "p", True, part) for n, part in enumerate(pieces_of(stream, cuts)) if part
     ]
-    made = scrubbed(pieces, board.name)
+    made = scrubbed(pieces, name)
     assert shape(made) == shape(pieces)
-    assert messages_in(board, made) == messages_in(board, pieces)
+    assert messages_in(name, made) == messages_in(name, pieces)
 
 
 @pytest.mark.parametrize("name", IDENTIFYING)
