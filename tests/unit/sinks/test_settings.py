@@ -1,6 +1,7 @@
-"""What of the database's settings is refused, and what follows from them."""
+"""[influx]: what each key becomes, what is refused, what the environment adds, and what follows from them."""
 
 import traceback
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -9,16 +10,83 @@ from telemetry.errors import ConfigError
 from telemetry.settings.document import Document
 from telemetry.settings.table import TomlTable
 from telemetry.sinks.credentials import Secret
+from telemetry.sinks.influx.server import Api
 from telemetry.sinks.influx.settings import InfluxSettings
 
-PLACE = TomlTable(Document.plain(Path("influx"), {}), {})
 CANARY = "canary-secret"
+
+LEAST = {"url": "http://h:8086", "bucket": "b"}
+
+
+def influx(
+    folder: Path, keys: Mapping[str, object], environment: Mapping[str, str] | None = None
+) -> InfluxSettings:
+    environment = environment or {}
+    return InfluxSettings.read(
+        TomlTable(Document.plain(folder / "gateway.toml", keys), environment), environment
+    )
+
+
+def test_what_is_not_said_is_the_default(tmp_path: Path) -> None:
+    assert influx(tmp_path, LEAST) == InfluxSettings(url="http://h:8086", bucket="b")
+
+
+def test_each_key_reaches_the_settings(tmp_path: Path) -> None:
+    for name in ("token", "password"):
+        (tmp_path / name).write_text(f"{name} of a file\n")
+        (tmp_path / name).chmod(0o600)
+    names = {"org": "o", "database": "d", "retention_policy": "r", "username": "u", "proxy": "http://p:3128"}
+    files = {"token_file": "token", "password_file": "password"}
+    flags = {"unsafe_skip_tls_verification": True, "create": True}
+    assert influx(tmp_path, {**LEAST, **names, **files, **flags, "api": "v2"}) == InfluxSettings(
+        url="http://h:8086",
+        bucket="b",
+        api=Api.V2,
+        org="o",
+        database="d",
+        retention_policy="r",
+        username="u",
+        proxy="http://p:3128",
+        token_file=tmp_path / "token",
+        password_file=tmp_path / "password",
+        unsafe_skip_tls_verification=True,
+        create=True,
+    )
+
+
+ENVIRONMENT = {
+    "INFLUXDB_V2_URL": "http://env:1",
+    "INFLUXDB_V2_ORG": "env org",
+    "INFLUXDB_V2_BUCKET": "env bucket",
+    "INFLUXDB_V2_TOKEN": "env token",
+}
+
+
+def test_what_is_left_out_comes_from_the_environment_and_what_is_said_does_not(tmp_path: Path) -> None:
+    expected = InfluxSettings(
+        url="http://env:1", org="env org", bucket="env bucket", token=Secret("env token")
+    )
+    assert influx(tmp_path, {}, ENVIRONMENT) == expected
+    said = influx(tmp_path, {**LEAST, "org": "o", "token": "${T}"}, {**ENVIRONMENT, "T": "mine"})
+    assert said == InfluxSettings(url="http://h:8086", bucket="b", org="o", token=Secret("mine"))
+    (tmp_path / "token").write_text("of a file")
+    (tmp_path / "token").chmod(0o600)
+    assert influx(tmp_path, {"token_file": "token"}, ENVIRONMENT).token is None
+
+
+def test_a_file_that_the_service_manager_hands_over_is_taken(tmp_path: Path) -> None:
+    (tmp_path / "handed").mkdir(mode=0o700)
+    (tmp_path / "handed" / "token").write_text("handed over")
+    (tmp_path / "handed" / "token").chmod(0o600)
+    environment = {"CREDENTIALS_DIRECTORY": str(tmp_path / "handed")}
+    found = influx(tmp_path, {**LEAST, "token_file": "/etc/nev/token"}, environment)
+    assert found.token_file == tmp_path / "handed" / "token"
 
 
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({"url": ""}, r"influx: url: must be http"),
+        ({"url": ""}, "url: is empty"),
         ({"url": "localhost:8086"}, "must be http"),
         ({"url": "ftp://host"}, "must be http"),
         ({"url": "http://"}, "must be http"),
@@ -30,19 +98,31 @@ CANARY = "canary-secret"
         ({"url": "http://host:8086\n"}, "must be http"),
         ({"url": "http://m\u00fcnchen.example:8086"}, "neither a name in ASCII nor an address"),
         ({"url": f"http://{'a' * 64}.example"}, "neither a name in ASCII nor an address"),
-        ({"bucket": ""}, "names no bucket and no database"),
-        ({"token": Secret(CANARY), "token_file": Path("t")}, "token and token_file are both given"),
-        ({"password": Secret(CANARY)}, "a password without a username"),
-        ({"ca_file": Path("/nowhere/ca.pem")}, r"influx: ca_file: holds no certificate: No such file"),
-        ({"ca_file": Path(__file__)}, r"influx: ca_file: holds no certificate"),
+        ({"bucket": ""}, "bucket: is empty"),
+        ({"token": "${T}", "token_file": "t"}, "token and token_file are both given"),
+        ({"password": "${T}"}, "a password without a username"),
+        ({"ca_file": "/nowhere/ca.pem"}, r"ca_file: holds no certificate: No such file"),
+        ({"ca_file": __file__}, r"ca_file: holds no certificate"),
         ({"proxy": f"http://user:{CANARY}@proxy"}, r"proxy: must not hold a user or password \(give a proxy"),
+        ({"url": None}, r"url: is missing \(the server's address, here or in INFLUXDB_V2_URL\)"),
+        ({"bucket": None}, "names no bucket and no database"),
+        ({"token": CANARY}, "token: a secret stands in no configuration"),
+        ({"token_file": "absent"}, "token_file: "),
+        ({"password_file": "absent", "username": "u"}, "password_file: "),
+        ({"api": "v3"}, "api: must be one of auto, v1, v2, not 'v3'"),
+        ({"colour": "red"}, "colour: unknown key"),
+        ({"url": "http://h:0"}, "url: must be http://HOST:PORT"),
+        ({"url": "http://h#x"}, "url: must not hold a query"),
+        ({"url": "http://u@h"}, "url: must not hold a user or password"),
+        ({"url": "http://:p@h"}, "url: must not hold a user or password"),
     ],
 )
-def test_what_cannot_work_is_one_line_without_a_secret(values: dict[str, object], message: str) -> None:
-    # Values of several types go through one mapping, which no annotation of it could distinguish.
-    settings = InfluxSettings(**{"url": "http://host:8086", "bucket": "b", **values})  # type: ignore[arg-type]
+def test_what_cannot_work_is_one_line_without_a_secret(
+    tmp_path: Path, values: dict[str, object], message: str
+) -> None:
+    keys = {name: value for name, value in {**LEAST, **values}.items() if value is not None}
     with pytest.raises(ConfigError, match=message) as caught:
-        settings.check(PLACE)
+        influx(tmp_path, keys, {"T": CANARY})
     assert CANARY not in "".join(traceback.format_exception(caught.value))
 
 
@@ -56,9 +136,9 @@ def test_what_cannot_work_is_one_line_without_a_secret(values: dict[str, object]
         "https://host/a/proxy/",
     ],
 )
-def test_of_addresses_that_are_good_the_bucket_is_looked_at_next(url: str) -> None:
+def test_of_addresses_that_are_good_the_bucket_is_looked_at_next(tmp_path: Path, url: str) -> None:
     with pytest.raises(ConfigError, match="names no bucket and no database"):
-        InfluxSettings(url=url).check(PLACE)
+        influx(tmp_path, {"url": url})
 
 
 def test_settings_show_no_secret() -> None:
