@@ -78,7 +78,7 @@ class WriteThrough:
         self._written: int | None = None  # the descriptor of the first folder
         self._files: dict[int, _File] = {}  # by sequence
         self._emptied: list[_File] = []
-        self._size_bytes = 0  # of all batches
+        self.size_bytes = 0  # of all batches that are kept
         self._newest: _File | None = None  # that pieces are added to
         self._kept_bytes = 0  # of its lines
         self._check = 0  # of its last piece
@@ -120,7 +120,7 @@ class WriteThrough:
             self._append(lines, (*accounts.values(), *positions.values()), state, replacing)
         except OSError:
             self._give_up()
-        if self._size_bytes > MOST_BYTES:
+        if self.size_bytes > MOST_BYTES:
             self._give_up()
         return not self._has_gap
 
@@ -169,7 +169,7 @@ class WriteThrough:
         self._has_names = True
         self._state = state
         file.size_bytes += size_bytes
-        self._size_bytes += size_bytes
+        self.size_bytes += size_bytes
 
     def appended(self, sequence: int) -> None:
         """Note that this batch waits for its commit.
@@ -179,14 +179,9 @@ class WriteThrough:
         if sequence not in self._files:
             self._give_up()
 
-    @property
-    def size_bytes(self) -> int:
-        """Return the size of all batches that are kept."""
-        return self._size_bytes
-
     def committed(self, last_sequence: int, *, waiting: Sequence[int]) -> None:
         """Forget the batches up to this one, which are on disk. waiting: those appended after it."""
-        self.forget(last_sequence)
+        self._remove([sequence for sequence in self._files if sequence <= last_sequence])
         self._has_gap = any(sequence not in self._files for sequence in waiting)
 
     def _give_up(self) -> None:
@@ -221,10 +216,6 @@ class WriteThrough:
     def pass_over(self, sequence: int) -> None:
         """Remove a batch that is of no use."""
         self._remove([sequence])
-
-    def forget(self, last_sequence: int) -> None:
-        """Remove the batches up to this one, which are no longer of use."""
-        self._remove([sequence for sequence in self._files if sequence <= last_sequence])
 
     def left(self) -> list[Left]:
         """Return what an earlier process left, oldest first; remove what is of no use."""
@@ -313,7 +304,7 @@ class WriteThrough:
         """Remove the newest first: so what a kill leaves has no gap, and its accounts balance."""
         for sequence in sorted(sequences, reverse=True):
             file = self._files.pop(sequence)
-            self._size_bytes -= file.size_bytes
+            self.size_bytes -= file.size_bytes
             if file is self._newest:
                 self._newest = None
             if not self._empty(file):
