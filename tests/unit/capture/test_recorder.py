@@ -109,14 +109,6 @@ def test_an_mf4_file_counts_in_utc_and_says_its_zone(tmp_path: Path) -> None:
     assert (zone_min + summer_min, flags) == (-210, 2)  # its offsets are valid, and it is not local time
 
 
-def test_numbers_go_on_after_those_that_are_there(tmp_path: Path) -> None:
-    for name in ("drive-000007.log", "drive-x.log", "drive-000009.blf"):
-        (tmp_path / name).touch()
-    recorder = Recorder(tmp_path / "drive.log", Clock(), rotate_s=10.0)
-    recorder.close()
-    assert recorder.files == [tmp_path / "drive-000008.log"]
-
-
 def test_a_file_that_exists_is_not_written_over(tmp_path: Path) -> None:
     file = tmp_path / "drive.log"
     file.write_text("precious")

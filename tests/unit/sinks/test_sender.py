@@ -8,6 +8,7 @@ import pytest
 
 from telemetry.errors import ConfigError
 from telemetry.sinks.influx.verdict import Answer, Failure, Unanswered
+from telemetry.sinks.sender import Backoff
 from telemetry.sinks.verdict import Exchange
 from tests.support.list_queue import batch_of
 from tests.support.model_server import NO_CONNECTION, Reply, refusal
@@ -143,6 +144,28 @@ def test_a_server_that_fails_again_after_an_outage_is_another_outage(rig: Sender
         rig.server.answers(Answer(503, {"retry-after": "10"}), NO_CONNECTION)
         rig.run_until_idle()
     assert rig.codes == [("sink_unreachable", True), ("sink_unreachable", False)] * 2
+
+
+# -- the waits between tries
+
+
+def test_the_wait_doubles_up_to_a_minute() -> None:
+    backoff = Backoff(lambda: 1.0)
+    assert [backoff.next_delay_s() for _ in range(9)] == [1, 2, 4, 8, 16, 32, 60, 60, 60]
+
+
+def test_the_wait_is_a_random_share_of_its_ceiling() -> None:
+    shares = iter([0.0, 0.5, 0.25])
+    backoff = Backoff(lambda: next(shares))
+    assert [backoff.next_delay_s() for _ in range(3)] == [0.0, 1.0, 1.0]
+
+
+def test_a_server_that_is_well_again_starts_from_the_beginning() -> None:
+    backoff = Backoff(lambda: 1.0)
+    for _ in range(5):
+        backoff.next_delay_s()
+    backoff.reset()
+    assert backoff.next_delay_s() == 1.0
 
 
 # -- hold

@@ -1,4 +1,4 @@
-"""What of the settings reaches a source."""
+"""What of the settings reaches a source, and the numbers of its channels."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,6 +12,8 @@ from telemetry.sources.python_can.settings import PythonCanSettings
 from telemetry.sources.replay.settings import ReplaySettings
 from telemetry.sources.stop import StopSignal
 from tests.support.clock import FakeClock
+
+MAX_CHANNELS = 4096
 
 
 class OneMessage:
@@ -59,3 +61,23 @@ def test_of_positions_those_of_replaced_logs_alone_are_given_up(tmp_path: Path) 
     of_another = {"bus2@0123456789ab": 3, "bus2@0123456789ab/end": 3}
     replaced = {"drive@0123456789ab": 5, "drive@0123456789ab/end": 5}
     assert without_replaced({**now, **of_another, **replaced}, [source]) == {**now, **of_another}
+
+
+def test_channels_are_numbered_in_the_order_in_which_they_appear() -> None:
+    table = ChannelTable()
+    assert [table.number("log", "can0"), table.number("log", "can1"), table.number("bus", "can0")] == [
+        0,
+        1,
+        2,
+    ]
+    assert table.number("log", "can1") == 1
+    assert [(channel.source, channel.name) for channel in table.since(1)] == [
+        ("log", "can1"),
+        ("bus", "can0"),
+    ]
+
+
+def test_a_log_that_names_channels_without_end_costs_bounded_memory() -> None:
+    table = ChannelTable()
+    numbers = {table.number("log", f"can{index}") for index in range(MAX_CHANNELS + 100)}
+    assert numbers == set(range(MAX_CHANNELS))

@@ -178,10 +178,6 @@ def test_names_and_ports_stand_once_and_a_bus_may_have_several_readers(tmp_path:
     assert list(sharing(two[:1])) == []
     with pytest.raises(ConfigError, match=r"can\[1\]\.name: another source is already called 'one'"):
         sources(tmp_path, can=[{"name": "one"}, {"name": "one"}])
-    stick = {"options": {"interface": "slcan", "channel": "/dev/ttyACM0"}}
-    port = {"name": "bms", "port": "/dev/ttyACM0", "protocol": "jbd"}
-    with pytest.raises(ConfigError, match=r"serial\[0\]\.port: source 'stick' .*/dev/ttyACM0 already"):
-        sources(tmp_path, python_can=[{"name": "stick", **stick}], serial=[port])
     with pytest.raises(ConfigError, match=r"names no source \(add \[\[can\]\], .* or \[\["):
         sources(tmp_path)
 
@@ -203,6 +199,3 @@ def test_messages_of_a_protocol_are_sent_only_if_that_is_wanted(tmp_path: Path) 
         records = bus.extended(PlanSpec((), ())).records
         assert {record.hidden for record in records} == {not shown}
     assert (can(tmp_path).protocols.names, can(tmp_path).protocols.shown) == ((), False)
-    for key in ("messages", "charger"):
-        with pytest.raises(ConfigError, match=rf"can\[0\]\.{key}: stands without protocol"):
-            can(tmp_path, **{key: True if key == "messages" else "left"})

@@ -1,4 +1,4 @@
-"""A device on a line after its port was opened again: asked in a hurry who it is, until it has said so."""
+"""A device on a line: its silence, whether it is the one that it was, and how it is asked who it is."""
 
 from itertools import pairwise
 from typing import cast
@@ -7,8 +7,9 @@ import pytest
 from telemetry_core.frames.batch import FrameBatch
 
 from telemetry.protocols.table import Framer
+from telemetry.sources.inbox import SourceEvent
 from telemetry.sources.serial.conversation import Asking, Poll
-from telemetry.sources.serial.member import Member, SilenceWatch
+from telemetry.sources.serial.member import Member, SameDevice, SilenceWatch
 from telemetry.sources.serial.turns import Turns
 from tests.support.clock import FakeClock
 
@@ -124,3 +125,105 @@ def test_a_device_is_asked_in_a_hurry_until_it_has_named_itself() -> None:
     member.judge(frames(0, 1))
     talk.give_up()
     assert talk.next_s - due_s == pytest.approx(1.0, abs=0.01), "not 5 s, as one that is not in a hurry"
+
+
+def codes(events: list[SourceEvent]) -> list[tuple[str, bool]]:
+    return [(item.event.code, item.event.active) for item in events]
+
+
+def test_the_first_device_is_believed_and_held_for_nothing() -> None:
+    same = SameDevice("bms", FakeClock())
+    same.opened()
+    assert not same.is_doubted
+    assert same.heard({"model": "A"}) == []
+    assert not same.is_other
+
+
+def test_after_a_port_was_opened_again_it_is_asked_who_is_there() -> None:
+    clock = FakeClock()
+    same = SameDevice("bms", clock)
+    same.heard({"model": "A", "serial number": "1"})
+    same.opened()
+    assert same.is_doubted
+    assert same.heard({}) == []
+    assert same.is_doubted
+    assert same.heard({"serial number": "1"}) == []
+    assert not same.is_doubted
+
+
+def test_one_that_talks_without_a_name_is_believed_after_a_while() -> None:
+    clock = FakeClock()
+    same = SameDevice("bms", clock)
+    same.heard({"model": "A"})
+    same.opened()
+    clock.advance(100.0)  # in which it says nothing at all
+    assert same.heard({}) == []
+    clock.advance(59.0)
+    same.heard({})
+    assert same.is_doubted
+    clock.advance(1.0)
+    same.heard({})
+    assert not same.is_doubted
+
+
+def test_another_device_is_an_event_until_the_first_is_back() -> None:
+    same = SameDevice("bms", FakeClock())
+    same.heard({"model": "A", "serial number": "1"})
+    same.opened()
+    (event,) = same.heard({"model": "A", "serial number": "2"})
+    assert codes([event]) == [("device_changed", True)]
+    assert event.event.text == "another device: model A -> A, serial number 1 -> 2"
+    assert same.is_other
+    assert same.heard({"model": "A", "serial number": "2"}) == []
+    assert codes(same.heard({"serial number": "1"})) == [("device_changed", False)]
+    assert not same.is_other
+
+
+def test_new_firmware_is_the_same_device() -> None:
+    same = SameDevice("bms", FakeClock())
+    same.heard({"model": "A", "firmware": "1.0", "firmware (FWE)": "1"})
+    assert same.heard({"model": "A", "firmware": "1.1", "firmware (FWE)": "2"}) == []
+    assert not same.is_other
+
+
+def test_values_are_unknown_after_ten_seconds_and_the_device_offline_after_sixty() -> None:
+    clock = FakeClock()
+    silence = SilenceWatch("bms", clock)
+    clock.advance(9.9)
+    assert silence.look() == []
+    clock.advance(0.1)
+    assert codes(silence.look()) == [("values_unknown", True)]
+    assert silence.is_unknown
+    clock.advance(49.9)
+    assert silence.look() == []
+    clock.advance(0.1)
+    (offline,) = silence.look()
+    assert offline.event.code == "device_offline"
+    assert offline.event.text == "no good message for 60.0 s"
+    assert (offline.source, offline.time_ns) == ("bms", clock.unix_ns())
+    clock.advance(1000.0)
+    assert silence.look() == []
+    assert silence.count == 1
+
+
+def test_a_good_message_ends_both() -> None:
+    clock = FakeClock()
+    silence = SilenceWatch("bms", clock)
+    clock.advance(61.0)
+    assert codes(silence.look()) == [("values_unknown", True), ("device_offline", True)]
+    assert codes(silence.broken()) == [("values_unknown", False), ("device_offline", False)]
+    assert not silence.is_unknown
+    assert silence.broken() == []
+    clock.advance(10.0)
+    assert codes(silence.look()) == [("values_unknown", True)]
+    assert silence.count == 2
+
+
+def test_messages_that_keep_coming_are_no_event() -> None:
+    clock = FakeClock()
+    silence = SilenceWatch("bms", clock)
+    for _ in range(100):
+        clock.advance(9.0)
+        assert silence.broken() == []
+        assert silence.look() == []
+    assert silence.count == 0

@@ -7,12 +7,13 @@ from itertools import accumulate
 import pytest
 from telemetry_core.frames.stamps import TimeMap
 
+from telemetry.model.source_states import WELL
 from telemetry.protocols.known import PROTOCOLS
 from telemetry.protocols.serial.vedirect import CHARGER, MONITOR
 from telemetry.sources.inbox import Arrival, Inbox, SourceEnded, SourceEvent
 from telemetry.sources.serial.conversation import Asking, Listening, Poll
 from telemetry.sources.serial.member import Member, SilenceWatch
-from telemetry.sources.serial.source import SerialSource
+from telemetry.sources.serial.source import SerialSource, in_one_clause
 from telemetry.sources.stop import StopSignal
 from tests.support.clock import FakeClock
 from tests.support.framing import vedirect_block
@@ -397,3 +398,16 @@ def test_neither_silence_nor_frames_wait_for_a_port_that_does_not_open() -> None
         bench.source.session(bench.inbox, stop)
     items = [bench.inbox.get(0), bench.inbox.get(0)]
     assert [type(item) for item in items] == [Arrival, SourceEvent]
+
+
+def test_what_all_devices_do_is_said_once() -> None:
+    assert in_one_clause({"one": "receiving"}) == "receiving"
+    assert in_one_clause({"one": "receiving", "two": "receiving"}) in WELL
+
+
+def test_of_devices_that_do_something_else_those_that_receive_are_counted() -> None:
+    said = in_one_clause({"one": "receiving", "two": "no good message for 12 s", "three": "receiving"})
+    assert said == "2 of 3 receiving"
+    said = in_one_clause({"one": "waiting for the first message", "two": "another device answers"})
+    assert said == "0 of 2 receiving"
+    assert said not in WELL

@@ -128,12 +128,6 @@ def test_those_who_talk_by_themselves_hear_everything_and_the_rest_only_their_an
     assert line.turns.due() == b"\x00"
 
 
-def test_what_nobody_hears_is_discarded_and_counted() -> None:
-    line = Line([1.0, 1.0])
-    assert line.turns.received(b"late") == []
-    assert line.turns.discarded_bytes == 4
-
-
 def test_a_request_waits_until_what_follows_an_answer_is_over_and_not_for_ever() -> None:
     line = Line([0.01, 0.01])
     line.run(0.01)
