@@ -47,6 +47,7 @@ class MessageModel:
             self.counts["padding_bytes" if is_padding else "garbage_bytes"] += 1
             at += 1
         yield from ((one.id, one.data, at - 1) for one in self._reader.end())
+        self.counts["lost/incomplete"] = self._reader.incomplete
 
     def _wholes(self, at: int) -> Iterator[tuple[Shape, int]]:
         """Yield what may be a message from `at` on, unless two others are whole before it is."""
@@ -89,6 +90,7 @@ class MessageModel:
             self._request = b""
             self.counts["echoes"] += 1
             return
+        yield from ((one.id, one.data, at - 1) for one in self._reader.before(message))
         said = self._reader.read(message)
         if isinstance(said, Skipped):
             self.counts[said.value or "messages"] += 1
