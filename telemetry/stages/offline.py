@@ -9,7 +9,7 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from telemetry.clock import Clock
 from telemetry.config import Config, read_config
@@ -19,9 +19,6 @@ from telemetry.settings.document import Document
 from telemetry.sources.assemble import Assembled, ChannelTable, assemble_sources
 from telemetry.stages.binding import NO_BUS, Binding, Spoken
 from telemetry.stages.prepare import Composition
-
-if TYPE_CHECKING:
-    from telemetry.sources.serial.device import DeviceSettings
 
 
 def read_offline(document: Document) -> Config:
@@ -111,5 +108,5 @@ def files_beside(config: Config) -> Iterator[Path]:
     """Yield what else says what is decoded: databases of its buses, and maps of its devices' registers."""
     for source in config.sources:
         yield from (file for bus in source.buses for file in bus.databases)
-        devices: Sequence[DeviceSettings] = getattr(source, "devices", ())
+        devices: Sequence[Any] = getattr(source, "devices", ())
         yield from (device.registers for device in devices if device.registers is not None)
