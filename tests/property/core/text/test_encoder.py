@@ -5,7 +5,7 @@ import io
 import json
 import math
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 
@@ -93,21 +93,23 @@ FLAGS = st.booleans().map(lambda flag: Value(FieldSpec("v", SlotKind.BOOL), flag
 VALUES = st.one_of(decimals(), wholes(), doubles(), FLAGS)
 
 
-def renamed(value: Value, name: str) -> Value:
-    old = value.field
-    return Value(FieldSpec(name, old.kind, old.factor, old.offset, old.scale), value.raw, value.meaning)
-
-
 @st.composite
 def records(draw: st.DrawFn, texts: st.SearchStrategy[str]) -> tuple[str, list[Value]]:
     names = draw(st.lists(texts, min_size=1, max_size=5, unique_by=as_written))
-    return draw(texts), [renamed(draw(VALUES), name) for name in names]
+    values = (draw(VALUES) for _ in names)
+    return draw(texts), [
+        replace(value, field=replace(value.field, name=name))
+        for name, value in zip(names, values, strict=True)
+    ]
 
 
-def rows_of(measurement: str, values: list[Value], time_ns: int = 5) -> tuple[SampleBatch, Encoder]:
-    schema = Schema([RecordSpec(measurement, tuple(value.field for value in values))])
+def rows_of(*records: tuple[str, list[Value]], time_ns: int = 0, **where: int) -> tuple[SampleBatch, Encoder]:
+    """Return a row of each record, 1 ns apart, and an encoder of them. where: as `append` takes it."""
+    schema = Schema(RecordSpec(name, tuple(value.field for value in values)) for name, values in records)
     samples = SampleBatch(schema)
-    samples.append(0, time_ns, {value.field.name: value.raw for value in values})
+    for number, (_, values) in enumerate(records):
+        raw = {value.field.name: value.raw for value in values}
+        samples.append(number, time_ns + number, raw, **{"id": number, **where})
     return samples, Encoder(schema)
 
 
@@ -130,7 +132,7 @@ def is_written(value: Value) -> bool:
 @given(VALUES)
 @example(Value(FieldSpec("v", SlotKind.UINT), 2**64 - 1, Fraction(2**64 - 1)))
 def test_a_number_reads_back_as_what_it_means(value: Value) -> None:
-    samples, encoder = rows_of("m", [value])
+    samples, encoder = rows_of(("m", [value]))
     lines = LineBuffer()
     encoder.encode(samples, lines)
     if not is_written(value):
@@ -174,9 +176,8 @@ def test_two_parsers_read_a_line_back(
 ) -> None:
     measurement, values = record
     tags = {as_written(key): value for key, value in tags.items() if value}
-    schema = Schema([RecordSpec(measurement, tuple(value.field for value in values))])
-    samples, encoder, lines = SampleBatch(schema), Encoder(schema), LineBuffer()
-    samples.append(0, time_ns, {value.field.name: value.raw for value in values}, tags=3, nudge_ns=nudge_ns)
+    samples, encoder = rows_of(record, time_ns=time_ns, tags=3, nudge_ns=nudge_ns)
+    lines = LineBuffer()
     encoder.set_tags(3, tag_set(tags))
     encoder.shift_ns = shift_ns
     encoder.encode(samples, lines)
@@ -206,11 +207,7 @@ def test_csv_and_json_read_a_row_back(
     record: tuple[str, list[Value]], channel: str, time_ns: int, id: int
 ) -> None:
     message, values = record
-    schema = Schema([RecordSpec(message, tuple(value.field for value in values))])
-    samples, encoder = SampleBatch(schema), Encoder(schema)
-    samples.append(
-        0, time_ns, {value.field.name: value.raw for value in values}, channel=2, id=id, nudge_ns=1
-    )
+    samples, encoder = rows_of(record, time_ns=time_ns, channel=2, id=id, nudge_ns=1)
     encoder.set_channel(2, channel)
     digits = f"{id & 0x1FFFFFFF:08X}" if id >> 31 else f"{id & 0x7FF:03X}"
     rows, objects = LineBuffer(), LineBuffer()
@@ -278,12 +275,9 @@ def test_the_sizes_of_batches_make_no_difference(rows: list[tuple[int, float]], 
 @given(st.sets(st.integers(0, 199), max_size=200))
 def test_any_set_of_fields_of_a_wide_record_is_written_in_order(present: set[int]) -> None:
     names = [f"v{index:03}" for index in range(200)]
+    whole = DecimalScale(1, 0, 0)
     schema = Schema(
-        [
-            RecordSpec(
-                "cells", tuple(FieldSpec(name, SlotKind.INT, scale=DecimalScale(1, 0, 0)) for name in names)
-            )
-        ]
+        [RecordSpec("cells", tuple(FieldSpec(name, SlotKind.INT, scale=whole) for name in names))]
     )
     samples, lines = SampleBatch(schema), LineBuffer()
     samples.append(0, 1, {names[index]: index for index in present})
@@ -343,9 +337,9 @@ def test_an_escaped_name_holds_no_break_and_no_backslash_but_before_a_special(na
 
 @given(st.integers(-(2**63), 2**63 - 1), st.integers(-(2**62), 2**62))
 def test_a_time_is_exact_in_every_form(time_ns: int, origin_ns: int) -> None:
-    schema = Schema([RecordSpec("m", (FieldSpec("v", SlotKind.BOOL),))])
-    samples, encoder, lines = SampleBatch(schema), Encoder(schema), LineBuffer()
-    samples.append(0, time_ns, {"v": True})
+    flag = Value(FieldSpec("v", SlotKind.BOOL), raw=True, meaning=True)
+    samples, encoder = rows_of(("m", [flag]), time_ns=time_ns)
+    lines = LineBuffer()
     encoder.origin_ns = origin_ns if abs(time_ns - origin_ns) < 2**63 else time_ns
     for form, column in (("ns", "time_ns"), ("iso", "time"), ("relative", "time_s")):
         encoder.write_times(form)
@@ -370,12 +364,9 @@ def test_a_time_is_exact_in_every_form(time_ns: int, origin_ns: int) -> None:
 def test_a_wide_row_has_each_value_of_the_long_rows_in_its_column(
     given_records: list[tuple[str, list[Value]]], channel: str
 ) -> None:
-    specs = [RecordSpec(name, tuple(value.field for value in values)) for name, values in given_records]
-    schema = Schema(specs)
-    samples, encoder, long, wide = SampleBatch(schema), Encoder(schema), LineBuffer(), LineBuffer()
+    samples, encoder = rows_of(*given_records)
+    long, wide = LineBuffer(), LineBuffer()
     encoder.set_channel(0, channel)
-    for number, (_, values) in enumerate(given_records):
-        samples.append(number, number, {value.field.name: value.raw for value in values}, id=number)
     encoder.encode_csv(samples, long)
     wide_rows = WideRows(encoder)
     wide_rows.encode(samples, wide)

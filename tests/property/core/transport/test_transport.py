@@ -1,5 +1,7 @@
 """The compiled transport stage does what the readable model does, on any frames in any batches."""
 
+from collections.abc import Sequence
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from telemetry_core.decode.plan import Plan
@@ -168,6 +170,21 @@ def frames_of(drawn: Drawn) -> list[FrameTuple]:
     return frames
 
 
+def batch_of(frames: Sequence[FrameTuple]) -> FrameBatch:
+    batch = FrameBatch(max(1, len(frames)))
+    for frame in frames:
+        batch.append(frame.time_ns, frame.id, frame.data, channel=frame.channel)
+    return batch
+
+
+def bound() -> Transport:
+    """Return a stage with channels 0 and 1."""
+    transport = Transport(Plan(PlanSpec((), (BusSpec("", ()),)), Schema(())))
+    for channel in (0, 1):
+        transport.bind(channel, 0, j1939=True, isotp=[(id, *rule) for id, rule in ISOTP.items()])
+    return transport
+
+
 @settings(max_examples=examples(400))
 @given(FRAMES, st.integers(1, 20))
 def test_the_compiled_stage_and_the_model_agree_however_frames_are_batched(
@@ -176,17 +193,9 @@ def test_the_compiled_stage_and_the_model_agree_however_frames_are_batched(
     frames = frames_of(drawn)
     model = TransportModel(ISOTP)
     expected = [out for frame in frames for out in model.listen(frame)]
-    plan = PlanSpec((), (BusSpec("", ()),))
-    transport = Transport(Plan(plan, Schema(())))
-    for channel in (0, 1):
-        transport.bind(channel, 0, j1939=True, isotp=[(id, *rule) for id, rule in ISOTP.items()])
-    found: list[FrameTuple] = []
-    for start in range(0, len(frames), batch_size):
-        batch = FrameBatch(batch_size)
-        for frame in frames[start : start + batch_size]:
-            batch.append(frame.time_ns, frame.id, frame.data, channel=frame.channel)
-        found.extend(transport.reassemble(batch))
-    assert found == expected
+    transport = bound()
+    batches = (frames[at : at + batch_size] for at in range(0, len(frames), batch_size))
+    assert [out for some in batches for out in transport.reassemble(batch_of(some))] == expected
     counted = [transport.counts(channel) for channel in (0, 1)]
     assert [counts["absorbed"] for counts in counted] == [model.absorbed[channel] for channel in (0, 1)]
     assert [counts["lost/incomplete_session"] for counts in counted] == [model.lost[0], model.lost[1]]
@@ -203,12 +212,7 @@ def test_the_compiled_stage_and_the_model_agree_however_frames_are_batched(
 @given(FRAMES)
 def test_every_frame_goes_on_or_is_counted_or_waits(drawn: Drawn) -> None:
     frames = frames_of(drawn)
-    transport = Transport(Plan(PlanSpec((), (BusSpec("", ()),)), Schema(())))
-    for channel in (0, 1):
-        transport.bind(channel, 0, j1939=True, isotp=[(id, *rule) for id, rule in ISOTP.items()])
-    batch = FrameBatch(max(1, len(frames)))
-    for frame in frames:
-        batch.append(frame.time_ns, frame.id, frame.data, channel=frame.channel)
-    went_on = sum(not frame.flags for frame in transport.reassemble(batch))
+    transport = bound()
+    went_on = sum(not frame.flags for frame in transport.reassemble(batch_of(frames)))
     counted = sum(sum(transport.counts(channel).values()) for channel in (0, 1))
     assert went_on + counted + sum(transport.open_frames(channel) for channel in (0, 1)) == len(frames)
