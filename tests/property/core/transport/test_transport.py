@@ -10,11 +10,11 @@ from telemetry_core.frames.batch import FrameBatch, FrameTuple
 from telemetry_core.rows.schema import Schema
 from telemetry_core.transport.stage import Transport
 
+from tests.support.can_frames import EXTENDED
 from tests.support.examples import examples
 from tests.support.transport_model import TransportModel
 from tests.support.transport_wire import bam, id_of, isotp, requested
 
-EXTENDED = 0x80000000
 ISOTP = {
     0x7E8: (False, False),
     0x7E0: (False, True),

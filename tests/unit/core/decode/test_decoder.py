@@ -14,12 +14,9 @@ from telemetry_core.rows.batch import Row, SampleBatch
 from telemetry_core.rows.schema import Schema
 from telemetry_core.rows.spec import FieldSpec, RecordSpec, SlotKind
 
+from tests.support.can_frames import ERROR, EXTENDED, REMOTE
 from tests.support.decoders import AnyDecoder, CompiledDecoder
 from tests.support.reference_decoder import ReferenceDecoder
-
-EXTENDED = 0x80000000
-REMOTE = 0x40000000
-ERROR = 0x20000000
 
 Make = Callable[[PlanSpec], AnyDecoder]
 

@@ -13,11 +13,11 @@ from telemetry_core.rows.schema import Schema
 from telemetry_core.transport.stage import Transport
 
 from telemetry.logs.log import OpenLog
+from tests.support.can_frames import EXTENDED
 from tests.support.transport_model import TransportModel
 
 RECORDINGS = os.environ.get("NEV_TELEMETRY_RECORDINGS", "")  # a folder with gbt27930/session.log
 LOG = Path(RECORDINGS) / "gbt27930" / "session.log"
-EXTENDED = 0x80000000
 BRM, BCP, BCS = (EXTENDED | id for id in (0x180256F4, 0x180656F4, 0x181156F4))  # priority 6, as announced
 CCS = EXTENDED | 0x1812F456  # the charger's own measurement
 

@@ -4,8 +4,7 @@ import pytest
 from telemetry_core.frames.batch import FrameBatch
 from telemetry_core.frames.traffic import ChannelTraffic, Traffic
 
-EXTENDED, REMOTE, ERROR = 0x80000000, 0x40000000, 0x20000000
-FD, BRS = 1, 2
+from tests.support.can_frames import BRS, ERROR, EXTENDED, FD, REMOTE
 
 
 def traffic_of(id: int, length: int, flags: int = 0) -> ChannelTraffic:

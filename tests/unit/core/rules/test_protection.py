@@ -13,6 +13,7 @@ from telemetry_core.rows.schema import Schema
 from telemetry_core.rules.protection import Protection, crc8_h2f, crc8_j1850, crc16_ccitt
 from telemetry_core.rules.protection_spec import Action, ProtectionRule
 
+from tests.support.can_frames import ERROR, REMOTE
 from tests.support.protected_plans import (
     COUNTER_ALONE,
     EXTENDED,
@@ -31,7 +32,6 @@ from tests.support.protected_plans import (
 )
 from tests.support.protection_model import protected
 
-REMOTE, ERROR = 0x40000000, 0x20000000
 MS = 1_000_000
 
 
