@@ -12,7 +12,7 @@ class FileNames:
     """`next` is the name of each file when it begins."""
 
     def __init__(self, file: Path, *, numbered: bool) -> None:
-        """numbered: FILE-000001 and so on, after the highest number that is there."""
+        """Begin before the first. numbered: FILE-000001 and so on, after the highest number that is there."""
         self._file = file
         self._number = self._highest() if numbered else None
 

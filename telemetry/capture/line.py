@@ -37,7 +37,7 @@ class PolledPort:
     """The devices of a port, asked in turns."""
 
     def __init__(self, settings: SerialSettings, store: LineStore, clock: Clock) -> None:
-        """store: takes the lines."""
+        """Open nothing yet. store: takes the lines."""
         numbers: dict[str, int] = {}
         start = Start(clock, lambda name: numbers.setdefault(name, len(numbers)))
         self._source = settings.make_recording_source(start, store)
@@ -64,7 +64,7 @@ class HeardLine:
     def __init__(
         self, name: str, link: SerialLink, store: LineStore, maskers: Sequence[Masker], clock: Clock
     ) -> None:
-        """name: of the port in the capture."""
+        """Open nothing yet. name: of the port in the capture."""
         self._link = link
         self._writer = CaptureWriter(name, store.write, maskers)
         self._clock = clock

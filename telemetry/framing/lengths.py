@@ -21,7 +21,7 @@ def fixed(byte_count: int) -> Length:
 def field(
     offset: int, others: int, *, size: int = 1, order: Literal["big", "little"] = "big", unit: int = 1
 ) -> Length:
-    """Return a number of `size` bytes at `offset` counts units of `unit` bytes.
+    """Return the length that a number of `size` bytes at `offset` counts, in units of `unit` bytes.
 
     `others` is all bytes beside.
     """

@@ -75,7 +75,7 @@ class Garbage:
     """Bytes that are part of no good message. They wait for one another, since a word may come in pieces."""
 
     def __init__(self, change: Callable[[bytes], bytes] = masked_words) -> None:
-        """change: makes of bytes as many that may be kept."""
+        """Begin empty. change: makes of bytes as many that may be kept."""
         self._change = change
         self._waiting = b""
 

@@ -83,7 +83,7 @@ class Assembled:
 
     @property
     def states(self) -> dict[str, str]:
-        """For people: `source/NAME` is what it does, `device/NAME` what its device says of itself, if any.
+        """Return, for people, what it does as `source/NAME`, what its device says of itself as `device/NAME`.
 
         Of several devices `state/NAME/DEVICE` is what each does.
         """
@@ -113,7 +113,7 @@ def assemble_source(
 
 
 def without_replaced(positions: Mapping[str, int], sources: Iterable[Assembled]) -> dict[str, int]:
-    """`positions` less those of logs that a source of `sources` does not read any more."""
+    """Return `positions` less those of logs that a source of `sources` does not read any more."""
     present = [source for source in sources if source.resume_as]
     return {
         name: frames

@@ -49,7 +49,7 @@ class BusProtocols:
         return (CAN_PROTOCOLS[name] for name in self.names)
 
     def extended(self, plan: PlanSpec, bus: str) -> PlanSpec:
-        """`plan` with their messages on the bus of that name. ConfigError: an id is claimed already."""
+        """Return `plan` with their messages on that bus. Raises ConfigError: an id is claimed already."""
         for protocol in self._protocols:
             plan = self._with(protocol, plan, bus)
         return plan

@@ -41,7 +41,7 @@ class Outages:
         return self._lost_at_s is not None
 
     def lost(self, reason: str) -> list[SourceEvent]:
-        """Return the device is away, or still is: an event the first time."""
+        """Note that the device is away, or still is. Return an event the first time."""
         self.reason = reason
         if self._lost_at_s is not None:
             return []
@@ -52,7 +52,7 @@ class Outages:
         return [SourceEvent(begins("source_lost", reason, self._source), self._clock.unix_ns())]
 
     def back(self) -> list[SourceEvent]:
-        """Return the device works: if it was away, the events that say so."""
+        """Note that the device works. Return the events that say so if it was away."""
         if self._lost_at_s is None:
             return []
         self._back_at_s = self._clock.monotonic_s()
@@ -83,7 +83,7 @@ class Occurrences:
         self._next_s = float("-inf")
 
     def observe(self, count: int, now_s: float, now_ns: int) -> list[SourceEvent]:
-        """`count`: how often it has happened so far. now_s: monotonic; now_ns: stamp of the event."""
+        """Return the event that is due. count: so far. now_s: monotonic; now_ns: the event's stamp."""
         if count == self._reported or now_s < self._next_s:
             return []
         text = f"{self._what}: {count - self._reported}"

@@ -51,7 +51,7 @@ class _Seat:
         self._decided.set()
 
     def give_back(self) -> None:
-        """Nobody needs it."""
+        """End it: nobody needs it."""
         self._decided.set()
         self.stop.close()
 

@@ -96,7 +96,7 @@ class SourceSettings(ABC):
 
     @property
     def listening_options(self) -> Mapping[str, Any] | None:
-        """Options of python-can's `Bus` for the same bus, by which `capture` records it; None: it cannot."""
+        """Return options of python-can's `Bus`, by which `capture` records the bus; None: it cannot."""
         return None
 
     def presence(self) -> Iterator[tuple[Grade, str]]:
@@ -104,7 +104,7 @@ class SourceSettings(ABC):
         return iter(())
 
     def extended(self, plan: PlanSpec) -> PlanSpec:
-        """`plan` with what describes its frames besides databases. Raises ConfigError."""
+        """Return `plan` with what describes its frames besides databases. Raises ConfigError."""
         return self.protocols.extended(plan, self.name)
 
     def map_entries(self) -> Iterator[MapEntry]:
@@ -118,7 +118,7 @@ class SourceSettings(ABC):
 
     @property
     def least_wait_ns(self) -> int:
-        """In the time of its stamps, what no wait for a frame is shorter than; 0 without simulated time.
+        """Return what no wait for a frame is shorter than, in its stamps' time; 0 without simulated time.
 
         A simulator that runs fast multiplies what this machine delays: at 60x, 12.5 ms are 750 ms.
         """

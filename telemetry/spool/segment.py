@@ -52,7 +52,7 @@ def segment_path(directory: Path, place: int, attempt: int) -> Path:
 
 
 def parse_name(name: str) -> tuple[int, int] | None:
-    """Place and attempt; None if it is not the name of a segment."""
+    """Return place and attempt; None if it is not the name of a segment."""
     match = _NAME.fullmatch(name)
     return (int(match[1]), int(match[2])) if match else None
 

@@ -43,7 +43,7 @@ def interface_bit_rate(name: str) -> BitRate | None:
 
 
 def link_request(index: int) -> bytes:
-    """RTM_GETLINK for the interface of that index."""
+    """Return RTM_GETLINK for the interface of that index."""
     length = _NLMSGHDR.size + _IFINFOMSG.size
     head = _NLMSGHDR.pack(length, _RTM_GETLINK, _NLM_F_REQUEST, 0, 0)
     return head + _IFINFOMSG.pack(socket.AF_UNSPEC, 0, index, 0, 0)
@@ -66,7 +66,7 @@ def parse_bit_rate(answer: bytes) -> BitRate | None:
 
 
 def _attributes(content: bytes) -> dict[int, bytes]:
-    """Attributes that follow one another, each on a boundary of 4 bytes, as far as they are whole."""
+    """Return attributes that follow one another, each on a boundary of 4 bytes, as far as they are whole."""
     found: dict[int, bytes] = {}
     at = 0
     while at + _ATTRIBUTE.size <= len(content):

@@ -86,7 +86,7 @@ class CanSettings(SourceSettings):
 
     @property
     def resources(self) -> tuple[Resource, ...]:
-        """Return the kernel, and a simulator too, gives each reader of a bus every frame."""
+        """Return its bus: the kernel, and a simulator too, gives each of its readers every frame."""
         return (Resource(self.link.key, self.link.description, exclusive=False),)
 
     @property

@@ -39,7 +39,7 @@ class CanLink(Protocol):
 
     @property
     def description(self) -> str:
-        """For people: interface or path."""
+        """Return, for people, the interface or the path."""
         ...
 
     @property

@@ -48,7 +48,7 @@ class ReplayPace:
         self._start_ns: int | None = None
 
     def due_ns(self) -> int:
-        """Frames with stamps up to this one are due; before the first frame is known none is."""
+        """Return up to which stamp frames are due; before the first frame is known none is."""
         if self._start_ns is None:
             return -1
         return self._start_ns + round((self._clock.monotonic_s() - self._start_s) * self._speed * 1e9)
@@ -83,7 +83,7 @@ class ReplaySource(Source):
         speed: float | None = None,
         start_position: int = 0,
     ) -> None:
-        """channel_of: numbers each channel's name; called in the source's thread."""
+        """Open nothing yet. channel_of: numbers each channel's name; called in the source's thread."""
         if speed is not None and speed <= 0:
             raise ValueError(f"a speed is above 0, not {speed}")
         self.name = name
@@ -106,7 +106,7 @@ class ReplaySource(Source):
         return WAITING if is_waiting else self._status
 
     def counts(self) -> Mapping[str, int]:
-        """`lost/damaged` are lines, or objects of a binary log, that are no frame."""
+        """Return the counts. `lost/damaged` are lines, or objects of a binary log, that are no frame."""
         return {
             "read": self._delivered + self._damaged,
             "lost/damaged": self._damaged,

@@ -65,17 +65,17 @@ class _Schedule:
         self.failures = 0
 
     def restart(self, now_s: float) -> None:
-        """Due now."""
+        """Make it due now."""
         self.due_s = now_s
         self.failures = 0
 
     def answered(self, now_s: float) -> None:
-        """Due again an interval after it was due; what was missed meanwhile is not made up for."""
+        """Make it due an interval after it was due; what was missed meanwhile is not made up for."""
         self.failures = 0
         self.due_s = max(self.due_s + self.poll.every_s, now_s)
 
     def failed(self, now_s: float, *, hurries: bool) -> None:
-        """Due again after an interval; a long one is cut short, less so each time."""
+        """Make it due after an interval; a long one is cut short, less so each time."""
         patience_s = HURRIED_RETRY_S if hurries else RETRY_S * 2.0 ** min(self.failures, 20)
         retry_s = min(self.poll.every_s, patience_s)
         self.failures += 1

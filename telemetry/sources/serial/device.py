@@ -124,7 +124,7 @@ class DeviceSettings:
         return lambda address: address in (own, NO_ADDRESS)
 
     def map_entries(self, protocol: SerialProtocol, bus: str) -> Iterator[MapEntry]:
-        """Fields and alarms."""
+        """Yield fields and alarms."""
         for entry in protocol.map_entries(bus, pack=self.pack, charger=self.charger):
             has_sign = entry.to.endswith((".current_a", ".power_w"))
             yield replace(entry, scale=-entry.scale) if self.invert_current and has_sign else entry

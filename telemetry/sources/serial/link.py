@@ -55,7 +55,7 @@ class SerialLink(Protocol):
 
     @property
     def description(self) -> str:
-        """For people: path or URL."""
+        """Return, for people, the path or the URL."""
         ...
 
     def open(self, stop: StopSignal) -> AbstractContextManager[SerialPort]:
@@ -201,7 +201,7 @@ class _SlicedPort:
 
 @contextmanager
 def _one_error() -> Iterator[None]:
-    """termios has an error of its own, which is not an OSError, and pyserial's have no errno."""
+    """Make one of all errors: that of termios is not an OSError, and pyserial's have no errno."""
     try:
         yield
     except (OSError, termios.error) as error:

@@ -54,7 +54,7 @@ class SilenceWatch:
 
     @property
     def silent_s(self) -> float:
-        """For how long it has been silent."""
+        """Return for how long it has been silent."""
         return self._clock.monotonic_s() - self._since_s
 
     def look(self) -> list[SourceEvent]:
@@ -71,7 +71,7 @@ class SilenceWatch:
         return [SourceEvent(begins(code, text, self._source), self._clock.unix_ns()) for code in due]
 
     def broken(self) -> list[SourceEvent]:
-        """Return a good message has come: the events that end by it."""
+        """Note that a good message has come. Return the events that end by it."""
         text = f"sent nothing for {self.silent_s:.1f} s"
         ended, self._begun = self._begun, []
         self._since_s = self._clock.monotonic_s()

@@ -207,13 +207,13 @@ class SerialSettings(SourceSettings):
         return plan
 
     def map_entries(self) -> Iterator[MapEntry]:
-        """Fields and alarms."""
+        """Yield fields and alarms."""
         for device in self.devices:
             yield from device.map_entries(device.table, self._bus(device))
 
     @property
     def count_gap_ns(self) -> int:
-        """Two readings may have been lost.
+        """Return the gap in which two readings may have been lost.
 
         A simulator's readings come as this machine's time lets them, whatever its own time is.
         """

@@ -124,7 +124,7 @@ class SerialSource(Source):
         return RECEIVING if member.framer.counts()["messages"] else "waiting for the first message"
 
     def counts(self) -> Mapping[str, int]:
-        """Beside frames: bytes that are part of none, requests without an answer …"""
+        """Return, beside frames, bytes that are part of none, requests without an answer …"""
         found: Counter[str] = Counter()
         for member in self._members:
             found.update(member.framer.counts())
@@ -273,7 +273,7 @@ class SerialSource(Source):
         put_all([*silence, *self._outages.back()], output)
 
     def _hand_on(self, frames: FrameBatch, outbox: Outbox) -> None:
-        """Into the batch that goes to the pipeline."""
+        """Put them into the batch that goes to the pipeline."""
         for start in range(0, len(frames), outbox.batch.capacity):
             part = frames.part(start, min(start + outbox.batch.capacity, len(frames)))
             if outbox.batch.capacity - len(outbox.batch) < len(part):

@@ -49,7 +49,7 @@ class Turns:
 
     @property
     def timeouts(self) -> int:
-        """Requests that were not answered in time."""
+        """Return how many requests were not answered in time."""
         return sum(seat.talk.timeouts for seat in self._seats.values())
 
     @property

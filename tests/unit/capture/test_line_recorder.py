@@ -82,7 +82,7 @@ def test_a_file_without_a_line_can_be_taken_away(tmp_path: Path) -> None:
 
 
 def open_in(folder: Path) -> list[str]:
-    """Files in it that this process has open."""
+    """Return the files in it that this process has open."""
     links = []
     for file in Path("/proc/self/fd").iterdir():
         with contextlib.suppress(FileNotFoundError):

@@ -14,7 +14,7 @@ _OTHERS: list[threading.Thread] = []
 
 @pytest.fixture(autouse=True)
 def others() -> Iterator[None]:
-    """Threads of that name that are there already: tests of one process may have left some."""
+    """Note threads of that name that are there already: tests of one process may have left some."""
     _OTHERS[:] = _named()
     yield
     _OTHERS.clear()

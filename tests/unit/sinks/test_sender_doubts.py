@@ -135,7 +135,7 @@ def test_a_server_that_never_accepted_anything_is_believed(rig: SenderRig) -> No
 
 
 def poison(sent: Sequence[bytes]) -> Reply | None:
-    """Fails, with the same words each time, whenever one line is among those sent."""
+    """Fail, with the same words each time, whenever one line is among those sent."""
     return BROKEN if b"poison v=1 1" in sent else None
 
 
@@ -240,7 +240,7 @@ class IllServer:
 
 
 def isolate_in_vain(rig: SenderRig, ill: IllServer) -> None:
-    """Ten times 500, then another batch is accepted: isolation; but the server refuses every piece."""
+    """Answer ten times 500, then another batch is accepted: isolation; but the server refuses every piece."""
     rig.server.behave = ill
     rig.queue.put_lines(*lines(20))
     rig.queue.put_lines(*lines(1, "proof"))

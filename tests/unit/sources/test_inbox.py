@@ -240,7 +240,7 @@ def add(outbox: Outbox, frames: int) -> None:
 
 
 def taken(channel: Inbox) -> tuple[int, int]:
-    """Position and length of the oldest arrival."""
+    """Return position and length of the oldest arrival."""
     arrival = channel.get(0)
     assert isinstance(arrival, Arrival)
     return arrival.batch.position, len(arrival.batch)

@@ -27,7 +27,7 @@ def clock() -> FakeClock:
 
 @pytest.fixture
 def disk(clock: FakeClock) -> SimulatedDisk:
-    """Six batches, the newest acknowledged, one line of the oldest refused; a service still uses it."""
+    """Store six batches, the newest acknowledged, one line of the oldest refused; a service still uses it."""
     disk = SimulatedDisk(now_ns=clock.unix_ns)
     spool = Spool(DIRECTORY, clock=clock, limits=LIMITS, filesystem=disk)
     feed = Feed(spool)

@@ -74,7 +74,7 @@ def run_script(
     channel: Inbox | None = None,
     time_map: TimeMap | None = None,
 ) -> tuple[list[Item], SocketCanSource]:
-    """Everything that the source gives before the script is at its end."""
+    """Return everything that the source gives before the script is at its end."""
     channel = channel or Inbox()
     with StopSignal() as stop:
         source = SocketCanSource(

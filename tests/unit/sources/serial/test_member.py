@@ -67,7 +67,7 @@ def doubted() -> tuple[Member, Named]:
 
 
 def frames(first: int, count: int) -> FrameBatch:
-    """So many, with stamps from `first` on."""
+    """Return so many, with stamps from `first` on."""
     batch = FrameBatch(count)
     for stamp in range(first, first + count):
         batch.append(stamp, 1, b"")
