@@ -32,29 +32,20 @@ def written(accounts: Mapping[str, int]) -> int:
 class AccountsTrail:
     """Follows the accounts from record to record, for the writer and for readers.
 
+    accounts, positions: as of the last block, written or read.
     Reading raises ValueError for a block that is not well formed. A block with a good CRC always is.
     """
 
     def __init__(self) -> None:
-        self._accounts: dict[str, int] = {}
-        self._positions: dict[str, int] = {}
+        self.accounts: dict[str, int] = {}
+        self.positions: dict[str, int] = {}
         self._check = b""  # empty: no whole block yet
-
-    @property
-    def accounts(self) -> Mapping[str, int]:
-        """Return them as of the last block, written or read."""
-        return self._accounts
-
-    @property
-    def positions(self) -> Mapping[str, int]:
-        """Return them as of the last block, written or read."""
-        return self._positions
 
     def whole(self, accounts: Mapping[str, int], positions: Mapping[str, int]) -> bytes:
         """Return a block that needs no other before it."""
         self._restart(dict(sorted(accounts.items())), dict(sorted(positions.items())))
         out = bytearray()
-        for table in (self._accounts, self._positions):
+        for table in (self.accounts, self.positions):
             _put(out, len(table))
             for name, value in table.items():
                 encoded = name.encode()
@@ -70,10 +61,10 @@ class AccountsTrail:
         """
         if not self._check:
             return None
-        if accounts.keys() != self._accounts.keys() or positions.keys() != self._positions.keys():
+        if accounts.keys() != self.accounts.keys() or positions.keys() != self.positions.keys():
             return None
         out = bytearray(self._check)
-        for before, now in ((self._accounts, accounts), (self._positions, positions)):
+        for before, now in ((self.accounts, accounts), (self.positions, positions)):
             skipped = 0
             for name, last in before.items():
                 value = now[name]
@@ -81,7 +72,7 @@ class AccountsTrail:
                     skipped += 1
                     continue
                 _put(out, skipped)
-                _put(out, value - last if before is self._accounts else value)
+                _put(out, value - last if before is self.accounts else value)
                 skipped = 0
                 before[name] = value
             _put(out, -1)
@@ -104,16 +95,16 @@ class AccountsTrail:
         if not self._check or block[:_CHECK_BYTES] != self._check:
             return False
         numbers = _Numbers(block, _CHECK_BYTES)
-        differences = dict(numbers.changes(list(self._accounts)))
-        values = dict(numbers.changes(list(self._positions)))
+        differences = dict(numbers.changes(list(self.accounts)))
+        values = dict(numbers.changes(list(self.positions)))
         for name, difference in differences.items():
-            self._accounts[name] += difference
-        self._positions.update(values)
+            self.accounts[name] += difference
+        self.positions.update(values)
         return True
 
     def _restart(self, accounts: dict[str, int], positions: dict[str, int]) -> None:
-        self._accounts = accounts
-        self._positions = positions
+        self.accounts = accounts
+        self.positions = positions
         names = "\n".join((*accounts, "", *positions))
         self._check = zlib.crc32(names.encode()).to_bytes(4, "little")[:_CHECK_BYTES]
 

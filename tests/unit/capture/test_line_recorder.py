@@ -67,11 +67,7 @@ def test_a_full_disk_is_one_line_with_what_was_recorded(
 ) -> None:
     recorder = LineRecorder(tmp_path / "bms.txt", Clock())
     recorder.write(LINE)
-
-    def full(_descriptor: int, _data: bytes) -> int:
-        raise OSError(28, os.strerror(28))
-
-    monkeypatch.setattr("telemetry.capture.line_recorder.os.write", full)
+    monkeypatch.setattr("telemetry.capture.line_recorder.os.write", _no_room)
     with pytest.raises(StorageError, match=r"No space left on device \(1 lines were recorded in 1 files\)"):
         recorder.write(LINE)
 
