@@ -1,10 +1,11 @@
 """The gateway's configuration for the demonstration, and what must come of it.
 
-vehicle.dbc is ours, so which of its signals are fields of the data model or alarms is known here, once: the
-configuration is written from MAP and ALARMS, and the number of points to expect is counted from MAP.
+vehicle.dbc is ours, and vehicle.toml says which of its signals are fields of the data model or alarms: the
+configuration is written from it, and the number of points to expect is counted from it.
 """
 
 import json
+import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -43,54 +44,10 @@ JBD = SerialDevice(
 VEDIRECT = SerialDevice("vedirect", pack="solar", charger="solar", messages=(("charger", "voltage_v"),))
 SERIAL_DEVICES = (JBD, VEDIRECT)
 
-# Message, signal (with {n}: a numbered family), field of the data model.
-MAP = (
-    ("BMS_PackPower", "PackVoltage", "battery.voltage_v"),
-    ("BMS_PackPower", "PackCurrent", "battery.current_a"),
-    ("BMS_PackState", "StateOfCharge", "battery.soc_pct"),
-    ("BMS_PackState", "RemainingCapacity", "battery.remaining_ah"),
-    ("BMS_PackState", "FullCapacity", "battery.capacity_ah"),
-    ("BMS_PackState", "Balancing", "battery.balancing"),
-    ("BMS_Limits", "ChargeEnabled", "battery.charge_enabled"),
-    ("BMS_Limits", "DischargeEnabled", "battery.discharge_enabled"),
-    ("BMS_CellExtremes", "CellVoltageMin", "battery.cell_min_v"),
-    ("BMS_CellExtremes", "CellVoltageMax", "battery.cell_max_v"),
-    ("BMS_CellExtremes", "CellIndexMin", "battery.cell_min_index"),
-    ("BMS_CellExtremes", "CellIndexMax", "battery.cell_max_index"),
-    ("BMS_Temperatures", "TemperatureMin", "battery.temp_min_c"),
-    ("BMS_Temperatures", "TemperatureMax", "battery.temp_max_c"),
-    ("BMS_Health", "StateOfHealth", "battery.soh_pct"),
-    ("BMS_Health", "ChargeCycles", "battery.cycles"),
-    ("BMS_Health", "InsulationResistance", "battery.insulation_kohm"),
-    ("BMS_CellVoltages", "Cell{n}Voltage", "cells.v{n}"),
-    ("BMS_ModuleTemperatures", "Module{n}Temperature", "cells.t{n}"),
-    ("BMS_ChargeRequest", "RequestedVoltage", "charger.requested_voltage_v"),
-    ("BMS_ChargeRequest", "RequestedCurrent", "charger.requested_current_a"),
-    ("CHG_Output", "Phase", "charger.phase"),
-    ("CHG_Output", "OutputVoltage", "charger.voltage_v"),
-    ("CHG_Output", "OutputCurrent", "charger.current_a"),
-    ("CHG_Output", "OutputPower", "charger.power_w"),
-    ("CHG_Limits", "MaxVoltage", "charger.max_voltage_v"),
-    ("CHG_Limits", "MaxCurrent", "charger.max_current_a"),
-    ("CHG_State", "Temperature", "charger.temp_c"),
-    ("CHG_State", "EnergyDelivered", "charger.energy_wh"),
-)
-# Of signals of MAP: the word of the value table that means no value.
-ABSENT = {("BMS_ModuleTemperatures", "Module{n}Temperature"): "not available"}
-# Message, signal, event's code, the words of the value table that mean it (none: any value but 0).
-ALARMS: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
-    ("BMS_PackPower", "State", "bms_fault", ("fault",)),
-    ("BMS_Alarms", "CellOvervoltage", "cell_overvoltage", ()),
-    ("BMS_Alarms", "CellUndervoltage", "cell_undervoltage", ()),
-    ("BMS_Alarms", "CellImbalance", "cell_imbalance", ()),
-    ("BMS_Alarms", "Overtemperature", "overtemperature", ()),
-    ("BMS_Alarms", "Undertemperature", "undertemperature", ()),
-    ("BMS_Alarms", "ChargeOvercurrent", "charge_overcurrent", ()),
-    ("BMS_Alarms", "DischargeOvercurrent", "discharge_overcurrent", ()),
-    ("BMS_Alarms", "InsulationLow", "insulation_low", ()),
-    ("BMS_Alarms", "SensorLost", "sensor_fault", ()),
-    ("CHG_State", "Fault", "communication_lost", ("request timeout",)),
-    ("CHG_State", "Fault", "charger_fault", ("overtemperature", "output overvoltage", "hardware")),
+# Of the vehicle's bus: the entries of `[[map]]`, and of those that fill fields: message, signal, field.
+ENTRIES = tomllib.loads((Path(__file__).parent / "vehicle.toml").read_text("utf-8"))["map"]
+MAP = tuple(
+    (*entry["signal"].split("."), entry["to"]) for entry in ENTRIES if not entry["to"].startswith("event.")
 )
 # Frames of a message that make one row, where that is not one: the pages of a cycle.
 _PAGES = {"BMS_CellVoltages": 24, "BMS_ModuleTemperatures": 2}
@@ -135,15 +92,10 @@ def gateway_config(
                 **simulated,
             },
         )
-    for message, signal, field in MAP:
-        absent = {"absent": [ABSENT[message, signal]]} if (message, signal) in ABSENT else {}
-        pack = {"pack": PACK} if field.startswith(("battery.", "cells.")) else {}
-        lines += _table("[[map]]", {"signal": f"{message}.{signal}", "to": field, **pack, **absent})
-    for message, signal, code, when in ALARMS:
-        pack = {"pack": PACK} if message.startswith("BMS_") else {}
-        condition = {"when": list(when)} if when else {}
-        keys = {"signal": f"{message}.{signal}", "to": f"event.{code}"}
-        lines += _table("[[map]]", {**keys, **pack, **condition})
+    for entry in ENTRIES:
+        is_of_pack = entry["signal"].startswith("BMS_") and not entry["to"].startswith("charger.")
+        pack = {"pack": PACK} if is_of_pack else {}
+        lines += _table("[[map]]", {**entry, **pack})
     if charge is not None:
         lines += _table("[[replay]]", charge)
     return "\n".join(lines) + "\n"

@@ -16,9 +16,8 @@ from telemetry.databases.plan_cache import load_plan
 from telemetry.demo.display import Display
 from telemetry.demo.gateway_config import (
     _PAGES,
-    ALARMS,
+    ENTRIES,
     JBD,
-    MAP,
     SERIAL_DEVICES,
     SOURCE,
     VEDIRECT,
@@ -66,7 +65,7 @@ def test_the_configuration_is_one_that_the_gateway_takes(tmp_path: Path) -> None
     assert isinstance(config.sink, InfluxSettings)
     assert config.sink.create
     assert config.sink.v1_database == "nev"
-    assert len(config.map) == len(MAP) + len(ALARMS)
+    assert len(config.map) == len(ENTRIES) == 41
     assert str(config.web.listen) == "127.0.0.1:0"
 
 
@@ -88,7 +87,7 @@ def test_every_mapped_signal_exists_and_its_field_too(tmp_path: Path) -> None:
     plan = load_plan([BusDatabases(name=SOURCE, databases=(VEHICLE_DBC,))], None)
     modelling = model(configured(tmp_path).map, (), plan.spec)
     assert modelling.map is not None
-    assert len(modelling.alarms) == len(ALARMS)
+    assert len(modelling.alarms) == 12
 
 
 def test_what_the_database_calls_not_available_fills_no_field(tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ def services() -> Any:
 def test_each_file_that_a_container_is_given_is_there(services: Any) -> None:
     mounts = [mount for service in services.values() for mount in service.get("volumes", ())]
     files = [mount.split(":")[0] for mount in mounts if mount.startswith(".")]
-    assert len(files) == 4
+    assert len(files) == 5
     assert [file for file in files if not (FOLDER / file).exists()] == []
     copied = re.findall(
         r"^COPY --from=build /source/(\S+)", (FOLDER / "Dockerfile").read_text("utf-8"), re.MULTILINE
@@ -57,7 +57,8 @@ def test_the_gateway_fills_every_field_that_the_simulated_vehicle_knows(
     )
     (tmp_path / "gateway.toml").write_text(text, "utf-8")
     (tmp_path / "vehicle.dbc").write_bytes(VEHICLE_DBC.read_bytes())
-    config = load_config(tmp_path / "gateway.toml")
+    (tmp_path / "vehicle.toml").write_bytes((ROOT / "telemetry/demo/vehicle.toml").read_bytes())
+    config = load_config(tmp_path)
     written = {record.measurement for record in compose(config).modelling.map.records}  # type: ignore[union-attr]
     assert written == {"battery", "cells", "charger"}
     bus = services["vehicle"]["command"][-1]
