@@ -1,6 +1,8 @@
 """Fixtures and hooks of the whole suite."""
 
+import os
 import signal
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -19,6 +21,9 @@ pytest_plugins = ["tests.support.groups", "tests.support.required"]
 # A shell that starts the tests in the background ignores SIGINT; the programs that they start would too.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# The programs that tests start import what the tests do, wherever they run.
+os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, sys.path))
 
 register_profiles()
 

@@ -1,6 +1,5 @@
 """A disk that takes what is written and never comes back from a sync; and a kill meanwhile."""
 
-import os
 import signal
 import subprocess
 import sys
@@ -32,10 +31,9 @@ def test_a_kill_while_the_disk_hangs_costs_nothing_that_the_status_has_reported(
         Gateway(tmp_path, NO_SERVER, bus_at(tmp_path)) as gateway,
     ):
         gateway.write_config()
-        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
         command = [sys.executable, "-c", HANGS_WHEN_TOLD, str(gateway.config), str(hangs)]
         with gateway.log.open("ab") as log:
-            gateway.process = subprocess.Popen(command, env=environment, stderr=log)
+            gateway.process = subprocess.Popen(command, stderr=log)
         listener.accept()
         listener.send([FRAME] * 100)
         gateway.wait_for_account("frames/bus/decoded", 100)

@@ -287,7 +287,6 @@ def test_a_stderr_that_nobody_reads_stops_neither_the_line_nor_the_end(tmp_path:
         gateway.write_config()
         gateway.process = subprocess.Popen(
             [sys.executable, "-m", "telemetry", "run", str(gateway.config)],
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
             stderr=writer,
         )
         listener.accept()

@@ -34,7 +34,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def started(home: Path, *arguments: str, **streams: Any) -> "subprocess.Popen[bytes]":
     """Start it as a process, with pipes for `stdout` and what else `streams` says."""
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "XDG_CACHE_HOME": str(home)}
+    environment = {**os.environ, "XDG_CACHE_HOME": str(home)}
     streams = {"stdout": subprocess.PIPE, **streams}
     return subprocess.Popen(
         [sys.executable, "-m", "telemetry", "decode", *arguments], env=environment, **streams

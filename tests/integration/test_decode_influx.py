@@ -35,7 +35,6 @@ class Decoder:
         self.state = folder / "state"
         self.environment = {
             **{name: text for name, text in os.environ.items() if not name.startswith("INFLUXDB_")},
-            "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
             "XDG_CACHE_HOME": str(folder / "cache"),
             "XDG_STATE_HOME": str(self.state),
         }

@@ -79,11 +79,7 @@ def test_each_oddity_costs_itself_alone_and_is_reported_with_its_line(tmp_path: 
     database, log = tmp_path / "odd.dbc", tmp_path / "odd.log"
     database.write_text(DATABASE)
     log.write_text(LOG)
-    environment = {
-        **os.environ,
-        "PYTHONPATH": os.pathsep.join(sys.path),
-        "XDG_CACHE_HOME": str(tmp_path / "cache"),
-    }
+    environment = {**os.environ, "XDG_CACHE_HOME": str(tmp_path / "cache")}
     options = ("--dbc", str(database), "--isotp", "7E8", "--isotp-length")
     done = subprocess.run(
         [sys.executable, "-m", "telemetry", "decode", str(log), *options],

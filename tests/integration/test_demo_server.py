@@ -1,6 +1,5 @@
 """A server of one's own: it starts, it ends by its own process id, and it ends with its parent."""
 
-import os
 import shutil
 import signal
 import subprocess
@@ -74,7 +73,6 @@ def test_a_server_ends_with_its_parent(tmp_path: Path) -> None:
     parent = subprocess.Popen(
         [sys.executable, "-c", WEB_SERVER, str(tmp_path)],
         stdout=subprocess.PIPE,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
     )
     with parent:
         assert parent.stdout is not None

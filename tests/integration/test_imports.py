@@ -1,6 +1,5 @@
 """What the running service imports, and what it must not: memory, and a parser that may go wrong."""
 
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -60,7 +59,6 @@ def test_a_command_that_draws_nothing_imports_no_rich(
     ended = subprocess.run(
         [sys.executable, "-c", program, *arguments],
         cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
         capture_output=True,
         text=True,
         timeout=60,

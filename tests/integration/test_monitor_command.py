@@ -67,12 +67,7 @@ def run(arguments: list[str], **environment: str) -> "subprocess.CompletedProces
         text=True,
         timeout=60,
         check=False,
-        env={
-            **os.environ,
-            "COLUMNS": "80",
-            "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
-            **environment,
-        },
+        env={**os.environ, "COLUMNS": "80", **environment},
     )
 
 

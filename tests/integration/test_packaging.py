@@ -20,7 +20,12 @@ ROOT = Path(__file__).parents[2]
 
 def run(*command: str | Path, cwd: Path, **environment: str) -> str:
     done = subprocess.run(
-        command, cwd=cwd, env=os.environ | environment, capture_output=True, text=True, check=False
+        command,
+        cwd=cwd,
+        env=os.environ | {"PYTHONPATH": ""} | environment,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout

@@ -1,6 +1,5 @@
 """A child process that does not outlive its test."""
 
-import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -27,7 +26,6 @@ def started(*arguments: str) -> "Iterator[subprocess.Popen[str]]":
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
     )
     with killed_at_the_end(command):
         yield command

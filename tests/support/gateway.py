@@ -1,11 +1,10 @@
 """The gateway as its users run it: `nev-telemetry run` as a process, a configuration file, a spool."""
 
 import contextlib
-import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
@@ -107,14 +106,12 @@ class Gateway:
         """Start the service; its output goes to `log`, after that of earlier runs."""
         if not self.config.exists():
             self.write_config()
-        environment: Mapping[str, str] = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 [*self.started_by, sys.executable, "-m", "telemetry", "run", "-v", str(self.config)],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                env=environment,
             )
         return self.process
 

@@ -78,11 +78,7 @@ def _run(script: str, folder: Path, timeout_s: float) -> str:
     programs.mkdir()
     _program(programs / "nev-telemetry", f'exec "{sys.executable}" -m telemetry "$@"')
     _program(programs / "sudo", 'exec "$@"')
-    environment = {
-        **os.environ,
-        "PATH": f"{programs}:{os.environ['PATH']}:/usr/sbin:/sbin",
-        "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
-    }
+    environment = {**os.environ, "PATH": f"{programs}:{os.environ['PATH']}:/usr/sbin:/sbin"}
     errors = folder / "stderr"
     with errors.open("wb") as stderr:
         process = subprocess.Popen(

@@ -39,7 +39,7 @@ class PtyScreen:
             stdin=self._slave,
             stdout=self._slave,
             stderr=self._slave,
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path)), **environment},
+            env={**os.environ, **environment},
             start_new_session=True,
             preexec_fn=self._take_terminal,
         )

@@ -52,10 +52,8 @@ sys.exit(command.main())
 
 def run(script: str, file: Path) -> tuple[int, str]:
     """Exit code and stderr of a process that runs `script` with the configuration."""
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     done = subprocess.run(
         [sys.executable, "-c", script, str(file)],
-        env=environment,
         capture_output=True,
         text=True,
         timeout=30.0,

@@ -28,15 +28,9 @@ def command(script: str) -> list[str]:
     return [sys.executable, "-c", HEADER + script]
 
 
-def environment() -> dict[str, str]:
-    return {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
-
-
 def reported(script: str) -> list[str]:
     """Return the lines that the script prints, and check that it ends well."""
-    done = subprocess.run(
-        command(script), env=environment(), capture_output=True, text=True, timeout=TIMEOUT_S, check=False
-    )
+    done = subprocess.run(command(script), capture_output=True, text=True, timeout=TIMEOUT_S, check=False)
     assert done.returncode == 0, done.stderr
     return done.stdout.splitlines()
 
@@ -86,7 +80,6 @@ with lock, SignalWatch(lambda: None, limit_s=0.05):
     kill()
     lock.acquire()
 """),
-        env=environment(),
         stderr=subprocess.PIPE,
         timeout=TIMEOUT_S,
         check=False,
@@ -106,7 +99,6 @@ with SignalWatch(lambda: None, limit_s=0.05):
     kill()
     while True: logging.error("x" * 1000)
 """),
-        env=environment(),
         stderr=writer,
     ) as process:
         try:
@@ -199,7 +191,6 @@ def test_a_terminal_that_goes_away_ends_what_was_started_from_it() -> None:
     master, slave = pty.openpty()
     with subprocess.Popen(
         command(IN_A_TERMINAL),
-        env=environment(),
         stdin=slave,
         stdout=subprocess.PIPE,
         stderr=slave,

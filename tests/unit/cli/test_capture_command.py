@@ -1,7 +1,6 @@
 """`capture` on python-can's virtual bus, and how it ends."""
 
 import contextlib
-import os
 import re
 import signal
 import subprocess
@@ -183,7 +182,6 @@ def idle_capture(file: Path, hangup: str = "SIG_DFL") -> Iterator["subprocess.Po
     words = [hangup, "capture", "-i", "virtual", "-c", "idle", "-o", str(file)]
     child = subprocess.Popen(
         [sys.executable, "-c", _SAYING_READY, *words],
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
     )

@@ -1,6 +1,5 @@
 """What a service imports before its sources begin: a module is memory, and time in which frames are lost."""
 
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -33,9 +32,8 @@ def imported(folder: Path, configuration: str) -> set[str]:
     """Return the modules and packages of a process that has made a service of `configuration`."""
     file = folder / "gateway.toml"
     file.write_text(configuration)
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     command = [sys.executable, "-c", MADE, str(file)]
-    made = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    made = subprocess.run(command, capture_output=True, text=True, check=True)
     return set(made.stdout.split())
 
 
