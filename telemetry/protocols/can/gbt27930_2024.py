@@ -5,7 +5,7 @@ One source gives them. The listener reports that they are there. Currents have n
 
 from dataclasses import replace
 
-from telemetry.protocols.can.gbt27930_fields import SINGLE, degrees, number, to_charger, to_vehicle
+from telemetry.protocols.can.gbt27930_fields import SINGLE, degrees, message, number, to_charger, to_vehicle
 from telemetry.protocols.can.table import PDU1_MASK, CanMessage, CanSignal
 
 _STOP_KINDS = ((1, "charge ends"), (2, "module timed out"), (3, "module failed"), (4, "check failed"))
@@ -22,29 +22,24 @@ def _of_group(pgi: int, signal: CanSignal) -> CanSignal:
     return replace(signal, page=(pgi,))
 
 
-NEGOTIATION = (
-    *(
-        CanMessage(
-            code,
-            title,
-            ids,
-            (
-                number("can_type", 1, 1, words=((0, "CAN 2.0B"), (1, "CAN FD"), (2, "CAN XL"))),
-                number("result", 2, 1, words=((0, "goes on"), (1, "agreed"), (2, "failed"))),
-                number("version_major", 3, 1),
-                number("version_minor", 4, 1),
-                number("version_temporary", 5, 1),
-                number("control_pilot_version", 6, 1),
-                number("transport_version", 7, 1),
-            ),
-            PDU1_MASK,
-            mark=SINGLE,
-        )
-        for code, title, ids in (
-            ("VNC", "charger negotiates the version", to_vehicle(3, 0x38)),
-            ("VNB", "vehicle negotiates the version", to_charger(3, 0x39)),
-        )
-    ),
+NEGOTIATION = tuple(
+    message(
+        code,
+        title,
+        ids,
+        number("can_type", 1, 1, words=((0, "CAN 2.0B"), (1, "CAN FD"), (2, "CAN XL"))),
+        number("result", 2, 1, words=((0, "goes on"), (1, "agreed"), (2, "failed"))),
+        number("version_major", 3, 1),
+        number("version_minor", 4, 1),
+        number("version_temporary", 5, 1),
+        number("control_pilot_version", 6, 1),
+        number("transport_version", 7, 1),
+        mark=SINGLE,
+    )
+    for code, title, ids in (
+        ("VNC", "charger negotiates the version", to_vehicle(3, 0x38)),
+        ("VNB", "vehicle negotiates the version", to_charger(3, 0x39)),
+    )
 )
 SHORT_MESSAGES = (  # of 2024: those whose places a source gives
     _short(

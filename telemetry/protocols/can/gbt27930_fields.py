@@ -133,8 +133,7 @@ def message(
     code: str,
     title: str,
     ids: tuple[int, ...],
-    signals: tuple[CanSignal, ...],
-    *,
+    *signals: CanSignal,
     together: tuple[tuple[str, ...], ...] = (),
     mark: str = "CAP",
 ) -> CanMessage:
