@@ -1,16 +1,25 @@
-"""A server that is down for long: flat memory, nothing evicted, a backlog that drains in order."""
+"""A server that is down for long: flat memory, nothing evicted, a backlog that drains in order.
+
+Real spool bytes and injected time; `benchmarks.outage` does 72 hours.
+"""
 
 import tracemalloc
 from pathlib import Path
 
+import pytest
+
 import telemetry.spool
+from benchmarks.outage import CATCH_UP_RATIO, run_outage
 from telemetry.spool import Spool, SpoolLimits
 from tests.support.clock import FakeClock
 from tests.support.disk import SimulatedDisk
+from tests.support.recording import VEHICLE_DBC, record_drive
+from tests.support.scripted_server import ScriptedServer
 from tests.support.spool import Feed, assert_balanced, drain, points_of
 
 OWN_FILES = tracemalloc.Filter(inclusive=True, filename_pattern=f"{Path(telemetry.spool.__file__).parent}/*")
 LIMITS = SpoolLimits(keep_free_bytes=0, segment_bytes=100_000)
+MEMORY_GROWTH_BYTES = 5e6
 
 
 def own_bytes() -> int:
@@ -56,3 +65,16 @@ def test_where_the_live_lane_ran_ahead_sixteen_islands_survive_a_kill() -> None:
     again = Spool(Path("/spool"), clock=FakeClock(), limits=LIMITS, filesystem=disk)
     assert_balanced(again, again.recovery.accounts)
     assert again.recovery.waiting_points == 3 * (1000 - 16)
+
+
+@pytest.mark.long
+def test_an_outage_of_two_hours_loses_nothing_and_costs_no_memory(tmp_path: Path) -> None:
+    log = record_drive(tmp_path / "drive.log", 300.0)
+    with ScriptedServer() as server:
+        outage = run_outage(log, VEHICLE_DBC, tmp_path / "spool", server.url, hours=2.0, reduce_s=0.0)
+    assert outage.evicted == 0
+    assert outage.unbalanced == ()
+    assert outage.memory_growth_bytes <= MEMORY_GROWTH_BYTES
+    assert outage.spool_bytes <= outage.cap_bytes
+    assert outage.drained_points >= outage.points
+    assert outage.catch_up_ratio >= CATCH_UP_RATIO

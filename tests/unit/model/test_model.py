@@ -1,7 +1,5 @@
 """The data model's table is consistent, and its documentation is printed from it."""
 
-from pathlib import Path
-
 import pytest
 from telemetry_core.rows.spec import SlotKind
 
@@ -24,8 +22,6 @@ from telemetry.model.measurements import (
 )
 from telemetry.rules.map_plan import MAPPED_MEASUREMENTS
 from tools.pages.data_model import documentation
-
-DOCUMENT = Path(__file__).parents[3] / "docs" / "data-model.md"
 
 # Numbers that have no unit: counts, numbers of things, raw words.
 UNITLESS = {
