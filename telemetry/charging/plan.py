@@ -70,7 +70,7 @@ def charging_plan(
             continue
         bus = buses.index(plug.bus)
         if plug.protocol in FOLLOWED:
-            specs.append(FOLLOWED[plug.protocol].spec(records, bus).waiting(plug.least_wait_ns))
+            specs.append(FOLLOWED[plug.protocol].found_in(records, bus).waiting(plug.least_wait_ns))
         elif (known := CAN_PROTOCOLS.get(plug.protocol)) is not None and known.is_charger:
             specs.append(_power_spec(SessionSettings(charger=plug.charger)))
         else:

@@ -164,7 +164,7 @@ class ChargingTracker:
         self._reopen(plug, found)
 
     def _places(self, plug: Plug) -> int:
-        return crc32(plug.spec.kept_by(self.follower.schema.specs).encode())
+        return crc32(plug.spec.kept_by().encode())
 
     def inherit(self, channel: int, old: "ChargingTracker", old_channel: int) -> None:
         """Know all packs, and what `old_channel` saw last, unless `old` is of another vehicle."""

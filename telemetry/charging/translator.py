@@ -19,7 +19,6 @@ from telemetry_core.rows.schema import Schema
 
 from telemetry.charging.cross_check import CrossCheck, Verdict
 from telemetry.charging.facts import facts, words
-from telemetry.charging.follow.table import reasons_of
 from telemetry.charging.identity import (
     PackRegister,
     is_reachable,
@@ -176,7 +175,7 @@ class Translator:
         now = plug.known
         is_error = change.kind == ChangeKind.ERROR
         side = SIDE_NAMES[change.side]
-        names = list(reasons_of(plug.protocol, self._schema.specs, change.number, change.bits))
+        names = self._reasons(plug, change)
         now.names = sorted({*now.names, *(SHOW_EDITION & set(names))})
         if [is_error, side] not in [word[:2] for word in now.words]:
             now.words.append([is_error, side, names])
@@ -357,12 +356,19 @@ class Translator:
             charger=plug.settings.charger,
         )
 
+    def _reasons(self, plug: Plug, change: PlugChange) -> list[str]:
+        """Return the signals that a stop or an error gives as its reasons."""
+        sign = plug.protocol.signs[change.number]
+        record = self._schema.specs[plug.protocol.records[sign.message]]
+        places = {field.name: place for place, field in enumerate(record.fields)}
+        return [name for name in sign.reasons if change.bits >> places[name] - places[sign.reasons[0]] & 1]
+
     def _raw_words(self, plug: Plug, change: PlugChange) -> str:
-        record = self._schema.specs[plug.protocol.signs[change.number].record]
+        message = plug.protocol.signs[change.number].message
+        record = self._schema.specs[plug.protocol.records[message]]
         return f"{SIDE_NAMES[change.side]}: {words(record, change.raw or {}) or 'no values'}"
 
 
 def _silence_words(plug: Plug, change: PlugChange) -> str:
     deadline = plug.protocol.deadlines[change.number]
-    awaited = plug.protocol.signs[deadline.awaited].name
-    return f"nothing heard of {awaited} for {deadline.limit_ns / 1e9:.1f} s"
+    return f"nothing heard of {deadline.awaited} for {deadline.limit_ns / 1e9:.1f} s"

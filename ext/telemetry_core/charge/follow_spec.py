@@ -1,16 +1,14 @@
-"""What a follower follows, as plain values: the signs, phases and deadlines of a charging protocol.
+"""What a follower follows, by names of messages and signals: the signs, phases and deadlines of a protocol.
 
-`telemetry.charging` writes them; the compiled Follower reads them. Records and fields are indexes into the
-schema, signs are indexes into `FollowSpec.signs`.
+`telemetry.charging.follow` has the protocols. The compiled Follower finds their names in its schema.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from enum import IntEnum
 from typing import Any
 
 from telemetry_core.rows.spec import RecordSpec
-from telemetry_core.rules.map_spec import ABSENT
 
 SECOND_NS = 1_000_000_000
 Numbers = dict[str, Any]  # of a plug's state by name; of a group another one, of a row of them a list
@@ -53,7 +51,7 @@ class SignKind(IntEnum):
 
 
 class Reporting(IntEnum):
-    """When the rows of a record are reported as they are."""
+    """When the rows of a message are reported as they are."""
 
     CHANGES = 1  # each time they hold something else
     ONCE = 2  # the first of a session alone
@@ -61,69 +59,80 @@ class Reporting(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Sign:
-    """A row of `record`, all of whose conditions hold. The first conditions are those of one field."""
+    """A row of `message`, all of whose conditions hold. Values are raw."""
 
     name: str  # for people: "CRM(AA)"
-    record: int
+    message: str
     side: Side
     phase: FollowedPhase = FollowedPhase.NONE
     kind: SignKind = SignKind.HEARD
-    field: int = ABSENT  # must have the raw value `value`
-    value: int = 0
-    lacks: int = ABSENT  # a field that the row must not have
-    zeros: tuple[int, int] = (0, 0)  # the first of so many fields that must be there with raw value 0
-    reasons: tuple[int, int] = (0, 0)  # the first of so many fields whose raw value 1 may be a reason
-    reason_mask: int = 0  # which of them are, as bits
+    when: tuple[str, int] | None = None  # a signal and its value
+    lacks: str = ""  # a signal that the row must not have
+    zeros: tuple[str, ...] = ()  # signals that must be there with value 0
+    reasons: tuple[str, ...] = ()  # signals whose value 1 is a reason, in the order of the message
     from_phase: FollowedPhase = FollowedPhase.NONE  # it is a sign in this phase and later ones alone
     to_phase: FollowedPhase = FollowedPhase.ENDED  # and in this phase and earlier ones
-    unless: int = ABSENT  # a sign that must not have been heard in this session
-    after: int = ABSENT  # a sign that must have been
+    unless: str = ""  # a sign that must not have been heard in this session
+    after: str = ""  # a sign that must have been
+    is_optional: bool = False  # a decoder may lack the message
 
 
 @dataclass(frozen=True, slots=True)
 class Deadline:
-    """`awaited` is due `limit_ns` after `since` was first heard, or after the phase began.
+    """The sign `awaited` is due `limit_s` after the sign `since` was first heard, or after the phase began.
 
-    is_periodic: it is due again so long after each time; once_heard: and only after its first time.
+    is_periodic: it is due again so long after each time that its message comes; once_heard: and only after
+    the first time.
     """
 
-    awaited: int
-    limit_ns: int
+    awaited: str
+    limit_s: float
     first_phase: FollowedPhase
     last_phase: FollowedPhase
-    since: int = ABSENT
+    since: str = ""
     is_periodic: bool = False
     once_heard: bool = False
+
+    @property
+    def limit_ns(self) -> int:
+        """Return the limit in nanoseconds."""
+        return round(self.limit_s * SECOND_NS)
 
 
 @dataclass(frozen=True, slots=True)
 class FollowSpec:
-    """One protocol on the channels of one bus of the plan."""
+    """One protocol; once it is `found_in` the records of a plan, on the channels of one of its buses."""
 
     name: str
-    bus: int
     signs: tuple[Sign, ...]
     deadlines: tuple[Deadline, ...] = ()
-    reported: tuple[tuple[int, Reporting], ...] = ()  # records whose rows are reported
-    minutes: tuple[int, int] = (ABSENT, ABSENT)  # record and field of the minutes that the charger counts
+    reported: Mapping[str, Reporting] = field(default_factory=dict)  # by message
+    minutes: tuple[str, str] | None = None  # message and signal of the minutes that the charger counts
+    bus: int = -1
+    records: Mapping[str, int] = field(default_factory=dict)  # of the schema, by message
     silence_ns: int = 10 * SECOND_NS  # so long without a sign ends a session
     reconnect_ns: int = 30 * SECOND_NS  # the same after an error
     same_error_ns: int = SECOND_NS  # errors no further apart are one
     gap_ns: int = 2 * SECOND_NS  # what is measured further apart is not joined
 
-    def slots(self) -> dict[int, int]:
+    def found_in(self, records: Sequence[RecordSpec], bus: int) -> "FollowSpec":
+        """Return it with its messages in `records`. Raises KeyError for one that is not there."""
+        places = {record.measurement: number for number, record in enumerate(records)}
+        signs = [one for one in self.signs if not one.is_optional or f"{self.name}_{one.message}" in places]
+        found = {sign.message: places[f"{self.name}_{sign.message}"] for sign in signs}
+        return replace(self, signs=tuple(signs), bus=bus, records=found)
+
+    def slots(self) -> dict[str, int]:
         """Return where the time of each sign is kept that a deadline or another sign asks for."""
         asked = [sign for deadline in self.deadlines for sign in (deadline.awaited, deadline.since)]
         asked += [other for sign in self.signs for other in (sign.unless, sign.after)]
-        kept = dict.fromkeys(sign for sign in asked if sign != ABSENT)
-        return {sign: slot for slot, sign in enumerate(kept)}
+        return {sign: slot for slot, sign in enumerate(dict.fromkeys(filter(None, asked)))}
 
-    def kept_by(self, records: Sequence[RecordSpec]) -> str:
-        """Return what places in the state of a plug stand for, by names. `records`: of the schema."""
-        signs = [self.signs[sign].name for sign in self.slots()]
-        deadlines = [self.signs[deadline.awaited].name for deadline in self.deadlines]
-        reported = [records[record].measurement for record, _ in self.reported]
-        return repr((self.name, signs, deadlines, reported))
+    def kept_by(self) -> str:
+        """Return what places in the state of a plug stand for, by names."""
+        deadlines = [deadline.awaited for deadline in self.deadlines]
+        reported = [f"{self.name}_{message}" for message in self.reported]
+        return repr((self.name, list(self.slots()), deadlines, reported))
 
     def waiting(self, least_ns: int) -> "FollowSpec":
         """Return the same protocol with no wait shorter than `least_ns`.
@@ -133,7 +142,7 @@ class FollowSpec:
         return replace(
             self,
             deadlines=tuple(
-                replace(deadline, limit_ns=max(deadline.limit_ns, least_ns)) for deadline in self.deadlines
+                replace(one, limit_s=max(one.limit_s, least_ns / SECOND_NS)) for one in self.deadlines
             ),
             silence_ns=max(self.silence_ns, least_ns),
             reconnect_ns=max(self.reconnect_ns, least_ns),
@@ -151,7 +160,7 @@ class PowerSpec:
     ends_after_ns: int
     gap_ns: int = 2 * SECOND_NS
 
-    def kept_by(self, _records: Sequence[RecordSpec]) -> str:
+    def kept_by(self) -> str:
         """Return the same as `FollowSpec.kept_by`: no place is a name's."""
         return "power"
 

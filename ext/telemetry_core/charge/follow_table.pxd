@@ -140,7 +140,7 @@ cdef class FollowTable:
     cdef Followed** _new_records(self) except NULL
     cdef object _pack(self, Schema schema, Spec* spec, given)
     cdef Followed* _followed(self, Schema schema, Spec* spec, record) except NULL
-    cdef object _pack_sign(self, PackedSign* packed, place, sign, slots)
+    cdef object _pack_sign(self, PackedSign* packed, place, sign, slots, fields)
     cdef object _pack_deadlines(self, Spec* spec, given, slots)
 
 

@@ -25,6 +25,16 @@ cdef void* _zeroed(Py_ssize_t count, size_t size) except NULL:
     return memory
 
 
+cdef dict _fields(Schema schema, record):
+    return {field.name: place for place, field in enumerate(schema.specs[record].fields)}
+
+
+cdef tuple _range(dict fields, names):
+    """Return the first of these fields, and how many there are up to the last."""
+    places = [fields[name] for name in names]
+    return (places[0], max(places) - places[0] + 1) if places else (0, 0)
+
+
 cdef Place _place(uint32_t mask_words, field):
     """Where a field is in the rows of its record; nowhere if it is absent."""
     if field is None or field < 0:
@@ -125,31 +135,36 @@ cdef class FollowTable:
         cdef Py_ssize_t number
         spec.records = self._new_records()
         spec.signs = <PackedSign*>_zeroed(len(given.signs), sizeof(PackedSign))
-        for place, sign in sorted(enumerate(given.signs), key=lambda pair: pair[1].record):
-            if not 0 <= sign.record < schema.record_count:
-                raise ValueError(f"{sign.name}: record {sign.record} is not one of {schema.record_count}")
-            followed = self._followed(schema, spec, sign.record)
-            fields = followed.field_count
-            if max(sign.field, sign.lacks, sum(sign.zeros) - 1, sum(sign.reasons) - 1) >= fields or sign.reasons[1] > 64:
-                raise ValueError(f"{sign.name}: it has {fields} fields")
-            self._pack_sign(&spec.signs[count], place, sign, slots)
+        records = given.records
+        ordered = []
+        for place, sign in enumerate(given.signs):
+            ordered.append((records[sign.message], place, sign))
+        for record, place, sign in sorted(ordered):
+            if not 0 <= record < schema.record_count:
+                raise ValueError(f"{sign.name}: record {record} is not one of {schema.record_count}")
+            followed = self._followed(schema, spec, record)
+            try:
+                self._pack_sign(&spec.signs[count], place, sign, slots, _fields(schema, record))
+            except KeyError as error:
+                raise ValueError(f"{sign.name}: {sign.message} has no signal {error}") from error
             for number, deadline in enumerate(given.deadlines):
-                if deadline.is_periodic and deadline.awaited == place:
+                if deadline.is_periodic and deadline.awaited == sign.name:
                     spec.signs[count].redeems |= <uint32_t>1 << <uint32_t>number
             spec.periodic |= spec.signs[count].redeems
-            if place in slots and sign.kind == SignKind.BEGIN:
-                spec.begins[<size_t>slots[place]] = True
+            if sign.name in slots and sign.kind == SignKind.BEGIN:
+                spec.begins[<size_t>slots[sign.name]] = True
             if followed.sign_count == 0:
                 followed.first_sign = count
             followed.sign_count += 1
-            self.visits[<size_t>sign.record].kind = MESSAGE
+            self.visits[<size_t>record].kind = MESSAGE
             count += 1
         self._pack_deadlines(spec, given, slots)
-        if given.minutes[0] >= 0:
-            followed = self._followed(schema, spec, given.minutes[0])
-            followed.minutes = _place(followed.mask_words, given.minutes[1])
-        for place, (record, reporting) in enumerate(given.reported):
+        if given.minutes is not None:
+            record = records[given.minutes[0]]
             followed = self._followed(schema, spec, record)
+            followed.minutes = _place(followed.mask_words, _fields(schema, record)[given.minutes[1]])
+        for place, (message, reporting) in enumerate(given.reported.items()):
+            followed = self._followed(schema, spec, records[message])
             followed.report_slot = place
             followed.reports_once = reporting == Reporting.ONCE
         for number in range(schema.record_count):
@@ -165,29 +180,32 @@ cdef class FollowTable:
             followed.field_count = schema.records[number].field_count
         return followed
 
-    cdef object _pack_sign(self, PackedSign* packed, place, sign, slots):
+    cdef object _pack_sign(self, PackedSign* packed, place, sign, slots, fields):
         packed.number = place
         packed.side = sign.side
         packed.phase = sign.phase
         packed.kind = sign.kind
-        packed.field = sign.field
-        packed.value = <uint64_t>(sign.value & _WORD)
-        packed.lacks = sign.lacks
-        packed.first_zero, packed.zero_count = sign.zeros
-        packed.first_reason, packed.reason_count = sign.reasons
-        packed.reason_mask = sign.reason_mask
+        packed.field, packed.value = -1, 0
+        if sign.when is not None:
+            packed.field, packed.value = fields[sign.when[0]], <uint64_t>(sign.when[1] & _WORD)
+        packed.lacks = fields[sign.lacks] if sign.lacks else -1
+        packed.first_zero, packed.zero_count = _range(fields, sign.zeros)
+        packed.first_reason, packed.reason_count = _range(fields, sign.reasons)
+        if packed.reason_count > 64:
+            raise ValueError(f"{sign.name}: its reasons lie further apart than 64 fields")
+        packed.reason_mask = sum(1 << fields[name] - packed.first_reason for name in sign.reasons)
         packed.from_phase = sign.from_phase
         packed.to_phase = sign.to_phase
-        packed.unless = slots[sign.unless] if sign.unless >= 0 else -1
-        packed.after = slots[sign.after] if sign.after >= 0 else -1
-        packed.slot = slots.get(place, SLOTS)
+        packed.unless = slots[sign.unless] if sign.unless else -1
+        packed.after = slots[sign.after] if sign.after else -1
+        packed.slot = slots.get(sign.name, SLOTS)
 
     cdef object _pack_deadlines(self, Spec* spec, given, slots):
         cdef Py_ssize_t phase
         spec.deadlines = <PackedDeadline*>_zeroed(len(given.deadlines), sizeof(PackedDeadline))
         for place, deadline in enumerate(given.deadlines):
             spec.deadlines[<size_t>place] = PackedDeadline(
-                deadline.limit_ns, slots[deadline.awaited], slots[deadline.since] if deadline.since >= 0 else -1,
+                deadline.limit_ns, slots[deadline.awaited], slots[deadline.since] if deadline.since else -1,
                 deadline.is_periodic, deadline.once_heard)
             for phase in range(PHASES):
                 if deadline.first_phase <= phase <= deadline.last_phase:

@@ -8,9 +8,7 @@ reason before charging alone. Nothing announces the next session: it begins wher
 opened after a stop is closed again, or where a charger charges after a start that failed.
 """
 
-from telemetry_core.charge.follow_spec import FollowedPhase, Reporting, Side, SignKind
-
-from telemetry.charging.follow.table import FollowTable, SignEntry
+from telemetry_core.charge.follow_spec import FollowedPhase, FollowSpec, Reporting, Side, Sign, SignKind
 
 _VEHICLE, _CHARGER = Side.VEHICLE, Side.CHARGER
 _HANDSHAKE = FollowedPhase.HANDSHAKE
@@ -28,12 +26,12 @@ _FAULTS = (
 _REFUSALS = (*_FAULTS, "not_in_park", "system_fault", "stop_before_charging")
 _CHARGER_STATES = ("charger_malfunction", "battery_incompatible", "system_malfunction")
 
-CHADEMO = FollowTable(
+CHADEMO = FollowSpec(
     "chademo",
     signs=(
-        SignEntry("100", "CHA100", _VEHICLE, _HANDSHAKE, to_phase=_HANDSHAKE),
-        SignEntry("101", "CHA101", _VEHICLE, _HANDSHAKE, to_phase=_HANDSHAKE),
-        SignEntry(
+        Sign("100", "CHA100", _VEHICLE, _HANDSHAKE, to_phase=_HANDSHAKE),
+        Sign("101", "CHA101", _VEHICLE, _HANDSHAKE, to_phase=_HANDSHAKE),
+        Sign(
             "102 closes again",
             "CHA102",
             _VEHICLE,
@@ -42,9 +40,9 @@ CHADEMO = FollowTable(
             zeros=("contactor_open",),
             from_phase=_ENDED,
         ),
-        SignEntry("102", "CHA102", _VEHICLE, _HANDSHAKE, to_phase=_HANDSHAKE),
-        SignEntry("108", "CHA108", _CHARGER, _HANDSHAKE, to_phase=_HANDSHAKE),
-        SignEntry(
+        Sign("102", "CHA102", _VEHICLE, _HANDSHAKE, to_phase=_HANDSHAKE),
+        Sign("108", "CHA108", _CHARGER, _HANDSHAKE, to_phase=_HANDSHAKE),
+        Sign(
             "109 charges after all",
             "CHA109",
             _CHARGER,
@@ -54,8 +52,8 @@ CHADEMO = FollowTable(
             from_phase=_STOPPING,
             unless="109 charging",
         ),
-        SignEntry("109", "CHA109", _CHARGER, _HANDSHAKE, to_phase=_HANDSHAKE),
-        SignEntry(
+        Sign("109", "CHA109", _CHARGER, _HANDSHAKE, to_phase=_HANDSHAKE),
+        Sign(
             "102 enabled",
             "CHA102",
             _VEHICLE,
@@ -63,7 +61,7 @@ CHADEMO = FollowTable(
             when=("charging_enabled", 1),
             to_phase=_CONFIGURATION,
         ),
-        SignEntry(
+        Sign(
             "109 charging",
             "CHA109",
             _CHARGER,
@@ -73,7 +71,7 @@ CHADEMO = FollowTable(
             to_phase=_CHARGING,
         ),
         *(
-            SignEntry(
+            Sign(
                 f"109 fails to start: {state}",
                 "CHA109",
                 _CHARGER,
@@ -87,7 +85,7 @@ CHADEMO = FollowTable(
             for state in _CHARGER_STATES
         ),
         *(
-            SignEntry(
+            Sign(
                 f"102 gives up: {reason}",
                 "CHA102",
                 _VEHICLE,
@@ -101,7 +99,7 @@ CHADEMO = FollowTable(
             )
             for reason in _REFUSALS
         ),
-        SignEntry(
+        Sign(
             "102 stops",
             "CHA102",
             _VEHICLE,
@@ -111,7 +109,7 @@ CHADEMO = FollowTable(
             reasons=(*_FAULTS, "not_in_park", "system_fault"),
             from_phase=_CHARGING,
         ),
-        SignEntry(
+        Sign(
             "109 stops",
             "CHA109",
             _CHARGER,
@@ -121,7 +119,7 @@ CHADEMO = FollowTable(
             reasons=_CHARGER_STATES,
             from_phase=_CHARGING,
         ),
-        SignEntry(
+        Sign(
             "102 opened",
             "CHA102",
             _VEHICLE,

@@ -1,10 +1,9 @@
 """The state of a session has little room, however long the session is."""
 
 import random
-from collections.abc import Iterator
+from collections.abc import Sequence
 
 import pytest
-from telemetry_core.charge.follow_spec import Sign
 
 from telemetry.charging.plan import ProtocolPlug
 from telemetry.charging.saved import MOST_STATE
@@ -37,15 +36,9 @@ class LongSession:
     def error(self, code: str) -> None:
         self.put(code, ERROR_S, **dict.fromkeys(self._reasons(code), 1))
 
-    def _reasons(self, code: str) -> Iterator[str]:
-        """Names of all that the message can give as a reason."""
-        signs: tuple[Sign, ...] = self.bench.spec.signs
-        sign = next(sign for sign in signs if sign.name == code)
-        fields = self.bench.schema.specs[sign.record].fields
-        first, count = sign.reasons
-        for number in range(count):
-            if sign.reason_mask >> number & 1:
-                yield fields[first + number].name
+    def _reasons(self, code: str) -> Sequence[str]:
+        """Return the names of all that the message can give as a reason."""
+        return next(sign.reasons for sign in self.bench.spec.signs if sign.name == code)
 
     def recognise(self) -> None:
         self.put(

@@ -91,7 +91,7 @@ def common(found: Sequence[Sample]) -> dict[str, float]:
 
 
 def followed(found: Sequence[Sample]) -> dict[str, float]:
-    follower = Follower(SCHEMA, [GBT27930.spec(RECORDS, 0)])
+    follower = Follower(SCHEMA, [GBT27930.found_in(RECORDS, 0)])
     follower.bind(0, 0)
     for side in (0, 1):
         follower.route(1 + side, 0, is_own=True)

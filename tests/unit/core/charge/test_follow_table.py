@@ -9,30 +9,36 @@ from telemetry_core.charge.follower import Follower
 from telemetry_core.rows.schema import Schema
 from telemetry_core.rows.spec import FieldSpec, RecordSpec, SlotKind
 
-SCHEMA = Schema([RecordSpec("Pack", tuple(FieldSpec(f"f{n}", SlotKind.UINT) for n in range(70)))])
-SIGN = Sign("S", 0, Side.VEHICLE)
-DUE = Deadline(0, 1, FollowedPhase.HANDSHAKE, FollowedPhase.ENDED)
-AFTER = tuple(replace(SIGN, after=number) for number in range(25))  # the time of each is kept
+FIELDS = tuple(FieldSpec(f"f{n}", SlotKind.UINT) for n in range(70))
+SCHEMA = Schema([RecordSpec(f"p_{n}", FIELDS) for n in range(13)])
+SIGN = Sign("S", "0", Side.VEHICLE)
+SPEC = FollowSpec("p", (SIGN,), bus=0, records={str(n): n for n in range(13)})
+DUE = Deadline("S", 1, FollowedPhase.HANDSHAKE, FollowedPhase.ENDED)
+AFTER = tuple(replace(SIGN, name=f"S{n}", after=f"S{n}") for n in range(25))  # the time of each is kept
 
 
 def follow(**changes: Any) -> None:
-    Follower(SCHEMA, [replace(FollowSpec("p", 0, (SIGN,)), **changes)])
+    Follower(SCHEMA, [replace(SPEC, **changes)])
+
+
+@pytest.mark.parametrize(("last", "refused"), [(0, -1), (12, 13)])
+def test_a_message_is_a_record_of_the_schema(last: int, refused: int) -> None:
+    follow(records={"0": last})
+    with pytest.raises(ValueError, match=f"^S: record {refused} is not one of 13"):
+        follow(records={"0": refused})
 
 
 @pytest.mark.parametrize(
     ("last", "refused", "words"),
     [
-        ({"record": 0}, {"record": 1}, "S: record 1 is not one of 1"),
-        ({"record": 0}, {"record": -1}, "S: record -1 is not one of 1"),
-        ({"field": 69}, {"field": 70}, "S: it has 70 fields"),
-        ({"lacks": 69}, {"lacks": 70}, "S: it has 70 fields"),
-        ({"zeros": (60, 10)}, {"zeros": (60, 11)}, "S: it has 70 fields"),
-        ({"reasons": (60, 10)}, {"reasons": (60, 11)}, "S: it has 70 fields"),
-        ({"reasons": (6, 64)}, {"reasons": (5, 65)}, "S: it has 70 fields"),  # a mask has 64 bits
-        ({"reasons": (65, 5)}, {"reasons": (66, 5)}, "S: it has 70 fields"),
+        ({"when": ("f69", 1)}, {"when": ("f70", 1)}, "S: 0 has no signal 'f70'"),
+        ({"lacks": "f69"}, {"lacks": "f70"}, "S: 0 has no signal 'f70'"),
+        ({"zeros": ("f60", "f69")}, {"zeros": ("f60", "f70")}, "S: 0 has no signal 'f70'"),
+        ({"reasons": ("f60", "f69")}, {"reasons": ("f60", "f70")}, "S: 0 has no signal 'f70'"),
+        ({"reasons": ("f6", "f69")}, {"reasons": ("f5", "f69")}, "S: its reasons lie further apart"),
     ],
 )
-def test_a_sign_is_of_fields_of_its_record(last: Any, refused: Any, words: str) -> None:
+def test_a_sign_is_of_signals_of_its_message(last: Any, refused: Any, words: str) -> None:
     follow(signs=(replace(SIGN, **last),))
     with pytest.raises(ValueError, match=f"^{words}"):
         follow(signs=(replace(SIGN, **refused),))
@@ -41,11 +47,11 @@ def test_a_sign_is_of_fields_of_its_record(last: Any, refused: Any, words: str) 
 @pytest.mark.parametrize(
     ("last", "refused", "words"),
     [
-        ({"minutes": (0, 63)}, {"minutes": (0, 64)}, "field 64 is not one of the first 64"),
+        ({"minutes": ("0", "f63")}, {"minutes": ("0", "f64")}, "field 64 is not one of the first 64"),
         ({"deadlines": (DUE,) * 32}, {"deadlines": (DUE,) * 33}, "p has more deadlines"),
         (
-            {"reported": ((0, Reporting.ONCE),) * 12},
-            {"reported": ((0, Reporting.ONCE),) * 13},
+            {"reported": {str(n): Reporting.ONCE for n in range(12)}},
+            {"reported": {str(n): Reporting.ONCE for n in range(13)}},
             "p has more deadlines or reported records",
         ),
         ({"signs": AFTER[:24]}, {"signs": AFTER}, "p has more deadlines"),
