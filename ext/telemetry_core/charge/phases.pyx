@@ -206,6 +206,8 @@ cdef void _act(Plug* plug, const PackedSign* sign, const uint64_t* row, const ui
             return
         open_session(plug, now_ns)
     if sign.redeems or not known.heard_ns[sign.slot]:
+        if not known.heard_ns[sign.slot]:
+            known.due_ns = 0  # another deadline may count from it, and pass earlier
         known.heard_ns[sign.slot] = heard_at(now_ns)
     if known.fired & sign.redeems:
         known.fired &= ~sign.redeems

@@ -109,3 +109,14 @@ def test_each_message_is_due_so_long_after_the_one_that_it_answers(
     for second in range(1, 71):
         bench.put(code, (len(messages) - 1) / 100 + second, **raw)
     assert [(awaited, int(at_s)) for at_s, awaited in silences(bench)] == list(due.items())
+
+
+def test_what_comes_after_its_time_was_due_whatever_was_due_before() -> None:
+    """The vehicle prepares for 20 s of its 60, is ready, and the charger answers 10 s later: 5 s late."""
+    bench = PlugBench()
+    for step, (code, raw, _) in enumerate(CHARGE[:7]):
+        bench.put(code, step / 100, **raw)
+    for second in range(1, 31):
+        bench.put("BRO", float(second), ready=0 if second < 20 else READY)
+    bench.put("CRO", 30.5, ready=0)
+    assert silences(bench) == [(25.0, "CRO")]
