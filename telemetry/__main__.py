@@ -66,13 +66,13 @@ class Command(Protocol):
 
 
 def load_command(name: str) -> Command:
-    """Import the command's module.
+    """Import the command's module: that of its name, with `_` for `-`.
 
     Ctrl-C waits for it: compiled modules turn it into an ImportError, or lose it.
     """
     earlier = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
-        return cast(Command, importlib.import_module(f"telemetry.cli.{name}"))
+        return cast(Command, importlib.import_module(f"telemetry.cli.{name.replace('-', '_')}"))
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, earlier)
 

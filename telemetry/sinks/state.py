@@ -37,7 +37,7 @@ class SinkState:
     plain: bool = False  # they go without compression: the server takes none
     acknowledged_points: int = 0
     dead_points: int = 0
-    last_status: int = 0  # of HTTP; 0: no answer
+    last_status: int = 0  # of HTTP; 0: no answer, or a sink without HTTP
     latencies: Latencies = Latencies()
     failing_since_s: float | None = None  # monotonic; the server has taken nothing since then
     failure: str = ""  # why
@@ -54,9 +54,10 @@ class SinkState:
 
     def summary(self) -> str:
         """Return one clause for people."""
-        answered = f"last answer {self.last_status}" if self.last_status else "no answer yet"
+        answered = f", last answer {self.last_status}" if self.last_status else ""
+        unanswered = "" if self.last_status or self.acknowledged_points else ", no answer yet"
         plain = ", takes no gzip: lines are sent plain" if self.plain else ""
-        return self.trouble or f"API {self.api}, {answered}{plain}"
+        return self.trouble or f"API {self.api}{answered}{unanswered}{plain}"
 
     def view(self) -> dict[str, Any]:
         """Return what it has done, as JSON."""

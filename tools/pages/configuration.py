@@ -59,7 +59,11 @@ def rewritten(page: str) -> str:
     known = tables()
     placed = {match[1] for match in _TABLES.finditer(page)}
     if placed != known.keys():
-        raise ValueError(f"the page has places for {sorted(placed)}, and there are {sorted(known)}")
+        missing = ", ".join(f"`<!-- keys of {name} -->`" for name in sorted(known.keys() - placed))
+        extra = ", ".join(sorted(placed - known.keys()))
+        raise ValueError(
+            f"docs/configuration.md lacks {missing or 'no table'}; without settings: {extra or 'none'}"
+        )
     return _TABLES.sub(lambda match: f"{match[1]}{match[2]}\n{_table(known[match[1]])}\n", page)
 
 

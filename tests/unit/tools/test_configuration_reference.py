@@ -19,7 +19,7 @@ def test_every_key_has_words_unless_it_is_tables_of_their_own() -> None:
 
 def test_a_table_that_the_page_has_no_place_for_is_reported() -> None:
     page = PAGE.read_text("utf-8").replace("<!-- keys of spool -->", "")
-    with pytest.raises(ValueError, match="the page has places for"):
+    with pytest.raises(ValueError, match="lacks `<!-- keys of spool -->`; without settings: none"):
         rewritten(page)
 
 
