@@ -4,8 +4,7 @@ from collections.abc import Mapping, Sequence
 from math import isfinite
 from typing import Any
 
-from telemetry_core.charge.changes import PlugChange
-from telemetry_core.charge.follow_spec import TOTALS, End, FollowedPhase
+from telemetry_core.charge.follow_spec import TOTALS, End, FollowedPhase, PlugChange
 
 from telemetry.charging.facts import station_in
 from telemetry.charging.outcome import Word, outcome, who_and_why

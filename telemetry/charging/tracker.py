@@ -12,13 +12,13 @@ from dataclasses import replace
 from math import nan
 from zlib import crc32
 
-from telemetry_core.charge.changes import PlugChange
 from telemetry_core.charge.follow_spec import (
     TOTALS,
     ChangeKind,
     End,
     FollowedPhase,
     FollowSpec,
+    PlugChange,
     PowerSpec,
     Side,
 )

@@ -13,8 +13,15 @@ from functools import cache
 from math import isfinite
 from typing import Any, Final
 
-from telemetry_core.charge.changes import PlugChange
-from telemetry_core.charge.follow_spec import PERCENT, TOTALS, ChangeKind, End, FollowedPhase, SignKind
+from telemetry_core.charge.follow_spec import (
+    PERCENT,
+    TOTALS,
+    ChangeKind,
+    End,
+    FollowedPhase,
+    PlugChange,
+    SignKind,
+)
 from telemetry_core.rows.schema import Schema
 
 from telemetry.charging.cross_check import CrossCheck, Verdict

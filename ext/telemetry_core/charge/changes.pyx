@@ -16,31 +16,10 @@ from libc.string cimport memcmp, memset
 
 from telemetry_core.rows.batch cimport SampleBatch
 
-from typing import NamedTuple
+from telemetry_core.charge.follow_spec import PlugChange
 
 _UNKNOWN = NAN
 _NOTHING = 0.0
-
-
-class PlugChange(NamedTuple):
-    """What a row shows of the plug on `channel`; kind: by `follow_spec.ChangeKind`.
-
-    row: the number of the row in its batch that shows it, -1 without one. time_ns: when it was, which may be earlier.
-    values: by `follow_spec.PERCENT` or `WINDOW`; totals: of the session so far, by `TOTALS`; () of a WINDOW.
-    NaN: not known. raw: the row's slots by field, if kind is ROW, DOUBT or UNKNOWN.
-    """
-
-    row: int
-    time_ns: int
-    channel: int
-    kind: int
-    number: int
-    side: int
-    bits: int
-    since_ns: int
-    values: tuple
-    totals: tuple
-    raw: object
 
 
 cdef Change* add_change(Changes* changes, uint8_t kind, uint16_t channel, int64_t time_ns) noexcept nogil:

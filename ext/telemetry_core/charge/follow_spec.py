@@ -6,7 +6,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import IntEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 from telemetry_core.rows.spec import RecordSpec
 
@@ -216,3 +216,24 @@ WINDOW = (
     *("meter_s", "meter_v", "meter_a"),
     *("requested_a", "requested_min_a", "requested_max_a", "requested_v", "is_charging"),
 )
+
+
+class PlugChange(NamedTuple):
+    """What a row shows of the plug on `channel`; kind: by `ChangeKind`.
+
+    row: the number of the row in its batch that shows it, -1 without one. time_ns: when it was, which may be
+    earlier. values: by `PERCENT` or `WINDOW`; totals: of the session so far, by `TOTALS`; () of a WINDOW. NaN
+    is not known. raw: the row's slots by field, if kind is ROW, DOUBT or UNKNOWN.
+    """
+
+    row: int
+    time_ns: int
+    channel: int
+    kind: int
+    number: int
+    side: int
+    bits: int
+    since_ns: int
+    values: tuple[float, ...]
+    totals: tuple[float, ...]
+    raw: dict[str, Any] | None

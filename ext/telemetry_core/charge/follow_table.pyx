@@ -8,21 +8,15 @@ Raises ValueError when a spec does not fit its schema.
 
 cimport cython
 from libc.stdint cimport uint32_t, uint64_t
-from libc.stdlib cimport calloc, free
+from libc.stdlib cimport free
 
+from telemetry_core.memory cimport zeroed
 from telemetry_core.rows.schema cimport HEAD_WORDS, Schema
 
 from telemetry_core.charge.follow_spec import PowerSpec, SignKind, Reporting
 
 _WORD = (1 << 64) - 1
 _SIDES = {"battery": VEHICLE, "cells": VEHICLE, "charger": CHARGER, "meter": METER}
-
-
-cdef void* _zeroed(Py_ssize_t count, size_t size) except NULL:
-    cdef void* memory = calloc(max(count, 1), size)
-    if memory == NULL:
-        raise MemoryError
-    return memory
 
 
 cdef dict _fields(Schema schema, record):
@@ -50,18 +44,18 @@ cdef class FollowTable:
 
     def __cinit__(self, Schema schema not None, tuple specs not None):
         cdef Py_ssize_t number
-        self.visits = <Visit*>_zeroed(schema.record_count, sizeof(Visit))
-        self.quantities = <Quantities**>_zeroed(schema.record_count, sizeof(Quantities*))
+        self.visits = <Visit*>zeroed(schema.record_count, sizeof(Visit))
+        self.quantities = <Quantities**>zeroed(schema.record_count, sizeof(Quantities*))
         self.record_count = schema.record_count
         self.no_records = self._new_records()
-        self.specs = <Spec*>_zeroed(len(specs), sizeof(Spec))
+        self.specs = <Spec*>zeroed(len(specs), sizeof(Spec))
         self.spec_count = len(specs)
         for number in range(schema.record_count):
             self.visits[number].row_words = schema.records[number].row_words
             spec = schema.specs[number]
             if spec.modelled and spec.measurement in _SIDES:
                 self.visits[number].kind = CELLS if spec.measurement == "cells" else READING
-                self.quantities[number] = <Quantities*>_zeroed(1, sizeof(Quantities))
+                self.quantities[number] = <Quantities*>zeroed(1, sizeof(Quantities))
                 self._find_quantities(self.quantities[number], schema.records[number].mask_words, spec)
         for number in range(self.spec_count):
             self._pack(schema, &self.specs[number], specs[number])
@@ -84,7 +78,7 @@ cdef class FollowTable:
         free(self.no_records)
 
     cdef Followed** _new_records(self) except NULL:
-        cdef Followed** records = <Followed**>_zeroed(self.record_count, sizeof(Followed*))
+        cdef Followed** records = <Followed**>zeroed(self.record_count, sizeof(Followed*))
         cdef Py_ssize_t number
         for number in range(self.record_count):
             records[number] = &self.nothing
@@ -134,7 +128,7 @@ cdef class FollowTable:
         cdef uint32_t count = 0
         cdef Py_ssize_t number
         spec.records = self._new_records()
-        spec.signs = <PackedSign*>_zeroed(len(given.signs), sizeof(PackedSign))
+        spec.signs = <PackedSign*>zeroed(len(given.signs), sizeof(PackedSign))
         records = given.records
         ordered = []
         for place, sign in enumerate(given.signs):
@@ -174,7 +168,7 @@ cdef class FollowTable:
         cdef size_t number = record
         cdef Followed* followed = spec.records[number]
         if followed == &self.nothing:
-            followed = spec.records[number] = <Followed*>_zeroed(1, sizeof(Followed))
+            followed = spec.records[number] = <Followed*>zeroed(1, sizeof(Followed))
             followed.report_slot = -1
             followed.mask_words = schema.records[number].mask_words
             followed.field_count = schema.records[number].field_count
@@ -202,7 +196,7 @@ cdef class FollowTable:
 
     cdef object _pack_deadlines(self, Spec* spec, given, slots):
         cdef Py_ssize_t phase
-        spec.deadlines = <PackedDeadline*>_zeroed(len(given.deadlines), sizeof(PackedDeadline))
+        spec.deadlines = <PackedDeadline*>zeroed(len(given.deadlines), sizeof(PackedDeadline))
         for place, deadline in enumerate(given.deadlines):
             spec.deadlines[<size_t>place] = PackedDeadline(
                 deadline.limit_ns, slots[deadline.awaited], slots[deadline.since] if deadline.since else -1,

@@ -14,9 +14,10 @@ after the message that they come from. A message in which there are signs has on
 
 cimport cython
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
-from libc.stdlib cimport calloc, free, realloc
+from libc.stdlib cimport free
 from libc.string cimport memset
 
+from telemetry_core.memory cimport lengthened, resized, zeroed
 from telemetry_core.rows.batch cimport RowHead, SampleBatch
 from telemetry_core.rows.schema cimport HEAD_WORDS, Schema
 from telemetry_core.charge.changes cimport CHANGE_MINUTE, TOTAL_COUNT, plug_changes
@@ -38,23 +39,9 @@ cdef enum:
 MOST_SOC_PCT_S = 100 / 360  # ten times what the battery holds, in an hour
 
 
-cdef Plug* _new_plug() except NULL:
-    cdef Plug* plug = <Plug*>calloc(1, sizeof(Plug))
-    if plug == NULL:
-        raise MemoryError
-    return plug
-
-
-cdef void* _grown(void* memory, size_t size) except NULL:
-    cdef void* grown = realloc(memory, size)
-    if grown == NULL:
-        raise MemoryError
-    return grown
-
-
 cdef Plug** _more_plugs(Plug** plugs, Py_ssize_t before, Py_ssize_t count, Plug* plug) except NULL:
     """Make room for `count`; each that there was no room for is `plug`."""
-    cdef Plug** grown = <Plug**>_grown(plugs, count * sizeof(Plug*))
+    cdef Plug** grown = <Plug**>resized(plugs, count * sizeof(Plug*))
     cdef Py_ssize_t number
     for number in range(before, count):
         grown[number] = plug
@@ -84,7 +71,7 @@ cdef class Follower:
         self.schema = schema
         self.specs = tuple(specs)
         self.table = FollowTable(schema, self.specs)
-        self.nobody = _new_plug()
+        self.nobody = <Plug*>zeroed(1, sizeof(Plug))
         self.nobody.records = self.table.no_records
         self.nobody.channel = -1
 
@@ -130,8 +117,8 @@ cdef class Follower:
         if channel >= self.channel_count:
             self.plug_of_channel = _more_plugs(self.plug_of_channel, self.channel_count, count, self.nobody)
             self.channel_count = count
-        self.plugs = <Plug**>_grown(self.plugs, (self.plug_count + 1) * sizeof(Plug*))
-        cdef Plug* plug = _new_plug()
+        self.plugs = <Plug**>resized(self.plugs, (self.plug_count + 1) * sizeof(Plug*))
+        cdef Plug* plug = <Plug*>zeroed(1, sizeof(Plug))
         self.plugs[self.plug_count] = self.plug_of_channel[channel] = plug
         self.plug_count += 1
         return plug
@@ -148,8 +135,7 @@ cdef class Follower:
         cdef Py_ssize_t count
         if tags >= self.tag_count:
             count = tags + 1
-            self.route_of_tags = <Route*>_grown(self.route_of_tags, count * sizeof(Route))
-            memset(self.route_of_tags + self.tag_count, 0, (count - self.tag_count) * sizeof(Route))
+            self.route_of_tags = <Route*>lengthened(self.route_of_tags, self.tag_count, count, sizeof(Route))
             self.sole_of_tags = _more_plugs(self.sole_of_tags, self.tag_count, count, self.nobody)
             self.tag_count = count
         route = &self.route_of_tags[<size_t>tags]

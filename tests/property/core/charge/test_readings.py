@@ -7,8 +7,7 @@ from dataclasses import dataclass, field
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from telemetry_core.charge.changes import PlugChange
-from telemetry_core.charge.follow_spec import PERCENT, TOTALS, ChangeKind
+from telemetry_core.charge.follow_spec import PERCENT, TOTALS, ChangeKind, PlugChange
 from telemetry_core.charge.follower import Follower
 from telemetry_core.rows.batch import SampleBatch
 from telemetry_core.rows.schema import Schema
