@@ -1,7 +1,7 @@
 """What goes wrong in a DC charge, and when: frozen values, how [[fault]] tables are read, and variants.
 
 `charge.py` does it to the two ends and to the frames between them. Silence, insulation and heat are those of
-`py`. Each fault is named after what is seen of it on a bench.
+`kinds.py`. Each fault is named after what is seen of it on a bench.
 
 Promises: any fault in the file is one error of its table, which names the key.
 """

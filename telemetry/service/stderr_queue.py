@@ -6,8 +6,8 @@ Promises:
 - What finds no room is dropped and counted. A line says how many, as soon as the stream takes lines again.
 - At the end what is left is written, for FLUSH_S at most.
 - Where systemd's journal reads, each line of a text has a priority, such as `<4>` before a warning, so that
-  `journalctl -p warning` finds it. Elsewhere people would see it. JOURNAL_STREAM names the journal's device
-  and inode.
+  `journalctl -p warning` finds it. Elsewhere it has none, since people would see it. JOURNAL_STREAM names the
+  journal's device and inode.
 
 Relies on a thread of its own, the only one that may wait for the stream. Relies on the descriptor: Python's
 stream has a lock, for which the end of the interpreter would wait.

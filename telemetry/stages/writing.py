@@ -313,8 +313,7 @@ class Writing:
     def counted(self) -> dict[str, int]:
         """Return points that these stages have added or taken off, as the accounts call them.
 
-        Those that the reducer
-        holds are not made yet.
+        Those that the reducer holds are not made yet.
         """
         no_points = self.output.empty_by_measurement()
         counters: dict[str, int] = {}

@@ -1,4 +1,4 @@
-"""telemetry/demo/readback.py and spool_readback.py: the same points give the same numbers from both."""
+"""telemetry/demo/stored.py: the same points give the same numbers from a database and from the spool."""
 
 import gzip
 from collections.abc import Iterator

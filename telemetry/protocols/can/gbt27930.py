@@ -281,7 +281,7 @@ _END = (
         to_vehicle(6, 0x1D),
         number("charged_min", 1, 2, unit="min"),
         number("energy_kwh", 3, 2, 0.1, unit="kWh"),
-        replace(number("charger_number", 5, 4, secret=SERIAL_NUMBER), short_at=5),  # 2011: one byte of it,
+        replace(number("charger_number", 5, 4, secret=SERIAL_NUMBER), short_at=5),  # 2011: one byte of it
     ),
     message(
         "BEM",
