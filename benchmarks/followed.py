@@ -35,7 +35,7 @@ class FollowedCharge:
             while reader.read(batch := FrameBatch(BATCH_FRAMES)):
                 self.frames += len(batch)
                 whole = FrameBatch(2 * BATCH_FRAMES)
-                whole.extend(self._stages.gathering.gather(batch))
+                whole.extend(self._stages.payloads.of(batch))
                 self._batches.append(whole)
                 self._stages.decoding.decode(whole, samples := SampleBatch(self._stages.schema))
                 self._mapped.append(mapped.map(samples).split(())[0])

@@ -46,7 +46,7 @@ class ChargingPlan:
     settings: ChargingSettings
     vin_key: VinKey = no_key
 
-    def follow(self, schema: Schema, vehicle: str) -> "FollowedPlugs":
+    def plugs_for(self, schema: Schema, vehicle: str) -> "FollowedPlugs":
         """Return what follows these plugs from here on. schema: of the rows that it is given."""
         return FollowedPlugs(schema, self, vehicle)
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import NamedTuple
 
-from telemetry.charging.made import CurveRow, Made, PhaseRow, PhaseWord, SessionRow
+from telemetry.charging.items import CurveRow, PhaseRow, PhaseWord, SessionItem, SessionRow
 from telemetry.charging.session import CurvePoint, Phase, Session
 from telemetry.model.measurements import CHARGER, CHARGING_CURVE, CHARGING_PHASE, CHARGING_SESSION
 
@@ -44,7 +44,7 @@ def point(content: SessionRow, vehicle: str, time_ns: int, shift_ns: int = 0) ->
             return Point(CHARGER.name, tags, {"phase": phase_name}, time_ns + shift_ns)
 
 
-def start_of(made: Made) -> int | None:
+def start_of(made: SessionItem) -> int | None:
     """Return the start of the session that a row is of; None: it is of none."""
     if isinstance(made.content, Session):
         return made.content.start_ns

@@ -29,7 +29,7 @@ from telemetry_core.rows.schema import Schema
 from telemetry.charging.cross_check import CrossCheck
 from telemetry.charging.identity import most_soc_pct_s
 from telemetry.charging.installation import VinKey, no_key
-from telemetry.charging.made import Made
+from telemetry.charging.items import SessionItem
 from telemetry.charging.moving import found_again, moved
 from telemetry.charging.plug import Plug, PlugSettings
 from telemetry.charging.saved import Boot, SavedPlug, before_in, packed, session_in, state_in, unpacked
@@ -77,7 +77,7 @@ class ChargingTracker:
         """Append to this list each session that is over, from now on; None: to none."""
         self._translator.finished = finished
 
-    def follow(self, samples: SampleBatch) -> list[Made]:
+    def follow(self, samples: SampleBatch) -> list[SessionItem]:
         """Return what these rows make, in their order."""
         found = self.follower.follow(samples, in_parts=True)
         made = list(self._made(found)) if found else []
@@ -85,11 +85,11 @@ class ChargingTracker:
             made += self._made(self.follower.follow(samples, in_parts=True, go_on=True))
         return made
 
-    def due(self, channel: int, now_ns: int) -> list[Made]:
+    def due(self, channel: int, now_ns: int) -> list[SessionItem]:
         """Return what ends on `channel` since its bus is silent, at `now_ns` in frame time."""
         return list(self._made(self.follower.due(channel, now_ns)))
 
-    def finish_plug(self, channel: int, end_ns: int) -> list[Made]:
+    def finish_plug(self, channel: int, end_ns: int) -> list[SessionItem]:
         """Return what ends on `channel` since its frames have ended; end_ns: stamp of the newest one."""
         return list(self._made(self.follower.finish(channel, end_ns)))
 
@@ -99,7 +99,7 @@ class ChargingTracker:
         plug = self._plugs[channel]
         self._plugs[channel] = Plug(plug.settings, plug.spec)
 
-    def _made(self, changes: Sequence[PlugChange]) -> Iterator[Made]:
+    def _made(self, changes: Sequence[PlugChange]) -> Iterator[SessionItem]:
         for change in changes:
             plug = self._plugs[change.channel]
             if self._is_judged(change, changes[-1]) and self._translator.is_another(plug, changes[-1]):
@@ -119,7 +119,7 @@ class ChargingTracker:
             return last.kind == ChangeKind.ROW and (last.row, last.channel) == (change.row, change.channel)
         return change.kind == ChangeKind.ROW
 
-    def _begin_next(self, plug: Plug, row: PlugChange) -> Iterator[Made]:
+    def _begin_next(self, plug: Plug, row: PlugChange) -> Iterator[SessionItem]:
         """Yield what the session of another vehicle makes, which `row` has shown."""
         start_ns, before = row.time_ns, plug.doubt
         if before is not None:
@@ -129,12 +129,12 @@ class ChargingTracker:
         made = list(self._made(changes))
         if before is not None:
             contents = self._translator.take_facts(plug, changes[-1], before.said)
-            made += (Made(-1, time_ns, content, row.channel) for time_ns, content in contents)
+            made += (SessionItem(-1, time_ns, content, row.channel) for time_ns, content in contents)
         return (replace(one, row=row.row) for one in made)
 
-    def _contents(self, plug: Plug, change: PlugChange) -> Iterator[Made]:
+    def _contents(self, plug: Plug, change: PlugChange) -> Iterator[SessionItem]:
         for time_ns, content in self._translator.contents(plug, change):
-            yield Made(change.row, time_ns, content, change.channel)
+            yield SessionItem(change.row, time_ns, content, change.channel)
 
     # --- what survives
 
@@ -188,7 +188,7 @@ class ChargingTracker:
         now = self._plugs[channel].open
         return now.start_ns if now is not None and now.joined else None
 
-    def close(self, state: bytes) -> list[Made]:
+    def close(self, state: bytes) -> list[SessionItem]:
         """Return the end of a session that no plug goes on with: `cut`, unless a side had said why.
 
         Raises ValueError as `restore` does.
@@ -203,21 +203,21 @@ class ChargingTracker:
         session = self._translator.session(plug, change, End.SILENCE)
         is_over = session.stop_side or plug.known.phase == FollowedPhase.ENDED
         how = session.outcome if is_over else "cut"
-        row = Made(-1, session.start_ns, replace(session, vehicle=vehicle, outcome=how))
+        row = SessionItem(-1, session.start_ns, replace(session, vehicle=vehicle, outcome=how))
         if how != "cut":
             return [row]
         event = self._translator.event(plug, "charging_cut", "nothing follows it any more")
-        return [Made(-1, found.last_ns, event), row]
+        return [SessionItem(-1, found.last_ns, event), row]
 
-    def unfinished(self, channel: int) -> list[Made]:
+    def unfinished(self, channel: int) -> list[SessionItem]:
         """Return the row of the session that is open on `channel`, as if it were over; it stays open."""
         plug = self._plugs[channel]
-        made: list[Made] = []
+        made: list[SessionItem] = []
         for change in self.follower.look(channel):
             for time_ns, content in self._translator.rows(plug, change):
                 if isinstance(content, Session):
                     content = self._translator.session(plug, change, End.FINISHED)
-                made.append(Made(-1, time_ns, content, channel))
+                made.append(SessionItem(-1, time_ns, content, channel))
         return made
 
     def move(self, channel: int, by_ns: int) -> None:

@@ -35,7 +35,7 @@ from telemetry.charging.identity import (
     shown_vin,
 )
 from telemetry.charging.installation import VinKey
-from telemetry.charging.made import Content, CurveRow, PhaseRow, PhaseWord
+from telemetry.charging.items import Content, CurveRow, PhaseRow, PhaseWord
 from telemetry.charging.outcome import SHOW_EDITION, SIDE_NAMES, Word, in_edition, who_and_why
 from telemetry.charging.plug import MOST_LISTED, Plug, phase_name
 from telemetry.charging.record import session_of

@@ -130,7 +130,7 @@ class Decoder:
         fates = {f"frames/{ACCOUNT}/{fate}": 0 for fate in self._stages.decoding.fates()}  # in their order
         decoded = (worker.decoding.counted() for worker in self._workers)
         matched = add(*(worker.decoding.matched() for worker in self._workers))
-        counted = add(fates, *decoded, self._stages.gathering.counted())
+        counted = add(fates, *decoded, self._stages.payloads.counted())
         return self._reading.found(counted, matched, is_bounded=self._is_bounded)
 
     def _writers(self) -> "list[_Writer]":

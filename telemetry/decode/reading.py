@@ -140,7 +140,7 @@ class Reading:
         accounts: whether places have `counts`; stop_at: a batch ends there, by frames over all files.
         """
         self._stages = stages
-        self._gathering = stages.gathering
+        self._payloads = stages.payloads
         self._recordings = recordings
         self._accounts = accounts
         self._stop_at = stop_at
@@ -190,7 +190,7 @@ class Reading:
             if self._is_ended or not self._paths:
                 return None
             self._is_ended = True
-            self._gathering.end_sessions(ACCOUNT)
+            self._payloads.end_sessions(ACCOUNT)
             return frames, replace(self._place(()), is_end=True)
         if self._rest:
             frames.extend(self._rest.pop())
@@ -208,7 +208,7 @@ class Reading:
                 frames = frames.part(0, count)
         self.frames_read += len(frames)
         self._nudger.nudge(frames)
-        together = self._gathering.gather(frames)
+        together = self._payloads.of(frames)
         if self._rest or not self._open.at_end:
             return together, replace(self._place(()), restart=restart)
         place = replace(self._place(self._open.warnings()), restart=restart)
@@ -225,7 +225,7 @@ class Reading:
             self._open.close()
 
     def _bind(self, binding: Binding) -> int:
-        return self._stages.gather_from(len(self._stages.channels), binding).number
+        return self._stages.take_payloads_from(len(self._stages.channels), binding).number
 
     def _place(self, warnings: Sequence[str]) -> Place:
         counted, before = self._count(), self._counted
@@ -244,4 +244,4 @@ class Reading:
         if not self._accounts:
             return {}
         damaged = self._damaged + (self._open.damaged if self._open is not None else 0)
-        return add(self._recordings.counted(self.frames_read, damaged), self._gathering.counted())
+        return add(self._recordings.counted(self.frames_read, damaged), self._payloads.counted())

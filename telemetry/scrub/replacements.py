@@ -1,4 +1,4 @@
-"""Made-up numbers in place of real ones, so that recordings can be published.
+"""SessionItem-up numbers in place of real ones, so that recordings can be published.
 
 Promises:
 

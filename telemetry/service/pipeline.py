@@ -149,7 +149,7 @@ class Pipeline:
         if not resume_as:
             self._live.add(source)
         if self._newest_ns is not None and source not in self._delivered and not self._stored.get(resume_as):
-            self._stages.writing.follow(source, self._newest_ns)
+            self._stages.writing.assume_up_to(source, self._newest_ns)
         if resume_as:
             stored = self._stored.get(resume_as, 0)
             done = min(max(stored - frames.position, 0), len(frames))
@@ -182,7 +182,7 @@ class Pipeline:
         is_complete: it is a log, and read to its end; resume_as: as for `process`.
         """
         self.count_losses(source, lost)
-        self._stages.gathering.end_sessions(source)
+        self._stages.payloads.end_sessions(source)
         if is_complete and (self._stages.writing.pending or self._stages.sessions.fed_by(source)):
             frames, end = self._positions.get(resume_as, 0), end_of(resume_as)
             if self._stored.get(end) != frames:  # otherwise an earlier run has reached this

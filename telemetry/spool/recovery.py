@@ -21,7 +21,7 @@ from telemetry.spool.filesystem import FileSystem
 from telemetry.spool.segment import FoundRecord, Segment, SegmentReader, parse_name, read_records
 from telemetry.spool.settled import KINDS, Settled, Stretch, Tally
 from telemetry.spool.slots import FILE_NAME, Slot, read_cursors
-from telemetry.spool.trails import AccountsTrail, follow
+from telemetry.spool.trails import AccountsTrail, after
 
 _ENDLESS = 1 << 63
 OWN_PREFIX = "spool/"  # of the counters that the spool itself puts into a record's accounts
@@ -217,7 +217,7 @@ def _read_accounts(state: FoundSpool, filesystem: FileSystem, tail: list[FoundRe
     for found in _accounts_chain(state, filesystem, tail):
         head = found.head
         with contextlib.suppress(ValueError):  # as for accounts
-            state.state = follow(state.state, found.state)
+            state.state = after(state.state, found.state)
         if not head.whole and place is None:
             continue
         try:

@@ -183,7 +183,7 @@ def check_state(state: Mapping[str, bytes]) -> None:
             raise ValueError(f"{len(content)} bytes of state for {name}; at most {MOST_BYTES} are kept")
 
 
-def follow(before: Mapping[str, bytes], block: bytes | None) -> Mapping[str, bytes]:
+def after(before: Mapping[str, bytes], block: bytes | None) -> Mapping[str, bytes]:
     """Return the state after a record that says this of it. ValueError if it is not well formed."""
     if block is None:
         return NO_STATE

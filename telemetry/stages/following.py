@@ -15,7 +15,7 @@ from telemetry_core.rules.map_spec import MapSpec
 from telemetry_core.rules.mapper import Mapper
 from telemetry_core.rules.watcher import Transition, Watcher
 
-from telemetry.charging.made import Made
+from telemetry.charging.items import SessionItem
 from telemetry.model.events import Event
 from telemetry.rules.alarms import Alarm, AlarmEvents
 from telemetry.rules.missing_pages import MissingPages
@@ -36,7 +36,7 @@ class Following(Protocol):
         """Expect rows of `channel`."""
         ...
 
-    def follow(self, samples: SampleBatch) -> Iterable[Made | BankRow]:
+    def follow(self, samples: SampleBatch) -> Iterable[SessionItem | BankRow]:
         """Return what these rows make, in their order."""
         ...
 
@@ -55,19 +55,19 @@ class Alarms(AlarmEvents):
         self.watcher.bind(number, binding.bus, channel.own, channel.modelled, 1 + len(channel.senders))
         self._tags[number] = binding.tag
 
-    def follow(self, samples: SampleBatch) -> Sequence[Made]:
+    def follow(self, samples: SampleBatch) -> Sequence[SessionItem]:
         self.transitions = self.watcher.watch(samples)
         return [*map(self._made, self.transitions)]
 
-    def _made(self, transition: Transition) -> Made:
+    def _made(self, transition: Transition) -> SessionItem:
         event, time_ns = self.of(transition, self._tags[transition.channel])
-        return Made(transition.row, time_ns, event)
+        return SessionItem(transition.row, time_ns, event)
 
     def watched(self, channel: int) -> Iterator[tuple[int, Alarm]]:
         """Return what is watched for on `channel`, by number."""
         return ((rule, self.alarms[rule]) for rule in self.watcher.watched(channel))
 
-    def apart(self, made: Iterable[Made]) -> Iterator[Made]:
+    def apart(self, made: Iterable[SessionItem]) -> Iterator[SessionItem]:
         """Yield the same, events with stamps that no event of their code and tags has had."""
         for one in made:
             if isinstance(one.content, Event):
@@ -96,9 +96,9 @@ class Mapped:
         self.mapper.map(samples, self._out)
         return self._out
 
-    def follow(self, _samples: SampleBatch) -> Iterable[Made]:
+    def follow(self, _samples: SampleBatch) -> Iterable[SessionItem]:
         notices = self.mapper.notices()
-        return self._alarms.apart(starmap(Made, self._pages.report(notices))) if notices else ()
+        return self._alarms.apart(starmap(SessionItem, self._pages.report(notices))) if notices else ()
 
     def missing(self, channel: int) -> Iterator[str]:
         """Return a sentence for each cycle with pages that have not come, or do not come any more."""

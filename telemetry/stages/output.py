@@ -12,7 +12,7 @@ from telemetry_core.text.encoder import OWNER_COLUMNS, Encoder
 from telemetry_core.text.lines import LineBuffer
 from telemetry_core.text.wide import WideRows
 
-from telemetry.charging.made import CurveRow, SessionRow
+from telemetry.charging.items import CurveRow, SessionRow
 from telemetry.charging.rows import point
 from telemetry.model.event_codes import EVENT_CODES
 from telemetry.model.events import Event
@@ -80,7 +80,7 @@ class Output:
         """Return the newest stamp of rows of the data model with this tag set."""
         return NEVER_NS
 
-    def follow(self, tags: int, newest_ns: int) -> None:
+    def assume_up_to(self, tags: int, newest_ns: int) -> None:
         """Assume that earlier batches hold such rows up to this stamp."""
 
 
@@ -129,8 +129,8 @@ class Lines(_Encoded):
     def newest_ns(self, tags: int) -> int:
         return self._encoder.modelled_series.newest_ns(tags)
 
-    def follow(self, tags: int, newest_ns: int) -> None:
-        self._encoder.modelled_series.follow(tags, newest_ns)
+    def assume_up_to(self, tags: int, newest_ns: int) -> None:
+        self._encoder.modelled_series.assume_up_to(tags, newest_ns)
 
 
 class Text(_Encoded):

@@ -9,7 +9,7 @@ from telemetry_core.rows.batch import SampleBatch
 from telemetry_core.rules.map_spec import MapSpec
 from telemetry_core.text.lines import LineBuffer
 
-from telemetry.charging.made import CurveRow, Made, PhaseRow
+from telemetry.charging.items import CurveRow, PhaseRow, SessionItem
 from telemetry.charging.moving import moved
 from telemetry.charging.rows import start_of
 from telemetry.charging.session import Session
@@ -26,13 +26,13 @@ _LOOK_AFTER_NS = 1_000_000_000  # no shorter silence ends anything
 _MOST_HELD = 1000  # rows of a plug that wait for the time
 
 
-class MadeWriter(Protocol):
+class ItemWriter(Protocol):
     """Writes what the tracker made. `alarms` keeps the stamps of events apart."""
 
     @property
     def alarms(self) -> Alarms: ...
 
-    def write_made(self, made: Iterable[Made], lines: LineBuffer, *, shift_ns: int) -> None: ...
+    def write_made(self, made: Iterable[SessionItem], lines: LineBuffer, *, shift_ns: int) -> None: ...
 
 
 class PlugSessions:
@@ -45,7 +45,7 @@ class PlugSessions:
         followed: "FollowedPlugs",
         mapping: MapSpec | None,
         channels: Mapping[int, BoundChannel],
-        writing: MadeWriter,
+        writing: ItemWriter,
     ) -> None:
         """Follow rows of `mapping`; channels: those that are bound, also later ones."""
         self.followed = followed
@@ -58,7 +58,7 @@ class PlugSessions:
         self._feeding: dict[str, set[str]] = {}  # by plug: the sources whose rows it follows
         self._bound = -1  # channels that were bound when these were made
         self._restored_ns: dict[int, int] = {}  # by channel: the last sign that an earlier run has seen
-        self._held: dict[int, list[Made]] = {}  # by channel: rows that wait for the time
+        self._held: dict[int, list[SessionItem]] = {}  # by channel: rows that wait for the time
 
     def bind(self, channel: BoundChannel) -> None:
         """Follow `channel`, whose rows will come."""
@@ -67,7 +67,7 @@ class PlugSessions:
         own, tags = [channel.modelled[each] for each in made], [channel.map_tags[each] for each in made]
         self.followed.bind(channel.number, binding.bus, binding.tag, own, tags)
 
-    def follow(self, samples: SampleBatch) -> Iterable[Made]:
+    def follow(self, samples: SampleBatch) -> Iterable[SessionItem]:
         """Return what these rows make, in their order."""
         made = self.tracker.follow(samples)
         return self._writing.alarms.apart(made) if made else made
@@ -187,7 +187,7 @@ class PlugSessions:
         elif channel in self._held:
             self._writing.write_made(self._held.pop(channel), lines, shift_ns=0)
 
-    def holds(self, made: Made) -> bool:
+    def holds(self, made: SessionItem) -> bool:
         """Keep a row until it may be written; return whether it has to wait for that.
 
         Of the rows with one stamp only the newest waits.

@@ -24,9 +24,9 @@ from telemetry.rules.send import SEND_MESSAGES, SendSettings
 from telemetry.stages.binding import Binding, BoundChannel
 from telemetry.stages.decoding import Decoding
 from telemetry.stages.formats import OutputFormat
-from telemetry.stages.gathering import Gathering
 from telemetry.stages.observer import Observer
 from telemetry.stages.output import OutputKind
+from telemetry.stages.payloads import Payloads
 from telemetry.stages.sessions import PlugSessions
 from telemetry.stages.writing import Writing
 
@@ -39,7 +39,7 @@ MOST_UNMATCHED = 64  # ids without a message, for people who look
 class Stages:
     """Transport, protection, decoder, senders, mapper, watcher, reducer and encoder.
 
-    They are three parts, for those who share the work among threads: `gathering` and `writing` remember what
+    They are three parts, for those who share the work among threads: `payloads` and `writing` remember what
     came before, `decoding` does not.
     """
 
@@ -64,7 +64,7 @@ class Stages:
         self._vehicle = vehicle
         self.output = output
         self._map_tags = mapping.tag_sets if mapping else ()
-        self.gathering = Gathering(self._plan, protection)
+        self.payloads = Payloads(self._plan, protection)
         self.decoding = Decoding(self._plan)
         self.writing = Writing(
             self.schema,
@@ -106,40 +106,40 @@ class Stages:
             name for name in self.decoding.fates() if binding.has_error_frames or not name.startswith("lost/")
         )
         names = [f"frames/{binding.source}/{name}" for name in fates]
-        names += (*self.gathering.countable(binding), *self.writing.countable(binding))
+        names += (*self.payloads.countable(binding), *self.writing.countable(binding))
         self._counted_from_0 |= dict.fromkeys(names, 0)
 
     def bind(self, channel: int, binding: Binding) -> None:
         """Expect frames of `channel`, which are what `binding` says."""
         self.expect(binding)
-        bound = self.gather_from(channel, binding)
+        bound = self.take_payloads_from(channel, binding)
         self.decoding.bind(bound)
         self.writing.bind(bound)
 
-    def gather_from(self, channel: int, binding: Binding) -> BoundChannel:
-        """Return the same for `gathering` alone.
+    def take_payloads_from(self, channel: int, binding: Binding) -> BoundChannel:
+        """Return the same for `payloads` alone.
 
         The other parts bind what is new in `channels` in their threads.
         """
-        j1939 = self.gathering.follows_j1939(binding.bus)
+        j1939 = self.payloads.follows_j1939(binding.bus)
         bound = BoundChannel(channel, binding, self._vehicle, j1939, self._map_tags, self._tag_sets)
         self._tag_sets = bound.tag_sets.stop
-        self.gathering.bind(bound)
+        self.payloads.bind(bound)
         self.channels.append(bound)
         return bound
 
     def process(self, frames: FrameBatch, lines: LineBuffer, *, shift_ns: int = 0) -> None:
         """Decode, map, watch, reduce and encode `frames` into `lines`; `shift_ns` is added to each stamp."""
         self._samples.clear()
-        gathered = self.gathering.gather(frames)
-        self._unmatched.take(gathered)
-        self.decoding.decode(gathered, self._samples)
+        payloads = self.payloads.of(frames)
+        self._unmatched.take(payloads)
+        self.decoding.decode(payloads, self._samples)
         self.writing.write(self._samples, lines, frames=frames, shift_ns=shift_ns)
 
     def hand_over(self, successor: "Stages", lines: LineBuffer, *, source: str, shift_ns: int = 0) -> None:
         """Let `successor` go on with `source`: see `Writing`. Its open transport sessions are lost."""
         self.writing.hand_over(successor.writing, lines, source=source, shift_ns=shift_ns)
-        self.gathering.end_sessions(source)
+        self.payloads.end_sessions(source)
 
     @property
     def sessions(self) -> PlugSessions:
@@ -158,4 +158,4 @@ class Stages:
         What may become of the frames of each source is there from the start, as 0.
         """
         decoded = self._counted_from_0 | self.decoding.counted()  # the largest part, in one go: the rest is 0
-        return add(decoded, self.gathering.counted(), self.writing.counted())
+        return add(decoded, self.payloads.counted(), self.writing.counted())

@@ -18,7 +18,7 @@ from telemetry_core.rules.reducer import Reducer
 from telemetry_core.rules.senders import SenderFinding, Senders
 from telemetry_core.text.lines import LineBuffer
 
-from telemetry.charging.made import Made, SessionRow
+from telemetry.charging.items import SessionItem, SessionRow
 from telemetry.charging.session import Session
 from telemetry.ledger import add
 from telemetry.model.events import Event
@@ -80,7 +80,7 @@ class Writing:
         self.senders = Senders(schema, self._judged)
         self.alarms = Alarms(schema, alarms, every_report=every_report)
         self.mapped = Mapped(schema, mapping, self.alarms) if mapping else None
-        followed = charging.follow(schema, vehicle) if charging else None
+        followed = charging.plugs_for(schema, vehicle) if charging else None
         self.sessions = PlugSessions(followed, mapping, self.channels, self) if followed else NoSessions()
         self.banks = Banks(schema, banks, mapping, self.alarms) if mapping and banks else None
         following = (alarms and self.alarms, self.mapped, followed and self.sessions, self.banks)
@@ -124,10 +124,10 @@ class Writing:
             samples = self._in_turn(self._pass_on, samples, [*map(self._found, findings)], lines)
         self._pass_on(samples, lines)
 
-    def _found(self, finding: SenderFinding) -> Made:
+    def _found(self, finding: SenderFinding) -> SessionItem:
         tag = self.channels[finding.channel].binding.tag
         event = finding_event(finding, self._schema.specs[finding.record].message_name, tag)
-        return Made(finding.row, self.alarms.stamped(event, finding.time_ns), event)
+        return SessionItem(finding.row, self.alarms.stamped(event, finding.time_ns), event)
 
     def _pass_on(self, samples: SampleBatch, lines: LineBuffer) -> None:
         if self.mapped is not None:
@@ -135,7 +135,7 @@ class Writing:
         for observer in self._observers:
             observer.observe(self._frames, samples)
         self._frames = NO_FRAMES
-        made: list[Made | BankRow] = []
+        made: list[SessionItem | BankRow] = []
         for each in self._following:
             made += each.follow(samples)
         if made:
@@ -147,7 +147,7 @@ class Writing:
         self,
         go_on: Callable[[SampleBatch, LineBuffer], None],
         samples: SampleBatch,
-        made: Sequence[Made | BankRow],
+        made: Sequence[SessionItem | BankRow],
         lines: LineBuffer,
     ) -> SampleBatch:
         """Write what was made, each after the rows up to its own; return the rows after the last."""
@@ -163,7 +163,7 @@ class Writing:
             self._reducer.reduce(samples, self._reduced)
             self.output.add(self._reduced, lines)
 
-    def _write(self, made: Made | BankRow, lines: LineBuffer) -> None:
+    def _write(self, made: SessionItem | BankRow, lines: LineBuffer) -> None:
         if isinstance(made, BankRow):
             self._made_here[BATTERY.name] += len(made.samples)
             for observer in self._observers:
@@ -181,7 +181,7 @@ class Writing:
         for observer in self._observers:
             observer.add_event(event, time_ns)
 
-    def _write_session(self, made: Made, row: SessionRow, lines: LineBuffer) -> None:
+    def _write_session(self, made: SessionItem, row: SessionRow, lines: LineBuffer) -> None:
         if isinstance(row, Session):
             for observer in self._observers:
                 observer.add_session(row, made.time_ns)
@@ -191,7 +191,7 @@ class Writing:
         if measurement := self.output.add_session(row, made.time_ns, tag, lines):
             self._made_here[measurement] += 1
 
-    def write_made(self, made: Iterable[Made], lines: LineBuffer, *, shift_ns: int) -> None:
+    def write_made(self, made: Iterable[SessionItem], lines: LineBuffer, *, shift_ns: int) -> None:
         """Write what follows from time that passes, or from rows that end. shift_ns: is added to stamps."""
         self.output.shift_ns = shift_ns
         for one in self.alarms.apart(made):
@@ -236,11 +236,11 @@ class Writing:
         """Return the channels of `source`."""
         return (each for each in self.channels.values() if each.binding.source == source)
 
-    def follow(self, source: str, newest_ns: int) -> None:
+    def assume_up_to(self, source: str, newest_ns: int) -> None:
         """Assume that earlier batches hold points of the data model of `source` up to this stamp."""
         for channel in self.of(source):
             for tags in channel.modelled:
-                self.output.follow(tags, newest_ns)
+                self.output.assume_up_to(tags, newest_ns)
 
     def forget(self, source: str) -> None:
         """Forget alarms, senders, sessions of `source`: what comes now has nothing to do with what came."""
@@ -266,7 +266,7 @@ class Writing:
         hand_over_sessions(self.sessions, new.sessions, source, lines, shift_ns=shift_ns)
         for channel in self.of(source):
             for tags in channel.modelled:
-                new.follow(source, self.output.newest_ns(tags))
+                new.assume_up_to(source, self.output.newest_ns(tags))
             new.senders.go_on_from(self.senders, channel.number)
             self._hand_over_alarms(new, channel, lines)
 

@@ -8,7 +8,7 @@ from telemetry_core.rows.batch import SampleBatch
 from telemetry_core.rows.schema import Schema
 from telemetry_core.text.lines import LineBuffer
 
-from telemetry.charging.made import CurveRow, PhaseRow, SessionRow
+from telemetry.charging.items import CurveRow, PhaseRow, SessionRow
 from telemetry.charging.rows import point
 from telemetry.charging.session import Session
 from telemetry.model.events import Event

@@ -140,14 +140,14 @@ class Connection:
     def _answered(self, now_s: float) -> None:
         if self._stream is not None:
             self._phase = _Phase.STREAMING
-            self.follow(now_s)
+            self.proceed(now_s)
         elif self._last:
             self._phase = _Phase.DRAINING
         else:
             self._phase = _Phase.ASKING
             self._take_request(now_s)  # it may have come already
 
-    def follow(self, now_s: float) -> bool:
+    def proceed(self, now_s: float) -> bool:
         """Take the newest message of the stream if it is new and the last one is out; whether it did."""
         if self._stream is None or self._output:
             return False

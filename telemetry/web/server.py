@@ -206,7 +206,7 @@ class WebServer:
             LOG.exception("the live values cannot be shown")
             return
         for client in self._streams():
-            if client.connection.follow(self._clock.monotonic_s()):
+            if client.connection.proceed(self._clock.monotonic_s()):
                 self._go_on(client)
 
     def _accept(self, listener: socket.socket, _events: int) -> None:

@@ -7,7 +7,7 @@ from telemetry_core.charge.follow_spec import FollowSpec
 from telemetry_core.rows.batch import SampleBatch
 from telemetry_core.rows.schema import Schema
 
-from telemetry.charging.made import Made
+from telemetry.charging.items import SessionItem
 from telemetry.charging.plan import ChargingPlan, FollowedPlugs, ProtocolPlug, charging_plan
 from telemetry.charging.session import Session
 from telemetry.charging.settings import ChargingSettings
@@ -62,7 +62,7 @@ class PlugBench:
         self.tracker = self.plugs.tracker
         self.sessions: list[Session] = []  # that are over
         self.tracker.collect(self.sessions)
-        self.made: list[Made] = []
+        self.made: list[SessionItem] = []
         self.now_s = 0.0
 
     @property
@@ -71,23 +71,25 @@ class PlugBench:
         assert isinstance(spec, FollowSpec)
         return spec
 
-    def put(self, code: str, at_s: float, channel: int = 0, /, **raw: float | str) -> list[Made]:
+    def put(self, code: str, at_s: float, channel: int = 0, /, **raw: float | str) -> list[SessionItem]:
         """Feed one message; BCL alone needs no values."""
         return self._feed(f"{self.protocol}_{code}", at_s, raw, tags=0, channel=channel)
 
-    def measure(self, measurement: str, at_s: float, channel: int = 0, /, **values: float) -> list[Made]:
+    def measure(
+        self, measurement: str, at_s: float, channel: int = 0, /, **values: float
+    ) -> list[SessionItem]:
         tags = (_SECOND_TAGS if channel == SECOND else _TAGS)[measurement]
         return self.measure_by(tags, measurement, at_s, channel=1 if tags == SHUNT else channel, **values)
 
     def measure_by(
         self, tags: int, measurement: str, at_s: float, *, channel: int, **values: float
-    ) -> list[Made]:
+    ) -> list[SessionItem]:
         """Measure one row with that tag set."""
         return self._feed(measurement, at_s, values, tags=tags, channel=channel)
 
     def _feed(
         self, record: str, at_s: float, values: Mapping[str, float | str], *, tags: int, channel: int
-    ) -> list[Made]:
+    ) -> list[SessionItem]:
         batch = SampleBatch(self.schema)
         stamp_ns = START_NS + round(at_s * 1e9)
         batch.append(self._numbers[record], stamp_ns, values, tags=tags, channel=channel)

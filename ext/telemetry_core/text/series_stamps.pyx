@@ -49,7 +49,7 @@ cdef class SeriesStamps:
                 newest_ns = max(newest_ns, self.of_tags[tags][kind].newest_ns)
         return newest_ns
 
-    def follow(self, uint16_t tags, int64_t newest_ns):
+    def assume_up_to(self, uint16_t tags, int64_t newest_ns):
         """Assume that earlier batches hold rows of all series with this tag set up to this stamp."""
         cdef Newest* series = self.of_tags[tags]
         cdef uint32_t kind

@@ -27,12 +27,12 @@ from telemetry.protocols.serial.layout import (
     ABSENT_CELL,
     ABSENT_SENSOR,
     Confirmed,
-    Gather,
     Layout,
+    Picker,
     Value,
     byte_of_frame,
     cells,
-    gather,
+    picker,
     sensors,
 )
 from telemetry.protocols.serial.signals import alarm_bits, usual
@@ -281,12 +281,12 @@ def _measured(voltages: bytes) -> int:
 
 
 @lru_cache(maxsize=64)  # a board has the same cells in each frame
-def _fitted(mask: int) -> tuple[bytes, Gather]:
+def _fitted(mask: int) -> tuple[bytes, Picker]:
     """Return the flags of what these cells have, and what takes their voltages from `_AHEAD` and all."""
     firsts = [2 * n + len(_AHEAD) if mask >> n & 1 else 0 for n in range(mask.bit_length())]
     places = [place for first in firsts for place in (first, first + 1)]
     present = (f"resistance{n + 1}" for n in range(MAX_CELLS) if mask >> n & 1)
-    return STATUS_LAYOUT.payload(b"", present), gather(places)
+    return STATUS_LAYOUT.payload(b"", present), picker(places)
 
 
 _ALARMS = (

@@ -18,11 +18,11 @@ from telemetry.protocols.serial.layout import (
     ABSENT_CELL,
     ABSENT_SENSOR,
     Confirmed,
-    Gather,
     Layout,
+    Picker,
     Value,
     cells,
-    gather,
+    picker,
     sensors,
 )
 from telemetry.protocols.serial.signals import alarm_bits, usual
@@ -200,10 +200,10 @@ STATUS_LAYOUT = Layout(
 class _Form(NamedTuple):
     """What follows from where a reply has its tags, which is the same in all replies of most boards."""
 
-    marks: Gather  # the bytes that say where they are
+    marks: Picker  # the bytes that say where they are
     marked: bytes  # those
     flags: bytes  # of the values that are there
-    body: Gather  # from _AHEAD and the reply's data
+    body: Picker  # from _AHEAD and the reply's data
     degrees: Sequence[int]  # where raw temperatures are in a body
     current: int | None  # where a raw current is in it
     version: int | None  # where the protocol's version is in the data
@@ -295,12 +295,12 @@ def _form(data: bytes) -> _Form:
     for number in range(1, max((number for number in voltages if number <= MAX_CELLS), default=0) + 1):
         at = ahead + voltages.get(number, 0)
         body += (at, at + 1) if number in voltages else _NO_CELL
-    marks = gather(marked)
+    marks = picker(marked)
     return _Form(
         marks,
         marks(data),
         STATUS_LAYOUT.payload(b"", (name for tag in tags for name in _NAMES.get(tag, ()))),
-        gather(body),
+        picker(body),
         [_PLACES[tag] for tag in _TEMPERATURES if tag in tags],
         _PLACES[_CURRENT] if _CURRENT in tags else None,
         tags.get(_PROTOCOL_VERSION),

@@ -8,7 +8,7 @@ Cells and sensors are no optional values: the mapper would wait for those that a
 in a body, which ends after the last one that is fitted. A sensor, or a cell before the last, that is not
 fitted holds ABSENT_SENSOR or ABSENT_CELL.
 
-`gather` takes bytes in another order, without a step for each of them: `bytes.translate` looks up each of its
+`picker` takes bytes in another order, without a step for each of them: `bytes.translate` looks up each of its
 bytes in a table of 256. With places for the bytes and the message for the table it takes the bytes from those
 places: of 250 bytes in 0.2 us, where `itemgetter` needs 2.6 us.
 """
@@ -154,12 +154,12 @@ def sensors(
     )
 
 
-Gather = Callable[[bytes], bytes]
+Picker = Callable[[bytes], bytes]
 
 _TABLE = 256  # bytes
 
 
-def gather(places: Iterable[int]) -> Gather:
+def picker(places: Iterable[int]) -> Picker:
     """Return what takes the bytes at these places, in this order, from others; beyond their end is 0."""
     runs = [
         (table * _TABLE, bytes(place % _TABLE for place in run))

@@ -11,7 +11,7 @@ from functools import partial
 from telemetry.framing.framing import Framing, Heard, Skipped
 from telemetry.framing.secrets import KNOWN_NUMBERS, NUMBER, TEXT, WORDS, Secret, kind_of
 from telemetry.protocols.registers.register_map import Group, Register, RegisterMap
-from telemetry.protocols.serial.layout import Gather, gather
+from telemetry.protocols.serial.layout import Picker, picker
 from telemetry.protocols.serial.rtu import LAST_SLAVE, REFUSAL, Asked, RtuReader, request, shapes
 from telemetry.protocols.serial.signals import unsigned
 from telemetry.protocols.table import (
@@ -70,9 +70,9 @@ class _MappedReader(RtuReader):
             texts = [one for one, is_there in has if is_there and one.type == "text"]
             numbers = [(one, is_there) for one, is_there in has if one.type != "text"]
             if any(is_there for _, is_there in numbers):
-                found.append((id, _gathering(numbers, asked), texts))
+                found.append((id, _picker_of(numbers, asked), texts))
             elif texts:
-                found.append((id, _gathering((), asked), texts))
+                found.append((id, _picker_of((), asked), texts))
         return found
 
     def secrets(self, message: bytes) -> Iterable[Secret]:
@@ -92,10 +92,10 @@ class _MappedReader(RtuReader):
                     yield Secret(kind, slice(at, at + 2 * one.count), form)
 
 
-_Covered = tuple[int, Gather, list[Register]]  # id, what makes a payload of the data of a reply, texts
+_Covered = tuple[int, Picker, list[Register]]  # id, what makes a payload of the data of a reply, texts
 
 
-def _gathering(numbers: Sequence[tuple[Register, bool]], asked: Asked) -> Gather:
+def _picker_of(numbers: Sequence[tuple[Register, bool]], asked: Asked) -> Picker:
     """Return what makes the payload of all `numbers`, each with whether the reply to `asked` has it.
 
     Numbers without a sign, which most are, need nothing but their bytes in another order.
@@ -103,7 +103,7 @@ def _gathering(numbers: Sequence[tuple[Register, bool]], asked: Asked) -> Gather
     if not numbers or not all(_is_plain(one) for one, _ in numbers):
         return lambda data: b"".join(_place(one, asked, data, is_there=is_there) for one, is_there in numbers)
     places = bytes(range(len(_AHEAD), len(_AHEAD) + 2 * asked.quantity))
-    moved = gather(
+    moved = picker(
         place for one, is_there in numbers for place in _places(one, asked, places, is_there=is_there)
     )
     return lambda data: moved(_AHEAD + data)

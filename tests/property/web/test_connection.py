@@ -32,7 +32,7 @@ def answers(said: bytes, steps: list[tuple[int, int, bool]]) -> bytes:
             count = min(takes, len(connection.output))
             sent += connection.output[:count]
             connection.sent(count, 0.0)
-        connection.follow(0.0)
+        connection.proceed(0.0)
         assert len(connection.output) <= MAX_HEAD_BYTES
     return bytes(sent)
 

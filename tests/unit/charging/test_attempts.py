@@ -2,7 +2,7 @@
 
 import pytest
 
-from telemetry.charging.made import PhaseRow
+from telemetry.charging.items import PhaseRow
 from telemetry.charging.plan import ProtocolPlug
 from tests.support.plug import READY, START_NS, PlugBench
 

@@ -4,7 +4,7 @@ import pytest
 from telemetry_core.rows.spec import DecimalScale, FieldSpec, RecordSpec, SlotKind
 
 from telemetry.charging.facts import facts, physical, station_in
-from telemetry.charging.made import PhaseRow
+from telemetry.charging.items import PhaseRow
 from telemetry.charging.rows import point, rfc3339
 from telemetry.charging.session import Phase, Session
 from telemetry.model.point import line

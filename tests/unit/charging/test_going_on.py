@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from telemetry.charging.installation import installation_key
-from telemetry.charging.made import CurveRow, Made, PhaseRow, PhaseWord
+from telemetry.charging.items import CurveRow, PhaseRow, PhaseWord, SessionItem
 from telemetry.charging.moving import moved
 from telemetry.charging.rows import point, rfc3339, start_of
 from telemetry.charging.saved import head_of, unpacked
@@ -64,7 +64,7 @@ def test_a_clock_that_is_set_right_moves_all_that_is_known_of_a_session() -> Non
     whole, bench = PlugBench(), PlugBench()
     expected = charge(whole, whole, lambda: None)
     session = charge(bench, bench, lambda: bench.tracker.move(0, HOUR_NS), HOUR_S)
-    content = moved(Made(0, 0, expected), HOUR_NS).content
+    content = moved(SessionItem(0, 0, expected), HOUR_NS).content
     assert isinstance(content, Session)
     assert session.start_ns == expected.start_ns + HOUR_NS
     assert replace(session, phases=(), errors=(), curve=()) == replace(
@@ -219,20 +219,22 @@ CONTENTS: Sequence[Session | PhaseRow | CurveRow] = (
 
 def test_every_row_of_a_session_moves_with_its_start() -> None:
     for content, at_ns in zip(CONTENTS, (5, 6, 7), strict=True):
-        row = moved(Made(3, 8, content, 2), HOUR_NS)
+        row = moved(SessionItem(3, 8, content, 2), HOUR_NS)
         assert (row.row, row.channel, row.time_ns) == (3, 2, 8 + HOUR_NS)
         assert start_of(row) == 5 + HOUR_NS
         assert not isinstance(row.content, Event)
         assert point(row.content, "van", 0) == point(content, "van", 0, HOUR_NS) or content is SESSION
         assert point(row.content, "van", 0).time_ns == at_ns + HOUR_NS
-    whole = moved(Made(0, 8, SESSION), HOUR_NS).content
+    whole = moved(SessionItem(0, 8, SESSION), HOUR_NS).content
     assert isinstance(whole, Session)
     assert (whole.start_ns, whole.end_ns) == (5 + HOUR_NS, 9 + HOUR_NS)
     assert whole.station_clock_offset_s == 10.0 - HOUR_S
-    still_open = moved(Made(0, 8, replace(SESSION, end_ns=None, station_clock_offset_s=None)), 1).content
+    still_open = moved(
+        SessionItem(0, 8, replace(SESSION, end_ns=None, station_clock_offset_s=None)), 1
+    ).content
     assert isinstance(still_open, Session)
     assert (still_open.end_ns, still_open.station_clock_offset_s) == (None, None)
-    word = Made(0, 8, PhaseWord("bay", "can0", "charging"))
+    word = SessionItem(0, 8, PhaseWord("bay", "can0", "charging"))
     assert moved(word, 1) == replace(word, time_ns=9)
     assert start_of(word) is None
 

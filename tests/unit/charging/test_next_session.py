@@ -6,7 +6,7 @@ from itertools import combinations
 
 import pytest
 
-from telemetry.charging.made import PhaseRow
+from telemetry.charging.items import PhaseRow
 from telemetry.charging.plan import ProtocolPlug
 from telemetry.charging.session import Session
 from telemetry.charging.settings import ChargingSettings

@@ -4,7 +4,7 @@ import pytest
 from telemetry_core.charge.follow_spec import FollowSpec, PowerSpec, Side
 from telemetry_core.rows.schema import Schema
 
-from telemetry.charging.made import Made
+from telemetry.charging.items import SessionItem
 from telemetry.charging.plan import FollowedPlugs, ProtocolPlug, charging_plan
 from telemetry.charging.plug import PlugSettings
 from telemetry.charging.session import Session
@@ -72,7 +72,7 @@ def test_a_session_by_power_is_called_by_the_first_source_of_its_pack_or_charger
     assert bench.plugs.tag_of(POWER_PLUG) == source
 
 
-def latest(made: list[Made]) -> tuple[Session, float, float]:
+def latest(made: list[SessionItem]) -> tuple[Session, float, float]:
     """Return an open session's newest row, how long it has charged, and how long it was paused."""
     found = [each.content for each in made if isinstance(each.content, Session) and each.content.open]
     assert found[-1].charging_s is not None

@@ -1,4 +1,4 @@
-"""Made-up numbers: one for one, of the same form, and not calculated from the real ones."""
+"""SessionItem-up numbers: one for one, of the same form, and not calculated from the real ones."""
 
 import pytest
 

@@ -7,7 +7,7 @@ import hypothesis.strategies as st
 import pytest
 from hypothesis import given
 
-from telemetry.spool.trails import AccountsTrail, StateTrail, check_state, follow, pack_state, unpack_state
+from telemetry.spool.trails import AccountsTrail, StateTrail, after, check_state, pack_state, unpack_state
 
 MOST_BYTES = 2048
 
@@ -90,7 +90,7 @@ def test_a_reader_follows_the_writer_of_a_state(steps: list[tuple[dict[str, byte
     found = {"of": b"an earlier writer"}
     for state, times, whole in steps:
         for _ in range(times):
-            found = dict(follow(found if not whole else {}, writer.block(state, whole=whole)))
+            found = dict(after(found if not whole else {}, writer.block(state, whole=whole)))
             assert found == state
 
 
@@ -126,4 +126,4 @@ def test_more_than_two_kilobytes_of_one_name_are_refused() -> None:
 )
 def test_a_block_of_a_state_that_is_not_well_formed_is_a_value_error(block: bytes) -> None:
     with pytest.raises(ValueError, match=r"state|utf-8"):
-        follow({}, block)
+        after({}, block)

@@ -6,7 +6,7 @@ from telemetry_core.rows.schema import Schema
 from telemetry_core.rows.spec import FieldSpec, RecordSpec, SlotKind
 from telemetry_core.text.lines import LineBuffer
 
-from telemetry.charging.made import Content, Made, PhaseWord
+from telemetry.charging.items import Content, PhaseWord, SessionItem
 from telemetry.model.events import begins
 from telemetry.stages.binding import Binding, BoundChannel
 from telemetry.stages.following import Alarms
@@ -32,7 +32,7 @@ def test_what_overrides_nothing_takes_everything_and_writes_nothing() -> None:
     output = output_of(given, SCHEMA, "van", with_events=True)
     assert output is given
     output.write_times(TimeForm.ISO)
-    output.follow(0, 5)
+    output.assume_up_to(0, 5)
     assert fed(output, lines) == ""
     assert (len(lines), output.header, output.left_out) == (0, b"", 0)
     assert (output.empty_by_measurement(), output.in_order) == ({}, True)
@@ -87,7 +87,7 @@ def test_no_two_events_of_one_code_and_owner_have_one_stamp_and_nothing_else_is_
     stopped, other = begins("charging_stopped", "", "bay-1"), begins("charging_stopped", "", "bay-2")
     word = PhaseWord("main", "bay-1", "charging")
     contents: tuple[Content, ...] = (stopped, word, stopped, other, word)
-    made = [Made(row, 50, content) for row, content in enumerate(contents)]
+    made = [SessionItem(row, 50, content) for row, content in enumerate(contents)]
     written = list(Alarms(Schema((RecordSpec("m", (FieldSpec("v", SlotKind.FLOAT),)),)), ()).apart(made))
     assert [one.content for one in written] == [one.content for one in made]
     first, *_ = stamps = [one.time_ns for one in written]

@@ -7,7 +7,7 @@ from typing import cast
 import pytest
 from telemetry_core.text.lines import LineBuffer
 
-from telemetry.charging.made import CurveRow, Made, PhaseWord
+from telemetry.charging.items import CurveRow, PhaseWord, SessionItem
 from telemetry.charging.plan import FollowedPlugs
 from telemetry.charging.session import CurvePoint, Session
 from telemetry.stages.sessions import NoSessions, PlugSessions, hand_over_sessions
@@ -75,7 +75,7 @@ def followed(tracker: Tracker, written: list[object] | None = None) -> tuple[Plu
 
 
 def stamps(written: Sequence[object]) -> list[int]:
-    return [made.time_ns for made, _ in cast(Sequence[tuple[Made, int]], written)]
+    return [made.time_ns for made, _ in cast(Sequence[tuple[SessionItem, int]], written)]
 
 
 def test_of_rows_that_wait_for_the_time_the_newest_thousand_are_kept_one_a_stamp() -> None:
@@ -85,7 +85,7 @@ def test_of_rows_that_wait_for_the_time_the_newest_thousand_are_kept_one_a_stamp
     session = Session(0, None, "van", "main", "bay", open=True, duration_s=0.0)
     for number in (*range(1500), 1499):
         row = CurveRow(session, CurvePoint(number, soc_pct=50.0))
-        assert sessions.holds(Made(0, number, row, channel=0))
+        assert sessions.holds(SessionItem(0, number, row, channel=0))
     sessions.write_rows(plug, True, LineBuffer())
     assert stamps(written) == list(range(500, 1500))
 
@@ -96,7 +96,7 @@ def test_a_session_that_goes_on_replaces_the_rows_of_its_second_half_that_wait_f
     sessions.write_rows(plug, False, lines)
     for start_ns in (0, 5):
         session = Session(start_ns, None, "van", "main", "bay", open=True, duration_s=0.0)
-        assert sessions.holds(Made(0, start_ns, session, channel=0))
+        assert sessions.holds(SessionItem(0, start_ns, session, channel=0))
     tracker.joined_ns = 5
     sessions.restore(plug, b"7", lines)
     sessions.write_rows(plug, True, lines)
@@ -119,8 +119,8 @@ def test_frames_of_others_show_silence_only_once_an_end_was_heard_in_this_run() 
     assert tracker.asked_ns == [62 * SECOND_NS, 71 * SECOND_NS]
 
 
-def row(start_ns: int = 0) -> Made:
-    return Made(
+def row(start_ns: int = 0) -> SessionItem:
+    return SessionItem(
         0, start_ns, Session(start_ns, None, "van", "main", "bay", open=True, duration_s=0.0), channel=0
     )
 
@@ -130,7 +130,7 @@ def test_nothing_waits_unless_rows_are_unwanted_and_events_never_do() -> None:
     assert not sessions.holds(row())
     assert not sessions.holds(row())
     sessions.write_rows(plug, False, LineBuffer())
-    assert not sessions.holds(Made(0, 0, PhaseWord("main", "bay", "charging"), channel=0))
+    assert not sessions.holds(SessionItem(0, 0, PhaseWord("main", "bay", "charging"), channel=0))
     assert sessions.holds(row())
 
 

@@ -13,7 +13,7 @@ from telemetry_core.rows.batch import SampleBatch
 from telemetry_core.rows.schema import Schema
 from telemetry_core.text.lines import LineBuffer
 
-from telemetry.charging.made import SessionRow
+from telemetry.charging.items import SessionRow
 from telemetry.charging.session import Session
 from telemetry.config import load_config
 from telemetry.model.events import Event

@@ -87,10 +87,10 @@ def test_the_answer_to_another_method_names_the_allowed_ones(rig: Rig) -> None:
 def test_a_stream_greets_sends_the_newest_and_then_what_is_new(rig: Rig) -> None:
     rig.ask("/events")
     assert rig.take().endswith(b"\r\n\r\nhello\nevent: live\ndata: 1\n\n")
-    rig.connection.follow(0.0)
+    rig.connection.proceed(0.0)
     assert not rig.connection.output
     rig.feed.publish(b"live", b"2")
-    rig.connection.follow(0.0)
+    rig.connection.proceed(0.0)
     assert rig.take() == b"event: live\ndata: 2\n\n"
 
 
@@ -99,9 +99,9 @@ def test_a_slow_client_misses_messages_and_keeps_none_waiting(rig: Rig) -> None:
     rig.take()
     for number in range(2, 100):
         rig.feed.publish(b"live", str(number).encode())
-        rig.connection.follow(0.0)
+        rig.connection.proceed(0.0)
     assert rig.take() == b"event: live\ndata: 2\n\n"
-    rig.connection.follow(0.0)
+    rig.connection.proceed(0.0)
     assert rig.take() == b"event: live\ndata: 99\n\n"
 
 
@@ -139,7 +139,7 @@ def test_a_stream_that_is_up_to_date_has_no_deadline(rig: Rig) -> None:
     rig.take()
     assert rig.connection.deadline_s == NEVER
     rig.feed.publish(b"live", b"2")
-    rig.connection.follow(3.0)
+    rig.connection.proceed(3.0)
     assert rig.connection.deadline_s == 23.0
 
 
@@ -161,7 +161,7 @@ def test_who_asks_nothing_or_takes_nothing_gives_way(rig: Rig) -> None:
 def test_before_it_asks_a_client_gets_nothing_and_follows_nothing(rig: Rig) -> None:
     assert bytes(rig.connection.output) == b""
     assert rig.connection.wants_input
-    assert not rig.connection.follow(0.0)
+    assert not rig.connection.proceed(0.0)
     rig.connection.received(b"GET /a", 0.0)
     assert bytes(rig.connection.output) == b""
 
@@ -169,8 +169,8 @@ def test_before_it_asks_a_client_gets_nothing_and_follows_nothing(rig: Rig) -> N
 def test_a_listener_follows_only_what_is_new_and_after_the_last_is_out(rig: Rig) -> None:
     rig.ask("/events")
     rig.feed.publish(b"live", b"2")
-    assert not rig.connection.follow(0.0)  # the greeting is on its way
+    assert not rig.connection.proceed(0.0)  # the greeting is on its way
     rig.take()
-    assert not rig.connection.follow(0.0)
+    assert not rig.connection.proceed(0.0)
     rig.feed.publish(b"live", b"3")
-    assert rig.connection.follow(0.0)
+    assert rig.connection.proceed(0.0)

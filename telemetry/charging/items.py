@@ -36,7 +36,7 @@ Content = Event | SessionRow
 
 
 @dataclass(frozen=True, slots=True)
-class Made:
+class SessionItem:
     """What is to be written after row `row` of the batch; -1: before all rows."""
 
     row: int

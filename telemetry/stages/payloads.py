@@ -16,7 +16,7 @@ from telemetry.ledger import Names
 from telemetry.stages.binding import NO_BUS, Binding, BoundChannel
 
 
-class Gathering:
+class Payloads:
     """Transport and protection."""
 
     def __init__(self, plan: Plan, rules: Sequence[ProtectionRule]) -> None:
@@ -43,7 +43,7 @@ class Gathering:
         self._channels.append(channel)
         self._names[channel.number] = names
 
-    def gather(self, frames: FrameBatch) -> FrameBatch:
+    def of(self, frames: FrameBatch) -> FrameBatch:
         """Return the frames to decode; valid until the next call."""
         whole = self._transport.reassemble(frames)
         return whole if self._protection is None else self._protection.check(whole)
