@@ -1,9 +1,9 @@
 """Where the monitor's values come from: every feed returns the JSON of `telemetry.live.view`.
 
 One is a running service. The other reads a bus, a port or a log here, without a service. Promises of that:
-the service's own sources and stages do the work, so that what is shown is what would be written; but nothing
-is: there is no spool and no server. The thread that decodes is its own, and publishes what it knows every
-PUBLISH_EVERY_S; any other may `read`.
+the service's own sources and stages do the work, so that what is shown is what would be written. Nothing is
+written: there is no spool and no server. The thread that decodes is its own, and publishes what it knows
+every PUBLISH_EVERY_S; any other may `read`.
 """
 
 import logging

@@ -6,9 +6,9 @@ Promises:
 - What is proposed explains ids that nothing before it explains, and may stand together in one configuration.
 - A few ids that fit by chance are not proposed.
 
-J1939 is known by messages that most of its buses have, and how often (source: its published numbers). No plan
-for decoding has how often a DBC says that its messages are sent (GenMsgCycleTime): any such file gives what
-can be read of it, without cantools. Other formats give nothing.
+J1939 is known by messages that most of its buses have, and how often (source: its published numbers). A plan
+for decoding does not hold how often a DBC says that its messages are sent (GenMsgCycleTime), so that is read
+here, without cantools. Any DBC gives what can be read of it, other formats give nothing.
 """
 
 import re
