@@ -20,7 +20,7 @@ _DIGITS = 6  # so that 3.3 less 3.2 is 0.1
 
 
 class _Rule(NamedTuple):
-    """What members' values make together; decides: which of that holds whatever those have that lack one."""
+    """How members' values make one. decides: whether that of those present holds, whatever others have."""
 
     combined: Callable[[Sequence[float]], float]
     decides: Callable[[float], bool] = lambda _: False
