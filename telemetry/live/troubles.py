@@ -87,7 +87,7 @@ def server_trouble(status: Json) -> tuple[str, str]:
 
 def alive(status: Json) -> dict[str, Any]:
     """Return the answer of /healthz as JSON: `ok`, `reasons` why not, and no `notes`."""
-    return _verdict((_hangs(status),), ())
+    return _verdict((_hangs(status["gauges"]["progress_age_s"]),), ())
 
 
 def ready(status: Json) -> dict[str, Any]:
@@ -95,7 +95,9 @@ def ready(status: Json) -> dict[str, Any]:
     service = status["state"]["service"]
     is_over = "" if service == "running" else f"the service is {service}"
     notes = (*source_troubles(status["state"]), server_trouble(status)[1])
-    return _verdict((_hangs(status), is_over, _disk_trouble(status)), notes)
+    gauges = status["gauges"]
+    reasons = (_hangs(gauges["progress_age_s"]), is_over, _disk_trouble(status, gauges["spool_volatile"]))
+    return _verdict(reasons, notes)
 
 
 def _verdict(reasons: Iterable[str], notes: Iterable[str]) -> dict[str, Any]:
@@ -103,25 +105,23 @@ def _verdict(reasons: Iterable[str], notes: Iterable[str]) -> dict[str, Any]:
     return {"ok": not against, "reasons": against, "notes": [*filter(None, notes)]}
 
 
-def _hangs(status: Json) -> str:
-    age_s = status["gauges"].get("progress_age_s", 0.0)
+def _hangs(age_s: float) -> str:
     return f"the pipeline has not got on for {age_s:.0f} s" if age_s > ALIVE_WITHIN_S else ""
 
 
-def _disk_trouble(status: Json) -> str:
-    is_refusing = status["gauges"].get("spool_volatile")
-    return (
-        f"the disk refuses, batches wait in memory alone: {status['state']['spool']}" if is_refusing else ""
-    )
+def _disk_trouble(status: Json, is_refusing: bool) -> str:
+    words = "the disk refuses, batches wait in memory alone"
+    return f"{words}: {status['state']['spool']}" if is_refusing else ""
 
 
 _Trouble = tuple[Level, str, str]
 
 
 def _of_service(status: Json, changed: Container[str]) -> Iterator[_Trouble]:
-    if words := _hangs(status):
+    gauges = status["gauges"]  # of a bus that is watched without a service there are none of it
+    if words := _hangs(gauges.get("progress_age_s", 0.0)):
         yield Level.CRITICAL, "", words
-    if words := _disk_trouble(status):
+    if words := _disk_trouble(status, gauges.get("spool_volatile", False)):
         yield Level.CRITICAL, "spool_volatile", words
     code, words = server_trouble(status)
     if code:

@@ -31,7 +31,6 @@ class EventCode:
 # Below these numbers are the gateway's events and its sources', among them those that a `[[map]]` or a limit
 # may report of batteries and chargers, above them those of charging sessions.
 ALARM_NUMBERS = range(100, 200)
-FIRST_OF_CHARGING = ALARM_NUMBERS.stop
 INFORMATION, WARNING, CRITICAL = Level
 ENDS = True
 _EVENT_TABLE = (

@@ -31,10 +31,7 @@ from telemetry.spool.directory import refuse_shared, unusable
 from telemetry.spool.filesystem import FileSystem
 from telemetry.stages.prepare import compose
 
-_POWERS, _CHARGER_POWERS = (
-    tuple(f"{what}.{field}" for field in ("voltage_v", "current_a", "power_w"))
-    for what in ("battery", "charger")
-)
+_POWERS = ("battery.voltage_v", "battery.current_a", "battery.power_w")
 MAX_MEASUREMENTS = 2000  # limits of InfluxDB 3
 MAX_FIELDS = 500
 MOST_INTEGRATED_S = (
@@ -130,13 +127,15 @@ def _meter_findings(config: Config, entries: Iterable[MapEntry]) -> Iterator[Fin
 
 def _session_findings(config: Config, entries: Iterable[MapEntry]) -> Iterator[Finding]:
     """Yield each `[[session]]` that never begins, since nothing measures its power."""
-    measured = {("pack", bank.pack) for bank in config.aggregates}
+    fields: dict[tuple[str, str], set[str]] = {}
     for entry in entries:
-        measured |= {("pack", entry.pack)} if entry.to in _POWERS else set()
-        measured |= {("charger", entry.charger or MAIN)} if entry.to in _CHARGER_POWERS else set()
+        measurement, _, field = entry.to.partition(".")
+        owner = ("pack", entry.pack) if measurement == "battery" else (measurement, entry.charger or MAIN)
+        fields.setdefault(owner, set()).add(field)
     for session in config.charging.sessions:
         what, name = ("pack", session.pack) if session.pack else ("charger", session.charger)
-        if (what, name) not in measured:
+        measured = fields.get((what, name), set())
+        if not ("power_w" in measured or {"voltage_v", "current_a"} <= measured):
             words = f"nothing measures power of {what} {name}: no session ever begins"
             yield Finding(Grade.WARNING, f"session: {words}")
 

@@ -47,7 +47,7 @@ class Share(_PerSecond):
 
 @dataclass(frozen=True, slots=True)
 class Rate(_PerSecond):
-    """shares: of each measurement, the dearest first."""
+    """What a configuration sends. shares: of each measurement, the dearest first."""
 
     duration_s: float
     shares: Sequence[Share] = ()

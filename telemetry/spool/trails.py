@@ -1,9 +1,9 @@
 """What rides in each record: accounts and positions, and the state that must be known after a restart.
 
-Whole now and then, otherwise only what has changed. A whole block of accounts names every counter. A block of
-changes gives differences by index into the sorted names, and positions as they are. It carries a check of the
-names it was made for, not of the block it follows. So a damaged record costs only its own differences: later
-ones still add up.
+Each is written whole now and then, and otherwise only what has changed. A whole block of accounts names every
+counter. A block of changes gives differences by index into the sorted names, and positions as they are. It
+carries a check of the names it was made for, not of the block it follows. So a damaged record costs only its
+own differences: later ones still add up.
 
 To the spool the state is bytes by name. It is written as a whole where it has changed, and where the accounts
 are whole. So a damaged record costs it no more than the next change gives back.

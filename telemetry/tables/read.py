@@ -85,14 +85,16 @@ def read(
     ids = [IsoTpId(each, isotp_extended_addressing, isotp_length) for each in _isotp_ids(isotp)]
     times = Times(start=_instant(from_time, "from_time"), stop=_instant(to_time, "to_time"))
     # What a configuration decides, and with the times what a serial port does without.
-    of_can: dict[str, object] = {"signals": globs, "isotp": ids, "id_masks": id_masks, "protect": protect}
+    protect_file = None if protect is None else Path(protect)
+    of_bus: dict[str, object] = {"id_masks": id_masks, "protect": protect_file}
+    of_can = {"signals": globs, "isotp": ids, **of_bus}
     bounds: dict[str, object] = {"from_time": times.start, "to_time": times.stop}
     if databases is not None:
         channels, plan = plan_of(_loaded(databases, id_masks))
         described = by_databases(
             plan.spec,
             replace(channels, isotp=ids),
-            protect_file=None if protect is None else Path(protect),
+            protect_file=protect_file,
             signals=globs,
             signals_by="signals",
         )
@@ -102,7 +104,7 @@ def read(
         if described.is_serial:
             _refuse(of_can | bounds, "a serial source", "it is for logs of CAN")
     else:
-        _refuse({"id_masks": id_masks, "protect": protect}, "protocol", "leave it out")
+        _refuse(of_bus, "protocol", "leave it out")
         if _is_serial(str(protocol)):
             _refuse(of_can | bounds, "a serial protocol", "it is for logs of CAN")
         described = by_protocol(

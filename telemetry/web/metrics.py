@@ -166,7 +166,7 @@ def _gauge(name: str, meaning: str, *labels: str) -> GaugeMetricFamily:
 
 def _counters(accounts: Counters, pattern: str, name: str, meaning: str) -> CounterMetricFamily:
     """Return the counters whose whole name fits: its named groups are the labels."""
-    named = re.compile(pattern)
+    named = re.compile(pattern, re.DOTALL)
     family = CounterMetricFamily(PREFIX + name, meaning, labels=list(named.groupindex))
     for counter, count in accounts.items():
         if match := named.fullmatch(counter):

@@ -116,7 +116,9 @@ class FollowSpec:
     gap_ns: int = 2 * SECOND_NS  # what is measured further apart is not joined
 
     def found_in(self, records: Sequence[RecordSpec], bus: int) -> "FollowSpec":
-        """Return it with its messages in `records`. Raises KeyError for one that is not there."""
+        """Return it with its messages in `records`. Raises KeyError for one, or a sign, that is not there."""
+        if unknown := self.slots().keys() - {sign.name for sign in self.signs}:
+            raise KeyError(f"{self.name} has no sign {', '.join(sorted(unknown))}")
         places = {record.measurement: number for number, record in enumerate(records)}
         signs = [one for one in self.signs if not one.is_optional or f"{self.name}_{one.message}" in places]
         found = {sign.message: places[f"{self.name}_{sign.message}"] for sign in signs}

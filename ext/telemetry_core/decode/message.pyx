@@ -30,10 +30,10 @@ cdef class PlanMemory:
     cdef void* take(self, size_t size) except NULL:
         cdef size_t rounded = (size + 15) & ~<size_t>15
         if rounded > self.left:
-            self.left = max(rounded, <size_t>PIECE_BYTES)
-            piece = bytearray(self.left)
-            self.at = PyByteArray_AS_STRING(piece)
+            piece = bytearray(max(rounded, <size_t>PIECE_BYTES))
             self.pieces.append(piece)
+            self.at = PyByteArray_AS_STRING(piece)
+            self.left = len(piece)
         cdef void* taken = self.at
         self.at += rounded
         self.left -= rounded

@@ -220,14 +220,14 @@ _CHARGING = (
         "BMT",
         "temperatures",
         to_charger(7, 0x16),
-        *tuple(degrees(f"t{point:03}", point, optional=True) for point in range(1, MOST_SENSORS + 1)),
+        *(degrees(f"t{point:03}", point, optional=True) for point in range(1, MOST_SENSORS + 1)),
         mark="STD",
     ),
     message(
         "BSP",
         "reserved",
         to_charger(7, 0x17),
-        *tuple(number(f"b{byte:02}", byte, 1, optional=True) for byte in range(1, MOST_RESERVED + 1)),
+        *(number(f"b{byte:02}", byte, 1, optional=True) for byte in range(1, MOST_RESERVED + 1)),
         mark="STD",
     ),
 )

@@ -440,21 +440,24 @@ def test_what_is_taken_as_the_meter_of_a_plug_is_reported(
     ("named", "warned"),
     [
         ('pack = "left"', False),
-        ('pack = "both"', False),
         ('charger = "main"', False),
+        ('pack = "right"', True),  # its voltage alone
+        ('pack = "both"', True),  # sessions watch no aggregate
         ('pack = "main"', True),
         ('charger = "left"', True),
     ],
 )
 def test_a_session_of_what_nothing_measures_is_a_warning(tmp_path: Path, named: str, warned: bool) -> None:
+    source = f'[[can]]\nname = "can9"\ndatabases = ["{VEHICLE_DBC}"]\n'
     rest = "".join(
-        f'[[map]]\nsignal = "BMS_PackPower.PackVoltage"\nto = "{to}"\n{tag}\n'
-        for to, tag in (
-            ("battery.voltage_v", 'pack = "left"'),
-            ("battery.voltage_v", 'pack = "right"'),
-            ("charger.voltage_v", ""),
+        f'[[map]]\nsignal = "BMS_PackPower.{signal}"\nto = "{to}"\n{tag}\n'
+        for signal, to, tag in (
+            ("PackVoltage", "battery.voltage_v", 'pack = "left"'),
+            ("PackCurrent", "battery.current_a", 'pack = "left"'),
+            ("PackVoltage", "battery.voltage_v", 'pack = "right"'),
+            ("PackCurrent", "charger.power_w", ""),
         )
     )
     rest += f'[[aggregate]]\npack = "both"\nparallel = ["left", "right"]\n[[session]]\n{named}\n'
-    warnings = texts(findings(tmp_path, BUS, rest=rest), Grade.WARNING)
+    warnings = texts(findings(tmp_path, source, rest=rest), Grade.WARNING)
     assert ("session: nothing measures power of" in warnings) == warned

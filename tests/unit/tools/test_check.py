@@ -35,14 +35,14 @@ def test_a_file_is_known_by_the_name_that_others_import(file: str, module: str) 
         ("tests/unit/test_ledger.py", "tests/unit/test_ledger.py"),
     ],
 )
-def test_the_looking_at_a_change_are_those_that_import_it_or_mirror_its_folder(file: str, test: str) -> None:
+def test_the_tests_of_a_change_are_those_that_import_it_or_mirror_its_folder(file: str, test: str) -> None:
     found = looking_at([Path(file)], EVERY)
     assert Path(test) in found
     assert len(found) < len(EVERY) // 4
 
 
-def test_a_page_has_no_looking_at_its_own() -> None:
-    assert looking_at([Path("docs/web.md")], EVERY[:1]) == set()
+def test_a_page_has_no_tests_of_its_own() -> None:
+    assert looking_at([Path("docs/web.md")], EVERY[::80]) == set()
 
 
 @pytest.mark.parametrize(("codes", "code"), [((0, 0), 0), ((0, 1), 1), ((-9, 0), 1)])

@@ -61,3 +61,19 @@ def test_a_protocol_has_no_more_of_a_kind_than_there_is_room_for(last: Any, refu
     follow(**last)
     with pytest.raises(ValueError, match=f"^{words}"):
         follow(**refused)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"deadlines": (replace(DUE, awaited="T"),)},
+        {"deadlines": (replace(DUE, since="T"),)},
+        {"signs": (replace(SIGN, unless="T"),)},
+        {"signs": (replace(SIGN, after="T"),)},
+    ],
+)
+def test_a_name_that_no_sign_has_is_refused(changes: Any) -> None:
+    records = [RecordSpec("p_0", FIELDS)]
+    replace(SPEC, deadlines=(DUE,)).found_in(records, 0)
+    with pytest.raises(KeyError, match="p has no sign T"):
+        replace(SPEC, **changes).found_in(records, 0)
