@@ -5,6 +5,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from telemetry_core.charge.follow_spec import FollowSpec, PowerSpec, Side
+from telemetry_core.decode.spec import BusSpec
 from telemetry_core.rows.schema import Schema
 from telemetry_core.rows.spec import RecordSpec
 
@@ -52,7 +53,7 @@ class ChargingPlan:
 
 
 def charging_plan(
-    buses: Sequence[str],
+    buses: Sequence[BusSpec],
     records: Sequence[RecordSpec],
     plugs: Iterable[ProtocolPlug],
     settings: ChargingSettings,
@@ -66,11 +67,12 @@ def charging_plan(
     followed: list[PlugSettings] = []
     on: list[int | None] = []
     for plug in plugs:
-        if plug.bus not in buses:
+        bus = next((number for number, bus in enumerate(buses) if bus.name == plug.bus), None)
+        if bus is None:
             continue
-        bus = buses.index(plug.bus)
         if plug.protocol in FOLLOWED:
-            specs.append(FOLLOWED[plug.protocol].found_in(records, bus).waiting(plug.least_wait_ns))
+            own = {records[message.record].measurement: message.record for message in buses[bus].messages}
+            specs.append(FOLLOWED[plug.protocol].found_in(own, bus).waiting(plug.least_wait_ns))
         elif (known := CAN_PROTOCOLS.get(plug.protocol)) is not None and known.is_charger:
             specs.append(_power_spec(SessionSettings(charger=plug.charger)))
         else:

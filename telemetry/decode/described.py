@@ -144,7 +144,7 @@ def _modelled(
 
     plan = protocol.plan(_BUS, hidden=hidden, value_texts=value_texts)
     plug = ProtocolPlug(_BUS, protocol.name)
-    charging = charging_plan([_BUS], plan.records, [plug], ChargingSettings(vin="plain"))
+    charging = charging_plan(plan.buses, plan.records, [plug], ChargingSettings(vin="plain"))
     return plan, model(protocol.map_entries(_BUS), (), plan), charging
 
 

@@ -2,7 +2,7 @@
 
 Promises:
 
-- Two buses with one protocol share the records of its messages.
+- Two buses with one protocol share the records of its messages, where these look alike on both.
 - A protocol beside a database or another protocol that claims one of its ids is refused, by name.
 """
 
@@ -64,8 +64,10 @@ class BusProtocols:
         from telemetry.protocols.can.table import id_words, shared_id
 
         own = protocol.records_with(hidden=not self.shown, value_texts=self.value_texts)
-        records = plan.records if own[0] in plan.records else plan.records + own
-        added = protocol.bus(name, records.index(own[0]), value_texts=self.value_texts).messages
+        places = range(len(plan.records) - len(own) + 1)
+        first = next((at for at in places if plan.records[at : at + len(own)] == own), len(plan.records))
+        records = plan.records if first in places else plan.records + own
+        added = protocol.bus(name, first, value_texts=self.value_texts).messages
         bus = next((each for each in plan.buses if each.name == name), BusSpec(name, ()))
         if shared := shared_id(bus, added):
             other, claimed = shared

@@ -85,8 +85,7 @@ class Composition:
             for source in sources
             for name in source.protocols.names
         ]
-        buses = [bus.name for bus in spec.buses]
-        return charging_plan(buses, (*spec.records, *records), plugs, self.config.charging, vin_key)
+        return charging_plan(spec.buses, (*spec.records, *records), plugs, self.config.charging, vin_key)
 
     def binding(self, source: Assembled, channel: str) -> Binding:
         """Return what a channel of `source` is."""

@@ -36,7 +36,8 @@ def _plan_of(
     protocol: str, settings: ChargingSettings, plugs: tuple[ProtocolPlug, ...], buses: tuple[str, ...]
 ) -> ChargingPlan:
     records = _schema_of(protocol).specs
-    plan = charging_plan(buses, records, plugs, settings, lambda: b"of this installation")
+    spoken = [CAN_PROTOCOLS[protocol].bus(bus) for bus in buses]
+    plan = charging_plan(spoken, records, plugs, settings, lambda: b"of this installation")
     assert plan is not None
     return plan
 

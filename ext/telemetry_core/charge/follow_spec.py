@@ -3,12 +3,10 @@
 `telemetry.charging.follow` has the protocols. The compiled Follower finds their names in its schema.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import IntEnum
 from typing import Any, NamedTuple
-
-from telemetry_core.rows.spec import RecordSpec
 
 SECOND_NS = 1_000_000_000
 Numbers = dict[str, Any]  # of a plug's state by name; of a group another one, of a row of them a list
@@ -115,11 +113,13 @@ class FollowSpec:
     same_error_ns: int = SECOND_NS  # errors no further apart are one
     gap_ns: int = 2 * SECOND_NS  # what is measured further apart is not joined
 
-    def found_in(self, records: Sequence[RecordSpec], bus: int) -> "FollowSpec":
-        """Return it with its messages in `records`. Raises KeyError for one, or a sign, that is not there."""
+    def found_in(self, places: Mapping[str, int], bus: int) -> "FollowSpec":
+        """Return it with its messages on this bus, whose records are at `places`, by measurement.
+
+        Raises KeyError for a message, or a sign, that is not there.
+        """
         if unknown := self.slots().keys() - {sign.name for sign in self.signs}:
             raise KeyError(f"{self.name} has no sign {', '.join(sorted(unknown))}")
-        places = {record.measurement: number for number, record in enumerate(records)}
         signs = [one for one in self.signs if not one.is_optional or f"{self.name}_{one.message}" in places]
         found = {sign.message: places[f"{self.name}_{sign.message}"] for sign in signs}
         return replace(self, signs=tuple(signs), bus=bus, records=found)

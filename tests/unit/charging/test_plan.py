@@ -2,6 +2,7 @@
 
 import pytest
 from telemetry_core.charge.follow_spec import FollowSpec, PowerSpec, Side
+from telemetry_core.decode.spec import BusSpec, MessageSpec
 from telemetry_core.rows.schema import Schema
 
 from telemetry.charging.items import SessionItem
@@ -14,11 +15,13 @@ from telemetry.protocols.known import CAN_PROTOCOLS
 from tests.support.plug import PlugBench
 
 RECORDS = CAN_PROTOCOLS["gbt27930"].records
+SPOKEN = ("gbt27930", "chademo", "elcon")
 MODELLED = [
-    *(record for name in ("gbt27930", "chademo", "elcon") for record in CAN_PROTOCOLS[name].records),
+    *(record for name in SPOKEN for record in CAN_PROTOCOLS[name].records),
     *map(record_spec, (BATTERY, CHARGER)),
 ]
 POWER_PLUG = 65535  # the first one without a channel
+BAY = CAN_PROTOCOLS["gbt27930"].bus("bay")
 QUICK = SessionSettings(charger="main", starts_above_w=1000.0, starts_after_s=10.0, ends_after_s=30.0)
 
 
@@ -34,7 +37,7 @@ def test_a_protocol_is_followed_by_its_signs_and_a_charger_without_a_session_by_
         ProtocolPlug("bay", "no such protocol"),
     ]
     front = SessionSettings(pack="front", starts_above_w=500.0, starts_after_s=1.5, ends_after_s=2.5)
-    plan = charging_plan(["other", "bay"], RECORDS, plugs, by_power(front))
+    plan = charging_plan([BusSpec("other", ()), BAY], RECORDS, plugs, by_power(front))
     assert plan is not None
     signs, elcon, named = plan.specs
     assert isinstance(signs, FollowSpec)
@@ -51,7 +54,7 @@ def test_a_protocol_is_followed_by_its_signs_and_a_charger_without_a_session_by_
 
 
 def test_where_nothing_is_spoken_and_nothing_is_asked_for_nothing_is_followed() -> None:
-    assert charging_plan(["bay"], RECORDS, [ProtocolPlug("absent", "gbt27930")], by_power()) is None
+    assert charging_plan([BAY], RECORDS, [ProtocolPlug("absent", "gbt27930")], by_power()) is None
 
 
 @pytest.mark.parametrize(
@@ -110,13 +113,22 @@ def test_the_meter_of_another_charger_and_the_ends_of_another_plug_measure_nothi
 BAYS = [f"bay-{number}" for number in range(6)]
 
 
+def bus(name: str) -> BusSpec:
+    """Return a bus on which all of MODELLED may come."""
+    messages: tuple[MessageSpec, ...] = ()
+    for number, protocol in enumerate(SPOKEN):
+        first = sum(len(CAN_PROTOCOLS[before].records) for before in SPOKEN[:number])
+        messages += CAN_PROTOCOLS[protocol].bus(name, first).messages
+    return BusSpec(name, messages)
+
+
 def gateway(protocols: list[str], *, chargers: list[str]) -> FollowedPlugs:
     """Make a plug on each bus, with its ends' rows, and a battery `main` on a bus without one."""
     plugs = [
         ProtocolPlug(bus, protocol, charger=charger)
         for bus, protocol, charger in zip(BAYS, protocols, chargers, strict=True)
     ]
-    plan = charging_plan(BAYS, MODELLED, plugs, ChargingSettings())
+    plan = charging_plan([bus(bay) for bay in BAYS], MODELLED, plugs, ChargingSettings())
     assert plan is not None
     followed = FollowedPlugs(Schema(MODELLED), plan, "depot")
     for number, charger in enumerate(chargers):

@@ -14,7 +14,7 @@ SECOND_NS = 1_000_000_000
 def spec_of(least_wait_ns: int) -> FollowSpec:
     protocol = CAN_PROTOCOLS["gbt27930"]
     plug = ProtocolPlug("bay", "gbt27930", least_wait_ns=least_wait_ns)
-    plan = charging_plan(["bay"], protocol.records, [plug], ChargingSettings())
+    plan = charging_plan([protocol.bus("bay")], protocol.records, [plug], ChargingSettings())
     assert plan is not None
     (spec,) = plan.specs
     assert isinstance(spec, FollowSpec)

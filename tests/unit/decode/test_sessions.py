@@ -1,12 +1,14 @@
 """The sessions in a log, without a configuration."""
 
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
 from telemetry.decode.sessions import collect_sessions
-from tests.support.charges import BEGAN_NS, charge_from, played_charge, written
+from tests.support.charges import BEGAN_NS, chademo_from, charge_from, played_charge, written
+from tests.support.configuration import GATEWAY
 
 
 def test_two_plugs_in_one_log_are_two_chargers_of_which_the_second_has_its_interfaces_name(
@@ -26,6 +28,31 @@ def test_two_plugs_in_one_log_are_two_chargers_of_which_the_second_has_its_inter
     assert found["main"] == one
     assert found["can7"].energy_charger_wh == one.energy_charger_wh
     assert found["can7"].phases == one.phases
+
+
+@pytest.mark.parametrize("protocol", ["gbt27930", "chademo"])
+@pytest.mark.parametrize("second", ["", "messages = true", "value_texts = true"])
+@pytest.mark.parametrize("first", ["", "messages = true", "value_texts = true"])
+def test_two_plugs_of_one_protocol_are_followed_whatever_each_bus_writes_of_it(
+    tmp_path: Path, protocol: str, first: str, second: str
+) -> None:
+    """Keys of one bus made other records of its messages, and the other bus's session was lost."""
+    log, config = tmp_path / "both.log", tmp_path / "gateway.toml"
+    charge = (charge_from if protocol == "gbt27930" else chademo_from)(BEGAN_NS, 40, seconds=20)
+    interface = charge[0].split()[1]
+    lines = (line.rstrip().replace(f" {interface} ", f" can{bus} ") for line in charge for bus in (1, 2))
+    log.write_text("".join(f"{line}\n" for line in lines), "ascii")
+    config.write_text(
+        GATEWAY
+        + "".join(
+            f'[[can]]\nname = "can{bus}"\nprotocol = "{protocol}"\ncharger = "bay-{bus}"\n{keys}\n'
+            for bus, keys in enumerate((first, second), 1)
+        )
+    )
+    one, other = collect_sessions([log], config=config)
+    assert {one.charger, other.charger} == {"bay-1", "bay-2"}
+    assert replace(one, charger="") == replace(other, charger="")
+    assert one.phases
 
 
 def test_each_of_two_charges_in_two_logs_is_found_once(tmp_path: Path) -> None:

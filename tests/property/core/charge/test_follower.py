@@ -66,7 +66,9 @@ def rows(draw: st.DrawFn) -> list[Row]:
 
 
 def make_follower() -> Follower:
-    follower = Follower(SCHEMA, [GBT27930.found_in(RECORDS, 0)])
+    follower = Follower(
+        SCHEMA, [GBT27930.found_in({f"gbt27930_{name}": n for name, n in NUMBERS.items()}, 0)]
+    )
     follower.bind(0, 0)
     for tags in TAGS.values():
         follower.route(tags, 0, is_own=True)

@@ -20,6 +20,7 @@ from tests.support.examples import examples
 
 MESSAGES = CAN_PROTOCOLS["gbt27930"].records
 RECORDS = (*MESSAGES, record_spec(BATTERY), record_spec(CHARGER))
+PLACES = {record.measurement: number for number, record in enumerate(RECORDS)}
 SCHEMA = Schema(RECORDS)
 CCS = [record.measurement for record in MESSAGES].index("gbt27930_CCS")
 START_NS = 1_772_445_600_000_000_000
@@ -91,7 +92,7 @@ def common(found: Sequence[Sample]) -> dict[str, float]:
 
 
 def followed(found: Sequence[Sample]) -> dict[str, float]:
-    follower = Follower(SCHEMA, [GBT27930.found_in(RECORDS, 0)])
+    follower = Follower(SCHEMA, [GBT27930.found_in(PLACES, 0)])
     follower.bind(0, 0)
     for side in (0, 1):
         follower.route(1 + side, 0, is_own=True)

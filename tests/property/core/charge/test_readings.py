@@ -182,7 +182,7 @@ class Model:
 
 
 def followed(found: Sequence[Row]) -> list[PlugChange]:
-    follower = Follower(SCHEMA, [GBT27930.found_in(RECORDS, 0)])
+    follower = Follower(SCHEMA, [GBT27930.found_in(NUMBERS, 0)])
     follower.bind(0, 0)
     for tags in set(TAGS.values()):
         follower.route(tags, 0, is_own=True)

@@ -73,7 +73,6 @@ def test_a_protocol_has_no_more_of_a_kind_than_there_is_room_for(last: Any, refu
     ],
 )
 def test_a_name_that_no_sign_has_is_refused(changes: Any) -> None:
-    records = [RecordSpec("p_0", FIELDS)]
-    replace(SPEC, deadlines=(DUE,)).found_in(records, 0)
+    replace(SPEC, deadlines=(DUE,)).found_in({"p_0": 0}, 0)
     with pytest.raises(KeyError, match="p has no sign T"):
-        replace(SPEC, **changes).found_in(records, 0)
+        replace(SPEC, **changes).found_in({"p_0": 0}, 0)
