@@ -126,18 +126,23 @@ def _meter_findings(config: Config, entries: Iterable[MapEntry]) -> Iterator[Fin
 
 
 def _session_findings(config: Config, entries: Iterable[MapEntry]) -> Iterator[Finding]:
-    """Yield each `[[session]]` that never begins, since nothing measures its power."""
-    fields: dict[tuple[str, str], set[str]] = {}
+    """Yield each `[[session]]` that never begins or mixes several: power of its name must be of one bus."""
+    fields: dict[tuple[str, str], dict[str | None, set[str]]] = {}  # by owner and bus
     for entry in entries:
         measurement, _, field = entry.to.partition(".")
         owner = ("pack", entry.pack) if measurement == "battery" else (measurement, entry.charger or MAIN)
-        fields.setdefault(owner, set()).add(field)
+        fields.setdefault(owner, {}).setdefault(entry.bus, set()).add(field)
     for session in config.charging.sessions:
         what, name = ("pack", session.pack) if session.pack else ("charger", session.charger)
-        measured = fields.get((what, name), set())
-        if not ("power_w" in measured or {"voltage_v", "current_a"} <= measured):
+        measured = fields.get((what, name), {})
+        all_fields = set().union(*measured.values())
+        buses = [bus for bus, found in measured.items() if found & {"power_w", "voltage_v", "current_a"}]
+        if not ("power_w" in all_fields or {"voltage_v", "current_a"} <= all_fields):
             words = f"nothing measures power of {what} {name}: no session ever begins"
             yield Finding(Grade.WARNING, f"session: {words}")
+        elif len(buses) > 1:
+            words = f"{len(buses)} buses measure {what} {name}, and their power is taken for one's"
+            yield Finding(Grade.WARNING, f"session: {words}; give each a name of its own")
 
 
 def _reduce_findings(config: Config, measurements: set[str], filled: set[str]) -> Iterator[Finding]:

@@ -139,6 +139,7 @@ def test_requeue_hands_letters_over_to_the_next_who_opens_the_spool(directory: P
     [
         (["requeue"], 64, "nothing to requeue"),
         (["requeue", "nobody"], 64, "no such dead letter"),
+        (["requeue", "--reason", "prase"], 64, "--reason: no dead letter has the reason 'prase' (there are "),
         (["requeue", "--boot-time", "2026-01-01T00:00:00"], 64, "no time zone"),
         (["requeue", "--boot-time", "yesterday"], 64, "is not a time"),
     ],

@@ -461,3 +461,18 @@ def test_a_session_of_what_nothing_measures_is_a_warning(tmp_path: Path, named: 
     rest += f'[[aggregate]]\npack = "both"\nparallel = ["left", "right"]\n[[session]]\n{named}\n'
     warnings = texts(findings(tmp_path, source, rest=rest), Grade.WARNING)
     assert ("session: nothing measures power of" in warnings) == warned
+
+
+@pytest.mark.parametrize(("packs", "warned"), [(("a", "b"), False), (("main", "main"), True)])
+def test_a_session_of_a_pack_that_two_buses_measure_is_a_warning(
+    tmp_path: Path, packs: tuple[str, str], warned: bool
+) -> None:
+    source = "".join(f'[[can]]\nname = "can{n}"\ndatabases = ["{VEHICLE_DBC}"]\n' for n in (8, 9))
+    rest = "".join(
+        f'[[map]]\nsignal = "BMS_PackPower.{signal}"\nto = "{to}"\nbus = "can{n}"\npack = "{pack}"\n'
+        for n, pack in zip((8, 9), packs, strict=True)
+        for signal, to in (("PackVoltage", "battery.voltage_v"), ("PackCurrent", "battery.current_a"))
+    )
+    rest += f'[[session]]\npack = "{packs[0]}"\n'
+    warnings = texts(findings(tmp_path, source, rest=rest), Grade.WARNING)
+    assert (f"session: 2 buses measure pack {packs[0]}, and their power" in warnings) == warned
