@@ -29,7 +29,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True)
 class Heading:
-    """What every scenario says."""
+    """The settings that every scenario has."""
 
     name: str
     about: str  # in one line

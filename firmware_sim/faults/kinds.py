@@ -206,7 +206,7 @@ _FOR_GOOD = ("cell-imbalance", "weak-cell")
 
 
 class OnLines(NamedTuple):
-    """What a fault of a serial line may be on: a kind of device, or a line by its name."""
+    """The serial lines that a fault may be on: by kinds of devices, or by their names."""
 
     kinds: Collection[str]
     names: Collection[str]

@@ -132,7 +132,7 @@ FLOOR_WALL_S = 0.5  # no deadline of a scaled clock is shorter than this
 
 
 class ListeningNode(Protocol):
-    """What is played."""
+    """A node that a player plays."""
 
     @property
     def finished(self) -> bool: ...

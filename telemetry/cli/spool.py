@@ -163,7 +163,7 @@ def _requeue(directory: Path, arguments: argparse.Namespace) -> int:
     letters = {named.name: named.letter for named in _view(directory).letters() if not named.handed_over}
     names = list(arguments.names)
     if arguments.reason and arguments.reason not in (known := {letter.reason for letter in letters.values()}):
-        hint = f"there are {', '.join(sorted(known))}" if known else "there is none at all"
+        hint = f"there are {', '.join(sorted(known))}" if known else "the spool has no dead letter"
         raise UsageError(f"no dead letter has the reason {arguments.reason!r}", where="--reason", hint=hint)
     if arguments.all or arguments.reason:
         names += [name for name, letter in letters.items() if arguments.reason in (None, letter.reason)]

@@ -249,7 +249,7 @@ class _OpenCapture(Capture):
 
 @dataclass(frozen=True, slots=True)
 class WhatWasRead:
-    """Of captures: lines that are pieces and that are not, bytes received, messages with a bad checksum."""
+    """Counts of captures: lines that are pieces and others, bytes received, messages with a bad checksum."""
 
     lines: int
     damaged: int

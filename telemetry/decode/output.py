@@ -12,7 +12,7 @@ from telemetry_core.text.lines import LineBuffer
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far it is. Bytes are those of all files, compressed ones where they are compressed.
+    """The progress of a command. Bytes are those of all files, compressed ones where they are compressed.
 
     number: of the file, from 1; total_bytes: 0 where it is unknown; unit: what is counted.
     """

@@ -25,7 +25,7 @@ _WHOLE = ("charging_session", "charging_phase", "charging_curve", "event")
 
 
 class Readback(Protocol):
-    """Where points are read back from. A source is the tag of that name."""
+    """A database that points are read back from. A source is the tag of that name."""
 
     name: str
 

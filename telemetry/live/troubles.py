@@ -118,7 +118,7 @@ _Trouble = tuple[Level, str, str]
 
 
 def _of_service(status: Json, changed: Container[str]) -> Iterator[_Trouble]:
-    gauges = status["gauges"]  # of a bus that is watched without a service there are none of it
+    gauges = status["gauges"]  # without a service, of a watched bus, they lack those of the service
     if words := _hangs(gauges.get("progress_age_s", 0.0)):
         yield Level.CRITICAL, "", words
     if words := _disk_trouble(status, gauges.get("spool_volatile", False)):

@@ -144,7 +144,7 @@ class Content(io.RawIOBase):
 
 
 class RecordedFile:
-    """A recording that is open, whatever it holds; a context manager."""
+    """An open recording of any format; a context manager."""
 
     def __init__(self, path: Path) -> None:
         """Raise what `Content` raises."""

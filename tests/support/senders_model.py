@@ -24,7 +24,7 @@ class _Channel:
     kept_out: dict[str, int] = field(default_factory=dict)
 
     def last(self, sender: int) -> int | None:
-        """Return the number of a sender's newest row, or None if there is none."""
+        """Return the number of a sender's newest row, or None before its first one."""
         numbers = [number for number, (heard, _) in enumerate(self.rows) if heard == sender]
         return numbers[-1] if numbers else None
 

@@ -221,7 +221,7 @@ WINDOW = (
 
 
 class PlugChange(NamedTuple):
-    """What a row shows of the plug on `channel`; kind: by `ChangeKind`.
+    """A change that a row shows of the plug on `channel`; kind: by `ChangeKind`.
 
     row: the number of the row in its batch that shows it, -1 without one. time_ns: when it was, which may be
     earlier. values: by `PERCENT` or `WINDOW`; totals: of the session so far, by `TOTALS`; () of a WINDOW. NaN

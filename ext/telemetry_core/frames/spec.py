@@ -15,7 +15,7 @@ class FrameTuple(NamedTuple):
 
 
 class ChannelTraffic(NamedTuple):
-    """What one channel has carried so far.
+    """The traffic that one channel has carried so far.
 
     `first_ns` and `time_ns` are the stamps of its first and last frame; `observed_ns` is when the last was
     observed. The bits go by the bit rate at which they were sent.

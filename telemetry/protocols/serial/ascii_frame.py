@@ -115,7 +115,7 @@ def counted(info: bytes, at: int, size: int) -> tuple[bytes, bytes, int] | None:
 
 
 def state_codes(info: bytes, at: int) -> tuple[bytes, bytes, int] | None:
-    """Return the codes of cells and of sensors from `at` on, and where they end; None: they are none."""
+    """Return the codes of cells and of sensors from `at` on, and where they end; None: they are not codes."""
     found = counted(info, at, 1)
     return found if found and _STATE_CODES.issuperset(found[0] + found[1]) else None
 

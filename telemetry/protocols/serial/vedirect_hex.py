@@ -152,7 +152,7 @@ class _Reader(PortReader):
         return (Heard(PRODUCT, b""),)
 
     def secrets(self, message: bytes) -> Iterable[Secret]:
-        """Return the value of a register that holds a text about the device itself, whoever says it."""
+        """Return the value of a register that holds a text about the device itself, asked for or not."""
         said = _read(message)
         if said is None or said[0] not in (_GET, _PUSHED, _SET):
             return ()

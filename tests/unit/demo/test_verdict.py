@@ -53,7 +53,7 @@ BAD = {
         "battery: energy in: 22,600.0 Wh stored, 22,764.9 Wh true, sampling explains 20",
     ),
     "a wrong state of charge": (with_estimate(GOOD, 1, 75.2), "state of charge, end: 75.20 %"),
-    "a value that is none": (with_estimate(GOOD, 0, float("nan")), "energy in: nan Wh stored"),
+    "a value that is not a number": (with_estimate(GOOD, 0, float("nan")), "energy in: nan Wh stored"),
     "a serial message that was not decoded": (
         with_accounts(frames__jbd__decoded=19),
         "jbd: 21 messages were",

@@ -13,7 +13,7 @@ from telemetry_core.frames.batch import FrameBatch
 from firmware_sim.wire import modbus_registers as wire
 from firmware_sim.wire.readings import Readings
 from telemetry.errors import ConfigError
-from telemetry.protocols.registers.register_map import READY, find_map, read_register_map
+from telemetry.protocols.registers.register_map import READY, RegisterMap, find_map, read_register_map
 from telemetry.protocols.serial.modbus import modbus, raw_modbus
 from telemetry.protocols.serial.rtu import Asked, request
 from telemetry.protocols.table import SerialProtocol
@@ -293,7 +293,7 @@ register = 6
 """
 
 
-def read(folder: Path, text: str):  # type: ignore[no-untyped-def]
+def read(folder: Path, text: str) -> RegisterMap:
     file = folder / "map.toml"
     file.write_text(text)
     return read_register_map(file)
