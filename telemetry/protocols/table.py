@@ -225,6 +225,19 @@ def device_words(identity: Mapping[str, str]) -> str:
     return ", ".join(f"{name} {words}" for name, words in identity.items())
 
 
+def shared_records(
+    records: tuple[RecordSpec, ...], own: tuple[RecordSpec, ...]
+) -> tuple[tuple[RecordSpec, ...], int]:
+    """Return `records` with a protocol's own, side by side, and where these begin.
+
+    They are added unless another bus has records that all look alike.
+    """
+    for first in range(len(records) - len(own) + 1):
+        if records[first : first + len(own)] == own:
+            return records, first
+    return records + own, len(records)
+
+
 def _tag(mapped: Mapped) -> str:
     measurement = MEASUREMENTS[mapped.to.partition(".")[0]]
     return mapped.tag if measurement is EVENT else ("pack" if "pack" in measurement.tags else "charger")

@@ -62,11 +62,10 @@ class BusProtocols:
     def _with(self, protocol: "CanProtocol", plan: PlanSpec, name: str) -> PlanSpec:
         # Here, since a bus without a protocol needs neither.
         from telemetry.protocols.can.table import id_words, shared_id
+        from telemetry.protocols.table import shared_records
 
         own = protocol.records_with(hidden=not self.shown, value_texts=self.value_texts)
-        places = range(len(plan.records) - len(own) + 1)
-        first = next((at for at in places if plan.records[at : at + len(own)] == own), len(plan.records))
-        records = plan.records if first in places else plan.records + own
+        records, first = shared_records(plan.records, own)
         added = protocol.bus(name, first, value_texts=self.value_texts).messages
         bus = next((each for each in plan.buses if each.name == name), BusSpec(name, ()))
         if shared := shared_id(bus, added):

@@ -21,7 +21,7 @@ from telemetry.framing.framing import has_messages_like
 from telemetry.framing.masking import maskers_of
 from telemetry.logs.captures import CaptureFile
 from telemetry.model.finding import Grade
-from telemetry.protocols.table import EIGHT_N_ONE, LineSettings
+from telemetry.protocols.table import EIGHT_N_ONE, LineSettings, shared_records
 from telemetry.rules.map_entry import MapEntry
 from telemetry.settings.declared import key, part, settings
 from telemetry.settings.table import TomlTable
@@ -197,13 +197,8 @@ class SerialSettings(SourceSettings):
     def extended(self, plan: PlanSpec) -> PlanSpec:
         """Return `plan` with a bus for each device."""
         for device in self.devices:
-            protocol, records = device.table, plan.records
-            own = protocol.records
-            first = records.index(own[0]) if own and own[0] in records else len(records)
-            if records[first : first + len(own)] != own:
-                first = len(records)
-                records += own
-            plan = PlanSpec(records, (*plan.buses, protocol.bus(self._bus(device), first)))
+            records, first = shared_records(plan.records, device.table.records)
+            plan = PlanSpec(records, (*plan.buses, device.table.bus(self._bus(device), first)))
         return plan
 
     def map_entries(self) -> Iterator[MapEntry]:
