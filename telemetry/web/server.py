@@ -25,6 +25,7 @@ import threading
 from collections.abc import Callable, Iterable
 from functools import partial
 from http import HTTPStatus
+from pathlib import Path
 
 from telemetry.clock import Clock
 from telemetry.errors import UnavailableError
@@ -41,6 +42,7 @@ MAX_CLIENTS = 64
 MAX_STREAMS = 48
 # For what spool, sink, sources, status and a reload with its parser open at times (docs/systemd.md).
 RESERVED_DESCRIPTORS = 32
+_OWN_DESCRIPTORS = Path("/proc/self/fd")
 STEPS_PER_S = 500.0  # a step: a connection taken, something read or sent
 BURST_STEPS = 200.0
 SEND_BUFFER_BYTES = 32 * 1024  # the kernel's, of each client
@@ -221,7 +223,7 @@ class WebServer:
         except OSError:
             self._pace.take(_PAUSE_STEPS)  # no descriptor or memory is left; it is tried again
             return
-        if self._is_full(peer.fileno()) and not self._make_room(self._clients.values()):
+        if self._is_full() and not self._make_room(self._clients.values()):
             with contextlib.suppress(OSError):
                 peer.send(_NO_ROOM.head(keep_alive=False) + _NO_ROOM.body)
             peer.close()
@@ -230,10 +232,15 @@ class WebServer:
         self._clients[peer.fileno()] = client
         self._selector.register(peer, selectors.EVENT_READ, partial(self._serve_client, client))
 
-    def _is_full(self, lowest_free: int) -> bool:
-        """Return whether no more fit. lowest_free: a new client's descriptor; all below it are open."""
-        others = lowest_free - sum(descriptor < lowest_free for descriptor in self._clients)
-        return len(self._clients) >= min(MAX_CLIENTS, self._most_open - others)
+    def _is_full(self) -> bool:
+        """Return whether no more fit beside the client that was accepted last."""
+        if len(self._clients) >= MAX_CLIENTS:
+            return True
+        try:
+            open_now = len(list(_OWN_DESCRIPTORS.iterdir())) - 1  # but the one that lists them
+        except OSError:  # out of descriptors
+            return True
+        return open_now > self._most_open
 
     def _serve_client(self, client: _Client, events: int) -> None:
         if client.peer.fileno() < 0:
