@@ -40,6 +40,7 @@ ROOMS = (
         "capture",
         "scrub",
         "scan",
+        "look",
         "monitor",
         "demo",
         "__main__",

@@ -27,3 +27,20 @@ class ChannelTraffic(NamedTuple):
     first_ns: int
     time_ns: int
     observed_ns: int
+
+
+class SeenFrames(NamedTuple):
+    """The data frames of one id (with bit 31 where it has 29 bits) of one channel, and a sample of them.
+
+    numbers, times_ns, rows: of the sample, in the order of the log: the place among the id's frames, from 0;
+    the stamp; the data.
+    """
+
+    channel: int
+    id: int
+    frames: int
+    shortest: int
+    longest: int
+    numbers: tuple[int, ...]
+    times_ns: tuple[int, ...]
+    rows: tuple[bytes, ...]
