@@ -34,6 +34,7 @@ _UNITS = {
     "_mib": "MiB",
     "_pct": "%",
     "_ns": "ns",
+    "_ms": "ms",
     "_s": "s",
     "_h": "h",
     "_v": "V",
@@ -49,7 +50,9 @@ def tables() -> Mapping[str, type]:
     found |= {name: kind() for name, kind in SINKS.items()}
     found |= {name: kind().keys for name, kind in SOURCES.items()}
     for name, cls in list(found.items()):
-        below = (one for one in keys_of(cls) if one.kind == "tables" and one.of not in found.values())
+        below = (
+            one for one in keys_of(cls) if one.kind in ("table", "tables") and one.of not in found.values()
+        )
         found |= {f"{name}.{one.name}": one.of for one in below}
     return found
 

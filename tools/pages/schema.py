@@ -70,7 +70,10 @@ def _array(cls: type) -> Schema:
 
 
 def _property(one: Key) -> Schema:
-    found = _array(one.of) if one.kind == "tables" else _value(one)
+    if one.kind == "table":
+        found = _table(keys_of(one.of), is_whole=True)
+    else:
+        found = _array(one.of) if one.kind == "tables" else _value(one)
     words = _MARKS.sub(r"\1\2", one.words)
     return {**found, "description": words} if words else found
 

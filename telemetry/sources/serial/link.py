@@ -1,10 +1,10 @@
 """Opens serial ports through pyserial: a path, a link such as /dev/serial/by-id/…, or one of its URLs.
 
 Promises: whatever way a device has of being gone (nothing to read though readable, EIO, ENODEV, a hang-up, a
-closed connection) is one OSError; a port is opened for us alone, with DTR and RTS asserted (isolated cables
-draw their power from them) and, where Linux grants it, without the 16 ms for which USB adapters hold bytes
-back; reading ends at once when the source is stopped. Relies on pyserial, which is imported when a port is
-opened.
+closed connection) is one OSError; a port is opened for us alone and, where Linux grants it, without the 16 ms
+for which USB adapters hold bytes back; reading ends at once when the source is stopped. An RS485 transmitter
+that the driver is to switch never drives the line before the driver does. Relies on pyserial, which is
+imported when a port is opened.
 """
 
 import contextlib
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from serial import Serial  # all that serial_for_url gives have its methods
 
 BY_ID = Path("/dev/serial/by-id")
+_DEVICES = Path("/proc/devices")
+_OWN_CGROUP = Path("/proc/self/cgroup")
 READ_BYTES = 4096
 WRITE_TIMEOUT_S = 2.0
 SLICE_S = 0.05  # how long a read may last on a port that has no descriptor to wait for: rfc2217, loop
@@ -64,12 +66,37 @@ class SerialLink(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Rs485:
+    """How the driver switches the transmitter by RTS (Linux: Documentation/driver-api/serial/serial-rs485).
+
+    rts_on_send: the level while it sends; the other one holds while it receives.
+    """
+
+    rts_on_send: bool
+    delay_before_ms: int = 0
+    delay_after_ms: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ControlLines:
+    """What an open port drives besides its data. Isolated cables draw their power from DTR and RTS."""
+
+    dtr: bool = True
+    rts: bool = True
+    rs485: Rs485 | None = None
+
+
+BOTH_ASSERTED = ControlLines()
+
+
+@dataclass(frozen=True, slots=True)
 class PyserialLink:
     """port: as pyserial's serial_for_url takes it; a link is resolved each time the port is opened."""
 
     port: str
     baud_rate: int
     line: LineSettings = EIGHT_N_ONE
+    control: ControlLines = BOTH_ASSERTED
 
     @property
     def description(self) -> str:
@@ -106,13 +133,38 @@ class PyserialLink:
             "rfc2217:"
         ):  # which has a time-out of its own, and refuses others
             opened.write_timeout = WRITE_TIMEOUT_S
+        rs485 = self.control.rs485
+        opened.dtr, opened.rts = self.control.dtr, self.control.rts
+        if rs485 is not None:
+            opened.rts = not rs485.rts_on_send
         opened.open()
         if isinstance(opened, serial.Serial):
             try:
                 opened.set_low_latency_mode(True)
             except ValueError as error:  # no such chip, or not allowed: it works without
                 logger.debug("%s: %s", self.port, error)
+        if rs485 is not None:
+            try:
+                _switch_by_driver(opened, rs485)
+            except (OSError, termios.error):
+                _close(opened)
+                raise
         return opened
+
+
+def _switch_by_driver(opened: "Serial", rs485: Rs485) -> None:
+    """Have the driver switch the transmitter. Raises OSError where it does not know how."""
+    import serial.rs485
+
+    try:
+        opened.rs485_mode = serial.rs485.RS485Settings(
+            rts_level_for_tx=rs485.rts_on_send,
+            rts_level_for_rx=not rs485.rts_on_send,
+            delay_before_tx=rs485.delay_before_ms / 1000,
+            delay_before_rx=rs485.delay_after_ms / 1000,
+        )
+    except ValueError as error:
+        raise OSError(errno.ENOTSUP, str(error)) from error
 
 
 def check_port(port: str) -> str:
@@ -215,13 +267,13 @@ def _gone() -> OSError:
 
 _WHY_NOT_OPEN = {
     errno.EACCES: "permission denied: add this user to the group dialout",
-    errno.EPERM: "permission denied: add this user to the group dialout",
     errno.ENOENT: "there is no such port",
     errno.ENODEV: "there is no such port",
     errno.ENXIO: "there is no such port",
     errno.EAGAIN: "another program has the port open",
     errno.EBUSY: "another program has the port open",
     errno.ENOTTY: "it is no serial port",
+    errno.ENOTSUP: "its driver switches no RS485 transmitter: leave rs485 out if the adapter does so itself",
 }
 
 
@@ -236,4 +288,25 @@ def _cannot_open(link: PyserialLink, error: Exception) -> OSError:
     words = _WHY_NOT_OPEN.get(number or 0) or (cause.strerror if isinstance(cause, OSError) else None)
     if number == errno.EINVAL:
         words = f"it cannot be set to {link.baud_rate} baud {link.line}"
+    if number == errno.EPERM:
+        words = _forbidden(Path(link.port))
     return OSError(number or errno.EIO, f"{link.port}: {words or error}")
+
+
+def _forbidden(port: Path) -> str:
+    """Return what a device list says that has no place for a port which this user may use otherwise."""
+    with contextlib.suppress(OSError):
+        unit = _OWN_CGROUP.read_text().strip().rpartition("/")[2]
+        if unit.endswith(".service"):
+            allow = f"DeviceAllow={device_class(port)} rw"
+            return f"the unit {unit} forbids it: add `{allow}` below [Service] by `systemctl edit {unit}`"
+    return "the system forbids this device, as a container does that was not given it (--device)"
+
+
+def device_class(port: Path) -> str:
+    """Return the name by which a unit allows all ports of a driver, as `char-ttySC`; if unknown the path."""
+    with contextlib.suppress(OSError):
+        driver = port.resolve().name.rstrip("0123456789")
+        if driver in _DEVICES.read_text().partition("Block")[0].split():
+            return f"char-{driver}"
+    return str(port)

@@ -27,7 +27,15 @@ from telemetry.settings.declared import key, part, settings
 from telemetry.settings.table import TomlTable
 from telemetry.sources.keys import SourceKeys, TimeKeys
 from telemetry.sources.serial.device import DeviceKeys, DeviceSettings, NamedDeviceKeys
-from telemetry.sources.serial.link import BY_ID, PyserialLink, check_port, lasting_link
+from telemetry.sources.serial.link import (
+    BOTH_ASSERTED,
+    BY_ID,
+    ControlLines,
+    PyserialLink,
+    Rs485,
+    check_port,
+    lasting_link,
+)
 from telemetry.sources.serial.member import BYTE_NS, OFFLINE_S, UNKNOWN_S, Member, SilenceWatch
 from telemetry.sources.serial.modbus_tcp import ModbusTcpLink, check_tcp_port, is_modbus_tcp
 from telemetry.sources.serial.source import LineStore, SerialSource
@@ -46,6 +54,32 @@ _MODBUS = ("modbus", "daly_modbus")
 
 
 @settings(kw_only=True)
+class Rs485Keys:
+    """`rs485` of [[serial]]; without `rts_on_send` the table is not there."""
+
+    rts_on_send: bool | None = key(
+        "the level of RTS while the transmitter drives the line; the other one holds otherwise"
+    )
+    delay_before_ms: int | None = key(
+        "how long before the first bit", default=None, shown="0", least=0, most=1000
+    )
+    delay_after_ms: int | None = key(
+        "how long after the last bit", default=None, shown="0", least=0, most=1000
+    )
+
+    def check(self, table: TomlTable) -> None:
+        """Raise ConfigError for delays of nothing."""
+        if self.rts_on_send is None and (self.delay_before_ms, self.delay_after_ms) != (None, None):
+            raise table.missing("rts_on_send", "true for most adapters")
+
+    @property
+    def wanted(self) -> Rs485 | None:
+        if self.rts_on_send is None:
+            return None
+        return Rs485(self.rts_on_send, self.delay_before_ms or 0, self.delay_after_ms or 0)
+
+
+@settings(kw_only=True)
 class SerialKeys(SourceKeys):
     """[[serial]], as a file has it. own: of the device where there is no [[serial.device]]."""
 
@@ -59,6 +93,14 @@ class SerialKeys(SourceKeys):
     )
     parity: str | None = key("of each byte", default=None, shown="the protocol's", one_of=("N", "E", "O"))
     stop_bits: int | None = key("after each byte", default=None, shown="the protocol's", least=1, most=2)
+    dtr: bool = key("whether DTR is asserted, which some cables draw their power from", default=True)
+    rts: bool = key("whether RTS is asserted, which some cables draw their power from", default=True)
+    rs485: Rs485Keys = key(
+        "have the kernel's driver switch the transmitter of an RS485 line by RTS, as in"
+        " `{ rts_on_send = true }`: for ports of a board; USB adapters do it by themselves",
+        kind="table",
+        of=Rs485Keys,
+    )
     capture: Path | None = key(
         "a text file to which all bytes sent and received are appended", default=None, shown="none"
     )
@@ -83,6 +125,10 @@ class SerialKeys(SourceKeys):
         for name in ("baud_rate", "parity", "stop_bits") if is_tcp else ():
             if getattr(self, name) is not None:
                 raise table.wrong(name, "is not for tcp://", "leave it out")
+        if self.rs485.wanted is not None and "://" in self.port:
+            raise table.wrong("rs485", "is for a port of this machine", "the other end switches its own line")
+        if self.rs485.wanted is not None and not self.rts:
+            raise table.wrong("rts", "is what rs485 switches", "leave it out")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,6 +139,7 @@ class SerialSettings(SourceSettings):
     devices: tuple[DeviceSettings, ...]
     baud_rate: int
     line: LineSettings
+    control: ControlLines = BOTH_ASSERTED
     capture: Path | None
     capture_bytes: int
     is_can: ClassVar[bool] = False
@@ -119,6 +166,7 @@ class SerialSettings(SourceSettings):
             devices=devices,
             baud_rate=baud_rate,
             line=line,
+            control=ControlLines(keys.dtr, keys.rts, keys.rs485.wanted),
             capture=capture,
             capture_bytes=keys.capture_bytes,
             simulated_time=keys.time.simulated_time,
@@ -230,7 +278,7 @@ class SerialSettings(SourceSettings):
         tcp = ModbusTcpLink(self.port) if is_modbus_tcp(self.port) else None
         return SerialSource(
             self.name,
-            tcp or PyserialLink(self.port, self.baud_rate, self.line),
+            tcp or PyserialLink(self.port, self.baud_rate, self.line, self.control),
             [self._member(device, start) for device in self.devices],
             clock,
             time_map=time.time_map() if time else None,

@@ -1,15 +1,25 @@
 """Serial ports through pyserial: a real pty, a real TCP connection, pyserial's own loop."""
 
 import errno
+import fcntl
 import socket
+import struct
 import termios
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from telemetry.sources.serial.link import PyserialLink, SerialPort, check_port
+from telemetry.sources.serial.link import (
+    ControlLines,
+    PyserialLink,
+    Rs485,
+    SerialPort,
+    check_port,
+    device_class,
+)
 from telemetry.sources.stop import StopSignal
 from tests.support.serial_pty import PtyDevice
 
@@ -120,6 +130,114 @@ def test_a_line_that_cannot_be_set_as_wanted_is_one_clause(
     assert refused.value.errno == errno.EINVAL
     monkeypatch.undo()
     with link_to(device).open(stop):  # it was closed
+        pass
+
+
+@pytest.mark.parametrize(
+    ("device_of_the_unit", "cgroup", "words"),
+    [
+        (
+            "ttySC",
+            "0::/system.slice/nev-telemetry.service\n",
+            "add `DeviceAllow=char-ttySC rw` below [Service]",
+        ),
+        ("nothing", "0::/system.slice/nev-telemetry.service\n", "DeviceAllow={port} rw"),
+        ("ttySC", "0::/docker/0123\n", "as a container does that was not given it"),
+    ],
+)
+def test_a_port_that_a_list_of_devices_forbids_names_the_unit_and_what_to_add(
+    stop: StopSignal,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    device_of_the_unit: str,
+    cgroup: str,
+    words: str,
+) -> None:
+    """A cgroup answers EPERM where permissions answer EACCES."""
+
+    def forbid(path: str, flags: int) -> int:
+        raise PermissionError(errno.EPERM, "Operation not permitted", path)
+
+    port = tmp_path / "ttySC1"
+    (tmp_path / "devices").write_text(
+        f"Character devices:\n  4 ttyS\n204 ttyAMA\n204 {device_of_the_unit}\n\nBlock devices:\n8 sd\n"
+    )
+    (tmp_path / "cgroup").write_text(cgroup)
+    monkeypatch.setattr("telemetry.sources.serial.link._DEVICES", tmp_path / "devices")
+    monkeypatch.setattr("telemetry.sources.serial.link._OWN_CGROUP", tmp_path / "cgroup")
+    monkeypatch.setattr("serial.serialposix.os.open", forbid)
+    with pytest.raises(OSError, match="forbids") as refused, PyserialLink(str(port), 9600).open(stop):
+        pass
+    assert words.format(port=port) in str(refused.value)
+    assert "dialout" not in str(refused.value)
+
+
+def test_a_port_names_its_driver_as_a_unit_allows_it() -> None:
+    assert device_class(Path("/dev/null")) == "/dev/null"  # of the class mem
+    assert device_class(Path("/dev/none")) == "/dev/none"
+
+
+def modem_lines(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, int]]:
+    """Return what is asked of the driver from now on: a name of an ioctl and its argument's first words."""
+    names = {0x542F: "set rs485", 0x5416: "assert", 0x5417: "clear"}
+    asked: list[tuple[str, int]] = []
+    real = fcntl.ioctl
+
+    def ioctl(descriptor: int, request: int, argument: Any = 0, mutate: bool = True) -> Any:
+        if request == 0x542E:  # TIOCGRS485: nothing is set
+            return 0
+        if request in names:
+            data = bytes(argument)
+            asked.append((names[request], *struct.unpack_from("=3I" if len(data) >= 12 else "=I", data)))
+            return 0
+        return real(descriptor, request, argument, mutate)
+
+    monkeypatch.setattr("serial.serialposix.fcntl.ioctl", ioctl)
+    return asked
+
+
+DTR, RTS = 0x002, 0x004  # linux/tty.h
+ENABLED, ON_SEND, AFTER_SEND = 1, 2, 4  # flags of struct serial_rs485, linux/serial.h
+
+
+@pytest.mark.parametrize(
+    ("control", "asked"),
+    [
+        (ControlLines(), [("assert", DTR), ("assert", RTS)]),
+        (ControlLines(dtr=False), [("clear", DTR), ("assert", RTS)]),
+        (ControlLines(rts=False), [("assert", DTR), ("clear", RTS)]),
+        (
+            ControlLines(rs485=Rs485(rts_on_send=True, delay_before_ms=29, delay_after_ms=57)),
+            [("assert", DTR), ("clear", RTS), ("set rs485", ENABLED | ON_SEND, 29, 57)],
+        ),
+        (
+            ControlLines(rs485=Rs485(rts_on_send=False)),
+            [("assert", DTR), ("assert", RTS), ("set rs485", ENABLED | AFTER_SEND, 0, 0)],
+        ),
+    ],
+)
+def test_a_port_drives_its_lines_as_set_and_no_transmitter_before_the_driver_switches_it(
+    device: PtyDevice,
+    stop: StopSignal,
+    monkeypatch: pytest.MonkeyPatch,
+    control: ControlLines,
+    asked: list[tuple[str, int]],
+) -> None:
+    seen = modem_lines(monkeypatch)
+    with PyserialLink(str(device.link), 9600, control=control).open(stop):
+        assert list(dict.fromkeys(seen)) == asked  # what is set once more is set as before
+
+
+def test_a_driver_that_switches_no_transmitter_is_one_clause_and_the_port_is_closed(
+    device: PtyDevice, stop: StopSignal
+) -> None:
+    link = PyserialLink(str(device.link), 9600, control=ControlLines(rs485=Rs485(rts_on_send=True)))
+    with (
+        pytest.raises(OSError, match="its driver switches no RS485 transmitter: leave rs485 out"),
+        link.open(stop),
+    ):
+        pass
+    with link_to(device).open(stop):
         pass
 
 

@@ -9,6 +9,7 @@ from telemetry.config import Config
 from telemetry.model.finding import Grade
 from telemetry.protocols.known import PROTOCOLS
 from telemetry.service.check import check
+from telemetry.sources.serial.link import ControlLines, Rs485
 from telemetry.sources.serial.settings import SerialSettings
 from telemetry.sources.settings import Start
 from tests.support import configuration
@@ -268,3 +269,40 @@ def test_a_map_of_registers_is_looked_for_beside_the_configuration(tmp_path: Pat
     (tmp_path / "mine.toml").write_text(text)
     (device,) = settings_of(tmp_path, TCP.replace("pzem_017", "mine.toml")).devices
     assert device.registers == tmp_path / "mine.toml"
+
+
+def test_the_lines_of_a_port_are_settings(tmp_path: Path) -> None:
+    assert settings_of(tmp_path, BMS).control == ControlLines(dtr=True, rts=True, rs485=None)
+    written = "dtr = false\nrs485 = { rts_on_send = false, delay_before_ms = 2, delay_after_ms = 5 }\n"
+    assert settings_of(tmp_path, BMS + written).control == ControlLines(
+        dtr=False, rts=True, rs485=Rs485(rts_on_send=False, delay_before_ms=2, delay_after_ms=5)
+    )
+
+
+@pytest.mark.parametrize(
+    ("written", "words"),
+    [
+        (
+            "rs485 = { delay_after_ms = 2 }",
+            "serial[0].rs485.rts_on_send: is missing (true for most adapters)",
+        ),
+        ("rs485 = { rts_on_send = 1 }", "serial[0].rs485.rts_on_send: must be true or false"),
+        ("rs485 = { rts_on_send = true, delay_ms = 2 }", "serial[0].rs485.delay_ms: unknown key"),
+        (
+            "rs485 = { rts_on_send = true, delay_after_ms = 1001 }",
+            "rs485.delay_after_ms: must be from 0 to 1000",
+        ),
+        ("rs485 = true", "serial[0].rs485: must be a table"),
+        ("rts = false\nrs485 = { rts_on_send = true }", "serial[0].rts: is what rs485 switches"),
+    ],
+)
+def test_lines_that_cannot_be_are_refused(tmp_path: Path, written: str, words: str) -> None:
+    assert words in refused(tmp_path, BMS + written + "\n")
+
+
+@pytest.mark.parametrize("port", ["socket://127.0.0.1:7000", "rfc2217://127.0.0.1:7000", "tcp://127.0.0.1"])
+def test_the_transmitter_of_another_machine_is_not_ours_to_switch(tmp_path: Path, port: str) -> None:
+    remote = BMS.replace("/dev/serial/by-id/usb-BMS", port).replace('"jbd"', '"daly_modbus"')
+    assert "rs485: is for a port of this machine" in refused(
+        tmp_path, remote + "rs485 = { rts_on_send = true }\n"
+    )
