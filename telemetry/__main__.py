@@ -4,11 +4,12 @@ import argparse
 import errno
 import importlib
 import logging
+import math
 import os
 import signal
 import sys
 import traceback
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol, cast
 
@@ -51,6 +52,7 @@ SERVICES = ("run",)  # they must go on even if nobody reads their output
 OUT_OF_REACH = (errno.EACCES, errno.EPERM, errno.ENAMETOOLONG, errno.ELOOP)
 DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 CORE = "telemetry_core"
+_MOST_VALUES: Mapping[Any, float] = {None: 1, "?": 1, "*": math.inf, "+": math.inf}  # by nargs
 EXIT_BROKEN_PIPE = 128 + signal.SIGPIPE
 EXIT_INTERRUPTED = 128 + signal.SIGINT
 
@@ -99,6 +101,69 @@ class _Parser(argparse.ArgumentParser):
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self.formatter_class = _Help
+        self.add_argument(
+            *("-v", "--verbose"),
+            action="store_true",
+            default=argparse.SUPPRESS,  # of an action: what its command was given holds
+            help="log more; tracebacks of errors",
+        )
+
+    def parse_known_args(  # type: ignore[override]  # argparse overloads the namespace's type
+        self, args: Sequence[str] | None = None, namespace: argparse.Namespace | None = None
+    ) -> tuple[argparse.Namespace, list[str]]:
+        """Take arguments in any order; argparse itself fills `*`, `+` and `?` before the first option."""
+        words = sys.argv[1:] if args is None else args
+        below = next((one for one in self._actions if isinstance(one, argparse._SubParsersAction)), None)
+        if below is not None:
+            return super().parse_known_args(self._name_first(words, below.choices), namespace)
+        found, left = super().parse_known_args(self._options_first(words), namespace)
+        if left := [word for word in left if word != "--"]:
+            self.error(f"unrecognized arguments: {' '.join(left)}")
+        return found, []
+
+    def _name_first(self, words: Sequence[str], names: Container[str]) -> list[str]:
+        """Return `words` with a command's options after its name, if they stand before it."""
+        at = next((number for number, word in enumerate(words) if word in names), 0)
+        if not at or not words[0].startswith("-"):
+            return [*words]
+        own = [word for word in words[:at] if word in self._option_string_actions]
+        others = [word for word in words[:at] if word not in own]
+        return [*own, words[at], *others, *words[at + 1 :]]
+
+    def _options_first(self, words: Sequence[str]) -> list[str]:
+        """Return `words` with those that are no options, nor values of options, at the end, after `--`."""
+        options: list[str] = []
+        others: list[str] = []
+        values = 0.0  # that the option before may still have
+        for number, word in enumerate(words):
+            if word == "--":
+                others += words[number + 1 :]
+                break
+            most = self._most_values(word)
+            is_value = most is None and values > 0
+            values = values - 1 if is_value else most or 0
+            (others if most is None and not is_value else options).append(word)
+        return [*options, *(["--", *others] if others else [])]
+
+    def _most_values(self, word: str) -> float | None:
+        """Return how many of the next words may be values of the option `word`; None: it is no option."""
+        if not word.startswith("-") or len(word) == 1 or word[1] in "0123456789.":
+            return None
+        known = self._option_string_actions
+        name, has_value, _ = word.partition("=")
+        actions = [known[name]] if name in known else []
+        if word.startswith("--"):
+            actions += [action for option, action in known.items() if option.startswith(name)]
+        else:  # `-vo FILE`, `-oFILE`
+            letters = word[1:]
+            while len(letters) > 1 and (action := known.get(f"-{letters[0]}")) and action.nargs == 0:
+                letters = letters[1:]
+            actions = [known[f"-{letters[0]}"]] if f"-{letters[0]}" in known else []
+            has_value = letters[1:]
+        if not actions:
+            return None if " " in word else 0
+        nargs = actions[0].nargs
+        return 0 if has_value else _MOST_VALUES.get(nargs) or float(nargs or 0)
 
     def show_examples(self, words: Iterable[str]) -> None:
         """Let --help end with command lines; words: what follows the program's name."""
@@ -124,12 +189,12 @@ def build_parser(full: Container[str | None]) -> argparse.ArgumentParser:
     Each command of `full` brings its own arguments, at an import each.
     """
     parser = _Program(prog="nev-telemetry", description="Battery and charging telemetry into InfluxDB.")
-    parser.add_argument("--version", action="version", version=f"nev-telemetry {__version__}")
+    parser.set_defaults(verbose=False)
+    parser.add_argument("-V", "--version", action="version", version=f"nev-telemetry {__version__}")
     parser.show_examples(EXAMPLES)
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True, parser_class=_Parser)
     for name, summary in COMMANDS.items():
         subparser = commands.add_parser(name, help=summary, description=summary)
-        subparser.add_argument("-v", "--verbose", action="store_true", help="log more; tracebacks of errors")
         if name in full:
             module = load_command(name)
             module.add_arguments(subparser)
@@ -144,7 +209,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     all that came before: on a machine under load seconds, when nothing ends the process any more.
     """
     arguments_given = list(sys.argv[1:] if argv is None else argv)
-    command = next((word for word in arguments_given if not word.startswith("-")), None)
+    if arguments_given[:1] == ["help"]:
+        arguments_given = [*arguments_given[1:], "--help"]
+    command = next((word for word in arguments_given if word in COMMANDS), None)
     if sys.stderr is None:  # as Python has it when the descriptor is closed
         sys.stderr = Path(os.devnull).open("w")  # noqa: SIM115 - for the rest of the process
     _warnings_as_words()

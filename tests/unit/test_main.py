@@ -6,6 +6,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable
+from itertools import chain, permutations
 from pathlib import Path
 from types import ModuleType
 from typing import NoReturn
@@ -78,6 +79,73 @@ def test_an_interrupt_waits_for_a_command_that_is_imported(monkeypatch: pytest.M
 
 def test_a_wrong_command_line_is_one_line_and_exit_64() -> None:
     refused(64, "status", "--wrong")
+
+
+@pytest.mark.parametrize(
+    "pieces",
+    [
+        ["decode", "LOG a.log", "b.log", "--dbc main.dbc", "-j2", "--wide"],
+        ["decode", "a.log", "-o out.csv", "--sig=A B", "--time iso", "--from 0.5"],
+        ["signals", "a.log", "--signal X*", "b.dbc", "--all"],
+        ["plot", "a.log", "SOC", "--dbc b.dbc", "Voltage", "-o x.png"],
+        ["session", "1", "--protocol gbt27930", "a.log"],
+        ["scrub", "a.log", "-vo out", "b.log"],
+        ["spool list", "--json", "gw.toml", "-v"],
+        ["spool requeue", "gw.toml", "A", "--reason no_time", "B"],
+        ["map suggest", "--dbc a.dbc", "a.log", "b.log", "--j1939"],
+        ["sim", "drive", "--output x.log", "--seed -3", "--time-scale 2"],
+        ["scan", "/dev/ttyUSB0", "-v", "/dev/ttyUSB1"],
+    ],
+    ids=lambda pieces: pieces[0],
+)
+def test_arguments_come_in_any_order(pieces: list[str]) -> None:
+    """Compared with argparse, which takes options after all that is positional."""
+    command, *others = (shlex.split(piece) if "=" not in piece else [piece] for piece in pieces)
+    plain = sorted(others, key=lambda words: words[0].startswith("-"))
+    parser = build_parser(command[:1])
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("telemetry.__main__._Parser._options_first", lambda _, words: words)
+        expected = parser.parse_args([*command, *chain(*plain)])
+    positional = [words for words in others if not words[0].startswith("-")]
+    orders = [
+        order
+        for order in permutations(others)
+        if [words for words in order if not words[0].startswith("-")] == positional
+    ]
+    assert len(orders) >= 3
+    for order in orders:
+        assert parser.parse_args([*command, *chain(*order)]) == expected
+
+
+def test_what_follows_two_hyphens_is_no_option() -> None:
+    given = build_parser(["decode"]).parse_args(
+        ["decode", "a.log", "--dbc", "x.dbc", "--", "-b.log", "--wide"]
+    )
+    assert [*map(str, given.logs)] == ["a.log", "-b.log", "--wide"]
+    capture = ["capture", "--filter", "123:7FF", "124:7FF", "--", "gateway.toml"]
+    assert build_parser(["capture"]).parse_args(capture).config == "gateway.toml"
+
+
+@pytest.mark.parametrize(
+    ("words", "program"),
+    [
+        (["files", "a", "b"], "files"),
+        (["schema", "x"], "schema"),
+        (["spool", "list", "a", "--nothing"], "spool list"),
+        (["decode", "a.log", "-o"], "decode"),
+    ],
+)
+def test_what_a_command_does_not_take_is_refused_in_its_name(words: list[str], program: str) -> None:
+    assert refused(64, *words).startswith(f"nev-telemetry {program}: ")
+
+
+def test_help_and_an_option_may_stand_before_the_command() -> None:
+    assert printed("help", "decode") == printed("decode", "--help")
+    assert printed("help", "spool", "list") == printed("spool", "list", "--help")
+    assert printed("help") == printed("--help")
+    assert printed("-V") == printed("--version")
+    assert "Traceback" in failed(78, "-v", "status", "/nonexistent.toml")
+    assert refused(78, "--json", "status", "/nonexistent.toml")
 
 
 def test_an_error_is_one_line_and_its_own_exit_code() -> None:
