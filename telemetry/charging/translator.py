@@ -20,6 +20,7 @@ from telemetry_core.charge.follow_spec import (
     End,
     FollowedPhase,
     PlugChange,
+    PowerSpec,
     SignKind,
 )
 from telemetry_core.rows.schema import Schema
@@ -157,7 +158,8 @@ class Translator:
         if change.number >= FollowedPhase.CONFIGURATION:
             yield from self._believe(plug)
             yield from self._settle(plug, change)
-        yield from self.rows(plug, change)
+        if not isinstance(plug.spec, PowerSpec):  # it shows some time after it began: a MINUTE follows
+            yield from self.rows(plug, change)
 
     def _next_attempt(self, plug: Plug, change: PlugChange) -> Iterator[tuple[int, Content]]:
         now = plug.known

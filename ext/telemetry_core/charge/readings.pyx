@@ -17,7 +17,7 @@ from libc.string cimport memcpy, memset
 
 from telemetry_core.rows.batch cimport RowHead
 from telemetry_core.rows.schema cimport HEAD_WORDS
-from telemetry_core.charge.changes cimport CHANGE_BEGUN
+from telemetry_core.charge.changes cimport CHANGE_BEGUN, CHANGE_MINUTE
 from telemetry_core.charge.deadlines cimport pass_timers
 from telemetry_core.charge.follow_table cimport (
     CHARGER, METER, PHASE_CHARGING, PHASE_ENDED, VEHICLE, Place, Quantities, Spec, in_slot,
@@ -207,6 +207,7 @@ cdef void _hear_power(Plug* plug, double power_w, int64_t now_ns) noexcept nogil
         known.is_open = OPEN
         report(plug, CHANGE_BEGUN, known.start_ns)
         enter(plug, PHASE_CHARGING, known.start_ns)
+        report(plug, CHANGE_MINUTE, known.last_ns)  # whose totals these are
     if is_over:
         known.below_ns = 0
     elif not known.below_ns:

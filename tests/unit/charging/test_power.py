@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
+from telemetry.charging.items import PhaseRow
 from telemetry.charging.plan import ProtocolPlug
 from telemetry.charging.session import Session
 from telemetry.charging.settings import ChargingSettings, SessionSettings
@@ -104,6 +105,20 @@ def test_a_session_is_what_it_was_when_its_power_fell(
     if end not in (stop, restart, restart_late):  # whose phases and points are rows of their own
         assert [phase.duration_s for phase in session.phases] == [600.0]
         assert [point.soc_pct for point in session.curve] == [float(soc) for soc in range(41, 50)]
+
+
+@pytest.mark.parametrize("starts_after_s", [0.0, 1.0, 90.0])
+def test_the_first_row_of_a_session_lasts_until_what_it_has_counted(starts_after_s: float) -> None:
+    settings = SessionSettings(pack="main", starts_after_s=starts_after_s)
+    bench = PlugBench(ChargingSettings(sessions=(settings,)), plugs=())
+    run(bench, 7, 100, 3600.0, 40.0)
+    contents = [made.content for made in bench.made]
+    lasted_s = max(0.0, starts_after_s - 1.0)  # the row that opens it counts from the next one on
+    session = next(each for each in contents if isinstance(each, Session))
+    assert (session.duration_s, session.charging_s) == (lasted_s, lasted_s)
+    assert (session.covered_vehicle_s or 0.0, session.energy_wh or 0.0) == (lasted_s, lasted_s)
+    phase = next(each.phase for each in contents if isinstance(each, PhaseRow))
+    assert (phase.start_ns, phase.duration_s) == (START_NS + 7 * NS, lasted_s)
 
 
 @pytest.mark.parametrize(("back_s", "charging_s", "gap_s"), [(150, 159.0 - 51.0, 51.0), (391, 90.0, 0.0)])
