@@ -10,6 +10,7 @@ The colours of `candump -c` (ECMA-48 control sequences) are left out. A line wit
 Promises, for any bytes:
 
 - A line that is not a frame is counted and costs only itself.
+- So is a line without a stamp in a log that has stamps: it lost its beginning, as the first line of a PuTTY log did.
 - A frame that begins inside such a line (the rest of a torn line, then the next one) is found.
 
 Identifiers and flags are candump's: 3 digits standard, 8 extended, error frames with their bit 29 set (can-utils,
@@ -23,10 +24,10 @@ from telemetry_core.frames.batch cimport (
     FLAG_BRS, FLAG_ESI, FLAG_FD, ID_ERROR, ID_EXTENDED, ID_MASK, ID_REMOTE, MAX_PAYLOAD, WideFrame,
 )
 from telemetry_core.logs.reader cimport (
-    LINE_DAMAGED, LINE_FRAME, LINE_NEW_CHANNEL, LINE_NOTHING, MAX_CHANNELS, LineReader,
+    LINE_DAMAGED, LINE_FRAME, LINE_NEW_CHANNEL, LINE_NEXT, LINE_NOTHING, MAX_CHANNELS, MAX_LINE, LineReader,
 )
 from telemetry_core.logs.text cimport (
-    NOT_HEX, hex_digit, skip_spaces, take_byte_pairs, take_decimal, take_hex, take_seconds,
+    NOT_HEX, hex_digit, is_space, skip_spaces, take_byte_pairs, take_decimal, take_hex, take_seconds,
 )
 
 cdef enum:
@@ -245,9 +246,12 @@ cdef class CandumpReader(LineReader):
         cdef const char* name
         cdef Py_ssize_t name_length
         cdef int channel
+        cdef char following
         memset(frame, 0, sizeof(WideFrame))
         frame.time_ns = self.arrival_ns
         self.lacks_stamp = at[0] != c'('
+        if self.lacks_stamp and self.frames_read != self.unstamped:
+            return LINE_DAMAGED
         if not self.lacks_stamp:
             stamp = at + 1
             at = take_seconds(stamp, end, &frame.time_ns)
@@ -272,6 +276,12 @@ cdef class CandumpReader(LineReader):
                 return LINE_DAMAGED
         elif _parse_display_data(at, end, frame) == NULL:
             return LINE_DAMAGED
+        if self.lacks_stamp and self.frames_read == 0:
+            following = self.following()
+            if following == c'(':
+                return LINE_DAMAGED
+            if following == 0 and not self.has_all and self.arrival_ns == 0:
+                return LINE_NEXT
         channel = self.find_name(name, name_length)
         if channel < 0:
             if memchr(name, ESCAPE, name_length) != NULL:
@@ -279,6 +289,20 @@ cdef class CandumpReader(LineReader):
             return LINE_NEW_CHANNEL if self.name_count < MAX_CHANNELS else LINE_DAMAGED
         frame.channel = self.names[channel].number
         return LINE_FRAME
+
+    cdef char following(self) noexcept nogil:
+        # How the line after this one begins, blank ones aside. 0: that has not come, or nothing follows.
+        cdef const char* end = self.buffer + self.end
+        cdef const char* at = <const char*>memchr(self.buffer + self.begin, c'\n', self.end - self.begin)
+        cdef const char* most = at
+        if at == NULL:
+            return 0
+        most += MAX_LINE
+        while at < end and (is_space(at[0]) or at[0] == c'\n'):
+            at += 1
+            if at == most:
+                return c' '
+        return at[0] if at < end else 0
 
     cdef int find_name(self, const char* name, Py_ssize_t length) noexcept nogil:
         # Index of the name: the newest is compared first. -1 for a new one, which is then in `new_name`.

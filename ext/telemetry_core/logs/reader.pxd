@@ -23,6 +23,7 @@ cdef enum LineResult:
     LINE_DAMAGED
     LINE_NEW_CHANNEL             # to be parsed again when its channel has a number
     LINE_HEADER                  # for `take_header`
+    LINE_NEXT                    # to be parsed again when more of what follows it is there
 
 cdef struct Place:
     int64_t byte                 # in the stream

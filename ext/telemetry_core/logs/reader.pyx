@@ -186,6 +186,8 @@ cdef class LineReader(LogReader):
                 if result == LINE_HEADER:
                     self.line_end = line_end - self.buffer
                     return NEEDS_HEADER
+                if result == LINE_NEXT:
+                    return NEEDS_BYTES
                 if result == LINE_FRAME and frame.time_ns > until_ns:
                     self.next_ns = frame.time_ns
                     return NOT_DUE

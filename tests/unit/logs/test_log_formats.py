@@ -140,9 +140,9 @@ def test_a_log_of_a_known_format_that_holds_no_frame_is_no_error(
 
 def test_frames_without_stamps_in_a_file_are_reported(tmp_path: Path) -> None:
     path = tmp_path / "a.log"
-    path.write_bytes(b"  can0  123   [2]  01 02\n(5.5)  can0  123   [2]  01 02\n  can0  123   [2]  01 02\n")
+    path.write_bytes(b"  can0  123   [2]  01 02\n" * 2)
     frames, warnings = read(path)
-    assert [frame.time_ns for frame in frames] == [0, 5_500_000_000, 0]
+    assert [frame.time_ns for frame in frames] == [0, 0]
     hint = "a pipe stamps them as they come: cat LOG | nev-telemetry decode -"
     assert warnings == [f"{path}: 2 frames have no stamp, and get 1970-01-01 ({hint})"]
 

@@ -14,8 +14,8 @@ from tests.support.can_frames import BRS, ERROR, ESI, EXTENDED, FD, REMOTE
 from tests.support.logs import Numbering, Reader
 
 
-def read_all(log: bytes) -> tuple[list[FrameTuple], Reader, list[str]]:
-    return logs.read_all(CandumpReader, log, batch_frames=3)
+def read_all(log: bytes, sizes: list[int] | None = None) -> tuple[list[FrameTuple], Reader, list[str]]:
+    return logs.read_all(CandumpReader, log, sizes, batch_frames=3)
 
 
 def frames_of(log: bytes) -> list[FrameTuple]:
@@ -274,3 +274,27 @@ def test_it_agrees_with_python_can() -> None:
     assert [frame.time_ns for frame in frames] == [1_500_000_000, 2_250_000_000, 3_125_000_000, 4_000_000_000]
     assert [frame.id for frame in frames] == [0x1ABCDEF0 | EXTENDED, 0x123 | REMOTE, 7, 0x80 | ERROR]
     assert [len(frame.data) for frame in frames] == [2, 0, 12, 0]  # it writes no DLC of a remote frame
+
+
+PUTTY = b"=~=~=~=~=~=~=~=~=~=~=~= PuTTY log 2025.12.06 14:57:21 =~=~=~=~=~=~=~=~=~=~=~=\r\n"
+
+
+@pytest.mark.parametrize("cut", [b"X0 0 [8] 80 00 FA C0 00 00 00 00", b"0 [8] 80 00", b"X0 31 [2] 00 A4"])
+@pytest.mark.parametrize("before", [PUTTY, b"", PUTTY + b"(360.25) RX0 226 [2] 01 02\r\n"])
+@pytest.mark.parametrize("sizes", [[], [3] * 99])
+def test_a_line_that_lost_its_beginning_is_no_frame_of_1970(
+    cut: bytes, before: bytes, sizes: list[int]
+) -> None:
+    """As a serial port gave them to PuTTY: EV-CANlogs, Volvo EX30, lines 2 and 30512."""
+    log = before + cut + b"\r\n\r\n(360.26) RX0 226 [8] 00 30 00 00 00 00 00 00\r\n"
+    frames, reader, names = read_all(log, sizes)
+    assert {(frame.id, frame.time_ns // 10**9) for frame in frames} == {(0x226, 360)}
+    assert (reader.damaged, reader.unstamped, names) == (1 + before.startswith(PUTTY), 0, ["RX0"])
+
+
+@pytest.mark.parametrize("sizes", [[], [3] * 99])
+def test_a_log_without_stamps_has_all_its_frames(sizes: list[int]) -> None:
+    log = PUTTY + b"RX0 0 [1] 80\r\n" + b"\n" * 5000 + b"RX0 226 [0]\r\nRX0 31 [0]"
+    frames, reader, _ = read_all(log, sizes)
+    assert [frame.id for frame in frames] == [0, 0x226, 0x31]
+    assert (reader.damaged, reader.unstamped) == (1, 3)
