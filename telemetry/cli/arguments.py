@@ -17,6 +17,7 @@ from telemetry.protocols.known import CAN_PROTOCOLS, PROTOCOLS
 Value = TypeVar("Value")
 Arguments = argparse.ArgumentParser | argparse._ArgumentGroup  # what arguments are added to
 
+ON_BUSES, AT_PORTS = ", ".join(CAN_PROTOCOLS), ", ".join(sorted(PROTOCOLS))  # as help lists them
 SERVER_OPTIONS = ("url", "org", "bucket", "database", "token_file", "username", "password_file")
 
 
@@ -92,28 +93,32 @@ def add_database_arguments(parser: argparse.ArgumentParser, *, required: bool = 
 
 def add_protocol_arguments(parser: argparse.ArgumentParser, without_registers: str) -> None:
     """Add `--protocol` and `--registers`. without_registers: what a capture of modbus is then."""
-    parser.add_argument(
-        "--protocol",
-        choices=Choices("protocols", PROTOCOLS, CAN_PROTOCOLS),
-        metavar="NAME",
-        help=f"in place of a database: {', '.join(CAN_PROTOCOLS)}; or of a text capture of a serial port, "
-        f"lines `(epoch.us) port RX|TX hex`: {', '.join(sorted(PROTOCOLS))}",
-    )
+    capture = "a text capture of a serial port, lines `(epoch.us) port RX|TX hex`"
+    add_protocol(parser, f"in place of a database: {ON_BUSES}; or of {capture}: {AT_PORTS}")
     add_registers(parser, f", or pzem_017 or acrel_djsf1352; without one, {without_registers}")
 
 
 def add_device_arguments(group: Arguments, words: str, *, of: str = "of the device", maps: str = "") -> None:
-    """Add what is spoken at a serial port, and to whom. words: what for; of, maps: more for the help."""
-    add_serial_protocol(group, words)
+    """Add what is spoken, and to which device. words: of the protocol; of, maps: more for the help."""
+    add_protocol(group, words)
     group.add_argument("--address", metavar="N", help=f"{of}: 2, 0xD2, or the digits on a meter of dlt645")
     add_registers(group, maps)
 
 
-def add_serial_protocol(group: Arguments, words: str, **options: Any) -> None:
-    """Add `--protocol` of a serial port. words: its help, which the names follow."""
-    names = ", ".join(sorted(PROTOCOLS))
-    choices = Choices("protocols", PROTOCOLS)
-    group.add_argument("--protocol", metavar="NAME", choices=choices, help=f"{words}: {names}", **options)
+def add_protocol(group: Arguments, words: str, **options: Any) -> None:
+    """Add `--protocol`, which takes all names, so that `require_spoken` can say where another is spoken."""
+    choices = Choices("protocols", PROTOCOLS, CAN_PROTOCOLS)
+    group.add_argument("--protocol", metavar="NAME", choices=choices, help=words, **options)
+
+
+def require_spoken(names: Iterable[str | None], *, on_buses: bool) -> None:
+    """Raise UsageError for a protocol that is spoken on buses where it is to be of a port, or otherwise."""
+    known = CAN_PROTOCOLS if on_buses else PROTOCOLS
+    place, other = ("CAN buses", "serial ports") if on_buses else ("serial ports", "CAN buses")
+    for name in names:
+        if name is not None and name not in known:
+            hint = f"on {place}: {ON_BUSES if on_buses else AT_PORTS}"
+            raise UsageError(f"{name} is spoken on {other}", where="--protocol", hint=hint)
 
 
 def add_registers(group: Arguments, maps: str = "") -> None:

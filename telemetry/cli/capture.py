@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from telemetry.capture.file_names import FORMATS
-from telemetry.cli.arguments import add_device_arguments, flag, positive, whole
+from telemetry.cli.arguments import AT_PORTS, add_device_arguments, flag, positive, require_spoken, whole
 from telemetry.cli.bus_arguments import OF_A_BUS, add_bus_arguments, bus_options
 from telemetry.cli.ending import ended_by_signals, say_recorded
 from telemetry.clock import Clock
@@ -138,7 +138,7 @@ def add_serial_arguments(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group(
         "a serial port", "Lines `(epoch.us) port RX|TX hex`, which `decode --protocol` reads, and `scrub`."
     )
-    add_device_arguments(group, "ask the device by this; without it, listen and send nothing")
+    add_device_arguments(group, f"ask the device by this; without it, listen and send nothing: {AT_PORTS}")
     group.add_argument("--listen", action="store_true", help="send nothing, whatever the protocol")
     group.add_argument(
         "--baud", metavar="N", type=int, help=f"default: that of the protocol, otherwise {_BAUD_RATE}"
@@ -158,6 +158,7 @@ def is_port(arguments: argparse.Namespace) -> bool:
     path = Path(named)
     given = [name for name in _OF_A_LINE if getattr(arguments, name)]
     is_one = "://" in named or named.startswith("/dev/") or path.is_char_device() or bool(given)
+    require_spoken([arguments.protocol], on_buses=False)
     if is_one and not named:
         raise UsageError("is missing", where="PORT", hint="such as /dev/ttyUSB0")
     if is_one and (bus := [name for name in (*OF_A_BUS, "frames") if getattr(arguments, name)]):

@@ -11,12 +11,15 @@ from pathlib import Path
 
 from telemetry.charging.session import Session
 from telemetry.cli.arguments import (
+    ON_BUSES,
     SERVER_OPTIONS,
+    add_protocol,
     add_server_arguments,
     flag,
     given_values,
     read_as,
     require_logs,
+    require_spoken,
 )
 from telemetry.clock import Clock
 from telemetry.decode.sessions import collect_sessions
@@ -25,7 +28,6 @@ from telemetry.errors import UsageError, one_line
 from telemetry.live.words import counted
 from telemetry.model.instant import read_instant
 from telemetry.overview.stored_sessions import StoredSessions
-from telemetry.protocols.known import CAN_PROTOCOLS
 
 DEFAULT_PROTOCOL = "gbt27930"
 
@@ -64,13 +66,8 @@ def add_source_arguments(parser: argparse.ArgumentParser) -> None:
         help="logs as for decode; or a service's configuration (.toml, or a folder): the sessions in its "
         "database; or both: the sessions of the logs, by that configuration",
     )
-    parser.add_argument(
-        "--protocol",
-        metavar="NAME",
-        choices=sorted(CAN_PROTOCOLS),
-        help="of logs without a configuration: what charger and vehicle speak: "
-        f"{', '.join(sorted(CAN_PROTOCOLS))} (default: {DEFAULT_PROTOCOL})",
-    )
+    words = f"of logs without a configuration: what charger and vehicle speak: {ON_BUSES}"
+    add_protocol(parser, f"{words} (default: {DEFAULT_PROTOCOL})")
     parser.add_argument(
         "--since",
         metavar="TIME",
@@ -98,6 +95,7 @@ def found_sessions(arguments: argparse.Namespace) -> Iterator[FoundSessions]:
     if len(configs) > 1:
         raise UsageError("is a second configuration", where=str(configs[1]), hint="name one")
     logs = [path for path in arguments.files if path not in configs]
+    require_spoken([arguments.protocol], on_buses=True)
     if arguments.protocol and (configs or not logs):
         raise UsageError("is for logs without a configuration", where="--protocol", hint="leave it out")
     if logs:

@@ -9,13 +9,13 @@ import sys
 import time
 from pathlib import Path
 
-from telemetry.cli.arguments import add_device_arguments
+from telemetry.cli.arguments import AT_PORTS, ON_BUSES, add_device_arguments, require_spoken
 from telemetry.cli.bus_arguments import add_bus_arguments, bus_options
 from telemetry.clock import Clock
 from telemetry.errors import EXIT_OK, DataError, TelemetryError, UsageError
 from telemetry.logs.content import require_file
 from telemetry.model.bit_rate import BitRate
-from telemetry.monitor.bench import bench, can_table, log_table, python_can_table, serial_table
+from telemetry.monitor.bench import bench, can_table, log_table, python_can_table, serial_table, with_protocol
 from telemetry.monitor.feeds import DirectFeed, Feed, Json, ServiceFeed
 from telemetry.monitor.layout import Page, view, whole
 from telemetry.monitor.session import Viewing, look_once, nothing_came
@@ -67,7 +67,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="of --map: the source that is looked at (default: the one of its name or interface)",
     )
     add_device_arguments(
-        direct, "what is spoken on --serial", of="of the device on --serial", maps=", or pzem_017 …"
+        direct,
+        f"what is spoken on a bus, beside its databases: {ON_BUSES}; or on --serial: {AT_PORTS}",
+        of="of the device on --serial",
+        maps=", or pzem_017 …",
     )
     direct.add_argument(
         "--speed",
@@ -118,6 +121,7 @@ def _feed(arguments: argparse.Namespace, *, is_once: bool) -> Feed:
             hint = "look at a log by --log FILE, at a bus by --can BUS"
             raise UsageError("CONFIG is of a running service, and stands alone", hint=hint)
         return ServiceFeed(spool_directory(arguments.config), clock)
+    require_spoken([arguments.protocol], on_buses=not arguments.serial)
     if is_named and (arguments.can or arguments.serial or arguments.log):
         raise UsageError("-i and -c name a bus", hint="give them, --can, --serial or --log")
     if is_named:
@@ -136,6 +140,8 @@ def _feed(arguments: argparse.Namespace, *, is_once: bool) -> Feed:
         raise UsageError(
             "nothing to look at", hint="CONFIG of a running service, --can, -i and -c, --serial or --log"
         )
+    if arguments.protocol and not arguments.serial:
+        sources = with_protocol(sources, arguments.protocol)
     return DirectFeed(bench(sources, arguments.map, arguments.source or ""), clock)
 
 

@@ -7,7 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from telemetry.cli import scan_can, scan_ports
+from telemetry.cli.arguments import require_spoken
 from telemetry.errors import EXIT_OK, NothingFoundError, UnavailableError, UsageError, writing
+from telemetry.protocols.known import CAN_PROTOCOLS, PROTOCOLS
 from telemetry.scan import can_findings, findings
 from telemetry.scan.can_findings import BusFindings
 from telemetry.scan.findings import PortFindings
@@ -48,6 +50,10 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.dbc and not has_bus:
         raise UsageError("names databases of a bus", where="--dbc", hint="add --can BUS or --log LOG")
     has_port = bool(arguments.ports) or not has_bus
+    if has_port != has_bus:
+        require_spoken(arguments.protocol, on_buses=has_bus)
+    arguments.spoken_on_buses = [name for name in arguments.protocol if name in CAN_PROTOCOLS]
+    arguments.protocol = [name for name in arguments.protocol if name in PROTOCOLS]
     if arguments.dry_run:
         if has_port:
             scan_ports.print_plan(arguments, _say)

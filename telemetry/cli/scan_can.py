@@ -67,7 +67,9 @@ def add_arguments(group: argparse._ArgumentGroup) -> None:
 
 def scan_buses(arguments: argparse.Namespace, say: Say) -> list[BusFindings]:
     """Return each bus, and each channel of the logs, with what fits."""
-    candidates = [*known_candidates(), *_database_candidates(arguments.dbc, say)]
+    only = arguments.spoken_on_buses
+    known = [one for one in known_candidates() if not only or one.name in only]
+    candidates = [*known, *_database_candidates(arguments.dbc, say)]
     channels = {database.file: database.channel for database in arguments.dbc}
     found = []
     for where, name, traffic, bit_rate, options in chain(

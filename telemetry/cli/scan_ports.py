@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from telemetry.cli.arguments import add_serial_protocol, positive
+from telemetry.cli.arguments import AT_PORTS, ON_BUSES, add_protocol, positive
 from telemetry.clock import Clock
 from telemetry.errors import UnavailableError, UsageError
 from telemetry.protocols.table import LineSettings
@@ -28,7 +28,8 @@ Say = Callable[[str], None]
 
 def add_arguments(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--dry-run", action="store_true", help="print what would be sent, and send nothing")
-    add_serial_protocol(group, "try this one alone; repeatable", action="append", default=[])
+    words = f"try this one alone; repeatable: {AT_PORTS}; of buses: {ON_BUSES}"
+    add_protocol(group, words, action="append", default=[])
     group.add_argument(
         "--risky",
         action="store_true",

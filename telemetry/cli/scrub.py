@@ -6,11 +6,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from telemetry.cli.arguments import add_dbc, add_registers, add_serial_protocol
+from telemetry.cli.arguments import AT_PORTS, add_dbc, add_protocol, add_registers
 from telemetry.cli.output import writing_to
 from telemetry.errors import EXIT_OK, StorageError, UsageError
 from telemetry.logs.content import STDIN, require_file
 from telemetry.logs.inflate import ENDINGS
+from telemetry.protocols.known import PROTOCOLS
 from telemetry.protocols.table import SerialProtocol
 
 if TYPE_CHECKING:
@@ -40,8 +41,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         required=True,
         help="the file; of several FILEs the folder. CAN logs are written as candump or, named .asc, as ASC",
     )
-    words = "of captures: what is spoken, repeatable (default: whatever is found)"
-    add_serial_protocol(parser, words, action="append", default=[])
+    words = f"of captures: what is spoken, repeatable (default: whatever is found): {AT_PORTS}; logs of buses"
+    add_protocol(parser, f"{words} need none", action="append", default=[])
     add_registers(parser)
     add_dbc(
         parser, "of logs: a database whose signals named latitude, longitude, VIN, serial … are replaced too"
@@ -99,7 +100,11 @@ def _protocols(arguments: argparse.Namespace) -> Sequence[SerialProtocol]:
         raise UsageError("is of --protocol modbus", where="--registers", hint="add it")
     from telemetry.decode.modbus_capture import protocol_of
 
-    return [protocol_of(name, arguments.registers, arguments.files, with_messages=False) for name in names]
+    return [
+        protocol_of(name, arguments.registers, arguments.files, with_messages=False)
+        for name in names
+        if name in PROTOCOLS  # all of buses are looked for, named or not
+    ]
 
 
 def _messages(arguments: argparse.Namespace) -> "Mapping[tuple[bool, int], NamedMessage]":

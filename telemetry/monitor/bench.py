@@ -100,8 +100,8 @@ def _address(text: str, protocol: SerialProtocol) -> int | str:
 def bench(sources: Mapping[str, list[Table]], map_file: Path | None, source: str = "") -> Bench:
     """Return what `sources` are and mean. Raises ConfigError.
 
-    map_file: the configuration that says what values mean. Databases that `sources` have replace those of its
-    buses.
+    map_file: the configuration that says what values mean. Databases and the protocol that `sources` have
+    replace those of its buses.
     """
     reads = read_offline(Document.plain(Path("monitor"), {"vehicle": "bench", **sources}))
     if map_file is None:
@@ -114,17 +114,22 @@ def bench(sources: Mapping[str, list[Table]], map_file: Path | None, source: str
     buses = {kind: tables for kind in KINDS if KINDS[kind]().is_can and (tables := values.get(kind))} or dict(
         sources
     )
-    files = next(table["databases"] for tables in sources.values() for table in tables)
-    if files:
-        buses = {kind: _with_databases(tables, files) for kind, tables in buses.items()}
+    own = next(table for tables in sources.values() for table in tables)
+    given = {key: own[key] for key in ("databases", "protocol") if own.get(key)}
+    buses = {kind: _with(given, tables) for kind, tables in buses.items()}
     return Bench(reads, read_offline(replace(document, values={**values, **buses})), source)
 
 
-def _with_databases(tables: Any, files: Sequence[str]) -> Any:
-    """Return `tables`, each with `files` as its databases; what is no table is for the reader."""
+def with_protocol(sources: Mapping[str, list[Table]], protocol: str) -> dict[str, list[Table]]:
+    """Return the tables of buses with what is spoken on them."""
+    return {kind: _with({"protocol": protocol}, tables) for kind, tables in sources.items()}
+
+
+def _with(given: Table, tables: Any) -> Any:
+    """Return `tables`, each with these keys; what is no table is for the reader."""
     if not isinstance(tables, list):
         return tables
-    return [{**table, "databases": files} if isinstance(table, dict) else table for table in tables]
+    return [{**table, **given} if isinstance(table, dict) else table for table in tables]
 
 
 def _texts(files: Sequence[Path]) -> list[str]:
