@@ -25,6 +25,7 @@ from telemetry.model.measurements import BATTERY, EVENT
 from telemetry.rules.map import is_alarm
 from telemetry.rules.map_entry import MAIN, MapEntry
 from telemetry.service.rate_findings import live_findings, log_findings, sample_findings
+from telemetry.service.unit import unit_findings
 from telemetry.settings.document import shown_name
 from telemetry.sources.kinds import sharing
 from telemetry.spool.directory import refuse_shared, unusable
@@ -77,6 +78,7 @@ def check(config: Config, *, log: Path | None = None, listen_s: float | None = N
         yield from settings.findings()
     yield from sharing(config.sources)
     yield from _spool_findings(config)
+    yield from unit_findings(config)
     spool_bytes, clock = _room(config)[0], Clock()
     yield from log_findings(composition, spool_bytes, clock)
     if log is not None:

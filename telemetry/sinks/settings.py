@@ -6,6 +6,7 @@ server is; nothing outside the folder asks of which kind they are.
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any, ClassVar, Protocol, Self
 
 from telemetry.clock import Clock
@@ -74,6 +75,16 @@ class SinkSettings(ABC):
     def target(self) -> tuple[str, ...]:
         """Return what tells the place where its points are stored from others."""
         return (self.address,)
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """Return the files that its client reads, without those of secrets."""
+        return ()
+
+    @property
+    def secret_files(self) -> tuple[Path, ...]:
+        """Return the files with its secrets."""
+        return ()
 
     @property
     def cursor(self) -> str:

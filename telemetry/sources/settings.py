@@ -95,6 +95,12 @@ class SourceSettings(ABC):
         return ()
 
     @property
+    def files(self) -> tuple[Path, ...]:
+        """Return the files that it is read from, or describes its frames by."""
+        databases = [file for bus in self.buses for file in bus.databases]
+        return (*databases, *((self.log,) if self.log else ()))
+
+    @property
     def listening_options(self) -> Mapping[str, Any] | None:
         """Return options of python-can's `Bus`, by which `capture` records the bus; None: it cannot."""
         return None

@@ -236,3 +236,54 @@ def test_a_real_systemd_runs_reloads_and_stops_the_hardened_service(tmp_path: Pa
     clock = int(lines[-3].removeprefix("adjtimex: "))
     assert 0 <= clock <= 5, "it may be asked whether the clock is synchronised"
     assert lines[-2:] == ["0", "probe: end"], "a secret in the journal"
+
+
+REFUSALS = """
+unit=nev-telemetry.service
+config=/etc/nev-telemetry/gateway.toml
+command=/opt/nev-telemetry/bin/nev-telemetry
+systemctl start systemd-journald.service
+cp $config /good.toml
+chmod 600 /etc/nev-telemetry/influx-token
+try() {
+    echo "case $1"
+    $command check $config 2>&1 | grep -a 'fault: unit' || echo "foretold nothing"
+    timeout 20 systemctl start $unit 2>/dev/null && echo started || echo "not started"
+    systemctl stop $unit
+    systemctl reset-failed $unit 2>/dev/null
+    cp /good.toml $config
+    chmod 644 $config
+}
+try good
+chmod 600 $config; try closed
+mkdir /root/dbc; cp /opt/nev-telemetry/source/firmware_sim/wire/vehicle.dbc /root/dbc/ev.dbc
+sed -i 's#databases = .*#databases = ["/root/dbc/ev.dbc"]#' $config; try home
+sed -i 's#directory = .*#directory = "/srv/spool"#' $config; try spool
+mv /etc/nev-telemetry/influx-token /token; sed -i '/token_file/d' $config; try token
+cp -p /token /etc/nev-telemetry/influx-token
+cp -p /token /etc/nev-telemetry/other-token; sed -i 's#influx-token#other-token#' $config; try other
+echo "case end"
+"""
+
+
+@pytest.mark.optional
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root, for namespaces")
+def test_check_by_root_foretells_what_a_real_systemd_refuses_to_the_service(tmp_path: Path) -> None:
+    try:
+        reported = systemd_machine.run(REFUSALS, tmp_path)
+    except systemd_machine.NoSystemdError as error:
+        pytest.skip(f"no systemd can be started here: {error}")
+    cases = dict(re.findall(r"case (\w+)\n(.*?)(?=case )", reported, re.DOTALL))
+    assert cases.pop("good") == "foretold nothing\nstarted\n", reported
+    foretold = {
+        "closed": "/etc/nev-telemetry/gateway.toml: the service may not read it: chmod o+r",
+        "home": "/root/dbc/ev.dbc: ProtectHome hides /root from the service",
+        "spool": "the spool /srv/spool: the service may not write there: take /var/lib/nev-telemetry",
+        "token": "/etc/nev-telemetry/influx-token is missing, and without it the unit does not start",
+        "other": "/etc/nev-telemetry/other-token: the service may not read it: add LoadCredential=other",
+    }
+    assert cases.keys() == foretold.keys(), reported
+    for name, words in foretold.items():
+        fault, _, outcome = cases[name].partition("\n")
+        assert f"unit nev-telemetry.service: {words}" in fault, reported
+        assert outcome == "not started\n", reported

@@ -3,6 +3,7 @@
 import contextlib
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from telemetry.clock import Clock
@@ -48,6 +49,14 @@ class InfluxSettings(InfluxServer, SinkSettings):
     @property
     def address(self) -> str:
         return self.url
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        return () if self.ca_file is None else (self.ca_file,)
+
+    @property
+    def secret_files(self) -> tuple[Path, ...]:
+        return tuple(file for file in (self.token_file, self.password_file) if file is not None)
 
     @property
     def target(self) -> tuple[str, ...]:

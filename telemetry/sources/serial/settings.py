@@ -212,6 +212,10 @@ class SerialSettings(SourceSettings):
         return (port,) if self.capture is None else (port, Resource("capture", str(self.capture), "writes"))
 
     @property
+    def files(self) -> tuple[Path, ...]:
+        return tuple(device.registers for device in self.devices if device.registers is not None)
+
+    @property
     def _titles(self) -> tuple[str, ...]:
         """Return what its devices are, each kind once."""
         return tuple(dict.fromkeys(device.table.title for device in self.devices))
