@@ -2,7 +2,8 @@
 
 Promises:
 - No server, no spool and no secret of the configuration need be there.
-- A channel of a recording is one source of the configuration, or one error says how to choose.
+- A channel of a recording is one source of the configuration, or one error says how to choose. Where one has
+  the name of the only bus or port, no other channel is it.
 """
 
 import os
@@ -54,29 +55,54 @@ class Recorded:
             buses = [each for each in assembled if each.settings.is_can]
             sources = buses or assembled
         self._sources = sources
+        self._may_be_named = not source and len(sources) == 1 and sources[0].settings.log is None
+        self._named = self._unnamed = ""  # channels of the only source, with its name and without
         self.is_serial = not sources[0].settings.is_can
 
-    def source_of(self, channel: str) -> Assembled:
-        """Return the source with the name `channel`; otherwise the only one. Raises UsageError."""
+    def source_of(self, channel: str) -> Assembled | None:
+        """Return the source with the name `channel`; otherwise the only one; None: another one has its name.
+
+        Raises UsageError where that does not decide, or comes too late.
+        """
         fitting = [each for each in self._sources if _fits(each, channel)]
         if len(fitting) > 1 or (not fitting and len(self._sources) > 1):
             words = "several sources fit" if fitting else "no source fits"
             raise self._wrong(f"{words} the channel {channel!r}", fitting or self._sources)
-        return (fitting or self._sources)[0]
+        (source,) = fitting or self._sources
+        if self._may_be_named:
+            if fitting:
+                self._named = channel
+            elif self._named:
+                return None
+            else:
+                self._unnamed = channel
+            if self._named and self._unnamed:
+                words = f"the channel {channel!r} is {source.name}, and {self._unnamed!r} came before it"
+                hint = f"give {self._unnamed!r} a source of its own, or say --source {source.name} for both"
+                raise UsageError(words, where=str(self._file), hint=hint)
+        return source
 
     def binding(self, channel: str) -> Binding:
         """Return what `channel` is."""
-        return self._binding(self.source_of(channel), channel)
+        source = self.source_of(channel)
+        if source is None:
+            return Binding(NO_BUS, self._account or self._sources[0].name, channel)
+        return self._binding(source, channel)
 
     def warnings(self, found: Mapping[str, Binding]) -> Iterator[str]:
-        """Yield a line for each of these channels that has no database."""
+        """Yield a line for each of these channels that has no database, or is no source."""
         for channel, binding in found.items():
-            if binding.bus == NO_BUS:
-                yield f"{channel}: source {self.source_of(channel).name} of {self._file} has no database"
+            source = self.source_of(channel)
+            if source is None:
+                yield f"{channel}: left out: it is no source of {self._file}, whose only one is {self._named}"
+            elif binding.bus == NO_BUS:
+                yield f"{channel}: source {source.name} of {self._file} has no database"
 
     def spoken(self, port: str) -> Sequence[Spoken]:
         """Return what is spoken at `port`: by its devices. Raises UsageError if no source fits."""
         source = self.source_of(port)
+        if source is None:
+            return ()
         settings: Any = source.settings
         found = []
         for device in settings.devices:

@@ -70,6 +70,26 @@ def test_the_only_bus_is_every_channel_and_serial_ports_are_none() -> None:
     assert (code, measurements(text)) == (0, {("One", "traction")})
 
 
+@pytest.mark.parametrize("named", ["can0", "traction"])
+@pytest.mark.parametrize("arguments", [[], ["--source", "traction"]])
+def test_where_a_channel_has_the_name_of_the_only_bus_no_other_one_is_it(
+    named: str, arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_log(named, "can1", named, "can2")
+    code, text = decode(TRACTION, *arguments)
+    reported = capsys.readouterr().err
+    assert (code, text.count("One,")) == (0, 4 if arguments else 2)
+    for other in ("can1", "can2"):
+        line = f"{other}: left out: it is no source of gateway.toml, whose only one is {named}"
+        assert (line in reported) is not bool(arguments)
+    write_log("can1", named)
+    code, _ = decode(TRACTION, *arguments)
+    words = (
+        f"gateway.toml: the channel '{named}' is traction, and 'can1' came before it (give 'can1' a source"
+    )
+    assert (code, words in capsys.readouterr().err) == ((0, False) if arguments else (64, True))
+
+
 def test_a_source_that_is_named_is_every_channel() -> None:
     write_log("can0", "can7")
     code, text = decode(TRACTION + BODY, "--source", "body")
