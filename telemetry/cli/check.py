@@ -7,7 +7,7 @@ from pathlib import Path
 
 from telemetry.cli.arguments import positive
 from telemetry.config import load_config
-from telemetry.errors import EXIT_OK, UnavailableError
+from telemetry.errors import EXIT_OK
 from telemetry.model.finding import Finding, Grade
 from telemetry.service.check import check
 
@@ -36,16 +36,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print what is found; exit 69 when the service would not do its work as things are."""
+    """Print what is found; exit 69, or 74, when the service would not do its work as things are."""
     found = []
     for finding in check(load_config(arguments.config), log=arguments.log, listen_s=arguments.seconds):
         if not arguments.json:
             print(finding, flush=True)
         found.append(finding)
-    has_fault = any(finding.level is Grade.FAULT for finding in found)
+    faults = [finding.exit_code for finding in found if finding.level is Grade.FAULT]
     if arguments.json:
-        print(json.dumps({"ok": not has_fault, "findings": [*map(_as_json, found)]}, indent=2))
-    return UnavailableError.exit_code if has_fault else EXIT_OK
+        print(json.dumps({"ok": not faults, "findings": [*map(_as_json, found)]}, indent=2))
+    return max(faults, default=EXIT_OK)  # the spool's first, without which nothing starts
 
 
 def _as_json(finding: Finding) -> dict[str, object]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
-from telemetry.errors import one_line
+from telemetry.errors import UnavailableError, one_line
 
 
 class Grade(Enum):
@@ -18,11 +18,12 @@ class Grade(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One line of `check`. rate: the figures of a line about one, for programs."""
+    """One line of `check`. rate: the figures of a line about one, for programs; exit_code: of a fault."""
 
     level: Grade
     text: str
     rate: Mapping[str, Any] | None = None
+    exit_code: int = UnavailableError.exit_code
 
     def __str__(self) -> str:
         return self.level.value + one_line(self.text)

@@ -1,14 +1,16 @@
 """What `check` finds out about a configuration without starting anything.
 
-Promises: opens no bus unless it is to listen, writes nothing (but a cached plan), sends nothing but a
+Promises: opens no bus unless it is to listen, leaves nothing behind (but a cached plan), sends nothing but a
 question to the server. Gives findings, one line each; what it cannot know (how much a day) it says it cannot
 know.
 """
 
 import contextlib
 import os
+import tempfile
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from errno import EACCES, ENOTDIR
 from pathlib import Path
 
 from telemetry_core.rows.spec import RecordSpec
@@ -165,16 +167,9 @@ def _reduce_findings(config: Config, measurements: set[str], filled: set[str]) -
 
 
 def _spool_findings(config: Config) -> Iterator[Finding]:
-    existing = _existing(config.spool_directory)
-    if not existing.is_dir() or not os.access(existing, os.W_OK | os.X_OK):
-        yield Finding(Grade.FAULT, f"spool {config.spool_directory}: nothing can be made in {existing}")
-    elif existing == config.spool_directory.absolute():
-        try:
-            refuse_shared(FileSystem(), existing)
-        except StorageError as error:
-            yield Finding(Grade.FAULT, f"spool {error}")
-        except OSError as error:
-            yield Finding(Grade.FAULT, f"spool {unusable(existing, error)}")
+    if fault := _spool_fault(config.spool_directory):
+        yield Finding(Grade.FAULT, f"spool {fault}", exit_code=fault.exit_code)
+        return
     cap_bytes, free_bytes = _room(config)
     if free_bytes < config.spool.keep_free_bytes:
         kept = f"keep_free_mib keeps {size(config.spool.keep_free_bytes)} free, and less is free now"
@@ -184,6 +179,25 @@ def _spool_findings(config: Config) -> Iterator[Finding]:
         Grade.FACT if cap_bytes < free_bytes else Grade.WARNING,
         f"spool {config.spool_directory}: {room}",
     )
+
+
+def _spool_fault(directory: Path) -> StorageError | None:
+    """Return the error that `run` would end with, if any."""
+    existing = _existing(directory)
+    try:
+        if existing != directory.absolute():
+            Path(tempfile.mkdtemp(dir=existing)).rmdir()  # permissions alone say nothing of /proc
+        elif not existing.is_dir():
+            raise NotADirectoryError(ENOTDIR, os.strerror(ENOTDIR))
+        elif not os.access(existing, os.W_OK | os.X_OK):
+            raise PermissionError(EACCES, os.strerror(EACCES))
+        else:
+            refuse_shared(FileSystem(), existing)
+    except StorageError as error:
+        return error
+    except OSError as error:
+        return unusable(directory, error)
+    return None
 
 
 def _room(config: Config) -> tuple[int, int]:

@@ -1,14 +1,19 @@
 import io
+import re
+from collections.abc import Callable
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 
 from telemetry.__main__ import main
 from telemetry.config import load_config
-from telemetry.errors import ConfigError, UnavailableError
+from telemetry.errors import ConfigError, StorageError, UnavailableError
 from telemetry.model.finding import Finding, Grade
 from telemetry.service.check import check
 from telemetry.service.rate import Rate
+from telemetry.service.service import Service
+from telemetry.spool.filesystem import FileSystem
 from telemetry.stages.prepare import prepare
 from tests.support.recording import VEHICLE_DBC, record_drive
 from tests.support.scripted_server import Act, ScriptedServer, answer
@@ -382,19 +387,54 @@ def test_senders_of_which_none_is_named_are_reported(
     ]
 
 
-def test_a_folder_that_nothing_can_be_made_in_is_a_fault_and_a_disk_that_is_full_a_warning(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def closed(folder: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Return a spool that nobody but its owner may use."""
+    (folder / "spool").mkdir(0o700)
+    refusal = PermissionError(13, "Permission denied")
+    monkeypatch.setattr("os.access", lambda *_: False)
+    monkeypatch.setattr(FileSystem, "lock", Mock(side_effect=refusal))
+    return f"{folder}/spool: the spool cannot be used: Permission denied"
+
+
+def a_file(folder: Path, _: object) -> str:
+    (folder / "spool").write_text("a file")
+    return f"{folder}/spool: the spool cannot be used: Not a directory"
+
+
+def shared(folder: Path, _: object) -> str:
+    (folder / "spool").mkdir(0o755)
+    (folder / "spool" / "notes").write_text("")
+    return f"{folder}/spool: others may enter this directory, and notes in it is not the spool's"
+
+
+def of_the_kernel(folder: Path, _: object) -> str:
+    (folder / "gateway.toml").write_text(
+        (folder / "gateway.toml").read_text().replace('"spool"', '"/proc/spool"')
+    )
+    return "/proc/spool: the spool cannot be used: No such file or directory"
+
+
+@pytest.mark.parametrize("spoil", [closed, a_file, shared, of_the_kernel])
+def test_check_refuses_a_spool_with_the_words_and_the_code_of_run(
+    spoil: Callable[[Path, pytest.MonkeyPatch], str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    assert "nothing can be made" not in texts(findings(tmp_path, CAN9), Grade.FAULT)
-    with monkeypatch.context() as closed:
-        closed.setattr("os.access", lambda *_: False)
-        assert f"spool {tmp_path / 'spool'}: nothing can be made in {tmp_path}" in texts(
-            findings(tmp_path, CAN9), Grade.FAULT
-        )
-    (tmp_path / "spool").write_text("a file")
-    reported = f"spool {tmp_path}/spool: nothing can be made in {tmp_path}/spool"
-    assert reported in texts(findings(tmp_path, CAN9), Grade.FAULT)
-    (tmp_path / "spool").unlink()
+    config = config_with(tmp_path, CAN9)
+    words = spoil(tmp_path, monkeypatch)
+    before = sorted(tmp_path.rglob("*"))
+    assert main(["check", str(config)]) == 74
+    assert f"fault: spool {words}" in capsys.readouterr().out
+    assert sorted(tmp_path.rglob("*")) == before
+    with pytest.raises(StorageError, match=re.escape(words)):
+        Service(load_config(config))
+    assert StorageError.exit_code == 74
+
+
+def test_a_disk_that_is_full_is_a_warning(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "spool" not in texts(findings(tmp_path, CAN9), Grade.FAULT)
+    assert not (tmp_path / "spool").exists()
     for free_mb, warned in ((99, True), (100, False)):
         monkeypatch.setattr(
             "telemetry.spool.filesystem.FileSystem.free_bytes", lambda *_, mb=free_mb: mb * 2**20
