@@ -59,7 +59,8 @@ def require_logs(logs: Sequence[Path]) -> None:
 
 def no_database(where: str) -> UsageError:
     """Return the error where nothing says what frames mean."""
-    return UsageError("no database was given", where=where, hint="add one: --dbc FILE, or --protocol NAME")
+    hint = "add one: --dbc FILE, or --protocol NAME; scan --log finds what fits, look shows what is there"
+    return UsageError("no database was given", where=where, hint=hint)
 
 
 def add_dbc(parser: Arguments, what: str, *, required: bool = False) -> None:
@@ -80,7 +81,7 @@ def add_database_arguments(parser: argparse.ArgumentParser, *, required: bool = 
     add_dbc(
         parser,
         "a database (DBC, ARXML, KCD, SYM) for every channel, or for one; "
-        "a folder or a quoted glob: all of them",
+        "a folder (in depth) or a quoted glob: all of them",
         required=required,
     )
     parser.add_argument(

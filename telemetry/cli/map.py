@@ -20,6 +20,7 @@ from telemetry.decode.selection import select
 from telemetry.errors import EXIT_OK, DataError, UsageError
 from telemetry.logs.content import STDIN, require_file
 from telemetry.overview.current_sign import Evidence, Series, by_charge, by_voltage
+from telemetry.overview.left_out import left_out
 from telemetry.overview.map_suggestions import CURRENT, Suggestion, as_toml, signals_of, suggest
 from telemetry.overview.shared_messages import SharedMessages
 from telemetry.overview.signals import list_messages
@@ -47,16 +48,18 @@ def run(arguments: argparse.Namespace) -> int:
     with Screen(Clock(), output_is_terminal=sys.stdout.isatty()) as screen:
         spec = load_spec(channels, screen)
         extremes = _extremes(spec, channels, arguments.logs, screen) if arguments.logs else None
-        found = suggest(
-            list_messages(spec, {} if extremes is None else {"": extremes}),
-            with_log=bool(arguments.logs),
-        )
+        messages = list_messages(spec, {} if extremes is None else {"": extremes})
+        found = suggest(messages, with_log=bool(arguments.logs))
+        rest = [*left_out(messages, found, with_log=bool(arguments.logs))]
         if not found:
+            for line in rest:
+                screen.say(f"left out: {line}")
             names = ", ".join(str(database.file) for database in arguments.dbc)
             raise DataError("no signal looks like one of a battery or charger", where=names)
         if arguments.logs:
             found = _with_evidence(found, spec, channels, arguments.logs)
-    sys.stdout.write(as_toml(found))
+    comments = ["", "# left out:", *(f"#   {line}" for line in rest)] if rest else []
+    sys.stdout.write(as_toml(found) + "".join(f"{line}\n" for line in comments))
     return EXIT_OK
 
 

@@ -108,7 +108,10 @@ def _protocols(arguments: argparse.Namespace) -> Sequence[SerialProtocol]:
 
 
 def _messages(arguments: argparse.Namespace) -> "Mapping[tuple[bool, int], NamedMessage]":
-    """Return the messages of --dbc whose signals are replaced. Raises ConfigError; UsageError without any."""
+    """Return the messages of --dbc whose signals are replaced; a warning says where it has none.
+
+    Raises ConfigError.
+    """
     if not arguments.dbc:
         return {}
     from telemetry.databases.plan_cache import load_plan, user_cache_directory
@@ -122,8 +125,9 @@ def _messages(arguments: argparse.Namespace) -> "Mapping[tuple[bool, int], Named
     for message in messages.values():
         print(f"{message.name}: {', '.join(message.names)}", file=sys.stderr)
     if not messages:
-        hint = "leave it out, or look for another name of VIN, serial, latitude or longitude in it"
-        raise UsageError("has no signal whose name says that it identifies", where="--dbc", hint=hint)
+        files = ", ".join(str(database.file) for database in arguments.dbc)
+        words = "no signal is named as a VIN, serial number or position: nothing is replaced by it"
+        print(f"warning: {files}: {words}", file=sys.stderr)
     return messages
 
 

@@ -21,7 +21,7 @@ from telemetry.cli.recordings import recording_of
 from telemetry.clock import Clock
 from telemetry.databases.files import ENDINGS, database_files
 from telemetry.decode.channels import Database
-from telemetry.decode.logs import none_matched
+from telemetry.decode.logs import none_matched, without_signals
 from telemetry.decode.screen import Screen
 from telemetry.errors import EXIT_OK, DataError, UsageError
 from telemetry.logs.content import named, require_file
@@ -68,7 +68,7 @@ def run(arguments: argparse.Namespace) -> int:
         require_file(path)
     with Screen(Clock(), output_is_terminal=sys.stdout.isatty()) as screen:
         recording = recording_of(arguments, logs, arguments.signal, screen)
-        messages = _listed(recording, logs, screen, everything=arguments.all)
+        messages = _listed(recording, logs, screen, arguments.signal, everything=arguments.all)
     if arguments.protocol and not messages:
         hint = "add --registers FILE, or a capture"
         raise UsageError("has no messages of its own", where=f"--protocol {arguments.protocol}", hint=hint)
@@ -86,7 +86,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _listed(
-    recording: Recording, logs: Sequence[Path], screen: Screen, *, everything: bool
+    recording: Recording, logs: Sequence[Path], screen: Screen, globs: Sequence[str], *, everything: bool
 ) -> list[ListedMessage]:
     if not logs:
         return list_messages(recording.plan)
@@ -109,6 +109,8 @@ def _listed(
     if unknown := rows.frames_unknown:
         read = rows.frames_read
         screen.say(f"frames without a message: {unknown:,} of {read:,} ({unknown / read:.1%})")
+    if (silent := rows.frames_without_signals) and not globs:
+        screen.say(without_signals(silent, rows.frames_read))
     unseen = sum(not message.rows for message in messages)
     if unseen and not everything:
         screen.say(f"{unseen} of {len(messages)} messages are not in the log (--all lists them)")

@@ -68,7 +68,8 @@ def by_databases(
     def make_stages(output: OutputKind) -> Stages:
         return Stages(spec, None, protection=protected.rules, vehicle=vehicle, output=output)
 
-    return Described(make_stages, partial(Logs, channels), [protect_file] if protect_file else ())
+    make_logs = partial(Logs, channels, is_selection=bool(signals))
+    return Described(make_stages, make_logs, [protect_file] if protect_file else ())
 
 
 def by_protocol(
@@ -101,7 +102,8 @@ def by_protocol(
             value_texts=value_texts,
             signals=signals,
         )
-        return Described(make_bus_stages, partial(Logs, ChannelPlan((), otherwise=0, isotp=isotp)))
+        plan = ChannelPlan((), otherwise=0, isotp=isotp)
+        return Described(make_bus_stages, partial(Logs, plan, is_selection=bool(signals)))
     from telemetry.decode.captures import Captures, OneProtocol  # with all protocols
     from telemetry.decode.modbus_capture import protocol_of
     from telemetry.protocols.registers.register_map import find_map

@@ -173,6 +173,8 @@ def account_lines(accounts: Mapping[str, int], waiting_points: int) -> list[str]
             "not in any database": accounts.get(f"frames/{ACCOUNT}/unknown", 0),
             "lost": total(accounts, f"frames/{ACCOUNT}/lost/"),
         }
+        if silent := accounts.get(f"frames/{ACCOUNT}/without_signals", 0):
+            fates["without signals"] = silent
         lines.append(f"frames: read {read:,}, " + _in_words(fates))
     ends = {
         "acknowledged": accounts.get("points/acknowledged", 0),

@@ -22,8 +22,10 @@ _FAULTS = {"wrong_crc": "wrong checksum", "repeated": "repeated counter", "skipp
 class Logs(Recordings):
     """Logs, read once."""
 
-    def __init__(self, channels: Channels) -> None:
+    def __init__(self, channels: Channels, *, is_selection: bool = False) -> None:
+        """Set up the reading of logs. is_selection: messages may have lost signals that were not chosen."""
         self._channels = channels
+        self._is_selection = is_selection
         self._found: dict[str, tuple[int, Binding]] = {}  # channels that have come, by name
 
     def open(self, path: Path, bind: Callable[[Binding], int]) -> OpenLog:
@@ -66,6 +68,9 @@ class Logs(Recordings):
 
     def losses(self, found: Found) -> list[str]:
         lines = self.misfits(found)
+        silent = found.counted.get(f"frames/{ACCOUNT}/without_signals", 0)
+        if silent and not self._is_selection:
+            lines.append(without_signals(silent, found.frames))
         for reason, count in _of(found, f"frames/{ACCOUNT}/lost/"):
             lines.append(f"frames left out ({words(reason)}): {count}")
         for what, count in _of(found, f"protection/{ACCOUNT}/"):
@@ -77,7 +82,12 @@ class Logs(Recordings):
         return lines
 
     def summary(self, found: Found) -> str:
-        fates = {"decoded": "decoded", "absorbed": "in transport sessions", "unknown": "in no database"}
+        fates = {
+            "decoded": "decoded",
+            "absorbed": "in transport sessions",
+            "without_signals": "not chosen" if self._is_selection else "of messages without signals",
+            "unknown": "in no database",
+        }
         counts = {name: found.counted.get(f"frames/{ACCOUNT}/{fate}", 0) for fate, name in fates.items()}
         shares = ", ".join(f"{count} {name}" for name, count in counts.items() if count)
         return f"{found.frames} frames: {shares or 'none decoded'}"
@@ -103,6 +113,14 @@ def _few_matched(matched: Mapping[str, int]) -> Iterator[str]:
             f"{decoded:,} of {decoded + unknown:,} frames have a known message: {WHOSE} "
             "(scan --log finds what fits, decode --unknown lists the ids without one)"
         )
+
+
+def without_signals(silent: int, frames: int) -> str:
+    """Return the warning of frames that gave nothing, though a database has their ids."""
+    return (
+        f"{silent:,} of {frames:,} frames gave no value: the database names their messages, and no signal "
+        "of them"
+    )
 
 
 def none_matched(paths: Sequence[Path], frames: int, what: str) -> DataError:

@@ -79,7 +79,15 @@ class Rows:
     @property
     def frames_unknown(self) -> int:
         """Return those of them that are not described, and that count."""
-        return self._stages.decoding.counted().get(f"frames/{ACCOUNT}/unknown", 0)
+        return self._became("unknown")
+
+    @property
+    def frames_without_signals(self) -> int:
+        """Return those of them whose messages are named and have no signal."""
+        return self._became("without_signals")
+
+    def _became(self, fate: str) -> int:
+        return self._stages.decoding.counted().get(f"frames/{ACCOUNT}/{fate}", 0)
 
     def warnings(self) -> list[str]:
         """Return what was wrong with the recordings or does not fit together, one line each. At the end."""

@@ -116,14 +116,19 @@ def _frames(source: str, accounts: Counters) -> str:
     """Return what was read, and what became of it."""
     bus, frames = f"bus/{source}/", f"frames/{source}/"
     counts = [("read", accounts.get(f"{bus}read", 0)), ("decoded", accounts.get(f"{frames}decoded", 0))]
-    seldom = [(kind, accounts.get(f"{frames}{kind}", 0)) for kind in ("absorbed", "unknown")]
+    seldom = [
+        (kind, accounts.get(f"{frames}{kind}", 0)) for kind in ("absorbed", "without_signals", "unknown")
+    ]
     dropped = accounts.get(f"{bus}kernel_dropped", 0)  # which are not among those read
     reasons = {"kernel_dropped": dropped} if dropped else {}
     reasons |= sorted(lost_frames(accounts, source).items())
     why = ", ".join(f"{name.replace('_', ' ')} {count:,}" for name, count in reasons.items())
     lost = f"lost {sum(reasons.values()):,} ({why})" if reasons else "nothing lost"
     seldom.append(("in flight", frames_in_flight(accounts, source)))
-    shown = [f"{name} {count:,}" for name, count in (*counts, *(each for each in seldom if each[1]))]
+    shown = [
+        f"{name.replace('_', ' ')} {count:,}"
+        for name, count in (*counts, *(each for each in seldom if each[1]))
+    ]
     return ", ".join((*shown, lost))
 
 

@@ -350,6 +350,7 @@ GATEWAY = Measurement(
         _number("kernel_dropped", "frames that the kernel says it dropped (a lower bound)"),
         _number("decoded", "frames that became points"),
         _number("absorbed", "frames that became part of a transport session's payload"),
+        _number("without_signals", "frames of messages that a database names, without a signal of them"),
         _number("unknown", "frames that no database knows"),
         _number("lost_REASON", "frames lost for that reason"),
         _number("in_flight", "frames read and not yet accounted for"),

@@ -160,7 +160,9 @@ def account_lines(live: Json, width: int) -> Iterator[Text]:
     names = sources(accounts)
     bus = {name: _of(accounts, "bus", name) for name in ("read", "kernel_dropped")}
     yield from flow(_account("bus", bus), width)
-    frames = {name: _of(accounts, "frames", name) for name in ("decoded", "absorbed", "unknown")}
+    frames = {
+        name: _of(accounts, "frames", name) for name in ("decoded", "absorbed", "without_signals", "unknown")
+    }
     frames["lost"] = sum(total(accounts, f"frames/{source}/lost/") for source in names)
     frames["in flight"] = sum(frames_in_flight(accounts, source) for source in names)
     yield from flow(_account("frames", frames), width)

@@ -249,14 +249,22 @@ def _own_words(rule: NameRule, signal: ListedSignal) -> int:
 
 
 def _fits(rule: NameRule, message: ListedMessage, signal: ListedSignal) -> bool:
+    return rule.fits(words(message.name), words(signal.name)) and not why_not(rule, signal)
+
+
+def why_not(rule: NameRule, signal: ListedSignal) -> str:
+    """Return why a signal, by its name one of the rule, is none: its unit or its values; empty: it is one."""
     scale = scale_to(rule.unit, signal.unit)
-    if scale is None or not rule.fits(words(message.name), words(signal.name)):
-        return False
+    if scale is None:
+        unit = f'its unit is "{signal.unit}"' if signal.unit else "it has no unit"
+        return f"{rule.field} is in {rule.unit}, and {unit}" if rule.unit else f"{rule.field}: {unit}"
     if rule.is_flag != _is_flag(signal):
-        return False
+        return f"{rule.field} is {'' if rule.is_flag else 'not '}a flag of 0 and 1"
     ends = [float(text) for text in (signal.seen.lowest, signal.seen.highest) if text] if signal.seen else []
     known = [end for end in ends if end] or ends  # many send 0 until they have measured
-    return all(rule.low <= end * scale <= rule.high for end in known)
+    if all(rule.low <= end * scale <= rule.high for end in known):
+        return ""
+    return f"{_range(signal)} {signal.unit} cannot be {rule.field}"
 
 
 def _is_flag(signal: ListedSignal) -> bool:

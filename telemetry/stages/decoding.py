@@ -42,11 +42,12 @@ class Decoding:
         return counters
 
     def matched(self) -> dict[str, int]:
-        """Return the number of frames, and payloads of several, that are `decoded` and `unknown`."""
+        """Return the number of frames, and payloads of several, that have a message (`decoded`) or not."""
         frames = (self._decoder.counts(number) for number in self._names)
         payloads = (self._decoder.payloads(number) for number in self._names)
         both = add(*frames, *payloads)
-        return {fate: both.get(fate, 0) for fate in ("decoded", "unknown")}
+        known = both.get("decoded", 0) + both.get("without_signals", 0)
+        return {"decoded": known, "unknown": both.get("unknown", 0)}
 
     def omitted(self) -> dict[str, int]:
         """Return values left out so far, by reason."""

@@ -148,7 +148,7 @@ def test_only_what_can_become_of_the_frames_of_a_source_is_counted_from_0() -> N
     stages = Stages(PlanSpec((), ()), None, vehicle="van")
     stages.expect(Binding(NO_BUS, "port", "port", has_error_frames=False))
     stages.expect(Binding(NO_BUS, "bus", "bus", isotp=(IsoTpId(0x7E8),)))
-    fates = {"decoded", "unknown"}
+    fates = {"decoded", "without_signals", "unknown"}
     assert counted(stages.counted(), "port") == {f"frames/port/{fate}" for fate in fates}
     of_a_bus = fates | {"absorbed", "lost/error_frame", "lost/remote_frame", "lost/incomplete_session"}
     named = counted(stages.counted(), "bus")

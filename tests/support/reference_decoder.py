@@ -54,7 +54,7 @@ class ReferenceDecoder:
         return rows
 
     def counts(self, channel: int) -> dict[str, int]:
-        names = ("decoded", "unknown", "lost/error_frame", "lost/remote_frame")
+        names = ("decoded", "without_signals", "unknown", "lost/error_frame", "lost/remote_frame")
         counted = self._counts.get(channel, Counter())
         return {name: counted[name] for name in names}
 
@@ -72,7 +72,9 @@ class ReferenceDecoder:
             return "lost/remote_frame", None
         bus, _ = self._channels.get(frame.channel, (-1, 0))
         message = find_message(self.spec.buses[bus], frame.id) if bus >= 0 else None
-        return ("unknown", None) if message is None else ("decoded", message)
+        if message is None:
+            return "unknown", None
+        return ("decoded", message) if message.signals else ("without_signals", None)
 
     def _values(self, message: MessageSpec, data: bytes) -> dict[str, int | float | bool | str]:
         """Raw value by field name."""

@@ -22,7 +22,8 @@ cdef struct Binding:
     uint8_t has_sender_tags
 
 cdef struct Counts:
-    uint64_t matched[2]          # [0] frames in no database, [1] frames decoded
+    uint64_t matched[2]          # [0] frames in no database, [1] frames in one
+    uint64_t without_signals     # of those in one: no row can come of them
     uint64_t payloads[2]         # likewise of payloads that several frames carried
     uint64_t error_frames
     uint64_t remote_frames

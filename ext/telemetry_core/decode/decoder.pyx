@@ -3,7 +3,7 @@
 Promises:
 
 - Rows come in the order of their frames.
-- Every frame counts once: as decoded, as unknown, or as lost by reason.
+- Every frame counts once: as decoded, as of a message without signals, as unknown, or as lost by reason.
 - Any signal is decoded whose bits are in the payload and which is selected (any_shape.pyx). Others count by reason.
 - The loop makes no Python object and does not hold the GIL.
 
@@ -168,6 +168,8 @@ cdef class Decoder:
         for index in range(count):
             message = found[index]
             if message.row_words == 0:
+                if message.extra != NULL and not frames[index].flags & FLAG_PAYLOAD:  # known, and nothing is in it
+                    channel_counts[frames[index].channel].without_signals += 1
                 continue
             if <size_t>(end - row) < message.row_words:
                 unpack_plain(self.unpack, &plain)
@@ -231,7 +233,8 @@ cdef class Decoder:
         """Return what became of the channel's frames, each in exactly one count."""
         cdef Counts* counts = &self.channel_counts[channel]
         return {
-            "decoded": counts.matched[1],
+            "decoded": counts.matched[1] - counts.without_signals,
+            "without_signals": counts.without_signals,
             "unknown": counts.matched[0],
             "lost/error_frame": counts.error_frames,
             "lost/remote_frame": counts.remote_frames,

@@ -111,6 +111,7 @@ function accounts(live) {
   const frames = {
     decoded: sum(/^frames\/[^/]+\/decoded$/),
     absorbed: sum(/^frames\/[^/]+\/absorbed$/),
+    "without signals": sum(/^frames\/[^/]+\/without_signals$/),
     unknown: sum(/^frames\/[^/]+\/unknown$/),
     lost: sum(/^frames\/[^/]+\/lost\//),
   };

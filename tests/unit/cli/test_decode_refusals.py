@@ -16,7 +16,7 @@ INFLUX = ["--format", "influx", "--url", "http://127.0.0.1:9", "--database", "fl
 @pytest.mark.parametrize(
     ("words", "fault"),
     [
-        ([], f"{LOG}: no database was given (add one: --dbc FILE, or --protocol NAME)"),
+        ([], f"{LOG}: no database was given (add one: --dbc FILE, or --protocol NAME; scan --log finds what"),
         (["--dbc", DBC, "--url", "http://127.0.0.1:9"], "--url: stands without --format influx"),
         (["--dbc", DBC, "--spool", "x"], "--spool: stands without --format influx"),
         (["--dbc", DBC, "--give-up-after", "5"], "--give-up-after: stands without --format influx"),

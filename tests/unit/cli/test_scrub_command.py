@@ -107,6 +107,17 @@ def test_signals_of_a_database_are_named_and_replaced(
     assert output.read_text() == PLAIN.replace("#0102", "#0002")
 
 
+def test_a_database_without_anything_to_replace_is_warned_of_and_the_rest_is_done(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    output, harmless = tmp_path / "out.log", file(tmp_path, "a.dbc", DBC.replace("GPS_Latitude", "Altitude"))
+    code, _, lines = run(file(tmp_path, "drive.log", LOG), "-o", output, "--dbc", harmless)
+    words = "no signal is named as a VIN, serial number or position: nothing is replaced by it"
+    assert (code, lines[0]) == (0, f"warning: {harmless}: {words}")
+    assert lines[1:] == [f"{output}: 5 frames", "replaced: 1 VIN in 1 place, 1 position"]
+
+
 def test_a_protocol_that_is_named_is_the_only_one_looked_for(tmp_path: Path) -> None:
     output = tmp_path / "out.txt"
     _, _, lines = run(file(tmp_path, "bms.txt", CAPTURE), "-o", output, "--protocol", "vedirect")
@@ -124,7 +135,6 @@ def test_a_protocol_that_is_named_is_the_only_one_looked_for(tmp_path: Path) -> 
             64,
             "drive.log: is a file (several FILEs need a folder)",
         ),
-        (["drive.log", "-o", "out.log", "--dbc", "plain.dbc"], 64, "--dbc: has no signal whose name says"),
         (["bms.txt", "-o", "out.txt", "--registers", "pzem_017"], 64, "--registers: is of --protocol modbus"),
         (["drive.log", "drive.log.gz", "-o", "out"], 64, "drive.log.gz: would be written over drive.log"),
         (["noise.log", "-o", "out.log"], 65, "noise.log: nothing in it is a frame"),
@@ -143,7 +153,6 @@ def test_what_cannot_be_scrubbed_is_one_line(
     file(tmp_path, "bms.txt", CAPTURE)
     (tmp_path / "drive.log.gz").write_bytes(gzip.compress(PLAIN.encode()))
     file(tmp_path, "noise.log", "nothing at all\n")
-    file(tmp_path, "plain.dbc", DBC.replace("GPS_Latitude", "Altitude"))
     before = (tmp_path / "drive.log").read_bytes()
     got, _, lines = run(*words)
     assert got == code

@@ -188,8 +188,14 @@ def test_registers_of_modbus_need_a_map_or_a_capture() -> None:
         (["plot", LOG, "soc", "--j1939", "--protocol", "gbt27930"], "--j1939: stands beside --protocol"),
         (["signals", LOG, "--registers", "pzem_017"], "--registers: is for --protocol modbus"),
         (["plot", LOG, "soc", "--protocol", "jbd", "--from", "+1"], "--from: is for logs of CAN"),
-        (["plot", LOG, "soc"], "no database was given (add one: --dbc FILE, or --protocol NAME)"),
-        (["signals"], "no database was given (add one: --dbc FILE, or --protocol NAME)"),
+        (
+            ["plot", LOG, "soc"],
+            "no database was given (add one: --dbc FILE, or --protocol NAME; scan --log finds what",
+        ),
+        (
+            ["signals"],
+            "no database was given (add one: --dbc FILE, or --protocol NAME; scan --log finds what",
+        ),
     ],
 )
 def test_what_does_not_go_with_a_protocol_is_refused_as_decode_does(arguments: list[str], what: str) -> None:

@@ -1,5 +1,6 @@
 """A folder or a glob in place of a database."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -16,12 +17,46 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
+def raising(error: OSError) -> Callable[[Path], None]:
+    def scandir(_: Path) -> None:
+        raise error
+
+    return scandir
+
+
 def names(path: Path) -> list[str]:
     return [file.name for file in database_files(path)]
 
 
 def test_a_folder_is_all_its_databases_in_the_order_of_their_names(folder: Path) -> None:
     assert names(folder) == ["[x].dbc", "a.DBC", "b.kcd", "c.sym", "d.arxml"]
+
+
+def test_a_folder_is_searched_in_depth_but_for_hidden_folders_and_links_to_folders(folder: Path) -> None:
+    for place in ("make/model", ".git", "elsewhere"):
+        (folder / place).mkdir(parents=True)
+        (folder / place / "deep.dbc").touch()
+    (folder / "make" / "loop").symlink_to(folder)
+    (folder / "make" / "b.dbc").symlink_to(folder / "b.kcd")
+    assert [str(file.relative_to(folder)) for file in database_files(folder)] == [
+        *("[x].dbc", "a.DBC", "b.kcd", "c.sym", "d.arxml"),
+        *("elsewhere/deep.dbc", "make/b.dbc", "make/model/deep.dbc"),
+    ]
+
+
+def test_a_folder_that_cannot_be_searched_whole_is_an_error(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("telemetry.databases.files.MOST_ENTRIES", 7)
+    assert len(database_files(folder)) == 5  # of six files and a folder
+    (folder / "sub.dbc" / "notes.txt").touch()
+    with pytest.raises(ConfigError, match=r"in depth, and has more than 7 files and folders \(name a folder"):
+        database_files(folder)
+    monkeypatch.setattr(
+        "os.scandir", raising(PermissionError(13, "Permission denied", str(folder / "sub.dbc")))
+    )
+    with pytest.raises(ConfigError, match=r"sub\.dbc: cannot be read: Permission denied"):
+        database_files(folder)
 
 
 def test_a_glob_is_the_databases_that_it_matches(folder: Path) -> None:
@@ -42,5 +77,7 @@ def test_a_glob_without_any_database_is_an_error(folder: Path, pattern: str) -> 
 
 
 def test_a_folder_without_any_database_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"holds no database \(known are .arxml, .dbc, .kcd, .sym\)"):
+    with pytest.raises(
+        ConfigError, match=r"holds no database, in depth \(known are .arxml, .dbc, .kcd, .sym\)"
+    ):
         database_files(tmp_path)

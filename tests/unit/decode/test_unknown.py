@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+import telemetry
 from telemetry.databases.build import build_plan
 from telemetry.decode.channels import Database
 from telemetry.decode.logs import Logs
@@ -122,3 +123,24 @@ def test_a_database_that_fits_less_than_1_percent_of_the_frames_is_doubted(
         "(scan --log finds what fits, decode --unknown lists the ids without one)"
     )
     assert (expected in decoder.warnings()) == warned
+
+
+def test_frames_of_messages_without_signals_are_told_apart_wherever_logs_are_read(tmp_path: Path) -> None:
+    """Three frames of a message with a signal, nine of one without, one of no message: counted by hand."""
+    log, database = tmp_path / "a.log", tmp_path / "a.dbc"
+    database.write_text(
+        'VERSION ""\nBU_: X\nBO_ 1 Full: 8 X\n SG_ Level : 0|8@1+ (1,0) [0|0] "" X\nBO_ 2 Hollow: 8 X\n'
+    )
+    ids = (1, 2, 2, 2, 1, 2, 2, 2, 1, 2, 2, 2, 3)
+    log.write_text("".join(f"({1700000000 + index}.0) can0 {id:03X}#07\n" for index, id in enumerate(ids)))
+    words = "9 of 13 frames gave no value: the database names their messages, and no signal of them"
+    assert f"warning: {words}\n" in noted("decode", log, "--dbc", database)
+    assert f"{words}\n" in noted("signals", log, database)
+    with pytest.warns(UserWarning, match=words):
+        assert len(telemetry.read(log, databases=database)["Full"]) == 3
+    decoder = log_decoder([Database(database)], OutputFormat.CSV)
+    pieces_of(decoder, [log])
+    assert decoder.summary() == "13 frames: 3 decoded, 9 of messages without signals, 1 in no database"
+    chosen = noted("decode", log, "--dbc", database, "--signal", "Level")
+    assert "gave no value" not in chosen
+    assert "gave no value" not in noted("signals", log, database, "--signal", "Level")

@@ -34,6 +34,7 @@ UNITLESS = {
     "event": {"level"},
     "gateway": {
         *("offered", "read", "kernel_dropped", "decoded", "absorbed", "unknown", "lost_REASON", "in_flight"),
+        "without_signals",
         *("points_made", "points_acknowledged", "points_reduced", "points_evicted", "points_damaged"),
         *("points_dead", "points_waiting_memory", "points_waiting_disk", "points_never_on_disk"),
         *("frames_waiting", "incomplete_cycles", "log_lines_dropped"),

@@ -85,14 +85,46 @@ def test_a_signal_that_never_came_or_cannot_be_it_is_not_proposed(tmp_path: Path
         'VERSION ""\nBU_: X\n'
         'BO_ 1 Battery: 8 X\n SG_ Voltage : 0|16@1+ (0.1,0) [0|0] "V" X\n'
         'BO_ 2 Pack: 8 X\n SG_ Voltage : 0|16@1+ (1,0) [0|0] "mV" X\n SG_ SOC : 16|16@1+ (1,0) [0|0] "%" X\n'
+        ' SG_ Hue : 0|8@1+ (1,0) [0|0] "" X\n'
         'BO_ 3 Traction: 8 X\n SG_ PackVoltage : 0|16@1+ (1,0) [0|0] "mV" X\n'
     )
     log.write_text("(1.0) can0 002#FFFFFFFF00000000\n(2.0) can0 003#E02E000000000000\n")
     entries = suggested("--dbc", database, log)
     assert accepted(tmp_path, database, entries) == {"battery.voltage_v": ("Traction.PackVoltage", 0.001)}
     assert "# or: Pack.Voltage\n" in entries
-    assert "Battery.Voltage" not in entries  # never came
-    assert "SOC" not in entries  # 65535 % cannot be
+    entries, _, rest = entries.partition("\n# left out:\n")
+    assert "Battery.Voltage" not in entries
+    assert "SOC" not in entries
+    assert rest.splitlines() == [
+        "#   Battery.Voltage: never came, and may be battery.voltage_v",
+        "#   Pack.SOC: 65535 to 65535 % cannot be battery.soc_pct",
+        "#   1 whose names say no field of the data model (`signals` lists all)",
+    ]
+
+
+def test_each_signal_is_proposed_or_named_or_counted_with_what_is_wrong_with_it(tmp_path: Path) -> None:
+    database = tmp_path / "a.dbc"
+    names = {
+        "Cell1Voltage": "V",
+        "Cell2Voltage": "V",
+        "PackVoltage": "A",
+        "PackSOC": "",
+        "Ping": "",
+        "Pong": "V",
+    }
+    signals = (
+        f' SG_ {name} : {8 * at}|8@1+ (1,0) [0|0] "{unit}" X\n'
+        for at, (name, unit) in enumerate(names.items())
+    )
+    database.write_text(f'VERSION ""\nBU_: X\nBO_ 1 Battery: 8 X\n{"".join(signals)}')
+    done = failed(65, "map", "suggest", "--dbc", database)
+    assert done.splitlines()[:-1] == [
+        "left out: Battery.Cell1Voltage: cells.v{n} needs 4 signals, numbered from 0 or 1",
+        "left out: Battery.Cell2Voltage: cells.v{n} needs 4 signals, numbered from 0 or 1",
+        'left out: Battery.PackVoltage: battery.voltage_v is in V, and its unit is "A"',
+        "left out: Battery.PackSOC: battery.soc_pct is in %, and it has no unit",
+        "left out: 2 whose names say no field of the data model (`signals` lists all)",
+    ]
 
 
 @pytest.mark.parametrize(

@@ -174,11 +174,17 @@ def test_a_short_frame_costs_only_the_signals_after_its_end(make: Make) -> None:
     assert decoder.omitted()["short_frame"] == 2
 
 
-def test_a_frame_without_any_signal_is_decoded_and_makes_no_row(make: Make) -> None:
+def test_a_frame_without_any_signal_makes_no_row_and_counts_apart_where_its_message_has_none(
+    make: Make,
+) -> None:
     decoder = make(plan([message(intel(0, 8)), message(id=0x124, name="Empty")]))
     assert values(decoder, b"") is None
     assert values(decoder, b"\x01", 0x124) is None
-    assert decoder.counts(0)["decoded"] == 2
+    assert values(decoder, b"\x02", 0x124) is None
+    assert {fate: count for fate, count in decoder.counts(0).items() if count} == {
+        "decoded": 1,
+        "without_signals": 2,
+    }
     assert decoder.made() == {}
 
 
@@ -299,6 +305,7 @@ def test_every_frame_is_counted_once_by_what_became_of_it(make: Make) -> None:
     )
     assert decoder.counts(0) == {
         "decoded": 1,
+        "without_signals": 0,
         "unknown": 1,
         "lost/error_frame": 2,
         "lost/remote_frame": 1,
