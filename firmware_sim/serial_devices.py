@@ -7,6 +7,7 @@ Promises:
 """
 
 import zlib
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any
@@ -79,11 +80,10 @@ def parse_devices(text: str) -> tuple[DeviceName, ...]:
 
 def checked(names: tuple[DeviceName, ...]) -> tuple[DeviceName, ...]:
     """Return devices that can share a line. Raises ValueError."""
-    if len(names) > 1 and any(not KINDS[name.kind].addresses for name in names):
-        shared = ", ".join(kind for kind in KINDS if KINDS[kind].addresses)
-        raise ValueError(f"only devices with addresses share a line: {shared}")
-    if len({str(name) for name in names}) < len(names):
-        raise ValueError("two devices on a line have one address")
+    for name, count in Counter(map(str, names)).items():
+        if count > 1:
+            why = "two devices on a line have one address" if ":" in name else f"two {name} have no address"
+            raise ValueError(why)
     return names
 
 

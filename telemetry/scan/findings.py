@@ -117,7 +117,8 @@ def _block(port: PortFindings, names: SourceNames, shared: set[str]) -> str:
     elif known:
         lines += _port_keys(port, names.new("line"), known)
         for found in known:
-            name = names.new(f"{found.protocol.name}-{_address_words(found)}")
+            own = found.protocol.name
+            name = names.new(own if found.address == NO_ADDRESS else f"{own}-{_address_words(found)}")
             lines += ["", f"# {words_of(found)}", "[[serial.device]]", f"name = {text(name)}"]
             lines += _device_keys(found, shared, name)
     for found in port.report.found:

@@ -181,6 +181,13 @@ def test_devices_on_one_line_answer_each_for_itself() -> None:
     assert line.feed(jk_55aa.request(1, STATUS)[5:]) == []
 
 
+def test_one_device_without_an_address_shares_a_line_with_those_that_have_one() -> None:
+    line = Line("daly:1+jbd+pylontech:2", battery())
+    (said,) = line.feed(request(0x04))
+    assert said == end_of("jbd", battery()).feed(request(0x04))[0]
+    assert line.feed(daly.request(daly.CELLS)) == end_of("daly:1", battery()).feed(daly.request(daly.CELLS))
+
+
 def test_a_master_on_a_shared_line_speaks_unasked() -> None:
     line = Line("jk_55aa:0+jk_55aa:5", battery())
     assert [len(message) for message in line.due(1)] == [301]
@@ -209,7 +216,7 @@ def test_names_are_read_with_their_addresses() -> None:
         ("daly:2,sends_all_frames:1", "sends_all_frames of daly is true or false, not '1'"),
         ("daly:1,number:2", "has no option 'number'"),
         ("pylontech:3", "pylontech has addresses 2, 18,"),
-        ("jbd+jk_55aa:1", "only devices with addresses share a line"),
+        ("daly:1+jbd+jbd", "two jbd have no address"),
         ("jk_55aa:1+jk_55aa", "two devices on a line have one address"),
         ("", "no device is called ''"),
     ],

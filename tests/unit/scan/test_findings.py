@@ -181,6 +181,15 @@ def test_what_of_a_line_is_usual_is_left_out_and_what_is_not_stands_there() -> N
     assert "address = 3\n" in configuration([findings(ScannedLine(FakeClock(), [board(3)]))])
 
 
+def test_a_device_without_an_address_is_called_by_its_protocol_beside_another(tmp_path: Path) -> None:
+    both = [simulated("daly:1"), simulated("jbd")]
+    (source,) = loaded(configuration([findings(ScannedLine(FakeClock(), both), risky=True)]), tmp_path)
+    assert sorted((each.name, each.protocol) for each in source.devices) == [
+        ("daly-1", "daly"),
+        ("jbd", "jbd"),
+    ]
+
+
 @given(st.lists(st.sampled_from(["jbd", "jbd-2", "jbd-2-2", "a b", "a_b", "", "x" * 99])))
 def test_names_of_sources_differ_whatever_is_wanted(wanted: list[str]) -> None:
     names = SourceNames()
