@@ -5,30 +5,25 @@ Promises:
 - `column` and `to_pandas` copy each column once. They need NumPy or pandas, not pyarrow.
 """
 
-import difflib
 from collections.abc import Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Literal
 
 from telemetry_core.columns.batches import Batches
 from telemetry_core.columns.spec import ColumnKind
 
-from telemetry.errors import DataError
-from telemetry.tables.layout import TIME
+from telemetry.errors import DataError, UsageError
+from telemetry.settings.likeness import likely
+from telemetry.tables.arrays import copied
+from telemetry.tables.layout import ROW_TABLES, TIME
 from telemetry.tables.packages import require
+from telemetry.tables.shown import Listed, page_of, page_of_all
+from telemetry.tables.wide import widen
 
 if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
 
-_DTYPES = {
-    ColumnKind.TIME: "datetime64[ns]",
-    ColumnKind.INT64: "int64",
-    ColumnKind.UINT64: "uint64",
-    ColumnKind.FLOAT64: "float64",
-    ColumnKind.BOOL: "bool",
-    ColumnKind.WORDS: "int32",
-    ColumnKind.ID: "uint32",
-}
 _PANDAS_INTEGERS = (ColumnKind.INT64, ColumnKind.UINT64)
 
 
@@ -41,6 +36,8 @@ class Table:
 
     Columns: `time` (of the frame, UTC), `channel`, `id` of a message or `pack` and `charger` of a
     measurement, then one a signal. A value that a row has not is null.
+
+    As with a DataFrame of pandas, `table["SoC"]` is a column, `in` and iteration are over names of columns.
     """
 
     def __init__(self, batches: Batches) -> None:
@@ -66,8 +63,22 @@ class Table:
     def __len__(self) -> int:
         return len(self._batches)
 
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._indexes)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._indexes
+
+    def __getitem__(self, name: str) -> "np.ndarray[Any, Any]":
+        """Return a column, as `column` does."""
+        return self.column(name)
+
     def __repr__(self) -> str:
-        return f"<Table {self.name}: {len(self)} rows of {', '.join(self.columns)}>"
+        return f"<Table {self.name}: {Listed(self._batches)}>"
+
+    def _repr_html_(self) -> str:
+        """Return the first and the last rows, for a notebook."""
+        return page_of(self._batches)
 
     def column(self, name: str) -> "np.ndarray[Any, Any]":
         """Return one column as a NumPy array of `len()` values, a copy.
@@ -79,7 +90,7 @@ class Table:
         np: Any = require("numpy", "a column as an array")
         index = self._index(name)
         kind = self._spec.columns[index].kind
-        values, absent = self._values(np, index)
+        values, absent = copied(np, self._batches, index)
         if kind is ColumnKind.WORDS:
             words = np.array([*self._batches.texts(index), None], dtype=object)
             return words[np.where(absent, -1, values)]  # type: ignore[no-any-return]  # NumPy, untyped here
@@ -112,22 +123,13 @@ class Table:
         return self._batches.stream()
 
     def _index(self, name: str) -> int:
-        if name not in self._indexes:
-            raise NoSuchError(
-                f"no column is called {name!r}", where=self.name, hint=_nearest(name, self.columns)
-            )
+        if not isinstance(name, str) or name not in self:
+            raise NoSuchError(f"no column is called {name!r}", where=self.name, hint=_nearest(name, self))
         return self._indexes[name]
-
-    def _values(self, np: Any, index: int) -> tuple[Any, Any]:
-        """Return a column, and which rows have no value in it."""
-        values = np.empty(len(self), _DTYPES[self._spec.columns[index].kind])
-        absent = np.empty(len(self), "bool")
-        self._batches.copy(index, values.view("uint8"), absent.view("uint8"))
-        return values, absent
 
     def _series(self, pd: Any, np: Any, index: int) -> Any:
         kind = self._spec.columns[index].kind
-        values, absent = self._values(np, index)
+        values, absent = copied(np, self._batches, index)
         if kind is ColumnKind.WORDS:
             values[absent] = -1
             return pd.Categorical.from_codes(values, categories=list(self._batches.texts(index)))
@@ -146,7 +148,7 @@ class Tables(Mapping[str, Table]):
 
     def __getitem__(self, name: str) -> Table:
         """Return the table. Raises a TelemetryError, which is a KeyError, that names the nearest ones."""
-        if name not in self._tables:
+        if not isinstance(name, str) or name not in self._tables:
             what = f"no rows of {name!r}" if self._tables else f"no rows of {name!r}, nor of anything"
             raise NoSuchError(what, hint=_nearest(name, self._tables))
         return self._tables[name]
@@ -157,11 +159,35 @@ class Tables(Mapping[str, Table]):
     def __len__(self) -> int:
         return len(self._tables)
 
+    def wide(self, every: str | timedelta | None = None, fill: Literal["last"] | None = "last") -> Table:
+        """Return one table of all signals, whose rows are instants.
+
+        - `every`: the step between them, such as "100ms" or "1s" (ns, us, ms, s, min, h) or a timedelta. They
+          are its multiples since 1970, from the first one at or after the first stamp to the first one at or
+          after the last stamp. Without it: each stamp that any table has.
+        - `fill`: "last": an instant holds a signal's last value at or before it. None: only one that came
+          after the instant before.
+
+        Nothing is interpolated. A column is called like its signal; `MESSAGE.SIGNAL` where several messages
+        have it; with ` (can0)`, an id or a pack where several have sent it. It keeps its unit and its type.
+        Events and charging sessions are left out: they have no value at an instant. Needs NumPy. Raises
+        TelemetryError for a step that is none, and for a result of more than 2**29 values.
+        """
+        if fill not in ("last", None):
+            raise UsageError(f'{fill!r} is neither "last" nor None', where="fill")
+        rows = {table.name for table in ROW_TABLES}
+        chosen = [table._batches for table in self.values() if table.name not in rows]
+        return Table(widen(chosen, every, hold=fill is not None))
+
     def __repr__(self) -> str:
-        return "<Tables " + ", ".join(f"{name}: {len(table)}" for name, table in self._tables.items()) + ">"
+        lines = [f"\n  {name}: {Listed(table._batches)}" for name, table in self._tables.items()]
+        return f"<Tables: {len(self)}{''.join(lines)}>"
+
+    def _repr_html_(self) -> str:
+        """Return a list of the tables, for a notebook."""
+        return page_of_all(table._batches for table in self._tables.values())
 
 
-def _nearest(name: str, names: Iterable[str]) -> str:
-    known = {each.casefold(): each for each in names}
-    close = difflib.get_close_matches(name.casefold(), known, n=3, cutoff=0.5)
-    return f"there are {', '.join(known[each] for each in close or list(known)[:5])}" if known else ""
+def _nearest(name: object, names: Iterable[str]) -> str:
+    known = list(names)
+    return f"there are {', '.join(likely(str(name), known) or known[:5])}" if known else ""

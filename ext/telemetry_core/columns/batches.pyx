@@ -5,12 +5,12 @@ that are sealed.
 """
 
 from libc.math cimport NAN
-from libc.stdint cimport int32_t, uint8_t
+from libc.stdint cimport INT64_MAX, INT64_MIN, int32_t, int64_t, uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport free
 from libc.string cimport memcpy, memset
 
 from telemetry_core.columns.chunk cimport (
-    Chunk, ColumnData, Dictionary, drop_chunk, drop_dictionary, get_bit,
+    Chunk, ColumnData, Dictionary, drop_chunk, drop_dictionary, get_bit, make_values, mark, new_chunk, seal, set_bit,
 )
 from telemetry_core.columns.export cimport new_dictionary, schema_capsule, stream_capsule
 from telemetry_core.memory cimport with_room, zeroed
@@ -28,6 +28,8 @@ _FORMATS = {
     ColumnKind.WORDS: b"i",
     ColumnKind.ID: b"I",
 }
+cdef enum:
+    CHUNK_ROWS = 65536
 _BITS = {ColumnKind.BOOL: 1, ColumnKind.WORDS: 32, ColumnKind.ID: 32}  # of others 64
 
 
@@ -43,6 +45,57 @@ def new_batches(spec, list words):
     batches.fields = tuple(_field_of(column) for column in spec.columns)
     batches.words = words
     return batches
+
+
+def batches_of(spec, size_t rows, columns):
+    """Return `rows` rows of the table `spec` out of arrays, the reverse of `Batches.copy`.
+
+    `columns` yields for each column its texts (of words, otherwise None), its values and its absent flags, as `copy`
+    writes them. One is asked for after the other, and none is kept. Raises ValueError for another number of rows.
+    """
+    cdef size_t first, room, width, index
+    cdef size_t column
+    cdef const uint8_t[::1] values, absent
+    cdef Chunk* chunk
+    cdef Batches made = new_batches(spec, [Words() if each.kind is ColumnKind.WORDS else None for each in spec.columns])
+    cdef uint8_t[::1] bits = bytearray(bits_of(each.kind) for each in spec.columns)
+    for first in range(0, rows, CHUNK_ROWS):
+        chunk = new_chunk(bits.shape[0], &bits[0], min(rows - first, <size_t>CHUNK_ROWS))
+        if chunk == NULL:
+            raise MemoryError
+        chunk.rows = chunk.room
+        made.add(chunk)
+    for column, (texts, values, absent) in enumerate(columns):
+        width = max(bits[column] // 8, 1)
+        if values.shape[0] != <Py_ssize_t>(rows * width) or absent.shape[0] != <Py_ssize_t>rows:
+            raise ValueError(f"{spec.columns[column].name}: another number of rows")
+        for text in texts or ():
+            (<Words>made.words[column]).add(text)
+        first = 0
+        for index in range(made.count):
+            if not _fill(made.chunks[index], column, &values[first * width], &absent[first], width):
+                raise MemoryError
+            first += made.chunks[index].rows
+    for index in range(made.count):
+        if not seal(made.chunks[index]):
+            raise MemoryError
+    return made
+
+
+cdef bint _fill(Chunk* chunk, size_t column, const uint8_t* values, const uint8_t* absent, size_t width) noexcept nogil:
+    """Fill a column of a chunk. False without memory."""
+    cdef size_t row
+    cdef ColumnData* data = &chunk.columns[column]
+    if not make_values(chunk, data):
+        return False
+    if data.bits != 1:
+        memcpy(data.values, values, chunk.rows * width)
+    for row in range(chunk.rows):
+        if data.bits == 1 and values[row]:
+            set_bit(<uint8_t*>data.values, row)
+        if not absent[row] and not mark(chunk, data, row):
+            return False
+    return True
 
 
 def _field_of(column):
@@ -124,6 +177,49 @@ cdef class Batches:
         for index in range(self.count):
             rows += self.chunks[index].rows - self.chunks[index].columns[column].present
         return rows
+
+    def row(self, size_t row):
+        """Return the values of one row, None where one is absent; times are ns since 1970. For what looks at a few."""
+        cdef size_t index = 0
+        cdef size_t column
+        cdef ColumnData* data
+        while index < self.count and row >= self.chunks[index].rows:
+            row -= self.chunks[index].rows
+            index += 1
+        if index == self.count:
+            raise IndexError(row)
+        values = []
+        for column, spec in enumerate(self.spec.columns):
+            data = &self.chunks[index].columns[column]
+            if data.validity != NULL and not get_bit(data.validity, row):
+                values.append(None)
+            elif spec.kind is ColumnKind.FLOAT64:
+                values.append((<double*>data.values)[row])
+            elif spec.kind is ColumnKind.BOOL:
+                values.append(get_bit(<uint8_t*>data.values, row))
+            elif spec.kind is ColumnKind.WORDS:
+                values.append((<Words>self.words[column]).texts[(<int32_t*>data.values)[row]])
+            elif spec.kind is ColumnKind.ID:
+                values.append((<uint32_t*>data.values)[row])
+            elif spec.kind is ColumnKind.UINT64:
+                values.append((<uint64_t*>data.values)[row])
+            else:
+                values.append((<int64_t*>data.values)[row])
+        return tuple(values)
+
+    def extent(self, Py_ssize_t column):
+        """Return the least and the greatest value of a column of times or INT64 without gaps; None without rows."""
+        cdef size_t index, row
+        cdef int64_t* values
+        cdef int64_t least = INT64_MAX
+        cdef int64_t most = INT64_MIN
+        self._check(column)
+        for index in range(self.count):
+            values = <int64_t*>self.chunks[index].columns[column].values
+            for row in range(self.chunks[index].rows):
+                least = min(least, values[row])
+                most = max(most, values[row])
+        return (least, most) if self.count else None
 
     def copy(self, Py_ssize_t column, uint8_t[::1] values not None, uint8_t[::1] absent=None):
         """Write the values of a column side by side, as bytes: flags one a byte, others as the kind has them.
