@@ -1,8 +1,8 @@
 """The configuration: TOML into frozen values; nothing else in the service reads configuration.
 
 Promises:
-- An unknown key, a wrong type or unit, a missing file is one ConfigError with the key's path, before anything
-  is opened or touched.
+- An unknown key, a wrong type or unit, a missing file is a ConfigError with the key's path, before anything
+  is opened or touched. All mistakes are reported at once.
 - Units stand in the names of keys.
 - Secrets are never read from the file itself: a token or password stands in a file of its own or in the
   environment, and prints masked.
@@ -12,10 +12,11 @@ What a section holds, and how it is read, stands in the room that uses it.
 """
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from telemetry.charging.settings import ChargingSettings, CrossCheckSettings, SessionSettings, VinSettings
 from telemetry.errors import Faults
@@ -25,7 +26,7 @@ from telemetry.rules.map_entry import MapEntry
 from telemetry.rules.protect_entry import ProtectEntry
 from telemetry.rules.reduce import ReduceSettings
 from telemetry.rules.send import SendSettings
-from telemetry.settings.declared import key, read, settings
+from telemetry.settings.declared import key, keys_of, read, settings
 from telemetry.settings.document import Document, read_document
 from telemetry.settings.table import TomlTable
 from telemetry.sinks.kinds import named_sink
@@ -115,49 +116,45 @@ def load_config(file: Path, environment: Mapping[str, str] | None = None) -> Con
 def read_config(document: Document, environment: Mapping[str, str], *, sends: bool = True) -> Config:
     """Return the same from what the file holds. sends: otherwise the sink is not read.
 
-    Errors of [[map]], [[protect]], [[limit]] and [[aggregate]] are reported all at once, with the first of
-    the rest.
+    All errors are reported at once.
     """
     top = TomlTable(document, environment)
+    for one in keys_of(TopKeys):
+        top.know(one.name)
     faults = Faults()
 
-    def each(cls: type[T], tables: Iterable[TomlTable]) -> tuple[T, ...]:
-        return faults.each(lambda table: read(cls, table), tables)
+    def each(cls: type[T], name: str) -> tuple[T, ...]:
+        return faults.each(lambda table: read(cls, table), faults.value(partial(top.take_tables, name)) or ())
 
-    arrays = {name: top.take_tables(name) for name in ARRAYS}
-    entries = each(MapEntry, arrays["map"])
-    protected = each(ProtectEntry, arrays["protect"])
-    limits = each(Limit, arrays["limit"])
-    aggregates = each(Aggregate, arrays["aggregate"])
-    with faults.gathered():
-        tables = {name: top.take_table(name) for name in SECTIONS}
-        sink, sink_table = named_sink(top)
-        spool = read(SpoolSettings, tables["spool"])
-        sources = read_sources(top)
-        own = read(TopKeys, top)
-        config = Config(
-            file=document.file,
-            files=document.files,
-            vehicle=own.vehicle,
-            wait_for_clock=own.wait_for_clock,
-            gateway_every_s=own.gateway_every_s,
-            cache_directory=own.cache_directory or spool.directory / "plans",
-            sink=(sink if sends else NoSink).read(sink_table, environment),
-            spool_directory=spool.directory,
-            spool=spool.limits,
-            reduce=read(ReduceSettings, tables["reduce"]),
-            send=read(SendSettings, tables["send"]),
-            web=read(WebSettings, tables["web"]),
-            sources=sources,
-            map=entries,
-            protect=protected,
-            limits=limits,
-            aggregates=aggregates,
-            charging=ChargingSettings(
-                read(VinSettings, tables["charging"]).vin,
-                read(CrossCheckSettings, tables["cross_check"]),
-                tuple(read(SessionSettings, table) for table in arrays["session"]),
-            ),
-        )
+    arrays: dict[str, Any] = {name: each(cls, name) for name, cls in ARRAYS.items()}
+    tables = {name: faults.value(partial(top.take_table, name)) for name in SECTIONS}
+    kind = faults.value(lambda: named_sink(top))
+    made: dict[str, Any] = {
+        name: faults.value(partial(read, cls, tables[name]))
+        for name, cls in SECTIONS.items()
+        if tables[name] is not None
+    }
+    sink = kind and faults.value(lambda: (kind[0] if sends else NoSink).read(kind[1], environment))
+    sources = faults.value(lambda: read_sources(top))
+    own = faults.value(lambda: read(TopKeys, top))
     faults.raise_any()
-    return config
+    return Config(
+        file=document.file,
+        files=document.files,
+        vehicle=own.vehicle,
+        wait_for_clock=own.wait_for_clock,
+        gateway_every_s=own.gateway_every_s,
+        cache_directory=own.cache_directory or made["spool"].directory / "plans",
+        sink=sink,
+        spool_directory=made["spool"].directory,
+        spool=made["spool"].limits,
+        reduce=made["reduce"],
+        send=made["send"],
+        web=made["web"],
+        sources=sources,
+        map=arrays["map"],
+        protect=arrays["protect"],
+        limits=arrays["limit"],
+        aggregates=arrays["aggregate"],
+        charging=ChargingSettings(made["charging"].vin, made["cross_check"], arrays["session"]),
+    )

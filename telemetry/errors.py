@@ -8,13 +8,15 @@ import contextlib
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import ClassVar, TypeVar
+from typing import ClassVar, TypeVar, cast
 
 T = TypeVar("T")
 R = TypeVar("R")
 
 EXIT_OK = 0
 
+MOST_LINES = 20  # of the errors of a configuration: what one mends at a time
+_PLACE = re.compile(r"(.*?):([0-9]+): ")
 _LOGIN = re.compile(r"""([A-Za-z][A-Za-z0-9+.-]{0,20}://)[^\s/?#@"'<>\\]{1,400}@""")
 
 
@@ -127,31 +129,42 @@ class SeveralConfigError(ConfigError):
     """Errors of one configuration, each a line of its own; as one line the first, and how many more."""
 
     def __init__(self, errors: Sequence[ConfigError]) -> None:
-        first, more = errors[0], len(errors) - 1
-        hints = [first.hint] if first.hint else []
-        hint = "; ".join((*hints, f"and {more} more error{'s' if more > 1 else ''}"))
+        first = errors[0]
+        hint = "; ".join(filter(None, (first.hint, _and_more(len(errors) - 1))))
         super().__init__(first.what, where=first.where, hint=hint)
         self.errors = errors
 
     def lines(self) -> list[str]:
-        return [str(error) for error in self.errors]
+        """Return a line for each error, MOST_LINES at most and then how many more there are."""
+        more = len(self.errors) - MOST_LINES
+        return [*map(str, self.errors[:MOST_LINES]), *([_and_more(more)] if more > 0 else [])]
+
+
+def _and_more(count: int) -> str:
+    return f"and {count} more error{'s' if count > 1 else ''}"
 
 
 class Faults:
-    """Gathers errors of a configuration, so that all are reported at once."""
+    """Gathers errors of a configuration, so that all are reported at once, by their places in its files."""
 
     def __init__(self) -> None:
         self._found: list[ConfigError] = []
 
     @contextlib.contextmanager
     def gathered(self) -> Iterator[None]:
-        """Keep an error that is raised inside, for `raise_any`."""
+        """Keep an error that is raised inside, for `raise_any`; the same one counts once."""
         try:
             yield
         except SeveralConfigError as several:
             self._found += several.errors
         except ConfigError as error:
             self._found.append(error)
+
+    def value(self, read: Callable[[], R]) -> R:
+        """Return what `read` returns. Where it fails that is nothing of use, since `raise_any` will raise."""
+        for found in self.each(lambda read: read(), [read]):
+            return found
+        return cast("R", None)
 
     def each(self, read: Callable[[T], R], items: Iterable[T]) -> tuple[R, ...]:
         """Return `read` of each item, without those that it raises an error for."""
@@ -163,7 +176,14 @@ class Faults:
 
     def raise_any(self) -> None:
         """Raise what was gathered, if anything."""
-        if len(self._found) == 1:
-            raise self._found[0]
-        if self._found:
-            raise SeveralConfigError(self._found)
+        found = sorted(dict.fromkeys(self._found), key=_place)
+        if len(found) == 1:
+            raise found[0]
+        if found:
+            raise SeveralConfigError(found)
+
+
+def _place(error: ConfigError) -> tuple[str, int]:
+    """Return file and line, to sort by; what has none comes first."""
+    place = _PLACE.match(error.where)
+    return (place[1], int(place[2])) if place else ("", 0)

@@ -73,23 +73,26 @@ class Limit:
             raise table.wrong("below", "stands beside above", "write two limits")
 
 
-def limit_alarms(limits: Iterable[Limit], mapping: MapSpec | None) -> Iterator[Alarm]:
+def limit_alarms(
+    limits: Iterable[Limit], mapping: MapSpec | None, *, is_whole: bool = True
+) -> Iterator[Alarm]:
     """Yield what to watch for in the rows of `mapping` (None: nothing is mapped).
 
+    is_whole: otherwise the map is wrong, and what nothing fills is no fault of a limit.
     Raises ConfigError, of all limits at once.
     """
     faults = Faults()
-    found = faults.each(lambda limit: _alarms_of(limit, mapping), limits)
+    found = faults.each(lambda limit: _alarms_of(limit, mapping, is_whole), limits)
     faults.raise_any()
     return itertools.chain(*found)
 
 
-def _alarms_of(limit: Limit, mapping: MapSpec | None) -> list[Alarm]:
+def _alarms_of(limit: Limit, mapping: MapSpec | None, is_whole: bool) -> list[Alarm]:
     checked_code(limit.code, limit.where.key("code"))
     measurement, field = _checked_field(limit)
     _check_tag(limit, measurement)
     alarms = list(_alarms(limit, measurement, field, mapping)) if mapping else []
-    if not alarms:
+    if not alarms and is_whole:
         raise ConfigError(
             f"nothing fills {limit.field}" + _of_tag(limit),
             where=limit.where.key("field"),

@@ -36,19 +36,18 @@ def model(
 ) -> Modelling:
     """Resolve `entries`, `limits` and `aggregates` for the messages of `spec`.
 
-    Raises ConfigError, of all entries at once.
+    Raises ConfigError, of all of them at once.
 
     `counting` of charge and energy is the service's; None: no counters. answers: see `map.resolve`.
     """
     faults = Faults()
-    with faults.gathered():
-        found = resolve(entries, spec, counting=counting, answers=answers)
-    with faults.gathered():
-        alarms = mapped_alarms(entries, spec)
-    faults.raise_any()  # limits are on what is mapped
-    mapping = found if found.targets else None
-    of_limits = limit_alarms(limits, mapping)
-    found_banks = banks(aggregates, mapping, spec)
+    found = faults.value(lambda: resolve(entries, spec, counting=counting, answers=answers))
+    alarms = faults.value(lambda: mapped_alarms(entries, spec))
+    mapping = found if found and found.targets else None
+    of_limits = faults.value(lambda: limit_alarms(limits, mapping, is_whole=found is not None))
+    if found is not None:  # aggregates are of packs that are mapped
+        found_banks = faults.value(lambda: banks(aggregates, mapping, spec))
+    faults.raise_any()
     if mapping is not None and found_banks:
         mapping = with_banks(mapping, found_banks)
     return Modelling(mapping, (*alarms, *of_limits), found_banks)

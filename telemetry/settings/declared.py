@@ -5,8 +5,8 @@
         current_a: float = key("currents that are measured may be so far apart", default=2.0, least=0.0)
 
 Promises:
-- `read` takes exactly the declared keys of a table, in their order. A fault is one ConfigError with file,
-  line and key; an unknown key gets the nearest name that is declared.
+- `read` takes exactly the declared keys of a table, in their order. Each fault is a ConfigError with file,
+  line and key, all are raised together; an unknown key gets the nearest name that is declared.
 - The reference page and the editors' schema are made of the same declarations (`tools.pages`): a key is
   stated nowhere else.
 
@@ -24,7 +24,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, Final, TypeVar, dataclass_transform
 
-from telemetry.errors import ConfigError
+from telemetry.errors import ConfigError, Faults
 from telemetry.settings.document import Where
 from telemetry.settings.table import Key, TomlTable
 
@@ -116,8 +116,11 @@ def read(cls: type[T], table: TomlTable, *, environment: Mapping[str, str] | Non
 
     environment: of keys that name a variable. known: fields that the table does not hold.
     """
-    made = _read(cls, table, environment or {}, known)
-    table.close()
+    faults = Faults()
+    made = faults.value(lambda: _read(cls, table, environment or {}, known))
+    with faults.gathered():
+        table.close()
+    faults.raise_any()
     check(made, table)
     return made
 
@@ -132,23 +135,29 @@ def check(made: Any, table: TomlTable) -> None:
 
 
 def _read(cls: type[T], table: TomlTable, environment: Mapping[str, str], known: Mapping[str, Any]) -> T:
-    values = dict(known)
+    values, faults = dict(known), Faults()
     for field in dataclasses.fields(typing.cast("Any", cls)):
-        if field.name in known:
-            continue
-        if "part" in field.metadata:
-            of, unless = _plain(field.type)[0], field.metadata["part"]
-            is_theirs = unless in table
-            if is_theirs:
-                table.refuse_beside(unless, [one.name for one in keys_of(of)])
-            values[field.name] = None if is_theirs else _read(of, table, environment, {})
-        elif "key" in field.metadata:
-            found = _value(field, table, environment)
-            if found is not MISSING:
-                values[field.name] = found
-        elif field.type is Where:
-            values[field.name] = table.where()
+        if field.name not in known:
+            with faults.gathered():
+                values |= _values(field, table, environment)
+    faults.raise_any()
     return cls(**values)
+
+
+def _values(
+    field: "dataclasses.Field[Any]", table: TomlTable, environment: Mapping[str, str]
+) -> Mapping[str, Any]:
+    """Return the field's value by its name; none where its default holds."""
+    if "part" in field.metadata:
+        of, unless = _plain(field.type)[0], field.metadata["part"]
+        is_theirs = unless in table
+        if is_theirs:
+            table.refuse_beside(unless, [one.name for one in keys_of(of)])
+        return {field.name: None if is_theirs else _read(of, table, environment, {})}
+    if "key" in field.metadata:
+        found = _value(field, table, environment)
+        return {} if found is MISSING else {field.name: found}
+    return {field.name: table.where()} if field.type is Where else {}
 
 
 def _value(field: "dataclasses.Field[Any]", table: TomlTable, environment: Mapping[str, str]) -> Any:
@@ -156,7 +165,9 @@ def _value(field: "dataclasses.Field[Any]", table: TomlTable, environment: Mappi
     one = _key(field)
     if one.kind in ("table", "tables") and one.of is not None:
         below = table.take_tables(one.name) if one.kind == "tables" else [table.take_table(one.name)]
-        found = tuple(read(one.of, each, environment=environment) for each in below)
+        faults = Faults()
+        found = faults.each(lambda each: read(one.of, each, environment=environment), below)
+        faults.raise_any()
         return found if one.kind == "tables" else found[0]
     if one.name not in table:
         table.know(one.name)

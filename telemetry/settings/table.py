@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from telemetry.errors import ConfigError
+from telemetry.errors import ConfigError, Faults
 from telemetry.plugins import Choices
 from telemetry.settings.document import Document, Where, read_document
 from telemetry.settings.likeness import closest
@@ -79,6 +79,8 @@ class TomlTable:
         self._known: set[str] = set()
         self._written: dict[str, Any] = {}  # what was taken, with the variables as the file has them
         self._taken: dict[str, TomlTable] = {}  # tables below, by their keys
+        self._at_top = self._known  # what the top table may hold
+        self._explained: dict[str, ConfigError] = {}  # of the document, by the path of a key
         self._others: tuple[str, ...] = ()  # where this table is absent: what stands beside it, unread
 
     @classmethod
@@ -125,18 +127,29 @@ class TomlTable:
 
     def refuse_beside(self, tables: str, keys: Iterable[str]) -> None:
         """Raise ConfigError for any of `keys`, which belong to each of the tables of that name."""
+        whole = _INDEX.sub("", self.where(tables).path)
         for key in keys:
             if key in self:
-                whole = _INDEX.sub("", self.where(tables).path)
-                raise self.wrong(key, f"stands beside [[{whole}]]", f"it belongs to a {tables}")
+                error = self.wrong(key, f"stands beside [[{whole}]]", f"it belongs to a {tables}")
+                self._explained[self.where(key).path] = error
+                raise error
 
     def know(self, key: str) -> None:
         """Note a key that this table may have, for the hint at an unknown one."""
         self._known.add(key)
 
     def missing(self, key: str, hint: str = "") -> ConfigError:
-        """Return the error to raise where a key that is required is not there."""
-        return self.wrong(key, "is missing", hint or self._why_missing(key))
+        """Return the error to raise where a key that is required is not there.
+
+        It is also the one of an unknown key that shows why.
+        """
+        if not self._path and key in self._explained:
+            return self._explained[key]
+        meant, words = ("", hint) if hint else self._why_missing(key)
+        error = self.wrong(key, "is missing", words)
+        if meant:
+            self._explained[meant] = error
+        return error
 
     def take_text(self, key: str, default: str | None = None, *, one_of: Collection[str] = ()) -> str:
         """Return a string that is not empty."""
@@ -341,11 +354,24 @@ class TomlTable:
             yield key, self._take(key, None)
 
     def close(self) -> None:
-        """Raise ConfigError when a key is left that nobody has read."""
+        """Raise ConfigError when keys are left that nobody has read."""
+        faults = Faults()
         for key in self._values:
-            near = closest(key, sorted(self._known))
-            known = ", ".join(sorted(self._known))
-            raise self.wrong(key, "unknown key", f"did you mean {near}?" if near else f"known are: {known}")
+            with faults.gathered():
+                raise self._unknown(key)
+        faults.raise_any()
+
+    def _unknown(self, key: str) -> ConfigError:
+        if error := self._explained.get(self.where(key).path):
+            return error
+        if self._path and key in self._at_top and key not in (*self.tables(), *self.arrays()):
+            table = _INDEX.sub("", self._path)
+            above = f"[[{table}]]" if self._path.endswith("]") else f"[{table}]"
+            error = self.wrong(key, f"stands below {above}", "it belongs above the first table of the file")
+            return self._explained.setdefault(key, error)
+        near = closest(key, sorted(self._known))
+        known = ", ".join(sorted(self._known))
+        return self.wrong(key, "unknown key", f"did you mean {near}?" if near else f"known are: {known}")
 
     def _take(self, key: str, default: Any) -> Any:
         self._known.add(key)
@@ -359,15 +385,19 @@ class TomlTable:
             raise self.missing(key)
         return default
 
-    def _why_missing(self, key: str) -> str:
-        """Return what stands in the place of `key`, as far as that shows: an unread key, or its table."""
+    def _why_missing(self, key: str) -> tuple[str, str]:
+        """Return what stands in the place of `key`, as far as that shows: an unread key, or its table.
+
+        First the path of that, or nothing; then words.
+        """
         if near := closest(key, self._values, _ALIKE):
-            return f"is {near} meant to be it?"
+            return self.where(near).path, f"is {near} meant to be it?"
         above, _, name = self._path.rpartition(".")
         if near := closest(name, self._others, _ALIKE):
-            return f"is [{Where(above).key(near)}] meant to be [{self._path}]?"
+            meant = Where(above).key(near).path
+            return meant, f"is [{meant}] meant to be [{self._path}]?"
         given = [name for name, value in self._values.items() if not isinstance(value, dict | list)]
-        return f"there are {', '.join(given)}" if given and self._path else ""
+        return "", f"there are {', '.join(given)}" if given and self._path else ""
 
     def _expanded(self, key: str, value: Any) -> Any:
         """Return `value` with the variables in its texts."""

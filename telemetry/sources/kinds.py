@@ -8,10 +8,11 @@ A kind is imported when a configuration names it: a service has few of them, and
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Any
 
 from telemetry import plugins
-from telemetry.errors import ConfigError
+from telemetry.errors import ConfigError, Faults
 from telemetry.model.finding import Finding, Grade
 from telemetry.settings.table import TomlTable
 from telemetry.sources.settings import Resource, SourceSettings
@@ -75,28 +76,31 @@ def read_sources(top: TomlTable) -> tuple[SourceSettings, ...]:
     """Return all sources of a configuration. Raises ConfigError."""
     found: dict[str, SourceSettings] = {}
     names: set[str] = set()
+    faults = Faults()
     taken: dict[str, tuple[str, Resource]] = {}  # by the resource's name: the first source that needs it
     for kind, settings_of_kind in _kinds(top):
-        for table in top.take_tables(kind):
-            source = _read(kind, settings_of_kind(), table)
-            name = source.name
-            if name in names:
-                raise table.wrong("name", f"another source is already called {name!r}")
-            found[name] = source
-            for device in source.names[1:]:
-                if device in names or device == name:
-                    raise table.wrong("device", f"another source or device is already called {device!r}")
-            names.update(source.names)
-            for resource in source.resources:
-                owner, other = taken.setdefault(resource.name, (name, resource))
-                if other is not resource and other.exclusive and resource.exclusive:
-                    words = f"source {owner!r} {other.use} {other.name} already"
-                    hint = (
-                        "several devices on one line: [[serial.device]]"
-                        if other.key == resource.key == "port"
-                        else ""
-                    )
-                    raise table.wrong(resource.key, words, hint)
+        for table in faults.value(partial(top.take_tables, kind)) or ():
+            with faults.gathered():
+                source = _read(kind, settings_of_kind(), table)
+                name = source.name
+                if name in names:
+                    raise table.wrong("name", f"another source is already called {name!r}")
+                found[name] = source
+                for device in source.names[1:]:
+                    if device in names or device == name:
+                        raise table.wrong("device", f"another source or device is already called {device!r}")
+                names.update(source.names)
+                for resource in source.resources:
+                    owner, other = taken.setdefault(resource.name, (name, resource))
+                    if other is not resource and other.exclusive and resource.exclusive:
+                        words = f"source {owner!r} {other.use} {other.name} already"
+                        hint = (
+                            "several devices on one line: [[serial.device]]"
+                            if other.key == resource.key == "port"
+                            else ""
+                        )
+                        raise table.wrong(resource.key, words, hint)
+    faults.raise_any()
     if not found:
         *first, last = (f"[[{kind}]]" for kind in [*KINDS, *plugins.listed("sources")])
         hint = f"add {', '.join(first)} or {last}"

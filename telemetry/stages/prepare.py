@@ -16,6 +16,7 @@ from telemetry.charging.installation import VinKey, installation_key, no_key
 from telemetry.config import Config
 from telemetry.databases.bus import LoadedPlan
 from telemetry.databases.plan_cache import load_plan
+from telemetry.errors import Faults
 from telemetry.rules.map_entry import MAIN, MapEntry
 from telemetry.rules.map_plan import Counting
 from telemetry.rules.protect import ProtectedPlan, protect
@@ -117,12 +118,20 @@ class Prepared:
 
 
 def compose(config: Config) -> Composition:
-    """Load the databases; resolve protection, map and limits against them."""
+    """Load the databases; resolve protection, map and limits against them.
+
+    Raises ConfigError, of all that is wrong at once.
+    """
     loaded = load_whole_plan(config)
     entries = map_entries(config)
-    protected = protect(loaded.spec, config.protect)
     answers = {name: source.isotp for source in config.sources for name in source.bus_names}
-    modelling = model(entries, config.limits, protected.spec, counting(config), config.aggregates, answers)
+    faults = Faults()
+    protected = faults.value(lambda: protect(loaded.spec, config.protect))
+    spec = protected.spec if protected else loaded.spec
+    modelling = faults.value(
+        lambda: model(entries, config.limits, spec, counting(config), config.aggregates, answers)
+    )
+    faults.raise_any()
     return Composition(config, loaded, entries, protected, modelling)
 
 
