@@ -1,6 +1,9 @@
 """The session in a charge that others recorded, and in frames of the same kind that stand here."""
 
+import struct
+from collections.abc import Iterator
 from pathlib import Path
+from statistics import fmean
 
 import pytest
 
@@ -52,6 +55,41 @@ def test_a_charge_whose_vehicle_misses_the_charger_ends_in_its_error(tmp_path: P
     ]
     assert session.energy_charger_wh == pytest.approx(540.6 * 2.9 * 7.95 / 3600, rel=1e-6)
     assert (session.max_voltage_v, session.max_current_a) == (700.0, 20.0)
+
+
+def differences(log: Path) -> Iterator[tuple[float, float]]:
+    """Yield charger's less vehicle's voltage and current at each CCS, where both have current."""
+    vehicle, parts = (0.0, 0.0), b""
+    for line in log.read_text("ascii").splitlines():
+        identifier, _, digits = line.rpartition(" ")[2].partition("#")
+        data = bytes.fromhex(digits)
+        if identifier == "1CEC56F4" and data[0] == 0x10:  # RTS
+            awaited, parts = data[5:7], b""
+        elif identifier == "1CEB56F4":
+            parts += data[1:]
+            if awaited == b"\x00\x11" and len(parts) > 8:
+                vehicle = electrical(parts)
+        elif identifier == "1812F456":
+            charger = electrical(data)
+            if charger[1] and vehicle[1]:
+                yield charger[0] - vehicle[0], charger[1] - vehicle[1]
+
+
+def electrical(data: bytes) -> tuple[float, float]:
+    """Return volts and amperes of BCS or CCS; charging counts down from 400 A."""
+    voltage, current = struct.unpack_from("<HH", data)
+    return voltage / 10, (4000 - current) / 10
+
+
+@pytest.mark.optional
+def test_voltages_of_a_recorded_charge_are_compared_while_current_flows() -> None:
+    """The charger has 4 V before, the vehicle 490 V; CCS comes at even intervals."""
+    log = recordings() / "gbt27930" / "session.log"
+    (session,) = collect_sessions([log])
+    volts, amperes = zip(*differences(log), strict=True)
+    assert len(volts) > 150
+    assert session.voltage_difference_mean_v == pytest.approx(fmean(volts), abs=0.2)
+    assert session.current_difference_mean_a == pytest.approx(fmean(amperes), abs=0.03)
 
 
 @pytest.mark.optional

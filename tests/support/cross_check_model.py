@@ -75,16 +75,29 @@ def trapezoids(rows: Sequence[Sample]) -> tuple[float, float, float]:
 
 
 def common(measured: Measured, name: str) -> tuple[float, float, float]:
-    """Seconds that vehicle and charger both cover, and the integrals of each over them."""
+    """Seconds that vehicle and charger both cover with power, and the integrals of each over them."""
     covered_s = vehicle = charger = 0.0
-    for a, b in stretches(measured.sides["vehicle"]):
-        for c, d in stretches(measured.sides["charger"]):
+    of_charger = list(powered(measured, "charger", "vehicle"))
+    for a, b in powered(measured, "vehicle", "charger"):
+        for c, d in of_charger:
             from_s, to_s = max(a.at_s, c.at_s), min(b.at_s, d.at_s)
             if from_s < to_s:
                 covered_s += to_s - from_s
                 vehicle += (to_s - from_s) * line(a, b, name, (from_s + to_s) / 2)
                 charger += (to_s - from_s) * line(c, d, name, (from_s + to_s) / 2)
     return covered_s, vehicle, charger
+
+
+def powered(measured: Measured, side: str, other: str) -> Iterator[tuple[Sample, Sample]]:
+    """Yield the stretches of a side, but those without power while the other has measured none."""
+    for one, next_one in stretches(measured.sides[side]):
+        heard = [
+            each.power_w
+            for each in measured.sides[other]
+            if each.at_s < next_one.at_s or (each.at_s == next_one.at_s and side == "charger")  # as rows come
+        ]
+        if one.power_w or next_one.power_w or (heard and heard[-1]):
+            yield one, next_one
 
 
 def line(one: Sample, other: Sample, name: str, at_s: float) -> float:
@@ -112,7 +125,7 @@ def fields(measured: Measured) -> dict[str, float | None]:
     found["charged_ah"] = integral("current_a", parts[best]) / 3600 if best else None
     found["peak_power_w"] = max(each.power_w for each in measured.sides[best]) if best else None
     common_s, vehicle_ws, charger_ws = common(measured, "power_w")
-    found["energy_difference_pct"] = 100 * (charger_ws - vehicle_ws) / vehicle_ws if common_s else None
+    found["energy_difference_pct"] = 100 * (charger_ws - vehicle_ws) / vehicle_ws if vehicle_ws else None
     for name, unit in (("current", "a"), ("voltage", "v")):
         common_s, vehicle, charger = common(measured, f"{name}_{unit}")
         found[f"{name}_difference_mean_{unit}"] = (charger - vehicle) / common_s if common_s else None

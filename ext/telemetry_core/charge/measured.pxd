@@ -58,21 +58,21 @@ cdef inline void pass_other(Plug* plug, uint32_t side, const void* values, int64
 
 cdef inline bint add_whole_sample(Plug* plug, uint32_t side, const Quantities* found, const uint64_t* row) noexcept nogil:
     # add_sample, of a row that has voltage, current and power and follows such a one without a gap. False: it does not,
-    # and nothing is taken.
+    # or has no power, and nothing is taken.
     cdef Measured* one = plug.measured[side]
     cdef const uint64_t* values = row + found.voltage.word
     cdef int64_t now_ns = (<const RowHead*>row).time_ns
     cdef int64_t dt_ns = now_ns - one.newest.time_ns
     cdef double half_s
     cdef double power_w
-    if <uint64_t>dt_ns >= one.reach_ns:
+    memcpy(&power_w, &values[2], sizeof(double))
+    if <uint64_t>dt_ns >= one.reach_ns or power_w == 0:
         return False
     if plug.others[side].newest.time_ns > one.newest.time_ns:
         if plug.known.common.until_ns == NEVER_NS:  # with which what both cover begins
             return False
         pass_other(plug, side, values, now_ns)
     half_s = dt_ns / 2e9
-    memcpy(&power_w, &values[2], sizeof(double))
     one.newest.time_ns += dt_ns
     one.covered_ns += dt_ns
     one.now.sums.ws += (one.newest.power_w + power_w) * half_s

@@ -3,7 +3,8 @@
 Promises:
 - Energies are trapezoids over frame time. A gap over `Spec.gap_ns` is never bridged, and each figure has the seconds
   that it covers.
-- Differences between vehicle and charger are formed over the time that both cover, split at each other's samples.
+- Differences between vehicle and charger are formed over the time that both cover, split at each other's samples. A
+  side's stretch without power counts for none while the other's newest sample has none: contactors may be open.
 - Each side has one set of integrals, those of the session. A window or a percent is the difference to where they
   stood when it began. So a sample costs the same with one count and with many.
 """
@@ -40,11 +41,12 @@ cdef void add_sample(Plug* plug, uint8_t side, double power_w, double voltage_v,
     cdef double half_s = dt_ns / 2e9
     cdef double volts = one.newest.voltage_v + voltage_v
     cdef double amperes = one.newest.current_a + current_a
+    cdef bint is_idle = not (one.newest.power_w or power_w or plug.others[side].newest.power_w)
     cdef bint is_first
     if <uint64_t>dt_ns > <uint64_t>plug.gap_ns:
         _begin_again(&plug.known, side, now_ns)
     else:
-        if plug.others[side].newest.time_ns > one.newest.time_ns:
+        if plug.others[side].newest.time_ns > one.newest.time_ns and not is_idle:
             is_first = plug.known.common.until_ns == NEVER_NS
             pass_other(plug, side, &sample, now_ns)
             if is_first and plug.known.common.until_ns != NEVER_NS:
@@ -59,13 +61,15 @@ cdef void add_sample(Plug* plug, uint8_t side, double power_w, double voltage_v,
             one.now.sums.as_ += amperes * half_s
         elif dt_ns:
             one.now.lacks_a += 2
+        if is_idle:
+            _begin_again(&plug.known, side, now_ns)
     one.peak_w = higher(one.peak_w, power_w)
     one.newest = sample
     one.reach_ns = <uint64_t>plug.gap_ns + 1 if voltage_v == voltage_v and current_a == current_a else 0
 
 
 cdef void _begin_again(Known* known, uint8_t side, int64_t now_ns) noexcept nogil:
-    """A side's sample does not continue the one before: what is covered begins again."""
+    """A side's sample does not continue the one before: what both cover begins again."""
     cdef Measured* one = &known.measured[side]
     cdef Common* common = &known.common
     cdef Measured* other

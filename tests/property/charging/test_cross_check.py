@@ -44,6 +44,7 @@ class Scene:
         self.asking = chance.choice((0.9, 0.9, 0.9, 0.0))
         self.at_s = round(chance.uniform(0, 30), 2)
         self.measured: list[Measured] = []
+        self.contactors = Random(seed + 1)
 
     def put(self, code: str, **raw: float | str) -> None:
         self.bench.put(code, self.at_s - self.shift_s, **raw)
@@ -118,6 +119,8 @@ class Scene:
         self.asked_v = float(chance.choice((395, 402, 410, 450)))
         self.share = chance.choice((1.0, 1.0, 0.95, 0.7, 1.1))
         self.wobble_a = chance.choice((0, 0, 0, 15))
+        is_open = self.contactors.random() < 0.25
+        self.without = {side for side in ROWS if is_open and self.contactors.random() < 0.9}
 
     def ask_and_measure(self, *, is_paused: bool) -> None:
         chance = self.chance
@@ -133,6 +136,7 @@ class Scene:
             flowing_a = 0.0 if is_paused else self.asked_a * self.share
             voltage_v = 400 + self.off_v[side] + chance.uniform(-0.3, 0.3)
             current_a = flowing_a + self.off_a[side] + chance.uniform(-0.3, 0.3)
+            current_a *= side not in self.without
             values = {"voltage_v": voltage_v, "current_a": current_a}
             self.bench.measure(ROWS[side], at_s - self.shift_s, **values)
             self.now.sides[side].append(Sample(at_s, voltage_v, current_a))
