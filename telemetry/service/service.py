@@ -191,8 +191,8 @@ class Service:
         self._bind_new_channels()
         self._pipeline.close_orphans(self._live())
         self._write_gateway_points()  # where counters begin, before anything is lost
-        self._status.start()
         self._web.start()
+        self._status.start()  # which tells the page's address from its first answer on
         self._committer.start()
         self._sources.start()
         self._supervisor.ready(self._summary())

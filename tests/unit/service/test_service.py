@@ -103,6 +103,21 @@ def test_a_service_that_was_asked_to_stop_reports_that_it_stops(tmp_path: Path) 
         assert service._describe()["state"]["service"] == "stopping"
 
 
+def test_the_first_answer_of_the_status_socket_has_the_address_of_the_page(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = write_config(tmp_path)
+    file.write_text(file.read_text().replace('"off"', '"127.0.0.1:0"'))
+    with started(file, FakeClock()) as service:
+        answers: list[str] = []
+        monkeypatch.setattr(
+            service._status, "start", lambda: answers.append(service._describe()["state"]["web"])
+        )
+        service._start()
+        service.stop()
+    assert [answer.startswith("http://127.0.0.1:") for answer in answers] == [True]
+
+
 def test_the_state_of_a_bus_ends_with_its_source(tmp_path: Path) -> None:
     """Whatever a reload puts in its place begins in the state `error_active`."""
     with started(write_config(tmp_path), FakeClock()) as service:
