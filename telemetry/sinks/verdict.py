@@ -66,6 +66,9 @@ class Retry:
     after_s: float = 0.0
     sign: bytes = b""
 
+    def __str__(self) -> str:
+        return self.reason
+
 
 @dataclass(frozen=True, slots=True)
 class Hold:
@@ -73,6 +76,9 @@ class Hold:
 
     cause: HoldCause
     words: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.cause.value}: {self.words}" if self.words else self.cause.value
 
 
 @dataclass(frozen=True, slots=True)

@@ -77,9 +77,13 @@ def test_the_configuration_of_the_page_about_the_pi_passes_check(open_influxdb1:
     (tmp_path / "ev.dbc").write_text((ROOT / "firmware_sim" / "wire" / "vehicle.dbc").read_text("utf-8"))
     (tmp_path / "influx-token").write_text("password\n")
     (tmp_path / "influx-token").chmod(0o600)
+    accounts = next(block.text for block in blocks(PI) if block.text.startswith("ask()"))
+    script = accounts.replace(DOCUMENTED_SERVER, open_influxdb1).replace("THE-PASSWORD", "password")
+    done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines() == 4 * ['{"results":[{"statement_id":0}]}']
     said = printed("check", tmp_path / "gateway.toml")
     assert "mapped: 2 entries write battery" in said
-    assert "the bucket or database is missing and will be made" in said
+    assert f"server http://{open_influxdb1}: takes data by API v1" in said
 
 
 def test_every_file_that_the_page_about_the_pi_installs_is_there() -> None:

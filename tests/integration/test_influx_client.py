@@ -1,10 +1,8 @@
 """The client against real servers: which API it finds, what it makes of their answers."""
 
 import gzip
-import json
 import re
 from collections.abc import Callable
-from dataclasses import replace
 
 import pytest
 
@@ -67,18 +65,6 @@ def test_influxdb_2_is_described_by_its_version_and_its_buckets_retention(
     client = connect(settings_of(database))
     client.probe()
     assert re.fullmatch(rf"InfluxDB \S+, bucket {database.name} keeps {kept}", client.describe())
-
-
-@pytest.mark.server("influxdb2")
-def test_a_token_that_may_only_write_describes_nothing(influxdb2: DatabaseServer, connect: Connect) -> None:
-    database = influxdb2.fresh_database()
-    bucket = json.loads(influxdb2.request("GET", "/api/v2/buckets", name=database.name).body)["buckets"][0]
-    writes = {"action": "write", "resource": {"type": "buckets", "id": bucket["id"]}}
-    wanted = {"orgID": bucket["orgID"], "permissions": [writes]}
-    granted = influxdb2.request("POST", "/api/v2/authorizations", json.dumps(wanted).encode())
-    client = connect(replace(settings_of(database), token=Secret(json.loads(granted.body)["token"])))
-    assert client.write(line("1.5")).verdict == Acknowledged()
-    assert client.describe() == ""
 
 
 @pytest.mark.server("influxdb1")
@@ -151,6 +137,28 @@ class TestBothInfluxdbs:
         client = connect(settings_of(database, create=True))
         assert client.write(line("1")).verdict == Acknowledged()
         assert len(database.points()) == 1
+
+    def test_an_account_that_may_only_write_writes_and_is_known_to_make_no_database(
+        self, server: DatabaseServer, connect: Connect
+    ) -> None:
+        database = server.fresh_database()
+        writer = database.writer()
+        client = connect(settings_of(Database(writer, database.name), create=True))
+        assert client.write(line("1.5")).verdict == Acknowledged()
+        assert client.describe() == ""
+        assert len(database.points()) == 1
+        client = connect(settings_of(Database(writer, "nowhere"), create=True))
+        verdict = client.probe().verdict
+        assert isinstance(verdict, Hold)
+        assert verdict.cause is HoldCause.NOT_FOUND
+        refusal = client.refusal_to_create()
+        assert re.match("credentials refused: |they are shown no organisation 'fleet'", refusal), refusal
+        verdict = client.write(line("1")).verdict
+        assert isinstance(verdict, Hold)
+        assert re.search(r"; making it: [^(=]*$", verdict.words), verdict.words
+        administrator = connect(settings_of(Database(server, "nowhere"), create=True))
+        administrator.probe()
+        assert administrator.refusal_to_create() == ""
 
     def test_wrong_credentials_hold(self, server: DatabaseServer, connect: Connect) -> None:
         settings = InfluxSettings(

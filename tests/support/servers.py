@@ -11,7 +11,7 @@ import json
 import shutil
 import subprocess
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 from urllib.parse import urlencode
@@ -90,7 +90,7 @@ class DatabaseServer:
         database = Database(self, f"test_{next(_numbers)}")
         if self.kind == "influxdb2":
             rules = [{"type": "expire", "everySeconds": retention_s}] if retention_s else []
-            body = {"orgID": self._org_id(), "name": database.name, "retentionRules": rules}
+            body = {"orgID": self.organisation_id(), "name": database.name, "retentionRules": rules}
             answer = self.request("POST", "/api/v2/buckets", json.dumps(body).encode())
             assert answer.status == 201, answer
         elif self.kind == "influxdb1":
@@ -99,7 +99,8 @@ class DatabaseServer:
             assert answer.status == 200, answer
         return database
 
-    def _org_id(self) -> str:
+    def organisation_id(self) -> str:
+        """Return the id of InfluxDB 2's one organisation."""
         answer = self.request("GET", "/api/v2/orgs", org=self.org)
         return str(json.loads(answer.body)["orgs"][0]["id"])
 
@@ -113,6 +114,26 @@ class Database:
 
     server: DatabaseServer
     name: str
+
+    def writer(self) -> DatabaseServer:
+        """Return the server as an account sees it that may write to this database, and nothing else."""
+        server = self.server
+        if server.kind == "influxdb1":
+            for statement in (
+                f"CREATE USER {self.name}_writer WITH PASSWORD 'writes'",
+                f'GRANT WRITE ON "{self.name}" TO {self.name}_writer',
+            ):
+                answer = server.request("POST", "/query", q=statement)
+                assert answer.status == 200, answer
+            return replace(server, username=f"{self.name}_writer", password="writes")
+        organisation = server.organisation_id()
+        found = server.request("GET", "/api/v2/buckets", name=self.name)
+        bucket = json.loads(found.body)["buckets"][0]["id"]
+        resource = {"type": "buckets", "id": bucket, "orgID": organisation}
+        wanted = {"orgID": organisation, "permissions": [{"action": "write", "resource": resource}]}
+        answer = server.request("POST", "/api/v2/authorizations", json.dumps(wanted).encode())
+        assert answer.status == 201, answer
+        return replace(server, token=json.loads(answer.body)["token"])
 
     def points(self, measurement: str = "") -> Points:
         """Return all that is stored, or what is stored of one measurement, field by field."""

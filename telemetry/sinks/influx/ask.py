@@ -54,16 +54,22 @@ class _Pool:
         return HTTPResponse(body_read, self.answer.headers, self.answer.status, decode_content=False)
 
 
+def find_organisation(request: Request, settings: InfluxServer) -> str:
+    """Return the organisation's id; empty where the server shows none of that name to these credentials."""
+    client, _ = _connect(request)
+    try:
+        return str(client.organizations_api().find_organizations(org=settings.org)[0].id)
+    except _FAILURES:
+        return ""
+
+
 def make_bucket(request: Request, settings: InfluxServer) -> Answer | Unanswered | None:
     """Make the bucket, and return what the server answered; None where it names no organisation."""
-    client, pool = _connect(request)
-    try:
-        organisation = client.organizations_api().find_organizations(org=settings.org)[0]
-        wanted = PostBucketRequest(
-            org_id=organisation.id, name=settings.v2_bucket, retention_rules=[], rp=None
-        )
-    except _FAILURES:
+    organisation = find_organisation(request, settings)
+    if not organisation:
         return None
+    client, pool = _connect(request)
+    wanted = PostBucketRequest(org_id=organisation, name=settings.v2_bucket, retention_rules=[], rp=None)
     with contextlib.suppress(*_FAILURES):  # the answer says it
         client.buckets_api().create_bucket(wanted)
     return pool.answer

@@ -95,6 +95,24 @@ class InfluxClient:
 
         return describe(self._request, self._settings)
 
+    def refusal_to_create(self) -> str:
+        """Return why these credentials may make no database; empty: they may, or nobody knows.
+
+        Nothing is changed. InfluxDB 2 shows the organisation to those who may make a bucket in it. InfluxDB 1
+        lists its users for an administrator, and nobody else makes a database.
+        """
+        if self._api is Api.V2:
+            from telemetry.sinks.influx.ask import find_organisation
+
+            if find_organisation(self._request, self._settings):
+                return ""
+        answer = self._request(Api.V1, "GET", "/query", {"q": "SHOW USERS"}, {}, b"")
+        verdict = judge(answer)
+        if isinstance(verdict, Hold) and verdict.cause is HoldCause.CREDENTIALS:
+            return str(verdict)
+        is_v2 = isinstance(answer, Answer) and b"not implemented" in answer.body  # 1.8 writes by v2, too
+        return f"they are shown no organisation {self._settings.org!r}" if is_v2 else ""
+
     def is_recognised(self) -> bool:
         """Return whether an answer so far, or the one to a ping, has named a store in its header."""
         if not self._has_shown_itself:

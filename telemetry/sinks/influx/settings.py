@@ -82,6 +82,8 @@ class InfluxSettings(InfluxServer, SinkSettings):
             is_taken = exchange.verdict == Acknowledged()
             described = client.describe() if is_taken else ""
             is_strange = is_taken and not described and not client.is_recognised()
+            is_missing = isinstance(exchange.verdict, Hold) and exchange.verdict.cause is HoldCause.NOT_FOUND
+            refused = client.refusal_to_create() if is_missing and self.create else ""
         url = self.url
         match exchange.verdict:
             case Acknowledged():
@@ -91,14 +93,15 @@ class InfluxSettings(InfluxServer, SinkSettings):
                 if is_strange:
                     words = "answers as a store does, and nothing in its header names one"
                     yield Finding(Grade.WARNING, f"server {url}: {words}: does it keep the data?")
+            case Hold(cause=HoldCause.NOT_FOUND) if self.create and refused:
+                words = f"the bucket or database is missing, and these credentials may make none: {refused}"
+                yield Finding(Grade.FAULT, f"server {url}: {words} (make it as its administrator)")
             case Hold(cause=HoldCause.NOT_FOUND) if self.create:
                 yield Finding(Grade.FACT, f"server {url}: the bucket or database is missing and will be made")
-            case Hold(cause=HoldCause.NO_DATABASE as cause, words=words):
+            case Hold(cause=HoldCause.NO_DATABASE) as verdict:
                 hint = "another program at that address, or a network's login page?"
-                yield Finding(Grade.FAULT, f"server {url}: {cause.value}: {words} ({hint})")
-            case Hold(cause=cause, words=words):
-                yield Finding(Grade.FAULT, f"server {url}: {cause.value}{words and ': '}{words}")
-            case Retry(reason=reason):
-                yield Finding(Grade.FAULT, f"server {url}: {reason}")
+                yield Finding(Grade.FAULT, f"server {url}: {verdict} ({hint})")
+            case Hold() | Retry() as verdict:
+                yield Finding(Grade.FAULT, f"server {url}: {verdict}")
             case verdict:
                 yield Finding(Grade.FAULT, f"server {url}: answers an empty write with {verdict}")
