@@ -13,7 +13,7 @@ from telemetry.clock import Clock
 from telemetry.config import load_config
 from telemetry.errors import EXIT_OK, UsageError
 from telemetry.service.service import Service
-from telemetry.service.stderr_queue import JournalFormatter, is_journal
+from telemetry.service.stderr_queue import JournalFormatter, JsonFormatter, TextFormatter, is_journal
 from telemetry.service.supervisor import Supervisor
 from telemetry.settings.text import STDIN
 from telemetry.sources.stop import StopSignal
@@ -22,11 +22,19 @@ from telemetry.stopping import SignalWatch
 LOG = logging.getLogger("telemetry.service")
 
 EXAMPLES = ("gateway.toml",)
+_FORMATTERS = {"text": TextFormatter, "json": JsonFormatter}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "config", type=Path, metavar="CONFIG", help="the configuration: TOML, or a folder of it"
+    )
+    parser.add_argument(
+        "--log-format",
+        choices=_FORMATTERS,
+        default="text",
+        help="lines for people, or a JSON object a line: time, level, logger, message, exception"
+        " (default: text)",
     )
 
 
@@ -39,8 +47,9 @@ def run(arguments: argparse.Namespace) -> int:
         raise UsageError("the configuration is read again on SIGHUP: stdin cannot be", hint="give a file")
     return_large_blocks()
     handler = logging.StreamHandler(sys.stderr)
-    formatter = JournalFormatter if is_journal(sys.stderr.fileno(), os.environ) else logging.Formatter
-    handler.setFormatter(formatter("%(levelname)s %(name)s: %(message)s"))
+    lines = _FORMATTERS[arguments.log_format]()
+    is_marked = is_journal(sys.stderr.fileno(), os.environ)
+    handler.setFormatter(JournalFormatter(lines) if is_marked else lines)
     logging.basicConfig(level=logging.DEBUG if arguments.verbose else logging.INFO, handlers=[handler])
     stop, reload = StopSignal(), threading.Event()
     clock = Clock()

@@ -16,6 +16,7 @@ stream has a lock, for which the end of the interpreter would wait.
 import contextlib
 import errno
 import io
+import json
 import logging
 import os
 import re
@@ -25,6 +26,7 @@ import sys
 import threading
 from collections import deque
 from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
 
 MAX_BYTES = 256 * 1024  # some thousand lines
 FLUSH_S = 0.5
@@ -52,13 +54,40 @@ def marked(text: str, priority: int) -> str:
     return "\n".join(f"<{priority}>{line}" if line else "" for line in text.split("\n"))
 
 
-class JournalFormatter(logging.Formatter):
-    """Puts the priority of a record's level before each line of it."""
+class TextFormatter(logging.Formatter):
+    """Makes lines for people."""
+
+    def __init__(self) -> None:
+        super().__init__("%(levelname)s %(name)s: %(message)s")
+
+
+class JsonFormatter(logging.Formatter):
+    """Makes a JSON object of a record: `time` (RFC 3339, UTC), `level`, `logger`, `message`, `exception`."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """Return the line as logging formats it, marked."""
+        """Return the record as one line."""
+        whole = {
+            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": record.getMessage(),
+        }
+        if record.exc_info:
+            whole["exception"] = self.formatException(record.exc_info)
+        return json.dumps(whole, ensure_ascii=False)
+
+
+class JournalFormatter(logging.Formatter):
+    """Puts the priority of a record's level before each line that another one makes of it."""
+
+    def __init__(self, lines: logging.Formatter) -> None:
+        super().__init__()
+        self._lines = lines
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the lines, marked."""
         priority = next((each for level, each in _PRIORITIES if record.levelno >= level), _DEBUG)
-        return marked(super().format(record), priority)
+        return marked(self._lines.format(record), priority)
 
 
 class Marker:

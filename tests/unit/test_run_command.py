@@ -22,7 +22,7 @@ def parsing(*_, **__):
     os.kill(os.getpid(), signal.SIGTERM)
     threading.Event().wait()
 run.Service = parsing
-sys.exit(run.run(argparse.Namespace(config=pathlib.Path(sys.argv[1]), verbose=False)))
+sys.exit(run.run(argparse.Namespace(config=pathlib.Path(sys.argv[1]), verbose=False, log_format="text")))
 """
 
 

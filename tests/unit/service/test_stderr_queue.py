@@ -5,6 +5,7 @@ The journal gets the priority of each line, as sd-daemon(3) writes it, and nobod
 
 import fcntl
 import io
+import json
 import logging
 import os
 import signal
@@ -25,8 +26,10 @@ from telemetry.service.figures import process_gauges
 from telemetry.service.stderr_queue import (
     ERROR,
     JournalFormatter,
+    JsonFormatter,
     Marker,
     QueuedStderr,
+    TextFormatter,
     is_journal,
     marked,
     queued_stderr,
@@ -260,7 +263,7 @@ def test_the_journal_reads_what_it_is_named_for_and_nothing_that_was_redirected(
 )
 def test_each_line_of_a_message_has_the_priority_of_its_level(level: int, priority: int) -> None:
     record = logging.LogRecord("n", level, "f", 1, "one\n<0>two", None, None)
-    assert JournalFormatter("%(message)s").format(record) == f"<{priority}>one\n<{priority}><0>two"
+    assert JournalFormatter(logging.Formatter()).format(record) == f"<{priority}>one\n<{priority}><0>two"
 
 
 def test_a_traceback_in_a_message_is_marked_to_its_last_line() -> None:
@@ -268,9 +271,31 @@ def test_a_traceback_in_a_message_is_marked_to_its_last_line() -> None:
         raise ValueError("first\nsecond")
     except ValueError:
         record = logging.LogRecord("n", logging.ERROR, "f", 1, "failed", None, sys.exc_info())
-    lines = JournalFormatter("%(message)s").format(record).split("\n")
+    lines = JournalFormatter(TextFormatter()).format(record).split("\n")
     assert len(lines) > 4
     assert all(line.startswith("<3>") for line in lines)
+
+
+@pytest.mark.parametrize("is_marked", [False, True])
+def test_a_record_in_json_is_one_line_with_all_of_it(is_marked: bool) -> None:
+    try:
+        raise ValueError("first\nsecond")
+    except ValueError:
+        record = logging.LogRecord(
+            "n.m", logging.WARNING, "f", 1, '5 %s\nof "%s"', ("°C", "x"), sys.exc_info()
+        )
+    record.created = 1796034150.7637
+    line = (JournalFormatter(JsonFormatter()) if is_marked else JsonFormatter()).format(record)
+    assert "\n" not in line
+    assert line.startswith("<4>{" if is_marked else "{")
+    found = json.loads(line.removeprefix("<4>"))
+    assert found.pop("exception").endswith("ValueError: first\nsecond")
+    assert found == {
+        "time": "2026-11-30T10:22:30.763+00:00",
+        "level": "warning",
+        "logger": "n.m",
+        "message": '5 °C\nof "x"',
+    }
 
 
 TEXTS = st.lists(st.sampled_from(("a", "<4>b", "\n", "<", "x<3>", "\n\n", "<7>\n")), max_size=12).map("".join)
