@@ -4,7 +4,7 @@ import argparse
 import contextlib
 import os
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,6 +22,7 @@ from telemetry.cli.arguments import (
     require_spoken,
 )
 from telemetry.clock import Clock
+from telemetry.decode.decoder import Decoder
 from telemetry.decode.sessions import collect_sessions
 from telemetry.decode.target import sink_settings
 from telemetry.errors import UsageError, one_line
@@ -36,13 +37,15 @@ DEFAULT_PROTOCOL = "gbt27930"
 class FoundSessions:
     """Sessions of one place, by their start.
 
-    where: its name; stored: None where they are whole already; warnings: what was wrong with it, if anything.
+    where: its name; stored: None where they are whole already; warnings: what was wrong with it, if anything;
+    raise_unread: see `FileDecoder`.
     """
 
     where: str
     sessions: Sequence[Session]
     stored: StoredSessions | None = None
     warnings: Sequence[str] = ()
+    raise_unread: Callable[[], None] = lambda: None
 
     def warn(self) -> None:
         """Write the warnings; where there is no session one line, which has their words."""
@@ -114,11 +117,15 @@ def _in_logs(logs: Sequence[Path], config: Path | None, arguments: argparse.Name
     require_logs(logs)
     protocol = arguments.protocol or DEFAULT_PROTOCOL
     warnings: list[str] = []
-    found = list(collect_sessions(logs, protocol=protocol, config=config, warn=warnings.extend))
+    ends: list[Decoder] = []
+    found = list(
+        collect_sessions(logs, protocol=protocol, config=config, warn=warnings.extend, end=ends.append)
+    )
     wanted = _wanted(found, arguments)
     if found and not wanted:
         warnings.append(f"--since or --vehicle leaves out {counted(len(found), 'session')}")
-    return FoundSessions(", ".join(map(str, logs)), wanted, warnings=warnings)
+    where = ", ".join(map(str, logs))
+    return FoundSessions(where, wanted, warnings=warnings, raise_unread=ends[0].raise_unread)
 
 
 def is_config(path: Path) -> bool:

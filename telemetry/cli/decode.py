@@ -370,6 +370,7 @@ def _end(decoder: FileDecoder, warnings: Sequence[str], screen: Screen) -> None:
     screen.clear()
     if screen.is_terminal:
         screen.say(decoder.summary())
+    decoder.raise_unread()
 
 
 def _into_influxdb(arguments: argparse.Namespace, screen: Screen, clock: Clock) -> int:

@@ -47,7 +47,7 @@ def run(arguments: argparse.Namespace) -> int:
     channels = channel_plan(arguments)
     with Screen(Clock(), output_is_terminal=sys.stdout.isatty()) as screen:
         spec = load_spec(channels, screen)
-        extremes = _extremes(spec, channels, arguments.logs, screen) if arguments.logs else None
+        extremes, rows = _extremes(spec, channels, arguments.logs, screen) if arguments.logs else (None, None)
         messages = list_messages(spec, {} if extremes is None else {"": extremes})
         found = suggest(messages, with_log=bool(arguments.logs))
         rest = [*left_out(messages, found, with_log=bool(arguments.logs))]
@@ -60,10 +60,14 @@ def run(arguments: argparse.Namespace) -> int:
             found = _with_evidence(found, spec, channels, arguments.logs)
     comments = ["", "# left out:", *(f"#   {line}" for line in rest)] if rest else []
     sys.stdout.write(as_toml(found) + "".join(f"{line}\n" for line in comments))
+    if rows is not None:
+        rows.raise_unread()
     return EXIT_OK
 
 
-def _extremes(spec: PlanSpec, channels: ChannelPlan, logs: Sequence[Path], screen: Screen) -> Extremes:
+def _extremes(
+    spec: PlanSpec, channels: ChannelPlan, logs: Sequence[Path], screen: Screen
+) -> tuple[Extremes, Rows]:
     stages = Stages(spec, None, vehicle="")
     rows, extremes = Rows(stages, Logs(channels)), Extremes(stages.schema)
     shared = SharedMessages(stages.schema)
@@ -71,7 +75,7 @@ def _extremes(spec: PlanSpec, channels: ChannelPlan, logs: Sequence[Path], scree
         extremes.observe(samples)
         shared.observe(samples)
     screen.warn([*rows.warnings(), *shared.warnings([channel.binding.tag for channel in stages.channels])])
-    return extremes
+    return extremes, rows
 
 
 def _with_evidence(

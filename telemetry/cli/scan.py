@@ -9,6 +9,7 @@ from pathlib import Path
 from telemetry.cli import scan_can, scan_ports
 from telemetry.cli.arguments import require_spoken
 from telemetry.errors import EXIT_OK, NothingFoundError, UnavailableError, UsageError, writing
+from telemetry.logs.unread import Unread
 from telemetry.protocols.known import CAN_PROTOCOLS, PROTOCOLS
 from telemetry.scan import can_findings, findings
 from telemetry.scan.can_findings import BusFindings
@@ -63,11 +64,13 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.write is not None and arguments.write.exists():
         raise _is_there(arguments.write)
     ports = scan_ports.scan_ports(arguments, _say) if has_port else []
-    buses = scan_can.scan_buses(arguments, _say) if has_bus else []
+    unread = Unread(arguments.log)
+    buses = scan_can.scan_buses(arguments, _say, unread) if has_bus else []
     for bus in buses if arguments.write is not None or arguments.format == "json" else ():
         for line in can_findings.words_of(bus):
             _say(line)
     _report(ports, buses, arguments)
+    unread.raise_any()
     return EXIT_OK
 
 

@@ -14,6 +14,7 @@ from telemetry.databases.plan_cache import load_plan, user_cache_directory
 from telemetry.decode.channels import Database
 from telemetry.errors import ConfigError, UnavailableError
 from telemetry.logs.content import require_file
+from telemetry.logs.unread import Unread
 from telemetry.model.bit_rate import BitRate
 from telemetry.scan.bit_rates import find_bit_rate, interface, listening_only
 from telemetry.scan.can_findings import BusFindings
@@ -65,15 +66,15 @@ def add_arguments(group: argparse._ArgumentGroup) -> None:
     )
 
 
-def scan_buses(arguments: argparse.Namespace, say: Say) -> list[BusFindings]:
-    """Return each bus, and each channel of the logs, with what fits."""
+def scan_buses(arguments: argparse.Namespace, say: Say, unread: Unread) -> list[BusFindings]:
+    """Return each bus, and each channel of the logs, with what fits. unread: of the logs."""
     only = arguments.spoken_on_buses
     known = [one for one in known_candidates() if not only or one.name in only]
     candidates = [*known, *_database_candidates(arguments.dbc, say)]
     channels = {database.file: database.channel for database in arguments.dbc}
     found = []
     for where, name, traffic, bit_rate, options in chain(
-        _buses(arguments, say), _channels(arguments.log, say)
+        _buses(arguments, say), _channels(arguments.log, say, unread)
     ):
         fitting = [one for one in candidates if not one.database or channels[one.database] in ("", name)]
         found.append(BusFindings(where, name, traffic, judge(traffic, fitting), bit_rate, options))
@@ -83,10 +84,10 @@ def scan_buses(arguments: argparse.Namespace, say: Say) -> list[BusFindings]:
 _Bus = tuple[str, str, BusTraffic, BitRate | None, dict[str, Any] | None]
 
 
-def _channels(logs: Sequence[Path], say: Say) -> Iterable[_Bus]:
+def _channels(logs: Sequence[Path], say: Say, unread: Unread) -> Iterable[_Bus]:
     for log in logs:
         require_file(log)
-    for name, traffic in traffic_of_logs(logs, say).items() if logs else ():
+    for name, traffic in traffic_of_logs(logs, say, unread).items() if logs else ():
         yield f"{', '.join(map(str, logs))}, channel {name}", name, traffic, None, None
 
 

@@ -11,6 +11,7 @@ from telemetry.cli.output import writing_to
 from telemetry.errors import EXIT_OK, StorageError, UsageError
 from telemetry.logs.content import STDIN, require_file
 from telemetry.logs.inflate import ENDINGS
+from telemetry.logs.unread import UNREADABLE, Unread
 from telemetry.protocols.known import PROTOCOLS
 from telemetry.protocols.table import SerialProtocol
 
@@ -73,15 +74,20 @@ def run(arguments: argparse.Namespace) -> int:
             raise UsageError(
                 f"would be written over {other}", where=str(files[number]), hint=f"both are {output}"
             )
+    unread = Unread(files)
     for file, output in zip(files, outputs, strict=True):
-        with writing_to(output, [*files, *named]) as stream:
-            if is_serial_capture(file):
-                done = scrub_capture(file, protocols, new, stream.write)
-            else:
-                as_asc = output.suffix.lower() == _ASC
-                done = scrub_log(file, messages, new, stream.write, as_asc=as_asc)
-                if not as_asc and output.suffix.lower() not in _AS_CANDUMP:
-                    done.warnings.append(f"{output}: is candump, whatever its ending says")
+        try:
+            with writing_to(output, [*files, *named]) as stream:
+                if is_serial_capture(file):
+                    done = scrub_capture(file, protocols, new, stream.write)
+                else:
+                    as_asc = output.suffix.lower() == _ASC
+                    done = scrub_log(file, messages, new, stream.write, as_asc=as_asc)
+                    if not as_asc and output.suffix.lower() not in _AS_CANDUMP:
+                        done.warnings.append(f"{output}: is candump, whatever its ending says")
+        except UNREADABLE as error:
+            print(f"warning: {unread.note(error)}", file=sys.stderr)
+            continue
         for words in done.warnings:
             print(f"warning: {words}", file=sys.stderr)
         for port, spoken in done.spoken.items():
@@ -89,7 +95,9 @@ def run(arguments: argparse.Namespace) -> int:
                 names = ", ".join(one.name for one in spoken)
                 print(f"{file}: {port}: taken for {names}; --protocol says otherwise", file=sys.stderr)
         print(f"{output}: {_number(done.items, done.what)}", file=sys.stderr)
-    _report(new.counts, new.distinct)
+    if not unread.are_all:
+        _report(new.counts, new.distinct)
+    unread.raise_any()
     return EXIT_OK
 
 

@@ -60,6 +60,7 @@ def run(arguments: argparse.Namespace) -> int:
         sys.stderr.write(f"{png}\n")
     if report is None and png is None:
         sys.stdout.write(as_text(session))
+    found.raise_unread()
     return EXIT_OK
 
 

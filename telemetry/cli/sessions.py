@@ -37,4 +37,5 @@ def run(arguments: argparse.Namespace) -> int:
             text = as_csv(found.sessions, raw_text=arguments.raw_text) if is_csv else as_table(found.sessions)
     found.warn()
     sys.stdout.write(text)
+    found.raise_unread()
     return EXIT_OK

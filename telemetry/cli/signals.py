@@ -82,6 +82,7 @@ def run(arguments: argparse.Namespace) -> int:
         case _:
             text = as_table(messages, with_log=bool(logs))
     sys.stdout.write(text)
+    recording.rows.raise_unread()
     return EXIT_OK
 
 

@@ -59,10 +59,12 @@ class Decoder:
         done: int = 0,
         times: Times = ALL_AS_THEY_ARE,
         is_search: bool = False,
+        is_strict: bool = False,
     ) -> None:
         """Say how much is done at once, and what of it is wanted.
 
         - is_search: files without a known message are an answer too
+        - is_strict: one of several files that cannot be read is an error, which ends all
         - jobs: threads
         - accounts: whether pieces have `counts`
         - done: frames that need no text any more
@@ -71,6 +73,7 @@ class Decoder:
         self._stages = stages
         self._recordings = recordings
         self._reading = Reading(stages, recordings, accounts=accounts, stop_at=done)
+        self._is_strict = is_strict
         self._is_bounded = times.is_bounded
         self._may_be_unknown = is_search or done > 0 or times.is_bounded
         options = _Options(batch_frames, accounts=accounts, done=done, times=times)
@@ -85,7 +88,7 @@ class Decoder:
 
     @contextmanager
     def pieces(self, paths: Sequence[Path]) -> Iterator["_Pieces"]:
-        self._reading.begin(paths)
+        self._reading.begin(paths, is_strict=self._is_strict)
         try:
             with InOrder(self._workers, AHEAD_PER_JOB * len(self._workers)) as results:
                 yield _Pieces(results, self._write_in_order, partial(self._refuse_unknown, paths))
@@ -122,6 +125,9 @@ class Decoder:
     def losses(self) -> list[str]:
         """Return the warnings about frames and messages, without those about single values of them."""
         return self._recordings.losses(self._found())
+
+    def raise_unread(self) -> None:
+        self._reading.unread.raise_any()
 
     def summary(self) -> str:
         return self._recordings.summary(self._found())

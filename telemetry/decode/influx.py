@@ -104,7 +104,10 @@ def _deliver(
         if delivery.is_empty:
             delivery.remove()
         raise failure
-    return _end(delivery, job, screen, interrupted=stop.is_set())
+    code = _end(delivery, job, screen, interrupted=stop.is_set())
+    if code == EXIT_OK:
+        decoder.raise_unread()
+    return code
 
 
 def _take_all(

@@ -5,6 +5,7 @@ first pass over the captures, since the columns of a row must be known before th
 """
 
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from telemetry_core.frames.batch import FrameBatch
@@ -13,6 +14,8 @@ from telemetry.errors import UsageError
 from telemetry.framing.framer import MessageFramer
 from telemetry.framing.framing import Framing, Heard, Skipped
 from telemetry.logs.captures import Capture
+from telemetry.logs.content import STDIN
+from telemetry.logs.unread import UNREADABLE
 from telemetry.protocols.known import PROTOCOLS
 from telemetry.protocols.registers.register_map import find_map, read_register_map
 from telemetry.protocols.serial.modbus import modbus, raw_modbus
@@ -38,7 +41,7 @@ def protocol_of(
     if not with_messages:
         return PROTOCOLS[name]
     for capture in captures:
-        if not capture.is_file():
+        if capture == STDIN or (capture.exists() and not capture.is_file()):
             raise UsageError("is read twice, and is not a file", where=str(capture), hint="name a file")
     return raw_modbus(_blocks(captures))
 
@@ -62,7 +65,7 @@ def _blocks(captures: Sequence[Path]) -> list[tuple[int, int, int]]:
     framers: dict[str, MessageFramer] = {}
     frames = FrameBatch(_PIECE_BYTES)
     for path in captures:
-        with Capture(path) as capture:
+        with suppress(*UNREADABLE), Capture(path) as capture:  # decoding reads it again, and says so
             for piece in capture:
                 framer = framers.setdefault(
                     piece.port, MessageFramer(Framing(shapes(), lambda: reader), lambda _: 0)

@@ -120,12 +120,17 @@ class FileDecoder(Protocol):
     def pieces(self, paths: Sequence[Path]) -> AbstractContextManager[OutputPieces]:
         """Return what is in the files, without the header. Iterating raises InputMissingError, DataError.
 
+        One of several files that cannot be read is a warning, all of them an error; see `raise_unread`.
         A file that is opened comes as a piece without text, so that the first one says: the first is there.
         """
         ...
 
     def warnings(self) -> list[str]:
         """Return what was left out and why, for people; one line each. At the end."""
+        ...
+
+    def raise_unread(self) -> None:
+        """Raise DataError where one of several files could not be read: what a command ends with."""
         ...
 
     def summary(self) -> str:

@@ -6,6 +6,8 @@ Promises:
   transport session may begin in one file and end in the next, a channel of the same name is the same channel.
 - What is known at the end of a batch depends on the frames up to there alone.
 - A batch begins where the clock begins again (`RestartFinder`).
+- Of several files one that cannot be read costs itself, or what comes after its break. Transport sessions
+  and charging sessions that were open before it end there.
 
 Relies on being called by one thread at a time, and on a `Recordings`, which knows how frames are read.
 """
@@ -21,9 +23,10 @@ from telemetry_core.frames.stamps import Nudger
 
 from telemetry.decode.channels import ACCOUNT
 from telemetry.decode.output import Course, Progress
-from telemetry.errors import DataError
+from telemetry.errors import DataError, TelemetryError
 from telemetry.ledger import add, subtract
-from telemetry.logs.stamps import ClockRestart, RestartFinder
+from telemetry.logs.stamps import ClockRestart, RestartFinder, UnreadGap
+from telemetry.logs.unread import UNREADABLE, Unread
 from telemetry.stages.binding import Binding
 from telemetry.stages.stages import Stages
 
@@ -118,7 +121,8 @@ class Place:
     """Where a batch ends.
 
     frames: over all files; counts: what this batch adds to the accounts; warnings: of a file that ended;
-    is_end: of the last file, where open sessions are lost; restart: of the clock, before this batch.
+    is_end: of the last file, where open sessions are lost; restart: of the clock, or after a file that could
+    not be read, before this batch.
     """
 
     frames: int
@@ -126,7 +130,7 @@ class Place:
     counts: Mapping[str, int]
     warnings: Sequence[str]
     is_end: bool = False
-    restart: ClockRestart | None = None
+    restart: ClockRestart | UnreadGap | None = None
 
 
 class Reading:
@@ -151,6 +155,9 @@ class Reading:
         self._next = 0  # index of the file that is opened next
         self._open: OpenRecording | None = None
         self._rest: list[FrameBatch] = []  # read, from where the clock begins again
+        self._broken: TelemetryError | None = None  # why the open file cannot be read any further
+        self._gap: UnreadGap | None = None  # before the frames that come next
+        self.unread = Unread(())
         self._is_ended = False
         self._damaged = 0  # in the files before
         self._counted: dict[str, int] = {}
@@ -169,9 +176,10 @@ class Reading:
         duration_s = (self.last_ns - self.first_ns) / 1e9
         return Found(self.frames_read, duration_s, counted, matched, is_bounded)
 
-    def begin(self, paths: Sequence[Path]) -> None:
-        """Read these, from the first frame of the first one."""
+    def begin(self, paths: Sequence[Path], *, is_strict: bool = False) -> None:
+        """Read these, from the first frame of the first one. is_strict: each error of a file is raised."""
         self._paths = paths
+        self.unread = Unread(paths, is_strict=is_strict)
         self._course = Course(paths, self._recordings.unit)
 
     def take(self, frames: FrameBatch) -> tuple[FrameBatch, Place] | None:
@@ -183,12 +191,11 @@ class Reading:
         frames.clear()
         if self._open is None:
             if self._next < len(self._paths):
-                self._open = self._recordings.open(self._paths[self._next], self._bind)
-                self._next += 1
-                self._restarts.open(self._paths[self._next - 1])
-                return frames, self._place(())
+                return frames, self._place(self._open_next())
             if self._is_ended or not self._paths:
                 return None
+            if self.unread.are_all:
+                self.unread.raise_any()
             self._is_ended = True
             self._payloads.end_sessions(ACCOUNT)
             return frames, replace(self._place(()), is_end=True)
@@ -196,33 +203,66 @@ class Reading:
             frames.extend(self._rest.pop())
         else:
             before_stop = self._stop_at - self.frames_read
-            self._open.read(frames, before_stop if before_stop > 0 else -1)
-        restart = None
+            try:
+                self._open.read(frames, before_stop if before_stop > 0 else -1)
+            except UNREADABLE as error:
+                self._broken = error
+        restart: ClockRestart | UnreadGap | None = None
         if len(frames):
             if not self.frames_read:
                 first_ns = self._recordings.first_ns
                 self.first_ns = frames[0].time_ns if first_ns is None else first_ns
             count, restart = self._restarts.find(frames)
+            restart, self._gap = restart or self._gap, None
             if count < len(frames):
                 self._rest.append(frames.part(count, len(frames)))
                 frames = frames.part(0, count)
         self.frames_read += len(frames)
         self._nudger.nudge(frames)
         together = self._payloads.of(frames)
-        if self._rest or not self._open.at_end:
+        if self._rest or not (self._broken or self._open.at_end):
             return together, replace(self._place(()), restart=restart)
-        place = replace(self._place(self._open.warnings()), restart=restart)
+        warnings = self._leave(self._broken) or self._open.warnings()
+        place = replace(self._place(warnings), restart=restart)
         self._damaged += self._open.damaged
         self._open.close()
         self._open = None
-        if self._next == len(self._paths) and (error := self._recordings.foreign(self._paths)):
-            raise error
+        self._refuse_foreign()
         return together, place
 
     def close(self) -> None:
         """Close the open file, if any."""
         if self._open is not None:
             self._open.close()
+
+    def _open_next(self) -> Sequence[str]:
+        """Open the next file; return why it cannot be read, one line, or nothing."""
+        path = self._paths[self._next]
+        self._next += 1
+        try:
+            self._open = self._recordings.open(path, self._bind)
+        except UNREADABLE as error:
+            warnings = self._leave(error)
+            self._refuse_foreign()
+            return warnings
+        self._restarts.open(path)
+        return ()
+
+    def _leave(self, error: TelemetryError | None) -> Sequence[str]:
+        """Let nothing go on over a file that cannot be read; return what says so. None: it was read."""
+        self._broken = None
+        if error is None:
+            return ()
+        line = self.unread.note(error)
+        self._payloads.end_sessions(ACCOUNT)
+        if self.frames_read:
+            self._gap = UnreadGap(self._paths[self._next - 1], self.last_ns)
+        return (line,)
+
+    def _refuse_foreign(self) -> None:
+        """Raise DataError after the last file where all are of another kind."""
+        if self._next == len(self._paths) and (error := self._recordings.foreign(self._paths)):
+            raise error
 
     def _bind(self, binding: Binding) -> int:
         return self._stages.take_payloads_from(len(self._stages.channels), binding).number

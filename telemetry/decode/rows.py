@@ -89,6 +89,10 @@ class Rows:
     def _became(self, fate: str) -> int:
         return self._stages.decoding.counted().get(f"frames/{ACCOUNT}/{fate}", 0)
 
+    def raise_unread(self) -> None:
+        """Raise DataError where one of several recordings could not be read. After all else."""
+        self._reading.unread.raise_any()
+
     def warnings(self) -> list[str]:
         """Return what was wrong with the recordings or does not fit together, one line each. At the end."""
         none = {"decoded": 0, "unknown": 0}  # described is an error of its own

@@ -17,6 +17,7 @@ def collect_sessions(
     source: str = "",
     vehicle: str = "unknown",
     warn: Callable[[Iterable[str]], None] = lambda _: None,
+    end: Callable[[Decoder], object] = lambda _: None,
 ) -> Iterator[Session]:
     """Yield the sessions in these logs, in the order in which they ended, as if the logs were one.
 
@@ -24,6 +25,7 @@ def collect_sessions(
     - config: a service's configuration, and what it follows; source: of it, the one that the logs are of
     - warn: takes what was wrong with the logs, and what frames were lost; values that a message leaves open
       are no matter of a session
+    - end: takes the decoder when all is read, which says what could not be
 
     Raises InputMissingError, DataError, ConfigError, UsageError.
     """
@@ -39,3 +41,4 @@ def collect_sessions(
             yield from finished
             finished.clear()
     warn(decoder.losses())
+    end(decoder)

@@ -64,12 +64,13 @@ def position_name(
         try:
             if not path.is_file():
                 return ""
-        except OSError as error:  # a folder on the way that this user may not enter
-            raise _unreadable(path, error) from error
-        with _opened(path) as stream:
-            digest.update(
-                f"{path.stat().st_size} ".encode() + hashlib.sha256(stream.read(HEAD_BYTES)).digest()
-            )
+            with path.open("rb") as stream:
+                size_bytes, head = path.stat().st_size, stream.read(HEAD_BYTES)
+        except OSError as error:  # a folder on the way that this user may not enter, too
+            if len(logs) == 1:
+                raise _unreadable(path, error) from error
+            size_bytes, head = -1, b""  # of several one that cannot be read costs itself
+        digest.update(f"{size_bytes} ".encode() + hashlib.sha256(head).digest())
     for path in databases:
         with _opened(path) as stream:
             digest.update(hashlib.file_digest(stream, "sha256").digest())

@@ -72,6 +72,9 @@ class UnknownIds:
             lines.append(f"frames of more than {MOST_IDS} ids are left out: {self._unmatched.others}")
         return lines
 
+    def raise_unread(self) -> None:
+        self._reading.unread.raise_any()
+
     def summary(self) -> str:
         unmatched = self._unmatched.found()
         frames = sum(each.frames for each in unmatched)

@@ -39,6 +39,18 @@ class ClockRestart:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class UnreadGap:
+    """A recording that could not be read, or not to its end, and the stamp before it."""
+
+    file: Path
+    before_ns: int
+
+    def words(self) -> str:
+        """Return what that does, for people."""
+        return f"{self.file}: could not be read: what was open of charging sessions before it ends"
+
+
 class RestartFinder:
     """Looks at all frames in their order."""
 

@@ -14,6 +14,7 @@ from telemetry_core.frames.batch import FrameBatch
 from telemetry.clock import Clock
 from telemetry.errors import UnavailableError
 from telemetry.logs.log import OpenLog
+from telemetry.logs.unread import UNREADABLE, Unread
 from telemetry.rules.find_message import EXTENDED, ID_MASK
 
 if TYPE_CHECKING:
@@ -88,8 +89,14 @@ _BATCH_FRAMES = 4096
 _RECEIVE_S = 0.2
 
 
-def traffic_of_logs(files: Sequence[Path], warn: Callable[[str], None]) -> dict[str, BusTraffic]:
-    """Return what was seen on each channel, by name. Raises InputMissingError, DataError."""
+def traffic_of_logs(
+    files: Sequence[Path], warn: Callable[[str], None], unread: Unread | None = None
+) -> dict[str, BusTraffic]:
+    """Return what was seen on each channel, by name. Raises InputMissingError, DataError.
+
+    unread: takes those of several files that cannot be read.
+    """
+    unread = unread or Unread(files)
     numbers: dict[str, int] = {}
     found: list[BusTraffic] = []
 
@@ -102,17 +109,22 @@ def traffic_of_logs(files: Sequence[Path], warn: Callable[[str], None]) -> dict[
     frames = FrameBatch(_BATCH_FRAMES)
     left = MOST_FRAMES
     for file in files:
-        with OpenLog(file, number_of) as log:
-            while left > 0 and not log.at_end:
-                frames.clear()
-                left -= log.read(frames)
-                for frame in frames:
-                    if not frame.id & _NOT_DATA:
-                        found[frame.channel].observe(frame.time_ns, frame.id, len(frame.data))
-                    elif frame.id & _ERROR:
-                        found[frame.channel].errors += 1
-            for line in log.warnings():
-                warn(line)
+        try:
+            with OpenLog(file, number_of) as log:
+                while left > 0 and not log.at_end:
+                    frames.clear()
+                    left -= log.read(frames)
+                    for frame in frames:
+                        if not frame.id & _NOT_DATA:
+                            found[frame.channel].observe(frame.time_ns, frame.id, len(frame.data))
+                        elif frame.id & _ERROR:
+                            found[frame.channel].errors += 1
+                for line in log.warnings():
+                    warn(line)
+        except UNREADABLE as error:
+            warn(unread.note(error))
+    if unread.are_all:
+        unread.raise_any()
     if left <= 0:
         warn(f"only the first {MOST_FRAMES:,} frames were looked at")
     return {name: found[number] for name, number in numbers.items() if found[number].frames}

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
+from typing import Literal
 
 from telemetry.decode.decoder import Decoder
 from telemetry.decode.described import by_config, by_databases, by_protocol
@@ -36,6 +37,7 @@ def read(
     isotp: Sequence[str] = (),
     isotp_length: bool = False,
     isotp_extended_addressing: bool = False,
+    on_error: Literal["skip", "raise"] = "skip",
     jobs: int | None = None,
 ) -> Tables:
     """Decode logs, one after the other as if they were one, into a table a message or measurement.
@@ -63,6 +65,9 @@ def read(
       the low byte of its length precedes each payload. `isotp_extended_addressing`: frames begin with an
       address.
 
+    One log of several that cannot be read is a warning, and the others are read. With `on_error="raise"` it
+    raises, as one log alone does, and as all of them do if none can be read.
+
     `jobs` is the number of threads, by default one for each processor. Raises TelemetryError with the one
     line that the command would print. What the command warns of is a warning.
     """
@@ -78,8 +83,10 @@ def read(
         raise UsageError("stands without modbus", where="registers", hint='say protocol="modbus"')
     if not logs:
         raise UsageError("names no log", where="read", hint="give the path of one")
+    if on_error not in ("skip", "raise"):
+        raise UsageError(f"{on_error!r} is neither", where="on_error", hint='"skip" or "raise"')
     paths = [Path(log) for log in logs]
-    for path in paths:
+    for path in paths if on_error == "raise" or len(paths) == 1 else ():
         require_file(path)
     globs = [signals] if isinstance(signals, str) else signals
     ids = [IsoTpId(each, isotp_extended_addressing, isotp_length) for each in _isotp_ids(isotp)]
@@ -116,7 +123,12 @@ def read(
             isotp=ids,
         )
     sink = TableSink()
-    decoder = Decoder(*described.make(sink), jobs=jobs or len(os.sched_getaffinity(0)), times=times)
+    decoder = Decoder(
+        *described.make(sink),
+        jobs=jobs or len(os.sched_getaffinity(0)),
+        times=times,
+        is_strict=on_error == "raise",
+    )
     with decoder.pieces(paths) as pieces:
         for piece in pieces:
             warn(piece.warnings)

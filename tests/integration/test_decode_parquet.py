@@ -94,7 +94,7 @@ def test_without_pyarrow_one_line_says_what_to_install(
 @pytest.mark.parametrize(
     ("words", "code"),
     [
-        (["bus.log", "late.log"], 65),
+        (["late.log", "late.log"], 65),
         (["unknown.log"], 65),
         (["bus.log", "--dbc", "none.dbc"], 78),
         (["bus.log", "--id-mask", "7G0"], 64),

@@ -127,7 +127,7 @@ def test_an_output_may_be_a_device_and_what_cannot_be_written_is_said_before_the
     tmp_path: Path,
 ) -> None:
     assert command("decode", LOG, "--dbc", DBC, "-o", "/dev/null").returncode == 0
-    assert main(["decode", str(tmp_path / "x.log"), LOG, "--dbc", DBC, "-o", str(tmp_path)]) == 66
+    assert main(["decode", str(tmp_path / "x.log"), "--dbc", DBC, "-o", str(tmp_path)]) == 66
     assert f"{tmp_path}: cannot be written: Is a directory" in failed(
         74, "decode", LOG, "--dbc", DBC, "-o", tmp_path
     )

@@ -132,7 +132,9 @@ def cut_logs(folder: Path) -> list[Path]:
     return paths
 
 
-def decoder_of(output_format: OutputFormat, *, batch_frames: int, jobs: int = 1, done: int = 0) -> Decoder:
+def decoder_of(
+    output_format: OutputFormat, *, batch_frames: int, jobs: int = 1, done: int = 0, is_strict: bool = False
+) -> Decoder:
     return log_decoder(
         [DRIVE],
         output_format,
@@ -141,6 +143,7 @@ def decoder_of(output_format: OutputFormat, *, batch_frames: int, jobs: int = 1,
         jobs=jobs,
         accounts=True,
         done=done,
+        is_strict=is_strict,
     )
 
 
@@ -199,8 +202,10 @@ def test_a_decode_goes_on_after_any_frame_as_if_it_had_never_stopped(jobs: int, 
         assert before + text_of(pieces) == whole
 
 
-def test_a_log_that_is_not_there_is_an_error_after_what_comes_before_it(tmp_path: Path) -> None:
-    decoder = decoder_of(OutputFormat.CSV, batch_frames=2, jobs=3)
+def test_where_each_error_ends_all_a_log_that_is_not_there_does_so_after_what_comes_before_it(
+    tmp_path: Path,
+) -> None:
+    decoder = decoder_of(OutputFormat.CSV, batch_frames=2, jobs=3, is_strict=True)
     seen: list[OutputPiece] = []
     missing = tmp_path / "missing.log"
     with decoder.pieces([DATA / "drive.log", missing]) as pieces, pytest.raises(InputMissingError):

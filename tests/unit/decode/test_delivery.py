@@ -320,6 +320,8 @@ class OutputPieces:
     def warnings(self) -> list[str]:
         return []
 
+    def raise_unread(self) -> None: ...
+
     def summary(self) -> str:
         return ""
 

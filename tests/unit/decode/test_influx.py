@@ -129,10 +129,12 @@ def test_a_log_that_ends_in_an_error_is_delivered_up_to_there(
     with ScriptedServer() as server:
         words = ["--format", "influx", "--url", server.url, "--database", "fleet"]
         assert main(["decode", LOG, str(other), "--dbc", DBC, *words]) == 65
+        assert not list(state.glob("nev-telemetry/decode/*"))
         assert len(received(server).splitlines()) == 12
     said = capfd.readouterr().err
     assert "points: made 12, acknowledged 12, waiting 0," in said
-    assert said.splitlines()[-1].startswith(f"nev-telemetry: {other}")
+    assert f"warning: {other}: is a trace of CANHacker" in said
+    assert said.splitlines()[-1].startswith("nev-telemetry: 1 of 2 recordings could not be read")
 
 
 def test_the_server_may_come_from_a_service_s_configuration(state: Path, tmp_path: Path) -> None:
