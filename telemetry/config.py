@@ -105,6 +105,7 @@ class Config:
     limits: tuple[Limit, ...]
     aggregates: tuple[Aggregate, ...]
     charging: ChargingSettings
+    notes: tuple[str, ...] = ()  # what the file may not have meant, for `check` and the log
 
 
 def load_config(file: Path, environment: Mapping[str, str] | None = None) -> Config:
@@ -137,7 +138,7 @@ def read_config(document: Document, environment: Mapping[str, str], *, sends: bo
     sink = kind and faults.value(lambda: (kind[0] if sends else NoSink).read(kind[1], environment))
     sources = faults.value(lambda: read_sources(top))
     own = faults.value(lambda: read(TopKeys, top))
-    faults.raise_any()
+    faults.raise_any(beside=top.notes)
     return Config(
         file=document.file,
         files=document.files,
@@ -157,4 +158,5 @@ def read_config(document: Document, environment: Mapping[str, str], *, sends: bo
         limits=arrays["limit"],
         aggregates=arrays["aggregate"],
         charging=ChargingSettings(made["charging"].vin, made["cross_check"], arrays["session"]),
+        notes=tuple(map(str, top.notes)),
     )

@@ -174,9 +174,9 @@ class Faults:
                 results.append(read(item))
         return tuple(results)
 
-    def raise_any(self) -> None:
-        """Raise what was gathered, if anything."""
-        found = sorted(dict.fromkeys(self._found), key=_place)
+    def raise_any(self, beside: Iterable[ConfigError] = ()) -> None:
+        """Raise what was gathered, if anything. beside: what is a mistake only where there are others."""
+        found = sorted(dict.fromkeys((*self._found, *beside) if self._found else ()), key=_place)
         if len(found) == 1:
             raise found[0]
         if found:

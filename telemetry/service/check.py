@@ -52,6 +52,8 @@ def check(config: Config, *, log: Path | None = None, listen_s: float | None = N
     entries, protected, modelling = composition.entries, composition.protected, composition.modelling
     files = f" ({len(config.files)} files)" if len(config.files) > 1 else ""
     yield Finding(Grade.FACT, f"{shown_name(config.file)}{files}: vehicle {config.vehicle}")
+    for words in config.notes:
+        yield Finding(Grade.WARNING, words)
     mapped = modelling.map.records if modelling.map else ()
     records = (*protected.spec.records, *mapped)
     yield from _plan_findings(composition.loaded)

@@ -19,9 +19,11 @@ from telemetry.errors import ConfigError, Faults
 from telemetry.plugins import Choices
 from telemetry.settings.document import Document, Where, read_document
 from telemetry.settings.likeness import closest
-from telemetry.settings.variables import VariableError, as_written, expanded, is_variable
+from telemetry.settings.variables import VariableError, as_written, expanded, is_variable, looks_like_variable
 
 _ALIKE = 0.7  # of 1, as `closest` counts: `parity` is not `port`
+_NUMBER = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*([a-zA-Z%°]*)")  # of a text that should be one
+_SECONDS = {"ms": 1e-3, "s": 1.0, "sec": 1.0, "min": 60.0, "m": 60.0, "h": 3600.0}
 _INDEX = re.compile(r"\[[0-9]+\]")  # of one of several tables, in a path
 
 
@@ -81,6 +83,7 @@ class TomlTable:
         self._taken: dict[str, TomlTable] = {}  # tables below, by their keys
         self._at_top = self._known  # what the top table may hold
         self._explained: dict[str, ConfigError] = {}  # of the document, by the path of a key
+        self.notes: list[ConfigError] = []  # of the document: what is allowed, and may not be meant
         self._others: tuple[str, ...] = ()  # where this table is absent: what stands beside it, unread
 
     @classmethod
@@ -271,7 +274,7 @@ class TomlTable:
         """Return a finite number: above < number, or least <= number, and number <= most."""
         value = self._take(key, default)
         if isinstance(value, bool) or not isinstance(value, int | float):
-            raise self.wrong(key, f"must be a number, not {_describe(value)}")
+            raise self.wrong(key, f"must be a number, not {_describe(value)}", _as_number(key, value))
         if not math.isfinite(value):
             raise self.wrong(key, f"must be a finite number, not {value}")
         if not (above < value and least <= value <= most):
@@ -289,7 +292,7 @@ class TomlTable:
         """Return an integer with least <= integer <= most."""
         value = self._take(key, default)
         if isinstance(value, bool) or not isinstance(value, int):
-            raise self.wrong(key, f"must be an integer, not {_describe(value)}")
+            raise self.wrong(key, f"must be an integer, not {_describe(value)}", _as_number(key, value))
         if not least <= value <= most:
             words = f"from {least} to {most}" if most != math.inf else _range(-math.inf, least, most)
             raise self.wrong(key, f"must be {words}, not {value}")
@@ -378,6 +381,9 @@ class TomlTable:
         if key in self._values:
             self._written[key] = self._values.pop(key)
             value = self._expanded(key, self._written[key])
+            for name in filter(None, map(looks_like_variable, _texts(self._written[key]))):
+                note = f"${name} stands for itself"
+                self.notes.append(ConfigError(note, where=self.where(key), hint=f"a variable is ${{{name}}}"))
             if any("\0" in text for text in _texts(value)):
                 raise self.wrong(key, "holds the character NUL, as no name and no path can")
             return value
@@ -427,6 +433,18 @@ def _range(above: float, least: float, most: float) -> str:
     if most == math.inf:
         return lowest if is_open else f"{lowest} or more"
     return f"{lowest} and at most {most:.12g}" if is_open else f"from {lowest} to {most:.12g}"
+
+
+def _as_number(key: str, value: object) -> str:
+    """Return how a text that is a number, maybe with a unit, is written: `every_s = 60, in seconds`."""
+    found = _NUMBER.fullmatch(value.strip()) if isinstance(value, str) else None
+    if found is None:
+        return ""
+    is_time = key.endswith("_s")
+    if found[2] and found[2] not in (_SECONDS if is_time else ()):
+        return f"the number alone: its unit stands in the name {key}"
+    number = float(found[1]) * (_SECONDS[found[2]] if found[2] else 1.0)
+    return f"{key} = {number:.12g}{', in seconds, without a unit' if is_time else ', without quotes'}"
 
 
 def _describe(value: object) -> str:

@@ -15,6 +15,7 @@ import re
 from collections.abc import Mapping
 
 _VARIABLE = re.compile(r"\$\$\{|\$\{(?:([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\})?")
+_OF_A_SHELL = re.compile(r"(?<!\$)\$([A-Z][A-Z0-9_]+)")
 
 
 class VariableError(ValueError):
@@ -67,3 +68,9 @@ def is_variable(text: str) -> bool:
     """Return whether `text` is one variable without a default, and nothing beside it."""
     match = _VARIABLE.fullmatch(text)
     return match is not None and match[1] is not None and match[2] is None
+
+
+def looks_like_variable(text: str) -> str:
+    """Return the name of the first `$NAME`, as a shell has variables; here it stands for itself."""
+    found = _OF_A_SHELL.search(text)
+    return found[1] if found else ""

@@ -162,7 +162,7 @@ def counting(config: Config) -> Counting:
 def prepare(config: Config) -> Prepared:
     """Compose the stages of `config` and compile them."""
     composition = compose(config)
-    for warning in composition.loaded.warnings:
+    for warning in (*config.notes, *composition.loaded.warnings):
         LOG.warning("%s", warning)
     vin_key = partial(installation_key, config.spool_directory)
     return Prepared(composition, composition.make_stages(vin_key=vin_key))

@@ -92,7 +92,31 @@ def test_a_closed_port_is_waited_for() -> None:
         rig.clock.advance(rig.sender.step())
     assert rig.sender.state.failure == "no connection: Connection refused"
     assert rig.queue.acknowledged == []
+    assert rig.sender.state.bytes_sent == 0
     rig.queue.assert_balance()
+
+
+def test_bytes_count_as_sent_once_they_were_sent_whatever_the_server_then_does(rig: ClientRig) -> None:
+    rig.server.script(acts.store_and_reset)
+    rig.deliver(*LINES)
+    assert len(rig.server.requests) == 2
+    assert rig.sender.state.bytes_sent == sum(len(request.body) for request in rig.server.requests)
+
+
+def test_https_at_a_port_that_speaks_http_is_named_and_no_byte_of_lines_was_sent() -> None:
+    def answer_as_go_does(connection: acts.Connection) -> None:
+        connection.read_bytes(1)  # of the hello of TLS
+        connection.send(b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n400 Bad Request")
+
+    with ScriptedServer() as server:
+        server.script(answer_as_go_does)
+        rig = ClientRig(server, url=server.url.replace("http:", "https:"))
+        rig.queue.put_lines(*LINES)
+        rig.clock.advance(rig.sender.step())
+        assert (
+            rig.sender.state.failure == "connection broken: no TLS is spoken at that port (is it http:// ?)"
+        )
+        assert (rig.sender.state.bytes_sent, server.requests) == (0, [])
 
 
 # -- a server that takes no gzip

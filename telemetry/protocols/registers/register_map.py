@@ -118,6 +118,14 @@ def read_register_map(file: Path) -> RegisterMap:
     return found
 
 
+def numbered_from_1(found: RegisterMap) -> int:
+    """Return the first register where all are numbered as in manuals, from 30001 or 40001 on; otherwise 0."""
+    bases = {HOLDING: 40_001, INPUT: 30_001}
+    placed = [register for group in found.groups for register in group.registers]
+    are_so = all(0 <= one.first - bases[one.function] < 9_999 for one in placed)
+    return min(one.first for one in placed) if are_so else 0
+
+
 _Placed = tuple[TomlTable, Register]
 
 

@@ -217,10 +217,11 @@ class InfluxClient:
             self._transports[api] = self._connect(api)
         if self._aborted:
             return Unanswered(Failure.ABORTED)
-        self._sent_bytes += len(body)
-        answer = self._transports[api].request(
+        transport = self._transports[api]
+        answer = transport.request(
             method, path, query, headers, body, deadline_s=self._settings.request_deadline_s(len(body))
         )
+        self._sent_bytes += transport.sent_bytes
         self._has_shown_itself |= isinstance(answer, Answer) and shows_a_store(answer)
         return self._blotted(answer)
 

@@ -42,6 +42,8 @@ from telemetry.sinks.deadline import RequestDeadline
 from telemetry.sinks.influx.server import InfluxServer
 from telemetry.sinks.influx.verdict import Answer, Failure, Unanswered
 
+_NO_TLS = ("WRONG_VERSION_NUMBER", "HTTP_REQUEST", "RECORD_LAYER_FAILURE")  # of OpenSSL, to words of HTTP
+
 
 class _Guard:
     """Knows the socket that is in use and can shut it down, from any thread."""
@@ -53,9 +55,11 @@ class _Guard:
         self._over = False  # the request in flight was ended
         self._closed_for_good = False
         self._watched: socket.socket | None = None
+        self.sent_bytes = 0  # of the body of the request in flight, once the connection has taken it
 
     def begin(self) -> None:
         with self._lock:
+            self.sent_bytes = 0
             self._in_flight = True
             self._over = self._closed_for_good
 
@@ -135,6 +139,10 @@ def _guarded_pools(guard: _Guard) -> dict[str, type]:
             connected = super()._new_conn()
             guard.watch(connected)
             return connected
+
+        def request(self, method: str, url: str, body: Any = None, headers: Any = None, **more: Any) -> None:
+            super().request(method, url, body, headers, **more)
+            guard.sent_bytes = len(body or b"")
 
     class TlsConnection(GuardedConnection, HTTPSConnection):
         pass
@@ -241,6 +249,11 @@ class HttpTransport:
             broken=is_broken,
         )
 
+    @property
+    def sent_bytes(self) -> int:
+        """Return the size of the last request's body, once all of it was sent; 0 before that."""
+        return self._guard.sent_bytes
+
     def abort(self) -> None:
         """End the request in flight, and every later one. From any thread."""
         self._guard.end_for_good()
@@ -276,6 +289,8 @@ def _no_answer(error: Exception) -> Unanswered:
     for link in chain:
         if isinstance(link, ssl.SSLCertVerificationError):
             return Unanswered(Failure.UNTRUSTED, link.verify_message)
+        if isinstance(link, ssl.SSLError) and link.reason in _NO_TLS:
+            return Unanswered(Failure.BROKEN, "no TLS is spoken at that port (is it http:// ?)")
     words = next((link.strerror for link in chain if isinstance(link, OSError) and link.strerror), "")
     if isinstance(error, NewConnectionError | ConnectTimeoutError | NameResolutionError | ProxyError):
         return Unanswered(Failure.NO_CONNECTION, words or type(error).__name__)

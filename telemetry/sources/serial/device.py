@@ -175,8 +175,11 @@ def _address(table: TomlTable, protocol: SerialProtocol, values: tuple[int | str
     if others:
         raise table.wrong("address", "must be one address")
     if addresses.digits > 2:  # such as the number on a meter, which may begin with zeros
-        if not isinstance(value, str) or len(value) > addresses.digits or not value.isdecimal():
-            raise table.wrong("address", f"must be a text of {addresses.digits} digits, not {value!r}")
+        if not isinstance(value, str) or len(value) != addresses.digits or not value.isdecimal():
+            words = f"must be a text of {addresses.digits} digits, not {value!r}"
+            whole = str(value).zfill(addresses.digits)
+            is_short = whole.isdecimal() and len(whole) == addresses.digits
+            raise table.wrong("address", words, f'with zeros in front: "{whole}"' if is_short else "")
         return int(value, 16)
     if not isinstance(value, int) or not addresses.least <= value <= addresses.most:
         words = f"must be an integer from {addresses.least} to {addresses.most}, not {value!r}"

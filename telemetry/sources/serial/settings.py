@@ -9,6 +9,7 @@ Promises:
 
 import os
 import re
+import termios
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,6 +22,7 @@ from telemetry.framing.framing import has_messages_like
 from telemetry.framing.masking import maskers_of
 from telemetry.logs.captures import CaptureFile
 from telemetry.model.finding import Grade
+from telemetry.protocols.registers.register_map import numbered_from_1, read_register_map
 from telemetry.protocols.table import EIGHT_N_ONE, LineSettings, shared_records
 from telemetry.rules.map_entry import MapEntry
 from telemetry.settings.declared import key, part, settings
@@ -50,6 +52,11 @@ LEAST_OFFLINE_S = 4.0
 _COUNTED_POLLS = 3.0
 _LEAST_POLL_S = 1.0  # as often as devices are asked, or talk by themselves
 _NUMBERED_PORT = re.compile("/dev/tty(USB|ACM)[0-9]+")
+# Those of the kernel, and others that UARTs divide their clock down to.
+_USUAL_RATES = sorted(
+    {int(name[1:]) for name in dir(termios) if re.fullmatch("B[1-9][0-9]+", name)}
+    | {10_400, 14_400, 28_800, 76_800, 128_000, 250_000, 256_000}
+)
 _MODBUS = ("modbus", "daly_modbus")
 
 
@@ -224,6 +231,11 @@ class SerialSettings(SourceSettings):
         where = f"port {self.port}"
         how = "Modbus/TCP" if is_modbus_tcp(self.port) else f"{self.baud_rate} baud"
         said = f"{' and '.join(self._titles)}, {how}"
+        for device in self.devices:
+            if device.registers and (first := numbered_from_1(read_register_map(device.registers))):
+                words = f"{device.registers}: register {first} is asked for at address {first}"
+                hint = f"numbers_from = {first // 10_000 * 10_000 + 1} where the first one is called so"
+                yield Grade.WARNING, f"{words} ({hint})"
         if "://" in self.port:
             yield Grade.FACT, f"{where}: {said}"
             return
@@ -235,10 +247,15 @@ class SerialSettings(SourceSettings):
             return
         if not is_there:
             yield Grade.WARNING, f"{where} is not there yet: {said}"
+        elif not port.is_char_device():
+            yield Grade.FAULT, f"{where}: is no serial port (a path such as {BY_ID}/usb-…)"
         elif not os.access(port, os.R_OK | os.W_OK):
             yield Grade.FAULT, f"{where}: permission denied (add this user to the group dialout)"
         else:
             yield Grade.FACT, f"{where}: {said}"
+        if self.baud_rate not in _USUAL_RATES:
+            near = min(_USUAL_RATES, key=lambda rate: abs(rate - self.baud_rate))
+            yield Grade.WARNING, f"{where}: {self.baud_rate} baud is no usual rate (did you mean {near}?)"
         if _NUMBERED_PORT.fullmatch(self.port):
             lasting = lasting_link(port) or f"its link in {BY_ID}"
             words = f"its number may change when it is plugged in again (take {lasting})"

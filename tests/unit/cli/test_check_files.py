@@ -9,7 +9,7 @@ import pytest
 
 from telemetry.__main__ import main
 from telemetry.model.finding import Finding, Grade
-from tests.support.command import failed
+from tests.support.command import command, failed, refused
 from tests.support.scripted_server import ScriptedServer, answer
 
 CANARY = "canary-4711-token"
@@ -79,3 +79,95 @@ def test_each_finding_is_shown_before_the_next_is_looked_for(
     monkeypatch.setattr("sys.stdout", io.TextIOWrapper(written, "utf-8"))
     assert main(["check", str(file)]) == 0
     assert b"the second" in written.getvalue()
+
+
+GATEWAY = """vehicle = "VEHICLE"
+[influx]
+url = "http://127.0.0.1:1"
+database = "d"
+[spool]
+directory = "spool"
+[web]
+listen = "off"
+[[serial]]
+name = "bms"
+"""
+REGISTERS = 'title = "m"\n[[register]]\nname = "v"\nregister = NUMBER\nfunction = FUNCTION\n'
+
+
+@pytest.mark.parametrize(
+    ("keys", "vehicle", "line"),
+    [
+        (
+            'port = "plain"\nprotocol = "jbd"',
+            "v",
+            "fault: source bms: port plain: is no serial port (a path such",
+        ),
+        *(
+            (
+                f'port = "/dev/null"\nprotocol = "jbd"\nbaud_rate = {rate}',
+                "v",
+                f"warning: source bms: port /dev/null: {rate} baud is no usual rate (did you mean {near}?)",
+            )
+            for rate, near in ((9601, 9600), (112500, 115200), (57601, 57600))
+        ),
+        (
+            'port = "/dev/null"\nprotocol = "jbd"',
+            "$VIN",
+            "gateway.toml:1: vehicle: $VIN stands for itself (a variable is ${VIN})",
+        ),
+        (
+            'port = "/dev/null"\nprotocol = "jbd"',
+            "van-$VIN",
+            "vehicle: $VIN stands for itself (a variable is ${VIN})",
+        ),
+        *(
+            (
+                f'port = "{port}"\nprotocol = "modbus"\nregisters = "{number}-{function}.toml"',
+                "v",
+                f"register {number} is asked for at address {number} (numbers_from = {base} where the first",
+            )
+            for port in ("/dev/null", "tcp://127.0.0.1:1")
+            for number, function, base in ((40001, 3, 40001), (30010, 4, 30001))
+        ),
+    ],
+)
+def test_what_is_allowed_and_hardly_meant_is_a_line_with_the_remedy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, keys: str, vehicle: str, line: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("plain").touch()
+    for number, function in ((40001, 3), (30010, 4)):
+        text = REGISTERS.replace("NUMBER", str(number)).replace("FUNCTION", str(function))
+        Path(f"{number}-{function}.toml").write_text(text)
+    Path("gateway.toml").write_text(GATEWAY.replace("VEHICLE", vehicle) + keys)
+    assert line in command("check", "gateway.toml").stdout
+
+
+@pytest.mark.parametrize("rate", [1200, 9600, 14400, 19200, 38400, 76800, 115200, 250000, 1000000, 4000000])
+def test_what_is_usual_is_no_warning(tmp_path: Path, rate: int) -> None:
+    (tmp_path / "r.toml").write_text(REGISTERS.replace("NUMBER", "40000").replace("FUNCTION", "3"))
+    keys = f'port = "/dev/null"\nprotocol = "modbus"\nregisters = "r.toml"\nbaud_rate = {rate}'
+    (tmp_path / "gateway.toml").write_text(GATEWAY.replace("VEHICLE", "5 $ or $x, ${N:-$}") + keys)
+    shown = command("check", tmp_path / "gateway.toml").stdout
+    assert ("usual rate" in shown, "asked for at" in shown, "stands for" in shown) == (False, False, False)
+
+
+def test_an_address_of_a_meter_that_lacks_digits_is_refused_with_all_twelve(tmp_path: Path) -> None:
+    keys = 'port = "/dev/null"\nprotocol = "dlt645"\naddress = "1122334455"'
+    (tmp_path / "gateway.toml").write_text(GATEWAY.replace("VEHICLE", "v") + keys)
+    line = refused(78, "check", tmp_path / "gateway.toml")
+    words = """must be a text of 12 digits, not '1122334455' (with zeros in front: "001122334455")"""
+    assert line.endswith(f":13: serial[0].address: {words}\n")
+
+
+def test_a_file_behind_a_variable_of_a_shell_is_missing_with_how_one_is_written(tmp_path: Path) -> None:
+    can = '[[can]]\nname = "c"\ndatabases = ["$HOME/ev.dbc"]\n'
+    text = GATEWAY.replace("VEHICLE", "$VIN").replace('[[serial]]\nname = "bms"\n', can)
+    (tmp_path / "gateway.toml").write_text(text)
+    lines = failed(78, "check", tmp_path / "gateway.toml").splitlines()
+    assert [line.partition("gateway.toml")[2].partition(":")[2] for line in lines] == [
+        "1: vehicle: $VIN stands for itself (a variable is ${VIN})",
+        f"11: can[0].databases: no such file: {tmp_path}/$HOME/ev.dbc",
+        "11: can[0].databases: $HOME stands for itself (a variable is ${HOME})",
+    ]

@@ -81,6 +81,26 @@ def test_a_value_of_the_wrong_kind_is_named_with_its_key(
     assert str(caught.value).startswith(f"{tmp_path / 'gateway.toml'}:1: a: {message}")
 
 
+@pytest.mark.parametrize(
+    ("key", "value", "hint"),
+    [
+        ("every_s", "1s", "every_s = 1, in seconds, without a unit"),
+        ("every_s", "500 ms", "every_s = 0.5, in seconds, without a unit"),
+        ("every_s", "2min", "every_s = 120, in seconds, without a unit"),
+        ("every_s", "1.5h", "every_s = 5400, in seconds, without a unit"),
+        ("every_s", "3 fortnights", "the number alone: its unit stands in the name every_s"),
+        ("above", "57.6", "above = 57.6, without quotes"),
+        ("cap_mib", "5MiB", "the number alone: its unit stands in the name cap_mib"),
+    ],
+)
+def test_a_text_that_holds_a_number_is_refused_with_how_it_is_written(
+    tmp_path: Path, key: str, value: str, hint: str
+) -> None:
+    with pytest.raises(ConfigError) as caught:
+        table(tmp_path, f"{key} = '{value}'").take(Key(key, kind="number"))
+    assert str(caught.value).endswith(f":1: {key}: must be a number, not text ({hint})")
+
+
 def test_what_is_absent_is_empty_or_false_and_its_bounds_are_values(tmp_path: Path) -> None:
     top = table(
         tmp_path,

@@ -209,7 +209,7 @@ def test_what_is_asked_most_often_is_asked_as_often_as_is_set(tmp_path: Path) ->
 def test_check_reports_what_it_can_of_a_port_without_opening_it(tmp_path: Path) -> None:
     absent = findings(tmp_path, BMS, Grade.WARNING)
     assert "source bms: port /dev/serial/by-id/usb-BMS is not there yet: JBD" in absent
-    (tmp_path / "port").touch()
+    (tmp_path / "port").symlink_to("/dev/null")
     present = BMS.replace("/dev/serial/by-id/usb-BMS", str(tmp_path / "port"))
     assert f"port {tmp_path}/port: JBD" in findings(tmp_path, present, Grade.FACT)
     remote = BMS.replace("/dev/serial/by-id/usb-BMS", "socket://terminal:4001")
@@ -217,7 +217,7 @@ def test_check_reports_what_it_can_of_a_port_without_opening_it(tmp_path: Path) 
 
 
 def test_check_names_the_group_to_join(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "port").touch()
+    (tmp_path / "port").symlink_to("/dev/null")
     monkeypatch.setattr("telemetry.service.check.os.access", lambda path, _: path.name != "port")
     faults = findings(tmp_path, BMS.replace("/dev/serial/by-id/usb-BMS", str(tmp_path / "port")), Grade.FAULT)
     assert f"port {tmp_path}/port: permission denied (add this user to the group dialout)" in faults
