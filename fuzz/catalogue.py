@@ -14,6 +14,7 @@ HARNESSES: Mapping[str, Callable[[bytes], None]] = {
     "mf4-fields": recordings.mf4_fields_harness,
     "gvret": recordings.log_harness("log.csv"),
     "crtd": recordings.log_harness("log.crtd"),
+    "pcap": recordings.log_harness("log.pcap"),
     "table": recordings.table_harness,
     "gzip": recordings.gzip_harness,
     "zst": recordings.zst_harness,

@@ -23,22 +23,34 @@ class LogFormat(StrEnum):
     CRTD = "CRTD"
     GVRET = "GVRET's CSV"
     MF4 = "MF4"
+    PCAP = "pcap"
     TABLE = "a table of frames"
     TRC = "TRC"
     ADDED = "the format of a package"
 
 
-_KNOWN = "candump, ASC, BLF, CRTD, GVRET's and other CSV, TRC and MF4, compressed or not"
+_KNOWN = "candump, ASC, BLF, CRTD, GVRET's and other CSV, TRC, MF4 and pcap, compressed or not"
 GVRET_HEADER = "time stamp,id,extended,dir,bus,len,d1"
 _ENDINGS = {
     ".asc": LogFormat.ASC,
     ".blf": LogFormat.BLF,
     ".crtd": LogFormat.CRTD,
     ".mf4": LogFormat.MF4,
+    ".pcap": LogFormat.PCAP,
+    ".pcapng": LogFormat.PCAP,
     ".trc": LogFormat.TRC,
 }
-plugins.reserve("logs", ("asc", "blf", "candump", "crtd", "csv", "log", "mf4", "trc", "txt"))
-_SIGNATURES = {b"LOGG": LogFormat.BLF, b"MDF     4": LogFormat.MF4, b"UnFinMF 4": LogFormat.MF4}
+plugins.reserve("logs", ("candump", "csv", "log", "txt", *(ending[1:] for ending in _ENDINGS)))
+_SIGNATURES = {
+    b"LOGG": LogFormat.BLF,
+    b"MDF     4": LogFormat.MF4,
+    b"UnFinMF 4": LogFormat.MF4,
+    b"\xd4\xc3\xb2\xa1": LogFormat.PCAP,
+    b"\xa1\xb2\xc3\xd4": LogFormat.PCAP,
+    b"\x4d\x3c\xb2\xa1": LogFormat.PCAP,
+    b"\xa1\xb2\x3c\x4d": LogFormat.PCAP,
+    b"\n\r\r\n": LogFormat.PCAP,
+}
 _SIGNS = {
     LogFormat.ASC: r"date\s|base\s|begin\s+triggerblock"
     r"|\d+\.\d+\s+(canfd\s|\d+\s+(errorframe\b|[0-9a-f]+x?\s+[rt]x(rq)?\s))",
@@ -56,11 +68,6 @@ _REFUSED = {
     b"\xd0\xcf\x11\xe0": "a workbook of Excel",
     b"\x89HDF": "a file of HDF5 or MATLAB",
     b"PAR1": "a Parquet file",
-    b"\xd4\xc3\xb2\xa1": "a capture of libpcap",
-    b"\xa1\xb2\xc3\xd4": "a capture of libpcap",
-    b"\x4d\x3c\xb2\xa1": "a capture of libpcap",
-    b"\xa1\xb2\x3c\x4d": "a capture of libpcap",
-    b"\x0a\x0d\x0d\x0a": "a capture of pcapng",
     b"MDF     3": "an MDF 3 file",
     b"MDF     2": "an MDF 2 file",
     b"CANSERVER_v": "a log of CANserver",

@@ -23,6 +23,7 @@ from telemetry_core.logs.blf import BlfReader
 from telemetry_core.logs.candump import CandumpReader
 from telemetry_core.logs.crtd import CrtdReader
 from telemetry_core.logs.gvret import GvretReader
+from telemetry_core.logs.pcap import PcapReader
 from telemetry_core.logs.table import TableReader
 
 from telemetry import plugins
@@ -166,6 +167,10 @@ class OpenLog(RecordedFile):
         if self.at_end and not self.frames_read:
             if self._content.is_refused:
                 raise DataError(self._content.problem, where=str(self.path))
+            if isinstance(self._reader, PcapReader) and self._reader.foreign:
+                what = f"is a capture of {self._reader.foreign}, and not of CAN"
+                hint = "capture the bus: tcpdump -i can0 -w drive.pcap"
+                raise DataError(what, where=str(self.path), hint=hint)
             was_cut_off = self.damaged == 1 and self._reader.ends_damaged
             if self.damaged and not (was_cut_off and (self._is_recognised or self._content.problem)):
                 raise self._unreadable()
@@ -239,6 +244,8 @@ class OpenLog(RecordedFile):
                 return GvretReader(self._content, channel_of)
             case LogFormat.MF4:
                 return self._mf4_reader(channel_of)
+            case LogFormat.PCAP:
+                return PcapReader(self._content, channel_of)
             case LogFormat.TABLE:
                 return TableReader(self._content, channel_of)
             case LogFormat.TRC:

@@ -22,7 +22,8 @@ class ReplayKeys(SourceKeys):
         convert=checked_name,
     )
     file: Path = key(
-        "`candump`, `.asc`, `.blf`, GVRET `.csv`, `.trc`, `.mf4`, each also `.gz` or `.zst`", kind="file"
+        "`candump`, `.asc`, `.blf`, GVRET `.csv`, `.trc`, `.mf4`, `.pcap`, each also `.gz` or `.zst`",
+        kind="file",
     )
     speed: float | None = key(
         "times the recorded speed", default=None, shown="as fast as possible", above=0.0, most=100_000.0

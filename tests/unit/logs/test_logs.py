@@ -146,8 +146,6 @@ def test_a_blf_and_an_asc_log_are_known_by_how_they_begin(tmp_path: Path, name: 
         ("drive.log", b"CANSERVER_v2_CANSERVER" + bytes(20), "a log of CANserver"),
         ("drive.txt", b"NO    Direction  Time Scale        Frame Type\n", r"text of a USB-CAN tool"),
         ("drive.log", b"Sended messages\r\nPP2CAN log file\r\n", "a log of PP2CAN"),
-        ("drive.pcap", bytes.fromhex("d4c3b2a1") + bytes(20), "a capture of libpcap"),
-        ("drive.pcapng", bytes.fromhex("0a0d0d0a") + bytes(20), "a capture of pcapng"),
         ("drive.log", b"***BUSMASTER Ver 3.2.2***\n", "a log of BUSMASTER"),
     ],
 )

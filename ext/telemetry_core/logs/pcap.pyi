@@ -1,0 +1,5 @@
+from telemetry_core.logs.reader import LogReader
+
+class PcapReader(LogReader):
+    @property
+    def foreign(self) -> str: ...
