@@ -55,6 +55,21 @@ def test_a_charge_in_a_log_is_the_same_each_time_and_its_report_says_how_it_ende
     assert report["frames_total"] == logs[0].read_text("ascii").count("\n")
 
 
+def test_another_seed_is_another_vehicle_and_the_first_one_is_that_without_a_seed(tmp_path: Path) -> None:
+    (tmp_path / "quick.toml").write_text(QUICK)
+    vehicles, logs, scenario = [], [], str(tmp_path / "quick.toml")
+    for number, seed in enumerate(([], ["--seed", "1"], ["--seed", "2"], ["--seed", "-70001"])):
+        log = tmp_path / f"{number}.log"
+        assert main(["sim", "dc-charge", "--scenario", scenario, *seed, "--log", str(log)]) == 0
+        (session,) = json.loads(printed("sessions", "--format", "json", log))
+        vehicles.append((session["vin"], session["pack"]))
+        logs.append(log.read_bytes())
+    assert logs[0] == logs[1]
+    serials = ("00006D1A", "00006D1B", "FFFF5BA8")
+    vins = [f"LSIMGBT27930V{number}" for number in ("0001", "0002", "9999")]
+    assert vehicles[1:] == [(vin, f"SIMU-{serial}") for vin, serial in zip(vins, serials, strict=True)]
+
+
 def test_a_socket_gets_exactly_the_frames_that_a_log_holds(tmp_path: Path) -> None:
     log, path = tmp_path / "sim.log", tmp_path / "bus"
     common = ["dc-charge", "--scenario", "37", "--with", "vendor", "--time-origin", "2026-03-02T10:00:00Z"]

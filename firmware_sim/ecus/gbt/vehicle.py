@@ -5,7 +5,7 @@ has what it should have or something is wrong, and follows a charger that begins
 BMS.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from firmware_sim.ecus.alarms import AlarmLevel
 from firmware_sim.ecus.bms import CELL_CHARGE_V, CELL_FULL_V, MAX_CHARGE_A, TICK_S, Bms, VehicleRequest
@@ -35,7 +35,6 @@ class VehicleSpec:
     """A vehicle and its habits."""
 
     edition: Edition = key(Edition.Y2015)
-    identity: Identity = field(default_factory=Identity)
     until_soc_pct: float = key(80.0, above=0.0, most=100.0)
     max_current_a: float = key(MAX_CHARGE_A, above=0.0, most=400.0)
     sends_cells: bool = key(True)  # BMV, BMT and BSP
@@ -52,6 +51,7 @@ class VehicleNode(Node):
     def __init__(self, spec: VehicleSpec, pack: Pack, seed: int, *, floor_ns: int = 0) -> None:
         super().__init__(spec.edition, f"{seed}/vehicle", floor_ns=floor_ns)
         self.spec = spec
+        self.identity = Identity(f"LSIMGBT27930V{seed % 10_000:04}", pack_serial=(27_929 + seed) % 2**32)
         self.bms = Bms(pack)
         self.demand_v: float | None = None  # asked for in place of what the battery needs, as a fault
         self.soc_error_pct = 0.0  # reported beyond what there is, as a fault
@@ -203,12 +203,12 @@ class VehicleNode(Node):
         return self._says("BRO", is_so=self._ready)
 
     def _payload(self, code: str) -> bytes:
-        bms, spec = self.bms, self.spec
+        bms = self.bms
         match code:
             case "BHM":
                 return gbt.bhm(CELL_FULL_V * bms.pack.spec.cells)
             case "BRM":
-                return gbt.brm(spec.identity, self.edition)
+                return gbt.brm(self.identity, self.edition)
             case "BRO":
                 return gbt.ready(self._says_ready)
             case "BMV":
@@ -233,7 +233,7 @@ class VehicleNode(Node):
         return gbt.bcp(
             max_cell_v=CELL_FULL_V,
             max_current_a=self.spec.max_current_a,
-            nominal_kwh=self.spec.identity.rated_ah * self.spec.identity.rated_v / 1000.0,
+            nominal_kwh=self.identity.rated_ah * self.identity.rated_v / 1000.0,
             max_voltage_v=CELL_FULL_V * pack.spec.cells,
             max_temperature_c=_MAX_TEMPERATURE_C,
             soc_pct=pack.soc_pct,
