@@ -321,8 +321,8 @@ DALY = SerialProtocol(
         _asked(SWITCHES, _SECOND_S),
         _asked(ALARMS, _SECOND_S),
         _asked(CELLS, _SECOND_S),
+        _asked(CELL_SPREAD, _SECOND_S),  # as often as the cells, or they do not fit them
         _asked(TEMPERATURES, _SLOW_S),
-        _asked(CELL_SPREAD, _SLOW_S),
         _asked(TEMPERATURE_SPREAD, _SLOW_S),
         _asked(BALANCE, _SLOW_S),
         _asked(RATED, BANK_S),  # the capacity, by which an aggregate weighs the state of charge
@@ -335,8 +335,8 @@ DALY = SerialProtocol(
         "Daly",
         "Daly boards that speak A5 frames; to 48 cells, 16 boards on a line",
         (
-            "the service asks for current, switches, alarms and cells once a second, for the rest "
-            "each 5 s, for its code once a minute"
+            "the service asks for current, switches, alarms, cells and their extremes once a second, for "
+            "the rest each 5 s, for its code once a minute"
         ),
         scrubbed="the battery code (0x57), each frame of it by itself",
         addresses="boards 1 to 16",

@@ -111,3 +111,20 @@ def test_two_protocols_go_through_one_line_and_only_what_they_mean_comes_out() -
         "points/made/battery": 1,
         "points/made/charger": 1,
     }
+
+
+@ALL
+@pytest.mark.parametrize(
+    ("extremes", "single"),
+    [
+        (("battery.cell_max_v", "battery.cell_min_v"), "cells.v{n}"),
+        (("battery.temp_max_c", "battery.temp_min_c"), "cells.t{n}"),
+    ],
+)
+def test_extremes_are_asked_for_as_often_as_the_values_that_they_are_of(
+    extremes: tuple[str, ...], single: str, protocol: SerialProtocol
+) -> None:
+    ids = {message.name: message.id for message in protocol.messages}
+    every_s = {one.reply_id: one.every_s for one in protocol.requests}
+    asked_s = {one.to: every_s.get(ids[one.signal.partition(".")[0]]) for one in protocol.mapped}
+    assert {asked_s[to] for to in extremes if to in asked_s and single in asked_s} <= {asked_s.get(single)}
