@@ -123,6 +123,10 @@ if [ "$(cat .venv/dependencies.stamp 2>/dev/null)" != "$dependencies" ]; then
     printf '%s\n' "$dependencies" >.venv/dependencies.stamp
 fi
 
+# Where the install in place leads is code, which type checkers and editors do not run: they follow folders.
+printf '%s\n' "$PWD" "$PWD/ext" >"$(.venv/bin/python -c 'import sysconfig
+print(sysconfig.get_path("purelib"))')/nev_telemetry_in_place.pth"
+
 # Tests would fetch them too, but each within its time limit.
 if [ "${1:-}" = tests ]; then
     [ -x "${XDG_CACHE_HOME:-$HOME/.cache}/nev-telemetry/influxd-2.8.0/influxd" ] ||

@@ -3,20 +3,22 @@
 Promises:
 - A table never changes. It hands its columns over as they are, by Arrow's PyCapsule interface.
 - `column` and `to_pandas` copy each column once. They need NumPy or pandas, not pyarrow.
+- It can be pickled, as a stream of Arrow's IPC format, by pyarrow. A copy of it is itself.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 from telemetry_core.columns.batches import Batches
-from telemetry_core.columns.spec import ColumnKind
+from telemetry_core.columns.spec import ColumnKind, TableSpec
 
 from telemetry.errors import DataError, UsageError
 from telemetry.settings.likeness import likely
 from telemetry.tables.arrays import copied
 from telemetry.tables.layout import ROW_TABLES, TIME
 from telemetry.tables.packages import require
+from telemetry.tables.pickled import as_stream, from_stream
 from telemetry.tables.shown import Listed, page_of, page_of_all
 from telemetry.tables.wide import widen
 
@@ -122,6 +124,15 @@ class Table:
         """Return the capsule of a stream of record batches, which are not copied."""
         return self._batches.stream()
 
+    def __reduce__(self) -> tuple[object, ...]:
+        return _unpickled, as_stream(self, self._spec)
+
+    def __copy__(self) -> Self:
+        return self
+
+    def __deepcopy__(self, _memo: object) -> Self:
+        return self
+
     def _index(self, name: str) -> int:
         if not isinstance(name, str) or name not in self:
             raise NoSuchError(f"no column is called {name!r}", where=self.name, hint=_nearest(name, self))
@@ -186,6 +197,10 @@ class Tables(Mapping[str, Table]):
     def _repr_html_(self) -> str:
         """Return a list of the tables, for a notebook."""
         return page_of_all(table._batches for table in self._tables.values())
+
+
+def _unpickled(spec: TableSpec, content: bytes) -> Table:
+    return Table(from_stream(spec, content))
 
 
 def _nearest(name: object, names: Iterable[str]) -> str:
