@@ -10,6 +10,7 @@ from grafana_foundation_sdk.models.dashboard import Dashboard
 from dashboards.battery import battery
 from dashboards.cells import cells
 from dashboards.charging import charging
+from dashboards.fleet import fleet
 from dashboards.flux import Flux
 from dashboards.gateway import gateway
 from dashboards.influx import Language
@@ -17,7 +18,7 @@ from dashboards.influxql import InfluxQL
 
 FOLDER = Path(__file__).parent
 LANGUAGES: tuple[Language, ...] = (Flux(), InfluxQL())
-DASHBOARDS: tuple[Callable[[Language], Dashboard], ...] = (battery, cells, charging, gateway)
+DASHBOARDS: tuple[Callable[[Language], Dashboard], ...] = (fleet, battery, cells, charging, gateway)
 
 
 def written() -> Iterator[tuple[Path, str]]:

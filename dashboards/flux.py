@@ -2,7 +2,7 @@
 
 import json
 
-from dashboards.influx import PACK_OF_SOURCE, BuiltQuery, InfluxQuery, Values
+from dashboards.influx import ALARM_TAGS, PACK_OF_SOURCE, BuiltQuery, InfluxQuery, Values
 
 
 class Flux:
@@ -41,6 +41,32 @@ class Flux:
             "union(tables: [standing(stop: v.timeRangeStop),"
             f" standing(stop: v.timeRangeStart) |> {negative}])\n"
             f"  |> group(columns: {json.dumps(values.by)})\n  |> sum()"
+        )
+
+    def standing(self, values: Values) -> str:
+        return _query(
+            *_rows(values),
+            "last()",
+            f"group(columns: {json.dumps(values.by)})",
+            'sort(columns: ["_time"])',  # of two sources the one that was heard last
+            "last()",
+            _keep("_time", "_value", *values.by),
+            "group()",
+            'rename(columns: {_time: "Time", _value: "value"})',
+        )
+
+    def lost(self, values: Values) -> str:
+        return f'{self.growth_from_0(values)}\n  |> group()\n  |> rename(columns: {{_value: "value"}})'
+
+    def alarms(self) -> str:
+        return _query(
+            *_rows(Values("event", "level|text", where=("vehicle",))),
+            "last()",
+            'pivot(rowKey: ["_time"], columnKey: ["_field"], valueColumn: "_value")',
+            "filter(fn: (r) => r.level >= 1.0)",
+            'rename(columns: {_time: "Time", level: "value"})',
+            _keep("Time", "value", "text", *ALARM_TAGS),
+            "group()",
         )
 
     def thousands_per_day(self, values: Values) -> str:

@@ -13,6 +13,7 @@ from grafana_foundation_sdk.cog.variants import Dataquery
 from grafana_foundation_sdk.models.dashboard import DataSourceRef
 
 PACK_OF_SOURCE = ("vehicle", "pack", "source")  # counters of one pack on two buses are not one counter
+ALARM_TAGS = ("vehicle", "pack", "charger", "source", "code")
 DATASOURCE = DataSourceRef(type_val="influxdb", uid="${datasource}")
 
 
@@ -80,6 +81,15 @@ class Language(Protocol):
 
     def growth_from_0(self, values: Values) -> str:
         """Ask how much a gateway's own counter grew within the range; before its first value it was 0."""
+
+    def standing(self, values: Values) -> str:
+        """Ask for a table of the last values within the time range: `Time`, the tags, `value`."""
+
+    def lost(self, values: Values) -> str:
+        """Ask for a table of what `growth_from_0` asks for: the tags, `value`."""
+
+    def alarms(self) -> str:
+        """Ask for a table of the chosen vehicles' alarms that stand: tags, `value` (the level), `text`."""
 
     def thousands_per_day(self, values: Values) -> str:
         """Ask how much a counter grew on each day, in thousands; it may have begun at 0 again."""

@@ -1,6 +1,6 @@
 """Dashboards' questions in InfluxQL, for InfluxDB 1.x."""
 
-from dashboards.influx import PACK_OF_SOURCE, BuiltQuery, InfluxQuery, Values
+from dashboards.influx import ALARM_TAGS, PACK_OF_SOURCE, BuiltQuery, InfluxQuery, Values
 
 
 class InfluxQL:
@@ -29,10 +29,20 @@ class InfluxQL:
         end = f'FROM "{values.measurement}" WHERE time <= ${{__to}}ms{chosen} GROUP BY {by}'
         start = f'FROM "{values.measurement}" WHERE time < ${{__from}}ms{chosen} GROUP BY {by}'
         return (
-            "SELECT last(standing) - sum(before) FROM"
+            'SELECT last(standing) - sum(before) AS "value" FROM'
             f" (SELECT {last} AS standing, 0 * {last} AS before {end}), (SELECT {last} AS before {start})"
             f" GROUP BY {by}"
         )
+
+    def standing(self, values: Values) -> str:
+        return _select(f'last("{values.field}") AS "value"', values)
+
+    def lost(self, values: Values) -> str:
+        return self.growth_from_0(values)
+
+    def alarms(self) -> str:
+        last = _select('last("level") AS "value", "text"', Values("event", "", ALARM_TAGS, ("vehicle",)))
+        return f'SELECT "value", "text" FROM ({last}) WHERE "value" >= 1 GROUP BY {_tags(ALARM_TAGS)}'
 
     def thousands_per_day(self, values: Values) -> str:
         grown = _steps(values, values.field, "grown")

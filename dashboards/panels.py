@@ -7,9 +7,10 @@ from grafana_foundation_sdk.builders import bargauge, heatmap, stat, statetimeli
 from grafana_foundation_sdk.builders import common as common_builders
 from grafana_foundation_sdk.builders import dashboard as builders
 from grafana_foundation_sdk.cog.builder import Builder
-from grafana_foundation_sdk.models import common
+from grafana_foundation_sdk.models import common, units
 from grafana_foundation_sdk.models.dashboard import (
     DashboardFieldConfigSourceOverrides,
+    DataTransformerConfig,
     DynamicConfigValue,
     FieldColorModeId,
     MatcherConfig,
@@ -20,13 +21,14 @@ from grafana_foundation_sdk.models.dashboard import (
     ValueMappingResult,
 )
 
-from dashboards.influx import DATASOURCE, Language
+from dashboards.influx import ALARM_TAGS, DATASOURCE, Language
 
 PACK = "${__field.labels.vehicle} ${__field.labels.pack}"
 PACK_AND_SOURCE = f"{PACK} (${{__field.labels.source}})"
 VEHICLE = "${__field.labels.vehicle}"
 SOURCE = "${__field.labels.vehicle} ${__field.labels.source}"
 CHARGER = "${__field.labels.vehicle} ${__field.labels.charger}"
+WORST = 20  # rows of a table of many vehicles
 
 GREEN, ORANGE, RED, BLUE = "green", "orange", "red", "blue"
 YES_NO: list[ValueMapping] = [
@@ -208,9 +210,28 @@ class Panels:
 
     def events(self) -> table.Panel:
         """List what happened, newest first."""
-        tags = ("vehicle", "pack", "charger", "source", "code")
-        query = self._language.listing("event", tags, ("level", "active", "text"))
+        query = self._language.listing("event", ALARM_TAGS, ("level", "active", "text"))
         return self.rows("Events", query, description="Level: 1 warning, 2 critical.")
+
+    def worst(
+        self,
+        title: str,
+        query: str,
+        *,
+        by: str = "value",
+        highest: bool = False,
+        unit: str = units.Short,
+        description: str = "",
+    ) -> table.Panel:
+        """Show WORST rows of a table: the highest or lowest of a column."""
+        order = {"sort": [{"field": by, "desc": highest}]}
+        return (
+            self.rows(title, query, description=description)
+            .with_transformation(DataTransformerConfig(id_val="sortBy", options=order))
+            .with_transformation(DataTransformerConfig(id_val="limit", options={"limitField": WORST}))
+            .override_by_name("value", [DynamicConfigValue(id_val="unit", value=unit)])
+            .span(12)
+        )
 
     def rows(self, title: str, query: str, *, description: str = "") -> table.Panel:
         """Show a table as the query gives it."""

@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from telemetry import __version__
 from telemetry.ledger import POINT_ENDS, Counters, frames_in_flight, sources, total
 from telemetry.model.point import line
 
@@ -19,7 +20,8 @@ def gateway_lines(
     """Yield one point for the service as a whole and one for each source."""
     made = {"points_made": total(counters, "points/made/")}
     ends = {f"points_{end}": counters.get(f"points/{end}", 0) for end in POINT_ENDS}
-    yield line(MEASUREMENT, {"vehicle": vehicle}, _floats({**made, **ends, **gauges}), time_ns)
+    figures = _floats({**made, **ends, **gauges})
+    yield line(MEASUREMENT, {"vehicle": vehicle}, {**figures, "version": __version__}, time_ns)
     for source in sources(counters):
         yield line(
             MEASUREMENT, {"vehicle": vehicle, "source": source}, _floats(_of(source, counters)), time_ns

@@ -379,6 +379,7 @@ GATEWAY = Measurement(
         _number("memory_bytes", "resident memory"),
         _number("log_lines_dropped", "lines of the log that nobody has read in time"),
         _number("uptime_s", "time since the service started"),
+        _text("version", "of the program"),
     ),
 )
 

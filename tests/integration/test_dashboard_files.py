@@ -27,7 +27,7 @@ def test_each_dashboard_stands_in_both_languages() -> None:
         language: {file.stem for file in FOLDER.glob(f"{language}/*.json")}
         for language in ("flux", "influxql")
     }
-    assert names["flux"] == names["influxql"] == {"battery", "cells", "charging", "gateway"}
+    assert names["flux"] == names["influxql"] == {"fleet", "battery", "cells", "charging", "gateway"}
 
 
 def lost(written: Any, kept: Any, path: str) -> Iterator[str]:
@@ -112,6 +112,12 @@ def test_every_variable_that_a_query_uses_is_one_of_the_dashboard(file: Path) ->
     names = {variable["name"] for variable in dashboard["templating"]["list"]}
     for target in [*targets(dashboard), *variable_queries(dashboard)]:
         assert set(re.findall(r"\$\{(\w+)", target.query)) <= names | {"__from", "__to"}  # Grafana's own
+
+
+@each_file
+def test_all_vehicles_are_asked_for_without_their_names(file: Path) -> None:
+    for variable in load(file)["templating"]["list"]:
+        assert variable.get("includeAll", False) is (variable.get("allValue") == ".*")
 
 
 def test_all_uids_differ_and_fit() -> None:

@@ -1,13 +1,15 @@
 """Every query of every panel and variable, as Grafana would send it, brings rows from a real server."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from tests.support.fleet import ARCHIVED, FRAMES_PER_S, NOW, PACKS, SEED, SOURCES, VEHICLES, raw_points
+from dashboards.influx import ALARM_TAGS
+from tests.support.fleet import ARCHIVED, FRAMES_PER_S, NOW, SEED, VEHICLES, raw_points
 from tests.support.grafana import (
+    ALL_VALUES,
     FILES,
     FOLDER,
     Choices,
@@ -25,11 +27,7 @@ from tests.support.servers import Database
 
 pytestmark = pytest.mark.xdist_group("fleet")  # driven and loaded once
 SHOWN = TimeRange(NOW - timedelta(days=10), NOW)
-ALL: Choices = {
-    "vehicle": (*VEHICLES, "van-6", "van-9", ARCHIVED),
-    "pack": tuple({pack.name for pack in PACKS}),
-    "source": SOURCES,
-}
+ALL: Choices = dict.fromkeys(("vehicle", "pack", "source"), ALL_VALUES)
 ONE: Choices = {"vehicle": ("van-1",), "pack": ("main",), "source": ("can0",)}
 
 
@@ -138,6 +136,7 @@ KNOWN = [
     Known("charging", "From 20 to 80 %, a day", PACK, lambda: shown().charging_minutes()),
     Known("charging", "Energy given", CHARGER, charger_growth, is_daily=False),
     Known("gateway", "Dropped by the kernel", SOURCE, lambda: lost("kernel_dropped"), is_daily=False),
+    Known("fleet", "Frames dropped by the kernel", SOURCE, lambda: lost("kernel_dropped"), is_daily=False),
     Known("gateway", "Lost: a queue was full", SOURCE, lambda: lost("lost_queue_overflow"), is_daily=False),
 ]
 each_known = pytest.mark.parametrize("known", KNOWN, ids=lambda known: f"{known.dashboard}-{known.panel}")
@@ -191,7 +190,7 @@ def test_a_panel_shows_in_flux_what_is_known(known: Known, fleet_in_influxdb2: D
         (
             *(row[label] for label in known.labels),
             *([row["_time"][:10]] if known.is_daily else []),
-        ): float(row["_value"] if "_value" in row else row["soc_pct"])
+        ): float(next(row[name] for name in ("_value", "value", "soc_pct") if name in row))
         for row in rows
     }
     check(found, known, f"{SHOWN.start:%F}")
@@ -208,6 +207,61 @@ def test_a_panel_shows_in_influxql_what_is_known(known: Known, fleet_by_influxql
         if value is not None
     }
     check(found, known)
+
+
+FLEET = {  # panels of the dashboard fleet: what each table is of, and by which tags a row is told from others
+    "Not heard for longest": ("gateway", "uptime_s", ("vehicle",)),
+    "Oldest versions": ("gateway", "version", ("vehicle",)),
+    "Lowest state of charge": ("battery", "soc_pct", PACK),
+    "Alarms that stand": ("event", "level", ALARM_TAGS),
+    "Oldest data that waits": ("gateway", "spool_oldest_s", ("vehicle",)),
+    "Points that wait": ("gateway", "points_waiting_disk", ("vehicle",)),
+}
+each_table = pytest.mark.parametrize("panel", FLEET)
+
+
+def last_known(panel: str) -> dict[tuple[str, ...], tuple[int, str]]:
+    """Return stamp and value of the last point within the range, by tags; of alarms those that stand."""
+    last = {labels: values[-1] for labels, values in shown().values(*FLEET[panel]).items()}
+    stands = {labels: each for labels, each in last.items() if panel != "Alarms that stand" or each[1] >= 1.0}
+    return {labels: (time_ns, str(value)) for labels, (time_ns, value) in stands.items()}
+
+
+def same(found: Mapping[tuple[str, ...], tuple[int, object]], panel: str) -> None:
+    known = last_known(panel)
+    assert found.keys() == known.keys()
+    assert len(known) > 2, f"NEV_TELEMETRY_FLEET={SEED}"
+    for labels, (time_ns, value) in found.items():
+        known_ns, known_value = known[labels]
+        assert abs(time_ns - known_ns) < 1_000, (panel, labels)
+        assert str(value) == known_value or float(str(value)) == pytest.approx(float(known_value))
+
+
+@pytest.mark.server("influxdb2")
+@each_table
+def test_a_table_of_the_fleet_has_in_flux_what_each_vehicle_said_last(
+    panel: str, fleet_in_influxdb2: Database
+) -> None:
+    found = {}
+    for row in answers_in_flux(fleet_in_influxdb2, "fleet", panel):
+        labels = tuple(row.get(tag, "") for tag in FLEET[panel][2])
+        time_ns = round(datetime.fromisoformat(row["Time"]).timestamp() * 1e6) * 1_000
+        assert labels not in found
+        found[labels] = (time_ns, row["value"])
+    same(found, panel)
+
+
+@each_table
+def test_a_table_of_the_fleet_has_in_influxql_what_each_vehicle_said_last(
+    panel: str, fleet_by_influxql: Database
+) -> None:
+    text = influxql_of(query_of("influxql", "fleet", panel), ALL, SHOWN)
+    found = {}
+    for series in fleet_by_influxql.query(text)["series"]:
+        ((time_ns, value, *_),) = series["values"]
+        labels = tuple(series["tags"][tag] for tag in FLEET[panel][2])
+        found[labels] = (time_ns, value)
+    same(found, panel)
 
 
 # Up to a whole interval: a rate over a part of one is that of neither.

@@ -240,7 +240,8 @@ def _gateway_lines(draw: random.Random, vehicle: str) -> Iterator[bytes]:
         spool = {"spool_oldest_s": round(draw.uniform(0.0, 900.0), 1), "spool_written_bytes_per_h": 230_000.0}
         flags = {"spool_volatile": False, "sink_held": False}
         process = {"cpu_s": 0.1 * since_s, "memory_bytes": 57e6, "uptime_s": float(at_s - started_s)}
-        yield _line("gateway", whole, {**points, **waiting, **spool, **flags, **process}, at_s)
+        version = {"version": f"0.{SEED % 7}.{at_s % 3}"}
+        yield _line("gateway", whole, {**points, **waiting, **spool, **flags, **process, **version}, at_s)
         for source in SOURCES:
             dropped[source] += draw.randrange(500) if draw.random() < 0.01 else 0
             # One source writes no 0 where it begins to count: there is nothing before the first loss.

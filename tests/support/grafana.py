@@ -28,6 +28,7 @@ _SCHEMA = Path(__file__).parent / "grafana_schema"
 _VARIABLE = re.compile(r"\$\{(\w+):regex\}")
 
 Choices = Mapping[str, Sequence[str]]
+ALL_VALUES = (".*",)  # what All of a variable stands for, which Grafana sends as it is
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +99,8 @@ def _chosen(query: str, choices: Choices) -> str:
 
 
 def _alternatives(values: Sequence[str]) -> str:
+    if values == ALL_VALUES:
+        return ".*"
     escaped = [re.sub(r"([\\^$*+?.()|\[\]{}/])", r"\\\1", value) for value in values]
     return escaped[0] if len(escaped) == 1 else f"({'|'.join(escaped)})"
 

@@ -1,3 +1,4 @@
+from telemetry import __version__
 from telemetry.live.gateway import HourlyRate, describe, gateway_lines
 from telemetry.model.measurements import GATEWAY
 
@@ -14,7 +15,8 @@ def test_one_point_for_the_service_and_one_for_each_source() -> None:
     whole, source = gateway_lines("van", 7, COUNTERS, {"points_waiting_memory": 3, "spool_volatile": False})
     assert whole == (
         b"gateway,vehicle=van points_made=8,points_acknowledged=5,points_reduced=0,points_evicted=0,"
-        b"points_damaged=0,points_dead=0,points_waiting_memory=3,spool_volatile=false 7"
+        b'points_damaged=0,points_dead=0,points_waiting_memory=3,spool_volatile=false,version="%b" 7'
+        % __version__.encode()
     )
     assert source == b"gateway,source=can0,vehicle=van read=10,decoded=8,lost_error_frame=1,in_flight=1 7"
 
