@@ -2,12 +2,13 @@
 
 Promises:
 
-- A log larger than memory streams (but for MF4).
+- A log larger than memory streams. A compressed MF4 is unpacked into the temporary folder first.
 - A damaged place is counted and skipped, and a warning names the first.
 - A file that ends too early is read up to its end.
 - A file in which nothing is a frame, and which is damaged, is refused, and so is one of another known format.
 
-TRC and MF4 go through python-can's readers (`python_can`), all others through compiled ones.
+TRC goes through python-can's reader (`python_can`), and so does an MF4 of a rare layout (`mf4`). All others
+go through compiled ones.
 """
 
 import io
@@ -23,6 +24,8 @@ from telemetry_core.logs.blf import BlfReader
 from telemetry_core.logs.candump import CandumpReader
 from telemetry_core.logs.crtd import CrtdReader
 from telemetry_core.logs.gvret import GvretReader
+from telemetry_core.logs.mf4 import Mf4Reader
+from telemetry_core.logs.mf4_layout import UnknownLayoutError
 from telemetry_core.logs.pcap import PcapReader
 from telemetry_core.logs.table import TableReader
 
@@ -197,6 +200,8 @@ class OpenLog(RecordedFile):
         if self._format is LogFormat.CANDUMP and not self._reader.unstamped:
             lines += (f"{self.path}: {doubt}" for doubt in self._first_stamps.doubts())
         problem = self._content.problem or self._header_end or self._cut_short
+        if isinstance(self._reader, Mf4Reader):
+            problem = problem or self._reader.cut_short
         if self._package and self._reader.ends_damaged:
             problem = f"the reader of {self._package} gave up"
         damaged = self.damaged - (1 if problem and self._reader.ends_damaged else 0)
@@ -301,15 +306,26 @@ class OpenLog(RecordedFile):
             raise DataError(problem, where=str(self.path), hint=TRC_BEGINS)
         return MessageReader(Trc(io.BufferedReader(self._content)), channel_of)
 
-    def _mf4_reader(self, channel_of: Callable[[str], int]) -> MessageReader:
+    def _mf4_reader(self, channel_of: Callable[[str], int]) -> Mf4Reader | MessageReader:
         path = self.path
-        if path == STDIN or self._content.is_compressed:
-            require_mf4(self._content.beginning(HEADER_BYTES), path)
+        header = self._content.beginning(HEADER_BYTES)
+        require_mf4(header, path)
+        if len(header) < HEADER_BYTES:
+            raise EOFError(f"inside its header, at byte {len(header)}")
+        if path == STDIN or self._content.is_compressed or self._content.is_live:
             path = self._closing.enter_context(unpacked(self._content, path))
-        mf4 = Mf4(path, self.path)
-        self._closing.callback(mf4.close)
-        self._is_unfinished, self._lacks_zone = mf4.is_unfinished, mf4.lacks_zone
-        return MessageReader(mf4, channel_of)
+        file = self._closing.enter_context(path.open("rb", buffering=0))
+        try:
+            reader = Mf4Reader(file, channel_of)
+        except ValueError as error:
+            raise DataError("is no MF4 log", where=str(self.path), hint=str(error)) from error
+        except UnknownLayoutError as error:
+            mf4 = Mf4(path, self.path, str(error))
+            self._closing.callback(mf4.close)
+            self._is_unfinished, self._lacks_zone = mf4.is_unfinished, mf4.lacks_zone
+            return MessageReader(mf4, channel_of)
+        self._is_unfinished, self._lacks_zone = reader.is_unfinished, reader.lacks_zone
+        return reader
 
     def _blf_reader(self, channel_of: Callable[[str], int]) -> BlfReader:
         try:

@@ -14,16 +14,9 @@ import struct
 import zlib
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from typing import Any, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
-try:
-    from isal import isal_zlib
-except ImportError:  # no wheels for this architecture
-    _decompressobj: Any = zlib.decompressobj  # the two are of one kind, but have no type in common
-    _inflate_errors: Any = zlib.error
-else:
-    _decompressobj = isal_zlib.decompressobj
-    _inflate_errors = (zlib.error, isal_zlib.error)
+from telemetry_core.logs.deflate import INFLATE_ERRORS, decompressobj
 
 PIECE_BYTES = 64 * 1024
 OBJECT_LIMIT_BYTES = 16 * 1024 * 1024  # a larger object's size is damaged
@@ -224,7 +217,7 @@ class _Inflater:
 
     def pieces(self) -> Iterator[bytes]:
         """Yield its content, or as much as can be read."""
-        inflater = _decompressobj()
+        inflater = decompressobj()
         rest = self._data
         given = 0
         try:
@@ -235,7 +228,7 @@ class _Inflater:
                     return
                 given += len(piece)
                 yield piece
-        except _inflate_errors:
+        except INFLATE_ERRORS:
             yield from self._salvaged(given)
             return
         self.whole = True

@@ -26,10 +26,7 @@ ASC_HEADER = """date Tue Nov 14 10:13:20.500 pm 2023
 base hex  timestamps absolute
 no internal events logged
 """
-MF4 = pytest.param(
-    "drive.mf4",
-    marks=pytest.mark.skipif(importlib.util.find_spec("asammdf") is None, reason="asammdf is not installed"),
-)
+DRIVE_MF4 = Path(__file__).parents[3] / "fuzz" / "drive.mf4"
 
 
 MESSAGES = [
@@ -201,7 +198,7 @@ def test_a_compressed_log_that_was_cut_off_gives_what_is_before_and_one_warning(
 
 
 @pytest.mark.parametrize("packed", PACKERS)
-@pytest.mark.parametrize("name", [*WRITERS, MF4])
+@pytest.mark.parametrize("name", [*WRITERS, "drive.mf4"])
 def test_a_log_that_was_cut_off_at_its_very_beginning_gives_one_warning_and_no_frames(
     tmp_path: Path, name: str, packed: str
 ) -> None:
@@ -246,7 +243,7 @@ def test_a_log_that_ends_inside_its_header_gives_one_warning_and_no_frames(
     assert (frames, log.damaged, log.at_end) == ([], 0, True)
 
 
-@pytest.mark.parametrize("name", [*WRITERS, MF4])
+@pytest.mark.parametrize("name", [*WRITERS, "drive.mf4"])
 @pytest.mark.parametrize(
     ("packed", "words"),
     [
@@ -339,8 +336,10 @@ def test_a_missing_package_is_named_with_what_to_install(
     with pytest.raises(MissingPackageError, match=r"package zstandard.*nev-telemetry\[logs\]"):
         read(tmp_path / "drive.log.zst")
     monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
-    (tmp_path / "drive.mf4").write_bytes(b"")
-    with pytest.raises(MissingPackageError, match=r"package asammdf.*nev-telemetry\[mf4\]"):
+    rare = bytearray(DRIVE_MF4.read_bytes())
+    rare[rare.index(b"##CN") + 24 + 8 * 8] = 3  # the stamps are a channel that is in no record
+    (tmp_path / "drive.mf4").write_bytes(rare)
+    with pytest.raises(MissingPackageError, match=r"asammdf: it has no stamps.*nev-telemetry\[mf4\]"):
         read(tmp_path / "drive.mf4")
 
 

@@ -1,4 +1,4 @@
-"""MF4 logs, as asammdf writes them."""
+"""MF4 logs, as asammdf writes them, and those that only asammdf reads."""
 
 import errno
 import gc
@@ -17,6 +17,7 @@ from typing import BinaryIO
 import can
 import pytest
 from telemetry_core.frames.batch import FrameBatch, FrameTuple
+from telemetry_core.logs import mf4_data
 
 from telemetry.errors import DataError, StorageError
 from telemetry.logs import mf4
@@ -49,9 +50,22 @@ def place_of_records(log: bytes | bytearray) -> tuple[int, int]:
     return begin, begin + struct.unpack_from("<Q", log, begin + 8)[0]
 
 
-def write_unfinished_log(path: Path) -> None:
-    """Write a log as a power cut leaves it: records last, not counted, in a block without a length."""
+def make_rare(path: Path) -> None:
+    """Give the stamps of a log a rational conversion that changes nothing; only asammdf knows those."""
+    log = bytearray(path.read_bytes())
+    struct.pack_into("<Q", log, log.index(b"##CN") + BLOCK_HEAD_BYTES + 4 * 8, len(log))
+    fields = struct.pack("<BxHHH8d", 2, 0, 0, 6, 0, 0, 0, 1, 0, 0, 0, 1)
+    path.write_bytes(log + struct.pack("<4s4x6Q", b"##CC", 56 + len(fields), 4, 0, 0, 0, 0) + fields)
+
+
+def write_rare_log(path: Path) -> None:
     write_log(path)
+    make_rare(path)
+
+
+def write_unfinished_log(path: Path, write: Callable[[Path], None] = write_log) -> None:
+    """Write a log as a power cut leaves it: records last, not counted, in a block without a length."""
+    write(path)
     log = bytearray(path.read_bytes())
     begin, end = place_of_records(log)
     records = log[begin + BLOCK_HEAD_BYTES : end]
@@ -64,6 +78,15 @@ def write_unfinished_log(path: Path) -> None:
     count = log.index(struct.pack("<QQ", 1, RECORDS)) + 8  # after the channel group's record id
     struct.pack_into("<Q", log, count, 0)
     path.write_bytes(log + struct.pack("<4s4xQQ", b"##DT", BLOCK_HEAD_BYTES, 0) + records)
+
+
+def write_unfinished_rare_log(path: Path) -> None:
+    write_unfinished_log(path, write_rare_log)
+
+
+every_log = pytest.mark.parametrize(
+    "write", [write_log, write_unfinished_log, write_rare_log, write_unfinished_rare_log]
+)
 
 
 @pytest.fixture
@@ -83,7 +106,7 @@ def read(path: Path) -> tuple[list[FrameTuple], list[str]]:
         return list(batch), log.warnings()
 
 
-@pytest.mark.parametrize("write", [write_log, write_unfinished_log])
+@every_log
 def test_an_mf4_log_is_known_by_how_it_begins(tmp_path: Path, write: Callable[[Path], None]) -> None:
     path = tmp_path / "drive.mf4"
     write(path)
@@ -156,8 +179,7 @@ def test_each_channel_keeps_its_frames_wherever_its_logger_begins_to_count(
     ]
 
 
-def test_a_channel_0_is_found_wherever_it_comes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(mf4, "RECORDS_AT_ONCE", 7)
+def test_a_channel_0_is_found_wherever_it_comes(tmp_path: Path) -> None:
     path = tmp_path / "drive.mf4"
     with can.MF4Writer(path) as writer:
         for index in range(20):
@@ -232,7 +254,7 @@ def test_an_unfinished_log_without_a_whole_record_has_no_frames(record_bytes: in
 
 
 @pytest.mark.parametrize("keep_bytes", [0, 3, 63, 500, 3000, 5000])
-@pytest.mark.parametrize("write", [write_log, write_unfinished_log])
+@every_log
 def test_a_log_that_was_cut_off_before_its_groups_is_one_warning_and_leaves_no_copy(
     write: Callable[[Path], object],
     keep_bytes: int,
@@ -263,11 +285,11 @@ def test_a_record_of_an_impossible_time_is_skipped(stamp_s: float, tmp_path: Pat
     path.write_bytes(log)
     frames, warnings = read(path)
     assert len(frames) == RECORDS - 1
-    assert warnings == [f"{path}:its records: no frame, skipped"]
+    assert warnings == [f"{path}:byte {begin}: no frame, skipped"]
 
 
 @pytest.mark.parametrize("packed", PACKERS)
-@pytest.mark.parametrize("write", [write_log, write_unfinished_log])
+@every_log
 def test_a_compressed_log_is_read_from_a_copy_that_is_gone_at_the_end(
     write: Callable[[Path], object], packed: str, tmp_path: Path, copies: Path
 ) -> None:
@@ -319,7 +341,7 @@ def test_a_machine_without_a_temporary_folder_is_reported_in_one_line(
     packed: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / f"drive.mf4{packed}"
-    write_unfinished_log(tmp_path / "drive.mf4")
+    (write_unfinished_log if packed else write_unfinished_rare_log)(tmp_path / "drive.mf4")
     path.write_bytes(PACKERS.get(packed, bytes)((tmp_path / "drive.mf4").read_bytes()))
     monkeypatch.setattr(tempfile, "tempdir", None)
     monkeypatch.setattr(tempfile, "_candidate_tempdir_list", lambda: [str(tmp_path / "none")])
@@ -334,7 +356,7 @@ def test_an_unfinished_log_that_the_temporary_folder_has_no_room_for_is_no_damag
     tmp_path: Path, copies: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "drive.mf4"
-    write_unfinished_log(path)
+    write_unfinished_rare_log(path)
 
     def full(source: object, target: object) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
@@ -394,17 +416,43 @@ def test_a_compressed_file_that_is_no_mf4_log_is_not_unpacked(
         read(path)
 
 
-def test_a_block_that_unpacks_to_anything_is_not_held_in_memory(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("is_rare", [False, True])
+def test_a_transposed_block_that_unpacks_to_anything_is_not_held_in_memory(
+    is_rare: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "drive.mf4"
     with can.MF4Writer(path, compression_level=2) as writer:
         for index in range(RECORDS):
             writer.on_message_received(can.Message(START_S + index, 1, data=bytes(8), channel=1))
     assert b"##DZ" in path.read_bytes()
+    if is_rare:
+        make_rare(path)
     assert len(read(path)[0]) == RECORDS
     monkeypatch.setattr(mf4, "MOST_BLOCK_BYTES", 1000)
-    with pytest.raises(
-        DataError, match=r"its records: nothing in it is a frame, though it begins as MF4 does"
-    ):
+    monkeypatch.setattr(mf4_data, "MOST_HELD_BYTES", 1000)
+    where = "its records" if is_rare else rf"byte {path.read_bytes().index(b'##DZ')}"
+    with pytest.raises(DataError, match=f"{where}: nothing in it is a frame, though it begins as MF4 does"):
         read(path)
+
+
+@pytest.mark.parametrize("flags", [0x04, 0x10])
+def test_an_unfinished_log_with_several_lists_of_data_is_refused_where_it_takes_asammdf(
+    flags: int, tmp_path: Path
+) -> None:
+    path = tmp_path / "drive.mf4"
+    for write in (write_log, write_rare_log):
+        write(path)
+        log = bytearray(path.read_bytes())
+        begin, end = place_of_records(log), len(log)
+        link = log.index(struct.pack("<Q", begin[0]))
+        for more, next_at, block in ((1, end + 48, begin[0]), (0, 0, 0)):
+            log += struct.pack("<4s4x5Q", b"##DL", 48, 2, next_at, block, more)
+        struct.pack_into("<Q", log, link, end)
+        struct.pack_into("<8s", log, 0, b"UnFinMF ")
+        struct.pack_into("<H", log, 60, flags)
+        path.write_bytes(log)
+        if write is write_log:
+            assert len(read(path)[0]) == RECORDS
+        else:
+            with pytest.raises(DataError, match="cannot finish one with several lists of data"):
+                read(path)

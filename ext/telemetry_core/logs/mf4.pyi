@@ -1,0 +1,13 @@
+from collections.abc import Callable
+from typing import BinaryIO
+
+from telemetry_core.logs.reader import LogReader
+
+class Mf4Reader(LogReader):
+    @property
+    def cut_short(self) -> str: ...
+    @property
+    def is_unfinished(self) -> bool: ...
+    @property
+    def lacks_zone(self) -> bool: ...
+    def __init__(self, stream: BinaryIO, channel_of: Callable[[str], int]) -> None: ...
