@@ -113,6 +113,7 @@ def test_https_at_a_port_that_speaks_http_is_named_and_no_byte_of_lines_was_sent
         rig = ClientRig(server, url=server.url.replace("http:", "https:"))
         rig.queue.put_lines(*LINES)
         rig.clock.advance(rig.sender.step())
+        rig.client.close()
         assert (
             rig.sender.state.failure == "connection broken: no TLS is spoken at that port (is it http:// ?)"
         )
