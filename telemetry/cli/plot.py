@@ -1,10 +1,7 @@
 """`nev-telemetry plot LOG --dbc FILE SIGNAL…`: values of signals over time as a picture."""
 
 import argparse
-from datetime import UTC, datetime, tzinfo
 from pathlib import Path
-
-from telemetry_core.rows.points import Points
 
 from telemetry.cli.arguments import (
     add_database_arguments,
@@ -17,10 +14,9 @@ from telemetry.cli.arguments import (
 from telemetry.cli.output import refuse_to_overwrite
 from telemetry.cli.recordings import recording_of
 from telemetry.clock import Clock
-from telemetry.decode.logs import none_matched
 from telemetry.decode.screen import Screen
 from telemetry.decode.times import Times
-from telemetry.errors import EXIT_OK, DataError, UsageError
+from telemetry.errors import EXIT_OK, UsageError
 from telemetry.logs.content import require_file
 from telemetry.logs.inflate import ENDINGS
 from telemetry.picture.sheet import require_matplotlib
@@ -30,7 +26,6 @@ EXAMPLES = (
     "drive.log PackCurrent --dbc ev.dbc --from +60 --to +90 -o current.svg",
     "bms.txt voltage soc --protocol jbd",
 )
-MOST_CURVES = 64
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -80,47 +75,20 @@ def run(arguments: argparse.Namespace) -> int:
         raise no_database(str(arguments.log))
     refuse_to_overwrite(file, [arguments.log, *(database.file for database in arguments.dbc)])
     require_matplotlib("plot")
-    from telemetry.overview.curves import make_panels
+    from telemetry.overview.read_panels import read_panels, zone_of
 
     times = Times(start=arguments.from_time, stop=arguments.to_time)
     with Screen(Clock(), output_is_terminal=False) as screen:
         recording = recording_of(
             arguments, [arguments.log], arguments.signal, screen, globs_by="SIGNAL", times=times
         )
-        rows = recording.rows
-        points = Points(recording.stages.schema)
-        for samples in rows.read([arguments.log]):
-            points.observe(samples)
-        screen.warn(rows.warnings())
-        panels = make_panels(recording.plan, points, recording.channels, arguments.signal)
-        curves = [curve for panel in panels for curve in panel.curves]
-        is_bounded = arguments.from_time is not None or arguments.to_time is not None
-        if is_bounded and rows.frames_read and not rows.frames_kept:
-            what = f"no frame between --from and --to; the log lasts {rows.duration_s:.1f} s"
-            raise DataError(what, where=str(arguments.log))
-        if rows.frames_read and not rows.matched["decoded"] and not is_bounded:
-            raise none_matched([arguments.log], rows.frames_read, "no known message")
-        if not curves:
-            what = f"holds {rows.frames_read} frames, and no value of these signals"
-            hint = "`nev-telemetry signals` lists what it holds"
-            raise DataError(what, where=str(arguments.log), hint=hint)
-        if len(curves) > MOST_CURVES:
-            hint = f"name fewer: a picture has at most {MOST_CURVES}"
-            raise UsageError(f"these are {len(curves)} curves", where=" ".join(arguments.signal), hint=hint)
-        draw(
-            panels,
-            arguments.log.name,
-            file,
-            origin_ns=rows.first_ns,
-            zone=_zone(arguments.time, rows.first_ns),
+        panels = read_panels(
+            recording, arguments.log, arguments.signal, screen.warn, is_bounded=times.is_bounded
         )
+        first_ns = recording.rows.first_ns
+        draw(panels, arguments.log.name, file, origin_ns=first_ns, zone=zone_of(arguments.time, first_ns))
+        curves = [curve for panel in panels for curve in panel.curves]
         points_drawn = sum(len(curve.times_ns) for curve in curves)
         what = "curve" if len(curves) == 1 else "curves"
         screen.say(f"{file}: {len(curves)} {what} of {points_drawn:,} values")
     return EXIT_OK
-
-
-def _zone(time: str, first_ns: int) -> tzinfo | None:
-    if time == "relative":
-        return None
-    return UTC if time == "utc" else datetime.fromtimestamp(first_ns / 1e9, UTC).astimezone().tzinfo

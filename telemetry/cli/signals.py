@@ -3,10 +3,7 @@
 import argparse
 import sys
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
-
-from telemetry_core.rows.extremes import Extremes
 
 from telemetry.cli.arguments import (
     add_database_arguments,
@@ -21,13 +18,14 @@ from telemetry.cli.recordings import recording_of
 from telemetry.clock import Clock
 from telemetry.databases.files import ENDINGS, database_files
 from telemetry.decode.channels import Database
-from telemetry.decode.logs import none_matched, without_signals
+from telemetry.decode.logs import without_signals
 from telemetry.decode.screen import Screen
-from telemetry.errors import EXIT_OK, DataError, UsageError
-from telemetry.logs.content import named, require_file
+from telemetry.errors import EXIT_OK, UsageError
+from telemetry.logs.content import require_file
 from telemetry.overview.listing import as_csv, as_json, as_table
+from telemetry.overview.read_signals import read_messages, without_empty
 from telemetry.overview.recording import Recording
-from telemetry.overview.signals import ListedMessage, list_messages
+from telemetry.overview.signals import ListedMessage
 
 EXAMPLES = (
     "ev.dbc",
@@ -73,7 +71,7 @@ def run(arguments: argparse.Namespace) -> int:
         hint = "add --registers FILE, or a capture"
         raise UsageError("has no messages of its own", where=f"--protocol {arguments.protocol}", hint=hint)
     if arguments.protocol and not arguments.all:
-        messages = [*map(_without_empty, messages)]
+        messages = [*map(without_empty, messages)]
     match arguments.format:
         case "csv":
             text = as_csv(messages, raw_text=arguments.raw_text)
@@ -89,24 +87,9 @@ def run(arguments: argparse.Namespace) -> int:
 def _listed(
     recording: Recording, logs: Sequence[Path], screen: Screen, globs: Sequence[str], *, everything: bool
 ) -> list[ListedMessage]:
+    messages, rows = read_messages(recording, logs, screen.warn), recording.rows
     if not logs:
-        return list_messages(recording.plan)
-    stages, rows = recording.stages, recording.rows
-    seen: list[Extremes] = []  # by channel
-    for samples in rows.read(logs):
-        seen += [Extremes(stages.schema, channel.number) for channel in stages.channels[len(seen) :]]
-        for each in seen:
-            each.observe(samples)
-    screen.warn([*rows.warnings()])
-    messages = list_messages(recording.plan, dict(zip(recording.channels, seen, strict=False)))
-    if not any(message.rows for message in messages):
-        where = named(logs)
-        if not rows.frames_read:
-            empty, none = (
-                ("is empty", "holds no frames") if len(logs) == 1 else ("are empty", "hold no frames")
-            )
-            raise DataError(empty if _are_empty(logs) else none, where=where)
-        raise none_matched(logs, rows.frames_read, "none of these messages")
+        return messages
     if unknown := rows.frames_unknown:
         read = rows.frames_read
         screen.say(f"frames without a message: {unknown:,} of {read:,} ({unknown / read:.1%})")
@@ -116,16 +99,6 @@ def _listed(
     if unseen and not everything:
         screen.say(f"{unseen} of {len(messages)} messages are not in the log (--all lists them)")
     return [message for message in messages if message.rows or everything]
-
-
-def _without_empty(message: ListedMessage) -> ListedMessage:
-    """Return it without signals that never came: a protocol has room for more cells than a device has."""
-    signals = (signal for signal in message.signals if signal.seen is None or signal.seen.values)
-    return replace(message, signals=tuple(signals))
-
-
-def _are_empty(logs: Sequence[Path]) -> bool:
-    return all(path.is_file() and not path.stat().st_size for path in logs)
 
 
 def _is_database(path: Path) -> bool:

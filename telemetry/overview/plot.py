@@ -13,6 +13,7 @@ from telemetry.picture.sheet import COLOURS, GREY, GRID, sheet, time_unit
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
     from telemetry.overview.curves import Times
 
@@ -36,14 +37,14 @@ _NICE = {"degC": "°C", "deg": "°", "ohm": "Ω", "kohm": "kΩ"}
 def draw(
     panels: Sequence[Panel | HeatMap],
     title: str,
-    file: Path,
+    file: Path | None,
     *,
     origin_ns: int,
     zone: tzinfo | None,
     spans: Sequence[Span] = (),
     panel_in: float = _PANEL_IN,
-) -> None:
-    """Write the picture. Raises StorageError when the file cannot be written.
+) -> "Figure":
+    """Write the picture, if there is a file for it, and return it. Raises StorageError as `sheet` does.
 
     origin_ns: stamp of the first frame; zone: of the time axis, None: it counts from the first frame;
     spans: shaded in each panel of curves; panel_in: how high such a panel is.
@@ -76,6 +77,7 @@ def draw(
             top_in += high_in + _BETWEEN_IN
         axis.finish(all_axes[-1])
         drawn.figure.align_ylabels(all_axes)
+    return drawn.figure
 
 
 class _TimeAxis:

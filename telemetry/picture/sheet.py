@@ -102,21 +102,33 @@ class Sheet:
 
 
 @contextlib.contextmanager
-def sheet(file: Path, width_in: float, height_in: float) -> Iterator[Sheet]:
-    """Write what is drawn meanwhile, as PNG or SVG by the file's ending.
+def sheet(file: Path | None, width_in: float, height_in: float) -> Iterator[Sheet]:
+    """Write what is drawn meanwhile, as PNG or SVG by the file's ending; None: the figure alone is wanted.
 
     Raises StorageError when the file cannot be written.
     """
-    import matplotlib as mpl
     from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
 
-    kind = file.suffix.lower().removeprefix(".") or "png"
-    metadata: dict[str, Any] = {"Date": None} if kind == "svg" else {"Software": "nev-telemetry"}
-    with mpl.rc_context(_STYLE), warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Glyph .* missing")
-        figure = Figure(figsize=(width_in, height_in), dpi=_DPI)
-        FigureCanvasAgg(figure)
+    from telemetry.picture.shown_figure import ShownFigure
+
+    with style():
+        figure = ShownFigure(figsize=(width_in, height_in), dpi=_DPI)
+        canvas = FigureCanvasAgg(figure)
         yield Sheet(figure, width_in, height_in)
+        if file is None:
+            canvas.draw()  # ticks get the style of the moment in which they are first drawn
+            return
+        kind = file.suffix.lower().removeprefix(".") or "png"
+        metadata: dict[str, Any] = {"Date": None} if kind == "svg" else {"Software": "nev-telemetry"}
         with writing(file):
             figure.savefig(file, format=kind, metadata=metadata)
+
+
+@contextlib.contextmanager
+def style() -> Iterator[None]:
+    """Give what is drawn meanwhile our style."""
+    import matplotlib as mpl
+
+    with mpl.rc_context(_STYLE), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing")
+        yield

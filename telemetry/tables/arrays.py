@@ -21,4 +21,6 @@ def copied(np: Any, batches: Batches, index: int) -> tuple[Any, Any]:
     values = np.empty(len(batches), DTYPES[batches.spec.columns[index].kind])
     absent = np.empty(len(batches), "bool")
     batches.copy(index, values.view("uint8"), absent.view("uint8"))
+    if batches.spec.columns[index].kind is ColumnKind.TIME:
+        values[absent] = np.datetime64("NaT")
     return values, absent

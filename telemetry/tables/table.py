@@ -96,23 +96,23 @@ class Table:
         if kind is ColumnKind.WORDS:
             words = np.array([*self._batches.texts(index), None], dtype=object)
             return words[np.where(absent, -1, values)]  # type: ignore[no-any-return]  # NumPy, untyped here
-        if absent.any() and kind is not ColumnKind.FLOAT64:
+        if absent.any() and kind not in (ColumnKind.FLOAT64, ColumnKind.TIME):
             values = values.astype("float64")
             values[absent] = np.nan
         return values  # type: ignore[no-any-return]  # NumPy, untyped here
 
     def to_pandas(self) -> "pd.DataFrame":
-        """Return a pandas DataFrame whose index is `time`, in UTC; pyarrow is not needed.
+        """Return a pandas DataFrame whose index is `time`, if there is one; pyarrow is not needed.
 
-        Numbers are float64, with NaN where a row has none. Whole numbers are int64 (ids uint32), flags bool.
-        Where one is absent they are pandas' Int64 and boolean with <NA>, so that no digit is lost. Words are
-        categories. Raises TelemetryError without pandas.
+        Times are in UTC. Numbers are float64, with NaN where a row has none. Whole numbers are int64 (ids
+        uint32), flags bool. Where one is absent they are pandas' Int64 and boolean with <NA>, so that no digit
+        is lost. Words are categories. Raises TelemetryError without pandas.
         """
         pd: Any = require("pandas", "a DataFrame")
         np: Any = require("numpy", "a DataFrame")
         columns = {name: self._series(pd, np, index) for name, index in self._indexes.items()}
-        time = pd.DatetimeIndex(columns.pop(TIME), tz="UTC", name=TIME)
-        frame = pd.DataFrame(columns, index=time, copy=False)
+        time = columns.pop(TIME, None)
+        frame = pd.DataFrame(columns, index=None if time is None else time.rename(TIME), copy=False)
         frame.attrs["units"] = self.units
         return frame
 
@@ -141,6 +141,8 @@ class Table:
     def _series(self, pd: Any, np: Any, index: int) -> Any:
         kind = self._spec.columns[index].kind
         values, absent = copied(np, self._batches, index)
+        if kind is ColumnKind.TIME:
+            return pd.DatetimeIndex(values, tz="UTC")
         if kind is ColumnKind.WORDS:
             values[absent] = -1
             return pd.Categorical.from_codes(values, categories=list(self._batches.texts(index)))

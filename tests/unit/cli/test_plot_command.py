@@ -134,12 +134,12 @@ def test_a_part_of_a_log_is_what_is_drawn(tmp_path: Path) -> None:
         (
             [CHARGE, "PackCurrent", "--dbc", str(VEHICLE_DBC), "--from", "+20"],
             65,
-            f"{CHARGE}: no frame between --from and --to; the log lasts {CHARGE_S:.1f} s",
+            f"{CHARGE}: no frame between the bounds of time; the log lasts {CHARGE_S:.1f} s",
         ),
         (
             [CHARGE, "PackCurrent", "--dbc", str(VEHICLE_DBC), "--to", "+0"],
             65,
-            f"{CHARGE}: no frame between --from and --to; the log lasts {CHARGE_S:.1f} s",
+            f"{CHARGE}: no frame between the bounds of time; the log lasts {CHARGE_S:.1f} s",
         ),
         (["gone.log", "Voltage", "--dbc", DBC], 66, "gone.log: "),
         ([LOG, "Voltage", "--dbc", DBC, "-o", "x.jpg"], 64, "x.jpg: is neither .png nor .svg"),

@@ -116,7 +116,7 @@ def test_sessions_are_chosen_by_their_beginning_and_their_vehicle(reconnect: str
     assert found("--vehicle", "another") == 0
     said = command("sessions", reconnect, "--vehicle", "another")
     assert said.stderr.endswith(
-        f"no charging session in {reconnect}; --since or --vehicle leaves out 1 session\n"
+        f"no charging session in {reconnect}; `since` or `vehicle` leaves out 1 session\n"
     )
 
 
