@@ -22,6 +22,7 @@ from telemetry.stopping import hangups_wait
 COMMANDS = {
     "demo": "a simulated vehicle through the real pipeline into InfluxDB, and read back",
     "signals": "the signals of a database or a protocol, and what a log holds of each",
+    "look": "what a log holds without a database: ids, counters, checksums, what may be a voltage",
     "plot": "values of a log's signals over time as a picture, PNG or SVG",
     "decode": "logs and captures to csv, line protocol, ndjson or Parquet, or into InfluxDB",
     "sessions": "charging sessions: from where to where, how much, how long, who ended them and why",

@@ -1,7 +1,7 @@
 """What `scan` does with buses and logs of buses: listens, and says what fits."""
 
 import argparse
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from itertools import chain, count
 from pathlib import Path
 from typing import Any
@@ -69,16 +69,25 @@ def add_arguments(group: argparse._ArgumentGroup) -> None:
 def scan_buses(arguments: argparse.Namespace, say: Say, unread: Unread) -> list[BusFindings]:
     """Return each bus, and each channel of the logs, with what fits. unread: of the logs."""
     only = arguments.spoken_on_buses
-    known = [one for one in known_candidates() if not only or one.name in only]
-    candidates = [*known, *_database_candidates(arguments.dbc, say)]
-    channels = {database.file: database.channel for database in arguments.dbc}
+    fitting = candidates_of(arguments.dbc, say, only)
     found = []
     for where, name, traffic, bit_rate, options in chain(
         _buses(arguments, say), _channels(arguments.log, say, unread)
     ):
-        fitting = [one for one in candidates if not one.database or channels[one.database] in ("", name)]
-        found.append(BusFindings(where, name, traffic, judge(traffic, fitting), bit_rate, options))
+        found.append(BusFindings(where, name, traffic, judge(traffic, fitting(name)), bit_rate, options))
     return found
+
+
+def candidates_of(
+    given: Sequence[Database], say: Say, only: Collection[str] = ()
+) -> Callable[[str], list[Candidate]]:
+    """Return what a channel may be, by its name: a protocol, of `only` if any, or a database given for it."""
+    known = [one for one in known_candidates() if not only or one.name in only]
+    candidates = [*known, *_database_candidates(given, say)]
+    channels = {database.file: database.channel for database in given}
+    return lambda name: [
+        one for one in candidates if not one.database or channels[one.database] in ("", name)
+    ]
 
 
 _Bus = tuple[str, str, BusTraffic, BitRate | None, dict[str, Any] | None]

@@ -41,10 +41,10 @@ class Place:
 class Finding:
     """What a part of a payload may be.
 
-    kind: constant, counter, checksum, multiplexer, text, voltage, current, temperature, charge, number,
-    flags, request, answer or transfer. place: None: all of the payload. lowest, highest: of the values of the
-    sample, scaled by factor and offset; None where that says nothing. words: what it is, and why it seems to
-    be so.
+    kind: constant, changes, counter, checksum, multiplexer, text, voltage, current, temperature, charge,
+    number, request, answer or transfer. place: None: all of the payload. lowest, highest: of the values of
+    the sample, scaled by factor and offset; None where that says nothing. words: what it is, and why it seems
+    to be so.
     """
 
     kind: str
@@ -86,11 +86,10 @@ class LookedId:
 class Look:
     """All of it.
 
-    ids: by channel and id; others: frames of more ids than are looked at; known: what `scan` says, by line.
+    ids: by channel and id; known: a line for each protocol and database that fits.
     """
 
     frames: int
     seconds: float
     ids: tuple[LookedId, ...]
-    others: int
     known: tuple[str, ...]

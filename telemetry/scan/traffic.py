@@ -10,6 +10,8 @@ from statistics import median
 from typing import TYPE_CHECKING, Any
 
 from telemetry_core.frames.batch import FrameBatch
+from telemetry_core.frames.by_id import FramesById
+from telemetry_core.frames.spec import SeenFrames
 
 from telemetry.clock import Clock
 from telemetry.errors import UnavailableError
@@ -83,51 +85,64 @@ class BusTraffic:
         return sum(bool(id & EXTENDED) for id in self.ids)
 
 
-MOST_FRAMES = 2_000_000  # of logs: more say nothing new
-_NOT_DATA, _ERROR = 0x60000000, 0x20000000  # remote and error frames, by bits of the id
+MOST_FRAMES = 2_000_000  # of a bus that is listened to
+MOST_LOGGED_IDS = 16_384  # of logs
+_ERROR = 0x20000000  # the id of error frames
 _BATCH_FRAMES = 4096
 _RECEIVE_S = 0.2
 
 
-def traffic_of_logs(
+def frames_of_logs(
     files: Sequence[Path], warn: Callable[[str], None], unread: Unread | None = None
-) -> dict[str, BusTraffic]:
-    """Return what was seen on each channel, by name. Raises InputMissingError, DataError.
+) -> dict[str, list[SeenFrames]]:
+    """Return what each channel holds, by its name. Raises InputMissingError, DataError.
 
     unread: takes those of several files that cannot be read.
     """
     unread = unread or Unread(files)
-    numbers: dict[str, int] = {}
-    found: list[BusTraffic] = []
-
-    def number_of(name: str) -> int:
-        if name not in numbers:
-            numbers[name] = len(found)
-            found.append(BusTraffic())
-        return numbers[name]
-
-    frames = FrameBatch(_BATCH_FRAMES)
-    left = MOST_FRAMES
+    names: dict[str, int] = {}
+    seen, frames = FramesById(MOST_LOGGED_IDS), FrameBatch(_BATCH_FRAMES)
     for file in files:
         try:
-            with OpenLog(file, number_of) as log:
-                while left > 0 and not log.at_end:
+            with OpenLog(file, lambda name: names.setdefault(name, len(names))) as log:
+                while not log.at_end:
                     frames.clear()
-                    left -= log.read(frames)
-                    for frame in frames:
-                        if not frame.id & _NOT_DATA:
-                            found[frame.channel].observe(frame.time_ns, frame.id, len(frame.data))
-                        elif frame.id & _ERROR:
-                            found[frame.channel].errors += 1
+                    log.read(frames)
+                    seen.take(frames)
                 for line in log.warnings():
                     warn(line)
         except UNREADABLE as error:
             warn(unread.note(error))
     if unread.are_all:
         unread.raise_any()
-    if left <= 0:
-        warn(f"only the first {MOST_FRAMES:,} frames were looked at")
-    return {name: found[number] for name, number in numbers.items() if found[number].frames}
+    if seen.others:
+        warn(f"{seen.others:,} frames of more than {MOST_LOGGED_IDS:,} ids were not looked at")
+    found = seen.found()
+    return {name: [one for one in found if one.channel == number] for name, number in names.items()}
+
+
+def traffic_of(channel: Sequence[SeenFrames]) -> BusTraffic:
+    """Return what was seen on a channel of logs."""
+    traffic = BusTraffic()
+    for one in channel:
+        if one.id == _ERROR:
+            traffic.errors = one.frames
+            continue
+        gaps_ns = [after_ns - ns for ns, after_ns in one.pairs(one.times_ns)]
+        traffic.ids[one.id] = SeenId(one.id, one.frames, one.shortest, one.longest, 0, gaps_ns)
+        traffic.frames += one.frames
+    data = [one for one in channel if one.id in traffic.ids]
+    traffic._first_ns = min((one.first_ns for one in data), default=0)
+    traffic._last_ns = max((one.last_ns for one in data), default=0)
+    return traffic
+
+
+def traffic_of_logs(
+    files: Sequence[Path], warn: Callable[[str], None], unread: Unread | None = None
+) -> dict[str, BusTraffic]:
+    """Return what was seen on each channel, by name, as `frames_of_logs` does."""
+    found = {name: traffic_of(channel) for name, channel in frames_of_logs(files, warn, unread).items()}
+    return {name: traffic for name, traffic in found.items() if traffic.frames}
 
 
 def listen(

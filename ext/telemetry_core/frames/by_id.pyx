@@ -1,9 +1,9 @@
 """The frames of a log by id: how many there are, and a fair sample of them to look at.
 
 Promises: memory is bounded, whatever comes: MOST_KEPT frames, and RUN more for each of `most` ids. Of an id with few
-frames all are kept. Of others those are kept that a draw of runs has chosen (reservoir sampling): each run of RUN frames
-in succession is as likely as any other, so that neither a period nor a multiplexer's order hides anything. The draw
-depends on the frames alone.
+frames all are kept. Of others the first are kept, and those that a draw of runs has chosen (reservoir sampling): each run
+of RUN frames in succession is as likely as any other, so that neither a period nor a multiplexer's order hides anything.
+The draw depends on the frames alone.
 """
 
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
@@ -16,8 +16,9 @@ from telemetry_core.memory cimport resized, zeroed
 from telemetry_core.frames.spec import SeenFrames
 
 cdef enum:
-    RUN = 16
-    MOST_RUNS = 64               # of an id
+    RUN = 17                     # odd: a counter does not wrap between two runs each time
+    FIRST_RUNS = 15              # of an id, which stay: pages of a multiplexer come again in them
+    MOST_RUNS = 75               # of an id
     MOST_KEPT = 524_288          # frames of all ids, without the first run of each
     NO_SLOT = -1
 
@@ -30,6 +31,8 @@ cdef struct Kept:
 cdef struct SeenId:
     uint64_t key                 # channel and id, never 0; 0: empty
     uint64_t frames
+    int64_t first_ns
+    int64_t last_ns
     uint16_t shortest            # bytes
     uint16_t longest
     int32_t runs                 # that there is room for
@@ -38,7 +41,10 @@ cdef struct SeenId:
 
 
 cdef class FramesById:
-    """Counts data frames by channel and id, for `most` ids at most. `others` counts the frames of further ones."""
+    """Counts frames by channel and id, for `most` ids at most. `others` counts the frames of further ones.
+
+    Remote frames are left out. All error frames of a channel have the id ID_ERROR.
+    """
 
     cdef SeenId* entries
     cdef size_t size             # a power of two
@@ -47,7 +53,6 @@ cdef class FramesById:
     cdef size_t kept             # frames that there is room for, without first runs
     cdef uint64_t state          # of the draw
     cdef readonly int64_t others
-    cdef readonly int64_t errors # error frames
 
     def __cinit__(self, size_t most):
         self.size = 4
@@ -70,12 +75,11 @@ cdef class FramesById:
         with nogil:
             for index in range(frames.count):
                 frame = &frames.frames[index]
-                self.errors += (frame.id & ID_ERROR) != 0
-                if not frame.id & (<uint32_t>ID_ERROR | ID_REMOTE) and frame.length <= MAX_PAYLOAD:
+                if (frame.id & ID_ERROR or not frame.id & ID_REMOTE) and frame.length <= MAX_PAYLOAD:
                     self._add(frame, payload(frame, frames.payloads))
 
     cdef int _add(self, const Frame* frame, const uint8_t* data) except -1 nogil:
-        cdef uint64_t key = (<uint64_t>frame.channel + 1) << 32 | frame.id
+        cdef uint64_t key = (<uint64_t>frame.channel + 1) << 32 | (<uint32_t>ID_ERROR if frame.id & ID_ERROR else frame.id)
         cdef size_t at = <size_t>((key * <uint64_t>0x9E3779B97F4A7C15) >> 32) & (self.size - 1)
         cdef SeenId* entry = &self.entries[at]
         cdef Kept* row
@@ -89,6 +93,7 @@ cdef class FramesById:
             self.count += 1
             entry.key = key
             entry.shortest = frame.length
+            entry.first_ns = frame.time_ns
         if entry.frames % RUN == 0:
             entry.slot = self._draw(entry)
         if entry.slot != NO_SLOT:
@@ -98,6 +103,7 @@ cdef class FramesById:
             row.length = frame.length
             memcpy(row.data, data, frame.length)
         entry.frames += 1
+        entry.last_ns = frame.time_ns
         entry.shortest = min(entry.shortest, frame.length)
         entry.longest = max(entry.longest, frame.length)
         return 0
@@ -113,7 +119,9 @@ cdef class FramesById:
         self.state ^= self.state << 13
         self.state ^= self.state >> 7
         self.state ^= self.state << 17
-        drawn = self.state % (entry.frames // RUN + 1)
+        if entry.runs <= FIRST_RUNS:
+            return NO_SLOT
+        drawn = FIRST_RUNS + self.state % (entry.frames // RUN + 1 - FIRST_RUNS)
         return <int32_t>drawn if drawn < <uint64_t>entry.runs else NO_SLOT
 
     def found(self):
@@ -132,6 +140,6 @@ cdef class FramesById:
                 row = &entry.kept[index]
                 rows.append((row.number, row.time_ns, (<const char*>row.data)[:row.length]))
             numbers, times_ns, data = zip(*sorted(rows))
-            ids.append(SeenFrames((entry.key >> 32) - 1, entry.key & <uint64_t>0xFFFFFFFF, entry.frames, entry.shortest,
-                                  entry.longest, numbers, times_ns, data))
+            ids.append(SeenFrames((entry.key >> 32) - 1, entry.key & <uint64_t>0xFFFFFFFF, entry.frames, entry.first_ns,
+                                  entry.last_ns, entry.shortest, entry.longest, numbers, times_ns, data))
         return sorted(ids)

@@ -1,6 +1,9 @@
 """What is known of frames and channels, as plain values."""
 
-from typing import NamedTuple
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple, TypeVar
+
+Value = TypeVar("Value")
 
 
 class FrameTuple(NamedTuple):
@@ -30,8 +33,9 @@ class ChannelTraffic(NamedTuple):
 
 
 class SeenFrames(NamedTuple):
-    """The data frames of one id (with bit 31 where it has 29 bits) of one channel, and a sample of them.
+    """The frames of one id (with bit 31 where it has 29 bits) of one channel, and a sample of them.
 
+    first_ns, last_ns: the stamps of the first and the last; shortest, longest: bytes.
     numbers, times_ns, rows: of the sample, in the order of the log: the place among the id's frames, from 0;
     the stamp; the data.
     """
@@ -39,8 +43,16 @@ class SeenFrames(NamedTuple):
     channel: int
     id: int
     frames: int
+    first_ns: int
+    last_ns: int
     shortest: int
     longest: int
     numbers: tuple[int, ...]
     times_ns: tuple[int, ...]
     rows: tuple[bytes, ...]
+
+    def pairs(self, values: Sequence[Value]) -> Iterator[tuple[Value, Value]]:
+        """Yield those of the sample's values that two frames in succession have."""
+        for at in range(len(self.numbers) - 1):
+            if self.numbers[at + 1] == self.numbers[at] + 1:
+                yield values[at], values[at + 1]

@@ -154,14 +154,15 @@ def test_of_a_log_remote_frames_are_neither_data_nor_errors(tmp_path: Path) -> N
     }
 
 
-def test_of_several_logs_only_so_many_frames_are_looked_at_together(
+def test_of_several_logs_only_so_many_ids_are_looked_at_together(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr("telemetry.scan.traffic.MOST_FRAMES", 3)
+    monkeypatch.setattr("telemetry.scan.traffic.MOST_LOGGED_IDS", 2)
     log, warnings = tmp_path / "bus.log", list[str]()
-    log.write_text("(1.0) can0 100#01\n(1.1) can0 100#01\n")
-    assert traffic_of_logs([log, log, log], warnings.append)["can0"].frames == 4  # a log is read in batches
-    assert warnings == ["only the first 3 frames were looked at"]
+    log.write_text("(1.0) can0 100#01\n(1.1) can0 101#01\n(1.2) can0 102#01\n(1.3) can0 100#01\n")
+    found = traffic_of_logs([log, log, log], warnings.append)["can0"]
+    assert ({id: one.frames for id, one in found.ids.items()}, found.frames) == ({0x100: 6, 0x101: 3}, 9)
+    assert warnings == ["3 frames of more than 2 ids were not looked at"]
 
 
 def test_a_bus_that_is_lost_is_one_error(monkeypatch: pytest.MonkeyPatch, clock: FakeClock) -> None:

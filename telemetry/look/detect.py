@@ -1,0 +1,279 @@
+"""Counters, checksums, multiplexers and texts of one id, from a sample of its frames.
+
+Promises: a finding has more evidence than chance gives: random bytes pass a test less than once in 10,000
+ids.
+
+A checksum is found whatever it starts with, is combined with at the end, or covers beside the payload (an id,
+a counter's data id as in AUTOSAR's profile 2): sums and CRCs are linear, so all of that is a constant.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from functools import reduce
+from operator import xor
+
+from telemetry_core.rules.protection import crc16_ccitt
+
+from telemetry.look.sample import Sample
+from telemetry.look.seen import Finding, Place
+
+_LEAST_PAIRS = 15  # of frames in succession that a counter is believed from
+_TOGGLES, _COUNTS = 0.9, 0.95  # share of steps in which its lowest bit changes, and in which it counts
+_LEAST_ROWS, _MOST_ROWS = 12, 200  # different payloads that a checksum is believed from, and is tried on
+_LEAST_CHECKS = 8  # different values of a checksum
+_MOST_PAGES = 64
+_TURNS, _EXPLAINED = (
+    0.5,
+    0.7,
+)  # share of steps in which a selector changes; of the variance that pages explain
+_TEXT = re.compile(rb"[ -~]{5,}")
+
+
+def counters(sample: Sample) -> Iterator[Finding]:
+    """Yield what counts by the same step from frame to frame."""
+    for byte in sample.changing:
+        if len(sample.followed) >= _LEAST_PAIRS and (found := _counter(sample, byte)) is not None:
+            yield found
+
+
+def _counter(sample: Sample, byte: int) -> Finding | None:
+    column = sample.columns[byte]
+    pairs = Counter((column[at], column[at + 1]) for at in sample.followed)
+    total = len(sample.followed)
+    for shift in range(7):
+        if sum(count for (a, b), count in pairs.items() if (a ^ b) >> shift & 1) < _TOGGLES * total:
+            continue
+        for bits in range(8 - shift, 1, -1):
+            mask = (1 << bits) - 1
+            values = {value >> shift & mask for value in column}
+            ends = (max(values), min(values))
+            steps: Counter[int] = Counter()
+            wraps = 0
+            for (a, b), count in pairs.items():
+                before, after = a >> shift & mask, b >> shift & mask
+                steps[after - before & mask] += count
+                wraps += count if (before, after) in (ends, ends[::-1]) else 0
+            step, counted = steps.most_common(1)[0]
+            if step in ((ends[1] - ends[0]) & mask, (ends[0] - ends[1]) & mask):
+                wraps = 0
+            used = min(bits, reduce(xor, ends).bit_length())
+            if counted + wraps >= _COUNTS * total and len(values) > 2 and used > 1:
+                return _described(sample, Place(byte, shift=shift, bit_count=used), step, mask)
+    return None
+
+
+def _described(sample: Sample, place: Place, step: int, mask: int) -> Finding:
+    """Return the counter, of 16 bits where the byte beside it counts how often it has wrapped."""
+    for wide in (Place(place.byte - 1, 2, bit_count=16), Place(place.byte, 2, True, bit_count=16)):
+        if place.bit_count == 8 and wide.byte >= 0 and wide.byte + 2 <= sample.length:
+            other = wide.byte if wide.byte < place.byte else place.byte + 1
+            steps = sample.steps(wide.read(sample.rows), 16)
+            if other in sample.changing and steps.count(step) >= _COUNTS * len(steps):
+                place = wide
+    values = place.read(sample.rows)
+    by = step if step <= mask // 2 else step - mask - 1
+    words = f"counts by {by}, {place.bit_count} bits"
+    return Finding("counter", place, min(values), max(values), words)
+
+
+# -- checksums
+
+
+def _table(polynomial: int) -> bytes:
+    """Return the remainders of all bytes."""
+    table = bytearray()
+    for byte in range(256):
+        for _ in range(8):
+            byte = byte << 1 ^ (polynomial | 0x100 if byte & 0x80 else 0)
+        table.append(byte)
+    return bytes(table)
+
+
+Make = Callable[[bytes], int]
+
+
+def _crc(polynomial: int, tail: bytes) -> Make:
+    table = _table(polynomial)
+
+    def crc(rest: bytes) -> int:
+        remainder = 0
+        for byte in rest + tail:
+            remainder = table[remainder ^ byte]
+        return remainder
+
+    return crc
+
+
+def _nibble_sum(rest: bytes) -> int:
+    return sum((byte >> 4) + (byte & 0xF) for byte in rest)
+
+
+_POLYNOMIALS = {
+    0x1D: "SAE J1850, AUTOSAR",
+    0x2F: "AUTOSAR H2F",
+    0x07: "SMBus",
+    0x31: "Maxim",
+    0x9B: "WCDMA",
+    0xD5: "DVB-S2",
+    0x85: "as Nissan",
+}
+# What combines the value of a frame with the rest of it, to be the same of all frames.
+Combine = Callable[[int, int], int]
+
+
+def _minus(check: int, made: int) -> int:
+    return check - made & 0xFF
+
+
+def _plus(check: int, made: int) -> int:
+    return check + made & 0xFF
+
+
+_CRCS: Sequence[tuple[str, Make, Combine]] = [
+    (f"CRC-8, polynomial {polynomial:02X} ({who}){words}", _crc(polynomial, tail), xor)
+    for polynomial, who in _POLYNOMIALS.items()
+    for tail, words in ((b"", ""), (b"\0", ", an id after the data"))
+]
+_SUMS: Sequence[tuple[str, Make, Combine]] = [
+    ("XOR", lambda rest: reduce(xor, rest, 0), xor),
+    ("sum", sum, _minus),
+    ("negated sum", sum, _plus),
+    ("sum of nibbles", _nibble_sum, _minus),
+    ("negated sum of nibbles", _nibble_sum, _plus),
+]
+
+
+def checksums(sample: Sample, counting: Sequence[Finding]) -> Iterator[Finding]:
+    """Yield bytes, nibbles and pairs of bytes that follow from all others."""
+    rows = list(dict.fromkeys(sample.rows))[:: max(1, len(set(sample.rows)) // _MOST_ROWS)]
+    if len(rows) < _LEAST_ROWS or len(sample.changing) < 2:
+        return
+    busy = {(one.place.byte, one.place.shift) for one in counting if one.place is not None}
+    for byte in sample.changing:
+        places = [Place(byte), Place(byte, bit_count=4), Place(byte, shift=4, bit_count=4)]
+        for place in places:
+            if (byte, place.shift) in busy or (place.bit_count == 8 and byte in {at for at, _ in busy}):
+                continue
+            if (words := _method(sample, rows, place, counting)) is not None:
+                values = place.read(sample.rows)
+                yield Finding("checksum", place, min(values), max(values), words)
+                return
+    for byte in {0, sample.length - 2} if sample.length > 2 else ():
+        for little in (True, False):
+            place = Place(byte, 2, little, bit_count=16)
+            for tail in (b"", b"\0\0"):
+                if {byte, byte + 1} <= {*sample.changing} and _is_constant(
+                    (check ^ crc16_ccitt(row[:byte] + row[byte + 2 :] + tail))
+                    for row, check in zip(rows, place.read(rows), strict=True)
+                ):
+                    words = "CRC-16, polynomial 1021 (CCITT)" + (", an id after the data" if tail else "")
+                    yield Finding("checksum", place, None, None, words)
+                    return
+
+
+def _is_constant(values: Iterator[int]) -> bool:
+    first = next(values)
+    return all(value == first for value in values)
+
+
+def _method(sample: Sample, rows: Sequence[bytes], place: Place, counting: Sequence[Finding]) -> str | None:
+    byte, is_whole = place.byte, place.bit_count == 8
+    checks = place.read(rows)
+    if len(set(checks)) < _LEAST_CHECKS:
+        return None
+    mask = 0xFF if is_whole else 0xF
+    kept = bytes((0xFF ^ mask << place.shift,))
+    rests = [
+        row[:byte] + row[byte + 1 :]
+        if is_whole
+        else row[:byte] + bytes((row[byte] & kept[0],)) + row[byte + 1 :]
+        for row in rows
+    ]
+    if len(set(rests)) < len(rests):
+        return None  # other bytes were the same, and this one was not
+    for name, made, combined in _CRCS if is_whole else ():
+        if _is_constant(combined(check, made(rest)) for check, rest in zip(checks, rests, strict=True)):
+            return name
+    # Two bytes of which one follows from the other are a sum and its term by any rule; but a term may count.
+    follows = [other for other in sample.changing if other != byte and _follows(rows, other, byte)]
+    if not follows or any(one.place is not None and one.place.byte in follows for one in counting):
+        for name, made, combined in _SUMS:
+            if _is_constant(
+                combined(check, made(rest)) & mask for check, rest in zip(checks, rests, strict=True)
+            ):
+                return name
+    for one in counting if is_whole else ():
+        groups: dict[int, list[tuple[int, bytes]]] = {}
+        for number, check, rest in zip(one.place.read(rows) if one.place else (), checks, rests, strict=True):
+            groups.setdefault(number & 0xF, []).append((check, rest))
+        if len(rows) - len(groups) < _LEAST_ROWS:
+            continue
+        for name, made, combined in _CRCS:
+            if all(
+                _is_constant(combined(check, made(rest)) for check, rest in group)
+                for group in groups.values()
+            ):
+                return f"{name}, by the counter"
+    return None
+
+
+def _follows(rows: Sequence[bytes], other: int, byte: int) -> bool:
+    """Return whether a byte is always the same where another one is."""
+    return len({(row[other], row[byte]) for row in rows}) == len({row[other] for row in rows})
+
+
+# -- multiplexers and texts
+
+
+def multiplexer(sample: Sample, found: Sequence[Finding]) -> Finding | None:
+    """Return the byte or nibble whose value says what the other bytes are.
+
+    It changes mostly from frame to frame, and at least two others vary little while it is the same.
+    """
+    ruled = {one.place.byte for one in found if one.place is not None and one.kind == "checksum"}
+    best: tuple[float, Finding] | None = None
+    sample = sample.first_run()
+    columns = {byte: sample.columns[byte] for byte in sample.changing if byte not in ruled}
+    least = _TURNS / 2 * len(sample.followed)
+    others = {
+        byte: column
+        for byte, column in columns.items()
+        if sum(column[at] != column[at + 1] for at in sample.followed) > least
+    }
+    for byte in columns:
+        for place in (Place(byte), Place(byte, bit_count=4), Place(byte, shift=4, bit_count=4)):
+            pages = place.read(sample.rows)
+            sizes = Counter(pages)
+            turns = sum(pages[at] != pages[at + 1] for at in sample.followed)
+            if not 2 <= len(sizes) <= min(_MOST_PAGES, len(pages) // 4):
+                continue
+            if turns < _TURNS * len(sample.followed) or not sample.followed:
+                continue
+            shares = {at: _explained(pages, sizes, column) for at, column in others.items() if at != byte}
+            explained = [at for at, share in shares.items() if share > _EXPLAINED]
+            score = sum(shares[at] for at in explained) - len(sizes) / 1000
+            if len(explained) > 1 and (best is None or score > best[0]):
+                words = f"says what bytes {', '.join(map(str, explained))} are: {len(sizes)} pages"
+                best = (score, Finding("multiplexer", place, min(sizes), max(sizes), words))
+    return best[1] if best else None
+
+
+def _explained(pages: Sequence[int], sizes: Counter[int], column: bytes) -> float:
+    """Return the share of the variance that lies between pages (eta squared, without that of chance)."""
+    sums = dict.fromkeys(sizes, 0)
+    for page, value in zip(pages, column, strict=True):
+        sums[page] += value
+    squares, count = sum(value * value for value in column), len(column)
+    within = squares - sum(sums[page] ** 2 / size for page, size in sizes.items())
+    spread = squares - sum(column) ** 2 / count
+    return 1 - within / spread * (count - 1) / max(count - len(sizes), 1)
+
+
+def texts(sample: Sample) -> Iterator[tuple[int, bytes]]:
+    """Yield where letters stand that never change, and which: five or more."""
+    if len(sample.rows) > 1:
+        fixed = bytes(column[0] if len(set(column)) == 1 else 0 for column in sample.columns)
+        for run in _TEXT.finditer(fixed):
+            if len(set(run[0])) > 2:
+                yield run.start(), run[0]

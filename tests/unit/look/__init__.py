@@ -1,0 +1,1 @@
+"""What a log holds that no database describes."""
