@@ -197,8 +197,10 @@ def _add_influx_arguments(parser: argparse.ArgumentParser) -> None:
         "--give-up-after",
         metavar="S",
         type=positive,
-        help="end when the server has taken nothing for so many seconds; default: never",
+        help="end when the server has taken nothing for so many seconds; default: 10, and "
+        "at once where it says that something must be mended",
     )
+    influx.add_argument("--wait", action="store_true", help="wait for the server as long as it takes")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -224,7 +226,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _check(arguments: argparse.Namespace, *, into_influxdb: bool) -> None:
     """Raise UsageError for options that do not go together."""
-    given = _given(arguments, (*_TARGET, "spool", "give_up_after"))
+    given = _given(arguments, (*_TARGET, "spool", "give_up_after", "wait"))
     if given and not into_influxdb:
         raise UsageError(
             "stands without --format influx", where=flag(given[0]), hint="add it, or leave this out"
@@ -377,6 +379,7 @@ def _into_influxdb(arguments: argparse.Namespace, screen: Screen, clock: Clock) 
     options = given_values(arguments, _TARGET)
     if arguments.output:
         raise UsageError("stands beside --format influx", where="--output", hint="leave one of them out")
+    from telemetry.decode.delivery import Patience
     from telemetry.decode.influx import Job, deliver  # with the sink, which the other formats do without
     from telemetry.decode.target import sink_settings, spool_directory
 
@@ -386,7 +389,11 @@ def _into_influxdb(arguments: argparse.Namespace, screen: Screen, clock: Clock) 
     said += [database.channel for database in arguments.dbc]
     said += [arguments.source] if arguments.source else []
     spool = arguments.spool or spool_directory(os.environ, sink, [*arguments.logs, *files], said)
-    job = Job(arguments.logs, files, said, sink, spool, arguments.give_up_after)
+    if arguments.wait and arguments.give_up_after:
+        raise UsageError("stands beside --wait", where="--give-up-after", hint="leave one of them out")
+    given_s = arguments.give_up_after
+    patience = None if arguments.wait else Patience(given_s, given_s) if given_s else Patience()
+    job = Job(arguments.logs, files, said, sink, spool, patience)
     return deliver(job, make_decoder, screen, clock)
 
 

@@ -51,6 +51,14 @@ class DeliveryState:
     trouble: str  # why the server takes nothing now; empty if it does
 
 
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long a server may take nothing: failing, or since it says that something must be mended (held)."""
+
+    failing_s: float = 10.0
+    held_s: float = 0.0
+
+
 class Upload:
     """Takes pieces, and ends with everything acknowledged, or saying what is not. One thread's."""
 
@@ -63,18 +71,18 @@ class Upload:
         position: str,
         stop: threading.Event,
         on_event: Callable[[Event], None],
-        give_up_after_s: float | None = None,
+        patience: "Patience | None" = None,
     ) -> None:
         """StorageError if the spool cannot be used.
 
         position: what this decode is called, empty if it cannot be resumed; stop: ends it, in order;
-        on_event: called by the sink's thread; give_up_after_s: of a server that takes nothing, None never.
+        on_event: called by the sink's thread; patience: with a server that takes nothing; None: endless.
         """
         self._directory = directory
         self._clock = clock
         self._position = position
         self._stop = stop
-        self._give_up_after_s = give_up_after_s
+        self._patience = patience
         self.gave_up = False
         self._failure: Exception | None = None
         self._spool = Spool(directory, clock=clock, limits=LIMITS, cursor=sink.cursor)
@@ -192,12 +200,11 @@ class Upload:
     def _tick(self) -> None:
         if self._spool.commit_due():
             self._spool.commit()
-        since_s = self._sink.state.failing_since_s
-        if (
-            self._give_up_after_s is not None
-            and since_s is not None
-            and self._clock.monotonic_s() - since_s >= self._give_up_after_s
-        ):
+        state, patience = self._sink.state, self._patience
+        if patience is None or state.failing_since_s is None:
+            return
+        patience_s = patience.held_s if state.held else patience.failing_s
+        if self._clock.monotonic_s() - state.failing_since_s >= patience_s:
             self.gave_up = True
             self._stop.set()
 

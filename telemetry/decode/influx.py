@@ -13,7 +13,7 @@ from pathlib import Path
 
 from telemetry.clock import Clock
 from telemetry.decode.channels import ACCOUNT
-from telemetry.decode.delivery import Upload
+from telemetry.decode.delivery import Patience, Upload
 from telemetry.decode.output import FileDecoder, OutputPiece
 from telemetry.decode.screen import Screen
 from telemetry.decode.target import position_name
@@ -31,7 +31,7 @@ EXIT_INTERRUPTED = 128 + signal.SIGINT
 class Job:
     """What is to be written where.
 
-    options: all that says what is written, besides the files; give_up_after_s: None: never.
+    options: all that says what is written, besides the files; patience: with the server, None: endless.
     """
 
     logs: Sequence[Path]
@@ -39,7 +39,7 @@ class Job:
     options: Sequence[object]
     sink: SinkSettings
     spool: Path
-    give_up_after_s: float | None
+    patience: Patience | None
 
 
 def deliver(job: Job, make_decoder: Callable[[int], FileDecoder], screen: Screen, clock: Clock) -> int:
@@ -70,7 +70,7 @@ def _deliver(
         position=position_name(job.sink, job.logs, job.databases, job.options),
         stop=stop.event,
         on_event=show,
-        give_up_after_s=job.give_up_after_s,
+        patience=job.patience,
     )
     failure: TelemetryError | None = None
     try:
@@ -141,7 +141,7 @@ def _end(delivery: Upload, job: Job, screen: Screen, *, interrupted: bool) -> in
         raise UnavailableError(
             f"given up: {state.trouble}",
             where=job.sink.address,
-            hint="the same command goes on where this ended",
+            hint="the same command goes on where this ended; --wait waits until the server takes points",
         )
     if state.lost_points:
         raise StorageError(

@@ -10,7 +10,7 @@ import pytest
 
 from telemetry.clock import Clock
 from telemetry.decode import delivery as decode_delivery
-from telemetry.decode.delivery import WAITING_POINTS, Upload
+from telemetry.decode.delivery import WAITING_POINTS, Patience, Upload
 from telemetry.decode.influx import Job, deliver
 from telemetry.decode.output import OutputPiece, Progress
 from telemetry.decode.screen import Screen
@@ -342,13 +342,27 @@ def test_points_that_found_no_room_are_an_error_and_the_spool_stays(
     assert list(spool.glob("*.segment"))
 
 
+@pytest.mark.parametrize(
+    ("held", "patience", "given_up_s"),
+    [
+        ("", Patience(5.0), 5.0),
+        ("", Patience(), 10.0),
+        ("database missing", Patience(), 0.0),
+        ("database missing", Patience(5.0, 5.0), 5.0),
+        ("database missing", None, None),
+    ],
+)
 def test_a_server_that_takes_nothing_is_given_up_while_reading_waits_for_it(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    held: str,
+    patience: Patience | None,
+    given_up_s: float | None,
 ) -> None:
     class Failing:
         """A sink whose server has taken nothing since the clock began."""
 
-        state = SinkState(failing_since_s=0.0)
+        state = SinkState(failing_since_s=0.0, held=held)
 
         def __init__(self, *_: object, **__: object) -> None:
             pass
@@ -361,19 +375,19 @@ def test_a_server_that_takes_nothing_is_given_up_while_reading_waits_for_it(
 
     class Patient(FakeClock):
         def wait(self, event: threading.Event, timeout_s: float) -> bool:
-            assert self.monotonic_s() < 6.0, "it waits for ever"
+            if self.monotonic_s() > 3600.0:
+                event.set()  # as a signal does
             return super().wait(event, timeout_s)
 
     monkeypatch.setattr(decode_delivery, "Sink", Failing)
     stop, clock = threading.Event(), Patient()
     settings = InfluxSettings(url="http://127.0.0.1:1", database="fleet", api=Api.V1)
     upload = Upload(
-        tmp_path, settings, clock, position="", stop=stop, on_event=lambda _: None, give_up_after_s=5.0
+        tmp_path, settings, clock, position="", stop=stop, on_event=lambda _: None, patience=patience
     )
     for number in range(1, WAITING_POINTS // LINES_A_PIECE + 2):
-        assert not upload.gave_up
         upload.take(piece(number))
-    assert upload.gave_up
+    assert upload.gave_up is (given_up_s is not None)
     assert stop.is_set()
-    assert clock.monotonic_s() == pytest.approx(5.0, abs=0.03)
+    assert clock.monotonic_s() == pytest.approx(3600.0 if given_up_s is None else given_up_s, abs=0.03)
     upload.close()

@@ -9,7 +9,7 @@ import pytest
 
 from telemetry.__main__ import main
 from telemetry.decode import influx
-from telemetry.decode.delivery import DeliveryState
+from telemetry.decode.delivery import DeliveryState, Patience
 from telemetry.decode.influx import account_lines
 from telemetry.decode.output import OutputPiece, Progress
 from tests.support.command import failed
@@ -114,11 +114,54 @@ def test_a_server_that_is_not_there_is_given_up_and_the_next_run_goes_on(state: 
     words = ["decode", LOG, "--dbc", DBC, "--format", "influx", "--url", gone, "--database", "fleet"]
     errors = failed(69, *words, "--give-up-after", "0.1").splitlines()
     assert errors[-1].startswith(f"nev-telemetry: {gone}: given up: ")
-    assert errors[-1].endswith("(the same command goes on where this ended)")
+    assert errors[-1].endswith(
+        "(the same command goes on where this ended; --wait waits until the server takes points)"
+    )
     assert len(spools(state)) == 1
     assert failed(69, *words, "--give-up-after", "0.1").startswith(
         "goes on after frame 15; 12 points of an earlier run wait\n"
     )
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "words"),
+    [
+        (
+            404,
+            b'{"error":"database not found: \\"fleet\\""}',
+            "bucket, database or organisation missing (mend",
+        ),
+        (401, b'{"error":"unauthorized access"}', "credentials refused: unauthorized access"),
+    ],
+)
+def test_a_server_that_wants_something_mended_ends_it_at_once_and_the_next_run_goes_on(
+    state: Path, capfd: pytest.CaptureFixture[str], status: int, body: bytes, words: str
+) -> None:
+    with ScriptedServer() as server:
+        server.script(*[answer(status, body=body)] * 2)
+        assert decode(server, "--vehicle", "v") == 69
+        last = capfd.readouterr().err.splitlines()[-1]
+        assert last.startswith(f"nev-telemetry: {server.url}: given up: {words}")
+        assert "--wait waits" in last
+        server._acts.clear()
+        assert decode(server, "--vehicle", "v") == 0
+        assert len(received(server).splitlines()) >= 12
+    assert spools(state) == []
+
+
+def test_wait_waits_for_a_server_as_long_as_it_takes(state: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    given: list[object] = []
+
+    def deliver(job: influx.Job, *_: object) -> int:
+        given.append(job.patience)
+        return 0
+
+    monkeypatch.setattr(influx, "deliver", deliver)
+    with ScriptedServer() as server:
+        for words in ([], ["--wait"], ["--give-up-after", "60"]):
+            assert decode(server, *words) == 0
+        assert decode(server, "--wait", "--give-up-after", "60") == 64
+    assert given == [Patience(10.0, 0.0), None, Patience(60.0, 60.0)]
 
 
 def test_a_log_that_ends_in_an_error_is_delivered_up_to_there(
