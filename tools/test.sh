@@ -14,8 +14,8 @@ export PYTHONDONTWRITEBYTECODE=
 native() { .venv/bin/python -m pytest -q -n $(($(nproc) + 2)) --dist loadgroup "$@" tests; }
 
 if [ "${1:-}" = long ]; then
-    # The core is compiled in some of them: that may take longer than other tests do.
-    native -m "(long or hypothesis) and not vcan" -o timeout=900 -o faulthandler_timeout=960
+    # The core, or Telegraf, is compiled in some of them: that may take half an hour on a machine that is busy.
+    native -m "(long or hypothesis) and not vcan" -o timeout=900 -o faulthandler_timeout=1860
     make --no-print-directory test-vcan VCAN="vcan and long"
     printf 'make test-long: %d s\n' "$SECONDS"
     exit

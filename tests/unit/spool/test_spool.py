@@ -1,6 +1,7 @@
 """The queue as its two users see it."""
 
 import threading
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -322,4 +323,18 @@ def test_beyond_the_cap_the_oldest_segment_is_evicted_and_counted(tmp_path: Path
         assert spool.gauges().disk_bytes <= 8000
         assert_balanced(spool, feed.accounts)
     assert spool.counters()["points/evicted"] > 0
+    spool.close()
+
+
+def test_what_waits_in_memory_counts_with_its_state(tmp_path: Path, clock: FakeClock) -> None:
+    spool = Spool(tmp_path, clock=clock, limits=LIMITS)
+    sizes = [0]
+    for number, state in enumerate(
+        ({"a": bytes(10)}, {"a": bytes(1010)}, {"a": bytes(510), "b": bytes(500)})
+    ):
+        spool.append(batch(number), accounts={}, positions={}, state=state)
+        sizes.append(spool.gauges().memory_bytes)
+    first, second, third = (after - before for before, after in pairwise(sizes))
+    assert second - first == 1000
+    assert 0 < third - second < 1000  # a name more
     spool.close()

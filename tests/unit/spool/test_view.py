@@ -163,3 +163,18 @@ def test_a_file_that_is_named_as_a_cursor_and_is_none_holds_no_segment_back(cloc
         assert list(drain(spool))
         spool.close()
     assert [path.suffix for path in disk.files()].count(".segment") == 2
+
+
+def test_a_newest_segment_without_a_whole_record_is_named_where_its_points_are_missing(
+    clock: FakeClock,
+) -> None:
+    disk = SimulatedDisk(now_ns=clock.unix_ns)
+    feed = Feed(Spool(DIRECTORY, clock=clock, limits=LIMITS, filesystem=disk))
+    for _ in range(9):
+        feed.store()
+    *_, before, newest = sorted(path for path in disk.files() if path.suffix == ".segment")
+    for byte in range(0, len(disk.files()[newest]), 20):
+        disk.flip(newest, byte)
+    costly = [finding for finding in view(disk, clock).verify() if finding.costs]
+    assert [(finding.name, finding.points) for finding in costly] == [(before.name, 9)]
+    assert costly[0].what.endswith(f"; no whole record is in {newest.name}")

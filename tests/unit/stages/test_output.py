@@ -1,5 +1,7 @@
 """Outputs: the one that drops everything, and what makes one of a format; the stamps of events in them."""
 
+from dataclasses import replace
+
 import pytest
 from telemetry_core.rows.batch import SampleBatch
 from telemetry_core.rows.schema import Schema
@@ -86,10 +88,11 @@ def test_each_format_writes_events_and_rows_of_sessions_in_its_own_way(
 def test_no_two_events_of_one_code_and_owner_have_one_stamp_and_nothing_else_is_moved() -> None:
     stopped, other = begins("charging_stopped", "", "bay-1"), begins("charging_stopped", "", "bay-2")
     word = PhaseWord("main", "bay-1", "charging")
-    contents: tuple[Content, ...] = (stopped, word, stopped, other, word)
+    contents: tuple[Content, ...] = (stopped, word, stopped, other, word, replace(stopped, active=False))
     made = [SessionItem(row, 50, content) for row, content in enumerate(contents)]
     written = list(Alarms(Schema((RecordSpec("m", (FieldSpec("v", SlotKind.FLOAT),)),)), ()).apart(made))
     assert [one.content for one in written] == [one.content for one in made]
     first, *_ = stamps = [one.time_ns for one in written]
     assert (first, stamps[1], stamps[3], stamps[4]) == (50, 50, 50, 50)
+    assert len({first, stamps[2], stamps[5]}) == 3  # also of one that begins and ends
     assert stamps[2] > first
