@@ -16,7 +16,8 @@ from telemetry_core.frames.batch import FrameBatch, FrameTuple
 from fuzz.scratch import scratch_file
 from telemetry.decode.decoder import Decoder
 from telemetry.decode.described import by_protocol
-from telemetry.errors import DataError
+from telemetry.errors import DataError, TelemetryError
+from telemetry.logs.archives import with_members
 from telemetry.logs.captures import Capture, parse_line
 from telemetry.logs.log import OpenLog
 from telemetry.scrub.files import scrub_capture, scrub_log
@@ -51,6 +52,17 @@ def log_harness(name: str) -> Callable[[bytes], None]:
         assert _read_when_due(file, SMALL_BATCH_FRAMES) == whole
 
     return harness
+
+
+def archive_harness(data: bytes) -> None:
+    """Read each member of an archive whatever it is."""
+    for member in with_members([scratch_file("log.zip", data)]):
+        try:
+            _, _, warnings = _read_whole(member)
+        except TelemetryError as error:
+            assert str(error).isprintable()
+        else:
+            assert all("\n" not in warning for warning in warnings)
 
 
 def table_harness(data: bytes) -> None:

@@ -25,6 +25,7 @@ from telemetry.decode.channels import ACCOUNT
 from telemetry.decode.output import Course, Progress
 from telemetry.errors import DataError, TelemetryError
 from telemetry.ledger import add, subtract
+from telemetry.logs.archives import with_members
 from telemetry.logs.stamps import ClockRestart, RestartFinder, UnreadGap
 from telemetry.logs.unread import UNREADABLE, Unread
 from telemetry.stages.binding import Binding
@@ -178,7 +179,7 @@ class Reading:
 
     def begin(self, paths: Sequence[Path], *, is_strict: bool = False) -> None:
         """Read these, from the first frame of the first one. is_strict: each error of a file is raised."""
-        self._paths = paths
+        self._paths = paths = with_members(paths)
         self.unread = Unread(paths, is_strict=is_strict)
         self._course = Course(paths, self._recordings.unit)
 

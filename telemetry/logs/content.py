@@ -69,8 +69,8 @@ class Content(io.RawIOBase):
 
     @property
     def is_compressed(self) -> bool:
-        """Return whether the file is."""
-        return isinstance(self._stream, Members)
+        """Return whether the file is, or is in an archive."""
+        return isinstance(self._stream, Members) or not isinstance(self._file, io.FileIO)
 
     @property
     def bytes_read(self) -> int:
@@ -97,6 +97,8 @@ class Content(io.RawIOBase):
             if self.is_live:
                 self.arrival_ns = time_ns()
             self._has_given |= count > 0
+            if not count and (problem := getattr(self._file, "problem", "")):  # of a member of an archive
+                self.problem, self.is_refused = problem, not self._has_given
             return count
         except OSError as error:
             self.problem, self.is_refused = str(error), True
@@ -190,7 +192,7 @@ def unpacked(content: Content, path: Path) -> Iterator[Path]:
     anything, and other programs need room too.
     """
     try:
-        file = tempfile.NamedTemporaryFile(suffix=Path(path.stem).suffix)  # noqa: SIM115  it is closed below
+        file = tempfile.NamedTemporaryFile(suffix=".mf4")  # noqa: SIM115  it is closed below
     except OSError as error:
         raise cannot_copy(path, error, "unpacked") from error
     with file:
@@ -242,6 +244,8 @@ def require_file(path: Path) -> None:
     try:
         is_directory = stat.S_ISDIR(path.stat().st_mode)
     except OSError as error:
+        if _member(path):
+            return
         raise InputMissingError(error.strerror or str(error), where=str(path)) from error
     if is_directory:
         raise InputMissingError(os.strerror(errno.EISDIR), where=str(path))
@@ -252,10 +256,18 @@ def named(paths: Sequence[Path]) -> str:
     return str(paths[0]) if len(paths) == 1 else f"{paths[0]} and {len(paths) - 1} more"
 
 
-def _open(path: Path) -> io.FileIO:
+def _member(path: Path) -> io.RawIOBase | None:
+    from telemetry.logs.archives import open_member  # which reads archives by `Content`
+
+    return open_member(path)
+
+
+def _open(path: Path) -> io.RawIOBase:
     try:
         if path == STDIN:
             return io.FileIO(sys.stdin.fileno(), closefd=False)
         return io.FileIO(path)
     except OSError as error:
+        if member := _member(path):
+            return member
         raise InputMissingError(error.strerror or str(error), where=str(path)) from error

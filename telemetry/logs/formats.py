@@ -19,17 +19,24 @@ class LogFormat(StrEnum):
 
     ASC = "ASC"
     BLF = "BLF"
+    BUSMASTER = "BUSMASTER's log"
     CANDUMP = "candump"
+    CANHACKER = "CANHacker's trace"
     CRTD = "CRTD"
     GVRET = "GVRET's CSV"
+    KVASER_CSV = "Kvaser's CSV"
+    KVASER_TEXT = "Kvaser's text"
     MF4 = "MF4"
+    MICROCHIP = "a log of Microchip's CAN BUS Analyzer"
     PCAP = "pcap"
     TABLE = "a table of frames"
     TRC = "TRC"
     ADDED = "the format of a package"
 
 
-_KNOWN = "candump, ASC, BLF, CRTD, GVRET's and other CSV, TRC, MF4 and pcap, compressed or not"
+_KNOWN = (
+    "candump, ASC, BLF, CRTD, GVRET's and other CSV, TRC, MF4, pcap, CANHacker and others, compressed or not"
+)
 GVRET_HEADER = "time stamp,id,extended,dir,bus,len,d1"
 _ENDINGS = {
     ".asc": LogFormat.ASC,
@@ -55,6 +62,11 @@ _SIGNS = {
     LogFormat.ASC: r"date\s|base\s|begin\s+triggerblock"
     r"|\d+\.\d+\s+(canfd\s|\d+\s+(errorframe\b|[0-9a-f]+x?\s+[rt]x(rq)?\s))",
     LogFormat.CANDUMP: r"(\([-\d.: ]+\)\s+)?\S+\s+([rt]x\s+\S\s+\S\s+)?[0-9a-f]{3,8}(#|\s+[\[{])",
+    LogFormat.BUSMASTER: r"\*\*\*busmaster\b",
+    LogFormat.CANHACKER: r"@ text @ \d|time\s+id\s+dlc\s+data\b",
+    LogFormat.KVASER_CSV: r"time,channel,id,flags,dlc,data0,",
+    LogFormat.KVASER_TEXT: r"chn\s+identifier\s+flg\s+dlc\b",
+    LogFormat.MICROCHIP: r"microchip technology inc|\d+;[rt]x;(0x)?[0-9a-f]+;\d;",
     LogFormat.CRTD: r"\d+\.\d+\s\d*(C[A-Z]{2}|[RT](11|29))\b",
     LogFormat.GVRET: r"time stamp\s*,\s*id\s*,\s*extended\s*,\s*(dir\s*,\s*)?bus\s*,\s*(len|dlc)\s*,\s*d1\b",
     LogFormat.TRC: r";\$fileversion=|\d+\)\s+\d",
@@ -63,7 +75,6 @@ _REFUSED = {
     b"SQLite format 3\0": "an SQLite database",
     b"\xff\xfe": "text in UTF-16",
     b"\xfe\xff": "text in UTF-16",
-    b"PK\3\4": "a zip archive",
     b"7z\xbc\xaf\x27\x1c": "a 7z archive",
     b"\xd0\xcf\x11\xe0": "a workbook of Excel",
     b"\x89HDF": "a file of HDF5 or MATLAB",
@@ -72,13 +83,10 @@ _REFUSED = {
     b"MDF     2": "an MDF 2 file",
     b"CANSERVER_v": "a log of CANserver",
     b"icsbin": "a buffer of Vehicle Spy (.vsb)",
-    b"***BUSMASTER": "a log of BUSMASTER",
-    b"@ TEXT @": "a trace of CANHacker",
     b"# Logger type: CL": "a log of a CL1000 or CL2000",
 }
 _REFUSED_LINES = {  # how the first line of content begins
     "line,abs time(sec)": "Vehicle Spy's CSV",
-    "chn identifier flg": "Kvaser's text",
     "ascii trace ixxat": "a trace of IXXAT",
     "no direction time scale frame type": "text of a USB-CAN tool (CANalyst)",
     "sended messages": "a log of PP2CAN",

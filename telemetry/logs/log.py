@@ -7,8 +7,8 @@ Promises:
 - A file that ends too early is read up to its end.
 - A file in which nothing is a frame, and which is damaged, is refused, and so is one of another known format.
 
-TRC goes through python-can's reader (`python_can`), and so does an MF4 of a rare layout (`mf4`). All others
-go through compiled ones.
+TRC and the formats of `by_line` go through python-can's messages (`python_can`), and so does an MF4 of a rare
+layout (`mf4`). All others go through compiled ones.
 """
 
 import io
@@ -22,6 +22,7 @@ from telemetry_core.frames.batch import FrameBatch
 from telemetry_core.logs.asc import AscReader
 from telemetry_core.logs.blf import BlfReader
 from telemetry_core.logs.candump import CandumpReader
+from telemetry_core.logs.canhacker import CanHackerReader
 from telemetry_core.logs.crtd import CrtdReader
 from telemetry_core.logs.gvret import GvretReader
 from telemetry_core.logs.mf4 import Mf4Reader
@@ -31,6 +32,8 @@ from telemetry_core.logs.table import TableReader
 
 from telemetry import plugins
 from telemetry.errors import DataError
+from telemetry.logs.archives import is_archive, not_a_log
+from telemetry.logs.by_line import Busmaster, KvaserCsv, KvaserText, Microchip
 from telemetry.logs.content import STDIN, RecordedFile, unpacked
 from telemetry.logs.formats import (
     FIRST_LINE_BYTES,
@@ -54,6 +57,12 @@ if TYPE_CHECKING:
 TRC_BEGINS = "PEAK's TRC, 1.0 to 2.1, begins with `;$FILEVERSION=`, or with another comment"
 MOST_QUOTED = 60  # letters of a line
 BLF_SIZE = slice(16, 24)  # of the whole file, in its header; python-can's can/io/blf.py
+_BY_LINE = {
+    LogFormat.BUSMASTER: Busmaster,
+    LogFormat.KVASER_CSV: KvaserCsv,
+    LogFormat.KVASER_TEXT: KvaserText,
+    LogFormat.MICROCHIP: Microchip,
+}
 _BINARY = re.compile(rb"[\0-\x08\x0e-\x19\x1c-\x1f]")  # what no text has; it may end with ^Z
 
 
@@ -232,6 +241,8 @@ class OpenLog(RecordedFile):
             self._package = plugins.package_of("logs", ending)
             with plugins.blaming(self._package, str(self.path)):
                 return MessageReader(Added(added(io.BufferedReader(self._content))), channel_of)
+        if is_archive(self._beginning):
+            raise not_a_log(self.path)
         if what := refused(self._beginning):
             raise DataError(
                 f"is {what}, and no log that is known", where=str(self.path), hint=known_formats()
@@ -243,6 +254,11 @@ class OpenLog(RecordedFile):
             case LogFormat.BLF:
                 self._cut_short = self._missing_bytes()
                 return self._blf_reader(channel_of)
+            case LogFormat.BUSMASTER | LogFormat.KVASER_CSV | LogFormat.KVASER_TEXT | LogFormat.MICROCHIP:
+                by_line = _BY_LINE[self._format](io.BufferedReader(self._content), self._beginning)
+                return MessageReader(by_line, channel_of)
+            case LogFormat.CANHACKER:
+                return CanHackerReader(self._content, channel_of)
             case LogFormat.CRTD:
                 return CrtdReader(self._content, channel_of)
             case LogFormat.GVRET:

@@ -178,8 +178,8 @@ def no_trc(first: bytes) -> str:
     return "" if is_comment or not text.strip() or _TRC_RECORD.match(text) else "is no TRC log"
 
 
-class _Lines:
-    """The lines of a TRC log, as python-can's reader takes them."""
+class Lines:
+    """The lines of a text log, as python-can's reader of TRC takes them."""
 
     def __init__(self, content: io.BufferedReader) -> None:
         self._content = content
@@ -214,6 +214,10 @@ class _Lines:
             text = ";$FILEVERSION=1.3"
         return text + "\n"
 
+    def place(self) -> str:
+        """Return where the newest line is, for people."""
+        return f"{self.number} (byte {self.byte})"
+
     def close(self) -> None:
         """Leave the file to the log's owner, who closes it."""
 
@@ -227,7 +231,7 @@ class Trc:
         import can
         from can.io.trc import TRCFileVersion
 
-        self._lines = lines = _Lines(content)
+        self._lines = lines = Lines(content)
 
         class StrictTrcReader(can.TRCReader):
             # As it is, python-can's reader prints a line that it cannot read to stderr, and goes on; where
@@ -251,7 +255,7 @@ class Trc:
         return self._lines.number
 
     def place(self) -> str:
-        return f"{self._lines.number} (byte {self._lines.byte})"
+        return self._lines.place()
 
     def is_torn(self) -> bool:
         return self._lines.is_torn

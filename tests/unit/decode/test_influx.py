@@ -168,7 +168,7 @@ def test_a_log_that_ends_in_an_error_is_delivered_up_to_there(
     state: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     other = tmp_path / "other.trc"
-    other.write_text("@ TEXT @ 3 0\n")
+    other.write_text("PP2CAN log file\n")
     with ScriptedServer() as server:
         words = ["--format", "influx", "--url", server.url, "--database", "fleet"]
         assert main(["decode", LOG, str(other), "--dbc", DBC, *words]) == 65
@@ -176,7 +176,7 @@ def test_a_log_that_ends_in_an_error_is_delivered_up_to_there(
         assert len(received(server).splitlines()) == 12
     said = capfd.readouterr().err
     assert "points: made 12, acknowledged 12, waiting 0," in said
-    assert f"warning: {other}: is a trace of CANHacker" in said
+    assert f"warning: {other}: is a log of PP2CAN" in said
     assert said.splitlines()[-1].startswith("nev-telemetry: 1 of 2 recordings could not be read")
 
 

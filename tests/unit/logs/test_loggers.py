@@ -7,7 +7,6 @@ import can
 import pytest
 from telemetry_core.frames.batch import FrameBatch, FrameTuple
 
-from telemetry.errors import DataError
 from telemetry.logs.log import OpenLog
 from tests.support.can_frames import BRS, ERROR, EXTENDED, FD, REMOTE
 from tests.support.logs import Numbering
@@ -76,16 +75,6 @@ def test_an_asc_of_a_german_canalyzer_may_be_decimal_and_relative(tmp_path: Path
         (250_000_000, 0x123, b"\x10\xff"),
         (500_000_000, 0x123, b"\x11\xff"),
     ]
-
-
-def test_text_of_kvaser_is_refused_since_it_does_not_say_whether_ids_are_decimal(tmp_path: Path) -> None:
-    path = tmp_path / "canking.txt"
-    path.write_text(
-        "Chn Identifier Flg   DLC  D0...1...2...3...4...5...6..D7       Time     Dir\n"
-        " 0    00000123         2  01  02                              154.266550 R\n"
-    )
-    with pytest.raises(DataError, match=r"canking\.txt: is Kvaser's text"):
-        OpenLog(path, Numbering().__getitem__)
 
 
 @pytest.mark.parametrize("compression", [0, 1, 2])

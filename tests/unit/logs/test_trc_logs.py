@@ -95,7 +95,7 @@ def test_a_line_that_is_no_frame_costs_only_itself_and_is_not_printed(
 
 
 CANHACKER = "@ TEXT @ 3 @ 64 @ 0 @ 2 @ 500 @ 00:00:00.500 @{0}" + "".join(
-    f"17,03{{0}}\t1 0004 2{n:02X} 8 03 08 00 00 00 00 9F 40{{0}}" for n in range(9)
+    f"17,03{n}000\t1\t0004\t2{n:02X}\t8\t03 08 00 00 00 00 9F 40\t00000000\t\t{{0}}" for n in range(9)
 )
 TRC_1_0 = """;##########################################################################
 ;   C:\\trace.trc
@@ -108,12 +108,10 @@ TRC_1_0_ROWS = "     1)      1841  0001  8  00 01 02 03 04 05 06 07 \n     2)   
 
 @pytest.mark.parametrize("line_break", ["\r", "\n", "\r\n"])
 @pytest.mark.parametrize("name", ["drive.trc", "drive.trc.gz", "drive.log", "drive"])
-def test_a_trace_of_canhacker_is_refused_by_its_name(tmp_path: Path, name: str, line_break: str) -> None:
+def test_a_trace_of_canhacker_is_known_whatever_its_name(tmp_path: Path, name: str, line_break: str) -> None:
     path = tmp_path / name
     path.write_bytes(PACKERS.get(path.suffix, bytes)(CANHACKER.format(line_break).encode()))
-    with pytest.raises(DataError, match="is a trace of CANHacker, and no log that is known") as caught:
-        read(path)
-    assert caught.value.exit_code == 65
+    assert [frame.id for frame in read(path)[0]] == list(range(0x200, 0x209))
 
 
 @pytest.mark.parametrize(

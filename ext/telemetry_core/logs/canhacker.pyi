@@ -1,0 +1,3 @@
+from telemetry_core.logs.reader import LineReader
+
+class CanHackerReader(LineReader): ...

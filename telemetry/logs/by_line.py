@@ -1,0 +1,178 @@
+"""Text of BUSMASTER, of Kvaser's programs and of Microchip's CAN BUS Analyzer, line by line.
+
+Promises:
+
+- Dates are taken as UTC. Without one stamps count from 1970.
+- What is neither a frame nor prose that is known is damaged, and costs only itself.
+- Kvaser does not say how it writes numbers: they are hexadecimal where all bytes at the beginning of the log
+  have two digits.
+
+Relies on `python_can`, which makes frames of messages. Facts: SavvyCAN's framefileio.cpp and its examples.
+"""
+
+import io
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from telemetry.logs.python_can import Lines
+
+if TYPE_CHECKING:
+    import can
+
+_DAY_S = 86_400
+_DATE = re.compile(r" (\d+)[:/](\d+)[:/](\d{4})\s+(\d+):(\d+):(\d+)(?::(\d+))?")
+_EXTENDED, _REMOTE, _ERROR, _FD = 4, 1, 0x20, 0x10000  # flags of Kvaser's CSV
+_BUSMASTER_FLAGS = {"s": 0, "x": _EXTENDED, "sr": _REMOTE, "xr": _REMOTE | _EXTENDED}
+
+
+class ByLine:
+    """A format whose lines are messages. See `python_can.Format`."""
+
+    first_channel = 1
+
+    def __init__(self, content: io.BufferedReader, beginning: bytes) -> None:
+        from can import Message
+
+        self._message = Message
+        self._lines = Lines(content)
+        self._start_s = self._before_s = 0.0
+        self._base = self._base_of(beginning.decode("latin-1").splitlines())
+
+    @property
+    def reader(self) -> Iterator["can.Message"]:
+        return self
+
+    def __iter__(self) -> Iterator["can.Message"]:
+        return self
+
+    def __next__(self) -> "can.Message":
+        while True:
+            line = next(self._lines).strip()
+            if line and (message := self._parse(line)) is not None:
+                return message
+
+    def progress(self) -> int:
+        return self._lines.number
+
+    def place(self) -> str:
+        return self._lines.place()
+
+    def is_torn(self) -> bool:
+        return self._lines.is_torn
+
+    def _base_of(self, lines: list[str]) -> int:  # noqa: ARG002  as those of subclasses
+        """Return the base of numbers, by the first lines of the log."""
+        return 16
+
+    def _parse(self, line: str) -> "can.Message | None":
+        """Return the message of a line; None: it is prose. Raises ValueError, IndexError."""
+        raise NotImplementedError
+
+    def _frame(
+        self, time_s: float, channel: str, id: int, dlc: str, data: list[str], flags: int = 0
+    ) -> "can.Message":
+        is_remote = bool(flags & _REMOTE)
+        payload = [] if is_remote else [int(byte, self._base) for byte in data[: int(dlc)]]
+        if len(payload) != int(dlc) and not is_remote:
+            raise ValueError(f"{len(payload)} of {dlc} bytes")
+        return self._message(
+            timestamp=self._start_s + time_s,
+            channel=int(channel),
+            arbitration_id=id,
+            is_extended_id=bool(flags & _EXTENDED) or id > 0x7FF,
+            is_remote_frame=is_remote,
+            is_error_frame=bool(flags & _ERROR),
+            is_fd=bool(flags & _FD),
+            dlc=int(dlc),
+            data=payload,
+            check=True,
+        )
+
+    def _take_date(self, line: str) -> None:
+        if date := _DATE.search(line):
+            day, month, year, hour, minute, second, part = map(int, date.groups("0"))
+            moment = datetime(year, month, day, hour, minute, second, part * 1000, UTC)
+            self._start_s = moment.timestamp()
+
+
+class Busmaster(ByLine):
+    """`11:49:12:9420 Rx 1 0x023 s 1 40`: the time of day, or since the start, or since the line before."""
+
+    _mode = "SYSTEM"
+
+    def _parse(self, line: str) -> "can.Message | None":
+        if line.startswith("***"):
+            self._take_date(line)
+            if line in ("***HEX***", "***DEC***"):
+                self._base = 16 if "HEX" in line else 10
+            elif line.endswith(" MODE***"):
+                self._mode = line[3:-8]
+                self._before_s = self._start_s % _DAY_S if self._mode == "SYSTEM" else 0.0
+                self._start_s -= self._before_s
+            return None
+        time, _, channel, id, kind, dlc, *data = line.split()
+        hour, minute, second, part = time.split(":")
+        time_s = 3600 * int(hour) + 60 * int(minute) + float(f"{int(second)}.{part}")
+        if self._mode == "RELATIVE":
+            time_s += self._before_s
+        elif self._mode == "SYSTEM" and self._before_s - time_s > _DAY_S / 2:
+            self._start_s += _DAY_S
+        self._before_s = time_s
+        return self._frame(time_s, channel, int(id, self._base), dlc, data, _BUSMASTER_FLAGS[kind])
+
+
+class KvaserText(ByLine):
+    """`0    0CFBFFDB X       8  1B  31  20  EB  B3  FF  D9  FF     100.000139 R`."""
+
+    first_channel = 0
+    _ROW = re.compile(
+        r"(\d+)\s+([\dA-F]+)\s+(?:([A-Z]+)\s+)?(\d+)((?:\s+[\dA-F]{1,3})*)\s+(\d+\.\d+)\s+[RT]", re.IGNORECASE
+    )
+    _FAULT = re.compile(r"(\d+)\s.*ErrorFrame\s+(\d+\.\d+)\s")
+
+    def _base_of(self, lines: list[str]) -> int:
+        rows = [row for line in lines if (row := self._ROW.match(line.strip()))]
+        return 16 if all(len(byte) == 2 for row in rows for byte in row[5].split()) else 10
+
+    def _parse(self, line: str) -> "can.Message | None":
+        if not line[0].isdigit():
+            return None
+        if fault := self._FAULT.match(line):
+            return self._frame(float(fault[2]), fault[1], 0, "0", [], _ERROR)
+        row = self._ROW.fullmatch(line)
+        if row is None:
+            raise ValueError(line)
+        flags = _EXTENDED * ("X" in (row[3] or "")) | _REMOTE * ("R" in (row[3] or ""))
+        return self._frame(float(row[6]), row[1], int(row[2], self._base), row[4], row[5].split(), flags)
+
+
+class KvaserCsv(ByLine):
+    """`0.18916,1,418381679,4,8,137,152,0,0,5,0,255,255,1,2011-07-21 11:07:12`."""
+
+    def _base_of(self, lines: list[str]) -> int:
+        rows = [row for line in lines if line[:1].isdigit() and len(row := line.split(",")) > 14]
+        return 16 if all(len(byte) in (0, 2) for row in rows for byte in row[5:13]) else 10
+
+    def _parse(self, line: str) -> "can.Message | None":
+        if not line[0].isdigit():
+            return None
+        time, channel, id, flags, dlc, *data = line.split(",")
+        if not self._before_s:
+            self._before_s = 1.0
+            began = datetime.fromisoformat(data[-1]).replace(tzinfo=UTC).timestamp()
+            self._start_s = began - int(float(time))
+        return self._frame(float(time), channel, int(id, self._base), dlc, data, int(flags, self._base))
+
+
+class Microchip(ByLine):
+    """`166064;RX;0x0000027A;7;0x30;0x30;0x0D;0x8C;0x09;0x15;0x00;`, milliseconds since the log began."""
+
+    def _parse(self, line: str) -> "can.Message | None":
+        if not line[0].isdigit():
+            self._take_date(line)
+            return None
+        time, _, id, dlc, *data = line.rstrip(";").split(";")
+        self._base = 16 if id.startswith("0x") else 10
+        return self._frame(int(time) / 1000, "1", int(id, self._base), dlc, data)
