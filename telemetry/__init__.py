@@ -9,6 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from telemetry.errors import TelemetryError as TelemetryError
+    from telemetry.overview.notebook import plot as plot
+    from telemetry.overview.notebook import sessions as sessions
+    from telemetry.overview.notebook import signals as signals
     from telemetry.tables.databases import Databases as Databases
     from telemetry.tables.databases import load_databases as load_databases
     from telemetry.tables.log import Log as Log
@@ -27,7 +30,10 @@ _MODULES = {  # imported when asked for: commands and the service import this pa
     "TelemetryError": "errors",
     "load_databases": "tables.databases",
     "open_log": "tables.log",
+    "plot": "overview.notebook",
     "read": "tables.read",
+    "sessions": "overview.notebook",
+    "signals": "overview.notebook",
 }
 __all__ = [*_MODULES, "__version__"]
 

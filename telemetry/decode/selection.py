@@ -6,7 +6,6 @@ Promises:
 - A value's word (`SIGNAL_text`) goes with its number.
 """
 
-import difflib
 from collections.abc import Sequence
 from dataclasses import replace
 from fnmatch import fnmatchcase
@@ -15,6 +14,7 @@ from telemetry_core.decode.spec import MessageSpec, PlanSpec
 from telemetry_core.rows.spec import FieldSpec, RecordSpec, SlotKind
 
 from telemetry.errors import UsageError
+from telemetry.settings.likeness import likely
 
 MOST_NAMED = 3
 
@@ -125,13 +125,12 @@ def _nearest(glob: str, plan: PlanSpec) -> str:
         return f'it is a message: all its signals are "{glob}.*"'
     if "." not in glob and any(fnmatchcase(message, glob) for message in messages):
         return f'it matches messages: "{glob}.*"'
-    folded: dict[str, str] = {}
+    spelled: dict[str, str] = {}
     for name, signal in signals.items():
-        folded.setdefault((name if "." in glob else signal).casefold(), name)
-    wanted = glob.casefold()
-    close = [name for name in folded if fnmatchcase(name, wanted)]
-    close += difflib.get_close_matches(wanted, folded, n=MOST_NAMED, cutoff=0.5)
-    named = list(dict.fromkeys(folded[name] for name in close))[:MOST_NAMED]
+        spelled.setdefault(name if "." in glob else signal, name)
+    close = [each for each in spelled if fnmatchcase(each.casefold(), glob.casefold())]
+    close += likely(glob, spelled)
+    named = list(dict.fromkeys(spelled[each] for each in close))[:MOST_NAMED]
     if named:
         return f"nearest: {', '.join(named)}"
     return "`nev-telemetry signals` lists them"

@@ -116,7 +116,7 @@ def sheet(file: Path | None, width_in: float, height_in: float) -> Iterator[Shee
         canvas = FigureCanvasAgg(figure)
         yield Sheet(figure, width_in, height_in)
         if file is None:
-            canvas.draw()  # ticks get the style of the moment in which they are first drawn
+            canvas.draw()  # type: ignore[no-untyped-call]  # matplotlib; ticks get their style when first drawn
             return
         kind = file.suffix.lower().removeprefix(".") or "png"
         metadata: dict[str, Any] = {"Date": None} if kind == "svg" else {"Software": "nev-telemetry"}

@@ -1,8 +1,6 @@
 """Databases that say what the frames of a log mean, loaded once for many logs."""
 
-import os
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 from telemetry.databases.bus import LoadedPlan
 from telemetry.databases.files import database_files
@@ -10,9 +8,9 @@ from telemetry.databases.plan_cache import load_plan, user_cache_directory
 from telemetry.decode.channels import ChannelPlan, Database, plan_channels
 from telemetry.errors import UsageError
 from telemetry.model.ids import parse_id_masks
+from telemetry.tables.arguments import FilePath, Ids, ids_of, path_of, refuse_beside
 from telemetry.tables.warn import warn
 
-FilePath = str | os.PathLike[str]
 Files = FilePath | Sequence[FilePath] | Mapping[str, FilePath | Sequence[FilePath]]
 
 
@@ -48,7 +46,7 @@ def load_databases(
     j1939: bool = False,
     keep_not_available: bool = False,
     value_texts: bool = False,
-    id_masks: Sequence[str] = (),
+    id_masks: Ids = (),
 ) -> Databases:
     """Load DBC, ARXML, KCD and SYM files.
 
@@ -58,7 +56,7 @@ def load_databases(
     - `j1939`: match 29-bit ids by PGN even where messages do not declare it.
     - `keep_not_available`: J1939 "error" and "not available" are values too.
     - `value_texts`: a signal with a value table has a second column, SIGNAL_text, that holds the word.
-    - `id_masks`: the bits in which ids are compared, hexadecimal of 3 or 8 digits, at most one of each.
+    - `id_masks`: the bits in which ids are compared, as numbers or hexadecimal of 3 or 8 digits.
 
     Raises TelemetryError. What was left out of a file is a warning.
     """
@@ -66,9 +64,14 @@ def load_databases(
     databases = [
         Database(file, channel)
         for channel, paths in by_channel.items()
-        for path in ([paths] if isinstance(paths, str | os.PathLike) else paths)
-        for file in database_files(Path(path))
+        for path in (paths if isinstance(paths, list | tuple | set) else [paths])
+        for file in database_files(path_of(path, "databases"))
     ]
+    for channel in by_channel:
+        if not isinstance(channel, str):
+            raise UsageError(f"{channel!r} is no channel", where="databases", hint='its name, as "can0"')
+    if not databases:
+        raise UsageError("names no file", where="databases", hint="give the path of one")
     channels = plan_channels(
         databases,
         first_wins=first_wins,
@@ -82,9 +85,9 @@ def load_databases(
     return Databases(channels, plan)
 
 
-def _parsed(id_masks: Sequence[str]) -> tuple[int, int]:
+def _parsed(id_masks: Ids) -> tuple[int, int]:
     try:
-        return parse_id_masks(id_masks)
+        return parse_id_masks(ids_of(id_masks, "id_masks"))
     except ValueError as error:
         raise UsageError(str(error), where="id_masks") from error
 
@@ -92,3 +95,11 @@ def _parsed(id_masks: Sequence[str]) -> tuple[int, int]:
 def plan_of(databases: Databases) -> tuple[ChannelPlan, LoadedPlan]:
     """Return the plans of the files."""
     return databases._channels, databases._plan
+
+
+def loaded(databases: Files | Databases | None, id_masks: Ids = ()) -> Databases:
+    """Return databases that are loaded, or load those that are not."""
+    if isinstance(databases, Databases):
+        refuse_beside({"id_masks": id_masks}, "Databases", "load_databases takes it")
+        return databases
+    return load_databases(databases or (), id_masks=id_masks)

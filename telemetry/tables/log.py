@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from telemetry_core.columns.frames import copy_frames, longest
@@ -10,7 +9,7 @@ from telemetry_core.frames.batch import FrameBatch
 
 from telemetry.logs import log as logs
 from telemetry.logs.content import require_file
-from telemetry.tables.databases import FilePath
+from telemetry.tables.arguments import FilePath, paths_of
 from telemetry.tables.packages import require
 from telemetry.tables.warn import warn
 
@@ -110,7 +109,7 @@ def open_log(file: FilePath) -> Log:
 
     Raises TelemetryError. What was wrong with the log is a warning.
     """
-    path = Path(file)
+    (path,) = paths_of([file], "open_log")
     require_file(path)
     numbers: dict[str, int] = {}
     batches = []

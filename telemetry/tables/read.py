@@ -1,10 +1,7 @@
 """Logs and captures as tables: what `decode` writes, without text in between."""
 
-import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime
-from pathlib import Path
 from typing import Literal
 
 from telemetry.decode.decoder import Decoder
@@ -13,13 +10,24 @@ from telemetry.decode.times import Times
 from telemetry.errors import UsageError
 from telemetry.logs.content import require_file
 from telemetry.model.ids import IsoTpId, parse_id
-from telemetry.model.instant import Instant, read_instant
-from telemetry.tables.databases import Databases, FilePath, Files, load_databases, plan_of
+from telemetry.tables.arguments import (
+    FilePath,
+    Ids,
+    Texts,
+    Time,
+    ids_of,
+    instant_of,
+    jobs_of,
+    one_of,
+    path_of,
+    paths_of,
+    refuse_beside,
+    texts_of,
+)
+from telemetry.tables.databases import Databases, Files, loaded, plan_of
 from telemetry.tables.sink import TableSink
 from telemetry.tables.table import Table, Tables
 from telemetry.tables.warn import warn
-
-Time = str | datetime
 
 
 def read(
@@ -29,12 +37,12 @@ def read(
     source: str = "",
     protocol: str | None = None,
     registers: FilePath | None = None,
-    signals: str | Sequence[str] = (),
+    signals: Texts = (),
     from_time: Time | None = None,
     to_time: Time | None = None,
     protect: FilePath | None = None,
-    id_masks: Sequence[str] = (),
-    isotp: Sequence[str] = (),
+    id_masks: Ids = (),
+    isotp: Ids = (),
     isotp_length: bool = False,
     isotp_extended_addressing: bool = False,
     on_error: Literal["skip", "raise"] = "skip",
@@ -61,9 +69,9 @@ def read(
 
     - `protect`: a file with the [[protect]] by which counters and checksums are checked.
     - `id_masks`: as for `load_databases`.
-    - `isotp`: ids, hexadecimal of 3 or 8 digits, whose frames are parts of ISO-TP messages. `isotp_length`:
-      the low byte of its length precedes each payload. `isotp_extended_addressing`: frames begin with an
-      address.
+    - `isotp`: ids, as numbers or hexadecimal of 3 or 8 digits, whose frames are parts of ISO-TP messages.
+      `isotp_length`: the low byte of its length precedes each payload. `isotp_extended_addressing`: frames
+      begin with an address.
 
     One log of several that cannot be read is a warning, and the others are read. With `on_error="raise"` it
     raises, as one log alone does, and as all of them do if none can be read.
@@ -71,12 +79,8 @@ def read(
     `jobs` is the number of threads, by default one for each processor. Raises TelemetryError with the one
     line that the command would print. What the command warns of is a warning.
     """
-    ways = {"databases": databases, "config": config, "protocol": protocol}
-    given = [name for name, value in ways.items() if value is not None]
-    if len(given) != 1:
-        words = f"{' and '.join(given)} say" if given else "nothing says"
-        hint = "give one of databases, config and protocol"
-        raise UsageError(f"{words} what the logs hold", where="read", hint=hint)
+    paths = paths_of(logs, "read")
+    one_of({"databases": databases, "config": config, "protocol": protocol}, "read")
     if source and config is None:
         raise UsageError("stands without config", where="source", hint="it is a source of that")
     if registers is not None and protocol != "modbus":
@@ -85,19 +89,18 @@ def read(
         raise UsageError("names no log", where="read", hint="give the path of one")
     if on_error not in ("skip", "raise"):
         raise UsageError(f"{on_error!r} is neither", where="on_error", hint='"skip" or "raise"')
-    paths = [Path(log) for log in logs]
     for path in paths if on_error == "raise" or len(paths) == 1 else ():
         require_file(path)
-    globs = [signals] if isinstance(signals, str) else signals
+    globs = texts_of(signals, "signals")
     ids = [IsoTpId(each, isotp_extended_addressing, isotp_length) for each in _isotp_ids(isotp)]
-    times = Times(start=_instant(from_time, "from_time"), stop=_instant(to_time, "to_time"))
+    times = Times(start=instant_of(from_time, "from_time"), stop=instant_of(to_time, "to_time"))
     # What a configuration decides, and with the times what a serial port does without.
-    protect_file = None if protect is None else Path(protect)
+    protect_file = None if protect is None else path_of(protect, "protect")
     of_bus: dict[str, object] = {"id_masks": id_masks, "protect": protect_file}
     of_can = {"signals": globs, "isotp": ids, **of_bus}
     bounds: dict[str, object] = {"from_time": times.start, "to_time": times.stop}
     if databases is not None:
-        channels, plan = plan_of(_loaded(databases, id_masks))
+        channels, plan = plan_of(loaded(databases, id_masks))
         described = by_databases(
             plan.spec,
             replace(channels, isotp=ids),
@@ -106,29 +109,25 @@ def read(
             signals_by="signals",
         )
     elif config is not None:
-        _refuse(of_can, "config", "the configuration decides it")
-        described = by_config(Path(config), source, warn)
+        refuse_beside(of_can, "config", "the configuration decides it")
+        (file,) = paths_of([config], "config")
+        described = by_config(file, source, warn)
         if described.is_serial:
-            _refuse(of_can | bounds, "a serial source", "it is for logs of CAN")
+            refuse_beside(of_can | bounds, "a serial source", "it is for logs of CAN")
     else:
-        _refuse(of_bus, "protocol", "leave it out")
-        if _is_serial(str(protocol)):
-            _refuse(of_can | bounds, "a serial protocol", "it is for logs of CAN")
+        refuse_beside(of_bus, "protocol", "leave it out")
+        if is_serial(protocol):
+            refuse_beside(of_can | bounds, "a serial protocol", "it is for logs of CAN")
         described = by_protocol(
             str(protocol),
-            None if registers is None else os.fspath(registers),
+            None if registers is None else str(path_of(registers, "registers")),
             paths,
-            with_messages=not _is_serial(str(protocol)) or (protocol == "modbus" and registers is None),
+            with_messages=not is_serial(protocol) or (protocol == "modbus" and registers is None),
             signals=globs,
             isotp=ids,
         )
     sink = TableSink()
-    decoder = Decoder(
-        *described.make(sink),
-        jobs=jobs or len(os.sched_getaffinity(0)),
-        times=times,
-        is_strict=on_error == "raise",
-    )
+    decoder = Decoder(*described.make(sink), jobs=jobs_of(jobs), times=times, is_strict=on_error == "raise")
     with decoder.pieces(paths) as pieces:
         for piece in pieces:
             warn(piece.warnings)
@@ -136,39 +135,14 @@ def read(
     return Tables(Table(batches) for batches in sink.take())
 
 
-def _isotp_ids(isotp: Sequence[str]) -> Sequence[int]:
+def _isotp_ids(isotp: Ids) -> Sequence[int]:
     try:
-        return [parse_id(each) for each in dict.fromkeys(isotp)]
+        return [parse_id(each) for each in dict.fromkeys(ids_of(isotp, "isotp"))]
     except ValueError as error:
         raise UsageError(str(error), where="isotp") from error
 
 
-def _instant(time: Time | None, where: str) -> Instant | None:
-    if time is None:
-        return None
-    if not isinstance(time, str | datetime):
-        raise UsageError(f"{time!r} is neither a datetime nor a text", where=where, hint=f'as "{time}"')
-    try:
-        return read_instant(time if isinstance(time, str) else time.isoformat())
-    except ValueError as error:
-        raise UsageError(str(error), where=where) from error
-
-
-def _refuse(arguments: Mapping[str, object], beside: str, hint: str) -> None:
-    """Raise UsageError for the first of these that was given."""
-    for name, value in arguments.items():
-        if value:
-            raise UsageError(f"stands beside {beside}", where=name, hint=hint)
-
-
-def _loaded(databases: Files | Databases, id_masks: Sequence[str]) -> Databases:
-    if isinstance(databases, Databases):
-        _refuse({"id_masks": id_masks}, "Databases", "load_databases takes it")
-        return databases
-    return load_databases(databases, id_masks=id_masks)
-
-
-def _is_serial(protocol: str) -> bool:
+def is_serial(protocol: object) -> bool:
     """Return whether it is of a serial port, not of a CAN bus. Raises UsageError where none is called so."""
     from telemetry.protocols.known import CAN_PROTOCOLS, PROTOCOLS  # all of them
 

@@ -105,8 +105,8 @@ class Table:
         """Return a pandas DataFrame whose index is `time`, if there is one; pyarrow is not needed.
 
         Times are in UTC. Numbers are float64, with NaN where a row has none. Whole numbers are int64 (ids
-        uint32), flags bool. Where one is absent they are pandas' Int64 and boolean with <NA>, so that no digit
-        is lost. Words are categories. Raises TelemetryError without pandas.
+        uint32), flags bool. Where one is absent they are pandas' Int64 and boolean with <NA>, so that no
+        digit is lost. Words are categories. Raises TelemetryError without pandas.
         """
         pd: Any = require("pandas", "a DataFrame")
         np: Any = require("numpy", "a DataFrame")
@@ -133,8 +133,11 @@ class Table:
     def __deepcopy__(self, _memo: object) -> Self:
         return self
 
-    def _index(self, name: str) -> int:
-        if not isinstance(name, str) or name not in self:
+    def _index(self, name: object) -> int:
+        if not isinstance(name, str):
+            hint = "a column has a name; to_pandas() has rows, and takes several columns"
+            raise NoSuchError(f"no column is called {name!r}", where=self.name, hint=hint)
+        if name not in self:
             raise NoSuchError(f"no column is called {name!r}", where=self.name, hint=_nearest(name, self))
         return self._indexes[name]
 
@@ -163,7 +166,9 @@ class Tables(Mapping[str, Table]):
         """Return the table. Raises a TelemetryError, which is a KeyError, that names the nearest ones."""
         if not isinstance(name, str) or name not in self._tables:
             what = f"no rows of {name!r}" if self._tables else f"no rows of {name!r}, nor of anything"
-            raise NoSuchError(what, hint=_nearest(name, self._tables))
+            owners = [table.name for table in self.values() if isinstance(name, str) and name in table]
+            hint = f"it is a column of {', '.join(owners[:3])}" if owners else _nearest(name, self._tables)
+            raise NoSuchError(what, hint=hint)
         return self._tables[name]
 
     def __iter__(self) -> Iterator[str]:

@@ -121,11 +121,10 @@ def test_a_table_is_over_its_columns_as_a_dataframe_is(pack: telemetry.Table) ->
         ("ofcharge", "StateOfCharge"),
         ("StateOffCharge", "StateOfCharge"),
         ("pv", "pack_voltage"),
-        (0, "time, channel, StateOfCharge, pack_voltage"),
-        (["StateOfCharge"], "StateOfCharge"),
+        ("xyz", "time, channel, StateOfCharge, pack_voltage"),
     ],
 )
-def test_the_nearest_name_is_that_of_the_same_letters_or_initials(name: object, nearest: str) -> None:
+def test_the_nearest_name_is_that_of_the_same_letters_or_initials(name: str, nearest: str) -> None:
     columns = (
         ColumnSpec("StateOfCharge", ColumnKind.FLOAT64),
         ColumnSpec("pack_voltage", ColumnKind.FLOAT64),
@@ -133,9 +132,17 @@ def test_the_nearest_name_is_that_of_the_same_letters_or_initials(name: object, 
     made = table("Pack", columns, [(0, None, 1.0, 2.0)])
     for ask in (made.column, made.__getitem__):
         with pytest.raises(KeyError, match=re.escape(f"no column is called {name!r} (there are {nearest})")):
-            ask(name)  # type: ignore[arg-type]
+            ask(name)
+
+
+@pytest.mark.parametrize("name", [0, ["Volts"], slice(3)])
+def test_what_is_no_name_is_answered_with_what_takes_it(pack: telemetry.Table, name: Any) -> None:
+    with pytest.raises(
+        KeyError, match=r"a column has a name; to_pandas\(\) has rows, and takes several columns"
+    ):
+        pack[name]
     with pytest.raises(telemetry.TelemetryError, match=r"no rows of .* \(there are Pack\)"):
-        telemetry.Tables([made])[name]  # type: ignore[index]
+        telemetry.Tables([pack])[name]
 
 
 def test_what_is_shown_needs_no_numpy(monkeypatch: pytest.MonkeyPatch, pack: telemetry.Table) -> None:
