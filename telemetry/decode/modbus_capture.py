@@ -13,6 +13,7 @@ from telemetry_core.frames.batch import FrameBatch
 from telemetry.errors import UsageError
 from telemetry.framing.framer import MessageFramer
 from telemetry.framing.framing import Framing, Heard, Skipped
+from telemetry.logs.archives import with_members
 from telemetry.logs.captures import Capture
 from telemetry.logs.content import STDIN
 from telemetry.logs.unread import UNREADABLE
@@ -64,7 +65,7 @@ def _blocks(captures: Sequence[Path]) -> list[tuple[int, int, int]]:
     reader = _Blocks()
     framers: dict[str, MessageFramer] = {}
     frames = FrameBatch(_PIECE_BYTES)
-    for path in captures:
+    for path in with_members(captures):
         with suppress(*UNREADABLE), Capture(path) as capture:  # decoding reads it again, and says so
             for piece in capture:
                 framer = framers.setdefault(

@@ -25,7 +25,6 @@ from telemetry.decode.channels import ACCOUNT
 from telemetry.decode.output import Course, Progress
 from telemetry.errors import DataError, TelemetryError
 from telemetry.ledger import add, subtract
-from telemetry.logs.archives import with_members
 from telemetry.logs.stamps import ClockRestart, RestartFinder, UnreadGap
 from telemetry.logs.unread import UNREADABLE, Unread
 from telemetry.stages.binding import Binding
@@ -179,9 +178,9 @@ class Reading:
 
     def begin(self, paths: Sequence[Path], *, is_strict: bool = False) -> None:
         """Read these, from the first frame of the first one. is_strict: each error of a file is raised."""
-        self._paths = paths = with_members(paths)
         self.unread = Unread(paths, is_strict=is_strict)
-        self._course = Course(paths, self._recordings.unit)
+        self._paths = self.unread.paths
+        self._course = Course(self._paths, self._recordings.unit)
 
     def take(self, frames: FrameBatch) -> tuple[FrameBatch, Place] | None:
         """Return the next frames and where they end, or None at the end of the last file.

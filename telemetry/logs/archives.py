@@ -120,7 +120,7 @@ def with_members(paths: Sequence[Path]) -> list[Path]:
     found: list[Path] = []
     for path in paths:
         try:
-            found += _archive(path).members if _is_archive_at(path) else [path]
+            found += (_is_archive_at(path) and _archive(path).members) or [path]
         except TelemetryError:
             found.append(path)
     return found

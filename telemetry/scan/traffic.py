@@ -102,7 +102,7 @@ def frames_of_logs(
     unread = unread or Unread(files)
     names: dict[str, int] = {}
     seen, frames = FramesById(MOST_LOGGED_IDS), FrameBatch(_BATCH_FRAMES)
-    for file in files:
+    for file in unread.paths:
         try:
             with OpenLog(file, lambda name: names.setdefault(name, len(names))) as log:
                 while not log.at_end:

@@ -18,6 +18,7 @@ from telemetry.decode.described import by_protocol
 from telemetry.errors import DataError, InputMissingError, TelemetryError
 from telemetry.logs.archives import with_members
 from telemetry.logs.content import require_file
+from telemetry.scan.traffic import traffic_of_logs
 from telemetry.stages.formats import OutputFormat
 from tests.support.logs import PACKERS, blf_container, blf_file, blf_message, read_log
 
@@ -120,9 +121,22 @@ def test_decoding_an_archive_gives_what_its_members_give_and_names_those_that_ar
     assert warnings[0].startswith(f"{archive}:notes.txt: nothing in it is a frame.")
 
 
-def patched(archive: bytes, old: bytes, new: bytes) -> bytes:
-    assert old in archive
-    return archive.replace(old, new)
+def test_an_archive_is_scanned_as_its_logs_are(tmp_path: Path) -> None:
+    path = tmp_path / "drive.zip"
+    path.write_bytes(zipped(LOGS | {"notes.txt": b"words\n"}))
+    said: list[str] = []
+    traffic = traffic_of_logs([path], said.append)
+    assert sorted(traffic["can0"].ids) == [1, 2, 3, 4]
+    assert said[-1].startswith(f"{path}:notes.txt: nothing in it is a frame.")
+
+
+def test_an_mf4_of_an_archive_is_read_as_it_is_alone(tmp_path: Path) -> None:
+    log = (Path(__file__).parents[3] / "fuzz" / "drive.mf4").read_bytes()
+    (tmp_path / "drive.mf4").write_bytes(log)
+    (tmp_path / "drive.zip").write_bytes(zipped({"x.mf4": log}))
+    alone = read(tmp_path / "drive.mf4")
+    assert len(alone) > 3
+    assert read(tmp_path / "drive.zip:x.mf4") == alone
 
 
 @pytest.mark.parametrize(
@@ -138,7 +152,7 @@ def patched(archive: bytes, old: bytes, new: bytes) -> bytes:
 def test_an_archive_that_is_of_no_use_is_refused(tmp_path: Path, archive: bytes, reported: str) -> None:
     path = tmp_path / "drive.zip"
     path.write_bytes(archive)
-    for member in with_members([path]) or [path]:
+    for member in with_members([path]):
         with pytest.raises(DataError) as caught:
             read(member)
         assert reported in str(caught.value)

@@ -9,11 +9,14 @@ from telemetry_core.frames.batch import FrameBatch
 from telemetry_core.logs.asc import AscReader
 from telemetry_core.logs.blf import BlfReader
 from telemetry_core.logs.candump import CandumpReader
+from telemetry_core.logs.canhacker import CanHackerReader
 from telemetry_core.logs.crtd import CrtdReader
 from telemetry_core.logs.gvret import GvretReader
+from telemetry_core.logs.pcap import PcapReader
 from telemetry_core.logs.table import TableReader
 
 from telemetry.logs.inflate import inflated
+from tests.support.captures import capture, interface, packet_block, section, socketcan
 from tests.support.logs import PACKERS, Reader, blf_container, blf_file, blf_message
 
 STREAM_BYTES = 64 * 1024 * 1024
@@ -52,6 +55,10 @@ READERS: dict[str, tuple[Callable[[Repeated, Callable[[str], int]], Reader], byt
     "ASC": (AscReader, b"base hex timestamps absolute\n", b"1.0 1 123 Rx d 4 00 11 22 33\n" * 100),
     "GVRET": (GvretReader, b"", b"1,123,false,Rx,0,4,00,11,22,33,\n" * 100),
     "CRTD": (CrtdReader, b"", b"1.0 1R11 123 00 11 22 33\n" * 100),
+    "CANHacker": (CanHackerReader, b"", b"1.0 123 4 00 11 22 33\n" * 100),
+    "pcap": (PcapReader, capture([]), capture([(0, socketcan(1, bytes(8)))] * 100)[24:]),
+    "pcapng": (PcapReader, section() + interface(), packet_block(0, 0, socketcan(1, bytes(8))) * 100),
+    "no packet": (PcapReader, section() + interface(), b"x" * 100_000),
     "table": (TableReader, b"time,addr,bus,data\n", b"1.0,291,0,00112233\n" * 100),
     "BLF": (BlfReader, blf_file(), blf_container(BLF_CONTENT)),
     "stored BLF": (BlfReader, blf_file(), blf_container(BLF_CONTENT, stored=True)),
