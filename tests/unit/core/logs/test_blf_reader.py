@@ -399,7 +399,7 @@ def test_it_reads_the_same_where_isal_has_no_wheels(monkeypatch: pytest.MonkeyPa
     whole = read(blf_file(bytes(container)))[0]
     container[-10] ^= 0xFF
     broken = read(blf_file(bytes(container)))[0]
-    monkeypatch.setattr(blf_content, "_decompressobj", zlib.decompressobj)
+    monkeypatch.setattr(blf_content, "decompressobj", zlib.decompressobj)
     assert read(blf_file(blf_container(b"".join(MESSAGES))))[0] == whole
     assert len(whole) == 12
     assert read(blf_file(bytes(container)))[0] == broken
