@@ -5,14 +5,21 @@ import sys
 from pathlib import Path
 
 from telemetry.cli.arguments import add_dbc, add_raw_text_argument, check_raw_text, require_logs
+from telemetry.cli.output import refuse_to_overwrite, writing_to
 from telemetry.cli.scan_can import candidates_of
 from telemetry.errors import EXIT_OK, DataError
 from telemetry.logs.content import named
 from telemetry.logs.unread import Unread
 from telemetry.look.listing import as_csv, as_json, as_table
 from telemetry.look.look import look_at
+from telemetry.look.seen import Look
 
-EXAMPLES = ("drive.log", "drive.log --dbc databases/", "drive.blf --format csv")
+EXAMPLES = (
+    "drive.log",
+    "drive.log --dbc databases/",
+    "drive.blf --format csv",
+    "drive.log --report look.html",
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -24,26 +31,46 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--format", choices=("table", "csv", "json"), default="table", help="default %(default)s"
     )
     add_raw_text_argument(parser)
+    parser.add_argument(
+        "--report",
+        metavar="FILE",
+        type=Path,
+        help="write one page of HTML that needs nothing else, to look at",
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Look; what is guessed says why."""
     check_raw_text(arguments)
     require_logs(arguments.logs)
+    report: Path | None = arguments.report
+    read = [*arguments.logs, *(database.file for database in arguments.dbc)]
+    if report is not None:
+        refuse_to_overwrite(report, read)
     unread = Unread(arguments.logs)
     look = look_at(arguments.logs, candidates_of(arguments.dbc, _say), _say, unread)
     if not look.ids:
         raise DataError("holds no frames", where=named(arguments.logs))
-    match arguments.format:
-        case "csv":
-            text = as_csv(look, raw_text=arguments.raw_text)
-        case "json":
-            text = as_json(look)
-        case _:
-            text = as_table(look)
-    sys.stdout.write(text)
+    if report is not None:
+        from telemetry.look.page import page
+
+        with writing_to(report, read) as stream:
+            stream.write(page(look, ", ".join(file.name for file in arguments.logs)).encode())
+        sys.stderr.write(f"{report}\n")
+    else:
+        sys.stdout.write(_text(look, arguments))
     unread.raise_any()
     return EXIT_OK
+
+
+def _text(look: Look, arguments: argparse.Namespace) -> str:
+    match arguments.format:
+        case "csv":
+            return as_csv(look, raw_text=arguments.raw_text)
+        case "json":
+            return as_json(look)
+        case _:
+            return as_table(look)
 
 
 def _say(words: str) -> None:

@@ -135,6 +135,7 @@ def _merged(each: Sequence[tuple[int, Finding]]) -> Finding:
         lowest=min(lows, default=None),
         highest=max(highs, default=None),
         words=f"page{'s' * (len(each) > 1)} {pages}: {first.words}",
+        pages=tuple(page for page, _ in each),
     )
 
 

@@ -44,7 +44,7 @@ class Finding:
     kind: constant, changes, counter, checksum, multiplexer, text, voltage, current, temperature, charge,
     number, request, answer or transfer. place: None: all of the payload. lowest, highest: of the values of
     the sample, scaled by factor and offset; None where that says nothing. words: what it is, and why it seems
-    to be so.
+    to be so. pages: of the multiplexer, that have it; empty: all.
     """
 
     kind: str
@@ -54,6 +54,7 @@ class Finding:
     words: str
     factor: float = 1.0
     offset: float = 0.0
+    pages: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from cantools.database.can import Database
 
 from firmware_sim.wire.broadcast import VEHICLE_DBC
 from tests.support.command import command, failed, printed
+from tests.support.look_page import LookPage
 
 HEADER = [
     "id",
@@ -89,3 +90,17 @@ def test_a_log_without_a_frame_or_a_message_without_a_database_says_what_to_do(t
     log.write_text("(1.0) can0 101#R2\n")
     assert "holds no frames" in failed(65, "look", log)
     assert "look shows what is there" in command("signals", log).stderr
+
+
+def test_a_page_is_written_in_place_of_the_table_and_over_nothing_that_is_read(tmp_path: Path) -> None:
+    log, database, report = tmp_path / "a.log", tmp_path / "a.dbc", tmp_path / "look.html"
+    log.write_text("(1700000000.0) can0 123#0102\n")
+    database.write_text('VERSION ""\nBU_: X\nBO_ 291 Pack: 2 X\n SG_ A : 0|8@1+ (1,0) [0|0] "" X\n')
+    done = command("look", log, "--dbc", database, "--report", report)
+    assert (done.returncode, done.stdout, done.stderr.splitlines()[-1]) == (0, "", str(report))
+    read = LookPage(report.read_text())
+    assert read.data["name"] == "a.log"
+    assert read.frames == {("can0", "123"): [(0.0, b"\1\2")]}
+    before = database.read_text()
+    assert "is a file that is to be read" in failed(64, "look", log, "--dbc", database, "--report", database)
+    assert database.read_text() == before
