@@ -27,7 +27,17 @@ from telemetry.overview.found_sessions import (
 )
 from telemetry.overview.read_signals import read_messages, without_empty
 from telemetry.overview.recording import Recording, of_plan, of_protocol
-from telemetry.tables.arguments import FilePath, Texts, Time, instant_of, one_of, path_of, paths_of, texts_of
+from telemetry.tables.arguments import (
+    FilePath,
+    Paths,
+    Texts,
+    Time,
+    instant_of,
+    one_of,
+    path_of,
+    paths_of,
+    texts_of,
+)
 from telemetry.tables.databases import Databases, Files, loaded, plan_of
 from telemetry.tables.read import is_serial
 from telemetry.tables.table import Table
@@ -46,7 +56,7 @@ _SIGNALS = dict.fromkeys(_NUMBERS, (ColumnKind.FLOAT64, "")) | {"values": (Colum
 
 
 def sessions(
-    *logs: FilePath,
+    *logs: Paths,
     config: FilePath | None = None,
     source: str = "",
     protocol: str | None = None,
@@ -86,7 +96,7 @@ def sessions(
 
 
 def signals(
-    *logs: FilePath,
+    *logs: Paths,
     databases: Files | Databases | None = None,
     protocol: str | None = None,
     registers: FilePath | None = None,

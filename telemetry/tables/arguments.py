@@ -11,6 +11,7 @@ from telemetry.errors import UsageError
 from telemetry.model.instant import Instant, read_instant
 
 FilePath = str | bytes | os.PathLike[str]
+Paths = FilePath | Sequence[FilePath]
 Texts = str | Sequence[str]
 Ids = str | int | Sequence[str | int]
 Time = str | datetime
@@ -25,8 +26,9 @@ def path_of(value: object, where: str) -> Path:
 
 
 def paths_of(values: Iterable[object], where: str) -> list[Path]:
-    """Return the paths of what is no database. Raises UsageError for one among them."""
-    paths = [path_of(value, where) for value in values]
+    """Return the paths, also of lists of them. Raises UsageError for a database among them."""
+    several = [value if isinstance(value, list | tuple | set) else [value] for value in values]
+    paths = [path_of(one, where) for each in several for one in each]
     for path in paths:
         if path.suffix.lower() in ENDINGS and path.is_file():
             raise UsageError("is a database", where=str(path), hint=f'databases="{path}"')

@@ -13,6 +13,7 @@ from telemetry.model.ids import IsoTpId, parse_id
 from telemetry.tables.arguments import (
     FilePath,
     Ids,
+    Paths,
     Texts,
     Time,
     ids_of,
@@ -31,7 +32,7 @@ from telemetry.tables.warn import warn
 
 
 def read(
-    *logs: FilePath,
+    *logs: Paths,
     databases: Files | Databases | None = None,
     config: FilePath | None = None,
     source: str = "",
@@ -85,7 +86,7 @@ def read(
         raise UsageError("stands without config", where="source", hint="it is a source of that")
     if registers is not None and protocol != "modbus":
         raise UsageError("stands without modbus", where="registers", hint='say protocol="modbus"')
-    if not logs:
+    if not paths:
         raise UsageError("names no log", where="read", hint="give the path of one")
     if on_error not in ("skip", "raise"):
         raise UsageError(f"{on_error!r} is neither", where="on_error", hint='"skip" or "raise"')

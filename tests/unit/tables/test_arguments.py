@@ -47,6 +47,13 @@ def test_an_id_is_a_number_or_a_text(given: Any, tmp_path: Path) -> None:
     assert len(read(log, databases=dbc, id_masks=given)["Pack"]) == 1
 
 
+def test_logs_may_be_a_list_wherever_several_are_taken() -> None:
+    assert [len(table) for table in read([LOG, Path(LOG)]).values()] == [200, 20, 20, 100, 20]
+    assert telemetry.signals([LOG, LOG], databases=DBC, signals="StateOfCharge").column(
+        "values"
+    ).tolist() == [20]
+
+
 def test_numbers_of_ids_are_those_of_numpy_too() -> None:
     np = pytest.importorskip("numpy")
     assert len(read(isotp=np.array([0x7E8]), jobs=np.int64(1))) == 5
