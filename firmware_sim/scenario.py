@@ -76,7 +76,7 @@ def find_in(folder: Path, name_or_file: str | Path, what: str, choice: str) -> P
     if file.suffix != ".toml" and file.name == str(name_or_file):
         names = {name: name for name in names_in(folder)}
         numbers = {number: name for name in names if (number := name.partition("-")[0]).isdecimal()}
-        names |= numbers | {number.lstrip("0"): name for number, name in numbers.items()}
+        names |= numbers | {str(int(number)): name for number, name in numbers.items()}
         file = folder / f"{names.get(file.name, file.name)}.toml"
     try:
         is_file = file.is_file()

@@ -36,7 +36,9 @@ def _what_can_be(config: Config, buses: Sequence[str]) -> str:
     if names := buses or [each.name for each in config.sources if not each.is_can]:
         return f"--source NAME, of {', '.join(names)}"
     return (
-        "a simulator writes its own log: sim --output" if any(not each.log for each in config.sources) else ""
+        "`socket` is of a simulator, which writes its own log: sim --output"
+        if any(not each.log for each in config.sources)
+        else ""
     )
 
 

@@ -80,9 +80,11 @@ class Recorder:
             self._abandon(error)
 
     def close(self) -> None:
-        """Complete the last file. Raises StorageError."""
+        """Complete the last file, or take it away where it has no frame. Raises StorageError."""
         try:
             self._stop()
+            if self.files and not self._frames_here:
+                self.files.pop().unlink(missing_ok=True)
         except OSError as error:
             self._abandon(error)
 

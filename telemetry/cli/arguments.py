@@ -55,6 +55,9 @@ def require_logs(logs: Sequence[Path]) -> None:
     refuse_databases(logs)
     for path in logs:
         require_file(path)
+        if path.suffix.lower() == ".toml":
+            hint = f"decode and sessions take it beside logs: decode --config {path} LOG"
+            raise UsageError("is a configuration, and no log", where=str(path), hint=hint)
 
 
 def no_database(where: str) -> UsageError:

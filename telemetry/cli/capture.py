@@ -108,7 +108,10 @@ def run(arguments: argparse.Namespace) -> int:
         finally:
             lost = dropped(bus)
             recorder.close()
-            say_recorded(recorder.files, f"{recorder.frames} frames")
+            if recorder.frames:
+                say_recorded(recorder.files, f"{recorder.frames} frames")
+            else:
+                print(f"warning: nothing was received, and no {arguments.output} is left", file=sys.stderr)
             if lost:
                 words = f"the kernel dropped {lost} frames, for which its buffer was full"
                 print(f"warning: {words}", file=sys.stderr)
@@ -187,15 +190,13 @@ def record_port(arguments: argparse.Namespace, configured: "SerialSettings | Non
         line = make_line(recorder)
         try:
             line.run(stop)
-        except UnavailableError:
-            if not recorder.lines:  # the port was never there
-                recorder.discard()
-            raise
         finally:
-            if recorder.lines or stop.is_set():
+            if recorder.lines:
                 say_recorded(recorder.files, f"{recorder.lines} lines, {line.received_bytes} bytes received")
-                if not line.received_bytes:
-                    print("warning: nothing was received", file=sys.stderr)
+            else:
+                recorder.discard()  # it would be in the way of the next try
+            if (recorder.lines or stop.is_set()) and not line.received_bytes:
+                print("warning: nothing was received", file=sys.stderr)
     return EXIT_OK
 
 

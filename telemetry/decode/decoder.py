@@ -58,12 +58,10 @@ class Decoder:
         accounts: bool = False,
         done: int = 0,
         times: Times = ALL_AS_THEY_ARE,
-        is_search: bool = False,
         is_strict: bool = False,
     ) -> None:
         """Say how much is done at once, and what of it is wanted.
 
-        - is_search: files without a known message are an answer too
         - is_strict: one of several files that cannot be read is an error, which ends all
         - jobs: threads
         - accounts: whether pieces have `counts`
@@ -75,7 +73,7 @@ class Decoder:
         self._reading = Reading(stages, recordings, accounts=accounts, stop_at=done)
         self._is_strict = is_strict
         self._is_bounded = times.is_bounded
-        self._may_be_unknown = is_search or done > 0 or times.is_bounded
+        self._may_be_unknown = done > 0 or times.is_bounded
         options = _Options(batch_frames, accounts=accounts, done=done, times=times)
         stages.writing.output.write_times(times.form)
         ordered = stages.writing if stages.writing.remembers else None

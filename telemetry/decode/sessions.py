@@ -31,7 +31,7 @@ def collect_sessions(
     """
     described = by_config(config, source) if config else by_protocol(protocol, vehicle=vehicle)
     stages, recordings = described.make(Output())
-    decoder = Decoder(stages, recordings, is_search=True)  # one thread: rows in their order
+    decoder = Decoder(stages, recordings)  # one thread: rows in their order
     finished: list[Session] = []
     if stages.sessions.any:
         stages.sessions.tracker.collect(finished)

@@ -13,7 +13,7 @@ from telemetry.clock import Clock
 from telemetry.decode.decoder import Decoder
 from telemetry.decode.sessions import collect_sessions
 from telemetry.decode.target import sink_settings
-from telemetry.errors import one_line
+from telemetry.errors import DataError, one_line
 from telemetry.live.words import counted
 from telemetry.model.instant import read_instant
 from telemetry.overview.stored_sessions import StoredSessions
@@ -82,7 +82,11 @@ def sessions_in_logs(
     each = collect_sessions(
         logs, protocol=protocol, config=config, source=source, warn=warnings.extend, end=ends.append
     )
-    found = list(each)
+    try:
+        found = list(each)
+    except DataError as error:  # one line, which has the words of the warnings
+        hint = "; ".join(filter(None, (error.hint, *warnings)))
+        raise DataError(error.what, where=error.where, hint=hint) from error
     sessions = wanted.of(found)
     if found and not sessions:
         warnings.append(f"`since` or `vehicle` leaves out {counted(len(found), 'session')}")

@@ -147,7 +147,9 @@ def test_what_is_wrong_stands_in_one_line_at_the_top_and_nothing_is_green_then(
     with opened(browser, rig.url) as watched:
         page = watched.page
         line = page.locator("#trouble-line")
-        expect(line).to_contain_text("2 troubles: ⛔ alarm cell overvoltage, pack main · ⚠ ttyUSB0")
+        expect(line).to_contain_text("2 troubles: ✖ alarm cell overvoltage, pack main · ⚠ ttyUSB0")
+        drawn = [line.locator(f".drawn.{name}").text_content() for name in ("critical", "warning")]
+        assert drawn == ["✖", "⚠"], "no font needs to have them"
         line_px = float(line.evaluate("line => parseFloat(getComputedStyle(line).lineHeight)"))
         assert line.evaluate("line => line.getBoundingClientRect().height") < 1.5 * line_px
         expect(page).to_have_title(re.compile("^⚠ van 7 "))
@@ -155,7 +157,7 @@ def test_what_is_wrong_stands_in_one_line_at_the_top_and_nothing_is_green_then(
         line.click()
         expect(page.locator("#trouble-list li")).to_have_text(
             [
-                "⛔ critical: alarm cell overvoltage, pack main",
+                "✖ critical: alarm cell overvoltage, pack main",
                 "⚠ warning: ttyUSB0: waiting for /dev/ttyUSB0: no such device",
             ]
         )

@@ -1,5 +1,7 @@
 // Elements made once and changed in place, so that what is hovered, focused or selected stays so.
 
+const MARKS = { "⚠": "warning", "✖": "critical", "✓": "good" };
+
 /** A new element. properties: `class`, attributes, or `text`. */
 export function element(tag, properties = {}, ...children) {
   const made =
@@ -7,7 +9,7 @@ export function element(tag, properties = {}, ...children) {
       ? document.createElementNS("http://www.w3.org/2000/svg", tag)
       : document.createElement(tag);
   for (const [name, value] of Object.entries(properties)) {
-    if (name === "text") made.textContent = value;
+    if (name === "text") setText(made, value);
     else made.setAttribute(name, value);
   }
   made.append(...children);
@@ -22,7 +24,13 @@ export function breakable(name) {
 
 /** Set the text of an element, if it is another one. */
 export function setText(node, text) {
-  if (node.textContent !== text) node.textContent = text;
+  if (node.textContent !== text) node.replaceChildren(...`${text}`.split(/([⚠✖✓])/).map(drawn));
+}
+
+/** A mark as a drawing: fonts may lack its letter, which stays for copies and for those who do not see. */
+function drawn(piece) {
+  if (!(piece in MARKS)) return piece;
+  return element("span", { class: `drawn ${MARKS[piece]}` }, piece);
 }
 
 /** Set or, with null, remove an attribute, if it is another one. */

@@ -7,7 +7,7 @@ const WELL = ["receiving", "reading", "waiting: the spool is half full", "ended"
 const LEVELS = [
   ["info", "information"],
   ["⚠ warning", "warning"],
-  ["⛔ critical", "critical"],
+  ["✖ critical", "critical"],
 ];
 const BAD = ["kernel dropped", "lost", "evicted", "damaged", "dead"];
 const ENDS = ["acknowledged", "reduced", "evicted", "damaged", "dead"];

@@ -44,7 +44,7 @@ export class TroublesView {
 }
 
 function sign({ level }) {
-  return level > 1 ? "⛔" : "⚠";
+  return level > 1 ? "✖" : "⚠";
 }
 
 function word({ level }) {

@@ -141,7 +141,7 @@ PORT = '[[serial]]\nname = "{0}"\nport = "/dev/ttyUSB{0}"\nprotocol = "jbd"\n'
         (PORT.format(0) + '[[replay]]\nname = "drive"\nfile = "drive.log"\n', " (--source NAME, of 0)"),
         (
             '[[can]]\nname = "drive"\nsocket = "/run/drive"\n',
-            " (a simulator writes its own log: sim --output)",
+            " (`socket` is of a simulator, which writes its own log: sim --output)",
         ),
         ('[[replay]]\nname = "drive"\nfile = "drive.log"\n', ""),
     ],

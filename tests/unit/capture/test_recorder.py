@@ -204,5 +204,6 @@ def test_numbers_go_on_after_the_highest_of_files_of_this_name_and_ending(tmp_pa
     for name in ("bus-000003.log", "bus-000007.log", "bus-000011.blf", "bus-last.log", "other-000012.log"):
         (tmp_path / name).touch()
     recorder = Recorder(tmp_path / "bus.log", Clock(), rotate_s=10.0)
-    recorder.close()
     assert [file.name for file in recorder.files] == ["bus-000008.log"]
+    recorder.close()
+    assert not (tmp_path / "bus-000008.log").exists(), "it holds no frame"

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from telemetry.__main__ import build_parser
-from tests.support.command import command, failed, noted, printed
+from tests.support.command import command, failed, noted, printed, refused
 
 DATA = Path(__file__).parents[2] / "data"
 LOG, DBC = str(DATA / "drive.log"), str(DATA / "drive.dbc")
@@ -83,3 +83,10 @@ def test_a_log_without_what_was_chosen_is_decoded_to_nothing_and_says_so(tmp_pat
         *command, "--signal", "BMS_CellVoltages.*"
     )
     assert "no value was written" not in noted(*command, "--signal", "BMS_PackState.*")
+
+
+def test_a_configuration_among_the_logs_is_told_its_option(tmp_path: Path) -> None:
+    config = tmp_path / "gw.toml"
+    config.write_text("")
+    line = refused(64, "decode", config, LOG)
+    assert f"decode --config {config} LOG)" in line

@@ -66,13 +66,28 @@ def test_the_table_names_it_and_the_start_and_the_number_choose_it(reconnect: st
     )
 
 
-def test_a_log_without_a_session_is_an_empty_table_and_one_warning() -> None:
-    said = command("sessions", DRIVE)
+def test_a_log_without_a_known_frame_is_65_and_one_without_a_session_an_empty_table(
+    reconnect: str, tmp_path: Path
+) -> None:
+    line = refused(65, "sessions", DRIVE)
+    assert "and no known message (are databases and protocol those of this bus? scan --log finds" in line
+    torn = tmp_path / "torn.log"
+    torn.write_text(Path(DRIVE).read_text("ascii") + "no frame\n", "ascii")
+    assert f"; {torn}:181 (byte " in refused(65, "sessions", torn)
+    said = command("sessions", reconnect, "--since", "2100-01-01")
     assert said.returncode == 0
     assert said.stdout == "#  start  vehicle  station  SOC  energy  duration  outcome  why  who\n"
-    assert said.stderr.startswith(f"warning: no charging session in {DRIVE}")
+    assert said.stderr.startswith(f"warning: no charging session in {reconnect}")
     assert said.stderr.count("\n") == 1
-    assert json.loads(printed("sessions", DRIVE, "--format", "json")) == []
+
+
+def test_a_log_that_is_named_twice_is_read_once(reconnect: str, tmp_path: Path) -> None:
+    link = tmp_path / "link.log"
+    link.symlink_to(reconnect)
+    said = command("sessions", reconnect, reconnect, link)
+    assert said.stdout == printed("sessions", reconnect)
+    words = "is named twice, and read once"
+    assert said.stderr == f"warning: {reconnect}: {words}\nwarning: {link}: {words}\n"
 
 
 @pytest.mark.parametrize("id", ["2", "0", "2001-01-01T00:00:00Z", "<script>"])
@@ -167,4 +182,5 @@ def test_what_was_wrong_with_the_log_is_warned_of_beside_the_session(reconnect: 
 
 def test_a_number_that_there_is_not_names_those_that_there_are(reconnect: str) -> None:
     assert "(`nev-telemetry sessions` lists them: number 1)" in failed(65, "session", "2", reconnect)
-    assert "(it holds none at all)" in failed(65, "session", "1", DRIVE)
+    later = ["--since", "2100-01-01"]
+    assert "(it holds none at all)" in failed(65, "session", "1", reconnect, *later)

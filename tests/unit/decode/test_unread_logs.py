@@ -43,6 +43,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     Path("ev.dbc").write_text(DBC)
     for number in (1, 2, 3):
         Path(f"{number}.log").write_text(f"({1_700_000_000 + number}.0) can0 100#{number:02X}00\n")
+    Path("known.log").write_text("(1.0) can0 1826F456#0101010000000000\n")  # CHM of GB/T 27930
     Path("bad.log").write_bytes(BINARY)
     Path("base.log").write_bytes(b"SQLite format 3\0")
     Path("bad.log.gz").write_bytes(b"no gzip\n" * 99)
@@ -110,7 +111,7 @@ def test_one_log_alone_is_an_error_as_ever() -> None:
         (["signals", "ev.dbc"], "PackVoltage"),
         (["map", "suggest", "--dbc", VEHICLE_DBC, DRIVE], "battery.voltage_v"),
         (["scan", "--dbc", "ev.dbc", "--log", "1.log", "--log", "base.log", "--log"], "ev.dbc"),
-        (["sessions"], "#  start"),
+        (["sessions", "known.log"], "#  start"),
     ],
     ids=lambda each: each[0] if isinstance(each, list) else "",
 )
