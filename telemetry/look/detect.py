@@ -11,7 +11,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from functools import reduce
-from operator import xor
+from operator import or_, xor
 
 from telemetry_core.rules.protection import crc16_ccitt
 
@@ -19,7 +19,7 @@ from telemetry.look.sample import Sample
 from telemetry.look.seen import Finding, Place
 
 _LEAST_PAIRS = 15  # of frames in succession that a counter is believed from
-_TOGGLES, _COUNTS = 0.9, 0.95  # share of steps in which its lowest bit changes, and in which it counts
+_TOGGLES, _COUNTS = 0.6, 0.95  # share of steps in which its lowest bit changes, and in which it counts
 _LEAST_ROWS, _MOST_ROWS = 12, 200  # different payloads that a checksum is believed from, and is tried on
 _LEAST_CHECKS = 8  # different values of a checksum
 _MOST_PAGES = 64
@@ -31,49 +31,69 @@ _TEXT = re.compile(rb"[ -~]{5,}")
 
 
 def counters(sample: Sample) -> Iterator[Finding]:
-    """Yield what counts by the same step from frame to frame."""
-    for byte in sample.changing:
-        if len(sample.followed) >= _LEAST_PAIRS and (found := _counter(sample, byte)) is not None:
-            yield found
+    """Yield what counts by the same step from frame to frame, of a byte perhaps two."""
+    for byte in sample.changing if len(sample.followed) >= _LEAST_PAIRS else ():
+        column = sample.columns[byte]
+        pairs = Counter((column[at], column[at + 1]) for at in sample.followed)
+        changed = reduce(or_, (a ^ b for a, b in pairs))
+        shift = counted = 0
+        while shift < 7:
+            if shift % 4 and changed >> shift - 1 & 1 and not counted >> shift - 1 & 1:
+                shift += 1  # the middle of a number
+                continue
+            used, step = _counting(pairs, shift, len(sample.followed))
+            if used:
+                counted |= (1 << used) - 1 << shift
+                yield _described(sample, Place(byte, shift=shift, bit_count=used), step)
+            shift += used or 1
 
 
-def _counter(sample: Sample, byte: int) -> Finding | None:
-    column = sample.columns[byte]
-    pairs = Counter((column[at], column[at + 1]) for at in sample.followed)
-    total = len(sample.followed)
-    for shift in range(7):
-        if sum(count for (a, b), count in pairs.items() if (a ^ b) >> shift & 1) < _TOGGLES * total:
-            continue
-        for bits in range(8 - shift, 1, -1):
-            mask = (1 << bits) - 1
-            values = {value >> shift & mask for value in column}
-            ends = (max(values), min(values))
-            steps: Counter[int] = Counter()
-            wraps = 0
-            for (a, b), count in pairs.items():
-                before, after = a >> shift & mask, b >> shift & mask
-                steps[after - before & mask] += count
-                wraps += count if (before, after) in (ends, ends[::-1]) else 0
-            step, counted = steps.most_common(1)[0]
-            if step in ((ends[1] - ends[0]) & mask, (ends[0] - ends[1]) & mask):
-                wraps = 0
-            used = min(bits, reduce(xor, ends).bit_length())
-            if counted + wraps >= _COUNTS * total and len(values) > 2 and used > 1:
-                return _described(sample, Place(byte, shift=shift, bit_count=used), step, mask)
-    return None
+def _counting(pairs: Counter[tuple[int, int]], shift: int, total: int) -> tuple[int, int]:
+    """Return how many bits from this one on count, and by which step; none: 0. Steps of one go first."""
+    if sum(count for (a, b), count in pairs.items() if (a ^ b) >> shift & 1) < _TOGGLES * total:
+        return 0, 0
+    other = (0, 0)
+    for bits in range(8 - shift, 1, -1):
+        mask = (1 << bits) - 1
+        moves = [(a >> shift & mask, b >> shift & mask, count) for (a, b), count in pairs.items()]
+        values = {a for a, _, _ in moves} | {b for _, b, _ in moves}
+        low, high = min(values), max(values)
+        steps: Counter[int] = Counter()
+        for before, after, count in moves:
+            steps[after - before & mask] += count
+        step, counted = steps.most_common(1)[0]
+        if step not in ((low - high) & mask, (high - low) & mask):
+            counted += sum(count for before, after, count in moves if {before, after} == {low, high})
+        used = min(bits, (low ^ high).bit_length())
+        carried, lost = (
+            0,
+            0,
+        )  # where the lower bits wrap: what stands above them counts too, or is no part of it
+        for before, after, count in moves:
+            if (before & mask >> 1) + (step & mask >> 1) > mask >> 1:
+                is_carried = after - before & mask == step or {before, after} == {low, high}
+                carried, lost = carried + count * is_carried, lost + count * (not is_carried)
+        is_whole = carried >= max(lost, 1) or (used < bits and not lost)
+        if counted >= _COUNTS * total and len(values) > 2 and used > 1 and is_whole:
+            step = step if step <= mask // 2 else step - mask - 1
+            if abs(step) == 1:
+                return used, step
+            other = max(other, (used, step))
+    return other
 
 
-def _described(sample: Sample, place: Place, step: int, mask: int) -> Finding:
+def _described(sample: Sample, place: Place, step: int) -> Finding:
     """Return the counter, of 16 bits where the byte beside it counts how often it has wrapped."""
-    for wide in (Place(place.byte - 1, 2, bit_count=16), Place(place.byte, 2, True, bit_count=16)):
-        if place.bit_count == 8 and wide.byte >= 0 and wide.byte + 2 <= sample.length:
-            other = wide.byte if wide.byte < place.byte else place.byte + 1
-            steps = sample.steps(wide.read(sample.rows), 16)
-            if other in sample.changing and steps.count(step) >= _COUNTS * len(steps):
-                place = wide
     values = place.read(sample.rows)
-    by = step if step <= mask // 2 else step - mask - 1
-    words = f"counts by {by}, {place.bit_count} bits"
+    wraps = [values[at + 1] - values[at] != step for at in sample.followed]
+    for wide in (Place(place.byte - 1, 2, bit_count=16), Place(place.byte, 2, True, bit_count=16)):
+        if place.bit_count == 8 and any(wraps) and 0 <= wide.byte <= sample.length - 2:
+            steps = sample.steps(wide.read(sample.rows), 16)
+            if all(by == step for by, wraps_here in zip(steps, wraps, strict=True) if wraps_here):
+                place = wide
+                break
+    values = place.read(sample.rows)
+    words = f"counts by {step}, {place.bit_count} bits"
     return Finding("counter", place, min(values), max(values), words)
 
 
@@ -93,12 +113,12 @@ def _table(polynomial: int) -> bytes:
 Make = Callable[[bytes], int]
 
 
-def _crc(polynomial: int, tail: bytes) -> Make:
+def _crc(polynomial: int, tail: bytes, by: int) -> Make:
     table = _table(polynomial)
 
     def crc(rest: bytes) -> int:
         remainder = 0
-        for byte in rest + tail:
+        for byte in (rest + tail)[::by]:
             remainder = table[remainder ^ byte]
         return remainder
 
@@ -131,9 +151,13 @@ def _plus(check: int, made: int) -> int:
 
 
 _CRCS: Sequence[tuple[str, Make, Combine]] = [
-    (f"CRC-8, polynomial {polynomial:02X} ({who}){words}", _crc(polynomial, tail), xor)
+    (f"CRC-8, polynomial {polynomial:02X} ({who}){words}", _crc(polynomial, tail, by), xor)
     for polynomial, who in _POLYNOMIALS.items()
-    for tail, words in ((b"", ""), (b"\0", ", an id after the data"))
+    for tail, by, words in (
+        (b"", 1, ""),
+        (b"\0", 1, ", an id after the data"),
+        (b"", -1, ", last byte first"),
+    )
 ]
 _SUMS: Sequence[tuple[str, Make, Combine]] = [
     ("XOR", lambda rest: reduce(xor, rest, 0), xor),
@@ -150,7 +174,7 @@ def checksums(sample: Sample, counting: Sequence[Finding]) -> Iterator[Finding]:
     if len(rows) < _LEAST_ROWS or len(sample.changing) < 2:
         return
     busy = {(one.place.byte, one.place.shift) for one in counting if one.place is not None}
-    for byte in sample.changing:
+    for byte in sorted(sample.changing, key=lambda at: _likely(sample, at), reverse=True):
         places = [Place(byte), Place(byte, bit_count=4), Place(byte, shift=4, bit_count=4)]
         for place in places:
             if (byte, place.shift) in busy or (place.bit_count == 8 and byte in {at for at, _ in busy}):
@@ -170,6 +194,18 @@ def checksums(sample: Sample, counting: Sequence[Finding]) -> Iterator[Finding]:
                     words = "CRC-16, polynomial 1021 (CCITT)" + (", an id after the data" if tail else "")
                     yield Finding("checksum", place, None, None, words)
                     return
+
+
+def _likely(sample: Sample, byte: int) -> float:
+    """Return how far a byte jumps; in a sum each term follows from the others, and no term so wildly."""
+    jumps = sum(map(abs, sample.steps(sample.columns[byte], 8)))
+    return jumps * (1.5 if byte in (0, sample.length - 1) else 1.0)
+
+
+def _changes(sample: Sample, byte: int) -> int:
+    """Return how often a byte changes from frame to frame."""
+    column = sample.columns[byte]
+    return sum(column[at] != column[at + 1] for at in sample.followed)
 
 
 def _is_constant(values: Iterator[int]) -> bool:
@@ -236,11 +272,7 @@ def multiplexer(sample: Sample, found: Sequence[Finding]) -> Finding | None:
     sample = sample.first_run()
     columns = {byte: sample.columns[byte] for byte in sample.changing if byte not in ruled}
     least = _TURNS / 2 * len(sample.followed)
-    others = {
-        byte: column
-        for byte, column in columns.items()
-        if sum(column[at] != column[at + 1] for at in sample.followed) > least
-    }
+    others = {byte: column for byte, column in columns.items() if _changes(sample, byte) > least}
     for byte in columns:
         for place in (Place(byte), Place(byte, bit_count=4), Place(byte, shift=4, bit_count=4)):
             pages = place.read(sample.rows)

@@ -104,10 +104,12 @@ def _texts(sample: Sample) -> list[Finding]:
 
 
 def _shown(text: bytes) -> str:
-    """Return a text without what may be a vehicle's number."""
+    """Return a text; of a VIN three letters, and of what may be a part of one how many there are."""
     letters = text.strip().decode("ascii")
+    if vin := _VIN.search(text):
+        return f"a VIN: {vin[0][:_SHOWN].decode('ascii')}…"
     if _MAY_BE_OF_A_VIN.fullmatch(text.strip()):
-        return f"{letters[:_SHOWN]}… ({len(letters)} letters, as of a VIN)"
+        return f"{len(letters)} letters, as a VIN has them"
     return letters
 
 

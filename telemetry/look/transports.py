@@ -32,19 +32,25 @@ _SERVICES = {
 _ANSWERED, _REFUSED = 0x40, 0x7F
 _SINGLE, _FIRST, _CONSECUTIVE, _FLOW_CONTROL = range(4)
 _MOST_SHOWN = 6
-_CONTROL_PGN, _CONTROL_BYTES = 0xEC00, 8
+_CONTROL_PGN, _DATA_PGN = 0xEC00, 0xEB00
+_CLASSIC_BYTES = 8
 
 
 def transfer(seen: SeenFrames) -> Finding | None:
     """Return what goes over an id, or None where it is no transport."""
-    if seen.id >> 31 and seen.id >> 8 & 0x3FF00 == _CONTROL_PGN:
+    pgn = seen.id >> 8 & 0x3FF00 if seen.id >> 31 else 0
+    if pgn in (_CONTROL_PGN, _DATA_PGN):
         pgns = {
             (int.from_bytes(row[5:8], "little"), int.from_bytes(row[1:3], "little"))
             for row in seen.rows
-            if len(row) == _CONTROL_BYTES and row[0] in (0x10, 0x20)
+            if pgn == _CONTROL_PGN and len(row) == _CLASSIC_BYTES and row[0] in (0x10, 0x20)
         }
-        words = [f"PGN {pgn:X} of {size} bytes" for pgn, size in sorted(pgns)]
-        return Finding("transfer", None, None, None, f"J1939 transport: {_listed(words) or 'only answers'}")
+        words = _listed([f"PGN {pgn:X} of {size} bytes" for pgn, size in sorted(pgns)])
+        what = words or ("only answers" if pgn == _CONTROL_PGN else "data")
+        return Finding("transfer", None, None, None, f"J1939 transport: {what}")
+    may_be_any = any(row[:1] and row[0] >> 4 == _FIRST for row in seen.rows)
+    if seen.shortest < _CLASSIC_BYTES or not (may_be_any or _is_diagnostic(seen.id)):
+        return None
     messages = [_message(row) for row in seen.rows]
     heads = [head for head in messages if head]
     if not all(head is not None for head in messages) or not heads:
@@ -63,6 +69,11 @@ def transfer(seen: SeenFrames) -> Finding | None:
         return None
     kind = "request" if asked else "answer"
     return Finding(kind, None, None, None, f"ISO-TP: {_listed(sorted(asked or answered))}")
+
+
+def _is_diagnostic(id: int) -> bool:
+    """Return whether ISO 15765-4, or makers as they please within 700 to 7FF, have it for diagnostics."""
+    return 0x700 <= id <= 0x7FF or id & 0x9FFE0000 == 0x98DA0000
 
 
 def _message(row: bytes) -> bytes | None:

@@ -19,7 +19,7 @@ _LEAST_BIT = 16  # the most that all steps may be a multiple of: of more the num
 _CALM, _WIDE = 8, 200  # the mean step of a high byte, and the range of the low byte below it
 _SMALL = 24.0  # the mean step of a low byte that is not noise: of noise it is 64
 _ADDED_UP = 20  # the range of what adds up, such as a charge, that moves by one or two
-_STEADY = 1.35  # how many times its lowest value a voltage of a battery may be
+_STEADY = 1.25  # how many times its lowest value a voltage of a battery may be
 
 
 def windows(sample: Sample, taken: set[int]) -> Iterator[Finding]:
@@ -54,14 +54,16 @@ def _as_16(sample: Sample, byte: int, low: int, high: int) -> float:
     low_steps, high_steps = sample.steps(lows, 8), sample.steps(highs, 8)
     pairs = [(step, by) for step, by in zip(steps, high_steps, strict=True) if by]
     if not pairs:
-        is_smooth = _mean(low_steps) < _SMALL
-        return 0.9 if is_smooth and 0x00 not in highs and 0xFF not in highs else 1.0
-    ratio = sum(abs(step) for step, _ in pairs) / sum(256 * abs(by) for _, by in pairs)
-    if ratio < _WITH_CARRY[min(len(pairs), 3) - 1] and sum(abs(by) == 1 for _, by in pairs) > len(pairs) / 2:
+        is_empty = 2 * sum(high in (0x00, 0xFF) for high in highs) > len(highs)
+        moves = sum(map(bool, low_steps))
+        return 1.0 if is_empty or _mean(low_steps) >= _SMALL else 0.9 - min(moves, 20) / 400
+    near = [abs(step) / 256 for step, by in pairs if abs(by) == 1]
+    ratio = sum(near) / len(near) if near else 1.0
+    if near and ratio < _WITH_CARRY[min(len(near), 3) - 1]:
         return ratio
     follows = all(at for at, by in zip(low_steps, high_steps, strict=True) if by)
     is_calm = sum(abs(by) for _, by in pairs) <= _CALM * len(pairs)
-    return 0.95 if follows and is_calm and len(pairs) >= 3 and max(lows) - min(lows) > _WIDE else 1.0
+    return 0.95 if follows and is_calm and max(lows) - min(lows) > _WIDE else 1.0
 
 
 def _as_8(sample: Sample, byte: int) -> float:
@@ -86,15 +88,17 @@ def _named(sample: Sample, place: Place) -> Finding:
         place = replace(place, is_signed=True)
         values = place.read(sample.rows)
     low, high = min(values), max(values)
-    usual = sorted(values)[len(values) // 20 : -(len(values) // 20) or None]  # without what precedes a start
+    usual = sorted(filter(None, values) if 2 * values.count(0) < len(values) else values)
+    usual = usual[len(usual) // 20 : -(len(usual) // 20) or None]  # without zeros and ramps of a start
     steps = [step for step in sample.steps(values, bits) if step]
     is_slow = len(steps) < 0.2 * len(sample.followed) and max(map(abs, steps), default=0) <= 2
     kind, factor, offset, why = "number", 1.0, 0.0, ""
     adds_up = is_slow and (_is_one_way(values) or high - low > _ADDED_UP)
     is_steady = usual[0] > 0 and usual[-1] <= _STEADY * usual[0]
-    for each, least, most, words in (_CHARGES if adds_up else _VOLTAGES if is_steady else {}).get(bits, ()):
-        if least <= usual[0] * each and usual[-1] * each <= most and len(set(usual)) > 2:
-            kind, factor, why = "charge" if adds_up else "voltage", each, words
+    for named, each, least, most, words in _QUANTITIES[bits]:
+        is_one = adds_up if named == "charge" else is_steady
+        if is_one and least <= usual[0] * each and usual[-1] * each <= most and len(set(usual)) > 2:
+            kind, factor, why = named, each, words
             break
     if kind == "number" and place.is_signed and bits == 16:
         kind, factor, why = "current", 0.1, "as 0.1 A: goes through zero"
@@ -105,23 +109,23 @@ def _named(sample: Sample, place: Place) -> Finding:
     return Finding(kind, place, low * factor + offset, high * factor + offset, words, factor, offset)
 
 
-# By bits: factor, least, most, and why. The first that fits is the most usual.
-_VOLTAGES = {
-    16: (
-        (0.1, 150.0, 900.0, "as 0.1 V: steady, as a battery; as 0.001 V a cell"),
-        (0.001, 9.0, 16.0, "as 0.001 V: steady, as 12 V"),
-        (0.01, 150.0, 600.0, "as 0.01 V: steady, as a battery"),
-    ),
-    8: ((0.1, 10.0, 15.5, "as 0.1 V: steady, as 12 V"),),
-}
+# By bits: the quantity, its factor, least and most, and why. The first that fits is taken.
 _BY_ONE = "moves by one, and far"
-_CHARGES = {
+_QUANTITIES = {
     16: (
-        (0.1, 1.0, 100.0, f"as 0.1 %: {_BY_ONE}"),
-        (0.01, 1.0, 100.0, f"as 0.01 %: {_BY_ONE}"),
-        (0.01, 1.0, 655.0, f"as 0.01 Ah: {_BY_ONE}"),
+        ("charge", 0.1, 1.0, 100.0, f"as 0.1 %: {_BY_ONE}"),
+        ("charge", 0.01, 1.0, 100.0, f"as 0.01 %: {_BY_ONE}"),
+        ("voltage", 0.1, 240.0, 480.0, "as 0.1 V: steady, as a battery; as 0.001 V a cell"),
+        ("voltage", 0.1, 560.0, 900.0, "as 0.1 V: steady, as a battery"),
+        ("voltage", 0.01, 280.0, 450.0, "as 0.01 V: steady, as a battery"),
+        ("charge", 0.01, 1.0, 655.0, f"as 0.01 Ah: {_BY_ONE}"),
+        ("voltage", 0.001, 11.0, 15.0, "as 0.001 V: steady, as 12 V"),
     ),
-    8: ((1.0, 1.0, 100.0, f"as 1 %: {_BY_ONE}"), (0.5, 1.0, 100.0, f"as 0.5 %: {_BY_ONE}")),
+    8: (
+        ("charge", 1.0, 1.0, 100.0, f"as 1 %: {_BY_ONE}"),
+        ("charge", 0.5, 1.0, 100.0, f"as 0.5 %: {_BY_ONE}"),
+        ("voltage", 0.1, 11.0, 15.0, "as 0.1 V: steady, as 12 V"),
+    ),
 }
 
 
