@@ -157,6 +157,23 @@ def test_each_side_of_an_error_is_listed_once_however_often_both_repeat_it() -> 
     assert (session.stop_side, session.attempts) == ("vehicle", 1)
 
 
+def test_an_error_that_the_other_side_reports_after_the_next_attempt_has_begun_is_none_of_it() -> None:
+    bench = PlugBench()
+    bench.begin()
+    bench.charge(1.0, 5.0)
+    bench.put("BEM", 5.0, ccs_timeout=1)
+    bench.put("CRM", 5.1, recognition=0)
+    bench.put("BRM", 5.2, version_minor=1, version_major=1)
+    bench.put("CEM", 5.3, bcs_timeout=1)  # as the vehicle's error, of the attempt before
+    bench.put("BCP", 5.4, soc_pct=500)
+    bench.put("CML", 5.5, min_current_a=4000)
+    bench.charge(6.0, 20.0)
+    bench.stop(20.0)
+    session = bench.finish()
+    assert (session.attempts, session.outcome) == (2, "complete")
+    assert [(error.side, error.attempt) for error in session.errors] == [("vehicle", 1)]
+
+
 @pytest.mark.parametrize(
     ("stop", "outcome"), [({"charger_malfunction": 1}, "stopped"), ({}, "complete")], ids=["fault", "none"]
 )

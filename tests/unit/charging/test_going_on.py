@@ -90,6 +90,19 @@ def state_of(*, stopped: bool = False, finished: bool = False) -> bytes:
     return bench.tracker.state(0)
 
 
+def test_phases_that_had_no_row_before_a_kill_have_one_after_it() -> None:
+    """They wait for the name of the pack, which never comes."""
+    bench = PlugBench()
+    bench.put("CHM", 0.0, version_minor=1, version_major=1)
+    bench.put("CRM", 1.0, recognition=0)
+    assert not [made for made in bench.made if isinstance(made.content, PhaseRow)]
+    later = PlugBench()
+    later.tracker.restore(0, bench.tracker.state(0))
+    made = later.tracker.due(0, START_NS + 60 * 10**9)
+    phases = [one.content.phase for one in made if isinstance(one.content, PhaseRow)]
+    assert [(phase.phase, phase.duration_s) for phase in phases] == [("handshake", 1.0), ("recognition", 0.0)]
+
+
 def test_what_no_plug_goes_on_with_is_cut_unless_a_side_has_stopped_it() -> None:
     bench = PlugBench()
     event, row = bench.tracker.close(state_of())

@@ -44,7 +44,7 @@ def bench() -> Bench:
     return Bench()
 
 
-@pytest.mark.parametrize("operation", ["create", "append", "sync", "sync_directory"])
+@pytest.mark.parametrize("operation", ["create", "append", "sync", "sync_directory", "names"])
 def test_what_the_disk_refuses_flows_from_memory_newest_and_oldest_first(
     bench: Bench, operation: str
 ) -> None:
