@@ -106,7 +106,7 @@ def _frame_faults(outcome: Outcome) -> Iterator[str]:
 
 def _serial_faults(outcome: Outcome, device: SerialDevice) -> Iterator[str]:
     sent = outcome.sent[device.name]
-    decoded = outcome.accounts.get(f"frames/{device.name}/decoded", 0)
+    decoded = _decoded(outcome.accounts, device.name)
     if decoded > sent or undecoded(outcome.truth, outcome.accounts, device):
         yield f"{device.name}: {sent:,} messages were sent, {decoded:,} decoded"
     lost = frames_lost(outcome.accounts, device.name)
@@ -122,9 +122,14 @@ def undecoded(truth: SimulatorReport, accounts: Counters, device: SerialDevice) 
 
     An answer that comes too late for its request is discarded, since it could be taken for the next one's.
     """
-    decoded = accounts.get(f"frames/{device.name}/decoded", 0)
+    decoded = _decoded(accounts, device.name)
     late = accounts.get(f"bus/{device.name}/timeouts", 0)
     return max(truth.serial_sent.get(device.name, 0) - decoded - late, 0)
+
+
+def _decoded(accounts: Counters, source: str) -> int:
+    """Return the messages that are known, also those without values."""
+    return sum(accounts.get(f"frames/{source}/{end}", 0) for end in ("decoded", "without_signals"))
 
 
 def silent_messages(device: SerialDevice, asked_s: float) -> int:
@@ -191,7 +196,7 @@ def _points(outcome: Outcome) -> Iterator[str]:
     stored_all = sum(outcome.stored.get(measurement, 0) for measurement in expected)
     yield f"    {'all of the bus':<26}{sum(expected.values()):>14,}{stored_all:>14,}"
     for name, stored in outcome.serial_stored.items():
-        decoded = outcome.accounts.get(f"frames/{name}/decoded", 0)
+        decoded = _decoded(outcome.accounts, name)
         yield f"    {f'messages of {name}':<26}{decoded:>14,}{stored:>14,}"
 
 

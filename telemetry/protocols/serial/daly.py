@@ -304,12 +304,8 @@ DALY = SerialProtocol(
         frames_per_message=4,  # what was held back ends with another message
     ),
     messages=_MESSAGES,
-    mapped=(
+    mapped=(  # extremes of cells are those of DalyCells: DalyCellSpread is of another moment
         *usual(*_MESSAGES),
-        Mapped("DalyCellSpread.highest_cell", "battery.cell_max_v"),
-        Mapped("DalyCellSpread.highest_cell_number", "battery.cell_max_index"),
-        Mapped("DalyCellSpread.lowest_cell", "battery.cell_min_v"),
-        Mapped("DalyCellSpread.lowest_cell_number", "battery.cell_min_index"),
         Mapped("DalyTemperatureSpread.highest_temperature", "battery.temp_max_c"),
         Mapped("DalyTemperatureSpread.lowest_temperature", "battery.temp_min_c"),
         Mapped("DalyBalance.balance_word", "battery.balancing"),
@@ -321,7 +317,6 @@ DALY = SerialProtocol(
         _asked(SWITCHES, _SECOND_S),
         _asked(ALARMS, _SECOND_S),
         _asked(CELLS, _SECOND_S),
-        _asked(CELL_SPREAD, _SECOND_S),  # as often as the cells, or they do not fit them
         _asked(TEMPERATURES, _SLOW_S),
         _asked(TEMPERATURE_SPREAD, _SLOW_S),
         _asked(BALANCE, _SLOW_S),
@@ -335,8 +330,8 @@ DALY = SerialProtocol(
         "Daly",
         "Daly boards that speak A5 frames; to 48 cells, 16 boards on a line",
         (
-            "the service asks for current, switches, alarms, cells and their extremes once a second, for "
-            "the rest each 5 s, for its code once a minute"
+            "the service asks for current, switches, alarms and cells once a second, for the rest "
+            "each 5 s, for its code once a minute"
         ),
         scrubbed="the battery code (0x57), each frame of it by itself",
         addresses="boards 1 to 16",

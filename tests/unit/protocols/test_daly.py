@@ -55,6 +55,13 @@ def test_the_worked_examples_are_read() -> None:
     assert cells_of(CELLS_EXAMPLE) == [[3.301, 3.302, 3.299, 3.3]]
 
 
+def test_the_highest_and_lowest_cell_are_those_of_the_cells_beside_them() -> None:
+    older = wire.frame(1, 0x91, bytes.fromhex("10680104000200AA"))  # 4.2 V and 1.024 V
+    found = values_of(DALY, older + CELLS_EXAMPLE)
+    assert (found["cell_max_v"], found["cell_max_index"]) == (3.302, 2)
+    assert (found["cell_min_v"], found["cell_min_index"]) == (3.299, 3)
+
+
 def test_a_request_is_that_of_the_document_and_filled_so_that_it_has_edges() -> None:
     assert request(PACK, 1) == bytes.fromhex("A5409008" + "AA" * 8 + "CD")
     assert request(PACK, 3)[1] == 0x42
