@@ -10,7 +10,9 @@ from telemetry_core.frames.batch import FrameBatch
 from telemetry_core.logs.asc import AscReader
 from telemetry_core.logs.blf import BlfReader
 from telemetry_core.logs.candump import CandumpReader
+from telemetry_core.logs.canhacker import CanHackerReader
 from telemetry_core.logs.gvret import GvretReader
+from telemetry_core.logs.pcap import PcapReader
 
 
 class _Stream(Protocol):
@@ -50,4 +52,6 @@ LOG_FORMATS = (
     LogFormat("ASC", ".asc", 15, AscReader),
     LogFormat("BLF", ".blf", 8, BlfReader),
     LogFormat("GVRET", ".csv", None, GvretReader),
+    LogFormat("pcap", ".pcap", None, PcapReader),
+    LogFormat("CANHacker", ".canhacker", None, CanHackerReader),
 )

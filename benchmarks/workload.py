@@ -66,8 +66,9 @@ class Workload:
 
     def write_log(self, path: Path) -> None:
         """Write all frames as a log, by python-can's writer for the suffix where it has one."""
-        if path.suffix == ".csv":
-            self._write_gvret(path)
+        own = {".csv": self._write_gvret, ".pcap": self._write_pcap, ".canhacker": self._write_canhacker}
+        if path.suffix in own:
+            own[path.suffix](path)
             return
         with can.Logger(path) as log:
             for frame in self.frames:
@@ -80,6 +81,22 @@ class Workload:
                         channel="can0",
                     )
                 )
+
+    def _write_pcap(self, path: Path) -> None:
+        with path.open("wb") as log:
+            log.write(struct.pack("<LHHlLLL", 0xA1B23C4D, 2, 4, 0, 0, 262144, 227))
+            for frame in self.frames:
+                log.write(struct.pack("<LLLL", *divmod(frame.time_ns, 10**9), 16, 16))
+                log.write(struct.pack(">LB3x8s", frame.id, len(frame.data), frame.data))
+
+    def _write_canhacker(self, path: Path) -> None:
+        with path.open("w", encoding="ascii") as log:
+            log.write("@ TEXT @ 3 @ 64 @ 0 @ 0 @ 0 @ 00:00:00.000 @\n")
+            log.writelines(
+                f"{frame.time_ns // 10**9 % 60:02d},{frame.time_ns // 1000 % 10**6:06d}\t1\t00000004\t"
+                f"{frame.id:03X}\t{len(frame.data)}\t{frame.data.hex(' ').upper():23}\t00000000\t        \t\n"
+                for frame in self.frames
+            )
 
     def _write_gvret(self, path: Path) -> None:
         with path.open("w", encoding="ascii") as log:
