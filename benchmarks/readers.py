@@ -4,7 +4,7 @@ its instructions are counted. Imports nothing else, so that callgrind need not."
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import BinaryIO, Protocol
 
 from telemetry_core.frames.batch import FrameBatch
 from telemetry_core.logs.asc import AscReader
@@ -12,11 +12,8 @@ from telemetry_core.logs.blf import BlfReader
 from telemetry_core.logs.candump import CandumpReader
 from telemetry_core.logs.canhacker import CanHackerReader
 from telemetry_core.logs.gvret import GvretReader
+from telemetry_core.logs.mf4 import Mf4Reader
 from telemetry_core.logs.pcap import PcapReader
-
-
-class _Stream(Protocol):
-    def readinto(self, buffer: memoryview, /) -> int | None: ...
 
 
 class _Reader(Protocol):
@@ -34,7 +31,7 @@ class LogFormat:
     name: str
     suffix: str
     goal: float | None
-    reader: Callable[[_Stream, Callable[[str], int]], _Reader]
+    reader: Callable[[BinaryIO, Callable[[str], int]], _Reader]
 
     @property
     def stage(self) -> str:
@@ -47,6 +44,7 @@ class LogFormat:
 
 
 CANDUMP = LogFormat("candump", ".log", 15, CandumpReader)
+MF4 = LogFormat("MF4", ".mf4", 25, Mf4Reader)
 LOG_FORMATS = (
     CANDUMP,
     LogFormat("ASC", ".asc", 15, AscReader),
@@ -54,4 +52,5 @@ LOG_FORMATS = (
     LogFormat("GVRET", ".csv", None, GvretReader),
     LogFormat("pcap", ".pcap", None, PcapReader),
     LogFormat("CANHacker", ".canhacker", None, CanHackerReader),
+    MF4,
 )

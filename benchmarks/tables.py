@@ -26,6 +26,8 @@ NAMES = {
     "cantools": "cantools",
     "wide": "`wide` and `to_pandas`",
     "asammdf": "asammdf's raster",
+    "mf4": "`telemetry.read` of MF4",
+    "bus_logging": "asammdf's bus logging",
 }
 RASTER_MS = 10
 
@@ -34,8 +36,9 @@ CANTOOLS_SHARE = 20  # of the frames: cantools takes that many times as long
 
 def measure_tables(workload: Workload, folder: Path, rounds: int) -> list[Section]:
     """CPU time of all threads, in turns; each ends with a DataFrame of each message, or with its files."""
-    log, part = folder / "drive.log", folder / "part.log"
-    workload.write_log(log)
+    log, part, mf4 = folder / "drive.log", folder / "part.log", folder / "drive.mf4"
+    for path in (log, mf4):
+        workload.write_log(path)
     lines = log.read_bytes().splitlines(keepends=True)
     part.write_bytes(b"".join(lines[: max(len(lines) // CANTOOLS_SHARE, 1)]))
     out = folder / "drive.csv"
@@ -61,6 +64,10 @@ def measure_tables(workload: Workload, folder: Path, rounds: int) -> list[Sectio
     tables = telemetry.read(log, databases=databases)
     recording = _as_mdf(tables)
 
+    def through_asammdf() -> None:
+        with asammdf.MDF(mf4) as file, file.extract_bus_logging({"CAN": [(workload.dbc, 0)]}) as found:
+            assert len(found.groups)
+
     contenders: dict[str, Callable[[], object]] = {
         "lp": lambda: decode(workload, [log], "lp", "-o", str(folder / "drive.lp")),
         "csv": lambda: decode(workload, [log], "csv", "-o", str(out)),
@@ -71,6 +78,8 @@ def measure_tables(workload: Workload, folder: Path, rounds: int) -> list[Sectio
         "cantools": through_cantools,
         "wide": lambda: tables.wide(f"{RASTER_MS}ms").to_pandas(),
         "asammdf": lambda: recording.to_dataframe(raster=RASTER_MS / 1000),
+        "mf4": lambda: telemetry.read(mf4, databases=databases),
+        "bus_logging": through_asammdf,
     }
     taken = _race(contenders, rounds)
     taken["cantools"] = [seconds * CANTOOLS_SHARE for seconds in taken["cantools"]]
@@ -98,7 +107,8 @@ def measure_tables(workload: Workload, folder: Path, rounds: int) -> list[Sectio
             "*pandas' own way*: `decode --format csv`, then `read_csv`. *cantools*: python-can reads, "
             "cantools decodes, and a DataFrame is made of each message; measured on "
             f"1/{CANTOOLS_SHARE} of the log. *wide*, *asammdf's raster*: from tables that were read before, "
-            f"all signals each {RASTER_MS} ms as a DataFrame; both hold the last value. "
+            f"all signals each {RASTER_MS} ms as a DataFrame; both hold the last value. *Bus logging*: "
+            "asammdf's `extract_bus_logging` of these frames as MF4, which makes arrays of all signals. "
             "All that `decode` writes goes into files.",
             ("what", "ns a frame", "against", "ns a frame", "ratio", "goal", "met"),
             (
@@ -107,6 +117,7 @@ def measure_tables(workload: Workload, folder: Path, rounds: int) -> list[Sectio
                 faster("pandas", "cantools", 25),
                 slower("parquet", "lp", 2),
                 faster("wide", "asammdf", 2),
+                faster("mf4", "bus_logging", 1),
             ),
         )
     ]

@@ -78,7 +78,7 @@ class Workload:
                         arbitration_id=frame.id,
                         is_extended_id=False,
                         data=frame.data,
-                        channel="can0",
+                        channel="can1",  # not 0, so that the reader of MF4 looks for that in all of them
                     )
                 )
 

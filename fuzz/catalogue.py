@@ -10,6 +10,7 @@ HARNESSES: Mapping[str, Callable[[bytes], None]] = {
     "blf": recordings.log_harness("log.blf"),
     "trc": recordings.log_harness("log.trc"),
     "mf4": recordings.mf4_harness,
+    "mf4-layouts": recordings.log_harness("log.mf4"),
     "mf4-links": recordings.mf4_links_harness,
     "mf4-fields": recordings.mf4_fields_harness,
     "gvret": recordings.log_harness("log.csv"),

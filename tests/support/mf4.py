@@ -41,8 +41,8 @@ class Layout:
     unit_s: of the stamps, which are integers of `stamp_bytes`; 0: floats, in seconds. gap_bits: between
     fields, which are as wide as loggers make them, or whole bytes. payload: bytes in the record (`fixed`), of
     which the record says how many (`most`), in a signal's data (`signal`), or in a group beside it (`group`).
-    id_bytes: of a record's id; unsorted where there are several groups. block: which hold the data;
-    block_bytes: of each.
+    id_bytes: of a record's id; unsorted where there are several groups. block: which hold the data, alone or
+    in lists (LD: of values); block_bytes: of each.
     """
 
     unit_s: float = 1e-9
@@ -271,14 +271,16 @@ def _data(file: _File, layout: Layout, data: bytes, kind: bytes, columns: int) -
     lists = [parts[:half], parts[half:]] if half else [parts]
     previous = first = 0
     for members in lists:
-        blocks = [_stored(file, layout, part, kind, columns) for part in members]
-        at = file.block(b"##DL", (0, *blocks), struct.pack("<B3xIQ", 1, len(blocks), size))
+        is_of_values = layout.block == "LD" and kind == b"DT"
+        blocks = [_stored(file, layout, part, b"DV" if is_of_values else kind, columns) for part in members]
+        listed = b"##LD" if is_of_values else b"##DL"
+        at = file.block(listed, (0, *blocks), struct.pack("<B3xIQ", 1, len(blocks), size))
         if previous:
             file.link(previous, 0, at)
         first, previous = first or at, at
     return (
         first
-        if layout.block == "DL"
+        if layout.block != "HL"
         else file.block(b"##HL", (first,), struct.pack("<HB5x", 1, max(layout.method, 0)))
     )
 

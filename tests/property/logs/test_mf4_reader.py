@@ -3,7 +3,6 @@
 import contextlib
 import dataclasses
 import io
-from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -36,6 +35,7 @@ def layouts(draw: st.DrawFn) -> Layout:
     unit_s = draw(st.sampled_from(list(UNITS)))
     is_big_endian = draw(st.booleans())
     id_bytes = draw(st.sampled_from([0, 0, 1, 2, 4, 8]))
+    block = draw(st.sampled_from(["DT", "DL", "HL", *["LD"] * (not id_bytes)]))
     payload = draw(st.sampled_from(["fixed", "most", "signal", *["group"] * (id_bytes > 0)]))
     return Layout(
         unit_s=unit_s,
@@ -45,10 +45,10 @@ def layouts(draw: st.DrawFn) -> Layout:
         gap_bits=draw(st.integers(0, 9)),
         payload=payload,
         id_bytes=id_bytes,
-        block=draw(st.sampled_from(["DT", "DL", "HL"])),
+        block=block,
         block_bytes=draw(st.sampled_from([7, 100, 5000])),
         method=draw(st.sampled_from([-1, 0, 1])),
-        invalidation_bytes=draw(st.sampled_from([0, 1])),
+        invalidation_bytes=0 if block == "LD" else draw(st.sampled_from([0, 1])),
         value_first=draw(st.booleans()),
     )
 
@@ -115,10 +115,10 @@ def test_every_layout_gives_what_was_written(layout: Layout, written: list[Frame
     assert (reader.damaged, reader.cut_short) == (0, "")
 
 
-def read_by_asammdf(path: Path) -> list[FrameTuple]:
+def read_by_asammdf(content: bytes) -> list[FrameTuple]:
     """Return the frames, channel by channel: python-can's reader takes whole records, and shifts no bits."""
     made = []
-    with asammdf.MDF(path) as log:
+    with asammdf.MDF(io.BytesIO(content)) as log:
         start_ns = int(log.header.abs_time)
         for number, group in enumerate(log.groups):
             names = {str(channel.name) for channel in group.channels}
@@ -139,13 +139,10 @@ def read_by_asammdf(path: Path) -> list[FrameTuple]:
         return expected(made, start_ns)
 
 
-@given(layout=layouts(), written=frames())
-def test_every_layout_gives_what_asammdf_reads(
-    tmp_path_factory: pytest.TempPathFactory, layout: Layout, written: list[Frame]
-) -> None:
-    path: Path = tmp_path_factory.mktemp("mf4") / "log.mf4"
-    path.write_bytes(mf4_file(layout, scaled(layout, written)))
-    made, theirs = read(path.read_bytes())[0], read_by_asammdf(path)
+@given(layout=layouts().filter(lambda layout: layout.block != "LD"), written=frames())  # it reads no LD
+def test_every_layout_gives_what_asammdf_reads(layout: Layout, written: list[Frame]) -> None:
+    content = mf4_file(layout, scaled(layout, written))
+    made, theirs = read(content)[0], read_by_asammdf(content)
     assert [frame._replace(time_ns=0) for frame in made] == [frame._replace(time_ns=0) for frame in theirs]
     for one, other in zip(made, theirs, strict=True):
         assert abs(one.time_ns - other.time_ns) <= 1000
