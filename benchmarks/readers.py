@@ -3,8 +3,9 @@ its instructions are counted. Imports nothing else, so that callgrind need not."
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from io import FileIO
 from pathlib import Path
-from typing import BinaryIO, Protocol
+from typing import Protocol
 
 from telemetry_core.frames.batch import FrameBatch
 from telemetry_core.logs.asc import AscReader
@@ -31,7 +32,7 @@ class LogFormat:
     name: str
     suffix: str
     goal: float | None
-    reader: Callable[[BinaryIO, Callable[[str], int]], _Reader]
+    reader: Callable[[FileIO, Callable[[str], int]], _Reader]
 
     @property
     def stage(self) -> str:

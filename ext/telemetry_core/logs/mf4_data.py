@@ -53,12 +53,19 @@ class Data:
         self._held_bytes = 0
 
     def kind(self, first: int) -> bytes:
-        """Return the kind of the first block that holds data: DT, DV or SD; empty where nothing is known."""
+        """Return the kind of the first block that holds data: DT, DV or SD, DZ where it is packed otherwise.
+
+        Empty where there is none.
+        """
         for block in self._all(first):
             if block.kind in _STORED:
                 return block.kind[2:]
             if block.kind == _DEFLATED:
-                return self._blocks.read(block.fields_at, 2)
+                kind, method = (
+                    self._blocks.read(block.fields_at, 2),
+                    self._blocks.read(block.fields_at + 2, 1),
+                )
+                return kind if method <= bytes([_TRANSPOSED]) else _DEFLATED[2:]
         return b""
 
     def pieces(self, first: int, record_bytes: int = 0, most_columns: int = 0) -> Iterator[Piece]:

@@ -151,7 +151,8 @@ class Layout:
         (id_bytes,) = blocks.fields(data_group, DATA_GROUP)
         channel_groups = list(blocks.follow(data_group.links[1], b"##CG"))
         fields = [blocks.fields(group, CHANNEL_GROUP) for group in channel_groups]
-        has_values_alone = self._data.kind(first) == b"DV"
+        data_kind = self._data.kind(first)
+        has_values_alone = data_kind == b"DV"
         sizes = {
             id: VARIABLE if flags & OF_VARIABLE_LENGTH else size + (0 if has_values_alone else invalidation)
             for id, _, flags, size, invalidation in fields
@@ -169,6 +170,8 @@ class Layout:
                 continue
             if id_bytes not in (0, 1, 2, 4, 8) or (not id_bytes and len(fields) > 1):
                 raise UnknownLayoutError(f"{len(fields)} groups whose records have ids of {id_bytes} bytes")
+            if data_kind == b"DZ":
+                raise UnknownLayoutError("data that are packed by another method than deflate")
             if flags & _REMOTE_MASTER:
                 raise UnknownLayoutError("stamps in another group")
             records = Stream(partial(self._data.pieces, first), id_bytes, id, sizes)

@@ -157,6 +157,13 @@ def test_more_groups_than_any_logger_has_are_refused(monkeypatch: pytest.MonkeyP
         read(content)
 
 
+def test_a_method_of_packing_that_is_not_known_is_said_before_any_frame() -> None:
+    content = bytearray(mf4_file(Layout(method=0), [frame(1)]))
+    content[content.rindex(b"##DZ") + 24 + 2] = 2
+    with pytest.raises(UnknownLayoutError, match="packed by another method than deflate"):
+        read(bytes(content))
+
+
 @pytest.mark.parametrize(("at", "value"), [(24 + 64, 6), (24 + 64 + 2, 7)])
 def test_a_layout_that_is_not_known_is_said_before_any_frame(at: int, value: int) -> None:
     content = bytearray(mf4_file(Layout(), [frame(1)]))
