@@ -10,7 +10,9 @@ Promises:
 
 import functools
 import io
+import lzma
 import os
+import struct
 import tarfile
 import zipfile
 import zlib
@@ -29,7 +31,10 @@ _ZIP = (b"PK\3\4", b"PK\5\6")
 _TAR, _TAR_AT = b"ustar", slice(257, 262)
 _BEGINNING_BYTES = 512
 _OFFICE = "[Content_Types].xml"
-_DAMAGE = (zipfile.BadZipFile, tarfile.TarError, zlib.error, EOFError, OSError, RuntimeError, ValueError)
+_DAMAGE = (
+    *(zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, struct.error),
+    *(EOFError, OSError, RuntimeError, ValueError),
+)
 
 
 class Member(io.RawIOBase):
@@ -176,7 +181,7 @@ def _of_zip(source: zipfile.ZipFile, file_bytes: int) -> Iterator[tuple[str, zip
     for member in members:
         if member.filename == _OFFICE:
             raise zipfile.BadZipFile("it is a document of Office")
-        if not member.is_dir():
+        if member.filename and not member.filename.endswith("/"):
             yield member.filename, member
 
 
