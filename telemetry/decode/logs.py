@@ -125,7 +125,7 @@ def without_signals(silent: int, frames: int) -> str:
 
 def none_matched(paths: Sequence[Path], frames: int, what: str) -> DataError:
     """Return the error of logs with frames and without what was looked for. what: `no known message`."""
-    hint = f"{WHOSE} scan --log finds what fits"
+    hint = f"{WHOSE} scan --log finds what fits, look shows what is there"
     count = "1 frame" if frames == 1 else f"{frames:,} frames"
     verb = "holds" if len(paths) == 1 else "hold"
     return DataError(f"{verb} {count}, and {what}", where=named(paths), hint=hint)

@@ -118,7 +118,10 @@ def test_a_log_of_which_no_frame_has_a_message_is_an_error_and_leaves_no_output(
     to = ["-o", str(output)] if name != "signals" else []
     said = run(name, str(log), *options, DBC, *to, code=65)
     assert said.startswith(f"nev-telemetry: {log}: holds 200 frames, and no")
-    assert said.endswith("(are databases and protocol those of this bus? scan --log finds what fits)\n")
+    assert said.endswith(
+        "(are databases and protocol those of this bus? scan --log finds what fits, "
+        "look shows what is there)\n"
+    )
     assert not output.exists()
 
 
