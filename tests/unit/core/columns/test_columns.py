@@ -4,7 +4,7 @@ import gc
 import threading
 
 import pytest
-from telemetry_core.columns.batches import Batches
+from telemetry_core.columns.batches import Batches, batches_of, bits_of
 from telemetry_core.columns.columns import Columns
 from telemetry_core.columns.spec import ColumnKind, ColumnSpec, TableSpec
 from telemetry_core.rows.batch import SampleBatch
@@ -258,3 +258,32 @@ def test_rows_of_another_schema_are_refused() -> None:
     made, _ = columns()
     with pytest.raises(ValueError, match="another schema"):
         made.append(SampleBatch(Schema([PACK])))
+
+
+@pytest.mark.parametrize("rows", [0, 1, 70_000])
+def test_arrays_become_the_rows_that_they_were_copied_from(rows: int) -> None:
+    """Of more rows than a chunk takes, too; a row is what the arrays have at its place."""
+    one = filled(rows)
+    copies = []
+    for index, column in enumerate(TABLE.columns):
+        data, absent = bytearray(rows * max(bits_of(column.kind) // 8, 1)), bytearray(rows)
+        one.copy(index, data, absent)
+        copies.append((one.texts(index) if column.kind is ColumnKind.WORDS else None, data, absent))
+    again = batches_of(one.spec, rows, copies)
+    assert len(again) == rows
+    for index, (texts, data, absent) in enumerate(copies):
+        found, gaps = bytearray(len(data)), bytearray(rows)
+        again.copy(index, found, gaps)
+        assert (found, gaps, again.texts(index) if texts else None) == (data, absent, texts or None)
+    for row in {0, 65_535, 65_536, rows - 1} & set(range(rows)):
+        count = row if row % 3 == 0 else None
+        assert (
+            again.row(row)
+            == one.row(row)
+            == (row, f"can{row % 2}", 256, row / 10, count, None, None, None, None)
+        )
+    assert again.extent(0) == one.extent(0) == ((0, rows - 1) if rows else None)
+    with pytest.raises(IndexError):
+        again.row(rows)
+    with pytest.raises(ValueError, match="another number of rows"):
+        batches_of(one.spec, rows + 1, copies)
