@@ -92,6 +92,11 @@ def names(group: Group) -> list[str]:
     return sorted(_entries(group).keys() - _reserved[group])
 
 
+def known(group: Group) -> list[str]:
+    """Return all names, built in or of packages."""
+    return sorted(_reserved[group] | _entries(group).keys())
+
+
 def listed(group: Group) -> list[str]:
     """Return what packages add, each with the package in brackets."""
     return [f"{name} ({', '.join(map(_package, _entries(group)[name]))})" for name in names(group)]

@@ -40,6 +40,7 @@ from telemetry.decode.screen import Screen
 from telemetry.decode.times import Times
 from telemetry.decode.unknown import UnknownIds
 from telemetry.errors import EXIT_OK, UsageError
+from telemetry.logs.files import recording_files
 from telemetry.model.ids import IsoTpId, parse_id, parse_id_masks
 from telemetry.protocols.known import CAN_PROTOCOLS, PROTOCOLS
 from telemetry.stages.formats import OutputFormat, TextSettings, TimeForm
@@ -72,6 +73,7 @@ _SAYING_WHAT = (  # of the options, besides files and target: a configuration sa
 )
 _OR_CONFIGURED = (*_SAYING_WHAT, "dbc", "protect", "messages")
 _OF_CAN = ("signal", "from_time", "to_time", "unknown")
+_NOT_OF_UNKNOWN = ("wide", "log_column", "signal", "from_time", "to_time")
 _TARGET = (*SERVER_OPTIONS, "create")
 
 
@@ -81,7 +83,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="LOG",
         nargs="+",
         type=Path,
-        help="candump, .asc, .blf, .crtd, .csv of several tools, .trc, .mf4, compressed or not; -: stdin",
+        help="candump, .asc, .blf, .crtd, .csv of several tools, .trc, .mf4, compressed or not; a folder: "
+        "all that is named as a log in it, in depth; -: stdin",
     )
     parser.add_argument(
         "--config",
@@ -117,6 +120,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "seconds since the first frame",
     )
     add_time_bounds(parser)
+    parser.add_argument(
+        "--log-column",
+        action="store_true",
+        help="each row of csv, ndjson and parquet says which log it is of, in a column `log`",
+    )
     parser.add_argument(
         "--format",
         choices=[*_FORMATS, INTO_PARQUET, INTO_INFLUXDB],
@@ -205,6 +213,8 @@ def _add_influx_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Decode all logs in the order given."""
+    warnings: list[str] = []
+    arguments.logs = recording_files(arguments.logs, warnings.extend)
     require_logs(arguments.logs)
     into_influxdb = arguments.format == INTO_INFLUXDB
     _check(arguments, into_influxdb=into_influxdb)
@@ -212,13 +222,14 @@ def run(arguments: argparse.Namespace) -> int:
     clock = Clock()
     is_terminal = not into_influxdb and arguments.output is None and sys.stdout.isatty()
     with Screen(clock, output_is_terminal=is_terminal) as screen:
+        screen.warn(warnings)
         if into_influxdb:
             return _into_influxdb(arguments, screen, clock)
         if arguments.format == INTO_PARQUET:
             _into_parquet(arguments, screen)
             return EXIT_OK
         form = OutputFormat.WIDE_CSV if arguments.wide else OutputFormat(arguments.format)
-        output = TextSettings(form, arguments.raw_text, with_owners=arguments.config is not None)
+        output = TextSettings(form, arguments.raw_text, arguments.config is not None, arguments.log_column)
         make_decoder, files = _decoders(arguments, output, screen)
         _into_text(make_decoder(0), [*arguments.logs, *files], arguments, screen)
     return EXIT_OK
@@ -243,7 +254,7 @@ def _check(arguments: argparse.Namespace, *, into_influxdb: bool) -> None:
     of_databases = _given(arguments, ("id_mask", "keep_not_available"))
     if arguments.protocol in CAN_PROTOCOLS and of_databases:
         raise UsageError("stands beside --protocol", where=flag(of_databases[0]), hint="it is for databases")
-    if arguments.unknown and (others := _given(arguments, ("wide", "signal", "from_time", "to_time"))):
+    if arguments.unknown and (others := _given(arguments, _NOT_OF_UNKNOWN)):
         raise UsageError("stands beside --unknown", where=flag(others[0]), hint="leave one of them out")
     if arguments.unknown and arguments.format not in (OutputFormat.CSV, OutputFormat.NDJSON):
         raise UsageError("is for csv and ndjson", where="--unknown", hint="leave it out, or --format")
@@ -255,6 +266,9 @@ def _check(arguments: argparse.Namespace, *, into_influxdb: bool) -> None:
     bounds = _given(arguments, ("from_time", "to_time"))
     if bounds and into_influxdb:
         raise UsageError("stands beside --format influx", where=flag(bounds[0]), hint="leave it out")
+    if arguments.log_column and arguments.format not in _WITH_MESSAGES:
+        hint = "line protocol has no column for it"
+        raise UsageError("is for csv, ndjson or parquet", where="--log-column", hint=hint)
     if arguments.messages and arguments.protocol is None:
         hint = "messages of a database are always there"
         raise UsageError("is for --protocol", where="--messages", hint=hint)
@@ -355,7 +369,7 @@ def _into_parquet(arguments: argparse.Namespace, screen: Screen) -> None:
         )
     from telemetry.tables.parquet import ParquetFolder
 
-    with ParquetFolder(arguments.output) as folder:
+    with ParquetFolder(arguments.output, with_log=arguments.log_column) as folder:
         make_decoder, _ = _decoders(arguments, folder.sink, screen)
         decoder = make_decoder(0)
         with decoder.pieces(arguments.logs) as pieces:

@@ -162,6 +162,7 @@ class _Writer:
         self._options = options
         self._lines = LineBuffer()
         self._bound = 0
+        self._log: Path | None = None  # of the last rows
 
     def write(self, samples: SampleBatch, place: Place, counts: Mapping[str, int]) -> OutputPiece:
         """Return what the rows are as text. counts: of the stages before."""
@@ -174,6 +175,9 @@ class _Writer:
             if self.writing.sessions.is_open():
                 warnings = (restart.words(), *warnings)
             self.writing.end_sessions(lines, restart.before_ns)
+        if len(samples) and place.progress.path is not self._log:
+            self._log = place.progress.path
+            self.writing.begin_log(str(self._log), lines)
         self.writing.write(samples, lines)
         if place.is_end:
             self.writing.finish(lines, self._reading.last_ns)

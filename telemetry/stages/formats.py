@@ -19,11 +19,13 @@ class TextSettings:
 
     - raw_text: texts of csv are as they are, also where a spreadsheet takes them for formulas
     - with_owners: each row says its pack, charger and source
+    - with_log: and, last of all, which log it is of
     """
 
     form: OutputFormat
     raw_text: bool = False
     with_owners: bool = False
+    with_log: bool = False
 
 
 class TimeForm(StrEnum):

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from telemetry_core.rows.batch import SampleBatch
 from telemetry_core.rows.schema import Schema
 from telemetry_core.rows.spec import FieldSpec, RecordSpec, SlotKind
-from telemetry_core.text.encoder import OWNER_COLUMNS, Encoder
+from telemetry_core.text.encoder import Encoder
 from telemetry_core.text.lines import LineBuffer
 from telemetry_core.text.wide import WideRows
 
@@ -30,6 +30,8 @@ _EVENT_FIELDS = (
     FieldSpec("active", SlotKind.BOOL),
 )
 _EVENT_ROWS = Schema((RecordSpec(EVENT.name, _EVENT_FIELDS, modelled=True),))
+OWNER_COLUMNS = ("pack", "charger", "source")
+LOG = "log"  # the column of what a row was read from
 NEVER_NS = -(2**63)  # where no row has been
 
 
@@ -37,6 +39,7 @@ class Output:
     """Takes what the stages make. This one drops it: each kind overrides what it has a use for."""
 
     in_order = True  # whether it needs all rows, one after the other
+    with_log = False  # whether rows say which log they are of
     shift_ns = 0  # is added to each stamp that a database gets
     replacing: LineBuffer | None = None  # takes rows that may replace earlier ones; None: `lines` does
 
@@ -55,6 +58,9 @@ class Output:
 
     def bind(self, channel: BoundChannel) -> None:
         """Expect rows of `channel`."""
+
+    def begin_log(self, name: str) -> None:
+        """Expect rows of the log of this name from now on."""
 
     def write_times(self, form: TimeForm, origin_ns: int = 0) -> None:
         """Write times of csv and ndjson like that from now on. origin_ns: where relative ones begin."""
@@ -147,6 +153,9 @@ class Text(_Encoded):
         )
         self._numbers: dict[str, int] = {}  # of channels, by tag
         self._times = (TimeForm.NS, 0)
+        self.with_log = settings.with_log
+        self._log = ""
+        self._bound: dict[int, tuple[Mapping[str, str], bool]] = {}  # by tag set; as `bind` has it
 
     @property
     def header(self) -> bytes:
@@ -156,13 +165,26 @@ class Text(_Encoded):
 
     @property
     def _owner_columns(self) -> list[bytes]:
-        return [name.encode() for name in OWNER_COLUMNS] if self._settings.with_owners else []
+        return [name.encode() for name in self._owner({})]
+
+    def _owner(self, tags: Mapping[str, str]) -> dict[str, str]:
+        """Return what stands in the last columns of rows with these tags."""
+        names = OWNER_COLUMNS if self._settings.with_owners else ()
+        log = {LOG: self._log} if self.with_log else {}
+        return {name: tags.get(name, "") for name in names} | log
+
+    def begin_log(self, name: str) -> None:
+        self._log = name
+        for index, (tags, is_of_channel) in self._bound.items():
+            self._encoder.set_owner(index, self._owner(tags), is_of_channel=is_of_channel)
 
     def bind(self, channel: BoundChannel) -> None:
         number, binding = channel.number, channel.binding
         for index, tags in zip(channel.tag_sets, channel.tags(), strict=True) if self._owner_columns else ():
-            is_of_channel = tags["source"] == binding.tag  # an aggregate is a source of its own
-            self._encoder.set_owner(index, *_owner(tags), is_of_channel=is_of_channel)
+            # An aggregate is a source of its own.
+            is_of_channel = tags["source"] == binding.tag or not self._settings.with_owners
+            self._bound[index] = tags, is_of_channel
+            self._encoder.set_owner(index, self._owner(tags), is_of_channel=is_of_channel)
         self._numbers.setdefault(binding.tag, number)
         for encoder in (self._encoder, self._event_encoder):
             encoder.set_channel(number, binding.channel or binding.tag, binding.address.encode())
@@ -180,14 +202,15 @@ class Text(_Encoded):
         row = SampleBatch(_EVENT_ROWS, 8)
         code = EVENT_CODES[event.code].number
         values = {"code": code, "level": int(event.level), "active": event.active}
-        if self._settings.with_owners:
-            self._event_encoder.set_owner(0, event.pack, event.charger, event.source)
+        if self._owner_columns:
+            tags = {"pack": event.pack, "charger": event.charger, "source": event.source}
+            self._event_encoder.set_owner(0, self._owner(tags))
         row.append(0, time_ns, values, channel=self._numbers[event.source])
         self._encode_event(row, lines)
 
     def add_session(self, row: SessionRow, time_ns: int, tag: str, lines: LineBuffer) -> str:
         written = point(row, "", time_ns)
-        owner = _owner({"source": tag, **written.tags}) if self._settings.with_owners else ()
+        owner = self._owner({"source": tag, **written.tags})
         for line in lines_of(written, tag, owner, self._settings, *self._times):
             lines.append(line, written.time_ns)
         return written.measurement
@@ -210,10 +233,6 @@ class WideText(Text):
 
     def add_session(self, _row: SessionRow, _time_ns: int, _tag: str, _lines: LineBuffer) -> str:
         return ""
-
-
-def _owner(tags: Mapping[str, str]) -> tuple[str, str, str]:
-    return tags.get("pack", ""), tags.get("charger", ""), tags["source"]
 
 
 OutputKind = OutputFormat | TextSettings | Output

@@ -2,10 +2,9 @@
 
 import io
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping
 
 from telemetry_core.rows.schema import guarded
-from telemetry_core.text.encoder import OWNER_COLUMNS
 
 from telemetry.charging.rows import Point, rfc3339
 from telemetry.stages.formats import OutputFormat, TextSettings, TimeForm
@@ -14,17 +13,21 @@ _KEYS = {TimeForm.NS: "time_ns", TimeForm.ISO: "time", TimeForm.RELATIVE: "time_
 
 
 def lines_of(
-    point: Point, channel: str, owner: Sequence[str], settings: TextSettings, form: TimeForm, origin_ns: int
+    point: Point,
+    channel: str,
+    owner: Mapping[str, str],
+    settings: TextSettings,
+    form: TimeForm,
+    origin_ns: int,
 ) -> Iterator[bytes]:
     """Yield the lines of `point`, without newlines.
 
-    owner: values of OWNER_COLUMNS, or none; origin_ns: where relative times begin.
+    owner: what stands in the last columns, by name; origin_ns: where relative times begin.
     """
     time = _time(point.time_ns, form, origin_ns)
     known = {name: value for name, value in point.fields.items() if value != ""}
     if settings.form is OutputFormat.NDJSON:
-        owned = dict(zip(OWNER_COLUMNS, owner, strict=False))
-        row = {"channel": channel, "id": "", "message": point.measurement, **owned, "signals": known}
+        row = {"channel": channel, "id": "", "message": point.measurement, **owner, "signals": known}
         stamp = f'"{time}"' if form is TimeForm.ISO else time
         words = json.dumps(row, ensure_ascii=False, separators=(",", ":"))
         yield f'{{"{_KEYS[form]}":{stamp},{words[1:]}'.encode("utf-8", "replace")
@@ -32,7 +35,7 @@ def lines_of(
     cell = str if settings.raw_text else guarded
     for name, value in known.items():
         text = cell(value) if isinstance(value, str) else _number(value)
-        yield _csv(time, cell(channel), "", point.measurement, name, text, *map(cell, owner))
+        yield _csv(time, cell(channel), "", point.measurement, name, text, *map(cell, owner.values()))
 
 
 def _time(time_ns: int, form: TimeForm, origin_ns: int) -> str:

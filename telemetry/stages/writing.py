@@ -211,6 +211,12 @@ class Writing:
         for plug in self.sessions.fed_by(source):
             self.sessions.finish(plug, end_ns, lines, shift_ns=0)
 
+    def begin_log(self, name: str, lines: LineBuffer) -> None:
+        """Expect rows of the log of this name. Where rows say it, intervals of the reducer end."""
+        if self.output.with_log:
+            self.flush(lines)
+            self.output.begin_log(name)
+
     def flush(
         self,
         lines: LineBuffer,

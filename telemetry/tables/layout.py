@@ -7,7 +7,7 @@ Promises:
   exclude one another share a column.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from telemetry_core.columns.spec import ColumnKind, ColumnSpec, TableSpec, common_kind, kind_of
@@ -15,12 +15,14 @@ from telemetry_core.rows.spec import FieldSpec, RecordSpec, SlotKind
 
 from telemetry.model.fields import Kind, Measurement
 from telemetry.model.measurements import CHARGING_CURVE, CHARGING_PHASE, CHARGING_SESSION, EVENT, MEASUREMENTS
+from telemetry.stages.output import LOG
 
 TIME, CHANNEL, ID = "time", "channel", "id"
 SOURCE = "source"  # what tells a row's channel: its tag set, since rows of an aggregate have no channel
 TAGS = ("pack", "charger")  # that separate rows of the data model
 _TIME = ColumnSpec(TIME, ColumnKind.TIME)
 _CHANNEL = ColumnSpec(CHANNEL, ColumnKind.WORDS, head=SOURCE)
+_LOG = ColumnSpec(LOG, ColumnKind.WORDS, head=LOG)
 EVENT_TABLE = TableSpec(
     EVENT.name,
     (
@@ -47,8 +49,12 @@ def _table_of(measurement: Measurement) -> TableSpec:
 ROW_TABLES = (*map(_table_of, (CHARGING_SESSION, CHARGING_PHASE, CHARGING_CURVE)), EVENT_TABLE)
 
 
-def lay_out(specs: Sequence[RecordSpec]) -> tuple[TableSpec, ...]:
-    """Return the tables of all records that are written, in their order, and after them ROW_TABLES."""
+def lay_out(specs: Sequence[RecordSpec], *, with_log: bool = False) -> tuple[TableSpec, ...]:
+    """Return the tables of all records that are written, in their order, and after them ROW_TABLES.
+
+    with_log: a column before the signals says which log a row is of.
+    """
+    log = (_LOG,) if with_log else ()
     modelled = {spec.measurement for spec in specs if spec.modelled} | {table.name for table in ROW_TABLES}
     tables: dict[str, _Table] = {}
     for record, spec in enumerate(specs):
@@ -57,16 +63,21 @@ def lay_out(specs: Sequence[RecordSpec]) -> tuple[TableSpec, ...]:
         name = spec.message_name
         if name in modelled:
             name = spec.measurement  # of a message `battery`: can_battery
-        tables.setdefault(name, _Table(name, spec)).add(record, spec)
-    return (*(table.spec() for table in tables.values()), *ROW_TABLES)
+        tables.setdefault(name, _Table(name, (*_head(spec), *log))).add(record, spec)
+    return (*(table.spec() for table in tables.values()), *(_with(log, table) for table in ROW_TABLES))
+
+
+def _with(log: Sequence[ColumnSpec], table: TableSpec) -> TableSpec:
+    heads = 2 + len(TAGS)
+    return replace(table, columns=(*table.columns[:heads], *log, *table.columns[heads:]))
 
 
 class _Table:
     """A table while records are added to it."""
 
-    def __init__(self, name: str, spec: RecordSpec) -> None:
+    def __init__(self, name: str, head: Iterable[ColumnSpec]) -> None:
         self._name = name
-        self._columns = {column.name: column for column in _head(spec)}
+        self._columns = {column.name: column for column in head}
         self._head = frozenset(self._columns)
         self._owners: dict[str, tuple[str, bool]] = {}  # by column: its signal, and whether it holds words
         self._records: list[tuple[int, tuple[int, ...]]] = []

@@ -32,15 +32,15 @@ class ParquetFolder:
     A context manager, which discards what is not finished.
     """
 
-    def __init__(self, folder: Path) -> None:
-        """Make the folder if it is missing.
+    def __init__(self, folder: Path, *, with_log: bool = False) -> None:
+        """Make the folder if it is missing. with_log: as of `TableSink`.
 
         Raises UsageError if it holds such files, which a reader of the folder would take for this log's,
         StorageError if it cannot be made, MissingPackageError without pyarrow.
         """
         self._parquet: Any = require("pyarrow.parquet", "Parquet", "pip install 'nev-telemetry[parquet]'")
         self._arrow: Any = require("pyarrow", "Parquet", "pip install 'nev-telemetry[parquet]'")
-        self.sink = TableSink()
+        self.sink = TableSink(with_log=with_log)
         self._folder = folder
         self._writers: dict[str, Any] = {}
         self._files: dict[str, Path] = {}

@@ -9,6 +9,7 @@ from telemetry.decode.described import by_config, by_databases, by_protocol
 from telemetry.decode.times import Times
 from telemetry.errors import UsageError
 from telemetry.logs.content import require_file
+from telemetry.logs.files import recording_files
 from telemetry.model.ids import IsoTpId, parse_id
 from telemetry.tables.arguments import (
     FilePath,
@@ -46,10 +47,14 @@ def read(
     isotp: Ids = (),
     isotp_length: bool = False,
     isotp_extended_addressing: bool = False,
+    log_column: bool = False,
     on_error: Literal["skip", "raise"] = "skip",
     jobs: int | None = None,
 ) -> Tables:
     """Decode logs, one after the other as if they were one, into a table a message or measurement.
+
+    A log is a file, a folder (all files in it, in depth, that are named as recordings), a glob, or several of
+    these in a list. `log_column` adds a column `log`, which says which of them a row is of.
 
     One of these says what is in them:
 
@@ -80,7 +85,7 @@ def read(
     `jobs` is the number of threads, by default one for each processor. Raises TelemetryError with the one
     line that the command would print. What the command warns of is a warning.
     """
-    paths = paths_of(logs, "read")
+    paths = recording_files(paths_of(logs, "read"), warn)
     one_of({"databases": databases, "config": config, "protocol": protocol}, "read")
     if source and config is None:
         raise UsageError("stands without config", where="source", hint="it is a source of that")
@@ -127,7 +132,7 @@ def read(
             signals=globs,
             isotp=ids,
         )
-    sink = TableSink()
+    sink = TableSink(with_log=log_column)
     decoder = Decoder(*described.make(sink), jobs=jobs_of(jobs), times=times, is_strict=on_error == "raise")
     with decoder.pieces(paths) as pieces:
         for piece in pieces:

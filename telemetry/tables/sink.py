@@ -1,6 +1,6 @@
 """The end of the stages where rows become columns."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping
 
 from telemetry_core.columns.batches import Batches
 from telemetry_core.columns.columns import Columns
@@ -13,27 +13,40 @@ from telemetry.charging.rows import point
 from telemetry.charging.session import Session
 from telemetry.model.events import Event
 from telemetry.stages.binding import BoundChannel
-from telemetry.stages.output import Output
+from telemetry.stages.output import LOG, Output
 from telemetry.tables.layout import CHANNEL, EVENT_TABLE, ROW_TABLES, SOURCE, TAGS, TIME, lay_out
+
+_Value = int | float | bool | str | None
 
 
 class TableSink(Output):
     """Columns of rows."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, with_log: bool = False) -> None:
+        """Take rows. with_log: each says which log it is of."""
         self._columns: Columns
+        self.with_log = with_log
+        self._log: str | None = None
+        self._bound: list[int] = []  # tag sets
 
     @property
     def left_out(self) -> int:
         return self._columns.left_out
 
     def start(self, schema: Schema) -> None:
-        self._columns = Columns(schema, lay_out(schema.specs))
+        self._columns = Columns(schema, lay_out(schema.specs, with_log=self.with_log))
+
+    def begin_log(self, name: str) -> None:
+        self._log = name.encode("utf-8", "replace").decode()  # as Arrow has it
+        for index in self._bound:
+            self._columns.set_word(LOG, index, self._log)
 
     def bind(self, channel: BoundChannel) -> None:
+        self._bound += channel.tag_sets
         for index, tags in zip(channel.tag_sets, channel.tags(), strict=True):
             is_of_channel = tags["source"] == channel.binding.tag
             self._columns.set_word(SOURCE, index, channel.binding.tag if is_of_channel else None)
+            self._columns.set_word(LOG, index, self._log)
             for key in TAGS:
                 if key in tags:
                     self._columns.set_word(key, index, tags[key])
@@ -42,9 +55,9 @@ class TableSink(Output):
         self._columns.append(samples)
 
     def add_event(self, event: Event, time_ns: int, _lines: LineBuffer) -> None:
-        owner = (event.source or None, event.pack or None, event.charger or None)
-        row = (time_ns, *owner, event.code, int(event.level), event.active, event.text)
-        self._append(EVENT_TABLE.name, row)
+        owner = {CHANNEL: event.source or None, "pack": event.pack or None, "charger": event.charger or None}
+        what: dict[str, _Value] = {"code": event.code, "level": int(event.level), "active": event.active}
+        self._append(EVENT_TABLE.name, {TIME: time_ns, **owner, **what, "text": event.text})
 
     def add_session(self, session: SessionRow, _time_ns: int, tag: str, _lines: LineBuffer) -> str:
         if not isinstance(session, Session) or session.open:
@@ -53,15 +66,18 @@ class TableSink(Output):
         contents += [PhaseRow(session, phase) for phase in session.phases]
         contents += [CurveRow(session, percent) for percent in session.curve]
         for made in (point(content, session.vehicle, 0) for content in contents):
-            values = {TIME: made.time_ns, CHANNEL: tag, **made.tags, **made.fields}
-            (table,) = (table for table in ROW_TABLES if table.name == made.measurement)
-            row = [values.get(column.name, "") for column in table.columns]
-            self._append(made.measurement, [None if value == "" else value for value in row])
+            values = {CHANNEL: tag, **made.tags, **made.fields}
+            known = {name: value for name, value in values.items() if value != ""}
+            self._append(made.measurement, {TIME: made.time_ns, **known})
         return ""
 
-    def _append(self, name: str, row: Sequence[int | float | bool | str | None]) -> None:
-        number = [table.name for table in ROW_TABLES].index(name)
-        self._columns.append_row(len(self._columns.tables) - len(ROW_TABLES) + number, row)
+    def _append(self, name: str, values: Mapping[str, _Value]) -> None:
+        first = len(self._columns.tables) - len(ROW_TABLES)
+        number = first + [table.name for table in ROW_TABLES].index(name)
+        values = {LOG: self._log, **values}
+        self._columns.append_row(
+            number, [values.get(column.name) for column in self._columns.tables[number].columns]
+        )
 
     def take(self, at_least: int = 1) -> Iterator[Batches]:
         """Yield all rows, a table at a time, of tables that have at least so many."""

@@ -29,7 +29,7 @@ cdef class Encoder:
     cdef Texts csv_channels
     cdef Texts csv_messages      # as Schema.records: `name,`; None until csv is asked for
     cdef Texts csv_signals       # as Schema.fields: `name,`
-    cdef Texts csv_owners        # by tag set: `,pack,charger,source`; empty: rows do not say it
+    cdef Texts csv_owners        # by tag set: `,pack,charger,source,log`, or less
     cdef Texts json_owners       # likewise
     cdef uint8_t[8192] without_channel  # a bit for each of 65536 tag sets
     cdef Texts json_channels

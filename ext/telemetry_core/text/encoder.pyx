@@ -50,7 +50,6 @@ cdef enum:
     NO_CHANNEL = 1 << 16         # an index that has no text of its own
 
 CSV_HEADER = "time_ns,channel,id,message,signal,value"
-OWNER_COLUMNS = ("pack", "charger", "source")
 _TIME_FORMS = {"ns": TIME_NS, "iso": TIME_ISO, "relative": TIME_RELATIVE}
 _TIME_COLUMNS = ("time_ns", "time", "time_s")  # by TimeForm
 
@@ -121,16 +120,14 @@ cdef class Encoder:
         self.csv_channels.put(index, self.csv_cell(name))
         self.json_channels.put(index, _json_text(name))
 
-    def set_owner(self, uint16_t index, str pack not None, str charger not None, str source not None, *,
-                  bint is_of_channel=True):
-        """Let rows of tag set `index` say whose they are: in csv in three columns, in ndjson by these keys.
+    def set_owner(self, uint16_t index, owner, *, bint is_of_channel=True):
+        """Let rows of tag set `index` say whose they are: texts by name, in csv its last columns, in ndjson keys.
 
         Without `is_of_channel` they have an empty channel.
         """
-        owner = (pack, charger, source)
-        self.csv_owners.put(index, b"".join(b"," + self.csv_cell(each) for each in owner))
-        names = zip(OWNER_COLUMNS, owner, strict=True)
-        self.json_owners.put(index, b"".join(b',"%b":%b' % (name.encode(), _json_text(each)) for name, each in names))
+        self.csv_owners.put(index, b"".join(b"," + self.csv_cell(each) for each in owner.values()))
+        self.json_owners.put(index, b"".join(b",%b:%b" % (_json_text(name), _json_text(each))
+                                             for name, each in owner.items()))
         self.without_channel[index // 8] &= <uint8_t>~(1 << (index % 8))
         self.without_channel[index // 8] |= <uint8_t>((not is_of_channel) << (index % 8))
 

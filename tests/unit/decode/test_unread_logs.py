@@ -168,7 +168,7 @@ def read(file):
         yield can.Message(timestamp=1700000005 + number, arbitration_id=256, is_extended_id=False, data=data)
     raise DataError("breaks after 3 frames", where="x.acme")
 """
-    installed(monkeypatch, folder, "acme-parts", {"logs": {"acme": "acme_parts:read"}}, code)
+    installed(monkeypatch, folder, "broken-parts", {"logs": {"acme": "broken_parts:read"}}, code)
     Path("x.acme").write_bytes(b"acme")
     said = decoded("1.log", "x.acme", "2.log")
     assert said.returncode == 65

@@ -254,7 +254,9 @@ def test_only_the_tag_sets_that_are_of_no_channel_have_none(schema: Schema) -> N
     samples, encoder, lines = SampleBatch(schema), Encoder(schema), LineBuffer()
     encoder.set_channel(0, "can0")
     for tags, is_of_channel in ((2, False), (7, False), (8, False), (16, False), (2, True)):
-        encoder.set_owner(tags, "main", "", "can0", is_of_channel=is_of_channel)
+        encoder.set_owner(
+            tags, {"pack": "main", "charger": "", "source": "can0"}, is_of_channel=is_of_channel
+        )
     for tags in (*range(18), 65535):
         samples.append(0, 5, {"Voltage": 1}, tags=tags)
     expected = ["" if tags in (7, 8, 16) else "can0" for tags in (*range(18), 65535)]
