@@ -74,7 +74,7 @@ def run(arguments: argparse.Namespace) -> int:
             raise UsageError(
                 f"would be written over {other}", where=str(files[number]), hint=f"both are {output}"
             )
-    unread = Unread(files)
+    unread = Unread(files, is_strict=len(files) == 1)  # an archive alone is an error, however many it holds
     for file, output in zip(files, outputs, strict=True):
         try:
             with writing_to(output, [*files, *named]) as stream:

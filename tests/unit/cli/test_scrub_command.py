@@ -1,6 +1,7 @@
 """`nev-telemetry scrub` as people run it: what it writes, what it says, what it refuses."""
 
 import gzip
+import zipfile
 from pathlib import Path
 
 import can
@@ -200,3 +201,15 @@ def test_what_is_not_damaged_is_copied_with_a_warning_for_the_rest(tmp_path: Pat
     assert code == 0
     assert said[0].startswith(f"warning: {log}:2 ")
     assert (tmp_path / "out.log").read_text() == PLAIN
+
+
+def test_of_an_archive_a_log_is_named(tmp_path: Path) -> None:
+    archive, copy = tmp_path / "drive.zip", tmp_path / "copy.log"
+    with zipfile.ZipFile(archive, "w") as made:
+        for name in ("1.log", "2.log"):
+            made.writestr(name, "(1.0) can0 001#01\n")
+    said = refused(65, "scrub", archive, "-o", copy)
+    assert said == f"nev-telemetry: {archive}: is an archive, and no log (name one, like {archive}:1.log)\n"
+    assert not copy.exists()
+    assert run(f"{archive}:2.log", "-o", copy)[0] == 0
+    assert "001#01" in copy.read_text()
