@@ -96,6 +96,7 @@ def test_a_scenario_is_found_by_name_by_number_and_by_file() -> None:
     names = charge_scenario_names()
     file = CHARGE_SCENARIOS / "07-bro-silent.toml"
     assert found("7") == found("07") == found(str(file)) == "07-bro-silent"
+    assert found("0") == found("00") == "00-good"
     assert [found(name) for name in names] == names
     for unknown in ("41", "bro-silent", "nowhere.toml"):
         with pytest.raises(NotFoundError, match="no such scenario of a charge"):
