@@ -173,12 +173,13 @@ def checksums(sample: Sample, counting: Sequence[Finding]) -> Iterator[Finding]:
     rows = list(dict.fromkeys(sample.rows))[:: max(1, len(set(sample.rows)) // _MOST_ROWS)]
     if len(rows) < _LEAST_ROWS or len(sample.changing) < 2:
         return
-    busy = {(one.place.byte, one.place.shift) for one in counting if one.place is not None}
-    for byte in sorted(sample.changing, key=lambda at: _likely(sample, at), reverse=True):
-        places = [Place(byte), Place(byte, bit_count=4), Place(byte, shift=4, bit_count=4)]
-        for place in places:
-            if (byte, place.shift) in busy or (place.bit_count == 8 and byte in {at for at, _ in busy}):
-                continue
+    counts = [one.place for one in counting if one.place is not None]
+    nibbles = [Place(byte, shift=shift, bit_count=4) for byte in sample.changing for shift in (0, 4)]
+    for places in ([Place(byte) for byte in sample.changing], nibbles):
+        for place in sorted(places, key=lambda each: _likely(sample, each, counts), reverse=True):
+            own = [one for one in counts if _overlap(one, place)]
+            if own and len(own) == len(counts):
+                continue  # the low bits of a checksum count, too, where nothing but a counter moves
             if (words := _method(sample, rows, place, counting)) is not None:
                 values = place.read(sample.rows)
                 yield Finding("checksum", place, min(values), max(values), words)
@@ -196,10 +197,17 @@ def checksums(sample: Sample, counting: Sequence[Finding]) -> Iterator[Finding]:
                     return
 
 
-def _likely(sample: Sample, byte: int) -> float:
-    """Return how far a byte jumps; in a sum each term follows from the others, and no term so wildly."""
-    jumps = sum(map(abs, sample.steps(sample.columns[byte], 8)))
-    return jumps * (1.5 if byte in (0, sample.length - 1) else 1.0)
+def _overlap(one: Place, other: Place) -> bool:
+    ends = (one.shift + one.bit_count, other.shift + other.bit_count)
+    is_near = one.byte <= other.byte < one.byte + one.byte_count
+    return is_near and (one.byte_count > 1 or (one.shift < ends[1] and other.shift < ends[0]))
+
+
+def _likely(sample: Sample, place: Place, counts: Sequence[Place]) -> float:
+    """Return how far it jumps; in a sum each term follows from the others, and no term so wildly."""
+    jumps = float(sum(map(abs, sample.steps(place.read(sample.rows), place.bit_count))))
+    beside = place.bit_count == 4 and any(one.byte == place.byte for one in counts)
+    return jumps * (1.5 if place.byte in (0, sample.length - 1) else 1.0) * (2.0 if beside else 1.0)
 
 
 def _changes(sample: Sample, byte: int) -> int:

@@ -98,7 +98,7 @@ def _title(one: LookedId, *, several: bool) -> str:
     words = [id_text(one.seen.id), *([one.channel] if several else [])]
     words.append(f"{one.seen.frames:,} frame{'s' * (one.seen.frames > 1)} of {head['length']} bytes")
     if one.period_ms is not None:
-        words.append(f"every {one.period_ms:,.4g} ms (jitter {one.jitter_ms:.2g})")
+        words.append(f"every {one.period_ms:,.4g} ms (jitter {one.jitter_ms:.3g})")
     return "  ".join([*words, one.known])[:_WIDTH]
 
 

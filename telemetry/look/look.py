@@ -76,7 +76,9 @@ def findings(seen: SeenFrames) -> tuple[Finding, ...]:
         return (carried,)
     sample = sample_of(seen)
     found = [*counters(sample)]
-    found += checksums(sample, found)
+    for check in [*checksums(sample, found)]:
+        own = _bits(check)
+        found = [one for one in found if own.isdisjoint(_bits(one))] + [check]
     selector = multiplexer(sample, found)
     if selector is None or selector.place is None:
         found += [*_texts(sample), *windows(sample, _taken(found))]
@@ -90,6 +92,12 @@ def findings(seen: SeenFrames) -> tuple[Finding, ...]:
 def _bytes(finding: Finding) -> set[int]:
     place = finding.place
     return set() if place is None else set(range(place.byte, place.byte + place.byte_count))
+
+
+def _bits(finding: Finding) -> set[int]:
+    place = finding.place
+    begin = 0 if place is None else 8 * place.byte + place.shift
+    return set(range(begin, begin + (0 if place is None else place.bit_count)))
 
 
 def _taken(found: Iterable[Finding]) -> set[int]:
