@@ -158,7 +158,7 @@ def open_member(path: Path) -> Member | None:
 
 
 def _is_archive_at(path: Path) -> bool:
-    if not path.is_file():
+    if path == STDIN or not path.is_file():
         return False
     with Content(path) as content:
         return is_archive(content.beginning(_BEGINNING_BYTES))

@@ -121,6 +121,14 @@ def test_decoding_an_archive_gives_what_its_members_give_and_names_those_that_ar
     assert warnings[0].startswith(f"{archive}:notes.txt: nothing in it is a frame.")
 
 
+def test_stdin_is_left_alone_where_an_archive_has_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "-").write_bytes(zipped(LOGS))
+    monkeypatch.chdir(tmp_path)
+    assert with_members([Path("-")]) == [Path("-")]
+
+
 def test_an_archive_is_scanned_as_its_logs_are(tmp_path: Path) -> None:
     path = tmp_path / "drive.zip"
     path.write_bytes(zipped(LOGS | {"notes.txt": b"words\n"}))
