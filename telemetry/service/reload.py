@@ -39,6 +39,7 @@ TAKES_EFFECT = {
     "limits",
     "aggregates",
     "charging",
+    "notes",
 }
 _KEYS = {"wait_for_clock": "clock", "spool_directory": "spool.directory"}  # called otherwise in the file
 
