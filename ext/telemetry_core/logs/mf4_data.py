@@ -95,7 +95,7 @@ class Data:
     def _all(self, first: int) -> Iterator[Block]:
         """Yield the lists and the blocks that they name, in order."""
         at = first
-        block = last = self._blocks.block(at) if at else None
+        block = last = self._named(at) if at else None
         while block is not None and block.kind in LISTS:
             yield block
             last = block
@@ -103,14 +103,18 @@ class Data:
                 at = block.links[0]
             else:
                 for link in self._links(block):
-                    last = self._blocks.block(link) or Block(link, b"", 0, 0, ())
+                    last = self._named(link)
                     yield last
                 at = block.links[0]
-            block = self._blocks.block(at) if at else None
+            block = self._named(at) if at else None
             if not at and self._blocks.unfinished & LAST_LIST:
                 yield from self._following(last)
-        if at:
-            yield block or Block(at, b"", 0, 0, ())
+        if block is not None:
+            yield block
+
+    def _named(self, at: int) -> Block:
+        """Return the block at a place; one of no kind, at the end of the file, for none."""
+        return self._blocks.block(at) or Block(min(at, self._blocks.size_bytes), b"", 0, 0, ())
 
     def _links(self, block: Block) -> Iterator[int]:
         """Yield where the blocks of a list are, up to the first that is nowhere."""
