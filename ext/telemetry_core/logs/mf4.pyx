@@ -8,7 +8,7 @@ Promises:
 - Memory is constant for each group of frames, of which there are 256 at most.
 - A record that is no frame is damaged, and costs only itself. Damage of a block ends its groups.
 
-`mf4_layout` says where in a record each field is, `mf4_data` brings the bytes.
+`mf4_layout` says where in a record each field is, `mf4_data` brings the bytes, `mf4_records` finds records in them.
 """
 
 from cpython.bytes cimport PyBytes_AS_STRING
@@ -25,6 +25,10 @@ from telemetry_core.logs.mf4_layout import UNLIMITED, Layout
 from telemetry_core.frames.batch cimport (
     FLAG_BRS, FLAG_ESI, FLAG_FD, ID_ERROR, ID_EXTENDED, ID_MASK, ID_REMOTE, MAX_PAYLOAD, FrameBatch, WideFrame,
 )
+from telemetry_core.logs.mf4_records cimport (
+    FOUND, FOUND_END, FOUND_NOTHING, LENGTH_BYTES, SLACK, WINDOW, Field, RecordSize, Stream, find_record, number_at,
+    pass_record, record_at, turn_back,
+)
 from telemetry_core.logs.reader cimport (
     ENOUGH, MAX_CHANNELS, NEEDS_BYTES, NEEDS_CHANNEL, NEEDS_MEMORY, NOT_DUE, LogReader,
 )
@@ -32,23 +36,7 @@ from telemetry_core.memory cimport zeroed
 
 cdef Py_ssize_t MOST_COLUMNS = _MOST_COLUMNS
 
-cdef extern from *:
-    """
-    #define swap64(word) __builtin_bswap64(word)
-    """
-    uint64_t swap64(uint64_t word) nogil
-
-cdef enum Found:
-    FOUND
-    FOUND_NOTHING                # more bytes are needed
-    FOUND_END
-
 cdef enum:
-    MOST_RECORD = 65536          # bytes, as `mf4_blocks` has checked
-    WINDOW = 163840              # bytes: a record, what comes before it, and half as much again of new ones
-    SLACK = 8                    # bytes after the window, which a field may be read from
-    TILE = 16384                 # bytes that are transposed at once: they stay in the first cache
-    LENGTH_BYTES = 4             # before a payload whose length varies
     MOST_ID = 0x7FF              # of a standard frame
     IDE = 0x80000000             # in an id without a field of its own for it
     ERROR_FRAME = 1              # kinds of groups, as in mf4_layout
@@ -57,12 +45,6 @@ cdef enum:
 cdef int64_t LATEST = <int64_t>1 << 62  # ns: a stamp since the start
 cdef uint8_t[16] FD_LENGTHS  # by DLC
 FD_LENGTHS[:] = [0, 1, 2, 3, 4, 5, 6, 7, 8, 12, 16, 20, 24, 32, 48, 64]
-
-cdef struct Field:
-    uint64_t mask                # 0: it is not there, and is 0
-    uint32_t byte
-    uint8_t shift
-    uint8_t unused               # bits of a big-endian word after the field's bytes
 
 cdef struct Fields:              # in the order of FIELDS
     Field id
@@ -73,24 +55,6 @@ cdef struct Fields:              # in the order of FIELDS
     Field edl
     Field brs
     Field esi
-
-cdef struct RecordSize:
-    uint64_t id
-    int64_t size                 # bytes; -1: the record says its own
-
-cdef struct Stream:              # the records of one id
-    char* window
-    Py_ssize_t begin             # first byte not yet taken
-    Py_ssize_t end
-    int64_t ahead                # bytes to skip before the next record
-    int64_t record_bytes         # of the record that was found, with its id
-    uint64_t id
-    RecordSize* sizes            # of all records, by id
-    Py_ssize_t size_count
-    uint8_t id_bytes
-    bint has_all
-    bint is_lost                 # at a record of an unknown id
-    int64_t block                # where in the file that is from which the newest bytes are
 
 cdef struct Group:
     Stream records
@@ -116,14 +80,6 @@ cdef struct Group:
     WideFrame frame
 
 
-cdef inline uint64_t _value(const char* record, const Field* field) noexcept nogil:
-    cdef uint64_t word
-    memcpy(&word, record + field.byte, sizeof(word))
-    if field.unused:
-        word = swap64(word) >> (field.unused - 1)
-    return word >> field.shift & field.mask
-
-
 cdef Field _field(given):
     cdef Field field
     memset(&field, 0, sizeof(field))
@@ -134,88 +90,6 @@ cdef Field _field(given):
         if given.is_big_endian:
             field.unused = 65 - (given.bit + given.bits + 7) // 8 * 8
     return field
-
-
-cdef int64_t _size(const Stream* stream, uint64_t id) noexcept nogil:
-    # Of a record in bytes; -1: it says its own, -2: there is no such id.
-    cdef Py_ssize_t low = 0, high = stream.size_count, middle
-    while low < high:
-        middle = (low + high) // 2
-        if stream.sizes[middle].id < id:
-            low = middle + 1
-        else:
-            high = middle
-    return stream.sizes[low].size if low < stream.size_count and stream.sizes[low].id == id else -2
-
-
-cdef int _find(Stream* stream) noexcept nogil:
-    # Go to the next record of the stream's id. It may be found again until `ahead` goes over it.
-    cdef int nothing = FOUND_END if stream.has_all else FOUND_NOTHING
-    cdef const char* at
-    cdef Py_ssize_t left, count
-    cdef uint64_t id
-    cdef uint32_t length
-    cdef int64_t size
-    while True:
-        count = min(<int64_t>(stream.end - stream.begin), stream.ahead)
-        stream.begin += count
-        stream.ahead -= count
-        left = stream.end - stream.begin
-        if stream.ahead or left < stream.id_bytes:
-            return nothing
-        at = stream.window + stream.begin
-        id = 0
-        memcpy(&id, at, stream.id_bytes)
-        size = stream.sizes[0].size if stream.id_bytes == 0 else _size(stream, id)
-        count = size
-        if size == -2:
-            stream.is_lost = True
-            return FOUND_NOTHING
-        if size < 0:
-            if left < stream.id_bytes + LENGTH_BYTES:
-                return nothing
-            memcpy(&length, at + stream.id_bytes, sizeof(length))
-            size = <int64_t>length + LENGTH_BYTES
-            count = min(size, <int64_t>MAX_PAYLOAD + LENGTH_BYTES)
-        if stream.id_bytes and id != stream.id:
-            stream.ahead = stream.id_bytes + size
-            continue
-        if left < stream.id_bytes + count:
-            return nothing
-        stream.record_bytes = stream.id_bytes + size
-        return FOUND
-
-
-cdef inline const char* _record(const Stream* stream) noexcept nogil:
-    return stream.window + stream.begin + stream.id_bytes
-
-
-cdef inline void _pass(Stream* stream) noexcept nogil:
-    stream.ahead = stream.record_bytes
-
-
-cdef void _turn(char* to, const char* block, Py_ssize_t size, Py_ssize_t columns, Py_ssize_t begin,
-                Py_ssize_t end, Py_ssize_t first, Py_ssize_t last) noexcept nogil:
-    # Bytes of a transposed block, from `begin` to `end`, as they were: column after column of whole rows. Of each
-    # row those from `first` to `last` are enough.
-    cdef Py_ssize_t rows = size // columns, whole = rows * columns
-    cdef Py_ssize_t column, at, stop
-    cdef const char* source
-    while begin < end:
-        stop = min(begin + TILE, end)
-        for column in range(first, min(last, columns)):
-            at = (begin - column + columns - 1) // columns
-            source = block + column * rows + at
-            at = at * columns + column
-            while at < stop and at < whole:
-                to[at - begin] = source[0]
-                source += 1
-                at += columns
-        if stop > whole:
-            at = max(whole, begin)
-            memcpy(to + at - begin, block + at, stop - at)
-        to += stop - begin
-        begin = stop
 
 
 cdef class Mf4Reader(LogReader):
@@ -344,11 +218,11 @@ cdef class Mf4Reader(LogReader):
             self.begin_stream(2 * index, groups[index].records, record_bytes, last)
             while left:
                 with nogil:
-                    found = _find(&group.records)
-                    while found == FOUND and left and _value(_record(&group.records), &group.fields.channel):
-                        _pass(&group.records)
+                    found = find_record(&group.records)
+                    while found == FOUND and left and number_at(record_at(&group.records), &group.fields.channel):
+                        pass_record(&group.records)
                         left -= 1
-                        found = _find(&group.records)
+                        found = find_record(&group.records)
                 if found == FOUND_END:
                     break
                 if found == FOUND_NOTHING:
@@ -393,7 +267,7 @@ cdef class Mf4Reader(LogReader):
         if piece.columns:
             if stream.id_bytes or piece.columns != stream.sizes[0].size:
                 first, last = 0, MOST_COLUMNS
-            _turn(stream.window + left, PyBytes_AS_STRING(data), size, piece.columns, begin, end, first, last)
+            turn_back(stream.window + left, PyBytes_AS_STRING(data), size, piece.columns, begin, end, first, last)
         else:
             memcpy(stream.window + left, PyBytes_AS_STRING(data) + begin, end - begin)
         stream.end = left + end - begin
@@ -439,19 +313,19 @@ cdef class Mf4Reader(LogReader):
         cdef int found
         while group.left:
             self.hungry = &group.records
-            found = _find(&group.records)
+            found = find_record(&group.records)
             if found == FOUND:
-                record = _record(&group.records)
+                record = record_at(&group.records)
                 if group.has_values:
                     self.hungry = &group.values
-                    found = self.find_value(group, _value(record, &group.data))
+                    found = self.find_value(group, number_at(record, &group.data))
             if found == FOUND_NOTHING:
                 return False
             if found == FOUND_END:
                 group.left = 0
                 break
             is_frame = self.read_frame(group, record)
-            _pass(&group.records)
+            pass_record(&group.records)
             group.left -= group.left > 0
             self.records_read += 1
             if is_frame:
@@ -465,32 +339,32 @@ cdef class Mf4Reader(LogReader):
         cdef Stream* values = &group.values
         cdef int found
         while True:
-            found = _find(values)
+            found = find_record(values)
             if found != FOUND or self.in_order or <uint64_t>group.value_at >= wanted:
                 return found
             group.value_at += values.record_bytes - values.id_bytes
-            _pass(values)
+            pass_record(values)
 
     cdef bint read_frame(self, Group* group, const char* record) noexcept nogil:
         # The group's next frame is that of this record; False: it is none.
         cdef WideFrame* frame = &group.frame
         cdef Fields* fields = &group.fields
         cdef const char* data = record + group.data_byte
-        cdef uint64_t room = group.data_bytes, length, dlc = _value(record, &fields.dlc)
+        cdef uint64_t room = group.data_bytes, length, dlc = number_at(record, &fields.dlc)
         cdef uint32_t id, stored
         cdef bint is_extended, is_fd
         memset(frame, 0, sizeof(WideFrame))
         if group.has_values:
-            data = _record(&group.values)
+            data = record_at(&group.values)
             memcpy(&stored, data, sizeof(stored))
             data += LENGTH_BYTES
             room = stored
             if self.in_order:
-                _pass(&group.values)
-            elif <uint64_t>group.value_at != _value(record, &group.data):
+                pass_record(&group.values)
+            elif <uint64_t>group.value_at != number_at(record, &group.data):
                 return False
-        id = <uint32_t>_value(record, &fields.id)
-        is_extended = _value(record, &fields.ide) != 0 if fields.ide.mask else id & IDE != 0 or id & ID_MASK > MOST_ID
+        id = <uint32_t>number_at(record, &fields.id)
+        is_extended = number_at(record, &fields.ide) != 0 if fields.ide.mask else id & IDE != 0 or id & ID_MASK > MOST_ID
         frame.id = id & ID_MASK
         if group.kind == ERROR_FRAME:
             frame.id |= ID_ERROR
@@ -498,28 +372,28 @@ cdef class Mf4Reader(LogReader):
             frame.id |= ID_EXTENDED
         group.channel = 0
         if fields.channel.mask:
-            group.channel = <int64_t>(_value(record, &fields.channel) & 0xFFFFFF) - self.first_channel
+            group.channel = <int64_t>(number_at(record, &fields.channel) & 0xFFFFFF) - self.first_channel
         if not 0 <= group.channel < MAX_CHANNELS or not self.read_stamp(group, record):
             return False
         if group.kind == REMOTE_FRAME:
             frame.id |= ID_REMOTE
-            frame.length = <uint16_t>min(dlc if fields.dlc.mask else _value(record, &fields.length), <uint64_t>8)
+            frame.length = <uint16_t>min(dlc if fields.dlc.mask else number_at(record, &fields.length), <uint64_t>8)
             return True
         length = room
         if fields.length.mask:
-            length = min(_value(record, &fields.length), room)
+            length = min(number_at(record, &fields.length), room)
         elif fields.dlc.mask:
             length = min(<uint64_t>FD_LENGTHS[min(dlc, <uint64_t>15)], room)
-        is_fd = _value(record, &fields.edl) != 0 if fields.edl.mask else length > 8
+        is_fd = number_at(record, &fields.edl) != 0 if fields.edl.mask else length > 8
         if not is_fd and not fields.length.mask:
             length = min(length, <uint64_t>8)
         if length > <uint64_t>(MAX_PAYLOAD if is_fd else 8):
             return False
         if is_fd:
             frame.flags = FLAG_FD
-            if _value(record, &fields.brs):
+            if number_at(record, &fields.brs):
                 frame.flags |= FLAG_BRS
-            if _value(record, &fields.esi):
+            if number_at(record, &fields.esi):
                 frame.flags |= FLAG_ESI
         memcpy(frame.data, data, length)
         frame.length = <uint16_t>length
@@ -527,7 +401,7 @@ cdef class Mf4Reader(LogReader):
 
     cdef bint read_stamp(self, Group* group, const char* record) noexcept nogil:
         # False: it is impossible.
-        cdef uint64_t word = _value(record, &group.time)
+        cdef uint64_t word = number_at(record, &group.time)
         cdef int64_t count = <int64_t>word, since_ns
         cdef double value
         cdef float short_value
