@@ -15,6 +15,7 @@ from telemetry.decode.logs import Logs, without_signals
 from telemetry.decode.times import ALL_AS_THEY_ARE, Times
 from telemetry.errors import UsageError
 from telemetry.logs.content import require_file
+from telemetry.logs.files import recording_files
 from telemetry.model.fields import Kind
 from telemetry.model.measurements import CHARGING_SESSION
 from telemetry.overview import listing
@@ -73,7 +74,7 @@ def sessions(
 
     Columns are those of the command's csv, `start` and `end` as times. Raises TelemetryError.
     """
-    paths = paths_of(logs, "sessions")
+    paths = recording_files(paths_of(logs, "sessions"), warn)
     if not paths and config is None:
         hint = "give the path of a log, or config= for those in its database"
         raise UsageError("nothing says where sessions are", where="sessions", hint=hint)
@@ -110,7 +111,7 @@ def signals(
 
     Columns are those of the command's csv. Raises TelemetryError.
     """
-    paths = paths_of(logs, "signals")
+    paths = recording_files(paths_of(logs, "signals"), warn)
     globs = texts_of(signals, "signals")
     recording = _recording("signals", paths, databases, protocol, registers, globs)
     messages = read_messages(recording, paths, warn)
