@@ -57,6 +57,7 @@ def test_a_name_that_a_spreadsheet_takes_for_a_formula_is_guarded_as_texts_are()
 
 
 def test_ndjson_and_tables_say_it_beside_a_signal_of_that_name() -> None:
+    pytest.importorskip("numpy")  # there are no wheels for 32 bits
     lines = printed("decode", "--dbc", "ev.dbc", "--format", "ndjson", "--log-column", *GIVEN).splitlines()
     assert [json.loads(line)["log"] for line in lines] == OF_ROWS
     assert {json.loads(line)["signals"]["log"] for line in lines} == {7}
@@ -80,6 +81,7 @@ def test_parquet_has_the_same() -> None:
 
 def test_rows_that_are_held_back_are_of_their_own_log() -> None:
     """An interval of [reduce] ends with its log, and so does a charging session, whose row comes later."""
+    pytest.importorskip("numpy")  # there are no wheels for 32 bits
     one = written(Path("one.log"), charge_from(BEGAN_NS, 40, seconds=20))
     two = written(Path("two.log"), charge_from(BEGAN_NS - 3600 * 10**9, 60, seconds=20))
     interface = one.read_text().split()[1]
@@ -133,6 +135,7 @@ SORTED = ["drives/=c,d.log", "drives/a.log", "drives/deeper/b.candump"]
 def test_a_list_a_glob_and_a_folder_are_their_files_in_order(
     named: tuple[object, ...], found: list[str]
 ) -> None:
+    pytest.importorskip("numpy")  # there are no wheels for 32 bits
     Path("drives/[1].log").write_text(Path(LOGS[0]).read_text()) if "[1]" in str(named) else None
     pack = telemetry.read(*named, databases="ev.dbc", log_column=True)["Pack"]  # type: ignore[arg-type]
     assert pack["log"].tolist() == [log for log in found for _ in range(2)]
