@@ -110,7 +110,7 @@ def test_https_at_a_port_that_speaks_http_is_named_and_no_byte_of_lines_was_sent
 
     with ScriptedServer() as server:
         server.script(answer_as_go_does)
-        rig = ClientRig(server, url=server.url.replace("http:", "https:"))
+        rig = ClientRig(server, url=server.url.replace("http:", "https:"), request_timeout_s=60.0)
         rig.queue.put_lines(*LINES)
         rig.clock.advance(rig.sender.step())
         rig.client.close()
