@@ -151,11 +151,14 @@ def test_a_log_that_was_cut_off_at_its_very_beginning_does_not_keep_the_next_fro
     assert second == f"warning: {LOG}:9 (byte 373): no frame, skipped"
 
 
-@pytest.mark.parametrize("second", ["no such.log", "."])
-def test_a_log_that_is_not_there_is_reported_before_the_first_is_decoded(home: Path, second: str) -> None:
-    done = decode(home, LOG, second, "--dbc", DBC)
+@pytest.mark.parametrize("second", ["no such.log", "empty"])
+def test_a_log_that_is_not_there_is_reported_before_the_first_is_decoded(
+    home: Path, tmp_path: Path, second: str
+) -> None:
+    (tmp_path / "empty").mkdir()
+    done = decode(home, LOG, str(tmp_path / second), "--dbc", DBC)
     assert (done.returncode, done.stdout) == (66, "")
-    assert done.stderr.startswith(f"nev-telemetry: {second}: ")
+    assert done.stderr.startswith(f"nev-telemetry: {tmp_path / second}: ")
 
 
 def test_a_log_is_never_overwritten_by_its_own_values(home: Path, tmp_path: Path) -> None:
