@@ -7,6 +7,7 @@ files in folders that are closed to others.
 
 import contextlib
 import grp
+import os
 import pwd
 import stat
 import subprocess
@@ -21,6 +22,7 @@ from telemetry.sources.serial.link import device_class
 
 UNIT = "nev-telemetry.service"
 _EDIT = f"systemctl edit {UNIT}"
+_BY_UDEV = "have a udev rule give it to the group dialout, as packaging/udev does for adapters"
 Properties = Mapping[str, list[str]]
 
 _HANDED_OVER = "LoadCredential="  # which `show` does not print
@@ -145,8 +147,11 @@ class _Unit:
         if is_closed and not any(fnmatch(name, each) or each in (str(port), str(node)) for each in allowed):
             yield f"{port}: the unit forbids it: add DeviceAllow={name} rw ({_EDIT})"
         elif not self._may(node, 0o6):
-            group = grp.getgrgid(node.stat().st_gid).gr_name
-            yield f"{port}: the service may not open it: add SupplementaryGroups={group} ({_EDIT})"
+            status = node.stat()
+            group = _group_name(status.st_gid)
+            lets_group = status.st_gid != 0 and group and status.st_mode & 0o060 == 0o060
+            remedy = f"add SupplementaryGroups={group} ({_EDIT})" if lets_group else _BY_UDEV
+            yield f"{port}: the service may not open it: {remedy}"
 
     def _may(self, path: Path, wanted: int) -> bool:
         """Return whether the service's user may do `wanted`, as bits of a mode. Raises OSError."""
@@ -166,13 +171,19 @@ class _Unit:
         return None
 
     def _all_groups(self) -> Collection[int]:
-        found = set()
+        found: set[int] = set()
         with contextlib.suppress(KeyError):
-            found.add(pwd.getpwnam(self.user).pw_gid)
+            found.update(os.getgrouplist(self.user, pwd.getpwnam(self.user).pw_gid))
         for name in (*self.words("SupplementaryGroups"), *self.words("Group")):
             with contextlib.suppress(KeyError):
                 found.add(grp.getgrnam(name).gr_gid)
         return found
+
+
+def _group_name(group_id: int) -> str:
+    with contextlib.suppress(KeyError):
+        return grp.getgrgid(group_id).gr_name
+    return ""
 
 
 def _read_by_sources(config: Config) -> Iterator[Path]:

@@ -3,8 +3,8 @@
 Promises: whatever way a device has of being gone (nothing to read though readable, EIO, ENODEV, a hang-up, a
 closed connection) is one OSError; a port is opened for us alone and, where Linux grants it, without the 16 ms
 for which USB adapters hold bytes back; reading ends at once when the source is stopped. An RS485 transmitter
-that the driver is to switch never drives the line before the driver does. Relies on pyserial, which is
-imported when a port is opened.
+is off until the driver switches it, but for the moment in which the kernel opens the port. Relies on
+pyserial, which is imported when a port is opened.
 """
 
 import contextlib
