@@ -160,9 +160,9 @@ class KvaserCsv(ByLine):
             return None
         time, channel, id, flags, dlc, *data = line.split(",")
         if not self._before_s:
-            self._before_s = 1.0
             began = datetime.fromisoformat(data[-1]).replace(tzinfo=UTC).timestamp()
             self._start_s = began - int(float(time))
+            self._before_s = 1.0
         return self._frame(float(time), channel, int(id, self._base), dlc, data, int(flags, self._base))
 
 

@@ -92,8 +92,9 @@ def test_text_of_kvaser_in_decimal(tmp_path: Path) -> None:
     assert (frame.id, frame.data) == (519, bytes([127, 0, 10, 11, 12, 13, 14, 255]))
 
 
-def test_csv_of_kvaser_has_a_date(tmp_path: Path) -> None:
-    lines = b"""0.18916,1,418381679,4,8,137,152,0,0,5,0,255,255,1,2011-07-21 11:07:12
+def test_csv_of_kvaser_has_the_date_of_the_first_row_that_is_whole(tmp_path: Path) -> None:
+    lines = b"""0.1,1,256,2,1,7,,,,,,,,1,2011-07-2
+0.18916,1,418381679,4,8,137,152,0,0,5,0,255,255,1,2011-07-21 11:07:12
 2.5,2,256,2,1,7,,,,,,,,2,2011-07-21 11:07:14
 """
     frames, names, _ = rows(tmp_path, KVASER_CSV + lines, "drive.csv")
