@@ -40,9 +40,10 @@ def words_of(bus: BusFindings) -> Iterator[str]:
     rate = f" at {_rate_words(bus.bit_rate)}" if bus.bit_rate is not None else ""
     errors = f", and {traffic.errors} error frames" if traffic.errors else ""
     yield f"{bus.where}{rate}: {traffic.frames} frames of {kinds} in {traffic.seconds:.1f} s{errors}"
-    for number, fit in enumerate(bus.verdict.ranking[:_MOST_RANKED], 1):
+    for number, fit in enumerate(bus.verdict.ranking, 1):
         chosen = " <-" if fit in bus.verdict.chosen else ""
-        yield f"{number}. {evidence(fit, traffic)}{chosen}"
+        if chosen or number <= _MOST_RANKED:
+            yield f"{number}. {evidence(fit, traffic)}{chosen}"
     left = [id for id in traffic.ids if not any(id in fit.ids for fit in bus.verdict.chosen)]
     if left and bus.verdict.chosen:
         shown = " ".join(id_text(id) for id in sorted(left)[:_MOST_IDS])
@@ -73,8 +74,12 @@ def block(bus: BusFindings, names: SourceNames) -> str:
     chosen = bus.verdict.chosen
     for fit in chosen:
         if others := bus.verdict.alike[fit.candidate.name]:
+            name = fit.candidate.name
+            equal = ", ".join((name, *others))
             lines.append(
-                one_line(f"# As well as {fit.candidate.name}: {', '.join(others)}. Take what you have.")
+                one_line(
+                    f"# Equally well fit: {equal}. If you have another than {name}, put that in its place."
+                )
             )
     protocols = [fit.candidate.name for fit in chosen if not fit.candidate.database]
     databases = [str(fit.candidate.database.absolute()) for fit in chosen if fit.candidate.database]

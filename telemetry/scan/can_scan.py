@@ -29,7 +29,7 @@ CLASSIC_BYTES = 8
 _WRONG_LENGTH, _WRONG_PERIOD, _UNKNOWN_PERIOD = 0.1, 0.25, 0.75  # what such an id is worth; 1: all is right
 _LEAST_WORTH = 0.6  # on average of the ids that a proposal explains
 _LEAST_SHARE = 0.2  # of the ids seen, or of its own messages, that a database explains
-_LEAST_IDS, _NEARLY_ALL = 5, 0.8  # of a database that is believed although periods are wrong
+_LEAST_IDS, _NEARLY_ALL = 5, 0.8  # of a database that is believed although periods are wrong, or unknown
 _NEAR, _NEAR_S = 0.25, 0.002  # by which a period may differ: of itself, and always
 
 
@@ -199,8 +199,12 @@ def _is_sure(fit: Fit, new: frozenset[int], traffic: BusTraffic) -> bool:
         return bool(fit.messages - {"TP"}) and len(new) > 1
     if fit.candidate.database is None:
         return True
-    own = max(len(fit.candidate.bus.messages), 1)
-    return len(new) >= _LEAST_SHARE * len(traffic.ids) or len(fit.messages) >= _LEAST_SHARE * own
+    if len(new) >= _LEAST_SHARE * len(traffic.ids):
+        return True
+    # Vehicles share the numbers of 11 bits: of many databases some small one has a few of them.
+    periods_right = fit.periods_right - len(fit.ids - new)  # of the new ones, at least
+    is_no_chance = len(new) >= _LEAST_IDS or periods_right > 1 or max(new) >= EXTENDED
+    return is_no_chance and len(new) >= _LEAST_SHARE * len(fit.candidate.bus.messages)
 
 
 def _is_thinned(fit: Fit, traffic: BusTraffic) -> bool:

@@ -12,7 +12,18 @@ from telemetry.scan.toml_words import SourceNames
 from telemetry.sources.settings import SourceSettings
 from telemetry.stages.prepare import compose
 from tests.support.configuration import GATEWAY
-from tests.unit.scan.test_can_scan import CHADEMO, CHARGE_LOG, ELCON, TRUCK, VEHICLE, database, logged, seen
+from tests.unit.scan.test_can_scan import (
+    CHADEMO,
+    CHARGE_LOG,
+    ELCON,
+    TRUCK,
+    VEHICLE,
+    database,
+    ids_seen,
+    logged,
+    made_by_hand,
+    seen,
+)
 
 
 def loaded(text: str, tmp_path: Path) -> SourceSettings:
@@ -41,7 +52,8 @@ def test_several_protocols_of_a_bus_stand_together(tmp_path: Path) -> None:
     assert source.protocols.names == ("elcon",)
     assert "# Messages of J1939 need a database" in text
     assert source.buses[0].j1939
-    assert "# As well as elcon: elcon_extended. Take what you have." in text
+    words = "Equally well fit: elcon, elcon_extended. If you have another than elcon, put that in its place."
+    assert f"# {words}\n" in text
 
 
 def test_databases_are_named_by_their_whole_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -88,6 +100,15 @@ def test_the_ranking_shows_its_evidence_and_what_nothing_explains() -> None:
         "1. chademo: score 0.24, 5 of 21 ids, 24% of frames, lengths right 5 of 5, periods right 5 of 5 <-",
         "nothing proposed explains 16 ids: 600 601 602 603 604 605 606 607 608 609 60A 60B and 4 more",
     ]
+
+
+def test_the_ranking_shows_what_is_proposed_however_far_down_it_stands() -> None:
+    alike = [made_by_hand(7, name=f"{number}.dbc") for number in range(9)]
+    last = made_by_hand(6, first=0x700, name="last.dbc")
+    heard = ids_seen(7, others=6)
+    lines = list(words_of(BusFindings("can0", "can0", heard, judge(heard, [*alike, last]))))
+    assert [line.split(":")[0] for line in lines if line.endswith("<-")] == ["1. 0.dbc", "10. last.dbc"]
+    assert len(lines) == 1 + 8 + 1
 
 
 def test_nothing_that_fits_is_no_configuration() -> None:

@@ -314,10 +314,15 @@ def ids_seen(count: int = 1, *, period_ms: int = 100, length: int = 8, others: i
     return heard
 
 
-def made_by_hand(count: int = 1, *, period_ms: int = 0, length: int = 8, first: int = 0x100) -> Candidate:
-    messages = tuple(MessageSpec(f"M{n}", first + n, False, length, (), (), record=0) for n in range(count))
+def made_by_hand(
+    count: int = 1, *, period_ms: int = 0, length: int = 8, first: int = 0x100, name: str = "a.dbc"
+) -> Candidate:
+    messages = tuple(
+        MessageSpec(f"M{n}", (first + n) & ~EXTENDED, first >= EXTENDED, length, (), (), record=0)
+        for n in range(count)
+    )
     periods = {each.name: period_ms for each in messages} if period_ms else {}
-    return Candidate("a.dbc", BusSpec("a.dbc", messages), periods, Path("a.dbc"))
+    return Candidate(name, BusSpec(name, messages), periods, Path(name))
 
 
 @pytest.mark.parametrize(
@@ -368,14 +373,44 @@ def test_a_period_may_differ_by_a_quarter_or_two_milliseconds(
 
 
 @pytest.mark.parametrize(
-    ("others", "own", "is_chosen"), [(4, 6, True), (5, 5, True), (5, 6, False), (0, 9, True), (9, 1, True)]
+    ("ids", "others", "own", "is_chosen"),
+    [
+        (1, 4, 6, True),  # a fifth of the ids
+        (1, 5, 1, False),
+        (2, 99, 2, False),
+        (1, 99, 5, False),
+        (5, 21, 25, True),  # five of them, and a fifth of its messages
+        (5, 21, 26, False),
+        (4, 21, 4, False),
+    ],
 )
-def test_a_database_explains_a_fifth_of_the_ids_or_has_a_fifth_of_its_messages_there(
-    others: int, own: int, is_chosen: bool
+@pytest.mark.parametrize("is_second", [False, True])
+def test_a_database_without_periods_explains_a_fifth_of_the_ids_or_five_with_a_fifth_of_its_messages(
+    ids: int, others: int, own: int, is_chosen: bool, is_second: bool
 ) -> None:
-    found = judge(ids_seen(others=others), [made_by_hand(own, first=0x100)])
+    """The others may be of a database that fits in every respect."""
+    first = [made_by_hand(others, period_ms=100, first=0x700, name="first.dbc")] if is_second else []
+    found = judge(ids_seen(ids, others=others), [*first, made_by_hand(own)])
+    assert ("a.dbc" in chosen(found)) is is_chosen
+    assert frozenset(range(0x100, 0x100 + ids)) in [fit.ids for fit in found.ranking]
+
+
+@pytest.mark.parametrize(("ids", "period_ms", "is_chosen"), [(1, 100, False), (2, 100, True), (2, 0, False)])
+def test_two_ids_with_their_periods_are_no_chance(ids: int, period_ms: int, is_chosen: bool) -> None:
+    found = judge(ids_seen(ids, others=99), [made_by_hand(ids, period_ms=period_ms)])
     assert bool(found.chosen) is is_chosen
-    assert found.ranking[0].ids == {0x100}
+
+
+def test_an_id_that_is_explained_already_is_no_evidence_for_another_database() -> None:
+    own = made_by_hand(98, period_ms=100, first=0x701, name="own.dbc")
+    other = made_by_hand(2, period_ms=100, first=0x700, name="other.dbc")
+    assert chosen(judge(ids_seen(0, others=99), [own, other])) == ["own.dbc"]
+
+
+def test_ids_of_29_bits_are_no_chance() -> None:
+    device = made_by_hand(2, first=0x18F00100 | EXTENDED)
+    frames = [(f"{0x18F00100 + n:08X} # 00 00 00 00 00 00 00 00", 100) for n in range(2)]
+    assert chosen(judge(seen(frames, ids_seen(99)), [device])) == ["a.dbc"]
 
 
 @pytest.mark.parametrize(
