@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from telemetry.errors import StorageError, UsageError
+from telemetry.logs.archives import file_of
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
@@ -38,8 +39,8 @@ def writing_to(file: Path | None, read: Sequence[Path]) -> Iterator[BinaryIO]:
 
 
 def refuse_to_overwrite(file: Path, read: Sequence[Path]) -> None:
-    """Raise UsageError where `file` is one of those that are to be read."""
-    if any(_are_one_file(file, other) for other in read):
+    """Raise UsageError where `file` is one of those that are to be read, or the archive of one."""
+    if any(_are_one_file(file, file_of(other)) for other in read):
         raise UsageError("is a file that is to be read", where=str(file), hint="give another --output")
 
 

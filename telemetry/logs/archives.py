@@ -148,13 +148,24 @@ def not_a_log(path: Path) -> TelemetryError:
     return DataError("is an archive, and no log", where=str(path), hint=hint)
 
 
+def file_of(path: Path) -> Path:
+    """Return the file that `path` is read from: the archive of `ARCHIVE:MEMBER`, otherwise itself."""
+    text = "" if os.path.lexists(path) else str(path)
+    for archive in (Path(text[:at]) for at, letter in enumerate(text) if letter == ":"):
+        try:
+            if _is_archive_at(archive) and path in _archive(archive).members:
+                return archive
+        except TelemetryError:  # reading it says why it cannot be read
+            return archive
+        except OSError:  # it cannot be looked at: opening `path` says so
+            break
+    return path
+
+
 def open_member(path: Path) -> Member | None:
     """Return the bytes of `ARCHIVE:MEMBER`; None where there is no such thing. Raises DataError."""
-    text = str(path)
-    for at, letter in enumerate(text):
-        if letter == ":" and _is_archive_at(archive := Path(text[:at])) and path in _archive(archive).members:
-            return _archive(archive).open(path)
-    return None
+    archive = file_of(path)
+    return None if archive == path else _archive(archive).open(path)
 
 
 def _is_archive_at(path: Path) -> bool:

@@ -2,6 +2,7 @@
 
 import io
 import os
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -136,3 +137,23 @@ def test_a_command_writes_over_nothing_that_it_reads(
             64, *words, "-o", name
         )
     assert {name: Path(name).read_text() for name in TEXTS} == TEXTS
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["decode", "drives.zip:drive.log", "--dbc", "drive.dbc", "-o"],
+        ["look", "drives.zip:drive.log", "--report"],
+        ["scrub", "./drives.zip:drive.log", "-o"],
+    ],
+)
+def test_a_command_writes_over_no_archive_whose_member_it_reads(
+    words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("drive.dbc").write_text(TEXTS["drive.dbc"])
+    with zipfile.ZipFile("drives.zip", "w") as archive:
+        archive.writestr("drive.log", TEXTS["drive.log"])
+    before = Path("drives.zip").read_bytes()
+    assert "drives.zip: is a file that is to be read" in failed(64, *words, "drives.zip")
+    assert Path("drives.zip").read_bytes() == before

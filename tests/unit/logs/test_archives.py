@@ -90,7 +90,7 @@ def test_one_member_is_named_after_its_archive(tmp_path: Path, name: str) -> Non
     assert read(Path(f"{path}:b/2.log")) == [(2, b"\2")]
     with pytest.raises(DataError, match=rf"is an archive, and no log \(name one, like {path}:a\.log\)"):
         read(path)
-    for missing in (Path(f"{path}:d.log"), Path(f"{path}:"), path / "a.log"):
+    for missing in (Path(f"{path}:d.log"), Path(f"{path}:"), path / "a.log", Path("x" * 300 + ":a.log")):
         with pytest.raises(InputMissingError):
             require_file(missing)
 
