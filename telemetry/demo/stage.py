@@ -41,7 +41,7 @@ from telemetry.overview.stored_sessions import StoredSessions
 from telemetry.ownership import cache_folder
 from telemetry.picture.sheet import require_matplotlib
 from telemetry.settings.table import TomlTable
-from telemetry.sinks.address import check_url
+from telemetry.sinks.address import checked_url
 
 OWN_BUCKET = "nev-telemetry-demo"
 _STANDSTILL_S = 20.0  # without a point acknowledged, after the last frame: no more will be
@@ -74,7 +74,7 @@ def named_server(environment: Mapping[str, str], bucket: str = "") -> Mapping[st
     url = environment.get("INFLUXDB_V2_URL")
     if not url:
         return None
-    check_url(url, "INFLUXDB_V2_URL", instead="give a token in INFLUXDB_V2_TOKEN")
+    checked_url(url, "INFLUXDB_V2_URL", instead="give a token in INFLUXDB_V2_TOKEN")
     return {"bucket": bucket} if bucket else {"bucket": OWN_BUCKET, "create": True}
 
 

@@ -47,16 +47,11 @@ def checked_code(code: str, where: object) -> str:
 
 
 def _alarms(entry: MapEntry, catalogue: Catalogue) -> Iterator[Alarm]:
-    code = checked_code(entry.to.partition(".")[2], entry.where.key("to"))
-    if NUMBER in entry.signal:
-        raise ConfigError("one signal is one alarm", where=entry.where.key("signal"))
-    if (entry.scale, entry.offset) != (1.0, 0.0) or entry.values or entry.within_s is not None:
-        raise ConfigError(
-            "an alarm has no scale, offset, values or within_s",
-            where=entry.where,
-            hint="bit or when says what means it",
-        )
-    for found in catalogue.one(entry):
+    faults = Faults()
+    code = faults.value(lambda: checked_code(entry.to.partition(".")[2], entry.where.key("to")))
+    signals = faults.value(lambda: list(_signals(entry, catalogue)))
+    faults.raise_any()
+    for found in signals:
         test, absent = _test(entry, found), absent_values(entry, found)
         if test is None:
             continue
@@ -81,6 +76,19 @@ def _alarms(entry: MapEntry, catalogue: Catalogue) -> Iterator[Alarm]:
             pack="" if entry.charger else entry.pack,
             charger=entry.charger or "",
         )
+
+
+def _signals(entry: MapEntry, catalogue: Catalogue) -> Iterator[FoundSignal]:
+    """Return the signals of the entry. Raises ConfigError, also where its keys are none of an alarm."""
+    if NUMBER in entry.signal:
+        raise ConfigError("one signal is one alarm", where=entry.where.key("signal"))
+    if (entry.scale, entry.offset) != (1.0, 0.0) or entry.values or entry.within_s is not None:
+        raise ConfigError(
+            "an alarm has no scale, offset, values or within_s",
+            where=entry.where,
+            hint="bit or when says what means it",
+        )
+    return catalogue.one(entry)
 
 
 def _text(entry: MapEntry, code: str, found: FoundSignal) -> str:

@@ -130,18 +130,20 @@ def check_number_field(to: str, where: Where) -> None:
 def _assignments(
     entry: MapEntry, catalogue: Catalogue, asked: Collection[tuple[int, int]]
 ) -> Iterator[Assignment]:
-    target = _target(entry)
-    tag = _tag(entry, target.measurement)
-    _check_numbers(entry)
-    if entry.within_s is not None and target.measurement is not CELLS:
-        raise ConfigError("is for cells alone", where=entry.where.key("within_s"))
-    if (NUMBER in entry.signal) != target.is_family:
+    faults = Faults()
+    target = faults.value(lambda: _checked_target(entry))
+    is_family = NUMBER in entry.signal
+    if target and target.is_family != is_family:
         raise ConfigError(
             "signal and to must both hold {n}, or neither",
             where=entry.where.key("to"),
             hint='as in signal = "Cells.Cell{n}_V", to = "cells.v{n}"',
         )
-    for found in catalogue.family(entry) if target.is_family else catalogue.one(entry):
+    named = catalogue.family if is_family else catalogue.one
+    signals = faults.value(lambda: list(named(entry)))
+    faults.raise_any()
+    tag = _tag(entry, target.measurement)
+    for found in signals:
         if found.signal.is_text:
             raise ConfigError(f"{found.name} is a text, which is not mapped", where=entry.where.key("signal"))
         words = _words(entry, found) if target.is_text else ()
@@ -178,6 +180,16 @@ def _per(entry: MapEntry, catalogue: Catalogue, bus: int) -> tuple[int, int] | N
         return None
     other = next(one for one in catalogue.one(replace(entry, signal=entry.per)) if one.bus == bus)
     return other.message.record, other.index
+
+
+def _checked_target(entry: MapEntry) -> _Target:
+    """Return where it leads. Raises ConfigError, also where other keys of the entry do not go with that."""
+    target = _target(entry)
+    _tag(entry, target.measurement)
+    _check_numbers(entry)
+    if entry.within_s is not None and target.measurement is not CELLS:
+        raise ConfigError("is for cells alone", where=entry.where.key("within_s"))
+    return target
 
 
 def _target(entry: MapEntry) -> _Target:

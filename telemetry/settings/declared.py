@@ -10,8 +10,9 @@ Promises:
 - The reference page and the editors' schema are made of the same declarations (`tools.pages`): a key is
   stated nowhere else.
 
-The type of a field says what its key must hold. `convert` makes the field's value of that; a ValueError of it
-refuses the key. Relies on annotations that are values: no module with settings postpones them.
+The type of a field says what its key must hold. `convert` makes the field's value of that; a ValueError of
+it, or a ConfigError without a place, refuses the key. Relies on annotations that are values: no module with
+settings postpones them.
 """
 
 import dataclasses
@@ -169,20 +170,18 @@ def _value(field: "dataclasses.Field[Any]", table: TomlTable, environment: Mappi
         found = faults.each(lambda each: read(one.of, each, environment=environment), below)
         faults.raise_any()
         return found if one.kind == "tables" else found[0]
-    if one.name not in table:
+    value = table.take(one) if one.name in table else environment.get(one.variable, MISSING)
+    if value is MISSING or value == "":  # no text that is taken is empty
         table.know(one.name)
-        if value := environment.get(one.variable, ""):
-            return one.convert(value) if one.convert else value
         if one.is_required:
             raise table.missing(one.name, one.hint)
         return _absent(field, one)
-    value = table.take(one)
     if one.convert is None:
         return value
     try:
         return one.convert(value)
-    except ConfigError:
-        raise
+    except ConfigError as error:
+        raise error if error.where else table.wrong(one.name, error.what, error.hint) from error
     except ValueError as error:
         raise table.wrong(one.name, str(error), one.hint) from error
 

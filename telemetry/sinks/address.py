@@ -9,8 +9,8 @@ from telemetry.errors import ConfigError
 _HOST = re.compile(r"[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*\.?|[0-9a-f:.]+(%[A-Za-z0-9_.-]+)?")
 
 
-def check_url(url: str, where: object, *, instead: str = "use username and password_file") -> None:
-    """Raise ConfigError, which does not show `url`, unless it is one of a server, without a login.
+def checked_url(url: str, where: object = "", *, instead: str = "use username and password_file") -> str:
+    """Return `url`. Raises ConfigError, which does not show it, unless it is a server's, without a login.
 
     instead: what to do in place of a login.
     """
@@ -29,3 +29,4 @@ def check_url(url: str, where: object, *, instead: str = "use username and passw
         raise ConfigError("must not hold a user or password", where=where, hint=instead)
     if parts.query or parts.fragment:
         raise ConfigError("must not hold a query", where=where)
+    return url

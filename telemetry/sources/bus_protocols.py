@@ -18,6 +18,7 @@ from telemetry.protocols.known import CAN_PROTOCOLS
 from telemetry.rules.map_entry import MAIN, MapEntry
 from telemetry.settings.declared import key, settings
 from telemetry.settings.document import Where
+from telemetry.settings.likeness import closest
 from telemetry.settings.table import TomlTable
 
 if TYPE_CHECKING:  # a bus without a protocol imports none of it
@@ -81,6 +82,18 @@ class BusProtocols:
         return PlanSpec(records, (*buses, *(() if whole in buses else (whole,))))
 
 
+def _known(names: tuple[str, ...]) -> tuple[str, ...]:
+    for name in names:
+        if name not in CAN_PROTOCOLS:
+            known, near = (
+                ", ".join([*CAN_PROTOCOLS, *listed("protocols")]),
+                closest(name.casefold(), CAN_PROTOCOLS),
+            )
+            hint = f"did you mean {near}?" if near else ""
+            raise ConfigError(f"must be one of {known}, not {name!r}", hint=hint)
+    return names
+
+
 @settings
 class ProtocolKeys:
     """What is spoken on a bus, as a table names it."""
@@ -89,6 +102,7 @@ class ProtocolKeys:
         "what is spoken on the bus, a name or a list of names, beside `databases` or in place of them: see"
         " [DC charging](protocols/gbt27930.md)",
         kind="names",
+        convert=_known,
         default=(),
         shown="none",
     )
@@ -104,11 +118,7 @@ class ProtocolKeys:
     )
 
     def check(self, table: TomlTable) -> None:
-        """Raise ConfigError for a protocol that is not known, or several that no bus carries at once."""
-        for name in self.protocol:
-            if name not in CAN_PROTOCOLS:
-                known = ", ".join([*CAN_PROTOCOLS, *listed("protocols")])
-                raise table.wrong("protocol", f"must be one of {known}, not {name!r}")
+        """Raise ConfigError for protocols that no bus carries at once, and for keys that stand alone."""
         rates = {CAN_PROTOCOLS[name].bit_rate // 1000: name for name in self.protocol}
         if len(rates) > 1:
             spoken = " and ".join(f"{name} (at {rate} kbit/s)" for rate, name in rates.items())

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from telemetry.databases.bus import BusDatabases
-from telemetry.errors import ConfigError
+from telemetry.errors import ConfigError, SeveralConfigError
 from telemetry.model.bit_rate import BitRate
 from telemetry.sinks.influx.server import Api
 from telemetry.sinks.influx.settings import InfluxSettings
@@ -217,3 +217,43 @@ def test_files_behind_a_folder_that_may_not_be_entered_are_named_by_their_key(
 def test_an_id_of_other_digits_than_3_or_8_is_refused_since_it_may_be_either(tmp_path: Path, id: str) -> None:
     reported = refused(tmp_path, f'{MINIMAL}isotp = [{{ id = "{id}" }}]\n')
     assert reported.startswith(f"can[0].isotp[0].id: '{id}' is no id in hexadecimal")
+
+
+def test_mistakes_of_keys_in_one_table_are_reported_together_and_the_nearest_protocol_with_them(
+    tmp_path: Path,
+) -> None:
+    text = """
+vehicle = "van-7"
+spool.directory = "spool"
+[influx]
+url = "127.0.0.1:8086"
+databse = "x"
+proxy = "http://user@proxy:3128"
+[[can]]
+name = "can0"
+databases = ["nope.dbc"]
+protocol = "gbt2793"
+[[can]]
+name = "can1"
+protocol = "GBT27930"
+"""
+    with pytest.raises(SeveralConfigError) as caught:
+        load(tmp_path, text)
+    lines = [line.removeprefix(f"{tmp_path}/") for line in caught.value.lines()]
+    assert [line.split(": ")[:2] for line in lines] == [
+        ["gateway.toml:5", "influx.url"],
+        ["gateway.toml:6", "influx.databse"],
+        ["gateway.toml:7", "influx.proxy"],
+        ["gateway.toml:10", "can[0].databases"],
+        ["gateway.toml:11", "can[0].protocol"],
+        ["gateway.toml:14", "can[1].protocol"],
+    ]
+    assert lines[0].endswith("must be http://HOST:PORT or https://HOST:PORT")
+    assert lines[2].endswith("a login at a proxy is not supported)")
+    assert all(line.endswith("(did you mean gbt27930?)") for line in lines[4:])
+
+
+def test_an_address_of_a_variable_is_checked_as_one_of_the_file_is(tmp_path: Path) -> None:
+    text = 'vehicle = "v"\nspool.directory = "s"\n[influx]\ndatabase = "x"\n[[can]]\nname = "can0"\n'
+    with pytest.raises(ConfigError, match=r"influx\.url: must be http://HOST:PORT"):
+        load(tmp_path, text, {"INFLUXDB_V2_URL": "127.0.0.1:8086"})

@@ -1,12 +1,13 @@
 """Which InfluxDB, and how it is reached: what the table [influx] of a configuration holds."""
 
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 
 from telemetry.errors import ConfigError
 from telemetry.settings.declared import key, settings
 from telemetry.settings.table import TomlTable
-from telemetry.sinks.address import check_url
+from telemetry.sinks.address import checked_url
 from telemetry.sinks.credentials import Secret
 
 
@@ -29,6 +30,7 @@ class InfluxServer:
         "`http://` or `https://`, without credentials",
         variable="INFLUXDB_V2_URL",
         shown="`INFLUXDB_V2_URL`, otherwise required",
+        convert=checked_url,
         hint="the server's address, here or in INFLUXDB_V2_URL",
     )
     api: Api = key(
@@ -59,7 +61,13 @@ class InfluxServer:
     create: bool = key("make the bucket or database when it is missing", default=False)
     ca_file: Path | None = key("certificates to trust", default=None, shown="the system's")
     unsafe_skip_tls_verification: bool = key("what its name says", default=False)
-    proxy: str = key("`http://…`, without credentials", default="")
+    proxy: str = key(
+        "`http://…`, without credentials",
+        default="",
+        convert=partial(
+            checked_url, instead="give a proxy that asks for none: a login at a proxy is not supported"
+        ),
+    )
     connect_timeout_s: float = 5.0
     request_timeout_s: float = 10.0  # for a whole request, plus its size / slowest_bytes_per_s
     slowest_bytes_per_s: float = 20.0 * 1024
@@ -67,10 +75,6 @@ class InfluxServer:
     def check(self, table: TomlTable) -> None:
         """Raise ConfigError for values that cannot work together."""
         where = table.where()
-        check_url(self.url, where.key("url"))
-        if self.proxy:
-            instead = "give a proxy that asks for none: a login at a proxy is not supported"
-            check_url(self.proxy, where.key("proxy"), instead=instead)
         if not self.bucket and not self.database:
             raise ConfigError("names no bucket and no database", where=where)
         for name, direct, file in (

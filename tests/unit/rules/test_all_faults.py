@@ -56,6 +56,7 @@ signal = "Current"
     assert reported(tmp_path, entries) == [
         '12: map[0].to: no measurement "pack" (there are battery, cells, charger, meter)',
         '14: map[1].signal: "Voltage" is not a Message.Signal (did you mean "Pack.Voltage"?)',
+        '20: map[3].signal: "Current" is not a Message.Signal (it is in Pack.Current, Charger.Current)',
         '21: map[3].to: no event is called "current" (the nearest is "charge_overcurrent")',
         '26: map[4].signal: "Current" is not a Message.Signal (it is in Pack.Current, Charger.Current)',
     ]

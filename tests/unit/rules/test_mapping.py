@@ -9,7 +9,8 @@ from telemetry_core.rows.schema import Schema
 from telemetry_core.rows.spec import DecimalScale, SlotKind
 from telemetry_core.rules.map_spec import ABSENT, CycleMap, MapSpec, OutputMap, SlotMap
 
-from telemetry.errors import ConfigError
+from telemetry.errors import ConfigError, SeveralConfigError
+from telemetry.rules.alarm_map import mapped_alarms
 from telemetry.rules.map import resolve
 from telemetry.rules.map_entry import MapEntry
 from telemetry.settings.document import Where
@@ -335,7 +336,12 @@ REFUSED: list[tuple[str, str, dict[str, Any], str]] = [  # of an entry, and the 
         {"absent": (255,)},
         ".absent: Temps.Outside is a float, which has no raw values (NaN is left out anyway)",
     ),
-    (FAMILY, "cells.volts{n}", {}, '.to: cells has no field "volts{n}" (v1, t1, v{n} or t{n})'),
+    (
+        FAMILY,
+        "cells.volts{n}",
+        {"index_from": 0},
+        '.to: cells has no field "volts{n}" (v1, t1, v{n} or t{n})',
+    ),
     (FAMILY, "cells.v1", {}, f".to: signal and to must both hold {{n}}, or neither ({AS_IN})"),
     ("Cells.Cell01_V", "cells.v{n}", {}, f".to: signal and to must both hold {{n}}, or neither ({AS_IN})"),
     ("C{n}.Cell{n}", "cells.v{n}", {}, ".signal: holds {n} more than once"),
@@ -369,6 +375,13 @@ def test_what_makes_no_sense_is_refused_with_its_place_and_the_nearest_name(
     with pytest.raises(ConfigError) as caught:
         resolve([MapEntry(signal, to, **keys)], CAR)
     assert str(caught.value) == f"map[0]{words}"
+
+
+@pytest.mark.parametrize(("read", "to"), [(resolve, "battery.volt"), (mapped_alarms, "event.OVER")])
+def test_a_field_or_code_and_a_signal_that_nothing_has_are_reported_together(read: Any, to: str) -> None:
+    with pytest.raises(SeveralConfigError) as caught:
+        list(read([MapEntry("Pack.Volts", to)], CAR))
+    assert [line.split(":")[0] for line in caught.value.lines()] == ["map[0].to", "map[0].signal"]
 
 
 def test_a_number_past_all_cells_is_refused() -> None:
