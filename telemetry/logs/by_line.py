@@ -4,8 +4,8 @@ Promises:
 
 - Dates are taken as UTC. Without one stamps count from 1970.
 - What is neither a frame nor prose that is known is damaged, and costs only itself.
-- Kvaser does not say how it writes numbers: they are hexadecimal where all bytes at the beginning of the log
-  have two digits.
+- Kvaser does not say how it writes numbers: they are hexadecimal where all bytes of the first row, and of those
+  that came with it, have two digits.
 
 Relies on `python_can`, which makes frames of messages. Facts: SavvyCAN's framefileio.cpp and its examples.
 """
@@ -31,14 +31,15 @@ class ByLine:
     """A format whose lines are messages. See `python_can.Format`."""
 
     first_channel = 1
+    _base = 16  # of numbers; 0: not yet known
 
-    def __init__(self, content: io.BufferedReader, beginning: bytes) -> None:
+    def __init__(self, content: io.BufferedReader) -> None:
         from can import Message
 
         self._message = Message
+        self._content = content
         self._lines = Lines(content)
         self._start_s = self._before_s = 0.0
-        self._base = self._base_of(beginning.decode("latin-1").splitlines())
 
     @property
     def reader(self) -> Iterator["can.Message"]:
@@ -61,10 +62,6 @@ class ByLine:
 
     def is_torn(self) -> bool:
         return self._lines.is_torn
-
-    def _base_of(self, lines: list[str]) -> int:  # noqa: ARG002  as those of subclasses
-        """Return the base of numbers, by the first lines of the log."""
-        return 16
 
     def _parse(self, line: str) -> "can.Message | None":
         """Return the message of a line; None: it is prose. Raises ValueError, IndexError."""
@@ -123,7 +120,28 @@ class Busmaster(ByLine):
         return self._frame(time_s, channel, int(id, self._base), dlc, data, _BUSMASTER_FLAGS[kind])
 
 
-class KvaserText(ByLine):
+class Kvaser(ByLine):
+    """Rows begin with a digit, and do not say the base of their numbers."""
+
+    _base = 0
+
+    def _parse(self, line: str) -> "can.Message | None":
+        if not line[0].isdigit():
+            return None
+        if not self._base:
+            rows = [line, *self._content.peek().decode("latin-1").splitlines()]
+            self._base = 16 if all(len(byte) == 2 for row in rows for byte in self._bytes_of(row)) else 10
+        return self._parse_row(line)
+
+    def _bytes_of(self, row: str) -> list[str]:
+        """Return the bytes of a row as they are written; of one that is damaged none."""
+        raise NotImplementedError
+
+    def _parse_row(self, line: str) -> "can.Message":
+        raise NotImplementedError
+
+
+class KvaserText(Kvaser):
     """`0    0CFBFFDB X       8  1B  31  20  EB  B3  FF  D9  FF     100.000139 R`."""
 
     first_channel = 0
@@ -132,13 +150,11 @@ class KvaserText(ByLine):
     )
     _FAULT = re.compile(r"(\d+)\s.*ErrorFrame\s+(\d+\.\d+)\s")
 
-    def _base_of(self, lines: list[str]) -> int:
-        rows = [row for line in lines if (row := self._ROW.match(line.strip()))]
-        return 16 if all(len(byte) == 2 for row in rows for byte in row[5].split()) else 10
+    def _bytes_of(self, row: str) -> list[str]:
+        found = self._ROW.match(row.strip())
+        return found[5].split() if found else []
 
-    def _parse(self, line: str) -> "can.Message | None":
-        if not line[0].isdigit():
-            return None
+    def _parse_row(self, line: str) -> "can.Message":
         if fault := self._FAULT.match(line):
             return self._frame(float(fault[2]), fault[1], 0, "0", [], _ERROR)
         row = self._ROW.fullmatch(line)
@@ -148,16 +164,14 @@ class KvaserText(ByLine):
         return self._frame(float(row[6]), row[1], int(row[2], self._base), row[4], row[5].split(), flags)
 
 
-class KvaserCsv(ByLine):
+class KvaserCsv(Kvaser):
     """`0.18916,1,418381679,4,8,137,152,0,0,5,0,255,255,1,2011-07-21 11:07:12`."""
 
-    def _base_of(self, lines: list[str]) -> int:
-        rows = [row for line in lines if line[:1].isdigit() and len(row := line.split(",")) > 14]
-        return 16 if all(len(byte) in (0, 2) for row in rows for byte in row[5:13]) else 10
+    def _bytes_of(self, row: str) -> list[str]:
+        cells = row.split(",")
+        return list(filter(None, cells[5:13])) if row[:1].isdigit() and len(cells) > 14 else []
 
-    def _parse(self, line: str) -> "can.Message | None":
-        if not line[0].isdigit():
-            return None
+    def _parse_row(self, line: str) -> "can.Message":
         time, channel, id, flags, dlc, *data = line.split(",")
         if not self._before_s:
             began = datetime.fromisoformat(data[-1]).replace(tzinfo=UTC).timestamp()

@@ -255,7 +255,7 @@ class OpenLog(RecordedFile):
                 self._cut_short = self._missing_bytes()
                 return self._blf_reader(channel_of)
             case LogFormat.BUSMASTER | LogFormat.KVASER_CSV | LogFormat.KVASER_TEXT | LogFormat.MICROCHIP:
-                by_line = _BY_LINE[self._format](io.BufferedReader(self._content), self._beginning)
+                by_line = _BY_LINE[self._format](io.BufferedReader(self._content))
                 return MessageReader(by_line, channel_of)
             case LogFormat.CANHACKER:
                 return CanHackerReader(self._content, channel_of)

@@ -1,16 +1,18 @@
 """Text of BUSMASTER, of Kvaser's programs and of Microchip's analyzer. Lines are those of public logs."""
 
+import os
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from telemetry_core.frames.batch import FrameTuple
+from telemetry_core.frames.batch import FrameBatch, FrameTuple
 
 from telemetry.errors import DataError
+from telemetry.logs.log import OpenLog
 from tests.support.can_frames import ERROR, EXTENDED, REMOTE
-from tests.support.logs import read_log
+from tests.support.logs import Numbering, read_log
 
 S, MS, US = 10**9, 10**6, 10**3
 BUSMASTER = b"""***BUSMASTER Ver 3.2.2***
@@ -104,6 +106,30 @@ def test_csv_of_kvaser_has_the_date_of_the_first_row_that_is_whole(tmp_path: Pat
     ]
     assert frames[0].data == bytes([137, 152, 0, 0, 5, 0, 255, 255])
     assert names == ["can0", "can1"]
+
+
+@pytest.mark.parametrize(
+    ("head", "row", "id"),
+    [
+        (KVASER, b" 0         519         2  10 255      12.5 R\n", 519),
+        (KVASER_CSV, b"12.5,1,519,2,2,10,255,,,,,,,1,2011-07-21 11:07:12\n", 519),
+        (KVASER_CSV, b"12.5,1,519,2,2,10,FF,,,,,,,1,2011-07-21 11:07:12\n", 0x519),
+    ],
+    ids=["text", "CSV", "CSV in hexadecimal"],
+)
+def test_numbers_of_kvaser_have_one_base_where_a_pipe_brings_the_rows_after_the_first_line(
+    tmp_path: Path, head: bytes, row: bytes, id: int
+) -> None:
+    path = tmp_path / "pipe"
+    os.mkfifo(path)
+    pipe, batch = os.open(path, os.O_RDWR), FrameBatch(9)
+    os.write(pipe, head)
+    with OpenLog(path, Numbering().__getitem__) as log:
+        os.write(pipe, row + row)
+        os.close(pipe)
+        while not log.at_end:
+            log.read(batch)
+    assert [(frame.id, frame.data) for frame in batch] == [(id, bytes([10 if id == 519 else 16, 255]))] * 2
 
 
 def test_microchips_analyzer_counts_milliseconds_from_its_start(tmp_path: Path) -> None:
