@@ -96,6 +96,11 @@ PAGE = b"<html>It works!</html>"
         (b"204 No Content\r\nContent-Length: 22\r\n\r\n" + PAGE, "HTTP 204: It works!"),
         (b"204 No Content\r\nContent-Type: text/html\r\n\r\n" + PAGE, "HTTP 204 text/html: an empty body"),
         (b"204 No Content\r\nContent-Length: -1", "HTTP 204: a length of -1"),
+        (b"200 OK\r\nContent-Length: 2\r\n\r\n{}", "HTTP 200: {}"),
+        (
+            b'200 OK\r\nContent-Type: application/json\r\nContent-Length: 20\r\n\r\n{"message":"log in"}',
+            'HTTP 200 application/json: {"message":"log in"}',
+        ),
         (
             b"204 No Content\r\nTransfer-Encoding: chunked\r\n\r\nzzz\r\n",
             "HTTP 204: chunks that cannot be read",

@@ -21,9 +21,9 @@ from telemetry.sinks.credentials import Secret, read_secret
 from telemetry.sinks.deadline import RequestDeadline
 from telemetry.sinks.delivery import MAX_BATCH_BYTES
 from telemetry.sinks.influx.server import Api, InfluxServer
-from telemetry.sinks.influx.verdict import Answer, Failure, Unanswered, judge, shows_a_store
+from telemetry.sinks.influx.verdict import Answer, Failure, Unanswered, judge, says_made, shows_a_store
 from telemetry.sinks.influxql import quoted
-from telemetry.sinks.verdict import Acknowledged, Exchange, Hold, HoldCause
+from telemetry.sinks.verdict import Exchange, Hold, HoldCause
 from telemetry.spool.compress import decompress
 
 if TYPE_CHECKING:
@@ -71,10 +71,11 @@ class InfluxClient:
         verdict = exchange.verdict
         if not (self._settings.create and isinstance(verdict, Hold)) or verdict.cause != HoldCause.NOT_FOUND:
             return exchange
-        created = judge(self._create(Api(exchange.api)))
-        if isinstance(created, Acknowledged):
+        created = self._create(Api(exchange.api))
+        if says_made(created):
             return self._ask(payload)
-        return replace(exchange, verdict=replace(verdict, words=f"{verdict.words}; making it: {created}"))
+        words = f"{verdict.words}; making it: {judge(created)}"
+        return replace(exchange, verdict=replace(verdict, words=words))
 
     def probe(self) -> Exchange:
         """Ask without lines, to check address, certificate, credentials and bucket. Changes nothing."""

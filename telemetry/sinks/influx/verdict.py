@@ -1,8 +1,8 @@
 """What an HTTP answer to a write means. Pure: an answer in, a verdict out; see docs/operations.md.
 
-Promises: only what a store says is an acknowledgement. A store answers 204 without a body, or a 2xx with a
-JSON object that rejects nothing. Pages for people, a 200 without a body and bodies that HTTP does not allow
-come from something else: a network's login, a default site, a balancer, a wrong port.
+Promises: only what a store says is an acknowledgement, and all say it by a 204 without a body. Of other 2xx
+they send those that name rejected lines. Anything else comes from something else, be it JSON or a page: a
+network's login, a default site, a balancer, a wrong port.
 
 Knows the wordings of InfluxDB 1.x (1.6.7, 1.8), 2.x (2.8), 3.x and VictoriaMetrics; never asks for a version.
 What is refused is described (`RefusalReport`) as far as the server names it; `isolate` finds the lines.
@@ -88,11 +88,6 @@ _DROPPED = re.compile(r"\bdropped=(\d{1,9})\b")
 _MESSAGE = re.compile(r'"(?:message|error)"\s*:\s*"((?:[^"\\]|\\u[0-9a-fA-F]{4}|\\[^u])*)', re.DOTALL)
 # In JSON a quote inside a text has a backslash before it.
 _NUMBERED = re.compile(rb'"line(?:_number)?"\s{0,9}:\s{0,9}(\d{1,9})(?=[\s,}])')
-# Codes that stand beside an error's message in InfluxDB 2 and Cloud.
-_ERROR_CODE = re.compile(
-    "conflict|empty value|forbidden|internal error|invalid|method not allowed|not found|request too large"
-    "|too many requests|unauthorized|unavailable|unprocessable entity"
-)
 _LOOKED_AT_BYTES = 4096  # of a page, for its title
 _MAX_TITLE = 200
 _TITLE = re.compile(r"<title[^>]{0,200}>(.{1,1000}?)</title", re.IGNORECASE | re.DOTALL)
@@ -149,11 +144,8 @@ def _judge_success(answer: Answer) -> Acknowledged | Hold | None:
         message = _message(body) if parsed is None or _says(parsed) else ""
         if _SPEAKS_OF_LINES.search(message) or _refusal(body, message).names_lines:
             return None
-        if parsed is not None and _says_error(parsed):
-            return Hold(HoldCause.REFUSED, _shown(f"HTTP {answer.status} {_message(body)}"))
     is_malformed = answer.broken or _length(answer).startswith("-")
-    says_nothing = answer.status == 204 and not body and _kind(answer) != "text/html"
-    if not is_malformed and (parsed is not None or says_nothing):
+    if answer.status == 204 and not body and not is_malformed and _kind(answer) != "text/html":
         return Acknowledged()
     return Hold(HoldCause.NO_DATABASE, _description(answer))
 
@@ -168,12 +160,15 @@ def _says(parsed: Mapping[str, Any]) -> bool:
     return any(isinstance(parsed.get(key), str) for key in ("message", "error"))
 
 
-def _says_error(parsed: Mapping[str, Any]) -> bool:
-    """Return whether a JSON object says that something was not done. `results`: of InfluxQL."""
+def says_made(answer: Answer | Unanswered) -> bool:
+    """Return whether a store says that it made a bucket (201) or a database (200, results of InfluxQL)."""
+    if not isinstance(answer, Answer) or answer.broken:
+        return False
+    parsed = _json_object(answer.body) or {}
     results = parsed.get("results")
-    parts = [parsed, *(results if isinstance(results, list) else [])]
-    has_error = any(part.get("error") or part.get("errors") for part in parts if isinstance(part, dict))
-    return has_error or _ERROR_CODE.fullmatch(str(parsed.get("code"))) is not None
+    if answer.status == 200 and isinstance(results, list):
+        return bool(results) and all(isinstance(one, dict) and "error" not in one for one in results)
+    return answer.status == 201 and isinstance(parsed.get("id"), str)
 
 
 def _description(answer: Answer) -> str:

@@ -25,6 +25,7 @@ Reply = tuple[int, bytes]
 NO_SUCH_PAGE = (404, b"404 page not found\n")
 NO_BUCKET = (404, b'{"code":"not found","message":"bucket not found"}')
 GOOD = (204, b"")
+MADE = (200, b'{"results":[{"statement_id":0}]}')
 LINES = compress(b"m v=1 1\n")
 
 
@@ -159,7 +160,7 @@ def test_where_buckets_cannot_be_made_a_database_is(
 ) -> None:
     """InfluxDB 1.8 takes writes by API v2, but has no buckets."""
     writes = iter([NO_BUCKET, GOOD])
-    site = Site({"/api/v2/write": lambda: next(writes), "/api/v2/orgs": orgs, "/query": (200, b"{}")})
+    site = Site({"/api/v2/write": lambda: next(writes), "/api/v2/orgs": orgs, "/query": MADE})
     client = connect(site.act, create=True, bucket='ca"rs/weekly')
     assert client.write(LINES).verdict == Acknowledged()
     query = parse_qs(urlsplit(server.requests[2].target).query)
