@@ -4,8 +4,8 @@ Promises:
 
 - Dates are taken as UTC. Without one stamps count from 1970.
 - What is neither a frame nor prose that is known is damaged, and costs only itself.
-- Kvaser does not say how it writes numbers: they are hexadecimal where all bytes of the first row, and of those
-  that came with it, have two digits.
+- Kvaser does not say how it writes numbers: they are hexadecimal where all bytes of the first row, and of
+  those that came with it, have two digits.
 
 Relies on `python_can`, which makes frames of messages. Facts: SavvyCAN's framefileio.cpp and its examples.
 """
