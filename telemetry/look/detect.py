@@ -310,10 +310,13 @@ def _explained(pages: Sequence[int], sizes: Counter[int], column: bytes) -> floa
     return 1 - within / spread * (count - 1) / max(count - len(sizes), 1)
 
 
-def texts(sample: Sample) -> Iterator[tuple[int, bytes]]:
-    """Yield where letters stand that never change, and which: five or more."""
+def texts(sample: Sample, taken: set[int]) -> Iterator[tuple[int, bytes]]:
+    """Yield where letters stand that never change, and which: five or more, in bytes that are not taken."""
     if len(sample.rows) > 1:
-        fixed = bytes(column[0] if len(set(column)) == 1 else 0 for column in sample.columns)
+        fixed = bytes(
+            column[0] if len(set(column)) == 1 and byte not in taken else 0
+            for byte, column in enumerate(sample.columns)
+        )
         for run in _TEXT.finditer(fixed):
             if len(set(run[0])) > 2:
                 yield run.start(), run[0]

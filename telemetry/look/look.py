@@ -23,8 +23,8 @@ from telemetry.scan.can_scan import Candidate, Fit, judge
 from telemetry.scan.traffic import frames_of_logs, traffic_of
 
 _VIN = re.compile(rb"[A-HJ-NPR-Z0-9]{17}")
-_MAY_BE_OF_A_VIN = re.compile(rb"[A-HJ-NPR-Z0-9]+")
-_SHOWN = 3  # letters of what may be a VIN, or a part of one
+_SHOWN = 3  # letters of a VIN
+_MAY_BE_OF_A_VIN = re.compile(rf"[A-HJ-NPR-Z0-9]{{{_SHOWN + 1},}}")
 
 
 def timing(seen: SeenFrames) -> tuple[float | None, float | None]:
@@ -81,7 +81,7 @@ def findings(seen: SeenFrames) -> tuple[Finding, ...]:
         found = [one for one in found if own.isdisjoint(_bits(one))] + [check]
     selector = multiplexer(sample, found)
     if selector is None or selector.place is None:
-        found += [*_texts(sample), *windows(sample, _taken(found))]
+        found += [*_texts(sample, set()), *windows(sample, _taken(found))]
     else:
         found = [one for one in found if _bytes(one).isdisjoint(_bytes(selector))] + [selector]
         found += _of_pages(sample, selector.place, _taken(found))
@@ -104,10 +104,10 @@ def _taken(found: Iterable[Finding]) -> set[int]:
     return set().union(*map(_bytes, found))
 
 
-def _texts(sample: Sample) -> list[Finding]:
+def _texts(sample: Sample, taken: set[int]) -> list[Finding]:
     return [
         Finding("text", Place(at, len(text), bit_count=8 * len(text)), None, None, _shown(text))
-        for at, text in texts(sample)
+        for at, text in texts(sample, taken)
     ]
 
 
@@ -116,17 +116,16 @@ def _shown(text: bytes) -> str:
     letters = text.strip().decode("ascii")
     if vin := _VIN.search(text):
         return f"a VIN: {vin[0][:_SHOWN].decode('ascii')}…"
-    if _MAY_BE_OF_A_VIN.fullmatch(text.strip()):
-        return f"{len(letters)} letters, as a VIN has them"
-    return letters
+    return _MAY_BE_OF_A_VIN.sub(lambda part: f"({len(part[0])} letters, as a VIN has them)", letters)
 
 
 def _of_pages(sample: Sample, place: Place, taken: set[int]) -> Iterator[Finding]:
     """Yield what the pages hold: that of several pages once, and of a byte what most pages agree on."""
     found: dict[tuple[str, str], list[tuple[int, Finding]]] = {}
     for page, one in sample.by(place.read(sample.rows)).items():
-        for finding in (*_texts(one), *windows(one, taken)):
-            found.setdefault((finding.kind, str(finding.place)), []).append((page, finding))
+        for finding in (*_texts(one, taken), *windows(one, taken)):
+            what = finding.words if finding.kind == "text" else finding.kind
+            found.setdefault((what, str(finding.place)), []).append((page, finding))
     used: set[int] = set()
     for each in sorted(found.values(), key=len, reverse=True):
         bytes_of = _bytes(each[0][1])

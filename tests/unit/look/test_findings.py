@@ -129,11 +129,25 @@ def test_a_multiplexer_and_the_cells_of_its_pages_are_found() -> None:
 def test_a_part_number_is_shown_and_of_a_vin_three_letters_at_most() -> None:
     (part,) = found([b"BMS-17 A"] * 9)
     assert (part.kind, part.words) == ("text", "BMS-17 A")
-    pages = [bytes((page, *VIN.ljust(21)[7 * page : 7 * page + 7])) for _ in range(99) for page in range(3)]
-    shown = [one.words for rows in (pages, [VIN + b"\0" * 7] * 9, [VIN[:8]] * 9) for one in found(rows)]
+    pages = [
+        [bytes((first + page, *VIN.ljust(21)[7 * page : 7 * page + 7])) for page in range(3)]
+        for first in (0, 33)
+    ]
+    logs = (pages[0] * 99, pages[1] * 99, [VIN + b"\0" * 7] * 9, [VIN[:8]] * 9, [b"!" + VIN[:7]] * 9)
+    shown = [one.words for rows in logs for one in found(rows)]
     assert "a VIN: WVW…" in shown
     parts = {VIN[at : at + 4].decode() for at in range(len(VIN) - 3)}
     assert not [words for words in shown for part in parts if part in words]
+
+
+def test_each_text_of_a_page_is_shown_with_its_own_pages() -> None:
+    texts = [b"BMS-1 a", b"inv-2 b", b"BMS-1 a"]
+    rows = [bytes((33 + page, *text)) for _ in range(99) for page, text in enumerate(texts)]
+    shown = [(str(one.place), one.pages, one.words) for one in found(rows) if one.kind == "text"]
+    assert sorted(shown) == [
+        ("1-7", (33, 35), "pages 33, 35: BMS-1 a"),
+        ("1-7", (34,), "page 34: inv-2 b"),
+    ]
 
 
 def test_requests_and_answers_of_diagnostics_name_what_is_asked() -> None:
