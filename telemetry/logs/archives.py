@@ -5,6 +5,7 @@ Promises:
 - Members come in the order of their names. Folders, links and hidden files are left out.
 - A member is read where it is. A compressed tar is unpacked once into the temporary folder, as one file. No
   name of a member is ever used to write.
+- Threads and forks read members of one archive at once: none moves another's place.
 - Memory is bounded. A zip whose members overlap is refused: no more comes out than its size can hold.
 """
 
@@ -78,7 +79,7 @@ class Archive:
             content = closing.enter_context(Content(path))
             try:
                 if content.beginning(_BEGINNING_BYTES).startswith(_ZIP):
-                    self.file = path.open("rb")
+                    self.file = _OwnPlace(path)
                     self._zip = zipfile.ZipFile(self.file)
                     found = dict(islice(_of_zip(self._zip, path.stat().st_size), MOST_MEMBERS + 1))
                 else:
@@ -112,12 +113,32 @@ class Archive:
         return Member(self, member.file_size, lambda _, count: stream.read(count))
 
 
-class _BoundedReads(io.FileIO):
+class _OwnPlace(io.FileIO):
+    # Forks have one descriptor, and with it one place, in common: each keeps its own.
+    _at = 0
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET, /) -> int:
+        if whence == os.SEEK_CUR:
+            offset, whence = self._at + offset, os.SEEK_SET
+        self._at = super().seek(offset, whence)
+        return self._at
+
+    def tell(self) -> int:
+        return self._at
+
+    def read(self, count: int | None = -1, /) -> bytes:
+        left = max(os.fstat(self.fileno()).st_size - self._at, 0)  # a directory of a zip may claim any size
+        piece = os.pread(self.fileno(), left if count is None or count < 0 else min(count, left), self._at)
+        self._at += len(piece)
+        return piece
+
+
+class _BoundedReads(_OwnPlace):
     # A header of a tar may claim any size, and tarfile reads it whole.
     def read(self, count: int | None = -1, /) -> bytes:
         if count is None or not 0 <= count <= MOST_READ_BYTES:
             raise tarfile.ReadError("a header that is too long")
-        return super().read(count) or b""
+        return super().read(count)
 
 
 def with_members(paths: Sequence[Path]) -> list[Path]:

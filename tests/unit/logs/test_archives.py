@@ -1,11 +1,16 @@
 """Zip and tar archives: each member is a log, in the order of their names."""
 
+import ast
 import contextlib
 import io
+import random
 import stat
 import struct
+import subprocess
+import sys
 import tarfile
 import zipfile
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -119,6 +124,30 @@ def test_decoding_an_archive_gives_what_its_members_give_and_names_those_that_ar
     assert text == decoded(files)[0]
     assert text.count(b"\n") > 2
     assert warnings[0].startswith(f"{archive}:notes.txt: nothing in it is a frame.")
+
+
+READ_IN_FORKS = """
+import multiprocessing, pathlib, sys, zlib
+from telemetry.logs.content import Content
+
+def read(path):
+    with Content(pathlib.Path(path)) as content:
+        return zlib.crc32(content.readall()), content.problem
+
+read(sys.argv[1])
+with multiprocessing.get_context("fork").Pool(2) as pool:
+    print(pool.map(read, sys.argv[1:] * 4, chunksize=1))
+"""
+
+
+@pytest.mark.parametrize("name", ["drive.zip", "stored.zip", "drive.tar.gz"])
+def test_forks_of_a_process_read_members_of_one_archive_at_once(tmp_path: Path, name: str) -> None:
+    members = {name: random.Random(name).randbytes(4_000_000) for name in ("a.log", "b.log")}
+    path = tmp_path / name
+    path.write_bytes(ARCHIVES[name](members))
+    words = [sys.executable, "-c", READ_IN_FORKS, f"{path}:a.log", f"{path}:b.log"]
+    done = subprocess.run(words, check=True, capture_output=True, text=True)
+    assert ast.literal_eval(done.stdout) == [(zlib.crc32(each), "") for each in members.values()] * 4
 
 
 def test_stdin_is_left_alone_where_an_archive_has_its_name(
