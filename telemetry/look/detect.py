@@ -9,7 +9,7 @@ a counter's data id as in AUTOSAR's profile 2): sums and CRCs are linear, so all
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import reduce
 from operator import or_, xor
 
@@ -239,14 +239,16 @@ def _method(sample: Sample, rows: Sequence[bytes], place: Place, counting: Seque
     for name, made, combined in _CRCS if is_whole else ():
         if _is_constant(combined(check, made(rest)) for check, rest in zip(checks, rests, strict=True)):
             return name
-    # Two bytes of which one follows from the other are a sum and its term by any rule; but a term may count.
-    follows = [other for other in sample.changing if other != byte and _follows(rows, other, byte)]
-    if not follows or any(one.place is not None and one.place.byte in follows for one in counting):
-        for name, made, combined in _SUMS:
-            if _is_constant(
-                combined(check, made(rest)) & mask for check, rest in zip(checks, rests, strict=True)
-            ):
+    for name, made, combined in _SUMS:
+        if _is_constant(
+            combined(check, made(rest)) & mask for check, rest in zip(checks, rests, strict=True)
+        ):
+            # Two bytes of which one follows from the other are a sum and its term by any rule; but a term may
+            # count.
+            follows = [other for other in sample.changing if other != byte and _follows(rows, other, byte)]
+            if not follows or any(one.place is not None and one.place.byte in follows for one in counting):
                 return name
+            break
     for one in counting if is_whole else ():
         groups: dict[int, list[tuple[int, bytes]]] = {}
         for number, check, rest in zip(one.place.read(rows) if one.place else (), checks, rests, strict=True):
@@ -280,7 +282,7 @@ def multiplexer(sample: Sample, found: Sequence[Finding]) -> Finding | None:
     sample = sample.first_run()
     columns = {byte: sample.columns[byte] for byte in sample.changing if byte not in ruled}
     least = _TURNS / 2 * len(sample.followed)
-    others = {byte: column for byte, column in columns.items() if _changes(sample, byte) > least}
+    others = {byte: _spread(column) for byte, column in columns.items() if _changes(sample, byte) > least}
     for byte in columns:
         for place in (Place(byte), Place(byte, bit_count=4), Place(byte, shift=4, bit_count=4)):
             pages = place.read(sample.rows)
@@ -290,8 +292,8 @@ def multiplexer(sample: Sample, found: Sequence[Finding]) -> Finding | None:
                 continue
             if turns < _TURNS * len(sample.followed) or not sample.followed:
                 continue
-            shares = {at: _explained(pages, sizes, column) for at, column in others.items() if at != byte}
-            explained = [at for at, share in shares.items() if share > _EXPLAINED]
+            shares = _explained(pages, sample.rows, others)
+            explained = [at for at, share in shares.items() if share > _EXPLAINED and at != byte]
             score = sum(shares[at] for at in explained) - len(sizes) / 1000
             if len(explained) > 1 and (best is None or score > best[0]):
                 words = f"says what bytes {', '.join(map(str, explained))} are: {len(sizes)} pages"
@@ -299,15 +301,28 @@ def multiplexer(sample: Sample, found: Sequence[Finding]) -> Finding | None:
     return best[1] if best else None
 
 
-def _explained(pages: Sequence[int], sizes: Counter[int], column: bytes) -> float:
-    """Return the share of the variance that lies between pages (eta squared, without that of chance)."""
-    sums = dict.fromkeys(sizes, 0)
-    for page, value in zip(pages, column, strict=True):
-        sums[page] += value
-    squares, count = sum(value * value for value in column), len(column)
-    within = squares - sum(sums[page] ** 2 / size for page, size in sizes.items())
-    spread = squares - sum(column) ** 2 / count
-    return 1 - within / spread * (count - 1) / max(count - len(sizes), 1)
+def _spread(column: bytes) -> tuple[int, float]:
+    """Return the sum of the squares, and of those of the distances from the mean."""
+    squares = sum(value * value for value in column)
+    return squares, squares - sum(column) ** 2 / len(column)
+
+
+def _explained(
+    pages: Sequence[int], rows: Sequence[bytes], spreads: Mapping[int, tuple[int, float]]
+) -> dict[int, float]:
+    """Return by byte the share of the variance that lies between pages (eta squared, without that of chance).
+
+    spreads: `_spread` of the bytes that are asked for.
+    """
+    of_pages: dict[int, list[bytes]] = {}
+    for page, row in zip(pages, rows, strict=True):
+        of_pages.setdefault(page, []).append(row)
+    sums = [(len(each), [sum(column) for column in zip(*each, strict=True)]) for each in of_pages.values()]
+    chance = (len(rows) - 1) / max(len(rows) - len(sums), 1)
+    return {
+        byte: 1 - chance * (squares - sum(of_page[byte] ** 2 / size for size, of_page in sums)) / spread
+        for byte, (squares, spread) in spreads.items()
+    }
 
 
 def texts(sample: Sample, taken: set[int]) -> Iterator[tuple[int, bytes]]:

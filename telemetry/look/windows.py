@@ -73,7 +73,8 @@ def _as_8(sample: Sample, byte: int) -> float:
     values = set(column)
     if len(values) < 3 or len(steps) < 2:
         return 1.0
-    small = sum(step <= max(2, (max(values) - min(values)) // 8) for step in steps) / len(steps)
+    most = max(2, (max(values) - min(values)) // 8)
+    small = sum(step <= most for step in steps) / len(steps)
     return 1.0 - small if small > 0.7 and _mean(sample.steps(column, 8)) < _SMALL else 1.0
 
 

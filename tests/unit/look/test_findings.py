@@ -1,5 +1,7 @@
 """What is found in frames of known parts: with other programs' checksums, and with plain arithmetic."""
 
+import cProfile
+import pstats
 import random
 from collections.abc import Callable, Sequence
 from functools import reduce
@@ -42,6 +44,17 @@ def test_of_100_ids_of_random_bytes_none_has_a_counter_a_checksum_a_multiplexer_
     draw = random.Random(25)
     ids = [[draw.randbytes(8) for _ in range(200)] for _ in range(100)]
     assert [one.kind for rows in ids for one in found(rows)] == []
+
+
+def test_64_random_bytes_cost_less_than_twenty_times_8_of_them() -> None:
+    """Each byte is compared with all others, which must be cheap. Calls are counted, not seconds."""
+    draw, calls = random.Random(64), list[int]()
+    for length in (8, 64):
+        rows = [draw.randbytes(length) for _ in range(200)]
+        profile = cProfile.Profile()
+        profile.runcall(findings, seen(rows))
+        calls.append(pstats.Stats(profile).total_calls)  # type: ignore[attr-defined]
+    assert calls[1] < 20 * calls[0]
 
 
 @pytest.mark.parametrize("bits", range(2, 9))
