@@ -1,4 +1,4 @@
-"""Where a command writes its result: never over what it reads, and not before there is a result."""
+"""Where a command writes its result: over no recording or database, and not before there is a result."""
 
 import io
 import os
@@ -9,8 +9,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
-from telemetry.errors import StorageError, UsageError
+from telemetry.databases.files import ENDINGS
+from telemetry.errors import StorageError, TelemetryError, UsageError
 from telemetry.logs.archives import file_of
+from telemetry.logs.captures import parse_line
+from telemetry.logs.content import Content
+from telemetry.logs.formats import FIRST_LINE_BYTES, first_content_line, recognised
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
@@ -21,7 +25,7 @@ def writing_to(file: Path | None, read: Sequence[Path]) -> Iterator[BinaryIO]:
     """Open the file, or stdout for None; what the file held stays until the first write or the end.
 
     A new file in which nothing was written when an error came is removed.
-    Raises UsageError for a file of `read`, StorageError where it cannot be written.
+    Raises UsageError as `refuse_to_overwrite`, StorageError where it cannot be written.
     """
     if file is None:
         yield sys.stdout.buffer
@@ -39,9 +43,27 @@ def writing_to(file: Path | None, read: Sequence[Path]) -> Iterator[BinaryIO]:
 
 
 def refuse_to_overwrite(file: Path, read: Sequence[Path]) -> None:
-    """Raise UsageError where `file` is one of those that are to be read, or the archive of one."""
+    """Raise UsageError for a file of `read`, or the archive of one, and for any recording or database."""
     if any(_are_one_file(file, file_of(other)) for other in read):
         raise UsageError("is a file that is to be read", where=str(file), hint="give another --output")
+    if what := _kept(file):
+        hint = "give another --output, or remove it first"
+        raise UsageError(f"is {what}, and is not written over", where=str(file), hint=hint)
+
+
+def _kept(file: Path) -> str:
+    """Return what nothing is written over, for people: a recording by how it begins, or a database."""
+    if not os.path.isfile(file):  # noqa: PTH113 - False also for a name that is too long: opening it says so
+        return ""
+    if file.suffix.lower() in ENDINGS and file.stat().st_size:
+        return "a database"
+    try:
+        with Content(file) as content:
+            beginning = content.beginning(FIRST_LINE_BYTES)
+    except TelemetryError:  # it cannot be read, or its compression not be undone
+        return ""
+    is_recording = recognised(beginning) or parse_line(first_content_line(beginning).encode())
+    return "a recording" if is_recording else ""
 
 
 @contextmanager

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from telemetry.cli.arguments import AT_PORTS, add_dbc, add_protocol, add_registers
-from telemetry.cli.output import writing_to
+from telemetry.cli.output import refuse_to_overwrite, writing_to
 from telemetry.errors import EXIT_OK, StorageError, UsageError
 from telemetry.logs.content import STDIN, require_file
 from telemetry.logs.inflate import ENDINGS
@@ -74,6 +74,7 @@ def run(arguments: argparse.Namespace) -> int:
             raise UsageError(
                 f"would be written over {other}", where=str(files[number]), hint=f"both are {output}"
             )
+        refuse_to_overwrite(output, [*files, *named])
     unread = Unread(files, is_strict=len(files) == 1)  # an archive alone is an error, however many it holds
     for file, output in zip(files, outputs, strict=True):
         try:

@@ -1,5 +1,6 @@
 """Where a command writes its result: what was there stays until there is one, and nothing empty is left."""
 
+import gzip
 import io
 import os
 import zipfile
@@ -9,7 +10,7 @@ import pytest
 
 from telemetry.cli.output import writing_to
 from telemetry.errors import DataError, StorageError, UsageError
-from tests.support.command import failed
+from tests.support.command import command, failed
 
 DATA = Path(__file__).parents[2] / "data"
 
@@ -157,3 +158,49 @@ def test_a_command_writes_over_no_archive_whose_member_it_reads(
     before = Path("drives.zip").read_bytes()
     assert "drives.zip: is a file that is to be read" in failed(64, *words, "drives.zip")
     assert Path("drives.zip").read_bytes() == before
+
+
+PCAP = b"\xd4\xc3\xb2\xa1\x02\x00\x04\x00" + bytes(12) + b"\xe3\x00\x00\x00"
+
+
+@pytest.mark.parametrize(
+    ("name", "held", "what"),
+    [
+        ("mine.pcap", PCAP, "a recording"),
+        ("drive.txt", TEXTS["drive.log"].encode(), "a recording"),
+        ("drive.gz", gzip.compress(TEXTS["drive.log"].encode()), "a recording"),
+        ("table.csv", b"Time,Addr,Bus,Data\n1.5,256,0,0x00\n", "a recording"),
+        ("bms.csv", TEXTS["jbd.txt"].encode(), "a recording"),
+        ("other.dbc", TEXTS["drive.dbc"].encode(), "a database"),
+    ],
+)
+@pytest.mark.parametrize("words", [["decode", "-o"], ["look", "--report"], ["scrub", "-o"]])
+def test_a_command_writes_over_no_other_recording_and_no_database(
+    words: list[str], name: str, held: bytes, what: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("drive.log").write_text(TEXTS["drive.log"])
+    Path("vin.dbc").write_text(TEXTS["vin.dbc"])
+    Path(name).write_bytes(held)
+    line = failed(64, words[0], "drive.log", "--dbc", "vin.dbc", words[1], name)
+    assert f"{name}: is {what}, and is not written over (give another --output, or remove it first)" in line
+    assert Path(name).read_bytes() == held
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        *(["decode", "--format", name, "-o"] for name in ("csv", "lp", "ndjson")),
+        ["decode", "--unknown", "-o"],
+        ["look", "--report"],
+    ],
+    ids=" ".join,
+)
+def test_an_earlier_result_is_replaced_whatever_its_name(words: list[str], tmp_path: Path) -> None:
+    output = tmp_path / "out.log"
+    again = [words[0], DATA / "drive.log", "--dbc", DATA / "drive.dbc", *words[1:], output]
+    assert command(*again).returncode == 0
+    result = output.read_bytes()
+    output.write_bytes(result + b"earlier")
+    assert command(*again).returncode == 0
+    assert output.read_bytes() == result

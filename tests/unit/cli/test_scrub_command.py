@@ -162,11 +162,11 @@ def test_what_cannot_be_scrubbed_is_one_line(
     assert not (tmp_path / "out.log").exists()
 
 
-def test_a_log_that_cannot_be_read_leaves_the_output_of_an_earlier_run_as_it_was(tmp_path: Path) -> None:
+def test_a_log_that_cannot_be_read_leaves_an_earlier_output_as_it_was(tmp_path: Path) -> None:
     noise = file(tmp_path, "noise.log", "nothing at all\n")
-    earlier = file(tmp_path, "earlier.log", LOG)
+    earlier = file(tmp_path, "earlier.log", "what was here")
     assert main(["scrub", str(noise), "-o", str(earlier)]) == 65
-    assert earlier.read_bytes() == LOG.encode()
+    assert earlier.read_text() == "what was here"
 
 
 @pytest.mark.parametrize(
