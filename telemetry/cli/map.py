@@ -18,6 +18,7 @@ from telemetry.decode.rows import Rows
 from telemetry.decode.screen import Screen
 from telemetry.decode.selection import select
 from telemetry.errors import EXIT_OK, DataError, UsageError
+from telemetry.logs.archives import file_of
 from telemetry.logs.content import STDIN, require_file
 from telemetry.overview.current_sign import Evidence, Series, by_charge, by_voltage
 from telemetry.overview.left_out import left_out
@@ -40,7 +41,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Print the entries as TOML."""
     for path in arguments.logs:
         require_file(path)
-        if path == STDIN or not path.is_file():
+        if path == STDIN or not file_of(path).is_file():
             raise UsageError(
                 "is read twice, and a pipe gives what it holds once", where=str(path), hint="give a file"
             )

@@ -27,6 +27,7 @@ from telemetry.errors import DataError
 from telemetry.framing.framer import MessageFramer
 from telemetry.framing.framing import NO_ADDRESS
 from telemetry.ledger import add
+from telemetry.logs.archives import file_of
 from telemetry.logs.captures import Capture, CapturedBytes
 from telemetry.logs.content import named
 from telemetry.protocols.spoken_in import good_messages, spoken_in
@@ -279,7 +280,7 @@ def no_message(paths: Sequence[Path], names: Sequence[str], read: WhatWasRead) -
 
 def _spoken_in(path: Path, names: Sequence[str]) -> Sequence[str]:
     """Return the protocols that make messages of most of the first bytes of a capture, the best first."""
-    if not path.is_file():  # what comes through a pipe is gone
+    if not file_of(path).is_file():  # what comes through a pipe is gone
         return ()
     with Capture(path) as capture:
         pieces = list(islice(capture, _PIECES_TRIED))

@@ -11,6 +11,9 @@ Relies on logs of different recordings to differ at their beginning: each has st
 import hashlib
 from pathlib import Path
 
+from telemetry.errors import TelemetryError
+from telemetry.logs.archives import open_member
+
 HEAD_BYTES = 256  # four frames of a candump log, the header of any other
 _DIGITS = 12
 _END = "/end"
@@ -19,9 +22,9 @@ _END = "/end"
 def position_name(source: str, log: Path) -> str:
     """`SOURCE@DIGITS`. A log that cannot be read has no position: its source will say why."""
     try:
-        with log.open("rb") as stream:
+        with open_member(log) or log.open("rb") as stream:
             head = stream.read(HEAD_BYTES)
-    except OSError:
+    except (OSError, TelemetryError):
         return f"{source}@unreadable"
     return f"{source}@{hashlib.sha256(head).hexdigest()[:_DIGITS]}"
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import ClassVar, Self
 
+from telemetry.logs.archives import file_of
 from telemetry.model.finding import Grade
 from telemetry.settings.declared import key, part, settings
 from telemetry.settings.table import Key, TomlTable
@@ -22,8 +23,7 @@ class ReplayKeys(SourceKeys):
         convert=checked_name,
     )
     file: Path = key(
-        "`candump`, `.asc`, `.blf`, GVRET `.csv`, `.trc`, `.mf4`, `.pcap`, each also `.gz` or `.zst`",
-        kind="file",
+        "`candump`, `.asc`, `.blf`, GVRET `.csv`, `.trc`, `.mf4`, `.pcap`, each also `.gz` or `.zst`"
     )
     speed: float | None = key(
         "times the recorded speed", default=None, shown="as fast as possible", above=0.0, most=100_000.0
@@ -48,6 +48,7 @@ class ReplaySettings(SourceSettings):
 
     @classmethod
     def of(cls, keys: ReplayKeys, table: TomlTable) -> Self:
+        table.check_is_file("file", file_of(keys.file))
         described = keys.bus.described(keys.name, table)
         (bus,) = described["buses"]
         own = (

@@ -1,5 +1,6 @@
 """`nev-telemetry map`: what it asks for, and the sign of a current that has a factor and an offset."""
 
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -52,6 +53,15 @@ def test_the_sign_of_a_current_is_read_from_its_physical_value(
     out = printed("map", "suggest", "--dbc", database, log)
     assert f"adds up to {charge} Ah: " in out
     assert ("\nscale = -1\n" in out) is is_turned
+
+
+def test_a_log_of_an_archive_gives_what_it_gives_alone(tmp_path: Path, database: Path) -> None:
+    log = drive(tmp_path / "drive.log", 900, -1)
+    with zipfile.ZipFile(tmp_path / "drives.zip", "w") as archive:
+        archive.write(log, "drive.log")
+    alone = printed("map", "suggest", "--dbc", database, log)
+    assert "adds up to -1.66 Ah" in alone
+    assert printed("map", "suggest", "--dbc", database, f"{tmp_path}/drives.zip:drive.log") == alone
 
 
 def test_what_is_wrong_with_the_database_and_the_log_is_warned_of(tmp_path: Path, database: Path) -> None:

@@ -3,6 +3,7 @@
 import io
 import json
 import signal
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -36,6 +37,13 @@ def test_one_look_at_a_log_has_its_frames_and_what_its_messages_say() -> None:
     (source,) = live["sources"]
     assert source["read"] == FRAMES
     assert "PackState" in {each["message"] for each in live["messages"]}
+
+
+def test_one_look_at_a_log_of_an_archive_has_its_frames(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "drives.zip", "w") as archive:
+        archive.write(DRIVE_LOG, "drive.log")
+    words = ("--log", f"{tmp_path}/drives.zip:drive.log", "--dbc", DRIVE_DBC)
+    assert json.loads(printed("monitor", *words, "--json"))["sources"][0]["read"] == FRAMES
 
 
 def test_a_look_is_text_too() -> None:

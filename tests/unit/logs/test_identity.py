@@ -1,5 +1,6 @@
 """Which log a position belongs to."""
 
+import zipfile
 from pathlib import Path
 
 from telemetry.logs.identity import belongs_to, end_of, is_end, position_name
@@ -18,6 +19,19 @@ def test_a_log_that_grows_or_moves_keeps_its_name_and_another_log_has_another(tm
     other.write_bytes(b"b" + b"a" * 5000)
     assert position_name("drive", other) != before
     assert position_name("night", tmp_path / "moved") != before
+
+
+def test_a_log_of_an_archive_is_called_as_it_is_alone(tmp_path: Path) -> None:
+    names = []
+    with zipfile.ZipFile(tmp_path / "drives.zip", "w") as archive:
+        for name in ("a.log", "b.log"):
+            (tmp_path / name).write_text(name * 1000)
+            archive.write(tmp_path / name, name)
+            names.append(position_name("drive", tmp_path / name))
+    assert [
+        position_name("drive", Path(f"{tmp_path}/drives.zip:{name}")) for name in ("a.log", "b.log")
+    ] == names
+    assert names[0] != names[1]
 
 
 def test_a_log_that_is_not_there_has_a_name_too(tmp_path: Path) -> None:

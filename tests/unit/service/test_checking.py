@@ -1,5 +1,6 @@
 import io
 import re
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from unittest.mock import Mock
@@ -55,6 +56,16 @@ def test_what_a_log_would_send_and_how_long_an_outage_may_last_is_reported(tmp_p
     assert "source log: 218 points/s, " in facts
     assert " MB a day compressed; the spool holds " in facts
     assert "bus log: 15 messages, 198 signals" in facts
+
+
+def test_a_log_of_an_archive_is_replayed_and_one_that_is_not_in_it_is_no_file(tmp_path: Path) -> None:
+    record_drive(tmp_path / "drive.log", 20.0)
+    with zipfile.ZipFile(tmp_path / "drives.zip", "w") as archive:
+        archive.write(tmp_path / "drive.log", "drive.log")
+    member = LOG.replace("drive.log", "drives.zip:drive.log")
+    assert "source log: 218 points/s, " in texts(findings(tmp_path, member), Grade.FACT)
+    with pytest.raises(ConfigError, match=r"replay\[0\]\.file: no such file: .*/drives\.zip:none\.log$"):
+        findings(tmp_path, LOG.replace("drive.log", "drives.zip:none.log"))
 
 
 def test_a_rate_is_reported_by_the_day_and_as_hours_of_the_spool(
