@@ -6,7 +6,7 @@ Promises:
 - A raster is made of the multiples of its step since 1970. It begins with the first one at or after the
   first stamp, and ends with the first one at or after the last stamp: each value lies in one step.
 - A column is a signal of one sender on one channel: SIGNAL, or MESSAGE.SIGNAL where several messages have it,
-  and in brackets what tells it from others: channel, id, pack, charger.
+  and in brackets what tells it from others: channel, id, pack, charger, log.
 - Memory is at most twice that of the result, and the stamps. A result above 4 GiB is refused.
 """
 
@@ -23,10 +23,9 @@ from telemetry_core.columns.spec import ColumnKind, ColumnSpec, TableSpec
 
 from telemetry.errors import DataError, UsageError
 from telemetry.tables.arrays import copied
-from telemetry.tables.layout import CHANNEL, ID, TAGS, TIME
+from telemetry.tables.layout import TIME
 from telemetry.tables.packages import require
 
-_KEYS = (CHANNEL, ID, *TAGS)  # that separate series of one signal
 _UNITS_NS = {"ns": 1, "us": 10**3, "ms": 10**6, "s": 10**9, "min": 60 * 10**9, "h": 3600 * 10**9}
 _STEP = re.compile(rf"\s*([0-9]+(?:\.[0-9]+)?)\s*({'|'.join(_UNITS_NS)})\s*")
 _MOST_VALUES = 2**29  # of 8 bytes
@@ -94,28 +93,33 @@ def _source(np: Any, batches: Batches) -> _Source:
     signals = [
         index
         for index, column in enumerate(batches.spec.columns)
-        if not column.head and column.kind not in (ColumnKind.TIME, ColumnKind.ID)
+        if not _is_key(column) and column.kind is not ColumnKind.TIME
     ]
     return _Source(batches, sorted(_series(np, batches), key=lambda one: one.tag), signals)
 
 
+def _is_key(column: ColumnSpec) -> bool:
+    """Return whether it separates series of one signal."""
+    return bool(column.head) or column.kind is ColumnKind.ID
+
+
 def _series(np: Any, batches: Batches) -> Iterator[_Series]:
     """Yield the series of a table, by the keys that tell them apart."""
-    names = [column.name for column in batches.spec.columns]
-    times = copied(np, batches, names.index(TIME))[0].view("int64")
+    columns = batches.spec.columns
+    times = copied(np, batches, columns.index(ColumnSpec(TIME, ColumnKind.TIME)))[0].view("int64")
     groups, tags = np.zeros(len(times), "int64"), [""]
-    for index in (names.index(key) for key in _KEYS if key in names):
+    for index in (at for at, column in enumerate(columns) if _is_key(column)):
         values, absent = copied(np, batches, index)
         values = np.where(absent, -1, values.astype("int64"))
         if (values == values[0]).all():
             continue
-        is_id = names[index] == ID
+        is_id = columns[index].kind is ColumnKind.ID
         texts = () if is_id else batches.texts(index)
         found, place = np.unique(values, return_inverse=True)
         words = [
             f" {value:03X}" if is_id else f" {texts[value]}" if value >= 0 else "" for value in found.tolist()
         ]
-        # Numbered anew each time: so many as there are rows at most, whatever the keys.
+        # Numbered again each time: so many as there are rows at most, whatever the keys.
         pairs, groups = np.unique(groups * len(found) + place, return_inverse=True)
         tags = [tags[pair // len(found)] + words[pair % len(found)] for pair in pairs.tolist()]
     order = np.lexsort((times, groups)) if len(tags) > 1 or (times[1:] < times[:-1]).any() else None

@@ -60,6 +60,31 @@ def test_ids_and_channels_are_named_where_they_tell_series_apart(tmp_path: Path)
     assert values(tables.wide()) == {"time": [10**9], "V (a 100)": [1], "V (a 101)": [2], "V (b 101)": [3]}
 
 
+def test_logs_are_series_where_they_have_a_column_and_a_signal_called_log_is_a_signal(
+    tmp_path: Path,
+) -> None:
+    file = tmp_path / "ev.dbc"
+    signals = ("V", "log")
+    file.write_text(
+        'VERSION ""\nBU_: A\nBO_ 256 Pack: 2 A\n'
+        + "".join(f' SG_ {name} : {8 * at}|8@1+ (1,0) [0|0] "" A\n' for at, name in enumerate(signals))
+    )
+    logs = [tmp_path / "one.log", tmp_path / "two.log"]
+    for at, log in enumerate(logs):
+        log.write_text("".join(f"({row + 1}.0) a 100#{16 * at + row:02X}0{row}\n" for row in range(2)))
+    wide = telemetry.read(*logs, databases=file, log_column=True, jobs=1).wide()
+    times = {"time": [10**9, 2 * 10**9]}
+    one, two = (f"({log})" for log in logs)
+    assert values(wide) == times | {
+        f"V {one}": [0, 1],
+        f"V {two}": [16, 17],
+        f"log_signal {one}": [0, 1],
+        f"log_signal {two}": [0, 1],
+    }
+    alone = telemetry.read(logs[1], databases=file, jobs=1).wide()
+    assert values(alone) == times | {"V": [16, 17], "log": [0, 1]}
+
+
 def test_packs_and_chargers_are_series_and_events_have_no_column(tmp_path: Path) -> None:
     log = tmp_path / "elcon.log"
     log.write_text("".join(f"({at}.0) can{at % 2} 18FF50E5#0FB5006400000000\n" for at in (1, 2, 3)))
