@@ -91,7 +91,7 @@ class Archive:
                 raise DataError(f"is an archive that cannot be read: {error}", where=str(path)) from error
         if len(found) > MOST_MEMBERS:
             raise DataError(f"holds more than {MOST_MEMBERS:,} files", where=str(path), hint="unpack it")
-        names = sorted(filter(_is_shown, found))
+        names = sorted(filter(is_shown, found))
         self.members = {Path(f"{path}:{printable(name)}"): found[name] for name in names}
 
     def __del__(self) -> None:
@@ -229,5 +229,6 @@ def _of_tar(source: tarfile.TarFile) -> Iterator[tuple[str, tarfile.TarInfo]]:
             raise
 
 
-def _is_shown(name: str) -> bool:
+def is_shown(name: str) -> bool:
+    """Return whether neither a file nor a folder that it lies in is hidden."""
     return not any(part.startswith((".", "__MACOSX")) for part in Path(name).parts if part != "..")

@@ -4,8 +4,9 @@ import glob
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
-from telemetry import plugins
 from telemetry.errors import InputMissingError
+from telemetry.logs.archives import is_shown
+from telemetry.logs.formats import endings
 from telemetry.logs.inflate import ENDINGS
 
 
@@ -13,7 +14,8 @@ def recording_files(paths: Iterable[Path], warn: Callable[[Iterable[str]], objec
     """Return the files, those of a folder or a glob in the order of their names.
 
     A path that exists is itself, whatever its letters. Of a folder those are recordings whose names end as
-    such do; `warn` takes a line of what is left out. Raises InputMissingError where there are none.
+    such do; `warn` takes a line of what is left out, but for what is hidden. Raises InputMissingError where
+    there are none.
     """
     return [file for path in paths for file in _files(path, warn)]
 
@@ -26,22 +28,27 @@ def _files(path: Path, warn: Callable[[Iterable[str]], object]) -> Iterator[Path
     if (is_there and not is_folder) or not (is_folder or glob.has_magic(str(path))):
         yield path
         return
-    # Path.glob takes no absolute pattern.
-    found = path.rglob("*") if is_folder else map(Path, glob.glob(str(path), recursive=True))  # noqa: PTH207
-    files = sorted(file for file in found if file.is_file())
-    recordings = [file for file in files if not is_folder or _is_named_as_recording(file)]
+    known = endings()
+    recordings, others = list[Path](), list[Path]()
+    if is_folder:
+        found = [each for each in path.rglob("*") if is_shown(str(each.relative_to(path)))]
+    else:  # Path.glob takes no absolute pattern
+        found = [Path(name) for name in glob.glob(str(path), recursive=True)]  # noqa: PTH207
+    for file in sorted(each for each in found if each.is_file()):
+        (recordings if not is_folder or _ending(file) in known else others).append(file)
     if not recordings:
         what = "holds no file that is named as a recording" if is_folder else "matches no file"
-        known = ", ".join(f".{each}" for each in plugins.known("logs"))
-        raise InputMissingError(what, where=str(path), hint=f"known are {known}")
-    if others := [file for file in files if file not in recordings]:
+        hint = f"known are {', '.join(f'.{each}' for each in sorted(known))}"
+        raise InputMissingError(what, where=str(path), hint=hint)
+    if others:
         more = f" and {len(others) - 1} more" if len(others) > 1 else ""
         warn([f"{path}: left out, since not named as recordings: {others[0].relative_to(path)}{more}"])
     yield from recordings
 
 
-def _is_named_as_recording(file: Path) -> bool:
+def _ending(file: Path) -> str:
+    """Return how a name ends but for its compression, without the dot; "" if it has no ending."""
     suffixes = [suffix.lower() for suffix in file.suffixes]
     if suffixes and suffixes[-1] in ENDINGS:
         suffixes.pop()
-    return bool(suffixes) and suffixes[-1][1:] in plugins.known("logs")
+    return suffixes[-1][1:] if suffixes else ""

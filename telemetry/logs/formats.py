@@ -128,6 +128,11 @@ def of_ending(ending: str) -> LogFormat | None:
     return _ENDINGS.get(ending)
 
 
+def endings() -> set[str]:
+    """Return how names of recordings end, without the dot: built in, of packages, and of archives."""
+    return {*plugins.known("logs"), "tar", "tgz", "zip"}
+
+
 def first_content_line(beginning: bytes) -> str:
     """Return the first line that is neither blank nor a comment, stripped; without any, the first of all."""
     lines = [line.strip() for line in beginning.decode("utf-8-sig", "replace").split("\n")]

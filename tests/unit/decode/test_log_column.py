@@ -4,6 +4,10 @@ import csv
 import gzip
 import io
 import json
+import subprocess
+import sys
+import tarfile
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -151,6 +155,30 @@ def test_what_a_folder_has_besides_recordings_is_named() -> None:
     assert len(warned) == 1
     said = command("decode", "drives", "--dbc", "ev.dbc", "--format", "ndjson")
     assert (said.returncode, said.stdout.count("\n"), said.stderr) == (0, 6, f"warning: {line}\n")
+
+
+def test_of_a_folder_archives_are_recordings_and_what_is_hidden_is_none() -> None:
+    pytest.importorskip("numpy")  # there are no wheels for 32 bits
+    for hidden in (".Trash/a.log", "deeper/.b.log", "__MACOSX/a.log", ".notes"):
+        Path("both", hidden).parent.mkdir(parents=True, exist_ok=True)
+        Path("both", hidden).write_text(Path(LOGS[0]).read_text())
+    with tarfile.open("both/one.tar.gz", "w:gz") as tar, zipfile.ZipFile("both/two.ZIP", "w") as zipped:
+        tar.add(LOGS[0], "a.log")
+        zipped.write(LOGS[1], "b.log")
+    pack = telemetry.read("both", databases="ev.dbc", log_column=True)["Pack"]
+    assert pack["log"].tolist() == [
+        log for log in ("both/one.tar.gz:a.log", "both/two.ZIP:b.log") for _ in "12"
+    ]
+
+
+def test_the_names_of_recordings_are_known_whatever_is_imported() -> None:
+    words = """
+from pathlib import Path
+from telemetry.logs.files import recording_files
+print(len(recording_files([Path("drives")], print)))
+"""
+    said = subprocess.run([sys.executable, "-c", words], check=True, capture_output=True, text=True)
+    assert said.stdout == "3\n"
 
 
 @pytest.mark.parametrize(
