@@ -26,9 +26,12 @@ def path_of(value: object, where: str) -> Path:
 
 
 def paths_of(values: Iterable[object], where: str) -> list[Path]:
-    """Return the paths, also of lists of them. Raises UsageError for a database among them."""
-    several = [value if isinstance(value, list | tuple | set) else [value] for value in values]
-    paths = [path_of(one, where) for each in several for one in each]
+    """Return the paths, also of lists of them. Raises UsageError for a set, and for a database among them."""
+    paths = list[Path]()
+    for value in values:
+        if isinstance(value, set | frozenset):
+            raise UsageError("a set has no order", where=where, hint="give a list")
+        paths += [path_of(one, where) for one in (value if isinstance(value, list | tuple) else [value])]
     for path in paths:
         if path.suffix.lower() in ENDINGS and path.is_file():
             raise UsageError("is a database", where=str(path), hint=f'databases="{path}"')

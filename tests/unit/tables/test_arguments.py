@@ -65,6 +65,7 @@ def test_numbers_of_ids_are_those_of_numpy_too() -> None:
         ({"log": DBC}, f'{DBC}: is a database (databases="{DBC}")'),
         ({"log": 5}, "read: int is no path (give the path of its file)"),
         ({"log": ""}, "read: an empty text is no path (give the path of its file)"),
+        ({"log": {LOG, DBC}}, "read: a set has no order (give a list)"),
         ({"databases": Database()}, "databases: Database is no path (give the path of its file)"),
         ({"databases": [Database()]}, "databases: Database is no path (give the path of its file)"),
         ({"databases": {0: DBC}}, """databases: 0 is no channel (its name, as "can0")"""),
