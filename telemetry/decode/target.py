@@ -14,6 +14,7 @@ from typing import Any
 
 from telemetry.config import SECTIONS
 from telemetry.errors import InputMissingError
+from telemetry.logs.archives import file_of
 from telemetry.logs.content import STDIN
 from telemetry.logs.identity import HEAD_BYTES
 from telemetry.settings.document import Document
@@ -56,21 +57,24 @@ def position_name(
 ) -> str:
     """Name what the logs are now, by size and beginning, the databases, by all they hold, and the target.
 
+    Of a log of an archive it is the archive's size and beginning, and the log's name in it.
     Empty if it has no name: stdin is another log each time. options: see `spool_directory`; a folder that
     was named may be that of another decode. Raises InputMissingError.
     """
     digest = hashlib.sha256(json.dumps(_words(settings, options)).encode())
     for path in logs:
+        file = file_of(path)
         try:
-            if not path.is_file():
+            if not file.is_file():
                 return ""
-            with path.open("rb") as stream:
-                size_bytes, head = path.stat().st_size, stream.read(HEAD_BYTES)
+            with file.open("rb") as stream:
+                size_bytes, head = file.stat().st_size, stream.read(HEAD_BYTES)
         except OSError as error:  # a folder on the way that this user may not enter, too
             if len(logs) == 1:
                 raise _unreadable(path, error) from error
             size_bytes, head = -1, b""  # of several one that cannot be read costs itself
-        digest.update(f"{size_bytes} ".encode() + hashlib.sha256(head).digest())
+        member = str(path).removeprefix(str(file))
+        digest.update(f"{size_bytes} ".encode() + hashlib.sha256(head).digest() + member.encode())
     for path in databases:
         with _opened(path) as stream:
             digest.update(hashlib.file_digest(stream, "sha256").digest())

@@ -238,12 +238,6 @@ class TomlTable:
         if not is_file:
             raise self.wrong(key, f"no such file: {file}")
 
-    def take_file(self, key: str) -> Path:
-        """Return a path, as `take_path`, of a file that is there."""
-        file = self.take_path(key)
-        self.check_is_file(key, file)
-        return file
-
     def take_files(self, key: str) -> tuple[Path, ...]:
         """Return paths, as `take_paths`, of files that are there."""
         files = self.take_paths(key)

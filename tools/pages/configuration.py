@@ -20,7 +20,6 @@ _TYPES = {
     "flag": "true or false",
     "paths": "list of paths",
     "files": "list of paths",
-    "file": "path",
     "texts": "list of texts",
     "secret": '`"${NAME}"`',
     "integers": "list of integers",

@@ -27,7 +27,6 @@ _VALUE = {"anyOf": [{"type": "integer"}, _TEXT]}
 _KINDS: Mapping[str, Schema] = {
     "text": _TEXT,
     "path": _TEXT,
-    "file": _TEXT,
     "secret": _SECRET,
     "texts": _TEXTS,
     "paths": _TEXTS,

@@ -1,6 +1,7 @@
 """`decode --format influx` in this process: what it says at the end, its exit codes, and what it leaves."""
 
 import re
+import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 from types import SimpleNamespace
@@ -121,6 +122,31 @@ def test_a_server_that_is_not_there_is_given_up_and_the_next_run_goes_on(state: 
     assert failed(69, *words, "--give-up-after", "0.1").startswith(
         "goes on after frame 15; 12 points of an earlier run wait\n"
     )
+
+
+def test_the_next_run_goes_on_with_the_same_log_of_an_archive(state: Path, tmp_path: Path) -> None:
+    path = tmp_path / "drives.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        for name in ("a.log", "b.log"):
+            archive.write(LOG, name)
+    with ScriptedServer() as server:
+        gone = server.url
+    options = [
+        "--dbc",
+        DBC,
+        "--format",
+        "influx",
+        "--url",
+        gone,
+        "--database",
+        "fleet",
+        "--give-up-after",
+        "0.1",
+    ]
+    options += ["--spool", str(tmp_path / "spool")]
+    for name, is_same in (("a.log", False), ("a.log", True), ("b.log", False)):
+        said = failed(69, "decode", f"{path}:{name}", *options)
+        assert said.startswith("goes on after frame 15; ") is is_same
 
 
 @pytest.mark.parametrize(
