@@ -17,6 +17,7 @@ from dataclasses import asdict
 from importlib.resources import files
 from typing import Any
 
+from telemetry_core.frames.by_id import RUN_FRAMES
 from telemetry_core.frames.spec import SeenFrames
 
 from telemetry.charging.report.escape import escaped
@@ -27,7 +28,6 @@ from telemetry.model.ids import id_text
 
 MOST_BYTES = 6 << 20  # of payloads; with stamps and base64 a page has 12 MB at most, of usual ids 3 MB
 MOST_IDS = 4096
-_RUN = 16  # frames in succession that are kept or left out together, as the sample has them
 _LEAST_TICK_NS = 1000
 _MOST_TICKS = (1 << 32) - 1  # a stamp is a number of 32 bits
 
@@ -70,7 +70,7 @@ def _data(look: Look, name: str) -> str:
         "tick_s": tick_ns / 1e9,
         "ids_left_out": len(look.ids) - len(shown),
         "known": [printable(line) for line in look.known],
-        "ids": [_id(each, first_ns, tick_ns, max(_RUN, room)) for each in shown],
+        "ids": [_id(each, first_ns, tick_ns, max(RUN_FRAMES, room)) for each in shown],
     }
     return json.dumps(content, separators=(",", ":")).replace("<", "\\u003c")
 
@@ -101,8 +101,9 @@ def _id(looked: LookedId, first_ns: int, tick_ns: int, most: int) -> dict[str, A
 
 def _kept(seen: SeenFrames, most: int) -> Sequence[int]:
     """Return the places of the frames that the page has: all of the sample, or runs of it evenly spread."""
-    runs = [range(at, min(at + _RUN, len(seen.rows))) for at in range(0, len(seen.rows), _RUN)]
-    room = min(len(runs), max(1, most // _RUN))
+    count = len(seen.rows)
+    runs = [range(at, min(at + RUN_FRAMES, count)) for at in range(0, count, RUN_FRAMES)]
+    room = min(len(runs), max(1, most // RUN_FRAMES))
     chosen = (runs[number * len(runs) // room] for number in range(room))
     return [at for run in chosen for at in run]
 

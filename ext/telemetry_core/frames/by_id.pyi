@@ -1,6 +1,8 @@
 from telemetry_core.frames.batch import FrameBatch
 from telemetry_core.frames.spec import SeenFrames
 
+RUN_FRAMES: int  # in succession, that a sample has or lacks together
+
 class FramesById:
     @property
     def others(self) -> int: ...

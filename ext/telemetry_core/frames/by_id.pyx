@@ -22,6 +22,8 @@ cdef enum:
     MOST_KEPT = 524_288          # frames of all ids, without the first run of each
     NO_SLOT = -1
 
+RUN_FRAMES = RUN
+
 cdef struct Kept:
     int64_t time_ns
     uint64_t number              # of the id's frames
