@@ -17,6 +17,7 @@ from telemetry import __version__
 from telemetry.errors import InputMissingError, MissingPackageError, StorageError, TelemetryError, one_line
 from telemetry.plugins import GROUPS, Choices, listed
 from telemetry.service.stderr_queue import queued_stderr
+from telemetry.settings.likeness import closest
 from telemetry.stopping import hangups_wait
 
 COMMANDS = {
@@ -119,8 +120,16 @@ class _Parser(argparse.ArgumentParser):
             return super().parse_known_args(self._name_first(words, below.choices), namespace)
         found, left = super().parse_known_args(self._options_first(words), namespace)
         if left := [word for word in left if word != "--"]:
-            self.error(f"unrecognized arguments: {' '.join(left)}")
+            near = closest(left[0].partition("=")[0], self._option_string_actions, 0.7)
+            self.error(f"unrecognized arguments: {' '.join(left)}{f'; did you mean {near}?' if near else ''}")
         return found, []
+
+    def _check_value(self, action: argparse.Action, value: Any) -> None:
+        """Refuse what is none of the choices: by the nearest of them, and by all where none is near."""
+        is_wrong = isinstance(value, str) and action.choices is not None and value not in action.choices
+        if is_wrong and (near := closest(value.casefold(), action.choices or ())):
+            raise argparse.ArgumentError(action, f"invalid choice: {value!r}; did you mean {near}?")
+        super()._check_value(action, value)
 
     def _name_first(self, words: Sequence[str], names: Container[str]) -> list[str]:
         """Return `words` with a command's options after its name, if they stand before it."""

@@ -79,8 +79,11 @@ def _not_usable(options: Mapping[str, Any], words: str) -> TelemetryError:
     try:
         interface = can.util.load_config(config=dict(options))["interface"]
     except can.CanInterfaceNotImplementedError:
+        words = words if options.get("interface") else "no bus is named"  # python-can: interface type "None"
         return UsageError(
-            words, where="capture", hint="-i and -c, CONFIG, or a configuration file of python-can"
+            words,
+            where="capture",
+            hint="as -i socketcan -c can0, by CONFIG, or by a configuration file of python-can",
         )
     if extra := extra_of(interface):
         return MissingPackageError(words, where=interface, hint=f"pip install '{extra}'")

@@ -18,7 +18,7 @@ from telemetry.cli.arguments import AT_PORTS, add_device_arguments, flag, positi
 from telemetry.cli.bus_arguments import OF_A_BUS, add_bus_arguments, bus_options
 from telemetry.cli.ending import ended_by_signals, say_recorded
 from telemetry.clock import Clock
-from telemetry.errors import EXIT_OK, UnavailableError, UsageError
+from telemetry.errors import EXIT_OK, InputMissingError, UnavailableError, UsageError
 from telemetry.protocols.known import PROTOCOLS
 from telemetry.protocols.table import EIGHT_N_ONE, LineSettings
 from telemetry.settings.document import read_document
@@ -87,6 +87,9 @@ def run(arguments: argparse.Namespace) -> int:
     """Record until a signal or a limit; what was lost is said at the end."""
     if is_port(arguments):
         return record_port(arguments, None)
+    if (name := arguments.config or "").isalnum() and not Path(name).exists():
+        hint = f"an interface is named by -i socketcan -c {name}"
+        raise InputMissingError("is no configuration that is there", where=name, hint=hint)
     config = None if arguments.config is None else read_offline(read_document(Path(arguments.config)))
     if config is not None and (settings := serial_settings(config, arguments.source)) is not None:
         return record_port(arguments, settings)

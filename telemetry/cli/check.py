@@ -7,7 +7,8 @@ from pathlib import Path
 
 from telemetry.cli.arguments import positive
 from telemetry.config import load_config
-from telemetry.errors import EXIT_OK
+from telemetry.databases.files import ENDINGS
+from telemetry.errors import EXIT_OK, UsageError
 from telemetry.model.finding import Finding, Grade
 from telemetry.service.check import check
 
@@ -37,6 +38,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Print what is found; exit 69, or 74, when the service would not do its work as things are."""
+    if arguments.config.suffix.lower() in ENDINGS and arguments.config.is_file():
+        hint = "a [[can]] of one has it in databases; signals lists what it holds"
+        raise UsageError("is a database, and no configuration", where=str(arguments.config), hint=hint)
     found = []
     for finding in check(load_config(arguments.config), log=arguments.log, listen_s=arguments.seconds):
         if not arguments.json:

@@ -4,11 +4,12 @@ import argparse
 import sys
 from pathlib import Path
 
-from telemetry.cli.arguments import add_dbc, add_raw_text_argument, check_raw_text, require_logs
+from telemetry.cli.arguments import add_dbc, add_protocol, add_raw_text_argument, check_raw_text, require_logs
 from telemetry.cli.output import refuse_to_overwrite, writing_to
 from telemetry.cli.scan_can import candidates_of
-from telemetry.errors import EXIT_OK, DataError
+from telemetry.errors import EXIT_OK, DataError, UsageError
 from telemetry.logs.content import named
+from telemetry.logs.files import recording_files
 from telemetry.logs.unread import Unread
 from telemetry.look.listing import as_csv, as_json, as_table
 from telemetry.look.look import look_at
@@ -24,12 +25,17 @@ EXAMPLES = (
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "logs", metavar="LOG", nargs="+", type=Path, help="logs, of any format, as for decode"
+        "logs",
+        metavar="LOG",
+        nargs="+",
+        type=Path,
+        help="logs, folders of them or quoted globs, of any format, as for decode",
     )
     add_dbc(parser, "a database that may fit, a folder of them or a quoted glob")
     parser.add_argument(
         "--format", choices=("table", "csv", "json"), default="table", help="default %(default)s"
     )
+    add_protocol(parser, argparse.SUPPRESS)  # as decode and scan have it, to say that none is needed
     add_raw_text_argument(parser)
     parser.add_argument(
         "--report",
@@ -42,6 +48,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Look; what is guessed says why."""
     check_raw_text(arguments)
+    if arguments.protocol is not None:
+        raise UsageError("look tries all protocols by itself", where="--protocol", hint="leave it out")
+    arguments.logs = recording_files(arguments.logs, lambda lines: [*map(_say, lines)])
     require_logs(arguments.logs)
     report: Path | None = arguments.report
     read = [*arguments.logs, *(database.file for database in arguments.dbc)]

@@ -26,7 +26,7 @@ EXAMPLES = (
 _NO_DEVICE = "is it awake, A and B or RX and TX not swapped?{} See docs/scan.md"
 _NO_FRAMES = "is the vehicle awake, is it the right bit rate? see docs/scan.md"
 _ERROR_FRAMES = "it has another bit rate, or CAN FD another data rate; see docs/scan.md"
-_NO_FIT = "name databases that may fit: --dbc FILE or FOLDER"
+_NO_FIT = "name databases that may fit: --dbc FILE or FOLDER; docs/look.md lists public ones"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

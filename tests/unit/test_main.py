@@ -240,3 +240,34 @@ def test_a_closed_stderr_costs_only_the_words(monkeypatch: pytest.MonkeyPatch) -
     assert main(["status", "/nonexistent.toml"]) == 78
     with sys.stderr:  # what it put in the place of stderr
         monkeypatch.undo()
+
+
+LOG, DBC = "tests/data/drive.log", "tests/data/drive.dbc"
+INTO = ["decode", LOG, "--dbc", DBC, "--format", "influx"]
+
+
+@pytest.mark.parametrize(
+    ("code", "words", "says"),
+    [
+        (64, ["decod", LOG], "did you mean decode?"),
+        (64, ["decode", LOG, "--protokol", "jbd"], "did you mean --protocol?"),
+        (64, ["decode", LOG, "--protokol=jbd"], "did you mean --protocol?"),
+        (64, ["decode", LOG, "--protocol", "GBT27930"], "did you mean gbt27930?"),
+        (64, ["decode", LOG, "--protocol", "gbt2793"], "did you mean gbt27930?"),
+        (64, ["decode", LOG, "--protocol", "zzz"], "choose from"),
+        (64, ["look", LOG, "--protocol", "gbt27930"], "look tries all protocols by itself (leave it out)"),
+        (64, ["check", DBC], "is a database, and no configuration (a [[can]] of one has it in databases;"),
+        (66, ["capture", "can0", "-o", "x.log"], "(an interface is named by -i socketcan -c can0)"),
+        (78, [*INTO, "--url", "http://127.0.0.1:1"], "--bucket NAME or --database NAME"),
+        (78, [*INTO, "--database", "x"], "--url URL"),
+    ],
+)
+def test_a_slip_is_refused_with_what_was_probably_meant(
+    code: int, words: list[str], says: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(Path(__file__).parents[2])
+    for name in ("URL", "BUCKET"):
+        monkeypatch.delenv(f"INFLUXDB_V2_{name}", raising=False)
+    line = failed(code, *words)
+    assert says in line
+    assert line.count("\n") == 1

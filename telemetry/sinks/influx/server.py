@@ -31,7 +31,7 @@ class InfluxServer:
         variable="INFLUXDB_V2_URL",
         shown="`INFLUXDB_V2_URL`, otherwise required",
         convert=checked_url,
-        hint="the server's address, here or in INFLUXDB_V2_URL",
+        hint="the server's address, here or in INFLUXDB_V2_URL; of decode: --url URL",
     )
     api: Api = key(
         "`/write?db=` (v1), `/api/v2/write` (v2), or whichever the server answers to (auto)", default=Api.AUTO
@@ -76,7 +76,8 @@ class InfluxServer:
         """Raise ConfigError for values that cannot work together."""
         where = table.where()
         if not self.bucket and not self.database:
-            raise ConfigError("names no bucket and no database", where=where)
+            hint = "give one of them; of decode: --bucket NAME or --database NAME"
+            raise ConfigError("names no bucket and no database", where=where, hint=hint)
         for name, direct, file in (
             ("token", self.token, self.token_file),
             ("password", self.password, self.password_file),

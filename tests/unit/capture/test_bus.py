@@ -27,8 +27,17 @@ def test_an_interface_that_lacks_a_package_is_answered_with_the_command_that_ins
 
 
 def test_an_interface_that_nobody_knows_is_a_usage_error_that_says_how_to_name_one() -> None:
-    with pytest.raises(UsageError, match=r'Unknown interface type "slcam" \(-i and -c, CONFIG, or '):
+    with pytest.raises(UsageError, match=r'Unknown interface type "slcam" \(as -i socketcan -c can0, '):
         open_bus({"interface": "slcam", "channel": "x"})
+
+
+def test_a_bus_that_nobody_names_is_a_usage_error_without_words_of_python(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("can.util.load_file_config", lambda *_: {})
+    monkeypatch.delenv("CAN_INTERFACE", raising=False)
+    with pytest.raises(UsageError, match=r"^capture: no bus is named \(as -i socketcan -c can0, "):
+        open_bus({})
 
 
 def test_an_interface_that_no_package_brings_is_unavailable(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -104,3 +104,13 @@ def test_a_page_is_written_in_place_of_the_table_and_over_nothing_that_is_read(t
     before = database.read_text()
     assert "is a file that is to be read" in failed(64, "look", log, "--dbc", database, "--report", database)
     assert database.read_text() == before
+
+
+def test_a_folder_and_a_glob_are_looked_at_as_their_logs_are(drive: Path, tmp_path: Path) -> None:
+    for name in ("a/one.log", "two.log"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(drive.read_bytes())
+    (tmp_path / "notes.md").write_text("none")
+    logs = looked(tmp_path / "a/one.log", tmp_path / "two.log")
+    assert looked(tmp_path) == looked(tmp_path / "**/*.log") == logs
+    assert "left out, since not named as recordings: notes.md" in command("look", tmp_path).stderr

@@ -202,7 +202,10 @@ def test_a_log_that_nothing_fits_says_so_and_what_to_try() -> None:
     said = command("scan", "--log", CHARGE_LOG)
     assert said.returncode == 1
     assert said.stdout == ""
-    assert "nothing that is known fits (name databases that may fit: --dbc FILE or FOLDER)" in said.stderr
+    assert (
+        "nothing that is known fits (name databases that may fit: --dbc FILE or FOLDER; docs/look.md"
+        in said.stderr
+    )
 
 
 def test_a_database_of_one_channel_is_not_tried_on_another() -> None:

@@ -104,7 +104,7 @@ def test_a_file_that_the_service_manager_hands_over_is_taken(tmp_path: Path) -> 
         ({"ca_file": "/nowhere/ca.pem"}, r"ca_file: holds no certificate: No such file"),
         ({"ca_file": __file__}, r"ca_file: holds no certificate"),
         ({"proxy": f"http://user:{CANARY}@proxy"}, r"proxy: must not hold a user or password \(give a proxy"),
-        ({"url": None}, r"url: is missing \(the server's address, here or in INFLUXDB_V2_URL\)"),
+        ({"url": None}, r"url: is missing \(the server's address, here or in INFLUXDB_V2_URL; "),
         ({"bucket": None}, "names no bucket and no database"),
         ({"token": CANARY}, "token: a secret stands in no configuration"),
         ({"token_file": "absent"}, "token_file: "),
