@@ -23,6 +23,7 @@ from tests.support.cross_check_model import (
 USUAL = Tolerance(current_a=2.0, current_pct=2.0, voltage_v=5.0, voltage_pct=1.0, for_s=30.0)
 JOINED_S = 2.0  # what lies further apart is not guessed
 SILENT_S = 10.0
+OF_THE_VEHICLE = (0x100, 0x101, 0x102)
 VEHICLE_REASONS = (
     *("fault_overvoltage", "fault_undervoltage", "fault_current_deviation", "fault_overtemperature"),
     *("fault_voltage_deviation", "not_in_park", "system_fault", "stop_before_charging"),
@@ -50,6 +51,7 @@ class Charge:
     is_enabled: bool = False
     stop: tuple[str, str] | None = None
     outcome: str = ""
+    over_s: float = inf  # the stamp of what shows that it is over
 
     @property
     def phase(self) -> str:
@@ -60,25 +62,28 @@ class Charge:
 
 
 def charges(messages: Sequence[Message], log_end_s: float) -> Iterator[Charge]:
-    """Yield the sessions of one plug, of which there are messages."""
+    """Yield the sessions of one plug, of which there are messages. Each begins with one of the vehicle."""
     charge = Charge()
     last_s = messages[0].at_s
     for message in messages:
-        if message.at_s - last_s > SILENT_S + 1e-9 or begins_the_next(charge, message):
+        is_silent = message.at_s - last_s > SILENT_S + 1e-9
+        if charge.messages and (is_silent or begins_the_next(charge, message)):
+            charge.over_s = message.at_s
             yield over(charge, "cut")
             charge = Charge()
         last_s = message.at_s
         if not charge.messages:
+            if message.number not in OF_THE_VEHICLE:
+                continue  # without a vehicle nobody charges
             charge.enter("handshake", message.at_s)
         charge.messages.append(message)
         follow(charge, message)
-    yield over(charge, "cut" if log_end_s - last_s > SILENT_S + 1e-9 else "unfinished")
+    if charge.messages:
+        yield over(charge, "cut" if log_end_s - last_s > SILENT_S + 1e-9 else "unfinished")
 
 
 def begins_the_next(charge: Charge, message: Message) -> bool:
     """Return whether a contactor is closed again, or a charger charges after a start that failed."""
-    if not charge.messages:
-        return False
     if charge.phase == "ended":
         is_closed = "charging_enabled" in message.bits and "contactor_open" not in message.bits
         return message.number == 0x102 and is_closed

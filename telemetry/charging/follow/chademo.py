@@ -4,8 +4,9 @@ Sources: public notes on IEEE 2030.1.1-2021, and open implementations of both en
 `stopped` of the charger is also set until charging begins, in some frames together with `charging`. So
 charging has begun when `stopped` is no longer set. A start fails where the charger then reports a
 malfunction, or where the vehicle no longer enables charging and says why. `stop_before_charging` is a
-reason before charging alone. Nothing announces the next session: it begins where a contactor that had
-opened after a stop is closed again, or where a charger charges after a start that failed.
+reason before charging alone. A session begins with the vehicle: any vehicle's own bus may use the charger's
+ids. Nothing announces the next session: it begins where a contactor that had opened after a stop is closed
+again, or where a charger charges after a start that failed.
 """
 
 from telemetry_core.charge.follow_spec import FollowedPhase, FollowSpec, Reporting, Side, Sign, SignKind
@@ -41,7 +42,7 @@ CHADEMO = FollowSpec(
             from_phase=_ENDED,
         ),
         Sign("102", "CHA102", _VEHICLE, _HANDSHAKE, to_phase=_HANDSHAKE),
-        Sign("108", "CHA108", _CHARGER, _HANDSHAKE, to_phase=_HANDSHAKE),
+        Sign("108", "CHA108", _CHARGER, _HANDSHAKE, from_phase=_HANDSHAKE, to_phase=_HANDSHAKE),
         Sign(
             "109 charges after all",
             "CHA109",
@@ -52,7 +53,7 @@ CHADEMO = FollowSpec(
             from_phase=_STOPPING,
             unless="109 charging",
         ),
-        Sign("109", "CHA109", _CHARGER, _HANDSHAKE, to_phase=_HANDSHAKE),
+        Sign("109", "CHA109", _CHARGER, _HANDSHAKE, from_phase=_HANDSHAKE, to_phase=_HANDSHAKE),
         Sign(
             "102 enabled",
             "CHA102",
@@ -68,6 +69,7 @@ CHADEMO = FollowSpec(
             _CHARGING,
             when=("charging", 1),
             zeros=("stopped",),
+            from_phase=_HANDSHAKE,
             to_phase=_CHARGING,
         ),
         *(

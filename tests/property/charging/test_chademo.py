@@ -2,8 +2,6 @@
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from itertools import pairwise
-from math import inf
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -83,10 +81,12 @@ class Scene:
         self.share = chance.choice((1.0, 1.0, 0.7, 1.2))  # of the current asked for that is given
         self.gives_back = chance.random() < 0.5
         self.ticks = 0
+        self.is_away = chance.random() < 0.1
         self.unplug()
         for _ in range(chance.randrange(1, 5)):
             chance.choices((self.charge, self.flip), (3, 1))[0]()
             self.now_ms += chance.choice((0, 0, 3_000, 9_400, 10_500, 30_000))
+            self.is_away = chance.random() < 0.15  # nobody but the charger is heard
 
     def unplug(self) -> None:
         self.vehicle, self.charger = {"contactor_open"}, {"stopped"}
@@ -94,7 +94,7 @@ class Scene:
         self.period_ms = self.chance.choice((100, 100, 500, 1000))
 
     def send(self, number: int, bits: set[str] | None = None, **values: float) -> None:
-        if self.chance.random() >= self.lost:
+        if self.chance.random() >= self.lost and not (self.is_away and 0x100 <= number <= 0x102):
             self.messages.append(Message(self.now_ms / 1000, number, frozenset(bits or ()), values))
         self.now_ms += self.chance.randrange(1, 20)
 
@@ -247,10 +247,10 @@ def test_sessions_curves_and_events_of_two_plugs_are_those_of_the_model(
         soc = list(states_of_charge(messages))
         signs = [message for message in messages if message.number != 0x208]
         wholes = list(charges(signs, max(heard)[0]))
-        starts = [charge.messages[0].at_s for charge in wholes] + [inf]
         discharged = [
-            [each for each in messages if each.number == 0x208 and from_s <= each.at_s < next_s]
-            for from_s, next_s in pairwise(starts)
+            [each for each in messages if each.number == 0x208 and start_s <= each.at_s < charge.over_s]
+            for charge in wholes
+            for start_s in [charge.messages[0].at_s]
         ]
         for session, charge, out in zip(found, wholes, discharged, strict=True):
             assert_same(session, fields(charge, soc, out))

@@ -87,11 +87,14 @@ def test_a_charge_that_follows_a_failed_start_at_once_is_the_next_session() -> N
     bench.put("CHA109", 0.1, charging=0, stopped=1, charger_malfunction=1)
     bench.put("CHA102", 0.2, charging_enabled=0, contactor_open=1)
     bench.put("CHA102", 2.0, charging_enabled=1, contactor_open=0)
-    bench.put("CHA109", 2.1, charging=1, stopped=0, charger_malfunction=0)
+    for step in range(2):
+        bench.put("CHA109", 2.1 + step / 10, charging=1, stopped=0, charger_malfunction=0)
+        bench.put("CHA102", 2.15 + step / 10, charging_enabled=1, contactor_open=0)
     bench.put("CHA102", 9.0, charging_enabled=0, fault_overvoltage=1)
     bench.finish()
     assert [session.stop_reason for session in bench.sessions] == ["charger_malfunction", "fault_overvoltage"]
-    assert [phase.phase for phase in bench.sessions[1].phases] == ["handshake", "charging", "stopping"]
+    phases = [phase.phase for phase in bench.sessions[1].phases]
+    assert phases == ["handshake", "configuration", "charging", "stopping"]
 
 
 def test_a_start_that_fails_is_a_stop_by_the_charger_that_no_open_contactor_completes() -> None:
@@ -161,3 +164,26 @@ def test_a_charger_that_still_charges_after_the_vehicle_has_stopped_begins_no_ot
     bench.put("CHA109", 30.2, charging=0, stopped=1)
     bench.finish()
     assert [session.stop_reason for session in bench.sessions] == ["fault_overvoltage"]
+
+
+def test_a_charger_alone_is_no_session() -> None:
+    """Any vehicle's own bus may use its ids."""
+    bench = PlugBench(plugs=[ProtocolPlug("plug", "chademo")])
+    for step in range(100):
+        bench.put("CHA108", step / 10, available_voltage_v=500, available_current_a=120)
+        bench.put("CHA109", step / 10, charging=1, stopped=0)
+        bench.measure("charger", step / 10, voltage_v=65535.0, current_a=255.0)
+    bench.finish_all(10.0)
+    assert bench.sessions == []
+
+
+def test_what_the_charger_says_counts_from_the_first_message_of_the_vehicle_on() -> None:
+    bench = PlugBench(plugs=[ProtocolPlug("plug", "chademo")])
+    for step in range(21):
+        if step >= 10:
+            bench.put("CHA102", step, charging_enabled=1, contactor_open=0)
+        bench.put("CHA109", step, charging=1, stopped=0)
+        bench.measure("charger", step, voltage_v=400.0, current_a=90.0)
+    session = bench.finish()
+    assert (session.duration_s, session.charging_s) == (10.0, 10.0)
+    assert session.energy_wh == pytest.approx(400 * 90 * 10 / 3600)
