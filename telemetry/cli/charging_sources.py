@@ -2,7 +2,6 @@
 
 import argparse
 import contextlib
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -73,11 +72,6 @@ def found_sessions(arguments: argparse.Namespace) -> Iterator[FoundSessions]:
     wanted = Wanted(arguments.since, arguments.vehicle)
     if logs:
         require_logs(logs)
-        once: dict[Path, Path] = {}
-        for path in logs:
-            if once.setdefault(path.resolve(), path) is not path:
-                sys.stderr.write(f"warning: {path}: is named twice, and read once\n")
-        logs = [*once.values()]
         config = configs[0] if configs else None
         yield sessions_in_logs(logs, wanted, protocol=arguments.protocol or DEFAULT_PROTOCOL, config=config)
         return

@@ -191,7 +191,8 @@ class Reading:
         frames.clear()
         if self._open is None:
             if self._next < len(self._paths):
-                return frames, self._place(self._open_next())
+                repeated = () if self._next else self.unread.repeated
+                return frames, self._place([*repeated, *self._open_next()])
             if self._is_ended or not self._paths:
                 return None
             if self.unread.are_all:

@@ -1,5 +1,6 @@
-"""Recordings of several that cannot be read: each costs itself alone, and one that is alone is an error."""
+"""The recordings that are read, each once: one of several that cannot be read costs itself alone."""
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,11 +11,20 @@ UNREADABLE = (DataError, InputMissingError, MissingPackageError)  # what a recor
 
 
 class Unread:
-    """Those that could not be read so far. paths: all of them, with the logs of each archive in its place."""
+    """Those that could not be read so far.
+
+    paths: all of them once, with the logs of each archive in its place; repeated: a warning for each that is
+    named again.
+    """
 
     def __init__(self, paths: Sequence[Path], *, is_strict: bool = False) -> None:
         """Expect these. is_strict: the first error ends it, as where there is one recording alone."""
-        self.paths = with_members(paths)
+        self.repeated: list[str] = []
+        once: dict[str, Path] = {}
+        for path in with_members(paths):
+            if once.setdefault(_place(path), path) is not path:
+                self.repeated.append(f"{path}: is named twice, and read once")
+        self.paths = [*once.values()]
         self._is_strict = is_strict or len(self.paths) == 1
         self._errors: list[TelemetryError] = []
 
@@ -43,3 +53,12 @@ class Unread:
         """Raise that error, if there is one."""
         if error := self.error():
             raise error
+
+
+def _place(path: Path) -> str:
+    """Return the one name of a recording, whatever links lead to it, or to its archive."""
+    text = str(path)
+    if "\0" in text:  # its reader says so
+        return text
+    archive, colon, member = ("", "", "") if path.exists() else text.rpartition(":")
+    return f"{os.path.realpath(archive)}:{member}" if colon else os.path.realpath(path)

@@ -100,6 +100,8 @@ def frames_of_logs(
     unread: takes those of several files that cannot be read.
     """
     unread = unread or Unread(files)
+    for line in unread.repeated:
+        warn(line)
     names: dict[str, int] = {}
     seen, frames = FramesById(MOST_LOGGED_IDS), FrameBatch(_BATCH_FRAMES)
     for file in unread.paths:

@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -189,7 +190,7 @@ def test_a_piece_says_whether_a_point_of_it_may_be_one_of_an_earlier_piece(tmp_p
     """The same capture twice: its stamps come again."""
     path = received(tmp_path / "capture.txt", jbd_message(3, bytes(27)))
     decoder = capture_decoder("jbd", OutputFormat.LINE_PROTOCOL)
-    with decoder.pieces([path, path]) as pieces:
+    with decoder.pieces([path, Path(shutil.copy(path, tmp_path / "again.txt"))]) as pieces:
         assert [piece.overlaps for piece in pieces if piece.lines] == [False, True]
 
 

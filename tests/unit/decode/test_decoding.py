@@ -1,6 +1,7 @@
 """What `decode` does with logs and databases, apart from its command line."""
 
 import gzip
+import shutil
 import struct
 from pathlib import Path
 
@@ -34,7 +35,8 @@ def test_frames_of_one_stamp_keep_it_in_csv_and_are_kept_apart_in_line_protocol_
     csv, _ = decode(log, DRIVE)
     assert {row.split(",")[0] for row in csv.splitlines()[1:]} == {"1000000000"}
     decoder = decoder_of(OutputFormat.LINE_PROTOCOL, batch_frames=2, jobs=3)
-    lines = text_of(pieces_of(decoder, [log, log])).splitlines()
+    again = Path(shutil.copy(log, tmp_path / "again.log"))
+    lines = text_of(pieces_of(decoder, [log, again])).splitlines()
     assert [int(line.rpartition(b" ")[2]) for line in lines] == list(range(10**9, 10**9 + 6))
 
 

@@ -4,6 +4,7 @@ import csv
 import gzip
 import io
 import json
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -24,11 +25,12 @@ BO_ 256 Pack: 3 BMS
  SG_ log : 16|8@1+ (1,0) [0|0] "" BMS
 """
 LOGS = ("drives/a.log", "drives/deeper/b.candump", "drives/=c,d.log")
+COPY = "a copy.log"
 
 
 @pytest.fixture(autouse=True)
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Three logs, the first of which is read twice: their stamps and channels are alike."""
+    """Four logs, two of which are the same."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     Path("drives/deeper").mkdir(parents=True)
@@ -36,10 +38,11 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for number, log in enumerate(LOGS):
         lines = (f"(1700000000.{n}) can{n % 2} 100#{10 * number + n:02X}0007\n" for n in range(2))
         Path(log).write_text("".join(lines))
+    shutil.copy(LOGS[0], COPY)
     return tmp_path
 
 
-GIVEN = [LOGS[0], LOGS[1], LOGS[0], LOGS[2]]
+GIVEN = [LOGS[0], LOGS[1], COPY, LOGS[2]]
 OF_ROWS = [log for log in GIVEN for _ in range(2)]
 
 
