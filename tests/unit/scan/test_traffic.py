@@ -1,6 +1,7 @@
 """telemetry/scan/traffic.py: what was seen of a bus, in logs and as long as it is listened to."""
 
 import contextlib
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -146,7 +147,7 @@ def test_of_a_log_remote_frames_are_neither_data_nor_errors(tmp_path: Path) -> N
         "(1.3) can1 101#R2\n(1.4) can2 18FF50E5##1000102030405060708090A0B\n"
     )
     warnings: list[str] = []
-    found = traffic_of_logs([log, log], warnings.append)
+    found = traffic_of_logs([log, Path(shutil.copy(log, tmp_path / "again.log"))], warnings.append)
     assert warnings == []
     assert {name: (one.frames, one.errors, set(one.ids)) for name, one in found.items()} == {
         "can0": (2, 2, {0x100}),
@@ -160,7 +161,8 @@ def test_of_several_logs_only_so_many_ids_are_looked_at_together(
     monkeypatch.setattr("telemetry.scan.traffic.MOST_LOGGED_IDS", 2)
     log, warnings = tmp_path / "bus.log", list[str]()
     log.write_text("(1.0) can0 100#01\n(1.1) can0 101#01\n(1.2) can0 102#01\n(1.3) can0 100#01\n")
-    found = traffic_of_logs([log, log, log], warnings.append)["can0"]
+    copies = [Path(shutil.copy(log, tmp_path / f"{number}.log")) for number in range(3)]
+    found = traffic_of_logs(copies, warnings.append)["can0"]
     assert ({id: one.frames for id, one in found.ids.items()}, found.frames) == ({0x100: 6, 0x101: 3}, 9)
     assert warnings == ["3 frames of more than 2 ids were not looked at"]
 
