@@ -22,8 +22,10 @@ class Unread:
         self.repeated: list[str] = []
         once: dict[str, Path] = {}
         for path in with_members(paths):
-            if once.setdefault(_place(path), path) is not path:
+            if (place := _place(path)) in once:
                 self.repeated.append(f"{path}: is named twice, and read once")
+            else:
+                once[place] = path
         self.paths = [*once.values()]
         self._is_strict = is_strict or len(self.paths) == 1
         self._errors: list[TelemetryError] = []

@@ -42,6 +42,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         ),
         (["logs/*.log", "logs", "logs/[1].log"], ["logs/1.log", "logs/2.log", "logs/1.log"], 10),
         (["drive.zip:2.log", "drive.zip"], ["drive.zip:2.log"], 10),
+        (["drive.zip", "drive.zip"], ["drive.zip:1.log", "drive.zip:2.log"], 10),
         (["drive.zip", "link.zip"], ["link.zip:1.log", "link.zip:2.log"], 10),
         (["logs/1.log", "drive.zip:1.log"], [], 10),  # what is in both is no name
     ],
