@@ -32,9 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="logs, folders of them or quoted globs, of any format, as for decode",
     )
     add_dbc(parser, "a database that may fit, a folder of them or a quoted glob")
-    parser.add_argument(
-        "--format", choices=("table", "csv", "json"), default="table", help="default %(default)s"
-    )
+    parser.add_argument("--format", choices=("table", "csv", "json"), help="default table")
     add_protocol(parser, argparse.SUPPRESS)  # as decode and scan have it, to say that none is needed
     add_raw_text_argument(parser)
     parser.add_argument(
@@ -66,7 +64,7 @@ def run(arguments: argparse.Namespace) -> int:
         with writing_to(report, read) as stream:
             stream.write(page(look, ", ".join(file.name for file in arguments.logs)).encode())
         sys.stderr.write(f"{report}\n")
-    else:
+    if report is None or arguments.format:
         sys.stdout.write(_text(look, arguments))
     unread.raise_any()
     return EXIT_OK

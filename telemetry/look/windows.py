@@ -106,7 +106,8 @@ def _named(sample: Sample, place: Place) -> Finding:
     elif kind == "number" and is_slow and bits == 8 and low >= 20 and high <= 140:
         kind, offset, why = "temperature", -40.0, "as °C from -40: changes slowly, by one"
     by = _mean(steps)
-    changes = f"{len(steps) / len(sample.followed):.0%} change it by {by:,.{0 if by >= 10 else 1}f}"
+    share = f"{100 * len(steps) / len(sample.followed):.0f} %"
+    changes = f"changes in {share} of frames, by {by:,.{0 if by >= 10 else 1}f}"
     words = f"{why}; {changes}" if why else changes
     return Finding(kind, place, low * factor + offset, high * factor + offset, words, factor, offset)
 

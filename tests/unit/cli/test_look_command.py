@@ -92,7 +92,9 @@ def test_a_log_without_a_frame_or_a_message_without_a_database_says_what_to_do(t
     assert "look shows what is there" in command("signals", log).stderr
 
 
-def test_a_page_is_written_in_place_of_the_table_and_over_nothing_that_is_read(tmp_path: Path) -> None:
+def test_a_page_is_written_in_place_of_the_table_beside_a_format_and_over_nothing_that_is_read(
+    tmp_path: Path,
+) -> None:
     log, database, report = tmp_path / "a.log", tmp_path / "a.dbc", tmp_path / "look.html"
     log.write_text("(1700000000.0) can0 123#0102\n")
     database.write_text('VERSION ""\nBU_: X\nBO_ 291 Pack: 2 X\n SG_ A : 0|8@1+ (1,0) [0|0] "" X\n')
@@ -101,6 +103,9 @@ def test_a_page_is_written_in_place_of_the_table_and_over_nothing_that_is_read(t
     read = LookPage(report.read_text())
     assert read.data["name"] == "a.log"
     assert read.frames == {("can0", "123"): [(0.0, b"\1\2")]}
+    both = command("look", log, "--format", "csv", "--report", tmp_path / "both.html")
+    assert both.stdout == command("look", log, "--format", "csv").stdout != ""
+    assert LookPage((tmp_path / "both.html").read_text()).frames == read.frames
     before = database.read_text()
     assert "is a file that is to be read" in failed(64, "look", log, "--dbc", database, "--report", database)
     assert database.read_text() == before

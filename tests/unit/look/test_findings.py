@@ -139,6 +139,11 @@ def test_a_multiplexer_and_the_cells_of_its_pages_are_found() -> None:
     assert places(rows, "voltage") == ["1-2", "3-4", "5-6"]
 
 
+def test_a_number_says_how_often_it_changes_and_by_how_much() -> None:
+    (one,) = findings(seen([bytes((150 + 2 * (number // 4),)) for number in range(81)]))
+    assert (one.kind, one.words) == ("number", "changes in 25 % of frames, by 2.0")
+
+
 def test_a_part_number_is_shown_and_of_a_vin_three_letters_at_most() -> None:
     (part,) = found([b"BMS-17 A"] * 9)
     assert (part.kind, part.words) == ("text", "BMS-17 A")
