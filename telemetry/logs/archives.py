@@ -3,7 +3,8 @@
 Promises:
 
 - Members come in the order of their names. Folders, links and hidden files are left out.
-- A member is read where it is. A compressed tar is unpacked once into the temporary folder, as one file. No
+- A member is read where it is. A compressed tar is unpacked into the temporary folder, as one file without a
+  name. Each process keeps the archive it read last: of two that take turns each is unpacked at each turn. No
   name of a member is ever used to write.
 - Threads and forks read members of one archive at once: none moves another's place.
 - Memory is bounded. A zip whose members overlap is refused: no more comes out than its size can hold.

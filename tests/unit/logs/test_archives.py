@@ -13,6 +13,7 @@ import zipfile
 import zlib
 from collections.abc import Callable
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 from hypothesis import given
@@ -22,7 +23,7 @@ from telemetry.decode.decoder import Decoder
 from telemetry.decode.described import by_protocol
 from telemetry.errors import DataError, InputMissingError, TelemetryError
 from telemetry.logs.archives import with_members
-from telemetry.logs.content import require_file
+from telemetry.logs.content import require_file, unpacked
 from telemetry.scan.traffic import traffic_of_logs
 from telemetry.stages.formats import OutputFormat
 from tests.support.logs import PACKERS, blf_container, blf_file, blf_message, read_log
@@ -148,6 +149,19 @@ def test_forks_of_a_process_read_members_of_one_archive_at_once(tmp_path: Path, 
     words = [sys.executable, "-c", READ_IN_FORKS, f"{path}:a.log", f"{path}:b.log"]
     done = subprocess.run(words, check=True, capture_output=True, text=True)
     assert ast.literal_eval(done.stdout) == [(zlib.crc32(each), "") for each in members.values()] * 4
+
+
+@pytest.mark.parametrize(("archives_read", "copies"), [(1, 1), (2, 4)])
+def test_a_copy_of_a_tar_serves_all_its_logs_until_another_archive_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, archives_read: int, copies: int
+) -> None:
+    counted = Mock(side_effect=unpacked)
+    monkeypatch.setattr("telemetry.logs.archives.unpacked", counted)
+    paths = [tmp_path / f"{number}.tar.gz" for number in range(archives_read)]
+    for path in paths:
+        path.write_bytes(ARCHIVES["drive.tar.gz"](LOGS))
+    assert sum(len(read(member)) for member in with_members(paths)) == 4 * archives_read
+    assert counted.call_count == copies
 
 
 def test_stdin_is_left_alone_where_an_archive_has_its_name(
