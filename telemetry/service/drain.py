@@ -70,6 +70,7 @@ def drain(
     )
     before = spool.counters()
     ends_s = None if timeout_s is None else clock.monotonic_s() + timeout_s
+    on_progress(_progress(spool, sink, before))  # what waits before anything is sent
     sink.start()
     try:
         while True:
