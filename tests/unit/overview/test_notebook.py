@@ -67,6 +67,8 @@ def test_sessions_are_those_of_the_command_in_its_columns(charges: list[Path]) -
 
 
 def test_sessions_are_chosen_by_their_start_and_none_is_a_warning(charges: list[Path]) -> None:
+    with pytest.warns(UserWarning, match="is named twice, and read once"):
+        assert len(telemetry.sessions(*charges, *charges)) == 2
     first, later = telemetry.sessions(*charges)["start"].astype("int64").tolist()
     for since in (datetime.fromtimestamp(later // 10**9, UTC), str(later // 10**9)):
         assert telemetry.sessions(*charges, since=since)["start"].astype("int64").tolist() == [later]
