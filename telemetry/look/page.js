@@ -701,7 +701,11 @@ function begin() {
   notes.push("What bytes may be is a guess from how they move. The page holds bytes of the log, a VIN too: scrub a log before you publish its page. Made by nev-telemetry.");
   byId("foot").textContent = notes.join(" ");
   byId("tools").addEventListener("input", show);
-  byId("tools").addEventListener("submit", (event) => event.preventDefault());
+  byId("tools").addEventListener("submit", (event) => {
+    event.preventDefault();
+    const [only, another] = byId("ids").children;
+    if (only && !another) only.open = true;
+  });
   document.addEventListener("keydown", (event) => {
     const isTyping = event.target.closest?.("input, select");
     if (event.key === "Escape" && isTyping) event.target.blur();

@@ -94,7 +94,9 @@ def read(
     if not paths:
         raise UsageError("names no log", where="read", hint="give the path of one")
     if on_error not in ("skip", "raise"):
-        raise UsageError(f"{on_error!r} is neither", where="on_error", hint='"skip" or "raise"')
+        raise UsageError(f'{on_error!r} is neither "skip" nor "raise"', where="on_error")
+    if log_column not in (True, False):
+        raise UsageError(f"{log_column!r} is neither True nor False", where="log_column")
     for path in paths if on_error == "raise" or len(paths) == 1 else ():
         require_file(path)
     globs = texts_of(signals, "signals")

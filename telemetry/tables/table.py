@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
 
+_OF_TABLES = {"wide": ": say tables.wide(), of all that `read` returned"}
 _PANDAS_INTEGERS = (ColumnKind.INT64, ColumnKind.UINT64)
 
 
@@ -74,6 +75,11 @@ class Table:
     def __getitem__(self, name: str) -> "np.ndarray[Any, Any]":
         """Return a column, as `column` does."""
         return self.column(name)
+
+    if not TYPE_CHECKING:  # to whom no name would be wrong any more
+
+        def __getattr__(self, name: str) -> Any:
+            raise _no_attribute("a table", name, self)
 
     def __repr__(self) -> str:
         return f"<Table {self.name}: {Listed(self._batches)}>"
@@ -156,6 +162,14 @@ class Table:
         return values
 
 
+def _no_attribute(owner: str, name: str, items: Iterable[str]) -> AttributeError:
+    """Return the error for a name that is none of the owner's. Names with `_` are asked for by copies."""
+    hint = ""
+    if not name.startswith("_"):
+        hint = f': say {owner.removeprefix("a ")}["{name}"]' if name in items else _OF_TABLES.get(name, "")
+    return AttributeError(f"no attribute of {owner} is called {name!r}{hint}")
+
+
 class Tables(Mapping[str, Table]):
     """Tables by the name of their message or measurement; those that got no row are not there."""
 
@@ -170,6 +184,11 @@ class Tables(Mapping[str, Table]):
             hint = f"it is a column of {', '.join(owners[:3])}" if owners else _nearest(name, self._tables)
             raise NoSuchError(what, hint=hint)
         return self._tables[name]
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            raise _no_attribute("tables", name, self)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._tables)

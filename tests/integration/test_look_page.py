@@ -77,6 +77,12 @@ def test_ids_are_searched_filtered_and_ordered(url: str, browser: Browser) -> No
         ):
             shown.locator("#search").fill(text)
             expect(ids).to_have_text(found)
+        is_open = "node => [...node.children].map((one) => one.open)"
+        shown.locator("#search").press("Enter")
+        assert shown.locator("#ids").evaluate(is_open) == [False, False]
+        shown.locator("#search").fill("pack")
+        shown.locator("#search").press("Enter")
+        assert shown.locator("#ids").evaluate(is_open) == [True]
         shown.locator("#search").fill("")
         shown.locator("#known").select_option("no")
         expect(ids).to_have_text(["7E8"])

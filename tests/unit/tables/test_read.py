@@ -1,5 +1,6 @@
 """`telemetry.read` and `open_log`: what they return, warn of and refuse. tests/integration has the values."""
 
+import copy
 import shutil
 import warnings
 from datetime import UTC, datetime
@@ -237,6 +238,8 @@ def test_a_warning_of_the_command_is_a_warning_at_the_callers_line() -> None:
     ("arguments", "words"),
     [
         ({}, "read: nothing says what the logs hold"),
+        ({"databases": "ev.dbc", "on_error": "ignore"}, 'on_error: \'ignore\' is neither "skip" nor "raise"'),
+        ({"databases": "ev.dbc", "log_column": "yes"}, "log_column: 'yes' is neither True nor False"),
         ({"databases": "ev.dbc", "protocol": "jbd"}, "read: databases and protocol say what the logs hold"),
         ({"databases": "missing.dbc"}, "missing.dbc: cannot be read: No such file"),
         ({"databases": "ev.dbc", "from_time": "noon"}, "from_time: 'noon' is not a time like +90"),
@@ -338,3 +341,15 @@ def test_without_pandas_or_numpy_one_line_says_what_to_install(monkeypatch: pyte
         monkeypatch.setitem(__import__("sys").modules, package, None)
         with pytest.raises(telemetry.TelemetryError, match=rf"needs the package {package} \(pip install"):
             call()
+
+
+def test_a_name_in_place_of_an_item_is_an_attribute_error_that_says_how_it_is_written() -> None:
+    tables = telemetry.read("bus.log", databases="ev.dbc")
+    with pytest.raises(AttributeError, match=r'is called \'Pack\': say tables\["Pack"\]$'):
+        getattr(tables, "Pack")  # noqa: B009 - a type checker knows that there is none
+    with pytest.raises(AttributeError, match=r'is called \'Volts\': say table\["Volts"\]$'):
+        getattr(tables["Pack"], "Volts")  # noqa: B009
+    with pytest.raises(AttributeError, match=r"say tables\.wide\(\)"):
+        getattr(tables["Pack"], "wide")  # noqa: B009
+    assert not hasattr(tables, "Pakc")
+    assert copy.deepcopy(tables)["Pack"].columns == tables["Pack"].columns
