@@ -37,7 +37,8 @@ def test_each_frame_of_a_short_log_is_on_the_page_as_its_text_has_it() -> None:
 def test_the_page_needs_nothing_else_and_lets_its_own_script_alone_run() -> None:
     text = page(look_of(looked_id(0x123, (b"\1\2",))), "drive.log")
     read = LookPage(text)
-    assert not re.search(r"https?:|//[a-z]|url\(|@import|import\(|fetch\(|XMLHttp|WebSocket", text)
+    plain = re.sub(r"sha256-[A-Za-z0-9+/=]+", "", text)  # in whose Base64 anything may stand
+    assert not re.search(r"https?:|//[a-z]|url\(|@import|import\(|fetch\(|XMLHttp|WebSocket", plain)
     assert {tag for tag, attributes in read.tags if attributes.keys() & {"src", "href", "action"}} == set()
     policy = next(one["content"] for tag, one in read.tags if tag == "meta" and "http-equiv" in one)
     digest = base64.b64encode(hashlib.sha256(read.scripts[1].encode()).digest()).decode()
