@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from telemetry_core.decode.spec import PlanSpec
 
 from telemetry.decode.channels import ACCOUNT, ChannelPlan
-from telemetry.decode.logs import Logs
+from telemetry.decode.logs import FEW_MATCHED, FEW_OF_A_PLUG, Logs
 from telemetry.decode.reading import Recordings
 from telemetry.decode.selection import select
 from telemetry.model.ids import IsoTpId
@@ -103,7 +103,8 @@ def by_protocol(
             signals=signals,
         )
         plan = ChannelPlan((), otherwise=0, isotp=isotp)
-        return Described(make_bus_stages, partial(Logs, plan, is_selection=bool(signals)))
+        few = FEW_MATCHED if CAN_PROTOCOLS[name].is_charger else FEW_OF_A_PLUG
+        return Described(make_bus_stages, partial(Logs, plan, is_selection=bool(signals), few_matched=few))
     from telemetry.decode.captures import Captures, OneProtocol  # with all protocols
     from telemetry.decode.modbus_capture import protocol_of
     from telemetry.protocols.registers.register_map import find_map

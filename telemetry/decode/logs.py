@@ -15,6 +15,7 @@ from telemetry.logs.log import OpenLog
 from telemetry.stages.binding import NO_BUS, Binding
 
 FEW_MATCHED = 0.01  # of the frames: fewer are an accident, and the database is of another vehicle
+FEW_OF_A_PLUG = 0.2  # the same of a plug's bus, on which nobody speaks but its two ends
 WHOSE = "are databases and protocol those of this bus?"
 _FAULTS = {"wrong_crc": "wrong checksum", "repeated": "repeated counter", "skipped": "skipped counter"}
 
@@ -22,10 +23,17 @@ _FAULTS = {"wrong_crc": "wrong checksum", "repeated": "repeated counter", "skipp
 class Logs(Recordings):
     """Logs, read once."""
 
-    def __init__(self, channels: Channels, *, is_selection: bool = False) -> None:
-        """Set up the reading of logs. is_selection: messages may have lost signals that were not chosen."""
+    def __init__(
+        self, channels: Channels, *, is_selection: bool = False, few_matched: float = FEW_MATCHED
+    ) -> None:
+        """Set up the reading of logs.
+
+        - is_selection: messages may have lost signals that were not chosen
+        - few_matched: where a smaller share of the frames has a message, that is a warning
+        """
         self._channels = channels
         self._is_selection = is_selection
+        self._few_matched = few_matched
         self._found: dict[str, tuple[int, Binding]] = {}  # channels that have come, by name
 
     def open(self, path: Path, bind: Callable[[Binding], int]) -> OpenLog:
@@ -63,7 +71,7 @@ class Logs(Recordings):
             lines.append(f"no frame between the bounds of time; what was read lasts {found.duration_s:.1f} s")
         lines += self._channel_warnings()
         if not (self._has_no_database or _are_some_wrong(found)):
-            lines += _few_matched(found.matched)
+            lines += _few_matched(found.matched, self._few_matched)
         return lines
 
     def losses(self, found: Found) -> list[str]:
@@ -105,10 +113,10 @@ def _of(found: Found, prefix: str) -> Iterator[tuple[str, int]]:
             yield name.removeprefix(prefix), count
 
 
-def _few_matched(matched: Mapping[str, int]) -> Iterator[str]:
+def _few_matched(matched: Mapping[str, int], least_share: float) -> Iterator[str]:
     """Yield a warning where hardly a frame has a message: the databases are of another vehicle or bus."""
     decoded, unknown = matched["decoded"], matched["unknown"]
-    if decoded < FEW_MATCHED * (decoded + unknown):
+    if decoded < least_share * (decoded + unknown):
         yield (
             f"{decoded:,} of {decoded + unknown:,} frames have a known message: {WHOSE} "
             "(scan --log finds what fits, decode --unknown lists the ids without one)"

@@ -136,6 +136,18 @@ def test_a_log_of_which_hardly_a_frame_has_a_message_is_a_warning(tmp_path: Path
     )
 
 
+@pytest.mark.parametrize(("protocol", "least"), [("chademo", 100), ("gbt27930", 100), ("huawei_r48xx", 5)])
+def test_of_a_plugs_bus_a_protocol_has_more_frames_than_of_a_shared_one(
+    tmp_path: Path, protocol: str, least: int
+) -> None:
+    id = {"chademo": "109", "gbt27930": "1801F456", "huawei_r48xx": "1081407F"}[protocol]
+    for known, warns in ((least - 1, True), (least, False)):
+        log = tmp_path / f"{known}.log"
+        log.write_text(f"(1.0) can0 {id}#0175000000000000\n" * known + "(2.0) can0 7AA#00\n" * (500 - known))
+        said = noted("decode", str(log), "--protocol", protocol)
+        assert (f"{known:,} of 500 frames have a known message" in said) is warns
+
+
 GBT = "(1.0) can0 1801F456#AA01000000000000\n(2.0) can0 1801FF56#AA02000000000000\n(2.5) can0 182756F4#D007\n"
 
 
