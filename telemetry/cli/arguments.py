@@ -197,7 +197,7 @@ def add_time_bounds(parser: argparse.ArgumentParser) -> None:
             dest=flag.strip("-") + "_time",
             metavar="TIME",
             type=read_as(read_instant),
-            help=f"frames {which}: +SECONDS since the first frame, seconds since 1970, or ISO 8601",
+            help=f"frames {which}: +SECONDS since the first frame, seconds since 1970, date (UTC), ISO 8601",
         )
 
 

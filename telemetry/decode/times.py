@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from telemetry_core.frames.batch import FrameBatch
 
+from telemetry.errors import UsageError
 from telemetry.model.instant import Instant
 from telemetry.stages.formats import TimeForm
 
@@ -12,11 +13,20 @@ _EARLIEST, _LATEST = Instant(-(1 << 63)), Instant((1 << 63) - 1)
 
 @dataclass(frozen=True, slots=True)
 class Times:
-    """Frames from `start` on and before `stop`; None: without a bound."""
+    """Frames from `start` on and before `stop`; None: without a bound. names: what gives them.
+
+    Raises UsageError where the second bound is before the first.
+    """
 
     form: TimeForm = TimeForm.NS
     start: Instant | None = None
     stop: Instant | None = None
+    names: tuple[str, str] = ("--from", "--to")
+
+    def __post_init__(self) -> None:
+        start, stop = self.start, self.stop
+        if start and stop and start.is_relative == stop.is_relative and stop.ns < start.ns:
+            raise UsageError(f"is before {self.names[0]}", where=self.names[1], hint="exchange them")
 
     @property
     def is_bounded(self) -> bool:

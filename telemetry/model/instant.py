@@ -14,6 +14,7 @@ _FRACTION = re.compile(
     r"(?:(?<=[^0-9+-][0-9]{2}:[0-9]{2}:[0-9]{2})|(?<=[^0-9+-][0-9]{6}))[.,]([0-9]{1,9})(?![0-9])"
 )
 _EXAMPLES = "+90 (seconds since the first frame), 1700000000.5 or 2023-11-14T22:13:20Z"
+_DATE_LETTERS = len("2023-11-14")  # no time of day has as few
 _HIGHEST_NS = (1 << 63) - 1
 
 
@@ -30,7 +31,7 @@ class Instant:
 
 
 def read_instant(text: str) -> Instant:
-    """Read `+SECONDS`, seconds since 1970, or ISO 8601 with a zone. Raises ValueError."""
+    """Read `+SECONDS`, seconds since 1970, a date (UTC), or ISO 8601 with a zone. Raises ValueError."""
     match = _SECONDS.fullmatch(text)
     if match is not None:
         ns = int(match[2]) * 10**9 + int((match[3] or "").ljust(9, "0"))
@@ -39,6 +40,8 @@ def read_instant(text: str) -> Instant:
         return Instant(ns, bool(match[1]))
     fraction = _FRACTION.search(text)
     without = _FRACTION.sub("", text, count=1)
+    if len(day := without.removesuffix("Z")) == _DATE_LETTERS:
+        without = f"{day}T00:00:00Z"
     try:
         if "." in without or "," in without:
             raise ValueError

@@ -5,7 +5,6 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 
 from telemetry.charging.session import Session
@@ -106,10 +105,7 @@ def stored_sessions(
 
 
 def since_ns(text: str) -> int:
-    """Read a date, which begins at midnight UTC, or a time. Raises ValueError."""
-    with contextlib.suppress(ValueError):
-        day = datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC)
-        return int(day.timestamp()) * 1_000_000_000
+    """Read a date, which begins at midnight UTC, or an absolute time. Raises ValueError."""
     with contextlib.suppress(ValueError):
         if not (instant := read_instant(text)).is_relative:
             return instant.ns

@@ -38,6 +38,7 @@ from telemetry.tables.arguments import (
     path_of,
     paths_of,
     texts_of,
+    times_of,
 )
 from telemetry.tables.databases import Databases, Files, loaded, plan_of
 from telemetry.tables.read import is_serial
@@ -160,7 +161,7 @@ def plot(
     target = None if file is None else path_of(file, "file")
     if target is not None and target.suffix.lower() not in FORMATS:
         raise UsageError("is neither .png nor .svg", where=str(target))
-    times = Times(start=instant_of(from_time, "from_time"), stop=instant_of(to_time, "to_time"))
+    times = times_of(from_time, to_time)
     recording = _recording("plot", [path], databases, protocol, registers, globs, times)
     panels = read_panels(recording, path, globs, warn, is_bounded=times.is_bounded)
     first_ns = recording.rows.first_ns

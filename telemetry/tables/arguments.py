@@ -7,6 +7,7 @@ from datetime import datetime
 from pathlib import Path
 
 from telemetry.databases.files import ENDINGS
+from telemetry.decode.times import Times
 from telemetry.errors import UsageError
 from telemetry.model.instant import Instant, read_instant
 
@@ -87,10 +88,19 @@ def instant_of(time: object, where: str) -> Instant | None:
         return None
     if not isinstance(time, str | datetime):
         raise UsageError(f"{time!r} is neither a datetime nor a text", where=where, hint=f'as "{time}"')
+    if isinstance(time, datetime) and time.tzinfo is None:
+        what = f"{time.isoformat()!r} has no time zone"
+        raise UsageError(what, where=where, hint="give tzinfo=datetime.UTC, or its own")
     try:
         return read_instant(time if isinstance(time, str) else time.isoformat())
     except ValueError as error:
         raise UsageError(str(error), where=where) from error
+
+
+def times_of(from_time: object, to_time: object) -> Times:
+    """Return the part of the logs that is wanted. Raises UsageError."""
+    names = ("from_time", "to_time")
+    return Times(start=instant_of(from_time, names[0]), stop=instant_of(to_time, names[1]), names=names)
 
 
 def one_of(ways: Mapping[str, object], where: str) -> None:

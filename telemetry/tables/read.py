@@ -6,7 +6,6 @@ from typing import Literal
 
 from telemetry.decode.decoder import Decoder
 from telemetry.decode.described import by_config, by_databases, by_protocol
-from telemetry.decode.times import Times
 from telemetry.errors import UsageError
 from telemetry.logs.content import require_file
 from telemetry.logs.files import recording_files
@@ -18,13 +17,13 @@ from telemetry.tables.arguments import (
     Texts,
     Time,
     ids_of,
-    instant_of,
     jobs_of,
     one_of,
     path_of,
     paths_of,
     refuse_beside,
     texts_of,
+    times_of,
 )
 from telemetry.tables.databases import Databases, Files, loaded, plan_of
 from telemetry.tables.sink import TableSink
@@ -101,7 +100,7 @@ def read(
         require_file(path)
     globs = texts_of(signals, "signals")
     ids = [IsoTpId(each, isotp_extended_addressing, isotp_length) for each in _isotp_ids(isotp)]
-    times = Times(start=instant_of(from_time, "from_time"), stop=instant_of(to_time, "to_time"))
+    times = times_of(from_time, to_time)
     # What a configuration decides, and with the times what a serial port does without.
     protect_file = None if protect is None else path_of(protect, "protect")
     of_bus: dict[str, object] = {"id_masks": id_masks, "protect": protect_file}

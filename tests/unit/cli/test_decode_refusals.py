@@ -32,6 +32,11 @@ INFLUX = ["--format", "influx", "--url", "http://127.0.0.1:9", "--database", "fl
         (["--unknown", "--wide"], "--wide: stands beside --unknown (leave one of them out)"),
         (["--unknown", "--signal", "x"], "--signal: stands beside --unknown"),
         (["--unknown", "--from", "1"], "--from: stands beside --unknown"),
+        (["--dbc", DBC, "--from", "+5", "--to", "+3"], "--to: is before --from (exchange them)"),
+        (
+            ["--dbc", DBC, "--from", "2030-01-02", "--to", "2030-01-01T23:59:59Z"],
+            "--to: is before --from (exchange them)",
+        ),
         (["--unknown", "--format", "lp"], "--unknown: is for csv and ndjson"),
         (["--dbc", DBC, "--wide", "--format", "ndjson"], "--wide: is a form of csv"),
         (["--dbc", DBC, "--time", "iso", "--format", "lp"], "--time: is for csv and ndjson"),

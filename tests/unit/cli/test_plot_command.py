@@ -132,6 +132,11 @@ def test_a_part_of_a_log_is_what_is_drawn(tmp_path: Path) -> None:
         ),
         ([LOG, DBC, "Voltage"], 64, f"{DBC}: is a database (--dbc {DBC})"),
         (
+            [CHARGE, "PackCurrent", "--dbc", str(VEHICLE_DBC), "--from", "+5", "--to", "+3"],
+            64,
+            "--to: is before --from",
+        ),
+        (
             [CHARGE, "PackCurrent", "--dbc", str(VEHICLE_DBC), "--from", "+20"],
             65,
             f"{CHARGE}: no frame between the bounds of time; the log lasts {CHARGE_S:.1f} s",

@@ -21,6 +21,8 @@ SECOND = 10**9
         ("2026-03-02T12:00:00.123456789Z", Instant(NOON_S * SECOND + 123_456_789)),
         ("20260302T120000,5Z", Instant(NOON_S * SECOND + SECOND // 2)),
         ("2026-03-02T20:00:00.25+08:00", Instant(NOON_S * SECOND + SECOND // 4)),
+        ("2026-03-02", Instant((NOON_S - 12 * 3600) * SECOND)),
+        ("2026-03-02Z", Instant((NOON_S - 12 * 3600) * SECOND)),
         ("1969-12-31T23:59:59.5Z", Instant(-SECOND // 2)),
     ],
 )
@@ -36,6 +38,7 @@ def test_a_time_is_exact(text: str, instant: Instant) -> None:
         ("2300-01-01T00:00:00Z", "is not between 1678 and 2262"),
         ("1600-01-01T00:00:00Z", "is not between 1678 and 2262"),
         ("2026-03-02T12:00:00", "has no time zone"),
+        ("2026-02-30", "is not a time like"),
         ("noon", "is not a time like"),
         ("2026-03-02T12:00.5Z", "is not a time like"),
         ("2026-03-02T12:00,5Z", "is not a time like"),

@@ -246,7 +246,12 @@ def test_a_warning_of_the_command_is_a_warning_at_the_callers_line() -> None:
         ({"databases": "ev.dbc", "to_time": 5}, 'to_time: 5 is neither a datetime nor a text (as "5")'),
         (
             {"databases": "ev.dbc", "to_time": pd.Timestamp("2023-01-01")},
-            "to_time: '2023-01-01T00:00:00' has no time zone",
+            "to_time: '2023-01-01T00:00:00' has no time zone (give tzinfo=datetime.UTC",
+        ),
+        ({"databases": "ev.dbc", "from_time": "+5", "to_time": "+3"}, "to_time: is before from_time"),
+        (
+            {"databases": "ev.dbc", "from_time": "2023-01-02", "to_time": "1672531200"},  # a day before
+            "to_time: is before from_time",
         ),
         (
             {"databases": "ev.dbc", "signals": "Vlots"},
