@@ -12,7 +12,6 @@ import hashlib
 from pathlib import Path
 
 from telemetry.errors import TelemetryError
-from telemetry.logs.archives import open_member
 
 HEAD_BYTES = 256  # four frames of a candump log, the header of any other
 _DIGITS = 12
@@ -21,6 +20,8 @@ _END = "/end"
 
 def position_name(source: str, log: Path) -> str:
     """`SOURCE@DIGITS`. A log that cannot be read has no position: its source will say why."""
+    from telemetry.logs.archives import open_member  # a service without a log imports none of it
+
     try:
         with open_member(log) or log.open("rb") as stream:
             head = stream.read(HEAD_BYTES)
