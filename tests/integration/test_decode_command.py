@@ -181,7 +181,7 @@ def test_a_full_disk_is_one_line_and_a_code(home: Path) -> None:
 
 @pytest.mark.parametrize("number", [SIGINT, SIGTERM])
 def test_a_signal_ends_it_at_once_even_while_it_waits_for_stdin(home: Path, number: Signals) -> None:
-    words = (LOG, "-", LOG, "--dbc", DBC, "--jobs", "4")
+    words = (LOG, "-", "--dbc", DBC, "--jobs", "4")
     with started(home, *words, stdin=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         assert process.stderr is not None
         process.stderr.readline()  # the warning of the first log: it is done
