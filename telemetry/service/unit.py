@@ -18,7 +18,7 @@ from pathlib import Path
 from telemetry.config import Config
 from telemetry.model.finding import Finding, Grade
 from telemetry.settings.document import shown_name
-from telemetry.sources.serial.link import device_class
+from telemetry.sources.device_class import device_class
 
 UNIT = "nev-telemetry.service"
 _EDIT = f"systemctl edit {UNIT}"

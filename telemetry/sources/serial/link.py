@@ -22,13 +22,13 @@ from typing import TYPE_CHECKING, Protocol
 from urllib.parse import urlsplit
 
 from telemetry.protocols.table import EIGHT_N_ONE, LineSettings
+from telemetry.sources.device_class import device_class
 from telemetry.sources.stop import StopSignal
 
 if TYPE_CHECKING:
     from serial import Serial  # all that serial_for_url gives have its methods
 
 BY_ID = Path("/dev/serial/by-id")
-_DEVICES = Path("/proc/devices")
 _OWN_CGROUP = Path("/proc/self/cgroup")
 READ_BYTES = 4096
 WRITE_TIMEOUT_S = 2.0
@@ -301,12 +301,3 @@ def _forbidden(port: Path) -> str:
             allow = f"DeviceAllow={device_class(port)} rw"
             return f"the unit {unit} forbids it: add `{allow}` below [Service] by `systemctl edit {unit}`"
     return "the system forbids this device, as a container does that was not given it (--device)"
-
-
-def device_class(port: Path) -> str:
-    """Return the name by which a unit allows all ports of a driver, as `char-ttySC`; if unknown the path."""
-    with contextlib.suppress(OSError):
-        driver = port.resolve().name.rstrip("0123456789")
-        if driver in _DEVICES.read_text().partition("Block")[0].split():
-            return f"char-{driver}"
-    return str(port)

@@ -12,13 +12,13 @@ from typing import Any
 
 import pytest
 
+from telemetry.sources.device_class import device_class
 from telemetry.sources.serial.link import (
     ControlLines,
     PyserialLink,
     Rs485,
     SerialPort,
     check_port,
-    device_class,
 )
 from telemetry.sources.stop import StopSignal
 from tests.support.serial_pty import PtyDevice
@@ -163,7 +163,7 @@ def test_a_port_that_a_list_of_devices_forbids_names_the_unit_and_what_to_add(
         f"Character devices:\n  4 ttyS\n204 ttyAMA\n204 {device_of_the_unit}\n\nBlock devices:\n8 sd\n"
     )
     (tmp_path / "cgroup").write_text(cgroup)
-    monkeypatch.setattr("telemetry.sources.serial.link._DEVICES", tmp_path / "devices")
+    monkeypatch.setattr("telemetry.sources.device_class._DEVICES", tmp_path / "devices")
     monkeypatch.setattr("telemetry.sources.serial.link._OWN_CGROUP", tmp_path / "cgroup")
     monkeypatch.setattr("serial.serialposix.os.open", forbid)
     with pytest.raises(OSError, match="forbids") as refused, PyserialLink(str(port), 9600).open(stop):
