@@ -318,6 +318,7 @@ DALY = SerialProtocol(
         _asked(ALARMS, _SECOND_S),
         _asked(CELLS, _SECOND_S),
         _asked(TEMPERATURES, _SLOW_S),
+        _asked(CELL_SPREAD, _SLOW_S),
         _asked(TEMPERATURE_SPREAD, _SLOW_S),
         _asked(BALANCE, _SLOW_S),
         _asked(RATED, BANK_S),  # the capacity, by which an aggregate weighs the state of charge
