@@ -103,7 +103,7 @@ def _bytes(bits: frozenset[int]) -> set[int]:
 def pack(name: str, log: Path) -> None:
     """Write traffic of a database of opendbc: every message each 20 ms, of signals that move at random."""
     sys.modules.setdefault("capnp", MagicMock())  # of its vehicles, which nothing here needs
-    from opendbc.can.packer import CANPacker  # type: ignore[import-untyped]
+    from opendbc.can.packer import CANPacker  # type: ignore[import-untyped]  # it has no types
 
     draw = random.Random(name)
     packer: Any = CANPacker(name)
@@ -154,7 +154,7 @@ def recordings(folder: Path, named: Sequence[str]) -> Iterator[tuple[str, Path, 
 
 def _database(name: str, folder: Path) -> Path:
     """Return the file of a database of opendbc, which makes some when they are asked for."""
-    from opendbc import get_generated_dbcs  # type: ignore[import-untyped]
+    from opendbc import get_generated_dbcs  # type: ignore[import-untyped]  # it has no types
 
     file = Path(str(files("opendbc"))) / "dbc" / f"{name}.dbc"
     if not file.exists():

@@ -125,7 +125,7 @@ class _Parser(argparse.ArgumentParser):
         return found, []
 
     def _check_value(self, action: argparse.Action, value: Any) -> None:
-        """Refuse what is none of the choices: by the nearest of them, and by all where none is near."""
+        """Refuse what is not a choice: name the nearest one, or all where no name is near."""
         is_wrong = isinstance(value, str) and action.choices is not None and value not in action.choices
         if is_wrong and (near := closest(value.casefold(), action.choices or ())):
             raise argparse.ArgumentError(action, f"invalid choice: {value!r}; did you mean {near}?")

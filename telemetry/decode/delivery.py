@@ -53,7 +53,7 @@ class DeliveryState:
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """How long a server may take nothing: failing, or since it says that something must be mended (held)."""
+    """The time for which a server may take nothing: while it fails, or holds until something is mended."""
 
     failing_s: float = 10.0
     held_s: float = 0.0

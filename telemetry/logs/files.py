@@ -15,7 +15,7 @@ def recording_files(paths: Iterable[Path], warn: Callable[[Iterable[str]], objec
 
     A path that exists is itself, whatever its letters. Of a folder those are recordings whose names end as
     such do; `warn` takes a line of what is left out, but for what is hidden. Raises InputMissingError where
-    there are none.
+    no recording is found.
     """
     return [file for path in paths for file in _files(path, warn)]
 
@@ -33,7 +33,7 @@ def _files(path: Path, warn: Callable[[Iterable[str]], object]) -> Iterator[Path
     if is_folder:
         found = [each for each in path.rglob("*") if is_shown(str(each.relative_to(path)))]
     else:  # Path.glob takes no absolute pattern
-        found = [Path(name) for name in glob.glob(str(path), recursive=True)]  # noqa: PTH207
+        found = [Path(name) for name in glob.glob(str(path), recursive=True)]  # noqa: PTH207 - not absolute
     for file in sorted(each for each in found if each.is_file()):
         (recordings if not is_folder or _ending(file) in known else others).append(file)
     if not recordings:

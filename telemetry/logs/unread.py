@@ -11,7 +11,7 @@ UNREADABLE = (DataError, InputMissingError, MissingPackageError)  # what a recor
 
 
 class Unread:
-    """Those that could not be read so far.
+    """The recordings that could not be read so far.
 
     paths: all of them once, with the logs of each archive in its place; repeated: a warning for each that is
     named again.

@@ -9,7 +9,7 @@ from telemetry_core.frames.spec import SeenFrames
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a number stands in a payload. byte: the lowest index of its bytes; shift: its lowest bit there.
+    """The place of a number in a payload. byte: the lowest index of its bytes; shift: its lowest bit there.
 
     A number of two bytes has all their bits. is_little_endian, is_signed: how they are one.
     """
@@ -39,7 +39,7 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What a part of a payload may be.
+    """A guess at what a part of a payload is.
 
     kind: constant, changes, counter, checksum, multiplexer, text, voltage, current, temperature, charge,
     number, request, answer or transfer. place: None: all of the payload. lowest, highest: of the values of

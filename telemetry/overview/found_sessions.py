@@ -51,7 +51,7 @@ class FoundSessions:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Which sessions: that began at or after a time, of a vehicle by its name or its VIN; None: all."""
+    """A choice of sessions: begun at or after a time, of a vehicle by its name or its VIN; None: all."""
 
     since_ns: int | None = None
     vehicle: str | None = None

@@ -60,9 +60,9 @@ def _each(value: object) -> list[object]:
 
 
 def _whole(value: object) -> int:
-    """Return a whole number of any type, also of NumPy; -1: it is none."""
+    """Return a whole number of any type, also of NumPy; -1: it is not one."""
     try:
-        return operator.index(value)  # type: ignore[arg-type]
+        return operator.index(value)  # type: ignore[arg-type]  # of another value it raises
     except TypeError:
         return -1
 

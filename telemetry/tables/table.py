@@ -163,7 +163,7 @@ class Table:
 
 
 def _no_attribute(owner: str, name: str, items: Iterable[str]) -> AttributeError:
-    """Return the error for a name that is none of the owner's. Names with `_` are asked for by copies."""
+    """Return the error for a name that the owner does not have. Names with `_` are asked for by copies."""
     hint = ""
     if not name.startswith("_"):
         hint = f': say {owner.removeprefix("a ")}["{name}"]' if name in items else _OF_TABLES.get(name, "")
@@ -208,7 +208,7 @@ class Tables(Mapping[str, Table]):
         Nothing is interpolated. A column is called like its signal; `MESSAGE.SIGNAL` where several messages
         have it; with ` (can0)`, an id or a pack where several have sent it. It keeps its unit and its type.
         Events and charging sessions are left out: they have no value at an instant. Needs NumPy. Raises
-        TelemetryError for a step that is none, and for a result of more than 2**29 values.
+        TelemetryError for a step that is not a time, and for a result of more than 2**29 values.
         """
         if fill not in ("last", None):
             raise UsageError(f'{fill!r} is neither "last" nor None', where="fill")

@@ -22,7 +22,7 @@ def test_its_cells_run_and_show_tables_and_a_picture(monkeypatch: pytest.MonkeyP
             continue
         *lines, last = ast.parse("".join(cell["source"])).body
         assert isinstance(last, ast.Expr)
-        exec(compile(ast.Module(lines, []), str(NOTEBOOK), "exec"), names)  # noqa: S102
+        exec(compile(ast.Module(lines, []), str(NOTEBOOK), "exec"), names)  # noqa: S102 - it is the notebook that is tested
         shown = eval(compile(ast.Expression(last.value), str(NOTEBOOK), "eval"), names)  # noqa: S307
         pages += [shown._repr_html_() or ""] if hasattr(shown, "_repr_html_") else []
         pictures += [shown._repr_png_()] if hasattr(shown, "_repr_png_") else []

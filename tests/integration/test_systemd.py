@@ -256,8 +256,8 @@ try() {
 }
 try good
 chmod 600 $config; try closed
-mkdir /root/dbc; cp /opt/nev-telemetry/source/firmware_sim/wire/vehicle.dbc /root/dbc/ev.dbc
-sed -i 's#databases = .*#databases = ["/root/dbc/ev.dbc"]#' $config; try home
+mkdir -p /home/pi; cp /opt/nev-telemetry/source/firmware_sim/wire/vehicle.dbc /home/pi/ev.dbc
+sed -i 's#databases = .*#databases = ["/home/pi/ev.dbc"]#' $config; try home
 sed -i 's#directory = .*#directory = "/srv/spool"#' $config; try spool
 mv /etc/nev-telemetry/influx-token /token; sed -i '/token_file/d' $config; try token
 cp -p /token /etc/nev-telemetry/influx-token
@@ -277,7 +277,7 @@ def test_check_by_root_foretells_what_a_real_systemd_refuses_to_the_service(tmp_
     assert cases.pop("good") == "foretold nothing\nstarted\n", reported
     foretold = {
         "closed": "/etc/nev-telemetry/gateway.toml: the service may not read it: chmod o+r",
-        "home": "/root/dbc/ev.dbc: ProtectHome hides /root from the service",
+        "home": "/home/pi/ev.dbc: ProtectHome hides /home from the service",
         "spool": "the spool /srv/spool: the service may not write there: take /var/lib/nev-telemetry",
         "token": "/etc/nev-telemetry/influx-token is missing, and without it the unit does not start",
         "other": "/etc/nev-telemetry/other-token: the service may not read it: add LoadCredential=other",

@@ -346,7 +346,7 @@ cdef class Mf4Reader(LogReader):
             pass_record(values)
 
     cdef bint read_frame(self, Group* group, const char* record) noexcept nogil:
-        # The group's next frame is that of this record; False: it is none.
+        # The group's next frame is that of this record; False: the record is not a frame.
         cdef WideFrame* frame = &group.frame
         cdef Fields* fields = &group.fields
         cdef const char* data = record + group.data_byte

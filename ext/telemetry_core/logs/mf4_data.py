@@ -5,7 +5,7 @@ Promises:
 - Memory is bounded: a deflated block comes out in pieces. Only a transposed one is held as a whole, and all
   that are held at once take at most MOST_HELD_BYTES.
 - A stream ends, whatever lists name which blocks how often: it takes no more bytes than the file has.
-- A stream ends at the first damage, after all that comes before it; where the file was cut off, that is none.
+- A stream ends at the first damage, after all that comes before it. A file that was cut off is not damaged.
 - The last block of a log that its logger did not finish ends where the next group or the file does, and the
   blocks that follow its last list belong to it.
 """
@@ -55,7 +55,7 @@ class Data:
     def kind(self, first: int) -> bytes:
         """Return the kind of the first block that holds data: DT, DV or SD, DZ where it is packed otherwise.
 
-        Empty where there is none.
+        Empty where the file has no such data.
         """
         for block in self._all(first):
             if block.kind in _STORED:

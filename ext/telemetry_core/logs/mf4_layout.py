@@ -55,7 +55,7 @@ class UnknownLayoutError(Exception):
 
 
 class Field(NamedTuple):
-    """Where a number is in its record. bits: 0 if it is not there."""
+    """The place of a number in its record. bits: 0 if it is not there."""
 
     byte: int = 0
     bit: int = 0
@@ -100,7 +100,7 @@ class Group(NamedTuple):
 
 
 class Layout:
-    """What one file says of its frames. Raises what `Blocks.check` raises.
+    """The frames of one file, as its blocks describe them. Raises what `Blocks.check` raises.
 
     lacks_zone: it counts in local time and does not say where; in_order: a payload whose length varies is
     that of the record with the same number, since its logger did not come to say which.

@@ -67,7 +67,7 @@ class SerialLink(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Rs485:
-    """How the driver switches the transmitter by RTS (Linux: Documentation/driver-api/serial/serial-rs485).
+    """A transmitter that the driver switches by RTS (Linux: Documentation/driver-api/serial/serial-rs485).
 
     rts_on_send: the level while it sends; the other one holds while it receives.
     """
