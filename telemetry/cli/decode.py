@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from telemetry.cli.arguments import (
     SERVER_OPTIONS,
@@ -29,10 +30,12 @@ from telemetry.cli.arguments import (
     require_logs,
     whole,
 )
+from telemetry.cli.dataset import add_dataset_arguments, check_dataset, write_dataset
 from telemetry.cli.output import writing_to
 from telemetry.cli.recordings import load_spec
 from telemetry.clock import Clock
-from telemetry.decode.channels import plan_channels
+from telemetry.databases.plan_cache import load_plan, user_cache_directory
+from telemetry.decode.channels import ChannelPlan, plan_channels
 from telemetry.decode.decoder import Decoder
 from telemetry.decode.described import Described, by_config, by_databases, by_protocol
 from telemetry.decode.output import FileDecoder
@@ -46,6 +49,9 @@ from telemetry.protocols.known import CAN_PROTOCOLS, PROTOCOLS
 from telemetry.stages.formats import OutputFormat, TextSettings, TimeForm
 from telemetry.stages.output import OutputKind
 
+if TYPE_CHECKING:
+    from telemetry.tables.databases import Databases
+
 EXAMPLES = (
     "drive.blf --dbc ev.dbc -o drive.csv",
     "drive.log --dbc ev.dbc --signal 'Pack*' --wide --time iso",
@@ -55,8 +61,9 @@ EXAMPLES = (
 )
 INTO_INFLUXDB = "influx"
 INTO_PARQUET = "parquet"
+INTO_DATASET = "dataset"
 MAX_JOBS = 256
-_WITH_MESSAGES = ("csv", "ndjson", INTO_PARQUET)  # of a serial port
+_WITH_MESSAGES = ("csv", "ndjson", INTO_PARQUET, INTO_DATASET)  # of a serial port
 _FORMATS = [str(OutputFormat.CSV), str(OutputFormat.LINE_PROTOCOL), str(OutputFormat.NDJSON)]
 _SAYING_WHAT = (  # of the options, besides files and target: a configuration says all of it
     "protocol",
@@ -81,7 +88,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "logs",
         metavar="LOG",
-        nargs="+",
+        nargs="*",
         type=Path,
         help="candump, .asc, .blf, .crtd, .csv of several tools, .trc, .mf4, compressed or not; a folder: "
         "all that is named as a log in it, in depth; -: stdin",
@@ -127,10 +134,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--format",
-        choices=[*_FORMATS, INTO_PARQUET, INTO_INFLUXDB],
+        choices=[*_FORMATS, INTO_PARQUET, INTO_DATASET, INTO_INFLUXDB],
         default="csv",
         help="csv (default), lp: line protocol, ndjson: an object a row, parquet: a file a message or "
-        "measurement in the folder of --output, or influx: into InfluxDB, see below",
+        "measurement in the folder of --output, dataset: such files for each vehicle and day, see below, or "
+        "influx: into InfluxDB, see below",
     )
     parser.add_argument(
         "--unknown",
@@ -138,7 +146,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="in place of values: the ids without a message, with frames, bytes and period (csv or ndjson)",
     )
     parser.add_argument(
-        "--vehicle", metavar="NAME", help="the tag of --format lp and influx (default: unknown)"
+        "--vehicle",
+        metavar="NAME",
+        help="the tag of --format lp and influx (default: unknown), or a dataset's (default: a log's folder)",
     )
     parser.add_argument(
         "--keep-not-available", action="store_true", help='J1939 "error" and "not available" are values too'
@@ -177,7 +187,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--isotp-extended-addressing", action="store_true", help="ISO-TP frames begin with an address"
     )
-    parser.add_argument("-o", "--output", metavar="FILE", type=Path, help="instead of stdout")
+    parser.add_argument("-o", "--output", metavar="FILE", help="instead of stdout")
     parser.add_argument(
         "-j",
         "--jobs",
@@ -186,6 +196,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=len(os.sched_getaffinity(0)),
         help="threads that decode, default %(default)s: one for each processor; the output is the same",
     )
+    add_dataset_arguments(parser)
     _add_influx_arguments(parser)
 
 
@@ -214,12 +225,21 @@ def _add_influx_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Decode all logs in the order given."""
     warnings: list[str] = []
+    if not (arguments.logs or arguments.recordings):
+        raise UsageError("names no log", where="decode", hint="give the path of one, or -")
     arguments.logs = recording_files(arguments.logs, warnings.extend)
     require_logs(arguments.logs)
     into_influxdb = arguments.format == INTO_INFLUXDB
     _check(arguments, into_influxdb=into_influxdb)
-    arguments.vehicle = arguments.vehicle or "unknown"
     clock = Clock()
+    if arguments.format != INTO_DATASET:  # whose output may be an address
+        arguments.output = arguments.output and Path(arguments.output)
+    else:
+        with Screen(clock, output_is_terminal=False) as screen:
+            screen.warn(warnings)
+            write_dataset(arguments, _loaded(arguments, screen), _isotp(arguments), screen)
+        return EXIT_OK
+    arguments.vehicle = arguments.vehicle or "unknown"
     is_terminal = not into_influxdb and arguments.output is None and sys.stdout.isatty()
     with Screen(clock, output_is_terminal=is_terminal) as screen:
         screen.warn(warnings)
@@ -243,13 +263,14 @@ def _check(arguments: argparse.Namespace, *, into_influxdb: bool) -> None:
             "stands without --format influx", where=flag(given[0]), hint="add it, or leave this out"
         )
     if arguments.config:
-        for key in _given(arguments, (*_TARGET, *_OR_CONFIGURED)):
+        refused = set(_OR_CONFIGURED) - ({"vehicle"} if arguments.format == INTO_DATASET else set())
+        for key in _given(arguments, (*_TARGET, *(each for each in _OR_CONFIGURED if each in refused))):
             hint = f"leave out --config, or {flag(key)}, which the configuration decides"
             raise UsageError(f"stands beside {flag(key)}", where="--config", hint=hint)
     elif arguments.source:
         raise UsageError("stands without --config", where="--source", hint="it is a source of that")
     elif not _given(arguments, ("dbc", "protocol", "unknown")):
-        raise no_database(str(arguments.logs[0]))
+        raise no_database(str(next(iter(arguments.logs), arguments.recordings)))
     check_protocol(arguments, _OF_CAN)
     of_databases = _given(arguments, ("id_mask", "keep_not_available"))
     if arguments.protocol in CAN_PROTOCOLS and of_databases:
@@ -263,6 +284,10 @@ def _check(arguments: argparse.Namespace, *, into_influxdb: bool) -> None:
     check_raw_text(arguments)
     if arguments.time != TimeForm.NS and arguments.format not in (OutputFormat.CSV, OutputFormat.NDJSON):
         raise UsageError("is for csv and ndjson", where="--time", hint="line protocol has times in ns")
+    if arguments.format == INTO_DATASET:
+        check_dataset(arguments)
+    elif arguments.recordings:
+        raise UsageError("is for a dataset", where="--recordings", hint="add --format dataset")
     bounds = _given(arguments, ("from_time", "to_time"))
     if bounds and into_influxdb:
         raise UsageError("stands beside --format influx", where=flag(bounds[0]), hint="leave it out")
@@ -310,8 +335,7 @@ def _described(arguments: argparse.Namespace, screen: Screen) -> Described:
         if described.is_serial:
             refuse_of_can(arguments, _OF_CAN)
         return described
-    extended_addressing, with_length = arguments.isotp_extended_addressing, arguments.isotp_length
-    isotp = [IsoTpId(id, extended_addressing, with_length) for id in dict.fromkeys(arguments.isotp)]
+    isotp = _isotp(arguments)
     if arguments.protocol is not None:
         return by_protocol(
             arguments.protocol,
@@ -323,7 +347,34 @@ def _described(arguments: argparse.Namespace, screen: Screen) -> Described:
             signals=arguments.signal,
             isotp=isotp,
         )
-    channels = plan_channels(
+    channels = _channels(arguments, isotp)
+    return by_databases(
+        load_spec(channels, screen),
+        channels,
+        arguments.vehicle,
+        protect_file=arguments.protect,
+        signals=arguments.signal,
+    )
+
+
+def _loaded(arguments: argparse.Namespace, screen: Screen) -> "Databases | None":
+    if not arguments.dbc:
+        return None
+    from telemetry.tables.databases import Databases
+
+    channels = _channels(arguments, ())
+    plan = load_plan(channels.databases, user_cache_directory())
+    screen.warn(plan.warnings)
+    return Databases(channels, plan)
+
+
+def _isotp(arguments: argparse.Namespace) -> list[IsoTpId]:
+    extended_addressing, with_length = arguments.isotp_extended_addressing, arguments.isotp_length
+    return [IsoTpId(id, extended_addressing, with_length) for id in dict.fromkeys(arguments.isotp)]
+
+
+def _channels(arguments: argparse.Namespace, isotp: Sequence[IsoTpId]) -> ChannelPlan:
+    return plan_channels(
         arguments.dbc,
         first_wins=arguments.first_wins,
         j1939=arguments.j1939,
@@ -331,13 +382,6 @@ def _described(arguments: argparse.Namespace, screen: Screen) -> Described:
         value_texts=arguments.value_texts,
         id_masks=_id_masks(arguments.id_mask),
         isotp=isotp,
-    )
-    return by_databases(
-        load_spec(channels, screen),
-        channels,
-        arguments.vehicle,
-        protect_file=arguments.protect,
-        signals=arguments.signal,
     )
 
 

@@ -49,10 +49,13 @@ def _table_of(measurement: Measurement) -> TableSpec:
 ROW_TABLES = (*map(_table_of, (CHARGING_SESSION, CHARGING_PHASE, CHARGING_CURVE)), EVENT_TABLE)
 
 
-def lay_out(specs: Sequence[RecordSpec], *, with_log: bool = False) -> tuple[TableSpec, ...]:
+def lay_out(
+    specs: Sequence[RecordSpec], *, with_log: bool = False, taken: Iterable[str] = ()
+) -> tuple[TableSpec, ...]:
     """Return the tables of all records that are written, in their order, and after them ROW_TABLES.
 
-    with_log: a column before the signals says which log a row is of.
+    - with_log: a column before the signals says which log a row is of
+    - taken: names that no signal's column may have
     """
     log = (_LOG,) if with_log else ()
     modelled = {spec.measurement for spec in specs if spec.modelled} | {table.name for table in ROW_TABLES}
@@ -63,7 +66,7 @@ def lay_out(specs: Sequence[RecordSpec], *, with_log: bool = False) -> tuple[Tab
         name = spec.message_name
         if name in modelled:
             name = spec.measurement  # of a message `battery`: can_battery
-        tables.setdefault(name, _Table(name, (*_head(spec), *log))).add(record, spec)
+        tables.setdefault(name, _Table(name, (*_head(spec), *log), taken)).add(record, spec)
     return (*(table.spec() for table in tables.values()), *(_with(log, table) for table in ROW_TABLES))
 
 
@@ -75,10 +78,10 @@ def _with(log: Sequence[ColumnSpec], table: TableSpec) -> TableSpec:
 class _Table:
     """A table while records are added to it."""
 
-    def __init__(self, name: str, head: Iterable[ColumnSpec]) -> None:
+    def __init__(self, name: str, head: Iterable[ColumnSpec], taken: Iterable[str]) -> None:
         self._name = name
         self._columns = {column.name: column for column in head}
-        self._head = frozenset(self._columns)
+        self._taken = frozenset((*self._columns, *taken))
         self._owners: dict[str, tuple[str, bool]] = {}  # by column: its signal, and whether it holds words
         self._records: list[tuple[int, tuple[int, ...]]] = []
 
@@ -95,7 +98,7 @@ class _Table:
         kind = kind_of(field)
         name = field.signal_name
         owner = (name, kind is ColumnKind.WORDS)
-        while name in self._head:
+        while name in self._taken:
             name += "_signal"
         while self._owners.setdefault(name, owner) != owner:
             name += "_text" if kind is ColumnKind.WORDS else "_signal"

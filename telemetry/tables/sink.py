@@ -1,6 +1,6 @@
 """The end of the stages where rows become columns."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from telemetry_core.columns.batches import Batches
 from telemetry_core.columns.columns import Columns
@@ -22,8 +22,9 @@ _Value = int | float | bool | str | None
 class TableSink(Output):
     """Columns of rows."""
 
-    def __init__(self, *, with_log: bool = False) -> None:
-        """Take rows. with_log: each says which log it is of."""
+    def __init__(self, *, with_log: bool = False, taken: Iterable[str] = ()) -> None:
+        """Take rows. with_log: each says which log it is of; taken: as of `lay_out`."""
+        self._taken = taken
         self._columns: Columns
         self.with_log = with_log
         self._log: str | None = None
@@ -34,7 +35,7 @@ class TableSink(Output):
         return self._columns.left_out
 
     def start(self, schema: Schema) -> None:
-        self._columns = Columns(schema, lay_out(schema.specs, with_log=self.with_log))
+        self._columns = Columns(schema, lay_out(schema.specs, with_log=self.with_log, taken=self._taken))
 
     def begin_log(self, name: str) -> None:
         self._log = name.encode("utf-8", "replace").decode()  # as Arrow has it

@@ -39,10 +39,10 @@ def _values(table: telemetry.Table, leave_out: Sequence[str]) -> Iterator[Value]
             continue
         for time, channel, value in zip(times, channels, table.column(name).tolist(), strict=True):
             if value is not None and value == value:
-                yield time, channel, table.name, name, _plain(table.name, name, value)
+                yield time, channel, table.name, name, plain(table.name, name, value)
 
 
-def _plain(table: str, name: str, value: Any) -> float | str:
+def plain(table: str, name: str, value: Any) -> float | str:
     if (table, name) == ("event", "code"):
         return float(EVENT_CODES[value].number)
     return value if isinstance(value, str) else float(value)

@@ -36,6 +36,7 @@ ROOMS = (
         "service",
         "decode",
         "tables",
+        "lake",
         "overview",
         "capture",
         "scrub",

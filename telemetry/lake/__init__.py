@@ -1,0 +1,5 @@
+"""Archives of recordings as a dataset of Parquet files, a vehicle's day at a time."""
+
+from telemetry.lake.layout import accounts as accounts
+from telemetry.lake.layout import files as files
+from telemetry.lake.write import write as write

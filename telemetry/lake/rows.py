@@ -1,0 +1,120 @@
+"""The rows of one partition as Parquet files, while its recordings are read.
+
+Promises:
+- Memory is bounded: a file gets a row group as soon as its table has 32,768 rows.
+- The rows of a file are of one day, and their times do not go back. A table that comes out of order is sorted
+  at its end, and is in memory then.
+- Nothing has its name yet: the parts lie in a folder of the caller's.
+"""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from telemetry_core.columns.batches import Batches
+
+from telemetry.errors import writing
+from telemetry.lake.layout import DAY_NS, day_of
+from telemetry.tables.layout import TIME
+from telemetry.tables.packages import require
+from telemetry.tables.parquet import FEW_VALUES
+from telemetry.tables.sink import TableSink
+from telemetry.tables.table import Table
+
+_GROUP_ROWS = 32_768
+
+
+@dataclass(slots=True)
+class Part:
+    """A file that is being written."""
+
+    table: str
+    day: str
+    file: Path
+    writer: Any
+    types: dict[str, str]
+    rows: int = 0
+    last_ns: int = -(1 << 63)
+    is_sorted: bool = True
+    dictionaries: list[str] = field(default_factory=list)
+
+
+class PartitionRows:
+    """Writes what a sink gets into parts in `folder`. A context manager, which closes them."""
+
+    def __init__(self, sink: TableSink, folder: Path) -> None:
+        how = "pip install 'nev-telemetry[parquet]'"
+        self._arrow: Any = require("pyarrow", "a dataset", how)
+        self._parquet: Any = require("pyarrow.parquet", "a dataset", how)
+        self._compute: Any = require("pyarrow.compute", "a dataset", how)
+        self._sink = sink
+        self._folder = folder
+        self._parts: dict[tuple[str, str], Part] = {}
+
+    def write_groups(self, at_least: int = _GROUP_ROWS) -> None:
+        """Write the tables that have so many rows. Raises StorageError."""
+        for batches in self._sink.take(at_least):
+            self._write(batches)
+
+    def finish(self) -> list[Part]:
+        """Write the rest; return the parts, whole and sorted. Raises StorageError."""
+        self.write_groups(1)
+        for part in self._parts.values():
+            with writing(part.file):
+                part.writer.close()
+                if not part.is_sorted:
+                    self._sort(part)
+        return [*self._parts.values()]
+
+    def close(self) -> None:
+        """Close the files, whatever has failed."""
+        for part in self._parts.values():
+            try:
+                part.writer.close()
+            except OSError:
+                continue
+
+    def _write(self, batches: Batches) -> None:
+        rows = self._arrow.table(Table(batches))
+        times = rows[TIME]
+        bounds = self._compute.min_max(times.cast(self._arrow.int64())).as_py()
+        first_day, last_day = bounds["min"] // DAY_NS, bounds["max"] // DAY_NS
+        if first_day == last_day:
+            self._append(batches, rows, day_of(bounds["min"]))
+            return
+        days = self._compute.divide(times.cast(self._arrow.int64()), DAY_NS)
+        for day in sorted(self._compute.unique(days).to_pylist()):
+            self._append(batches, rows.filter(self._compute.equal(days, day)), day_of(day * DAY_NS))
+
+    def _append(self, batches: Batches, rows: Any, day: str) -> None:
+        part = self._parts.get((batches.spec.name, day))
+        if part is None:
+            part = self._open(batches, rows, day)
+        times = self._arrow.concat_arrays(rows[TIME].cast(self._arrow.int64()).chunks)
+        steps = self._compute.less(times[1:], times[:-1])
+        part.is_sorted &= times[0].as_py() >= part.last_ns and not self._compute.any(steps).as_py()
+        part.last_ns = max(part.last_ns, times[-1].as_py())
+        part.rows += len(rows)
+        with writing(part.file):
+            part.writer.write_table(rows, row_group_size=len(rows))
+
+    def _open(self, batches: Batches, rows: Any, day: str) -> Part:
+        file = self._folder / f"{len(self._parts)}.part"
+        few = [column.name for column in batches.spec.columns if column.kind in FEW_VALUES]
+        types = {each.name: str(each.type) for each in rows.schema}
+        with writing(file):
+            writer = self._writer(file, rows.schema, few)
+        part = Part(batches.spec.name, day, file, writer, types, dictionaries=few)
+        self._parts[batches.spec.name, day] = part
+        return part
+
+    def _writer(self, file: Path, schema: Any, dictionaries: list[str]) -> Any:
+        return self._parquet.ParquetWriter(file, schema, compression="zstd", use_dictionary=dictionaries)
+
+    def _sort(self, part: Part) -> None:
+        rows = self._parquet.read_table(part.file, partitioning=None).sort_by(TIME)
+        sorted_file = part.file.with_suffix(".sorted")
+        part.writer = self._writer(sorted_file, rows.schema, part.dictionaries)
+        part.writer.write_table(rows, row_group_size=_GROUP_ROWS)
+        part.writer.close()
+        sorted_file.replace(part.file)

@@ -1,0 +1,93 @@
+"""What says what recordings hold, as plain values that travel to other processes."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from hashlib import sha256
+from pathlib import Path
+
+from telemetry.decode.described import Described, by_config, by_databases, by_protocol
+from telemetry.errors import InputMissingError
+from telemetry.model.ids import IsoTpId
+from telemetry.tables.databases import Databases, plan_of
+from telemetry.tables.sink import TableSink
+
+TAKEN = ("time", "channel", "id", "vehicle", "day", "pack", "charger", "table")  # by what is no signal
+
+
+@dataclass(frozen=True, slots=True)
+class What:
+    """One of `databases`, `config` and `protocol`, and what goes with it, as of `telemetry.read`."""
+
+    databases: Databases | None = None
+    config: str = ""
+    source: str = ""
+    protocol: str = ""
+    registers: str | None = None
+    messages: bool = True  # of a protocol: the messages themselves, too
+    value_texts: bool = False  # of a protocol on a bus
+    signals: Sequence[str] = ()
+    protect: str = ""
+    isotp: Sequence[IsoTpId] = field(default=())
+
+    def described(self, vehicle: str, paths: Sequence[Path] = ()) -> Described:
+        """Return what makes the stages. Raises ConfigError, UsageError."""
+        if self.config:
+            return by_config(Path(self.config), self.source)
+        if self.databases is None:
+            return by_protocol(
+                self.protocol,
+                self.registers,
+                paths,
+                vehicle,
+                with_messages=self.messages,
+                value_texts=self.value_texts,
+                signals=self.signals,
+                isotp=self.isotp,
+            )
+        channels, plan = plan_of(self.databases)
+        return by_databases(
+            plan.spec,
+            replace(channels, isotp=self.isotp),
+            vehicle,
+            protect_file=Path(self.protect) if self.protect else None,
+            signals=self.signals,
+        )
+
+    def made_of(self) -> Mapping[str, str]:
+        """Return what changes with the databases and with the options, by what people call it.
+
+        Raises InputMissingError for a file that is not there.
+        """
+        files = [*self.described("").files]
+        if self.config:
+            files.append(Path(self.config))
+        options = [self.source, self.protocol, self.registers, self.messages, self.value_texts]
+        of_databases = ""
+        if self.databases is not None:
+            channels, _ = plan_of(self.databases)
+            files += [path for bus in channels.databases for path in bus.databases]
+            named = [replace(bus, databases=()) for bus in channels.databases]
+            of_databases = repr([named, channels.by_channel, channels.otherwise])
+        said = repr([*options, *self.signals, *self.isotp, of_databases])
+        hashes = sorted({file_hash(path) for path in files})
+        return {
+            "databases": sha256(" ".join(hashes).encode()).hexdigest(),
+            "options": sha256(said.encode()).hexdigest(),
+        }
+
+
+def sink() -> TableSink:
+    """Return what takes the rows of a dataset."""
+    return TableSink(taken=TAKEN)
+
+
+def file_hash(path: Path) -> str:
+    """Return the SHA-256 of a file, hexadecimal. Raises InputMissingError."""
+    digest = sha256()
+    try:
+        with path.open("rb", buffering=0) as stream:
+            while piece := stream.read(1 << 20):
+                digest.update(piece)
+    except OSError as error:
+        raise InputMissingError(f"cannot be read: {error.strerror}", where=str(path)) from error
+    return digest.hexdigest()

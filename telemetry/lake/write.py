@@ -1,0 +1,171 @@
+"""Recordings into a dataset: what is there already is skipped, all else is made.
+
+Promises:
+- The days of a vehicle are made in their order, vehicles side by side as the engine can.
+- A recording that cannot be read, or a partition that fails, costs itself.
+- The counters of all partitions add up to the frames of all recordings.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol, TypeVar
+
+from telemetry.errors import DataError, UsageError
+from telemetry.lake.layout import start_of
+from telemetry.lake.partitions import Named, days_of, named
+from telemetry.lake.store import Where, open_store
+from telemetry.lake.task import LEAD_NS, Input, Outcome, Task, run
+from telemetry.lake.what import What
+from telemetry.lake.window import Look, Recording, look
+from telemetry.ledger import add
+from telemetry.model.ids import IsoTpId
+from telemetry.tables.arguments import FilePath, Paths, one_of, path_of, paths_of
+from telemetry.tables.databases import Databases, Files, loaded
+
+Work = TypeVar("Work")
+Done = TypeVar("Done")
+
+
+class RunChains(Protocol):
+    """An engine: runs each chain's work in its order, chains side by side, and yields what comes of it.
+
+    `run` is a function of a module, and work and results pickle. A piece of work whose worker is lost is run
+    again; an exception of `run` ends all.
+    """
+
+    def __call__(self, chains: Sequence[Sequence[Work]], run: Callable[[Work], Done]) -> Iterator[Done]: ...
+
+
+def in_turn(chains: Sequence[Sequence[Work]], run: Callable[[Work], Done]) -> Iterator[Done]:
+    """Run all in this process, one after the other."""
+    for chain in chains:
+        yield from map(run, chain)
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What `write` has done.
+
+    - outcomes: of the partitions, as they came
+    - unread: why recordings could not be read, or not to their end; one line each
+    """
+
+    outcomes: Sequence[Outcome] = ()
+    unread: Sequence[str] = ()
+
+    @property
+    def accounts(self) -> dict[str, int]:
+        """Return the counters of these partitions, summed."""
+        return add(*(each.accounts for each in self.outcomes))
+
+    @property
+    def errors(self) -> list[str]:
+        """Return why partitions failed, one line each."""
+        return [f"{each.vehicle} {each.day}: {each.error}" for each in self.outcomes if each.error]
+
+    def raise_failed(self) -> None:
+        """Raise DataError where something could not be read or made: what a command ends with."""
+        if self.unread or self.errors:
+            what = f"{len(self.unread)} recordings could not be read, {len(self.errors)} partitions failed"
+            raise DataError(f"{what}; all else is in the dataset", hint="the warnings say which, and why")
+
+
+def write(
+    *logs: Paths,
+    to: Where,
+    databases: Files | Databases | None = None,
+    config: FilePath | None = None,
+    source: str = "",
+    protocol: str | None = None,
+    registers: str | None = None,
+    messages: bool = True,
+    value_texts: bool = False,
+    signals: Sequence[str] = (),
+    protect: FilePath | None = None,
+    isotp: Sequence[IsoTpId] = (),
+    vehicle: str = "",
+    recordings: FilePath | None = None,
+    run_chains: RunChains = in_turn,
+    report: Callable[[Outcome], object] = lambda _: None,
+    warn: Callable[[Iterable[str]], object] = lambda _: None,
+) -> Written:
+    """Write recordings into the dataset at `to`, a partition for each vehicle's day.
+
+    What says what is in them is as of `telemetry.read`: one of `databases`, `config` and `protocol`.
+
+    - to: a folder, or an address of an object store: `s3://`, `gs://`, `abfs://`
+    - messages: of a protocol the messages themselves, too; value_texts: of a bus, their words
+    - recordings: a csv file with the header `path,vehicle,start`, of recordings and their vehicles
+    - vehicle: of all others; "": the name of the folder that a recording is in
+    - run_chains: the engine; report: takes what became of each partition; warn: takes lines for people
+
+    Raises TelemetryError for what is wrong with all of it; `Written` has what is wrong with parts.
+    """
+    one_of({"databases": databases, "config": config, "protocol": protocol}, "write")
+    what = What(
+        databases=None if databases is None else loaded(databases),
+        config="" if config is None else str(path_of(config, "config")),
+        source=source,
+        protocol=protocol or "",
+        registers=registers,
+        messages=messages,
+        value_texts=value_texts,
+        signals=tuple(signals),
+        protect="" if protect is None else str(path_of(protect, "protect")),
+        isotp=tuple(isotp),
+    )
+    table = None if recordings is None else path_of(recordings, "recordings")
+    found = named(paths_of(logs, "write"), table, vehicle, warn)
+    if not found:
+        raise UsageError("names no recording", where="write", hint="give a log, a folder or a table of them")
+    store = open_store(to)
+    made_of = what.made_of()
+    looks = [[Look(what, str(each.path), str(each.file))] for each in found]
+    looked = {each.path: each for each in run_chains(looks, look)}
+    chains = [_chain(store.where, owner, days, what, made_of) for owner, days in _vehicles(found, looked)]
+    outcomes = []
+    for outcome in run_chains(chains, run):
+        report(outcome)
+        outcomes.append(outcome)
+    store.sweep()
+    return Written(outcomes, [each.problem for each in looked.values() if each.problem])
+
+
+def _vehicles(
+    found: Sequence[Named], looked: Mapping[str, Recording]
+) -> Iterator[tuple[str, Mapping[str, Sequence[Recording]]]]:
+    by_vehicle: dict[str, list[Recording]] = {}
+    for each in found:
+        by_vehicle.setdefault(each.vehicle, []).append(looked[str(each.path)])
+    for vehicle, recordings in sorted(by_vehicle.items()):
+        yield vehicle, days_of(recordings)
+
+
+def _chain(
+    where: str,
+    vehicle: str,
+    days: Mapping[str, Sequence[Recording]],
+    what: What,
+    made_of: Mapping[str, str],
+) -> list[Task]:
+    names = [*days]
+    tasks = []
+    for number, day in enumerate(names):
+        before = names[number - 1] if number else ""
+        after = names[number + 1] if number + 1 < len(names) else ""
+        inputs = [*_inputs(day, before, days)]
+        tasks.append(Task(where, vehicle, day, inputs, what, made_of, before, after))
+    return tasks
+
+
+def _inputs(day: str, before: str, days: Mapping[str, Sequence[Recording]]) -> Iterator[Input]:
+    """Yield the recordings of a day, and those of the day before that may begin what goes on in it."""
+    own = days[day]
+    lead_ns = start_of(day) - LEAD_NS
+    of_lead = [each for each in days.get(before, ()) if each.days[before].last_ns >= lead_ns]
+    for each in (*(one for one in of_lead if one not in own), *own):
+        is_lead = each not in own
+        span = each.days[before if is_lead else day]
+        is_last = span.frames == max(one.frames for one in each.days.values())
+        end = None if is_last and not is_lead else span.frames
+        yield Input(each.path, each.size, each.hash, end, each.problem, is_lead)
