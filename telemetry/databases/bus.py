@@ -1,6 +1,6 @@
 """Which databases describe which bus, and the result of loading them. Plain values, no parser."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from telemetry_core.decode.spec import PlanSpec
@@ -22,7 +22,11 @@ class BusDatabases:
 
 @dataclass(frozen=True, slots=True)
 class LoadedPlan:
-    """A plan and the warnings of its making: one text line each, with file and line."""
+    """A plan and the warnings of its making: one text line each, with file and line.
+
+    sha256: of what the databases hold, with their options; the same wherever they lie.
+    """
 
     spec: PlanSpec
     warnings: tuple[str, ...]
+    sha256: str = field(default="", compare=False)

@@ -22,7 +22,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -74,9 +74,16 @@ def load_plan(buses: Sequence[BusDatabases], cache_directory: Path | None) -> Lo
 
     Raises ConfigError, and UnavailableError where no process can be started.
     """
+    sha256 = _contents(buses)
+    return replace(_load(buses, sha256, cache_directory), sha256=sha256)
+
+
+def _load(buses: Sequence[BusDatabases], sha256: str, cache_directory: Path | None) -> LoadedPlan:
     if cache_directory is None:
         return _parse(buses)
-    name = f"{_key(buses)}.json"
+    names = [[str(file) for file in bus.databases] for bus in buses]  # which its warnings name
+    key = hashlib.sha256(f"{FORMAT_VERSION} {__version__} {sha256} {json.dumps(names)}".encode())
+    name = f"{key.hexdigest()}.json"
     try:
         with own_folder(cache_directory) as folder:
             plan = decoded(_whole(read_own_file(folder, name, MAX_PLAN_BYTES)))
@@ -104,18 +111,21 @@ def _digest(content: bytes) -> bytes:
     return hashlib.sha256(content).hexdigest().encode()
 
 
-def _key(buses: Sequence[BusDatabases]) -> str:
-    digest = hashlib.sha256(f"{FORMAT_VERSION} {__version__}".encode())
+def _contents(buses: Sequence[BusDatabases]) -> str:
+    """Return the SHA-256 of what the databases hold, with their options."""
+    digest = hashlib.sha256()
     for bus in buses:
-        digest.update(json.dumps(asdict(bus), default=str).encode())
-        for file in bus.databases:
-            try:
-                if file.exists() and not (file.is_file() or file.is_dir()):
-                    raise ConfigError("is no regular file, and is read more than once", where=str(file))
-                digest.update(hashlib.sha256(file.read_bytes()).digest())
-            except OSError as error:
-                raise ConfigError(f"cannot be read: {error.strerror}", where=str(file)) from error
+        digest.update(json.dumps({**asdict(bus), "databases": [*map(_sha256, bus.databases)]}).encode())
     return digest.hexdigest()
+
+
+def _sha256(file: Path) -> str:
+    try:
+        if file.exists() and not (file.is_file() or file.is_dir()):
+            raise ConfigError("is no regular file, and is read more than once", where=str(file))
+        return hashlib.sha256(file.read_bytes()).hexdigest()
+    except OSError as error:
+        raise ConfigError(f"cannot be read: {error.strerror}", where=str(file)) from error
 
 
 def _store(cache_directory: Path, name: str, content: bytes) -> None:

@@ -10,7 +10,7 @@ Promises:
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import islice
@@ -126,6 +126,12 @@ class Captures(Recordings):
 
     def count(self, _frames: int) -> int:
         return self._counts().get("messages", 0)
+
+    def counted(self, frames: int, _damaged: int) -> Mapping[str, int]:
+        """Count each message as a frame. A line that is no piece of a capture is none."""
+        lost = {name: count for name, count in self._counts().items() if name.startswith("lost/")}
+        fates = {f"frames/{ACCOUNT}/{name}": count for name, count in lost.items()}
+        return {f"bus/{ACCOUNT}/read": frames + sum(lost.values()), **fates}
 
     def foreign(self, paths: Sequence[Path]) -> DataError | None:
         if (self.lines_read or self.lines_damaged) and not good_messages(self._all_framers()):

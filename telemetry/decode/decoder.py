@@ -36,6 +36,8 @@ from telemetry.decode.output import OutputPiece
 from telemetry.decode.reading import Found, Place, Reading, Recordings
 from telemetry.decode.times import ALL_AS_THEY_ARE, Times
 from telemetry.ledger import add, subtract
+from telemetry.logs.content import Digest
+from telemetry.logs.unread import Unread
 from telemetry.stages.decoding import Decoding
 from telemetry.stages.formats import TimeForm
 from telemetry.stages.stages import Stages
@@ -56,6 +58,7 @@ class Decoder:
         batch_frames: int = BATCH_FRAMES,
         jobs: int = 1,
         accounts: bool = False,
+        hashes: bool = False,
         done: int = 0,
         times: Times = ALL_AS_THEY_ARE,
         is_strict: bool = False,
@@ -66,11 +69,12 @@ class Decoder:
         - jobs: threads
         - accounts: whether pieces have `counts`
         - done: frames that need no text any more
+        - hashes: whether files are hashed while they are read
         - times: which frames count, and how their stamps are written
         """
         self._stages = stages
         self._recordings = recordings
-        self._reading = Reading(stages, recordings, accounts=accounts, stop_at=done)
+        self._reading = Reading(stages, recordings, accounts=accounts, hashes=hashes, stop_at=done)
         self._is_strict = is_strict
         self._is_bounded = times.is_bounded
         self._may_be_unknown = done > 0 or times.is_bounded
@@ -127,15 +131,34 @@ class Decoder:
     def raise_unread(self) -> None:
         self._reading.unread.raise_any()
 
+    @property
+    def unread(self) -> Unread:
+        """Return which recordings were read, and which could not be."""
+        return self._reading.unread
+
+    @property
+    def digests(self) -> Mapping[Path, Digest]:
+        """Return the files that were hashed while they were read; archives and pipes were not."""
+        return self._reading.digests
+
+    def accounts(self) -> dict[str, int]:
+        """Return what became of all frames, and all that was counted beside them. At the end."""
+        decoded = (worker.counted() for worker in self._workers)
+        written = (writer.writing.counted() for writer in self._writers())
+        return add(self._fates(), *decoded, self._reading.counted(), *written)
+
     def summary(self) -> str:
         return self._recordings.summary(self._found())
 
     def _found(self) -> Found:
-        fates = {f"frames/{ACCOUNT}/{fate}": 0 for fate in self._stages.decoding.fates()}  # in their order
         decoded = (worker.decoding.counted() for worker in self._workers)
         matched = add(*(worker.decoding.matched() for worker in self._workers))
-        counted = add(fates, *decoded, self._stages.payloads.counted())
+        counted = add(self._fates(), *decoded, self._stages.payloads.counted())
         return self._reading.found(counted, matched, is_bounded=self._is_bounded)
+
+    def _fates(self) -> dict[str, int]:
+        """Return the counters of what may become of a frame, in their order."""
+        return {f"frames/{ACCOUNT}/{fate}": 0 for fate in self._stages.decoding.fates()}
 
     def _writers(self) -> "list[_Writer]":
         return [self._ordered] if self._ordered else [worker.writer for worker in self._workers]
@@ -214,6 +237,7 @@ class _Worker:
         self._together = FrameBatch(2 * options.batch_frames)  # a frame completes one session at most
         self._samples = SampleBatch(stages.schema)
         self._bound = 0
+        self._outside = 0  # frames
         self._place: Place  # where what was taken last ends
 
     def take(self) -> bool:
@@ -231,17 +255,22 @@ class _Worker:
     def do(self) -> "OutputPiece | _Rows":
         """Return what they mean."""
         self._bound = bind_new(self.decoding, self._stages, self._bound)
-        before = self._options.counted(self.decoding.counted)
+        before = self._options.counted(self.counted)
         samples = SampleBatch(self._stages.schema) if self._is_ordered else self._samples
         samples.clear()
         if self._is_ordered or self._place.frames > self._options.done:
             frames = self._together if len(self._together) else self._frames
-            self._options.times.keep(frames, self._reading.first_ns)
+            self._outside += self._options.times.keep(frames, self._reading.first_ns)
             self.decoding.decode(frames, samples)
-        counts = subtract(self._options.counted(self.decoding.counted), before)
+        counts = subtract(self._options.counted(self.counted), before)
         if self._is_ordered:
             return _Rows(samples, self._place, counts)
         return self.writer.write(samples, self._place, counts)
+
+    def counted(self) -> Mapping[str, int]:
+        """Return what became of the frames so far, as the accounts call it."""
+        outside = {f"frames/{ACCOUNT}/outside": self._outside} if self._outside else {}
+        return add(self.decoding.counted(), outside)
 
 
 class _Pieces:

@@ -163,10 +163,7 @@ def _end(delivery: Upload, job: Job, screen: Screen, *, interrupted: bool) -> in
 
 
 def account_lines(accounts: Mapping[str, int], waiting_points: int) -> list[str]:
-    """Return the accounts of frames and points, for people.
-
-    Of captures, which have no frames, these are the points alone.
-    """
+    """Return the accounts of frames, which are messages of a serial port, and of points, for people."""
     lines = []
     read = accounts.get(f"bus/{ACCOUNT}/read", 0)
     if read:

@@ -25,6 +25,7 @@ from telemetry.decode.channels import ACCOUNT
 from telemetry.decode.output import Course, Progress
 from telemetry.errors import DataError, TelemetryError
 from telemetry.ledger import add, subtract
+from telemetry.logs.content import Digest, RecordedFile
 from telemetry.logs.stamps import ClockRestart, RestartFinder, UnreadGap
 from telemetry.logs.unread import UNREADABLE, Unread
 from telemetry.stages.binding import Binding
@@ -137,16 +138,25 @@ class Reading:
     """Opens files, reads, nudges equal stamps and gathers."""
 
     def __init__(
-        self, stages: Stages, recordings: Recordings, *, accounts: bool = False, stop_at: int = 0
+        self,
+        stages: Stages,
+        recordings: Recordings,
+        *,
+        accounts: bool = False,
+        hashes: bool = False,
+        stop_at: int = 0,
     ) -> None:
         """Set up the reading of recordings.
 
-        accounts: whether places have `counts`; stop_at: a batch ends there, by frames over all files.
+        accounts: whether places have `counts`; hashes: whether there are `digests`; stop_at: a batch ends
+        there, by frames over all files.
         """
         self._stages = stages
         self._payloads = stages.payloads
         self._recordings = recordings
         self._accounts = accounts
+        self._hashes = hashes
+        self.digests: dict[Path, Digest] = {}  # of the files so far that were hashed
         self._stop_at = stop_at
         self._nudger = Nudger()
         self._restarts = RestartFinder()
@@ -226,6 +236,8 @@ class Reading:
         warnings = self._leave(self._broken) or self._open.warnings()
         place = replace(self._place(warnings), restart=restart)
         self._damaged += self._open.damaged
+        if isinstance(self._open, RecordedFile) and (digest := self._open.digest()):
+            self.digests[self._paths[self._next - 1]] = digest
         self._open.close()
         self._open = None
         self._refuse_foreign()
@@ -246,6 +258,8 @@ class Reading:
             warnings = self._leave(error)
             self._refuse_foreign()
             return warnings
+        if self._hashes and isinstance(self._open, RecordedFile):
+            self._open.start_hash()
         self._restarts.open(path)
         return ()
 
@@ -269,7 +283,7 @@ class Reading:
         return self._stages.take_payloads_from(len(self._stages.channels), binding).number
 
     def _place(self, warnings: Sequence[str]) -> Place:
-        counted, before = self._count(), self._counted
+        counted, before = self.counted() if self._accounts else {}, self._counted
         self._counted = counted
         index = self._next - 1
         bytes_read = self._open.bytes_read if self._open is not None else self._course.size_bytes(index)
@@ -280,9 +294,7 @@ class Reading:
             warnings,
         )
 
-    def _count(self) -> dict[str, int]:
+    def counted(self) -> dict[str, int]:
         """Return what the accounts have: frames of open sessions are not read yet, damaged places are."""
-        if not self._accounts:
-            return {}
         damaged = self._damaged + (self._open.damaged if self._open is not None else 0)
         return add(self._recordings.counted(self.frames_read, damaged), self._payloads.counted())

@@ -33,11 +33,15 @@ class Times:
         """Return whether a part of the recording is left out."""
         return self.start is not None or self.stop is not None
 
-    def keep(self, frames: FrameBatch, first_ns: int) -> None:
-        """Leave the frames out that are not wanted. first_ns: stamp of the first one of the recording."""
-        if self.is_bounded:
-            start, stop = self.start or _EARLIEST, self.stop or _LATEST
-            frames.keep(_within(start.resolved(first_ns)), _within(stop.resolved(first_ns)))
+    def keep(self, frames: FrameBatch, first_ns: int) -> int:
+        """Leave the frames out that are not wanted; return how many. Payloads of several do not count.
+
+        first_ns: stamp of the first one of the recording.
+        """
+        if not self.is_bounded:
+            return 0
+        start, stop = self.start or _EARLIEST, self.stop or _LATEST
+        return frames.keep(_within(start.resolved(first_ns)), _within(stop.resolved(first_ns)))
 
 
 ALL_AS_THEY_ARE = Times()

@@ -12,6 +12,7 @@ How it begins says how it is compressed, and otherwise the name's ending: `.gz`,
 """
 
 import errno
+import hashlib
 import io
 import os
 import select
@@ -23,7 +24,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from time import monotonic, time_ns
-from typing import Self
+from typing import NamedTuple, Self
 
 from telemetry.errors import InputMissingError, StorageError
 from telemetry.logs.inflate import inflated
@@ -32,6 +33,40 @@ from telemetry.logs.pieces import DamagedError, Members, OtherFormatError
 STDIN = Path("-")
 UNPACKED_PIECE_BYTES = 1024 * 1024
 LONGEST_WAIT_S = 0.1  # of frames from a pipe, for more of them
+
+
+class Digest(NamedTuple):
+    """The bytes of a file as they lie on the disk."""
+
+    size_bytes: int
+    sha256: str
+
+
+class HashedFile(io.FileIO):
+    """A file that is hashed as it is read, which is in order."""
+
+    _hash: "hashlib._Hash | None" = None
+
+    def start_hash(self) -> None:
+        """Hash what was read already, mostly its header, and from now on what is read."""
+        self._hash = hashlib.sha256()
+        for at in range(0, self.tell(), UNPACKED_PIECE_BYTES):
+            self._hash.update(os.pread(self.fileno(), min(UNPACKED_PIECE_BYTES, self.tell() - at), at))
+
+    def digest(self) -> Digest | None:
+        """Return the hash of the whole file. What its reader has left is read now."""
+        if self._hash is None:
+            return None
+        rest = bytearray(UNPACKED_PIECE_BYTES)
+        while self.readinto(memoryview(rest)):
+            pass
+        return Digest(self.tell(), self._hash.hexdigest())
+
+    def readinto(self, buffer: memoryview, /) -> int | None:  # type: ignore[override]  # the stub has any buffer
+        count = super().readinto(buffer)
+        if self._hash is not None and count:
+            self._hash.update(memoryview(buffer)[:count])
+        return count
 
 
 class Content(io.RawIOBase):
@@ -81,6 +116,15 @@ class Content(io.RawIOBase):
     def total_bytes(self) -> int:
         """Return size of the file; 0 where that is unknown."""
         return os.fstat(self._file.fileno()).st_size if self._file.seekable() else 0
+
+    def start_hash(self) -> None:
+        """Hash the bytes of the file as they are read. Of a pipe, and of a member of an archive: nothing."""
+        if isinstance(self._file, HashedFile) and not self.is_live:
+            self._file.start_hash()
+
+    def digest(self) -> Digest | None:
+        """Return what the file is; None where it was not hashed. Nothing is read after that."""
+        return self._file.digest() if isinstance(self._file, HashedFile) else None
 
     def readable(self) -> bool:
         return True
@@ -159,6 +203,14 @@ class RecordedFile:
     def bytes_read(self) -> int:
         """Return bytes of the file so far, compressed ones if it is compressed; 0 where that is unknown."""
         return self._content.bytes_read
+
+    def start_hash(self) -> None:
+        """See `Content.start_hash`."""
+        self._content.start_hash()
+
+    def digest(self) -> Digest | None:
+        """See `Content.digest`."""
+        return self._content.digest()
 
     def close(self) -> None:
         """Give the file back."""
@@ -266,7 +318,7 @@ def _open(path: Path) -> io.RawIOBase:
     try:
         if path == STDIN:
             return io.FileIO(sys.stdin.fileno(), closefd=False)
-        return io.FileIO(path)
+        return HashedFile(path)
     except OSError as error:
         if member := _member(path):
             return member

@@ -38,6 +38,11 @@ class Unread:
         return str(error)
 
     @property
+    def lines(self) -> list[str]:
+        """Return the lines that were returned for recordings so far."""
+        return [*map(str, self._errors)]
+
+    @property
     def are_all(self) -> bool:
         """Return whether nothing could be read."""
         return bool(self._errors) and len(self._errors) == len(self.paths)

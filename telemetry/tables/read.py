@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Literal
 
 from telemetry.decode.decoder import Decoder
@@ -10,6 +11,7 @@ from telemetry.errors import UsageError
 from telemetry.logs.content import require_file
 from telemetry.logs.files import recording_files
 from telemetry.model.ids import IsoTpId, parse_id
+from telemetry.tables.accounts import Said, accounts_of, sha256_of
 from telemetry.tables.arguments import (
     FilePath,
     Ids,
@@ -28,7 +30,6 @@ from telemetry.tables.arguments import (
 from telemetry.tables.databases import Databases, Files, loaded, plan_of
 from telemetry.tables.sink import TableSink
 from telemetry.tables.table import Table, Tables
-from telemetry.tables.warn import warn
 
 
 def read(
@@ -84,7 +85,8 @@ def read(
     `jobs` is the number of threads, by default one for each processor. Raises TelemetryError with the one
     line that the command would print. What the command warns of is a warning.
     """
-    paths = recording_files(paths_of(logs, "read"), warn)
+    said = Said()
+    paths = recording_files(paths_of(logs, "read"), said.of_files)
     one_of({"databases": databases, "config": config, "protocol": protocol}, "read")
     if source and config is None:
         raise UsageError("stands without config", where="source", hint="it is a source of that")
@@ -105,9 +107,13 @@ def read(
     protect_file = None if protect is None else path_of(protect, "protect")
     of_bus: dict[str, object] = {"id_masks": id_masks, "protect": protect_file}
     of_can = {"signals": globs, "isotp": ids, **of_bus}
+    sha256 = ""
     bounds: dict[str, object] = {"from_time": times.start, "to_time": times.stop}
     if databases is not None:
         channels, plan = plan_of(loaded(databases, id_masks))
+        if not isinstance(databases, Databases):
+            said.keep(plan.warnings, "database")
+        sha256 = plan.sha256
         described = by_databases(
             plan.spec,
             replace(channels, isotp=ids),
@@ -118,7 +124,7 @@ def read(
     elif config is not None:
         refuse_beside(of_can, "config", "the configuration decides it")
         (file,) = paths_of([config], "config")
-        described = by_config(file, source, warn)
+        described = by_config(file, source, partial(said.of_files, kind="database"))
         if described.is_serial:
             refuse_beside(of_can | bounds, "a serial source", "it is for logs of CAN")
     else:
@@ -133,13 +139,18 @@ def read(
             signals=globs,
             isotp=ids,
         )
+    sha256 = sha256_of(sha256, described.files)
     sink = TableSink(with_log=log_column)
-    decoder = Decoder(*described.make(sink), jobs=jobs_of(jobs), times=times, is_strict=on_error == "raise")
+    is_strict = on_error == "raise"
+    decoder = Decoder(
+        *described.make(sink), jobs=jobs_of(jobs), times=times, is_strict=is_strict, hashes=True
+    )
     with decoder.pieces(paths) as pieces:
         for piece in pieces:
-            warn(piece.warnings)
-    warn(decoder.warnings())
-    return Tables(Table(batches) for batches in sink.take())
+            said.of_log(piece, decoder.unread)
+    said.of_all(decoder.warnings())
+    accounts = accounts_of(decoder, sha256)
+    return Tables(map(Table, sink.take()), accounts, said.problems)
 
 
 def _isotp_ids(isotp: Ids) -> Sequence[int]:

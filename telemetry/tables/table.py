@@ -15,6 +15,7 @@ from telemetry_core.columns.spec import ColumnKind, TableSpec
 
 from telemetry.errors import DataError, UsageError
 from telemetry.settings.likeness import likely
+from telemetry.tables.accounts import NOTHING_READ, Accounts, Problem
 from telemetry.tables.arrays import copied
 from telemetry.tables.layout import ROW_TABLES, TIME
 from telemetry.tables.packages import require
@@ -171,10 +172,20 @@ def _no_attribute(owner: str, name: str, items: Iterable[str]) -> AttributeError
 
 
 class Tables(Mapping[str, Table]):
-    """Tables by the name of their message or measurement; those that got no row are not there."""
+    """Tables by the name of their message or measurement; those that got no row are not there.
 
-    def __init__(self, tables: Iterable[Table]) -> None:
+    accounts: what was read, and what became of each frame; problems: what warnings said.
+    """
+
+    def __init__(
+        self,
+        tables: Iterable[Table],
+        accounts: Accounts = NOTHING_READ,
+        problems: Iterable[Problem] = (),
+    ) -> None:
         self._tables = {table.name: table for table in tables}
+        self.accounts = accounts
+        self.problems = tuple(problems)
 
     def __getitem__(self, name: str) -> Table:
         """Return the table. Raises a TelemetryError, which is a KeyError, that names the nearest ones."""

@@ -123,15 +123,21 @@ cdef class FrameBatch:
         self.payloads_used = 0
 
     def keep(self, int64_t from_ns, int64_t to_ns):
-        """Forget the frames with a stamp before `from_ns`, or not before `to_ns`."""
-        cdef Py_ssize_t index, kept = 0
+        """Forget the frames with a stamp before `from_ns`, or not before `to_ns`. Return how many they were.
+
+        Payloads of several do not count.
+        """
+        cdef Py_ssize_t index, kept = 0, forgotten = 0
         with nogil:
             for index in range(self.count):
                 if from_ns <= self.frames[index].time_ns < to_ns:
                     if kept != index:
                         self.frames[kept] = self.frames[index]
                     kept += 1
+                elif not self.frames[index].flags & FLAG_PAYLOAD:
+                    forgotten += 1
             self.count = kept
+        return forgotten
 
     def step_back(self, int64_t first_ns, int64_t least_ns, int64_t most_ns):
         """Return the index of the first frame that steps back too far from the one before it; 0 if none does.
