@@ -10,8 +10,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from telemetry_core.decode.unmatched import Unmatched
 from telemetry_core.frames.batch import FrameBatch
+from telemetry_core.frames.spec import SeenFrames
 from telemetry_core.rows.schema import guarded
 
 from telemetry.decode.decoder import bind_new
@@ -89,18 +89,12 @@ class UnknownIds:
         csv.writer(text, lineterminator="\n").writerows(rows)
         return text.getvalue().encode()
 
-    def _row(self, unmatched: Unmatched) -> tuple[str | int | float | None, ...]:
+    def _row(self, unmatched: SeenFrames) -> tuple[str | int | float | None, ...]:
         return (
             self._cell(self._stages.channels[unmatched.channel].binding.tag),
             id_text(unmatched.id),
             unmatched.frames,
             unmatched.shortest,
             unmatched.longest,
-            _period_s(unmatched),
+            unmatched.mean_period_s,
         )
-
-
-def _period_s(unmatched: Unmatched) -> float | None:
-    """Return the mean time between frames; None for one frame, or where stamps step back."""
-    span_ns = unmatched.last_ns - unmatched.first_ns
-    return round(span_ns / (unmatched.frames - 1) / 1e9, 6) if unmatched.frames > 1 and span_ns >= 0 else None

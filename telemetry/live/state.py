@@ -255,12 +255,8 @@ class LiveState:
 
     def _unmatched_entities(self) -> Iterator[UnmatchedEntity]:
         for each in self._unmatched.found() if self._unmatched is not None else ():
-            span_ns = each.last_ns - each.first_ns
-            period_s = (
-                round(span_ns / (each.frames - 1) / 1e9, 6) if each.frames > 1 and span_ns >= 0 else None
-            )
-            name = self._channels[each.channel].name
-            yield UnmatchedEntity(name, id_text(each.id), each.frames, each.shortest, each.longest, period_s)
+            name, size = self._channels[each.channel].name, (each.shortest, each.longest)
+            yield UnmatchedEntity(name, id_text(each.id), each.frames, *size, each.mean_period_s)
 
     def _entity(self, row: Remembered, channels: Mapping[int, ChannelTraffic]) -> Entity:
         spec = self._schema.specs[row.record]

@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from statistics import median
 
-from telemetry_core.frames.spec import SeenFrames
+from telemetry_core.frames.spec import LEAST_GAPS, SeenFrames
 
 from telemetry.logs.unread import Unread
 from telemetry.look.detect import checksums, counters, multiplexer, texts
@@ -20,7 +20,7 @@ from telemetry.look.windows import windows
 from telemetry.rules.find_message import find_message
 from telemetry.scan.can_findings import evidence
 from telemetry.scan.can_scan import Candidate, Fit, judge
-from telemetry.scan.traffic import frames_of_logs, traffic_of
+from telemetry.scan.traffic import BusTraffic, frames_of_logs
 
 _VIN = re.compile(rb"[A-HJ-NPR-Z0-9]{17}")
 _SHOWN = 3  # letters of a VIN
@@ -30,7 +30,7 @@ _MAY_BE_OF_A_VIN = re.compile(rf"[A-HJ-NPR-Z0-9]{{{_SHOWN + 1},}}")
 def timing(seen: SeenFrames) -> tuple[float | None, float | None]:
     """Return the median period and the median distance from it, in ms."""
     gaps = [(after - before) / 1e6 for before, after in seen.pairs(seen.times_ns)]
-    if len(gaps) < 3 or (period := median(gaps)) <= 0:
+    if len(gaps) < LEAST_GAPS or (period := median(gaps)) <= 0:
         return None, None
     return period, median(abs(gap - period) for gap in gaps)
 
@@ -49,7 +49,7 @@ def look_at(
     several = len(channels) > 1
     seconds = 0.0
     for name, channel in channels.items():
-        traffic = traffic_of(channel)
+        traffic = BusTraffic(channel)
         seconds = max(seconds, traffic.seconds)
         verdict = judge(traffic, candidates(name))
         known += [f"{name}: " * several + evidence(fit, traffic) for fit in verdict.chosen]

@@ -17,13 +17,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from telemetry_core.decode.spec import BusSpec, MessageSpec
+from telemetry_core.frames.spec import SeenFrames
 
 from telemetry.databases.formats.dbc_statements import dbc_id, statements
 from telemetry.databases.formats.encodings import text_of
 from telemetry.protocols.can.table import shared_id
 from telemetry.protocols.known import CAN_PROTOCOLS
 from telemetry.rules.find_message import EXTENDED, find_message
-from telemetry.scan.traffic import BusTraffic, SeenId
+from telemetry.scan.traffic import BusTraffic
 
 CLASSIC_BYTES = 8
 _WRONG_LENGTH, _WRONG_PERIOD, _UNKNOWN_PERIOD = 0.1, 0.25, 0.75  # what such an id is worth; 1: all is right
@@ -164,7 +165,7 @@ def _fit(traffic: BusTraffic, candidate: Candidate) -> Fit:
     )
 
 
-def _worth(seen: SeenId, message: MessageSpec, candidate: Candidate) -> float:
+def _worth(seen: SeenFrames, message: MessageSpec, candidate: Candidate) -> float:
     """Return what an id says for the candidate."""
     if not _has_right_length(seen, message, candidate):
         return _WRONG_LENGTH
@@ -172,13 +173,13 @@ def _worth(seen: SeenId, message: MessageSpec, candidate: Candidate) -> float:
     return _UNKNOWN_PERIOD if period is None else 1.0 if period else _WRONG_PERIOD
 
 
-def _has_right_length(seen: SeenId, message: MessageSpec, candidate: Candidate) -> bool:
+def _has_right_length(seen: SeenFrames, message: MessageSpec, candidate: Candidate) -> bool:
     if candidate.is_exact:
         return seen.shortest == seen.longest and seen.longest in (message.byte_count, CLASSIC_BYTES)
     return message.byte_count <= seen.longest <= CLASSIC_BYTES
 
 
-def _has_right_period(seen: SeenId, message: MessageSpec, candidate: Candidate) -> bool | None:
+def _has_right_period(seen: SeenFrames, message: MessageSpec, candidate: Candidate) -> bool | None:
     """Return how the period fits; None: nothing is declared, or nothing was measured."""
     period_s, declared_ms = seen.period_s, candidate.periods_ms.get(message.name)
     if declared_ms is None or period_s is None:

@@ -28,7 +28,7 @@ class Decoding:
 
     def unmatched(self, most: int) -> UnmatchedIds:
         """Return what counts, by id, the frames for which this decoder has no message: `most` ids."""
-        return UnmatchedIds(self._decoder, most)
+        return UnmatchedIds(most, self._decoder)
 
     def fates(self) -> list[str]:
         """Return what may become of a frame."""

@@ -5,7 +5,6 @@ decoder read them. They hold no bytes and no behaviour, so a plan can be cached.
 """
 
 from dataclasses import dataclass
-from typing import NamedTuple
 
 from telemetry_core.rows.spec import RecordSpec
 
@@ -79,21 +78,3 @@ class PlanSpec:
 
     records: tuple[RecordSpec, ...]
     buses: tuple[BusSpec, ...]
-
-
-class Unmatched(NamedTuple):
-    """An id without a message.
-
-    - `channel`: its number.
-    - `id`: with its top bits, as frames have it.
-    - `first_ns`, `last_ns`: stamps of the first and the last frame.
-    - `shortest`, `longest`: bytes.
-    """
-
-    channel: int
-    id: int
-    frames: int
-    first_ns: int
-    last_ns: int
-    shortest: int
-    longest: int

@@ -6,14 +6,13 @@ of RUN frames in succession is as likely as any other, so that neither a period 
 The draw depends on the frames alone.
 """
 
-from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint64_t
 from libc.stdlib cimport free
 from libc.string cimport memcpy
 
 from telemetry_core.frames.batch cimport ID_ERROR, ID_REMOTE, MAX_PAYLOAD, Frame, FrameBatch, payload
+from telemetry_core.frames.seen_ids cimport SeenId, SeenIds, seen
 from telemetry_core.memory cimport resized, zeroed
-
-from telemetry_core.frames.spec import SeenFrames
 
 cdef enum:
     RUN = 17                     # odd: a counter does not wrap between two runs each time
@@ -30,45 +29,28 @@ cdef struct Kept:
     uint16_t length
     uint8_t data[64]
 
-cdef struct SeenId:
-    uint64_t key                 # channel and id, never 0; 0: empty
-    uint64_t frames
-    int64_t first_ns
-    int64_t last_ns
-    uint16_t shortest            # bytes
-    uint16_t longest
+cdef struct Sample:              # of one id
     int32_t runs                 # that there is room for
     int32_t slot                 # where the present run is kept
     Kept* kept
 
 
-cdef class FramesById:
-    """Counts frames by channel and id, for `most` ids at most. `others` counts the frames of further ones.
+cdef class FramesById(SeenIds):
+    """Counts frames by channel and id, and keeps some. Remote frames are left out."""
 
-    Remote frames are left out. All error frames of a channel have the id ID_ERROR.
-    """
-
-    cdef SeenId* entries
-    cdef size_t size             # a power of two
-    cdef size_t most
-    cdef size_t count
+    cdef Sample* samples         # as `entries`
     cdef size_t kept             # frames that there is room for, without first runs
     cdef uint64_t state          # of the draw
-    cdef readonly int64_t others
 
     def __cinit__(self, size_t most):
-        self.size = 4
-        while self.size < 2 * most:
-            self.size *= 2
-        self.most = most
         self.state = 88172645463325252
-        self.entries = <SeenId*>zeroed(self.size, sizeof(SeenId))
+        self.samples = <Sample*>zeroed(self.size, sizeof(Sample))
 
     def __dealloc__(self):
         cdef size_t at
-        for at in range(self.size if self.entries != NULL else 0):
-            free(self.entries[at].kept)
-        free(self.entries)
+        for at in range(self.size if self.samples != NULL else 0):
+            free(self.samples[at].kept)
+        free(self.samples)
 
     def take(self, FrameBatch frames not None):
         """Count the frames of a batch, and keep some."""
@@ -81,67 +63,46 @@ cdef class FramesById:
                     self._add(frame, payload(frame, frames.payloads))
 
     cdef int _add(self, const Frame* frame, const uint8_t* data) except -1 nogil:
-        cdef uint64_t key = (<uint64_t>frame.channel + 1) << 32 | (<uint32_t>ID_ERROR if frame.id & ID_ERROR else frame.id)
-        cdef size_t at = <size_t>((key * <uint64_t>0x9E3779B97F4A7C15) >> 32) & (self.size - 1)
-        cdef SeenId* entry = &self.entries[at]
+        cdef SeenId* entry = seen(self, frame)
+        cdef Sample* sample
         cdef Kept* row
-        while entry.key and entry.key != key:
-            at = (at + 1) & (self.size - 1)
-            entry = &self.entries[at]
-        if not entry.key:
-            if self.count == self.most:
-                self.others += 1
-                return 0
-            self.count += 1
-            entry.key = key
-            entry.shortest = frame.length
-            entry.first_ns = frame.time_ns
-        if entry.frames % RUN == 0:
-            entry.slot = self._draw(entry)
-        if entry.slot != NO_SLOT:
-            row = &entry.kept[entry.slot * RUN + <int32_t>(entry.frames % RUN)]
+        cdef uint64_t number
+        if entry == NULL:
+            return 0
+        sample = &self.samples[entry - self.entries]
+        number = entry.frames - 1
+        if number % RUN == 0:
+            sample.slot = self._draw(sample, number)
+        if sample.slot != NO_SLOT:
+            row = &sample.kept[sample.slot * RUN + <int32_t>(number % RUN)]
             row.time_ns = frame.time_ns
-            row.number = entry.frames
+            row.number = number
             row.length = frame.length
             memcpy(row.data, data, frame.length)
-        entry.frames += 1
-        entry.last_ns = frame.time_ns
-        entry.shortest = min(entry.shortest, frame.length)
-        entry.longest = max(entry.longest, frame.length)
         return 0
 
-    cdef int32_t _draw(self, SeenId* entry) except -2 nogil:
-        """Return where the run that begins is kept: in new room, in place of another one, or nowhere."""
+    cdef int32_t _draw(self, Sample* sample, uint64_t number) except -2 nogil:
+        """Return where the run from this frame on is kept: in new room, in place of another one, or nowhere."""
         cdef uint64_t drawn
-        if not entry.runs or (entry.runs < MOST_RUNS and self.kept < MOST_KEPT):
-            self.kept += RUN if entry.runs else 0
-            entry.kept = <Kept*>resized(entry.kept, (entry.runs + 1) * RUN * sizeof(Kept))
-            entry.runs += 1
-            return entry.runs - 1
+        if not sample.runs or (sample.runs < MOST_RUNS and self.kept < MOST_KEPT):
+            self.kept += RUN if sample.runs else 0
+            sample.kept = <Kept*>resized(sample.kept, (sample.runs + 1) * RUN * sizeof(Kept))
+            sample.runs += 1
+            return sample.runs - 1
         self.state ^= self.state << 13
         self.state ^= self.state >> 7
         self.state ^= self.state << 17
-        if entry.runs <= FIRST_RUNS:
+        if sample.runs <= FIRST_RUNS:
             return NO_SLOT
-        drawn = FIRST_RUNS + self.state % (entry.frames // RUN + 1 - FIRST_RUNS)
-        return <int32_t>drawn if drawn < <uint64_t>entry.runs else NO_SLOT
+        drawn = FIRST_RUNS + self.state % (number // RUN + 1 - FIRST_RUNS)
+        return <int32_t>drawn if drawn < <uint64_t>sample.runs else NO_SLOT
 
-    def found(self):
-        """Return them as SeenFrames, by channel and id."""
-        cdef size_t at
-        cdef SeenId* entry
+    cdef tuple sample(self, size_t at):
+        cdef Sample* sample = &self.samples[at]
         cdef Kept* row
         cdef uint64_t index
-        ids = []
-        for at in range(self.size):
-            entry = &self.entries[at]
-            if not entry.key:
-                continue
-            rows = []
-            for index in range(min(entry.frames, <uint64_t>entry.runs * RUN)):
-                row = &entry.kept[index]
-                rows.append((row.number, row.time_ns, (<const char*>row.data)[:row.length]))
-            numbers, times_ns, data = zip(*sorted(rows))
-            ids.append(SeenFrames((entry.key >> 32) - 1, entry.key & <uint64_t>0xFFFFFFFF, entry.frames, entry.first_ns,
-                                  entry.last_ns, entry.shortest, entry.longest, numbers, times_ns, data))
-        return sorted(ids)
+        rows = []
+        for index in range(min(self.entries[at].frames, <uint64_t>sample.runs * RUN)):
+            row = &sample.kept[index]
+            rows.append((row.number, row.time_ns, (<const char*>row.data)[:row.length]))
+        return tuple(zip(*sorted(rows)))

@@ -16,9 +16,9 @@ from telemetry.scan.findings import PortFindings, configuration
 from telemetry.scan.probes import follow_ups, scanned, settings_of
 from telemetry.scan.serial_scan import LineReport, LineScan, Waits, silent_s
 from telemetry.scan.toml_words import SourceNames
-from telemetry.scan.traffic import BusTraffic
 from telemetry.settings.text import parse_toml
 from telemetry.sources.stop import StopSignal
+from tests.support.bus_traffic import traffic_of
 from tests.support.clock import FakeClock
 from tests.support.examples import examples
 from tests.support.scanned_line import LINES, ScannedLine, answering
@@ -123,9 +123,7 @@ def test_of_one_or_two_known_buses_on_one_line_whatever_is_proposed_explains_mor
 
 
 def assert_judged(frames: Sequence[tuple[int, int, int]]) -> None:
-    traffic = BusTraffic()
-    for time_ns, id, length in frames:
-        traffic.observe(time_ns, id, length)
+    traffic = traffic_of(frames)
     verdict = judge(traffic, CANDIDATES)
     scores = [fit.score for fit in verdict.ranking]
     assert scores == sorted(scores, reverse=True)

@@ -23,6 +23,7 @@ from telemetry.scan.serial_scan import Waits
 from telemetry.scan.traffic import BusTraffic
 from telemetry.sources.serial.link import PyserialLink
 from telemetry.sources.stop import StopSignal
+from tests.support.bus_traffic import traffic_of
 from tests.support.command import command, failed, printed
 from tests.support.configuration import GATEWAY
 from tests.support.scanned_line import service_battery
@@ -295,9 +296,7 @@ def test_a_bus_on_which_error_frames_alone_come_is_said_to_have_another_rate(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def listen(_options: object, _clock: Clock, _seconds: float, *, most: int = 0) -> BusTraffic:
-        heard = BusTraffic()
-        heard.errors = most
-        return heard
+        return traffic_of([], errors=most)
 
     set_up(Kernel(), monkeypatch)
     monkeypatch.setattr("telemetry.cli.scan_can.listen", listen)
@@ -314,11 +313,8 @@ def test_an_interface_that_is_down_is_tried_at_one_bit_rate_after_the_other(
     def listen(options: Mapping[str, object], _clock: Clock, seconds: float, *, most: int = 0) -> BusTraffic:
         assert options["channel"] == "can7"
         tried.append(seconds)
-        heard = BusTraffic()
-        for number in range(5 if len(tried) > 1 else 0):
-            heard.observe(number * 1_000_000_000, 0x9806E5F4, 8)
-            heard.observe(number * 1_000_000_000, 0x98FF50E5, 8)
-        return heard
+        numbers = range(5 if len(tried) > 1 else 0)
+        return traffic_of((n * 1_000_000_000, id, 8) for n in numbers for id in (0x9806E5F4, 0x98FF50E5))
 
     kernel = Kernel()
     set_up(kernel, monkeypatch)

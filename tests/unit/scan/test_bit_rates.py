@@ -19,14 +19,11 @@ from telemetry.scan.bit_rates import (
     run_command,
 )
 from telemetry.scan.traffic import BusTraffic
+from tests.support.bus_traffic import traffic_of
 
 
 def traffic(frames: int = 0, errors: int = 0) -> BusTraffic:
-    heard = BusTraffic()
-    for number in range(frames):
-        heard.observe(number, 0x123, 8)
-    heard.errors = errors
-    return heard
+    return traffic_of([(number, 0x123, 8) for number in range(frames)], errors)
 
 
 class Kernel:

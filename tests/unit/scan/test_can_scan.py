@@ -24,6 +24,7 @@ from telemetry.scan.can_scan import (
     periods_ms,
 )
 from telemetry.scan.traffic import BusTraffic, traffic_of_logs
+from tests.support.bus_traffic import traffic_of
 from tests.support.can_protocols import frame_of
 from tests.support.charges import played_charge
 
@@ -53,24 +54,22 @@ TRUCK = (  # EEC1, EEC2, CCVS1, DM1 by a diagnostic tool's naming, and a longer 
 )
 
 
-def seen(
-    frames: Iterable[tuple[str, int]], into: BusTraffic | None = None, *, seconds: int = 10
-) -> BusTraffic:
-    """Observe the frames, each again and again at its period."""
-    traffic = into or BusTraffic()
-    for text, period_ms in frames:
-        id, data = frame_of(text)
-        for number in range(seconds * 1000 // period_ms):
-            traffic.observe(number * period_ms * MS, id, len(data))
-    return traffic
+def seen(frames: Iterable[tuple[str, int]], *beside: BusTraffic, seconds: int = 10) -> BusTraffic:
+    """Observe the frames, each again and again at its period, beside the traffic of others."""
+    each = [(*frame_of(text), period_ms) for text, period_ms in frames]
+    traffic = traffic_of(
+        (number * period_ms * MS, id, len(data))
+        for id, data, period_ms in each
+        for number in range(seconds * 1000 // period_ms)
+    )
+    return BusTraffic([one for bus in (traffic, *beside) for one in bus.ids.values()])
 
 
-def charged(into: BusTraffic | None = None) -> BusTraffic:
+def charged() -> BusTraffic:
     """Observe a simulated charge by GB/T 27930, from handshake to statistics."""
-    traffic = into or BusTraffic()
-    for at_ns, id, data in played_charge("35-emergency-stop").frames:
-        traffic.observe(at_ns, id | EXTENDED, len(data))
-    return traffic
+    return traffic_of(
+        (at_ns, id | EXTENDED, len(data)) for at_ns, id, data in played_charge("35-emergency-stop").frames
+    )
 
 
 @cache
@@ -155,8 +154,8 @@ def test_a_log_of_which_frames_were_left_out_fits_its_database_all_the_same() ->
 
 
 def test_on_a_mixed_bus_each_explains_its_own_ids(drive: Path) -> None:
-    traffic = logged(drive)
-    verdict = judge(seen(ELCON, charged(traffic)), [*known_candidates(), database(VEHICLE)])
+    traffic = seen(ELCON, logged(drive), charged())
+    verdict = judge(traffic, [*known_candidates(), database(VEHICLE)])
     assert set(chosen(verdict)) == {str(VEHICLE), "gbt27930", "elcon"}
     explained = [id for fit in verdict.chosen for id in fit.ids]
     assert sorted(explained) == sorted(traffic.ids)
@@ -305,13 +304,10 @@ def candidate_with(period_ms: int) -> Candidate:
 
 def ids_seen(count: int = 1, *, period_ms: int = 100, length: int = 8, others: int = 0) -> BusTraffic:
     """`count` ids from 100 on, and others from 700 on."""
-    heard = BusTraffic()
-    for number in range(40):
-        for index in range(count):
-            heard.observe(number * period_ms * MS + index, 0x100 + index, length)
-        for index in range(others):
-            heard.observe(number * period_ms * MS + index, 0x700 + index, 8)
-    return heard
+    ids = [(0x100 + index, length) for index in range(count)] + [
+        (0x700 + index, 8) for index in range(others)
+    ]
+    return traffic_of((number * period_ms * MS, *one) for number in range(40) for one in ids)
 
 
 def made_by_hand(

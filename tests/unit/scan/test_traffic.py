@@ -10,8 +10,8 @@ import pytest
 
 from telemetry.errors import InputMissingError, UnavailableError
 from telemetry.rules.find_message import EXTENDED
-from telemetry.scan import traffic as seen
-from telemetry.scan.traffic import BusTraffic, listen, traffic_of_logs
+from telemetry.scan.traffic import listen, traffic_of_logs
+from tests.support.bus_traffic import traffic_of
 from tests.support.clock import FakeClock
 
 MS = 1_000_000
@@ -27,30 +27,14 @@ LOG = """\
 
 
 def test_a_period_is_the_usual_gap_whatever_a_few_frames_do() -> None:
-    traffic = BusTraffic()
-    for number in (0, 1, 2, 3, 50, 51, 52):  # a pause
-        traffic.observe(number * 100 * MS, 0x123, 8)
+    traffic = traffic_of((number * 100 * MS, 0x123, 8) for number in (0, 1, 2, 3, 50, 51, 52))  # a pause
     assert traffic.ids[0x123].period_s == pytest.approx(0.1)
 
 
 def test_too_few_frames_and_stamps_that_stand_still_have_no_period() -> None:
-    traffic = BusTraffic()
-    for number in range(3):
-        traffic.observe(number * MS, 1, 8)
-    for _ in range(9):
-        traffic.observe(0, 2, 8)
-    for number in range(9):
-        traffic.observe(-number * MS, 3, 8)
+    few, still = [(number * MS, 1, 8) for number in range(3)], [(0, 2, 8)] * 9
+    traffic = traffic_of([*few, *still, *((-number * MS, 3, 8) for number in range(9))])
     assert [traffic.ids[id].period_s for id in (1, 2, 3)] == [None, None, None]
-
-
-def test_memory_is_bounded_by_ids_and_gaps(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(seen, "MOST_IDS", 2)
-    traffic = BusTraffic()
-    for number in range(3000):
-        traffic.observe(number * MS, number % 3, 8)
-    assert (len(traffic.ids), traffic.frames) == (2, 3000)
-    assert len(traffic.ids[0]._gaps_ns) == seen.MOST_GAPS
 
 
 def test_a_log_is_what_was_seen_of_each_channel_without_frames_that_carry_no_data(tmp_path: Path) -> None:
@@ -158,7 +142,7 @@ def test_of_a_log_remote_frames_are_neither_data_nor_errors(tmp_path: Path) -> N
 def test_of_several_logs_only_so_many_ids_are_looked_at_together(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr("telemetry.scan.traffic.MOST_LOGGED_IDS", 2)
+    monkeypatch.setattr("telemetry.scan.traffic.MOST_IDS", 2)
     log, warnings = tmp_path / "bus.log", list[str]()
     log.write_text("(1.0) can0 100#01\n(1.1) can0 101#01\n(1.2) can0 102#01\n(1.3) can0 100#01\n")
     copies = [Path(shutil.copy(log, tmp_path / f"{number}.log")) for number in range(3)]

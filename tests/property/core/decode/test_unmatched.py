@@ -6,8 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from telemetry_core.decode.decoder import Decoder
 from telemetry_core.decode.plan import Plan
-from telemetry_core.decode.unmatched import Unmatched, UnmatchedIds
+from telemetry_core.decode.unmatched import UnmatchedIds
 from telemetry_core.frames.batch import FrameBatch, FrameTuple
+from telemetry_core.frames.spec import SeenFrames
 from telemetry_core.rows.schema import Schema
 
 from tests.property.core.decode.test_decoder import SEEDS, random_frames
@@ -39,12 +40,14 @@ def test_they_are_those_of_the_frames_that_no_message_is_known_for(seed: int, mo
     batch = FrameBatch(len(frames))
     for frame in frames:
         batch.append(frame.time_ns, frame.id, frame.data, channel=frame.channel, flags=frame.flags)
-    ids = UnmatchedIds(decoder, most)
+    ids = UnmatchedIds(most, decoder)
     ids.take(batch)
     expected = without_message(reference, frames)
     lengths = {key: [len(frame.data) for frame in of_id] for key, of_id in expected.items()}
     assert ids.found() == sorted(
-        Unmatched(*key, len(of_id), of_id[0].time_ns, of_id[-1].time_ns, min(lengths[key]), max(lengths[key]))
+        SeenFrames(
+            *key, len(of_id), of_id[0].time_ns, of_id[-1].time_ns, min(lengths[key]), max(lengths[key])
+        )
         for key, of_id in list(expected.items())[:most]
     )
     assert ids.others == sum(map(len, list(expected.values())[most:]))

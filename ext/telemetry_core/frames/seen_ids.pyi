@@ -1,0 +1,6 @@
+from telemetry_core.frames.spec import SeenFrames
+
+class SeenIds:
+    @property
+    def others(self) -> int: ...
+    def found(self) -> list[SeenFrames]: ...
