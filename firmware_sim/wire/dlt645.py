@@ -1,6 +1,7 @@
 """What an energy meter of DL/T 645-2007 says of one phase, or of a DC line.
 
-Promises: a meter answers requests for its own address and for any; what it does not know it refuses.
+Promises: a meter answers requests for its own address, for any, and for its last digits with AA for those
+before; what it does not know it refuses. The address is asked for by any alone.
 """
 
 from collections.abc import Callable, Sequence
@@ -83,9 +84,10 @@ class MeterLine(AskedLine):
 
     def _answers(self, asked: bytes) -> Sequence[bytes]:
         address, control = asked[1:7][::-1].hex(), asked[8]
-        if address.upper() not in (self._firmware.address, ANYONE):
+        digits = address.lstrip("a")
+        if len(digits) % 2 or not self._firmware.address.endswith(digits):
             return ()
-        if control == READ_ADDRESS:
+        if control == READ_ADDRESS and not digits:
             return (self._reply(0x93, bytes.fromhex(self._firmware.address)[::-1]),)
         identifier = bytes((byte - 0x33) % 256 for byte in asked[10:-2])
         found = value(int.from_bytes(identifier, "little"), self._readings(), self._firmware)

@@ -16,6 +16,7 @@ from telemetry.scan.can_findings import BusFindings
 from telemetry.scan.findings import PortFindings
 from telemetry.scan.probes import scanned
 from telemetry.scan.toml_words import SourceNames
+from telemetry.sources.serial.modbus_tcp import is_modbus_tcp
 
 EXAMPLES = (
     "",
@@ -24,6 +25,7 @@ EXAMPLES = (
     "--log drive.log --dbc ev.dbc",
 )
 _NO_DEVICE = "is it awake, A and B or RX and TX not swapped?{} See docs/scan.md"
+_NO_UNIT = "is it one of the units that are asked? see docs/scan.md"
 _NO_FRAMES = "is the vehicle awake, is it the right bit rate? see docs/scan.md"
 _ERROR_FRAMES = "it has another bit rate, or CAN FD another data rate; see docs/scan.md"
 _NO_FIT = "name databases that may fit: --dbc FILE or FOLDER; docs/look.md lists public ones"
@@ -35,7 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="PORT",
         nargs="*",
         help="serial ports: paths, socket://HOST:PORT, rfc2217://HOST:PORT (default: all of this machine, "
-        "unless a bus or log is named)",
+        "unless a bus or log is named); tcp://HOST[:PORT] of Modbus/TCP",
     )
     scan_ports.add_arguments(parser.add_argument_group("serial ports"))
     scan_can.add_arguments(parser.add_argument_group("buses"))
@@ -105,6 +107,8 @@ def _nothing(
     where = ", ".join([*(port.port for port in ports), *(bus.where for bus in buses)])
     if not buses and all(port.trouble for port in ports):
         return UnavailableError("; ".join(dict.fromkeys(port.trouble for port in ports)), where=where)
+    if any(is_modbus_tcp(port.port) for port in ports):
+        return NothingFoundError("nothing was found", where=where, hint=_NO_UNIT)
     if ports:
         asked = () if arguments.risky else scanned(arguments.protocol)
         left_out = ", ".join(protocol.name for protocol in asked if protocol.scan.risk)

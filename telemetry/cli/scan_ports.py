@@ -1,6 +1,7 @@
 """What `scan` does with serial ports: shows or sends requests to read, and says who answers."""
 
 import argparse
+import errno
 import json
 import sys
 from collections import Counter
@@ -15,9 +16,10 @@ from telemetry.protocols.table import LineSettings
 from telemetry.scan import plan_words
 from telemetry.scan.findings import PortFindings, port_words, untried_words
 from telemetry.scan.ports import candidates, lasting_name, user_of
-from telemetry.scan.probes import Setting, scanned, settings_of
-from telemetry.scan.serial_scan import LineReport, LineScan, Waits
-from telemetry.sources.serial.link import PyserialLink, check_port
+from telemetry.scan.probes import Setting, scanned, settings_of, tcp_setting
+from telemetry.scan.serial_scan import TCP_WAITS, LineReport, LineScan, Waits
+from telemetry.sources.serial.link import PyserialLink, SerialLink, check_port
+from telemetry.sources.serial.modbus_tcp import ModbusTcpLink, check_tcp_port, is_modbus_tcp
 from telemetry.sources.stop import StopSignal
 
 _LONGEST_WAIT_S = 60.0
@@ -40,37 +42,37 @@ def add_arguments(group: argparse._ArgumentGroup) -> None:
         metavar="S",
         type=lambda text: positive(text, _LONGEST_WAIT_S),
         help=f"how long to wait for an answer (default: {_WAITS.usual_s:g}, {_WAITS.other_s:g} at further "
-        "addresses); longer over networks",
+        f"addresses; Modbus/TCP: {TCP_WAITS.usual_s:g}, {TCP_WAITS.other_s:g}); longer over networks",
     )
 
 
 def print_plan(arguments: argparse.Namespace, say: Say) -> None:
     """Print all bytes that would be sent."""
-    protocols = scanned(arguments.protocol)
-    settings, waits = settings_of(protocols, risky=arguments.risky), _waits(arguments)
-    ports = _ports(arguments.ports)
+    plans = _plans(arguments)
     if arguments.format == "json":
-        print(json.dumps([plan_words.as_json(port, settings, waits) for port in ports], indent=2))
+        print(json.dumps([plan_words.as_json(port, *plan) for port, plan in plans.items()], indent=2))
     else:
-        for port in ports:
-            sys.stdout.write(f"{port}\n{plan_words.as_text(settings, waits, speaks_always=arguments.risky)}")
-    for port in ports:
+        for port, plan in plans.items():
+            sys.stdout.write(f"{port}\n{plan_words.as_text(*plan, speaks_always=arguments.risky)}")
+    for port in plans:
         if "://" not in port and not Path(port).exists():
             say(f"{port}: there is no such port now")
-    for words in () if arguments.risky else plan_words.left_out(protocols):
+    has_line = not all(map(is_modbus_tcp, plans))
+    for words in plan_words.left_out(scanned(arguments.protocol)) if has_line and not arguments.risky else ():
         say(f"left out without --risky: {words}")
 
 
 def scan_ports(arguments: argparse.Namespace, say: Say) -> list[PortFindings]:
     """Look at each port."""
-    settings = settings_of(scanned(arguments.protocol), risky=arguments.risky)
-    waits, ports = _waits(arguments), _ports(arguments.ports)
-    say(f"looks at {', '.join(ports)}")
-    plan = plan_words.in_short(settings, waits, speaks_always=arguments.risky)
-    say(f"at each port {plan} (--dry-run prints all)")
+    plans = _plans(arguments)
+    say(f"looks at {', '.join(plans)}")
+    for words in dict.fromkeys(
+        plan_words.in_short(*plan, speaks_always=arguments.risky) for plan in plans.values()
+    ):
+        say(f"at each port {words} (--dry-run prints all)")
     found = []
-    for port in ports:
-        found.append(_look(port, settings, waits, is_risky=arguments.risky))
+    for port, plan in plans.items():
+        found.append(_look(port, *plan, is_risky=arguments.risky))
         kinds = Counter(device.protocol.name for device in found[-1].report.found)
         words = ", ".join(f"{count} x {name}" for name, count in kinds.items())
         trouble = f"; it {found[-1].trouble}" if found[-1].trouble else ""
@@ -84,8 +86,8 @@ def _look(port: str, settings: Sequence[Setting], waits: Waits, *, is_risky: boo
     if (user := user_of(port)) is not None:
         return PortFindings(port, LineReport(), f"is read by another process: {user}")
 
-    def link_at(baud_rate: int, line: LineSettings) -> PyserialLink:
-        return PyserialLink(port, baud_rate, line)
+    def link_at(baud_rate: int, line: LineSettings) -> SerialLink:
+        return ModbusTcpLink(port) if is_modbus_tcp(port) else PyserialLink(port, baud_rate, line)
 
     scan = LineScan(link_at, Clock(), waits, speaks_always=is_risky)
     try:
@@ -93,19 +95,34 @@ def _look(port: str, settings: Sequence[Setting], waits: Waits, *, is_risky: boo
             return PortFindings(port, scan.run(settings, stop))
     except OSError as error:
         trouble = (error.strerror or str(error)).removeprefix(f"{port}: ")
-        if scan.report.found or scan.report.sent:
+        if error.errno != errno.EPROTO and (scan.report.found or scan.report.sent):
             trouble = f"vanished in the middle of the scan: {trouble}"
         return PortFindings(port, scan.report, trouble)
 
 
-def _waits(arguments: argparse.Namespace) -> Waits:
-    reply_s = arguments.reply_timeout
-    return _WAITS if reply_s is None else replace(_WAITS, usual_s=reply_s, other_s=reply_s)
+def _plans(arguments: argparse.Namespace) -> dict[str, tuple[list[Setting], Waits]]:
+    """Return what is tried at each port, and how long is waited there."""
+    settings, reply_s = (
+        settings_of(scanned(arguments.protocol), risky=arguments.risky),
+        arguments.reply_timeout,
+    )
+
+    def patient(waits: Waits) -> Waits:
+        return waits if reply_s is None else replace(waits, usual_s=reply_s, other_s=reply_s)
+
+    line, tcp = (settings, patient(_WAITS)), ([tcp_setting()], patient(TCP_WAITS))
+    plans = {port: tcp if is_modbus_tcp(port) else line for port in _ports(arguments.ports)}
+    if arguments.protocol and "modbus" not in arguments.protocol and any(map(is_modbus_tcp, plans)):
+        raise UsageError(
+            "is for serial ports: over tcp:// devices speak modbus",
+            where=f"--protocol {arguments.protocol[0]}",
+        )
+    return plans
 
 
 def _ports(given: Sequence[str]) -> list[str]:
     for port in given:
-        if wrong := check_port(port):
+        if wrong := check_tcp_port(port) if is_modbus_tcp(port) else check_port(port):
             raise UsageError(wrong, where=port)
         if Path(port).is_file():
             raise UsageError(

@@ -120,8 +120,10 @@ class Scanned:
 
     rarity: how seldom one is met, from 1: common ones are tried first. more_rates, more_parities: that some
     devices have beside the usual one. others: addresses to try beside the usual one, each for a tenth of a
-    second. has_neighbours: after a device that answers, the next address is asked, too. risk: why its
-    requests are left out; empty: they are safe for devices of any protocol.
+    second. has_neighbours: after a device that answers, the next address is asked, too. by_digits: the reply
+    to the request by which those are found who answer at once: it takes an address of BCD digits of which
+    only the last are given, and AA for each two before; 0: there is none. risk: why its requests are left
+    out; empty: they are safe for devices of any protocol.
     """
 
     rarity: int
@@ -129,6 +131,7 @@ class Scanned:
     more_parities: tuple[str, ...] = ()
     others: tuple[int, ...] = ()
     has_neighbours: bool = False
+    by_digits: int = 0
     risk: str = ""
 
 

@@ -17,7 +17,7 @@ from telemetry.stages.stages import Stages
 
 _PORT = "port"
 _KEPT_BYTES = 64
-_FROM_GATEWAYS = (b"\x0a", b"\x0b")  # codes of refusals: no path, no answer
+_FROM_GATEWAYS = (10, 11)  # codes of refusals: no path, no answer
 
 Value = float | bool | str
 
@@ -77,6 +77,11 @@ class Ear:
         others = counts.get(Skipped.OTHER.value, 0) + counts.get(Skipped.REFUSED.value, 0)
         return bool(self._frames) or others > 0
 
+    @property
+    def hears_garbage(self) -> bool:
+        """Return whether bytes have come that are no message, as of two who speak at once."""
+        return self._framer.counts().get("garbage_bytes", 0) > 0
+
     def answering(self, meant: Meant) -> list[int]:
         """Return the addresses of devices that have answered that request.
 
@@ -85,17 +90,26 @@ class Ear:
         heard = {self._channels[frame.channel] for frame in self._frames if frame.id == meant.reply_id}
         if meant.is_of_anyone:
             return sorted(heard)
-        if meant.address in heard or (self.protocol.name == "modbus" and self._is_refused_by(meant.address)):
-            return [meant.address]
-        return []
+        return [meant.address] if meant.address in heard or self.refusal_by(meant.address) else []
 
-    def _is_refused_by(self, slave: int) -> bool:
-        """Return whether a Modbus device has refused to read, and not a gateway for one that is not there."""
-        if not self._framer.counts().get(Skipped.REFUSED.value, 0):
-            return False
+    def refusal_by(self, slave: int) -> int:
+        """Return the code by which a Modbus device has refused to read.
+
+        0: it has not, or a gateway has for a device that is not there.
+        """
+        is_modbus = self.protocol.name == "modbus"
+        if not is_modbus or not self._framer.counts().get(Skipped.REFUSED.value, 0):
+            return 0
         refusals = (bytes((slave, function | 0x80)) for function in (HOLDING, INPUT))
         at = max(self._bytes.rfind(start) for start in refusals)
-        return at >= 0 and self._bytes[at + 2 : at + 3] not in _FROM_GATEWAYS
+        code = self._bytes[at + 2] if 0 <= at < len(self._bytes) - 2 else 0
+        return 0 if code in _FROM_GATEWAYS else code
+
+    @property
+    def good_count(self) -> int:
+        """Return how many messages and refusals it has heard."""
+        counts = self._framer.counts()
+        return counts["messages"] + counts.get(Skipped.REFUSED.value, 0)
 
     def count_of(self, message_id: int) -> int:
         """Return how many messages of that kind it has heard."""

@@ -15,6 +15,7 @@ from telemetry.model.measurements import MEASUREMENTS
 from telemetry.scan.ear import Value
 from telemetry.scan.serial_scan import FoundDevice, LineReport
 from telemetry.scan.toml_words import SourceNames, text
+from telemetry.sources.serial.modbus_tcp import is_modbus_tcp
 
 _SHOWN = {"voltage_v": "V", "current_a": "A", "soc_pct": "%", "power_w": "W"}
 _SERIAL_NUMBER = "serial number"
@@ -69,6 +70,9 @@ def port_words(findings: PortFindings) -> str:
     report = findings.report
     if findings.trouble:
         return findings.trouble
+    if is_modbus_tcp(findings.port):
+        units = "a unit" if report.is_whole else "a unit that was asked in time"
+        return f"it takes connections, and nobody answers as {units}"
     sent = f"{report.sent} requests were sent" if report.sent else "nothing was sent"
     if report.other_master:
         return f"another master asks on this line, and no answer that is known was heard; {sent}"
@@ -85,7 +89,10 @@ def port_words(findings: PortFindings) -> str:
 def untried_words(findings: PortFindings) -> str:
     """Name the settings of the line that were not wholly tried, since devices were found; empty: all were."""
     settings = ", ".join(map(str, findings.report.untried))
-    return f"not wholly tried: {settings}; --protocol NAME looks for others" if settings else ""
+    words = [f"not wholly tried: {settings}; --protocol NAME looks for others"] if settings else []
+    if findings.report.found and not findings.report.is_whole:
+        words.append("not all addresses were asked in time")
+    return "; ".join(words)
 
 
 def _strange(report: LineReport) -> str:
@@ -106,7 +113,10 @@ def configuration(ports: Sequence[PortFindings], names: SourceNames) -> str:
 
 def _block(port: PortFindings, names: SourceNames, shared: set[str]) -> str:
     known = [found for found in port.report.found if not _lacks_map(found)]
-    lines = [f"# {one_line(port.port)}, {port.report.found[0].setting.baud_rate} baud"]
+    setting = port.report.found[0].setting
+    lines = [f"# {one_line(port.port)}" + ("" if setting.is_tcp else f", {setting.baud_rate} baud")]
+    if port.report.answers_as_any:
+        lines.append("# It answers as whatever unit it is asked as.")
     lines += (
         [f"# It {one_line(port.trouble)}. There may be more devices: scan again."] if port.trouble else []
     )
@@ -139,6 +149,8 @@ def _lacks_map(found: FoundDevice) -> bool:
 
 def _line_keys(found: Sequence[FoundDevice]) -> Iterator[str]:
     """Return what of the line is not as all of its protocols have it."""
+    if found[0].setting.is_tcp:
+        return
     baud_rate, line = found[0].setting.baud_rate, found[0].setting.line
     if any(one.protocol.baud_rate != baud_rate for one in found):
         yield f"baud_rate = {baud_rate}"
@@ -191,7 +203,7 @@ def _device_json(found: FoundDevice) -> dict[str, Any]:
     return {
         "protocol": found.protocol.name,
         "title": found.protocol.title,
-        "baud_rate": found.setting.baud_rate,
+        "baud_rate": found.setting.baud_rate or None,
         "parity": line.parity,
         "stop_bits": line.stop_bits,
         "address": None if found.address == NO_ADDRESS else _address_words(found),

@@ -18,7 +18,10 @@ from telemetry.framing.framing import NO_ADDRESS
 from telemetry.protocols.known import PROTOCOLS
 from telemetry.protocols.registers.register_map import READY, read_register_map
 from telemetry.protocols.serial.modbus import modbus, raw_modbus
-from telemetry.protocols.table import DeviceRequest, LineSettings, SerialProtocol
+from telemetry.protocols.table import EIGHT_N_ONE, DeviceRequest, LineSettings, SerialProtocol
+
+# Usual ones; those that gateways and inverters have for themselves; the last one.
+TCP_UNITS = (*range(1, 17), 100, 126, 240, 247)
 
 
 class Meant(NamedTuple):
@@ -43,10 +46,18 @@ class Probe:
     meant: tuple[Meant, ...]
     is_usual: bool  # the usual address of one of them
 
+    @property
+    def is_of_anyone(self) -> bool:
+        """Return whether several devices may answer."""
+        return any(meant.is_of_anyone for meant in self.meant)
+
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """How the line is set, who may be heard then, and what is asked: usual addresses first."""
+    """How the line is set, who may be heard then, and what is asked: usual addresses first.
+
+    baud_rate: 0: there is no line, but Modbus/TCP.
+    """
 
     baud_rate: int
     line: LineSettings
@@ -54,7 +65,11 @@ class Setting:
     probes: tuple[Probe, ...]
 
     def __str__(self) -> str:
-        return f"{self.baud_rate} baud {self.line}"
+        return "Modbus/TCP" if self.is_tcp else f"{self.baud_rate} baud {self.line}"
+
+    @property
+    def is_tcp(self) -> bool:
+        return self.baud_rate == 0
 
 
 @functools.cache
@@ -95,6 +110,15 @@ def settings_of(protocols: Sequence[SerialProtocol], *, risky: bool = False) -> 
     ]
 
 
+def tcp_setting() -> Setting:
+    """Return what is asked over Modbus/TCP, where nobody talks unasked: each unit for what all are asked."""
+    probes = [
+        Probe(data, (meant,), is_usual)
+        for data, meant, is_usual in _modbus_requests(_asked(PROTOCOLS["modbus"]), TCP_UNITS)
+    ]
+    return Setting(0, EIGHT_N_ONE, (), tuple(probes))
+
+
 def _line(group: Sequence[SerialProtocol], parity: str) -> LineSettings:
     """Return whether these settings do for others: two stop bits are understood by those who expect one."""
     all_stop_bits = [
@@ -120,7 +144,7 @@ def _probes(group: Sequence[SerialProtocol], *, risky: bool) -> list[Probe]:
 
 def _requests(protocol: SerialProtocol) -> Iterator[tuple[bytes, Meant, bool]]:
     if protocol.name == "modbus":
-        yield from _modbus_requests(protocol)
+        yield from _modbus_requests(protocol, (1, *protocol.scan.others))
         return
     if not protocol.requests:
         return
@@ -130,12 +154,12 @@ def _requests(protocol: SerialProtocol) -> Iterator[tuple[bytes, Meant, bool]]:
         yield first.to(address), Meant(protocol, address, first.reply_id), address == usual
 
 
-def _modbus_requests(protocol: SerialProtocol) -> Iterator[tuple[bytes, Meant, bool]]:
+def _modbus_requests(protocol: SerialProtocol, slaves: Iterable[int]) -> Iterator[tuple[bytes, Meant, bool]]:
     """Return one request, which finds a device: what it does not have it refuses."""
     maps = ready_maps()
     first = next(iter(maps.values())).requests[0]
-    for address in (1, *protocol.scan.others):
-        yield first.to(address), Meant(protocol, address, 1), address == 1
+    for slave in slaves:
+        yield first.to(slave), Meant(protocol, slave, 1), slave == 1
 
 
 def neighbour(meant: Meant) -> Probe | None:
@@ -145,6 +169,20 @@ def neighbour(meant: Meant) -> Probe | None:
         return None
     first = protocol.requests[0]
     return Probe(first.to(address), (Meant(protocol, address, first.reply_id),), is_usual=False)
+
+
+def narrower(meant: Meant) -> list[Probe]:
+    """Return requests to a hundredth each of those whom a request is for: by two more digits."""
+    protocol = meant.protocol
+    if not (protocol.scan.by_digits and meant.is_of_anyone):
+        return []
+    request = next(one for one in protocol.requests if one.reply_id == protocol.scan.by_digits)
+    digits, known = protocol.addresses.digits if protocol.addresses else 0, f"{meant.address:x}".lstrip("a")
+    addresses = [int(f"{two:02d}{known}".rjust(digits, "a"), 16) for two in range(100)]
+    return [
+        Probe(request.to(address), (Meant(protocol, address, request.reply_id),), is_usual=False)
+        for address in addresses
+    ]
 
 
 def further(meant: Meant) -> list[tuple[str, SerialProtocol, DeviceRequest]]:

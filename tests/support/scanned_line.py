@@ -46,6 +46,8 @@ class ScannedLine:
 
     babbles: bytes that come from somebody each half second (`babbles_every_s`), at any setting. echoes: an
     adapter does. answers_after_s: the devices take so long. lasts: requests, before it is pulled out.
+    lag_bits: those who answer at once spoil each other's bits, of which those of each begin so much later: a
+    bit is low where that of one is.
     """
 
     clock: FakeClock
@@ -57,6 +59,7 @@ class ScannedLine:
     echoes: bool = False
     answers_after_s: float = ANSWERS_AFTER_S
     lasts: int | None = None
+    lag_bits: int | None = None
     sent: list[tuple[int, str, bytes]] = field(default_factory=list)
     opened: list[tuple[int, str]] = field(default_factory=list)
     is_open: bool = False
@@ -107,6 +110,8 @@ class _Link:
             self._coming.append((now_s, data))
         if self._is_understood:
             answers = [answer for device in self.scanned.devices for answer in device.feed(data)]
+            if self.scanned.lag_bits is not None and len(answers) > 1:
+                answers = [_together(answers, self.scanned.lag_bits)]
             self._coming += [(now_s + self.scanned.answers_after_s, answer) for answer in answers]
 
     def receive(self, timeout_s: float) -> bytes:
@@ -130,6 +135,15 @@ class _Link:
             if said:
                 heard = said if self._is_understood else bytes(byte ^ 0x5A for byte in said)
                 self._coming.append((now_s, heard))
+
+
+def _together(answers: Sequence[bytes], lag_bits: int) -> bytes:
+    size = max(map(len, answers)) + 1
+    low = 0
+    for number, answer in enumerate(answers):
+        bits = int.from_bytes(answer.ljust(size, b"\xff"), "big")
+        low |= (~bits & (1 << 8 * size) - 1) >> number * lag_bits
+    return (~low & (1 << 8 * size) - 1).to_bytes(size, "big")
 
 
 def answering(answer: Callable[[bytes], Sequence[bytes]]) -> DeviceEnd:

@@ -264,12 +264,14 @@ DLT645 = SerialProtocol(
     addresses=Addresses(default=ANYONE, least=0, most=_LAST, digits=12),
     line=LineSettings(parity="E"),
     reply_timeout_s=1.0,
-    scan=Scanned(4, more_parities=("N",)),  # converters, and pseudo-terminals, which have no parity
+    scan=Scanned(
+        4, more_parities=("N",), by_digits=FORWARD
+    ),  # converters, and pseudo-terminals, which have no parity
     words=Words(
         "",
         "energy meters of DL/T 645-2007, also in DC charging piles",
         "the service asks for voltage, current and power once a second, for energies each 10 s",
         scrubbed="the address of the meter, in requests and replies, and where a reply reports it",
-        addresses="the address is asked for, which only one meter on the line can answer",
+        addresses="the address is asked for; several meters are found by their last digits",
     ),
 )

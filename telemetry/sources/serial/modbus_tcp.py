@@ -48,6 +48,12 @@ def is_modbus_tcp(port: str) -> bool:
     return port.lower().startswith(SCHEME)
 
 
+def adu(data: bytes, transaction: int) -> bytes:
+    """Return a frame of a serial line as it goes over TCP: a header in place of its address and CRC."""
+    pdu = data[_UNIT_BYTES:-_CRC_BYTES]
+    return _HEADER.pack(transaction, 0, _UNIT_BYTES + len(pdu), data[0]) + pdu
+
+
 def check_tcp_port(port: str) -> str:
     """Return what is wrong with `tcp://HOST[:PORT]`, as far as it shows without connecting.
 
@@ -114,10 +120,8 @@ class _TcpPort:
         """Send a request, with its address and CRC as on a serial line."""
         self._transaction = self._transaction % 0xFFFF + 1
         self._unit = data[0]
-        pdu = data[_UNIT_BYTES:-_CRC_BYTES]
-        head = _HEADER.pack(self._transaction, 0, _UNIT_BYTES + len(pdu), self._unit)
         try:
-            self._connection.sendall(head + pdu)
+            self._connection.sendall(adu(data, self._transaction))
         except OSError as error:
             raise _gone() from error
 

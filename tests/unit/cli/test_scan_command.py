@@ -3,7 +3,7 @@
 import json
 import re
 import signal
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib import import_module
 from inspect import signature
@@ -13,7 +13,9 @@ import can
 import pytest
 
 from firmware_sim.links.pty import PtyPort
-from firmware_sim.serial_scenario import SimulatedLine, line_spec
+from firmware_sim.links.shared_line import Electrics
+from firmware_sim.serial_devices import parse_devices
+from firmware_sim.serial_scenario import LineSpec, SimulatedLine, line_spec
 from telemetry.__main__ import main
 from telemetry.clock import Clock
 from telemetry.config import load_config
@@ -62,6 +64,18 @@ def test_a_device_is_found_and_its_configuration_is_printed(tmp_path: Path) -> N
         "at each port listens at 9600 baud 8N1; unless something talks, sends 1 request to read"
         in said.stderr
     )
+
+
+@pytest.mark.long  # the real pace of 2400 baud: 100 requests
+@pytest.mark.parametrize("addresses", [(112233445566, 112233445577), (112233445566, 998877665544, 42)])
+def test_meters_that_answer_at_once_on_a_terminal_are_found(addresses: Sequence[int], tmp_path: Path) -> None:
+    names = parse_devices("+".join(f"dlt645:{one}" for one in addresses))
+    spec = LineSpec("", names, ("",) * len(names), Electrics(baud_rate=2400))  # where those who speak collide
+    with served(SimulatedLine(spec, lambda _: service_battery(), (), 1).on(PtyPort(tmp_path / "meters"))):
+        said = command("scan", tmp_path / "meters", "--protocol", "dlt645", "--format", "json")
+    assert said.returncode == 0, said.stderr
+    found = json.loads(said.stdout)["ports"][0]["devices"]
+    assert {device["address"] for device in found} == {f"{one:012d}" for one in addresses}
 
 
 def test_the_configuration_is_written_to_a_file_that_was_not_there(

@@ -114,7 +114,7 @@ def test_as_plain_values_it_is_the_same() -> None:
                 "parity": "N",
                 "stop_bits": 1,
                 "listen_s": 2.1,
-                "requests": [{"hex": first, "for": "jbd", "if_answered": after}],
+                "requests": [{"hex": first, "for": "jbd", "if_several_answer": [], "if_answered": after}],
             }
         ],
     }
