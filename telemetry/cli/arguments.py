@@ -3,6 +3,7 @@
 import argparse
 import math
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -31,6 +32,22 @@ def read_as(read: Callable[[str], Value]) -> Callable[[str], Value]:
             raise argparse.ArgumentTypeError(str(error)) from error
 
     return typed
+
+
+def add_option(parser: Arguments, usage: str, words: str, **options: Any) -> None:
+    """Add an option that help shows as `usage`: `--wide` is a flag, `-j N, --jobs N` has a value.
+
+    A `…` after the value: it may be given again. words: its help; options: more of argparse's.
+    """
+    *others, last = usage.split(", ")
+    name, _, value = last.partition(" ")
+    if value.endswith(" …"):
+        options |= {"action": "append", "default": []}
+    if value:
+        options["metavar"] = value.removesuffix(" …")
+    elif "choices" not in options:
+        options["action"] = "store_true"
+    parser.add_argument(*others, name, help=words, **options)
 
 
 def databases(text: str) -> list[Database]:
@@ -68,14 +85,14 @@ def no_database(where: str) -> UsageError:
 
 def add_dbc(parser: Arguments, what: str, *, required: bool = False) -> None:
     """Add `--dbc`, which may be given again. what: its help."""
-    parser.add_argument(
-        "--dbc",
-        metavar="[CHANNEL=]FILE",
+    add_option(
+        parser,
+        "--dbc [CHANNEL=]FILE",
+        f"{what}; repeatable",
         action="extend",
         default=[],
         required=required,
         type=databases,
-        help=f"{what}; repeatable",
     )
 
 
@@ -87,12 +104,8 @@ def add_database_arguments(parser: argparse.ArgumentParser, *, required: bool = 
         "a folder (in depth) or a quoted glob: all of them",
         required=required,
     )
-    parser.add_argument(
-        "--first-wins", action="store_true", help="of an id in two databases take the first one's message"
-    )
-    parser.add_argument(
-        "--j1939", action="store_true", help="match extended ids by PGN even where messages do not declare it"
-    )
+    add_option(parser, "--first-wins", "of an id in two databases take the first one's message")
+    add_option(parser, "--j1939", "match extended ids by PGN even where messages do not declare it")
 
 
 def add_protocol_arguments(parser: argparse.ArgumentParser, without_registers: str) -> None:
@@ -105,14 +118,14 @@ def add_protocol_arguments(parser: argparse.ArgumentParser, without_registers: s
 def add_device_arguments(group: Arguments, words: str, *, of: str = "of the device", maps: str = "") -> None:
     """Add what is spoken, and to which device. words: of the protocol; of, maps: more for the help."""
     add_protocol(group, words)
-    group.add_argument("--address", metavar="N", help=f"{of}: 2, 0xD2, or the digits on a meter of dlt645")
+    add_option(group, "--address N", f"{of}: 2, 0xD2, or the digits on a meter of dlt645")
     add_registers(group, maps)
 
 
 def add_protocol(group: Arguments, words: str, **options: Any) -> None:
     """Add `--protocol`, which takes all names, so that `require_spoken` can say where another is spoken."""
     choices = Choices("protocols", PROTOCOLS, CAN_PROTOCOLS)
-    group.add_argument("--protocol", metavar="NAME", choices=choices, help=words, **options)
+    add_option(group, "--protocol NAME", words, choices=choices, **options)
 
 
 def require_spoken(names: Iterable[str | None], *, on_buses: bool) -> None:
@@ -127,9 +140,7 @@ def require_spoken(names: Iterable[str | None], *, on_buses: bool) -> None:
 
 def add_registers(group: Arguments, maps: str = "") -> None:
     """Add `--registers`. maps: more for the help."""
-    group.add_argument(
-        "--registers", metavar="FILE", help=f"of --protocol modbus: the map of its registers{maps}"
-    )
+    add_option(group, "--registers FILE", f"of --protocol modbus: the map of its registers{maps}")
 
 
 def check_protocol(arguments: argparse.Namespace, of_can: Sequence[str] = ()) -> None:
@@ -158,18 +169,14 @@ def flag(key: str) -> str:
 
 def add_server_arguments(group: Arguments) -> None:
     """Add SERVER_OPTIONS: where an InfluxDB is, and how it knows us."""
-    group.add_argument("--url", metavar="URL", help="the server's address")
-    group.add_argument("--database", metavar="NAME", help="the database of InfluxDB 1.x")
-    group.add_argument("--bucket", metavar="NAME", help="the bucket of InfluxDB 2.x and later")
-    group.add_argument("--org", metavar="NAME", help="the organisation that the bucket belongs to")
-    group.add_argument(
-        "--token-file",
-        metavar="FILE",
-        type=Path,
-        help="its one line is the token; only its owner may read it",
-    )
-    group.add_argument("--username", metavar="NAME", help="of InfluxDB 1.x")
-    group.add_argument("--password-file", metavar="FILE", type=Path, help="as --token-file")
+    option = partial(add_option, group)
+    option("--url URL", "the server's address")
+    option("--database NAME", "the database of InfluxDB 1.x")
+    option("--bucket NAME", "the bucket of InfluxDB 2.x and later")
+    option("--org NAME", "the organisation that the bucket belongs to")
+    option("--token-file FILE", "its one line is the token; only its owner may read it", type=Path)
+    option("--username NAME", "of InfluxDB 1.x")
+    option("--password-file FILE", "as --token-file", type=Path)
 
 
 def given_values(arguments: argparse.Namespace, keys: Iterable[str]) -> dict[str, str | bool]:
@@ -180,12 +187,10 @@ def given_values(arguments: argparse.Namespace, keys: Iterable[str]) -> dict[str
 
 def add_signal_argument(parser: argparse.ArgumentParser, purpose: str) -> None:
     """Add `--signal`. purpose: what is done with what it matches, as `decode these alone`."""
-    parser.add_argument(
-        "--signal",
-        metavar="GLOB",
-        action="append",
-        default=[],
-        help=f"{purpose}: a glob of names, as SIGNAL or MESSAGE.SIGNAL; case counts; repeatable",
+    add_option(
+        parser,
+        "--signal GLOB …",
+        f"{purpose}: a glob of names, as SIGNAL or MESSAGE.SIGNAL; case counts; repeatable",
     )
 
 
@@ -202,10 +207,10 @@ def add_time_bounds(parser: argparse.ArgumentParser) -> None:
 
 
 def add_raw_text_argument(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
+    add_option(
+        parser,
         "--raw-text",
-        action="store_true",
-        help="csv: texts as they are; otherwise those that begin with = + - @ or a tab, which a spreadsheet "
+        "csv: texts as they are; otherwise those that begin with = + - @ or a tab, which a spreadsheet "
         "takes for formulas, follow an apostrophe",
     )
 

@@ -7,7 +7,7 @@ seconds where asammdf is installed. One is mended: `ID~MASK` keeps its mask, whi
 import argparse
 from typing import Any
 
-from telemetry.cli.arguments import whole
+from telemetry.cli.arguments import add_option, whole
 from telemetry.errors import UsageError
 
 # What `--timing` needs all of: can.BitTiming and can.BitTimingFd.
@@ -24,32 +24,28 @@ _INVERTED = 0x20000000  # CAN_INV_FILTER of linux/can.h
 def add_bus_arguments(parser: argparse.ArgumentParser, *, bit_rate_for: str = "") -> None:
     """Add them. bit_rate_for: what else the command uses the bit rate for."""
     group = parser.add_argument_group("the bus, as python-can's own commands take it")
-    group.add_argument("-i", "--interface", metavar="KIND", help="python-can's name of it: slcan, gs_usb, …")
-    group.add_argument("-c", "--channel", metavar="CHANNEL", help="can0, /dev/ttyACM0, … as KIND wants it")
+    add_option(group, "-i, --interface KIND", "python-can's name of it: slcan, gs_usb, …")
+    add_option(group, "-c, --channel CHANNEL", "can0, /dev/ttyACM0, … as KIND wants it")
     rate = f"; {bit_rate_for}" if bit_rate_for else ""
-    group.add_argument("-b", "--bitrate", metavar="BIT/S", type=whole, help=f"of the bus{rate}")
-    group.add_argument("--fd", action="store_true", default=None, help="with CAN FD")
-    group.add_argument(
-        "--data-bitrate", metavar="BIT/S", type=whole, help="of the data part of CAN FD frames"
-    )
-    group.add_argument(
-        "--timing",
-        metavar="NAME=N",
+    add_option(group, "-b, --bitrate BIT/S", f"of the bus{rate}", type=whole)
+    add_option(group, "--fd", "with CAN FD", default=None)
+    add_option(group, "--data-bitrate BIT/S", "of the data part of CAN FD frames", type=whole)
+    add_option(
+        group,
+        "--timing NAME=N",
+        f"the bit timing: {', '.join(sorted(TIMING))}; or with nom_ and data_ for CAN FD",
         type=_timing,
         nargs="+",
-        help=f"the bit timing: {', '.join(sorted(TIMING))}; or with nom_ and data_ for CAN FD",
     )
-    group.add_argument(
-        "--filter",
+    add_option(
+        group,
+        "--filter ID:MASK",
+        "these ids alone, both in hex; ID~MASK: all others (socketcan alone)",
         dest="can_filters",
-        metavar="ID:MASK",
         type=_filter,
         nargs="+",
-        help="these ids alone, both in hex; ID~MASK: all others (socketcan alone)",
     )
-    group.add_argument(
-        "--bus-kwargs", metavar="NAME=VALUE", type=_keyword, nargs="+", help="more keywords of KIND's own"
-    )
+    add_option(group, "--bus-kwargs NAME=VALUE", "more keywords of KIND's own", type=_keyword, nargs="+")
 
 
 def bus_options(arguments: argparse.Namespace) -> dict[str, Any]:

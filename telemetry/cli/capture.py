@@ -14,7 +14,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from telemetry.capture.file_names import FORMATS
-from telemetry.cli.arguments import AT_PORTS, add_device_arguments, flag, positive, require_spoken, whole
+from telemetry.cli.arguments import (
+    AT_PORTS,
+    add_device_arguments,
+    add_option,
+    flag,
+    positive,
+    require_spoken,
+    whole,
+)
 from telemetry.cli.bus_arguments import OF_A_BUS, add_bus_arguments, bus_options
 from telemetry.cli.ending import ended_by_signals, say_recorded
 from telemetry.clock import Clock
@@ -48,36 +56,27 @@ _OF_A_LINE = ("protocol", "registers", "address", "listen", "baud", "parity", "s
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
+    option = partial(add_option, parser)
     parser.add_argument(
         "config",
         metavar="CONFIG|PORT",
         nargs="?",
         help="a service's configuration that names the bus or the port; or a serial port itself",
     )
-    parser.add_argument("--source", metavar="NAME", help="of CONFIG: the bus or port (default: the only bus)")
-    parser.add_argument(
-        "-o",
-        "--output",
-        metavar="FILE",
-        type=Path,
-        help=f"of a bus: the ending is the format, {', '.join(FORMATS)}; of a serial port: lines of text, on "
+    option("--source NAME", "of CONFIG: the bus or port (default: the only bus)")
+    option(
+        "-o, --output FILE",
+        f"of a bus: the ending is the format, {', '.join(FORMATS)}; of a serial port: lines of text, on "
         "stdout where it is missing; never written over",
+        type=Path,
     )
-    parser.add_argument(
-        "--rotate-size",
-        metavar="MB",
-        type=positive,
-        help="begin a new file, FILE-000002, at so many megabytes",
-    )
-    parser.add_argument("--rotate-every", metavar="S", type=positive, help="likewise, after so many seconds")
-    parser.add_argument(
-        "--seconds", metavar="S", type=positive, help="end then; default: at Ctrl-C or SIGTERM"
-    )
-    parser.add_argument(
-        "--frames",
-        metavar="N",
+    option("--rotate-size MB", "begin a new file, FILE-000002, at so many megabytes", type=positive)
+    option("--rotate-every S", "likewise, after so many seconds", type=positive)
+    option("--seconds S", "end then; default: at Ctrl-C or SIGTERM", type=positive)
+    option(
+        "--frames N",
+        "of a bus: end after so many frames",
         type=partial(whole, words="is not a number of frames"),
-        help="of a bus: end after so many frames",
     )
     add_serial_arguments(parser)
     add_bus_arguments(parser)
@@ -145,14 +144,10 @@ def add_serial_arguments(parser: argparse.ArgumentParser) -> None:
         "a serial port", "Lines `(epoch.us) port RX|TX hex`, which `decode --protocol` reads, and `scrub`."
     )
     add_device_arguments(group, f"ask the device by this; without it, listen and send nothing: {AT_PORTS}")
-    group.add_argument("--listen", action="store_true", help="send nothing, whatever the protocol")
-    group.add_argument(
-        "--baud", metavar="N", type=int, help=f"default: that of the protocol, otherwise {_BAUD_RATE}"
-    )
-    group.add_argument("--parity", choices=("N", "E", "O"), help="default: that of the protocol, otherwise N")
-    group.add_argument(
-        "--stop-bits", type=int, choices=(1, 2), help="default: that of the protocol, otherwise 1"
-    )
+    add_option(group, "--listen", "send nothing, whatever the protocol")
+    add_option(group, "--baud N", f"default: that of the protocol, otherwise {_BAUD_RATE}", type=int)
+    add_option(group, "--parity", "default: that of the protocol, otherwise N", choices=("N", "E", "O"))
+    add_option(group, "--stop-bits", "default: that of the protocol, otherwise 1", type=int, choices=(1, 2))
 
 
 def is_port(arguments: argparse.Namespace) -> bool:

@@ -8,6 +8,7 @@ from pathlib import Path
 from telemetry.cli.arguments import (
     ON_BUSES,
     SERVER_OPTIONS,
+    add_option,
     add_protocol,
     add_server_arguments,
     flag,
@@ -39,13 +40,13 @@ def add_source_arguments(parser: argparse.ArgumentParser) -> None:
     )
     words = f"of logs without a configuration: what charger and vehicle speak: {ON_BUSES}"
     add_protocol(parser, f"{words} (default: {DEFAULT_PROTOCOL})")
-    parser.add_argument(
-        "--since",
-        metavar="TIME",
+    add_option(
+        parser,
+        "--since TIME",
+        "sessions that began then or later: a date (UTC), seconds since 1970, or ISO 8601",
         type=read_as(since_ns),
-        help="sessions that began then or later: a date (UTC), seconds since 1970, or ISO 8601",
     )
-    parser.add_argument("--vehicle", metavar="NAME", help="of this vehicle alone, by its name or its VIN")
+    add_option(parser, "--vehicle NAME", "of this vehicle alone, by its name or its VIN")
     add_server_arguments(
         parser.add_argument_group(
             "from InfluxDB",

@@ -5,7 +5,7 @@ import json
 from functools import partial
 from pathlib import Path
 
-from telemetry.cli.arguments import positive
+from telemetry.cli.arguments import add_option, positive
 from telemetry.config import load_config
 from telemetry.databases.files import ENDINGS
 from telemetry.errors import EXIT_OK, UsageError
@@ -21,19 +21,17 @@ _MOST_S = 86_400.0
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
+    option = partial(add_option, parser)
     parser.add_argument(
         "config", type=Path, metavar="CONFIG", help="the configuration: TOML, a folder of it, or - for stdin"
     )
-    parser.add_argument(
-        "--log", type=Path, metavar="LOG", help="also measure points/s and MB a day on this log of its buses"
-    )
-    parser.add_argument(
-        "--seconds",
+    option("--log LOG", "also measure points/s and MB a day on this log of its buses", type=Path)
+    option(
+        "--seconds S",
+        "also listen to its buses for so long, and measure that",
         type=partial(positive, most=_MOST_S),
-        metavar="S",
-        help="also listen to its buses for so long, and measure that",
     )
-    parser.add_argument("--json", action="store_true", help="what is found as one JSON object")
+    option("--json", "what is found as one JSON object")
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from telemetry.cli.arguments import flag
+from telemetry.cli.arguments import add_option, flag
 from telemetry.decode.screen import Screen
 from telemetry.errors import UsageError
 from telemetry.model.ids import IsoTpId
@@ -23,11 +23,11 @@ def add_dataset_arguments(parser: argparse.ArgumentParser) -> None:
         "Writes Parquet files of each vehicle's day into --output, a folder or an address (s3://, gs://, "
         "abfs://). What is there already is skipped; what has changed is made again.",
     )
-    dataset.add_argument(
-        "--recordings",
-        metavar="FILE",
+    add_option(
+        dataset,
+        "--recordings FILE",
+        "a csv file with the header path,vehicle,start: recordings and their vehicles",
         type=Path,
-        help="a csv file with the header path,vehicle,start: recordings and their vehicles",
     )
 
 

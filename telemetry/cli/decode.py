@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from telemetry.cli.arguments import (
     SERVER_OPTIONS,
     add_database_arguments,
+    add_option,
     add_protocol_arguments,
     add_raw_text_argument,
     add_server_arguments,
@@ -85,6 +86,7 @@ _TARGET = (*SERVER_OPTIONS, "create")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
+    option = partial(add_option, parser)
     parser.add_argument(
         "logs",
         metavar="LOG",
@@ -93,108 +95,72 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="candump, .asc, .blf, .crtd, .csv of several tools, .trc, .mf4, compressed or not; a folder: "
         "all that is named as a log in it, in depth; -: stdin",
     )
-    parser.add_argument(
-        "--config",
-        metavar="CONFIG",
-        type=Path,
-        help="a service's configuration: everything that it would write of these frames, the data model too; "
+    option(
+        "--config CONFIG",
+        "a service's configuration: everything that it would write of these frames, the data model too; "
         "with --format influx into its database",
+        type=Path,
     )
-    parser.add_argument(
-        "--source",
-        metavar="NAME",
-        help="of --config: the source that the logs are of (default: the one of the channel's name)",
+    option(
+        "--source NAME",
+        "of --config: the source that the logs are of (default: the one of the channel's name)",
     )
     add_protocol_arguments(parser, "--messages shows the registers as they are")
-    parser.add_argument(
-        "--messages",
-        action="store_true",
-        help="of --protocol: before what a message means, all values that it holds",
-    )
+    option("--messages", "of --protocol: before what a message means, all values that it holds")
     add_database_arguments(parser)
     add_signal_argument(parser, "decode these alone")
-    parser.add_argument(
-        "--wide",
-        action="store_true",
-        help="csv with a column a signal: a row a frame, empty where a frame has no value",
-    )
+    option("--wide", "csv with a column a signal: a row a frame, empty where a frame has no value")
     add_raw_text_argument(parser)
-    parser.add_argument(
+    option(
         "--time",
+        "how csv and ndjson write times: ns since 1970 (default), iso: ISO 8601 in UTC, or relative: "
+        "seconds since the first frame",
         choices=[*map(str, TimeForm)],
         default=str(TimeForm.NS),
-        help="how csv and ndjson write times: ns since 1970 (default), iso: ISO 8601 in UTC, or relative: "
-        "seconds since the first frame",
     )
     add_time_bounds(parser)
-    parser.add_argument(
-        "--log-column",
-        action="store_true",
-        help="each row of csv, ndjson and parquet says which log it is of, in a column `log`",
-    )
-    parser.add_argument(
+    option("--log-column", "each row of csv, ndjson and parquet says which log it is of, in a column `log`")
+    option(
         "--format",
+        "csv (default), lp: line protocol, ndjson: an object a row, parquet: a file a message or "
+        "measurement in the folder of --output, dataset: such files for each vehicle and day, see below, "
+        "or influx: into InfluxDB, see below",
         choices=[*_FORMATS, INTO_PARQUET, INTO_DATASET, INTO_INFLUXDB],
         default="csv",
-        help="csv (default), lp: line protocol, ndjson: an object a row, parquet: a file a message or "
-        "measurement in the folder of --output, dataset: such files for each vehicle and day, see below, or "
-        "influx: into InfluxDB, see below",
     )
-    parser.add_argument(
+    option(
         "--unknown",
-        action="store_true",
-        help="in place of values: the ids without a message, with frames, bytes and period (csv or ndjson)",
+        "in place of values: the ids without a message, with frames, bytes and period (csv or ndjson)",
     )
-    parser.add_argument(
-        "--vehicle",
-        metavar="NAME",
-        help="the tag of --format lp and influx (default: unknown), or a dataset's (default: a log's folder)",
+    option(
+        "--vehicle NAME",
+        "the tag of --format lp and influx (default: unknown), or a dataset's (default: a log's folder)",
     )
-    parser.add_argument(
-        "--keep-not-available", action="store_true", help='J1939 "error" and "not available" are values too'
-    )
-    parser.add_argument(
+    option("--keep-not-available", 'J1939 "error" and "not available" are values too')
+    option(
         "--value-texts",
-        action="store_true",
-        help="a signal with a value table has a second row or field, SIGNAL_text, that holds the word",
+        "a signal with a value table has a second row or field, SIGNAL_text, that holds the word",
     )
-    parser.add_argument(
-        "--id-mask",
-        metavar="MASK",
-        action="append",
-        default=[],
-        help="the bits in which ids are compared (hexadecimal, 3 or 8 digits); one of each kind",
+    option(
+        "--id-mask MASK …",
+        "the bits in which ids are compared (hexadecimal, 3 or 8 digits); one of each kind",
     )
-    parser.add_argument(
-        "--protect",
-        metavar="FILE",
-        type=Path,
-        help="check counters and checksums as the [[protect]] of a configuration say",
+    option(
+        "--protect FILE", "check counters and checksums as the [[protect]] of a configuration say", type=Path
     )
-    parser.add_argument(
-        "--isotp",
-        metavar="ID",
-        action="append",
-        default=[],
+    option(
+        "--isotp ID …",
+        "an id (hexadecimal, 3 or 8 digits) whose frames are parts of ISO-TP messages; repeatable",
         type=read_as(parse_id),
-        help="an id (hexadecimal, 3 or 8 digits) whose frames are parts of ISO-TP messages; repeatable",
     )
-    parser.add_argument(
-        "--isotp-length",
-        action="store_true",
-        help="ISO-TP payloads are preceded by the low byte of their length",
-    )
-    parser.add_argument(
-        "--isotp-extended-addressing", action="store_true", help="ISO-TP frames begin with an address"
-    )
-    parser.add_argument("-o", "--output", metavar="FILE", help="instead of stdout")
-    parser.add_argument(
-        "-j",
-        "--jobs",
-        metavar="N",
+    option("--isotp-length", "ISO-TP payloads are preceded by the low byte of their length")
+    option("--isotp-extended-addressing", "ISO-TP frames begin with an address")
+    option("-o, --output FILE", "instead of stdout")
+    option(
+        "-j, --jobs N",
+        "threads that decode, default %(default)s: one for each processor; the output is the same",
         type=partial(whole, words=f"is not a number from 1 to {MAX_JOBS}", most=MAX_JOBS),
         default=len(os.sched_getaffinity(0)),
-        help="threads that decode, default %(default)s: one for each processor; the output is the same",
     )
     add_dataset_arguments(parser)
     _add_influx_arguments(parser)
@@ -208,18 +174,16 @@ def _add_influx_arguments(parser: argparse.ArgumentParser) -> None:
         "interrupted decode, started again with the same arguments, goes on where it was.",
     )
     add_server_arguments(influx)
-    influx.add_argument("--create", action="store_true", help="the bucket or database, if it is missing")
-    influx.add_argument(
-        "--spool", metavar="DIR", type=Path, help="where points wait; default: a folder of the user's state"
-    )
-    influx.add_argument(
-        "--give-up-after",
-        metavar="S",
+    add_option(influx, "--create", "the bucket or database, if it is missing")
+    add_option(influx, "--spool DIR", "where points wait; default: a folder of the user's state", type=Path)
+    add_option(
+        influx,
+        "--give-up-after S",
+        "end when the server has taken nothing for so many seconds; default: 10, and at once where it "
+        "says that something must be mended",
         type=positive,
-        help="end when the server has taken nothing for so many seconds; default: 10, and "
-        "at once where it says that something must be mended",
     )
-    influx.add_argument("--wait", action="store_true", help="wait for the server as long as it takes")
+    add_option(influx, "--wait", "wait for the server as long as it takes")
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -9,7 +9,7 @@ from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
-from telemetry.cli.arguments import positive
+from telemetry.cli.arguments import add_option, positive
 from telemetry.cli.simulator import simulator
 from telemetry.clock import Clock
 from telemetry.demo.display import Display
@@ -26,41 +26,34 @@ EXIT_DIFFERENT = 1  # what came back is not what was sent
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
+    option = partial(add_option, parser)
     parser.description = (
         f"{parser.description}. Into Debian's influxdb, fetched without root and run in a temporary folder,"
         " or into the server that INFLUXDB_V2_URL names. Exit code 0: all that was sent came back and agrees."
     )
-    parser.add_argument(
-        "--scenario", default="drive-and-charge", metavar="SCENARIO", help="as for sim (default %(default)s)"
-    )
-    parser.add_argument(
-        "--time-scale",
+    option("--scenario SCENARIO", "as for sim (default %(default)s)", default="drive-and-charge")
+    option(
+        "--time-scale X",
+        "simulated seconds a second (default 60)",
         type=partial(positive, most=1e6),
         default=60.0,
-        metavar="X",
-        help="simulated seconds a second (default 60)",
     )
-    parser.add_argument(
-        "--seed", type=int, default=1, metavar="N", help="another pack, another road (default 1)"
-    )
+    option("--seed N", "another pack, another road (default 1)", type=int, default=1)
     picture = parser.add_mutually_exclusive_group()
-    picture.add_argument(
-        "--plot",
+    add_option(
+        picture,
+        "--plot FILE",
+        "the picture of the run, as PNG (default %(default)s); beside it the report of its charge",
         type=Path,
         default=DEFAULT_PLOT,
-        metavar="FILE",
-        help="the picture of the run, as PNG (default %(default)s); beside it the report of its charge",
     )
-    picture.add_argument("--no-plot", action="store_true", help="no picture and no report")
-    parser.add_argument(
-        "--bucket",
+    add_option(picture, "--no-plot", "no picture and no report")
+    option(
+        "--bucket NAME",
+        "of that server; it must exist (default: nev-telemetry-demo, which is made)",
         default="",
-        metavar="NAME",
-        help="of that server; it must exist (default: nev-telemetry-demo, which is made)",
     )
-    parser.add_argument(
-        "--stay", action="store_true", help="then go on by the clock, and show a web page, until Ctrl-C"
-    )
+    option("--stay", "then go on by the clock, and show a web page, until Ctrl-C")
 
 
 @simulator()

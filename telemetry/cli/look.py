@@ -4,7 +4,14 @@ import argparse
 import sys
 from pathlib import Path
 
-from telemetry.cli.arguments import add_dbc, add_protocol, add_raw_text_argument, check_raw_text, require_logs
+from telemetry.cli.arguments import (
+    add_dbc,
+    add_option,
+    add_protocol,
+    add_raw_text_argument,
+    check_raw_text,
+    require_logs,
+)
 from telemetry.cli.output import refuse_to_overwrite, writing_to
 from telemetry.cli.scan_can import candidates_of
 from telemetry.errors import EXIT_OK, DataError, UsageError
@@ -32,14 +39,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="logs, folders of them or quoted globs, of any format, as for decode",
     )
     add_dbc(parser, "a database that may fit, a folder of them or a quoted glob")
-    parser.add_argument("--format", choices=("table", "csv", "json"), help="default table")
+    add_option(parser, "--format", "default table", choices=("table", "csv", "json"))
     add_protocol(parser, argparse.SUPPRESS)  # as decode and scan have it, to say that none is needed
     add_raw_text_argument(parser)
-    parser.add_argument(
-        "--report",
-        metavar="FILE",
-        type=Path,
-        help="write one page of HTML that needs nothing else, to look at",
+    add_option(
+        parser, "--report FILE", "write one page of HTML that needs nothing else, to look at", type=Path
     )
 
 

@@ -9,7 +9,7 @@ import sys
 import time
 from pathlib import Path
 
-from telemetry.cli.arguments import AT_PORTS, ON_BUSES, add_device_arguments, require_spoken
+from telemetry.cli.arguments import AT_PORTS, ON_BUSES, add_device_arguments, add_option, require_spoken
 from telemetry.cli.bus_arguments import add_bus_arguments, bus_options
 from telemetry.clock import Clock
 from telemetry.errors import EXIT_OK, DataError, TelemetryError, UsageError
@@ -39,32 +39,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     direct = parser.add_argument_group("without a service")
     which = direct.add_mutually_exclusive_group()
-    which.add_argument(
-        "--can",
-        metavar="BUS",
-        help="an interface (can0), a simulator's socket (/tmp/bus), or one of python-can's as KIND:CHANNEL"
-        " (slcan:/dev/ttyACM0)",
+    add_option(
+        which,
+        "--can BUS",
+        "an interface (can0), a simulator's socket (/tmp/bus), or one of python-can's as KIND:CHANNEL "
+        "(slcan:/dev/ttyACM0)",
     )
-    which.add_argument("--serial", metavar="PORT", help="a serial port; see --protocol")
-    which.add_argument("--log", type=Path, metavar="FILE", help="a log, as for decode")
-    direct.add_argument(
-        "--dbc",
+    add_option(which, "--serial PORT", "a serial port; see --protocol")
+    add_option(which, "--log FILE", "a log, as for decode", type=Path)
+    add_option(direct, "--dbc FILE …", "a database of the bus; repeatable", type=Path)
+    add_option(
+        direct,
+        "--map CONFIG",
+        "a configuration, for what it says of a bus: databases, [[map]], [[limit]], [[protect]]",
         type=Path,
-        metavar="FILE",
-        action="append",
-        default=[],
-        help="a database of the bus; repeatable",
     )
-    direct.add_argument(
-        "--map",
-        type=Path,
-        metavar="CONFIG",
-        help="a configuration, for what it says of a bus: databases, [[map]], [[limit]], [[protect]]",
-    )
-    direct.add_argument(
-        "--source",
-        metavar="NAME",
-        help="of --map: the source that is looked at (default: the one of its name or interface)",
+    add_option(
+        direct,
+        "--source NAME",
+        "of --map: the source that is looked at (default: the one of its name or interface)",
     )
     add_device_arguments(
         direct,
@@ -72,19 +65,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         of="of the device on --serial",
         maps=", or pzem_017 …",
     )
-    direct.add_argument(
-        "--speed",
+    add_option(
+        direct,
+        "--speed X",
+        "of --log: 1 as recorded (default in a terminal), 10 ten times as fast",
         type=float,
-        metavar="X",
-        help="of --log: 1 as recorded (default in a terminal), 10 ten times as fast",
     )
     add_bus_arguments(parser, bit_rate_for="also of --can, for the load of the bus (default: its own)")
-    parser.add_argument("--messages", action="store_true", help="begin with the messages (key m)")
-    parser.add_argument(
-        "--once", action="store_true", help="print what is known after 2 s, of a log at its end"
-    )
-    parser.add_argument("--json", action="store_true", help="the same as one JSON object")
-    parser.add_argument("--svg", type=Path, metavar="FILE", help="the same as a picture")
+    add_option(parser, "--messages", "begin with the messages (key m)")
+    add_option(parser, "--once", "print what is known after 2 s, of a log at its end")
+    add_option(parser, "--json", "the same as one JSON object")
+    add_option(parser, "--svg FILE", "the same as a picture", type=Path)
 
 
 def run(arguments: argparse.Namespace) -> int:

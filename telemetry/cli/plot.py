@@ -5,6 +5,7 @@ from pathlib import Path
 
 from telemetry.cli.arguments import (
     add_database_arguments,
+    add_option,
     add_protocol_arguments,
     add_time_bounds,
     check_protocol,
@@ -39,19 +40,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_database_arguments(parser)
     add_protocol_arguments(parser, "the registers are drawn as they are")
     add_time_bounds(parser)
-    parser.add_argument(
+    add_option(
+        parser,
         "--time",
+        "the time axis: of this machine's zone (default), in UTC, or since the first frame",
         choices=("local", "utc", "relative"),
         default="local",
-        help="the time axis: of this machine's zone (default), in UTC, or since the first frame",
     )
-    parser.add_argument(
-        "-o",
-        "--output",
-        metavar="FILE",
-        type=Path,
-        help="ends in .png or .svg; default: LOG's name with .png",
-    )
+    add_option(parser, "-o, --output FILE", "ends in .png or .svg; default: LOG's name with .png", type=Path)
 
 
 def _picture_of(log: Path) -> Path:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from telemetry_core.allocator import return_large_blocks
 
+from telemetry.cli.arguments import add_option
 from telemetry.clock import Clock
 from telemetry.config import load_config
 from telemetry.errors import EXIT_OK, UsageError
@@ -29,12 +30,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "config", type=Path, metavar="CONFIG", help="the configuration: TOML, or a folder of it"
     )
-    parser.add_argument(
+    add_option(
+        parser,
         "--log-format",
+        "lines for people, or a JSON object a line: time, level, logger, message, exception (default: text)",
         choices=_FORMATTERS,
         default="text",
-        help="lines for people, or a JSON object a line: time, level, logger, message, exception"
-        " (default: text)",
     )
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from telemetry.cli import scan_can, scan_ports
-from telemetry.cli.arguments import require_spoken
+from telemetry.cli.arguments import add_option, require_spoken
 from telemetry.errors import EXIT_OK, NothingFoundError, UnavailableError, UsageError, writing
 from telemetry.logs.unread import Unread
 from telemetry.protocols.known import CAN_PROTOCOLS, PROTOCOLS
@@ -41,10 +41,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     scan_ports.add_arguments(parser.add_argument_group("serial ports"))
     scan_can.add_arguments(parser.add_argument_group("buses"))
-    parser.add_argument(
-        "--write", metavar="FILE", type=Path, help="write the configuration there; never over a file"
-    )
-    parser.add_argument("--format", choices=("text", "json"), default="text", help="default %(default)s")
+    add_option(parser, "--write FILE", "write the configuration there; never over a file", type=Path)
+    add_option(parser, "--format", "default %(default)s", choices=("text", "json"), default="text")
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -2,11 +2,12 @@
 
 import argparse
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from functools import partial
 from itertools import chain, count
 from pathlib import Path
 from typing import Any
 
-from telemetry.cli.arguments import add_dbc, positive
+from telemetry.cli.arguments import add_dbc, add_option, positive
 from telemetry.cli.ending import ended_by_signals
 from telemetry.clock import Clock
 from telemetry.databases.bus import BusDatabases
@@ -41,28 +42,14 @@ Say = Callable[[str], None]
 
 
 def add_arguments(group: argparse._ArgumentGroup) -> None:
-    group.add_argument(
-        "--can",
-        metavar="BUS",
-        action="append",
-        default=[],
-        help="listen to an interface (can0), or to one of python-can's as KIND:CHANNEL; repeatable",
+    option = partial(add_option, group)
+    option(
+        "--can BUS …", "listen to an interface (can0), or to one of python-can's as KIND:CHANNEL; repeatable"
     )
-    group.add_argument(
-        "--log",
-        metavar="LOG",
-        action="append",
-        default=[],
-        type=Path,
-        help="look at a log in its place; repeatable",
-    )
+    option("--log LOG …", "look at a log in its place; repeatable", type=Path)
     add_dbc(group, "a database that may fit, a folder of them or a quoted glob")
-    group.add_argument(
-        "--seconds",
-        metavar="S",
-        type=positive,
-        default=LISTEN_S,
-        help="listen to each bus for so long (default %(default)g)",
+    option(
+        "--seconds S", "listen to each bus for so long (default %(default)g)", type=positive, default=LISTEN_S
     )
 
 

@@ -7,9 +7,10 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
-from telemetry.cli.arguments import AT_PORTS, ON_BUSES, add_protocol, positive
+from telemetry.cli.arguments import AT_PORTS, ON_BUSES, add_option, add_protocol, positive
 from telemetry.clock import Clock
 from telemetry.errors import UnavailableError, UsageError
 from telemetry.protocols.table import LineSettings
@@ -29,20 +30,18 @@ Say = Callable[[str], None]
 
 
 def add_arguments(group: argparse._ArgumentGroup) -> None:
-    group.add_argument("--dry-run", action="store_true", help="print what would be sent, and send nothing")
+    option = partial(add_option, group)
+    option("--dry-run", "print what would be sent, and send nothing")
     words = f"try this one alone; repeatable: {AT_PORTS}; of buses: {ON_BUSES}"
     add_protocol(group, words, action="append", default=[])
-    group.add_argument(
-        "--risky",
-        action="store_true",
-        help="also send what may disturb other devices, and speak on a line on which something talks",
+    option(
+        "--risky", "also send what may disturb other devices, and speak on a line on which something talks"
     )
-    group.add_argument(
-        "--reply-timeout",
-        metavar="S",
-        type=lambda text: positive(text, _LONGEST_WAIT_S),
-        help=f"how long to wait for an answer (default: {_WAITS.usual_s:g}, {_WAITS.other_s:g} at further "
+    option(
+        "--reply-timeout S",
+        f"how long to wait for an answer (default: {_WAITS.usual_s:g}, {_WAITS.other_s:g} at further "
         f"addresses; Modbus/TCP: {TCP_WAITS.usual_s:g}, {TCP_WAITS.other_s:g}); longer over networks",
+        type=lambda text: positive(text, _LONGEST_WAIT_S),
     )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from telemetry.cli.arguments import AT_PORTS, add_dbc, add_protocol, add_registers
+from telemetry.cli.arguments import AT_PORTS, add_dbc, add_option, add_protocol, add_registers
 from telemetry.cli.output import refuse_to_overwrite, writing_to
 from telemetry.errors import EXIT_OK, StorageError, UsageError
 from telemetry.logs.content import STDIN, require_file
@@ -34,13 +34,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=Path,
         help="CAN logs as for decode, and captures of serial ports",
     )
-    parser.add_argument(
-        "-o",
-        "--output",
-        metavar="OUT",
+    add_option(
+        parser,
+        "-o, --output OUT",
+        "the file; of several FILEs the folder. CAN logs are written as candump or, named .asc, as ASC",
         type=Path,
         required=True,
-        help="the file; of several FILEs the folder. CAN logs are written as candump or, named .asc, as ASC",
     )
     words = f"of captures: what is spoken, repeatable (default: whatever is found): {AT_PORTS}; logs of buses"
     add_protocol(parser, f"{words} need none", action="append", default=[])

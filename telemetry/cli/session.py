@@ -8,6 +8,7 @@ from pathlib import Path
 from telemetry.charging.report.phrases import moment
 from telemetry.charging.report.table import as_text
 from telemetry.charging.session import Session
+from telemetry.cli.arguments import add_option
 from telemetry.cli.charging_sources import add_source_arguments, found_sessions
 from telemetry.cli.output import refuse_to_overwrite, writing_to
 from telemetry.errors import EXIT_OK, DataError, UsageError
@@ -27,10 +28,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="its start as `sessions` prints it, or its number there with the same options",
     )
     add_source_arguments(parser)
-    parser.add_argument(
-        "--report", metavar="FILE", type=Path, help="write one page of HTML that needs nothing else"
-    )
-    parser.add_argument("--png", metavar="FILE", type=Path, help="write its curves as a picture")
+    add_option(parser, "--report FILE", "write one page of HTML that needs nothing else", type=Path)
+    add_option(parser, "--png FILE", "write its curves as a picture", type=Path)
 
 
 def run(arguments: argparse.Namespace) -> int:

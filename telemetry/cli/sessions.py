@@ -4,7 +4,7 @@ import argparse
 import sys
 
 from telemetry.charging.report.table import as_csv, as_json, as_table
-from telemetry.cli.arguments import add_raw_text_argument, check_raw_text
+from telemetry.cli.arguments import add_option, add_raw_text_argument, check_raw_text
 from telemetry.cli.charging_sources import add_source_arguments, found_sessions
 from telemetry.errors import EXIT_OK
 
@@ -17,11 +17,12 @@ EXAMPLES = (
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_source_arguments(parser)
-    parser.add_argument(
+    add_option(
+        parser,
         "--format",
+        "table (default), json: with phases, errors and curve, or csv",
         choices=("table", "json", "csv"),
         default="table",
-        help="table (default), json: with phases, errors and curve, or csv",
     )
     add_raw_text_argument(parser)
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from telemetry.cli.arguments import (
     add_database_arguments,
+    add_option,
     add_protocol_arguments,
     add_raw_text_argument,
     add_signal_argument,
@@ -46,10 +47,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_database_arguments(parser)
     add_protocol_arguments(parser, "a capture shows the registers as they are")
     add_signal_argument(parser, "list these alone")
-    parser.add_argument("--all", action="store_true", help="with a log: also what it holds nothing of")
-    parser.add_argument(
-        "--format", choices=("table", "csv", "json"), default="table", help="default %(default)s"
-    )
+    add_option(parser, "--all", "with a log: also what it holds nothing of")
+    add_option(parser, "--format", "default %(default)s", choices=("table", "csv", "json"), default="table")
     add_raw_text_argument(parser)
 
 

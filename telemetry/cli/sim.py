@@ -18,7 +18,7 @@ from firmware_sim.links.serial_line import SerialLines
 from firmware_sim.scenario import Scenario, load_scenario, parse_instant, scenario_names
 from firmware_sim.serial_devices import KINDS
 from firmware_sim.simulation import Simulation, TruthLog
-from telemetry.cli.arguments import positive
+from telemetry.cli.arguments import add_option, positive
 from telemetry.cli.ending import stopped_by_signals
 from telemetry.cli.sim_charge import PARTS, add_charge_arguments, print_charges, run_charge
 from telemetry.cli.simulator import (
@@ -47,67 +47,42 @@ _number = partial(positive, most=1e9)  # nanoseconds of which int64 holds
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
+    option = partial(add_option, parser)
     parser.add_argument(
         "scenario",
         metavar="SCENARIO",
         nargs="?",
         help=f"a .toml file, or one of {', '.join((*scenario_names(), *PARTS))}",
     )
-    parser.add_argument("--list", action="store_true", help="the scenarios that come with the package")
+    option("--list", "the scenarios that come with the package")
     where = parser.add_mutually_exclusive_group()
-    where.add_argument("--can", metavar="IFACE", help="send on this CAN interface")
-    where.add_argument(
-        *("-i", "--interface"), metavar="NAME", help="send on this interface of python-can: udp_multicast, …"
-    )
-    where.add_argument(
-        "--socket", metavar="PATH", type=Path, help="listen there, and begin with the first client"
-    )
-    where.add_argument(
-        *("--output", "--log"), metavar="FILE", type=Path, help="write a candump log, as fast as possible"
-    )
-    parser.add_argument("-c", "--channel", metavar="CHANNEL", help="of --interface, where it needs one")
-    parser.add_argument(
-        "--serial-link",
-        metavar="[LINE=]PATH",
-        type=_serial_link,
-        action="append",
-        default=[],
-        help="serial devices under this link: a line of the scenario by its name, or "
+    add_option(where, "--can IFACE", "send on this CAN interface")
+    add_option(where, "-i, --interface NAME", "send on this interface of python-can: udp_multicast, …")
+    add_option(where, "--socket PATH", "listen there, and begin with the first client", type=Path)
+    add_option(where, "--output, --log FILE", "write a candump log, as fast as possible", type=Path)
+    option("-c, --channel CHANNEL", "of --interface, where it needs one")
+    option(
+        "--serial-link [LINE=]PATH …",
+        "serial devices under this link: a line of the scenario by its name, or "
         "DEVICE[:ADDRESS][,OPTION[:VALUE]…][+…]=PATH (default jbd); repeatable; there are "
         + ", ".join(KINDS),
+        type=_serial_link,
     )
-    parser.add_argument(
-        "--capture",
-        metavar="[PORT=]FILE",
-        help="in place of a scenario: the one device at --serial-link says what it said in this capture",
+    option(
+        "--capture [PORT=]FILE",
+        "in place of a scenario: the one device at --serial-link says what it said in this capture",
     )
-    parser.add_argument(
-        "--time-scale", metavar="X", type=_number, default=1.0, help="simulated seconds a second (default 1)"
-    )
-    parser.add_argument(
-        "--seed", metavar="N", type=int, default=1, help="another pack, another road (default 1)"
-    )
-    parser.add_argument(
-        "--duration",
-        metavar="S",
-        type=_number,
-        help="simulated seconds (default: the scenario's); repeats it if longer",
-    )
-    parser.add_argument(
-        "--time-origin",
-        metavar="T",
+    option("--time-scale X", "simulated seconds a second (default 1)", type=_number, default=1.0)
+    option("--seed N", "another pack, another road (default 1)", type=int, default=1)
+    option("--duration S", "simulated seconds (default: the scenario's); repeats it if longer", type=_number)
+    option(
+        "--time-origin T",
+        "simulated time: seconds since 1970, ns since 1970 (by their size), or ISO 8601 …",
         type=_instant_ns,
-        help="simulated time: seconds since 1970, ns since 1970 (by their size), or ISO 8601 …",
     )
-    parser.add_argument(
-        "--time-wall", metavar="W", type=_instant_ns, help="… at this wall time (default for both: now)"
-    )
-    parser.add_argument(
-        "--report", metavar="FILE", type=Path, help="write what the plant knows about itself (JSON)"
-    )
-    parser.add_argument(
-        "--truth", metavar="FILE", type=Path, help="write it for each simulated second, too (CSV)"
-    )
+    option("--time-wall W", "… at this wall time (default for both: now)", type=_instant_ns)
+    option("--report FILE", "write what the plant knows about itself (JSON)", type=Path)
+    option("--truth FILE", "write it for each simulated second, too (CSV)", type=Path)
     add_charge_arguments(parser)
 
 

@@ -19,6 +19,7 @@ from firmware_sim.faults.charge_kinds import VARIANTS
 from firmware_sim.links.can import DuplexLink, RawSocketLink
 from firmware_sim.links.player import floor_ns, play_node
 from firmware_sim.links.python_can import PythonCanLink
+from telemetry.cli.arguments import add_option
 from telemetry.cli.ending import stopped_by_signals
 from telemetry.cli.simulator import (
     Stop,
@@ -39,20 +40,18 @@ _SIDES = {"gbt-charger": "charger", "gbt-vehicle": "vehicle"}
 
 def add_charge_arguments(parser: argparse.ArgumentParser) -> None:
     charge = parser.add_argument_group("of a DC charge (dc-charge, gbt-charger, gbt-vehicle)")
-    charge.add_argument(
-        "--scenario",
-        metavar="NAME",
+    add_option(
+        charge,
+        "--scenario NAME",
+        f"a .toml file, or one of --list, by name or number (default {GOOD})",
         dest="charge_scenario",
-        help=f"a .toml file, or one of --list, by name or number (default {GOOD})",
     )
-    charge.add_argument(
-        "--with",
-        metavar="VARIANT",
+    add_option(
+        charge,
+        "--with VARIANT …",
+        f"what changes no outcome: {', '.join(VARIANTS)}; repeatable",
         dest="variants",
-        action="append",
         choices=tuple(VARIANTS),
-        default=[],
-        help=f"what changes no outcome: {', '.join(VARIANTS)}; repeatable",
     )
 
 

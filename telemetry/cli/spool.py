@@ -7,6 +7,7 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 
+from telemetry.cli.arguments import add_option
 from telemetry.cli.ending import stopped_by_signals
 from telemetry.cli.output import writing_to
 from telemetry.clock import Clock
@@ -31,30 +32,28 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
 
     action = _add_action(actions, "list", "what waits, and the dead letters")
-    action.add_argument("--json", action="store_true", help="as one JSON object")
+    add_option(action, "--json", "as one JSON object")
 
     action = _add_action(actions, "export", "what waits, as line protocol, oldest first")
-    action.add_argument("--dead", action="store_true", help="the lines of the dead letters instead")
-    action.add_argument("--output", "-o", metavar="FILE", type=Path, help="default: standard output")
+    add_option(action, "--dead", "the lines of the dead letters instead")
+    add_option(action, "--output, -o FILE", "default: standard output", type=Path)
 
     _add_action(actions, "verify", "read every byte; exit code 65 if points are lost")
 
     action = actions.add_parser("drain", help="deliver what waits, without a service")
     action.add_argument("config", metavar="CONFIG", type=Path, help="the service's configuration")
-    action.add_argument(
-        "--timeout", metavar="S", type=float, help="give up after so many seconds (default: never)"
-    )
+    add_option(action, "--timeout S", "give up after so many seconds (default: never)", type=float)
 
     action = _add_action(actions, "requeue", "send dead letters again, by the service or the next drain")
     action.add_argument("names", metavar="LETTER", nargs="*", help="as `list` names them")
-    action.add_argument("--all", action="store_true", help="all dead letters")
-    action.add_argument("--reason", metavar="REASON", help="all dead letters with this reason")
-    action.add_argument(
-        "--boot-time",
-        metavar="T",
-        type=_instant_ns,
-        help="when the boot began that the stamps of letters with the reason no_time count from, ISO 8601 "
+    add_option(action, "--all", "all dead letters")
+    add_option(action, "--reason REASON", "all dead letters with this reason")
+    add_option(
+        action,
+        "--boot-time T",
+        "when the boot began that the stamps of letters with the reason no_time count from, ISO 8601 "
         "(`journalctl --list-boots` knows)",
+        type=_instant_ns,
     )
 
 

@@ -6,6 +6,7 @@ import json
 import threading
 from pathlib import Path
 
+from telemetry.cli.arguments import add_option
 from telemetry.clock import Clock
 from telemetry.errors import InputMissingError, UnavailableError
 from telemetry.ledger import Counters, sources
@@ -27,7 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "config", type=Path, metavar="CONFIG", help="the service's configuration, or its spool folder"
     )
-    parser.add_argument("--json", action="store_true", help="the whole status as one JSON object")
+    add_option(parser, "--json", "the whole status as one JSON object")
 
 
 def run(arguments: argparse.Namespace) -> int:
