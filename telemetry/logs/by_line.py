@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from telemetry.logs.python_can import Lines
+from telemetry.logs.python_can import OfLines
 
 if TYPE_CHECKING:
     import can
@@ -27,18 +27,17 @@ _EXTENDED, _REMOTE, _ERROR, _FD = 4, 1, 0x20, 0x10000  # flags of Kvaser's CSV
 _BUSMASTER_FLAGS = {"s": 0, "x": _EXTENDED, "sr": _REMOTE, "xr": _REMOTE | _EXTENDED}
 
 
-class ByLine:
-    """A format whose lines are messages. See `python_can.Format`."""
+class ByLine(OfLines):
+    """A format whose lines are messages."""
 
-    first_channel = 1
     _base = 16  # of numbers; 0: not yet known
 
     def __init__(self, content: io.BufferedReader) -> None:
         from can import Message
 
+        super().__init__(content)
         self._message = Message
         self._content = content
-        self._lines = Lines(content)
         self._start_s = self._before_s = 0.0
 
     @property
@@ -53,15 +52,6 @@ class ByLine:
             line = next(self._lines).strip()
             if line and (message := self._parse(line)) is not None:
                 return message
-
-    def progress(self) -> int:
-        return self._lines.number
-
-    def place(self) -> str:
-        return self._lines.place()
-
-    def is_torn(self) -> bool:
-        return self._lines.is_torn
 
     def _parse(self, line: str) -> "can.Message | None":
         """Return the message of a line; None: it is prose. Raises ValueError, IndexError."""

@@ -214,24 +214,38 @@ class Lines:
             text = ";$FILEVERSION=1.3"
         return text + "\n"
 
-    def place(self) -> str:
-        """Return where the newest line is, for people."""
-        return f"{self.number} (byte {self.byte})"
-
     def close(self) -> None:
         """Leave the file to the log's owner, who closes it."""
 
 
-class Trc:
-    """PEAK's text format. Its stamps count from the header's $STARTTIME."""
+class OfLines:
+    """A text format, whose reader takes Lines. See `Format`."""
 
     first_channel = 1
+
+    def __init__(self, content: io.BufferedReader) -> None:
+        self._lines = Lines(content)
+
+    def progress(self) -> int:
+        return self._lines.number
+
+    def place(self) -> str:
+        """Return where the newest line is, for people."""
+        return f"{self._lines.number} (byte {self._lines.byte})"
+
+    def is_torn(self) -> bool:
+        return self._lines.is_torn
+
+
+class Trc(OfLines):
+    """PEAK's text format. Its stamps count from the header's $STARTTIME."""
 
     def __init__(self, content: io.BufferedReader) -> None:
         import can
         from can.io.trc import TRCFileVersion
 
-        self._lines = lines = Lines(content)
+        super().__init__(content)
+        lines = self._lines
 
         class StrictTrcReader(can.TRCReader):
             # As it is, python-can's reader prints a line that it cannot read to stderr, and goes on; where
@@ -247,18 +261,7 @@ class Trc:
                     columns.insert(5, "-")
                 return self._parse_cols(tuple(columns))
 
-        self.reader = StrictTrcReader(
-            cast(TextIO, self._lines)
-        )  # where it raised, it kept what the header says
-
-    def progress(self) -> int:
-        return self._lines.number
-
-    def place(self) -> str:
-        return self._lines.place()
-
-    def is_torn(self) -> bool:
-        return self._lines.is_torn
+        self.reader = StrictTrcReader(cast(TextIO, lines))  # where it raised, it kept what the header says
 
 
 def _stamp_ns(message: "can.Message") -> int:

@@ -93,10 +93,10 @@ class Group(NamedTuple):
     scale_s: float
     offset_s: float
     fields: tuple[Field, ...]
-    data_byte: int
-    data_bytes: int
-    values: Stream | None
-    data: Field
+    data_byte: int = 0
+    data_bytes: int = 0
+    values: Stream | None = None
+    data: Field = Field()
 
 
 class Layout:
@@ -198,19 +198,8 @@ class Layout:
             payload is None and FRAMES[kind] == "CAN_DataFrame"
         ):
             raise UnknownLayoutError(f"{FRAMES[kind]} without ID or DataBytes")
-        group = Group(
-            kind,
-            records,
-            count,
-            self._number(master, is_raw=True),
-            scale_s,
-            offset_s,
-            fields,
-            0,
-            0,
-            None,
-            Field(),
-        )
+        time = self._number(master, is_raw=True)
+        group = Group(kind, records, count, time, scale_s, offset_s, fields)
         return group if payload is None else self._with_payload(group, payload)
 
     def _with_payload(self, group: Group, payload: Block) -> Group:
