@@ -3,11 +3,9 @@
 Promises:
 - At most MOST_STATE bytes, whatever a bus sends: so the follower's numbers are there without their names.
 - While it is not known whose session it is, the state has what was before the doubt, too.
-- What the gateway of the version before left open is read.
 """
 
 import json
-import struct
 import zlib
 from collections.abc import Iterator
 from dataclasses import astuple, dataclass, replace
@@ -25,7 +23,6 @@ _VERSION = 3
 _NO_NUMBERS = no_numbers()
 _LAYOUT = zlib.crc32(repr(_NO_NUMBERS).encode())
 _UNDECIDED = 2  # `is_restored` of numbers: charging goes on, and may be another session's
-_OLD_BOOT = struct.Struct("<x16sq")  # in front of version 2
 
 Boot = tuple[str, int]  # stamps are of this boot, by its id; with so much more they are times since it
 
@@ -73,28 +70,14 @@ def packed(plug: Plug, vehicle: str, places: int, state: tuple[Numbers, Numbers]
 def unpacked(state: bytes) -> SavedPlug:
     """Return what a state says. Raises ValueError for bytes of another kind or version."""
     try:
-        boot = None
-        if state[:1] in (b"\0", b"\1"):
-            if state[0]:
-                boot_id, shift_ns = _OLD_BOOT.unpack_from(state)
-                boot = boot_id.hex(), shift_ns
-            version, *parts = json.loads(zlib.decompress(state[_OLD_BOOT.size if boot else 1 :]))
-            named, last, last_start_ns, last_ns, known, places, layout, found = parts
-            return _saved(boot, named, last, last_start_ns, last_ns, known, [], places, layout, [found])
         version, *parts = json.loads(zlib.decompress(state))
         if version == _VERSION:
-            return _saved(*parts)
-    except (zlib.error, struct.error, ValueError, TypeError, StopIteration) as error:
+            boot, *others, layout, found = parts
+            numbers = [_named(_NO_NUMBERS, iter(each)) for each in found] if layout == _LAYOUT else []
+            return SavedPlug(*[boot and tuple(boot), *others, numbers])
+    except (zlib.error, ValueError, TypeError, StopIteration) as error:
         raise ValueError("the state is damaged") from error
     raise ValueError(f"the state is of version {version}, and not {_VERSION}")
-
-
-def _saved(boot: Any, *parts: Any) -> SavedPlug:
-    named, last, last_start_ns, last_ns, known, before, places, layout, found = parts
-    numbers = [_named(_NO_NUMBERS, iter(each)) for each in found] if layout == _LAYOUT else []
-    return SavedPlug(
-        boot and tuple(boot), named, last, last_start_ns, last_ns, known, before, places, numbers
-    )
 
 
 def _in_order(numbers: Any) -> list[float]:

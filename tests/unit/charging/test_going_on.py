@@ -144,13 +144,6 @@ def with_other(body: bytes, place: int) -> bytes:
     return json.dumps(parts).encode()
 
 
-def of_version_2(body: bytes, boot: bytes = b"") -> bytes:
-    """Return the state as the gateway before wrote it. boot: its id and what makes its stamps of it."""
-    _, _, named, last, last_start_ns, last_ns, known, _, places, layout, numbers = json.loads(body)
-    parts = [2, named, last, last_start_ns, last_ns, known, places, layout, numbers[0]]
-    return (b"\1" + boot if boot else b"\0") + zlib.compress(json.dumps(parts).encode())
-
-
 @pytest.mark.parametrize(
     ("change", "fault"),
     [
@@ -185,24 +178,6 @@ def test_what_an_older_gateway_has_left_open_is_cut(
     assert (row.content.outcome, row.time_ns) == ("cut", START_NS)
     assert row.content.energy_wh == energy_wh
     assert head_of(zlib.compress(change(zlib.decompress(state_of(finished=True))))) == (None, True)
-
-
-def test_what_the_gateway_before_has_left_open_goes_on_as_it_does_now() -> None:
-    state = state_of()
-    body = zlib.decompress(state)
-    sessions = []
-    for each in (state, of_version_2(body)):
-        bench = PlugBench()
-        bench.tracker.restore(0, each)
-        bench.charge(40.0, 60.0)
-        sessions.append(bench.finish())
-    assert sessions[0] == sessions[1]
-    assert (sessions[0].start_ns, sessions[0].gap_s) == (START_NS, 9.0)
-    boot_id = bytes(range(16))
-    since_boot = of_version_2(body, boot_id + (-7).to_bytes(8, "little", signed=True))
-    assert head_of(since_boot) == ((boot_id.hex(), -7), False)
-    assert head_of(of_version_2(body)) == (None, False)
-    assert unpacked(since_boot).known == unpacked(state).known
 
 
 def test_a_damaged_state_has_no_end() -> None:
