@@ -42,7 +42,7 @@ class PackRegister:
     """The packs of one vehicle."""
 
     def __init__(self) -> None:
-        self._known: set[str] = set()
+        self._known: dict[str, None] = {}  # in the order in which they came
         self.refused = 0
 
     def update(self, other: "PackRegister") -> None:
@@ -56,7 +56,7 @@ class PackRegister:
         if identity not in self._known and len(self._known) >= MOST_PACKS:
             self.refused += 1
             return configured
-        self._known.add(identity)
+        self._known[identity] = None
         return identity
 
 

@@ -17,6 +17,10 @@ from telemetry.charging.moving import found_again, moved
 from telemetry.charging.session import CurvePoint, Phase, SessionError
 
 MOST_LISTED: Final = 400  # phases and errors of one session that are kept
+# Of a `Plug`: what it knows of its sessions.
+KEPT: Final = (
+    *("open", "cross", "phases", "unwritten", "errors", "curve", "before", "last", "last_start_ns"),
+)
 _SAME_STAMP_NS = 1_000_000  # a log that begins earlier than the last one is no matter of equal stamps
 
 

@@ -10,6 +10,7 @@ Pure: no clock, no disk. Relies on `telemetry_core.charge.follower` for changes 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from math import nan
+from typing import Any
 from zlib import crc32
 
 from telemetry_core.charge.follow_spec import (
@@ -31,7 +32,7 @@ from telemetry.charging.identity import most_soc_pct_s
 from telemetry.charging.installation import VinKey, no_key
 from telemetry.charging.items import SessionItem
 from telemetry.charging.moving import found_again, moved
-from telemetry.charging.plug import Plug, PlugSettings
+from telemetry.charging.plug import KEPT, Plug, PlugSettings
 from telemetry.charging.saved import Boot, SavedPlug, before_in, packed, session_in, state_in, unpacked
 from telemetry.charging.session import Session
 from telemetry.charging.settings import ChargingSettings
@@ -162,6 +163,22 @@ class ChargingTracker:
         self.follower.go_on(channel, *state_in(found), most_soc_pct_s(found.known["facts"]))
         plug.last, plug.last_start_ns = found.last, found.last_start_ns
         self._reopen(plug, found)
+
+    def memory(self) -> dict[str, Any]:
+        """Return all that is known, as plain values: for `remember`."""
+        plugs = {
+            channel: ({name: getattr(plug, name) for name in KEPT}, self.follower.state(channel))
+            for channel, plug in self._plugs.items()
+        }
+        return {"plugs": plugs, "packs": self._translator.packs}
+
+    def remember(self, memory: Mapping[str, Any]) -> None:
+        """Go on with the `memory` of a tracker of the same plugs, as if all rows had come here."""
+        for channel, (values, state) in memory["plugs"].items():
+            self.follower.go_on(channel, *state)
+            for name, value in values.items():
+                setattr(self._plugs[channel], name, value)
+        self._translator.packs = memory["packs"]
 
     def _places(self, plug: Plug) -> int:
         return crc32(plug.spec.kept_by().encode())

@@ -145,12 +145,15 @@ class Reading:
         accounts: bool = False,
         hashes: bool = False,
         stop_at: int = 0,
+        goes_on: bool = False,
     ) -> None:
         """Set up the reading of recordings.
 
-        accounts: whether places have `counts`; hashes: whether there are `digests`; stop_at: a batch ends
-        there, by frames over all files.
+        - accounts: whether places have `counts`; hashes: whether there are `digests`
+        - stop_at: a batch ends there, by frames over all files
+        - goes_on: other files follow elsewhere, and transport sessions stay open
         """
+        self._goes_on = goes_on
         self._stages = stages
         self._payloads = stages.payloads
         self._recordings = recordings
@@ -208,7 +211,8 @@ class Reading:
             if self.unread.are_all:
                 self.unread.raise_any()
             self._is_ended = True
-            self._payloads.end_sessions(ACCOUNT)
+            if not self._goes_on:
+                self._payloads.end_sessions(ACCOUNT)
             return frames, replace(self._place(()), is_end=True)
         if self._rest:
             frames.extend(self._rest.pop())

@@ -64,7 +64,8 @@ class Marker:
     - outputs: by file: its table, rows, bytes, day, and the type of each column
     - accounts: counters by name, of the frames of this partition alone
     - problems: one line each
-    - lead_ns: from when on frames are read before the next day; state: what the next day goes on with
+    - lead_ns: the stamp from which on the next day reads frames of this one; 0: it needs none
+    - memory: what the stages remember, for the next day
     """
 
     vehicle: str
@@ -75,12 +76,12 @@ class Marker:
     accounts: Mapping[str, int] = field(default_factory=dict)
     problems: Sequence[str] = ()
     lead_ns: int = 0
-    state: Mapping[str, Any] = field(default_factory=dict)
+    memory: str = ""
 
     @property
     def state_hash(self) -> str:
-        """Return what changes with the state that the next day begins with."""
-        return fingerprint({"state": self.state, "lead_ns": self.lead_ns})
+        """Return what changes with what the next day goes on with."""
+        return fingerprint({"memory": self.memory, "lead_ns": self.lead_ns})
 
     def json(self) -> bytes:
         """Return its file."""

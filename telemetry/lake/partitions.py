@@ -68,11 +68,12 @@ def _listed(table: Path) -> dict[Path, str]:
 def days_of(recordings: Iterable[Recording]) -> dict[str, list[Recording]]:
     """Return the recordings of each day: days by date, recordings by their first stamp."""
     found: dict[str, list[Recording]] = {}
-    for each in sorted(recordings, key=_beginning):
+    for each in sorted(recordings, key=beginning):
         for day in each.days:
             found.setdefault(day, []).append(each)
     return dict(sorted(found.items()))
 
 
-def _beginning(recording: Recording) -> tuple[int, str]:
+def beginning(recording: Recording) -> tuple[int, str]:
+    """Return what recordings are sorted by: the first stamp, and the path."""
     return min((span.first_ns for span in recording.days.values()), default=0), recording.path

@@ -20,8 +20,9 @@ from telemetry_core.rows.batch import SampleBatch
 from telemetry_core.text.lines import LineBuffer
 
 from telemetry import __version__
+from telemetry.decode.channels import ACCOUNT
 from telemetry.decode.decoder import bind_new
-from telemetry.decode.reading import Reading
+from telemetry.decode.reading import Found, Reading
 from telemetry.errors import TelemetryError
 from telemetry.lake.layout import (
     DAY_NS,
@@ -33,20 +34,27 @@ from telemetry.lake.layout import (
     read_marker,
     start_of,
 )
+from telemetry.lake.memory import read as read_memory
+from telemetry.lake.memory import text_of
 from telemetry.lake.rows import PartitionRows
 from telemetry.lake.store import Store, open_store
 from telemetry.lake.what import What, sink
 from telemetry.lake.window import BATCH_FRAMES, Window, Windowed
+from telemetry.ledger import subtract
+from telemetry.logs.stamps import ClockRestart, UnreadGap
 from telemetry.stages.stages import Stages
 
 LEAD_NS = 60 * 10**9
+_LATEST_NS = (1 << 63) - 1
+_AFTER, _ANY = "the day after", ""  # what a partition is made of, where it does not depend on that day
 
 
 @dataclass(frozen=True, slots=True)
 class Input:
     """A recording of a partition.
 
-    end: as of `Windowed`; problem: why it breaks off; is_lead: it has frames of the lead-in alone.
+    - end: as of `Windowed`; problem: why it breaks off
+    - lead_ns: it has frames of the day before alone, and this is the stamp of the last one; 0: it has others
     """
 
     path: str
@@ -54,7 +62,7 @@ class Input:
     hash: str
     end: int | None = None
     problem: str = ""
-    is_lead: bool = False
+    lead_ns: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +70,7 @@ class Task:
     """A partition.
 
     - where: of the dataset; made_of: what changes with databases and options
-    - before: the day whose state this one goes on with; empty: none
-    - after: the next day of the vehicle; empty: this is the last
+    - before: the day whose memory this one goes on with; after: the next day of the vehicle; empty: none
     """
 
     where: str
@@ -83,7 +90,7 @@ class Task:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What has become of a task. reason: why it was done; "": it was skipped; error: why it failed."""
+    """What has become of a task. reason: why it was done, "": it was skipped; error: why it failed."""
 
     vehicle: str
     day: str
@@ -96,20 +103,20 @@ class Outcome:
 
 
 def run(task: Task) -> Outcome:
-    """Make a partition, unless it is there. A TelemetryError is the outcome's `error`."""
+    """Make a partition, unless it is there. What fails is the outcome's `error`."""
     try:
         store = open_store(task.where)
         with store.held(task.partition) as parts:
             before = read_marker(store, partition_name(task.vehicle, task.before)) if task.before else None
-            made_of = _made_of(task, before)
+            work = _Work(task, before)
             known = read_marker(store, task.partition)
-            if known is not None and known.made_of == made_of:
+            if known is not None and work.is_of(known):
                 return _outcome(known)
-            marker = _make(task, store, parts, made_of)
+            marker = work.make(store, parts)
             for path in set(known.outputs if known else ()) - set(marker.outputs):
                 store.remove(path)
-            return replace(_outcome(marker), reason=_reason(known, made_of))
-    except TelemetryError as error:
+            return replace(_outcome(marker), reason=_reason(known, marker))
+    except (TelemetryError, OSError, ValueError) as error:
         return Outcome(task.vehicle, task.day, reason="failed", error=str(error))
 
 
@@ -121,80 +128,116 @@ def _outcome(marker: Marker) -> Outcome:
     )
 
 
-def _made_of(task: Task, before: Marker | None) -> dict[str, str]:
-    logs = [[each.path.rpartition("/")[2], each.hash, each.is_lead] for each in task.inputs]
-    return {
-        **task.made_of,
-        "logs": fingerprint({"logs": logs}),
-        "version": __version__,
-        "the day before": before.state_hash if before else "",
-        "the day after": "there" if task.after else "",
-    }
-
-
-def _reason(known: Marker | None, made_of: Mapping[str, str]) -> str:
+def _reason(known: Marker | None, made: Marker) -> str:
     if known is None:
         return "new"
-    changed = [name for name, value in made_of.items() if known.made_of.get(name) != value]
+    changed = [name for name, value in made.made_of.items() if known.made_of.get(name) != value]
     return f"changed: {', '.join(changed)}"
 
 
-def _make(task: Task, store: Store, parts: Path, made_of: Mapping[str, str]) -> Marker:
-    start_ns = start_of(task.day)
-    window = Window(start_ns - LEAD_NS, start_ns, start_ns + DAY_NS)
-    paths = [Path(each.path) for each in task.inputs]
-    described = task.what.described(task.vehicle, paths)
-    rows_of = sink()
-    ends = {each.path: each.end for each in task.inputs if each.end is not None}
-    recordings = Windowed(described.make_recordings(), window, ends)
-    run_of = _Run(described.make_stages(rows_of), recordings, paths)
-    rows = PartitionRows(rows_of, parts)
-    try:
-        run_of.read(rows)
-        written = rows.finish()
-    finally:
-        rows.close()
-    made = fingerprint(dict(made_of))
-    outputs = {}
-    for part in written:
-        path = file_name(part.table, task.vehicle, part.day, task.partition, made)
-        outputs[path] = {
-            "table": part.table,
-            "day": part.day,
-            "rows": part.rows,
-            "bytes": part.file.stat().st_size,
-            "types": part.types,
+class _Work:
+    """A task, and the marker of the day before."""
+
+    def __init__(self, task: Task, before: Marker | None) -> None:
+        self._task = task
+        start_ns = start_of(task.day)
+        lead_ns = before.lead_ns if before is not None else 0
+        self._window = Window(lead_ns or start_ns, start_ns, start_ns + DAY_NS)
+        since_ns = self._window.lead_ns
+        self._inputs = [each for each in task.inputs if not each.lead_ns or each.lead_ns >= since_ns]
+        self._memory = before.memory if before is not None else ""
+        is_next = task.after and start_of(task.after) == self._window.stop_ns
+        self._after = "follows at once" if is_next else "follows" if task.after else "none"
+        logs = [[each.path.rpartition("/")[2], each.hash, each.lead_ns] for each in self._inputs]
+        self._made_of = {
+            **task.made_of,
+            "logs": fingerprint({"logs": logs}),
+            "version": __version__,
+            "the day before": before.state_hash if before else "",
         }
-        store.put(part.file, path)
-    marker = Marker(
-        task.vehicle,
-        task.day,
-        made_of,
-        [
+
+    def is_of(self, known: Marker) -> bool:
+        """Return whether a partition is what this one would become."""
+        return any(known.made_of == {**self._made_of, _AFTER: after} for after in (_ANY, self._after))
+
+    def make(self, store: Store, parts: Path) -> Marker:
+        """Make the partition; the old one stays until the marker is replaced."""
+        task = self._task
+        paths = [Path(each.path) for each in self._inputs]
+        described = task.what.described(task.vehicle, paths)
+        rows_of = sink()
+        ends = {each.path: each.end for each in self._inputs if each.end is not None}
+        recordings = Windowed(described.make_recordings(), self._window, ends)
+        reading = _Run(described.make_stages(rows_of), recordings, self._window)
+        if self._memory:
+            reading.remember(self._memory)
+        rows = PartitionRows(rows_of, parts)
+        try:
+            reading.read(paths, rows, self._after)
+            written = rows.finish()
+        finally:
+            rows.close()
+        made_of = {**self._made_of, _AFTER: _ANY if reading.is_settled else self._after}
+        made = fingerprint(made_of)
+        outputs = {}
+        for part in written:
+            path = file_name(part.table, task.vehicle, part.day, task.partition, made)
+            size = part.file.stat().st_size
+            outputs[path] = {
+                "table": part.table,
+                "day": part.day,
+                "rows": part.rows,
+                "bytes": size,
+                "types": part.types,
+            }
+            store.put(part.file, path)
+        inputs = [
             {"path": each.path, "size": each.size, "hash": each.hash}
-            for each in task.inputs
-            if not each.is_lead
-        ],
-        outputs,
-        run_of.accounts,
-        run_of.problems,
-    )
-    draft = parts / "marker"
-    draft.write_bytes(marker.json())
-    store.put(draft, marker_path(task.partition))
-    return marker
+            for each in self._inputs
+            if not each.lead_ns
+        ]
+        marker = Marker(
+            task.vehicle,
+            task.day,
+            made_of,
+            inputs,
+            outputs,
+            reading.accounts,
+            reading.problems,
+            reading.lead_ns,
+            reading.memory,
+        )
+        draft = parts / "marker"
+        draft.write_bytes(marker.json())
+        store.put(draft, marker_path(task.partition))
+        return marker
 
 
 class _Run:
-    """Reads the window of a day, and counts what is of the day alone."""
+    """Reads the window of a day, and counts what is of the day alone.
 
-    def __init__(self, stages: Stages, recordings: Windowed, paths: Sequence[Path]) -> None:
+    lead_ns, memory: for the next day; is_settled: it is the same whether or not a day follows.
+    """
+
+    def __init__(self, stages: Stages, recordings: Windowed, window: Window) -> None:
         self._stages = stages
         self._recordings = recordings
-        self._reading = Reading(stages, recordings, accounts=True)
-        self._reading.begin(paths)
+        self._window = window
         self._counted: Counter[str] = Counter()
         self.problems: list[str] = []
+        self.lead_ns = 0
+        self.memory = ""
+        self.is_settled = True
+
+    def remember(self, memory: str) -> None:
+        """Go on with the memory of the day before. Raises ValueError for that of other stages."""
+        bindings, known = read_memory(memory)
+        stages = self._stages
+        for binding in bindings:
+            bound = stages.take_payloads_from(len(stages.channels), binding)
+            self._recordings.known.append((binding, bound.number))
+        bind_new(stages.writing, stages, 0)
+        stages.writing.remember(known)
 
     @property
     def accounts(self) -> dict[str, int]:
@@ -204,13 +247,15 @@ class _Run:
         counted.update(self._stages.writing.counted())
         return {name: count for name, count in sorted(counted.items()) if count}
 
-    def read(self, rows: PartitionRows) -> None:
-        """Read all; let `rows` write. Raises what one recording alone raises."""
+    def read(self, paths: Sequence[Path], rows: PartitionRows, after: str) -> None:
+        """Read all, and let `rows` write what comes of it. after: whether a day follows, and when."""
         stages, lines = self._stages, LineBuffer()
+        reading = Reading(stages, self._recordings, accounts=True, goes_on=after != "none")
         frames, samples = FrameBatch(BATCH_FRAMES), SampleBatch(stages.schema)
-        decoding, writing = 0, 0
+        decoding, writing = 0, len(stages.writing.channels)
+        reading.begin(paths)
         try:
-            while (taken := self._reading.take(frames)) is not None:
+            while (taken := reading.take(frames)) is not None:
                 together, place = taken
                 decoding = bind_new(stages.decoding, stages, decoding)
                 writing = bind_new(stages.writing, stages, writing)
@@ -218,11 +263,34 @@ class _Run:
                 if self._recordings.is_lead and not place.is_end:
                     continue
                 self._counted.update(place.counts)
+                if place.restart:
+                    self._restart(place.restart, lines)
                 samples.clear()
                 stages.decoding.decode(together, samples)
                 stages.writing.write(samples, lines)
                 rows.write_groups()
-            stages.writing.finish(lines, self._reading.last_ns)
-            stages.writing.flush(lines)
         finally:
-            self._reading.close()
+            reading.close()
+        self._end(reading, lines, after)
+
+    def _restart(self, restart: ClockRestart | UnreadGap, lines: LineBuffer) -> None:
+        if self._stages.writing.sessions.is_open():
+            self.problems.append(restart.words())
+        self._stages.writing.end_sessions(lines, restart.before_ns)
+
+    def _end(self, reading: Reading, lines: LineBuffer, after: str) -> None:
+        writing, payloads = self._stages.writing, self._stages.payloads
+        self.memory = text_of(self._stages)
+        self.is_settled = writing.is_settled and not payloads.is_open
+        if after != "none":
+            before = payloads.counted()
+            payloads.expire(self._window.stop_ns if after == "follows at once" else _LATEST_NS)
+            self._counted.update(subtract(payloads.counted(), before))
+        if after == "follows at once":
+            self.lead_ns = payloads.needed_since(self._window.stop_ns, LEAD_NS) or 0
+        if after == "none":
+            writing.finish(lines, reading.last_ns)
+            writing.flush(lines)
+        read = self._counted[f"bus/{ACCOUNT}/read"]
+        found = Found(read, 0.0, self.accounts, self._stages.decoding.matched())
+        self.problems += self._recordings.losses(found)

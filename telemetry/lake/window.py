@@ -114,7 +114,11 @@ def _days(batch: FrameBatch) -> Iterator[tuple[str, int, int, int]]:
 
 
 class Windowed(Recordings):
-    """Recordings of which a window is read. `is_lead`: what was read last is of the lead-in."""
+    """Recordings of which a window is read.
+
+    - is_lead: what was read last is of the lead-in
+    - known: channels that an earlier day has bound, and their numbers; each is bound again once
+    """
 
     def __init__(self, recordings: Recordings, window: Window, ends: Mapping[str, int]) -> None:
         """Set up the reading of a window.
@@ -125,11 +129,20 @@ class Windowed(Recordings):
         self._window = window
         self._ends = ends
         self.is_lead = False
+        self.known: list[tuple[Binding, int]] = []
         self.unit, self.is_fixed = recordings.unit, recordings.is_fixed
         self.first_ns = recordings.first_ns
 
     def open(self, path: Path, bind: Callable[[Binding], int]) -> OpenRecording:
-        return _Part(self, self._recordings.open(path, bind), self._window, self._ends.get(str(path)))
+        def bind_again(binding: Binding) -> int:
+            for known in self.known:
+                if known[0] == binding:
+                    self.known.remove(known)
+                    return known[1]
+            return bind(binding)
+
+        opened = self._recordings.open(path, bind_again)
+        return _Part(self, opened, self._window, self._ends.get(str(path)))
 
     def count(self, frames: int) -> int:
         return self._recordings.count(frames)

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
 from telemetry.errors import DataError, UsageError
-from telemetry.lake.layout import start_of
-from telemetry.lake.partitions import Named, days_of, named
+from telemetry.lake.layout import DAY_NS, start_of
+from telemetry.lake.partitions import Named, beginning, days_of, named
 from telemetry.lake.store import Where, open_store
-from telemetry.lake.task import LEAD_NS, Input, Outcome, Task, run
+from telemetry.lake.task import Input, Outcome, Task, run
 from telemetry.lake.what import What
 from telemetry.lake.window import Look, Recording, look
 from telemetry.ledger import add
@@ -159,13 +159,13 @@ def _chain(
 
 
 def _inputs(day: str, before: str, days: Mapping[str, Sequence[Recording]]) -> Iterator[Input]:
-    """Yield the recordings of a day, and those of the day before that may begin what goes on in it."""
+    """Yield the recordings of a day, and those of the day before, which may begin what goes on in it."""
     own = days[day]
-    lead_ns = start_of(day) - LEAD_NS
-    of_lead = [each for each in days.get(before, ()) if each.days[before].last_ns >= lead_ns]
-    for each in (*(one for one in of_lead if one not in own), *own):
-        is_lead = each not in own
+    is_next = before and start_of(before) + DAY_NS == start_of(day)
+    lead = [each for each in days.get(before, ()) if is_next and each not in own]
+    for each in sorted((*lead, *own), key=beginning):
+        is_lead = each in lead
         span = each.days[before if is_lead else day]
         is_last = span.frames == max(one.frames for one in each.days.values())
         end = None if is_last and not is_lead else span.frames
-        yield Input(each.path, each.size, each.hash, end, each.problem, is_lead)
+        yield Input(each.path, each.size, each.hash, end, each.problem, span.last_ns if is_lead else 0)

@@ -7,7 +7,7 @@ Promises:
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from telemetry_core.rows.batch import SampleBatch
 from telemetry_core.rows.schema import Schema
@@ -69,6 +69,15 @@ class Banks:
     def forget(self, channel: int) -> None:
         """Let no alarm of `channel` be active any more."""
         self._active = {each for each in self._active if each[0] != channel}
+
+    def memory(self) -> tuple[object, ...]:
+        """Return what is known of the packs, as plain values."""
+        return self._known, self._second, self._home, sorted(self._active)
+
+    def remember(self, memory: tuple[Any, ...]) -> None:
+        """Go on with the `memory` of the same banks."""
+        self._known, self._second, self._home, active = memory
+        self._active = set(active)
 
     def follow(self, samples: SampleBatch) -> list[BankRow]:
         made: list[BankRow] = []

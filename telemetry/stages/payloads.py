@@ -48,6 +48,28 @@ class Payloads:
         whole = self._transport.reassemble(frames)
         return whole if self._protection is None else self._protection.check(whole)
 
+    @property
+    def is_open(self) -> bool:
+        """Return whether a transport session has frames that nothing has become of yet."""
+        return any(self._transport.open_frames(channel.number) for channel in self._channels)
+
+    def expire(self, now_ns: int) -> None:
+        """End transport sessions that no frame from `now_ns` on would continue."""
+        for channel in self._channels:
+            self._transport.expire(channel.number, now_ns)
+
+    def needed_since(self, now_ns: int, least_ns: int) -> int | None:
+        """Return the stamp from which on frames are needed to go on at `now_ns`; None: none are.
+
+        least_ns: where a session is open or counters are checked, frames of so long at least.
+        """
+        since = self._transport.open_since()
+        if self._protection is not None:
+            least_ns = max(least_ns, *(rule.timeout_ns for rule in self._protection.specs))
+        elif since is None:
+            return None
+        return min(now_ns - least_ns, now_ns if since is None else since)
+
     def end_sessions(self, source: str) -> None:
         """Count transport sessions of `source` that are open as lost: nothing more comes of it."""
         for channel in self._channels:

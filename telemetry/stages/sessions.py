@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from telemetry_core.rows.batch import SampleBatch
 from telemetry_core.rules.map_spec import MapSpec
@@ -76,6 +76,14 @@ class PlugSessions:
         """Return the names of the plugs that frames of `source` show; of none: that power alone shows."""
         self._find_plugs()
         return self._sources.get(source, ())
+
+    def memory(self) -> dict[str, Any]:
+        """Return all that is known at the plugs, as plain values."""
+        return self.tracker.memory()
+
+    def remember(self, memory: dict[str, Any]) -> None:
+        """Go on with the `memory` of the same plugs."""
+        self.tracker.remember(memory)
 
     def fed_by(self, source: str | None) -> Sequence[str]:
         """Return the names of the plugs that follow rows of `source` alone, also by power; None: of all."""
@@ -215,6 +223,12 @@ class NoSessions(PlugSessions):
 
     def fed_by(self, _source: str | None) -> Sequence[str]:
         return ()
+
+    def memory(self) -> dict[str, Any]:
+        return {}
+
+    def remember(self, memory: dict[str, Any]) -> None:
+        pass
 
     def close(self, plug: str, *_: object) -> None:
         LOG.warning("%s: what was open there stays open: nothing follows sessions any more", plug)

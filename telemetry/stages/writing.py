@@ -5,8 +5,8 @@ the row that it comes from. Relies on being called from one thread, with the row
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from telemetry_core.decode.spec import PlanSpec
 from telemetry_core.decode.unmatched import UnmatchedIds
@@ -237,6 +237,51 @@ class Writing:
         self._reducer.flush(self._reduced, before_ns, tags)
         self.output.shift_ns = shift_ns
         self.output.add(self._reduced, lines)
+
+    @property
+    def is_settled(self) -> bool:
+        """Return whether nothing would be written if no row came any more."""
+        return not (self.sessions.is_open() or (self._reducer is not None and self._reducer.pending))
+
+    def memory(self) -> dict[str, Any]:
+        """Return what is remembered of all rows so far, as plain values: for `remember`.
+
+        Stamps that events have had are left out, which keep those of one code and stamp apart.
+        """
+        if not self.remembers:
+            return {}
+        mapper = self.mapped.mapper if self.mapped else None
+        channels = {
+            number: (
+                self.senders.memory(number),
+                self.alarms.watcher.memory(number),
+                mapper.memory(number) if mapper else None,
+            )
+            for number in self.channels
+        }
+        return {
+            "channels": channels,
+            "sessions": self.sessions.memory(),
+            "banks": self.banks.memory() if self.banks else None,
+            "reducer": self._reducer.memory() if self._reducer else None,
+        }
+
+    def remember(self, memory: Mapping[str, Any]) -> None:
+        """Go on with the `memory` of stages of the same configuration, whose channels are bound likewise.
+
+        Raises ValueError for that of others.
+        """
+        for number, (senders, alarms, mapped) in memory["channels"].items():
+            if senders is not None:
+                self.senders.remember(number, senders)
+            self.alarms.watcher.remember(number, alarms)
+            if mapped is not None and self.mapped is not None:
+                self.mapped.mapper.remember(number, mapped)
+        self.sessions.remember(memory["sessions"])
+        if self.banks is not None:
+            self.banks.remember(memory["banks"])
+        if self._reducer is not None:
+            self._reducer.remember(memory["reducer"])
 
     def of(self, source: str) -> Iterator[BoundChannel]:
         """Return the channels of `source`."""

@@ -2,18 +2,26 @@
 
 import datetime
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from telemetry import lake
+from telemetry.decode.decoder import Decoder
+from telemetry.decode.described import by_config
+from telemetry.ledger import add
+from telemetry.tables.sink import TableSink
+from telemetry.tables.table import Table
 from tests.support.tables import HEADS, MODELLED_TEXTS, Value, plain
 
 NOON_NS = 1_772_452_800_000_000_000  # 2026-03-02 12:00 UTC
 MIDNIGHT_NS = NOON_NS + 12 * 3600 * 10**9  # 2026-03-03
 DATABASE = Path(__file__).parents[2] / "firmware_sim/wire/vehicle.dbc"
 
+Row = tuple[str, frozenset[tuple[str, Any]]]  # table, and the values that are there
 Frame = tuple[int, str, str]  # time_ns, id, data
 
 
@@ -29,7 +37,7 @@ def lake_values(where: Path, leave_out: Sequence[str] = MODELLED_TEXTS) -> Count
     """Count the values of all files, as `csv_values` does. Times of each file do not go back."""
     found = Counter[Value]()
     for file in map(Path, lake.files(where)):
-        folders = dict(part.split("=", 1) for part in file.relative_to(where).parts[:-1])
+        folders = _folders(file, where)
         rows = pq.ParquetFile(file).read()
         times = rows["time"].cast("int64").to_pylist()
         assert times == sorted(times)
@@ -45,5 +53,42 @@ def lake_values(where: Path, leave_out: Sequence[str] = MODELLED_TEXTS) -> Count
     return found
 
 
+def _folders(file: Path, where: Path) -> dict[str, str]:
+    return dict(part.split("=", 1) for part in file.relative_to(where).parts[:-1])
+
+
 def _day(ns: int) -> str:
     return datetime.datetime.fromtimestamp(ns // 10**9, datetime.UTC).strftime("%Y-%m-%d")
+
+
+def lake_rows(where: Path) -> Counter[Row]:
+    """Count the rows of all files."""
+    return Counter(
+        row
+        for file in map(Path, lake.files(where))
+        for row in _rows(_folders(file, where)["table"], pq.ParquetFile(file).read())
+    )
+
+
+def one_run(logs: Sequence[Path], config: Path) -> tuple[Counter[Row], dict[str, int]]:
+    """Count the rows of one `decode --config` over all logs; return the accounts of its frames, too."""
+    sink = TableSink()
+    decoder = Decoder(*by_config(config).make(sink), accounts=True)
+    with decoder.pieces(logs) as pieces:
+        counted = add(*(piece.counts for piece in pieces))
+    tables = [Table(batches) for batches in sink.take()]
+    rows = Counter(row for table in tables for row in _rows(table.name, pa.table(table)))
+    return rows, frame_accounts(counted)
+
+
+def frame_accounts(counted: dict[str, int]) -> dict[str, int]:
+    """Return what has become of frames, without zeros."""
+    of_frames = ("bus/", "frames/", "sessions/", "protection/")
+    return {name: count for name, count in counted.items() if count and name.startswith(of_frames)}
+
+
+def _rows(name: str, rows: pa.Table) -> Iterator[Row]:
+    at = rows.column_names.index("time")
+    rows = rows.set_column(at, "time", rows["time"].cast("int64"))
+    for row in rows.to_pylist():
+        yield name, frozenset((key, value) for key, value in row.items() if value is not None)

@@ -124,6 +124,41 @@ cdef class Mapper:
             for number in range(self.table.buses[bus].cycle_count):
                 self.channels[channel].cycles[number].by_order = by_order
 
+    def memory(self, Py_ssize_t channel):
+        """Return what is remembered of `channel`, as plain values; None: it is not bound to a bus."""
+        cdef Channel* bound = &self.channels[channel]
+        if bound.bus < 0:
+            return None
+        cdef Bus* bus = &self.table.buses[bound.bus]
+        cdef Py_ssize_t n
+        return (
+            [bound.powers[n] for n in range(self.table.target_count)],
+            [bound.counters[n] for n in range(self.table.target_count)],
+            [bound.references[n] for n in range(bus.reference_count)],
+            [bound.cycles[n] for n in range(bus.cycle_count)],
+            [bound.pages[n] for n in range(bus.page_count)],
+            [bound.brought_by[n] for n in range(bus.value_count)],
+            [bound.values[n] for n in range(bus.value_count)],
+        )
+
+    def remember(self, Py_ssize_t channel, memory):
+        """Go on with the `memory` of a mapper of the same map, which had bound `channel` likewise."""
+        cdef Channel* bound = &self.channels[channel]
+        cdef Py_ssize_t n
+        if bound.bus < 0 or [*map(len, memory)] != [*map(len, self.memory(channel))]:
+            raise ValueError("the memory is of another map")
+        powers, counters, references, cycles, pages, brought_by, values = memory
+        for n in range(len(powers)):
+            bound.powers[n], bound.counters[n] = powers[n], counters[n]
+        for n in range(len(references)):
+            bound.references[n] = references[n]
+        for n in range(len(cycles)):
+            bound.cycles[n] = cycles[n]
+        for n in range(len(pages)):
+            bound.pages[n] = pages[n]
+        for n in range(len(values)):
+            bound.brought_by[n], bound.values[n] = brought_by[n], values[n]
+
     cdef object _make_channels(self, Py_ssize_t count):
         if count <= self.channel_count:
             return

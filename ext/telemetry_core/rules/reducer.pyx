@@ -157,6 +157,31 @@ cdef class Reducer:
                 self._emit(held, out)
                 held.waiting = False
 
+    def memory(self):
+        """Return what is held, as plain values: for a reducer of the same schema and intervals."""
+        cdef size_t number
+        return ([self.held[number] for number in range(self.held_count)],
+                [self.words[number] for number in range(self.words_used)])
+
+    def remember(self, memory):
+        """Go on with the `memory` of another one; this one holds nothing yet."""
+        cdef Held found
+        cdef size_t at
+        held, words = memory
+        for one in held:
+            found = one
+            if found.record >= <uint32_t>self.schema.record_count:
+                raise ValueError("the memory is of another schema")
+            at = self._add(found.record, found.tags).at
+            if at != found.at:
+                raise ValueError("the memory is of another schema")
+            self.held[self.held_count - 1] = found
+            self.pending += found.pending
+        if len(words) != self.words_used:
+            raise ValueError("the memory is of another schema")
+        for at in range(self.words_used):
+            self.words[at] = words[at]
+
     def pending_by_measurement(self):
         """Return how many rows are held back now, by measurement, without measurements that have none."""
         counts = {}

@@ -225,6 +225,37 @@ cdef class Senders:
                 judged.taken = source.judged[<Py_ssize_t>same].taken
                 memcpy(judged.reported, source.judged[<Py_ssize_t>same].reported, sizeof(judged.reported))
 
+    def memory(self, Py_ssize_t channel):
+        """Return what is known of `channel`, as plain values, but for the counts; None: nothing is."""
+        cdef Channel* bound = &self.channels[channel]
+        cdef Py_ssize_t place
+        if bound.known == NULL:
+            return None
+        taken = [(bound.judged[place].taken, <bytes>bound.judged[place].reported[:32])
+                 for place in range(self._count_judged(bound))]
+        heard = [bound.known.heard[place] for place in range(ADDRESSES)]
+        return bound.rows, bound.left, bound.followed, heard, <bytes>bound.known.together[:8192], taken
+
+    def remember(self, Py_ssize_t channel, memory):
+        """Go on with the `memory` of a stage of the same records, which had bound `channel` likewise."""
+        cdef Channel* bound = &self.channels[channel]
+        cdef Py_ssize_t place
+        cdef const uint8_t* bits
+        bound.rows, bound.left, bound.followed, heard, together, taken = memory
+        if bound.judged == NULL or len(heard) != ADDRESSES or len(together) != 8192 or (
+                len(taken) != self._count_judged(bound)):
+            raise ValueError("the memory is of other records")
+        if bound.known == NULL:
+            bound.known = <Known*>zeroed(1, sizeof(Known))
+        for place in range(ADDRESSES):
+            bound.known.heard[place] = heard[place]
+        bits = together
+        memcpy(bound.known.together, bits, 8192)
+        for place in range(len(taken)):
+            bound.judged[place].taken = taken[place][0]
+            bits = taken[place][1]
+            memcpy(bound.judged[place].reported, bits, 32)
+
     def kept_out(self, Py_ssize_t channel):
         """Return how many rows of `channel` were not taken, by message, without messages that have none."""
         counts = {}

@@ -238,6 +238,21 @@ cdef class Watcher:
                 return &states[number]
         raise ValueError(f"rule {rule} is not watched on channel {channel}")
 
+    def memory(self, channel):
+        """Return what is remembered of the rules on `channel`, as plain values."""
+        cdef State* states = self._states(channel)
+        cdef Py_ssize_t number
+        return [states[number] for number in range(self.rule_count if states != NULL else 0)]
+
+    def remember(self, channel, memory):
+        """Go on with the `memory` of a watcher of the same rules, which had bound `channel` likewise."""
+        cdef State* states = self._states(channel)
+        cdef Py_ssize_t number
+        if len(memory) != (self.rule_count if states != NULL else 0):
+            raise ValueError("the memory is of other rules")
+        for number in range(len(memory)):
+            states[number] = memory[number]
+
     def watched(self, channel):
         """Return the rules that rows of `channel` may begin or end, in their order."""
         cdef State* states = self._states(channel)

@@ -148,7 +148,7 @@ cdef int _first_frame(Sessions sessions, const Frame* frame, uint64_t key, Sessi
         return 0
     session = sessions.open(frame.channel, False, key, <uint32_t>min(size, <uint64_t>FIRST_ROOM))
     sessions.count_frame(session)
-    session.last_ns = frame.time_ns
+    session.first_ns = session.last_ns = frame.time_ns
     session.limit_ns = LIMIT_NS
     session.size = <uint32_t>size
     session.stored = <uint32_t>(length - head)

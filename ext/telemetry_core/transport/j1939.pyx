@@ -134,6 +134,7 @@ cdef Session* _announced(Sessions sessions, const Frame* frame) except? NULL nog
         sessions.counts[frame.channel].ends[END_MALFORMED] += 1
         return NULL
     session = sessions.open(frame.channel, True, sender_first(frame), packets * PACKET_BYTES)
+    session.first_ns = frame.time_ns
     session.pgn = carried_pgn(frame)
     session.size = size
     session.packets = packets

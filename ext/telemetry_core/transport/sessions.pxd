@@ -33,6 +33,7 @@ cdef struct Session:
     uint32_t packets             # J1939: announced
     uint32_t block               # J1939: packets left of those that the receiver asked for; 0: not known
     uint32_t frames              # taken so far, and not passed on
+    int64_t first_ns             # of its first frame
     int64_t last_ns
     int64_t limit_ns             # how long its next frame may take
     uint64_t seen[4]             # J1939: packets by number

@@ -128,6 +128,15 @@ cdef class Transport:
                 frames += self.sessions.items[index].frames
         return frames
 
+    def expire(self, uint16_t channel, int64_t now_ns):
+        """End the channel's sessions that no frame from `now_ns` on would continue."""
+        self.sessions.expire(channel, now_ns)
+
+    def open_since(self):
+        """Return the stamp of the first frame of all sessions that are open; None: none is."""
+        cdef Py_ssize_t index
+        return min([self.sessions.items[index].first_ns for index in range(self.sessions.count)], default=None)
+
     def end_sessions(self, uint16_t channel):
         """End the channel's open sessions as unfinished: nothing more will come there."""
         cdef Py_ssize_t index = self.sessions.count
