@@ -14,14 +14,14 @@ LOG = logging.getLogger("telemetry.charging")
 
 VinKey = Callable[[], bytes]
 
-_NAME = "installation.key"
+KEY_NAME = "installation.key"
 _BYTES = 32
 
 
 @cache
 def installation_key(directory: Path) -> bytes:
     """Return the key in `directory`; make a missing one. One that cannot be kept is of this process alone."""
-    file = directory / _NAME
+    file = directory / KEY_NAME
     try:
         return file.read_bytes() or _made(file)
     except FileNotFoundError:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from telemetry_core.decode.spec import PlanSpec
 
+from telemetry.charging.installation import VinKey, no_key
 from telemetry.decode.channels import ACCOUNT, ChannelPlan
 from telemetry.decode.logs import FEW_MATCHED, FEW_OF_A_PLUG, Logs
 from telemetry.decode.reading import Recordings
@@ -152,24 +153,31 @@ def _modelled(
 
 
 def by_config(
-    file: Path, source: str = "", warn: Callable[[Sequence[str]], None] = lambda _: None
+    file: Path,
+    source: str = "",
+    warn: Callable[[Sequence[str]], None] = lambda _: None,
+    *,
+    vin_key: VinKey | None = None,
 ) -> Described:
     """Describe logs or captures by a service's configuration.
 
-    source: of all channels, empty: the one that fits; warn: takes what was left out of its databases. Raises
-    ConfigError, UsageError.
+    - source: of all channels, empty: the one that fits; warn: takes what was left out of its databases
+    - vin_key: vehicle numbers are written as the configuration says, by this key; None: as they are
+
+    Raises ConfigError, UsageError.
     """
     from telemetry.settings.document import read_document
     from telemetry.stages.offline import Recorded, files_beside, read_offline  # with all sources
     from telemetry.stages.prepare import compose
 
-    config = read_offline(read_document(file))
+    config = read_offline(read_document(file), vin="plain" if vin_key is None else "")
     composition = compose(config)
     warn(composition.loaded.warnings)
     recorded = Recorded(composition, source, account=ACCOUNT)
     files = [*config.files, *files_beside(config)]
+    make_stages = partial(composition.make_stages, vin_key=vin_key or no_key)
     if not recorded.is_serial:
-        return Described(composition.make_stages, partial(Logs, recorded), files)
+        return Described(make_stages, partial(Logs, recorded), files)
     from telemetry.decode.captures import Captures
 
-    return Described(composition.make_stages, partial(Captures, recorded), files, is_serial=True)
+    return Described(make_stages, partial(Captures, recorded), files, is_serial=True)

@@ -189,9 +189,12 @@ class Reading:
         duration_s = (self.last_ns - self.first_ns) / 1e9
         return Found(self.frames_read, duration_s, counted, matched, is_bounded)
 
-    def begin(self, paths: Sequence[Path], *, is_strict: bool = False) -> None:
-        """Read these, from the first frame of the first one. is_strict: each error of a file is raised."""
-        self.unread = Unread(paths, is_strict=is_strict)
+    def begin(self, paths: Sequence[Path], *, is_strict: bool = False, unread: Unread | None = None) -> None:
+        """Read these, from the first frame of the first one.
+
+        is_strict: each error of a file is raised; unread: takes the errors, and says which are.
+        """
+        self.unread = unread or Unread(paths, is_strict=is_strict)
         self._paths = self.unread.paths
         self._course = Course(self._paths, self._recordings.unit)
 

@@ -42,14 +42,19 @@ def sink_settings(
 def spool_directory(
     environment: Mapping[str, str], settings: SinkSettings, files: Sequence[Path], options: Sequence[object]
 ) -> Path:
-    """Return a folder of this decode's own, where the user keeps state (XDG Base Directory Specification).
+    """Return a folder of this decode's own, where the user keeps state.
 
     files: logs and databases; options: all else that says what is written.
     """
-    home = environment.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
     words = [[str(file if file == STDIN else file.resolve()) for file in files], *_words(settings, options)]
     digest = hashlib.sha256(json.dumps(words).encode()).hexdigest()[:_DIGITS]
-    return Path(home) / "nev-telemetry" / "decode" / digest
+    return state_folder(environment) / "decode" / digest
+
+
+def state_folder(environment: Mapping[str, str]) -> Path:
+    """Return where the user keeps state (XDG Base Directory Specification)."""
+    home = environment.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
+    return Path(home) / "nev-telemetry"
 
 
 def position_name(

@@ -2,4 +2,5 @@
 
 from telemetry.lake.layout import accounts as accounts
 from telemetry.lake.layout import files as files
+from telemetry.lake.write import Written as Written
 from telemetry.lake.write import write as write

@@ -83,6 +83,11 @@ class Marker:
         """Return what changes with what the next day goes on with."""
         return fingerprint({"memory": self.memory, "lead_ns": self.lead_ns})
 
+    @property
+    def sizes(self) -> dict[str, int]:
+        """Return the bytes of each file."""
+        return {path: output["bytes"] for path, output in self.outputs.items()}
+
     def json(self) -> bytes:
         """Return its file."""
         return json.dumps(asdict(self), indent=1, sort_keys=True).encode() + b"\n"
@@ -107,14 +112,15 @@ def read_marker(store: Store, partition: str) -> Marker | None:
         return None
 
 
-def markers(store: Store) -> Iterator[Marker]:
+def markers(store: Store, *, are_damaged_left_out: bool = False) -> Iterator[Marker]:
     """Yield those of all partitions, in the order of their names. Raises DataError for a damaged one."""
     for path in store.names(MARKERS, ".json"):
         marker = read_marker(store, path.removeprefix(f"{MARKERS}/").removesuffix(".json"))
-        if marker is None:
+        if marker is not None:
+            yield marker
+        elif not are_damaged_left_out:
             hint = "decode --format dataset makes the partition again"
             raise DataError("is damaged", where=store.place(path), hint=hint)
-        yield marker
 
 
 def files(

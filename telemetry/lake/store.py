@@ -14,7 +14,7 @@ import fcntl
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -61,6 +61,12 @@ class Store:
             except FileNotFoundError:
                 return None
 
+    def are_there(self, sizes: Mapping[str, int]) -> bool:
+        """Return whether these files are there, with these sizes in bytes. Raises StorageError."""
+        with self._using(""):
+            found = self._system.get_file_info([self._path(name) for name in sizes])
+        return [info.size for info in found] == [*sizes.values()]
+
     def names(self, folder: str, ending: str) -> list[str]:
         """Return the names of all files in a folder, in depth, that end so. Raises StorageError."""
         with self._using(folder):
@@ -77,7 +83,6 @@ class Store:
                 file.parent.mkdir(parents=True, exist_ok=True)
                 _to_disk(part)
                 part.replace(file)
-                _to_disk(file.parent)
             else:
                 local = self._fs.LocalFileSystem()
                 self._fs.copy_files(

@@ -42,6 +42,7 @@ from telemetry.lake.what import What, sink
 from telemetry.lake.window import BATCH_FRAMES, Window, Windowed
 from telemetry.ledger import subtract
 from telemetry.logs.stamps import ClockRestart, UnreadGap
+from telemetry.logs.unread import Unread
 from telemetry.stages.stages import Stages
 
 LEAD_NS = 60 * 10**9
@@ -110,7 +111,7 @@ def run(task: Task) -> Outcome:
             before = read_marker(store, partition_name(task.vehicle, task.before)) if task.before else None
             work = _Work(task, before)
             known = read_marker(store, task.partition)
-            if known is not None and work.is_of(known):
+            if known is not None and work.is_of(known) and store.are_there(known.sizes):
                 return _outcome(known)
             marker = work.make(store, parts)
             for path in set(known.outputs if known else ()) - set(marker.outputs):
@@ -122,7 +123,7 @@ def run(task: Task) -> Outcome:
 
 def _outcome(marker: Marker) -> Outcome:
     rows = sum(output["rows"] for output in marker.outputs.values())
-    size = sum(output["bytes"] for output in marker.outputs.values())
+    size = sum(marker.sizes.values())
     return Outcome(
         marker.vehicle, marker.day, rows=rows, size=size, accounts=marker.accounts, problems=marker.problems
     )
@@ -132,7 +133,7 @@ def _reason(known: Marker | None, made: Marker) -> str:
     if known is None:
         return "new"
     changed = [name for name, value in made.made_of.items() if known.made_of.get(name) != value]
-    return f"changed: {', '.join(changed)}"
+    return f"changed: {', '.join(changed)}" if changed else "files are missing"
 
 
 class _Work:
@@ -173,7 +174,8 @@ class _Work:
             reading.remember(self._memory)
         rows = PartitionRows(rows_of, parts)
         try:
-            reading.read(paths, rows, self._after)
+            may_break = any(each.problem for each in self._inputs)
+            reading.read(paths, rows, self._after, may_break=may_break)
             written = rows.finish()
         finally:
             rows.close()
@@ -247,13 +249,17 @@ class _Run:
         counted.update(self._stages.writing.counted())
         return {name: count for name, count in sorted(counted.items()) if count}
 
-    def read(self, paths: Sequence[Path], rows: PartitionRows, after: str) -> None:
-        """Read all, and let `rows` write what comes of it. after: whether a day follows, and when."""
+    def read(self, paths: Sequence[Path], rows: PartitionRows, after: str, *, may_break: bool) -> None:
+        """Read all, and let `rows` write what comes of it.
+
+        after: whether a day follows, and when; may_break: a recording was known to. Otherwise its error is
+        raised: it has changed since then.
+        """
         stages, lines = self._stages, LineBuffer()
         reading = Reading(stages, self._recordings, accounts=True, goes_on=after != "none")
         frames, samples = FrameBatch(BATCH_FRAMES), SampleBatch(stages.schema)
         decoding, writing = 0, len(stages.writing.channels)
-        reading.begin(paths)
+        reading.begin(paths, unread=Unread.apart(paths))
         try:
             while (taken := reading.take(frames)) is not None:
                 together, place = taken
@@ -271,6 +277,8 @@ class _Run:
                 rows.write_groups()
         finally:
             reading.close()
+        if reading.unread.errors and not may_break:
+            raise reading.unread.errors[0]
         self._end(reading, lines, after)
 
     def _restart(self, restart: ClockRestart | UnreadGap, lines: LineBuffer) -> None:

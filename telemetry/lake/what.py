@@ -1,7 +1,7 @@
 """What says what recordings hold, as plain values that travel to other processes."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
 
@@ -27,12 +27,13 @@ class What:
     value_texts: bool = False  # of a protocol on a bus
     signals: Sequence[str] = ()
     protect: str = ""
-    isotp: Sequence[IsoTpId] = field(default=())
+    isotp: Sequence[IsoTpId] = ()
+    vin_key: bytes = b""  # of a configuration: what digests of vehicle numbers are made with
 
     def described(self, vehicle: str, paths: Sequence[Path] = ()) -> Described:
         """Return what makes the stages. Raises ConfigError, UsageError."""
         if self.config:
-            return by_config(Path(self.config), self.source)
+            return by_config(Path(self.config), self.source, vin_key=lambda: self.vin_key)
         if self.databases is None:
             return by_protocol(
                 self.protocol,

@@ -6,19 +6,25 @@ Promises:
 - The counters of all partitions add up to the frames of all recordings.
 """
 
+import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol, TypeVar
 
+from telemetry.charging.installation import KEY_NAME, installation_key
+from telemetry.decode.target import state_folder
 from telemetry.errors import DataError, UsageError
 from telemetry.lake.layout import DAY_NS, start_of
 from telemetry.lake.partitions import Named, beginning, days_of, named
 from telemetry.lake.store import Where, open_store
 from telemetry.lake.task import Input, Outcome, Task, run
+from telemetry.lake.types import require_types, types_of
 from telemetry.lake.what import What
 from telemetry.lake.window import Look, Recording, look
 from telemetry.ledger import add
 from telemetry.model.ids import IsoTpId
+from telemetry.settings.document import read_document
 from telemetry.tables.arguments import FilePath, Paths, one_of, path_of, paths_of
 from telemetry.tables.databases import Databases, Files, loaded
 
@@ -66,8 +72,10 @@ class Written:
     def raise_failed(self) -> None:
         """Raise DataError where something could not be read or made: what a command ends with."""
         if self.unread or self.errors:
-            what = f"{len(self.unread)} recordings could not be read, {len(self.errors)} partitions failed"
-            raise DataError(f"{what}; all else is in the dataset", hint="the warnings say which, and why")
+            what = [_counted(len(self.unread), "recording", "could not be read")] if self.unread else []
+            what += [_counted(len(self.errors), "partition", "failed")] if self.errors else []
+            hint = "the warnings say which, and why"
+            raise DataError(f"{' and '.join(what)}; all else is in the dataset", hint=hint)
 
 
 def write(
@@ -105,6 +113,7 @@ def write(
     what = What(
         databases=None if databases is None else loaded(databases),
         config="" if config is None else str(path_of(config, "config")),
+        vin_key=b"" if config is None else _vin_key(path_of(config, "config")),
         source=source,
         protocol=protocol or "",
         registers=registers,
@@ -123,12 +132,27 @@ def write(
     looks = [[Look(what, str(each.path), str(each.file))] for each in found]
     looked = {each.path: each for each in run_chains(looks, look)}
     chains = [_chain(store.where, owner, days, what, made_of) for owner, days in _vehicles(found, looked)]
+    require_types(store, types_of(what), {(task.vehicle, task.day) for chain in chains for task in chain})
     outcomes = []
     for outcome in run_chains(chains, run):
         report(outcome)
         outcomes.append(outcome)
     store.sweep()
     return Written(outcomes, [each.problem for each in looked.values() if each.problem])
+
+
+def _counted(count: int, what: str, verb: str) -> str:
+    return f"{count} {what}{'s' if count > 1 else ''} {verb}"
+
+
+def _vin_key(config: Path) -> bytes:
+    """Return the key of digests: the one beside the configuration's spool, or one that this user keeps."""
+    folder = read_document(config).values.get("spool", {}).get("directory", "")
+    beside = config.parent / str(folder)
+    if not (folder and (beside / KEY_NAME).is_file()):
+        beside = state_folder(os.environ)
+        beside.mkdir(parents=True, exist_ok=True)
+    return installation_key(beside)
 
 
 def _vehicles(

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Self
 
 from telemetry.errors import DataError, InputMissingError, MissingPackageError, TelemetryError
 from telemetry.logs.archives import with_members
@@ -14,7 +15,7 @@ class Unread:
     """The recordings that could not be read so far.
 
     paths: all of them once, with the logs of each archive in its place; repeated: a warning for each that is
-    named again.
+    named again; errors: why the others were not read.
     """
 
     def __init__(self, paths: Sequence[Path], *, is_strict: bool = False) -> None:
@@ -27,14 +28,22 @@ class Unread:
             else:
                 once[place] = path
         self.paths = [*once.values()]
+        self._are_apart = False
         self._is_strict = is_strict or len(self.paths) == 1
-        self._errors: list[TelemetryError] = []
+        self.errors: list[TelemetryError] = []
+
+    @classmethod
+    def apart(cls, paths: Sequence[Path]) -> Self:
+        """Expect these, also where it is one: none of their errors ends anything."""
+        made = cls(paths)
+        made._is_strict, made._are_apart = False, True
+        return made
 
     def note(self, error: TelemetryError) -> str:
         """Return the line that names a recording and why it is left out. Raises `error` where it ends all."""
         if self._is_strict:
             raise error
-        self._errors.append(error)
+        self.errors.append(error)
         return str(error)
 
     @property
@@ -45,13 +54,13 @@ class Unread:
     @property
     def are_all(self) -> bool:
         """Return whether nothing could be read."""
-        return bool(self._errors) and len(self._errors) == len(self.paths)
+        return bool(self.errors) and len(self.errors) == len(self.paths) and not self._are_apart
 
     def error(self) -> DataError | None:
         """Return what a command ends with, after its result; None where all were read."""
-        if not self._errors:
+        if not self.errors:
             return None
-        count, of = len(self._errors), len(self.paths)
+        count, of = len(self.errors), len(self.paths)
         none = f"none of {of} recordings could be read"
         some = f"{count} of {of} recordings could not be read; all else was"
         return DataError(none if self.are_all else some, hint="the warnings say which, and why")

@@ -22,13 +22,17 @@ from telemetry.stages.binding import NO_BUS, Binding, Spoken
 from telemetry.stages.prepare import Composition
 
 
-def read_offline(document: Document) -> Config:
-    """Return the configuration in `document`. Raises ConfigError."""
+def read_offline(document: Document, *, vin: str = "plain") -> Config:
+    """Return the configuration in `document`. Raises ConfigError.
+
+    vin: the form of vehicle numbers; "": what the configuration says.
+    """
+    charging = document.values.get("charging", {})
     kept = {key: value for key, value in document.values.items() if key != "web"}
     replaced = {
         "spool": {"directory": "unused"},
         "cache_directory": str(user_cache_directory()),
-        "charging": {**document.values.get("charging", {}), "vin": "plain"},
+        "charging": {**charging, "vin": vin} if vin else charging,
     }
     return read_config(replace(document, values=kept | replaced), os.environ, sends=False)
 

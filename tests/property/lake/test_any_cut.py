@@ -1,4 +1,4 @@
-"""However a recording is cut into files and days, a dataset has the rows and the accounts of one run over all."""
+"""However a recording is cut into files and days, a dataset has the rows and accounts of one run over all."""
 
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -17,7 +17,7 @@ DAY_NS = 24 * 3600 * 10**9
 
 
 @pytest.mark.parametrize("name", CASES)
-@settings(max_examples=examples(20))
+@settings(max_examples=examples(15))
 @given(data=st.data())
 def test_any_cut_gives_the_rows_of_one_run_over_all(name: str, data: st.DataObject) -> None:
     case = CASES[name]
