@@ -49,7 +49,7 @@ class Unread:
     @property
     def lines(self) -> list[str]:
         """Return the lines that were returned for recordings so far."""
-        return [*map(str, self._errors)]
+        return [*map(str, self.errors)]
 
     @property
     def are_all(self) -> bool:
