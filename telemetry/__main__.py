@@ -38,6 +38,7 @@ COMMANDS = {
     "status": "how a running service is: what is wrong, values, rates, accounts, events",
     "spool": "look at, export, drain the durable queue; requeue dead letters",
     "files": "write out the unit, udev and sysctl files, a first configuration and the dashboards",
+    "retention": "how long a fleet's InfluxDB keeps rows, minutes of them, and records; --apply makes it so",
     "schema": "the JSON schema of the configuration, by which editors complete it",
     "completion": "a script that lets a shell complete this command",
     "sim": "a simulated vehicle on a bus, on serial ports or into a log",

@@ -1,19 +1,20 @@
 """`nev-telemetry files FOLDER`: writes out what lies beside the program.
 
 The unit, udev and sysctl files, bus settings, a configuration to begin with, and the dashboards of Grafana.
-A file that is already there stays as it is.
+With --retention instead what `retention --apply` installs in a database. A file that is already there stays
+as it is.
 """
 
 import argparse
 import contextlib
 import importlib.metadata
-import shutil
 import sys
 from pathlib import Path
 
 from telemetry.errors import EXIT_OK, InputMissingError, writing
+from telemetry.retention.kept import files
 
-EXAMPLES = ("nev-telemetry-files",)
+EXAMPLES = ("nev-telemetry-files", "--retention retention")
 INSTALLED = "share/nev-telemetry/"  # where a wheel puts them, below the environment
 FOLDERS = ("packaging", "dashboards")
 _CHECKOUT = Path(__file__).parents[2]
@@ -22,19 +23,26 @@ _OF_BUILDERS = ("packaging/debian/", "packaging/compose/")
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("folder", metavar="DIR", type=Path, help="where to; made if it is missing")
+    words = "instead the tasks (InfluxDB 2.x) and continuous queries (1.x) that `retention` installs"
+    parser.add_argument("--retention", action="store_true", help=words)
+    parser.add_argument("--database", default="fleet", metavar="NAME", help="of these (default: fleet)")
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Write what is missing there; print each file that was written."""
     kept = 0
-    for name, source in sorted(shipped_files().items()):
+    if arguments.retention:
+        contents = {name: text.encode() for name, text in files(arguments.database)}
+    else:
+        contents = {name: source.read_bytes() for name, source in sorted(shipped_files().items())}
+    for name, content in contents.items():
         target = arguments.folder / name
         with writing(target):
             if target.exists():
                 kept += 1
                 continue
             target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(source, target)
+            target.write_bytes(content)
         print(target)
     if kept:
         are = (

@@ -106,7 +106,7 @@ def test_a_real_server_is_recognised_by_its_answer_to_a_write(
     server: DatabaseServer = request.getfixturevalue(kind)
     client = connect(settings_of(server.fresh_database(), api=api))
     assert client.probe().verdict == Acknowledged()
-    client._request = None  # type: ignore[assignment,method-assign]  # it need not ask once more
+    client.request = None  # type: ignore[assignment,method-assign]  # it need not ask once more
     assert client.is_recognised()
 
 

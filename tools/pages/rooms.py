@@ -38,6 +38,7 @@ ROOMS = (
         "tables",
         "lake",
         "overview",
+        "retention",
         "capture",
         "scrub",
         "scan",

@@ -86,7 +86,7 @@ class InfluxClient:
         parameters = {"db": self._settings.v1_database, "epoch": "ns", "q": text}
         if self._settings.v1_retention_policy:
             parameters["rp"] = self._settings.v1_retention_policy
-        return self._request(Api.V1, "GET", "/query", parameters, {}, b"")
+        return self.request(Api.V1, "GET", "/query", parameters, {}, b"")
 
     def describe(self) -> str:
         """Return an InfluxDB 2's version and its bucket's retention; empty where neither is to be known."""
@@ -94,7 +94,7 @@ class InfluxClient:
             return ""
         from telemetry.sinks.influx.ask import describe
 
-        return describe(self._request, self._settings)
+        return describe(self.request, self._settings)
 
     def refusal_to_create(self) -> str:
         """Return why these credentials may make no database; empty: they may, or nobody knows.
@@ -105,9 +105,9 @@ class InfluxClient:
         if self._api is Api.V2:
             from telemetry.sinks.influx.ask import find_organisation
 
-            if find_organisation(self._request, self._settings):
+            if find_organisation(self.request, self._settings):
                 return ""
-        answer = self._request(Api.V1, "GET", "/query", {"q": "SHOW USERS"}, {}, b"")
+        answer = self.request(Api.V1, "GET", "/query", {"q": "SHOW USERS"}, {}, b"")
         verdict = judge(answer)
         if isinstance(verdict, Hold) and verdict.cause is HoldCause.CREDENTIALS:
             return str(verdict)
@@ -117,7 +117,7 @@ class InfluxClient:
     def is_recognised(self) -> bool:
         """Return whether an answer so far, or the one to a ping, has named a store in its header."""
         if not self._has_shown_itself:
-            self._request(Api.V2 if self._api is Api.V2 else Api.V1, "GET", "/ping", {}, {}, b"")
+            self.request(Api.V2 if self._api is Api.V2 else Api.V1, "GET", "/ping", {}, {}, b"")
         return self._has_shown_itself
 
     def _ask(self, payload: bytes) -> Exchange:
@@ -190,10 +190,10 @@ class InfluxClient:
         now_s = self._clock.monotonic_s()
         if self._plain_until_s is None or now_s >= self._plain_until_s:
             self._plain_until_s = None
-            answer = self._request(api, "POST", path, query, {**_LINES, "Content-Encoding": "gzip"}, payload)
+            answer = self.request(api, "POST", path, query, {**_LINES, "Content-Encoding": "gzip"}, payload)
             if not _is_unsupported(answer):
                 return answer
-        answer = self._request(api, "POST", path, query, _LINES, decompress(payload, MAX_BATCH_BYTES))
+        answer = self.request(api, "POST", path, query, _LINES, decompress(payload, MAX_BATCH_BYTES))
         if _is_unsupported(answer):  # plain too: it is not the compression
             self._plain_until_s = None
         elif self._plain_until_s is None and isinstance(answer, Answer):
@@ -205,15 +205,16 @@ class InfluxClient:
         if api is Api.V2:
             from telemetry.sinks.influx.ask import make_bucket
 
-            if made := make_bucket(self._request, self._settings):
+            if made := make_bucket(self.request, self._settings):
                 return made
         # InfluxDB 1.8 writes by API v2 but makes databases by v1 only.
         question = f"CREATE DATABASE {quoted(self._settings.v1_database)}"
-        return self._request(Api.V1, "POST", "/query", {"q": question}, {}, b"")
+        return self.request(Api.V1, "POST", "/query", {"q": question}, {}, b"")
 
-    def _request(
+    def request(
         self, api: Api, method: str, path: str, query: dict[str, str], headers: dict[str, str], body: bytes
     ) -> Answer | Unanswered:
+        """Send one request with the credentials of that API, and return its answer without our secrets."""
         if api not in self._transports and not self._aborted:
             self._transports[api] = self._connect(api)
         if self._aborted:

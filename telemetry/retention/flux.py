@@ -1,0 +1,98 @@
+"""What is kept, for InfluxDB 2.x: tasks in Flux that fill two more buckets.
+
+Promises: a mean is weighted by time: each row for the time since the row before it, a minute at most, so that
+neither a burst of rows nor a gap counts for more than it lasted; a row with none before it in what a task
+looks at counts for nothing. (`timeWeightedAvg` draws the line of a
+minute's last two rows on to its end, past its least and greatest value; and it costs twice as much.)
+"""
+
+from telemetry.retention.kept import COPIED, LAST, LEVELS, MINUTES, RECORDS, STEPS, Steps, Tier, patterns
+
+_HEAD = """\
+import "date"
+
+option task = {{name: "{name}", every: {every}, offset: 5m}}
+
+stop = date.truncate(t: now(), unit: 1h)
+start = date.sub(d: {since}, from: stop)
+"""
+_BODY = """\
+
+rows = (measurement, fields, since) =>
+  from(bucket: "{raw}")
+    |> range(start: since, stop: stop)
+    |> filter(fn: (r) => r._measurement == measurement and r._field =~ fields)
+
+named = (tables=<-, name, bucket) =>
+  tables
+    |> map(fn: (r) => ({{r with _field: name + r._field}}))
+    |> to(bucket: bucket)
+
+steps = (measurement, fields, every, fn, name, bucket) =>
+  rows(measurement: measurement, fields: fields, since: start)
+    |> aggregateWindow(every: every, fn: fn, createEmpty: false, timeSrc: "_start")
+    |> named(name: name, bucket: bucket)
+
+means = (measurement, fields) =>
+  rows(measurement: measurement, fields: fields, since: date.sub(d: 1h, from: start))
+    |> elapsed(unit: 1ns)
+    |> map(fn: (r) => ({{r with weight: float(v: r.elapsed) / 60000000000.0}}))
+    |> map(fn: (r) => ({{r with weight: if r.weight < 1.0 then r.weight else 1.0}}))
+    |> map(fn: (r) => ({{r with weighted: r._value * r.weight}}))
+    |> cumulativeSum(columns: ["weighted", "weight"])
+    |> sort(columns: ["_time"], desc: true)
+    |> truncateTimeColumn(unit: 1m)
+    |> unique(column: "_time")
+    |> sort(columns: ["_time"])
+    |> duplicate(column: "weighted", as: "all_weighted")
+    |> duplicate(column: "weight", as: "all_weight")
+    |> difference(columns: ["weighted", "weight"], keepFirst: true)
+    |> filter(fn: (r) => r._time >= start)
+    |> map(
+      fn: (r) =>
+        ({{r with _value: if exists r.weight then r.weighted / r.weight else r.all_weighted / r.all_weight}}),
+    )
+    |> drop(columns: ["weighted", "weight", "all_weighted", "all_weight", "elapsed"])
+    |> named(name: "mean_", bucket: "{minutes}")
+
+"""
+
+
+def bucket(database: str, place: str) -> str:
+    """Return the name of the bucket that is beside the database's own."""
+    return f"{database}_{place}"
+
+
+def task_name(database: str, tier: Tier) -> str:
+    """Return by which name the server knows a task."""
+    return f"nev-telemetry {database} {tier.since}"
+
+
+def task(database: str, tier: Tier) -> str:
+    """Return a task as `influx task create --file` takes it."""
+    head = _HEAD.format(name=task_name(database, tier), every=tier.every, since=tier.since)
+    return head + _body(database)
+
+
+def once(database: str, start: str, stop: str) -> str:
+    """Return the same for what lies between two instants, each a whole hour, as a query."""
+    return f'import "date"\n\nstart = {start}\nstop = {stop}\n{_body(database)}'
+
+
+def _body(database: str) -> str:
+    lines = [_BODY.format(raw=database, minutes=bucket(database, MINUTES))]
+    for steps in STEPS:
+        lines += _calls(database, steps)
+    for copied in COPIED:
+        rows = f'rows(measurement: "{copied.name}", fields: /{patterns(copied.fields)}/, since: start)'
+        lines.append(f'{rows} |> to(bucket: "{bucket(database, RECORDS)}")\n')
+    return "".join(lines)
+
+
+def _calls(database: str, steps: Steps) -> list[str]:
+    of = f'measurement: "{steps.measurement.name}", fields: /{{}}/'
+    every = f'every: {steps.every}, fn: {{0}}, name: "{{0}}_", bucket: "{bucket(database, steps.place)}"'
+    levels = of.format(patterns(steps.levels)) if steps.levels else ""
+    calls = [f"means({levels})\n"] if levels else []
+    calls += [f"steps({levels}, {every.format(function)})\n" for function in LEVELS if levels]
+    return [*calls, f"steps({of.format(patterns(steps.measurement.fields))}, {every.format(LAST)})\n"]

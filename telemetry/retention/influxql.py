@@ -1,0 +1,93 @@
+"""What is kept, for InfluxDB 1.x: retention policies, and continuous queries that fill them.
+
+Promises: a mean is that of a minute's rows, since 1.x has no mean by time that stops at a gap (`integral()`
+draws a line over it). What happens once keeps its stamp: it is selected in steps of a nanosecond.
+"""
+
+from collections.abc import Iterator
+
+from telemetry.model.fields import Field
+from telemetry.model.measurements import MEASUREMENTS
+from telemetry.retention.kept import (
+    COPIED,
+    LAST,
+    LEVELS,
+    MINUTES,
+    MINUTES_DAYS,
+    RAW_DAYS,
+    RECORDS,
+    STEPS,
+    TIERS,
+    is_family,
+    pattern,
+)
+from telemetry.sinks.influxql import quoted
+
+DEFAULT_POLICY = "autogen"
+POLICIES = {MINUTES: f"{MINUTES_DAYS}d", RECORDS: "INF"}
+RAW = f"{RAW_DAYS}d"
+
+
+def policy(database: str, name: str, duration: str, verb: str = "CREATE") -> str:
+    """Return the statement that makes a retention policy, or with `ALTER` changes its duration."""
+    replication = " REPLICATION 1" if verb == "CREATE" else ""
+    return f"{verb} RETENTION POLICY {quoted(name)} ON {quoted(database)} DURATION {duration}{replication}"
+
+
+def selections(database: str, raw: str) -> dict[str, tuple[str, str]]:
+    """Return, by measurement, a SELECT … INTO and the GROUP BY after its condition."""
+    found = {}
+    for steps in STEPS:
+        levels = steps.levels
+        chosen = [_chosen(function, field) for field in levels for function in ("mean", *LEVELS)]
+        chosen += [_chosen(LAST, field) for field in steps.measurement.fields]
+        found[steps.measurement.name] = (
+            _into(database, raw, steps.place, steps.measurement.name, chosen),
+            f"GROUP BY time({steps.every}), * fill(none)",
+        )
+    for copied in COPIED:
+        chosen = [f"last({quoted(field.name)}) AS {quoted(field.name)}" for field in copied.fields]
+        into = _into(database, raw, RECORDS, copied.name, chosen)
+        found[copied.name] = (into, "GROUP BY time(1ns), * fill(none)")
+    return {name: found[name] for name in MEASUREMENTS}
+
+
+def queries(database: str, raw: str) -> dict[str, str]:
+    """Return the continuous queries by name."""
+    return {
+        f"nev_{name}_{tier.since}": (
+            f"CREATE CONTINUOUS QUERY {quoted(f'nev_{name}_{tier.since}')} ON {quoted(database)}"
+            f" RESAMPLE EVERY {tier.every} FOR {tier.since} BEGIN {into} {group} END"
+        )
+        for tier in TIERS
+        for name, (into, group) in selections(database, raw).items()
+    }
+
+
+def statements(database: str) -> Iterator[str]:
+    """Yield all that a database has which began with this."""
+    for name, duration in POLICIES.items():
+        yield policy(database, name, duration)
+    yield policy(database, DEFAULT_POLICY, RAW, "ALTER")
+    yield from queries(database, DEFAULT_POLICY).values()
+
+
+def script(database: str) -> str:
+    """Return the statements as one request."""
+    return ";\n".join(statements(database)) + "\n"
+
+
+def bare(text: str) -> str:
+    """Return a statement without what the server leaves out where it shows it again."""
+    return " ".join(text.replace('"', "").split())
+
+
+def _into(database: str, raw: str, place: str, name: str, chosen: list[str]) -> str:
+    target, source = (".".join(map(quoted, (database, where, name))) for where in (place, raw))
+    return " ".join(("SELECT", ", ".join(chosen), "INTO", target, "FROM", source))
+
+
+def _chosen(function: str, field: Field) -> str:
+    if is_family(field):
+        return f"{function}(/^{pattern(field)}$/)"  # which names what it finds as the others are named
+    return f"{function}({quoted(field.name)}) AS {quoted(f'{function}_{field.name}')}"

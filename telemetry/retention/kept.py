@@ -1,0 +1,81 @@
+"""What is kept of the data model, how long and in which steps: one table, of which both languages are made.
+
+Promises:
+- Rows stay for RAW_DAYS. What happens once (sessions, events) and the accounts are copied, and stay for ever.
+- Of rows of batteries, chargers and meters each minute stays for MINUTES_DAYS: of a level its mean, its
+  least, its greatest and its last value; of a flag, a text, a counter, a number of a cell the last alone.
+- A kept field's name begins with which value it is (`mean_soc_pct`), and ends with its unit.
+- Points that come late are brought in when a task of TIERS looks back so far.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from telemetry.model.fields import Field, Kind, Measurement, Place
+from telemetry.model.measurements import BATTERY, CELLS, CHARGER, GATEWAY, MEASUREMENTS, METER
+
+RAW_DAYS, MINUTES_DAYS = 30, 365
+MINUTES, RECORDS = "minutes", "records"  # retention policies; buckets: after the database's name and `_`
+LAST, LEVELS = "last", ("min", "max")
+MINUTELY = (BATTERY, CELLS, CHARGER, METER)
+COPIED = tuple(each for each in MEASUREMENTS.values() if each not in (*MINUTELY, GATEWAY))
+
+
+@dataclass(frozen=True, slots=True)
+class Tier:
+    """A task: how often it runs, and how far back it looks, as both languages write it."""
+
+    every: str
+    since: str
+
+
+TIERS = (Tier("1h", "3h"), Tier("1d", "3d"), Tier("1w", f"{RAW_DAYS - 1}d"))
+
+
+@dataclass(frozen=True, slots=True)
+class Steps:
+    """One measurement in steps of `every`: which of its fields are levels; of all others the last is kept."""
+
+    measurement: Measurement
+    place: str
+    every: str
+
+    @property
+    def levels(self) -> tuple[Field, ...]:
+        return tuple(field for field in self.measurement.fields if self.place == MINUTES and is_level(field))
+
+
+STEPS = (*(Steps(each, MINUTES, "1m") for each in MINUTELY), Steps(GATEWAY, RECORDS, "1h"))
+
+
+def is_level(field: Field) -> bool:
+    """Return whether a mean of it says anything: a number with a unit that is no counter."""
+    is_counter = field.shown is not None and field.shown.place is Place.COUNTED
+    return field.kind is Kind.FLOAT and bool(field.unit) and not is_counter
+
+
+def pattern(field: Field) -> str:
+    """Return a regular expression of the field's name, of which a family (`vNNN`, `lost_REASON`) has many."""
+    stem = field.name.rstrip("ABCDEFGHIJKLMNOPQRSTUVWXYZ")
+    if stem == field.name:
+        return field.name
+    return f"{stem}[0-9]+" if field.name.endswith("NNN") else f"{stem}.+"
+
+
+def patterns(fields: tuple[Field, ...]) -> str:
+    """Return a regular expression of all their names."""
+    return "^(" + "|".join(map(pattern, fields)) + ")$"
+
+
+def is_family(field: Field) -> bool:
+    """Return whether the name stands for many."""
+    return pattern(field) != field.name
+
+
+def files(database: str) -> Iterator[tuple[str, str]]:
+    """Yield name and text of what an administrator may install by hand."""
+    from telemetry.retention import flux, influxql
+
+    yield "influxql/retention.sql", influxql.script(database)
+    for tier in TIERS:
+        yield f"flux/{tier.since}.flux", flux.task(database, tier)

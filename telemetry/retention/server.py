@@ -1,0 +1,154 @@
+"""What a server has of what is to be kept, step by step, and what it takes to have it all.
+
+Promises:
+- Nothing is changed before `install`; what is there already is left as it is.
+- The long-kept places are filled from all rows there are before rows begin to expire. Tasks are made after
+  that, so an installation that was cut off is begun again with the next one.
+- Each failure is one line: no rights, no InfluxDB 1.x or 2.x, no answer.
+"""
+
+import contextlib
+import json
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any, Self
+
+from telemetry.clock import Clock
+from telemetry.errors import UnavailableError
+from telemetry.sinks.influx.client import InfluxClient
+from telemetry.sinks.influx.server import Api, InfluxServer
+from telemetry.sinks.influx.verdict import Answer
+
+TIMEOUT_S = 3600.0  # a day of a thousand vehicles takes minutes
+_ANSWER_BYTES = 16 * 1024 * 1024
+_RIGHTS = "needs an administrator's account: in 1.x one WITH ALL PRIVILEGES, in 2.x an all-access token"
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One thing to have: what it is, how it is found, and what makes it; None: it is as it should be."""
+
+    what: str
+    found: str
+    make: Callable[[], object] | None = None
+
+
+class RefusedQuestionError(UnavailableError):
+    """The server has answered a question with words of its own."""
+
+
+class Retaining(ABC):
+    """A server of either kind. Raises UnavailableError in each method."""
+
+    name: str  # of the server, for people
+
+    def __init__(self, client: InfluxClient, settings: InfluxServer) -> None:
+        self.client, self.settings = client, settings
+
+    @classmethod
+    @abstractmethod
+    def found(cls, client: InfluxClient, settings: InfluxServer) -> Self | None:
+        """Return the server if it is of this kind."""
+
+    @abstractmethod
+    def places(self) -> list[Step]:
+        """Return what keeps minutes and records, and the database itself where it is missing."""
+
+    @abstractmethod
+    def tasks(self) -> list[Step]:
+        """Return what fills them."""
+
+    @abstractmethod
+    def raw(self) -> Step:
+        """Return for how long rows are kept."""
+
+    @abstractmethod
+    def values(self) -> dict[str, int]:
+        """Return how many values each place holds, by its name."""
+
+    @abstractmethod
+    def oldest(self) -> datetime | None:
+        """Return a time before which there is no row; None: there are none."""
+
+    @abstractmethod
+    def bring_in(self, start: datetime, stop: datetime) -> None:
+        """Fill minutes and records with the rows between two whole hours."""
+
+    def ask(
+        self, api: Api, method: str, path: str, query: Mapping[str, str], body: object = None
+    ) -> tuple[int, Any]:
+        """Return status and JSON of an answer; a text that is no JSON as it is."""
+        content = b"" if body is None else json.dumps(body).encode()
+        header = {"Content-Type": "application/json"} if content else {}
+        answer = self.client.request(api, method, path, dict(query), header, content)
+        if not isinstance(answer, Answer):
+            raise UnavailableError(f"does not answer: {answer.failure.value}", where=self.settings.url)
+        try:
+            said: Any = json.loads(answer.body)
+        except ValueError:
+            said = answer.body.decode("utf-8", "replace")
+        words = said.get("message") or said.get("error", "") if isinstance(said, dict) else ""
+        if answer.status in (401, 403):
+            raise UnavailableError(
+                f"refuses this account: {words or answer.status}", where=self.settings.url, hint=_RIGHTS
+            )
+        return answer.status, said
+
+    def insist(self, api: Api, method: str, path: str, query: Mapping[str, str], body: object = None) -> Any:
+        """Return the JSON of an answer that is none of an error."""
+        status, said = self.ask(api, method, path, query, body)
+        if status >= 300:
+            words = said.get("message") or said.get("error", "") if isinstance(said, dict) else ""
+            raise RefusedQuestionError(f"answers {status}: {words}", where=self.settings.url)
+        return said
+
+
+def install(server: Retaining, now: datetime) -> Iterator[str]:
+    """Make what is missing, and yield a line for each step that was done."""
+    places, stop = server.places(), now.replace(minute=0, second=0, microsecond=0)
+    yield from _made(places)
+    tasks = server.tasks()
+    if any(step.make for step in (*places, *tasks)):
+        start = server.oldest()
+        while start is not None and start < stop:
+            end = min(start.replace(hour=0) + timedelta(days=1), stop)
+            server.bring_in(start, end)
+            yield f"brought in: {start:%F}"
+            start = end
+    yield from _made(tasks)
+    yield from _made([server.raw()])
+
+
+def _made(steps: list[Step]) -> Iterator[str]:
+    for step in steps:
+        if step.make is not None:
+            step.make()
+            yield f"done: {step.what}"
+
+
+def steps(server: Retaining) -> list[Step]:
+    """Return all steps, as they are found."""
+    return [*server.places(), *server.tasks(), server.raw()]
+
+
+@contextlib.contextmanager
+def reached(settings: InfluxServer, clock: Clock) -> Iterator[Retaining]:
+    """Yield the server that a configuration names. Raises UnavailableError if it is neither kind."""
+    from telemetry.retention.influx1 import Influx1
+    from telemetry.retention.influx2 import Influx2
+
+    patient = replace(settings, request_timeout_s=TIMEOUT_S)
+    with contextlib.closing(InfluxClient(patient, clock, answer_bytes=_ANSWER_BYTES)) as client:
+        kinds: tuple[type[Retaining], ...] = (Influx1,) if settings.api is Api.V1 else (Influx2, Influx1)
+        found = (server for kind in kinds if (server := kind.found(client, settings)))
+        if (server := next(found, None)) is None:
+            what = "is no InfluxDB 1.x or 2.x: it shows neither buckets nor retention policies"
+            raise UnavailableError(what, where=settings.url)
+        yield server
+
+
+def hours(instant: datetime) -> str:
+    """Return an instant as both languages write it."""
+    return f"{instant.astimezone(UTC):%FT%TZ}"

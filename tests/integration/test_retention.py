@@ -1,0 +1,350 @@
+"""`retention` on real servers: what it installs, what that makes of rows, and what it says where it may not.
+
+Means are compared with sums by hand over the same rows; copies with what was written, to the nanosecond.
+"""
+
+import json
+import re
+import time
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from telemetry.clock import Clock
+from telemetry.errors import UnavailableError
+from telemetry.retention import flux
+from telemetry.retention.kept import TIERS
+from telemetry.retention.server import Step, install, reached, steps
+from telemetry.sinks.credentials import Secret
+from telemetry.sinks.influx.server import InfluxServer
+from tests.support.command import failed, printed
+from tests.support.servers import Database, DatabaseServer, Point
+from tests.support.waiting import wait_until
+
+NOW_S = int(time.time()) // 3600 * 3600
+NOW = datetime.fromtimestamp(NOW_S, UTC)
+S = 1_000_000_000
+STEPS_1 = 2 + 27 + 1  # policies, continuous queries, the rows' own policy
+STEPS_2 = 2 + 3 + 1  # buckets, tasks, the rows' own bucket
+each_server = pytest.mark.parametrize(
+    "kind", [pytest.param(kind, marks=pytest.mark.server(kind)) for kind in ("influxdb2", "influxdb1")]
+)
+
+
+@pytest.fixture
+def database(kind: str, request: pytest.FixtureRequest) -> Database:
+    server: DatabaseServer = request.getfixturevalue(kind)
+    return server.fresh_database()
+
+
+def settings(database: Database, server: DatabaseServer | None = None) -> InfluxServer:
+    server = server or database.server
+    return InfluxServer(
+        url=server.url,
+        org=server.org,
+        bucket=database.name,
+        token=Secret(server.token) if server.token else None,
+        username="" if server.token else server.username,
+        password=None if server.token else Secret(server.password),
+    )
+
+
+def write(database: Database, lines: str) -> None:
+    server = database.server
+    if server.kind == "influxdb2":
+        answer = server.request("POST", "/api/v2/write", lines.encode(), org=server.org, bucket=database.name)
+    else:
+        answer = server.request("POST", "/write", lines.encode(), db=database.name)
+    assert answer.status == 204, answer
+
+
+def rows(of_vehicle: str, begins_s: int, *rows: tuple[float, str]) -> str:
+    tags = f"battery,pack=main,source=can0,vehicle={of_vehicle}"
+    return "\n".join(f"{tags} {fields} {int((begins_s + at_s) * S)}" for at_s, fields in rows) + "\n"
+
+
+def kept(database: Database, place: str) -> Mapping[Point, float | bool | str]:
+    """Return what a place holds, of either kind of server."""
+    if database.server.kind == "influxdb2":
+        return Database(database.server, f"{database.name}_{place}").points()
+    found = {}
+    text = " ".join(("SELECT * FROM", f'"{place}"./.*/', "GROUP BY *"))
+    for series in database.query(text).get("series", []):
+        tags = tuple(sorted((key, text) for key, text in series.get("tags", {}).items() if text))
+        for row in series["values"]:
+            for field, value in zip(series["columns"][1:], row[1:], strict=True):
+                if value is not None:
+                    found[Point(series["name"], tags, field, row[0])] = value
+    return found
+
+
+def minute(database: Database, at_s: int, vehicle: str = "van-1") -> dict[str, float | bool | str]:
+    return {
+        point.field: value
+        for point, value in kept(database, "minutes").items()
+        if point.time_ns == at_s * S and ("vehicle", vehicle) in point.tags
+    }
+
+
+def installed(database: Database) -> list[str]:
+    with reached(settings(database), Clock()) as server:
+        return list(install(server, datetime.now(UTC)))
+
+
+DAY_AGO_S = NOW_S - 86_400
+UNEVEN = rows(
+    "van-1",
+    DAY_AGO_S - 60,
+    (50.0, 'current_a=1,cell_min_index=4,charging=false,charged_wh=5,cell_min_pack="a"'),
+    (70.0, "current_a=-10,cell_min_index=7,charged_wh=6"),
+    (90.0, "current_a=20"),
+    (91.0, "current_a=30,charging=true"),
+    (92.0, 'current_a=40,charged_wh=8,cell_min_pack="b"'),
+    (4000.0, "current_a=9"),  # after a gap of more than an hour
+)
+
+
+@each_server
+def test_a_minute_keeps_mean_least_greatest_and_last_of_a_level_and_the_last_of_all_else(
+    database: Database,
+) -> None:
+    write(database, UNEVEN)
+    installed(database)
+    found = minute(database, DAY_AGO_S)
+    mean = found.pop("mean_current_a")
+    assert found == {
+        "min_current_a": -10.0,
+        "max_current_a": 40.0,
+        "last_current_a": 40.0,
+        "last_cell_min_index": 7.0,
+        "last_charging": True,
+        "last_charged_wh": 8.0,
+        "last_cell_min_pack": "b",
+    }
+    # -10 for 20 s, 20 for 20 s, 30 for 1 s, 40 for 1 s; of the plain mean each row counts alike.
+    by_time = (-10 * 20 + 20 * 20 + 30 * 1 + 40 * 1) / 42
+    by_rows = (-10 + 20 + 30 + 40) / 4
+    assert mean == pytest.approx(by_time if database.server.kind == "influxdb2" else by_rows)
+    assert minute(database, DAY_AGO_S + 3900)["mean_current_a"] == 9.0  # of no row before the gap
+
+
+@each_server
+def test_what_happens_once_is_copied_to_the_nanosecond_and_accounts_by_the_hour(database: Database) -> None:
+    event = 'event,code=cell_imbalance,source=can0,vehicle=van-1 level={},active={},text="a cell" {}\n'
+    at_ns = (DAY_AGO_S + 33) * S + 123_456_789
+    lines = [event.format(1, "true", at_ns), event.format(0, "false", at_ns + 1)]
+    session = "charging_session,charger=main,pack=main,vehicle=van-1 energy_wh={},open={} {}\n"
+    lines += [
+        session.format(energy_wh, is_open, at_ns) for energy_wh, is_open in ((10, "true"), (20, "false"))
+    ]
+    account = 'gateway,vehicle=van-1 points_made={},version="1.2" {}\n'
+    lines += [account.format(count, (DAY_AGO_S + count) * S) for count in (10, 20, 3700)]
+    write(database, "".join(lines))
+    installed(database)
+    found = {
+        (point.measurement, point.field, point.time_ns): value
+        for point, value in kept(database, "records").items()
+    }
+    assert found == {
+        **{
+            ("event", name, at_ns): value
+            for name, value in (("level", 1.0), ("active", True), ("text", "a cell"))
+        },
+        **{
+            ("event", name, at_ns + 1): value
+            for name, value in (("level", 0.0), ("active", False), ("text", "a cell"))
+        },
+        **{
+            ("charging_session", name, at_ns): value for name, value in (("energy_wh", 20.0), ("open", False))
+        },
+        **{("gateway", "last_version", (DAY_AGO_S + hour) * S): "1.2" for hour in (0, 3600)},
+        **{
+            ("gateway", "last_points_made", (DAY_AGO_S + at) * S): count
+            for at, count in ((0, 20.0), (3600, 3700.0))
+        },
+    }
+
+
+@each_server
+def test_what_was_stored_for_longer_is_brought_in_before_rows_expire(database: Database) -> None:
+    old_s = NOW_S - 40 * 86_400
+    write(database, rows("van-1", old_s, (5.0, "soc_pct=50")) + rows("van-1", DAY_AGO_S, (5.0, "soc_pct=60")))
+    lines = installed(database)
+    assert [line for line in lines if line.startswith("done")][-1].endswith("of 30 days") or "30d" in lines[
+        -1
+    ]
+    assert minute(database, old_s)["last_soc_pct"] == 50.0
+    assert minute(database, DAY_AGO_S)["last_soc_pct"] == 60.0
+
+
+@each_server
+def test_a_second_installation_changes_nothing_and_a_part_of_one_is_completed(database: Database) -> None:
+    write(database, UNEVEN)
+    with reached(settings(database), Clock()) as server:
+        count = STEPS_2 if database.server.kind == "influxdb2" else STEPS_1
+        assert len([step for step in steps(server) if step.make]) == count
+        list(install(server, datetime.now(UTC)))
+        assert [step.what for step in steps(server) if step.make] == []
+        assert list(install(server, datetime.now(UTC))) == []
+        _remove_a_task(database)
+        (gone,) = [step for step in steps(server) if step.make]
+        assert gone.found == "missing"
+        assert f"done: {gone.what}" in list(install(server, datetime.now(UTC)))
+        assert [step.what for step in steps(server) if step.make] == []
+
+
+def _remove_a_task(database: Database) -> None:
+    server = database.server
+    if server.kind == "influxdb1":
+        database.query(f'DROP CONTINUOUS QUERY "nev_battery_3d" ON "{database.name}"')
+        return
+    found = server.request("GET", "/api/v2/tasks", name=f"nev-telemetry {database.name} 3d")
+    task = json.loads(found.body)["tasks"][0]["id"]
+    assert server.request("DELETE", f"/api/v2/tasks/{task}").status == 204
+
+
+LATE = {
+    "3h": 2 * 3_600,
+    "3d": 2 * 86_400,
+    "29d": 20 * 86_400,
+}  # what a task brings in first, and how old it is
+
+
+@each_server
+def test_rows_that_come_late_are_brought_in_by_the_task_that_looks_back_so_far(database: Database) -> None:
+    for age_s in LATE.values():
+        write(database, rows("van-2", NOW_S - age_s, (5.0, "soc_pct=50"), (25.0, "soc_pct=60")))
+    with reached(settings(database), Clock()) as server:
+        for step in server.places():
+            assert step.make is not None
+            step.make()
+        tasks = {step.what.rpartition(" ")[2]: step for step in server.tasks()}
+        assert _late_minutes(database) == []
+        for tier, brought_in in zip(TIERS, (["3h"], ["3h", "3d"], [*LATE]), strict=True):
+            _begin(database, tier.since, tasks)
+            wait_until(partial(_has_late_minutes, database, brought_in))
+
+
+def _has_late_minutes(database: Database, since: list[str]) -> bool:
+    return _late_minutes(database) == since
+
+
+def _late_minutes(database: Database) -> list[str]:
+    return [
+        since
+        for since, age_s in LATE.items()
+        if minute(database, NOW_S - age_s, "van-2").get("last_soc_pct") == 60.0
+    ]
+
+
+def _begin(database: Database, since: str, tasks: Mapping[str, Step]) -> None:
+    """Make what looks back so far; InfluxDB 1 runs it at once, InfluxDB 2 when it is told to."""
+    server = database.server
+    make = tasks[f"nev_battery_{since}" if server.kind == "influxdb1" else since].make
+    assert make is not None
+    make()
+    if server.kind == "influxdb2":
+        found = server.request("GET", "/api/v2/tasks", name=f"nev-telemetry {database.name} {since}")
+        task = json.loads(found.body)["tasks"][0]["id"]
+        answer = server.request("POST", f"/api/v2/tasks/{task}/runs", b"{}", content_type="application/json")
+        assert answer.status == 201, answer
+
+
+def config(tmp_path: Path, database: Database, server: DatabaseServer) -> Path:
+    """Write what an operator has: where the database is, and nothing of a vehicle."""
+    secret = tmp_path / "secret"
+    secret.write_text(server.token or server.password)
+    secret.chmod(0o600)
+    keys = {"url": server.url, "org": server.org, "bucket": database.name}
+    keys |= (
+        {"token_file": str(secret)}
+        if server.token
+        else {"username": server.username, "password_file": str(secret)}
+    )
+    file = tmp_path / "operator.toml"
+    file.write_text(
+        "[influx]\n" + "".join(f"{key} = {json.dumps(text)}\n" for key, text in keys.items() if text)
+    )
+    return file
+
+
+@each_server
+def test_the_command_shows_then_installs_and_counts_before_and_after(
+    database: Database, tmp_path: Path
+) -> None:
+    write(database, UNEVEN)
+    file = config(tmp_path, database, database.server)
+    shown = printed("retention", file).splitlines()
+    count = STEPS_2 if database.server.kind == "influxdb2" else STEPS_1
+    assert len([line for line in shown if line.endswith(", to be made")]) == count
+    assert shown[-1] == "nothing was changed (--apply does it)"
+    applied = printed("retention", file, "--apply").splitlines()
+    assert len([line for line in applied if line.startswith("done: ")]) == count
+    values = sum(fields.count("=") for fields in (line.split(" ")[1] for line in UNEVEN.splitlines()))
+    assert f" {values}," in shown[-2].replace("values:", "")
+    assert shown[-2].endswith("minutes 0, records 0") or shown[-2].endswith(
+        f"minutes 0, {database.name}_records 0"
+    )
+    minutes = len(kept(database, "minutes"))
+    assert f"minutes {minutes}," in applied[-1]
+    assert printed("retention", file, "--apply").splitlines()[-1] == "all is as it should be"
+
+
+@each_server
+def test_an_account_that_may_only_write_is_told_so_in_a_line(database: Database, tmp_path: Path) -> None:
+    file = config(tmp_path, database, database.writer())
+    for options in ((), ("--apply",)):
+        said = failed(69, "retention", file, *options)
+        assert said.count("\n") <= 1
+        assert "account" in said
+        assert "administrator" in said or "all-access" in said
+
+
+@pytest.mark.server("victoria_metrics")
+def test_a_server_that_is_neither_kind_is_named_in_a_line(victoria_metrics: DatabaseServer) -> None:
+    with (
+        pytest.raises(UnavailableError, match=r"no InfluxDB 1\.x or 2\.x") as caught,
+        reached(settings(Database(victoria_metrics, "fleet")), Clock()),
+    ):
+        pass
+    assert "\n" not in str(caught.value)
+
+
+@each_server
+def test_the_files_install_what_the_command_does(database: Database, tmp_path: Path) -> None:
+    server = database.server
+    printed("files", "--retention", tmp_path, "--database", database.name)
+    if server.kind == "influxdb1":
+        text = (tmp_path / "influxql/retention.sql").read_text()
+        answer = server.request("POST", "/query", b"", q=text)
+        assert b"error" not in answer.body
+    else:
+        for place, days in (("minutes", 365), ("records", 0)):
+            rules = [{"type": "expire", "everySeconds": days * 86_400}] if days else []
+            bucket = {
+                "orgID": server.organisation_id(),
+                "name": f"{database.name}_{place}",
+                "retentionRules": rules,
+            }
+            assert server.request("POST", "/api/v2/buckets", json.dumps(bucket).encode()).status == 201
+        for file in sorted((tmp_path / "flux").iterdir()):
+            task = {"orgID": server.organisation_id(), "flux": file.read_text()}
+            answer = server.request("POST", "/api/v2/tasks", json.dumps(task).encode())
+            assert answer.status == 201, answer
+    with reached(settings(database), Clock()) as found:
+        raw = [] if server.kind == "influxdb1" else [f"bucket {database.name} of 30 days"]  # the one by hand
+        assert [step.what for step in steps(found) if step.make] == raw
+
+
+def test_every_number_and_flag_of_the_data_model_is_kept() -> None:
+    """By the model's page, and not by the table that the files are made of."""
+    page = (Path(__file__).parents[2] / "docs/data-model.md").read_text("utf-8")
+    tasks = {flux.task("fleet", tier) for tier in TIERS}
+    for name, text in re.findall(r"^## `(\w+)`(.*?)(?=^## |\Z)", page, re.MULTILINE | re.DOTALL):
+        for field in re.findall(r"^\| `(\w+)` \|", text, re.MULTILINE):
+            stem = re.escape(field.rstrip("ABCDEFGHIJKLMNOPQRSTUVWXYZ"))
+            for task in tasks:
+                assert re.search(rf'"{name}", fields: /[^/]*\b{stem}', task), (name, field)
