@@ -1,6 +1,6 @@
 """`python -m fuzz`: all harnesses, each for its share of the time, in a process of its own.
 
-As many run side by side as there are processors.
+As many run side by side as there are processors. All are forked from one that has imported what is fuzzed.
 
     python -m fuzz --seconds 60            all of them
     python -m fuzz NAME --seconds 600      one of them
@@ -12,16 +12,16 @@ keeping is in build/fuzz/NAME/kept until the next one; into the corpus it is cop
 
 import argparse
 import math
+import multiprocessing
 import os
 import re
 import shutil
-import subprocess
 import sys
-from concurrent.futures import ThreadPoolExecutor
-from functools import partial
+from collections.abc import Iterator, Mapping, Sequence
+from multiprocessing.connection import wait
 from pathlib import Path
 
-from fuzz.engine import CORPUS, Harness, fuzz, has_atheris, replay
+from fuzz.engine import CORPUS, Harness, fuzz, has_atheris, replay, watched
 
 FINDINGS = Path("build/fuzz")
 NAMES = sorted(folder.name for folder in CORPUS.iterdir())
@@ -33,21 +33,16 @@ def main() -> int:
     """See the module."""
     arguments = _arguments()
     if arguments.inputs:
-        replay(_load(arguments.name), arguments.inputs)
-        return 0
-    if arguments.here:
-        fuzz(arguments.name, lambda: _load(arguments.name), arguments.seconds, FINDINGS / arguments.name)
+        replay(_harnesses()[arguments.name], arguments.inputs)
         return 0
     names = [arguments.name] if arguments.name else NAMES
     if not has_atheris():
         print("fuzz: no atheris for this Python: the corpus, mutated at random", flush=True)
-    seconds = share_s(arguments.seconds, len(names), PROCESSORS)
     failed = []
-    with ThreadPoolExecutor(PROCESSORS) as pool:
-        for name, (held, words) in zip(names, pool.map(partial(_run, seconds=seconds), names), strict=True):
-            print(words, flush=True)
-            if not held:
-                failed.append(name)
+    for name, held, words in _outcomes(names, share_s(arguments.seconds, len(names), PROCESSORS)):
+        print(words, flush=True)
+        if not held:
+            failed.append(name)
     for name in failed:
         for finding in _findings(name):
             print(f"fuzz: {name} failed; again: .venv/bin/python -m fuzz {name} {finding}")
@@ -66,31 +61,53 @@ def _arguments() -> argparse.Namespace:
         "inputs", nargs="*", type=Path, metavar="FILE", help="inputs to hand over as they are"
     )
     parser.add_argument("--seconds", type=int, default=60, help="for all together (default: %(default)s)")
-    parser.add_argument("--here", action="store_true", help=argparse.SUPPRESS)
     return parser.parse_args()
 
 
-def _load(name: str) -> Harness:
+def _harnesses() -> Mapping[str, Harness]:
     from fuzz.catalogue import HARNESSES
 
-    return HARNESSES[name]
+    return HARNESSES
 
 
-def _run(name: str, seconds: int) -> tuple[bool, str]:
-    """Return whether it held, and what there is to say. What an earlier run left is forgotten."""
+def _outcomes(names: Sequence[str], seconds: int) -> Iterator[tuple[str, bool, str]]:
+    """Yield each name as it ends: whether it held, and what there is to say."""
+    harnesses = watched(_harnesses)
+    fork = multiprocessing.get_context("fork")
+    waiting, running = [*reversed(names)], {}
+    while waiting or running:
+        while waiting and len(running) < PROCESSORS:
+            name = waiting.pop()
+            process = fork.Process(target=_run, name=name, args=(name, harnesses[name], seconds))
+            process.start()
+            running[process.sentinel] = process
+        for ended in wait(list(running)):
+            process = running.pop(ended)
+            process.join()
+            yield process.name, *_outcome(process.name, process.exitcode)
+
+
+def _run(name: str, harness: Harness, seconds: int) -> None:
+    """Run one in this process, into its log. What an earlier run left is forgotten."""
     shutil.rmtree(FINDINGS / name, ignore_errors=True)
-    command = [sys.executable, "-m", "fuzz", name, "--here", "--seconds", str(seconds)]
-    log = FINDINGS / f"{name}.log"
+    log = _log(name)
     log.parent.mkdir(parents=True, exist_ok=True)
-    with log.open(
-        "wb"
-    ) as output:  # it ends by itself: its time begins after its imports, each input has a limit
-        status = subprocess.run(command, stdout=output, stderr=output, check=False).returncode
-    text = log.read_text(errors="replace")
+    with log.open("wb") as output:
+        os.dup2(output.fileno(), sys.__stdout__.fileno())
+        os.dup2(output.fileno(), sys.__stderr__.fileno())
+    fuzz(name, harness, seconds, FINDINGS / name)  # it ends by itself: each input has a limit
+
+
+def _outcome(name: str, status: int | None) -> tuple[bool, str]:
+    text = _log(name).read_text(errors="replace")
     counted = INPUTS.search(text)
     if status or counted is None:
         return False, f"{text}\n{name}: failed"
     return True, f"{name}: {counted[1]} inputs"
+
+
+def _log(name: str) -> Path:
+    return FINDINGS / f"{name}.log"
 
 
 def _findings(name: str) -> list[Path]:

@@ -8,6 +8,7 @@ atheris is guided by coverage: of the Python code of `telemetry` and h11, and of
 TELEMETRY_CORE_COVERAGE built one (the Makefile puts it on the path). It has no wheels but for x86-64.
 """
 
+import ctypes
 import faulthandler
 import importlib.util
 import os
@@ -17,6 +18,7 @@ import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from random import Random
+from typing import TypeVar
 
 INPUT_LIMIT_S = 20
 SEED = int(os.environ.get("FUZZ_SEED", "0"))  # 0: another one each time
@@ -25,6 +27,7 @@ MEMORY_LIMIT_MIB = 1024
 CORPUS = Path(__file__).parent / "corpus"
 
 Harness = Callable[[bytes], None]
+_Loaded = TypeVar("_Loaded")
 
 
 def corpus_files(name: str) -> list[Path]:
@@ -43,24 +46,32 @@ def replay(harness: Harness, files: Iterable[Path]) -> None:
         harness(file.read_bytes())
 
 
-def fuzz(name: str, load: Callable[[], Harness], seconds: int, findings: Path) -> None:
-    """Run a harness until the time is up or it fails; `load` imports it, and what it imports is watched.
+def watched(load: Callable[[], _Loaded]) -> _Loaded:
+    """Import by `load`, so that atheris sees what is reached of what it imports."""
+    if not has_atheris():
+        return load()
+    import atheris
+
+    _share_libfuzzer()
+    with atheris.instrument_imports(include=["telemetry", "h11"]):
+        return load()
+
+
+def fuzz(name: str, harness: Harness, seconds: int, findings: Path) -> None:
+    """Run a harness that was imported by `watched`, until the time is up or it fails.
 
     May end the process: libFuzzer does.
     """
     (findings / "kept").mkdir(parents=True, exist_ok=True)
     if has_atheris():
-        _fuzz_guided(name, load, seconds, findings)
+        _fuzz_guided(name, harness, seconds, findings)
     else:
-        _fuzz_at_random(name, load(), seconds, findings)
+        _fuzz_at_random(name, harness, seconds, findings)
 
 
-def _fuzz_guided(name: str, load: Callable[[], Harness], seconds: int, findings: Path) -> None:
+def _fuzz_guided(name: str, harness: Harness, seconds: int, findings: Path) -> None:
     import atheris
 
-    _share_libfuzzer()
-    with atheris.instrument_imports(include=["telemetry", "h11"]):
-        harness = load()
     options = {
         "max_total_time": seconds,
         "seed": SEED,
@@ -73,7 +84,11 @@ def _fuzz_guided(name: str, load: Callable[[], Harness], seconds: int, findings:
     }
     arguments = [f"-{option}={value}" for option, value in options.items()]
     atheris.Setup([sys.argv[0], *arguments, str(findings / "kept"), str(CORPUS / name)], harness)
-    atheris.Fuzz()
+    try:
+        atheris.Fuzz()
+    except SystemExit as end:
+        # libFuzzer keeps a failing input as the process ends: by C's exit(), which no forked one comes to.
+        ctypes.CDLL(None).exit(end.code)
 
 
 def _share_libfuzzer() -> None:

@@ -10,6 +10,7 @@ import time
 import tty
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 from telemetry_core.frames.batch import FrameBatch
@@ -29,22 +30,33 @@ TIMEOUT_S = 20.0
 INTERFACE = "vcan7"  # the bed's own are left alone
 
 
-def ip_link(*words: str) -> None:
-    subprocess.run(["ip", "link", *words], check=True, capture_output=True, timeout=TIMEOUT_S)
+def ip_link(*commands: str) -> None:
+    """Give the commands to one process: in User Mode Linux starting one takes most of a second."""
+    batch = "".join(f"link {command}\n" for command in commands)
+    subprocess.run(
+        ["ip", "-batch", "-"], input=batch.encode(), check=True, capture_output=True, timeout=TIMEOUT_S
+    )
 
 
-def add_interface() -> None:
-    ip_link("add", "dev", INTERFACE, "type", "vcan")
-    ip_link("set", "dev", INTERFACE, "mtu", "72")
+MADE = (f"add dev {INTERFACE} type vcan", f"set dev {INTERFACE} mtu 72 up")
+
+
+def left_behind() -> list[str]:
+    """Return the command that deletes what the test before has left."""
+    return [f"delete {INTERFACE}"] if Path("/sys/class/net", INTERFACE).exists() else []
+
+
+@pytest.fixture(scope="module", autouse=True)
+def nothing_left_at_the_end() -> Iterator[None]:
+    yield
+    ip_link(*left_behind())
 
 
 @pytest.fixture
-def interface() -> Iterator[str]:
+def interface() -> str:
     """Make a vcan interface of the test's own and set it up."""
-    add_interface()
-    ip_link("set", "dev", INTERFACE, "up")
-    yield INTERFACE
-    subprocess.run(["ip", "link", "delete", INTERFACE], check=False, capture_output=True)
+    ip_link(*left_behind(), *MADE)
+    return INTERFACE
 
 
 def open_sender(name: str) -> socket.socket:
@@ -161,9 +173,9 @@ def test_the_large_buffer_loses_nothing_of_a_burst(interface: str) -> None:
 def test_an_interface_that_goes_down_and_up_again_is_heard_at_once(interface: str) -> None:
     with running(interface) as bus:
         bus.wait_until_receiving()
-        ip_link("set", interface, "down")
+        ip_link(f"set {interface} down")
         assert bus.wait_for_event("source_lost").event.text == f"{interface} is down"
-        ip_link("set", interface, "up")
+        ip_link(f"set {interface} up")
         with open_sender(interface) as sender:
             sender.send(classic(0x5, b""))  # the same socket hears it: nothing waits for a new attempt
             bus.wait_for_frame(0x5)
@@ -173,17 +185,17 @@ def test_an_interface_that_goes_down_and_up_again_is_heard_at_once(interface: st
 def test_the_return_of_a_silent_interface_is_an_event(interface: str) -> None:
     with running(interface) as bus:
         bus.wait_until_receiving()
-        ip_link("set", interface, "down")
+        ip_link(f"set {interface} down")
         bus.wait_for_event("source_lost")
-        ip_link("set", interface, "up")
+        ip_link(f"set {interface} up")
         assert bus.wait_for_event("source_back").event.text.endswith(f"({interface} is down)")
 
 
 def test_an_interface_that_is_down_at_start_is_waited_for(interface: str) -> None:
-    ip_link("set", interface, "down")
+    ip_link(f"set {interface} down")
     with running(interface) as bus:
         bus.wait_for_event("source_lost")
-        ip_link("set", interface, "up")
+        ip_link(f"set {interface} up")
         bus.wait_for_event("source_back")
         with open_sender(interface) as sender:
             sender.send(classic(0x6, b""))
@@ -193,10 +205,9 @@ def test_an_interface_that_is_down_at_start_is_waited_for(interface: str) -> Non
 def test_an_interface_that_is_deleted_and_made_again_is_found(interface: str) -> None:
     with running(interface) as bus:
         bus.wait_until_receiving()
-        ip_link("delete", interface)
+        ip_link(f"delete {interface}")
         bus.wait_for_event("source_lost")
-        add_interface()
-        ip_link("set", interface, "up")
+        ip_link(*MADE)
         bus.wait_for_event("source_back")
         with open_sender(interface) as sender:
             sender.send(classic(0x7, b""))
@@ -204,15 +215,12 @@ def test_an_interface_that_is_deleted_and_made_again_is_found(interface: str) ->
 
 
 def test_an_interface_that_does_not_exist_yet_is_waited_for() -> None:
+    ip_link(*left_behind())
     with running(INTERFACE) as bus:
         lost = bus.wait_for_event("source_lost")
         assert lost.event.text == "No such device"
-        add_interface()
-        try:
-            ip_link("set", INTERFACE, "up")
-            bus.wait_for_event("source_back")
-        finally:
-            ip_link("delete", INTERFACE)
+        ip_link(*MADE)
+        bus.wait_for_event("source_back")
 
 
 def test_error_frames_of_the_kernel_are_events_and_frames(interface: str) -> None:
@@ -243,7 +251,7 @@ def serial_adapter(*, is_up: bool = True) -> Iterator[tuple[int, str]]:
             time.sleep(0.05)
         assert b"slc7" in dev
         if is_up:
-            ip_link("set", "slc7", "up")
+            ip_link("set slc7 up")
         yield adapter, "slc7"
     finally:
         daemon.terminate()
@@ -271,7 +279,7 @@ def test_the_bit_rate_of_a_real_controller_is_the_one_that_the_kernel_has_now() 
     with serial_adapter(is_up=False) as (_, name):
         assert CanInterface(name).bit_rate() is None
         for rate in (500_000, 250_000):
-            ip_link("set", name, "type", "can", "bitrate", str(rate))
+            ip_link(f"set {name} type can bitrate {rate}")
             assert CanInterface(name).bit_rate() == BitRate(rate)
 
 

@@ -1,8 +1,8 @@
 """Driving a harness: it ends in time, and what fails is left behind with the command that shows it again."""
 
+import re
 import subprocess
 import sys
-import threading
 from pathlib import Path
 from random import Random
 
@@ -23,15 +23,15 @@ def harness(data):
     assert not data.startswith({prefix!r})
 
 engine.has_atheris = lambda: {guided}
-engine.fuzz("candump", lambda: harness, 1, Path(sys.argv[1]))
+engine.fuzz("candump", engine.watched(lambda: harness), 1, Path(sys.argv[1]))
 """
 
 
-def run(findings: Path, *, prefix: bytes, guided: bool) -> subprocess.CompletedProcess[str]:
-    script = SCRIPT.format(prefix=prefix, guided=guided)
+def run(findings: Path, script: str = SCRIPT, **values: object) -> subprocess.CompletedProcess[str]:
+    program = [sys.executable, "-c", script.format(**values), str(findings)]
     # By a shell between: libFuzzer's limit is on the most memory that a process ever had, and what a process
     # had when it began another program counts with that.
-    command = ["sh", "-c", '"$@"; exit "$?"', "sh", sys.executable, "-c", script, str(findings)]
+    command = ["sh", "-c", '"$@"; exit "$?"', "sh", *program]
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=60)
 
 
@@ -82,19 +82,37 @@ def test_all_harnesses_share_the_time_of_all_processors() -> None:
     assert command.share_s(5, 21, 2) == 1
 
 
-def test_harnesses_run_side_by_side_and_are_reported_in_their_order(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+TOGETHER = """
+import multiprocessing, os, sys
+from pathlib import Path
+from fuzz import __main__ as command, engine
+from fuzz.scratch import scratch_file
+
+two = multiprocessing.get_context("fork").Barrier(2, timeout=30)
+met = []
+
+def meet(data):
+    if not met:
+        met.append(two.wait())
+
+def fail(data):
+    assert scratch_file("a", data).parent.name != str(os.getpid())
+
+engine.has_atheris = lambda: {guided}
+command.FINDINGS, command.PROCESSORS = Path(sys.argv[1]), 2
+command._harnesses = lambda: dict(crtd=meet, candump=meet, trc=fail, table=str)
+command.NAMES = ["crtd", "candump", "trc", "table"]
+sys.argv[1:] = ["--seconds", "1"]
+sys.exit(command.main())
+"""
+
+
+@drivers
+def test_harnesses_run_side_by_side_each_in_a_process_and_a_folder_of_its_own(
+    tmp_path: Path, guided: bool
 ) -> None:
-    two = threading.Barrier(2, timeout=30)
-
-    def run(name: str, seconds: int) -> tuple[bool, str]:
-        two.wait()
-        return name != "b", f"{name}: {seconds} s"
-
-    monkeypatch.setattr(command, "NAMES", ["a", "b", "c", "d"])
-    monkeypatch.setattr(command, "PROCESSORS", 2)
-    monkeypatch.setattr(command, "_run", run)
-    monkeypatch.setattr(command, "has_atheris", lambda: True)
-    monkeypatch.setattr(sys, "argv", ["fuzz", "--seconds", "10"])
-    assert command.main() == 1
-    assert capsys.readouterr().out == "a: 5 s\nb: 5 s\nc: 5 s\nd: 5 s\n"
+    done = run(tmp_path, TOGETHER, guided=guided)
+    assert done.returncode == 1, done.stderr
+    held = re.findall(r"^(\w+): \d+ inputs$", done.stdout, re.MULTILINE)
+    assert sorted(held) == ["candump", "crtd", "table"]
+    assert f"fuzz: trc failed; again: .venv/bin/python -m fuzz trc {tmp_path}/trc/crash-" in done.stdout
