@@ -19,6 +19,7 @@ import shutil
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from multiprocessing.connection import wait
+from multiprocessing.context import ForkProcess
 from pathlib import Path
 
 from fuzz.engine import CORPUS, Harness, fuzz, has_atheris, replay, watched
@@ -74,14 +75,15 @@ def _outcomes(names: Sequence[str], seconds: int) -> Iterator[tuple[str, bool, s
     """Yield each name as it ends: whether it held, and what there is to say."""
     harnesses = watched(_harnesses)
     fork = multiprocessing.get_context("fork")
-    waiting, running = [*reversed(names)], {}
+    waiting = [*reversed(names)]
+    running: dict[int, ForkProcess] = {}
     while waiting or running:
         while waiting and len(running) < PROCESSORS:
             name = waiting.pop()
             process = fork.Process(target=_run, name=name, args=(name, harnesses[name], seconds))
             process.start()
             running[process.sentinel] = process
-        for ended in wait(list(running)):
+        for ended in set(running).intersection(wait([*running])):
             process = running.pop(ended)
             process.join()
             yield process.name, *_outcome(process.name, process.exitcode)
@@ -93,8 +95,8 @@ def _run(name: str, harness: Harness, seconds: int) -> None:
     log = _log(name)
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("wb") as output:
-        os.dup2(output.fileno(), sys.__stdout__.fileno())
-        os.dup2(output.fileno(), sys.__stderr__.fileno())
+        for number in (1, 2):
+            os.dup2(output.fileno(), number)
     fuzz(name, harness, seconds, FINDINGS / name)  # it ends by itself: each input has a limit
 
 
