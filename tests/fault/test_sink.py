@@ -15,7 +15,7 @@ from telemetry.sinks.influx.verdict import Answer
 from telemetry.spool.compress import compress
 from tests.support import scripted_server as acts
 from tests.support.certificates import Authority, make_authority
-from tests.support.client_rig import LINES, ClientRig
+from tests.support.client_rig import HASTY, LINES, ClientRig
 from tests.support.scripted_server import Act, ScriptedServer
 
 
@@ -33,40 +33,47 @@ def server() -> Iterator[ScriptedServer]:
 
 
 @pytest.fixture
-def rig(server: ScriptedServer) -> Iterator[ClientRig]:
-    rig = ClientRig(server)
+def rig(server: ScriptedServer, request: pytest.FixtureRequest) -> Iterator[ClientRig]:
+    rig = ClientRig(server, **getattr(request, "param", {}))
     yield rig
     rig.client.close()
 
 
 @pytest.mark.parametrize(
-    "fault",
+    ("fault", "rig"),
     [
-        pytest.param(acts.say_nothing, id="says nothing"),
-        pytest.param(acts.read_nothing, id="reads nothing"),
-        pytest.param(acts.drip(b"HTTP/1.1 204 No Content\r\nX-Filler: "), id="drips its headers"),
-        pytest.param(acts.drip(b"HTTP/1.1 100 Continue\r\n\r\n"), id="drips nonsense"),
+        pytest.param(acts.say_nothing, HASTY, id="says nothing"),
+        pytest.param(acts.read_nothing, HASTY, id="reads nothing"),
+        pytest.param(acts.drip(b"HTTP/1.1 204 No Content\r\nX-Filler: "), HASTY, id="drips its headers"),
+        pytest.param(acts.drip(b"HTTP/1.1 100 Continue\r\n\r\n"), HASTY, id="drips nonsense"),
         pytest.param(
             acts.drip(b".", at_once=b"HTTP/1.1 503 Busy\r\nContent-Length: 99999\r\n\r\n"),
+            HASTY,
             id="drips the body of an error",
         ),
-        pytest.param(acts.drip(b".", at_once=b"HTTP/1.0 503 Busy\r\n\r\n"), id="drips a body of no length"),
-        pytest.param(acts.store_and_reset, id="stores and loses the reply"),
-        pytest.param(acts.answer_partly_and_close(b"HTT"), id="closes within the status line"),
-        pytest.param(acts.answer_partly_and_close(b""), id="closes instead of an answer"),
-        pytest.param(acts.answer_partly_and_close(b"\xff\xfe garbage\r\n\r\n"), id="speaks no HTTP"),
-        pytest.param(acts.answer_partly_and_close(b"HTTP/1.1 999999 X\r\n\r\n"), id="has a silly status"),
         pytest.param(
-            acts.answer_partly_and_close(b"HTTP/1.1 204 " + b"x" * 100_000), id="has an endless line"
+            acts.drip(b".", at_once=b"HTTP/1.0 503 Busy\r\n\r\n"), HASTY, id="drips a body of no length"
+        ),
+        pytest.param(acts.store_and_reset, {}, id="stores and loses the reply"),
+        pytest.param(acts.answer_partly_and_close(b"HTT"), {}, id="closes within the status line"),
+        pytest.param(acts.answer_partly_and_close(b""), {}, id="closes instead of an answer"),
+        pytest.param(acts.answer_partly_and_close(b"\xff\xfe garbage\r\n\r\n"), {}, id="speaks no HTTP"),
+        pytest.param(acts.answer_partly_and_close(b"HTTP/1.1 999999 X\r\n\r\n"), {}, id="has a silly status"),
+        pytest.param(
+            acts.answer_partly_and_close(b"HTTP/1.1 204 " + b"x" * 100_000), {}, id="has an endless line"
         ),
         pytest.param(
             acts.answer_partly_and_close(b"HTTP/1.1 500 X\r\nContent-Length: 10\r\n\r\nshort"),
+            {},
             id="cuts its answer short",
         ),
-        pytest.param(acts.answer(500, body=b'{"message":"\xff\xfe\x00 not UTF-8"}'), id="answers no UTF-8"),
-        pytest.param(acts.answer(503, {"Retry-After": "nonsense"}), id="has a senseless Retry-After"),
-        pytest.param(acts.answer(500, body=b"x" * 10_000_000), id="answers ten megabytes"),
+        pytest.param(
+            acts.answer(500, body=b'{"message":"\xff\xfe\x00 not UTF-8"}'), {}, id="answers no UTF-8"
+        ),
+        pytest.param(acts.answer(503, {"Retry-After": "nonsense"}), {}, id="has a senseless Retry-After"),
+        pytest.param(acts.answer(500, body=b"x" * 10_000_000), {}, id="answers ten megabytes"),
     ],
+    indirect=["rig"],
 )
 def test_whatever_a_server_does_every_point_is_stored_in_the_end(rig: ClientRig, fault: Act) -> None:
     rig.server.script(fault, fault)
@@ -110,7 +117,7 @@ def test_https_at_a_port_that_speaks_http_is_named_and_no_byte_of_lines_was_sent
 
     with ScriptedServer() as server:
         server.script(answer_as_go_does)
-        rig = ClientRig(server, url=server.url.replace("http:", "https:"), request_timeout_s=60.0)
+        rig = ClientRig(server, url=server.url.replace("http:", "https:"))
         rig.queue.put_lines(*LINES)
         rig.clock.advance(rig.sender.step())
         rig.client.close()
@@ -154,6 +161,7 @@ def test_a_415_makes_it_send_plain_and_an_hour_later_it_tries_gzip_again(rig: Cl
 # -- threads
 
 
+@pytest.mark.parametrize("rig", [HASTY], indirect=True)
 def test_after_its_start_a_sink_needs_no_further_thread(
     rig: ClientRig, authority: Authority, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -318,7 +326,7 @@ def test_a_handshake_that_drips_ends_at_the_deadline(server: ScriptedServer) -> 
                 return
 
     server.script(drip_no_handshake)
-    rig = ClientRig(server, url=server.url.replace("http:", "https:"))
+    rig = ClientRig(server, url=server.url.replace("http:", "https:"), **HASTY)
     rig.queue.put_lines(*LINES)
     rig.clock.advance(rig.sender.step())
     assert rig.sender.state.failure

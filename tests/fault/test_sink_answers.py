@@ -7,7 +7,7 @@ import pytest
 
 from telemetry.sinks.influx.server import Api
 from tests.support import scripted_server as acts
-from tests.support.client_rig import LINES, ClientRig
+from tests.support.client_rig import HASTY, LINES, ClientRig
 from tests.support.scripted_server import ScriptedServer
 
 
@@ -18,12 +18,13 @@ def server() -> Iterator[ScriptedServer]:
 
 
 @pytest.fixture
-def rig(server: ScriptedServer) -> Iterator[ClientRig]:
-    rig = ClientRig(server)
+def rig(server: ScriptedServer, request: pytest.FixtureRequest) -> Iterator[ClientRig]:
+    rig = ClientRig(server, **getattr(request, "param", {}))
     yield rig
     rig.client.close()
 
 
+@pytest.mark.parametrize("rig", [HASTY], indirect=True)
 @pytest.mark.parametrize("head", [b"Content-Length: 1000000", b"Connection: close"])
 def test_a_2xx_whose_body_never_ends_is_no_acknowledgement(rig: ClientRig, head: bytes) -> None:
     """It may be the page of something that is no database; our own shutting down looks like its end."""
@@ -54,6 +55,7 @@ def test_a_2xx_whose_body_is_cut_short_is_no_acknowledgement(rig: ClientRig, hea
     assert rig.sender.state.requests == 2
 
 
+@pytest.mark.parametrize("rig", [HASTY], indirect=True)
 def test_a_204_without_the_body_that_it_announces_is_an_acknowledgement(rig: ClientRig) -> None:
     def store_and_announce(connection: acts.Connection) -> None:
         connection.server.store(connection.read_request())

@@ -12,7 +12,7 @@ from tests.support.list_queue import ListQueue
 from tests.support.scripted_server import ScriptedServer
 
 CANARY = "canary-token-of-the-sink"
-DEADLINE_S = 0.3
+HASTY = {"request_timeout_s": 1.0}  # for a server that keeps silent; any other has a minute to answer
 LINES = [b"pack,vehicle=a v=%d %d" % (index, index) for index in range(50)]
 
 
@@ -21,7 +21,7 @@ class ClientRig:
 
     def __init__(self, server: ScriptedServer, **settings: object) -> None:
         values = {"url": server.url, "api": Api.V2, "org": "o", "bucket": "b", "token": Secret(CANARY)}
-        values |= {"request_timeout_s": DEADLINE_S, **settings}
+        values |= {"request_timeout_s": 60.0, **settings}
         self.settings = InfluxSettings(**values)  # type: ignore[arg-type]  # a mapping of checked names
         self.server = server
         self.clock = FakeClock()

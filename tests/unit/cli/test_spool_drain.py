@@ -17,7 +17,7 @@ from telemetry.spool import Spool, SpoolLimits
 from telemetry.spool.batch import lines_of
 from telemetry.spool.write_through import WriteThrough
 from tests.support.command import command, failed, printed, refused
-from tests.support.scripted_server import Connection, ScriptedServer
+from tests.support.scripted_server import Connection, ScriptedServer, answer
 from tests.support.spool import Feed, oldest
 
 LIMITS = SpoolLimits(keep_free_bytes=0)
@@ -158,12 +158,15 @@ def test_a_spool_in_use_is_left_to_its_service(tmp_path: Path, directory: Path) 
     spool.close()
 
 
-def test_a_signal_ends_it(tmp_path: Path, directory: Path) -> None:
-    killer = threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGTERM))
+def test_a_signal_ends_it(tmp_path: Path, directory: Path, server: ScriptedServer) -> None:
+    def end(connection: Connection) -> None:
+        os.kill(os.getpid(), signal.SIGTERM)
+        answer(503)(connection)
+
     before = signal.getsignal(signal.SIGTERM)
-    killer.start()
-    assert main(["spool", "drain", str(config(tmp_path, "http://127.0.0.1:9"))]) == 69
-    killer.join()
+    server.script(end, *[answer(503)] * 100)
+    with server:
+        assert main(["spool", "drain", str(config(tmp_path, server.url))]) == 69
     assert signal.getsignal(signal.SIGTERM) is before
 
 

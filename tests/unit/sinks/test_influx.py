@@ -183,7 +183,7 @@ def test_a_server_that_drips_in_place_of_making_a_bucket_is_left_at_the_deadline
     server.script(
         site.act, site.act, drip(b" ", at_once=b"HTTP/1.1 201 Created\r\nContent-Length: 99\r\n\r\n")
     )
-    verdict = connect(site.act, create=True, request_timeout_s=0.2).write(LINES).verdict
+    verdict = connect(site.act, create=True, request_timeout_s=1.0).write(LINES).verdict
     assert isinstance(verdict, Hold)
     assert verdict.words.endswith("; making it: no answer in time")
     assert server.requests[-1].target.startswith("/api/v2/buckets")
