@@ -62,7 +62,7 @@ def packed(plug: Plug, vehicle: str, places: int, state: tuple[Numbers, Numbers]
         [vehicle, plug.settings.charger, plug.settings.protocol, plug.settings.source],
         *(plug.last, plug.last_start_ns, numbers[0]["last_ns"], _named_values(now)),
         [_named_values(before.known), before.said] if before else [],
-        *(places, _LAYOUT, [list(_in_order(each)) for each in numbers]),
+        *(places, _LAYOUT, [_in_order(each) for each in numbers]),
     ]
     return zlib.compress(json.dumps([_VERSION, *parts], separators=(",", ":")).encode())
 
@@ -81,10 +81,13 @@ def unpacked(state: bytes) -> SavedPlug:
 
 
 def _in_order(numbers: Any) -> list[float]:
-    if not isinstance(numbers, dict | list):
-        return [numbers]
-    inner = numbers.values() if isinstance(numbers, dict) else numbers
-    return [number for each in inner for number in _in_order(each)]
+    found: list[float] = []
+    for each in numbers.values() if isinstance(numbers, dict) else numbers:
+        if isinstance(each, dict | list):
+            found += _in_order(each)
+        else:
+            found.append(each)
+    return found
 
 
 def _named(names: Any, left: Iterator[float]) -> Any:

@@ -73,4 +73,4 @@ def type_of(value: bytes) -> str:
 
 
 def _plain(name: bytes) -> str:
-    return _ESCAPED.sub(rb"\1", name).decode("utf-8", "replace")
+    return (_ESCAPED.sub(rb"\1", name) if b"\\" in name else name).decode("utf-8", "replace")
