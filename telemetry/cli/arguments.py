@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
+from telemetry.cli.options import Arguments, add_option
 from telemetry.databases.files import ENDINGS, database_files
 from telemetry.decode.channels import ChannelPlan, Database, plan_channels
 from telemetry.errors import UsageError
@@ -16,7 +17,6 @@ from telemetry.plugins import Choices
 from telemetry.protocols.known import CAN_PROTOCOLS, PROTOCOLS
 
 Value = TypeVar("Value")
-Arguments = argparse.ArgumentParser | argparse._ArgumentGroup  # what arguments are added to
 
 ON_BUSES, AT_PORTS = ", ".join(CAN_PROTOCOLS), ", ".join(sorted(PROTOCOLS))  # as help lists them
 SERVER_OPTIONS = ("url", "org", "bucket", "database", "token_file", "username", "password_file")
@@ -32,22 +32,6 @@ def read_as(read: Callable[[str], Value]) -> Callable[[str], Value]:
             raise argparse.ArgumentTypeError(str(error)) from error
 
     return typed
-
-
-def add_option(parser: Arguments, usage: str, words: str, **options: Any) -> None:
-    """Add an option that help shows as `usage`: `--wide` is a flag, `-j N, --jobs N` has a value.
-
-    A `…` after the value: it may be given again. words: its help; options: more of argparse's.
-    """
-    *others, last = usage.split(", ")
-    name, _, value = last.partition(" ")
-    if value.endswith(" …"):
-        options |= {"action": "append", "default": []}
-    if value:
-        options["metavar"] = value.removesuffix(" …")
-    elif "choices" not in options:
-        options["action"] = "store_true"
-    parser.add_argument(*others, name, help=words, **options)
 
 
 def databases(text: str) -> list[Database]:

@@ -7,7 +7,8 @@ seconds where asammdf is installed. One is mended: `ID~MASK` keeps its mask, whi
 import argparse
 from typing import Any
 
-from telemetry.cli.arguments import add_option, whole
+from telemetry.cli.arguments import whole
+from telemetry.cli.options import add_option
 from telemetry.errors import UsageError
 
 # What `--timing` needs all of: can.BitTiming and can.BitTimingFd.

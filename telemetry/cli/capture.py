@@ -17,7 +17,6 @@ from telemetry.capture.file_names import FORMATS
 from telemetry.cli.arguments import (
     AT_PORTS,
     add_device_arguments,
-    add_option,
     flag,
     positive,
     require_spoken,
@@ -25,6 +24,7 @@ from telemetry.cli.arguments import (
 )
 from telemetry.cli.bus_arguments import OF_A_BUS, add_bus_arguments, bus_options
 from telemetry.cli.ending import ended_by_signals, say_recorded
+from telemetry.cli.options import add_option
 from telemetry.clock import Clock
 from telemetry.errors import EXIT_OK, InputMissingError, UnavailableError, UsageError
 from telemetry.protocols.known import PROTOCOLS

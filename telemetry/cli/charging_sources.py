@@ -8,7 +8,6 @@ from pathlib import Path
 from telemetry.cli.arguments import (
     ON_BUSES,
     SERVER_OPTIONS,
-    add_option,
     add_protocol,
     add_server_arguments,
     flag,
@@ -17,6 +16,7 @@ from telemetry.cli.arguments import (
     require_logs,
     require_spoken,
 )
+from telemetry.cli.options import add_option
 from telemetry.errors import UsageError
 from telemetry.overview.found_sessions import (
     DEFAULT_PROTOCOL,

@@ -5,7 +5,8 @@ import json
 from functools import partial
 from pathlib import Path
 
-from telemetry.cli.arguments import add_option, positive
+from telemetry.cli.arguments import positive
+from telemetry.cli.options import add_option
 from telemetry.config import load_config
 from telemetry.databases.files import ENDINGS
 from telemetry.errors import EXIT_OK, UsageError

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from telemetry.cli.arguments import add_option, flag
+from telemetry.cli.arguments import flag
+from telemetry.cli.options import add_option
 from telemetry.decode.screen import Screen
 from telemetry.errors import UsageError
 from telemetry.model.ids import IsoTpId

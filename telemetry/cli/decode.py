@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING
 from telemetry.cli.arguments import (
     SERVER_OPTIONS,
     add_database_arguments,
-    add_option,
     add_protocol_arguments,
     add_raw_text_argument,
     add_server_arguments,
@@ -32,6 +31,7 @@ from telemetry.cli.arguments import (
     whole,
 )
 from telemetry.cli.dataset import add_dataset_arguments, check_dataset, write_dataset
+from telemetry.cli.options import add_option
 from telemetry.cli.output import writing_to
 from telemetry.cli.recordings import load_spec
 from telemetry.clock import Clock

@@ -9,7 +9,8 @@ from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
-from telemetry.cli.arguments import add_option, positive
+from telemetry.cli.arguments import positive
+from telemetry.cli.options import add_option
 from telemetry.cli.simulator import simulator
 from telemetry.clock import Clock
 from telemetry.demo.display import Display

@@ -6,12 +6,12 @@ from pathlib import Path
 
 from telemetry.cli.arguments import (
     add_dbc,
-    add_option,
     add_protocol,
     add_raw_text_argument,
     check_raw_text,
     require_logs,
 )
+from telemetry.cli.options import add_option
 from telemetry.cli.output import refuse_to_overwrite, writing_to
 from telemetry.cli.scan_can import candidates_of
 from telemetry.errors import EXIT_OK, DataError, UsageError

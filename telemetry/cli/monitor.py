@@ -9,8 +9,9 @@ import sys
 import time
 from pathlib import Path
 
-from telemetry.cli.arguments import AT_PORTS, ON_BUSES, add_device_arguments, add_option, require_spoken
+from telemetry.cli.arguments import AT_PORTS, ON_BUSES, add_device_arguments, require_spoken
 from telemetry.cli.bus_arguments import add_bus_arguments, bus_options
+from telemetry.cli.options import add_option
 from telemetry.clock import Clock
 from telemetry.errors import EXIT_OK, DataError, TelemetryError, UsageError
 from telemetry.logs.content import require_file

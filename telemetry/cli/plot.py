@@ -5,13 +5,13 @@ from pathlib import Path
 
 from telemetry.cli.arguments import (
     add_database_arguments,
-    add_option,
     add_protocol_arguments,
     add_time_bounds,
     check_protocol,
     no_database,
     refuse_databases,
 )
+from telemetry.cli.options import add_option
 from telemetry.cli.output import refuse_to_overwrite
 from telemetry.cli.recordings import recording_of
 from telemetry.clock import Clock

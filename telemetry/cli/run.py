@@ -9,7 +9,7 @@ from pathlib import Path
 
 from telemetry_core.allocator import return_large_blocks
 
-from telemetry.cli.arguments import add_option
+from telemetry.cli.options import add_option
 from telemetry.clock import Clock
 from telemetry.config import load_config
 from telemetry.errors import EXIT_OK, UsageError

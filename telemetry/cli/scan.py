@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from telemetry.cli import scan_can, scan_ports
-from telemetry.cli.arguments import add_option, require_spoken
+from telemetry.cli.arguments import require_spoken
+from telemetry.cli.options import add_option
 from telemetry.errors import EXIT_OK, NothingFoundError, UnavailableError, UsageError, writing
 from telemetry.logs.unread import Unread
 from telemetry.protocols.known import CAN_PROTOCOLS, PROTOCOLS

@@ -7,8 +7,9 @@ from itertools import chain, count
 from pathlib import Path
 from typing import Any
 
-from telemetry.cli.arguments import add_dbc, add_option, positive
+from telemetry.cli.arguments import add_dbc, positive
 from telemetry.cli.ending import ended_by_signals
+from telemetry.cli.options import add_option
 from telemetry.clock import Clock
 from telemetry.databases.bus import BusDatabases
 from telemetry.databases.plan_cache import load_plan, user_cache_directory

@@ -10,7 +10,8 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from telemetry.cli.arguments import AT_PORTS, ON_BUSES, add_option, add_protocol, positive
+from telemetry.cli.arguments import AT_PORTS, ON_BUSES, add_protocol, positive
+from telemetry.cli.options import add_option
 from telemetry.clock import Clock
 from telemetry.errors import UnavailableError, UsageError
 from telemetry.protocols.table import LineSettings

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from telemetry.cli.arguments import AT_PORTS, add_dbc, add_option, add_protocol, add_registers
+from telemetry.cli.arguments import AT_PORTS, add_dbc, add_protocol, add_registers
+from telemetry.cli.options import add_option
 from telemetry.cli.output import refuse_to_overwrite, writing_to
 from telemetry.errors import EXIT_OK, StorageError, UsageError
 from telemetry.logs.content import STDIN, require_file

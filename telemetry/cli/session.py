@@ -8,8 +8,8 @@ from pathlib import Path
 from telemetry.charging.report.phrases import moment
 from telemetry.charging.report.table import as_text
 from telemetry.charging.session import Session
-from telemetry.cli.arguments import add_option
 from telemetry.cli.charging_sources import add_source_arguments, found_sessions
+from telemetry.cli.options import add_option
 from telemetry.cli.output import refuse_to_overwrite, writing_to
 from telemetry.errors import EXIT_OK, DataError, UsageError
 from telemetry.overview.found_sessions import FoundSessions

@@ -4,8 +4,9 @@ import argparse
 import sys
 
 from telemetry.charging.report.table import as_csv, as_json, as_table
-from telemetry.cli.arguments import add_option, add_raw_text_argument, check_raw_text
+from telemetry.cli.arguments import add_raw_text_argument, check_raw_text
 from telemetry.cli.charging_sources import add_source_arguments, found_sessions
+from telemetry.cli.options import add_option
 from telemetry.errors import EXIT_OK
 
 EXAMPLES = (

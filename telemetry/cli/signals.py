@@ -7,7 +7,6 @@ from pathlib import Path
 
 from telemetry.cli.arguments import (
     add_database_arguments,
-    add_option,
     add_protocol_arguments,
     add_raw_text_argument,
     add_signal_argument,
@@ -15,6 +14,7 @@ from telemetry.cli.arguments import (
     check_raw_text,
     no_database,
 )
+from telemetry.cli.options import add_option
 from telemetry.cli.recordings import recording_of
 from telemetry.clock import Clock
 from telemetry.databases.files import ENDINGS, database_files

@@ -18,8 +18,9 @@ from firmware_sim.links.serial_line import SerialLines
 from firmware_sim.scenario import Scenario, load_scenario, parse_instant, scenario_names
 from firmware_sim.serial_devices import KINDS
 from firmware_sim.simulation import Simulation, TruthLog
-from telemetry.cli.arguments import add_option, positive
+from telemetry.cli.arguments import positive
 from telemetry.cli.ending import stopped_by_signals
+from telemetry.cli.options import add_option
 from telemetry.cli.sim_charge import PARTS, add_charge_arguments, print_charges, run_charge
 from telemetry.cli.simulator import (
     Stop,

@@ -19,8 +19,8 @@ from firmware_sim.faults.charge_kinds import VARIANTS
 from firmware_sim.links.can import DuplexLink, RawSocketLink
 from firmware_sim.links.player import floor_ns, play_node
 from firmware_sim.links.python_can import PythonCanLink
-from telemetry.cli.arguments import add_option
 from telemetry.cli.ending import stopped_by_signals
+from telemetry.cli.options import add_option
 from telemetry.cli.simulator import (
     Stop,
     open_link,

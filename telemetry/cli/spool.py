@@ -7,8 +7,8 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 
-from telemetry.cli.arguments import add_option
 from telemetry.cli.ending import stopped_by_signals
+from telemetry.cli.options import add_option
 from telemetry.cli.output import writing_to
 from telemetry.clock import Clock
 from telemetry.config import load_config

@@ -6,7 +6,7 @@ import json
 import threading
 from pathlib import Path
 
-from telemetry.cli.arguments import add_option
+from telemetry.cli.options import add_option
 from telemetry.clock import Clock
 from telemetry.errors import InputMissingError, UnavailableError
 from telemetry.ledger import Counters, sources

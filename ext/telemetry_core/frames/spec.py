@@ -1,7 +1,6 @@
 """What is known of frames and channels, as plain values."""
 
 from collections.abc import Iterator, Sequence
-from statistics import median
 from typing import NamedTuple, TypeVar
 
 Value = TypeVar("Value")
@@ -62,6 +61,8 @@ class SeenFrames(NamedTuple):
     @property
     def period_s(self) -> float | None:
         """Return the usual time from frame to frame; None: too few frames, or stamps that say nothing."""
+        from statistics import median  # for those who look at logs alone
+
         gaps_ns = [after_ns - ns for ns, after_ns in self.pairs(self.times_ns)]
         usual_ns = median(gaps_ns) if len(gaps_ns) >= LEAST_GAPS else 0
         return usual_ns / 1e9 if usual_ns > 0 else None
