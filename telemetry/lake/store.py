@@ -84,11 +84,18 @@ class Store:
                 _to_disk(part)
                 part.replace(file)
             else:
-                local = self._fs.LocalFileSystem()
-                self._fs.copy_files(
-                    str(part), self._path(name), source_filesystem=local, destination_filesystem=self._system
-                )
+                try:
+                    self._upload(part, name)
+                except FileNotFoundError:  # of a store that has folders
+                    self._system.create_dir(self._path(name).rpartition("/")[0], recursive=True)
+                    self._upload(part, name)
                 part.unlink()
+
+    def _upload(self, part: Path, name: str) -> None:
+        local = self._fs.LocalFileSystem()
+        self._fs.copy_files(
+            str(part), self._path(name), source_filesystem=local, destination_filesystem=self._system
+        )
 
     def remove(self, name: str) -> None:
         """Remove a file, if it is there, and folders that it leaves empty. Raises StorageError."""

@@ -92,3 +92,8 @@ def _rows(name: str, rows: pa.Table) -> Iterator[Row]:
     rows = rows.set_column(at, "time", rows["time"].cast("int64"))
     for row in rows.to_pylist():
         yield name, frozenset((key, value) for key, value in row.items() if value is not None)
+
+
+def tree(where: Path) -> dict[Path, bytes]:
+    """Return all files, with their content."""
+    return {file.relative_to(where): file.read_bytes() for file in sorted(where.rglob("*")) if file.is_file()}

@@ -20,8 +20,8 @@ def frames(begin_ns: int, count: int = 20) -> list[tuple[int, str, str]]:
     return [(begin_ns + n * SECOND_NS, "310", f"{n:02X}00000000000000") for n in range(count)]
 
 
-def written(folder: Path, **options: str) -> lake.Written:
-    return lake.write(folder / "ev7", to=folder / "lake", databases=str(DATABASE), **options)
+def written(folder: Path) -> lake.Written:
+    return lake.write(folder / "ev7", to=folder / "lake", databases=str(DATABASE))
 
 
 def test_a_truncated_log_is_read_up_to_its_break(tmp_path: Path) -> None:

@@ -1,0 +1,153 @@
+"""What has changed is made again, and told; all else is skipped."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from unittest.mock import patch
+
+import pytest
+
+from telemetry import lake
+from telemetry.errors import UsageError
+from tests.support.lake import DATABASE, MIDNIGHT_NS, NOON_NS, candump, lake_rows, tree
+
+DAY_NS = 24 * 3600 * 10**9
+DBC = 'VERSION ""\nBU_: ECU\nBO_ 784 Pack: 8 ECU\n SG_ A : 0|8@1+ ({},0) [0|0] "" ECU\n'
+COUNTED = """vehicle = "van"
+[influx]
+url = "http://127.0.0.1:1"
+database = "d"
+[spool]
+directory = "spool"
+[[can]]
+name = "can0"
+databases = ["ev.dbc"]
+[[map]]
+signal = "Pack.A"
+to = "battery.current_a"
+"""
+
+
+def reasons(written: lake.Written) -> list[str]:
+    return [each.reason for each in written.outcomes]
+
+
+def logs(folder: Path, *begins_ns: int) -> Path:
+    for number, begin_ns in enumerate(begins_ns):
+        candump(folder / f"ev7/{number}.log", [(begin_ns + n * 10**9, "310", f"{n:02X}") for n in range(20)])
+    return folder / "ev7"
+
+
+def write(folder: Path, database: str = "1") -> lake.Written:
+    file = folder / "ev.dbc"
+    file.write_text(DBC.format(database))
+    return lake.write(folder / "ev7", to=folder / "lake", databases=str(file))
+
+
+def test_a_new_log_of_a_day_makes_that_day_again(tmp_path: Path) -> None:
+    logs(tmp_path, NOON_NS, NOON_NS + DAY_NS)
+    write(tmp_path)
+    before = {*lake.files(tmp_path / "lake")}
+    logs(tmp_path, NOON_NS, NOON_NS + DAY_NS, NOON_NS + DAY_NS + 10**12)
+    assert reasons(write(tmp_path)) == ["", "changed: logs"]
+    assert {file.name for file in tree(tmp_path / "lake") if file.suffix == ".parquet"} == {
+        Path(file).name for file in lake.files(tmp_path / "lake")
+    }
+    assert len(before & {*lake.files(tmp_path / "lake")}) == 1
+
+
+def test_another_database_makes_all_again_and_removes_what_is_no_longer_made(tmp_path: Path) -> None:
+    logs(tmp_path, NOON_NS)
+    write(tmp_path)
+    file = tmp_path / "ev.dbc"
+    file.write_text(DBC.format("1").replace("Pack", "Battery"))
+    again = lake.write(tmp_path / "ev7", to=tmp_path / "lake", databases=str(file))
+    assert reasons(again) == ["changed: databases"]
+    assert not (tmp_path / "lake/table=Pack").exists()
+    assert len(lake.files(tmp_path / "lake", table="Battery")) == 1
+
+
+def test_another_version_makes_all_again(tmp_path: Path) -> None:
+    logs(tmp_path, NOON_NS)
+    write(tmp_path)
+    with patch("telemetry.lake.task.__version__", "9"):
+        assert reasons(write(tmp_path)) == ["changed: version"]
+
+
+def test_a_file_that_was_removed_or_cut_makes_its_partition_again(tmp_path: Path) -> None:
+    logs(tmp_path, NOON_NS)
+    write(tmp_path)
+    (file,) = map(Path, lake.files(tmp_path / "lake"))
+    whole = file.read_bytes()
+    file.write_bytes(whole[:-10])
+    assert reasons(write(tmp_path)) == ["files are missing"]
+    assert file.read_bytes() == whole
+
+
+def test_a_damaged_marker_makes_its_partition_again(tmp_path: Path) -> None:
+    logs(tmp_path, NOON_NS)
+    write(tmp_path)
+    (tmp_path / "lake/_done/ev7_2026-03-02.json").write_text("{")
+    assert reasons(write(tmp_path)) == ["new"]
+
+
+def test_later_days_whose_first_state_differs_are_made_again(tmp_path: Path) -> None:
+    """A counter goes on over days: what is added to the first one changes the others."""
+    (tmp_path / "ev.dbc").write_text(DBC.format("1"))
+    config = tmp_path / "gateway.toml"
+    config.write_text(COUNTED + '[[map]]\nsignal = "Pack.A"\nto = "battery.voltage_v"\n')
+    for number, begin_ns in enumerate((NOON_NS, NOON_NS + DAY_NS, NOON_NS + 3 * DAY_NS)):
+        candump(
+            tmp_path / f"ev7/{number}.log", [(begin_ns + n * 10**8, "310", f"{n:02X}") for n in range(20)]
+        )
+
+    def made(where: str) -> Sequence[str]:
+        return reasons(lake.write(tmp_path / "ev7", to=tmp_path / where, config=config))
+
+    assert made("lake") == ["new"] * 3
+    candump(tmp_path / "ev7/9.log", [(NOON_NS + 10**12 + n * 10**8, "310", f"{n:02X}") for n in range(20)])
+    assert made("lake") == ["changed: logs", *["changed: the day before"] * 2]
+    assert made("fresh") == ["new"] * 3
+    assert lake_rows(tmp_path / "lake") == lake_rows(tmp_path / "fresh")
+    assert tree(tmp_path / "lake") == tree(tmp_path / "fresh")
+
+
+def test_a_day_more_leaves_the_others_as_they_are(tmp_path: Path) -> None:
+    logs(tmp_path, NOON_NS)
+    write(tmp_path)
+    logs(tmp_path, NOON_NS, MIDNIGHT_NS + 10**12)
+    assert reasons(write(tmp_path)) == ["", "new"]
+
+
+def test_a_signal_whose_type_changes_is_refused_while_other_partitions_have_the_old_one(
+    tmp_path: Path,
+) -> None:
+    logs(tmp_path, NOON_NS)
+    write(tmp_path)
+    files = lake.files(tmp_path / "lake")
+    tenths = tmp_path / "tenths.dbc"
+    tenths.write_text(DBC.format("0.1"))
+    with pytest.raises(UsageError) as caught:
+        lake.write(tmp_path / "ev7", to=tmp_path / "lake", databases=str(tenths), vehicle="x")
+    said = str(caught.value)
+    assert "Pack.A is double by these databases, and int64 in ev7 2026-03-02" in said
+    assert f"nev-telemetry decode {tmp_path}/ev7/0.log --format dataset -o {tmp_path}/lake" in said
+    assert lake.files(tmp_path / "lake") == files
+    assert reasons(write(tmp_path, "0.1")) == ["changed: databases"]  # all partitions that there are
+
+
+def test_a_marker_says_what_a_partition_was_made_of(tmp_path: Path) -> None:
+    logs(tmp_path, NOON_NS)
+    lake.write(tmp_path / "ev7", to=tmp_path / "lake", databases=str(DATABASE))
+    marker = json.loads((tmp_path / "lake/_done/ev7_2026-03-02.json").read_text())
+    assert [*marker["made_of"]] == [
+        "databases",
+        "logs",
+        "options",
+        "the day after",
+        "the day before",
+        "version",
+    ]
+    assert [(each["path"], each["size"]) for each in marker["inputs"]] == [
+        (str(tmp_path / "ev7/0.log"), (tmp_path / "ev7/0.log").stat().st_size)
+    ]
