@@ -26,6 +26,7 @@ COMMANDS = {
     "look": "what a log holds without a database: ids, counters, checksums, what may be a voltage",
     "plot": "values of a log's signals over time as a picture, PNG or SVG",
     "decode": "logs and captures to csv, line protocol, ndjson or Parquet, or into InfluxDB",
+    "lake": "a day of an InfluxDB into a dataset of Parquet files, such as `decode --format dataset` makes",
     "sessions": "charging sessions: from where to where, how much, how long, who ended them and why",
     "session": "one charging session: all about it as text, a page of HTML, or a picture",
     "scan": "which devices are at serial ports, and what is spoken on a bus",

@@ -250,8 +250,8 @@ def _check(arguments: argparse.Namespace, *, into_influxdb: bool) -> None:
         raise UsageError("is for csv and ndjson", where="--time", hint="line protocol has times in ns")
     if arguments.format == INTO_DATASET:
         check_dataset(arguments)
-    elif arguments.recordings:
-        raise UsageError("is for a dataset", where="--recordings", hint="add --format dataset")
+    elif of_dataset := _given(arguments, ("recordings", "engine", "address")):
+        raise UsageError("is for a dataset", where=flag(of_dataset[0]), hint="add --format dataset")
     bounds = _given(arguments, ("from_time", "to_time"))
     if bounds and into_influxdb:
         raise UsageError("stands beside --format influx", where=flag(bounds[0]), hint="leave it out")

@@ -7,9 +7,10 @@ Promises:
 - Nothing has its name yet: the parts lie in a folder of the caller's.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from telemetry_core.columns.batches import Batches
 
@@ -18,7 +19,6 @@ from telemetry.lake.layout import DAY_NS, day_of
 from telemetry.tables.layout import TIME
 from telemetry.tables.packages import require
 from telemetry.tables.parquet import FEW_VALUES
-from telemetry.tables.sink import TableSink
 from telemetry.tables.table import Table
 
 _GROUP_ROWS = 32_768
@@ -39,10 +39,16 @@ class Part:
     dictionaries: list[str] = field(default_factory=list)
 
 
+class Rows(Protocol):
+    """What rows are taken from: see `TableSink`."""
+
+    def take(self, at_least: int = 1) -> Iterator[Batches]: ...
+
+
 class PartitionRows:
     """Writes what a sink gets into parts in `folder`. A context manager, which closes them."""
 
-    def __init__(self, sink: TableSink, folder: Path) -> None:
+    def __init__(self, sink: Rows, folder: Path) -> None:
         how = "pip install 'nev-telemetry[parquet]'"
         self._arrow: Any = require("pyarrow", "a dataset", how)
         self._parquet: Any = require("pyarrow.parquet", "a dataset", how)

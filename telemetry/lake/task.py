@@ -88,6 +88,15 @@ class Task:
         """Return what it is called."""
         return partition_name(self.vehicle, self.day)
 
+    @property
+    def size_bytes(self) -> int:
+        """Return the size of its recordings."""
+        return sum(each.size for each in self.inputs)
+
+    def failed(self, error: Exception) -> "Outcome":
+        """Return what has become of it where `run` has returned nothing."""
+        return Outcome(self.vehicle, self.day, reason="failed", error=str(error) or repr(error))
+
 
 @dataclass(frozen=True, slots=True)
 class Outcome:

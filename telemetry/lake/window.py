@@ -64,6 +64,10 @@ class Look:
     path: str
     file: str
 
+    def failed(self, error: Exception) -> Recording:
+        """Return what a recording is where `look` has returned nothing."""
+        return Recording(self.path, 0, "", problem=f"{self.path}: {error or repr(error)}")
+
 
 def look(work: Look) -> Recording:
     """Return what is in a recording. One that cannot be read is a problem of it."""

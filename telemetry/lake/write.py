@@ -8,13 +8,16 @@ Promises:
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import Any, TypeVar
 
 from telemetry.charging.installation import KEY_NAME, installation_key
+from telemetry.decode.output import Progress
 from telemetry.decode.target import state_folder
 from telemetry.errors import DataError, UsageError
+from telemetry.lake.engines import LOCAL, Needed, require, run_chains, workers_of
 from telemetry.lake.layout import DAY_NS, start_of
 from telemetry.lake.partitions import Named, beginning, days_of, named
 from telemetry.lake.store import Where, open_store
@@ -22,30 +25,14 @@ from telemetry.lake.task import Input, Outcome, Task, run
 from telemetry.lake.types import require_types, types_of
 from telemetry.lake.what import What
 from telemetry.lake.window import Look, Recording, look
-from telemetry.ledger import add
+from telemetry.ledger import add, total
 from telemetry.model.ids import IsoTpId
 from telemetry.settings.document import read_document
 from telemetry.tables.arguments import FilePath, Paths, one_of, path_of, paths_of
 from telemetry.tables.databases import Databases, Files, loaded
 
-Work = TypeVar("Work")
 Done = TypeVar("Done")
-
-
-class RunChains(Protocol):
-    """An engine: runs each chain's work in its order, chains side by side, and yields what comes of it.
-
-    `run` is a function of a module, and work and results pickle. A piece of work whose worker is lost is run
-    again; an exception of `run` ends all.
-    """
-
-    def __call__(self, chains: Sequence[Sequence[Work]], run: Callable[[Work], Done]) -> Iterator[Done]: ...
-
-
-def in_turn(chains: Sequence[Sequence[Work]], run: Callable[[Work], Done]) -> Iterator[Done]:
-    """Run all in this process, one after the other."""
-    for chain in chains:
-        yield from map(run, chain)
+_NOTHING = What()
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,8 +80,11 @@ def write(
     isotp: Sequence[IsoTpId] = (),
     vehicle: str = "",
     recordings: FilePath | None = None,
-    run_chains: RunChains = in_turn,
-    report: Callable[[Outcome], object] = lambda _: None,
+    engine: str = LOCAL,
+    address: str = "",
+    jobs: int = 1,
+    report: Callable[[Outcome, Progress], object] = lambda *_: None,
+    meanwhile: Callable[[], object] = lambda: None,
     warn: Callable[[Iterable[str]], object] = lambda _: None,
 ) -> Written:
     """Write recordings into the dataset at `to`, a partition for each vehicle's day.
@@ -105,14 +95,16 @@ def write(
     - messages: of a protocol the messages themselves, too; value_texts: of a bus, their words
     - recordings: a csv file with the header `path,vehicle,start`, of recordings and their vehicles
     - vehicle: of all others; "": the name of the folder that a recording is in
-    - run_chains: the engine; report: takes what became of each partition; warn: takes lines for people
+    - engine: `local`, or `dask` or `ray` at an `address`; jobs: processes of this machine, 1: this one alone
+    - report: takes what became of each partition; meanwhile: is called each second; warn: takes lines
 
     Raises TelemetryError for what is wrong with all of it; `Written` has what is wrong with parts.
     """
     one_of({"databases": databases, "config": config, "protocol": protocol}, "write")
+    shared = Path.absolute if address else Path  # workers run in other folders
     what = What(
         databases=None if databases is None else loaded(databases),
-        config="" if config is None else str(path_of(config, "config")),
+        config="" if config is None else str(shared(path_of(config, "config"))),
         vin_key=b"" if config is None else _vin_key(path_of(config, "config")),
         source=source,
         protocol=protocol or "",
@@ -120,23 +112,35 @@ def write(
         messages=messages,
         value_texts=value_texts,
         signals=tuple(signals),
-        protect="" if protect is None else str(path_of(protect, "protect")),
+        protect="" if protect is None else str(shared(path_of(protect, "protect"))),
         isotp=tuple(isotp),
     )
-    table = None if recordings is None else path_of(recordings, "recordings")
-    found = named(paths_of(logs, "write"), table, vehicle, warn)
+    table = None if recordings is None else shared(path_of(recordings, "recordings"))
+    found = named([shared(path) for path in paths_of(logs, "write")], table, vehicle, warn)
     if not found:
         raise UsageError("names no recording", where="write", hint="give a log, a folder or a table of them")
     store = open_store(to)
     made_of = what.made_of()
-    looks = [[Look(what, str(each.path), str(each.file))] for each in found]
-    looked = {each.path: each for each in run_chains(looks, look)}
-    chains = [_chain(store.where, owner, days, what, made_of) for owner, days in _vehicles(found, looked)]
-    require_types(store, types_of(what), {(task.vehicle, task.day) for chain in chains for task in chain})
-    outcomes = []
-    for outcome in run_chains(chains, run):
-        report(outcome)
-        outcomes.append(outcome)
+    # `what` travels with the function, once: what a piece of work has in its place is nothing.
+    looks = [[Look(_NOTHING, str(each.path), str(each.file))] for each in found]
+    outcomes = list[Outcome]()
+    with workers_of(engine, address, jobs) as workers:
+        require(workers, _needed(found, what, store.where if store.is_folder else ""))
+        looked = {
+            each.path: each for each in run_chains(workers, meanwhile, looks, partial(_with, what, look))
+        }
+        chains = [
+            _chain(store.where, owner, days, _NOTHING, made_of) for owner, days in _vehicles(found, looked)
+        ]
+        days = {(task.vehicle, task.day): task.size_bytes for chain in chains for task in chain}
+        require_types(store, types_of(what), {*days})
+        done_bytes, total_bytes, frames = 0, sum(days.values()), 0
+        for outcome in run_chains(workers, meanwhile, chains, partial(_with, what, run)):
+            outcomes.append(outcome)
+            done_bytes += days[outcome.vehicle, outcome.day]
+            frames += total(outcome.accounts, "frames/")
+            name = Path(f"{outcome.vehicle} {outcome.day}")
+            report(outcome, Progress(name, len(outcomes), len(days), done_bytes, total_bytes, frames))
     store.sweep()
     return Written(outcomes, [each.problem for each in looked.values() if each.problem])
 
@@ -153,6 +157,19 @@ def _vin_key(config: Path) -> bytes:
         beside = state_folder(os.environ)
         beside.mkdir(parents=True, exist_ok=True)
     return installation_key(beside)
+
+
+def _with(what: What, run: Callable[[Any], Done], work: Any) -> Done:
+    return run(replace(work, what=what))
+
+
+def _needed(found: Sequence[Named], what: What, folder: str) -> Needed:
+    """Return what each worker must see; a recording that this machine lacks is told as unread."""
+    files = [each.file for each in found]
+    files += [Path(file) for file in (what.config, what.protect) if file]
+    if folder:
+        Path(folder).mkdir(parents=True, exist_ok=True)
+    return Needed({str(file.absolute()): file.stat().st_size for file in files if file.is_file()}, folder)
 
 
 def _vehicles(

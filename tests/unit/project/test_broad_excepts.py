@@ -16,6 +16,7 @@ TRACES = {
     ("telemetry/decode/in_order.py", "_take"): ["_Failed"],  # raised where the results are fetched
     ("telemetry/decode/in_order.py", "_work"): ["_Failed"],
     ("telemetry/decode/influx.py", "_deliver"): [AGAIN],
+    ("telemetry/lake/engines.py", "done_by"): ["error"],  # returned: the outcome of the work tells it
     ("telemetry/live/status_socket.py", "_serve"): ["exception"],
     ("telemetry/logs/content.py", "__init__"): [AGAIN],
     ("telemetry/logs/log.py", "__init__"): [AGAIN],

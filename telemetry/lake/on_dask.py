@@ -1,0 +1,77 @@
+"""The workers of a scheduler of Dask."""
+
+import queue
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from typing import Any, Self
+
+import distributed
+
+from telemetry.errors import UnavailableError
+from telemetry.lake import engines
+
+_CONNECT_S = 30.0
+
+
+class _Holder(distributed.WorkerPlugin):  # type: ignore[misc]  # of a package that may not be there
+    """A function at each worker, also at those that are started later. A future would die with a worker."""
+
+    def __init__(self, run: Callable[[Any], Any]) -> None:
+        self.run = run
+
+
+class Workers(engines.Workers):
+    """A client of that scheduler."""
+
+    def __enter__(self) -> Self:
+        try:
+            self._client = distributed.Client(self._address, timeout=_CONNECT_S, set_as_default=False)
+            self._client.wait_for_workers(1, timeout=_CONNECT_S)
+        except (OSError, TimeoutError, ValueError) as error:
+            raise UnavailableError(f"no workers of Dask: {error}", where=self._address) from error
+        self._held: list[str] = []
+        self._given: dict[str, tuple[int, distributed.Future]] = {}
+        self._done: queue.SimpleQueue[str] = queue.SimpleQueue()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._client.cancel([future for _, future in self._given.values()])
+        for name in self._held:
+            self._client.unregister_worker_plugin(name)
+        self._client.close()
+
+    def found(self, needed: engines.Needed) -> Mapping[str, tuple[str, str]]:
+        answers: Mapping[str, Any] = self._client.run(needed.found, on_error="return")
+        return {
+            name: answer if isinstance(answer, tuple) else (f"? ({answer})", "")
+            for name, answer in answers.items()
+        }
+
+    @property
+    def room(self) -> int:
+        return sum(self._client.nthreads().values())
+
+    def share(self, run: Callable[[Any], Any]) -> str:
+        name = f"nev-telemetry-{uuid.uuid4()}"
+        self._client.register_plugin(_Holder(run), name=name)
+        self._held.append(name)
+        return name
+
+    def give(self, number: int, run: Any, work: Any) -> None:
+        future = self._client.submit(_done_by, run, work, pure=False)
+        self._given[future.key] = number, future
+        future.add_done_callback(lambda done: self._done.put(done.key))
+
+    def ended(self, timeout_s: float) -> Iterator[tuple[int, Any]]:
+        with suppress(queue.Empty):
+            number, future = self._given.pop(self._done.get(timeout=timeout_s))
+            if future.cancelled():
+                raise UnavailableError("the scheduler of Dask has gone", where=self._address)
+            error = future.exception()
+            is_lost = isinstance(error, distributed.KilledWorker)
+            yield number, engines.LostWorkerError() if is_lost else error or future.result()
+
+
+def _done_by(name: str, work: Any) -> Any:
+    return engines.done_by(distributed.get_worker().plugins[name].run, work)

@@ -1,0 +1,132 @@
+"""What each engine promises, with work that dies and raises. Ray is looked at where it is installed."""
+
+import sys
+from collections.abc import Iterator, Mapping
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from telemetry import __version__, lake
+from telemetry.errors import InputMissingError, MissingPackageError, UnavailableError, UsageError
+from telemetry.lake.engines import InTurn, Needed, require, run_chains, workers_of
+from tests.support.command import command
+from tests.support.lake import DATABASE, MIDNIGHT_NS, candump
+from tests.support.lake_work import Piece, dask_cluster, do
+
+HELD = b"h" * 100_000
+LOST = "LostWorkerError: each worker that had it has died (has it been killed for its memory?)"
+
+
+@pytest.fixture(scope="module")
+def dask() -> Iterator[str]:
+    dask = pytest.importorskip("dask")
+    with dask.config.set({"distributed.comm.timeouts.connect": "2s"}), dask_cluster() as address:
+        yield address
+
+
+@pytest.fixture(params=["local", "dask"])
+def engine(request: pytest.FixtureRequest) -> tuple[str, str]:
+    """Return the name and the address of one with two workers."""
+    address = request.getfixturevalue("dask") if request.param == "dask" else ""
+    return request.param, address
+
+
+@pytest.mark.xdist_group("dask")
+def test_work_whose_worker_dies_is_done_again_and_the_rest_is_done_in_order(
+    engine: tuple[str, str], tmp_path: Path
+) -> None:
+    chains = [
+        [Piece(name, index) for index in range(count)] for name, count in (("a", 5), ("b", 3), ("c", 1))
+    ]
+    chains[0][1] = Piece("a", 1, dies_until=str(tmp_path / "a"))
+    chains[0][3] = Piece("a", 3, raises=True)
+    chains[1][0] = Piece("b", 0, dies_until=str(tmp_path / "b"))
+    chains.append([Piece("d", 0, dies_until=""), Piece("d", 1)])
+    with workers_of(*engine, 2) as workers:
+        for _ in range(2 if engine[0] == "local" else 1):  # the second time nobody dies but d
+            done = list(run_chains(workers, lambda: None, [*chains, []], partial(do, HELD)))
+            by_chain = {name: [each[1:] for each in done if each[0] == name] for name in "abcd"}
+            is_done = f"{len(HELD)}"
+            assert by_chain == {
+                "a": [(n, "ValueError: as asked" if n == 3 else is_done) for n in range(5)],
+                "b": [(n, is_done) for n in range(3)],
+                "c": [(0, is_done)],
+                "d": [(0, LOST), (1, is_done)],
+            }
+
+
+@pytest.mark.xdist_group("dask")
+def test_a_recording_that_a_worker_does_not_see_is_said_before_anything_starts(
+    dask: str, tmp_path: Path
+) -> None:
+    log = tmp_path / "there.log"
+    log.write_text("(1.0) can0 310#00\n")
+    with workers_of("dask", dask, 1) as workers:
+        require(workers, Needed({str(log): log.stat().st_size}, str(tmp_path)))
+        for needed, named in (
+            (Needed({str(log): 3}), log),
+            (Needed({str(tmp_path / "gone.log"): 3}), tmp_path / "gone.log"),
+            (Needed({}, str(tmp_path / "lake")), tmp_path / "lake"),
+        ):
+            with pytest.raises(InputMissingError, match=r"worker tcp://.* does not see it") as raised:
+                require(workers, needed)
+            assert raised.value.where == str(named)
+
+
+class _Answering(InTurn):
+    def __init__(self, answers: Mapping[str, tuple[str, str]]) -> None:
+        self._answers = answers
+
+    def found(self, _needed: Needed) -> Mapping[str, tuple[str, str]]:
+        return self._answers
+
+
+def test_a_worker_of_another_version_is_refused() -> None:
+    answers = {"a": (__version__, ""), "b": ("0.0.9", "")}
+    with pytest.raises(UnavailableError, match=r"^worker b: has nev-telemetry 0\.0\.9, and here is "):
+        require(_Answering(answers), Needed({}))
+
+
+def test_an_engine_that_is_none_or_has_no_address_or_no_package_is_one_line(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(sys.modules, "ray", None)
+    monkeypatch.delitem(sys.modules, "telemetry.lake.on_ray", raising=False)
+    cases: list[tuple[tuple[str, str], type[Exception], str]] = [
+        (("spark", ""), UsageError, "engine spark: is none of local, dask, ray"),
+        (("local", "h:1"), UsageError, "engine local: stands with an address (name the engine there)"),
+        (("dask", ""), UsageError, "engine dask: needs an address (start a cluster, and give its address)"),
+        (("ray", "auto"), MissingPackageError, "ray needs ray (pip install ray)"),
+    ]
+    for given, error, words in cases:
+        with pytest.raises(error) as raised:
+            workers_of(*given, 1)
+        assert str(raised.value) == words
+
+
+@pytest.mark.xdist_group("dask")
+def test_two_workers_make_what_one_makes(engine: tuple[str, str], tmp_path: Path) -> None:
+    for vehicle in ("ev1", "ev2"):
+        for part in range(2):
+            first_ns = MIDNIGHT_NS + (part - 1) * 5 * 10**9
+            frames = [(first_ns + n * 10**8, "310", f"{n:02X}00000000000000") for n in range(50)]
+            candump(tmp_path / "logs" / vehicle / f"{part}.log", frames)
+    (tmp_path / "logs/ev2/broken.log").write_text("this is no log\n")
+    name, address = engine
+    many = ["--engine", name, *(["--address", address] if address else ["--jobs", "2"])]
+    for folder, words in (("alone", ["--jobs", "1"]), ("lake", many)):
+        said = command(
+            *("decode", tmp_path / "logs", "--dbc", DATABASE, "--format", "dataset"),
+            *("-o", tmp_path / folder, *words),
+        )
+        assert said.returncode == 65
+        assert "200 frames read = 200 decoded + 0 absorbed + 0 unknown + 0 lost" in said.stderr
+        assert "4 partitions, 0 skipped" in said.stderr
+        assert "broken.log" in said.stderr
+    assert _contents(tmp_path / "lake") == _contents(tmp_path / "alone")
+    assert len(lake.files(tmp_path / "lake")) == 4
+
+
+def _contents(folder: Path) -> dict[str, bytes]:
+    return {str(file.relative_to(folder)): file.read_bytes() for file in folder.rglob("*") if file.is_file()}
