@@ -32,6 +32,8 @@ def engine(request: pytest.FixtureRequest) -> tuple[str, str]:
     return request.param, address
 
 
+# A worker of Dask is back after a second, and eight of them die.
+@pytest.mark.parametrize("engine", ["local", pytest.param("dask", marks=pytest.mark.long)], indirect=True)
 @pytest.mark.xdist_group("dask")
 def test_work_whose_worker_dies_is_done_again_and_the_rest_is_done_in_order(
     engine: tuple[str, str], tmp_path: Path
