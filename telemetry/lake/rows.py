@@ -2,8 +2,8 @@
 
 Promises:
 - Memory is bounded: a file gets a row group as soon as its table has 32,768 rows.
-- The rows of a file are of one day, and their times do not go back. A table that comes out of order is sorted
-  at its end, and is in memory then.
+- The rows of a file are of one day, and their times do not go back. Steps back of less than a second cost
+  nothing. A table with others, as of two logs of one hour, is sorted at its end, and is in memory then.
 - Nothing has its name yet: the parts lie in a folder of the caller's.
 """
 
@@ -22,6 +22,7 @@ from telemetry.tables.parquet import FEW_VALUES
 from telemetry.tables.table import Table
 
 _GROUP_ROWS = 32_768
+_HELD_NS = 10**9  # stamps of a log that goes forward step back by less
 
 
 @dataclass(slots=True)
@@ -37,6 +38,7 @@ class Part:
     last_ns: int = -(1 << 63)
     is_sorted: bool = True
     dictionaries: list[str] = field(default_factory=list)
+    held: Any = None  # the last rows, which have not been written
 
 
 class Rows(Protocol):
@@ -66,6 +68,8 @@ class PartitionRows:
         """Write the rest; return the parts, whole and sorted. Raises StorageError."""
         self.write_groups(1)
         for part in self._parts.values():
+            self._put(part, part.held)
+            part.held = None
             with writing(part.file):
                 part.writer.close()
                 if not part.is_sorted:
@@ -93,16 +97,31 @@ class PartitionRows:
             self._append(batches, rows.filter(self._compute.equal(days, day)), day_of(day * DAY_NS))
 
     def _append(self, batches: Batches, rows: Any, day: str) -> None:
-        part = self._parts.get((batches.spec.name, day))
-        if part is None:
-            part = self._open(batches, rows, day)
-        times = self._arrow.concat_arrays(rows[TIME].cast(self._arrow.int64()).chunks)
-        steps = self._compute.less(times[1:], times[:-1])
-        part.is_sorted &= times[0].as_py() >= part.last_ns and not self._compute.any(steps).as_py()
-        part.last_ns = max(part.last_ns, times[-1].as_py())
+        """Write the rows of one day but for the last second, in which the next ones may begin."""
+        part = self._parts.get((batches.spec.name, day)) or self._open(batches, rows, day)
+        if part.held is not None:
+            rows = self._arrow.concat_tables([part.held, rows])
+        times = self._times(rows)
+        if self._compute.any(self._compute.less(times[1:], times[:-1])).as_py():
+            rows = rows.unify_dictionaries().sort_by(TIME)
+            times = self._times(rows)
+        until = times[-1].as_py() - _HELD_NS
+        count = self._compute.sum(self._compute.less_equal(times, until)).as_py()
+        part.held = rows.slice(count)
+        self._put(part, rows.slice(0, count))
+
+    def _times(self, rows: Any) -> Any:
+        return self._arrow.concat_arrays(rows[TIME].cast(self._arrow.int64()).chunks)
+
+    def _put(self, part: Part, rows: Any) -> None:
+        if not len(rows):
+            return
+        first_ns, last_ns = (rows[TIME][at].value for at in (0, -1))
+        part.is_sorted &= first_ns >= part.last_ns
+        part.last_ns = last_ns
         part.rows += len(rows)
         with writing(part.file):
-            part.writer.write_table(rows, row_group_size=len(rows))
+            part.writer.write_table(rows, row_group_size=_GROUP_ROWS)
 
     def _open(self, batches: Batches, rows: Any, day: str) -> Part:
         file = self._folder / f"{len(self._parts)}.part"

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from hashlib import sha256
+from hashlib import file_digest, sha256
 from pathlib import Path
 
 from telemetry.decode.described import Described, by_config, by_databases, by_protocol
@@ -84,11 +84,8 @@ def sink() -> TableSink:
 
 def file_hash(path: Path) -> str:
     """Return the SHA-256 of a file, hexadecimal. Raises InputMissingError."""
-    digest = sha256()
     try:
         with path.open("rb", buffering=0) as stream:
-            while piece := stream.read(1 << 20):
-                digest.update(piece)
+            return file_digest(stream, "sha256").hexdigest()
     except OSError as error:
         raise InputMissingError(f"cannot be read: {error.strerror}", where=str(path)) from error
-    return digest.hexdigest()

@@ -9,8 +9,8 @@ Promises:
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import groupby
 from pathlib import Path
-from typing import Any
 
 from telemetry_core.frames.batch import FrameBatch
 
@@ -21,6 +21,7 @@ from telemetry.lake.what import What, file_hash
 from telemetry.logs.unread import UNREADABLE
 from telemetry.stages.binding import Binding
 
+_LEFT_OUT = -1
 BATCH_FRAMES = 2048  # of each look at a recording: where batches end decides where damage counts
 
 
@@ -176,8 +177,7 @@ class _Part:
         self._window = window
         self._end = end
         self._frames = 0
-        self._batch = FrameBatch(BATCH_FRAMES)
-        self._waiting: list[tuple[bool, FrameBatch]] = []  # runs of a batch, the last one first
+        self._waiting: list[tuple[int, FrameBatch]] = []  # runs of a batch, the last one first
         self.damaged = 0
 
     @property
@@ -194,10 +194,12 @@ class _Part:
 
     def read(self, batch: FrameBatch, limit: int = -1) -> int:  # noqa: ARG002  as OpenRecording
         while not self._waiting and not (self._opened.at_end or self._is_past):
-            self._look()
+            if self._look(batch):
+                return len(batch)
         if not self._waiting:
             return 0
-        self._owner.is_lead, run = self._waiting.pop()
+        side, run = self._waiting.pop()
+        self._owner.is_lead = bool(side)
         batch.extend(run)
         return len(run)
 
@@ -207,41 +209,45 @@ class _Part:
     def close(self) -> None:
         self._opened.close()
 
-    def _look(self) -> None:
-        window, frames = self._window, self._batch
-        frames.clear()
+    def _look(self, frames: FrameBatch) -> bool:
+        """Read into `frames`; return whether all are of one side. Otherwise none stays, and runs wait."""
+        window = self._window
         before = self._opened.damaged
-        self._opened.read(frames)
-        self._frames += len(frames)
-        count = len(frames)
+        count = self._opened.read(frames)
+        self._frames += count
         is_of_day = self._end is None  # of the recording's last frame
         if count:
             is_of_day = window.start_ns <= frames[count - 1].time_ns < window.stop_ns
         if is_of_day:
             self.damaged += self._opened.damaged - before
         if not count:
-            return
-        kept = frames.part(0, count)
+            return False
+        for start_ns, stop_ns in ((window.start_ns, window.stop_ns), (window.lead_ns, window.start_ns)):
+            kept = frames.part(0, count)
+            kept.keep(start_ns, stop_ns)
+            if len(kept) == count:
+                self._owner.is_lead = start_ns != window.start_ns
+                return True
+        read = frames.part(0, count)
+        frames.clear()
+        kept = read.part(0, count)
         kept.keep(window.lead_ns, window.stop_ns)
-        if not len(kept):
-            return
-        is_whole = len(kept) == count
-        kept.keep(window.start_ns, window.stop_ns)
-        if is_whole and len(kept) in (0, count):
-            self._waiting = [(not len(kept), frames.part(0, count))]
-            return
-        stamps = [frame.time_ns for frame in frames]
-        sides = [None if not window.lead_ns <= ns < window.stop_ns else ns < window.start_ns for ns in stamps]
-        self._waiting = [
-            (side, frames.part(first, stop)) for side, first, stop in _runs(sides) if side is not None
-        ]
-        self._waiting.reverse()
+        if len(kept):
+            sides = [self._side(frame.time_ns) for frame in read]
+            self._waiting = [(side, read.part(*part)) for side, *part in _runs(sides) if side != _LEFT_OUT]
+            self._waiting.reverse()
+        return False
+
+    def _side(self, time_ns: int) -> int:
+        """Return whether a frame is of the lead-in, or _LEFT_OUT."""
+        is_there = self._window.lead_ns <= time_ns < self._window.stop_ns
+        return time_ns < self._window.start_ns if is_there else _LEFT_OUT
 
 
-def _runs(sides: Sequence[Any]) -> Iterator[tuple[Any, int, int]]:
+def _runs(sides: Sequence[int]) -> Iterator[tuple[int, int, int]]:
     """Yield runs of equal values: the value, where the run begins, and where it ends."""
     first = 0
-    for index in range(1, len(sides) + 1):
-        if index == len(sides) or sides[index] != sides[first]:
-            yield sides[first], first, index
-            first = index
+    for side, run in groupby(sides):
+        stop = first + len([*run])
+        yield side, first, stop
+        first = stop
