@@ -1,5 +1,6 @@
 """Fixtures and hooks of the whole suite."""
 
+import gc
 import os
 import signal
 import sys
@@ -26,6 +27,15 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, sys.path))
 
 register_profiles()
+
+# What is imported and collected stays: to look through it for garbage takes as long as to collect it.
+gc.disable()
+
+
+def pytest_collection_finish() -> None:
+    """Leave all that there is to the end, and look for garbage among what comes."""
+    gc.freeze()
+    gc.enable()
 
 
 @pytest.fixture(scope="session")

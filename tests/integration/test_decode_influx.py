@@ -97,12 +97,14 @@ def into(server: ScriptedServer) -> list[str]:
     return ["--format", "influx", "--url", server.url, "--database", "fleet"]
 
 
-def keep_silent(server: ScriptedServer) -> threading.Event:
-    """Let the next request wait; set when it is there."""
+def keep_silent(server: ScriptedServer, *, stores: bool = False) -> threading.Event:
+    """Let the next request wait, stored or not; set when it is there."""
     asked = threading.Event()
 
     def act(connection: Connection) -> None:
-        connection.read_request()
+        request = connection.read_request()
+        if stores:
+            server.store(request)
         asked.set()
         connection.next_begins()
 
@@ -281,10 +283,12 @@ def test_of_rows_that_replace_each_other_the_last_one_comes_last_also_after_kill
 ) -> None:
     expected = last_rows(decoder.lines(*charges))
     with ScriptedServer() as server:
-        server.script(*[store_slowly] * 20)
         for _ in range(kills):
+            server.script(store, store)  # the question which API there is, and the first write
+            stored_second = keep_silent(server, stores=True)
             with decoder.started(*charges, *into(server)) as process:
-                assert kill_after_a_write(process, server)
+                assert stored_second.wait(TIMEOUT_S)
+                process.kill()
         done = decoder.run(*charges, *into(server))
     assert done.returncode == 0, done.stderr
     assert sum(bool(request.lines) for request in server.requests) >= 3
