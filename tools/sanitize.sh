@@ -1,13 +1,10 @@
 #!/usr/bin/env bash
 # Compiles the core with gcc's address and undefined-behaviour sanitizers into build/sanitize, and runs the tests
-# that touch it. The first report ends the process: no test passes over it. Arguments go to pytest.
+# that touch it. The first report ends the process: no test passes over it. Arguments go to pytest; --list prints the
+# files and does no more.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 mkdir -p build
-
-TELEMETRY_CORE_SANITIZE=1 CC=gcc CXX=g++ .venv/bin/python setup.py -q \
-    build --build-base build/sanitize --build-lib build/sanitize/lib >build/sanitize.log 2>&1 ||
-    { cat build/sanitize.log; exit 1; }
 
 # Not the tests that measure memory, or where it comes from: here they would measure the sanitizer's. Nor files that
 # parse in a child whose address space is bounded: the sanitizer alone wants more than that.
@@ -16,6 +13,15 @@ mapfile -t tests < <(grep -lrE "telemetry_core|fuzz\.catalogue" --include="test_
     --exclude="test_check_rates.py" --exclude="test_bus_protocols.py" --exclude="test_one_charge.py" \
     --exclude="test_main.py" --exclude="test_raw_text.py" \
     tests/unit tests/property)
+
+if [ "${1:-}" = --list ]; then
+    printf '%s\n' "${tests[@]}"
+    exit
+fi
+
+TELEMETRY_CORE_SANITIZE=1 CC=gcc CXX=g++ .venv/bin/python setup.py -q \
+    build --build-base build/sanitize --build-lib build/sanitize/lib >build/sanitize.log 2>&1 ||
+    { cat build/sanitize.log; exit 1; }
 
 # Python itself is not instrumented: the library comes first, Python's own pools are no hiding place, and what the
 # interpreter keeps until its end is no leak. A report must reach the terminal, past what pytest captures.

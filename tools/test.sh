@@ -2,7 +2,8 @@
 # Runs the tests, side by side: two more of them than there are processors, since many wait for a server or a child.
 #
 #   tools/test.sh         all but campaigns, with a few examples of each property; those of CAN sockets at the same time
-#   tools/test.sh long    the campaigns, and all examples of each property
+#   tools/test.sh long    the campaigns, and all examples of each property; with EXAMPLES_SANITIZED=1 without those
+#                         properties of which tools/sanitize.sh tries all
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 mkdir -p build
@@ -14,8 +15,13 @@ export PYTHONDONTWRITEBYTECODE=
 native() { .venv/bin/python -m pytest -q -n $(($(nproc) + 2)) --dist loadgroup "$@" tests; }
 
 if [ "${1:-}" = long ]; then
+    left_out=()
+    if [ "${EXAMPLES_SANITIZED:-}" = 1 ]; then
+        mapfile -t left_out < <(tools/sanitize.sh --list | grep ^tests/property/ | xargs grep -L "mark\.long" |
+            sed s/^/--ignore=/)
+    fi
     # The core, or Telegraf, is compiled in some of them: that may take half an hour on a machine that is busy.
-    native -m "(long or hypothesis) and not vcan" -o timeout=900 -o faulthandler_timeout=1860
+    native -m "(long or hypothesis) and not vcan" "${left_out[@]}" -o timeout=900 -o faulthandler_timeout=1860
     make --no-print-directory test-vcan VCAN="vcan and long"
     printf 'make test-long: %d s\n' "$SECONDS"
     exit
