@@ -71,6 +71,7 @@ MESSAGES = {
         GbtMessage("CEM", 0x1F00, 2, True, 250 * MS_NS),
     )
 }
+BSP = b"\xff" * 16  # reserved bytes, without a value
 LONG = ("BRM", "BCP", "BCS", "BMV", "BMT", "BSP")  # more than 8 bytes, by transport
 OFFER_2024_ID = frame_id(
     0x3800, 3, VEHICLE, CHARGER
@@ -305,11 +306,6 @@ def bmv(cells_v: Sequence[float]) -> bytes:
 def bmt(temperatures_c: Iterable[float]) -> bytes:
     """Return every measuring point's temperature."""
     return b"".join(_celsius(temperature_c) for temperature_c in temperatures_c)
-
-
-def bsp(size: int = 16) -> bytes:
-    """Return reserved bytes, without a value."""
-    return b"\xff" * size
 
 
 def stop(code: str, names: Iterable[str], edition: Edition) -> bytes:

@@ -6,7 +6,6 @@ Promises: what `decode` reads of the lines is what it read before: stamps to the
 import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Protocol
 
 from telemetry_core.frames.batch import FrameTuple
 
@@ -20,22 +19,6 @@ _MOST_DIGITS = 3  # of the number of a channel
 _DLC = {12: 9, 16: 10, 20: 11, 24: 12, 32: 13, 48: 14, 64: 15}  # of CAN FD, by the number of bytes
 
 
-class FrameText(Protocol):
-    """A format of text."""
-
-    def head(self, least_ns: int) -> bytes:
-        """Return what stands before the first frame; least_ns: the earliest stamp."""
-        ...
-
-    def line(self, frame: FrameTuple, data: bytes) -> bytes:
-        """Return a frame with these data."""
-        ...
-
-    def end(self) -> bytes:
-        """Return what stands after the last frame."""
-        ...
-
-
 class Candump:
     """As `candump -L` writes it; names: of the channels, of which damaged ones become such as it has."""
 
@@ -46,9 +29,11 @@ class Candump:
             self._names.append(f"{fit}-{number}" if fit in self._names else fit)
 
     def head(self, least_ns: int) -> bytes:  # noqa: ARG002 - candump has none
+        """Return what stands before the first frame; least_ns: the earliest stamp."""
         return b""
 
     def line(self, frame: FrameTuple, data: bytes) -> bytes:
+        """Return a frame with these data."""
         id = frame.id & _ID_MASK
         if frame.id & ID_ERROR:
             name = f"{id | ID_ERROR:08X}"
@@ -63,6 +48,7 @@ class Candump:
         return f"({_stamp(frame.time_ns)}) {self._names[frame.channel]} {name}{rest}\n".encode("ascii")
 
     def end(self) -> bytes:
+        """Return what stands after the last frame."""
         return b""
 
 
@@ -105,6 +91,9 @@ class Asc:
 
     def end(self) -> bytes:
         return b"End TriggerBlock\n"
+
+
+FrameText = Candump | Asc
 
 
 def _flags(flags: int) -> int:

@@ -167,14 +167,14 @@ def by_config(
     Raises ConfigError, UsageError.
     """
     from telemetry.settings.document import read_document
-    from telemetry.stages.offline import Recorded, files_beside, read_offline  # with all sources
+    from telemetry.stages.offline import Recorded, read_offline  # with all sources
     from telemetry.stages.prepare import compose
 
     config = read_offline(read_document(file), vin="plain" if vin_key is None else "")
     composition = compose(config)
     warn(composition.loaded.warnings)
     recorded = Recorded(composition, source, account=ACCOUNT)
-    files = [*config.files, *files_beside(config)]
+    files = [*config.files, *(file for each in config.sources for file in each.files if file != each.log)]
     make_stages = partial(composition.make_stages, vin_key=vin_key or no_key)
     if not recorded.is_serial:
         return Described(make_stages, partial(Logs, recorded), files)

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 VIN, SERIAL_NUMBER, POSITION = "VIN", "serial number", "position"  # which `scrub` replaces by made-up ones
+A_VIN = re.compile(rb"[A-HJ-NPR-Z0-9]{17}")
 PASSWORD = "password"  # noqa: S105 - the kind, which is masked in what is kept at all
 KNOWN_NUMBERS = "known numbers"  # any that other messages have; everything else stays
 WORDS = "words"  # long ones, which may be numbers, since nothing says what stands there

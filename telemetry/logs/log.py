@@ -16,7 +16,7 @@ import re
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn, Protocol
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from telemetry_core.frames.batch import FrameBatch
 from telemetry_core.logs.asc import AscReader
@@ -28,6 +28,7 @@ from telemetry_core.logs.gvret import GvretReader
 from telemetry_core.logs.mf4 import Mf4Reader
 from telemetry_core.logs.mf4_layout import UnknownLayoutError
 from telemetry_core.logs.pcap import PcapReader
+from telemetry_core.logs.reader import LogReader
 from telemetry_core.logs.table import TableReader
 
 from telemetry import plugins
@@ -66,51 +67,6 @@ _BY_LINE = {
 _BINARY = re.compile(rb"[\0-\x08\x0e-\x19\x1c-\x1f]")  # what no text has; it may end with ^Z
 
 
-class FrameReader(Protocol):
-    """One format's reader."""
-
-    @property
-    def frames_read(self) -> int: ...
-
-    @property
-    def damaged(self) -> int:
-        """Return how many places were skipped: lines, or objects of a binary log."""
-        ...
-
-    @property
-    def first_damage(self) -> str:
-        """Return where the first of them is."""
-        ...
-
-    @property
-    def ends_damaged(self) -> bool:
-        """Return whether the last of them is the log's end, where it was cut off."""
-        ...
-
-    @property
-    def unstamped(self) -> int:
-        """Return frames for which the log has no stamp."""
-        ...
-
-    @property
-    def at_end(self) -> bool:
-        """Return whether there is nothing more to read."""
-        ...
-
-    @property
-    def next_ns(self) -> int:
-        """Return stamp of the frame that was not due at the last `read`."""
-        ...
-
-    def read(self, batch: FrameBatch, limit: int = -1, until_ns: int = LATEST_NS) -> int:
-        """Append frames to `batch` and return their number.
-
-        `limit` is the most to add (-1: any number). The reader stops before a frame with a stamp later than
-        `until_ns`. Damaged places count together with the frame after them.
-        """
-        ...
-
-
 class NoFrames:
     """The reader of a log that ends inside its header."""
 
@@ -119,8 +75,11 @@ class NoFrames:
     ends_damaged = False
     at_end = True
 
-    def read(self, batch: FrameBatch, limit: int = -1, until_ns: int = LATEST_NS) -> int:  # noqa: ARG002  as FrameReader
+    def read(self, batch: FrameBatch, limit: int = -1, until_ns: int = LATEST_NS) -> int:  # noqa: ARG002  as LogReader
         return 0
+
+
+FrameReader = LogReader | MessageReader | NoFrames  # of one format
 
 
 class OpenLog(RecordedFile):
@@ -172,7 +131,7 @@ class OpenLog(RecordedFile):
         return self._reader.next_ns
 
     def read(self, batch: FrameBatch, limit: int = -1, until_ns: int = LATEST_NS) -> int:
-        """See `FrameReader.read`. Raises DataError at the end of a file in which nothing is readable."""
+        """See `LogReader.read`. Raises DataError at the end of a file in which nothing is readable."""
         got = self._reader.read(batch, limit, until_ns)
         if got and not self._first_stamps.is_done:
             self._first_stamps.look(batch, len(batch) - got)

@@ -92,7 +92,7 @@ class Added:
 
 
 class MessageReader:
-    """Frames out of one format's messages. See `FrameReader`."""
+    """Frames out of one format's messages. See `LogReader`."""
 
     def __init__(self, log_format: Format, channel_of: Callable[[str], int]) -> None:
         self._format = log_format

@@ -11,6 +11,7 @@ from statistics import median
 
 from telemetry_core.frames.spec import LEAST_GAPS, SeenFrames
 
+from telemetry.framing.secrets import A_VIN
 from telemetry.logs.unread import Unread
 from telemetry.look.detect import checksums, counters, multiplexer, texts
 from telemetry.look.sample import Sample, sample_of
@@ -22,7 +23,6 @@ from telemetry.scan.can_findings import evidence
 from telemetry.scan.can_scan import Candidate, Fit, judge
 from telemetry.scan.traffic import BusTraffic, frames_of_logs
 
-_VIN = re.compile(rb"[A-HJ-NPR-Z0-9]{17}")
 _SHOWN = 3  # letters of a VIN
 _MAY_BE_OF_A_VIN = re.compile(rf"[A-HJ-NPR-Z0-9]{{{_SHOWN + 1},}}")
 
@@ -114,7 +114,7 @@ def _texts(sample: Sample, taken: set[int]) -> list[Finding]:
 def _shown(text: bytes) -> str:
     """Return a text; of a VIN three letters, and of what may be a part of one how many there are."""
     letters = text.strip().decode("ascii")
-    if vin := _VIN.search(text):
+    if vin := A_VIN.search(text):
         return f"a VIN: {vin[0][:_SHOWN].decode('ascii')}…"
     return _MAY_BE_OF_A_VIN.sub(lambda part: f"({len(part[0])} letters, as a VIN has them)", letters)
 

@@ -13,13 +13,12 @@ import re
 from collections import Counter
 from typing import Literal
 
-from telemetry.framing.secrets import SERIAL_NUMBER, VIN
+from telemetry.framing.secrets import A_VIN, SERIAL_NUMBER, VIN
 
 Order = Literal["big", "little"]
 
 VIN_LETTERS = 17
 _PADDING = b"\x00\xff "
-_VIN = re.compile(rb"[A-HJ-NPR-Z0-9]{17}")
 _VIN_STEM = "SCRUBBED0AA{:06d}"  # as a manufacturer has it: its own part, check digit, year, plant, number
 _CHECK_DIGIT_AT = 8
 _VIN_WEIGHTS = (8, 7, 6, 5, 4, 3, 2, 10, 0, 9, 8, 7, 6, 5, 4, 3, 2)
@@ -76,7 +75,7 @@ class Replacements:
 
     def vins(self, data: bytes) -> bytes:
         """Return `data` with what looks like a VIN replaced: 17 of its letters and digits, some of both."""
-        return _VIN.sub(lambda found: self.vin(found[0]) if _has_both(found[0]) else found[0], data)
+        return A_VIN.sub(lambda found: self.vin(found[0]) if _has_both(found[0]) else found[0], data)
 
     def note(self, before: bytes, after: bytes) -> None:
         """Note a number as it stands in a message: it is replaced in bytes of no message as well.

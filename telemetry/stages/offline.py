@@ -127,16 +127,8 @@ class Recorded:
 def _fits(source: Assembled, channel: str) -> bool:
     """Return whether `source` has that name, interface or port, or databases of its own for it."""
     names = {Path(each.name).name for each in source.settings.resources}
-    options: Mapping[str, Any] = getattr(source.settings, "options", {})
+    options = source.settings.listening_options or {}
     return (
         channel in names | {source.name, options.get("channel")}
         or source.settings.bus_of(channel) != source.name
     )
-
-
-def files_beside(config: Config) -> Iterator[Path]:
-    """Yield what else says what is decoded: databases of its buses, and maps of its devices' registers."""
-    for source in config.sources:
-        yield from (file for bus in source.buses for file in bus.databases)
-        devices: Sequence[Any] = getattr(source, "devices", ())
-        yield from (device.registers for device in devices if device.registers is not None)

@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from telemetry_core.rows.batch import SampleBatch
 from telemetry_core.rules.map_spec import MapSpec
@@ -14,25 +14,16 @@ from telemetry.charging.moving import moved
 from telemetry.charging.rows import start_of
 from telemetry.charging.session import Session
 from telemetry.stages.binding import BoundChannel
-from telemetry.stages.following import Alarms
 
 if TYPE_CHECKING:  # a service that follows no charge imports none of it
     from telemetry.charging.plan import FollowedPlugs
     from telemetry.charging.saved import Boot
+    from telemetry.stages.writing import Writing
 
 LOG = logging.getLogger("telemetry.service")
 
 _LOOK_AFTER_NS = 1_000_000_000  # no shorter silence ends anything
 _MOST_HELD = 1000  # rows of a plug that wait for the time
-
-
-class ItemWriter(Protocol):
-    """Writes what the tracker made. `alarms` keeps the stamps of events apart."""
-
-    @property
-    def alarms(self) -> Alarms: ...
-
-    def write_made(self, made: Iterable[SessionItem], lines: LineBuffer, *, shift_ns: int) -> None: ...
 
 
 class PlugSessions:
@@ -45,7 +36,7 @@ class PlugSessions:
         followed: "FollowedPlugs",
         mapping: MapSpec | None,
         channels: Mapping[int, BoundChannel],
-        writing: ItemWriter,
+        writing: "Writing",
     ) -> None:
         """Follow rows of `mapping`; channels: those that are bound, also later ones."""
         self.followed = followed

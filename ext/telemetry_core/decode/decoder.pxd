@@ -35,7 +35,6 @@ cdef class Decoder:
     cdef uint64_t* rows_made     # of each record
     cdef list names              # of each record: its measurement; None: its rows are not points
     cdef Omitted omitted_signals
-    cdef readonly bint is_portable
     cdef UnpackRows* unpack
 
     cdef int _decode_block(self, const Frame* frames, Py_ssize_t count, const uint8_t* payloads,

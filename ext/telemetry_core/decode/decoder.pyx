@@ -82,7 +82,6 @@ cdef class Decoder:
         cdef UnpackRows* vector = NULL if portable else vector_unpack_rows()
         self.plan = plan
         self.names = [None if spec.hidden else made_prefix + spec.measurement for spec in plan.spec.records]
-        self.is_portable = vector == NULL
         self.unpack = unpack_rows if vector == NULL else vector
         self.bindings = <Binding*>zeroed(CHANNELS, sizeof(Binding))
         self.channel_counts = <Counts*>zeroed(CHANNELS, sizeof(Counts))

@@ -216,7 +216,7 @@ class VehicleNode(Node):
             case "BMT":
                 return gbt.bmt(bms.pack.module_temperatures_c)
             case "BSP":
-                return gbt.bsp()
+                return gbt.BSP
             case "BST":
                 return gbt.stop("BST", self.stop_reasons, self.edition)
             case "BSD":
