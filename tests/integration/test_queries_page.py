@@ -4,14 +4,25 @@ What is true of a fleet drawn at random comes out of loops over its raw points (
 Of one vehicle the simulated plant itself is asked, too: it knows what no row says.
 """
 
+import json
+import re
+import subprocess
+from datetime import UTC, timedelta
+from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
 import pandas as pd
 import pytest
 
+from telemetry.clock import Clock
+from telemetry.model import point
+from telemetry.retention.server import reached
+from telemetry.sinks.credentials import Secret
+from telemetry.sinks.influx.server import InfluxServer
 from tests.support.answers_table import ASKED, SECTION, UNITS, table, written_table
-from tests.support.fleet import NOW, SEED, ZONE, true_answers
+from tests.support.fleet import NOW, SEED, ZONE, raw_points, true_answers
 from tests.support.fleet_drive import VEHICLE, driven
 from tests.support.fleet_drive_answers import TOLERANCES, drive_answers
 from tests.support.lineprotocol import Number, parse_line
@@ -21,12 +32,13 @@ from tests.support.queries_page import (
     answer_by_influxql,
     answer_by_listing,
     answer_by_pandas,
+    by_vehicle,
     flux_rows,
     integral_queries,
     questions,
     setup_code,
 )
-from tests.support.raw_answers import LABELS, Answer
+from tests.support.raw_answers import LABELS, Answer, RawPoints, answers
 from tests.support.servers import Database
 
 pytestmark = pytest.mark.xdist_group("fleet")  # driven and loaded once
@@ -37,6 +49,7 @@ MEANS_OF_LISTED = 22  # of what InfluxQL lists the mean is asked for; of other l
 LISTED_IN_INFLUXQL = (21, MEANS_OF_LISTED, 25)  # there no field can be grouped by
 KEYS_ONLY_IN_INFLUXQL = 2  # there it has no value to compare
 CHARGING_MINUTES, SILENCES = 6, 19
+MINUTE_NS = 60_000_000_000
 _found: dict[tuple[str, int, ZoneInfo | None], Answer] = {}
 
 
@@ -138,6 +151,60 @@ def test_the_pages_table_says_what_the_three_languages_answer(client_environment
     }
     wanted = table(found)
     assert written_table() == wanted, f"under {SECTION} of docs/queries.md belongs:\n\n{wanted}"
+
+
+def last_of_minutes() -> RawPoints:
+    """Return what a database of minutes holds of batteries' counters, under the rows' own names."""
+    found: dict[tuple[tuple[tuple[str, str], ...], int], dict[str, Any]] = {}
+    for at in raw_points().between("battery", 0, 2**62):
+        fields = found.setdefault((tuple(sorted(at.tags.items())), at.time_ns // MINUTE_NS), {})
+        fields |= {name: value for name, value in at.fields.items() if name.endswith(("charged_wh", "_ah"))}
+    return RawPoints(
+        point.line("battery", dict(tags), fields, minute * MINUTE_NS)
+        for (tags, minute), fields in found.items()
+        if fields
+    )
+
+
+@pytest.mark.server("influxdb1")
+@pytest.mark.parametrize("of", ["rows", "minutes"])
+@pytest.mark.parametrize("number", [3, 4, 14])
+def test_influxql_gives_the_answer_vehicle_by_vehicle(
+    of: str, number: int, fleet_in_influxdb1: Database, tmp_path: Path
+) -> None:
+    database = fleet_in_influxdb1
+    bring_in_minutes(database)
+    (question,) = (each for each in questions() if each.number == number)
+    (tmp_path / "QUESTION.sql").write_text(question.influxql.replace("now()", f"'{NOW:%FT%TZ}'"))
+    server, login = database.server, f"{database.server.username}:{quote(database.server.password)}"
+    url = server.url.replace("http://", f"http://{login}@")
+    script = by_vehicle().replace("http://127.0.0.1:8086/query?db=fleet", f"{url}/query?db={database.name}")
+    if of == "rows":
+        script = re.sub("^OF_MINUTES=.*$", "OF_MINUTES=", script, flags=re.MULTILINE)
+    said = subprocess.run(["bash", "-c", script], cwd=tmp_path, capture_output=True, check=True).stdout
+    found = {}
+    for series in (each for result in json.loads(said)["results"] for each in result.get("series", ())):
+        for text, value in series["values"]:
+            row = {**series["tags"], "day": text[:10]}
+            if value is not None:
+                found[tuple(row[label] for label in LABELS[number])] = value
+    true = true_answers(None) if of == "rows" else answers(last_of_minutes(), NOW, UTC)
+    assert found == pytest.approx(true[number], rel=1e-6, abs=1e-6), f"NEV_TELEMETRY_FLEET={SEED}"
+
+
+def bring_in_minutes(database: Database) -> None:
+    """Fill them of the ten days, where another test has not done so."""
+    server = database.server
+    url, password = server.url, Secret(server.password)
+    settings = InfluxServer(url=url, database=database.name, username=server.username, password=password)
+    with reached(settings, Clock()) as found:
+        missing = [step.make for step in found.places() if step.make]
+        for make in missing:
+            make()
+        if missing:
+            end = NOW.replace(minute=0, second=0) + timedelta(hours=1)
+            for day in range(11, 0, -1):
+                found.bring_in(end - timedelta(days=day), end - timedelta(days=day - 1))
 
 
 def energy_in_wh() -> float:

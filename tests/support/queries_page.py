@@ -45,6 +45,12 @@ def integral_queries() -> dict[str, str]:
     return dict(_blocks(_QUESTION.split(_page())[0]))
 
 
+def by_vehicle() -> str:
+    """Return the script that asks a question of the file QUESTION.sql vehicle by vehicle."""
+    (script,) = re.findall(r"^```sh\n(.*?)^```$", _page(), re.MULTILINE | re.DOTALL)
+    return str(script)
+
+
 def questions() -> Iterator[Question]:
     """Yield all questions in order; raise AssertionError if one lacks a language."""
     parts = _QUESTION.split(_page())[1:]
