@@ -121,6 +121,8 @@ def workers_of(engine: str, address: str, jobs: int) -> Workers:
         raise UsageError(
             f"{'stands with' if address else 'needs'} an address", where=f"engine {engine}", hint=hint
         )
+    if engine == LOCAL and jobs == 1:
+        return InTurn(address, jobs)
     try:
         module = importlib.import_module(f"telemetry.lake.on_{engine}")
     except ModuleNotFoundError as error:

@@ -12,7 +12,7 @@ that one's marker.
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 from telemetry_core.frames.batch import FrameBatch
@@ -23,7 +23,7 @@ from telemetry import __version__
 from telemetry.decode.channels import ACCOUNT
 from telemetry.decode.decoder import bind_new
 from telemetry.decode.reading import Found, Reading
-from telemetry.errors import TelemetryError
+from telemetry.errors import InputMissingError, TelemetryError
 from telemetry.lake.layout import (
     DAY_NS,
     Marker,
@@ -39,7 +39,7 @@ from telemetry.lake.memory import text_of
 from telemetry.lake.rows import PartitionRows
 from telemetry.lake.store import Store, open_store
 from telemetry.lake.what import What, sink
-from telemetry.lake.window import BATCH_FRAMES, Window, Windowed
+from telemetry.lake.window import BATCH_FRAMES, Recording, Window, Windowed
 from telemetry.ledger import subtract
 from telemetry.logs.stamps import ClockRestart, UnreadGap
 from telemetry.logs.unread import Unread
@@ -54,15 +54,12 @@ _AFTER, _ANY = "the day after", ""  # what a partition is made of, where it does
 class Input:
     """A recording of a partition.
 
-    - end: as of `Windowed`; problem: why it breaks off
+    - end: as of `Windowed`
     - lead_ns: it has frames of the day before alone, and this is the stamp of the last one; 0: it has others
     """
 
-    path: str
-    size: int
-    hash: str
+    recording: Recording
     end: int | None = None
-    problem: str = ""
     lead_ns: int = 0
 
 
@@ -72,6 +69,7 @@ class Task:
 
     - where: of the dataset; made_of: what changes with databases and options
     - before: the day whose memory this one goes on with; after: the next day of the vehicle; empty: none
+    - gone: a recording that is not there any more, and without which the day cannot be made; empty: none
     """
 
     where: str
@@ -82,6 +80,7 @@ class Task:
     made_of: Mapping[str, str]
     before: str = ""
     after: str = ""
+    gone: str = ""
 
     @property
     def partition(self) -> str:
@@ -91,7 +90,7 @@ class Task:
     @property
     def size_bytes(self) -> int:
         """Return the size of its recordings."""
-        return sum(each.size for each in self.inputs)
+        return sum(each.recording.size for each in self.inputs)
 
     def failed(self, error: Exception) -> "Outcome":
         """Return what has become of it where `run` has returned nothing."""
@@ -115,6 +114,9 @@ class Outcome:
 def run(task: Task) -> Outcome:
     """Make a partition, unless it is there. What fails is the outcome's `error`."""
     try:
+        if task.gone:
+            hint = f"bring it back, or remove {marker_path(task.partition)} to make the day without it"
+            raise InputMissingError("is gone, and the day was made of it, too", where=task.gone, hint=hint)
         store = open_store(task.where)
         with store.held(task.partition) as parts:
             before = read_marker(store, partition_name(task.vehicle, task.before)) if task.before else None
@@ -158,7 +160,10 @@ class _Work:
         self._memory = before.memory if before is not None else ""
         is_next = task.after and start_of(task.after) == self._window.stop_ns
         self._after = "follows at once" if is_next else "follows" if task.after else "none"
-        logs = [[each.path.rpartition("/")[2], each.hash, each.lead_ns] for each in self._inputs]
+        logs = [
+            [each.recording.path.rpartition("/")[2], each.recording.hash, each.lead_ns]
+            for each in self._inputs
+        ]
         self._made_of = {
             **task.made_of,
             "logs": fingerprint({"logs": logs}),
@@ -173,17 +178,17 @@ class _Work:
     def make(self, store: Store, parts: Path) -> Marker:
         """Make the partition; the old one stays until the marker is replaced."""
         task = self._task
-        paths = [Path(each.path) for each in self._inputs]
+        paths = [Path(each.recording.path) for each in self._inputs]
         described = task.what.described(task.vehicle, paths)
         rows_of = sink()
-        ends = {each.path: each.end for each in self._inputs if each.end is not None}
+        ends = {each.recording.path: each.end for each in self._inputs if each.end is not None}
         recordings = Windowed(described.make_recordings(), self._window, ends)
         reading = _Run(described.make_stages(rows_of), recordings, self._window)
         if self._memory:
             reading.remember(self._memory)
         rows = PartitionRows(rows_of, parts)
         try:
-            may_break = any(each.problem for each in self._inputs)
+            may_break = any(each.recording.problem for each in self._inputs)
             reading.read(paths, rows, self._after, may_break=may_break)
             written = rows.finish()
         finally:
@@ -202,11 +207,7 @@ class _Work:
                 "types": part.types,
             }
             store.put(part.file, path)
-        inputs = [
-            {"path": each.path, "size": each.size, "hash": each.hash}
-            for each in self._inputs
-            if not each.lead_ns
-        ]
+        inputs = [asdict(each.recording) for each in self._inputs if not each.lead_ns]
         marker = Marker(
             task.vehicle,
             task.day,

@@ -1,12 +1,11 @@
 """The types of columns, which are one in all partitions of a dataset."""
 
 import shlex
-from collections.abc import Container, Mapping
+from collections.abc import Container, Iterable, Mapping
 from typing import Any
 
 from telemetry.errors import UsageError
-from telemetry.lake.layout import Marker, markers
-from telemetry.lake.store import Store
+from telemetry.lake.layout import Marker
 from telemetry.lake.what import What, sink
 from telemetry.tables.packages import require
 from telemetry.tables.table import Table
@@ -26,13 +25,15 @@ def types_of(what: What) -> Types:
     }
 
 
-def require_types(store: Store, types: Types, planned: Container[tuple[str, str]]) -> None:
+def require_types(
+    where: str, markers: Iterable[Marker], types: Types, planned: Container[tuple[str, str]]
+) -> None:
     """Raise UsageError where a partition that is not made again has a column of another type.
 
     planned: vehicles and days that are.
     """
     others: dict[tuple[str, str, str, str], list[Marker]] = {}
-    for marker in markers(store, are_damaged_left_out=True):
+    for marker in markers:
         if (marker.vehicle, marker.day) in planned:
             continue
         for output in marker.outputs.values():
@@ -44,9 +45,9 @@ def require_types(store: Store, types: Types, planned: Container[tuple[str, str]
         named = ", ".join(f"{each.vehicle} {each.day}" for each in found[:_MOST_NAMED])
         more = f" and {len(found) - _MOST_NAMED} more" if len(found) > _MOST_NAMED else ""
         paths = dict.fromkeys(each["path"] for marker in found for each in marker.inputs)
-        again = f"nev-telemetry decode {shlex.join(paths)} --format dataset -o {shlex.quote(store.where)}"
+        again = f"nev-telemetry decode {shlex.join(paths)} --format dataset -o {shlex.quote(where)}"
         raise UsageError(
             f"{table}.{column} is {after} by these databases, and {before} in {named}{more}",
-            where=store.where,
+            where=where,
             hint=f"make those again, with the options of this command: {again}",
         )

@@ -11,11 +11,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 from pathlib import Path
+from typing import Any
 
 from telemetry_core.frames.batch import FrameBatch
 
 from telemetry.decode.reading import Found, OpenRecording, Recordings
-from telemetry.errors import DataError, TelemetryError
+from telemetry.errors import DataError, InputMissingError, TelemetryError
 from telemetry.lake.layout import DAY_NS, day_of
 from telemetry.lake.what import What, file_hash
 from telemetry.logs.unread import UNREADABLE
@@ -47,12 +48,15 @@ class Span:
 class Recording:
     """A recording as it was when it was looked at.
 
-    days: its frames, by day; problem: why it cannot be read, or not to its end.
+    - file: that has its bytes, the archive of a member; changed_ns: when that was changed
+    - days: its frames, by day; problem: why it cannot be read, or not to its end
     """
 
     path: str
-    size: int
-    hash: str
+    file: str
+    size: int = 0
+    changed_ns: int = 0
+    hash: str = ""
     days: Mapping[str, Span] = field(default_factory=dict)
     problem: str = ""
 
@@ -67,7 +71,21 @@ class Look:
 
     def failed(self, error: Exception) -> Recording:
         """Return what a recording is where `look` has returned nothing."""
-        return Recording(self.path, 0, "", problem=f"{self.path}: {error or repr(error)}")
+        return Recording(self.path, self.file, problem=f"{self.path}: {error or repr(error)}")
+
+
+def is_unchanged(known: Recording) -> bool:
+    """Return whether a recording is as it was, by its size and its last change."""
+    try:
+        status = Path(known.file).stat()
+    except OSError:
+        return False
+    return (status.st_size, status.st_mtime_ns) == (known.size, known.changed_ns)
+
+
+def recording_of(values: Mapping[str, Any]) -> Recording:
+    """Return what `dataclasses.asdict` made these values of."""
+    return Recording(**{**values, "days": {day: Span(**span) for day, span in values["days"].items()}})
 
 
 def look(work: Look) -> Recording:
@@ -76,14 +94,14 @@ def look(work: Look) -> Recording:
     problem = ""
     file = Path(work.file)
     try:
-        size, hashed = file.stat().st_size, file_hash(file)
+        status, hashed = file.stat(), file_hash(file)
         opened = (
             work.what.described("", [Path(work.path)]).make_recordings().open(Path(work.path), lambda _: 0)
         )
     except OSError as error:
-        return Recording(work.path, 0, "", problem=f"{work.path}: cannot be read: {error.strerror}")
+        return work.failed(InputMissingError(f"cannot be read: {error.strerror}"))
     except TelemetryError as error:
-        return Recording(work.path, 0, "", problem=str(error))
+        return Recording(work.path, work.file, problem=str(error))
     try:
         frames, batch = 0, FrameBatch(BATCH_FRAMES)
         while not opened.at_end:
@@ -98,7 +116,7 @@ def look(work: Look) -> Recording:
         problem = str(error)
     finally:
         opened.close()
-    return Recording(work.path, size, hashed, spans, problem)
+    return Recording(work.path, work.file, status.st_size, status.st_mtime_ns, hashed, spans, problem)
 
 
 def _days(batch: FrameBatch) -> Iterator[tuple[str, int, int, int]]:

@@ -7,7 +7,7 @@ Promises:
 """
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -18,13 +18,14 @@ from telemetry.decode.output import Progress
 from telemetry.decode.target import state_folder
 from telemetry.errors import DataError, UsageError
 from telemetry.lake.engines import LOCAL, Needed, require, run_chains, workers_of
-from telemetry.lake.layout import DAY_NS, start_of
-from telemetry.lake.partitions import Named, beginning, days_of, named
+from telemetry.lake.layout import markers
+from telemetry.lake.partitions import Named, named
+from telemetry.lake.plan import vehicles_of
 from telemetry.lake.store import Where, open_store
-from telemetry.lake.task import Input, Outcome, Task, run
+from telemetry.lake.task import Outcome, run
 from telemetry.lake.types import require_types, types_of
 from telemetry.lake.what import What
-from telemetry.lake.window import Look, Recording, look
+from telemetry.lake.window import Look, look
 from telemetry.ledger import add, total
 from telemetry.model.ids import IsoTpId
 from telemetry.settings.document import read_document
@@ -101,7 +102,7 @@ def write(
     Raises TelemetryError for what is wrong with all of it; `Written` has what is wrong with parts.
     """
     one_of({"databases": databases, "config": config, "protocol": protocol}, "write")
-    shared = Path.absolute if address else Path  # workers run in other folders
+    shared = Path.absolute  # workers run in other folders, and so may the next run
     what = What(
         databases=None if databases is None else loaded(databases),
         config="" if config is None else str(shared(path_of(config, "config"))),
@@ -122,18 +123,18 @@ def write(
     store = open_store(to)
     made_of = what.made_of()
     # `what` travels with the function, once: what a piece of work has in its place is nothing.
-    looks = [[Look(_NOTHING, str(each.path), str(each.file))] for each in found]
+    there = [*markers(store, are_damaged_left_out=True)]
+    vehicles = vehicles_of(found, there)
+    looks = [[Look(_NOTHING, *one)] for each in vehicles for one in each.to_look_at()]
     outcomes = list[Outcome]()
     with workers_of(engine, address, jobs) as workers:
         require(workers, _needed(found, what, store.where if store.is_folder else ""))
-        looked = {
-            each.path: each for each in run_chains(workers, meanwhile, looks, partial(_with, what, look))
-        }
-        chains = [
-            _chain(store.where, owner, days, _NOTHING, made_of) for owner, days in _vehicles(found, looked)
-        ]
+        looked = {one.path: one for one in run_chains(workers, meanwhile, looks, partial(_with, what, look))}
+        for each in vehicles:
+            each.take(looked)
+        chains = [each.tasks(store.where, _NOTHING, made_of) for each in vehicles]
         days = {(task.vehicle, task.day): task.size_bytes for chain in chains for task in chain}
-        require_types(store, types_of(what), {*days})
+        require_types(store.where, there, types_of(what), {*days})
         done_bytes, total_bytes, frames = 0, sum(days.values()), 0
         for outcome in run_chains(workers, meanwhile, chains, partial(_with, what, run)):
             outcomes.append(outcome)
@@ -142,7 +143,8 @@ def write(
             name = Path(f"{outcome.vehicle} {outcome.day}")
             report(outcome, Progress(name, len(outcomes), len(days), done_bytes, total_bytes, frames))
     store.sweep()
-    return Written(outcomes, [each.problem for each in looked.values() if each.problem])
+    known = [each.recordings[path] for each in vehicles for path in each.named]
+    return Written(outcomes, [each.problem for each in known if each.problem])
 
 
 def _counted(count: int, what: str, verb: str) -> str:
@@ -170,43 +172,3 @@ def _needed(found: Sequence[Named], what: What, folder: str) -> Needed:
     if folder:
         Path(folder).mkdir(parents=True, exist_ok=True)
     return Needed({str(file.absolute()): file.stat().st_size for file in files if file.is_file()}, folder)
-
-
-def _vehicles(
-    found: Sequence[Named], looked: Mapping[str, Recording]
-) -> Iterator[tuple[str, Mapping[str, Sequence[Recording]]]]:
-    by_vehicle: dict[str, list[Recording]] = {}
-    for each in found:
-        by_vehicle.setdefault(each.vehicle, []).append(looked[str(each.path)])
-    for vehicle, recordings in sorted(by_vehicle.items()):
-        yield vehicle, days_of(recordings)
-
-
-def _chain(
-    where: str,
-    vehicle: str,
-    days: Mapping[str, Sequence[Recording]],
-    what: What,
-    made_of: Mapping[str, str],
-) -> list[Task]:
-    names = [*days]
-    tasks = []
-    for number, day in enumerate(names):
-        before = names[number - 1] if number else ""
-        after = names[number + 1] if number + 1 < len(names) else ""
-        inputs = [*_inputs(day, before, days)]
-        tasks.append(Task(where, vehicle, day, inputs, what, made_of, before, after))
-    return tasks
-
-
-def _inputs(day: str, before: str, days: Mapping[str, Sequence[Recording]]) -> Iterator[Input]:
-    """Yield the recordings of a day, and those of the day before, which may begin what goes on in it."""
-    own = days[day]
-    is_next = before and start_of(before) + DAY_NS == start_of(day)
-    lead = [each for each in days.get(before, ()) if is_next and each not in own]
-    for each in sorted((*lead, *own), key=beginning):
-        is_lead = each in lead
-        span = each.days[before if is_lead else day]
-        is_last = span.frames == max(one.frames for one in each.days.values())
-        end = None if is_last and not is_lead else span.frames
-        yield Input(each.path, each.size, each.hash, end, each.problem, span.last_ns if is_lead else 0)

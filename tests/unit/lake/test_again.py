@@ -151,3 +151,49 @@ def test_a_marker_says_what_a_partition_was_made_of(tmp_path: Path) -> None:
     assert [(each["path"], each["size"]) for each in marker["inputs"]] == [
         (str(tmp_path / "ev7/0.log"), (tmp_path / "ev7/0.log").stat().st_size)
     ]
+
+
+def test_a_day_keeps_the_recordings_that_a_later_run_does_not_name(tmp_path: Path) -> None:
+    logs(tmp_path, NOON_NS, NOON_NS + 10**12, NOON_NS + DAY_NS)
+    file = tmp_path / "ev.dbc"
+    file.write_text(DBC.format("1"))
+
+    def made(where: str, *numbers: int) -> Sequence[tuple[str, str]]:
+        named = [tmp_path / f"ev7/{number}.log" for number in numbers]
+        written = lake.write(*named, to=tmp_path / where, databases=str(file))
+        return [(each.day, each.reason) for each in written.outcomes]
+
+    assert made("lake", 0) == [("2026-03-02", "new")]
+    assert made("lake", 2) == [("2026-03-03", "new")]
+    assert made("lake", 1) == [("2026-03-02", "changed: logs"), ("2026-03-03", "")]
+    made("fresh", 0, 1, 2)
+    assert tree(tmp_path / "lake") == tree(tmp_path / "fresh")
+
+
+def test_a_day_of_which_a_recording_is_gone_is_not_made_without_it(tmp_path: Path) -> None:
+    logs(tmp_path, NOON_NS, NOON_NS + 10**12)
+    write(tmp_path)
+    files = lake.files(tmp_path / "lake")
+    (tmp_path / "ev7/0.log").unlink()
+    assert reasons(write(tmp_path)) == []
+    candump(tmp_path / "ev7/9.log", [(NOON_NS + 2 * 10**12, "310", "00")])
+    (error,) = write(tmp_path).errors
+    assert f"{tmp_path}/ev7/0.log: is gone, and the day was made of it, too" in error
+    assert lake.files(tmp_path / "lake") == files
+
+
+def test_recordings_that_have_moved_are_the_same(tmp_path: Path) -> None:
+    logs(tmp_path, NOON_NS, NOON_NS + 10**12)
+    write(tmp_path)
+    (tmp_path / "ev7").rename(tmp_path / "old")
+    (tmp_path / "archive").mkdir()
+    (tmp_path / "old").rename(tmp_path / "archive/ev7")
+    written = lake.write(tmp_path / "archive", to=tmp_path / "lake", databases=str(tmp_path / "ev.dbc"))
+    assert reasons(written) == [""]
+
+
+def test_a_recording_that_has_not_changed_is_not_looked_at_again(tmp_path: Path) -> None:
+    logs(tmp_path, NOON_NS)
+    write(tmp_path)
+    with patch("telemetry.lake.write.look", side_effect=AssertionError):
+        assert reasons(write(tmp_path)) == [""]
