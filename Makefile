@@ -3,7 +3,7 @@ PYTHON := .venv/bin/python
 BED := $(PYTHON) -m tests.support.vcan --optional --timeout 900 --
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-tests demo check pages pages-check test test-long test-vcan test-arm lint format fuzz sanitize coverage docs bench bench-page bench-smoke deb dist clean
+.PHONY: help setup setup-tests demo check pages pages-check test test-long test-vcan test-arm lint format fuzz sanitize coverage docs bench bench-page bench-smoke deb dist lock clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/make \1\t\2/p' Makefile | expand -t 20
@@ -83,9 +83,11 @@ bench-smoke: setup-tests ## the benchmarks' code on little data, without looking
 deb: ## the Debian package of this machine's release and architecture, in dist/
 	tools/deb.sh
 
-dist: setup ## sdist and wheel, in dist/
-	rm -rf dist
-	$(PYTHON) -m build --outdir dist .
+dist: setup ## sdist, wheel and SBOM of a release, in dist/
+	tools/dist.sh
+
+lock: ## versions and hashes of what releases and the Debian package bring, in packaging/locked
+	tools/lock.sh
 
 clean: ## everything that make made
 	rm -rf .venv build dist nev-telemetry-demo.png nev-telemetry-demo.html *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -3,7 +3,8 @@
 #
 #   tools/deb.sh [--into FOLDER]       or: make deb
 #
-# It needs a clone made by git, Debian's own tools (installed by apt-get when missing) and the Python package index.
+# It needs a clone made by git, Debian's own tools (installed by apt-get when missing) and the Python package index, or
+# a folder that has all of packaging/locked (docs/release.md): PIP_NO_INDEX=1 PIP_FIND_LINKS=FOLDER make deb
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 

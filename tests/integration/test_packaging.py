@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 import telemetry
+from telemetry.__main__ import COMMANDS
 
 # The whole core is compiled twice.
 pytestmark = [pytest.mark.long, pytest.mark.xdist_group("packages")]
@@ -42,10 +43,10 @@ def clean_copy(folder: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def packages(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Build a folder with the sdist and the wheel that was built from it."""
+    """Build a folder with the sdist, the wheel that was built from it, and the SBOM."""
     copy = clean_copy(tmp_path_factory.mktemp("copy"))
-    run(sys.executable, "-m", "build", "--outdir", "packages", cwd=copy)
-    return copy / "packages"
+    run("tools/dist.sh", cwd=copy, PYTHON=sys.executable)
+    return copy / "dist"
 
 
 def core_sources(suffix: str) -> set[str]:
@@ -99,13 +100,22 @@ def test_the_wheel_brings_unit_settings_and_dashboards_and_writes_them_out(
     environment: Path, tmp_path: Path
 ) -> None:
     files = tracked("packaging", "dashboards")
-    of_builders = ("packaging/debian/", "packaging/compose/")
+    of_builders = ("packaging/debian/", "packaging/compose/", "packaging/locked/")
     expected = {name for name in files if not name.endswith(".py") and not name.startswith(of_builders)}
     assert {"packaging/systemd/nev-telemetry.service", "dashboards/flux/battery.json"} <= expected
     run(environment / "bin/nev-telemetry", "files", tmp_path, cwd=tmp_path)
     written = {path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*") if path.is_file()}
     assert written == expected
     assert all((tmp_path / name).read_bytes() == (ROOT / name).read_bytes() for name in written)
+
+
+def test_the_wheel_has_a_manual_page_of_each_command_where_man_finds_it(environment: Path) -> None:
+    pages = {page.name for page in (environment / "share/man/man1").iterdir()}
+    assert pages == {"nev-telemetry.1", *(f"nev-telemetry-{name}.1" for name in COMMANDS)}
+    if shutil.which("man"):
+        path = f"{environment / 'bin'}:{os.environ['PATH']}"  # as of an environment that is activated
+        found = run("man", "--where", "nev-telemetry-scan", cwd=environment, PATH=path)
+        assert found.strip() == str(environment / "share/man/man1/nev-telemetry-scan.1")
 
 
 def test_the_sdist_has_all_that_a_clone_has(packages: Path) -> None:
