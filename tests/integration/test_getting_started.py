@@ -3,6 +3,7 @@
 import os
 import re
 import shutil
+import socket
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,9 +16,12 @@ from telemetry.errors import UnavailableError
 from telemetry.ownership import cache_folder
 from tests.support.command import printed
 from tests.support.getting_started import DOCUMENTED_SERVER, ROOT, blocks, commands_done_before, follow
+from tests.support.servers import influxd2_program
 
 LOG, LAPTOP, PI = "getting-started-log.md", "getting-started-laptop.md", "getting-started-raspberry-pi.md"
+OPERATOR = "fleet-operator.md"
 LOG_TIMEOUT_S = 120.0
+OPERATOR_TIMEOUT_S = 240.0
 LAPTOP_TIMEOUT_S = 240.0  # in User Mode Linux everything is slow
 
 
@@ -41,6 +45,19 @@ def test_the_page_about_logs_does_what_it_promises(open_influxdb1: str, tmp_path
     folder = tmp_path / "clone"
     folder.mkdir()
     follow(LOG, folder, open_influxdb1, LOG_TIMEOUT_S)
+
+
+@pytest.mark.long  # two drives and charges are simulated
+@pytest.mark.server("influxdb2")
+def test_the_page_for_an_operator_does_what_it_promises(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", f"{influxd2_program().parent}:{os.environ['PATH']}")
+    folder = tmp_path / "clone"
+    (folder / "fleet").mkdir(parents=True)
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    follow(OPERATOR, folder, f"127.0.0.1:{port}", OPERATOR_TIMEOUT_S)
 
 
 @pytest.mark.vcan
