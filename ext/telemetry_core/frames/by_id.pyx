@@ -6,6 +6,7 @@ of RUN frames in succession is as likely as any other, so that neither a period 
 The draw depends on the frames alone.
 """
 
+cimport cython
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint64_t
 from libc.stdlib cimport free
 from libc.string cimport memcpy
@@ -35,6 +36,7 @@ cdef struct Sample:              # of one id
     Kept* kept
 
 
+@cython.final  # so that a frame costs no call
 cdef class FramesById(SeenIds):
     """Counts frames by channel and id, and keeps some. Remote frames are left out."""
 
