@@ -3,7 +3,7 @@ PYTHON := .venv/bin/python
 BED := $(PYTHON) -m tests.support.vcan --optional --timeout 900 --
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-tests demo check pages pages-check test test-long test-vcan test-arm lint format fuzz sanitize coverage docs bench bench-page bench-smoke deb dist lock clean
+.PHONY: help setup setup-tests demo lake-demo check pages pages-check test test-long test-vcan test-arm lint format fuzz sanitize coverage docs bench bench-page bench-smoke deb dist lock clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/make \1\t\2/p' Makefile | expand -t 20
@@ -16,6 +16,9 @@ setup-tests:
 
 demo: setup ## a simulated vehicle through the real gateway into a real InfluxDB, read back, with a picture
 	.venv/bin/nev-telemetry demo
+
+lake-demo: setup ## simulated recordings into a lake by Dask, a worker killed, with a picture and questions
+	$(PYTHON) -m tools.lake_demo
 
 test: setup-tests ## the tests, in minutes: unit, property, integration with real servers, faults, real CAN sockets
 	@tools/test.sh
@@ -90,6 +93,6 @@ lock: ## versions and hashes of what releases and the Debian package bring, in p
 	tools/lock.sh
 
 clean: ## everything that make made
-	rm -rf .venv build dist nev-telemetry-demo.png nev-telemetry-demo.html *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv build dist nev-telemetry-demo.png nev-telemetry-lake-demo.png nev-telemetry-demo.html *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find ext -name "*.so" -o -name "*.c" -o -name "*.cpp" -o -name "*.html" | xargs rm -f
 	find . -name __pycache__ -prune -exec rm -rf {} +

@@ -12,6 +12,7 @@ from telemetry.errors import UnavailableError
 from telemetry.lake import engines
 
 _CONNECT_S = 30.0
+_ATTEMPTS = 10  # to hand a function over while workers die
 
 
 class _Holder(distributed.WorkerPlugin):  # type: ignore[misc]  # of a package that may not be there
@@ -38,7 +39,8 @@ class Workers(engines.Workers):
     def __exit__(self, *_: object) -> None:
         self._client.cancel([future for _, future in self._given.values()])
         for name in self._held:
-            self._client.unregister_worker_plugin(name)
+            with suppress(OSError):  # of a worker that dies meanwhile
+                self._client.unregister_worker_plugin(name)
         self._client.close()
 
     def found(self, needed: engines.Needed) -> Mapping[str, tuple[str, str]]:
@@ -46,6 +48,7 @@ class Workers(engines.Workers):
         return {
             name: answer if isinstance(answer, tuple) else (f"? ({answer})", "")
             for name, answer in answers.items()
+            if not isinstance(answer, OSError)  # it dies meanwhile
         }
 
     @property
@@ -54,8 +57,17 @@ class Workers(engines.Workers):
 
     def share(self, run: Callable[[Any], Any]) -> str:
         name = f"nev-telemetry-{uuid.uuid4()}"
-        self._client.register_plugin(_Holder(run), name=name)
         self._held.append(name)
+        for attempts_left in reversed(range(_ATTEMPTS)):
+            try:
+                self._client.register_plugin(_Holder(run), name=name)
+                break
+            except OSError as error:  # of a worker that dies meanwhile; all others have it
+                if not attempts_left:
+                    raise UnavailableError(
+                        f"Dask's workers take no work: {error}", where=self._address
+                    ) from error
+                self._client.wait_for_workers(1, timeout=_CONNECT_S)
         return name
 
     def give(self, number: int, run: Any, work: Any) -> None:
