@@ -48,4 +48,6 @@ class Workers(engines.Workers):
                 done = ray.get(reference)
             except (ray.exceptions.WorkerCrashedError, ray.exceptions.OutOfMemoryError):
                 done = engines.LostWorkerError()
+            except ray.exceptions.RayError as error:
+                raise UnavailableError(f"Ray has failed: {error}", where=self._address) from error
             yield self._given.pop(reference), done

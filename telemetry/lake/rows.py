@@ -18,7 +18,6 @@ from telemetry.errors import writing
 from telemetry.lake.layout import DAY_NS, day_of
 from telemetry.tables.layout import TIME
 from telemetry.tables.packages import require
-from telemetry.tables.parquet import FEW_VALUES
 from telemetry.tables.table import Table
 
 _GROUP_ROWS = 32_768
@@ -125,7 +124,7 @@ class PartitionRows:
 
     def _open(self, batches: Batches, rows: Any, day: str) -> Part:
         file = self._folder / f"{len(self._parts)}.part"
-        few = [column.name for column in batches.spec.columns if column.kind in FEW_VALUES]
+        few = [column.name for column in batches.spec.columns if column.name != TIME]
         types = {each.name: str(each.type) for each in rows.schema}
         with writing(file):
             writer = self._writer(file, rows.schema, few)
@@ -134,7 +133,13 @@ class PartitionRows:
         return part
 
     def _writer(self, file: Path, schema: Any, dictionaries: list[str]) -> Any:
-        return self._parquet.ParquetWriter(file, schema, compression="zstd", use_dictionary=dictionaries)
+        return self._parquet.ParquetWriter(
+            file,
+            schema,
+            compression="zstd",
+            use_dictionary=dictionaries,  # most signals have few values: a fifth of the bytes, in less time
+            column_encoding={TIME: "DELTA_BINARY_PACKED"},
+        )
 
     def _sort(self, part: Part) -> None:
         rows = self._parquet.read_table(part.file, partitioning=None).sort_by(TIME)

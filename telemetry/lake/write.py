@@ -127,7 +127,7 @@ def write(
     vehicles = vehicles_of(found, there)
     looks = [[Look(_NOTHING, *one)] for each in vehicles for one in each.to_look_at()]
     outcomes = list[Outcome]()
-    with workers_of(engine, address, jobs) as workers:
+    with workers_of(engine, address, min(jobs, len(found))) as workers:
         require(workers, _needed(found, what, store.where if store.is_folder else ""))
         looked = {one.path: one for one in run_chains(workers, meanwhile, looks, partial(_with, what, look))}
         for each in vehicles:

@@ -92,7 +92,7 @@ class ParquetFolder:
                     table.schema,
                     compression="lz4",  # a tenth less work than snappy
                     use_dictionary=[
-                        column.name for column in batches.spec.columns if column.kind in FEW_VALUES
+                        column.name for column in batches.spec.columns if column.kind in _FEW_VALUES
                     ],
                 )
         with writing(self._files[name]):
@@ -112,7 +112,7 @@ class ParquetFolder:
         return self._folder / f"{unused}{ENDING}"
 
 
-FEW_VALUES = (ColumnKind.WORDS, ColumnKind.ID)
+_FEW_VALUES = (ColumnKind.WORDS, ColumnKind.ID)
 
 
 def _part(file: Path) -> Path:
