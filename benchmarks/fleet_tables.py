@@ -71,7 +71,9 @@ def main() -> None:
         column, is_highest_first = sorting(panel)
         present = [row for row in rows if row.get(column) not in (None, "")]
         present.sort(key=lambda row: _key(row[column]), reverse=is_highest_first)
-        columns = [name for name in _COLUMNS if any(row.get(name) not in (None, "") for row in rows)]
+        hidden = panel["transformations"][-1]["options"]["excludeByName"]
+        with_text = (name for name in _COLUMNS if any(row.get(name) not in (None, "") for row in rows))
+        columns = [name for name in with_text if name not in hidden]
         cells = [[shown(name, row.get(name)) for name in columns] for row in present[:WORST]]
         if cells:
             axes.table(cellText=cells, colLabels=columns, loc="upper center", cellLoc="left")

@@ -29,7 +29,9 @@ def fleet(language: Language) -> Dashboard:
             (
                 "Who is there",
                 [
-                    panels.worst("Not heard for longest", standing(_of_gateway("uptime_s")), by="Time"),
+                    panels.worst(
+                        "Not heard for longest", standing(_of_gateway("uptime_s")), by="Time", hidden="value"
+                    ),
                     panels.worst("Oldest versions", standing(_of_gateway("version")), unit="string"),
                 ],
             ),
@@ -62,9 +64,14 @@ def fleet(language: Language) -> Dashboard:
                         "Points that wait", standing(_of_gateway("points_waiting_disk")), highest=True
                     ),
                     panels.worst(
-                        "Frames dropped by the kernel", lost(_of_source("kernel_dropped")), highest=True
+                        "Frames dropped by the kernel",
+                        lost(_of_source("kernel_dropped")),
+                        highest=True,
+                        hidden="Time",
                     ),
-                    panels.worst("Points evicted", lost(_of_gateway("points_evicted")), highest=True),
+                    panels.worst(
+                        "Points evicted", lost(_of_gateway("points_evicted")), highest=True, hidden="Time"
+                    ),
                 ],
             ),
         ],

@@ -222,13 +222,16 @@ class Panels:
         highest: bool = False,
         unit: str = units.Short,
         description: str = "",
+        hidden: str = "",
     ) -> table.Panel:
-        """Show WORST rows of a table: the highest or lowest of a column."""
+        """Show WORST rows of a table: the highest or lowest of a column. hidden: one that says nothing."""
         order = {"sort": [{"field": by, "desc": highest}]}
+        without = {"excludeByName": {hidden: True} if hidden else {}}
         return (
             self.rows(title, query, description=description)
             .with_transformation(DataTransformerConfig(id_val="sortBy", options=order))
             .with_transformation(DataTransformerConfig(id_val="limit", options={"limitField": WORST}))
+            .with_transformation(DataTransformerConfig(id_val="organize", options=without))
             .override_by_name("value", [DynamicConfigValue(id_val="unit", value=unit)])
             .span(12)
         )
