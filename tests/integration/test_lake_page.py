@@ -18,6 +18,7 @@ from telemetry.model import point as lineprotocol
 from tests.support.command import Done, command
 from tests.support.fleet import NOW, SEED, fleet_lines
 from tests.support.gateway import influx_table
+from tests.support.lake import DATABASE, MIDNIGHT_NS, candump
 from tests.support.raw_answers import DAY_NS, NS, PACK, Answer, Asked, Labels, RawPoints, stamp
 from tests.support.servers import Database, DatabaseServer
 
@@ -229,3 +230,32 @@ def test_a_day_to_which_more_may_come_is_refused(influxdb1: DatabaseServer, tmp_
         assert (said.returncode, words in said.stderr) == (returncode, True), said.stderr
     said = export(influxdb1.fresh_database(), tmp_path, today - timedelta(days=9), spool="max_age_h = 240")
     assert said.returncode == 64
+
+
+@pytest.mark.long  # 160 MB of packages that nothing else needs
+@pytest.mark.optional
+@pytest.mark.filterwarnings("ignore")  # theirs
+def test_delta_lake_and_iceberg_take_the_rows_by_the_recipe(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deltalake, iceberg = pytest.importorskip("deltalake"), pytest.importorskip("pyiceberg.catalog.sql")
+    for number in range(2):
+        frames = [
+            (MIDNIGHT_NS + (2 * n + number) * 10**9, "300", f"{n:02X}00000000000000") for n in range(10)
+        ]
+        candump(tmp_path / f"logs/ev{number}/1.log", frames)
+    lake.write(tmp_path / "logs", to=tmp_path / "lake", databases=str(DATABASE))
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "iceberg").mkdir()
+    (recipe,) = re.findall(
+        r"^```python recipe\n(.*?)^```$", PAGE.read_text("utf-8"), re.MULTILINE | re.DOTALL
+    )
+    exec(compile(recipe.replace("battery", "BMS_PackPower"), str(PAGE), "exec"), {})  # noqa: S102
+    catalog = iceberg.SqlCatalog("fleet", uri="sqlite:///catalog.db", warehouse=f"file://{tmp_path}/iceberg")
+    for found in (
+        deltalake.DeltaTable("delta/BMS_PackPower").to_pyarrow_table(),
+        catalog.load_table("lake.BMS_PackPower").scan().to_arrow(),
+    ):
+        assert sorted(found["time"].cast("int64").to_pylist()) == [
+            MIDNIGHT_NS // 1000 + n * 10**6 for n in range(20)
+        ]
