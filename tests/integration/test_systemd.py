@@ -258,7 +258,10 @@ try good
 chmod 600 $config; try closed
 mkdir -p /home/pi; cp /opt/nev-telemetry/source/firmware_sim/wire/vehicle.dbc /home/pi/ev.dbc
 sed -i 's#databases = .*#databases = ["/home/pi/ev.dbc"]#' $config; try home
+mkdir -m 700 /etc/nev-telemetry/closed; mv /home/pi/ev.dbc /etc/nev-telemetry/closed/
+sed -i 's#databases = .*#databases = ["/etc/nev-telemetry/closed/ev.dbc"]#' $config; try folder
 sed -i 's#directory = .*#directory = "/srv/spool"#' $config; try spool
+sed -i 's#directory = .*#directory = "/tmp/spool"#' $config; try temporary
 mv /etc/nev-telemetry/influx-token /token; sed -i '/token_file/d' $config; try token
 cp -p /token /etc/nev-telemetry/influx-token
 cp -p /token /etc/nev-telemetry/other-token; sed -i 's#influx-token#other-token#' $config; try other
@@ -275,7 +278,11 @@ def test_check_by_root_foretells_what_a_real_systemd_refuses_to_the_service(tmp_
         pytest.skip(f"no systemd can be started here: {error}")
     cases = dict(re.findall(r"case (\w+)\n(.*?)(?=case )", reported, re.DOTALL))
     assert cases.pop("good") == "foretold nothing\nstarted\n", reported
+    of_its_own = "the spool /tmp/spool: /tmp is the service's own, and empty at each start: take /var/lib/nev"
+    fault, _, outcome = cases.pop("temporary").partition("\n")
+    assert (f"unit nev-telemetry.service: {of_its_own}" in fault, outcome) == (True, "started\n"), reported
     foretold = {
+        "folder": "/etc/nev-telemetry/closed/ev.dbc: the service may not enter /etc/nev-telemetry/closed:",
         "closed": "/etc/nev-telemetry/gateway.toml: the service may not read it: chmod o+r",
         "home": "/home/pi/ev.dbc: ProtectHome hides /home from the service",
         "spool": "the spool /srv/spool: the service may not write there: take /var/lib/nev-telemetry",
@@ -287,3 +294,72 @@ def test_check_by_root_foretells_what_a_real_systemd_refuses_to_the_service(tmp_
         fault, _, outcome = cases[name].partition("\n")
         assert f"unit nev-telemetry.service: {words}" in fault, reported
         assert outcome == "not started\n", reported
+
+
+# A pseudo-terminal stands for a port of each driver, by what systemd reads of drivers.
+PORTS = """
+unit=nev-telemetry.service
+config=/etc/nev-telemetry/gateway.toml
+command=/opt/nev-telemetry/bin/nev-telemetry
+systemctl start systemd-journald.service
+cp $config /good.toml
+ln -s pts/ptmx /dev/ptmx
+$command sim charge --serial-link jbd=/run/jbd >/run/sim.log 2>&1 &
+for _ in $(seq 600); do [ -e /run/jbd ] && break; sleep 0.1; done
+cp /proc/devices /devices
+mount --bind /devices /proc/devices
+try() {  # PORT DRIVER GROUP MODE
+    touch /dev/$1
+    mount --bind "$(readlink -f /run/jbd)" /dev/$1
+    chgrp $3 /dev/$1; chmod $4 /dev/$1
+    sed "s/^136 .*/136 $2/" /devices >/fresh; cat /fresh >/devices
+    printf '[[serial]]\\nname = "b"\\nport = "/dev/%s"\\nprotocol = "jbd"\\n' $1 >>$config
+    echo "case $1"
+    $command check $config 2>&1 | grep -a 'fault: unit' || echo "foretold nothing"
+    systemctl daemon-reload
+    systemctl start $unit
+    for _ in $(seq 60); do
+        $command status $config 2>&1 | grep -aE '^b: (receiving|waiting for)' >/run/said && break
+        sleep 0.2
+    done
+    cat /run/said
+    systemctl stop $unit
+    cp /good.toml $config
+    umount /dev/$1
+}
+try ttySC0 ttySC dialout 660
+try ttymxc0 ttymxc dialout 660
+try ttyZZ0 ttyZZ dialout 660
+try ttySC1 ttySC root 600
+try ttySC2 ttySC games 660
+echo "case end"
+"""
+
+
+@pytest.mark.long  # the service starts five times
+@pytest.mark.optional
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root, for namespaces")
+def test_a_real_systemd_gives_the_ports_of_boards_to_the_service_and_check_foretells_the_others(
+    tmp_path: Path,
+) -> None:
+    try:
+        reported = systemd_machine.run(PORTS, tmp_path)
+    except systemd_machine.NoSystemdError as error:
+        pytest.skip(f"no systemd can be started here: {error}")
+    cases = dict(re.findall(r"case (\w+)\n(.*?)(?=case )", reported, re.DOTALL))
+    for port in ("ttySC0", "ttymxc0"):
+        foretold, _, said = cases.pop(port).partition("\n")
+        assert (foretold, said.startswith("b: receiving")) == ("foretold nothing", True), reported
+    refused = {
+        "ttyZZ0": (
+            "the unit forbids it: add DeviceAllow=char-ttyZZ rw",
+            "the unit nev-telemetry.service forbids",
+        ),
+        "ttySC1": ("the service may not open it: have a udev rule give it to the group", "permission denied"),
+        "ttySC2": ("the service may not open it: add SupplementaryGroups=games", "permission denied"),
+    }
+    assert cases.keys() == refused.keys(), reported
+    for port, (fault, why) in refused.items():
+        foretold, _, said = cases[port].partition("\n")
+        assert f"unit nev-telemetry.service: /dev/{port}: {fault}" in foretold, reported
+        assert f"b: waiting for /dev/{port}: {why}" in said, reported
