@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from telemetry.tables.databases import load_databases as load_databases
     from telemetry.tables.log import Log as Log
     from telemetry.tables.log import open_log as open_log
+    from telemetry.tables.read import open as open  # noqa: A004  called telemetry.open
     from telemetry.tables.read import read as read
     from telemetry.tables.table import Table as Table
     from telemetry.tables.table import Tables as Tables
@@ -29,6 +30,7 @@ _MODULES = {  # imported when asked for: commands and the service import this pa
     "Tables": "tables.table",
     "TelemetryError": "errors",
     "load_databases": "tables.databases",
+    "open": "tables.read",
     "open_log": "tables.log",
     "plot": "overview.notebook",
     "read": "tables.read",

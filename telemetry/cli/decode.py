@@ -33,7 +33,7 @@ from telemetry.cli.arguments import (
 from telemetry.cli.dataset import add_dataset_arguments, check_dataset, write_dataset
 from telemetry.cli.options import add_option
 from telemetry.cli.output import writing_to
-from telemetry.cli.recordings import load_spec
+from telemetry.cli.recordings import loaded_plan
 from telemetry.clock import Clock
 from telemetry.databases.plan_cache import load_plan, user_cache_directory
 from telemetry.decode.channels import ChannelPlan, plan_channels
@@ -313,7 +313,7 @@ def _described(arguments: argparse.Namespace, screen: Screen) -> Described:
         )
     channels = _channels(arguments, isotp)
     return by_databases(
-        load_spec(channels, screen),
+        loaded_plan(channels, screen),
         channels,
         arguments.vehicle,
         protect_file=arguments.protect,

@@ -10,7 +10,7 @@ from telemetry_core.decode.spec import PlanSpec
 from telemetry_core.rows.extremes import Extremes
 
 from telemetry.cli.arguments import add_database_arguments, channel_plan
-from telemetry.cli.recordings import load_spec
+from telemetry.cli.recordings import loaded_plan
 from telemetry.clock import Clock
 from telemetry.decode.channels import ChannelPlan
 from telemetry.decode.logs import Logs
@@ -47,7 +47,7 @@ def run(arguments: argparse.Namespace) -> int:
             )
     channels = channel_plan(arguments)
     with Screen(Clock(), output_is_terminal=sys.stdout.isatty()) as screen:
-        spec = load_spec(channels, screen)
+        spec = loaded_plan(channels, screen).spec
         extremes, rows = _extremes(spec, channels, arguments.logs, screen) if arguments.logs else (None, None)
         messages = list_messages(spec, {} if extremes is None else {"": extremes})
         found = suggest(messages, with_log=bool(arguments.logs))

@@ -4,9 +4,8 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from telemetry_core.decode.spec import PlanSpec
-
 from telemetry.cli.arguments import channel_plan
+from telemetry.databases.bus import LoadedPlan
 from telemetry.databases.plan_cache import load_plan, user_cache_directory
 from telemetry.decode.channels import ChannelPlan
 from telemetry.decode.logs import Logs
@@ -29,11 +28,11 @@ def recording_of(
         name, registers = arguments.protocol, arguments.registers
         return of_protocol(name, registers, recordings, globs, globs_by=globs_by, times=times)
     channels = channel_plan(arguments)
-    return of_plan(load_spec(channels, screen), Logs(channels), globs, globs_by=globs_by, times=times)
+    return of_plan(loaded_plan(channels, screen).spec, Logs(channels), globs, globs_by=globs_by, times=times)
 
 
-def load_spec(channels: ChannelPlan, screen: Screen) -> PlanSpec:
+def loaded_plan(channels: ChannelPlan, screen: Screen) -> LoadedPlan:
     """Return the plan of the databases of some channels, and show their warnings. Raises ConfigError."""
     plan = load_plan(channels.databases, user_cache_directory())
     screen.warn(plan.warnings)
-    return plan.spec
+    return plan

@@ -278,6 +278,7 @@ def _field(signal: Signal, name: str, original: str, *, is_selector: bool) -> Fi
         passes=not is_selector and (signal.length == 1 or bool(signal.conversion.choices)),
         signal="" if name == original else original,
         unit=signal.unit or "",
+        comment=signal.comment or "",
     )
 
 

@@ -43,7 +43,7 @@ from telemetry.ownership import (
 )
 from telemetry.stopping import unblock
 
-FORMAT_VERSION = 13
+FORMAT_VERSION = 14
 PARSE_TIMEOUT_S = 120
 PARSE_MEMORY_BYTES = 2 * 1024**3
 MAX_PLAN_BYTES = 256 * 1024**2

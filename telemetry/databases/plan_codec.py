@@ -23,7 +23,7 @@ _ROWS: Mapping[type, Callable[[Any], Any]] = {
     Condition: attrgetter("selector", "ranges"),
     DecimalScale: attrgetter("multiplier", "bias", "decimals"),
     FieldSpec: attrgetter(
-        *("name", "kind", "factor", "offset", "scale", "passes", "signal", "texts", "unit"),
+        *("name", "kind", "factor", "offset", "scale", "passes", "signal", "texts", "unit", "comment"),
     ),
     MessageSpec: attrgetter(
         *("name", "arbitration_id", "extended", "byte_count", "signals", "conditions", "record"),
@@ -99,8 +99,9 @@ def _record(row: list[Any]) -> RecordSpec:
             _typed(signal, str),
             _words(texts),
             intern(_typed(unit, str)),  # a handful for ten thousand signals
+            comment=_typed(comment, str),
         )
-        for name, kind, factor, offset, scale, passes, signal, texts, unit in rows
+        for name, kind, factor, offset, scale, passes, signal, texts, unit, comment in rows
     )
     return RecordSpec(_typed(measurement, str), fields, _typed(modelled, bool), _typed(message, str))
 

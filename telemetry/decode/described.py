@@ -6,21 +6,24 @@ that the same words give the same rows.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import cache, cached_property, partial
+from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from telemetry_core.decode.spec import PlanSpec
 
 from telemetry.charging.installation import VinKey, no_key
+from telemetry.databases.bus import LoadedPlan
 from telemetry.decode.channels import ACCOUNT, ChannelPlan
 from telemetry.decode.logs import FEW_MATCHED, FEW_OF_A_PLUG, Logs
 from telemetry.decode.reading import Recordings
 from telemetry.decode.selection import select
+from telemetry.logs.content import file_digest
 from telemetry.model.ids import IsoTpId
 from telemetry.rules.protect import protect
 from telemetry.rules.protect_entry import load_protect_entries
-from telemetry.stages.output import OutputKind
+from telemetry.stages.output import Output, OutputKind
 from telemetry.stages.stages import Stages
 
 if TYPE_CHECKING:
@@ -32,25 +35,35 @@ NO_VEHICLE = "unknown"
 _BUS = "log"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Described:
     """Makes the stages for recordings, and what reads them.
 
-    files: say what is decoded, but for databases without a configuration.
+    - files: say what is decoded, but for databases without a configuration
+    - plan_sha256: of those databases
     """
 
     make_stages: Callable[[OutputKind], Stages]
     make_recordings: Callable[[], Recordings]
     files: Sequence[Path] = ()
     is_serial: bool = False
+    plan_sha256: str = ""
+
+    @cached_property
+    def databases_sha256(self) -> str:
+        """Return the SHA-256 of all that says what is decoded, wherever it lies; "" where that is our own."""
+        parts = [self.plan_sha256, *(file_digest(file).sha256 for file in self.files)]
+        return sha256(" ".join(parts).encode()).hexdigest() if any(parts) else ""
 
     def make(self, output: OutputKind) -> tuple[Stages, Recordings]:
         """Return both, for a `Decoder`."""
+        if isinstance(output, Output):
+            output.databases_sha256 = self.databases_sha256
         return self.make_stages(output), self.make_recordings()
 
 
 def by_databases(
-    plan: PlanSpec,
+    plan: LoadedPlan,
     channels: ChannelPlan,
     vehicle: str = NO_VEHICLE,
     *,
@@ -63,14 +76,15 @@ def by_databases(
     - protect_file: has the [[protect]] by which counters and checksums are checked
     - signals: globs: these signals alone; signals_by: the argument that they were given by
     """
-    protected = protect(plan, load_protect_entries(protect_file) if protect_file else ())
+    protected = protect(plan.spec, load_protect_entries(protect_file) if protect_file else ())
     spec = select(protected.spec, signals, where=signals_by) if signals else protected.spec
 
     def make_stages(output: OutputKind) -> Stages:
         return Stages(spec, None, protection=protected.rules, vehicle=vehicle, output=output)
 
     make_logs = partial(Logs, channels, is_selection=bool(signals))
-    return Described(make_stages, make_logs, [protect_file] if protect_file else ())
+    files = [protect_file] if protect_file else []
+    return Described(make_stages, make_logs, files, plan_sha256=plan.sha256)
 
 
 def by_protocol(

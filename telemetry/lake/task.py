@@ -182,8 +182,8 @@ class _Work:
         described = task.what.described(task.vehicle, paths)
         rows_of = sink()
         ends = {each.recording.path: each.end for each in self._inputs if each.end is not None}
-        recordings = Windowed(described.make_recordings(), self._window, ends)
-        reading = _Run(described.make_stages(rows_of), recordings, self._window)
+        stages, recordings = described.make(rows_of)
+        reading = _Run(stages, Windowed(recordings, self._window, ends), self._window)
         if self._memory:
             reading.remember(self._memory)
         rows = PartitionRows(rows_of, parts)

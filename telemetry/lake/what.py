@@ -47,7 +47,7 @@ class What:
             )
         channels, plan = plan_of(self.databases)
         return by_databases(
-            plan.spec,
+            plan,
             replace(channels, isotp=self.isotp),
             vehicle,
             protect_file=Path(self.protect) if self.protect else None,

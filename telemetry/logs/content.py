@@ -42,6 +42,18 @@ class Digest(NamedTuple):
     sha256: str
 
 
+def file_digest(file: Path) -> Digest:
+    """Return what a file is, which is read for it; nothing of a pipe, and of what cannot be read."""
+    try:
+        if not file.is_file():
+            return Digest(0, "")
+        with file.open("rb") as stream:
+            sha256 = hashlib.file_digest(stream, "sha256").hexdigest()
+            return Digest(stream.tell(), sha256)
+    except OSError:
+        return Digest(0, "")
+
+
 class HashedFile(io.FileIO):
     """A file that is hashed as it is read, which is in order."""
 

@@ -40,6 +40,7 @@ class Output:
 
     in_order = True  # whether it needs all rows, one after the other
     with_log = False  # whether rows say which log they are of
+    databases_sha256 = ""  # of what describes the rows
     shift_ns = 0  # is added to each stamp that a database gets
     replacing: LineBuffer | None = None  # takes rows that may replace earlier ones; None: `lines` does
 

@@ -8,7 +8,6 @@ Promises:
 - All of it can be pickled, and is JSON by `dataclasses.asdict`.
 """
 
-import hashlib
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,12 +18,11 @@ from telemetry import __version__
 from telemetry.decode.decoder import Decoder
 from telemetry.decode.output import OutputPiece
 from telemetry.logs.archives import file_of
-from telemetry.logs.content import Digest
+from telemetry.logs.content import Digest, file_digest
 from telemetry.logs.unread import Unread
 from telemetry.tables.warn import warn
 
 _PLACE = re.compile(r"(.+?)(?::([0-9]+))?: (.*)")
-_NO_FILE = Digest(0, "")
 
 Kind = Literal["unread", "log", "database", "loss"]
 
@@ -118,26 +116,9 @@ def accounts_of(decoder: Decoder, databases_sha256: str) -> Accounts:
     for path in decoder.unread.paths:
         file = file_of(path)
         if file not in digests:
-            digests[file] = decoder.digests.get(path) or _digest(file)
+            digests[file] = decoder.digests.get(path) or file_digest(file)
     inputs = (Input(_text(file), *digest) for file, digest in digests.items())
     return Accounts(counters, tuple(inputs), databases_sha256)
-
-
-def sha256_of(plan_sha256: str, files: Sequence[Path]) -> str:
-    """Return one hash of databases and of the files beside them; "" of nothing."""
-    parts = [plan_sha256, *(_digest(file).sha256 for file in files)]
-    return hashlib.sha256(" ".join(parts).encode()).hexdigest() if any(parts) else ""
-
-
-def _digest(file: Path) -> Digest:
-    try:
-        if not file.is_file():
-            return _NO_FILE
-        with file.open("rb") as stream:
-            sha256 = hashlib.file_digest(stream, "sha256").hexdigest()
-            return Digest(stream.tell(), sha256)
-    except OSError:  # the warning of this log says why
-        return _NO_FILE
 
 
 def _text(file: Path) -> str:

@@ -16,6 +16,7 @@ Paths = FilePath | Sequence[FilePath]
 Texts = str | Sequence[str]
 Ids = str | int | Sequence[str | int]
 Time = str | datetime
+MOST_BATCH_ROWS = 1 << 24  # 128 MiB a column
 
 
 def path_of(value: object, where: str) -> Path:
@@ -71,6 +72,14 @@ def _id_text(value: object, where: str) -> str:
     if (id := _whole(value)) < 0:
         raise UsageError(f"{value!r} is no id", where=where, hint='as "7E8" or 0x7E8')
     return f"{id:03X}" if id <= 0x7FF else f"{id:08X}"
+
+
+def rows_of(value: object) -> int:
+    """Return how many rows a record batch has at most."""
+    if not 1 <= (rows := _whole(value)) <= MOST_BATCH_ROWS:
+        what = f"{value!r} is no whole number from 1 to {MOST_BATCH_ROWS:,}"
+        raise UsageError(what, where="batch_rows", hint="leave it out")
+    return rows
 
 
 def jobs_of(value: object) -> int:

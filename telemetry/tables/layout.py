@@ -13,6 +13,7 @@ from dataclasses import replace
 from telemetry_core.columns.spec import ColumnKind, ColumnSpec, TableSpec, common_kind, kind_of
 from telemetry_core.rows.spec import FieldSpec, RecordSpec, SlotKind
 
+from telemetry import __version__
 from telemetry.model.fields import Kind, Measurement
 from telemetry.model.measurements import CHARGING_CURVE, CHARGING_PHASE, CHARGING_SESSION, EVENT, MEASUREMENTS
 from telemetry.stages.output import LOG
@@ -35,6 +36,7 @@ EVENT_TABLE = TableSpec(
         ColumnSpec("text", ColumnKind.WORDS),
     ),
 )
+_NOT_SCALED = (ColumnKind.WORDS, ColumnKind.BOOL)
 _KINDS = {Kind.FLOAT: ColumnKind.FLOAT64, Kind.BOOL: ColumnKind.BOOL, Kind.TEXT: ColumnKind.WORDS}
 
 
@@ -50,13 +52,20 @@ ROW_TABLES = (*map(_table_of, (CHARGING_SESSION, CHARGING_PHASE, CHARGING_CURVE)
 
 
 def lay_out(
-    specs: Sequence[RecordSpec], *, with_log: bool = False, taken: Iterable[str] = ()
+    specs: Sequence[RecordSpec],
+    *,
+    with_log: bool = False,
+    taken: Iterable[str] = (),
+    databases_sha256: str = "",
 ) -> tuple[TableSpec, ...]:
     """Return the tables of all records that are written, in their order, and after them ROW_TABLES.
 
     - with_log: a column before the signals says which log a row is of
     - taken: names that no signal's column may have
+    - databases_sha256: of what describes the rows, for the tables' metadata
     """
+    said = (("databases_sha256", databases_sha256),) if databases_sha256 else ()
+    metadata = (*said, ("version", __version__))
     log = (_LOG,) if with_log else ()
     modelled = {spec.measurement for spec in specs if spec.modelled} | {table.name for table in ROW_TABLES}
     tables: dict[str, _Table] = {}
@@ -67,7 +76,8 @@ def lay_out(
         if name in modelled:
             name = spec.measurement  # of a message `battery`: can_battery
         tables.setdefault(name, _Table(name, (*_head(spec), *log), taken)).add(record, spec)
-    return (*(table.spec() for table in tables.values()), *(_with(log, table) for table in ROW_TABLES))
+    laid_out = (*(table.spec() for table in tables.values()), *(_with(log, table) for table in ROW_TABLES))
+    return tuple(replace(table, metadata=metadata) for table in laid_out)
 
 
 def _with(log: Sequence[ColumnSpec], table: TableSpec) -> TableSpec:
@@ -86,13 +96,17 @@ class _Table:
         self._records: list[tuple[int, tuple[int, ...]]] = []
 
     def add(self, record: int, spec: RecordSpec) -> None:
-        self._records.append((record, tuple(self._column(field) for field in spec.fields)))
+        of_fields = (self._column(field, is_raw=not spec.modelled) for field in spec.fields)
+        self._records.append((record, tuple(of_fields)))
 
     def spec(self) -> TableSpec:
         return TableSpec(self._name, tuple(self._columns.values()), tuple(self._records))
 
-    def _column(self, field: FieldSpec) -> int:
-        """Return the index of the field's column, which is there from now on; -1: it is never written."""
+    def _column(self, field: FieldSpec, *, is_raw: bool) -> int:
+        """Return the index of the field's column, which is there from now on; -1: it is never written.
+
+        is_raw: its factor is that of a database.
+        """
         if field.kind is SlotKind.WORD and not field.texts:
             return -1
         kind = kind_of(field)
@@ -102,7 +116,12 @@ class _Table:
             name += "_signal"
         while self._owners.setdefault(name, owner) != owner:
             name += "_text" if kind is ColumnKind.WORDS else "_signal"
-        column = self._columns.setdefault(name, ColumnSpec(name, kind, field.unit))
+        is_scaled = is_raw and kind not in _NOT_SCALED
+        factor, offset = (field.factor, field.offset) if is_scaled else (None, None)
+        new = ColumnSpec(name, kind, field.unit, "", factor, offset, field.comment)
+        column = self._columns.setdefault(name, new)
+        if (column.factor, column.offset) != (factor, offset):
+            column = replace(column, factor=None, offset=None)
         self._columns[name] = replace(column, kind=common_kind(column.kind, kind))
         return list(self._columns).index(name)
 

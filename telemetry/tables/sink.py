@@ -16,14 +16,32 @@ from telemetry.stages.binding import BoundChannel
 from telemetry.stages.output import LOG, Output
 from telemetry.tables.layout import CHANNEL, EVENT_TABLE, ROW_TABLES, SOURCE, TAGS, TIME, lay_out
 
+BATCH_ROWS = 65_536
+HELD_BYTES = 64 << 20  # of rows in batches that are not full, over all tables
+
 _Value = int | float | bool | str | None
 
 
 class TableSink(Output):
     """Columns of rows."""
 
-    def __init__(self, *, with_log: bool = False, taken: Iterable[str] = ()) -> None:
-        """Take rows. with_log: each says which log it is of; taken: as of `lay_out`."""
+    def __init__(
+        self,
+        *,
+        with_log: bool = False,
+        taken: Iterable[str] = (),
+        batch_rows: int = BATCH_ROWS,
+        is_apart: bool = False,
+    ) -> None:
+        """Take rows.
+
+        - with_log: each says which log it is of
+        - taken: as of `lay_out`
+        - batch_rows: of a record batch at most
+        - is_apart: record batches come by `take_ready`
+        """
+        self._batch_rows = batch_rows
+        self._is_apart = is_apart
         self._taken = taken
         self._columns: Columns
         self.with_log = with_log
@@ -35,7 +53,13 @@ class TableSink(Output):
         return self._columns.left_out
 
     def start(self, schema: Schema) -> None:
-        self._columns = Columns(schema, lay_out(schema.specs, with_log=self.with_log, taken=self._taken))
+        tables = lay_out(
+            schema.specs,
+            with_log=self.with_log,
+            taken=self._taken,
+            databases_sha256=self.databases_sha256,
+        )
+        self._columns = Columns(schema, tables, most_rows=self._batch_rows, apart=self._is_apart)
 
     def begin_log(self, name: str) -> None:
         self._log = name.encode("utf-8", "replace").decode()  # as Arrow has it
@@ -79,6 +103,12 @@ class TableSink(Output):
         self._columns.append_row(
             number, [values.get(column.name) for column in self._columns.tables[number].columns]
         )
+
+    def take_ready(self) -> Iterator[Batches]:
+        """Yield the record batches that are full, and all others where they take more than HELD_BYTES."""
+        yield from self._columns.take_full()
+        if self._columns.held_bytes > HELD_BYTES:
+            yield from self.take()
 
     def take(self, at_least: int = 1) -> Iterator[Batches]:
         """Yield all rows, a table at a time, of tables that have at least so many."""

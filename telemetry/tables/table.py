@@ -163,6 +163,14 @@ class Table:
         return values
 
 
+class RecordBatch(Table):
+    """Some rows of a table, which Arrow takes as one record batch."""
+
+    def __arrow_c_array__(self, requested_schema: object = None) -> tuple[object, object]:
+        """Return the capsules of its schema and of its rows, which are not copied."""
+        return self._batches.schema(), self._batches.array()
+
+
 def _no_attribute(owner: str, name: str, items: Iterable[str]) -> AttributeError:
     """Return the error for a name that the owner does not have. Names with `_` are asked for by copies."""
     hint = ""
@@ -180,11 +188,11 @@ class Tables(Mapping[str, Table]):
     def __init__(
         self,
         tables: Iterable[Table],
-        accounts: Accounts = NOTHING_READ,
+        accounts: Accounts | None = None,
         problems: Iterable[Problem] = (),
     ) -> None:
         self._tables = {table.name: table for table in tables}
-        self.accounts = accounts
+        self.accounts = accounts or NOTHING_READ
         self.problems = tuple(problems)
 
     def __getitem__(self, name: str) -> Table:

@@ -12,7 +12,7 @@ from libc.string cimport memcpy, memset
 from telemetry_core.columns.chunk cimport (
     Chunk, ColumnData, Dictionary, drop_chunk, drop_dictionary, get_bit, make_values, mark, new_chunk, seal, set_bit,
 )
-from telemetry_core.columns.export cimport new_dictionary, schema_capsule, stream_capsule
+from telemetry_core.columns.export cimport array_capsule, new_dictionary, schema_capsule, stream_capsule
 from telemetry_core.memory cimport with_room, zeroed
 
 import struct
@@ -43,6 +43,7 @@ def new_batches(spec, list words):
     cdef Batches batches = Batches()
     batches.spec = spec
     batches.fields = tuple(_field_of(column) for column in spec.columns)
+    batches.metadata = _packed(spec.metadata)
     batches.words = words
     return batches
 
@@ -99,13 +100,21 @@ cdef bint _fill(Chunk* chunk, size_t column, const uint8_t* values, const uint8_
 
 
 def _field_of(column):
-    """Return what export.schema_capsule wants of a ColumnSpec. The unit is the field's metadata `unit`."""
-    metadata = None
-    if column.unit:
-        key, unit = b"unit", column.unit.encode("utf-8", "replace")
-        metadata = struct.pack(f"=ii{len(key)}si{len(unit)}s", 1, len(key), key, len(unit), unit)
+    """Return what export.schema_capsule wants of a ColumnSpec, its unit and what else is known as metadata."""
+    scale = {} if (column.factor, column.offset) == (1, 0) else {"factor": column.factor, "offset": column.offset}
+    said = {"unit": column.unit, **scale, "comment": column.comment}
+    # Of a number the digits that give it again, and of a whole one no more than those.
+    texts = [(key, repr(value).removesuffix(".0") if isinstance(value, float) else value)
+             for key, value in said.items() if value not in ("", None)]
     name = column.name.replace("\0", " ").encode("utf-8", "replace")
-    return _FORMATS[column.kind], name, metadata, column.kind is ColumnKind.WORDS
+    return _FORMATS[column.kind], name, _packed(texts), column.kind is ColumnKind.WORDS
+
+
+def _packed(texts):
+    """Return pairs of texts as the specification lays out metadata; None without any."""
+    parts = [part.encode("utf-8", "replace") for pair in texts for part in pair]
+    lengths = (struct.pack("=i", len(part)) + part for part in parts)
+    return struct.pack("=i", len(parts) // 2) + b"".join(lengths) if parts else None
 
 
 cdef class Words:
@@ -114,6 +123,7 @@ cdef class Words:
     def __cinit__(self):
         self.texts = []
         self.codes = {}
+        self.fixed = -1
 
     cdef int32_t add(self, str text) except -1:
         code = self.codes.get(text)
@@ -148,10 +158,28 @@ cdef class Batches:
 
     def schema(self):
         """Return the capsule `arrow_schema` of a struct with a child a column."""
-        return schema_capsule(self.fields)
+        return schema_capsule(self.fields, self.metadata)
+
+    def array(self):
+        """Return a capsule `arrow_array` of all rows. Raises ValueError where they are not one chunk."""
+        if self.count != 1:
+            raise ValueError(f"{self.count} chunks are no record batch")
+        cdef Dictionary** words = self._dictionaries()
+        try:
+            return array_capsule(self.chunks[0], words)
+        finally:
+            self._drop(words)
 
     def stream(self):
         """Return a capsule `arrow_array_stream` of all rows. They are not copied."""
+        cdef Dictionary** words = self._dictionaries()
+        try:
+            return stream_capsule(self.fields, self.metadata, self.chunks, self.count, words)
+        finally:
+            self._drop(words)
+
+    cdef Dictionary** _dictionaries(self) except NULL:
+        """Return the words of each column as Arrow has them, NULL without; `_drop` takes them."""
         cdef Py_ssize_t index
         cdef Dictionary** words = <Dictionary**>zeroed(len(self.words), sizeof(Dictionary*))
         try:
@@ -159,11 +187,16 @@ cdef class Batches:
                 if texts is not None:
                     words[index] = new_dictionary([text.encode("utf-8", "replace")
                                                    for text in (<Words>texts).texts])
-            return stream_capsule(self.fields, self.chunks, self.count, words)
-        finally:
-            for index in range(len(self.words)):
-                drop_dictionary(words[index])
-            free(words)
+        except:
+            self._drop(words)
+            raise
+        return words
+
+    cdef object _drop(self, Dictionary** words):
+        cdef Py_ssize_t index
+        for index in range(len(self.words)):
+            drop_dictionary(words[index])
+        free(words)
 
     def texts(self, Py_ssize_t column):
         """Return the words of a column of words; a code is an index of them."""

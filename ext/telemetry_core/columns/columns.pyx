@@ -55,8 +55,9 @@ cdef enum:
 cdef class Columns:
     """Takes rows of one Schema into the tables that `tables`, TableSpecs, lay out.
 
-    `first_rows` and `most_rows` are those of a table's first chunk and of any. `left_out` counts the values that were
-    not finite. The constructor raises ValueError for a table that does not fit the schema.
+    `first_rows` and `most_rows` are those of a table's first chunk and of any. `apart`: each chunk that is full is
+    Batches of its own, for `take_full`. `left_out` counts the values that were not finite. The constructor raises
+    ValueError for a table that does not fit the schema.
     """
 
     cdef readonly Schema schema
@@ -67,6 +68,7 @@ cdef class Columns:
     cdef int32_t* table_of       # as Schema.records; -1: rows of it are not wanted
     cdef TablePlan* plan
     cdef Py_ssize_t table_count
+    cdef size_t first_rows
     cdef size_t most_rows
     cdef uint64_t** order
     cdef size_t order_room
@@ -75,14 +77,18 @@ cdef class Columns:
     cdef Py_ssize_t mask_words
     cdef dict heads              # by name: (Words, list of addresses)
     cdef list full               # a Batches a table
+    cdef list apart              # Batches of one full chunk each; None: they are in `full`
 
-    def __cinit__(self, Schema schema not None, tables, size_t first_rows=1024, size_t most_rows=65536):
+    def __cinit__(self, Schema schema not None, tables, size_t first_rows=1024, size_t most_rows=65536, *,
+                  bint apart=False):
         self.schema = schema
         self.tables = tuple(tables)
         self.table_count = len(self.tables)
         self.most_rows = max(most_rows, <size_t>1)
+        self.first_rows = min(max(first_rows, <size_t>1), self.most_rows)
         self.words = []
         self.full = []
+        self.apart = [] if apart else None
         self.heads = {}
         self.plans = plan_fields(schema)
         self.targets = <FieldColumn*>zeroed(schema.field_count, sizeof(FieldColumn))
@@ -93,7 +99,7 @@ cdef class Columns:
             self.mask_words = max(self.mask_words, schema.records[record].mask_words)
         self.written = <uint64_t*>zeroed(schema.record_count * self.mask_words, sizeof(uint64_t))
         try:
-            self._lay_out(min(max(first_rows, <size_t>1), self.most_rows))
+            self._lay_out(self.first_rows)
         except (IndexError, KeyError) as error:
             raise ValueError(f"tables that do not fit the schema: {error!r}") from error
 
@@ -142,6 +148,9 @@ cdef class Columns:
             self.full.append(new_batches(table, words))
             for record, columns in table.records:
                 self._lay_out_record(index, record, columns)
+            for column, texts in zip(table.columns, words):
+                if texts is not None and not column.head:
+                    (<Words>texts).fixed = len((<Words>texts).texts)
 
     cdef object _lay_out_head(self, TablePlan* plan, Py_ssize_t number, column, list words):
         if column.kind is not ColumnKind.WORDS:
@@ -265,9 +274,47 @@ cdef class Columns:
         plan = &self.plan[table]
         if plan.chunk != NULL and plan.chunk.rows:
             self._keep_chunk(plan)
+            plan.next_room = min(max(self.rows(table), self.first_rows), self.most_rows)  # as many again
         taken = self.full[table]
-        self.full[table] = new_batches(taken.spec, taken.words)
+        self._renew_words(table)
+        self.full[table] = new_batches(taken.spec, self.words[table])
         return taken
+
+    def take_full(self):
+        """Return the chunks that are full, in their order, each as Batches. They are not here any more."""
+        full, self.apart = self.apart, []
+        return full
+
+    @property
+    def held_bytes(self):
+        """Return about how much memory the rows take that `take` would give."""
+        cdef Py_ssize_t table
+        cdef uint32_t column
+        cdef size_t bits, held = 0
+        for table in range(self.table_count):
+            bits = 0
+            for column in range(self.plan[table].column_count):
+                bits += self.plan[table].bits[column] + 1
+            held += self.rows(table) * bits // 8
+        return held
+
+    cdef object _renew_words(self, Py_ssize_t table):
+        """Forget the words of a table that came with its rows: the rows that have them are taken."""
+        cdef Words old, new
+        cdef Py_ssize_t field
+        cdef list words = list(self.words[table])
+        for index, texts in enumerate(words):
+            if texts is None or not 0 <= (<Words>texts).fixed < len((<Words>texts).texts):
+                continue
+            old, new = texts, Words()
+            for text in old.texts[:old.fixed]:
+                new.add(text)
+            new.fixed = old.fixed
+            words[index] = new
+            for field in range(self.schema.field_count):
+                if self.targets[field].words == <PyObject*>old:
+                    self.targets[field].words = <PyObject*>new
+        self.words[table] = words
 
     def tables_of(self, Py_ssize_t rows):
         """Return the indexes of the tables that have at least so many rows."""
@@ -318,6 +365,8 @@ cdef class Columns:
         if plan.chunk != NULL and plan.chunk.rows == plan.chunk.room:
             with gil:
                 self._keep_chunk(plan)
+                if self.apart is not None:
+                    self.apart.append(self.take(plan - self.plan))
         if plan.chunk == NULL:
             plan.chunk = new_chunk(plan.column_count, plan.bits, plan.next_room)
             if plan.chunk == NULL:

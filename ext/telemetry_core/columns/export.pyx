@@ -152,10 +152,10 @@ cdef bint _copy_schema(ArrowSchema* source, ArrowSchema* out) noexcept nogil:
     return True
 
 
-cdef int _fill_schema(ArrowSchema* schema, tuple columns) except -1:
+cdef int _fill_schema(ArrowSchema* schema, tuple columns, of_all) except -1:
     cdef bytes format, name
-    cdef const char* packed
-    if not _set_schema(schema, STRUCT, NOTHING, NULL, len(columns)):
+    cdef const char* packed = <const char*>(<bytes>of_all) if of_all else NULL
+    if not _set_schema(schema, STRUCT, NOTHING, packed, len(columns)):
         raise MemoryError
     schema.flags = 0
     for index, (format, name, metadata, has_words) in enumerate(columns):
@@ -174,10 +174,10 @@ cdef void _end_schema_capsule(object capsule) noexcept:
     free(schema)
 
 
-cdef object schema_capsule(tuple columns):
+cdef object schema_capsule(tuple columns, metadata):
     cdef ArrowSchema* schema = <ArrowSchema*>zeroed(1, sizeof(ArrowSchema))
     try:
-        _fill_schema(schema, columns)
+        _fill_schema(schema, columns, metadata)
         return PyCapsule_New(schema, "arrow_schema", _end_schema_capsule)
     except:
         free(schema)
@@ -260,6 +260,26 @@ cdef bint _set_chunk(ArrowArray* array, Chunk* chunk, Dictionary** words) noexce
     return True
 
 
+cdef void _end_array_capsule(object capsule) noexcept:
+    cdef ArrowArray* array = <ArrowArray*>PyCapsule_GetPointer(capsule, "arrow_array")
+    if array.release != NULL:
+        array.release(array)
+    free(array)
+
+
+cdef object array_capsule(Chunk* chunk, Dictionary** words):
+    cdef ArrowArray* array = <ArrowArray*>zeroed(1, sizeof(ArrowArray))
+    if not _set_chunk(array, chunk, words):
+        free(array)
+        raise MemoryError
+    try:
+        return PyCapsule_New(array, "arrow_array", _end_array_capsule)
+    except:
+        _release_array(array)
+        free(array)
+        raise
+
+
 # --- streams
 
 cdef int _get_schema(ArrowArrayStream* stream, ArrowSchema* out) noexcept nogil:
@@ -308,7 +328,7 @@ cdef void _end_stream_capsule(object capsule) noexcept:
     free(stream)
 
 
-cdef object stream_capsule(tuple columns, Chunk** chunks, size_t count, Dictionary** words):
+cdef object stream_capsule(tuple columns, metadata, Chunk** chunks, size_t count, Dictionary** words):
     cdef size_t index
     cdef ArrowArrayStream* stream = <ArrowArrayStream*>calloc(1, sizeof(ArrowArrayStream))
     cdef StreamMemory* memory = <StreamMemory*>calloc(1, sizeof(StreamMemory))
@@ -317,7 +337,7 @@ cdef object stream_capsule(tuple columns, Chunk** chunks, size_t count, Dictiona
         free(memory)
         raise MemoryError
     try:
-        _fill_schema(&memory.schema, columns)
+        _fill_schema(&memory.schema, columns, metadata)
         memory.chunks = <Chunk**>zeroed(count, sizeof(Chunk*))
         memory.words = <Dictionary**>zeroed(len(columns), sizeof(Dictionary*))
         for index in range(count):

@@ -22,22 +22,31 @@ class ColumnKind(IntEnum):
 class ColumnSpec:
     """One column.
 
-    head: of words that follow from a row's head, what they are: "channel", or a key of its tags.
+    - head: of words that follow from a row's head, what they are: "channel", or a key of its tags
+    - factor, offset: value = raw * factor + offset, as its database has it; None: it has none, or several
+    - comment: of its database
     """
 
     name: str
     kind: ColumnKind
     unit: str = ""
     head: str = ""
+    factor: float | None = None
+    offset: float | None = None
+    comment: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class TableSpec:
-    """One table, and the records whose rows go into it: each with the columns of its fields, -1: none."""
+    """One table, and the records whose rows go into it: each with the columns of its fields, -1: none.
+
+    metadata: names and texts that go with its rows.
+    """
 
     name: str
     columns: tuple[ColumnSpec, ...]
     records: tuple[tuple[int, tuple[int, ...]], ...] = ()  # indexes into schema and columns
+    metadata: tuple[tuple[str, str], ...] = ()
 
 
 def kind_of(field: FieldSpec) -> ColumnKind:

@@ -40,6 +40,7 @@ class FieldSpec:
     texts: tuple[tuple[int, str], ...] = ()  # of a field of kind TEXT or WORD: raw value and text
     unit: str = ""  # as the database names it, for people: no output is scaled by it
     characters: int = 0  # of a field of kind ASCII: how many it has at most, 1..24
+    comment: str = ""  # as the database has it, for people
 
     @property
     def signal_name(self) -> str:

@@ -6,7 +6,8 @@ Promises:
 - The mended text holds only what a decode plan needs.
 
 Notes keep what cantools loses even from a file that it accepts: a selector's long name, multiplexer ranges
-(it lists each value), the mark of each signal, and the statements about messages and signals.
+(it lists each value), the mark of each signal, and the statements about messages and signals. They keep
+comments, too, which a mended text has not.
 `dbc_attributes` looks at attributes, `dbc_statements` at statements about nothing.
 """
 
@@ -60,6 +61,7 @@ _ABSURD_SIZE = re.compile(
     r"BO_\s[^:]{0,300}:\s*[-+]?\d{6}|SG_\s[^:]{0,300}:\s*[-+]?(?:\d{7}|\d{1,6}\s*\|\s*[-+]?\d{7})"
 )
 _LONG_NAME = re.compile(rf'BA_\s+"{LONG_SIGNAL_NAME}"\s+SG_\s+(\d{{1,10}})\s+(\S+)\s+"([^"]*)"\s*;')
+_COMMENT = re.compile(r'CM_\s+SG_\s+(\d{1,10})\s+(\S+)\s+"(.*)"\s*;?\s*$', re.DOTALL)
 _VALUE_TABLE = re.compile(r'VAL_TABLE_\s+\S+(?:\s+[-+]?\d{1,20}\s*"(?:\\"|[^"])*")*\s*;?\s*$')
 _UNDERSTOOD = frozenset(
     (
@@ -92,6 +94,7 @@ class Notes:
     marks: dict[int, dict[Place, list[int]]] = field(default_factory=dict)  # the n of `m<n>`, in order
     selections: dict[int, dict[str, list[Selection]]] = field(default_factory=dict)  # by the short name
     unplaced: dict[int, set[str]] = field(default_factory=dict)  # signals of Vector's place for them
+    comments: dict[int, dict[str, str]] = field(default_factory=dict)  # of signals, by the short name
     about: list[Statement] = field(default_factory=list)  # those about a message or a signal
 
 
@@ -137,6 +140,8 @@ def read_notes(text: str) -> Notes:
                 notes.marks[id] = marks  # of one id twice the last message counts
         elif statement.keyword == "BA_" and (match := _LONG_NAME.match(statement.text)):
             notes.long_names.setdefault(dbc_id(int(match[1])), {})[match[2]] = match[3]
+        elif statement.keyword == "CM_" and (match := _COMMENT.match(statement.text)):
+            notes.comments.setdefault(dbc_id(int(match[1])), {})[match[2]] = match[3].replace('\\"', '"')
         elif statement.keyword == "SG_MUL_VAL_" and (match := _MULTIPLEXING.match(statement.text)):
             ranges = tuple((int(low), int(high)) for low, high in _RANGE.findall(match[4]))
             selections = notes.selections.setdefault(dbc_id(int(match[1])), {})

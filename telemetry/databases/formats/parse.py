@@ -217,6 +217,8 @@ def _restore(
     message.name = names.get(message.name, message.name)
     for signal in message.signals:
         signal.name = names.get(signal.name, signal.name)
+        short_name = short_names.get(signal.name, signal.name)
+        signal.comment = notes.comments.get(id, {}).get(short_name)
         if signal.multiplexer_signal is None:
             continue
         selector = names.get(signal.multiplexer_signal, signal.multiplexer_signal)

@@ -1,13 +1,16 @@
 """Databases into a plan: names, ids, multiplexers, and what is said about faults."""
 
 from collections.abc import Callable
+from importlib.resources import files
 from pathlib import Path
 
+import cantools
 import pytest
 from telemetry_core.decode.spec import Condition
 from telemetry_core.rows.spec import DecimalScale, FieldSpec, SlotKind
 
 from telemetry.databases.build import BusDatabases, LoadedPlan, build_plan
+from telemetry.databases.formats.encodings import text_of
 from telemetry.databases.plan_codec import decoded, encoded
 from telemetry.errors import ConfigError
 from tests.support.one_message import only
@@ -430,3 +433,25 @@ def test_a_unit_is_kept_in_a_clean_file_in_a_mended_one_and_in_the_cache(tmp_pat
         plan = build_plan([BusDatabases("can0", (file,))])
         assert [field.unit for field in plan.spec.records[0].fields] == ["V", "°C", ""]
         assert decoded(encoded(plan)) == plan
+
+
+@pytest.mark.parametrize("name", ["vw_mqb", "mazda_rx8"])
+def test_comments_are_those_that_cantools_reads_also_where_the_file_is_mended(
+    name: str, tmp_path: Path
+) -> None:
+    text = text_of(Path(str(files("opendbc"))).joinpath("dbc", f"{name}.dbc").read_bytes())
+    database = cantools.database.load_string(text, "dbc", strict=False)
+    assert isinstance(database, cantools.database.can.Database)
+    both = ((message, signal) for message in database.messages for signal in message.signals)
+    expected = {(message.name, signal.name): signal.comment or "" for message, signal in both}
+    assert any(expected.values())
+    for written in (text, f'{text}\nVAL_ 2047 Nothing 0 "off" ;\n'):
+        file = tmp_path / "a.dbc"
+        file.write_text(written, "utf-8")
+        spec = build_plan([BusDatabases("can0", (file,))]).spec
+        found = {
+            (message.name, field.signal_name): field.comment
+            for message in spec.buses[0].messages
+            for field in spec.records[message.record].fields
+        }
+        assert found == {key: expected[key] for key in found}

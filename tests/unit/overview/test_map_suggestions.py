@@ -218,7 +218,7 @@ def test_a_pipe_is_refused_since_logs_are_read_twice(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     os.mkfifo("pipe")
-    monkeypatch.setattr("telemetry.cli.map.load_spec", None)  # nothing is read before
+    monkeypatch.setattr("telemetry.cli.map.loaded_plan", None)  # nothing is read before
     assert f"{name}: is read twice" in failed(64, "map", "suggest", "--dbc", VEHICLE_DBC, name)
 
 

@@ -11,7 +11,7 @@ import telemetry
 
 ROOT = Path(__file__).parents[3]
 NAMES = {
-    *("read", "load_databases", "open_log", "Tables", "Table", "Databases", "Log", "TelemetryError"),
+    *("open", "read", "load_databases", "open_log", "Tables", "Table", "Databases", "Log", "TelemetryError"),
     *("sessions", "signals", "plot"),
     "__version__",
 }

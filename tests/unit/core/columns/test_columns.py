@@ -196,6 +196,30 @@ def test_rows_can_be_taken_while_others_come() -> None:
     assert len(made.take(0)) == 0
 
 
+def test_chunks_apart_are_a_record_batch_each_with_no_words_of_other_ones() -> None:
+    schema = Schema([PACK])
+    made, samples = Columns(schema, [TABLE], 2, 8, apart=True), SampleBatch(schema)
+    made.set_word("channel", 0, "can0")
+    for row in range(23):
+        samples.append(0, row, {"phase": row})
+    made.append(samples)
+    assert made.held_bytes == 5 * (64 + 32 + 32 + 64 + 64 + 1 + 32 + 32 + 64 + 9) // 8
+    full = [*made.take_full(), made.take(0)]
+    assert made.take_full() == []
+    assert [len(batches) for batches in full] == [2, 8, 8, 5]
+    assert [len(batches.texts(6)) for batches in full] == [3, 9, 10, 7]
+    found = [read_all(batches.stream()) for batches in full]
+    assert [time for each in found for time in each["time"]] == list(range(23))
+    words = [word for each in found for word in each["phase"]]
+    assert words == ["off", "1", "bulk", *map(str, range(3, 23))]
+    assert [each["channel"][0] for each in found] == ["can0"] * 4
+
+
+def test_rows_of_several_chunks_are_no_record_batch() -> None:
+    with pytest.raises(ValueError, match="2 chunks are no record batch"):
+        filled(6, 4, 4).array()
+
+
 def test_a_row_can_come_from_python() -> None:
     made, _ = columns()
     made.append_row(0, (7, "can7", 3, 1.5, 2, True, "odd", None, None))
