@@ -27,7 +27,7 @@ PAGE = Path(__file__).parents[2] / "docs/lake.md"
 _QUESTION = re.compile(r"^### (\d+)\. .+?(?=^##)", re.MULTILINE | re.DOTALL)
 _BLOCK = re.compile(r"^```(sql|python|python setup)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 LAST_DAY = NOW.date() - timedelta(days=1)
-DAYS = [LAST_DAY - timedelta(days=number) for number in range(9, -1, -1)]
+DAYS = [LAST_DAY - timedelta(days=number) for number in range(5, -1, -1)]
 START_NS = int(datetime(DAYS[0].year, DAYS[0].month, DAYS[0].day, tzinfo=UTC).timestamp()) * NS
 STOP_NS = START_NS + len(DAYS) * DAY_NS
 MEASUREMENTS = (
