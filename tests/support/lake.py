@@ -66,7 +66,7 @@ def lake_rows(where: Path) -> Counter[Row]:
     return Counter(
         row
         for file in map(Path, lake.files(where))
-        for row in _rows(_folders(file, where)["table"], pq.ParquetFile(file).read())
+        for row in rows_of(_folders(file, where)["table"], pq.ParquetFile(file).read())
     )
 
 
@@ -77,7 +77,7 @@ def one_run(logs: Sequence[Path], config: Path) -> tuple[Counter[Row], dict[str,
     with decoder.pieces(logs) as pieces:
         counted = add(*(piece.counts for piece in pieces))
     tables = [Table(batches) for batches in sink.take()]
-    rows = Counter(row for table in tables for row in _rows(table.name, pa.table(table)))
+    rows = Counter(row for table in tables for row in rows_of(table.name, pa.table(table)))
     return rows, frame_accounts(counted)
 
 
@@ -87,7 +87,8 @@ def frame_accounts(counted: dict[str, int]) -> dict[str, int]:
     return {name: count for name, count in counted.items() if count and name.startswith(of_frames)}
 
 
-def _rows(name: str, rows: pa.Table) -> Iterator[Row]:
+def rows_of(name: str, rows: pa.Table) -> Iterator[Row]:
+    """Yield the rows of a table of this name, without what is absent."""
     at = rows.column_names.index("time")
     rows = rows.set_column(at, "time", rows["time"].cast("int64"))
     for row in rows.to_pylist():
