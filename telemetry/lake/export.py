@@ -23,16 +23,14 @@ from telemetry.lake.layout import (
     DAY_NS,
     Marker,
     day_of,
-    file_name,
     fingerprint,
-    marker_path,
     partition_name,
     read_marker,
     start_of,
 )
-from telemetry.lake.rows import PartitionRows
+from telemetry.lake.rows import PartitionRows, put_partition
 from telemetry.lake.store import Where, open_store
-from telemetry.lake.task import Outcome
+from telemetry.lake.task import Outcome, outcome_of
 from telemetry.model.fields import Kind
 from telemetry.model.measurements import MEASUREMENTS
 from telemetry.sinks.influxql import quoted, text_literal
@@ -121,7 +119,7 @@ class Exporter:
                     "is made of recordings already", where=f"{vehicle} {day}", hint="name another dataset"
                 )
             if known is not None and known.made_of == made_of:
-                return _outcome(known)
+                return outcome_of(known)
             specs = [self._spec(measurement, counts) for measurement in EXPORTED]
             stored = _Stored([spec for spec in specs if spec is not None])
             rows = PartitionRows(stored, parts)
@@ -140,24 +138,8 @@ class Exporter:
             if not stored.counts == counts == after:
                 what = f"the store counts {after.total():,} values, and {stored.counts.total():,} came"
                 raise DataError(what, where=f"{vehicle} {day}", hint="does a gateway still write there?")
-            outputs = {}
-            made = fingerprint(made_of)
-            for part in written:
-                path = file_name(part.table, vehicle, part.day, partition, made)
-                outputs[path] = {
-                    "table": part.table,
-                    "day": part.day,
-                    "rows": part.rows,
-                    "bytes": part.file.stat().st_size,
-                    "types": part.types,
-                }
-                store.put(part.file, path)
-            marker = Marker(vehicle, day, made_of, outputs=outputs)
-            (parts / "marker").write_bytes(marker.json())
-            store.put(parts / "marker", marker_path(partition))
-            for path in set(known.outputs if known else ()) - set(outputs):
-                store.remove(path)
-            return _outcome(marker, "new" if known is None else "changed")
+            marker = put_partition(store, parts, written, Marker(vehicle, day, made_of), known)
+            return outcome_of(marker, "new" if known is None else "changed")
 
     def _spec(self, measurement: str, counts: Mapping[str, int]) -> TableSpec | None:
         """Return the table of a measurement: all columns of the data model, and what else there is."""
@@ -219,8 +201,3 @@ def _value(column: ColumnSpec, value: Any) -> Any:
 
 def _condition(vehicle: str, start_ns: int, stop_ns: int) -> str:
     return f"time >= {start_ns} AND time < {stop_ns} AND vehicle = {text_literal(vehicle)}"
-
-
-def _outcome(marker: Marker, reason: str = "") -> Outcome:
-    rows = sum(output["rows"] for output in marker.outputs.values())
-    return Outcome(marker.vehicle, marker.day, reason=reason, rows=rows)

@@ -7,15 +7,24 @@ Promises:
 - Nothing has its name yet: the parts lie in a folder of the caller's.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
 
 from telemetry_core.columns.batches import Batches
 
 from telemetry.errors import writing
-from telemetry.lake.layout import DAY_NS, day_of
+from telemetry.lake.layout import (
+    DAY_NS,
+    Marker,
+    day_of,
+    file_name,
+    fingerprint,
+    marker_path,
+    partition_name,
+)
+from telemetry.lake.store import Store
 from telemetry.tables.layout import TIME
 from telemetry.tables.packages import require
 from telemetry.tables.table import Table
@@ -148,3 +157,33 @@ class PartitionRows:
         part.writer.write_table(rows, row_group_size=_GROUP_ROWS)
         part.writer.close()
         sorted_file.replace(part.file)
+
+
+def put_partition(
+    store: Store, folder: Path, parts: Sequence[Part], marker: Marker, old: Marker | None
+) -> Marker:
+    """Give parts their names, then the marker, which is returned with them; remove what only `old` names.
+
+    folder: of the parts. Raises StorageError, and then the old partition is there.
+    """
+    partition, made = partition_name(marker.vehicle, marker.day), fingerprint(marker.made_of)
+    outputs = {}
+    for part in parts:
+        path = file_name(part.table, marker.vehicle, part.day, partition, made)
+        size = part.file.stat().st_size
+        outputs[path] = {
+            "table": part.table,
+            "day": part.day,
+            "rows": part.rows,
+            "bytes": size,
+            "types": part.types,
+        }
+        store.put(part.file, path)
+    marker = replace(marker, outputs=outputs)
+    draft = folder / "marker"
+    with writing(draft):
+        draft.write_bytes(marker.json())
+    store.put(draft, marker_path(partition))
+    for path in set(old.outputs if old else ()) - set(outputs):
+        store.remove(path)
+    return marker

@@ -12,7 +12,7 @@ that one's marker.
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from telemetry_core.frames.batch import FrameBatch
@@ -27,7 +27,6 @@ from telemetry.errors import InputMissingError, TelemetryError
 from telemetry.lake.layout import (
     DAY_NS,
     Marker,
-    file_name,
     fingerprint,
     marker_path,
     partition_name,
@@ -36,7 +35,7 @@ from telemetry.lake.layout import (
 )
 from telemetry.lake.memory import read as read_memory
 from telemetry.lake.memory import text_of
-from telemetry.lake.rows import PartitionRows
+from telemetry.lake.rows import PartitionRows, put_partition
 from telemetry.lake.store import Store, open_store
 from telemetry.lake.what import What, sink
 from telemetry.lake.window import BATCH_FRAMES, Recording, Window, Windowed
@@ -123,21 +122,18 @@ def run(task: Task) -> Outcome:
             work = _Work(task, before)
             known = read_marker(store, task.partition)
             if known is not None and work.is_of(known) and store.are_there(known.sizes):
-                return _outcome(known)
-            marker = work.make(store, parts)
-            for path in set(known.outputs if known else ()) - set(marker.outputs):
-                store.remove(path)
-            return replace(_outcome(marker), reason=_reason(known, marker))
+                return outcome_of(known)
+            marker = work.make(store, parts, known)
+            return outcome_of(marker, _reason(known, marker))
     except (TelemetryError, OSError, ValueError) as error:
         return Outcome(task.vehicle, task.day, reason="failed", error=str(error))
 
 
-def _outcome(marker: Marker) -> Outcome:
+def outcome_of(marker: Marker, reason: str = "") -> Outcome:
+    """Return what has become of a partition that is there."""
     rows = sum(output["rows"] for output in marker.outputs.values())
     size = sum(marker.sizes.values())
-    return Outcome(
-        marker.vehicle, marker.day, rows=rows, size=size, accounts=marker.accounts, problems=marker.problems
-    )
+    return Outcome(marker.vehicle, marker.day, reason, rows, size, marker.accounts, marker.problems)
 
 
 def _reason(known: Marker | None, made: Marker) -> str:
@@ -175,8 +171,8 @@ class _Work:
         """Return whether a partition is what this one would become."""
         return any(known.made_of == {**self._made_of, _AFTER: after} for after in (_ANY, self._after))
 
-    def make(self, store: Store, parts: Path) -> Marker:
-        """Make the partition; the old one stays until the marker is replaced."""
+    def make(self, store: Store, parts: Path, known: Marker | None) -> Marker:
+        """Make the partition in place of the one that is known."""
         task = self._task
         paths = [Path(each.recording.path) for each in self._inputs]
         described = task.what.described(task.vehicle, paths)
@@ -194,35 +190,18 @@ class _Work:
         finally:
             rows.close()
         made_of = {**self._made_of, _AFTER: _ANY if reading.is_settled else self._after}
-        made = fingerprint(made_of)
-        outputs = {}
-        for part in written:
-            path = file_name(part.table, task.vehicle, part.day, task.partition, made)
-            size = part.file.stat().st_size
-            outputs[path] = {
-                "table": part.table,
-                "day": part.day,
-                "rows": part.rows,
-                "bytes": size,
-                "types": part.types,
-            }
-            store.put(part.file, path)
         inputs = [asdict(each.recording) for each in self._inputs if not each.lead_ns]
         marker = Marker(
             task.vehicle,
             task.day,
             made_of,
             inputs,
-            outputs,
-            reading.accounts,
-            reading.problems,
-            reading.lead_ns,
-            reading.memory,
+            accounts=reading.accounts,
+            problems=reading.problems,
+            lead_ns=reading.lead_ns,
+            memory=reading.memory,
         )
-        draft = parts / "marker"
-        draft.write_bytes(marker.json())
-        store.put(draft, marker_path(task.partition))
-        return marker
+        return put_partition(store, parts, written, marker, known)
 
 
 class _Run:
