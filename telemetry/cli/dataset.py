@@ -12,6 +12,7 @@ from telemetry.decode.output import Progress
 from telemetry.decode.screen import Screen
 from telemetry.errors import UsageError
 from telemetry.live.words import counted
+from telemetry.logs.content import STDIN
 from telemetry.model.ids import IsoTpId
 
 if TYPE_CHECKING:  # with pyarrow
@@ -52,7 +53,12 @@ def add_dataset_arguments(parser: argparse.ArgumentParser) -> None:
 def check_dataset(arguments: argparse.Namespace) -> None:
     """Raise UsageError for options that do not go with a dataset."""
     if arguments.output is None:
-        raise UsageError("is a dataset", where="--format dataset", hint="name its folder: --output DIR")
+        what, hint = "needs a place for its files", "name a folder or an address: --output DIR"
+        raise UsageError(what, where="--format dataset", hint=hint)
+    if STDIN in arguments.logs:
+        raise UsageError(
+            "is no recording of a dataset, which is made of files", where="-", hint="name a file"
+        )
     for key in _WITHOUT:
         if getattr(arguments, key):
             raise UsageError("stands beside --format dataset", where=flag(key), hint="leave it out")

@@ -11,12 +11,13 @@ Promises:
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from hashlib import sha256
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from telemetry.errors import DataError
+from telemetry.errors import DataError, InputMissingError, UsageError
 from telemetry.lake.store import Store, Where, open_store
 from telemetry.ledger import add
 
@@ -132,12 +133,15 @@ def files(
 ) -> list[str]:
     """Return the Parquet files of whole partitions, as paths or addresses.
 
-    - table, vehicle: of these alone
+    - table, vehicle: of these alone; none of a name that is not there
     - days: the first and the last one, YYYY-MM-DD
 
-    Raises DataError for a damaged marker, StorageError.
+    Raises InputMissingError for a folder that is no dataset, UsageError for days that are none, DataError for
+    a damaged marker, StorageError.
     """
-    store = open_store(where)
+    store = _opened(where)
+    if days is not None:
+        _check_days(days)
     return [
         store.place(path)
         for marker in markers(store)
@@ -149,6 +153,27 @@ def files(
 
 def accounts(where: Where, *, vehicle: str | None = None) -> dict[str, int]:
     """Return the counters of all partitions (docs/architecture.md names them), summed. Raises as `files`."""
-    return add(
-        *(marker.accounts for marker in markers(open_store(where)) if vehicle in (None, marker.vehicle))
-    )
+    return add(*(marker.accounts for marker in markers(_opened(where)) if vehicle in (None, marker.vehicle)))
+
+
+def _opened(where: Where) -> Store:
+    """Open a dataset that is there; a folder in which nothing was made yet is one."""
+    store = open_store(where)
+    if store.is_folder:
+        folder = Path(store.where)
+        names = {each.name.partition("=")[0] for each in folder.iterdir()} if folder.is_dir() else {""}
+        if names and names.isdisjoint({MARKERS, "_work", "table"}):
+            hint = "decode --format dataset makes one"
+            raise InputMissingError("is no folder of a dataset", where=store.where, hint=hint)
+    return store
+
+
+def _check_days(days: tuple[str, str]) -> None:
+    try:
+        first, last = days
+        is_right = [first, last] == [f"{date.fromisoformat(day)}" for day in days] and first <= last
+    except (TypeError, ValueError):
+        is_right = False
+    if not is_right:
+        hint = "the first and the last one, YYYY-MM-DD"
+        raise UsageError(f"{days!r} are no days", where="days", hint=hint)

@@ -7,6 +7,7 @@ from contextlib import suppress
 from typing import Any, Self
 
 import distributed
+from distributed.comm import get_address_host_port
 
 from telemetry.errors import UnavailableError
 from telemetry.lake import engines
@@ -27,6 +28,7 @@ class Workers(engines.Workers):
 
     def __enter__(self) -> Self:
         try:
+            get_address_host_port(self._address)  # a client that cannot read it waits a minute as it ends
             self._client = distributed.Client(self._address, timeout=_CONNECT_S, set_as_default=False)
             self._client.wait_for_workers(1, timeout=_CONNECT_S)
         except (OSError, TimeoutError, ValueError) as error:

@@ -54,12 +54,17 @@ def _listed(table: Path) -> dict[Path, str]:
             if not {"path", "vehicle"} <= {*header}:
                 hint = "path,vehicle,start; start may be missing"
                 raise UsageError("has not the header of recordings", where=f"{table}:1", hint=hint)
-            found = {}
+            found = dict[Path, str]()
             for row in lines:
                 if not (row["path"] and row["vehicle"]):
                     what = "has no path, or no vehicle"
                     raise UsageError(what, where=f"{table}:{lines.line_num}", hint="path,vehicle,start")
-                found[table.parent / row["path"]] = str(row["vehicle"])
+                path, vehicle = table.parent / row["path"], str(row["vehicle"])
+                if found.setdefault(path, vehicle) != vehicle:
+                    what = f"names {row['path']} for {vehicle}, and an earlier line for {found[path]}"
+                    raise UsageError(
+                        what, where=f"{table}:{lines.line_num}", hint="a recording has one vehicle"
+                    )
             return found
     except (OSError, UnicodeDecodeError) as error:
         raise InputMissingError(f"cannot be read: {error}", where=str(table)) from error

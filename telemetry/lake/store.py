@@ -51,6 +51,12 @@ class Store:
         """Return the path or the address of a file."""
         return f"{self.where}/{name}" if name else self.where
 
+    def make_folder(self) -> None:
+        """Make its folder, if it is one. Raises StorageError."""
+        if self.is_folder:
+            with self._using(""):
+                Path(self.where).mkdir(parents=True, exist_ok=True)
+
     def read(self, name: str) -> bytes | None:
         """Return a file's content; None where it is not there. Raises StorageError."""
         with self._using(name):

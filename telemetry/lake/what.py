@@ -62,7 +62,9 @@ class What:
         files = [*self.described("").files]
         if self.config:
             files.append(Path(self.config))
-        options = [self.source, self.protocol, self.registers, self.messages, self.value_texts]
+        options: list[object] = [self.source]
+        if self.protocol:  # databases say themselves what they have of these
+            options += [self.protocol, self.registers, self.messages, self.value_texts]
         of_databases = ""
         if self.databases is not None:
             channels, _ = plan_of(self.databases)

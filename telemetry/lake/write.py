@@ -127,6 +127,7 @@ def write(
     vehicles = vehicles_of(found, there)
     looks = [[Look(_NOTHING, *one)] for each in vehicles for one in each.to_look_at()]
     outcomes = list[Outcome]()
+    store.make_folder()
     with workers_of(engine, address, min(jobs, len(found))) as workers:
         require(workers, _needed(found, what, store.where if store.is_folder else ""))
         looked = {one.path: one for one in run_chains(workers, meanwhile, looks, partial(_with, what, look))}
@@ -169,6 +170,4 @@ def _needed(found: Sequence[Named], what: What, folder: str) -> Needed:
     """Return what each worker must see; a recording that this machine lacks is told as unread."""
     files = [each.file for each in found]
     files += [Path(file) for file in (what.config, what.protect) if file]
-    if folder:
-        Path(folder).mkdir(parents=True, exist_ok=True)
     return Needed({str(file.absolute()): file.stat().st_size for file in files if file.is_file()}, folder)

@@ -99,6 +99,7 @@ def test_days_of_a_vehicle_that_a_table_names(tmp_path: Path) -> None:
     [
         ("path;vehicle\n", "has not the header of recordings"),
         ("path,vehicle\na.log,\n", "recordings.csv:2: has no path, or no vehicle"),
+        ("path,vehicle\na.log,x\na.log,x\na.log,y\n", "recordings.csv:4: names a.log for y, and an earlier"),
     ],
 )
 def test_a_table_of_recordings_that_is_wrong_is_refused_by_its_line(
