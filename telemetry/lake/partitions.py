@@ -3,6 +3,7 @@
 import csv
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 from telemetry.errors import InputMissingError, UsageError
@@ -27,7 +28,7 @@ def named(
     """Return the recordings, each once.
 
     - table: a csv file with the header `path,vehicle,start`, which names recordings and their vehicles; paths
-      count from its folder
+      count from its folder; start is a note for people
     - vehicle: of those that it does not name; "": the name of the folder that a recording is in
 
     Raises InputMissingError, UsageError.
@@ -59,6 +60,7 @@ def _listed(table: Path) -> dict[Path, str]:
                 if not (row["path"] and row["vehicle"]):
                     what = "has no path, or no vehicle"
                     raise UsageError(what, where=f"{table}:{lines.line_num}", hint="path,vehicle,start")
+                _check_start(row.get("start") or "", f"{table}:{lines.line_num}")
                 path, vehicle = table.parent / row["path"], str(row["vehicle"])
                 if found.setdefault(path, vehicle) != vehicle:
                     what = f"names {row['path']} for {vehicle}, and an earlier line for {found[path]}"
@@ -68,6 +70,15 @@ def _listed(table: Path) -> dict[Path, str]:
             return found
     except (OSError, UnicodeDecodeError) as error:
         raise InputMissingError(f"cannot be read: {error}", where=str(table)) from error
+
+
+def _check_start(start: str, where: str) -> None:
+    """Raise UsageError for a start that is no time. It is for people: days are those of the stamps."""
+    try:
+        datetime.fromisoformat(start or "1970-01-01")
+    except ValueError as error:
+        hint = "as 2026-03-28T10:00:00Z, or leave it empty"
+        raise UsageError(f"start {start!r} is no time", where=where, hint=hint) from error
 
 
 def days_of(recordings: Iterable[Recording]) -> dict[str, list[Recording]]:

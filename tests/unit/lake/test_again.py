@@ -182,6 +182,17 @@ def test_a_day_of_which_a_recording_is_gone_is_not_made_without_it(tmp_path: Pat
     assert lake.files(tmp_path / "lake") == files
 
 
+def test_a_day_of_which_all_recordings_are_gone_stays_also_with_another_database(tmp_path: Path) -> None:
+    logs(tmp_path, NOON_NS, NOON_NS + DAY_NS)
+    write(tmp_path)
+    (tmp_path / "ev7/0.log").unlink()
+    assert reasons(write(tmp_path)) == [""]
+    written = write(tmp_path, "2")
+    assert (reasons(written), written.errors) == (["changed: databases"], [])
+    assert lake.accounts(tmp_path / "lake")["bus/logs/read"] == 40
+    assert len(lake.files(tmp_path / "lake", days=("2026-03-02", "2026-03-02"))) == 1
+
+
 def test_recordings_that_have_moved_are_the_same(tmp_path: Path) -> None:
     logs(tmp_path, NOON_NS, NOON_NS + 10**12)
     write(tmp_path)

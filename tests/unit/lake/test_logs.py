@@ -87,7 +87,7 @@ def test_days_of_a_vehicle_that_a_table_names(tmp_path: Path) -> None:
     candump(tmp_path / "all/x.log", frames(NOON_NS))
     candump(tmp_path / "all/y.log", frames(NOON_NS))
     table = tmp_path / "recordings.csv"
-    table.write_text("path,vehicle,start\nall/x.log,truck/1,\nall/y.log,truck 2,\n")
+    table.write_text("path,vehicle,start\nall/x.log,truck/1,2026-03-02T12:00:00Z\nall/y.log,truck 2,\n")
     done = lake.write(to=tmp_path / "lake", databases=str(DATABASE), recordings=table)
     assert [each.vehicle for each in done.outcomes] == ["truck 2", "truck/1"]
     (file,) = lake.files(tmp_path / "lake", table="BMS_PackState", vehicle="truck/1")
@@ -99,6 +99,10 @@ def test_days_of_a_vehicle_that_a_table_names(tmp_path: Path) -> None:
     [
         ("path;vehicle\n", "has not the header of recordings"),
         ("path,vehicle\na.log,\n", "recordings.csv:2: has no path, or no vehicle"),
+        (
+            "path,vehicle,start\na.log,x,\nb.log,x,yesterday\n",
+            "recordings.csv:3: start 'yesterday' is no time",
+        ),
         ("path,vehicle\na.log,x\na.log,x\na.log,y\n", "recordings.csv:4: names a.log for y, and an earlier"),
     ],
 )

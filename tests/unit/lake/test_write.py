@@ -1,3 +1,4 @@
+import re
 from pathlib import Path
 
 import pytest
@@ -44,3 +45,18 @@ def test_a_recording_over_midnight_is_cut_there(tmp_path: Path, parts: int) -> N
     ]
     expected = csv_values(tmp_path / "rows.csv", str(whole), "--dbc", str(DATABASE))
     assert lake_values(tmp_path / "lake") == expected
+
+
+def test_the_setup_of_the_page_stands_where_a_table_has_no_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("duckdb")
+    pytest.importorskip("polars")
+    lake.write(LOG, to=tmp_path / "lake", databases=str(DATABASE))
+    monkeypatch.chdir(tmp_path)
+    page = (LOG.parents[1] / "docs/lake.md").read_text("utf-8")
+    setups = re.findall(r"^```python setup\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
+    names: dict[str, object] = {}
+    for code in setups:
+        exec(code, names)  # noqa: S102 - it is the page that is tested
+    assert {"db", "battery", "charging_session"} <= {*names}
