@@ -15,7 +15,15 @@ from telemetry_core.rows.spec import FieldSpec, RecordSpec, SlotKind
 
 from telemetry import __version__
 from telemetry.model.fields import Kind, Measurement
-from telemetry.model.measurements import CHARGING_CURVE, CHARGING_PHASE, CHARGING_SESSION, EVENT, MEASUREMENTS
+from telemetry.model.measurements import (
+    CHARGER,
+    CHARGING_CURVE,
+    CHARGING_PHASE,
+    CHARGING_SESSION,
+    EVENT,
+    MEASUREMENTS,
+    record_spec,
+)
 from telemetry.stages.output import LOG
 
 TIME, CHANNEL, ID = "time", "channel", "id"
@@ -47,6 +55,7 @@ def _table_of(measurement: Measurement) -> TableSpec:
     return TableSpec(measurement.name, (_TIME, _CHANNEL, *tags, *fields))
 
 
+_PHASE = FieldSpec("phase", SlotKind.TEXT)  # of a charger whose charges are followed: it comes alone
 # Of tables whose rows come one by one; they are the last of all.
 ROW_TABLES = (*map(_table_of, (CHARGING_SESSION, CHARGING_PHASE, CHARGING_CURVE)), EVENT_TABLE)
 
@@ -67,7 +76,10 @@ def lay_out(
     said = (("databases_sha256", databases_sha256),) if databases_sha256 else ()
     metadata = (*said, ("version", __version__))
     log = (_LOG,) if with_log else ()
-    modelled = {spec.measurement for spec in specs if spec.modelled} | {table.name for table in ROW_TABLES}
+    modelled = {spec.measurement for spec in specs if spec.modelled}
+    if modelled:
+        modelled.add(CHARGER.name)  # no record need have it: a phase comes alone
+    modelled |= {table.name for table in ROW_TABLES}
     tables: dict[str, _Table] = {}
     for record, spec in enumerate(specs):
         if spec.hidden:
@@ -76,6 +88,9 @@ def lay_out(
         if name in modelled:
             name = spec.measurement  # of a message `battery`: can_battery
         tables.setdefault(name, _Table(name, (*_head(spec), *log), taken)).add(record, spec)
+    if CHARGER.name in modelled:
+        head = (*_head(record_spec(CHARGER)), *log)
+        tables.setdefault(CHARGER.name, _Table(CHARGER.name, head, taken)).column(_PHASE, is_raw=False)
     laid_out = (*(table.spec() for table in tables.values()), *(_with(log, table) for table in ROW_TABLES))
     return tuple(replace(table, metadata=metadata) for table in laid_out)
 
@@ -96,13 +111,13 @@ class _Table:
         self._records: list[tuple[int, tuple[int, ...]]] = []
 
     def add(self, record: int, spec: RecordSpec) -> None:
-        of_fields = (self._column(field, is_raw=not spec.modelled) for field in spec.fields)
+        of_fields = (self.column(field, is_raw=not spec.modelled) for field in spec.fields)
         self._records.append((record, tuple(of_fields)))
 
     def spec(self) -> TableSpec:
         return TableSpec(self._name, tuple(self._columns.values()), tuple(self._records))
 
-    def _column(self, field: FieldSpec, *, is_raw: bool) -> int:
+    def column(self, field: FieldSpec, *, is_raw: bool) -> int:
         """Return the index of the field's column, which is there from now on; -1: it is never written.
 
         is_raw: its factor is that of a database.

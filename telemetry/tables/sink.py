@@ -8,13 +8,13 @@ from telemetry_core.rows.batch import SampleBatch
 from telemetry_core.rows.schema import Schema
 from telemetry_core.text.lines import LineBuffer
 
-from telemetry.charging.items import CurveRow, PhaseRow, SessionRow
+from telemetry.charging.items import CurveRow, PhaseRow, PhaseWord, SessionRow
 from telemetry.charging.rows import point
 from telemetry.charging.session import Session
 from telemetry.model.events import Event
 from telemetry.stages.binding import BoundChannel
 from telemetry.stages.output import LOG, Output
-from telemetry.tables.layout import CHANNEL, EVENT_TABLE, ROW_TABLES, SOURCE, TAGS, TIME, lay_out
+from telemetry.tables.layout import CHANNEL, EVENT_TABLE, SOURCE, TAGS, TIME, lay_out
 
 BATCH_ROWS = 65_536
 HELD_BYTES = 64 << 20  # of rows in batches that are not full, over all tables
@@ -44,6 +44,7 @@ class TableSink(Output):
         self._is_apart = is_apart
         self._taken = taken
         self._columns: Columns
+        self._numbers: dict[str, int] = {}  # of tables, by name
         self.with_log = with_log
         self._log: str | None = None
         self._bound: list[int] = []  # tag sets
@@ -59,6 +60,7 @@ class TableSink(Output):
             taken=self._taken,
             databases_sha256=self.databases_sha256,
         )
+        self._numbers = {table.name: number for number, table in enumerate(tables)}
         self._columns = Columns(schema, tables, most_rows=self._batch_rows, apart=self._is_apart)
 
     def begin_log(self, name: str) -> None:
@@ -84,21 +86,20 @@ class TableSink(Output):
         what: dict[str, _Value] = {"code": event.code, "level": int(event.level), "active": event.active}
         self._append(EVENT_TABLE.name, {TIME: time_ns, **owner, **what, "text": event.text})
 
-    def add_session(self, session: SessionRow, _time_ns: int, tag: str, _lines: LineBuffer) -> str:
-        if not isinstance(session, Session) or session.open:
-            return ""
-        contents: list[SessionRow] = [session]
-        contents += [PhaseRow(session, phase) for phase in session.phases]
-        contents += [CurveRow(session, percent) for percent in session.curve]
-        for made in (point(content, session.vehicle, 0) for content in contents):
+    def add_session(self, row: SessionRow, time_ns: int, tag: str, _lines: LineBuffer) -> str:
+        rows: list[SessionRow] = [row] if isinstance(row, PhaseWord) else []
+        if isinstance(row, Session) and not row.open:
+            rows.append(row)
+            rows += [PhaseRow(row, phase) for phase in row.phases]
+            rows += [CurveRow(row, percent) for percent in row.curve]
+        for made in (point(each, "", time_ns) for each in rows):
             values = {CHANNEL: tag, **made.tags, **made.fields}
             known = {name: value for name, value in values.items() if value != ""}
             self._append(made.measurement, {TIME: made.time_ns, **known})
         return ""
 
     def _append(self, name: str, values: Mapping[str, _Value]) -> None:
-        first = len(self._columns.tables) - len(ROW_TABLES)
-        number = first + [table.name for table in ROW_TABLES].index(name)
+        number = self._numbers[name]
         values = {LOG: self._log, **values}
         self._columns.append_row(
             number, [values.get(column.name) for column in self._columns.tables[number].columns]

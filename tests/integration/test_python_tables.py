@@ -235,7 +235,7 @@ def test_pyarrow_polars_duckdb_and_pandas_take_a_table(dense_log: Path) -> None:
     arrow.validate(full=True)
     assert arrow.schema.names == list(pack.columns)
     assert arrow.schema.field("time").type == pa.timestamp("ns", "UTC")
-    assert arrow.schema.field("Volts").metadata == {b"unit": b"V"}
+    assert arrow.schema.field("Volts").metadata == {b"unit": b"V", b"factor": b"0.1", b"offset": b"-40"}
     assert pa.schema(pack) == arrow.schema
     volts = [value for value in arrow["Volts"].to_pylist() if value is not None]
     frame = pack.to_pandas()

@@ -45,7 +45,7 @@ def _values(table: telemetry.Table, leave_out: Sequence[str]) -> Iterator[Value]
 def plain(table: str, name: str, value: Any) -> float | str:
     if (table, name) == ("event", "code"):
         return float(EVENT_CODES[value].number)
-    return value if isinstance(value, str) else float(value)
+    return _value(value) if isinstance(value, str) else float(value)  # csv has digits alone
 
 
 def _value(text: str) -> float | str:

@@ -65,7 +65,12 @@ def test_a_field_that_is_never_written_has_no_column() -> None:
 def test_a_message_called_like_a_measurement_of_the_data_model_stays_apart() -> None:
     message = RecordSpec("can_battery", (WHOLE,), message="battery")
     battery = RecordSpec("battery", (FieldSpec("voltage_v", SlotKind.FLOAT),), modelled=True)
-    assert [table.name for table in lay_out([message, battery])] == ["can_battery", "battery", *ROWS]
+    assert [table.name for table in lay_out([message, battery])] == [
+        "can_battery",
+        "battery",
+        "charger",
+        *ROWS,
+    ]
     assert [table.name for table in lay_out([message])] == ["battery", *ROWS]
 
 
