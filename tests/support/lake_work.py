@@ -49,7 +49,7 @@ def do(held: bytes, piece: Piece) -> tuple[str, int, str]:
 def dask_cluster() -> Iterator[str]:
     """Run one of two workers, and yield the address of its scheduler."""
     # A worker that has died is asked for its results so long.
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), _CONNECT: "2s"}
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), _CONNECT: "5s"}
     with subprocess.Popen(
         [sys.executable, "-c", _CLUSTER],
         stdin=subprocess.PIPE,

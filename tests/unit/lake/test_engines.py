@@ -20,20 +20,22 @@ LOST = "LostWorkerError: each worker that had it has died (has it been killed fo
 
 @pytest.fixture(scope="module")
 def dask() -> Iterator[str]:
+    pytest.importorskip("distributed")  # before its configuration is changed: what is put back has it then
     dask = pytest.importorskip("dask")
-    with dask.config.set({"distributed.comm.timeouts.connect": "2s"}), dask_cluster() as address:
+    with dask.config.set({"distributed.comm.timeouts.connect": "5s"}), dask_cluster() as address:
         yield address
 
 
-@pytest.fixture(params=["local", "dask"])
+ENGINES = ["local", pytest.param("dask", marks=pytest.mark.long)]  # a cluster takes a while to start
+
+
+@pytest.fixture(params=ENGINES)
 def engine(request: pytest.FixtureRequest) -> tuple[str, str]:
     """Return the name and the address of one with two workers."""
     address = request.getfixturevalue("dask") if request.param == "dask" else ""
     return request.param, address
 
 
-# A worker of Dask is back after a second, and eight of them die.
-@pytest.mark.parametrize("engine", ["local", pytest.param("dask", marks=pytest.mark.long)], indirect=True)
 @pytest.mark.xdist_group("dask")
 def test_work_whose_worker_dies_is_done_again_and_the_rest_is_done_in_order(
     engine: tuple[str, str], tmp_path: Path
@@ -58,6 +60,7 @@ def test_work_whose_worker_dies_is_done_again_and_the_rest_is_done_in_order(
             }
 
 
+@pytest.mark.long
 @pytest.mark.xdist_group("dask")
 def test_a_recording_that_a_worker_does_not_see_is_said_before_anything_starts(
     dask: str, tmp_path: Path
