@@ -6,7 +6,7 @@ from typing import Any, Self
 
 from telemetry.retention import influxql
 from telemetry.retention.kept import MINUTES, RECORDS
-from telemetry.retention.server import RefusedQuestionError, Retaining, Step, hours
+from telemetry.retention.server import ENDLESS, RefusedQuestionError, Retaining, Step, hours
 from telemetry.sinks.influx.client import InfluxClient
 from telemetry.sinks.influx.server import Api, InfluxServer
 from telemetry.sinks.influxql import quoted
@@ -74,11 +74,11 @@ class Influx1(Retaining):
         if name not in found:
             statement = influxql.policy(self._database, name, wanted)
             return Step(what, "missing", partial(self.query, statement))
-        duration = found[name]["duration"]
-        if _days(duration) == _days(wanted):
-            return Step(what, "there")
+        there, days = _days(found[name]["duration"]), _days(wanted)
+        if there or not days:  # what somebody has chosen stays
+            return Step(what, "there" if there == days else f"is of {there} days, and stays so")
         statement = influxql.policy(self._database, name, wanted, "ALTER")
-        return Step(what, f"is of {_days(duration) or 'INF'} days", partial(self.query, statement))
+        return Step(what, ENDLESS.format(days), partial(self.query, statement))
 
     def tasks(self) -> list[Step]:
         shown = self.query("SHOW CONTINUOUS QUERIES")

@@ -8,7 +8,7 @@ from typing import Any, Self
 from telemetry.errors import UnavailableError
 from telemetry.retention import flux
 from telemetry.retention.kept import MINUTES, MINUTES_DAYS, RAW_DAYS, RECORDS, TIERS, Tier
-from telemetry.retention.server import Retaining, Step, hours
+from telemetry.retention.server import ENDLESS, Retaining, Step, hours
 from telemetry.sinks.influx.client import InfluxClient
 from telemetry.sinks.influx.server import Api, InfluxServer
 
@@ -52,11 +52,11 @@ class Influx2(Retaining):
         if not bucket:
             return Step(what, "missing", partial(self._make_bucket, name, rules))
         found = sum(rule["everySeconds"] for rule in bucket["retentionRules"]) / _DAY_S
-        if found == days:
-            return Step(what, "there")
+        if found or not days:  # what somebody has chosen stays
+            return Step(what, "there" if found == days else f"is of {found:g} days, and stays so")
         path = f"/api/v2/buckets/{bucket['id']}"
         change = partial(self.insist, Api.V2, "PATCH", path, {}, body={"retentionRules": rules})
-        return Step(what, f"is of {f'{found:g}' if found else 'all'} days", change)
+        return Step(what, ENDLESS.format(days), change)
 
     def _make_bucket(self, name: str, rules: list[dict[str, Any]]) -> None:
         wanted = {"orgID": self._organisation(), "name": name, "retentionRules": rules}

@@ -23,6 +23,7 @@ from telemetry.sinks.influx.verdict import Answer
 
 TIMEOUT_S = 3600.0  # a day of a thousand vehicles takes minutes
 _ANSWER_BYTES = 16 * 1024 * 1024
+ENDLESS = "keeps all; rows older than {0} days will expire there"
 _RIGHTS = "needs an administrator's account: in 1.x one WITH ALL PRIVILEGES, in 2.x an all-access token"
 
 
@@ -140,12 +141,16 @@ def reached(settings: InfluxServer, clock: Clock) -> Iterator[Retaining]:
     from telemetry.retention.influx2 import Influx2
 
     patient = replace(settings, request_timeout_s=TIMEOUT_S)
-    with contextlib.closing(InfluxClient(patient, clock, answer_bytes=_ANSWER_BYTES)) as client:
+    with (
+        contextlib.closing(InfluxClient(settings, clock, answer_bytes=_ANSWER_BYTES)) as asking,
+        contextlib.closing(InfluxClient(patient, clock, answer_bytes=_ANSWER_BYTES)) as client,
+    ):
         kinds: tuple[type[Retaining], ...] = (Influx1,) if settings.api is Api.V1 else (Influx2, Influx1)
-        found = (server for kind in kinds if (server := kind.found(client, settings)))
+        found = (server for kind in kinds if (server := kind.found(asking, settings)))
         if (server := next(found, None)) is None:
             what = "is no InfluxDB 1.x or 2.x: it shows neither buckets nor retention policies"
             raise UnavailableError(what, where=settings.url)
+        server.client = client
         yield server
 
 

@@ -113,8 +113,8 @@ def test_a_database_of_one_channel_stays_with_it(home: Path) -> None:
         (["missing.log", "--dbc", DBC], 66, "missing.log: No such file or directory"),
         ([LOG, "--dbc", "missing.dbc"], 78, "missing.dbc: cannot be read"),
         ([LOG, "--dbc", DBC, "-o", "/missing/out.csv"], 74, "/missing/out.csv: cannot be written"),
-        ([LOG, "--format", "xml"], 64, "(choose from 'csv', 'lp', 'ndjson', 'parquet', 'influx')"),
-        ([], 64, "required: LOG"),
+        ([LOG, "--format", "xml"], 64, "(choose from 'csv', 'lp', 'ndjson', 'parquet', 'dataset', 'influx')"),
+        ([], 64, "decode: names no log (give the path of one, or -)"),
     ],
 )
 def test_a_fault_is_one_line_and_a_code(home: Path, arguments: list[str], code: int, words: str) -> None:

@@ -16,10 +16,11 @@ import pytest
 from telemetry.clock import Clock
 from telemetry.errors import UnavailableError
 from telemetry.retention import flux
+from telemetry.retention.influx2 import Influx2
 from telemetry.retention.kept import TIERS
 from telemetry.retention.server import Step, install, reached, steps
 from telemetry.sinks.credentials import Secret
-from telemetry.sinks.influx.server import InfluxServer
+from telemetry.sinks.influx.server import Api, InfluxServer
 from tests.support.command import failed, printed
 from tests.support.servers import Database, DatabaseServer, Point
 from tests.support.waiting import wait_until
@@ -178,6 +179,23 @@ def test_what_was_stored_for_longer_is_brought_in_before_rows_expire(database: D
     ]
     assert minute(database, old_s)["last_soc_pct"] == 50.0
     assert minute(database, DAY_AGO_S)["last_soc_pct"] == 60.0
+
+
+@each_server
+def test_how_long_somebody_has_chosen_to_keep_rows_stays(database: Database) -> None:
+    server, name = database.server, database.name
+    if server.kind == "influxdb1":
+        server.request("POST", "/query", b"", q=f"ALTER RETENTION POLICY autogen ON {name} DURATION 90d")
+    else:
+        with reached(settings(database), Clock()) as found:
+            assert isinstance(found, Influx2)
+            bucket = found.insist(Api.V2, "GET", "/api/v2/buckets", {"name": name})["buckets"][0]["id"]
+            rules = [{"type": "expire", "everySeconds": 90 * 86_400}]
+            found.insist(Api.V2, "PATCH", f"/api/v2/buckets/{bucket}", {}, {"retentionRules": rules})
+    installed(database)
+    with reached(settings(database), Clock()) as found:
+        assert found.raw().found == "is of 90 days, and stays so"
+        assert [step.what for step in steps(found) if step.make] == []
 
 
 @each_server
