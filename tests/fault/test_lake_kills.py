@@ -10,13 +10,15 @@ import pytest
 
 from telemetry import lake
 from tests.support.lake import DATABASE, MIDNIGHT_NS, candump
-from tests.support.lake_work import dask_cluster
+from tests.support.lake_work import BY_HAND, dask_cluster
 
-KILLS, VEHICLES, DAYS, FRAMES = 3, 4, 3, 40_000
+KILLS = int(os.environ.get("NEV_TELEMETRY_KILLS", "3"))
+VEHICLES, DAYS, FRAMES = 4, 3, 40_000
 DAY_NS = 86_400 * 10**9
 
 
-@pytest.mark.long  # workers of Dask are started eight times
+@BY_HAND[0]
+@BY_HAND[1]
 def test_workers_killed_at_random_instants_leave_what_an_undisturbed_run_makes(tmp_path: Path) -> None:
     distributed = pytest.importorskip("distributed")
     for vehicle in range(VEHICLES):

@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import pytest
+
 _CLUSTER = """
 import sys, distributed
 cluster = distributed.LocalCluster(
@@ -18,6 +20,13 @@ print(cluster.scheduler_address, flush=True)
 sys.stdin.read()
 cluster.close()
 """
+# Dask sees in seconds that a worker has died, or, where it dies as they greet each other, after five minutes.
+BY_HAND = (
+    pytest.mark.optional,
+    pytest.mark.skipif(
+        "NEV_TELEMETRY_KILLS" not in os.environ, reason="workers of Dask die: NEV_TELEMETRY_KILLS=3"
+    ),
+)
 _CONNECT = "DASK_DISTRIBUTED__COMM__TIMEOUTS__CONNECT"
 
 

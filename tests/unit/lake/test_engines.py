@@ -12,7 +12,7 @@ from telemetry.errors import InputMissingError, MissingPackageError, Unavailable
 from telemetry.lake.engines import InTurn, Needed, require, run_chains, workers_of
 from tests.support.command import command
 from tests.support.lake import DATABASE, MIDNIGHT_NS, candump
-from tests.support.lake_work import Piece, dask_cluster, do
+from tests.support.lake_work import BY_HAND, Piece, dask_cluster, do
 
 HELD = b"h" * 100_000
 LOST = "LostWorkerError: each worker that had it has died (has it been killed for its memory?)"
@@ -36,6 +36,7 @@ def engine(request: pytest.FixtureRequest) -> tuple[str, str]:
     return request.param, address
 
 
+@pytest.mark.parametrize("engine", ["local", pytest.param("dask", marks=BY_HAND)], indirect=True)
 @pytest.mark.xdist_group("dask")
 def test_work_whose_worker_dies_is_done_again_and_the_rest_is_done_in_order(
     engine: tuple[str, str], tmp_path: Path
