@@ -75,7 +75,7 @@ def export(database: Database, folder: Path, day: date, *, spool: str = "") -> D
         return command("lake", "export", config, "--day", f"{day:%F}", "-o", folder / "lake")
 
 
-@pytest.fixture(scope="module", params=["influxdb1", "influxdb2"])
+@pytest.fixture(scope="module", params=["influxdb2", pytest.param("influxdb1", marks=pytest.mark.long)])
 def exported(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Export all days of the fleet and of the charges; return the folder with the lake."""
     server: DatabaseServer = request.getfixturevalue(request.param)
