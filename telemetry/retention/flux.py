@@ -1,9 +1,9 @@
 """What is kept, for InfluxDB 2.x: tasks in Flux that fill two more buckets.
 
-Promises: a mean is weighted by time: each row for the time since the row before it, a minute at most, so that
-neither a burst of rows nor a gap counts for more than it lasted; a row with none before it in what a task
-looks at counts for nothing. (`timeWeightedAvg` draws the line of a
-minute's last two rows on to its end, past its least and greatest value; and it costs twice as much.)
+Promises: a mean is weighted by time. Each row counts for the time since the row before it, a minute at most,
+so neither a burst of rows nor a gap counts for more than it lasted. A row with none before it in what a task
+looks at counts for nothing. (`timeWeightedAvg` draws the line of a minute's last two rows on to its end, past
+its least and greatest value.)
 """
 
 from telemetry.retention.kept import COPIED, LAST, LEVELS, MINUTES, RECORDS, STEPS, Steps, Tier, patterns
