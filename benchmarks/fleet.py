@@ -184,7 +184,7 @@ def charge_day(starts_s: int) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class Fleet:
-    """Which vehicles there are, and until when: days of UTC up to `ends_s`."""
+    """The vehicles, and the days of UTC up to `ends_s`."""
 
     vehicles: int
     days: int

@@ -128,7 +128,7 @@ class Captures(Recordings):
         return self._counts().get("messages", 0)
 
     def counted(self, frames: int, _damaged: int) -> Mapping[str, int]:
-        """Count each message as a frame. A line that is no piece of a capture is none."""
+        """Count each message as a frame, and no line beside the pieces of a capture."""
         lost = {name: count for name, count in self._counts().items() if name.startswith("lost/")}
         fates = {f"frames/{ACCOUNT}/{name}": count for name, count in lost.items()}
         return {f"bus/{ACCOUNT}/read": frames + sum(lost.values()), **fates}

@@ -47,7 +47,7 @@ class LostWorkerError(UnavailableError):
 
 @dataclass(frozen=True, slots=True)
 class Needed:
-    """What each worker must see. sizes: of files, in bytes; folder: empty if it is none."""
+    """Files and a folder that each worker must see. sizes: in bytes; folder: empty where none is needed."""
 
     sizes: Mapping[str, int]
     folder: str = ""
@@ -61,7 +61,7 @@ class Needed:
 
 
 class Workers(ABC):
-    """Where work is done. A context manager, which is used by one thread."""
+    """The processes that do work. A context manager, which is used by one thread."""
 
     def __init__(self, address: str, jobs: int) -> None:
         """Set up. address: of a cluster that runs already; jobs: processes, where it is this machine."""
@@ -115,7 +115,7 @@ class InTurn(Workers):
 def workers_of(engine: str, address: str, jobs: int) -> Workers:
     """Return the workers of an engine, not started. Raises UsageError, MissingPackageError."""
     if engine not in ENGINES:
-        raise UsageError(f"is none of {', '.join(ENGINES)}", where=f"engine {engine}")
+        raise UsageError(f"is not one of {', '.join(ENGINES)}", where=f"engine {engine}")
     if bool(address) is (engine == LOCAL):
         hint = "name the engine there" if address else "start a cluster, and give its address"
         raise UsageError(
@@ -180,7 +180,7 @@ def done_by(run: Callable[[Any], Any], work: Any) -> Any:
     """Return what a function returns, or the exception that it raises: engines log those at length."""
     try:
         return run(work)
-    except Exception as error:  # noqa: BLE001 - the piece has failed with it, and is told
+    except Exception as error:  # noqa: BLE001 - the piece has failed with it, which is reported
         return error
 
 

@@ -59,7 +59,7 @@ def file_name(table: str, vehicle: str, day: str, partition: str, made_of: str) 
 
 @dataclass(frozen=True, slots=True)
 class Marker:
-    """What a partition was made of, and what it has become.
+    """A partition: its inputs and its files.
 
     - made_of: of each thing that it depends on a text that changes with it, for the reader of reasons
     - outputs: by file: its table, rows, bytes, day, and the type of each column
@@ -105,7 +105,7 @@ def marker_path(partition: str) -> str:
 
 
 def read_marker(store: Store, partition: str) -> Marker | None:
-    """Return a partition's marker; None where there is none, or a damaged one: it is made again."""
+    """Return a partition's marker; None where it is missing or damaged: the partition is made again."""
     content = store.read(marker_path(partition))
     try:
         return None if content is None else Marker(**json.loads(content))
@@ -136,8 +136,8 @@ def files(
     - table, vehicle: of these alone; none of a name that is not there
     - days: the first and the last one, YYYY-MM-DD
 
-    Raises InputMissingError for a folder that is no dataset, UsageError for days that are none, DataError for
-    a damaged marker, StorageError.
+    Raises InputMissingError for a folder that is not a dataset, UsageError for days that are not dates,
+    DataError for a damaged marker, StorageError.
     """
     store = _opened(where)
     if days is not None:

@@ -21,7 +21,7 @@ from telemetry.lake.window import Recording, is_unchanged, recording_of
 
 @dataclass(slots=True)
 class Vehicle:
-    """What is known of the recordings of one vehicle.
+    """One vehicle, and its recordings.
 
     - markers: of its partitions, by day
     - recordings: by path, as they were when they were looked at; named: those of this run

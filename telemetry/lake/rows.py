@@ -50,7 +50,7 @@ class Part:
 
 
 class Rows(Protocol):
-    """What rows are taken from: see `TableSink`."""
+    """A source of rows, such as `TableSink`."""
 
     def take(self, at_least: int = 1) -> Iterator[Batches]: ...
 

@@ -113,18 +113,21 @@ class Store:
 
     @contextlib.contextmanager
     def held(self, partition: str) -> Iterator[Path]:
-        """Hold a partition; wait for whoever does. Return a folder for its parts. Raises StorageError."""
+        """Hold a partition, and yield a folder for its parts. Raises StorageError.
+
+        Another process that holds it is waited for.
+        """
         with self._using(partition):
             lock = self.work / f"{partition}.lock"
             descriptor = _locked(lock)
         parts = self.work / f"{partition}.parts"
         try:
             with self._using(partition):
-                shutil.rmtree(parts, ignore_errors=True)
+                shutil.rmtree(parts, ignore_errors=True)  # what stays there is an error of mkdir
                 parts.mkdir()
             yield parts
         finally:
-            shutil.rmtree(parts, ignore_errors=True)
+            shutil.rmtree(parts, ignore_errors=True)  # what stays goes with the next holder, or `sweep`
             with contextlib.suppress(OSError):
                 lock.unlink()
             os.close(descriptor)
@@ -154,7 +157,7 @@ def _locked(lock: Path) -> int:
         lock.parent.mkdir(parents=True, exist_ok=True)
         try:
             descriptor = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-        except FileNotFoundError:  # whoever was the last has removed the folder meanwhile
+        except FileNotFoundError:  # the last holder has removed the folder meanwhile
             continue
         with contextlib.ExitStack() as closing:
             closing.callback(os.close, descriptor)

@@ -98,7 +98,7 @@ class Task:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What has become of a task. reason: why it was done, "": it was skipped; error: why it failed."""
+    """The outcome of a task. reason: why it was done, "": it was skipped; error: why it failed."""
 
     vehicle: str
     day: str

@@ -38,7 +38,7 @@ _NOTHING = What()
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """What `write` has done.
+    """The result of `write`.
 
     - outcomes: of the partitions, as they came
     - unread: why recordings could not be read, or not to their end; one line each

@@ -100,7 +100,7 @@ def test_an_engine_that_is_none_or_has_no_address_or_no_package_is_one_line(
     monkeypatch.setitem(sys.modules, "ray", None)
     monkeypatch.delitem(sys.modules, "telemetry.lake.on_ray", raising=False)
     cases: list[tuple[tuple[str, str], type[Exception], str]] = [
-        (("spark", ""), UsageError, "engine spark: is none of local, dask, ray"),
+        (("spark", ""), UsageError, "engine spark: is not one of local, dask, ray"),
         (("local", "h:1"), UsageError, "engine local: stands with an address (name the engine there)"),
         (("dask", ""), UsageError, "engine dask: needs an address (start a cluster, and give its address)"),
         (("ray", "auto"), MissingPackageError, "ray needs ray (pip install ray)"),
