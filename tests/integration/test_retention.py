@@ -233,28 +233,29 @@ LATE = {
 
 @each_server
 def test_rows_that_come_late_are_brought_in_by_the_task_that_looks_back_so_far(database: Database) -> None:
+    now_s = int(time.time()) // 60 * 60  # of this test: a task that looks back 3 h begins at its own now
     for age_s in LATE.values():
-        write(database, rows("van-2", NOW_S - age_s, (5.0, "soc_pct=50"), (25.0, "soc_pct=60")))
+        write(database, rows("van-2", now_s - age_s, (5.0, "soc_pct=50"), (25.0, "soc_pct=60")))
     with reached(settings(database), Clock()) as server:
         for step in server.places():
             assert step.make is not None
             step.make()
         tasks = {step.what.rpartition(" ")[2]: step for step in server.tasks()}
-        assert _late_minutes(database) == []
+        assert _late_minutes(database, now_s) == []
         for tier, brought_in in zip(TIERS, (["3h"], ["3h", "3d"], [*LATE]), strict=True):
             _begin(database, tier.since, tasks)
-            wait_until(partial(_has_late_minutes, database, brought_in))
+            wait_until(partial(_has_late_minutes, database, now_s, brought_in))
 
 
-def _has_late_minutes(database: Database, since: list[str]) -> bool:
-    return _late_minutes(database) == since
+def _has_late_minutes(database: Database, now_s: int, since: list[str]) -> bool:
+    return _late_minutes(database, now_s) == since
 
 
-def _late_minutes(database: Database) -> list[str]:
+def _late_minutes(database: Database, now_s: int) -> list[str]:
     return [
         since
         for since, age_s in LATE.items()
-        if minute(database, NOW_S - age_s, "van-2").get("last_soc_pct") == 60.0
+        if minute(database, now_s - age_s, "van-2").get("last_soc_pct") == 60.0
     ]
 
 
