@@ -92,4 +92,6 @@ class MapEntry:
     level: str | None = key("of an alarm", default=None, shown="the code's", one_of=LEVEL_NAMES)
     text: str = key("of an alarm: for people", default="", shown="the code's meaning and the signal")
     per: str = ""  # Message.Signal on the same bus: the number is divided by its last raw value
+    rank: int | None = None  # of entries of one field: the least that was heard lately fills it
+    optional: bool = False  # of cells that are asked for: not each device answers this page
     where: Where = _FIRST  # key path, for messages

@@ -40,6 +40,7 @@ class SignalSpec:
     valid: tuple[int, int] | None = None  # raw values (of BCD the number) outside of it are no values
     optional: bool = False  # a payload that ends before it is not short
     short_at: int = 0  # a payload of exactly so many bytes ends within it, and has all of it; 0: none
+    present_bit: int = -1  # in DBC numbering: it is there only with this bit of the payload; -1: always
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +61,8 @@ class MessageSpec:
     sender_mask: int = 0  # the bits of its id that say which device it is of; with an id_mask. 0: none do
     together: tuple[tuple[int, ...], ...] = ()  # signals that are values only where all of them are; no texts
     keeps_empty: bool = False  # gives a row also where no signal is there: that it came says something
+    begins: bytes = b""  # of an answer, a payload by ISO-TP, that begins with these bytes; no frame is one
+    lengths: tuple[int, ...] = ()  # and has one of these numbers of bytes; (): any
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,6 +32,7 @@ class SlotMap:
     per: int = (
         ABSENT  # index into BusMap.references: the value is divided by it, and none without a recent one
     )
+    rank: int = ABSENT  # of origins of its field the least that was heard lately fills; ABSENT: the only one
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +81,7 @@ class CycleMap:
     page_count: int
     pages: tuple[str, ...] = field(default=(), compare=False)  # what each is called, for reports
     within_ns: int = 0  # they are asked for, two of a round no further apart; 0: sent over and over
+    optional: tuple[int, ...] = ()  # pages of a round that are missing, without news, until they first come
 
 
 @dataclass(frozen=True, slots=True)
