@@ -36,7 +36,7 @@ _NAMES = {
     "counter": re.compile(r"counter|cntr?$|alive|rolling|msgcnt|_bz", re.IGNORECASE),
 }
 _VOLTS = ("v", "volt", "volts", "mv")
-SIMULATED = ("charge", "cold-morning", "drive", "drive-and-charge", "flaky-bus", "weak-cell")
+SIMULATED = ("charge", "cold-morning", "drive", "drive-and-charge", "flaky-bus", "two-lines", "weak-cell")
 PACKED = (
     *("chrysler_pacifica_2017_hybrid_generated", "comma_body", "fca_giorgio", "hyundai_canfd_generated"),
     *("psa_aee2010_r3", "subaru_global_2017_generated", "tesla_model3_party", "toyota_new_mc_pt_generated"),
