@@ -39,6 +39,7 @@ from tests.support.gateway import NO_SERVER, Gateway, bus_at, influx_at
 from tests.support.scripted_server import ScriptedServer
 from tests.support.seqpacket import FrameListener
 from tests.support.spool import Feed
+from tests.support.unhurried import UNHURRIED
 from tests.support.waiting import wait_until
 from tests.support.web_gateway import pack_power, web_gateway
 
@@ -285,10 +286,7 @@ def test_a_stderr_that_nobody_reads_stops_neither_the_line_nor_the_end(tmp_path:
         Gateway(tmp_path, influx_at(server.url), bus_at(tmp_path)) as gateway,
     ):
         gateway.write_config()
-        gateway.process = subprocess.Popen(
-            [sys.executable, "-m", "telemetry", "run", str(gateway.config)],
-            stderr=writer,
-        )
+        gateway.process = subprocess.Popen([*UNHURRIED, "run", str(gateway.config)], stderr=writer)
         listener.accept()
         gateway.wait_for(gateway.status)
         good = gateway.config.read_text()

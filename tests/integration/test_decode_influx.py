@@ -22,6 +22,7 @@ from tests.support.lineprotocol import parse_line
 from tests.support.recording import VEHICLE_DBC, coarsen, record_drive
 from tests.support.scripted_server import Connection, ScriptedServer, store
 from tests.support.servers import Database, DatabaseServer, Points
+from tests.support.unhurried import UNHURRIED
 
 DATA = Path(__file__).parents[1] / "data"
 LOG, DBC = str(DATA / "drive.log"), str(DATA / "drive.dbc")
@@ -43,7 +44,7 @@ class Decoder:
     def started(self, *arguments: str) -> AbstractContextManager["subprocess.Popen[bytes]"]:
         return killed_at_the_end(
             subprocess.Popen(
-                [sys.executable, "-m", "telemetry", "decode", *arguments],
+                [*UNHURRIED, "decode", *arguments],
                 env=self.environment,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,

@@ -3,7 +3,6 @@
 import contextlib
 import signal
 import subprocess
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,6 +16,7 @@ from telemetry.spool.limits import SpoolLimits
 from telemetry.spool.spool import Spool
 from tests.support.recording import VEHICLE_DBC
 from tests.support.servers import Database
+from tests.support.unhurried import UNHURRIED
 from tests.support.waiting import wait_until
 
 RUN_TIMEOUT_S = 120.0
@@ -108,7 +108,7 @@ class Gateway:
             self.write_config()
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [*self.started_by, sys.executable, "-m", "telemetry", "run", "-v", str(self.config)],
+                [*self.started_by, *UNHURRIED, "run", "-v", str(self.config)],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -124,7 +124,7 @@ class Gateway:
             raise AssertionError(f"still running after {timeout_s} s:\n{self.output()}") from None
 
     def terminate(self) -> int:
-        """SIGTERM, once; its exit code: 75 where the service needs longer than 4.5 s."""
+        """SIGTERM, once; its exit code: 75 where the service needs longer than a minute."""
         assert self.process is not None
         self.process.send_signal(signal.SIGTERM)
         return self.wait()
