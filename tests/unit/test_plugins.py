@@ -9,7 +9,6 @@ import tomllib
 from pathlib import Path
 from typing import BinaryIO
 
-import jsonschema
 import pytest
 from can import Message
 from telemetry_core.frames.batch import FrameBatch
@@ -161,6 +160,8 @@ def test_what_a_package_adds_is_listed_where_built_in_ones_are(
 @pytest.mark.usefixtures("parts", "example")
 def test_editors_accept_what_packages_add(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["schema"]) == 0
+    import jsonschema  # a second; few tests need it
+
     validator = jsonschema.Draft7Validator(json.loads(capsys.readouterr().out))
     gateway = tomllib.loads(GATEWAY + SERIAL + MAST + '[ledger]\nfile = "points"\n')
     assert [error.message for error in validator.iter_errors(gateway)] == []
