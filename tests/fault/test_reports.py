@@ -78,7 +78,7 @@ class Running:
 
     def end(self) -> None:
         self.stop.set()
-        self._thread.join(30.0)
+        self._thread.join(60.0)
         assert not self._thread.is_alive()
 
 

@@ -26,7 +26,7 @@ from tests.support.can_frames import BRS, CANFD_BRS, EXTENDED, FD, classic, erro
 
 pytestmark = pytest.mark.vcan
 
-TIMEOUT_S = 20.0
+TIMEOUT_S = 60.0
 INTERFACE = "vcan7"  # the bed's own are left alone
 
 

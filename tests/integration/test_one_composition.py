@@ -1,10 +1,6 @@
 """One log, four commands: `run`, `decode --config`, `check` and `monitor` make the same of it."""
 
-import contextlib
 import json
-import subprocess
-import sys
-import time
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -12,25 +8,18 @@ from typing import Any
 
 import pytest
 
-from telemetry.errors import UnavailableError
+from tests.support.command import command
 from tests.support.composition_cases import CASES, INFLUX, config
 from tests.support.framing import vedirect_block
 from tests.support.gateway import Gateway
 from tests.support.lineprotocol import Line, parse_line
 from tests.support.serial_pty import PtyDevice
 
-WAIT_S = 30.0
 OF_THE_SERVICE = ("source_", "service_", "sink_", "log_", "clock_", "values_", "device_", "spool_")
 
 
-def command(*arguments: str) -> str:
-    done = subprocess.run(
-        [sys.executable, "-m", "telemetry", *arguments],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-    )
+def output(*words: object) -> str:
+    done = command(*words)
     assert done.returncode in (0, 69), done.stderr
     return done.stdout
 
@@ -38,15 +27,9 @@ def command(*arguments: str) -> str:
 def written_by_the_service(gateway: Gateway, is_done: Callable[[dict[str, Any]], bool]) -> list[str]:
     """Return what waits in the spool when all is read, less what the service says of itself."""
     gateway.start()
-    deadline_s = time.monotonic() + WAIT_S
-    while True:
-        with contextlib.suppress(UnavailableError):  # it has not begun yet
-            if is_done(gateway.status()):
-                break
-        assert time.monotonic() < deadline_s, gateway.output()
-        time.sleep(0.05)
+    gateway.wait_for(lambda: is_done(gateway.status()))
     assert gateway.terminate() == 0, gateway.output()
-    lines = command("spool", "export", str(gateway.directory / "spool")).splitlines()
+    lines = output("spool", "export", gateway.directory / "spool").splitlines()
     return [line for line in lines if not _is_of_the_service(line)]
 
 
@@ -77,15 +60,15 @@ def test_all_commands_make_the_same_of_a_log(name: str, tmp_path: Path) -> None:
         assert (lasted_s, power_w) == pytest.approx((float(session["covered_vehicle_s"]), 4000.0))
 
     for kind in ("replay", "can"):
-        decoded = command("decode", "--config", str(config(tmp_path, kind, case)), "--format", "lp", str(log))
+        decoded = output("decode", "--config", config(tmp_path, kind, case), "--format", "lp", log)
         if "[[session]]" in case.rest:  # whose rows the service writes before those of their frames
             assert sorted(decoded.splitlines()) == sorted(lines)
         else:
             assert decoded.splitlines() == lines
 
-    assert f"source log: {points_a_second(lines)}, " in command("check", str(file))
+    assert f"source log: {points_a_second(lines)}, " in output("check", file)
 
-    live = json.loads(command("monitor", "--json", "--log", str(log), "--map", str(file)))
+    live = json.loads(output("monitor", "--json", "--log", log, "--map", file))
     assert events_of(live) == [point.tags["code"] for point in points(lines) if point.measurement == "event"]
     made = {name.removeprefix("points/made/"): n for name, n in live["accounts"].items() if "/made/" in name}
     if not ("[reduce]" in case.rest or "[[session]]" in case.rest):  # what is held or open is not made yet
@@ -134,9 +117,7 @@ def test_a_serial_capture_gives_what_the_service_wrote_when_it_was_taken(tmp_pat
             return False
 
         lines = written_by_the_service(gateway, is_done)
-    decoded = command(
-        "decode", "--config", str(gateway.config), "--format", "lp", str(tmp_path / "shunt.txt")
-    )
+    decoded = output("decode", "--config", gateway.config, "--format", "lp", tmp_path / "shunt.txt")
     assert without_stamps(decoded.splitlines()) == without_stamps(lines)
     assert "code=soc_low" in decoded
     assert "code=pack_undervoltage" in decoded

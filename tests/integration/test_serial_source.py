@@ -22,7 +22,7 @@ from tests.support.framing import vedirect_block
 from tests.support.serial_line import BASIC, CELLS, REGISTERS, Battery, reply, request
 from tests.support.serial_pty import PtyDevice, answering, talking
 
-PATIENCE_S = 20.0
+PATIENCE_S = 60.0
 POLLS = (Poll(request(BASIC), BASIC, 0.02, 5.0), Poll(request(CELLS), CELLS, 0.02, 5.0))
 NEVER_SILENT = 3600.0
 

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import Browser, Page, Route, sync_playwright
 
-WAIT_MS = 30_000.0
+WAIT_MS = 60_000.0
 
 
 @contextmanager

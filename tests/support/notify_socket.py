@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 from typing import Self
 
-DEADLINE_S = 30.0
+DEADLINE_S = 60.0
 
 
 class NotifySocket:

@@ -3,11 +3,11 @@
 import time
 from collections.abc import Callable
 
-DEADLINE_S = 60.0
+DEADLINE_S = 120.0
 
 
 def wait_until(condition: Callable[[], object], more: Callable[[], object] = str) -> None:
-    """Wait until `condition` holds. more: what a failure after 60 s says."""
+    """Wait until `condition` holds. more: what a failure after two minutes says."""
     deadline_s = time.monotonic() + DEADLINE_S
     while not condition():
         assert time.monotonic() < deadline_s, more()

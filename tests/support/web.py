@@ -15,7 +15,7 @@ from telemetry.web.settings import WebSettings, parse_listen
 from telemetry.web.site import Views
 from tests.support.live import example
 
-TIMEOUT_S = 20.0
+TIMEOUT_S = 60.0
 
 
 def status(**gauges: float) -> dict[str, Any]:

@@ -15,7 +15,7 @@ import pytest
 from telemetry.stopping import EXIT_STUCK
 
 F_SETPIPE_SZ = 1031
-TIMEOUT_S = 30.0
+TIMEOUT_S = 60.0
 HEADER = """
 import logging, os, signal, subprocess, sys, threading
 from telemetry.stopping import SignalWatch, unblock

@@ -14,7 +14,7 @@ import pytest
 from telemetry.__main__ import COMMANDS, build_parser
 from telemetry.cli.completion import script
 
-DEADLINE_S = 30.0
+DEADLINE_S = 60.0
 
 
 def demonstration() -> argparse.ArgumentParser:

@@ -25,7 +25,7 @@ from tests.support.clock import FakeClock
 from tests.support.scripted_server import Act, Connection, ScriptedServer, store
 
 LINES_A_PIECE = 6000
-TIMEOUT_S = 30.0
+TIMEOUT_S = 60.0
 NOWHERE = Progress(Path("a.log"), 1, 1, 0, 0, 0)
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from telemetry.decode.in_order import InOrder
 
-TIMEOUT_S = 30.0
+TIMEOUT_S = 60.0
 
 
 class Counting:

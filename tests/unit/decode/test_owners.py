@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 import telemetry
-from firmware_sim.charge_scenario import GOOD
 from tests.support.charges import played_charge
 from tests.support.command import printed
 
@@ -137,7 +136,7 @@ def test_without_a_configuration_nothing_is_added(what: list[str], drive: str) -
 
 
 def test_sessions_of_a_configuration_say_whose_they_are(drive: str) -> None:
-    played_charge(GOOD).write_log(Path("charge.log"))
+    played_charge("38").write_log(Path("charge.log"))
     head, _, _ = CONFIG.partition("databases")
     Path("g.toml").write_text(head + 'protocol = "gbt27930"\n')
     owners = {}

@@ -39,7 +39,7 @@ def of_ours() -> list[threading.Thread]:
 def test_what_takes_too_long_is_ended(deadline: RequestDeadline) -> None:
     ended = threading.Event()
     with deadline.limit(0.001, ended.set):
-        assert ended.wait(10.0)
+        assert ended.wait(60.0)
 
 
 def test_what_is_over_in_time_is_not_ended_and_the_next_has_a_time_of_its_own(
@@ -50,7 +50,7 @@ def test_what_is_over_in_time_is_not_ended_and_the_next_has_a_time_of_its_own(
     with deadline.limit(LONG_S, lambda: ended.append("first")):
         pass
     with deadline.limit(0.001, over.set):
-        assert over.wait(10.0)
+        assert over.wait(60.0)
     with deadline.limit(LONG_S, lambda: ended.append("third")):
         pass
     assert ended == []
@@ -63,7 +63,7 @@ def test_a_block_that_ends_by_an_exception_is_not_ended_once_more(deadline: Requ
         raise OSError("reset")
     count = len(ended)  # the time may have been up before
     with deadline.limit(0.001, over.set):
-        assert over.wait(10.0)
+        assert over.wait(60.0)
     assert len(ended) == count
 
 
@@ -73,7 +73,7 @@ def test_one_thread_serves_every_limit(deadline: RequestDeadline) -> None:
     for _ in range(100):
         over = threading.Event()
         with deadline.limit(0.0001, over.set):
-            assert over.wait(10.0)
+            assert over.wait(60.0)
     assert of_ours() == [thread]
 
 
@@ -86,7 +86,7 @@ def test_closing_ends_the_thread_and_a_new_start_begins_another() -> None:
     deadline.start()
     over = threading.Event()
     with deadline.limit(0.001, over.set):
-        assert over.wait(10.0)
+        assert over.wait(60.0)
     deadline.close()
     assert of_ours() == []
 

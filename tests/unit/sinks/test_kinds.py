@@ -95,7 +95,7 @@ def put(config: Config, first: int, points: int) -> None:
 
 def delivered(config: Config) -> int:
     stop = threading.Event()
-    ended = drain(config, Clock(), stop, timeout_s=20.0, on_progress=lambda _: None)
+    ended = drain(config, Clock(), stop, timeout_s=60.0, on_progress=lambda _: None)
     return ended.acknowledged_points
 
 

@@ -81,7 +81,7 @@ def test_a_fault_of_the_program_in_its_thread_is_handed_on(
 
         monkeypatch.setattr(sink._sender, "run", broken)
         sink.start()
-        assert heard.failed.wait(30.0)
+        assert heard.failed.wait(60.0)
         sink.stop(3600.0)
     assert [type(each) for each in heard.failures] == [ZeroDivisionError]
 
@@ -102,8 +102,8 @@ def test_a_server_that_says_nothing_does_not_keep_it_from_stopping(tmp_path: Pat
         server.script(*[be_silent] * 10)
         sink = heard.sink(spool, server, tmp_path)
         sink.start()
-        assert came.wait(30.0)
+        assert came.wait(60.0)
         sink.stop(0.0)
-        sink._thread.join(30.0)  # its request, whose own limit is ten minutes, was ended
+        sink._thread.join(60.0)  # its request, whose own limit is ten minutes, was ended
         assert not sink._thread.is_alive()
         assert spool.gauges().waiting_points == 6
