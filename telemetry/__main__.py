@@ -24,6 +24,7 @@ COMMANDS = {
     "demo": "a simulated vehicle through the real pipeline into InfluxDB, and read back",
     "signals": "the signals of a database or a protocol, and what a log holds of each",
     "look": "what a log holds without a database: ids, counters, checksums, what may be a voltage",
+    "exchanges": "what a log's testers asked of control units (UDS, KWP 2000, OBD-II), and the answers",
     "plot": "values of a log's signals over time as a picture, PNG or SVG",
     "decode": "logs and captures to csv, line protocol, ndjson or Parquet, or into InfluxDB",
     "lake": "a day of an InfluxDB into a dataset of Parquet files, such as `decode --format dataset` makes",

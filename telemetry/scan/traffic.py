@@ -3,7 +3,7 @@
 Promises: memory is bounded. Of more than MOST_IDS ids the further ones are not looked at. Nothing is sent.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -48,6 +48,31 @@ class BusTraffic:
         return sum(bool(id & EXTENDED) for id in self.ids)
 
 
+def batches_of_logs(
+    unread: Unread, names: dict[str, int], warn: Callable[[str], None]
+) -> Iterator[FrameBatch]:
+    """Yield the frames of logs, one log after the other; a batch is valid until the next.
+
+    names: takes the channels, with their numbers. Raises InputMissingError, DataError.
+    """
+    for line in unread.repeated:
+        warn(line)
+    frames = FrameBatch(_BATCH_FRAMES)
+    for file in unread.paths:
+        try:
+            with OpenLog(file, lambda name: names.setdefault(name, len(names))) as log:
+                while not log.at_end:
+                    frames.clear()
+                    log.read(frames)
+                    yield frames
+                for line in log.warnings():
+                    warn(line)
+        except UNREADABLE as error:
+            warn(unread.note(error))
+    if unread.are_all:
+        unread.raise_any()
+
+
 def frames_of_logs(
     files: Sequence[Path], warn: Callable[[str], None], unread: Unread | None = None
 ) -> dict[str, list[SeenFrames]]:
@@ -55,24 +80,10 @@ def frames_of_logs(
 
     unread: takes those of several files that cannot be read.
     """
-    unread = unread or Unread(files)
-    for line in unread.repeated:
-        warn(line)
     names: dict[str, int] = {}
-    seen, frames = FramesById(MOST_IDS), FrameBatch(_BATCH_FRAMES)
-    for file in unread.paths:
-        try:
-            with OpenLog(file, lambda name: names.setdefault(name, len(names))) as log:
-                while not log.at_end:
-                    frames.clear()
-                    log.read(frames)
-                    seen.take(frames)
-                for line in log.warnings():
-                    warn(line)
-        except UNREADABLE as error:
-            warn(unread.note(error))
-    if unread.are_all:
-        unread.raise_any()
+    seen = FramesById(MOST_IDS)
+    for frames in batches_of_logs(unread or Unread(files), names, warn):
+        seen.take(frames)
     if seen.others:
         warn(f"{seen.others:,} frames of more than {MOST_IDS:,} ids were not looked at")
     found = seen.found()

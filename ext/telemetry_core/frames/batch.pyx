@@ -139,6 +139,26 @@ cdef class FrameBatch:
             self.count = kept
         return forgotten
 
+    def keep_ids(self, const uint32_t[::1] ids not None):
+        """Forget the frames whose id, with its ID_* bits, is none of `ids`, which ascend."""
+        cdef Py_ssize_t index, low, high, middle, kept = 0
+        cdef uint32_t id
+        with nogil:
+            for index in range(self.count):
+                id = self.frames[index].id
+                low, high = 0, ids.shape[0]
+                while low < high:
+                    middle = (low + high) // 2
+                    if ids[middle] < id:
+                        low = middle + 1
+                    else:
+                        high = middle
+                if low < ids.shape[0] and ids[low] == id:
+                    if kept != index:
+                        self.frames[kept] = self.frames[index]
+                    kept += 1
+            self.count = kept
+
     def step_back(self, int64_t first_ns, int64_t least_ns, int64_t most_ns):
         """Return the index of the first frame that steps back too far from the one before it; 0 if none does.
 

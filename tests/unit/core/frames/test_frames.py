@@ -1,5 +1,7 @@
 """A batch of frames: what goes in by append, extend and part comes out as it was, payloads of any length."""
 
+from array import array
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -37,6 +39,15 @@ def test_a_part_of_a_batch_has_its_frames_and_its_position(
     part = batch.part(start, stop)
     assert [frame.data for frame in part] == payloads[start:stop]
     assert part.position == 100 + start
+
+
+@given(PAYLOADS, st.sets(st.integers(0, 14) | st.just(0x9FFF_FFFF)))
+def test_frames_of_some_ids_are_kept_with_their_payloads(payloads: list[bytes], ids: set[int]) -> None:
+    batch = filled(payloads)
+    batch.keep_ids(array("I", sorted(ids)))
+    assert [(each.id, each.data) for each in batch] == [
+        (number, payload) for number, payload in enumerate(payloads) if number in ids
+    ]
 
 
 def test_a_cleared_batch_is_filled_again() -> None:
