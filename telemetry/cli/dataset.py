@@ -32,7 +32,8 @@ def add_dataset_arguments(parser: argparse.ArgumentParser) -> None:
     add_option(
         dataset,
         "--recordings FILE",
-        "a csv file with the header path,vehicle,start: recordings and their vehicles",
+        "a csv file with the header path,vehicle,start: recordings, vehicles, and when those began whose "
+        "stamps are no dates",
         type=Path,
     )
     add_option(
@@ -70,7 +71,7 @@ def write_dataset(
     """Write it. Raises DataError at the end where a part failed."""
     from telemetry import lake
 
-    reporter = _Reporter(screen, Clock())
+    reporter = Reporter(screen, Clock())
     written = lake.write(
         *arguments.logs,
         to=arguments.output,
@@ -115,7 +116,7 @@ def _balance(accounts: Mapping[str, int]) -> str:
     return f"{read:,} frames read {'=' if read == sum(ends.values()) else 'are not'} {sum_of}"
 
 
-class _Reporter:
+class Reporter:
     """Says how far it is: on a terminal as a line that moves, otherwise each minute."""
 
     def __init__(self, screen: Screen, clock: Clock) -> None:

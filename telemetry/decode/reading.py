@@ -146,17 +146,20 @@ class Reading:
         hashes: bool = False,
         stop_at: int = 0,
         goes_on: bool = False,
+        opening: Callable[[Path, Callable[[Binding], int]], OpenRecording] | None = None,
     ) -> None:
         """Set up the reading of recordings.
 
         - accounts: whether places have `counts`; hashes: whether there are `digests`
         - stop_at: a batch ends there, by frames over all files
         - goes_on: other files follow elsewhere, and transport sessions stay open
+        - opening: opens a file in place of `recordings`
         """
         self._goes_on = goes_on
         self._stages = stages
         self._payloads = stages.payloads
         self._recordings = recordings
+        self._opening = opening or recordings.open
         self._accounts = accounts
         self._hashes = hashes
         self.digests: dict[Path, Digest] = {}  # of the files so far that were hashed
@@ -260,7 +263,7 @@ class Reading:
         path = self._paths[self._next]
         self._next += 1
         try:
-            self._open = self._recordings.open(path, self._bind)
+            self._open = self._opening(path, self._bind)
         except UNREADABLE as error:
             warnings = self._leave(error)
             self._refuse_foreign()

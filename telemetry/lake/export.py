@@ -19,15 +19,9 @@ from telemetry_core.rows.schema import Schema
 
 from telemetry import __version__
 from telemetry.errors import DataError, UsageError
-from telemetry.lake.layout import (
-    DAY_NS,
-    Marker,
-    day_of,
-    fingerprint,
-    partition_name,
-    read_marker,
-    start_of,
-)
+from telemetry.lake.files import read_marker
+from telemetry.lake.layout import DAY_NS, day_of, fingerprint, partition_name, start_of
+from telemetry.lake.marker import Marker
 from telemetry.lake.rows import PartitionRows, put_partition
 from telemetry.lake.store import Where, open_store
 from telemetry.lake.task import Outcome, outcome_of

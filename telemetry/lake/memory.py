@@ -16,6 +16,8 @@ from typing import Any
 from telemetry.stages.binding import Binding
 from telemetry.stages.stages import Stages
 
+Memory = tuple[list[Binding], dict[str, Any]]
+_MOST_BYTES = 1 << 28
 _ROOMS = ("telemetry.charging.", "telemetry.stages.", "telemetry.model.", "telemetry_core.charge.follow_spec")
 
 
@@ -31,15 +33,19 @@ def text_of(stages: Stages) -> str:
     return base64.b85encode(zlib.compress(content.getvalue(), 6)).decode()
 
 
-def read(text: str) -> tuple[list[Binding], dict[str, Any]]:
+def read_memory(text: str) -> Memory:
     """Return the channels in their order, and the memory. Raises ValueError for another text."""
     try:
-        found: tuple[list[Binding], dict[str, Any]] = _Values(
-            io.BytesIO(zlib.decompress(base64.b85decode(text)))
-        ).load()
-    except (ValueError, TypeError, AttributeError, EOFError, zlib.error, pickle.UnpicklingError) as error:
-        raise ValueError(f"the memory of the day before is damaged: {error}") from error
-    return found
+        unpacker = zlib.decompressobj()
+        content = unpacker.decompress(base64.b85decode(text), _MOST_BYTES)
+        if not unpacker.eof:
+            raise ValueError("it is cut, or too long")
+        bindings, memory = _Values(io.BytesIO(content)).load()
+        if all(isinstance(each, Binding) for each in bindings) and isinstance(memory, dict):
+            return bindings, memory
+        raise ValueError("it holds something else")
+    except Exception as error:
+        raise ValueError(f"has a damaged memory: {error}") from error
 
 
 class _Values(pickle.Unpickler):

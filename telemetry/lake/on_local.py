@@ -1,14 +1,17 @@
 """Processes of this machine as workers.
 
-Promises: a process that dies is seen at once, and its work given to another. They end with this process;
-where that is killed, after the piece that each has. They run no code of a script that calls this module.
+Promises: a process that dies is seen at once, and its work given to another. They end with this process, also
+where that is killed. They run no code of a script that calls this module.
 """
 
 import os
 import pickle
+import select
+import signal
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -92,8 +95,16 @@ def _end(connection: Connection, child: _Child) -> None:
 def serve(descriptor: int) -> None:
     """Do all work that comes, until nobody is at the other end."""
     run: Any = None
+    threading.Thread(target=_end_with_the_other_end, args=(descriptor,), daemon=True).start()
     with suppress(EOFError, OSError), Connection(descriptor) as connection:
         while True:
             pickled, work = connection.recv()
             run = pickle.loads(pickled) if pickled else run  # noqa: S301 - it comes from who has started this
             connection.send(engines.done_by(run, work))
+
+
+def _end_with_the_other_end(descriptor: int) -> None:
+    ends = select.poll()
+    ends.register(descriptor, 0)  # that the other one is closed is reported all the same
+    ends.poll()
+    os.kill(os.getpid(), signal.SIGKILL)

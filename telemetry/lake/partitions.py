@@ -1,84 +1,73 @@
-"""Which recordings make which vehicle's day."""
+"""Which recordings are named, of which vehicle, and which make which day."""
 
 import csv
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from telemetry.errors import InputMissingError, UsageError
-from telemetry.lake.window import Recording
+from telemetry.lake.marker import Recording
 from telemetry.logs.archives import with_members
 from telemetry.logs.files import recording_files
 from telemetry.logs.unread import Unread
-
-
-@dataclass(frozen=True, slots=True)
-class Named:
-    """A recording and its vehicle. file: that has its bytes, the archive of a member."""
-
-    path: Path
-    vehicle: str
-    file: Path
+from telemetry.model.instant import Instant, read_instant
 
 
 def named(
     paths: Sequence[Path], table: Path | None, vehicle: str, warn: Callable[[Iterable[str]], object]
-) -> list[Named]:
-    """Return the recordings, each once.
+) -> list[tuple[str, Recording]]:
+    """Return the recordings, each once, with their vehicles.
 
-    - table: a csv file with the header `path,vehicle,start`, which names recordings and their vehicles; paths
-      count from its folder; start is a note for people
+    - table: a csv file with the header `path,vehicle,start`, which names recordings, their vehicles, and when
+      those began that have no date; paths count from its folder; start may be missing
     - vehicle: of those that it does not name; "": the name of the folder that a recording is in
 
     Raises InputMissingError, UsageError.
     """
     listed = _listed(table) if table else {}
-    found: dict[Path, Named] = {}
-    for path, owner in (*listed.items(), *((path, vehicle) for path in recording_files(paths, warn))):
+    found: dict[Path, tuple[str, Recording]] = {}
+    for path in (*listed, *recording_files(paths, warn)):
+        owner, start_ns = listed.get(path, (vehicle, 0))
         for member in with_members([path]):
-            found.setdefault(member, Named(member, owner or _folder(path), path))
+            recording = Recording(str(member), str(path), start_ns)
+            found.setdefault(member, (owner or path.absolute().parent.name or "unknown", recording))
     unread = Unread([*found])
     warn(unread.repeated)
     return [found[path] for path in unread.paths]
 
 
-def _folder(path: Path) -> str:
-    return path.absolute().parent.name or "unknown"
-
-
-def _listed(table: Path) -> dict[Path, str]:
+def _listed(table: Path) -> dict[Path, tuple[str, int]]:
     try:
         with table.open(encoding="utf-8-sig", newline="") as stream:
             lines = csv.DictReader(stream)
-            header = lines.fieldnames or []
-            if not {"path", "vehicle"} <= {*header}:
+            if not {"path", "vehicle"} <= {*(lines.fieldnames or [])}:
                 hint = "path,vehicle,start; start may be missing"
                 raise UsageError("has not the header of recordings", where=f"{table}:1", hint=hint)
-            found = dict[Path, str]()
+            found = dict[Path, tuple[str, int]]()
             for row in lines:
-                if not (row["path"] and row["vehicle"]):
-                    what = "has no path, or no vehicle"
-                    raise UsageError(what, where=f"{table}:{lines.line_num}", hint="path,vehicle,start")
-                _check_start(row.get("start") or "", f"{table}:{lines.line_num}")
-                path, vehicle = table.parent / row["path"], str(row["vehicle"])
-                if found.setdefault(path, vehicle) != vehicle:
-                    what = f"names {row['path']} for {vehicle}, and an earlier line for {found[path]}"
-                    raise UsageError(
-                        what, where=f"{table}:{lines.line_num}", hint="a recording has one vehicle"
-                    )
+                try:
+                    says, path = _said(row), table.parent / row["path"]
+                    if found.setdefault(path, says) != says:
+                        raise ValueError(f"names {row['path']} again, and says something else")
+                except ValueError as error:
+                    where = f"{table}:{lines.line_num}"
+                    raise UsageError(str(error), where=where, hint="path,vehicle,start") from error
             return found
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise InputMissingError(f"cannot be read: {error}", where=str(table)) from error
 
 
-def _check_start(start: str, where: str) -> None:
-    """Raise UsageError for a start that is no time. It is for people: days are those of the stamps."""
+def _said(row: Mapping[str, str | None]) -> tuple[str, int]:
+    """Return the vehicle of a recording, and when it began, 0: unknown. Raises ValueError."""
+    if not (row["path"] and row["vehicle"]):
+        raise ValueError("has no path, or no vehicle")
+    start = row.get("start") or ""
     try:
-        datetime.fromisoformat(start or "1970-01-01")
+        instant = read_instant(start) if start else Instant(0)
     except ValueError as error:
-        hint = "as 2026-03-28T10:00:00Z, or leave it empty"
-        raise UsageError(f"start {start!r} is no time", where=where, hint=hint) from error
+        raise ValueError(f"start {start!r} is no time with a zone, as 2026-03-28T10:00:00Z") from error
+    if instant.is_relative or instant.ns < 0:
+        raise ValueError(f"start {start!r} is no date")
+    return str(row["vehicle"]), instant.ns
 
 
 def days_of(recordings: Iterable[Recording]) -> dict[str, list[Recording]]:

@@ -10,13 +10,11 @@ Promises:
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
-from telemetry.lake.layout import DAY_NS, Marker, start_of
-from telemetry.lake.partitions import Named, beginning, days_of
+from telemetry.lake.layout import DAY_NS, start_of
+from telemetry.lake.marker import Marker, Recording
+from telemetry.lake.partitions import beginning, days_of
 from telemetry.lake.task import Input, Task
-from telemetry.lake.what import What
-from telemetry.lake.window import Recording, is_unchanged, recording_of
 
 
 @dataclass(slots=True)
@@ -24,69 +22,82 @@ class Vehicle:
     """One vehicle, and its recordings.
 
     - markers: of its partitions, by day
-    - recordings: by path, as they were when they were looked at; named: those of this run
+    - recordings: by path, as they were when they were looked at; named: paths of this run
     """
 
     name: str
     markers: dict[str, Marker] = field(default_factory=dict)
     recordings: dict[str, Recording] = field(default_factory=dict)
-    named: dict[str, Named] = field(default_factory=dict)
+    named: set[str] = field(default_factory=set)
 
-    def to_look_at(self) -> Iterator[tuple[str, str]]:
-        """Yield the path and the file of each recording whose days are not known, or no longer."""
-        for path, each in self.named.items():
-            if path not in self.recordings or not is_unchanged(self.recordings[path]):
-                yield path, str(each.file)
-        for path, known in self.recordings.items():
-            if path not in self.named and Path(known.file).is_file() and not is_unchanged(known):
-                yield path, known.file
+    def name_recording(self, named: Recording) -> None:
+        """Add one of this run. Where nobody says when it began, that stays as it is known."""
+        self.named.add(named.path)
+        known = self.recordings.get(named.path)
+        if known is None or (named.start_ns or known.start_ns) != known.start_ns:
+            self.recordings[named.path] = named
 
-    def take(self, looked: Mapping[str, Recording]) -> None:
-        """Take what was looked at. A recording that has moved is the one of the same content."""
-        found = [looked[path] for path, _ in self.to_look_at() if path in looked]
-        self.recordings.update((each.path, each) for each in found)
-        hashes = {self.recordings[path].hash for path in self.named}
+    def to_look_at(self) -> list[Recording]:
+        """Return the recordings whose days are not known, or no longer."""
+        return [
+            Recording(path, each.file, each.start_ns)
+            for path, each in self.recordings.items()
+            if not each.is_unchanged and (path in self.named or each.is_there)
+        ]
+
+    def take(self, looked: Mapping[tuple[str, int], Recording]) -> None:
+        """Take what was looked at, by path and start. One that has moved is the one of the same content."""
+        found = {path: looked.get((path, each.start_ns), each) for path, each in self.recordings.items()}
+        hashes = {found[path].hash for path in self.named}
         self.recordings = {
             path: each
-            for path, each in self.recordings.items()
-            if path in self.named or each.hash not in hashes or Path(each.file).is_file()
+            for path, each in found.items()
+            if path in self.named or each.hash not in hashes or each.is_there
         }
 
-    def tasks(self, where: str, what: What, made_of: Mapping[str, str]) -> list[Task]:
+    def tasks(self, where: str, made_of: Mapping[str, str]) -> list[Task]:
         """Return what is to be made, in the order of the days."""
         days = days_of(self.recordings.values())
+        days = dict(sorted({**days, **{day: [] for day in self._left() if day not in days}}.items()))
         names, tasks = [*days], list[Task]()
         for number, day in enumerate(names):
-            is_named = any(each.path in self.named for each in days[day])
+            is_named = not days[day] or any(each.path in self.named for each in days[day])
             if not (is_named or (tasks and _is_made_so(self.markers.get(day), made_of))):
                 continue
             before = names[number - 1] if number else ""
             after = names[number + 1] if number + 1 < len(names) else ""
-            gone = [each.path for each in days[day] if not Path(each.file).is_file()]
+            gone = [each.path for each in days[day] if not each.is_there]
             if gone and self._is_of(day, days[day]):
                 continue
             inputs, missing = [*_inputs(day, before, days)], next(iter(gone), "")
-            tasks.append(Task(where, self.name, day, inputs, what, made_of, before, after, missing))
+            tasks.append(Task(where, self.name, day, inputs, made_of, before, after, missing))
         return tasks
+
+    def _left(self) -> Iterator[str]:
+        """Yield days whose recordings are of other days, since a table says another start of them."""
+        for day, marker in self.markers.items():
+            now = [self.recordings.get(each.path, each) for each in marker.inputs]
+            hashes = [each.hash for each in marker.inputs]
+            if now and [each.hash for each in now] == hashes and not any(day in each.days for each in now):
+                yield day
 
     def _is_of(self, day: str, recordings: Sequence[Recording]) -> bool:
         """Return whether a day was made of these recordings."""
         inputs = self.markers[day].inputs if day in self.markers else ()
-        return {each.hash for each in recordings} == {each["hash"] for each in inputs}
+        return {each.hash for each in recordings} == {each.hash for each in inputs}
 
 
-def vehicles_of(found: Iterable[Named], markers: Iterable[Marker]) -> list[Vehicle]:
+def vehicles_of(found: Iterable[tuple[str, Recording]], markers: Iterable[Marker]) -> list[Vehicle]:
     """Return the vehicles of which a recording is named, and what is there of them."""
-    vehicles: dict[str, Vehicle] = {}
-    for each in found:
-        vehicle = vehicles.setdefault(each.vehicle, Vehicle(each.vehicle))
-        vehicle.named[str(each.path)] = each
+    found = [*found]
+    vehicles = {name: Vehicle(name) for name in sorted({name for name, _ in found})}
     for marker in markers:
-        if marker.vehicle in vehicles:
-            vehicle = vehicles[marker.vehicle]
+        if vehicle := vehicles.get(marker.vehicle):
             vehicle.markers[marker.day] = marker
-            vehicle.recordings.update((each["path"], recording_of(each)) for each in marker.inputs)
-    return [vehicles[name] for name in sorted(vehicles)]
+            vehicle.recordings.update((each.path, each) for each in marker.inputs)
+    for name, recording in found:
+        vehicles[name].name_recording(recording)
+    return [*vehicles.values()]
 
 
 def _is_made_so(marker: Marker | None, made_of: Mapping[str, str]) -> bool:

@@ -15,15 +15,8 @@ from typing import Any, Protocol
 from telemetry_core.columns.batches import Batches
 
 from telemetry.errors import writing
-from telemetry.lake.layout import (
-    DAY_NS,
-    Marker,
-    day_of,
-    file_name,
-    fingerprint,
-    marker_path,
-    partition_name,
-)
+from telemetry.lake.layout import DAY_NS, day_of, file_name, fingerprint, marker_path, partition_name
+from telemetry.lake.marker import Marker, Output
 from telemetry.lake.store import Store
 from telemetry.tables.layout import TIME
 from telemetry.tables.packages import require
@@ -171,13 +164,7 @@ def put_partition(
     for part in parts:
         path = file_name(part.table, marker.vehicle, part.day, partition, made)
         size = part.file.stat().st_size
-        outputs[path] = {
-            "table": part.table,
-            "day": part.day,
-            "rows": part.rows,
-            "bytes": size,
-            "types": part.types,
-        }
+        outputs[path] = Output(part.table, part.day, part.rows, size, part.types)
         store.put(part.file, path)
     marker = replace(marker, outputs=outputs)
     draft = folder / "marker"

@@ -57,12 +57,12 @@ class Store:
             with self._using(""):
                 Path(self.where).mkdir(parents=True, exist_ok=True)
 
-    def read(self, name: str) -> bytes | None:
-        """Return a file's content; None where it is not there. Raises StorageError."""
+    def read(self, name: str, most_bytes: int) -> bytes | None:
+        """Return so much of a file at most; None where it is not there. Raises StorageError."""
         with self._using(name):
             try:
                 with self._system.open_input_stream(self._path(name)) as stream:
-                    content: bytes = stream.read()
+                    content: bytes = stream.read(most_bytes)
                     return content
             except FileNotFoundError:
                 return None

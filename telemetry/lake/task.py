@@ -12,7 +12,7 @@ that one's marker.
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from telemetry_core.frames.batch import FrameBatch
@@ -22,23 +22,16 @@ from telemetry_core.text.lines import LineBuffer
 from telemetry import __version__
 from telemetry.decode.channels import ACCOUNT
 from telemetry.decode.decoder import bind_new
-from telemetry.decode.reading import Found, Reading
-from telemetry.errors import InputMissingError, TelemetryError
-from telemetry.lake.layout import (
-    DAY_NS,
-    Marker,
-    fingerprint,
-    marker_path,
-    partition_name,
-    read_marker,
-    start_of,
-)
-from telemetry.lake.memory import read as read_memory
-from telemetry.lake.memory import text_of
+from telemetry.decode.reading import Found, Reading, Recordings
+from telemetry.errors import InputMissingError, one_line
+from telemetry.lake.files import read_marker
+from telemetry.lake.layout import DAY_NS, fingerprint, marker_path, partition_name, start_of
+from telemetry.lake.marker import Marker, Recording
+from telemetry.lake.memory import Memory, read_memory, text_of
 from telemetry.lake.rows import PartitionRows, put_partition
 from telemetry.lake.store import Store, open_store
 from telemetry.lake.what import What, sink
-from telemetry.lake.window import BATCH_FRAMES, Recording, Window, Windowed
+from telemetry.lake.window import BATCH_FRAMES, Window, Windowed
 from telemetry.ledger import subtract
 from telemetry.logs.stamps import ClockRestart, UnreadGap
 from telemetry.logs.unread import Unread
@@ -47,6 +40,7 @@ from telemetry.stages.stages import Stages
 LEAD_NS = 60 * 10**9
 _LATEST_NS = (1 << 63) - 1
 _AFTER, _ANY = "the day after", ""  # what a partition is made of, where it does not depend on that day
+_DAMAGED = f"frames/{ACCOUNT}/lost/damaged"
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +69,6 @@ class Task:
     vehicle: str
     day: str
     inputs: Sequence[Input]
-    what: What
     made_of: Mapping[str, str]
     before: str = ""
     after: str = ""
@@ -110,30 +103,25 @@ class Outcome:
     error: str = ""
 
 
-def run(task: Task) -> Outcome:
-    """Make a partition, unless it is there. What fails is the outcome's `error`."""
-    try:
-        if task.gone:
-            hint = f"bring it back, or remove {marker_path(task.partition)} to make the day without it"
-            raise InputMissingError("is gone, and the day was made of it, too", where=task.gone, hint=hint)
-        store = open_store(task.where)
-        with store.held(task.partition) as parts:
-            before = read_marker(store, partition_name(task.vehicle, task.before)) if task.before else None
-            work = _Work(task, before)
-            known = read_marker(store, task.partition)
-            if known is not None and work.is_of(known) and store.are_there(known.sizes):
-                return outcome_of(known)
-            marker = work.make(store, parts, known)
-            return outcome_of(marker, _reason(known, marker))
-    except (TelemetryError, OSError, ValueError) as error:
-        return Outcome(task.vehicle, task.day, reason="failed", error=str(error))
-
-
 def outcome_of(marker: Marker, reason: str = "") -> Outcome:
     """Return what has become of a partition that is there."""
-    rows = sum(output["rows"] for output in marker.outputs.values())
+    rows = sum(output.rows for output in marker.outputs.values())
     size = sum(marker.sizes.values())
     return Outcome(marker.vehicle, marker.day, reason, rows, size, marker.accounts, marker.problems)
+
+
+def run(what: What, task: Task) -> Outcome:
+    """Make a partition, unless it is there. Raises TelemetryError, OSError, ValueError where that fails."""
+    if task.gone:
+        hint = f"bring it back, or remove {marker_path(task.partition)} to make the day without it"
+        raise InputMissingError("is gone, and the day was made of it, too", where=task.gone, hint=hint)
+    store = open_store(task.where)
+    with store.held(task.partition) as parts:
+        work, known = _Work(task, store), read_marker(store, task.partition)
+        if known is not None and work.is_of(known) and store.are_there(known.sizes):
+            return outcome_of(known)
+        marker = work.make(what, store, parts, known)
+    return outcome_of(marker, _reason(known, marker))
 
 
 def _reason(known: Marker | None, made: Marker) -> str:
@@ -144,25 +132,36 @@ def _reason(known: Marker | None, made: Marker) -> str:
 
 
 class _Work:
-    """A task, and the marker of the day before."""
+    """A task, after the day before."""
 
-    def __init__(self, task: Task, before: Marker | None) -> None:
+    def __init__(self, task: Task, store: Store) -> None:
         self._task = task
+        self._problems = list[str]()
+        before = read_marker(store, partition_name(task.vehicle, task.before)) if task.before else None
+        self._memory: Memory | None = None
+        try:
+            if before is not None and (version := before.made_of.get("version")) != __version__:
+                raise ValueError(f"is of version {version}")
+            if before is not None and before.memory:
+                self._memory = read_memory(before.memory)
+        except ValueError as error:
+            path = store.place(marker_path(partition_name(task.vehicle, task.before)))
+            hint = "without what it remembers; remove it to make its day again"
+            self._problems.append(one_line(f"{path}: {error}: {task.day} goes on {hint}"))
+            before = None
         start_ns = start_of(task.day)
-        lead_ns = before.lead_ns if before is not None else 0
-        self._window = Window(lead_ns or start_ns, start_ns, start_ns + DAY_NS)
+        self._window = Window((before and before.lead_ns) or start_ns, start_ns, start_ns + DAY_NS)
         since_ns = self._window.lead_ns
         self._inputs = [each for each in task.inputs if not each.lead_ns or each.lead_ns >= since_ns]
-        self._memory = before.memory if before is not None else ""
         is_next = task.after and start_of(task.after) == self._window.stop_ns
         self._after = "follows at once" if is_next else "follows" if task.after else "none"
-        logs = [
-            [each.recording.path.rpartition("/")[2], each.recording.hash, each.lead_ns]
-            for each in self._inputs
+        of_logs = [
+            (log.path.rpartition("/")[2], log.hash, log.start_ns, lead_ns)
+            for log, lead_ns in ((each.recording, each.lead_ns) for each in self._inputs)
         ]
         self._made_of = {
             **task.made_of,
-            "logs": fingerprint({"logs": logs}),
+            "logs": fingerprint({"logs": of_logs}),
             "version": __version__,
             "the day before": before.state_hash if before else "",
         }
@@ -171,15 +170,15 @@ class _Work:
         """Return whether a partition is what this one would become."""
         return any(known.made_of == {**self._made_of, _AFTER: after} for after in (_ANY, self._after))
 
-    def make(self, store: Store, parts: Path, known: Marker | None) -> Marker:
+    def make(self, what: What, store: Store, parts: Path, known: Marker | None) -> Marker:
         """Make the partition in place of the one that is known."""
-        task = self._task
-        paths = [Path(each.recording.path) for each in self._inputs]
-        described = task.what.described(task.vehicle, paths)
+        task, of = self._task, {each.recording.path: each for each in self._inputs}
+        paths = [*map(Path, of)]
         rows_of = sink()
-        ends = {each.recording.path: each.end for each in self._inputs if each.end is not None}
-        stages, recordings = described.make(rows_of)
-        reading = _Run(stages, Windowed(recordings, self._window, ends), self._window)
+        stages, recordings = what.described(task.vehicle, paths).make(rows_of)
+        ends = {path: each.end for path, each in of.items() if each.end is not None}
+        starts = {path: each.recording.start_ns for path, each in of.items()}
+        reading = _Run(stages, recordings, Windowed(recordings, self._window, ends, starts))
         if self._memory:
             reading.remember(self._memory)
         rows = PartitionRows(rows_of, parts)
@@ -189,15 +188,17 @@ class _Work:
             written = rows.finish()
         finally:
             rows.close()
-        made_of = {**self._made_of, _AFTER: _ANY if reading.is_settled else self._after}
-        inputs = [asdict(each.recording) for each in self._inputs if not each.lead_ns]
         marker = Marker(
             task.vehicle,
             task.day,
-            made_of,
-            inputs,
+            {**self._made_of, _AFTER: _ANY if reading.is_settled else self._after},
+            [each.recording for each in self._inputs if not each.lead_ns],
             accounts=reading.accounts,
-            problems=reading.problems,
+            problems=[
+                *self._problems,
+                *reading.problems,
+                *(f"{task.vehicle} {task.day}: {each}" for each in reading.losses),
+            ],
             lead_ns=reading.lead_ns,
             memory=reading.memory,
         )
@@ -207,26 +208,27 @@ class _Work:
 class _Run:
     """Reads the window of a day, and counts what is of the day alone.
 
-    lead_ns, memory: for the next day; is_settled: it is the same whether or not a day follows.
+    - problems: of recordings, which they name; losses: of all of them, at the end
+    - lead_ns, memory: for the next day; is_settled: it is the same whether or not a day follows
     """
 
-    def __init__(self, stages: Stages, recordings: Windowed, window: Window) -> None:
+    def __init__(self, stages: Stages, recordings: Recordings, windowed: Windowed) -> None:
         self._stages = stages
         self._recordings = recordings
-        self._window = window
+        self._windowed = windowed
         self._counted: Counter[str] = Counter()
-        self.problems: list[str] = []
+        self.problems, self.losses = list[str](), list[str]()
         self.lead_ns = 0
         self.memory = ""
         self.is_settled = True
 
-    def remember(self, memory: str) -> None:
+    def remember(self, memory: Memory) -> None:
         """Go on with the memory of the day before. Raises ValueError for that of other stages."""
-        bindings, known = read_memory(memory)
+        bindings, known = memory
         stages = self._stages
         for binding in bindings:
             bound = stages.take_payloads_from(len(stages.channels), binding)
-            self._recordings.known.append((binding, bound.number))
+            self._windowed.known.append((binding, bound.number))
         bind_new(stages.writing, stages, 0)
         stages.writing.remember(known)
 
@@ -244,8 +246,9 @@ class _Run:
         after: whether a day follows, and when; may_break: a recording was known to. Otherwise its error is
         raised: it has changed since then.
         """
-        stages, lines = self._stages, LineBuffer()
-        reading = Reading(stages, self._recordings, accounts=True, goes_on=after != "none")
+        stages, lines, goes_on = self._stages, LineBuffer(), after != "none"
+        opening = self._windowed.open
+        reading = Reading(stages, self._recordings, accounts=True, goes_on=goes_on, opening=opening)
         frames, samples = FrameBatch(BATCH_FRAMES), SampleBatch(stages.schema)
         decoding, writing = 0, len(stages.writing.channels)
         reading.begin(paths, unread=Unread.apart(paths))
@@ -255,7 +258,7 @@ class _Run:
                 decoding = bind_new(stages.decoding, stages, decoding)
                 writing = bind_new(stages.writing, stages, writing)
                 self.problems += place.warnings
-                if self._recordings.is_lead and not place.is_end:
+                if self._windowed.is_lead and not place.is_end:
                     continue
                 self._counted.update(place.counts)
                 if place.restart:
@@ -277,17 +280,20 @@ class _Run:
 
     def _end(self, reading: Reading, lines: LineBuffer, after: str) -> None:
         writing, payloads = self._stages.writing, self._stages.payloads
+        stop_ns = self._windowed.window.stop_ns
         self.memory = text_of(self._stages)
         self.is_settled = writing.is_settled and not payloads.is_open
         if after != "none":
             before = payloads.counted()
-            payloads.expire(self._window.stop_ns if after == "follows at once" else _LATEST_NS)
+            payloads.expire(stop_ns if after == "follows at once" else _LATEST_NS)
             self._counted.update(subtract(payloads.counted(), before))
         if after == "follows at once":
-            self.lead_ns = payloads.needed_since(self._window.stop_ns, LEAD_NS) or 0
+            self.lead_ns = payloads.needed_since(stop_ns, LEAD_NS) or 0
         if after == "none":
             writing.finish(lines, reading.last_ns)
             writing.flush(lines)
         read = self._counted[f"bus/{ACCOUNT}/read"]
-        found = Found(read, 0.0, self.accounts, self._stages.decoding.matched())
-        self.problems += self._recordings.losses(found)
+        counted = {
+            name: count for name, count in self.accounts.items() if name != _DAMAGED
+        }  # told by its log
+        self.losses = self._recordings.losses(Found(read, 0.0, counted, self._stages.decoding.matched()))

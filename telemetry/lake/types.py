@@ -5,7 +5,7 @@ from collections.abc import Container, Iterable, Mapping
 from typing import Any
 
 from telemetry.errors import UsageError
-from telemetry.lake.layout import Marker
+from telemetry.lake.marker import Marker
 from telemetry.lake.what import What, sink
 from telemetry.tables.packages import require
 from telemetry.tables.table import Table
@@ -37,14 +37,14 @@ def require_types(
         if (marker.vehicle, marker.day) in planned:
             continue
         for output in marker.outputs.values():
-            now = types.get(output["table"], {})
-            for column, then in output["types"].items():
+            now = types.get(output.table, {})
+            for column, then in output.types.items():
                 if now.get(column, then) != then:
-                    others.setdefault((output["table"], column, then, now[column]), []).append(marker)
+                    others.setdefault((output.table, column, then, now[column]), []).append(marker)
     for (table, column, before, after), found in others.items():
         named = ", ".join(f"{each.vehicle} {each.day}" for each in found[:_MOST_NAMED])
         more = f" and {len(found) - _MOST_NAMED} more" if len(found) > _MOST_NAMED else ""
-        paths = dict.fromkeys(each["path"] for marker in found for each in marker.inputs)
+        paths = dict.fromkeys(each.path for marker in found for each in marker.inputs)
         again = f"nev-telemetry decode {shlex.join(paths)} --format dataset -o {shlex.quote(where)}"
         raise UsageError(
             f"{table}.{column} is {after} by these databases, and {before} in {named}{more}",

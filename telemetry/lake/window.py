@@ -5,25 +5,31 @@ Promises:
   from those of the day. All others are left out.
 - No batch has frames of both.
 - Damaged places count for the day of the batch that they came with, so for one day.
+- Stamps that are no dates count from when the recording began, where a table says that.
 """
 
+from bisect import bisect_right
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import Path
-from typing import Any
 
 from telemetry_core.frames.batch import FrameBatch
+from telemetry_core.frames.stamps import TimeMap
 
-from telemetry.decode.reading import Found, OpenRecording, Recordings
-from telemetry.errors import DataError, InputMissingError, TelemetryError
+from telemetry.decode.reading import OpenRecording, Recordings
+from telemetry.errors import InputMissingError, TelemetryError
 from telemetry.lake.layout import DAY_NS, day_of
+from telemetry.lake.marker import Recording, Span
 from telemetry.lake.what import What, file_hash
+from telemetry.logs.stamps import NO_DATE
 from telemetry.logs.unread import UNREADABLE
 from telemetry.stages.binding import Binding
 
-_LEFT_OUT = -1
 BATCH_FRAMES = 2048  # of each look at a recording: where batches end decides where damage counts
+_UNDATED_NS = 365 * DAY_NS  # an earlier first stamp is no date
+_LIMIT_NS = 1 << 63
+Bounds = tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,129 +40,110 @@ class Window:
     start_ns: int
     stop_ns: int
 
-
-@dataclass(frozen=True, slots=True)
-class Span:
-    """The frames of a day in a recording: first and last stamp, and how many there are up to the last one."""
-
-    first_ns: int
-    last_ns: int
-    frames: int
+    def bounds(self, time_ns: int) -> Bounds:
+        """Return from where to where frames are treated as one of this stamp is."""
+        edges = (-_LIMIT_NS, self.lead_ns, self.start_ns, self.stop_ns, _LIMIT_NS - 1)
+        after = bisect_right(edges, time_ns)
+        return edges[after - 1], edges[after]
 
 
-@dataclass(frozen=True, slots=True)
-class Recording:
-    """A recording as it was when it was looked at.
-
-    - file: that has its bytes, the archive of a member; changed_ns: when that was changed
-    - days: its frames, by day; problem: why it cannot be read, or not to its end
-    """
-
-    path: str
-    file: str
-    size: int = 0
-    changed_ns: int = 0
-    hash: str = ""
-    days: Mapping[str, Span] = field(default_factory=dict)
-    problem: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Look:
-    """The work of looking at a recording. file: that has its bytes, the archive of a member."""
-
-    what: What
-    path: str
-    file: str
-
-    def failed(self, error: Exception) -> Recording:
-        """Return what a recording is where `look` has returned nothing."""
-        return Recording(self.path, self.file, problem=f"{self.path}: {error or repr(error)}")
-
-
-def is_unchanged(known: Recording) -> bool:
-    """Return whether a recording is as it was, by its size and its last change."""
-    try:
-        status = Path(known.file).stat()
-    except OSError:
-        return False
-    return (status.st_size, status.st_mtime_ns) == (known.size, known.changed_ns)
-
-
-def recording_of(values: Mapping[str, Any]) -> Recording:
-    """Return what `dataclasses.asdict` made these values of."""
-    return Recording(**{**values, "days": {day: Span(**span) for day, span in values["days"].items()}})
-
-
-def look(work: Look) -> Recording:
+def look(what: What, recording: Recording) -> Recording:
     """Return what is in a recording. One that cannot be read is a problem of it."""
-    spans: dict[str, Span] = {}
-    problem = ""
-    file = Path(work.file)
+    file, path = Path(recording.file), Path(recording.path)
     try:
         status, hashed = file.stat(), file_hash(file)
-        opened = (
-            work.what.described("", [Path(work.path)]).make_recordings().open(Path(work.path), lambda _: 0)
-        )
+        opened = what.described("", [path]).make_recordings().open(path, lambda _: 0)
     except OSError as error:
-        return work.failed(InputMissingError(f"cannot be read: {error.strerror}"))
+        return recording.failed(InputMissingError(f"cannot be read: {error.strerror}"))
     except TelemetryError as error:
-        return Recording(work.path, work.file, problem=str(error))
+        return replace(recording, problem=str(error))
+    spans: dict[str, Span] = {}
+    dates, frames, problem = _Dates(recording.start_ns), 0, ""
     try:
-        frames, batch = 0, FrameBatch(BATCH_FRAMES)
+        batch = FrameBatch(BATCH_FRAMES)
         while not opened.at_end:
             batch.clear()
             opened.read(batch)
-            for day, first_ns, last_ns, end in _days(batch):
-                known = spans.get(day)
-                bounds = (first_ns, last_ns) if known is None else (known.first_ns, known.last_ns)
-                spans[day] = Span(min(first_ns, bounds[0]), max(last_ns, bounds[1]), frames + end)
+            dates.give(batch)
+            for (start_ns, _), first, stop in _runs(batch, _day_bounds):
+                day, last_ns = day_of(start_ns), batch[stop - 1].time_ns
+                known = spans.get(day, Span(batch[first].time_ns, last_ns, 0))
+                first_ns = min(known.first_ns, batch[first].time_ns)
+                spans[day] = Span(first_ns, max(known.last_ns, last_ns), frames + stop)
             frames += len(batch)
     except UNREADABLE as error:
         problem = str(error)
     finally:
         opened.close()
-    return Recording(work.path, work.file, status.st_size, status.st_mtime_ns, hashed, spans, problem)
+    size, changed_ns = status.st_size, status.st_mtime_ns
+    return replace(recording, size=size, changed_ns=changed_ns, hash=hashed, days=spans, problem=problem)
 
 
-def _days(batch: FrameBatch) -> Iterator[tuple[str, int, int, int]]:
-    """Yield the days of a batch: each with its first and last stamp, and where its last frame ends."""
-    if not len(batch):
-        return
-    start_ns = batch[0].time_ns // DAY_NS * DAY_NS
-    kept = batch.part(0, len(batch))
-    kept.keep(start_ns, start_ns + DAY_NS)
-    if len(kept) == len(batch):
-        yield day_of(start_ns), batch[0].time_ns, batch[len(batch) - 1].time_ns, len(batch)
-        return
-    found: dict[int, list[tuple[int, int]]] = {}
-    for index, frame in enumerate(batch):
-        found.setdefault(frame.time_ns // DAY_NS, []).append((frame.time_ns, index))
-    for day, each in found.items():
-        yield day_of(day * DAY_NS), min(each)[0], max(each)[0], each[-1][1] + 1
+class _Dates:
+    """Gives frames of a recording without a date the time that it began at."""
+
+    def __init__(self, start_ns: int) -> None:
+        """Expect the first frame at start_ns; 0: nobody knows."""
+        self._start_ns = start_ns
+        self.map: TimeMap | None = None
+        self._is_begun = False
+
+    def give(self, frames: FrameBatch) -> None:
+        """Shift the stamps of these, which come next."""
+        if not self._is_begun and len(frames):
+            self._is_begun = True
+            if self._start_ns and frames[0].time_ns < _UNDATED_NS:
+                self.map = TimeMap(1.0, self._start_ns, frames[0].time_ns)
+        if self.map:
+            self.map.map(frames)
 
 
-class Windowed(Recordings):
-    """Recordings of which a window is read.
+def _day_bounds(time_ns: int) -> Bounds:
+    start_ns = time_ns // DAY_NS * DAY_NS
+    return start_ns, start_ns + DAY_NS
+
+
+def _runs(frames: FrameBatch, bounds: Callable[[int], Bounds]) -> Iterator[tuple[Bounds, int, int]]:
+    """Yield runs of frames within the same bounds: these, where the run begins, and where it ends."""
+    first, count = 0, len(frames)
+    if count:
+        within = bounds(frames[0].time_ns)
+        kept = frames.part(0, count)
+        kept.keep(*within)
+        if len(kept) == count:
+            yield within, 0, count
+            return
+    for each, run in groupby(bounds(frame.time_ns) for frame in frames):
+        stop = first + len([*run])
+        yield each, first, stop
+        first = stop
+
+
+class Windowed:
+    """Opens recordings of which a window is read.
 
     - is_lead: what was read last is of the lead-in
     - known: channels that an earlier day has bound, and their numbers; each is bound again once
     """
 
-    def __init__(self, recordings: Recordings, window: Window, ends: Mapping[str, int]) -> None:
-        """Set up the reading of a window.
+    def __init__(
+        self, recordings: Recordings, window: Window, ends: Mapping[str, int], starts: Mapping[str, int]
+    ) -> None:
+        """Set up the reading of a window. Both by path.
 
-        ends: by path, how many frames there are up to the last one of the window; none: it is read whole.
+        - ends: how many frames there are up to the last one of the window; none: it is read whole
+        - starts: when recordings began that have no date; none: nobody knows
         """
         self._recordings = recordings
-        self._window = window
+        self.window = window
         self._ends = ends
+        self._starts = starts
         self.is_lead = False
         self.known: list[tuple[Binding, int]] = []
-        self.unit, self.is_fixed = recordings.unit, recordings.is_fixed
-        self.first_ns = recordings.first_ns
 
     def open(self, path: Path, bind: Callable[[Binding], int]) -> OpenRecording:
+        """Open a file as `Recordings` does."""
+
         def bind_again(binding: Binding) -> int:
             for known in self.known:
                 if known[0] == binding:
@@ -165,107 +152,61 @@ class Windowed(Recordings):
             return bind(binding)
 
         opened = self._recordings.open(path, bind_again)
-        return _Part(self, opened, self._window, self._ends.get(str(path)))
-
-    def count(self, frames: int) -> int:
-        return self._recordings.count(frames)
-
-    def counted(self, frames: int, damaged: int) -> Mapping[str, int]:
-        return self._recordings.counted(frames, damaged)
-
-    def foreign(self, paths: Sequence[Path]) -> DataError | None:
-        return self._recordings.foreign(paths)
-
-    def misfits(self, found: Found) -> list[str]:
-        return self._recordings.misfits(found)
-
-    def losses(self, found: Found) -> list[str]:
-        return self._recordings.losses(found)
-
-    def summary(self, found: Found) -> str:
-        return self._recordings.summary(found)
+        return _Part(self, opened, self._ends.get(str(path)), self._starts.get(str(path), 0))
 
 
 class _Part:
     """The window of an open recording."""
 
-    def __init__(self, owner: Windowed, opened: OpenRecording, window: Window, end: int | None) -> None:
+    def __init__(self, owner: Windowed, opened: OpenRecording, end: int | None, start_ns: int) -> None:
         self._owner = owner
         self._opened = opened
-        self._window = window
         self._end = end
+        self._dates = _Dates(start_ns)
         self._frames = 0
-        self._waiting: list[tuple[int, FrameBatch]] = []  # runs of a batch, the last one first
+        self._waiting: list[tuple[bool, FrameBatch]] = []  # runs of a batch, the last one first
         self.damaged = 0
+        self.close = opened.close
 
     @property
     def at_end(self) -> bool:
-        return not self._waiting and (self._opened.at_end or self._is_past)
-
-    @property
-    def _is_past(self) -> bool:
-        return self._end is not None and self._frames >= self._end
+        return not self._waiting and (
+            self._opened.at_end or (self._end is not None and self._frames >= self._end)
+        )
 
     @property
     def bytes_read(self) -> int:
         return self._opened.bytes_read
 
     def read(self, batch: FrameBatch, limit: int = -1) -> int:  # noqa: ARG002  as OpenRecording
-        while not self._waiting and not (self._opened.at_end or self._is_past):
-            if self._look(batch):
+        while not (self._waiting or self.at_end):
+            runs = self._read(batch)
+            if len(runs) == 1 and runs[0][1:] == (0, len(batch)):
+                self._owner.is_lead = runs[0][0]
                 return len(batch)
-        if not self._waiting:
-            return 0
-        side, run = self._waiting.pop()
-        self._owner.is_lead = bool(side)
-        batch.extend(run)
-        return len(run)
+            self._waiting = [(is_lead, batch.part(*part)) for is_lead, *part in reversed(runs)]
+            batch.clear()
+        if self._waiting:
+            self._owner.is_lead, run = self._waiting.pop()
+            batch.extend(run)
+        return len(batch)
 
     def warnings(self) -> list[str]:
-        return self._opened.warnings()
+        return [each for each in self._opened.warnings() if not (self._dates.map and NO_DATE in each)]
 
-    def close(self) -> None:
-        self._opened.close()
-
-    def _look(self, frames: FrameBatch) -> bool:
-        """Read into `frames`; return whether all are of one side. Otherwise none stays, and runs wait."""
-        window = self._window
+    def _read(self, batch: FrameBatch) -> Sequence[tuple[bool, int, int]]:
+        """Read; return the runs of frames that are to come: whether of the lead-in, from where to where."""
+        window = self._owner.window
         before = self._opened.damaged
-        count = self._opened.read(frames)
-        self._frames += count
+        self._frames += self._opened.read(batch)
+        self._dates.give(batch)
         is_of_day = self._end is None  # of the recording's last frame
-        if count:
-            is_of_day = window.start_ns <= frames[count - 1].time_ns < window.stop_ns
+        if len(batch):
+            is_of_day = window.start_ns <= batch[len(batch) - 1].time_ns < window.stop_ns
         if is_of_day:
             self.damaged += self._opened.damaged - before
-        if not count:
-            return False
-        for start_ns, stop_ns in ((window.start_ns, window.stop_ns), (window.lead_ns, window.start_ns)):
-            kept = frames.part(0, count)
-            kept.keep(start_ns, stop_ns)
-            if len(kept) == count:
-                self._owner.is_lead = start_ns != window.start_ns
-                return True
-        read = frames.part(0, count)
-        frames.clear()
-        kept = read.part(0, count)
-        kept.keep(window.lead_ns, window.stop_ns)
-        if len(kept):
-            sides = [self._side(frame.time_ns) for frame in read]
-            self._waiting = [(side, read.part(*part)) for side, *part in _runs(sides) if side != _LEFT_OUT]
-            self._waiting.reverse()
-        return False
-
-    def _side(self, time_ns: int) -> int:
-        """Return whether a frame is of the lead-in, or _LEFT_OUT."""
-        is_there = self._window.lead_ns <= time_ns < self._window.stop_ns
-        return time_ns < self._window.start_ns if is_there else _LEFT_OUT
-
-
-def _runs(sides: Sequence[int]) -> Iterator[tuple[int, int, int]]:
-    """Yield runs of equal values: the value, where the run begins, and where it ends."""
-    first = 0
-    for side, run in groupby(sides):
-        stop = first + len([*run])
-        yield side, first, stop
-        first = stop
+        return [
+            (start_ns != window.start_ns, first, stop)
+            for (start_ns, stop_ns), first, stop in _runs(batch, window.bounds)
+            if window.lead_ns <= start_ns < stop_ns <= window.stop_ns
+        ]

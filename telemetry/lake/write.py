@@ -8,32 +8,29 @@ Promises:
 
 import os
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
 
 from telemetry.charging.installation import KEY_NAME, installation_key
 from telemetry.decode.output import Progress
 from telemetry.decode.target import state_folder
 from telemetry.errors import DataError, UsageError
 from telemetry.lake.engines import LOCAL, Needed, require, run_chains, workers_of
-from telemetry.lake.layout import markers
-from telemetry.lake.partitions import Named, named
+from telemetry.lake.files import markers
+from telemetry.lake.marker import Recording
+from telemetry.lake.partitions import named
 from telemetry.lake.plan import vehicles_of
 from telemetry.lake.store import Where, open_store
 from telemetry.lake.task import Outcome, run
 from telemetry.lake.types import require_types, types_of
 from telemetry.lake.what import What
-from telemetry.lake.window import Look, look
+from telemetry.lake.window import look
 from telemetry.ledger import add, total
 from telemetry.model.ids import IsoTpId
 from telemetry.settings.document import read_document
 from telemetry.tables.arguments import FilePath, Paths, one_of, path_of, paths_of
 from telemetry.tables.databases import Databases, Files, loaded
-
-Done = TypeVar("Done")
-_NOTHING = What()
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,22 +119,22 @@ def write(
         raise UsageError("names no recording", where="write", hint="give a log, a folder or a table of them")
     store = open_store(to)
     made_of = what.made_of()
-    # `what` travels with the function, once: what a piece of work has in its place is nothing.
-    there = [*markers(store, are_damaged_left_out=True)]
+    there = [*markers(store, warn)]
     vehicles = vehicles_of(found, there)
-    looks = [[Look(_NOTHING, *one)] for each in vehicles for one in each.to_look_at()]
+    looks = [[one] for each in vehicles for one in each.to_look_at()]
     outcomes = list[Outcome]()
     store.make_folder()
     with workers_of(engine, address, min(jobs, len(found))) as workers:
         require(workers, _needed(found, what, store.where if store.is_folder else ""))
-        looked = {one.path: one for one in run_chains(workers, meanwhile, looks, partial(_with, what, look))}
+        done = run_chains(workers, meanwhile, looks, partial(look, what))
+        looked = {(each.path, each.start_ns): each for each in done}
         for each in vehicles:
             each.take(looked)
-        chains = [each.tasks(store.where, _NOTHING, made_of) for each in vehicles]
+        chains = [each.tasks(store.where, made_of) for each in vehicles]
         days = {(task.vehicle, task.day): task.size_bytes for chain in chains for task in chain}
         require_types(store.where, there, types_of(what), {*days})
         done_bytes, total_bytes, frames = 0, sum(days.values()), 0
-        for outcome in run_chains(workers, meanwhile, chains, partial(_with, what, run)):
+        for outcome in run_chains(workers, meanwhile, chains, partial(run, what)):
             outcomes.append(outcome)
             done_bytes += days[outcome.vehicle, outcome.day]
             frames += total(outcome.accounts, "frames/")
@@ -162,12 +159,8 @@ def _vin_key(config: Path) -> bytes:
     return installation_key(beside)
 
 
-def _with(what: What, run: Callable[[Any], Done], work: Any) -> Done:
-    return run(replace(work, what=what))
-
-
-def _needed(found: Sequence[Named], what: What, folder: str) -> Needed:
+def _needed(found: Sequence[tuple[str, Recording]], what: What, folder: str) -> Needed:
     """Return what each worker must see; a recording that this machine lacks is told as unread."""
-    files = [each.file for each in found]
+    files = [Path(each.file) for _, each in found]
     files += [Path(file) for file in (what.config, what.protect) if file]
     return Needed({str(file.absolute()): file.stat().st_size for file in files if file.is_file()}, folder)

@@ -18,6 +18,7 @@ _LEAST_BACK_NS = 1_000_000_000
 _MOST_BACK_NS = 60_000_000_000
 LOOKED_AT = 256  # frames
 FROM_ZERO_NS = 10**9  # an earlier first stamp is no date: the log counts from its own start
+NO_DATE = "times count from 1970"  # in the warning of it
 MANY_BACK = 0.1  # of the stamps of a channel: tools that sort by arrival step back now and then
 LEAST_STEPS = 10
 
@@ -125,4 +126,4 @@ class FirstStamps:
             where = f"in the first {steps + 1} frames of a channel"
             yield f"stamps step back {back} times {where}, as of candump -t d: record with candump -L"
         elif self._first_ns < FROM_ZERO_NS:
-            yield "times count from 1970: the log has no date (record with candump -L)"
+            yield f"{NO_DATE}: the log has no date (record with candump -L)"

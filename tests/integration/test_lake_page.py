@@ -18,7 +18,7 @@ from telemetry.model import point as lineprotocol
 from tests.support.command import Done, command
 from tests.support.fleet import NOW, SEED, fleet_lines
 from tests.support.gateway import influx_table
-from tests.support.lake import DATABASE, MIDNIGHT_NS, candump
+from tests.support.lake import DATABASE, MIDNIGHT_NS, candump, tree
 from tests.support.raw_answers import DAY_NS, NS, PACK, Answer, Asked, Labels, RawPoints, stamp
 from tests.support.servers import Database, DatabaseServer
 
@@ -217,6 +217,26 @@ def test_a_day_that_is_there_is_skipped_and_one_that_changed_is_done_again(
     assert "changed: 3 rows" in export(database, tmp_path, day).stderr
     assert len(lake.files(tmp_path / "lake")) == 1
     assert [*(tmp_path / "lake").rglob("*.parquet")] == [Path(file) for file in lake.files(tmp_path / "lake")]
+
+
+def test_a_day_that_was_made_of_recordings_is_left_alone_and_the_others_are_exported(
+    influxdb1: DatabaseServer, tmp_path: Path
+) -> None:
+    database, lines = influxdb1.fresh_database(), charge_lines()
+    lines += [line.replace(b"bus\\ 1", b"bus\\ 2") for line in lines]
+    assert influxdb1.request("POST", "/write", b"\n".join(lines), db=database.name).status == 204
+    log = candump(tmp_path / "1.log", [(START_NS + DAY_NS, "310", "00" * 8)])
+    lake.write(log, to=tmp_path / "lake", databases=str(DATABASE), vehicle="bus 1")
+    before = tree(tmp_path / "lake")
+    said, day = export(database, tmp_path, DAYS[1]), f"{DAYS[1]:%F}"
+    assert said.returncode == 65
+    assert said.stderr.splitlines() == [
+        f"bus 1 {day}: is made of recordings already (name another dataset)",
+        f"bus 2 {day}: new: 2 rows",
+        f"nev-telemetry: {day}: 1 of its vehicles failed",
+    ]
+    assert before.items() <= tree(tmp_path / "lake").items()
+    assert len(lake.files(tmp_path / "lake", vehicle="bus 2")) == 1
 
 
 def test_a_day_to_which_more_may_come_is_refused(influxdb1: DatabaseServer, tmp_path: Path) -> None:

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from telemetry.lake.store import open_store
+
 _CLUSTER = """
 import sys, distributed
 cluster = distributed.LocalCluster(
@@ -52,6 +54,16 @@ def do(held: bytes, piece: Piece) -> tuple[str, int, str]:
             Path(piece.dies_until).touch()
         os.kill(os.getpid(), signal.SIGKILL)
     return piece.chain, piece.index, str(len(held))
+
+
+def hold(where: str, pids: str, name: str) -> None:
+    """Hold a partition of this name with a part, say who does, and go on for ever."""
+    with open_store(where).held(name) as parts:
+        (parts / f"{name}.part").touch()
+        with open(pids, "w") as stream:  # noqa: PTH123 - one write, which is whole
+            stream.write(f"{os.getpid()}\n")
+        while True:
+            signal.pause()
 
 
 @contextmanager

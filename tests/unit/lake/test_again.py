@@ -1,14 +1,17 @@
 """What has changed is made again, and told; all else is skipped."""
 
+import base64
 import json
-from collections.abc import Sequence
+import zlib
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from unittest.mock import patch
 
 import pytest
 
 from telemetry import lake
-from telemetry.errors import UsageError
+from telemetry.errors import DataError, UsageError
 from tests.support.lake import DATABASE, MIDNIGHT_NS, NOON_NS, candump, lake_rows, tree
 
 DAY_NS = 24 * 3600 * 10**9
@@ -84,11 +87,78 @@ def test_a_file_that_was_removed_or_cut_makes_its_partition_again(tmp_path: Path
     assert file.read_bytes() == whole
 
 
-def test_a_damaged_marker_makes_its_partition_again(tmp_path: Path) -> None:
-    logs(tmp_path, NOON_NS)
+def _with(content: bytes, **values: object) -> bytes:
+    return json.dumps({**json.loads(content), **values}).encode()
+
+
+OTHERS: dict[str, Callable[[bytes], bytes]] = {
+    "cut": lambda content: content[:-50],
+    "nested": lambda _: b"[" * 10_000 + b"]" * 10_000,
+    "100 MB": lambda content: content + bytes(100_000_000),
+    "no accounts": lambda content: _with(content, accounts=None),
+    "texts for numbers": lambda content: content.replace(b'"rows": ', b'"rows": "x", "y": '),
+    "a file elsewhere": lambda content: _with(
+        content, outputs={"../victim": {"table": "", "day": "2026-03-02", "rows": 1, "bytes": 1, "types": {}}}
+    ),
+    "a vehicle elsewhere": lambda content: _with(content, vehicle="../x"),
+    "of a later version": lambda content: _with(content, more=1),
+}
+
+
+@pytest.mark.parametrize("other", OTHERS)
+def test_a_damaged_marker_makes_its_partition_again_and_is_named_in_one_line(
+    tmp_path: Path, other: str
+) -> None:
+    logs(tmp_path, NOON_NS, NOON_NS + DAY_NS)
     write(tmp_path)
-    (tmp_path / "lake/_done/ev7_2026-03-02.json").write_text("{")
-    assert reasons(write(tmp_path)) == ["new"]
+    (tmp_path / "victim").touch()
+    fresh = tree(tmp_path / "lake")
+    marker = tmp_path / "lake/_done/ev7_2026-03-02.json"
+    marker.write_bytes(OTHERS[other](marker.read_bytes()))
+    said = list[str]()
+    with pytest.raises(DataError, match=r"is damaged: .*\(decode --format dataset makes"):
+        lake.files(tmp_path / "lake")
+    database = str(tmp_path / "ev.dbc")
+    done = lake.write(tmp_path / "ev7", to=tmp_path / "lake", databases=database, warn=said.extend)
+    assert reasons(done) == ["new", ""]
+    (line,) = said
+    assert line.startswith(f"{marker}: is damaged: ")
+    assert len(line) < 300
+    assert tree(tmp_path / "lake") == fresh
+    assert (tmp_path / "victim").exists()
+
+
+@pytest.mark.parametrize("memory", ["version", "c$_81", "cut", "os.system"])
+def test_a_day_does_not_go_on_with_what_another_version_or_somebody_else_remembers(
+    tmp_path: Path, memory: str
+) -> None:
+    (tmp_path / "ev.dbc").write_text(DBC.format("1"))
+    config = tmp_path / "gateway.toml"
+    config.write_text(COUNTED)
+    logs(tmp_path, NOON_NS)
+    lake.write(tmp_path / "ev7/0.log", to=tmp_path / "lake", config=config)
+    marker = tmp_path / "lake/_done/ev7_2026-03-02.json"
+    values = json.loads(marker.read_text())
+    if memory == "version":
+        values["made_of"]["version"] = "0.0.9"
+        values["outputs"] = {}
+    elif memory == "os.system":
+        system = b"cos\nsystem\n(S'touch " + str(tmp_path / "victim").encode() + b"'\ntR."
+        values["memory"] = base64.b85encode(zlib.compress(system)).decode()
+    else:
+        values["memory"] = values["memory"][:-20] if memory == "cut" else memory
+    marker.write_text(json.dumps(values))
+    (tmp_path / "ev7/0.log").unlink()  # so that its day stays as it is
+    logs(tmp_path / "next", NOON_NS + DAY_NS)
+    unread = patch("telemetry.lake.memory._Values", side_effect=RuntimeError("it is unpickled"))
+    with unread if memory != "os.system" else nullcontext():
+        (outcome,) = lake.write(tmp_path / "next/ev7", to=tmp_path / "lake", config=config).outcomes
+    assert (outcome.reason, outcome.error) == ("new", "")
+    (line,) = outcome.problems
+    assert line.startswith(
+        f"{marker}: {'is of version 0.0.9' if memory == 'version' else 'has a damaged memory'}: "
+    )
+    assert not (tmp_path / "victim").exists()
 
 
 def test_later_days_whose_first_state_differs_are_made_again(tmp_path: Path) -> None:

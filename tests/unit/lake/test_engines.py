@@ -1,5 +1,8 @@
 """What each engine promises, with work that dies and raises. Ray is looked at where it is installed."""
 
+import os
+import select
+import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from functools import partial
@@ -10,6 +13,7 @@ import pytest
 from telemetry import __version__, lake
 from telemetry.errors import InputMissingError, MissingPackageError, UnavailableError, UsageError
 from telemetry.lake.engines import InTurn, Needed, require, run_chains, workers_of
+from telemetry.lake.store import open_store
 from tests.support.command import command
 from tests.support.lake import DATABASE, MIDNIGHT_NS, candump
 from tests.support.lake_work import BY_HAND, Piece, dask_cluster, do
@@ -59,6 +63,36 @@ def test_work_whose_worker_dies_is_done_again_and_the_rest_is_done_in_order(
                 "c": [(0, is_done)],
                 "d": [(0, LOST), (1, is_done)],
             }
+
+
+PARENT = """
+import sys
+from functools import partial
+from telemetry.lake.engines import run_chains, workers_of
+from tests.support.lake_work import hold
+with workers_of("local", "", 2) as workers:
+    list(run_chains(workers, print, [["a"], ["b"]], partial(hold, *sys.argv[1:])))
+"""
+
+
+def test_workers_of_this_machine_end_in_the_middle_of_their_work_when_their_parent_is_killed(
+    tmp_path: Path,
+) -> None:
+    pipe = tmp_path / "pids"
+    os.mkfifo(pipe)
+    words = [sys.executable, "-c", PARENT, str(tmp_path / "lake"), str(pipe)]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    with subprocess.Popen(words, stdout=subprocess.DEVNULL, env=environment) as parent:
+        with pipe.open() as stream, pipe.open("w"):
+            workers = [os.pidfd_open(int(stream.readline())) for _ in range(2)]
+        parent.kill()
+    for worker in workers:
+        assert select.select([worker], [], [], 60.0)[0], "a worker goes on"
+        os.close(worker)
+    store = open_store(tmp_path / "lake")
+    assert sorted(part.name for part in store.work.rglob("*.part")) == ["a.part", "b.part"]
+    store.sweep()
+    assert not store.work.exists()
 
 
 @pytest.mark.long

@@ -101,9 +101,14 @@ def test_days_of_a_vehicle_that_a_table_names(tmp_path: Path) -> None:
         ("path,vehicle\na.log,\n", "recordings.csv:2: has no path, or no vehicle"),
         (
             "path,vehicle,start\na.log,x,\nb.log,x,yesterday\n",
-            "recordings.csv:3: start 'yesterday' is no time",
+            "recordings.csv:3: start 'yesterday' is no time with a zone",
         ),
-        ("path,vehicle\na.log,x\na.log,x\na.log,y\n", "recordings.csv:4: names a.log for y, and an earlier"),
+        (
+            "path,vehicle,start\na.log,x,2026-03-02T12:00:00\n",
+            "recordings.csv:2: start '2026-03-02T12:00:00' is no",
+        ),
+        ("path,vehicle,start\na.log,x,+90\n", r"recordings.csv:2: start '\+90' is no date"),
+        ("path,vehicle\na.log,x\na.log,x\na.log,y\n", "recordings.csv:4: names a.log again, and says"),
     ],
 )
 def test_a_table_of_recordings_that_is_wrong_is_refused_by_its_line(
@@ -113,6 +118,63 @@ def test_a_table_of_recordings_that_is_wrong_is_refused_by_its_line(
     table.write_text(text)
     with pytest.raises(UsageError, match=words):
         lake.write(to=tmp_path / "lake", databases=str(DATABASE), recordings=table)
+
+
+def test_a_log_without_a_date_begins_when_its_table_says_and_a_dated_one_by_its_stamps(
+    tmp_path: Path,
+) -> None:
+    """Two logs of `candump -t z`, the second one over midnight, and one of a clock that began in 1970."""
+    candump(tmp_path / "zero.log", frames(0))
+    candump(tmp_path / "late.log", frames(0, 30))
+    candump(tmp_path / "boot.log", frames(50 * 86_400 * SECOND_NS + 7))
+    candump(tmp_path / "dated.log", frames(NOON_NS))
+    table = tmp_path / "recordings.csv"
+    rows = ["zero.log,ev7,2026-03-02T13:00:00+01:00", "late.log,ev7,2026-03-02T23:59:50.5Z"]
+    rows += ["boot.log,ev8,2026-03-05", "dated.log,ev9,2026-03-05"]
+    table.write_text("\n".join(["path,vehicle,start", *rows]))
+
+    def write() -> lake.Written:
+        return lake.write(to=tmp_path / "lake", databases=str(DATABASE), recordings=table)
+
+    done = write()
+    assert [(each.vehicle, each.day, each.rows, each.problems) for each in done.outcomes] == [
+        ("ev7", "2026-03-02", 30, []),
+        ("ev7", "2026-03-03", 20, []),
+        ("ev8", "2026-03-05", 20, []),
+        ("ev9", "2026-03-02", 20, []),
+    ]
+    late_ns = MIDNIGHT_NS - 19 * SECOND_NS // 2
+    expected = [NOON_NS + n * SECOND_NS for n in range(20)] + [late_ns + n * SECOND_NS for n in range(30)]
+    assert stamps(tmp_path / "lake", "ev7") == expected
+    boot_ns = MIDNIGHT_NS + 2 * 86_400 * SECOND_NS
+    assert stamps(tmp_path / "lake", "ev8") == [boot_ns + n * SECOND_NS for n in range(20)]
+    # Whoever names it without the table changes nothing; another start moves it, and leaves no row behind.
+    again = lake.write(tmp_path / "boot.log", to=tmp_path / "lake", databases=str(DATABASE), vehicle="ev8")
+    assert [each.reason for each in (*write().outcomes, *again.outcomes)] == [""] * 5
+    table.write_text(table.read_text().replace("boot.log,ev8,2026-03-05", "boot.log,ev8,2026-03-09"))
+    moved = [(each.day, each.reason, each.rows) for each in write().outcomes if each.vehicle == "ev8"]
+    assert moved == [("2026-03-05", "changed: logs", 0), ("2026-03-09", "new", 20)]
+    assert stamps(tmp_path / "lake", "ev8") == [boot_ns + (4 * 86_400 + n) * SECOND_NS for n in range(20)]
+    assert lake.accounts(tmp_path / "lake")["bus/logs/read"] == 90
+
+
+def stamps(where: Path, vehicle: str) -> list[int]:
+    files = lake.files(where, table="BMS_PackState", vehicle=vehicle)
+    return sorted(
+        ns for file in files for ns in pq.ParquetFile(file).read()["time"].cast("int64").to_pylist()
+    )
+
+
+def test_a_warning_of_damage_names_the_log_and_all_others_the_day(tmp_path: Path) -> None:
+    for number, name in enumerate("abc"):
+        log = candump(tmp_path / f"logs/ev7/{name}.log", frames(NOON_NS + number * 100 * SECOND_NS))
+        if name == "b":
+            log.write_text(log.read_text().replace("\n", "\nno frame\n", 2))
+        candump(tmp_path / f"logs/ev8/{name}.log", [(NOON_NS + number, "7E8", "00")])
+    done = lake.write(tmp_path / "logs", to=tmp_path / "lake", databases=str(DATABASE))
+    (of_ev7,), (of_ev8,) = (each.problems for each in sorted(done.outcomes, key=lambda each: each.vehicle))
+    assert of_ev7 == f"{tmp_path}/logs/ev7/b.log:2 (byte 46): no frame, skipped, and 1 more"
+    assert of_ev8.startswith("ev8 2026-03-02: 0 of 3 frames have a known message")
 
 
 def test_signals_with_names_of_other_columns_get_another(tmp_path: Path) -> None:
