@@ -87,7 +87,7 @@ class InputMissingError(TelemetryError):
 
 
 class UnavailableError(TelemetryError):
-    """A device, a server or a running service cannot be reached."""
+    """A device, a server or a running service cannot be reached, or refuses."""
 
     exit_code = 69  # EX_UNAVAILABLE
 

@@ -76,7 +76,8 @@ def scan_ports(arguments: argparse.Namespace, say: Say) -> list[PortFindings]:
         kinds = Counter(device.protocol.name for device in found[-1].report.found)
         words = ", ".join(f"{count} x {name}" for name, count in kinds.items())
         trouble = f"; it {found[-1].trouble}" if found[-1].trouble else ""
-        say(f"{port}: {f'found {words}{trouble}' if words else port_words(found[-1])}")
+        if words or not trouble or len(plans) > 1 or arguments.can or arguments.log:  # otherwise it ends all
+            say(f"{port}: {f'found {words}{trouble}' if words else port_words(found[-1])}")
         if untried := untried_words(found[-1]):
             say(f"{port}: {untried}")
     return found

@@ -141,7 +141,8 @@ def _end(delivery: Upload, job: Job, screen: Screen, *, interrupted: bool) -> in
         raise UnavailableError(
             f"given up: {state.trouble}",
             where=job.sink.address,
-            hint="the same command goes on where this ended; --wait waits until the server takes points",
+            hint=f"{state.waiting_points:,} points wait in {where}: the same command goes on; "
+            "--wait waits until the server takes them",
         )
     if state.lost_points:
         raise StorageError(
@@ -181,6 +182,7 @@ def account_lines(accounts: Mapping[str, int], waiting_points: int) -> list[str]
         "waiting": waiting_points,
         "dead letters": accounts.get("points/dead", 0),
         "evicted": accounts.get("points/evicted", 0),
+        **({"reduced": reduced} if (reduced := accounts.get("points/reduced", 0)) else {}),
         "damaged": accounts.get("points/damaged", 0),
     }
     lines.append(f"points: made {total(accounts, 'points/made/'):,}, " + _in_words(ends))

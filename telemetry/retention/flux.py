@@ -6,12 +6,14 @@ looks at counts for nothing. (`timeWeightedAvg` draws the line of a minute's las
 its least and greatest value.)
 """
 
+from collections.abc import Iterator
+
 from telemetry.retention.kept import COPIED, LAST, LEVELS, MINUTES, RECORDS, STEPS, Steps, Tier, patterns
 
 _HEAD = """\
 import "date"
 
-option task = {{name: "{name}", every: {every}, offset: 5m}}
+option task = {{name: {name}, every: {every}, offset: 5m}}
 
 stop = date.truncate(t: now(), unit: 1h)
 start = date.sub(d: {since}, from: stop)
@@ -19,7 +21,7 @@ start = date.sub(d: {since}, from: stop)
 _BODY = """\
 
 rows = (measurement, fields, since) =>
-  from(bucket: "{raw}")
+  from(bucket: {raw})
     |> range(start: since, stop: stop)
     |> filter(fn: (r) => r._measurement == measurement and r._field =~ fields)
 
@@ -53,9 +55,14 @@ means = (measurement, fields) =>
         ({{r with _value: if exists r.weight then r.weighted / r.weight else r.all_weighted / r.all_weight}}),
     )
     |> drop(columns: ["weighted", "weight", "all_weighted", "all_weight", "elapsed"])
-    |> named(name: "mean_", bucket: "{minutes}")
+    |> named(name: "mean_", bucket: {minutes})
 
 """
+
+
+def quoted(text: str) -> str:
+    """Return a text as Flux writes it."""
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"').replace("${", "\\${") + '"'
 
 
 def bucket(database: str, place: str) -> str:
@@ -70,7 +77,7 @@ def task_name(database: str, tier: Tier) -> str:
 
 def task(database: str, tier: Tier) -> str:
     """Return a task as `influx task create --file` takes it."""
-    head = _HEAD.format(name=task_name(database, tier), every=tier.every, since=tier.since)
+    head = _HEAD.format(name=quoted(task_name(database, tier)), every=tier.every, since=tier.since)
     return head + _body(database)
 
 
@@ -80,19 +87,20 @@ def once(database: str, start: str, stop: str) -> str:
 
 
 def _body(database: str) -> str:
-    lines = [_BODY.format(raw=database, minutes=bucket(database, MINUTES))]
+    minutes = quoted(bucket(database, MINUTES))
+    lines = [_BODY.format(raw=quoted(database), minutes=minutes)]
     for steps in STEPS:
         lines += _calls(database, steps)
     for copied in COPIED:
         rows = f'rows(measurement: "{copied.name}", fields: /{patterns(copied.fields)}/, since: start)'
-        lines.append(f'{rows} |> to(bucket: "{bucket(database, RECORDS)}")\n')
+        lines.append(f"{rows} |> to(bucket: {quoted(bucket(database, RECORDS))})\n")
     return "".join(lines)
 
 
-def _calls(database: str, steps: Steps) -> list[str]:
-    of = f'measurement: "{steps.measurement.name}", fields: /{{}}/'
-    every = f'every: {steps.every}, fn: {{0}}, name: "{{0}}_", bucket: "{bucket(database, steps.place)}"'
-    levels = of.format(patterns(steps.levels)) if steps.levels else ""
-    calls = [f"means({levels})\n"] if levels else []
-    calls += [f"steps({levels}, {every.format(function)})\n" for function in LEVELS if levels]
-    return [*calls, f"steps({of.format(patterns(steps.measurement.fields))}, {every.format(LAST)})\n"]
+def _calls(database: str, steps: Steps) -> Iterator[str]:
+    into = quoted(bucket(database, steps.place))
+    levels = ((function, steps.levels) for function in ("means", *LEVELS) if steps.levels)
+    for function, fields in (*levels, (LAST, steps.measurement.fields)):
+        of = f'measurement: "{steps.measurement.name}", fields: /{patterns(fields)}/'
+        how = f'every: {steps.every}, fn: {function}, name: "{function}_", bucket: {into}'
+        yield f"means({of})\n" if function == "means" else f"steps({of}, {how})\n"

@@ -4,9 +4,10 @@ from datetime import datetime
 from functools import partial
 from typing import Any, Self
 
+from telemetry.errors import UnavailableError
 from telemetry.retention import influxql
 from telemetry.retention.kept import MINUTES, RECORDS
-from telemetry.retention.server import ENDLESS, RefusedQuestionError, Retaining, Step, hours
+from telemetry.retention.server import ENDLESS, Retaining, Step, hours
 from telemetry.sinks.influx.client import InfluxClient
 from telemetry.sinks.influx.server import Api, InfluxServer
 from telemetry.sinks.influxql import quoted
@@ -19,15 +20,16 @@ class Influx1(Retaining):
 
     @classmethod
     def found(cls, client: InfluxClient, settings: InfluxServer) -> Self | None:
-        """Return it if it knows retention policies, or says that the database is missing."""
+        """Return it if it knows retention policies. Raises UnavailableError if the database is missing."""
         server = cls(client, settings)
         question = {"q": f"SHOW RETENTION POLICIES ON {quoted(server._database)}"}
         status, said = server.ask(Api.V1, "POST", "/query", question)
         results = said.get("results") if status == 200 and isinstance(said, dict) else None
         result = results[0] if isinstance(results, list) and results else {}
         series = result.get("series") or [{}]
-        is_one = "duration" in series[0].get("columns", ()) or "database not found" in result.get("error", "")
-        return server if is_one else None
+        if "database not found" in result.get("error", ""):
+            raise server.missing(f"database {server._database}")
+        return server if "duration" in series[0].get("columns", ()) else None
 
     @property
     def _database(self) -> str:
@@ -38,7 +40,7 @@ class Influx1(Retaining):
         said = self.insist(Api.V1, "POST", "/query", {"db": self._database, "q": text, "epoch": "ns"})
         result = said["results"][0]
         if "error" in result:
-            raise RefusedQuestionError(f"refuses: {result['error']}", where=self.settings.url)
+            raise UnavailableError(f"refuses: {result['error']}", where=self.settings.url)
         return [
             {
                 "name": each.get("name", ""),
@@ -49,12 +51,7 @@ class Influx1(Retaining):
         ]
 
     def _policies(self) -> dict[str, dict[str, Any]]:
-        try:
-            (shown,) = self.query(f"SHOW RETENTION POLICIES ON {quoted(self._database)}")
-        except RefusedQuestionError as error:
-            if "database not found" in str(error):
-                return {}
-            raise
+        (shown,) = self.query(f"SHOW RETENTION POLICIES ON {quoted(self._database)}")
         return {row["name"]: row for row in shown["rows"]}
 
     def _raw_policy(self) -> str:
@@ -63,11 +60,7 @@ class Influx1(Retaining):
 
     def places(self) -> list[Step]:
         found = self._policies()
-        steps = []
-        if not found:
-            make = partial(self.query, f"CREATE DATABASE {quoted(self._database)}")
-            steps = [Step(f"database {self._database}", "missing", make)]
-        return [*steps, *(self._kept(name, wanted, found) for name, wanted in influxql.POLICIES.items())]
+        return [self._kept(name, wanted, found) for name, wanted in influxql.POLICIES.items()]
 
     def _kept(self, name: str, wanted: str, found: dict[str, dict[str, Any]]) -> Step:
         what = f"retention policy {name} of {wanted}"
@@ -102,8 +95,7 @@ class Influx1(Retaining):
         self.query(text)
 
     def raw(self) -> Step:
-        policies, name = self._policies(), self._raw_policy()
-        return self._kept(name, influxql.RAW, policies or {name: {"duration": "0s"}})
+        return self._kept(self._raw_policy(), influxql.RAW, self._policies())
 
     def values(self) -> dict[str, int]:
         counted = {}

@@ -22,9 +22,14 @@ class Influx2(Retaining):
 
     @classmethod
     def found(cls, client: InfluxClient, settings: InfluxServer) -> Self | None:
-        """Return it if it shows buckets."""
+        """Return it if it shows buckets. Raises UnavailableError if the configured one is missing."""
         server = cls(client, settings)
-        return server if server._bucket(server._raw) is not None else None
+        if (bucket := server._bucket(server._raw)) is None:
+            return None
+        server._organisation()  # who is not shown it is shown no bucket, and could make none
+        if not bucket:
+            raise server.missing(f"bucket {server._raw}")
+        return server
 
     @property
     def _raw(self) -> str:
@@ -63,10 +68,8 @@ class Influx2(Retaining):
         self.insist(Api.V2, "POST", "/api/v2/buckets", {}, body=wanted)
 
     def places(self) -> list[Step]:
-        self._organisation()  # who is not shown it would be shown no bucket, and could make none
-        raw = [] if self._bucket(self._raw) else [self._kept(self._raw, RAW_DAYS)]
         minutes = self._kept(flux.bucket(self._raw, MINUTES), MINUTES_DAYS)
-        return [*raw, minutes, self._kept(flux.bucket(self._raw, RECORDS), 0)]
+        return [minutes, self._kept(flux.bucket(self._raw, RECORDS), 0)]
 
     def tasks(self) -> list[Step]:
         return [self._task(tier) for tier in TIERS]
@@ -78,11 +81,13 @@ class Influx2(Retaining):
         what = f"task {name}"
         if found is None:
             return Step(what, "missing", partial(self._make_task, text))
-        wanted = {"flux": text, "status": "active"}
-        if all(found[key].strip() == value.strip() for key, value in wanted.items()):
-            return Step(what, "there")
-        path = f"/api/v2/tasks/{found['id']}"
-        return Step(what, "differs", partial(self.insist, Api.V2, "PATCH", path, {}, body=wanted))
+        state = "there" if found["status"] == "active" else "is switched off, and stays so"
+        if found["flux"].strip() == text.strip():
+            return Step(what, state)
+        change = partial(
+            self.insist, Api.V2, "PATCH", f"/api/v2/tasks/{found['id']}", {}, body={"flux": text}
+        )
+        return Step(what, f"{state}; differs", change)
 
     def _make_task(self, text: str) -> None:
         self.insist(Api.V2, "POST", "/api/v2/tasks", {}, body={"orgID": self._organisation(), "flux": text})
@@ -100,15 +105,15 @@ class Influx2(Retaining):
         for name in (self._raw, *(flux.bucket(self._raw, place) for place in (MINUTES, RECORDS))):
             counted[name] = 0
             if self._bucket(name):
-                text = f'from(bucket: "{name}") |> range(start: 0) |> count() |> group() |> sum()'
+                text = f"from(bucket: {flux.quoted(name)}) |> range(start: 0) |> count() |> group() |> sum()"
                 counted[name] = sum(int(row["_value"]) for row in self._query(text))
         return counted
 
     def oldest(self) -> datetime | None:
         first = 'range(start: 0) |> first() |> keep(columns: ["_time"]) |> min(column: "_time")'
-        rows = self._query(f'from(bucket: "{self._raw}") |> {first}')
+        rows = self._query(f"from(bucket: {flux.quoted(self._raw)}) |> {first}")
         found = min((datetime.fromisoformat(row["_time"]) for row in rows), default=None)
         return found and found.replace(minute=0, second=0, microsecond=0)
 
     def bring_in(self, start: datetime, stop: datetime) -> None:
-        self._query(f"{flux.once(self._raw, hours(start), hours(stop))}")
+        self._query(flux.once(self._raw, hours(start), hours(stop)))

@@ -36,10 +36,6 @@ class Step:
     make: Callable[[], object] | None = None
 
 
-class RefusedQuestionError(UnavailableError):
-    """The server has answered a question with words of its own."""
-
-
 class Retaining(ABC):
     """A server of either kind. Raises UnavailableError in each method."""
 
@@ -51,11 +47,11 @@ class Retaining(ABC):
     @classmethod
     @abstractmethod
     def found(cls, client: InfluxClient, settings: InfluxServer) -> Self | None:
-        """Return the server if it is of this kind."""
+        """Return the server if it is of this kind. Raises UnavailableError without the bucket or database."""
 
     @abstractmethod
     def places(self) -> list[Step]:
-        """Return what keeps minutes and records, and the database itself where it is missing."""
+        """Return what keeps minutes and records."""
 
     @abstractmethod
     def tasks(self) -> list[Step]:
@@ -76,6 +72,11 @@ class Retaining(ABC):
     @abstractmethod
     def bring_in(self, start: datetime, stop: datetime) -> None:
         """Fill minutes and records with the rows between two whole hours."""
+
+    def missing(self, what: str) -> UnavailableError:
+        """Return the error of a bucket or database that is not there, and a wrong name is made no place."""
+        hint = "mend the name, or make it first"
+        return UnavailableError(f"has no {what}, and none is made", where=self.settings.url, hint=hint)
 
     def ask(
         self, api: Api, method: str, path: str, query: Mapping[str, str], body: object = None
@@ -102,7 +103,7 @@ class Retaining(ABC):
         status, said = self.ask(api, method, path, query, body)
         if status >= 300:
             words = said.get("message") or said.get("error", "") if isinstance(said, dict) else ""
-            raise RefusedQuestionError(f"answers {status}: {words}", where=self.settings.url)
+            raise UnavailableError(f"answers {status}: {words}", where=self.settings.url)
         return said
 
 

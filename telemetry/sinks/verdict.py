@@ -7,7 +7,7 @@ from enum import Enum
 class HoldCause(Enum):
     """Why nothing may be sent until somebody has changed something."""
 
-    CREDENTIALS = "credentials refused"
+    CREDENTIALS = "credentials refused (mend token or password, or what this account may do)"
     NO_ENDPOINT = "no such endpoint"
     NOT_FOUND = (
         "bucket, database or organisation missing"

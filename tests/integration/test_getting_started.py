@@ -5,7 +5,9 @@ import re
 import shutil
 import socket
 import subprocess
+import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -28,12 +30,19 @@ LAPTOP_TIMEOUT_S = 240.0  # in User Mode Linux everything is slow
 @pytest.fixture
 def open_influxdb1(tmp_path: Path) -> Iterator[str]:
     """HOST:PORT of Debian's InfluxDB as it is after `apt-get install`: without users."""
+    with influxdb1_without_users(tmp_path) as server:
+        yield server
+
+
+@contextmanager
+def influxdb1_without_users(tmp_path: Path, *, auth_enabled: bool = False) -> Iterator[str]:
+    """Start Debian's InfluxDB, and yield its HOST:PORT. auth_enabled: it waits for its first user."""
     if shutil.which("curl") is None:
         pytest.skip("the pages read back with curl")
     folder = tmp_path / "influxdb"
     folder.mkdir()
     try:
-        process = start_influxdb1(folder, cache_folder(), Clock())
+        process = start_influxdb1(folder, cache_folder(), Clock(), auth_enabled=auth_enabled)
     except UnavailableError as error:
         pytest.skip(f"InfluxDB 1.6.7: {error}")
     with process:
@@ -57,7 +66,19 @@ def test_the_page_for_an_operator_does_what_it_promises(
     (folder / "fleet").mkdir(parents=True)
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
-    follow(OPERATOR, folder, f"127.0.0.1:{port}", OPERATOR_TIMEOUT_S)
+    follow(OPERATOR, folder, f"127.0.0.1:{port}", OPERATOR_TIMEOUT_S, twice=2)
+
+
+@pytest.mark.server("influxdb1")
+def test_the_page_for_an_operator_does_what_it_promises_of_influxdb_1(tmp_path: Path) -> None:
+    """With two minutes of a drive for each vehicle in place of the two hours that the page simulates."""
+    folder = tmp_path / "clone"
+    (folder / "fleet").mkdir(parents=True)
+    for number in (1, 2):
+        begins = ["--duration", "120", "--time-origin", str(int(time.time()) - 7200)]
+        printed("sim", "drive", "--seed", number, *begins, "--output", folder / f"fleet/van-{number}.log")
+    with influxdb1_without_users(tmp_path, auth_enabled=True) as server:
+        follow(OPERATOR, folder, server, OPERATOR_TIMEOUT_S, part="influxdb1", twice=2)
 
 
 @pytest.mark.vcan

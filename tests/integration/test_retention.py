@@ -313,6 +313,45 @@ def test_the_command_shows_then_installs_and_counts_before_and_after(
 
 
 @each_server
+def test_a_bucket_of_a_wrong_name_is_not_made(database: Database, tmp_path: Path) -> None:
+    wrong = Database(database.server, f"{database.name}_typo")
+    before = _databases(wrong)
+    for options in ((), ("--apply",)):
+        said = failed(69, "retention", config(tmp_path, wrong, wrong.server), *options)
+        assert (
+            f"has no {'bucket' if wrong.server.token else 'database'} {wrong.name}, and none is made" in said
+        )
+        assert said.count("\n") <= 1
+    assert _databases(wrong) == before
+
+
+def _databases(database: Database) -> str:
+    if database.server.kind == "influxdb1":
+        return json.dumps(database.query("SHOW DATABASES"))
+    found = json.loads(database.server.request("GET", "/api/v2/buckets", limit="100").body)["buckets"]
+    return json.dumps(sorted(bucket["name"] for bucket in found))
+
+
+@pytest.mark.server("influxdb2")
+def test_a_task_that_somebody_has_switched_off_stays_so(influxdb2: DatabaseServer) -> None:
+    database = influxdb2.fresh_database()
+    installed(database)
+    with reached(settings(database), Clock()) as server:
+        name = f"nev-telemetry {database.name} 3d"
+        (task,) = server.insist(Api.V2, "GET", "/api/v2/tasks", {"name": name})["tasks"]
+        for body in ({"status": "inactive"}, {"flux": task["flux"].replace("3d,", "2d,")}):
+            server.insist(Api.V2, "PATCH", f"/api/v2/tasks/{task['id']}", {}, body)
+            found = {step.what: step for step in server.tasks()}[f"task {name}"]
+            assert found.found.startswith("is switched off, and stays so")
+            list(install(server, datetime.now(UTC)))
+            assert (
+                server.insist(Api.V2, "GET", "/api/v2/tasks", {"name": name})["tasks"][0]["status"]
+                == "inactive"
+            )
+        assert [step.what for step in steps(server) if step.make] == []
+
+
+@each_server
 def test_an_account_that_may_only_write_is_told_so_in_a_line(database: Database, tmp_path: Path) -> None:
     file = config(tmp_path, database, database.writer())
     for options in ((), ("--apply",)):
@@ -333,8 +372,13 @@ def test_a_server_that_is_neither_kind_is_named_in_a_line(victoria_metrics: Data
 
 
 @each_server
-def test_the_files_install_what_the_command_does(database: Database, tmp_path: Path) -> None:
-    server = database.server
+@pytest.mark.parametrize("is_odd", [False, True])
+def test_the_files_install_what_the_command_does(
+    kind: str, request: pytest.FixtureRequest, is_odd: bool, tmp_path: Path
+) -> None:
+    server: DatabaseServer = request.getfixturevalue(kind)
+    odd = " \"' ${v}{0}" if kind == "influxdb1" else " \\ ' ${v}{0}"  # 2 takes no quotation mark, 1 no \\
+    database = server.fresh_database(odd=odd if is_odd else "")
     printed("files", "--retention", tmp_path, "--database", database.name)
     if server.kind == "influxdb1":
         text = (tmp_path / "influxql/retention.sql").read_text()
@@ -353,9 +397,14 @@ def test_the_files_install_what_the_command_does(database: Database, tmp_path: P
             task = {"orgID": server.organisation_id(), "flux": file.read_text()}
             answer = server.request("POST", "/api/v2/tasks", json.dumps(task).encode())
             assert answer.status == 201, answer
+    if is_odd:
+        write(database, UNEVEN)
     with reached(settings(database), Clock()) as found:
         raw = [] if server.kind == "influxdb1" else [f"bucket {database.name} of 30 days"]  # the one by hand
         assert [step.what for step in steps(found) if step.make] == raw
+        if is_odd:
+            found.bring_in(datetime.fromtimestamp(DAY_AGO_S, UTC), NOW)
+            assert [count > 0 for count in found.values().values()] == [True, True, False]
 
 
 def test_every_number_and_flag_of_the_data_model_is_kept() -> None:

@@ -1,7 +1,8 @@
 """A getting-started page as its reader: files are written and commands run as they stand, in one shell.
 
 Fenced blocks: `sh` is run; `sh setup` is what a reader does once and the tests have done already; `toml NAME`
-is written into NAME; `text` is what the commands of the block before print (`…` stands for anything).
+is written into NAME; `text` is what the commands of the block before print (`…` stands for anything). Blocks
+`sh PART` and `text PART` are another way through the page, with all its `toml`.
 """
 
 import os
@@ -44,20 +45,23 @@ def commands_done_before(page: str) -> list[str]:
     ]
 
 
-def follow(page: str, folder: Path, server: str, timeout_s: float) -> None:
+def follow(page: str, folder: Path, server: str, timeout_s: float, *, part: str = "", twice: int = 0) -> None:
     """Do what the page says in `folder`; AssertionError when a command fails or prints something else.
 
-    server: HOST:PORT of the InfluxDB that stands in for the page's.
+    server: HOST:PORT of the InfluxDB that stands in for the page's. twice: of so many blocks at the
+    beginning, which the reader runs again.
     """
     for name in _LINKS:
         if (ROOT / name).exists():
             (folder / name).symlink_to(ROOT / name)
-    found = [block for block in blocks(page) if block.argument != "setup"]
+    found = [block for block in blocks(page) if block.language == "toml" or block.argument == part]
     for block in found:
         if block.language == "toml":
             (folder / block.argument).write_text(block.text.replace(DOCUMENTED_SERVER, server))
     shell = [block for block in found if block.language == "sh"]
-    script = "".join(f"echo '{_MARK}'\n{block.text}" for block in shell).replace(DOCUMENTED_SERVER, server)
+    again = [f"{{\n{block.text}}} > /dev/null\n" for block in shell[:twice]] + [""] * len(shell)
+    texts = (f"echo '{_MARK}'\n{block.text}{more}" for block, more in zip(shell, again, strict=False))
+    script = "".join(texts).replace(DOCUMENTED_SERVER, server)
     printed = _run(script, folder, timeout_s).replace(server, DOCUMENTED_SERVER)
     for output, promised in zip(printed.split(f"{_MARK}\n")[1:], _promised(found), strict=True):
         pattern = ".*".join(re.escape(part) for part in promised.split("…"))

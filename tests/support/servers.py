@@ -22,6 +22,7 @@ from telemetry.clock import Clock
 from telemetry.demo.server import ServerProcess, debian_program, start_influxdb1, start_server
 from telemetry.errors import UnavailableError
 from telemetry.ownership import cache_folder
+from telemetry.sinks.influxql import quoted
 
 ORG = "fleet"
 USERNAME = "operator"
@@ -85,9 +86,12 @@ class DatabaseServer:
         finally:
             connection.close()
 
-    def fresh_database(self, retention_s: int = 0) -> "Database":
-        """Make an empty database (bucket) of its own; retention_s: 0 keeps points for ever."""
-        database = Database(self, f"test_{next(_numbers)}")
+    def fresh_database(self, retention_s: int = 0, *, odd: str = "") -> "Database":
+        """Make an empty database (bucket) of its own; retention_s: 0 keeps points for ever.
+
+        odd: the end of its name.
+        """
+        database = Database(self, f"test_{next(_numbers)}{odd}")
         if self.kind == "influxdb2":
             rules = [{"type": "expire", "everySeconds": retention_s}] if retention_s else []
             body = {"orgID": self.organisation_id(), "name": database.name, "retentionRules": rules}
@@ -95,7 +99,7 @@ class DatabaseServer:
             assert answer.status == 201, answer
         elif self.kind == "influxdb1":
             duration = f" WITH DURATION {retention_s}s" if retention_s else ""
-            answer = self.request("POST", "/query", q=f'CREATE DATABASE "{database.name}"{duration}')
+            answer = self.request("POST", "/query", q=f"CREATE DATABASE {quoted(database.name)}{duration}")
             assert answer.status == 200, answer
         return database
 

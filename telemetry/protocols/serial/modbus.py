@@ -26,7 +26,7 @@ from telemetry.protocols.table import (
     Words,
 )
 
-_TITLE = "Modbus RTU device"
+_TITLE = "Modbus device"  # by a serial line, or over TCP
 _BLOCK_MESSAGE = "Registers"
 _MOST_DECIMALS = 9
 _MOST_REQUESTS = 256  # of which it is remembered what they cover

@@ -110,7 +110,7 @@ class InfluxClient:
         answer = self.request(Api.V1, "GET", "/query", {"q": "SHOW USERS"}, {}, b"")
         verdict = judge(answer)
         if isinstance(verdict, Hold) and verdict.cause is HoldCause.CREDENTIALS:
-            return str(verdict)
+            return verdict.words or str(verdict)
         is_v2 = isinstance(answer, Answer) and b"not implemented" in answer.body  # 1.8 writes by v2, too
         return f"they are shown no organisation {self._settings.org!r}" if is_v2 else ""
 

@@ -37,6 +37,9 @@ class InfluxTables:
         answer = self._client.query(query)
         if not isinstance(answer, Answer):
             raise UnavailableError(f"does not answer: {answer.failure.value}", where=self.url)
+        if answer.status in (401, 403):
+            hint = "mend token or password, or what this account may do"
+            raise UnavailableError("refuses these credentials", where=self.url, hint=hint)
         if answer.status != 200:
             raise UnavailableError(f"answers {answer.status} to a query", where=self.url)
         try:

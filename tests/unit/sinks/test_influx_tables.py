@@ -71,7 +71,9 @@ def test_nothing_is_nothing(server: ScriptedServer) -> None:
 @pytest.mark.parametrize(
     ("act", "words"),
     [
-        (answer(401, body=b"{}"), "answers 401 to a query"),
+        (answer(401, body=b"{}"), "refuses these credentials .mend token or password"),
+        (answer(403, body=b"{}"), "refuses these credentials .mend token or password"),
+        (answer(500, body=b"{}"), "answers 500 to a query"),
         (answer(200, body=b'{"results":[{"error":"bad"}]}'), "refuses a query: bad"),
         (answer(200, body=b"<html>"), "answers something else than InfluxQL's JSON"),
         (answer(200, body=b'{"results":[]}'), "answers something else than InfluxQL's JSON"),
