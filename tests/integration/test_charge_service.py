@@ -89,6 +89,7 @@ def five_plugs(tmp_path_factory: pytest.TempPathFactory) -> Database:
     return played(folder, plugs, 2.0)  # a second of the protocol is half a second of the machine
 
 
+@pytest.mark.xdist_group("five plugs")
 @pytest.mark.parametrize("name", OVER_A_SOCKET)
 def test_a_fault_over_a_socket_is_one_session_that_ends_as_the_contract_says(
     name: str, five_plugs: Database

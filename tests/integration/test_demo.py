@@ -171,7 +171,7 @@ def test_it_uses_the_server_that_the_environment_names(demo: Demo, influxdb2: Da
         "INFLUXDB_V2_TOKEN": influxdb2.token,
         "INFLUXDB_V2_BUCKET": "demonstration",
     }
-    code, output = demo.run(environment)
+    code, output = demo.run(environment, "--no-plot")
     check(demo, code, output)
     assert influxdb2.token not in output
     assert "bucket nev-telemetry-demo" in output
