@@ -5,6 +5,9 @@ Promises:
 - `decoded(encoded(plan)) == plan`.
 - Anything that `encoded` would not return is a ValueError: each field has its type, each number its range.
 - Reading 10,000 messages takes well under a second. That is why each class is read by hand.
+
+Relies on a plan of databases alone. What only tables of protocols and vehicles say (texts, answers, bits of
+presence) has no column.
 """
 
 import json

@@ -11,7 +11,7 @@ STANDARD_MASK = 0x7FF
 
 
 def find_message(bus: BusSpec, id: int) -> MessageSpec | None:
-    """Return the first message that an id is of; None: no message is.
+    """Return the first message that a frame's id is of; None: no message is. Answers are payloads, no frames.
 
     It is found by the bits that count on the bus; otherwise by PGN, with destination and sender, with the
     sender or alone; last by the bits that count in the message's id.
@@ -22,7 +22,7 @@ def find_message(bus: BusSpec, id: int) -> MessageSpec | None:
     if not extended and arbitration_id > STANDARD_MASK:
         return None
     for message in bus.messages:
-        if message.id_mask:
+        if message.id_mask or message.begins:
             continue
         if message.extended == extended and message.arbitration_id & mask == arbitration_id & mask:
             return message

@@ -4,7 +4,8 @@ Promises:
 
 - Every entry is resolved against the databases and the data model when the plan is made, or refused with its
   key path and the nearest name that exists.
-- A field has one origin on a bus: one signal, in every branch of a multiplexer that has it.
+- A field has one origin on a bus: one signal, in every branch of a multiplexer that has it. Entries with a
+  rank, which no configuration has, may share one. They fill nothing that an entry without a rank fills.
 
 The result (`MapSpec`) holds indexes only. The compiled `telemetry_core.rules.mapper` carries it out.
 
@@ -79,6 +80,11 @@ def resolve(
         for number, bus in enumerate(spec.buses)
         for each in answers.get(bus.name, ())
         if (message := find_message(bus, each.id))
+    } | {
+        (number, message.record)
+        for number, bus in enumerate(spec.buses)
+        for message in bus.messages
+        if message.begins
     }
     taken: dict[tuple[int, str, str, str], list[Assignment]] = {}
     faults = Faults()
@@ -89,7 +95,22 @@ def resolve(
             for assignment in _assignments(entry, catalogue, asked):
                 _take(assignment, taken, entry)
     faults.raise_any()
-    return build(itertools.chain(*taken.values()), spec, threshold_a, counting)
+    overruled = [one for others in taken.values() for one in _overruled(others)]
+    found = build(itertools.chain(*map(_ruling, taken.values())), spec, threshold_a, counting)
+    return replace(found, overruled=tuple(overruled))
+
+
+def _ruling(others: Sequence[Assignment]) -> Sequence[Assignment]:
+    """Return what fills a field: those without a rank, otherwise all."""
+    return [one for one in others if one.rank is None] or others
+
+
+def _overruled(others: Sequence[Assignment]) -> Iterator[tuple[str, str, str]]:
+    """Yield field, signal and the ruling entry of each of a field's assignments that does not fill it."""
+    ruling = _ruling(others)[0]
+    for one in others:
+        if one.rank is not None and ruling.rank is None:
+            yield f"{one.measurement}.{one.field}", one.name, str(ruling.where)
 
 
 def _take(
@@ -98,7 +119,7 @@ def _take(
     """Add it to what is `taken`, by field. Raises ConfigError if another signal fills its field."""
     field = (assignment.bus, assignment.measurement, assignment.tag[1], assignment.field)
     others = taken.setdefault(field, [])
-    other = next((each for each in others if not _are_branches(assignment, each)), None)
+    other = next((each for each in others if not _may_share(assignment, each)), None)
     if other is not None:
         raise ConfigError(
             f"{assignment.measurement}.{assignment.field} of {' '.join(assignment.tag)}"
@@ -109,9 +130,18 @@ def _take(
     others.append(assignment)
 
 
-def _are_branches(one: Assignment, other: Assignment) -> bool:
-    """Return whether they are one signal in two branches of a multiplexer: no frame has both."""
-    return (one.where, one.name) == (other.where, other.name) and one.message is other.message
+def _may_share(one: Assignment, other: Assignment) -> bool:
+    """Return whether both may fill one field.
+
+    They are one signal in two branches of a multiplexer: no frame has both. Or their ranks say which does.
+    A reading of cells is a round of answers, and of these only alternatives may share a field.
+    """
+    if None in (one.rank, other.rank) and one.rank != other.rank:
+        return True
+    if one.rank is not None and one.measurement == CELLS.name:
+        return one.rank == other.rank and one.is_asked and other.is_asked
+    is_one_signal = (one.where, one.name) == (other.where, other.name) and one.message is other.message
+    return is_one_signal or one.rank is not None
 
 
 def is_alarm(entry: MapEntry) -> bool:
@@ -165,6 +195,8 @@ def _assignments(
             sender=sender_of(entry, found),
             per=_per(entry, catalogue, found.bus),
             within_ns=_within_ns(entry, is_asked=(found.bus, found.message.record) in asked),
+            rank=entry.rank,
+            optional=entry.optional,
         )
 
 

@@ -68,6 +68,8 @@ class Assignment:
     sender: int = ABSENT  # the J1939 address that is meant
     per: tuple[int, int] | None = None  # record and signal of what it is divided by
     within_ns: int = 0  # of cells that are asked for: two pages are no further apart; 0: they are sent
+    rank: int | None = None  # of several of its field: the least that was heard lately fills it
+    optional: bool = False  # of cells that are asked for: not each device answers their page
 
     @property
     def is_asked(self) -> bool:
@@ -214,6 +216,7 @@ def _slot(
         absent=assignment.absent,
         words=tuple((raw, numbers[word]) for raw, word in assignment.words),
         per=ABSENT if assignment.per is None else references.index(assignment.per),
+        rank=ABSENT if assignment.rank is None else assignment.rank,
     )
 
 
@@ -392,6 +395,7 @@ class _Cycles:
             if (all if is_asked else any)(len(each) == 2 for each in found.values())
         }
         self._pages: dict[_CycleKey, list[str]] = {}
+        self._found: dict[_CycleKey, list[tuple[int, frozenset[int], bool]]] = {}  # by page
         self._within_ns: dict[_CycleKey, int] = {}
 
     def _key(self, target: int, one: Assignment) -> _CycleKey:
@@ -408,15 +412,31 @@ class _Cycles:
             parts, pages = _parts(of_cycle), self._pages.setdefault(key, [])
             found.append(OutputMap(target, list(self._pages).index(key), len(pages), parts))
             pages += (_page_name(part, of_cycle) for part in parts)
+            self._found.setdefault(key, []).extend(_optional(part, of_cycle) for part in parts)
             longest_ns = max(one.within_ns for one, _ in of_cycle)
             self._within_ns[key] = max(self._within_ns.get(key, 0), longest_ns)
         return found
 
     def maps(self) -> tuple[CycleMap, ...]:
         return tuple(
-            CycleMap(key[0], len(pages), tuple(pages), self._within_ns[key])
+            CycleMap(key[0], len(pages), tuple(pages), self._within_ns[key], self._optional_pages(key))
             for key, pages in self._pages.items()
         )
+
+    def _optional_pages(self, key: _CycleKey) -> tuple[int, ...]:
+        """Return the pages of a round that not each device answers: of layouts of one answer it knows one."""
+        return tuple(
+            number
+            for number, (record, fields, optional) in enumerate(self._found[key] if key[1] else ())
+            if optional or any(fields & others for other, others, _ in self._found[key] if other != record)
+        )
+
+
+def _optional(part: PartMap, pairs: Sequence[_Pair]) -> tuple[int, frozenset[int], bool]:
+    """Return a page's record and fields, and whether it is called optional."""
+    fields = frozenset(slot.target for slot in part.slots)
+    optional = all(one.optional for one, slot in pairs if slot.target in fields)
+    return pairs[0][0].message.record, fields, optional
 
 
 def _page_name(part: PartMap, pairs: Sequence[_Pair]) -> str:

@@ -139,7 +139,13 @@ def _random_signal(random: Random, byte_count: int, condition: int, may_be_float
         is_float=is_float,
         condition=condition,
         invalid=random.choice(((),) * 4 + ((0,), (1,), (3, 0), (-1, 1, 2))),
+        present_bit=_random_present_bit(random, byte_count),
     )
+
+
+def _random_present_bit(random: Random, byte_count: int) -> int:
+    """Return mostly none; of a payload that ends early it may be past the end."""
+    return random.randrange(8 * byte_count) if random.random() < 0.1 else -1
 
 
 def _random_text(random: Random, byte_count: int, condition: int) -> SignalSpec:
@@ -152,6 +158,7 @@ def _random_text(random: Random, byte_count: int, condition: int) -> SignalSpec:
         condition=condition,
         is_text=True,
         optional=random.random() < 0.5,
+        present_bit=_random_present_bit(random, byte_count),
     )
 
 

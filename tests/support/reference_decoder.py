@@ -9,14 +9,15 @@ import struct
 from collections import Counter
 from collections.abc import Iterable
 
-from telemetry_core.decode.spec import FLOAT_FORMATS, MessageSpec, PlanSpec, SignalSpec
+from telemetry_core.decode.spec import FLOAT_FORMATS, BusSpec, MessageSpec, PlanSpec, SignalSpec
 from telemetry_core.frames.batch import FrameTuple
 from telemetry_core.rows.batch import Row
 
-from telemetry.rules.find_message import bit_positions, find_message
+from telemetry.rules.find_message import EXTENDED, ID_MASK, STANDARD_MASK, bit_positions, find_message
 
 REMOTE = 0x40000000  # the flag bits of an id, as in SocketCAN
 ERROR = 0x20000000
+PAYLOAD, BY_PGN = 8, 16  # flags of what several frames carried, and of what J1939 did
 CHECKED, WRONG = 32, 64  # flags of a frame that the protection stage has looked at
 
 
@@ -58,6 +59,10 @@ class ReferenceDecoder:
         counted = self._counts.get(channel, Counter())
         return {name: counted[name] for name in names}
 
+    def payloads(self, channel: int) -> dict[str, int]:
+        counted = self._counts.get(channel, Counter())
+        return {name: counted[f"payloads/{name}"] for name in ("decoded", "unknown")}
+
     def omitted(self) -> dict[str, int]:
         names = ("short_frame", "not_a_number", "not_available", "unknown_multiplexer_value")
         return {name: self._omitted[name] for name in names}
@@ -72,6 +77,10 @@ class ReferenceDecoder:
             return "lost/remote_frame", None
         bus, _ = self._channels.get(frame.channel, (-1, 0))
         message = find_message(self.spec.buses[bus], frame.id) if bus >= 0 else None
+        if message is None and bus >= 0 and frame.flags & (PAYLOAD | BY_PGN) == PAYLOAD:
+            message = find_answer(self.spec.buses[bus], frame)
+        if frame.flags & PAYLOAD:
+            return ("payloads/decoded", message) if message else ("payloads/unknown", None)
         if message is None:
             return "unknown", None
         return ("decoded", message) if message.signals else ("without_signals", None)
@@ -88,10 +97,12 @@ class ReferenceDecoder:
                 self._omitted["short_frame"] += not signal.optional
                 continue
             value = read_value(signal, bits)
+            is_denied = signal.present_bit >= 0 and not as_bits(data) >> signal.present_bit & 1
             if signal.is_float and not math.isfinite(as_float(bits)):
                 self._omitted["not_a_number"] += 1
             elif (
                 value is None
+                or is_denied
                 or is_no_value(message, signal, bits)
                 or (signal.valid and not signal.valid[0] <= value <= signal.valid[1])  # type: ignore[operator]
                 or (is_short_form and set(data[signal.start_bit // 8 :]) == {0xFF})
@@ -105,6 +116,27 @@ class ReferenceDecoder:
                     self._omitted["not_available"] += 1
                     del values[index]
         return {fields[index].name: value for index, value in values.items()}
+
+
+def find_answer(bus: BusSpec, frame: FrameTuple) -> MessageSpec | None:
+    """Return the message that a payload is by its id, first bytes and length. No payload is two."""
+    for message in bus.messages:
+        mask = bus.extended_mask if message.extended else bus.standard_mask
+        if (
+            message.begins
+            and message.extended == bool(frame.id & EXTENDED)
+            and (message.arbitration_id ^ frame.id & ID_MASK) & mask == 0
+            and (message.extended or frame.id <= STANDARD_MASK)
+            and frame.data.startswith(message.begins)
+            and len(frame.data) in (message.lengths or [len(frame.data)])
+        ):
+            return message
+    return None
+
+
+def as_bits(data: bytes) -> int:
+    """Return bit n % 8 of byte n // 8 as bit n."""
+    return int.from_bytes(data, "little")
 
 
 def read_value(signal: SignalSpec, bits: str) -> int | float | str | None:
@@ -121,7 +153,7 @@ def read_value(signal: SignalSpec, bits: str) -> int | float | str | None:
 def read_bits(signal: SignalSpec, data: bytes) -> str | None:
     """Return the signal's bits, most significant first, or None if the payload lacks any of them."""
     positions = bit_positions(signal)
-    if max(positions) >= 8 * len(data):
+    if max(*positions, signal.present_bit) >= 8 * len(data):
         return None
     return "".join("1" if data[position // 8] >> position % 8 & 1 else "0" for position in positions)
 

@@ -209,9 +209,14 @@ cdef bint read_digits(uint64_t* slot, unsigned count) noexcept nogil:
 
 cdef void make_values(const Extra* extra, const uint8_t* data, Py_ssize_t length, uint64_t* mask, uint64_t* slots,
                       Omitted* omitted) noexcept nogil:
-    """Make texts, and numbers of digits; leave out what is not a digit, and short forms that are all ones."""
+    """Make texts, and numbers of digits; leave out what a bit denies, is not a digit, or a short form of all ones."""
     cdef Py_ssize_t number
     cdef uint16_t slot
+    for number in range(extra.present_count):
+        slot = extra.presents[number].slot
+        if is_in(mask, slot) and (extra.presents[number].byte >= length
+                                  or not data[extra.presents[number].byte] & extra.presents[number].bit):
+            leave_out(mask, slot, &omitted.not_available)
     for number in range(extra.text_count):
         slot = extra.texts[number].slot
         if is_in(mask, slot) and not read_characters(&extra.texts[number], data, &slots[slot]):

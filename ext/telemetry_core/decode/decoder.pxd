@@ -39,5 +39,5 @@ cdef class Decoder:
 
     cdef int _decode_block(self, const Frame* frames, Py_ssize_t count, const uint8_t* payloads,
                            SampleBatch samples) except -1 nogil
-    cdef uint32_t find(self, const Frame* frame) noexcept nogil
-    cdef uint32_t _find_any(self, const Frame* frame) noexcept nogil
+    cdef uint32_t find(self, const Frame* frame, const uint8_t* payloads) noexcept nogil
+    cdef uint32_t _find_any(self, const Frame* frame, const uint8_t* payloads) noexcept nogil

@@ -17,7 +17,7 @@ from libc.string cimport memset
 from telemetry_core.decode.any_shape cimport decode_any
 from telemetry_core.decode.message cimport CACHE_LINE_BYTES, MOST_FOURS, SHAPE_PLAIN, Extra, Message
 from telemetry_core.decode.plan cimport (
-    STANDARD_IDS, Bus, Plan, find_extended, find_line, id_slot, message_at, pgn_key,
+    STANDARD_IDS, Bus, Plan, find_answer, find_extended, find_line, id_slot, message_at, pgn_key,
 )
 from telemetry_core.frames.batch cimport (
     FLAG_BY_PGN, FLAG_CHECKED, FLAG_PAYLOAD, FLAG_WRONG, ID_ERROR, ID_EXTENDED, ID_MASK, ID_REMOTE, INLINE_PAYLOAD,
@@ -157,7 +157,7 @@ cdef class Decoder:
                     cache_line = 0
                 channel_counts[frame.channel].matched[cache_line != 0] += 1
             else:
-                cache_line = self._find_any(frame)
+                cache_line = self._find_any(frame, payloads)
             message = message_at(cache_lines, cache_line)
             found[index] = message
             prefetch(message)
@@ -208,11 +208,15 @@ cdef class Decoder:
         samples.rows += rows
         return 0
 
-    cdef uint32_t find(self, const Frame* frame) noexcept nogil:
+    cdef uint32_t find(self, const Frame* frame, const uint8_t* payloads) noexcept nogil:
         """The cache line of the message that a data frame or a payload carries; 0: no database has one."""
-        return find_line(self.plan, self.bindings[frame.channel].bus, frame.id, frame.flags & FLAG_BY_PGN)
+        cdef uint16_t bus = self.bindings[frame.channel].bus
+        cdef uint32_t cache_line = find_line(self.plan, bus, frame.id, frame.flags & FLAG_BY_PGN)
+        if cache_line == 0 and frame.flags & (FLAG_PAYLOAD | FLAG_BY_PGN) == FLAG_PAYLOAD:
+            return find_answer(&self.plan.buses[bus], frame.id, payload(frame, payloads), frame.length)
+        return cache_line
 
-    cdef uint32_t _find_any(self, const Frame* frame) noexcept nogil:
+    cdef uint32_t _find_any(self, const Frame* frame, const uint8_t* payloads) noexcept nogil:
         """The cache line of the message that a frame of any kind carries. Counts the frame."""
         cdef Counts* counts = &self.channel_counts[frame.channel]
         cdef uint32_t cache_line = 0
@@ -221,7 +225,7 @@ cdef class Decoder:
         elif frame.id & ID_REMOTE:
             counts.remote_frames += 1
         else:
-            cache_line = self.find(frame)
+            cache_line = self.find(frame, payloads)
             if frame.flags & FLAG_PAYLOAD:
                 counts.payloads[cache_line != 0] += 1
             else:

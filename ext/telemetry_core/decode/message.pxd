@@ -58,6 +58,11 @@ cdef struct Short:               # a signal of which a payload of `length` bytes
     uint16_t length
     uint8_t bits                 # of it there
 
+cdef struct Present:             # a signal that has a value where the bit is 1
+    uint16_t slot
+    uint16_t byte                # of the payload
+    uint8_t bit                  # as a mask
+
 cdef struct Limit:               # raw bits from `limit` on, `span` more, are not a value: J1939, declared invalid
     uint64_t mask
     uint64_t limit
@@ -117,14 +122,16 @@ cdef struct Extra:
     Text* texts
     Digits* digits
     Short* shorts
+    Present* presents
     uint64_t* optional           # mask_words words: signals that a short payload may lack
     uint64_t* together           # mask_words words for each set of signals
     uint16_t text_count
     uint16_t digits_count
     uint16_t short_count
+    uint16_t present_count
     uint16_t together_count
     uint32_t sender_mask         # of a masked id: the bits that say which device sent it; 0: none do
-    uint8_t makes_values         # of texts, digits or short forms, or has signals that need others
+    uint8_t makes_values         # of texts, digits or short forms, or has signals that need other bits
     uint8_t reports_protection   # by a flag after the last signal
     uint8_t keeps_empty          # gives a row also where no signal is there
     uint16_t protection_slot

@@ -198,6 +198,8 @@ cdef object check(message, fields):
             raise ValueError(f"{message.name}.{field.name}: the first bytes of a Motorola signal are its highest")
         if signal.is_float and signal.bit_count not in _float_kinds:
             raise ValueError(f"{message.name}.{field.name}: a float has 16, 32 or 64 bits")
+        if not -1 <= signal.present_bit < 8 * MAX_CAPACITY:
+            raise ValueError(f"{message.name}.{field.name}: bit {signal.present_bit} does not exist")
         if not -1 <= signal.condition < len(message.conditions):
             raise ValueError(f"{message.name}.{field.name}: condition {signal.condition} does not exist")
     if any(not 0 <= index < len(message.signals) for indexes in message.together for index in indexes):
@@ -206,6 +208,11 @@ cdef object check(message, fields):
         raise ValueError(f"{message.name}: only an id of 29 bits has a mask, and no message that is matched by PGN")
     if message.sender_mask and not message.id_mask:
         raise ValueError(f"{message.name}: without a mask the whole id is one sender's")
+    if message.begins and (message.by_pgn or message.id_mask):
+        raise ValueError(f"{message.name}: an answer has one id, without a mask and not matched by PGN")
+    if any(not max(1, len(message.begins)) <= length <= 0xFFFF or not message.begins for length in message.lengths):
+        raise ValueError(f"{message.name}: {message.lengths} are no lengths of a payload that begins with"
+                         f" {message.begins.hex(' ').upper() or 'anything'}")
     if message.byte_count < 0:
         raise ValueError(f"{message.name}: {message.byte_count} bytes")
     for condition in message.conditions:
@@ -222,7 +229,7 @@ cdef object cache_line_count(message):
 cdef object pack(Message* message, spec, Schema schema, PlanMemory memory):
     cdef Py_ssize_t field_count = len(spec.signals)
     cdef Extra* extra = <Extra*>memory.take(sizeof(Extra))
-    ends = [last_byte(signal) for signal in spec.signals]
+    ends = [max(last_byte(signal), signal.present_bit // 8 + 1) for signal in spec.signals]
     free_indexes = [index for index, signal in enumerate(spec.signals) if signal.condition < 0]
     message.extra = extra
     message.record = spec.record
@@ -252,8 +259,7 @@ cdef object pack(Message* message, spec, Schema schema, PlanMemory memory):
     message.shape = SHAPE_ANY
     if (extra.capacity == 8 and extra.mask_words == 1 and extra.op_count == field_count
             and not extra.selector_count and not extra.special_count and not extra.limit_count
-            and not extra.digits_count and not extra.short_count and not extra.together_count
-            and not extra.reports_protection):
+            and not extra.makes_values and not extra.reports_protection):
         message.shape = SHAPE_PLAIN
         message.mask = extra.mask[0]
         message.four_count = <uint16_t>((field_count + FOUR - 1) // FOUR)
@@ -331,13 +337,14 @@ cdef object _pack_specials(Extra* extra, spec, list nines, PlanMemory memory):
 
 
 cdef object _pack_values(Extra* extra, spec, const Field* fields, PlanMemory memory):
-    """Pack what makes a value of bits that alone are not a number: texts, digits, short forms, signals that need others."""
+    """Pack what makes a value of bits that alone are not a number: texts, digits, short forms, what needs other bits."""
     signals = list(enumerate(spec.signals))
     extra.optional = <uint64_t*>memory.take(extra.mask_words * sizeof(uint64_t))
     _set_mask(extra.optional, [index for index, signal in signals if signal.optional])
     extra.texts = <Text*>memory.take(len(signals) * sizeof(Text))
     extra.digits = <Digits*>memory.take(len(signals) * sizeof(Digits))
     extra.shorts = <Short*>memory.take(len(signals) * sizeof(Short))
+    extra.presents = <Present*>memory.take(len(signals) * sizeof(Present))
     for index, signal in signals:
         if signal.is_text:
             extra.texts[extra.text_count] = Text(
@@ -350,7 +357,12 @@ cdef object _pack_values(Extra* extra, spec, const Field* fields, PlanMemory mem
             extra.shorts[extra.short_count] = Short(
                 index, signal.short_at, <uint8_t>(8 * signal.short_at - signal.start_bit))
             extra.short_count += 1
-    extra.makes_values = extra.text_count or extra.digits_count or extra.short_count or bool(spec.together)
+        if signal.present_bit >= 0:
+            extra.presents[extra.present_count] = Present(
+                index, signal.present_bit // 8, <uint8_t>(1 << signal.present_bit % 8))
+            extra.present_count += 1
+    extra.makes_values = (extra.text_count or extra.digits_count or extra.short_count or extra.present_count
+                          or bool(spec.together))
     extra.together = <uint64_t*>memory.take(len(spec.together) * extra.mask_words * sizeof(uint64_t))
     for indexes in spec.together:
         _set_mask(extra.together + extra.together_count * extra.mask_words, indexes)

@@ -20,11 +20,22 @@ cdef struct IdEntry:
     uint32_t key                 # an extended id, or one of the J1939 keys below
     uint32_t cache_line          # of the message; 0: free
 
+cdef struct Answer:              # a payload by ISO-TP that is a message of its own
+    uint32_t id                  # with its ID_* bits, as far as they are compared
+    uint32_t cache_line
+    const uint8_t* begins
+    const uint16_t* lengths      # 0 of them: any
+    uint16_t begins_bytes
+    uint16_t length_count
+
 cdef struct Bus:
     uint32_t* standard           # STANDARD_IDS cache lines, 0 when unknown
     IdEntry* extended            # open addressing, at most half full
     uint32_t extended_shift      # 32 - log2 of its size
-    uint32_t extended_mask       # the bits in which its ids are compared
+    uint32_t standard_mask       # the bits in which its ids are compared
+    uint32_t extended_mask
+    uint32_t answer_count
+    Answer* answers              # by id
     uint8_t by_pgn               # whether any message is matched by PGN
     uint8_t mask_count
     uint32_t[MOST_MASKS] masks   # each with messages of which only these bits of the id count
@@ -44,6 +55,9 @@ cdef class Plan:
 # Cache line of the message that a data frame or a payload with this id carries; 0: no database has one. `number`: of
 # the bus in Plan.buses. by_pgn: a payload of J1939.
 cdef uint32_t find_line(Plan plan, uint16_t number, uint32_t id, bint by_pgn) noexcept nogil
+
+# The same of an answer, by what its payload begins with and how long it is.
+cdef uint32_t find_answer(const Bus* bus, uint32_t id, const uint8_t* data, uint16_t length) noexcept nogil
 
 
 cdef inline Message* message_at(char* cache_lines, uint32_t cache_line) noexcept nogil:

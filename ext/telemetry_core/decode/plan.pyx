@@ -4,11 +4,13 @@ Promises:
 
 - The structs never change and never move.
 - A spec that makes no sense (message.pyx; an id twice on one bus) raises a ValueError that names the message.
+- One payload is one answer at most: two of one id that it can be both of are refused, whichever begins longer.
 
 Relies on a Schema that was made of the spec's records, or of these followed by others.
 """
 
-from libc.stdint cimport uint16_t, uint32_t
+from libc.stdint cimport uint8_t, uint16_t, uint32_t
+from libc.string cimport memcmp, memcpy
 
 from telemetry_core.decode.message cimport PlanMemory, cache_line_count, check, pack
 from telemetry_core.rows.schema cimport Schema
@@ -55,7 +57,7 @@ cdef class Plan:
 
 cdef uint32_t _pack_bus(Bus* bus, spec, uint32_t cache_line, bint all_by_pgn, PlanMemory memory) except 0:
     """Enter the messages of a bus, the first of which is on `cache_line`. Return the one after the last."""
-    extended = [message for message in spec.messages if message.extended]
+    extended = [message for message in spec.messages if message.extended and not message.begins]
     with_one_pgn = {}
     for message in extended:
         if message.id_mask:
@@ -67,15 +69,83 @@ cdef uint32_t _pack_bus(Bus* bus, spec, uint32_t cache_line, bint all_by_pgn, Pl
     size_bits = max(2, (2 * keys).bit_length())  # half full
     bus.extended_shift = 32 - size_bits
     bus.extended = <IdEntry*>memory.take((1 << size_bits) * sizeof(IdEntry))
+    bus.standard_mask = spec.standard_mask
     bus.extended_mask = spec.extended_mask
     bus.standard = <uint32_t*>memory.take(STANDARD_IDS * sizeof(uint32_t))
-    cache_lines = []
+    placed = {}
     for message in spec.messages:
-        cache_lines.append(cache_line)
+        placed[cache_line] = message
         cache_line += <uint32_t>cache_line_count(message)
-    for first_cache_line, message in zip(cache_lines, spec.messages):
-        _add_ids(bus, spec, message, first_cache_line, all_by_pgn or message.by_pgn, with_one_pgn)
+    for first_cache_line, message in placed.items():
+        if not message.begins:
+            _add_ids(bus, spec, message, first_cache_line, all_by_pgn or message.by_pgn, with_one_pgn)
+    if not all_by_pgn:
+        _add_answers(bus, spec.name, placed, memory)
     return cache_line
+
+
+cdef object _add_answers(Bus* bus, str name, dict placed, PlanMemory memory):
+    """Enter the answers among the messages `placed`, by cache line. The frames' ids are all there."""
+    by_id = {}
+    cdef uint32_t bit
+    for cache_line, message in placed.items():
+        if message.begins:
+            bit = ID_EXTENDED if message.extended else 0
+            by_id.setdefault(compared(bus, message.arbitration_id | bit), []).append((cache_line, message))
+    bus.answers = <Answer*>memory.take(sum(map(len, by_id.values())) * sizeof(Answer))
+    cdef Answer* answer = bus.answers
+    for id, answers in sorted(by_id.items()):
+        for number, (cache_line, message) in enumerate(answers):
+            if message.arbitration_id > (ID_MASK if message.extended else STANDARD_IDS - 1):
+                raise ValueError(f"{name}: id {message.arbitration_id:X} of {message.name} is too large")
+            other = placed.get(find_on(bus, id)) or next((one for _, one in answers[:number] if one.overlaps(message)), None)
+            if other:
+                raise ValueError(f"{name}: a payload of id {id & ID_MASK:X} can be both {other.name} and {message.name}")
+            answer.id = id
+            answer.cache_line = cache_line
+            answer.begins_bytes = len(message.begins)
+            answer.begins = <const uint8_t*>memory.take(answer.begins_bytes)
+            memcpy(<void*>answer.begins, <const char*>message.begins, answer.begins_bytes)
+            answer.lengths = <const uint16_t*>memory.take(len(message.lengths) * sizeof(uint16_t))
+            for length in message.lengths:
+                (<uint16_t*>answer.lengths)[answer.length_count] = length
+                answer.length_count += 1
+            answer += 1
+    bus.answer_count = <uint32_t>(answer - bus.answers)
+
+
+cdef inline uint32_t compared(const Bus* bus, uint32_t id) noexcept nogil:
+    """The bits of an id that are compared on the bus."""
+    return id & (ID_EXTENDED | bus.extended_mask if id & ID_EXTENDED else bus.standard_mask)
+
+
+cdef uint32_t find_answer(const Bus* bus, uint32_t id, const uint8_t* data, uint16_t length) noexcept nogil:
+    cdef uint32_t low = 0
+    cdef uint32_t high = bus.answer_count
+    cdef uint32_t middle
+    cdef const Answer* answer
+    id = compared(bus, id)
+    while low < high:
+        middle = (low + high) // 2
+        if bus.answers[middle].id < id:
+            low = middle + 1
+        else:
+            high = middle
+    while low < bus.answer_count and bus.answers[low].id == id:
+        answer = &bus.answers[low]
+        if (answer.begins_bytes <= length and memcmp(data, answer.begins, answer.begins_bytes) == 0
+                and has_length(answer, length)):
+            return answer.cache_line
+        low += 1
+    return 0
+
+
+cdef inline bint has_length(const Answer* answer, uint16_t length) noexcept nogil:
+    cdef uint16_t number
+    for number in range(answer.length_count):
+        if answer.lengths[number] == length:
+            return True
+    return answer.length_count == 0
 
 
 cdef uint32_t masked_key(uint32_t number, uint32_t mask, uint32_t id) noexcept nogil:
@@ -94,7 +164,10 @@ cdef uint32_t find_masked(const Bus* bus, uint32_t id) noexcept nogil:
 
 
 cdef uint32_t find_line(Plan plan, uint16_t number, uint32_t id, bint by_pgn) noexcept nogil:
-    cdef const Bus* bus = &plan.buses_by_pgn[number] if by_pgn else &plan.buses[number]
+    return find_on(&plan.buses_by_pgn[number] if by_pgn else &plan.buses[number], id)
+
+
+cdef inline uint32_t find_on(const Bus* bus, uint32_t id) noexcept nogil:
     if id & ID_EXTENDED:
         return find_extended(bus, id & ID_MASK)
     return bus.standard[id] if id < STANDARD_IDS else 0

@@ -1,10 +1,11 @@
 """What a plan is made of, as plain values.
 
 `telemetry.databases` and `telemetry.protocols` write them. The compiled core and the readable reference
-decoder read them. They hold no bytes and no behaviour, so a plan can be cached.
+decoder read them. They hold no state, so a plan can be cached.
 """
 
 from dataclasses import dataclass
+from typing import Self
 
 from telemetry_core.rows.spec import RecordSpec
 
@@ -63,6 +64,13 @@ class MessageSpec:
     keeps_empty: bool = False  # gives a row also where no signal is there: that it came says something
     begins: bytes = b""  # of an answer, a payload by ISO-TP, that begins with these bytes; no frame is one
     lengths: tuple[int, ...] = ()  # and has one of these numbers of bytes; (): any
+
+    def overlaps(self, other: Self) -> bool:
+        """Return whether one payload of their ids can be both answers."""
+        shorter, longer = sorted((self.begins, other.begins), key=len)
+        has_lengths = bool(self.lengths or other.lengths)
+        lengths = set(self.lengths or other.lengths) & set(other.lengths or self.lengths)
+        return longer.startswith(shorter) and (not has_lengths or max(lengths, default=0) >= len(longer))
 
 
 @dataclass(frozen=True, slots=True)

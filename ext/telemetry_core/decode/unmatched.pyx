@@ -32,7 +32,7 @@ cdef class UnmatchedIds(SeenIds):
         with nogil:
             for index in range(frames.count):
                 frame = &frames.frames[index]
-                if not frame.id & (ID_ERROR | ID_REMOTE) and not self.decoder.find(frame):
+                if not frame.id & (ID_ERROR | ID_REMOTE) and not self.decoder.find(frame, frames.payloads):
                     seen(self, frame)
 
     def forget(self):

@@ -12,6 +12,11 @@ cdef enum Rule:                  # where a cycle begins
     SILENCE = 1                  # after a pause longer than those between its pages
     FIRST_PAGE = 2               # with its first page, since no pause is longer than the others
 
+cdef enum Missing:               # of one page
+    NOT_MISSING = 0
+    MISSING = 1                  # it was reported
+    UNHEARD = 2                  # it is optional and has not come yet: nobody was told
+
 cdef enum News:                  # of one page, by one row
     NO_NEWS = 0
     PAGE_MISSING = 1
@@ -35,7 +40,8 @@ cdef struct Page:
     uint32_t usual               # cycles without it before it came last
     uint8_t streak               # how many times in succession there were such cycles
     uint8_t leads                # its row brought no page that had been away for longer
-    uint8_t is_missing
+    uint8_t is_missing           # Missing
+    uint8_t is_optional          # of a round: not expected until it first comes
     uint8_t news
 
 cdef struct Turn:                # from a page until it comes again after all others

@@ -36,6 +36,8 @@ Rounds are cycles of pages that somebody asks for, page by page, as often as the
   that round and gives no reading.
 - Nothing is learnt of the time and the order of pages, and no reading waits for a later row.
 - A page that does not come is missing as it is of cycles, so that it hides the others for so long at most.
+- An optional page is missing until it first comes, and nobody is told. Where that is after the round's reading, a
+  second reading has all of it.
 Limits, since nothing but a pause says where somebody began to ask:
 - Where pages were lost, what is left of one round and the begin of the next look like a round, unless `within_ns`
   passes between them.
@@ -147,7 +149,8 @@ cdef uint8_t forget_device(CycleState* state, Page* pages, const uint32_t* ranks
     for number in range(page_count):
         old = pages[number]
         memset(&pages[number], 0, sizeof(Page))
-        pages[number].is_missing = old.is_missing
+        pages[number].is_missing = UNHEARD if old.is_optional and old.is_missing != MISSING else old.is_missing
+        pages[number].is_optional = old.is_optional
         pages[number].news = old.news
     return found
 
@@ -157,7 +160,7 @@ cdef void begin_device(CycleState* state, Page* pages, uint32_t page_count, int6
     cdef uint32_t number
     state.expected = page_count
     for number in range(page_count):
-        state.expected -= pages[number].is_missing
+        state.expected -= pages[number].is_missing != NOT_MISSING
         pages[number].came_ns = time_ns
 
 
@@ -184,11 +187,14 @@ cdef uint32_t arrive(CycleState* state, Page* pages, const uint32_t* ranks, uint
         page.came = state.number
         page.came_ns = time_ns
         page.leads = there[number] == lead
-        if page.is_missing:
-            page.is_missing = False
+        if page.is_missing == MISSING:
             page.news = PAGE_BACK
-            state.expected += 1
             is_back = True
+        elif page.is_missing == UNHEARD:
+            state.is_done = False  # with a page that comes for the first time there is more to read
+        if page.is_missing:
+            page.is_missing = NOT_MISSING
+            state.expected += 1
     if is_back:
         found[0] |= NEWS
         expect_others(state, pages, ranks, page_count)
@@ -353,7 +359,7 @@ cdef uint8_t end_cycle(CycleState* state, Page* pages, const uint32_t* ranks, ui
         is_whole = False
         lacks_due |= page.streak < SLOW
         if page.came != state.number and is_overdue(page, state.last_ns):
-            page.is_missing = True
+            page.is_missing = MISSING
             page.news = PAGE_MISSING
             state.expected -= 1
             found |= NEWS

@@ -173,6 +173,9 @@ class MapSpec:
     threshold_a: float = 0.5  # current flows when it is over this
     input_age_ns: int = 2_000_000_000  # values derived from several frames use none older than this
     cycle_gap_ns: int = 10_000_000_000  # a cycle in which nothing came for longer than this is given up
+    origin_gap_ns: int = 10_000_000_000  # an origin that is silent for longer leaves its field to the next
+    # For reports: a field, the signal that does not fill it, and the key path of the entry that does.
+    overruled: tuple[tuple[str, str, str], ...] = field(default=(), compare=False)
 
     def record_of(self, target: TargetMap) -> RecordSpec:
         """Return what rows of a target are."""

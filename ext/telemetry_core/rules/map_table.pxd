@@ -25,6 +25,9 @@ cdef struct Slot:                # map_spec.SlotMap
     uint32_t first_word          # raw values that are not numbers: absent ones, and the words of a text
     uint32_t word_count
     int32_t per                  # among the references of its bus; ABSENT: divided by none
+    uint32_t first_origin        # of its field: those of lesser rank come first
+    uint32_t origin              # among all origins; that of a field with one rank is not heard
+    uint8_t is_ranked
 
 cdef struct Reference:           # of BusMap.references
     uint32_t record
@@ -87,6 +90,8 @@ cdef struct Target:              # map_spec.TargetMap; fields that are not deriv
     int32_t charged_wh
     int32_t discharged_wh
     uint8_t is_counted           # it has a CountRule
+    uint32_t first_origin        # of its fields
+    uint32_t origin_count
     double power_unit            # 10**decimals of the power; 0: not rounded
     double delta_unit
 
@@ -120,6 +125,8 @@ cdef class MapTable:
     cdef Target* targets
     cdef Cycle* cycles
     cdef uint32_t* ranks         # of the pages of each cycle: the lowest field that a page fills
+    cdef uint8_t* optional       # of the same pages
+    cdef dict origins            # of (target, field) with several ranks: the first of them, and the ranks
     cdef Bus* buses
     cdef Reference* references
     cdef Py_ssize_t reference_count
@@ -133,6 +140,7 @@ cdef class MapTable:
     cdef Py_ssize_t target_count
     cdef Py_ssize_t cycle_count
     cdef Py_ssize_t rank_count
+    cdef Py_ssize_t origin_count
     cdef Py_ssize_t bus_count
     cdef Py_ssize_t tag_set_count
 
@@ -140,8 +148,9 @@ cdef class MapTable:
     cdef object _chain_message(self, Bus* bus, Py_ssize_t record)
     cdef object _pack_cycle(self, Schema schema, Bus* bus, spec)
     cdef object _pack_output(self, Schema schema, Bus* bus, record, spec)
-    cdef object _pack_part(self, Schema schema, Bus* bus, record, target_record, spec)
-    cdef object _pack_slot(self, Schema schema, Bus* bus, Record* source, Record* target, spec)
+    cdef object _pack_origins(self, outputs)
+    cdef object _pack_part(self, Schema schema, Bus* bus, record, target, spec)
+    cdef object _pack_slot(self, Schema schema, Bus* bus, Record* source, target, spec)
 
 
 cdef inline double mapped_value(const Slot* slot, uint64_t raw) noexcept nogil:

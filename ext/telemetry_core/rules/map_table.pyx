@@ -83,6 +83,7 @@ cdef class MapTable:
         self.cycles = <Cycle*>zeroed(sum(len(bus.cycles) for bus in spec.buses), sizeof(Cycle))
         pages = sum(cycle.page_count for bus in spec.buses for cycle in bus.cycles)
         self.ranks = <uint32_t*>zeroed(pages, sizeof(uint32_t))
+        self.optional = <uint8_t*>zeroed(pages, sizeof(uint8_t))
         self.messages = <Message*>zeroed(len(messages), sizeof(Message))
         self.outputs = <Output*>zeroed(len(outputs), sizeof(Output))
         self.parts = <Part*>zeroed(len(parts), sizeof(Part))
@@ -94,6 +95,7 @@ cdef class MapTable:
         self.references = <Reference*>zeroed(sum(len(bus.references) for bus in spec.buses), sizeof(Reference))
         for number, target in enumerate(spec.targets):
             _pack_target(&self.targets[number], schema, target, self.tag_set_count)
+        self._pack_origins(outputs)
         for number, bus in enumerate(spec.buses):
             self._pack_bus(schema, &self.buses[number], bus)
 
@@ -106,6 +108,7 @@ cdef class MapTable:
         free(self.targets)
         free(self.cycles)
         free(self.ranks)
+        free(self.optional)
         free(self.messages)
         free(self.outputs)
         free(self.parts)
@@ -113,6 +116,22 @@ cdef class MapTable:
         free(self.selected)
         free(self.slots)
         free(self.words)
+
+    cdef object _pack_origins(self, outputs):
+        """Number the origins of fields with several ranks: those of a target together, those of a field by rank."""
+        ranks = {}
+        for output in outputs:
+            for slot in (slot for part in output.parts for slot in part.slots if slot.rank != ABSENT):
+                ranks.setdefault((_index(output.target, self.target_count, "target"), slot.target), set()).add(slot.rank)
+        self.origins = {}
+        cdef Target* target
+        for key in sorted(key for key, of_field in ranks.items() if len(of_field) > 1):
+            target = &self.targets[<Py_ssize_t>key[0]]
+            if target.origin_count == 0:
+                target.first_origin = <uint32_t>self.origin_count
+            self.origins[key] = self.origin_count, sorted(ranks[key])
+            target.origin_count += len(ranks[key])
+            self.origin_count += len(ranks[key])
 
     cdef object _pack_bus(self, Schema schema, Bus* bus, spec):
         bus.first_cycle = <uint32_t>self.cycle_count
@@ -157,6 +176,8 @@ cdef class MapTable:
         cycle.value_count = schema.records[self.targets[cycle.target].record].field_count
         cycle.first_page = bus.page_count
         cycle.first_rank = <uint32_t>self.rank_count
+        for page in spec.optional:
+            self.optional[cycle.first_rank + _index(page, cycle.page_count, "page")] = True
         self.rank_count += cycle.page_count
         cycle.first_value = bus.value_count
         bus.page_count += cycle.page_count
@@ -181,9 +202,9 @@ cdef class MapTable:
             if output.cycle != NONE:
                 self.ranks[cycle.first_rank + output.first_page + <uint32_t>number] = min(
                     (slot.target for slot in part.slots), default=0)
-            self._pack_part(schema, bus, record, self.targets[output.target].record, part)
+            self._pack_part(schema, bus, record, spec.target, part)
 
-    cdef object _pack_part(self, Schema schema, Bus* bus, record, target_record, spec):
+    cdef object _pack_part(self, Schema schema, Bus* bus, record, target, spec):
         cdef Part* part = &self.parts[self.part_count]
         self.part_count += 1
         cdef Record* layout = &schema.records[record]
@@ -204,13 +225,18 @@ cdef class MapTable:
         part.first_slot = <uint32_t>self.slot_count
         part.slot_count = len(spec.slots)
         for slot in spec.slots:
-            self._pack_slot(schema, bus, layout, &schema.records[<uint32_t>target_record], slot)
+            self._pack_slot(schema, bus, layout, target, slot)
 
-    cdef object _pack_slot(self, Schema schema, Bus* bus, Record* source, Record* target, spec):
+    cdef object _pack_slot(self, Schema schema, Bus* bus, Record* source, number, spec):
         cdef Slot* slot = &self.slots[self.slot_count]
+        cdef Record* target = &schema.records[self.targets[<Py_ssize_t>number].record]
         self.slot_count += 1
         slot.source = _index(spec.source, source.field_count, "field")
         slot.target = _index(spec.target, target.field_count, "field")
+        if spec.rank != ABSENT and (number, spec.target) in self.origins:
+            slot.first_origin, ranks = self.origins[number, spec.target]
+            slot.origin = slot.first_origin + <uint32_t>ranks.index(spec.rank)
+            slot.is_ranked = True
         slot.kind = schema.fields[source.first_field + slot.source].kind
         slot.is_flag = schema.fields[target.first_field + slot.target].kind == SLOT_BOOL
         slot.per = _optional(spec.per, bus.reference_count, "reference")

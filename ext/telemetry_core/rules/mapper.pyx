@@ -7,6 +7,8 @@ Promises:
 - It makes and remembers nothing of a row whose protection field marks its frame as wrong.
 - It remembers what it needs for each channel. `bind` forgets it.
 - Two J1939 senders share nothing, unless the map names both.
+- Of the origins of one field the first fills it of those that were heard within `origin_gap_ns`. What is derived
+  follows from what fills.
 - It makes no Python object and does not hold the GIL.
 
 Relies on MapTable for valid indexes. Relies on the senders stage to mark rows whose sender the map does not name.
@@ -25,9 +27,9 @@ from libc.stdlib cimport free
 from libc.string cimport memset
 
 from telemetry_core.memory cimport lengthened, with_room, zeroed
-from telemetry_core.rules.channel cimport Channel, free_channel, make_channel
+from telemetry_core.rules.channel cimport Channel, fills, free_channel, make_channel, recall, remembered
 from telemetry_core.rules.cycles cimport (
-    GIVEN_UP, HELD_READING, NEWS, NO_NEWS, PAGE_MISSING, READING, REPLACES, CycleState, Page, forget_device,
+    GIVEN_UP, HELD_READING, NEWS, NO_NEWS, PAGE_MISSING, READING, REPLACES, UNHEARD, CycleState, Page, forget_device,
     take_answer, take_row,
 )
 from telemetry_core.rules.derived cimport (
@@ -79,6 +81,7 @@ cdef class Mapper:
     cdef double threshold_a
     cdef uint64_t input_age_ns
     cdef uint64_t cycle_gap_ns
+    cdef uint64_t origin_gap_ns
 
     def __cinit__(self, Schema schema not None, spec):
         self.schema = schema
@@ -88,6 +91,7 @@ cdef class Mapper:
         self.threshold_a = spec.threshold_a
         self.input_age_ns = spec.input_age_ns
         self.cycle_gap_ns = spec.cycle_gap_ns
+        self.origin_gap_ns = spec.origin_gap_ns
         self.made_rows = <int64_t*>zeroed(len(spec.records), sizeof(int64_t))
         self.parts_there = <uint32_t*>zeroed(self.table.part_count, sizeof(uint32_t))
         self.pages_there = <uint32_t*>zeroed(self.table.part_count, sizeof(uint32_t))
@@ -126,38 +130,11 @@ cdef class Mapper:
 
     def memory(self, Py_ssize_t channel):
         """Return what is remembered of `channel`, as plain values; None: it is not bound to a bus."""
-        cdef Channel* bound = &self.channels[channel]
-        if bound.bus < 0:
-            return None
-        cdef Bus* bus = &self.table.buses[bound.bus]
-        cdef Py_ssize_t n
-        return (
-            [bound.powers[n] for n in range(self.table.target_count)],
-            [bound.counters[n] for n in range(self.table.target_count)],
-            [bound.references[n] for n in range(bus.reference_count)],
-            [bound.cycles[n] for n in range(bus.cycle_count)],
-            [bound.pages[n] for n in range(bus.page_count)],
-            [bound.brought_by[n] for n in range(bus.value_count)],
-            [bound.values[n] for n in range(bus.value_count)],
-        )
+        return remembered(&self.channels[channel], self.table)
 
     def remember(self, Py_ssize_t channel, memory):
         """Go on with the `memory` of a mapper of the same map, which had bound `channel` likewise."""
-        cdef Channel* bound = &self.channels[channel]
-        cdef Py_ssize_t n
-        if bound.bus < 0 or [*map(len, memory)] != [*map(len, self.memory(channel))]:
-            raise ValueError("the memory is of another map")
-        powers, counters, references, cycles, pages, brought_by, values = memory
-        for n in range(len(powers)):
-            bound.powers[n], bound.counters[n] = powers[n], counters[n]
-        for n in range(len(references)):
-            bound.references[n] = references[n]
-        for n in range(len(cycles)):
-            bound.cycles[n] = cycles[n]
-        for n in range(len(pages)):
-            bound.pages[n] = pages[n]
-        for n in range(len(values)):
-            bound.brought_by[n], bound.values[n] = brought_by[n], values[n]
+        recall(&self.channels[channel], self.table, memory)
 
     cdef object _make_channels(self, Py_ssize_t count):
         if count <= self.channel_count:
@@ -227,7 +204,8 @@ cdef class Mapper:
             cycle = &self.table.cycles[bus.first_cycle + number]
             pages = bound.pages + cycle.first_page
             for page in range(cycle.page_count if bound.cycles[number].number else 0):
-                if pages[page].is_missing or (pages[page].came == 0 and cycle.page_count > 1):
+                if pages[page].is_missing != UNHEARD and (
+                        pages[page].is_missing or (pages[page].came == 0 and cycle.page_count > 1)):
                     found.append((number, page))
         return found
 
@@ -300,9 +278,12 @@ cdef class Mapper:
     cdef void _change_sender(self, Channel* channel, const Message* message) noexcept nogil:
         """Forget what another device sent for the message's targets. Counters keep their sums."""
         cdef const Output* output
+        cdef const Target* target
         cdef uint32_t number
         for number in range(message.first_output, message.first_output + message.output_count):
             output = &self.table.outputs[number]
+            target = &self.table.targets[output.target]
+            memset(&channel.heard[target.first_origin], 0, target.origin_count * sizeof(Reading))
             memset(&channel.powers[output.target], 0, sizeof(PowerState))
             channel.powers[output.target].is_changed = True
             channel.counters[output.target].charge.is_known = False
@@ -360,6 +341,7 @@ cdef class Mapper:
         cdef const Slot* slot
         cdef const Word* word
         cdef uint32_t part_number, slot_number
+        cdef int64_t time_ns = (<const RowHead*>row).time_ns
         cdef double value
         for part_number in range(self._find_parts(row, output)):
             part = &self.table.parts[output.first_part + self.parts_there[part_number]]
@@ -369,15 +351,14 @@ cdef class Mapper:
                     continue
                 if slot.word_count:
                     word = find_word(slot, self.table.words, raw[slot.source])
-                    if word != NULL and not word.is_absent:
+                    if word != NULL and not word.is_absent and fills(channel, slot, time_ns, self.origin_gap_ns):
                         set_word(made, mask_words, slot.target, word.slot)
                     if word != NULL or slot.is_text:
                         continue
                 value = mapped_value(slot, raw[slot.source])
                 if slot.per >= 0:
-                    value = share_of(value, &channel.references[slot.per], (<const RowHead*>row).time_ns,
-                                     self.input_age_ns)
-                if not isfinite(value):
+                    value = share_of(value, &channel.references[slot.per], time_ns, self.input_age_ns)
+                if not isfinite(value) or not fills(channel, slot, time_ns, self.origin_gap_ns):
                     continue
                 if slot.is_flag:
                     set_word(made, mask_words, slot.target, value != 0)

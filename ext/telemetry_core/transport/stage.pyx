@@ -11,7 +11,7 @@ Promises:
 Relies on `j1939` and `isotp` for what a frame means.
 """
 
-from libc.stdint cimport int64_t, uint8_t, uint16_t
+from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t
 from libc.stdlib cimport free
 
 from telemetry_core.frames.batch cimport Frame, FrameBatch, payload
@@ -22,14 +22,41 @@ from telemetry_core.decode.plan cimport Plan
 from telemetry_core.transport.reassembled cimport pass_on
 from telemetry_core.transport.sessions cimport CHANNELS, END_UNFINISHED, Sessions
 
+cdef enum:
+    SLOT_BITS = 12               # of the slot that an id leads to: so many that most ids lead to a free one
+
 cdef struct Listening:           # on one channel
     uint16_t bus                 # index into Plan.buses
     uint8_t j1939
-    uint16_t rule_count
-    IsoTpRule* rules
+    IsoTpRule* rules             # an id's from its slot on, before one that is free; NULL: no id is named
 
 _ENDS = ("complete", "timeout", "restarted", "aborted", "lost_packets", "malformed", "too_long", "evicted",
          "unfinished")
+
+
+cdef inline uint32_t rule_slot(uint32_t id) noexcept nogil:
+    return (id * <uint32_t>2654435769) >> (32 - SLOT_BITS)
+
+
+cdef inline IsoTpRule* find_rule(const Listening* listening, uint32_t id) noexcept nogil:
+    """The rule of the id; where none is, the free slot that it would have."""
+    cdef IsoTpRule* rule = listening.rules + rule_slot(id)
+    while rule.is_used and rule.id != id:
+        rule += 1
+    return rule
+
+
+cdef inline const IsoTpRule* rule_of(const Listening* listening, const Frame* frame) noexcept nogil:
+    """The rule by which the frame is listened to; NULL: its id is not named."""
+    cdef const IsoTpRule* rule
+    if listening.rules == NULL:
+        return NULL
+    rule = find_rule(listening, frame.id)
+    return rule if rule.is_used else NULL
+
+
+cdef inline bint hears(const Listening* listening, const Frame* frame) noexcept nogil:
+    return listening.j1939 and may_concern(frame)
 
 
 cdef class Transport:
@@ -68,14 +95,14 @@ cdef class Transport:
         if not -1 <= bus < self.plan.bus_count:
             raise IndexError(f"the plan has no bus {bus}")
         cdef Listening* listening = &self.listening[channel]
-        cdef IsoTpRule* rules = <IsoTpRule*>zeroed(len(isotp), sizeof(IsoTpRule))
+        cdef IsoTpRule* rules = <IsoTpRule*>zeroed((1 << SLOT_BITS) + len(isotp), sizeof(IsoTpRule)) if isotp else NULL
+        cdef IsoTpRule* rule
         free(listening.rules)
         listening.rules = rules
-        listening.rule_count = len(isotp)
-        for index, (id, extended_addressing, with_length) in enumerate(isotp):
-            rules[index].id = id
-            rules[index].address_bytes = bool(extended_addressing)
-            rules[index].with_length = bool(with_length)
+        for id, extended_addressing, with_length in isotp:
+            rule = find_rule(listening, id)
+            if not rule.is_used:
+                rule[0] = IsoTpRule(id, bool(extended_addressing), bool(with_length), True)
         listening.bus = <uint16_t>(bus + 1)
         listening.j1939 = j1939
         self.sessions.least_ns[channel] = least_wait_ns
@@ -145,38 +172,37 @@ cdef class Transport:
             if self.sessions.items[index].channel == channel:
                 self.sessions.end(&self.sessions.items[index], END_UNFINISHED)
 
-    cdef const IsoTpRule* _rule(self, const Frame* frame) noexcept nogil:
-        cdef const Listening* listening = &self.listening[frame.channel]
-        cdef uint16_t index
-        for index in range(listening.rule_count):
-            if listening.rules[index].id == frame.id:
-                return &listening.rules[index]
-        return NULL
-
-    cdef bint _hears(self, const Frame* frame) noexcept nogil:
-        return may_concern(frame) and self.listening[frame.channel].j1939
-
     cdef Py_ssize_t _first(self, FrameBatch frames) noexcept nogil:
         """Return the index of the first frame that may concern a session; without one, the number of frames."""
-        cdef Py_ssize_t index
-        for index in range(frames.count):
-            if self._hears(&frames.frames[index]) or self._rule(&frames.frames[index]) != NULL:
-                return index
-        return frames.count
+        cdef const Frame* frame = frames.frames
+        cdef const Frame* end = frame + frames.count
+        cdef uint16_t channel = 0
+        cdef Listening listening = self.listening[0]  # a copy, in registers: most frames concern none
+        while frame != end:
+            if frame.channel != channel:
+                channel = frame.channel
+                listening = self.listening[channel]
+            if listening.j1939 or (listening.rules != NULL and listening.rules[rule_slot(frame.id)].is_used):
+                if rule_of(&listening, frame) != NULL or hears(&listening, frame):
+                    break
+            frame += 1
+        return frame - frames.frames
 
     cdef int _run(self, FrameBatch frames) except -1 nogil:
         cdef Py_ssize_t index
         cdef const Frame* frame
+        cdef const Listening* listening
         cdef const IsoTpRule* rule
         for index in range(frames.count):
             frame = &frames.frames[index]
-            rule = self._rule(frame)
+            listening = &self.listening[frame.channel]
+            rule = rule_of(listening, frame)
             if rule != NULL:
                 self.sessions.expire(frame.channel, frame.time_ns)
                 take_isotp(self.sessions, frame, rule, payload(frame, frames.payloads), self.out)
-            elif self._hears(frame):
+            elif hears(listening, frame):
                 self.sessions.expire(frame.channel, frame.time_ns)
-                take_j1939(self.sessions, frame, &self.plan.buses[self.listening[frame.channel].bus], self.out)
+                take_j1939(self.sessions, frame, &self.plan.buses[listening.bus], self.out)
             else:
                 pass_on(self.out, frame, frames.payloads)
         return 0
