@@ -58,7 +58,7 @@ def run(arguments: argparse.Namespace) -> int:
     unread = Unread(logs)
     write = _as_json if arguments.format == "json" else _as_csv
     cell = str if arguments.raw_text or arguments.format == "json" else guarded
-    names, exchanges = dict[str, int](), Exchanges(pairs)
+    names, exchanges = dict[str, int](), Exchanges(pairs, is_guess=not arguments.pair)
 
     def rows() -> Iterator[Row]:
         for frames in batches_of_logs(unread, names, _say):

@@ -32,6 +32,7 @@ _ANSWERED, _REFUSED, _PENDING = 0x40, 0x7F, 0x78
 _IDENTIFIER_BYTES = dict.fromkeys(bytes.fromhex("222A2C2E"), 2) | dict.fromkeys(
     bytes.fromhex("0102050608091011191A2127282F30313E85"), 1
 )
+_SERVICES = {*range(0x01, 0x0B), *range(0x10, 0x3F), *range(0x83, 0x89)}  # of requests
 _MAY_FORBID = bytes.fromhex("101119283E85")  # bit 7 of the sub-function: no positive answer, please
 _EXPECT_NONE = bytes.fromhex("1011283E85")
 
@@ -112,7 +113,9 @@ class _Begun:
 class Exchanges:
     """Follows all channels. `take` the frames; `rows` are what is settled by then."""
 
-    def __init__(self, pairs: Iterable[Pair]) -> None:
+    def __init__(self, pairs: Iterable[Pair], *, is_guess: bool = False) -> None:
+        """is_guess: ids of pairs may mean anything on this bus; what is no message of diagnostics is none."""
+        self._is_guess = is_guess
         self._answers = defaultdict[End, list[End]](list)  # by request
         self._requests = defaultdict[End, list[End]](list)  # by answer, without functional ones
         self._heard = defaultdict[End, list[End]](list)  # by answer: all to which it may be one
@@ -181,6 +184,8 @@ class Exchanges:
         self._one.clear()
         self._one.append(ns, frame.id, frame.data, channel=channel, flags=frame.flags)
         for message in self._transport.reassemble(self._one):
+            if self._is_guess and not self._is_likely(end, message.data):
+                continue
             if not self._is_answer(end, message.data):
                 self._ask(channel, end, message.data, ns)
                 continue
@@ -191,6 +196,11 @@ class Exchanges:
 
     def _is_answer(self, end: End, data: bytes) -> bool:
         return end in self._heard and (end not in self._answers or bool(data[0] & _ANSWERED))
+
+    def _is_likely(self, end: End, data: bytes) -> bool:
+        if data[0] & _ANSWERED:
+            return end in self._heard and data[data[0] == _REFUSED :][0] & ~_ANSWERED in _SERVICES
+        return end in self._answers and data[0] in _SERVICES
 
     def _asked(self, channel: int, end: End, data: bytes, ns: int) -> _Asked | None:
         """Return the newest request that a message answers which begins so."""

@@ -10,7 +10,6 @@ from typing import NamedTuple
 from telemetry.model.ids import id_text, parse_id
 
 _EXTENDED = 0x80000000
-_ADDRESSES = range(256)
 
 
 class End(NamedTuple):
@@ -74,49 +73,34 @@ def one_each(pairs: Iterable[Pair]) -> list[Pair]:
 
 
 def known_pairs() -> Iterator[Pair]:
-    """Yield the pairs that makers use, those that are certain of an id before others.
+    """Yield the pairs that makers use; of many a request several may be the answer.
 
-    ISO 15765-4; those of Nissan, Renault, Hyundai, Kia, PSA, SAIC, Great Wall, XPeng and Geely; the
-    differences of Volkswagen (6A); what ISO 15765-2 calls normal fixed and mixed; extended ids of BMW.
+    ISO 15765-4, and its + 8 for other ids; Volkswagen's + 6A, and its 29 bits; Nissan's and Renault's + 20;
+    pairs of single makers; normal fixed addressing; BMW's extended ids.
     """
+    certain = [Pair.read(pair) for pair in _OF_MAKERS.split()]
+    taken = {end.id for pair in certain for end in (pair.request, pair.answer)}
+    asked = {pair.request.id for pair in certain}
+    yield from certain
     for unit in range(8):
         yield Pair(End(0x7E0 + unit), End(0x7E8 + unit))
         yield Pair(End(0x7DF), End(0x7E8 + unit), is_functional=True)
-    for request, answer in _BY_MAKER.items():
-        yield Pair(End(request), End(answer))
-    for request in range(0x710, 0x750):
-        yield Pair(End(request), End(request + 0x6A))
-    for unit in _ADDRESSES:
+    for requests, apart in (
+        (range(0x700, 0x7D8), 8),
+        (range(0x710, 0x750), 0x6A),
+        (range(0x740, 0x760), 0x20),
+    ):
+        yield from (Pair(End(id), End(id + apart)) for id in requests if id not in asked)
+    for unit in _UNITS:
         yield Pair(End(_EXTENDED | 0x17FC0000 | unit), End(_EXTENDED | 0x17FE0000 | unit))
-    for tester in (0xF1, 0xF4):
-        for unit in set(_ADDRESSES) - {0xF1, 0xF4}:
-            request, answer = (_EXTENDED | unit << 8 | tester, _EXTENDED | tester << 8 | unit)
-            yield Pair(End(0x18DA0000 | request), End(0x18DA0000 | answer))
-            yield Pair(End(_EXTENDED | 0x18DB3300 | tester), End(0x18DA0000 | answer), is_functional=True)
-    taken = {*_BY_MAKER, *_BY_MAKER.values()}
-    for tester in (0xF1, 0xF4):
-        for unit in _ADDRESSES:
-            if 0x600 + unit not in taken and unit not in (0xF1, 0xF4):
+        for tester in _TESTERS:
+            answer = End(_EXTENDED | 0x18DA0000 | tester << 8 | unit)
+            yield Pair(End(_EXTENDED | 0x18DA0000 | unit << 8 | tester), answer)
+            yield Pair(End(_EXTENDED | 0x18DB3300 | tester), answer, is_functional=True)
+            if 0x600 + unit not in taken:
                 yield Pair(End(0x600 + tester, unit), End(0x600 + unit, tester))
 
 
-_BY_MAKER = {
-    0x79B: 0x7BB,
-    0x797: 0x79A,
-    0x743: 0x763,
-    0x745: 0x765,
-    0x770: 0x778,
-    0x7A0: 0x7A8,
-    0x7B3: 0x7BB,
-    0x7C6: 0x7CE,
-    0x7D4: 0x7DC,
-    0x6B4: 0x694,
-    0x6A2: 0x682,
-    0x6A6: 0x686,
-    0x748: 0x7C8,
-    0x735: 0x635,
-    0x781: 0x789,
-    0x78A: 0x7CA,
-    0x704: 0x784,
-    _EXTENDED | 0x1DD01635: _EXTENDED | 0x1EC6AE80,
-}
+_TESTERS = (0xF1, 0xF4)
+_UNITS = [unit for unit in range(256) if unit not in _TESTERS]
+_OF_MAKERS = "79B:7BB 797:79A 6B4:694 6A2:682 6A6:686 748:7C8 735:635 78A:7CA 704:784 1DD01635:1EC6AE80"

@@ -77,6 +77,25 @@ def test_json_has_the_same_rows_and_pairs_that_are_given_are_the_only_ones(log: 
     assert (rows[2]["request"], rows[2]["outcome"]) == ("", "unasked")  # its request was on 7DF
 
 
+def test_what_makers_broadcast_on_ids_of_diagnostics_is_no_exchange(tmp_path: Path) -> None:
+    file = log_of(
+        tmp_path / "drive.log",
+        (1.0, "732", "E803E8", -1),  # an Outlander's heater
+        (1.1, "6B4", "5A", -1),  # a Taycan's VIN
+        (2.0, "744", "2110", -1),  # its answer comes from 74C, 764 or 7AE
+        (2.01, "764", "6110FF", -1),
+        (3.0, "784", "221121", -1),  # 704 answers with this id, and this one is asked with it
+        (3.01, "78C", "621121FF", -1),
+        (4.0, "744", "2111", -1),
+    )
+    assert [line.split(",")[2:7] for line in printed("exchanges", file).splitlines()[1:]] == [
+        ["744", "764", "2110", "6110FF", "positive"],
+        ["784", "78C", "221121", "621121FF", "positive"],
+        ["744", "764", "2111", "", "unanswered"],
+    ]
+    assert "732,79C,E803E8,,unanswered" in printed("exchanges", file, "--pair", "732:79C")
+
+
 def test_an_exchange_goes_on_in_the_next_log(tmp_path: Path) -> None:
     words = (tmp_path / "1.log", tmp_path / "2.log", "--pair", "7E4:7EC")
     log_of(words[0], (1.0, "7E4", "220101", -1), (4.0, "7EC", "7F2278", -1))
