@@ -69,6 +69,9 @@ class Mapped:
     words: tuple[tuple[int, str], ...] = ()  # of a text: what it is for each raw value
     scale: float = 1.0  # of a field: field = signal * scale
     per: str = ""  # of a field: Message.Signal, by whose last raw value it is divided
+    rank: int | None = None  # as in MapEntry, and so is the next one
+    optional: bool = False
+    where: Where | None = None  # for messages; None: in the protocol
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,7 +220,9 @@ def map_entries(
             bit=one.bit,
             when=one.when,
             level=one.level,
-            where=Where(f"protocol {protocol}"),
+            rank=one.rank,
+            optional=one.optional,
+            where=one.where or Where(f"protocol {protocol}"),
         )
         for one in mapped
     )

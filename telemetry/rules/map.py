@@ -149,6 +149,11 @@ def is_alarm(entry: MapEntry) -> bool:
     return entry.to.partition(".")[0] == EVENT.name
 
 
+def check_field(to: str, where: Where) -> None:
+    """Check that something may fill `to`, a key at `where`. Raises ConfigError."""
+    _target(MapEntry(signal="", to=to, where=where))
+
+
 def check_number_field(to: str, where: Where) -> None:
     """Check that one number may fill `to`, a key at `where`. Raises ConfigError."""
     target = _target(MapEntry(signal="", to=to, where=where))

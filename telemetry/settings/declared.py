@@ -41,7 +41,10 @@ _KINDS: Final[Mapping[Any, str]] = {
     tuple[Path, ...]: "paths",
     tuple[int | str, ...]: "values",
 }
-_MANY: Final = ("texts", "paths", "names", "values", "integers", "tables", "table", "free")  # may hold none
+_MANY: Final = (  # may hold none
+    *("texts", "paths", "names", "values", "integers"),
+    *("tables", "table", "named", "free"),
+)
 _NOTHING: Final = (MISSING, None, "", ())  # defaults that say that the file has no such key
 
 
@@ -164,6 +167,11 @@ def _values(
 def _value(field: "dataclasses.Field[Any]", table: TomlTable, environment: Mapping[str, str]) -> Any:
     """Return the field's value; MISSING: its default holds."""
     one = _key(field)
+    if one.kind == "named":
+        return _named(one.of, table.take_table(one.name), environment)
+    if one.kind == "table" and one.name not in table and _plain(field.type)[1]:
+        table.know(one.name)
+        return None
     if one.kind in ("table", "tables") and one.of is not None:
         below = table.take_tables(one.name) if one.kind == "tables" else [table.take_table(one.name)]
         faults = Faults()
@@ -184,6 +192,16 @@ def _value(field: "dataclasses.Field[Any]", table: TomlTable, environment: Mappi
         raise error if error.where else table.wrong(one.name, error.what, error.hint) from error
     except ValueError as error:
         raise table.wrong(one.name, str(error), one.hint) from error
+
+
+def _named(of: Any, above: TomlTable, environment: Mapping[str, str]) -> Mapping[str, Any]:
+    """Return the settings of each table below, by the name that the user gave it."""
+    faults, found = Faults(), {}
+    for name in above.names():
+        with faults.gathered():
+            found[name] = read(of, above.take_table(name), environment=environment, name=name)
+    faults.raise_any()
+    return found
 
 
 def _absent(field: "dataclasses.Field[Any]", one: Key) -> Any:

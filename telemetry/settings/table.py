@@ -33,7 +33,7 @@ class Key:
 
     - `words`: what it means, in Markdown; `shown`: the default in words, where its value says too little.
     - `kind`: text, number, integer, flag, path, file, texts, paths, files, names, values, integers, secret,
-      table, tables, or free: a table whose keys the user names.
+      table, tables, named: tables below one, which the user names, or free: a table whose keys he names.
     - `default`: as a file has it; None: the key has none. `is_required`: a table without the key is refused.
     - The bounds: above < value, least <= value <= most; `count`: of integers.
     - `of`: the settings of its tables; of a free table what each of its values is, if that is known.

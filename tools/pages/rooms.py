@@ -29,7 +29,7 @@ ROOMS = (
         "spool",
         "sinks",
     ),
-    *("live", "web", "sources"),
+    *("live", "web", "vehicles", "sources"),
     *(
         "config",
         "stages",

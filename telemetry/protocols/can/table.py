@@ -18,8 +18,9 @@ from dataclasses import dataclass, field, replace
 from telemetry_core.decode.spec import BusSpec, Condition, MessageSpec, PlanSpec, SignalSpec
 from telemetry_core.rows.spec import FieldSpec, RecordSpec, SlotKind
 
+from telemetry.model.ids import IsoTpId
 from telemetry.protocols.table import Mapped, Signal, map_entries, number_field
-from telemetry.rules.find_message import ID_MASK, STANDARD_MASK
+from telemetry.rules.find_message import EXTENDED, ID_MASK, STANDARD_MASK
 from telemetry.rules.map_entry import MAIN, MapEntry
 
 PDU1_MASK = 0x03FFFFFF  # of a J1939 id: all but the priority
@@ -39,7 +40,9 @@ class CanSignal(Signal):
     valid: tuple[int, int] | None = None
     optional: bool = False
     short_at: int = 0
-    page: tuple[int, ...] = ()  # raw values of the message's selector with which it is there; empty: always
+    page: tuple[int, ...] = ()  # raw values of its selector with which it is there; empty: always
+    by: str = ""  # the signal that is its selector; empty: the message's
+    present_bit: int = -1  # as in SignalSpec
 
 
 def flags(byte: int, *names: str | None, mark: str = "") -> tuple[CanSignal, ...]:
@@ -57,18 +60,25 @@ class CanMessage:
 
     code: str  # csv's `message`
     title: str
-    ids: tuple[int, ...]  # of its frames
+    ids: tuple[int, ...]  # of its frames; bit 31 set where one has 29 bits, and not all of the protocol have
     signals: tuple[CanSignal, ...]
     id_mask: int = 0  # the bits of the ids that count; 0: all
     sender_mask: int = 0  # the bits of the ids that say which module it is of, where a bus may have several
     selector: str = ""  # the signal that says which others are there, and is no value itself
     together: tuple[tuple[str, ...], ...] = ()  # names of signals that are values only where all of them are
     mark: str = "C2"  # how certain it is, as the page of the protocol says
+    begins: bytes = b""  # as in MessageSpec, and so is the next one
+    lengths: tuple[int, ...] = ()
+
+    @property
+    def selectors(self) -> frozenset[str]:
+        """Return the signals that say which others are there."""
+        return frozenset((self.selector, *(signal.by for signal in self.signals))) - {""}
 
     @property
     def byte_count(self) -> int:
         """Return bytes that hold all of its signals."""
-        return max((_last_byte(signal) for signal in self.signals), default=0)
+        return max((end_byte(signal) for signal in self.signals), default=0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +97,7 @@ class CanProtocol:
     needed: frozenset[str] = frozenset()  # codes without which a bus speaks something else, for `scan`
     carriers: tuple[MessageSpec, ...] = ()  # frames in which it sends what is longer than 8 bytes
     counts_from: int = 0  # the number of the first byte and bit in its document
+    isotp: tuple[IsoTpId, ...] = ()  # ids whose frames are parts of its messages
 
     @property
     def records(self) -> tuple[RecordSpec, ...]:
@@ -118,16 +129,15 @@ class CanProtocol:
         for number, message in enumerate(self.messages, first_record):
             signals = _with_words(message, value_texts)
             names = [signal.name for signal in signals]
-            pages = list(dict.fromkeys(signal.page for signal in signals if signal.page))
-            selector = names.index(message.selector) if message.selector else -1
-            conditions = tuple(Condition(selector, tuple((raw, raw) for raw in page)) for page in pages)
+            pages = list(dict.fromkeys(_page(signal, message) for signal in signals if signal.page))
+            conditions = tuple(Condition(names.index(by), _ranges(page)) for by, page in pages)
             for id in message.ids:
                 yield MessageSpec(
                     message.code,
-                    id,
-                    self.extended,
+                    id & ID_MASK,
+                    self.extended or bool(id & EXTENDED),
                     message.byte_count,
-                    tuple(_spec(signal, pages) for signal in signals),
+                    tuple(_spec(signal, message, pages) for signal in signals),
                     conditions,
                     number,
                     id_mask=message.id_mask,
@@ -136,6 +146,8 @@ class CanProtocol:
                     together=tuple(
                         tuple(names.index(name) for name in together) for together in message.together
                     ),
+                    begins=message.begins,
+                    lengths=message.lengths,
                 )
 
 
@@ -169,7 +181,8 @@ def id_words(message: MessageSpec) -> str:
     return f"{message.arbitration_id:08X}" if message.extended else f"{message.arbitration_id:03X}"
 
 
-def _last_byte(signal: CanSignal) -> int:
+def end_byte(signal: CanSignal) -> int:
+    """Return how many bytes hold it and what stands before it."""
     if signal.little_endian or signal.is_text:
         return (signal.start_bit + signal.bit_count + 7) // 8
     first = signal.start_bit // 8 * 8 + 7 - signal.start_bit % 8
@@ -191,21 +204,36 @@ def _with_words(message: CanMessage, value_texts: bool) -> Sequence[CanSignal]:
 def _field(signal: CanSignal, message: CanMessage) -> FieldSpec:
     if signal.is_text:
         return FieldSpec(signal.name, SlotKind.ASCII, characters=signal.bit_count // 8)
-    if signal.name == message.selector:  # written as the word that it does not have
+    if signal.name in message.selectors:  # written as the word that it does not have
         return FieldSpec(signal.name, SlotKind.WORD)
     if signal.words and signal.name.endswith(TEXT_SUFFIX):
         return FieldSpec(signal.name, SlotKind.WORD, passes=True, texts=signal.words)
     return number_field(signal, passes=bool(signal.words) or signal.bit_count <= 2)
 
 
-def _spec(signal: CanSignal, pages: Sequence[tuple[int, ...]]) -> SignalSpec:
+def _page(signal: CanSignal, message: CanMessage) -> tuple[str, tuple[int, ...]]:
+    return signal.by or message.selector, signal.page
+
+
+def _ranges(page: tuple[int, ...]) -> tuple[tuple[int, int], ...]:
+    """Return raw values as ranges: those that follow each other are one."""
+    found: list[tuple[int, int]] = []
+    for raw in page:
+        if found and raw == found[-1][1] + 1:
+            found[-1] = (found[-1][0], raw)
+        else:
+            found.append((raw, raw))
+    return tuple(found)
+
+
+def _spec(signal: CanSignal, message: CanMessage, pages: Sequence[tuple[str, tuple[int, ...]]]) -> SignalSpec:
     return SignalSpec(
         signal.start_bit,
         signal.bit_count,
         signal.little_endian,
         signal.signed,
         is_float=signal.is_float,
-        condition=pages.index(signal.page) if signal.page else -1,
+        condition=pages.index(_page(signal, message)) if signal.page else -1,
         choices=signal.words,
         invalid=signal.invalid,
         is_text=signal.is_text,
@@ -213,4 +241,5 @@ def _spec(signal: CanSignal, pages: Sequence[tuple[int, ...]]) -> SignalSpec:
         valid=signal.valid,
         optional=signal.optional,
         short_at=signal.short_at,
+        present_bit=signal.present_bit,
     )

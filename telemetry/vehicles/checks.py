@@ -1,0 +1,129 @@
+"""Whether the tables of a profile go together.
+
+Promises: each fault is a ConfigError with file, line and key; all of a profile are raised at once.
+"""
+
+from collections.abc import Iterable, Iterator
+
+from telemetry.errors import ConfigError, Faults
+from telemetry.model.ids import id_text
+from telemetry.model.measurements import MAX_NUMBERED_FIELDS
+from telemetry.protocols.can.table import CanSignal, end_byte
+from telemetry.rules.signals import choice
+from telemetry.settings.document import Where
+from telemetry.vehicles.profile import LAST_BYTE, Broadcast, Layout, Profile, Read, Unit
+from telemetry.vehicles.protocol import Heard, heard, named_alike
+
+
+def check(profile: Profile) -> None:
+    """Raise ConfigError for what does not go together."""
+    faults = Faults()
+    layouts: tuple[Layout, ...] = (*profile.reads, *profile.broadcasts)
+    found = [*_of_names(profile), *_of_ids(profile), *_of_pages(profile)]
+    found += [error for layout in layouts for error in _of_cells(profile, layout)]
+    for error in found or _of_messages(heard(profile)):
+        with faults.gathered():
+            raise error
+    faults.raise_any()
+
+
+def _of_names(profile: Profile) -> Iterator[ConfigError]:
+    if not profile.title:
+        yield ConfigError("is missing", where=f"{profile.file}: title")
+    if not profile.buses:
+        yield ConfigError("has no [bus.NAME]", where=profile.file)
+    placed: tuple[Unit | Broadcast, ...] = (*profile.units.values(), *profile.broadcasts)
+    for one in placed:
+        if not one.bus:
+            yield ConfigError("is missing", where=one.where.key("bus"), hint=choice("", profile.buses))
+        for name in one.bus:
+            if name not in profile.buses:
+                words, hint = f"there is no [bus.{name}]", choice(name, profile.buses)
+                yield ConfigError(words, where=one.where.key("bus"), hint=hint)
+    for read in profile.reads:
+        if read.unit not in profile.units:
+            words, hint = f"there is no [unit.{read.unit}]", choice(read.unit, profile.units)
+            yield ConfigError(words, where=read.where.key("unit"), hint=hint)
+
+
+def _of_ids(profile: Profile) -> Iterator[ConfigError]:
+    """Yield where one id of a bus is two things."""
+    taken: dict[tuple[str, int], tuple[str, Where]] = {}
+    things = [
+        (bus, pair.answer.id, f"unit {unit.name}", unit.where.key("at"))
+        for unit in profile.units.values()
+        for bus in unit.bus
+        for pair in unit.at
+    ]
+    things += [
+        (bus, each.id, f"broadcast {number}", each.where.key("id"))
+        for number, each in enumerate(profile.broadcasts)
+        for bus in each.bus
+    ]
+    for bus, id, what, where in things:
+        other, place = taken.setdefault((bus, id), (what, where))
+        if other != what:
+            words = f"{id_text(id)} is of {other} on {bus} already"
+            yield ConfigError(words, where=where, hint=f"see {place}")
+
+
+def _of_pages(profile: Profile) -> Iterator[ConfigError]:
+    """Yield where reads that share a name are no pages of one message."""
+    for first, *others in named_alike(profile.reads):
+        for one in (first, *others) if others else ():
+            if one.what[0] != first.what[0]:
+                yield ConfigError("reads of one name are of one service", where=one.where.key("what"))
+            for key in ("length", "selector"):
+                if getattr(one, key):
+                    words = "stands in several reads of one name, which their identifiers tell apart"
+                    yield ConfigError(words, where=one.where.key(key), hint="give each a name of its own")
+
+
+def _of_cells(profile: Profile, layout: Layout) -> Iterator[ConfigError]:
+    for name, most in (("cells", profile.cells), ("temperatures", MAX_NUMBERED_FIELDS)):
+        cells = getattr(layout, name)
+        if cells is None:
+            continue
+        where = layout.where.key(name)
+        pages = layout.times if isinstance(layout, Read) else 1
+        if cells.number:
+            pages = cells.number.most - cells.number.least + 1
+        last = cells.first + pages * cells.count - 1
+        if last > most:
+            hint = f"cells = {last} above the first table, if it has so many" if name == "cells" else ""
+            yield ConfigError(f"{cells.first} to {last} are more than {most}", where=where, hint=hint)
+
+
+def _of_messages(found: Iterable[Heard]) -> Iterator[ConfigError]:
+    codes: dict[str, Heard] = {}
+    answers: dict[tuple[int, bytes], list[Heard]] = {}  # by the first id and what they begin with
+    for one in found:
+        message, where = one.message, one.layout.where
+        id, begins = message.ids[0], message.begins
+        for count in range(1, len(begins) + 1):
+            for other in answers.get((id, begins[:count]), ()):
+                lengths = set(message.lengths), set(other.message.lengths)
+                if not all(lengths) or lengths[0] & lengths[1]:
+                    words = f"an answer may be {message.code} and {other.message.code}"
+                    hint = f"see {other.layout.where}; give each its own lengths"
+                    yield ConfigError(words, where=where, hint=hint)
+                    break
+        answers.setdefault((id, begins), []).append(one)
+        if (other := codes.setdefault(message.code, one)) is not one:
+            hint = f"see {other.layout.where}; give one another name"
+            yield ConfigError(f"two messages are called {message.code}", where=where, hint=hint)
+        yield from _of_signals(one)
+
+
+def _of_signals(one: Heard) -> Iterator[ConfigError]:
+    named: dict[str, list[CanSignal]] = {}
+    shortest = min(one.message.lengths, default=LAST_BYTE + 1)
+    for where, signal in one.placed:
+        others = named.setdefault(signal.name, [])
+        if any(not (signal.page and set(signal.page).isdisjoint(other.page)) for other in others):
+            yield ConfigError(f"two values of {one.message.code} are called {signal.name}", where=where)
+        others.append(signal)
+        end = max(end_byte(signal), signal.present_bit // 8 + 1)
+        if end > shortest:
+            words = f"{signal.name} ends with byte {end - 1}, and the shortest answer with {shortest - 1}"
+            yield ConfigError(words, where=where)

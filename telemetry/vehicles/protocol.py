@@ -1,0 +1,223 @@
+"""A profile as a protocol of a bus: messages, and what they mean.
+
+Promises: each page that a unit answers, each layout of an answer and each broadcast frame is a message of its
+own, the same on each bus and from each address of its unit. A field that has several origins is filled by
+what is preferred, then by what is broadcast, then by answers.
+
+Relies on a profile that goes together.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from telemetry.errors import ConfigError
+from telemetry.model.ids import IsoTpId, id_text
+from telemetry.model.measurements import CELLS, EVENT, MEASUREMENTS
+from telemetry.protocols.can.table import CanMessage, CanProtocol, CanSignal
+from telemetry.protocols.table import Mapped
+from telemetry.rules.signals import choice
+from telemetry.settings.document import Where
+from telemetry.vehicles.profile import READS, Cells, Layout, Place, Profile, Read, Value
+
+PREFERRED, BROADCAST, ANSWERED = range(3)  # ranks of what may fill one field
+_PAGE, _IDENTIFIER = "page", "identifier"  # signals that say which others are there
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """One message, and what it means. placed: its signals, each with where the profile has it."""
+
+    message: CanMessage
+    mapped: tuple[Mapped, ...]
+    placed: tuple[tuple[Where, CanSignal], ...]
+    layout: Layout
+
+
+def protocol(profile: Profile, bus: str = "") -> CanProtocol:
+    """Return what is heard on that bus of a profile, or on any. Raises ConfigError."""
+    if bus and bus not in profile.buses:
+        raise ConfigError(f"{profile.name} has no bus {bus!r}", hint=choice(bus, profile.buses))
+    found = list(heard(profile, bus))
+    units = [unit for unit in profile.units.values() if not bus or bus in unit.bus]
+    answers = dict.fromkeys(pair.answer for unit in units for pair in unit.at)
+    rates = [each.bit_rate for name, each in profile.buses.items() if bus in ("", name)]
+    return CanProtocol(
+        name=profile.name,
+        title=f"{profile.title} (vehicle profile {profile.name})",
+        bit_rate=rates[0],
+        extended=False,
+        messages=tuple(each.message for each in found),
+        mapped=tuple(one for each in found for one in each.mapped),
+        isotp=tuple(IsoTpId(each.id, extended_addressing=each.unit is not None) for each in answers),
+    )
+
+
+def heard(profile: Profile, bus: str = "") -> Iterator[Heard]:
+    """Yield the messages of that bus, or of all; broadcast ones last."""
+    for unit in profile.units.values():
+        if bus and bus not in unit.bus:
+            continue
+        ids = tuple(dict.fromkeys(pair.answer.id for pair in unit.at))
+        reads = [one for one in profile.reads if one.unit == unit.name]
+        layouts = Counter(one.what for one in reads)
+        for named in named_alike(reads):
+            if len(named) > 1:
+                yield _by_identifier(named, ids)
+            else:
+                yield from _pages(named[0], ids, is_only=layouts[named[0].what] == 1)
+    for each in profile.broadcasts:
+        if not bus or bus in each.bus:
+            code = each.name or id_text(each.id)
+            yield _heard(each, CanMessage(code, "broadcast", (each.id,), ()), BROADCAST)
+
+
+def named_alike(reads: Iterable[Read]) -> Iterable[Sequence[Read]]:
+    """Return reads by message: those of one unit that share a name are one; the others each their own."""
+    found: dict[object, list[Read]] = {}
+    for number, one in enumerate(reads):
+        found.setdefault((one.unit, one.name) if one.name else number, []).append(one)
+    return found.values()
+
+
+def _pages(one: Read, ids: tuple[int, ...], *, is_only: bool) -> Iterator[Heard]:
+    """Yield a message for each identifier that is read. is_only: its answer has no other layout."""
+    lengths = "" if is_only else "_" + "_".join(map(str, one.length))
+    for page, request in enumerate(one.requests):
+        identifier = request.hex().upper()
+        code = one.name if one.name and one.times == 1 else f"{one.name or one.unit}_{identifier}"
+        title = f"answer of {one.unit} to {identifier}"
+        message = CanMessage(code + lengths, title, ids, (), begins=one.begins(request), lengths=one.length)
+        yield _heard(one, message, ANSWERED, page=page)
+
+
+def _by_identifier(reads: Sequence[Read], ids: tuple[int, ...]) -> Heard:
+    """Return the answers to several reads of one service as one message, whose identifier is a selector."""
+    service = reads[0].what[0]
+    selector = Place(byte=1, byte_count=READS[service])
+    parts = [
+        _heard(
+            replace(one, selector=selector),
+            CanMessage(one.name, f"answers of {one.unit}", ids, (), begins=bytes((service + 0x40,))),
+            ANSWERED,
+            identifier=int.from_bytes(one.what[1:]),
+        )
+        for one in reads
+    ]
+    placed = (*parts[0].placed[:1], *(one for each in parts for one in each.placed[1:]))  # one selector
+    return replace(
+        parts[0],
+        message=replace(parts[0].message, signals=tuple(signal for _, signal in placed)),
+        mapped=tuple(one for each in parts for one in each.mapped),
+        placed=placed,
+    )
+
+
+def _heard(
+    layout: Layout, message: CanMessage, rank: int, *, page: int = 0, identifier: int | None = None
+) -> Heard:
+    """Return the message with its signals. identifier: the page that all of them are of."""
+    always = () if identifier is None else (identifier,)
+    optional = isinstance(layout, Read) and layout.optional
+    mapped: list[Mapped] = []
+    placed: list[tuple[Where, CanSignal]] = []
+    if layout.selector:
+        name = _PAGE if identifier is None else _IDENTIFIER
+        message = replace(message, selector=name)
+        placed.append((layout.where.key("selector"), _signal(name, layout.selector)))
+    for field in layout.fields:
+        words = tuple(field.words.items())
+        unit = field.unit or _unit(field.to)
+        signal = replace(
+            _valued(field.called, field), page=always or _raws(field.page), unit=unit, words=words
+        )
+        placed.append((field.where, signal))
+        if field.to:
+            goes_before = PREFERRED if field.prefer else rank
+            is_event = field.to.startswith(f"{EVENT.name}.")
+            mapped.append(
+                Mapped(
+                    f"{message.code}.{field.called}",
+                    field.to,
+                    when=field.when,
+                    words=words,
+                    rank=None if is_event else goes_before,
+                    where=field.where,
+                )
+            )
+    for letter, cells in (("v", layout.cells), ("t", layout.temperatures)):
+        if cells:
+            placed += ((cells.where, signal) for signal in _cells(letter, cells, page, always))
+            family = f"{letter}{{n}}"
+            mapped.append(
+                Mapped(
+                    f"{message.code}.{family}",
+                    f"{CELLS.name}.{family}",
+                    rank=rank,
+                    optional=optional,
+                    where=cells.where,
+                )
+            )
+    return Heard(
+        replace(message, signals=tuple(signal for _, signal in placed), mark=layout.mark),
+        tuple(mapped),
+        tuple(placed),
+        layout,
+    )
+
+
+def _cells(letter: str, cells: Cells, page: int, always: tuple[int, ...]) -> Iterator[CanSignal]:
+    """Yield the signals of cells or sensors, and first that which says which ones a frame has."""
+    of_page = always or _raws(cells.page)
+    one = replace(_valued("", cells), page=of_page, unit="V" if letter == "v" else "°C")
+    if cells.number:
+        selector = f"{letter}_number"
+        yield replace(_signal(selector, cells.number), page=of_page)
+        for number in range(cells.number.least, cells.number.most + 1):
+            first = cells.first + (number - cells.number.least) * cells.count
+            for place in range(cells.count):
+                yield replace(_moved(one, cells, letter, first, place), page=(number,), by=selector)
+        return
+    first = cells.first + page * cells.count
+    for place in range(cells.count):
+        yield _moved(one, cells, letter, first, place)
+
+
+def _moved(one: CanSignal, cells: Cells, letter: str, first: int, place: int) -> CanSignal:
+    present_bit = -1 if cells.present is None else 8 * (cells.present + place // 8) + 7 - place % 8
+    start_bit = _after(one.start_bit, place * cells.stride, is_little=cells.little)
+    return replace(one, name=f"{letter}{first + place}", start_bit=start_bit, present_bit=present_bit)
+
+
+def _after(start_bit: int, bits: int, *, is_little: bool) -> int:
+    """Return the number of the bit so many after this one, in the order of the bits of a value."""
+    if is_little:
+        return start_bit + bits
+    at = start_bit // 8 * 8 + 7 - start_bit % 8 + bits
+    return at // 8 * 8 + 7 - at % 8
+
+
+def _signal(name: str, place: Place) -> CanSignal:
+    return CanSignal(name, place.start_bit, place.bit_count, place.little, place.signed)
+
+
+def _valued(name: str, value: Value) -> CanSignal:
+    return replace(
+        _signal(name, value),
+        factor=value.scale,
+        offset=value.offset,
+        invalid=value.absent,
+        valid=value.valid,
+        mark=value.mark,
+    )
+
+
+def _raws(page: tuple[int, int] | None) -> tuple[int, ...]:
+    return () if page is None else tuple(range(page[0], page[1] + 1))
+
+
+def _unit(to: str) -> str:
+    """Return the unit of a field of the data model; none of an event or a text."""
+    measurement, _, name = to.partition(".")
+    fields = MEASUREMENTS[measurement].fields if measurement in MEASUREMENTS else ()
+    return next((field.unit for field in fields if field.name == name), "")
