@@ -31,6 +31,7 @@ COMMANDS = {
     "sessions": "charging sessions: from where to where, how much, how long, who ended them and why",
     "session": "one charging session: all about it as text, a page of HTML, or a picture",
     "scan": "which devices are at serial ports, and what is spoken on a bus",
+    "vehicles": "the vehicles that are known by name, and what each of them tells",
     "monitor": "live values in a terminal: of a running service, a bus, a port or a log",
     "capture": "a CAN bus into candump, ASC, BLF or MF4 files, or a serial line into a text file, raw",
     "scrub": "recordings without VINs, serial numbers and positions, to be published",

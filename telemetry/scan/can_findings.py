@@ -9,6 +9,7 @@ from telemetry.errors import one_line
 from telemetry.model.bit_rate import BitRate
 from telemetry.model.ids import id_text
 from telemetry.scan.can_scan import J1939, BusVerdict, Fit
+from telemetry.scan.profiles import vin_begins
 from telemetry.scan.toml_words import SourceNames, text, texts
 from telemetry.scan.traffic import BusTraffic
 
@@ -44,6 +45,8 @@ def words_of(bus: BusFindings) -> Iterator[str]:
         chosen = " <-" if fit in bus.verdict.chosen else ""
         if chosen or number <= _MOST_RANKED:
             yield f"{number}. {evidence(fit, traffic)}{chosen}"
+    if vin := vin_begins(traffic.ids.values()):
+        yield f"a unit has answered with a VIN that begins with {vin}"
     left = [id for id in traffic.ids if not any(id in fit.ids for fit in bus.verdict.chosen)]
     if left and bus.verdict.chosen:
         shown = " ".join(id_text(id) for id in sorted(left)[:_MOST_IDS])
@@ -57,12 +60,16 @@ def _rate_words(rate: BitRate) -> str:
 
 def evidence(fit: Fit, traffic: BusTraffic) -> str:
     """Return how a candidate fits, in one line."""
+    vehicle = fit.candidate.vehicle
     how = " by PGN" if fit.candidate.by_pgn and fit.candidate.database is not None else ""
+    how += f" (vehicle, {vehicle.bus})" if vehicle else ""
     periods = f", periods right {fit.periods_right} of {fit.periods_judged}" if fit.periods_judged else ""
+    answers = f", answers explained {fit.answers - fit.unexplained} of {fit.answers}" if fit.answers else ""
+    against = f", against it {' '.join(map(id_text, sorted(fit.against)))}" if fit.against else ""
     return one_line(
         f"{fit.candidate.name}{how}: score {fit.score:.2f}, {len(fit.ids)} of {len(traffic.ids)} ids, "
         f"{fit.frames / max(traffic.frames, 1):.0%} of frames, "
-        f"lengths right {fit.lengths_right} of {len(fit.ids)}{periods}"
+        f"lengths right {fit.lengths_right} of {len(fit.ids)}{periods}{answers}{against}"
     )
 
 
@@ -81,7 +88,10 @@ def block(bus: BusFindings, names: SourceNames) -> str:
                     f"# Equally well fit: {equal}. If you have another than {name}, put that in its place."
                 )
             )
-    protocols = [fit.candidate.name for fit in chosen if not fit.candidate.database]
+    vehicles = [fit.candidate.vehicle for fit in chosen if fit.candidate.vehicle]
+    protocols = [
+        fit.candidate.name for fit in chosen if not fit.candidate.database and not fit.candidate.vehicle
+    ]
     databases = [str(fit.candidate.database.absolute()) for fit in chosen if fit.candidate.database]
     if J1939 in protocols:
         lines.append("# Messages of J1939 need a database: scan again with --dbc FILE or FOLDER.")
@@ -89,6 +99,7 @@ def block(bus: BusFindings, names: SourceNames) -> str:
     lines += ["[[can]]" if bus.options is None else "[[python_can]]", f"name = {text(names.new(bus.name))}"]
     if bus.options is None:
         lines.append(f"interface = {text(bus.name if _INTERFACE.fullmatch(bus.name) else 'can0')}")
+    lines += [f"{key} = {text(value)}" for vehicle in vehicles for key, value in vehicle.keys]
     lines += _keys(protocols, databases, by_pgn=any(fit.candidate.by_pgn for fit in chosen))
     if bus.options is not None:
         options = (f"{key} = {_value(value)}" for key, value in bus.options.items())
@@ -128,6 +139,7 @@ def as_json(bus: BusFindings) -> dict[str, Any]:
         "seconds": traffic.seconds,
         "ids": len(traffic.ids),
         "ranking": [_fit_json(fit, bus) for fit in bus.verdict.ranking],
+        **({"vin_begins": vin} if (vin := vin_begins(traffic.ids.values())) else {}),
     }
 
 
@@ -135,6 +147,7 @@ def _fit_json(fit: Fit, bus: BusFindings) -> dict[str, Any]:
     return {
         "name": fit.candidate.name,
         "database": None if fit.candidate.database is None else str(fit.candidate.database),
+        "profile": fit.candidate.vehicle.profile.name if fit.candidate.vehicle else None,
         "score": round(fit.score, 4),
         "proposed": fit in bus.verdict.chosen,
         "ids": len(fit.ids),
@@ -142,4 +155,13 @@ def _fit_json(fit: Fit, bus: BusFindings) -> dict[str, Any]:
         "lengths_right": fit.lengths_right,
         "periods_right": fit.periods_right,
         "periods_judged": fit.periods_judged,
+        **(_vehicle_json(fit) if fit.candidate.vehicle else {}),
+    }
+
+
+def _vehicle_json(fit: Fit) -> dict[str, Any]:
+    return {
+        "against": sorted(map(id_text, fit.against)),
+        "answers": fit.answers,
+        "answers_unexplained": fit.unexplained,
     }

@@ -1,4 +1,4 @@
-"""Which protocols and databases fit what was seen on a bus: by ids, lengths and periods.
+"""Which protocols, databases and vehicles fit what was seen on a bus: by ids, lengths, periods and answers.
 
 Promises:
 
@@ -21,9 +21,11 @@ from telemetry_core.frames.spec import SeenFrames
 
 from telemetry.databases.formats.dbc_statements import dbc_id, statements
 from telemetry.databases.formats.encodings import text_of
+from telemetry.model.ids import id_text
 from telemetry.protocols.can.table import shared_id
 from telemetry.protocols.known import CAN_PROTOCOLS
 from telemetry.rules.find_message import EXTENDED, find_message
+from telemetry.scan.profiles import ProfileBus, profile_buses
 from telemetry.scan.traffic import BusTraffic
 
 CLASSIC_BYTES = 8
@@ -31,6 +33,7 @@ _WRONG_LENGTH, _WRONG_PERIOD, _UNKNOWN_PERIOD = 0.1, 0.25, 0.75  # what such an 
 _LEAST_WORTH = 0.6  # on average of the ids that a proposal explains
 _LEAST_SHARE = 0.2  # of the ids seen, or of its own messages, that a database explains
 _LEAST_IDS, _NEARLY_ALL = 5, 0.8  # of a database that is believed although periods are wrong, or unknown
+_LEAST_ANSWERED = 3  # messages of units, by which a vehicle is believed although others are not explained
 _NEAR, _NEAR_S = 0.25, 0.002  # by which a period may differ: of itself, and always
 
 
@@ -38,8 +41,8 @@ _NEAR, _NEAR_S = 0.25, 0.002  # by which a period may differ: of itself, and alw
 class Candidate:
     """What a bus may be. periods_ms: of its messages, by name, as far as they are declared.
 
-    database: its file; None: a protocol. by_pgn: ids are compared as J1939 does. needed: messages without
-    which it is something else.
+    database: its file; vehicle: a bus of a profile; None both: a protocol. by_pgn: ids are compared as J1939
+    does. needed: messages without which it is something else.
     """
 
     name: str
@@ -48,6 +51,7 @@ class Candidate:
     database: Path | None = None
     by_pgn: bool = False
     needed: frozenset[str] = frozenset()
+    vehicle: ProfileBus | None = None
 
     @property
     def is_exact(self) -> bool:
@@ -57,7 +61,11 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Fit:
-    """How a candidate fits. ids: those that it explains; messages: their names. score: 0 to 1."""
+    """How a candidate fits. ids: those that it explains; messages: their names. score: 0 to 1.
+
+    against: ids that speak against a vehicle, since it has none of them, or has them always. answers: of the
+    units that it knows; unexplained: how many of them it cannot explain; answered: its messages among them.
+    """
 
     candidate: Candidate
     ids: frozenset[int]
@@ -68,6 +76,17 @@ class Fit:
     periods_judged: int
     worth: float  # all ids together
     score: float
+    against: frozenset[int] = frozenset()
+    answers: int = 0
+    unexplained: int = 0
+    answered: frozenset[str] = frozenset()
+
+    @property
+    def share(self) -> float:
+        """Return which part of its own messages was heard."""
+        answered = self.candidate.vehicle.answers.values() if self.candidate.vehicle else ()
+        codes = {one.code for _, messages in answered for one in messages}
+        return len(self.messages) / max(len(codes) + len(self.candidate.bus.messages), 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +99,7 @@ class BusVerdict:
 
 
 def known_candidates() -> list[Candidate]:
-    """Return every protocol that this program knows, and J1939."""
+    """Return every protocol that this program knows, J1939, and every bus of a vehicle."""
     found = [
         Candidate(
             name,
@@ -90,7 +109,15 @@ def known_candidates() -> list[Candidate]:
         )
         for name, one in CAN_PROTOCOLS.items()
     ]
-    return [*found, Candidate(J1939, j1939_bus(), PERIODS_MS, by_pgn=True)]
+    return [*found, Candidate(J1939, j1939_bus(), PERIODS_MS, by_pgn=True), *map(_vehicle, profile_buses())]
+
+
+def _vehicle(bus: ProfileBus) -> Candidate:
+    """Return the candidate of a bus of a profile: its broadcast frames, and its answers beside them."""
+    sent = tuple(one for one in bus.profile.protocol(bus.bus).bus(bus.bus).messages if not one.begins)
+    periods_ms = {id_text(one.id): round(one.period_ms) for one in bus.profile.broadcasts if one.period_ms}
+    by_name_ms = {one.name: periods_ms[id_text(_id(one))] for one in sent if id_text(_id(one)) in periods_ms}
+    return Candidate(bus.profile.name, BusSpec(bus.bus, sent), by_name_ms, vehicle=bus)
 
 
 def database_candidate(file: Path, bus: BusSpec, by_id_ms: Mapping[int, int]) -> Candidate:
@@ -108,7 +135,10 @@ def _id(message: MessageSpec) -> int:
 def judge(traffic: BusTraffic, candidates: Iterable[Candidate]) -> BusVerdict:
     """Return how well each fits, and which together explain the bus."""
     fits = [fit for one in candidates if (fit := _best_fit(traffic, one)).ids]
-    ranking = sorted(fits, key=lambda fit: -fit.score)  # of equal ones the first is the more usual
+    # Of equal ones the first is the more usual; of vehicles the one of which most was heard.
+    fits.sort(key=lambda fit: (-fit.score, fit.candidate.vehicle is not None and 1 - fit.share))
+    best = {fit.candidate.name: fit for fit in reversed(fits) if fit.candidate.vehicle}  # of its buses
+    ranking = [fit for fit in fits if best.get(fit.candidate.name, fit) is fit]
     chosen: list[Fit] = []
     explained: set[int] = set()
     for fit in ranking:
@@ -120,7 +150,7 @@ def judge(traffic: BusTraffic, candidates: Iterable[Candidate]) -> BusVerdict:
         fit.candidate.name: tuple(
             other.candidate.name
             for other in ranking
-            if other not in chosen and (other.ids, other.score) == (fit.ids, fit.score)
+            if other not in chosen and (other.ids, other.score) == (fit.ids, fit.score) and not other.against
         )
         for fit in chosen
     }
@@ -150,18 +180,29 @@ def _fit(traffic: BusTraffic, candidate: Candidate) -> Fit:
         for seen in traffic.ids.values()
         if (message := find_message(candidate.bus, seen.id)) is not None
     ]
+    vehicle = candidate.vehicle
+    answered = [traffic.ids[id] for id in vehicle.answers if id in traffic.ids] if vehicle else []
+    heard = [(seen, vehicle.heard(seen)) for seen in answered] if vehicle else []
+    answering = [(seen, one) for seen, one in heard if one.explained]
     worths = [_worth(seen, message, candidate) for seen, message in found]
+    worths += [one.explained / (one.explained + one.others) for _, one in answering]
     judged = [_has_right_period(seen, message, candidate) for seen, message in found]
+    against = vehicle.speaking_against(traffic.ids) if vehicle else frozenset()
+    codes = frozenset(code for _, one in answering for code in one.messages)
     return Fit(
         candidate,
-        frozenset(seen.id for seen, _ in found),
-        frozenset(message.name for _, message in found),
-        sum(seen.frames for seen, _ in found),
-        sum(_has_right_length(seen, message, candidate) for seen, message in found),
+        frozenset(seen.id for seen, _ in (*found, *answering)),
+        codes.union(message.name for _, message in found),
+        sum(seen.frames for seen, _ in (*found, *answering)),
+        sum(_has_right_length(seen, message, candidate) for seen, message in found) + len(answering),
         sum(each is True for each in judged),
         sum(each is not None for each in judged),
         sum(worths),
-        sum(worths) / max(len(traffic.ids), 1),
+        sum(worths) / max(len(traffic.ids), 1) * (_WRONG_LENGTH if against else 1),
+        against,
+        sum(one.explained + one.others for _, one in heard),
+        sum(one.others for _, one in heard),
+        codes,
     )
 
 
@@ -174,6 +215,8 @@ def _worth(seen: SeenFrames, message: MessageSpec, candidate: Candidate) -> floa
 
 
 def _has_right_length(seen: SeenFrames, message: MessageSpec, candidate: Candidate) -> bool:
+    if candidate.vehicle and seen.id in candidate.vehicle.lengths:
+        return seen.shortest == seen.longest == candidate.vehicle.lengths[seen.id]
     if candidate.is_exact:
         return seen.shortest == seen.longest and seen.longest in (message.byte_count, CLASSIC_BYTES)
     return message.byte_count <= seen.longest <= CLASSIC_BYTES
@@ -190,22 +233,31 @@ def _has_right_period(seen: SeenFrames, message: MessageSpec, candidate: Candida
 
 def _is_sure(fit: Fit, new: frozenset[int], traffic: BusTraffic) -> bool:
     """Return whether it is more than chance."""
-    if not fit.candidate.needed <= fit.messages:
+    vehicle = fit.candidate.vehicle
+    if not fit.candidate.needed <= fit.messages or fit.against:
         return False
-    is_unmistakable = fit.candidate.database is None and not fit.candidate.needed
+    if vehicle and (len(fit.answered) >= _LEAST_ANSWERED or _is_understood(fit)):
+        return True
+    is_unmistakable = (fit.candidate.database or vehicle) is None and not fit.candidate.needed
     worth = fit.lengths_right if is_unmistakable else fit.worth
     if worth < _LEAST_WORTH * len(fit.ids) and not _is_thinned(fit, traffic):
         return False
     if fit.candidate.name == J1939:
         return bool(fit.messages - {"TP"}) and len(new) > 1
-    if fit.candidate.database is None:
+    if (fit.candidate.database or vehicle) is None:
         return True
     if len(new) >= _LEAST_SHARE * len(traffic.ids):
         return True
     # Vehicles share the numbers of 11 bits: of many databases some small one has a few of them.
     periods_right = fit.periods_right - len(fit.ids - new)  # of the new ones, at least
-    is_no_chance = len(new) >= _LEAST_IDS or periods_right > 1 or max(new) >= EXTENDED
+    alike = len(new) + (len(vehicle.needed - new) if vehicle else 0)
+    is_no_chance = alike >= _LEAST_IDS or periods_right > 1 or max(new) >= EXTENDED
     return is_no_chance and len(new) >= _LEAST_SHARE * len(fit.candidate.bus.messages)
+
+
+def _is_understood(fit: Fit) -> bool:
+    """Return whether a vehicle of which units answered explains most answers."""
+    return 0 < _LEAST_WORTH * fit.answers <= fit.answers - fit.unexplained
 
 
 def _is_thinned(fit: Fit, traffic: BusTraffic) -> bool:
@@ -215,8 +267,10 @@ def _is_thinned(fit: Fit, traffic: BusTraffic) -> bool:
 
 
 def _may_stand_with(fit: Fit, chosen: Sequence[Fit]) -> bool:
-    """Return whether a configuration may have both: databases may overlap, a protocol with nothing."""
+    """Return whether a configuration may have both: one vehicle, and databases alone may overlap."""
     for other in chosen:
+        if fit.candidate.vehicle and other.candidate.vehicle:
+            return False
         if fit.candidate.database is None or other.candidate.database is None:
             if J1939 in (fit.candidate.name, other.candidate.name):
                 continue

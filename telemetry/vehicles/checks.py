@@ -85,10 +85,11 @@ def _of_cells(profile: Profile, layout: Layout) -> Iterator[ConfigError]:
         if cells is None:
             continue
         where = layout.where.key(name)
-        pages = layout.times if isinstance(layout, Read) else 1
-        if cells.number:
-            pages = cells.number.most - cells.number.least + 1
+        pages = len(layout.requests) if isinstance(layout, Read) else 1
         last = cells.first + pages * cells.count - 1
+        if number := cells.number:
+            numbers = range(number.least, number.most + 1)
+            last = max(number.first(one, cells) + cells.count - 1 for one in numbers)
         if last > most:
             hint = f"cells = {last} above the first table, if it has so many" if name == "cells" else ""
             yield ConfigError(f"{cells.first} to {last} are more than {most}", where=where, hint=hint)

@@ -85,6 +85,10 @@ def _request(text: str) -> bytes:
     return found
 
 
+def _requests(texts: Sequence[str]) -> tuple[bytes, ...]:
+    return tuple(map(_request, texts))
+
+
 @dataclass(frozen=True, slots=True)
 class Address:
     """An id, bit 31 set where it has 29 bits, and the address in its frames' first byte, if they have one."""
@@ -221,12 +225,35 @@ class Number(Place):
 
     least: int = key("of the first one", name="from", default=0, least=0, most=65_535)
     most: int = key("of the last one", name="to", least=0, most=65_535)
+    firsts: tuple[int, ...] = key(
+        "the first cell or sensor of each, where they do not simply count on; 0: it has none",
+        name="first",
+        kind="values",
+        convert=_integers,
+        default=(),
+    )
 
     def check(self, table: TomlTable) -> None:
         """Raise ConfigError where there is none."""
         Place.check(self, table)
         if self.most < self.least:
             raise table.wrong("to", f"must be {self.least} or more")
+        if self.firsts and len(self.firsts) != self.most - self.least + 1:
+            raise table.wrong("first", f"must be {self.most - self.least + 1} numbers, one for each")
+
+    def first(self, number: int, cells: "Cells") -> int:
+        """Return the first cell or sensor of a number; 0: it has none."""
+        at = number - self.least
+        return self.firsts[at] if self.firsts else cells.first + at * cells.count
+
+
+@settings(kw_only=True)
+class Unless(Place):
+    """What stands beside a value, and says that it is none."""
+
+    raws: tuple[int, ...] = key(
+        "raw values, in hexadecimal, with which", name="is", kind="texts", convert=_raws
+    )
 
 
 @settings(kw_only=True)
@@ -246,6 +273,7 @@ class Cells(Value):
         most=LAST_BYTE,
     )
     number: Number | None = key("of broadcast ones: which page it is", kind="table", of=Number)
+    unless: Unless | None = key("beside the first one: what says that there is none", kind="table", of=Unless)
 
     @property
     def stride(self) -> int:
@@ -279,6 +307,9 @@ class Read(Layout):
     unit: str = key("the name of the control unit")
     what: bytes = key("the request: a service that reads, and its identifier", kind="text", convert=_request)
     times: int = key("so many identifiers, which count on from it", default=1, least=1, most=999)
+    also: tuple[bytes, ...] = key(
+        "further requests of the same layout", kind="texts", convert=_requests, default=()
+    )
     every_s: float = key("how often it is worth asking, at most", default=10.0, above=0.0, most=86_400.0)
     length: tuple[int, ...] = key(
         "of the answer; several where it is one layout all the same",
@@ -305,7 +336,7 @@ class Read(Layout):
     def requests(self) -> Sequence[bytes]:
         """Return what is asked, page by page."""
         service, first, size = self.what[:1], int.from_bytes(self.what[1:]), len(self.what) - 1
-        return [service + (first + page).to_bytes(size) for page in range(self.times)]
+        return [*(service + (first + page).to_bytes(size) for page in range(self.times)), *self.also]
 
     @staticmethod
     def begins(request: bytes) -> bytes:
@@ -355,6 +386,12 @@ class VehicleBus:
     bit_rate: int = key("in bit/s", least=1_000, most=8_000_000)
     awake: tuple[int, ...] = key(
         "ids that are heard while the vehicle is awake", kind="texts", convert=_ids, default=()
+    )
+    needed: tuple[int, ...] = key(
+        "ids that it always has: otherwise it is of another vehicle", kind="texts", convert=_ids, default=()
+    )
+    against: tuple[int, ...] = key(
+        "ids that only buses of other vehicles have", kind="texts", convert=_ids, default=()
     )
     where: Where = _NOWHERE
 

@@ -21,6 +21,7 @@ from telemetry.settings.document import Where
 from telemetry.vehicles.profile import READS, Cells, Layout, Place, Profile, Read, Value
 
 PREFERRED, BROADCAST, ANSWERED = range(3)  # ranks of what may fill one field
+_BESIDE = "_raw"  # of what says that a cell or sensor is none
 _PAGE, _IDENTIFIER = "page", "identifier"  # signals that say which others are there
 
 
@@ -85,7 +86,7 @@ def _pages(one: Read, ids: tuple[int, ...], *, is_only: bool) -> Iterator[Heard]
     lengths = "" if is_only else "_" + "_".join(map(str, one.length))
     for page, request in enumerate(one.requests):
         identifier = request.hex().upper()
-        code = one.name if one.name and one.times == 1 else f"{one.name or one.unit}_{identifier}"
+        code = one.name if one.name and len(one.requests) == 1 else f"{one.name or one.unit}_{identifier}"
         title = f"answer of {one.unit} to {identifier}"
         message = CanMessage(code + lengths, title, ids, (), begins=one.begins(request), lengths=one.length)
         yield _heard(one, message, ANSWERED, page=page)
@@ -148,6 +149,10 @@ def _heard(
     for letter, cells in (("v", layout.cells), ("t", layout.temperatures)):
         if cells:
             placed += ((cells.where, signal) for signal in _cells(letter, cells, page, always))
+            if cells.unless:
+                raws = [signal.name for _, signal in placed if signal.name.endswith(_BESIDE)]
+                pairs = tuple((raw.removesuffix(_BESIDE), raw) for raw in raws)
+                message = replace(message, together=pairs)
             family = f"{letter}{{n}}"
             mapped.append(
                 Mapped(
@@ -174,13 +179,18 @@ def _cells(letter: str, cells: Cells, page: int, always: tuple[int, ...]) -> Ite
         selector = f"{letter}_number"
         yield replace(_signal(selector, cells.number), page=of_page)
         for number in range(cells.number.least, cells.number.most + 1):
-            first = cells.first + (number - cells.number.least) * cells.count
-            for place in range(cells.count):
+            first = cells.number.first(number, cells)
+            for place in range(cells.count if first else 0):
                 yield replace(_moved(one, cells, letter, first, place), page=(number,), by=selector)
         return
     first = cells.first + page * cells.count
     for place in range(cells.count):
-        yield _moved(one, cells, letter, first, place)
+        moved = _moved(one, cells, letter, first, place)
+        yield moved
+        if cells.unless:
+            beside = _signal(moved.name + _BESIDE, cells.unless)
+            start_bit = _after(beside.start_bit, place * cells.stride, is_little=cells.unless.little)
+            yield replace(beside, start_bit=start_bit, invalid=cells.unless.raws, mark=cells.mark)
 
 
 def _moved(one: CanSignal, cells: Cells, letter: str, first: int, place: int) -> CanSignal:

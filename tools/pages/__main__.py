@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from dashboards.__main__ import written
-from tools.pages import configuration, data_model, devices, home_assistant, protocols, rooms, schema
+from tools.pages import configuration, data_model, devices, home_assistant, protocols, rooms, schema, vehicles
 from tools.pages.links import PAGES, missing
 from tools.pages.rooms import ROOT
 
@@ -27,6 +27,7 @@ GENERATED: dict[str, Callable[[str], str]] = {
     ),
     "docs/home-assistant.md": home_assistant.rewritten,
     "packaging/gateway.schema.json": lambda _: schema.text(),
+    "docs/vehicles.md": lambda _: vehicles.documentation(),
     **{str(page.relative_to(ROOT)): protocols.rewritten for page in protocols.PAGES},
 }
 

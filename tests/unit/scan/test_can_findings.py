@@ -131,6 +131,7 @@ def test_the_evidence_as_plain_values() -> None:
     assert best == {
         "name": "chademo",
         "database": None,
+        "profile": None,
         "score": 1.0,
         "proposed": True,
         "ids": 5,

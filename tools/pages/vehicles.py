@@ -1,0 +1,65 @@
+"""docs/vehicles.md, made of the profiles of vehicles."""
+
+from collections.abc import Iterator, Sequence
+
+from telemetry.vehicles.known import named, names
+from telemetry.vehicles.listing import FACT_COLUMNS, MARK_WORDS, VEHICLE_COLUMNS, facts, listed
+from telemetry.vehicles.profile import MARKS, Profile
+
+_INTRODUCTION = """\
+# Vehicles by name
+
+Made by `make pages`; edit `telemetry/vehicles/` instead.
+
+A profile says what a kind of vehicle broadcasts, and what its control units answer when a tester asks. With
+its name a recording fills `battery` and `cells`, and so does a bus on which somebody's tester asks: no
+database, no `[[map]]`. This program asks nothing itself.
+
+```
+nev-telemetry scan --log drive.log
+nev-telemetry decode drive.log --vehicle-profile nissan-leaf-ze1
+nev-telemetry vehicles nissan-leaf-ze1
+```
+
+In the configuration the keys `vehicle_profile` and `vehicle_bus` of a bus name it
+([configuration](configuration.md)). A user's own profile is a path, and may extend one of these.
+
+- Currents are positive into the battery, whatever sign the vehicle has. `battery.soc_pct` is the battery's
+  own figure, where it tells one, and not the display's.
+- Values without a measurement in front are of rows of the message itself.
+- Bytes of an answer count from its first, the service; those of a frame from 0. `u16` is unsigned with 16
+  bits, `s16` in two's complement, `le` has the least significant byte first. Bits have a DBC's numbers.
+- The mark says how sure a fact is: {marks}. Facts on which
+  sources contradict each other are left out.
+"""
+
+
+def documentation() -> str:
+    """Return docs/vehicles.md."""
+    profiles = [named(name) for name in names()]
+    marks = ", ".join(f"{mark} {words}" for mark, words in zip(MARKS, MARK_WORDS, strict=True))
+    lines = [_INTRODUCTION.format(marks=marks)]
+    linked = ([f"[`{name}`](#{name})", *others] for name, *others in map(listed, profiles))
+    lines += _table(VEHICLE_COLUMNS, linked)
+    for profile in profiles:
+        lines += ["", *_vehicle(profile)]
+    return "\n".join(lines) + "\n"
+
+
+def _vehicle(profile: Profile) -> Iterator[str]:
+    yield f"## {profile.name}"
+    yield ""
+    yield f"{profile.title}." + (f" {profile.note}" if profile.note else "")
+    yield ""
+    for name, bus in profile.buses.items():
+        yield f"- Bus `{name}`: {bus.title}, {bus.bit_rate // 1000} kbit/s."
+    for unit in profile.units.values():
+        at = ", ".join(f"{pair.request} -> {pair.answer}" for pair in unit.at)
+        yield f"- Unit `{unit.name}` on {' and '.join(unit.bus)}: {at}."
+    yield ""
+    yield from _table(FACT_COLUMNS, facts(profile))
+
+
+def _table(head: Sequence[str], rows: Iterator[Sequence[str]]) -> Iterator[str]:
+    for row in (head, ["---"] * len(head), *rows):
+        yield f"| {' | '.join(row)} |".replace("|  |", "| |").replace("|  |", "| |")
