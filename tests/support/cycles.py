@@ -1,6 +1,6 @@
 """A sender of cell pages that knows its cycles, and what is to be read of the pages that arrive."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from telemetry_core.decode.spec import PlanSpec
@@ -69,13 +69,28 @@ class Reading:
 class Pack:
     """A mapper of a pack with one cell on each of `pages` pages of one message, or in one message each."""
 
-    def __init__(self, pages: int, *, messages: bool = False, within_s: float | None = None) -> None:
-        """within_s: the pages are asked for."""
+    def __init__(
+        self,
+        pages: int,
+        *,
+        messages: bool = False,
+        within_s: float | None = None,
+        optional: Collection[int] = (),
+    ) -> None:
+        """within_s: the pages are asked for. optional: of messages, those that not each device answers."""
         self._messages = messages
         self.plan = _by_message(pages) if messages else _by_page(pages)
         entries = [MapEntry("Cells.Cell{n}", "cells.v{n}", within_s=within_s)]
         if messages:
-            entries = [MapEntry(f"Cells{page}.Cell", f"cells.v{page + 1}") for page in range(pages)]
+            entries = [
+                MapEntry(
+                    f"Cells{page}.Cell",
+                    f"cells.v{page + 1}",
+                    within_s=within_s,
+                    optional=page in optional,
+                )
+                for page in range(pages)
+            ]
         self.spec: MapSpec = resolve(entries, self.plan)
         self.schema = Schema(self.plan.records + self.spec.records)
         self.mapper = Mapper(self.schema, self.spec)

@@ -80,6 +80,9 @@ class _Channel:
     readings: dict[tuple[int, int], tuple[float, int]] = field(default_factory=dict)  # value and stamp
     counters: dict[int, _Counters] = field(default_factory=dict)  # by target
     changed: set[int] = field(default_factory=set)  # targets without a row since their sender is another one
+    heard: dict[tuple[int, int], dict[int, int]] = field(
+        default_factory=dict
+    )  # by target and field: rank, stamp
 
 
 class MapperModel:
@@ -136,7 +139,9 @@ class MapperModel:
                 spread = _spread(values, target.cell_count)
             else:
                 for _, part in parts:
-                    values.update(_values(part, row, source))
+                    for slot, value in _slot_values(part, row, source):
+                        if self._fills(slot, row.time_ns, channel, output.target):
+                            values[slot.target] = value
                 self._derive(values, row.time_ns, channel, output.target)
                 self._count(values, row.time_ns, channel, output.target)
                 values.update(_spread_fields(target, spread))
@@ -146,10 +151,21 @@ class MapperModel:
                 channel.changed.discard(output.target)
                 yield self._row(row, channel, target, record, values, mark)
 
+    def _fills(self, slot: SlotMap, time_ns: int, channel: _Channel, target: int) -> bool:
+        """Return whether no origin of lesser rank was heard lately. None was heard later than now."""
+        if slot.rank == ABSENT:
+            return True
+        heard = channel.heard.setdefault((target, slot.target), {})
+        lesser = [rank for rank in heard if rank < slot.rank]
+        heard |= {rank: min(heard[rank], time_ns) for rank in lesser}
+        heard[slot.rank] = time_ns
+        return all(time_ns - heard[rank] > self._spec.origin_gap_ns for rank in lesser)
+
     def _change_sender(self, channel: _Channel, message: MessageMap) -> None:
         """Another device: nothing of the last one goes into its rows; what was counted stays."""
         for output in message.outputs:
             channel.changed.add(output.target)
+            channel.heard = {key: kept for key, kept in channel.heard.items() if key[0] != output.target}
             channel.readings = {
                 key: kept for key, kept in channel.readings.items() if key[0] != output.target
             }
@@ -280,17 +296,19 @@ def _is_there(part: PartMap, row: Row, source: RecordSpec) -> bool:
 
 
 def _values(part: PartMap, row: Row, source: RecordSpec) -> dict[int, float]:
-    values: dict[int, float] = {}
+    return {slot.target: value for slot, value in _slot_values(part, row, source)}
+
+
+def _slot_values(part: PartMap, row: Row, source: RecordSpec) -> Iterator[tuple[SlotMap, float]]:
     for slot in part.slots:
         raw = row.raw.get(source.fields[slot.source].name)
         if raw in slot.absent:
             continue
         if slot.words:
             if raw in (words := dict(slot.words)):
-                values[slot.target] = words[int(raw)]
+                yield slot, words[int(raw)]
         elif raw is not None and math.isfinite(value := _value(slot, raw)):
-            values[slot.target] = value
-    return values
+            yield slot, value
 
 
 def _value(slot: SlotMap, raw: Number) -> float:

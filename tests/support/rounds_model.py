@@ -1,6 +1,6 @@
 """Rounds that one can read: cells that somebody asks for page by page, as the data model has them."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 
@@ -16,9 +16,10 @@ class Answer:
 class RoundsModel:
     """The readings of one pack, as (stamp, fields), and how many rounds were given up."""
 
-    def __init__(self, pages: int, within_ns: int) -> None:
-        self._page_count = pages
+    def __init__(self, pages: int, within_ns: int, optional: Collection[int] = ()) -> None:
+        """Expect `pages`, of which those of `optional` count from when they first come."""
         self._within_ns = within_ns
+        self._expected = set(range(pages)) - set(optional)
         self._round: dict[int, Answer] = {}  # by page
         self._is_read = False
         self._last: Answer | None = None
@@ -33,7 +34,10 @@ class RoundsModel:
             if not 0 <= passed_ns <= self._within_ns or (one.page in self._round and not is_retry):
                 self.end()
             self._last = self._round[one.page] = one
-            if len(self._round) == self._page_count and not self._is_read:
+            if one.page not in self._expected:
+                self._expected.add(one.page)
+                self._is_read = False  # if it was read, then without this page
+            if set(self._round) == self._expected and not self._is_read:
                 self._is_read = True
                 self.readings.append((one.time_ns, self._fields()))
 

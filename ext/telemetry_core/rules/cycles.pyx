@@ -380,6 +380,7 @@ cdef uint8_t take_answer(CycleState* state, Page* pages, const uint32_t* ranks, 
     cdef uint8_t found = forget_device(state, pages, ranks, page_count, True) if state.is_cut else 0
     cdef uint64_t earlier = state.number  # the row before
     cdef bint begins = True
+    cdef bint was_done = state.is_done  # before a page that comes for the first time
     cdef uint32_t number
     state.number += 1
     if state.begin == 0:
@@ -399,6 +400,7 @@ cdef uint8_t take_answer(CycleState* state, Page* pages, const uint32_t* ranks, 
     if begins:
         found &= ~REPLACES
         if state.begin:
+            state.is_done = was_done
             found |= end_cycle(state, pages, ranks, page_count, True)
         state.begin = state.number
         state.seen = 0

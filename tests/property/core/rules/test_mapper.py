@@ -93,6 +93,19 @@ POOL = [
     MapEntry("Charger.Volts", "battery.voltage_v", pack="fourth"),
     MapEntry("Charger.Volts2", "battery.current_a", pack="fourth"),
     MapEntry("Temps.T1", "battery.current_a", pack="huge"),
+    *(
+        MapEntry(signal, to, pack="ranked", rank=rank, absent=() if signal == "Temps.T2" else (0,))
+        for signal, to, rank in (
+            ("Temps.T1", "battery.current_a", 0),
+            ("Pack.Current", "battery.current_a", 1),
+            ("Pack.Voltage", "battery.current_a", 1),
+            ("Flags.Word", "battery.current_a", 2),
+            ("Pack.Voltage", "battery.voltage_v", 2),
+            ("Temps.T2", "battery.voltage_v", 1),
+            ("Flags.Ready", "battery.balancing", 0),
+            ("Cells.Right", "battery.balancing", 1),
+        )
+    ),
 ]
 CHANNELS = ([0, 7, UNBOUND], [1, UNBOUND])  # of each bus
 BEGIN_NS = 1_700_000_000_000_000_000

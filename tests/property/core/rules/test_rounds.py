@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from random import Random
 
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
@@ -13,6 +14,7 @@ from telemetry_core.rules.mapper import Mapper
 from telemetry.model.ids import IsoTpId
 from telemetry.rules.map import resolve
 from telemetry.rules.map_entry import MapEntry
+from tests.support.cycles import START_NS, Arrival, Pack
 from tests.support.examples import examples
 from tests.support.plan_specs import Signal, plan, tenths
 from tests.support.rounds_model import Answer, RoundsModel
@@ -170,3 +172,85 @@ def test_whatever_is_asked_for_in_whatever_order_is_read_by_round(rows: list[Giv
         row for row in of_sent if row.measurement == "cells"
     ]
     assert mapper.incomplete_cycles == given_up
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Rounds of one message a page, whose pages come within 0.4 of the time from one round to the next."""
+
+    pages: int
+    every_s: float
+    optional: frozenset[int]
+    arrivals: list[Arrival]
+
+    @property
+    def within_s(self) -> float:
+        """Return a limit between the longest pause of a round and the shortest between two."""
+        return 0.5 * self.every_s
+
+
+def random_rounds(random: Random) -> Asked:
+    """Return up to nine rounds: after ten without a page it is missing, which is another rule."""
+    pages = random.choice((1, 2, 3, 8, random.randint(1, 108), 108))
+    every_s = random.choice((2.0, 10.0, 600.0, random.uniform(2, 600)))
+    share = random.choice((0, 0, 0.1, 0.5, 1))
+    optional = frozenset(page for page in range(pages) if random.random() < share)
+    is_answered = [page not in optional or random.random() < 0.7 for page in range(pages)]
+    lost = random.choice((0, 0, 1, 2, 0.3 * pages)) / pages
+    arrivals = []
+    for number in range(9):
+        for place, page in enumerate(random.sample(range(pages), pages)):
+            if is_answered[page] and random.random() >= lost:
+                time_ms = float(round(1000 * every_s * (number + 0.4 * place / pages)))
+                arrivals.append(Arrival(time_ms, page, number))
+    return Asked(pages, every_s, optional, arrivals)
+
+
+def read_of(asked: Asked) -> tuple[Pack, RoundsModel, list[tuple[float, set[int], tuple[str, ...]]]]:
+    model = RoundsModel(asked.pages, round(asked.within_s * SECOND), asked.optional)
+    model.take(
+        Answer(START_NS + round(one.time_ms * MS), one.page, {f"v{one.page + 1:03}": one.millivolts / 1000})
+        for one in asked.arrivals
+    )
+    model.end()
+    pack = Pack(asked.pages, messages=True, within_s=asked.within_s, optional=asked.optional)
+    readings = pack.take(asked.arrivals, batch=7)
+    pack.mapper.finish()
+    return pack, model, [(one.time_ms, set(one.cycles), one.cells) for one in readings]
+
+
+def is_of(reading: tuple[float, set[int], tuple[str, ...]], asked: Asked) -> bool:
+    """Check that it has all that its round had brought by then, and nothing else."""
+    time_ms, rounds, cells = reading
+    (number,) = rounds
+    come = {one.page for one in asked.arrivals if one.cycle == number and one.time_ms <= time_ms}
+    return set(cells) == {f"v{page + 1:03}" for page in come}
+
+
+@settings(max_examples=examples(50), deadline=None)
+@given(st.integers(0, 1 << 64))
+def test_no_reading_has_pages_of_two_rounds_whatever_is_lost(seed: int) -> None:
+    asked = random_rounds(Random(seed))
+    pack, model, readings = read_of(asked)
+    assert all(is_of(reading, asked) for reading in readings)
+    assert [(START_NS + round(time_ms * MS), set(cells)) for time_ms, _, cells in readings] == [
+        (time_ns, set(fields)) for time_ns, fields in model.readings
+    ]
+    assert pack.notices == []
+    assert pack.mapper.incomplete_cycles == (model.given_up if asked.pages > 1 else 0)
+
+
+def test_rounds_of_fifty_seeds_are_whole_lossy_and_joined_by_late_pages() -> None:
+    """The property above would hold where nothing is ever lost, or never optional."""
+    whole = given_up = again = 0
+    random = Random(28)
+    for _ in range(50):
+        asked = random_rounds(random)
+        _, model, readings = read_of(asked)
+        given_up += model.given_up
+        rounds = [number for _, numbers, _ in readings for number in numbers]
+        whole += len(set(rounds))
+        again += len(rounds) - len(set(rounds))
+    assert whole > 100
+    assert given_up > 50
+    assert again > 30
