@@ -84,9 +84,9 @@ class Fit:
     @property
     def share(self) -> float:
         """Return which part of its own messages was heard."""
-        answered = self.candidate.vehicle.answers.values() if self.candidate.vehicle else ()
-        codes = {one.code for _, messages in answered for one in messages}
-        return len(self.messages) / max(len(codes) + len(self.candidate.bus.messages), 1)
+        units = self.candidate.vehicle.answers.values() if self.candidate.vehicle else ()
+        answers = {begins for _, known in units for begins in known}
+        return len(self.messages) / max(len(answers) + len(self.candidate.bus.messages), 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,18 +181,18 @@ def _fit(traffic: BusTraffic, candidate: Candidate) -> Fit:
         if (message := find_message(candidate.bus, seen.id)) is not None
     ]
     vehicle = candidate.vehicle
-    answered = [traffic.ids[id] for id in vehicle.answers if id in traffic.ids] if vehicle else []
-    heard = [(seen, vehicle.heard(seen)) for seen in answered] if vehicle else []
+    answers = vehicle.answers.keys() & traffic.ids.keys() if vehicle else ()
+    heard = [(traffic.ids[id], vehicle.heard(traffic.ids[id])) for id in answers] if vehicle else []
     answering = [(seen, one) for seen, one in heard if one.explained]
     worths = [_worth(seen, message, candidate) for seen, message in found]
     worths += [one.explained / (one.explained + one.others) for _, one in answering]
     judged = [_has_right_period(seen, message, candidate) for seen, message in found]
     against = vehicle.speaking_against(traffic.ids) if vehicle else frozenset()
-    codes = frozenset(code for _, one in answering for code in one.messages)
+    answered = frozenset(begins for _, one in answering for begins in one.known)
     return Fit(
         candidate,
         frozenset(seen.id for seen, _ in (*found, *answering)),
-        codes.union(message.name for _, message in found),
+        answered.union(message.name for _, message in found),
         sum(seen.frames for seen, _ in (*found, *answering)),
         sum(_has_right_length(seen, message, candidate) for seen, message in found) + len(answering),
         sum(each is True for each in judged),
@@ -202,7 +202,7 @@ def _fit(traffic: BusTraffic, candidate: Candidate) -> Fit:
         against,
         sum(one.explained + one.others for _, one in heard),
         sum(one.others for _, one in heard),
-        codes,
+        answered,
     )
 
 

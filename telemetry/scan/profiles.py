@@ -13,9 +13,8 @@ from dataclasses import dataclass
 
 from telemetry_core.frames.spec import SeenFrames
 
-from telemetry.protocols.can.table import CanMessage
 from telemetry.vehicles.known import named, names
-from telemetry.vehicles.profile import Profile
+from telemetry.vehicles.profile import Profile, Unit
 
 _REFUSED = 0x7F  # what a negative answer begins with
 _VIN_LETTERS = 17
@@ -25,23 +24,25 @@ _SHOWN_LETTERS = 3
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """The answers of one id. messages: those that a profile explains; explained, others: how many answers."""
+    """The answers of one id. known: what those begin with that a profile explains; explained: how many."""
 
-    messages: frozenset[str]
+    known: frozenset[str]
     explained: int
     others: int
 
 
 @dataclass(frozen=True, slots=True)
 class ProfileBus:
-    """One bus of a profile. answers: by id, the addresses that stand in front, and what they may be.
+    """One bus of a profile.
 
-    lengths: of broadcast frames, by id. needed: ids that are always there; against: ids of other vehicles.
+    - `answers`: by id, the addresses that stand in front, and what may follow: its beginning, and its lengths
+    - `lengths`: of broadcast frames, by id
+    - `needed`: ids that are always there; `against`: ids of other vehicles
     """
 
     profile: Profile
     bus: str
-    answers: Mapping[int, tuple[frozenset[int], tuple[CanMessage, ...]]]
+    answers: Mapping[int, tuple[frozenset[int], Mapping[bytes, frozenset[int]]]]
     lengths: Mapping[int, int]
     needed: frozenset[int]
     against: frozenset[int]
@@ -59,13 +60,17 @@ class ProfileBus:
 
     def heard(self, seen: SeenFrames) -> Heard:
         """Return what the id's frames answer."""
-        addresses, messages = self.answers[seen.id]
-        found: list[str | None] = []
-        for begins, length in _answers(seen, addresses):
-            which = (one.code for one in messages if _is_of(one, begins, length))
-            found.append(next(which, None))
-        explained = [code for code in found if code is not None]
-        return Heard(frozenset(explained), len(explained), len(found) - len(explained))
+        addresses, known = self.answers[seen.id]
+        answers = list(_answers(seen, addresses))
+        explained = [
+            begins
+            for data, length in answers
+            for begins, lengths in known.items()
+            if data.startswith(begins) and (not lengths or length in lengths)
+        ]
+        return Heard(
+            frozenset(each.hex() for each in explained), len(explained), len(answers) - len(explained)
+        )
 
 
 def profile_buses() -> Iterator[ProfileBus]:
@@ -77,22 +82,25 @@ def profile_buses() -> Iterator[ProfileBus]:
 
     for profile in sorted(profiles.values(), key=depth):
         for name, bus in profile.buses.items():
-            messages = profile.protocol(name).messages
-            at = [pair.answer for unit in profile.units.values() if name in unit.bus for pair in unit.at]
+            units = [unit for unit in profile.units.values() if name in unit.bus]
             yield ProfileBus(
                 profile,
                 name,
-                {
-                    id: (
-                        frozenset(one.unit for one in at if one.id == id and one.unit is not None),
-                        tuple(one for one in messages if one.begins and id in one.ids),
-                    )
-                    for id in {one.id for one in at}
-                },
+                {at.answer.id: _of_unit(profile, unit) for unit in units for at in unit.at},
                 {one.id: one.length for one in profile.broadcasts if name in one.bus and one.length},
                 frozenset(bus.needed),
                 frozenset(bus.against),
             )
+
+
+def _of_unit(profile: Profile, unit: Unit) -> tuple[frozenset[int], Mapping[bytes, frozenset[int]]]:
+    """Return the addresses of those that ask a unit, and what its answers begin with, with their lengths."""
+    known: dict[bytes, frozenset[int]] = {}
+    for read in profile.reads:
+        for request in read.requests if read.unit == unit.name else ():
+            begins = read.begins(request)
+            known[begins] = known.get(begins, frozenset()) | frozenset(read.length)
+    return frozenset(at.answer.unit for at in unit.at if at.answer.unit is not None), known
 
 
 def vin_begins(seen: Iterable[SeenFrames]) -> str:
@@ -105,10 +113,6 @@ def vin_begins(seen: Iterable[SeenFrames]) -> str:
                 if is_vin and letters.isalnum() and letters.isupper():
                     return letters.decode("ascii")
     return ""
-
-
-def _is_of(message: CanMessage, begins: bytes, length: int) -> bool:
-    return begins.startswith(message.begins) and (not message.lengths or length in message.lengths)
 
 
 def _answers(seen: SeenFrames, addresses: frozenset[int]) -> Iterator[tuple[bytes, int]]:

@@ -103,8 +103,19 @@ def test_of_a_vin_the_first_three_letters_are_shown(tmp_path: Path) -> None:
     file = log(tmp_path / "obd.log", asked(said))
     bus, configuration = scanned(file)
     assert (bus["vin_begins"], 'vehicle_profile = "obd-ii"' in configuration) == ("KMH", True)
+    assert (bus["ranking"][0]["answers"], bus["ranking"][0]["answers_unexplained"]) == (
+        10,
+        1,
+    )  # 0902 is no value
     text = printed("scan", "--log", file)
     assert ("begins with KMH" in text, VIN[3:] in text, VIN[3:] in json.dumps(bus)) == (True, False, False)
+
+
+def test_only_what_a_profile_reads_of_a_service_is_explained(tmp_path: Path) -> None:
+    """A profile may have several reads of OBD-II in one message: others of the service are none of it."""
+    said = [("7E8", "410D32"), *(("7E8", f"4105{temp:02X}") for temp in range(4))]
+    file = log(tmp_path / "obd.log", broadcast({"0A1": 100}) + asked(said))
+    assert "answers explained 1 of 5" in failed(1, "scan", "--log", file)
 
 
 def test_a_car_without_its_battery_is_no_vehicle(tmp_path: Path) -> None:
