@@ -13,7 +13,6 @@ An engine is a module of this room, `on_ENGINE.py`, which is imported when it is
 
 import heapq
 import importlib
-from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +27,7 @@ LOCAL = "local"
 ENGINES = {LOCAL: "", "dask": "distributed", "ray": "ray"}  # and the package that each needs
 ATTEMPTS = 2  # of a piece whose worker dies, beside others and then alone
 _LOOKS_EVERY_S = 1.0
+_START = "start a cluster, and give its address"
 
 
 class Work(Protocol[Done]):
@@ -60,8 +60,8 @@ class Needed:
         return __version__, next(others, "")
 
 
-class Workers(ABC):
-    """The processes that do work. A context manager, which is used by one thread."""
+class Workers:
+    """The processes that do work: here this one alone. A context manager, which is used by one thread."""
 
     def __init__(self, address: str, jobs: int) -> None:
         """Set up. address: of a cluster that runs already; jobs: processes, where it is this machine."""
@@ -71,8 +71,8 @@ class Workers(ABC):
     def __enter__(self) -> Self:
         return self
 
-    @abstractmethod
-    def __exit__(self, *_: object) -> None: ...
+    def __exit__(self, *_: object) -> None:
+        return
 
     def found(self, _needed: Needed) -> Mapping[str, tuple[str, str]]:
         """Return `needed.found()` of each worker, by its name; those of this machine may be left out."""
@@ -83,33 +83,17 @@ class Workers(ABC):
         """Return how many pieces are done at once. One more would wait at a worker, and die with it."""
         return self._jobs
 
-    @abstractmethod
     def share(self, run: Callable[[Any], Any]) -> Any:
         """Return what stands for a function in `give`."""
-
-    @abstractmethod
-    def give(self, number: int, run: Any, work: Any) -> None:
-        """Let a piece of work be done, under a number that no other has."""
-
-    @abstractmethod
-    def ended(self, timeout_s: float) -> Iterable[tuple[int, Any]]:
-        """Return numbers of pieces that are done, and what was returned, or why nothing: an exception."""
-
-
-class InTurn(Workers):
-    """This process alone."""
-
-    def __exit__(self, *_: object) -> None:
-        return
-
-    def share(self, run: Callable[[Any], Any]) -> Any:
         return run
 
     def give(self, number: int, run: Any, work: Any) -> None:
-        self._done = number, done_by(run, work)
+        """Let a piece of work be done, under a number that no other has."""
+        self._in_turn = number, done_by(run, work)
 
     def ended(self, _timeout_s: float) -> Iterable[tuple[int, Any]]:
-        return [self._done]
+        """Return numbers of pieces that are done, and what was returned, or why nothing: an exception."""
+        return [self._in_turn]
 
 
 def workers_of(engine: str, address: str, jobs: int) -> Workers:
@@ -117,12 +101,10 @@ def workers_of(engine: str, address: str, jobs: int) -> Workers:
     if engine not in ENGINES:
         raise UsageError(f"is not one of {', '.join(ENGINES)}", where=f"engine {engine}")
     if bool(address) is (engine == LOCAL):
-        hint = "name the engine there" if address else "start a cluster, and give its address"
-        raise UsageError(
-            f"{'stands with' if address else 'needs'} an address", where=f"engine {engine}", hint=hint
-        )
+        what, hint = ("stands with", "name the engine there") if address else ("needs", _START)
+        raise UsageError(f"{what} an address", where=f"engine {engine}", hint=hint)
     if engine == LOCAL and jobs == 1:
-        return InTurn(address, jobs)
+        return Workers(address, jobs)
     try:
         module = importlib.import_module(f"telemetry.lake.on_{engine}")
     except ModuleNotFoundError as error:

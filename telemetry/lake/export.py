@@ -8,7 +8,7 @@ Promises:
 """
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -45,8 +45,8 @@ CLOSED_AFTER_S = 7 * 86_400.0  # where no spool says how old its data may become
 _VALUES = 100_000  # of one window, where they are evenly spread
 _KINDS = {Kind.FLOAT: ColumnKind.FLOAT64, Kind.BOOL: ColumnKind.BOOL, Kind.TEXT: ColumnKind.WORDS}
 _BY_STORE = {"float": ColumnKind.FLOAT64, "boolean": ColumnKind.BOOL, "integer": ColumnKind.INT64}
-_INT_OF = {("event", "level")}  # which decode knows as whole
 _MADE_OF, _COUNTS = "store", "counts"
+_HEADS = {TIME, CHANNEL, "code", *TAGS}  # of no measurement's fields
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,17 +72,14 @@ class Exporter:
             what = "is not closed: gateways may still bring points of it"
             raise UsageError(what, where=f"--day {day}", hint=f"from {day_of(closed_ns + DAY_NS - 1)} on")
         vehicles = sorted({vehicle for measurement in EXPORTED for vehicle in self._vehicles(measurement)})
-        found = False
-        for vehicle in vehicles:
-            counts = self._counts(vehicle, start_ns)
-            if counts.total():
-                found = True
-                try:
-                    yield self._partition(vehicle, day, start_ns, counts)
-                except DataError as error:
-                    yield Outcome(vehicle, day, reason="failed", error=str(error))
-        if not found:
+        counted = {vehicle: counts for vehicle in vehicles if (counts := self._counts(vehicle, start_ns))}
+        if not counted:
             raise DataError(f"has nothing of {day}", where=self.address)
+        for vehicle, counts in counted.items():
+            try:
+                yield self._partition(vehicle, day, start_ns, counts)
+            except DataError as error:
+                yield Outcome(vehicle, day, reason="failed", error=str(error))
 
     def _vehicles(self, measurement: str) -> list[str]:
         _, rows = self.tables.table(f"SHOW TAG VALUES FROM {quoted(measurement)} WITH KEY = vehicle")
@@ -101,21 +98,16 @@ class Exporter:
 
     def _partition(self, vehicle: str, day: str, start_ns: int, counts: Counter[str]) -> Outcome:
         store, partition = open_store(self.where), partition_name(vehicle, day)
-        made_of = {
-            _MADE_OF: self.address,
-            _COUNTS: fingerprint(dict(counts)),
-            "version": __version__,
-        }
+        made_of = {_MADE_OF: self.address, _COUNTS: fingerprint(counts), "version": __version__}
         with store.held(partition) as parts:
             known = read_marker(store, partition)
             if known is not None and _MADE_OF not in known.made_of:
-                raise DataError(
-                    "is made of recordings already", where=f"{vehicle} {day}", hint="name another dataset"
-                )
+                what, hint = "is made of recordings already", "name another dataset"
+                raise DataError(what, where=f"{vehicle} {day}", hint=hint)
             if known is not None and known.made_of == made_of:
                 return outcome_of(known)
-            specs = [self._spec(measurement, counts) for measurement in EXPORTED]
-            stored = _Stored([spec for spec in specs if spec is not None])
+            there = {name.partition(".")[0] for name in counts}
+            stored = _Stored([self._spec(measurement) for measurement in EXPORTED if measurement in there])
             rows = PartitionRows(stored, parts)
             try:
                 for number, spec in enumerate(stored.tables):
@@ -135,26 +127,20 @@ class Exporter:
             marker = put_partition(store, parts, written, Marker(vehicle, day, made_of), known)
             return outcome_of(marker, "new" if known is None else "changed")
 
-    def _spec(self, measurement: str, counts: Mapping[str, int]) -> TableSpec | None:
+    def _spec(self, measurement: str) -> TableSpec:
         """Return the table of a measurement: all columns of the data model, and what else there is."""
         known = MEASUREMENTS[measurement]
         _, keys = self.tables.table(f"SHOW FIELD KEYS FROM {quoted(measurement)}")
-        there = {str(name): _BY_STORE.get(str(kind), ColumnKind.WORDS) for name, kind in keys}
-        fields = {field.name: _KINDS[field.kind] for field in known.fields if "NNN" not in field.name}
-        fields |= {name: kind for name, kind in there.items() if name not in fields}
-        kinds = {
-            name: ColumnKind.INT64 if (measurement, name) in _INT_OF else kind
-            for name, kind in fields.items()
+        fields = {
+            each.name: (_KINDS[each.kind], each.unit) for each in known.fields if "NNN" not in each.name
         }
-        units = {field.name: field.unit for field in known.fields}
-        if not any(name.startswith(f"{measurement}.") for name in counts):
-            return None
-        tags = [tag for tag in (*TAGS, "code") if tag in known.tags]
-        head = [ColumnSpec(TIME, ColumnKind.TIME), ColumnSpec(CHANNEL, ColumnKind.WORDS)]
-        head += [ColumnSpec(tag, ColumnKind.WORDS) for tag in tags]
-        return TableSpec(
-            measurement, (*head, *(ColumnSpec(name, kinds[name], units.get(name, "")) for name in kinds))
-        )
+        for name, kind in keys:
+            fields.setdefault(str(name), (_BY_STORE.get(str(kind), ColumnKind.WORDS), ""))
+        if measurement == "event":
+            fields["level"] = ColumnKind.INT64, fields["level"][1]  # as decode has it
+        words = [CHANNEL, *(tag for tag in (*TAGS, "code") if tag in known.tags)]
+        head = [ColumnSpec(TIME, ColumnKind.TIME), *(ColumnSpec(name, ColumnKind.WORDS) for name in words)]
+        return TableSpec(measurement, (*head, *(ColumnSpec(name, *each) for name, each in fields.items())))
 
 
 class _Stored:
@@ -167,17 +153,12 @@ class _Stored:
 
     def add(self, number: int, points: Iterator[dict[str, Any]]) -> None:
         spec = self.tables[number]
-        heads = {TIME, CHANNEL, "code", *TAGS}
+        fields = {each.name for each in spec.columns} - _HEADS
         for point in points:
             values = {**point, CHANNEL: point.get(SOURCE)}
-            self.counts.update(
-                f"{spec.name}.{column.name}"
-                for column in spec.columns
-                if column.name not in heads and column.name in values
-            )
-            self._columns.append_row(
-                number, [_value(column, values.get(column.name)) for column in spec.columns]
-            )
+            self.counts.update(f"{spec.name}.{name}" for name in fields & values.keys())
+            row = [_value(column, values.get(column.name)) for column in spec.columns]
+            self._columns.append_row(number, row)
 
     def take(self, at_least: int = 1) -> Iterator[Batches]:
         for table in self._columns.tables_of(at_least):

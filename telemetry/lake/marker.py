@@ -30,7 +30,7 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class Recording:
-    """A recording as it was when it was looked at; size -1: it was not yet.
+    """A recording as it was when it was looked at, if it was.
 
     - file: that has its bytes, the archive of a member; changed_ns: when that was changed
     - start_ns: when it began, as a table says; 0: nobody does
@@ -40,7 +40,7 @@ class Recording:
     path: str
     file: str
     start_ns: int = 0
-    size: int = -1
+    size: int = 0
     changed_ns: int = 0
     hash: str = ""
     days: Mapping[str, Span] = field(default_factory=dict)

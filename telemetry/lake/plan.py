@@ -57,17 +57,17 @@ class Vehicle:
 
     def tasks(self, where: str, made_of: Mapping[str, str]) -> list[Task]:
         """Return what is to be made, in the order of the days."""
-        days = days_of(self.recordings.values())
-        days = dict(sorted({**days, **{day: [] for day in self._left() if day not in days}}.items()))
-        names, tasks = [*days], list[Task]()
-        for number, day in enumerate(names):
-            is_named = not days[day] or any(each.path in self.named for each in days[day])
-            if not (is_named or (tasks and _is_made_so(self.markers.get(day), made_of))):
+        known = days_of(self.recordings.values())
+        days = dict(sorted({**{day: [] for day in self._left()}, **known}.items()))
+        tasks, around = list[Task](), ["", *days, ""]
+        for before, day, after in zip(around, days, around[2:], strict=False):
+            marker, recordings = self.markers.get(day), days[day]
+            follows = tasks and marker and made_of.items() <= marker.made_of.items()
+            if recordings and not follows and not any(each.path in self.named for each in recordings):
                 continue
-            before = names[number - 1] if number else ""
-            after = names[number + 1] if number + 1 < len(names) else ""
-            gone = [each.path for each in days[day] if not each.is_there]
-            if gone and self._is_of(day, days[day]):
+            gone = [each.path for each in recordings if not each.is_there]
+            hashes = {each.hash for each in marker.inputs} if marker else set()
+            if gone and hashes == {each.hash for each in recordings}:
                 continue
             inputs, missing = [*_inputs(day, before, days)], next(iter(gone), "")
             tasks.append(Task(where, self.name, day, inputs, made_of, before, after, missing))
@@ -81,11 +81,6 @@ class Vehicle:
             if now and [each.hash for each in now] == hashes and not any(day in each.days for each in now):
                 yield day
 
-    def _is_of(self, day: str, recordings: Sequence[Recording]) -> bool:
-        """Return whether a day was made of these recordings."""
-        inputs = self.markers[day].inputs if day in self.markers else ()
-        return {each.hash for each in recordings} == {each.hash for each in inputs}
-
 
 def vehicles_of(found: Iterable[tuple[str, Recording]], markers: Iterable[Marker]) -> list[Vehicle]:
     """Return the vehicles of which a recording is named, and what is there of them."""
@@ -98,11 +93,6 @@ def vehicles_of(found: Iterable[tuple[str, Recording]], markers: Iterable[Marker
     for name, recording in found:
         vehicles[name].name_recording(recording)
     return [*vehicles.values()]
-
-
-def _is_made_so(marker: Marker | None, made_of: Mapping[str, str]) -> bool:
-    """Return whether a partition was made by these databases and options."""
-    return marker is not None and made_of.items() <= marker.made_of.items()
 
 
 def _inputs(day: str, before: str, days: Mapping[str, Sequence[Recording]]) -> Iterator[Input]:

@@ -40,6 +40,7 @@ from telemetry.stages.stages import Stages
 LEAD_NS = 60 * 10**9
 _LATEST_NS = (1 << 63) - 1
 _AFTER, _ANY = "the day after", ""  # what a partition is made of, where it does not depend on that day
+_NEXT, _LATER, _NONE = "follows at once", "follows", "none"  # whether that day is there
 _DAMAGED = f"frames/{ACCOUNT}/lost/damaged"
 
 
@@ -97,7 +98,6 @@ class Outcome:
     day: str
     reason: str = ""
     rows: int = 0
-    size: int = 0
     accounts: Mapping[str, int] = field(default_factory=dict)
     problems: Sequence[str] = ()
     error: str = ""
@@ -106,8 +106,7 @@ class Outcome:
 def outcome_of(marker: Marker, reason: str = "") -> Outcome:
     """Return what has become of a partition that is there."""
     rows = sum(output.rows for output in marker.outputs.values())
-    size = sum(marker.sizes.values())
-    return Outcome(marker.vehicle, marker.day, reason, rows, size, marker.accounts, marker.problems)
+    return Outcome(marker.vehicle, marker.day, reason, rows, marker.accounts, marker.problems)
 
 
 def run(what: What, task: Task) -> Outcome:
@@ -154,7 +153,7 @@ class _Work:
         since_ns = self._window.lead_ns
         self._inputs = [each for each in task.inputs if not each.lead_ns or each.lead_ns >= since_ns]
         is_next = task.after and start_of(task.after) == self._window.stop_ns
-        self._after = "follows at once" if is_next else "follows" if task.after else "none"
+        self._after = _NEXT if is_next else _LATER if task.after else _NONE
         of_logs = [
             (log.path.rpartition("/")[2], log.hash, log.start_ns, lead_ns)
             for log, lead_ns in ((each.recording, each.lead_ns) for each in self._inputs)
@@ -246,7 +245,7 @@ class _Run:
         after: whether a day follows, and when; may_break: a recording was known to. Otherwise its error is
         raised: it has changed since then.
         """
-        stages, lines, goes_on = self._stages, LineBuffer(), after != "none"
+        stages, lines, goes_on = self._stages, LineBuffer(), after != _NONE
         opening = self._windowed.open
         reading = Reading(stages, self._recordings, accounts=True, goes_on=goes_on, opening=opening)
         frames, samples = FrameBatch(BATCH_FRAMES), SampleBatch(stages.schema)
@@ -283,13 +282,13 @@ class _Run:
         stop_ns = self._windowed.window.stop_ns
         self.memory = text_of(self._stages)
         self.is_settled = writing.is_settled and not payloads.is_open
-        if after != "none":
+        if after != _NONE:
             before = payloads.counted()
-            payloads.expire(stop_ns if after == "follows at once" else _LATEST_NS)
+            payloads.expire(stop_ns if after == _NEXT else _LATEST_NS)
             self._counted.update(subtract(payloads.counted(), before))
-        if after == "follows at once":
+        if after == _NEXT:
             self.lead_ns = payloads.needed_since(stop_ns, LEAD_NS) or 0
-        if after == "none":
+        if after == _NONE:
             writing.finish(lines, reading.last_ns)
             writing.flush(lines)
         read = self._counted[f"bus/{ACCOUNT}/read"]

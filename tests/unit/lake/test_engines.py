@@ -12,7 +12,7 @@ import pytest
 
 from telemetry import __version__, lake
 from telemetry.errors import InputMissingError, MissingPackageError, UnavailableError, UsageError
-from telemetry.lake.engines import InTurn, Needed, require, run_chains, workers_of
+from telemetry.lake.engines import Needed, Workers, require, run_chains, workers_of
 from telemetry.lake.store import open_store
 from tests.support.command import command
 from tests.support.lake import DATABASE, MIDNIGHT_NS, candump
@@ -114,7 +114,7 @@ def test_a_recording_that_a_worker_does_not_see_is_said_before_anything_starts(
             assert raised.value.where == str(named)
 
 
-class _Answering(InTurn):
+class _Answering(Workers):
     def __init__(self, answers: Mapping[str, tuple[str, str]]) -> None:
         self._answers = answers
 
