@@ -1,7 +1,7 @@
 """Answers of control units and frames of vehicles as buses carry them, through the stages of a profile."""
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from telemetry_core.frames.batch import FrameBatch
@@ -14,7 +14,7 @@ from telemetry.vehicles.known import named
 from tests.support.can_protocols import frame_of
 
 FILLER = 0x5A  # of bytes that a test says nothing of
-_STEP_NS = 1_000_000
+_STEP_NS, _APART_NS = 1_000_000, 20_000_000_000
 
 
 def payload(begins: str, length: int, parts: Mapping[int, str]) -> str:
@@ -43,23 +43,29 @@ def answer(id: str, said: str) -> list[str]:
     return [f"{id}#{address}{body.hex()}" for body in bodies]
 
 
-def rows(profile: str, frames: Iterable[str], bus: str = "") -> list[tuple[str, dict[str, Any]]]:
-    """Return what the frames say, a millisecond apart: message or measurement, and its values."""
-    protocol = named(profile).protocol(bus)
+def rows(profile: str, *groups: Iterable[str]) -> Iterator[list[tuple[str, dict[str, Any]]]]:
+    """Yield what each group of frames says: message or measurement, and its values.
+
+    Frames are a millisecond apart, and groups 20 s, so that no value of one stands in the way of another.
+    """
+    protocol = named(profile).protocol()
     stages = stages_of(protocol, OutputFormat.NDJSON, "v", with_messages=True)
     stages.bind(0, Binding(0, "logs", "can0", isotp=protocol.isotp))
     lines, waiting = LineBuffer(), FrameBatch(10_000)
-    for number, frame in enumerate(frames):
-        waiting.append(number * _STEP_NS, *frame_of(frame))
-    stages.process(waiting, lines)
-    found = map(json.loads, lines.take().splitlines())
-    return [(row["message"], row["signals"]) for row in found]
+    for group, frames in enumerate(groups):
+        waiting.clear()
+        for number, frame in enumerate(frames):
+            waiting.append(group * _APART_NS + number * _STEP_NS, *frame_of(frame))
+        stages.process(waiting, lines)
+        found = map(json.loads, lines.take().splitlines())
+        yield [(row["message"], row["signals"]) for row in found]
 
 
-def told(profile: str, frames: Sequence[str], bus: str = "") -> dict[str, Any]:
-    """Return the last value of each field and signal: `battery.soc_pct`, or the name alone in a message."""
-    values: dict[str, Any] = {}
-    for message, signals in rows(profile, frames, bus):
-        of_model = f"{message}." if message in ("battery", "cells", "charger") else ""
-        values |= {f"{of_model}{name}": value for name, value in signals.items()}
-    return values
+def told(profile: str, groups: Iterable[Iterable[str]]) -> Iterator[dict[str, Any]]:
+    """Yield the last value of each name: `battery.soc_pct`, or the name alone in rows of the message."""
+    for found in rows(profile, *groups):
+        values: dict[str, Any] = {}
+        for message, signals in found:
+            of_model = f"{message}." if message in ("battery", "cells") else ""
+            values |= {f"{of_model}{name}": value for name, value in signals.items()}
+        yield values

@@ -567,8 +567,7 @@ FACTS = [*HYUNDAI, *NISSAN, *VOLKSWAGEN, *BMW, *OTHERS, *CHINESE]
 def test_each_fact_of_a_profile_is_what_its_bytes_mean(profile: str) -> None:
     facts = [fact for fact in FACTS if fact.profile == profile]
     assert facts
-    for fact in facts:
-        found = told(profile, fact.frames)
+    for fact, found in zip(facts, told(profile, [fact.frames for fact in facts]), strict=True):
         got = {name: found.get(name) for name in fact.values}
         assert got == pytest.approx(fact.values, abs=1e-4 if profile == "chevrolet-bolt" else 1e-9), fact
 

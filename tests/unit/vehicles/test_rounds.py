@@ -143,7 +143,8 @@ ROUNDS = {
 
 
 def readings(profile: str, frames: list[str]) -> Iterator[list[float]]:
-    for message, values in rows(profile, frames):
+    (found,) = rows(profile, frames)
+    for message, values in found:
         volts = {name: value for name, value in values.items() if name.startswith("v")}
         if message == "cells" and volts:
             assert [*volts] == [f"v{number:03}" for number in range(1, len(volts) + 1)]
