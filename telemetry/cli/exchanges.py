@@ -18,8 +18,9 @@ from telemetry.logs.unread import Unread
 from telemetry.look.exchanges import Exchange, Exchanges
 from telemetry.look.pairs import Pair, known_pairs, one_each
 from telemetry.scan.traffic import batches_of_logs
+from telemetry.vehicles.known import named as profile_named
 
-EXAMPLES = ("drive.log", "drive.log --pair 7E4:7EC", "drive.log --pair 6F1/07:607/F1 --format json")
+EXAMPLES = ("drive.log", "drive.log --pair 7E4:7EC", "drive.log --vehicle-profile bmw-i3 --format json")
 COLUMNS = (
     *("time_ns", "channel", "request_id", "response_id", "request", "answer", "outcome", "pending"),
     "latency_ms",
@@ -42,6 +43,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "of vehicles use); repeatable",
         type=read_as(Pair.read),
     )
+    add_option(
+        parser,
+        "--vehicle-profile NAME",
+        "the ids of a profile's units, by its name or file, beside those of --pair",
+    )
     add_option(parser, "--format", "default csv", choices=("csv", "json"), default="csv")
     add_raw_text_argument(parser)
 
@@ -50,7 +56,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Write a row a request, in the order of the log, and one an answer that nobody has asked for."""
     check_raw_text(arguments)
     try:
-        pairs = one_each(arguments.pair) or [*known_pairs()]
+        given = one_each([*arguments.pair, *_of_profile(arguments.vehicle_profile)])
     except ValueError as error:
         raise UsageError(str(error), where="--pair", hint="leave one of them out") from error
     logs = recording_files(arguments.logs, lambda lines: [*map(_say, lines)])
@@ -58,7 +64,7 @@ def run(arguments: argparse.Namespace) -> int:
     unread = Unread(logs)
     write = _as_json if arguments.format == "json" else _as_csv
     cell = str if arguments.raw_text or arguments.format == "json" else guarded
-    names, exchanges = dict[str, int](), Exchanges(pairs, is_guess=not arguments.pair)
+    names, exchanges = dict[str, int](), Exchanges(given or known_pairs(), is_guess=not given)
 
     def rows() -> Iterator[Row]:
         for frames in batches_of_logs(unread, names, _say):
@@ -67,13 +73,20 @@ def run(arguments: argparse.Namespace) -> int:
         yield from (_row(one, cell([*names][one.channel])) for one in exchanges.rows(is_end=True))
 
     if not write(rows()):
-        heard = f"holds no message of {', '.join(map(str, arguments.pair)) or 'any pair that makers use'}"
+        heard = f"holds no message of {', '.join(map(str, given)) or 'any pair that makers use'}"
         hint = "--pair REQUEST:ANSWER names others; look shows which ids are requests and answers"
         raise DataError(heard, where=named(logs), hint=hint)
     if lost := exchanges.lost_frames():
         _say(f"frames that are no part of a whole message were left out: {lost:,}")
     unread.raise_any()
     return EXIT_OK
+
+
+def _of_profile(name: str | None) -> Iterator[Pair]:
+    """Yield the pairs of a profile; None: of none. Raises ConfigError."""
+    if name is not None:
+        for unit in profile_named(name, "--vehicle-profile").units.values():
+            yield from (Pair(at.request, at.answer) for at in unit.at)
 
 
 def _row(one: Exchange, channel: str) -> Row:

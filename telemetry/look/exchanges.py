@@ -23,7 +23,8 @@ from telemetry_core.frames.batch import FrameBatch, FrameTuple
 from telemetry_core.rows.schema import Schema
 from telemetry_core.transport.stage import Transport
 
-from telemetry.look.pairs import End, Pair
+from telemetry.look.pairs import Pair
+from telemetry.vehicles.profile import Address
 
 WAIT_NS = 5_000_000_000
 _GAP_NS = 2_000_000_000  # between frames of a message, as the core has it
@@ -46,8 +47,8 @@ class Exchange:
 
     time_ns: int
     channel: int
-    request_end: End | None
-    answer_end: End | None
+    request_end: Address | None
+    answer_end: Address | None
     request: bytes
     answer: bytes
     outcome: str
@@ -70,19 +71,19 @@ class _Asked:
 
     time_ns: int
     channel: int
-    end: End
+    end: Address
     data: bytes
     is_functional: bool
     alive_ns: int
     number: int
-    answers: dict[End, _Answer] = field(default_factory=dict)
+    answers: dict[Address, _Answer] = field(default_factory=dict)
     is_overtaken: bool = False
 
     @property
     def expects_none(self) -> bool:
         return len(self.data) > 1 and self.data[0] in _EXPECT_NONE and self.data[1] >= 0x80
 
-    def waits_for(self, end: End, data: bytes, ns: int) -> bool:
+    def waits_for(self, end: Address, data: bytes, ns: int) -> bool:
         """Return whether a message that begins so, at this time, is an answer to it."""
         answer = self.answers.get(end)
         if self.is_overtaken or abs(ns - self.alive_ns) > WAIT_NS or (answer and answer.data):
@@ -116,10 +117,10 @@ class Exchanges:
     def __init__(self, pairs: Iterable[Pair], *, is_guess: bool = False) -> None:
         """is_guess: ids of pairs may mean anything on this bus; what is no message of diagnostics is none."""
         self._is_guess = is_guess
-        self._answers = defaultdict[End, list[End]](list)  # by request
-        self._requests = defaultdict[End, list[End]](list)  # by answer, without functional ones
-        self._heard = defaultdict[End, list[End]](list)  # by answer: all to which it may be one
-        self._functional = set[End]()
+        self._answers = defaultdict[Address, list[Address]](list)  # by request
+        self._requests = defaultdict[Address, list[Address]](list)  # by answer, without functional ones
+        self._heard = defaultdict[Address, list[Address]](list)  # by answer: all to which it may be one
+        self._functional = set[Address]()
         for pair in pairs:
             self._answers[pair.request].append(pair.answer)
             self._heard[pair.answer].append(pair.request)
@@ -127,14 +128,14 @@ class Exchanges:
                 self._functional.add(pair.request)
             else:
                 self._requests[pair.answer].append(pair.request)
-        self._has_address = {end.id: end.address >= 0 for end in (*self._answers, *self._heard)}
+        self._has_address = {end.id: end.unit is not None for end in (*self._answers, *self._heard)}
         self._ids = array("I", sorted(self._has_address))
         self._transport = Transport(Plan(PlanSpec((), ()), Schema(())))
         self._channels = set[int]()
         self._one = FrameBatch(1)
-        self._open = defaultdict[tuple[int, End], list[_Asked]](list)
-        self._begun = dict[tuple[int, End], _Begun]()
-        self._partners = dict[tuple[int, End], End]()  # who has answered whom
+        self._open = defaultdict[tuple[int, Address], list[_Asked]](list)
+        self._begun = dict[tuple[int, Address], _Begun]()
+        self._partners = dict[tuple[int, Address], Address]()  # who has answered whom
         self._rows = deque[_Asked | Exchange]()
         self._swept_ns = self._count = 0
 
@@ -163,7 +164,7 @@ class Exchanges:
     def _frame(self, frame: FrameTuple) -> None:
         has_address = self._has_address[frame.id]
         data = frame.data[has_address:]
-        end = End(frame.id, frame.data[0] if has_address and frame.data else -1)
+        end = Address(frame.id, frame.data[0] if has_address and frame.data else None)
         if not data or (end not in self._answers and end not in self._heard):
             return
         channel, ns = frame.channel, frame.time_ns
@@ -194,15 +195,15 @@ class Exchanges:
                 begun = _Begun(ns, ns, self._asked(channel, end, message.data, ns))
             self._answer(channel, end, message.data, ns, begun)
 
-    def _is_answer(self, end: End, data: bytes) -> bool:
+    def _is_answer(self, end: Address, data: bytes) -> bool:
         return end in self._heard and (end not in self._answers or bool(data[0] & _ANSWERED))
 
-    def _is_likely(self, end: End, data: bytes) -> bool:
+    def _is_likely(self, end: Address, data: bytes) -> bool:
         if data[0] & _ANSWERED:
             return end in self._heard and data[data[0] == _REFUSED :][0] & ~_ANSWERED in _SERVICES
         return end in self._answers and data[0] in _SERVICES
 
-    def _asked(self, channel: int, end: End, data: bytes, ns: int) -> _Asked | None:
+    def _asked(self, channel: int, end: Address, data: bytes, ns: int) -> _Asked | None:
         """Return the newest request that a message answers which begins so."""
         fits = [
             asked
@@ -212,7 +213,7 @@ class Exchanges:
         ]
         return max(fits, key=lambda asked: asked.number, default=None)
 
-    def _ask(self, channel: int, end: End, data: bytes, ns: int) -> None:
+    def _ask(self, channel: int, end: Address, data: bytes, ns: int) -> None:
         self._count += 1
         asked = _Asked(ns, channel, end, data, end in self._functional, ns, self._count)
         before = self._open[channel, end]
@@ -222,7 +223,7 @@ class Exchanges:
         before.append(asked)
         self._rows.append(asked)
 
-    def _answer(self, channel: int, end: End, data: bytes, ns: int, begun: _Begun) -> None:
+    def _answer(self, channel: int, end: Address, data: bytes, ns: int, begun: _Begun) -> None:
         asked = begun.asked
         if asked is None or asked not in self._open[channel, asked.end]:
             self._rows.append(
@@ -240,7 +241,9 @@ class Exchanges:
             self._partners[channel, asked.end] = end
             self._open[channel, asked.end].remove(asked)
 
-    def _partner(self, channel: int, end: End, candidates: dict[End, list[End]]) -> End | None:
+    def _partner(
+        self, channel: int, end: Address, candidates: dict[Address, list[Address]]
+    ) -> Address | None:
         """Return the other end of one: the only one there is, or that which was last heard with it."""
         of_end = candidates.get(end, [])
         return of_end[0] if len(of_end) == 1 else self._partners.get((channel, end))

@@ -8,11 +8,11 @@ FLOW_CONTROL = b"\x30\x00\x00"
 
 
 @cache
-def segments(message: bytes, address: int = -1) -> tuple[bytes, ...]:
-    """Return the data of a message's frames; address: the byte before ISO-TP's own, -1: there is none."""
+def segments(message: bytes, address: int | None = None) -> tuple[bytes, ...]:
+    """Return the data of a message's frames; address: the byte before ISO-TP's own; None: there is none."""
     sent: list[isotp.CanMessage] = []
     asked_for: list[isotp.CanMessage] = []
-    has_address = address >= 0
+    has_address = address is not None
     mode = isotp.AddressingMode.Extended_11bits if has_address else isotp.AddressingMode.Normal_11bits
     target, source = (address, 0xF1) if has_address else (None, None)
     layer = isotp.TransportLayerLogic(

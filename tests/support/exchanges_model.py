@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from telemetry.look.exchanges import Exchange
-from telemetry.look.pairs import End, Pair
+from telemetry.look.pairs import Pair
+from telemetry.vehicles.profile import Address
 
 TWO = (0x22, 0x2A, 0x2C, 0x2E)
 ONE = (1, 2, 5, 6, 8, 9, 0x10, 0x11, 0x19, 0x1A, 0x21, 0x27, 0x28, 0x2F, 0x30, 0x31, 0x3E, 0x85)
@@ -21,7 +22,7 @@ class Message:
     """begin, end: places of its first and last frame in the log. is_whole: no frame of it is lost."""
 
     channel: int
-    end: End
+    end: Address
     data: bytes
     begin: int
     last: int
@@ -125,7 +126,7 @@ class ExchangesModel:
 
 
 def row(
-    request: Message, end: End | None, data: bytes, outcome: str, pending: int, latency_ns: int | None
+    request: Message, end: Address | None, data: bytes, outcome: str, pending: int, latency_ns: int | None
 ) -> Exchange:
     return Exchange(
         request.last_ns, request.channel, request.end, end, request.data, data, outcome, pending, latency_ns

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from telemetry_core.frames.batch import FrameBatch
 
 from telemetry.look.exchanges import Exchange, Exchanges
-from telemetry.look.pairs import End, Pair
+from telemetry.look.pairs import Pair
+from telemetry.vehicles.profile import Address
 from tests.support.diagnostics import segments
 from tests.support.examples import examples
 from tests.support.exchanges_model import ExchangesModel, Message
@@ -17,8 +18,8 @@ MS = 1_000_000
 BEGIN_NS = 1_700_000_000 * 10**9
 PAIRS = (
     *map(Pair.read, ("7E4:7EC", "7E0:7E8", "6F1/07:607/F1", "6F1/12:612/F1", "6F4/07:607/F4")),
-    Pair(End(0x7DF), End(0x7E8), is_functional=True),
-    Pair(End(0x7DF), End(0x7EC), is_functional=True),
+    Pair(Address(0x7DF), Address(0x7E8), is_functional=True),
+    Pair(Address(0x7DF), Address(0x7EC), is_functional=True),
 )
 ENDS = tuple(dict.fromkeys(end for pair in PAIRS for end in (pair.request, pair.answer)))
 ASKING = {pair.request for pair in PAIRS}
@@ -46,7 +47,7 @@ class Said:
     """One message. gap_ms: after the one before it began; lost: which of its frames, of -1 the last one."""
 
     channel: int
-    end: End
+    end: Address
     data: bytes
     gap_ms: int
     spread_ms: int
@@ -82,7 +83,7 @@ def conversations(draw: st.DrawFn) -> list[Said]:
 
 def said(end: str, data: str, gap_ms: int = 3, lost: int | None = None) -> Said:
     long = LONG if data.endswith("…") else b""
-    return Said(0, End.read(end), bytes.fromhex(data.removesuffix("…")) + long, gap_ms, 20, lost)
+    return Said(0, Address.parse(end), bytes.fromhex(data.removesuffix("…")) + long, gap_ms, 20, lost)
 
 
 EVERY_BRANCH = [
@@ -99,13 +100,13 @@ EVERY_BRANCH = [
 def on_the_bus(conversation: Sequence[Said]) -> tuple[list[tuple[int, int, int, bytes]], list[Message]]:
     """Return frames (stamp, channel, id, data) in their order, and the messages that they are of."""
     frames = list[tuple[int, int, int, bytes, int]]()  # and the message
-    free_ns = dict[tuple[int, End], int]()
+    free_ns = dict[tuple[int, Address], int]()
     now_ns = BEGIN_NS
     lost = set[int]()
     for number, each in enumerate(conversation):
         key = each.channel, each.end
         now_ns = max(now_ns + each.gap_ms * MS, free_ns.get(key, 0))
-        parts = list(enumerate(segments(each.data, each.end.address)))
+        parts = list(enumerate(segments(each.data, each.end.unit)))
         if each.lost is not None and len(parts) > 1:
             parts.pop(each.lost)
             lost.add(number)

@@ -14,8 +14,8 @@ COLUMNS = "time_ns,channel,request_id,response_id,request,answer,outcome,pending
 KONA = bytes.fromhex("620101") + bytes(59)
 
 
-def log_of(file: Path, *said: tuple[float, str, str, int]) -> Path:
-    """Write a log: time of the first frame in s, id, message in hexadecimal, address (-1: none)."""
+def log_of(file: Path, *said: tuple[float, str, str, int | None]) -> Path:
+    """Write a log: time of the first frame in s, id, message in hexadecimal, address, if any."""
     frames = [
         (seconds + place / 100, f"can0 {id}#{data.hex()}")
         for seconds, id, message, address in said
@@ -29,22 +29,22 @@ def log_of(file: Path, *said: tuple[float, str, str, int]) -> Path:
 def log(tmp_path: Path) -> Path:
     return log_of(
         tmp_path / "drive.log",
-        (1.0, "7E4", "220101", -1),
-        (1.020, "7EC", KONA.hex(), -1),  # 9 frames, 10 ms apart
+        (1.0, "7E4", "220101", None),
+        (1.020, "7EC", KONA.hex(), None),  # 9 frames, 10 ms apart
         (2.0, "6F1", "22DDBC", 0x07),
         (2.010, "607", "62DDBC0102", 0xF1),
         (2.5, "6F4", "22DDBC", 0x07),  # another tester
         (2.510, "607", "7F2278", 0xF4),
         (3.760, "607", "7F2231", 0xF4),
-        (4.0, "7DF", "010C", -1),  # all units are asked, and two answer
-        (4.010, "7E8", "410C1234", -1),
-        (4.0125, "7EC", "410C12", -1),
-        (5.0, "7DF", "3E80", -1),
-        (6.0, "17FC007B", "221E3B", -1),
-        (11.0, "79B", "2101", -1),  # 7BB also answers 7B3
-        (11.1, "7BB", "6101FFFF", -1),
-        (11.2, "7BB", "6102FFFF", -1),
-        (20.0, "743", "2101", -1),  # 763 answers, or 7AD: nobody does
+        (4.0, "7DF", "010C", None),  # all units are asked, and two answer
+        (4.010, "7E8", "410C1234", None),
+        (4.0125, "7EC", "410C12", None),
+        (5.0, "7DF", "3E80", None),
+        (6.0, "17FC007B", "221E3B", None),
+        (11.0, "79B", "2101", None),  # 7BB also answers 7B3
+        (11.1, "7BB", "6101FFFF", None),
+        (11.2, "7BB", "6102FFFF", None),
+        (20.0, "743", "2101", None),  # 763 answers, or 7AD: nobody does
     )
 
 
@@ -80,13 +80,13 @@ def test_json_has_the_same_rows_and_pairs_that_are_given_are_the_only_ones(log: 
 def test_what_makers_broadcast_on_ids_of_diagnostics_is_no_exchange(tmp_path: Path) -> None:
     file = log_of(
         tmp_path / "drive.log",
-        (1.0, "732", "E803E8", -1),  # an Outlander's heater
-        (1.1, "6B4", "5A", -1),  # a Taycan's VIN
-        (2.0, "744", "2110", -1),  # its answer comes from 74C, 764 or 7AE
-        (2.01, "764", "6110FF", -1),
-        (3.0, "784", "221121", -1),  # 704 answers with this id, and this one is asked with it
-        (3.01, "78C", "621121FF", -1),
-        (4.0, "744", "2111", -1),
+        (1.0, "732", "E803E8", None),  # an Outlander's heater
+        (1.1, "6B4", "5A", None),  # a Taycan's VIN
+        (2.0, "744", "2110", None),  # its answer comes from 74C, 764 or 7AE
+        (2.01, "764", "6110FF", None),
+        (3.0, "784", "221121", None),  # 704 answers with this id, and this one is asked with it
+        (3.01, "78C", "621121FF", None),
+        (4.0, "744", "2111", None),
     )
     assert [line.split(",")[2:7] for line in printed("exchanges", file).splitlines()[1:]] == [
         ["744", "764", "2110", "6110FF", "positive"],
@@ -98,8 +98,8 @@ def test_what_makers_broadcast_on_ids_of_diagnostics_is_no_exchange(tmp_path: Pa
 
 def test_an_exchange_goes_on_in_the_next_log(tmp_path: Path) -> None:
     words = (tmp_path / "1.log", tmp_path / "2.log", "--pair", "7E4:7EC")
-    log_of(words[0], (1.0, "7E4", "220101", -1), (4.0, "7EC", "7F2278", -1))
-    log_of(words[1], (8.9, "7EC", "620101FF", -1), (9.0, "7E4", "220102", -1))
+    log_of(words[0], (1.0, "7E4", "220101", None), (4.0, "7EC", "7F2278", None))
+    log_of(words[1], (8.9, "7EC", "620101FF", None), (9.0, "7E4", "220102", None))
     assert printed("exchanges", *words).splitlines()[1:] == [
         "1000000000,can0,7E4,7EC,220101,620101FF,positive,1,7900.0",
         "9000000000,can0,7E4,7EC,220102,,unanswered,0,",
@@ -115,12 +115,29 @@ def test_stamps_that_begin_again_end_what_waits(tmp_path: Path) -> None:
 
 
 def test_messages_that_are_not_whole_are_told(tmp_path: Path) -> None:
-    file = log_of(tmp_path / "drive.log", (1.0, "7E4", "220101", -1), (1.02, "7EC", KONA.hex(), -1))
+    file = log_of(tmp_path / "drive.log", (1.0, "7E4", "220101", None), (1.02, "7EC", KONA.hex(), None))
     lines = file.read_text().splitlines(keepends=True)
     file.write_text("".join(lines[:4] + lines[5:]))
     done = command("exchanges", file)
     assert done.stdout.splitlines()[1:] == ["1000000000,can0,7E4,7EC,220101,,unanswered,0,"]
     assert done.stderr == "warning: frames that are no part of a whole message were left out: 8\n"
+
+
+def test_a_profile_names_the_pairs_of_its_units(log: Path) -> None:
+    profile = log.with_name("van.toml")
+    at = 'at = [{ request = "6F1/07", answer = "607/F1" }, { request = "6F4/07", answer = "607/F4" }]'
+    bus = '[bus.port]\ntitle = "OBD port"\nbit_rate = 500_000'
+    profile.write_text(f'title = "A van"\nsources = ["mine"]\n{bus}\n[unit.bms]\nbus = "port"\n{at}\n')
+    words = ("exchanges", log, "--pair", "7E4:7EC", "--vehicle-profile")
+    rows = printed(*words, profile).splitlines()[1:]
+    assert [row.split(",")[2:4] for row in rows] == [
+        ["7E4", "7EC"],
+        ["6F1/07", "607/F1"],
+        ["6F4/07", "607/F4"],
+        ["7E4", "7EC"],
+    ]
+    assert refused(78, *words, "hyundai-kona-46").startswith("nev-telemetry: --vehicle-profile: ")
+    assert "7E4:7EC and 7E4:7ED" in refused(64, *words, "hyundai-kona-64", "--pair", "7E4:7ED")
 
 
 @pytest.mark.parametrize(
@@ -129,7 +146,7 @@ def test_messages_that_are_not_whole_are_told(tmp_path: Path) -> None:
         (["7E4"], "'7E4' is no pair: REQUEST:ANSWER, as 7E4:7EC or 6F1/07:607/F1"),
         (["7E4:8EC"], "'8EC' has more than 11 bits"),
         (["7E4:"], "'' is no id in hexadecimal"),
-        (["6F1/7:607/F1"], "'6F1/7': an address is two hexadecimal digits, as in 6F1/07"),
+        (["6F1/7:607/F1"], "'7' is no address of two hexadecimal digits"),
         (["7E4:7E4"], "'7E4:7E4': a unit answers with another id than it is asked with"),
         (["7E4:7EC", "7DF:7EC"], "7E4:7EC and 7DF:7EC have 7EC in common"),
         (["6F1/07:607", "6F1:612"], "6F1/07:607 and 6F1:612: 6F1 has an address in one of them alone"),
