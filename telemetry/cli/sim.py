@@ -70,6 +70,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=_serial_link,
     )
     option(
+        "--units PROFILE[,FAULT…]",
+        "the vehicle's control units by a profile, which answer on --can or --interface, or in --output, "
+        "where a tester asks; faults take turns with right answers: pending:TIMES, negative:CODE, "
+        "wrong-identifier, broken-off, wrong-sequence, second-tester; layout:BYTES: which of several",
+    )
+    option(
         "--capture [PORT=]FILE",
         "in place of a scenario: the one device at --serial-link says what it said in this capture",
     )
@@ -102,6 +108,11 @@ def run(arguments: argparse.Namespace) -> int:
     with stopped_by_signals() as stopped, _truth_log(arguments.truth) as log:
         observe = None if log is None else log.observe
         stop = stopped.is_set
+        if arguments.units is not None:
+            from telemetry.cli.sim_units import run_units  # with profiles, which nothing else needs
+
+            write_report(arguments, scenario.name, run_units(arguments, scenario, stop, observe))
+            return EXIT_OK
         simulation = Simulation(scenario, arguments.seed, duration_s=arguments.duration, observe=observe)
         if arguments.output is not None:
             origin_ns = scenario.starts_at_ns if arguments.time_origin is None else arguments.time_origin
@@ -132,6 +143,8 @@ def _check(arguments: argparse.Namespace) -> None:
         raise UsageError("say where: --can, --interface, --socket, --serial-link or --output", where="sim")
     if arguments.serial_link and arguments.output is not None:
         raise UsageError("a log has no serial port", where="--serial-link")
+    if arguments.units is not None and (arguments.serial_link or arguments.socket):
+        raise UsageError("answer on --can or --interface, or in --output", where="--units")
     names = [name for name, _ in arguments.serial_link]
     if len(names) != len(set(names)):
         raise UsageError("a device has one port", where="--serial-link")
