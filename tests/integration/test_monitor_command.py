@@ -15,7 +15,7 @@ from tests.support.gateway import Gateway, bus_at, influx_at
 from tests.support.pty_screen import PtyScreen
 from tests.support.recording import VEHICLE_DBC, record_drive
 from tests.support.scripted_server import ScriptedServer
-from tests.support.seqpacket import FrameListener
+from tests.support.seqpacket import FrameListener, Load
 from tests.support.serial_pty import PtyDevice, talking
 
 PACK_POWER = (0x300, bytes.fromhex("77000f2700000000"))  # 99.99 V
@@ -238,14 +238,15 @@ def test_a_service_is_watched_over_its_stop(tmp_path: Path) -> None:
         with Gateway(tmp_path, influx_at(server.url), sources) as gateway:
             gateway.start()
             listener.accept()
-            listener.send([PACK_POWER] * 10)
             gateway.wait_for(gateway.status)
-            with terminal([str(gateway.config)]) as screen:
+            # Again and again: 10 s after the last one they are no longer shown.
+            with Load(listener, [PACK_POWER], every_s=0.1) as load, terminal([str(gateway.config)]) as screen:
                 shown = screen.wait_for(lambda lines: any("99.99 V" in line for line in lines), "99.99 V")
                 assert any(line.startswith(" bus  receiving") for line in shown)
                 assert any("service start" in line for line in shown)
                 by_folder = run([str(tmp_path / "spool")])
                 assert " 99.99 V" in by_folder.stdout
+                load.stop()
                 assert gateway.terminate() == 0, gateway.output()
                 shown = screen.wait_for(
                     lambda lines: any("no service answers" in line for line in lines), "its end"
