@@ -12,7 +12,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, get_args, get_origin, get_type_hints
 
-from telemetry.lake.layout import day_of, file_name, fingerprint, partition_name, start_of
+from telemetry.lake.layout import DAY_NS, day_of, file_name, fingerprint, partition_name, start_of
 
 MOST_BYTES = 1 << 25  # 32 MiB; a recording takes some 400 bytes
 _MOST_INT = 1 << 63
@@ -126,6 +126,8 @@ def marker_of(content: bytes, partition: str) -> Marker:
         raise ValueError("has a day that is no date")
     if partition_name(marker.vehicle, marker.day) != partition:
         raise ValueError("is of another vehicle or day")
+    if marker.lead_ns > start_of(marker.day) + DAY_NS:
+        raise ValueError("lets the next day begin after its begin")
     made = fingerprint(marker.made_of)
     for path, output in marker.outputs.items():
         if path != file_name(output.table, marker.vehicle, output.day, partition, made):

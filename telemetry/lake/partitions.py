@@ -6,7 +6,7 @@ from pathlib import Path
 
 from telemetry.errors import InputMissingError, UsageError
 from telemetry.lake.marker import Recording
-from telemetry.logs.archives import with_members
+from telemetry.logs.archives import file_of, with_members
 from telemetry.logs.files import recording_files
 from telemetry.logs.unread import Unread
 from telemetry.model.instant import Instant, read_instant
@@ -28,7 +28,7 @@ def named(
     for path in (*listed, *recording_files(paths, warn)):
         owner, start_ns = listed.get(path, (vehicle, 0))
         for member in with_members([path]):
-            recording = Recording(str(member), str(path), start_ns)
+            recording = Recording(str(member), str(file_of(member)), start_ns)
             found.setdefault(member, (owner or path.absolute().parent.name or "unknown", recording))
     unread = Unread([*found])
     warn(unread.repeated)

@@ -101,6 +101,7 @@ OTHERS: dict[str, Callable[[bytes], bytes]] = {
         content, outputs={"../victim": {"table": "", "day": "2026-03-02", "rows": 1, "bytes": 1, "types": {}}}
     ),
     "a vehicle elsewhere": lambda content: _with(content, vehicle="../x"),
+    "a lead-in after the day": lambda content: _with(content, lead_ns=NOON_NS + DAY_NS),
     "of a later version": lambda content: _with(content, more=1),
 }
 

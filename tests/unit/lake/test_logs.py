@@ -1,6 +1,7 @@
 """A log that is not as it should be costs itself alone, and each frame counts in one partition."""
 
 import gzip
+import zipfile
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -156,6 +157,20 @@ def test_a_log_without_a_date_begins_when_its_table_says_and_a_dated_one_by_its_
     assert moved == [("2026-03-05", "changed: logs", 0), ("2026-03-09", "new", 20)]
     assert stamps(tmp_path / "lake", "ev8") == [boot_ns + (4 * 86_400 + n) * SECOND_NS for n in range(20)]
     assert lake.accounts(tmp_path / "lake")["bus/logs/read"] == 90
+
+
+def test_a_table_names_the_logs_in_an_archive_each_with_its_start(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "drives.zip", "w") as archive:
+        for name in ("x.log", "y.log"):
+            archive.write(candump(tmp_path / name, frames(0)), name)
+    table = tmp_path / "recordings.csv"
+    rows = ["drives.zip:x.log,ev7,2026-03-02T12:00:00Z", "drives.zip:y.log,ev7,2026-03-03"]
+    table.write_text("\n".join(["path,vehicle,start", *rows]))
+    for reason in ("new", ""):
+        done = lake.write(to=tmp_path / "lake", databases=str(DATABASE), recordings=table)
+        assert (done.unread, [each.reason for each in done.outcomes]) == ([], [reason] * 2)
+    begins = (NOON_NS, MIDNIGHT_NS)
+    assert stamps(tmp_path / "lake", "ev7") == [ns + n * SECOND_NS for ns in begins for n in range(20)]
 
 
 def stamps(where: Path, vehicle: str) -> list[int]:
