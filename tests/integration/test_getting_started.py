@@ -22,7 +22,7 @@ from tests.support.servers import influxd2_program
 
 LOG, LAPTOP, PI = "getting-started-log.md", "getting-started-laptop.md", "getting-started-raspberry-pi.md"
 OPERATOR = "fleet-operator.md"
-LOG_TIMEOUT_S = 120.0
+LOG_TIMEOUT_S = 240.0
 OPERATOR_TIMEOUT_S = 240.0
 LAPTOP_TIMEOUT_S = 240.0  # in User Mode Linux everything is slow
 
