@@ -34,13 +34,17 @@ Rounds are cycles of pages that somebody asks for, page by page, as often as the
 - It is given up, once, when a page comes again, or after more than `within_ns` without a page.
 - The same page twice in succession is a retry: the second one replaces the first. After a complete round it is of
   that round and gives no reading.
-- Nothing is learnt of the time and the order of pages, and no reading waits for a later row.
+- A silence between rounds is learnt: a pause twice as long as any other, a third of the time from one round to the
+  next, and LEAST_SILENCE_NS. Half of it ends a round, too. A round with it in its midst is parts of two: it is given up,
+  and goes on as the second of them.
+- Nothing is learnt of the order of pages, and no reading waits for a later row.
 - A page that does not come is missing as it is of cycles, so that it hides the others for so long at most.
 - An optional page is missing until it first comes, and nobody is told. Where that is after the round's reading, a
   second reading has all of it.
 Limits, since nothing but a pause says where somebody began to ask:
 - Where pages were lost, what is left of one round and the begin of the next look like a round, unless `within_ns`
-  passes between them.
+  passes between them or the silence is known. It is after the first whole round, and of one of two pages after the
+  second.
 - A round that begins with the page with which the last one ended, without that pause, looks like a retry. It is
   not read.
 """
@@ -57,6 +61,8 @@ cdef enum:
     MAX_MISSING_CYCLES = 300     # but no more than these,
     MISSING_NS = 10_000_000_000  # and not for so long, is missing
     BURST_NS = 20_000_000        # no pack reads its cells so often: pages this near are of one cycle
+    MOST_CUT = 8                 # so many rounds in succession without a reading: pauses are others now
+    LEAST_SILENCE_NS = 500_000_000  # between two rounds; a shorter pause may be one within a round
     SLOW = 4                     # a page that comes only every few cycles, so many times in succession, is slow
 
 
@@ -375,20 +381,27 @@ cdef inline bint is_overdue(const Page* page, int64_t time_ns) noexcept nogil:
     return page.skips >= cycles and passed(page.came_ns, time_ns) >= MISSING_NS
 
 
+cdef uint64_t UNKNOWN_NS = 0xFFFFFFFFFFFFFFFF
+
+
 cdef uint8_t take_answer(CycleState* state, Page* pages, const uint32_t* ranks, uint32_t page_count,
                          const uint32_t* there, uint32_t count, const RowHead* head, uint64_t within_ns) noexcept nogil:
     cdef uint8_t found = forget_device(state, pages, ranks, page_count, True) if state.is_cut else 0
     cdef uint64_t earlier = state.number  # the row before
     cdef bint begins = True
     cdef bint was_done = state.is_done  # before a page that comes for the first time
+    cdef uint64_t pause_ns = UNKNOWN_NS
     cdef uint32_t number
     state.number += 1
     if state.begin == 0:
         begin_device(state, pages, page_count, head.time_ns)
     elif head.time_ns < state.last_ns:
         hold_stamps(pages, page_count, head.time_ns)
-    else:
-        begins = passed(state.last_ns, head.time_ns) > within_ns
+    elif passed(state.last_ns, head.time_ns) <= within_ns:
+        pause_ns = passed(state.last_ns, head.time_ns)
+        begins = state.pause_ns and pause_ns > state.pause_ns
+        if begins and not was_done:
+            believe_less(state)
     state.last_ns = head.time_ns
     arrive(state, pages, ranks, page_count, there, count, head.time_ns, &found)
     if not begins:
@@ -402,12 +415,69 @@ cdef uint8_t take_answer(CycleState* state, Page* pages, const uint32_t* ranks, 
         if state.begin:
             state.is_done = was_done
             found |= end_cycle(state, pages, ranks, page_count, True)
-        state.begin = state.number
-        state.seen = 0
-        state.is_done = False
+        begin_round(state, state.number, head.time_ns, pause_ns)
+    else:
+        note_pause(state, pause_ns)
     for number in range(count):
         state.seen += pages[there[number]].before < state.begin
+    if state.seen == state.expected and not state.is_done and is_cut_in_two(state):
+        found |= GIVEN_UP
+        state.pause_ns = state.turn.longest_ns // 2
+        begin_round(state, state.turn.longest_row, state.turn.begin_ns, state.turn.longest_ns)
+        for number in range(page_count):
+            state.seen += not pages[number].is_missing and pages[number].came >= state.begin
     if state.seen == state.expected and not state.is_done:
         state.is_done = True
+        learn_silence(state)
         found |= READING
     return found
+
+
+cdef inline void begin_round(CycleState* state, uint64_t row, int64_t time_ns, uint64_t pause_ns) noexcept nogil:
+    """Begin one with the row of that number, before which nothing came for `pause_ns`."""
+    state.begin = row
+    state.begin_ns = time_ns
+    state.seen = 0
+    state.is_done = False
+    state.turn.repeat_ns = pause_ns
+    state.turn.longest_ns = 0
+    state.turn.next_ns = 0
+
+
+cdef inline void note_pause(CycleState* state, uint64_t pause_ns) noexcept nogil:
+    if pause_ns > state.turn.longest_ns:
+        state.turn.next_ns = state.turn.longest_ns
+        state.turn.longest_ns = pause_ns
+        state.turn.longest_row = state.number
+        state.turn.begin_ns = state.last_ns
+    elif pause_ns > state.turn.next_ns:
+        state.turn.next_ns = pause_ns
+
+
+cdef inline bint is_cut_in_two(const CycleState* state) noexcept nogil:
+    """Return whether the silence between two rounds is in the midst of this one, as where only its end was heard."""
+    cdef const Turn* turn = &state.turn
+    cdef uint64_t rest_ns = passed(state.begin_ns, state.last_ns) - turn.longest_ns
+    if turn.longest_ns < LEAST_SILENCE_NS or 2 * turn.longest_ns <= rest_ns:
+        return False
+    if turn.repeat_ns == UNKNOWN_NS:  # what came before it was not heard
+        return turn.next_ns and turn.longest_ns > 4 * turn.next_ns
+    return turn.longest_ns > 2 * max(turn.next_ns, turn.repeat_ns)
+
+
+cdef inline void learn_silence(CycleState* state) noexcept nogil:
+    """Learn from a whole round which pause comes between two."""
+    cdef uint64_t silence_ns = state.turn.repeat_ns
+    state.unlearnt_turns = 0
+    if (LEAST_SILENCE_NS <= silence_ns < UNKNOWN_NS and silence_ns > 2 * state.turn.longest_ns
+            and 2 * silence_ns > passed(state.begin_ns, state.last_ns)):
+        # The shortest: lost rounds make it longer.
+        state.pause_ns = min(state.pause_ns, silence_ns // 2) if state.pause_ns else silence_ns // 2
+
+
+cdef inline void believe_less(CycleState* state) noexcept nogil:
+    """Forget the silence when too many rounds in succession were not whole by it."""
+    state.unlearnt_turns += 1
+    if state.unlearnt_turns == MOST_CUT:
+        state.unlearnt_turns = 0
+        state.pause_ns = 0

@@ -254,3 +254,33 @@ def test_rounds_of_fifty_seeds_are_whole_lossy_and_joined_by_late_pages() -> Non
     assert whole > 100
     assert given_up > 50
     assert again > 30
+
+
+@settings(max_examples=examples(50), deadline=None)
+@given(
+    st.sampled_from([3, 4, 32, 108]),
+    st.floats(2, 10),
+    st.integers(1, 2),
+    st.floats(0, 0.3),
+    st.booleans(),
+    st.integers(0, 1 << 64),
+)
+def test_rounds_in_quick_succession_are_told_apart_by_the_silence_between_them(
+    pages: int, every_s: float, begin: int, lost: float, is_shuffled: bool, seed: int
+) -> None:
+    """The limit is 10 s, whatever is asked, and somebody begins to listen in the midst of a round."""
+    random = Random(seed)
+    arrivals = []
+    for number in range(12):
+        for place, page in enumerate(random.sample(range(pages), pages) if is_shuffled else range(pages)):
+            is_heard = 1 <= number < 5 or random.random() >= lost
+            if is_heard and (number, place) >= (0, begin):
+                time_ms = float(round(1000 * every_s * (number + 0.4 * place / pages)))
+                arrivals.append(Arrival(time_ms, page, number))
+    readings = Pack(pages, messages=True, within_s=10.0).take(arrivals, batch=5)
+    assert all(len(one.cycles) == 1 for one in readings)
+    come = [one.cycle for one in arrivals]
+    whole = [number for number in range(12) if come.count(number) == pages]
+    known = 4 if is_shuffled else 2  # the silence is; of shuffled ones pages may look like retries at first
+    read = [number for one in readings for number in one.cycles]
+    assert [number for number in read if number >= known] == [number for number in whole if number >= known]

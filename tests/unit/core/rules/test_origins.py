@@ -116,7 +116,9 @@ def test_a_reload_goes_on_waiting(is_remembered: bool, expected: list[Heard]) ->
     car, next_one = Car(spec), Car(spec)
     car.take((0, "Preferred"))
     if is_remembered:
-        next_one.mapper.remember(0, car.mapper.memory(0))
+        memory = car.mapper.memory(0)
+        assert memory
+        next_one.mapper.remember(0, memory)
     assert next_one.take((5, "Sent")) == expected
 
 

@@ -99,9 +99,10 @@ def test_time_that_steps_back_gives_the_round_up() -> None:
 
 def test_only_a_pause_tells_the_rest_of_one_round_from_the_begin_of_the_next() -> None:
     rounds = [(2.0 * number, "12" if number == 3 else "012") for number in range(6)]
-    readings = Pack(3, within_s=10).take(asked(rounds))
-    assert [set(one.cycles) for one in readings] == [{0}, {1}, {2}, {3, 4}, {4, 5}]
+    assert read(Pack(3, within_s=10), asked(rounds)) == [0, 1, 2, 4, 5]  # it is learnt of the first two
     assert read(Pack(3, within_s=1), asked(rounds)) == [0, 1, 2, 4, 5]
+    even = asked(rounds, apart_ms=2000 / 3)  # no pause is longer than the others
+    assert [set(one.cycles) for one in Pack(3, within_s=10).take(even)] == [{0}, {1}, {2}, {3, 4}, {4, 5}]
 
 
 def test_a_page_that_the_unit_never_answers_hides_the_others_for_ten_rounds() -> None:
