@@ -24,6 +24,7 @@ from telemetry.cli import sim_units
 from telemetry.settings.table import TomlTable
 from tests.support.command import printed, refused
 from tests.support.vehicle_answers import VEHICLES, Vehicle
+from tests.support.vehicles import rows
 
 TICK_NS = 100_000_000
 SECONDS = 40
@@ -88,6 +89,34 @@ def test_a_log_of_each_vehicle_says_what_the_plant_is(vehicle: Vehicle, tmp_path
                 found = fact.read(answer)
                 assert min(abs(found - each) for each in near) <= 0.501 * fact.step, fact.name
     assert compared.keys() == {fact.name for fact in vehicle.facts}
+
+
+PARKED = """
+starts_at = "2026-03-02T07:30:00Z"
+pack.start_soc_pct = 63.0
+[[phase]]
+do = "stand"
+duration_s = 6000.0
+"""
+
+
+@by_vehicle
+def test_battery_and_cells_of_each_profile_are_the_plant(vehicle: Vehicle, tmp_path: Path) -> None:
+    scenario, log = tmp_path / "parked.toml", tmp_path / "asked.log"
+    scenario.write_text(PARKED)
+    words = ("--units", vehicle.profile + vehicle.options, "--duration", SECONDS, "--output", log)
+    printed("sim", scenario, *words)
+    (plant, *_) = plant_of(vehicle, scenario, 0.1)
+    steps = {fact.name: fact.step for fact in vehicle.facts}
+    told = set[str]()
+    (found,) = rows(vehicle.profile, [line.split()[2] for line in log.read_text().splitlines()])
+    for measurement, values in found:
+        for field, value in values.items() if measurement in ("battery", "cells") else ():
+            name = field if measurement == "battery" else f"{field[0]}{int(field[1:])}"
+            if name in plant:
+                told.add(name)
+                assert abs(value - plant[name]) <= 0.51 * steps[name] + 1e-3, field
+    assert told == steps.keys()
 
 
 class Asking(BaseConnection):
@@ -156,10 +185,7 @@ def test_vehicles_on_one_bus_say_what_their_plants_are_to_udsoncan(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     scenario = tmp_path / "parked.toml"
-    scenario.write_text(
-        'starts_at = "2026-03-02T07:30:00Z"\n[pack]\nstart_soc_pct = 63.0\n'
-        '[[phase]]\ndo = "stand"\nduration_s = 6000.0\n'
-    )
+    scenario.write_text(PARKED)
     compared = 0
     vehicles = [each for each in VEHICLES if not each.options]
     with ExitStack() as stack:
@@ -190,8 +216,10 @@ def outcomes(tmp_path: Path, options: str, *, profile: str = "hyundai-kona-64") 
     """Return how often each outcome and number of pendings comes in a log of these faults."""
     log = tmp_path / "asked.log"
     printed("sim", "drive", "--units", profile + options, "--duration", SECONDS, "--output", log)
-    rows = csv.DictReader(io.StringIO(printed("exchanges", log)))
-    return Counter((row["outcome"], row["pending"]) for row in rows)
+    found = [*csv.DictReader(io.StringIO(printed("exchanges", log)))]
+    answered = [row for row in found if row["latency_ms"] and row["request_id"] != "6F1/07"]
+    assert all(10 < float(row["latency_ms"]) - 400 * int(row["pending"]) < 11 for row in answered)
+    return Counter((row["outcome"], row["pending"]) for row in found)
 
 
 def test_faults_take_turns_with_right_answers(tmp_path: Path) -> None:

@@ -78,11 +78,13 @@ class ExchangesModel:
                 self.branches.add("answered before")
                 return False
         for other in requests:
-            if (other.channel, other.end) == (request.channel, request.end) and (
-                request.last < other.last < answer.begin and (not forbids(other) or forbids(request))
-            ):
+            is_later = request.last < other.last < answer.begin
+            if not is_later or (other.channel, other.end) != (request.channel, request.end):
+                continue
+            if not forbids(other) or forbids(request):
                 self.branches.add("overtaken")
                 return False
+            self.branches.add("not overtaken by what forbids its answer")
         sign_ns = max([request.last_ns, *(said.last_ns for said in request.said if said.last < answer.begin)])
         if answer.first_ns - sign_ns > FIVE_SECONDS_NS:
             self.branches.add("too late")

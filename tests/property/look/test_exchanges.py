@@ -38,7 +38,7 @@ GAPS_MS = (1, 3, 40, 4_900, 5_000, 5_001)
 BRANCHES = {
     *("positive", "negative 31", "negative 12", "unanswered", "none expected", "unasked", "pending"),
     *("newest", "answered before", "overtaken", "too late", "broken off", "several units"),
-    "overtaken while answering",
+    *("overtaken while answering", "not overtaken by what forbids its answer"),
 }
 
 
@@ -94,6 +94,7 @@ EVERY_BRANCH = [
     *(said("7E0", "220101"), said("7E0", "2101"), said("7E8", "62010100"), said("7E8", "7F2112")),
     *(said("7E4", "220101"), said("7EC", "7F2278"), said("7EC", "62010100", 4_900)),
     *(said("7E4", "220101"), said("7EC", "7F2231"), said("7EC", "7F2231")),
+    *(said("7E4", "220101"), said("7E4", "3E80"), said("7EC", "62010100")),
 ]
 
 
