@@ -1,6 +1,7 @@
 """Transport sessions as a listener hears them: worked cases, every interleaving, every loss, every abort."""
 
 from collections.abc import Iterable
+from random import Random
 
 import pytest
 from telemetry_core.decode.decoder import Decoder
@@ -458,3 +459,26 @@ def test_a_channel_that_is_bound_again_has_the_messages_of_its_new_bus() -> None
     assert wire.hear(*BCS[:4]) == [BCS_PAYLOAD]
     wire.transport.bind(0, 0, j1939=True)
     assert wire.hear(*BCS[:3]) == [("1CEB56F4", "01FE0E5A0E51414D")]
+
+
+# -- Ids
+
+
+def test_of_many_ids_only_those_that_are_named_are_listened_to() -> None:
+    """So many that several lead to one place; the first, the last, and ids of both kinds with equal bits."""
+    random = Random(28)
+    standard = random.sample(range(0x800), 700)
+    extended = [EXTENDED | id for id in (*standard[:100], *random.sample(range(1 << 29), 1500))]
+    named = {0, 0x7FF, EXTENDED, EXTENDED | 0x1FFFFFFF, *standard, *extended}
+    others = {EXTENDED | id for id in random.sample(range(1 << 29), 1500)} | set(range(0x800))
+    wire = Wire(isotp=[(id, False, False) for id in sorted(named)], j1939=False)
+    for id in sorted(named | others):
+        text = f"{id & 0x1FFFFFFF:08X}" if id & EXTENDED else f"{id:03X}"
+        assert wire.hear(f"{text}#0261625A5A5A5A5A") == [
+            (text, "6162" if id in named else "0261625A5A5A5A5A")
+        ]
+
+
+def test_an_id_that_is_named_twice_is_listened_to_as_named_first() -> None:
+    wire = Wire(isotp=[(0x7E8, False, True), (0x7E8, False, False)])
+    assert wire.hear("7E8#0261620000000000") == [("7E8", "026162")]

@@ -1,5 +1,7 @@
 """The packed plan: what it refuses, and the intervals of a multiplexer."""
 
+from dataclasses import replace
+
 import pytest
 from telemetry_core.decode.message import first_not_available, last_byte
 from telemetry_core.decode.plan import Plan
@@ -59,6 +61,46 @@ def test_a_multiplexer_that_is_no_signal_is_refused(selector: int) -> None:
 def test_an_id_that_is_there_twice_or_too_large_is_refused(ids: tuple[int, ...]) -> None:
     with pytest.raises(ValueError, match="too large or there twice"):
         make(signal(), ids=ids)
+
+
+ANSWER = MessageSpec("Answer", 0x18DAF110, True, 8, (), (), 0, begins=b"\x61\x01", lengths=(41, 43))
+
+
+@pytest.mark.parametrize(
+    ("wrong", "why"),
+    [
+        (replace(ANSWER, by_pgn=True), "Answer: an answer has one id"),
+        (replace(ANSWER, id_mask=0x1FFFFF00), "Answer: an answer has one id"),
+        (
+            replace(ANSWER, begins=b""),
+            r"Answer: \(41, 43\) are no lengths of a payload that begins with anything",
+        ),
+        (replace(ANSWER, lengths=(1,)), r"Answer: \(1,\) are no lengths of a payload that begins with 61 01"),
+        (replace(ANSWER, lengths=(65536,)), "not a plan"),
+        (replace(ANSWER, arbitration_id=1 << 29), "too large"),
+        (replace(ANSWER, extended=False), "too large"),
+    ],
+)
+def test_an_answer_that_cannot_be_is_refused(wrong: MessageSpec, why: str) -> None:
+    spec = PlanSpec((RecordSpec("M", ()),), (BusSpec("main", (wrong,)),))
+    with pytest.raises(ValueError, match=why):
+        Plan(spec, Schema(spec.records))
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        MessageSpec("Frame", 0x18DAF110, True, 8, (), (), 0),
+        MessageSpec("Frame", 0x0CDA33FE, True, 8, (), (), 0, by_pgn=True),  # of any priority, pair and sender
+        MessageSpec("Frame", 0x18DAF1FE, True, 8, (), (), 0, id_mask=0x1FFFFF00),
+    ],
+)
+@pytest.mark.parametrize("is_first", [True, False])
+def test_an_id_of_frames_has_no_answer(other: MessageSpec, is_first: bool) -> None:
+    messages = (other, ANSWER) if is_first else (ANSWER, other)
+    spec = PlanSpec((RecordSpec("M", ()),), (BusSpec("main", messages),))
+    with pytest.raises(ValueError, match="a payload of id 18DAF110 can be both Frame and Answer"):
+        Plan(spec, Schema(spec.records))
 
 
 def test_fields_and_signals_must_be_as_many() -> None:
