@@ -26,6 +26,7 @@ _TYPES = {
     "names": "text or list of texts",
     "values": "integers and texts",
     "free": "table",
+    "named": "tables, each with a name",
 }
 # Longest ending first: receive_buffer_kib is no number of bytes.
 _UNITS = {
@@ -66,13 +67,15 @@ def rewritten(page: str) -> str:
         raise ValueError(
             f"docs/configuration.md lacks {missing or 'no table'}; without settings: {extra or 'none'}"
         )
-    return _TABLES.sub(lambda match: f"{match[1]}{match[2]}\n{_table(known[match[1]])}\n", page)
+    return _TABLES.sub(lambda match: f"{match[1]}{match[2]}\n{keys_table(known[match[1]])}\n", page)
 
 
-def _table(cls: type) -> str:
+def keys_table(cls: type, without: type | None = None) -> str:
+    """Return the keys of a table, but for those that another one has, too."""
     rows = ["| key | type | default | meaning |", "| --- | --- | --- | --- |"]
+    known = [one.name for one in keys_of(without)] if without else ()
     for one in keys_of(cls):
-        if one.words:  # tables below have a place of their own
+        if one.words and one.name not in known:  # tables below have a place of their own
             rows.append(f"| `{one.name}` | {_type(one)} | {one.shown or _default(one)} | {one.words} |")
     return "".join(f"{row}\n" for row in rows)
 

@@ -2,9 +2,11 @@
 
 from collections.abc import Iterator, Sequence
 
+from telemetry.vehicles import profile as keys
 from telemetry.vehicles.known import named, names
 from telemetry.vehicles.listing import FACT_COLUMNS, MARK_WORDS, VEHICLE_COLUMNS, facts, listed
 from telemetry.vehicles.profile import MARKS, Profile
+from tools.pages.configuration import keys_table
 
 _INTRODUCTION = """\
 # Vehicles by name
@@ -22,7 +24,7 @@ nev-telemetry vehicles nissan-leaf-ze1
 ```
 
 In the configuration the keys `vehicle_profile` and `vehicle_bus` of a bus name it
-([configuration](configuration.md)). A user's own profile is a path, and may extend one of these.
+([configuration](configuration.md)). Another vehicle gets [a profile of your own](#a-profile-of-your-own).
 
 - Currents are positive into the battery, whatever sign the vehicle has. `battery.soc_pct` is the battery's
   own figure, where it tells one, and not the display's.
@@ -32,6 +34,43 @@ In the configuration the keys `vehicle_profile` and `vehicle_bus` of a bus name 
 - The mark says how sure a fact is: {marks}. Facts on which
   sources contradict each other are left out.
 """
+
+_OWN = """
+## A profile of your own
+
+A profile is a TOML file: `vehicle_profile = "my-van.toml"`. It may extend another one, by name or path: own
+tables are added, and a read of the same unit and request, or a frame of the same bus and id, takes the
+place of the other's. [`exchanges`](exchanges.md) shows what a tester asks and what is answered.
+
+```toml
+extends = "hyundai-kona-64"
+title = "My van"
+
+[[read]]
+unit = "bms"
+what = "220105"
+mark = "1"
+fields = [
+  {{ to = "battery.soh_pct", byte = 28, bytes = 2, scale = 0.1 }},
+  {{ name = "something_c", unit = "°C", byte = 40, signed = true }},
+]
+```
+
+{tables}"""
+_TABLES: Sequence[
+    tuple[str, type, type | None]
+] = (  # what it is, its keys, and what has some of them already
+    ("Above all tables", keys.Profile, None),
+    ("`[bus.NAME]`", keys.VehicleBus, None),
+    ("`[unit.NAME]`", keys.Unit, None),
+    ("`at` of a unit", keys.Pair, None),
+    ("`[[read]]`", keys.Read, None),
+    ("`[[broadcast]]`", keys.Broadcast, None),
+    ("Each of `fields`; a value is raw * `scale` + `offset`", keys.Field, None),
+    ("`cells` and `temperatures`, beside the keys of a value", keys.Cells, keys.Field),
+    ("`number`, beside the keys of a place", keys.Number, keys.Place),
+    ("`unless`, beside the keys of a place", keys.Unless, keys.Place),
+)
 
 
 def documentation() -> str:
@@ -43,7 +82,8 @@ def documentation() -> str:
     lines += _table(VEHICLE_COLUMNS, linked)
     for profile in profiles:
         lines += ["", *_vehicle(profile)]
-    return "\n".join(lines) + "\n"
+    tables = "\n".join(f"{what}:\n\n{keys_table(cls, other)}" for what, cls, other in _TABLES)
+    return "\n".join(lines) + "\n" + _OWN.format(tables=tables)
 
 
 def _vehicle(profile: Profile) -> Iterator[str]:
