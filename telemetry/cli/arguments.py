@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from telemetry.cli.options import Arguments, add_option
 from telemetry.databases.files import ENDINGS, database_files
-from telemetry.decode.channels import ChannelPlan, Database, plan_channels
+from telemetry.decode.channels import ChannelPlan, Database, Vehicle, plan_channels
 from telemetry.errors import UsageError
 from telemetry.logs.content import require_file
 from telemetry.model.instant import read_instant
@@ -99,6 +99,19 @@ def add_protocol_arguments(parser: argparse.ArgumentParser, without_registers: s
     add_registers(parser, f", or pzem_017 or acrel_djsf1352; without one, {without_registers}")
 
 
+def add_vehicle_profile(group: Arguments, words: str) -> None:
+    """Add `--vehicle-profile`, which may be given again."""
+    add_option(
+        group, "--vehicle-profile [CHANNEL=]NAME[:BUS]", words, action="append", default=[], type=vehicle
+    )
+
+
+def vehicle(text: str) -> Vehicle:
+    """Return the profile that an argument names, with its channel and bus."""
+    channel, _, rest = text.rpartition("=")
+    return Vehicle.parse(rest, channel)
+
+
 def add_device_arguments(group: Arguments, words: str, *, of: str = "of the device", maps: str = "") -> None:
     """Add what is spoken, and to which device. words: of the protocol; of, maps: more for the help."""
     add_protocol(group, words)
@@ -131,7 +144,8 @@ def check_protocol(arguments: argparse.Namespace, of_can: Sequence[str] = ()) ->
     """Raise UsageError for what does not go with `--protocol`. of_can: what a serial port cannot have."""
     if arguments.registers and arguments.protocol != "modbus":
         raise UsageError("is for --protocol modbus", where="--registers", hint="leave it out")
-    given = [key for key in ("dbc", "first_wins", "j1939", "protect") if getattr(arguments, key, None)]
+    beside = ("dbc", "vehicle_profile", "first_wins", "j1939", "protect")
+    given = [key for key in beside if getattr(arguments, key, None)]
     if arguments.protocol and given:
         raise UsageError("stands beside --protocol", where=flag(given[0]), hint="leave one of them out")
     if arguments.protocol in PROTOCOLS:

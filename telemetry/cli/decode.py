@@ -19,6 +19,7 @@ from telemetry.cli.arguments import (
     add_server_arguments,
     add_signal_argument,
     add_time_bounds,
+    add_vehicle_profile,
     check_protocol,
     check_raw_text,
     flag,
@@ -38,7 +39,7 @@ from telemetry.clock import Clock
 from telemetry.databases.plan_cache import load_plan, user_cache_directory
 from telemetry.decode.channels import ChannelPlan, plan_channels
 from telemetry.decode.decoder import Decoder
-from telemetry.decode.described import Described, by_config, by_databases, by_protocol
+from telemetry.decode.described import NO_PLAN, Described, by_config, by_databases, by_protocol
 from telemetry.decode.output import FileDecoder
 from telemetry.decode.screen import Screen
 from telemetry.decode.times import Times
@@ -68,6 +69,7 @@ _WITH_MESSAGES = ("csv", "ndjson", INTO_PARQUET, INTO_DATASET)  # of a serial po
 _FORMATS = [str(OutputFormat.CSV), str(OutputFormat.LINE_PROTOCOL), str(OutputFormat.NDJSON)]
 _SAYING_WHAT = (  # of the options, besides files and target: a configuration says all of it
     "protocol",
+    "vehicle_profile",
     "vehicle",
     "first_wins",
     "j1939",
@@ -106,7 +108,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "of --config: the source that the logs are of (default: the one of the channel's name)",
     )
     add_protocol_arguments(parser, "--messages shows the registers as they are")
-    option("--messages", "of --protocol: before what a message means, all values that it holds")
+    add_vehicle_profile(
+        parser,
+        "the vehicle that the logs are of, beside databases or in place of them (`vehicles` lists them; or a "
+        "file of one's own); without BUS all of its buses are looked for; repeatable",
+    )
+    option(
+        "--messages",
+        "of --protocol and --vehicle-profile: before what a message means, all values that it holds",
+    )
     add_database_arguments(parser)
     add_signal_argument(parser, "decode these alone")
     option("--wide", "csv with a column a signal: a row a frame, empty where a frame has no value")
@@ -233,7 +243,7 @@ def _check(arguments: argparse.Namespace, *, into_influxdb: bool) -> None:
             raise UsageError(f"stands beside {flag(key)}", where="--config", hint=hint)
     elif arguments.source:
         raise UsageError("stands without --config", where="--source", hint="it is a source of that")
-    elif not _given(arguments, ("dbc", "protocol", "unknown")):
+    elif not _given(arguments, ("dbc", "protocol", "vehicle_profile", "unknown")):
         raise no_database(str(next(iter(arguments.logs), arguments.recordings)))
     check_protocol(arguments, _OF_CAN)
     of_databases = _given(arguments, ("id_mask", "keep_not_available"))
@@ -258,9 +268,9 @@ def _check(arguments: argparse.Namespace, *, into_influxdb: bool) -> None:
     if arguments.log_column and arguments.format not in _WITH_MESSAGES:
         hint = "line protocol has no column for it"
         raise UsageError("is for csv, ndjson or parquet", where="--log-column", hint=hint)
-    if arguments.messages and arguments.protocol is None:
+    if arguments.messages and arguments.protocol is None and not arguments.vehicle_profile:
         hint = "messages of a database are always there"
-        raise UsageError("is for --protocol", where="--messages", hint=hint)
+        raise UsageError("is for --protocol and --vehicle-profile", where="--messages", hint=hint)
     if arguments.messages and arguments.protocol in PROTOCOLS and arguments.format not in _WITH_MESSAGES:
         hint = "into InfluxDB goes what serial messages mean"
         raise UsageError("is for csv, ndjson or parquet", where="--messages", hint=hint)
@@ -313,11 +323,14 @@ def _described(arguments: argparse.Namespace, screen: Screen) -> Described:
         )
     channels = _channels(arguments, isotp)
     return by_databases(
-        loaded_plan(channels, screen),
+        loaded_plan(channels, screen) if arguments.dbc or not arguments.vehicle_profile else NO_PLAN,
         channels,
         arguments.vehicle,
         protect_file=arguments.protect,
         signals=arguments.signal,
+        vehicles=arguments.vehicle_profile,
+        value_texts=arguments.value_texts,
+        with_messages=arguments.messages,
     )
 
 

@@ -13,10 +13,11 @@ from telemetry.cli.arguments import AT_PORTS, ON_BUSES, add_device_arguments, re
 from telemetry.cli.bus_arguments import add_bus_arguments, bus_options
 from telemetry.cli.options import add_option
 from telemetry.clock import Clock
+from telemetry.decode.channels import Vehicle
 from telemetry.errors import EXIT_OK, DataError, TelemetryError, UsageError
 from telemetry.logs.content import require_file
 from telemetry.model.bit_rate import BitRate
-from telemetry.monitor.bench import bench, can_table, log_table, python_can_table, serial_table, with_protocol
+from telemetry.monitor.bench import bench, can_table, log_table, python_can_table, serial_table, with_keys
 from telemetry.monitor.feeds import DirectFeed, Feed, Json, ServiceFeed
 from telemetry.monitor.layout import Page, view, whole
 from telemetry.monitor.session import Viewing, look_once, nothing_came
@@ -65,6 +66,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         f"what is spoken on a bus, beside its databases: {ON_BUSES}; or on --serial: {AT_PORTS}",
         of="of the device on --serial",
         maps=", or pzem_017 …",
+    )
+    add_option(
+        direct,
+        "--vehicle-profile NAME[:BUS]",
+        "the vehicle that the bus is of, beside its databases: see `vehicles`, or a file of one's own",
+        type=Vehicle.parse,
     )
     add_option(
         direct,
@@ -132,9 +139,20 @@ def _feed(arguments: argparse.Namespace, *, is_once: bool) -> Feed:
         raise UsageError(
             "nothing to look at", hint="CONFIG of a running service, --can, -i and -c, --serial or --log"
         )
-    if arguments.protocol and not arguments.serial:
-        sources = with_protocol(sources, arguments.protocol)
+    if not arguments.serial:
+        sources = with_keys(sources, protocol=arguments.protocol, **_vehicle_keys(arguments.vehicle_profile))
+    elif arguments.vehicle_profile:
+        raise UsageError("stands beside --serial", where="--vehicle-profile", hint="leave it out")
     return DirectFeed(bench(sources, arguments.map, arguments.source or ""), clock)
+
+
+def _vehicle_keys(found: Vehicle | None) -> dict[str, str]:
+    if found is None:
+        return {}
+    from telemetry.vehicles.known import is_path  # with all that a profile is
+
+    profile = str(Path(found.profile).absolute()) if is_path(found.profile) else found.profile
+    return {"vehicle_profile": profile, "vehicle_bus": found.bus}
 
 
 def _bit_rate(arguments: argparse.Namespace) -> BitRate | None:

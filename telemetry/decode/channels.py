@@ -33,28 +33,46 @@ class Database:
 
 
 @dataclass(frozen=True, slots=True)
+class Vehicle:
+    """A vehicle's profile, the channel that it is for, and the bus of it that this is; empty: every one."""
+
+    profile: str
+    channel: str = ""
+    bus: str = ""
+
+    @classmethod
+    def parse(cls, text: str, channel: str = "") -> "Vehicle":
+        """Read `NAME:BUS`, or a name or path alone."""
+        name, _, bus = text.partition(":")
+        return cls(name, channel, bus)
+
+
+@dataclass(frozen=True, slots=True)
 class ChannelPlan:
-    """Which bus of a plan each channel is. databases: of the plan; isotp: of all channels."""
+    """Which bus of a plan each channel is. databases: of the plan; isotp: of all channels, and of a bus."""
 
     databases: tuple[BusDatabases, ...]
     by_channel: dict[str, int] = field(default_factory=dict)
     otherwise: int = NO_BUS
     isotp: Sequence[IsoTpId] = ()
+    isotp_of: Mapping[int, Sequence[IsoTpId]] = field(default_factory=dict)
 
     def bus_of(self, channel: str) -> int:
         """Return index of the channel's bus, NO_BUS when it has no database."""
         return self.by_channel.get(channel, self.otherwise)
 
     def binding(self, channel: str) -> Binding:
-        return Binding(self.bus_of(channel), ACCOUNT, channel, isotp=self.isotp)
+        bus = self.bus_of(channel)
+        return Binding(bus, ACCOUNT, channel, isotp=(*self.isotp, *self.isotp_of.get(bus, ())))
 
     def warnings(self, found: Mapping[str, Binding]) -> Iterator[str]:
         for name, binding in found.items():
             if binding.bus == NO_BUS:
                 yield f"{name}: no database (--dbc {name}=FILE)"
-        for name in self.by_channel:
+        for name, bus in self.by_channel.items():
             if name not in found:
-                yield f"{name}: has a database, but no frames"
+                what = "database" if bus < len(self.databases) else "vehicle profile"
+                yield f"{name}: has a {what}, but no frames"
 
 
 def plan_channels(

@@ -15,7 +15,7 @@ from telemetry_core.decode.spec import PlanSpec
 
 from telemetry.charging.installation import VinKey, no_key
 from telemetry.databases.bus import LoadedPlan
-from telemetry.decode.channels import ACCOUNT, ChannelPlan
+from telemetry.decode.channels import ACCOUNT, ChannelPlan, Vehicle
 from telemetry.decode.logs import FEW_MATCHED, FEW_OF_A_PLUG, Logs
 from telemetry.decode.reading import Recordings
 from telemetry.decode.selection import select
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from telemetry.rules.resolve import Modelling
 
 NO_VEHICLE = "unknown"
+NO_PLAN = LoadedPlan(PlanSpec((), ()), ())  # of no databases
 _BUS = "log"
 
 
@@ -70,20 +71,36 @@ def by_databases(
     protect_file: Path | None = None,
     signals: Sequence[str] = (),
     signals_by: str = "--signal",
+    vehicles: Sequence[Vehicle] = (),
+    value_texts: bool = False,
+    with_messages: bool = False,
 ) -> Described:
-    """Describe logs by databases; what does not fit is raised now.
+    """Describe logs by databases, and by profiles of vehicles; what does not fit is raised now.
 
     - protect_file: has the [[protect]] by which counters and checksums are checked
     - signals: globs: these signals alone; signals_by: the argument that they were given by
+    - vehicles: which profiles are of which channels
+    - value_texts, with_messages: of these, as `by_protocol` has them
     """
-    protected = protect(plan.spec, load_protect_entries(protect_file) if protect_file else ())
+    whole, files = plan.spec, [protect_file] if protect_file else []
+    means: Callable[[PlanSpec], Modelling] | None = None
+    if vehicles:
+        from telemetry.decode.vehicles import with_vehicles  # which other logs need not
+        from telemetry.sources.bus_protocols import BusProtocols
+
+        spoken = BusProtocols(shown=with_messages or bool(signals), value_texts=value_texts)
+        whole, channels, means, profiles = with_vehicles(whole, channels, vehicles, spoken)
+        files += profiles
+    protected = protect(whole, load_protect_entries(protect_file) if protect_file else ())
     spec = select(protected.spec, signals, where=signals_by) if signals else protected.spec
+    modelling = means(spec) if means and not signals else None
+    mapping, alarms = (modelling.map, modelling.alarms) if modelling else (None, ())
 
     def make_stages(output: OutputKind) -> Stages:
-        return Stages(spec, None, protection=protected.rules, vehicle=vehicle, output=output)
+        return Stages(spec, mapping, alarms, protection=protected.rules, vehicle=vehicle, output=output)
 
-    make_logs = partial(Logs, channels, is_selection=bool(signals))
-    files = [protect_file] if protect_file else []
+    few = 0.0 if vehicles else FEW_MATCHED  # a bus with a tester carries much else
+    make_logs = partial(Logs, channels, is_selection=bool(signals), few_matched=few)
     return Described(make_stages, make_logs, files, plan_sha256=plan.sha256)
 
 

@@ -23,6 +23,7 @@ from telemetry.stages.offline import read_offline
 OF_SERIAL = ("vehicle", "map", "limit")  # what --map takes from a configuration for a serial port
 
 _DIGITS_OF_A_NUMBER = 2
+_DESCRIBING = ("databases", "protocol", "vehicle_profile", "vehicle_bus")
 
 Table = dict[str, Any]
 
@@ -115,14 +116,15 @@ def bench(sources: Mapping[str, list[Table]], map_file: Path | None, source: str
         sources
     )
     own = next(table for tables in sources.values() for table in tables)
-    given = {key: own[key] for key in ("databases", "protocol") if own.get(key)}
+    given = {key: own[key] for key in _DESCRIBING if own.get(key)}
     buses = {kind: _with(given, tables) for kind, tables in buses.items()}
     return Bench(reads, read_offline(replace(document, values={**values, **buses})), source)
 
 
-def with_protocol(sources: Mapping[str, list[Table]], protocol: str) -> dict[str, list[Table]]:
-    """Return the tables of buses with what is spoken on them."""
-    return {kind: _with({"protocol": protocol}, tables) for kind, tables in sources.items()}
+def with_keys(sources: Mapping[str, list[Table]], **given: str) -> dict[str, list[Table]]:
+    """Return the tables of buses with what is spoken on them: those keys that are not empty."""
+    keys = {key: value for key, value in given.items() if value}
+    return {kind: _with(keys, tables) for kind, tables in sources.items()}
 
 
 def _with(given: Table, tables: Any) -> Any:

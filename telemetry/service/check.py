@@ -14,6 +14,7 @@ from errno import EACCES, ENOTDIR
 from pathlib import Path
 
 from telemetry_core.rows.spec import RecordSpec
+from telemetry_core.rules.map_spec import MapSpec
 
 from telemetry import plugins
 from telemetry.charging.follow.known import FOLLOWED
@@ -65,6 +66,7 @@ def check(config: Config, *, log: Path | None = None, listen_s: float | None = N
         written |= {EVENT.name} if any(map(is_alarm, entries)) else set()
         count = "1 entry writes" if len(entries) == 1 else f"{len(entries)} entries write"
         yield Finding(Grade.FACT, f"mapped: {count} {', '.join(sorted(written))}")
+    yield from _overruled_findings(modelling.map)
     if protected.rules:
         names = sorted({rule.name for rule in protected.rules})
         yield Finding(Grade.FACT, f"protected: {counted(len(names), 'message')} ({', '.join(names)})")
@@ -90,6 +92,17 @@ def check(config: Config, *, log: Path | None = None, listen_s: float | None = N
     if listen_s is not None:
         yield from live_findings(composition, listen_s, spool_bytes, clock)
     yield from config.sink.findings(clock)
+
+
+def _overruled_findings(mapping: MapSpec | None) -> Iterator[Finding]:
+    """Yield which fields of a vehicle's profile a [[map]] fills in its place."""
+    fields: dict[str, list[str]] = {}
+    for field, _, where in mapping.overruled if mapping else ():
+        fields.setdefault(where, []).append(field)
+    for where, (first, *others) in fields.items():
+        more = f" and {len(others)} more" if others else ""
+        words = f"{where} fills {first}{more} in place of the vehicle's profile"
+        yield Finding(Grade.FACT, f"mapped: {words}")
 
 
 def _plan_findings(plan: LoadedPlan) -> Iterator[Finding]:

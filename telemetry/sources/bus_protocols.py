@@ -1,18 +1,21 @@
-"""`protocol` of a CAN bus: what describes its frames beside databases, or in place of them.
+"""`protocol` and `vehicle_profile` of a CAN bus: what describes its frames beside or in place of databases.
 
 Promises:
 
+- A vehicle's profile is a protocol of its bus. Its file is read again with the configuration.
 - Two buses with one protocol share the records of its messages, where these look alike on both.
 - A protocol beside a database or another protocol that claims one of its ids is refused, by name.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from telemetry_core.decode.spec import BusSpec, PlanSpec
 
 from telemetry.errors import ConfigError
+from telemetry.model.ids import IsoTpId
 from telemetry.plugins import listed
 from telemetry.protocols.known import CAN_PROTOCOLS
 from telemetry.rules.map_entry import MAIN, MapEntry
@@ -21,7 +24,7 @@ from telemetry.settings.document import Where
 from telemetry.settings.likeness import closest
 from telemetry.settings.table import TomlTable
 
-if TYPE_CHECKING:  # a bus without a protocol imports none of it
+if TYPE_CHECKING:  # a bus without a protocol imports none of it, and one without a profile none of vehicles
     from telemetry.protocols.can.table import CanProtocol
 
 _WHERE = Where("protocol")
@@ -31,14 +34,24 @@ _WHERE = Where("protocol")
 class BusProtocols:
     """The protocols of one bus.
 
-    charger: the tag of what they say about the charger. shown: rows of the messages themselves are sent, too.
+    - vehicle: what a profile says of the bus; file: that profile, where it is the user's own
+    - pack, charger: the tags of what the profile says of the battery, and all of them of the charger
+    - shown: rows of the messages themselves are sent, too
     """
 
     names: tuple[str, ...] = ()
+    vehicle: "CanProtocol | None" = None
+    file: Path | None = None
+    pack: str = MAIN
     charger: str = MAIN
     shown: bool = False
     value_texts: bool = False
     where: Where = _WHERE
+
+    @property
+    def isotp(self) -> tuple[IsoTpId, ...]:
+        """Return the ids whose frames are parts of their messages."""
+        return tuple(id for protocol in self._protocols for id in protocol.isotp)
 
     @property
     def titles(self) -> Iterator[str]:
@@ -47,7 +60,9 @@ class BusProtocols:
 
     @property
     def _protocols(self) -> Iterator["CanProtocol"]:
-        return (CAN_PROTOCOLS[name] for name in self.names)
+        yield from (CAN_PROTOCOLS[name] for name in self.names)
+        if self.vehicle is not None:
+            yield self.vehicle
 
     def extended(self, plan: PlanSpec, bus: str) -> PlanSpec:
         """Return `plan` with their messages on that bus. Raises ConfigError: an id is claimed already."""
@@ -58,7 +73,8 @@ class BusProtocols:
     def map_entries(self, bus: str) -> Iterator[MapEntry]:
         """Yield what their messages on that bus mean."""
         for protocol in self._protocols:
-            yield from protocol.map_entries(bus, charger=self.charger)
+            pack = self.pack if protocol is self.vehicle else MAIN
+            yield from protocol.map_entries(bus, pack=pack, charger=self.charger)
 
     def _with(self, protocol: "CanProtocol", plan: PlanSpec, name: str) -> PlanSpec:
         # Here, since a bus without a protocol needs neither.
@@ -106,13 +122,28 @@ class ProtocolKeys:
         default=(),
         shown="none",
     )
+    vehicle_profile: str | None = key(
+        "the vehicle that the bus is of: the name of a profile (`nev-telemetry vehicles` lists them), or the"
+        " path of one's own, as `my-van.toml`; beside `databases` and `protocol`, or in place of them",
+        default=None,
+        shown="none",
+    )
+    vehicle_bus: str | None = key(
+        "with `vehicle_profile`: which of its buses it is", default=None, shown="the only one"
+    )
+    pack: str | None = key(
+        "with `vehicle_profile`: the tag `pack` of what it says about the battery",
+        default=None,
+        shown=f'`"{MAIN}"`',
+    )
     charger: str | None = key(
-        "with `protocol`: the tag `charger` of what it says about the charger",
+        "with `protocol` or `vehicle_profile`: the tag `charger` of what it says about the charger",
         default=None,
         shown=f'`"{MAIN}"`',
     )
     messages: bool | None = key(
-        "with `protocol`: the messages themselves are written, too, as `PROTOCOL_MESSAGE`",
+        "with `protocol` or `vehicle_profile`: the messages themselves are written, too, as"
+        " `PROTOCOL_MESSAGE`",
         default=None,
         shown="false",
     )
@@ -124,10 +155,33 @@ class ProtocolKeys:
             spoken = " and ".join(f"{name} (at {rate} kbit/s)" for rate, name in rates.items())
             raise table.wrong("protocol", f"one bus does not carry {spoken}", "name one of them")
         for alone in ("charger", "messages"):
-            if getattr(self, alone) is not None and not self.protocol:
+            if getattr(self, alone) is not None and not (self.protocol or self.vehicle_profile):
                 raise table.wrong(alone, "stands without protocol", "name that of the bus, or leave it out")
+        for alone in ("vehicle_bus", "pack"):
+            if getattr(self, alone) is not None and not self.vehicle_profile:
+                raise table.wrong(alone, "stands without vehicle_profile", "name one, or leave it out")
 
     def protocols(self, table: TomlTable, *, value_texts: bool) -> BusProtocols:
         """Return the protocols of the bus of a table."""
-        where = table.where().key("protocol")
-        return BusProtocols(self.protocol, self.charger or MAIN, bool(self.messages), value_texts, where)
+        vehicle, file = self._vehicle(table)
+        where = table.where().key("protocol" if vehicle is None else "vehicle_profile")
+        tags = self.pack or MAIN, self.charger or MAIN
+        return BusProtocols(self.protocol, vehicle, file, *tags, bool(self.messages), value_texts, where)
+
+    def _vehicle(self, table: TomlTable) -> "tuple[CanProtocol | None, Path | None]":
+        """Return what the vehicle's profile says of the bus, and the profile's file. Raises ConfigError."""
+        if self.vehicle_profile is None:
+            return None, None
+        from telemetry.vehicles.known import is_path, named
+
+        name: str | Path = self.vehicle_profile
+        file = table.full_path("vehicle_profile", self.vehicle_profile) if is_path(str(name)) else None
+        if file is not None:
+            table.check_is_file("vehicle_profile", file)
+        profile = named(file or str(name), table.where("vehicle_profile"))
+        buses = ", ".join(profile.buses)
+        if self.vehicle_bus is None and len(profile.buses) > 1:
+            raise table.missing("vehicle_bus", f"{profile.name} has {buses}")
+        if self.vehicle_bus is not None and self.vehicle_bus not in profile.buses:
+            raise table.wrong("vehicle_bus", f"{profile.name} has no bus of that name", f"it has {buses}")
+        return profile.protocol(self.vehicle_bus or next(iter(profile.buses))), file

@@ -106,14 +106,14 @@ class BusKeys:
     isotp: tuple[IsoTpKeys, ...] = key(kind="tables", of=IsoTpKeys, default=())
 
     def described(self, name: str, table: TomlTable) -> Mapping[str, Any]:
-        """Return the fields of `SourceSettings` that describe the bus of that name."""
+        """Return the fields of `SourceSettings` that describe the bus of that name. Raises ConfigError."""
+        protocols = self.spoken.protocols(table, value_texts=self.own.value_texts)
+        own = {each.id: IsoTpId(each.id, each.extended_addressing, each.with_length) for each in self.isotp}
         return {
             "name": name,
             "buses": (self.own.bus(name),),
-            "protocols": self.spoken.protocols(table, value_texts=self.own.value_texts),
-            "isotp": tuple(
-                IsoTpId(each.id, each.extended_addressing, each.with_length) for each in self.isotp
-            ),
+            "protocols": protocols,
+            "isotp": tuple(({each.id: each for each in protocols.isotp} | own).values()),
         }
 
 

@@ -98,7 +98,7 @@ class SourceSettings(ABC):
     def files(self) -> tuple[Path, ...]:
         """Return the files that it is read from, or describes its frames by."""
         databases = [file for bus in self.buses for file in bus.databases]
-        return (*databases, *((self.log,) if self.log else ()))
+        return (*databases, *(file for file in (self.protocols.file, self.log) if file))
 
     @property
     def listening_options(self) -> Mapping[str, Any] | None:
@@ -171,9 +171,10 @@ class SourceSettings(ABC):
 
     def findings(self) -> Iterator[Finding]:
         """Yield what `check` reports of it."""
-        for title in self.protocols.titles:
+        titles = list(self.protocols.titles)
+        for title in titles:
             yield Finding(Grade.FACT, f"source {self.name}: {title}")
-        if self.is_can and not self.protocols.names and not any(bus.databases for bus in self.buses):
+        if self.is_can and not titles and not any(bus.databases for bus in self.buses):
             words = "has no database; its frames are counted and not decoded"
             yield Finding(Grade.WARNING, f"source {self.name}: {words}")
         for level, words in self.presence():

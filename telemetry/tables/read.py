@@ -1,13 +1,14 @@
 """Logs and captures as tables: what `decode` writes, without text in between."""
 
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any, Concatenate, Literal, ParamSpec, TypeVar
 
+from telemetry.decode.channels import ChannelPlan, Vehicle
 from telemetry.decode.decoder import Decoder
-from telemetry.decode.described import by_config, by_databases, by_protocol
+from telemetry.decode.described import NO_PLAN, by_config, by_databases, by_protocol
 from telemetry.errors import UsageError
 from telemetry.logs.content import require_file
 from telemetry.logs.files import recording_files
@@ -46,6 +47,7 @@ def _prepared(
     config: FilePath | None = None,
     source: str = "",
     protocol: str | None = None,
+    vehicle_profile: FilePath | Mapping[str, FilePath] | None = None,
     registers: FilePath | None = None,
     signals: Texts = (),
     from_time: Time | None = None,
@@ -63,7 +65,9 @@ def _prepared(
     """Return what reads the logs. is_apart: batches are handed on; otherwise they are gathered."""
     said = Said()
     paths = recording_files(paths_of(logs, "read"), said.of_files)
-    one_of({"databases": databases, "config": config, "protocol": protocol}, "read")
+    vehicles = _vehicles(vehicle_profile)
+    described_by = databases if databases is not None else vehicles or None
+    one_of({"databases": described_by, "config": config, "protocol": protocol}, "read")
     if source and config is None:
         raise UsageError("stands without config", where="source", hint="it is a source of that")
     if registers is not None and protocol != "modbus":
@@ -85,8 +89,11 @@ def _prepared(
     of_bus: dict[str, object] = {"id_masks": id_masks, "protect": protect_file}
     of_can = {"signals": globs, "isotp": ids, **of_bus}
     bounds: dict[str, object] = {"from_time": times.start, "to_time": times.stop}
-    if databases is not None:
-        channels, plan = plan_of(loaded(databases, id_masks))
+    if described_by is not None:
+        if databases is None:
+            channels, plan = ChannelPlan(()), NO_PLAN
+        else:
+            channels, plan = plan_of(loaded(databases, id_masks))
         if not isinstance(databases, Databases):
             said.keep(plan.warnings, "database")
         described = by_databases(
@@ -95,6 +102,8 @@ def _prepared(
             protect_file=protect_file,
             signals=globs,
             signals_by="signals",
+            vehicles=vehicles,
+            with_messages=True,
         )
     elif config is not None:
         refuse_beside(of_can, "config", "the configuration decides it")
@@ -155,6 +164,9 @@ def read(*logs: Paths, **options: Any) -> Tables:
     - `databases`: files as for `load_databases`, or what that has returned. Tables are messages.
     - `config`: a service's configuration. Tables are messages and its data model. `source` names the source
       that the logs are of, where channels do not say.
+    - `vehicle_profile`: the name of a vehicle's profile, or the path of one, `NAME:BUS` for one of its buses;
+      or a mapping from a channel's name to these. It may stand beside `databases`. Tables are its messages
+      and the data model.
     - `protocol`: of a CAN bus: tables are its messages and the data model. Of a serial port: the logs are
       text captures, and tables are the data model. `registers` is the map of those of `modbus`: a file, or
       the name of a map that comes along. Without one tables are the registers as they are.
@@ -181,6 +193,13 @@ def read(*logs: Paths, **options: Any) -> Tables:
     line that the command would print. What the command warns of is a warning.
     """
     return _prepared(False, *logs, **options).tables()
+
+
+def _vehicles(profile: FilePath | Mapping[str, FilePath] | None) -> Sequence[Vehicle]:
+    by_channel = profile if isinstance(profile, Mapping) else {} if profile is None else {"": profile}
+    return [
+        Vehicle.parse(str(path_of(each, "vehicle_profile")), channel) for channel, each in by_channel.items()
+    ]
 
 
 def _isotp_ids(isotp: Ids) -> Sequence[int]:

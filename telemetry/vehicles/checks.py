@@ -118,7 +118,9 @@ def _of_messages(found: Iterable[Heard]) -> Iterator[ConfigError]:
 
 def _of_signals(one: Heard) -> Iterator[ConfigError]:
     named: dict[str, list[CanSignal]] = {}
-    shortest = min(one.message.lengths, default=LAST_BYTE + 1)
+    sent = one.layout.length if isinstance(one.layout, Broadcast) else None
+    longest = 64 if isinstance(one.layout, Broadcast) else LAST_BYTE + 1
+    shortest = min(one.message.lengths, default=longest if sent is None else sent)
     for where, signal in one.placed:
         others = named.setdefault(signal.name, [])
         if any(not (signal.page and set(signal.page).isdisjoint(other.page)) for other in others):
@@ -126,5 +128,5 @@ def _of_signals(one: Heard) -> Iterator[ConfigError]:
         others.append(signal)
         end = max(end_byte(signal), signal.present_bit // 8 + 1)
         if end > shortest:
-            words = f"{signal.name} ends with byte {end - 1}, and the shortest answer with {shortest - 1}"
+            words = f"{signal.name} ends with byte {end - 1}, and the shortest message with {shortest - 1}"
             yield ConfigError(words, where=where)

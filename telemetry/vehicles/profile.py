@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from telemetry.protocols.can.table import CanProtocol
 
 LAST_BYTE = 4094  # of an ISO-TP message, whose length is 12 bits
+MOST_PAGES = 4096  # of one selector, with the same values
 MARKS = ("V", "2", "1")  # verified on a recording; two independent sources; one source
 READS = {0x01: 1, 0x09: 1, 0x21: 1, 0x22: 2}  # services that change nothing, with bytes of their identifiers
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,63}")
@@ -48,6 +49,8 @@ def _page(values: Sequence[int | str]) -> tuple[int, int]:
     numbers = [value for value in values if isinstance(value, int)]
     if len(numbers) != len(values) or len(numbers) not in (1, 2) or not 0 <= numbers[0] <= numbers[-1]:
         raise ValueError("must be a raw value, or the least and the most of several")
+    if numbers[-1] - numbers[0] > MOST_PAGES:
+        raise ValueError(f"are more than {MOST_PAGES} pages")
     return numbers[0], numbers[-1]
 
 

@@ -42,7 +42,7 @@ INFLUX = ["--format", "influx", "--url", "http://127.0.0.1:9", "--database", "fl
         (["--dbc", DBC, "--time", "iso", "--format", "lp"], "--time: is for csv and ndjson"),
         (["--dbc", DBC, *INFLUX, "--from", "1"], "--from: stands beside --format influx"),
         (["--dbc", DBC, *INFLUX, "--to", "1"], "--to: stands beside --format influx"),
-        (["--dbc", DBC, "--messages"], "--messages: is for --protocol (messages of a database are always"),
+        (["--dbc", DBC, "--messages"], "--messages: is for --protocol and --vehicle-profile (messages of a"),
         (["--protocol", "jbd", "--messages", "--format", "lp"], "--messages: is for csv, ndjson or parquet"),
         (["--dbc", DBC, "--format", "parquet"], "--format parquet: is a folder of files (name the folder"),
         (["--dbc", DBC, "--id-mask", "7G0"], "--id-mask: "),

@@ -13,6 +13,17 @@ BAY = BAYS[0]
 MIDDLE = 400  # tenths of a second
 BUS = f'[[can]]\nname = "body"\nsocket = "body.sock"\ndatabases = ["{VEHICLE_DBC}"]\n'
 MAP = '[[map]]\nsignal = "BMS_PackPower.PackVoltage"\nto = "battery.voltage_v"\nbus = "body"\n'
+VAN = """\
+title = "A van"
+[bus.ev]
+title = "EV-CAN"
+bit_rate = 500_000
+[[broadcast]]
+bus = "ev"
+id = "1DB"
+mark = "1"
+fields = [{ to = "battery.voltage_v", byte = 0, bytes = 2, scale = SCALE }]
+"""
 LIMITS = "[cross_check]\ncurrent_a = 3.0\n"
 PLAIN = '[charging]\nvin = "plain"\n'
 OF_THE_GAP = {"gap_s", "charging_s"}
@@ -130,6 +141,26 @@ def test_what_is_not_the_plug_s_may_change_in_the_middle_of_a_session(
     differing = {name for name, value in whole[1].items() if row.get(name) != value}
     assert (start_ns, row.keys()) == (whole[0], whole[1].keys())
     assert differing <= OF_THE_GAP
+
+
+def test_a_vehicles_profile_is_corrected_in_the_middle_of_a_session_which_goes_on(tmp_path: Path) -> None:
+    profile = tmp_path / "my-van.toml"
+    top = '[[can]]\nname = "body"\nsocket = "body.sock"\nvehicle_profile = "my-van.toml"\npack = "van"\n'
+    profile.write_text(VAN.replace("SCALE", "0.01"))
+    bench = Charge(tmp_path, top)
+    bench.play(0, MIDDLE)
+    bench.deliver("body", [(MIDDLE * 100_000_000, 0x1DB, b"\x0e\x10")], START_NS)
+    profile.write_text(VAN.replace("SCALE", "0.1"))
+    bench.configure(BAYS, top)
+    bench.reload()
+    bench.play(MIDDLE, MIDDLE + 100)
+    bench.deliver("body", [((MIDDLE + 100) * 100_000_000, 0x1DB, b"\x0e\x10")], START_NS)
+    bench.play(MIDDLE + 100)
+    bench.finish()
+    assert [(is_open, outcome) for is_open, outcome, _ in bench.sessions()] == [(b"false", "complete")]
+    assert not bench.database.of("event", code="charging_cut")
+    voltages = [number(row, "voltage_v") for _, row in bench.database.of("battery", pack="van")]
+    assert voltages == [36.0, 360.0]
 
 
 def test_a_session_is_over_once_its_plug_is_not_followed_any_more(tmp_path: Path) -> None:

@@ -199,3 +199,50 @@ def test_messages_of_a_protocol_are_sent_only_if_that_is_wanted(tmp_path: Path) 
         records = bus.extended(PlanSpec((), ())).records
         assert {record.hidden for record in records} == {not shown}
     assert (can(tmp_path).protocols.names, can(tmp_path).protocols.shown) == ((), False)
+
+
+def test_a_vehicles_profile_describes_its_bus_beside_the_rest(tmp_path: Path) -> None:
+    (tmp_path / "my-van.toml").write_text('extends = "nissan-leaf-ze1"\n')
+    bus = can(
+        tmp_path,
+        vehicle_profile="my-van.toml",
+        vehicle_bus="ev",
+        pack="rear",
+        isotp=[{"id": "7BB", "with_length": True}, {"id": "7E8"}],
+    )
+    isotp = {each.id: each for each in bus.isotp}
+    assert isotp[0x7BB].with_length  # one's own word goes before
+    assert isotp[0x7E8] == IsoTpId(0x7E8)
+    assert bus.files == (tmp_path / "my-van.toml",)
+    assert {each.pack for each in bus.map_entries()} == {"rear"}
+    assert str(next(bus.findings())).endswith("(vehicle profile my-van)")
+    messages = {message.name for message in bus.extended(PlanSpec((), ())).buses[0].messages}
+    assert {"1DB", "bms_2102"} <= messages
+
+
+@pytest.mark.parametrize(
+    ("keys", "words"),
+    [
+        ({"vehicle_profile": "leaf-ze1"}, r"vehicle_profile: no vehicle is called 'leaf-ze1' \(did you mean"),
+        ({"vehicle_profile": "nissan-leaf-ze1"}, r"vehicle_bus: is missing \(nissan-leaf-ze1 has ev, port\)"),
+        ({"vehicle_profile": "nissan-leaf-ze1", "vehicle_bus": "x"}, r"vehicle_bus: .* \(it has ev, port\)"),
+        ({"vehicle_profile": "no.toml"}, r"vehicle_profile: no such file: .*no\.toml"),
+        ({"pack": "rear"}, "pack: stands without vehicle_profile"),
+        ({"vehicle_bus": "ev"}, "vehicle_bus: stands without vehicle_profile"),
+    ],
+)
+def test_a_profile_that_is_none_of_the_bus_is_refused_by_its_key(
+    tmp_path: Path, keys: dict[str, object], words: str
+) -> None:
+    with pytest.raises(ConfigError, match=rf"can\[0\]\.{words}"):
+        can(tmp_path, **keys)
+
+
+def test_a_frame_that_profile_and_protocol_claim_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "my-van.toml").write_text(
+        'title = "x"\n[bus.ev]\ntitle = "x"\nbit_rate = 500_000\n'
+        '[[broadcast]]\nbus = "ev"\nid = "100"\nmark = "1"\nfields = [{ name = "x", byte = 0 }]\n'
+    )
+    bus = can(tmp_path, vehicle_profile="my-van.toml", protocol="chademo")
+    with pytest.raises(ConfigError, match=r"100 \(100\) of my-van and .* \(100\) are the same frames on bus"):
+        bus.extended(PlanSpec((), ()))

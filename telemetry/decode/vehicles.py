@@ -1,0 +1,64 @@
+"""What profiles of vehicles add to what databases say of recordings.
+
+Promises: a channel's vehicle is that of its own profile, beside one for every channel. Without the name of a
+bus all buses of a profile are looked for.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+from telemetry_core.decode.spec import BusSpec, PlanSpec
+
+from telemetry.decode.channels import ChannelPlan, Vehicle
+from telemetry.model.ids import IsoTpId
+from telemetry.rules.map_entry import MapEntry
+from telemetry.rules.resolve import Modelling, model
+from telemetry.settings.document import Where
+from telemetry.sources.bus_protocols import BusProtocols
+from telemetry.stages.binding import NO_BUS
+from telemetry.vehicles.known import is_path, named
+
+FLAG = "--vehicle-profile"
+EMPTY = BusSpec("of every other channel", ())
+
+
+def with_vehicles(
+    spec: PlanSpec, channels: ChannelPlan, vehicles: Sequence[Vehicle], spoken: BusProtocols
+) -> tuple[PlanSpec, ChannelPlan, Callable[[PlanSpec], Modelling], list[Path]]:
+    """Return plan and channels with the vehicles, what says their meaning, and files of the user's own.
+
+    spoken: which rows their messages have. Raises ConfigError.
+    """
+    spec, channels = _with_buses(spec, channels, [each.channel for each in vehicles])
+    isotp: dict[int, Sequence[IsoTpId]] = {}
+    entries: list[MapEntry] = []
+    channel_of = {number: channel for channel, number in channels.by_channel.items()}
+    for number, bus in enumerate(spec.buses):
+        for vehicle in vehicles:
+            if vehicle.channel in ("", channel_of.get(number, "")):
+                protocol = named(vehicle.profile, FLAG).protocol(vehicle.bus)
+                added = replace(spoken, vehicle=protocol, where=Where(FLAG))
+                spec = added.extended(spec, bus.name)
+                entries += added.map_entries(bus.name)
+                isotp[number] = (*isotp.get(number, ()), *added.isotp)
+    answers = {bus.name: isotp.get(number, ()) for number, bus in enumerate(spec.buses)}
+    files = [Path(each.profile) for each in vehicles if is_path(each.profile)]
+    means = partial(model, entries, (), answers=answers)
+    return spec, replace(channels, isotp_of=isotp), means, files
+
+
+def _with_buses(spec: PlanSpec, channels: ChannelPlan, wanted: Sequence[str]) -> tuple[PlanSpec, ChannelPlan]:
+    """Return both with a bus for each channel; "": for all others. It has what databases say of these."""
+    buses, by_channel, otherwise = list(spec.buses), dict(channels.by_channel), channels.otherwise
+    of_others = EMPTY if otherwise == NO_BUS else buses[otherwise]
+    for channel in dict.fromkeys(wanted):
+        if channel and channel not in by_channel:
+            by_channel[channel] = len(buses)
+            buses.append(replace(of_others, name=channel))
+        elif not channel and otherwise == NO_BUS:
+            otherwise = len(buses)
+            buses.append(EMPTY)
+    added = replace(channels, by_channel=by_channel, otherwise=otherwise)
+    return replace(spec, buses=tuple(buses)), added

@@ -1,0 +1,97 @@
+"""`--vehicle-profile`: answers of control units and broadcast frames as rows of the data model."""
+
+import csv
+import io
+from pathlib import Path
+
+import pytest
+
+import telemetry
+from tests.support.command import command
+from tests.support.vehicle_logs import CELLS_MV, kona, leaf_current, lines
+
+LEAF = [f"(1700000000.{number:02}0000) can1 1DB#{leaf_current(40.5, 380.5)}\n" for number in range(5)]
+
+
+def written(folder: Path, *log: str) -> Path:
+    file = folder / "drive.log"
+    file.write_text("".join(log))
+    return file
+
+
+def values(text: str) -> dict[tuple[str, str], float]:
+    """Return the last value of each field, by channel and `measurement.field`, of csv."""
+    rows = csv.DictReader(io.StringIO(text))
+    return {(row["channel"], f"{row['message']}.{row['signal']}"): float(row["value"]) for row in rows}
+
+
+def test_what_a_kona_answers_is_its_battery_and_98_cells(tmp_path: Path) -> None:
+    log = written(tmp_path, *lines(kona()))
+    done = command("decode", log, "--vehicle-profile", "hyundai-kona-64")
+    assert (done.returncode, done.stderr) == (0, "")
+    found = values(done.stdout)
+    cells = {name: value for (_, name), value in found.items() if name.startswith("cells.v")}
+    assert cells == {f"cells.v{n:03}": mv / 1000 for n, mv in enumerate(CELLS_MV, 1)}
+    battery = {name.removeprefix("battery."): value for (_, name), value in found.items()}
+    assert battery["soc_pct"] == 61.5
+
+
+def test_two_vehicles_on_two_channels_are_two_batteries(tmp_path: Path) -> None:
+    log = written(tmp_path, *sorted([*lines(kona()), *LEAF]))
+    profiles = ("--vehicle-profile", "can0=hyundai-kona-64", "--vehicle-profile", "can1=nissan-leaf-ze1:ev")
+    found = values(command("decode", log, *profiles).stdout)
+    assert {channel: found[channel, "battery.voltage_v"] for channel in ("can0", "can1")} == {
+        "can0": 356.7,
+        "can1": 380.5,
+    }
+    assert (found["can0", "battery.current_a"], found["can1", "battery.current_a"]) == (-12.3, 40.5)
+
+
+@pytest.mark.parametrize("form", ["csv", "ndjson", "lp", "parquet"])
+def test_each_format_has_the_rows_and_messages_where_they_are_wanted(tmp_path: Path, form: str) -> None:
+    log, output = written(tmp_path, *lines(kona())), tmp_path / "out"
+    wanted = ("--messages",) if form != "lp" else ()
+    done = command(
+        "decode", log, "--vehicle-profile", "hyundai-kona-64", "--format", form, "-o", output, *wanted
+    )
+    assert done.returncode == 0, done.stderr
+    names = {each.stem for each in output.iterdir()} if form == "parquet" else output.read_text()
+    assert ("bms_220105" in str(names)) == bool(wanted)
+    assert "cells" in names
+
+
+def test_a_profile_beside_a_database_and_one_of_the_users_own(tmp_path: Path) -> None:
+    own = tmp_path / "my-van.toml"
+    own.write_text('extends = "hyundai-kona-64"\ntitle = "Mine"\n')
+    database = tmp_path / "own.dbc"
+    database.write_text('VERSION ""\nBU_:\nBO_ 256 Own: 8 X\n SG_ Speed : 0|8@1+ (1,0) [0|0] "" X\n')
+    log = written(tmp_path, "(1700000000.000000) can0 100#2A\n", *lines(kona()))
+    found = values(command("decode", log, "--dbc", database, "--vehicle-profile", own).stdout)
+    assert (found["can0", "Own.Speed"], found["can0", "battery.voltage_v"]) == (42, 356.7)
+
+
+def test_a_log_of_which_the_profile_knows_nothing_ends_with_65(tmp_path: Path) -> None:
+    log = written(tmp_path, *LEAF)
+    done = command("decode", log, "--vehicle-profile", "hyundai-kona-64")
+    assert (done.returncode, done.stdout.count("\n")) == (65, 0)
+    assert "no known message" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("profile", "words"),
+    [
+        ("hyundai-kona-65", "no vehicle is called 'hyundai-kona-65' (did you mean hyundai-kona-64?)"),
+        ("nissan-leaf-ze1:evv", "nissan-leaf-ze1 has no bus 'evv' (did you mean \"ev\"?)"),
+        ("./none.toml", "none.toml: cannot be read: No such file or directory"),
+    ],
+)
+def test_what_is_no_profile_is_one_line(tmp_path: Path, profile: str, words: str) -> None:
+    done = command("decode", written(tmp_path, *LEAF), "--vehicle-profile", profile)
+    assert (done.returncode, done.stderr.count("\n")) == (78, 1)
+    assert words in done.stderr
+
+
+def test_tables_have_what_decode_writes(tmp_path: Path) -> None:
+    log = written(tmp_path, *sorted([*lines(kona()), *LEAF]))
+    tables = telemetry.read(log, vehicle_profile={"can0": "hyundai-kona-64", "can1": "nissan-leaf-ze1:ev"})
+    assert {"battery", "cells", "bms_220101", "1DB"} <= set(tables)
