@@ -1,7 +1,8 @@
 """Where the files of a dataset are: names of days, partitions and files.
 
 Promises:
-- A file of rows is `table=MESSAGE/vehicle=V/day=YYYY-MM-DD/PARTITION.parquet`, names percent-encoded.
+- A file of rows is `table=MESSAGE/vehicle=V/day=YYYY-MM-DD/PARTITION.parquet`, names percent-encoded. A long
+  day may have more of them, whose names follow in the order of their rows: `PARTITION_0002.parquet`.
 - A partition is there once its marker is: `_done/VEHICLE_DAY.json`, written last and whole. It names its
   files, and no file that it names is ever written to again.
 - A file has the name of what it was made of. So one run more makes the same name, and what was made of
@@ -9,7 +10,8 @@ Promises:
 """
 
 import json
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Any
@@ -45,10 +47,13 @@ def partition_name(vehicle: str, day: str) -> str:
     return f"{encoded(vehicle)}_{day}"
 
 
-def file_name(table: str, vehicle: str, day: str, partition: str, made_of: str) -> str:
-    """Return the path of a file of rows. made_of: the fingerprint of its partition."""
-    folder = f"table={encoded(table)}/vehicle={encoded(vehicle)}/day={day}"
-    return f"{folder}/{partition}-{made_of[:12]}.parquet"
+def file_names(of: Iterable[tuple[str, str]], vehicle: str, partition: str, made_of: str) -> Iterator[str]:
+    """Yield the paths of files of rows. of: the table and the day of each; made_of: of their partition."""
+    numbers = Counter[tuple[str, str]]()
+    for table, day in of:
+        number = numbers[table, day] = numbers[table, day] + 1
+        folder = f"table={encoded(table)}/vehicle={encoded(vehicle)}/day={day}"
+        yield f"{folder}/{partition}-{made_of[:12]}{f'_{number:04}' if number > 1 else ''}.parquet"
 
 
 def marker_path(partition: str) -> str:

@@ -12,7 +12,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, get_args, get_origin, get_type_hints
 
-from telemetry.lake.layout import DAY_NS, day_of, file_name, fingerprint, partition_name, start_of
+from telemetry.lake.layout import DAY_NS, day_of, file_names, fingerprint, partition_name, start_of
 
 MOST_BYTES = 1 << 25  # 32 MiB; a recording takes some 400 bytes
 _MOST_INT = 1 << 63
@@ -129,9 +129,9 @@ def marker_of(content: bytes, partition: str) -> Marker:
     if marker.lead_ns > start_of(marker.day) + DAY_NS:
         raise ValueError("lets the next day begin after its begin")
     made = fingerprint(marker.made_of)
-    for path, output in marker.outputs.items():
-        if path != file_name(output.table, marker.vehicle, output.day, partition, made):
-            raise ValueError("names a file of another partition")
+    of = ((each.table, each.day) for each in marker.outputs.values())
+    if [*marker.outputs] != [*file_names(of, marker.vehicle, partition, made)]:
+        raise ValueError("names a file of another partition")
     return marker
 
 

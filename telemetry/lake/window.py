@@ -10,6 +10,7 @@ Promises:
 
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import Path
@@ -22,11 +23,12 @@ from telemetry.errors import InputMissingError, TelemetryError
 from telemetry.lake.layout import DAY_NS, day_of
 from telemetry.lake.marker import Recording, Span
 from telemetry.lake.what import What, file_hash
+from telemetry.logs.content import RecordedFile
 from telemetry.logs.stamps import NO_DATE
 from telemetry.logs.unread import UNREADABLE
 from telemetry.stages.binding import Binding
 
-BATCH_FRAMES = 2048  # of each look at a recording: where batches end decides where damage counts
+BATCH_FRAMES = 8192  # of each look at a recording: where batches end decides where damage counts
 _UNDATED_NS = 365 * DAY_NS  # an earlier first stamp is no date
 _LIMIT_NS = 1 << 63
 Bounds = tuple[int, int]
@@ -51,7 +53,7 @@ def look(what: What, recording: Recording) -> Recording:
     """Return what is in a recording. One that cannot be read is a problem of it."""
     file, path = Path(recording.file), Path(recording.path)
     try:
-        status, hashed = file.stat(), file_hash(file)
+        status = file.stat()
         opened = what.described("", [path]).make_recordings().open(path, lambda _: 0)
     except OSError as error:
         return recording.failed(InputMissingError(f"cannot be read: {error.strerror}"))
@@ -59,22 +61,26 @@ def look(what: What, recording: Recording) -> Recording:
         return replace(recording, problem=str(error))
     spans: dict[str, Span] = {}
     dates, frames, problem = _Dates(recording.start_ns), 0, ""
-    try:
-        batch = FrameBatch(BATCH_FRAMES)
-        while not opened.at_end:
-            batch.clear()
-            opened.read(batch)
-            dates.give(batch)
-            for (start_ns, _), first, stop in _runs(batch, _day_bounds):
-                day, last_ns = day_of(start_ns), batch[stop - 1].time_ns
-                known = spans.get(day, Span(batch[first].time_ns, last_ns, 0))
-                first_ns = min(known.first_ns, batch[first].time_ns)
-                spans[day] = Span(first_ns, max(known.last_ns, last_ns), frames + stop)
-            frames += len(batch)
-    except UNREADABLE as error:
-        problem = str(error)
-    finally:
-        opened.close()
+    with closing(opened):
+        hashing = opened if isinstance(opened, RecordedFile) else None
+        if hashing:
+            hashing.start_hash()
+        try:
+            batch = FrameBatch(BATCH_FRAMES)
+            while not opened.at_end:
+                batch.clear()
+                opened.read(batch)
+                dates.give(batch)
+                for (start_ns, _), first, stop in _runs(batch, _day_bounds):
+                    day, last_ns = day_of(start_ns), batch[stop - 1].time_ns
+                    known = spans.get(day, Span(batch[first].time_ns, last_ns, 0))
+                    first_ns = min(known.first_ns, batch[first].time_ns)
+                    spans[day] = Span(first_ns, max(known.last_ns, last_ns), frames + stop)
+                frames += len(batch)
+        except UNREADABLE as error:
+            problem = str(error)
+        digest = hashing.digest() if hashing else None
+    hashed = digest.sha256 if digest else file_hash(file)
     size, changed_ns = status.st_size, status.st_mtime_ns
     return replace(recording, size=size, changed_ns=changed_ns, hash=hashed, days=spans, problem=problem)
 
@@ -108,9 +114,7 @@ def _runs(frames: FrameBatch, bounds: Callable[[int], Bounds]) -> Iterator[tuple
     first, count = 0, len(frames)
     if count:
         within = bounds(frames[0].time_ns)
-        kept = frames.part(0, count)
-        kept.keep(*within)
-        if len(kept) == count:
+        if frames.count_within(*within) == count:
             yield within, 0, count
             return
     for each, run in groupby(bounds(frame.time_ns) for frame in frames):

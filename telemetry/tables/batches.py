@@ -2,7 +2,7 @@
 
 Promises:
 - Memory is bounded, however long recordings are: a table is handed on as soon as it has the rows of a batch,
-  and all tables are where their rows together take more than `HELD_BYTES`.
+  and the largest tables are where the rows of all take more than `HELD_BYTES`.
 - The batches of a table, one after the other, are the table that `read` returns.
 - Whoever ends the iteration early, or drops it, closes the recording that is open.
 """

@@ -106,12 +106,14 @@ class TableSink(Output):
         )
 
     def take_ready(self) -> Iterator[Batches]:
-        """Yield the record batches that are full, and all others where they take more than HELD_BYTES."""
+        """Yield the full record batches, and the largest ones where all take more than HELD_BYTES."""
         yield from self._columns.take_full()
-        if self._columns.held_bytes > HELD_BYTES:
-            yield from self.take()
+        yield from self.take(self._batch_rows)
 
     def take(self, at_least: int = 1) -> Iterator[Batches]:
-        """Yield all rows, a table at a time, of tables that have at least so many."""
-        for table in self._columns.tables_of(at_least):
+        """Yield all rows, a table at a time, of tables that have at least so many.
+
+        Where the others take more than HELD_BYTES, the largest of them, too.
+        """
+        for table in self._columns.tables_of(at_least, HELD_BYTES):
             yield self._columns.take(table)

@@ -13,7 +13,7 @@ A batch is sorted by table first. Then each column is filled in one loop, with a
 
 from cpython.object cimport PyObject
 cimport cython
-from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+from libc.stdint cimport SIZE_MAX, int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport free
 
 from telemetry_core.columns.batches cimport Batches, Words
@@ -43,6 +43,8 @@ cdef struct TablePlan:
     int32_t** head_codes         # of HEAD_CHANNEL and HEAD_TAGS: code + 1 by index; 0: absent
     Chunk* chunk                 # that is being filled; NULL: the next row begins one
     size_t next_room
+    size_t row_bits              # about what a row takes
+    size_t full_rows             # in chunks that are full
     uint64_t** rows              # of the batch at hand, its own part of Columns.order
     size_t row_count
 
@@ -140,6 +142,7 @@ cdef class Columns:
             words = []
             for number, column in enumerate(table.columns):
                 plan.bits[number] = bits_of(column.kind)
+                plan.row_bits += plan.bits[number] + 1
                 plan.kinds[number] = column.kind
                 words.append(Words() if column.kind is ColumnKind.WORDS else None)
                 if column.head:
@@ -263,7 +266,13 @@ cdef class Columns:
         """Return how many rows `take` would give of a table."""
         if not 0 <= table < self.table_count:
             raise IndexError(table)
-        return len(self.full[table]) + (0 if self.plan[table].chunk == NULL else self.plan[table].chunk.rows)
+        return self._rows(table)
+
+    cdef inline size_t _rows(self, Py_ssize_t table) noexcept nogil:
+        return self.plan[table].full_rows + (0 if self.plan[table].chunk == NULL else self.plan[table].chunk.rows)
+
+    cdef inline size_t _bytes(self, Py_ssize_t table) noexcept nogil:
+        return self._rows(table) * self.plan[table].row_bits // 8
 
     def take(self, Py_ssize_t table):
         """Return the rows of a table as Batches. They are not here any more."""
@@ -278,6 +287,7 @@ cdef class Columns:
         taken = self.full[table]
         self._renew_words(table)
         self.full[table] = new_batches(taken.spec, self.words[table])
+        plan.full_rows = 0
         return taken
 
     def take_full(self):
@@ -289,13 +299,9 @@ cdef class Columns:
     def held_bytes(self):
         """Return about how much memory the rows take that `take` would give."""
         cdef Py_ssize_t table
-        cdef uint32_t column
-        cdef size_t bits, held = 0
+        cdef size_t held = 0
         for table in range(self.table_count):
-            bits = 0
-            for column in range(self.plan[table].column_count):
-                bits += self.plan[table].bits[column] + 1
-            held += self.rows(table) * bits // 8
+            held += self._bytes(table)
         return held
 
     cdef object _renew_words(self, Py_ssize_t table):
@@ -316,9 +322,21 @@ cdef class Columns:
                     self.targets[field].words = <PyObject*>new
         self.words[table] = words
 
-    def tables_of(self, Py_ssize_t rows):
-        """Return the indexes of the tables that have at least so many rows."""
-        return [index for index in range(self.table_count) if self.rows(index) >= rows]
+    def tables_of(self, size_t rows, size_t most_bytes=SIZE_MAX):
+        """Return the indexes of the tables that have at least so many rows, and then of others, the largest first.
+
+        Of others as many as it needs for the rest to take at most `most_bytes`.
+        """
+        cdef Py_ssize_t table
+        cdef list found = [table for table in range(self.table_count) if self._rows(table) >= rows]
+        cdef size_t left = self.held_bytes - sum([self._bytes(table) for table in found])
+        if left > most_bytes:
+            others = sorted([(self._bytes(table), table) for table in range(self.table_count) if table not in found])
+            while left > most_bytes:
+                size, table = others.pop()
+                left -= <size_t>size
+                found.append(table)
+        return found
 
     cdef int _sort(self, SampleBatch samples) except -1 nogil:
         """Give each table its rows of the batch, in their order; those without any field are left out."""
@@ -379,6 +397,7 @@ cdef class Columns:
         if not seal(plan.chunk):
             raise MemoryError
         (<Batches>self.full[plan - self.plan]).add(plan.chunk)
+        plan.full_rows += plan.chunk.rows
         plan.chunk = NULL
 
     cdef int _append(self, Py_ssize_t table) except -1 nogil:

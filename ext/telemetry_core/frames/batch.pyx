@@ -159,6 +159,13 @@ cdef class FrameBatch:
                     kept += 1
             self.count = kept
 
+    def count_within(self, int64_t from_ns, int64_t to_ns):
+        """Return how many frames `keep` would leave."""
+        cdef Py_ssize_t index, count = 0
+        for index in range(self.count):
+            count += from_ns <= self.frames[index].time_ns < to_ns
+        return count
+
     def step_back(self, int64_t first_ns, int64_t least_ns, int64_t most_ns):
         """Return the index of the first frame that steps back too far from the one before it; 0 if none does.
 
