@@ -7,7 +7,10 @@ from typing import Any
 
 import pytest
 
+from telemetry.config import load_config
+from telemetry.stages.prepare import map_entries
 from tests.support.command import failed, printed
+from tests.support.configuration import GATEWAY
 from tests.support.vehicles import answer, payload
 
 LEAF = {"1DB": 10, "1DC": 10, "55B": 100, "5BC": 100}  # period in ms by id; frames of 8 bytes
@@ -70,6 +73,8 @@ def test_a_leaf_is_known_by_the_ids_that_it_has_and_those_that_it_has_not(
     assert (proposed, f'vehicle_profile = "{named}"' in configuration) == ([named], True)
     assert ("Equally well fit" in configuration, alike in configuration) == (bool(alike), True)
     assert ('vehicle_bus = "ev"' in configuration) == (named == "nissan-leaf-ze1")  # it has two
+    (tmp_path / "gateway.toml").write_text(GATEWAY + configuration)
+    assert "battery.soc_pct" in {one.to for one in map_entries(load_config(tmp_path / "gateway.toml", {}))}
     against = {fit["profile"]: fit["against"] for fit in bus["ranking"]}
     assert against["nissan-leaf-ze0"] == sorted({"59E", "1ED", "1C2"} & periods_ms.keys())
     assert against[named] == []
