@@ -3,7 +3,7 @@
 Promises: a mean is weighted by time. Each row counts for the time since the row before it, a minute at most,
 so neither a burst of rows nor a gap counts for more than it lasted. A row with none before it in what a task
 looks at counts for nothing. (`timeWeightedAvg` draws the line of a minute's last two rows on to its end, past
-its least and greatest value.)
+its least and greatest value.) What is written is no answer, which would be longer than any client reads.
 """
 
 from collections.abc import Iterator
@@ -25,15 +25,17 @@ rows = (measurement, fields, since) =>
     |> range(start: since, stop: stop)
     |> filter(fn: (r) => r._measurement == measurement and r._field =~ fields)
 
-named = (tables=<-, name, bucket) =>
+named = (tables=<-, measurement, name, bucket) =>
   tables
     |> map(fn: (r) => ({{r with _field: name + r._field}}))
     |> to(bucket: bucket)
+    |> filter(fn: (r) => false)
+    |> yield(name: measurement + name)
 
 steps = (measurement, fields, every, fn, name, bucket) =>
   rows(measurement: measurement, fields: fields, since: start)
     |> aggregateWindow(every: every, fn: fn, createEmpty: false, timeSrc: "_start")
-    |> named(name: name, bucket: bucket)
+    |> named(measurement: measurement, name: name, bucket: bucket)
 
 means = (measurement, fields) =>
   rows(measurement: measurement, fields: fields, since: date.sub(d: 1h, from: start))
@@ -55,7 +57,7 @@ means = (measurement, fields) =>
         ({{r with _value: if exists r.weight then r.weighted / r.weight else r.all_weighted / r.all_weight}}),
     )
     |> drop(columns: ["weighted", "weight", "all_weighted", "all_weight", "elapsed"])
-    |> named(name: "mean_", bucket: {minutes})
+    |> named(measurement: measurement, name: "mean_", bucket: {minutes})
 
 """
 
@@ -87,13 +89,13 @@ def once(database: str, start: str, stop: str) -> str:
 
 
 def _body(database: str) -> str:
-    minutes = quoted(bucket(database, MINUTES))
+    minutes, records = (quoted(bucket(database, place)) for place in (MINUTES, RECORDS))
     lines = [_BODY.format(raw=quoted(database), minutes=minutes)]
     for steps in STEPS:
         lines += _calls(database, steps)
     for copied in COPIED:
         rows = f'rows(measurement: "{copied.name}", fields: /{patterns(copied.fields)}/, since: start)'
-        lines.append(f"{rows} |> to(bucket: {quoted(bucket(database, RECORDS))})\n")
+        lines.append(f'{rows} |> named(measurement: "{copied.name}", name: "", bucket: {records})\n')
     return "".join(lines)
 
 

@@ -1,6 +1,7 @@
 """InfluxDB 2.x: buckets and tasks of the configured organisation."""
 
 import csv
+import re
 from datetime import datetime
 from functools import partial
 from typing import Any, Self
@@ -98,6 +99,8 @@ class Influx2(Retaining):
     def _query(self, text: str) -> list[dict[str, str]]:
         body = {"query": text, "type": "flux", "dialect": {"annotations": []}}
         said = self.insist(Api.V2, "POST", "/api/v2/query", {"org": self.settings.org}, body=body)
+        if failed := re.search(r"^,error,reference\s+,(.*)", str(said), re.MULTILINE):  # after a status 200
+            raise UnavailableError(f"ends a query: {failed[1].strip()}", where=self.settings.url)
         return list(csv.DictReader(str(said).split()))
 
     def values(self) -> dict[str, int]:

@@ -18,7 +18,7 @@ from telemetry.errors import UnavailableError
 from telemetry.retention import flux
 from telemetry.retention.influx2 import Influx2
 from telemetry.retention.kept import TIERS
-from telemetry.retention.server import Step, install, reached, steps
+from telemetry.retention.server import Step, hours, install, reached, steps
 from telemetry.sinks.credentials import Secret
 from telemetry.sinks.influx.server import Api, InfluxServer
 from tests.support.command import failed, printed
@@ -330,6 +330,26 @@ def _databases(database: Database) -> str:
         return json.dumps(database.query("SHOW DATABASES"))
     found = json.loads(database.server.request("GET", "/api/v2/buckets", limit="100").body)["buckets"]
     return json.dumps(sorted(bucket["name"] for bucket in found))
+
+
+@pytest.mark.server("influxdb2")
+def test_what_is_brought_in_is_no_answer_and_a_query_that_ends_early_is_an_error(
+    influxdb2: DatabaseServer,
+) -> None:
+    """A client reads 16 MB of an answer and then hangs up, which would end the query."""
+    database = influxdb2.fresh_database()
+    installed(database)
+    write(database, UNEVEN)
+    with reached(settings(database), Clock()) as server:
+        assert isinstance(server, Influx2)
+        text = flux.once(database.name, hours(datetime.fromtimestamp(DAY_AGO_S - 3600, UTC)), hours(NOW))
+        assert server._query(text) == []
+        assert len(minute(database, DAY_AGO_S)) == 8
+        between = "start: 2026-01-01T00:00:00Z, stop: 2026-02-01T00:00:00Z"
+        many = f'generate.from(count: 20000, fn: (n) => n, {between}) |> yield(name: "many")'
+        dies = 'array.from(rows: [{x: 1}]) |> map(fn: (r) => ({r with y: die(msg: "out of it")}))'
+        with pytest.raises(UnavailableError, match=r"ends a query: .*out of it"):
+            server._query(f'import "array"\nimport "generate"\n\n{many}\n{dies}')
 
 
 @pytest.mark.server("influxdb2")
