@@ -40,6 +40,12 @@ def protocol(profile: Profile, bus: str = "") -> CanProtocol:
     if bus and bus not in profile.buses:
         raise ConfigError(f"{profile.name} has no bus {bus!r}", hint=choice(bus, profile.buses))
     found = list(heard(profile, bus))
+    messages = [each.message for each in found]
+    things = {(id, each.begins, each.lengths) for each in messages for id in each.ids}
+    kinds = {(id, bool(begins)) for id, begins, _ in things}
+    if len(things) < sum(len(each.ids) for each in messages) or len(kinds) > len({id for id, _ in kinds}):
+        hint = f"name the bus: {' or '.join(profile.buses)}"
+        raise ConfigError(f"one id is two things on the buses of {profile.name}", hint=hint)
     units = [unit for unit in profile.units.values() if not bus or bus in unit.bus]
     answers = dict.fromkeys(pair.answer for unit in units for pair in unit.at)
     rates = [each.bit_rate for name, each in profile.buses.items() if bus in ("", name)]
@@ -48,7 +54,7 @@ def protocol(profile: Profile, bus: str = "") -> CanProtocol:
         title=f"{profile.title} (vehicle profile {profile.name})",
         bit_rate=rates[0],
         extended=False,
-        messages=tuple(each.message for each in found),
+        messages=tuple(messages),
         mapped=tuple(one for each in found for one in each.mapped),
         isotp=tuple(IsoTpId(each.id, extended_addressing=each.unit is not None) for each in answers),
     )

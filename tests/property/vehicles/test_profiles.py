@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from telemetry_core.decode.plan import Plan
 from telemetry_core.rows.schema import Schema
@@ -13,6 +13,7 @@ from telemetry_core.rows.schema import Schema
 from telemetry.errors import ConfigError
 from telemetry.rules.resolve import model
 from telemetry.vehicles.known import READY, named
+from tests.support.examples import examples
 
 WHOLE = [file.read_text() for file in sorted(READY.glob("*.toml"))]
 WORD = re.compile(r"[-\w.]+|\"[^\"\n]*\"")  # a key or a value: what replaces it leaves the file TOML
@@ -21,6 +22,7 @@ part = st.sampled_from(sorted({*OTHERS, *(word for text in WHOLE for word in WOR
 edits = st.lists(st.tuples(st.floats(0, 1, exclude_max=True), part), min_size=1, max_size=4)
 
 
+@settings(deadline=None, max_examples=examples(30))  # each is a whole vehicle
 @given(st.sampled_from(WHOLE), edits)
 def test_a_profile_with_any_word_replaced_is_used_or_refused_in_one_line_each(
     text: str, edits: list[tuple[float, str]]

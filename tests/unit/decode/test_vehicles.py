@@ -95,3 +95,11 @@ def test_tables_have_what_decode_writes(tmp_path: Path) -> None:
     log = written(tmp_path, *sorted([*lines(kona()), *LEAF]))
     tables = telemetry.read(log, vehicle_profile={"can0": "hyundai-kona-64", "can1": "nissan-leaf-ze1:ev"})
     assert {"battery", "cells", "bms_220101", "1DB"} <= set(tables)
+
+
+def test_monitor_shows_the_battery_of_a_log(tmp_path: Path) -> None:
+    log = written(tmp_path, *lines(kona()))
+    done = command("monitor", "--log", log, "--vehicle-profile", "hyundai-kona-64", "--once")
+    assert (done.returncode, "356.7" in done.stdout) == (0, True)
+    done = command("monitor", "--log", log, "--vehicle-profile", "nissan-leaf-ze1", "--once")
+    assert (done.returncode, "vehicle_bus: is missing (nissan-leaf" in done.stderr) == (78, True)

@@ -116,6 +116,15 @@ def test_a_message_that_send_keeps_back_is_not_too_wide_for_influxdb_3(
     assert ("fields; InfluxDB 3 takes" in warnings) == is_warned
 
 
+def test_what_a_map_fills_in_place_of_a_vehicles_profile_is_a_fact(tmp_path: Path) -> None:
+    bus = '[[can]]\nname = "can0"\nvehicle_profile = "hyundai-kona-64"\n'
+    wanted = '[[map]]\nsignal = "bms_220101.voltage_v"\nto = "battery.voltage_v"\nscale = 2.0\n'
+    facts = texts(findings(tmp_path, bus, rest=wanted), Grade.FACT)
+    assert "map[0] fills battery.voltage_v in place of the vehicle's profile" in facts
+    assert "source can0: Hyundai Kona" in facts
+    assert "in place of the vehicle" not in texts(findings(tmp_path, bus), Grade.FACT)
+
+
 @pytest.mark.parametrize("create", [True, False])
 def test_a_missing_bucket_is_a_fact_only_where_it_will_be_made_and_check_makes_none(
     tmp_path: Path, create: bool

@@ -191,6 +191,13 @@ def test_what_extends_a_profile_adds_to_it_and_replaces_reads_and_frames(tmp_pat
     assert [each.id for each in own.broadcasts] == [0x1DB, 0x1DC]
 
 
+def test_an_id_that_is_two_things_on_two_buses_is_told_apart_by_the_bus(tmp_path: Path) -> None:
+    profile = read(tmp_path, VAN, SENT, SENT.replace('"ev"', '"port"').replace('"1"', '"1"\nname = "Other"'))
+    assert [profile.protocol(bus).messages[0].code for bus in ("ev", "port")] == ["1DB", "Other"]
+    with pytest.raises(ConfigError, match=r"one id is two things .* \(name the bus: port or ev"):
+        profile.protocol()
+
+
 def test_an_unknown_name_gets_the_nearest_one(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"no vehicle is called 'hyundai-kona' \(did you mean"):
         named("hyundai-kona")
