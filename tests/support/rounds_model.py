@@ -46,6 +46,8 @@ class RoundsModel:
                 self._cut += 1
                 if self._cut == 8:
                     self._cut, self._silence_ns = 0, None
+            if pause_ns is not None and self._is_read and one.page not in self._expected:
+                is_silence |= pause_ns >= SECOND_NS // 2 and pause_ns > 2 * max(self._pauses_ns(), default=0)
             if pause_ns is None or is_silence or (one.page in self._pages() and not is_retry):
                 self.end()
                 self._begin_pause_ns = pause_ns

@@ -404,6 +404,8 @@ cdef uint8_t take_answer(CycleState* state, Page* pages, const uint32_t* ranks, 
             believe_less(state)
     state.last_ns = head.time_ns
     arrive(state, pages, ranks, page_count, there, count, head.time_ns, &found)
+    if was_done and not state.is_done:  # a page for the first time: of the round that was read, or of the next
+        begins |= pause_ns >= LEAST_SILENCE_NS and pause_ns > 2 * state.turn.longest_ns
     if not begins:
         for number in range(count):
             if pages[there[number]].before == earlier:

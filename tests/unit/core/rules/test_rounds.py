@@ -116,3 +116,27 @@ def test_a_page_that_the_unit_never_answers_hides_the_others_for_ten_rounds() ->
     assert [len(one.cycles) for one in readings] == [1, 1, 1]
     assert [(one.page, one.is_missing) for one in pack.notices[1:]] == [(2, False)]
     assert pack.mapper.incomplete_cycles == 10
+
+
+@pytest.mark.parametrize(("is_remembered", "expected"), [(True, [[4]]), (False, [[3], [4]])])
+def test_a_reload_goes_on_with_the_silence_and_the_pages_that_are_known(
+    is_remembered: bool, expected: list[list[int]]
+) -> None:
+    """Without what is remembered, page 0 would not be expected, and round 3 be whole without it."""
+    rounds = asked([(2.0 * number, "12" if number == 3 else "012") for number in range(5)])
+    before, after = (Pack(3, messages=True, within_s=10, optional=[0]) for _ in range(2))
+    assert read(before, rounds[:9]) == [0, 1, 2]
+    memory = before.mapper.memory(0)
+    if is_remembered and memory:
+        after.mapper.remember(0, memory)
+    assert [sorted(one.cycles) for one in after.take(rounds[9:])] == expected
+
+
+def test_an_optional_page_is_missing_without_news_until_it_comes_and_then_as_any_other() -> None:
+    pack = Pack(3, messages=True, within_s=10, optional=[2])
+    seldom = [*[(20.0 * number, "01") for number in range(15)], (300, "012"), (320, "012")]
+    readings = pack.take(asked([*seldom, *[(340 + 20.0 * number, "01") for number in range(12)]]))
+    assert [len(one.cells) for one in readings] == [2] * 15 + [2, 3] + [3] + [2] * 2
+    assert [(one.page, one.is_missing) for one in pack.notices] == [(2, True)]
+    assert pack.mapper.missing(0) == [(0, 2)]
+    assert Pack(3, messages=True, within_s=10, optional=[2]).mapper.missing(0) == []
