@@ -11,6 +11,7 @@ from benchmarks.charging import measure_charging
 from benchmarks.comparison import measure_core
 from benchmarks.delivery import measure_delivery
 from benchmarks.gateway import FLAT_OUT, Load, measure_gateway
+from benchmarks.lake import measure_lake
 from benchmarks.processors import measure_processors
 from benchmarks.report import Section, write_page
 from benchmarks.scaling import PLAN_MESSAGES, measure_plan_building, measure_scaling
@@ -90,6 +91,12 @@ def _tables(folder: Path, arguments: argparse.Namespace) -> list[Section]:
     return measure_tables(load_workload(5_000 if smoke else 400_000, folder), folder, 1 if smoke else 7)
 
 
+def _lake(folder: Path, arguments: argparse.Namespace) -> list[Section]:
+    smoke = arguments.smoke
+    workload = load_workload(5_000 if smoke else 40_000, folder)
+    return [measure_lake(workload, folder, 1 if smoke else 50, 1 if smoke else 5)]
+
+
 def _charging(folder: Path, arguments: argparse.Namespace) -> list[Section]:
     smoke = arguments.smoke
     return measure_charging(folder, 0.5 if smoke else 50.0, 1 if smoke else 11, 2 if smoke else 30)
@@ -107,6 +114,7 @@ PARTS: dict[str, Callable[[Path, argparse.Namespace], list[Section]]] = {
     "delivery": _delivery,
     "processors": _processors,
     "tables": _tables,
+    "lake": _lake,
     "charging": _charging,
     "serial": _serial,
 }
