@@ -83,10 +83,15 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _of_profile(name: str | None) -> Iterator[Pair]:
-    """Yield the pairs of a profile; None: of none. Raises ConfigError."""
-    if name is not None:
-        for unit in profile_named(name, "--vehicle-profile").units.values():
-            yield from (Pair(at.request, at.answer) for at in unit.at)
+    """Yield the pairs of a profile; None: of none. Raises ConfigError, UsageError where it has none."""
+    if name is None:
+        return
+    units = profile_named(name, "--vehicle-profile").units.values()
+    if not units:
+        hint = "leave it out: pairs that makers use are looked for"
+        raise UsageError(f"{name} has no unit to ask", where="--vehicle-profile", hint=hint)
+    for unit in units:
+        yield from (Pair(at.request, at.answer) for at in unit.at)
 
 
 def _row(one: Exchange, channel: str) -> Row:

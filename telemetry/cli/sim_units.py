@@ -34,6 +34,8 @@ def run_units(
     """Answer until a signal, or --duration is over; into a log as if a tester asked. Return the report."""
     name, *options = arguments.units.split(",")
     profile, (faults, length) = named(name, "--units"), _read(options)
+    if not profile.units:
+        raise UsageError(f"{name} broadcasts all that it tells: it has no unit to ask", where="--units")
     if arguments.output is None and any(fault.kind == "second-tester" for fault in faults):
         raise UsageError("a second tester asks in a log alone: on a bus you are the tester", where="--units")
     scenario = with_cells(scenario, profile.cells or scenario.pack.cells)

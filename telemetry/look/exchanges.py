@@ -199,9 +199,11 @@ class Exchanges:
         return end in self._heard and (end not in self._answers or bool(data[0] & _ANSWERED))
 
     def _is_likely(self, end: Address, data: bytes) -> bool:
-        if data[0] & _ANSWERED:
-            return end in self._heard and data[data[0] == _REFUSED :][0] & ~_ANSWERED in _SERVICES
-        return end in self._answers and data[0] in _SERVICES
+        """Return whether a message has a service that diagnostics have, in the direction of its end."""
+        if not data[0] & _ANSWERED:
+            return end in self._answers and data[0] in _SERVICES
+        service = data[1:2] if data[0] == _REFUSED else bytes((data[0] & ~_ANSWERED,))
+        return end in self._heard and not _SERVICES.isdisjoint(service)
 
     def _asked(self, channel: int, end: Address, data: bytes, ns: int) -> _Asked | None:
         """Return the newest request that a message answers which begins so."""

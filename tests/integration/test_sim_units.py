@@ -22,6 +22,7 @@ from firmware_sim.simulation import Simulation
 from telemetry.__main__ import build_parser
 from telemetry.cli import sim_units
 from telemetry.settings.table import TomlTable
+from telemetry.vehicles.known import named, names
 from tests.support.command import printed, refused
 from tests.support.vehicle_answers import VEHICLES, Vehicle
 from tests.support.vehicles import rows
@@ -222,6 +223,21 @@ def outcomes(tmp_path: Path, options: str, *, profile: str = "hyundai-kona-64") 
     return Counter((row["outcome"], row["pending"]) for row in found)
 
 
+def test_every_profile_with_units_answers_all_that_it_knows(tmp_path: Path) -> None:
+    log, counted = tmp_path / "asked.log", 0
+    for profile in map(named, names()):
+        if profile.units:
+            printed("sim", "drive", "--units", profile.name, "--duration", 2, "--output", log)
+            found = csv.DictReader(io.StringIO(printed("exchanges", log, "--vehicle-profile", profile.name)))
+            outcomes_of = [row["outcome"] for row in found]
+            requests = {(read.unit, request) for read in profile.reads for request in read.requests}
+            assert len(outcomes_of) >= min(len(requests), 20)
+            assert {"positive"} <= set(outcomes_of) <= {"positive", "unanswered"}
+            assert outcomes_of.count("unanswered") <= 1  # where the log ends
+            counted += 1
+    assert counted == 24
+
+
 def test_faults_take_turns_with_right_answers(tmp_path: Path) -> None:
     right = outcomes(tmp_path, "")
     assert set(right) == {("positive", "0")} | {("unanswered", "0")} & set(right)
@@ -247,6 +263,7 @@ def test_a_second_tester_makes_itself_felt(tmp_path: Path) -> None:
     [
         (("--units", "hyundai-kona-64,slow", "--output", "u.log"), "'slow' is no fault of a unit"),
         (("--units", "hyundai-kona-64,negative:GG", "--output", "u.log"), "'negative:GG' is no fault"),
+        (("--units", "think-city", "--output", "u.log"), "think-city broadcasts all that it tells"),
         (("--units", "hyundai-kona-64", "--socket", "bus"), "answer on --can or --interface, or in --output"),
         (("--units", "hyundai-kona-64,second-tester", "--can", "vcan0"), "asks in a log alone"),
     ],

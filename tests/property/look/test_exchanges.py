@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from telemetry_core.frames.batch import FrameBatch
 
 from telemetry.look.exchanges import Exchange, Exchanges
-from telemetry.look.pairs import Pair
+from telemetry.look.pairs import Pair, known_pairs
 from telemetry.vehicles.profile import Address
 from tests.support.diagnostics import segments
 from tests.support.examples import examples
@@ -21,6 +21,7 @@ PAIRS = (
     Pair(Address(0x7DF), Address(0x7E8), is_functional=True),
     Pair(Address(0x7DF), Address(0x7EC), is_functional=True),
 )
+OF_11_BITS = [pair for pair in known_pairs() if pair.request.id < 0x800]
 ENDS = tuple(dict.fromkeys(end for pair in PAIRS for end in (pair.request, pair.answer)))
 ASKING = {pair.request for pair in PAIRS}
 LONG = bytes(range(40))
@@ -150,3 +151,23 @@ def test_rows_are_those_of_a_model_that_knows_all_messages() -> None:
 
     compare()
     assert branches >= BRANCHES
+
+
+@settings(max_examples=examples(100))
+@given(st.lists(st.tuples(st.integers(0x5F8, 0x7FF), st.binary(max_size=9), st.sampled_from((0, 1, 6_000)))))
+def test_no_frames_are_too_much_for_the_pairs_that_makers_use(frames: list[tuple[int, bytes, int]]) -> None:
+    exchanges, batch, ns = Exchanges(OF_11_BITS, is_guess=True), FrameBatch(len(frames) + 1), BEGIN_NS
+    for id, data, gap_ms in frames:
+        ns += gap_ms * MS
+        batch.append(ns, id, data)
+    exchanges.take(batch)
+    rows = [*exchanges.rows(is_end=True)]
+    assert len({row.time_ns for row in rows}) <= len(frames)
+    assert all(row.request or row.outcome == "unasked" for row in rows)
+
+
+def test_a_refusal_of_nothing_is_no_message() -> None:
+    exchanges, batch = Exchanges(OF_11_BITS, is_guess=True), FrameBatch(1)
+    batch.append(BEGIN_NS, 0x7E8, b"\x01\x7f")
+    exchanges.take(batch)
+    assert not [*exchanges.rows(is_end=True)]

@@ -137,6 +137,7 @@ def test_a_profile_names_the_pairs_of_its_units(log: Path) -> None:
         ["7E4", "7EC"],
     ]
     assert refused(78, *words, "hyundai-kona-46").startswith("nev-telemetry: --vehicle-profile: ")
+    assert "think-city has no unit to ask" in refused(64, *words, "think-city")
     assert "7E4:7EC and 7E4:7ED" in refused(64, *words, "hyundai-kona-64", "--pair", "7E4:7ED")
 
 
