@@ -57,7 +57,7 @@ class Demo:
         """Start the command in its own process group, and kill it if it still runs in the end."""
         scenario = self.folder / "short.toml"
         scenario.write_text(SCENARIO, "ascii")
-        settings = {"scenario": str(scenario), "time-scale": "20"} | options
+        settings = {"scenario": str(scenario), "time-scale": "10"} | options
         picture = () if "--no-plot" in flags else (f"--plot={self.picture}",)
         ours = {name: text for name, text in os.environ.items() if not name.startswith("INFLUXDB_V2_")}
         process = subprocess.Popen(
