@@ -19,7 +19,7 @@ from benchmarks.report import Section, goal
 from benchmarks.workload import Workload
 from telemetry import lake
 
-OWN_SHARE = 20  # of the frames that python-can, cantools and pandas get
+OWN_SHARE = 100  # of the frames that python-can, cantools and pandas get
 _STAMP_US = 10**6
 
 
