@@ -2,11 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from hashlib import file_digest, sha256
+from hashlib import sha256
 from pathlib import Path
 
 from telemetry.decode.described import Described, by_config, by_databases, by_protocol
-from telemetry.errors import InputMissingError
+from telemetry.logs.content import file_digest
 from telemetry.model.ids import IsoTpId
 from telemetry.tables.databases import Databases, plan_of
 from telemetry.tables.sink import TableSink
@@ -55,10 +55,7 @@ class What:
         )
 
     def made_of(self) -> Mapping[str, str]:
-        """Return what changes with the databases and with the options, by what people call it.
-
-        Raises InputMissingError for a file that is not there.
-        """
+        """Return what changes with the databases and with the options, by what people call it."""
         files = [*self.described("").files]
         if self.config:
             files.append(Path(self.config))
@@ -72,7 +69,7 @@ class What:
             named = [replace(bus, databases=()) for bus in channels.databases]
             of_databases = repr([named, channels.by_channel, channels.otherwise])
         said = repr([*options, *self.signals, *self.isotp, of_databases])
-        hashes = sorted({file_hash(path) for path in files})
+        hashes = sorted({file_digest(path).sha256 for path in files})
         return {
             "databases": sha256(" ".join(hashes).encode()).hexdigest(),
             "options": sha256(said.encode()).hexdigest(),
@@ -83,12 +80,3 @@ def sink() -> TableSink:
     """Return what takes the rows of a dataset."""
     # All blocks of one size, so that a process that runs for hours does not fragment its memory.
     return TableSink(taken=TAKEN, batch_rows=8192)
-
-
-def file_hash(path: Path) -> str:
-    """Return the SHA-256 of a file, hexadecimal. Raises InputMissingError."""
-    try:
-        with path.open("rb", buffering=0) as stream:
-            return file_digest(stream, "sha256").hexdigest()
-    except OSError as error:
-        raise InputMissingError(f"cannot be read: {error.strerror}", where=str(path)) from error

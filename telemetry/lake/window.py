@@ -19,11 +19,11 @@ from telemetry_core.frames.batch import FrameBatch
 from telemetry_core.frames.stamps import TimeMap
 
 from telemetry.decode.reading import OpenRecording, Recordings
-from telemetry.errors import InputMissingError, TelemetryError
+from telemetry.errors import TelemetryError
 from telemetry.lake.layout import DAY_NS, day_of
 from telemetry.lake.marker import Recording, Span
-from telemetry.lake.what import What, file_hash
-from telemetry.logs.content import RecordedFile
+from telemetry.lake.what import What
+from telemetry.logs.content import RecordedFile, file_digest
 from telemetry.logs.stamps import NO_DATE
 from telemetry.logs.unread import UNREADABLE
 from telemetry.stages.binding import Binding
@@ -53,15 +53,13 @@ def look(what: What, recording: Recording) -> Recording:
     """Return what is in a recording. One that cannot be read is a problem of it."""
     file, path = Path(recording.file), Path(recording.path)
     try:
-        status = file.stat()
         opened = what.described("", [path]).make_recordings().open(path, lambda _: 0)
-    except OSError as error:
-        return recording.failed(InputMissingError(f"cannot be read: {error.strerror}"))
     except TelemetryError as error:
         return replace(recording, problem=str(error))
     spans: dict[str, Span] = {}
     dates, frames, problem = _Dates(recording.start_ns), 0, ""
     with closing(opened):
+        status = file.stat()
         hashing = opened if isinstance(opened, RecordedFile) else None
         if hashing:
             hashing.start_hash()
@@ -80,7 +78,7 @@ def look(what: What, recording: Recording) -> Recording:
         except UNREADABLE as error:
             problem = str(error)
         digest = hashing.digest() if hashing else None
-    hashed = digest.sha256 if digest else file_hash(file)
+    hashed = (digest or file_digest(file)).sha256
     size, changed_ns = status.st_size, status.st_mtime_ns
     return replace(recording, size=size, changed_ns=changed_ns, hash=hashed, days=spans, problem=problem)
 

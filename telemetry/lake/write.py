@@ -27,6 +27,7 @@ from telemetry.lake.types import require_types, types_of
 from telemetry.lake.what import What
 from telemetry.lake.window import look
 from telemetry.ledger import add, total
+from telemetry.live.words import counted
 from telemetry.model.ids import IsoTpId
 from telemetry.settings.document import read_document
 from telemetry.tables.arguments import FilePath, Paths, one_of, path_of, paths_of
@@ -57,8 +58,8 @@ class Written:
     def raise_failed(self) -> None:
         """Raise DataError where something could not be read or made: what a command ends with."""
         if self.unread or self.errors:
-            what = [_counted(len(self.unread), "recording", "could not be read")] if self.unread else []
-            what += [_counted(len(self.errors), "partition", "failed")] if self.errors else []
+            what = [f"{counted(len(self.unread), 'recording')} could not be read"] if self.unread else []
+            what += [f"{counted(len(self.errors), 'partition')} failed"] if self.errors else []
             hint = "the warnings say which, and why"
             raise DataError(f"{' and '.join(what)}; all else is in the dataset", hint=hint)
 
@@ -143,10 +144,6 @@ def write(
     store.sweep()
     known = [each.recordings[path] for each in vehicles for path in each.named]
     return Written(outcomes, [each.problem for each in known if each.problem])
-
-
-def _counted(count: int, what: str, verb: str) -> str:
-    return f"{count} {what}{'s' if count > 1 else ''} {verb}"
 
 
 def _vin_key(config: Path) -> bytes:
