@@ -32,8 +32,8 @@ def samples() -> Iterator[tuple[str, str]]:
         yield str(file.relative_to(ROOT)), file.read_text("utf-8")
     pages = (ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")))
     for page in pages:
-        if page.name.startswith("simulator") or page.name == "plugins.md":
-            continue  # scenarios, and tables of packages that no schema knows
+        if page.name.startswith("simulator") or page.name in ("plugins.md", "vehicles.md"):
+            continue  # scenarios, tables of packages that no schema knows, and profiles
         for number, block in enumerate(_BLOCK.findall(page.read_text("utf-8"))):
             yield f"{page.relative_to(ROOT)}#{number}", block
 
