@@ -6,6 +6,7 @@ simulation.
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from statistics import fmean
 
 from firmware_sim.ecus.asked import ControlUnit, Tester, UnitSpec
 from firmware_sim.scenario import Scenario
@@ -35,6 +36,7 @@ def known_of(simulation: Simulation) -> Callable[[str], float | None]:
         "remaining_ah": lambda: pack.remaining_ah,
         "temp_min_c": lambda: bms.temp_min_c,
         "temp_max_c": lambda: bms.temp_max_c,
+        "temp_mean_c": lambda: fmean(pack.module_temperatures_c),
         "cell_min_v": lambda: bms.cell_min_v,
         "cell_max_v": lambda: bms.cell_max_v,
         "cell_min_index": lambda: 1 + bms.cell_voltages_v.index(bms.cell_min_v),

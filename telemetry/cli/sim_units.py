@@ -36,6 +36,10 @@ def run_units(
     profile, (faults, length) = named(name, "--units"), _read(options)
     if not profile.units:
         raise UsageError(f"{name} broadcasts all that it tells: it has no unit to ask", where="--units")
+    lengths = sorted({each for read in profile.reads for each in read.length})
+    if length and length not in lengths:
+        hint = f"lengths are {', '.join(map(str, lengths))}" if lengths else "leave layout out"
+        raise UsageError(f"no answer of {name} has {length} bytes", where="--units", hint=hint)
     if arguments.output is None and any(fault.kind == "second-tester" for fault in faults):
         raise UsageError("a second tester asks in a log alone: on a bus you are the tester", where="--units")
     scenario = with_cells(scenario, profile.cells or scenario.pack.cells)
@@ -101,6 +105,10 @@ def _answer(read: profiles.Read, page: int, request: bytes, length: int) -> Answ
             present_bit = -1 if cells.present is None else 8 * (cells.present + at // 8) + 7 - at % 8
             what = f"{letter}{cells.first + page * cells.count + at}"
             numbers.append(_number(cells, what, at * cells.stride, present_bit))
+            if cells.unless:
+                beside, start = cells.unless, _further(cells.unless, at * cells.stride)
+                bits, order = beside.bit_count, (beside.little, beside.signed)
+                numbers.append(Number(what, start, bits, *order, absent=beside.raws[0]))
     usual = read.length[0] if read.length else max([len(request), *(each.end_byte for each in numbers)])
     return Answer(request, length if length in read.length else usual, numbers, read.every_s)
 
@@ -108,11 +116,9 @@ def _answer(read: profiles.Read, page: int, request: bytes, length: int) -> Answ
 def _number(value: _Values, what: str, further_bits: int = 0, present_bit: int = -1) -> Number:
     """Return a number as the simulator has it, so many bits after the value's own place."""
     absent = value.absent[0] if value.absent else value.valid[1] + 1 if value.valid else None
-    start = value.start_bit ^ (0 if value.little else 7)  # bits in the order of the bus
-    start = start + further_bits ^ (0 if value.little else 7)
     return Number(
         what,
-        start,
+        _further(value, further_bits),
         value.bit_count,
         value.little,
         value.signed,
@@ -120,4 +126,11 @@ def _number(value: _Values, what: str, further_bits: int = 0, present_bit: int =
         value.offset,
         absent,
         present_bit,
+        "temp_mean_c" if what[:1] == "t" and what[1:].isdecimal() else "",  # a sensor more than the plant has
     )
+
+
+def _further(place: profiles.Place, bits: int) -> int:
+    """Return the first bit so many after the place's own, in the order of the bus."""
+    swapped = 0 if place.little else 7
+    return (place.start_bit ^ swapped) + bits ^ swapped

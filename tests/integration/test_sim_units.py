@@ -213,6 +213,27 @@ def test_vehicles_on_one_bus_say_what_their_plants_are_to_udsoncan(
     assert compared == sum(len(vehicle.facts) for vehicle in vehicles)
 
 
+def test_sensors_that_the_plant_lacks_are_none_or_as_the_others(tmp_path: Path) -> None:
+    scenario, log = tmp_path / "parked.toml", tmp_path / "asked.log"
+    scenario.write_text(PARKED)
+    told = dict[str, int]()
+    for profile in map(named, names()):
+        if not any(read.temperatures for read in profile.reads):
+            continue
+        printed("sim", scenario, "--units", profile.name, "--duration", 12, "--output", log)
+        (found,) = rows(profile.name, [line.split()[2] for line in log.read_text().splitlines()])
+        temperatures = {
+            f"{measurement}.{field}": value
+            for measurement, values in found
+            for field, value in values.items()
+            if (measurement, field[0]) == ("cells", "t") or field in ("temp_min_c", "temp_max_c")
+        }
+        told[profile.name] = sum(name.startswith("cells.") for name in temperatures)
+        assert all(14 <= value <= 15 for value in temperatures.values()), (profile.name, temperatures)
+    assert told["renault-zoe-1"] == 8  # modules of 12 cells; the profile has 12 sensors, and a word for none
+    assert (told["maxus-edeliver3"], told["xpeng"]) == (16, 64)  # no word for none
+
+
 def outcomes(tmp_path: Path, options: str, *, profile: str = "hyundai-kona-64") -> Counter[tuple[str, str]]:
     """Return how often each outcome and number of pendings comes in a log of these faults."""
     log = tmp_path / "asked.log"
@@ -263,6 +284,10 @@ def test_a_second_tester_makes_itself_felt(tmp_path: Path) -> None:
     [
         (("--units", "hyundai-kona-64,slow", "--output", "u.log"), "'slow' is no fault of a unit"),
         (("--units", "hyundai-kona-64,negative:GG", "--output", "u.log"), "'negative:GG' is no fault"),
+        (
+            ("--units", "nissan-leaf-ze1,layout:42", "--output", "u.log"),
+            "no answer of nissan-leaf-ze1 has 42 bytes (lengths are 16, 31, 37, 41, 43, 53, 198, 331)",
+        ),
         (("--units", "think-city", "--output", "u.log"), "think-city broadcasts all that it tells"),
         (("--units", "hyundai-kona-64", "--socket", "bus"), "answer on --can or --interface, or in --output"),
         (("--units", "hyundai-kona-64,second-tester", "--can", "vcan0"), "asks in a log alone"),
