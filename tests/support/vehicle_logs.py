@@ -1,7 +1,7 @@
 """Logs of vehicles that somebody asks: answers packed by hand, and cut into frames by can-isotp."""
 
 import struct
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from tests.support.diagnostics import segments
 
@@ -9,7 +9,13 @@ CELLS_MV = [3700 + 20 * (number % 30) for number in range(98)]  # whole steps of
 Answer = tuple[str, bytes]  # id, payload
 
 
-def kona(*, soc_pct: float = 61.5, current_a: float = -12.3, voltage_v: float = 356.7) -> Iterator[Answer]:
+def kona(
+    *,
+    soc_pct: float = 61.5,
+    current_a: float = -12.3,
+    voltage_v: float = 356.7,
+    cells_mv: Sequence[int] = CELLS_MV,
+) -> Iterator[Answer]:
     """Yield all that the battery of a Kona answers. current_a: into the battery."""
     first = bytearray(62)
     first[:3] = b"\x62\x01\x01"
@@ -18,12 +24,12 @@ def kona(*, soc_pct: float = 61.5, current_a: float = -12.3, voltage_v: float = 
     struct.pack_into("bb", first, 17, 21, -3)
     yield "7EC", bytes(first)
     for page in range(3):
-        of_page = CELLS_MV[32 * page : 32 * page + 32]
+        of_page = cells_mv[32 * page : 32 * page + 32]
         yield "7EC", b"\x62\x01" + bytes([2 + page]) + b"\xff" * 4 + bytes(each // 20 for each in of_page)
     last = bytearray(46)
     last[:3] = b"\x62\x01\x05"
     struct.pack_into(">H", last, 28, 987)
-    last[37:39] = (CELLS_MV[96] // 20, CELLS_MV[97] // 20)
+    last[37:39] = (cells_mv[96] // 20, cells_mv[97] // 20)
     yield "7EC", bytes(last)
 
 

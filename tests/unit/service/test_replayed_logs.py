@@ -25,8 +25,9 @@ from telemetry.stages.prepare import Composition, compose
 from tests.support.charges import BEGAN_NS, charge_from, written
 from tests.support.clock import FakeClock
 from tests.support.command import command
-from tests.support.lineprotocol import parse_line
+from tests.support.lineprotocol import Number, parse_line
 from tests.support.listed_store import ListedStore
+from tests.support.vehicle_logs import CELLS_MV, kona, lines
 
 TOP = 'vehicle = "van"\n[influx]\nurl = "http://127.0.0.1:9"\ndatabase = "d"\n[spool]\ndirectory = "spool"\n'
 CELLS = 'VERSION ""\nBU_: BMS\n' + "".join(
@@ -228,6 +229,27 @@ def test_charges_in_logs_with_channels_of_one_name_end_whichever_log_ends_first(
         assert (fields["outcome"], fields["open"], *numbers) == shown
         assert session.outcome == ("complete" if is_over else "unfinished")
     assert stored.keys() == logs.keys()
+
+
+def test_packs_of_two_logs_with_one_profile_are_stored_apart(tmp_path: Path) -> None:
+    truth, buses = {"main": (61.5, CELLS_MV), "rear": (40.0, [3200 + 20 * (n % 7) for n in range(98)])}, ""
+    for pack, (soc_pct, cells_mv) in truth.items():
+        answers = [*kona(soc_pct=soc_pct, cells_mv=cells_mv)] * (3 if pack == "rear" else 2)
+        (tmp_path / f"{pack}.log").write_text("".join(lines(answers)))  # of one channel and one time
+        buses += f'[[replay]]\nname = "{pack}"\nfile = "{pack}.log"\nvehicle_profile = "hyundai-kona-64"\n'
+        buses += 'pack = "rear"\n' if pack == "rear" else ""
+    (tmp_path / "gateway.toml").write_text(TOP + buses)
+    service = Service(tmp_path / "gateway.toml")
+    assert service.run()
+    stored: dict[str, set[tuple[str, float]]] = {pack: set() for pack in truth}
+    for row in (parse_line(line.encode()) for line in service.lines):
+        stored[row.tags["pack"]] |= {
+            (name, float(value)) for name, value in row.fields.items() if isinstance(value, Number)
+        }
+    for pack, (soc_pct, cells_mv) in truth.items():
+        cells = {(name, value) for name, value in stored[pack] if name.startswith("v") and name[1:].isdigit()}
+        assert {value for name, value in stored[pack] if name == "soc_pct"} == {soc_pct}
+        assert cells == {(f"v{n:03}", mv / 1000) for n, mv in enumerate(cells_mv, 1)}
 
 
 def test_a_restart_costs_no_reading_of_cells_and_mixes_none(tmp_path: Path) -> None:
