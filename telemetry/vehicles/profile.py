@@ -1,7 +1,7 @@
 """What a profile of a vehicle holds: buses, control units, what these answer, and what is broadcast.
 
 Promises: plain values, as its file has them, each with its bounds checked. Whether they go together is for
-`telemetry.vehicles.reading`.
+`telemetry.vehicles.checks`.
 
 Ids and payloads are hexadecimal. A byte of an answer counts from its first, the service; of a frame from 0.
 """
