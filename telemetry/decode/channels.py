@@ -1,15 +1,16 @@
 """Which bus of the databases each channel of a log is: as `--dbc` says it, or a service's configuration."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
 from telemetry.databases.bus import BusDatabases
-from telemetry.model.ids import ID_BITS, ID_BITS_EXTENDED, IsoTpId
+from telemetry.model.ids import ID_BITS, ID_BITS_EXTENDED, IsoTpId, id_text
 from telemetry.stages.binding import NO_BUS, Binding
 
 ACCOUNT = "logs"  # what the frames of all channels count for
+_MOST_IDS = 8  # that a warning names
 
 
 class Channels(Protocol):
@@ -19,8 +20,11 @@ class Channels(Protocol):
         """Return what the channel of this name is. May raise TelemetryError."""
         ...
 
-    def warnings(self, found: Mapping[str, Binding]) -> Iterator[str]:
-        """Return what does not fit together. found: the channels that there were, by name."""
+    def warnings(self, found: Mapping[str, Binding], heard: Set[str] = frozenset()) -> Iterator[str]:
+        """Return what does not fit together.
+
+        found: the channels that there were, by name; heard: the measurements of all messages that came.
+        """
         ...
 
 
@@ -48,6 +52,22 @@ class Vehicle:
 
 
 @dataclass(frozen=True, slots=True)
+class Listening:
+    """What a vehicle's profile listens for on a channel: measurements of its messages, and ids."""
+
+    profile: str
+    channel: str
+    measurements: Set[str]
+    ids: Sequence[int]
+
+    def warnings(self, heard: Set[str]) -> Iterator[str]:
+        """Yield a warning where none of its messages is among these."""
+        if heard.isdisjoint(self.measurements):
+            ids = ", ".join(map(id_text, self.ids[:_MOST_IDS])) + (", …" if len(self.ids) > _MOST_IDS else "")
+            yield f"{self.profile}: nothing of this vehicle profile was heard, which listens for {ids}"
+
+
+@dataclass(frozen=True, slots=True)
 class ChannelPlan:
     """Which bus of a plan each channel is. databases: of the plan; isotp: of all channels, and of a bus."""
 
@@ -56,6 +76,7 @@ class ChannelPlan:
     otherwise: int = NO_BUS
     isotp: Sequence[IsoTpId] = ()
     isotp_of: Mapping[int, Sequence[IsoTpId]] = field(default_factory=dict)
+    listening: Sequence[Listening] = ()
 
     def bus_of(self, channel: str) -> int:
         """Return index of the channel's bus, NO_BUS when it has no database."""
@@ -65,7 +86,7 @@ class ChannelPlan:
         bus = self.bus_of(channel)
         return Binding(bus, ACCOUNT, channel, isotp=(*self.isotp, *self.isotp_of.get(bus, ())))
 
-    def warnings(self, found: Mapping[str, Binding]) -> Iterator[str]:
+    def warnings(self, found: Mapping[str, Binding], heard: Set[str] = frozenset()) -> Iterator[str]:
         for name, binding in found.items():
             if binding.bus == NO_BUS:
                 yield f"{name}: no database (--dbc {name}=FILE)"
@@ -73,6 +94,9 @@ class ChannelPlan:
             if name not in found:
                 what = "database" if bus < len(self.databases) else "vehicle profile"
                 yield f"{name}: has a {what}, but no frames"
+        for each in self.listening:
+            if heard and each.channel in ("", *found):
+                yield from each.warnings(heard)
 
 
 def plan_channels(

@@ -153,8 +153,9 @@ class Decoder:
     def _found(self) -> Found:
         decoded = (worker.decoding.counted() for worker in self._workers)
         matched = add(*(worker.decoding.matched() for worker in self._workers))
+        heard = set[str]().union(*(worker.decoding.heard() for worker in self._workers))
         counted = add(self._fates(), *decoded, self._stages.payloads.counted())
-        return self._reading.found(counted, matched, is_bounded=self._is_bounded)
+        return self._reading.found(counted, matched, heard, is_bounded=self._is_bounded)
 
     def _fates(self) -> dict[str, int]:
         """Return the counters of what may become of a frame, in their order."""

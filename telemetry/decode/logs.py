@@ -4,7 +4,7 @@ Promises: logs are refused (DataError) where frames came and neither one of them
 several has a known message. Where few have one, that is a warning.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from pathlib import Path
 
 from telemetry.decode.channels import ACCOUNT, Channels
@@ -53,12 +53,12 @@ class Logs(Recordings):
         if not matched["unknown"] or matched["decoded"] or _are_some_wrong(found):
             return None
         if self._has_no_database:
-            return DataError("; ".join(self._channel_warnings()), where=named(paths))
+            return DataError("; ".join(self._channel_warnings(frozenset())), where=named(paths))
         return none_matched(paths, found.frames, "no known message")
 
-    def _channel_warnings(self) -> Iterator[str]:
+    def _channel_warnings(self, heard: Set[str]) -> Iterator[str]:
         """Yield what of the channels does not fit together."""
-        return self._channels.warnings({name: binding for name, (_, binding) in self._found.items()})
+        return self._channels.warnings({name: binding for name, (_, binding) in self._found.items()}, heard)
 
     @property
     def _has_no_database(self) -> bool:
@@ -69,7 +69,7 @@ class Logs(Recordings):
         lines = [] if found.frames else ["no frames in what was read"]
         if found.frames and found.is_bounded and not any(_of(found, f"frames/{ACCOUNT}/")):
             lines.append(f"no frame between the bounds of time; what was read lasts {found.duration_s:.1f} s")
-        lines += self._channel_warnings()
+        lines += self._channel_warnings(frozenset() if self._is_selection else found.heard)
         if not (self._has_no_database or _are_some_wrong(found)):
             lines += _few_matched(found.matched, self._few_matched)
         return lines

@@ -13,7 +13,7 @@ Relies on being called by one thread at a time, and on a `Recordings`, which kno
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
@@ -67,13 +67,14 @@ class OpenRecording(Protocol):
 class Found:
     """What has come of frames so far.
 
-    counted: as the accounts have it; matched: as of `Decoding.matched`; is_bounded: a part was left out.
+    counted: as the accounts have it; matched, heard: as of `Decoding`; is_bounded: a part was left out.
     """
 
     frames: int
     duration_s: float
     counted: Mapping[str, int]
     matched: Mapping[str, int]
+    heard: Set[str] = frozenset()
     is_bounded: bool = False
 
 
@@ -186,11 +187,16 @@ class Reading:
         return self._restarts.last_ns
 
     def found(
-        self, counted: Mapping[str, int], matched: Mapping[str, int], *, is_bounded: bool = False
+        self,
+        counted: Mapping[str, int],
+        matched: Mapping[str, int],
+        heard: Set[str] = frozenset(),
+        *,
+        is_bounded: bool = False,
     ) -> Found:
         """Return what has come of all that was read."""
         duration_s = (self.last_ns - self.first_ns) / 1e9
-        return Found(self.frames_read, duration_s, counted, matched, is_bounded)
+        return Found(self.frames_read, duration_s, counted, matched, heard, is_bounded)
 
     def begin(self, paths: Sequence[Path], *, is_strict: bool = False, unread: Unread | None = None) -> None:
         """Read these, from the first frame of the first one.

@@ -1,7 +1,8 @@
 """What profiles of vehicles add to what databases say of recordings.
 
 Promises: a channel's vehicle is that of its own profile, beside one for every channel. Without the name of a
-bus all buses of a profile are looked for.
+bus all buses of a profile are looked for. Several profiles of a channel may share the id of a unit whose
+answers differ in what they begin with.
 """
 
 from collections.abc import Callable, Sequence
@@ -11,8 +12,9 @@ from pathlib import Path
 
 from telemetry_core.decode.spec import BusSpec, PlanSpec
 
-from telemetry.decode.channels import ChannelPlan, Vehicle
-from telemetry.model.ids import IsoTpId
+from telemetry.decode.channels import ChannelPlan, Listening, Vehicle
+from telemetry.errors import ConfigError
+from telemetry.model.ids import IsoTpId, id_text
 from telemetry.rules.map_entry import MapEntry
 from telemetry.rules.resolve import Modelling, model
 from telemetry.settings.document import Where
@@ -32,21 +34,33 @@ def with_vehicles(
     spoken: which rows their messages have. Raises ConfigError.
     """
     spec, channels = _with_buses(spec, channels, [each.channel for each in vehicles])
-    isotp: dict[int, Sequence[IsoTpId]] = {}
+    protocols = [named(each.profile, FLAG).protocol(each.bus) for each in vehicles]
+    isotp: dict[int, dict[int, IsoTpId]] = {number: {} for number in range(len(spec.buses))}
     entries: list[MapEntry] = []
     channel_of = {number: channel for channel, number in channels.by_channel.items()}
     for number, bus in enumerate(spec.buses):
-        for vehicle in vehicles:
+        for vehicle, protocol in zip(vehicles, protocols, strict=True):
             if vehicle.channel in ("", channel_of.get(number, "")):
-                protocol = named(vehicle.profile, FLAG).protocol(vehicle.bus)
                 added = replace(spoken, vehicle=protocol, where=Where(FLAG))
                 spec = added.extended(spec, bus.name)
                 entries += added.map_entries(bus.name)
-                isotp[number] = (*isotp.get(number, ()), *added.isotp)
-    answers = {bus.name: isotp.get(number, ()) for number, bus in enumerate(spec.buses)}
+                for id in added.isotp:
+                    if isotp[number].setdefault(id.id, id) != id:
+                        what = f"answers on {id_text(id.id)} begin with an address in one profile alone"
+                        raise ConfigError(what, where=FLAG, hint="one bus has one of them: leave one out")
+    of_bus = {number: tuple(ids.values()) for number, ids in isotp.items()}
+    means = partial(model, entries, (), answers={bus.name: of_bus[n] for n, bus in enumerate(spec.buses)})
     files = [Path(each.profile) for each in vehicles if is_path(each.profile)]
-    means = partial(model, entries, (), answers=answers)
-    return spec, replace(channels, isotp_of=isotp), means, files
+    listening = [
+        Listening(
+            protocol.name,
+            vehicle.channel,
+            {record.measurement for record in protocol.records},
+            tuple(dict.fromkeys(id for message in protocol.messages for id in message.ids)),
+        )
+        for vehicle, protocol in zip(vehicles, protocols, strict=True)
+    ]
+    return spec, replace(channels, isotp_of=of_bus, listening=listening), means, files
 
 
 def _with_buses(spec: PlanSpec, channels: ChannelPlan, wanted: Sequence[str]) -> tuple[PlanSpec, ChannelPlan]:

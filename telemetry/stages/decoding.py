@@ -49,6 +49,10 @@ class Decoding:
         known = both.get("decoded", 0) + both.get("without_signals", 0)
         return {"decoded": known, "unknown": both.get("unknown", 0)}
 
+    def heard(self) -> set[str]:
+        """Return the measurements of the messages that came so far, those of hidden ones, too."""
+        return self._decoder.heard()
+
     def omitted(self) -> dict[str, int]:
         """Return values left out so far, by reason."""
         return self._decoder.omitted()

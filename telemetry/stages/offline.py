@@ -7,7 +7,7 @@ Promises:
 """
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -93,7 +93,7 @@ class Recorded:
             return Binding(NO_BUS, self._account or self._sources[0].name, channel)
         return self._binding(source, channel)
 
-    def warnings(self, found: Mapping[str, Binding]) -> Iterator[str]:
+    def warnings(self, found: Mapping[str, Binding], _heard: Set[str] = frozenset()) -> Iterator[str]:
         """Yield a line for each of these channels that has no database, or is no source."""
         for channel, binding in found.items():
             source = self.source_of(channel)

@@ -267,3 +267,7 @@ cdef class Decoder:
                 if name is not None:
                     rows[name] = rows.get(name, 0) + self.rows_made[record]
         return rows
+
+    def heard(self):
+        """Return the measurements that rows were made of, those of hidden records, too."""
+        return {spec.measurement for record, spec in enumerate(self.plan.spec.records) if self.rows_made[record]}

@@ -152,8 +152,8 @@ class CanProtocol:
 
 
 def claims(one: MessageSpec, other: MessageSpec, standard_mask: int, extended_mask: int) -> bool:
-    """Return whether a frame can be both messages of one bus, whose ids are compared in these bits."""
-    if one.extended != other.extended:
+    """Return whether a frame or payload of one bus can be both, where ids are compared in these bits."""
+    if one.extended != other.extended or (one.begins and other.begins and not one.overlaps(other)):
         return False
     bits = (one.arbitration_id ^ other.arbitration_id) & _bits(one, standard_mask, extended_mask)
     return not bits & _bits(other, standard_mask, extended_mask)

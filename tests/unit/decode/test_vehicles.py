@@ -2,15 +2,23 @@
 
 import csv
 import io
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
+from telemetry_core.decode.plan import Plan
+from telemetry_core.decode.spec import BusSpec, PlanSpec
+from telemetry_core.rows.schema import Schema
 
 import telemetry
+from telemetry.protocols.can.table import shared_id
+from telemetry.vehicles.known import named, names
 from tests.support.command import command
 from tests.support.vehicle_logs import CELLS_MV, kona, leaf_current, lines
 
 LEAF = [f"(1700000000.{number:02}0000) can1 1DB#{leaf_current(40.5, 380.5)}\n" for number in range(5)]
+
+OWN = 'VERSION ""\nBU_:\nBO_ 256 Own: 8 X\n SG_ Speed : 0|8@1+ (1,0) [0|0] "" X\n'
 
 
 def written(folder: Path, *log: str) -> Path:
@@ -64,10 +72,61 @@ def test_a_profile_beside_a_database_and_one_of_the_users_own(tmp_path: Path) ->
     own = tmp_path / "my-van.toml"
     own.write_text('extends = "hyundai-kona-64"\ntitle = "Mine"\n')
     database = tmp_path / "own.dbc"
-    database.write_text('VERSION ""\nBU_:\nBO_ 256 Own: 8 X\n SG_ Speed : 0|8@1+ (1,0) [0|0] "" X\n')
+    database.write_text(OWN)
     log = written(tmp_path, "(1700000000.000000) can0 100#2A\n", *lines(kona()))
     found = values(command("decode", log, "--dbc", database, "--vehicle-profile", own).stdout)
     assert (found["can0", "Own.Speed"], found["can0", "battery.voltage_v"]) == (42, 356.7)
+
+
+def test_two_profiles_share_a_unit_whose_answers_differ_in_what_they_begin_with(tmp_path: Path) -> None:
+    log = written(tmp_path, *lines([*kona(), ("7EC", b"\x41\x42\x38\x00")]))
+    both = ("--vehicle-profile", "obd-ii", "--vehicle-profile", "can0=hyundai-kona-64", "--messages")
+    done = command("decode", log, *both)
+    found = values(done.stdout)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert (found["can0", "OBD.module_v"], found["can0", "battery.soc_pct"]) == (14.336, 61.5)
+    assert len([name for _, name in found if name.startswith("cells.v")]) == 98
+    done = command("decode", log, "--vehicle-profile", "obd-ii", "--vehicle-profile", "mg4")
+    assert (done.returncode, "are the same frames on" in done.stderr) == (78, True)  # both ask 22F45B
+
+
+def test_an_id_with_an_address_in_one_profile_alone_is_refused(tmp_path: Path) -> None:
+    own = tmp_path / "own.toml"
+    own.write_text(
+        'title = "x"\nbus.pt = { title = "x", bit_rate = 500_000 }\n'
+        'unit.x = { bus = "pt", at = [{ request = "6F1", answer = "607" }] }\n'
+        'read = [{ unit = "x", what = "2101", mark = "1", fields = [{ name = "x", byte = 2 }] }]\n'
+    )
+    both = ("--vehicle-profile", "bmw-i3", "--vehicle-profile", own)
+    done = command("decode", written(tmp_path, *LEAF), *both)
+    assert (done.returncode, "answers on 607 begin with an address in one" in done.stderr) == (78, True)
+
+
+def test_profiles_may_stand_together_where_a_plan_can_tell_their_answers_apart() -> None:
+    obd, together = named("obd-ii").protocol(), 0
+    for other in (named(name).protocol() for name in names() if name != "obd-ii"):
+        records = (*obd.records, *other.records)
+        messages = (*obd.bus("x").messages, *other.bus("x", len(obd.records)).messages)
+        is_alone = shared_id(obd.bus("x"), other.bus("x").messages) is not None
+        with pytest.raises(ValueError, match="can be both") if is_alone else nullcontext():
+            Plan(PlanSpec(records, (BusSpec("x", messages),)), Schema(records))
+        together += not is_alone and not {id.id for id in obd.isotp}.isdisjoint(id.id for id in other.isotp)
+    assert together >= 8
+
+
+@pytest.mark.parametrize("jobs", ["1", "2"])
+def test_a_profile_that_hears_nothing_beside_a_database_that_does_is_told(tmp_path: Path, jobs: str) -> None:
+    database = tmp_path / "own.dbc"
+    database.write_text(OWN)
+    log = written(tmp_path, "(1700000000.000000) can0 100#2A\n", *lines(kona()))
+    of = (log, "--dbc", database, "--jobs", jobs)
+    done = command(
+        "decode", *of, "--vehicle-profile", "nissan-leaf-ze1", "--vehicle-profile", "hyundai-kona-64"
+    )
+    ids = "7BB, 79A, 1DB, 1DC, 55B, 5BC"
+    nothing = f"nissan-leaf-ze1: nothing of this vehicle profile was heard, which listens for {ids}\n"
+    assert (done.returncode, done.stderr) == (0, f"warning: {nothing}")
+    assert command("decode", *of, "--vehicle-profile", "nissan-leaf-ze1", "--signal", "Speed").stderr == ""
 
 
 def test_a_log_of_which_the_profile_knows_nothing_ends_with_65(tmp_path: Path) -> None:
