@@ -19,7 +19,7 @@ if TYPE_CHECKING:  # with pyarrow
     from telemetry.lake.task import Outcome
     from telemetry.tables.databases import Databases
 
-_WITHOUT = ("vehicle_profile", "wide", "raw_text", "log_column", "from_time", "to_time", "unknown")
+_WITHOUT = ("wide", "raw_text", "log_column", "from_time", "to_time", "unknown")
 _SAID_EVERY_S = 60.0
 
 
@@ -79,6 +79,7 @@ def write_dataset(
         config=arguments.config,
         source=arguments.source or "",
         protocol=arguments.protocol,
+        vehicle_profile=arguments.vehicle_profile,
         registers=arguments.registers,
         messages=arguments.messages,
         value_texts=arguments.value_texts,

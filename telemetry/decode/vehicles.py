@@ -20,7 +20,7 @@ from telemetry.rules.resolve import Modelling, model
 from telemetry.settings.document import Where
 from telemetry.sources.bus_protocols import BusProtocols
 from telemetry.stages.binding import NO_BUS
-from telemetry.vehicles.known import is_path, named
+from telemetry.vehicles.known import named, own_files
 
 FLAG = "--vehicle-profile"
 EMPTY = BusSpec("of every other channel", ())
@@ -34,7 +34,8 @@ def with_vehicles(
     spoken: which rows their messages have. Raises ConfigError.
     """
     spec, channels = _with_buses(spec, channels, [each.channel for each in vehicles])
-    protocols = [named(each.profile, FLAG).protocol(each.bus) for each in vehicles]
+    profiles = [named(each.profile, FLAG) for each in vehicles]
+    protocols = [profile.protocol(each.bus) for profile, each in zip(profiles, vehicles, strict=True)]
     isotp: dict[int, dict[int, IsoTpId]] = {number: {} for number in range(len(spec.buses))}
     entries: list[MapEntry] = []
     channel_of = {number: channel for channel, number in channels.by_channel.items()}
@@ -50,7 +51,7 @@ def with_vehicles(
                         raise ConfigError(what, where=FLAG, hint="one bus has one of them: leave one out")
     of_bus = {number: tuple(ids.values()) for number, ids in isotp.items()}
     means = partial(model, entries, (), answers={bus.name: of_bus[n] for n, bus in enumerate(spec.buses)})
-    files = [Path(each.profile) for each in vehicles if is_path(each.profile)]
+    files = [file for profile in profiles for file in own_files(profile)]
     listening = [
         Listening(
             protocol.name,

@@ -5,7 +5,9 @@ from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
 
-from telemetry.decode.described import Described, by_config, by_databases, by_protocol
+from telemetry.databases.bus import LoadedPlan
+from telemetry.decode.channels import ChannelPlan, Vehicle
+from telemetry.decode.described import NO_PLAN, Described, by_config, by_databases, by_protocol
 from telemetry.logs.content import file_digest
 from telemetry.model.ids import IsoTpId
 from telemetry.tables.databases import Databases, plan_of
@@ -16,15 +18,19 @@ TAKEN = ("time", "channel", "id", "vehicle", "day", "pack", "charger", "table") 
 
 @dataclass(frozen=True, slots=True)
 class What:
-    """One of `databases`, `config` and `protocol`, and what goes with it, as of `telemetry.read`."""
+    """One of `databases`, `config` and `protocol`, and what goes with it, as of `telemetry.read`.
+
+    vehicles: profiles beside databases, or in place of them; those of the user's by absolute paths
+    """
 
     databases: Databases | None = None
+    vehicles: Sequence[Vehicle] = ()
     config: str = ""
     source: str = ""
     protocol: str = ""
     registers: str | None = None
-    messages: bool = True  # of a protocol: the messages themselves, too
-    value_texts: bool = False  # of a protocol on a bus
+    messages: bool = True  # of a protocol or profile: the messages themselves, too
+    value_texts: bool = False  # of these on a bus
     signals: Sequence[str] = ()
     protect: str = ""
     isotp: Sequence[IsoTpId] = ()
@@ -34,7 +40,7 @@ class What:
         """Return what makes the stages. Raises ConfigError, UsageError."""
         if self.config:
             return by_config(Path(self.config), self.source, vin_key=lambda: self.vin_key)
-        if self.databases is None:
+        if self.protocol:
             return by_protocol(
                 self.protocol,
                 self.registers,
@@ -45,14 +51,21 @@ class What:
                 signals=self.signals,
                 isotp=self.isotp,
             )
-        channels, plan = plan_of(self.databases)
+        channels, plan = self._plans
         return by_databases(
             plan,
             replace(channels, isotp=self.isotp),
             vehicle,
             protect_file=Path(self.protect) if self.protect else None,
             signals=self.signals,
+            vehicles=self.vehicles,
+            value_texts=self.value_texts,
+            with_messages=self.messages,
         )
+
+    @property
+    def _plans(self) -> tuple[ChannelPlan, LoadedPlan]:
+        return (ChannelPlan(()), NO_PLAN) if self.databases is None else plan_of(self.databases)
 
     def made_of(self) -> Mapping[str, str]:
         """Return what changes with the databases and with the options, by what people call it."""
@@ -62,12 +75,19 @@ class What:
         options: list[object] = [self.source]
         if self.protocol:  # databases say themselves what they have of these
             options += [self.protocol, self.registers, self.messages, self.value_texts]
+        if self.vehicles:
+            from telemetry.vehicles.known import named
+
+            profiles = [(named(each.profile), each) for each in self.vehicles]
+            files += [file for profile, _ in profiles for file in profile.files]
+            options += [(profile.name, each.channel, each.bus) for profile, each in profiles]
+            options += [self.messages, self.value_texts]
         of_databases = ""
         if self.databases is not None:
             channels, _ = plan_of(self.databases)
             files += [path for bus in channels.databases for path in bus.databases]
-            named = [replace(bus, databases=()) for bus in channels.databases]
-            of_databases = repr([named, channels.by_channel, channels.otherwise])
+            buses = [replace(bus, databases=()) for bus in channels.databases]
+            of_databases = repr([buses, channels.by_channel, channels.otherwise])
         said = repr([*options, *self.signals, *self.isotp, of_databases])
         hashes = sorted({file_digest(path).sha256 for path in files})
         return {

@@ -7,12 +7,13 @@ Promises:
 """
 
 import os
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
 from telemetry.charging.installation import KEY_NAME, installation_key
+from telemetry.decode.channels import Vehicle
 from telemetry.decode.output import Progress
 from telemetry.decode.target import state_folder
 from telemetry.errors import DataError, UsageError
@@ -30,8 +31,9 @@ from telemetry.ledger import add, total
 from telemetry.live.words import counted
 from telemetry.model.ids import IsoTpId
 from telemetry.settings.document import read_document
-from telemetry.tables.arguments import FilePath, Paths, one_of, path_of, paths_of
+from telemetry.tables.arguments import FilePath, Paths, one_of, path_of, paths_of, profiles_of
 from telemetry.tables.databases import Databases, Files, loaded
+from telemetry.vehicles.known import is_path
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +73,7 @@ def write(
     config: FilePath | None = None,
     source: str = "",
     protocol: str | None = None,
+    vehicle_profile: FilePath | Mapping[str, FilePath] | Sequence[Vehicle] | None = None,
     registers: str | None = None,
     messages: bool = True,
     value_texts: bool = False,
@@ -88,10 +91,11 @@ def write(
 ) -> Written:
     """Write recordings into the dataset at `to`, a partition for each vehicle's day.
 
-    What says what is in them is as of `telemetry.read`: one of `databases`, `config` and `protocol`.
+    What says what is in them is as of `telemetry.read`: one of `databases`, `config` and `protocol`, or a
+    `vehicle_profile`, which may stand beside `databases`.
 
     - to: a folder, or an address of an object store: `s3://`, `gs://`, `abfs://`
-    - messages: of a protocol the messages themselves, too; value_texts: of a bus, their words
+    - messages: of a protocol or profile the messages themselves, too; value_texts: of a bus, their words
     - recordings: a csv file with the header `path,vehicle,start`, of recordings and their vehicles
     - vehicle: of all others; "": the name of the folder that a recording is in
     - engine: `local`, or `dask` or `ray` at an `address`; jobs: processes of this machine, 1: this one alone
@@ -99,10 +103,16 @@ def write(
 
     Raises TelemetryError for what is wrong with all of it; `Written` has what is wrong with parts.
     """
-    one_of({"databases": databases, "config": config, "protocol": protocol}, "write")
     shared = Path.absolute  # workers run in other folders, and so may the next run
+    profiles = [
+        replace(each, profile=str(shared(Path(each.profile)))) if is_path(each.profile) else each
+        for each in profiles_of(vehicle_profile)
+    ]
+    described_by = databases if databases is not None else profiles or None
+    one_of({"databases": described_by, "config": config, "protocol": protocol}, "write")
     what = What(
         databases=None if databases is None else loaded(databases),
+        vehicles=profiles,
         config="" if config is None else str(shared(path_of(config, "config"))),
         vin_key=b"" if config is None else _vin_key(path_of(config, "config")),
         source=source,
@@ -159,5 +169,6 @@ def _vin_key(config: Path) -> bytes:
 def _needed(found: Sequence[tuple[str, Recording]], what: What, folder: str) -> Needed:
     """Return what each worker must see; a recording that this machine lacks is told as unread."""
     files = [Path(each.file) for _, each in found]
-    files += [Path(file) for file in (what.config, what.protect) if file]
+    profiles = (each.profile for each in what.vehicles if is_path(each.profile))
+    files += [Path(file) for file in (what.config, what.protect, *profiles) if file]
     return Needed({str(file.absolute()): file.stat().st_size for file in files if file.is_file()}, folder)

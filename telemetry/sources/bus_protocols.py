@@ -34,14 +34,14 @@ _WHERE = Where("protocol")
 class BusProtocols:
     """The protocols of one bus.
 
-    - vehicle: what a profile says of the bus; file: that profile, where it is the user's own
+    - vehicle: what a profile says of the bus; files: of the user's that it is read from
     - pack, charger: the tags of what the profile says of the battery, and all of them of the charger
     - shown: rows of the messages themselves are sent, too
     """
 
     names: tuple[str, ...] = ()
     vehicle: "CanProtocol | None" = None
-    file: Path | None = None
+    files: tuple[Path, ...] = ()
     pack: str = MAIN
     charger: str = MAIN
     shown: bool = False
@@ -163,16 +163,16 @@ class ProtocolKeys:
 
     def protocols(self, table: TomlTable, *, value_texts: bool) -> BusProtocols:
         """Return the protocols of the bus of a table."""
-        vehicle, file = self._vehicle(table)
+        vehicle, files = self._vehicle(table)
         where = table.where().key("protocol" if vehicle is None else "vehicle_profile")
         tags = self.pack or MAIN, self.charger or MAIN
-        return BusProtocols(self.protocol, vehicle, file, *tags, bool(self.messages), value_texts, where)
+        return BusProtocols(self.protocol, vehicle, files, *tags, bool(self.messages), value_texts, where)
 
-    def _vehicle(self, table: TomlTable) -> "tuple[CanProtocol | None, Path | None]":
-        """Return what the vehicle's profile says of the bus, and the profile's file. Raises ConfigError."""
+    def _vehicle(self, table: TomlTable) -> "tuple[CanProtocol | None, tuple[Path, ...]]":
+        """Return what the vehicle's profile says of the bus, and files of the user's. Raises ConfigError."""
         if self.vehicle_profile is None:
-            return None, None
-        from telemetry.vehicles.known import is_path, named
+            return None, ()
+        from telemetry.vehicles.known import is_path, named, own_files
 
         name: str | Path = self.vehicle_profile
         file = table.full_path("vehicle_profile", self.vehicle_profile) if is_path(str(name)) else None
@@ -184,4 +184,4 @@ class ProtocolKeys:
             raise table.missing("vehicle_bus", f"{profile.name} has {buses}")
         if self.vehicle_bus is not None and self.vehicle_bus not in profile.buses:
             raise table.wrong("vehicle_bus", f"{profile.name} has no bus of that name", f"it has {buses}")
-        return profile.protocol(self.vehicle_bus or next(iter(profile.buses))), file
+        return profile.protocol(self.vehicle_bus or next(iter(profile.buses))), own_files(profile)

@@ -98,7 +98,7 @@ class SourceSettings(ABC):
     def files(self) -> tuple[Path, ...]:
         """Return the files that it is read from, or describes its frames by."""
         databases = [file for bus in self.buses for file in bus.databases]
-        return (*databases, *(file for file in (self.protocols.file, self.log) if file))
+        return (*databases, *self.protocols.files, *(() if self.log is None else (self.log,)))
 
     @property
     def listening_options(self) -> Mapping[str, Any] | None:

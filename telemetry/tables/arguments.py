@@ -7,6 +7,7 @@ from datetime import datetime
 from pathlib import Path
 
 from telemetry.databases.files import ENDINGS
+from telemetry.decode.channels import Vehicle
 from telemetry.decode.times import Times
 from telemetry.errors import UsageError
 from telemetry.model.instant import Instant, read_instant
@@ -38,6 +39,16 @@ def paths_of(values: Iterable[object], where: str) -> list[Path]:
         if path.suffix.lower() in ENDINGS and path.is_file():
             raise UsageError("is a database", where=str(path), hint=f'databases="{path}"')
     return paths
+
+
+def profiles_of(profile: FilePath | Mapping[str, FilePath] | Sequence[Vehicle] | None) -> Sequence[Vehicle]:
+    """Return the profile of every channel, or of each that a mapping names."""
+    if isinstance(profile, list | tuple):
+        return profile
+    by_channel = profile if isinstance(profile, Mapping) else {} if profile is None else {"": profile}
+    return [
+        Vehicle.parse(str(path_of(each, "vehicle_profile")), channel) for channel, each in by_channel.items()
+    ]
 
 
 def texts_of(value: object, where: str) -> list[str]:

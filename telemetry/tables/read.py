@@ -6,7 +6,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any, Concatenate, Literal, ParamSpec, TypeVar
 
-from telemetry.decode.channels import ChannelPlan, Vehicle
+from telemetry.decode.channels import ChannelPlan
 from telemetry.decode.decoder import Decoder
 from telemetry.decode.described import NO_PLAN, by_config, by_databases, by_protocol
 from telemetry.errors import UsageError
@@ -25,6 +25,7 @@ from telemetry.tables.arguments import (
     one_of,
     path_of,
     paths_of,
+    profiles_of,
     refuse_beside,
     rows_of,
     texts_of,
@@ -65,7 +66,7 @@ def _prepared(
     """Return what reads the logs. is_apart: batches are handed on; otherwise they are gathered."""
     said = Said()
     paths = recording_files(paths_of(logs, "read"), said.of_files)
-    vehicles = _vehicles(vehicle_profile)
+    vehicles = profiles_of(vehicle_profile)
     described_by = databases if databases is not None else vehicles or None
     one_of({"databases": described_by, "config": config, "protocol": protocol}, "read")
     if source and config is None:
@@ -193,13 +194,6 @@ def read(*logs: Paths, **options: Any) -> Tables:
     line that the command would print. What the command warns of is a warning.
     """
     return _prepared(False, *logs, **options).tables()
-
-
-def _vehicles(profile: FilePath | Mapping[str, FilePath] | None) -> Sequence[Vehicle]:
-    by_channel = profile if isinstance(profile, Mapping) else {} if profile is None else {"": profile}
-    return [
-        Vehicle.parse(str(path_of(each, "vehicle_profile")), channel) for channel, each in by_channel.items()
-    ]
 
 
 def _isotp_ids(isotp: Ids) -> Sequence[int]:

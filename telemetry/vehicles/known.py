@@ -37,6 +37,11 @@ def named(name: str | Path, where: Where | str = "") -> Profile:
     return _ready(checked_name(name, where))
 
 
+def own_files(profile: Profile) -> tuple[Path, ...]:
+    """Return the user's files that it is read from."""
+    return tuple(file for file in profile.files if file.parent != READY)
+
+
 def checked_name(name: str, where: Where | str = "") -> str:
     """Return the name of a profile that comes with the program. Raises ConfigError where none has it."""
     if name not in names():

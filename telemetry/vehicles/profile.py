@@ -403,11 +403,12 @@ class VehicleBus:
 class Profile:
     """A profile; with all that it extends, once it is found by its name.
 
-    name: as in `vehicle_profile`; of a path that of the file.
+    name: as in `vehicle_profile`; of a path that of the file. bases: files that it extends.
     """
 
     name: str
     file: Path
+    bases: tuple[Path, ...] = ()
     title: str = key("which vehicles they are", default="")
     cells: int = key("how many it has at most", default=0, least=0, most=MAX_NUMBERED_FIELDS)
     sources: tuple[str, ...] = key("where the facts are from", default=())
@@ -420,12 +421,18 @@ class Profile:
         "what is sent over and over", name="broadcast", kind="tables", of=Broadcast, default=()
     )
 
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """Return all that it is read from."""
+        return (self.file, *self.bases)
+
     def extending(self, base: "Profile") -> "Profile":
         """Return it with the tables of `base`, but for those in whose place it has one."""
         asked = {(one.unit, one.what) for one in self.reads}
         sent = {(bus, one.id) for one in self.broadcasts for bus in one.bus}
         return replace(
             self,
+            bases=base.files,
             title=self.title or base.title,
             cells=self.cells or base.cells,
             sources=tuple(dict.fromkeys((*base.sources, *self.sources))),

@@ -12,7 +12,10 @@ import pytest
 
 from telemetry import lake
 from telemetry.errors import DataError, UsageError
-from tests.support.lake import DATABASE, MIDNIGHT_NS, NOON_NS, candump, lake_rows, tree
+from tests.support.command import noted
+from tests.support.lake import DATABASE, MIDNIGHT_NS, NOON_NS, candump, lake_rows, lake_values, tree
+from tests.support.tables import csv_values
+from tests.support.vehicle_logs import kona, lines
 
 DAY_NS = 24 * 3600 * 10**9
 DBC = 'VERSION ""\nBU_: ECU\nBO_ 784 Pack: 8 ECU\n SG_ A : 0|8@1+ ({},0) [0|0] "" ECU\n'
@@ -68,6 +71,27 @@ def test_another_database_makes_all_again_and_removes_what_is_no_longer_made(tmp
     assert reasons(again) == ["changed: databases"]
     assert not (tmp_path / "lake/table=Pack").exists()
     assert len(lake.files(tmp_path / "lake", table="Battery")) == 1
+
+
+def test_a_corrected_profile_that_another_one_extends_makes_its_days_again(tmp_path: Path) -> None:
+    log, place, own, base = (tmp_path / name for name in ("ev7/1.log", "lake", "own.toml", "base.toml"))
+    log.parent.mkdir()
+    began_s = MIDNIGHT_NS / 1e9 - 3  # the second of three rounds goes over midnight
+    log.write_text("".join(line for at in (0, 2.8, 6) for line in lines(kona(), begin_s=began_s + at)))
+    own.write_text('extends = "base.toml"\n')
+    read = 'unit = "bms"\nwhat = "220105"\nmark = "2"\n'
+    corrected = (
+        f'[[read]]\n{read}fields = [{{ to = "battery.soh_pct", byte = 28, bytes = 2, scale = 0.05 }}]\n'
+    )
+    words = (str(log), "--vehicle-profile", str(own), "--messages")
+    for more, reason, soh_pct in (("", "new", 98.7), (corrected, "changed: databases", 49.35)):
+        base.write_text(f'extends = "hyundai-kona-64"\n{more}')
+        made = reasons(lake.write(log, to=place, vehicle_profile=own))
+        assert [each.removesuffix(", the day before") for each in made] == [reason, reason]
+        values = lake_values(place)
+        assert values == csv_values(tmp_path / "rows.csv", *words)
+        assert {value for *_, name, value in values if name == "soh_pct"} == {soh_pct}
+        assert "2 partitions, 2 skipped" in noted("decode", *words, "--format", "dataset", "-o", place)
 
 
 def test_another_version_makes_all_again(tmp_path: Path) -> None:

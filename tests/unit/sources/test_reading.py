@@ -202,7 +202,8 @@ def test_messages_of_a_protocol_are_sent_only_if_that_is_wanted(tmp_path: Path) 
 
 
 def test_a_vehicles_profile_describes_its_bus_beside_the_rest(tmp_path: Path) -> None:
-    (tmp_path / "my-van.toml").write_text('extends = "nissan-leaf-ze1"\n')
+    (tmp_path / "my-van.toml").write_text('extends = "base.toml"\n')
+    (tmp_path / "base.toml").write_text('extends = "nissan-leaf-ze1"\n')
     bus = can(
         tmp_path,
         vehicle_profile="my-van.toml",
@@ -213,7 +214,7 @@ def test_a_vehicles_profile_describes_its_bus_beside_the_rest(tmp_path: Path) ->
     isotp = {each.id: each for each in bus.isotp}
     assert isotp[0x7BB].with_length  # one's own word goes before
     assert isotp[0x7E8] == IsoTpId(0x7E8)
-    assert bus.files == (tmp_path / "my-van.toml",)
+    assert bus.files == (tmp_path / "my-van.toml", tmp_path / "base.toml")
     assert {each.pack for each in bus.map_entries()} == {"rear"}
     assert str(next(bus.findings())).endswith("(vehicle profile my-van)")
     messages = {message.name for message in bus.extended(PlanSpec((), ())).buses[0].messages}
