@@ -25,7 +25,7 @@ def with_cells(scenario: Scenario, cells: int) -> Scenario:
 
 
 def known_of(simulation: Simulation) -> Callable[[str], float | None]:
-    """Return what gives values of the plant by name: a field of a battery, `v17` a cell, `t3` a sensor."""
+    """Return what gives values of the plant: `soc_pct`, …, `v17` a cell, `t3` a sensor, `t` their mean."""
     bms, pack = simulation.bms, simulation.pack
     values: dict[str, Callable[[], float]] = {
         "voltage_v": lambda: pack.voltage_v,
@@ -36,7 +36,7 @@ def known_of(simulation: Simulation) -> Callable[[str], float | None]:
         "remaining_ah": lambda: pack.remaining_ah,
         "temp_min_c": lambda: bms.temp_min_c,
         "temp_max_c": lambda: bms.temp_max_c,
-        "temp_mean_c": lambda: fmean(pack.module_temperatures_c),
+        "t": lambda: fmean(pack.module_temperatures_c),
         "cell_min_v": lambda: bms.cell_min_v,
         "cell_max_v": lambda: bms.cell_max_v,
         "cell_min_index": lambda: 1 + bms.cell_voltages_v.index(bms.cell_min_v),

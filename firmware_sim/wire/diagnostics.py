@@ -20,8 +20,7 @@ class Number:
     """A number of an answer: raw = (value - offset) / scale.
 
     what: by what name it is known: `voltage_v`, `v17`, `t3`; start: its first bit as a DBC has it; absent:
-    the raw number where nothing is known; stands_in: what is known that is told there, where none is absent;
-    present_bit: bit n % 8 of byte n // 8 says whether it is there.
+    the raw number where nothing is known; present_bit: bit n % 8 of byte n // 8 says whether it is there.
     """
 
     what: str
@@ -33,7 +32,6 @@ class Number:
     offset: float = 0.0
     absent: int | None = None
     present_bit: int = -1
-    stands_in: str = ""
 
     @property
     def end_byte(self) -> int:
@@ -44,8 +42,8 @@ class Number:
     def put(self, into: bytearray, known: Known) -> None:
         """Write it into an answer that is long enough; what nobody knows and what has no word stays 0."""
         value = known(self.what)
-        if value is None and self.stands_in and self.absent is None:
-            value = known(self.stands_in)
+        if value is None and self.absent is None:
+            value = known(self.what.rstrip("0123456789"))  # as the others are
         if value is not None:
             self._put(into, round((value - self.offset) / self.scale))
             if self.present_bit >= 0:

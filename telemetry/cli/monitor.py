@@ -14,7 +14,7 @@ from telemetry.cli.bus_arguments import add_bus_arguments, bus_options
 from telemetry.cli.options import add_option
 from telemetry.clock import Clock
 from telemetry.decode.channels import Vehicle
-from telemetry.errors import EXIT_OK, DataError, TelemetryError, UsageError
+from telemetry.errors import EXIT_OK, ConfigError, DataError, TelemetryError, UsageError
 from telemetry.logs.content import require_file
 from telemetry.model.bit_rate import BitRate
 from telemetry.monitor.bench import bench, can_table, log_table, python_can_table, serial_table, with_keys
@@ -149,8 +149,12 @@ def _feed(arguments: argparse.Namespace, *, is_once: bool) -> Feed:
 def _vehicle_keys(found: Vehicle | None) -> dict[str, str]:
     if found is None:
         return {}
-    from telemetry.vehicles.known import is_path  # with all that a profile is
+    from telemetry.vehicles.known import is_path, named  # with all that a profile is
 
+    buses = named(found.profile, "--vehicle-profile").buses
+    if len(buses) > 1 and not found.bus:
+        hint = " or ".join(f"{found.profile}:{bus}" for bus in buses)
+        raise ConfigError("names no bus of several", where="--vehicle-profile", hint=hint)
     profile = str(Path(found.profile).absolute()) if is_path(found.profile) else found.profile
     return {"vehicle_profile": profile, "vehicle_bus": found.bus}
 

@@ -126,7 +126,6 @@ def _number(value: _Values, what: str, further_bits: int = 0, present_bit: int =
         value.offset,
         absent,
         present_bit,
-        "temp_mean_c" if what[:1] == "t" and what[1:].isdecimal() else "",  # a sensor more than the plant has
     )
 
 

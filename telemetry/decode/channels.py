@@ -84,12 +84,14 @@ class ChannelPlan:
 
     def binding(self, channel: str) -> Binding:
         bus = self.bus_of(channel)
-        return Binding(bus, ACCOUNT, channel, isotp=(*self.isotp, *self.isotp_of.get(bus, ())))
+        isotp = tuple(dict.fromkeys((*self.isotp, *self.isotp_of.get(bus, ()))))
+        return Binding(bus, ACCOUNT, channel, isotp=isotp)
 
     def warnings(self, found: Mapping[str, Binding], heard: Set[str] = frozenset()) -> Iterator[str]:
         for name, binding in found.items():
             if binding.bus == NO_BUS:
-                yield f"{name}: no database (--dbc {name}=FILE)"
+                of_vehicles = f", --vehicle-profile {name}=NAME" if self.listening else ""
+                yield f"{name}: no database (--dbc {name}=FILE{of_vehicles})"
         for name, bus in self.by_channel.items():
             if name not in found:
                 what = "database" if bus < len(self.databases) else "vehicle profile"

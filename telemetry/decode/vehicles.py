@@ -45,7 +45,7 @@ def with_vehicles(
                 added = replace(spoken, vehicle=protocol, where=Where(FLAG))
                 spec = added.extended(spec, bus.name)
                 entries += added.map_entries(bus.name)
-                for id in added.isotp:
+                for id in added.isotp_with(channels.isotp, "--isotp"):
                     if isotp[number].setdefault(id.id, id) != id:
                         what = f"answers on {id_text(id.id)} begin with an address in one profile alone"
                         raise ConfigError(what, where=FLAG, hint="one bus has one of them: leave one out")

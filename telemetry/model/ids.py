@@ -27,7 +27,7 @@ def parse_id(text: str) -> int:
     """Read an id as candump writes it: up to 3 hexadecimal digits, or 8 for 29 bits. Raises ValueError."""
     digits = text.removeprefix("0x").removeprefix("0X")
     if not _ID.fullmatch(digits):
-        raise ValueError(f"{text!r} is no id in hexadecimal")
+        raise ValueError(f"{text!r} is no id in hexadecimal (3 digits, or 8 for an id of 29 bits)")
     id = int(digits, 16)
     is_extended = len(digits) > 3
     if id > (0x1FFFFFFF if is_extended else 0x7FF):

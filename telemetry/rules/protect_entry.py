@@ -42,7 +42,6 @@ class ProtectEntry:
         default=None,
         shown="one of the two",
         convert=parse_id,
-        hint="3 digits, or 8 for an id of 29 bits",
     )
     bus: str | None = key("the source whose databases are meant", default=None, shown="all")
     crc: str | None = key(

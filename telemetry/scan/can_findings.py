@@ -47,7 +47,12 @@ def words_of(bus: BusFindings) -> Iterator[str]:
             yield f"{number}. {evidence(fit, traffic)}{chosen}"
     if vin := vin_begins(traffic.ids.values()):
         yield f"a unit has answered with a VIN that begins with {vin}"
-    left = [id for id in traffic.ids if not any(id in fit.ids for fit in bus.verdict.chosen)]
+    vehicles = [fit.candidate.vehicle for fit in bus.verdict.chosen if fit.candidate.vehicle]
+    units = [unit for vehicle in vehicles for unit in vehicle.profile.units.values()]
+    explained = {pair.request.id for unit in units for pair in unit.at}.union(
+        *(fit.ids for fit in bus.verdict.chosen)
+    )
+    left = traffic.ids.keys() - explained
     if left and bus.verdict.chosen:
         shown = " ".join(id_text(id) for id in sorted(left)[:_MOST_IDS])
         more = f" and {len(left) - _MOST_IDS} more" if len(left) > _MOST_IDS else ""

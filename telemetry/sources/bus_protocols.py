@@ -7,7 +7,7 @@ Promises:
 - A protocol beside a database or another protocol that claims one of its ids is refused, by name.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from telemetry_core.decode.spec import BusSpec, PlanSpec
 
 from telemetry.errors import ConfigError
-from telemetry.model.ids import IsoTpId
+from telemetry.model.ids import IsoTpId, id_text
 from telemetry.plugins import listed
 from telemetry.protocols.known import CAN_PROTOCOLS
 from telemetry.rules.map_entry import MAIN, MapEntry
@@ -53,6 +53,16 @@ class BusProtocols:
         """Return the ids whose frames are parts of their messages."""
         return tuple(id for protocol in self._protocols for id in protocol.isotp)
 
+    def isotp_with(self, own: Iterable[IsoTpId], where: Where | str) -> tuple[IsoTpId, ...]:
+        """Return these ids and a user's own. Raises ConfigError where he says otherwise of one of these."""
+        known = {each.id: each for each in self.isotp}
+        mine = {each.id: each for each in own}
+        for id in known.keys() & mine.keys():
+            if known[id] != mine[id]:
+                words = f"{id_text(id)} is of the vehicle's units, with other addressing or length"
+                raise ConfigError(words, where=where, hint="leave it out: the profile says all of it")
+        return tuple((known | mine).values())
+
     @property
     def titles(self) -> Iterator[str]:
         """Yield what they are, for people."""
@@ -89,9 +99,9 @@ class BusProtocols:
             other, claimed = shared
             one, another = (f"{each.name} ({id_words(each)})" for each in (claimed, other))
             raise ConfigError(
-                f"{one} of {protocol.name} and {another} are the same frames on {name}",
+                f"{one} of {protocol.name} and {another} are the same frames (bus {name})",
                 where=self.where,
-                hint="one bus has one of them: leave the other database or protocol out",
+                hint="one bus has one of them, with first_wins too: leave the other database or protocol out",
             )
         whole = replace(bus, messages=bus.messages + added)
         buses = [whole if each is bus else each for each in plan.buses]

@@ -64,7 +64,7 @@ class DatabaseKeys:
         default=None,
         shown="all",
         convert=parse_id_masks,
-        hint='3 digits, or 8 for ids of 29 bits: ["1FFFFF00"]',
+        hint='as ["1FFFFF00"]',
     )
 
     def bus(self, name: str) -> BusDatabases:
@@ -88,7 +88,6 @@ class IsoTpKeys:
         "in hexadecimal: up to 3 digits, or 8 for an id of 29 bits",
         kind="text",
         convert=parse_id,
-        hint="3 digits, or 8 for an id of 29 bits",
     )
     extended_addressing: bool = key("the first byte of each frame is an address", default=False)
     with_length: bool = key(
@@ -108,12 +107,12 @@ class BusKeys:
     def described(self, name: str, table: TomlTable) -> Mapping[str, Any]:
         """Return the fields of `SourceSettings` that describe the bus of that name. Raises ConfigError."""
         protocols = self.spoken.protocols(table, value_texts=self.own.value_texts)
-        own = {each.id: IsoTpId(each.id, each.extended_addressing, each.with_length) for each in self.isotp}
+        own = (IsoTpId(each.id, each.extended_addressing, each.with_length) for each in self.isotp)
         return {
             "name": name,
             "buses": (self.own.bus(name),),
             "protocols": protocols,
-            "isotp": tuple(({each.id: each for each in protocols.isotp} | own).values()),
+            "isotp": protocols.isotp_with(own, table.where("isotp")),
         }
 
 

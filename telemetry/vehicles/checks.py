@@ -3,7 +3,7 @@
 Promises: each fault is a ConfigError with file, line and key; all of a profile are raised at once.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 from telemetry.errors import ConfigError, Faults
 from telemetry.model.ids import id_text
@@ -21,7 +21,7 @@ def check(profile: Profile) -> None:
     layouts: tuple[Layout, ...] = (*profile.reads, *profile.broadcasts)
     found = [*_of_names(profile), *_of_ids(profile), *_of_pages(profile)]
     found += [error for layout in layouts for error in _of_cells(profile, layout)]
-    for error in found or _of_messages(heard(profile)):
+    for error in found or _of_messages(profile):
         with faults.gathered():
             raise error
     faults.raise_any()
@@ -95,10 +95,11 @@ def _of_cells(profile: Profile, layout: Layout) -> Iterator[ConfigError]:
             yield ConfigError(f"{cells.first} to {last} are more than {most}", where=where, hint=hint)
 
 
-def _of_messages(found: Iterable[Heard]) -> Iterator[ConfigError]:
+def _of_messages(profile: Profile) -> Iterator[ConfigError]:
     codes: dict[str, Heard] = {}
+    origins: dict[tuple[str, str], Where] = {}  # of cells and sensors, by bus and name
     answers: dict[tuple[int, bytes], list[Heard]] = {}  # by the first id and what they begin with
-    for one in found:
+    for one in heard(profile):
         message, where = one.message, one.layout.where
         id, begins = message.ids[0], message.begins
         for count in range(1, len(begins) + 1):
@@ -108,12 +109,30 @@ def _of_messages(found: Iterable[Heard]) -> Iterator[ConfigError]:
                     words = f"an answer may be {message.code} and {other.message.code}"
                     hint = f"see {other.layout.where}; give each its own lengths"
                     yield ConfigError(words, where=where, hint=hint)
+                    codes[message.code] = one  # one fault, though they are called alike
                     break
         answers.setdefault((id, begins), []).append(one)
         if (other := codes.setdefault(message.code, one)) is not one:
             hint = f"see {other.layout.where}; give one another name"
             yield ConfigError(f"two messages are called {message.code}", where=where, hint=hint)
         yield from _of_signals(one)
+        yield from _of_origins(one, profile, origins)
+
+
+def _of_origins(one: Heard, profile: Profile, origins: dict[tuple[str, str], Where]) -> Iterator[ConfigError]:
+    """Yield where a broadcast cell has two origins; answers, which come first, may be alternatives."""
+    layout = one.layout
+    tables = [cells.where for cells in (layout.cells, layout.temperatures) if cells]
+    buses = layout.bus if isinstance(layout, Broadcast) else ()
+    if isinstance(layout, Read):
+        buses = profile.units[layout.unit].bus
+    for where, signal in one.placed:
+        for bus in buses if where in tables and signal.name[1:].isdecimal() else ():
+            other = origins.setdefault((bus, signal.name), where)
+            if other != where and isinstance(layout, Broadcast):
+                words = f"cells.{signal.name[0]}{int(signal.name[1:]):03} comes from another table already"
+                yield ConfigError(words, where=where, hint=f"see {other}")
+                return
 
 
 def _of_signals(one: Heard) -> Iterator[ConfigError]:

@@ -79,8 +79,10 @@ def _of(layout: Layout, profile: Profile) -> tuple[str, str]:
         return f"every {layout.period_ms:g} ms" if layout.period_ms else "broadcast", id_text(layout.id)
     if not isinstance(layout, Read):
         return "", ""
-    requests = [request.hex().upper() for request in layout.requests]
-    what = requests[0] if len(requests) == 1 else f"{requests[0]} ... {requests[-1]}"
+    first, *others = [request.hex().upper() for request in layout.requests]
+    counted, also = others[: layout.times - 1], others[layout.times - 1 :]
+    what = f"{first} ... {counted[-1]}" if counted else first
+    what += f" and {len(also)} more" if len(also) > 1 else "".join(f", {each}" for each in also)
     lengths = f" ({' or '.join(map(str, layout.length))} bytes)" if layout.length else ""
     return what + lengths, ", ".join(str(pair.answer) for pair in profile.units[layout.unit].at)
 
@@ -94,7 +96,7 @@ def _place(value: Value, layout: Layout) -> Iterator[str]:
         if value.present is not None:
             yield f"mask from byte {value.present}"
         if value.number:
-            yield f"number at {_at(value.number)}"
+            yield f"number {value.number.least} to {value.number.most} at {_at(value.number)}"
         if value.unless:
             yield f"none with {_raws(value.unless.raws)} at {_at(value.unless)}"
     if value.page and layout.selector:

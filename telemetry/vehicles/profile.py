@@ -115,7 +115,7 @@ class Address:
 class Place:
     """Where a raw value lies: `byte` and `bytes`, or `bit` and `bits` as a DBC numbers them."""
 
-    byte: int | None = key("its first byte", default=None, least=0, most=LAST_BYTE)
+    byte: int | None = key("its first byte; required without `bit`", default=None, least=0, most=LAST_BYTE)
     byte_count: int = key("how many bytes it has", name="bytes", default=1, least=1, most=8)
     bit: int | None = key(
         "in place of `byte`: its most significant bit; its least one where `little`",
@@ -123,7 +123,7 @@ class Place:
         least=0,
         most=8 * LAST_BYTE + 7,
     )
-    bits: int | None = key("with `bit`: how many it has", default=None, least=1, most=64)
+    bits: int | None = key("with `bit`, and required there: how many it has", default=None, least=1, most=64)
     little: bool = key("the least significant byte comes first", default=False)
     signed: bool = key("in two's complement", default=False)
 
@@ -189,7 +189,7 @@ class Value(Place):
 class Field(Value):
     """One value of a message."""
 
-    to: str = key("the field of the data model that it is, or `event.CODE`", default="")
+    to: str = key("the field of the data model, or `event.CODE`; required without `name`", default="")
     name: str = key("what rows of the message call it; otherwise as the field", convert=_name, default="")
     unit: str = key("for people", default="")
     words: Mapping[int, str] = key(
@@ -351,8 +351,8 @@ class Read(Layout):
 class Broadcast(Layout):
     """[[broadcast]]: a frame that is sent over and over."""
 
-    bus: tuple[str, ...] = key("the name of the bus, or of several that it is on", kind="names")
-    id: int = key("in hexadecimal", kind="text", convert=parse_id)
+    bus: tuple[str, ...] = key("its bus, by name, or several", kind="names", shown="required")
+    id: int = key("in hexadecimal: 3 digits, or 8 for 29 bits", kind="text", convert=parse_id)
     period_ms: float | None = key("of its frames", default=None, above=0.0, most=3_600_000.0)
     length: int | None = key("of its frames, in bytes", default=None, least=0, most=64)
 
@@ -361,8 +361,8 @@ class Broadcast(Layout):
 class Pair:
     """The id that a unit is asked by, and the one that it answers by."""
 
-    request: Address = key("as `7E4`, or `6F1/07` with the unit's address", convert=Address.parse)
-    answer: Address = key("as `7EC`, or `607/F1` with the tester's address", convert=Address.parse)
+    request: Address = key("`7E4`, `18DADBF1`, or `6F1/07` with the unit's address", convert=Address.parse)
+    answer: Address = key("`7EC`, `18DAF1DB`, or `607/F1` with the tester's address", convert=Address.parse)
 
 
 @settings(kw_only=True)
@@ -370,8 +370,8 @@ class Unit:
     """[unit.NAME]: a control unit."""
 
     name: str
-    bus: tuple[str, ...] = key("the name of the bus, or of several that it answers on", kind="names")
-    at: tuple[Pair, ...] = key("its ids; each is understood", kind="tables", of=Pair)
+    bus: tuple[str, ...] = key("its bus, by name, or several", kind="names", shown="required")
+    at: tuple[Pair, ...] = key("its ids; each is understood", kind="tables", of=Pair, shown="required")
     where: Where = _NOWHERE
 
     def check(self, table: TomlTable) -> None:
@@ -409,12 +409,12 @@ class Profile:
     name: str
     file: Path
     bases: tuple[Path, ...] = ()
-    title: str = key("which vehicles they are", default="")
+    title: str = key("which vehicles they are; required, here or in `extends`", default="")
     cells: int = key("how many it has at most", default=0, least=0, most=MAX_NUMBERED_FIELDS)
     sources: tuple[str, ...] = key("where the facts are from", default=())
     note: str = key("what its owner should know", default="")
     extends: str = key("the profile that it adds to: a name, or a path", default="")
-    buses: Mapping[str, VehicleBus] = key("its buses", name="bus", kind="named", of=VehicleBus)
+    buses: Mapping[str, VehicleBus] = key("its buses, one at least", name="bus", kind="named", of=VehicleBus)
     units: Mapping[str, Unit] = key("its control units", name="unit", kind="named", of=Unit)
     reads: tuple[Read, ...] = key("what units answer", name="read", kind="tables", of=Read, default=())
     broadcasts: tuple[Broadcast, ...] = key(

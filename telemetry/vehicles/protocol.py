@@ -89,7 +89,7 @@ def named_alike(reads: Iterable[Read]) -> Iterable[Sequence[Read]]:
 
 def _pages(one: Read, ids: tuple[int, ...], *, is_only: bool) -> Iterator[Heard]:
     """Yield a message for each identifier that is read. is_only: its answer has no other layout."""
-    lengths = "" if is_only else "_" + "_".join(map(str, one.length))
+    lengths = "" if is_only else "".join(f"_{length}" for length in one.length)
     for page, request in enumerate(one.requests):
         identifier = request.hex().upper()
         code = one.name if one.name and len(one.requests) == 1 else f"{one.name or one.unit}_{identifier}"

@@ -31,6 +31,9 @@ In the configuration the keys `vehicle_profile` and `vehicle_bus` of a bus name 
 - Values without a measurement in front are of rows of the message itself.
 - Bytes of an answer count from its first, the service; those of a frame from 0. `u16` is unsigned with 16
   bits, `s16` in two's complement, `le` has the least significant byte first. Bits have a DBC's numbers.
+- Where a field has several origins, one with `prefer` fills it, then what is broadcast, then what is
+  answered: the first of these that was heard within 10 s. Of two alike the latest value counts.
+- `decode` takes databases beside a profile, and no `--protocol`; a configuration takes both.
 - The mark says how sure a fact is: {marks}. Facts on which
   sources contradict each other are left out.
 """
@@ -46,15 +49,19 @@ place of the other's. [`exchanges`](exchanges.md) shows what a tester asks and w
 extends = "hyundai-kona-64"
 title = "My van"
 
-[[read]]
+[[read]]                        # one more than the other profile has
 unit = "bms"
-what = "220105"
+what = "220106"
 mark = "1"
-fields = [
-  {{ to = "battery.soh_pct", byte = 28, bytes = 2, scale = 0.1 }},
-  {{ name = "something_c", unit = "°C", byte = 40, signed = true }},
-]
+fields = [{{ name = "something_c", unit = "°C", byte = 7, signed = true }}]
 ```
+
+What takes the place of another read or frame tells all of it again, also its cells: the other's values are
+gone.
+
+A pack with fewer cells than a `[[broadcast]]` numbers gives rows of `cells` only after ten cycles: so long
+pages are waited for that never come. A profile of your own that `extends` it says how many there are: `cells`
+above all tables, and the frame again, with all of its keys and `number.to` as the last that comes.
 
 {tables}"""
 _TABLES: Sequence[

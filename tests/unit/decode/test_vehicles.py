@@ -87,7 +87,7 @@ def test_two_profiles_share_a_unit_whose_answers_differ_in_what_they_begin_with(
     assert (found["can0", "OBD.module_v"], found["can0", "battery.soc_pct"]) == (14.336, 61.5)
     assert len([name for _, name in found if name.startswith("cells.v")]) == 98
     done = command("decode", log, "--vehicle-profile", "obd-ii", "--vehicle-profile", "mg4")
-    assert (done.returncode, "are the same frames on" in done.stderr) == (78, True)  # both ask 22F45B
+    assert (done.returncode, "are the same frames (bus " in done.stderr) == (78, True)  # both ask 22F45B
 
 
 def test_an_id_with_an_address_in_one_profile_alone_is_refused(tmp_path: Path) -> None:
@@ -150,6 +150,20 @@ def test_what_is_no_profile_is_one_line(tmp_path: Path, profile: str, words: str
     assert words in done.stderr
 
 
+def test_a_channel_without_a_vehicle_is_told_how_it_gets_one(tmp_path: Path) -> None:
+    log = written(tmp_path, *sorted([*lines(kona()), *LEAF]))
+    done = command("decode", log, "--vehicle-profile", "can0=hyundai-kona-64")
+    assert "can1: no database (--dbc can1=FILE, --vehicle-profile can1=NAME)" in done.stderr
+
+
+def test_ids_that_a_profile_puts_together_otherwise_are_refused(tmp_path: Path) -> None:
+    log, words = written(tmp_path, *lines(kona())), ("--vehicle-profile", "hyundai-kona-64", "--isotp", "7EC")
+    done = command("decode", log, *words, "--isotp-length")
+    assert (done.returncode, done.stderr.count("\n")) == (78, 1)
+    assert "--isotp: 7EC is of the vehicle's units, with other addressing or length" in done.stderr
+    assert values(command("decode", log, *words).stdout)["can0", "battery.voltage_v"] == 356.7
+
+
 def test_tables_have_what_decode_writes(tmp_path: Path) -> None:
     log = written(tmp_path, *sorted([*lines(kona()), *LEAF]))
     tables = telemetry.read(log, vehicle_profile={"can0": "hyundai-kona-64", "can1": "nissan-leaf-ze1:ev"})
@@ -161,4 +175,4 @@ def test_monitor_shows_the_battery_of_a_log(tmp_path: Path) -> None:
     done = command("monitor", "--log", log, "--vehicle-profile", "hyundai-kona-64", "--once")
     assert (done.returncode, "356.7" in done.stdout) == (0, True)
     done = command("monitor", "--log", log, "--vehicle-profile", "nissan-leaf-ze1", "--once")
-    assert (done.returncode, "vehicle_bus: is missing (nissan-leaf" in done.stderr) == (78, True)
+    assert (done.returncode, "(nissan-leaf-ze1:ev or nissan-leaf-ze1:port)" in done.stderr) == (78, True)

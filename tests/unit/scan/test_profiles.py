@@ -91,6 +91,7 @@ def test_answers_that_a_profile_explains_are_counted_apart_from_those_that_it_do
     assert (first["profile"], first["answers"], first["answers_unexplained"]) == ("hyundai-kona-64", 10, 2)
     assert 'vehicle_profile = "hyundai-kona-64"' in configuration
     assert "answers explained 8 of 10" in configuration
+    assert "nothing proposed explains" not in configuration  # requests are the tester's
     others = [fit for fit in bus["ranking"] if fit["profile"] == "jaguar-i-pace"]
     assert others == []  # the same ids, and other answers
 

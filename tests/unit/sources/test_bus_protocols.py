@@ -88,17 +88,17 @@ def test_two_buses_with_one_protocol_share_its_records(tmp_path: Path) -> None:
         (
             'protocol = "gbt27930"\ndatabases = ["ev.dbc"]\n',
             BCP_OF_A_CHARGER.format(id=0x1C0656F4 | 1 << 31),
-            "can[0].protocol: BCP (1C0656F4) of gbt27930 and Command (1C0656F4) are the same frames on plug",
+            "can[0].protocol: BCP (1C0656F4) of gbt27930 and Command (1C0656F4) are the same frames (bus",
         ),
         (
             'protocol = "gbt27930"\ndatabases = ["ev.dbc"]\nj1939 = true\n',
             BCP_OF_A_CHARGER.format(id=0x1806E5F4 | 1 << 31),
-            "can[0].protocol: BCP (1C0656F4) of gbt27930 and Command (1806E5F4) are the same frames on plug",
+            "can[0].protocol: BCP (1C0656F4) of gbt27930 and Command (1806E5F4) are the same frames (bus",
         ),
         (
             'protocol = "chademo"\ndatabases = ["ev.dbc"]\n',
             BCP_OF_A_CHARGER.format(id=0x109),
-            "can[0].protocol: CHA109 (109) of chademo and Command (109) are the same frames on plug",
+            "can[0].protocol: CHA109 (109) of chademo and Command (109) are the same frames (bus plug)",
         ),
         (
             'protocol = ["elcon", "elcon_extended"]\n',

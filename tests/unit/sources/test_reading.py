@@ -209,16 +209,19 @@ def test_a_vehicles_profile_describes_its_bus_beside_the_rest(tmp_path: Path) ->
         vehicle_profile="my-van.toml",
         vehicle_bus="ev",
         pack="rear",
-        isotp=[{"id": "7BB", "with_length": True}, {"id": "7E8"}],
+        isotp=[{"id": "7BB"}, {"id": "7E8", "with_length": True}],
     )
     isotp = {each.id: each for each in bus.isotp}
-    assert isotp[0x7BB].with_length  # one's own word goes before
-    assert isotp[0x7E8] == IsoTpId(0x7E8)
+    assert isotp[0x7BB] == IsoTpId(0x7BB)
+    assert isotp[0x7E8] == IsoTpId(0x7E8, with_length=True)
     assert bus.files == (tmp_path / "my-van.toml", tmp_path / "base.toml")
     assert {each.pack for each in bus.map_entries()} == {"rear"}
     assert str(next(bus.findings())).endswith("(vehicle profile my-van)")
     messages = {message.name for message in bus.extended(PlanSpec((), ())).buses[0].messages}
     assert {"1DB", "bms_2102"} <= messages
+
+
+ZOE = {"vehicle_profile": "renault-zoe-1"}
 
 
 @pytest.mark.parametrize(
@@ -228,6 +231,13 @@ def test_a_vehicles_profile_describes_its_bus_beside_the_rest(tmp_path: Path) ->
         ({"vehicle_profile": "nissan-leaf-ze1"}, r"vehicle_bus: is missing \(nissan-leaf-ze1 has ev, port\)"),
         ({"vehicle_profile": "nissan-leaf-ze1", "vehicle_bus": "x"}, r"vehicle_bus: .* \(it has ev, port\)"),
         ({"vehicle_profile": "no.toml"}, r"vehicle_profile: no such file: .*no\.toml"),
+        *(
+            (
+                {**ZOE, "isotp": [{"id": "7E8"}, {"id": "7BB", key: True}]},
+                r"isotp: 7BB is of the vehicle's units",
+            )
+            for key in ("with_length", "extended_addressing")
+        ),
         ({"pack": "rear"}, "pack: stands without vehicle_profile"),
         ({"vehicle_bus": "ev"}, "vehicle_bus: stands without vehicle_profile"),
     ],
@@ -245,5 +255,7 @@ def test_a_frame_that_profile_and_protocol_claim_is_refused(tmp_path: Path) -> N
         '[[broadcast]]\nbus = "ev"\nid = "100"\nmark = "1"\nfields = [{ name = "x", byte = 0 }]\n'
     )
     bus = can(tmp_path, vehicle_profile="my-van.toml", protocol="chademo")
-    with pytest.raises(ConfigError, match=r"100 \(100\) of my-van and .* \(100\) are the same frames on bus"):
+    with pytest.raises(
+        ConfigError, match=r"100 \(100\) of my-van and .* \(100\) are the same frames \(bus bus\)"
+    ):
         bus.extended(PlanSpec((), ()))

@@ -1,5 +1,6 @@
 """A profile's file: what it becomes, and each fault as one line with file, line and key."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -48,6 +49,14 @@ id = "1DB"
 mark = "1"
 fields = [{ to = "battery.current_a", bit = 7, bits = 11, signed = true }]
 """
+CELLS = """\
+[[broadcast]]
+bus = "ev"
+id = "1D0"
+mark = "1"
+cells = { count = 4, byte = 0 }
+"""
+EXAMPLE = re.compile(r"```toml\n(.*?)```", re.DOTALL)  # of a page
 
 
 def read(folder: Path, *tables: str, name: str = "van.toml") -> Profile:
@@ -153,6 +162,9 @@ cells = { page = [3, 255], bit = 31, bits = 13, count = 2, number = { byte = 2, 
         ((VAN, SENT.replace("signed = true", "page = 1")), 19, "broadcast[0].fields[0].page", "stands"),
         ((VAN.replace('answer = "7EC"', 'answer = "7EC/1"'),), 11, "unit.bms.at[0].answer", "no address"),
         ((VAN.replace('title = "A van"\n', ""),), 0, "title", "is missing"),
+        ((VAN.replace("17FE007B", "DAF1DB"),), 11, "unit.bms.at[1].answer", "(3 digits, or 8 for an id of"),
+        ((VAN, CELLS, CELLS.replace("1D0", "1D1")), 24, "broadcast[1].cells", "cells.v001 comes from"),
+        ((VAN, PAGES, CELLS), 25, "broadcast[0].cells", "cells.v001 comes from another table already (see"),
         (('title = "A van"\n',), 0, "", "has no [bus.NAME]"),
     ],
 )  # fmt: skip
@@ -164,6 +176,14 @@ def test_what_does_not_go_together_is_one_line_each(
     place = f"{tmp_path}/van.toml" + f":{line}" * bool(line) + f": {key}" * bool(key)
     assert [each for each in refused.value.lines() if each.startswith(f"{place}: ") and words in each] != []
     assert refused.value.exit_code == 78
+
+
+def test_two_reads_that_are_one_are_told_once(tmp_path: Path) -> None:
+    twice = ASKED.replace("length = [20]\n", "")
+    with pytest.raises(ConfigError) as refused:
+        read(tmp_path, VAN, twice, twice)
+    (line,) = refused.value.lines()
+    assert "an answer may be bms_220101 and bms_220101 (see" in line
 
 
 @pytest.mark.parametrize("extended", ["b.toml", "c.toml", "a.toml"])
@@ -189,6 +209,17 @@ def test_what_extends_a_profile_adds_to_it_and_replaces_reads_and_frames(tmp_pat
         ("220101", 17),
     ]
     assert [each.id for each in own.broadcasts] == [0x1DB, 0x1DC]
+
+
+def test_the_example_of_the_page_loses_nothing(tmp_path: Path) -> None:
+    (example,) = EXAMPLE.findall(Path("docs/vehicles.md").read_text())
+    own = read(tmp_path, example)
+    base, made = (
+        {(message.code, signal.name) for message in each.protocol().messages for signal in message.signals}
+        for each in (named("hyundai-kona-64"), own)
+    )
+    assert base <= made
+    assert made - base == {("bms_220106", "something_c")}
 
 
 def test_an_id_that_is_two_things_on_two_buses_is_told_apart_by_the_bus(tmp_path: Path) -> None:
