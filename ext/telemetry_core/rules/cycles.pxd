@@ -89,6 +89,8 @@ cdef struct CycleState:          # of one cycle of one sender
     uint8_t by_order             # stamps do not show pauses: only the order of pages counts
     uint8_t is_cut               # the next row is of another device
     uint8_t in_order             # its rows came in the order of the pages
+    uint8_t is_after_silence     # of a round: before it nothing came for longer than any pause within one may be
+    uint64_t inner_ns            # of rounds: the longest pause within a whole one
 
 cdef inline uint64_t passed(int64_t earlier, int64_t later) noexcept nogil:
     # `later` - `earlier`, which must not be negative: the difference of two stamps fits 64 bits without a sign.

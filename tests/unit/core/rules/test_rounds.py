@@ -140,3 +140,20 @@ def test_an_optional_page_is_missing_without_news_until_it_comes_and_then_as_any
     assert [(one.page, one.is_missing) for one in pack.notices] == [(2, True)]
     assert pack.mapper.missing(0) == [(0, 2)]
     assert Pack(3, messages=True, within_s=10, optional=[2]).mapper.missing(0) == []
+
+
+@pytest.mark.parametrize("pause_s", [0, 0.6, 1.0105, 3, 9])
+@pytest.mark.parametrize("place", [1, 57, 95])
+@pytest.mark.parametrize("turned", [0, 40])
+def test_a_tester_may_pause_within_each_of_three_rounds(pause_s: float, place: int, turned: int) -> None:
+    """The simulated tester of `vw-meb` asks for 221E79, its 58th cell, 1.01 s after the 57th."""
+    order = [*range(turned, 96), *range(turned)]
+    answers = [
+        Arrival(20_000 * number + 11.5 * at + 1000 * pause_s * (at >= place), page, number)
+        for number in range(4)
+        for at, page in enumerate(order)
+    ]
+    pack = Pack(96, messages=True, within_s=10)
+    readings = pack.take(answers[: 3 * 96 + 1])  # the last one is of the fourth round
+    assert [(sorted(one.cycles), len(one.cells)) for one in readings] == [([n], 96) for n in range(3)]
+    assert pack.mapper.incomplete_cycles == 0
