@@ -59,9 +59,9 @@ fields = [{{ name = "something_c", unit = "°C", byte = 7, signed = true }}]
 What takes the place of another read or frame tells all of it again, also its cells: the other's values are
 gone.
 
-A pack with fewer cells than a `[[broadcast]]` numbers gives rows of `cells` only after ten cycles: so long
-pages are waited for that never come. A profile of your own that `extends` it says how many there are: `cells`
-above all tables, and the frame again, with all of its keys and `number.to` as the last that comes.
+A pack with fewer cells than a `[[broadcast]]` numbers gives rows of `cells` only after ten cycles and 10 s:
+so long pages are waited for that never come. A profile of your own that `extends` it says how many there are:
+`cells` above all tables, and the frame again, with all of its keys and `number.to` as the last that comes.
 
 {tables}"""
 _TABLES: Sequence[

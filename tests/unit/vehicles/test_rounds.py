@@ -1,6 +1,7 @@
 """All cells of a vehicle, page by page, become one reading a round."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -159,3 +160,26 @@ def test_a_round_of_all_cells_is_one_reading(profile: str) -> None:
     expected = [volts for _, volts in made]
     for reading in found:
         assert any(reading == pytest.approx(volts, abs=1e-6) for volts in expected)
+
+
+OF_107 = """\
+extends = "geely-sea"
+cells = 107
+[[broadcast]]
+bus = "battery"
+id = "142"
+mark = "V"
+selector = { byte = 0 }
+cells = { number = { byte = 2, from = 1, to = 107 }, page = [3, 255], bit = 31, bits = 13, scale = 0.001 }
+"""
+
+
+def test_a_pack_of_fewer_cells_than_its_profile_is_read_at_once_by_one_that_says_so(tmp_path: Path) -> None:
+    own = tmp_path / "ex30.toml"
+    own.write_text(OF_107)
+    cycles = [[f"142#0300{cell:02X}{_u16(30_000 + cell)}000000" for cell in range(1, 108)] for _ in range(12)]
+    counts = [
+        [sum(message == "cells" for message, _ in found) for found in rows(profile, *cycles)]
+        for profile in ("geely-sea", str(own))
+    ]
+    assert counts == [[0] * 10 + [1] * 2, [1] * 12]
