@@ -6,8 +6,8 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 mkdir -p build
 
-# Not the tests that measure memory, or where it comes from: here they would measure the sanitizer's. Nor files that
-# parse in a child whose address space is bounded: the sanitizer alone wants more than that.
+# Not the tests that measure memory, or where it comes from: here they would measure the sanitizer's. Nor files and
+# tests that parse in a child whose address space is bounded: the sanitizer alone wants more than that.
 mapfile -t tests < <(grep -lrE "telemetry_core|fuzz\.catalogue" --include="test_*.py" \
     --exclude="test_*memory*.py" --exclude="test_allocator.py" --exclude="test_missing_pages.py" \
     --exclude="test_check_rates.py" --exclude="test_bus_protocols.py" --exclude="test_one_charge.py" \
@@ -35,4 +35,6 @@ assert "/build/sanitize/" in module.__file__, module.__file__'
 exec .venv/bin/python -m pytest -q -n auto --capture=sys -p no:cacheprovider --hypothesis-profile=ci \
     -o pythonpath=". build/sanitize/lib" \
     --deselect tests/unit/databases/test_value_texts.py::test_a_cached_plan_is_that_of_the_option \
+    --deselect tests/unit/decode/test_vehicles.py::test_a_profile_beside_a_database_and_one_of_the_users_own \
+    --deselect tests/unit/decode/test_vehicles.py::test_a_profile_that_hears_nothing_beside_a_database_that_does_is_told \
     -m "not vcan and not server and not long" "${@:-${tests[@]}}"
