@@ -40,7 +40,7 @@ class UnitSpec:
 
 
 class _Node:
-    """What both ends have: frames that are due at some time, in their order."""
+    """One end of a conversation: frames that are due at some time, in their order."""
 
     def __init__(self) -> None:
         self._due = deque[tuple[int, Sent]]()

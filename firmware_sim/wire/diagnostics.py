@@ -68,7 +68,7 @@ class Number:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a unit answers to a request, and how often that is worth asking."""
+    """A unit's answer to a request, and how often that is worth asking."""
 
     request: bytes
     length: int
@@ -87,7 +87,7 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """The id of one direction, with CAN_EFF_FLAG; unit: the byte before ISO-TP's own; None: there is none."""
+    """The id of one direction, with CAN_EFF_FLAG; unit: the byte before ISO-TP's own, if it has one."""
 
     id: int
     unit: int | None = None

@@ -204,6 +204,16 @@ def add_time_bounds(parser: argparse.ArgumentParser) -> None:
         )
 
 
+def add_logs_argument(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "logs",
+        metavar="LOG",
+        nargs="+",
+        type=Path,
+        help="logs, folders of them or quoted globs, of any format, as for decode",
+    )
+
+
 def add_raw_text_argument(parser: argparse.ArgumentParser) -> None:
     add_option(
         parser,

@@ -5,11 +5,16 @@ import csv
 import json
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 from telemetry_core.rows.schema import guarded
 
-from telemetry.cli.arguments import add_raw_text_argument, check_raw_text, read_as, require_logs
+from telemetry.cli.arguments import (
+    add_logs_argument,
+    add_raw_text_argument,
+    check_raw_text,
+    read_as,
+    require_logs,
+)
 from telemetry.cli.options import add_option
 from telemetry.errors import EXIT_OK, DataError, UsageError
 from telemetry.logs.content import named
@@ -29,13 +34,7 @@ Row = dict[str, str | int | float | None]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "logs",
-        metavar="LOG",
-        nargs="+",
-        type=Path,
-        help="logs, folders of them or quoted globs, of any format, as for decode",
-    )
+    add_logs_argument(parser)
     add_option(
         parser,
         "--pair REQUEST:ANSWER …",

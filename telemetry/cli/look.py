@@ -6,6 +6,7 @@ from pathlib import Path
 
 from telemetry.cli.arguments import (
     add_dbc,
+    add_logs_argument,
     add_protocol,
     add_raw_text_argument,
     check_raw_text,
@@ -31,13 +32,7 @@ EXAMPLES = (
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "logs",
-        metavar="LOG",
-        nargs="+",
-        type=Path,
-        help="logs, folders of them or quoted globs, of any format, as for decode",
-    )
+    add_logs_argument(parser)
     add_dbc(parser, "a database that may fit, a folder of them or a quoted glob")
     add_option(parser, "--format", "default table", choices=("table", "csv", "json"))
     add_protocol(parser, argparse.SUPPRESS)  # as decode and scan have it, to say that none is needed

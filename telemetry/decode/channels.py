@@ -53,7 +53,7 @@ class Vehicle:
 
 @dataclass(frozen=True, slots=True)
 class Listening:
-    """What a vehicle's profile listens for on a channel: measurements of its messages, and ids."""
+    """A vehicle's profile on a channel: measurements of its messages, and ids that it listens for."""
 
     profile: str
     channel: str
@@ -69,7 +69,7 @@ class Listening:
 
 @dataclass(frozen=True, slots=True)
 class ChannelPlan:
-    """Which bus of a plan each channel is. databases: of the plan; isotp: of all channels, and of a bus."""
+    """The bus of each channel in a plan. databases: of the plan; isotp: of all channels, and of a bus."""
 
     databases: tuple[BusDatabases, ...]
     by_channel: dict[str, int] = field(default_factory=dict)

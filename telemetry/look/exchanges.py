@@ -58,7 +58,7 @@ class Exchange:
 
 @dataclass(slots=True)
 class _Answer:
-    """What one unit has said to a request so far."""
+    """The answer of one unit to a request, so far."""
 
     pending: int = 0
     latency_ns: int | None = None

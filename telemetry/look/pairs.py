@@ -14,7 +14,7 @@ _EXTENDED = 0x80000000
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """Where a unit is asked, and where it answers. is_functional: others hear it too, and may answer."""
+    """The ids by which a unit is asked and answers. is_functional: others hear it too, and may answer."""
 
     request: Address
     answer: Address

@@ -61,7 +61,7 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Fit:
-    """How a candidate fits. ids: those that it explains; messages: their names. score: 0 to 1.
+    """The fit of a candidate. ids: those that it explains; messages: their names. score: 0 to 1.
 
     against: ids that speak against a vehicle, since it has none of them, or has them always. answers: of the
     units that it knows; unexplained: how many of them it cannot explain; answered: its messages among them.

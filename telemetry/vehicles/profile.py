@@ -113,7 +113,7 @@ class Address:
 
 @settings(kw_only=True)
 class Place:
-    """Where a raw value lies: `byte` and `bytes`, or `bit` and `bits` as a DBC numbers them."""
+    """The place of a raw value: `byte` and `bytes`, or `bit` and `bits` as a DBC numbers them."""
 
     byte: int | None = key("its first byte; required without `bit`", default=None, least=0, most=LAST_BYTE)
     byte_count: int = key("how many bytes it has", name="bytes", default=1, least=1, most=8)
@@ -157,7 +157,7 @@ class Value(Place):
         "raw values, in hexadecimal, that mean no value", kind="texts", convert=_raws, default=()
     )
     valid: tuple[int, int] | None = key(
-        "the least and the most raw value; others are none",
+        "the least and the most raw value that are a value",
         kind="integers",
         count=2,
         least=-(2**63),
@@ -276,7 +276,7 @@ class Cells(Value):
         most=LAST_BYTE,
     )
     number: Number | None = key("of broadcast ones: which page it is", kind="table", of=Number)
-    unless: Unless | None = key("beside the first one: what says that there is none", kind="table", of=Unless)
+    unless: Unless | None = key("beside the first one: what says that it is absent", kind="table", of=Unless)
 
     @property
     def stride(self) -> int:

@@ -9,7 +9,7 @@ FLOW_CONTROL = b"\x30\x00\x00"
 
 @cache
 def segments(message: bytes, address: int | None = None) -> tuple[bytes, ...]:
-    """Return the data of a message's frames; address: the byte before ISO-TP's own; None: there is none."""
+    """Return the data of a message's frames; address: the byte before ISO-TP's own, if any."""
     sent: list[isotp.CanMessage] = []
     asked_for: list[isotp.CanMessage] = []
     has_address = address is not None
