@@ -1,7 +1,7 @@
 """The marker of a partition: what it was made of, what is in it, and what the next day goes on with.
 
-Promises: a marker that was cut, that another version or somebody else has written, is a ValueError that says
-why. All values of one that is read have their types, and its files are those of its vehicle's day.
+Promises: a marker that was cut or changed, that another version or somebody else has written, is a ValueError
+that says why. All values of one that is read have their types, and its files are those of its vehicle's day.
 """
 
 import json
@@ -16,6 +16,7 @@ from telemetry.lake.layout import DAY_NS, day_of, file_names, fingerprint, parti
 
 MOST_BYTES = 1 << 25  # 32 MiB; a recording takes some 400 bytes
 _MOST_INT = 1 << 63
+_SEAL = "sha256"
 _types_of = cache(get_type_hints)
 
 
@@ -108,8 +109,10 @@ class Marker:
         return {path: output.bytes for path, output in self.outputs.items()}
 
     def json(self) -> bytes:
-        """Return its file."""
-        return json.dumps(asdict(self), indent=1, sort_keys=True).encode() + b"\n"
+        """Return its file, which holds a hash of all else in it."""
+        values = asdict(self)
+        values[_SEAL] = fingerprint(values)
+        return json.dumps(values, indent=1, sort_keys=True).encode() + b"\n"
 
 
 def marker_of(content: bytes, partition: str) -> Marker:
@@ -117,7 +120,11 @@ def marker_of(content: bytes, partition: str) -> Marker:
     if len(content) > MOST_BYTES:
         raise ValueError(f"has more than {MOST_BYTES:,} bytes")
     try:
-        marker: Marker = _read(Marker, json.loads(content))
+        values = json.loads(content)
+        # Markers of earlier versions have no hash.
+        if isinstance(values, dict) and values.pop(_SEAL, "") not in ("", fingerprint(values)):
+            raise ValueError("was changed after it was written")
+        marker: Marker = _read(Marker, values)
     except RecursionError as error:
         raise ValueError("is nested too deep") from error
     days = [marker.day, *(day for each in marker.inputs for day in each.days)]

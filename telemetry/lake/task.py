@@ -12,7 +12,7 @@ that one's marker.
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from telemetry_core.frames.batch import FrameBatch
@@ -136,18 +136,20 @@ class _Work:
     def __init__(self, task: Task, store: Store) -> None:
         self._task = task
         self._problems = list[str]()
+        self._made_of = {**task.made_of, "version": __version__}
         before = read_marker(store, partition_name(task.vehicle, task.before)) if task.before else None
         self._memory: Memory | None = None
-        try:
-            if before is not None and (version := before.made_of.get("version")) != __version__:
-                raise ValueError(f"is of version {version}")
-            if before is not None and before.memory:
+        if before is not None and before.memory:
+            try:
+                if any(before.made_of.get(name) != made for name, made in self._made_of.items()):
+                    raise ValueError("is of other databases or options, or of another version")
                 self._memory = read_memory(before.memory)
-        except ValueError as error:
-            path = store.place(marker_path(partition_name(task.vehicle, task.before)))
-            hint = "without what it remembers; remove it to make its day again"
-            self._problems.append(one_line(f"{path}: {error}: {task.day} goes on {hint}"))
-            before = None
+            except ValueError as error:
+                path = store.place(marker_path(partition_name(task.vehicle, task.before)))
+                again = "to make that day again, remove it, and name its recordings"
+                line = f"{path}: {error}: {task.day} goes on without what it remembers; {again}"
+                self._problems.append(one_line(line))
+                before = replace(before, memory="")
         start_ns = start_of(task.day)
         self._window = Window((before and before.lead_ns) or start_ns, start_ns, start_ns + DAY_NS)
         since_ns = self._window.lead_ns
@@ -158,12 +160,8 @@ class _Work:
             (log.path.rpartition("/")[2], log.hash, log.start_ns, lead_ns)
             for log, lead_ns in ((each.recording, each.lead_ns) for each in self._inputs)
         ]
-        self._made_of = {
-            **task.made_of,
-            "logs": fingerprint({"logs": of_logs}),
-            "version": __version__,
-            "the day before": before.state_hash if before else "",
-        }
+        self._made_of["logs"] = fingerprint({"logs": of_logs})
+        self._made_of["the day before"] = before.state_hash if before else ""
 
     def is_of(self, known: Marker) -> bool:
         """Return whether a partition is what this one would become."""

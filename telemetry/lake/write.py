@@ -15,7 +15,6 @@ from pathlib import Path
 from telemetry.charging.installation import KEY_NAME, installation_key
 from telemetry.decode.channels import Vehicle
 from telemetry.decode.output import Progress
-from telemetry.decode.target import state_folder
 from telemetry.errors import DataError, UsageError
 from telemetry.lake.engines import LOCAL, Needed, require, run_chains, workers_of
 from telemetry.lake.files import markers
@@ -33,7 +32,6 @@ from telemetry.model.ids import IsoTpId
 from telemetry.settings.document import read_document
 from telemetry.tables.arguments import FilePath, Paths, one_of, path_of, paths_of, profiles_of
 from telemetry.tables.databases import Databases, Files, loaded
-from telemetry.vehicles.known import is_path
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,10 +102,14 @@ def write(
     Raises TelemetryError for what is wrong with all of it; `Written` has what is wrong with parts.
     """
     shared = Path.absolute  # workers run in other folders, and so may the next run
-    profiles = [
-        replace(each, profile=str(shared(Path(each.profile)))) if is_path(each.profile) else each
-        for each in profiles_of(vehicle_profile)
-    ]
+    profiles = profiles_of(vehicle_profile)
+    if profiles:
+        from telemetry.vehicles.known import is_path
+
+        profiles = [
+            replace(each, profile=str(shared(Path(each.profile)))) if is_path(each.profile) else each
+            for each in profiles
+        ]
     described_by = databases if databases is not None else profiles or None
     one_of({"databases": described_by, "config": config, "protocol": protocol}, "write")
     what = What(
@@ -158,6 +160,8 @@ def write(
 
 def _vin_key(config: Path) -> bytes:
     """Return the key of digests: the one beside the configuration's spool, or one that this user keeps."""
+    from telemetry.decode.target import state_folder  # with all sinks
+
     folder = read_document(config).values.get("spool", {}).get("directory", "")
     beside = config.parent / str(folder)
     if not (folder and (beside / KEY_NAME).is_file()):
@@ -169,6 +173,6 @@ def _vin_key(config: Path) -> bytes:
 def _needed(found: Sequence[tuple[str, Recording]], what: What, folder: str) -> Needed:
     """Return what each worker must see; a recording that this machine lacks is told as unread."""
     files = [Path(each.file) for _, each in found]
-    profiles = (each.profile for each in what.vehicles if is_path(each.profile))
+    profiles = (each.profile for each in what.vehicles if Path(each.profile).is_absolute())
     files += [Path(file) for file in (what.config, what.protect, *profiles) if file]
     return Needed({str(file.absolute()): file.stat().st_size for file in files if file.is_file()}, folder)

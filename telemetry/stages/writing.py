@@ -87,9 +87,9 @@ class Writing:
         self._following: list[Following] = [each for each in following if each]
         self._reducer = _reducer(schema, reduce, send)
         self._reduced = SampleBatch(schema)
-        is_remembering = bool(self._is_judging or self._following or self._reducer)
-        self.output = output_of(output, schema, vehicle, with_events=is_remembering)
-        self.remembers = is_remembering or self.output.in_order
+        self._has_memory = bool(self._is_judging or self._following or self._reducer)
+        self.output = output_of(output, schema, vehicle, with_events=self._has_memory)
+        self.remembers = self._has_memory or self.output.in_order
         self._send = self.output.add if self._reducer is None else self._reduce
 
     def set_observer(self, observer: Observer, unmatched: UnmatchedIds) -> None:
@@ -248,7 +248,7 @@ class Writing:
 
         Stamps that events have had are left out, which keep those of one code and stamp apart.
         """
-        if not self.remembers:
+        if not self._has_memory:
             return {}
         mapper = self.mapped.mapper if self.mapped else None
         channels = {
@@ -271,6 +271,8 @@ class Writing:
 
         Raises ValueError for that of others.
         """
+        if memory["channels"].keys() != self.channels.keys():
+            raise ValueError("the memory is of other channels")
         for number, (senders, alarms, mapped) in memory["channels"].items():
             if senders is not None:
                 self.senders.remember(number, senders)

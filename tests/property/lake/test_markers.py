@@ -8,6 +8,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
+from telemetry.lake.layout import fingerprint
 from telemetry.lake.marker import Marker, Output, Recording, Span, marker_of
 
 PARTITION = "ev%207_2026-03-02"
@@ -65,6 +66,8 @@ def test_a_marker_with_another_value_anywhere_is_refused_or_one(data: st.DataObj
     else:
         owner[key] = value
     check(json.dumps(marker).encode())
+    marker.pop("sha256", None)
+    check(json.dumps({**marker, "sha256": fingerprint(marker)}).encode())
 
 
 @given(st.binary() | VALUES.map(lambda value: json.dumps(value).encode()))

@@ -5,6 +5,7 @@ import json
 import zlib
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
+from hashlib import sha256
 from pathlib import Path
 from unittest.mock import patch
 
@@ -111,8 +112,12 @@ def test_a_file_that_was_removed_or_cut_makes_its_partition_again(tmp_path: Path
     assert file.read_bytes() == whole
 
 
-def _with(content: bytes, **values: object) -> bytes:
-    return json.dumps({**json.loads(content), **values}).encode()
+def _with(content: bytes, **others: object) -> bytes:
+    """Return a marker with other values, as one who knows how it is sealed writes it."""
+    values = {**json.loads(content), **others}
+    del values["sha256"]
+    values["sha256"] = sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
+    return json.dumps(values).encode()
 
 
 OTHERS: dict[str, Callable[[bytes], bytes]] = {
@@ -127,6 +132,8 @@ OTHERS: dict[str, Callable[[bytes], bytes]] = {
     "a vehicle elsewhere": lambda content: _with(content, vehicle="../x"),
     "a lead-in after the day": lambda content: _with(content, lead_ns=NOON_NS + DAY_NS),
     "of a later version": lambda content: _with(content, more=1),
+    "another memory": lambda content: content.replace(b'"memory": ""', b'"memory": "c$_81"'),
+    "another count": lambda content: content.replace(b'"bus/logs/read": 20', b'"bus/logs/read": 21'),
 }
 
 
@@ -153,9 +160,18 @@ def test_a_damaged_marker_makes_its_partition_again_and_is_named_in_one_line(
     assert (tmp_path / "victim").exists()
 
 
-@pytest.mark.parametrize("memory", ["version", "c$_81", "cut", "os.system"])
+@pytest.mark.parametrize(
+    ("other", "reason"),
+    [
+        ("version", "is of other databases or options, or of another version"),
+        ("options", "is of other databases or options, or of another version"),
+        ("c$_81", "has a damaged memory"),
+        ("cut", "has a damaged memory"),
+        ("os.system", "has a damaged memory"),
+    ],
+)
 def test_a_day_does_not_go_on_with_what_another_version_or_somebody_else_remembers(
-    tmp_path: Path, memory: str
+    tmp_path: Path, other: str, reason: str
 ) -> None:
     (tmp_path / "ev.dbc").write_text(DBC.format("1"))
     config = tmp_path / "gateway.toml"
@@ -164,25 +180,27 @@ def test_a_day_does_not_go_on_with_what_another_version_or_somebody_else_remembe
     lake.write(tmp_path / "ev7/0.log", to=tmp_path / "lake", config=config)
     marker = tmp_path / "lake/_done/ev7_2026-03-02.json"
     values = json.loads(marker.read_text())
-    if memory == "version":
-        values["made_of"]["version"] = "0.0.9"
-        values["outputs"] = {}
-    elif memory == "os.system":
-        system = b"cos\nsystem\n(S'touch " + str(tmp_path / "victim").encode() + b"'\ntR."
-        values["memory"] = base64.b85encode(zlib.compress(system)).decode()
+    if other == "version":
+        made_of = {**values["made_of"], "version": "0.0.9"}
+        marker.write_bytes(_with(marker.read_bytes(), made_of=made_of, outputs={}))
+    elif other == "options":  # of channels: the memory does not fit this configuration
+        config.write_text(COUNTED.replace('"can0"', '"can1"'))
     else:
-        values["memory"] = values["memory"][:-20] if memory == "cut" else memory
-    marker.write_text(json.dumps(values))
+        system = b"cos\nsystem\n(S'touch " + str(tmp_path / "victim").encode() + b"'\ntR."
+        memories = {
+            "cut": values["memory"][:-20],
+            "os.system": base64.b85encode(zlib.compress(system)).decode(),
+        }
+        marker.write_bytes(_with(marker.read_bytes(), memory=memories.get(other, other)))
     (tmp_path / "ev7/0.log").unlink()  # so that its day stays as it is
     logs(tmp_path / "next", NOON_NS + DAY_NS)
     unread = patch("telemetry.lake.memory._Values", side_effect=RuntimeError("it is unpickled"))
-    with unread if memory != "os.system" else nullcontext():
+    with unread if other != "os.system" else nullcontext():
         (outcome,) = lake.write(tmp_path / "next/ev7", to=tmp_path / "lake", config=config).outcomes
     assert (outcome.reason, outcome.error) == ("new", "")
-    (line,) = outcome.problems
-    assert line.startswith(
-        f"{marker}: {'is of version 0.0.9' if memory == 'version' else 'has a damaged memory'}: "
-    )
+    line = outcome.problems[0]
+    assert line.startswith(f"{marker}: {reason}: ")
+    assert line.endswith("to make that day again, remove it, and name its recordings")
     assert not (tmp_path / "victim").exists()
 
 
