@@ -157,17 +157,17 @@ def measure(make: Maker, workload: Workload, load: Load, folder: Path) -> Run:
         with started(pipeline, folder) as process:
             feeder.accept()
             feeder.send(can_frames[: WARM_UP_FRAMES * 16], 2_000)
-            warm_up = _arrived(server, WARM_UP_FRAMES, pipeline)
+            warm_up = arrived(server, WARM_UP_FRAMES, pipeline)
             cpu_before_ns, disk, sent = cpu_ns(process), _disk_bytes(process), server.received_bytes
             start_s = time.monotonic()
             feeder.send(chosen, load.frames_per_s)
-            arrived = _arrived(server, warm_up + load.frames, pipeline) - warm_up
+            count = arrived(server, warm_up + load.frames, pipeline) - warm_up
             return Run(
                 frames=load.frames,
-                lost=load.frames - arrived,
+                lost=load.frames - count,
                 cpu_ns=cpu_ns(process) - cpu_before_ns,
                 wall_s=server.last_write_s - start_s,
-                resident_mb=_resident_mb(process),
+                resident_mb=resident_mb(process),
                 disk_bytes=_disk_bytes(process) - disk,
                 sent_bytes=server.received_bytes - sent,
             )
@@ -213,17 +213,17 @@ def receive_us_a_frame(workload: Workload, frames: int, folder: Path) -> float:
         return (cpu_ns(process) - before_ns) / frames / 1000
 
 
-def _arrived(server: NullServer, points: int, pipeline: Pipeline) -> int:
+def arrived(server: NullServer, points: int, pipeline: Pipeline) -> int:
     """Count the points once all have come, or once nothing more comes from one that may lose some."""
     start_s = time.monotonic()
-    while (arrived := server.points()) < points:
+    while (count := server.points()) < points:
         silent_s = time.monotonic() - max(start_s, server.last_write_s)
         if pipeline.may_lose and silent_s > SILENCE_S:
-            return arrived
-        assert silent_s < ARRIVAL_TIMEOUT_S, f"{pipeline.name}: {arrived} of {points} points arrived"
+            return count
+        assert silent_s < ARRIVAL_TIMEOUT_S, f"{pipeline.name}: {count} of {points} points arrived"
         time.sleep(0.2)
-    assert arrived == points, "more points than frames"
-    return arrived
+    assert count == points, "more points than frames"
+    return count
 
 
 def cpu_ns(process: subprocess.Popen[bytes]) -> int:
@@ -231,7 +231,8 @@ def cpu_ns(process: subprocess.Popen[bytes]) -> int:
     return time.clock_gettime_ns((~process.pid << 3) | 2)
 
 
-def _resident_mb(process: subprocess.Popen[bytes]) -> float:
+def resident_mb(process: subprocess.Popen[bytes]) -> float:
+    """Return what of it is in memory."""
     pages = int(Path(f"/proc/{process.pid}/statm").read_text().split()[1])
     return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
 

@@ -63,7 +63,8 @@ def require_logs(logs: Sequence[Path]) -> None:
 
 def no_database(where: str) -> UsageError:
     """Return the error where nothing says what frames mean."""
-    hint = "add one: --dbc FILE, or --protocol NAME; scan --log finds what fits, look shows what is there"
+    known = "add one: --dbc FILE, --protocol NAME or --vehicle-profile NAME"
+    hint = f"{known}; scan --log finds what fits, look shows what is there"
     return UsageError("no database was given", where=where, hint=hint)
 
 
@@ -99,10 +100,16 @@ def add_protocol_arguments(parser: argparse.ArgumentParser, without_registers: s
     add_registers(parser, f", or pzem_017 or acrel_djsf1352; without one, {without_registers}")
 
 
-def add_vehicle_profile(group: Arguments, words: str) -> None:
-    """Add `--vehicle-profile`, which may be given again."""
+def add_vehicle_profile(group: Arguments, how: str) -> None:
+    """Add `--vehicle-profile`, which may be given again. how: more for the help."""
     add_option(
-        group, "--vehicle-profile [CHANNEL=]NAME[:BUS]", words, action="append", default=[], type=vehicle
+        group,
+        "--vehicle-profile [CHANNEL=]NAME[:BUS]",
+        f"the vehicle that the logs are of, {how} (`vehicles` lists them; or a file of one's own); without "
+        "BUS all of its buses are looked for; repeatable",
+        action="append",
+        default=[],
+        type=vehicle,
     )
 
 

@@ -10,6 +10,7 @@ from telemetry.cli.arguments import (
     SERVER_OPTIONS,
     add_protocol,
     add_server_arguments,
+    add_vehicle_profile,
     flag,
     given_values,
     read_as,
@@ -40,6 +41,7 @@ def add_source_arguments(parser: argparse.ArgumentParser) -> None:
     )
     words = f"of logs without a configuration: what charger and vehicle speak: {ON_BUSES}"
     add_protocol(parser, f"{words} (default: {DEFAULT_PROTOCOL})")
+    add_vehicle_profile(parser, "in place of `--protocol`: a session is power into its battery")
     add_option(
         parser,
         "--since TIME",
@@ -68,13 +70,21 @@ def found_sessions(arguments: argparse.Namespace) -> Iterator[FoundSessions]:
         raise UsageError("is a second configuration", where=str(configs[1]), hint="name one")
     logs = [path for path in arguments.files if path not in configs]
     require_spoken([arguments.protocol], on_buses=True)
-    if arguments.protocol and (configs or not logs):
-        raise UsageError("is for logs without a configuration", where="--protocol", hint="leave it out")
+    profiles = arguments.vehicle_profile
+    if (arguments.protocol or profiles) and (configs or not logs):
+        of_logs = "--protocol" if arguments.protocol else "--vehicle-profile"
+        raise UsageError("is for logs without a configuration", where=of_logs, hint="leave it out")
+    if arguments.protocol and profiles:
+        hint = "leave one of them out"
+        raise UsageError("stands beside --protocol", where="--vehicle-profile", hint=hint)
+    if len({profile.channel for profile in profiles}) > 1:
+        raise UsageError("names several channels", where="--vehicle-profile", hint="one vehicle at a time")
     wanted = Wanted(arguments.since, arguments.vehicle)
     if logs:
         require_logs(logs)
         config = configs[0] if configs else None
-        yield sessions_in_logs(logs, wanted, protocol=arguments.protocol or DEFAULT_PROTOCOL, config=config)
+        protocol = arguments.protocol or DEFAULT_PROTOCOL
+        yield sessions_in_logs(logs, wanted, protocol=protocol, config=config, vehicles=profiles)
         return
     if not (configs or options):
         raise UsageError("nothing says where sessions are", hint="name FILE or CONFIG, or give --url")

@@ -39,7 +39,7 @@ from telemetry.clock import Clock
 from telemetry.databases.plan_cache import load_plan, user_cache_directory
 from telemetry.decode.channels import ChannelPlan, plan_channels
 from telemetry.decode.decoder import Decoder
-from telemetry.decode.described import NO_PLAN, Described, by_config, by_databases, by_protocol
+from telemetry.decode.described import Described, by_config, by_databases, by_protocol
 from telemetry.decode.output import FileDecoder
 from telemetry.decode.screen import Screen
 from telemetry.decode.times import Times
@@ -108,11 +108,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "of --config: the source that the logs are of (default: the one of the channel's name)",
     )
     add_protocol_arguments(parser, "--messages shows the registers as they are")
-    add_vehicle_profile(
-        parser,
-        "the vehicle that the logs are of, beside databases or in place of them (`vehicles` lists them; or a "
-        "file of one's own); without BUS all of its buses are looked for; repeatable",
-    )
+    add_vehicle_profile(parser, "beside databases or in place of them")
     option(
         "--messages",
         "of --protocol and --vehicle-profile: before what a message means, all values that it holds",
@@ -323,7 +319,7 @@ def _described(arguments: argparse.Namespace, screen: Screen) -> Described:
         )
     channels = _channels(arguments, isotp)
     return by_databases(
-        loaded_plan(channels, screen) if arguments.dbc or not arguments.vehicle_profile else NO_PLAN,
+        loaded_plan(channels, screen),
         channels,
         arguments.vehicle,
         protect_file=arguments.protect,

@@ -7,6 +7,7 @@ from telemetry.cli.arguments import (
     add_database_arguments,
     add_protocol_arguments,
     add_time_bounds,
+    add_vehicle_profile,
     check_protocol,
     no_database,
     refuse_databases,
@@ -39,6 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add_database_arguments(parser)
     add_protocol_arguments(parser, "the registers are drawn as they are")
+    add_vehicle_profile(parser, "beside databases or in place of them")
     add_time_bounds(parser)
     add_option(
         parser,
@@ -67,7 +69,7 @@ def run(arguments: argparse.Namespace) -> int:
     if file.suffix.lower() not in FORMATS:
         raise UsageError("is neither .png nor .svg", where=str(file), hint="--output FILE.png or FILE.svg")
     check_protocol(arguments, ("from_time", "to_time"))
-    if not (arguments.dbc or arguments.protocol):
+    if not (arguments.dbc or arguments.protocol or arguments.vehicle_profile):
         raise no_database(str(arguments.log))
     refuse_to_overwrite(file, [arguments.log, *(database.file for database in arguments.dbc)])
     require_matplotlib("plot")

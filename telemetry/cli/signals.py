@@ -10,6 +10,7 @@ from telemetry.cli.arguments import (
     add_protocol_arguments,
     add_raw_text_argument,
     add_signal_argument,
+    add_vehicle_profile,
     check_protocol,
     check_raw_text,
     no_database,
@@ -46,6 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add_database_arguments(parser)
     add_protocol_arguments(parser, "a capture shows the registers as they are")
+    add_vehicle_profile(parser, "beside databases or in place of them")
     add_signal_argument(parser, "list these alone")
     add_option(parser, "--all", "with a log: also what it holds nothing of")
     add_option(parser, "--format", "default %(default)s", choices=("table", "csv", "json"), default="table")
@@ -59,7 +61,7 @@ def run(arguments: argparse.Namespace) -> int:
     arguments.dbc = [Database(file) for path in given for file in database_files(path)] + arguments.dbc
     check_protocol(arguments)
     check_raw_text(arguments)
-    if not (arguments.dbc or arguments.protocol):
+    if not (arguments.dbc or arguments.protocol or arguments.vehicle_profile):
         raise no_database(str(logs[0]) if logs else "")
     for path in logs:
         require_file(path)

@@ -28,6 +28,7 @@ from telemetry.stages.stages import Stages
 
 if TYPE_CHECKING:
     from telemetry.charging.plan import ChargingPlan
+    from telemetry.charging.settings import SessionSettings
     from telemetry.protocols.can.table import CanProtocol
     from telemetry.rules.resolve import Modelling
 
@@ -74,6 +75,7 @@ def by_databases(
     vehicles: Sequence[Vehicle] = (),
     value_texts: bool = False,
     with_messages: bool = False,
+    sessions: Sequence["SessionSettings"] = (),
 ) -> Described:
     """Describe logs by databases, and by profiles of vehicles; what does not fit is raised now.
 
@@ -81,6 +83,7 @@ def by_databases(
     - signals: globs: these signals alone; signals_by: the argument that they were given by
     - vehicles: which profiles are of which channels
     - value_texts, with_messages: of these, as `by_protocol` has them
+    - sessions: charging sessions that power shows
     """
     whole, files = plan.spec, [protect_file] if protect_file else []
     means: Callable[[PlanSpec], Modelling] | None = None
@@ -96,8 +99,23 @@ def by_databases(
     modelling = means(spec) if means and not signals else None
     mapping, alarms = (modelling.map, modelling.alarms) if modelling else (None, ())
 
+    charging = None
+    if sessions:
+        from telemetry.charging.plan import charging_plan
+        from telemetry.charging.settings import ChargingSettings
+
+        followed = ChargingSettings(vin="plain", sessions=tuple(sessions))
+        records = (*spec.records, *(mapping.records if mapping else ()))
+        charging = charging_plan(spec.buses, records, (), followed)
+
     def make_stages(output: OutputKind) -> Stages:
-        return Stages(spec, mapping, alarms, protection=protected.rules, vehicle=vehicle, output=output)
+        return Stages(
+            *(spec, mapping, alarms),
+            protection=protected.rules,
+            vehicle=vehicle,
+            output=output,
+            charging=charging,
+        )
 
     few = 0.0 if vehicles else FEW_MATCHED  # a bus with a tester carries much else
     make_logs = partial(Logs, channels, is_selection=bool(signals), few_matched=few)

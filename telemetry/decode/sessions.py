@@ -4,8 +4,11 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from telemetry.charging.session import Session
+from telemetry.charging.settings import SessionSettings
+from telemetry.decode.channels import ChannelPlan, Vehicle
 from telemetry.decode.decoder import Decoder
-from telemetry.decode.described import by_config, by_protocol
+from telemetry.decode.described import NO_PLAN, Described, by_config, by_databases, by_protocol
+from telemetry.rules.map_entry import MAIN
 from telemetry.stages.output import Output
 
 
@@ -15,6 +18,7 @@ def collect_sessions(
     protocol: str = "gbt27930",
     config: Path | None = None,
     source: str = "",
+    vehicles: Sequence[Vehicle] = (),
     vehicle: str = "unknown",
     warn: Callable[[Iterable[str]], None] = lambda _: None,
     end: Callable[[Decoder], object] = lambda _: None,
@@ -23,13 +27,15 @@ def collect_sessions(
 
     - protocol: one of CAN_PROTOCOLS, without `config`
     - config: a service's configuration, and what it follows; source: of it, the one that the logs are of
+    - vehicles: their profiles in place of `protocol`: a session is what flows into the pack, as the service
+      has it by a `[[session]]`
     - warn: takes what was wrong with the logs, and what frames were lost; values that a message leaves open
       are no matter of a session
     - end: takes the decoder when all is read, which says what could not be
 
     Raises InputMissingError, DataError, ConfigError, UsageError.
     """
-    described = by_config(config, source) if config else by_protocol(protocol, vehicle=vehicle)
+    described = _described(protocol, config, source, vehicles, vehicle)
     stages, recordings = described.make(Output())
     decoder = Decoder(stages, recordings)  # one thread: rows in their order
     finished: list[Session] = []
@@ -42,3 +48,14 @@ def collect_sessions(
             finished.clear()
     warn(decoder.losses())
     end(decoder)
+
+
+def _described(
+    protocol: str, config: Path | None, source: str, vehicles: Sequence[Vehicle], vehicle: str
+) -> Described:
+    if config:
+        return by_config(config, source)
+    if vehicles:
+        by_power = (SessionSettings(pack=MAIN),)
+        return by_databases(NO_PLAN, ChannelPlan(()), vehicle, vehicles=vehicles, sessions=by_power)
+    return by_protocol(protocol, vehicle=vehicle)

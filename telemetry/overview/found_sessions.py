@@ -9,6 +9,7 @@ from pathlib import Path
 
 from telemetry.charging.session import Session
 from telemetry.clock import Clock
+from telemetry.decode.channels import Vehicle
 from telemetry.decode.decoder import Decoder
 from telemetry.decode.sessions import collect_sessions
 from telemetry.decode.target import sink_settings
@@ -74,12 +75,19 @@ def sessions_in_logs(
     protocol: str = DEFAULT_PROTOCOL,
     config: Path | None = None,
     source: str = "",
+    vehicles: Sequence[Vehicle] = (),
 ) -> FoundSessions:
-    """Return the sessions in logs, by a protocol, or by a configuration and the source of it."""
+    """Return the sessions in logs, by a protocol, by a configuration and the source of it, or by profiles."""
     warnings: list[str] = []
     ends: list[Decoder] = []
     each = collect_sessions(
-        logs, protocol=protocol, config=config, source=source, warn=warnings.extend, end=ends.append
+        logs,
+        protocol=protocol,
+        config=config,
+        source=source,
+        vehicles=vehicles,
+        warn=warnings.extend,
+        end=ends.append,
     )
     try:
         found = list(each)

@@ -9,7 +9,7 @@ Promises:
 Adding a device is adding a table (docs/serial.md).
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from telemetry_core.decode.spec import BusSpec, Condition, MessageSpec, PlanSpec, SignalSpec
@@ -19,10 +19,10 @@ from telemetry_core.serial.text_framer import TextFramer
 
 from telemetry.framing.framer import MessageFramer
 from telemetry.framing.framing import NO_ADDRESS, Framing
-from telemetry.model.measurements import EVENT, MEASUREMENTS
-from telemetry.model.scaling import decimal_scale
+from telemetry.protocols.values import Mapped as Mapped  # tables are written with them, as with those below
+from telemetry.protocols.values import Signal as Signal
+from telemetry.protocols.values import map_entries, number_field
 from telemetry.rules.map_entry import MAIN, MapEntry
-from telemetry.settings.document import Where
 
 Framer = MessageFramer | TextFramer
 
@@ -51,47 +51,6 @@ class Addresses:
     least: int
     most: int
     digits: int = 2
-
-
-@dataclass(frozen=True, slots=True)
-class Mapped:
-    """What one signal means: the field of the data model that it fills, or the alarm that it reports.
-
-    `to` is measurement.field or event.CODE; with `{n}` in both, signals by number, as in a `[[map]]`.
-    """
-
-    signal: str  # Message.Signal
-    to: str
-    bit: int | None = None  # of an alarm: the bit that means it
-    when: tuple[int, ...] = ()  # of an alarm: the raw values that mean it
-    tag: str = "pack"  # of an alarm: whose it is, pack or charger
-    level: str | None = None  # of an alarm; None: as the vocabulary has it
-    words: tuple[tuple[int, str], ...] = ()  # of a text: what it is for each raw value
-    scale: float = 1.0  # of a field: field = signal * scale
-    per: str = ""  # of a field: Message.Signal, by whose last raw value it is divided
-    rank: int | None = None  # as in MapEntry, and so is the next one
-    optional: bool = False
-    where: Where | None = None  # for messages; None: in the protocol
-
-
-@dataclass(frozen=True, slots=True)
-class Signal:
-    """One value within the payload of a message; value = raw * factor + offset."""
-
-    name: str
-    start_bit: int  # as in SignalSpec
-    bit_count: int
-    little_endian: bool = False
-    signed: bool = False
-    factor: float = 1.0
-    offset: float = 0.0
-    present: str = ""  # the signal, of one bit, that is 1 when this one is there; empty: always
-    invalid: tuple[int, ...] = ()  # raw values that are not values
-    is_float: bool = False  # IEEE 754, of 16, 32 or 64 bits
-    unit: str = ""
-    place: str = ""  # where the device's document has it, for the protocol's page
-    mark: str = ""  # how well it is known, for the same; empty: two sources or more
-    secret: str = ""  # what it says of whose it is (telemetry/framing/secrets.py); empty: nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,52 +162,9 @@ class SerialProtocol:
         return map_entries(self.mapped, self.name, bus, pack, charger)
 
 
-def map_entries(
-    mapped: Iterable[Mapped], protocol: str, bus: str, pack: str, charger: str
-) -> tuple[MapEntry, ...]:
-    """Return what `mapped` of a protocol is on the bus of that name."""
-    return tuple(
-        MapEntry(
-            one.signal,
-            one.to,
-            scale=one.scale,
-            per=one.per,
-            bus=bus,
-            pack=pack if _tag(one) == "pack" else MAIN,
-            charger=charger if _tag(one) == "charger" else None,
-            values=dict(one.words),
-            bit=one.bit,
-            when=one.when,
-            level=one.level,
-            rank=one.rank,
-            optional=one.optional,
-            where=one.where or Where(f"protocol {protocol}"),
-        )
-        for one in mapped
-    )
-
-
 def device_words(identity: Mapping[str, str]) -> str:
     """Return what a device says about itself (`Framer.identity`) in one line: `model …, firmware …`."""
     return ", ".join(f"{name} {words}" for name, words in identity.items())
-
-
-def shared_records(
-    records: tuple[RecordSpec, ...], own: tuple[RecordSpec, ...]
-) -> tuple[tuple[RecordSpec, ...], int]:
-    """Return `records` with a protocol's own, side by side, and where these begin.
-
-    They are added unless another bus has records that all look alike.
-    """
-    for first in range(len(records) - len(own) + 1):
-        if records[first : first + len(own)] == own:
-            return records, first
-    return records + own, len(records)
-
-
-def _tag(mapped: Mapped) -> str:
-    measurement = MEASUREMENTS[mapped.to.partition(".")[0]]
-    return mapped.tag if measurement is EVENT else ("pack" if "pack" in measurement.tags else "charger")
 
 
 def _record(message: Message) -> RecordSpec:
@@ -258,21 +174,6 @@ def _record(message: Message) -> RecordSpec:
         for signal in message.signals
     )  # a missing word is never shown: a field that says whether others are there is not a value
     return RecordSpec(message.name, fields, hidden=True)
-
-
-def number_field(signal: Signal, *, passes: bool = False) -> FieldSpec:
-    """Return the field of a signal that is a number. passes: each change of it is sent."""
-    kind = SlotKind.FLOAT if signal.is_float else SlotKind.INT if signal.signed else SlotKind.UINT
-    scale = decimal_scale(signal.factor, signal.offset, signal.bit_count, signal.signed)
-    return FieldSpec(
-        signal.name,
-        kind,
-        signal.factor,
-        signal.offset,
-        None if signal.is_float else scale,
-        passes=passes,
-        unit=signal.unit,
-    )
 
 
 def _spec(message: Message, record: int) -> MessageSpec:

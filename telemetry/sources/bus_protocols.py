@@ -89,7 +89,7 @@ class BusProtocols:
     def _with(self, protocol: "CanProtocol", plan: PlanSpec, name: str) -> PlanSpec:
         # Here, since a bus without a protocol needs neither.
         from telemetry.protocols.can.table import id_words, shared_id
-        from telemetry.protocols.table import shared_records
+        from telemetry.protocols.values import shared_records
 
         own = protocol.records_with(hidden=not self.shown, value_texts=self.value_texts)
         records, first = shared_records(plan.records, own)

@@ -15,7 +15,7 @@ from telemetry.errors import ConfigError
 from telemetry.model.ids import IsoTpId, id_text
 from telemetry.model.measurements import CELLS, EVENT, MEASUREMENTS
 from telemetry.protocols.can.table import CanMessage, CanProtocol, CanSignal
-from telemetry.protocols.table import Mapped
+from telemetry.protocols.values import Mapped
 from telemetry.rules.signals import choice
 from telemetry.settings.document import Where
 from telemetry.vehicles.profile import READS, Cells, Layout, Place, Profile, Read, Value

@@ -79,6 +79,7 @@ def test_the_wheel_starts_in_an_empty_environment(environment: Path, tmp_path: P
     log, database = ROOT / "examples/charge.log", ROOT / "firmware_sim/wire/vehicle.dbc"
     seen = run(environment / "bin/nev-telemetry", "monitor", "--log", log, "--dbc", database, cwd=tmp_path)
     assert "BMS_PackPower" in seen
+    assert "hyundai-kona-64" in run(environment / "bin/nev-telemetry", "vehicles", cwd=tmp_path)
 
 
 def tracked(*folders: str) -> set[str]:

@@ -7,10 +7,14 @@ from pathlib import Path
 import pytest
 
 from telemetry.ledger import total
-from tests.support.gateway import Gateway, bus_at, influx_at
+from tests.integration.test_charge_service import stored
+from tests.support.charge_lives import charge, number, text
+from tests.support.diagnostics import segments
+from tests.support.gateway import NO_SERVER, Gateway, bus_at, influx_at
 from tests.support.recording import VEHICLE_DBC, record_drive
 from tests.support.scripted_server import ScriptedServer
 from tests.support.seqpacket import FrameListener, Load
+from tests.support.vehicle_logs import kona
 from tests.support.web_gateway import MAP, pack_power
 
 FRAME = (0x300, bytes.fromhex("7700019600000000"))
@@ -251,3 +255,43 @@ def test_a_wrong_configuration_is_one_line_and_the_old_one_goes_on(
     assert len(refused) == 1
     assert "Traceback" not in gateway.output()
     assert not (gateway.directory / "other").exists()
+
+
+def test_a_vehicles_profile_is_corrected_while_a_session_is_open_which_goes_on(tmp_path: Path) -> None:
+    """Two buses: the plug's, and one on which a tester asks the battery for its voltage, 356.7 V."""
+    frames, profile = [(id, data) for _, id, data in charge()], tmp_path / "my-van.toml"
+    half, (answer, *_) = len(frames) // 2, kona()
+    said = [(int(answer[0], 16), data) for data in segments(answer[1])]
+    sources = f"""[[can]]\nname = "bay"\nsocket = "{tmp_path}/bay"\nprotocol = "gbt27930"
+[[can]]\nname = "van"\nsocket = "{tmp_path}/van"\nvehicle_profile = "my-van.toml"\npack = "van"\n"""
+
+    def write(scale: float) -> None:
+        fields = f'[{{ to = "battery.voltage_v", byte = 15, bytes = 2, scale = {scale} }}]'
+        read = f'[[read]]\nunit = "bms"\nwhat = "220101"\nmark = "1"\nfields = {fields}\n'
+        profile.write_text(f'extends = "hyundai-kona-64"\n{read}')
+
+    write(0.01)
+    with (
+        FrameListener(tmp_path / "bay") as bay,
+        FrameListener(tmp_path / "van") as van,
+        Gateway(tmp_path, NO_SERVER, sources) as gateway,
+    ):
+        gateway.start()
+        bay.accept()
+        van.accept()
+        van.send(said)
+        bay.send(frames[:half])
+        gateway.wait_for_account("points/made/charging_session")
+        gateway.wait_for_account("bus/van/read", len(said))
+        write(0.1)
+        assert "config_reloaded" in hang_up(gateway)
+        van.send(said)
+        bay.send(frames[half:])
+        gateway.wait_for_account("bus/bay/read", len(frames))
+        gateway.wait_for_account("bus/van/read", 2 * len(said))
+        end(gateway)
+    database = stored(tmp_path)
+    assert [number(row, "voltage_v") for _, row in database.of("battery", pack="van")] == [35.67, 356.7]
+    ((_, session),) = database.of("charging_session")
+    assert (session["open"], text(session, "outcome")) == (b"false", "complete")
+    assert not database.of("event", code="charging_cut")

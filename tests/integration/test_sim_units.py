@@ -2,6 +2,7 @@
 
 import csv
 import io
+import json
 import threading
 import time
 from collections import Counter
@@ -21,9 +22,11 @@ from firmware_sim.scenario import load_scenario
 from firmware_sim.simulation import Simulation
 from telemetry.__main__ import build_parser
 from telemetry.cli import sim_units
+from telemetry.model.read_point import read_point
 from telemetry.settings.table import TomlTable
 from telemetry.vehicles.known import named, names
 from tests.support.command import printed, refused
+from tests.support.scripted_server import ScriptedServer
 from tests.support.vehicle_answers import VEHICLES, Vehicle
 from tests.support.vehicles import rows
 
@@ -118,6 +121,40 @@ def test_battery_and_cells_of_each_profile_are_the_plant(vehicle: Vehicle, tmp_p
                 told.add(name)
                 assert abs(value - plant[name]) <= 0.51 * steps[name] + 1e-3, field
     assert told == steps.keys()
+
+
+@pytest.mark.parametrize("form", ["csv", "ndjson", "lp", "influx"])
+@pytest.mark.parametrize("vehicle", [VEHICLES[0], VEHICLES[-1]], ids=["hyundai-kona-64", "vw-meb"])
+def test_decode_writes_what_the_plant_is_in_each_format(vehicle: Vehicle, form: str, tmp_path: Path) -> None:
+    scenario, log = tmp_path / "parked.toml", tmp_path / "asked.log"
+    scenario.write_text(PARKED)
+    printed("sim", scenario, "--units", vehicle.profile, "--duration", SECONDS, "--output", log)
+    words = ["decode", log, "--vehicle-profile", vehicle.profile, "--format", form]
+    told = dict[str, float]()
+    if form == "csv":
+        for row in csv.DictReader(io.StringIO(printed(*words))):
+            told[f"{row['message']}.{row['signal']}"] = float(row["value"])
+    elif form == "ndjson":
+        for each in map(json.loads, printed(*words).splitlines()):
+            told |= {f"{each['message']}.{name}": value for name, value in each["signals"].items()}
+    else:
+        with ScriptedServer() as server:
+            target = ("--url", server.url, "--database", "d", "--spool", tmp_path / "spool")
+            found = printed(*words, *(target if form == "influx" else ())).encode().splitlines()
+            found += [line for request in server.requests for line in request.lines]
+        for line in found:
+            point = read_point(line)
+            assert point is not None
+            if point.measurement in ("battery", "cells"):
+                fields = {name: value for name, value in point.fields.items() if value != b"false"}
+                told |= {
+                    f"{point.measurement}.{name}": float(text.rstrip(b"iu")) for name, text in fields.items()
+                }
+    (plant, *_) = plant_of(vehicle, scenario, 0.1)
+    for fact in vehicle.facts:
+        name, number = fact.name[0], fact.name[1:]
+        field = f"cells.{name}{int(number):03}" if number.isdecimal() else f"battery.{fact.name}"
+        assert abs(told[field] - plant[fact.name]) <= 0.51 * fact.step + 1e-3, field
 
 
 class Asking(BaseConnection):

@@ -23,6 +23,7 @@ nev-telemetry decode drive.log --vehicle-profile nissan-leaf-ze1
 nev-telemetry vehicles nissan-leaf-ze1
 ```
 
+`signals`, `plot`, [`sessions`](sessions.md) and `session` take `--vehicle-profile` as `decode` does.
 In the configuration the keys `vehicle_profile` and `vehicle_bus` of a bus name it
 ([configuration](configuration.md)). Another vehicle gets [a profile of your own](#a-profile-of-your-own).
 

@@ -5,7 +5,7 @@ which field is how certain. Bytes and bits of this table are counted from 0, as 
 """
 
 from telemetry.protocols.can.table import CanMessage, CanProtocol, CanSignal, flags
-from telemetry.protocols.table import Mapped
+from telemetry.protocols.values import Mapped
 
 _SINGLE = "single source"
 

@@ -7,7 +7,7 @@ docs/protocols/elcon.md says which field is how certain. Bytes and bits are coun
 from collections.abc import Sequence
 
 from telemetry.protocols.can.table import CanMessage, CanProtocol, CanSignal
-from telemetry.protocols.table import Mapped
+from telemetry.protocols.values import Mapped
 
 COMMAND_ID, STATUS_ID = 0x1806E5F4, 0x18FF50E5
 _ALL_BUT_PRIORITY = 0x03FFFFFF

@@ -6,7 +6,7 @@ docs/protocols/elcon.md says which field is how certain.
 
 from telemetry.protocols.can.elcon import alarm, bits, elcon
 from telemetry.protocols.can.table import CanSignal
-from telemetry.protocols.table import Mapped
+from telemetry.protocols.values import Mapped
 
 _SINGLE = "single source"
 

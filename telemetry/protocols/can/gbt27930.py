@@ -30,7 +30,7 @@ from telemetry.protocols.can.gbt27930_fields import (
     within,
 )
 from telemetry.protocols.can.table import PDU1_MASK, CanMessage, CanProtocol, CanSignal
-from telemetry.protocols.table import Mapped
+from telemetry.protocols.values import Mapped
 
 MOST_CELLS, MOST_SENSORS, MOST_RESERVED, MOST_FAULTS = 256, 128, 16, 32
 _NEW_IN_2023 = "2023, C2"

@@ -5,7 +5,7 @@ certain. Numbers are big endian; bytes are counted from 0.
 """
 
 from telemetry.protocols.can.table import CanMessage, CanProtocol, CanSignal
-from telemetry.protocols.table import Mapped
+from telemetry.protocols.values import Mapped
 
 _REPLY_ID = 0x1080407E  # of module 0; its last bit says that more frames follow
 _ANY_MODULE_AND_MORE = 0x1F80FFFE

@@ -5,7 +5,7 @@ is how certain. Numbers are big endian; bytes and bits are counted from 0.
 """
 
 from telemetry.protocols.can.table import CanMessage, CanProtocol, CanSignal, flags
-from telemetry.protocols.table import Mapped
+from telemetry.protocols.values import Mapped
 
 _CONTROLLER = 0xF0
 _DEVICES = 0x0A, 0x0B  # a single module, a group

@@ -19,7 +19,7 @@ from telemetry_core.decode.spec import BusSpec, Condition, MessageSpec, PlanSpec
 from telemetry_core.rows.spec import FieldSpec, RecordSpec, SlotKind
 
 from telemetry.model.ids import IsoTpId
-from telemetry.protocols.table import Mapped, Signal, map_entries, number_field
+from telemetry.protocols.values import Mapped, Signal, map_entries, number_field
 from telemetry.rules.find_message import EXTENDED, ID_MASK, STANDARD_MASK
 from telemetry.rules.map_entry import MAIN, MapEntry
 

@@ -23,7 +23,8 @@ from telemetry.framing.masking import maskers_of
 from telemetry.logs.captures import CaptureFile
 from telemetry.model.finding import Grade
 from telemetry.protocols.registers.register_map import numbered_from_1, read_register_map
-from telemetry.protocols.table import EIGHT_N_ONE, LineSettings, shared_records
+from telemetry.protocols.table import EIGHT_N_ONE, LineSettings
+from telemetry.protocols.values import shared_records
 from telemetry.rules.map_entry import MapEntry
 from telemetry.settings.declared import key, part, settings
 from telemetry.settings.table import TomlTable

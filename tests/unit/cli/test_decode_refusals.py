@@ -16,7 +16,10 @@ INFLUX = ["--format", "influx", "--url", "http://127.0.0.1:9", "--database", "fl
 @pytest.mark.parametrize(
     ("words", "fault"),
     [
-        ([], f"{LOG}: no database was given (add one: --dbc FILE, or --protocol NAME; scan --log finds what"),
+        (
+            [],
+            f"{LOG}: no database was given (add one: --dbc FILE, --protocol NAME or --",
+        ),
         (["--dbc", DBC, "--url", "http://127.0.0.1:9"], "--url: stands without --format influx"),
         (["--dbc", DBC, "--spool", "x"], "--spool: stands without --format influx"),
         (["--dbc", DBC, "--give-up-after", "5"], "--give-up-after: stands without --format influx"),

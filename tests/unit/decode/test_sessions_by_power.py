@@ -10,8 +10,9 @@ import pytest
 
 from telemetry.decode.sessions import collect_sessions
 from telemetry.model.read_point import read_point
-from tests.support.command import printed
+from tests.support.command import printed, refused
 from tests.support.framing import jbd_message, vedirect_block
+from tests.support.vehicle_logs import kona, lines
 
 START_S = 1_700_000_000
 FROM_S, TO_S, END_S = 37, 638, 950  # charged in between, driven for 200 s after that, then asleep
@@ -106,6 +107,47 @@ def test_a_pack_s_session_is_what_flowed_into_it_before_it_was_driven(
     assert session["energy_vehicle_wh"] == pytest.approx(CHARGED_WH + falling_wh, abs=0.01)
     assert point.time_ns // 10**9 == START_S + FROM_S
     assert (session["start_soc_pct"], session["end_soc_pct"]) == (40.0, 50.0)
+
+
+def asked(channel: str, begin_s: float = 0.0) -> Iterator[str]:
+    """Yield the frames of a Kona that somebody asks each second."""
+    for second, current_a, soc_pct in readings(is_pack=True):
+        answer, *_ = kona(voltage_v=VOLTS, current_a=current_a, soc_pct=round(soc_pct))
+        yield from lines([answer], channel, START_S + begin_s + second)
+
+
+def test_a_vehicles_session_is_what_flowed_into_the_battery_that_its_profile_describes(
+    tmp_path: Path,
+) -> None:
+    log, two = tmp_path / "asked.log", tmp_path / "two.log"
+    log.write_text("".join(asked("can0")))
+    profile = ("--vehicle-profile", "hyundai-kona-64")
+    (session,) = json.loads(printed("sessions", log, *profile, "--format", "json"))
+    check(session)
+    falling_wh = VOLTS * (DRIVEN_A - CHARGED_A) / 2 / 3600
+    assert session["energy_vehicle_wh"] == pytest.approx(CHARGED_WH + falling_wh, abs=0.01)
+    assert session["start_ns"] // 10**9 == START_S + FROM_S
+    assert (session["start_soc_pct"], session["end_soc_pct"]) == (40.0, 50.0)
+    assert "40 → 50 %" in printed("session", 1, log, *profile)
+
+    two.write_text("".join(sorted([*asked("can0"), *asked("can1", 120)])))  # each vehicle by its channel
+    (other,) = json.loads(
+        printed("sessions", two, "--vehicle-profile", f"can1={profile[1]}", "--format", "json")
+    )
+    assert other["start_ns"] - session["start_ns"] == pytest.approx(120e9, abs=1e6)
+    assert other["energy_vehicle_wh"] == pytest.approx(session["energy_vehicle_wh"], abs=0.01)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("x.log", "--protocol", "elcon"), "--vehicle-profile: stands beside --protocol"),
+        (("x.toml",), "--vehicle-profile: is for logs without a configuration"),
+        (("x.log", "--vehicle-profile", "can1=vw-meb"), "--vehicle-profile: names several channels"),
+    ],
+)
+def test_what_does_not_go_with_a_vehicles_profile_is_refused(words: tuple[str, ...], said: str) -> None:
+    assert said in refused(64, "sessions", "--vehicle-profile", "hyundai-kona-64", *words)
 
 
 @pytest.mark.parametrize("is_one_file", [True, False])

@@ -13,7 +13,7 @@ from telemetry_core.rows.schema import Schema
 import telemetry
 from telemetry.protocols.can.table import shared_id
 from telemetry.vehicles.known import named, names
-from tests.support.command import command
+from tests.support.command import command, printed
 from tests.support.vehicle_logs import CELLS_MV, kona, leaf_current, lines
 
 LEAF = [f"(1700000000.{number:02}0000) can1 1DB#{leaf_current(40.5, 380.5)}\n" for number in range(5)]
@@ -42,6 +42,20 @@ def test_what_a_kona_answers_is_its_battery_and_98_cells(tmp_path: Path) -> None
     assert cells == {f"cells.v{n:03}": mv / 1000 for n, mv in enumerate(CELLS_MV, 1)}
     battery = {name.removeprefix("battery."): value for (_, name), value in found.items()}
     assert battery["soc_pct"] == 61.5
+
+
+def test_signals_and_plot_show_what_a_kona_answers(tmp_path: Path) -> None:
+    log, profile = written(tmp_path, *lines(kona())), ("--vehicle-profile", "can0=hyundai-kona-64")
+    found = list(csv.DictReader(io.StringIO(printed("signals", log, *profile, "--format", "csv"))))
+    last = {row["signal"]: row["last"] for row in found}
+    assert [last[f"v{n}"] for n in range(1, 99)] == [f"{mv / 1000:g}" for mv in CELLS_MV]
+    assert (last["soc_pct"], last["voltage_v"]) == ("61.5", "356.7")
+    names = {
+        row["signal"] for row in csv.DictReader(io.StringIO(printed("signals", *profile, "--format", "csv")))
+    }
+    assert last.keys() < names
+    command("plot", log, "voltage_v", "bms_220102.v*", *profile, "-o", tmp_path / "v.svg")
+    assert "voltage_v" in (tmp_path / "v.svg").read_text()
 
 
 def test_two_vehicles_on_two_channels_are_two_batteries(tmp_path: Path) -> None:

@@ -61,4 +61,7 @@ def test_a_service_of_one_can_bus_imports_nothing_of_other_sources_protocols_cha
 )
 def test_what_a_configuration_names_is_imported(tmp_path: Path, table: str, needed: tuple[str, ...]) -> None:
     """Otherwise the names above may be those of modules that there are no more."""
-    assert set(needed) <= imported(tmp_path, GATEWAY_OF_CAN0 + table)
+    modules = imported(tmp_path, GATEWAY_OF_CAN0 + table)
+    assert set(needed) <= modules
+    if set(VEHICLES) & modules:
+        assert modules.isdisjoint(SERIAL)
