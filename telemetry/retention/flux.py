@@ -8,7 +8,7 @@ its least and greatest value.) What is written is no answer, which would be long
 
 from collections.abc import Iterator
 
-from telemetry.retention.kept import COPIED, LAST, LEVELS, MINUTES, RECORDS, STEPS, Steps, Tier, patterns
+from telemetry.retention.kept import COPIED, LAST, LEVELS, MINUTES, RAW, RECORDS, STEPS, Tier, patterns
 
 _HEAD = """\
 import "date"
@@ -68,8 +68,8 @@ def quoted(text: str) -> str:
 
 
 def bucket(database: str, place: str) -> str:
-    """Return the name of the bucket that is beside the database's own."""
-    return f"{database}_{place}"
+    """Return the name of the database's own bucket, or of one that is beside it."""
+    return database if place == RAW else f"{database}_{place}"
 
 
 def task_name(database: str, tier: Tier) -> str:
@@ -80,29 +80,31 @@ def task_name(database: str, tier: Tier) -> str:
 def task(database: str, tier: Tier) -> str:
     """Return a task as `influx task create --file` takes it."""
     head = _HEAD.format(name=quoted(task_name(database, tier)), every=tier.every, since=tier.since)
-    return head + _body(database)
+    return head + _body(database) + "".join(_calls(database))
 
 
-def once(database: str, start: str, stop: str) -> str:
-    """Return the same for what lies between two instants, each a whole hour, as a query."""
-    return f'import "date"\n\nstart = {start}\nstop = {stop}\n{_body(database)}'
+def once(database: str, start: str, stop: str) -> Iterator[str]:
+    """Yield the same for what lies between two instants, each a whole hour, as queries one after the other.
+
+    All calls of one query write at once, and a write that waits for more than 10 s ends the query.
+    """
+    for call in _calls(database):
+        yield f'import "date"\n\nstart = {start}\nstop = {stop}\n{_body(database)}{call}'
 
 
 def _body(database: str) -> str:
-    minutes, records = (quoted(bucket(database, place)) for place in (MINUTES, RECORDS))
-    lines = [_BODY.format(raw=quoted(database), minutes=minutes)]
+    return _BODY.format(raw=quoted(database), minutes=quoted(bucket(database, MINUTES)))
+
+
+def _calls(database: str) -> Iterator[str]:
     for steps in STEPS:
-        lines += _calls(database, steps)
+        into, name = quoted(bucket(database, steps.place)), steps.measurement.name
+        levels = ((function, steps.levels) for function in ("means", *LEVELS) if steps.levels)
+        for function, fields in (*levels, (LAST, steps.measurement.fields)):
+            of = f'measurement: "{name}", fields: /{patterns(fields)}/'
+            how = f'every: {steps.every}, fn: {function}, name: "{function}_", bucket: {into}'
+            yield f"means({of})\n" if function == "means" else f"steps({of}, {how})\n"
     for copied in COPIED:
         rows = f'rows(measurement: "{copied.name}", fields: /{patterns(copied.fields)}/, since: start)'
-        lines.append(f'{rows} |> named(measurement: "{copied.name}", name: "", bucket: {records})\n')
-    return "".join(lines)
-
-
-def _calls(database: str, steps: Steps) -> Iterator[str]:
-    into = quoted(bucket(database, steps.place))
-    levels = ((function, steps.levels) for function in ("means", *LEVELS) if steps.levels)
-    for function, fields in (*levels, (LAST, steps.measurement.fields)):
-        of = f'measurement: "{steps.measurement.name}", fields: /{patterns(fields)}/'
-        how = f'every: {steps.every}, fn: {function}, name: "{function}_", bucket: {into}'
-        yield f"means({of})\n" if function == "means" else f"steps({of}, {how})\n"
+        into = quoted(bucket(database, RECORDS))
+        yield f'{rows} |> named(measurement: "{copied.name}", name: "", bucket: {into})\n'

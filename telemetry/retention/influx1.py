@@ -1,13 +1,12 @@
 """InfluxDB 1.x: retention policies and continuous queries of the configured database."""
 
-from datetime import datetime
-from functools import partial
+from datetime import UTC, datetime
 from typing import Any, Self
 
 from telemetry.errors import UnavailableError
 from telemetry.retention import influxql
-from telemetry.retention.kept import MINUTES, RECORDS
-from telemetry.retention.server import ENDLESS, Retaining, Step, hours
+from telemetry.retention.kept import MINUTES, RAW
+from telemetry.retention.server import Retaining, hours
 from telemetry.sinks.influx.client import InfluxClient
 from telemetry.sinks.influx.server import Api, InfluxServer
 from telemetry.sinks.influxql import quoted
@@ -16,7 +15,7 @@ from telemetry.sinks.influxql import quoted
 class Influx1(Retaining):
     """See `Retaining`."""
 
-    name = "InfluxDB 1.x"
+    name, place_kind, task_kind = "InfluxDB 1.x", "retention policy", "continuous query"
 
     @classmethod
     def found(cls, client: InfluxClient, settings: InfluxServer) -> Self | None:
@@ -50,80 +49,53 @@ class Influx1(Retaining):
             if (rows := each.get("values"))
         ]
 
-    def _policies(self) -> dict[str, dict[str, Any]]:
+    def _policies(self) -> list[dict[str, Any]]:
         (shown,) = self.query(f"SHOW RETENTION POLICIES ON {quoted(self._database)}")
-        return {row["name"]: row for row in shown["rows"]}
+        return list(shown["rows"])
 
-    def _raw_policy(self) -> str:
-        default = (name for name, row in self._policies().items() if row["default"])
+    def place(self, name: str) -> str:
+        if name != RAW:
+            return name
+        default = (row["name"] for row in self._policies() if row["default"])
         return self.settings.v1_retention_policy or next(default, influxql.DEFAULT_POLICY)
 
-    def places(self) -> list[Step]:
-        found = self._policies()
-        return [self._kept(name, wanted, found) for name, wanted in influxql.POLICIES.items()]
+    def keeps_days(self, place: str) -> float | None:
+        durations = (row["duration"] for row in self._policies() if row["name"] == place)
+        return next((int("0" + each.rpartition("h")[0]) / 24 for each in durations), None)  # `720h0m0s`; `0s`
 
-    def _kept(self, name: str, wanted: str, found: dict[str, dict[str, Any]]) -> Step:
-        what = f"retention policy {name} of {wanted}"
-        if name not in found:
-            statement = influxql.policy(self._database, name, wanted)
-            return Step(what, "missing", partial(self.query, statement))
-        there, days = _days(found[name]["duration"]), _days(wanted)
-        if there or not days:  # what somebody has chosen stays
-            return Step(what, "there" if there == days else f"is of {there} days, and stays so")
-        statement = influxql.policy(self._database, name, wanted, "ALTER")
-        return Step(what, ENDLESS.format(days), partial(self.query, statement))
+    def keep(self, place: str, days: int) -> None:
+        verb = "CREATE" if self.keeps_days(place) is None else "ALTER"
+        self.query(influxql.policy(self._database, place, days, verb))
 
-    def tasks(self) -> list[Step]:
+    def texts(self) -> dict[str, str]:
+        return influxql.queries(self._database, self.place(RAW))
+
+    def written(self) -> dict[str, tuple[str, str]]:
         shown = self.query("SHOW CONTINUOUS QUERIES")
-        rows: list[dict[str, Any]] = next(
-            (each["rows"] for each in shown if each["name"] == self._database), []
-        )
-        found = {row["name"]: influxql.bare(row["query"]) for row in rows}
-        steps = []
-        for name, text in influxql.queries(self._database, self._raw_policy()).items():
-            what = f"continuous query {name}"
-            if found.get(name) == influxql.bare(text):
-                steps.append(Step(what, "there"))
-            else:
-                steps.append(
-                    Step(what, "differs" if name in found else "missing", partial(self._make, name, text))
-                )
-        return steps
+        rows = (row for each in shown if each["name"] == self._database for row in each["rows"])
+        return {row["name"]: ("there", row["query"]) for row in rows}
 
-    def _make(self, name: str, text: str) -> None:
+    def write(self, name: str, text: str) -> None:
         self.query(f"DROP CONTINUOUS QUERY {quoted(name)} ON {quoted(self._database)}")
         self.query(text)
 
-    def raw(self) -> Step:
-        return self._kept(self._raw_policy(), influxql.RAW, self._policies())
-
-    def values(self) -> dict[str, int]:
-        counted = {}
-        for place in (self._raw_policy(), MINUTES, RECORDS):
-            text = " ".join(("SELECT count(*) FROM", f"{quoted(place)}./.*/"))
-            shown = self.query(text) if place in self._policies() else []
-            counts = (row.items() for each in shown for row in each["rows"])
-            counted[place] = sum(count or 0 for row in counts for name, count in row if name != "time")
-        return counted
+    def count(self, place: str) -> int:
+        shown = self.query(" ".join(("SELECT count(*) FROM", f"{quoted(place)}./.*/")))
+        counts = (pair for each in shown for row in each["rows"] for pair in row.items())
+        return sum(count or 0 for name, count in counts if name != "time")
 
     def oldest(self) -> datetime | None:
-        where = (self._database, self._raw_policy())
+        where = (self._database, self.place(RAW))
         shards = (row for each in self.query("SHOW SHARD GROUPS") for row in each["rows"])
         starts = [row["start_time"] for row in shards if (row["database"], row["retention_policy"]) == where]
         return min(map(datetime.fromisoformat, starts), default=None)
 
+    def newest_minute(self) -> datetime | None:
+        text = " ".join(("SELECT * FROM", f"{MINUTES}./.*/", "ORDER BY time DESC LIMIT 1"))
+        times_ns = [row["time"] for each in self.query(text) for row in each["rows"]]
+        return datetime.fromtimestamp(max(times_ns) // 10**9, UTC) if times_ns else None
+
     def bring_in(self, start: datetime, stop: datetime) -> None:
         between = f"WHERE time >= '{hours(start)}' AND time < '{hours(stop)}'"
-        for into, group in influxql.selections(self._database, self._raw_policy()).values():
+        for into, group in influxql.selections(self._database, self.place(RAW)).values():
             self.query(f"{into} {between} {group}")
-
-
-def _days(duration: str) -> int:
-    """Return the days of `365d` or `720h0m0s`; 0: for ever."""
-    return (
-        int(duration[:-1])
-        if duration.endswith("d")
-        else int(duration.partition("h")[0]) // 24
-        if "h" in duration
-        else 0
-    )

@@ -4,32 +4,28 @@ Promises: a mean is that of a minute's rows, since 1.x has no mean by time that 
 draws a line over it). What happens once keeps its stamp: it is selected in steps of a nanosecond.
 """
 
-from collections.abc import Iterator
-
 from telemetry.model.fields import Field
 from telemetry.model.measurements import MEASUREMENTS
 from telemetry.retention.kept import (
     COPIED,
+    DAYS,
     LAST,
     LEVELS,
     MINUTES,
-    MINUTES_DAYS,
-    RAW_DAYS,
+    RAW,
     RECORDS,
     STEPS,
     TIERS,
-    is_family,
     pattern,
 )
 from telemetry.sinks.influxql import quoted
 
 DEFAULT_POLICY = "autogen"
-POLICIES = {MINUTES: f"{MINUTES_DAYS}d", RECORDS: "INF"}
-RAW = f"{RAW_DAYS}d"
 
 
-def policy(database: str, name: str, duration: str, verb: str = "CREATE") -> str:
-    """Return the statement that makes a retention policy, or with `ALTER` changes its duration."""
+def policy(database: str, name: str, days: int, verb: str = "CREATE") -> str:
+    """Return the statement that makes a retention policy, or with `ALTER` changes its days; 0: for ever."""
+    duration = f"{days}d" if days else "INF"
     replication = " REPLICATION 1" if verb == "CREATE" else ""
     return f"{verb} RETENTION POLICY {quoted(name)} ON {quoted(database)} DURATION {duration}{replication}"
 
@@ -64,22 +60,14 @@ def queries(database: str, raw: str) -> dict[str, str]:
     }
 
 
-def statements(database: str) -> Iterator[str]:
-    """Yield all that a database has which began with this."""
-    for name, duration in POLICIES.items():
-        yield policy(database, name, duration)
-    yield policy(database, DEFAULT_POLICY, RAW, "ALTER")
-    yield from queries(database, DEFAULT_POLICY).values()
-
-
 def script(database: str) -> str:
-    """Return the statements as one request."""
-    return ";\n".join(statements(database)) + "\n"
-
-
-def bare(text: str) -> str:
-    """Return a statement without what the server leaves out where it shows it again."""
-    return " ".join(text.replace('"', "").split())
+    """Return all that a database has which began with this, as one request."""
+    made = [policy(database, name, DAYS[name]) for name in (MINUTES, RECORDS)]
+    made += [
+        policy(database, DEFAULT_POLICY, DAYS[RAW], "ALTER"),
+        *queries(database, DEFAULT_POLICY).values(),
+    ]
+    return ";\n".join(made) + "\n"
 
 
 def _into(database: str, raw: str, place: str, name: str, chosen: list[str]) -> str:
@@ -88,6 +76,6 @@ def _into(database: str, raw: str, place: str, name: str, chosen: list[str]) -> 
 
 
 def _chosen(function: str, field: Field) -> str:
-    if is_family(field):
-        return f"{function}(/^{pattern(field)}$/)"  # which names what it finds as the others are named
+    if pattern(field) != field.name:  # a family: each that it finds is named as the others are
+        return f"{function}(/^{pattern(field)}$/)"
     return f"{function}({quoted(field.name)}) AS {quoted(f'{function}_{field.name}')}"

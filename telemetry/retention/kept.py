@@ -1,8 +1,8 @@
 """What is kept of the data model, how long and in which steps: one table, of which both languages are made.
 
 Promises:
-- Rows stay for RAW_DAYS. What happens once (sessions, events) and the accounts are copied, and stay for ever.
-- Of rows of batteries, chargers and meters each minute stays for MINUTES_DAYS: of a level its mean, its
+- Rows stay for 30 days. What happens once (sessions, events) and the accounts are copied, and stay for ever.
+- Of rows of batteries, chargers and meters each minute stays for a year: of a level its mean, its
   least, its greatest and its last value; of a flag, a text, a counter, a number of a cell the last alone.
 - A kept field's name begins with which value it is (`mean_soc_pct`), and ends with its unit.
 - Points that come late are brought in when a task of TIERS looks back so far.
@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from telemetry.model.fields import Field, Kind, Measurement, Place
 from telemetry.model.measurements import BATTERY, CELLS, CHARGER, GATEWAY, MEASUREMENTS, METER
 
-RAW_DAYS, MINUTES_DAYS = 30, 365
-MINUTES, RECORDS = "minutes", "records"  # retention policies; buckets: after the database's name and `_`
+RAW, MINUTES, RECORDS = "raw", "minutes", "records"  # retention policies; buckets: after the database's name
+DAYS = {RAW: 30, MINUTES: 365, RECORDS: 0}  # 0: for ever
 LAST, LEVELS = "last", ("min", "max")
 MINUTELY = (BATTERY, CELLS, CHARGER, METER)
 COPIED = tuple(each for each in MEASUREMENTS.values() if each not in (*MINUTELY, GATEWAY))
@@ -29,7 +29,7 @@ class Tier:
     since: str
 
 
-TIERS = (Tier("1h", "3h"), Tier("1d", "3d"), Tier("1w", f"{RAW_DAYS - 1}d"))
+TIERS = (Tier("1h", "3h"), Tier("1d", "3d"), Tier("1w", f"{DAYS[RAW] - 1}d"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,11 +65,6 @@ def pattern(field: Field) -> str:
 def patterns(fields: tuple[Field, ...]) -> str:
     """Return a regular expression of all their names."""
     return "^(" + "|".join(map(pattern, fields)) + ")$"
-
-
-def is_family(field: Field) -> bool:
-    """Return whether the name stands for many."""
-    return pattern(field) != field.name
 
 
 def files(database: str) -> Iterator[tuple[str, str]]:

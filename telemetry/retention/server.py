@@ -3,7 +3,7 @@
 Promises:
 - Nothing is changed before `install`; what is there already is left as it is.
 - The long-kept places are filled from all rows there are before rows begin to expire. Tasks are made after
-  that, so an installation that was cut off is begun again with the next one.
+  that, so the next installation goes on with the day at which one was cut off.
 - Each failure is one line: no rights, no InfluxDB 1.x or 2.x, no answer.
 """
 
@@ -13,17 +13,18 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any, Self
 
 from telemetry.clock import Clock
 from telemetry.errors import UnavailableError
+from telemetry.retention.kept import DAYS, MINUTES, RAW, RECORDS
 from telemetry.sinks.influx.client import InfluxClient
 from telemetry.sinks.influx.server import Api, InfluxServer
 from telemetry.sinks.influx.verdict import Answer
 
 TIMEOUT_S = 3600.0  # a day of a thousand vehicles takes minutes
 _ANSWER_BYTES = 16 * 1024 * 1024
-ENDLESS = "keeps all; rows older than {0} days will expire there"
 _RIGHTS = "needs an administrator's account: in 1.x one WITH ALL PRIVILEGES, in 2.x an all-access token"
 
 
@@ -40,6 +41,8 @@ class Retaining(ABC):
     """A server of either kind. Raises UnavailableError in each method."""
 
     name: str  # of the server, for people
+    place_kind: str  # what keeps rows there
+    task_kind: str  # what fills it
 
     def __init__(self, client: InfluxClient, settings: InfluxServer) -> None:
         self.client, self.settings = client, settings
@@ -50,28 +53,69 @@ class Retaining(ABC):
         """Return the server if it is of this kind. Raises UnavailableError without the bucket or database."""
 
     @abstractmethod
-    def places(self) -> list[Step]:
-        """Return what keeps minutes and records."""
+    def place(self, name: str) -> str:
+        """Return by which name the server knows RAW, MINUTES or RECORDS."""
 
     @abstractmethod
-    def tasks(self) -> list[Step]:
-        """Return what fills them."""
+    def keeps_days(self, place: str) -> float | None:
+        """Return for how long a place keeps its rows; 0: for ever; None: there is no such place."""
 
     @abstractmethod
-    def raw(self) -> Step:
-        """Return for how long rows are kept."""
+    def keep(self, place: str, days: int) -> None:
+        """Make a place that keeps its rows so long, or let the one that is there do so."""
 
     @abstractmethod
-    def values(self) -> dict[str, int]:
-        """Return how many values each place holds, by its name."""
+    def texts(self) -> dict[str, str]:
+        """Return the wanted tasks by name."""
+
+    @abstractmethod
+    def written(self) -> dict[str, tuple[str, str]]:
+        """Return of those tasks that are there how they are found, and the text."""
+
+    @abstractmethod
+    def write(self, name: str, text: str) -> None:
+        """Make a task, or give the one that is there this text."""
+
+    @abstractmethod
+    def count(self, place: str) -> int:
+        """Return how many values a place holds."""
 
     @abstractmethod
     def oldest(self) -> datetime | None:
         """Return a time before which there is no row; None: there are none."""
 
     @abstractmethod
+    def newest_minute(self) -> datetime | None:
+        """Return the newest minute that is kept; None: there are none."""
+
+    @abstractmethod
     def bring_in(self, start: datetime, stop: datetime) -> None:
         """Fill minutes and records with the rows between two whole hours."""
+
+    def kept(self, name: str) -> Step:
+        """Return for how long RAW, MINUTES or RECORDS are kept."""
+        place, days = self.place(name), DAYS[name]
+        found, what = self.keeps_days(place), f"{self.place_kind} {place} of {days or 'all'} days"
+        make = partial(self.keep, place, days)
+        if found is None:
+            return Step(what, "missing", make)
+        if found or not days:  # what somebody has chosen stays
+            return Step(what, "there" if found == days else f"is of {found:g} days, and stays so")
+        return Step(what, f"keeps all; rows older than {days} days will expire there", make)
+
+    def tasks(self) -> Iterator[Step]:
+        """Yield what fills them."""
+        written = self.written()
+        for name, text in self.texts().items():
+            found, there = written.get(name, ("missing", ""))
+            is_right, what = _bare(there) == _bare(text), f"{self.task_kind} {name}"
+            found += "; differs" if there and not is_right else ""
+            yield Step(what, found, None if is_right else partial(self.write, name, text))
+
+    def values(self) -> dict[str, int]:
+        """Return how many values each place holds, by its name."""
+        places = [self.place(name) for name in DAYS]
+        return {each: 0 if self.keeps_days(each) is None else self.count(each) for each in places}
 
     def missing(self, what: str) -> UnavailableError:
         """Return the error of a bucket or database that is not there, and a wrong name is made no place."""
@@ -91,36 +135,51 @@ class Retaining(ABC):
             said: Any = json.loads(answer.body)
         except ValueError:
             said = answer.body.decode("utf-8", "replace")
-        words = said.get("message") or said.get("error", "") if isinstance(said, dict) else ""
         if answer.status in (401, 403):
-            raise UnavailableError(
-                f"refuses this account: {words or answer.status}", where=self.settings.url, hint=_RIGHTS
-            )
+            words = f"refuses this account: {_words(said) or answer.status}"
+            raise UnavailableError(words, where=self.settings.url, hint=_RIGHTS)
         return answer.status, said
 
     def insist(self, api: Api, method: str, path: str, query: Mapping[str, str], body: object = None) -> Any:
         """Return the JSON of an answer that is none of an error."""
         status, said = self.ask(api, method, path, query, body)
         if status >= 300:
-            words = said.get("message") or said.get("error", "") if isinstance(said, dict) else ""
-            raise UnavailableError(f"answers {status}: {words}", where=self.settings.url)
+            raise UnavailableError(f"answers {status}: {_words(said)}", where=self.settings.url)
         return said
+
+
+def _words(said: Any) -> str:
+    return str(said.get("message") or said.get("error", "")) if isinstance(said, dict) else ""
+
+
+def _bare(text: str) -> str:
+    """Return a task without what InfluxDB 1 leaves out where it shows it again."""
+    return " ".join(text.replace('"', "").split())
 
 
 def install(server: Retaining, now: datetime) -> Iterator[str]:
     """Make what is missing, and yield a line for each step that was done."""
-    places, stop = server.places(), now.replace(minute=0, second=0, microsecond=0)
+    places, stop = _places(server), now.replace(minute=0, second=0, microsecond=0)
     yield from _made(places)
-    tasks = server.tasks()
+    tasks = list(server.tasks())
     if any(step.make for step in (*places, *tasks)):
-        start = server.oldest()
+        start = _cut_off(server, places, tasks) or server.oldest()
+        start = start and start.replace(minute=0, second=0, microsecond=0)
         while start is not None and start < stop:
             end = min(start.replace(hour=0) + timedelta(days=1), stop)
             server.bring_in(start, end)
             yield f"brought in: {start:%F}"
             start = end
     yield from _made(tasks)
-    yield from _made([server.raw()])
+    yield from _made([server.kept(RAW)])
+
+
+def _cut_off(server: Retaining, places: list[Step], tasks: list[Step]) -> datetime | None:
+    """Return the day at which an installation was cut off, after its places and before its first task."""
+    if any(step.make for step in places) or any(step.found != "missing" for step in tasks):
+        return None
+    newest = server.newest_minute()
+    return newest and newest.replace(hour=0)
 
 
 def _made(steps: list[Step]) -> Iterator[str]:
@@ -132,7 +191,11 @@ def _made(steps: list[Step]) -> Iterator[str]:
 
 def steps(server: Retaining) -> list[Step]:
     """Return all steps, as they are found."""
-    return [*server.places(), *server.tasks(), server.raw()]
+    return [*_places(server), *server.tasks(), server.kept(RAW)]
+
+
+def _places(server: Retaining) -> list[Step]:
+    return [server.kept(name) for name in (MINUTES, RECORDS)]
 
 
 @contextlib.contextmanager
