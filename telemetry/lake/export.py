@@ -9,7 +9,8 @@ Promises:
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from contextlib import closing
+from dataclasses import dataclass, replace
 from typing import Any
 
 from telemetry_core.columns.batches import Batches
@@ -25,11 +26,10 @@ from telemetry.lake.marker import Marker
 from telemetry.lake.rows import PartitionRows, put_partition
 from telemetry.lake.store import Where, open_store
 from telemetry.lake.task import Outcome, outcome_of
-from telemetry.model.fields import Kind
 from telemetry.model.measurements import MEASUREMENTS
 from telemetry.sinks.influxql import quoted, text_literal
 from telemetry.sinks.settings import Tables
-from telemetry.tables.layout import CHANNEL, SOURCE, TAGS, TIME
+from telemetry.tables.layout import CHANNEL, SOURCE, TAGS, TIME, table_of
 
 EXPORTED = (
     "battery",
@@ -43,7 +43,6 @@ EXPORTED = (
 )
 CLOSED_AFTER_S = 7 * 86_400.0  # where no spool says how old its data may become
 _VALUES = 100_000  # of one window, where they are evenly spread
-_KINDS = {Kind.FLOAT: ColumnKind.FLOAT64, Kind.BOOL: ColumnKind.BOOL, Kind.TEXT: ColumnKind.WORDS}
 _BY_STORE = {"float": ColumnKind.FLOAT64, "boolean": ColumnKind.BOOL, "integer": ColumnKind.INT64}
 _MADE_OF, _COUNTS = "store", "counts"
 _HEADS = {TIME, CHANNEL, "code", *TAGS}  # of no measurement's fields
@@ -104,12 +103,11 @@ class Exporter:
             if known is not None and _MADE_OF not in known.made_of:
                 what, hint = "is made of recordings already", "name another dataset"
                 raise DataError(what, where=f"{vehicle} {day}", hint=hint)
-            if known is not None and known.made_of == made_of:
+            if known is not None and known.made_of == made_of and store.are_there(known.sizes):
                 return outcome_of(known)
             there = {name.partition(".")[0] for name in counts}
             stored = _Stored([self._spec(measurement) for measurement in EXPORTED if measurement in there])
-            rows = PartitionRows(stored, parts)
-            try:
+            with closing(PartitionRows(stored, parts)) as rows:
                 for number, spec in enumerate(stored.tables):
                     of_it = sum(many for name, many in counts.items() if name.startswith(f"{spec.name}."))
                     step_ns = DAY_NS // (1 + of_it // _VALUES) + 1
@@ -118,8 +116,6 @@ class Exporter:
                         stored.add(number, self.tables.points(spec.name, within))
                         rows.write_groups()
                 written = rows.finish()
-            finally:
-                rows.close()
             after = self._counts(vehicle, start_ns)
             if not stored.counts == counts == after:
                 what = f"the store counts {after.total():,} values, and {stored.counts.total():,} came"
@@ -129,18 +125,15 @@ class Exporter:
 
     def _spec(self, measurement: str) -> TableSpec:
         """Return the table of a measurement: all columns of the data model, and what else there is."""
-        known = MEASUREMENTS[measurement]
+        table = table_of(MEASUREMENTS[measurement])
+        known = {column.name for column in table.columns}
         _, keys = self.tables.table(f"SHOW FIELD KEYS FROM {quoted(measurement)}")
-        fields = {
-            each.name: (_KINDS[each.kind], each.unit) for each in known.fields if "NNN" not in each.name
-        }
-        for name, kind in keys:
-            fields.setdefault(str(name), (_BY_STORE.get(str(kind), ColumnKind.WORDS), ""))
-        if measurement == "event":
-            fields["level"] = ColumnKind.INT64, fields["level"][1]  # as decode has it
-        words = [CHANNEL, *(tag for tag in (*TAGS, "code") if tag in known.tags)]
-        head = [ColumnSpec(TIME, ColumnKind.TIME), *(ColumnSpec(name, ColumnKind.WORDS) for name in words)]
-        return TableSpec(measurement, (*head, *(ColumnSpec(name, *each) for name, each in fields.items())))
+        more = (
+            ColumnSpec(str(name), _BY_STORE.get(str(kind), ColumnKind.WORDS))
+            for name, kind in keys
+            if name not in known
+        )
+        return replace(table, columns=(*table.columns, *more))
 
 
 class _Stored:

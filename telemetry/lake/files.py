@@ -91,11 +91,8 @@ def _opened(where: Where) -> Store:
 
 
 def _check_days(days: tuple[str, str]) -> None:
-    try:
+    with suppress(TypeError, ValueError):
         first, last = days
-        is_right = [first, last] == [f"{date.fromisoformat(day)}" for day in days] and first <= last
-    except (TypeError, ValueError):
-        is_right = False
-    if not is_right:
-        hint = "the first and the last one, YYYY-MM-DD"
-        raise UsageError(f"{days!r} are no days", where="days", hint=hint)
+        if [first, last] == [f"{date.fromisoformat(day)}" for day in days] and first <= last:
+            return
+    raise UsageError(f"{days!r} are no days", where="days", hint="the first and the last one, YYYY-MM-DD")

@@ -55,13 +55,12 @@ class Rows(Protocol):
 
 
 class PartitionRows:
-    """Writes what a sink gets into parts in `folder`. A context manager, which closes them."""
+    """Writes what a sink gets into parts in `folder`."""
 
     def __init__(self, sink: Rows, folder: Path) -> None:
-        how = "pip install 'nev-telemetry[parquet]'"
-        self._arrow: Any = require("pyarrow", "a dataset", how)
-        self._parquet: Any = require("pyarrow.parquet", "a dataset", how)
-        self._compute: Any = require("pyarrow.compute", "a dataset", how)
+        self._arrow: Any = require("pyarrow", "a dataset")
+        self._parquet: Any = require("pyarrow.parquet", "a dataset")
+        self._compute: Any = require("pyarrow.compute", "a dataset")
         self._sink = sink
         self._folder = folder
         self._held: dict[_Key, Any] = {}  # the last rows, which have not been written

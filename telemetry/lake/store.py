@@ -23,7 +23,6 @@ from telemetry.errors import StorageError, one_line
 from telemetry.tables.packages import require
 
 Where = str | os.PathLike[str]
-_HOW_TO_GET = "pip install 'nev-telemetry[parquet]'"
 
 
 def open_store(where: Where) -> "Store":
@@ -35,7 +34,7 @@ class Store:
     """Files by their names in the dataset."""
 
     def __init__(self, where: str) -> None:
-        self._fs: Any = require("pyarrow.fs", "a dataset", _HOW_TO_GET)
+        self._fs: Any = require("pyarrow.fs", "a dataset")
         self.where = where.rstrip("/") or "/"
         self.is_folder = "://" not in where
         with self._using(""):

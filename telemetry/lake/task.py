@@ -11,7 +11,8 @@ that one's marker.
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -31,10 +32,11 @@ from telemetry.lake.memory import Memory, read_memory, text_of
 from telemetry.lake.rows import PartitionRows, put_partition
 from telemetry.lake.store import Store, open_store
 from telemetry.lake.what import What, sink
-from telemetry.lake.window import BATCH_FRAMES, Window, Windowed
+from telemetry.lake.window import BATCH_FRAMES, Part, Window
 from telemetry.ledger import subtract
 from telemetry.logs.stamps import ClockRestart, UnreadGap
 from telemetry.logs.unread import Unread
+from telemetry.stages.binding import Binding
 from telemetry.stages.stages import Stages
 
 LEAD_NS = 60 * 10**9
@@ -48,7 +50,7 @@ _DAMAGED = f"frames/{ACCOUNT}/lost/damaged"
 class Input:
     """A recording of a partition.
 
-    - end: as of `Windowed`
+    - end: how many frames there are up to the last one of the day; None: it is read whole
     - lead_ns: it has frames of the day before alone, and this is the stamp of the last one; 0: it has others
     """
 
@@ -172,19 +174,12 @@ class _Work:
         task, of = self._task, {each.recording.path: each for each in self._inputs}
         paths = [*map(Path, of)]
         rows_of = sink()
-        stages, recordings = what.described(task.vehicle, paths).make(rows_of)
-        ends = {path: each.end for path, each in of.items() if each.end is not None}
-        starts = {path: each.recording.start_ns for path, each in of.items()}
-        reading = _Run(stages, recordings, Windowed(recordings, self._window, ends, starts))
+        reading = _Run(*what.described(task.vehicle, paths).make(rows_of), self._window, of)
         if self._memory:
             reading.remember(self._memory)
-        rows = PartitionRows(rows_of, parts)
-        try:
-            may_break = any(each.recording.problem for each in self._inputs)
-            reading.read(paths, rows, self._after, may_break=may_break)
+        with closing(PartitionRows(rows_of, parts)) as rows:
+            reading.read(paths, rows, self._after)
             written = rows.finish()
-        finally:
-            rows.close()
         marker = Marker(
             task.vehicle,
             task.day,
@@ -209,10 +204,15 @@ class _Run:
     - lead_ns, memory: for the next day; is_settled: it is the same whether or not a day follows
     """
 
-    def __init__(self, stages: Stages, recordings: Recordings, windowed: Windowed) -> None:
+    def __init__(
+        self, stages: Stages, recordings: Recordings, window: Window, inputs: Mapping[str, Input]
+    ) -> None:
         self._stages = stages
         self._recordings = recordings
-        self._windowed = windowed
+        self._window = window
+        self._inputs = inputs  # by path
+        self._known: list[tuple[Binding, int]] = []  # channels of an earlier day; each is bound again once
+        self._part: Part | None = None  # that is read
         self._counted: Counter[str] = Counter()
         self.problems, self.losses = list[str](), list[str]()
         self.lead_ns = 0
@@ -225,7 +225,7 @@ class _Run:
         stages = self._stages
         for binding in bindings:
             bound = stages.take_payloads_from(len(stages.channels), binding)
-            self._windowed.known.append((binding, bound.number))
+            self._known.append((binding, bound.number))
         bind_new(stages.writing, stages, 0)
         stages.writing.remember(known)
 
@@ -237,15 +237,25 @@ class _Run:
         counted.update(self._stages.writing.counted())
         return {name: count for name, count in sorted(counted.items()) if count}
 
-    def read(self, paths: Sequence[Path], rows: PartitionRows, after: str, *, may_break: bool) -> None:
-        """Read all, and let `rows` write what comes of it.
+    def _open(self, path: Path, bind: Callable[[Binding], int]) -> Part:
+        """Open a file as `Recordings` does."""
 
-        after: whether a day follows, and when; may_break: a recording was known to. Otherwise its error is
-        raised: it has changed since then.
-        """
+        def bind_again(binding: Binding) -> int:
+            for known in self._known:
+                if known[0] == binding:
+                    self._known.remove(known)
+                    return known[1]
+            return bind(binding)
+
+        self._part, of = None, self._inputs[str(path)]
+        opened = self._recordings.open(path, bind_again)
+        self._part = Part(opened, self._window, of.end, of.recording.start_ns)
+        return self._part
+
+    def read(self, paths: Sequence[Path], rows: PartitionRows, after: str) -> None:
+        """Read all, and let `rows` write what comes of it. after: whether a day follows, and when."""
         stages, lines, goes_on = self._stages, LineBuffer(), after != _NONE
-        opening = self._windowed.open
-        reading = Reading(stages, self._recordings, accounts=True, goes_on=goes_on, opening=opening)
+        reading = Reading(stages, self._recordings, accounts=True, goes_on=goes_on, opening=self._open)
         frames, samples = FrameBatch(BATCH_FRAMES), SampleBatch(stages.schema)
         decoding, writing = 0, len(stages.writing.channels)
         reading.begin(paths, unread=Unread.apart(paths))
@@ -255,7 +265,7 @@ class _Run:
                 decoding = bind_new(stages.decoding, stages, decoding)
                 writing = bind_new(stages.writing, stages, writing)
                 self.problems += place.warnings
-                if self._windowed.is_lead and not place.is_end:
+                if self._part and self._part.is_lead and not place.is_end:
                     continue
                 self._counted.update(place.counts)
                 if place.restart:
@@ -266,8 +276,8 @@ class _Run:
                 rows.write_groups()
         finally:
             reading.close()
-        if reading.unread.errors and not may_break:
-            raise reading.unread.errors[0]
+        if reading.unread.errors and not any(each.recording.problem for each in self._inputs.values()):
+            raise reading.unread.errors[0]  # it has changed since it was looked at
         self._end(reading, lines, after)
 
     def _restart(self, restart: ClockRestart | UnreadGap, lines: LineBuffer) -> None:
@@ -277,7 +287,7 @@ class _Run:
 
     def _end(self, reading: Reading, lines: LineBuffer, after: str) -> None:
         writing, payloads = self._stages.writing, self._stages.payloads
-        stop_ns = self._windowed.window.stop_ns
+        stop_ns = self._window.stop_ns
         self.memory = text_of(self._stages)
         self.is_settled = writing.is_settled and not payloads.is_open
         if after != _NONE:

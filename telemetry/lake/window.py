@@ -9,7 +9,7 @@ Promises:
 """
 
 from bisect import bisect_right
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from itertools import groupby
@@ -18,7 +18,7 @@ from pathlib import Path
 from telemetry_core.frames.batch import FrameBatch
 from telemetry_core.frames.stamps import TimeMap
 
-from telemetry.decode.reading import OpenRecording, Recordings
+from telemetry.decode.reading import OpenRecording
 from telemetry.errors import TelemetryError
 from telemetry.lake.layout import DAY_NS, day_of
 from telemetry.lake.marker import Recording, Span
@@ -26,7 +26,6 @@ from telemetry.lake.what import What
 from telemetry.logs.content import RecordedFile, file_digest
 from telemetry.logs.stamps import NO_DATE
 from telemetry.logs.unread import UNREADABLE
-from telemetry.stages.binding import Binding
 
 BATCH_FRAMES = 8192  # of each look at a recording: where batches end decides where damage counts
 _UNDATED_NS = 365 * DAY_NS  # an earlier first stamp is no date
@@ -121,48 +120,18 @@ def _runs(frames: FrameBatch, bounds: Callable[[int], Bounds]) -> Iterator[tuple
         first = stop
 
 
-class Windowed:
-    """Opens recordings of which a window is read.
+class Part:
+    """The window of an open recording. is_lead: what was read last is of the lead-in."""
 
-    - is_lead: what was read last is of the lead-in
-    - known: channels that an earlier day has bound, and their numbers; each is bound again once
-    """
+    def __init__(self, opened: OpenRecording, window: Window, end: int | None, start_ns: int) -> None:
+        """Set up the reading of a window.
 
-    def __init__(
-        self, recordings: Recordings, window: Window, ends: Mapping[str, int], starts: Mapping[str, int]
-    ) -> None:
-        """Set up the reading of a window. Both by path.
-
-        - ends: how many frames there are up to the last one of the window; none: it is read whole
-        - starts: when recordings began that have no date; none: nobody knows
+        - end: how many frames there are up to the last one of the window; None: it is read whole
+        - start_ns: when a recording began that has no date; 0: nobody knows
         """
-        self._recordings = recordings
-        self.window = window
-        self._ends = ends
-        self._starts = starts
         self.is_lead = False
-        self.known: list[tuple[Binding, int]] = []
-
-    def open(self, path: Path, bind: Callable[[Binding], int]) -> OpenRecording:
-        """Open a file as `Recordings` does."""
-
-        def bind_again(binding: Binding) -> int:
-            for known in self.known:
-                if known[0] == binding:
-                    self.known.remove(known)
-                    return known[1]
-            return bind(binding)
-
-        opened = self._recordings.open(path, bind_again)
-        return _Part(self, opened, self._ends.get(str(path)), self._starts.get(str(path), 0))
-
-
-class _Part:
-    """The window of an open recording."""
-
-    def __init__(self, owner: Windowed, opened: OpenRecording, end: int | None, start_ns: int) -> None:
-        self._owner = owner
         self._opened = opened
+        self._window = window
         self._end = end
         self._dates = _Dates(start_ns)
         self._frames = 0
@@ -184,12 +153,12 @@ class _Part:
         while not (self._waiting or self.at_end):
             runs = self._read(batch)
             if len(runs) == 1 and runs[0][1:] == (0, len(batch)):
-                self._owner.is_lead = runs[0][0]
+                self.is_lead = runs[0][0]
                 return len(batch)
             self._waiting = [(is_lead, batch.part(*part)) for is_lead, *part in reversed(runs)]
             batch.clear()
         if self._waiting:
-            self._owner.is_lead, run = self._waiting.pop()
+            self.is_lead, run = self._waiting.pop()
             batch.extend(run)
         return len(batch)
 
@@ -198,8 +167,7 @@ class _Part:
 
     def _read(self, batch: FrameBatch) -> Sequence[tuple[bool, int, int]]:
         """Read; return the runs of frames that are to come: whether of the lead-in, from where to where."""
-        window = self._owner.window
-        before = self._opened.damaged
+        window, before = self._window, self._opened.damaged
         self._frames += self._opened.read(batch)
         self._dates.give(batch)
         is_of_day = self._end is None  # of the recording's last frame

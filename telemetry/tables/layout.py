@@ -29,35 +29,29 @@ from telemetry.stages.output import LOG
 TIME, CHANNEL, ID = "time", "channel", "id"
 SOURCE = "source"  # what tells a row's channel: its tag set, since rows of an aggregate have no channel
 TAGS = ("pack", "charger")  # that separate rows of the data model
+_CODE = "code"  # likewise, of events
 _TIME = ColumnSpec(TIME, ColumnKind.TIME)
 _CHANNEL = ColumnSpec(CHANNEL, ColumnKind.WORDS, head=SOURCE)
 _LOG = ColumnSpec(LOG, ColumnKind.WORDS, head=LOG)
-EVENT_TABLE = TableSpec(
-    EVENT.name,
-    (
-        _TIME,
-        _CHANNEL,
-        *(ColumnSpec(tag, ColumnKind.WORDS, head=tag) for tag in TAGS),
-        ColumnSpec("code", ColumnKind.WORDS),
-        ColumnSpec("level", ColumnKind.INT64),
-        ColumnSpec("active", ColumnKind.BOOL),
-        ColumnSpec("text", ColumnKind.WORDS),
-    ),
-)
 _NOT_SCALED = (ColumnKind.WORDS, ColumnKind.BOOL)
 _KINDS = {Kind.FLOAT: ColumnKind.FLOAT64, Kind.BOOL: ColumnKind.BOOL, Kind.TEXT: ColumnKind.WORDS}
 
 
-def _table_of(measurement: Measurement) -> TableSpec:
-    """Return the table of a measurement whose rows come one by one."""
-    fields = (ColumnSpec(field.name, _KINDS[field.kind], field.unit) for field in measurement.fields)
-    tags = (ColumnSpec(tag, ColumnKind.WORDS, head=tag) for tag in TAGS)
-    return TableSpec(measurement.name, (_TIME, _CHANNEL, *tags, *fields))
+def table_of(measurement: Measurement) -> TableSpec:
+    """Return the table of a measurement whose rows come one by one; a level is a whole number."""
+    tags = (tag for tag in (*TAGS, _CODE) if tag in measurement.tags)
+    heads = (ColumnSpec(tag, ColumnKind.WORDS, head="" if tag == _CODE else tag) for tag in tags)
+    fields = (
+        ColumnSpec(each.name, ColumnKind.INT64 if each.name == "level" else _KINDS[each.kind], each.unit)
+        for each in measurement.fields
+        if "NNN" not in each.name
+    )
+    return TableSpec(measurement.name, (_TIME, _CHANNEL, *heads, *fields))
 
 
 _PHASE = FieldSpec("phase", SlotKind.TEXT)  # of a charger whose charges are followed: it comes alone
 # Of tables whose rows come one by one; they are the last of all.
-ROW_TABLES = (*map(_table_of, (CHARGING_SESSION, CHARGING_PHASE, CHARGING_CURVE)), EVENT_TABLE)
+ROW_TABLES = tuple(map(table_of, (CHARGING_SESSION, CHARGING_PHASE, CHARGING_CURVE, EVENT)))
 
 
 def lay_out(

@@ -38,8 +38,8 @@ class ParquetFolder:
         Raises UsageError if it holds such files, which a reader of the folder would take for this log's,
         StorageError if it cannot be made, MissingPackageError without pyarrow.
         """
-        self._parquet: Any = require("pyarrow.parquet", "Parquet", "pip install 'nev-telemetry[parquet]'")
-        self._arrow: Any = require("pyarrow", "Parquet", "pip install 'nev-telemetry[parquet]'")
+        self._parquet: Any = require("pyarrow.parquet", "Parquet")
+        self._arrow: Any = require("pyarrow", "Parquet")
         self.sink = TableSink(with_log=with_log)
         self._folder = folder
         self._writers: dict[str, Any] = {}

@@ -12,9 +12,10 @@ from telemetry.charging.items import CurveRow, PhaseRow, PhaseWord, SessionRow
 from telemetry.charging.rows import point
 from telemetry.charging.session import Session
 from telemetry.model.events import Event
+from telemetry.model.measurements import EVENT
 from telemetry.stages.binding import BoundChannel
 from telemetry.stages.output import LOG, Output
-from telemetry.tables.layout import CHANNEL, EVENT_TABLE, SOURCE, TAGS, TIME, lay_out
+from telemetry.tables.layout import CHANNEL, SOURCE, TAGS, TIME, lay_out
 
 BATCH_ROWS = 65_536
 HELD_BYTES = 64 << 20  # of rows in batches that are not full, over all tables
@@ -84,7 +85,7 @@ class TableSink(Output):
     def add_event(self, event: Event, time_ns: int, _lines: LineBuffer) -> None:
         owner = {CHANNEL: event.source or None, "pack": event.pack or None, "charger": event.charger or None}
         what: dict[str, _Value] = {"code": event.code, "level": int(event.level), "active": event.active}
-        self._append(EVENT_TABLE.name, {TIME: time_ns, **owner, **what, "text": event.text})
+        self._append(EVENT.name, {TIME: time_ns, **owner, **what, "text": event.text})
 
     def add_session(self, row: SessionRow, time_ns: int, tag: str, _lines: LineBuffer) -> str:
         rows: list[SessionRow] = [row] if isinstance(row, PhaseWord) else []
