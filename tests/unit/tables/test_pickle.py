@@ -110,8 +110,8 @@ def test_workers_of_a_process_pool_hand_their_tables_over() -> None:
 
 
 def test_without_pyarrow_one_line_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    def missing(name: str, what: str, hint: str = "") -> object:
-        return require(f"no_{name}", what, hint)
+    def missing(name: str, what: str) -> object:
+        return require(f"no_{name}", what)
 
     monkeypatch.setattr("telemetry.tables.pickled.require", missing)
     with pytest.raises(telemetry.TelemetryError, match=r"^a pickled table needs the package no_pyarrow"):
