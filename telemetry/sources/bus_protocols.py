@@ -101,7 +101,7 @@ class BusProtocols:
             raise ConfigError(
                 f"{one} of {protocol.name} and {another} are the same frames (bus {name})",
                 where=self.where,
-                hint="one bus has one of them, with first_wins too: leave the other database or protocol out",
+                hint="one bus has one of them, with first_wins too: leave database, protocol or profile out",
             )
         whole = replace(bus, messages=bus.messages + added)
         buses = [whole if each is bus else each for each in plan.buses]

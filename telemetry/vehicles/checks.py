@@ -12,14 +12,14 @@ from telemetry.protocols.can.table import CanSignal, end_byte
 from telemetry.rules.signals import choice
 from telemetry.settings.document import Where
 from telemetry.vehicles.profile import LAST_BYTE, Broadcast, Layout, Profile, Read, Unit
-from telemetry.vehicles.protocol import Heard, heard, named_alike
+from telemetry.vehicles.protocol import Heard, heard
 
 
 def check(profile: Profile) -> None:
     """Raise ConfigError for what does not go together."""
     faults = Faults()
     layouts: tuple[Layout, ...] = (*profile.reads, *profile.broadcasts)
-    found = [*_of_names(profile), *_of_ids(profile), *_of_pages(profile)]
+    found = [*_of_names(profile), *_of_ids(profile)]
     found += [error for layout in layouts for error in _of_cells(profile, layout)]
     for error in found or _of_messages(profile):
         with faults.gathered():
@@ -67,18 +67,6 @@ def _of_ids(profile: Profile) -> Iterator[ConfigError]:
             yield ConfigError(words, where=where, hint=f"see {place}")
 
 
-def _of_pages(profile: Profile) -> Iterator[ConfigError]:
-    """Yield where reads that share a name are no pages of one message."""
-    for first, *others in named_alike(profile.reads):
-        for one in (first, *others) if others else ():
-            if one.what[0] != first.what[0]:
-                yield ConfigError("reads of one name are of one service", where=one.where.key("what"))
-            for key in ("length", "selector"):
-                if getattr(one, key):
-                    words = "stands in several reads of one name, which their identifiers tell apart"
-                    yield ConfigError(words, where=one.where.key(key), hint="give each a name of its own")
-
-
 def _of_cells(profile: Profile, layout: Layout) -> Iterator[ConfigError]:
     for name, most in (("cells", profile.cells), ("temperatures", MAX_NUMBERED_FIELDS)):
         cells = getattr(layout, name)
@@ -97,7 +85,9 @@ def _of_cells(profile: Profile, layout: Layout) -> Iterator[ConfigError]:
 
 def _of_messages(profile: Profile) -> Iterator[ConfigError]:
     codes: dict[str, Heard] = {}
-    origins: dict[tuple[str, str], Where] = {}  # of cells and sensors, by bus and name
+    origins: dict[
+        tuple[str, str], Where
+    ] = {}  # of cells and sensors, by bus and name; of answered ones by letter
     answers: dict[tuple[int, bytes], list[Heard]] = {}  # by the first id and what they begin with
     for one in heard(profile):
         message, where = one.message, one.layout.where
@@ -112,25 +102,40 @@ def _of_messages(profile: Profile) -> Iterator[ConfigError]:
                     codes[message.code] = one  # one fault, though they are called alike
                     break
         answers.setdefault((id, begins), []).append(one)
-        if (other := codes.setdefault(message.code, one)) is not one:
+        if (other := codes.setdefault(message.code, one)) is not one and not _share(one.layout, other.layout):
             hint = f"see {other.layout.where}; give one another name"
             yield ConfigError(f"two messages are called {message.code}", where=where, hint=hint)
         yield from _of_signals(one)
         yield from _of_origins(one, profile, origins)
 
 
+def _share(one: Layout, other: Layout) -> bool:
+    """Return whether rows of two answers of one unit are called alike on purpose."""
+    reads = isinstance(one, Read) and isinstance(other, Read) and one.unit == other.unit
+    return reads and one.name == other.name != ""
+
+
 def _of_origins(one: Heard, profile: Profile, origins: dict[tuple[str, str], Where]) -> Iterator[ConfigError]:
-    """Yield where a broadcast cell has two origins; answers, which come first, may be alternatives."""
+    """Yield where a broadcast cell comes from elsewhere, too; answers, which come first, may be alternatives.
+
+    Cells of which some are broadcast and others are asked would never be one reading of the pack.
+    """
     layout = one.layout
     tables = [cells.where for cells in (layout.cells, layout.temperatures) if cells]
     buses = layout.bus if isinstance(layout, Broadcast) else ()
     if isinstance(layout, Read):
         buses = profile.units[layout.unit].bus
     for where, signal in one.placed:
-        for bus in buses if where in tables and signal.name[1:].isdecimal() else ():
-            other = origins.setdefault((bus, signal.name), where)
-            if other != where and isinstance(layout, Broadcast):
-                words = f"cells.{signal.name[0]}{int(signal.name[1:]):03} comes from another table already"
+        letter, number = signal.name[0], signal.name[1:]
+        for bus in buses if where in tables and number.isdecimal() else ():
+            if isinstance(layout, Read):
+                origins.setdefault((bus, letter), where)
+                continue
+            other = origins.get((bus, letter)) or origins.setdefault((bus, signal.name), where)
+            if other != where:
+                words = f"cells.{letter}{int(number):03} comes from another table already"
+                if (bus, letter) in origins:
+                    words = f"cells.{letter} are answered, too, and a pack tells all of them in one way"
                 yield ConfigError(words, where=where, hint=f"see {other}")
                 return
 

@@ -414,6 +414,7 @@ class Profile:
     sources: tuple[str, ...] = key("where the facts are from", default=())
     note: str = key("what its owner should know", default="")
     extends: str = key("the profile that it adds to: a name, or a path", default="")
+    yields: bool = key("it is of any vehicle: beside another profile it adds what that lacks", default=False)
     buses: Mapping[str, VehicleBus] = key("its buses, one at least", name="bus", kind="named", of=VehicleBus)
     units: Mapping[str, Unit] = key("its control units", name="unit", kind="named", of=Unit)
     reads: tuple[Read, ...] = key("what units answer", name="read", kind="tables", of=Read, default=())

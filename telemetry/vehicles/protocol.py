@@ -8,7 +8,7 @@ Relies on a profile that goes together.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from telemetry.errors import ConfigError
@@ -18,11 +18,11 @@ from telemetry.protocols.can.table import CanMessage, CanProtocol, CanSignal
 from telemetry.protocols.values import Mapped
 from telemetry.rules.signals import choice
 from telemetry.settings.document import Where
-from telemetry.vehicles.profile import READS, Cells, Layout, Place, Profile, Read, Value
+from telemetry.vehicles.profile import Cells, Layout, Place, Profile, Read, Value
 
 PREFERRED, BROADCAST, ANSWERED = range(3)  # ranks of what may fill one field
 _BESIDE = "_raw"  # of what says that a cell or sensor is none
-_PAGE, _IDENTIFIER = "page", "identifier"  # signals that say which others are there
+_PAGE = "page"  # the signal that says which others are there
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,23 +68,12 @@ def heard(profile: Profile, bus: str = "") -> Iterator[Heard]:
         ids = tuple(dict.fromkeys(pair.answer.id for pair in unit.at))
         reads = [one for one in profile.reads if one.unit == unit.name]
         layouts = Counter(one.what for one in reads)
-        for named in named_alike(reads):
-            if len(named) > 1:
-                yield _by_identifier(named, ids)
-            else:
-                yield from _pages(named[0], ids, is_only=layouts[named[0].what] == 1)
+        for one in reads:
+            yield from _pages(one, ids, is_only=layouts[one.what] == 1)
     for each in profile.broadcasts:
         if not bus or bus in each.bus:
             code = each.name or id_text(each.id)
             yield _heard(each, CanMessage(code, "broadcast", (each.id,), ()), BROADCAST)
-
-
-def named_alike(reads: Iterable[Read]) -> Iterable[Sequence[Read]]:
-    """Return reads by message: those of one unit that share a name are one; the others each their own."""
-    found: dict[object, list[Read]] = {}
-    for number, one in enumerate(reads):
-        found.setdefault((one.unit, one.name) if one.name else number, []).append(one)
-    return found.values()
 
 
 def _pages(one: Read, ids: tuple[int, ...], *, is_only: bool) -> Iterator[Heard]:
@@ -98,46 +87,18 @@ def _pages(one: Read, ids: tuple[int, ...], *, is_only: bool) -> Iterator[Heard]
         yield _heard(one, message, ANSWERED, page=page)
 
 
-def _by_identifier(reads: Sequence[Read], ids: tuple[int, ...]) -> Heard:
-    """Return the answers to several reads of one service as one message, whose identifier is a selector."""
-    service = reads[0].what[0]
-    selector = Place(byte=1, byte_count=READS[service])
-    parts = [
-        _heard(
-            replace(one, selector=selector),
-            CanMessage(one.name, f"answers of {one.unit}", ids, (), begins=bytes((service + 0x40,))),
-            ANSWERED,
-            identifier=int.from_bytes(one.what[1:]),
-        )
-        for one in reads
-    ]
-    placed = (*parts[0].placed[:1], *(one for each in parts for one in each.placed[1:]))  # one selector
-    return replace(
-        parts[0],
-        message=replace(parts[0].message, signals=tuple(signal for _, signal in placed)),
-        mapped=tuple(one for each in parts for one in each.mapped),
-        placed=placed,
-    )
-
-
-def _heard(
-    layout: Layout, message: CanMessage, rank: int, *, page: int = 0, identifier: int | None = None
-) -> Heard:
-    """Return the message with its signals. identifier: the page that all of them are of."""
-    always = () if identifier is None else (identifier,)
+def _heard(layout: Layout, message: CanMessage, rank: int, *, page: int = 0) -> Heard:
+    """Return the message with its signals."""
     optional = isinstance(layout, Read) and layout.optional
     mapped: list[Mapped] = []
     placed: list[tuple[Where, CanSignal]] = []
     if layout.selector:
-        name = _PAGE if identifier is None else _IDENTIFIER
-        message = replace(message, selector=name)
-        placed.append((layout.where.key("selector"), _signal(name, layout.selector)))
+        message = replace(message, selector=_PAGE)
+        placed.append((layout.where.key("selector"), _signal(_PAGE, layout.selector)))
     for field in layout.fields:
         words = tuple(field.words.items())
         unit = field.unit or _unit(field.to)
-        signal = replace(
-            _valued(field.called, field), page=always or _raws(field.page), unit=unit, words=words
-        )
+        signal = replace(_valued(field.called, field), page=_raws(field.page), unit=unit, words=words)
         placed.append((field.where, signal))
         if field.to:
             goes_before = PREFERRED if field.prefer else rank
@@ -154,7 +115,7 @@ def _heard(
             )
     for letter, cells in (("v", layout.cells), ("t", layout.temperatures)):
         if cells:
-            placed += ((cells.where, signal) for signal in _cells(letter, cells, page, always))
+            placed += ((cells.where, signal) for signal in _cells(letter, cells, page))
             if cells.unless:
                 raws = [signal.name for _, signal in placed if signal.name.endswith(_BESIDE)]
                 pairs = tuple((raw.removesuffix(_BESIDE), raw) for raw in raws)
@@ -177,9 +138,9 @@ def _heard(
     )
 
 
-def _cells(letter: str, cells: Cells, page: int, always: tuple[int, ...]) -> Iterator[CanSignal]:
+def _cells(letter: str, cells: Cells, page: int) -> Iterator[CanSignal]:
     """Yield the signals of cells or sensors, and first that which says which ones a frame has."""
-    of_page = always or _raws(cells.page)
+    of_page = _raws(cells.page)
     one = replace(_valued("", cells), page=of_page, unit="V" if letter == "v" else "°C")
     if cells.number:
         selector = f"{letter}_number"

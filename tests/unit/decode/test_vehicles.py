@@ -2,17 +2,12 @@
 
 import csv
 import io
-from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
-from telemetry_core.decode.plan import Plan
-from telemetry_core.decode.spec import BusSpec, PlanSpec
-from telemetry_core.rows.schema import Schema
 
 import telemetry
-from telemetry.protocols.can.table import shared_id
-from telemetry.vehicles.known import named, names
+from telemetry.vehicles.known import names
 from tests.support.command import command, printed
 from tests.support.vehicle_logs import CELLS_MV, kona, leaf_current, lines
 
@@ -100,8 +95,32 @@ def test_two_profiles_share_a_unit_whose_answers_differ_in_what_they_begin_with(
     assert (done.returncode, done.stderr) == (0, "")
     assert (found["can0", "OBD.module_v"], found["can0", "battery.soc_pct"]) == (14.336, 61.5)
     assert len([name for _, name in found if name.startswith("cells.v")]) == 98
-    done = command("decode", log, "--vehicle-profile", "obd-ii", "--vehicle-profile", "mg4")
-    assert (done.returncode, "are the same frames (bus " in done.stderr) == (78, True)  # both ask 22F45B
+    two = ("--vehicle-profile", "kia-ev6", "--vehicle-profile", "hyundai-kona-64")
+    done = command("decode", log, *two)
+    assert (done.returncode, "are the same frames (bus " in done.stderr) == (78, True)  # both ask 220101
+
+
+@pytest.mark.parametrize("car", ["mg4", "mg5", "mg-zs-ev", "porsche-taycan"])
+@pytest.mark.parametrize("is_first", [True, False])
+def test_obd_ii_adds_what_the_named_vehicle_lacks_and_overrules_nothing(
+    tmp_path: Path, car: str, *, is_first: bool
+) -> None:
+    """Both ask unit 7ED for 015B or 22F45B, which mean the display to MG's; of another unit obd-ii alone."""
+    soc, of_car = ("22B046", b"\x62\xb0\x46\x02\x58"), 60.0
+    if car == "porsche-taycan":
+        soc, of_car = ("22F45B", b"\x62\xf4\x5b\x99"), 60.0
+    answers = [b"\x41\x0d\x32", b"\x41\x42\x38\x00", b"\x41\x5b\xcc", soc[1]]
+    log = written(tmp_path, *lines([("7ED", each) for each in answers] + [("7E8", b"\x41\x5b\x33")]))
+    profiles = [("--vehicle-profile", "obd-ii"), ("--vehicle-profile", f"{car}:port")]
+    words = [word for pair in (profiles if is_first else profiles[::-1]) for word in pair]
+    done = command("decode", log, *words, "--messages")
+    found = values(done.stdout)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert (found["can0", "OBD.speed_kmh"], found["can0", "OBD.module_v"]) == (50, 14.336)
+    rows = csv.DictReader(io.StringIO(done.stdout))
+    told = [row["value"] for row in rows if (row["message"], row["signal"]) == ("battery", "soc_pct")]
+    assert told[-1] == f"{of_car:g}"  # and not the 20 % that another unit answers after it
+    assert ("bms_015B.soc_display_pct" in {name for _, name in found}) == (car != "porsche-taycan")
 
 
 def test_an_id_with_an_address_in_one_profile_alone_is_refused(tmp_path: Path) -> None:
@@ -116,16 +135,12 @@ def test_an_id_with_an_address_in_one_profile_alone_is_refused(tmp_path: Path) -
     assert (done.returncode, "answers on 607 begin with an address in one" in done.stderr) == (78, True)
 
 
-def test_profiles_may_stand_together_where_a_plan_can_tell_their_answers_apart() -> None:
-    obd, together = named("obd-ii").protocol(), 0
-    for other in (named(name).protocol() for name in names() if name != "obd-ii"):
-        records = (*obd.records, *other.records)
-        messages = (*obd.bus("x").messages, *other.bus("x", len(obd.records)).messages)
-        is_alone = shared_id(obd.bus("x"), other.bus("x").messages) is not None
-        with pytest.raises(ValueError, match="can be both") if is_alone else nullcontext():
-            Plan(PlanSpec(records, (BusSpec("x", messages),)), Schema(records))
-        together += not is_alone and not {id.id for id in obd.isotp}.isdisjoint(id.id for id in other.isotp)
-    assert together >= 8
+def test_obd_ii_stands_beside_every_profile(tmp_path: Path) -> None:
+    log = written(tmp_path, *lines([("7EA", b"\x41\x0d\x32")]))
+    for name in names():
+        profiles = ("--vehicle-profile", name, "--vehicle-profile", "obd-ii")
+        done = command("decode", log, *profiles[2 * (name == "obd-ii") :], "--messages")
+        assert (done.returncode, values(done.stdout)) == (0, {("can0", "OBD.speed_kmh"): 50}), done.stderr
 
 
 @pytest.mark.parametrize("jobs", ["1", "2"])

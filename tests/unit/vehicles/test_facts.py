@@ -291,7 +291,13 @@ OTHERS = [
     inside("chevrolet-bolt", "7EF", "62419FFFFF", v31=5.0),
     inside("chevrolet-bolt", "7EF", "6242003333", v32=1.0),
     inside("chevrolet-bolt", "7EF", "6242403333", v96=1.0),
-    short("chevrolet-bolt", "7EC", "628334CC", soc_pct=80.0),
+    *(  # OBDb's recordings of a car of 2019
+        inside(
+            "chevrolet-bolt", "7EC", f"6243AF{raw}", **{"battery.soc_pct": pytest.approx(soc_pct, abs=5e-6)}
+        )
+        for raw, soc_pct in (("26C9", 15.15068), ("8806", 53.13497), ("DE5B", 86.85893))
+    ),
+    inside("chevrolet-bolt", "7EC", "62833487", soc_display_pct=pytest.approx(52.94118, abs=5e-6)),
     inside("chevrolet-bolt", "7EC", "62434F41", pack_temp_c=25.0),
     inside("chevrolet-bolt", "7EC", "62436878", ac_v=240.0),
     inside("chevrolet-bolt", "7EC", "624369A0", ac_a=32.0),

@@ -49,6 +49,7 @@ id = "1DB"
 mark = "1"
 fields = [{ to = "battery.current_a", bit = 7, bits = 11, signed = true }]
 """
+LATER = PAGES.replace("times = 2", "times = 1").replace("{ count", "{ first = 5, count")
 CELLS = """\
 [[broadcast]]
 bus = "ev"
@@ -92,7 +93,7 @@ def test_each_page_and_each_frame_is_a_message_with_the_ids_of_its_bus(tmp_path:
     ]
 
 
-def test_reads_of_one_name_are_pages_of_one_message(tmp_path: Path) -> None:
+def test_rows_of_reads_with_one_name_are_called_alike(tmp_path: Path) -> None:
     reads = """
 [[read]]
 unit = "bms"
@@ -107,11 +108,8 @@ name = "OBD"
 mark = "2"
 fields = [{ name = "module_v", byte = 2, bytes = 2, scale = 0.001 }]
 """
-    (message,) = read(tmp_path, VAN, reads).protocol("port").messages
-    (spec, _) = read(tmp_path, VAN, reads).protocol("port").bus("can0").messages
-    assert (message.code, spec.begins) == ("OBD", b"\x41")
-    assert [each.name for each in message.signals] == ["identifier", "speed_kmh", "module_v"]
-    assert [each.ranges for each in spec.conditions] == [((0x0D, 0x0D),), ((0x42, 0x42),)]
+    specs = read(tmp_path, VAN, reads).protocol("port").bus("can0").messages[::2]
+    assert [(each.name, each.begins.hex()) for each in specs] == [("OBD", "410d"), ("OBD", "4142")]
 
 
 def test_a_number_in_the_frame_says_which_cell_it_is(tmp_path: Path) -> None:
@@ -164,7 +162,8 @@ cells = { page = [3, 255], bit = 31, bits = 13, count = 2, number = { byte = 2, 
         ((VAN.replace('title = "A van"\n', ""),), 0, "title", "is missing"),
         ((VAN.replace("17FE007B", "DAF1DB"),), 11, "unit.bms.at[1].answer", "(3 digits, or 8 for an id of"),
         ((VAN, CELLS, CELLS.replace("1D0", "1D1")), 24, "broadcast[1].cells", "cells.v001 comes from"),
-        ((VAN, PAGES, CELLS), 25, "broadcast[0].cells", "cells.v001 comes from another table already (see"),
+        ((VAN, PAGES, CELLS), 25, "broadcast[0].cells", "cells.v are answered, too, and a pack tells all of"),
+        ((VAN, LATER, CELLS), 25, "broadcast[0].cells", "cells.v are answered, too, and a pack tells all of"),
         (('title = "A van"\n',), 0, "", "has no [bus.NAME]"),
     ],
 )  # fmt: skip
