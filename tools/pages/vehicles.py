@@ -34,8 +34,8 @@ In the configuration the keys `vehicle_profile` and `vehicle_bus` of a bus name 
   bits, `s16` in two's complement, `le` has the least significant byte first. Bits have a DBC's numbers.
 - Where a field has several origins, one with `prefer` fills it, then what is broadcast, then what is
   answered: the first of these that was heard within 10 s. Of two alike the latest value counts.
-- `obd-ii` beside the vehicle's own profile adds what that one lacks, and fills a field where nothing else does.
-  Two profiles of which both know one answer are refused otherwise.
+- `obd-ii` beside the vehicle's own profile adds what that one lacks, and fills a field where nothing else
+  does. Otherwise two profiles of which both know one answer are refused.
 - `decode` takes databases beside a profile, and no `--protocol`; a configuration takes both.
 - The mark says how sure a fact is: {marks}. Facts on which
   sources contradict each other are left out.
