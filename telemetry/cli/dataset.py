@@ -20,6 +20,10 @@ if TYPE_CHECKING:  # with pyarrow
     from telemetry.tables.databases import Databases
 
 _WITHOUT = ("wide", "raw_text", "log_column", "from_time", "to_time", "unknown")
+_AS_THEY_ARE = (
+    *("config", "protocol", "vehicle_profile", "registers", "messages", "value_texts", "protect"),
+    *("recordings", "address", "jobs"),
+)
 _SAID_EVERY_S = 60.0
 
 
@@ -76,21 +80,12 @@ def write_dataset(
         *arguments.logs,
         to=arguments.output,
         databases=databases,
-        config=arguments.config,
         source=arguments.source or "",
-        protocol=arguments.protocol,
-        vehicle_profile=arguments.vehicle_profile,
-        registers=arguments.registers,
-        messages=arguments.messages,
-        value_texts=arguments.value_texts,
         signals=arguments.signal,
-        protect=arguments.protect,
         isotp=isotp,
         vehicle=arguments.vehicle or "",
-        recordings=arguments.recordings,
         engine=arguments.engine or "local",
-        address=arguments.address,
-        jobs=arguments.jobs,
+        **{name: getattr(arguments, name) for name in _AS_THEY_ARE},
         report=reporter.ended,
         meanwhile=reporter.show,
         warn=lambda lines: screen.warn([*lines]),

@@ -9,7 +9,9 @@ Promises:
 - Nothing has its name yet: the parts lie in a folder of the caller's.
 """
 
+from collections import deque
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
@@ -27,6 +29,7 @@ from telemetry.tables.table import Table
 _GROUP_ROWS = 131_072
 _MOST_CHUNKS = 32_768  # columns of row groups in files that are open: of each 0.9 kB are kept
 _MOST_SORTED = 1 << 22  # values of a file that is to be sorted: twice 8 bytes of each
+_PUTS = 8  # at once: a disk, or a store, takes as long for all of them as for one
 _HELD_NS = 10**9  # stamps of a log that goes forward step back by less
 
 
@@ -183,12 +186,13 @@ def put_partition(
     folder: of the parts. Raises StorageError, and then the old partition is there.
     """
     partition, made = partition_name(marker.vehicle, marker.day), fingerprint(marker.made_of)
-    outputs = {}
     of = ((part.table, part.day) for part in parts)
-    for part, path in zip(parts, file_names(of, marker.vehicle, partition, made), strict=True):
-        size = part.file.stat().st_size
-        outputs[path] = Output(part.table, part.day, part.rows, size, part.types)
-        store.put(part.file, path)
+    outputs = {
+        path: Output(part.table, part.day, part.rows, part.file.stat().st_size, part.types)
+        for part, path in zip(parts, file_names(of, marker.vehicle, partition, made), strict=True)
+    }
+    with ThreadPoolExecutor(_PUTS) as pool:
+        deque(pool.map(store.put, [part.file for part in parts], outputs), maxlen=0)  # raises what failed
     marker = replace(marker, outputs=outputs)
     draft = folder / "marker"
     with writing(draft):

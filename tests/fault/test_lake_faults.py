@@ -47,7 +47,6 @@ from pathlib import Path
 from unittest.mock import patch
 from telemetry import lake
 from telemetry.lake.rows import PartitionRows
-from telemetry.lake.rows import PartitionRows
 from telemetry.lake.store import Store
 
 left = int(sys.argv[4])
@@ -112,6 +111,22 @@ def test_a_put_that_fails_leaves_the_old_partition(tmp_path: Path, calls: int) -
     write(logs, tmp_path / "lake")
     write(logs, tmp_path / "fresh")
     assert tree(tmp_path / "lake") == tree(tmp_path / "fresh")
+
+
+def test_files_of_a_partition_are_put_at_once_and_its_marker_after_them(tmp_path: Path) -> None:
+    """Each of four waits for three more; the marker comes alone."""
+    logs, put, names = archive(tmp_path, 1, 1), Store.put, list[str]()
+    together = threading.Barrier(4, timeout=60.0)
+
+    def waiting(store: Store, part: Path, name: str) -> None:
+        if name.endswith(".parquet"):
+            together.wait()
+        put(store, part, name)
+        names.append(name)
+
+    with patch.object(Store, "put", waiting):
+        (outcome,) = write(logs, tmp_path / "lake").outcomes
+    assert (outcome.error, len(names), names[-1]) == ("", 5, "_done/ev0_2026-03-02.json")
 
 
 def test_a_disk_that_is_full_leaves_the_old_partition_and_is_said(tmp_path: Path) -> None:
