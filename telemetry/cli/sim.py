@@ -70,7 +70,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=_serial_link,
     )
     option(
-        "--units PROFILE[,FAULT…]",
+        "--units PROFILE[,…][,FAULT…]",
         "the vehicle's control units by a profile, which answer on --can or --interface, or in --output, "
         "where a tester asks; faults take turns with right answers: pending:TIMES, negative:CODE, "
         "wrong-identifier, broken-off, wrong-sequence, second-tester; layout:BYTES: which of several",

@@ -1,11 +1,11 @@
-"""`sim SCENARIO --units PROFILE[,FAULT[:N]…]`: the scenario's vehicle as one that answers when it is asked.
+"""`sim SCENARIO --units PROFILE[,PROFILE…][,FAULT[:N]…]`: its vehicle as one that answers when it is asked.
 
 The simulator knows no profile: it gets plain tables of what units answer, which are made here.
 """
 
 import argparse
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import asdict
 
@@ -18,11 +18,12 @@ from firmware_sim.simulation import Simulation
 from firmware_sim.wire.diagnostics import Address, Answer, Number
 from telemetry.cli.simulator import Stop, open_link, print_clock, simulated_clock, write_log
 from telemetry.errors import UsageError
-from telemetry.vehicles import profile as profiles
-from telemetry.vehicles.known import named
+from telemetry.vehicles.known import is_path, named, names
+from telemetry.vehicles.profile import Address as End
+from telemetry.vehicles.profile import Profile, Read
+from telemetry.vehicles.protocol import BESIDE, Heard, heard
 
 _NUMBERED = {"pending": 10, "negative": 16}  # faults with a number, and its base
-_Values = profiles.Field | profiles.Cells
 
 
 def run_units(
@@ -32,19 +33,15 @@ def run_units(
     observe: Callable[[Simulation], None] | None,
 ) -> dict[str, object]:
     """Answer until a signal, or --duration is over; into a log as if a tester asked. Return the report."""
-    name, *options = arguments.units.split(",")
-    profile, (faults, length) = named(name, "--units"), _read(options)
-    if not profile.units:
-        raise UsageError(f"{name} broadcasts all that it tells: it has no unit to ask", where="--units")
-    lengths = sorted({each for read in profile.reads for each in read.length})
-    if length and length not in lengths:
-        hint = f"lengths are {', '.join(map(str, lengths))}" if lengths else "leave layout out"
-        raise UsageError(f"no answer of {name} has {length} bytes", where="--units", hint=hint)
+    named_first, *others = arguments.units.split(",")
+    profiles = [named(name, "--units") for name in (named_first, *filter(_is_profile, others))]
+    faults, length = _read([option for option in others if not _is_profile(option)])
+    _check(profiles, length)
     if arguments.output is None and any(fault.kind == "second-tester" for fault in faults):
         raise UsageError("a second tester asks in a log alone: on a bus you are the tester", where="--units")
-    scenario = with_cells(scenario, profile.cells or scenario.pack.cells)
+    scenario = with_cells(scenario, max(each.cells for each in profiles) or scenario.pack.cells)
     simulation = Simulation(scenario, arguments.seed, duration_s=arguments.duration, observe=observe)
-    units = Answering(simulation, [*_specs(profile, faults, length)])
+    units = Answering(simulation, [spec for each in profiles for spec in _specs(each, faults, length)])
     if arguments.output is not None:
         origin_ns = scenario.starts_at_ns if arguments.time_origin is None else arguments.time_origin
         played = write_log(units.conversation(), origin_ns, arguments.output, stop)
@@ -56,6 +53,28 @@ def run_units(
             print_clock(clock)
             played = {"frames_sent": play_node(units, link, clock, unix_ns=time.time_ns, stopped=stop)}
     return played | asdict(simulation.truth())
+
+
+def _is_profile(option: str) -> bool:
+    return is_path(option) or option in names()
+
+
+def _check(profiles: Sequence[Profile], length: int) -> None:
+    """Raise UsageError for what has nothing to answer with, or where two would answer one request."""
+    taken: dict[End, str] = {}
+    for profile in profiles:
+        if not profile.units:
+            words = f"{profile.name} broadcasts all that it tells: it has no unit to ask"
+            raise UsageError(words, where="--units")
+        for pair in (pair for unit in profile.units.values() for pair in unit.at):
+            if taken.setdefault(pair.answer, profile.name) != profile.name:
+                words = f"{taken[pair.answer]} and {profile.name} both answer by {pair.answer}"
+                raise UsageError(words, where="--units", hint="play them one by one")
+    lengths = sorted({each for profile in profiles for read in profile.reads for each in read.length})
+    if length and length not in lengths:
+        hint = f"lengths are {', '.join(map(str, lengths))}" if lengths else "leave layout out"
+        those = ", ".join(profile.name for profile in profiles)
+        raise UsageError(f"no answer of {those} has {length} bytes", where="--units", hint=hint)
 
 
 def _read(options: list[str]) -> tuple[list[AskedFault], int]:
@@ -75,61 +94,42 @@ def _read(options: list[str]) -> tuple[list[AskedFault], int]:
             hint = "pending:TIMES, negative:CODE, layout:BYTES, " + ", ".join(
                 fault for fault in FAULTS if fault not in _NUMBERED
             )
-            raise UsageError(f"{option!r} is no fault of a unit", where="--units", hint=hint)
+            raise UsageError(f"{option!r} is no profile and no fault of a unit", where="--units", hint=hint)
     return faults, length
 
 
-def _specs(profile: profiles.Profile, faults: list[AskedFault], length: int) -> Iterator[UnitSpec]:
+def _specs(profile: Profile, faults: list[AskedFault], length: int) -> Iterator[UnitSpec]:
     for unit in profile.units.values():
         answers: dict[bytes, Answer] = {}
-        for read in profile.reads:
-            if read.unit != unit.name:
-                continue
-            for page, request in enumerate(read.requests):
-                if request not in answers or length in read.length:
-                    answers[request] = _answer(read, page, request, length)
+        for one in heard(profile):
+            if isinstance(one.layout, Read) and one.layout.unit == unit.name:
+                request = bytes((one.message.begins[0] - 0x40,)) + one.message.begins[1:]
+                if request not in answers or length in one.layout.length:
+                    answers[request] = _answer(one, one.layout, request, length)
         pairs = [(_address(pair.request), _address(pair.answer)) for pair in unit.at]
         yield UnitSpec(pairs, [*answers.values()], faults)
 
 
-def _address(end: profiles.Address) -> Address:
+def _address(end: End) -> Address:
     return Address(end.id, end.unit)
 
 
-def _answer(read: profiles.Read, page: int, request: bytes, length: int) -> Answer:
-    numbers = [_number(field, field.to.removeprefix("battery.")) for field in read.fields]
-    for letter, cells in (("v", read.cells), ("t", read.temperatures)):
-        if cells is None:
-            continue
-        for at in range(cells.count):
-            present_bit = -1 if cells.present is None else 8 * (cells.present + at // 8) + 7 - at % 8
-            what = f"{letter}{cells.first + page * cells.count + at}"
-            numbers.append(_number(cells, what, at * cells.stride, present_bit))
-            if cells.unless:
-                beside, start = cells.unless, _further(cells.unless, at * cells.stride)
-                bits, order = beside.bit_count, (beside.little, beside.signed)
-                numbers.append(Number(what, start, bits, *order, absent=beside.raws[0]))
-    usual = read.length[0] if read.length else max([len(request), *(each.end_byte for each in numbers)])
+def _answer(one: Heard, read: Read, request: bytes, length: int) -> Answer:
+    message = one.message
+    means = {each.signal.rpartition(".")[2]: each.to.removeprefix("battery.") for each in one.mapped}
+    numbers = [
+        Number(
+            means.get(signal.name, signal.name.removesuffix(BESIDE)),
+            signal.start_bit,
+            signal.bit_count,
+            signal.little_endian,
+            signal.signed,
+            signal.factor,
+            signal.offset,
+            signal.invalid[0] if signal.invalid else signal.valid[1] + 1 if signal.valid else None,
+            signal.present_bit,
+        )
+        for signal in message.signals
+    ]
+    usual = read.length[0] if read.length else max(len(request), message.byte_count)
     return Answer(request, length if length in read.length else usual, numbers, read.every_s)
-
-
-def _number(value: _Values, what: str, further_bits: int = 0, present_bit: int = -1) -> Number:
-    """Return a number as the simulator has it, so many bits after the value's own place."""
-    absent = value.absent[0] if value.absent else value.valid[1] + 1 if value.valid else None
-    return Number(
-        what,
-        _further(value, further_bits),
-        value.bit_count,
-        value.little,
-        value.signed,
-        value.scale,
-        value.offset,
-        absent,
-        present_bit,
-    )
-
-
-def _further(place: profiles.Place, bits: int) -> int:
-    """Return the first bit so many after the place's own, in the order of the bus."""
-    swapped = 0 if place.little else 7
-    return (place.start_bit ^ swapped) + bits ^ swapped

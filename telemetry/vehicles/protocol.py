@@ -21,7 +21,7 @@ from telemetry.settings.document import Where
 from telemetry.vehicles.profile import Cells, Layout, Place, Profile, Read, Value
 
 PREFERRED, BROADCAST, ANSWERED = range(3)  # ranks of what may fill one field
-_BESIDE = "_raw"  # of what says that a cell or sensor is none
+BESIDE = "_raw"  # of what says that a cell or sensor is none
 _PAGE = "page"  # the signal that says which others are there
 
 
@@ -117,8 +117,8 @@ def _heard(layout: Layout, message: CanMessage, rank: int, *, page: int = 0) -> 
         if cells:
             placed += ((cells.where, signal) for signal in _cells(letter, cells, page))
             if cells.unless:
-                raws = [signal.name for _, signal in placed if signal.name.endswith(_BESIDE)]
-                pairs = tuple((raw.removesuffix(_BESIDE), raw) for raw in raws)
+                raws = [signal.name for _, signal in placed if signal.name.endswith(BESIDE)]
+                pairs = tuple((raw.removesuffix(BESIDE), raw) for raw in raws)
                 message = replace(message, together=pairs)
             family = f"{letter}{{n}}"
             mapped.append(
@@ -155,7 +155,7 @@ def _cells(letter: str, cells: Cells, page: int) -> Iterator[CanSignal]:
         moved = _moved(one, cells, letter, first, place)
         yield moved
         if cells.unless:
-            beside = _signal(moved.name + _BESIDE, cells.unless)
+            beside = _signal(moved.name + BESIDE, cells.unless)
             start_bit = _after(beside.start_bit, place * cells.stride, is_little=cells.unless.little)
             yield replace(beside, start_bit=start_bit, invalid=cells.unless.raws, mark=cells.mark)
 

@@ -8,6 +8,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import can
@@ -110,6 +111,21 @@ def test_battery_and_cells_of_each_profile_are_the_plant(vehicle: Vehicle, tmp_p
     scenario.write_text(PARKED)
     words = ("--units", vehicle.profile + vehicle.options, "--duration", SECONDS, "--output", log)
     printed("sim", scenario, *words)
+    told_by(vehicle, scenario, log)
+
+
+def test_vehicles_that_answer_by_other_ids_do_so_in_one_log(tmp_path: Path) -> None:
+    scenario, log = tmp_path / "parked.toml", tmp_path / "asked.log"
+    scenario.write_text(PARKED)
+    vehicles = [each for each in VEHICLES if not each.profile.startswith("nissan")]  # 7BB is the Kona's, too
+    units = ",".join(each.profile for each in vehicles)
+    printed("sim", scenario, "--units", units, "--duration", 2 * SECONDS, "--output", log)
+    for vehicle in vehicles:
+        told_by(replace(vehicle, cells=max(each.cells for each in vehicles)), scenario, log)
+
+
+def told_by(vehicle: Vehicle, scenario: Path, log: Path) -> None:
+    """Check that a vehicle's profile finds all facts in a log, as the plant of so many cells has them."""
     (plant, *_) = plant_of(vehicle, scenario, 0.1)
     steps = {fact.name: fact.step for fact in vehicle.facts}
     told = set[str]()
@@ -319,13 +335,23 @@ def test_a_second_tester_makes_itself_felt(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (("--units", "hyundai-kona-64,slow", "--output", "u.log"), "'slow' is no fault of a unit"),
-        (("--units", "hyundai-kona-64,negative:GG", "--output", "u.log"), "'negative:GG' is no fault"),
+        (
+            ("--units", "hyundai-kona-64,slow", "--output", "u.log"),
+            "'slow' is no profile and no fault",
+        ),
+        (
+            ("--units", "hyundai-kona-64,negative:GG", "--output", "u.log"),
+            "'negative:GG' is no profile",
+        ),
         (
             ("--units", "nissan-leaf-ze1,layout:42", "--output", "u.log"),
             "no answer of nissan-leaf-ze1 has 42 bytes (lengths are 16, 31, 37, 41, 43, 53, 198, 331)",
         ),
         (("--units", "think-city", "--output", "u.log"), "think-city broadcasts all that it tells"),
+        (
+            ("--units", "vw-meb,hyundai-kona-64,negative:22,kia-ev6", "--output", "u.log"),
+            "hyundai-kona-64 and kia-ev6 both answer by 7EC",
+        ),
         (("--units", "hyundai-kona-64", "--socket", "bus"), "answer on --can or --interface, or in --output"),
         (("--units", "hyundai-kona-64,second-tester", "--can", "vcan0"), "asks in a log alone"),
     ],
