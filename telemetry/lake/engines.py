@@ -5,6 +5,7 @@ Promises:
 - A worker that dies costs its piece an attempt: it is done again. (On Dask as often as the cluster's
   `allowed-failures` says.) What loses that one too is done at the end, alone: it may have died of another.
   What dies alone has failed; so has a piece that raises. All others are done.
+- Where all workers have gone, others are waited for, ten minutes long.
 - A file that a worker does not see, or a worker of another version, is an error before anything starts.
 - The function with all that it holds, such as databases, travels once to each worker.
 
@@ -27,6 +28,7 @@ LOCAL = "local"
 ENGINES = {LOCAL: "", "dask": "distributed", "ray": "ray"}  # and the package that each needs
 ATTEMPTS = 2  # of a piece whose worker dies, beside others and then alone
 _LOOKS_EVERY_S = 1.0
+_MOST_LOOKS = 600  # at a cluster whose workers have all gone: others may be started meanwhile
 _START = "start a cluster, and give its address"
 
 
@@ -132,14 +134,21 @@ def run_chains(
     chains: Iterable[Sequence[Work[Done]]],
     run: Callable[[Any], Done],
 ) -> Iterator[Done]:
-    """Yield what has become of each piece of work, as it is done. meanwhile: is called each second."""
+    """Yield what has become of each piece of work, as it is done. meanwhile: is called each second.
+
+    Raises UnavailableError where no worker is left.
+    """
     shared = workers.share(run)
     waiting = [(-len(chain), number, 0, chain) for number, chain in enumerate(chains) if chain]
     heapq.heapify(waiting)
     given: dict[int, tuple[int, int, int, Sequence[Work[Done]]]] = {}
     suspects = list[tuple[int, int, int, Sequence[Work[Done]]]]()
-    is_alone, total = False, 0
+    is_alone, total, looks_left = False, 0, _MOST_LOOKS
     while waiting or given or suspects:
+        looks_left = _MOST_LOOKS if workers.room else looks_left - 1
+        if not looks_left:
+            hint = "start some, and give the command again: it skips what is done"
+            raise UnavailableError("all workers have gone", where="engine", hint=hint)
         if not given:
             is_alone = not waiting
             waiting += [suspects.pop()] if is_alone else []

@@ -4,9 +4,10 @@ import os
 import select
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -126,6 +127,33 @@ def test_a_worker_of_another_version_is_refused() -> None:
     answers = {"a": (__version__, ""), "b": ("0.0.9", "")}
     with pytest.raises(UnavailableError, match=r"^worker b: has nev-telemetry 0\.0\.9, and here is "):
         require(_Answering(answers), Needed({}))
+
+
+class _Leaving(Workers):
+    """One worker that takes a piece and goes; another one comes after so many looks. looks: how many came."""
+
+    def __init__(self, comes_after: int) -> None:
+        super().__init__("", 1)
+        self.comes_after = comes_after
+        self.looks = 0
+
+    @property
+    def room(self) -> int:
+        return int(self.looks in (0, self.comes_after))
+
+    def ended(self, timeout_s: float) -> Iterable[tuple[int, Any]]:
+        assert timeout_s == 1.0
+        self.looks += 1
+        return super().ended(timeout_s) if self.looks > self.comes_after else ()
+
+
+def test_a_cluster_whose_workers_have_all_gone_is_waited_for_ten_minutes() -> None:
+    def run(comes_after: int) -> list[tuple[str, int, str]]:
+        return [*run_chains(_Leaving(comes_after), lambda: None, [[Piece("a", 0)]], partial(do, b""))]
+
+    assert run(599) == [("a", 0, "0")]
+    with pytest.raises(UnavailableError, match=r"^engine: all workers have gone \(start some"):
+        run(10_000)
 
 
 def test_an_engine_that_is_none_or_has_no_address_or_no_package_is_one_line(
