@@ -96,6 +96,21 @@ class Mapped:
         self.mapper.map(samples, self._out)
         return self._out
 
+    def release(self, channel: int, before_ns: int | None = None) -> SampleBatch:
+        """Return the rows of rounds that are held there, before this stamp; valid until the next call."""
+        self._out.clear()
+        if before_ns is None:
+            self.mapper.release(channel, self._out)
+        else:
+            self.mapper.release(channel, self._out, before_ns=before_ns)
+        return self._out
+
+    def finish(self) -> SampleBatch:
+        """Return the rows of what is still held, since no row comes any more; valid until the next call."""
+        self._out.clear()
+        self.mapper.finish(self._out)
+        return self._out
+
     def follow(self, _samples: SampleBatch) -> Iterable[SessionItem]:
         notices = self.mapper.notices()
         return self._alarms.apart(starmap(SessionItem, self._pages.report(notices))) if notices else ()

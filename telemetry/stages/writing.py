@@ -130,8 +130,9 @@ class Writing:
         return SessionItem(finding.row, self.alarms.stamped(event, finding.time_ns), event)
 
     def _pass_on(self, samples: SampleBatch, lines: LineBuffer) -> None:
-        if self.mapped is not None:
-            samples = self.mapped.map(samples)
+        self._go_on(self.mapped.map(samples) if self.mapped else samples, lines)
+
+    def _go_on(self, samples: SampleBatch, lines: LineBuffer) -> None:
         for observer in self._observers:
             observer.observe(self._frames, samples)
         self._frames = NO_FRAMES
@@ -200,7 +201,7 @@ class Writing:
     def finish(self, lines: LineBuffer, end_ns: int) -> None:
         """Write what ends with the last frame, of stamp `end_ns`, but for what the reducer holds."""
         if self.mapped is not None:
-            self.mapped.mapper.finish()
+            self._go_on(self.mapped.finish(), lines)
         self.end_sessions(lines, end_ns)
 
     def end_sessions(self, lines: LineBuffer, end_ns: int, *, source: str | None = None) -> None:
@@ -225,23 +226,29 @@ class Writing:
         before_ns: int | None = None,
         shift_ns: int = 0,
     ) -> None:
-        """Write the rows that the reducer holds.
+        """Write the rows that mapper and reducer hold.
 
-        source: only rows of this source; before_ns: only rows of intervals that ended before it; shift_ns: as
-        when they were processed.
+        source: only rows of this source; before_ns: only rows of rounds and intervals that ended before it;
+        shift_ns: as when they were processed.
         """
+        self.output.shift_ns = shift_ns
+        self._release(lines, source, before_ns)
         if self._reducer is None:
             return
         self._reduced.clear()
         tags = None if source is None else {tags for one in self.of(source) for tags in one.tag_sets}
         self._reducer.flush(self._reduced, before_ns, tags)
-        self.output.shift_ns = shift_ns
         self.output.add(self._reduced, lines)
+
+    def _release(self, lines: LineBuffer, source: str | None = None, before_ns: int | None = None) -> None:
+        for channel in self.channels.values() if source is None else self.of(source):
+            if self.mapped is not None and self.mapped.mapper.held(channel.number):
+                self._go_on(self.mapped.release(channel.number, before_ns), lines)
 
     @property
     def is_settled(self) -> bool:
         """Return whether nothing would be written if no row came any more."""
-        return not (self.sessions.is_open() or (self._reducer is not None and self._reducer.pending))
+        return not (self.sessions.is_open() or self.pending)
 
     def memory(self) -> dict[str, Any]:
         """Return what is remembered of all rows so far, as plain values: for `remember`.
@@ -342,8 +349,9 @@ class Writing:
 
     @property
     def pending(self) -> int:
-        """Return points that the reducer holds."""
-        return self._reducer.pending if self._reducer else 0
+        """Return how many rounds the mapper holds, and points the reducer."""
+        rounds = sum(map(self.mapped.mapper.held, self.channels)) if self.mapped else 0
+        return rounds + (self._reducer.pending if self._reducer else 0)
 
     @property
     def incomplete_cycles(self) -> int:

@@ -67,7 +67,10 @@ class Reading:
 
 
 class Pack:
-    """A mapper of a pack with one cell on each of `pages` pages of one message, or in one message each."""
+    """A mapper of a pack with one cell on each of `pages` pages of one message, or in one message each.
+
+    Of messages, the one after the last page is mapped to nothing. There are two channels.
+    """
 
     def __init__(
         self,
@@ -94,22 +97,34 @@ class Pack:
         self.spec: MapSpec = resolve(entries, self.plan)
         self.schema = Schema(self.plan.records + self.spec.records)
         self.mapper = Mapper(self.schema, self.spec)
-        self.mapper.bind(0, 0, range(len(self.spec.tag_sets)))
+        for channel in (0, 1):
+            self.mapper.bind(channel, 0, range(len(self.spec.tag_sets)))
         self.rows: list[Row] = []
         self.notices: list[PageNotice] = []
 
-    def take(self, arrivals: Sequence[Arrival], batch: int = 1) -> list[Reading]:
-        """Return the readings made of these pages, handed over so many at a time."""
+    def take(
+        self, arrivals: Sequence[Arrival], batch: int = 1, *, channel: int = 0, id: int = 0
+    ) -> list[Reading]:
+        """Return the readings made of these pages, handed over so many at a time. id: of their rows."""
         out = SampleBatch(self.schema)
         made: list[Row] = []
         for begin in range(0, len(arrivals), batch):
             samples = SampleBatch(self.schema)
             for one in arrivals[begin : begin + batch]:
-                samples.append(*self._row(one))
+                samples.append(*self._row(one), channel=channel, id=id)
             self.mapper.map(samples, out)
             self.notices += self.mapper.notices()
             made += out
             out.clear()
+        return self._read(made)
+
+    def finish(self) -> list[Reading]:
+        """Return what was held, since nothing comes any more."""
+        out = SampleBatch(self.schema)
+        self.mapper.finish(out)
+        return self._read(list(out))
+
+    def _read(self, made: list[Row]) -> list[Reading]:
         self.rows += made
         return [_reading(row) for row in made if row.measurement == "cells"]
 
@@ -131,4 +146,4 @@ def _by_page(pages: int) -> PlanSpec:
 
 
 def _by_message(pages: int) -> PlanSpec:
-    return plan({"can0": {f"Cells{page}": {"Cell": Signal(MILLIVOLTS)} for page in range(pages)}})
+    return plan({"can0": {f"Cells{page}": {"Cell": Signal(MILLIVOLTS)} for page in range(pages + 1)}})

@@ -22,11 +22,13 @@ class RoundsModel:
     def __init__(self, pages: int, within_ns: int, optional: Collection[int] = ()) -> None:
         """Expect `pages`, of which those of `optional` count from when they first come."""
         self._within_ns = within_ns
-        self._expected = set(range(pages)) - set(optional)
+        self._pages_there_may_be = set(range(pages))
+        self._expected = self._pages_there_may_be - set(optional)
         self._round: list[Answer] = []
         self._forgotten = 0  # answers at its begin whose pauses do not count any more
         self._begin_pause_ns: int | None = None  # from the last answer of a whole round to it
         self._is_read = self._is_held = self._in_order = self._is_after_limit = False
+        self._is_doubtful = False  # what is held may be parts of two
         self._last: Answer | None = None
         self._silence_ns: int | None = None  # the shortest between two whole rounds
         self._inner_ns = 0  # the longest pause within a whole round
@@ -41,11 +43,13 @@ class RoundsModel:
             last = self._last
             pause_ns = None if last is None or one.time_ns < last.time_ns else one.time_ns - last.time_ns
             is_next = last is not None and self._in_order and min(one.fields) > min(last.fields)
-            is_retry = last is not None and last.page == one.page
+            is_retry = last is not None and last.page == one.page and len(self._expected) > 1
             is_over = pause_ns is not None and pause_ns > self._within_ns
             begins = pause_ns is None or is_over or self._is_silence(pause_ns)
-            if pause_ns is not None and self._is_read and one.page not in self._expected and not is_next:
-                begins |= pause_ns >= SECOND_NS // 2 and pause_ns > 2 * max(self._pauses_ns(), default=0)
+            longest_ns = max(self._pauses_ns(), default=0)
+            is_new = one.page not in self._expected and (self._is_read or (self._is_held and longest_ns > 0))
+            if pause_ns is not None and is_new and not is_next:
+                begins |= pause_ns >= SECOND_NS // 2 and pause_ns > 2 * longest_ns
             begins |= one.page in self._pages() and not is_retry
             if self._is_held and begins:
                 begins = self._decide(pause_ns) or (one.page in self._pages() and not is_retry)
@@ -61,7 +65,9 @@ class RoundsModel:
                 self._expected.add(one.page)
                 self._is_read = False  # if it was read, then without this page
             if self._pages() == self._expected and not self._is_read:
-                self._is_held = self._may_be_two()
+                self._is_doubtful = self._may_be_two()
+                lacks_optional = self._expected < self._pages_there_may_be
+                self._is_held = self._is_doubtful or (not self.readings and lacks_optional)
                 if not self._is_held:
                     self._read()
 
@@ -81,7 +87,7 @@ class RoundsModel:
         """Return whether the round that was held was one, now that the next answer has come."""
         self._is_held = False
         pauses = self._pauses_ns()
-        if pause_ns is None or 2 * pause_ns > max(pauses):
+        if not self._is_doubtful or pause_ns is None or 2 * pause_ns > max(pauses):
             self._read()
             return True
         del self._round[: pauses.index(max(pauses)) + 1]
@@ -91,6 +97,8 @@ class RoundsModel:
 
     def end(self) -> None:
         """End the open round: nothing more comes of it."""
+        if self._is_held:
+            self._read()
         self.given_up += bool(self._round) and not self._is_read
         self._round.clear()
         self._forgotten = 0

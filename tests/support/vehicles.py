@@ -57,6 +57,8 @@ def rows(profile: str, *groups: Iterable[str]) -> Iterator[list[tuple[str, dict[
         for number, frame in enumerate(frames):
             waiting.append(group * _APART_NS + number * _STEP_NS, *frame_of(frame))
         stages.process(waiting, lines)
+        if group == len(groups) - 1:
+            stages.writing.finish(lines, 0)
         found = map(json.loads, lines.take().splitlines())
         yield [(row["message"], row["signals"]) for row in found]
 

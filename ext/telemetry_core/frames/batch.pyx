@@ -140,7 +140,7 @@ cdef class FrameBatch:
         return forgotten
 
     def keep_ids(self, const uint32_t[::1] ids not None):
-        """Forget the frames whose id, with its ID_* bits, is none of `ids`, which ascend."""
+        """Keep only the frames whose id, with its ID_* bits, is in `ids`, which ascend."""
         cdef Py_ssize_t index, low, high, middle, kept = 0
         cdef uint32_t id
         with nogil:

@@ -9,6 +9,7 @@ from telemetry_core.rules.map_table cimport MapTable, Slot
 
 cdef struct Channel:
     int32_t bus                  # -1: not bound
+    bint is_watching             # rows of any message matter: they have references, or tell a held reading the time
     uint16_t* tags               # of each tag set
     PowerState* powers           # of each target
     Reading* references          # the last one of each of its bus

@@ -32,6 +32,7 @@ cdef object make_channel(Channel* channel, MapTable table, Py_ssize_t bus, tags)
     for number in range(table.tag_set_count):
         channel.tags[number] = tags[number]
     channel.bus = <int32_t>bus
+    channel.is_watching = True  # until a row finds nothing that does
 
 
 cdef void free_channel(Channel* channel) noexcept nogil:
@@ -82,3 +83,4 @@ cdef object recall(Channel* channel, MapTable table, memory):
         channel.pages[n] = pages[n]
     for n in range(len(values)):
         channel.brought_by[n], channel.values[n] = brought_by[n], values[n]
+    channel.is_watching = True

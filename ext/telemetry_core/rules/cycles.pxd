@@ -15,7 +15,7 @@ cdef enum Rule:                  # where a cycle begins
 cdef enum Missing:               # of one page
     NOT_MISSING = 0
     MISSING = 1                  # it was reported
-    UNHEARD = 2                  # it is optional and has not come yet: nobody was told
+    UNHEARD = 2                  # it is optional and has not come yet: that is no news
 
 cdef enum News:                  # of one page, by one row
     NO_NEWS = 0
@@ -85,11 +85,12 @@ cdef struct CycleState:          # of one cycle of one sender
     uint8_t rival_turns
     uint8_t is_lossy             # a page came twice since then before all others had come
     uint8_t is_done              # the open cycle has had its reading
-    uint8_t is_held              # all pages are in, and the next row will say whether they are of one cycle
+    uint8_t is_held              # all pages are in, and what comes next says whether they are one reading
     uint8_t by_order             # stamps do not show pauses: only the order of pages counts
     uint8_t is_cut               # the next row is of another device
     uint8_t in_order             # its rows came in the order of the pages
     uint8_t is_after_silence     # of a round: before it nothing came for longer than any pause within one may be
+    uint8_t is_known             # of rounds: one has been read
     uint64_t inner_ns            # of rounds: the longest pause within a whole one
 
 cdef inline uint64_t passed(int64_t earlier, int64_t later) noexcept nogil:
@@ -103,14 +104,17 @@ cdef inline uint64_t came_earlier(const CycleState* state, const Page* page) noe
 cdef inline uint32_t begin_page(const CycleState* state) noexcept nogil:
     return state.silent if state.rule == SILENCE else state.first
 
-cdef uint8_t forget_device(CycleState* state, Page* pages, const uint32_t* ranks, uint32_t page_count,
-                           bint is_round) noexcept nogil
-
 # Put the next row into its cycle. `there`: the `count` pages that it brings, one at least. `ranks`: the order of the
 # pages. Returns bits of Found.
 cdef uint8_t take_row(CycleState* state, Page* pages, const uint32_t* ranks, uint32_t page_count,
                       const uint32_t* there, uint32_t count, const RowHead* head, uint64_t gap_ns) noexcept nogil
 
-# The same for its round, of which two pages are `within_ns` apart at most.
-cdef uint8_t take_answer(CycleState* state, Page* pages, const uint32_t* ranks, uint32_t page_count,
-                         const uint32_t* there, uint32_t count, const RowHead* head, uint64_t within_ns) noexcept nogil
+# What cycles and rounds have in common.
+cdef uint8_t forget_device(CycleState* state, Page* pages, const uint32_t* ranks, uint32_t page_count,
+                           bint is_round) noexcept nogil
+cdef void begin_device(CycleState* state, Page* pages, uint32_t page_count, int64_t time_ns) noexcept nogil
+cdef void hold_stamps(Page* pages, uint32_t page_count, int64_t time_ns) noexcept nogil
+cdef uint32_t arrive(CycleState* state, Page* pages, const uint32_t* ranks, uint32_t page_count,
+                     const uint32_t* there, uint32_t count, int64_t time_ns, uint8_t* found) noexcept nogil
+cdef uint8_t end_cycle(CycleState* state, Page* pages, const uint32_t* ranks, uint32_t page_count,
+                       bint is_round) noexcept nogil

@@ -71,6 +71,7 @@ cdef struct Target:              # map_spec.TargetMap; fields that are not deriv
     uint32_t record
     uint16_t tag_set
     uint32_t cell_count
+    int32_t spread_to            # the target of what follows from its cells; ABSENT: nothing does
     int32_t voltage
     int32_t current
     int32_t power

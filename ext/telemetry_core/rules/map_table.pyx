@@ -38,6 +38,7 @@ cdef object _pack_target(Target* target, Schema schema, spec, Py_ssize_t tag_set
     if not 0 <= spec.cell_count <= fields:
         raise ValueError(f"{spec.cell_count} cells in a record of {fields} fields")
     target.cell_count = spec.cell_count
+    target.spread_to = NONE
     power = spec.power or PowerRule(ABSENT, ABSENT, ABSENT, ABSENT)
     flow = spec.flow or FlowRule(power.current, ABSENT, ABSENT)
     spread = spec.spread or SpreadRule(*[ABSENT] * 9)
@@ -95,6 +96,9 @@ cdef class MapTable:
         self.references = <Reference*>zeroed(sum(len(bus.references) for bus in spec.buses), sizeof(Reference))
         for number, target in enumerate(spec.targets):
             _pack_target(&self.targets[number], schema, target, self.tag_set_count)
+        for number, target in enumerate(spec.targets):
+            if target.spread is not None:
+                self.targets[_index(target.spread.cells, self.target_count, "target")].spread_to = number
         self._pack_origins(outputs)
         for number, bus in enumerate(spec.buses):
             self._pack_bus(schema, &self.buses[number], bus)

@@ -17,12 +17,12 @@ Time is that of the frames. An input of a derived value serves rows at its own s
 never earlier ones. After a step back in time, values are derived again once all inputs have come again.
 
 `map_table.pxd` reads a field out of a message row; `derived.pxd` writes what follows from mapped fields. `cycles.pyx`
-says which pages are one reading.
+and `rounds.pyx` say which pages are one reading.
 """
 
 cimport cython
 from libc.math cimport NAN, isfinite
-from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+from libc.stdint cimport INT64_MAX, int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport free
 from libc.string cimport memset
 
@@ -30,7 +30,7 @@ from telemetry_core.memory cimport lengthened, with_room, zeroed
 from telemetry_core.rules.channel cimport Channel, fills, free_channel, make_channel, recall, remembered
 from telemetry_core.rules.cycles cimport (
     GIVEN_UP, HELD_READING, NEWS, NO_NEWS, PAGE_MISSING, READING, REPLACES, UNHEARD, CycleState, Page, forget_device,
-    take_answer, take_row,
+    passed, take_row,
 )
 from telemetry_core.rules.derived cimport (
     PowerState, Reading, Spread, note_cell, note_temperature, share_of, write_counters, write_power, write_spread,
@@ -39,6 +39,7 @@ from telemetry_core.rules.map_table cimport (
     Bus, Cycle, MapTable, Message, Output, Part, Range, Reference, Slot, Target, Word, find_word, is_there,
     mapped_value,
 )
+from telemetry_core.rules.rounds cimport read_held, take_answer
 from telemetry_core.rows.access cimport has_field, is_of_sender, set_double, set_word, slots_of, reports_fault
 from telemetry_core.rows.batch cimport ROW_NEW_SENDER, ROW_OTHER_SENDER, RowHead, SampleBatch
 from telemetry_core.rows.schema cimport HEAD_WORDS, Schema
@@ -157,8 +158,31 @@ cdef class Mapper:
         with nogil:
             self._run(samples, out)
 
-    def finish(self):
-        """Count as incomplete what is open without its reading, since no row comes any more."""
+    def held(self, Py_ssize_t channel):
+        """Return how many rounds of `channel` have all their pages and wait for what comes next."""
+        cdef Py_ssize_t count = 0
+        cdef uint32_t number
+        cdef Bus* bus
+        if 0 <= channel < self.channel_count and self.channels[channel].is_watching:
+            bus = &self.table.buses[self.channels[channel].bus]
+            for number in range(bus.cycle_count):
+                count += self._holds(&self.channels[channel], bus, number)
+        return count
+
+    def release(self, Py_ssize_t channel, SampleBatch out not None, *, int64_t before_ns=INT64_MAX):
+        """Append the rows of what `channel` holds to `out`.
+
+        before_ns: only of rounds that no page with this stamp or a later one can join.
+        Raises ValueError unless `out` is of this mapper's schema.
+        """
+        if out.schema is not self.schema:
+            raise ValueError("the batch is not of the mapper's schema")
+        self.notice_count = 0
+        if self.held(channel):
+            self._release(&self.channels[channel], before_ns, out)
+
+    def finish(self, SampleBatch out not None):
+        """Release what all channels hold, and count what is open else as incomplete, since no row comes any more."""
         cdef Py_ssize_t number
         cdef uint32_t index
         cdef Channel* channel
@@ -168,6 +192,7 @@ cdef class Mapper:
             channel = &self.channels[number]
             if channel.bus < 0:
                 continue
+            self.release(number, out)
             bus = &self.table.buses[channel.bus]
             for index in range(bus.cycle_count):
                 cycle = &self.table.cycles[bus.first_cycle + index]
@@ -230,8 +255,11 @@ cdef class Mapper:
             if head.channel >= self.channel_count or self.channels[head.channel].bus < 0:
                 continue
             channel = &self.channels[head.channel]
-            if self.table.buses[channel.bus].reference_count:
-                self._refer_to(row, channel, &self.table.buses[channel.bus])
+            if channel.is_watching and self._watch(row, channel, &self.table.buses[channel.bus]):
+                out.append_rows(samples.words + run_begin, at - run_begin, run_rows)
+                run_begin = at
+                run_rows = 0
+                self._release(channel, head.time_ns, out)
             message = self.table.buses[channel.bus].message_of_record[head.record]
             if message < 0 or reports_fault(self.schema, row, self.table.messages[message].protection):
                 continue
@@ -244,22 +272,46 @@ cdef class Mapper:
                 message = self.table.messages[message].next
         return out.append_rows(samples.words + run_begin, at - run_begin, run_rows)
 
-    cdef void _refer_to(self, const uint64_t* row, Channel* channel, const Bus* bus) noexcept nogil:
-        """Remember what the row has of what values are divided by."""
+    cdef bint _watch(self, const uint64_t* row, Channel* channel, const Bus* bus) noexcept nogil:
+        """Remember what the row has of what values are divided by; return whether it releases a reading."""
         cdef const RowHead* head = <const RowHead*>row
         cdef const Reference* reference
         cdef uint32_t number
+        cdef bint is_due = False
+        channel.is_watching = bus.reference_count > 0
+        for number in range(bus.cycle_count):
+            if self._holds(channel, bus, number):
+                channel.is_watching = True
+                is_due |= self._is_over(channel, bus, number, head.time_ns)
         for number in range(bus.reference_count):
             reference = &self.table.references[bus.first_reference + number]
             if reference.record == head.record and has_field(row, reference.field):
                 channel.references[number] = Reading(
                     <double><int64_t>slots_of(self.schema, row)[reference.field], head.time_ns, True)
+        return is_due
+
+    cdef bint _holds(self, const Channel* channel, const Bus* bus, uint32_t number) noexcept nogil:
+        return self.table.cycles[bus.first_cycle + number].within_ns and channel.cycles[number].is_held
+
+    cdef bint _is_over(self, const Channel* channel, const Bus* bus, uint32_t number, int64_t time_ns) noexcept nogil:
+        """Return whether a page with this stamp would be of another round."""
+        cdef const CycleState* state = &channel.cycles[number]
+        return (time_ns > state.last_ns
+                and passed(state.last_ns, time_ns) > self.table.cycles[bus.first_cycle + number].within_ns)
+
+    cdef int _release(self, Channel* channel, int64_t time_ns, SampleBatch out) except -1 nogil:
+        """Write the rounds that a page with this stamp cannot join any more."""
+        cdef const Bus* bus = &self.table.buses[channel.bus]
+        cdef uint32_t number
+        for number in range(bus.cycle_count):
+            if self._holds(channel, bus, number) and self._is_over(channel, bus, number, time_ns):
+                self._write_held(channel, bus, number, out)
+        return 0
 
     cdef int _map_row(self, const uint64_t* row, Channel* channel, const Message* message,
                       SampleBatch out) except -1 nogil:
         cdef uint32_t end = message.first_output + message.output_count
         cdef const Output* output
-        cdef const Output* derived
         cdef Spread spread
         cdef uint32_t number
         if (<const RowHead*>row).id & ROW_NEW_SENDER and message.sender < 0:
@@ -268,8 +320,7 @@ cdef class Mapper:
         for number in range(message.first_output, end):
             output = &self.table.outputs[number]
             if output.cycle >= 0:
-                derived = output + 1 if number + 1 < end and output[1].cycle < 0 else NULL
-                self._take_pages(row, channel, output, derived, &spread, out)
+                self._take_pages(row, channel, output, &spread, out)
             else:  # a pack's plain output comes right after that of its cells
                 self._write_plain(row, channel, output, &spread, out)
                 memset(&spread, 0, sizeof(Spread))
@@ -373,10 +424,11 @@ cdef class Mapper:
         self._end_row(made, target, out)
         return 0
 
-    cdef int _take_pages(self, const uint64_t* row, Channel* channel, const Output* output,
-                         const Output* derived, Spread* spread, SampleBatch out) except -1 nogil:
+    cdef int _take_pages(self, const uint64_t* row, Channel* channel, const Output* output, Spread* spread,
+                         SampleBatch out) except -1 nogil:
         """Put the row's pages into their cycle, and write the readings that are complete now."""
-        cdef const Cycle* cycle = &self.table.cycles[self.table.buses[channel.bus].first_cycle + output.cycle]
+        cdef const Bus* bus = &self.table.buses[channel.bus]
+        cdef const Cycle* cycle = &self.table.cycles[bus.first_cycle + output.cycle]
         cdef CycleState* state = &channel.cycles[output.cycle]
         cdef Page* pages = channel.pages + cycle.first_page
         cdef uint32_t count = self._find_parts(row, output)
@@ -384,15 +436,18 @@ cdef class Mapper:
         cdef uint8_t found
         if count == 0:
             return 0
+        if state.is_cut and self._holds(channel, bus, output.cycle):
+            self._write_held(channel, bus, output.cycle, out)
         found = self._place_row(row, state, pages, cycle, output, count)
         self.incomplete_cycles += (found & GIVEN_UP) != 0
         if found & HELD_READING:
-            self._write_held(channel, output, derived, out)
+            self._write_held(channel, bus, output.cycle, out)
+        channel.is_watching |= state.is_held
         for number in range(count):
             self._take_values(row, channel, cycle, &self.table.parts[output.first_part + self.parts_there[number]],
                               state.number, state.number - 1 if found & REPLACES else 0)
         if found & READING:
-            self._write_cells(<const RowHead*>row, channel, output, state.begin, spread, out)
+            self._write_cells(<const RowHead*>row, channel, cycle, state, state.begin, spread, out)
         if found & NEWS:
             self._note(<const RowHead*>row, output.cycle, pages, cycle.page_count, out.rows - 1)
         return 0
@@ -432,12 +487,10 @@ cdef class Mapper:
             elif channel.brought_by[cycle.first_value + slot.target] == replaced:
                 channel.brought_by[cycle.first_value + slot.target] = 0
 
-    cdef int _write_cells(self, const RowHead* head, Channel* channel, const Output* output, uint64_t begin,
-                          Spread* spread, SampleBatch out) except -1 nogil:
+    cdef int _write_cells(self, const RowHead* head, Channel* channel, const Cycle* cycle, CycleState* state,
+                          uint64_t begin, Spread* spread, SampleBatch out) except -1 nogil:
         """Write the row of a completed cycle that began with the row `begin`; note its extremes."""
-        cdef const Cycle* cycle = &self.table.cycles[self.table.buses[channel.bus].first_cycle + output.cycle]
-        cdef CycleState* state = &channel.cycles[output.cycle]
-        cdef const Target* target = &self.table.targets[output.target]
+        cdef const Target* target = &self.table.targets[cycle.target]
         cdef const double* values = channel.values + cycle.first_value
         cdef const uint64_t* brought_by = channel.brought_by + cycle.first_value
         cdef uint32_t mask_words = self.schema.records[target.record].mask_words
@@ -459,18 +512,21 @@ cdef class Mapper:
         self._end_row(made, target, out)
         return 0
 
-    cdef int _write_held(self, Channel* channel, const Output* output, const Output* derived,
-                         SampleBatch out) except -1 nogil:
-        """Write the rows of the held reading, with the head of the row that completed it."""
-        cdef const CycleState* state = &channel.cycles[output.cycle]
+    cdef int _write_held(self, Channel* channel, const Bus* bus, uint32_t number, SampleBatch out) except -1 nogil:
+        """Write the rows of the held reading of a cycle, with the head of the row that completed it."""
+        cdef const Cycle* cycle = &self.table.cycles[bus.first_cycle + number]
+        cdef CycleState* state = &channel.cycles[number]
+        cdef int32_t spread_to = self.table.targets[cycle.target].spread_to
         cdef const Target* target
         cdef uint64_t* made
         cdef Spread spread
+        if state.is_held:
+            read_held(state)
         memset(&spread, 0, sizeof(Spread))
-        self._write_cells(&state.held, channel, output, state.held_begin, &spread, out)
-        if derived == NULL or not (spread.has_cells or spread.has_temperatures):
+        self._write_cells(&state.held, channel, cycle, state, state.held_begin, &spread, out)
+        if spread_to < 0 or not (spread.has_cells or spread.has_temperatures):
             return 0
-        target = &self.table.targets[derived.target]
+        target = &self.table.targets[spread_to]
         made = self._begin_row(&state.held, channel, target, out)
         write_spread(made, self.schema.records[target.record].mask_words, target, &spread)
         self._end_row(made, target, out)

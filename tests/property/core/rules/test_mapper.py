@@ -325,7 +325,7 @@ def test_another_sender_is_read_as_if_no_other_had_been_there(
             out.clear()
             mapper.map(batch_of(schema, part), out)
             assume(not mapper.notices())
-        mapper.finish()
+        mapper.finish(out)
         made.append(bits([row._replace(id=0) for row in out if row.measurement != "Cells"]))
         incomplete.append(mapper.incomplete_cycles)
     assert made[0] == made[2]

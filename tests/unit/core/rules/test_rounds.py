@@ -4,8 +4,11 @@ import itertools
 from collections.abc import Sequence
 
 import pytest
+from telemetry_core.rows.batch import SampleBatch
+from telemetry_core.rows.schema import Schema
+from telemetry_core.rules.senders import NEW_SENDER
 
-from tests.support.cycles import Arrival, Pack
+from tests.support.cycles import START_NS, Arrival, Pack
 
 
 def asked(rounds: Sequence[tuple[float, str]], apart_ms: float = 400.0) -> list[Arrival]:
@@ -33,7 +36,7 @@ def test_each_round_is_a_reading_however_seldom_and_in_whatever_order_its_pages_
     pack = Pack(3, within_s=10)
     apart_ms = 400 if every_s > 2 else 100
     assert read(pack, asked(rounds, apart_ms)) == [0, 1, 2, 3, 4]
-    pack.mapper.finish()
+    pack.finish()
     assert (pack.mapper.incomplete_cycles, pack.notices) == (0, [])
 
 
@@ -58,7 +61,7 @@ def test_a_round_that_lacks_a_page_is_given_up_and_counted_once(
 ) -> None:
     pack = Pack(3, within_s=10)
     assert read(pack, asked(rounds)) == complete
-    pack.mapper.finish()
+    pack.finish()
     assert pack.mapper.incomplete_cycles == given_up
 
 
@@ -81,7 +84,7 @@ def test_a_round_is_given_up_when_no_page_comes_for_longer_than_within_s(
     pages = [Arrival(time_ms, page, 0) for page, time_ms in enumerate(itertools.accumulate(pauses_ms))]
     pack = Pack(3, within_s=within_s)
     assert len(pack.take(pages)) == readings
-    pack.mapper.finish()
+    pack.finish()
     assert pack.mapper.incomplete_cycles == 2 * (1 - readings)  # what came before, and the page after it
 
 
@@ -93,7 +96,7 @@ def test_a_round_of_many_pages_may_take_an_hour() -> None:
 def test_time_that_steps_back_gives_the_round_up() -> None:
     pack = Pack(3, within_s=10)
     assert read(pack, asked([(100, "01"), (99, "2")])) == []
-    pack.mapper.finish()
+    pack.finish()
     assert pack.mapper.incomplete_cycles == 2
 
 
@@ -157,3 +160,52 @@ def test_a_tester_may_pause_within_each_of_three_rounds(pause_s: float, place: i
     readings = pack.take(answers[: 3 * 96 + 1])  # the last one is of the fourth round
     assert [(sorted(one.cycles), len(one.cells)) for one in readings] == [([n], 96) for n in range(3)]
     assert pack.mapper.incomplete_cycles == 0
+
+
+@pytest.mark.parametrize(("later_ms", "stamps"), [(10_000.0, []), (10_000.001, [400.0])])
+def test_a_first_round_waits_for_optional_pages_until_another_message_is_later_than_within_s(
+    later_ms: float, stamps: list[float]
+) -> None:
+    pack = Pack(3, messages=True, within_s=10, optional=[2])
+    answers = [*asked([(0, "01")]), Arrival(400 + later_ms, 3, 0)]  # page 3 is another message
+    assert [one.time_ms for one in pack.take(answers)] == stamps
+    assert pack.mapper.held(0) == 1 - len(stamps)
+    assert [one.time_ms for one in pack.finish()] == [400.0][len(stamps) :]
+    assert (pack.mapper.held(0), pack.mapper.incomplete_cycles) == (0, 0)
+    assert [row.raw["cell_max_v"] for row in pack.rows if row.measurement == "battery"] == [3.0]
+
+
+@pytest.mark.parametrize(("before_ms", "readings"), [(10_400.0, 0), (10_400.001, 1)])
+def test_what_is_held_is_released_before_a_stamp_that_cannot_be_of_its_round(
+    before_ms: float, readings: int
+) -> None:
+    pack = Pack(3, messages=True, within_s=10, optional=[2])
+    pack.take(asked([(0, "01")]), channel=1)
+    out = SampleBatch(pack.schema)
+    pack.mapper.release(0, out)
+    pack.mapper.release(1, out, before_ns=START_NS + round(before_ms * 1e6))
+    assert [row.channel for row in out if row.measurement == "cells"] == [1] * readings
+    with pytest.raises(ValueError, match="the batch is not of the mapper's schema"):
+        pack.mapper.release(0, SampleBatch(Schema(pack.plan.records)))
+
+
+def test_a_round_that_may_be_two_is_a_reading_where_the_log_ends() -> None:
+    answers = [Arrival(time_ms, page, 0) for page, time_ms in ((2, 0.0), (3, 11.0), (0, 4000.0), (1, 4011.0))]
+    pack = Pack(4, within_s=10)
+    assert pack.take(answers) == []
+    assert [one.time_ms for one in pack.finish()] == [4011.0]
+    assert pack.mapper.incomplete_cycles == 0
+
+
+def test_another_sender_ends_the_first_round_and_does_not_lose_it() -> None:
+    pack = Pack(3, messages=True, within_s=10, optional=[2])
+    assert read(pack, asked([(0, "01")])) == []
+    assert [set(one.cycles) for one in pack.take([Arrival(800, 0, 5)], id=NEW_SENDER)] == [{0}]
+
+
+@pytest.mark.parametrize("every_s", [1.2, 2.0, 20.0])
+def test_where_only_one_page_is_ever_answered_each_answer_is_a_reading(every_s: float) -> None:
+    """As of a battery that knows one of three layouts."""
+    pack = Pack(3, messages=True, within_s=10, optional=[1, 2])
+    answers = asked([(every_s * number, "0") for number in range(6)])
+    assert [sorted(one.cycles) for one in pack.take(answers) + pack.finish()] == [[n] for n in range(6)]
