@@ -1,18 +1,31 @@
-"""[reduce] of the configuration: how often rows go out. `telemetry_core.rules.reducer` does the work."""
+"""[reduce] of the configuration: how often rows go out, and within which bound values are left out.
 
-from collections.abc import Iterable, Mapping
+`telemetry_core.rules.reducer` and `telemetry_core.rules.bounds` do the work.
+"""
 
-from telemetry_core.rows.spec import RecordSpec
+import fnmatch
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Final
 
-from telemetry.errors import ConfigError
-from telemetry.model.measurements import MEASUREMENTS
+from telemetry_core.rows.spec import FieldSpec, RecordSpec, SlotKind
+
+from telemetry.errors import ConfigError, Faults
+from telemetry.model.fields import Kind
+from telemetry.model.measurements import MAX_NUMBERED_FIELDS, MEASUREMENTS, numbered_field
+from telemetry.rules.signals import choice
 from telemetry.settings.declared import key, settings
 from telemetry.settings.document import Where
 from telemetry.settings.table import Key, TomlTable
 
 DAY_S = 86_400.0
+LONGEST_S = 60.0
+NO_BOUND: Final = -1.0
+MOST_BOUND = 1e100  # a slope of it is a number still
 _TABLE = Where("reduce")
 _INTERVAL_S = Key("", kind="number", least=0.0, most=DAY_S)
+_BOUND = Key("", kind="number", least=0.0, most=MOST_BOUND)
+_NUMBERS = (SlotKind.INT, SlotKind.UINT, SlotKind.FLOAT)
 
 
 @settings
@@ -46,10 +59,33 @@ class ReduceSettings:
         default={},
         shown="none",
     )
+    shape: str | None = key(
+        "what a store's reader draws between kept values, with `bounds`: `hold`, the last one kept goes on,"
+        " or `line`, a straight line ([which](reduction.md#two-shapes))",
+        default=None,
+        shown="`hold`",
+        one_of=("hold", "line"),
+    )
+    longest_s: float | None = key(
+        "a field with a bound has a kept value at least so often; by `line` one may come so late",
+        default=None,
+        shown="60",
+        least=1.0,
+        most=3600.0,
+    )
+    bounds: Mapping[str, float] = key(
+        "globs of `measurement.field`, the first that fits wins: how far off what is drawn may be, as in"
+        ' `"cells.v*" = 0.005`. With them `every_s` is the shortest distance of two kept values'
+        " ([what is promised](reduction.md))",
+        kind="free",
+        of=_BOUND,
+        default={},
+        shown="none",
+    )
     where: Where = _TABLE
 
     @property
-    def longest_s(self) -> float:
+    def longest_interval_s(self) -> float:
         """Return the longest of all intervals."""
         return max(
             self.every_s,
@@ -59,9 +95,15 @@ class ReduceSettings:
         )
 
     def check(self, table: TomlTable) -> None:
-        """Raise ConfigError where flags are reduced and rows are not."""
+        """Raise ConfigError where flags are reduced and rows are not, or a key needs another one."""
+        for name in ("shape", "longest_s") if not self.bounds else ():
+            if getattr(self, name) is not None:
+                raise table.wrong(name, "does nothing without bounds", "add [reduce.bounds]")
+        if self.bounds and self.longest_ns < self.every_s * 1e9:
+            raise table.wrong("longest_s", f"is under every_s = {self.every_s:g}", "set it at least as long")
         has_flags = self.flags_every_s or self.flags_every_s_by_measurement
-        if has_flags and not (self.every_s or any(self.every_s_by_measurement.values())):
+        is_reduced = self.bounds or self.every_s or any(self.every_s_by_measurement.values())
+        if has_flags and not is_reduced:
             name = "flags_every_s" if self.flags_every_s else "flags"
             raise table.wrong(name, "does nothing where all rows are sent", "set every_s, at least as long")
 
@@ -74,8 +116,75 @@ class ReduceSettings:
         usual_s = 0.0 if record.modelled else self.flags_every_s
         return round(self.flags_every_s_by_measurement.get(record.measurement, usual_s) * 1e9)
 
+    @property
+    def is_line(self) -> bool:
+        """Return whether a reader draws straight lines between kept values."""
+        return self.shape == "line"
+
+    @property
+    def longest_ns(self) -> int:
+        """Return the longest distance of kept values of a field with a bound."""
+        return round((self.longest_s or LONGEST_S) * 1e9)
+
+    def bounds_of(self, records: Sequence[RecordSpec]) -> list[float]:
+        """Return the bound of each field of `records`, one after the other; NO_BOUND: it has none.
+
+        Raises ConfigError for a glob that fits no field, flags or texts alone, or a field of a measurement
+        that has an interval of its own.
+        """
+        faults, where = Faults(), self.where.key("bounds")
+        bounds: dict[str, float] = {}  # by name, as the file has them
+        numbers, others = _names(records)
+        for glob, bound in self.bounds.items():
+            found = fnmatch.filter(numbers, glob)
+            own = [name for name in found if name.partition(".")[0] in self.every_s_by_measurement]
+            with faults.gathered():
+                if own:
+                    words = f"{own[0]} is of a measurement with an interval of its own"
+                    raise ConfigError(words, where=where.key(glob), hint="keep one of the two")
+                if not found:
+                    flags = fnmatch.filter(others, glob)
+                    words = f"{flags[0]} is a flag or a text" if flags else "there is no such field"
+                    hint = (
+                        "it passes at each change"
+                        if flags
+                        else choice(glob, (re.sub("[0-9]+$", "*", one) for one in numbers))
+                    )
+                    raise ConfigError(words, where=where.key(glob), hint=hint)
+            for name in found:
+                bounds.setdefault(name, bound)
+        faults.raise_any()
+        return [
+            bounds.get(f"{record.measurement}.{field.name}", NO_BOUND) if _is_number(field) else NO_BOUND
+            for record in records
+            for field in record.fields
+        ]
+
+    def unused_bounds(self, records: Sequence[RecordSpec]) -> Iterator[str]:
+        """Yield the globs that fit no field of `records`, but one of the data model."""
+        names = [f"{record.measurement}.{field.name}" for record in records for field in record.fields]
+        yield from (glob for glob in self.bounds if not fnmatch.filter(names, glob))
+
 
 SEND_ALL = ReduceSettings()
+
+
+def _is_number(field: FieldSpec) -> bool:
+    return field.kind in _NUMBERS and not field.passes
+
+
+def _names(records: Iterable[RecordSpec]) -> tuple[dict[str, None], list[str]]:
+    """Return the fields that may have a bound, and all others: of `records` and of the data model."""
+    fields = {f"{one.measurement}.{field.name}": _is_number(field) for one in records for field in one.fields}
+    for measurement in MEASUREMENTS.values():
+        for field in measurement.fields:
+            family = re.fullmatch("([a-z]+)NNN", field.name)
+            numbers = range(1, MAX_NUMBERED_FIELDS + 1) if family else ()
+            for name in [numbered_field(family[1], number) for number in numbers] if family else [field.name]:
+                fields.setdefault(f"{measurement.name}.{name}", field.kind is Kind.FLOAT)
+    return dict.fromkeys(name for name, is_one in fields.items() if is_one), [
+        name for name, is_one in fields.items() if not is_one
+    ]
 
 
 def check_measurements(settings: ReduceSettings, records: Iterable[RecordSpec]) -> None:

@@ -27,6 +27,7 @@ from telemetry.model.finding import Finding, Grade
 from telemetry.model.measurements import BATTERY, EVENT
 from telemetry.rules.map import is_alarm
 from telemetry.rules.map_entry import MAIN, MapEntry
+from telemetry.rules.reduce import NO_BOUND, ReduceSettings
 from telemetry.service.rate_findings import live_findings, log_findings, sample_findings
 from telemetry.service.unit import unit_findings
 from telemetry.settings.document import shown_name
@@ -73,9 +74,7 @@ def check(config: Config, *, log: Path | None = None, listen_s: float | None = N
     if not (entries or config.send.messages):
         words = "messages = false, and no [[map]]: the service's own state is all that is sent"
         yield Finding(Grade.WARNING, f"send: {words}")
-    yield from _reduce_findings(
-        config, {record.measurement for record in records}, {entry.to for entry in entries}
-    )
+    yield from _reduce_findings(config, records, {entry.to for entry in entries})
     yield from _meter_findings(config, entries)
     yield from _session_findings(config, entries)
     for words in plugins.in_use():
@@ -164,8 +163,8 @@ def _session_findings(config: Config, entries: Iterable[MapEntry]) -> Iterator[F
             yield Finding(Grade.WARNING, f"session: {words}; give each a name of its own")
 
 
-def _reduce_findings(config: Config, measurements: set[str], filled: set[str]) -> Iterator[Finding]:
-    reduce = config.reduce
+def _reduce_findings(config: Config, records: Sequence[RecordSpec], filled: set[str]) -> Iterator[Finding]:
+    reduce, measurements = config.reduce, {record.measurement for record in records}
     for table, intervals in (
         ("measurements", reduce.every_s_by_measurement),
         ("flags", reduce.flags_every_s_by_measurement),
@@ -173,12 +172,31 @@ def _reduce_findings(config: Config, measurements: set[str], filled: set[str]) -
         for name in sorted(intervals.keys() - measurements):
             words = f"reduce.{table}.{name}: nothing writes a measurement of that name"
             yield Finding(Grade.WARNING, words)
+    yield from _bound_findings(reduce, records)
     every_s = reduce.every_ns(BATTERY.name) / 1e9
     if every_s > MOST_INTEGRATED_S and filled & {"battery.current_a", "battery.power_w"}:
         words = f"rows of battery {every_s:g} s apart: power summed up from them is wrong by far"
         yield Finding(
             Grade.WARNING, f"reduce: {words}; a dashboard must ask for charged_wh and discharged_wh"
         )
+
+
+def _bound_findings(reduce: ReduceSettings, records: Sequence[RecordSpec]) -> Iterator[Finding]:
+    """Yield what is promised of values that are left out, and what loosens it."""
+    if not reduce.bounds:
+        return
+    bounded = sum(bound != NO_BOUND for bound in reduce.bounds_of(records))
+    drawn, late = "the last value kept is", ""
+    if reduce.is_line:
+        drawn = "the straight line between kept values is"
+        late = f"; a value may come {reduce.longest_ns / 1e9:g} s late"
+    words = f"{counted(bounded, 'field')} with a bound: {drawn} within it of every value{late}"
+    yield Finding(Grade.FACT, f"reduce: {words}")
+    for glob in reduce.unused_bounds(records):
+        yield Finding(Grade.WARNING, f"reduce.bounds.{glob}: nothing writes a field that fits")
+    if reduce.every_s:
+        words = f"a value less than {reduce.every_s:g} s after a kept one is left out, however far off it is"
+        yield Finding(Grade.WARNING, f"reduce: every_s loosens the bounds: {words}")
 
 
 def _spool_findings(config: Config) -> Iterator[Finding]:

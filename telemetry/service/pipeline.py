@@ -260,7 +260,8 @@ class Pipeline:
         self._discarded.clear()
         self._replacing.clear()
         repeated = subtract(self._stages.counted(), before)
-        self._ledger.suppress({name: count for name, count in repeated.items() if name.startswith("points/")})
+        found = ((name, count) for name, count in repeated.items() if name.startswith(("points/", "values/")))
+        self._ledger.suppress(dict(found))
 
     def add_point(self, measurement: str, line: bytes, time_ns: int, *, time_known: bool = True) -> None:
         """Add one point of the service's own."""

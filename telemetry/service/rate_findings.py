@@ -138,7 +138,7 @@ def _rate_findings(
             f"{name}: {share.measurement}: {share.points_per_s:.1f} points/s,"
             f" {share.mb_a_day:.1f} MB a day, {part_pct:.0f} %",
         )
-    longest_s = config.reduce.longest_s
+    longest_s = config.reduce.longest_interval_s
     if rate.duration_s < FEWEST_INTERVALS * longest_s:
         words = f"[reduce] holds rows for {longest_s:g} s, and only {duration(rate.duration_s)} were measured"
         hint = f"measure {FEWEST_INTERVALS * longest_s:g} s or more"

@@ -3,7 +3,7 @@
 Promises: what comes out depends on what is given alone, in its order. Relies on one thread.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from telemetry_core.rows.batch import SampleBatch
 from telemetry_core.rows.schema import Schema
@@ -60,6 +60,9 @@ class Output:
     def bind(self, channel: BoundChannel) -> None:
         """Expect rows of `channel`."""
 
+    def expect_parts(self, records: Sequence[int]) -> None:
+        """Expect rows of these records in parts, each value once."""
+
     def begin_log(self, name: str) -> None:
         """Expect rows of the log of this name from now on."""
 
@@ -102,6 +105,9 @@ class _Encoded(Output):
     @property
     def left_out(self) -> int:
         return self._encoder.left_out
+
+    def expect_parts(self, records: Sequence[int]) -> None:
+        self._encoder.expect_parts(records)
 
     def empty_by_measurement(self) -> dict[str, int]:
         return self._encoder.empty_by_measurement()

@@ -37,7 +37,9 @@ from telemetry.stages.observer import Observer
 from telemetry.stages.output import OutputKind, output_of
 from telemetry.stages.sessions import NoSessions, PlugSessions, hand_over_sessions
 
-if TYPE_CHECKING:  # a service that follows no charge imports none of it
+if TYPE_CHECKING:  # a service that follows no charge, or has no bounds, imports none of it
+    from telemetry_core.rules.bounds import Bounds
+
     from telemetry.charging.plan import ChargingPlan
 
 NO_FRAMES = FrameBatch(1)
@@ -86,11 +88,18 @@ class Writing:
         following = (alarms and self.alarms, self.mapped, followed and self.sessions, self.banks)
         self._following: list[Following] = [each for each in following if each]
         self._reducer = _reducer(schema, reduce, send)
-        self._reduced = SampleBatch(schema)
-        self._has_memory = bool(self._is_judging or self._following or self._reducer)
+        self._bounds = _bounds(schema, reduce, send) if reduce.bounds else None
+        self._reducers = [each for each in (self._reducer, self._bounds) if each]
+        self._reduced = [SampleBatch(schema), SampleBatch(schema)]
+        self._tag_sets: dict[tuple[str, str], set[int]] = {}  # by a tag and its value
+        self._open: set[tuple[str, int]] = set()  # sessions: charger and start
+        self._has_memory = bool(self._is_judging or self._following or self._reducers)
         self.output = output_of(output, schema, vehicle, with_events=self._has_memory)
+        if self._bounds is not None:
+            modes = _modes(schema, reduce, send)
+            self.output.expect_parts([index for index, mode in enumerate(modes) if mode > 0])
         self.remembers = self._has_memory or self.output.in_order
-        self._send = self.output.add if self._reducer is None else self._reduce
+        self._send = self._reduce if self._reducers else self.output.add
 
     def set_observer(self, observer: Observer, unmatched: UnmatchedIds) -> None:
         """Let `observer` see all that comes from now on. Before anything is bound."""
@@ -106,6 +115,9 @@ class Writing:
         self.senders.bind(channel.number, binding.bus, channel.senders.start)
         for each in self._following:
             each.bind(channel)
+        for index, tags in zip(channel.tag_sets, channel.tags(), strict=True) if self._bounds else ():
+            for one in tags.items():
+                self._tag_sets.setdefault(one, set()).add(index)
         for observer in self._observers:
             tags = dict(zip(channel.tag_sets, channel.tags(), strict=True))
             del tags[channel.own]
@@ -159,10 +171,29 @@ class Writing:
         return rest
 
     def _reduce(self, samples: SampleBatch, lines: LineBuffer) -> None:
-        if self._reducer is not None:
-            self._reduced.clear()
-            self._reducer.reduce(samples, self._reduced)
-            self.output.add(self._reduced, lines)
+        for reducer, reduced in zip(self._reducers, self._reduced, strict=False):
+            reduced.clear()
+            reducer.reduce(samples, reduced)
+            samples = reduced
+        self.output.add(samples, lines)
+
+    def _keep(self, lines: LineBuffer, **named: str) -> None:
+        """Write the last values within bounds of what has such a tag: something happened to it."""
+        if self._bounds is not None:
+            found = (self._tag_sets.get(one, set()) for one in named.items())
+            self._flush(lines, [self._bounds], None, set().union(*found))
+
+    def _flush(
+        self,
+        lines: LineBuffer,
+        reducers: "Iterable[Reducer | Bounds]",
+        before_ns: int | None,
+        tags: set[int] | None,
+    ) -> None:
+        for reducer in reducers:
+            self._reduced[0].clear()
+            reducer.flush(self._reduced[0], before_ns, tags)
+            self.output.add(self._reduced[0], lines)
 
     def _write(self, made: SessionItem | BankRow, lines: LineBuffer) -> None:
         if isinstance(made, BankRow):
@@ -177,6 +208,8 @@ class Writing:
 
     def write_event(self, event: Event, time_ns: int, lines: LineBuffer) -> None:
         """Write an event. The observer gets the frame's own time, whatever stamps of points count from."""
+        owner = {"pack": event.pack, "charger": event.charger}
+        self._keep(lines, **(owner if any(owner.values()) else {"source": event.source}))
         self._made_here[EVENT.name] += 1
         self.output.add_event(event, time_ns, lines)
         for observer in self._observers:
@@ -186,6 +219,10 @@ class Writing:
         if isinstance(row, Session):
             for observer in self._observers:
                 observer.add_session(row, made.time_ns)
+            began = (row.charger, row.start_ns)
+            if (began in self._open) != row.open:
+                self._open ^= {began}
+                self._keep(lines, source=self.sessions.followed.tag_of(made.channel), charger=row.charger)
         if self.sessions.holds(made):
             return
         tag = self.sessions.followed.tag_of(made.channel)
@@ -233,12 +270,8 @@ class Writing:
         """
         self.output.shift_ns = shift_ns
         self._release(lines, source, before_ns)
-        if self._reducer is None:
-            return
-        self._reduced.clear()
         tags = None if source is None else {tags for one in self.of(source) for tags in one.tag_sets}
-        self._reducer.flush(self._reduced, before_ns, tags)
-        self.output.add(self._reduced, lines)
+        self._flush(lines, self._reducers, before_ns, tags)
 
     def _release(self, lines: LineBuffer, source: str | None = None, before_ns: int | None = None) -> None:
         for channel in self.channels.values() if source is None else self.of(source):
@@ -270,7 +303,8 @@ class Writing:
             "channels": channels,
             "sessions": self.sessions.memory(),
             "banks": self.banks.memory() if self.banks else None,
-            "reducer": self._reducer.memory() if self._reducer else None,
+            "reducers": [each.memory() for each in self._reducers],
+            "open": sorted(self._open),
         }
 
     def remember(self, memory: Mapping[str, Any]) -> None:
@@ -289,8 +323,9 @@ class Writing:
         self.sessions.remember(memory["sessions"])
         if self.banks is not None:
             self.banks.remember(memory["banks"])
-        if self._reducer is not None:
-            self._reducer.remember(memory["reducer"])
+        for each, remembered in zip(self._reducers, memory["reducers"], strict=True):
+            each.remember(remembered)
+        self._open = set(memory["open"])
 
     def of(self, source: str) -> Iterator[BoundChannel]:
         """Return the channels of `source`."""
@@ -349,9 +384,10 @@ class Writing:
 
     @property
     def pending(self) -> int:
-        """Return how many rounds the mapper holds, and points the reducer."""
+        """Return how many rounds the mapper holds, points the reducer, and points bounds, or parts of them."""
         rounds = sum(map(self.mapped.mapper.held, self.channels)) if self.mapped else 0
-        return rounds + (self._reducer.pending if self._reducer else 0)
+        held = rounds + (self._reducer.pending if self._reducer else 0)
+        return held + (self._bounds.holding if self._bounds else 0)
 
     @property
     def incomplete_cycles(self) -> int:
@@ -378,11 +414,14 @@ class Writing:
         """
         no_points = self.output.empty_by_measurement()
         counters: dict[str, int] = {}
-        if self._reducer is not None:
-            no_points = add(no_points, self._reducer.pending_by_measurement())
-            counters["points/reduced"] = self._reducer.reduced
+        for reducer in self._reducers:
+            no_points = add(no_points, reducer.pending_by_measurement())
+            counters = add(counters, {"points/reduced": reducer.reduced})
         mapped = self.mapped.mapper.made() if self.mapped else {}
-        made = add(mapped, {name: -n for name, n in no_points.items()}, self._made_here)
+        parts = self._bounds.parts_by_measurement() if self._bounds else {}
+        made = add(mapped, {name: -n for name, n in no_points.items()}, self._made_here, parts)
+        left_out = self._bounds.left_out_by_measurement() if self._bounds else {}
+        counters |= {f"values/left_out/{name}": count for name, count in left_out.items()}
         for number, channel in self.channels.items() if self._is_judging else ():
             kept_out = self.senders.kept_out(number).items()
             source = channel.binding.source
@@ -390,10 +429,40 @@ class Writing:
         return add(counters, {f"points/made/{name}": count for name, count in made.items()})
 
 
+def _modes(schema: Schema, reduce: ReduceSettings, send: SendSettings) -> list[int]:
+    """Return what bounds do with rows, by record: -1: leave them out, 0: let them pass, 1: their work."""
+    own = reduce.every_s_by_measurement
+    return [
+        0 if spec.hidden or spec.measurement in own else 1 if is_sent else -1
+        for spec, is_sent in zip(schema.specs, send.chosen(schema.specs), strict=True)
+    ]
+
+
+def _bounds(schema: Schema, reduce: ReduceSettings, send: SendSettings) -> "Bounds":
+    """Return what leaves out values within their bounds. A service without bounds imports none of it."""
+    from telemetry_core.rules.bounds import Bounds
+
+    return Bounds(
+        schema,
+        _modes(schema, reduce, send),
+        reduce.bounds_of(schema.specs),
+        line=reduce.is_line,
+        longest_ns=reduce.longest_ns,
+        every_ns=round(reduce.every_s * 1e9),
+        flags_every_ns=[*map(reduce.flags_every_ns, schema.specs)],
+    )
+
+
 def _reducer(schema: Schema, reduce: ReduceSettings, send: SendSettings) -> Reducer | None:
-    """Return what keeps rows from being sent; None: nothing does."""
+    """Return what keeps rows from being sent; None: nothing does, or bounds do."""
     every_ns = [
         0 if spec.hidden else reduce.every_ns(spec.measurement) if is_sent else -1
         for spec, is_sent in zip(schema.specs, send.chosen(schema.specs), strict=True)
     ]
+    if reduce.bounds:  # only for those with an interval of their own
+        own = reduce.every_s_by_measurement
+        every_ns = [
+            every if spec.measurement in own else 0
+            for spec, every in zip(schema.specs, every_ns, strict=True)
+        ]
     return Reducer(schema, every_ns, [*map(reduce.flags_every_ns, schema.specs)]) if any(every_ns) else None

@@ -66,6 +66,14 @@ hysteresis = 1.0
 code = "pack_overvoltage"
 """
 
+BOUNDS = """[reduce]
+shape = "line"
+[reduce.bounds]
+"battery.voltage_v" = 0.25
+"cells.v*" = 0.005
+"Pack.Volts" = 5
+"""
+
 POWER_DBC = """VERSION ""
 BU_: BMS
 BO_ 256 Pack: 4 BMS
@@ -110,10 +118,21 @@ def cells(one: int, two: int) -> str:
     return f"101#{one.to_bytes(2, 'little').hex()}{two.to_bytes(2, 'little').hex()}00000000"
 
 
+def cycle_of_a_pack(number: int) -> str:
+    """Return a frame of a voltage that wanders over its limit and back, or of two cells."""
+    tenths = 3900 + 200 * (number // 40 % 2) + number % 3
+    return cells(3700 + number // 9, 3650) if number % 4 == 3 else pack(tenths, int(number > 100))
+
+
 CASES = {
     "plain": Case(CELLS_DBC, tuple(pack(3900 + n, 0) for n in range(40))),
     "J1939 transport": Case(J1939_DBC, J1939 * 10, rest=J1939_MAP),
     "ISO-TP": Case(UDS_DBC, UDS * 10, keys='isotp = [{ id = "7E8" }]\n', rest=UDS_MAP),
+    "bounds": Case(
+        CELLS_DBC,
+        tuple(cycle_of_a_pack(n) for n in range(120)),
+        rest=BOUNDS + CELLS_MAP.partition("1.0\n")[2],
+    ),
     "protected": Case(
         PROTECTED_DBC,
         tuple(f"123#00{n:02X}{60 + n:02X}" for n in (0, 1, 2, 2, 3, 9, 10, 11, 12)),

@@ -12,6 +12,7 @@ from telemetry_core.rows.schema cimport Field, Schema
 cdef enum:                       # in a row's id, where frames have ID_ERROR and ID_REMOTE, which make no rows
     ROW_OTHER_SENDER = 0x20000000  # of a J1939 sender that is ignored where the map names none
     ROW_NEW_SENDER = 0x40000000  # the first row of a sender that replaces another
+    ROW_REPLACES = 0x40000000    # after bounds: a value may be of a stamp that its field has had
 
 cdef struct RowHead:             # HEAD_WORDS words
     int64_t time_ns              # the frame's own stamp

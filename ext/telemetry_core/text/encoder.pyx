@@ -24,7 +24,7 @@ from telemetry_core.text.printing cimport (
     put_csv_characters, put_csv_text, put_fields, put_key, put_value,
 )
 from telemetry_core.rows.access cimport has_field
-from telemetry_core.rows.batch cimport RowHead, SampleBatch
+from telemetry_core.rows.batch cimport ROW_REPLACES, RowHead, SampleBatch
 from telemetry_core.rows.schema cimport HEAD_WORDS, FieldText, Record, Schema, find_text
 from telemetry_core.text.texts cimport TEXT_SLACK, Texts, put_literal, put_text_of
 
@@ -85,6 +85,12 @@ cdef class Encoder:
     def __dealloc__(self):
         free(self.plans)
         free(self.records)
+
+    def expect_parts(self, records):
+        """Expect rows of these records in parts, as bounds make them: they say themselves which may overlap."""
+        for index in records:
+            if self.records[<Py_ssize_t>index].modelled:
+                self.modelled_series.in_parts[self.records[<Py_ssize_t>index].modelled - 1] = True
 
     def empty_by_measurement(self):
         """Return how many rows gave no line, since they had no value to write: by measurement, without zeros.
@@ -212,7 +218,8 @@ cdef class Encoder:
                 first_ns = min(first_ns, stamp_ns)
                 last_ns = max(last_ns, stamp_ns)
                 if record.modelled:
-                    overlaps |= self.modelled_series.overlaps(record.modelled - 1, head.tags, stamp_ns, lines.content)
+                    overlaps |= self.modelled_series.overlaps(
+                        record.modelled - 1, head.tags, stamp_ns, lines.content, head.id & ROW_REPLACES != 0)
                 line_count += 1
             row += record.row_words
         if out != NULL:

@@ -1,6 +1,6 @@
 """Data sheet of the newest stamps of series."""
 
-from libc.stdint cimport int64_t, uint16_t, uint32_t, uint64_t
+from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 
 cdef struct Newest:              # of one series
     int64_t newest_ns            # of all its rows
@@ -9,13 +9,15 @@ cdef struct Newest:              # of one series
 
 cdef class SeriesStamps:
     cdef uint32_t kinds          # of records
+    cdef uint8_t* in_parts       # by kind: rows come in parts, which say themselves whether they may replace one
     cdef Newest** of_tags        # by 16-bit tag set: NULL, or one for each kind
 
     cdef Newest* _add(self, uint16_t tags) noexcept nogil
 
     # Note a row of the series `kind` with `tags`, written to `batch`. Return whether an earlier batch may hold a row
-    # of it with this stamp or a later one.
-    cdef inline bint overlaps(self, uint32_t kind, uint16_t tags, int64_t time_ns, uint64_t batch) noexcept nogil:
+    # of it with this stamp or a later one; `replaces`: as a row in parts says.
+    cdef inline bint overlaps(self, uint32_t kind, uint16_t tags, int64_t time_ns, uint64_t batch,
+                              bint replaces) noexcept nogil:
         cdef Newest* series = self.of_tags[tags]
         if series == NULL:
             series = self._add(tags)
@@ -24,6 +26,7 @@ cdef class SeriesStamps:
         series += kind
         if series.batch != batch:
             series.batch = batch
-            series.earlier_ns = series.newest_ns
+            if not self.in_parts[kind]:
+                series.earlier_ns = series.newest_ns
         series.newest_ns = max(series.newest_ns, time_ns)
-        return time_ns <= series.earlier_ns
+        return time_ns <= series.earlier_ns or (replaces and self.in_parts[kind])

@@ -7,9 +7,10 @@ the last one must stay. Promises:
 - So is a batch that holds a row with an older stamp than an earlier batch: stamps in between are not remembered.
 - Rows within one batch do not overlap.
 - Without memory for a series every row of it overlaps. Memory is 24 bytes a series.
+- Where rows come in parts, each value once, a row overlaps if it says so, or up to a stamp that is assumed.
 """
 
-from libc.stdint cimport INT64_MIN, int64_t, uint16_t, uint32_t
+from libc.stdint cimport INT64_MIN, int64_t, uint8_t, uint16_t, uint32_t
 from libc.stdlib cimport calloc, free
 
 from telemetry_core.memory cimport zeroed
@@ -23,6 +24,7 @@ cdef class SeriesStamps:
 
     def __cinit__(self, uint32_t kinds):
         self.kinds = kinds
+        self.in_parts = <uint8_t*>zeroed(kinds, sizeof(uint8_t))
         self.of_tags = <Newest**>zeroed(TAG_SETS, sizeof(Newest*))  # untouched pages cost nothing
 
     def __dealloc__(self):
@@ -30,6 +32,7 @@ cdef class SeriesStamps:
         for tags in range(TAG_SETS if self.of_tags != NULL else 0):
             free(self.of_tags[tags])
         free(self.of_tags)
+        free(self.in_parts)
 
     cdef Newest* _add(self, uint16_t tags) noexcept nogil:
         cdef Newest* added = <Newest*>calloc(max(self.kinds, <uint32_t>1), sizeof(Newest))

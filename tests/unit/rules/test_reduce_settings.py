@@ -1,7 +1,7 @@
 """How long rows and flags are held by `[reduce]`, and which measurements it may name."""
 
 import pytest
-from telemetry_core.rows.spec import RecordSpec
+from telemetry_core.rows.spec import FieldSpec, RecordSpec, SlotKind
 
 from telemetry.errors import ConfigError
 from telemetry.rules.reduce import ReduceSettings, check_measurements
@@ -42,5 +42,67 @@ def test_an_interval_of_flags_without_one_of_rows_is_an_error(keys: dict[str, ob
 
 def test_the_longest_that_a_row_is_held_is_that_of_any_measurement_or_flag() -> None:
     held = settings_of(ReduceSettings, flags_every_s=5, measurements={"Pack": 9, "Other": 0})
-    assert held.longest_s == 9.0
-    assert settings_of(ReduceSettings, flags_every_s=5, every_s=5).longest_s == 5.0
+    assert held.longest_interval_s == 9.0
+    assert settings_of(ReduceSettings, flags_every_s=5, every_s=5).longest_interval_s == 5.0
+
+
+RECORDS = [
+    RecordSpec(
+        "Pack_State", (FieldSpec("Volts", SlotKind.INT), FieldSpec("Open", SlotKind.INT, passes=True))
+    ),
+    RecordSpec("battery", tuple(FieldSpec(name, SlotKind.FLOAT) for name in ("voltage_v", "current_a"))),
+    RecordSpec("cells", tuple(FieldSpec(name, SlotKind.FLOAT) for name in ("v001", "v002", "t001"))),
+]
+
+
+def test_the_first_glob_that_fits_a_field_has_its_bound_and_flags_have_none() -> None:
+    bounds = {"battery.current_a": 0.5, "battery.*": 0.1, "Pack_State.*": 2, "cells.v*": 0.005, "*": 7}
+    settings = settings_of(ReduceSettings, bounds=bounds)
+    assert settings.bounds_of(RECORDS) == [2.0, -1.0, 0.1, 0.5, 0.005, 0.005, 7.0]
+    assert (settings.is_line, settings.longest_ns) == (False, 60 * 10**9)
+    line = settings_of(ReduceSettings, bounds={"cells.t001": 0}, shape="line", longest_s=5)
+    assert line.bounds_of(RECORDS) == [-1.0] * 6 + [0.0]
+    assert (line.is_line, line.longest_ns) == (True, 5 * 10**9)
+
+
+@pytest.mark.parametrize(
+    ("keys", "reported"),
+    [
+        ({"shape": "hold"}, "shape: does nothing without bounds"),
+        ({"longest_s": 60}, "longest_s: does nothing without bounds"),
+        ({"shape": "step", "bounds": {"*": 1}}, "shape: must be one of hold, line, not 'step'"),
+        ({"bounds": {"*": -0.1}}, r"bounds\.\*: must be from 0 to 1e.100, not -0.1"),
+        ({"bounds": {"*": float("nan")}}, r"bounds\.\*: must be a finite number, not nan"),
+        ({"bounds": {"*": float("inf")}}, r"bounds\.\*: must be a finite number, not inf"),
+        ({"bounds": {"*": True}}, r"bounds\.\*: must be a number, not"),
+        ({"bounds": {"*": 1}, "every_s": 61}, "longest_s: is under every_s = 61"),
+        ({"bounds": {"*": 1}, "longest_s": 9, "every_s": 9.5}, "longest_s: is under every_s = 9.5"),
+    ],
+)
+def test_keys_of_bounds_that_make_no_sense_are_an_error_each(keys: dict[str, object], reported: str) -> None:
+    with pytest.raises(ConfigError, match=f"^gateway.toml: {reported}"):
+        settings_of(ReduceSettings, **keys)
+
+
+@pytest.mark.parametrize(
+    ("glob", "reported"),
+    [
+        ("battery.voltge_v", r'there is no such field \(did you mean "battery.voltage_v"\?\)'),
+        ("cells.w*", r'there is no such field \(did you mean "cells.v\*"\?\)'),
+        ("Pack_State.Open", r"Pack_State.Open is a flag or a text \(it passes at each change\)"),
+        ("*.charging", "battery.charging is a flag or a text"),
+        ("Other.*", "Other.X is of a measurement with an interval of its own"),
+    ],
+)
+def test_a_glob_that_says_nothing_is_refused_with_what_was_meant(glob: str, reported: str) -> None:
+    other = RecordSpec("Other", (FieldSpec("X", SlotKind.INT),))
+    settings = settings_of(ReduceSettings, bounds={"battery.*": 1, glob: 1}, measurements={"Other": 0})
+    with pytest.raises(ConfigError, match=reported) as refused:
+        settings.bounds_of([*RECORDS, other])
+    assert str(refused.value).startswith(f"gateway.toml: bounds.{glob}: ")
+
+
+def test_a_glob_of_the_data_model_that_nothing_fills_is_no_error_and_is_named() -> None:
+    settings = settings_of(ReduceSettings, bounds={"cells.t0*": 1, "cells.t99*": 1, "meter.energy_wh": 1})
+    assert settings.bounds_of(RECORDS)[-1] == 1.0
+    assert list(settings.unused_bounds(RECORDS)) == ["cells.t99*", "meter.energy_wh"]
