@@ -96,8 +96,9 @@ class Writing:
         self._has_memory = bool(self._is_judging or self._following or self._reducers)
         self.output = output_of(output, schema, vehicle, with_events=self._has_memory)
         if self._bounds is not None:
-            modes = _modes(schema, reduce, send)
-            self.output.expect_parts([index for index, mode in enumerate(modes) if mode > 0])
+            records = [index for index, mode in enumerate(_modes(schema, reduce, send)) if mode > 0]
+            self._bounded = [schema.specs[index].measurement for index in records]
+            self.output.expect_parts(records)
         self.remembers = self._has_memory or self.output.in_order
         self._send = self._reduce if self._reducers else self.output.add
 
@@ -420,8 +421,9 @@ class Writing:
         mapped = self.mapped.mapper.made() if self.mapped else {}
         parts = self._bounds.parts_by_measurement() if self._bounds else {}
         made = add(mapped, {name: -n for name, n in no_points.items()}, self._made_here, parts)
-        left_out = self._bounds.left_out_by_measurement() if self._bounds else {}
-        counters |= {f"values/left_out/{name}": count for name, count in left_out.items()}
+        if self._bounds:
+            left_out = dict.fromkeys(self._bounded, 0) | self._bounds.left_out_by_measurement()
+            counters |= {f"values/left_out/{name}": count for name, count in left_out.items()}
         for number, channel in self.channels.items() if self._is_judging else ():
             kept_out = self.senders.kept_out(number).items()
             source = channel.binding.source

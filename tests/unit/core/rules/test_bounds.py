@@ -298,7 +298,7 @@ def test_batches_of_another_schema_the_batch_itself_and_a_memory_of_others_are_r
     for memory in (
         (*head, doors[1:], sources, texts),
         (*head, doors, sources[1:], texts),
-        (9, *head[1:], doors),
+        (9, *head[1:], doors, sources, texts),
     ):
         with pytest.raises(ValueError, match="another schema"):
             Bench().bounds.remember([memory])
