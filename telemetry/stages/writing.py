@@ -385,7 +385,7 @@ class Writing:
 
     @property
     def pending(self) -> int:
-        """Return how many rounds the mapper holds, points the reducer, and points bounds, or parts of them."""
+        """Return how many rounds the mapper holds, and points the reducer and bounds, or parts of them."""
         rounds = sum(map(self.mapped.mapper.held, self.channels)) if self.mapped else 0
         held = rounds + (self._reducer.pending if self._reducer else 0)
         return held + (self._bounds.holding if self._bounds else 0)
