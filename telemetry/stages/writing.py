@@ -92,7 +92,6 @@ class Writing:
         self._reducers = [each for each in (self._reducer, self._bounds) if each]
         self._reduced = [SampleBatch(schema), SampleBatch(schema)]
         self._tag_sets: dict[tuple[str, str], set[int]] = {}  # by a tag and its value
-        self._open: set[tuple[str, int]] = set()  # sessions: charger and start
         self._has_memory = bool(self._is_judging or self._following or self._reducers)
         self.output = output_of(output, schema, vehicle, with_events=self._has_memory)
         if self._bounds is not None:
@@ -178,11 +177,15 @@ class Writing:
             samples = reduced
         self.output.add(samples, lines)
 
-    def _keep(self, lines: LineBuffer, **named: str) -> None:
-        """Write the last values within bounds of what has such a tag: something happened to it."""
+    def _keep(self, lines: LineBuffer, source: str, **owner: str) -> None:
+        """Write the last values within bounds of an owner to which something happened.
+
+        source: by its tag, of which all are written where no rows name the owner.
+        """
         if self._bounds is not None:
-            found = (self._tag_sets.get(one, set()) for one in named.items())
-            self._flush(lines, [self._bounds], None, set().union(*found))
+            found = [self._tag_sets[one] for one in owner.items() if one in self._tag_sets]
+            tags = set().union(*found) if found else self._tag_sets.get(("source", source), set())
+            self._flush(lines, [self._bounds], None, tags)
 
     def _flush(
         self,
@@ -209,8 +212,7 @@ class Writing:
 
     def write_event(self, event: Event, time_ns: int, lines: LineBuffer) -> None:
         """Write an event. The observer gets the frame's own time, whatever stamps of points count from."""
-        owner = {"pack": event.pack, "charger": event.charger}
-        self._keep(lines, **(owner if any(owner.values()) else {"source": event.source}))
+        self._keep(lines, event.source, pack=event.pack, charger=event.charger)
         self._made_here[EVENT.name] += 1
         self.output.add_event(event, time_ns, lines)
         for observer in self._observers:
@@ -220,10 +222,8 @@ class Writing:
         if isinstance(row, Session):
             for observer in self._observers:
                 observer.add_session(row, made.time_ns)
-            began = (row.charger, row.start_ns)
-            if (began in self._open) != row.open:
-                self._open ^= {began}
-                self._keep(lines, source=self.sessions.followed.tag_of(made.channel), charger=row.charger)
+            if not row.open:  # its start is an event
+                self._keep(lines, self.sessions.followed.tag_of(made.channel))
         if self.sessions.holds(made):
             return
         tag = self.sessions.followed.tag_of(made.channel)
@@ -279,6 +279,15 @@ class Writing:
             if self.mapped is not None and self.mapped.mapper.held(channel.number):
                 self._go_on(self.mapped.release(channel.number, before_ns), lines)
 
+    def set_factor(self, factor: float, longest_s: float) -> None:
+        """Multiply all bounds as configured by `factor` from now on. What was held is written: see `flush`.
+
+        longest_s: in place of the configured one. Without bounds this changes nothing.
+        """
+        if self._bounds is not None:
+            self._reduced[0].clear()
+            self._bounds.set_factor(factor, round(longest_s * 1e9), self._reduced[0])
+
     @property
     def is_settled(self) -> bool:
         """Return whether nothing would be written if no row came any more."""
@@ -305,7 +314,6 @@ class Writing:
             "sessions": self.sessions.memory(),
             "banks": self.banks.memory() if self.banks else None,
             "reducers": [each.memory() for each in self._reducers],
-            "open": sorted(self._open),
         }
 
     def remember(self, memory: Mapping[str, Any]) -> None:
@@ -326,7 +334,6 @@ class Writing:
             self.banks.remember(memory["banks"])
         for each, remembered in zip(self._reducers, memory["reducers"], strict=True):
             each.remember(remembered)
-        self._open = set(memory["open"])
 
     def of(self, source: str) -> Iterator[BoundChannel]:
         """Return the channels of `source`."""

@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import pytest
 from telemetry_core.frames.batch import FrameBatch
@@ -17,6 +18,9 @@ from telemetry.service.pipeline import Pipeline
 from telemetry.stages.binding import Binding
 from telemetry.stages.stages import Stages
 from tests.support.clock import FakeClock
+from tests.support.command import printed
+from tests.support.composition_cases import POWER_DBC, POWER_MAP, Case, config
+from tests.support.composition_cases import pack as frame_of
 from tests.support.lineprotocol import Line, parse_line
 from tests.support.listed_store import ListedStore
 from tests.support.two_packs import ENTRIES, HOUSE, PACKS, PLAN, SECOND, START, Step
@@ -201,3 +205,17 @@ def test_another_reduce_keeps_what_was_held(before: ReduceSettings, after: Reduc
         assert kept.items() <= series(whole, pack, "current_a").items()
         assert max(kept) == max(series(whole, pack, "current_a"))
     assert list(imbalances(ledger.snapshot(), len(points), {})) == []
+
+
+def test_the_start_and_the_end_of_a_session_keep_the_last_values_and_its_minutes_do_not(
+    tmp_path: Path,
+) -> None:
+    frames = tuple(frame_of(4000 + n % 2, 100 * (5 <= n < 1800)) for n in range(1900))  # 10 a second
+    loose = '[reduce]\nlongest_s = 3600\n[reduce.bounds]\n"battery.*" = 1e9\n"Pack.*" = 1e9\n'
+    case = Case(POWER_DBC, frames, rest=loose + POWER_MAP.replace("3.0\n", "3.0\nends_after_s = 5.0\n"))
+    log = case.write(tmp_path)
+    lines = printed("decode", "--config", config(tmp_path, "can", case), "--format", "lp", log)
+    points = [parse_line(line.encode()) for line in lines.splitlines()]
+    assert len(of(points, "charging_session")) >= 4  # its start, two minutes, its end
+    rows = [one.time_ns - START for one in of(points, "battery") if "voltage_v" in one.fields]
+    assert [time_ns / SECOND for time_ns in sorted(rows)] == [0.0, 3.5, 185.1, 189.9]
