@@ -115,8 +115,8 @@ class Writing:
         self.senders.bind(channel.number, binding.bus, channel.senders.start)
         for each in self._following:
             each.bind(channel)
-        for index, tags in zip(channel.tag_sets, channel.tags(), strict=True) if self._bounds else ():
-            for one in tags.items():
+        for index, own in zip(channel.tag_sets, channel.tags(), strict=True) if self._bounds else ():
+            for one in own.items():
                 self._tag_sets.setdefault(one, set()).add(index)
         for observer in self._observers:
             tags = dict(zip(channel.tag_sets, channel.tags(), strict=True))

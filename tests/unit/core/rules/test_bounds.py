@@ -46,15 +46,25 @@ class Bench:
         )
         self.rows_in = self.rows_out = 0
 
-    def put(self, time_s: float, *, tags: int = 0, record: int = 0, id: int = 0, **raw: Any) -> Came:
+    def put(
+        self,
+        time_s: float,
+        raw_by_name: dict[str, Any] | None = None,
+        *,
+        tags: int = 0,
+        record: int = 0,
+        id: int = 0,
+        **raw: Any,
+    ) -> Came:
         samples, out = SampleBatch(SCHEMA), SampleBatch(SCHEMA)
-        samples.append(record, round(time_s * SECOND), raw, tags=tags, id=id)
+        values = {**(raw_by_name or {}), **raw}
+        samples.append(record, round(time_s * SECOND), values, tags=tags, id=id)
         self.bounds.reduce(samples, out)
         self.rows_in += 1
         return self.came(out)
 
     def puts(self, values: Sequence[tuple[float, float]], name: str = "volts") -> Came:
-        return [row for time_s, value in values for row in self.put(time_s, **{name: value})]
+        return [row for time_s, value in values for row in self.put(time_s, raw_by_name={name: value})]
 
     def flush(self, before_s: float | None = None, tags: set[int] | None = None) -> Came:
         out = SampleBatch(SCHEMA)
@@ -95,9 +105,9 @@ def test_a_bound_is_of_the_value_and_not_of_its_raw_number() -> None:
 
 def test_without_a_bound_each_change_passes_also_that_of_a_flag_and_of_a_long_text() -> None:
     bench, first = Bench(), {"free": 1.0, "closed": True, "text": "LB12345678901234A"}
-    assert bench.put(0, **first) == [(0.0, first)]
-    assert bench.put(100, **first) == [(100.0, {"free": 1.0, "closed": True, "text": first["text"]})]  # a gap
-    assert bench.put(101, **first) == []
+    assert bench.put(0, first) == [(0.0, first)]
+    assert bench.put(100, first) == [(100.0, {"free": 1.0, "closed": True, "text": first["text"]})]  # a gap
+    assert bench.put(101, first) == []
     assert bench.put(102, free=2.0, closed=False, text="LB12345678901234B") == [
         (102.0, {"free": 2.0, "closed": False, "text": "LB12345678901234B"})
     ]
@@ -277,7 +287,8 @@ def test_ten_thousand_fields_are_held_in_memory_that_stays_as_it_is() -> None:
     ],
 )
 def test_settings_must_fit_the_schema(given: dict[str, Any], wrong: str) -> None:
-    settings = {"modes": [1, 0, -1], "bounds": [1.0] * 7, "line": True, "longest_ns": 1} | given
+    settings: dict[str, Any] = {"modes": [1, 0, -1], "bounds": [1.0] * 7, "line": True, "longest_ns": 1}
+    settings |= given
     with pytest.raises(ValueError, match=wrong):
         Bounds(SCHEMA, settings.pop("modes"), settings.pop("bounds"), **settings)
 
