@@ -157,8 +157,10 @@ def account_lines(accounts: Counters, gauges: Mapping[str, float]) -> Iterator[s
 
 def _service(status: Json) -> Iterator[str]:
     gauges, state = status["gauges"], status["state"]
-    sent = status.get("sink", {}).get("bytes_sent", 0)
-    yield f"sink: {state['sink']}{f', {size(sent)} sent' if sent else ''}"
+    sink = status.get("sink", {})
+    sent, carried = sink.get("bytes_sent", 0), sink.get("link_bytes", 0)
+    on_link = f" (about {size(carried)} on the link)" if carried else ""
+    yield f"sink: {state['sink']}{f', {size(sent)} sent{on_link}' if sent else ''}"
     oldest_s = gauges.get("spool_oldest_s", 0.0)
     oldest = f", oldest {duration(oldest_s)}" if oldest_s >= 1 else ""
     written = gauges.get("spool_written_bytes_per_h")

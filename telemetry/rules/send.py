@@ -16,7 +16,7 @@ from telemetry.settings.declared import key, settings
 from telemetry.settings.document import Where
 from telemetry.settings.table import TomlTable
 
-MOST_EVERY_S = 60.0
+MOST_EVERY_S = 300.0
 _TABLE = Where("send")
 
 
@@ -24,7 +24,7 @@ _TABLE = Where("send")
 class SendSettings:
     """Globs of messages, by the names of their measurements. only: empty: all; without: none of these.
 
-    every_s: how long a batch collects what is sent; what is collected is lost with the power.
+    every_s: between requests.
     """
 
     messages: bool = key("false: the data model, events and the service's own state alone", default=True)
@@ -35,8 +35,8 @@ class SendSettings:
         "globs of messages that are not sent; stronger than `only`", default=(), shown="none"
     )
     every_s: float = key(
-        "how long a batch collects what is sent: longer costs fewer bytes where little is sent;"
-        " values, alarms too, come that late, and a power cut costs that much",
+        "time between requests: longer costs fewer bytes where little is sent, and values come that late;"
+        " events, and starts and ends of charging sessions, go at once, with what waits",
         default=1.0,
         least=1.0,
         most=MOST_EVERY_S,

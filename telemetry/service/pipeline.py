@@ -1,8 +1,8 @@
 """The pipeline thread's work: deliveries in, durable batches out, and the accounts as of each batch.
 
 Promises:
-- A batch is closed at 5,000 lines, 2 MiB or its age (`[send] every_s`), whichever comes first, and always
-  between two deliveries, so that its position and its accounts are exact.
+- A batch is closed at 5,000 lines, 2 MiB or after a second, whichever comes first, and always between two
+  deliveries, so that its position and its accounts are exact.
 - What a live source has delivered is kept from a death of this process at once, with the accounts as of that
   delivery.
 - A batch that may hold a point of an earlier one (`LineBuffer.overlaps`) is ordered, so that the last frame's
@@ -26,9 +26,10 @@ from telemetry_core.text.lines import LineBuffer
 from telemetry.clock import Clock
 from telemetry.ledger import Counters, Ledger, Names, add, of_source, subtract
 from telemetry.logs.identity import end_of
+from telemetry.model.measurements import EVENT
 from telemetry.service.open_sessions import BY_POWER, OpenSessions
 from telemetry.service.stamping import AS_THEY_ARE, ClockStamps, Stamping
-from telemetry.spool.batch import EncodedBatch, TimeBase
+from telemetry.spool.batch import EncodedBatch, Series, TimeBase
 from telemetry.spool.compress import compress
 from telemetry.spool.trails import NO_STATE
 from telemetry.stages.sessions import hand_over_sessions
@@ -41,6 +42,7 @@ LOG = logging.getLogger("telemetry.service")
 
 BATCH_LINES = 5000
 BATCH_BYTES = 2 * 1024 * 1024
+BATCH_AGE_S = 1.0
 KEEP_EVERY_S = 0.02  # at most: many sources, or one whose frames hardly gather, cost no more than this often
 SILENCE_GRACE_NS = 1_000_000_000  # frames of an interval may come this late before its row goes out
 
@@ -88,16 +90,14 @@ class Pipeline:
         wait_for_clock: bool = False,
         newest_ns: int | None = None,
         state: Mapping[str, bytes] = NO_STATE,
-        batch_age_s: float = 1.0,
     ) -> None:
         """Begin with an empty batch.
 
         positions: how many frames of each log are in the store already, and of which its end is.
 
         newest_ns: the latest stamp of what an earlier run stored last; None if it stored nothing. state: what
-        that run had open. batch_age_s: how old the open batch may become.
+        that run had open.
         """
-        self.batch_age_s = batch_age_s
         self._stages = stages
         self._store = store
         self._ledger = ledger
@@ -266,7 +266,7 @@ class Pipeline:
     def add_point(self, measurement: str, line: bytes, time_ns: int, *, time_known: bool = True) -> None:
         """Add one point of the service's own."""
         self._switch(TimeBase.UNIX if time_known else TimeBase.BOOT)
-        self._open.append(line, time_ns)
+        self._open.append(line, time_ns, urgent=measurement == EVENT.name)
         self._rare_points[measurement] = self._rare_points.get(measurement, 0) + 1
 
     def tick(self, live: Iterable[str] = ()) -> None:
@@ -282,7 +282,7 @@ class Pipeline:
         now_s = self._clock.monotonic_s()
         if not self._open.lines:
             self._opened_s = now_s
-        if now_s - self._opened_s >= self.batch_age_s:
+        if now_s - self._opened_s >= BATCH_AGE_S:
             self.cut()
             self._store.commit()  # what is so old waits no longer
         else:
@@ -357,6 +357,8 @@ class Pipeline:
             ordered=lines.overlaps,
             time_base=self._time_base,
             boot_id=self._clock.boot_id() if self._time_base is TimeBase.BOOT else "",
+            series=Series.SESSIONS if lines is self._replacing else Series.OTHERS,
+            urgent=lines.urgent,
         )
 
     def _keep(self) -> tuple[Counters, Mapping[str, bytes]] | None:

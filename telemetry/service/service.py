@@ -115,7 +115,6 @@ class Service:
             wait_for_clock=config.wait_for_clock,
             newest_ns=recovery.newest_ns,
             state=recovery.state,
-            batch_age_s=config.send.every_s,
         )
         self._own = OwnPoints(self._pipeline, self._live_state, self._clock, config)
         for source in self._sources:
@@ -129,6 +128,7 @@ class Service:
             directory=config.spool_directory,
             wait_for_clock=config.wait_for_clock,
         )
+        self._sink.send_every(config.send.every_s)
         self._own.time_known = self._sink.time_known()
         self._clock_watch = ClockWatch(self._clock)
         found = self._spool.counters()
@@ -218,6 +218,7 @@ class Service:
         if not self._stop.is_set():
             LOG.info("all logs are read; delivering what is left")
             self._pipeline.finish(self._live())
+            self._sink.hurry()
             while self._spool.gauges().waiting_points and not self._stop.is_set():
                 self._clock.wait(self._stop.event, POLL_S)
                 self._tick()
@@ -345,7 +346,7 @@ class Service:
             self._expect_frames(source)
         self._bind_new_channels()
         self._pipeline.replace_stages(new.stages)
-        self._pipeline.batch_age_s = config.send.every_s
+        self._sink.send_every(config.send.every_s)
         self._write_gateway_points()
         self._next_gateway_s = min(self._next_gateway_s, self._clock.monotonic_s() + config.gateway_every_s)
         names = ", ".join(source.name for source in self._sources)

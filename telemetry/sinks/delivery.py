@@ -77,6 +77,11 @@ class Delivery:
         return len(piece) == 1 and len(piece[0]) < SHORT_LINE_BYTES
 
     @property
+    def costs_requests(self) -> bool:
+        """Return whether it takes more of them, by answers so far: others should not wait for it."""
+        return self._isolation is not None or self._alike > 0
+
+    @property
     def isolating(self) -> bool:
         """Return whether it is sent in pieces."""
         return self._isolation is not None

@@ -1,15 +1,37 @@
-"""Which batch is sent next: live data first, the backlog with the time that is left, a suspect once it is
-cleared.
+"""Which batch is sent next: urgent ones and sessions first, then live data, the backlog with the time that is
+left, a suspect once it is cleared.
 
-Promises: at most three batches are in flight (taken from the queue and not settled), one of each lane and one
-suspect. So no batch blocks those after it. Pure but for the queue.
+Promises:
+- Of batches that are sent one by one at most four are in flight (taken from the queue and not settled), one
+  of each lane and one suspect. So no batch blocks those after it.
+- What waits may go together (a `Joint`), while nothing is under way one by one. A joint that the server does
+  not take as it is comes apart, and its batches go one by one.
+
+Pure but for the queue.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass
 
-from telemetry.sinks.delivery import Delivery
+from telemetry.errors import DataError
+from telemetry.sinks.delivery import MAX_BATCH_BYTES, Delivery
 from telemetry.spool.batch import Entry
+from telemetry.spool.compress import compress, decompress
 from telemetry.spool.spool import Spool
+
+MOST_LINES = 5000  # of a joint
+MOST_BYTES = 2 * 1024 * 1024  # of its lines
+MOST_BATCHES = 600
+
+
+@dataclass(frozen=True, slots=True)
+class Joint:
+    """Batches that go in one request, oldest first."""
+
+    entries: tuple[Entry, ...]
+    text_bytes: int
+    payload: bytes
+    is_full: bool  # more waits than fits
 
 
 class Lanes:
@@ -19,10 +41,66 @@ class Lanes:
         """Begin empty. prepare: how an entry is to be sent; None if it cannot be sent yet."""
         self._queue = queue
         self._prepare = prepare
+        self._first: Delivery | None = None
         self._live: Delivery | None = None
         self._backlog: Delivery | None = None
         self._suspect: Delivery | None = None
         self.suspect_is_next = False
+        self._apart: set[int] = set()  # batches of a joint that was not taken
+        self._most_bytes = MOST_BYTES
+
+    @property
+    def is_busy(self) -> bool:
+        """Return whether something is under way one by one."""
+        return bool(self._under_way() or self._apart)
+
+    def join(self) -> Joint | None:
+        """Return what waits, if that is more than one batch and nothing is under way one by one."""
+        taken: dict[int, tuple[Entry, bytes]] = {}
+        lines = size_bytes = 0
+        is_full = False
+        for entry in () if self.is_busy else self._waiting(taken):
+            try:
+                delivery = self._prepare(entry)
+                is_usable = delivery is not None and not delivery.done  # alone it is counted as what it is
+                text = decompress(delivery.payload, MAX_BATCH_BYTES) if delivery and is_usable else b""
+            except DataError:
+                text = b""
+            lines, size_bytes = lines + entry.batch.points, size_bytes + len(text)
+            is_full = lines > MOST_LINES or size_bytes > self._most_bytes or len(taken) == MOST_BATCHES
+            if not text or is_full:
+                self._queue.release(entry.sequence)
+                break
+            taken[entry.sequence] = entry, text
+        in_turn = [taken[sequence] for sequence in sorted(taken)]
+        entries = tuple(entry for entry, _ in in_turn)
+        payload = b"".join(text for _, text in in_turn)
+        joint = Joint(entries, len(payload), compress(payload), is_full)
+        if len(entries) > 1:
+            return joint
+        self.part(joint)
+        return None
+
+    def _waiting(self, taken: Collection[int]) -> Iterator[Entry]:
+        """Take out of the queue, what goes first first. taken: what goes in the same request so far."""
+        while entry := self._queue.next_first(taken):
+            yield entry
+        if entry := self._queue.next_live():
+            yield entry
+        while entry := self._queue.next_backlog(taken):
+            yield entry
+
+    def part(self, joint: Joint) -> None:
+        """Give the batches of a joint back to the queue."""
+        for entry in joint.entries:
+            self._queue.release(entry.sequence)
+
+    def send_apart(self, joint: Joint, *, too_large: bool) -> None:
+        """Let the batches of a joint go one by one."""
+        self.part(joint)
+        self._apart.update(entry.sequence for entry in joint.entries)
+        if too_large:
+            self._most_bytes = joint.text_bytes // 2
 
     def choose(self) -> Delivery | None:
         """Return the delivery to go on with; None if nothing can be sent now.
@@ -33,11 +111,17 @@ class Lanes:
         if suspect is not None and self.suspect_is_next:
             self.suspect_is_next = False
             return suspect
+        first = self._choose_first()
+        if first is not None and not first.costs_requests:
+            return first
         if (live := self._choose_live()) is not None:
             return live
         if suspect is not None and suspect.doubt is None:
             return suspect
-        return self._choose_backlog() or suspect
+        chosen = first or self._choose_backlog() or suspect
+        if chosen is None:
+            self._apart.clear()  # what is left of it was evicted
+        return chosen
 
     def set_aside(self, delivery: Delivery) -> bool:
         """Make it the suspect, which waits while others are tried; return False if there is another."""
@@ -75,6 +159,7 @@ class Lanes:
                 lines = b"".join(line + b"\n" for line in dead.lines)
                 self._queue.refuse(delivery.sequence, lines, reason=dead.reason, words=dead.words)
             self._queue.acknowledge(delivery.sequence)
+            self._apart.discard(delivery.sequence)
             self._leave(delivery)
         return settled
 
@@ -85,15 +170,23 @@ class Lanes:
             self._leave(delivery)
 
     def _under_way(self) -> list[Delivery]:
-        return [delivery for delivery in (self._live, self._backlog, self._suspect) if delivery is not None]
+        lanes = (self._first, self._live, self._backlog, self._suspect)
+        return [delivery for delivery in lanes if delivery is not None]
 
     def _leave(self, delivery: Delivery) -> None:
+        if delivery is self._first:
+            self._first = None
         if delivery is self._live:
             self._live = None
         if delivery is self._backlog:
             self._backlog = None
         if delivery is self._suspect:
             self._suspect = None
+
+    def _choose_first(self) -> Delivery | None:
+        if self._first is None:
+            self._first = self._take(self._queue.next_first())
+        return self._first
 
     def _choose_live(self) -> Delivery | None:
         live = self._live

@@ -1,8 +1,9 @@
 """Takes batches from the queue, gets them into the database, and decides what to do about each answer.
 
 Promises:
-- One request is in flight at a time.
-- A batch that is refused never blocks those after it.
+- One request is in flight at a time, and the next one with new data begins `every_s` later, with all that
+  waits by then: sooner only for urgent batches, or where more waits than a request may hold.
+- A batch that is refused never blocks those after it. What is sent together and not taken is sent one by one.
 - No batch is given up for a fault that is not its own.
 - While the server refuses everything, it is asked once a minute, and the secrets are read again each time.
 - While the server is in trouble, it is asked after ever longer waits.
@@ -22,7 +23,7 @@ from telemetry.model.events import Event, begins, ends
 from telemetry.sinks.boot_time import BootTime
 from telemetry.sinks.delivery import Delivery
 from telemetry.sinks.isolate import Reason
-from telemetry.sinks.lanes import Lanes
+from telemetry.sinks.lanes import Joint, Lanes
 from telemetry.sinks.settings import Client
 from telemetry.sinks.state import SinkState
 from telemetry.sinks.verdict import Acknowledged, Exchange, Hold, HoldCause, Rejected, Retry, Split, Verdict
@@ -36,6 +37,7 @@ TICK_S = 1e-6  # a wait that is shorter is over
 UNREACHABLE_AFTER_S = 10.0  # of failing, before it is an event
 FIRST_DELAY_S = 1.0
 LONGEST_DELAY_S = 60.0
+JOINED_FROM_S = 1.0  # between requests: where it is not more, each batch goes alone, as it was stored
 REFUSED_EVENT_S = 60.0  # at most one event of dead letters in this time: each is a point itself
 
 
@@ -81,6 +83,10 @@ class Sender:
         self._on_event = on_event
         self._lanes = Lanes(queue, self._prepare)
         self._not_before_s = clock.monotonic_s()
+        self._asked_s = float("-inf")  # when the last request with new data began
+        self._more_waits = False  # than the last one could hold
+        self.every_s = JOINED_FROM_S  # between requests, as the next
+        self.in_haste = False  # what waits is sent now
         self._lacks_time = False  # of a batch, at the last look
         self._unreachable_reported = False
         self._refused_reported_s: float | None = None
@@ -104,7 +110,15 @@ class Sender:
         wait_s = self._not_before_s - self._clock.monotonic_s()
         if wait_s > TICK_S:
             return wait_s
-        self._lacks_time = False
+        wait_s = self._asked_s + self.every_s - self._clock.monotonic_s()
+        is_paced = self.every_s > JOINED_FROM_S and not (self.in_haste or self._lanes.is_busy)
+        if is_paced and wait_s > TICK_S and not (self._more_waits or self._queue.urgent_waits()):
+            self._note(looks=self.state.looks + 1, idle=True)
+            return wait_s
+        self._lacks_time = self._more_waits = False
+        if self.every_s > JOINED_FROM_S and (joint := self._lanes.join()):
+            self._send_joint(joint)
+            return max(self._not_before_s - self._clock.monotonic_s(), 0.0)
         delivery = self._lanes.choose()
         self._note(
             looks=self.state.looks + 1,
@@ -125,7 +139,40 @@ class Sender:
         self._settle()
         return max(self._not_before_s - self._clock.monotonic_s(), 0.0)
 
+    def _send_joint(self, joint: Joint) -> None:
+        """Send batches together. Whatever the answer says of lines, it is asked of each batch again."""
+        self._asked_s, self._more_waits = self._clock.monotonic_s(), joint.is_full
+        self._note(looks=self.state.looks + 1, idle=False)
+        try:
+            verdict = self._write(joint.payload)
+        except ConfigError as error:
+            self._lanes.part(joint)
+            self._more_waits = True
+            self._hold(str(error))
+            return
+        match verdict:
+            case Acknowledged():
+                self._known_good = joint.payload
+                self._server_is_well()
+                for entry in joint.entries:
+                    self._queue.acknowledge(entry.sequence)
+                points = sum(entry.batch.points for entry in joint.entries)
+                self._note(acknowledged_points=self.state.acknowledged_points + points)
+            case Retry(sign=b""):
+                self._lanes.part(joint)
+                self._more_waits = True
+                self._be_patient(verdict)
+            case Hold(cause) if cause is not HoldCause.REFUSED:
+                self._lanes.part(joint)
+                self._more_waits = True
+                self._hold(str(verdict))
+            case _:
+                self._known_good = b""  # the lines that were taken may have replaced some of its own
+                self._lanes.send_apart(joint, too_large=isinstance(verdict, Split))
+
     def _send(self, delivery: Delivery) -> None:
+        if not delivery.isolating:
+            self._asked_s = self._clock.monotonic_s()
         payload = delivery.payload
         verdict = self._write(payload)
         if isinstance(verdict, Acknowledged):
@@ -298,6 +345,7 @@ class Sender:
             api=self._client.api,
             requests=self.state.requests + 1,
             bytes_sent=self.state.bytes_sent + exchange.sent_bytes,
+            link_bytes=self.state.link_bytes + (exchange.link_bytes or exchange.sent_bytes),
             plain=exchange.plain,
             last_status=exchange.status,
             latencies=self.state.latencies.plus(exchange.latency_s),

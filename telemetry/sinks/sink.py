@@ -57,6 +57,16 @@ class Sink:
         """Return whether the wall time may be trusted."""
         return self._boot_time.known()
 
+    def send_every(self, every_s: float) -> None:
+        """Let so much time be between requests from now on. From any thread."""
+        self._sender.every_s = every_s
+        self._queue.wake()
+
+    def hurry(self) -> None:
+        """Send what waits, and what comes, without any time between. From any thread."""
+        self._sender.in_haste = True
+        self._queue.wake()
+
     def start(self) -> None:
         """Begin to send. Raises UnavailableError where the system grants no thread."""
         self._client.start()
@@ -66,6 +76,7 @@ class Sink:
         """Send what waits for up to `grace_s` while the server takes it, then end."""
         if self._thread.ident is None:
             return  # it was never started
+        self.hurry()
         deadline_s = self._clock.monotonic_s() + grace_s
         looks_before = self.state.looks
         never = threading.Event()

@@ -34,6 +34,7 @@ class SinkState:
     api: str = ""  # as configured, or as found out
     requests: int = 0
     bytes_sent: int = 0  # lines, as they were sent
+    link_bytes: int = 0  # about what the link has carried for them, both ways
     plain: bool = False  # they go without compression: the server takes none
     acknowledged_points: int = 0
     dead_points: int = 0
@@ -65,5 +66,6 @@ class SinkState:
             "failure": self.failure,
             "waits_for_time": self.waits_for_time,
             "bytes_sent": self.bytes_sent,
+            "link_bytes": self.link_bytes,
             "latency": self.latencies.view(),
         }

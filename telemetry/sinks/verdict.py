@@ -102,8 +102,8 @@ Verdict = Acknowledged | Retry | Hold | Split | Rejected
 class Exchange:
     """What came of one batch: what the last answer means, by which API it came, and how long that took.
 
-    status: of HTTP; 0: no answer. sent_bytes: of bodies, in all its requests. plain: the server takes no
-    gzip, so lines are not compressed.
+    status: of HTTP; 0: no answer. sent_bytes: of bodies, in all its requests. link_bytes: about what these
+    cost the link; 0: the client cannot say. plain: the server takes no gzip, so lines are not compressed.
     """
 
     verdict: Verdict
@@ -111,4 +111,5 @@ class Exchange:
     status: int
     latency_s: float
     sent_bytes: int = 0
+    link_bytes: int = 0
     plain: bool = False

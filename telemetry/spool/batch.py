@@ -5,7 +5,7 @@ A row is named by its series and its stamp: a later one of that name replaces an
 
 from collections import Counter
 from dataclasses import dataclass
-from enum import Enum
+from enum import Enum, Flag
 
 from telemetry.model.read_point import measurement_of, row_key
 from telemetry.spool.compress import decompress
@@ -20,11 +20,20 @@ class TimeBase(Enum):
     BOOT = 1  # CLOCK_BOOTTIME of the boot named by `boot_id`: the wall clock was not known yet
 
 
+class Series(Flag):
+    """Which series an ordered batch has rows of. One that is not ordered has none of sessions."""
+
+    SESSIONS = 1  # of charging sessions and their phases, which replace earlier rows by design
+    OTHERS = 2
+    ANY = 3
+
+
 @dataclass(frozen=True, slots=True)
 class EncodedBatch:
     """Line protocol, gzip-compressed once, and what must be known without opening it.
 
-    `ordered`: its rows may replace earlier ones, so it is sent once every batch before it is settled.
+    `ordered`: its rows may replace earlier ones, so it is sent once each batch before it that may hold rows
+    of its series is settled. `urgent`: it does not wait for others to be sent with.
     """
 
     payload: bytes
@@ -34,12 +43,19 @@ class EncodedBatch:
     ordered: bool = False
     time_base: TimeBase = TimeBase.UNIX
     boot_id: str = ""  # 32 hex digits with TimeBase.BOOT, otherwise empty
+    series: Series = Series.ANY  # of an ordered one
+    urgent: bool = False
 
     def __post_init__(self) -> None:
         if self.points < 1:
             raise ValueError("a batch without points")
         if (self.time_base is TimeBase.BOOT) != (len(self.boot_id) == 32):
             raise ValueError("a boot id of 32 hex digits goes with the time base BOOT, and only with it")
+
+    @property
+    def holds(self) -> Series:
+        """Return which series it may have rows of."""
+        return self.series if self.ordered else Series.OTHERS
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,9 +1,10 @@
-"""The two lanes out of the spool, and what is in flight.
+"""The lanes out of the spool, and what is in flight.
 
-Live is the newest batch. Backlog is every other one, oldest first.
+First are urgent batches, then those of sessions, oldest first. Live is the newest batch. Backlog is every
+other one, oldest first.
 
-- An ordered batch may hold points of any batch before it. So it leaves by the backlog alone, once all before
-  it is settled. Until then no later batch passes it there.
+- An ordered batch may hold points of batches before it. So it waits for those that may hold rows of its
+  series (turns.py). Until then no later batch passes it in the backlog, unless it is of sessions alone.
 - A batch in flight is handed out again only after `release`.
 - Batches on disk are handed out. Those in memory are handed out only while the disk refuses.
 
@@ -11,17 +12,26 @@ The spool's lock lets in one thread at a time.
 """
 
 import contextlib
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from telemetry_core.text.lines import restamp
 
 from telemetry.clock import Clock
 from telemetry.errors import DataError
-from telemetry.spool.batch import EncodedBatch, Entry, TimeBase, count_lines, lines_of, without_replaced
+from telemetry.spool.batch import (
+    EncodedBatch,
+    Entry,
+    Series,
+    TimeBase,
+    count_lines,
+    lines_of,
+    without_replaced,
+)
 from telemetry.spool.deadletters import NO_TIME, DeadLetters, Letter
 from telemetry.spool.memory import Item, Memory
 from telemetry.spool.store import Commit, Store
+from telemetry.spool.turns import Ahead, Turns
 
 
 @dataclass(slots=True)
@@ -53,8 +63,11 @@ class _Flight:
 class InFlight:
     """What was handed out and is not settled, and what comes next."""
 
-    def __init__(self, store: Store, memory: Memory, dead_letters: DeadLetters, clock: Clock) -> None:
+    def __init__(
+        self, store: Store, memory: Memory, dead_letters: DeadLetters, clock: Clock, turns: Turns
+    ) -> None:
         self._store = store
+        self._turns = turns
         self._memory = memory
         self._dead_letters = dead_letters
         self._clock = clock
@@ -84,11 +97,42 @@ class InFlight:
             self._fresh.clear()
             for item, place in zip(commit.items, commit.places, strict=True):
                 self._fresh[place] = Entry(item.sequence, item.batch)
+                self._turns.add(item.sequence, place, item.batch)
                 if item.in_flight:
                     self._in_flight[item.sequence].place = place
             self.set_newest(item.sequence, item.batch, place)
         for flight in [flight for flight in self._in_flight.values() if flight.is_answered]:
             self.acknowledge(flight.entry.sequence)
+
+    def urgent_waits(self) -> bool:
+        """Return whether an urgent batch waits that is not in flight."""
+        return any(item.batch.urgent and not item.in_flight for item in self._open_memory()) or any(
+            mark.urgent and mark.sequence not in self._in_flight
+            for _, mark in self._turns.first(self._store.settled)
+        )
+
+    def next_first(self, together: Collection[int] = ()) -> Entry | None:
+        """Return the oldest urgent batch that is due, then the oldest of sessions.
+
+        together: what goes in the same request, before it.
+        """
+        for item in self._open_memory():
+            if item.batch.urgent and not (item.batch.ordered or item.in_flight):
+                return self._take_item(item)
+        for place, mark in self._turns.first(self._store.settled):
+            if mark.sequence in self._in_flight or (
+                mark.ordered and not self._is_due(place, mark.sequence, mark.holds, together)
+            ):
+                continue
+            try:
+                entry = self._read(place)
+            except OSError:
+                return None  # out of descriptors or memory: later
+            if entry is None or entry.sequence != mark.sequence:
+                self._turns.forget(place)
+            elif not self._bury_if_past(entry, place):
+                return self._take(entry, place)
+        return None
 
     def next_live(self) -> Entry | None:
         """Return the newest batch, unless it is ordered, settled or in flight."""
@@ -104,9 +148,9 @@ class InFlight:
             return None
         return self._take(entry, place)
 
-    def next_backlog(self) -> Entry | None:
-        """Return the oldest batch but the newest. An ordered one waits for all before it; none passes it."""
-        return self._next_on_disk() or self._next_in_memory()
+    def next_backlog(self, together: Collection[int] = ()) -> Entry | None:
+        """Return the oldest batch but the newest that is due. together: as of `next_first`."""
+        return self._next_on_disk(together) or self._next_in_memory()
 
     def restamped(self, sequence: int, shift_ns: int) -> None:
         """Note that a batch in flight counts from boot and is sent with `shift_ns` added to its stamps."""
@@ -156,11 +200,21 @@ class InFlight:
                 self._dead_letters.drop_replaced(letters, sequence, flight.lines())
         item = self._memory.get(sequence)
         if flight.place is not None:
-            settled = self._store.settle(flight.place, flight.end, "acknowledged", dead=flight.dead)
-            if settled < flight.dead:  # it was evicted meanwhile, and counted as that
-                self._drop_letters(sequence)
+            self._turns.forget(flight.place)
+            ahead = Ahead(sequence, flight.end, flight.dead)
+            if batch.ordered and self._store.settled.next_open(0) < flight.place:
+                self._turns.send_ahead(flight.place, ahead)
+            else:
+                self._settle(flight.place, ahead)
+            for place, ahead in self._turns.now_settled(self._store.settled):
+                self._settle(place, ahead)
         elif item:
             self._memory.settle(item, "acknowledged", dead=flight.dead)
+
+    def _settle(self, place: int, sent: Ahead) -> None:
+        settled = self._store.settle(place, sent.end, "acknowledged", dead=sent.dead)
+        if settled < sent.dead:  # it was evicted meanwhile, and counted as that
+            self._drop_letters(sent.sequence)
 
     def release(self, sequence: int) -> None:
         """Put back a batch that was not sent. KeyError unless it is in flight."""
@@ -177,8 +231,31 @@ class InFlight:
             return letter.place < self._store.end
         return self._store.is_settled_anywhere(letter.place)
 
-    def _next_on_disk(self) -> Entry | None:
+    def _is_due(self, place: int, sequence: int, holds: Series, together: Collection[int]) -> bool:
+        """Return whether an ordered batch may be handed out."""
+        beside = {}
+        for flight in self._in_flight.values():
+            if flight.entry.sequence in together:
+                if flight.place is not None:
+                    beside[flight.place] = flight.end
+            elif flight.entry.sequence < sequence and flight.entry.batch.holds & holds:
+                return False  # also where its segment is gone
+        return self._turns.is_due(place, holds, self._store.settled, beside)
+
+    def _open_memory(self) -> Iterable[Item]:
+        return self._memory if self.memory_is_open else ()
+
+    def _read(self, place: int) -> Entry | None:
+        """Return the batch at `place`, or None. Raises OSError."""
+        entry = self._fresh.get(place)
+        if entry is not None:
+            return entry
+        stored = self._store.find(place)
+        return Entry(stored[0].sequence, stored[1]) if stored and stored[0].place == place else None
+
+    def _next_on_disk(self, together: Collection[int]) -> Entry | None:
         ends = {flight.place: flight.end for flight in self._in_flight.values() if flight.place is not None}
+        ends |= {place: sent.end for place, sent in self._turns.ahead.items()}
         if self._newest and not (self.memory_is_open and self._memory):
             newest, place = self._newest
             if not newest.batch.ordered:
@@ -187,6 +264,10 @@ class InFlight:
         while (place := self._store.settled.next_open(place)) < self._store.end:
             if place in ends:
                 place = ends[place]
+                continue
+            apart = self._turns.waits_apart(place)
+            if apart and not self._is_due(place, apart.sequence, apart.holds, together):
+                place = apart.end
                 continue
             entry = self._fresh.get(place)
             if entry is None:
@@ -201,10 +282,7 @@ class InFlight:
                 if place in ends:
                     continue
                 entry = Entry(head.sequence, batch)
-            if entry.batch.ordered and (
-                place > self._store.settled.next_open(0)
-                or any(sequence < entry.sequence for sequence in self._in_flight)  # whose segment may be gone
-            ):
+            if entry.batch.ordered and not self._is_due(place, entry.sequence, entry.batch.holds, together):
                 return None
             if self._bury_if_past(entry, place):
                 place += entry.batch.points

@@ -22,6 +22,7 @@ _CHECK = struct.Struct("<I")  # CRC-32 of all but magic and check, going on from
 _ORDERED = 1
 _HAS_STATE = 2
 _HAS_REPLACING = 4
+_URGENT = 8
 # The texts: replacing lines after these numbers, the state after its length, names.
 _REPLACING = struct.Struct("<IIqq")  # bytes, number of lines, stamps
 _STATE_BYTES = struct.Struct("<I")  # 0: as in the piece before
@@ -50,7 +51,7 @@ class PieceEncoder:
         packed_state, replacing: as in Piece; check: of the piece before, 0 for the first.
         """
         texts = names_json
-        flags = _ORDERED * lines.overlaps
+        flags = _ORDERED * lines.overlaps | _URGENT * lines.urgent
         if packed_state is not None:
             flags |= _HAS_STATE
             texts = b"".join((_STATE_BYTES.pack(len(packed_state)), packed_state, texts))
@@ -76,6 +77,7 @@ class Lines:
     first_ns: int
     last_ns: int
     ordered: bool
+    urgent: bool
     lines: bytes
 
 
@@ -116,8 +118,8 @@ def pieces_of(content: bytes) -> Iterator[Piece]:
         texts = _Texts(content[texts_at:check_at])
         replacing = texts.replacing() if flags & _HAS_REPLACING else None
         packed_state = texts.state() if flags & _HAS_STATE else None
-        ordered = bool(flags & _ORDERED)
-        yield Piece(points, first_ns, last_ns, ordered, lines, numbers, texts.rest, packed_state, replacing)
+        marks = bool(flags & _ORDERED), bool(flags & _URGENT)
+        yield Piece(points, first_ns, last_ns, *marks, lines, numbers, texts.rest, packed_state, replacing)
         at = end
 
 
@@ -129,7 +131,7 @@ class _Texts:
 
     def replacing(self) -> Lines:
         count, points, first_ns, last_ns = _REPLACING.unpack(self._take(_REPLACING.size))
-        return Lines(points, first_ns, last_ns, True, self._take(count))
+        return Lines(points, first_ns, last_ns, True, False, self._take(count))
 
     def state(self) -> bytes:
         return self._take(_STATE_BYTES.unpack(self._take(_STATE_BYTES.size))[0])

@@ -6,7 +6,8 @@ numbers are little endian.
     offset  size  what
          0     4  magic "nTs\x01" (the last byte is the format's version)
          4     4  flags: 1 ordered, 2 stamps count from a boot (its id comes before the accounts),
-                  4 the accounts are whole, 8 there is a state, 16 and it is written in this record
+                  4 the accounts are whole, 8 there is a state, 16 and it is written in this record,
+                  32 urgent, 64 ordered, of rows of sessions alone, 128 ordered, without such rows
          8     4  bytes of the same commit before this record
         12     4  bytes of boot id, state and accounts
         16     4  bytes of payload
@@ -28,7 +29,7 @@ There are two checks, so that a flipped bit in the payload costs neither account
 import struct
 from dataclasses import dataclass
 
-from telemetry.spool.batch import EncodedBatch, TimeBase
+from telemetry.spool.batch import EncodedBatch, Series, TimeBase
 from telemetry.spool.compress import crc32
 
 MAGIC = b"nTs\x01"
@@ -44,7 +45,9 @@ _BOOT_TIME = 2
 _WHOLE = 4
 _HAS_STATE = 8
 _STATE_HERE = 16
-_KNOWN_FLAGS = _ORDERED | _BOOT_TIME | _WHOLE | _HAS_STATE | _STATE_HERE
+_URGENT = 32
+_SERIES = {64: Series.SESSIONS, 128: Series.OTHERS}  # of ordered ones; without either: any
+_KNOWN_FLAGS = _ORDERED | _BOOT_TIME | _WHOLE | _HAS_STATE | _STATE_HERE | _URGENT | sum(_SERIES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,11 +67,18 @@ class RecordHead:
     ordered: bool
     whole: bool  # the accounts are whole
     boot_id: str  # empty: stamps count from 1970
+    series: Series  # as in EncodedBatch, like the next
+    urgent: bool
 
     @property
     def end(self) -> int:
         """Return the place of the next record."""
         return self.place + self.points
+
+    @property
+    def holds(self) -> Series:
+        """Return which series the batch may have rows of."""
+        return self.series if self.ordered else Series.OTHERS
 
     @property
     def payload_offset(self) -> int:
@@ -91,6 +101,8 @@ class RecordHead:
             ordered=self.ordered,
             time_base=TimeBase.BOOT if self.boot_id else TimeBase.UNIX,
             boot_id=self.boot_id,
+            series=self.series,
+            urgent=self.urgent,
         )
 
 
@@ -110,7 +122,9 @@ def encode_head(
     accounts: a block of an AccountsTrail, `whole` or of changes; state: one of a StateTrail.
     """
     before = bytes.fromhex(batch.boot_id)
-    flags = _ORDERED * batch.ordered | _BOOT_TIME * bool(before) | _WHOLE * whole
+    flags = _ORDERED * batch.ordered | _BOOT_TIME * bool(before) | _WHOLE * whole | _URGENT * batch.urgent
+    if batch.ordered:
+        flags |= next((flag for flag, series in _SERIES.items() if series is batch.series), 0)
     if state is not None:
         flags |= _HAS_STATE
     if state:
@@ -159,8 +173,9 @@ def decode_head(data: bytes) -> tuple[RecordHead, bytes, bytes | None] | None:
         return None
     _, flags, *numbers = _FIXED.unpack_from(data)
     boot_bytes = _BOOT_ID_BYTES if flags & _BOOT_TIME else 0
+    series = next((series for flag, series in _SERIES.items() if flags & flag), Series.ANY)
     marks = bool(flags & _ORDERED), bool(flags & _WHOLE), tail[:boot_bytes].hex()
-    head = RecordHead(*numbers, *marks)  # type: ignore[call-arg]  # the ten that _FIXED has
+    head = RecordHead(*numbers, *marks, series, bool(flags & _URGENT))  # type: ignore[call-arg]  # the ten of _FIXED
     if flags & ~_KNOWN_FLAGS or head.points < 1 or count < boot_bytes:
         return None
     accounts_at = boot_bytes

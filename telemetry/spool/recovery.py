@@ -18,6 +18,7 @@ from pathlib import Path
 from telemetry.clock import Clock
 from telemetry.spool.batch import EncodedBatch
 from telemetry.spool.filesystem import FileSystem
+from telemetry.spool.record import RecordHead
 from telemetry.spool.segment import FoundRecord, Segment, SegmentReader, parse_name, read_records
 from telemetry.spool.settled import KINDS, Settled, Stretch, Tally
 from telemetry.spool.slots import FILE_NAME, Slot, read_cursors
@@ -42,6 +43,7 @@ class FoundSpool:
     last_sequence: int = 0
     end: int = 0  # the place of the next record
     newest: tuple[FoundRecord, EncodedBatch] | None = None
+    tail: list[RecordHead] = field(default_factory=list)  # of the last segment
     last_ns: dict[str, int] = field(default_factory=dict)  # of the last segment, by boot id
     clean: bool = True
     damaged_points: int = 0  # found damaged now
@@ -86,6 +88,7 @@ def read_state(filesystem: FileSystem, directory: Path, clock: Clock, cursor: st
     state.last_sequence = max([state.last_sequence, *(each.last_sequence for each in slots)])
     is_clean = bool(slots) and all(each.clean and each.end == state.end for each in slots)
     state.clean = fresh or is_clean
+    state.tail = [found.head for found in tail.records]
     own = _read_accounts(state, filesystem, tail.records)
     for kind in KINDS:
         setattr(state.from_memory, kind, own.get(f"memory/{kind}", 0))

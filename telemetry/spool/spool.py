@@ -18,7 +18,7 @@ for what is rare: removing settled segments, dead letters, letters that are sent
 import contextlib
 import errno
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 
 from telemetry_core.text.lines import LineBuffer
@@ -39,6 +39,7 @@ from telemetry.spool.settled import KINDS, Tally, total_of
 from telemetry.spool.slots import FILE_NAME
 from telemetry.spool.store import Store
 from telemetry.spool.trails import NO_STATE, check_state, written
+from telemetry.spool.turns import Turns
 from telemetry.spool.write_through import MOST_BYTES, WriteThrough
 
 LOOK_EVERY_S = 5.0  # for dead letters that were handed over
@@ -93,7 +94,10 @@ class Spool:
         except OSError as error:
             self._filesystem.close(self._lock_file)
             raise unusable(directory, error) from error
-        self._in_flight = InFlight(self._store, self._memory, self._dead_letters, clock)
+        turns = Turns(state.tail[0].place if state.tail else state.end)
+        for head in state.tail:
+            turns.add(head.sequence, head.place, head)
+        self._in_flight = InFlight(self._store, self._memory, self._dead_letters, clock, turns)
         if state.newest:
             found, batch = state.newest
             self._in_flight.set_newest(found.head.sequence, batch, found.head.place)
@@ -399,15 +403,31 @@ class Spool:
         with self._lock:
             self._notify()
 
+    def urgent_waits(self) -> bool:
+        """Return whether a batch waits that should not wait for others to be sent with."""
+        with self._lock:
+            return self._in_flight.urgent_waits()
+
+    def next_first(self, together: Collection[int] = ()) -> Entry | None:
+        """Return the oldest urgent batch, then the oldest of sessions, as soon as it is due.
+
+        together: the batches in flight that go in the same request, before it.
+        """
+        with self._lock:
+            return self._in_flight.next_first(together)
+
     def next_live(self) -> Entry | None:
         """Return the newest batch, unless it is ordered, settled or in flight."""
         with self._lock:
             return self._in_flight.next_live()
 
-    def next_backlog(self) -> Entry | None:
-        """Return the oldest batch but the newest. An ordered one waits for all before it; none passes it."""
+    def next_backlog(self, together: Collection[int] = ()) -> Entry | None:
+        """Return the oldest batch but the newest. An ordered one waits for all before it of its series.
+
+        together: as of `next_first`.
+        """
         with self._lock:
-            return self._in_flight.next_backlog()
+            return self._in_flight.next_backlog(together)
 
     def restamped(self, sequence: int, shift_ns: int) -> None:
         """Note that a batch in flight counts from boot and is sent with `shift_ns` added to its stamps."""

@@ -30,7 +30,7 @@ from pathlib import Path
 from telemetry_core.text.lines import LineBuffer
 
 from telemetry.ownership import create_in, open_trusted, opened_folder, read_own_file
-from telemetry.spool.batch import EncodedBatch, TimeBase
+from telemetry.spool.batch import EncodedBatch, Series, TimeBase
 from telemetry.spool.compress import compress
 from telemetry.spool.piece import EMPTIED, MAGIC, PieceEncoder, pieces_of
 from telemetry.spool.trails import NO_STATE, check_state, pack_state
@@ -278,8 +278,13 @@ class WriteThrough:
                     ordered=each.ordered,
                     time_base=TimeBase.BOOT if boot_id else TimeBase.UNIX,
                     boot_id=boot_id,
+                    series=series,
+                    urgent=each.urgent,
                 )
-                for each in (last.replacing, replace(last, lines=lines))
+                for each, series in (
+                    (last.replacing, Series.SESSIONS),
+                    (replace(last, lines=lines), Series.OTHERS),
+                )
                 if each is not None and each.points
             ]
             accounts = dict(zip(names[:split], last.numbers[:split], strict=True))

@@ -14,6 +14,7 @@ from telemetry_core.text.wide import WideRows
 
 from telemetry.charging.items import CurveRow, SessionRow
 from telemetry.charging.rows import point
+from telemetry.charging.session import Session
 from telemetry.model.event_codes import EVENT_CODES
 from telemetry.model.events import Event
 from telemetry.model.events import line as event_line
@@ -130,13 +131,15 @@ class Lines(_Encoded):
 
     def add_event(self, event: Event, time_ns: int, lines: LineBuffer) -> None:
         stamp_ns = time_ns + self.shift_ns
-        lines.append(event_line(event, self._vehicle, stamp_ns), stamp_ns)
+        lines.append(event_line(event, self._vehicle, stamp_ns), stamp_ns, urgent=True)
 
     def add_session(self, row: SessionRow, time_ns: int, _tag: str, lines: LineBuffer) -> str:
         name, tags, fields, stamp_ns = point(row, self._vehicle, time_ns, self.shift_ns)
         may_replace = not isinstance(row, CurveRow)  # of those none has the stamp of another
         into = self.replacing if may_replace and self.replacing is not None else lines
-        into.append(point_line(name, tags, fields, stamp_ns), stamp_ns, overlaps=may_replace)
+        is_over = isinstance(row, Session) and row.outcome is not None
+        line = point_line(name, tags, fields, stamp_ns)
+        into.append(line, stamp_ns, overlaps=may_replace, urgent=is_over)
         return name
 
     def newest_ns(self, tags: int) -> int:

@@ -158,6 +158,9 @@ class StatusCollector(Collector):
         yield CounterMetricFamily(
             PREFIX + "sink_sent_bytes", "Lines sent, mostly compressed, each time.", sink["bytes_sent"]
         )
+        yield CounterMetricFamily(
+            PREFIX + "sink_link_bytes", "About what the link has carried, both ways.", sink["link_bytes"]
+        )
 
 
 def _gauge(name: str, meaning: str, *labels: str) -> GaugeMetricFamily:

@@ -1,15 +1,22 @@
 """A queue of batches in memory, as the sink needs it, that remembers what became of each point."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
-from telemetry.spool.batch import EncodedBatch, Entry, TimeBase
+from telemetry.spool.batch import EncodedBatch, Entry, Series, TimeBase
 from telemetry.spool.compress import compress
 from telemetry.spool.spool import Spool
 
 
 def batch_of(
-    lines: Sequence[bytes], *, ordered: bool = False, boot_id: str = "", first_ns: int = 0, last_ns: int = 0
+    lines: Sequence[bytes],
+    *,
+    ordered: bool = False,
+    boot_id: str = "",
+    first_ns: int = 0,
+    last_ns: int = 0,
+    series: Series = Series.ANY,
+    urgent: bool = False,
 ) -> EncodedBatch:
     """Make a batch with these lines; boot_id: their stamps count from that boot."""
     return EncodedBatch(
@@ -20,6 +27,8 @@ def batch_of(
         ordered=ordered,
         time_base=TimeBase.BOOT if boot_id else TimeBase.UNIX,
         boot_id=boot_id,
+        series=series,
+        urgent=urgent,
     )
 
 
@@ -47,11 +56,20 @@ class ListQueue(Spool):
         """Add a batch with these lines; its sequence number."""
         return self.put(batch_of(lines, ordered=ordered))
 
+    def urgent_waits(self) -> bool:
+        return any(entry.batch.urgent and entry.sequence not in self.in_flight for entry in self.entries)
+
+    def next_first(self, together: Collection[int] = ()) -> Entry | None:
+        del together
+        urgent = (self._take(entry) for entry in self.entries if entry.batch.urgent)
+        return next(filter(None, urgent), None)
+
     def next_live(self) -> Entry | None:
         newest = self._newest()
         return self._take(newest) if newest is not None else None
 
-    def next_backlog(self) -> Entry | None:
+    def next_backlog(self, together: Collection[int] = ()) -> Entry | None:
+        del together
         newest = self._newest()
         for entry in self.entries:
             if entry is not newest and (taken := self._take(entry)) is not None:

@@ -37,7 +37,13 @@ def status(**gauges: float) -> dict[str, Any]:
     state = {**live["state"], "service": "running", "web": "http://127.0.0.1:8480/"}
     latency = Latencies().plus(0.02).plus(0.3).plus(100.0).view()
     base = {"vehicle": live["vehicle"], "accounts": live["accounts"], "gauges": all_gauges, "state": state}
-    sink = {"failure": "", "waits_for_time": False, "bytes_sent": 12_345, "latency": latency}
+    sink = {
+        "failure": "",
+        "waits_for_time": False,
+        "bytes_sent": 12_345,
+        "link_bytes": 23_456,
+        "latency": latency,
+    }
     return {**base, "sink": sink, "live": {**live, **base}}
 
 

@@ -11,6 +11,7 @@ cdef class LineBuffer:
     cdef int64_t last_stamp_ns
     cdef uint64_t content        # a number that no other content of any buffer has
     cdef readonly bint overlaps  # a point of it may be one of earlier contents, too
+    cdef readonly bint urgent    # a line of it should not wait for others to be sent
     cdef int readers             # those who read it in place now
 
     # Where the next line goes: `line_bytes` writable bytes, valid until the next call. NULL without memory,

@@ -25,7 +25,7 @@ cdef class LineBuffer:
     """Holds consecutive lines. `len()` is their bytes, `lines` their number.
 
     `room` is the size at first, in bytes. `overlaps`: an earlier content of a buffer may hold one of its points
-    of the data model, too.
+    of the data model, too. `urgent`: a line of it should not wait for others to be sent.
     """
 
     def __cinit__(self, size_t room=65536):
@@ -81,10 +81,10 @@ cdef class LineBuffer:
         self.first_stamp_ns = min(self.first_stamp_ns, time_ns)
         self.last_stamp_ns = max(self.last_stamp_ns, time_ns)
 
-    def append(self, bytes line not None, int64_t time_ns, *, bint overlaps=False):
+    def append(self, bytes line not None, int64_t time_ns, *, bint overlaps=False, bint urgent=False):
         """Add one line, given without its newline. Raises ValueError if it is empty or holds a newline.
 
-        overlaps: earlier contents may hold its point, too.
+        overlaps: earlier contents may hold its point, too; urgent: it should not wait to be sent.
         """
         if not line or b"\n" in line:
             raise ValueError("a line is not empty and holds no newline")
@@ -96,6 +96,7 @@ cdef class LineBuffer:
         out[length] = b"\n"
         self.commit(out + length + 1, time_ns)
         self.overlaps |= overlaps
+        self.urgent |= urgent
 
     def take(self):
         """Return all lines and empty the buffer."""
@@ -110,7 +111,7 @@ cdef class LineBuffer:
         global contents
         contents += 1
         self.content = contents
-        self.overlaps = False
+        self.overlaps = self.urgent = False
         self.used = 0
         self.line_count = 0
         self.first_stamp_ns = INT64_MAX

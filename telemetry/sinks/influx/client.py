@@ -51,7 +51,7 @@ class InfluxClient:
         self._deadline = RequestDeadline()
         self._transports: dict[Api, HttpTransport] = {}
         self._plain_until_s: float | None = None  # None: gzip
-        self._sent_bytes = 0
+        self._sent_bytes = self._link_bytes = 0
         self._aborted = False
         self._secrets_read = False
         self._has_shown_itself = False
@@ -121,7 +121,7 @@ class InfluxClient:
         return self._has_shown_itself
 
     def _ask(self, payload: bytes) -> Exchange:
-        started_s, sent_bytes = self._clock.monotonic_s(), self._sent_bytes
+        started_s, sent_bytes, link_bytes = self._clock.monotonic_s(), self._sent_bytes, self._link_bytes
         api, answer = self._write(payload)
         return Exchange(
             judge(answer),
@@ -129,6 +129,7 @@ class InfluxClient:
             answer.status if isinstance(answer, Answer) else 0,
             self._clock.monotonic_s() - started_s,
             sent_bytes=self._sent_bytes - sent_bytes,
+            link_bytes=self._link_bytes - link_bytes,
             plain=self._plain_until_s is not None,
         )
 
@@ -224,6 +225,7 @@ class InfluxClient:
             method, path, query, headers, body, deadline_s=self._settings.request_deadline_s(len(body))
         )
         self._sent_bytes += transport.sent_bytes
+        self._link_bytes += transport.link_bytes
         self._has_shown_itself |= isinstance(answer, Answer) and shows_a_store(answer)
         return self._blotted(answer)
 

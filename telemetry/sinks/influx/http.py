@@ -41,7 +41,9 @@ from telemetry.sinks.credentials import Secret
 from telemetry.sinks.deadline import RequestDeadline
 from telemetry.sinks.influx.server import InfluxServer
 from telemetry.sinks.influx.verdict import Answer, Failure, Unanswered
+from telemetry.sinks.link import Traffic
 
+_EMPTY_HEAD_BYTES = 17  # of an answer: the status line without its words, and the empty line
 _NO_TLS = ("WRONG_VERSION_NUMBER", "HTTP_REQUEST", "RECORD_LAYER_FAILURE")  # of OpenSSL, to words of HTTP
 
 
@@ -56,10 +58,12 @@ class _Guard:
         self._closed_for_good = False
         self._watched: socket.socket | None = None
         self.sent_bytes = 0  # of the body of the request in flight, once the connection has taken it
+        self.traffic = Traffic()  # of the request in flight
 
     def begin(self) -> None:
         with self._lock:
             self.sent_bytes = 0
+            self.traffic = Traffic()
             self._in_flight = True
             self._over = self._closed_for_good
 
@@ -134,18 +138,24 @@ def _guarded_pools(guard: _Guard) -> dict[str, type]:
 
     class GuardedConnection(HTTPConnection):
         response_class = _Response
+        is_tls = False
 
         def _new_conn(self) -> socket.socket:
             connected = super()._new_conn()
             guard.watch(connected)
+            guard.traffic.connected(tls=self.is_tls)
             return connected
+
+        def send(self, data: Any) -> None:
+            super().send(data)
+            guard.traffic.carried(len(data), tls=self.is_tls)
 
         def request(self, method: str, url: str, body: Any = None, headers: Any = None, **more: Any) -> None:
             super().request(method, url, body, headers, **more)
             guard.sent_bytes = len(body or b"")
 
     class TlsConnection(GuardedConnection, HTTPSConnection):
-        pass
+        is_tls = True
 
     class Pool(HTTPConnectionPool):
         ConnectionCls = GuardedConnection
@@ -238,6 +248,9 @@ class HttpTransport:
                 raise
             content = b""  # it is a 204 all the same, but for chunks, which no 204 has
             is_broken = "transfer-encoding" in response.headers
+        head_bytes = _EMPTY_HEAD_BYTES + len(response.reason or "")
+        head_bytes += sum(len(name) + len(text) + 4 for name, text in response.headers.items())
+        self._guard.traffic.carried(head_bytes + len(content), tls=self._base.startswith("https:"))
         if self._guard.failure() or len(content) == self._answer_bytes:
             response.close()  # what is left is not worth reading: the next request makes a new connection
             self._guard.drop()
@@ -253,6 +266,11 @@ class HttpTransport:
     def sent_bytes(self) -> int:
         """Return the size of the last request's body, once all of it was sent; 0 before that."""
         return self._guard.sent_bytes
+
+    @property
+    def link_bytes(self) -> int:
+        """Return about what the last request has cost on the link, both ways."""
+        return self._guard.traffic.link_bytes
 
     def abort(self) -> None:
         """End the request in flight, and every later one. From any thread."""

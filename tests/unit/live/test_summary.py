@@ -35,7 +35,7 @@ def test_a_status_says_what_is_wrong_what_the_battery_does_and_where_everything_
         "  read 10, decoded 10, nothing lost",
         "",
         "points: made 24,000,514, acknowledged 24,000,000, dead 2, waiting memory 512, all accounted for",
-        "sink: API v2, last answer 204, 12.3 kB sent",
+        "sink: API v2, last answer 204, 12.3 kB sent (about 23.5 kB on the link)",
         "spool: on disk, 3.7 MB",
         "process: memory 46.9 MB, processor 2.5 %",
         "",

@@ -73,7 +73,7 @@ profile = "x"
 [web]
 listen = "here"
 [send]
-every_s = 61
+every_s = 301
 [[can]]
 name = "bus"
 interfaces = "can1"

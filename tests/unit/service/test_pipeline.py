@@ -42,21 +42,13 @@ def test_a_batch_is_closed_after_a_second() -> None:
     assert bench.store.text == b"Pack,source=can0,vehicle=van level=0 0\n"
 
 
-def test_a_batch_may_collect_for_longer_and_a_new_configuration_says_how_long() -> None:
+def test_a_batch_with_an_event_is_urgent_and_the_next_one_is_not() -> None:
     bench = Bench()
-    bench.pipeline.batch_age_s = 10.0
-    bench.process(frames(0, 3))
-    for second, batches in ((9.9, 0), (0.1, 1)):
-        bench.clock.advance(second)
-        bench.pipeline.tick()
-        assert len(bench.store.batches) == batches
-    bench.process(frames(3, 1))
-    bench.clock.advance(9.9)
-    bench.pipeline.tick()
-    assert len(bench.store.batches) == 1
-    bench.pipeline.batch_age_s = 1.0
-    bench.pipeline.tick()
-    assert len(bench.store.batches) == 2
+    for number, measurement in enumerate(("gateway", "event", "gateway")):
+        bench.pipeline.add_point(measurement, b"%s,code=x level=1 5" % measurement.encode(), number)
+        bench.process(frames(number, 1))
+        bench.pipeline.cut()
+    assert [batch.urgent for batch, _, _ in bench.store.batches] == [False, True, False]
 
 
 def test_nothing_is_stored_when_nothing_was_made() -> None:

@@ -33,6 +33,7 @@ class Reply:
 
     def __init__(self, status: int, body: bytes, *, is_cut_short: bool = False) -> None:
         self.status = status
+        self.reason = "OK"
         self.headers: Mapping[str, str] = {"X-Words": "Some"}
         self.reads: list[int] = []
         self.closed = 0
