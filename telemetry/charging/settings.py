@@ -46,8 +46,8 @@ class VinSettings:
 
     vin: str = key(
         'how a vehicle identification number is written: `"digest"`: 12 hexadecimal digits that only'
-        ' this installation can make of it, `"plain"`: as it is, `"off"`: not at all; `decode` writes it'
-        " as it is",
+        ' this installation can make of it, `"plain"`: as it is, `"off"`: not at all, in sessions and in'
+        " rows of messages; `decode` writes it as it is",
         default="digest",
         one_of=VIN_FORMS,
     )

@@ -63,7 +63,13 @@ class Composition:
             output=output,
             charging=self._charging(vin_key),
             banks=self.modelling.banks,
+            shown_vin=None if self.config.charging.vin == "plain" else partial(self._shown_vin, vin_key),
         )
+
+    def _shown_vin(self, vin_key: VinKey, vin: str) -> str | None:
+        from telemetry.charging.identity import shown_vin  # which few services need
+
+        return shown_vin(vin, self.config.charging.vin, vin_key)
 
     def _charging(self, vin_key: VinKey) -> "ChargingPlan | None":
         """Return what is followed.

@@ -28,7 +28,7 @@ from telemetry.stages.observer import Observer
 from telemetry.stages.output import OutputKind
 from telemetry.stages.payloads import Payloads
 from telemetry.stages.sessions import PlugSessions
-from telemetry.stages.writing import Writing
+from telemetry.stages.writing import ShownVin, Writing
 
 if TYPE_CHECKING:  # a service that follows no charge imports none of it
     from telemetry.charging.plan import ChargingPlan
@@ -58,6 +58,7 @@ class Stages:
         every_report: bool = False,
         charging: "ChargingPlan | None" = None,
         banks: Sequence[Bank] = (),
+        shown_vin: ShownVin | None = None,
     ) -> None:
         self.schema = Schema(plan.records + (mapping.records if mapping else ()))
         self._plan = Plan(plan, self.schema)
@@ -78,7 +79,9 @@ class Stages:
             every_report=every_report,
             charging=charging,
             banks=banks,
+            shown_vin=shown_vin,
         )
+        self._shown_vin = shown_vin
         self._unmatched = self.decoding.unmatched(MOST_UNMATCHED)
         self._unmatched.is_counting = False
         if observer is not None:
@@ -98,7 +101,13 @@ class Stages:
 
     def another_writing(self) -> Writing:
         """Return an encoder for another thread, for rows that are written as they are."""
-        return Writing(self.schema, self._plan.spec, vehicle=self._vehicle, output=self.output)
+        return Writing(
+            self.schema,
+            self._plan.spec,
+            vehicle=self._vehicle,
+            output=self.output,
+            shown_vin=self._shown_vin,
+        )
 
     def expect(self, binding: Binding) -> None:
         """Count all that may become of the frames of such a channel from 0 on, before the first of them."""

@@ -13,6 +13,7 @@ from telemetry_core.decode.unmatched import UnmatchedIds
 from telemetry_core.frames.batch import FrameBatch
 from telemetry_core.rows.batch import SampleBatch
 from telemetry_core.rows.schema import Schema
+from telemetry_core.rows.spec import SlotKind
 from telemetry_core.rules.map_spec import MapSpec
 from telemetry_core.rules.reducer import Reducer
 from telemetry_core.rules.senders import SenderFinding, Senders
@@ -43,6 +44,9 @@ if TYPE_CHECKING:  # a service that follows no charge, or has no bounds, imports
     from telemetry.charging.plan import ChargingPlan
 
 NO_FRAMES = FrameBatch(1)
+VIN = "vin"  # what protocols and profiles call a vehicle's number
+
+ShownVin = Callable[[str], str | None]  # how it is written; None: not at all
 
 
 class Writing:
@@ -62,11 +66,13 @@ class Writing:
         every_report: bool = False,
         charging: "ChargingPlan | None" = None,
         banks: Sequence[Bank] = (),
+        shown_vin: ShownVin | None = None,
     ) -> None:
         """Make the stages.
 
         mapping: None when nothing is mapped; every_report: an event in each message with an alarm;
-        charging: what is followed; banks: which `mapping` has tag sets for.
+        charging: what is followed; banks: which `mapping` has tag sets for;
+        shown_vin: of vehicles' numbers in messages, None: they are written as they are.
 
         ConfigError if `reduce` names a measurement that there is not, or `send` messages.
         """
@@ -76,6 +82,13 @@ class Writing:
         self.channels: dict[int, BoundChannel] = {}
         self._observers: list[Observer] = []
         self._frames = NO_FRAMES  # what the rows were, until the observers have seen them
+        self._shown_vin = shown_vin
+        self._vins = [
+            (record, field)
+            for record, spec in enumerate(schema.specs)
+            for field, each in enumerate(spec.fields)
+            if shown_vin and each.kind is SlotKind.ASCII and each.name == VIN
+        ]
         self._made_here = Counter[str]()  # points that no row gave, by measurement
         self._judged = judged_records(plan, mapping, alarms)
         self._is_judging = any(self._judged)
@@ -145,12 +158,15 @@ class Writing:
         self._go_on(self.mapped.map(samples) if self.mapped else samples, lines)
 
     def _go_on(self, samples: SampleBatch, lines: LineBuffer) -> None:
-        for observer in self._observers:
-            observer.observe(self._frames, samples)
-        self._frames = NO_FRAMES
         made: list[SessionItem | BankRow] = []
         for each in self._following:
             made += each.follow(samples)
+        if self._shown_vin is not None:  # sessions have to know it
+            for record, field in self._vins:
+                samples.change_texts(record, field, self._shown_vin)
+        for observer in self._observers:
+            observer.observe(self._frames, samples)
+        self._frames = NO_FRAMES
         if made:
             made.sort(key=lambda one: one.row)
             samples = self._in_turn(self._send, samples, made, lines)

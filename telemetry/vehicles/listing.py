@@ -89,6 +89,9 @@ def _of(layout: Layout, profile: Profile) -> tuple[str, str]:
 
 def _place(value: Value, layout: Layout) -> Iterator[str]:
     """Yield where it lies, and when it is none."""
+    if isinstance(value, Field) and value.characters:
+        yield f"{value.characters} characters at {value.byte}"
+        return
     yield _at(value)
     if isinstance(value, Cells):
         if value.count > 1:
@@ -117,6 +120,8 @@ def _raws(raws: Sequence[int]) -> str:
 
 
 def _scale(value: Value) -> str:
+    if isinstance(value, Field) and value.characters:
+        return "text"
     if isinstance(value, Field) and value.words:
         return ", ".join(f"{raw} {word}" for raw, word in value.words.items())
     scale = "" if value.scale == 1 else f"{value.scale:.9g} x raw"

@@ -202,10 +202,18 @@ class Field(Value):
         default=(),
     )
     prefer: bool = key("it goes before what is broadcast", default=False)
+    characters: int | None = key(
+        "of a text, from `byte` on: so many; one that is called `vin` is written as `[charging] vin` says",
+        default=None,
+        least=1,
+        most=24,
+    )
 
     def check(self, table: TomlTable) -> None:
         """Raise ConfigError where it has no name, or leads nowhere."""
         Value.check(self, table)
+        if self.characters and (self.to or self.byte is None):
+            raise table.wrong("characters", "a text has byte, and name in place of to")
         if not self.to and not self.name:
             raise table.missing("to", "or name, of a value in rows of the message alone")
         measurement, _, name = self.to.partition(".")

@@ -99,6 +99,9 @@ def _heard(layout: Layout, message: CanMessage, rank: int, *, page: int = 0) -> 
         words = tuple(field.words.items())
         unit = field.unit or _unit(field.to)
         signal = replace(_valued(field.called, field), page=_raws(field.page), unit=unit, words=words)
+        if field.byte is not None and field.characters:
+            place = replace(signal, start_bit=8 * field.byte, bit_count=8 * field.characters)
+            signal = replace(place, is_text=True, little_endian=True)
         placed.append((field.where, signal))
         if field.to:
             goes_before = PREFERRED if field.prefer else rank

@@ -172,6 +172,35 @@ cdef class SampleBatch:
                 yield number, self.row_at(at)
             at += self.schema.records[found].row_words
 
+    def change_texts(self, uint32_t record, uint16_t field, change):
+        """Replace the text of a field in each row of `record` by change(text), cut to its room; None: take it out.
+
+        Raises IndexError unless that field is a text.
+        """
+        if record >= self.schema.record_count or field >= self.schema.records[record].field_count:
+            raise IndexError(f"{record}, {field}")
+        cdef Record* layout = &self.schema.records[record]
+        cdef Field* target = &self.schema.fields[layout.first_field + field]
+        if target.kind != SLOT_ASCII:
+            raise IndexError(f"{record}, {field}")
+        cdef char[MOST_CHARACTERS] characters
+        cdef uint64_t* row
+        cdef uint64_t* slot
+        cdef size_t at = 0
+        cdef Py_ssize_t number
+        for number in range(self.rows):
+            row = self.words + at
+            at += self.schema.records[(<RowHead*>row).record].row_words
+            if (<RowHead*>row).record != record or not (row[HEAD_WORDS + field // 64] >> (field % 64)) & 1:
+                continue
+            slot = row + HEAD_WORDS + layout.mask_words + field
+            text = change(characters[: get_characters(characters, target, slot)].decode("ascii", "replace"))
+            if text is None:
+                row[HEAD_WORDS + field // 64] &= ~(<uint64_t>1 << (field % 64))
+            else:
+                text = text.encode("ascii", "replace")[: target.characters]
+                set_characters(slot, target, <char*>text, len(text))
+
     cdef object row_at(self, size_t at):
         cdef RowHead* head = <RowHead*>(self.words + at)
         return Row(head.time_ns, head.nudge_ns, self.schema.specs[head.record].measurement, head.tags, head.channel,

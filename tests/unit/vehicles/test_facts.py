@@ -45,6 +45,7 @@ def inside(profile: str, id: str, said: str, **values: Any) -> Fact:
     return Fact(profile, id, said, len(said) // 2, {}, values)
 
 
+VIN = "SJNFAAZE1U0012345"
 HYUNDAI_101 = {  # by the byte in the answer to 220101
     7: "8B",  # 139 x 0.5
     13: "FF380EA6",  # -200 x -0.1, 3750 x 0.1
@@ -204,6 +205,7 @@ NISSAN = [
             Fact(leaf, "7BB", "6161", 331, {4: "2580"}, {"battery.soh_pct": 96.0}),
             inside(leaf, "79A", "6212050123", ac_charges=291.0),
             inside(leaf, "79A", "6212030007", quick_charges=7.0),
+            inside(leaf, "79A", "6181" + VIN.encode().hex(), vin=VIN),
         )
     ),
     *(
@@ -408,6 +410,7 @@ OTHERS = [
             inside("obd-ii", id, "62F442380C", module_v=14.348),
             inside("obd-ii", id, "410D64", speed_kmh=100.0),
             inside("obd-ii", id, "62F40D64", speed_kmh=100.0),
+            inside("obd-ii", id, "490201" + VIN.encode().hex(), vin=VIN),
         )
     ),
 ]

@@ -148,3 +148,34 @@ def test_extremes_and_points_count_no_text_as_a_number() -> None:
     assert extremes.of(0).fields[2] == (1, None, None, None)
     assert points.of(0, 2) == (b"", b"", b"")
     assert len(points.of(0, 1)[0]) == 8
+
+
+def test_texts_are_changed_in_rows_of_one_record_cut_to_their_room_and_taken_out() -> None:
+    batch = SampleBatch(SCHEMA)
+    for time_ns in (1, 2, 3):
+        batch.append(0, time_ns, VALUES if time_ns < 3 else {"maker": "B"})
+        batch.append(1, time_ns, {"x": time_ns})
+    seen = []
+
+    def change(text: str) -> str | None:
+        seen.append(text)
+        return {1: "07ba562ade24", 2: None}[len(seen)]
+
+    batch.change_texts(0, 2, change)
+    batch.change_texts(0, 3, str.lower)
+    batch.change_texts(0, 0, lambda text: text + "45")
+    assert seen == ["L1NSPGH98NA000000"] * 2
+    changed = {**VALUES, "maker": 'a "b",\\c'}
+    others = {name: value for name, value in changed.items() if name != "vin"}
+    assert [dict(row.raw) for row in batch if row.measurement == "BRM"] == [
+        {**changed, "vin": "07ba562ade24"},
+        others,
+        {"maker": "b"},
+    ]
+    assert [row.raw["x"] for row in batch if row.measurement == "other"] == [1, 2, 3]
+
+
+@pytest.mark.parametrize(("record", "field"), [(2, 0), (0, 5), (0, 1), (1, 0)])
+def test_what_is_no_text_is_not_changed(record: int, field: int) -> None:
+    with pytest.raises(IndexError, match=f"{record}, {field}"):
+        SampleBatch(SCHEMA).change_texts(record, field, str)
