@@ -2,7 +2,6 @@
 
 import argparse
 import csv
-import io
 import sys
 from collections.abc import Sequence
 
@@ -27,16 +26,10 @@ def run(arguments: argparse.Namespace) -> int:
     else:
         head, rows, above = VEHICLE_COLUMNS, [listed(named(name)) for name in names()], []
     if arguments.format == "csv":
-        sys.stdout.write(_csv(head, rows))
+        csv.writer(sys.stdout, lineterminator="\n").writerows((head, *rows))
     else:
         sys.stdout.write("".join(f"{line}\n" for line in (*above, *_table(head, rows))))
     return EXIT_OK
-
-
-def _csv(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows((head, *rows))
-    return text.getvalue()
 
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> Sequence[str]:
