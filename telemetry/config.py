@@ -26,6 +26,7 @@ from telemetry.rules.map_entry import MapEntry
 from telemetry.rules.protect_entry import ProtectEntry
 from telemetry.rules.reduce import ReduceSettings
 from telemetry.rules.send import SendSettings
+from telemetry.rules.trigger import Trigger
 from telemetry.settings.declared import key, keys_of, read, settings
 from telemetry.settings.document import Document, read_document
 from telemetry.settings.table import TomlTable
@@ -80,6 +81,7 @@ ARRAYS: Mapping[str, type] = {
     "protect": ProtectEntry,
     "limit": Limit,
     "aggregate": Aggregate,
+    "trigger": Trigger,
 }
 
 
@@ -104,6 +106,7 @@ class Config:
     protect: tuple[ProtectEntry, ...]
     limits: tuple[Limit, ...]
     aggregates: tuple[Aggregate, ...]
+    triggers: tuple[Trigger, ...]
     charging: ChargingSettings
     notes: tuple[str, ...] = ()  # what the file may not have meant, for `check` and the log
 
@@ -157,6 +160,7 @@ def read_config(document: Document, environment: Mapping[str, str], *, sends: bo
         protect=arrays["protect"],
         limits=arrays["limit"],
         aggregates=arrays["aggregate"],
+        triggers=arrays["trigger"],
         charging=ChargingSettings(made["charging"].vin, made["cross_check"], arrays["session"]),
         notes=tuple(map(str, top.notes)),
     )

@@ -16,7 +16,8 @@ from telemetry.model.measurements import EVENT
 class Event:
     """Something that began (`active`) or ended. `source` is a bus or port; empty: the service itself.
 
-    `pack` or `charger` names the owner of an alarm; empty: the event is not about one.
+    `pack` or `charger` names the owner of an alarm; empty: the event is not about one. `capture` is the id of
+    what is sent and kept round it; empty: nothing is.
 
     Raises ValueError when the code is not in the vocabulary.
     """
@@ -28,6 +29,7 @@ class Event:
     source: str = ""
     pack: str = ""
     charger: str = ""
+    capture: str = ""
 
     def __post_init__(self) -> None:
         if self.code not in EVENT_CODES:
@@ -55,6 +57,11 @@ def line(event: Event, vehicle: str, time_ns: int) -> bytes:
             "source": event.source,
             "code": event.code,
         },
-        {"level": float(event.level), "active": event.active, "text": event.text},
+        {
+            "level": float(event.level),
+            "active": event.active,
+            "text": event.text,
+            "capture": event.capture or None,
+        },
         time_ns,
     )

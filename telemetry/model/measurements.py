@@ -335,6 +335,7 @@ EVENT = Measurement(
         _number("level", "0 information, 1 warning, 2 critical"),
         _flag("active", "it is so from now on (true) or no longer (false)"),
         _text("text", "what happened, for people"),
+        _text("capture", "of a `[[trigger]]`: the id of what is sent and kept round it"),
     ),
 )
 

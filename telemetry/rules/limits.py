@@ -82,13 +82,18 @@ def limit_alarms(
     Raises ConfigError, of all limits at once.
     """
     faults = Faults()
-    found = faults.each(lambda limit: _alarms_of(limit, mapping, is_whole), limits)
+
+    def checked(limit: Limit) -> list[Alarm]:
+        checked_code(limit.code, limit.where.key("code"))
+        return alarms_of(limit, mapping, is_whole)
+
+    found = faults.each(checked, limits)
     faults.raise_any()
     return itertools.chain(*found)
 
 
-def _alarms_of(limit: Limit, mapping: MapSpec | None, is_whole: bool) -> list[Alarm]:
-    checked_code(limit.code, limit.where.key("code"))
+def alarms_of(limit: Limit, mapping: MapSpec | None, is_whole: bool) -> list[Alarm]:
+    """Return what to watch for, of each pack or charger. Raises ConfigError; see `limit_alarms`."""
     measurement, field = _checked_field(limit)
     _check_tag(limit, measurement)
     alarms = list(_alarms(limit, measurement, field, mapping)) if mapping else []

@@ -82,6 +82,15 @@ class ReduceSettings:
         default={},
         shown="none",
     )
+    ring_bytes: int = key(
+        "how much memory the rows may take that `[[trigger]]` sends from before its event",
+        name="ring_mb",
+        kind="number",
+        default=8_000_000,
+        scale=1e6,
+        above=0.0,
+        most=1024.0,
+    )
     where: Where = _TABLE
 
     @property

@@ -58,7 +58,7 @@ class SendSettings:
                     raise ConfigError(
                         f"no message fits {glob!r}", where=self.where.key(name), hint=choice(glob, names)
                     )
-        only, without = _pattern(self.only or ("*",)), _pattern(self.without)
+        only, without = matching(self.only or ("*",)), matching(self.without)
         return [
             record.modelled
             or (
@@ -73,6 +73,6 @@ class SendSettings:
 SEND_MESSAGES = SendSettings()
 
 
-def _pattern(globs: Iterable[str]) -> re.Pattern[str]:
-    """Return a pattern of any of them; of none it fits nothing."""
+def matching(globs: Iterable[str]) -> re.Pattern[str]:
+    """Return a pattern of any of these globs; of none it fits nothing."""
     return re.compile("|".join(fnmatch.translate(glob) for glob in globs) or "(?!)")

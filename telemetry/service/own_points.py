@@ -65,6 +65,7 @@ class OwnPoints:
 
     def _write(self, event: Event, unix_ns: int) -> None:
         time_ns = self._on_time_base(unix_ns)
+        event = self._pipeline.set_off(event, unix_ns)
         self._live_state.add_event(event, unix_ns)
         self._add("event", event_line(event, self.config.vehicle, time_ns), time_ns)
 

@@ -26,6 +26,7 @@ from telemetry_core.text.lines import LineBuffer
 from telemetry.clock import Clock
 from telemetry.ledger import Counters, Ledger, Names, add, of_source, subtract
 from telemetry.logs.identity import end_of
+from telemetry.model.events import Event
 from telemetry.model.measurements import EVENT
 from telemetry.service.open_sessions import BY_POWER, OpenSessions
 from telemetry.service.stamping import AS_THEY_ARE, ClockStamps, Stamping
@@ -119,6 +120,7 @@ class Pipeline:
         self._keep_at_s = self._opened_s
         self._time_base = TimeBase.UNIX
         self._clock_stamps = ClockStamps(clock, waits=wait_for_clock)
+        self._window_base: TimeBase | None = None  # what open windows count from, once that has changed
         self._stampings: dict[str, Stamping] = {}  # by source: of the rows that the stages still remember
         self._sessions = OpenSessions(state, clock)
         self._newest_frames_ns: dict[str, int] = {}  # by source that is a log
@@ -233,8 +235,10 @@ class Pipeline:
     def _take(
         self, source: str, frames: FrameBatch, stamping: Stamping, restart: "ClockRestart | None" = None
     ) -> None:
-        if not stamping.continues(self._stampings.get(source, stamping)):
+        before = self._stampings.get(source, stamping)
+        if not stamping.continues(before):
             self._flush(source)
+            self._move_windows(before, stamping)
         self._stampings[source] = stamping
         self._switch(stamping.base)
         if source in self._live and self._stages.sessions.any:
@@ -244,6 +248,23 @@ class Pipeline:
                 LOG.warning("%s", restart.words())
             self._stages.writing.end_sessions(self._open, restart.before_ns, source=source)
         self._stages.process(frames, self._open, shift_ns=stamping.shift_ns)
+
+    def _move_windows(self, before: Stamping, now: Stamping) -> None:
+        """Let open windows go on where stamps count from another time: once for all sources."""
+        windows = self._stages.writing.windows
+        if windows is not None and before.base is not now.base and self._window_base is not now.base:
+            offset_ns = self._clock.unix_ns() - self._clock.boot_ns()
+            windows.move(offset_ns if now.base is TimeBase.UNIX else -offset_ns)
+        self._window_base = now.base
+
+    def set_off(self, event: Event, time_ns: int) -> Event:
+        """Return an event of the service or of a source, with the capture that it begins, if any."""
+        live = [stamping for source, stamping in self._stampings.items() if source in self._live]
+        if self._stages.writing.windows is None or not live:
+            return event
+        self._switch(live[-1].base)
+        shift_ns = live[-1].shift_ns
+        return self._stages.writing.set_off(event, event.source, time_ns, self._open, shift_ns=shift_ns)
 
     def _flush(self, source: str, before_ns: int | None = None) -> None:
         stamping = self._stampings.get(source)
@@ -260,7 +281,8 @@ class Pipeline:
         self._discarded.clear()
         self._replacing.clear()
         repeated = subtract(self._stages.counted(), before)
-        found = ((name, count) for name, count in repeated.items() if name.startswith(("points/", "values/")))
+        names = ("points/", "values/", "triggers/")
+        found = ((name, count) for name, count in repeated.items() if name.startswith(names))
         self._ledger.suppress(dict(found))
 
     def add_point(self, measurement: str, line: bytes, time_ns: int, *, time_known: bool = True) -> None:

@@ -24,6 +24,7 @@ from telemetry.service.rate import Rate, measure
 from telemetry.sources.assemble import Assembled, ChannelTable, assemble_sources
 from telemetry.stages.offline import Recorded
 from telemetry.stages.prepare import Composition
+from telemetry.stages.stages import Stages
 
 MOST_NAMED = 10  # messages that cost most
 FEWEST_INTERVALS = 20  # of [reduce]: a row at the beginning and one at the end come on top of one each
@@ -46,7 +47,9 @@ def sample_findings(composition: Composition, log: Path, spool_bytes: int) -> It
         raise UsageError(
             "is of no bus of this configuration", where=str(log), hint="it has serial ports alone"
         )
-    rate = measure(composition.make_stages(), log, recorded.binding, composition.config.send.every_s)
+    stages = composition.make_stages()
+    rate = measure(stages, log, recorded.binding, composition.config.send.every_s)
+    yield from _ring_findings(f"log {log}", stages, composition.config)
     yield from _rate_findings(
         f"log {log}", rate, composition.config, spool_bytes, "no rate can be measured from it"
     )
@@ -77,6 +80,7 @@ def live_findings(
             continue
         yield Finding(Grade.FACT, f"{name}: {meter.frames} frames {within}")
         words = "no rate can be measured from its frames"
+        yield from _ring_findings(name, meter.stages, composition.config)
         yield from _rate_findings(name, meter.rate(heard.seconds), composition.config, spool_bytes, words)
 
 
@@ -143,6 +147,17 @@ def _rate_findings(
         words = f"[reduce] holds rows for {longest_s:g} s, and only {duration(rate.duration_s)} were measured"
         hint = f"measure {FEWEST_INTERVALS * longest_s:g} s or more"
         yield Finding(Grade.WARNING, f"{name}: {words}: it will be less ({hint})")
+
+
+def _ring_findings(name: str, stages: Stages, config: Config) -> Iterator[Finding]:
+    """Yield how much of what a trigger may send from before its event fits into memory."""
+    windows = stages.writing.windows
+    held_s = windows.held_s if windows is not None else None
+    if held_s is not None:
+        before_s = max(trigger.before_s for trigger in config.triggers)
+        grade = Grade.FACT if held_s >= before_s else Grade.WARNING
+        words = f"ring_mb holds {duration(held_s)} of what triggers send, of {before_s:g} s before an event"
+        yield Finding(grade, f"{name}: {words}")
 
 
 class _Events:

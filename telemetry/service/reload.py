@@ -38,6 +38,7 @@ TAKES_EFFECT = {
     "protect",
     "limits",
     "aggregates",
+    "triggers",
     "charging",
     "notes",
 }

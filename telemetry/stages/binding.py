@@ -29,6 +29,7 @@ class Binding:
     address: of the one device whose frames it has, in hexadecimal; empty: it has none, or has several
     by_order: stamps say nothing of pauses (simulated time), so that pages of cells are ordered by number
     least_wait_ns: no time-out is shorter, in the time of its stamps: a fast simulator multiplies delays
+    own_time: its stamps are those of a log or simulator, and not of this machine
     """
 
     bus: int
@@ -40,6 +41,7 @@ class Binding:
     address: str = ""
     by_order: bool = False
     least_wait_ns: int = 0
+    own_time: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,7 @@ from telemetry.rules.map_entry import MAIN, MapEntry
 from telemetry.rules.map_plan import Counting
 from telemetry.rules.protect import ProtectedPlan, protect
 from telemetry.rules.resolve import Modelling, model
+from telemetry.rules.trigger import ResolvedTrigger, resolved
 from telemetry.sources.assemble import Assembled
 from telemetry.stages.binding import NO_BUS, Binding
 from telemetry.stages.formats import OutputFormat
@@ -44,6 +45,7 @@ class Composition:
     entries: tuple[MapEntry, ...]
     protected: ProtectedPlan
     modelling: Modelling
+    triggers: tuple[ResolvedTrigger, ...] = ()
 
     def make_stages(
         self,
@@ -64,6 +66,7 @@ class Composition:
             charging=self._charging(vin_key),
             banks=self.modelling.banks,
             shown_vin=None if self.config.charging.vin == "plain" else partial(self._shown_vin, vin_key),
+            triggers=self.triggers,
         )
 
     def _shown_vin(self, vin_key: VinKey, vin: str) -> str | None:
@@ -112,6 +115,7 @@ class Composition:
             has_error_frames=source.settings.is_can,
             by_order=source.has_scaled_time,
             least_wait_ns=source.settings.least_wait_ns,
+            own_time=source.settings.own_time,
         )
 
 
@@ -137,8 +141,10 @@ def compose(config: Config) -> Composition:
     modelling = faults.value(
         lambda: model(entries, config.limits, spec, counting(config), config.aggregates, answers)
     )
+    mapping = modelling.map if modelling else None
+    triggers = faults.value(lambda: resolved(config.triggers, spec, mapping, is_whole=modelling is not None))
     faults.raise_any()
-    return Composition(config, loaded, entries, protected, modelling)
+    return Composition(config, loaded, entries, protected, modelling, triggers)
 
 
 def load_whole_plan(config: Config) -> LoadedPlan:

@@ -21,6 +21,7 @@ from telemetry.rules.alarms import Alarm
 from telemetry.rules.bank import Bank
 from telemetry.rules.reduce import SEND_ALL, ReduceSettings
 from telemetry.rules.send import SEND_MESSAGES, SendSettings
+from telemetry.rules.trigger import ResolvedTrigger
 from telemetry.stages.binding import Binding, BoundChannel
 from telemetry.stages.decoding import Decoding
 from telemetry.stages.formats import OutputFormat
@@ -59,6 +60,7 @@ class Stages:
         charging: "ChargingPlan | None" = None,
         banks: Sequence[Bank] = (),
         shown_vin: ShownVin | None = None,
+        triggers: Sequence[ResolvedTrigger] = (),
     ) -> None:
         self.schema = Schema(plan.records + (mapping.records if mapping else ()))
         self._plan = Plan(plan, self.schema)
@@ -80,6 +82,7 @@ class Stages:
             charging=charging,
             banks=banks,
             shown_vin=shown_vin,
+            triggers=triggers,
         )
         self._shown_vin = shown_vin
         self._unmatched = self.decoding.unmatched(MOST_UNMATCHED)

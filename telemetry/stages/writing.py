@@ -30,6 +30,7 @@ from telemetry.rules.map_plan import counted_fields
 from telemetry.rules.reduce import SEND_ALL, ReduceSettings, check_measurements
 from telemetry.rules.send import SEND_MESSAGES, SendSettings
 from telemetry.rules.senders import account_name, finding_event, judged_records
+from telemetry.rules.trigger import TRIGGER, ResolvedTrigger
 from telemetry.stages.banks import Banks
 from telemetry.stages.binding import NO_BUS, Binding, BoundChannel
 from telemetry.stages.following import Alarms, BankRow, Following, Mapped
@@ -37,6 +38,7 @@ from telemetry.stages.formats import OutputFormat
 from telemetry.stages.observer import Observer
 from telemetry.stages.output import OutputKind, output_of
 from telemetry.stages.sessions import NoSessions, PlugSessions, hand_over_sessions
+from telemetry.stages.windows import Windows
 
 if TYPE_CHECKING:  # a service that follows no charge, or has no bounds, imports none of it
     from telemetry_core.rules.bounds import Bounds
@@ -67,6 +69,7 @@ class Writing:
         charging: "ChargingPlan | None" = None,
         banks: Sequence[Bank] = (),
         shown_vin: ShownVin | None = None,
+        triggers: Sequence[ResolvedTrigger] = (),
     ) -> None:
         """Make the stages.
 
@@ -98,13 +101,24 @@ class Writing:
         followed = charging.plugs_for(schema, vehicle) if charging else None
         self.sessions = PlugSessions(followed, mapping, self.channels, self) if followed else NoSessions()
         self.banks = Banks(schema, banks, mapping, self.alarms) if mapping and banks else None
-        following = (alarms and self.alarms, self.mapped, followed and self.sessions, self.banks)
-        self._following: list[Following] = [each for each in following if each]
         self._reducer = _reducer(schema, reduce, send)
         self._bounds = _bounds(schema, reduce, send) if reduce.bounds else None
         self._reducers = [each for each in (self._reducer, self._bounds) if each]
         self._reduced = [SampleBatch(schema), SampleBatch(schema)]
         self._tag_sets: dict[tuple[str, str], set[int]] = {}  # by a tag and its value
+        self.windows = (
+            Windows(schema, triggers, reduce.ring_bytes, is_reducing=bool(self._reducers))
+            if triggers
+            else None
+        )
+        following = (
+            alarms and self.alarms,
+            self.mapped,
+            followed and self.sessions,
+            self.banks,
+            self.windows,
+        )
+        self._following: list[Following] = [each for each in following if each]
         self._has_memory = bool(self._is_judging or self._following or self._reducers)
         self.output = output_of(output, schema, vehicle, with_events=self._has_memory)
         if self._bounds is not None:
@@ -113,6 +127,8 @@ class Writing:
             self.output.expect_parts(records)
         self.remembers = self._has_memory or self.output.in_order
         self._send = self._reduce if self._reducers else self.output.add
+        if self.windows is not None and self._reducers:
+            self._send = self._round_windows
 
     def set_observer(self, observer: Observer, unmatched: UnmatchedIds) -> None:
         """Let `observer` see all that comes from now on. Before anything is bound."""
@@ -215,6 +231,30 @@ class Writing:
             reducer.flush(self._reduced[0], before_ns, tags)
             self.output.add(self._reduced[0], lines)
 
+    def _round_windows(self, samples: SampleBatch, lines: LineBuffer) -> None:
+        """Let rows of a window pass the reducer, which begins again after it: none was left out meanwhile."""
+        shift_ns = self.output.shift_ns
+        for part in self.windows.parts(samples, shift_ns) if self.windows is not None else ():
+            if part.ended:
+                self.flush(lines, source=part.ended, shift_ns=shift_ns)
+                if self._bounds is not None:
+                    self._bounds.end({tags for one in self.of(part.ended) for tags in one.tag_sets})
+            (self.output.add if part.passes else self._reduce)(part.samples, lines)
+
+    def set_off(self, event: Event, source: str, time_ns: int, lines: LineBuffer, *, shift_ns: int) -> Event:
+        """Return the event, with the capture that it begins, if any; what is sent again goes into `lines`.
+
+        source: that it is of; shift_ns: of its stamps.
+        """
+        if self.windows is None:
+            return event
+        again = SampleBatch(self._schema)
+        event = self.windows.set_off(event, source, time_ns, shift_ns, again)
+        before_ns, self.output.shift_ns = self.output.shift_ns, 0  # in `again` it is added already
+        self.output.add(again, lines)
+        self.output.shift_ns = before_ns
+        return event
+
     def _write(self, made: SessionItem | BankRow, lines: LineBuffer) -> None:
         if isinstance(made, BankRow):
             self._made_here[BATTERY.name] += len(made.samples)
@@ -228,6 +268,12 @@ class Writing:
 
     def write_event(self, event: Event, time_ns: int, lines: LineBuffer) -> None:
         """Write an event. The observer gets the frame's own time, whatever stamps of points count from."""
+        if self.windows is not None:
+            sources = (each.binding for each in self.channels.values() if each.binding.tag == event.source)
+            source = next((binding.source for binding in sources), "")
+            event = self.set_off(event, source, time_ns, lines, shift_ns=self.output.shift_ns)
+            if event.code == TRIGGER and not event.capture:
+                return  # over per_hour
         self._keep(lines, event.source, pack=event.pack, charger=event.charger)
         self._made_here[EVENT.name] += 1
         self.output.add_event(event, time_ns, lines)
@@ -330,6 +376,7 @@ class Writing:
             "sessions": self.sessions.memory(),
             "banks": self.banks.memory() if self.banks else None,
             "reducers": [each.memory() for each in self._reducers],
+            "windows": self.windows.memory() if self.windows else None,
         }
 
     def remember(self, memory: Mapping[str, Any]) -> None:
@@ -350,6 +397,8 @@ class Writing:
             self.banks.remember(memory["banks"])
         for each, remembered in zip(self._reducers, memory["reducers"], strict=True):
             each.remember(remembered)
+        if self.windows is not None:
+            self.windows.remember(memory["windows"])
 
     def of(self, source: str) -> Iterator[BoundChannel]:
         """Return the channels of `source`."""
@@ -364,6 +413,8 @@ class Writing:
     def forget(self, source: str) -> None:
         """Forget alarms, senders, sessions of `source`: what comes now has nothing to do with what came."""
         self.sessions.forget(source)
+        if self.windows is not None:
+            self.windows.forget(source)
         for channel in self.of(source):
             self.senders.forget(channel.number)
             self.alarms.watcher.forget(channel.number)
@@ -381,6 +432,8 @@ class Writing:
         those rows. What `new` writes overlaps where it may be points of these stages.
         """
         new.alarms.carry_on(self.alarms)
+        if self.windows is not None and new.windows is not None:
+            new.windows.carry_on(self.windows)
         self.output.shift_ns = shift_ns
         hand_over_sessions(self.sessions, new.sessions, source, lines, shift_ns=shift_ns)
         for channel in self.of(source):
@@ -442,6 +495,8 @@ class Writing:
             no_points = add(no_points, reducer.pending_by_measurement())
             counters = add(counters, {"points/reduced": reducer.reduced})
         mapped = self.mapped.mapper.made() if self.mapped else {}
+        if self.windows is not None:
+            counters = add(counters, self.windows.counted())
         parts = self._bounds.parts_by_measurement() if self._bounds else {}
         made = add(mapped, {name: -n for name, n in no_points.items()}, self._made_here, parts)
         if self._bounds:

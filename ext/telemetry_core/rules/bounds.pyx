@@ -188,6 +188,16 @@ cdef class Bounds:
             if tags is None or key.tags in tags:
                 self._flush(key, out, every_one, end_ns)
 
+    def end(self, tags):
+        """Let runs of these tag sets end: the next value of each field is kept, whatever it is. After a `flush`."""
+        cdef size_t number
+        cdef uint32_t index
+        cdef Key* key
+        for number in range(self.key_count):
+            key = self.keys[number]
+            for index in range(self.schema.records[key.record].field_count if key.tags in tags else 0):
+                key.doors[index].state = min(key.doors[index].state, DOOR_ENDED)
+
     def set_factor(self, double factor, int64_t longest_ns, SampleBatch out not None):
         """Multiply all bounds as configured by `factor` from now on. What is held goes out: runs begin again."""
         self.flush(out)

@@ -82,3 +82,36 @@ class Waiting(NamedTuple):
 
     rule: int
     since_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class CrossingSpec:
+    """One field whose values set off a trigger.
+
+    limit: that is crossed; with `within_ns` (0: without): by how much a value changes within that time.
+    """
+
+    record: int
+    field: int
+    limit: float
+    is_upper: bool = True
+    within_ns: int = 0
+    protection: int = ABSENT  # the field that says whether the row's frame is right
+    trigger: int = 0  # which one
+    subject: str = ""  # what the field is called, for people
+    unit: str = ""
+
+
+class Crossing(NamedTuple):
+    """A value that crosses the limit of a spec, or has changed. row: the number in its batch of its row.
+
+    change: to the value, from the farthest one of that time; 0 where a limit is crossed.
+    """
+
+    row: int
+    time_ns: int
+    channel: int
+    tags: int
+    spec: CrossingSpec
+    value: float
+    change: float

@@ -7,7 +7,7 @@ import pytest
 
 from telemetry.config import Config
 from telemetry.live.state import LiveState
-from telemetry.model.events import begins
+from telemetry.model.events import Event, begins
 from telemetry.service.own_points import OwnPoints
 from telemetry.service.pipeline import Pipeline
 from tests.support.clock import FakeClock
@@ -25,6 +25,9 @@ class Stamps:
     def add_point(self, _measurement: str, line: bytes, time_ns: int, *, time_known: bool) -> None:
         assert line.endswith(b" %d" % time_ns)
         self.written.append((time_ns, time_known))
+
+    def set_off(self, event: Event, _time_ns: int) -> Event:
+        return event
 
     def add_event(self, _event: object, time_ns: int) -> None:
         self.shown_ns.append(time_ns)

@@ -1,0 +1,176 @@
+"""`[[trigger]]`: at which events everything is sent, from before them until after them.
+
+Promises: every name is checked against the data model, the databases and the codes of events, or refused
+with its key path and the nearest that exists. A trigger that could never be set off is a mistake.
+"""
+
+import fnmatch
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from telemetry_core.decode.spec import PlanSpec
+from telemetry_core.rows.spec import RecordSpec, SlotKind
+from telemetry_core.rules.map_spec import MapSpec
+from telemetry_core.rules.watch_spec import CrossingSpec
+
+from telemetry.errors import ConfigError, Faults
+from telemetry.model.event_codes import EVENT_CODES
+from telemetry.rules.limits import Limit, alarms_of
+from telemetry.rules.map_entry import MapEntry
+from telemetry.rules.map_plan import protection_field
+from telemetry.rules.send import matching
+from telemetry.rules.signals import Catalogue, choice
+from telemetry.settings.declared import key, settings
+from telemetry.settings.document import Where
+from telemetry.settings.table import TomlTable
+
+TRIGGER = "trigger"  # the code of the event of a signal or field
+_NUMBERS = (SlotKind.INT, SlotKind.UINT, SlotKind.FLOAT, SlotKind.BOOL)
+_FIRST = Where("trigger[0]")
+
+
+@settings
+class Trigger:
+    """One `[[trigger]]`: an event, a signal or a field, and what is sent round it."""
+
+    on: tuple[str, ...] = key(
+        'globs of codes of events, from the [data model](data-model.md): `["cell_*", "limit"]`',
+        default=(),
+        shown="one of the three",
+    )
+    signal: str | None = key("`Message.Signal`, as the databases name it", default=None)
+    field: str | None = key(
+        "`measurement.field`; `cells.v*` and `cells.t*` stand for all cells and sensors", default=None
+    )
+    above: float | None = key(
+        "of a signal or field: set off by a value that comes to lie above", default=None
+    )
+    below: float | None = key("the same: that comes to lie below", default=None)
+    changes_by: float | None = key(
+        "the same: that is so far from any other one within `within_s`", default=None, above=0.0
+    )
+    within_s: float | None = key("the time of `changes_by`", default=None, above=0.0, most=60.0)
+    before_s: float = key("how much before the event is sent", default=30.0, least=0.0, most=120.0)
+    after_s: float = key("how much after it", default=30.0, least=0.0, most=600.0)
+    only: tuple[str, ...] = key(
+        "globs of measurements that are sent then, messages too: `[send]` holds none of them back",
+        default=(),
+        shown="all",
+    )
+    per_hour: int = key("how often at most, in an hour of stamps; others are counted", default=12, least=1)
+    black_box: bool = key("also keep the raw frames, by `[black_box]`", default=False)
+    where: Where = _FIRST
+
+    def check(self, table: TomlTable) -> None:
+        """Raise ConfigError unless it is set off by one thing."""
+        whats = [name for name in ("on", "signal", "field") if getattr(self, name)]
+        if len(whats) != 1:
+            words = f"stands beside {whats[0]}" if whats else "is missing"
+            raise table.wrong(whats[1] if whats else "on", words, "one of on, signal and field")
+        tests = [name for name in ("above", "below", "changes_by") if getattr(self, name) is not None]
+        if self.on and (tests or self.within_s):
+            raise table.wrong((tests or ["within_s"])[0], "is not for events", "leave it out")
+        if not self.on and len(tests) != 1:
+            words = f"stands beside {tests[0]}" if tests else "is missing"
+            raise table.wrong(tests[1] if tests else "above", words, "one of above, below and changes_by")
+        if (self.changes_by is None) != (self.within_s is None):
+            raise table.missing("within_s" if self.within_s is None else "changes_by", "the two go together")
+
+
+@dataclass(frozen=True, slots=True)
+class ResolvedTrigger:
+    """codes: of the events that set it off; crossings: what does so otherwise."""
+
+    settings: Trigger
+    codes: frozenset[str] = frozenset()
+    crossings: tuple[CrossingSpec, ...] = ()
+
+
+def resolved(
+    triggers: Sequence[Trigger], spec: PlanSpec, mapping: MapSpec | None, *, is_whole: bool = True
+) -> tuple[ResolvedTrigger, ...]:
+    """Return the triggers, for rows of `spec` and `mapping`. Raises ConfigError, of all of them at once.
+
+    is_whole: otherwise the map is wrong, and what nothing fills is no fault of a trigger.
+    """
+    records = (*spec.records, *(mapping.records if mapping else ()))
+    faults = Faults()
+    found = faults.each(
+        lambda pair: _resolved(pair[0], pair[1], spec, mapping, records, is_whole), enumerate(triggers)
+    )
+    faults.raise_any()
+    return tuple(found)
+
+
+def _resolved(
+    number: int,
+    trigger: Trigger,
+    spec: PlanSpec,
+    mapping: MapSpec | None,
+    records: Sequence[RecordSpec],
+    is_whole: bool,
+) -> ResolvedTrigger:
+    chosen(trigger.only, records, trigger.where)
+    codes: set[str] = set()
+    for glob in trigger.on:
+        if not (fitting := fnmatch.filter(EVENT_CODES, glob)):
+            where = trigger.where.key("on")
+            raise ConfigError(f'no event is called "{glob}"', where=where, hint=choice(glob, EVENT_CODES))
+        codes.update(fitting)
+    if trigger.on:
+        return ResolvedTrigger(trigger, frozenset(codes))
+    base = CrossingSpec(
+        0,
+        0,
+        next(limit for limit in (trigger.above, trigger.below, trigger.changes_by) if limit is not None),
+        is_upper=trigger.below is None,
+        within_ns=round((trigger.within_s or 0.0) * 1e9),
+        trigger=number,
+    )
+    if trigger.signal:
+        return ResolvedTrigger(trigger, crossings=tuple(_of_signal(trigger, spec, base)))
+    return ResolvedTrigger(trigger, crossings=tuple(_of_field(trigger, mapping, base, is_whole)))
+
+
+def _of_signal(trigger: Trigger, spec: PlanSpec, base: CrossingSpec) -> Iterator[CrossingSpec]:
+    entry = MapEntry(trigger.signal or "", TRIGGER, where=trigger.where)
+    places = {}
+    for found in Catalogue(spec).one(entry):
+        field = spec.records[found.message.record].fields[found.index]
+        if field.kind not in _NUMBERS:
+            raise ConfigError(f"{found.name} is not a number", where=trigger.where.key("signal"))
+        places[found.message.record, found.index] = replace(
+            base,
+            record=found.message.record,
+            field=found.index,
+            protection=protection_field(found.message),
+            subject=found.name,
+            unit=field.unit,
+        )
+    yield from places.values()
+
+
+def _of_field(
+    trigger: Trigger, mapping: MapSpec | None, base: CrossingSpec, is_whole: bool
+) -> Iterator[CrossingSpec]:
+    limit = Limit(trigger.field or "", TRIGGER, above=base.limit, where=trigger.where)
+    rules = {(one.rule.record, one.rule.field): one for one in alarms_of(limit, mapping, is_whole)}
+    for (record, first), one in rules.items():
+        for member in range(one.rule.field_count):
+            subject = one.text.replace("{n}", str(member + 1))
+            yield replace(base, record=record, field=first + member, subject=subject, unit=one.unit)
+
+
+def chosen(globs: Sequence[str], records: Sequence[RecordSpec], where: Where | None = None) -> list[bool]:
+    """Return of each record whether `only` has its rows. Raises ConfigError if none fits a glob.
+
+    where: of the trigger; None: a glob that fits none is no fault.
+    """
+    names = [record.measurement for record in records if not record.hidden]
+    for glob in globs if where else ():
+        if not fnmatch.filter(names, glob):
+            raise ConfigError(
+                f"no measurement fits {glob!r}", where=where and where.key("only"), hint=choice(glob, names)
+            )
+    pattern = matching(globs or ("*",))
+    return [not record.hidden and pattern.fullmatch(record.measurement) is not None for record in records]

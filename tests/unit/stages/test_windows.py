@@ -1,0 +1,225 @@
+"""Triggers, one at a time: ids, texts, `per_hour`, the ring's memory, reloads, and clocks of their own."""
+
+import re
+from collections.abc import Sequence
+
+import pytest
+from telemetry_core.frames.batch import FrameBatch
+from telemetry_core.rows.batch import SampleBatch
+from telemetry_core.rows.schema import Schema
+from telemetry_core.rows.spec import FieldSpec, RecordSpec, SlotKind
+from telemetry_core.rules.crossings import Crossings
+from telemetry_core.rules.ring import AFTER, INSIDE, Ring
+from telemetry_core.rules.watch_spec import CrossingSpec
+from telemetry_core.text.lines import LineBuffer
+
+from telemetry.rules.reduce import ReduceSettings
+from telemetry.rules.resolve import model
+from telemetry.rules.send import SendSettings
+from telemetry.rules.trigger import Trigger, resolved
+from telemetry.stages.binding import Binding
+from telemetry.stages.stages import Stages
+from tests.support.two_packs import ENTRIES, PACKS, PLAN, SECOND, START, Step, written
+
+BRAKE = Trigger(field="battery.current_a", changes_by=50.0, within_s=0.5, before_s=1.0, after_s=1.0)
+ALARM = Trigger(on=("cell_undervoltage",), before_s=1.0, after_s=2.0)
+SCHEMA = Schema(
+    [RecordSpec("a", (FieldSpec("x", SlotKind.FLOAT),)), RecordSpec("b", (FieldSpec("x", SlotKind.INT),))]
+)
+
+
+def stages_of(
+    *triggers: Trigger, ring_bytes: int = 8_000_000, own_time: Sequence[int] = (), every_s: float = 60.0
+) -> Stages:
+    modelling = model(ENTRIES, (), PLAN)
+    stages = Stages(
+        PLAN,
+        modelling.map,
+        modelling.alarms,
+        vehicle="van",
+        reduce=ReduceSettings(every_s=every_s, ring_bytes=ring_bytes),
+        triggers=resolved(triggers, PLAN, modelling.map),
+    )
+    for number, bus in enumerate(PACKS):
+        stages.bind(number, Binding(number, bus, bus, own_time=number in own_time))
+    return stages
+
+
+def drive(
+    until_s: float, brakes: Sequence[float] = (), faults: Sequence[float] = (), bus: int = 0
+) -> list[Step]:
+    """Ten frames a second; from each of `brakes` on half a second of another current."""
+    steps = []
+    for tenth in range(round(until_s * 10)):
+        at = tenth / 10
+        amps = -50.0 if any(begin <= at < begin + 0.45 for begin in brakes) else 10.0
+        steps.append(Step(at, bus, amps, fault=int(any(begin <= at < begin + 0.45 for begin in faults))))
+    return steps
+
+
+def seconds(lines: Sequence[str], head: str) -> list[float]:
+    return sorted(
+        {round((int(line.rsplit(" ", 1)[1]) - START) / SECOND, 3) for line in lines if line.startswith(head)}
+    )
+
+
+def captures(lines: Sequence[str]) -> list[str]:
+    return [found[1] for line in lines if (found := re.search(r'capture="([^"]+)"', line))]
+
+
+def tenths(first: int, last: int) -> set[float]:
+    return {tenth / 10 for tenth in range(first, last + 1)}
+
+
+def test_a_change_of_a_field_is_an_event_with_a_capture_and_all_rows_round_it() -> None:
+    lines = written(stages_of(BRAKE), [drive(20.0, [10.0])])
+    (event, *_) = [line for line in lines if line.startswith("event,")]
+    assert event.startswith("event,code=trigger,pack=front,source=can0,vehicle=van level=0,active=true,")
+    assert 'text="battery.current_a changes by -60 A within 0.5 s"' in event
+    assert captures(lines)[0] == "20231114T221330Z-1"
+    assert tenths(90, 114) <= set(seconds(lines, "battery,"))  # the current comes back at 10.5 s
+    assert len(seconds(lines, "battery,")) < 40
+
+
+def test_windows_that_overlap_are_one_capture_and_later_ones_others() -> None:
+    lines = written(stages_of(ALARM), [drive(40.0, faults=[10.0, 12.5, 30.0])])
+    assert captures(lines) == ["20231114T221330Z-1", "20231114T221330Z-1", "20231114T221350Z-1"]
+
+
+def test_two_captures_of_one_second_have_two_ids() -> None:
+    short = Trigger(on=("cell_undervoltage",), before_s=0.0, after_s=0.1)
+    ids = captures(written(stages_of(short), [drive(2.0, faults=[0.3, 1.0, 1.6])]))
+    assert [one[-2:] for one in ids] == ["-1", "-1", "-2"]
+
+
+def test_over_per_hour_an_alarm_is_written_without_a_capture_and_a_trigger_of_its_own_not_at_all() -> None:
+    alarm = Trigger(on=("cell_undervoltage",), before_s=0.0, after_s=0.0, per_hour=2)
+    brake = Trigger(field="battery.current_a", below=-40.0, before_s=0.0, after_s=0.0, per_hour=1)
+    stages = stages_of(alarm, brake)
+    at = [10.0, 20.0, 30.0]
+    lines = written(stages, [drive(40.0, at, at), [Step(3611.0, 0), Step(3612.0, 0, fault=1)]])
+    alarms = [line for line in lines if "code=cell_under" in line and "active=true" in line]
+    assert [bool(captures([line])) for line in alarms] == [True, True, False, True]
+    assert len([line for line in lines if "code=trigger" in line]) == 1
+    assert stages.counted()["triggers/over_per_hour"] == 3
+
+
+def test_rows_that_have_left_the_ring_are_missed_and_that_is_counted() -> None:
+    stages = stages_of(Trigger(on=("cell_*",), before_s=100.0, after_s=0.0), ring_bytes=20_000)
+    lines = written(stages, [drive(120.0, faults=[110.0])])
+    whole = seconds(lines, "battery,")
+    assert whole[-1] == 119.9
+    assert 10 < len(whole) < 200
+    assert stages.counted()["triggers/cut_short"] == 1
+
+
+@pytest.mark.parametrize("most_bytes", [64, 1000, 40_000, 1_000_000])
+def test_a_ring_takes_no_more_memory_than_it_may_nor_than_the_time_asks_for(most_bytes: int) -> None:
+    ring, rows = Ring(SCHEMA, [[True, False]], most_bytes, 100), SampleBatch(SCHEMA)
+    ring.bind(0, 0)
+    for stamp in range(30_000):
+        rows.append(stamp % 3 > 1, stamp, {"x": 1}, channel=0)
+        if len(rows) == 7:
+            assert ring.take(rows, 5) == []
+            rows.clear()
+            assert ring.used_bytes <= ring.room_bytes <= most_bytes
+            assert ring.used_bytes <= 102 * 8 * 8
+    out = SampleBatch(SCHEMA)
+    ring.open(0, 29_900, 30_100, 0, out)
+    stamps = [row.time_ns for row in out]
+    assert stamps == sorted(stamps)
+    assert len(stamps) <= 68
+    assert len(stamps) > 60 or ring.lost_ns(0) > 29_000
+    rows.clear()
+    for stamp in (30_050, 30_096):
+        rows.append(0, stamp, {"x": 1.0})
+    assert ring.take(rows, 5) == [(1, INSIDE), (2, AFTER)]
+
+
+def test_a_log_has_windows_of_its_own() -> None:
+    lines = written(stages_of(ALARM, own_time=[1]), [drive(9.0), drive(9.0, faults=[5.0], bus=1)])
+    front = [line for line in lines if "pack=front" in line]
+    assert len(seconds(front, "battery,")) <= 3
+    assert tenths(40, 70) <= set(seconds([line for line in lines if "pack=rear" in line], "battery,"))
+
+
+def test_an_event_at_one_bus_has_the_rows_of_the_other_one_too() -> None:
+    steps = sorted([*drive(9.0), *drive(9.0, faults=[5.0], bus=1)], key=lambda step: step.seconds)
+    lines = written(stages_of(ALARM), [steps])
+    assert tenths(40, 70) <= set(seconds([line for line in lines if "pack=front" in line], "battery,"))
+
+
+def test_a_window_goes_on_after_a_reload_with_what_its_trigger_named() -> None:
+    old = stages_of(Trigger(on=("cell_*",), before_s=1.0, after_s=2.0, only=("Pack",)))
+    new, lines = stages_of(Trigger(on=("limit",), before_s=1.0, after_s=2.0)), LineBuffer()
+    steps = drive(10.0, faults=[5.0])
+    first = written(old, [[step for step in steps if step.seconds <= 6.0]])
+    for source in PACKS:
+        old.hand_over(new, lines, source=source)
+    rest = written(new, [[step for step in steps if step.seconds > 6.0]])
+    assert tenths(40, 60) <= set(seconds(first, "Pack,"))
+    assert tenths(61, 70) <= set(seconds(rest, "Pack,"))
+    assert len(seconds(rest, "battery,")) <= 3
+    again = written(new, [[Step(20.0, 0, fault=1)]])
+    assert not captures(again)
+
+
+def test_stages_that_remember_others_go_on_with_their_windows() -> None:
+    steps = drive(30.0, [4.9, 20.0], [5.0, 21.0])
+    whole = unflushed(stages_of(BRAKE, ALARM), steps)
+    for end in (30, 50, 52, 65, 210):
+        old, new = stages_of(BRAKE, ALARM), stages_of(BRAKE, ALARM)
+        first = unflushed(old, steps[:end])
+        new.writing.remember(old.writing.memory())
+        assert first + unflushed(new, steps[end:]) == whole
+
+
+def unflushed(stages: Stages, steps: Sequence[Step]) -> list[str]:
+    frames, lines = FrameBatch(len(steps)), LineBuffer()
+    for step in steps:
+        step.add_to(frames)
+    stages.process(frames, lines)
+    return lines.take().decode().splitlines()
+
+
+@pytest.mark.parametrize("shape", ["line", "hold"])
+def test_after_a_window_the_first_value_is_kept_by_which_the_others_are_bounded(shape: str) -> None:
+    modelling = model(ENTRIES, (), PLAN)
+    stages = Stages(
+        PLAN,
+        modelling.map,
+        modelling.alarms,
+        vehicle="van",
+        reduce=ReduceSettings(bounds={"battery.current_a": 1.0}, shape=shape),
+        send=SendSettings(messages=False),
+        triggers=resolved([Trigger(on=("cell_*",), before_s=0.2, after_s=0.2)], PLAN, modelling.map),
+    )
+    stages.bind(0, Binding(0, "can0", "can0"))
+    at = [tenth / 10 for tenth in range(20)]
+    lines = written(
+        stages, [[Step(x, 0, 50.0 if 1.05 < x <= 1.2 else 10.0, fault=int(x == 1.0)) for x in at]]
+    )
+    kept = [line for line in lines if line.startswith("battery,") and "current_a=" in line]
+    assert {0.8, 0.9, 1.0, 1.1, 1.2, 1.3} <= set(seconds(kept, "battery,"))
+
+
+@pytest.mark.parametrize(
+    ("spec", "values", "rows"),
+    [
+        (CrossingSpec(0, 0, 5.0), [6.0, 5.0, 5.1, 7.0, 4.0, float("nan"), 9.0], [2, 6]),
+        (CrossingSpec(0, 0, 5.0, is_upper=False), [4.0, 5.0, 4.9, float("inf"), 6.0, 4.0], [2, 5]),
+        (CrossingSpec(0, 0, 10.0, within_ns=3), [0.0, 4.0, 8.0, 10.0, 13.0, 19.9, 20.0, 20.0], [3, 6]),
+        (CrossingSpec(0, 0, 10.0, within_ns=3), [0.0, 4.0, 8.0, 9.0, 10.0, 9.0, 0.0, 10.0], [6, 7]),
+    ],
+)
+def test_crossings_are_found_whatever_the_batches(
+    spec: CrossingSpec, values: list[float], rows: list[int]
+) -> None:
+    for size in (1, 3, len(values)):
+        look, found = Crossings(SCHEMA, [spec]), []
+        for first in range(0, len(values), size):
+            batch = SampleBatch(SCHEMA)
+            for number, value in enumerate(values[first : first + size], start=first):
+                batch.append(0, number, {"x": value})
+            found += [one.time_ns for one in look.look(batch)]
+        assert found == rows
