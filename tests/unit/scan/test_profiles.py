@@ -109,10 +109,7 @@ def test_of_a_vin_the_first_three_letters_are_shown(tmp_path: Path) -> None:
     file = log(tmp_path / "obd.log", asked(said))
     bus, configuration = scanned(file)
     assert (bus["vin_begins"], 'vehicle_profile = "obd-ii"' in configuration) == ("KMH", True)
-    assert (bus["ranking"][0]["answers"], bus["ranking"][0]["answers_unexplained"]) == (
-        10,
-        1,
-    )  # 0902 is no value
+    assert (bus["ranking"][0]["answers"], bus["ranking"][0]["answers_unexplained"]) == (10, 0)
     text = printed("scan", "--log", file)
     assert ("begins with KMH" in text, VIN[3:] in text, VIN[3:] in json.dumps(bus)) == (True, False, False)
 
