@@ -17,7 +17,7 @@ from tests.support.servers import (
     start_victoria_metrics,
 )
 
-pytest_plugins = ["tests.support.groups", "tests.support.required"]
+pytest_plugins = ["tests.support.groups", "tests.support.parsing", "tests.support.required"]
 
 # A shell that starts the tests in the background ignores SIGINT; the programs that they start would too.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:

@@ -7,7 +7,6 @@ import random
 import shutil
 import signal
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterable
@@ -18,6 +17,7 @@ import pytest
 
 from tests.support.charges import BEGAN_NS, chademo_from, charge_from, written
 from tests.support.child import killed_at_the_end
+from tests.support.command import Done, command
 from tests.support.lineprotocol import parse_line
 from tests.support.recording import VEHICLE_DBC, coarsen, record_drive
 from tests.support.scripted_server import Connection, ScriptedServer, store
@@ -28,70 +28,55 @@ DATA = Path(__file__).parents[1] / "data"
 LOG, DBC = str(DATA / "drive.log"), str(DATA / "drive.dbc")
 KILLS = (6, pytest.param(int(os.environ.get("NEV_TELEMETRY_KILLS", "25")), marks=pytest.mark.long))
 TIMEOUT_S = 60.0
+TOKEN = "canary-token"
+KINDS = ("gbt27930", "chademo")
 
 
 class Decoder:
     """Runs the command with caches and state of its own."""
 
-    def __init__(self, folder: Path) -> None:
-        self.state = folder / "state"
-        self.environment = {
-            **{name: text for name, text in os.environ.items() if not name.startswith("INFLUXDB_")},
-            "XDG_CACHE_HOME": str(folder / "cache"),
-            "XDG_STATE_HOME": str(self.state),
-        }
+    def __init__(self, home: Path) -> None:
+        self.home = home
 
     def started(self, *arguments: str) -> AbstractContextManager["subprocess.Popen[bytes]"]:
+        """Start it as a process."""
         return killed_at_the_end(
             subprocess.Popen(
                 [*UNHURRIED, "decode", *arguments],
-                env=self.environment,
-                stdin=subprocess.DEVNULL,
+                env=os.environ | {"XDG_CACHE_HOME": str(self.home), "XDG_STATE_HOME": str(self.home)},
+                stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
             )
         )
 
-    def run(self, *arguments: str, stdin: bytes = b"") -> "subprocess.CompletedProcess[bytes]":
-        return subprocess.run(
-            [sys.executable, "-m", "telemetry", "decode", *arguments],
-            env=self.environment,
-            input=stdin,
-            capture_output=True,
-            check=False,
-            timeout=TIMEOUT_S,
-        )
+    def run(self, *arguments: str) -> Done:
+        return command("decode", *arguments, home=self.home)
 
-    def lines(self, *arguments: str, stdin: bytes = b"") -> list[bytes]:
+    def lines(self, *arguments: str) -> list[bytes]:
         """Return the lines that `--format lp` prints."""
-        return self.run(*arguments, "--format", "lp", stdin=stdin).stdout.splitlines()
+        return self.run(*arguments, "--format", "lp").stdout.encode().splitlines()
 
     @property
     def spools(self) -> list[Path]:
-        return list(self.state.glob("nev-telemetry/decode/*"))
+        return list(self.home.glob("nev-telemetry/decode/*"))
 
     @property
     def has_begun(self) -> bool:
         """Whether a spool says where the next one goes on."""
-        return any(self.state.glob("nev-telemetry/decode/*/*.segment"))
+        return any(self.home.glob("nev-telemetry/decode/*/*.segment"))
 
 
 @pytest.fixture
-def decoder(tmp_path: Path) -> Decoder:
-    return Decoder(tmp_path)
+def decoder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Decoder:
+    for name in [name for name in os.environ if name.startswith("INFLUXDB_")]:
+        monkeypatch.delenv(name)
+    return Decoder(tmp_path / "home")
 
 
-@pytest.fixture(scope="module")
-def drive(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("log")
-    return coarsen(record_drive(folder / "fine.log", 240.0), folder / "coarse.log")
-
-
-@pytest.fixture(scope="module")
-def short_drive(drive: Path) -> Path:
-    short = drive.with_name("short.log")
-    short.write_bytes(b"".join(drive.read_bytes().splitlines(keepends=True)[:8000]))
-    return short
+@pytest.fixture
+def drive(tmp_path: Path) -> Path:
+    return coarsen(record_drive(tmp_path / "fine.log", 240.0), tmp_path / "coarse.log")
 
 
 def into(server: ScriptedServer) -> list[str]:
@@ -143,15 +128,17 @@ def test_captures_of_serial_ports_go_in_too(decoder: Decoder) -> None:
 def test_stdin_and_gzipped_logs_go_in_too(decoder: Decoder, tmp_path: Path) -> None:
     packed = tmp_path / "drive.log.gz"
     packed.write_bytes(gzip.compress(Path(LOG).read_bytes()))
-    arguments = [str(packed), "-", "--dbc", DBC]
-    with ScriptedServer() as server:
-        done = decoder.run(*arguments, *into(server), stdin=Path(LOG).read_bytes())
-    assert done.returncode == 0
-    assert received(server) == decoder.lines(*arguments, stdin=Path(LOG).read_bytes())
+    with (
+        ScriptedServer() as server,
+        decoder.started(str(packed), "-", "--dbc", DBC, *into(server)) as process,
+    ):
+        process.communicate(Path(LOG).read_bytes(), TIMEOUT_S)
+    assert process.returncode == 0
+    assert received(server) == decoder.lines(str(packed), LOG, "--dbc", DBC)
 
 
 def test_the_server_may_come_from_the_environment_or_a_service_s_configuration(
-    decoder: Decoder, tmp_path: Path
+    decoder: Decoder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with ScriptedServer() as server:
         config = tmp_path / "gateway.toml"
@@ -160,19 +147,15 @@ def test_the_server_may_come_from_the_environment_or_a_service_s_configuration(
             f'[spool]\ndirectory = "spool"\n[[can]]\nname = "can0"\ndatabases = ["{DBC}"]\n'
         )
         assert decoder.run(LOG, "--format", "influx", "--config", str(config)).returncode == 0
-        decoder.environment |= {
-            "INFLUXDB_V2_URL": server.url,
-            "INFLUXDB_V2_ORG": "fleet",
-            "INFLUXDB_V2_BUCKET": "drives",
-            "INFLUXDB_V2_TOKEN": "canary-token",
-        }
+        for name, text in {"URL": server.url, "ORG": "fleet", "BUCKET": "drives", "TOKEN": TOKEN}.items():
+            monkeypatch.setenv(f"INFLUXDB_V2_{name}", text)
         done = decoder.run(LOG, "--dbc", DBC, "--format", "influx")
     assert done.returncode == 0
     first, *_, last = [request for request in server.requests if request.lines]
     assert first.target.startswith("/write?")
     assert last.target.startswith("/api/v2/write?")
-    assert last.headers["authorization"] == "Token canary-token"
-    assert b"canary" not in done.stderr
+    assert last.headers["authorization"] == f"Token {TOKEN}"
+    assert TOKEN not in done.stderr
 
 
 @pytest.mark.parametrize(
@@ -188,8 +171,8 @@ def test_what_makes_no_sense_is_one_line_and_touches_nothing(
 ) -> None:
     done = decoder.run(LOG, "--dbc", DBC, *arguments)
     assert done.returncode == code
-    assert words in done.stderr.decode()
-    assert done.stderr.count(b"\n") == 1
+    assert words in done.stderr
+    assert done.stderr.count("\n") == 1
     assert decoder.spools == []
 
 
@@ -206,7 +189,7 @@ def test_a_signal_stops_it_in_order_and_the_same_command_goes_on(decoder: Decode
         assert len(decoder.spools) == 1
         done = decoder.run(*arguments, *into(server))
     assert done.returncode == 0
-    assert done.stderr.startswith(b"goes on after frame ")
+    assert done.stderr.startswith("goes on after frame ")
     assert decoder.spools == []
     assert server.stored == set(decoder.lines(*arguments))
 
@@ -250,22 +233,21 @@ def test_kill_9_at_random_moments_changes_nothing_in_the_end(
     assert done.returncode == 0
     assert server.stored == set(expected)
     assert decoder.spools == []
-    resumed, *_, frames, points, _ = done.stderr.decode().splitlines()
+    resumed, *_, frames, points, _ = done.stderr.splitlines()
     assert resumed.startswith("goes on after frame ")
     assert not resumed.startswith("goes on after frame 0;")
     assert frames.startswith(f"frames: read {2 * len(drive.read_bytes().splitlines()) + 16:,}, ")
     assert points.startswith(f"points: made {len(expected):,}, acknowledged {len(expected):,}, waiting 0, ")
 
 
-@pytest.fixture(params=["gbt27930", "chademo"])
-def charges(request: pytest.FixtureRequest, tmp_path: Path) -> list[str]:
-    """Two charges in one log, of more than 20,000 points, and the options to read it."""
+def charges(kind: str, folder: Path) -> list[str]:
+    """Return a log of two charges, of more than 20,000 points, and the options to read it."""
     begin = BEGAN_NS, BEGAN_NS + 3600 * 10**9
-    if request.param == "gbt27930":
+    if kind == "gbt27930":
         parts = [charge_from(ns, 40, seconds=6000, is_over=True) for ns in begin]
     else:
         parts = [chademo_from(ns, 40, seconds=600) for ns in begin]
-    return ["--protocol", request.param, str(written(tmp_path / "charges.log", *parts))]
+    return ["--protocol", kind, str(written(folder / "charges.log", *parts))]
 
 
 def last_rows(lines: Iterable[bytes]) -> dict[tuple[object, ...], object]:
@@ -278,25 +260,27 @@ def last_rows(lines: Iterable[bytes]) -> dict[tuple[object, ...], object]:
     }
 
 
-@pytest.mark.parametrize("kills", [0, 2])
+@pytest.mark.parametrize("kind", KINDS)
 def test_of_rows_that_replace_each_other_the_last_one_comes_last_also_after_kill_9(
-    kills: int, decoder: Decoder, charges: list[str]
+    kind: str, decoder: Decoder, tmp_path: Path
 ) -> None:
-    expected = last_rows(decoder.lines(*charges))
-    with ScriptedServer() as server:
-        for _ in range(kills):
-            server.script(store, store)  # the question which API there is, and the first write
-            stored_second = keep_silent(server, stores=True)
-            with decoder.started(*charges, *into(server)) as process:
-                assert stored_second.wait(TIMEOUT_S)
-                process.kill()
-        done = decoder.run(*charges, *into(server))
-    assert done.returncode == 0, done.stderr
-    assert sum(bool(request.lines) for request in server.requests) >= 3
-    stored = last_rows(received(server))
-    assert stored == expected
-    sessions = [value for key, value in stored.items() if (key[0], key[-2]) == ("charging_session", "open")]
-    assert sessions == [False, False]
+    arguments = charges(kind, tmp_path)
+    expected = last_rows(decoder.lines(*arguments))
+    for kills in (0, 2):
+        with ScriptedServer() as server:
+            for _ in range(kills):
+                server.script(store, store)  # the question which API there is, and the first write
+                stored_second = keep_silent(server, stores=True)
+                with decoder.started(*arguments, *into(server)) as process:
+                    assert stored_second.wait(TIMEOUT_S)
+                    process.kill()
+            done = decoder.run(*arguments, *into(server))
+        assert done.returncode == 0, done.stderr
+        assert sum(bool(request.lines) for request in server.requests) >= 3
+        stored = last_rows(received(server))
+        assert stored == expected
+        sessions = [row for key, row in stored.items() if (key[0], key[-2]) == ("charging_session", "open")]
+        assert sessions == [False, False]
 
 
 def test_a_log_that_has_changed_is_written_from_its_first_frame(
@@ -332,7 +316,7 @@ def test_in_a_named_folder_another_option_or_target_begins_at_the_first_frame(
             process.communicate(timeout=TIMEOUT_S)
         done = decoder.run(*arguments, "--vehicle", "van", *named, *into(server))
     assert done.returncode == 0
-    assert done.stderr.startswith(b"goes on after frame 0;")
+    assert done.stderr.startswith("goes on after frame 0;")
     assert server.stored >= set(decoder.lines(*arguments, "--vehicle", "van"))
 
 
@@ -366,30 +350,33 @@ def for_v2(database: Database, tmp_path: Path) -> list[str]:
     return ["--bucket", database.name, "--org", database.server.org, "--token-file", str(token)]
 
 
+@pytest.fixture(params=["drive", *KINDS])
+def recorded(request: pytest.FixtureRequest, tmp_path: Path) -> list[str]:
+    """Return logs and the options to read them."""
+    if request.param != "drive":
+        return charges(request.param, tmp_path)
+    drive = coarsen(record_drive(tmp_path / "fine.log", 40.0), tmp_path / "coarse.log")
+    return [str(drive), LOG, "--dbc", str(VEHICLE_DBC), "--dbc", DBC, "--vehicle", "car 7"]
+
+
 def check_on(
-    server: DatabaseServer,
-    decoder: Decoder,
-    drive: Path,
-    charges: list[str],
-    target: Callable[[Database], list[str]],
+    server: DatabaseServer, decoder: Decoder, recorded: list[str], target: Callable[[Database], list[str]]
 ) -> None:
-    of_drive = [str(drive), LOG, "--dbc", str(VEHICLE_DBC), "--dbc", DBC, "--vehicle", "car 7"]
-    for arguments in (of_drive, charges):
-        database, other = server.fresh_database(), server.fresh_database()
-        done = decoder.run(*arguments, "--format", "influx", "--url", server.url, *target(database))
-        assert done.returncode == 0, done.stderr
-        assert database.points() == stored_by_lp(decoder, other, arguments)
+    database, other = server.fresh_database(), server.fresh_database()
+    done = decoder.run(*recorded, "--format", "influx", "--url", server.url, *target(database))
+    assert done.returncode == 0, done.stderr
+    assert database.points() == stored_by_lp(decoder, other, recorded)
 
 
 @pytest.mark.server("influxdb1")
 def test_influxdb_1_has_what_it_would_have_of_lp(
-    influxdb1: DatabaseServer, decoder: Decoder, short_drive: Path, charges: list[str], tmp_path: Path
+    influxdb1: DatabaseServer, decoder: Decoder, recorded: list[str], tmp_path: Path
 ) -> None:
-    check_on(influxdb1, decoder, short_drive, charges, lambda database: for_v1(database, tmp_path))
+    check_on(influxdb1, decoder, recorded, lambda database: for_v1(database, tmp_path))
 
 
 @pytest.mark.server("influxdb2")
 def test_influxdb_2_has_what_it_would_have_of_lp(
-    influxdb2: DatabaseServer, decoder: Decoder, short_drive: Path, charges: list[str], tmp_path: Path
+    influxdb2: DatabaseServer, decoder: Decoder, recorded: list[str], tmp_path: Path
 ) -> None:
-    check_on(influxdb2, decoder, short_drive, charges, lambda database: for_v2(database, tmp_path))
+    check_on(influxdb2, decoder, recorded, lambda database: for_v2(database, tmp_path))

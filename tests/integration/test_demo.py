@@ -28,11 +28,11 @@ start_temp_c = 25.0
 [[phase]]
 do = "drive"
 road = "urban"
-duration_s = 40.0
+duration_s = 20.0
 [[phase]]
 do = "charge"
 max_power_kw = 60.0
-duration_s = 40.0
+duration_s = 20.0
 [[phase]]
 do = "stand"
 duration_s = 5.0

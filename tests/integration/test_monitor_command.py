@@ -7,9 +7,11 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 
+from tests.support.command import Done, command
 from tests.support.framing import vedirect_block
 from tests.support.gateway import Gateway, bus_at, influx_at
 from tests.support.pty_screen import PtyScreen
@@ -60,15 +62,9 @@ def log(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     return ["--log", str(drive), "--dbc", str(VEHICLE_DBC), "--map", str(directory / "map.toml")]
 
 
-def run(arguments: list[str], **environment: str) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run(
-        [sys.executable, "-m", "telemetry", "monitor", *arguments],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-        env={**os.environ, "COLUMNS": "80", **environment},
-    )
+def run(arguments: list[str]) -> Done:
+    with patch.dict(os.environ, COLUMNS="80"):
+        return command("monitor", *arguments)
 
 
 def terminal(arguments: list[str], **environment: str) -> PtyScreen:
@@ -144,7 +140,14 @@ def test_a_terminal_that_cannot_be_drawn_on_gets_plain_lines(log: list[str]) -> 
 
 
 def test_in_a_pipe_a_log_is_read_to_its_end_and_shown_once(log: list[str]) -> None:
-    ended = run(log)
+    ended = subprocess.run(
+        [sys.executable, "-m", "telemetry", "monitor", *log],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        env={**os.environ, "COLUMNS": "80"},
+    )
     assert ended.returncode == 0, ended.stderr
     lines = ended.stdout.splitlines()
     assert lines[0].startswith("nev-telemetry van  2026-")

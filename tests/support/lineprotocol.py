@@ -12,6 +12,9 @@ _V = TypeVar("_V")
 
 _NUMBER = re.compile(rb"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:e[+-]?[0-9]+)?")
 _STAMP = re.compile(rb"-?(?:0|[1-9][0-9]*)")
+_WORD = re.compile(rb"[^, ]*")
+_PLAIN = {stops: re.compile(rb"[^%b\\]*" % stops) for stops in (b", ", b",= ")}
+_PLAIN_TEXT = re.compile(rb'[^"\\]*')
 _CONTROL = re.compile(rb"[\x00-\x1f\x7f]")
 
 
@@ -55,42 +58,43 @@ class _Reader:
             raise self.fail(f"{byte!r} expected")
         self.at += 1
 
-    def name(self, stops: bytes, escapes: bytes) -> str:
-        """Up to one of `stops`; a backslash stands only before one of `escapes`."""
-        text = bytearray()
-        while self.at < len(self.line) and self.line[self.at] not in stops:
-            if self.line[self.at] == ord("\\"):
-                self.at += 1
-                if self.at == len(self.line) or self.line[self.at] not in escapes:
-                    raise self.fail("stray backslash")
-            text.append(self.line[self.at])
-            self.at += 1
+    def name(self, stops: bytes) -> str:
+        """Up to one of `stops`; a backslash stands only before one of them."""
+        text = self.unescaped(_PLAIN[stops], stops)
         if not text:
             raise self.fail("empty name")
         return text.decode()
 
     def text(self) -> str:
         self.take(b'"')
-        text = bytearray()
-        while not self.next_is(b'"'):
-            if self.next_is(b"\\"):
-                self.at += 1
-                if self.line[self.at : self.at + 1] not in (b"\\", b'"'):
-                    raise self.fail("stray backslash")
-            if self.at >= len(self.line):
-                raise self.fail("open text")
-            text.append(self.line[self.at])
-            self.at += 1
+        text = self.unescaped(_PLAIN_TEXT, b'\\"')
+        if self.at >= len(self.line):
+            raise self.fail("open text")
         self.take(b'"')
         return text.decode()
+
+    def unescaped(self, plain: re.Pattern[bytes], escapes: bytes) -> bytes:
+        """Read on while bytes are plain, or one of `escapes` after a backslash."""
+        text = b""
+        while match := plain.match(self.line, self.at):
+            text += match[0]
+            self.at = match.end()
+            if not self.next_is(b"\\"):
+                break
+            self.at += 1
+            if self.at == len(self.line) or self.line[self.at] not in escapes:
+                raise self.fail("stray backslash")
+            text += self.line[self.at : self.at + 1]
+            self.at += 1
+        return text
 
     def value(self) -> Number | bool | str:
         if self.next_is(b'"'):
             return self.text()
-        end = self.at
-        while end < len(self.line) and self.line[end] not in b", ":
-            end += 1
-        word, self.at = self.line[self.at : end], end
+        match = _WORD.match(self.line, self.at)
+        assert match is not None
+        word = match[0]
+        self.at += len(word)
         if word in (b"true", b"false"):
             return word == b"true"
         if not _NUMBER.fullmatch(word) or re.fullmatch(rb"-[0.]+(?:e.*)?", word):
@@ -111,19 +115,19 @@ def parse_line(line: bytes) -> Line:
     if line.startswith(b"#"):
         raise MalformedLineError(f"a comment: {line!r}")
     reader = _Reader(line)
-    measurement = reader.name(b", ", b", ")
+    measurement = reader.name(b", ")
     tags: dict[str, str] = {}
     while reader.next_is(b","):
         reader.take(b",")
-        key = reader.name(b",= ", b",= ")
+        key = reader.name(b",= ")
         reader.take(b"=")
-        _put(tags, key, reader.name(b",= ", b",= "), reader)
+        _put(tags, key, reader.name(b",= "), reader)
     if list(tags) != sorted(tags, key=lambda key: key.encode()):
         raise reader.fail("tags out of order")
     fields: dict[str, Number | bool | str] = {}
     reader.take(b" ")
     while True:
-        key = reader.name(b",= ", b",= ")
+        key = reader.name(b",= ")
         reader.take(b"=")
         _put(fields, key, reader.value(), reader)
         if not reader.next_is(b","):

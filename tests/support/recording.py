@@ -1,7 +1,9 @@
 """A recorded drive of our own: the simulator's frames as a candump log."""
 
 import os
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -12,9 +14,16 @@ VEHICLE_DBC = Path(__file__).parents[2] / "firmware_sim" / "wire" / "vehicle.dbc
 
 def record_drive(path: Path, duration_s: float, seed: int = 1) -> Path:
     """Write `duration_s` of simulated driving, about 218 frames/s, to `path`."""
-    code = main(["sim", "drive", "--output", str(path), "--duration", str(duration_s), "--seed", str(seed)])
-    assert code == 0
+    path.write_bytes(_driven(duration_s, seed))
     return path
+
+
+@cache
+def _driven(duration_s: float, seed: int) -> bytes:
+    with TemporaryDirectory() as folder:
+        log = Path(folder, "drive.log")
+        assert main([*f"sim drive --duration {duration_s} --seed {seed} --output".split(), str(log)]) == 0
+        return log.read_bytes()
 
 
 def coarsen(log: Path, coarse: Path, step_s: float = 0.1) -> Path:

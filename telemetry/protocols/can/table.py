@@ -122,7 +122,8 @@ class CanProtocol:
         return map_entries(self.mapped, self.name, bus, pack, charger)
 
     def _record(self, message: CanMessage, hidden: bool, value_texts: bool) -> RecordSpec:
-        fields = tuple(_field(signal, message) for signal in _with_words(message, value_texts))
+        selectors = message.selectors
+        fields = tuple(_field(signal, selectors) for signal in _with_words(message, value_texts))
         return RecordSpec(f"{self.name}_{message.code}", fields, message=message.code, hidden=hidden)
 
     def _specs(self, first_record: int, value_texts: bool) -> Iterator[MessageSpec]:
@@ -201,10 +202,10 @@ def _with_words(message: CanMessage, value_texts: bool) -> Sequence[CanSignal]:
     return signals
 
 
-def _field(signal: CanSignal, message: CanMessage) -> FieldSpec:
+def _field(signal: CanSignal, selectors: frozenset[str]) -> FieldSpec:
     if signal.is_text:
         return FieldSpec(signal.name, SlotKind.ASCII, characters=signal.bit_count // 8)
-    if signal.name in message.selectors:  # written as the word that it does not have
+    if signal.name in selectors:  # written as the word that it does not have
         return FieldSpec(signal.name, SlotKind.WORD)
     if signal.words and signal.name.endswith(TEXT_SUFFIX):
         return FieldSpec(signal.name, SlotKind.WORD, passes=True, texts=signal.words)

@@ -50,6 +50,7 @@ def test_bytes_that_are_no_plan_are_refused(content: bytes) -> None:
         decoded(content)
 
 
+@pytest.mark.usefixtures("parser_in_a_child")
 def test_a_plan_is_parsed_once_for_each_content(
     bus: BusDatabases, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -88,6 +89,7 @@ def test_a_cache_that_cannot_be_written_costs_nothing_but_a_warning(
     assert "cannot be cached" in caplog.text
 
 
+@pytest.mark.usefixtures("parser_in_a_child")
 def test_what_the_parser_refuses_is_one_line_with_its_place(tmp_path: Path) -> None:
     for name in ("a.dbc", "b.dbc"):
         (tmp_path / name).write_text(DATABASE)
@@ -110,12 +112,14 @@ def test_a_pipe_is_refused_and_not_waited_for(tmp_path: Path) -> None:
         load_plan([BusDatabases("can0", (tmp_path / "ev.dbc",))], tmp_path)
 
 
+@pytest.mark.usefixtures("parser_in_a_child")
 def test_a_parser_that_never_ends_is_ended(bus: BusDatabases, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(plan_cache, "PARSE_TIMEOUT_S", 0.001)
     with pytest.raises(ConfigError, match=r"ev\.dbc: takes more than"):
         load_plan([bus], None)
 
 
+@pytest.mark.usefixtures("parser_in_a_child")
 def test_a_parser_that_crashes_is_a_configuration_error(
     bus: BusDatabases, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -197,6 +197,7 @@ def test_where_no_thread_can_be_had_it_is_refused_and_may_be_asked_again(
     assert taken(reload) is prepared
 
 
+@pytest.mark.usefixtures("parser_in_a_child")
 def test_where_no_parser_can_be_started_it_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
