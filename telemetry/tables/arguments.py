@@ -41,13 +41,13 @@ def paths_of(values: Iterable[object], where: str) -> list[Path]:
     return paths
 
 
-def profiles_of(profile: FilePath | Mapping[str, FilePath] | Sequence[Vehicle] | None) -> Sequence[Vehicle]:
-    """Return the profile of every channel, or of each that a mapping names."""
-    if isinstance(profile, list | tuple):
-        return profile
-    by_channel = profile if isinstance(profile, Mapping) else {} if profile is None else {"": profile}
+def profiles_of(profile: object) -> Sequence[Vehicle]:
+    """Return the profiles of every channel, one or several, or of each channel that a mapping names."""
+    by_channel = profile if isinstance(profile, Mapping) else {"": profile}
     return [
-        Vehicle.parse(str(path_of(each, "vehicle_profile")), channel) for channel, each in by_channel.items()
+        one if isinstance(one, Vehicle) else Vehicle.parse(str(path_of(one, "vehicle_profile")), channel)
+        for channel, each in by_channel.items()
+        for one in _each(each)
     ]
 
 
@@ -68,7 +68,7 @@ def ids_of(value: object, where: str) -> list[str]:
 def _each(value: object) -> list[object]:
     if value is None:
         return []
-    return [value] if isinstance(value, str) or not isinstance(value, Iterable) else [*value]
+    return [value] if isinstance(value, str | bytes) or not isinstance(value, Iterable) else [*value]
 
 
 def _whole(value: object) -> int:

@@ -48,7 +48,7 @@ def _prepared(
     config: FilePath | None = None,
     source: str = "",
     protocol: str | None = None,
-    vehicle_profile: FilePath | Mapping[str, FilePath] | None = None,
+    vehicle_profile: Files | Mapping[str, Files] | None = None,
     registers: FilePath | None = None,
     signals: Texts = (),
     from_time: Time | None = None,
@@ -165,9 +165,9 @@ def read(*logs: Paths, **options: Any) -> Tables:
     - `databases`: files as for `load_databases`, or what that has returned. Tables are messages.
     - `config`: a service's configuration. Tables are messages and its data model. `source` names the source
       that the logs are of, where channels do not say.
-    - `vehicle_profile`: the name of a vehicle's profile, or the path of one, `NAME:BUS` for one of its buses;
-      or a mapping from a channel's name to these. It may stand beside `databases`. Tables are its messages
-      and the data model.
+    - `vehicle_profile`: the name of a vehicle's profile, or the path of one, `NAME:BUS` for one of its buses,
+      or several in a list; or a mapping from a channel's name to these. It may stand beside `databases`.
+      Tables are its messages and the data model.
     - `protocol`: of a CAN bus: tables are its messages and the data model. Of a serial port: the logs are
       text captures, and tables are the data model. `registers` is the map of those of `modbus`: a file, or
       the name of a map that comes along. Without one tables are the registers as they are.
