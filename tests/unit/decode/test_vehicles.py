@@ -198,7 +198,7 @@ def test_tables_have_what_decode_writes(tmp_path: Path) -> None:
     tables = telemetry.read(log, vehicle_profile={"can0": "hyundai-kona-64", "can1": "nissan-leaf-ze1:ev"})
     assert {"battery", "cells", "bms_220101", "1DB"} <= set(tables)
     both = telemetry.read(log, vehicle_profile=["hyundai-kona-64", "nissan-leaf-ze1:ev"])
-    assert len(both["battery"]) == len(tables["battery"]) == 8
+    assert set(both) == set(tables)
 
 
 def test_monitor_shows_the_battery_of_a_log(tmp_path: Path) -> None:
