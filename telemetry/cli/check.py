@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import re
 from functools import partial
 from pathlib import Path
 
@@ -19,6 +20,7 @@ EXAMPLES = (
     "gateway.toml --seconds 60",
 )
 _MOST_S = 86_400.0
+_BUDGET = re.compile(r"([0-9]*[1-9][0-9]*(?:\.[0-9]+)?) ?([kM])B/h")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -32,7 +34,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "also listen to its buses for so long, and measure that",
         type=partial(positive, most=_MOST_S),
     )
+    option(
+        "--for BUDGET", "also propose bounds, as 250kB/h on the link: with --log", type=_budget, dest="budget"
+    )
     option("--json", "what is found as one JSON object")
+
+
+def _budget(text: str) -> float:
+    """Read bytes an hour, as 250kB/h."""
+    match = _BUDGET.fullmatch(text)
+    if match is None:
+        raise argparse.ArgumentTypeError(f"{text!r} is no budget as 250kB/h")
+    return float(match[1]) * {"k": 1e3, "M": 1e6}[match[2]]
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -40,8 +53,12 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.config.suffix.lower() in ENDINGS and arguments.config.is_file():
         hint = "a [[can]] of one has it in databases; signals lists what it holds"
         raise UsageError("is a database, and no configuration", where=str(arguments.config), hint=hint)
+    if arguments.budget and arguments.log is None:
+        raise UsageError("--for asks for bounds", hint="--log names what they are measured on")
     found = []
-    for finding in check(load_config(arguments.config), log=arguments.log, listen_s=arguments.seconds):
+    config = load_config(arguments.config)
+    asked = {"log": arguments.log, "listen_s": arguments.seconds, "budget_bytes": arguments.budget}
+    for finding in check(config, **asked):
         if not arguments.json:
             print(finding, flush=True)
         found.append(finding)

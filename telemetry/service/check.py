@@ -34,6 +34,7 @@ from telemetry.settings.document import shown_name
 from telemetry.sources.kinds import sharing
 from telemetry.spool.directory import refuse_shared, unusable
 from telemetry.spool.filesystem import FileSystem
+from telemetry.stages.offline import Recorded
 from telemetry.stages.prepare import compose
 
 _POWERS = ("battery.voltage_v", "battery.current_a", "battery.power_w")
@@ -44,10 +45,17 @@ MOST_INTEGRATED_S = (
 )
 
 
-def check(config: Config, *, log: Path | None = None, listen_s: float | None = None) -> Iterator[Finding]:
+def check(
+    config: Config,
+    *,
+    log: Path | None = None,
+    listen_s: float | None = None,
+    budget_bytes: float | None = None,
+) -> Iterator[Finding]:
     """Yield all findings, in the order of the data. Raises ConfigError where `run` would.
 
     log: of the configuration's buses; listen_s: how long to listen to them. Both say how much is sent.
+    budget_bytes: of the link in an hour, for which the log is to give bounds.
     """
     composition = compose(config)
     composition.make_stages()  # refuses names in [send] and [reduce] that nothing has
@@ -88,6 +96,10 @@ def check(config: Config, *, log: Path | None = None, listen_s: float | None = N
     yield from log_findings(composition, spool_bytes, clock)
     if log is not None:
         yield from sample_findings(composition, log, spool_bytes)
+        if config.reduce.bounds or budget_bytes is not None:
+            from telemetry.service.bound_findings import bound_findings
+
+            yield from bound_findings(composition, log, Recorded(composition).binding, budget_bytes)
     if listen_s is not None:
         yield from live_findings(composition, listen_s, spool_bytes, clock)
     yield from config.sink.findings(clock)

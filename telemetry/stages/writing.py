@@ -102,7 +102,7 @@ class Writing:
         self.sessions = PlugSessions(followed, mapping, self.channels, self) if followed else NoSessions()
         self.banks = Banks(schema, banks, mapping, self.alarms) if mapping and banks else None
         self._reducer = _reducer(schema, reduce, send)
-        self._bounds = _bounds(schema, reduce, send) if reduce.bounds else None
+        self._bounds = bounds_of(schema, reduce, send) if reduce.bounds else None
         self._reducers = [each for each in (self._reducer, self._bounds) if each]
         self._reduced = [SampleBatch(schema), SampleBatch(schema)]
         self._tag_sets: dict[tuple[str, str], set[int]] = {}  # by a tag and its value
@@ -122,7 +122,7 @@ class Writing:
         self._has_memory = bool(self._is_judging or self._following or self._reducers)
         self.output = output_of(output, schema, vehicle, with_events=self._has_memory)
         if self._bounds is not None:
-            records = [index for index, mode in enumerate(_modes(schema, reduce, send)) if mode > 0]
+            records = [index for index, mode in enumerate(modes_of(schema, reduce, send)) if mode > 0]
             self._bounded = [schema.specs[index].measurement for index in records]
             self.output.expect_parts(records)
         self.remembers = self._has_memory or self.output.in_order
@@ -509,7 +509,7 @@ class Writing:
         return add(counters, {f"points/made/{name}": count for name, count in made.items()})
 
 
-def _modes(schema: Schema, reduce: ReduceSettings, send: SendSettings) -> list[int]:
+def modes_of(schema: Schema, reduce: ReduceSettings, send: SendSettings) -> list[int]:
     """Return what bounds do with rows, by record: -1: leave them out, 0: let them pass, 1: their work."""
     own = reduce.every_s_by_measurement
     return [
@@ -518,13 +518,13 @@ def _modes(schema: Schema, reduce: ReduceSettings, send: SendSettings) -> list[i
     ]
 
 
-def _bounds(schema: Schema, reduce: ReduceSettings, send: SendSettings) -> "Bounds":
+def bounds_of(schema: Schema, reduce: ReduceSettings, send: SendSettings) -> "Bounds":
     """Return what leaves out values within their bounds. A service without bounds imports none of it."""
     from telemetry_core.rules.bounds import Bounds
 
     return Bounds(
         schema,
-        _modes(schema, reduce, send),
+        modes_of(schema, reduce, send),
         reduce.bounds_of(schema.specs),
         line=reduce.is_line,
         longest_ns=reduce.longest_ns,

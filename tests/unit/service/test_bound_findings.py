@@ -1,0 +1,128 @@
+"""What `check --log` says of bounds: kept values, errors, energy, and bounds for a budget."""
+
+import random
+import re
+from pathlib import Path
+
+import pytest
+
+from telemetry.cli.check import run  # noqa: F401 - its options are tried by the command
+from telemetry.config import load_config
+from telemetry.model.finding import Finding
+from telemetry.service.bound_findings import Series, energy_off
+from telemetry.service.check import check
+from tests.support.composition_cases import CELLS_DBC, POWER_DBC, Case, config
+
+SECOND = 1_000_000_000
+MAPPED = """[[map]]
+signal = "Pack.Volts"
+to = "battery.voltage_v"
+[[map]]
+signal = "Pack.Amperes"
+to = "battery.current_a"
+"""
+BOUNDS = """[reduce]
+shape = "{}"
+[reduce.bounds]
+"battery.voltage_v" = 0.3
+"Pack.*" = 2
+"""
+
+
+def frame_of(volts: float, amps: float) -> str:
+    raw = round(volts * 10).to_bytes(2, "little") + round(amps * 10).to_bytes(2, "little", signed=True)
+    return f"100#{raw.hex()}"
+
+
+def drive(folder: Path, rest: str) -> list[Finding]:
+    drawn = random.Random(3)
+    frames = tuple(frame_of(400 + drawn.gauss(0, 0.2), 50 + (n // 100) % 7 - 3) for n in range(3000))
+    case = Case(POWER_DBC, frames, rest=rest + MAPPED)
+    log = case.write(folder)
+    loaded = load_config(config(folder, "can", case), {})
+    return list(check(loaded, log=log, budget_bytes=60_000 if "bounds" not in rest else None))
+
+
+def values_of(folder: Path, field: str) -> list[tuple[int, float]]:
+    """Read the log again, by another way than the stages."""
+    at = 4 * (field == "Amperes")
+    found = re.findall(r"\(([0-9]+)\.([0-9]{6})\) can0 100#([0-9a-f]{8})", (folder / "can0.log").read_text())
+    return [
+        ((int(s) * 10**6 + int(us)) * 1000, int.from_bytes(bytes.fromhex(raw[at : at + 4]), "little") / 10)
+        for s, us, raw in found
+    ]
+
+
+@pytest.mark.parametrize("shape", ["line", "hold"])
+def test_kept_values_and_the_greatest_error_of_each_glob_are_those_of_the_log(
+    shape: str, tmp_path: Path
+) -> None:
+    found = {
+        one.rate["field"]: one.rate
+        for one in drive(tmp_path, BOUNDS.format(shape))
+        if one.rate and "field" in one.rate
+    }
+    assert list(found)[:2] == ["battery.voltage_v", "Pack.*"]
+    volts, pack = found["battery.voltage_v"], found["Pack.*"]
+    assert (volts["values"], pack["values"]) == (3000, 6000)
+    assert volts["kept"] < 1500
+    assert volts["greatest_error"] <= 0.3 + 1e-9
+    assert volts["greatest_error"] > 0.2
+    assert 0.2 < pack["greatest_error"] <= 2 + 1e-9
+    free = found["battery.current_a"]
+    assert (free["bound"], free["kept"]) == (None, 31)  # each change, and the last
+
+
+def test_a_log_says_bytes_an_hour_and_by_how_much_energy_is_off(tmp_path: Path) -> None:
+    texts = [one.text for one in drive(tmp_path, BOUNDS.format("line"))]
+    (link,) = (text for text in texts if "on the link" in text)
+    on_the_link, bodies = re.findall(r"[0-9.]+", link.partition("log:")[2] or link.rpartition(".log:")[2])
+    assert float(on_the_link) > float(bodies) > 0
+    (energy,) = (text for text in texts if "energy of pack main" in text)
+    measured = re.search(r"off by (-?[0-9.]+) % of what flowed, ([0-9]+) Wh", energy)
+    assert measured is not None
+    volts, amps = values_of(tmp_path, "Volts"), values_of(tmp_path, "Amperes")
+    power = [v * a for (_, v), (_, a) in zip(volts, amps, strict=True)]
+    flown_wh = sum((one + other) / 2 * 0.1 / 3600 for one, other in zip(power, power[1:], strict=False))
+    assert int(measured[2]) == round(flown_wh)
+    assert abs(float(measured[1])) < 0.05
+
+
+def test_energy_from_kept_values_is_off_by_what_a_reader_draws_too_much() -> None:
+    volts, amps = Series(0.0), Series(1.0)
+    for second in range(11):
+        for one, value in ((volts, 100.0), (amps, 10.0 + 1.0 * (second == 5))):
+            one.times_ns.append(second * SECOND)
+            one.values.append(value)
+    volts.kept = [(0, 100.0), (10 * SECOND, 100.0)]
+    amps.kept = [(0, 10.0), (10 * SECOND, 10.0)]
+    off, flown = energy_off(volts, amps, line=True)
+    assert (off / SECOND, flown / SECOND) == pytest.approx((-100.0, 10_100.0))
+    assert (amps.greatest_error(line=True), amps.resolution) == (1.0, 1.0)
+
+
+def test_bounds_for_a_budget_keep_within_it_when_they_are_used(tmp_path: Path) -> None:
+    found = drive(tmp_path, "[send]\nevery_s = 60\nmessages = false\n")
+    texts = [one.text for one in found]
+    begins = next(place for place, text in enumerate(texts) if text.startswith("for 60 kB/h"))
+    proposed = [text for text in texts[begins + 2 :] if text.startswith('"')]
+    assert {text.split(" = ")[0] for text in proposed} >= {'"battery.voltage_v"', '"battery.current_a"'}
+    shape = re.search(r'shape = "(line|hold)"', texts[begins + 1])
+    assert shape is not None
+    rest = f'[reduce]\nshape = "{shape[1]}"\n[reduce.bounds]\n' + "\n".join(proposed) + "\n"
+    used = [one.text for one in drive(tmp_path, "[send]\nevery_s = 60\nmessages = false\n" + rest)]
+    (link,) = (text for text in used if "on the link" in text)
+    assert float(re.findall(r"([0-9.]+) MB an hour", link)[0]) <= 0.060
+
+
+def test_no_bounds_are_found_for_a_budget_that_heartbeats_exceed(tmp_path: Path) -> None:
+    case = Case(
+        CELLS_DBC,
+        tuple(f"100#{n % 7:02x}0f0000" for n in range(3000)),
+        rest=MAPPED.partition('[[map]]\nsignal = "Pack.Amp')[0],
+    )
+    log = case.write(tmp_path)
+    texts = [
+        one.text for one in check(load_config(config(tmp_path, "can", case), {}), log=log, budget_bytes=10)
+    ]
+    assert any(re.match(r"for 0.01 kB/h: no bounds are enough: [0-9]+ kB/h are left", text) for text in texts)
