@@ -2,11 +2,11 @@
 
 import random
 import re
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
-from telemetry.cli.check import run  # noqa: F401 - its options are tried by the command
 from telemetry.config import load_config
 from telemetry.model.finding import Finding
 from telemetry.service.bound_findings import Series, energy_off
@@ -83,7 +83,7 @@ def test_a_log_says_bytes_an_hour_and_by_how_much_energy_is_off(tmp_path: Path) 
     assert measured is not None
     volts, amps = values_of(tmp_path, "Volts"), values_of(tmp_path, "Amperes")
     power = [v * a for (_, v), (_, a) in zip(volts, amps, strict=True)]
-    flown_wh = sum((one + other) / 2 * 0.1 / 3600 for one, other in zip(power, power[1:], strict=False))
+    flown_wh = sum((one + other) / 2 * 0.1 / 3600 for one, other in pairwise(power))
     assert int(measured[2]) == round(flown_wh)
     assert abs(float(measured[1])) < 0.05
 
