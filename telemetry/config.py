@@ -27,6 +27,7 @@ from telemetry.rules.protect_entry import ProtectEntry
 from telemetry.rules.reduce import ReduceSettings
 from telemetry.rules.send import SendSettings
 from telemetry.rules.trigger import Trigger
+from telemetry.rules.uplink import UplinkSettings
 from telemetry.settings.declared import key, keys_of, read, settings
 from telemetry.settings.document import Document, read_document
 from telemetry.settings.table import TomlTable
@@ -71,6 +72,7 @@ SECTIONS: Mapping[str, type] = {
     "spool": SpoolSettings,
     "send": SendSettings,
     "reduce": ReduceSettings,
+    "uplink": UplinkSettings,
     "web": WebSettings,
     "charging": VinSettings,
     "cross_check": CrossCheckSettings,
@@ -100,6 +102,7 @@ class Config:
     spool: SpoolLimits
     reduce: ReduceSettings
     send: SendSettings
+    uplink: UplinkSettings
     web: WebSettings
     sources: tuple[SourceSettings, ...]
     map: tuple[MapEntry, ...]
@@ -154,6 +157,7 @@ def read_config(document: Document, environment: Mapping[str, str], *, sends: bo
         spool=made["spool"].limits,
         reduce=made["reduce"],
         send=made["send"],
+        uplink=made["uplink"],
         web=made["web"],
         sources=sources,
         map=arrays["map"],

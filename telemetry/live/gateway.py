@@ -28,6 +28,11 @@ def gateway_lines(
         )
 
 
+def factor_line(vehicle: str, time_ns: int, factor: int) -> bytes:
+    """Return the point that says by which factor bounds are multiplied."""
+    return line(MEASUREMENT, {"vehicle": vehicle}, _floats({"bound_factor": factor}), time_ns)
+
+
 def _of(source: str, counters: Counters) -> dict[str, float]:
     """Return `read`, `decoded`, `lost_REASON` … of one source, and what is `in_flight`."""
     prefixes = (f"bus/{source}/", f"frames/{source}/")

@@ -41,6 +41,7 @@ _EVENT_TABLE = (
     ),
     EventCode(4, "config_reloaded", INFORMATION, "a changed configuration has taken effect"),
     EventCode(5, "config_refused", WARNING, "a changed configuration is wrong: the old one goes on"),
+    EventCode(6, "resolution_changed", INFORMATION, "bounds have another factor; the text says which"),
     EventCode(10, "source_lost", WARNING, "a bus or port is gone or silent", ENDS),
     EventCode(11, "source_back", INFORMATION, "a bus or port that was lost is back"),
     EventCode(12, "source_end", INFORMATION, "a log has been read to its end"),

@@ -366,6 +366,7 @@ GATEWAY = Measurement(
         _number(
             "points_never_on_disk", "points that were sent from memory alone, since the disk refused them"
         ),
+        _number("bound_factor", "by which bounds are multiplied from now on, where a link has a budget"),
         _number("frames_waiting", "frames read that wait for the pipeline"),
         _number("incomplete_cycles", "cycles of cell pages that were not complete"),
         _number("spool_bytes", "size of the spool on disk"),

@@ -11,7 +11,7 @@ from collections import deque
 from telemetry.clock import Clock
 from telemetry.config import Config
 from telemetry.live.gateway import MEASUREMENT as GATEWAY
-from telemetry.live.gateway import gateway_lines
+from telemetry.live.gateway import factor_line, gateway_lines
 from telemetry.live.state import LiveState
 from telemetry.logs.identity import is_end
 from telemetry.model.event_codes import Level
@@ -58,6 +58,11 @@ class OwnPoints:
         time_ns = self._on_time_base(self._clock.unix_ns())
         for line in gateway_lines(self.config.vehicle, time_ns, figures.counters, figures.gauges):
             self._add(GATEWAY, line, time_ns)
+
+    def write_factor(self, factor: int, *, ago_s: float = 0.0) -> None:
+        """Write by which factor bounds are multiplied. ago_s: for how long already."""
+        time_ns = self._on_time_base(self._clock.unix_ns()) - round(ago_s * 1e9)
+        self._add(GATEWAY, factor_line(self.config.vehicle, time_ns, factor), time_ns)
 
     def _log(self, event: Event) -> None:
         level = logging.WARNING if event.level > Level.INFORMATION else logging.INFO

@@ -213,6 +213,12 @@ class Pipeline:
         if self._replacing.lines:
             self.cut()
 
+    def set_factor(self, factor: int, longest_s: float) -> None:
+        """Multiply all bounds by `factor` from now on. What they hold goes out, as within those of before."""
+        for source in self._stages.sources:
+            self._flush(source)
+        self._stages.writing.set_factor(factor, longest_s)
+
     def start_over(self, source: str, resume_as: str, positions: Mapping[str, int]) -> None:
         """Let `source` begin again in this run, its own counts at zero and a log at its first frame.
 

@@ -33,6 +33,7 @@ TAKES_EFFECT = {
     "cache_directory",
     "reduce",
     "send",
+    "uplink",
     "sources",
     "map",
     "protect",

@@ -32,6 +32,7 @@ from telemetry.service.own_points import OwnPoints, unclean_stop
 from telemetry.service.pipeline import Pipeline
 from telemetry.service.reload import Reload
 from telemetry.service.supervisor import Supervisor
+from telemetry.service.uplink import Uplink
 from telemetry.service.watch import ClockWatch, SpoolWatch
 from telemetry.sinks.sink import Sink
 from telemetry.sources.assemble import (
@@ -128,7 +129,8 @@ class Service:
             directory=config.spool_directory,
             wait_for_clock=config.wait_for_clock,
         )
-        self._sink.send_every(config.send.every_s)
+        self._uplink = Uplink(self._pipeline, self._sink, self._own)
+        self._uplink.adopt(config, self._clock.monotonic_s())
         self._own.time_known = self._sink.time_known()
         self._clock_watch = ClockWatch(self._clock)
         found = self._spool.counters()
@@ -253,7 +255,7 @@ class Service:
             )
         now_s = self._clock.monotonic_s()
         if now_s >= self._next_gateway_s:
-            self._next_gateway_s = now_s + self._config.gateway_every_s
+            self._next_gateway_s = now_s + self._uplink.gateway_every_s
             self._reports.make(self._write_gateway_points)
         self._tick()
         if any(source.resume_as for source in self._sources):  # a live source does not wait
@@ -346,9 +348,10 @@ class Service:
             self._expect_frames(source)
         self._bind_new_channels()
         self._pipeline.replace_stages(new.stages)
-        self._sink.send_every(config.send.every_s)
+        now_s = self._clock.monotonic_s()
+        self._uplink.adopt(config, now_s)
         self._write_gateway_points()
-        self._next_gateway_s = min(self._next_gateway_s, self._clock.monotonic_s() + config.gateway_every_s)
+        self._next_gateway_s = min(self._next_gateway_s, now_s + self._uplink.gateway_every_s)
         names = ", ".join(source.name for source in self._sources)
         self._own.report(begins("config_reloaded", f"{config.file.name}: {names}"))
         self._supervisor.ready(self._summary())
@@ -374,6 +377,8 @@ class Service:
             self._next_status_s = now_s + (WATCHED_STATUS_EVERY_S if is_watched else STATUS_EVERY_S)
             self._reports.make(self._publish)
             self._watch_spool(now_s)
+            if self._uplink.tick(now_s):
+                self._next_gateway_s = min(self._next_gateway_s, now_s + self._uplink.gateway_every_s)
 
     def _watch_spool(self, now_s: float) -> None:
         figures = self._published

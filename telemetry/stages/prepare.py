@@ -144,6 +144,18 @@ def compose(config: Config) -> Composition:
     mapping = modelling.map if modelling else None
     triggers = faults.value(lambda: resolved(config.triggers, spec, mapping, is_whole=modelling is not None))
     faults.raise_any()
+    if config.uplink.bytes_per_hour is not None:
+        from telemetry.sinks.budget import check_floor
+
+        check_floor(
+            config.uplink,
+            config.reduce,
+            (*spec.records, *(mapping.records if mapping else ())),
+            send_every_s=config.send.every_s,
+            gateway_every_s=config.gateway_every_s,
+            gateway_points=1 + len(config.sources),
+            tls=config.sink.address.startswith("https:"),
+        )
     return Composition(config, loaded, entries, protected, modelling, triggers)
 
 

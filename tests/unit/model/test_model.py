@@ -37,7 +37,7 @@ UNITLESS = {
         "without_signals",
         *("points_made", "points_acknowledged", "points_reduced", "points_evicted", "points_damaged"),
         *("points_dead", "points_waiting_memory", "points_waiting_disk", "points_never_on_disk"),
-        *("frames_waiting", "incomplete_cycles", "log_lines_dropped"),
+        *("frames_waiting", "bound_factor", "incomplete_cycles", "log_lines_dropped"),
     },
 }
 

@@ -1,0 +1,72 @@
+"""Applies a link's budget to a running service: to bounds, and to times between values, requests and points.
+
+Promises: the data says by which factor bounds are multiplied, each minute and at each change. A larger one is
+stamped before the first value that it may concern. Without `[uplink]` all is as configured. Relies on the
+pipeline's thread calling it.
+"""
+
+from typing import TYPE_CHECKING
+
+from telemetry.config import Config
+from telemetry.model.events import begins
+from telemetry.service.own_points import OwnPoints
+from telemetry.service.pipeline import Pipeline
+from telemetry.sinks.sink import Sink
+
+if TYPE_CHECKING:  # a service without a budget imports none of it
+    from telemetry.sinks.budget import Budget
+
+SAY_EVERY_S = 60.0
+LATE_S = 1.0  # frames come no later to the pipeline
+
+
+class Uplink:
+    """The budget, if there is one, and what follows from its factor."""
+
+    def __init__(self, pipeline: Pipeline, sink: Sink, own: OwnPoints) -> None:
+        """Have no budget: see `adopt`."""
+        self._pipeline, self._sink, self._own = pipeline, sink, own
+        self._budget: Budget | None = None
+        self._bytes_per_hour: int | None = None
+        self._say_at_s = 0.0
+
+    def adopt(self, config: Config, now_s: float) -> None:
+        """Be as `config` says, whose stages the pipeline has. An unchanged budget goes on with its factor."""
+        self._config, self.gateway_every_s = config, config.gateway_every_s
+        self._sink.send_every(config.send.every_s)
+        if config.uplink.bytes_per_hour != self._bytes_per_hour:
+            self._bytes_per_hour, self._budget = config.uplink.bytes_per_hour, None
+            if self._bytes_per_hour is not None:
+                from telemetry.sinks.budget import Budget
+
+                self._budget = Budget(self._bytes_per_hour, now_s, self._sink.state.link_bytes)
+        if self._budget is not None:
+            self._apply(self._budget.factor)
+            self._say_at_s = now_s
+
+    def tick(self, now_s: float) -> bool:
+        """Look at what the link has carried; return whether the factor has changed. About once a second."""
+        budget = self._budget
+        if budget is None:
+            return False
+        before, carried = budget.factor, self._sink.state.link_bytes
+        factor = budget.step(now_s, carried)
+        if factor != before:
+            self._apply(factor)
+            words = f"bounds are multiplied by {factor}, no longer by {before}"
+            self._own.report(begins("resolution_changed", f"{words}; the link has carried {carried:,} bytes"))
+            self._say_at_s = now_s
+        if now_s >= self._say_at_s:
+            self._say_at_s = now_s + SAY_EVERY_S
+            self._own.write_factor(factor, ago_s=LATE_S if factor > before else 0.0)
+        return factor != before
+
+    def _apply(self, factor: int) -> None:
+        from telemetry.sinks import budget
+
+        config = self._config
+        longest_s = config.reduce.longest_ns / 1e9
+        self._pipeline.set_factor(factor, budget.stretched(longest_s, factor, budget.LONGEST_VALUE_S))
+        self._sink.send_every(budget.stretched(config.send.every_s, factor, budget.LONGEST_SEND_S))
+        every_s = config.gateway_every_s
+        self.gateway_every_s = budget.stretched(every_s, factor, budget.LONGEST_GATEWAY_S)
