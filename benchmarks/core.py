@@ -9,12 +9,15 @@ from telemetry_core.decode.spec import PlanSpec
 from telemetry_core.frames.batch import FrameBatch
 from telemetry_core.rows.batch import SampleBatch
 from telemetry_core.rows.schema import Schema
+from telemetry_core.rows.spec import SlotKind
+from telemetry_core.rules.bounds import Bounds
 from telemetry_core.text.encoder import Encoder
 from telemetry_core.text.lines import LineBuffer
 
 from benchmarks.readers import LogFormat
 
 BATCH_FRAMES = 4096
+NUMBERS = (SlotKind.INT, SlotKind.UINT, SlotKind.FLOAT)
 TAGS = b",source=can0,vehicle=bench"
 
 
@@ -31,6 +34,11 @@ class Core:
         self.encoder.set_channel(0, "can0")
         self.samples = SampleBatch(plan.schema)
         self.lines = LineBuffer()
+        fields = [field for record in spec.records for field in record.fields]
+        is_number = [field.kind in NUMBERS and not field.passes for field in fields]
+        modes, bounds = [1] * len(spec.records), [1e9 if each else -1.0 for each in is_number]
+        self.bounds = Bounds(plan.schema, modes, bounds, line=True, longest_ns=3600 * 10**9)
+        self.reduced = SampleBatch(plan.schema)
 
     def decode(self, batches: list[FrameBatch]) -> None:
         for batch in batches:
@@ -50,6 +58,11 @@ class Core:
         """Write what `fill` decoded, as often as wanted."""
         self.encoder.encode(self.samples, self.lines)
         self.lines.clear()
+
+    def reduce(self) -> None:
+        """Leave out what `fill` decoded, by line: no value of it is decided before the last."""
+        self.bounds.reduce(self.samples, self.reduced)
+        self.reduced.clear()
 
     def log_to_lines(self, log_format: LogFormat, folder: Path) -> int:
         """Read, decode and encode a log; how many lines it made."""

@@ -39,6 +39,7 @@ def main(folder: Path) -> None:
     for batch in batches:
         encoding.fill(batch)
     counted("encode", encoding.encode)
+    counted("reduce within bounds", encoding.reduce)
     counted("decode + encode", lambda: core.decode_and_encode(batches))
     for log_format in LOG_FORMATS:
         counted(log_format.stage, partial(core.log_to_lines, log_format, folder))

@@ -11,7 +11,7 @@ vehicles fall silent, charges lie over midnight. One vehicle is simulated: tests
 
 import os
 import random
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -106,7 +106,11 @@ def true_answers(zone: ZoneInfo | None) -> dict[int, Answer]:
 
 def load_fleet(database: Database) -> None:
     """Write it all."""
-    lines = fleet_lines()
+    load(database, fleet_lines())
+
+
+def load(database: Database, lines: Sequence[bytes]) -> None:
+    """Write these lines."""
     server = database.server
     for first in range(0, len(lines), CHUNK_LINES):
         body = b"\n".join(lines[first : first + CHUNK_LINES])
