@@ -86,7 +86,8 @@ class Influx2(Retaining):
         body = {"query": text, "type": "flux", "dialect": {"annotations": []}}
         said = self.insist(Api.V2, "POST", "/api/v2/query", {"org": self.settings.org}, body=body)
         if failed := re.search(r"^,error,reference\s+,(.*)", str(said), re.MULTILINE):  # after a status 200
-            raise UnavailableError(f"ends a query: {failed[1].strip()}", where=self.settings.url)
+            words = f"ends a query: {failed[1].strip()}"
+            raise UnavailableError(words, where=self.settings.url, hint="the same command goes on")
         return list(csv.DictReader(str(said).split()))
 
     def _of(self, place: str, rest: str) -> list[dict[str, str]]:

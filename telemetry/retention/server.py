@@ -159,9 +159,9 @@ def _bare(text: str) -> str:
 
 def install(server: Retaining, now: datetime) -> Iterator[str]:
     """Make what is missing, and yield a line for each step that was done."""
-    places, stop = _places(server), now.replace(minute=0, second=0, microsecond=0)
+    *places, raw = map(server.kept, (MINUTES, RECORDS, RAW))
     yield from _made(places)
-    tasks = list(server.tasks())
+    tasks, stop = list(server.tasks()), now.replace(minute=0, second=0, microsecond=0)
     if any(step.make for step in (*places, *tasks)):
         start = _cut_off(server, places, tasks) or server.oldest()
         start = start and start.replace(minute=0, second=0, microsecond=0)
@@ -170,8 +170,7 @@ def install(server: Retaining, now: datetime) -> Iterator[str]:
             server.bring_in(start, end)
             yield f"brought in: {start:%F}"
             start = end
-    yield from _made(tasks)
-    yield from _made([server.kept(RAW)])
+    yield from _made([*tasks, raw])
 
 
 def _cut_off(server: Retaining, places: list[Step], tasks: list[Step]) -> datetime | None:
@@ -191,11 +190,7 @@ def _made(steps: list[Step]) -> Iterator[str]:
 
 def steps(server: Retaining) -> list[Step]:
     """Return all steps, as they are found."""
-    return [*_places(server), *server.tasks(), server.kept(RAW)]
-
-
-def _places(server: Retaining) -> list[Step]:
-    return [server.kept(name) for name in (MINUTES, RECORDS)]
+    return [server.kept(MINUTES), server.kept(RECORDS), *server.tasks(), server.kept(RAW)]
 
 
 @contextlib.contextmanager
