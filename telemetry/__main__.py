@@ -40,6 +40,7 @@ COMMANDS = {
     "run": "the gateway service",
     "status": "how a running service is: what is wrong, values, rates, accounts, events",
     "spool": "look at, export, drain the durable queue; requeue dead letters",
+    "blackbox": "raw frames that a trigger has frozen: list them, get one as a log, drop it",
     "files": "write out the unit, udev and sysctl files, a first configuration and the dashboards",
     "retention": "how long a fleet's InfluxDB keeps rows, minutes of them, and records; --apply makes it so",
     "schema": "the JSON schema of the configuration, by which editors complete it",

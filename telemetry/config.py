@@ -18,6 +18,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
+from telemetry.blackbox.settings import BlackBoxSettings
 from telemetry.charging.settings import ChargingSettings, CrossCheckSettings, SessionSettings, VinSettings
 from telemetry.errors import Faults
 from telemetry.rules.aggregate import Aggregate
@@ -26,7 +27,7 @@ from telemetry.rules.map_entry import MapEntry
 from telemetry.rules.protect_entry import ProtectEntry
 from telemetry.rules.reduce import ReduceSettings
 from telemetry.rules.send import SendSettings
-from telemetry.rules.trigger import Trigger
+from telemetry.rules.trigger import Trigger, refuse_without_box
 from telemetry.rules.uplink import UplinkSettings
 from telemetry.settings.declared import key, keys_of, read, settings
 from telemetry.settings.document import Document, read_document
@@ -76,6 +77,7 @@ SECTIONS: Mapping[str, type] = {
     "web": WebSettings,
     "charging": VinSettings,
     "cross_check": CrossCheckSettings,
+    "black_box": BlackBoxSettings,
 }
 ARRAYS: Mapping[str, type] = {
     "session": SessionSettings,
@@ -110,6 +112,7 @@ class Config:
     limits: tuple[Limit, ...]
     aggregates: tuple[Aggregate, ...]
     triggers: tuple[Trigger, ...]
+    black_box: BlackBoxSettings
     charging: ChargingSettings
     notes: tuple[str, ...] = ()  # what the file may not have meant, for `check` and the log
 
@@ -144,6 +147,9 @@ def read_config(document: Document, environment: Mapping[str, str], *, sends: bo
     sink = kind and faults.value(lambda: (kind[0] if sends else NoSink).read(kind[1], environment))
     sources = faults.value(lambda: read_sources(top))
     own = faults.value(lambda: read(TopKeys, top))
+    for trigger in arrays["trigger"] if "black_box" in made and made["black_box"].directory is None else ():
+        with faults.gathered():
+            refuse_without_box(trigger)
     faults.raise_any(beside=top.notes)
     return Config(
         file=document.file,
@@ -165,6 +171,7 @@ def read_config(document: Document, environment: Mapping[str, str], *, sends: bo
         limits=arrays["limit"],
         aggregates=arrays["aggregate"],
         triggers=arrays["trigger"],
+        black_box=made["black_box"],
         charging=ChargingSettings(made["charging"].vin, made["cross_check"], arrays["session"]),
         notes=tuple(map(str, top.notes)),
     )

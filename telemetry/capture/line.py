@@ -17,9 +17,9 @@ from telemetry.sources.inbox import Arrival, Inbox, Item
 from telemetry.sources.reconnect import reason_of
 from telemetry.sources.serial.link import SerialLink
 from telemetry.sources.serial.settings import SerialSettings
-from telemetry.sources.serial.source import LineStore
 from telemetry.sources.settings import Start
 from telemetry.sources.stop import StopSignal
+from telemetry.sources.tap import LineStore
 
 LOOK_S = 1.0  # how long a silent line is waited for at a time
 

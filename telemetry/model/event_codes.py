@@ -91,6 +91,7 @@ _EVENT_TABLE = (
     EventCode(51, "sink_unreachable", WARNING, "the server cannot be reached or does not answer", ENDS),
     EventCode(52, "sink_refused", WARNING, "the server refused points: they are dead letters"),
     EventCode(60, "trigger", INFORMATION, "a `[[trigger]]` of a signal or field; the text says which"),
+    EventCode(61, "capture_dropped", WARNING, "the black box has dropped a frozen capture: too many"),
     EventCode(100, "cell_overvoltage", CRITICAL, "a cell's voltage is too high"),
     EventCode(101, "cell_undervoltage", CRITICAL, "a cell's voltage is too low"),
     EventCode(102, "pack_overvoltage", CRITICAL, "the pack's voltage is too high"),

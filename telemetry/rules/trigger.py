@@ -77,6 +77,13 @@ class Trigger:
             raise table.missing("within_s" if self.within_s is None else "changes_by", "the two go together")
 
 
+def refuse_without_box(trigger: Trigger) -> None:
+    """Raise ConfigError for a trigger of a black box that there is not."""
+    if trigger.black_box:
+        where = trigger.where.key("black_box")
+        raise ConfigError("there is no black box", where=where, hint="give [black_box] a directory")
+
+
 @dataclass(frozen=True, slots=True)
 class ResolvedTrigger:
     """codes: of the events that set it off; crossings: what does so otherwise."""

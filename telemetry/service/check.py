@@ -9,7 +9,7 @@ import contextlib
 import os
 import tempfile
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from errno import EACCES, ENOTDIR
 from pathlib import Path
 
@@ -91,6 +91,7 @@ def check(
         yield from settings.findings()
     yield from sharing(config.sources)
     yield from _spool_findings(config)
+    yield from _black_box_findings(config)
     yield from unit_findings(config)
     spool_bytes, clock = _room(config)[0], Clock()
     yield from log_findings(composition, spool_bytes, clock)
@@ -226,7 +227,24 @@ def _spool_findings(config: Config) -> Iterator[Finding]:
     )
 
 
-def _spool_fault(directory: Path) -> StorageError | None:
+def _black_box_findings(config: Config) -> Iterator[Finding]:
+    directory = config.black_box.directory
+    if directory is None:
+        return
+    from telemetry.blackbox import store  # which few configurations need
+
+    if fault := _spool_fault(directory, store.unusable):
+        yield Finding(Grade.FAULT, str(fault), exit_code=fault.exit_code)
+        return
+    frozen = f"frozen captures take at most {size(config.black_box.most_bytes)}"
+    free = f"{size(FileSystem().free_bytes(_existing(directory)))} are free"
+    words = f"the last {config.black_box.minutes:g} minutes, about 5 bytes a frame; {frozen}; {free}"
+    yield Finding(Grade.FACT, f"black box {directory}: {words}")
+
+
+def _spool_fault(
+    directory: Path, fault_of: Callable[[Path, OSError], StorageError] = unusable
+) -> StorageError | None:
     """Return the error that `run` would end with, if any."""
     existing = _existing(directory)
     try:
@@ -241,7 +259,7 @@ def _spool_fault(directory: Path) -> StorageError | None:
     except StorageError as error:
         return error
     except OSError as error:
-        return unusable(directory, error)
+        return fault_of(directory, error)
     return None
 
 

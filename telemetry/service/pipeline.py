@@ -219,6 +219,10 @@ class Pipeline:
             self._flush(source)
         self._stages.writing.set_factor(factor, longest_s)
 
+    def retire(self, counted: Counters) -> None:
+        """Go on counting from what something has counted that is there no longer."""
+        self._retired = add(self._retired, counted)
+
     def start_over(self, source: str, resume_as: str, positions: Mapping[str, int]) -> None:
         """Let `source` begin again in this run, its own counts at zero and a log at its first frame.
 

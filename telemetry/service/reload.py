@@ -40,6 +40,7 @@ TAKES_EFFECT = {
     "limits",
     "aggregates",
     "triggers",
+    "black_box",
     "charging",
     "notes",
 }

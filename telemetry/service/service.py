@@ -12,7 +12,7 @@ stores first, and a step of it that fails keeps none of the later ones from bein
 import logging
 import threading
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from telemetry import __version__
 from telemetry.clock import Clock
@@ -46,11 +46,15 @@ from telemetry.sources.inbox import Arrival, Inbox, SourceEnded, SourceEvent
 from telemetry.sources.running import RunningSources
 from telemetry.sources.settings import SourceSettings
 from telemetry.sources.stop import StopSignal
+from telemetry.sources.tap import LineTap
 from telemetry.spool.spool import Spool
 from telemetry.spool.write_through import keeping_in_memory
 from telemetry.stages.prepare import Prepared, prepare
 from telemetry.web.server import WebServer
 from telemetry.web.site import Views
+
+if TYPE_CHECKING:  # a service without a black box imports nothing of it
+    from telemetry.blackbox.recorder import BlackBox
 
 LOG = logging.getLogger("telemetry.service")
 
@@ -103,7 +107,8 @@ class Service:
         )
         recovery = self._spool.recovery
         positions = recovery.positions
-        assembled = assemble_sources(config.sources, self._channels, self._clock, positions)
+        self._tap = LineTap()
+        assembled = assemble_sources(config.sources, self._channels, self._clock, positions, self._tap)
         self._sources = RunningSources(assembled, self._output, self._assemble_again)
         self._ledger = Ledger(self._earlier_accounts())
         self._committer = Committer(self._spool, self._clock, self._fail)
@@ -118,6 +123,9 @@ class Service:
             state=recovery.state,
         )
         self._own = OwnPoints(self._pipeline, self._live_state, self._clock, config)
+        self._black_box: BlackBox | None = None
+        self._ledger.add_stage(lambda: self._black_box.counted() if self._black_box is not None else {})
+        self._open_black_box(config)
         for source in self._sources:
             self._expect(source)
         self._sink = Sink(
@@ -196,6 +204,8 @@ class Service:
         self._web.start()
         self._status.start()  # which tells the page's address from its first answer on
         self._committer.start()
+        if self._black_box is not None:
+            self._black_box.start()
         self._sources.start()
         self._supervisor.ready(self._summary())
         self._sink.start()
@@ -268,6 +278,8 @@ class Service:
     def _take(self, arrival: Arrival) -> None:
         self._bind_new_channels()
         source = self._sources[arrival.source]
+        if self._black_box is not None and source.settings.is_can and not source.resume_as:
+            self._black_box.take(source.name, arrival.batch, time_known=self._own.time_known)
         self._pipeline.process(
             arrival.source,
             arrival.batch,
@@ -278,6 +290,30 @@ class Service:
             restart=arrival.restart,
         )
         self._output.give_back(arrival.batch)
+        self._freeze()
+
+    # -- the black box
+
+    def _open_black_box(self, config: Config) -> None:
+        """Have the black box that `config` asks for, not started yet. Raises StorageError."""
+        if config.black_box.directory is not None:
+            from telemetry.blackbox.recorder import BlackBox  # which few services need
+
+            self._black_box = BlackBox(config.black_box, self._clock, self._own.report)
+            self._tap.take = self._black_box.take_line
+
+    def _close_black_box(self) -> None:
+        self._tap.take = None
+        if self._black_box is not None:
+            self._freeze()
+            self._black_box.close()
+            self._pipeline.retire(self._black_box.counted())
+            self._black_box = None
+
+    def _freeze(self) -> None:
+        windows = self._stages.writing.windows
+        while self._black_box is not None and windows is not None and windows.frozen:
+            self._black_box.freeze(*windows.frozen.popleft())
 
     def _bind_new_channels(self) -> None:
         for channel in self._channels.since(self._bound):
@@ -341,6 +377,7 @@ class Service:
         self._bind_new_channels()
         config = new.composition.config
         new.stages.set_observer(self._live_state)
+        self._change_black_box(config)
         self._config = self._own.config = config
         self._composition, self._stages, self._bound = new.composition, new.stages, 0
         self._sources.adopt(config.sources)
@@ -356,10 +393,22 @@ class Service:
         self._own.report(begins("config_reloaded", f"{config.file.name}: {names}"))
         self._supervisor.ready(self._summary())
 
+    def _change_black_box(self, config: Config) -> None:
+        """Have another black box, or none. One that cannot be had is an event: everything else goes on."""
+        if config.black_box == self._config.black_box:
+            return
+        try:
+            self._close_black_box()
+            self._open_black_box(config)
+            if self._black_box is not None:
+                self._black_box.start()
+        except TelemetryError as error:
+            self._own.report(begins("config_refused", f"{error}; there is no black box"))
+
     def _assemble_again(self, settings: SourceSettings) -> Assembled:
         """Return a source that begins while the service runs, again or for the first time."""
         positions = self._pipeline.positions
-        source = assemble_source(settings, self._channels, self._clock, positions)
+        source = assemble_source(settings, self._channels, self._clock, positions, self._tap)
         kept = without_replaced(positions, [source])
         self._pipeline.start_over(source.name, source.resume_as, kept)
         self._expect(source)
@@ -474,6 +523,7 @@ class Service:
             self._publish,
             self._status.close,
             self._web.close,
+            self._close_black_box,
             self._committer.close,
             self._spool.close,
             self._log_end,

@@ -28,7 +28,7 @@ class BootTime:
         self._file = directory / FILE_NAME if directory else None
         self._wait_for_clock = wait_for_clock
         self._lock = threading.Lock()  # the pipeline asks too
-        self._shift_ns = self._remembered()
+        self._shift_ns = remembered(directory, clock.boot_id()) if directory else None
 
     def known(self) -> bool:
         """Return whether the wall time is known."""
@@ -42,17 +42,6 @@ class BootTime:
                 self._remember(self._shift_ns)
             return self._shift_ns
 
-    def _remembered(self) -> int | None:
-        if self._file is None:
-            return None
-        try:
-            stored = json.loads(self._file.read_bytes())
-            if stored["boot_id"] == self._clock.boot_id() and type(stored["shift_ns"]) is int:
-                return int(stored["shift_ns"])
-        except (OSError, ValueError, LookupError, TypeError):
-            pass  # not there, or torn by a crash: it is found again
-        return None
-
     def _remember(self, shift_ns: int) -> None:
         if self._file is None:
             return
@@ -60,3 +49,14 @@ class BootTime:
         # A disk that refuses: a restart may then stamp a little differently.
         with contextlib.suppress(OSError), opened_folder(self._file.parent) as folder:
             replace_in(folder, self._file.name, content.encode("ascii"))
+
+
+def remembered(directory: Path, boot_id: str) -> int | None:
+    """Return the shift of this boot that a service has left in the spool's folder; None: it has left none."""
+    try:
+        stored = json.loads((directory / FILE_NAME).read_bytes())
+        if stored["boot_id"] == boot_id and type(stored["shift_ns"]) is int:
+            return int(stored["shift_ns"])
+    except (OSError, ValueError, LookupError, TypeError):
+        pass  # not there, or torn by a crash: it is found again
+    return None

@@ -15,6 +15,7 @@ from telemetry.logs.identity import belongs_to, end_of, position_name
 from telemetry.model.bit_rate import BitRate
 from telemetry.sources.settings import SourceSettings, Start
 from telemetry.sources.source import Source
+from telemetry.sources.tap import LineTap
 
 MAX_CHANNELS = 4096  # a log that names more is garbage: the rest of its names share the last number
 
@@ -97,18 +98,26 @@ class Assembled:
 
 
 def assemble_sources(
-    sources: Iterable[SourceSettings], channels: ChannelTable, clock: Clock, positions: Mapping[str, int]
+    sources: Iterable[SourceSettings],
+    channels: ChannelTable,
+    clock: Clock,
+    positions: Mapping[str, int],
+    tap: LineTap | None = None,
 ) -> list[Assembled]:
     """Return the configured sources, none of them opened yet. positions: frames of each log that are done."""
-    return [assemble_source(settings, channels, clock, positions) for settings in sources]
+    return [assemble_source(settings, channels, clock, positions, tap) for settings in sources]
 
 
 def assemble_source(
-    settings: SourceSettings, channels: ChannelTable, clock: Clock, positions: Mapping[str, int]
+    settings: SourceSettings,
+    channels: ChannelTable,
+    clock: Clock,
+    positions: Mapping[str, int],
+    tap: LineTap | None = None,
 ) -> Assembled:
     """Return one source, not opened yet; see `assemble_sources`."""
     resume_as = position_name(settings.name, settings.log) if settings.log else ""
-    start = Start(clock, partial(channels.number, settings.name), positions.get(resume_as, 0))
+    start = Start(clock, partial(channels.number, settings.name), positions.get(resume_as, 0), tap)
     return Assembled(settings.make_source(start), settings, resume_as)
 
 

@@ -23,6 +23,7 @@ from telemetry.settings.table import TomlTable
 from telemetry.sources.bus_protocols import BusProtocols
 from telemetry.sources.keys import SimulatedTime, SourceKeys
 from telemetry.sources.source import Source
+from telemetry.sources.tap import LineTap
 
 NO_PROTOCOLS = BusProtocols()
 LEAST_WAIT_S = 0.5  # of wall time: no wait for a frame of a simulator is shorter
@@ -46,11 +47,13 @@ class Start:
     """What a source starts with.
 
     number_of: numbers each channel by its name, from any thread. position: frames of its log that are done.
+    tap: who else wants the lines of a serial port.
     """
 
     clock: Clock
     number_of: Callable[[str], int]
     position: int = 0
+    tap: LineTap | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -27,6 +27,7 @@ ROOMS = (
         "charging",
         "logs",
         "spool",
+        "blackbox",
         "sinks",
     ),
     *("live", "web", "vehicles", "sources"),

@@ -41,8 +41,9 @@ from telemetry.sources.serial.link import (
 )
 from telemetry.sources.serial.member import BYTE_NS, OFFLINE_S, UNKNOWN_S, Member, SilenceWatch
 from telemetry.sources.serial.modbus_tcp import ModbusTcpLink, check_tcp_port, is_modbus_tcp
-from telemetry.sources.serial.source import LineStore, SerialSource
+from telemetry.sources.serial.source import SerialSource
 from telemetry.sources.settings import Resource, SourceSettings, Start
+from telemetry.sources.tap import LineStore, TappedLines
 
 MIB = 1024 * 1024
 
@@ -292,7 +293,8 @@ class SerialSettings(SourceSettings):
 
     def make_source(self, start: Start) -> SerialSource:
         capture = CaptureFile(self.capture, self.capture_bytes, start.clock) if self.capture else None
-        return self.make_recording_source(start, capture)
+        lines = capture if start.tap is None else TappedLines(self.name, capture, start.tap)
+        return self.make_recording_source(start, lines)
 
     def make_recording_source(self, start: Start, capture: LineStore | None) -> SerialSource:
         """Return a source whose bytes go to `capture`, whatever these settings say of one."""

@@ -13,7 +13,6 @@ Relies on a `SerialLink` for the port, on `Turns` for what is said, and on frame
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from typing import Protocol
 
 from telemetry_core.frames.batch import FrameBatch
 from telemetry_core.frames.stamps import TimeMap
@@ -29,6 +28,7 @@ from telemetry.sources.serial.member import Member
 from telemetry.sources.serial.turns import Turns
 from telemetry.sources.source import Source
 from telemetry.sources.stop import StopSignal
+from telemetry.sources.tap import LineStore
 
 LONGEST_WAIT_S = 1.0
 MOST_READS = 64  # in a row, of a line that never falls silent
@@ -41,16 +41,6 @@ def in_one_clause(states: Mapping[str, str]) -> str:
         return next(iter(states.values()))
     well = sum(state == RECEIVING for state in states.values())
     return f"{well} of {len(states)} {RECEIVING}"
-
-
-class LineStore(Protocol):
-    """Where the lines of a capture go; what it raises ends the session."""
-
-    lost_lines: int
-
-    def write(self, line: bytes) -> None: ...
-
-    def close(self) -> None: ...
 
 
 class SerialSource(Source):

@@ -1,0 +1,57 @@
+"""A capture of the black box as recordings: buses as a log of candump, serial lines as a capture.
+
+Promises: `decode` reads both, and makes of them what the service has made. Stamps are those of the frames;
+where the time was not known then, those that were sent once it was.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import BinaryIO
+
+from telemetry_core.frames.packed import unpack
+
+from telemetry.blackbox.store import Box, Capture, Part
+from telemetry.capture.frame_text import Candump
+from telemetry.errors import writing
+from telemetry.logs.captures import format_piece, parse_line
+
+ShiftOf = Callable[[str], int | None]  # by boot id: wall time less time since that boot, once it was known
+
+
+def write_capture(box: Box, capture: Capture, file: Path, shift_of: ShiftOf) -> dict[Path, int]:
+    """Write what a capture holds into `file`, and serial lines beside buses into another one.
+
+    Return how many frames and lines are in each file. Raises StorageError where one cannot be written, and
+    what is damaged stands in `box.damage`.
+    """
+    kinds = {part.is_serial for part in box.parts(capture)}
+    box.damage.clear()
+    names = sorted({part.source for part in box.parts(capture) if not part.is_serial})
+    box.damage.clear()
+    beside = file.with_name(f"{file.stem}-serial{file.suffix}") if False in kinds else file
+    written: dict[Path, int] = {}
+    for path, is_serial in ((file, False), (beside, True)):
+        if is_serial in kinds:
+            box.damage.clear()  # which each reading finds again
+            with writing(path), path.open("xb") as out:
+                parts = (part for part in box.parts(capture) if part.is_serial == is_serial)
+                written[path] = sum(_write(part, names, out, _shift_ns(part, shift_of)) for part in parts)
+    return written
+
+
+def _shift_ns(part: Part, shift_of: ShiftOf) -> int:
+    known_ns = None if part.offset_ns is None else shift_of(part.boot_id)
+    return known_ns - part.offset_ns if known_ns is not None and part.offset_ns is not None else 0
+
+
+def _write(part: Part, names: list[str], out: BinaryIO, shift_ns: int) -> int:
+    if part.is_serial:
+        lines = part.content.splitlines(keepends=True)
+        pieces = (parse_line(line) for line in lines)
+        shifted = (piece._replace(time_ns=piece.time_ns + shift_ns) for piece in pieces if piece)
+        out.writelines(map(format_piece, shifted) if shift_ns else lines)
+        return len(lines)
+    text, frames = Candump(names), unpack(part.content, names.index(part.source))
+    moved = (frame._replace(time_ns=frame.time_ns + shift_ns) for frame in frames)
+    out.writelines(text.line(frame, frame.data) for frame in moved)
+    return len(frames)
