@@ -37,7 +37,7 @@ _SAID = re.compile(r"^(van-\d) (\d{4}-\d\d-\d\d): (new|changed|failed)")
 _CLUSTER = """
 import sys, distributed
 cluster = distributed.LocalCluster(n_workers=2, threads_per_worker=1, host="127.0.0.1", silence_logs=50,
-                                   dashboard_address=None, worker_dashboard_address=None)
+                                   dashboard_address=":0", worker_dashboard_address=None)
 print(cluster.scheduler_address, *(worker.pid for worker in cluster.workers.values()), flush=True)
 sys.stdin.read()
 cluster.close()
