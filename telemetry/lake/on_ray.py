@@ -6,7 +6,7 @@ from typing import Any, Self
 import ray
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from telemetry.errors import UnavailableError
+from telemetry.errors import UnavailableError, one_line
 from telemetry.lake import engines
 
 
@@ -28,9 +28,15 @@ class Workers(engines.Workers):
     def found(self, needed: engines.Needed) -> Mapping[str, tuple[str, str]]:
         nodes = {node["NodeManagerAddress"]: node["NodeID"] for node in ray.nodes() if node["Alive"]}
         there = [NodeAffinitySchedulingStrategy(id, soft=False) for id in nodes.values()]
-        asked = [self._done_by.options(scheduling_strategy=each) for each in there]
-        answers = ray.get([each.remote(engines.Needed.found, needed) for each in asked])
+        asked = [self._done_by.options(scheduling_strategy=each, max_retries=-1) for each in there]
+        try:  # again, as often as a worker dies meanwhile
+            answers = ray.get([each.remote(engines.Needed.found, needed) for each in asked])
+        except ray.exceptions.RayError as error:
+            raise self._failed(error) from error
         return dict(zip(nodes, answers, strict=True))
+
+    def _failed(self, error: Exception) -> UnavailableError:
+        return UnavailableError(f"Ray has failed: {one_line(str(error))}", where=self._address)
 
     @property
     def room(self) -> int:
@@ -49,5 +55,5 @@ class Workers(engines.Workers):
             except (ray.exceptions.WorkerCrashedError, ray.exceptions.OutOfMemoryError):
                 done = engines.LostWorkerError()
             except ray.exceptions.RayError as error:
-                raise UnavailableError(f"Ray has failed: {error}", where=self._address) from error
+                raise self._failed(error) from error
             yield self._given.pop(reference), done
