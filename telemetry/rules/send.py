@@ -41,6 +41,14 @@ class SendSettings:
         least=1.0,
         most=MOST_EVERY_S,
     )
+    newest_first: bool = key(
+        "how what waits since an outage is sent, after events, charging sessions and what is new: the"
+        " `oldest` first, or the `newest`",
+        name="backlog",
+        kind="text",
+        one_of={"oldest": False, "newest": True},
+        default=False,
+    )
     where: Where = _TABLE
 
     def check(self, table: TomlTable) -> None:

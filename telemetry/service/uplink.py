@@ -1,4 +1,4 @@
-"""Applies a link's budget to a running service: to bounds, and to times between values, requests and points.
+"""Applies what a link may carry to a running service: when and in which order it sends, and its budget.
 
 Promises: the data says by which factor bounds are multiplied, each minute and at each change. A larger one is
 stamped before the first value that it may concern. Without `[uplink]` all is as configured. Relies on the
@@ -34,6 +34,7 @@ class Uplink:
         """Be as `config` says, whose stages the pipeline has. An unchanged budget goes on with its factor."""
         self._config, self.gateway_every_s = config, config.gateway_every_s
         self._sink.send_every(config.send.every_s)
+        self._sink.send_backlog(newest_first=config.send.newest_first)
         if config.uplink.bytes_per_hour != self._bytes_per_hour:
             self._bytes_per_hour, self._budget = config.uplink.bytes_per_hour, None
             if self._bytes_per_hour is not None:

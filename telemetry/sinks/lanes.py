@@ -46,6 +46,7 @@ class Lanes:
         self._backlog: Delivery | None = None
         self._suspect: Delivery | None = None
         self.suspect_is_next = False
+        self.newest_first = False  # of the backlog
         self._apart: set[int] = set()  # batches of a joint that was not taken
         self._most_bytes = MOST_BYTES
 
@@ -87,7 +88,7 @@ class Lanes:
             yield entry
         if entry := self._queue.next_live():
             yield entry
-        while entry := self._queue.next_backlog(taken):
+        while entry := self._queue.next_backlog(taken, newest_first=self.newest_first):
             yield entry
 
     def part(self, joint: Joint) -> None:
@@ -200,7 +201,7 @@ class Lanes:
 
     def _choose_backlog(self) -> Delivery | None:
         if self._backlog is None:
-            self._backlog = self._take(self._queue.next_backlog())
+            self._backlog = self._take(self._queue.next_backlog(newest_first=self.newest_first))
         return self._backlog
 
     def _take(self, entry: Entry | None) -> Delivery | None:

@@ -94,6 +94,10 @@ class Sender:
         self._distrusted = 0  # how many times in a row the server has refused that
         self.state = SinkState(api=client.api)
 
+    def send_backlog(self, *, newest_first: bool) -> None:
+        """Take the backlog in that order from the next batch on. From any thread."""
+        self._lanes.newest_first = newest_first
+
     def run(self, stop: threading.Event) -> None:
         """Send until `stop` is set, then give back to the queue what was not sent."""
         while not stop.is_set():

@@ -62,6 +62,10 @@ class Sink:
         self._sender.every_s = every_s
         self._queue.wake()
 
+    def send_backlog(self, *, newest_first: bool) -> None:
+        """Take the backlog in that order from now on. From any thread."""
+        self._sender.send_backlog(newest_first=newest_first)
+
     def hurry(self) -> None:
         """Send what waits, and what comes, without any time between. From any thread."""
         self._sender.in_haste = True

@@ -148,9 +148,13 @@ class InFlight:
             return None
         return self._take(entry, place)
 
-    def next_backlog(self, together: Collection[int] = ()) -> Entry | None:
-        """Return the oldest batch but the newest that is due. together: as of `next_first`."""
-        return self._next_on_disk(together) or self._next_in_memory()
+    def next_backlog(self, together: Collection[int] = (), *, newest_first: bool = False) -> Entry | None:
+        """Return the oldest batch but the newest that is due. together: as of `next_first`.
+
+        newest_first: the latest one, up to the first that waits for others: these are then due, oldest first.
+        """
+        latest = self._latest_on_disk(together) if newest_first and not self.memory_is_open else None
+        return latest or self._next_on_disk(together) or self._next_in_memory()
 
     def restamped(self, sequence: int, shift_ns: int) -> None:
         """Note that a batch in flight counts from boot and is sent with `shift_ns` added to its stamps."""
@@ -288,6 +292,36 @@ class InFlight:
                 place += entry.batch.points
                 continue
             return self._take(entry, place)
+        return None
+
+    def _latest_on_disk(self, together: Collection[int]) -> Entry | None:
+        under_way = {
+            flight.end: flight.place for flight in self._in_flight.values() if flight.place is not None
+        }
+        under_way |= {sent.end: place for place, sent in self._turns.ahead.items()}
+        if self._newest and not self._newest[0].batch.ordered:
+            newest, place = self._newest
+            under_way[place + newest.batch.points] = place
+        end = self._store.end
+        while (end := self._store.settled.open_before(end)) > 0:
+            if end in under_way:
+                end = under_way[end]
+                continue
+            try:
+                head = self._store.head_before(end)
+                if head is None:
+                    return None
+                if not head.ordered or self._is_due(head.place, head.sequence, head.holds, together):
+                    entry = self._read(head.place)
+                    if entry is None:
+                        return None
+                    if not self._bury_if_past(entry, head.place):
+                        return self._take(entry, head.place)
+                elif head.holds is not Series.SESSIONS:
+                    return None
+            except OSError:  # out of descriptors or memory: later
+                return None
+            end = head.place
         return None
 
     def _next_in_memory(self) -> Entry | None:

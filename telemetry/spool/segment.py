@@ -97,6 +97,13 @@ class SegmentReader:
                 return found
         return None
 
+    def before(self, place: int) -> FoundRecord | None:
+        """Return the last record before `place`; None if the segment has none."""
+        while self._place < place and self.next():
+            pass
+        index = bisect_left(self._places, place) - 1
+        return self._record_at(self._offsets[index]) if index >= 0 else None
+
     def next(self) -> FoundRecord | None:
         """Return the record after those passed so far; None at the end."""
         while self._offset + FIXED_BYTES <= self.segment.size_bytes:

@@ -5,7 +5,7 @@ place 0 up, and islands where the live lane ran ahead of the backlog. What is in
 a stretch is harmless: its points wait again and are sent again.
 """
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from dataclasses import dataclass, field
 from heapq import nlargest
 from operator import attrgetter
@@ -94,6 +94,13 @@ class Settled:
         index = bisect_right(self._stretches, place, key=_START) - 1
         if index >= 0 and place < self._stretches[index].end:
             return self._stretches[index].end
+        return place
+
+    def open_before(self, place: int) -> int:
+        """Return where the last places before `place` end that are not settled; 0 where all are."""
+        index = bisect_left(self._stretches, place, key=_START) - 1
+        if index >= 0 and place <= self._stretches[index].end:
+            return self._stretches[index].start
         return place
 
     def covers(self, start: int, end: int) -> bool:

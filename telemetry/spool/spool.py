@@ -421,13 +421,13 @@ class Spool:
         with self._lock:
             return self._in_flight.next_live()
 
-    def next_backlog(self, together: Collection[int] = ()) -> Entry | None:
+    def next_backlog(self, together: Collection[int] = (), *, newest_first: bool = False) -> Entry | None:
         """Return the oldest batch but the newest. An ordered one waits for all before it of its series.
 
-        together: as of `next_first`.
+        together: as of `next_first`; newest_first: the latest instead, as far as none waits for others.
         """
         with self._lock:
-            return self._in_flight.next_backlog(together)
+            return self._in_flight.next_backlog(together, newest_first=newest_first)
 
     def restamped(self, sequence: int, shift_ns: int) -> None:
         """Note that a batch in flight counts from boot and is sent with `shift_ns` added to its stamps."""

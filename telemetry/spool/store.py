@@ -312,6 +312,13 @@ class Store:
             place = self.settled.next_open(found.head.end)
         return None
 
+    def head_before(self, end: int) -> RecordHead | None:
+        """Return the head of the sound record that ends at place `end`; None without one. Raises OSError."""
+        segment = next((s for s in self.segments if s.place < end <= s.end), None)
+        reader = self._reader_of(segment) if segment else None
+        found = reader.before(end) if reader else None
+        return found.head if found and found.head.end == end else None
+
     def _head_from(self, place: int) -> RecordHead | None:
         """Return the head of the first record at `place` or after it, in the segment that should have it."""
         segment = next((s for s in self.segments if s.place <= place < s.end), None)

@@ -13,7 +13,7 @@ from telemetry.sinks.influx.settings import InfluxSettings
 from telemetry.sinks.sender import Backoff, Sender
 from tests.support import scripted_server as acts
 from tests.support.clock import FakeClock
-from tests.support.list_queue import ListQueue
+from tests.support.list_queue import ListQueue, batch_of
 from tests.support.scripted_server import ScriptedServer
 from tests.support.servers import Database, DatabaseServer, Points
 
@@ -189,3 +189,33 @@ def test_replies_that_are_lost_after_the_server_has_stored_double_nothing(
             points = rig.deliver(*good(50, f"batch{index}"))
         assert fields(points) == set().union(*(fields_of(50, f"batch{index}") for index in range(10)))
         assert rig.queue.dead == {}
+
+
+def sent_for_three_minutes(rig: Rig, every_s: float) -> tuple[int, int]:
+    """Send ten rows a second, and an event; return how many requests and link bytes that took."""
+    rig.sender.every_s = every_s
+    for second in range(180):
+        rows = [b"m,vehicle=a v=%d %d" % (row, NOW_NS + second * 10**9 + row) for row in range(10)]
+        if second == 90:
+            rows.append(b"event,vehicle=a level=1 %d" % (NOW_NS + second * 10**9))
+        rig.queue.put(batch_of(rows, urgent=second == 90))
+        rig.sender.step()
+        rig.clock.advance(1.0)
+    rig.sender.in_haste = True
+    while rig.queue.entries:
+        rig.sender.step()
+    return rig.sender.state.requests, rig.sender.state.link_bytes
+
+
+def test_requests_a_minute_apart_store_the_same_for_a_tenth_of_the_link(connect: Connect) -> None:
+    stored, figures = [], []
+    for every_s in (1.0, 60.0):
+        rig = connect()
+        figures.append(sent_for_three_minutes(rig, every_s))
+        stored.append(fields(rig.database.points()))
+    assert stored[0] == stored[1]
+    assert len(stored[0]) == 1801
+    (requests, link_bytes), (few, few_bytes) = figures
+    assert (requests, few) == (180, 5)  # at 0, 60, 90 (the event) and 150 s, and at the end
+    assert few_bytes < link_bytes / 10
+    assert 100 < link_bytes / 180 < 1200, figures

@@ -68,8 +68,8 @@ class ListQueue(Spool):
         newest = self._newest()
         return self._take(newest) if newest is not None else None
 
-    def next_backlog(self, together: Collection[int] = ()) -> Entry | None:
-        del together
+    def next_backlog(self, together: Collection[int] = (), *, newest_first: bool = False) -> Entry | None:
+        del together, newest_first
         newest = self._newest()
         for entry in self.entries:
             if entry is not newest and (taken := self._take(entry)) is not None:

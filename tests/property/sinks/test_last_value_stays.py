@@ -132,6 +132,7 @@ def step(rig: Rig, random: Random) -> None:
         rig.start()
     else:
         rig.sender.every_s = rig.every_s = random.choice([1.0, 60.0])
+        rig.sender.send_backlog(newest_first=random.random() < 0.5)
 
 
 @settings(max_examples=examples(100), deadline=None)

@@ -65,6 +65,9 @@ class Told(Pipeline, Sink, OwnPoints):  # type: ignore[misc]  # one object stand
     def send_every(self, every_s: float) -> None:
         self.every_s.append(every_s)
 
+    def send_backlog(self, *, newest_first: bool) -> None:
+        assert not newest_first
+
     def report(self, event: Event) -> None:
         self.events.append(f"{event.code}: {event.text}")
 

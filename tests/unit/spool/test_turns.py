@@ -127,6 +127,24 @@ def test_one_that_was_sent_ahead_is_settled_once_all_before_it_is() -> None:
     assert_balanced(bench.spool, {"points/made/m": 5})
 
 
+def test_the_backlog_may_be_taken_from_its_end_up_to_what_waits_for_others() -> None:
+    bench = Bench()
+    for series in (None, None, OTHERS, None, SESSIONS, None, None):
+        bench.store(series)
+    assert number(bench.spool.next_live()) == 7
+    taken = []
+    while entry := bench.spool.next_backlog(newest_first=True):
+        taken.append(entry.sequence)
+        bench.spool.acknowledge(entry.sequence)
+    assert taken == [6, 5, 4, 1, 2, 3]
+    bench.spool.acknowledge(7)
+    assert bench.spool.counters()["points/acknowledged"] == 7
+    bench.store()
+    bench.open()
+    bench.store()
+    assert number(bench.spool.next_backlog(newest_first=True)) == 8
+
+
 def test_after_a_kill_what_was_sent_ahead_is_sent_again_in_its_order_to_the_last() -> None:
     bench = Bench()
     for count in range(1, 41):
