@@ -205,6 +205,7 @@ def test_accounts_gauges_states_and_events_stand_beside() -> None:
             "source": "can0",
             "pack": "",
             "charger": "",
+            "capture": "",
         }
     ]
 
