@@ -18,6 +18,7 @@ import pytest
 
 from telemetry.clock import Clock
 from telemetry.model import point
+from telemetry.retention.kept import MINUTES, RECORDS
 from telemetry.retention.server import reached
 from telemetry.sinks.credentials import Secret
 from telemetry.sinks.influx.server import InfluxServer
@@ -198,7 +199,7 @@ def bring_in_minutes(database: Database) -> None:
     url, password = server.url, Secret(server.password)
     settings = InfluxServer(url=url, database=database.name, username=server.username, password=password)
     with reached(settings, Clock()) as found:
-        missing = [step.make for step in found.places() if step.make]
+        missing = [step.make for step in map(found.kept, (MINUTES, RECORDS)) if step.make]
         for make in missing:
             make()
         if missing:
