@@ -212,12 +212,13 @@ class Writing:
     def _keep(self, lines: LineBuffer, source: str, **owner: str) -> None:
         """Write the last values within bounds of an owner to which something happened.
 
-        source: by its tag, of which all are written where no rows name the owner.
+        source: by its tag; rows of other sources may count from another time. Where none of its rows names
+        the owner, all are written.
         """
         if self._bounds is not None:
-            found = [self._tag_sets[one] for one in owner.items() if one in self._tag_sets]
-            tags = set().union(*found) if found else self._tag_sets.get(("source", source), set())
-            self._flush(lines, [self._bounds], None, tags)
+            tags = self._tag_sets.get(("source", source), set())
+            owned = tags & set().union(*(self._tag_sets.get(one, set()) for one in owner.items()))
+            self._flush(lines, [self._bounds], None, owned or tags)
 
     def _flush(
         self,
