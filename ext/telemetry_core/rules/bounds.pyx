@@ -29,7 +29,7 @@ from libc.string cimport memcmp, memcpy, memset
 from telemetry_core.memory cimport with_room, zeroed
 from telemetry_core.rows.access cimport lowest_bit, set_word, value_of
 from telemetry_core.rows.batch cimport ROW_NEW_SENDER, ROW_OTHER_SENDER, ROW_REPLACES, RowHead, SampleBatch
-from telemetry_core.rows.schema cimport HEAD_WORDS, SLOT_CHARACTERS, Field, Record, Schema
+from telemetry_core.rows.schema cimport HEAD_WORDS, SLOT_CHARACTERS, SLOT_FLOAT, Field, Record, Schema
 
 cdef enum:
     GAP_NS = 2_000_000_000       # no shorter silence is a gap
@@ -62,6 +62,7 @@ cdef struct Door:                # of one field of a key
     uint32_t source              # where the candidate is from: index of Key.sources + 1; 0: there is none
     uint8_t kind
     uint8_t state
+    uint8_t is_plain             # its slot is a double, and that is the value
 
 cdef struct Source:              # a row that has candidates
     int64_t time_ns
@@ -309,12 +310,14 @@ cdef class Bounds:
         cdef uint32_t mine
         cdef Source* source
         cdef Door* door
-        cdef uint32_t before = 0         # the source of the last candidates that were left out, and how many
-        cdef uint32_t left_out = 0
+        cdef uint32_t before = 0         # the source of the last candidate that was looked at
+        cdef uint32_t left_out = 0       # how many of its candidates
+        cdef int64_t since = 0           # the row after it
+        cdef bint goes_on = False        # and that it is of the same run
         cdef uint32_t candidates = 0
         cdef uint32_t word, index
         cdef uint64_t left, bits
-        cdef int64_t since, distance
+        cdef int64_t distance
         cdef double value, per_ns, slope, reach
         cdef bint is_candidate
         if head.id & ROW_NEW_SENDER:
@@ -338,35 +341,39 @@ cdef class Bounds:
                 left &= left - 1
                 door = &doors[index]
                 bits = slots[index]
-                value = value_of(&fields[index], bits) if door.kind <= DOOR_HOLD else 0.0
+                if door.source != before:
+                    self._release(key, before, left_out)
+                    candidates += left_out
+                    before, left_out = door.source, 0
+                    since = time_ns - sources[before - 1].time_ns if before else 0
+                    goes_on = 0 < since <= GAP_NS
                 is_candidate = False
-                if door.source:
-                    since = time_ns - sources[door.source - 1].time_ns
+                value = 0.0
+                if door.is_plain:
+                    memcpy(&value, &bits, 8)
+                elif door.kind <= DOOR_HOLD:
+                    value = value_of(&fields[index], bits)
+                if goes_on:
                     distance = time_ns - door.pivot_ns
-                    if <uint64_t>(since - 1) < GAP_NS:
-                        if door.kind == DOOR_LINE:
-                            per_ns = 1.0 / <double>distance
-                            slope = (value - door.pivot) * per_ns
-                            if door.lowest <= slope <= door.highest and distance < longest_ns:
-                                reach = door.bound * per_ns
-                                door.lowest = max(door.lowest, slope - reach)
-                                door.highest = min(door.highest, slope + reach)
-                                is_candidate = True
-                        elif door.kind == DOOR_HOLD:
-                            is_candidate = fabs(value - door.pivot) <= door.bound and distance < longest_ns
-                        else:
-                            is_candidate = memcmp(&bits, &door.pivot, 8) == 0
+                    if door.kind == DOOR_LINE:
+                        per_ns = 1.0 / <double>distance
+                        slope = (value - door.pivot) * per_ns
+                        if door.lowest <= slope <= door.highest and distance < longest_ns:
+                            reach = door.bound * per_ns
+                            door.lowest = max(door.lowest, slope - reach)
+                            door.highest = min(door.highest, slope + reach)
+                            is_candidate = True
+                    elif door.kind == DOOR_HOLD:
+                        is_candidate = fabs(value - door.pivot) <= door.bound and distance < longest_ns
+                    else:
+                        is_candidate = memcmp(&bits, &door.pivot, 8) == 0
                 if is_candidate:
-                    if door.source != before:
-                        self._release(key, before, left_out)
-                        before, left_out = door.source, 0
                     left_out += 1
-                    candidates += 1
                     door.source, door.slot, door.distance_ns = mine, bits, since
                 else:
                     self._decide(key, record, index, slots + index, value, mine, out)
         self._release(key, before, left_out)
-        source.values += candidates
+        source.values += candidates + left_out
         if source.values == 0:
             self._free(key, mine)
         return 0
@@ -502,9 +509,9 @@ cdef class Bounds:
         return value_of(&self.schema.fields[self.schema.records[key.record].first_field + (door - key.doors)], door.slot)
 
     cdef inline void _release(self, Key* key, uint32_t number, uint32_t values) noexcept nogil:
-        # So many candidates of a source (0: of none) were left out.
+        # So many candidates of a source were left out.
         cdef Source* source
-        if number:
+        if values:
             key.left_out += values
             source = &key.sources[number - 1]
             source.values -= values
@@ -549,6 +556,8 @@ cdef class Bounds:
             door.bound = self.factor * self.bounds[layout.first_field + index]
             door.kind = (DOOR_TEXT if field.rest else DOOR_FLAG if field.passes else DOOR_EXACT if door.bound < 0
                          else DOOR_LINE if self.line else DOOR_HOLD)
+            door.is_plain = (door.kind <= DOOR_HOLD and field.kind == SLOT_FLOAT and field.factor == 1.0
+                             and field.offset == 0.0)
             key.sources[index].next = index + 1
             has_rest |= field.rest != 0
         if has_rest:
