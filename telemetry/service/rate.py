@@ -11,6 +11,7 @@ from telemetry_core.frames.batch import FrameBatch
 from telemetry_core.text.lines import LineBuffer
 
 from telemetry.logs.log import OpenLog
+from telemetry.sinks.link import of_write
 from telemetry.sources.assemble import ChannelTable
 from telemetry.spool.compress import compress
 from telemetry.stages.binding import Binding
@@ -47,10 +48,19 @@ class Share(_PerSecond):
 
 @dataclass(frozen=True, slots=True)
 class Rate(_PerSecond):
-    """What a configuration sends. shares: of each measurement, the dearest first."""
+    """What a configuration sends. shares: of each measurement, the dearest first.
+
+    requests_per_s: 0 where batches are cut by lines alone, which says nothing of a live link.
+    """
 
     duration_s: float
+    requests_per_s: float
     shares: Sequence[Share] = ()
+
+    def link_mb_a_day(self, *, tls: bool) -> float:
+        """Return about what a link carries for it, in 10^6 bytes a day, both ways."""
+        body_bytes = round(self.bytes_per_s / self.requests_per_s) if self.requests_per_s else 0
+        return self.requests_per_s * of_write(body_bytes, tls=tls) * DAY_S / 1e6
 
 
 class RateMeter:
@@ -66,7 +76,7 @@ class RateMeter:
         self.frames = 0
         self._lines = LineBuffer()
         self._first_ns, self._last_ns = 2**63 - 1, -(2**63)
-        self._size_bytes = 0
+        self._size_bytes = self._batches = 0
         self._points: Counter[bytes] = Counter()  # by measurement, as line protocol has it
         self._text_bytes: Counter[bytes] = Counter()
 
@@ -94,11 +104,13 @@ class RateMeter:
             Share(self._points[name] / duration_s, bytes_per_s * size / text_bytes, _name(name))
             for name, size in self._text_bytes.most_common()
         ]
-        return Rate(self._points.total() / duration_s, bytes_per_s, duration_s, shares)
+        requests_per_s = self._batches / duration_s if self._batch_s < math.inf else 0.0
+        return Rate(self._points.total() / duration_s, bytes_per_s, duration_s, requests_per_s, shares)
 
     def _weigh(self) -> None:
         lines = self._lines
         batches = max(1, round((lines.last_ns - lines.first_ns) / 1e9 / self._batch_s))
+        self._batches += batches
         self._first_ns = min(self._first_ns, lines.first_ns)
         self._last_ns = max(self._last_ns, lines.last_ns)
         text = lines.take()

@@ -116,6 +116,7 @@ def _rate_findings(
         yield Finding(Grade.WARNING, f"{name}: {without}")
         return
     outage_h = spool_bytes / rate.bytes_per_s / 3600.0
+    link_mb_a_day = rate.link_mb_a_day(tls=config.sink.address.startswith("https:"))
     yield Finding(
         Grade.FACT,
         f"{name}: {rate.points_per_s:.0f} points/s,"
@@ -123,6 +124,7 @@ def _rate_findings(
         {
             "points_per_s": rate.points_per_s,
             "mb_a_day": rate.mb_a_day,
+            "link_mb_a_day": link_mb_a_day,  # 0: not known
             "spool_h": outage_h,
             "measured_s": rate.duration_s,
             "measurements": [
@@ -135,6 +137,9 @@ def _rate_findings(
             ],
         },
     )
+    if rate.requests_per_s:
+        requests = f"{rate.requests_per_s * 3600.0:,.0f} requests an hour"
+        yield Finding(Grade.FACT, f"{name}: about {link_mb_a_day:.1f} MB a day on the link, with {requests}")
     for share in rate.shares[:MOST_NAMED]:
         part_pct = 100.0 * share.bytes_per_s / rate.bytes_per_s
         yield Finding(

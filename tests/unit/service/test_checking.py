@@ -72,10 +72,14 @@ def test_a_rate_is_reported_by_the_day_and_as_hours_of_the_spool(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "drive.log").touch()
-    monkeypatch.setattr("telemetry.service.rate_findings.measure", lambda *_: Rate(100.0, 1000.0, 10.0))
+    rate = Rate(100.0, 1000.0, 10.0, requests_per_s=0.5)
+    monkeypatch.setattr("telemetry.service.rate_findings.measure", lambda *_: rate)
     source = 'cap_mib = 36\n[[replay]]\nname = "log"\nfile = "drive.log"\n'
     reported = "100 points/s, 86.4 MB a day compressed; the spool holds 10 h 29 min of it"
-    assert f"source log: {reported}" in texts(findings(tmp_path, source), Grade.FACT)
+    facts = texts(findings(tmp_path, source), Grade.FACT)
+    assert f"source log: {reported}" in facts
+    # 345 bytes, 2,000 and 155 in four packets, every two seconds
+    assert "source log: about 114.9 MB a day on the link, with 1,800 requests an hour" in facts
 
 
 def test_a_rate_counts_the_row_of_the_last_interval(tmp_path: Path) -> None:

@@ -82,6 +82,24 @@ def test_a_reload_that_shortens_the_interval_of_the_gateways_points_takes_effect
     assert seconds == [0, 10, 11]  # when it was adopted, at its time, and at the end
 
 
+def test_a_reload_changes_the_time_between_requests(tmp_path: Path) -> None:
+    clock, reload = FakeClock(), threading.Event()
+    file = write_config(tmp_path)
+    with started(file, clock, reload) as service:
+        every_s = [service._sink._sender.every_s]
+        for send in ("every_s = 60.0", "every_s = 300.0\nbacklog = 'newest'", ""):
+            file.write_text(CONFIG.format(every_s=3600.0) + f"[send]\n{send}\n")
+            reload.set()
+            service._follow_reload()
+            for thread in threading.enumerate():
+                if thread.name == "reload":
+                    thread.join()
+            service._follow_reload()
+            service._follow_reload()
+            every_s.append(service._sink._sender.every_s)
+    assert every_s == [1.0, 60.0, 300.0, 1.0]
+
+
 def test_a_start_after_a_kill_reports_how_far_each_log_was_stored_and_nothing_else(tmp_path: Path) -> None:
     clock = FakeClock()
     positions = {"log@0123456789ab": 7, "log@0123456789ab/end": 7, "other@ba9876543210": 3}
