@@ -5,7 +5,7 @@ Promises:
 - What came is in a file a second later, which a kill does not undo. It is on disk with its segment, after ten
   seconds.
 - A capture holds all that was there when it was frozen, and what came until its time was over.
-- Frozen captures take `most_bytes` at most, but for the newest: older ones are dropped, with an event.
+- Frozen captures take `most_mb` at most, but for the newest: older ones are dropped, with an event.
 
 Relies on an injected clock; frames come from one thread, lines of serial ports from any.
 """
@@ -33,6 +33,7 @@ LOG = logging.getLogger("telemetry.service")
 SEGMENT_S = 10.0
 WRITE_EVERY_S = 1.0
 MOST_WAITING_BYTES = 2_000_000
+CLOSE_S = 2.0
 LATE_S = 1.0  # what belongs to a capture may come so late
 
 
@@ -73,15 +74,16 @@ class BlackBox:
         start(self._thread)
 
     def close(self) -> None:
-        """Write what waits, end captures, and give the folder back."""
+        """Write what waits, end captures, and give the folder back. A disk that hangs is not waited for."""
         with self._changed:
             self._ends = True
             self._changed.notify_all()
         if self._thread.ident is not None:
-            self._thread.join()
+            self._thread.join(CLOSE_S)
         else:
             self.step(ends=True)
-        os.close(self._lock)
+        if not self._thread.is_alive():
+            os.close(self._lock)
 
     def take(self, source: str, frames: FrameBatch, *, time_known: bool) -> None:
         """Take frames of a live bus. time_known: whether their stamps may be trusted."""
@@ -199,7 +201,7 @@ class BlackBox:
 
     def _ring(self) -> list[int]:
         """Return the segments of the last minutes."""
-        count = round(self.settings.minutes * 60.0 / SEGMENT_S)
+        count = round(self.settings.kept_minutes * 60.0 / SEGMENT_S)
         return [number for number in self.box.segments() if number > self._number - count]
 
     def _end(self, capture: Capture) -> None:
@@ -212,13 +214,13 @@ class BlackBox:
         ended = [one for one in captures if one.last is not None]
         while len(ended) > 1 or (ended and len(captures) > len(ended)):
             held = sum(size for number, size in segments.items() if any(one.has(number) for one in captures))
-            if held <= self.settings.most_bytes:
+            if held <= self.settings.cap_bytes:
                 break
             oldest = ended.pop(0)
             captures.remove(oldest)
             self.box.drop(oldest)
             self.dropped += 1
-            words = f"{oldest.id}: frozen captures took more than {self.settings.most_bytes / 1e6:g} MB"
+            words = f"{oldest.id}: frozen captures took more than {self.settings.cap_bytes / 1e6:g} MB"
             self._on_event(begins("capture_dropped", words))
         for number in segments:
             if number not in ring and not any(one.has(number) for one in captures):

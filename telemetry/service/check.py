@@ -236,9 +236,9 @@ def _black_box_findings(config: Config) -> Iterator[Finding]:
     if fault := _spool_fault(directory, store.unusable):
         yield Finding(Grade.FAULT, str(fault), exit_code=fault.exit_code)
         return
-    frozen = f"frozen captures take at most {size(config.black_box.most_bytes)}"
+    frozen = f"frozen captures take at most {size(config.black_box.cap_bytes)}"
     free = f"{size(FileSystem().free_bytes(_existing(directory)))} are free"
-    words = f"the last {config.black_box.minutes:g} minutes, about 5 bytes a frame; {frozen}; {free}"
+    words = f"the last {config.black_box.kept_minutes:g} minutes, 3 to 6 bytes a frame; {frozen}; {free}"
     yield Finding(Grade.FACT, f"black box {directory}: {words}")
 
 

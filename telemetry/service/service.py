@@ -290,7 +290,6 @@ class Service:
             restart=arrival.restart,
         )
         self._output.give_back(arrival.batch)
-        self._freeze()
 
     # -- the black box
 
@@ -419,6 +418,7 @@ class Service:
         for event in self._clock_watch.observe(time_known=self._own.time_known):
             self._own.report(event)
         self._own.write_reported()
+        self._freeze()
         self._pipeline.tick(source.name for source in self._sources if not source.settings.own_time)
         now_s = self._clock.monotonic_s()
         if now_s >= self._next_status_s:
