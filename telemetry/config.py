@@ -147,7 +147,8 @@ def read_config(document: Document, environment: Mapping[str, str], *, sends: bo
     sink = kind and faults.value(lambda: (kind[0] if sends else NoSink).read(kind[1], environment))
     sources = faults.value(lambda: read_sources(top))
     own = faults.value(lambda: read(TopKeys, top))
-    for trigger in arrays["trigger"] if "black_box" in made and made["black_box"].directory is None else ():
+    box = made.get("black_box")
+    for trigger in arrays["trigger"] if box is not None and box.directory is None else ():
         with faults.gathered():
             refuse_without_box(trigger)
     faults.raise_any(beside=top.notes)
