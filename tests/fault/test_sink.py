@@ -110,6 +110,24 @@ def test_bytes_count_as_sent_once_they_were_sent_whatever_the_server_then_does(r
     assert rig.sender.state.bytes_sent == sum(len(request.body) for request in rig.server.requests)
 
 
+ANSWERED = len(b"HTTP/1.1 204 No Content\r\nContent-Length: 0\r\n\r\n")
+
+
+def link_bytes_of_each(rig: ClientRig) -> list[int]:
+    """Deliver twice over one connection; return what each cost the link beside its request and answer."""
+    costs, before = [], 0
+    for line in LINES[:2]:
+        rig.deliver(line)
+        carried = rig.sender.state.link_bytes
+        costs.append(carried - before - rig.server.requests[-1].size_bytes - ANSWERED)
+        before = carried
+    return costs
+
+
+def test_link_bytes_are_heads_and_bodies_both_ways_with_packets_and_the_connection(rig: ClientRig) -> None:
+    assert link_bytes_of_each(rig) == [3 * 40 + 3 * 40, 3 * 40]  # head, body and answer are a packet each
+
+
 def test_https_at_a_port_that_speaks_http_is_named_and_no_byte_of_lines_was_sent() -> None:
     def answer_as_go_does(connection: acts.Connection) -> None:
         connection.read_bytes(1)  # of the hello of TLS
@@ -280,6 +298,14 @@ def test_a_certificate_of_the_configured_authority_is_trusted(
 ) -> None:
     rig = over_tls(authority.server_context("IP:127.0.0.1"), ca_file=authority.certificate)
     rig.store_all()
+    rig.client.close()
+
+
+def test_with_tls_link_bytes_have_records_and_a_handshake(
+    authority: Authority, over_tls: Callable[..., ClientRig]
+) -> None:
+    rig = over_tls(authority.server_context("IP:127.0.0.1"), ca_file=authority.certificate)
+    assert link_bytes_of_each(rig) == [3 * 40 + 2500 + 3 * (40 + 29), 3 * (40 + 29)]
     rig.client.close()
 
 
