@@ -29,7 +29,6 @@ from telemetry.model.finding import Finding, Grade
 from telemetry.model.measurements import BATTERY
 from telemetry.rules.reduce import NO_BOUND, ReduceSettings
 from telemetry.service.rate import Rate, measure
-from telemetry.sinks.link import of_write
 from telemetry.stages.binding import Binding
 from telemetry.stages.prepare import Composition
 from telemetry.stages.writing import bounds_of, modes_of
@@ -217,10 +216,8 @@ def energy_off(volts: Series, current: Series, *, line: bool) -> tuple[float, fl
 
 
 def _link_bytes_h(rate: Rate, config: Config) -> float:
-    """Return about what the link carries in an hour: requests each `every_s`, all of one size."""
-    body_bytes = round(rate.bytes_per_s * config.send.every_s)
-    is_tls = config.sink.address.startswith("https:")
-    return of_write(body_bytes, tls=is_tls) * 3600 / config.send.every_s
+    """Return about what the link carries in an hour."""
+    return rate.link_mb_a_day(tls=config.sink.address.startswith("https:")) * 1e6 / 24
 
 
 def _proposal(

@@ -113,8 +113,8 @@ class RateMeter:
         self._batches += batches
         self._first_ns = min(self._first_ns, lines.first_ns)
         self._last_ns = max(self._last_ns, lines.last_ns)
-        text = lines.take()
-        self._size_bytes += sum(len(compress(batch)) for batch in _cut(text, batches))
+        text, is_joint = lines.take(), 1.0 < self._batch_s < math.inf
+        self._size_bytes += sum(len(compress(batch, densely=is_joint)) for batch in _cut(text, batches))
         for match in _MEASUREMENT.finditer(text):
             self._points[match[1]] += 1
             self._text_bytes[match[1]] += len(match[0]) + 1

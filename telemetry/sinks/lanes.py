@@ -76,7 +76,7 @@ class Lanes:
         in_turn = [taken[sequence] for sequence in sorted(taken)]
         entries = tuple(entry for entry, _ in in_turn)
         payload = b"".join(text for _, text in in_turn)
-        joint = Joint(entries, len(payload), compress(payload), is_full)
+        joint = Joint(entries, len(payload), compress(payload, densely=not is_full), is_full)
         if len(entries) > 1:
             return joint
         self.part(joint)

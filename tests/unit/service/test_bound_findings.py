@@ -75,7 +75,7 @@ def test_kept_values_and_the_greatest_error_of_each_glob_are_those_of_the_log(
 
 def test_a_log_says_bytes_an_hour_and_by_how_much_energy_is_off(tmp_path: Path) -> None:
     texts = [one.text for one in drive(tmp_path, BOUNDS.format("line"))]
-    (link,) = (text for text in texts if "on the link" in text)
+    (link,) = (text for text in texts if "hour on the link" in text)
     on_the_link, bodies = re.findall(r"[0-9.]+", link.partition("log:")[2] or link.rpartition(".log:")[2])
     assert float(on_the_link) > float(bodies) > 0
     (energy,) = (text for text in texts if "energy of pack main" in text)
@@ -111,7 +111,7 @@ def test_bounds_for_a_budget_keep_within_it_when_they_are_used(tmp_path: Path) -
     assert shape is not None
     rest = f'[reduce]\nshape = "{shape[1]}"\n[reduce.bounds]\n' + "\n".join(proposed) + "\n"
     used = [one.text for one in drive(tmp_path, "[send]\nevery_s = 60\nmessages = false\n" + rest)]
-    (link,) = (text for text in used if "on the link" in text)
+    (link,) = (text for text in used if "hour on the link" in text)
     assert float(re.findall(r"([0-9.]+) MB an hour", link)[0]) <= 0.060
 
 

@@ -19,6 +19,8 @@ def test_gzip_reads_it_back(data: bytes) -> None:
     assert gzip.decompress(packed) == data
     assert decompress(packed, len(data)) == data
     assert compress(data) == packed
+    dense = compress(data, densely=True)
+    assert (gzip.decompress(dense), dense[4:8]) == (data, bytes(4))
     assert packed[4:8] == bytes(4)  # RFC 1952: MTIME
 
 
