@@ -31,7 +31,6 @@ class Joint:
     entries: tuple[Entry, ...]
     text_bytes: int
     payload: bytes
-    is_full: bool  # more waits than fits
 
 
 class Lanes:
@@ -49,6 +48,7 @@ class Lanes:
         self.newest_first = False  # of the backlog
         self._apart: set[int] = set()  # batches of a joint that was not taken
         self._most_bytes = MOST_BYTES
+        self.more_waits = False  # than `join` could take
 
     @property
     def is_busy(self) -> bool:
@@ -59,7 +59,7 @@ class Lanes:
         """Return what waits, if that is more than one batch and nothing is under way one by one."""
         taken: dict[int, tuple[Entry, bytes]] = {}
         lines = size_bytes = 0
-        is_full = False
+        self.more_waits = False
         for entry in () if self.is_busy else self._waiting(taken):
             try:
                 delivery = self._prepare(entry)
@@ -71,12 +71,13 @@ class Lanes:
             is_full = lines > MOST_LINES or size_bytes > self._most_bytes or len(taken) == MOST_BATCHES
             if not text or is_full:
                 self._queue.release(entry.sequence)
+                self.more_waits = True
                 break
             taken[entry.sequence] = entry, text
         in_turn = [taken[sequence] for sequence in sorted(taken)]
         entries = tuple(entry for entry, _ in in_turn)
         payload = b"".join(text for _, text in in_turn)
-        joint = Joint(entries, len(payload), compress(payload, densely=not is_full), is_full)
+        joint = Joint(entries, len(payload), compress(payload, densely=not self.more_waits))
         if len(entries) > 1:
             return joint
         self.part(joint)

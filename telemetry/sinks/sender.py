@@ -145,7 +145,7 @@ class Sender:
 
     def _send_joint(self, joint: Joint) -> None:
         """Send batches together. Whatever the answer says of lines, it is asked of each batch again."""
-        self._asked_s, self._more_waits = self._clock.monotonic_s(), joint.is_full
+        self._asked_s, self._more_waits = self._clock.monotonic_s(), self._lanes.more_waits
         self._note(looks=self.state.looks + 1, idle=False)
         try:
             verdict = self._write(joint.payload)
@@ -176,7 +176,7 @@ class Sender:
 
     def _send(self, delivery: Delivery) -> None:
         if not delivery.isolating:
-            self._asked_s = self._clock.monotonic_s()
+            self._asked_s, self._more_waits = self._clock.monotonic_s(), self._lanes.more_waits
         payload = delivery.payload
         verdict = self._write(payload)
         if isinstance(verdict, Acknowledged):

@@ -81,6 +81,18 @@ def test_what_one_request_cannot_hold_is_in_the_next_at_once(rig: SenderRig) -> 
     assert rig.queue.entries == []
 
 
+@pytest.mark.parametrize("points", [3000, 5000])
+def test_batches_of_which_no_two_fit_in_one_request_do_not_wait_for_its_time(
+    rig: SenderRig, points: int
+) -> None:
+    for number in range(12):
+        rig.queue.put_lines(*[line(points * number + each) for each in range(points)])
+    while rig.queue.entries:
+        rig.step()
+        assert rig.clock.monotonic_s() < 1.0
+    assert [len(request) for request in rig.server.requests] == [points] * 12
+
+
 @pytest.mark.parametrize("manner", ["quotes", "says nothing", "is too large", "fails", "refuses requests"])
 def test_a_joint_that_is_not_taken_goes_one_by_one_and_costs_its_bad_lines_alone(
     rig: SenderRig, manner: str
