@@ -102,7 +102,8 @@ class _Unit:
             if place.is_absolute() and not place.exists():
                 yield f"{place} is missing, and without it the unit does not start: write the token to it"
         spool = config.spool_directory
-        for folder, what in ((spool, "the spool"), (config.cache_directory, "compiled databases")):
+        folders = ((spool, "the spool"), (config.cache_directory, "compiled databases"))
+        for folder, what in (*folders, (config.black_box.directory or spool, "the black box")):
             if what == "the spool" or not folder.is_relative_to(spool):
                 yield from self._unwritable(folder.absolute(), what)
         for resource in (each for source in config.sources for each in source.resources):

@@ -41,8 +41,8 @@ def power(number: int, volts: float = 100.0) -> tuple[int, bytes]:
     return 0x300, (number % 3000).to_bytes(2, "little") + round(volts * 100).to_bytes(2, "little") + bytes(4)
 
 
-def box_at(folder: Path) -> str:
-    return f'[black_box]\ndirectory = "{folder}/box"\n'
+def box_at(folder: Path, name: str = "box") -> str:
+    return f'[black_box]\ndirectory = "{folder}/{name}"\n'
 
 
 @pytest.mark.parametrize("ending", ["stop", "kill"])
@@ -50,7 +50,9 @@ def test_a_window_is_whole_and_its_capture_decodes_to_the_same_rows(tmp_path: Pa
     with (
         FrameListener(tmp_path / "bus.sock") as listener,
         ScriptedServer() as server,
-        Gateway(tmp_path, influx_at(server.url), box_at(tmp_path) + bus_at(tmp_path) + TRIGGER) as gateway,
+        Gateway(
+            tmp_path, influx_at(server.url), box_at(tmp_path, "spool/box") + bus_at(tmp_path) + TRIGGER
+        ) as gateway,
     ):
         gateway.start()
         listener.accept()
@@ -64,7 +66,7 @@ def test_a_window_is_whole_and_its_capture_decodes_to_the_same_rows(tmp_path: Pa
             assert final.counters["triggers/captures"] == 1
             assert final.counters["black_box/lost"] == 0
         else:
-            box = Box(tmp_path / "box")
+            box = Box(tmp_path / "spool/box")
             gateway.wait_for(lambda: whole(box) == 700)
             assert gateway.process is not None
             gateway.process.kill()

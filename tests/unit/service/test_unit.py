@@ -149,8 +149,10 @@ def test_a_spool_lies_where_the_unit_may_write(
 def test_a_capture_and_a_cache_outside_of_the_units_folders_are_refused(folder: Path) -> None:
     port = '[[serial]]\nname = "b"\nport = "socket://127.0.0.1:1"\nprotocol = "jbd"\ncapture = "/srv/b.txt"\n'
     where = "the service may not write there: take /var/lib/nev-telemetry, or add ReadWritePaths="
-    assert faults(load(folder, port, top='cache_directory = "/opt/plans"')) == [
+    box = '[black_box]\ndirectory = "/srv/box"\n'
+    assert faults(load(folder, port + box, top='cache_directory = "/opt/plans"')) == [
         f"compiled databases /opt/plans: {where}/opt/plans",
+        f"the black box /srv/box: {where}/srv/box",
         f"capture /srv/b.txt: {where}/srv/b.txt",
     ]
 
