@@ -22,6 +22,7 @@ VEHICLES = ("telemetry.vehicles",)
 PROTOCOLS = ("telemetry.protocols.can", "telemetry.protocols.registers", "telemetry.protocols.serial")
 CHARGES = ("telemetry.charging.follow", "telemetry.charging.tracker", "telemetry_core.charge")
 LOGS = ("telemetry.logs.log", "telemetry_core.logs")
+BOUNDS = ("telemetry_core.rules.bounds",)
 COMMANDS = ("can", "cantools", "influxdb_client", "numpy", "pandas", "prometheus_client", "rich", "serial")
 OF_PYTHON = (
     *("configparser", "csv", "ctypes.util", "difflib", "email", "http.client", "secrets"),
@@ -43,7 +44,7 @@ def test_a_service_of_one_can_bus_imports_nothing_of_other_sources_protocols_cha
 ) -> None:
     modules = imported(tmp_path, GATEWAY_OF_CAN0)
     assert {"telemetry.service.service", "telemetry.sources.can.source"} <= modules
-    unused = (*OTHER_SOURCES, *SERIAL, *PROTOCOLS, *VEHICLES, *CHARGES, *LOGS, *COMMANDS, *OF_PYTHON)
+    unused = (*OTHER_SOURCES, *SERIAL, *PROTOCOLS, *VEHICLES, *CHARGES, *LOGS, *BOUNDS, *COMMANDS, *OF_PYTHON)
     assert modules & set(unused) == set()
 
 
@@ -53,11 +54,12 @@ def test_a_service_of_one_can_bus_imports_nothing_of_other_sources_protocols_cha
         ('protocol = "gbt27930"\n', ("telemetry.protocols.can", *CHARGES)),
         ('vehicle_profile = "hyundai-kona-64"\n', ("telemetry.protocols.can", "telemetry.vehicles.known")),
         ('[[session]]\npack = "main"\n', CHARGES[1:]),
+        ('[reduce.bounds]\n"battery.voltage_v" = 0.1\n', BOUNDS),
         ('[[python_can]]\nname = "usb"\noptions = { interface = "gs_usb" }\n', OTHER_SOURCES[:1]),
         ('[[replay]]\nname = "drive"\nfile = "gateway.toml"\n', (OTHER_SOURCES[1], *LOGS)),
         ('[[serial]]\nname = "bms"\nport = "/dev/ttyUSB0"\nprotocol = "jbd"\n', (OTHER_SOURCES[2], *SERIAL)),
     ],
-    ids=["protocol", "vehicle", "session", "python_can", "replay", "serial"],
+    ids=["protocol", "vehicle", "session", "bounds", "python_can", "replay", "serial"],
 )
 def test_what_a_configuration_names_is_imported(tmp_path: Path, table: str, needed: tuple[str, ...]) -> None:
     """Otherwise the names above may be those of modules that there are no more."""
