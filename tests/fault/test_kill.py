@@ -15,7 +15,7 @@ from tests.support.recording import VEHICLE_DBC, coarsen, record_drive
 from tests.support.servers import Database, DatabaseServer, Points
 
 KILLS = (6, pytest.param(int(os.environ.get("NEV_TELEMETRY_KILLS", "25")), marks=pytest.mark.long))
-LOG_S = 240.0
+LOG_S = 120.0
 SECONDS_PER_LIFE = 0.8
 OWN_MEASUREMENTS = ("gateway", "event")
 REDUCED = "[reduce]\nevery_s = 1.0\n"

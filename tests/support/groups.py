@@ -13,7 +13,7 @@ from xdist.remote import Producer
 from xdist.scheduler import LoadGroupScheduling
 
 _BUSY = ("tests/unit/", "tests/property/")
-_EARLY = 0.5  # of the run, in which those that wait have begun
+_EARLY = 0.8  # of the run, in which those that wait have begun: at its end nothing waits for one
 
 
 class _Sharing(LoadGroupScheduling):  # type: ignore[misc]  # pytest-xdist carries no types
