@@ -236,10 +236,11 @@ class Writing:
         """Let rows of a window pass the reducer, which begins again after it: none was left out meanwhile."""
         shift_ns = self.output.shift_ns
         for part in self.windows.parts(samples, shift_ns) if self.windows is not None else ():
-            if part.ended:
-                self.flush(lines, source=part.ended, shift_ns=shift_ns)
+            if part.ended:  # what the mapper holds may be newer than these rows, and goes on
+                tags = {tags for one in self.of(part.ended) for tags in one.tag_sets}
+                self._flush(lines, self._reducers, None, tags)
                 if self._bounds is not None:
-                    self._bounds.end({tags for one in self.of(part.ended) for tags in one.tag_sets})
+                    self._bounds.end(tags)
             (self.output.add if part.passes else self._reduce)(part.samples, lines)
 
     def set_off(self, event: Event, source: str, time_ns: int, lines: LineBuffer, *, shift_ns: int) -> Event:

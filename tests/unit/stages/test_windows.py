@@ -13,12 +13,15 @@ from telemetry_core.rules.ring import AFTER, INSIDE, Ring
 from telemetry_core.rules.watch_spec import CrossingSpec
 from telemetry_core.text.lines import LineBuffer
 
+from telemetry.rules.map_entry import MapEntry
 from telemetry.rules.reduce import ReduceSettings
 from telemetry.rules.resolve import model
 from telemetry.rules.send import SendSettings
 from telemetry.rules.trigger import Trigger, resolved
 from telemetry.stages.binding import Binding
 from telemetry.stages.stages import Stages
+from tests.support.plan_specs import Signal, plan
+from tests.support.stages import batch_of
 from tests.support.two_packs import ENTRIES, PACKS, PLAN, SECOND, START, Step, written
 
 BRAKE = Trigger(field="battery.current_a", changes_by=50.0, within_s=0.5, before_s=1.0, after_s=1.0)
@@ -201,6 +204,27 @@ def test_after_a_window_the_first_value_is_kept_by_which_the_others_are_bounded(
     )
     kept = [line for line in lines if line.startswith("battery,") and "current_a=" in line]
     assert {0.8, 0.9, 1.0, 1.1, 1.2, 1.3} <= set(seconds(kept, "battery,"))
+
+
+@pytest.mark.parametrize("size", [1, 2, 100])
+def test_a_round_that_is_held_where_a_window_ends_goes_on(size: int) -> None:
+    entries = [MapEntry(f"Cell{n}.level", f"cells.v{n}", within_s=10.0, optional=n == 3) for n in (1, 2, 3)]
+    names = ("Cell1", "Cell2", "Cell3", "Other")
+    spec = plan({"can0": {name: {"level": Signal(bits=8, signed=False)} for name in names}}, is_tight=True)
+    mapping = model(entries, (), spec).map
+    above = Trigger(signal="Other.level", above=5.0, before_s=0.0, after_s=0.15)
+    stages = Stages(
+        spec, mapping, vehicle="van", reduce=ReduceSettings(60.0), triggers=resolved([above], spec, mapping)
+    )
+    stages.bind(0, Binding(0, "bus", "can0"))
+    ids = [3, 3, 0, 1, 3, 2, 3]  # the window ends after the second page, and before the third
+    sent = [(number * SECOND // 10, 0x100 + id, bytes([number + 5])) for number, id in enumerate(ids)]
+    lines = LineBuffer()
+    for first in range(0, len(sent), size):
+        stages.process(batch_of(sent[first : first + size]), lines)
+    stages.writing.flush(lines)
+    cells = [line for line in lines.take().decode().splitlines() if line.startswith("cells,")]
+    assert [line.split()[1] for line in cells] == ["v001=7,v002=8,v003=10"]
 
 
 @pytest.mark.parametrize(
