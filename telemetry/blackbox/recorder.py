@@ -53,7 +53,7 @@ class BlackBox:
         self._packers: dict[tuple[str, bool], Packer] = {}  # by source, and whether the time was known
         self._lines: dict[tuple[str, bool], list[bytes]] = {}
         self._lines_bytes = 0
-        self._time_known = True
+        self.time_known = True  # as it is for lines
         self._asked: list[tuple[str, float]] = []  # captures: id, and until when
         self._open: dict[str, float] = {}  # captures that go on: until when
         self._descriptor = -1
@@ -88,7 +88,6 @@ class BlackBox:
     def take(self, source: str, frames: FrameBatch, *, time_known: bool) -> None:
         """Take frames of a live bus. time_known: whether their stamps may be trusted."""
         with self._changed:
-            self._time_known = time_known
             if self._waiting_bytes() > MOST_WAITING_BYTES:
                 self.lost += len(frames)
                 return
@@ -100,7 +99,7 @@ class BlackBox:
             if self._waiting_bytes() > MOST_WAITING_BYTES:
                 self.lost += 1
                 return
-            self._lines.setdefault((source, self._time_known), []).append(line)
+            self._lines.setdefault((source, self.time_known), []).append(line)
             self._lines_bytes += len(line)
 
     def freeze(self, name: str, after_s: float) -> None:

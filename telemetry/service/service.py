@@ -299,6 +299,7 @@ class Service:
             from telemetry.blackbox.recorder import BlackBox  # which few services need
 
             self._black_box = BlackBox(config.black_box, self._clock, self._own.report)
+            self._black_box.time_known = self._own.time_known
             self._tap.take = self._black_box.take_line
 
     def _close_black_box(self) -> None:
@@ -418,6 +419,8 @@ class Service:
         for event in self._clock_watch.observe(time_known=self._own.time_known):
             self._own.report(event)
         self._own.write_reported()
+        if self._black_box is not None:
+            self._black_box.time_known = self._own.time_known
         self._freeze()
         self._pipeline.tick(source.name for source in self._sources if not source.settings.own_time)
         now_s = self._clock.monotonic_s()

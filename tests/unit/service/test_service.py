@@ -8,6 +8,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
+from telemetry_core.frames.batch import FrameBatch
 
 from telemetry.config import load_config
 from telemetry.model.events import begins
@@ -234,3 +235,47 @@ def test_all_steps_are_taken_whatever_became_of_those_before(caplog: pytest.LogC
     assert taken == ["first", "fail", "last"]
     assert [str(failure) for failure in failures] == ["no room"]
     assert "a step of stopping has failed" in caplog.text
+
+
+BOX = """
+[black_box]
+directory = "box"
+[[trigger]]
+on = ["source_lost"]
+black_box = true
+"""
+
+
+def test_the_black_box_freezes_at_an_event_after_which_no_frame_comes(tmp_path: Path) -> None:
+    file = write_config(tmp_path)
+    file.write_text(file.read_text() + BOX)
+    with started(file, FakeClock()) as service:
+        service._pipeline.process("bus", FrameBatch(1), {})
+        service._own.report(begins("source_lost", "gone", "bus"))
+        service._step()
+        assert service._black_box is not None
+        service._black_box.step()
+        assert len(service._black_box.box.captures()) == 1
+
+
+def test_serial_lines_that_come_before_the_time_is_known_are_marked_where_no_bus_says_so(
+    tmp_path: Path,
+) -> None:
+    file, clock = write_config(tmp_path), FakeClock()
+    file.write_text('clock = "wait"\n' + file.read_text() + BOX)
+    clock.is_synchronised = False
+    with started(file, clock) as service:
+        service._step()
+        assert service._black_box is not None
+        assert service._tap.take is not None
+        service._tap.take("tty", b"line\n")
+        service._black_box.freeze("one", 0.0)
+        service._black_box.step()
+        (part,) = service._black_box.box.parts(service._black_box.box.captures()[0])
+        assert part.offset_ns == clock.unix_ns() - clock.boot_ns()
+        clock.is_synchronised = True
+        service._step()
+        service._tap.take("tty", b"line\n")
+        service._black_box.step()
+        *_, later = service._black_box.box.parts(service._black_box.box.captures()[0])
+        assert later.offset_ns is None
