@@ -19,6 +19,7 @@ LOG_S = 120.0
 SECONDS_PER_LIFE = 0.8
 OWN_MEASUREMENTS = ("gateway", "event")
 REDUCED = "[reduce]\nevery_s = 1.0\n"
+BOUNDED = '[reduce]\nshape = "line"\n[reduce.bounds]\n"*_v" = 0.1\n"cells.v*" = 0.002\n"BMS_*" = 0.5\n'
 
 
 @pytest.fixture(scope="module")
@@ -66,6 +67,7 @@ to = "battery.current_a"
         pytest.param("fine_log", REDUCED, id="fine-reduced", marks=pytest.mark.long),
         pytest.param("coarse_log", "", id="coarse-raw", marks=pytest.mark.long),
         pytest.param("coarse_log", REDUCED, id="coarse-reduced"),
+        pytest.param("fine_log", BOUNDED, id="fine-bounded", marks=pytest.mark.long),
     ],
 )
 def test_a_service_killed_at_random_instants_leaves_the_database_of_an_undisturbed_run(
