@@ -121,7 +121,8 @@ class Pipeline:
         self._time_base = TimeBase.UNIX
         self._clock_stamps = ClockStamps(clock, waits=wait_for_clock)
         self._window_base: TimeBase | None = None  # what open windows count from, once that has changed
-        self._stampings: dict[str, Stamping] = {}  # by source: of the rows that the stages still remember
+        # By source: of the rows that the stages still remember; the one that delivered last is the last.
+        self._stampings: dict[str, Stamping] = {}
         self._sessions = OpenSessions(state, clock)
         self._newest_frames_ns: dict[str, int] = {}  # by source that is a log
         self._live: set[str] = set()  # sources that have delivered and cannot be read again
@@ -249,6 +250,7 @@ class Pipeline:
         if not stamping.continues(before):
             self._flush(source)
             self._move_windows(before, stamping)
+        self._stampings.pop(source, None)
         self._stampings[source] = stamping
         self._switch(stamping.base)
         if source in self._live and self._stages.sessions.any:

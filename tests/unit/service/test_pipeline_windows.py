@@ -119,3 +119,23 @@ def test_an_event_of_the_service_has_a_window_too() -> None:
     assert tenths(40, 60) <= stamps
     assert len(stamps) < 30
     assert bench.pipeline.set_off(begins("source_back", "back", "can1"), 0).capture == ""
+
+
+def test_an_event_of_a_source_that_ended_before_the_time_was_known_has_its_window_in_the_time_of_others() -> (
+    None
+):
+    bench = Bench(Trigger(on=("source_lost",), before_s=1.0, after_s=1.0), waits=True)
+    for bus in (0, 1):
+        bench.take(drive(1.0, bus=bus), time_known=False)
+    steps = drive(10.0)
+    bench.take(steps[10:60])
+    event = bench.pipeline.set_off(begins("source_lost", "gone", "can1"), bench.clock.unix_ns() + 5 * SECOND)
+    assert event.capture
+    bench.take(steps[60:])
+    bench.pipeline.finish(["can0"])
+    stamps = {
+        round((int(line.rsplit(" ", 1)[1]) - bench.clock.unix_ns()) / SECOND, 1)
+        for line in bench.lines(TimeBase.UNIX)
+        if line.startswith("battery,")
+    }
+    assert tenths(40, 60) <= stamps
