@@ -86,12 +86,19 @@ def _as_text(body: bytes) -> str:
 def _quoted(secret: str) -> str:
     """Return a pattern of the secret, each character as it is or in any of the encodings."""
     runs = re.findall(r"\\+|[^\\]", secret, re.DOTALL)
-    return "".join(_backslashes(len(run)) if run[0] == "\\" else _character(run) for run in runs)
+    last = len(runs) - 1
+    return "".join(
+        _backslashes(len(run), most=at == last) if run[0] == "\\" else _character(run)
+        for at, run in enumerate(runs)
+    )
 
 
-def _backslashes(count: int) -> str:
-    """Return a pattern of a run of backslashes: as many, or more by escaping, or each of them encoded."""
-    return rf"(?:(?:{_ENCODED_BACKSLASH}){{{count}}}|\\{{{count},{8 * count}}})"
+def _backslashes(count: int, *, most: bool) -> str:
+    """Return a pattern of a run of backslashes: as many, or more by escaping, or each of them encoded.
+
+    most: nothing follows that may begin with one, as an encoded `u` does.
+    """
+    return rf"(?:(?:{_ENCODED_BACKSLASH}){{{count}}}|\\{{{count},{8 * count}}}{'' if most else '?'})"
 
 
 def _character(character: str) -> str:

@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable
 from urllib.parse import quote, quote_plus, unquote
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from telemetry.sinks.blot import BLOT, Blotter
@@ -66,6 +66,7 @@ encodings = st.sampled_from(sorted(ENCODINGS))
 
 @settings(max_examples=examples(60), deadline=None)  # a pattern is compiled for each
 @given(secrets, encodings, around, around)
+@example("000012\\u", "JSON, in part", "", "")  # a backslash, and then an encoded letter
 def test_a_secret_in_any_encoding_is_blotted_and_the_text_around_it_is_kept(
     secret: str, name: str, before: str, after: str
 ) -> None:
