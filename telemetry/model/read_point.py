@@ -5,6 +5,7 @@ line is not a point, and is a row of its own.
 """
 
 import re
+from collections.abc import Iterable
 from typing import NamedTuple
 
 _NAME = rb"((?:[^\\,= \n]|\\.)+)"
@@ -48,6 +49,16 @@ def row_key(line: bytes) -> bytes:
     """Return what a later row must have in common with this one to replace it: series and stamp."""
     parts = _LINE.fullmatch(line)
     return b"%b%b %b" % parts.group(1, 2, 4) if parts else line
+
+
+def without_fields(line: bytes, later: Iterable[bytes]) -> bytes:
+    """Return the line without the fields that `later` lines of its row have; empty: they have all."""
+    rows = [found for found in map(_LINE.fullmatch, later) if found]
+    names = {field[1] for row in rows for field in _FIELD.finditer(row[3])}
+    parts = _LINE.fullmatch(line)
+    left = [field for field in _FIELD.finditer(parts[3]) if field[1] not in names] if parts else []
+    written = b",".join(b"%b=%b" % field.groups() for field in left)
+    return b"%b%b %b %b" % (*parts.group(1, 2), written, parts[4]) if parts and left else b""
 
 
 def measurement_of(line: bytes) -> str:

@@ -4,10 +4,11 @@ A row is named by its series and its stamp: a later one of that name replaces an
 """
 
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum, Flag
 
-from telemetry.model.read_point import measurement_of, row_key
+from telemetry.model.read_point import measurement_of, row_key, without_fields
 from telemetry.spool.compress import decompress
 
 _MAX_LINES_BYTES = 256 * 1024 * 1024  # of one batch; what is larger is damage
@@ -81,16 +82,29 @@ def made(lines: bytes) -> Counter[str]:
     return Counter(f"points/made/{measurement_of(line)}" for line in lines.splitlines())
 
 
-def row_keys(lines: bytes) -> set[bytes]:
-    return {row_key(line) for line in lines.splitlines()}
+def lines_by_row(lines: bytes) -> dict[bytes, list[bytes]]:
+    """Return the lines in their order, by `row_key`."""
+    found: dict[bytes, list[bytes]] = {}
+    for line in lines.splitlines():
+        found.setdefault(row_key(line), []).append(line)
+    return found
 
 
-def without_rows(lines: bytes, keys: set[bytes]) -> bytes:
-    """Return the lines whose key is not one of `keys`."""
-    return b"".join(line + b"\n" for line in lines.splitlines() if row_key(line) not in keys)
+def without_rows(lines: bytes, rows: Mapping[bytes, Sequence[bytes]]) -> bytes:
+    """Return the lines less what those `rows`, as of `lines_by_row`, replace of them."""
+    return b"".join(_left_of(line, rows.get(row_key(line), ())) for line in lines.splitlines())
 
 
 def without_replaced(lines: bytes, batch: bytes) -> bytes:
-    """Return those of these `lines` of a batch that no later line of the batch replaces."""
-    last = {row_key(line): line for line in batch.splitlines()}
-    return b"".join(line + b"\n" for line in lines.splitlines() if last.get(row_key(line), line) == line)
+    """Return these `lines` of a batch less what later lines of the batch replace of them."""
+    rows, left = lines_by_row(batch), b""
+    for line in lines.splitlines():
+        same = rows.get(row_key(line), [])
+        left += _left_of(line, same[len(same) - same[::-1].index(line) :] if line in same else ())
+    return left
+
+
+def _left_of(line: bytes, later: Sequence[bytes]) -> bytes:
+    """Return what later lines of its row leave: a row may go out in parts, each with other fields."""
+    left = without_fields(line, later) if later else line
+    return left + b"\n" if left else b""

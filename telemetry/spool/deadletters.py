@@ -21,7 +21,7 @@ from typing import get_type_hints
 from telemetry_core.text.lines import restamp
 
 from telemetry.errors import DataError
-from telemetry.spool.batch import count_lines, row_keys, without_rows
+from telemetry.spool.batch import count_lines, lines_by_row, without_rows
 from telemetry.spool.filesystem import FileSystem, read_file, replace_file
 
 DIRECTORY_NAME = "dead"
@@ -124,13 +124,13 @@ class DeadLetters:
 
     def drop_replaced(self, names: Iterable[str], sequence: int, lines: bytes) -> None:
         """Take out, durably, rows of these letters that `lines` of the record `sequence` have replaced."""
-        keys = row_keys(lines)
+        rows = lines_by_row(lines)
         for name in names:
             for directory in (self._directory, self._handed_over):
                 read = read_letter(self._filesystem, directory / name)
                 if read is None or read[0].sequence >= sequence:
                     continue
-                left = without_rows(read[1], keys)
+                left = without_rows(read[1], rows)
                 if not left:
                     self._filesystem.unlink(directory / name)
                     self._filesystem.sync_directory(directory)

@@ -10,7 +10,7 @@ import pytest
 from telemetry.errors import DataError
 from telemetry.model.read_point import row_key
 from telemetry.spool import EncodedBatch, Entry, Spool, SpoolLimits
-from telemetry.spool.batch import TimeBase, lines_of, without_rows
+from telemetry.spool.batch import TimeBase, lines_by_row, lines_of, without_replaced, without_rows
 from telemetry.spool.compress import compress
 from telemetry.spool.deadletters import (
     DeadLetters,
@@ -394,7 +394,7 @@ def test_a_row_is_its_series_and_its_stamp() -> None:
     assert row_key(b"m v=1 5") != row_key(b"m v=1 6")
     assert row_key(b"m,t=a v=1 5") != row_key(b"m,t=b v=1 5")
     assert row_key(b"garbage") == b"garbage"
-    assert without_rows(b"m v=1 5\nm v=1 6\n", {row_key(b"m v=9 5")}) == b"m v=1 6\n"
+    assert without_rows(b"m v=1 5\nm v=1 6\n", lines_by_row(b"m v=9 5")) == b"m v=1 6\n"
 
 
 def test_a_file_that_is_no_letter_is_left_alone(bench: Bench) -> None:
@@ -405,3 +405,14 @@ def test_a_file_that_is_no_letter_is_left_alone(bench: Bench) -> None:
     assert bench.letters == [name]
     with pytest.raises(DataError, match="cannot be read as a dead letter"):
         hand_over(bench.disk, DIRECTORY, name, boot_time_ns=None)
+
+
+def test_a_later_line_of_a_row_replaces_the_fields_that_it_has_and_no_others() -> None:
+    parts, whole = b"m v=1 5\nm w=2i 5\n", b"m w=3i,v=4 5\n"
+    assert without_replaced(parts, parts + b"m v=1 6\n") == parts
+    assert without_replaced(parts, parts + whole) == b""
+    assert without_replaced(whole, whole + parts) == b""
+    assert without_rows(parts, lines_by_row(b"m v=7 5\n")) == b"m w=2i 5\n"
+    assert without_rows(b'm,t=a v=1,s="x,v=2",w=3i 5\n', lines_by_row(b"m,t=a v=7 5\n")) == (
+        b'm,t=a s="x,v=2",w=3i 5\n'
+    )
