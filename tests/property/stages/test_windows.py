@@ -20,6 +20,10 @@ from tests.support.two_packs import ENTRIES, PACKS, PLAN, SECOND, Step
 
 WITHOUT = SendSettings(messages=False)
 REDUCE = ReduceSettings(every_s=1.0)
+BOUNDS = [
+    ReduceSettings(bounds={"battery.*": 1.0, "Pack.*": 0.5}, shape=shape, longest_s=5.0)
+    for shape in ("line", "hold")
+]
 
 
 @dataclass(frozen=True)
@@ -27,6 +31,7 @@ class Case:
     triggers: tuple[Trigger, ...]
     own_time: bool  # of the second bus: a log beside a live one
     send: SendSettings = WITHOUT
+    reduce: ReduceSettings = REDUCE
 
     def stages(self, *, reduced: bool = True, triggers: bool = True) -> Stages:
         modelling = model(ENTRIES, (), PLAN)
@@ -35,7 +40,7 @@ class Case:
             modelling.map,
             modelling.alarms,
             vehicle="van",
-            reduce=REDUCE if reduced else SEND_ALL,
+            reduce=self.reduce if reduced else SEND_ALL,
             send=self.send if reduced else SendSettings(),
             triggers=resolved(self.triggers, PLAN, modelling.map) if triggers else (),
         )
@@ -107,7 +112,8 @@ TRIGGERS = st.one_of(
 @st.composite
 def cases(draw: st.DrawFn) -> Case:
     triggers = draw(st.lists(TRIGGERS, min_size=1, max_size=2, unique_by=lambda one: bool(one.on)))
-    return Case(tuple(triggers), draw(st.booleans()), send=draw(st.sampled_from([WITHOUT, SendSettings()])))
+    send, reduce = draw(st.sampled_from([WITHOUT, SendSettings()])), draw(st.sampled_from([REDUCE, *BOUNDS]))
+    return Case(tuple(triggers), draw(st.booleans()), send, reduce)
 
 
 @st.composite
@@ -146,6 +152,8 @@ def test_each_row_of_a_window_is_written_and_no_row_besides(
     kept_s = max(one.before_s for one in case.triggers) + 10.0
     if max(newest_less_own(steps)) <= kept_s:  # otherwise a row comes later than the ring waits for
         assert [line for line in everything if is_inside(line, windows, case) and line not in written] == []
+    if case.reduce is not REDUCE:
+        return
     alone = lines_of(case.stages(triggers=False), [steps])
     edges = [edge for first, last, *_ in windows for edge in (first, last)]
     outside = [line for line in written if line[:6] != "event," and not is_inside(line, windows, case)]
