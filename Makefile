@@ -61,7 +61,7 @@ fuzz: setup-tests ## any bytes into every reader, for a minute (FUZZ_SECONDS); s
 	else echo "fuzz: no clang: guided by what the Python code does, not by the core"; fi
 	PYTHONPATH=build/coverage/lib $(PYTHON) -m fuzz --seconds $(FUZZ_SECONDS)
 
-sanitize: setup ## the core under the address and undefined-behaviour sanitizers, in its unit and property tests
+sanitize: setup ## the core with bounds checks, under the address and undefined-behaviour sanitizers, in its tests
 	tools/sanitize.sh
 
 coverage: setup-tests ## which lines of Python and of the core the unit and property tests run

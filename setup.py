@@ -1,20 +1,14 @@
 """Builds the compiled core, ext/telemetry_core, installed as the package `telemetry_core`.
 
-One environment variable, TELEMETRY_CORE_DEBUG=1, gives a debug build: bounds and initialisation checks, line
-tracing, and annotated HTML beside each source. It computes the same: integer arithmetic wraps and divides as
-in C in both builds, since the decoder relies on it.
+Of these environment variables one at a time may be 1; all but the last compile into a folder of their own:
 
-Another, TELEMETRY_CORE_SANITIZE=1, has every address and every undefined operation checked as it runs
-(`make sanitize`, which builds into a folder of its own): the process must begin with libasan loaded.
-
-A third, TELEMETRY_CORE_COVERAGE=1, shows a fuzzer which branches were taken and what was compared (`make
-fuzz`, likewise in a folder of its own; by clang): the process must have loaded libFuzzer first.
-
-A fourth, TELEMETRY_CORE_GCOV=1, counts how often each line of the core runs (`make coverage`, in a folder of
-its own).
-
-A fifth, TELEMETRY_CORE_IN_PLACE=1, is for tools/setup.sh: the core has been compiled in place already, and
-installing the project in place need not do it again.
+- TELEMETRY_CORE_SANITIZE has every address, index and undefined operation checked as it runs (`make
+  sanitize`). The process must begin with libasan loaded.
+- TELEMETRY_CORE_COVERAGE shows a fuzzer which branches were taken and what was compared (`make fuzz`; by
+  clang). The process must have loaded libFuzzer first.
+- TELEMETRY_CORE_GCOV counts how often each line of the core runs (`make coverage`).
+- TELEMETRY_CORE_IN_PLACE is for tools/setup.sh: the core has been compiled in place already, and installing
+  the project in place need not do it again.
 """
 
 import os
@@ -22,7 +16,6 @@ import os
 from Cython.Build import cythonize
 from setuptools import Extension, setup
 
-DEBUG = os.environ.get("TELEMETRY_CORE_DEBUG") == "1"
 SANITIZE = os.environ.get("TELEMETRY_CORE_SANITIZE") == "1"
 COVERAGE = os.environ.get("TELEMETRY_CORE_COVERAGE") == "1"
 GCOV = os.environ.get("TELEMETRY_CORE_GCOV") == "1"
@@ -34,9 +27,7 @@ SANITIZERS = ["-fsanitize=address,undefined"]
 # a frame). No -march=native: a wheel runs on every machine of its architecture.
 # Wrapping: signed arithmetic is two's complement, whatever flags a Python was built with.
 COMPILE_ARGS = ["-ffp-contract=off", "-fwrapv"]
-if DEBUG:
-    COMPILE_ARGS += ["-O0", "-g"]
-elif SANITIZE:
+if SANITIZE:
     COMPILE_ARGS += ["-O1", "-g", "-fno-omit-frame-pointer", *SANITIZERS, "-fno-sanitize-recover=undefined"]
 elif COVERAGE:
     COMPILE_ARGS += ["-O1", "-g0", "-fsanitize-coverage=inline-8bit-counters,pc-table,trace-cmp"]
@@ -49,32 +40,37 @@ LINK_ARGS = [*SANITIZERS * SANITIZE, *["--coverage"] * GCOV]
 
 DIRECTIVES = {
     "language_level": 3,
-    "boundscheck": DEBUG,
-    "wraparound": DEBUG,
+    "boundscheck": SANITIZE,
+    "wraparound": False,
     "cdivision": True,
-    "initializedcheck": DEBUG,
-    "linetrace": DEBUG,
+    "initializedcheck": SANITIZE,
     "embedsignature": True,
 }
+PROCESSORS = os.cpu_count() or 1
 
-extensions = cythonize(
-    [
-        Extension(
-            "telemetry_core.*",
-            ["ext/telemetry_core/**/*.pyx"],
-            include_dirs=["ext"],
-            extra_compile_args=COMPILE_ARGS,
-            extra_link_args=["-Wl,--version-script=ext/telemetry_core/exports.map", *LINK_ARGS],
-            define_macros=[("CYTHON_TRACE", "1")] if DEBUG else [],
-        )
-    ],
-    include_path=["ext"],
-    compiler_directives=DIRECTIVES,
-    annotate=DEBUG,
-    emit_linenums=GCOV,
-    build_dir="build/gcov/c" if GCOV else None,  # C with other line numbers
-)
-setup(
-    ext_modules=[] if os.environ.get("TELEMETRY_CORE_IN_PLACE") == "1" else extensions,
-    options={"build_ext": {"parallel": os.cpu_count() or 1}},
-)
+
+def compiled() -> list[Extension]:
+    """Return the core's modules, with C that Cython has made of each that changed."""
+    core = Extension(
+        "telemetry_core.*",
+        ["ext/telemetry_core/**/*.pyx"],
+        include_dirs=["ext"],
+        extra_compile_args=COMPILE_ARGS,
+        extra_link_args=["-Wl,--version-script=ext/telemetry_core/exports.map", *LINK_ARGS],
+    )
+    return cythonize(
+        [core],
+        nthreads=PROCESSORS,
+        include_path=["ext"],
+        compiler_directives=DIRECTIVES,
+        emit_linenums=GCOV,
+        # C with other line numbers, or with checks: Cython looks at times, not at what a file was made with.
+        build_dir="build/gcov/c" if GCOV else "build/sanitize/c" if SANITIZE else None,
+    )
+
+
+if __name__ == "__main__":  # Cython's processes, side by side, import this file where Python does not fork
+    setup(
+        ext_modules=[] if os.environ.get("TELEMETRY_CORE_IN_PLACE") == "1" else compiled(),
+        options={"build_ext": {"parallel": PROCESSORS}},
+    )

@@ -1,17 +1,14 @@
 #!/usr/bin/env bash
-# Compiles the core with gcc's address and undefined-behaviour sanitizers into build/sanitize, and runs the tests
-# that touch it. The first report ends the process: no test passes over it. Arguments go to pytest; --list prints the
-# files and does no more.
+# Compiles the core with Cython's bounds checks and gcc's address and undefined-behaviour sanitizers into
+# build/sanitize, and runs the tests that touch it. The first report ends the process: no test passes over it.
+# Arguments go to pytest; --list prints the files and does no more.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 mkdir -p build
 
-# Not the tests that measure memory, or where it comes from: here they would measure the sanitizer's. Nor files and
-# tests that parse in a child whose address space is bounded: the sanitizer alone wants more than that.
+# Not the tests that measure memory, or where it comes from: here they would measure the sanitizer's.
 mapfile -t tests < <(grep -lrE "telemetry_core|fuzz\.catalogue" --include="test_*.py" \
     --exclude="test_*memory*.py" --exclude="test_allocator.py" --exclude="test_missing_pages.py" \
-    --exclude="test_check_rates.py" --exclude="test_bus_protocols.py" --exclude="test_one_charge.py" \
-    --exclude="test_main.py" --exclude="test_raw_text.py" \
     tests/unit tests/property)
 
 if [ "${1:-}" = --list ]; then
@@ -34,7 +31,4 @@ import telemetry_core.decode.decoder as module
 assert "/build/sanitize/" in module.__file__, module.__file__'
 exec .venv/bin/python -m pytest -q -n auto --capture=sys -p no:cacheprovider --hypothesis-profile=ci \
     -o pythonpath=". build/sanitize/lib" \
-    --deselect tests/unit/databases/test_value_texts.py::test_a_cached_plan_is_that_of_the_option \
-    --deselect tests/unit/decode/test_vehicles.py::test_a_profile_beside_a_database_and_one_of_the_users_own \
-    --deselect tests/unit/decode/test_vehicles.py::test_a_profile_that_hears_nothing_beside_a_database_that_does_is_told \
     -m "not vcan and not server and not long" "${@:-${tests[@]}}"

@@ -108,7 +108,7 @@ if [ "$(cat .venv/dependencies.stamp 2>/dev/null)" != "$dependencies" ]; then
     step "installing the build tools" .venv/bin/python -m pip install -q "${requires[@]}"
 fi
 
-build=$(sha256sum setup.py; .venv/bin/python -VV; echo "debug=${TELEMETRY_CORE_DEBUG:-0}")
+build=$(sha256sum setup.py; .venv/bin/python -VV)
 force=()
 [ "$(cat .venv/build.stamp 2>/dev/null)" = "$build" ] || force=(--force)
 step "compiling the core" .venv/bin/python setup.py build_ext --inplace "${force[@]}"
