@@ -135,7 +135,7 @@ class BlackBox:
             if taken:
                 self._write(b"".join(part.packed() for part in taken))
             over = [name for name, until_s in self._open.items() if ends or now_s >= until_s]
-            if ends or over or now_s - self._began_s >= SEGMENT_S:
+            if ends or now_s - self._began_s >= SEGMENT_S:
                 self._end_segment(now_s)
             for name in over:
                 del self._open[name]
@@ -199,9 +199,9 @@ class BlackBox:
         self._open[name] = max(until_s, self._open.get(name, until_s))
 
     def _ring(self) -> list[int]:
-        """Return the segments of the last minutes."""
+        """Return the segments of the last minutes, and the one that is being written."""
         count = round(self.settings.kept_minutes * 60.0 / SEGMENT_S)
-        return [number for number in self.box.segments() if number > self._number - count]
+        return [number for number in self.box.segments() if number >= self._number - count]
 
     def _end(self, capture: Capture) -> None:
         with suppress(OSError):  # it goes on then, until the next start

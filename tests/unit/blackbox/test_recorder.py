@@ -84,12 +84,25 @@ def test_a_capture_has_what_was_there_and_what_came_until_it_was_over(rig: Rig) 
 
 def test_without_a_capture_the_last_minutes_alone_are_there(rig: Rig) -> None:
     rig.seconds(200)
-    assert len(rig.box.segments()) <= 7
+    assert len(rig.box.segments()) <= 8
     rig.recorder.freeze("late", 0.0)
     rig.seconds(12)
     found = rig.got("late")["can0"]
-    assert 50 <= len(found) <= 82
+    assert 72 <= len(found) <= 93
     assert found[-1] >= 200
+
+
+@pytest.mark.parametrize("before", [100, 103, 109])
+def test_captures_before_it_cost_a_later_one_none_of_its_minutes(rig: Rig, before: int) -> None:
+    rig.seconds(before)
+    for number in range(12):
+        rig.recorder.freeze(str(number), 0.0)
+        rig.seconds(3)
+        rig.box.drop(rig.box.capture(str(number)))
+    frozen_at = rig.now_s
+    rig.recorder.freeze("late", 0.0)
+    rig.seconds(12)
+    assert {*range(frozen_at - 60, frozen_at)} <= set(rig.got("late")["can0"])
 
 
 def test_captures_that_overlap_share_segments_and_one_is_whole_without_the_other(rig: Rig) -> None:
