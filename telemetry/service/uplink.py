@@ -35,6 +35,7 @@ class Uplink:
         self._config, self.gateway_every_s = config, config.gateway_every_s
         self._sink.send_every(config.send.every_s)
         self._sink.send_backlog(newest_first=config.send.newest_first)
+        before = self._budget.factor if self._budget else 1
         if config.uplink.bytes_per_hour != self._bytes_per_hour:
             self._bytes_per_hour, self._budget = config.uplink.bytes_per_hour, None
             if self._bytes_per_hour is not None:
@@ -44,23 +45,31 @@ class Uplink:
         if self._budget is not None:
             self._apply(self._budget.factor)
             self._say_at_s = now_s
+        elif before != 1:
+            self._own.write_factor(1)
+        if before != (factor := self._budget.factor if self._budget else 1):
+            self._report(factor, before)
 
     def tick(self, now_s: float) -> bool:
         """Look at what the link has carried; return whether the factor has changed. About once a second."""
         budget = self._budget
         if budget is None:
             return False
-        before, carried = budget.factor, self._sink.state.link_bytes
-        factor = budget.step(now_s, carried)
+        before = budget.factor
+        factor = budget.step(now_s, self._sink.state.link_bytes)
         if factor != before:
             self._apply(factor)
-            words = f"bounds are multiplied by {factor}, no longer by {before}"
-            self._own.report(begins("resolution_changed", f"{words}; the link has carried {carried:,} bytes"))
+            self._report(factor, before)
             self._say_at_s = now_s
         if now_s >= self._say_at_s:
             self._say_at_s = now_s + SAY_EVERY_S
             self._own.write_factor(factor, ago_s=LATE_S if factor > before else 0.0)
         return factor != before
+
+    def _report(self, factor: int, before: int) -> None:
+        words = f"bounds are multiplied by {factor}, no longer by {before}"
+        carried = f"the link has carried {self._sink.state.link_bytes:,} bytes"
+        self._own.report(begins("resolution_changed", f"{words}; {carried}"))
 
     def _apply(self, factor: int) -> None:
         from telemetry.sinks import budget

@@ -98,6 +98,23 @@ def test_over_the_budget_bounds_and_times_follow_and_the_data_says_so(tmp_path: 
     assert told.factors[-1] == (1, 100.0)
 
 
+@pytest.mark.parametrize("budget", [None, 50_000])
+def test_a_reload_that_takes_a_budget_away_says_that_bounds_are_as_configured(
+    tmp_path: Path, budget: int | None
+) -> None:
+    told = Told()
+    uplink, running = Uplink(told, told, told), config(tmp_path)
+    uplink.adopt(running, 0.0)
+    for second in range(62):
+        told.carried += 30
+        uplink.tick(float(second))
+    assert told.points[-1][0] == 4
+    uplink.adopt(replace(running, uplink=replace(running.uplink, bytes_per_hour=budget)), 70.0)
+    uplink.tick(70.0)
+    assert told.points[-1] == (1, 0.0)
+    assert "bounds are multiplied by 1, no longer by 4" in told.events[-1]
+
+
 def test_without_a_budget_all_is_as_configured(tmp_path: Path) -> None:
     told = Told(carried=10**9)
     uplink = Uplink(told, told, told)
