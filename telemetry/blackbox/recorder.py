@@ -65,7 +65,9 @@ class BlackBox:
         self.lost = 0  # frames and lines
         self.dropped = 0  # captures
         self._thread = threading.Thread(target=self._run, name="black box", daemon=True)
-        for capture in self.box.captures():
+        captures = self.box.captures()
+        self.ids_before = {capture.id for capture in captures}  # which no later capture may have
+        for capture in captures:
             if capture.last is None:  # that was cut off
                 self._end(capture)
 

@@ -301,6 +301,7 @@ class Service:
             self._black_box = BlackBox(config.black_box, self._clock, self._own.report)
             self._black_box.time_known = self._own.time_known
             self._tap.take = self._black_box.take_line
+        self._take_ids()
 
     def _close_black_box(self) -> None:
         self._tap.take = None
@@ -309,6 +310,11 @@ class Service:
             self._black_box.close()
             self._pipeline.retire(self._black_box.counted())
             self._black_box = None
+
+    def _take_ids(self) -> None:
+        """Let no capture have the id of one that the black box has of an earlier run."""
+        if self._black_box is not None and (windows := self._stages.writing.windows) is not None:
+            windows.taken = self._black_box.ids_before
 
     def _freeze(self) -> None:
         windows = self._stages.writing.windows
@@ -385,6 +391,7 @@ class Service:
             self._expect_frames(source)
         self._bind_new_channels()
         self._pipeline.replace_stages(new.stages)
+        self._take_ids()
         now_s = self._clock.monotonic_s()
         self._uplink.adopt(config, now_s)
         self._write_gateway_points()

@@ -13,10 +13,10 @@ Relies on rows in their order.
 """
 
 from collections import Counter, defaultdict, deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from itertools import islice
+from itertools import count, islice
 from typing import Any, NamedTuple
 
 from telemetry_core.rows.batch import SampleBatch
@@ -68,7 +68,10 @@ class Part(NamedTuple):
 
 
 class Windows:
-    """Those of all triggers. `frozen` is what the black box has not been told yet."""
+    """Those of all triggers. `frozen` is what the black box has not been told yet.
+
+    taken: ids of captures of earlier runs, which those of this machine's clock may not have again.
+    """
 
     def __init__(
         self, schema: Schema, triggers: Sequence[ResolvedTrigger], ring_bytes: int, *, is_reducing: bool
@@ -87,6 +90,7 @@ class Windows:
         self._lines: dict[str, int] = {}  # time lines, by the source that has one of its own
         self._channels: dict[int, BoundChannel] = {}
         self._counts: Counter[str] = Counter()
+        self.taken: Collection[str] = ()
         self.frozen: deque[Frozen] = deque(maxlen=_MOST_CAPTURES)
 
     def _empty_ring(self) -> Ring:
@@ -172,8 +176,11 @@ class Windows:
                 capture.from_ns, capture.to_ns = min(capture.from_ns, from_ns), max(capture.to_ns, to_ns)
                 return capture
         second = f"{datetime.fromtimestamp(time_ns // 10**9, UTC):%Y%m%dT%H%M%SZ}"
-        others = sum(capture.id.startswith(second) for capture in self._captures)
-        self._captures.append(_Capture(f"{second}-{others + 1}", line, from_ns, to_ns))
+        taken = {capture.id for capture in self._captures}
+        if line == _THIS_MACHINE:  # which may begin each boot at the same time
+            taken.update(self.taken)
+        id = next(id for number in count(1) if (id := f"{second}-{number}") not in taken)
+        self._captures.append(_Capture(id, line, from_ns, to_ns))
         self._counts["triggers/captures"] += 1
         return self._captures[-1]
 

@@ -1,6 +1,7 @@
 """What a service writes and reports about itself, with a clock that the test moves and no source started."""
 
 import gzip
+import re
 import shutil
 import threading
 from collections.abc import Iterator
@@ -256,6 +257,23 @@ def test_the_black_box_freezes_at_an_event_after_which_no_frame_comes(tmp_path: 
         assert service._black_box is not None
         service._black_box.step()
         assert len(service._black_box.box.captures()) == 1
+
+
+def test_a_capture_of_a_boot_that_begins_at_the_same_time_has_an_id_of_its_own(tmp_path: Path) -> None:
+    file = write_config(tmp_path)
+    file.write_text(file.read_text() + BOX)
+    for _ in range(3):
+        clock = FakeClock(100 * 10**9)
+        with started(file, clock) as service:
+            service._pipeline.process("bus", FrameBatch(1), {})
+            service._own.report(begins("source_lost", "gone", "bus"))
+            service._step()
+            assert service._black_box is not None
+            box = service._black_box.box
+    ids = [f"19700101T000140Z-{number}" for number in (1, 2, 3)]
+    assert [capture.id for capture in box.captures()] == ids
+    lines = b"".join(stored_lines(tmp_path, clock)).decode()
+    assert re.findall('capture="([^"]+)"', lines) == ids
 
 
 def test_serial_lines_that_come_before_the_time_is_known_are_marked_where_no_bus_says_so(
