@@ -34,6 +34,7 @@ SEGMENT_S = 10.0
 WRITE_EVERY_S = 1.0
 MOST_WAITING_BYTES = 2_000_000
 CLOSE_S = 2.0
+SET_NS = 1_000_000  # a clock that moves this much against the time since boot was set
 LATE_S = 1.0  # what belongs to a capture may come so late
 
 
@@ -50,8 +51,10 @@ class BlackBox:
         self._clock = clock
         self._on_event = on_event
         self._changed = threading.Condition()
-        self._packers: dict[tuple[str, bool], Packer] = {}  # by source, and whether the time was known
-        self._lines: dict[tuple[str, bool], list[bytes]] = {}
+        # By source, and what stamps counted from when they were taken, if the time was not known.
+        self._packers: dict[tuple[str, int | None], Packer] = {}
+        self._lines: dict[tuple[str, int | None], list[bytes]] = {}
+        self._offset_ns = clock.unix_ns() - clock.boot_ns()
         self._lines_bytes = 0
         self.time_known = True  # as it is for lines
         self._asked: list[tuple[str, float]] = []  # captures: id, and until when
@@ -93,7 +96,7 @@ class BlackBox:
             if self._waiting_bytes() > MOST_WAITING_BYTES:
                 self.lost += len(frames)
                 return
-            self._packers.setdefault((source, time_known), Packer()).add(frames)
+            self._packers.setdefault((source, self._offset(time_known)), Packer()).add(frames)
 
     def take_line(self, source: str, line: bytes) -> None:
         """Take a line of a serial port's capture. From any thread."""
@@ -101,7 +104,7 @@ class BlackBox:
             if self._waiting_bytes() > MOST_WAITING_BYTES:
                 self.lost += 1
                 return
-            self._lines.setdefault((source, self.time_known), []).append(line)
+            self._lines.setdefault((source, self._offset(self.time_known)), []).append(line)
             self._lines_bytes += len(line)
 
     def freeze(self, name: str, after_s: float) -> None:
@@ -112,6 +115,15 @@ class BlackBox:
     def counted(self) -> dict[str, int]:
         """Return what was lost, and which captures were dropped, as counters."""
         return {"black_box/lost": self.lost, "black_box/dropped": self.dropped}
+
+    def _offset(self, time_known: bool) -> int | None:
+        """Return wall time less time since boot; None where wall time is known. The same until it is set."""
+        if time_known:
+            return None
+        offset_ns = self._clock.unix_ns() - self._clock.boot_ns()
+        if abs(offset_ns - self._offset_ns) >= SET_NS:
+            self._offset_ns = offset_ns
+        return self._offset_ns
 
     def _waiting_bytes(self) -> int:
         return self._lines_bytes + sum(map(len, self._packers.values()))
@@ -153,14 +165,15 @@ class BlackBox:
 
     def _take_parts(self) -> tuple[list[Part], int]:
         """Return what waits, and how many frames and lines that is."""
-        offset_ns, boot_id = self._clock.unix_ns() - self._clock.boot_ns(), self._clock.boot_id()
+        boot_id = self._clock.boot_id()
         parts, count = [], 0
         for is_serial, waiting in ((False, self._packers), (True, self._lines)):
-            for (source, known), each in waiting.items():
+            for (source, offset_ns), each in waiting.items():
                 count += each.frames if isinstance(each, Packer) else len(each)
                 content = each.take() if isinstance(each, Packer) else b"".join(each)
                 if content:
-                    parts.append(Part(source, content, is_serial, None if known else offset_ns, boot_id))
+                    parts.append(Part(source, content, is_serial, offset_ns, boot_id))
+        self._packers = {key: each for key, each in self._packers.items() if key[1] is None}
         self._lines, self._lines_bytes = {}, 0
         return parts, count
 

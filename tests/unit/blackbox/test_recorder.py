@@ -35,7 +35,9 @@ class Rig:
         self.folder = folder
         self.now_s = 0
 
-    def seconds(self, count: int, *, time_known: bool = True, filler_bytes: int = 0) -> None:
+    def seconds(
+        self, count: int, *, time_known: bool = True, filler_bytes: int = 0, set_by_s: int = 0
+    ) -> None:
         for _ in range(count):
             for bus in ("can0", "can1"):
                 frames = FrameBatch(10)
@@ -49,6 +51,7 @@ class Rig:
             self.recorder.take_line("tty", format_piece(piece))
             self.now_s += 1
             self.clock.advance(1.0)
+            self.clock.step(set_by_s)
             self.recorder.step()
 
     def got(self, name: str, shift_ns: int | None = None) -> dict[str, list[int]]:
@@ -221,6 +224,18 @@ def test_stamps_of_a_clock_that_is_set_later_are_those_that_were_sent_then(rig: 
     began_ns = rig.clock.unix_ns() - rig.clock.boot_ns()  # as it was until then
     later_ns = began_ns + 500 * 10**9  # what the service found once it knew
     assert rig.got("one", later_ns)["can0"] == [3, 4, 5, 500, 501, 502]
+
+
+def test_what_was_taken_before_the_clock_was_set_and_is_written_after_it_counts_from_before(rig: Rig) -> None:
+    rig.recorder.time_known = False  # as it is for lines
+    rig.seconds(2, time_known=False)
+    rig.seconds(1, time_known=False, set_by_s=500)
+    rig.recorder.freeze("one", 2.0)
+    rig.recorder.time_known = True
+    rig.now_s = 503
+    rig.seconds(3)
+    got = rig.got("one", rig.clock.unix_ns() - rig.clock.boot_ns())
+    assert got == {name: [500, 501, 502, 503, 504, 505] for name in ("can0", "can1", "tty")}
 
 
 def test_a_folder_is_for_one_service(rig: Rig) -> None:
