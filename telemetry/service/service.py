@@ -279,7 +279,8 @@ class Service:
         self._bind_new_channels()
         source = self._sources[arrival.source]
         if self._black_box is not None and source.settings.is_can and not source.resume_as:
-            self._black_box.take(source.name, arrival.batch, time_known=self._own.time_known)
+            is_known = self._own.time_known or source.settings.own_time
+            self._black_box.take(source.name, arrival.batch, time_known=is_known)
         self._pipeline.process(
             arrival.source,
             arrival.batch,

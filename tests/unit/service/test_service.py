@@ -15,7 +15,7 @@ from telemetry.config import load_config
 from telemetry.model.events import begins
 from telemetry.service.attempts import Reports, take_all
 from telemetry.service.service import Service
-from telemetry.sources.inbox import SourceEnded, SourceEvent
+from telemetry.sources.inbox import Arrival, SourceEnded, SourceEvent
 from telemetry.sources.stop import StopSignal
 from telemetry.spool import Spool
 from telemetry.spool.filesystem import FileSystem
@@ -297,3 +297,23 @@ def test_serial_lines_that_come_before_the_time_is_known_are_marked_where_no_bus
         service._black_box.step()
         *_, later = service._black_box.box.parts(service._black_box.box.captures()[0])
         assert later.offset_ns is None
+
+
+def test_stamps_of_a_simulator_are_its_own_while_the_time_of_this_machine_is_unknown(tmp_path: Path) -> None:
+    file, clock = write_config(tmp_path), FakeClock()
+    own = (
+        '[[can]]\nname = "sim"\nsocket = "sim.sock"\ntime_scale = 60\ntime_origin_ns = 5\ntime_wall_ns = 7\n'
+    )
+    file.write_text('clock = "wait"\n' + file.read_text() + own + BOX)
+    clock.is_synchronised = False
+    with started(file, clock) as service:
+        assert service._black_box is not None
+        for name in ("bus", "sim"):
+            frames = FrameBatch(1)
+            frames.append(5, 0x1, b"\1")
+            service._take(Arrival(name, frames, {}))
+        service._black_box.freeze("one", 0.0)
+        service._black_box.step()
+        box = service._black_box.box
+        offsets = {part.source: part.offset_ns for part in box.parts(box.captures()[0])}
+    assert offsets == {"bus": clock.unix_ns() - clock.boot_ns(), "sim": None}
