@@ -402,8 +402,14 @@ class Service:
         self._supervisor.ready(self._summary())
 
     def _change_black_box(self, config: Config) -> None:
-        """Have another black box, or none. One that cannot be had is an event: everything else goes on."""
+        """Have another black box, or none. One that cannot be had is an event: everything else goes on.
+
+        Where the folder is the same, its captures go on, and `minutes` and `most_mb` hold from now on.
+        """
         if config.black_box == self._config.black_box:
+            return
+        if self._black_box is not None and config.black_box.directory == self._config.black_box.directory:
+            self._black_box.settings = config.black_box
             return
         try:
             self._close_black_box()

@@ -61,6 +61,17 @@ def stored_lines(folder: Path, clock: FakeClock) -> list[bytes]:
     return [line for each in waiting for line in gzip.decompress(each.payload).splitlines()]
 
 
+def follow(service: Service, reload: threading.Event) -> None:
+    """Let a service go through with a reload for which no source has to end."""
+    reload.set()
+    service._follow_reload()
+    for thread in threading.enumerate():
+        if thread.name == "reload":
+            thread.join()
+    service._follow_reload()
+    service._follow_reload()
+
+
 def test_a_reload_that_shortens_the_interval_of_the_gateways_points_takes_effect_at_once(
     tmp_path: Path,
 ) -> None:
@@ -69,13 +80,7 @@ def test_a_reload_that_shortens_the_interval_of_the_gateways_points_takes_effect
     with started(write_config(tmp_path), clock, reload) as service:
         service._step()
         write_config(tmp_path, every_s=10.0)
-        reload.set()
-        service._follow_reload()
-        for thread in threading.enumerate():
-            if thread.name == "reload":
-                thread.join()
-        service._follow_reload()  # it is read: no source has to end
-        service._follow_reload()
+        follow(service, reload)
         clock.advance(10.0)
         service._step()
         clock.advance(1.0)
@@ -91,13 +96,7 @@ def test_a_reload_changes_the_time_between_requests(tmp_path: Path) -> None:
         every_s = [service._sink._sender.every_s]
         for send in ("every_s = 60.0", "every_s = 300.0\nbacklog = 'newest'", ""):
             file.write_text(CONFIG.format(every_s=3600.0) + f"[send]\n{send}\n")
-            reload.set()
-            service._follow_reload()
-            for thread in threading.enumerate():
-                if thread.name == "reload":
-                    thread.join()
-            service._follow_reload()
-            service._follow_reload()
+            follow(service, reload)
             every_s.append(service._sink._sender.every_s)
     assert every_s == [1.0, 60.0, 300.0, 1.0]
 
@@ -297,6 +296,28 @@ def test_serial_lines_that_come_before_the_time_is_known_are_marked_where_no_bus
         service._black_box.step()
         *_, later = service._black_box.box.parts(service._black_box.box.captures()[0])
         assert later.offset_ns is None
+
+
+def test_a_reload_that_changes_minutes_goes_on_with_captures_and_another_folder_ends_them(
+    tmp_path: Path,
+) -> None:
+    file, reload = write_config(tmp_path), threading.Event()
+    text = file.read_text() + BOX
+    file.write_text(text)
+    with started(file, FakeClock(), reload) as service:
+        box = service._black_box
+        assert box is not None
+        box.freeze("one", 60.0)
+        box.step()
+        file.write_text(text.replace('"box"', '"box"\nminutes = 2.0\nmost_mb = 3.0'))
+        follow(service, reload)
+        box.step()
+        assert service._black_box is box
+        assert (box.settings.kept_minutes, box.settings.cap_bytes) == (2.0, 3_000_000)
+        assert box.box.capture("one").last is None
+        file.write_text(text.replace('"box"', '"other"'))
+        follow(service, reload)
+        assert box.box.capture("one").last is not None
 
 
 def test_stamps_of_a_simulator_are_its_own_while_the_time_of_this_machine_is_unknown(tmp_path: Path) -> None:
