@@ -209,6 +209,7 @@ class Pipeline:
             self._switch(stamping.base)
             self._stages.hand_over(stages, self._open, source=source, shift_ns=stamping.shift_ns)
         hand_over_sessions(self._stages.sessions, stages.sessions, BY_POWER, self._open)
+        self._stages.writing.hand_over_windows(stages.writing)
         self._retired = add(self._retired, self._stages.counted())
         self._stages = stages
         if self._replacing.lines:

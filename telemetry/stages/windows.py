@@ -88,6 +88,7 @@ class Windows:
         self._begun: defaultdict[tuple[Trigger, int], deque[int]] = defaultdict(deque)
         self._captures: deque[_Capture] = deque(maxlen=_MOST_CAPTURES)
         self._lines: dict[str, int] = {}  # time lines, by the source that has one of its own
+        self._again: set[int] = set()  # time lines of logs that begin again
         self._channels: dict[int, BoundChannel] = {}
         self._counts: Counter[str] = Counter()
         self.taken: Collection[str] = ()
@@ -204,7 +205,10 @@ class Windows:
             yield Part(batch, place == INSIDE, ended)
 
     def carry_on(self, earlier: "Windows") -> None:
-        """Go on with windows of `earlier`. Before the first row, and after all channels are bound."""
+        """Go on with windows of `earlier`. Before the first row, and after all channels are bound.
+
+        Its rows are not sent again: they count as lost for want of room.
+        """
         self._captures, self._begun, self.frozen = earlier._captures, earlier._begun, earlier.frozen
         lines = earlier._lines
         for source in self._lines:
@@ -216,9 +220,14 @@ class Windows:
         self._ring = self._empty_ring()
         for number, channel in self._channels.items():
             self._ring.bind(number, self._line_of(channel.binding.source))
-        for line, from_ns, to_ns, choice in earlier._ring.windows():
-            only = self._choices.index(earlier._choices[choice])
-            self._ring.open(line, from_ns, to_ns, only, SampleBatch(self._schema, 0))
+        kept, times, _, within = self._ring.memory()
+        _, times_before, windows, _ = earlier._ring.memory()
+        for number, each in enumerate(times_before[: len(times)]):
+            if number not in earlier._again:
+                times[number] = each | {"lost_ns": max(each["lost_ns"], each["last_ns"])}
+        for each in windows:
+            each["choice"] = self._choices.index(earlier._choices[each["choice"]])
+        self._ring.remember((kept, times, windows, within))
 
     def forget(self, source: str) -> None:
         """Forget what is known of a log that begins again."""
@@ -229,6 +238,7 @@ class Windows:
                     self._crossings.forget(tags)
         if line == _THIS_MACHINE:
             return
+        self._again.add(line)
         self._captures = deque((one for one in self._captures if one.line != line), _MOST_CAPTURES)
         for trigger, _ in [key for key in self._begun if key[1] == line]:
             del self._begun[trigger, line]

@@ -434,8 +434,6 @@ class Writing:
         those rows. What `new` writes overlaps where it may be points of these stages.
         """
         new.alarms.carry_on(self.alarms)
-        if self.windows is not None and new.windows is not None:
-            new.windows.carry_on(self.windows)
         self.output.shift_ns = shift_ns
         hand_over_sessions(self.sessions, new.sessions, source, lines, shift_ns=shift_ns)
         for channel in self.of(source):
@@ -443,6 +441,11 @@ class Writing:
                 new.assume_up_to(source, self.output.newest_ns(tags))
             new.senders.go_on_from(self.senders, channel.number)
             self._hand_over_alarms(new, channel, lines)
+
+    def hand_over_windows(self, new: "Writing") -> None:
+        """Let windows go on in `new`, once all sources are handed over."""
+        if self.windows is not None and new.windows is not None:
+            new.windows.carry_on(self.windows)
 
     def _hand_over_alarms(self, new: "Writing", channel: BoundChannel, lines: LineBuffer) -> None:
         number, watcher = channel.number, self.alarms.watcher

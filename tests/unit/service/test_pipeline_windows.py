@@ -103,6 +103,34 @@ def test_a_window_goes_on_where_the_clock_is_set_in_the_middle_of_it() -> None:
     assert not tenths(91, 95) & unix
 
 
+@pytest.mark.parametrize("reloads", [1, 2])
+def test_a_window_that_lacks_rows_of_before_a_reload_is_cut_short(reloads: int) -> None:
+    bench = Bench(ALARM, waits=True)
+    steps = drive(30.0, faults=[6.5, 20.0])
+    bench.take(steps[:60])
+    for _ in range(reloads):
+        bench.pipeline.replace_stages(stages_of(ALARM))
+    bench.take(steps[60:])
+    counters = bench.ledger.snapshot()
+    assert (counters["triggers/captures"], counters["triggers/cut_short"]) == (2, 1)
+
+
+@pytest.mark.parametrize(("begins_again", "cut_short"), [(False, 1), (True, 0)])
+def test_a_log_lacks_rows_of_before_a_reload_unless_it_begins_again(
+    *, begins_again: bool, cut_short: int
+) -> None:
+    bench = Bench(ALARM)
+    steps = drive(9.0, faults=[6.5])
+    bench.take(steps[:60], resume_as="log")
+    if begins_again:
+        bench.pipeline.start_over("can0", "log", {})
+    bench.pipeline.replace_stages(stages_of(ALARM, own_time=(0,)))
+    first = 0 if begins_again else 60
+    bench.take(steps[first:], first, resume_as="log")
+    counters = bench.ledger.snapshot()
+    assert (counters["triggers/captures"], counters["triggers/cut_short"]) == (1, cut_short)
+
+
 def test_an_event_of_the_service_has_a_window_too() -> None:
     bench = Bench(Trigger(on=("source_lost",), before_s=1.0, after_s=1.0), waits=True)
     steps = drive(10.0)

@@ -159,6 +159,7 @@ def test_a_window_goes_on_after_a_reload_with_what_its_trigger_named() -> None:
     first = written(old, [[step for step in steps if step.seconds <= 6.0]])
     for source in PACKS:
         old.hand_over(new, lines, source=source)
+    old.writing.hand_over_windows(new.writing)
     rest = written(new, [[step for step in steps if step.seconds > 6.0]])
     assert tenths(40, 60) <= set(seconds(first, "Pack,"))
     assert tenths(61, 70) <= set(seconds(rest, "Pack,"))
