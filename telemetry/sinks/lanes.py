@@ -74,14 +74,14 @@ class Lanes:
                 self.more_waits = True
                 break
             taken[entry.sequence] = entry, text
+        if len(taken) < 2:
+            for sequence in taken:
+                self._queue.release(sequence)
+            return None
         in_turn = [taken[sequence] for sequence in sorted(taken)]
         entries = tuple(entry for entry, _ in in_turn)
         payload = b"".join(text for _, text in in_turn)
-        joint = Joint(entries, len(payload), compress(payload, densely=not self.more_waits))
-        if len(entries) > 1:
-            return joint
-        self.part(joint)
-        return None
+        return Joint(entries, len(payload), compress(payload, densely=not self.more_waits))
 
     def _waiting(self, taken: Collection[int]) -> Iterator[Entry]:
         """Take out of the queue, what goes first first. taken: what goes in the same request so far."""

@@ -46,6 +46,14 @@ def test_requests_are_so_far_apart_and_take_all_that_waits_in_its_order(rig: Sen
     assert rig.queue.entries == []
 
 
+def test_a_batch_that_goes_alone_goes_as_the_spool_has_it(
+    rig: SenderRig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delattr("telemetry.sinks.lanes.compress")
+    assert live_for(rig, 1) == [0.0]
+    assert rig.queue.entries == []
+
+
 def test_an_urgent_batch_goes_at_once_with_what_waits_and_the_interval_begins_again(rig: SenderRig) -> None:
     assert live_for(rig, 101, urgent_at=(7, 40)) == [0.0, 7.0, 40.0, 100.0]
     assert [len(request) for request in rig.server.requests] == [1, 7, 33, 60]
