@@ -61,14 +61,14 @@ def test_200_slow_clients_disturb_neither_the_line_nor_other_clients(tmp_path: P
             reported = voltages(listening)
             get(service.url, "/metrics")
             service.gateway.wait_for_account("points/acknowledged")
-            go_on(service, load, 5_000)
+            go_on(service, load, 20_000)
             before_bytes = memory_bytes(service)
             beginnings = itertools.cycle(BEGINNINGS)
             for _ in range(CLIENTS):
                 peer = stack.enter_context(slow_client(service, next(beginnings)))
                 assert peer.fileno() >= 0
             for _ in range(4):
-                go_on(service, load, 4_000)
+                go_on(service, load, 8_000)
                 assert next(reported) == 98.0
                 for path in ("/", "/api/live", "/metrics", "/healthz", "/readyz"):
                     assert get(service.url, path).status == 200
