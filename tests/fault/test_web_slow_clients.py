@@ -67,6 +67,8 @@ def test_200_slow_clients_disturb_neither_the_line_nor_other_clients(tmp_path: P
             for _ in range(CLIENTS):
                 peer = stack.enter_context(slow_client(service, next(beginnings)))
                 assert peer.fileno() >= 0
+            # They give way once they have been slow for 2 s.
+            service.gateway.wait_for(lambda: get(service.url, "/healthz").status == 200)
             for _ in range(4):
                 go_on(service, load, 8_000)
                 assert next(reported) == 98.0
