@@ -30,7 +30,7 @@ MOST_RECORD_BYTES = 64_000_000
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """What came of one source. offset_ns: wall time less time since boot, where wall time was not known."""
+    """Content of one source. offset_ns: wall time less time since boot, where wall time was not known."""
 
     source: str
     content: bytes
@@ -61,7 +61,7 @@ class Capture:
 
 @dataclass(slots=True)
 class Box:
-    """What is in the folder. `damage` tells what was torn, once it has been read."""
+    """The folder of a black box. `damage` says what was torn, once it has been read."""
 
     directory: Path
     filesystem: FileSystem = field(default_factory=FileSystem)

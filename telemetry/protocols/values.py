@@ -16,7 +16,7 @@ from telemetry.settings.document import Where
 
 @dataclass(frozen=True, slots=True)
 class Mapped:
-    """What one signal means: the field of the data model that it fills, or the alarm that it reports.
+    """The meaning of one signal: the field of the data model that it fills, or the alarm that it reports.
 
     `to` is measurement.field or event.CODE; with `{n}` in both, signals by number, as in a `[[map]]`.
     """

@@ -87,7 +87,13 @@ class Watched:
                 self._fields.setdefault(record.measurement, {}).update(fields)
         self._bounds, self._out = bounds_of(schema, reduce, self._config.send), SampleBatch(schema)
 
-    def bind(self, channel: int, *, tags: Mapping[int, Mapping[str, str]], **named: str) -> None:  # noqa: ARG002
+    def bind(
+        self,
+        channel: int,  # noqa: ARG002 - tags say it all
+        *,
+        tags: Mapping[int, Mapping[str, str]],
+        **named: str,  # noqa: ARG002 - of source and tag, which tags have
+    ) -> None:
         self.packs |= {number: own["pack"] for number, own in tags.items() if "pack" in own}
 
     def observe(self, frames: FrameBatch, samples: SampleBatch) -> None:  # noqa: ARG002 - rows say it all
@@ -128,7 +134,7 @@ class Watched:
 
 
 class Field(NamedTuple):
-    """What a log shows of one glob, or of one field without a bound."""
+    """Findings in a log of one glob, or of one field without a bound."""
 
     name: str
     bound: float

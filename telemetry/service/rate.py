@@ -48,7 +48,7 @@ class Share(_PerSecond):
 
 @dataclass(frozen=True, slots=True)
 class Rate(_PerSecond):
-    """What a configuration sends. shares: of each measurement, the dearest first.
+    """The rate at which a configuration sends. shares: of each measurement, the dearest first.
 
     requests_per_s: 0 where batches are cut by lines alone, which says nothing of a live link.
     """

@@ -5,7 +5,7 @@ from typing import Protocol
 
 
 class LineStore(Protocol):
-    """Where the lines of a capture go; what it raises ends the session."""
+    """A taker of the lines of a capture; what it raises ends the session."""
 
     @property
     def lost_lines(self) -> int: ...

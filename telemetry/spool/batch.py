@@ -22,7 +22,7 @@ class TimeBase(Enum):
 
 
 class Series(Flag):
-    """Which series an ordered batch has rows of. One that is not ordered has none of sessions."""
+    """The series that an ordered batch has rows of. One that is not ordered has no rows of sessions."""
 
     SESSIONS = 1  # of charging sessions and their phases, which replace earlier rows by design
     OTHERS = 2

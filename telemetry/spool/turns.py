@@ -24,7 +24,7 @@ MOST_AHEAD = 4096
 
 
 class Mark(NamedTuple):
-    """What must be known of a batch on disk to say when it is its turn."""
+    """Facts of a batch on disk by which its turn is found."""
 
     sequence: int
     end: int  # place after it

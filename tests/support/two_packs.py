@@ -1,6 +1,6 @@
 """Two packs on two buses that are one bank in parallel, through the stages into text."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from telemetry_core.frames.batch import FrameBatch
@@ -12,11 +12,14 @@ from telemetry.rules.aggregate import Aggregate
 from telemetry.rules.map_entry import MapEntry
 from telemetry.rules.reduce import SEND_ALL, ReduceSettings
 from telemetry.rules.resolve import model
+from telemetry.rules.send import SendSettings
+from telemetry.rules.trigger import Trigger, resolved
 from telemetry.stages.binding import Binding
 from telemetry.stages.stages import Stages
 from tests.support.plan_specs import Signal, plan
 
 SECOND = 1_000_000_000
+SEND_AS_USUAL = SendSettings()
 START = 1_700_000_000 * SECOND
 _SIGNALS = {
     "Volts": Signal(DecimalScale(1, 0, 1), factor=0.1),
@@ -75,6 +78,28 @@ def stages_of(
     )
     for number, bus in enumerate(PACKS):
         stages.bind(number, Binding(number, bus, bus))
+    return stages
+
+
+def stages_with_triggers(
+    *triggers: Trigger,
+    reduce: ReduceSettings,
+    send: SendSettings = SEND_AS_USUAL,
+    own_time: Collection[int] = (),
+) -> Stages:
+    """Return stages without banks. own_time: buses whose stamps do not come from this machine's clock."""
+    modelling = model(ENTRIES, (), PLAN)
+    stages = Stages(
+        PLAN,
+        modelling.map,
+        modelling.alarms,
+        vehicle="van",
+        reduce=reduce,
+        send=send,
+        triggers=resolved(triggers, PLAN, modelling.map) if triggers else (),
+    )
+    for number, bus in enumerate(PACKS):
+        stages.bind(number, Binding(number, bus, bus, own_time=number in own_time))
     return stages
 
 

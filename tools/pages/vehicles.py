@@ -60,7 +60,7 @@ fields = [{{ name = "something_c", unit = "°C", byte = 7, signed = true }}]
 ```
 
 A pack's cells are all broadcast, or all asked for: a profile with some of each is refused, since nothing says
-which values are of one moment. Cells that are told in the other way, too, may be named values of their rows.
+which values are of one moment. Cells that also come in the other way may be named values of their rows.
 
 What takes the place of another read or frame tells all of it again, also its cells: the other's values are
 gone.

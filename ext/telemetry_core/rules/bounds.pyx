@@ -44,7 +44,7 @@ cdef enum DoorKind:
 
 cdef enum DoorState:
     DOOR_UNUSED = 0              # no value has come
-    DOOR_ENDED = 1               # the next value is kept, whatever it is
+    DOOR_ENDED = 1               # any next value is kept
     DOOR_OPEN = 2
 
 cdef enum RecordMode:
@@ -59,7 +59,7 @@ cdef struct Door:                # of one field of a key
     uint64_t slot                # the candidate
     int64_t distance_ns          # between the last two values
     double bound
-    uint32_t source              # where the candidate is from: index of Key.sources + 1; 0: there is none
+    uint32_t source              # where the candidate is from: index of Key.sources + 1; 0: no candidate
     uint8_t kind
     uint8_t state
     uint8_t is_plain             # its slot is a double, and that is the value
@@ -97,7 +97,7 @@ cdef class Bounds:
 
     `reduced` counts rows that have not gone out and will not, `pending` those of which nothing has yet, `holding`
     those of which any value may.
-    Raises ValueError for other lengths, a negative interval, or a bound that is none.
+    Raises ValueError for other lengths, a negative interval, or a bound that is not from 0 to 1e100.
     """
 
     cdef readonly Schema schema
@@ -126,7 +126,7 @@ cdef class Bounds:
         if longest_ns <= 0 or every_ns < 0 or any(each < 0 for each in flags_every_ns):
             raise ValueError("an interval is negative")
         if not all(each == -1 or 0 <= each <= 1e100 for each in bounds):
-            raise ValueError("a bound is none")
+            raise ValueError("a bound is not from 0 to 1e100")
         self.schema = schema
         self.line, self.every_ns, self.longest_ns, self.factor = line, every_ns, longest_ns, 1.0
         self.modes = <int64_t*>zeroed(schema.record_count, sizeof(int64_t))

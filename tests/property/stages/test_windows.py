@@ -6,17 +6,13 @@ from itertools import accumulate, pairwise
 
 from hypothesis import given
 from hypothesis import strategies as st
-from telemetry_core.frames.batch import FrameBatch
-from telemetry_core.text.lines import LineBuffer
 
 from telemetry.ledger import points_unaccounted
 from telemetry.rules.reduce import SEND_ALL, ReduceSettings
-from telemetry.rules.resolve import model
 from telemetry.rules.send import SendSettings
-from telemetry.rules.trigger import Trigger, resolved
-from telemetry.stages.binding import Binding
+from telemetry.rules.trigger import Trigger
 from telemetry.stages.stages import Stages
-from tests.support.two_packs import ENTRIES, PACKS, PLAN, SECOND, Step
+from tests.support.two_packs import PACKS, SECOND, Step, stages_with_triggers, written
 
 WITHOUT = SendSettings(messages=False)
 REDUCE = ReduceSettings(every_s=1.0)
@@ -34,31 +30,18 @@ class Case:
     reduce: ReduceSettings = REDUCE
 
     def stages(self, *, reduced: bool = True, triggers: bool = True) -> Stages:
-        modelling = model(ENTRIES, (), PLAN)
-        stages = Stages(
-            PLAN,
-            modelling.map,
-            modelling.alarms,
-            vehicle="van",
+        return stages_with_triggers(
+            *(self.triggers if triggers else ()),
             reduce=self.reduce if reduced else SEND_ALL,
             send=self.send if reduced else SendSettings(),
-            triggers=resolved(self.triggers, PLAN, modelling.map) if triggers else (),
+            own_time=(1,) if self.own_time else (),
         )
-        for number, bus in enumerate(PACKS):
-            stages.bind(number, Binding(number, bus, bus, own_time=self.own_time and number == 1))
-        return stages
 
 
 def lines_of(stages: Stages, batches: Sequence[Sequence[Step]]) -> list[str]:
-    lines = LineBuffer()
-    for batch in batches:
-        frames = FrameBatch(max(len(batch), 1))
-        for step in batch:
-            step.add_to(frames)
-        stages.process(frames, lines)
-    stages.writing.flush(lines)
-    assert points_unaccounted({**stages.counted(), "points/acknowledged": lines.lines}, 0) == 0
-    return lines.take().decode().splitlines()
+    lines = written(stages, batches)
+    assert points_unaccounted({**stages.counted(), "points/acknowledged": len(lines)}, 0) == 0
+    return lines
 
 
 def stamp_ns(line: str) -> int:

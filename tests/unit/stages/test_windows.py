@@ -22,7 +22,7 @@ from telemetry.stages.binding import Binding
 from telemetry.stages.stages import Stages
 from tests.support.plan_specs import Signal, plan
 from tests.support.stages import batch_of
-from tests.support.two_packs import ENTRIES, PACKS, PLAN, SECOND, START, Step, written
+from tests.support.two_packs import PACKS, SECOND, START, Step, stages_with_triggers, written
 
 BRAKE = Trigger(field="battery.current_a", changes_by=50.0, within_s=0.5, before_s=1.0, after_s=1.0)
 ALARM = Trigger(on=("cell_undervoltage",), before_s=1.0, after_s=2.0)
@@ -34,18 +34,8 @@ SCHEMA = Schema(
 def stages_of(
     *triggers: Trigger, ring_bytes: int = 8_000_000, own_time: Sequence[int] = (), every_s: float = 60.0
 ) -> Stages:
-    modelling = model(ENTRIES, (), PLAN)
-    stages = Stages(
-        PLAN,
-        modelling.map,
-        modelling.alarms,
-        vehicle="van",
-        reduce=ReduceSettings(every_s=every_s, ring_bytes=ring_bytes),
-        triggers=resolved(triggers, PLAN, modelling.map),
-    )
-    for number, bus in enumerate(PACKS):
-        stages.bind(number, Binding(number, bus, bus, own_time=number in own_time))
-    return stages
+    reduce = ReduceSettings(every_s=every_s, ring_bytes=ring_bytes)
+    return stages_with_triggers(*triggers, reduce=reduce, own_time=own_time)
 
 
 def drive(
@@ -188,17 +178,11 @@ def unflushed(stages: Stages, steps: Sequence[Step]) -> list[str]:
 
 @pytest.mark.parametrize("shape", ["line", "hold"])
 def test_after_a_window_the_first_value_is_kept_by_which_the_others_are_bounded(shape: str) -> None:
-    modelling = model(ENTRIES, (), PLAN)
-    stages = Stages(
-        PLAN,
-        modelling.map,
-        modelling.alarms,
-        vehicle="van",
+    stages = stages_with_triggers(
+        Trigger(on=("cell_*",), before_s=0.2, after_s=0.2),
         reduce=ReduceSettings(bounds={"battery.current_a": 1.0}, shape=shape),
         send=SendSettings(messages=False),
-        triggers=resolved([Trigger(on=("cell_*",), before_s=0.2, after_s=0.2)], PLAN, modelling.map),
     )
-    stages.bind(0, Binding(0, "can0", "can0"))
     at = [tenth / 10 for tenth in range(20)]
     lines = written(
         stages, [[Step(x, 0, 50.0 if 1.05 < x <= 1.2 else 10.0, fault=int(x == 1.0)) for x in at]]
