@@ -52,7 +52,7 @@ ROOMS = (
     "__init__",
 )
 CORE = (
-    *("hall", "frames", "rows", "decode", "transport", "logs", "serial", "rules", "charge"),
+    *("hall", "frames", "rows", "decode", "transport", "logs", "serial", "rules", "charge", "health"),
     *("text", "columns"),
 )
 # Three files, the rooms, and all other files, which join them.
