@@ -35,7 +35,8 @@ class HealthKind(IntEnum):
     DAY = 5
 
 
-class Steps(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Steps:
     """Sums over pairs of rows with |dI| of 0.15 C or more: the resistance is sum_ui / sum_ii ohm.
 
     sum_ii in A2, sum_ui in VA, sum_uu in V2; temp_c and soc_pct are means.
