@@ -22,8 +22,12 @@ BATCH_FRAMES = 4096
 BATCH_LINES = 5000
 DAY_S = 86_400.0
 
-_MEASUREMENT = re.compile(rb"^((?:\\.|[^,\\ ])+)[^\n]*", re.MULTILINE)
-_ESCAPED = re.compile(rb"\\([, ])")
+PARSED_OF = 7  # of so many lines of a full batch one is taken apart: a prime, since buses repeat themselves
+
+_LINE = re.compile(rb"^((?:\\.|[^,\\ \n])+)(?:\\.|[^\\ \n])* (.*) -?[0-9]+\n", re.MULTILINE)
+_FIELD = re.compile(rb'((?:\\.|[^,= \\])+)=("(?:\\.|[^"\\])*"|[^,]+)')
+_NUMBER = re.compile("[0-9]+")
+_ESCAPED = re.compile(rb"\\([,= ])")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +45,11 @@ class _PerSecond:
 
 @dataclass(frozen=True, slots=True)
 class Share(_PerSecond):
-    """What one measurement makes of a rate. bytes_per_s: its share of the compressed bytes, by its text."""
+    """What one measurement makes of a rate. bytes_per_s: its part of the compressed bytes.
+
+    That is its part of the text of fields: tags and stamps repeat, and compress to next to nothing. Of a
+    drive within bounds `cells` has 27 % of all text, 52 % of that of fields; its lines left out save 48 %.
+    """
 
     measurement: str
 
@@ -50,12 +58,15 @@ class Share(_PerSecond):
 class Rate(_PerSecond):
     """The rate at which a configuration sends. shares: of each measurement, the dearest first.
 
-    requests_per_s: 0 where batches are cut by lines alone, which says nothing of a live link.
+    requests_per_s: 0 where batches are cut by lines alone, which says nothing of a live link. fields: by
+    `measurement.field`, its part of all bytes, likewise, the dearest first; those that differ by a number
+    are one.
     """
 
     duration_s: float
     requests_per_s: float
     shares: Sequence[Share] = ()
+    fields: Sequence[tuple[str, float]] = ()
 
     def link_mb_a_day(self, *, tls: bool) -> float:
         """Return about what a link carries for it, in 10^6 bytes a day, both ways."""
@@ -79,6 +90,7 @@ class RateMeter:
         self._size_bytes = self._batches = 0
         self._points: Counter[bytes] = Counter()  # by measurement, as line protocol has it
         self._text_bytes: Counter[bytes] = Counter()
+        self._field_bytes: Counter[tuple[bytes, bytes]] = Counter()
 
     def take(self, frames: FrameBatch) -> None:
         """Process `frames`."""
@@ -105,7 +117,20 @@ class RateMeter:
             for name, size in self._text_bytes.most_common()
         ]
         requests_per_s = self._batches / duration_s if self._batch_s < math.inf else 0.0
-        return Rate(self._points.total() / duration_s, bytes_per_s, duration_s, requests_per_s, shares)
+        points_per_s = self._points.total() / duration_s
+        return Rate(points_per_s, bytes_per_s, duration_s, requests_per_s, shares, self._fields())
+
+    def _fields(self) -> list[tuple[str, float]]:
+        families: dict[str, list[tuple[str, int]]] = {}
+        for (measurement, field), size in self._field_bytes.items():
+            name, own = _name(measurement), _name(field)
+            families.setdefault(f"{name}.{_NUMBER.sub('*', own)}", []).append((f"{name}.{own}", size))
+        total = self._field_bytes.total()
+        parts = [
+            (family if len(members) > 1 else members[0][0], sum(size for _, size in members) / total)
+            for family, members in families.items()
+        ]
+        return sorted(parts, key=lambda one: -one[1])
 
     def _weigh(self) -> None:
         lines = self._lines
@@ -113,11 +138,15 @@ class RateMeter:
         self._batches += batches
         self._first_ns = min(self._first_ns, lines.first_ns)
         self._last_ns = max(self._last_ns, lines.last_ns)
-        text, is_joint = lines.take(), 1.0 < self._batch_s < math.inf
+        points, text, is_joint = lines.lines, lines.take(), 1.0 < self._batch_s < math.inf
         self._size_bytes += sum(len(compress(batch, densely=is_joint)) for batch in _cut(text, batches))
-        for match in _MEASUREMENT.finditer(text):
-            self._points[match[1]] += 1
-            self._text_bytes[match[1]] += len(match[0]) + 1
+        parsed_of = PARSED_OF if points >= BATCH_LINES else 1
+        for number, match in enumerate(_LINE.finditer(text)):
+            measurement = match[1]
+            self._points[measurement] += 1
+            self._text_bytes[measurement] += len(match[2])
+            for field, value in _FIELD.findall(match[2]) if number % parsed_of == 0 else ():
+                self._field_bytes[measurement, field] += parsed_of * (len(field) + len(value) + 1)
 
 
 def measure(
@@ -148,5 +177,5 @@ def _cut(text: bytes, parts: int) -> Iterator[bytes]:
     return (b"".join(lines[at : at + each]) for at in range(0, len(lines), each))
 
 
-def _name(measurement: bytes) -> str:
-    return _ESCAPED.sub(rb"\1", measurement).decode("utf-8", "replace")
+def _name(escaped: bytes) -> str:
+    return _ESCAPED.sub(rb"\1", escaped).decode("utf-8", "replace")

@@ -26,7 +26,7 @@ from telemetry.stages.offline import Recorded
 from telemetry.stages.prepare import Composition
 from telemetry.stages.stages import Stages
 
-MOST_NAMED = 10  # messages that cost most
+MOST_NAMED = 10  # measurements, and fields, that cost most
 FEWEST_INTERVALS = 20  # of [reduce]: a row at the beginning and one at the end come on top of one each
 
 
@@ -135,6 +135,7 @@ def _rate_findings(
                 }
                 for share in rate.shares
             ],
+            "fields": [{"field": field, "part": part} for field, part in rate.fields[:MOST_NAMED]],
         },
     )
     if rate.requests_per_s:
@@ -146,6 +147,12 @@ def _rate_findings(
             Grade.FACT,
             f"{name}: {share.measurement}: {share.points_per_s:.1f} points/s,"
             f" {share.mb_a_day:.1f} MB a day, {part_pct:.0f} %",
+        )
+    for field, part in rate.fields[:MOST_NAMED]:
+        mb_a_day = part * (link_mb_a_day or rate.mb_a_day)
+        where = "on the link" if link_mb_a_day else "compressed"
+        yield Finding(
+            Grade.FACT, f"{name}: field {field}: {mb_a_day:.2f} MB a day {where}, {100 * part:.0f} %"
         )
     longest_s = config.reduce.longest_interval_s
     if rate.duration_s < FEWEST_INTERVALS * longest_s:

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -30,11 +31,19 @@ from telemetry.stages.binding import Binding
 from telemetry.stages.prepare import Composition, compose
 from telemetry.stages.stages import Stages
 from tests.support.clock import FakeClock
-from tests.support.command import failed
+from tests.support.command import failed, printed
 from tests.support.configuration import GATEWAY
 from tests.support.recording import VEHICLE_DBC, record_drive
 from tests.unit.sources.test_kinds import BEACON, DATABASE, BeaconSettings, BeaconSource
 
+MAPPED = "".join(
+    f'[[map]]\nsignal = "{signal}"\nto = "{to}"\n'
+    for signal, to in (
+        ("BMS_PackPower.PackVoltage", "battery.voltage_v"),
+        ("BMS_PackPower.PackCurrent", "battery.current_a"),
+        ("BMS_CellVoltages.Cell{n}Voltage", "cells.v{n}"),
+    )
+)
 CAN = f'[[can]]\nname = "can9"\ndatabases = ["{VEHICLE_DBC}"]\n'
 
 
@@ -74,12 +83,55 @@ def test_a_sample_log_says_what_a_bus_sends_and_which_messages_cost_most(tmp_pat
     assert whole.rate is not None
     assert whole.text.startswith(f"log {log}: 218 points/s, ")
     dearest = [text for text in texts(found, Grade.FACT) if " %" in text and str(log) in text]
-    assert len(dearest) == 10
+    assert len(dearest) == 20
+    assert ["field " in text for text in dearest] == [False] * 10 + [True] * 10
     shares = whole.rate["measurements"]
     assert shares[0]["measurement"] in dearest[0]
     assert sum(share["mb_a_day"] for share in shares) == pytest.approx(whole.rate["mb_a_day"])
     assert sum(share["points_per_s"] for share in shares) == pytest.approx(whole.rate["points_per_s"])
     assert [share["mb_a_day"] for share in shares] == sorted((s["mb_a_day"] for s in shares), reverse=True)
+
+
+BOUNDED = """
+[send]
+messages = false
+every_s = 60
+[reduce]
+shape = "line"
+[reduce.bounds]
+"battery.voltage_v" = 0.1
+"battery.current_a" = 0.5
+"battery.power_w" = 200
+"cells.v*" = 0.005
+"battery.cell_*_v" = 0.005
+"""
+
+
+@pytest.mark.parametrize("rest", [BOUNDED, "[send]\nmessages = false\n"], ids=["bounds", "all"])
+def test_what_a_field_costs_is_about_what_is_saved_without_it(tmp_path: Path, rest: str) -> None:
+    log = record_drive(tmp_path / "drive.log", 60.0)
+    (rate,) = [
+        finding.rate
+        for finding in checked(tmp_path, CAN + MAPPED + rest, log=log)
+        if finding.rate and "fields" in finding.rate
+    ]
+    parts = {one["field"]: one["part"] for one in rate["fields"]}
+    assert len(parts) == 10
+    assert list(parts.values()) == sorted(parts.values(), reverse=True)
+    written = printed("decode", log, "--config", tmp_path / "gateway.toml", "--format", "lp").splitlines()
+
+    def size(field: str = "no field") -> int:
+        own = re.compile(re.escape(field).replace(r"\*", "[0-9]+") + "=[^ ,]*,?")
+        lines = []
+        for line in written:
+            measurement, (tags, fields, stamp) = line.partition(",")[0], line.split(" ")
+            kept = ",".join(one for one in fields.split(",") if not own.match(f"{measurement}.{one}"))
+            lines += [f"{tags} {kept} {stamp}\n"] if kept else []
+        return len(gzip.compress("".join(lines).encode(), 6))
+
+    for field in list(parts)[:4]:
+        assert parts[field] == pytest.approx(1 - size(field) / size(), abs=0.12), field
+    assert "cells.v*" in parts
 
 
 def test_batches_that_collect_longer_cost_fewer_bytes_of_a_thinned_bus(tmp_path: Path) -> None:
