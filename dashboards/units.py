@@ -12,6 +12,8 @@ _GRAFANA = {
     "Wh": units.WattHour,
     "Ah": units.AmpereHour,
     "kΩ": units.KiloOhm,
+    "mΩ": units.MilliOhm,
+    "mV": units.MilliVolt,
     "%": units.Percent,
     "°C": units.Celsius,
     "s": units.Seconds,

@@ -21,6 +21,7 @@ from typing import Any, TypeVar
 from telemetry.blackbox.settings import BlackBoxSettings
 from telemetry.charging.settings import ChargingSettings, CrossCheckSettings, SessionSettings, VinSettings
 from telemetry.errors import Faults
+from telemetry.health.settings import HealthSettings, refuse_twice
 from telemetry.rules.aggregate import Aggregate
 from telemetry.rules.limits import Limit
 from telemetry.rules.map_entry import MapEntry
@@ -86,6 +87,7 @@ ARRAYS: Mapping[str, type] = {
     "limit": Limit,
     "aggregate": Aggregate,
     "trigger": Trigger,
+    "health": HealthSettings,
 }
 
 
@@ -114,6 +116,7 @@ class Config:
     triggers: tuple[Trigger, ...]
     black_box: BlackBoxSettings
     charging: ChargingSettings
+    health: tuple[HealthSettings, ...]
     notes: tuple[str, ...] = ()  # what the file may not have meant, for `check` and the log
 
 
@@ -151,6 +154,8 @@ def read_config(document: Document, environment: Mapping[str, str], *, sends: bo
     for trigger in arrays["trigger"] if box is not None and box.directory is None else ():
         with faults.gathered():
             refuse_without_box(trigger)
+    with faults.gathered():
+        refuse_twice(arrays["health"])
     faults.raise_any(beside=top.notes)
     return Config(
         file=document.file,
@@ -174,5 +179,6 @@ def read_config(document: Document, environment: Mapping[str, str], *, sends: bo
         triggers=arrays["trigger"],
         black_box=made["black_box"],
         charging=ChargingSettings(made["charging"].vin, made["cross_check"], arrays["session"]),
+        health=arrays["health"],
         notes=tuple(map(str, top.notes)),
     )

@@ -26,7 +26,7 @@ from telemetry.lake.marker import Marker
 from telemetry.lake.rows import PartitionRows, put_partition
 from telemetry.lake.store import Where, open_store
 from telemetry.lake.task import Outcome, outcome_of
-from telemetry.model.measurements import MEASUREMENTS
+from telemetry.model.measurements import HEALTH_MEASUREMENTS, MEASUREMENTS
 from telemetry.sinks.influxql import quoted, text_literal
 from telemetry.sinks.settings import Tables
 from telemetry.tables.layout import CHANNEL, SOURCE, TAGS, TIME, table_of
@@ -40,6 +40,7 @@ EXPORTED = (
     "charging_session",
     "charging_phase",
     "charging_curve",
+    *(measurement.name for measurement in HEALTH_MEASUREMENTS),
 )
 CLOSED_AFTER_S = 7 * 86_400.0  # where no spool says how old its data may become
 _VALUES = 100_000  # of one window, where they are evenly spread

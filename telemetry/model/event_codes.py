@@ -29,7 +29,7 @@ class EventCode:
 
 
 # Below these numbers are the gateway's events and its sources', among them those that a `[[map]]` or a limit
-# may report of batteries and chargers, above them those of charging sessions.
+# may report of batteries and chargers, above them those of charging sessions and of battery health.
 ALARM_NUMBERS = range(100, 200)
 INFORMATION, WARNING, CRITICAL = Level
 ENDS = True
@@ -150,5 +150,11 @@ _EVENT_TABLE = (
     EventCode(
         212, "pack_swapped", INFORMATION, "another battery pack is in the vehicle; the text says which"
     ),
+    EventCode(220, "weak_cell", WARNING, "a cell takes less charge than the others, three charges running"),
+    EventCode(
+        221, "resistance_high", WARNING, "a cell has more resistance than the others, three charges running"
+    ),
+    EventCode(222, "current_offset", WARNING, "the current is off by more than 0.5 A from full to full"),
+    EventCode(223, "capacity_low", WARNING, "the pack's capacity is surely under 80 % of its rated one"),
 )
 EVENT_CODES = {code.name: code for code in _EVENT_TABLE}

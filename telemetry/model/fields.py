@@ -7,6 +7,7 @@ _UNITS = {
     "_ah": "Ah",
     "_wh": "Wh",
     "_kohm": "kΩ",
+    "_mohm": "mΩ",
     "_pct": "%",
     "_bytes": "byte",
     "_bytes_per_h": "byte/h",
@@ -17,6 +18,7 @@ _UNITS = {
     "_c": "°C",
     "_s": "s",
 }
+_OF_FAMILIES = {"vNNN": "V", "tNNN": "°C", "rNNN": "mΩ", "dNNN": "mV"}
 
 
 class Kind(Enum):
@@ -68,7 +70,7 @@ class Shown:
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One field. A name that ends in capitals names a family: `vNNN` is v001, v002, …
+    """One field. A name with capitals names a family: `vNNN` is v001, v002, …
 
     shown: None: by the words of its name, after all others.
     """
@@ -79,10 +81,14 @@ class Field:
     shown: Shown | None = None
 
     @property
+    def is_family(self) -> bool:
+        return not self.name.islower()
+
+    @property
     def unit(self) -> str:
         """Return the unit that the name's ending gives; empty for plain numbers, flags and texts."""
-        if self.name in ("vNNN", "tNNN"):
-            return "V" if self.name == "vNNN" else "°C"
+        if self.name in _OF_FAMILIES:
+            return _OF_FAMILIES[self.name]
         endings = [ending for ending in _UNITS if self.name.endswith(ending)]
         return _UNITS[max(endings, key=len)] if endings and self.kind is Kind.FLOAT else ""
 

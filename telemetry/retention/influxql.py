@@ -42,7 +42,7 @@ def selections(database: str, raw: str) -> dict[str, tuple[str, str]]:
             f"GROUP BY time({steps.every}), * fill(none)",
         )
     for copied in COPIED:
-        chosen = [f"last({quoted(field.name)}) AS {quoted(field.name)}" for field in copied.fields]
+        chosen = [_copied(field) for field in copied.fields]
         into = _into(database, raw, RECORDS, copied.name, chosen)
         found[copied.name] = (into, "GROUP BY time(1ns), * fill(none)")
     return {name: found[name] for name in MEASUREMENTS}
@@ -76,6 +76,12 @@ def _into(database: str, raw: str, place: str, name: str, chosen: list[str]) -> 
 
 
 def _chosen(function: str, field: Field) -> str:
-    if pattern(field) != field.name:  # a family: each that it finds is named as the others are
+    if field.is_family:  # each that it finds is named as the others are
         return f"{function}(/^{pattern(field)}$/)"
     return f"{function}({quoted(field.name)}) AS {quoted(f'{function}_{field.name}')}"
+
+
+def _copied(field: Field) -> str:
+    if field.is_family:  # which has no alias: `last_r001`
+        return _chosen(LAST, field)
+    return f"last({quoted(field.name)}) AS {quoted(field.name)}"

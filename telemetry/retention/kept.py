@@ -8,6 +8,7 @@ Promises:
 - Points that come late are brought in when a task of TIERS looks back so far.
 """
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -56,10 +57,7 @@ def is_level(field: Field) -> bool:
 
 def pattern(field: Field) -> str:
     """Return a regular expression of the field's name, of which a family (`vNNN`, `lost_REASON`) has many."""
-    stem = field.name.rstrip("ABCDEFGHIJKLMNOPQRSTUVWXYZ")
-    if stem == field.name:
-        return field.name
-    return f"{stem}[0-9]+" if field.name.endswith("NNN") else f"{stem}.+"
+    return re.sub("[A-Z]+", ".+", field.name.replace("NNN", "[0-9]+"))
 
 
 def patterns(fields: tuple[Field, ...]) -> str:

@@ -61,7 +61,7 @@ class Aggregate:
 
 def banks(aggregates: Iterable[Aggregate], mapping: MapSpec | None, spec: PlanSpec) -> tuple[Bank, ...]:
     """Return what `aggregates` are of the packs that `mapping` fills. Raises ConfigError, of all at once."""
-    buses = _buses_of_packs(mapping, spec) if mapping else {}
+    buses = buses_of_packs(mapping, spec) if mapping else {}
     known: dict[str, Bank | str] = {pack: pack for pack in buses}
     found: list[Bank] = []
     owners: dict[str, str] = {}  # the aggregate that a member is in
@@ -101,7 +101,7 @@ def _check_member(
         raise ConfigError(what, where=aggregate.key, hint="give each a pack name of its own")
 
 
-def _buses_of_packs(mapping: MapSpec, spec: PlanSpec) -> dict[str, list[str]]:
+def buses_of_packs(mapping: MapSpec, spec: PlanSpec) -> dict[str, list[str]]:
     """Return the packs with rows of `battery`, and the buses that these come from."""
     found: dict[str, list[str]] = {}
     for bus, layout in zip(spec.buses, mapping.buses, strict=True):

@@ -143,6 +143,11 @@ def compose(config: Config) -> Composition:
     )
     mapping = modelling.map if modelling else None
     triggers = faults.value(lambda: resolved(config.triggers, spec, mapping, is_whole=modelling is not None))
+    if modelling and config.health:
+        from telemetry.health.packs import refuse_unfilled
+
+        with faults.gathered():
+            refuse_unfilled(config.health, modelling, spec)
     faults.raise_any()
     if config.uplink.bytes_per_hour is not None:
         from telemetry.sinks.budget import check_floor

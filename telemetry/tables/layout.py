@@ -44,7 +44,7 @@ def table_of(measurement: Measurement) -> TableSpec:
     fields = (
         ColumnSpec(each.name, ColumnKind.INT64 if each.name == "level" else _KINDS[each.kind], each.unit)
         for each in measurement.fields
-        if "NNN" not in each.name
+        if not each.is_family
     )
     return TableSpec(measurement.name, (_TIME, _CHANNEL, *heads, *fields))
 

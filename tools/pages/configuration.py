@@ -33,6 +33,7 @@ _UNITS = {
     "_kib": "KiB",
     "_mib": "MiB",
     "_pct": "%",
+    "_ah": "Ah",
     "_ns": "ns",
     "_ms": "ms",
     "_s": "s",

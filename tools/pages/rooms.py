@@ -25,6 +25,7 @@ ROOMS = (
         "framing",
         "protocols",
         "charging",
+        "health",
         "logs",
         "spool",
         "blackbox",

@@ -245,7 +245,7 @@ def test_any_other_signal_name_is_kept(name: str) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["battery", "cells", "charger", "meter", "charging_session", "charging_curve", "event", "gateway"],
+    ["battery", "battery_health", "cells", "charger", "meter", "charging_session", "event", "gateway"],
 )
 def test_a_message_called_like_a_measurement_of_ours_gets_a_prefix(name: str) -> None:
     assert measurement_name(name) == f"can_{name}"

@@ -31,6 +31,12 @@ UNITLESS = {
     },
     "charging_session": {"attempts"},
     "charging_phase": {"attempt"},
+    "battery_health": {
+        *("charges_used", "resistance_steps", "resistive_cell_index", "resistive_cell_ratio"),
+        *("weak_cell_index", "weak_cell_ratio", "weak_cell_sd"),
+    },
+    "cell_charge": {"qNNN"},
+    "battery_use": {"full_cycles"},
     "event": {"level"},
     "gateway": {
         *("offered", "read", "kernel_dropped", "decoded", "absorbed", "unknown", "lost_REASON", "in_flight"),
@@ -60,7 +66,7 @@ def test_fields_are_named_once_and_tags_are_known(measurement: Measurement) -> N
 
 @pytest.mark.parametrize(
     ("name", "unit"),
-    [("voltage_v", "V"), ("remaining_ah", "Ah"), ("energy_wh", "Wh"), ("vNNN", "V"), ("tNNN", "°C")],
+    [("voltage_v", "V"), ("remaining_ah", "Ah"), ("energy_wh", "Wh"), ("vNNN", "V"), ("rNNN", "mΩ")],
 )
 def test_the_unit_is_that_of_the_longest_ending(name: str, unit: str) -> None:
     fields = {field.name: field for measurement in MEASUREMENTS.values() for field in measurement.fields}
@@ -68,9 +74,10 @@ def test_the_unit_is_that_of_the_longest_ending(name: str, unit: str) -> None:
 
 
 def test_the_page_marks_what_nothing_writes_yet() -> None:
-    """Written is what a `[[map]]` or a serial device fills, charging sessions, and the service's own."""
+    """Written is what a `[[map]]` or a device fills, what follows from it, and the service's own."""
     charging = {CHARGING_SESSION.name, CHARGING_PHASE.name, CHARGING_CURVE.name}
-    written = {*MAPPED_MEASUREMENTS, *charging, EVENT.name, GATEWAY.name}
+    health = {"battery_health", "cell_resistance", "cell_charge", "cell_drift", "battery_use"}
+    written = {*MAPPED_MEASUREMENTS, *charging, *health, EVENT.name, GATEWAY.name}
     assert {name for name, measurement in MEASUREMENTS.items() if measurement.is_written} == written
     sections = documentation().split("\n## ")[1:]
     marked = {section.partition("\n")[0] for section in sections if "Not written yet" in section}
@@ -89,6 +96,7 @@ def test_event_codes_keep_their_numbers() -> None:
     assert EVENT_CODES["balancing_fault"].number == 122
     assert EVENT_CODES["charging_started"].number == 200
     assert EVENT_CODES["pack_swapped"].number == 212
+    assert EVENT_CODES["capacity_low"].number == 223
 
 
 @pytest.mark.parametrize("measurement", [BATTERY, CHARGER, METER], ids=lambda measurement: measurement.name)

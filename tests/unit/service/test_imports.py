@@ -21,6 +21,7 @@ SERIAL = ("telemetry.framing", "telemetry_core.serial", "telemetry.protocols.tab
 VEHICLES = ("telemetry.vehicles",)
 PROTOCOLS = ("telemetry.protocols.can", "telemetry.protocols.registers", "telemetry.protocols.serial")
 CHARGES = ("telemetry.charging.follow", "telemetry.charging.tracker", "telemetry_core.charge")
+HEALTH = ("telemetry.health.packs",)
 LOGS = ("telemetry.logs.log", "telemetry_core.logs")
 BOUNDS = ("telemetry_core.rules.bounds",)
 COMMANDS = ("can", "cantools", "influxdb_client", "numpy", "pandas", "prometheus_client", "rich", "serial")
@@ -44,7 +45,18 @@ def test_a_service_of_one_can_bus_imports_nothing_of_other_sources_protocols_cha
 ) -> None:
     modules = imported(tmp_path, GATEWAY_OF_CAN0)
     assert {"telemetry.service.service", "telemetry.sources.can.source"} <= modules
-    unused = (*OTHER_SOURCES, *SERIAL, *PROTOCOLS, *VEHICLES, *CHARGES, *LOGS, *BOUNDS, *COMMANDS, *OF_PYTHON)
+    unused = (
+        *OTHER_SOURCES,
+        *SERIAL,
+        *PROTOCOLS,
+        *VEHICLES,
+        *CHARGES,
+        *HEALTH,
+        *LOGS,
+        *BOUNDS,
+        *COMMANDS,
+        *OF_PYTHON,
+    )
     assert modules & set(unused) == set()
 
 
