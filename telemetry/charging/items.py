@@ -1,9 +1,20 @@
 """What the tracker makes of changes: rows and events, each with the row of the batch that made it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from telemetry.charging.session import CurvePoint, Phase, Session
 from telemetry.model.events import Event
+
+
+class Point(NamedTuple):
+    """One row: what `telemetry.model.point.line` takes. What battery health makes is one already."""
+
+    measurement: str
+    tags: Mapping[str, str]
+    fields: Mapping[str, float | bool | str]
+    time_ns: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +42,7 @@ class PhaseWord:
     phase: str
 
 
-SessionRow = Session | PhaseRow | CurveRow | PhaseWord
+SessionRow = Session | PhaseRow | CurveRow | PhaseWord | Point
 Content = Event | SessionRow
 
 

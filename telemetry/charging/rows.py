@@ -4,24 +4,13 @@ Promises: a row that replaces an earlier one has every field that the earlier on
 session has an empty `outcome`, `stop_side` and `stop_reason`: the database would keep what a row leaves out.
 """
 
-from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import NamedTuple
 
-from telemetry.charging.items import CurveRow, PhaseRow, PhaseWord, SessionItem, SessionRow
+from telemetry.charging.items import CurveRow, PhaseRow, PhaseWord, Point, SessionItem, SessionRow
 from telemetry.charging.session import CurvePoint, Phase, Session
 from telemetry.model.measurements import CHARGER, CHARGING_CURVE, CHARGING_PHASE, CHARGING_SESSION
 
 _CAN_VANISH = ("outcome", "stop_side", "stop_reason")
-
-
-class Point(NamedTuple):
-    """One row: what `telemetry.model.point.line` takes."""
-
-    measurement: str
-    tags: Mapping[str, str]
-    fields: Mapping[str, float | bool | str]
-    time_ns: int
 
 
 def point(content: SessionRow, vehicle: str, time_ns: int, shift_ns: int = 0) -> Point:
@@ -42,6 +31,8 @@ def point(content: SessionRow, vehicle: str, time_ns: int, shift_ns: int = 0) ->
         case PhaseWord(charger, source, phase_name):
             tags = {"vehicle": vehicle, "charger": charger, "source": source}
             return Point(CHARGER.name, tags, {"phase": phase_name}, time_ns + shift_ns)
+        case Point():
+            return content._replace(time_ns=content.time_ns + shift_ns)
 
 
 def start_of(made: SessionItem) -> int | None:

@@ -12,7 +12,7 @@ from telemetry_core.text.encoder import Encoder
 from telemetry_core.text.lines import LineBuffer
 from telemetry_core.text.wide import WideRows
 
-from telemetry.charging.items import CurveRow, SessionRow
+from telemetry.charging.items import CurveRow, Point, SessionRow
 from telemetry.charging.rows import point
 from telemetry.charging.session import Session
 from telemetry.model.event_codes import EVENT_CODES
@@ -77,7 +77,7 @@ class Output:
         """Take an event that the rows before made, and its stamp."""
 
     def add_session(self, _row: SessionRow, _time_ns: int, _tag: str, _lines: LineBuffer) -> str:
-        """Take a row of a charging session, its stamp, and the tag `source` of its plug.
+        """Take a row of a charging session or of battery health, its stamp, and its channel's tag `source`.
 
         Return the measurement of the point that it has become; empty: of none.
         """
@@ -137,7 +137,7 @@ class Lines(_Encoded):
         name, tags, fields, stamp_ns = point(row, self._vehicle, time_ns, self.shift_ns)
         may_replace = not isinstance(row, CurveRow)  # of those none has the stamp of another
         into = self.replacing if may_replace and self.replacing is not None else lines
-        is_over = isinstance(row, Session) and row.outcome is not None
+        is_over = isinstance(row, Point) or (isinstance(row, Session) and row.outcome is not None)
         line = point_line(name, tags, fields, stamp_ns)
         into.append(line, stamp_ns, overlaps=may_replace, urgent=is_over)
         return name

@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping
 
 from telemetry_core.rows.schema import guarded
 
-from telemetry.charging.rows import Point, rfc3339
+from telemetry.charging.items import Point
+from telemetry.charging.rows import rfc3339
 from telemetry.stages.formats import OutputFormat, TextSettings, TimeForm
 
 _KEYS = {TimeForm.NS: "time_ns", TimeForm.ISO: "time", TimeForm.RELATIVE: "time_s"}
