@@ -68,9 +68,9 @@ class BlackBox:
         self.lost = 0  # frames and lines
         self.dropped = 0  # captures
         self._thread = threading.Thread(target=self._run, name="black box", daemon=True)
-        captures = self.box.captures()
-        self.ids_before = {capture.id for capture in captures}  # which no later capture may have
-        for capture in captures:
+        self.frozen = self.box.frozen()  # as of a moment ago, for any thread
+        self.ids_before = {capture.id for capture, _ in self.frozen}  # which no later capture may have
+        for capture, _ in self.frozen:
             if capture.last is None:  # that was cut off
                 self._end(capture)
 
@@ -158,6 +158,8 @@ class BlackBox:
                     self._end(capture)
             if self._descriptor < 0:
                 self._tidy()
+            if asked or over or self._descriptor < 0:
+                self.frozen = self.box.frozen()
         except (OSError, TelemetryError) as error:
             with self._changed:
                 self._asked += [each for each in asked if each[0] not in self._open]

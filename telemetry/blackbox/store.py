@@ -99,6 +99,13 @@ class Box:
                 )
         return sorted(found, key=lambda one: (one.first, one.id))
 
+    def frozen(self) -> list[tuple[Capture, int]]:
+        """Return the same, and how many bytes of segments each holds; others may have them too."""
+        sizes = self.segments()
+        return [
+            (one, sum(size for number, size in sizes.items() if one.has(number))) for one in self.captures()
+        ]
+
     def capture(self, name: str) -> Capture:
         """Return the one of this id. Raises UsageError."""
         captures = self.captures()

@@ -45,10 +45,8 @@ def run(arguments: argparse.Namespace) -> int:
         raise ConfigError("there is no [black_box]", where=str(arguments.config), hint="give it a directory")
     box = Box(directory)
     if arguments.action == "list":
-        sizes = box.segments()
-        for one in box.captures():
-            size_mb = sum(size for number, size in sizes.items() if one.has(number)) / 1e6
-            print(f"{one.id}  {size_mb:.1f} MB{'' if one.last is not None else '  goes on'}")
+        for one, size in box.frozen():
+            print(f"{one.id}  {size / 1e6:.1f} MB{'' if one.last is not None else '  goes on'}")
         return EXIT_OK
     capture = box.capture(arguments.id)
     if arguments.action == "drop":

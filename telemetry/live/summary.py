@@ -4,7 +4,7 @@ Promises: numbers have units, counts that are 0 and need nobody's attention are 
 outside is printable. Pure.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from telemetry.errors import printable
@@ -24,6 +24,8 @@ from telemetry.model.measurements import BATTERY, MEASUREMENTS
 
 MOST_EVENTS = 8
 MOST_UNMATCHED = 8
+MOST_MEASUREMENTS = 6
+MOST_CAPTURES = 4
 _SAID = (Place.ELECTRICAL, Place.CHARGE, Place.STATE, Place.CELLS, Place.TEMPERATURE)
 
 Json = Mapping[str, Any]
@@ -161,16 +163,29 @@ def _service(status: Json) -> Iterator[str]:
     sent, carried = sink.get("bytes_sent", 0), sink.get("link_bytes", 0)
     on_link = f" (about {size(carried)} on the link)" if carried else ""
     yield f"sink: {state['sink']}{f', {size(sent)} sent{on_link}' if sent else ''}"
+    made = sorted(status.get("line_bytes", {}).items(), key=lambda one: -one[1])[:MOST_MEASUREMENTS]
+    if shares := [f"{name} {100 * part / sum(status['line_bytes'].values()):.0f} %" for name, part in made]:
+        yield f"  its lines: {', '.join(shares)}"
     oldest_s = gauges.get("spool_oldest_s", 0.0)
     oldest = f", oldest {duration(oldest_s)}" if oldest_s >= 1 else ""
     written = gauges.get("spool_written_bytes_per_h")
     rate = "" if written is None else f", {size(written)} written an hour"
+    yield from _captures(status.get("captures", ()), status["accounts"].get("triggers/over_per_hour", 0))
     yield f"spool: {state['spool']}, {size(gauges['spool_bytes'])}{oldest}{rate}"
     memory = f"memory {size(gauges['memory_bytes'])}, " if "memory_bytes" in gauges else ""
     cpu_pct = 100.0 * gauges["cpu_s"] / max(gauges["uptime_s"], 1.0)
     yield f"process: {memory}processor {cpu_pct:.1f} %"
     if gauges.get("log_lines_dropped"):
         yield f"  {gauges['log_lines_dropped']:,.0f} lines of the log dropped"
+
+
+def _captures(captures: Sequence[Json], over_per_hour: int) -> Iterator[str]:
+    limited = f", {over_per_hour:,} more were over per_hour" if over_per_hour else ""
+    if captures or limited:
+        yield f"captures: {len(captures)}{limited}"
+    for one in captures[:MOST_CAPTURES]:
+        raw = f", {size(one['raw_bytes'])} of raw frames" if one["raw_bytes"] else ""
+        yield f"  {one['id']}{', goes on' if one['goes_on'] else ''}{raw}"
 
 
 def _events(events: Iterable[Json]) -> Iterator[str]:

@@ -11,15 +11,18 @@ Pure, but for `process_gauges`.
 import contextlib
 import os
 import resource
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 from telemetry.live.gateway import describe
 from telemetry.live.state import LiveSnapshot
 from telemetry.live.view import live_view
 from telemetry.service.stderr_queue import dropped_lines
 from telemetry.sinks.state import SinkState
+
+if TYPE_CHECKING:  # a service without a black box imports nothing of it
+    from telemetry.blackbox.store import Capture
 
 _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 
@@ -33,6 +36,8 @@ class Figures:
     volatile: str  # why the disk refuses
     live: LiveSnapshot
     taken_s: float  # monotonic
+    line_bytes: Mapping[str, int] = field(default_factory=dict)  # of this run, by measurement
+    captures: Sequence[Mapping[str, Any]] = ()
 
     def status(
         self,
@@ -52,8 +57,20 @@ class Figures:
         }
         states = {**states, "sink": sink.summary(), "spool": self.volatile or "on disk"}
         status = {**describe(vehicle, self.counters, gauges, states), "sink": sink.view()}
+        status |= {"line_bytes": dict(self.line_bytes), "captures": list(self.captures)}
         live = live_view(self.live, now_s, status, with_messages=with_messages)
         return {**status, "live": live}
+
+
+def captures_view(
+    of_windows: Iterable[Mapping[str, Any]], frozen: "Iterable[tuple[Capture, int]]"
+) -> list[dict[str, Any]]:
+    """Return captures by id, the newest first: windows of this run, and what the black box has in bytes."""
+    found = {one["id"]: {**one, "raw_bytes": 0} for one in of_windows}
+    for capture, size in frozen:
+        known = found.setdefault(capture.id, {"id": capture.id, "goes_on": False})
+        found[capture.id] = {**known, "raw_bytes": size, "goes_on": known["goes_on"] or capture.last is None}
+    return sorted(found.values(), key=lambda one: one["id"], reverse=True)
 
 
 def process_gauges() -> dict[str, float]:

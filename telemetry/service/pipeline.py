@@ -111,6 +111,7 @@ class Pipeline:
         self._lost_earlier: dict[str, dict[str, int]] = {}  # before a source began again
         self._retired: dict[str, int] = {}  # what stages before these have counted
         self._rare_points: dict[str, int] = {}
+        self._earlier_bytes: dict[str, int] = {}  # of lines, by measurement: the service's own, stages before
         self._names: dict[str, tuple[Names, Names]] = {}  # by source: of its frames and of its bus
         self._open = LineBuffer()
         self._replacing = LineBuffer(256)
@@ -211,6 +212,7 @@ class Pipeline:
         hand_over_sessions(self._stages.sessions, stages.sessions, BY_POWER, self._open)
         self._stages.writing.hand_over_windows(stages.writing)
         self._retired = add(self._retired, self._stages.counted())
+        self._earlier_bytes = self.bytes_by_measurement()
         self._stages = stages
         if self._replacing.lines:
             self.cut()
@@ -303,6 +305,11 @@ class Pipeline:
         self._switch(TimeBase.UNIX if time_known else TimeBase.BOOT)
         self._open.append(line, time_ns, urgent=measurement == EVENT.name)
         self._rare_points[measurement] = self._rare_points.get(measurement, 0) + 1
+        self._earlier_bytes[measurement] = self._earlier_bytes.get(measurement, 0) + len(line)
+
+    def bytes_by_measurement(self) -> dict[str, int]:
+        """Return how many bytes of lines this run has made; see `Output`."""
+        return add(self._earlier_bytes, self._stages.writing.output.bytes_by_measurement())
 
     def tick(self, live: Iterable[str] = ()) -> None:
         """Close the open batch when it is old, commit when that is due.

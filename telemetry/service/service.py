@@ -27,7 +27,7 @@ from telemetry.model.bit_rate import BitRate
 from telemetry.model.events import begins
 from telemetry.service.attempts import Reports, take_all
 from telemetry.service.committing import Committer
-from telemetry.service.figures import Figures, process_gauges
+from telemetry.service.figures import Figures, captures_view, process_gauges
 from telemetry.service.own_points import OwnPoints, unclean_stop
 from telemetry.service.pipeline import Pipeline
 from telemetry.service.reload import Reload
@@ -489,11 +489,23 @@ class Service:
             "frames_waiting": self._output.frames_waiting,
             "sink_held": bool(self._sink.state.held),
             "incomplete_cycles": self._stages.writing.incomplete_cycles,
+            **self._uplink.gauges,
             "uptime_s": now_s - self._started_s,
             **process_gauges(),
         }
         live = self._live_state.snapshot()
-        return Figures(add(self._ledger.snapshot(), counters), gauges, spool.volatile, live, now_s)
+        windows, box = self._stages.writing.windows, self._black_box
+        return Figures(
+            add(self._ledger.snapshot(), counters),
+            gauges,
+            spool.volatile,
+            live,
+            now_s,
+            self._pipeline.bytes_by_measurement(),
+            captures_view(
+                windows.captures(self._clock.unix_ns()) if windows else (), box.frozen if box else ()
+            ),
+        )
 
     def _publish(self) -> None:
         self._published = self._take_figures()

@@ -50,6 +50,11 @@ class Uplink:
         if before != (factor := self._budget.factor if self._budget else 1):
             self._report(factor, before)
 
+    @property
+    def gauges(self) -> dict[str, float]:
+        """Return the factor in force, where there is a budget."""
+        return {"bound_factor": self._budget.factor} if self._budget is not None else {}
+
     def tick(self, now_s: float) -> bool:
         """Look at what the link has carried; return whether the factor has changed. About once a second."""
         budget = self._budget

@@ -3,6 +3,7 @@
 Promises: what comes out depends on what is given alone, in its order. Relies on one thread.
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from telemetry_core.rows.batch import SampleBatch
@@ -15,6 +16,7 @@ from telemetry_core.text.wide import WideRows
 from telemetry.charging.items import CurveRow, Point, SessionRow
 from telemetry.charging.rows import point
 from telemetry.charging.session import Session
+from telemetry.ledger import add
 from telemetry.model.event_codes import EVENT_CODES
 from telemetry.model.events import Event
 from telemetry.model.events import line as event_line
@@ -87,6 +89,10 @@ class Output:
         """Return how many rows had no value, and so became no point."""
         return {}
 
+    def bytes_by_measurement(self) -> dict[str, int]:
+        """Return how many bytes of lines for a database there are so far, without tags and stamps of rows."""
+        return {}
+
     def newest_ns(self, _tags: int) -> int:
         """Return the newest stamp of rows of the data model with this tag set."""
         return NEVER_NS
@@ -120,6 +126,7 @@ class Lines(_Encoded):
     def __init__(self, schema: Schema, vehicle: str) -> None:
         super().__init__(schema)
         self._vehicle = vehicle
+        self._rare_bytes = Counter[str]()
 
     def bind(self, channel: BoundChannel) -> None:
         for index, tags in zip(channel.tag_sets, channel.tags(), strict=True):
@@ -131,7 +138,9 @@ class Lines(_Encoded):
 
     def add_event(self, event: Event, time_ns: int, lines: LineBuffer) -> None:
         stamp_ns = time_ns + self.shift_ns
-        lines.append(event_line(event, self._vehicle, stamp_ns), stamp_ns, urgent=True)
+        line = event_line(event, self._vehicle, stamp_ns)
+        self._rare_bytes[EVENT.name] += len(line)
+        lines.append(line, stamp_ns, urgent=True)
 
     def add_session(self, row: SessionRow, time_ns: int, _tag: str, lines: LineBuffer) -> str:
         name, tags, fields, stamp_ns = point(row, self._vehicle, time_ns, self.shift_ns)
@@ -140,7 +149,11 @@ class Lines(_Encoded):
         is_over = isinstance(row, Point) or (isinstance(row, Session) and row.outcome is not None)
         line = point_line(name, tags, fields, stamp_ns)
         into.append(line, stamp_ns, overlaps=may_replace, urgent=is_over)
+        self._rare_bytes[name] += len(line)
         return name
+
+    def bytes_by_measurement(self) -> dict[str, int]:
+        return add(self._encoder.field_bytes_by_measurement(), self._rare_bytes)
 
     def newest_ns(self, tags: int) -> int:
         return self._encoder.modelled_series.newest_ns(tags)

@@ -261,6 +261,13 @@ class Windows:
             for line, from_ns, to_ns, choice in windows:
                 self._ring.open(line, from_ns + by_ns, to_ns + by_ns, choice, SampleBatch(self._schema, 0))
 
+    def captures(self, now_ns: int) -> Iterator[dict[str, Any]]:
+        """Yield the captures of this run, the newest first; goes_on: rows may come that are sent in full."""
+        for one in reversed(self._captures):
+            is_late = one.line == _THIS_MACHINE and one.to_ns + _LATE_NS < now_ns
+            goes_on = not is_late and self._ring is not None and self._ring.last_ns(one.line) < one.to_ns
+            yield {"id": one.id, "from_ns": one.from_ns, "to_ns": one.to_ns, "goes_on": goes_on}
+
     @property
     def held_s(self) -> float | None:
         """Return how much time the ring has room for, by the rows that it holds; None: that is not known."""

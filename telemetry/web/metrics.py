@@ -38,6 +38,7 @@ _GAUGES = (
     ("spool_oldest_s", "spool_oldest_batch_age_seconds", "Age of the oldest batch that waits."),
     ("spool_volatile", "spool_volatile", "1 while the disk refuses and live data flows from memory alone."),
     ("frames_waiting", "frames_waiting", "Frames read that wait for the pipeline."),
+    ("bound_factor", "bound_factor", "By which bounds are multiplied, where [uplink] sets a budget."),
     ("sink_held", "sink_held", "1 while the server refuses everything and batches are held."),
     ("memory_bytes", "process_resident_memory_bytes", "Resident memory."),
     ("uptime_s", "uptime_seconds", "Time since the service started."),
@@ -158,6 +159,12 @@ class StatusCollector(Collector):
         yield CounterMetricFamily(
             PREFIX + "sink_sent_bytes", "Lines sent, mostly compressed, each time.", sink["bytes_sent"]
         )
+        lines = CounterMetricFamily(
+            PREFIX + "line_bytes", "Lines made, without tags and stamps of rows.", labels=["measurement"]
+        )
+        for measurement, count in self._status["line_bytes"].items():
+            lines.add_metric([measurement], count)
+        yield lines
         yield CounterMetricFamily(
             PREFIX + "sink_link_bytes", "About what the link has carried, both ways.", sink["link_bytes"]
         )

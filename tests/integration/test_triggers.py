@@ -60,6 +60,10 @@ def test_a_window_is_whole_and_its_capture_decodes_to_the_same_rows(tmp_path: Pa
         gateway.wait_for(lambda: gateway.status()["live"]["sources"][0]["decoded"] == 500)
         listener.send(chain([power(500, 160.0)], (power(number) for number in range(501, 700))))
         gateway.wait_for(lambda: sum(b"BMS_PackPower" in line for line in server.stored) >= 700)
+        gateway.wait_for(lambda: gateway.status()["captures"])
+        (capture,) = gateway.status()["captures"]
+        assert capture["goes_on"], "no row has come of 60 s after the event"
+        gateway.wait_for(lambda: gateway.status()["captures"][0]["raw_bytes"] > 1000)
         out = tmp_path / "got.log"
         if ending == "stop":
             final = gateway.end()
@@ -73,6 +77,7 @@ def test_a_window_is_whole_and_its_capture_decodes_to_the_same_rows(tmp_path: Pa
             gateway.process.wait()
         (event,) = [line for line in server.stored if b"code=trigger" in line]
         (name,) = re.findall(rb'capture="([^"]+)"', event)
+        assert name.decode() == capture["id"]
         assert name.decode() in printed("blackbox", "list", gateway.config)
         assert "700 frames" in printed("blackbox", "get", gateway.config, name.decode(), "-o", out)
         decoded = printed("decode", out, "--dbc", VEHICLE_DBC, "--format", "lp", "--vehicle", "van").encode()

@@ -44,6 +44,7 @@ def status(**gauges: float) -> dict[str, Any]:
         "link_bytes": 23_456,
         "latency": latency,
     }
+    base |= {"line_bytes": {"battery": 750, "cells": 240, "event": 10}, "captures": []}
     return {**base, "sink": sink, "live": {**live, **base}}
 
 

@@ -124,6 +124,10 @@ cdef class Ring:
         """Return the newest stamp of rows of a time line that left for want of room; -2**63: none did."""
         return self.lines[<size_t>line].lost_ns if 0 <= line < self.line_count else INT64_MIN
 
+    def last_ns(self, line):
+        """Return the stamp of the last row of a time line; -2**63: none has come."""
+        return self.lines[<size_t>line].last_ns if 0 <= line < self.line_count else INT64_MIN
+
     def take(self, SampleBatch samples not None, int64_t shift_ns):
         """Keep these rows; return where they lie, as pairs: up to which row, and OUTSIDE, BESIDE, INSIDE or AFTER.
 

@@ -22,6 +22,7 @@ cdef class Encoder:
     cdef public int64_t origin_ns
     cdef FieldPlan* plans        # as Schema.fields
     cdef RecordPlan* records     # as Schema.records
+    cdef uint64_t* field_bytes   # as Schema.records: of line protocol
     cdef bint is_guarded         # csv: texts that a spreadsheet may take for formulas follow an apostrophe
     cdef Texts tag_sets
     cdef readonly SeriesStamps modelled_series
@@ -36,6 +37,7 @@ cdef class Encoder:
     cdef Texts json_messages     # as Schema.records: `"name"`; None until ndjson is asked for
     cdef Texts json_signals      # as Schema.fields: `,"name":`
 
+    cdef dict _sums(self, counts)
     cdef object _check(self, SampleBatch samples)
     cdef tuple _named(self, as_text, bytes message_form, bytes signal_form)
     cdef int _encode(self, SampleBatch samples, LineBuffer lines) except -1 nogil

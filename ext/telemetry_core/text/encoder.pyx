@@ -18,6 +18,7 @@ from libc.stdlib cimport free
 from libc.string cimport memcpy
 
 from telemetry_core.frames.batch cimport ID_EXTENDED, ID_MASK
+from telemetry_core.memory cimport zeroed
 from telemetry_core.text.lines cimport LineBuffer
 from telemetry_core.text.printing cimport (
     FORM_ASCII, FORM_FLAG, FORM_TEXT, FORM_WORD, NUMBER_ROOM, FieldPlan, RecordPlan, plan_fields, plan_records,
@@ -80,11 +81,13 @@ cdef class Encoder:
         self.json_channels = Texts(b'""')
         self.plans = plan_fields(schema)
         self.records = plan_records(schema)
+        self.field_bytes = <uint64_t*>zeroed(schema.record_count, sizeof(uint64_t))
         self.modelled_series = SeriesStamps(sum(spec.modelled for spec in schema.specs))
 
     def __dealloc__(self):
         free(self.plans)
         free(self.records)
+        free(self.field_bytes)
 
     def expect_parts(self, records):
         """Expect rows of these records in parts, as bounds make them: they say themselves which may overlap."""
@@ -97,13 +100,21 @@ cdef class Encoder:
 
         Hidden rows do not count.
         """
-        counts = {}
         cdef Py_ssize_t index
-        for index in range(self.schema.record_count):
-            if self.records[index].empty_rows and not self.schema.records[index].hidden:
-                measurement = self.schema.specs[index].measurement
-                counts[measurement] = counts.get(measurement, 0) + self.records[index].empty_rows
-        return counts
+        return self._sums([0 if self.schema.records[index].hidden else self.records[index].empty_rows
+                           for index in range(self.schema.record_count)])
+
+    def field_bytes_by_measurement(self):
+        """Return how many bytes of fields lines of line protocol have had, without tags and stamps, likewise."""
+        cdef Py_ssize_t index
+        return self._sums([self.field_bytes[index] for index in range(self.schema.record_count)])
+
+    cdef dict _sums(self, counts):
+        found = {}
+        for spec, count in zip(self.schema.specs, counts):
+            if count:
+                found[spec.measurement] = found.get(spec.measurement, 0) + count
+        return found
 
     def set_tags(self, uint16_t index, bytes text not None):
         """Set the text of tag set `index`: escaped `,key=value,…`, sorted by key; empty for no tags.
@@ -180,6 +191,7 @@ cdef class Encoder:
         cdef char* end_of_room = lines.data + lines.room
         cdef RecordPlan* records = self.records
         cdef FieldPlan* plans = self.plans
+        cdef uint64_t* field_bytes = self.field_bytes
         cdef const char* text = self.schema.text
         cdef size_t longest_tags = self.tag_sets.longest
         cdef int64_t shift_ns = self.shift_ns
@@ -213,6 +225,7 @@ cdef class Encoder:
                 out = line
             else:
                 body[0] = c" "
+                field_bytes[head.record] += out - body - 1
                 stamp_ns = head.time_ns + head.nudge_ns + shift_ns
                 out = put_line_end(out, stamp_ns, &stamp_head)
                 first_ns = min(first_ns, stamp_ns)

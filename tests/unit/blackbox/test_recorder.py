@@ -76,8 +76,12 @@ def rig(tmp_path: Path) -> Iterator[Rig]:
 
 def test_a_capture_has_what_was_there_and_what_came_until_it_was_over(rig: Rig) -> None:
     rig.seconds(25)
+    assert rig.recorder.frozen == []
     rig.recorder.freeze("one", 12.0)
-    rig.seconds(40)
+    rig.seconds(1)
+    assert [(one.id, one.last) for one, _ in rig.recorder.frozen] == [("one", None)]
+    rig.seconds(39)
+    assert rig.recorder.frozen == rig.box.frozen()
     for channel in ("can0", "can1", "tty"):
         found = rig.got("one")[channel]
         assert found[:25] == [*range(25)]

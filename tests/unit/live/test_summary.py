@@ -36,6 +36,7 @@ def test_a_status_says_what_is_wrong_what_the_battery_does_and_where_everything_
         "",
         "points: made 24,000,514, acknowledged 24,000,000, dead 2, waiting memory 512, all accounted for",
         "sink: API v2, last answer 204, 12.3 kB sent (about 23.5 kB on the link)",
+        "  its lines: battery 75 %, cells 24 %, event 1 %",
         "spool: on disk, 3.7 MB",
         "process: memory 46.9 MB, processor 2.5 %",
         "",
@@ -149,4 +150,20 @@ def test_a_service_that_ends_while_the_disk_refuses_says_what_waits_in_memory() 
     assert list(end_lines(accounts, {"points_waiting_memory": 7, "points_waiting_disk": 3})) == [
         "points: made 12, acknowledged 2, waiting memory 7, waiting disk 3, all accounted for",
         "stopped; 10 points wait in the spool",
+    ]
+
+
+def test_captures_are_counted_and_the_newest_named_with_what_the_black_box_has_of_them() -> None:
+    reported = status()
+    assert not any("capture" in line for line in status_lines(reported))
+    reported["accounts"]["triggers/over_per_hour"] = 2
+    ids = [f"20261130T19300{number}Z-1" for number in range(6)]
+    reported["captures"] = [{"id": id, "goes_on": False, "raw_bytes": 0} for id in reversed(ids)]
+    reported["captures"][0] |= {"goes_on": True, "raw_bytes": 1_234_567}
+    lines = list(status_lines(reported))
+    at = lines.index("captures: 6, 2 more were over per_hour")
+    assert lines[at + 1 : at + 6] == [
+        f"  {ids[5]}, goes on, 1.2 MB of raw frames",
+        *(f"  {ids[number]}" for number in (4, 3, 2)),
+        "spool: on disk, 3.7 MB",
     ]

@@ -161,6 +161,10 @@ def test_points_of_each_measurement_are_those_that_its_lines_are(tmp_path: Path)
     names = [line.partition(b",")[0].decode() for line in lines.take().splitlines()]
     rate = measure(composition.make_stages(), log, lambda _: Binding(0, "can9", "can9"))
     assert rate is not None
+    field_bytes = stages.writing.output.bytes_by_measurement()
+    for share in rate.shares:
+        part = field_bytes[share.measurement] / sum(field_bytes.values())
+        assert share.bytes_per_s / rate.bytes_per_s == pytest.approx(part)
     counted = {share.measurement: round(share.points_per_s * rate.duration_s) for share in rate.shares}
     assert counted == {name: names.count(name) for name in set(names)}
 

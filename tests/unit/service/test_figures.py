@@ -8,8 +8,9 @@ from typing import NoReturn
 
 import pytest
 
+from telemetry.blackbox.store import Capture
 from telemetry.live.state import LiveSnapshot
-from telemetry.service.figures import Figures, process_gauges
+from telemetry.service.figures import Figures, captures_view, process_gauges
 from telemetry.sinks.state import SinkState
 from tests.support.live import entity
 
@@ -44,6 +45,15 @@ def test_values_are_as_old_as_they_are_when_somebody_asks() -> None:
     taken = Figures({}, GAUGES, "", live, taken_s=97.0)
     (pack,) = taken.status("van", {}, SinkState(), now_s=117.0, got_on_s=97.0)["live"]["packs"]
     assert (pack["age_s"], pack["stale"]) == (20.0, ["soc_pct"])
+
+
+def test_a_capture_is_one_whether_windows_or_the_black_box_or_both_have_it() -> None:
+    windows = [{"id": "2-1", "from_ns": 5, "to_ns": 9, "goes_on": False}]
+    frozen = [(Capture("1-1", 3, 4), 70), (Capture("2-1", 4, None), 80)]
+    assert captures_view(windows, frozen) == [
+        {"id": "2-1", "from_ns": 5, "to_ns": 9, "goes_on": True, "raw_bytes": 80},
+        {"id": "1-1", "goes_on": False, "raw_bytes": 70},
+    ]
 
 
 def test_processor_time_and_memory_are_those_of_this_process() -> None:

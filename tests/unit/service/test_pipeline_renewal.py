@@ -31,6 +31,8 @@ def test_what_the_old_line_holds_goes_out_before_the_new_one_takes_over() -> Non
         b"Pack,source=can0,vehicle=van level=2 2000\n"
         b"Pack,source=can0,vehicle=bus level=3 3000\n"
     )
+    bench.pipeline.add_point("event", b"event,code=x level=0 4", 4)
+    assert bench.pipeline.bytes_by_measurement() == {"Pack": 3 * len("level=0"), "event": 22}
 
 
 def test_accounts_go_on_over_a_new_line() -> None:

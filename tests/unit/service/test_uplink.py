@@ -92,6 +92,7 @@ def test_over_the_budget_bounds_and_times_follow_and_the_data_says_so(tmp_path: 
     assert told.events[0].startswith("resolution_changed: bounds are multiplied by 4, no longer by 1; ")
     factor = told.factors[-1][0]
     assert uplink.gateway_every_s == 30.0 * factor
+    assert uplink.gauges == {"bound_factor": factor}
     uplink.adopt(config(tmp_path), 200.0)  # new stages begin as configured: they get the factor
     assert told.factors[-1][0] == factor
     uplink.adopt(config(tmp_path, 50_000), 201.0)
@@ -121,7 +122,7 @@ def test_without_a_budget_all_is_as_configured(tmp_path: Path) -> None:
     without = config(tmp_path)
     uplink.adopt(replace(without, uplink=replace(without.uplink, bytes_per_hour=None)), 0.0)
     assert not any(uplink.tick(float(second)) for second in range(1000))
-    assert (told.factors, told.every_s, told.points) == ([], [60.0], [])
+    assert (told.factors, told.every_s, told.points, uplink.gauges) == ([], [60.0], [], {})
 
 
 def test_a_budget_that_is_too_small_is_refused_before_anything_runs(tmp_path: Path) -> None:

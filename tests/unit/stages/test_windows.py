@@ -79,6 +79,23 @@ def test_windows_that_overlap_are_one_capture_and_later_ones_others() -> None:
     assert captures(lines) == ["20231114T221330Z-1", "20231114T221330Z-1", "20231114T221350Z-1"]
 
 
+def test_captures_are_listed_with_their_spans_and_the_last_goes_on_until_rows_or_time_are_past_it() -> None:
+    stages = stages_of(ALARM)
+    written(stages, [drive(31.0, faults=[10.0, 12.5, 30.0])])
+    assert stages.writing.windows is not None
+
+    def listed(now_s: float) -> list[tuple[float, float, bool]]:
+        assert stages.writing.windows is not None
+        found = stages.writing.windows.captures(START + round(now_s * SECOND))
+        return [
+            ((one["from_ns"] - START) / SECOND, (one["to_ns"] - START) / SECOND, one["goes_on"])
+            for one in found
+        ]
+
+    assert listed(31.0) == [(29.0, 32.0, True), (9.0, 14.5, False)]
+    assert listed(43.0)[0] == (29.0, 32.0, False), "the bus has fallen silent"
+
+
 def test_two_captures_of_one_second_have_two_ids() -> None:
     short = Trigger(on=("cell_undervoltage",), before_s=0.0, after_s=0.1)
     ids = captures(written(stages_of(short), [drive(2.0, faults=[0.3, 1.0, 1.6])]))

@@ -88,6 +88,7 @@ def key(sample: Sample) -> tuple[str, str]:
         ("sink_request_duration_seconds_bucket", "le=+Inf", 3),
         ("sink_sent_bytes_total", "", 12_345),
         ("sink_link_bytes_total", "", 23_456),
+        ("line_bytes_total", "measurement=cells", 240),
     ],
 )
 def test_a_metric_has_its_value(
