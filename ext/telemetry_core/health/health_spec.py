@@ -23,6 +23,10 @@ class PackSpec:
     pages: int = ABSENT  # hidden rows, a page of cells each with its own stamp
     cell_count: int = 0  # their first so many fields are voltages of cells, in V
     rated_ah: float = 0.0  # 0: not known; then 2 A is the least current that counts, and 0.15 C is 15 A
+    power_w: int = ABSENT  # a field of `battery`; without it no energy of a day is counted
+    gap_ns: int = (
+        2_000_000_000  # two readings of the current no further apart than this have no gap between them
+    )
 
 
 class HealthKind(IntEnum):
@@ -76,6 +80,11 @@ class CountedCharge(NamedTuple):
     soc_step_ah: float  # and what was counted since the step before that
     soc_still_ah: float  # the most that was counted while it did not change
     bridged_pause_s: float  # of pauses of the station
+    net_ah: (
+        float  # since the end of the charge before, or the first row: current as it reads, without threshold,
+    )
+    net_s: float  # the time that this covers,
+    net_gap_pct: float  # and how far SOC moved, either way, in the time that it does not cover
 
 
 class CellCharge(NamedTuple):

@@ -1,0 +1,221 @@
+"""Charges and drives of a pack, from its current and its state of charge.
+
+Promises:
+- A charge begins with the first row of 10 s of current over the threshold. It ends once 10 s of such current flow out,
+  after 15 min without current, or after 60 s in which some flowed out. Under 120 s, or too small, it is none.
+- Under the threshold nothing is counted, but in `Net`.
+- Charge, energy and time count from the first row with current to the last one. What comes after a row with current
+  waits in `rest` for the next.
+- A gap up to 60 s between like currents is bridged, and told apart. What lies in any other gap is not counted.
+- A drive begins with the first row of 10 s of current out of the pack, and ends when a charge is known to have begun.
+"""
+
+from libc.math cimport NAN, fabs
+from libc.stdint cimport int64_t, uint32_t
+from libc.string cimport memset
+
+from telemetry_core.health.levels cimport end_stretch, take_steady
+from telemetry_core.health.pack cimport (
+    CHARGE_BEGUN, CHARGE_ENDED, CHARGING, DRIVE_BEGUN, DRIVE_ENDED, MINUTE_NS, NEVER_NS, NO_CHARGE, RISING, SECOND_NS, Charge, Known,
+    Net, Pack, Sums,
+)
+
+cdef extern from *:
+    """
+    #define RISE_NS (10 * SECOND_NS)
+    #define LEAST_NS (120 * SECOND_NS)
+    """
+    const int64_t RISE_NS        # so long current flows either way before it is a charge, or none
+    const int64_t LEAST_NS       # shorter ones are regeneration
+
+cdef double LIKE = 0.05          # currents that differ by less, of the larger
+
+
+cdef uint32_t take_current(Pack* pack, double a, int64_t now_ns) noexcept nogil:
+    cdef Known* known = &pack.known
+    cdef Charge* charge = &known.charge
+    cdef int64_t passed_ns = now_ns - known.last.time_ns
+    cdef bint is_in = a > pack.threshold_a
+    cdef bint is_out = a < -pack.threshold_a
+    cdef uint32_t found = 0
+    if passed_ns <= 0:
+        return 0  # a row of another source, somewhat late: its time is counted already
+    if known.last.time_ns != NEVER_NS:
+        _count_net(pack, a, passed_ns)
+    if known.state == RISING and (not is_in or passed_ns > MINUTE_NS):
+        known.state = NO_CHARGE
+    if known.state != NO_CHARGE:
+        _count(pack, &charge.sums if is_in and not charge.has_rest else &charge.rest, a, passed_ns)
+        charge.has_rest |= not is_in
+    if is_out and (known.out_ns == NEVER_NS or passed_ns > MINUTE_NS):
+        known.out_ns = now_ns
+    elif not is_out:
+        known.out_ns = NEVER_NS
+    if is_in or is_out:
+        known.moved_ns = now_ns
+        known.idle_ns = NEVER_NS
+        known.has_rested = False
+    elif known.idle_ns == NEVER_NS:
+        known.idle_ns = now_ns
+    if is_in:
+        found = _take_in(pack, a, now_ns)
+    elif known.median.steady_ns != NEVER_NS:
+        end_stretch(pack)
+    if not is_in and known.state == CHARGING:
+        if charge.under_ns == NEVER_NS:
+            charge.under_ns = now_ns
+        if is_out:
+            charge.has_flowed_out = True
+            if now_ns - known.out_ns >= RISE_NS or now_ns - charge.under_ns >= MINUTE_NS:
+                found = end_charge(known)
+    if is_out and now_ns - known.out_ns >= RISE_NS and known.drive_ns == NEVER_NS:
+        known.drive_ns = known.out_ns
+        found |= DRIVE_BEGUN
+    known.before = known.last
+    known.last.a = a
+    known.last.time_ns = now_ns
+    known.last_v = known.v
+    return found
+
+
+cdef uint32_t _take_in(Pack* pack, double a, int64_t now_ns) noexcept nogil:
+    """Take current into the pack: a charge rises, or goes on."""
+    cdef Known* known = &pack.known
+    cdef Charge* charge = &known.charge
+    cdef uint32_t found = 0
+    if known.state == NO_CHARGE:
+        memset(charge, 0, sizeof(Charge))
+        charge.start_ns = now_ns
+        charge.to_ns = NEVER_NS
+        charge.from_pct = charge.highest_pct = known.soc_pct
+        charge.to_pct = NAN
+        known.state = RISING
+    elif charge.has_rest:
+        if now_ns - charge.under_ns >= MINUTE_NS:
+            charge.paused_ns += now_ns - charge.under_ns
+        _fold(charge)
+    _fold_net(known)
+    if now_ns - known.last.time_ns > MINUTE_NS:
+        end_stretch(pack)
+    take_steady(pack, a, now_ns)
+    charge.end_ns = now_ns
+    charge.end_a = a
+    charge.highest_a = max(charge.highest_a, a)
+    charge.under_ns = NEVER_NS
+    charge.has_flowed_out = False
+    if known.state == RISING and now_ns - charge.start_ns >= RISE_NS:
+        known.state = CHARGING
+    if not charge.is_begun and now_ns - charge.start_ns >= LEAST_NS and charge.sums.as_ >= pack.least_as:
+        charge.is_begun = True
+        found = end_drive(known) | CHARGE_BEGUN
+    return found
+
+
+cdef inline double _counted(const Pack* pack, double a) noexcept nogil:
+    return a if fabs(a) > pack.threshold_a else 0.0
+
+
+cdef inline bint _is_covered(const Pack* pack, double a, int64_t passed_ns) noexcept nogil:
+    """Return whether current is known in the time from the last row to this one, or bridged."""
+    cdef double before = pack.known.last.a
+    return passed_ns <= pack.gap_ns or (passed_ns <= MINUTE_NS and before > pack.threshold_a and a > pack.threshold_a
+                                        and fabs(a - before) <= LIKE * max(a, before))
+
+
+cdef void _count(Pack* pack, Sums* sums, double a, int64_t passed_ns) noexcept nogil:
+    """Count the time from the last row to this one."""
+    cdef const Known* known = &pack.known
+    cdef double before = _counted(pack, known.last.a)
+    cdef double now = _counted(pack, a)
+    cdef double half_s = passed_ns / 2e9
+    if not _is_covered(pack, a, passed_ns):
+        sums.gap_ns += passed_ns
+        return
+    if not before and not now:
+        return
+    sums.as_ += (before + now) * half_s
+    if passed_ns > pack.gap_ns:
+        sums.bridged_as += (before + now) * half_s
+    sums.ws += (before * (known.last_v if known.last_v == known.last_v else known.v) + now * known.v) * half_s
+    sums.covered_ns += passed_ns
+    if known.temp_c == known.temp_c:
+        sums.temp_ks += known.temp_c * 2 * half_s
+        sums.temp_ns += passed_ns
+
+
+cdef void _fold(Charge* charge) noexcept nogil:
+    """Current has come again: what was since its last row belongs to the charge."""
+    charge.sums.as_ += charge.rest.as_
+    charge.sums.bridged_as += charge.rest.bridged_as
+    charge.sums.ws += charge.rest.ws
+    charge.sums.temp_ks += charge.rest.temp_ks
+    charge.sums.temp_ns += charge.rest.temp_ns
+    charge.sums.covered_ns += charge.rest.covered_ns
+    charge.sums.gap_ns += charge.rest.gap_ns
+    memset(&charge.rest, 0, sizeof(Sums))
+    charge.has_rest = False
+
+
+cdef void _count_net(Pack* pack, double a, int64_t passed_ns) noexcept nogil:
+    """Count the current as it reads, up to the end of a charge, and from there on."""
+    cdef Known* known = &pack.known
+    cdef Net* net = &known.net_rest if known.state == CHARGING else &known.net
+    if _is_covered(pack, a, passed_ns):
+        net.as_ += (known.last.a + a) * (passed_ns / 2e9)
+        net.covered_ns += passed_ns
+    elif not known.is_in_gap:
+        known.is_in_gap = True
+        known.gap_soc_pct = known.soc_pct
+
+
+cdef void _fold_net(Known* known) noexcept nogil:
+    if known.net_rest.covered_ns or known.net_rest.gap_pct:
+        known.net.as_ += known.net_rest.as_
+        known.net.covered_ns += known.net_rest.covered_ns
+        known.net.gap_pct += known.net_rest.gap_pct
+        memset(&known.net_rest, 0, sizeof(Net))
+
+
+cdef void take_soc(Pack* pack, double soc_pct, int64_t now_ns) noexcept nogil:
+    cdef Known* known = &pack.known
+    cdef Charge* charge = &known.charge
+    cdef Net* net = &known.net_rest if known.state == CHARGING else &known.net
+    cdef double step, counted_as
+    if known.is_in_gap:
+        net.gap_pct += fabs(soc_pct - known.gap_soc_pct)
+        known.is_in_gap = False
+    known.soc_pct = soc_pct
+    if known.state == NO_CHARGE or known.out_ns != NEVER_NS:  # what flows out is no charge's
+        return
+    if charge.from_pct != charge.from_pct and now_ns - charge.start_ns <= RISE_NS:
+        charge.from_pct = charge.highest_pct = charge.to_pct = soc_pct
+    counted_as = charge.sums.as_ + charge.rest.as_
+    step = soc_pct - (charge.to_pct if charge.to_ns != NEVER_NS else charge.from_pct)
+    if step != 0 and step == step:
+        if fabs(step) > fabs(charge.step_pct):
+            charge.step_pct, charge.step_as = step, counted_as - charge.changed_as
+        charge.still_as = max(charge.still_as, counted_as - charge.changed_as)
+        charge.changed_as = counted_as
+    if not soc_pct <= charge.highest_pct:
+        charge.highest_pct = soc_pct
+    charge.fell_pct = max(charge.fell_pct, charge.highest_pct - soc_pct)
+    charge.to_pct, charge.to_ns = soc_pct, now_ns
+
+
+cdef uint32_t end_charge(Known* known) noexcept nogil:
+    """What was counted stays until the next one rises."""
+    cdef Charge* charge = &known.charge
+    if known.state == NO_CHARGE:
+        return 0
+    charge.still_as = max(charge.still_as, charge.sums.as_ - charge.changed_as)
+    known.state = NO_CHARGE
+    if charge.is_begun:
+        return CHARGE_ENDED
+    _fold_net(known)
+    return 0
+
+
+cdef uint32_t end_drive(Known* known) noexcept nogil:
+    if known.drive_ns == NEVER_NS:
+        return 0
+    return DRIVE_ENDED
