@@ -24,9 +24,7 @@ class PackSpec:
     cell_count: int = 0  # their first so many fields are voltages of cells, in V
     rated_ah: float = 0.0  # 0: not known; then 2 A is the least current that counts, and 0.15 C is 15 A
     power_w: int = ABSENT  # a field of `battery`; without it no energy of a day is counted
-    gap_ns: int = (
-        2_000_000_000  # two readings of the current no further apart than this have no gap between them
-    )
+    gap_ns: int = 2_000_000_000  # further apart two readings of the current have a gap between them
 
 
 class HealthKind(IntEnum):
