@@ -29,8 +29,8 @@ def known_of(simulation: Simulation) -> Callable[[str], float | None]:
     bms, pack = simulation.bms, simulation.pack
     values: dict[str, Callable[[], float]] = {
         "voltage_v": lambda: pack.voltage_v,
-        "current_a": lambda: pack.current_a,
-        "soc_pct": lambda: pack.soc_pct,
+        "current_a": lambda: bms.gauge.current_a,
+        "soc_pct": lambda: bms.gauge.soc_pct,
         "soh_pct": lambda: 100.0 * pack.soh,
         "capacity_ah": lambda: pack.capacity_ah,
         "remaining_ah": lambda: pack.remaining_ah,

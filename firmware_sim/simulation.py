@@ -6,6 +6,7 @@ Promises:
 - All values in a frame are of the tick at or before it.
 - `truth` is what the plant knows about itself at the end; `observe` sees it tick by tick.
 
+`PackTruth` knows what each pack holds and resists, at the start and at the end.
 `TruthLog` writes what the plant knows, second by second, to compare measurements with: a CSV file of
 simulated time in ns since the start and the values that the frames and replies of that moment hold. It has
 one row for each full simulated second, of the tick that begins with it.
@@ -91,7 +92,7 @@ class Simulation:
         self._observe = observe
         self._vehicle = Vehicle(seed)
         self._broadcast = Broadcast({**bms_messages(self.bms), **charger_messages(self.charger)})
-        self._plant_faults = PlantFaults(scenario.faults, self.bms, self.charger, self.service.bms)
+        self._plant_faults = PlantFaults(scenario.faults, self.bms, self.charger, self.service.bms, seed)
         self._bus_faults = BusFaults(scenario.faults, load_layouts(VEHICLE_DBC), seed)
         self._duration_ns = None if duration_s is None else round(duration_s * S_NS)
         self._soc_start_pct = self.pack.soc_pct
@@ -129,6 +130,11 @@ class Simulation:
                 if self.now_ns >= ends_ns:
                     activity.finish()
                 self.pack.step(activity.next_current_a(self.bms), TICK_S)
+
+    def packs(self) -> dict[str, Pack]:
+        """Return all packs by their names: `traction`, `service`, and those of [[battery]]."""
+        others = {name: battery.pack for name, battery in self.batteries.items()}
+        return {"traction": self.pack, "service": self.service.pack, **others}
 
     def truth(self) -> Truth:
         """Return the truth as of now; it is whole once `frames` is exhausted."""
@@ -190,6 +196,27 @@ class Simulation:
                 return Charging(self.charger, phase.max_power_w, phase.until_soc_pct)
             case Stand():
                 return Activity()
+
+
+class PackTruth:
+    """Give `observe` to a Simulation."""
+
+    def __init__(self) -> None:
+        self._packs: dict[str, Pack] = {}
+        self._start: dict[str, object] = {}
+
+    def observe(self, simulation: Simulation) -> None:
+        """Remember the packs of the first tick, with the faults that begin with it."""
+        if not self._packs:
+            self._packs = simulation.packs()
+            self._start = self._now()
+
+    def start_and_end(self) -> dict[str, object]:
+        """Return the condition of each pack by its name (`Pack.condition`), at the start and now."""
+        return {"start": self._start, "end": self._now()}
+
+    def _now(self) -> dict[str, object]:
+        return {name: pack.condition() for name, pack in self._packs.items()}
 
 
 _EVERY_NS = 1_000_000_000

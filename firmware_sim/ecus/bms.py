@@ -10,6 +10,7 @@ from enum import Enum, IntEnum
 
 from firmware_sim.ecus.alarms import THRESHOLDS, AlarmLevel, judge
 from firmware_sim.ecus.charger import NO_REQUEST, ChargeRequest
+from firmware_sim.ecus.gauge import Gauge
 from firmware_sim.plant.pack import Pack
 
 TICK_S = 0.1
@@ -17,9 +18,6 @@ TICK_NS = 100_000_000
 
 INSULATION_KOHM = 2400.0  # of a vehicle that is dry and whole
 
-CELL_FULL_V = 4.19  # the charge limit keeps every cell at or below it
-CELL_CHARGE_V = 4.17  # the mean that a charger is asked for
-CELL_EMPTY_V = 3.0
 MAX_CHARGE_A = 250.0
 MAX_DISCHARGE_A = 450.0
 _CLOSED_ABOVE = 0.97  # of the pack's voltage on the link: the main contactors may close
@@ -27,7 +25,7 @@ _PRECHARGE_TIME_CONSTANT_S = 0.15
 _DRAIN_TIME_CONSTANT_S = 0.8  # the link drains by itself
 _OPEN_BELOW_A = 2.0  # contactors are opened without load
 _COOLING_ON_C, _COOLING_OFF_C = 30.0, 26.0
-_BALANCE_ABOVE_V, _BALANCE_DELTA_V, _BLEED_A = 4.0, 0.005, 0.12
+_BALANCE_DELTA_V, _BLEED_A = 0.005, 0.12
 _FLOWS_ABOVE_A = 0.5
 _FULL_BELOW_A, _FULL_AFTER_S = 8.0, 5.0  # a full cell lets no more than that in for so long: the end
 
@@ -58,6 +56,7 @@ class Bms:
 
     def __init__(self, pack: Pack) -> None:
         self.pack = pack
+        self.gauge = Gauge(pack)
         self.state = BmsState.OFF
         self.link_voltage_v = 0.0
         self.insulation_kohm = INSULATION_KOHM
@@ -182,7 +181,7 @@ class Bms:
 
     def _balance(self) -> None:
         cells: frozenset[int] = frozenset()
-        if self.state is BmsState.CHARGE and self.cell_max_v > _BALANCE_ABOVE_V:
+        if self.state is BmsState.CHARGE and self.cell_max_v > self.pack.chemistry.balance_above_v:
             threshold_v = self.cell_min_v + _BALANCE_DELTA_V
             cells = frozenset(cell for cell, v in enumerate(self.cell_voltages_v) if v > threshold_v)
         if cells != self.pack.balanced_cells:
@@ -194,8 +193,9 @@ class Bms:
             return
         warm = min(max((self.temp_min_c + 5.0) / 20.0, 0.0), 1.0)
         hot = min(max((58.0 - self.temp_max_c) / 10.0, 0.0), 1.0)
-        to_full_a = max(self.pack.current_to_reach(CELL_FULL_V), 0.0)
-        to_empty_a = max(-self.pack.current_to_fall_to(CELL_EMPTY_V), 0.0)
+        pack = self.pack
+        to_full_a = max(pack.current_to_reach(pack.chemistry.full_v), 0.0)
+        to_empty_a = max(-pack.current_to_fall_to(pack.chemistry.empty_v), 0.0)
         self.charge_limit_a = min(MAX_CHARGE_A * warm * hot, to_full_a)
         self.discharge_limit_a = min(MAX_DISCHARGE_A * hot, to_empty_a)
 
@@ -206,10 +206,10 @@ class Bms:
             self.charge_request = NO_REQUEST
             return
         if self._full_s < _FULL_AFTER_S:
-            tapered = self.pack.current_to_reach(CELL_FULL_V) < _FULL_BELOW_A
+            tapered = self.pack.current_to_reach(self.pack.chemistry.full_v) < _FULL_BELOW_A
             self._full_s = self._full_s + TICK_S if tapered else 0.0
         self.charge_request = ChargeRequest(
             enabled=self._full_s < _FULL_AFTER_S,
-            voltage_v=CELL_CHARGE_V * self.pack.spec.cells,
+            voltage_v=self.pack.chemistry.charge_v * self.pack.spec.cells,
             current_a=self.charge_limit_a,
         )

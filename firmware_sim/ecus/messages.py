@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from firmware_sim.ecus.alarms import THRESHOLDS, AlarmLevel
-from firmware_sim.ecus.bms import CELL_EMPTY_V, CELL_FULL_V, Bms, BmsState
+from firmware_sim.ecus.bms import Bms, BmsState
 from firmware_sim.ecus.charger import Charger
 from firmware_sim.wire.broadcast import Values
 
@@ -21,7 +21,7 @@ def bms_messages(bms: Bms) -> Mapping[str, Values]:
         "BMS_PackPower": lambda: {
             "State": bms.state,
             "PackVoltage": bms.pack.voltage_v,
-            "PackCurrent": bms.pack.current_a,
+            "PackCurrent": bms.gauge.current_a,
             "LinkVoltage": bms.link_voltage_v,
         },
         "BMS_PackState": lambda: {
@@ -29,7 +29,7 @@ def bms_messages(bms: Bms) -> Mapping[str, Values]:
             "MainContactorMinus": bms.contactors_closed or bms.state is BmsState.PRECHARGE,
             "PrechargeContactor": bms.state is BmsState.PRECHARGE,
             "Balancing": bool(bms.pack.balanced_cells),
-            "StateOfCharge": bms.pack.soc_pct,
+            "StateOfCharge": bms.gauge.soc_pct,
             "RemainingCapacity": bms.pack.remaining_ah,
             "FullCapacity": bms.pack.capacity_ah,
         },
@@ -72,8 +72,8 @@ def _limits(bms: Bms) -> dict[str, float]:
         "Discharging": bms.discharging,
         "ChargeCurrentLimit": bms.charge_limit_a,
         "DischargeCurrentLimit": bms.discharge_limit_a,
-        "PackVoltageUpperLimit": CELL_FULL_V * cells,
-        "PackVoltageLowerLimit": CELL_EMPTY_V * cells,
+        "PackVoltageUpperLimit": bms.pack.chemistry.full_v * cells,
+        "PackVoltageLowerLimit": bms.pack.chemistry.empty_v * cells,
     }
 
 

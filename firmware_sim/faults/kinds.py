@@ -110,7 +110,38 @@ class ChargerFault(Fault):
     cooling_only: bool
 
 
-PlantFault = CellImbalance | WeakCell | OverTemperature | SensorLoss | Insulation | ChargerFault
+@dataclass(frozen=True, slots=True)
+class CurrentError(Fault):
+    """The BMS tells a current that is off: by a share, and by a constant."""
+
+    offset_a: float = key(absent=0.0, least=-50.0, most=50.0)
+    gain_pct: float = key(absent=0.0, least=-50.0, most=50.0)
+
+
+@dataclass(frozen=True, slots=True)
+class SocError(Fault):
+    """The BMS tells a state of charge that is off. Each time that it begins, the errors are others."""
+
+    sd_pct: float = key(absent=0.0, least=0.0, most=20.0)  # right at full, elsewhere slowly varying
+    shift_pct: float = key(absent=0.0, least=-100.0, most=100.0)
+    resolution_pct: float = key(absent=0.0, least=0.0, most=10.0)
+
+
+class SocStuck(Fault):
+    """The BMS tells the state of charge of the moment that it began."""
+
+
+PlantFault = (
+    CellImbalance
+    | WeakCell
+    | OverTemperature
+    | SensorLoss
+    | Insulation
+    | ChargerFault
+    | CurrentError
+    | SocError
+    | SocStuck
+)
 
 
 # --- on a bus or a line; `on`: "can", a message, a node ("BMS", "CHG"), or what is on serial lines: all
@@ -270,6 +301,7 @@ _KINDS: Mapping[str, type[Fault]] = {
     **by_name(CellImbalance, WeakCell, OverTemperature, SensorLoss),
     **by_name(Insulation, ChargerFault),
     "charger-cooling": ChargerFault,
+    **by_name(CurrentError, SocError, SocStuck),
     **by_name(CounterError, BusOff, ErrorReply, HexMessage, ChecksumError),
     **by_name(Silence, Garbage, LostBytes, Collision, LateAnswer),
     **by_name(Unplug, SwappedPorts),

@@ -17,9 +17,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from firmware_sim.plant.cell import (
+    CHEMISTRIES,
     MARGIN_STEPS,
-    OCV_SLOPE_V,
-    OCV_V,
     RESISTANCE_FACTOR,
     STEPS_PER_UNIT,
     temperature_factor,
@@ -36,6 +35,7 @@ _RESISTANCE_PER_SOH = 3.0  # resistance grows by three times the share of capaci
 class PackSpec:
     """A pack as it stands before the first step; the defaults are a 96s, 64 kWh NMC pack."""
 
+    chemistry: str = key("nmc", one_of=tuple(CHEMISTRIES))
     cells: int = 96
     cells_per_module: int = 8
     cell_capacity_ah: float = 178.0
@@ -65,6 +65,7 @@ class Pack:
         if spec.cells % spec.cells_per_module:
             raise ValueError(f"{spec.cells} cells do not fill modules of {spec.cells_per_module}")
         self.spec = spec
+        self.chemistry = CHEMISTRIES[spec.chemistry]
         draw = random.Random(seed)
         cells, modules = range(spec.cells), range(spec.cells // spec.cells_per_module)
         self._capacity_new_ah = [spec.cell_capacity_ah * draw.gauss(1.0, spec.capacity_spread) for _ in cells]
@@ -144,6 +145,32 @@ class Pack:
         """Return the current that brings the first cell down to `cell_v`; negative while all are above."""
         return max([(cell_v - at_rest) / ohm for at_rest, ohm in self._cells_at_rest()])
 
+    def condition(self) -> dict[str, object]:
+        """Return what it holds and resists now.
+
+        A cell's resistance is ohmic, of half charge, at 25 degC; its temperature factor is that of now.
+        """
+        spec = self.spec
+        return {
+            "capacity_ah": self.capacity_ah,
+            "soc_pct": self.soc_pct,
+            "contact_resistance_ohm": spec.contact_resistance_ohm,
+            "rc_resistance_ratio": spec.rc_resistance_ratio,
+            "rc_time_constant_s": spec.rc_time_constant_s,
+            "cells": [
+                {
+                    "capacity_ah": capacity_ah,
+                    "resistance_ohm": ohm,
+                    "temperature_factor": temperature_factor(
+                        self.module_temperatures_c[cell // spec.cells_per_module]
+                    ),
+                }
+                for cell, (capacity_ah, ohm) in enumerate(
+                    zip(self.capacities_ah, self._resistances_aged_ohm, strict=True)
+                )
+            ],
+        }
+
     # --- what can be done
 
     def shift_charge(self, cell: int, share: float) -> None:
@@ -214,11 +241,12 @@ class Pack:
             charge * scale + MARGIN_STEPS
             for charge, scale in zip(self.charges_ah, self._steps_per_ah, strict=True)
         ]
-        if min(positions) < 0.0 or max(positions) >= len(OCV_SLOPE_V):
+        if min(positions) < 0.0 or max(positions) >= len(self.chemistry.ocv_slope_v):
             raise ValueError("a cell was driven 10 % past empty or full: nothing limits the current")
         steps = [int(position) for position in positions]
+        ocv_v, slope_v = self.chemistry.ocv_v, self.chemistry.ocv_slope_v
         self._ocv_v = [
-            OCV_V[step] + (position - step) * OCV_SLOPE_V[step]
+            ocv_v[step] + (position - step) * slope_v[step]
             for position, step in zip(positions, steps, strict=True)
         ]
         per_module = self.spec.cells_per_module

@@ -4,8 +4,9 @@ With `--capture FILE --serial-link PATH`: a serial device that answers from a ca
 """
 
 import argparse
+import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import asdict
 from functools import partial
@@ -17,7 +18,7 @@ from firmware_sim.links.recorded_line import RecordedLine, play_recorded
 from firmware_sim.links.serial_line import SerialLines
 from firmware_sim.scenario import Scenario, load_scenario, parse_instant, scenario_names
 from firmware_sim.serial_devices import KINDS
-from firmware_sim.simulation import Simulation, TruthLog
+from firmware_sim.simulation import PackTruth, Simulation, TruthLog
 from telemetry.cli.arguments import positive
 from telemetry.cli.ending import stopped_by_signals
 from telemetry.cli.options import add_option
@@ -89,7 +90,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     option("--time-wall W", "… at this wall time (default for both: now)", type=_instant_ns)
     option("--report FILE", "write what the plant knows about itself (JSON)", type=Path)
-    option("--truth FILE", "write it for each simulated second, too (CSV)", type=Path)
+    option(
+        "--truth FILE",
+        "write it for each simulated second, too (CSV); to FILE.json what each pack holds and resists",
+        type=Path,
+    )
     add_charge_arguments(parser)
 
 
@@ -105,8 +110,7 @@ def run(arguments: argparse.Namespace) -> int:
         return run_charge(arguments)
     _check(arguments)
     scenario = load_scenario(arguments.scenario, TomlTable.load)
-    with stopped_by_signals() as stopped, _truth_log(arguments.truth) as log:
-        observe = None if log is None else log.observe
+    with stopped_by_signals() as stopped, _truth(arguments.truth) as observe:
         stop = stopped.is_set
         if arguments.units is not None:
             from telemetry.cli.sim_units import run_units  # with profiles, which nothing else needs
@@ -151,14 +155,21 @@ def _check(arguments: argparse.Namespace) -> None:
 
 
 @contextmanager
-def _truth_log(file: Path | None) -> Iterator[TruthLog | None]:
+def _truth(file: Path | None) -> Iterator[Callable[[Simulation], None] | None]:
+    """Yield what writes the truth into the file, when it is given each tick."""
     if file is None:
         yield None
         return
     with writing(file):
         stream = file.open("w", encoding="ascii")
     with stream:
-        yield TruthLog(stream, str(file))
+        if file.suffix != ".json":
+            yield TruthLog(stream, str(file)).observe
+            return
+        truth = PackTruth()
+        yield truth.observe
+        with writing(file):
+            json.dump(truth.start_and_end(), stream, indent=1)
 
 
 def _serial_lines(arguments: argparse.Namespace, scenario: Scenario, simulation: Simulation) -> SerialLines:

@@ -181,3 +181,25 @@ def test_a_can_interface_gets_exactly_the_frames_that_a_log_of_the_same_seed_hol
     assert process.returncode == 0, errors
     assert received == logged
     assert read_report(report_file)["frames_sent"] == len(logged)
+
+
+def test_the_truth_of_each_pack_is_told_at_the_start_and_at_the_end(tmp_path: Path) -> None:
+    scenario, truth = tmp_path / "weak.toml", tmp_path / "truth.json"
+    scenario.write_text(
+        'starts_at = "2026-03-02T07:30:00Z"\n[pack]\nchemistry = "lfp"\nstart_temp_c = 25\n'
+        '[[battery]]\nname = "rear"\n[[phase]]\ndo = "stand"\nduration_s = 2\n[[fault]]\ndo = "weak-cell"\n'
+        "cell = 37\ncapacity_pct = 80\nresistance_pct = 200\n"
+        '[[fault]]\ndo = "weak-cell"\ncell = 5\ncapacity_pct = 50\nat_s = 1\n'
+    )
+    log = tmp_path / "sim.log"
+    assert main(["sim", str(scenario), "--output", str(log), "--truth", str(truth)]) == 0
+    start, end = json.loads(truth.read_text("ascii")).values()
+    assert list(start) == list(end) == ["traction", "service", "rear"]
+    assert [len(pack["cells"]) for pack in start.values()] == [96, 14, 14]
+    cells = start["traction"]["cells"]
+    ohms = sorted(cell["resistance_ohm"] for cell in cells)
+    assert cells[36]["resistance_ohm"] == ohms[-1] > 1.7 * ohms[-2]
+    assert cells[36]["temperature_factor"] == pytest.approx(1.0, abs=0.001)
+    assert cells[36]["capacity_ah"] == pytest.approx(0.8 * 178.0 * 0.96, rel=0.03)
+    assert start["traction"]["capacity_ah"] == pytest.approx(cells[36]["capacity_ah"], rel=0.02)
+    assert end["traction"]["cells"][4]["capacity_ah"] == pytest.approx(0.5 * cells[4]["capacity_ah"])

@@ -8,7 +8,7 @@ BMS.
 from dataclasses import dataclass
 
 from firmware_sim.ecus.alarms import AlarmLevel
-from firmware_sim.ecus.bms import CELL_CHARGE_V, CELL_FULL_V, MAX_CHARGE_A, TICK_S, Bms, VehicleRequest
+from firmware_sim.ecus.bms import MAX_CHARGE_A, TICK_S, Bms, VehicleRequest
 from firmware_sim.ecus.gbt.node import Node, State
 from firmware_sim.ecus.gbt.transport import MessageSender
 from firmware_sim.plant.pack import Pack
@@ -206,7 +206,7 @@ class VehicleNode(Node):
         bms = self.bms
         match code:
             case "BHM":
-                return gbt.bhm(CELL_FULL_V * bms.pack.spec.cells)
+                return gbt.bhm(bms.pack.chemistry.full_v * bms.pack.spec.cells)
             case "BRM":
                 return gbt.brm(self.identity, self.edition)
             case "BRO":
@@ -231,10 +231,10 @@ class VehicleNode(Node):
     def _bcp(self) -> bytes:
         pack = self.bms.pack
         return gbt.bcp(
-            max_cell_v=CELL_FULL_V,
+            max_cell_v=pack.chemistry.full_v,
             max_current_a=self.spec.max_current_a,
             nominal_kwh=self.identity.rated_ah * self.identity.rated_v / 1000.0,
-            max_voltage_v=CELL_FULL_V * pack.spec.cells,
+            max_voltage_v=pack.chemistry.full_v * pack.spec.cells,
             max_temperature_c=_MAX_TEMPERATURE_C,
             soc_pct=pack.soc_pct,
             pack_v=pack.voltage_v,
@@ -242,7 +242,8 @@ class VehicleNode(Node):
 
     def _bcl(self) -> bytes:
         bms = self.bms
-        voltage_v = CELL_CHARGE_V * bms.pack.spec.cells if self.demand_v is None else self.demand_v
+        full_v = bms.pack.chemistry.charge_v * bms.pack.spec.cells
+        voltage_v = full_v if self.demand_v is None else self.demand_v
         limited = bms.charge_limit_a < min(self.spec.max_current_a, self._charger_max_a)
         return gbt.bcl(voltage_v, self._asked_a, constant_voltage=limited)
 

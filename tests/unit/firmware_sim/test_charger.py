@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from firmware_sim.ecus.bms import CELL_CHARGE_V, TICK_S, Bms, VehicleRequest
+from firmware_sim.ecus.bms import TICK_S, Bms, VehicleRequest
 from firmware_sim.ecus.charger import Charger, ChargerPhase, ChargerSpec, FaultCode
 from firmware_sim.ecus.service_battery import ServiceBattery, ServiceSpec
 from firmware_sim.faults.kinds import ChargerFault, Insulation, OverTemperature, SensorLoss, Window
@@ -63,7 +63,7 @@ def test_near_the_end_the_voltage_is_held_and_the_current_tapers_until_it_is_don
         if bench.phase is ChargerPhase.CV:
             voltages.append(bench.charger.voltage_v)
     assert voltages
-    assert max(voltages) <= CELL_CHARGE_V * 96 + 0.5
+    assert max(voltages) <= 4.17 * 96 + 0.5
     bench.run(10.0)
     assert bench.charger.current_a == 0.0
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from firmware_sim.plant.cell import MARGIN_STEPS, OCV_SLOPE_V, OCV_V, STEPS_PER_UNIT
+from firmware_sim.plant.cell import CHEMISTRIES, MARGIN_STEPS, STEPS_PER_UNIT
 from firmware_sim.plant.load import Profile, Vehicle
 from firmware_sim.plant.pack import Pack, PackSpec
 from tests.support.examples import examples
@@ -17,7 +17,8 @@ UNIFORM = PackSpec(capacity_spread=0.0, resistance_spread=0.0, charge_spread=0.0
 
 def open_circuit_v(charge: float) -> float:
     position = charge * STEPS_PER_UNIT + MARGIN_STEPS
-    return OCV_V[int(position)] + position % 1.0 * OCV_SLOPE_V[int(position)]
+    cell = CHEMISTRIES["nmc"]
+    return cell.ocv_v[int(position)] + position % 1.0 * cell.ocv_slope_v[int(position)]
 
 
 def run(pack: Pack, current_a: float, seconds: float, tick_s: float = 0.1) -> Pack:

@@ -6,6 +6,7 @@ Whole scenarios are read back from their frames by cantools (firmware_sim/simula
 import hashlib
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
@@ -16,7 +17,8 @@ from cantools.database.can import Database
 
 from firmware_sim.ecus.bms import BmsState
 from firmware_sim.ecus.charger import ChargerPhase, FaultCode
-from firmware_sim.scenario import Scenario, load_scenario, scenario_names
+from firmware_sim.plant.pack import PackSpec
+from firmware_sim.scenario import Charge, Scenario, load_scenario, scenario_names
 from firmware_sim.simulation import Simulation, Truth
 from firmware_sim.wire.broadcast import VEHICLE_DBC
 from firmware_sim.wire.jbd import BASIC_INFO, request
@@ -346,3 +348,19 @@ def test_a_longer_duration_begins_the_scenario_again(scenario: Scenario) -> None
     states = [state for _, state, _, _ in pack_power(Simulation(scenario, 1, duration_s=longer_s))]
     changes = [state for before, state in zip([-1, *states], states, strict=False) if state != before]
     assert changes[:9] == [0, 1, 2, 0, 1, 3, 0, 1, 2]
+
+
+def test_an_lfp_pack_is_charged_to_full_along_its_plateau_and_ends_by_itself() -> None:
+    spec = PackSpec(chemistry="lfp", start_soc_pct=85.0, start_temp_c=25.0, ambient_c=20.0)
+    phases = (Charge(3000.0, 100_000.0, 100.0),)
+    scenario = replace(load_scenario("charge", TomlTable.load), pack=spec, phases=phases, faults=())
+    seen: list[tuple[float, float]] = []
+    simulation = Simulation(
+        scenario, 1, observe=lambda each: seen.append((each.pack.soc_pct, each.bms.cell_max_v))
+    )
+    for _ in simulation.ticks():
+        pass
+    assert simulation.pack.soc_pct > 99.5
+    assert seen[0][1] < 3.32
+    assert max(volts for _, volts in seen) <= 3.602
+    assert simulation.now_ns < 2000e9
