@@ -12,6 +12,7 @@ from telemetry.retention.kept import COPIED, LAST, LEVELS, MINUTES, RAW, RECORDS
 
 _HEAD = """\
 import "date"
+import "experimental"
 
 option task = {{name: {name}, every: {every}, offset: 5m}}
 
@@ -25,39 +26,42 @@ rows = (measurement, fields, since) =>
     |> range(start: since, stop: stop)
     |> filter(fn: (r) => r._measurement == measurement and r._field =~ fields)
 
-named = (tables=<-, measurement, name, bucket) =>
+named = (tables=<-, measurement, fields, name, bucket) =>
   tables
-    |> map(fn: (r) => ({{r with _field: name + r._field}}))
-    |> to(bucket: bucket)
+    |> pivot(rowKey: ["_time"], columnKey: ["_field"], valueColumn: "_value")
+    |> rename(fn: (column) => if column =~ fields then name + column else column)
+    |> experimental.to(bucket: bucket)
+    |> limit(n: 0)
     |> filter(fn: (r) => false)
     |> yield(name: measurement + name)
 
 steps = (measurement, fields, every, fn, name, bucket) =>
   rows(measurement: measurement, fields: fields, since: start)
     |> aggregateWindow(every: every, fn: fn, createEmpty: false, timeSrc: "_start")
-    |> named(measurement: measurement, name: name, bucket: bucket)
+    |> named(measurement: measurement, fields: fields, name: name, bucket: bucket)
 
-means = (measurement, fields) =>
-  rows(measurement: measurement, fields: fields, since: date.sub(d: 1h, from: start))
-    |> elapsed(unit: 1ns)
-    |> map(fn: (r) => ({{r with weight: float(v: r.elapsed) / 60000000000.0}}))
-    |> map(fn: (r) => ({{r with weight: if r.weight < 1.0 then r.weight else 1.0}}))
-    |> map(fn: (r) => ({{r with weighted: r._value * r.weight}}))
-    |> cumulativeSum(columns: ["weighted", "weight"])
-    |> sort(columns: ["_time"], desc: true)
-    |> truncateTimeColumn(unit: 1m)
-    |> unique(column: "_time")
-    |> sort(columns: ["_time"])
-    |> duplicate(column: "weighted", as: "all_weighted")
-    |> duplicate(column: "weight", as: "all_weight")
-    |> difference(columns: ["weighted", "weight"], keepFirst: true)
-    |> filter(fn: (r) => r._time >= start)
-    |> map(
-      fn: (r) =>
-        ({{r with _value: if exists r.weight then r.weighted / r.weight else r.all_weighted / r.all_weight}}),
-    )
-    |> drop(columns: ["weighted", "weight", "all_weighted", "all_weight", "elapsed"])
-    |> named(measurement: measurement, name: "mean_", bucket: {minutes})
+means = (measurement, fields) => {{
+  weighed =
+    rows(measurement: measurement, fields: fields, since: date.sub(d: 1h, from: start))
+      |> elapsed(unit: 1ns)
+      |> map(
+        fn: (r) =>
+          ({{r with weight: if r.elapsed < 60000000000 then float(v: r.elapsed) else 60000000000.0}}),
+      )
+      |> map(fn: (r) => ({{r with weighted: r._value * r.weight}}))
+  sums = (column) =>
+    weighed
+      |> aggregateWindow(every: 1m, fn: sum, column: column, createEmpty: false, timeSrc: "_start")
+      |> duplicate(column: column, as: "_value")
+      |> set(key: "_of", value: column)
+
+  return
+    union(tables: [sums(column: "weighted"), sums(column: "weight")])
+      |> pivot(rowKey: ["_time"], columnKey: ["_of"], valueColumn: "_value")
+      |> filter(fn: (r) => r._time >= start)
+      |> map(fn: (r) => ({{r with _value: r.weighted / r.weight}}))
+      |> named(measurement: measurement, fields: fields, name: "mean_", bucket: {minutes})
+}}
 
 """
 
@@ -88,8 +92,9 @@ def once(database: str, start: str, stop: str) -> Iterator[str]:
 
     All calls of one query write at once, and a write that waits for more than 10 s ends the query.
     """
+    head = f'import "date"\nimport "experimental"\n\nstart = {start}\nstop = {stop}\n'
     for call in _calls(database):
-        yield f'import "date"\n\nstart = {start}\nstop = {stop}\n{_body(database)}{call}'
+        yield head + _body(database) + call
 
 
 def _body(database: str) -> str:
@@ -105,6 +110,6 @@ def _calls(database: str) -> Iterator[str]:
             how = f'every: {steps.every}, fn: {function}, name: "{function}_", bucket: {into}'
             yield f"means({of})\n" if function == "means" else f"steps({of}, {how})\n"
     for copied in COPIED:
-        rows = f'rows(measurement: "{copied.name}", fields: /{patterns(copied.fields)}/, since: start)'
+        of = f'measurement: "{copied.name}", fields: /{patterns(copied.fields)}/'
         into = quoted(bucket(database, RECORDS))
-        yield f'{rows} |> named(measurement: "{copied.name}", name: "", bucket: {into})\n'
+        yield f'rows({of}, since: start) |> named({of}, name: "", bucket: {into})\n'
