@@ -31,7 +31,7 @@ from telemetry.rules.reduce import NO_BOUND, ReduceSettings
 from telemetry.service.rate import Rate, measure
 from telemetry.stages.binding import Binding
 from telemetry.stages.prepare import Composition
-from telemetry.stages.writing import bounds_of, modes_of
+from telemetry.stages.reducing import bounds_of, modes_of
 
 GAP_NS = 2_000_000_000  # no energy is summed up over more
 MOST_ROUNDS = 30

@@ -33,6 +33,7 @@ from telemetry.service.stamping import AS_THEY_ARE, ClockStamps, Stamping
 from telemetry.spool.batch import EncodedBatch, Series, TimeBase
 from telemetry.spool.compress import compress
 from telemetry.spool.trails import NO_STATE
+from telemetry.stages.handing_over import hand_over_windows
 from telemetry.stages.sessions import hand_over_sessions
 from telemetry.stages.stages import Stages
 
@@ -99,7 +100,7 @@ class Pipeline:
         newest_ns: the latest stamp of what an earlier run stored last; None if it stored nothing. state: what
         that run had open.
         """
-        self._stages = stages
+        self.stages = stages  # as they are now
         self._store = store
         self._ledger = ledger
         self._clock = clock
@@ -127,8 +128,8 @@ class Pipeline:
         self._sessions = OpenSessions(state, clock)
         self._newest_frames_ns: dict[str, int] = {}  # by source that is a log
         self._live: set[str] = set()  # sources that have delivered and cannot be read again
-        self._stages.writing.output.replacing = self._replacing
-        ledger.add_stage(lambda: self._stages.counted())
+        self.stages.writing.output.replacing = self._replacing
+        ledger.add_stage(lambda: self.stages.counted())
         ledger.add_stage(lambda: self._retired)
         ledger.add_stage(self._counted)
 
@@ -153,7 +154,7 @@ class Pipeline:
         if not resume_as:
             self._live.add(source)
         if self._newest_ns is not None and source not in self._delivered and not self._stored.get(resume_as):
-            self._stages.writing.assume_up_to(source, self._newest_ns)
+            self.stages.writing.assume_up_to(source, self._newest_ns)
         if resume_as:
             stored = self._stored.get(resume_as, 0)
             done = min(max(stored - frames.position, 0), len(frames))
@@ -186,14 +187,14 @@ class Pipeline:
         is_complete: it is a log, and read to its end; resume_as: as for `process`.
         """
         self.count_losses(source, lost)
-        self._stages.payloads.end_sessions(source)
-        if is_complete and (self._stages.writing.pending or self._stages.sessions.fed_by(source)):
+        self.stages.payloads.end_sessions(source)
+        if is_complete and (self.stages.writing.pending or self.stages.sessions.fed_by(source)):
             frames, end = self._positions.get(resume_as, 0), end_of(resume_as)
             if self._stored.get(end) != frames:  # otherwise an earlier run has reached this
                 self._stampings.setdefault(source, AS_THEY_ARE)  # none: nothing new has come
                 self._flush(source)
                 newest_ns = self._newest_frames_ns.get(source, 0)
-                self._stages.writing.end_sessions(self._open, newest_ns, source=source)
+                self.stages.writing.end_sessions(self._open, newest_ns, source=source)
                 self._positions[end] = frames
                 if self._replacing.lines:
                     self.cut()
@@ -204,24 +205,24 @@ class Pipeline:
         What the old ones hold goes out first; alarms that are active go on or end.
         """
         stages.writing.output.replacing = self._replacing
-        for source in self._stages.sources:
+        for source in self.stages.sources:
             stamping = self._stampings.get(source, AS_THEY_ARE)  # none: a log of which nothing new has come
             self._flush(source)
             self._switch(stamping.base)
-            self._stages.hand_over(stages, self._open, source=source, shift_ns=stamping.shift_ns)
-        hand_over_sessions(self._stages.sessions, stages.sessions, BY_POWER, self._open)
-        self._stages.writing.hand_over_windows(stages.writing)
-        self._retired = add(self._retired, self._stages.counted())
+            self.stages.hand_over(stages, self._open, source=source, shift_ns=stamping.shift_ns)
+        hand_over_sessions(self.stages.sessions, stages.sessions, BY_POWER, self._open)
+        hand_over_windows(self.stages.writing, stages.writing)
+        self._retired = add(self._retired, self.stages.counted())
         self._earlier_bytes = self.bytes_by_measurement()
-        self._stages = stages
+        self.stages = stages
         if self._replacing.lines:
             self.cut()
 
     def set_factor(self, factor: int, longest_s: float) -> None:
         """Multiply all bounds by `factor` from now on. What they hold goes out, as within those of before."""
-        for source in self._stages.sources:
+        for source in self.stages.sources:
             self._flush(source)
-        self._stages.writing.set_factor(factor, longest_s)
+        self.stages.writing.reducing.set_factor(factor, longest_s)
 
     def retire(self, counted: Counters) -> None:
         """Go on counting from what something has counted that is there no longer."""
@@ -235,7 +236,7 @@ class Pipeline:
         self._lost_earlier[source] = self._lost_before.get(source, {})
         self._positions = dict(positions)
         if resume_as:
-            self._stages.writing.forget(source)
+            self.stages.writing.forget(source)
             self._stored = dict(self._positions)
             counters = self._ledger.snapshot().items()
             afresh = {name: count for name, count in counters if name.startswith(of_source(source))}
@@ -256,17 +257,17 @@ class Pipeline:
         self._stampings.pop(source, None)
         self._stampings[source] = stamping
         self._switch(stamping.base)
-        if source in self._live and self._stages.sessions.any:
-            self._sessions.take(source, frames, stamping, self._stages.sessions, self._open)
+        if source in self._live and self.stages.sessions.any:
+            self._sessions.take(source, frames, stamping, self.stages.sessions, self._open)
         if restart:
-            if self._stages.sessions.is_open(source):
+            if self.stages.sessions.is_open(source):
                 LOG.warning("%s", restart.words())
-            self._stages.writing.end_sessions(self._open, restart.before_ns, source=source)
-        self._stages.process(frames, self._open, shift_ns=stamping.shift_ns)
+            self.stages.writing.end_sessions(self._open, restart.before_ns, source=source)
+        self.stages.process(frames, self._open, shift_ns=stamping.shift_ns)
 
     def _move_windows(self, before: Stamping, now: Stamping) -> None:
         """Let open windows go on where stamps count from another time: once for all sources."""
-        windows = self._stages.writing.windows
+        windows = self.stages.writing.windows
         if windows is not None and before.base is not now.base and self._window_base is not now.base:
             offset_ns = self._clock.unix_ns() - self._clock.boot_ns()
             windows.move(offset_ns if now.base is TimeBase.UNIX else -offset_ns)
@@ -275,27 +276,27 @@ class Pipeline:
     def set_off(self, event: Event, time_ns: int) -> Event:
         """Return an event of the service or of a source, with the capture that it begins, if any."""
         live = [stamping for source, stamping in self._stampings.items() if source in self._live]
-        if self._stages.writing.windows is None or not live:
+        if self.stages.writing.windows is None or not live:
             return event
         self._switch(live[-1].base)
         shift_ns = live[-1].shift_ns
-        return self._stages.writing.set_off(event, event.source, time_ns, self._open, shift_ns=shift_ns)
+        return self.stages.writing.set_off(event, event.source, time_ns, self._open, shift_ns=shift_ns)
 
     def _flush(self, source: str, before_ns: int | None = None) -> None:
         stamping = self._stampings.get(source)
-        if stamping is None or not self._stages.writing.pending:
+        if stamping is None or not self.stages.writing.pending:
             return
         self._switch(stamping.base)
-        self._stages.writing.flush(self._open, source=source, before_ns=before_ns, shift_ns=stamping.shift_ns)
+        self.stages.writing.flush(self._open, source=source, before_ns=before_ns, shift_ns=stamping.shift_ns)
 
     def _repeat(self, source: str, frames: FrameBatch, restart: "ClockRestart | None") -> None:
-        before = self._stages.counted()
+        before = self.stages.counted()
         if restart:
-            self._stages.writing.end_sessions(self._discarded, restart.before_ns, source=source)
-        self._stages.process(frames, self._discarded)
+            self.stages.writing.end_sessions(self._discarded, restart.before_ns, source=source)
+        self.stages.process(frames, self._discarded)
         self._discarded.clear()
         self._replacing.clear()
-        repeated = subtract(self._stages.counted(), before)
+        repeated = subtract(self.stages.counted(), before)
         names = ("points/", "values/", "triggers/")
         found = ((name, count) for name, count in repeated.items() if name.startswith(names))
         self._ledger.suppress(dict(found))
@@ -309,7 +310,7 @@ class Pipeline:
 
     def bytes_by_measurement(self) -> dict[str, int]:
         """Return how many bytes of lines this run has made; see `Output`."""
-        return add(self._earlier_bytes, self._stages.writing.output.bytes_by_measurement())
+        return add(self._earlier_bytes, self.stages.writing.output.bytes_by_measurement())
 
     def tick(self, live: Iterable[str] = ()) -> None:
         """Close the open batch when it is old, commit when that is due.
@@ -344,19 +345,19 @@ class Pipeline:
 
         listening: those whose device is there; away: those whose device is not.
         """
-        self._sessions.watch(listening, away, self._stages.sessions, self._open)
+        self._sessions.watch(listening, away, self.stages.sessions, self._open)
         if self._replacing.lines:
             self.cut()
 
     def close_orphans(self, live: Iterable[str]) -> None:
         """Close the sessions of an earlier run that none of these sources can go on with."""
-        self._sessions.close_orphans(live, self._stages.sessions, self._open)
+        self._sessions.close_orphans(live, self.stages.sessions, self._open)
         if self._replacing.lines:
             self.cut()
 
     def leave_sessions(self) -> None:
         """Say of what is open that no more frames come to this run; the next one may go on with it."""
-        for base in self._sessions.leave(self._stages.sources, self._stages.sessions, self._open):
+        for base in self._sessions.leave(self.stages.sources, self.stages.sessions, self._open):
             self._switch(base)
 
     def finish(self, live: Iterable[str] = ()) -> None:
@@ -421,7 +422,7 @@ class Pipeline:
         return accounts, state
 
     def _state(self) -> Mapping[str, bytes]:
-        return self._sessions.state(self._stages.sessions)
+        return self._sessions.state(self.stages.sessions)
 
     def _switch(self, time_base: TimeBase) -> None:
         if time_base is not self._time_base:

@@ -12,28 +12,25 @@ stores first, and a step of it that fails keeps none of the later ones from bein
 import logging
 import threading
 from functools import partial
-from typing import TYPE_CHECKING, Any
 
 from telemetry import __version__
 from telemetry.clock import Clock
 from telemetry.config import Config
 from telemetry.errors import TelemetryError
-from telemetry.ledger import Ledger, add, of_source
-from telemetry.live.gateway import HourlyRate
+from telemetry.ledger import Ledger, of_source
 from telemetry.live.state import LiveState
-from telemetry.live.status_socket import StatusServer
-from telemetry.live.summary import end_lines
 from telemetry.model.bit_rate import BitRate
 from telemetry.model.events import begins
-from telemetry.service.attempts import Reports, take_all
+from telemetry.service.attempts import Attempt, take_all
+from telemetry.service.boxing import Boxing
 from telemetry.service.committing import Committer
-from telemetry.service.figures import Figures, captures_view, process_gauges
 from telemetry.service.own_points import OwnPoints, unclean_stop
 from telemetry.service.pipeline import Pipeline
 from telemetry.service.reload import Reload
+from telemetry.service.reporting import Reporting
 from telemetry.service.supervisor import Supervisor
 from telemetry.service.uplink import Uplink
-from telemetry.service.watch import ClockWatch, SpoolWatch
+from telemetry.service.watch import ClockWatch
 from telemetry.sinks.sink import Sink
 from telemetry.sources.assemble import (
     Assembled,
@@ -50,20 +47,12 @@ from telemetry.sources.tap import LineTap
 from telemetry.spool.spool import Spool
 from telemetry.spool.write_through import keeping_in_memory
 from telemetry.stages.prepare import Prepared, prepare
-from telemetry.web.server import WebServer
-from telemetry.web.site import Views
-
-if TYPE_CHECKING:  # a service without a black box imports nothing of it
-    from telemetry.blackbox.recorder import BlackBox
 
 LOG = logging.getLogger("telemetry.service")
 
 POLL_S = 0.15  # longer than frames gather: a busy bus costs one wake-up and not two
 SOURCES_STOP_S = 1.5
 SINK_STOP_S = 1.5
-STATUS_EVERY_S = 1.0
-WATCHED_STATUS_EVERY_S = 0.5  # while somebody asks for it
-WATCHED_FOR_S = 10.0  # after a request
 
 
 class Service:
@@ -123,9 +112,8 @@ class Service:
             state=recovery.state,
         )
         self._own = OwnPoints(self._pipeline, self._live_state, self._clock, config)
-        self._black_box: BlackBox | None = None
-        self._ledger.add_stage(lambda: self._black_box.counted() if self._black_box is not None else {})
-        self._open_black_box(config)
+        self._boxing = Boxing(config, self._clock, self._tap, self._pipeline, self._own)
+        self._ledger.add_stage(self._boxing.counted)
         for source in self._sources:
             self._expect(source)
         self._sink = Sink(
@@ -141,23 +129,23 @@ class Service:
         self._uplink.adopt(config, self._clock.monotonic_s())
         self._own.time_known = self._sink.time_known()
         self._clock_watch = ClockWatch(self._clock)
-        found = self._spool.counters()
-        self._spool_watch = SpoolWatch(
-            evicted=found["points/evicted"],
-            damaged=found["points/damaged"] - self._spool.recovery.damaged_points,
-        )
         self._failure: Exception | None = None
-        self._reports = Reports()
-        self._status = StatusServer(config.spool_directory, self._describe)
-        views = Views(self._describe, lambda: self._published.live, self._live_state.ask_for_messages)
-        self._web = WebServer(config.web, views, self._clock)
-        self._started_s = self._clock.monotonic_s()
-        self._written_rate, self._sync_rate = HourlyRate(), HourlyRate()
-        self._rates: dict[str, float] = {}
-        self._published = self._take_figures()
-        self._next_gateway_s = self._clock.monotonic_s() + config.gateway_every_s
-        self._next_status_s = 0.0
-        self._asked_s = float("-inf")  # for the status, the last time
+        self._reporting = Reporting(
+            config,
+            self._clock,
+            self._spool,
+            self._ledger,
+            self._pipeline,
+            self._own,
+            self._live_state,
+            self._sources,
+            self._output,
+            self._sink,
+            self._supervisor,
+            self._uplink,
+            self._boxing,
+            self._stop.is_set,
+        )
 
     def _expect(self, source: Assembled) -> None:
         """Write all that can be counted of `source` as 0 from the first point on."""
@@ -199,15 +187,13 @@ class Service:
     def _start(self) -> None:
         self._report_start()
         self._bind_new_channels()
-        self._pipeline.close_orphans(self._live())
-        self._write_gateway_points()  # where counters begin, before anything is lost
-        self._web.start()
-        self._status.start()  # which tells the page's address from its first answer on
+        self._pipeline.close_orphans(self._sources.live)
+        self._reporting.write_points()  # where counters begin, before anything is lost
+        self._reporting.start()
         self._committer.start()
-        if self._black_box is not None:
-            self._black_box.start()
+        self._boxing.start()
         self._sources.start()
-        self._supervisor.ready(self._summary())
+        self._supervisor.ready(self._reporting.summary())
         self._sink.start()
         LOG.info("running: %s", ", ".join(source.name for source in self._sources))
 
@@ -229,7 +215,7 @@ class Service:
             self._follow_reload()
         if not self._stop.is_set():
             LOG.info("all logs are read; delivering what is left")
-            self._pipeline.finish(self._live())
+            self._pipeline.finish(self._sources.live)
             self._sink.hurry()
             while self._spool.gauges().waiting_points and not self._stop.is_set():
                 self._clock.wait(self._stop.event, POLL_S)
@@ -260,13 +246,8 @@ class Service:
                 self._live_state.source_ended(item.source)
                 self._sources.ended(item.source)
         if self._stages.sessions.any:
-            self._pipeline.watch_silence(
-                self._silent_sources(is_there=True), self._silent_sources(is_there=False)
-            )
-        now_s = self._clock.monotonic_s()
-        if now_s >= self._next_gateway_s:
-            self._next_gateway_s = now_s + self._uplink.gateway_every_s
-            self._reports.make(self._write_gateway_points)
+            self._pipeline.watch_silence(*self._sources.silent())
+        self._reporting.write_each(self._uplink.gateway_every_s)
         self._tick()
         if any(source.resume_as for source in self._sources):  # a live source does not wait
             self._output.hold(not self._spool.has_room())
@@ -278,9 +259,7 @@ class Service:
     def _take(self, arrival: Arrival) -> None:
         self._bind_new_channels()
         source = self._sources[arrival.source]
-        if self._black_box is not None and source.settings.is_can and not source.resume_as:
-            is_known = self._own.time_known or source.settings.own_time
-            self._black_box.take(source.name, arrival.batch, time_known=is_known)
+        self._boxing.take(source, arrival.batch)
         self._pipeline.process(
             arrival.source,
             arrival.batch,
@@ -292,36 +271,6 @@ class Service:
         )
         self._output.give_back(arrival.batch)
 
-    # -- the black box
-
-    def _open_black_box(self, config: Config) -> None:
-        """Have the black box that `config` asks for, not started yet. Raises StorageError."""
-        if config.black_box.directory is not None:
-            from telemetry.blackbox.recorder import BlackBox  # which few services need
-
-            self._black_box = BlackBox(config.black_box, self._clock, self._own.report)
-            self._black_box.time_known = self._own.time_known
-            self._tap.take = self._black_box.take_line
-        self._take_ids()
-
-    def _close_black_box(self) -> None:
-        self._tap.take = None
-        if self._black_box is not None:
-            self._freeze()
-            self._black_box.close()
-            self._pipeline.retire(self._black_box.counted())
-            self._black_box = None
-
-    def _take_ids(self) -> None:
-        """Let no capture have the id of one that the black box has of an earlier run."""
-        if self._black_box is not None and (windows := self._stages.writing.windows) is not None:
-            windows.taken = self._black_box.ids_before
-
-    def _freeze(self) -> None:
-        windows = self._stages.writing.windows
-        while self._black_box is not None and windows is not None and windows.frozen:
-            self._black_box.freeze(*windows.frozen.popleft())
-
     def _bind_new_channels(self) -> None:
         for channel in self._channels.since(self._bound):
             source = self._sources.get(channel.source)
@@ -329,19 +278,6 @@ class Service:
             if source is None:
                 continue  # it was removed, and nothing comes of it any more
             self._stages.bind(channel.number, self._composition.binding(source, channel.name))
-
-    def _live(self) -> list[str]:
-        return [source.name for source in self._sources if not source.resume_as]
-
-    def _silent_sources(self, *, is_there: bool) -> list[str]:
-        """Return live ones whose device is there, or is not, and of which nothing waits."""
-        return [
-            source.name
-            for source in self._sources
-            if not source.resume_as
-            and (source.source.status == "receiving") == is_there
-            and not self._output.frames_waiting_of(source.name)
-        ]
 
     def _bit_rate_of(self, name: str) -> BitRate | None:
         source = self._sources.get(name)
@@ -384,7 +320,7 @@ class Service:
         self._bind_new_channels()
         config = new.composition.config
         new.stages.set_observer(self._live_state)
-        self._change_black_box(config)
+        self._boxing.adopt(config, self._config)
         self._config = self._own.config = config
         self._composition, self._stages, self._bound = new.composition, new.stages, 0
         self._sources.adopt(config.sources)
@@ -392,32 +328,13 @@ class Service:
             self._expect_frames(source)
         self._bind_new_channels()
         self._pipeline.replace_stages(new.stages)
-        self._take_ids()
-        now_s = self._clock.monotonic_s()
-        self._uplink.adopt(config, now_s)
-        self._write_gateway_points()
-        self._next_gateway_s = min(self._next_gateway_s, now_s + self._uplink.gateway_every_s)
+        self._boxing.take_ids()
+        self._uplink.adopt(config, self._clock.monotonic_s())
+        self._reporting.write_points()
+        self._reporting.hasten(self._uplink.gateway_every_s)
         names = ", ".join(source.name for source in self._sources)
         self._own.report(begins("config_reloaded", f"{config.file.name}: {names}"))
-        self._supervisor.ready(self._summary())
-
-    def _change_black_box(self, config: Config) -> None:
-        """Have another black box, or none. One that cannot be had is an event: everything else goes on.
-
-        Where the folder is the same, its captures go on, and `minutes` and `most_mb` hold from now on.
-        """
-        if config.black_box == self._config.black_box:
-            return
-        if self._black_box is not None and config.black_box.directory == self._config.black_box.directory:
-            self._black_box.settings = config.black_box
-            return
-        try:
-            self._close_black_box()
-            self._open_black_box(config)
-            if self._black_box is not None:
-                self._black_box.start()
-        except TelemetryError as error:
-            self._own.report(begins("config_refused", f"{error}; there is no black box"))
+        self._supervisor.ready(self._reporting.summary())
 
     def _assemble_again(self, settings: SourceSettings) -> Assembled:
         """Return a source that begins while the service runs, again or for the first time."""
@@ -433,28 +350,10 @@ class Service:
         for event in self._clock_watch.observe(time_known=self._own.time_known):
             self._own.report(event)
         self._own.write_reported()
-        if self._black_box is not None:
-            self._black_box.time_known = self._own.time_known
-        self._freeze()
+        self._boxing.tick()
         self._pipeline.tick(source.name for source in self._sources if not source.settings.own_time)
-        now_s = self._clock.monotonic_s()
-        if now_s >= self._next_status_s:
-            is_watched = now_s - self._asked_s < WATCHED_FOR_S
-            self._next_status_s = now_s + (WATCHED_STATUS_EVERY_S if is_watched else STATUS_EVERY_S)
-            self._reports.make(self._publish)
-            self._watch_spool(now_s)
-            if self._uplink.tick(now_s):
-                self._next_gateway_s = min(self._next_gateway_s, now_s + self._uplink.gateway_every_s)
-
-    def _watch_spool(self, now_s: float) -> None:
-        figures = self._published
-        for event in self._spool_watch.observe(
-            volatile=figures.volatile,
-            evicted=figures.counters["points/evicted"],
-            damaged=figures.counters["points/damaged"],
-            now_s=now_s,
-        ):
-            self._own.report(event)
+        if self._reporting.tick() and self._uplink.tick(self._clock.monotonic_s()):
+            self._reporting.hasten(self._uplink.gateway_every_s)
 
     # -- what the service says of itself
 
@@ -466,108 +365,30 @@ class Service:
         if not recovery.clean:
             self._own.report(unclean_stop(recovery))
 
-    def _write_gateway_points(self) -> None:
-        spool, now_s = self._spool.gauges(), self._clock.monotonic_s()
-        self._rates = {
-            "spool_written_bytes_per_h": self._written_rate.add(now_s, spool.bytes_written),
-            "spool_syncs_per_h": self._sync_rate.add(now_s, spool.syncs),
-        }
-        self._own.write_figures(self._take_figures())
-
-    def _take_figures(self) -> Figures:
-        """Take all numbers of one moment, so that they balance. For the pipeline's thread."""
-        counters, spool = self._spool.snapshot()
-        now_s = self._clock.monotonic_s()
-        gauges = {
-            "points_waiting_memory": spool.waiting_memory_points + self._pipeline.points_waiting,
-            "points_waiting_disk": spool.waiting_disk_points,
-            "spool_bytes": spool.disk_bytes,
-            "spool_oldest_s": spool.oldest_age_s,
-            "spool_volatile": bool(spool.volatile),
-            **self._rates,
-            "points_never_on_disk": spool.never_on_disk_points,
-            "frames_waiting": self._output.frames_waiting,
-            "sink_held": bool(self._sink.state.held),
-            "incomplete_cycles": self._stages.writing.incomplete_cycles,
-            **self._uplink.gauges,
-            "uptime_s": now_s - self._started_s,
-            **process_gauges(),
-        }
-        live = self._live_state.snapshot()
-        windows, box = self._stages.writing.windows, self._black_box
-        return Figures(
-            add(self._ledger.snapshot(), counters),
-            gauges,
-            spool.volatile,
-            live,
-            now_s,
-            self._pipeline.bytes_by_measurement(),
-            captures_view(
-                windows.captures(self._clock.unix_ns()) if windows else (), box.frozen if box else ()
-            ),
-        )
-
-    def _publish(self) -> None:
-        self._published = self._take_figures()
-        self._supervisor.status(self._summary())
-        self._web.published()
-
-    def _summary(self) -> str:
-        """Return one line of how things are, for people."""
-        sources = ", ".join(f"{source.name} {source.source.status}" for source in self._sources)
-        server = self._sink.state.summary()
-        return f"{sources}; server: {server}; spool: {self._published.volatile or 'on disk'}"
-
-    def _describe(self, request: str = "") -> dict[str, Any]:
-        """Return what the status socket answers.
-
-        Request: `messages` to have the last values of all messages too.
-        """
-        self._asked_s = self._clock.monotonic_s()
-        if request == "messages":
-            self._live_state.ask_for_messages()
-        states = {name: words for source in self._sources for name, words in source.states.items()}
-        states["web"] = self._web.state
-        states["service"] = "stopping" if self._stop.is_set() else "running"
-        return self._published.status(
-            self._config.vehicle,
-            states,
-            self._sink.state,
-            now_s=self._clock.monotonic_s(),
-            got_on_s=self._supervisor.got_on_s,
-            with_messages=request == "messages",
-        )
-
     # -- stopping
 
     def _shut_down(self) -> None:
         """End all parts, those first without which something is lost."""
         self._sources.stop()
-        steps = (
+        steps: tuple[Attempt, ...] = (
             self._pipeline.leave_sessions,
             self._store_the_rest,
             self._report_stop,
             self._store_the_rest,
             partial(self._sink.stop, SINK_STOP_S),
-            self._publish,
-            self._status.close,
-            self._web.close,
-            self._close_black_box,
+            *self._reporting.last_steps,
+            self._boxing.close,
             self._committer.close,
             self._spool.close,
-            self._log_end,
+            self._reporting.log_end,
         )
         take_all(steps, self._fail)
 
     def _store_the_rest(self) -> None:
-        self._pipeline.finish(self._live())
+        self._pipeline.finish(self._sources.live)
         self._committer.finish()
 
     def _report_stop(self) -> None:
         self._own.report(begins("service_stop", "stopped in order" if self._failure is None else "a fault"))
         self._own.write_reported()
-        self._write_gateway_points()
-
-    def _log_end(self) -> None:
-        for line in end_lines(self._published.counters, self._published.gauges):
-            LOG.info("%s", line)
+        self._reporting.write_points()

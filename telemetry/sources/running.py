@@ -90,6 +90,18 @@ class RunningSources:
         return self._sources.get(name)
 
     @property
+    def live(self) -> list[str]:
+        """Return those that are no logs."""
+        return [source.name for source in self if not source.resume_as]
+
+    def silent(self) -> tuple[list[str], list[str]]:
+        """Return live ones of which no frame waits: those whose device is there, and the others."""
+        waits = self._output.frames_waiting_of
+        quiet = [self[name] for name in self.live if not waits(name)]
+        there = [source.name for source in quiet if source.source.status == "receiving"]
+        return there, [source.name for source in quiet if source.name not in there]
+
+    @property
     def any_running(self) -> bool:
         """Return whether anything may still come."""
         return bool(self._running)

@@ -25,6 +25,7 @@ from telemetry.rules.trigger import ResolvedTrigger
 from telemetry.stages.binding import Binding, BoundChannel
 from telemetry.stages.decoding import Decoding
 from telemetry.stages.formats import OutputFormat
+from telemetry.stages.handing_over import hand_over
 from telemetry.stages.observer import Observer
 from telemetry.stages.output import OutputKind
 from telemetry.stages.payloads import Payloads
@@ -149,8 +150,8 @@ class Stages:
         self.writing.write(self._samples, lines, frames=frames, shift_ns=shift_ns)
 
     def hand_over(self, successor: "Stages", lines: LineBuffer, *, source: str, shift_ns: int = 0) -> None:
-        """Let `successor` go on with `source`: see `Writing`. Its open transport sessions are lost."""
-        self.writing.hand_over(successor.writing, lines, source=source, shift_ns=shift_ns)
+        """Let `successor` go on with `source`: see `handing_over`. Its open transport sessions are lost."""
+        hand_over(self.writing, successor.writing, lines, source=source, shift_ns=shift_ns)
         self.payloads.end_sessions(source)
 
     @property

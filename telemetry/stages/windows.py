@@ -16,7 +16,7 @@ from collections import Counter, defaultdict, deque
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from itertools import count, islice
+from itertools import chain, count, islice
 from typing import Any, NamedTuple
 
 from telemetry_core.rows.batch import SampleBatch
@@ -60,11 +60,11 @@ class Frozen(NamedTuple):
 
 
 class Part(NamedTuple):
-    """Rows that go the same way: past the reducer or through it. ended: the source whose window is over."""
+    """Rows that go the same way: past the reducer or through it. ended: tag sets whose window is over."""
 
     samples: SampleBatch
-    passes: bool
-    ended: str
+    passes: bool = False
+    ended: Collection[int] = ()
 
 
 class Windows:
@@ -73,15 +73,13 @@ class Windows:
     taken: ids of captures of earlier runs, which those of this machine's clock may not have again.
     """
 
-    def __init__(
-        self, schema: Schema, triggers: Sequence[ResolvedTrigger], ring_bytes: int, *, is_reducing: bool
-    ) -> None:
-        """Have no window. is_reducing: rows are kept, since not all of them are written."""
+    def __init__(self, schema: Schema, triggers: Sequence[ResolvedTrigger], ring_bytes: int) -> None:
+        """Have no window. ring_bytes: 0: no rows are kept, since all of them are written."""
         self._schema = schema
         self._triggers = triggers
         self._choices = list(dict.fromkeys(one.settings.only for one in triggers))
         self._ring_bytes = ring_bytes
-        self._ring = self._empty_ring() if is_reducing else None
+        self._ring = self._empty_ring() if ring_bytes else None
         specs = [spec for one in triggers for spec in one.crossings]
         self._crossings = Crossings(schema, specs) if specs else None
         # Stamps of the last hour, by trigger and time line.
@@ -196,13 +194,12 @@ class Windows:
         """Yield these rows in their order, by the way that they go. shift_ns: is added to their stamps."""
         places = self._ring.take(samples, shift_ns) if self._ring is not None else []
         if not places:
-            yield Part(samples, False, "")
+            yield Part(samples)
             return
         for batch, (_, place) in zip(samples.split([end for end, _ in places]), places, strict=False):
-            ended = ""
-            for row in islice(batch, place == AFTER):
-                ended = self._channels[row.channel].binding.source
-            yield Part(batch, place == INSIDE, ended)
+            sources = {self._channels[row.channel].binding.source for row in islice(batch, place == AFTER)}
+            over = [one.tag_sets for one in self._channels.values() if one.binding.source in sources]
+            yield Part(batch, place == INSIDE, {*chain(*over)})
 
     def carry_on(self, earlier: "Windows") -> None:
         """Go on with windows of `earlier`. Before the first row, and after all channels are bound.

@@ -15,7 +15,6 @@ from telemetry_core.rows.batch import SampleBatch
 from telemetry_core.rows.schema import Schema
 from telemetry_core.rows.spec import SlotKind
 from telemetry_core.rules.map_spec import MapSpec
-from telemetry_core.rules.reducer import Reducer
 from telemetry_core.rules.senders import SenderFinding, Senders
 from telemetry_core.text.lines import LineBuffer
 
@@ -24,7 +23,7 @@ from telemetry.charging.session import Session
 from telemetry.ledger import add
 from telemetry.model.events import Event
 from telemetry.model.measurements import BATTERY, EVENT
-from telemetry.rules.alarms import Alarm, successors
+from telemetry.rules.alarms import Alarm
 from telemetry.rules.bank import Bank
 from telemetry.rules.map_plan import counted_fields
 from telemetry.rules.reduce import SEND_ALL, ReduceSettings, check_measurements
@@ -37,12 +36,10 @@ from telemetry.stages.following import Alarms, BankRow, Following, Mapped
 from telemetry.stages.formats import OutputFormat
 from telemetry.stages.observer import Observer
 from telemetry.stages.output import OutputKind, output_of
-from telemetry.stages.sessions import NoSessions, PlugSessions, hand_over_sessions
-from telemetry.stages.windows import Windows
+from telemetry.stages.reducing import Reducing
+from telemetry.stages.sessions import NoSessions, PlugSessions
 
-if TYPE_CHECKING:  # a service that follows no charge, or has no bounds, imports none of it
-    from telemetry_core.rules.bounds import Bounds
-
+if TYPE_CHECKING:  # a service that follows no charge imports none of it
     from telemetry.charging.plan import ChargingPlan
 
 NO_FRAMES = FrameBatch(1)
@@ -101,34 +98,16 @@ class Writing:
         followed = charging.plugs_for(schema, vehicle) if charging else None
         self.sessions = PlugSessions(followed, mapping, self.channels, self) if followed else NoSessions()
         self.banks = Banks(schema, banks, mapping, self.alarms) if mapping and banks else None
-        self._reducer = _reducer(schema, reduce, send)
-        self._bounds = bounds_of(schema, reduce, send) if reduce.bounds else None
-        self._reducers = [each for each in (self._reducer, self._bounds) if each]
-        self._reduced = [SampleBatch(schema), SampleBatch(schema)]
-        self._tag_sets: dict[tuple[str, str], set[int]] = {}  # by a tag and its value
-        self.windows = (
-            Windows(schema, triggers, reduce.ring_bytes, is_reducing=bool(self._reducers))
-            if triggers
-            else None
-        )
-        following = (
-            alarms and self.alarms,
-            self.mapped,
-            followed and self.sessions,
-            self.banks,
-            self.windows,
-        )
+        self.reducing = Reducing(schema, reduce, send, triggers)
+        self.windows = self.reducing.windows
+        sessions = followed and self.sessions
+        following = (alarms and self.alarms, self.mapped, sessions, self.banks, self.windows)
         self._following: list[Following] = [each for each in following if each]
-        self._has_memory = bool(self._is_judging or self._following or self._reducers)
+        self._has_memory = bool(self._is_judging or self._following or self.reducing)
         self.output = output_of(output, schema, vehicle, with_events=self._has_memory)
-        if self._bounds is not None:
-            records = [index for index, mode in enumerate(modes_of(schema, reduce, send)) if mode > 0]
-            self._bounded = [schema.specs[index].measurement for index in records]
-            self.output.expect_parts(records)
+        self.output.expect_parts(self.reducing.bounded)
         self.remembers = self._has_memory or self.output.in_order
-        self._send = self._reduce if self._reducers else self.output.add
-        if self.windows is not None and self._reducers:
-            self._send = self._round_windows
+        self._send = self._reduce if self.reducing else self.output.add
 
     def set_observer(self, observer: Observer, unmatched: UnmatchedIds) -> None:
         """Let `observer` see all that comes from now on. Before anything is bound."""
@@ -144,9 +123,7 @@ class Writing:
         self.senders.bind(channel.number, binding.bus, channel.senders.start)
         for each in self._following:
             each.bind(channel)
-        for index, own in zip(channel.tag_sets, channel.tags(), strict=True) if self._bounds else ():
-            for one in own.items():
-                self._tag_sets.setdefault(one, set()).add(index)
+        self.reducing.bind(channel)
         for observer in self._observers:
             tags = dict(zip(channel.tag_sets, channel.tags(), strict=True))
             del tags[channel.own]
@@ -203,45 +180,11 @@ class Writing:
         return rest
 
     def _reduce(self, samples: SampleBatch, lines: LineBuffer) -> None:
-        for reducer, reduced in zip(self._reducers, self._reduced, strict=False):
-            reduced.clear()
-            reducer.reduce(samples, reduced)
-            samples = reduced
-        self.output.add(samples, lines)
+        self._add(self.reducing.take(samples, self.output.shift_ns), lines)
 
-    def _keep(self, lines: LineBuffer, source: str, **owner: str) -> None:
-        """Write the last values within bounds of an owner to which something happened.
-
-        source: by its tag; rows of other sources may count from another time. Where none of its rows names
-        the owner, all are written.
-        """
-        if self._bounds is not None:
-            tags = self._tag_sets.get(("source", source), set())
-            owned = tags & set().union(*(self._tag_sets.get(one, set()) for one in owner.items()))
-            self._flush(lines, [self._bounds], None, owned or tags)
-
-    def _flush(
-        self,
-        lines: LineBuffer,
-        reducers: "Iterable[Reducer | Bounds]",
-        before_ns: int | None,
-        tags: set[int] | None,
-    ) -> None:
-        for reducer in reducers:
-            self._reduced[0].clear()
-            reducer.flush(self._reduced[0], before_ns, tags)
-            self.output.add(self._reduced[0], lines)
-
-    def _round_windows(self, samples: SampleBatch, lines: LineBuffer) -> None:
-        """Let rows of a window pass the reducer, which begins again after it: none was left out meanwhile."""
-        shift_ns = self.output.shift_ns
-        for part in self.windows.parts(samples, shift_ns) if self.windows is not None else ():
-            if part.ended:  # what the mapper holds may be newer than these rows, and goes on
-                tags = {tags for one in self.of(part.ended) for tags in one.tag_sets}
-                self._flush(lines, self._reducers, None, tags)
-                if self._bounds is not None:
-                    self._bounds.end(tags)
-            (self.output.add if part.passes else self._reduce)(part.samples, lines)
+    def _add(self, batches: Iterable[SampleBatch], lines: LineBuffer) -> None:
+        for samples in batches:
+            self.output.add(samples, lines)
 
     def set_off(self, event: Event, source: str, time_ns: int, lines: LineBuffer, *, shift_ns: int) -> Event:
         """Return the event, with the capture that it begins, if any; what is sent again goes into `lines`.
@@ -276,7 +219,7 @@ class Writing:
             event = self.set_off(event, source, time_ns, lines, shift_ns=self.output.shift_ns)
             if event.code == TRIGGER and not event.capture:
                 return  # over per_hour
-        self._keep(lines, event.source, pack=event.pack, charger=event.charger)
+        self._add(self.reducing.keep(event.source, pack=event.pack, charger=event.charger), lines)
         self._made_here[EVENT.name] += 1
         self.output.add_event(event, time_ns, lines)
         for observer in self._observers:
@@ -287,7 +230,7 @@ class Writing:
             for observer in self._observers:
                 observer.add_session(row, made.time_ns)
             if not row.open:  # its start is an event
-                self._keep(lines, self.sessions.followed.tag_of(made.channel))
+                self._add(self.reducing.keep(self.sessions.followed.tag_of(made.channel)), lines)
         if self.sessions.holds(made):
             return
         tag = self.sessions.followed.tag_of(made.channel)
@@ -336,21 +279,12 @@ class Writing:
         self.output.shift_ns = shift_ns
         self._release(lines, source, before_ns)
         tags = None if source is None else {tags for one in self.of(source) for tags in one.tag_sets}
-        self._flush(lines, self._reducers, before_ns, tags)
+        self._add(self.reducing.flush(before_ns, tags), lines)
 
     def _release(self, lines: LineBuffer, source: str | None = None, before_ns: int | None = None) -> None:
         for channel in self.channels.values() if source is None else self.of(source):
             if self.mapped is not None and self.mapped.mapper.held(channel.number):
                 self._go_on(self.mapped.release(channel.number, before_ns), lines)
-
-    def set_factor(self, factor: float, longest_s: float) -> None:
-        """Multiply all bounds as configured by `factor` from now on. What was held is written: see `flush`.
-
-        longest_s: in place of the configured one. Without bounds this changes nothing.
-        """
-        if self._bounds is not None:
-            self._reduced[0].clear()
-            self._bounds.set_factor(factor, round(longest_s * 1e9), self._reduced[0])
 
     @property
     def is_settled(self) -> bool:
@@ -377,8 +311,7 @@ class Writing:
             "channels": channels,
             "sessions": self.sessions.memory(),
             "banks": self.banks.memory() if self.banks else None,
-            "reducers": [each.memory() for each in self._reducers],
-            "windows": self.windows.memory() if self.windows else None,
+            "reducing": self.reducing.memory(),
         }
 
     def remember(self, memory: Mapping[str, Any]) -> None:
@@ -397,10 +330,7 @@ class Writing:
         self.sessions.remember(memory["sessions"])
         if self.banks is not None:
             self.banks.remember(memory["banks"])
-        for each, remembered in zip(self._reducers, memory["reducers"], strict=True):
-            each.remember(remembered)
-        if self.windows is not None:
-            self.windows.remember(memory["windows"])
+        self.reducing.remember(memory["reducing"])
 
     def of(self, source: str) -> Iterator[BoundChannel]:
         """Return the channels of `source`."""
@@ -423,53 +353,11 @@ class Writing:
             if self.banks is not None:
                 self.banks.forget(channel.number)
 
-    def hand_over(self, new: "Writing", lines: LineBuffer, *, source: str, shift_ns: int = 0) -> None:
-        """Let what is remembered of `source` go on in `new`, whose channels are bound.
-
-        Active alarms go on, and so do limits that are crossed and wait for their time. J1939 senders that
-        messages are taken from stay the same. Open charging sessions go on where `new` follows the plug.
-
-        Alarms that `new` does not watch for end, with the stamp of the newest row that they were active in.
-        All of them end where the vehicle has another name, since their tags are others. shift_ns: as for
-        those rows. What `new` writes overlaps where it may be points of these stages.
-        """
-        new.alarms.carry_on(self.alarms)
-        self.output.shift_ns = shift_ns
-        hand_over_sessions(self.sessions, new.sessions, source, lines, shift_ns=shift_ns)
-        for channel in self.of(source):
-            for tags in channel.modelled:
-                new.assume_up_to(source, self.output.newest_ns(tags))
-            new.senders.go_on_from(self.senders, channel.number)
-            self._hand_over_alarms(new, channel, lines)
-
-    def hand_over_windows(self, new: "Writing") -> None:
-        """Let windows go on in `new`, once all sources are handed over."""
-        if self.windows is not None and new.windows is not None:
-            new.windows.carry_on(self.windows)
-
-    def _hand_over_alarms(self, new: "Writing", channel: BoundChannel, lines: LineBuffer) -> None:
-        number, watcher = channel.number, self.alarms.watcher
-        before = list(self.alarms.watched(number))
-        watched = list(new.alarms.watched(number)) if new.vehicle == self.vehicle else []
-        heirs = successors(before, watched)
-        for alarm in watcher.standing(number):
-            if alarm.rule in heirs:
-                new.alarms.watcher.carry_on(number, heirs[alarm.rule], alarm.seen_ns)
-                if new.banks is not None:
-                    new.banks.carry_on(number, heirs[alarm.rule])
-            else:
-                self.write_event(*self.alarms.last(alarm, channel.binding.tag), lines)
-        heirs = successors(before, watched, same_limit=True)
-        for wait in watcher.waiting(number):
-            if wait.rule in heirs:
-                new.alarms.watcher.wait_on(number, heirs[wait.rule], wait.since_ns)
-
     @property
     def pending(self) -> int:
-        """Return how many rounds the mapper holds, and points the reducer and bounds, or parts of them."""
+        """Return how many rounds the mapper holds, and how many points or parts of them reducers do."""
         rounds = sum(map(self.mapped.mapper.held, self.channels)) if self.mapped else 0
-        held = rounds + (self._reducer.pending if self._reducer else 0)
-        return held + (self._bounds.holding if self._bounds else 0)
+        return rounds + self.reducing.holding
 
     @property
     def incomplete_cycles(self) -> int:
@@ -494,60 +382,12 @@ class Writing:
 
         Those that the reducer holds are not made yet.
         """
-        no_points = self.output.empty_by_measurement()
-        counters: dict[str, int] = {}
-        for reducer in self._reducers:
-            no_points = add(no_points, reducer.pending_by_measurement())
-            counters = add(counters, {"points/reduced": reducer.reduced})
+        empty = {name: -count for name, count in self.output.empty_by_measurement().items()}
         mapped = self.mapped.mapper.made() if self.mapped else {}
-        if self.windows is not None:
-            counters = add(counters, self.windows.counted())
-        parts = self._bounds.parts_by_measurement() if self._bounds else {}
-        made = add(mapped, {name: -n for name, n in no_points.items()}, self._made_here, parts)
-        if self._bounds:
-            left_out = dict.fromkeys(self._bounded, 0) | self._bounds.left_out_by_measurement()
-            counters |= {f"values/left_out/{name}": count for name, count in left_out.items()}
+        made = add(mapped, empty, self._made_here)
+        counters = self.reducing.counted()
         for number, channel in self.channels.items() if self._is_judging else ():
             kept_out = self.senders.kept_out(number).items()
             source = channel.binding.source
             counters = add(counters, {account_name(source, name): count for name, count in kept_out})
         return add(counters, {f"points/made/{name}": count for name, count in made.items()})
-
-
-def modes_of(schema: Schema, reduce: ReduceSettings, send: SendSettings) -> list[int]:
-    """Return what bounds do with rows, by record: -1: leave them out, 0: let them pass, 1: their work."""
-    own = reduce.every_s_by_measurement
-    return [
-        0 if spec.hidden or spec.measurement in own else 1 if is_sent else -1
-        for spec, is_sent in zip(schema.specs, send.chosen(schema.specs), strict=True)
-    ]
-
-
-def bounds_of(schema: Schema, reduce: ReduceSettings, send: SendSettings) -> "Bounds":
-    """Return what leaves out values within their bounds. A service without bounds imports none of it."""
-    from telemetry_core.rules.bounds import Bounds
-
-    return Bounds(
-        schema,
-        modes_of(schema, reduce, send),
-        reduce.bounds_of(schema.specs),
-        line=reduce.is_line,
-        longest_ns=reduce.longest_ns,
-        every_ns=round(reduce.every_s * 1e9),
-        flags_every_ns=[*map(reduce.flags_every_ns, schema.specs)],
-    )
-
-
-def _reducer(schema: Schema, reduce: ReduceSettings, send: SendSettings) -> Reducer | None:
-    """Return what keeps rows from being sent; None: nothing does, or bounds do."""
-    every_ns = [
-        0 if spec.hidden else reduce.every_ns(spec.measurement) if is_sent else -1
-        for spec, is_sent in zip(schema.specs, send.chosen(schema.specs), strict=True)
-    ]
-    if reduce.bounds:  # only for those with an interval of their own
-        own = reduce.every_s_by_measurement
-        every_ns = [
-            every if spec.measurement in own else 0
-            for spec, every in zip(schema.specs, every_ns, strict=True)
-        ]
-    return Reducer(schema, every_ns, [*map(reduce.flags_every_ns, schema.specs)]) if any(every_ns) else None

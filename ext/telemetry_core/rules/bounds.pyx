@@ -30,6 +30,7 @@ from telemetry_core.memory cimport with_room, zeroed
 from telemetry_core.rows.access cimport lowest_bit, set_word, value_of
 from telemetry_core.rows.batch cimport ROW_NEW_SENDER, ROW_OTHER_SENDER, ROW_REPLACES, RowHead, SampleBatch
 from telemetry_core.rows.schema cimport HEAD_WORDS, SLOT_CHARACTERS, SLOT_FLOAT, Field, Record, Schema
+from telemetry_core.rules.reducing cimport by_record, check_rows
 
 cdef enum:
     GAP_NS = 2_000_000_000       # no shorter silence is a gap
@@ -119,24 +120,17 @@ cdef class Bounds:
 
     def __cinit__(self, Schema schema not None, modes, bounds, *, bint line, int64_t longest_ns, int64_t every_ns=0,
                   flags_every_ns=None):
-        if flags_every_ns is None:
-            flags_every_ns = [0] * schema.record_count
-        if not len(modes) == len(flags_every_ns) == schema.record_count or len(bounds) != schema.field_count:
-            raise ValueError("modes, intervals or bounds of another schema")
-        if longest_ns <= 0 or every_ns < 0 or any(each < 0 for each in flags_every_ns):
+        if longest_ns <= 0 or every_ns < 0:
             raise ValueError("an interval is negative")
-        if not all(each == -1 or 0 <= each <= 1e100 for each in bounds):
-            raise ValueError("a bound is not from 0 to 1e100")
+        if len(bounds) != schema.field_count or not all(each == -1 or 0 <= each <= 1e100 for each in bounds):
+            raise ValueError("bounds of another schema, or not from 0 to 1e100")
         self.schema = schema
         self.line, self.every_ns, self.longest_ns, self.factor = line, every_ns, longest_ns, 1.0
-        self.modes = <int64_t*>zeroed(schema.record_count, sizeof(int64_t))
-        self.flags_every_ns = <int64_t*>zeroed(schema.record_count, sizeof(int64_t))
+        self.modes = by_record(schema, modes, MODE_DROPPED)
+        self.flags_every_ns = by_record(schema, flags_every_ns, 0)
         self.bounds = <double*>zeroed(schema.field_count, sizeof(double))
         self.of_tags = <Key***>zeroed(TAG_SETS, sizeof(Key**))  # untouched pages cost nothing
         cdef Py_ssize_t index
-        for index in range(schema.record_count):
-            self.modes[index] = modes[index]
-            self.flags_every_ns[index] = flags_every_ns[index]
         for index in range(schema.field_count):
             self.bounds[index] = bounds[index]
 
@@ -157,19 +151,12 @@ cdef class Bounds:
         free(self.flags_every_ns)
         free(self.bounds)
 
-    cdef object _check(self, SampleBatch samples):
-        if samples.schema is not self.schema:
-            raise ValueError("the rows are of another schema than the bounds'")
-
     def reduce(self, SampleBatch samples not None, SampleBatch out not None):
         """Take in the rows of `samples`; append to `out` the values that they decide.
 
         Raises ValueError unless both are of this schema and not the same batch.
         """
-        self._check(samples)
-        self._check(out)
-        if samples is out:
-            raise ValueError("a batch cannot be reduced into itself")
+        check_rows(self.schema, samples, out)
         with nogil:
             self._reduce(samples, out)
 
@@ -179,7 +166,7 @@ cdef class Bounds:
         before_ns (frame time): only those that a value of this stamp would find beyond a gap or `longest_ns`, or that
         wait for the shortest distance and would have reached it.
         """
-        self._check(out)
+        check_rows(self.schema, None, out)
         cdef int64_t end_ns = INT64_MAX if before_ns is None else before_ns
         cdef bint every_one = before_ns is None
         cdef size_t number

@@ -25,6 +25,7 @@ from telemetry_core.memory cimport resized, with_room, zeroed
 from telemetry_core.rows.access cimport lowest_bit
 from telemetry_core.rows.batch cimport ROW_NEW_SENDER, RowHead, SampleBatch
 from telemetry_core.rows.schema cimport HEAD_WORDS, Record, Schema, copy_rests
+from telemetry_core.rules.reducing cimport by_record, check_rows
 
 cdef struct Held:                # of one key: a record with one tag set
     uint32_t record
@@ -78,20 +79,13 @@ cdef class Reducer:
     cdef size_t table_size       # a power of two, at least twice held_count
 
     def __cinit__(self, Schema schema not None, every_ns, flags_every_ns=None):
-        if flags_every_ns is None:
-            flags_every_ns = [0] * schema.record_count
-        for intervals in (every_ns, flags_every_ns):
-            if len(intervals) != schema.record_count:
-                raise ValueError(f"{len(intervals)} intervals for {schema.record_count} records")
-        if any(each < -1 for each in every_ns) or any(each < 0 for each in flags_every_ns):
-            raise ValueError("an interval is negative")
         self.schema = schema
         cdef Py_ssize_t index
         cdef size_t mask_words = 0
         for index in range(schema.record_count):
             mask_words += schema.records[index].mask_words
-        self.every_ns = <int64_t*>zeroed(schema.record_count, sizeof(int64_t))
-        self.flags_every_ns = <int64_t*>zeroed(schema.record_count, sizeof(int64_t))
+        self.every_ns = by_record(schema, every_ns, -1)
+        self.flags_every_ns = by_record(schema, flags_every_ns, 0)
         self.passes_at = <size_t*>zeroed(schema.record_count, sizeof(size_t))
         self.passes = <uint64_t*>zeroed(mask_words, sizeof(uint64_t))
         self.table_size = FIRST_TABLE_SIZE
@@ -101,8 +95,6 @@ cdef class Reducer:
         cdef Record* record
         for index in range(schema.record_count):
             record = &schema.records[index]
-            self.every_ns[index] = every_ns[index]
-            self.flags_every_ns[index] = flags_every_ns[index]
             self.passes_at[index] = at
             for field in range(record.field_count):
                 if schema.fields[record.first_field + field].passes:
@@ -118,19 +110,12 @@ cdef class Reducer:
         free(self.words)
         free(self.table)
 
-    cdef object _check(self, SampleBatch samples):
-        if samples.schema is not self.schema:
-            raise ValueError("the rows are of another schema than the reducer's")
-
     def reduce(self, SampleBatch samples not None, SampleBatch out not None):
         """Take in the rows of `samples`; append to `out` what goes out at once.
 
         Raises ValueError unless both are of this reducer's schema and not the same batch.
         """
-        self._check(samples)
-        self._check(out)
-        if samples is out:
-            raise ValueError("a batch cannot be reduced into itself")
+        check_rows(self.schema, samples, out)
         with nogil:
             self._reduce(samples, out)
 
@@ -140,7 +125,7 @@ cdef class Reducer:
         That is the interval of their flags where a change of one waits.
         tags: only rows of these tag sets; None: of all.
         """
-        self._check(out)
+        check_rows(self.schema, None, out)
         cdef int64_t end_ns = 0 if before_ns is None else before_ns
         cdef bint every_row = before_ns is None
         cdef bint is_over

@@ -145,7 +145,7 @@ class Bench:
 
     @property
     def replacing(self) -> LineBuffer:
-        buffer = self.pipeline._stages.writing.output.replacing
+        buffer = self.pipeline.stages.writing.output.replacing
         assert buffer is not None
         return buffer
 
@@ -155,14 +155,14 @@ class Bench:
         for number in range(count):
             stamp_ns = (self.clock.unix_ns() if at_ns is None else at_ns) + number
             batch.append(stamp_ns, KNOWN, bytes([number]), channel=channel)
-        process = self.pipeline._stages.process
+        process = self.pipeline.stages.process
 
         def heard(frames: FrameBatch, lines: LineBuffer, *, shift_ns: int = 0) -> None:
             process(frames, lines, shift_ns=shift_ns)
             self.sessions.take(source, frames)
 
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(self.pipeline._stages, "process", heard)
+            patch.setattr(self.pipeline.stages, "process", heard)
             self.pipeline.process(source, batch, {}, time_known=known)
 
     def last_state(self) -> dict[str, bytes]:

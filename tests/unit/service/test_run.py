@@ -98,7 +98,7 @@ def test_what_ends_a_run_is_raised_after_all_is_stored(
             service._fail(OSError("and this too"))
             raise UnavailableError("no thread can be started", where="page")
 
-        monkeypatch.setattr(service._web, "start", fail)
+        monkeypatch.setattr(service._reporting._web, "start", fail)
         with pytest.raises(OSError, match="and this too"):
             service.run()
     (record,) = [each for each in caplog.records if each.levelname == "ERROR"]

@@ -117,9 +117,9 @@ def test_a_start_after_a_kill_reports_how_far_each_log_was_stored_and_nothing_el
 
 def test_a_service_that_was_asked_to_stop_reports_that_it_stops(tmp_path: Path) -> None:
     with started(write_config(tmp_path), FakeClock()) as service:
-        assert service._describe()["state"]["service"] == "running"
+        assert service._reporting.describe()["state"]["service"] == "running"
         service.stop()
-        assert service._describe()["state"]["service"] == "stopping"
+        assert service._reporting.describe()["state"]["service"] == "stopping"
 
 
 def test_the_first_answer_of_the_status_socket_has_the_address_of_the_page(
@@ -130,7 +130,9 @@ def test_the_first_answer_of_the_status_socket_has_the_address_of_the_page(
     with started(file, FakeClock()) as service:
         answers: list[str] = []
         monkeypatch.setattr(
-            service._status, "start", lambda: answers.append(service._describe()["state"]["web"])
+            service._reporting._status,
+            "start",
+            lambda: answers.append(service._reporting.describe()["state"]["web"]),
         )
         service._start()
         service.stop()
@@ -154,7 +156,7 @@ def test_the_last_lines_balance_where_the_server_takes_points_after_the_last_fig
     caplog.set_level("INFO", logger="telemetry.service")
     with started(write_config(tmp_path), FakeClock()) as service:
         service._report_start()
-        publish = service._publish
+        publish = service._reporting.publish
 
         def publish_then_take() -> None:
             publish()
@@ -162,14 +164,14 @@ def test_the_last_lines_balance_where_the_server_takes_points_after_the_last_fig
             assert entry is not None
             service._spool.acknowledge(entry.sequence)
 
-        monkeypatch.setattr(service, "_publish", publish_then_take)
+        monkeypatch.setattr(service._reporting, "publish", publish_then_take)
     assert "all accounted for" in caplog.text
 
 
 def test_a_service_without_a_page_leaves_no_descriptor_open(tmp_path: Path) -> None:
     with started(write_config(tmp_path), FakeClock()) as service:
-        assert service._web._selector.get_map() is not None
-    assert service._web._selector.get_map() is None
+        assert service._reporting._web._selector.get_map() is not None
+    assert service._reporting._web._selector.get_map() is None
 
 
 def test_each_step_stores_what_is_old_enough_and_publishes_how_things_are(tmp_path: Path) -> None:
@@ -177,12 +179,12 @@ def test_each_step_stores_what_is_old_enough_and_publishes_how_things_are(tmp_pa
     with started(write_config(tmp_path), clock) as service:
         service._report_start()
         service._step()
-        published = service._published
+        published = service._reporting.published
         assert not any(b"code=service_start" in line for line in stored_lines(tmp_path, clock))
         clock.advance(2.0)
         service._step()
         assert any(b"code=service_start" in line for line in stored_lines(tmp_path, clock))
-        assert service._published is not published
+        assert service._reporting.published is not published
 
 
 def test_figures_are_taken_twice_a_second_while_somebody_asks_for_them_and_once_otherwise(
@@ -196,12 +198,12 @@ def test_figures_are_taken_twice_a_second_while_somebody_asks_for_them_and_once_
             for _ in range(8 * seconds):
                 clock.advance(0.125)
                 service._tick()
-                moments.add(service._published.taken_s)
+                moments.add(service._reporting.published.taken_s)
             return len(moments)
 
         taken(1)
         assert taken(8) == 8
-        service._describe()
+        service._reporting.describe()
         taken(1)
         assert taken(8) == 16
         taken(2)  # ten seconds after the request and more
@@ -253,9 +255,9 @@ def test_the_black_box_freezes_at_an_event_after_which_no_frame_comes(tmp_path: 
         service._pipeline.process("bus", FrameBatch(1), {})
         service._own.report(begins("source_lost", "gone", "bus"))
         service._step()
-        assert service._black_box is not None
-        service._black_box.step()
-        assert len(service._black_box.box.captures()) == 1
+        assert service._boxing.box is not None
+        service._boxing.box.step()
+        assert len(service._boxing.box.box.captures()) == 1
 
 
 def test_a_capture_of_a_boot_that_begins_at_the_same_time_has_an_id_of_its_own(tmp_path: Path) -> None:
@@ -267,8 +269,8 @@ def test_a_capture_of_a_boot_that_begins_at_the_same_time_has_an_id_of_its_own(t
             service._pipeline.process("bus", FrameBatch(1), {})
             service._own.report(begins("source_lost", "gone", "bus"))
             service._step()
-            assert service._black_box is not None
-            box = service._black_box.box
+            assert service._boxing.box is not None
+            box = service._boxing.box.box
     ids = [f"19700101T000140Z-{number}" for number in (1, 2, 3)]
     assert [capture.id for capture in box.captures()] == ids
     lines = b"".join(stored_lines(tmp_path, clock)).decode()
@@ -283,18 +285,18 @@ def test_serial_lines_that_come_before_the_time_is_known_are_marked_where_no_bus
     clock.is_synchronised = False
     with started(file, clock) as service:
         service._step()
-        assert service._black_box is not None
+        assert service._boxing.box is not None
         assert service._tap.take is not None
         service._tap.take("tty", b"line\n")
-        service._black_box.freeze("one", 0.0)
-        service._black_box.step()
-        (part,) = service._black_box.box.parts(service._black_box.box.captures()[0])
+        service._boxing.box.freeze("one", 0.0)
+        service._boxing.box.step()
+        (part,) = service._boxing.box.box.parts(service._boxing.box.box.captures()[0])
         assert part.offset_ns == clock.unix_ns() - clock.boot_ns()
         clock.is_synchronised = True
         service._step()
         service._tap.take("tty", b"line\n")
-        service._black_box.step()
-        *_, later = service._black_box.box.parts(service._black_box.box.captures()[0])
+        service._boxing.box.step()
+        *_, later = service._boxing.box.box.parts(service._boxing.box.box.captures()[0])
         assert later.offset_ns is None
 
 
@@ -305,14 +307,14 @@ def test_a_reload_that_changes_minutes_goes_on_with_captures_and_another_folder_
     text = file.read_text() + BOX
     file.write_text(text)
     with started(file, FakeClock(), reload) as service:
-        box = service._black_box
+        box = service._boxing.box
         assert box is not None
         box.freeze("one", 60.0)
         box.step()
         file.write_text(text.replace('"box"', '"box"\nminutes = 2.0\nmost_mb = 3.0'))
         follow(service, reload)
         box.step()
-        assert service._black_box is box
+        assert service._boxing.box is box
         assert (box.settings.kept_minutes, box.settings.cap_bytes) == (2.0, 3_000_000)
         assert box.box.capture("one").last is None
         file.write_text(text.replace('"box"', '"other"'))
@@ -328,13 +330,13 @@ def test_stamps_of_a_simulator_are_its_own_while_the_time_of_this_machine_is_unk
     file.write_text('clock = "wait"\n' + file.read_text() + own + BOX)
     clock.is_synchronised = False
     with started(file, clock) as service:
-        assert service._black_box is not None
+        assert service._boxing.box is not None
         for name in ("bus", "sim"):
             frames = FrameBatch(1)
             frames.append(5, 0x1, b"\1")
             service._take(Arrival(name, frames, {}))
-        service._black_box.freeze("one", 0.0)
-        service._black_box.step()
-        box = service._black_box.box
+        service._boxing.box.freeze("one", 0.0)
+        service._boxing.box.step()
+        box = service._boxing.box.box
         offsets = {part.source: part.offset_ns for part in box.parts(box.captures()[0])}
     assert offsets == {"bus": clock.unix_ns() - clock.boot_ns(), "sim": None}

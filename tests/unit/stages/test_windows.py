@@ -19,6 +19,7 @@ from telemetry.rules.resolve import model
 from telemetry.rules.send import SendSettings
 from telemetry.rules.trigger import Trigger, resolved
 from telemetry.stages.binding import Binding
+from telemetry.stages.handing_over import hand_over_windows
 from telemetry.stages.stages import Stages
 from tests.support.plan_specs import Signal, plan
 from tests.support.stages import batch_of
@@ -166,7 +167,7 @@ def test_a_window_goes_on_after_a_reload_with_what_its_trigger_named() -> None:
     first = written(old, [[step for step in steps if step.seconds <= 6.0]])
     for source in PACKS:
         old.hand_over(new, lines, source=source)
-    old.writing.hand_over_windows(new.writing)
+    hand_over_windows(old.writing, new.writing)
     rest = written(new, [[step for step in steps if step.seconds > 6.0]])
     assert tenths(40, 60) <= set(seconds(first, "Pack,"))
     assert tenths(61, 70) <= set(seconds(rest, "Pack,"))
