@@ -339,6 +339,7 @@ BATTERY_HEALTH = Measurement(
         _number("bridged_ah", "of it what was bridged: gaps up to 60 s between like currents"),
         _number("energy_wh", "energy into the pack"),
         _number("gap_s", "time without values that was not bridged"),
+        _number("paused_s", "pauses of the station in it, up to 15 min each"),
         _number("mean_current_a", "current into the pack, mean over the time that is covered"),
         _number("temp_mean_c", "temperature of the pack, mean"),
         _flag("ended_full", "it ended at 99 % or more, with less than half of its highest current"),

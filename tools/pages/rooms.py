@@ -25,11 +25,11 @@ ROOMS = (
         "framing",
         "protocols",
         "charging",
-        "health",
         "logs",
         "spool",
         "blackbox",
         "sinks",
+        "health",
     ),
     *("live", "web", "vehicles", "sources"),
     *(

@@ -1,0 +1,132 @@
+"""What a pack remembers between charges, outside the compiled core, as plain values of JSON.
+
+Promises: `PackHistory.from_json(history.to_json())` goes on where the first one was; what is damaged or of
+another version is a ValueError. It takes 25 kB at most.
+"""
+
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from telemetry_core.health.health_spec import CountedCharge
+
+from telemetry.health.capacity import MOST_CHARGES, Used
+
+VERSION = 1
+_FULL_ERROR_PCT = 1.4  # sd of the difference between two states of charge that are both full
+_MOST_MISSED_PCT = 1.0  # state of charge that changed where nobody counted
+_MOST_OFFSET_SD_A = 0.25
+_HOUR_S = 3600.0
+_MOST = 1e12  # of a number that is no nonsense
+_KEPT = 0.99  # of the coarse sums, from charge to charge
+
+
+@dataclass(slots=True)
+class SinceFull:
+    """What was counted since the last charge that ended full: current with its sign, without threshold."""
+
+    charge_ah: float = 0.0
+    duration_s: float = 0.0
+    missed_pct: float = 0.0
+
+    def offset_a(self, capacity_ah: float) -> float | None:
+        """Return what the current shows too much, from full to full; None: it is not to be known."""
+        hours = self.duration_s / _HOUR_S
+        if not self.missed_pct <= _MOST_MISSED_PCT or capacity_ah <= 0.0:
+            return None
+        if not _FULL_ERROR_PCT / 100.0 * capacity_ah < _MOST_OFFSET_SD_A * hours:
+            return None
+        return self.charge_ah / hours
+
+
+@dataclass(slots=True)
+class PackHistory:
+    """What is known of a pack.
+
+    - used: charges that count, by their start, 200 at most
+    - since_full: None before the first full charge; offset_a: as it was measured last
+    - weak_runs, resistive_runs: by cell, from 1, the charges running in which it was so
+    - coarse: sums of charge times window and of window squared, over some 100 charges of any window
+    - told: events whose cause goes on; reported_ah: the rated capacity as the battery reports it
+    """
+
+    used: list[Used] = field(default_factory=list)
+    since_full: SinceFull | None = None
+    offset_a: float = 0.0
+    weak_runs: dict[int, int] = field(default_factory=dict)
+    resistive_runs: dict[int, int] = field(default_factory=dict)
+    coarse: tuple[float, float] = (0.0, 0.0)
+    told: set[str] = field(default_factory=set)
+    reported_ah: float = 0.0
+
+    def use(self, charge: Used) -> None:
+        """Let a charge count; one with the same start is the same charge."""
+        others = [each for each in self.used if each.time_ns != charge.time_ns]
+        self.used = sorted([*others, charge], key=lambda each: each.time_ns)[-MOST_CHARGES:]
+
+    def coarse_ah(self, charge_ah: float, window_pct: float) -> float:
+        """Let a charge of any window count, and return the capacity by all such; 0: not known."""
+        by_window, squares = (_KEPT * each for each in self.coarse)
+        self.coarse = by_window + charge_ah * window_pct, squares + window_pct**2
+        return 100.0 * self.coarse[0] / self.coarse[1] if self.coarse[1] > 0.0 else 0.0
+
+    def measured_offset_a(self, counted: CountedCharge, capacity_ah: float, *, is_full: bool) -> float | None:
+        """Count on to the end of a charge; return the offset where it ended full, as the one before did."""
+        since, offset_a = self.since_full, None
+        if since is not None:
+            if all(abs(value) < _MOST for value in (counted.net_ah, counted.net_s, counted.net_gap_pct)):
+                since.charge_ah += counted.net_ah
+                since.duration_s += counted.net_s
+                since.missed_pct += counted.net_gap_pct
+            else:
+                since.missed_pct = 100.0
+            offset_a = since.offset_a(capacity_ah) if is_full else None
+        if is_full:
+            self.since_full = SinceFull()
+        if offset_a is not None:
+            self.offset_a = offset_a
+        return offset_a
+
+    def to_json(self) -> dict[str, Any]:
+        since = None if self.since_full is None else list(asdict(self.since_full).values())
+        runs = (sorted(self.weak_runs.items()), sorted(self.resistive_runs.items()))
+        return {
+            "version": VERSION,
+            "used": [list(each) for each in self.used],
+            "since_full": since,
+            "offset_a": self.offset_a,
+            "runs": [[list(pair) for pair in each] for each in runs],
+            "coarse": list(self.coarse),
+            "told": sorted(self.told),
+            "reported_ah": self.reported_ah,
+        }
+
+    @classmethod
+    def from_json(cls, known: Any) -> "PackHistory":
+        """Return the history that `to_json` returned. Raises ValueError."""
+        try:
+            if known["version"] != VERSION:
+                raise ValueError(f"is of version {known['version']!r}, not {VERSION}")
+            weak, resistive = ({int(cell): int(run) for cell, run in each} for each in known["runs"])
+            used = [Used(int(time_ns), *map(_positive, values)) for time_ns, *values in known["used"]]
+            since = None if known["since_full"] is None else SinceFull(*map(_number, known["since_full"]))
+            by_window, squares = map(_number, known["coarse"])
+            told = set(map(str, known["told"]))
+            offset_a, reported_ah = _number(known["offset_a"]), abs(_number(known["reported_ah"]))
+        except (KeyError, TypeError, OverflowError) as error:
+            raise ValueError("is no history of a pack") from error
+        coarse = (by_window, squares)
+        return cls(used[-MOST_CHARGES:], since, offset_a, weak, resistive, coarse, told, reported_ah)
+
+
+def _number(value: Any) -> float:
+    number = float(value)
+    if not abs(number) < _MOST:
+        raise ValueError(f"has {value!r} for a number")
+    return number
+
+
+def _positive(value: Any) -> float:
+    number = _number(value)
+    if not number > 1.0 / _MOST:
+        raise ValueError(f"has {value!r} for something of a charge")
+    return number
