@@ -26,6 +26,7 @@ from telemetry.errors import UnavailableError
 from telemetry.ledger import imbalances
 from telemetry.live.status_socket import StatusServer
 from telemetry.model.events import begins
+from telemetry.service.reporting import Reporting
 from telemetry.service.service import Service
 from telemetry.sinks.sink import Sink
 from telemetry.sources.inbox import SourceEvent
@@ -109,7 +110,7 @@ def test_figures_that_cannot_be_made_are_logged_once_and_the_line_goes_on(
     running.listener.accept()
     running.send_and_wait(5)
     with monkeypatch.context() as system:
-        system.setattr("telemetry.service.service.process_gauges", fail)
+        system.setattr("telemetry.service.reporting.process_gauges", fail)
         wait_until(lambda: running.gateway.status()["gauges"]["status_age_s"] > 2.0)
         running.listener.send([FRAME] * 7)
         assert caplog.text.count("a report cannot be made") == 2  # the status, the points of `gateway`
@@ -124,7 +125,7 @@ def test_figures_that_cannot_be_made_are_logged_once_and_the_line_goes_on(
     [
         (Service, "_report_stop"),
         (Sink, "stop"),
-        (Service, "_publish"),
+        (Reporting, "publish"),
         (StatusServer, "close"),
         (WebServer, "close"),
     ],
