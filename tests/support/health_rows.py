@@ -55,4 +55,4 @@ class Bench:
     def run(self, begin: int, end: int, pack: int = 0, **values: float) -> None:
         """Take a row a second, with the same values."""
         for second in range(begin, end):
-            self.put(second, pack, **values)
+            self.put(second, pack, (), **values)

@@ -94,6 +94,8 @@ class MapperModel:
         self._channels: dict[int, _Channel] = {}
         self.made = {record.measurement: 0 for record in spec.records}
         self._given_up = 0
+        self._rows = 0
+        self.pages: list[tuple[int, Row]] = []  # and how many rows came before
 
     def bind(self, channel: int, bus: int, tags: Sequence[int]) -> None:
         cycles = [_Cycle(cycle.page_count) for cycle in self._spec.buses[bus].cycles]
@@ -102,6 +104,7 @@ class MapperModel:
     def map(self, rows: Iterable[Row], cycles: Iterable[int] | None = None) -> Iterator[Row]:
         """cycles: by row, the sender's cycle that it is of; None: each row is a cycle of its own."""
         for row, number in zip(rows, cycles or itertools.count(), strict=False):
+            self._rows += 1
             yield row
             channel = self._channels.get(row.channel)
             if channel is None:
@@ -110,7 +113,9 @@ class MapperModel:
                 record = self._records[message.record]
                 is_right = not _reports_fault(row, record, message)
                 if record.measurement == row.measurement and is_right and is_of_sender(row, message.sender):
-                    yield from self._map_row(row, number, channel, message)
+                    for made in self._map_row(row, number, channel, message):
+                        self._rows += 1
+                        yield made
 
     @property
     def incomplete_cycles(self) -> int:
@@ -131,6 +136,7 @@ class MapperModel:
             ]
             values: dict[int, Number] = {}
             if output.cycle != ABSENT:
+                self._take_page([part for _, part in parts], row, source, target, channel)
                 cycle = channel.cycles[output.cycle]
                 if parts and cycle.number != number:
                     self._given_up += cycle.is_incomplete
@@ -150,6 +156,21 @@ class MapperModel:
                 mark = NEW_SENDER if output.target in channel.changed else 0
                 channel.changed.discard(output.target)
                 yield self._row(row, channel, target, record, values, mark)
+
+    def _take_page(
+        self,
+        parts: Iterable[PartMap],
+        row: Row,
+        source: RecordSpec,
+        target: TargetMap,
+        channel: _Channel,
+    ) -> None:
+        values = {index: value for part in parts for index, value in _values(part, row, source).items()}
+        names = [field.name for field in self._records[target.record].fields]
+        raw = {names[index]: values[index] for index in sorted(values) if index < target.cell_count}
+        if raw:
+            tags = channel.tags[target.tag_set]
+            self.pages.append((self._rows, Row(row.time_ns, 0, "cells", tags, row.channel, 0, raw)))
 
     def _fills(self, slot: SlotMap, time_ns: int, channel: _Channel, target: int) -> bool:
         """Return whether no origin of lesser rank was heard lately. None was heard later than now."""

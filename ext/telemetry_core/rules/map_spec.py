@@ -174,6 +174,7 @@ class MapSpec:
     input_age_ns: int = 2_000_000_000  # values derived from several frames use none older than this
     cycle_gap_ns: int = 10_000_000_000  # a cycle in which nothing came for longer than this is given up
     origin_gap_ns: int = 10_000_000_000  # an origin that is silent for longer leaves its field to the next
+    has_pages: bool = False  # each page of cells is handed over with its own stamp: `Mapper.pages`
     # For reports: a field, the signal that does not fill it, and the key path of the entry that does.
     overruled: tuple[tuple[str, str, str], ...] = field(default=(), compare=False)
 

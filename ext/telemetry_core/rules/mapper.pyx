@@ -10,6 +10,8 @@ Promises:
 - Of the origins of one field the first fills it of those that were heard within `origin_gap_ns`. What is derived
   follows from what fills.
 - It makes no Python object and does not hold the GIL.
+- `pages` has what each page of cells brought, with the stamp of its own row, where the map asks for them. They are rows of
+  `cells` for who reads them there, and are neither written nor counted; their `id` is the number of rows in `out` before.
 
 Relies on MapTable for valid indexes. Relies on the senders stage to mark rows whose sender the map does not name.
 
@@ -69,6 +71,7 @@ cdef class Mapper:
     cdef readonly Schema schema
     cdef readonly object spec            # the MapSpec it was made of
     cdef readonly int64_t incomplete_cycles
+    cdef readonly SampleBatch pages      # of the last batch; None: nobody asks for them
     cdef MapTable table
     cdef Channel* channels
     cdef Py_ssize_t channel_count
@@ -79,6 +82,7 @@ cdef class Mapper:
     cdef size_t notice_room
     cdef int64_t* made_rows              # of each record of the map
     cdef Py_ssize_t first_record         # of the map
+    cdef bint has_pages
     cdef double threshold_a
     cdef uint64_t input_age_ns
     cdef uint64_t cycle_gap_ns
@@ -88,6 +92,8 @@ cdef class Mapper:
         self.schema = schema
         self.spec = spec
         self.table = MapTable(schema, spec)
+        self.pages = SampleBatch(schema) if spec.has_pages else None
+        self.has_pages = spec.has_pages
         self.first_record = spec.first_record
         self.threshold_a = spec.threshold_a
         self.input_age_ns = spec.input_age_ns
@@ -155,6 +161,8 @@ cdef class Mapper:
         if samples is out:
             raise ValueError("a batch cannot be mapped into itself")
         self.notice_count = 0
+        if self.has_pages:
+            self.pages.clear()
         with nogil:
             self._run(samples, out)
 
@@ -178,6 +186,8 @@ cdef class Mapper:
         if out.schema is not self.schema:
             raise ValueError("the batch is not of the mapper's schema")
         self.notice_count = 0
+        if self.has_pages:
+            self.pages.clear()
         if self.held(channel):
             self._release(&self.channels[channel], before_ns, out)
 
@@ -446,6 +456,8 @@ cdef class Mapper:
         for number in range(count):
             self._take_values(row, channel, cycle, &self.table.parts[output.first_part + self.parts_there[number]],
                               state.number, state.number - 1 if found & REPLACES else 0)
+        if self.has_pages:
+            self._write_page(row, channel, cycle, output, count, <uint32_t>out.rows)
         if found & READING:
             self._write_cells(<const RowHead*>row, channel, cycle, state, state.begin, spread, out)
         if found & NEWS:
@@ -486,6 +498,31 @@ cdef class Mapper:
                 channel.brought_by[cycle.first_value + slot.target] = row_number
             elif channel.brought_by[cycle.first_value + slot.target] == replaced:
                 channel.brought_by[cycle.first_value + slot.target] = 0
+
+    cdef int _write_page(self, const uint64_t* row, Channel* channel, const Cycle* cycle, const Output* output,
+                         uint32_t count, uint32_t rows) except -1 nogil:
+        """Write the voltages that the row has just brought, after so many rows of the batch."""
+        cdef const Target* target = &self.table.targets[cycle.target]
+        cdef uint64_t number = channel.cycles[output.cycle].number
+        cdef uint32_t mask_words = self.schema.records[target.record].mask_words
+        cdef uint64_t* made = self.pages.add_row(target.record)
+        cdef bint is_empty = True
+        cdef const Part* part
+        cdef uint32_t index, slot, field
+        (<RowHead*>made).time_ns = (<const RowHead*>row).time_ns
+        (<RowHead*>made).channel = (<const RowHead*>row).channel
+        (<RowHead*>made).tags = channel.tags[target.tag_set]
+        (<RowHead*>made).id = rows
+        for index in range(count):
+            part = &self.table.parts[output.first_part + self.parts_there[index]]
+            for slot in range(part.first_slot, part.first_slot + part.slot_count):
+                field = self.table.slots[slot].target
+                if field < target.cell_count and channel.brought_by[cycle.first_value + field] == number:
+                    set_double(made, mask_words, field, channel.values[cycle.first_value + field])
+                    is_empty = False
+        if is_empty:
+            self.pages.drop_row(target.record)
+        return 0
 
     cdef int _write_cells(self, const RowHead* head, Channel* channel, const Cycle* cycle, CycleState* state,
                           uint64_t begin, Spread* spread, SampleBatch out) except -1 nogil:

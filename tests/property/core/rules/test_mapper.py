@@ -184,11 +184,18 @@ def protected(spec: MapSpec, names: set[str]) -> MapSpec:
     st.sampled_from([None, Counting(), Counting({"traction": 10**9, "charging": 10**10})]),
     given_rows(),
     st.lists(st.integers(0, 40)),
+    st.booleans(),
 )
 def test_any_rows_in_any_batches_are_mapped_as_by_the_readable_mapper(
-    reporting: set[str], chosen: set[int], counting: Counting | None, rows: list[Given], cuts: list[int]
+    reporting: set[str],
+    chosen: set[int],
+    counting: Counting | None,
+    rows: list[Given],
+    cuts: list[int],
+    has_pages: bool,
 ) -> None:
     spec = protected(resolve([POOL[number] for number in sorted(chosen)], PLAN, counting=counting), reporting)
+    spec = replace(spec, has_pages=has_pages)
     schema = Schema(PLAN.records + spec.records)
     compiled, readable = Mapper(schema, spec), MapperModel(PLAN, spec)
     for bus, channels in enumerate(CHANNELS):
@@ -198,13 +205,17 @@ def test_any_rows_in_any_batches_are_mapped_as_by_the_readable_mapper(
             readable.bind(channel, bus, tags)
     out = SampleBatch(schema)
     mapped: list[Row] = []
+    pages: list[tuple[int, Row]] = []
     bounds = sorted({0, len(rows), *(cut for cut in cuts if cut < len(rows))})
     for begin, end in itertools.pairwise(bounds):
         compiled.map(batch_of(schema, rows[begin:end]), out)
+        pages += [(len(mapped) + one.id, one._replace(id=0)) for one in compiled.pages or ()]
         mapped.extend(out)
         out.clear()
     assert bits(mapped) == bits(list(readable.map(batch_of(schema, rows))))
     assert compiled.made() == readable.made
+    assert (compiled.pages is not None) == has_pages
+    assert pages == (readable.pages if has_pages else [])
     assert compiled.incomplete_cycles == readable.incomplete_cycles == 0
     assert all(row.raw for row in mapped if row.measurement in compiled.made())
 
