@@ -13,7 +13,7 @@ it. Has no thread and no socket.
 """
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import takewhile
 from types import MappingProxyType
@@ -33,6 +33,7 @@ from telemetry.live.values import Reader, Value, reader
 from telemetry.model.bit_rate import BitRate
 from telemetry.model.events import Event
 from telemetry.model.ids import id_text
+from telemetry.rules.reduce import NO_BOUND
 
 STALE_S = 10.0
 MAX_EVENTS = 50
@@ -55,6 +56,8 @@ class Entity:
     units: Mapping[str, str] = field(default_factory=dict)  # of the values that have one
     channel_since_ns: int = 0  # the stamp from which its channel is mapped
     rate_per_s: float = 0.0  # how often a message comes, of a bus's database or of a serial protocol
+    # Of those with a bound: when the last value was known that goes to the server; the bound, as configured.
+    kept: Mapping[str, tuple[float, float]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,11 +159,12 @@ class LiveState:
         schema: Schema,
         counted: Mapping[str, frozenset[str]] = MappingProxyType({}),
         unmatched: UnmatchedIds | None = None,
+        bounds: Sequence[float] = (),
     ) -> None:
         """Expect rows of this schema, and channels to be bound again; forget what was known before.
 
         counted: of each pack, the fields that the service itself counts, from 0; unmatched: counts ids
-        without a message while someone asks for messages.
+        without a message while someone asks for messages; bounds: of each field, -1 for none.
         """
         self._standing.forget(("page_missing",))  # other stages report again what they miss
         self._unmatched = unmatched
@@ -180,6 +184,9 @@ class LiveState:
             if not spec.modelled and (spec.fields or not spec.hidden)  # a serial message without is a text
         ]
         self._modelled = Latest(schema, modelled)
+        found = iter(bounds)
+        self._bounds = [[next(found) for _ in spec.fields] for spec in schema.specs] if bounds else []
+        self._kept = Latest(schema, modelled if bounds else ())
         self._any_modelled = bool(modelled)
 
     def bind(self, channel: int, *, source: str, tag: str, tags: Mapping[int, Mapping[str, str]]) -> None:
@@ -195,6 +202,10 @@ class LiveState:
             self._modelled.observe(samples, now_ns)
         if self._messages is not None:
             self._messages.observe(samples, now_ns)
+
+    def observe_kept(self, samples: SampleBatch) -> None:
+        """Take in rows, or parts of them, that go to the server."""
+        self._kept.observe(samples, int(self._clock.monotonic_s() * 1e9))
 
     def add_event(self, event: Event, time_ns: int) -> None:
         """Take in an event that is written now, with the stamp that it is written with."""
@@ -226,12 +237,12 @@ class LiveState:
             self._counted.popleft()
         self._counted.append(counted)
         messages = self._message_entities(self._messages, counted) if self._messages is not None else None
+        kept = {(row.record, row.tags): row for row in map(self._kept.__getitem__, range(len(self._kept)))}
+        modelled = [self._modelled[index] for index in range(len(self._modelled))]
         return LiveSnapshot(
             taken_s=now_s,
             time_ns=max((each.time_ns for each in channels.values() if each.frames), default=0),
-            modelled=tuple(
-                self._entity(self._modelled[index], channels) for index in range(len(self._modelled))
-            ),
+            modelled=tuple(self._entity(row, channels, kept.get((row.record, row.tags))) for row in modelled),
             traffic=tuple(self._source_traffic(counted)),
             events=tuple(self._events),
             standing=self._standing.at(now_s),
@@ -258,7 +269,9 @@ class LiveState:
             name, size = self._channels[each.channel].name, (each.shortest, each.longest)
             yield UnmatchedEntity(name, id_text(each.id), each.frames, *size, each.mean_period_s)
 
-    def _entity(self, row: Remembered, channels: Mapping[int, ChannelTraffic]) -> Entity:
+    def _entity(
+        self, row: Remembered, channels: Mapping[int, ChannelTraffic], kept: Remembered | None = None
+    ) -> Entity:
         spec = self._schema.specs[row.record]
         readers = self._readers.get(row.record)
         if readers is None:
@@ -287,6 +300,15 @@ class LiveState:
             values_known_s=known,
             units=units,
             channel_since_ns=channel.since.time_ns if channel.since.frames else newest.first_ns,
+            kept={
+                readers[index][0]: (_known_s(time_ns, observed_ns, newest), self._bounds[row.record][index])
+                for index, time_ns, observed_ns in zip(
+                    kept.fields, kept.times_ns, kept.observations_ns, strict=True
+                )
+                if self._bounds[row.record][index] != NO_BOUND
+            }
+            if kept
+            else {},
         )
 
     def _message_entities(self, messages: Latest, counted: _Counted) -> tuple[Entity, ...]:

@@ -44,12 +44,15 @@ def live_view(
         "time_ns": snapshot.time_ns,
         **shown,
         "troubles": troubles(status, snapshot.standing),
-        "packs": [_pack(group, snapshot, now_s) for group in _by_tag(snapshot.modelled, "pack")],
+        "packs": [
+            _pack(group, snapshot, now_s) | {"kept": _kept(group, status["gauges"], now_s)}
+            for group in _by_tag(snapshot.modelled, "pack")
+        ],
         "chargers": [
             charger | {"plug": _plug(charger, snapshot, now_s)}
-            for charger in _chargers(snapshot.modelled, "charger", now_s)
+            for charger in _chargers(snapshot.modelled, "charger", status["gauges"], now_s)
         ],
-        "meters": _chargers(snapshot.modelled, "meter", now_s),
+        "meters": _chargers(snapshot.modelled, "meter", status["gauges"], now_s),
         "sources": _sources(snapshot.traffic, status["accounts"], status["state"]),
         "events": [_event(each) for each in snapshot.events],
     }
@@ -134,10 +137,31 @@ def _pack(entities: list[Entity], snapshot: LiveSnapshot, now_s: float) -> dict[
     }
 
 
-def _chargers(entities: Iterable[Entity], measurement: str, now_s: float) -> list[dict[str, Any]]:
+def _chargers(
+    entities: Iterable[Entity], measurement: str, gauges: Mapping[str, float], now_s: float
+) -> list[dict[str, Any]]:
     """Return the chargers, or the meters beside them: both have the tag `charger`."""
     of_these = (entity for entity in entities if entity.measurement == measurement)
-    return [_charger(group, measurement, now_s) for group in _by_tag(of_these, "charger")]
+    return [
+        _charger(group, measurement, now_s) | {"kept": _kept(group, gauges, now_s)}
+        for group in _by_tag(of_these, "charger")
+    ]
+
+
+def _kept(
+    entities: Iterable[Entity], gauges: Mapping[str, float], now_s: float
+) -> dict[str, dict[str, float]]:
+    """Return of fields within bounds how old the last value is that goes to the server, and the bound now.
+
+    Of cells and sensors those of the oldest one.
+    """
+    found: dict[str, dict[str, float]] = {}
+    for entity in entities:
+        for name, (known_s, bound) in entity.kept.items():
+            shown = {"v": CELLS_V, "t": TEMPS_C}[name[0]] if entity.measurement == "cells" else name
+            one = {"age_s": _age_s(known_s, now_s), "bound": bound * gauges.get("bound_factor", 1)}
+            found[shown] = max(found.get(shown, one), one, key=lambda each: each["age_s"])
+    return found
 
 
 def _charger(entities: list[Entity], measurement: str, now_s: float) -> dict[str, Any]:

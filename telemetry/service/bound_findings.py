@@ -31,7 +31,7 @@ from telemetry.rules.reduce import NO_BOUND, ReduceSettings
 from telemetry.service.rate import Rate, measure
 from telemetry.stages.binding import Binding
 from telemetry.stages.prepare import Composition
-from telemetry.stages.reducing import bounds_of, modes_of
+from telemetry.stages.reducing import modes_of
 
 GAP_NS = 2_000_000_000  # no energy is summed up over more
 MOST_ROUNDS = 30
@@ -68,7 +68,7 @@ class Series:
 
 
 class Watched:
-    """Observes rows and lets bounds of its own reduce them."""
+    """Observes rows, and what bounds keep of them."""
 
     def __init__(self, config: Config, *, with_values: bool) -> None:
         """with_values: also remember those that are left out."""
@@ -77,7 +77,7 @@ class Watched:
         self.series: dict[tuple[str, int], Series] = {}  # by measurement.field and tag set
         self.packs: dict[int, str] = {}  # by tag set
 
-    def start(self, schema: Schema, counted: object, unmatched: object) -> None:  # noqa: ARG002 - asked by name
+    def start(self, schema: Schema, *_: object) -> None:
         reduce = self._config.reduce
         found = iter(reduce.bounds_of(schema.specs))
         self._fields: dict[str, dict[str, tuple[FieldSpec, float]]] = {}  # of measurements that are reduced
@@ -85,7 +85,6 @@ class Watched:
             fields = {field.name: (field, next(found)) for field in record.fields}
             if mode > 0:
                 self._fields.setdefault(record.measurement, {}).update(fields)
-        self._bounds, self._out = bounds_of(schema, reduce, self._config.send), SampleBatch(schema)
 
     def bind(
         self,
@@ -100,27 +99,16 @@ class Watched:
         for series, time_ns, value in self._values(samples) if self._with_values else ():
             series.times_ns.append(time_ns)
             series.values.append(value)
-        self._out.clear()
-        self._bounds.reduce(samples, self._out)
-        self._take_kept()
+
+    def observe_kept(self, samples: SampleBatch) -> None:
+        for series, time_ns, value in self._values(samples):
+            series.kept.append((time_ns, value))
 
     def add_event(self, event: Event, time_ns: int) -> None:
         pass
 
     def add_session(self, session: Session, time_ns: int) -> None:
         pass
-
-    def finish(self) -> None:
-        """Keep what is held at the end of the log."""
-        self._out.clear()
-        self._bounds.flush(self._out)
-        self._take_kept()
-        for series in self.series.values():
-            series.kept.sort()
-
-    def _take_kept(self) -> None:
-        for series, time_ns, value in self._values(self._out):
-            series.kept.append((time_ns, value))
 
     def _values(self, samples: SampleBatch) -> Iterator[tuple[Series, int, float]]:
         for row in samples:
@@ -280,5 +268,6 @@ def _watch(
     stages, watched = composition.make_stages(), Watched(composition.config, with_values=with_values)
     stages.set_observer(watched)
     rate = measure(stages, log, binding_of, composition.config.send.every_s)
-    watched.finish()
+    for series in watched.series.values():
+        series.kept.sort()
     return watched, rate

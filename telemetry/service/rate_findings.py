@@ -4,10 +4,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 
-from telemetry_core.decode.unmatched import UnmatchedIds
 from telemetry_core.frames.batch import FrameBatch
 from telemetry_core.rows.batch import SampleBatch
-from telemetry_core.rows.schema import Schema
 
 from telemetry.charging.session import Session
 from telemetry.clock import Clock
@@ -178,13 +176,16 @@ class _Events:
     def __init__(self) -> None:
         self.seen: list[Event] = []
 
-    def start(self, schema: Schema, counted: Mapping[str, frozenset[str]], unmatched: UnmatchedIds) -> None:
+    def start(self, *_: object) -> None:
         pass
 
     def bind(self, channel: int, *, source: str, tag: str, tags: Mapping[int, Mapping[str, str]]) -> None:
         pass
 
     def observe(self, frames: FrameBatch, samples: SampleBatch) -> None:
+        pass
+
+    def observe_kept(self, samples: SampleBatch) -> None:
         pass
 
     def add_event(self, event: Event, time_ns: int) -> None:  # noqa: ARG002 - when is not asked here

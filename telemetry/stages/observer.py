@@ -1,6 +1,6 @@
 """Who looks at the rows on their way: the live view, and what reports on recordings."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from telemetry_core.decode.unmatched import UnmatchedIds
@@ -15,11 +15,18 @@ from telemetry.model.events import Event
 class Observer(Protocol):
     """Looks at the rows on their way, after the mapper."""
 
-    def start(self, schema: Schema, counted: Mapping[str, frozenset[str]], unmatched: UnmatchedIds) -> None:
+    def start(
+        self,
+        schema: Schema,
+        counted: Mapping[str, frozenset[str]],
+        unmatched: UnmatchedIds,
+        bounds: Sequence[float],
+    ) -> None:
         """Expect rows of this schema alone.
 
         counted: by pack, the fields that the mapper itself counts; unmatched: ids without a message, counted
-        only while the observer sets `is_counting`.
+        only while the observer sets `is_counting`; bounds: of each field of the schema, -1 for none, or none
+        at all.
         """
         ...
 
@@ -33,6 +40,10 @@ class Observer(Protocol):
 
     def observe(self, frames: FrameBatch, samples: SampleBatch) -> None:
         """Look at these frames, and the rows that they became; both are the stages' again afterwards."""
+        ...
+
+    def observe_kept(self, samples: SampleBatch) -> None:
+        """Look at these rows or parts of rows, seen before, that go to the output: only where bounds are."""
         ...
 
     def add_event(self, event: Event, time_ns: int) -> None:

@@ -23,7 +23,10 @@ if TYPE_CHECKING:  # a service without bounds imports nothing of them
 
 
 class Reducing:
-    """`windows`: None without triggers. `bounded`: records whose rows may go out in parts."""
+    """`windows`: None without triggers. `bounded`: records whose rows may go out in parts.
+
+    `field_bounds`: of each field of the schema, -1 for none; empty without bounds.
+    """
 
     def __init__(
         self,
@@ -33,7 +36,8 @@ class Reducing:
         triggers: Sequence[ResolvedTrigger],
     ) -> None:
         self._schema = schema
-        self._bounds = bounds_of(schema, reduce, send) if reduce.bounds else None
+        self.field_bounds = reduce.bounds_of(schema.specs) if reduce.bounds else []
+        self._bounds = _bounds(schema, reduce, send, self.field_bounds) if reduce.bounds else None
         self._reducers = [each for each in (_intervals(schema, reduce, send), self._bounds) if each]
         modes = modes_of(schema, reduce, send) if self._bounds else ()
         self.bounded = [record for record, mode in enumerate(modes) if mode > 0]
@@ -143,14 +147,16 @@ def modes_of(schema: Schema, reduce: ReduceSettings, send: SendSettings) -> list
     ]
 
 
-def bounds_of(schema: Schema, reduce: ReduceSettings, send: SendSettings) -> "Bounds":
+def _bounds(
+    schema: Schema, reduce: ReduceSettings, send: SendSettings, field_bounds: Sequence[float]
+) -> "Bounds":
     """Return what leaves out values within their bounds."""
     from telemetry_core.rules.bounds import Bounds
 
     return Bounds(
         schema,
         modes_of(schema, reduce, send),
-        reduce.bounds_of(schema.specs),
+        field_bounds,
         line=reduce.is_line,
         longest_ns=reduce.longest_ns,
         every_ns=round(reduce.every_s * 1e9),

@@ -113,7 +113,7 @@ class Writing:
         """Let `observer` see all that comes from now on. Before anything is bound."""
         counted = counted_fields(self.mapped.mapper.spec) if self.mapped is not None else {}
         self._observers = [observer]
-        observer.start(self._schema, counted, unmatched)
+        observer.start(self._schema, counted, unmatched, self.reducing.field_bounds)
 
     def bind(self, channel: BoundChannel) -> None:
         """Expect rows of `channel`."""
@@ -185,6 +185,8 @@ class Writing:
     def _add(self, batches: Iterable[SampleBatch], lines: LineBuffer) -> None:
         for samples in batches:
             self.output.add(samples, lines)
+            for observer in self._observers if self.reducing.field_bounds else ():
+                observer.observe_kept(samples)
 
     def set_off(self, event: Event, source: str, time_ns: int, lines: LineBuffer, *, shift_ns: int) -> Event:
         """Return the event, with the capture that it begins, if any; what is sent again goes into `lines`.

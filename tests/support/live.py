@@ -14,6 +14,7 @@ from telemetry.model.bit_rate import BitRate
 from telemetry.rules.map import resolve
 from telemetry.rules.map_entry import MapEntry
 from telemetry.rules.map_plan import Counting
+from telemetry.rules.reduce import SEND_ALL, ReduceSettings
 from telemetry.stages.binding import Binding
 from telemetry.stages.stages import Stages
 from tests.support.clock import FakeClock
@@ -54,16 +55,18 @@ class LiveRig:
         entries: Sequence[MapEntry] = MAP,
         counting: Counting | None = None,
         bit_rates: Mapping[str, BitRate] | None = None,
+        reduce: ReduceSettings = SEND_ALL,
     ) -> None:
         self.clock = FakeClock()
         self.state = LiveState(self.clock, (bit_rates or {}).get)
         self._mapping = resolve(entries, PLAN, counting=counting) if mapped else None
+        self._reduce = reduce
         self._lines = LineBuffer()
         self.reload()
 
     def reload(self) -> None:
         """Make the stages again, as for another configuration."""
-        self.stages = Stages(PLAN, self._mapping, vehicle="van", observer=self.state)
+        self.stages = Stages(PLAN, self._mapping, vehicle="van", observer=self.state, reduce=self._reduce)
         self.stages.bind(0, Binding(0, "can0", "can0"))
 
     def ask_for_messages(self) -> None:

@@ -9,6 +9,7 @@ const LEVELS = [
   ["⚠ warning", "warning"],
   ["✖ critical", "critical"],
 ];
+const MOST_CAPTURES = 4;
 const BAD = ["kernel dropped", "lost", "evicted", "damaged", "dead"];
 const ENDS = ["acknowledged", "reduced", "evicted", "damaged", "dead"];
 
@@ -137,12 +138,28 @@ function updateCount(row, [name, value]) {
   row.lastChild.classList.toggle("is-bad", isBad);
 }
 
-function facts({ state, gauges }) {
+/** The newest captures: those that go on, and what the black box has of each. */
+function captures({ captures: all = [], accounts }) {
+  const shown = all.slice(0, MOST_CAPTURES).map(({ id, goes_on, raw_bytes }) => {
+    const raw = raw_bytes > 0 ? `, ${bytes(raw_bytes)} of raw frames` : "";
+    return `${id}${goes_on ? " goes on" : ""}${raw}`;
+  });
+  if (all.length > MOST_CAPTURES) shown.push(`and ${all.length - MOST_CAPTURES} more`);
+  const over = accounts["triggers/over_per_hour"] ?? 0;
+  if (over > 0) shown.push(`${count(over)} were over per_hour`);
+  return shown.length > 0 ? [["captures", shown.join("; ")]] : [];
+}
+
+function facts(live) {
+  const { state, gauges } = live;
+  const factor = gauges.bound_factor ?? 1;
   const shown = [
     ["server", `${gauges.sink_held ? "⚠ " : ""}${state.sink}`],
     ["spool", `${gauges.spool_volatile ? "⚠ " : ""}${state.spool}`],
     ["spool size", bytes(gauges.spool_bytes)],
     ["oldest that waits", duration(gauges.spool_oldest_s)],
+    ...(factor > 1 ? [["bounds", `multiplied by ${factor}`]] : []),
+    ...captures(live),
     ["up for", duration(gauges.uptime_s)],
     ["memory", gauges.memory_bytes === undefined ? "not known" : bytes(gauges.memory_bytes)],
     ["processor", `${number((100 * gauges.cpu_s) / Math.max(gauges.uptime_s, 1), 1)} %`],
@@ -151,7 +168,7 @@ function facts({ state, gauges }) {
 }
 
 function makeFact({ name }) {
-  const isBroad = name === "server" || name === "spool";
+  const isBroad = ["server", "spool", "captures"].includes(name);
   return element(
     "div",
     { class: isBroad ? "fact broad" : "fact" },
@@ -167,6 +184,7 @@ function makeEvent(event) {
     event.source,
     event.pack && `pack ${event.pack}`,
     event.charger && `charger ${event.charger}`,
+    event.capture && `capture ${event.capture}`,
   ]
     .filter(Boolean)
     .join(", ");

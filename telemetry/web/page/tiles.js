@@ -2,6 +2,7 @@
 
 import { Children, element, setAttribute, setText } from "./dom.js";
 import { number } from "./format.js";
+import { keptWords } from "./values.js";
 
 const STRONGEST_PCT = 56;
 
@@ -60,8 +61,8 @@ export class TileMap {
     this.list.addEventListener("blur", () => this.#choose(null));
   }
 
-  /** values: from the first on; null where one is not known. */
-  show(values, isOld) {
+  /** values: from the first on; null where one is not known; kept: as of `Values`, of the oldest. */
+  show(values, isOld, kept) {
     this.values = values;
     this.root.hidden = values.length === 0;
     const known = values.filter((value) => value !== null).sort((one, other) => one - other);
@@ -81,7 +82,8 @@ export class TileMap {
     const spread = number(Number(difference.toPrecision(9)), this.differenceDecimals); // 23.5, not 23.49999
     setText(
       this.summary,
-      `${values.length}, spread ${spread} ${this.differenceUnit}${isOld ? " (old)" : ""}`,
+      `${values.length}, spread ${spread} ${this.differenceUnit}${isOld ? " (old)" : ""}` +
+        (kept ? `, each ${keptWords({ kept })}` : ""),
     );
     setText(this.low, `▼ ${number(this.lowest, this.decimals)}`);
     setText(this.high, `▲ ${number(this.highest, this.decimals)} ${this.unit}`);

@@ -1,13 +1,21 @@
 // The values of a pack or a charger: figures, facts and flags; what is stale says so.
 
 import { Children, element, setText } from "./dom.js";
-import { anything, duration, number, STALE_S, words } from "./format.js";
+import { anything, duration, number, signalValue, STALE_S, words } from "./format.js";
 
 /** How old the newest value is. */
 export function showAge(node, age_s) {
   const isOld = age_s > STALE_S;
   node.classList.toggle("is-old", isOld);
   setText(node, isOld ? `no data for ${duration(age_s)}` : `${number(age_s, 1)} s ago`);
+}
+
+const KEPT =
+  "The server is sent what it takes to show each value within this bound. The last one that goes there is so old.";
+
+/** `±0.5, kept 12 s ago`. */
+export function keptWords({ kept, factor = 1 }) {
+  return `±${signalValue(kept.bound * factor)}, kept ${duration(kept.age_s)} ago`;
 }
 
 /**
@@ -25,15 +33,17 @@ export class Values {
     );
   }
 
-  show(rows, values, isStale) {
+  /** kept: of fields within bounds, what the server has: { bound, age_s }. */
+  show(rows, values, isStale, kept = {}) {
     const known = rows.filter((row) => values[row.field] !== undefined);
     const shown = known.map((row) => ({
       ...row,
       value: values[row.field],
       of: values[row.numbered],
       stale: isStale(row.field),
+      kept: kept[row.field],
     }));
-    this.rows.show(shown, (row) => `${row.field} ${row.since !== undefined}`);
+    this.rows.show(shown, (row) => `${row.field} ${row.since !== undefined} ${row.kept !== undefined}`);
   }
 
   #make(row) {
@@ -47,6 +57,7 @@ export class Values {
       held,
     );
     if (row.since !== undefined) root.append(element("dd", { class: "since" }));
+    if (row.kept !== undefined) root.append(element("dd", { class: "kept", title: KEPT }));
     let bar = null;
     if (row.bar) {
       bar = element("i");
@@ -65,6 +76,7 @@ export class Values {
     const of = row.of === undefined ? "" : ` #${number(row.of, 0)}`;
     setText(node.unit, `${row.unit ? ` ${row.unit}` : ""}${of}`);
     if (row.since !== undefined) setText(node.root.querySelector(".since"), `since ${row.since}`);
+    if (row.kept !== undefined) setText(node.root.querySelector(".kept"), keptWords(row));
     node.held.classList.toggle("is-stale", row.stale);
     if (node.bar) {
       node.bar.style.setProperty("--filled", `${Math.min(Math.max(row.value, 0), 100)}%`);

@@ -76,8 +76,8 @@ class Card {
     const stale = new Set(received.stale);
     this.isStale = (field) => stale.has(field) || waited_s > STALE_S;
     showAge(this.age, received.age_s + waited_s);
-    this.figures.show(figures, values, this.isStale);
-    this.facts.show(facts, values, this.isStale);
+    this.figures.show(figures, values, this.isStale, received.kept);
+    this.facts.show(facts, values, this.isStale, received.kept);
   }
 }
 
@@ -128,8 +128,8 @@ export class PackCard extends Card {
     const all = [...withBeginning(facts, pack.counted), ...others(values, figures, facts, flags)];
     this.showValues(values, pack, figures, all, waited_s);
     this.flags.show(flags, values, this.isStale);
-    this.cells.show(pack.cells_v, this.isStale("cells_v"));
-    this.sensors.show(pack.temps_c, this.isStale("temps_c"));
+    this.cells.show(pack.cells_v, this.isStale("cells_v"), pack.kept?.cells_v);
+    this.sensors.show(pack.temps_c, this.isStale("temps_c"), pack.kept?.temps_c);
   }
 
   draw(history, now) {

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from telemetry_core.rows.spec import FieldSpec, RecordSpec, SlotKind
+from telemetry_core.text.lines import LineBuffer
 
 from telemetry.charging.session import Session
 from telemetry.live import state
@@ -15,6 +16,7 @@ from telemetry.live.view import live_view, messages_view
 from telemetry.model.events import Event, begins
 from telemetry.rules.map_entry import MapEntry
 from telemetry.rules.map_plan import Counting
+from telemetry.rules.reduce import ReduceSettings
 from tests.support.charging_sessions import cut
 from tests.support.live import CELLS_ID, CHARGER_ID, PACK_ID, LiveRig, entity
 
@@ -33,6 +35,30 @@ def view(rig: LiveRig, *, with_messages: bool = False) -> dict[str, Any]:
     text = json.dumps(live_view(rig.state.snapshot(), now_s, STATUS, with_messages=with_messages))
     found: dict[str, Any] = json.loads(text)
     return found
+
+
+@pytest.mark.parametrize("shape", ["hold", "line"])
+def test_a_field_within_bounds_has_the_age_of_the_last_value_kept_and_the_bound_in_force(shape: str) -> None:
+    """By hold the voltage of 2 s is 1.5 V off; a line from the first one to the last is off by 0.83 V."""
+    bounds = {"battery.voltage_v": 1.0, "cells.v*": 0.005, "charger.current_a": 2.0}
+    rig = LiveRig(reduce=ReduceSettings(bounds=bounds, shape=shape))
+    for second, tenths in enumerate((3600, 3605, 3615, 3614, 3625, 3625, 3625)):
+        rig.send(PACK_ID, tenths, 80)
+        rig.send(CELLS_ID, 3650 + 20 * (second >= 3), 3651, 3652)
+        rig.send(CHARGER_ID, 12)
+        rig.clock.advance(1.0)
+    snapshot = rig.state.snapshot()
+    now_s = rig.clock.monotonic_s()
+    found = live_view(snapshot, now_s, STATUS | {"gauges": {"bound_factor": 4}})
+    assert found["packs"][0]["battery"]["voltage_v"] == 362.5
+    kept = found["packs"][0]["kept"]
+    assert kept["voltage_v"] == {"age_s": {"hold": 5.0, "line": 7.0}[shape], "bound": 4.0}
+    assert kept["cells_v"] == {"age_s": 7.0, "bound": 0.02}, "of the oldest cell"
+    assert "soc_pct" not in kept
+    assert found["chargers"][0]["kept"] == {"current_a": {"age_s": 7.0, "bound": 8.0}}
+    assert live_view(snapshot, now_s, STATUS)["packs"][0]["kept"]["voltage_v"]["bound"] == 1.0
+    rig.stages.writing.flush(LineBuffer())
+    assert view(rig)["packs"][0]["kept"]["voltage_v"]["age_s"] == 1.0
 
 
 def test_packs_and_chargers_have_their_values_and_their_age() -> None:
@@ -57,6 +83,7 @@ def test_packs_and_chargers_have_their_values_and_their_age() -> None:
             "age_s": 0.5,
             "values": {"current_a": 12.0},
             "stale": [],
+            "kept": {},
             "plug": None,
         }
     ]
@@ -66,7 +93,7 @@ def test_a_meter_stands_beside_the_chargers() -> None:
     charger = entity("charger", {"current_a": 12.0}, charger="main")
     meter = entity("meter", {"current_a": 5.0}, charger="main")
     found = live_view(LiveSnapshot(taken_s=0.0, time_ns=0, modelled=(charger, meter)), 1.0, STATUS)
-    beside = {"charger": "main", "source": "a", "age_s": 1.0, "stale": []}
+    beside = {"charger": "main", "source": "a", "age_s": 1.0, "stale": [], "kept": {}}
     assert found["chargers"] == [{**beside, "values": {"current_a": 12.0}, "plug": None}]
     assert found["meters"] == [{**beside, "values": {"current_a": 5.0}}]
 

@@ -3,7 +3,7 @@
 import csv
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pytest
@@ -45,8 +45,15 @@ class Watching:
         self.bound: list[tuple[int, str, str, int]] = []
         self.frames = self.rows = 0
 
-    def start(self, schema: Schema, counted: Mapping[str, frozenset[str]], unmatched: UnmatchedIds) -> None:
+    def start(
+        self,
+        schema: Schema,
+        counted: Mapping[str, frozenset[str]],
+        unmatched: UnmatchedIds,
+        bounds: Sequence[float],
+    ) -> None:
         assert schema.specs
+        assert not bounds
         assert set(counted) == {"main"}
         assert not unmatched.is_counting
         unmatched.is_counting = True
@@ -58,6 +65,9 @@ class Watching:
     def observe(self, frames: FrameBatch, samples: SampleBatch) -> None:
         self.frames += len(frames)
         self.rows += len(samples)
+
+    def observe_kept(self, samples: SampleBatch) -> None:
+        pytest.fail(f"nothing is left out of {samples}")
 
     def add_event(self, event: Event, time_ns: int) -> None:
         self.events.append((event, time_ns))
