@@ -30,6 +30,7 @@ COMMANDS = {
     "lake": "a day of an InfluxDB into a dataset of Parquet files, such as `decode --format dataset` makes",
     "sessions": "charging sessions: from where to where, how much, how long, who ended them and why",
     "session": "one charging session: all about it as text, a page of HTML, or a picture",
+    "health": "battery health: capacity and resistance of packs with an interval, and the cells to look at",
     "scan": "which devices are at serial ports, and what is spoken on a bus",
     "vehicles": "the vehicles that are known by name, and what each of them tells",
     "monitor": "live values in a terminal: of a running service, a bus, a port or a log",

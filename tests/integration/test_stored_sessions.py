@@ -45,17 +45,23 @@ def options(request: pytest.FixtureRequest, tmp_path: Path) -> list[str]:
     database = server.fresh_database()
     lines = "\n".join(line for session in STORED for line in session_lines(session))
     assert write(server, database.name, lines) in (200, 204)
+    return database_options(server, database.name, tmp_path)
+
+
+def database_options(server: DatabaseServer, database: str, folder: Path) -> list[str]:
+    """Return the options that name the database, its secret in a file of the folder."""
+    secret = folder / "secret"
     words = ["--url", server.url]
     if server.token:
-        words += ["--bucket", database.name, "--org", server.org, "--token-file", str(tmp_path / "secret")]
-        (tmp_path / "secret").write_text(server.token)
+        words += ["--bucket", database, "--org", server.org, "--token-file", str(secret)]
+        secret.write_text(server.token)
     else:
-        words += ["--database", database.name]
+        words += ["--database", database]
         if server.username:
-            words += ["--username", server.username, "--password-file", str(tmp_path / "secret")]
-            (tmp_path / "secret").write_text(server.password)
-    if (tmp_path / "secret").exists():
-        (tmp_path / "secret").chmod(0o600)
+            words += ["--username", server.username, "--password-file", str(secret)]
+            secret.write_text(server.password)
+    if secret.exists():
+        secret.chmod(0o600)
     return words
 
 

@@ -67,8 +67,12 @@ def energy(wh: float | None) -> str:
 
 def soc(session: Session) -> str:
     """`23 → 80 %`."""
-    ends = [session.start_soc_pct, session.end_soc_pct]
-    if ends == [None, None]:
+    return soc_span(session.start_soc_pct, session.end_soc_pct)
+
+
+def soc_span(*ends: float | None) -> str:
+    """Return the same of two states of charge."""
+    if ends == (None, None):
         return ""
     return " → ".join("?" if end is None else f"{end:.0f}" for end in ends) + " %"
 

@@ -7,7 +7,7 @@ not known is empty in CSV and null in JSON. A terminal and CSV get printable let
 import csv
 import io
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import asdict
 
 from rich.cells import cell_len, set_cell_size  # widths of letters
@@ -28,9 +28,15 @@ _GAP = "  "
 
 def as_table(sessions: Sequence[Session]) -> str:
     """Return a line a session; its number and its start are what `session` takes."""
-    rows = [_HEAD, *(_row(number, session) for number, session in enumerate(sessions, 1))]
-    widths = [max(map(cell_len, column)) for column in zip(*rows, strict=True)]
-    return "".join(f"{_line(row, widths)}\n" for row in rows)
+    rows = [_row(number, session) for number, session in enumerate(sessions, 1)]
+    return aligned(_HEAD, rows, right=_NUMBERS)
+
+
+def aligned(head: Sequence[str], rows: Iterable[Sequence[str]], *, right: Collection[str]) -> str:
+    """Return a line a row under `head`. right: the columns that stand at the right."""
+    lines = [head, *rows]
+    widths = [max(map(cell_len, column)) for column in zip(*lines, strict=True)]
+    return "".join(f"{_line(head, line, widths, right)}\n" for line in lines)
 
 
 def as_csv(sessions: Sequence[Session], *, raw_text: bool = False) -> str:
@@ -74,11 +80,11 @@ def _row(number: int, session: Session) -> tuple[str, ...]:
     return tuple(one_line(cell) for cell in cells)
 
 
-def _line(row: Sequence[str], widths: Sequence[int]) -> str:
+def _line(head: Sequence[str], row: Sequence[str], widths: Sequence[int], right: Collection[str]) -> str:
     cells = []
-    for name, cell, width in zip(_HEAD, row, widths, strict=True):
+    for name, cell, width in zip(head, row, widths, strict=True):
         padding = " " * (width - cell_len(cell))
-        cells.append(padding + cell if name in _NUMBERS else cell + padding)
+        cells.append(padding + cell if name in right else cell + padding)
     return _GAP.join(cells).rstrip()
 
 

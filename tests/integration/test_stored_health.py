@@ -1,0 +1,67 @@
+"""`nev-telemetry health` of a database: InfluxDB 1 and 2, by options, by a configuration."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from telemetry.health.found import packs
+from telemetry.health.shown import as_json
+from telemetry.model import point as lineprotocol
+from tests.integration.test_stored_sessions import database_options, write
+from tests.support.command import command, printed, refused
+from tests.support.servers import DatabaseServer
+from tests.unit.health.test_shown import points
+
+STORED = [*points(), *points("rear"), *points(vehicle="bus 4")]
+
+
+@pytest.fixture(params=["influxdb1", "influxdb2"])
+def options(request: pytest.FixtureRequest, tmp_path: Path) -> list[str]:
+    """Store STORED in a database of its own, and return the options that name it."""
+    server: DatabaseServer = request.getfixturevalue(request.param)
+    database = server.fresh_database()
+    lines = b"\n".join(lineprotocol.line(*each) for each in STORED).decode()
+    assert write(server, database.name, lines) in (200, 204)
+    return database_options(server, database.name, tmp_path)
+
+
+def listed(*words: object) -> Any:
+    return json.loads(printed("health", *words, "--format", "json"))["packs"]
+
+
+@pytest.mark.server("influxdb1", "influxdb2")
+def test_a_database_gives_every_charge_back_as_it_was(options: list[str]) -> None:
+    assert listed(*options) == json.loads(as_json(packs(STORED)))["packs"]
+    assert len(printed("health", *options, "--format", "csv").splitlines()) == 1 + 9
+    assert printed("health", *options).count("not used: soc") == 3
+
+
+@pytest.mark.server("influxdb1", "influxdb2")
+def test_charges_are_chosen_by_vehicle_pack_and_when_they_began(options: list[str]) -> None:
+    assert [one["pack"] for one in listed(*options, "--vehicle", "van-7")] == ["main", "rear"]
+    assert [one["vehicle"] for one in listed(*options, "--pack", "main")] == ["bus 4", "van-7"]
+    chosen = listed(*options, "--vehicle", "van-7", "--pack", "rear", "--since", "2023-11-16")
+    assert [len(one["charges"]) for one in chosen] == [1]
+
+
+@pytest.mark.server("influxdb1", "influxdb2")
+def test_a_configuration_names_the_database(options: list[str], tmp_path: Path) -> None:
+    pairs = zip(options[::2], options[1::2], strict=True)
+    keys = "".join(f"{flag[2:].replace('-', '_')} = {json.dumps(value)}\n" for flag, value in pairs)
+    config = tmp_path / "gateway.toml"
+    config.write_text(f'vehicle = "van-7"\n[influx]\n{keys}[[can]]\ninterface = "can0"\n')
+    assert len(listed(config)) == 3
+    refused(64, "health", config, *options)
+
+
+@pytest.mark.server("influxdb1", "influxdb2")
+def test_nothing_of_that_time_is_a_head_and_one_warning(options: list[str]) -> None:
+    said = command("health", *options, "--since", "2027-01-01")
+    assert (said.returncode, said.stdout.count("\n")) == (0, 1)
+    assert said.stderr.startswith("warning: no charge that was measured for battery health in http://")
+
+
+def test_without_a_place_the_command_is_refused() -> None:
+    refused(64, "health")
