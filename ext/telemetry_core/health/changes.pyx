@@ -2,19 +2,18 @@
 
 from libc.math cimport NAN, sqrt
 from libc.stdint cimport int64_t, uint32_t
-from libc.string cimport memset
 
-from telemetry_core.health.median cimport sort_voltages
+from telemetry_core.health.levels cimport sort_voltages
 from telemetry_core.health.pack cimport (
-    CHARGE_BEGUN, CHARGE_ENDED, CHARGES, DAY, DRIVE_BEGUN, DRIVE_ENDED, NEVER_NS, REST, SECOND_NS,
-    TEMPERATURES, Cell, Charge, Conditions, Known, Net, Pack, Pairs,
+    CHARGE_BEGUN, CHARGE_ENDED, CHARGES, COLDEST_C, DAY, DRIVE_BEGUN, DRIVE_ENDED, NEVER_NS, REST, SECOND_NS,
+    TEMPERATURES, Cell, Charge, Known, Net, Pack, Steps,
 )
-from telemetry_core.health.rests cimport REST_NS
-from telemetry_core.health.steps cimport clear_steps, fold_steps
-from telemetry_core.health.use cimport COLDEST_C
+from telemetry_core.health.steps cimport mark_steps
+from telemetry_core.health.use cimport REST_NS
 from telemetry_core.rules.counting cimport in_hours
 
-from telemetry_core.health.health_spec import CellCharge, CountedCharge, HealthChange, HealthKind, Steps
+from telemetry_core.health.health_spec import CellCharge, CountedCharge, HealthChange, HealthKind
+from telemetry_core.health.health_spec import Steps as StepsOf
 
 
 cdef list take_changes(Pack* pack, Py_ssize_t number, uint32_t found, Py_ssize_t row):
@@ -22,26 +21,22 @@ cdef list take_changes(Pack* pack, Py_ssize_t number, uint32_t found, Py_ssize_t
     cdef uint32_t cell
     changes = []
     if found & DRIVE_ENDED:
-        changes.append(HealthChange(
-            row, known.drive_ns, number, HealthKind.DRIVE_ENDED,
-            steps=_steps(&known.pairs, &known.pairs_now, NULL),
-            cell_steps=tuple([_steps(&pack.cells[cell].pairs, &known.cells_now, NULL)
-                              for cell in range(pack.cell_count)])))
+        steps, cell_steps = _steps(pack, True)
+        changes.append(HealthChange(row, known.drive_ns, number, HealthKind.DRIVE_ENDED, steps=steps,
+                                    cell_steps=cell_steps))
         known.drive_ns = NEVER_NS
-        fold_steps(pack)
+        mark_steps(pack, False)
     if found & CHARGE_ENDED:
-        changes.append(HealthChange(
-            row, known.charge.start_ns, number, HealthKind.CHARGE_ENDED,
-            charge=_charge(known),
-            steps=_steps(&known.pairs, &known.pairs_now, &known.pairs_before),
-            cell_steps=tuple([_steps(&pack.cells[cell].pairs, &known.cells_now, &known.cells_before)
-                              for cell in range(pack.cell_count)]),
-            cell_charges=tuple([_cell_charge(pack, &pack.cells[cell]) for cell in range(pack.cell_count)])))
-        known.net = known.net_rest
-        memset(&known.net_rest, 0, sizeof(Net))
-        clear_steps(pack)
+        steps, cell_steps = _steps(pack, False)
+        cells = [_cell_charge(pack, &pack.cells[cell]) for cell in range(pack.cell_count)]
+        changes.append(HealthChange(row, known.charge.start_ns, number, HealthKind.CHARGE_ENDED,
+                                    charge=_charge(known), steps=steps, cell_steps=cell_steps,
+                                    cell_charges=tuple(cells)))
+        known.net = Net(known.net.as_ - known.net_counted.as_, known.net.covered_ns - known.net_counted.covered_ns,
+                        _less(known.net.gap_pct, known.net_counted.gap_pct))
+        mark_steps(pack, True)
     if found & DRIVE_BEGUN:
-        fold_steps(pack)
+        mark_steps(pack, False)
     if found & CHARGE_BEGUN:
         changes.append(HealthChange(row, known.charge.start_ns, number, HealthKind.CHARGE_BEGUN))
     if found & REST:
@@ -53,22 +48,27 @@ cdef list take_changes(Pack* pack, Py_ssize_t number, uint32_t found, Py_ssize_t
     return changes
 
 
-cdef object _steps(const Pairs* pairs, const Conditions* now, const Conditions* before):
-    """before: with what was before the drive; NULL: those of the drive alone."""
-    cdef Conditions both = now[0]
-    if before == NULL:
-        return Steps(pairs.now_count, pairs.now.ii, pairs.now.ui, pairs.now.uu, *_means(&both))
-    both.temp_k += before.temp_k
-    both.temps += before.temps
-    both.soc_pct += before.soc_pct
-    both.socs += before.socs
-    return Steps(pairs.before_count + pairs.now_count, pairs.before.ii + pairs.now.ii, pairs.before.ui + pairs.now.ui,
-                 pairs.before.uu + pairs.now.uu, *_means(&both))
+cdef tuple _steps(const Pack* pack, bint of_drive):
+    """Return those of the pack and of each cell, since the end of the charge before, or of the drive alone."""
+    cdef const Known* known = &pack.known
+    cdef uint32_t cell
+    cdef uint32_t temps = known.conditions.temps - of_drive * known.before.temps
+    cdef uint32_t socs = known.conditions.socs - of_drive * known.before.socs
+    cdef double temp_c = known.conditions.temp_c - of_drive * known.before.temp_c
+    cdef double soc_pct = known.conditions.soc_pct - of_drive * known.before.soc_pct
+    temp, soc = temp_c / temps if temps else NAN, soc_pct / socs if socs else NAN
+    cells = [_sums(&pack.cells[cell].pairs.steps, &pack.cells[cell].pairs.before, of_drive, temp, soc)
+             for cell in range(pack.cell_count)]
+    return _sums(&known.pairs.steps, &known.pairs.before, of_drive, temp, soc), tuple(cells)
 
 
-cdef tuple _means(const Conditions* conditions):
-    return (conditions.temp_k / conditions.temps if conditions.temps else NAN,
-            conditions.soc_pct / conditions.socs if conditions.socs else NAN)
+cdef object _sums(const Steps* steps, const Steps* before, bint of_drive, temp_c, soc_pct):
+    return StepsOf(steps.count - of_drive * before.count, steps.ii - of_drive * before.ii,
+                   steps.ui - of_drive * before.ui, steps.uu - of_drive * before.uu, temp_c, soc_pct)
+
+
+cdef double _less(double pct, double counted_pct):
+    return pct - counted_pct if counted_pct == counted_pct else 0.0
 
 
 cdef object _charge(const Known* known):
@@ -79,23 +79,23 @@ cdef object _charge(const Known* known):
         end_ns=charge.end_ns,
         from_soc_pct=charge.from_pct,
         to_soc_pct=charge.to_pct if has_to else NAN,
-        charge_ah=charge.sums.as_ / 3600,
-        bridged_ah=charge.sums.bridged_as / 3600,
-        energy_wh=charge.sums.ws / 3600,
-        gap_s=charge.sums.gap_ns / 1e9,
+        charge_ah=charge.counted.as_ / 3600,
+        bridged_ah=charge.counted.bridged_as / 3600,
+        energy_wh=charge.counted.ws / 3600,
+        gap_s=charge.counted.gap_ns / 1e9,
         duration_s=(charge.end_ns - charge.start_ns) / 1e9,
-        mean_current_a=charge.sums.as_ / (charge.sums.covered_ns / 1e9) if charge.sums.covered_ns else NAN,
+        mean_current_a=charge.counted.as_ / (charge.counted.covered_ns / 1e9) if charge.counted.covered_ns else NAN,
         highest_current_a=charge.highest_a,
         end_current_a=charge.end_a,
-        temp_mean_c=charge.sums.temp_ks / (charge.sums.temp_ns / 1e9) if charge.sums.temp_ns else NAN,
+        temp_mean_c=charge.counted.temp_ks / (charge.counted.temp_ns / 1e9) if charge.counted.temp_ns else NAN,
         soc_fell_pct=charge.fell_pct,
         soc_step_pct=charge.step_pct,
         soc_step_ah=charge.step_as / 3600,
         soc_still_ah=charge.still_as / 3600,
         bridged_pause_s=charge.paused_ns / 1e9,
-        net_ah=known.net.as_ / 3600,
-        net_s=known.net.covered_ns / 1e9,
-        net_gap_pct=NAN if known.is_in_gap else known.net.gap_pct,
+        net_ah=known.net_counted.as_ / 3600,
+        net_s=known.net_counted.covered_ns / 1e9,
+        net_gap_pct=known.net_counted.gap_pct,
     )
 
 

@@ -20,15 +20,14 @@ from libc.string cimport memcpy, memset
 
 from telemetry_core.health.changes cimport day_of_pack, take_changes
 from telemetry_core.health.charges cimport (
-    SILENCE_NS, end_charge, end_drive, is_charge_over, is_drive_over, take_current, take_soc,
+    SILENCE_NS, end_charge, end_drive, end_what_is_over, take_current, take_soc,
 )
-from telemetry_core.health.levels cimport NO_LEVEL, is_steady, take_level
+from telemetry_core.health.levels cimport is_steady, take_level
 from telemetry_core.health.pack cimport (
-    DAY, MINUTE_NS, NEVER_NS, REST, SECOND_NS, Cell, Known, Pack, Pairs, Place,
+    DAY, MINUTE_NS, NEVER_NS, NO_LEVEL, REST, SECOND_NS, Cell, Known, Pack, Place,
 )
-from telemetry_core.health.rests cimport REST_NS, has_rest
 from telemetry_core.health.steps cimport take_cell_volts, take_volts, take_waiting
-from telemetry_core.health.use cimport begin_day, find_range
+from telemetry_core.health.use cimport REST_NS, begin_day, find_range, has_rest
 from telemetry_core.memory cimport lengthened, zeroed
 from telemetry_core.rows.access cimport lowest_bit
 from telemetry_core.rows.batch cimport RowHead, SampleBatch
@@ -155,9 +154,7 @@ cdef class Health:
     def due(self, pack, int64_t now_ns):
         """Return what ends since nothing of the pack has come for too long at `now_ns`, in frame time."""
         cdef Pack* found = self._pack(pack)
-        self._pass(found, now_ns, -1)
-        changes, self.changes = self.changes, []
-        return changes
+        return take_changes(found, pack, end_what_is_over(&found.known, now_ns), -1)
 
     def finish(self, pack, int64_t end_ns):
         """Return what ends, and the day as it is, since no row comes any more. end_ns: stamp of the newest of all."""
@@ -182,7 +179,7 @@ cdef class Health:
 
     def move(self, pack, int64_t by_ns):
         """Add to all stamps of the pack: its clock was set."""
-        _move(self._pack(pack), by_ns)
+        _each_stamp(self._pack(pack), _shift, by_ns)
 
     def forget(self, pack):
         """Forget the pack: what comes next is of another one."""
@@ -190,18 +187,13 @@ cdef class Health:
         cdef Known* known = &found.known
         cdef uint32_t cell
         memset(known, 0, sizeof(Known))
-        known.newest_ns = known.last.time_ns = known.before.time_ns = known.out_ns = known.drive_ns = NEVER_NS
-        known.moved_ns = known.idle_ns = known.use.day_ns = known.use.end_ns = known.median.steady_ns = NEVER_NS
-        known.charge.start_ns = known.charge.end_ns = known.charge.under_ns = known.charge.to_ns = NEVER_NS
-        known.median.start_ns = NEVER_NS
-        known.pairs.anchor.time_ns = known.pairs.waiting_ns = NEVER_NS
+        memset(found.cells, 0, found.cell_count * sizeof(Cell))
+        found.waiting_count = 0
+        _each_stamp(found, _forget_stamp, 0)
+        known.use.day_ns = known.use.end_ns = NEVER_NS
         known.v = known.last_v = known.soc_pct = known.temp_min_c = known.temp_max_c = known.temp_c = NAN
         known.use.range = -1
-        found.waiting_count = 0
-        memset(found.cells, 0, found.cell_count * sizeof(Cell))
         for cell in range(found.cell_count):
-            found.cells[cell].pairs.anchor.time_ns = found.cells[cell].pairs.waiting_ns = NEVER_NS
-            found.cells[cell].newest_ns = NEVER_NS
             found.cells[cell].next_level = NO_LEVEL
 
     def memory(self, pack):
@@ -261,27 +253,19 @@ cdef class Health:
             self.changes += take_changes(pack, pack - self.packs, found, row)
         return 0
 
-    cdef int _pass(self, Pack* pack, int64_t now_ns, Py_ssize_t row) except -1 nogil:
-        """End what is over at this stamp."""
-        if is_charge_over(&pack.known, now_ns):
-            self._report(pack, end_charge(&pack.known), row)
-        if is_drive_over(&pack.known, now_ns):
-            self._report(pack, end_drive(&pack.known), row)
-        return 0
-
     cdef int _pass_time(self, Pack* pack, int64_t now_ns, Py_ssize_t row) except -1 nogil:
         """Take a stamp that is not a little later than the one before, or is of another day."""
         cdef Known* known = &pack.known
         cdef int64_t passed_ns = now_ns - known.newest_ns
         if -SILENCE_NS <= passed_ns < -LATE_NS:
-            _move(pack, passed_ns)
+            _each_stamp(pack, _shift, passed_ns)
         elif known.newest_ns != NEVER_NS and not -LATE_NS <= passed_ns <= SILENCE_NS:
             self._report(pack, end_charge(known) | end_drive(known), row)
             if passed_ns >= REST_NS:
                 known.idle_ns = known.newest_ns
                 known.has_rested = False
             elif passed_ns < 0:
-                known.idle_ns = known.last.time_ns = known.before.time_ns = NEVER_NS
+                known.idle_ns = known.last.time_ns = known.previous.time_ns = NEVER_NS
                 known.newest_ns = now_ns
             if not known.is_in_gap:
                 known.is_in_gap = True
@@ -313,7 +297,9 @@ cdef class Health:
             known.temp_c = high if low != low else low if high != high else (low + high) / 2
             find_range(known)
         if _find(&value, row, &pack.current):
-            self._pass(pack, now_ns, number)
+            found = end_what_is_over(known, now_ns)
+            if found:
+                self._report(pack, found, number)
             passed_ns = now_ns - known.last.time_ns
             if 0 < passed_ns <= pack.gap_ns and known.use.range >= 0:
                 known.use.spent_ns[known.use.range] += passed_ns
@@ -370,26 +356,31 @@ cdef bytes _layout(const Pack* pack):
     return f"health {LAYOUT} {sizeof(Known)} {sizeof(Cell)} {pack.cell_count} ".encode()
 
 
-cdef inline void _shift(int64_t* time_ns, int64_t by_ns) noexcept nogil:
+ctypedef void (*Stamped)(int64_t* time_ns, int64_t by_ns) noexcept nogil
+
+
+cdef void _forget_stamp(int64_t* time_ns, int64_t by_ns) noexcept nogil:
+    time_ns[0] = NEVER_NS
+
+
+cdef void _shift(int64_t* time_ns, int64_t by_ns) noexcept nogil:
     if time_ns[0] != NEVER_NS:
         time_ns[0] += by_ns
 
 
-cdef void _move(Pack* pack, int64_t by_ns) noexcept nogil:
-    """Add to all stamps but those of the day, which are the calendar's."""
+cdef void _each_stamp(Pack* pack, Stamped change, int64_t by_ns) noexcept nogil:
+    """Change all stamps but those of the day, which are the calendar's, and of its counters, which are not moved."""
     cdef Known* known = &pack.known
-    cdef Pairs* pairs
     cdef uint32_t number
     cdef int64_t* stamps[15]
     stamps[:] = [
-        &known.newest_ns, &known.last.time_ns, &known.before.time_ns, &known.charge.start_ns, &known.charge.end_ns,
+        &known.newest_ns, &known.last.time_ns, &known.previous.time_ns, &known.charge.start_ns, &known.charge.end_ns,
         &known.charge.under_ns, &known.charge.to_ns, &known.out_ns, &known.drive_ns, &known.moved_ns, &known.idle_ns,
-        &known.median.steady_ns, &known.median.start_ns, &known.pairs.anchor.time_ns, &known.pairs.waiting_ns,
+        &known.median.steady_ns, &known.median.start_ns, &known.pairs.first.time_ns, &known.pairs.waiting_ns,
     ]
     for number in range(15):
-        _shift(stamps[number], by_ns)
+        change(stamps[number], by_ns)
     for number in range(pack.cell_count):
-        pairs = &pack.cells[number].pairs
-        _shift(&pairs.anchor.time_ns, by_ns)
-        _shift(&pairs.waiting_ns, by_ns)
-        _shift(&pack.cells[number].newest_ns, by_ns)
+        change(&pack.cells[number].pairs.first.time_ns, by_ns)
+        change(&pack.cells[number].pairs.waiting_ns, by_ns)
+        change(&pack.cells[number].newest_ns, by_ns)

@@ -20,10 +20,12 @@ cdef extern from *:
     const int64_t NEVER_NS       # before every stamp, by more than any gap
 
 cdef enum:
-    TEMPERATURES = 16            # ranges of 10 K from -40 degC on; the outer ones have no end
+    TEMPERATURES = 16            # ranges of 10 K from COLDEST_C on; the outer ones have no end
+    COLDEST_C = -40
     CHARGES = 10                 # ranges of 10 % of SOC
     OPEN_LEVELS = 20             # of a cell: voltages that it has crossed and the median has not, or the reverse
     LEVELS = 64                  # voltages that cells are counted at
+    NO_LEVEL = -1                # of a cell that takes no part
 
 cdef enum Changed:               # bits: 1 << health_spec.HealthKind
     DRIVE_BEGUN = 1              # which is not reported
@@ -42,11 +44,11 @@ cdef struct Sample:              # of the current
     double a
     int64_t time_ns
 
-cdef struct Sums:                # over a stretch of a charge
-    double as_                   # bridged ones, too
+cdef struct Sums:                # of a charge
+    double as_                   # with what is bridged
     double bridged_as
     double ws
-    double temp_ks               # of temperature over time, where that is known
+    double temp_ks               # temperature over time, where it is known
     int64_t temp_ns
     int64_t covered_ns
     int64_t gap_ns
@@ -57,10 +59,10 @@ cdef struct Net:                 # current as it reads, without threshold
     double gap_pct
 
 cdef struct Charge:
-    Sums sums                    # up to its newest row with current
-    Sums rest                    # and since then
+    Sums sums
+    Sums counted                 # up to its newest row with current
     int64_t start_ns
-    int64_t end_ns               # of its newest row with current
+    int64_t end_ns               # of that row
     int64_t under_ns             # of the first row under the threshold since then
     int64_t to_ns                # of the newest SOC
     int64_t paused_ns
@@ -74,44 +76,42 @@ cdef struct Charge:
     double changed_as            # what was counted when SOC changed last
     double highest_a
     double end_a
-    uint8_t has_rest
     uint8_t is_begun             # it was reported: it is no regeneration
     uint8_t has_flowed_out       # since its newest row with current
 
-cdef struct Steps:               # of pairs of readings
+cdef struct Steps:               # sums of pairs of readings
     double ii
     double ui
     double uu
+    uint32_t count
 
 cdef struct Conditions:          # of these pairs: temperature and SOC, and how many have them
-    double temp_k
+    double temp_c
     double soc_pct
     uint32_t temps
     uint32_t socs
 
-cdef struct Anchor:              # the first reading of the next pair
+cdef struct Reading:             # the first one of the next pair
     double v
     double a
     int64_t time_ns
 
 cdef struct Pairs:               # of the pack, or of one cell
-    Anchor anchor
+    Reading first
     double waiting_v             # a reading whose current is not known yet
     int64_t waiting_ns
-    Steps before                 # since the end of the last charge, up to the drive
-    Steps now                    # since the drive began, or ended
-    uint32_t before_count
-    uint32_t now_count
+    Steps steps                  # since the end of the last charge
+    Steps before                 # of these, before the drive
 
 cdef struct Cell:
     Pairs pairs
-    double x                     # sums of the charges at which the median, and the cell, crossed a voltage
+    double x                     # sums of the charges at which the median, and the cell, crossed a voltage, in Ah
     double y
     double xx
     double xy
     double yy
     uint32_t levels
-    int32_t next_level           # the next voltage to cross; NO_LEVEL: not taken part in
+    int32_t next_level           # the next voltage to cross
     int32_t first_level
     double newest_v
     int64_t newest_ns
@@ -139,7 +139,7 @@ cdef struct Use:                 # of one day
 cdef struct Known:
     int64_t newest_ns            # of the rows
     Sample last                  # of the current
-    Sample before
+    Sample previous
     double v                     # of the pack
     double last_v                # and when its current came last
     double soc_pct
@@ -148,17 +148,15 @@ cdef struct Known:
     double temp_c
     double gap_soc_pct           # before a gap after which SOC has not come yet
     Net net                      # since the end of the last charge
-    Net net_rest                 # since the newest row with current of the charge
+    Net net_counted              # up to the newest row with current of the charge
     Charge charge
     int64_t out_ns               # since when current flows out
     int64_t drive_ns             # begin of the drive
     int64_t moved_ns             # its newest row with current
     int64_t idle_ns              # since when no current flows, or nothing was heard
     Pairs pairs
-    Conditions pairs_before
-    Conditions pairs_now
-    Conditions cells_before
-    Conditions cells_now
+    Conditions conditions        # of its steps
+    Conditions before
     Median median
     Use use
     uint8_t state
