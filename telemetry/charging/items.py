@@ -17,6 +17,15 @@ class Point(NamedTuple):
     time_ns: int
 
 
+class Named(NamedTuple):
+    """Who a pack is, which row `row` of the batch has said. pack: as configured; rated_ah: 0: not said."""
+
+    row: int
+    pack: str
+    identity: str
+    rated_ah: float
+
+
 @dataclass(frozen=True, slots=True)
 class PhaseRow:
     """One phase of `session`, to be written under its start."""

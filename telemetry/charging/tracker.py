@@ -30,7 +30,7 @@ from telemetry_core.rows.schema import Schema
 from telemetry.charging.cross_check import CrossCheck
 from telemetry.charging.identity import most_soc_pct_s
 from telemetry.charging.installation import VinKey, no_key
-from telemetry.charging.items import SessionItem
+from telemetry.charging.items import Named, SessionItem
 from telemetry.charging.moving import found_again, moved
 from telemetry.charging.plug import KEPT, Plug, PlugSettings
 from telemetry.charging.saved import Boot, SavedPlug, before_in, packed, session_in, state_in, unpacked
@@ -77,6 +77,10 @@ class ChargingTracker:
     def collect(self, finished: list[Session] | None) -> None:
         """Append to this list each session that is over, from now on; None: to none."""
         self._translator.finished = finished
+
+    def tell_names(self, named: list[Named]) -> None:
+        """Append to this list who a pack is, each time that its vehicle has said it."""
+        self._translator.named = named
 
     def follow(self, samples: SampleBatch) -> list[SessionItem]:
         """Return what these rows make, in their order."""

@@ -36,7 +36,7 @@ from telemetry.charging.identity import (
     shown_vin,
 )
 from telemetry.charging.installation import VinKey
-from telemetry.charging.items import Content, CurveRow, PhaseRow, PhaseWord
+from telemetry.charging.items import Content, CurveRow, Named, PhaseRow, PhaseWord
 from telemetry.charging.outcome import SHOW_EDITION, SIDE_NAMES, Word, in_edition, who_and_why
 from telemetry.charging.plug import MOST_LISTED, Plug, phase_name
 from telemetry.charging.record import session_of
@@ -60,6 +60,7 @@ class Translator:
         self._vin_key = cache(vin_key)
         self.packs = PackRegister()
         self.finished: list[Session] | None = None  # where sessions that are over are collected
+        self.named: list[Named] | None = None  # likewise who a pack is
 
     def contents(self, plug: Plug, change: PlugChange) -> Iterator[tuple[int, Content]]:
         """Yield what is to be written, each with its stamp."""
@@ -247,6 +248,9 @@ class Translator:
                 text = f"from {plug.last['pack']} to {now.pack}"
                 yield change.time_ns, self.event(plug, "pack_swapped", text)
             plug.last = {"pack": (identity and now.pack) or plug.last.get("pack"), "vin": now.vehicle_vin}
+            if self.named is not None:
+                name, rated_ah = (identity and now.pack) or "", found.get("rated_ah") or 0.0
+                self.named.append(Named(change.row, plug.settings.pack, name, rated_ah))
 
     def _percent(self, plug: Plug, change: PlugChange) -> Iterator[tuple[int, Content]]:
         now = plug.known

@@ -18,7 +18,10 @@ from telemetry.stages.stages import Stages
 
 Memory = tuple[list[Binding], dict[str, Any]]
 _MOST_BYTES = 1 << 28
-_ROOMS = ("telemetry.charging.", "telemetry.stages.", "telemetry.model.", "telemetry_core.charge.follow_spec")
+_ROOMS = (
+    *("telemetry.charging.", "telemetry.health.", "telemetry.stages.", "telemetry.model."),
+    "telemetry_core.charge.follow_spec",
+)
 
 
 def text_of(stages: Stages) -> str:

@@ -34,6 +34,7 @@ class Committer:
         self._done = 0  # of those asked for
         self._began_s: float | None = None
         self._ends = False
+        self._then: Callable[[], None] | None = None  # after the next commit
         self._thread = threading.Thread(target=self._run, name="disk", daemon=True)
         self.keep, self.append = spool.keep, spool.append  # for the thread that appends
 
@@ -53,13 +54,26 @@ class Committer:
     def commit(self) -> None:
         """Ask the thread to commit all that was appended."""
         if not self._thread.is_alive():
-            self._spool.commit()
+            self._commit()
             return
         with self._changed:
             self._asked += 1
             self._changed.notify_all()
             asked = self._asked
             self._changed.wait_for(lambda: self._done >= asked or not self._spool.is_behind())
+
+    def follow_with(self, act: Callable[[], None]) -> None:
+        """Have all committed that was appended, and let the thread call `act` then; of several the last."""
+        with self._changed:
+            self._then = act
+        self.commit()
+
+    def _commit(self) -> None:
+        with self._changed:  # before: a commit that has begun knows nothing of what was appended since
+            act, self._then = self._then, None
+        self._spool.commit()
+        if act is not None:
+            act()
 
     def finish(self) -> None:
         """Wait until what was appended has been committed."""
@@ -89,7 +103,7 @@ class Committer:
                 asked = self._asked
             self._began_s = self._clock.monotonic_s()
             try:
-                self._spool.commit()
+                self._commit()
             except Exception as error:  # noqa: BLE001 - whatever it is, the service must know that nothing is stored
                 self._on_failure(error)
             self._began_s = None

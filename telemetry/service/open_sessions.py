@@ -102,8 +102,8 @@ class OpenSessions:
 
     def watch(
         self, listening: Sequence[str], away: Sequence[str], sessions: PlugSessions, lines: LineBuffer
-    ) -> None:
-        """Look who is silent. Of none of these sources a frame waits.
+    ) -> int:
+        """Look who is silent. Of none of these sources a frame waits. Return for how long, in ns.
 
         listening: those whose device is there; away: those whose device is not.
         """
@@ -128,6 +128,7 @@ class OpenSessions:
                 silence.away_ns += passed_ns
                 self._restore(source, sessions, lines, only=plugs)
                 self._end_silent(source, plugs, silence, sessions, lines)
+        return passed_ns
 
     def _end_silent(
         self, source: str, plugs: Sequence[str], silence: _Silence, sessions: PlugSessions, lines: LineBuffer

@@ -33,7 +33,7 @@ from telemetry.service.stamping import AS_THEY_ARE, ClockStamps, Stamping
 from telemetry.spool.batch import EncodedBatch, Series, TimeBase
 from telemetry.spool.compress import compress
 from telemetry.spool.trails import NO_STATE
-from telemetry.stages.handing_over import hand_over_windows
+from telemetry.stages.handing_over import hand_over_health, hand_over_windows
 from telemetry.stages.sessions import hand_over_sessions
 from telemetry.stages.stages import Stages
 
@@ -188,7 +188,8 @@ class Pipeline:
         """
         self.count_losses(source, lost)
         self.stages.payloads.end_sessions(source)
-        if is_complete and (self.stages.writing.pending or self.stages.sessions.fed_by(source)):
+        writing = self.stages.writing
+        if is_complete and (writing.pending or self.stages.sessions.fed_by(source) or writing.health):
             frames, end = self._positions.get(resume_as, 0), end_of(resume_as)
             if self._stored.get(end) != frames:  # otherwise an earlier run has reached this
                 self._stampings.setdefault(source, AS_THEY_ARE)  # none: nothing new has come
@@ -211,6 +212,7 @@ class Pipeline:
             self._switch(stamping.base)
             self.stages.hand_over(stages, self._open, source=source, shift_ns=stamping.shift_ns)
         hand_over_sessions(self.stages.sessions, stages.sessions, BY_POWER, self._open)
+        hand_over_health(self.stages.writing, stages.writing)
         hand_over_windows(self.stages.writing, stages.writing)
         self._retired = add(self._retired, self.stages.counted())
         self._earlier_bytes = self.bytes_by_measurement()
@@ -291,6 +293,7 @@ class Pipeline:
 
     def _repeat(self, source: str, frames: FrameBatch, restart: "ClockRestart | None") -> None:
         before = self.stages.counted()
+        self.stages.writing.is_dated = True
         if restart:
             self.stages.writing.end_sessions(self._discarded, restart.before_ns, source=source)
         self.stages.process(frames, self._discarded)
@@ -345,7 +348,10 @@ class Pipeline:
 
         listening: those whose device is there; away: those whose device is not.
         """
-        self._sessions.watch(listening, away, self.stages.sessions, self._open)
+        passed_ns = self._sessions.watch(listening, away, self.stages.sessions, self._open)
+        writing = self.stages.writing
+        if writing.health is not None and writing.is_dated:
+            writing.write_made(writing.health.watch(passed_ns), self._open, shift_ns=0)
         if self._replacing.lines:
             self.cut()
 
@@ -359,6 +365,9 @@ class Pipeline:
         """Say of what is open that no more frames come to this run; the next one may go on with it."""
         for base in self._sessions.leave(self.stages.sources, self.stages.sessions, self._open):
             self._switch(base)
+        if (health := self.stages.writing.health) is not None:
+            self._switch(TimeBase.UNIX)
+            self.stages.writing.write_made(health.leave(), self._open, shift_ns=0)
 
     def finish(self, live: Iterable[str] = ()) -> None:
         """Commit everything to the store that would be lost otherwise."""
@@ -425,6 +434,7 @@ class Pipeline:
         return self._sessions.state(self.stages.sessions)
 
     def _switch(self, time_base: TimeBase) -> None:
+        self.stages.writing.is_dated = time_base is TimeBase.UNIX
         if time_base is not self._time_base:
             self.cut()
             self._time_base = time_base

@@ -42,6 +42,7 @@ TAKES_EFFECT = {
     "triggers",
     "black_box",
     "charging",
+    "health",
     "notes",
 }
 _KEYS = {"wait_for_clock": "clock", "spool_directory": "spool.directory"}  # called otherwise in the file

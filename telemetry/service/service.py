@@ -27,6 +27,7 @@ from telemetry.service.committing import Committer
 from telemetry.service.own_points import OwnPoints, unclean_stop
 from telemetry.service.pipeline import Pipeline
 from telemetry.service.reload import Reload
+from telemetry.service.remembering import Remembering
 from telemetry.service.reporting import Reporting
 from telemetry.service.supervisor import Supervisor
 from telemetry.service.uplink import Uplink
@@ -101,6 +102,7 @@ class Service:
         self._sources = RunningSources(assembled, self._output, self._assemble_again)
         self._ledger = Ledger(self._earlier_accounts())
         self._committer = Committer(self._spool, self._clock, self._fail)
+        self._remembering = Remembering(config.spool_directory, self._committer, self._clock)
         self._pipeline = Pipeline(
             self._stages,
             self._committer,
@@ -187,6 +189,7 @@ class Service:
     def _start(self) -> None:
         self._report_start()
         self._bind_new_channels()
+        self._remembering.adopt(self._composition, self._stages.writing.health, self._sources)
         self._pipeline.close_orphans(self._sources.live)
         self._reporting.write_points()  # where counters begin, before anything is lost
         self._reporting.start()
@@ -245,7 +248,7 @@ class Service:
                 )
                 self._live_state.source_ended(item.source)
                 self._sources.ended(item.source)
-        if self._stages.sessions.any:
+        if self._stages.sessions.any or self._stages.writing.health is not None:
             self._pipeline.watch_silence(*self._sources.silent())
         self._reporting.write_each(self._uplink.gateway_every_s)
         self._tick()
@@ -318,6 +321,7 @@ class Service:
     def _adopt(self, new: Prepared) -> None:
         """Let what the old stages hold go out, between two batches; then everything is as `new` has it."""
         self._bind_new_channels()
+        self._remembering.save()
         config = new.composition.config
         new.stages.set_observer(self._live_state)
         self._boxing.adopt(config, self._config)
@@ -328,6 +332,7 @@ class Service:
             self._expect_frames(source)
         self._bind_new_channels()
         self._pipeline.replace_stages(new.stages)
+        self._remembering.adopt(new.composition, new.stages.writing.health, self._sources)
         self._boxing.take_ids()
         self._uplink.adopt(config, self._clock.monotonic_s())
         self._reporting.write_points()
@@ -352,6 +357,7 @@ class Service:
         self._own.write_reported()
         self._boxing.tick()
         self._pipeline.tick(source.name for source in self._sources if not source.settings.own_time)
+        self._remembering.tick()
         if self._reporting.tick() and self._uplink.tick(self._clock.monotonic_s()):
             self._reporting.hasten(self._uplink.gateway_every_s)
 
@@ -373,6 +379,7 @@ class Service:
         steps: tuple[Attempt, ...] = (
             self._pipeline.leave_sessions,
             self._store_the_rest,
+            self._remembering.save,
             self._report_stop,
             self._store_the_rest,
             partial(self._sink.stop, SINK_STOP_S),

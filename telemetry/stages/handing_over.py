@@ -49,6 +49,12 @@ def _hand_over_alarms(old: Writing, new: Writing, channel: BoundChannel, lines: 
             new.alarms.watcher.wait_on(number, heirs[wait.rule], wait.since_ns)
 
 
+def hand_over_health(old: Writing, new: Writing) -> None:
+    """Let packs go on in `new`, whose channels are bound."""
+    if old.health is not None and new.health is not None:
+        new.health.remember(old.health.memory())
+
+
 def hand_over_windows(old: Writing, new: Writing) -> None:
     """Let windows go on in `new`, once all sources are handed over."""
     if old.windows is not None and new.windows is not None:

@@ -67,6 +67,7 @@ class Composition:
             banks=self.modelling.banks,
             shown_vin=None if self.config.charging.vin == "plain" else partial(self._shown_vin, vin_key),
             triggers=self.triggers,
+            health=self.config.health,
         )
 
     def _shown_vin(self, vin_key: VinKey, vin: str) -> str | None:

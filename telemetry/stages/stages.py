@@ -34,6 +34,7 @@ from telemetry.stages.writing import ShownVin, Writing
 
 if TYPE_CHECKING:  # a service that follows no charge imports none of it
     from telemetry.charging.plan import ChargingPlan
+    from telemetry.health.settings import HealthSettings
 
 MOST_UNMATCHED = 64  # ids without a message, for people who look
 
@@ -62,6 +63,7 @@ class Stages:
         banks: Sequence[Bank] = (),
         shown_vin: ShownVin | None = None,
         triggers: Sequence[ResolvedTrigger] = (),
+        health: "Sequence[HealthSettings]" = (),
     ) -> None:
         self.schema = Schema(plan.records + (mapping.records if mapping else ()))
         self._plan = Plan(plan, self.schema)
@@ -84,6 +86,7 @@ class Stages:
             banks=banks,
             shown_vin=shown_vin,
             triggers=triggers,
+            health=health,
         )
         self._shown_vin = shown_vin
         self._unmatched = self.decoding.unmatched(MOST_UNMATCHED)

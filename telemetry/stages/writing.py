@@ -18,7 +18,7 @@ from telemetry_core.rules.map_spec import MapSpec
 from telemetry_core.rules.senders import SenderFinding, Senders
 from telemetry_core.text.lines import LineBuffer
 
-from telemetry.charging.items import SessionItem, SessionRow
+from telemetry.charging.items import Point, SessionItem, SessionRow
 from telemetry.charging.session import Session
 from telemetry.ledger import add
 from telemetry.model.events import Event
@@ -39,8 +39,10 @@ from telemetry.stages.output import OutputKind, output_of
 from telemetry.stages.reducing import Reducing
 from telemetry.stages.sessions import NoSessions, PlugSessions
 
-if TYPE_CHECKING:  # a service that follows no charge imports none of it
+if TYPE_CHECKING:  # a service that follows no charge, or no health of packs, imports none of it
     from telemetry.charging.plan import ChargingPlan
+    from telemetry.health.settings import HealthSettings
+    from telemetry.stages.health import HealthFollowing
 
 NO_FRAMES = FrameBatch(1)
 VIN = "vin"  # what protocols and profiles call a vehicle's number
@@ -67,6 +69,7 @@ class Writing:
         banks: Sequence[Bank] = (),
         shown_vin: ShownVin | None = None,
         triggers: Sequence[ResolvedTrigger] = (),
+        health: "Sequence[HealthSettings]" = (),
     ) -> None:
         """Make the stages.
 
@@ -97,17 +100,26 @@ class Writing:
         self.mapped = Mapped(schema, mapping, self.alarms) if mapping else None
         followed = charging.plugs_for(schema, vehicle) if charging else None
         self.sessions = PlugSessions(followed, mapping, self.channels, self) if followed else NoSessions()
+        self.is_dated = True  # stamps count from 1970
+        self.health = self._follow_health(schema, health, mapping) if mapping and health else None
         self.banks = Banks(schema, banks, mapping, self.alarms) if mapping and banks else None
         self.reducing = Reducing(schema, reduce, send, triggers)
         self.windows = self.reducing.windows
-        sessions = followed and self.sessions
-        following = (alarms and self.alarms, self.mapped, sessions, self.banks, self.windows)
+        first = (alarms and self.alarms, self.mapped, followed and self.sessions)
+        following = (*first, self.health, self.banks, self.windows)
         self._following: list[Following] = [each for each in following if each]
         self._has_memory = bool(self._is_judging or self._following or self.reducing)
         self.output = output_of(output, schema, vehicle, with_events=self._has_memory)
         self.output.expect_parts(self.reducing.bounded)
         self.remembers = self._has_memory or self.output.in_order
         self._send = self._reduce if self.reducing else self.output.add
+
+    def _follow_health(
+        self, schema: Schema, settings: "Sequence[HealthSettings]", mapping: MapSpec
+    ) -> "HealthFollowing":
+        from telemetry.stages.health import HealthFollowing
+
+        return HealthFollowing(schema, settings, mapping, self)
 
     def set_observer(self, observer: Observer, unmatched: UnmatchedIds) -> None:
         """Let `observer` see all that comes from now on. Before anything is bound."""
@@ -210,6 +222,8 @@ class Writing:
             self._send(made.samples, lines)
         elif isinstance(made.content, Event):
             self.write_event(made.content, made.time_ns, lines)
+        elif isinstance(made.content, Point):
+            self._put(made, made.content, self.channels[made.channel].binding.tag, lines)
         else:
             self._write_session(made, made.content, lines)
 
@@ -233,9 +247,10 @@ class Writing:
                 observer.add_session(row, made.time_ns)
             if not row.open:  # its start is an event
                 self._add(self.reducing.keep(self.sessions.followed.tag_of(made.channel)), lines)
-        if self.sessions.holds(made):
-            return
-        tag = self.sessions.followed.tag_of(made.channel)
+        if not self.sessions.holds(made):
+            self._put(made, row, self.sessions.followed.tag_of(made.channel), lines)
+
+    def _put(self, made: SessionItem, row: SessionRow, tag: str, lines: LineBuffer) -> None:
         if measurement := self.output.add_session(row, made.time_ns, tag, lines):
             self._made_here[measurement] += 1
 
@@ -252,12 +267,14 @@ class Writing:
         self.end_sessions(lines, end_ns)
 
     def end_sessions(self, lines: LineBuffer, end_ns: int, *, source: str | None = None) -> None:
-        """End what is open at plugs, with the last frame of its recording, of stamp `end_ns`.
+        """End what is open at plugs and of packs, with the last frame of its recording, of stamp `end_ns`.
 
         source: only where frames of this source alone are followed; None: everywhere.
         """
         for plug in self.sessions.fed_by(source):
             self.sessions.finish(plug, end_ns, lines, shift_ns=0)
+        if self.health is not None:
+            self.write_made(self.health.finish(source, end_ns), lines, shift_ns=0)
 
     def begin_log(self, name: str, lines: LineBuffer) -> None:
         """Expect rows of the log of this name. Where rows say it, intervals of the reducer end."""
@@ -291,7 +308,7 @@ class Writing:
     @property
     def is_settled(self) -> bool:
         """Return whether nothing would be written if no row came any more."""
-        return not (self.sessions.is_open() or self.pending)
+        return not (self.sessions.is_open() or self.health or self.pending)
 
     def memory(self) -> dict[str, Any]:
         """Return what is remembered of all rows so far, as plain values: for `remember`.
@@ -312,6 +329,7 @@ class Writing:
         return {
             "channels": channels,
             "sessions": self.sessions.memory(),
+            "health": self.health.memory() if self.health else None,
             "banks": self.banks.memory() if self.banks else None,
             "reducing": self.reducing.memory(),
         }
@@ -330,6 +348,8 @@ class Writing:
             if mapped is not None and self.mapped is not None:
                 self.mapped.mapper.remember(number, mapped)
         self.sessions.remember(memory["sessions"])
+        if self.health is not None:
+            self.health.remember(memory["health"])
         if self.banks is not None:
             self.banks.remember(memory["banks"])
         self.reducing.remember(memory["reducing"])
@@ -347,6 +367,8 @@ class Writing:
     def forget(self, source: str) -> None:
         """Forget alarms, senders, sessions of `source`: what comes now has nothing to do with what came."""
         self.sessions.forget(source)
+        if self.health is not None:
+            self.health.forget(source)
         if self.windows is not None:
             self.windows.forget(source)
         for channel in self.of(source):

@@ -14,14 +14,18 @@ from telemetry_core.columns.spec import ColumnKind, ColumnSpec, TableSpec, commo
 from telemetry_core.rows.spec import FieldSpec, RecordSpec, SlotKind
 
 from telemetry import __version__
-from telemetry.model.fields import Kind, Measurement
+from telemetry.model.fields import Field, Kind, Measurement
 from telemetry.model.measurements import (
+    BATTERY,
+    CELLS,
     CHARGER,
     CHARGING_CURVE,
     CHARGING_PHASE,
     CHARGING_SESSION,
     EVENT,
+    HEALTH_MEASUREMENTS,
     MEASUREMENTS,
+    numbered_field,
     record_spec,
 )
 from telemetry.stages.output import LOG
@@ -37,21 +41,39 @@ _NOT_SCALED = (ColumnKind.WORDS, ColumnKind.BOOL)
 _KINDS = {Kind.FLOAT: ColumnKind.FLOAT64, Kind.BOOL: ColumnKind.BOOL, Kind.TEXT: ColumnKind.WORDS}
 
 
-def table_of(measurement: Measurement) -> TableSpec:
-    """Return the table of a measurement whose rows come one by one; a level is a whole number."""
+def table_of(measurement: Measurement, cells: int | None = None) -> TableSpec:
+    """Return the table of a measurement whose rows come one by one; a level is a whole number.
+
+    cells: of the packs, for families of fields; None: these are left out.
+    """
     tags = (tag for tag in (*TAGS, _CODE) if tag in measurement.tags)
     heads = (ColumnSpec(tag, ColumnKind.WORDS, head="" if tag == _CODE else tag) for tag in tags)
     fields = (
-        ColumnSpec(each.name, ColumnKind.INT64 if each.name == "level" else _KINDS[each.kind], each.unit)
+        ColumnSpec(name, ColumnKind.INT64 if name == "level" else _KINDS[each.kind], each.unit)
         for each in measurement.fields
-        if not each.is_family
+        for name in _names(each, cells)
     )
     return TableSpec(measurement.name, (_TIME, _CHANNEL, *heads, *fields))
+
+
+def _names(field: Field, cells: int | None) -> Iterable[str]:
+    if not field.is_family:
+        return (field.name,)
+    if cells is None:
+        return ()
+    if field.name.endswith("NNN"):
+        return (numbered_field(field.name[0], number + 1) for number in range(cells))
+    return (
+        field.name.replace("TEMP", f"{temperature}".replace("-", "m")).replace("SOC", f"{soc}")
+        for temperature in range(-40, 120, 10)
+        for soc in range(0, 100, 10)
+    )
 
 
 _PHASE = FieldSpec("phase", SlotKind.TEXT)  # of a charger whose charges are followed: it comes alone
 # Of tables whose rows come one by one; they are the last of all.
 ROW_TABLES = tuple(map(table_of, (CHARGING_SESSION, CHARGING_PHASE, CHARGING_CURVE, EVENT)))
+ONE_BY_ONE = {table.name for table in ROW_TABLES} | {each.name for each in HEALTH_MEASUREMENTS}
 
 
 def lay_out(
@@ -63,6 +85,8 @@ def lay_out(
 ) -> tuple[TableSpec, ...]:
     """Return the tables of all records that are written, in their order, and after them ROW_TABLES.
 
+    Where packs have rows, the tables of their health stand before that of events.
+
     - with_log: a column before the signals says which log a row is of
     - taken: names that no signal's column may have
     - databases_sha256: of what describes the rows, for the tables' metadata
@@ -73,7 +97,7 @@ def lay_out(
     modelled = {spec.measurement for spec in specs if spec.modelled}
     if modelled:
         modelled.add(CHARGER.name)  # no record need have it: a phase comes alone
-    modelled |= {table.name for table in ROW_TABLES}
+    modelled |= ONE_BY_ONE
     tables: dict[str, _Table] = {}
     for record, spec in enumerate(specs):
         if spec.hidden:
@@ -85,7 +109,12 @@ def lay_out(
     if CHARGER.name in modelled:
         head = (*_head(record_spec(CHARGER)), *log)
         tables.setdefault(CHARGER.name, _Table(CHARGER.name, head, taken)).column(_PHASE, is_raw=False)
-    laid_out = (*(table.spec() for table in tables.values()), *(_with(log, table) for table in ROW_TABLES))
+    row_tables = [*ROW_TABLES]
+    if BATTERY.name in modelled:
+        cells = next((spec.fields for spec in specs if spec.modelled and spec.measurement == CELLS.name), ())
+        count = sum(field.name.startswith("v") for field in cells)
+        row_tables[-1:-1] = (table_of(each, count) for each in HEALTH_MEASUREMENTS)
+    laid_out = (*(table.spec() for table in tables.values()), *(_with(log, table) for table in row_tables))
     return tuple(replace(table, metadata=metadata) for table in laid_out)
 
 

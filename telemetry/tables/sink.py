@@ -8,7 +8,7 @@ from telemetry_core.rows.batch import SampleBatch
 from telemetry_core.rows.schema import Schema
 from telemetry_core.text.lines import LineBuffer
 
-from telemetry.charging.items import CurveRow, PhaseRow, PhaseWord, SessionRow
+from telemetry.charging.items import CurveRow, PhaseRow, PhaseWord, Point, SessionRow
 from telemetry.charging.rows import point
 from telemetry.charging.session import Session
 from telemetry.model.events import Event
@@ -88,7 +88,7 @@ class TableSink(Output):
         self._append(EVENT.name, {TIME: time_ns, **owner, **what, "text": event.text})
 
     def add_session(self, row: SessionRow, time_ns: int, tag: str, _lines: LineBuffer) -> str:
-        rows: list[SessionRow] = [row] if isinstance(row, PhaseWord) else []
+        rows: list[SessionRow] = [row] if isinstance(row, PhaseWord | Point) else []
         if isinstance(row, Session) and not row.open:
             rows.append(row)
             rows += [PhaseRow(row, phase) for phase in row.phases]

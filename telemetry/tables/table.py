@@ -17,7 +17,7 @@ from telemetry.errors import DataError, UsageError
 from telemetry.settings.likeness import likely
 from telemetry.tables.accounts import NOTHING_READ, Accounts, Problem
 from telemetry.tables.arrays import copied
-from telemetry.tables.layout import ROW_TABLES, TIME
+from telemetry.tables.layout import ONE_BY_ONE, TIME
 from telemetry.tables.packages import require
 from telemetry.tables.pickled import as_stream, from_stream
 from telemetry.tables.shown import Listed, page_of, page_of_all
@@ -226,13 +226,13 @@ class Tables(Mapping[str, Table]):
 
         Nothing is interpolated. A column is called like its signal; `MESSAGE.SIGNAL` where several messages
         have it; with ` (can0)`, an id or a pack where several have sent it. It keeps its unit and its type.
-        Events and charging sessions are left out: they have no value at an instant. Needs NumPy. Raises
-        TelemetryError for a step that is not a time, and for a result of more than 2**29 values.
+        Events, charging sessions and battery health are left out: they have no value at an instant. Needs
+        NumPy. Raises TelemetryError for a step that is not a time, and for a result of more than 2**29
+        values.
         """
         if fill not in ("last", None):
             raise UsageError(f'{fill!r} is neither "last" nor None', where="fill")
-        rows = {table.name for table in ROW_TABLES}
-        chosen = [table._batches for table in self.values() if table.name not in rows]
+        chosen = [table._batches for table in self.values() if table.name not in ONE_BY_ONE]
         return Table(widen(chosen, every, hold=fill is not None))
 
     def __repr__(self) -> str:

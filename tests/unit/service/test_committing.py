@@ -240,3 +240,27 @@ def test_where_too_much_waits_still_who_appends_waits_for_one_commit_and_no_more
     bench.append()
     bench.committer.commit()
     assert bench.spool.gauges().waiting_disk_points == 1
+
+
+def test_what_is_to_follow_a_commit_waits_for_one_of_all_that_was_appended(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = bench.spool.commit
+    is_stored, goes_on = threading.Event(), threading.Event()
+
+    def commit() -> None:
+        given()
+        is_stored.set()
+        assert goes_on.wait(DEADLINE_S)
+
+    monkeypatch.setattr(bench.spool, "commit", commit)
+    bench.append()
+    bench.committer.commit()
+    assert is_stored.wait(DEADLINE_S)
+    bench.append()
+    waiting: list[int] = []
+    for _ in range(2):  # of two what came last
+        bench.committer.follow_with(lambda: waiting.append(bench.spool.gauges().waiting_memory_points))
+    goes_on.set()
+    bench.committer.finish()
+    assert (waiting, bench.failures) == ([0], [])

@@ -7,7 +7,9 @@ from telemetry_core.rows.spec import DecimalScale, FieldSpec, RecordSpec, SlotKi
 from telemetry.tables.layout import ROW_TABLES, lay_out
 
 WHOLE = FieldSpec("a", SlotKind.INT, scale=DecimalScale(1, 0, 0))
-ROWS = ["charging_session", "charging_phase", "charging_curve", "event"]
+SESSIONS = ["charging_session", "charging_phase", "charging_curve"]
+HEALTH = ["battery_health", "cell_resistance", "cell_charge", "cell_drift", "battery_use"]
+ROWS = [*SESSIONS, "event"]
 TENTHS = FieldSpec("a", SlotKind.INT, 0.1, 0.0, DecimalScale(1, 0, 1), unit="V")
 
 
@@ -69,7 +71,9 @@ def test_a_message_called_like_a_measurement_of_the_data_model_stays_apart() -> 
         "can_battery",
         "battery",
         "charger",
-        *ROWS,
+        *SESSIONS,
+        *HEALTH,
+        "event",
     ]
     assert [table.name for table in lay_out([message])] == ["battery", *ROWS]
 
@@ -82,6 +86,16 @@ def test_rows_of_the_data_model_are_kept_apart_by_their_tags() -> None:
     }
     assert heads["battery"] == heads["cells"] == ["channel", "pack"]
     assert heads["charger"] == heads["meter"] == ["channel", "charger"]
+
+
+def test_health_of_packs_has_a_column_for_each_cell_and_for_each_range_of_a_day() -> None:
+    fields = tuple(FieldSpec(name, SlotKind.FLOAT) for name in ("v001", "v002", "v003", "t001"))
+    records = [RecordSpec(name, fields, modelled=True) for name in ("cells", "battery")]
+    tables = {table.name: table for table in lay_out(records)}
+    assert [*kinds(tables["cell_drift"])] == ["time", "d001", "d002", "d003", "soc_pct"]
+    ranges = [name for name in kinds(tables["battery_use"]) if name.startswith("temp_")]
+    assert (len(ranges), ranges[0], ranges[-1]) == (160, "temp_m40_soc_0_s", "temp_110_soc_90_s")
+    assert "temp_0_soc_10_s" in ranges
 
 
 def test_words_and_numbers_of_one_name_have_a_column_each() -> None:

@@ -1,0 +1,83 @@
+"""Battery health in recordings: the rows that the service would have written of them."""
+
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import closing
+from pathlib import Path
+
+from telemetry_core.frames.batch import FrameBatch
+from telemetry_core.text.lines import LineBuffer
+
+from telemetry.charging.items import Point, SessionRow
+from telemetry.decode.channels import ChannelPlan
+from telemetry.decode.decoder import Decoder
+from telemetry.decode.described import by_config
+from telemetry.decode.logs import Logs
+from telemetry.decode.reading import Recordings
+from telemetry.errors import ConfigError
+from telemetry.logs.archives import with_members
+from telemetry.logs.content import STDIN
+from telemetry.logs.unread import UNREADABLE
+from telemetry.stages.output import Output
+
+_LAST_NS = 1 << 63  # of what cannot be read, which says so when its turn comes
+
+
+class Rows(Output):
+    """Keeps the rows of battery health, as a database would: of several with one stamp the last."""
+
+    def __init__(self) -> None:
+        self._rows: dict[tuple[str, str, int], Point] = {}
+
+    def add_session(self, row: SessionRow, _time_ns: int, _tag: str, _lines: LineBuffer) -> str:
+        if isinstance(row, Point):
+            self._rows[row.measurement, row.tags["pack"], row.time_ns] = row
+        return ""
+
+    @property
+    def points(self) -> Sequence[Point]:
+        """Return them in the order in which the first of each stamp came."""
+        return [*self._rows.values()]
+
+
+def health_in_logs(
+    paths: Sequence[Path],
+    config: Path,
+    *,
+    source: str = "",
+    warn: Callable[[Iterable[str]], None] = lambda _: None,
+) -> tuple[Sequence[Point], Decoder]:
+    """Return the rows of battery health of these logs, in the order of their first stamps, and their decoder.
+
+    source: of the configuration, the one that the logs are of; warn: takes what was wrong with them. The
+    decoder says what could not be read. Raises InputMissingError, DataError, ConfigError, UsageError.
+    """
+    described, rows = by_config(config, source), Rows()
+    stages, recordings = described.make(rows)
+    if stages.writing.health is None:
+        raise ConfigError("has no [[health]]", where=str(config), hint="add one for each pack")
+    decoder = Decoder(stages, recordings)
+    looked_at = described.make_recordings() if described.is_serial else Logs(ChannelPlan(()))
+    with decoder.pieces(in_order_of_time(paths, looked_at)) as pieces:
+        for piece in pieces:
+            warn(piece.warnings)
+    warn(decoder.losses())
+    return rows.points, decoder
+
+
+def in_order_of_time(paths: Sequence[Path], recordings: Recordings) -> Sequence[Path]:
+    """Return the recordings, those of archives too, by their first stamps. A single one is not opened."""
+    members = with_members(paths)
+    return sorted(members, key=lambda path: _first_ns(path, recordings)) if len(members) > 1 else members
+
+
+def _first_ns(path: Path, recordings: Recordings) -> int:
+    frames = FrameBatch(1)
+    if path == STDIN:
+        return _LAST_NS
+    try:
+        with closing(recordings.open(path, lambda _: 0)) as opened:
+            while not (opened.at_end or len(frames)):
+                opened.read(frames, 1)
+    except UNREADABLE:
+        return _LAST_NS
+    return frames[0].time_ns if len(frames) else _LAST_NS

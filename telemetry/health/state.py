@@ -1,0 +1,125 @@
+"""What is remembered of packs from one run to the next: a file for each pack and each identity of it.
+
+Promises:
+- A file is of one moment, and is replaced as a whole. It has MOST_BYTES at most.
+- One that is damaged, or of another version, is set aside and told. What it remembered begins again.
+- What has not changed is not written again.
+
+Relies on a folder that one process uses at a time: it lies in the spool's.
+"""
+
+import json
+import logging
+import zlib
+from base64 import b85decode, b85encode
+from collections.abc import Iterable, Iterator
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+from urllib.parse import quote
+
+from telemetry.health.history import PackHistory
+from telemetry.spool.filesystem import FileSystem, read_file, replace_file
+
+LOG = logging.getLogger("telemetry.service")
+
+MOST_BYTES: Final = 65_536
+_VERSION = 1
+_ENDING = ".state"
+
+
+class PackState(NamedTuple):
+    """One pack at one moment. identity: what it calls itself, empty: nobody knows; last_ns: of its last row.
+
+    memory: of the compiled Health; history: of `PackHistory.to_json`.
+    """
+
+    vehicle: str
+    pack: str
+    identity: str
+    last_ns: int
+    memory: bytes
+    history: Any
+
+    @property
+    def file_name(self) -> str:
+        """Return its name, which says the pack for people, and is one of its own."""
+        named = sha256(json.dumps(self[:3]).encode()).hexdigest()[:16]
+        return f"{quote(self.pack, safe='')[:40]}-{named}{_ENDING}"
+
+    def packed(self) -> bytes:
+        """Return it as the bytes of a file."""
+        parts = [*self[:4], b85encode(self.memory).decode(), self.history]
+        return zlib.compress(json.dumps([_VERSION, *parts], separators=(",", ":")).encode())
+
+
+def unpacked(content: bytes) -> PackState:
+    """Return what the bytes of a file say. Raises ValueError for those of another kind or version."""
+    try:
+        version, *parts = json.loads(zlib.decompress(content))
+        if version == _VERSION:
+            vehicle, pack, identity, last_ns, memory, history = parts
+            PackHistory.from_json(history)
+            return PackState(vehicle, pack, identity, last_ns, b85decode(memory), history)
+    except (zlib.error, ValueError, TypeError, KeyError, AttributeError) as error:
+        raise ValueError("it is damaged") from error
+    raise ValueError(f"it is of version {version}, and not {_VERSION}")
+
+
+class StateFiles:
+    """The files in one folder."""
+
+    def __init__(self, folder: Path, filesystem: FileSystem | None = None) -> None:
+        """Have those in `folder`, which need not be there."""
+        self._folder = folder
+        self._filesystem = filesystem or FileSystem()
+        self._written: dict[str, PackState] = {}
+        self._is_failing = False
+
+    def read(self) -> Iterator[PackState]:
+        """Yield what all that can be read remember."""
+        try:
+            names = self._filesystem.names(self._folder)
+        except OSError:  # there is none yet, or the spool says what is wrong with the disk
+            return
+        for path in (self._folder / name for name in sorted(names) if name.endswith(_ENDING)):
+            try:
+                state = unpacked(read_file(self._filesystem, path, MOST_BYTES))
+            except (OSError, ValueError) as error:
+                self._set_aside(path, error)
+            else:
+                self._written[path.name] = state
+                yield state
+
+    def _set_aside(self, path: Path, error: Exception) -> None:
+        aside = path.with_name(f"{path.name}.damaged")
+        why = error.strerror if isinstance(error, OSError) else error
+        try:
+            self._filesystem.rename(path, aside)
+            LOG.warning("%s: %s: set aside as %s; what it remembered begins again", path, why, aside.name)
+        except OSError:
+            LOG.warning("%s: %s: what it remembered begins again", path, why)
+
+    def write(self, states: Iterable[PackState]) -> None:
+        """Write those that have changed. What the disk refuses is told once, and written the next time."""
+        try:
+            for state in states:
+                name = state.file_name
+                if self._written.get(name) != state:
+                    self._put(self._folder / name, state)
+                    self._written[name] = state
+        except OSError as error:
+            if not self._is_failing:
+                LOG.warning("%s: %s: a stop now would forget battery health", self._folder, error.strerror)
+            self._is_failing = True
+        else:
+            self._is_failing = False
+
+    def _put(self, path: Path, state: PackState) -> None:
+        content = state.packed()
+        if len(content) > MOST_BYTES:
+            words = "more than is kept: of this pack's health the charges alone survive a restart"
+            LOG.warning("%s: %d bytes, %s", path, len(content), words)
+            content = state._replace(memory=b"").packed()
+        self._filesystem.make_directory(self._folder)
+        replace_file(self._filesystem, path, content)

@@ -1,0 +1,223 @@
+"""Battery health: what rows of packs that have a `[[health]]` make, and what is remembered of each pack.
+
+Promises:
+- What comes out depends on the rows and their stamps alone, not on how they were batched.
+- Nothing is counted before the time is known, nor of what was stamped before it was.
+- Each identity of a pack has a history of its own, which comes back with it.
+
+Relies on charging sessions having followed the same rows before: they hear who a pack is.
+"""
+
+import logging
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import replace
+from itertools import zip_longest
+from typing import TYPE_CHECKING
+
+from telemetry_core.health.health import Health
+from telemetry_core.health.health_spec import HealthChange, HealthKind, PackSpec
+from telemetry_core.rows.batch import SampleBatch
+from telemetry_core.rows.schema import Schema
+from telemetry_core.rules.map_spec import MapSpec
+
+from telemetry.charging.items import Named, Point, SessionItem
+from telemetry.health.history import PackHistory
+from telemetry.health.pack import PackHealth
+from telemetry.health.settings import HealthSettings
+from telemetry.health.state import PackState
+from telemetry.model.measurements import BATTERY
+from telemetry.stages.binding import Binding, BoundChannel
+
+if TYPE_CHECKING:
+    from telemetry.stages.writing import Writing
+
+LOG = logging.getLogger("telemetry.service")
+
+SILENT_NS = 15 * 60 * 1_000_000_000  # after which no charge goes on
+_FIELDS = ("current_a", "soc_pct", "voltage_v", "temp_min_c", "temp_max_c", "power_w")
+_TURNS = (HealthKind.CHARGE_BEGUN, HealthKind.CHARGE_ENDED)
+
+
+class HealthFollowing:
+    """All packs with a `[[health]]`.
+
+    has_news: a charge has begun or ended since somebody has looked; recorded: packs of logs, which another
+    run reads again from their start.
+    """
+
+    def __init__(
+        self, schema: Schema, settings: Sequence[HealthSettings], mapping: MapSpec, writing: "Writing"
+    ) -> None:
+        """Follow rows of `mapping`, of which `writing` makes points."""
+        self._settings = settings
+        self._mapping = mapping
+        self._writing = writing
+        self._core = Health(schema, [_spec(one, schema, mapping) for one in settings])
+        self._numbers = {one.pack: number for number, one in enumerate(settings)}
+        self._packs = [PackHealth(one, writing.vehicle) for one in settings]
+        self._identities = ["" for _ in settings]
+        self._elsewhere: dict[tuple[str, str], PackState] = {}  # by pack and identity
+        self._remembered: set[str] = set()
+        self._homes: dict[int, BoundChannel] = {}  # by pack: the first channel that has rows of it
+        self._sources: list[set[str]] = [set() for _ in settings]
+        self._silences: dict[
+            int, tuple[int, int]
+        ] = {}  # by pack: its last stamp, and how long it was watched
+        self._named: list[Named] = []
+        if writing.sessions.any:
+            writing.sessions.tracker.tell_names(self._named)
+        self.has_news = False
+        self.recorded: Collection[str] = ()
+
+    def packs_of(self, binding: Binding) -> list[str]:
+        """Return the packs of which such a channel has rows."""
+        tag_sets = self._mapping.tag_sets_of(binding.bus)
+        return [pack for each in sorted(tag_sets) if (pack := self._mapping.tag_sets[each].get("pack"))]
+
+    def bind(self, channel: BoundChannel) -> None:
+        for each in sorted(self._mapping.tag_sets_of(channel.binding.bus)):
+            number = self._numbers.get(channel.map_tags[each].get("pack", ""))
+            if number is not None:
+                self._core.route(channel.modelled[each], number)
+                self._homes.setdefault(number, channel)
+                self._sources[number].add(channel.binding.source)
+
+    def follow(self, samples: SampleBatch) -> Iterable[SessionItem]:
+        named, self._named[:] = [*self._named], []
+        made: list[SessionItem] = []
+        before = 0
+        parts = samples.split([one.row + 1 for one in named]) if named else [samples]
+        for part, one in zip_longest(parts, named):
+            if self._writing.is_dated and not self._writing.output.shift_ns:
+                made += self._made(self._core.follow(part), before)
+            before += len(part)
+            if one is not None and (number := self._numbers.get(one.pack)) is not None:
+                made += self._name(number, one)
+        return self._writing.alarms.apart(made) if made else made
+
+    def _made(
+        self, changes: Iterable[HealthChange], before: int = 0, *, swapped: bool = False
+    ) -> Iterator[SessionItem]:
+        """Yield what is written of changes. before: rows of the batch before those that they count."""
+        for change in changes:
+            self.has_news |= change.kind in _TURNS
+            home = self._homes[change.pack]
+            for one in self._packs[change.pack].take(change, swapped=swapped):
+                content, time_ns = (one, one.time_ns) if isinstance(one, Point) else one
+                if not isinstance(content, Point):
+                    content = replace(content, source=home.binding.tag)
+                yield SessionItem(before + change.row, time_ns, content, home.number)
+
+    # --- who a pack is
+
+    def _name(self, number: int, named: Named) -> Iterator[SessionItem]:
+        """Go on with the history of this identity; yield what ends with that of another one."""
+        before = self._identities[number]
+        if named.identity and before and named.identity != before:
+            changes = self._core.finish(number, self._core.last_ns(number) or 0)
+            yield from self._made(changes, named.row + 1, swapped=True)
+            left = self._state(number)
+            self._elsewhere[left.pack, left.identity] = left
+            self._forget(number)
+            if (state := self._elsewhere.pop((left.pack, named.identity), None)) is not None:
+                self._go_on(number, state)
+            self.has_news = True
+        if named.identity:
+            self._identities[number] = named.identity
+        if named.rated_ah and not self._settings[number].rated_ah:
+            self._packs[number].set_rated(named.rated_ah)
+            self._core.set_rated(number, named.rated_ah)
+
+    def _forget(self, number: int) -> None:
+        self._core.forget(number)
+        self._packs[number] = PackHealth(self._settings[number], self._writing.vehicle)
+        self._identities[number] = ""
+
+    # --- what ends without a row
+
+    def _fed_by(self, source: str | None) -> list[int]:
+        """Return the packs whose rows are of `source` alone; None: all that have any."""
+        return [number for number in self._homes if source is None or self._sources[number] == {source}]
+
+    def finish(self, source: str | None, end_ns: int) -> Iterator[SessionItem]:
+        """Yield what ends with the last frame of `source` (None: of all), of stamp `end_ns`."""
+        for number in self._fed_by(source):
+            yield from self._made(self._core.finish(number, end_ns))
+
+    def watch(self, passed_ns: int) -> Iterator[SessionItem]:
+        """Yield what ends since its pack is silent. passed_ns: for so long more that was watched."""
+        for number in self._homes:
+            last_ns = self._core.last_ns(number) or 0
+            before_ns, silent_ns = self._silences.get(number, (last_ns, 0))
+            silent_ns = silent_ns + passed_ns if before_ns == last_ns else 0
+            self._silences[number] = (last_ns, silent_ns)
+            if silent_ns > SILENT_NS and self._core.is_open(number):
+                yield from self._made(self._core.due(number, last_ns + silent_ns))
+
+    def leave(self) -> Iterator[SessionItem]:
+        """Yield the day of each pack as it is now: a later run goes on with it."""
+        for number in self._homes:
+            if self._settings[number].pack not in self.recorded:
+                yield from self._made(self._core.look(number))
+
+    def forget(self, source: str) -> None:
+        """Forget packs whose rows are of `source` alone: they come once more, from the first one on."""
+        for number in self._fed_by(source):
+            self._forget(number)
+
+    # --- what goes on
+
+    def memory(self) -> list[PackState]:
+        """Return what is known of all packs, also of those that were here before, as plain values."""
+        return [*map(self._state, range(len(self._settings))), *self._elsewhere.values()]
+
+    def _state(self, number: int) -> PackState:
+        return PackState(
+            self._writing.vehicle,
+            self._settings[number].pack,
+            self._identities[number],
+            self._core.last_ns(number) or 0,
+            self._core.memory(number),
+            self._packs[number].history.to_json(),
+        )
+
+    def remember(self, states: Iterable[PackState]) -> None:
+        """Go on with the newest of each pack of this vehicle; keep the others until these packs are back.
+
+        What a pack remembers already stays.
+        """
+        wanted = self._numbers.keys() - self._remembered
+        for state in sorted(states, key=lambda one: one.last_ns, reverse=True):
+            if state.pack not in wanted or state.vehicle != self._writing.vehicle:
+                continue
+            if state.pack in self._remembered:
+                self._elsewhere[state.pack, state.identity] = state
+            else:
+                self._remembered.add(state.pack)
+                self._go_on(self._numbers[state.pack], state)
+
+    def _go_on(self, number: int, state: PackState) -> None:
+        one, vehicle = self._settings[number], self._writing.vehicle
+        self._packs[number] = PackHealth(one, vehicle, PackHistory.from_json(state.history))
+        self._identities[number] = state.identity
+        try:
+            self._core.remember(number, state.memory)
+        except ValueError as error:
+            LOG.warning("pack %s: %s: a charge that was open, and its day, begin again", one.pack, error)
+
+
+def _spec(one: HealthSettings, schema: Schema, mapping: MapSpec) -> PackSpec:
+    names = [record.measurement for record in mapping.records]
+    battery = mapping.first_record + names.index(BATTERY.name)
+    places = {field.name: place for place, field in enumerate(schema.specs[battery].fields)}
+    gaps_ns = [
+        bus.count_gap_ns
+        for number, bus in enumerate(mapping.buses)
+        if any(mapping.tag_sets[each].get("pack") == one.pack for each in mapping.tag_sets_of(number))
+    ]
+    return PackSpec(
+        battery,
+        **{name: places[name] for name in _FIELDS},
+        rated_ah=one.rated_ah or 0.0,
+        gap_ns=max(gaps_ns),
+    )
