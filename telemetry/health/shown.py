@@ -61,14 +61,18 @@ def as_json(packs: Sequence[FoundPack]) -> str:
         {
             "vehicle": pack.vehicle,
             "pack": pack.pack,
-            "charges": [_charge(pack, time_ns, row) for time_ns, row in pack.charges],
-            "cell_drift": drift and drift._asdict(),
+            "charges": charges(pack),
+            "cell_drift": drift._asdict() if (drift := pack.drift()) else None,
         }
         for pack in packs
-        for drift in [pack.drift()]
     ]
     text = json.dumps({"packs": shown}, ensure_ascii=False, indent=1)
     return text.encode("utf-8", "replace").decode() + "\n"  # half a surrogate is no letter
+
+
+def charges(pack: FoundPack) -> list[dict[str, Any]]:
+    """Return the pack's charges by their start, each with all fields, its cells and its estimate."""
+    return [_charge(pack, time_ns, row) for time_ns, row in pack.charges]
 
 
 def _charge(pack: FoundPack, time_ns: int, row: Row) -> dict[str, Any]:

@@ -85,6 +85,10 @@ def check(
     yield from _reduce_findings(config, records, {entry.to for entry in entries})
     yield from _meter_findings(config, entries)
     yield from _session_findings(config, entries)
+    if config.health and modelling.map:
+        from telemetry.health import findings  # which few configurations need
+
+        yield from findings.findings(modelling.map, config.health)
     for words in plugins.in_use():
         yield Finding(Grade.FACT, words)
     for settings in config.sources:
