@@ -1,7 +1,8 @@
-"""`nev-telemetry health [CONFIG]`: battery health as a table, csv or JSON."""
+"""`nev-telemetry health [CONFIG]`: battery health as a table, csv or JSON, as a page, as a picture."""
 
 import argparse
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from telemetry.cli.arguments import (
@@ -15,7 +16,9 @@ from telemetry.cli.arguments import (
 )
 from telemetry.cli.charging_sources import is_config
 from telemetry.cli.options import add_option
+from telemetry.cli.reports import add_report_arguments, check_report_arguments, write_reports
 from telemetry.errors import EXIT_OK, UsageError, one_line
+from telemetry.health.found import FoundPack
 from telemetry.health.shown import as_csv, as_json, as_table
 from telemetry.overview.found_sessions import since_ns
 from telemetry.overview.stored_health import stored_health
@@ -46,6 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default="table",
     )
     add_raw_text_argument(parser)
+    add_report_arguments(parser)
     add_server_arguments(
         parser.add_argument_group(
             "from InfluxDB",
@@ -57,6 +61,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """List charges by their start, pack by pack; none is an empty list and a warning."""
     check_raw_text(arguments)
+    check_report_arguments(arguments, arguments.files)
     options = given_values(arguments, SERVER_OPTIONS)
     if arguments.files and options:
         what, hint = "stands beside a file", "leave one of them out"
@@ -73,6 +78,8 @@ def run(arguments: argparse.Namespace) -> int:
         sys.stderr.write(
             f"warning: {one_line(f'no charge that was measured for battery health in {where}')}\n"
         )
+    if write_reports(arguments, arguments.files, lambda: _page(found), lambda file: _draw(found, file)):
+        return EXIT_OK
     if arguments.format == "json":
         text = as_json(found)
     elif arguments.format == "csv":
@@ -81,3 +88,15 @@ def run(arguments: argparse.Namespace) -> int:
         text = as_table(found)
     sys.stdout.write(text)
     return EXIT_OK
+
+
+def _page(found: Sequence[FoundPack]) -> str:
+    from telemetry.health.report import page
+
+    return page(found)
+
+
+def _draw(found: Sequence[FoundPack], file: Path) -> None:
+    from telemetry.health.picture import draw
+
+    draw(found, file)

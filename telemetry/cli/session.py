@@ -9,11 +9,9 @@ from telemetry.charging.report.phrases import moment
 from telemetry.charging.report.table import as_text
 from telemetry.charging.session import Session
 from telemetry.cli.charging_sources import add_source_arguments, found_sessions
-from telemetry.cli.options import add_option
-from telemetry.cli.output import refuse_to_overwrite, writing_to
+from telemetry.cli.reports import add_report_arguments, check_report_arguments, write_reports
 from telemetry.errors import EXIT_OK, DataError, UsageError
 from telemetry.overview.found_sessions import FoundSessions
-from telemetry.picture.sheet import require_matplotlib
 
 EXAMPLES = (
     "1 charge.log",
@@ -28,40 +26,35 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="its start as `sessions` prints it, or its number there with the same options",
     )
     add_source_arguments(parser)
-    add_option(parser, "--report FILE", "write one page of HTML that needs nothing else", type=Path)
-    add_option(parser, "--png FILE", "write its curves as a picture", type=Path)
+    add_report_arguments(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Print the session, or write the files that were asked for."""
-    report, png = arguments.report, arguments.png
     if Path(arguments.id).is_file():
         raise UsageError("is a file, and ID comes first", where=arguments.id, hint="session 1 FILE, say")
-    for file in (report, png):
-        if file is not None:
-            refuse_to_overwrite(file, arguments.files)
-    if png is not None and png.suffix.lower() != ".png":
-        raise UsageError("does not end in .png", where=str(png), hint="--png FILE.png")
-    if png is not None:
-        require_matplotlib("plot")
+    check_report_arguments(arguments, arguments.files)
     with found_sessions(arguments) as found:
         session = found.whole(_chosen(arguments.id, found))
         found.warn()
-    if report is not None:
-        from telemetry.charging.report.page import page
-
-        with writing_to(report, arguments.files) as stream:
-            stream.write(page(session).encode())
-        sys.stderr.write(f"{report}\n")
-    if png is not None:
-        from telemetry.charging.report.picture import draw
-
-        draw(session, png)
-        sys.stderr.write(f"{png}\n")
-    if report is None and png is None:
+    if not write_reports(
+        arguments, arguments.files, lambda: _page(session), lambda file: _draw(session, file)
+    ):
         sys.stdout.write(as_text(session))
     found.raise_unread()
     return EXIT_OK
+
+
+def _page(session: Session) -> str:
+    from telemetry.charging.report.page import page
+
+    return page(session)
+
+
+def _draw(session: Session, file: Path) -> None:
+    from telemetry.charging.report.picture import draw
+
+    draw(session, file)
 
 
 def _chosen(id: str, found: FoundSessions) -> Session:

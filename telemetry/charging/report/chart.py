@@ -16,6 +16,7 @@ from telemetry.charging.report.escape import escaped
 WIDTH, HEIGHT = 360, 190  # of the drawing; small, so that its letters are read on a phone
 LEFT, RIGHT, TOP, BOTTOM = 42, 10, 10, 26
 _TICKS = 4  # between two ends, about
+_MOST_NAMED = 24  # hollow dots with their words beside them
 _LEAST_SHARE = 1e-3  # of the x axis, less than a line is wide: two ends that are closer touch
 
 
@@ -26,6 +27,16 @@ class Step:
     start: float
     end: float
     value: float
+
+
+@dataclass(frozen=True, slots=True)
+class Dot:
+    """A value at a place of the x axis, and half of its interval; without one it is hollow, at the floor."""
+
+    x: float
+    value: float | None
+    half: float = 0.0
+    words: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +85,8 @@ def _round_step(least: float) -> float:
 class Chart:
     """One chart of a page.
 
-    steps: the values; band: lower values of the same steps, with which they enclose an area; limit: a value
-    to compare with, drawn as a dashed line with its words.
+    steps: the values; band: lower values of the same steps, with which they enclose an area; dots: single
+    values; limit: a value to compare with, drawn as a dashed line with its words.
     """
 
     title: str
@@ -86,6 +97,7 @@ class Chart:
     band: Sequence[Step] = ()
     limit: tuple[float, str] | None = None
     is_filled: bool = False  # down to zero
+    dots: Sequence[Dot] = ()
 
     def figure(self) -> str:
         """Return the chart as `figure`, its title as caption."""
@@ -98,6 +110,7 @@ class Chart:
     def _said(self) -> str:
         """Return what the picture says, in words, for those who do not see it."""
         values = [step.value for step in (*self.steps, *self.band)]
+        values += [dot.value for dot in self.dots if dot.value is not None]
         if not values:
             return f"{self.title}: no values"
         digits = self.y.decimals + 1
@@ -112,6 +125,7 @@ class Chart:
         for name, steps in (("curve", self.steps), ("curve low", self.band)):
             if steps:
                 yield f'<path class="{name}" d="{self._line(steps)}"/>'
+        yield from self._dots()
         if self.limit is not None:
             value, words = self.limit
             y = _n(self._y(value))
@@ -141,6 +155,21 @@ class Chart:
             f'<text class="unit" x="{WIDTH - RIGHT}" y="{HEIGHT - 1}" text-anchor="end">'
             f"{escaped(self.x_words)}</text>"
         )
+
+    def _dots(self) -> Iterator[str]:
+        names_hollow = sum(dot.value is None for dot in self.dots) <= _MOST_NAMED
+        for dot in self.dots:
+            x, value = _n(self._x(dot.x)), self.y.low if dot.value is None else dot.value
+            y = _n(self._y(value))
+            if dot.half:
+                ends = (_n(self._y(value + dot.half)), _n(self._y(value - dot.half)))
+                yield f'<path class="bar" d="M{x} {"V".join(ends)}"/>'
+            kind = "dot hollow" if dot.value is None else "dot"
+            title = f"<title>{escaped(dot.words)}</title>"
+            yield f'<circle class="{kind}" cx="{x}" cy="{y}" r="2.6">{title}</circle>'
+            if dot.value is None and names_hollow:
+                place = f'transform="translate({x} {_n(self._y(value) - 6)}) rotate(-90)"'
+                yield f'<text class="why" dominant-baseline="middle" {place}>{escaped(dot.words)}</text>'
 
     def runs(self, steps: Sequence[Step]) -> list[list[Step]]:
         """Return the steps by gaps: those of one run touch."""

@@ -10,7 +10,7 @@ Promises:
 It prints on A4, follows the reader's choice of light or dark, and is read on a phone.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from importlib.resources import files
 
 from telemetry.charging.report import phrases
@@ -24,11 +24,20 @@ from telemetry.charging.words import reasons
 
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
 
-_FOOTER = "Times are UTC. Current and power are positive into the battery. Made by nev-telemetry."
+FOOTER = (
+    "<footer>Times are UTC. Current and power are positive into the battery. Made by nev-telemetry.</footer>"
+)
 
 
 def page(session: Session) -> str:
     """Return the page."""
+    return document(
+        phrases.title(session), (*_header(session), "<main>", *_sections(session), "</main>", FOOTER)
+    )
+
+
+def document(title: str, body: Iterable[str]) -> str:
+    """Return a page of that title around HTML."""
     style = (files("telemetry") / "pages.css").read_text("utf-8")
     style += (files("telemetry.charging.report") / "report.css").read_text("utf-8")
     return "\n".join(
@@ -40,15 +49,11 @@ def page(session: Session) -> str:
             f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">',
             '<meta name="viewport" content="width=device-width, initial-scale=1">',
             '<meta name="color-scheme" content="light dark">',
-            f"<title>{escaped(phrases.title(session))}</title>",
+            f"<title>{escaped(title)}</title>",
             f"<style>\n{style}</style>",
             "</head>",
             "<body>",
-            *_header(session),
-            "<main>",
-            *_sections(session),
-            "</main>",
-            f"<footer>{_FOOTER}</footer>",
+            *body,
             "</body>",
             "</html>",
             "",
@@ -104,6 +109,11 @@ def _figures(session: Session) -> Iterator[str]:
         ("Plugged in for", duration(session.duration_s)),
         ("Charging for", duration(session.charging_s)),
     )
+    yield from figures(shown)
+
+
+def figures(shown: Iterable[tuple[str, str]]) -> Iterator[str]:
+    """Yield the figures that a page begins with: label and value, of those that are known."""
     yield '<dl class="figures">'
     yield from (f"<div><dt>{label}</dt><dd>{escaped(value)}</dd></div>" for label, value in shown if value)
     yield "</dl>"
@@ -122,7 +132,7 @@ def _phases(session: Session) -> Iterator[str]:
         )
         for phase in session.phases
     ]
-    yield from _table("", ("attempt", "phase", "from", "for"), rows, numbers=(2, 3))
+    yield from table("", ("attempt", "phase", "from", "for"), rows, numbers=(2, 3))
     yield "</section>"
 
 
@@ -137,7 +147,7 @@ def _errors(session: Session) -> Iterator[str]:
         )
         for error in session.errors
     ]
-    yield from _table("", ("at", "attempt", "reported by", "what"), rows)
+    yield from table("", ("at", "attempt", "reported by", "what"), rows)
     yield "</section>"
 
 
@@ -155,7 +165,7 @@ def _energies(session: Session, measured: Sequence[Meter]) -> Iterator[str]:
     if session.station_energy_wh is not None:
         rows.append(("by the station's own count", escaped(energy(session.station_energy_wh)), "", ""))
     head = ("", "energy", "covered", "not covered")
-    yield from _table("A gap over 2 s is never filled in.", head, rows, numbers=(1, 2, 3))
+    yield from table("A gap over 2 s is never filled in.", head, rows, numbers=(1, 2, 3))
     yield "</section>"
 
 
@@ -191,16 +201,16 @@ def _curve(session: Session) -> Iterator[str]:
         )
         for point in session.curve
     ]
-    yield from _table(
+    yield from table(
         "Means over each percent; of cells and temperature extremes.", head, rows, numbers=range(10)
     )
     yield "</details></section>"
 
 
-def _table(
-    caption: str, head: Sequence[str], rows: Sequence[Sequence[str]], *, numbers: Sequence[int] = ()
+def table(
+    caption: str, head: Sequence[str], rows: Iterable[Sequence[str]], *, numbers: Sequence[int] = ()
 ) -> Iterator[str]:
-    """Cells are HTML already."""
+    """Yield a table whose cells are HTML already."""
 
     def cell(tag: str, index: int, content: str) -> str:
         scope = ' scope="col"' if tag == "th" else ""

@@ -57,7 +57,7 @@ def draw(session: Session, file: Path) -> None:
             row, column = divmod(number, 2)
             left_in = _LEFT_IN + column * (width_in + _MIDDLE_IN)
             place = (left_in, top_in + row * (_PANEL_IN + _BETWEEN_IN), width_in, _PANEL_IN)
-            _panel(figure.axes(*place), chart)
+            panel(figure.axes(*place), chart)
 
 
 def _title(figure: Sheet, session: Session) -> None:
@@ -110,7 +110,8 @@ def _attempts(axes: "Axes", session: Session, attempts: Sequence[int]) -> None:
     axes.legend(loc="lower right", bbox_to_anchor=(1.005, 1.0), ncols=7, fontsize=9, handlelength=1.0)
 
 
-def _panel(axes: "Axes", chart: Chart) -> None:
+def panel(axes: "Axes", chart: Chart) -> None:
+    """Draw a chart as its page does."""
     axes.set_title(chart.title, loc="left", fontsize=10.5, fontweight="bold")
     for steps in (chart.steps, chart.band):
         axes.plot(*_corners(chart, steps), color=BLUE, lw=1.5, clip_on=False)
@@ -122,6 +123,23 @@ def _panel(axes: "Axes", chart: Chart) -> None:
         if step.start in lows:
             axes.fill_between(
                 [step.start, step.end], lows[step.start], step.value, color=BLUE, alpha=0.2, lw=0
+            )
+    for dot in chart.dots:
+        value = chart.y.low if dot.value is None else dot.value
+        face = "white" if dot.value is None else BLUE
+        axes.errorbar(
+            dot.x, value, dot.half or None, fmt="o", ms=4, color=BLUE, mfc=face, elinewidth=0.8, clip_on=False
+        )
+        if dot.value is None:
+            axes.annotate(
+                dot.words,
+                (dot.x, value),
+                xytext=(0, 7),
+                textcoords="offset points",
+                rotation=90,
+                ha="center",
+                fontsize=7.5,
+                color=GREY,
             )
     if chart.limit is not None:
         value, words = chart.limit

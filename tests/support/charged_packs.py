@@ -1,0 +1,169 @@
+"""A simulated pack charged, driven and rested for years, as a candump log that is written within a second.
+
+The plant is the simulator's, in steps of a tenth of a second to a second, and so are the frames, those of
+vehicle.dbc: current, voltage and state of charge each step, temperatures each ten seconds, and a page of
+cells each step. What is true stands beside them: the pack's capacity, and each charge as its frames told it.
+"""
+
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import pairwise
+from pathlib import Path
+
+from firmware_sim.ecus.gauge import Gauge
+from firmware_sim.plant.pack import Pack, PackSpec
+from firmware_sim.wire.broadcast import VEHICLE_DBC
+from firmware_sim.wire.layout import load_layouts
+
+DAY_S = 86_400.0
+BEGINS_S = 1_700_006_400  # 15 November 2023, 0:00 UTC
+_CELLS_A_PAGE = 4
+_LAYOUTS = load_layouts(VEHICLE_DBC)
+
+
+@dataclass(slots=True)
+class TrueCharge:
+    """What is true of one charge. told_ah: the integral of the told current, of lost frames too."""
+
+    start_s: float
+    capacity_ah: float
+    told_ah: float = 0.0
+    from_pct: float = 0.0
+    to_pct: float = 0.0
+
+
+@dataclass(slots=True)
+class ChargedPack:
+    """A pack, the log that it leaves, and what is true. lost: the seconds whose frames nobody heard."""
+
+    spec: PackSpec
+    seed: int
+    channel: str = "can0"
+    step_s: float = 1.0
+    lost: Callable[[int], bool] = lambda _second: False
+    now_s: float = BEGINS_S
+    pack: Pack = field(init=False)
+    gauge: Gauge = field(init=False)
+    draw: random.Random = field(init=False)
+    charges: list[TrueCharge] = field(default_factory=list)
+    told_a: list[tuple[float, float]] = field(default_factory=list)  # seconds and current, of all frames
+    _lines: list[str] = field(default_factory=list)
+    _steps: int = 0
+
+    def __post_init__(self) -> None:
+        self.pack = Pack(self.spec, self.seed)
+        self.gauge = Gauge(self.pack)
+        self.draw = random.Random(f"{self.seed}/history")
+
+    def wait(self, seconds: float, soc_pct: float, **spec: float) -> None:
+        """Let time pass unheard; then the pack stands at that charge, with what `spec` changes."""
+        self.now_s += seconds
+        self.spec = replace(self.spec, start_soc_pct=soc_pct, **spec)  # type: ignore[arg-type]  # floats
+        self.pack = self.gauge.pack = Pack(self.spec, self.seed)
+
+    def flow(self, current_a: float, seconds: float = 36_000.0, *, until_pct: float | None = None) -> None:
+        """Let a current flow for that time, or until that state of charge."""
+        for _ in range(round(seconds / self.step_s)):
+            if until_pct is not None and (self.pack.soc_pct - until_pct) * current_a >= 0.0:
+                return
+            self.pack.step(current_a, self.step_s)
+            self._tell()
+            self.now_s += self.step_s
+
+    def charge(
+        self, current_a: float, until_pct: float, *, rest_s: float = 90.0, taper: bool = False
+    ) -> None:
+        """Rest, charge up to that state of charge, and rest. taper: the last twentieth at a quarter of it."""
+        self.flow(0.0, rest_s)
+        truth = TrueCharge(self.now_s, self.pack.capacity_ah, from_pct=self.pack.soc_pct)
+        self.charges.append(truth)
+        first = len(self.told_a) - 1
+        self.flow(current_a, until_pct=until_pct - 5.0 * taper)
+        if taper:
+            self.flow(current_a / 4.0, until_pct=until_pct)
+        truth.to_pct = self.pack.soc_pct
+        self.flow(0.0, rest_s)
+        truth.told_ah = integral_ah(self.told_a[first : len(self.told_a) - round(rest_s / self.step_s) + 1])
+
+    def write(self, file: Path) -> Path:
+        """Write what was heard since the last time."""
+        file.write_text("".join(self._lines), "ascii")
+        self._lines.clear()
+        return file
+
+    def _tell(self) -> None:
+        """Say what each frame of this moment says."""
+        pack, gauge, at_s = self.pack, self.gauge, self.now_s
+        self.told_a.append((at_s, round(gauge.current_a / 0.05) * 0.05))
+        if self.lost(int(at_s)):
+            return
+        power = {"State": 3, "PackVoltage": pack.voltage_v, "PackCurrent": gauge.current_a, "LinkVoltage": 0}
+        self._say("BMS_PackPower", power)
+        closed = dict.fromkeys(
+            ("MainContactorPlus", "MainContactorMinus", "PrechargeContactor", "Balancing"), 0
+        )
+        state = {"StateOfCharge": gauge.soc_pct, "RemainingCapacity": 0, "FullCapacity": 0}
+        self._say("BMS_PackState", closed | state)
+        page = self._steps % max(self.spec.cells // _CELLS_A_PAGE, 1)
+        if self.spec.cells >= _CELLS_A_PAGE:
+            cells = range(page * _CELLS_A_PAGE, (page + 1) * _CELLS_A_PAGE)
+            volts = pack.cell_voltages_v()
+            self._say("BMS_CellVoltages", {f"Cell{at + 1:02d}Voltage": volts[at] for at in cells}, page)
+        if self._steps % round(10.0 / self.step_s) == 0:
+            readings = pack.module_temperatures_c
+            temperatures = {"TemperatureMin": min(readings), "TemperatureMax": max(readings)}
+            others = {"CoolingOn": 0, "TemperatureMean": 0, "CoolantTemperature": 0}
+            self._say("BMS_Temperatures", temperatures | others)
+        self._steps += 1
+
+    def _say(self, message: str, values: dict[str, float], page: int = 0) -> None:
+        layout = _LAYOUTS[message]
+        data = layout.pack(values, page).to_bytes(layout.byte_count, "little").hex().upper()
+        self._lines.append(f"({self.now_s:.6f}) {self.channel} {layout.arbitration_id:03X}#{data}\n")
+
+
+def integral_ah(told_a: Sequence[tuple[float, float]]) -> float:
+    """Return the charge by trapezoids."""
+    return sum((after - before) * (a + b) / 7200.0 for (before, a), (after, b) in pairwise(told_a))
+
+
+def gateway_toml(packs: Sequence[ChargedPack], health: str, *, cells: bool) -> str:
+    """Return the configuration of a gateway that hears these packs, each on its channel by the same name.
+
+    health: what else each `[[health]]` says.
+    """
+    signals = [
+        ("BMS_PackPower.PackVoltage", "battery.voltage_v"),
+        ("BMS_PackPower.PackCurrent", "battery.current_a"),
+    ]
+    signals += [("BMS_PackState.StateOfCharge", "battery.soc_pct")]
+    signals += [
+        (f"BMS_Temperatures.Temperature{end}", f"battery.temp_{end.lower()}_c") for end in ("Min", "Max")
+    ]
+    lines = [
+        'vehicle = "van-1"',
+        "[spool]",
+        'directory = "spool"',
+        "[influx]",
+        'url = "http://127.0.0.1:1"',
+        'database = "d"',
+    ]
+    for pack in packs:
+        name = pack.channel
+        lines += ["[[can]]", f'name = "{name}"', f'interface = "{name}"', f'databases = ["{VEHICLE_DBC}"]']
+        lines += ["[[health]]", f'pack = "{name}"', health]
+        mine = signals + [
+            (f"BMS_CellVoltages.Cell{cell:02d}Voltage", f"cells.v{cell:03d}")
+            for cell in range(1, pack.spec.cells + 1)
+            if cells
+        ]
+        for signal, to in mine:
+            lines += [
+                "[[map]]",
+                f'bus = "{name}"',
+                f'signal = "{signal}"',
+                f'to = "{to}"',
+                f'pack = "{name}"',
+            ]
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,140 @@
+"""The page and the picture of packs' health: what is drawn is what is known, and what is missing is said."""
+
+import random
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from telemetry.charging.items import Point
+from telemetry.health.found import FoundPack, packs
+from telemetry.health.pack import PackHealth
+from telemetry.health.report import page, used_hours
+from telemetry.health.settings import HealthSettings
+from tests.support.health import DAY_NS, START_NS, cell_charges, charge_ended, charges, counted, steps
+from tests.support.report_page import ReadPage
+
+CAPACITY = "Capacity by charge, and of the pack (Ah)"
+TAGS = {"vehicle": "van-7", "pack": "main"}
+
+
+def two_years(vehicle: str = "van-7") -> FoundPack:
+    """Return a pack of 100 Ah after fifteen charges, three of which say nothing, with all else."""
+    health = PackHealth(HealthSettings(pack="main", rated_ah=105.0), vehicle)
+    made: list[Any] = []
+    for number, charge in enumerate(islice(charges(random.Random(1), lambda _: 100.0, every_days=50.0), 15)):
+        wrong: dict[str, Any] = {
+            4: {"gap_s": 900.0},
+            7: {"from_soc_pct": float("nan")},
+            9: {"gap_s": 900.0},
+        }.get(number, {})
+        mohm = [steps(0.5), steps(0.5), steps(0.7), steps(0.5, count=4)]
+        change = charge_ended(
+            charge._replace(**wrong), steps=steps(80.0 - number), cell_charges=cell_charges(1, 0.9, 1)
+        )
+        made += health.take(change._replace(cell_steps=tuple(mohm)))
+    made += [
+        Point(
+            "battery_use",
+            TAGS,
+            {"temp_20_soc_70_s": 3600.0, "temp_m10_soc_0_s": 900.0, "full_cycles": 0.2},
+            day,
+        )
+        for day in (START_NS, START_NS + DAY_NS)
+    ]
+    (found,) = packs(
+        [
+            Point(one.measurement, {**one.tags, "vehicle": vehicle}, *one[2:])
+            for one in made
+            if isinstance(one, Point)
+        ]
+    )
+    return found
+
+
+def test_each_charge_stands_where_its_capacity_is_and_the_estimate_is_a_band() -> None:
+    found = two_years()
+    read = ReadPage(page([found]))
+    chart = read.chart(CAPACITY)
+    dots: dict[bool, list[tuple[float, float]]] = {False: [], True: []}
+    for (_, name, place), (_, _, x), (_, _, y) in zip(
+        *(
+            [each for each in read.attributes if each[0] == "circle" and each[1] == name]
+            for name in ("class", "cx", "cy")
+        ),
+        strict=True,
+    ):
+        assert name == "class"
+        dots["hollow" in place].append((float(x), float(y)))
+    rows = [row for _, row in found.charges]
+    used_ah = [float(row["charge_capacity_ah"]) for row in rows if row["used"]]
+    shown_ah = [chart.value("y", y) for _, y in dots[False]][: len(used_ah)]
+    assert shown_ah == pytest.approx(used_ah, abs=0.3)
+    assert len(used_ah) + len(dots[True]) == 15
+    assert {chart.value("y", y) for _, y in dots[True]} == {min(value for _, value in chart.ticks["y"])}
+    assert sorted(text for text in read.texts if text in ("gaps", "soc", "window")) == sorted(
+        2 * [str(row["reason"]) for row in rows if "reason" in row]
+    )  # beside it, and for who points at it
+    high = [value for _, _, value in chart.steps("curve")]
+    low = [value for _, _, value in chart.steps("curve low")]
+    assert high[-1] == pytest.approx(float(rows[-1]["capacity_high_ah"]), abs=0.3)
+    assert low[-1] == pytest.approx(float(rows[-1]["capacity_low_ah"]), abs=0.3)
+
+
+def test_figures_use_and_what_is_missing_stand_in_words() -> None:
+    found = two_years()
+    read = ReadPage(page([found, two_years("bus <1>")]))
+    facts = dict(read.facts)
+    last = found.charges[-1][1]
+    assert facts["Capacity"] == f"{float(last['capacity_ah']):.1f} Ah"
+    assert facts["State of health, 95 %"] == f"{last['soh_low_pct']:.1f} % to {last['soh_high_pct']:.1f} %"
+    assert facts["Least charge of a cell"] == "cell 2: 0.90"
+    assert facts["Highest resistance of a cell"] == "cell 3: 1.40"
+    text = "\n".join(read.texts)
+    gaps = sum(row.get("reason") == "gaps" for _, row in found.charges)
+    assert f"{gaps} of 15 charges say nothing of capacity (gaps): over 2 % of the time was not heard." in text
+    for words in ("No drift of cells: it takes four rests", "No offset of the current", "This is no SOCE"):
+        assert words in text
+    assert "No capacity" not in text
+    assert "bus <1>, main" in text
+    assert used_hours(found) == {(20, 70): 2.0, (-10, 0): 0.5}
+    assert read.texts.count("2.0") == read.texts.count("0.5") == 2  # hours, of both packs
+    assert [title for each in read.drawn[:4] if (title := each.title)] == [
+        CAPACITY,
+        "Resistance of the pack over temperature (mΩ)",
+        "Resistance of the cells (mΩ)",
+        "Charge between like voltages, over the median cell's",
+    ]
+
+
+def test_a_pack_of_which_nothing_is_known_says_so() -> None:
+    text = "\n".join(ReadPage(page([FoundPack("van-7", "main")])).texts)
+    for words in ("No capacity: it takes three charges", "No resistance of the pack", "No charge of cells"):
+        assert words in text
+    assert "None" not in text
+    assert ReadPage(page([])).texts
+
+
+def test_a_short_charge_alone_has_no_capacity_and_its_reason(tmp_path: Path) -> None:
+    health = PackHealth(HealthSettings(pack="main"), "van-7")
+    made = health.take(charge_ended(counted(to_soc_pct=30.0, charge_ah=10.0)))
+    (found,) = packs([one for one in made if isinstance(one, Point)])
+    read = ReadPage(page([found]))
+    assert "1 of 1 charges say nothing of capacity (window)" in "\n".join(read.texts)
+    assert dict(read.facts)["Charges used"] == "0 of 1"
+
+
+def test_the_picture_is_drawn_twice_alike_and_whatever_is_known(tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    from telemetry.health.picture import draw
+
+    for name, found in (
+        ("one", [two_years()]),
+        ("two", [two_years()]),
+        ("more", [two_years(), FoundPack("a", "b")]),
+    ):
+        draw(found, tmp_path / f"{name}.png")
+    assert (tmp_path / "one.png").read_bytes() == (tmp_path / "two.png").read_bytes()
+    assert (tmp_path / "more.png").read_bytes().startswith(b"\x89PNG")
+    draw([], tmp_path / "none.png")
