@@ -1,19 +1,21 @@
 """The workers of a scheduler of Dask."""
 
 import queue
+import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
+from concurrent.futures import CancelledError
+from contextlib import contextmanager, suppress
 from typing import Any, Self
 
 import distributed
 from distributed.comm import get_address_host_port
 
-from telemetry.errors import UnavailableError
+from telemetry.errors import UnavailableError, one_line
 from telemetry.lake import engines
 
 _CONNECT_S = 30.0
-_ATTEMPTS = 10  # to hand a function over while workers die
+_ATTEMPTS, _AGAIN_S = 10, 1.0  # to hand a function over while workers die
 
 
 class _Holder(distributed.WorkerPlugin):  # type: ignore[misc]  # of a package that may not be there
@@ -27,12 +29,10 @@ class Workers(engines.Workers):
     """A client of that scheduler."""
 
     def __enter__(self) -> Self:
-        try:
+        with self._asking():
             get_address_host_port(self._address)  # a client that cannot read it waits a minute as it ends
             self._client = distributed.Client(self._address, timeout=_CONNECT_S, set_as_default=False)
             self._client.wait_for_workers(1, timeout=_CONNECT_S)
-        except (OSError, TimeoutError, ValueError) as error:
-            raise UnavailableError(f"no workers of Dask: {error}", where=self._address) from error
         self._held: list[str] = []
         self._given: dict[str, tuple[int, distributed.Future]] = {}
         self._done: queue.SimpleQueue[str] = queue.SimpleQueue()
@@ -41,12 +41,20 @@ class Workers(engines.Workers):
     def __exit__(self, *_: object) -> None:
         self._client.cancel([future for _, future in self._given.values()])
         for name in self._held:
-            with suppress(OSError):  # of a worker that dies meanwhile
+            with suppress(OSError, RuntimeError, ValueError):  # of what has gone, or never got it
                 self._client.unregister_worker_plugin(name)
         self._client.close()
 
+    @contextmanager
+    def _asking(self) -> Iterator[None]:
+        try:
+            yield
+        except (OSError, RuntimeError, ValueError, CancelledError) as error:
+            raise UnavailableError(f"Dask has failed: {one_line(str(error))}", where=self._address) from error
+
     def found(self, needed: engines.Needed) -> Mapping[str, tuple[str, str]]:
-        answers: Mapping[str, Any] = self._client.run(needed.found, on_error="return")
+        with self._asking():
+            answers: Mapping[str, Any] = self._client.run(needed.found, on_error="return")
         return {
             name: answer if isinstance(answer, tuple) else (f"? ({answer})", "")
             for name, answer in answers.items()
@@ -55,21 +63,21 @@ class Workers(engines.Workers):
 
     @property
     def room(self) -> int:
-        return sum(self._client.nthreads().values())
+        with self._asking():
+            return sum(self._client.nthreads().values())
 
     def share(self, run: Callable[[Any], Any]) -> str:
         name = f"nev-telemetry-{uuid.uuid4()}"
         self._held.append(name)
         for attempts_left in reversed(range(_ATTEMPTS)):
-            try:
-                self._client.register_plugin(_Holder(run), name=name)
-                break
-            except OSError as error:  # of a worker that dies meanwhile; all others have it
-                if not attempts_left:
-                    raise UnavailableError(
-                        f"Dask's workers take no work: {error}", where=self._address
-                    ) from error
-                self._client.wait_for_workers(1, timeout=_CONNECT_S)
+            with self._asking():
+                try:
+                    self._client.register_plugin(_Holder(run), name=name)
+                    break
+                except OSError:  # of a worker that dies meanwhile; all others have it
+                    if not attempts_left:
+                        raise
+            time.sleep(_AGAIN_S)
         return name
 
     def give(self, number: int, run: Any, work: Any) -> None:
@@ -80,11 +88,12 @@ class Workers(engines.Workers):
     def ended(self, timeout_s: float) -> Iterator[tuple[int, Any]]:
         with suppress(queue.Empty):
             number, future = self._given.pop(self._done.get(timeout=timeout_s))
-            if future.cancelled():
-                raise UnavailableError("the scheduler of Dask has gone", where=self._address)
-            error = future.exception()
-            is_lost = isinstance(error, distributed.KilledWorker)
-            yield number, engines.LostWorkerError() if is_lost else error or future.result()
+            with self._asking():
+                try:
+                    done = future.result()  # made once more, where its worker has died since
+                except distributed.KilledWorker:
+                    done = engines.LostWorkerError()
+            yield number, done
 
 
 def _done_by(name: str, work: Any) -> Any:

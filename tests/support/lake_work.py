@@ -4,32 +4,25 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+import threading
 from dataclasses import dataclass
 from pathlib import Path
-
-import pytest
+from typing import Self
 
 from telemetry.lake.store import open_store
 
-_CLUSTER = """
-import sys, distributed
-cluster = distributed.LocalCluster(
-    n_workers=2, threads_per_worker=1, host="127.0.0.1", dashboard_address=None, worker_dashboard_address=None
-)
-print(cluster.scheduler_address, flush=True)
-sys.stdin.read()
-cluster.close()
+_SCHEDULER = """
+import asyncio, sys, distributed
+async def serve():
+    async with distributed.Scheduler(host="127.0.0.1", port=0, dashboard=False) as scheduler:
+        print(scheduler.address, flush=True)
+        await asyncio.to_thread(sys.stdin.read)
+asyncio.run(serve())
 """
-# Dask sees in seconds that a worker has died, or, where it dies as they greet each other, after five minutes.
-BY_HAND = (
-    pytest.mark.optional,
-    pytest.mark.skipif(
-        "NEV_TELEMETRY_KILLS" not in os.environ, reason="workers of Dask die: NEV_TELEMETRY_KILLS=3"
-    ),
-)
-_CONNECT = "DASK_DISTRIBUTED__COMM__TIMEOUTS__CONNECT"
+_WORKER = ("-m", "distributed.cli.dask_worker", "--no-nanny", "--no-dashboard", "--nthreads", "1")
+# A worker that has died is asked for its results 5 s long. One that dies as it and the scheduler greet each
+# other counts as there until it has said nothing for 10 s, in place of five minutes.
+_SETTINGS = {"COMM__TIMEOUTS__CONNECT": "5s", "SCHEDULER__WORKER_TTL": "10s"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,23 +59,47 @@ def hold(where: str, pids: str, name: str) -> None:
             signal.pause()
 
 
-@contextmanager
-def dask_cluster() -> Iterator[str]:
-    """Run one of two workers, and yield the address of its scheduler."""
-    # A worker that has died is asked for its results so long.
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), _CONNECT: "5s"}
-    with subprocess.Popen(
-        [sys.executable, "-c", _CLUSTER],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-        env=environment,
-    ) as cluster:
-        assert cluster.stdout
-        try:
-            yield cluster.stdout.readline().strip()
-        finally:
-            assert cluster.stdin
-            cluster.stdin.close()
-            cluster.wait(60.0)
+class Cluster:
+    """A scheduler of Dask and two workers. One that dies is started again at once, as a supervisor does."""
+
+    def __init__(self, folder: Path, **settings: str) -> None:
+        """folder: of their files; settings: of Dask, below `distributed`."""
+        named = {f"DASK_DISTRIBUTED__{name}": value for name, value in (_SETTINGS | settings).items()}
+        self._environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), **named}
+        self._environment["DASK_TEMPORARY_DIRECTORY"] = str(folder)
+        self._is_ending = False
+        self._workers: list[subprocess.Popen[bytes] | None] = [None, None]
+        self._supervisors = [threading.Thread(target=self._supervise, args=(each,)) for each in range(2)]
+
+    def __enter__(self) -> Self:
+        self.scheduler = self._start("-c", _SCHEDULER, pipe=subprocess.PIPE)
+        assert self.scheduler.stdout
+        self.address = self.scheduler.stdout.readline().decode().strip()
+        for each in self._supervisors:
+            each.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._is_ending = True
+        for worker, supervisor in enumerate(self._supervisors):
+            while supervisor.is_alive():
+                self.kill(worker)
+                supervisor.join(0.1)
+        with self.scheduler:
+            self.scheduler.kill()
+
+    def kill(self, worker: int) -> None:
+        """Kill what runs as this worker, however old it is."""
+        if process := self._workers[worker]:
+            process.kill()
+
+    def _supervise(self, worker: int) -> None:
+        while not self._is_ending:
+            process = self._workers[worker] = self._start(*_WORKER, self.address)
+            process.wait()
+
+    def _start(self, *words: str, pipe: int = subprocess.DEVNULL) -> "subprocess.Popen[bytes]":
+        words = (sys.executable, *words)
+        return subprocess.Popen(
+            words, stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL, env=self._environment
+        )

@@ -17,18 +17,21 @@ from telemetry.lake.engines import Needed, Workers, require, run_chains, workers
 from telemetry.lake.store import open_store
 from tests.support.command import command
 from tests.support.lake import DATABASE, MIDNIGHT_NS, candump
-from tests.support.lake_work import BY_HAND, Piece, dask_cluster, do
+from tests.support.lake_work import Cluster, Piece, do
 
 HELD = b"h" * 100_000
 LOST = "LostWorkerError: each worker that had it has died (has it been killed for its memory?)"
 
 
 @pytest.fixture(scope="module")
-def dask() -> Iterator[str]:
+def dask(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     pytest.importorskip("distributed")  # before its configuration is changed: what is put back has it then
     dask = pytest.importorskip("dask")
-    with dask.config.set({"distributed.comm.timeouts.connect": "5s"}), dask_cluster() as address:
-        yield address
+    with (
+        dask.config.set({"distributed.comm.timeouts.connect": "5s"}),
+        Cluster(tmp_path_factory.mktemp("dask"), SCHEDULER__ALLOWED_FAILURES="1") as cluster,
+    ):
+        yield cluster.address
 
 
 ENGINES = ["local", pytest.param("dask", marks=pytest.mark.long)]  # a cluster takes a while to start
@@ -41,7 +44,6 @@ def engine(request: pytest.FixtureRequest) -> tuple[str, str]:
     return request.param, address
 
 
-@pytest.mark.parametrize("engine", ["local", pytest.param("dask", marks=BY_HAND)], indirect=True)
 @pytest.mark.xdist_group("dask")
 def test_work_whose_worker_dies_is_done_again_and_the_rest_is_done_in_order(
     engine: tuple[str, str], tmp_path: Path
@@ -113,6 +115,22 @@ def test_a_recording_that_a_worker_does_not_see_is_said_before_anything_starts(
             with pytest.raises(InputMissingError, match=r"worker tcp://.* does not see it") as raised:
                 require(workers, needed)
             assert raised.value.where == str(named)
+
+
+@pytest.mark.long
+@pytest.mark.xdist_group("dask")
+def test_a_scheduler_that_goes_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    distributed = pytest.importorskip("distributed")
+    with Cluster(tmp_path) as cluster:
+        with distributed.Client(cluster.address, set_as_default=False) as client:
+            client.wait_for_workers(1)
+        monkeypatch.setattr("telemetry.lake.on_dask._CONNECT_S", 5.0)  # so long it is looked for
+        with workers_of("dask", cluster.address, 1) as workers:
+            done = run_chains(workers, lambda: None, [[Piece("a", 0), Piece("a", 1)]], partial(do, b""))
+            assert next(done) == ("a", 0, "0")
+            cluster.scheduler.kill()
+            with pytest.raises(UnavailableError, match=rf"^{cluster.address}: Dask has failed: "):
+                list(done)
 
 
 class _Answering(Workers):

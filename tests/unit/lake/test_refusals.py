@@ -69,5 +69,5 @@ def test_an_address_of_dask_without_a_port_makes_no_client(monkeypatch: pytest.M
     """One that is half made waits a minute when it is collected."""
     distributed = pytest.importorskip("distributed")
     monkeypatch.setattr(distributed, "Client", None)
-    with pytest.raises(UnavailableError, match=r"^foo: no workers of Dask: missing port number"):
+    with pytest.raises(UnavailableError, match=r"^foo: Dask has failed: missing port number"):
         workers_of("dask", "foo", 1).__enter__()
