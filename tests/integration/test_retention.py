@@ -143,6 +143,9 @@ def test_what_happens_once_is_copied_to_the_nanosecond_and_accounts_by_the_hour(
     lines += [
         session.format(energy_wh, is_open, at_ns) for energy_wh, is_open in ((10, "true"), (20, "false"))
     ]
+    lines.append(f"cell_resistance,pack=main,vehicle=van-1 r001=0.5,r002=0.75 {at_ns}\n")
+    lines.append(f"battery_use,pack=main,vehicle=van-1 charge_in_ah=7,temp_m10_soc_70_s=60 {at_ns}\n")
+    of_family = "" if database.server.kind == "influxdb2" else "last_"  # which has no alias in InfluxQL
     account = 'gateway,vehicle=van-1 points_made={},version="1.2" {}\n'
     lines += [account.format(count, (DAY_AGO_S + count) * S) for count in (10, 20, 3700)]
     write(database, "".join(lines))
@@ -163,6 +166,9 @@ def test_what_happens_once_is_copied_to_the_nanosecond_and_accounts_by_the_hour(
         **{
             ("charging_session", name, at_ns): value for name, value in (("energy_wh", 20.0), ("open", False))
         },
+        **{("cell_resistance", f"{of_family}r{n:03d}", at_ns): value for n, value in ((1, 0.5), (2, 0.75))},
+        ("battery_use", "charge_in_ah", at_ns): 7.0,
+        ("battery_use", f"{of_family}temp_m10_soc_70_s", at_ns): 60.0,
         **{("gateway", "last_version", (DAY_AGO_S + hour) * S): "1.2" for hour in (0, 3600)},
         **{
             ("gateway", "last_points_made", (DAY_AGO_S + at) * S): count
