@@ -31,10 +31,6 @@ class Charge(NamedTuple):
     capacity_ah: float | None = None
     sd_ah: float | None = None
 
-    def refused(self, reason: str) -> "Charge":
-        """Return the same without what it says."""
-        return self._replace(reason=reason, capacity_ah=None, sd_ah=None)
-
 
 def judged(
     counted: CountedCharge,

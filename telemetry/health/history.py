@@ -16,6 +16,7 @@ _FULL_ERROR_PCT = 1.4  # sd of the difference between two states of charge that 
 _MOST_MISSED_PCT = 1.0  # state of charge that changed where nobody counted
 _MOST_OFFSET_SD_A = 0.25
 _HOUR_S = 3600.0
+_RUNS = ("weak_runs", "resistive_runs")
 _MOST = 1e12  # of a number that is no nonsense
 _KEPT = 0.99  # of the coarse sums, from charge to charge
 
@@ -55,7 +56,7 @@ class PackHistory:
     weak_runs: dict[int, int] = field(default_factory=dict)
     resistive_runs: dict[int, int] = field(default_factory=dict)
     coarse: tuple[float, float] = (0.0, 0.0)
-    told: set[str] = field(default_factory=set)
+    told: list[str] = field(default_factory=list)
     reported_ah: float = 0.0
 
     def use(self, charge: Used) -> None:
@@ -87,18 +88,10 @@ class PackHistory:
         return offset_a
 
     def to_json(self) -> dict[str, Any]:
-        since = None if self.since_full is None else list(asdict(self.since_full).values())
-        runs = (sorted(self.weak_runs.items()), sorted(self.resistive_runs.items()))
-        return {
-            "version": VERSION,
-            "used": [list(each) for each in self.used],
-            "since_full": since,
-            "offset_a": self.offset_a,
-            "runs": [[list(pair) for pair in each] for each in runs],
-            "coarse": list(self.coarse),
-            "told": sorted(self.told),
-            "reported_ah": self.reported_ah,
-        }
+        """Return it as JSON gives it back: lists, and texts for keys."""
+        runs = {name: {str(cell): run for cell, run in getattr(self, name).items()} for name in _RUNS}
+        used = [list(one) for one in self.used]
+        return {"version": VERSION, **asdict(self), **runs, "used": used, "coarse": list(self.coarse)}
 
     @classmethod
     def from_json(cls, known: Any) -> "PackHistory":
@@ -106,16 +99,21 @@ class PackHistory:
         try:
             if known["version"] != VERSION:
                 raise ValueError(f"is of version {known['version']!r}, not {VERSION}")
-            weak, resistive = ({int(cell): int(run) for cell, run in each} for each in known["runs"])
-            used = [Used(int(time_ns), *map(_positive, values)) for time_ns, *values in known["used"]]
-            since = None if known["since_full"] is None else SinceFull(*map(_number, known["since_full"]))
+            since = known["since_full"]
             by_window, squares = map(_number, known["coarse"])
-            told = set(map(str, known["told"]))
-            offset_a, reported_ah = _number(known["offset_a"]), abs(_number(known["reported_ah"]))
-        except (KeyError, TypeError, OverflowError) as error:
+            weak, resistive = ({int(cell): int(run) for cell, run in known[name].items()} for name in _RUNS)
+            return cls(
+                [Used(int(time_ns), *map(_positive, values)) for time_ns, *values in known["used"]],
+                None if since is None else SinceFull(**{name: _number(each) for name, each in since.items()}),
+                _number(known["offset_a"]),
+                weak,
+                resistive,
+                (by_window, squares),
+                [str(code) for code in known["told"]],
+                abs(_number(known["reported_ah"])),
+            )
+        except (KeyError, TypeError, AttributeError, OverflowError) as error:
             raise ValueError("is no history of a pack") from error
-        coarse = (by_window, squares)
-        return cls(used[-MOST_CHARGES:], since, offset_a, weak, resistive, coarse, told, reported_ah)
 
 
 def _number(value: Any) -> float:

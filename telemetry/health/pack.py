@@ -2,26 +2,30 @@
 
 Promises:
 - Rows depend on the changes and the history alone: logs, the running service and one that was killed agree.
-- An event comes with the charge at which its cause begins, and again once it had gone.
+- An event comes with the charge at which its cause begins, and again once it had gone; of a cell with the
+  third charge running that shows it.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from telemetry_core.health.health_spec import CountedCharge, HealthChange, HealthKind
 
 from telemetry.charging.items import Point
 from telemetry.health import cells, rows
-from telemetry.health.capacity import Used, estimate
+from telemetry.health.capacity import Estimate, Used, estimate
+from telemetry.health.cells import Cell
 from telemetry.health.charge import SOC, SWAP, WINDOW, Charge, judged
 from telemetry.health.history import PackHistory
-from telemetry.health.rows import Estimated
 from telemetry.health.settings import LFP, HealthSettings
 from telemetry.model.event_codes import EVENT_CODES
 from telemetry.model.events import Event
+from telemetry.model.measurements import BATTERY_USE, CELL_CHARGE, CELL_RESISTANCE
 
-MOST_OFFSET_A = 0.5
-LEAST_SOH_PCT = 80.0
+_MOST_OFFSET_A = 0.5
+_LEAST_SOH = 0.8
 _LEAST_PART = 0.3  # of the capacity, for charges of cells
+_WEAK, _RESISTIVE = 0.95, 1.3  # of the median cell
+_RUNNING = 3  # charges
 
 Made = Point | tuple[Event, int]
 
@@ -52,76 +56,94 @@ class PackHealth:
             case HealthKind.CHARGE_ENDED if change.charge is not None:
                 return [*self._charge(change, change.charge, swapped=swapped)]
             case HealthKind.DRIVE_ENDED:
-                return [*rows.cell_resistance(self._tags, change)]
+                return [*self._cell_resistance(change, cells.by_resistance(change.cell_steps))]
             case HealthKind.REST:
                 return [*rows.cell_drift(self._tags, change)]
             case HealthKind.DAY if change.day:
-                return [rows.battery_use(self._tags, change.time_ns, change.day, self._capacity_ah())]
+                capacity_ah = self._capacity_ah()
+                cycles = change.day.get("charge_out_ah", 0.0) / capacity_ah if capacity_ah else None
+                known = {**change.day, "full_cycles": cycles}
+                return [rows.point(BATTERY_USE, self._tags, change.time_ns, known)]
         return ()
 
-    def _estimate(self) -> Estimated | None:
-        found = estimate(self.history.used, self._settings, self.history.offset_a)
-        return Estimated(found, self.rated_ah) if found else None
+    def _estimate(self) -> Estimate | None:
+        return estimate(self.history.used, self._settings, self.history.offset_a)
 
     def _capacity_ah(self) -> float:
         """Return the capacity as it is known best; 0: not at all."""
         found = self._estimate()
-        return found.of.capacity_ah if found else self.rated_ah
+        return found.capacity_ah if found else self.rated_ah
 
-    def _charge(self, change: HealthChange, counted: CountedCharge, *, swapped: bool) -> Iterable[Made]:
-        history, known_ah = self.history, self._capacity_ah()
-        charge = judged(counted, self._settings, known_ah=known_ah, swapped=swapped)
-        if charge.reason in ("", WINDOW) and (charge.ended_full or self._settings.chemistry != LFP):
-            coarse_ah = history.coarse_ah(counted.charge_ah, charge.window_pct)
-            # Of many short charges errors make a few wide: these would all say too little.
-            if 100.0 * counted.charge_ah < self._settings.min_window_pct * coarse_ah:
-                charge = charge.refused(WINDOW)
+    def _charge(self, change: HealthChange, counted: CountedCharge, *, swapped: bool) -> Iterator[Made]:
+        known_ah = self._capacity_ah()
+        charge = self._judged(counted, known_ah, swapped=swapped)
         is_full = charge.ended_full and charge.reason not in (SWAP, SOC)
-        offset_a = history.measured_offset_a(counted, known_ah, is_full=is_full)
-        estimated = None
+        offset_a = self.history.measured_offset_a(counted, known_ah, is_full=is_full)
+        found = None
         if charge.capacity_ah and charge.sd_ah:
             measured = (charge.capacity_ah, charge.sd_ah, counted.mean_current_a, charge.window_pct)
-            history.use(Used(change.time_ns, *measured))
-            estimated = self._estimate()
+            self.history.use(Used(change.time_ns, *measured))
+            found = self._estimate()
         by_resistance = cells.by_resistance(change.cell_steps)
         by_charge = cells.by_charge(change.cell_charges) if self._tells_cells(charge, known_ah) else []
-        yield rows.battery_health(
-            self._tags, change, charge, estimated, offset_a, by_charge=by_charge, by_resistance=by_resistance
-        )
-        yield from rows.cell_resistance(self._tags, change)
-        yield from rows.cell_charge(self._tags, change.time_ns, by_charge)
-        end_ns = counted.end_ns
-        weak, resistive = cells.weak(by_charge), cells.resistive(by_resistance)
-        history.weak_runs = cells.counted_on(history.weak_runs, by_charge, weak)
-        history.resistive_runs = cells.counted_on(history.resistive_runs, by_resistance, resistive)
-        for cell in weak:
-            if history.weak_runs[cell.number] == cells.RUNNING:
-                words = f"cell {cell.number} takes {cell.ratio:.3f} of the median cell's charge"
-                yield self._event("weak_cell", f"{words} (sd {cell.sd:.3f})"), end_ns
-        for cell in resistive:
-            if history.resistive_runs[cell.number] == cells.RUNNING:
-                words = f"cell {cell.number} has {cell.ratio:.2f} of the median cell's resistance"
-                yield self._event("resistance_high", f"{words} (sd {cell.sd:.2f})"), end_ns
-        if offset_a is not None and self._begins("current_offset", is_so=abs(offset_a) > MOST_OFFSET_A):
-            words = f"the current shows {offset_a:+.2f} A too much, from full to full"
-            yield self._event("current_offset", words), end_ns
-        if estimated and estimated.rated_ah:
-            high_pct = estimated.soh_pct(estimated.of.high_ah)
-            if self._begins("capacity_low", is_so=high_pct < LEAST_SOH_PCT):
-                of = f"{estimated.of.capacity_ah:.1f} Ah of {estimated.rated_ah:g} Ah"
-                yield self._event("capacity_low", f"{of}, at most {high_pct:.0f} %"), end_ns
+        more = {**rows.estimated(found, self.rated_ah), "current_offset_a": offset_a}
+        yield rows.battery_health(self._tags, change, charge, by_charge, by_resistance, more)
+        yield from self._cell_resistance(change, by_resistance)
+        ratios = ((one.number, one.ratio) for one in by_charge)
+        yield from rows.of_cells(CELL_CHARGE, self._tags, change.time_ns, ratios)
+        for event in self._events(by_charge, by_resistance, offset_a, found):
+            yield event, counted.end_ns
+
+    def _judged(self, counted: CountedCharge, known_ah: float, *, swapped: bool) -> Charge:
+        charge = judged(counted, self._settings, known_ah=known_ah, swapped=swapped)
+        if charge.reason in ("", WINDOW) and (charge.ended_full or self._settings.chemistry != LFP):
+            coarse_ah = self.history.coarse_ah(counted.charge_ah, charge.window_pct)
+            # Of many short charges errors make a few wide: these would all say too little.
+            if 100.0 * counted.charge_ah < self._settings.min_window_pct * coarse_ah:
+                return charge._replace(reason=WINDOW, capacity_ah=None, sd_ah=None)
+        return charge
 
     def _tells_cells(self, charge: Charge, known_ah: float) -> bool:
         """Return whether a charge is wide enough for those of its cells, whatever its SOC says."""
-        if self._settings.chemistry == LFP:
-            return False
         part = charge.counted.charge_ah / known_ah if known_ah else charge.window_pct / 100.0
-        return part >= _LEAST_PART
+        return self._settings.chemistry != LFP and part >= _LEAST_PART
+
+    def _cell_resistance(self, change: HealthChange, known: Iterable[Cell]) -> Iterator[Point]:
+        values = ((one.number, one.mohm) for one in known)
+        return rows.of_cells(CELL_RESISTANCE, self._tags, change.time_ns, values)
+
+    def _events(
+        self,
+        by_charge: Sequence[Cell],
+        by_resistance: Sequence[Cell],
+        offset_a: float | None,
+        found: Estimate | None,
+    ) -> Iterator[Event]:
+        history = self.history
+        weak = [one for one in by_charge if one.ratio + 2.0 * one.sd < _WEAK]
+        resistive = [one for one in by_resistance if one.ratio - 2.0 * one.sd > _RESISTIVE]
+        history.weak_runs = cells.counted_on(history.weak_runs, by_charge, weak)
+        history.resistive_runs = cells.counted_on(history.resistive_runs, by_resistance, resistive)
+        for code, runs, shown, what in (
+            ("weak_cell", history.weak_runs, weak, "charge"),
+            ("resistance_high", history.resistive_runs, resistive, "resistance"),
+        ):
+            for cell in shown:
+                if runs[cell.number] == _RUNNING:
+                    words = f"{cell.ratio:.3f} of the median cell's {what} (sd {cell.sd:.3f})"
+                    yield self._event(code, f"cell {cell.number} has {words}")
+        if offset_a is not None and self._begins("current_offset", is_so=abs(offset_a) > _MOST_OFFSET_A):
+            words = f"the current shows {offset_a:+.2f} A too much, from full to full"
+            yield self._event("current_offset", words)
+        low_ah = _LEAST_SOH * self.rated_ah
+        if found and low_ah and self._begins("capacity_low", is_so=found.high_ah < low_ah):
+            words = f"{found.capacity_ah:.1f} Ah, at most {found.high_ah:.1f} Ah of {self.rated_ah:g} Ah"
+            yield self._event("capacity_low", words)
 
     def _begins(self, code: str, *, is_so: bool) -> bool:
         """Return whether it is so from now on, and was not."""
         was_so = code in self.history.told
-        (self.history.told.add if is_so else self.history.told.discard)(code)
+        self.history.told = [each for each in self.history.told if each != code] + [code] * is_so
         return is_so and not was_so
 
     def _event(self, code: str, text: str) -> Event:

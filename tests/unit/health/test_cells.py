@@ -6,17 +6,8 @@ import numpy as np
 import pytest
 from telemetry_core.health.health_spec import CellCharge, Steps
 
-from telemetry.health.cells import (
-    by_charge,
-    by_resistance,
-    counted_on,
-    least,
-    resistance,
-    resistances,
-    resistive,
-    weak,
-)
-from tests.support.health import cell_charges, steps
+from telemetry.health.cells import by_charge, by_resistance, counted_on, resistance
+from tests.support.health import steps
 
 
 def test_the_resistance_is_a_regression_through_zero_with_its_sd() -> None:
@@ -38,29 +29,16 @@ def test_few_steps_or_a_current_of_the_wrong_sign_give_none(few: Steps | None) -
     assert resistance(steps(80.0, count=5)) is not None
 
 
-def test_a_cell_that_is_not_known_to_2_percent_leaves_a_gap() -> None:
-    cells = [steps(0.5), steps(0.5, scatter_v=0.01), steps(0.75), steps(0.5, count=3), steps(0.5)]
-    assert resistances(cells) == pytest.approx([0.5, nan, 0.75, nan, 0.5], nan_ok=True)
-    found = by_resistance(cells)
-    assert [one.ratio for one in found] == pytest.approx([1.0, nan, 1.5, nan, 1.0], nan_ok=True)
-    assert [one.number for one in resistive(found)] == [3]
-
-
-def test_no_cell_at_all_is_none() -> None:
-    assert (by_resistance(()), by_charge(()), least(())) == ([], [], None)
-    assert least(by_charge([CellCharge(14, 0.9, 0.001), CellCharge(40, 0.9, 0.021)])) is None
-
-
-@pytest.mark.parametrize(
-    ("ratio", "sd", "is_weak"),
-    [(0.93, 0.009, True), (0.93, 0.011, False), (0.949, 0.0, True), (0.96, 0.0, False)],
-)
-def test_a_cell_is_weak_under_95_percent_by_more_than_two_sd(ratio: float, sd: float, is_weak: bool) -> None:
-    cells = by_charge(cell_charges(1.0, ratio, 1.01, sd=sd))
-    found = least(cells)
-    assert found is not None
-    assert (found.number, found.ratio, found.sd) == (2, ratio, sd)
-    assert bool(weak(cells)) == is_weak
+def test_a_cell_that_is_not_known_to_2_percent_is_left_out() -> None:
+    found = by_resistance(
+        [steps(0.5), steps(0.5, scatter_v=0.01), steps(0.75), steps(0.5, count=3), steps(0.5)]
+    )
+    assert [one.number for one in found] == [1, 3, 5]
+    assert [one.mohm for one in found] == pytest.approx([0.5, 0.75, 0.5])
+    assert [one.ratio for one in found] == pytest.approx([1.0, 1.5, 1.0])
+    few, vague = CellCharge(14, 0.9, 0.001), CellCharge(40, 0.9, 0.021)
+    assert [one.number for one in by_charge([few, vague, CellCharge(15, 0.9, 0.02)])] == [3]
+    assert by_resistance(()) == by_charge(()) == by_charge([CellCharge(40, nan, nan)]) == []
 
 
 def test_runs_are_each_cell_s_own_and_a_charge_that_tells_nothing_of_it_changes_none() -> None:
@@ -68,6 +46,6 @@ def test_runs_are_each_cell_s_own_and_a_charge_that_tells_nothing_of_it_changes_
     seen = []
     for ratios in ((0.9, 0.9, 1.0), (0.9, 1.0, 0.9), (nan, 0.9, 0.9), (0.9, 0.9, 0.9)):
         cells = by_charge(tuple(CellCharge(0 if isnan(each) else 40, each, 0.001) for each in ratios))
-        runs = counted_on(runs, cells, weak(cells))
+        runs = counted_on(runs, cells, [one for one in cells if one.ratio < 0.95])
         seen.append(dict(sorted(runs.items())))
     assert seen == [{1: 1, 2: 1}, {1: 2, 3: 1}, {1: 2, 2: 1, 3: 2}, {1: 3, 2: 2, 3: 3}]

@@ -197,13 +197,25 @@ def test_a_cell_is_spoken_of_in_the_third_charge_running_and_once() -> None:
     assert made == [[], [], [], ["resistance_high"], [], ["weak_cell"], []]
 
 
+@pytest.mark.parametrize(
+    ("ratio", "sd", "is_weak"),
+    [(0.93, 0.009, True), (0.93, 0.011, False), (0.949, 0.0, True), (0.96, 0.0, False)],
+)
+def test_a_cell_is_weak_under_95_percent_by_more_than_two_sd(ratio: float, sd: float, is_weak: bool) -> None:
+    cells = cell_charges(1.0, ratio, 1.01, sd=sd)
+    made = taken(pack(), (charge_ended(charge, cell_charges=cells) for charge in days({}, {}, {})))
+    assert events(made) == ["weak_cell"] * is_weak
+    fields = rows(made)[-1].fields
+    assert [fields[f"weak_cell_{name}"] for name in ("index", "ratio", "sd")] == [2.0, ratio, sd]
+
+
 def test_an_event_names_the_pack_the_cell_and_the_end_of_the_charge() -> None:
     health, made = pack(), list[Point | tuple[Event, int]]()
     for charge in days({}, {}, {}):
         made += health.take(charge_ended(charge, cell_charges=cell_charges(1.0, 0.9, 1.0)))
     ((event, time_ns),) = [one for one in made if not isinstance(one, Point)]
     assert (event.pack, event.active, time_ns) == ("main", True, START_NS + 2 * DAY_NS + 2 * HOUR_NS)
-    assert event.text == "cell 2 takes 0.900 of the median cell's charge (sd 0.005)"
+    assert event.text == "cell 2 has 0.900 of the median cell's charge (sd 0.005)"
 
 
 @pytest.mark.parametrize(
