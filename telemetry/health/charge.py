@@ -60,7 +60,7 @@ def _reason(counted: CountedCharge, settings: HealthSettings, known_ah: float, *
     if _is_soc_wrong(counted, known_ah):
         return SOC
     covered = (counted.charge_ah, counted.mean_current_a, counted.duration_s)
-    is_counted = all(_LEAST < value < _MOST for value in covered)  # which NaN is not
+    is_counted = all(_LEAST < value < _MOST for value in covered)  # NaN fails it
     if not (is_counted and 0.0 <= counted.bridged_ah <= counted.charge_ah):
         return GAPS
     if not counted.gap_s <= _MOST_GAPS * counted.duration_s:
@@ -74,7 +74,7 @@ def _is_soc_wrong(counted: CountedCharge, known_ah: float) -> bool:
     """Return whether it is absent, impossible, falling, stuck, or jumps against the count."""
     start_pct, end_pct = counted.from_soc_pct, counted.to_soc_pct
     if not -_RESOLUTION_PCT <= start_pct <= end_pct + _RESOLUTION_PCT <= 100.0 + 2.0 * _RESOLUTION_PCT:
-        return True  # NaN is none of it
+        return True  # NaN fails it
     if counted.soc_fell_pct > (_RESOLUTION_PCT if end_pct <= start_pct else _MOST_FALL_PCT):
         return True
     own_ah = 100.0 * counted.charge_ah / (end_pct - start_pct) if end_pct > start_pct else 0.0

@@ -12,7 +12,7 @@ from math import sqrt
 from typing import NamedTuple
 
 from telemetry.charging.items import Point
-from telemetry.model.measurements import (
+from telemetry.model.health import (
     BATTERY_HEALTH,
     CELL_CHARGE,
     CELL_DRIFT,

@@ -19,7 +19,7 @@ from telemetry.health.history import PackHistory
 from telemetry.health.settings import LFP, HealthSettings
 from telemetry.model.event_codes import EVENT_CODES
 from telemetry.model.events import Event
-from telemetry.model.measurements import BATTERY_USE, CELL_CHARGE, CELL_RESISTANCE
+from telemetry.model.health import BATTERY_USE, CELL_CHARGE, CELL_RESISTANCE
 
 _MOST_OFFSET_A = 0.5
 _LEAST_SOH = 0.8

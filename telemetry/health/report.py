@@ -13,7 +13,7 @@ from telemetry.charging.report.page import FOOTER, document, figures, table
 from telemetry.charging.report.phrases import figure, moment
 from telemetry.health.charge import CHEMISTRY, GAPS, SOC, SWAP, WINDOW
 from telemetry.health.found import FoundPack, Row
-from telemetry.model.measurements import BATTERY_USE, CELL_CHARGE, CELL_RESISTANCE
+from telemetry.model.health import BATTERY_USE, CELL_CHARGE, CELL_RESISTANCE
 
 TEMPERATURES_C = range(-40, 80, 10)  # from where on a row of the heat map is
 CHARGES_PCT = range(0, 100, 10)

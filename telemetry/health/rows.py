@@ -1,6 +1,6 @@
 """Rows of the data model out of what is known of a pack's health.
 
-Promises: a value that is not known has no field, and a row of cells without a value is none.
+Promises: a value that is not known has no field, and a row of cells without a value is not written.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -14,7 +14,8 @@ from telemetry.health.capacity import Estimate
 from telemetry.health.cells import Cell
 from telemetry.health.charge import Charge
 from telemetry.model.fields import Measurement
-from telemetry.model.measurements import BATTERY_HEALTH, CELL_DRIFT, numbered_field
+from telemetry.model.health import BATTERY_HEALTH, CELL_DRIFT
+from telemetry.model.measurements import numbered_field
 
 _DIGITS = 6
 _FIELDS = {field.name for field in BATTERY_HEALTH.fields}

@@ -16,7 +16,7 @@ from telemetry.charging.report.phrases import figure, moment, soc_span
 from telemetry.charging.report.table import aligned
 from telemetry.errors import one_line, printable
 from telemetry.health.found import FoundPack, Row
-from telemetry.model.measurements import BATTERY_HEALTH, CELL_CHARGE, CELL_RESISTANCE
+from telemetry.model.health import BATTERY_HEALTH, CELL_CHARGE, CELL_RESISTANCE
 
 FIELDS = tuple(field.name for field in BATTERY_HEALTH.fields)
 ESTIMATE = (

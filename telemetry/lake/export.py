@@ -26,7 +26,8 @@ from telemetry.lake.marker import Marker
 from telemetry.lake.rows import PartitionRows, put_partition
 from telemetry.lake.store import Where, open_store
 from telemetry.lake.task import Outcome, outcome_of
-from telemetry.model.measurements import HEALTH_MEASUREMENTS, MEASUREMENTS
+from telemetry.model.health import HEALTH_MEASUREMENTS
+from telemetry.model.measurements import MEASUREMENTS
 from telemetry.sinks.influxql import quoted, text_literal
 from telemetry.sinks.settings import Tables
 from telemetry.tables.layout import CHANNEL, SOURCE, TAGS, TIME, table_of

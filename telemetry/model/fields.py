@@ -105,6 +105,21 @@ class Measurement:
     is_written: bool = True  # False: its name and fields are reserved, and no point of it is made yet
 
 
+def number(name: str, meaning: str, shown: Shown | None = None) -> Field:
+    """Return a field of a number."""
+    return Field(name, Kind.FLOAT, meaning, shown)
+
+
+def flag(name: str, meaning: str, on: str = "", off: str = "") -> Field:
+    """Return a field of a flag, with the words that people see while it is on or off."""
+    return Field(name, Kind.BOOL, meaning, Shown("", place=Place.FLAG, on=on, off=off) if on else None)
+
+
+def text(name: str, meaning: str, shown: Shown | None = None) -> Field:
+    """Return a field of a text."""
+    return Field(name, Kind.TEXT, meaning, shown)
+
+
 def shown(measurement: Measurement, *places: Place) -> list[Field]:
     """Return the fields that people see in these places (none named: in any), place by place."""
     fields = [field for field in measurement.fields if field.shown and field.shown.place in (places or Place)]

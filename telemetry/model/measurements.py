@@ -12,21 +12,13 @@ from collections.abc import Mapping, Sequence
 
 from telemetry_core.rows.spec import FieldSpec, RecordSpec, SlotKind
 
-from telemetry.model.fields import Field, Kind, Measurement, Place, Shown
+from telemetry.model.fields import Kind, Measurement, Place, Shown
+from telemetry.model.fields import flag as _flag
+from telemetry.model.fields import number as _number
+from telemetry.model.fields import text as _text
+from telemetry.model.health import HEALTH_MEASUREMENTS
 
 MAX_NUMBERED_FIELDS = 999  # cells or temperature sensors of one pack: vNNN, tNNN
-
-
-def _number(name: str, meaning: str, shown: Shown | None = None) -> Field:
-    return Field(name, Kind.FLOAT, meaning, shown)
-
-
-def _flag(name: str, meaning: str, on: str = "", off: str = "") -> Field:
-    return Field(name, Kind.BOOL, meaning, Shown("", place=Place.FLAG, on=on, off=off) if on else None)
-
-
-def _text(name: str, meaning: str, shown: Shown | None = None) -> Field:
-    return Field(name, Kind.TEXT, meaning, shown)
 
 
 _VOLTAGE = Shown("Voltage", 2, Place.ELECTRICAL, "")
@@ -327,91 +319,6 @@ CHARGING_CURVE = Measurement(
     ),
 )
 
-BATTERY_HEALTH = Measurement(
-    "battery_health",
-    "one charge of a pack as it is measured for its health, stamped with its start and written at its end",
-    ("vehicle", "pack"),
-    (
-        _number("from_soc_pct", "last state of charge before the current"),
-        _number("to_soc_pct", "last state of charge after it"),
-        _number("window_pct", "the second less the first"),
-        _number("charge_ah", "charge into the pack, by trapezoids; with what is bridged"),
-        _number("bridged_ah", "of it what was bridged: gaps up to 60 s between like currents"),
-        _number("energy_wh", "energy into the pack"),
-        _number("gap_s", "time without values that was not bridged"),
-        _number("paused_s", "pauses of the station in it, up to 15 min each"),
-        _number("mean_current_a", "current into the pack, mean over the time that is covered"),
-        _number("temp_mean_c", "temperature of the pack, mean"),
-        _flag("ended_full", "it ended at 99 % or more, with less than half of its highest current"),
-        _flag("used", "its capacity counts for that of the pack"),
-        _text("reason", "why it does not, the first of: swap, soc, gaps, window, chemistry"),
-        _number("charge_capacity_ah", "capacity by this charge: `charge_ah` over the window"),
-        _number("charge_capacity_sd_ah", "its standard deviation"),
-        _number("capacity_ah", "capacity of the pack, by all charges used so far"),
-        _number("capacity_low_ah", "lower end of its interval of 95 %"),
-        _number("capacity_high_ah", "upper end"),
-        _number("charges_used", "charges that it is of"),
-        _number(
-            "soh_pct", "state of health: `capacity_ah` of the rated capacity; not the BMS's own, not SOCE"
-        ),
-        _number("soh_low_pct", "lower end of its interval of 95 %"),
-        _number("soh_high_pct", "upper end"),
-        _number("resistance_mohm", "resistance of the pack over 1 s, of all steps since the charge before"),
-        _number("resistance_sd_mohm", "its standard deviation"),
-        _number("resistance_steps", "steps of current that it is of"),
-        _number("resistance_temp_c", "temperature of the pack at these steps, mean"),
-        _number(
-            "current_offset_a", "what the current shows too much: charge from full to full over its time"
-        ),
-        _number("weak_cell_index", "number of the cell with the least charge between like voltages"),
-        _number("weak_cell_ratio", "its charge over that of the median cell"),
-        _number("weak_cell_sd", "standard deviation of the ratio"),
-        _number("resistive_cell_index", "number of the cell with the highest resistance"),
-        _number("resistive_cell_ratio", "its resistance over that of the median cell"),
-    ),
-)
-
-CELL_RESISTANCE = Measurement(
-    "cell_resistance",
-    "the resistance of each cell by the steps of current of a charge or drive, stamped with its start",
-    ("vehicle", "pack"),
-    (_number("rNNN", "resistance of cell NNN over 0.2 to 1.5 s, counted from 1"),),
-)
-
-CELL_CHARGE = Measurement(
-    "cell_charge",
-    "the charge of each cell between like voltages, of a charge, stamped with its start",
-    ("vehicle", "pack"),
-    (_number("qNNN", "charge of cell NNN over that of the median cell: a hint, no capacity"),),
-)
-
-CELL_DRIFT = Measurement(
-    "cell_drift",
-    "how far each cell is from the median at rest, stamped with the start of the rest",
-    ("vehicle", "pack"),
-    (
-        _number("dNNN", "voltage of cell NNN less that of the median cell"),
-        _number("soc_pct", "state of charge there: compare like with like"),
-    ),
-)
-
-BATTERY_USE = Measurement(
-    "battery_use",
-    "a day (UTC) of a pack, stamped with its midnight; written again when the service stops",
-    ("vehicle", "pack"),
-    (
-        _number("charge_in_ah", "charge that has flowed in"),
-        _number("charge_out_ah", "charge that has flowed out"),
-        _number("energy_in_wh", "energy that has flowed in"),
-        _number("energy_out_wh", "energy that has flowed out"),
-        _number("full_cycles", "`charge_out_ah` over the pack's capacity, or its rated one"),
-        _number(
-            "temp_TEMP_soc_SOC_s",
-            "time from TEMP on for 10 K (`m10`: from -10 °C on), and from SOC on for 10 %; absent where 0",
-        ),
-    ),
-)
-
 EVENT = Measurement(
     "event",
     "an alarm, a limit, a stop, a swap, a source lost or back",
@@ -469,8 +376,6 @@ GATEWAY = Measurement(
         _text("version", "of the program"),
     ),
 )
-
-HEALTH_MEASUREMENTS = (BATTERY_HEALTH, CELL_RESISTANCE, CELL_CHARGE, CELL_DRIFT, BATTERY_USE)
 
 MEASUREMENTS = {
     measurement.name: measurement

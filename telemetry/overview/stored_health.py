@@ -14,7 +14,7 @@ from telemetry.charging.items import Point
 from telemetry.clock import Clock
 from telemetry.decode.target import sink_settings
 from telemetry.health.found import FoundPack, packs
-from telemetry.model.measurements import HEALTH_MEASUREMENTS
+from telemetry.model.health import HEALTH_MEASUREMENTS
 from telemetry.sinks.influxql import text_literal
 from telemetry.sinks.settings import Tables
 

@@ -15,6 +15,7 @@ from telemetry_core.rows.spec import FieldSpec, RecordSpec, SlotKind
 
 from telemetry import __version__
 from telemetry.model.fields import Field, Kind, Measurement
+from telemetry.model.health import HEALTH_MEASUREMENTS
 from telemetry.model.measurements import (
     BATTERY,
     CELLS,
@@ -23,7 +24,6 @@ from telemetry.model.measurements import (
     CHARGING_PHASE,
     CHARGING_SESSION,
     EVENT,
-    HEALTH_MEASUREMENTS,
     MEASUREMENTS,
     numbered_field,
     record_spec,

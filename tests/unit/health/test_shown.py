@@ -14,7 +14,7 @@ from telemetry.health.found import packs
 from telemetry.health.pack import PackHealth
 from telemetry.health.settings import HealthSettings
 from telemetry.health.shown import COLUMNS, ESTIMATE, as_csv, as_json, as_table
-from telemetry.model.measurements import BATTERY_HEALTH
+from telemetry.model.health import BATTERY_HEALTH
 from tests.support.health import DAY_NS, START_NS, cell_charges, charge_ended, counted, steps
 
 MONTH_NS = round(365.25 / 12 * DAY_NS)
