@@ -161,6 +161,8 @@ def charge_day(starts_s: int) -> bytes:
         "open": False,
         "duration_s": 5400.0,
         "energy_wh": 15_500.0,
+        "energy_charger_wh": 15_500.0,
+        "covered_charger_s": 5400.0,
         "outcome": "complete",
     }
     lines = [

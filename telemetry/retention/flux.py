@@ -10,14 +10,19 @@ from collections.abc import Iterator
 
 from telemetry.retention.kept import COPIED, LAST, LEVELS, MINUTES, RAW, RECORDS, STEPS, Tier, patterns
 
+# What lies far back is brought in by slices, one an hour, each an hour over the next: a server holds all that
+# a task writes. By how far a task looks back: when in the hour it runs, slices of a round, hours of each.
+_SLICES = {"3h": ("5m", 1, 3), "3d": ("20m", 18, 5), "29d": ("35m", 77, 9)}
 _HEAD = """\
 import "date"
 import "experimental"
 
-option task = {{name: {name}, every: {every}, offset: 5m}}
+option task = {{name: {name}, every: 1h, offset: {offset}}}
 
-stop = date.truncate(t: now(), unit: 1h)
-start = date.sub(d: {since}, from: stop)
+hour = date.truncate(t: now(), unit: 1h)
+slice = int(v: hour) / 3600000000000 % {count}
+stop = date.sub(d: duration(v: slice * {apart} * 3600000000000), from: hour)
+start = date.sub(d: {hours}h, from: stop)
 """
 _BODY = """\
 
@@ -83,7 +88,9 @@ def task_name(database: str, tier: Tier) -> str:
 
 def task(database: str, tier: Tier) -> str:
     """Return a task as `influx task create --file` takes it."""
-    head = _HEAD.format(name=quoted(task_name(database, tier)), every=tier.every, since=tier.since)
+    offset, count, hours = _SLICES[tier.since]
+    name = quoted(task_name(database, tier))
+    head = _HEAD.format(name=name, offset=offset, count=count, apart=hours - 1, hours=hours)
     return head + _body(database) + "".join(_calls(database))
 
 

@@ -1,5 +1,6 @@
 """The getting-started pages do what they promise, command by command."""
 
+import json
 import os
 import re
 import shutil
@@ -8,6 +9,7 @@ import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -18,7 +20,7 @@ from telemetry.errors import UnavailableError
 from telemetry.ownership import cache_folder
 from tests.support.command import printed
 from tests.support.getting_started import DOCUMENTED_SERVER, ROOT, blocks, commands_done_before, follow
-from tests.support.servers import influxd2_program
+from tests.support.servers import DatabaseServer, influxd2_program
 
 LOG, LAPTOP, PI = "getting-started-log.md", "getting-started-laptop.md", "getting-started-raspberry-pi.md"
 OPERATOR = "fleet-operator.md"
@@ -79,6 +81,36 @@ def test_the_page_for_an_operator_does_what_it_promises_of_influxdb_1(tmp_path: 
         printed("sim", "drive", "--seed", number, *begins, "--output", folder / f"fleet/van-{number}.log")
     with influxdb1_without_users(tmp_path, auth_enabled=True) as server:
         follow(OPERATOR, folder, server, OPERATOR_TIMEOUT_S, part="influxdb1", twice=2)
+
+
+@pytest.mark.server("influxdb2")
+def test_an_account_of_the_page_for_an_operator_is_made_once_and_writes_until_it_is_taken_back(
+    influxdb2: DatabaseServer, tmp_path: Path
+) -> None:
+    database, folder = influxdb2.fresh_database(), tmp_path / "fleet"
+    folder.mkdir()
+    (folder / "operator.token").write_text(influxdb2.token)
+    (accounts,) = (each.text for each in blocks(OPERATOR) if each.text.startswith("ask()"))
+    accounts = f"URL={influxdb2.url}\n{accounts.replace('?name=fleet', f'?name={database.name}')}"
+
+    def run(command: str) -> str:
+        script = ["bash", "-e", "-c", accounts + command]
+        return subprocess.run(script, cwd=tmp_path, capture_output=True, text=True, check=True).stdout
+
+    def written(vehicle: str) -> int:
+        vehicles_own = replace(influxdb2, token=(folder / f"{vehicle}.token").read_text().strip())
+        row = f"battery,vehicle={vehicle} soc_pct=50 1".encode()
+        return vehicles_own.request(
+            "POST", "/api/v2/write", row, org=influxdb2.org, bucket=database.name
+        ).status
+
+    run(accounts)
+    known = json.loads(run("ask authorizations"))["authorizations"]
+    vans = {each["id"]: each["description"] for each in known if each["description"].startswith("van-")}
+    assert sorted(vans.values()) == ["van-1", "van-2"]
+    assert [written("van-1"), written("van-2")] == [204, 204]
+    run(f"ask authorizations/{next(id for id, name in vans.items() if name == 'van-1')} -X DELETE")
+    assert [written("van-1"), written("van-2")] == [401, 204]
 
 
 @pytest.mark.vcan

@@ -1,13 +1,16 @@
 """Every query of docs/queries.md, as it stands there, gives the answer that is true.
 
 What is true of a fleet drawn at random comes out of loops over its raw points (tests/support/raw_answers.py).
-Of one vehicle the simulated plant itself is asked, too: it knows what no row says.
+Of one vehicle the simulated plant itself is asked, too: it knows what no row says. Two more have its values
+within bounds alone, by each shape: answers about them are those of all values, as far as bounds allow.
 """
 
 import json
 import re
 import subprocess
+from dataclasses import replace
 from datetime import UTC, timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -24,7 +27,7 @@ from telemetry.sinks.credentials import Secret
 from telemetry.sinks.influx.server import InfluxServer
 from tests.support.answers_table import ASKED, SECTION, UNITS, table, written_table
 from tests.support.fleet import NOW, SEED, ZONE, raw_points, true_answers
-from tests.support.fleet_drive import VEHICLE, driven
+from tests.support.fleet_drive import SHAPES, UNREDUCED, VEHICLE, driven
 from tests.support.fleet_drive_answers import TOLERANCES, drive_answers
 from tests.support.lineprotocol import Number, parse_line
 from tests.support.queries_page import (
@@ -51,6 +54,8 @@ LISTED_IN_INFLUXQL = (21, MEANS_OF_LISTED, 25)  # there no field can be grouped 
 KEYS_ONLY_IN_INFLUXQL = 2  # there it has no value to compare
 CHARGING_MINUTES, SILENCES = 6, 19
 MINUTE_NS = 60_000_000_000
+# How far an answer may be off, by question; a counter's bound counts at both ends of what it grew.
+WITHIN_BOUNDS = {1: 0.1, 3: 0.02, 4: 0.02, 6: 1.0, 9: 0.01, 10: 0.005, 14: 0.001, 16: 0.1, 17: 0.5}
 _found: dict[tuple[str, int, ZoneInfo | None], Answer] = {}
 
 
@@ -78,8 +83,25 @@ def check(found: Answer, question: Question, zone: ZoneInfo | None) -> None:
     absolute, relative = TOLERANCES.get(number, (1e-6, 1e-6))
     dense = {key: found[key] for key in driven_by_plant}
     assert dense == pytest.approx(driven_by_plant, rel=relative, abs=absolute), again
+    check_within_bounds(found, question, zone)
     if number == CHARGING_MINUTES:  # whole ones: never more than there are, however it brakes
         assert all(dense[key] <= true for key, true in driven_by_plant.items())
+
+
+@cache
+def of_all_values(zone: ZoneInfo | None = None, **limits: float) -> dict[int, Answer]:
+    """Answer of the vehicle's every value. limits: other ones than the page's."""
+    points = RawPoints(driven().lines[UNREDUCED])
+    return answers(points, NOW, zone or UTC, **limits)
+
+
+def check_within_bounds(found: Answer, question: Question, zone: ZoneInfo | None) -> None:
+    for vehicle in SHAPES:
+        reported = {labels[1:]: value for labels, value in found.items() if labels[0] == vehicle}
+        true = {labels[1:]: value for labels, value in of_all_values(zone)[question.number].items()}
+        if LABELS[question.number][0] == "vehicle":
+            most = WITHIN_BOUNDS.get(question.number, 1e-6)
+            assert reported == pytest.approx(true, rel=1e-6, abs=most), vehicle
 
 
 @pytest.fixture
@@ -103,7 +125,7 @@ def test_the_dense_vehicle_brakes_while_it_drives_and_is_driven_and_charged() ->
         assert morning.charging_s > 120.0
         assert morning.discharged_wh > 50.0
     readings_a: dict[int, list[float]] = {}  # by minute
-    for text in driven().lines:
+    for text in driven().lines[VEHICLE]:
         point = parse_line(text)
         if point.measurement == "battery" and isinstance(current := point.fields.get("current_a"), Number):
             readings_a.setdefault(point.time_ns // 60_000_000_000, []).append(float(current))
@@ -140,6 +162,27 @@ def test_pandas_gives_the_true_answer(
     question: Question, zone: ZoneInfo | None, client_environment: Database
 ) -> None:
     check(ask("pandas", question, client_environment, zone), question, zone)
+
+
+@pytest.mark.server("influxdb2")
+@pytest.mark.parametrize(("number", "page", "limit", "bound"), [(8, 45, 9, 0.5), (20, 95, 30, 0.1)])
+def test_the_hours_of_values_within_bounds_are_those_of_all_as_far_as_bounds_allow(
+    number: int, page: int, limit: int, bound: float, client_environment: Database
+) -> None:
+    (asked,) = (each for each in QUESTIONS if each.number == number)
+    texts = {
+        name: re.sub(rf"\b{page}\b", str(limit), getattr(asked, name))
+        for name in ("flux", "influxql", "pandas")
+    }
+    most, least = (
+        of_all_values(hot_c=limit + by, full_pct=limit + by)[number][UNREDUCED, "main"]
+        for by in (-bound, bound)
+    )
+    for answer in (answer_by_flux, answer_by_influxql, answer_by_pandas):
+        found = answer(client_environment, replace(asked, **texts), LABELS[number])
+        for vehicle in SHAPES:
+            assert least - 1 / 60 <= found[vehicle, "main"] <= most + 1 / 60
+    assert least > 0.1
 
 
 @pytest.mark.server("influxdb2")

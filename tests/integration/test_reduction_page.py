@@ -3,6 +3,7 @@
 import random
 import re
 from bisect import bisect_right
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -15,7 +16,7 @@ from telemetry_core.rows.spec import FieldSpec, RecordSpec, SlotKind
 from telemetry_core.rules.bounds import Bounds
 
 from tests.support.fleet import load
-from tests.support.queries_page import flux_rows
+from tests.support.queries_page import flux_rows, questions
 from tests.support.servers import Database, DatabaseServer
 
 SECOND = 1_000_000_000
@@ -42,16 +43,25 @@ def values(source: str) -> list[Value]:
     return made
 
 
-def kept(source: str) -> list[Value]:
-    schema = Schema([RecordSpec("battery", (FieldSpec("current_a", SlotKind.FLOAT),))])
+def kept(source: str, all_values: list[Value], bound: float = BOUND) -> list[Value]:
+    schema = Schema([RecordSpec("battery", (FieldSpec("value", SlotKind.FLOAT),))])
     line = SHAPES[source] == "line"
-    bounds = Bounds(schema, [1], [BOUND], line=line, longest_ns=60 * SECOND)
+    bounds = Bounds(schema, [1], [bound], line=line, longest_ns=60 * SECOND)
     samples, out = SampleBatch(schema), SampleBatch(schema)
-    for time_ns, amps in values(source):
-        samples.append(0, time_ns, {"current_a": amps})
+    for time_ns, value in all_values:
+        samples.append(0, time_ns, {"value": value})
     bounds.reduce(samples, out)
     bounds.flush(out)
-    return [(row.time_ns, row.raw["current_a"]) for row in out]
+    return [(row.time_ns, row.raw["value"]) for row in out]
+
+
+def lowest_cells() -> list[Value]:
+    """Return the lowest cell, five times a second: one all the hour, but for a minute of two in turns."""
+    turns = range(3000, 3300)
+    return [
+        (time_ns, 41.0 if number not in turns else (6.0, 12.0)[number % 2])
+        for number, (time_ns, _) in enumerate(values("can0"))
+    ]
 
 
 def queries(language: str, shape: str) -> Iterator[str]:
@@ -73,9 +83,14 @@ def stored() -> Callable[[DatabaseServer], Database]:
             lines = [
                 f"battery,pack=main,source={source},vehicle=van current_a={amps} {time_ns}".encode()
                 for source in SHAPES
-                for time_ns, amps in kept(source)
+                for time_ns, amps in kept(source, values(source))
             ]
             assert len(lines) < 0.4 * sum(len(values(source)) for source in SHAPES)
+            lines += [
+                f"battery,pack={source},source={source},vehicle=van cell_min_index={cell} {time_ns}".encode()
+                for source in SHAPES
+                for time_ns, cell in kept(source, lowest_cells(), 0.0)
+            ]
             load(databases[server.kind], lines)
         return databases[server.kind]
 
@@ -101,18 +116,18 @@ def true_mean(source: str) -> float:
     return (sum(amps) - (amps[0] + amps[-1]) / 2) / (len(amps) - 1)
 
 
-def by_flux(database: Database, query: str) -> dict[str, list[tuple[int, float]]]:
+def by_flux(database: Database, query: str, label: str = "source") -> dict[str, list[tuple[int, float]]]:
     found: dict[str, list[tuple[int, float]]] = {}
     for row in flux_rows(database, query.replace('"fleet"', f'"{database.name}"'), NOW):
         stamp = datetime.fromisoformat(row["_time"]).timestamp() if row.get("_time") else 0
-        found.setdefault(row["source"], []).append((round(stamp * SECOND), float(row["_value"])))
+        found.setdefault(row[label], []).append((round(stamp * SECOND), float(row["_value"])))
     return found
 
 
-def by_influxql(database: Database, query: str) -> dict[str, list[tuple[int, float]]]:
+def by_influxql(database: Database, query: str, label: str = "source") -> dict[str, list[tuple[int, float]]]:
     text = " ".join(query.split()).replace("now()", f"'{NOW:%FT%TZ}'")
     return {
-        series["tags"]["source"]: [(time_ns, amps) for time_ns, amps in series["values"] if amps is not None]
+        series["tags"][label]: [(time_ns, amps) for time_ns, amps in series["values"] if amps is not None]
         for series in database.query(text)["series"]
     }
 
@@ -155,8 +170,25 @@ def test_each_query_in_influxql_is_within_the_bound(
             check(found, source, ends_window=True)
 
 
+@pytest.mark.parametrize(
+    "kind", [pytest.param(one, marks=pytest.mark.server(one)) for one in ("influxdb2", "influxdb1")]
+)
+def test_the_worst_cell_is_that_of_most_time_and_not_of_most_changes(
+    kind: str, request: pytest.FixtureRequest, stored: Callable[[DatabaseServer], Database]
+) -> None:
+    database = stored(request.getfixturevalue(kind))
+    (question,) = (each for each in questions() if each.number == 5)
+    asked = [by_influxql(database, question.influxql, "pack")]
+    asked += [by_flux(database, question.flux, "pack")] if kind == "influxdb2" else []
+    for found in asked:
+        assert {pack: cell for pack, ((_, cell),) in found.items()} == dict.fromkeys(SHAPES, 41.0)
+    for source in SHAPES:
+        (changed_most, _), *_ = Counter(cell for _, cell in kept(source, lowest_cells(), 0.0)).most_common()
+        assert changed_most != 41.0
+
+
 def test_a_mean_of_kept_values_is_not_the_mean_of_the_hour() -> None:
     """What moves is kept densely, and so counts for more."""
     for source in SHAPES:
-        amps = [number for _, number in kept(source)]
+        amps = [number for _, number in kept(source, values(source))]
         assert abs(sum(amps) / len(amps) - true_mean(source)) > 20

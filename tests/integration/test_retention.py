@@ -7,7 +7,7 @@ import contextlib
 import json
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -18,7 +18,7 @@ from telemetry.clock import Clock
 from telemetry.errors import UnavailableError
 from telemetry.retention import flux
 from telemetry.retention.influx2 import Influx2
-from telemetry.retention.kept import TIERS
+from telemetry.retention.kept import TIERS, Tier
 from telemetry.retention.server import Step, hours, install, reached, steps
 from telemetry.sinks.credentials import Secret
 from telemetry.sinks.influx.server import Api, InfluxServer
@@ -274,7 +274,7 @@ def test_rows_that_come_late_are_brought_in_by_the_task_that_looks_back_so_far(d
         tasks = {step.what.rpartition(" ")[2]: step for step in server.tasks()}
         assert _late_minutes(database, now_s) == []
         for tier, brought_in in zip(TIERS, (["3h"], ["3h", "3d"], [*LATE]), strict=True):
-            _begin(database, tier.since, tasks)
+            _begin(database, tier.since, tasks, now_s)
             wait_until(partial(_has_late_minutes, database, now_s, brought_in))
 
 
@@ -290,7 +290,7 @@ def _late_minutes(database: Database, now_s: int) -> list[str]:
     ]
 
 
-def _begin(database: Database, since: str, tasks: Mapping[str, Step]) -> None:
+def _begin(database: Database, since: str, tasks: Mapping[str, Step], now_s: int) -> None:
     """Make what looks back so far; InfluxDB 1 runs it at once, InfluxDB 2 when it is told to."""
     server = database.server
     make = tasks[f"nev_battery_{since}" if server.kind == "influxdb1" else since].make
@@ -298,9 +298,39 @@ def _begin(database: Database, since: str, tasks: Mapping[str, Step]) -> None:
     make()
     if server.kind == "influxdb2":
         found = server.request("GET", "/api/v2/tasks", name=f"nev-telemetry {database.name} {since}")
-        task = json.loads(found.body)["tasks"][0]["id"]
-        answer = server.request("POST", f"/api/v2/tasks/{task}/runs", b"{}", content_type="application/json")
+        (task,) = json.loads(found.body)["tasks"]
+        now_h = now_s // 3_600  # or before: what is scheduled for later waits until then
+        hour = next(_that_see(range(now_h, 0, -1), task["flux"], (now_s - LATE[since]) / 3_600))
+        body = json.dumps({"scheduledFor": hours(datetime.fromtimestamp(hour * 3_600, UTC))}).encode()
+        path = f"/api/v2/tasks/{task['id']}/runs"
+        answer = server.request("POST", path, body, content_type="application/json")
         assert answer.status == 201, answer
+
+
+def _that_see(hours: range, task: str, row_h: float) -> Iterator[int]:
+    """Yield those hours at which a task brings in the row of such a time. All in hours since 1970."""
+    (count,), (apart,), (length,) = (
+        map(int, re.findall(form, task))
+        for form in (r"0 % (\d+)\n", r"slice \* (\d+) \*", r"d: (\d+)h, from: stop")
+    )
+    for hour in hours:
+        stop = hour - hour % count * apart
+        if stop - length <= row_h < stop:
+            yield hour
+
+
+@pytest.mark.parametrize(
+    ("tier", "least_h", "within_h"), [*zip(TIERS, (2, 48, 22 * 24), (1, 24, 88), strict=True)]
+)
+def test_a_row_that_comes_late_waits_no_longer_for_its_slice_than_the_page_says(
+    tier: Tier, least_h: int, within_h: int
+) -> None:
+    """By the task's own numbers, for each hour of the round, and each age; none is of rows that expire."""
+    task = flux.task("fleet", tier)
+    for now_h in range(500_000, 500_000 + within_h):
+        for age_h in range(least_h):
+            first = next(_that_see(range(now_h, now_h + 200), task, now_h - age_h - 0.5))
+            assert first - now_h <= within_h
 
 
 def config(tmp_path: Path, database: Database, server: DatabaseServer) -> Path:

@@ -294,6 +294,7 @@ def _session(draw: random.Random, vehicle: str, start_s: float, percents: list[i
         "energy_wh": energy_wh,
         "energy_vehicle_wh": energy_wh if is_charge else None,
         "energy_charger_wh": 1.02 * energy_wh if is_charge else None,
+        "covered_charger_s": 61.0 * len(percents) if is_charge else None,
         "energy_meter_wh": 1.05 * energy_wh if vehicle == "van-1" else None,
         "current_shortfall_mean_a": round(draw.uniform(-5.0, 20.0), 2) if is_charge else None,
         "outcome": outcome,

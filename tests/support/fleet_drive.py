@@ -3,13 +3,19 @@
 Its rows are as dense and as mixed as a drive's: a row of each message each second, current in and out of the
 pack within every minute, two runs of the gateway. What is true of it is the plant's own account, tick by tick
 (`firmware_sim`), and never what came out of the stages.
+
+The same frames make the rows of two more vehicles, whose values are left out within the bounds of
+docs/reduction.md, by each shape; and all rows there are, of UNREDUCED, which is no vehicle of the fleet.
 """
 
+import re
+import tomllib
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cache
+from pathlib import Path
 
 from telemetry_core.frames.batch import FrameBatch
 from telemetry_core.text.lines import LineBuffer
@@ -22,6 +28,8 @@ from firmware_sim.plant.pack import PackSpec
 from firmware_sim.scenario import Charge, Drive, Scenario, Stand
 from firmware_sim.simulation import Simulation
 from firmware_sim.wire.broadcast import VEHICLE_DBC, Broadcast
+from telemetry.charging.plan import charging_plan
+from telemetry.charging.settings import ChargingSettings, SessionSettings
 from telemetry.databases.build import build_plan
 from telemetry.databases.bus import BusDatabases
 from telemetry.demo.gateway_config import MAP
@@ -36,6 +44,8 @@ from telemetry.stages.binding import Binding
 from telemetry.stages.stages import Stages
 
 VEHICLE, PACK, SOURCE = "van-9", "main", "can0"
+UNREDUCED = "van-9-whole"
+SHAPES = {"van-9-line": "line", "van-9-hold": "hold"}
 MORNINGS = (datetime(2026, 3, 28, 7, 30, tzinfo=UTC), datetime(2026, 3, 29, 7, 30, tzinfo=UTC))
 MESSAGES = (
     "BMS_PackPower",
@@ -106,22 +116,21 @@ class Truth:
 
 @dataclass(frozen=True, slots=True)
 class Driven:
-    """Lines of `battery` and `charger`, and what is true."""
+    """Lines of `battery`, `charger` and `charging_session` by vehicle, and what is true."""
 
-    lines: tuple[bytes, ...]
+    lines: Mapping[str, tuple[bytes, ...]]
     truth: Truth
 
 
 class _Watch:
-    """Sees the plant of one morning tick by tick, and puts what its ECUs say through a gateway's stages."""
+    """Sees the plant of one morning tick by tick, and puts what its ECUs say through gateways' stages."""
 
     def __init__(self, truth: Truth, morning: Morning, begins_ns: int) -> None:
-        self.written = bytearray()
         self._truth = truth
         self._morning = morning
         self._begins_ns = begins_ns
-        self._stages = _line()
-        self._frames, self._lines = FrameBatch(_BATCH_FRAMES), LineBuffer()
+        self._gateways = [_Gateway(vehicle, reduce) for vehicle, reduce in _reduced().items()]
+        self._frames = FrameBatch(_BATCH_FRAMES)
         self._broadcast: Broadcast | None = None
         self._rests_s = RESTS_AFTER_S  # it stood all night
 
@@ -156,38 +165,67 @@ class _Watch:
             truth.delta_at_rest_v = (min(least_v, delta_v), max(most_v, delta_v))
 
     def _take(self) -> None:
-        self._stages.process(self._frames, self._lines)
+        for gateway in self._gateways:
+            gateway.take(self._frames)
         self._frames.clear()
-        self.written += self._lines.take()
 
-    def finish(self, simulation: Simulation) -> None:
-        """Switch the vehicle off."""
+    def finish(self, simulation: Simulation) -> Iterator[tuple[str, list[bytes]]]:
+        """Switch the vehicle off; yield by vehicle what its gateway has written."""
         self._take()
-        self._stages.writing.flush(self._lines)
-        self.written += self._lines.take()
         truth, end = simulation.truth(), self._morning
         end.charged_wh, end.discharged_wh = truth.energy_in_wh, truth.energy_out_wh
         end.lasts_s, self._truth.soc_pct = truth.duration_s, truth.soc_end_pct
+        for gateway in self._gateways:
+            yield gateway.vehicle, gateway.finish(self._begins_ns + simulation.now_ns)
 
 
-def _line() -> Stages:
-    plan = build_plan([BusDatabases(SOURCE, (VEHICLE_DBC,))]).spec
-    entries = [
-        MapEntry(f"{message}.{signal}", to, charger=PACK if to.startswith("charger.") else None)
-        for message, signal, to in MAP
-        if message in MESSAGES and to != "charger.phase"
-    ]
-    modelled = model(entries, (), plan, Counting()).map
-    stages = Stages(plan, modelled, vehicle=VEHICLE, reduce=ReduceSettings(1.0, {}))
-    stages.bind(0, Binding(0, SOURCE, SOURCE))
-    return stages
+def _reduced() -> dict[str, ReduceSettings]:
+    """Return what each gateway leaves out; bounds: the page's table, and 0 of a number that is no measure."""
+    page = (Path(__file__).parents[2] / "docs" / "reduction.md").read_text("utf-8")
+    (table,) = re.findall(r"^```toml\n(\[reduce.bounds\]\n.*?)^```$", page, re.MULTILINE | re.DOTALL)
+    bounds = tomllib.loads(table)["reduce"]["bounds"] | {"battery.cell_min_index": 0.0}
+    shapes = {vehicle: ReduceSettings(shape=shape, bounds=bounds) for vehicle, shape in SHAPES.items()}
+    return {VEHICLE: ReduceSettings(1.0, {}), UNREDUCED: ReduceSettings(), **shapes}
+
+
+class _Gateway:
+    """The stages of one run of a gateway, and what they have written."""
+
+    def __init__(self, vehicle: str, reduce: ReduceSettings) -> None:
+        self.vehicle = vehicle
+        plan = build_plan([BusDatabases(SOURCE, (VEHICLE_DBC,))]).spec
+        entries = [
+            MapEntry(f"{message}.{signal}", to, charger=PACK if to.startswith("charger.") else None)
+            for message, signal, to in MAP
+            if message in MESSAGES and to != "charger.phase"
+        ]
+        modelled = model(entries, (), plan, Counting()).map
+        assert modelled is not None
+        followed = ChargingSettings(sessions=(SessionSettings(charger=PACK),))
+        charging = charging_plan(plan.buses, (*plan.records, *modelled.records), (), followed)
+        self._stages = Stages(plan, modelled, vehicle=vehicle, reduce=reduce, charging=charging)
+        self._stages.bind(0, Binding(0, SOURCE, SOURCE))
+        self._lines, self._written = LineBuffer(), bytearray()
+
+    def take(self, frames: FrameBatch) -> None:
+        self._stages.process(frames, self._lines)
+        self._written += self._lines.take()
+
+    def finish(self, end_ns: int) -> list[bytes]:
+        """Return all lines of what the fleet has of it. Of a session the last one, which has every field."""
+        self._stages.writing.finish(self._lines, end_ns)
+        self._stages.writing.flush(self._lines)
+        self._written += self._lines.take()
+        lines = bytes(self._written).splitlines()
+        ended = [line for line in lines if line.startswith(b"charging_session,") and b"open=false" in line]
+        return [line for line in lines if line.startswith((b"battery,", b"charger,"))] + ended
 
 
 @cache
 def driven() -> Driven:
     """Both mornings."""
     truth = Truth()
-    lines: list[bytes] = []
+    lines: dict[str, list[bytes]] = {}
     for day, begins_ns in enumerate(_BEGINS_NS):
         scenario = Scenario("morning", "", begins_ns, _PACKS[day], ServiceSpec(), (_DAY_1, _DAY_2)[day], ())
         watch = _Watch(truth, truth.mornings[day], begins_ns)
@@ -197,17 +235,16 @@ def driven() -> Driven:
         for _ in simulation.ticks():
             pass
         truth.capacities_ah.append(simulation.pack.capacity_ah)
-        watch.finish(simulation)
-        lines += (
-            line for line in bytes(watch.written).splitlines() if line.startswith((b"battery,", b"charger,"))
-        )
-    return Driven(tuple(lines), truth)
+        for vehicle, written in watch.finish(simulation):
+            lines.setdefault(vehicle, []).extend(written)
+    return Driven({vehicle: tuple(written) for vehicle, written in lines.items()}, truth)
 
 
 def drive_lines() -> Iterator[bytes]:
-    """Yield all points of the vehicle, those of its gateway and its one alarm among them."""
+    """Yield all points of the vehicle and of the two others, its gateway's and its one alarm among them."""
     truth = driven().truth
-    yield from driven().lines
+    for vehicle in (VEHICLE, *SHAPES):
+        yield from driven().lines[vehicle]
     whole = {"vehicle": VEHICLE}
     of_source = {**whole, "source": SOURCE}
     for day, (morning, begins_ns) in enumerate(zip(truth.mornings, _BEGINS_NS, strict=True)):

@@ -144,6 +144,26 @@ class Asked:
         )
         return {labels: float(count) for labels, count in counted.items()}
 
+    def worst_cells(self) -> Answer:
+        """Question 5: the cell that was the lowest at the end of most minutes, each source's own."""
+        lowest = Counter[tuple[Any, ...]]()
+        for labels, values in self.values("battery", "cell_min_index", (*PACK, "source")).items():
+            last = {time_ns // MINUTE_NS: cell for time_ns, cell in values}
+            lowest.update((*labels[:2], cell) for cell in last.values())
+        found: Answer = {}
+        for (*pack, cell), _ in lowest.most_common():
+            found.setdefault(tuple(pack), cell)
+        return found
+
+    def charging_power(self) -> Answer:
+        """Question 7: energy of charges over the time that it covers."""
+        sums: dict[Labels, tuple[float, float]] = defaultdict(lambda: (0.0, 0.0))
+        fields = ("energy_charger_wh", "covered_charger_s")
+        for session in self.points.between("charging_session", self.start_ns, self.stop_ns, *fields):
+            labels, added = session.labels(("vehicle", "charger")), [session.fields[name] for name in fields]
+            sums[labels] = (sums[labels][0] + added[0], sums[labels][1] + added[1])
+        return {labels: wh / s * 3.6 for labels, (wh, s) in sums.items() if s > 0.0}
+
     def lost(self) -> Answer:
         """Question 11: what stands there now, less what stood there before this range, or 0."""
         answer: Answer = {}
@@ -156,7 +176,9 @@ class Asked:
         return answer
 
 
-def answers(points: RawPoints, now: datetime, zone: tzinfo) -> dict[int, Answer]:
+def answers(
+    points: RawPoints, now: datetime, zone: tzinfo, *, hot_c: float = 45.0, full_pct: float = 95.0
+) -> dict[int, Answer]:
     """Return the answers to all questions, by their number."""
     now_ns = int(now.timestamp()) * NS
 
@@ -173,14 +195,10 @@ def answers(points: RawPoints, now: datetime, zone: tzinfo) -> dict[int, Answer]
         },
         3: _thousands(ten.grown("charged_wh", PACK, ten.day)),
         4: _thousands(ten.grown("discharged_wh", ("vehicle",), ten.day)),
-        5: week.grouped("battery", "cell_min_index", lambda values: Counter(values).most_common(1)[0][0]),
+        5: week.worst_cells(),
         6: ten.charging_minutes(),
-        7: {
-            labels: _mean(given_w) / 1000.0
-            for labels, values in week.values("charger", "power_w", ("vehicle", "charger")).items()
-            if (given_w := [value for _, value in values if value > 0.0])
-        },
-        8: _hours(ten.minutes("temp_max_c", max), lambda hottest_c: hottest_c > 45.0),
+        7: week.charging_power(),
+        8: _hours(ten.minutes("temp_max_c", max), lambda hottest_c: hottest_c > hot_c),
         9: _drift(ten),
         10: _at_rest(week),
         11: week.lost(),
@@ -199,7 +217,7 @@ def answers(points: RawPoints, now: datetime, zone: tzinfo) -> dict[int, Answer]
             for labels, values in ten.values("gateway", "uptime_s", ("vehicle",)).items()
             if len(values) > 1
         },
-        20: _hours(ten.minutes("soc_pct", min), lambda least_pct: least_pct >= 95.0),
+        20: _hours(ten.minutes("soc_pct", min), lambda least_pct: least_pct >= full_pct),
         **_of_charges(month),
     }
 
