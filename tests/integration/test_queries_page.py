@@ -170,16 +170,16 @@ def test_the_hours_of_values_within_bounds_are_those_of_all_as_far_as_bounds_all
     number: int, page: int, limit: int, bound: float, client_environment: Database
 ) -> None:
     (asked,) = (each for each in QUESTIONS if each.number == number)
-    texts = {
-        name: re.sub(rf"\b{page}\b", str(limit), getattr(asked, name))
-        for name in ("flux", "influxql", "pandas")
-    }
+    flux, influxql, pandas = (
+        re.sub(rf"\b{page}\b", str(limit), text) for text in (asked.flux, asked.influxql, asked.pandas)
+    )
+    asked = replace(asked, flux=flux, influxql=influxql, pandas=pandas)
     most, least = (
         of_all_values(hot_c=limit + by, full_pct=limit + by)[number][UNREDUCED, "main"]
         for by in (-bound, bound)
     )
     for answer in (answer_by_flux, answer_by_influxql, answer_by_pandas):
-        found = answer(client_environment, replace(asked, **texts), LABELS[number])
+        found = answer(client_environment, asked, LABELS[number])
         for vehicle in SHAPES:
             assert least - 1 / 60 <= found[vehicle, "main"] <= most + 1 / 60
     assert least > 0.1
