@@ -15,6 +15,8 @@ from firmware_sim.ecus.gauge import Gauge
 from firmware_sim.plant.pack import Pack, PackSpec
 from firmware_sim.wire.broadcast import VEHICLE_DBC
 from firmware_sim.wire.layout import load_layouts
+from telemetry.decode.health import health_in_logs
+from telemetry.health.found import FoundPack, packs
 
 DAY_S = 86_400.0
 BEGINS_S = 1_700_006_400  # 15 November 2023, 0:00 UTC
@@ -24,7 +26,9 @@ _LAYOUTS = load_layouts(VEHICLE_DBC)
 
 @dataclass(slots=True)
 class TrueCharge:
-    """What is true of one charge. told_ah: the integral of the told current, of lost frames too."""
+    """What is true of one charge. told_ah: the integral of the current that was told, from the
+    first that was heard to the last, lost frames between them too.
+    """
 
     start_s: float
     capacity_ah: float
@@ -48,6 +52,7 @@ class ChargedPack:
     draw: random.Random = field(init=False)
     charges: list[TrueCharge] = field(default_factory=list)
     told_a: list[tuple[float, float]] = field(default_factory=list)  # seconds and current, of all frames
+    heard: list[int] = field(default_factory=list)  # those with current, by their number in told_a
     _lines: list[str] = field(default_factory=list)
     _steps: int = 0
 
@@ -78,13 +83,13 @@ class ChargedPack:
         self.flow(0.0, rest_s)
         truth = TrueCharge(self.now_s, self.pack.capacity_ah, from_pct=self.pack.soc_pct)
         self.charges.append(truth)
-        first = len(self.told_a) - 1
+        self.heard.clear()
         self.flow(current_a, until_pct=until_pct - 5.0 * taper)
         if taper:
             self.flow(current_a / 4.0, until_pct=until_pct)
         truth.to_pct = self.pack.soc_pct
         self.flow(0.0, rest_s)
-        truth.told_ah = integral_ah(self.told_a[first : len(self.told_a) - round(rest_s / self.step_s) + 1])
+        truth.told_ah = integral_ah(self.told_a[self.heard[0] : self.heard[-1] + 1])
 
     def write(self, file: Path) -> Path:
         """Write what was heard since the last time."""
@@ -98,6 +103,8 @@ class ChargedPack:
         self.told_a.append((at_s, round(gauge.current_a / 0.05) * 0.05))
         if self.lost(int(at_s)):
             return
+        if gauge.current_a > 2.0:
+            self.heard.append(len(self.told_a) - 1)
         power = {"State": 3, "PackVoltage": pack.voltage_v, "PackCurrent": gauge.current_a, "LinkVoltage": 0}
         self._say("BMS_PackPower", power)
         closed = dict.fromkeys(
@@ -167,3 +174,15 @@ def gateway_toml(packs: Sequence[ChargedPack], health: str, *, cells: bool) -> s
                 f'pack = "{name}"',
             ]
     return "\n".join(lines) + "\n"
+
+
+def health_of(
+    pack: ChargedPack, folder: Path, health: str = "rated_ah = 40.0", *, cells: bool = False
+) -> FoundPack:
+    """Return what the gateway's own way makes of the pack's log: its rows of health."""
+    config = folder / "gateway.toml"
+    config.write_text(gateway_toml([pack], health, cells=cells))
+    points, decoder = health_in_logs([pack.write(folder / "bus.log")], config)
+    assert not decoder.unread.lines
+    (found,) = packs(points) or [FoundPack("van-1", pack.channel)]
+    return found
