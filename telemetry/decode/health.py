@@ -22,21 +22,14 @@ from telemetry.stages.output import Output
 _LAST_NS = 1 << 63  # of what cannot be read, which says so when its turn comes
 
 
-class Rows(Output):
-    """Keeps the rows of battery health, as a database would: of several with one stamp the last."""
-
+class _Points(Output):
     def __init__(self) -> None:
-        self._rows: dict[tuple[str, str, int], Point] = {}
+        self.points: list[Point] = []
 
     def add_session(self, row: SessionRow, _time_ns: int, _tag: str, _lines: LineBuffer) -> str:
         if isinstance(row, Point):
-            self._rows[row.measurement, row.tags["pack"], row.time_ns] = row
+            self.points.append(row)
         return ""
-
-    @property
-    def points(self) -> Sequence[Point]:
-        """Return them in the order in which the first of each stamp came."""
-        return [*self._rows.values()]
 
 
 def health_in_logs(
@@ -51,8 +44,8 @@ def health_in_logs(
     source: of the configuration, the one that the logs are of; warn: takes what was wrong with them. The
     decoder says what could not be read. Raises InputMissingError, DataError, ConfigError, UsageError.
     """
-    described, rows = by_config(config, source), Rows()
-    stages, recordings = described.make(rows)
+    described, output = by_config(config, source), _Points()
+    stages, recordings = described.make(output)
     if stages.writing.health is None:
         raise ConfigError("has no [[health]]", where=str(config), hint="add one for each pack")
     decoder = Decoder(stages, recordings)
@@ -61,7 +54,7 @@ def health_in_logs(
         for piece in pieces:
             warn(piece.warnings)
     warn(decoder.losses())
-    return rows.points, decoder
+    return output.points, decoder
 
 
 def in_order_of_time(paths: Sequence[Path], recordings: Recordings) -> Sequence[Path]:

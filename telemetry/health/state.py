@@ -11,7 +11,6 @@ Relies on a folder that one process uses at a time: it lies in the spool's.
 import json
 import logging
 import zlib
-from base64 import b85decode, b85encode
 from collections.abc import Iterable, Iterator
 from hashlib import sha256
 from pathlib import Path
@@ -48,19 +47,20 @@ class PackState(NamedTuple):
         return f"{quote(self.pack, safe='')[:40]}-{named}{_ENDING}"
 
     def packed(self) -> bytes:
-        """Return it as the bytes of a file."""
-        parts = [*self[:4], b85encode(self.memory).decode(), self.history]
-        return zlib.compress(json.dumps([_VERSION, *parts], separators=(",", ":")).encode())
+        """Return it as the bytes of a file: a line of JSON, and the memory as it is."""
+        line = json.dumps([_VERSION, *self[:4], self.history], separators=(",", ":"))
+        return zlib.compress(line.encode() + b"\n" + self.memory)
 
 
 def unpacked(content: bytes) -> PackState:
     """Return what the bytes of a file say. Raises ValueError for those of another kind or version."""
     try:
-        version, *parts = json.loads(zlib.decompress(content))
+        line, _, memory = zlib.decompress(content).partition(b"\n")
+        version, *parts = json.loads(line)
         if version == _VERSION:
-            vehicle, pack, identity, last_ns, memory, history = parts
+            vehicle, pack, identity, last_ns, history = parts
             PackHistory.from_json(history)
-            return PackState(vehicle, pack, identity, last_ns, b85decode(memory), history)
+            return PackState(vehicle, pack, identity, last_ns, memory, history)
     except (zlib.error, ValueError, TypeError, KeyError, AttributeError) as error:
         raise ValueError("it is damaged") from error
     raise ValueError(f"it is of version {version}, and not {_VERSION}")

@@ -15,17 +15,17 @@ from itertools import zip_longest
 from typing import TYPE_CHECKING
 
 from telemetry_core.health.health import Health
-from telemetry_core.health.health_spec import HealthChange, HealthKind, PackSpec
+from telemetry_core.health.health_spec import HealthChange, HealthKind
 from telemetry_core.rows.batch import SampleBatch
 from telemetry_core.rows.schema import Schema
-from telemetry_core.rules.map_spec import MapSpec
+from telemetry_core.rules.mapper import Mapper
 
 from telemetry.charging.items import Named, Point, SessionItem
 from telemetry.health.history import PackHistory
 from telemetry.health.pack import PackHealth
+from telemetry.health.plan import pack_specs
 from telemetry.health.settings import HealthSettings
 from telemetry.health.state import PackState
-from telemetry.model.measurements import BATTERY
 from telemetry.stages.binding import Binding, BoundChannel
 
 if TYPE_CHECKING:
@@ -34,7 +34,6 @@ if TYPE_CHECKING:
 LOG = logging.getLogger("telemetry.service")
 
 SILENT_NS = 15 * 60 * 1_000_000_000  # after which no charge goes on
-_FIELDS = ("current_a", "soc_pct", "voltage_v", "temp_min_c", "temp_max_c", "power_w")
 _TURNS = (HealthKind.CHARGE_BEGUN, HealthKind.CHARGE_ENDED)
 
 
@@ -46,13 +45,13 @@ class HealthFollowing:
     """
 
     def __init__(
-        self, schema: Schema, settings: Sequence[HealthSettings], mapping: MapSpec, writing: "Writing"
+        self, schema: Schema, settings: Sequence[HealthSettings], mapper: Mapper, writing: "Writing"
     ) -> None:
-        """Follow rows of `mapping`, of which `writing` makes points."""
+        """Follow rows of `mapper`, of which `writing` makes points."""
         self._settings = settings
-        self._mapping = mapping
+        self._mapper, self._mapping = mapper, mapper.spec
         self._writing = writing
-        self._core = Health(schema, [_spec(one, schema, mapping) for one in settings])
+        self._core = Health(schema, pack_specs(mapper.spec, settings))
         self._numbers = {one.pack: number for number, one in enumerate(settings)}
         self._packs = [PackHealth(one, writing.vehicle) for one in settings]
         self._identities = ["" for _ in settings]
@@ -86,10 +85,12 @@ class HealthFollowing:
         named, self._named[:] = [*self._named], []
         made: list[SessionItem] = []
         before = 0
+        pages = self._mapper.pages
         parts = samples.split([one.row + 1 for one in named]) if named else [samples]
         for part, one in zip_longest(parts, named):
             if self._writing.is_dated and not self._writing.output.shift_ns:
-                made += self._made(self._core.follow(part), before)
+                made += self._made(self._core.follow(part, pages), before)
+                pages = None  # a battery that says who it is stands still
             before += len(part)
             if one is not None and (number := self._numbers.get(one.pack)) is not None:
                 made += self._name(number, one)
@@ -204,20 +205,3 @@ class HealthFollowing:
             self._core.remember(number, state.memory)
         except ValueError as error:
             LOG.warning("pack %s: %s: a charge that was open, and its day, begin again", one.pack, error)
-
-
-def _spec(one: HealthSettings, schema: Schema, mapping: MapSpec) -> PackSpec:
-    names = [record.measurement for record in mapping.records]
-    battery = mapping.first_record + names.index(BATTERY.name)
-    places = {field.name: place for place, field in enumerate(schema.specs[battery].fields)}
-    gaps_ns = [
-        bus.count_gap_ns
-        for number, bus in enumerate(mapping.buses)
-        if any(mapping.tag_sets[each].get("pack") == one.pack for each in mapping.tag_sets_of(number))
-    ]
-    return PackSpec(
-        battery,
-        **{name: places[name] for name in _FIELDS},
-        rated_ah=one.rated_ah or 0.0,
-        gap_ns=max(gaps_ns),
-    )

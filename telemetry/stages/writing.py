@@ -101,7 +101,7 @@ class Writing:
         followed = charging.plugs_for(schema, vehicle) if charging else None
         self.sessions = PlugSessions(followed, mapping, self.channels, self) if followed else NoSessions()
         self.is_dated = True  # stamps count from 1970
-        self.health = self._follow_health(schema, health, mapping) if mapping and health else None
+        self.health = self._follow_health(schema, health, self.mapped) if self.mapped and health else None
         self.banks = Banks(schema, banks, mapping, self.alarms) if mapping and banks else None
         self.reducing = Reducing(schema, reduce, send, triggers)
         self.windows = self.reducing.windows
@@ -115,11 +115,11 @@ class Writing:
         self._send = self._reduce if self.reducing else self.output.add
 
     def _follow_health(
-        self, schema: Schema, settings: "Sequence[HealthSettings]", mapping: MapSpec
+        self, schema: Schema, settings: "Sequence[HealthSettings]", mapped: Mapped
     ) -> "HealthFollowing":
         from telemetry.stages.health import HealthFollowing
 
-        return HealthFollowing(schema, settings, mapping, self)
+        return HealthFollowing(schema, settings, mapped.mapper, self)
 
     def set_observer(self, observer: Observer, unmatched: UnmatchedIds) -> None:
         """Let `observer` see all that comes from now on. Before anything is bound."""

@@ -41,13 +41,11 @@ def damaged(content: bytes) -> bytes:
 
 
 def of_another_version(content: bytes) -> bytes:
-    version, *others = json.loads(zlib.decompress(content))
-    return zlib.compress(json.dumps([version + 1, *others]).encode())
+    return zlib.compress(zlib.decompress(content).replace(b"[1,", b"[2,", 1))
 
 
 def with_a_damaged_history(content: bytes) -> bytes:
-    *others, _ = json.loads(zlib.decompress(content))
-    return zlib.compress(json.dumps([*others, {"version": 1}]).encode())
+    return zlib.compress(zlib.decompress(content).replace(b'"used"', b'"told"'))
 
 
 def of_something_else(_content: bytes) -> bytes:
