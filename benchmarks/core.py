@@ -7,10 +7,12 @@ from telemetry_core.decode.decoder import Decoder
 from telemetry_core.decode.plan import Plan
 from telemetry_core.decode.spec import PlanSpec
 from telemetry_core.frames.batch import FrameBatch
+from telemetry_core.frames.packed import Packer
 from telemetry_core.rows.batch import SampleBatch
 from telemetry_core.rows.schema import Schema
 from telemetry_core.rows.spec import SlotKind
 from telemetry_core.rules.bounds import Bounds
+from telemetry_core.rules.ring import Ring
 from telemetry_core.text.encoder import Encoder
 from telemetry_core.text.lines import LineBuffer
 
@@ -39,6 +41,9 @@ class Core:
         modes, bounds = [1] * len(spec.records), [1e9 if each else -1.0 for each in is_number]
         self.bounds = Bounds(plan.schema, modes, bounds, line=True, longest_ns=3600 * 10**9)
         self.reduced = SampleBatch(plan.schema)
+        self.ring = Ring(plan.schema, [[True] * len(spec.records)], 8_000_000, 120 * 10**9)
+        self.ring.bind(0, 0)
+        self.packer = Packer()
 
     def decode(self, batches: list[FrameBatch]) -> None:
         for batch in batches:
@@ -63,6 +68,16 @@ class Core:
         """Leave out what `fill` decoded, by line: no value of it is decided before the last."""
         self.bounds.reduce(self.samples, self.reduced)
         self.reduced.clear()
+
+    def keep(self) -> None:
+        """Keep what `fill` decoded for a trigger, in the default room."""
+        self.ring.take(self.samples, 0)
+
+    def pack(self, batches: list[FrameBatch]) -> None:
+        """Pack frames for the black box."""
+        for batch in batches:
+            self.packer.add(batch)
+        self.packer.take()
 
     def log_to_lines(self, log_format: LogFormat, folder: Path) -> int:
         """Read, decode and encode a log; how many lines it made."""

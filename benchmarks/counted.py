@@ -40,6 +40,8 @@ def main(folder: Path) -> None:
         encoding.fill(batch)
     counted("encode", encoding.encode)
     counted("reduce within bounds", encoding.reduce)
+    counted("keep for triggers", encoding.keep)
+    counted("pack for the black box", lambda: core.pack(batches))
     counted("decode + encode", lambda: core.decode_and_encode(batches))
     for log_format in LOG_FORMATS:
         counted(log_format.stage, partial(core.log_to_lines, log_format, folder))

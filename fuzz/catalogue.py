@@ -41,4 +41,5 @@ HARNESSES: Mapping[str, Callable[[bytes], None]] = {
     "plan": files.plan_harness,
     "configuration": files.configuration_harness,
     "spool": files.spool_harness,
+    "black-box": files.black_box_harness,
 }

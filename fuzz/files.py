@@ -1,4 +1,5 @@
-"""Files that people or a failing disk may have made anything of: databases, plans, configurations, spools."""
+"""Files that people or a failing disk may have made anything of: databases, plans, configurations, spools and
+segments of a black box."""
 
 import contextlib
 import zlib
@@ -8,16 +9,20 @@ from random import Random
 
 from telemetry_core.decode.plan import Plan
 from telemetry_core.decode.spec import PlanSpec
-from telemetry_core.frames.batch import FrameTuple
+from telemetry_core.frames.batch import FrameBatch, FrameTuple
+from telemetry_core.frames.packed import Packer
 from telemetry_core.rows.schema import Schema
 
 from fuzz.scratch import scratch_file
+from telemetry.blackbox.store import LENGTH, Box, Capture, Part
+from telemetry.capture.frozen import write_capture
 from telemetry.config import load_config
 from telemetry.databases.build import build_plan
 from telemetry.databases.bus import BusDatabases, LoadedPlan
 from telemetry.databases.plan_codec import decoded, encoded
 from telemetry.errors import ConfigError
 from telemetry.spool import Spool, SpoolLimits
+from telemetry.spool.compress import compress
 from telemetry.spool.filesystem import append_all
 from telemetry.spool.record import FIXED_BYTES, MAGIC
 from telemetry.spool.segment import segment_path
@@ -96,6 +101,37 @@ def spool_harness(data: bytes) -> None:
     if not any(part[0] & 0x80 for part in parts):
         assert_balanced(spool, spool.recovery.accounts)
     spool.close()
+
+
+def black_box_harness(data: bytes) -> None:
+    """Get a capture of a segment with any bytes between two whole records.
+
+    Bit 7 of the first byte: they are a record that is whole by its length and its check, and the second one
+    is read, too. Otherwise a length may hide it.
+    """
+    frames = FrameBatch(1)
+    frames.append(10**18, 0x123, b"whole")
+    packer = Packer()
+    packer.add(frames)
+    whole = _record(Part("can0", packer.take()).packed())
+    is_record = bool(data) and data[0] >= 0x80
+    scratch_file("box/0000000001.segment", whole + (_record(data[1:]) if is_record else data[1:]) + whole)
+    log = scratch_file("black-box.log", b"")
+    log.unlink()
+    box = Box(log.parent / "box")
+    beside = log.with_name("black-box-serial.log")
+    beside.unlink(missing_ok=True)
+    written = write_capture(box, Capture("a", 0, 1), log, lambda _: 1)
+    lines = log.read_bytes().split(b"\n")
+    of_whole = sum(line.endswith(b"123#77686F6C65") for line in lines)
+    assert of_whole >= 1 + is_record
+    assert written[log] == len(lines) - 1
+    assert box.damage or of_whole >= 2
+
+
+def _record(content: bytes) -> bytes:
+    member = compress(content)
+    return LENGTH.pack(len(member)) + member
 
 
 def _assert_decoders_agree(spec: PlanSpec, random: Random) -> None:

@@ -15,6 +15,7 @@ _folder = tempfile.TemporaryDirectory(prefix="fuzz-", dir=_MEMORY if _MEMORY.is_
 def scratch_file(name: str, data: bytes) -> Path:
     """Return a file of that name with `data` in it."""
     file = _folder_of(os.getpid()) / name
+    file.parent.mkdir(exist_ok=True)
     file.write_bytes(data)
     return file
 

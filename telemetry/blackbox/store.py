@@ -144,7 +144,7 @@ class Box:
                 return
             try:
                 yield from _parts(decompress(content[end : end + size], MOST_RECORD_BYTES))
-            except (DataError, ValueError, LookupError, TypeError) as error:
+            except (DataError, ValueError, LookupError, TypeError, ArithmeticError, RecursionError) as error:
                 self.damage.append(f"{path.name}: damaged at byte {at}: {error}")
             at = end + size
 
@@ -161,9 +161,13 @@ def _parts(record: bytes) -> Iterator[Part]:
     while at < len(record):
         end = record.index(b"\n", at) + 1
         head = json.loads(record[at:end])
-        at = end + head["bytes"]
-        offset = head.get("offset_ns")
-        yield Part(head["source"], record[end:at], head["serial"], offset, head.get("boot_id", ""))
+        at, offset = end + int(head["bytes"]), head.get("offset_ns")
+        if not end <= at <= len(record):
+            raise ValueError("a part has more bytes than there are, or less than none")
+        offset_ns = None if offset is None else int(offset)
+        yield Part(
+            str(head["source"]), record[end:at], bool(head["serial"]), offset_ns, str(head.get("boot_id", ""))
+        )
 
 
 def unusable(directory: Path, error: OSError) -> StorageError:

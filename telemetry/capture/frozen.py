@@ -1,7 +1,7 @@
 """A capture of the black box as recordings: buses as a log of candump, serial lines as a capture.
 
 Promises: `decode` reads both, and makes of them what the service has made. Stamps are those of the frames;
-where the time was not known then, those that were sent once it was.
+where the time was not known then, those that were sent once it was. What is damaged costs its own second.
 """
 
 from collections.abc import Callable
@@ -30,13 +30,23 @@ def write_capture(box: Box, capture: Capture, file: Path, shift_of: ShiftOf) -> 
     box.damage.clear()
     beside = file.with_name(f"{file.stem}-serial{file.suffix}") if False in kinds else file
     written: dict[Path, int] = {}
+    damage: list[str] = []
     for path, is_serial in ((file, False), (beside, True)):
         if is_serial in kinds:
             box.damage.clear()  # which each reading finds again
             with writing(path), path.open("xb") as out:
                 parts = (part for part in box.parts(capture) if part.is_serial == is_serial)
-                written[path] = sum(_write(part, names, out, _shift_ns(part, shift_of)) for part in parts)
+                written[path] = sum(_written(part, names, out, shift_of, damage) for part in parts)
+    box.damage += damage
     return written
+
+
+def _written(part: Part, names: list[str], out: BinaryIO, shift_of: ShiftOf, damage: list[str]) -> int:
+    try:
+        return _write(part, names, out, _shift_ns(part, shift_of))
+    except ValueError as error:
+        damage.append(f"{part.source}: {error}")
+        return 0
 
 
 def _shift_ns(part: Part, shift_of: ShiftOf) -> int:

@@ -54,6 +54,7 @@ def test_all_commands_make_the_same_of_a_log(name: str, tmp_path: Path) -> None:
         gateway.config.write_text(file.read_text() + '[web]\nlisten = "off"\n')
         lines = written_by_the_service(gateway, lambda status: status["state"].get("source/log") == "ended")
     assert lines
+    assert any("capture" in point.fields for point in points(lines)) is ("[[trigger]]" in case.rest)
     for session in (point.fields for point in points(lines) if point.measurement == "charging_session"):
         lasted_s, power_w = float(session["duration_s"]), float(session["mean_power_w"])
         assert float(session["energy_wh"]) == pytest.approx(lasted_s * power_w / 3600, abs=1e-5)

@@ -74,6 +74,18 @@ shape = "line"
 "Pack.Volts" = 5
 """
 
+TRIGGERS = """[[trigger]]
+on = ["bms_fault"]
+before_s = 0.7
+after_s = 1.0
+[[trigger]]
+field = "battery.voltage_v"
+changes_by = 15
+within_s = 0.5
+before_s = 0.3
+only = ["battery", "Pack"]
+"""
+
 POWER_DBC = """VERSION ""
 BU_: BMS
 BO_ 256 Pack: 4 BMS
@@ -132,6 +144,11 @@ CASES = {
         CELLS_DBC,
         tuple(cycle_of_a_pack(n) for n in range(120)),
         rest=BOUNDS + CELLS_MAP.partition("1.0\n")[2],
+    ),
+    "triggers": Case(
+        CELLS_DBC,
+        tuple(cycle_of_a_pack(n) for n in range(120)),
+        rest=BOUNDS + CELLS_MAP.partition("1.0\n")[2] + TRIGGERS,
     ),
     "protected": Case(
         PROTECTED_DBC,
