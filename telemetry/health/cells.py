@@ -11,6 +11,7 @@ from telemetry_core.health.health_spec import CellCharge, Steps
 
 from telemetry.health.capacity import median
 
+WEAK, RESISTIVE = 0.95, 1.3  # of the median cell: beyond it a cell is spoken of
 _LEAST_STEPS, _LEAST_LEVELS = 5, 15
 _MOST_RATIO_SD = 0.02
 _MILLI = 1000.0

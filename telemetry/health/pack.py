@@ -24,7 +24,6 @@ from telemetry.model.health import BATTERY_USE, CELL_CHARGE, CELL_RESISTANCE
 _MOST_OFFSET_A = 0.5
 _LEAST_SOH = 0.8
 _LEAST_PART = 0.3  # of the capacity, for charges of cells
-_WEAK, _RESISTIVE = 0.95, 1.3  # of the median cell
 _RUNNING = 3  # charges
 
 Made = Point | tuple[Event, int]
@@ -120,8 +119,8 @@ class PackHealth:
         found: Estimate | None,
     ) -> Iterator[Event]:
         history = self.history
-        weak = [one for one in by_charge if one.ratio + 2.0 * one.sd < _WEAK]
-        resistive = [one for one in by_resistance if one.ratio - 2.0 * one.sd > _RESISTIVE]
+        weak = [one for one in by_charge if one.ratio + 2.0 * one.sd < cells.WEAK]
+        resistive = [one for one in by_resistance if one.ratio - 2.0 * one.sd > cells.RESISTIVE]
         history.weak_runs = cells.counted_on(history.weak_runs, by_charge, weak)
         history.resistive_runs = cells.counted_on(history.resistive_runs, by_resistance, resistive)
         for code, runs, shown, what in (

@@ -7,7 +7,7 @@ known is empty in CSV and null in JSON.
 import csv
 import io
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from telemetry_core.rows.schema import guarded
@@ -15,6 +15,7 @@ from telemetry_core.rows.schema import guarded
 from telemetry.charging.report.phrases import figure, moment, soc_span
 from telemetry.charging.report.table import aligned
 from telemetry.errors import one_line, printable
+from telemetry.health.cells import RESISTIVE, WEAK
 from telemetry.health.found import FoundPack, Row
 from telemetry.model.health import BATTERY_HEALTH, CELL_CHARGE, CELL_RESISTANCE
 
@@ -24,7 +25,18 @@ ESTIMATE = (
     *("soh_pct", "soh_low_pct", "soh_high_pct"),
 )
 COLUMNS = ("start_ns", "vehicle", "pack", *FIELDS)
-_HEAD = ("start", "vehicle", "pack", "SOC", "charge", "capacity by it", "of the pack", "SOH", "1 s", "notes")
+_HEAD = (
+    "start",
+    "vehicle",
+    "pack",
+    "SOC",
+    "charge",
+    "capacity by it",
+    "of the pack",
+    "SOH",
+    "resistance",
+    "notes",
+)
 
 
 def as_table(packs: Sequence[FoundPack]) -> str:
@@ -66,7 +78,7 @@ def as_json(packs: Sequence[FoundPack]) -> str:
         }
         for pack in packs
     ]
-    text = json.dumps({"packs": shown}, ensure_ascii=False, indent=1)
+    text = json.dumps({"packs": shown}, ensure_ascii=False)
     return text.encode("utf-8", "replace").decode() + "\n"  # half a surrogate is no letter
 
 
@@ -93,34 +105,32 @@ def _row(pack: FoundPack, time_ns: int, row: Row) -> tuple[str, ...]:
     cells = (
         *(moment(time_ns), pack.vehicle, pack.pack, soc_span(get("from_soc_pct"), get("to_soc_pct"))),
         figure(get("charge_ah"), "Ah"),
-        _give_or_take(get("charge_capacity_ah"), get("charge_capacity_sd_ah"), "Ah"),
-        _interval(get("capacity_ah"), get("capacity_low_ah"), get("capacity_high_ah"), "Ah"),
-        _interval(get("soh_pct"), get("soh_low_pct"), get("soh_high_pct"), "%"),
-        _give_or_take(get("resistance_mohm"), get("resistance_sd_mohm"), "mΩ"),
-        "; ".join(_notes(row)),
+        _within(known, "Ah", "charge_capacity_ah", "charge_capacity_sd_ah"),
+        _within(known, "Ah", "capacity_ah", "capacity_low_ah", "capacity_high_ah"),
+        _within(known, "%", "soh_pct", "soh_low_pct", "soh_high_pct"),
+        _within(known, "mΩ", "resistance_mohm", "resistance_sd_mohm"),
+        "; ".join(_notes(row, known)),
     )
     return tuple(one_line(cell) for cell in cells)
 
 
-def _give_or_take(value: float | None, sd: float | None, unit: str) -> str:
-    return "" if value is None or sd is None else f"{value:.1f} ± {sd:.1f} {unit}"
+def _within(known: Mapping[str, float], unit: str, value: str, *ends: str) -> str:
+    """Return a value with its sd, or with both ends of its interval."""
+    if value not in known:
+        return ""
+    of = [f"{known[end]:.1f}" for end in ends]
+    spread = f"± {of[0]}" if len(of) == 1 else f"({' to '.join(of)})"
+    return f"{known[value]:.1f} {spread} {unit}"
 
 
-def _interval(value: float | None, low: float | None, high: float | None, unit: str) -> str:
-    return (
-        ""
-        if value is None or low is None or high is None
-        else f"{value:.1f} ({low:.1f} to {high:.1f}) {unit}"
-    )
-
-
-def _notes(row: Row) -> Iterator[str]:
+def _notes(row: Row, known: Mapping[str, float]) -> Iterator[str]:
     """Yield why a charge does not count, and what is to be looked at."""
-    if row.get("reason"):
+    if "reason" in row:
         yield f"not used: {row['reason']}"
-    if "current_offset_a" in row:
-        yield f"current {float(row['current_offset_a']):+.2f} A off"
-    for name, what in (("weak", "charge"), ("resistive", "resistance")):
-        if f"{name}_cell_ratio" in row:
-            cell = f"cell {row[f'{name}_cell_index']:.0f}"
-            yield f"{cell} {float(row[f'{name}_cell_ratio']):.3f} of the median's {what}"
+    if "current_offset_a" in known:
+        yield f"current {known['current_offset_a']:+.2f} A off"
+    if known.get("weak_cell_ratio", 1.0) < WEAK:
+        yield f"cell {known['weak_cell_index']:.0f}: {known['weak_cell_ratio']:.3f} of the median's charge"
+    if known.get("resistive_cell_ratio", 1.0) > RESISTIVE:
+        ratio = f"{known['resistive_cell_ratio']:.2f} of the median's resistance"
+        yield f"cell {known['resistive_cell_index']:.0f}: {ratio}"

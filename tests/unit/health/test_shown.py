@@ -68,7 +68,7 @@ def test_the_table_says_why_a_charge_does_not_count_and_what_to_look_at() -> Non
     head, first, second, third = as_table(packs(points())).splitlines()
     assert head.split()[:4] == ["start", "vehicle", "pack", "SOC"]
     assert first.startswith("2023-11-14T22:13:20Z  van-7    main  20 → 100 %  80.0 Ah  100.0 ± 4.1 Ah  ")
-    assert first.endswith("cell 3 0.900 of the median's charge; cell 2 1.600 of the median's resistance")
+    assert first.endswith("cell 3: 0.900 of the median's charge; cell 2: 1.60 of the median's resistance")
     assert "80.0 ± 0.0 mΩ" in first
     assert second.endswith("not used: soc")
     assert "95.0 (" in third
