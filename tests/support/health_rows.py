@@ -9,9 +9,8 @@ from telemetry_core.rows.schema import Schema
 from telemetry_core.rows.spec import FieldSpec, RecordSpec, SlotKind
 
 FIELDS = ("voltage_v", "current_a", "power_w", "soc_pct", "temp_min_c", "temp_max_c")
-START_NS = (
-    1_700_000_000_000_000_000 // 86_400_000_000_000 * 86_400_000_000_000 + 36_000_000_000_000
-)  # 10:00 UTC
+DAY_NS = 86_400_000_000_000
+START_NS = 19_675 * DAY_NS + 36_000_000_000_000  # 10:00 UTC
 
 
 def schema_of(cells: int) -> Schema:

@@ -305,7 +305,7 @@ cdef class Health:
                 known.use.spent_ns[known.use.range] += passed_ns
             take_reading(&known.use.charge, value, now_ns, pack.gap_ns)
             found = take_current(pack, value, now_ns)
-            if pack.waiting_count or known.pairs.waiting_ns != NEVER_NS:
+            if passed_ns > 0 and (pack.waiting_count or known.pairs.waiting_ns != NEVER_NS):
                 take_waiting(pack)
             if found:
                 self._report(pack, found, number)
@@ -344,7 +344,7 @@ cdef class Health:
                 cell = &pack.cells[number]
                 take_cell_volts(pack, number, v, head.time_ns)
                 if is_level:
-                    take_level(pack, cell, v, head.time_ns)
+                    is_level = take_level(pack, cell, v, head.time_ns)
                 before_ns = max(before_ns, cell.newest_ns)
                 cell.newest_v, cell.newest_ns = v, head.time_ns
         if has_rest(&pack.known, before_ns):

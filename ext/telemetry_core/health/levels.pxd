@@ -145,22 +145,26 @@ cdef inline void cross_level(Pack* pack, Cell* cell, int32_t level, float as_) n
             cross_median(pack, as_)
 
 
-cdef inline void take_level(Pack* pack, Cell* cell, double v, int64_t now_ns) noexcept nogil:
-    # A cell's voltage while `is_steady`, before its newest one is replaced.
+cdef inline bint take_level(Pack* pack, Cell* cell, double v, int64_t now_ns) noexcept nogil:
+    # A cell's voltage while `is_steady`, before its newest one is replaced. Whether the stretch goes on.
     cdef Median* median = &pack.known.median
     cdef double as_ = pack.known.charge.sums.as_ + pack.known.last.a * ((now_ns - pack.known.last.time_ns) / 1e9)
     cdef double before_as = as_ - median.reference_a * ((now_ns - cell.newest_ns) / 1e9)
     cdef double rise_v = v - cell.newest_v
+    cdef double share = 0
     cdef int32_t level
     if not median.is_counting:
         if cell.newest_ns < median.steady_ns + STEADY_NS:
-            return  # the first turn
+            return True  # the first turn
         begin_stretch(pack)
     if cell.next_level == NO_LEVEL:
         join_stretch(median, cell, v)
     elif level_over(v) - cell.next_level > OPEN_LEVELS:
         end_stretch(pack)  # no cell does so: it is another, or a reading is wrong
+        return False
     else:
         for level in range(cell.next_level, level_over(v)):
-            cross_level(pack, cell, level,
-                        <float>(before_as + (as_ - before_as) * max((level * LEVEL_V - cell.newest_v) / rise_v, 0.0)))
+            if rise_v > 0:
+                share = max((level * LEVEL_V - cell.newest_v) / rise_v, 0.0)
+            cross_level(pack, cell, level, <float>(before_as + (as_ - before_as) * share))
+    return True
