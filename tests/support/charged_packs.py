@@ -6,7 +6,7 @@ cells each step. What is true stands beside them: the pack's capacity, and each 
 """
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from pathlib import Path
@@ -105,13 +105,8 @@ class ChargedPack:
             return
         if gauge.current_a > 2.0:
             self.heard.append(len(self.told_a) - 1)
-        power = {"State": 3, "PackVoltage": pack.voltage_v, "PackCurrent": gauge.current_a, "LinkVoltage": 0}
-        self._say("BMS_PackPower", power)
-        closed = dict.fromkeys(
-            ("MainContactorPlus", "MainContactorMinus", "PrechargeContactor", "Balancing"), 0
-        )
-        state = {"StateOfCharge": gauge.soc_pct, "RemainingCapacity": 0, "FullCapacity": 0}
-        self._say("BMS_PackState", closed | state)
+        self._say("BMS_PackPower", {"PackVoltage": pack.voltage_v, "PackCurrent": gauge.current_a})
+        self._say("BMS_PackState", {"StateOfCharge": gauge.soc_pct})
         page = self._steps % max(self.spec.cells // _CELLS_A_PAGE, 1)
         if self.spec.cells >= _CELLS_A_PAGE:
             cells = range(page * _CELLS_A_PAGE, (page + 1) * _CELLS_A_PAGE)
@@ -119,15 +114,19 @@ class ChargedPack:
             self._say("BMS_CellVoltages", {f"Cell{at + 1:02d}Voltage": volts[at] for at in cells}, page)
         if self._steps % round(10.0 / self.step_s) == 0:
             readings = pack.module_temperatures_c
-            temperatures = {"TemperatureMin": min(readings), "TemperatureMax": max(readings)}
-            others = {"CoolingOn": 0, "TemperatureMean": 0, "CoolantTemperature": 0}
-            self._say("BMS_Temperatures", temperatures | others)
+            self._say("BMS_Temperatures", {"TemperatureMin": min(readings), "TemperatureMax": max(readings)})
         self._steps += 1
 
-    def _say(self, message: str, values: dict[str, float], page: int = 0) -> None:
-        layout = _LAYOUTS[message]
-        data = layout.pack(values, page).to_bytes(layout.byte_count, "little").hex().upper()
-        self._lines.append(f"({self.now_s:.6f}) {self.channel} {layout.arbitration_id:03X}#{data}\n")
+    def _say(self, message: str, values: Mapping[str, float], page: int = 0) -> None:
+        self._lines.append(frame_line(self.now_s, self.channel, message, values, page))
+
+
+def frame_line(at_s: float, channel: str, message: str, values: Mapping[str, float], page: int = 0) -> str:
+    """Return a frame of vehicle.dbc as candump writes it; signals without a value are 0."""
+    layout = _LAYOUTS[message]
+    known = {bits.name: values.get(bits.name, 0.0) for bits in layout.pages[page]}
+    data = layout.pack(known, page).to_bytes(layout.byte_count, "little").hex().upper()
+    return f"({at_s:.6f}) {channel} {layout.arbitration_id:03X}#{data}\n"
 
 
 def integral_ah(told_a: Sequence[tuple[float, float]]) -> float:
@@ -135,54 +134,40 @@ def integral_ah(told_a: Sequence[tuple[float, float]]) -> float:
     return sum((after - before) * (a + b) / 7200.0 for (before, a), (after, b) in pairwise(told_a))
 
 
-def gateway_toml(packs: Sequence[ChargedPack], health: str, *, cells: bool) -> str:
-    """Return the configuration of a gateway that hears these packs, each on its channel by the same name.
+def gateway_toml(pack: str, health: str, *, cells: int = 0) -> str:
+    """Return the configuration of a gateway that hears a pack, on the channel of the same name.
 
-    health: what else each `[[health]]` says.
+    health: what else `[[health]]` says; cells: how many are mapped.
     """
-    signals = [
-        ("BMS_PackPower.PackVoltage", "battery.voltage_v"),
-        ("BMS_PackPower.PackCurrent", "battery.current_a"),
-    ]
-    signals += [("BMS_PackState.StateOfCharge", "battery.soc_pct")]
-    signals += [
-        (f"BMS_Temperatures.Temperature{end}", f"battery.temp_{end.lower()}_c") for end in ("Min", "Max")
-    ]
-    lines = [
-        'vehicle = "van-1"',
-        "[spool]",
-        'directory = "spool"',
-        "[influx]",
-        'url = "http://127.0.0.1:1"',
-        'database = "d"',
-    ]
-    for pack in packs:
-        name = pack.channel
-        lines += ["[[can]]", f'name = "{name}"', f'interface = "{name}"', f'databases = ["{VEHICLE_DBC}"]']
-        lines += ["[[health]]", f'pack = "{name}"', health]
-        mine = signals + [
-            (f"BMS_CellVoltages.Cell{cell:02d}Voltage", f"cells.v{cell:03d}")
-            for cell in range(1, pack.spec.cells + 1)
-            if cells
-        ]
-        for signal, to in mine:
-            lines += [
-                "[[map]]",
-                f'bus = "{name}"',
-                f'signal = "{signal}"',
-                f'to = "{to}"',
-                f'pack = "{name}"',
-            ]
+    signals = {
+        "BMS_PackPower.PackVoltage": "battery.voltage_v",
+        "BMS_PackPower.PackCurrent": "battery.current_a",
+    }
+    signals |= {"BMS_PackState.StateOfCharge": "battery.soc_pct"}
+    signals |= {
+        f"BMS_Temperatures.Temperature{end}": f"battery.temp_{end.lower()}_c" for end in ("Min", "Max")
+    }
+    signals |= {f"BMS_CellVoltages.Cell{n:02d}Voltage": f"cells.v{n:03d}" for n in range(1, cells + 1)}
+    lines = ['vehicle = "van-1"', "[spool]", 'directory = "spool"', "[influx]", 'url = "http://127.0.0.1:1"']
+    lines += ['database = "d"', "[[can]]", f'name = "{pack}"', f'interface = "{pack}"']
+    lines += [f'databases = ["{VEHICLE_DBC}"]', "[[health]]", f'pack = "{pack}"', health]
+    for signal, to in signals.items():
+        lines += ["[[map]]", f'signal = "{signal}"', f'to = "{to}"', f'pack = "{pack}"']
     return "\n".join(lines) + "\n"
 
 
 def health_of(
-    pack: ChargedPack, folder: Path, health: str = "rated_ah = 40.0", *, cells: bool = False
+    pack: ChargedPack, folder: Path, health: str = "rated_ah = 40.0", *, cells: int = 0
 ) -> FoundPack:
     """Return what the gateway's own way makes of the pack's log: its rows of health."""
-    config = folder / "gateway.toml"
-    config.write_text(gateway_toml([pack], health, cells=cells))
-    points, decoder = health_in_logs([pack.write(folder / "bus.log")], config)
+    return health_of_log(pack.write(folder / "bus.log"), pack.channel, health, cells=cells)
+
+
+def health_of_log(log: Path, pack: str, health: str, *, cells: int) -> FoundPack:
+    """Return the same of a log that another has written."""
+    config = log.with_name("gateway.toml")
+    config.write_text(gateway_toml(pack, health, cells=cells))
+    points, decoder = health_in_logs([log], config)
     assert not decoder.unread.lines
-    (found,) = packs(points) or [FoundPack("van-1", pack.channel)]
+    (found,) = packs(points) or [FoundPack("van-1", pack)]
     return found
