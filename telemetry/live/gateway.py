@@ -20,7 +20,8 @@ def gateway_lines(
     """Yield one point for the service as a whole and one for each source."""
     made = {"points_made": total(counters, "points/made/")}
     ends = {f"points_{end}": counters.get(f"points/{end}", 0) for end in POINT_ENDS}
-    figures = _floats({**made, **ends, **gauges})
+    said = {name: value for name, value in gauges.items() if name != "bound_factor"}  # see `factor_line`
+    figures = _floats({**made, **ends, **said})
     yield line(MEASUREMENT, {"vehicle": vehicle}, {**figures, "version": __version__}, time_ns)
     for source in sources(counters):
         yield line(
@@ -29,7 +30,7 @@ def gateway_lines(
 
 
 def factor_line(vehicle: str, time_ns: int, factor: int) -> bytes:
-    """Return the point that says by which factor bounds are multiplied."""
+    """Return the point that says by which factor bounds are multiplied: with a stamp of its own."""
     return line(MEASUREMENT, {"vehicle": vehicle}, _floats({"bound_factor": factor}), time_ns)
 
 

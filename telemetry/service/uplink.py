@@ -28,7 +28,7 @@ class Uplink:
         self._pipeline, self._sink, self._own = pipeline, sink, own
         self._budget: Budget | None = None
         self._bytes_per_hour: int | None = None
-        self._say_at_s = 0.0
+        self._say_at_s, self._said = 0.0, 1
 
     def adopt(self, config: Config, now_s: float) -> None:
         """Be as `config` says, whose stages the pipeline has. An unchanged budget goes on with its factor."""
@@ -47,6 +47,7 @@ class Uplink:
             self._say_at_s = now_s
         elif before != 1:
             self._own.write_factor(1)
+            self._said = 1
         if before != (factor := self._budget.factor if self._budget else 1):
             self._report(factor, before)
 
@@ -68,7 +69,9 @@ class Uplink:
             self._say_at_s = now_s
         if now_s >= self._say_at_s:
             self._say_at_s = now_s + SAY_EVERY_S
-            self._own.write_factor(factor, ago_s=LATE_S if factor > before else 0.0)
+            # One that is not smaller has been in force: all of these have stamps in the order of saying.
+            self._own.write_factor(factor, ago_s=0.0 if factor < self._said else LATE_S)
+            self._said = factor
         return factor != before
 
     def _report(self, factor: int, before: int) -> None:

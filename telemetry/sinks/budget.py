@@ -2,8 +2,8 @@
 
 Promises: pure, in injected time. The factor is 1, 2, 4 … 32.
 - It rises where the link bytes of the last ten minutes, at least one, forecast more than the budget for an
-  hour, or where this hour's rest has no room for ten minutes more like them. What was sent before it changed
-  counts for the hour, not for the forecast.
+  hour, or where this hour's rest has no room for ten minutes more like them: by as much as they ask for, or
+  the last minute of them. What was sent before it changed counts for the hour, not for the forecast.
 - It halves after two windows of ten minutes in a row below half of the budget.
 
 Relies on `step` being called at least each minute.
@@ -115,7 +115,9 @@ class Budget:
         hour = link_bytes - earlier + forecast * WINDOW_S / HOUR_S
         excess = max(forecast, hour) / self._bytes_per_hour
         if excess > 1.0:
-            doublings = math.ceil(math.log2(excess)) or 1
+            lately_s, then = next(one for one in reversed(self._samples) if one[0] <= now_s - SHORTEST_S)
+            lately = (link_bytes - then) / (now_s - lately_s) * HOUR_S / self._bytes_per_hour
+            doublings = math.ceil(math.log2(max(excess, lately))) or 1
             self._change(min(self.factor << doublings, LARGEST_FACTOR), now_s, link_bytes)
 
     def _fall(self, now_s: float, link_bytes: int) -> None:

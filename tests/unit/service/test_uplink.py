@@ -88,7 +88,7 @@ def test_over_the_budget_bounds_and_times_follow_and_the_data_says_so(tmp_path: 
     assert changed[0] == 60
     assert told.factors[1] == (4, 400.0)
     assert told.every_s[2] == 240.0
-    assert told.points[:3] == [(1, 0.0), (4, 1.0), (told.points[2][0], told.points[2][1])]
+    assert told.points[:3] == [(1, 1.0), (4, 1.0), (told.points[2][0], told.points[2][1])]
     assert told.events[0].startswith("resolution_changed: bounds are multiplied by 4, no longer by 1; ")
     factor = told.factors[-1][0]
     assert uplink.gateway_every_s == 30.0 * factor
@@ -129,3 +129,19 @@ def test_a_budget_that_is_too_small_is_refused_before_anything_runs(tmp_path: Pa
     compose(config(tmp_path))
     with pytest.raises(ConfigError, match=r"bytes_per_hour: is less than the [\d,]+ bytes an hour"):
         compose(config(tmp_path, 5_000))
+
+
+def test_factors_have_stamps_in_the_order_in_which_they_are_said(tmp_path: Path) -> None:
+    """A rise is stamped a second ago: also where the factor of before was said since then."""
+    told, stamps = Told(), []
+    uplink = Uplink(told, told, told)
+    uplink.adopt(config(tmp_path), 0.0)
+    for now_s in (1.0, 61.0, 61.5, *range(62, 4000)):
+        told.carried += 3000 if now_s == 61.5 else 0
+        count = len(told.points)
+        uplink.tick(now_s)
+        stamps += [now_s - ago_s for _, ago_s in told.points[count:]]
+    factors = [factor for factor, _ in told.points]
+    assert (factors[:3], stamps[:3]) == ([1, 1, 8], [0.0, 60.0, 60.5])
+    assert factors[-1] == 1, "it has come back"
+    assert stamps == sorted(set(stamps))

@@ -73,6 +73,25 @@ def test_an_hour_with_a_burst_stays_within_the_budget_and_the_next_one_is_as_con
         assert before[-1] == 1, "before each burst all is as configured"
 
 
+@pytest.mark.parametrize(
+    ("need", "lasts_s", "every_s", "most"),
+    [
+        (10, 900, 60.0, 0.9),
+        (20, 300, 60.0, 0.9),
+        (20, 900, 60.0, 1.1),
+        (20, 1800, 60.0, 1.4),
+        (10, 300, 300.0, 1.2),
+    ],
+)
+def test_a_burst_of_many_times_the_budget_is_seen_by_its_last_minute(
+    need: int, lasts_s: int, every_s: float, most: float
+) -> None:
+    """By ten minutes alone it would be seen too late: 1.3, 1.5 and 1.8 budgets in an hour, of 20 a minute."""
+    link = Link(lambda second: need if 21_600 <= second < 21_600 + lasts_s else 0.3, every_s)
+    link.run(9)
+    assert link.dearest_hour() <= most
+
+
 def test_what_fits_changes_nothing() -> None:
     link = Link(lambda _: 0.7, 60.0)
     link.run(24)
