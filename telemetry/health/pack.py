@@ -25,6 +25,7 @@ _MOST_OFFSET_A = 0.5
 _LEAST_SOH = 0.8
 _LEAST_PART = 0.3  # of the capacity, for charges of cells
 _RUNNING = 3  # charges
+_SURELY = 0.9  # of the window, by what was counted
 
 Made = Point | tuple[Event, int]
 
@@ -98,7 +99,7 @@ class PackHealth:
         if charge.reason in ("", WINDOW) and (charge.ended_full or self._settings.chemistry != LFP):
             coarse_ah = self.history.coarse_ah(counted.charge_ah, charge.window_pct)
             # Of many short charges errors make a few wide: these would all say too little.
-            if 100.0 * counted.charge_ah < self._settings.min_window_pct * coarse_ah:
+            if 100.0 * counted.charge_ah < _SURELY * self._settings.min_window_pct * coarse_ah:
                 return charge._replace(reason=WINDOW, capacity_ah=None, sd_ah=None)
         return charge
 

@@ -41,6 +41,7 @@ def battery_health(
         "reason": charge.reason or None,
         "charge_capacity_ah": charge.capacity_ah,
         "charge_capacity_sd_ah": charge.sd_ah,
+        **more,
     }
     if steps and (found := cells.resistance(steps)):
         known |= {"resistance_mohm": found.mohm, "resistance_sd_mohm": found.sd_mohm}
@@ -55,7 +56,7 @@ def battery_health(
     if by_resistance:
         highest = max(by_resistance, key=lambda one: one.ratio)
         known |= {"resistive_cell_index": float(highest.number), "resistive_cell_ratio": highest.ratio}
-    return point(BATTERY_HEALTH, tags, change.time_ns, {**known, **more})
+    return point(BATTERY_HEALTH, tags, change.time_ns, known)
 
 
 def estimated(found: Estimate | None, rated_ah: float) -> dict[str, Value]:
