@@ -16,6 +16,7 @@ from pathlib import Path
 from telemetry_core.frames.batch import FrameBatch
 
 from benchmarks.core import BATCH_FRAMES, Core
+from benchmarks.health import ChargedPack
 from benchmarks.readers import CANDUMP, LOG_FORMATS
 
 
@@ -43,6 +44,7 @@ def main(folder: Path) -> None:
     counted("keep for triggers", encoding.keep)
     counted("pack for the black box", lambda: core.pack(batches))
     counted("decode + encode", lambda: core.decode_and_encode(batches))
+    counted("battery health", ChargedPack(5_000, 50).follow)
     for log_format in LOG_FORMATS:
         counted(log_format.stage, partial(core.log_to_lines, log_format, folder))
 

@@ -18,8 +18,8 @@ Relies on MapTable for valid indexes. Relies on the senders stage to mark rows w
 Time is that of the frames. An input of a derived value serves rows at its own stamp and up to `input_age_ns` later,
 never earlier ones. After a step back in time, values are derived again once all inputs have come again.
 
-`map_table.pxd` reads a field out of a message row; `derived.pxd` writes what follows from mapped fields. `cycles.pyx`
-and `rounds.pyx` say which pages are one reading.
+`map_table.pxd` reads a field out of a message row; `derived.pxd` writes what follows from mapped fields; `pages.pxd` takes
+what a page of cells brings. `cycles.pyx` and `rounds.pyx` say which pages are one reading.
 """
 
 cimport cython
@@ -41,6 +41,7 @@ from telemetry_core.rules.map_table cimport (
     Bus, Cycle, MapTable, Message, Output, Part, Range, Reference, Slot, Target, Word, find_word, is_there,
     mapped_value,
 )
+from telemetry_core.rules.pages cimport take_values, write_page
 from telemetry_core.rules.rounds cimport read_held, take_answer
 from telemetry_core.rows.access cimport has_field, is_of_sender, set_double, set_word, slots_of, reports_fault
 from telemetry_core.rows.batch cimport ROW_NEW_SENDER, ROW_OTHER_SENDER, RowHead, SampleBatch
@@ -441,6 +442,7 @@ cdef class Mapper:
         cdef const Cycle* cycle = &self.table.cycles[bus.first_cycle + output.cycle]
         cdef CycleState* state = &channel.cycles[output.cycle]
         cdef Page* pages = channel.pages + cycle.first_page
+        cdef const uint64_t* raw = slots_of(self.schema, row)
         cdef uint32_t count = self._find_parts(row, output)
         cdef uint32_t number
         cdef uint8_t found
@@ -454,10 +456,11 @@ cdef class Mapper:
             self._write_held(channel, bus, output.cycle, out)
         channel.is_watching |= state.is_held
         for number in range(count):
-            self._take_values(row, channel, cycle, &self.table.parts[output.first_part + self.parts_there[number]],
-                              state.number, state.number - 1 if found & REPLACES else 0)
+            take_values(row, raw, channel, cycle, self.table,
+                        &self.table.parts[output.first_part + self.parts_there[number]],
+                        state.number, state.number - 1 if found & REPLACES else 0)
         if self.has_pages:
-            self._write_page(row, channel, cycle, output, count, <uint32_t>out.rows)
+            write_page(self.pages, row, channel, output, self.table, self.parts_there, count, <uint32_t>out.rows)
         if found & READING:
             self._write_cells(<const RowHead*>row, channel, cycle, state, state.begin, spread, out)
         if found & NEWS:
@@ -479,50 +482,6 @@ cdef class Mapper:
                                self.pages_there, count, <const RowHead*>row, cycle.within_ns)
         return take_row(state, pages, self.table.ranks + cycle.first_rank, cycle.page_count, self.pages_there,
                         count, <const RowHead*>row, self.cycle_gap_ns)
-
-    cdef void _take_values(self, const uint64_t* row, Channel* channel, const Cycle* cycle,
-                           const Part* part, uint64_t row_number, uint64_t replaced) noexcept nogil:
-        """Take the values of a part. replaced: number of a row whose values end where this row has none."""
-        cdef const uint64_t* raw = slots_of(self.schema, row)
-        cdef const Slot* slot
-        cdef uint32_t number
-        cdef double value
-        for number in range(part.first_slot, part.first_slot + part.slot_count):
-            slot = &self.table.slots[number]
-            value = NAN
-            if has_field(row, slot.source) and (slot.word_count == 0
-                                                or find_word(slot, self.table.words, raw[slot.source]) == NULL):
-                value = mapped_value(slot, raw[slot.source])  # cells have no texts: a word is an absent value
-            if isfinite(value):
-                channel.values[cycle.first_value + slot.target] = value
-                channel.brought_by[cycle.first_value + slot.target] = row_number
-            elif channel.brought_by[cycle.first_value + slot.target] == replaced:
-                channel.brought_by[cycle.first_value + slot.target] = 0
-
-    cdef int _write_page(self, const uint64_t* row, Channel* channel, const Cycle* cycle, const Output* output,
-                         uint32_t count, uint32_t rows) except -1 nogil:
-        """Write the voltages that the row has just brought, after so many rows of the batch."""
-        cdef const Target* target = &self.table.targets[cycle.target]
-        cdef uint64_t number = channel.cycles[output.cycle].number
-        cdef uint32_t mask_words = self.schema.records[target.record].mask_words
-        cdef uint64_t* made = self.pages.add_row(target.record)
-        cdef bint is_empty = True
-        cdef const Part* part
-        cdef uint32_t index, slot, field
-        (<RowHead*>made).time_ns = (<const RowHead*>row).time_ns
-        (<RowHead*>made).channel = (<const RowHead*>row).channel
-        (<RowHead*>made).tags = channel.tags[target.tag_set]
-        (<RowHead*>made).id = rows
-        for index in range(count):
-            part = &self.table.parts[output.first_part + self.parts_there[index]]
-            for slot in range(part.first_slot, part.first_slot + part.slot_count):
-                field = self.table.slots[slot].target
-                if field < target.cell_count and channel.brought_by[cycle.first_value + field] == number:
-                    set_double(made, mask_words, field, channel.values[cycle.first_value + field])
-                    is_empty = False
-        if is_empty:
-            self.pages.drop_row(target.record)
-        return 0
 
     cdef int _write_cells(self, const RowHead* head, Channel* channel, const Cycle* cycle, CycleState* state,
                           uint64_t begin, Spread* spread, SampleBatch out) except -1 nogil:
