@@ -20,7 +20,7 @@ from typing import Any, TypeVar
 
 from telemetry.blackbox.settings import BlackBoxSettings
 from telemetry.charging.settings import ChargingSettings, CrossCheckSettings, SessionSettings, VinSettings
-from telemetry.errors import Faults
+from telemetry.errors import ConfigError, Faults
 from telemetry.health.settings import HealthSettings, refuse_twice
 from telemetry.rules.aggregate import Aggregate
 from telemetry.rules.limits import Limit
@@ -154,6 +154,10 @@ def read_config(document: Document, environment: Mapping[str, str], *, sends: bo
     for trigger in arrays["trigger"] if box is not None and box.directory is None else ():
         with faults.gathered():
             refuse_without_box(trigger)
+    with faults.gathered():
+        if box is not None and made.get("spool") and box.directory == made["spool"].directory:
+            hint = "give it one of its own"
+            raise ConfigError("is the spool's folder", where=box.where.key("directory"), hint=hint)
     with faults.gathered():
         refuse_twice(arrays["health"])
     faults.raise_any(beside=top.notes)

@@ -157,7 +157,7 @@ class ReduceSettings:
                     hint = (
                         "it passes at each change"
                         if flags
-                        else choice(glob, (re.sub("[0-9]+$", "*", one) for one in numbers))
+                        else choice(glob, (_as_glob(one, whole=glob.endswith(".*")) for one in numbers))
                     )
                     raise ConfigError(words, where=where.key(glob), hint=hint)
             for name in found:
@@ -176,6 +176,11 @@ class ReduceSettings:
 
 
 SEND_ALL = ReduceSettings()
+
+
+def _as_glob(name: str, *, whole: bool) -> str:
+    """Return a glob that has this field: of all of its measurement, or of those that differ by a number."""
+    return f"{name.partition('.')[0]}.*" if whole else re.sub("[0-9]+$", "*", name)
 
 
 def _is_number(field: FieldSpec) -> bool:

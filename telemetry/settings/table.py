@@ -430,7 +430,12 @@ def _range(above: float, least: float, most: float) -> str:
 
 
 def _as_number(key: str, value: object) -> str:
-    """Return how a text that is a number, maybe with a unit, is written: `every_s = 60, in seconds`."""
+    """Return how a text that is a number, maybe with a unit, is written: `every_s = 60, in seconds`.
+
+    Likewise a name with a dot that has become a table.
+    """
+    if isinstance(value, dict) and value:  # as dotted keys of TOML are
+        return f'a name with a dot stands in quotes: "{key}.{next(iter(value))}"'
     found = _NUMBER.fullmatch(value.strip()) if isinstance(value, str) else None
     if found is None:
         return ""

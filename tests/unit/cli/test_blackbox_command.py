@@ -37,6 +37,7 @@ def test_captures_are_listed_and_dropped(tmp_path: Path, capsys: pytest.CaptureF
         ("", 78, "there is no [black_box] (give it a directory)"),
         ("[black_box]\nminutes = 5", 78, "black_box.directory: is missing"),
         ('[[trigger]]\non = ["limit"]\nblack_box = true', 78, "trigger[0].black_box: there is no black box"),
+        ('[black_box]\ndirectory = "spool"', 78, "black_box.directory: is the spool's folder"),
         ('[black_box]\ndirectory = "nowhere"', 66, "nowhere: there is no black box"),
     ],
 )

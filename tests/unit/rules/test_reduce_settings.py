@@ -75,6 +75,10 @@ def test_the_first_glob_that_fits_a_field_has_its_bound_and_flags_have_none() ->
         ({"bounds": {"*": float("nan")}}, r"bounds\.\*: must be a finite number, not nan"),
         ({"bounds": {"*": float("inf")}}, r"bounds\.\*: must be a finite number, not inf"),
         ({"bounds": {"*": True}}, r"bounds\.\*: must be a number, not"),
+        (
+            {"bounds": {"battery": {"voltage_v": 0.1}}},
+            r'bounds.battery: must be a number, not a table \(.* in quotes: "battery.voltage_v"\)',
+        ),
         ({"bounds": {"*": 1}, "every_s": 61}, "longest_s: is under every_s = 61"),
         ({"bounds": {"*": 1}, "longest_s": 9, "every_s": 9.5}, "longest_s: is under every_s = 9.5"),
     ],
@@ -89,6 +93,7 @@ def test_keys_of_bounds_that_make_no_sense_are_an_error_each(keys: dict[str, obj
     [
         ("battery.voltge_v", r'there is no such field \(did you mean "battery.voltage_v"\?\)'),
         ("cells.w*", r'there is no such field \(did you mean "cells.v\*"\?\)'),
+        ("Pack_Stat.*", r'there is no such field \(did you mean "Pack_State.\*"\?\)'),
         ("Pack_State.Open", r"Pack_State.Open is a flag or a text \(it passes at each change\)"),
         ("*.charging", "battery.charging is a flag or a text"),
         ("Other.*", "Other.X is of a measurement with an interval of its own"),
