@@ -102,7 +102,7 @@ class Service:
         self._sources = RunningSources(assembled, self._output, self._assemble_again)
         self._ledger = Ledger(self._earlier_accounts())
         self._committer = Committer(self._spool, self._clock, self._fail)
-        self._remembering = Remembering(config.spool_directory, self._committer, self._clock)
+        self._remembering = Remembering(config.spool_directory, self._committer)
         self._pipeline = Pipeline(
             self._stages,
             self._committer,

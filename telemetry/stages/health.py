@@ -68,6 +68,11 @@ class HealthFollowing:
         self.has_news = False
         self.recorded: Collection[str] = ()
 
+    @property
+    def newest_ns(self) -> int:
+        """Return the stamp of the newest row of any pack; 0: there was none."""
+        return max(self._core.last_ns(number) or 0 for number in range(len(self._settings)))
+
     def packs_of(self, binding: Binding) -> list[str]:
         """Return the packs of which such a channel has rows."""
         tag_sets = self._mapping.tag_sets_of(binding.bus)

@@ -1,20 +1,27 @@
 """Battery health of a log: `run`, `decode` and `health` make the same of it, however it is cut."""
 
+import csv
+import json
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 from random import Random
 
+import pyarrow.parquet as pq
 import pytest
 
+from telemetry import lake
 from telemetry.charging.items import Point
 from telemetry.decode.health import health_in_logs
 from telemetry.model.point import line
 from tests.integration.test_one_composition import output, written_by_the_service
 from tests.support.gateway import Gateway
+from tests.support.lake import lake_rows, one_run, rows_of
 from tests.support.packs_charged import DAYS, Frame, config, frames, health, mapped, write_log
 
 MEASUREMENTS = ("battery_health,", "battery_use,", "cell_")
 REPLAY = '[[replay]]\nname = "log"\nfile = "can0.log"\n'
+MIDNIGHT_NS = 1_700_006_400 * 10**9
 CAN = '[[can]]\nname = "can0"\n'
 
 
@@ -102,3 +109,73 @@ def test_a_log_that_cannot_be_read_is_named_and_costs_itself(
     assert of_health(as_lines(points)) == whole
     assert any(str(tmp_path / "broken.blf") in words for words in warnings)
     assert decoder.unread.lines
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_a_dataset_made_day_by_day_has_the_rows_of_one_run(
+    seed: int, content: list[Frame], whole: dict[str, str], tmp_path: Path
+) -> None:
+    """Midnight falls into a rest; what two charges of the day before tell counts in the next day."""
+    chance = Random(seed)
+    file = config(tmp_path, CAN, mapped("can0") + health())
+    midnight = next(n for n, frame in enumerate(content) if frame[0] >= MIDNIGHT_NS)
+    places = [0, *sorted({midnight, *chance.sample(range(1, len(content)), 3)}), len(content)]
+    (tmp_path / "van").mkdir()
+    logs = [
+        write_log(tmp_path / "van" / f"{n}.log", content[slice(*part)])
+        for n, part in enumerate(pairwise(places))
+    ]
+    expected, _ = one_run(logs, file)
+    charges = [dict(row) for table, row in expected if table == "battery_health"]
+    assert sorted(charge["charge_ah"] for charge in charges) == sorted(
+        float(fields.partition("charge_ah=")[2].partition(",")[0])
+        for key, fields in whole.items()
+        if key.startswith("battery_health")
+    )
+    early = [log for log in logs if int(log.stem) < places.index(midnight)]
+    for named in (early, logs):  # the first day alone, then with the next
+        written = lake.write(named, to=tmp_path / "lake", config=file)
+        assert written.errors == []
+        assert not any(outcome.problems for outcome in written.outcomes)
+    assert lake_rows(tmp_path / "lake") == expected
+
+
+def test_text_and_parquet_have_the_same_values(
+    content: list[Frame], whole: dict[str, str], tmp_path: Path
+) -> None:
+    log = write_log(tmp_path / "can0.log", content)
+    file = config(tmp_path, CAN, mapped("can0") + health())
+    expected = {
+        (key.partition(",")[0], int(key.rpartition(" ")[2]), name, value.strip('"'))
+        for key, fields in whole.items()
+        for name, _, value in (each.partition("=") for each in fields.split(","))
+    }
+    rows = csv.DictReader(output("decode", "--config", file, log).splitlines())
+    found = [row for row in rows if f"{row['message']},".startswith(MEASUREMENTS)]
+    assert {row["pack"] for row in found} == {"main"}
+    flags = {"1": "true", "0": "false"}
+    assert {
+        (row["message"], int(row["time_ns"]), row["signal"], flags.get(row["value"], row["value"]))
+        if row["signal"] in ("used", "ended_full")
+        else (row["message"], int(row["time_ns"]), row["signal"], row["value"])
+        for row in found
+    } == expected
+    found_json = [
+        json.loads(line)
+        for line in output("decode", "--config", file, "--format", "ndjson", log).splitlines()
+    ]
+    assert sum(
+        len(row["signals"]) for row in found_json if f"{row['message']},".startswith(MEASUREMENTS)
+    ) == len(expected)
+    output("decode", "--config", file, "--format", "parquet", "-o", tmp_path / "tables", log)
+    of_tables = {
+        (table.stem, time, name)
+        for table in (tmp_path / "tables").glob("*.parquet")
+        if f"{table.stem},".startswith(MEASUREMENTS)
+        for _, row in rows_of(table.stem, pq.ParquetFile(table).read())
+        for time in [dict(row)["time"]]
+        for name in dict(row)
+    }
+    assert of_tables - {each for each in of_tables if each[2] in ("time", "channel", "pack")} == {
+        each[:3] for each in expected
+    }

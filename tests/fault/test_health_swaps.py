@@ -1,0 +1,126 @@
+"""Packs that take turns at a plug: each has a history of its own, over restarts too."""
+
+from pathlib import Path
+
+import pytest
+
+from telemetry.charging.items import Named
+from telemetry.health.state import StateFiles
+from tests.support.charge_lives import charge, number, text
+from tests.support.health_lives import HealthLives
+from tests.support.packs_charged import CHARGE, DRIVE, SECOND, START_NS, Frame, frames
+from tests.support.plug import PlugBench
+from tests.unit.charging.test_packs import charge as charge_at
+
+FIRST, SECOND_PACK = "SIMU-00006D1A", "SIMU-00006D1B"  # by the serial numbers 27930 and 27931
+CONTENT = tuple(frames((*CHARGE, *DRIVE, *CHARGE, *DRIVE, *CHARGE, *DRIVE, *CHARGE)))
+STARTS_S = (0, 480, 960, 1440)  # of its charges
+
+
+def lives_in(folder: Path, said: str | None = None) -> HealthLives:
+    lives = HealthLives(folder, said)
+    lives.clock.step((START_NS - lives.clock.unix_ns()) / 1e9)
+    lives.start()
+    return lives
+
+
+def name(lives: HealthLives, identity: str, rated_ah: float = 0.0) -> None:
+    """Let the first row of the next batch say who the pack is."""
+    health = lives.stages.writing.health
+    assert health is not None
+    health._named.append(Named(0, "main", identity, rated_ah))
+
+
+def between(begin_s: int, end_s: int) -> list[Frame]:
+    return [each for each in CONTENT if begin_s <= (each[0] - START_NS) / SECOND < end_s]
+
+
+def test_a_vehicle_says_who_its_pack_is_and_what_it_is_rated_each_time() -> None:
+    bench, named = PlugBench(), list[Named]()
+    bench.tracker.tell_names(named)
+    for at, serial in enumerate((1, None, 2)):
+        charge_at(bench, 100.0 * at, serial)
+    bench.finish()
+    assert [(one.pack, one.identity, one.rated_ah) for one in named] == [
+        ("main", "WXYZ-00000001", 0.0),
+        ("main", "", 0.0),
+        ("main", "WXYZ-00000002", 0.0),
+    ]
+
+
+def test_each_identity_goes_on_with_its_own_charges_also_after_a_restart(tmp_path: Path) -> None:
+    lives = lives_in(tmp_path)
+    parts = zip(STARTS_S, (*STARTS_S[1:], 3000), (FIRST, SECOND_PACK, FIRST, FIRST), strict=True)
+    for begin_s, end_s, identity in parts:
+        name(lives, identity)
+        lives.play(between(begin_s, end_s))
+        lives.stop()
+        lives.start()
+    rows = [row for _, row in lives.rows()]
+    assert [text(row, "used") for row in rows] == ["true"] * 4
+    assert ["charges_used" in row for row in rows] == [False, False, False, True]
+    assert number(rows[3], "charges_used") == 3  # those of the first pack
+    known = {state.identity: len(state.history["used"]) for state in StateFiles(tmp_path / "health").read()}
+    assert {FIRST: 3, SECOND_PACK: 1}.items() <= known.items()
+
+
+def test_a_pack_that_is_named_for_the_first_time_is_the_one_that_was_there(tmp_path: Path) -> None:
+    lives = lives_in(tmp_path)
+    lives.play(between(0, 480))
+    name(lives, FIRST)
+    lives.play(between(480, 3000))
+    *_, (_, last) = lives.rows()
+    assert number(last, "charges_used") == 4
+
+
+def test_a_swap_in_the_middle_of_a_charge_ends_it_and_says_why(tmp_path: Path) -> None:
+    lives = lives_in(tmp_path)
+    name(lives, FIRST)
+    lives.play(between(0, 150))
+    name(lives, SECOND_PACK)
+    lives.play(between(150, 480))
+    (_, row), *_ = lives.rows()
+    assert (text(row, "used"), text(row, "reason")) == ("false", "swap")
+    assert "charge_capacity_ah" not in row
+
+
+def test_what_the_battery_says_of_its_rating_counts_where_nothing_is_configured(tmp_path: Path) -> None:
+    for folder, rest in (("told", ""), ("configured", "rated_ah = 5.0\n")):
+        (tmp_path / folder).mkdir()
+        lives = lives_in(tmp_path / folder)
+        lives.stop()
+        lives.said = lives.said.replace("rated_ah = 4.0\n", rest)
+        lives.configure(lives.bays)
+        lives.start()
+        name(lives, FIRST, 4.0)
+        lives.play(between(0, 300))
+        lives.stop()
+        lives.start()
+        lives.play(between(300, 3000))
+        *_, (_, last) = lives.rows()
+        capacity_ah = number(last, "capacity_ah")
+        assert number(last, "soh_pct") == pytest.approx(capacity_ah / (5.0 if rest else 4.0) * 100)
+
+
+@pytest.mark.long
+def test_two_vehicles_at_a_charger_have_a_history_each(tmp_path: Path) -> None:
+    """Simulated charges by GB/T 27930, which take half a minute."""
+    bus = 'protocol = "gbt27930"\nmessages = true\n[[health]]\nmin_window_pct = 10\n'
+    lives = lives_in(tmp_path, bus)
+    at_ns = START_NS
+    for seed in (1, 2, 1):
+        content = charge(30.5, 42.0, seed)
+        at_ns = max(at_ns, lives.clock.unix_ns())
+        lives.play([(at_ns + ns, id, data) for ns, id, data in content])
+        lives.watch(1000.0)
+        lives.stop()
+        lives.start()
+    rows = [row for _, row in lives.rows()]
+    assert [text(row, "used") for row in rows] == ["true"] * 3
+    known = {state.identity: len(state.history["used"]) for state in StateFiles(tmp_path / "health").read()}
+    assert {FIRST: 2, SECOND_PACK: 1}.items() <= known.items()
+    assert all(
+        state.history["reported_ah"] == 178.0
+        for state in StateFiles(tmp_path / "health").read()
+        if state.identity
+    )
