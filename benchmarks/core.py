@@ -43,7 +43,6 @@ class Core:
         self.reduced = SampleBatch(plan.schema)
         self.ring = Ring(plan.schema, [[True] * len(spec.records)], 8_000_000, 120 * 10**9)
         self.ring.bind(0, 0)
-        self.packer = Packer()
 
     def decode(self, batches: list[FrameBatch]) -> None:
         for batch in batches:
@@ -75,9 +74,9 @@ class Core:
 
     def pack(self, batches: list[FrameBatch]) -> None:
         """Pack frames for the black box."""
+        packer = Packer()
         for batch in batches:
-            self.packer.add(batch)
-        self.packer.take()
+            packer.pack(batch)
 
     def log_to_lines(self, log_format: LogFormat, folder: Path) -> int:
         """Read, decode and encode a log; how many lines it made."""

@@ -2,8 +2,8 @@
 
 Promises:
 - Nobody who gives it something waits for the disk. What a disk does not take, or takes too late, is counted.
-- What came is in a file a second later, which a kill does not undo. It is on disk with its segment, after ten
-  seconds.
+- What came is on disk a second later. Until then frames are in a file system in memory, if there is one: a
+  kill leaves them to the next start.
 - A capture holds all that was there when it was frozen, and what came until its time was over.
 - Frozen captures take `most_mb` at most, but for the newest: older ones are dropped, with an event.
 
@@ -19,8 +19,9 @@ from contextlib import suppress
 from telemetry_core.frames.batch import FrameBatch
 from telemetry_core.frames.packed import Packer
 
+from telemetry.blackbox.kept import Kept
 from telemetry.blackbox.settings import BlackBoxSettings
-from telemetry.blackbox.store import LENGTH, Box, Capture, Part
+from telemetry.blackbox.store import LENGTH, Box, Capture, Kind, Part, parts_of
 from telemetry.clock import Clock
 from telemetry.errors import TelemetryError
 from telemetry.model.events import Event, begins
@@ -34,7 +35,6 @@ SEGMENT_S = 10.0
 WRITE_EVERY_S = 1.0
 MOST_WAITING_BYTES = 2_000_000
 CLOSE_S = 2.0
-SET_NS = 1_000_000  # a clock that moves this much against the time since boot was set
 LATE_S = 1.0  # what belongs to a capture may come so late
 
 
@@ -48,21 +48,21 @@ class BlackBox:
         self.settings = settings
         self.box = Box(settings.directory)
         self._lock = self.box.lock()
-        self._clock = clock
+        self._clock, self._boot_id = clock, clock.boot_id()
         self._on_event = on_event
         self._changed = threading.Condition()
-        # By source, and what stamps counted from when they were taken, if the time was not known.
-        self._packers: dict[tuple[str, int | None], Packer] = {}
-        self._lines: dict[tuple[str, int | None], list[bytes]] = {}
-        self._offset_ns = clock.unix_ns() - clock.boot_ns()
-        self._lines_bytes = 0
+        self._packers: dict[str, Packer] = {}  # by source
+        self._waiting: list[bytes] = []  # parts
+        self._waiting_bytes = self._waiting_count = 0
+        self._kept = Kept(settings.directory)
         self.time_known = True  # as it is for lines
+        self.keeps = False  # what comes, in memory too, until it is on disk
+        self.wants_state = True  # nothing says yet from where on its frames follow one another
         self._asked: list[tuple[str, float]] = []  # captures: id, and until when
         self._open: dict[str, float] = {}  # captures that go on: until when
         self._descriptor = -1
         self._number = max(self.box.segments(), default=0)
         self._began_s = clock.monotonic_s()
-        self._written_s = self._began_s
         self._warned = False
         self._ends = False
         self.lost = 0  # frames and lines
@@ -70,9 +70,22 @@ class BlackBox:
         self._thread = threading.Thread(target=self._run, name="black box", daemon=True)
         self.frozen = self.box.frozen()  # as of a moment ago, for any thread
         self.ids_before = {capture.id for capture, _ in self.frozen}  # which no later capture may have
+        with suppress(OSError):
+            self._adopt()
+        self.run = f"box{self._number}/"  # what positions in what it takes are called from now on
         for capture, _ in self.frozen:
             if capture.last is None:  # that was cut off
                 self._end(capture)
+
+    def _adopt(self) -> None:
+        """Write what a killed run has left in memory, unless it had written it."""
+        left = self._kept.left()
+        last = [*self.box.records(self._number)][-1:] if left and self._number else ()
+        written = {part.packed() for record in last for part in record}
+        if content := b"".join(packed for part in parts_of(left) if (packed := part.packed()) not in written):
+            self._write(content)
+            self._end_segment(self._clock.monotonic_s())
+        self._kept.remove()
 
     def start(self) -> None:
         """Begin. Raises UnavailableError when the system gives no thread."""
@@ -90,22 +103,47 @@ class BlackBox:
         if not self._thread.is_alive():
             os.close(self._lock)
 
-    def take(self, source: str, frames: FrameBatch, *, time_known: bool) -> None:
-        """Take frames of a live bus. time_known: whether their stamps may be trusted."""
+    def take(
+        self,
+        source: str,
+        frames: FrameBatch,
+        offset_ns: int | None = None,
+        *,
+        first: int = 0,
+        is_can: bool = True,
+    ) -> None:
+        """Take frames of a live source. first: how many of it came before in this run."""
         with self._changed:
-            if self._waiting_bytes() > MOST_WAITING_BYTES:
+            if self._waiting_bytes > MOST_WAITING_BYTES:
                 self.lost += len(frames)
+                self.wants_state = True
                 return
-            self._packers.setdefault((source, self._offset(time_known)), Packer()).add(frames)
+            content = self._packers.setdefault(source, Packer()).pack(frames)
+            kind = Kind.FRAMES if is_can else Kind.MESSAGES
+            self._add(Part(source, content, kind, offset_ns, self._boot_id, first, len(frames)), len(frames))
 
     def take_line(self, source: str, line: bytes) -> None:
         """Take a line of a serial port's capture. From any thread."""
+        offset_ns = None if self.time_known else self._clock.unix_ns() - self._clock.boot_ns()
         with self._changed:
-            if self._waiting_bytes() > MOST_WAITING_BYTES:
+            if self._waiting_bytes > MOST_WAITING_BYTES:
                 self.lost += 1
-                return
-            self._lines.setdefault((source, self._offset(self.time_known)), []).append(line)
-            self._lines_bytes += len(line)
+            else:
+                self._add(Part(source, line, Kind.LINES, offset_ns, self._boot_id), 1)
+
+    def take_state(self, name: str, state: bytes) -> None:
+        """Take what stages of this name know: with the frames from here on it is all that they are."""
+        self.wants_state = False
+        with self._changed:
+            self._add(Part(name, state, Kind.STATE), 0)
+
+    def _add(self, part: Part, count: int) -> None:
+        packed = part.packed()
+        self._waiting.append(packed)
+        self._waiting_bytes += len(packed) if count else 0
+        self._waiting_count += count
+        if self.keeps and part.kind is not Kind.LINES:
+            self._kept.append(packed)
 
     def freeze(self, name: str, after_s: float) -> None:
         """Keep what is there, and what comes within `after_s`."""
@@ -115,18 +153,6 @@ class BlackBox:
     def counted(self) -> dict[str, int]:
         """Return what was lost, and which captures were dropped, as counters."""
         return {"black_box/lost": self.lost, "black_box/dropped": self.dropped}
-
-    def _offset(self, time_known: bool) -> int | None:
-        """Return wall time less time since boot; None where wall time is known. The same until it is set."""
-        if time_known:
-            return None
-        offset_ns = self._clock.unix_ns() - self._clock.boot_ns()
-        if abs(offset_ns - self._offset_ns) >= SET_NS:
-            self._offset_ns = offset_ns
-        return self._offset_ns
-
-    def _waiting_bytes(self) -> int:
-        return self._lines_bytes + sum(map(len, self._packers.values()))
 
     def _run(self) -> None:
         while True:
@@ -140,14 +166,17 @@ class BlackBox:
     def step(self, *, ends: bool = False) -> None:
         """Write what has come since, and do what is due. For its thread."""
         with self._changed:
-            taken, frames = self._take_parts()
+            taken, frames, self._waiting, self._waiting_count = self._waiting, self._waiting_count, [], 0
+            self._waiting_bytes = 0
+            self._packers.clear()
+            kept = self._kept.next()
             asked, self._asked = self._asked, []
         now_s = self._clock.monotonic_s()
         try:
             for name, until_s in asked:
                 self._freeze(name, until_s)
             if taken:
-                self._write(b"".join(part.packed() for part in taken))
+                self._write(b"".join(taken))
             over = [name for name, until_s in self._open.items() if ends or now_s >= until_s]
             if ends or now_s - self._began_s >= SEGMENT_S:
                 self._end_segment(now_s)
@@ -164,20 +193,7 @@ class BlackBox:
             with self._changed:
                 self._asked += [each for each in asked if each[0] not in self._open]
             self._refused(error, frames)
-
-    def _take_parts(self) -> tuple[list[Part], int]:
-        """Return what waits, and how many frames and lines that is."""
-        boot_id = self._clock.boot_id()
-        parts, count = [], 0
-        for is_serial, waiting in ((False, self._packers), (True, self._lines)):
-            for (source, offset_ns), each in waiting.items():
-                count += each.frames if isinstance(each, Packer) else len(each)
-                content = each.take() if isinstance(each, Packer) else b"".join(each)
-                if content:
-                    parts.append(Part(source, content, is_serial, offset_ns, boot_id))
-        self._packers = {key: each for key, each in self._packers.items() if key[1] is None}
-        self._lines, self._lines_bytes = {}, 0
-        return parts, count
+        kept()
 
     def _write(self, content: bytes) -> None:
         if self._descriptor < 0:
@@ -186,10 +202,12 @@ class BlackBox:
             self._began_s = self._clock.monotonic_s()
         member = compress(content)
         append_all(self.box.filesystem, self._descriptor, LENGTH.pack(len(member)) + member)
+        self.box.filesystem.sync(self._descriptor)
         self._warned = False
 
     def _end_segment(self, now_s: float) -> None:
         self._began_s = now_s
+        self.wants_state = True
         if self._descriptor >= 0:
             descriptor, self._descriptor = self._descriptor, -1
             try:
@@ -201,6 +219,7 @@ class BlackBox:
     def _refused(self, error: OSError | TelemetryError, count: int) -> None:
         """Go on with another segment: the one that was refused may be torn."""
         self.lost += count
+        self.wants_state = True
         if not self._warned:
             LOG.warning("%s: the black box cannot be written: %s", self.box.directory, error)
         self._warned = True

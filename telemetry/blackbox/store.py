@@ -1,8 +1,9 @@
 """The folder of a black box: segments of what came, and captures that hold some of them back.
 
 A segment (`0000000042.segment`) is ten seconds of what came: records of a length (four bytes) and a gzip
-member, one a second. A member holds parts: a line of JSON, and as many bytes as it says. A capture
-(`ID.capture`) is a line of JSON: its first segment, and its last one, null while it goes on.
+member, one a second. A member holds parts in their order: a line of JSON, and as many bytes as it says. All
+frames of one source in a record are packed one after the other. A capture (`ID.capture`) is a line of JSON:
+its first segment, and its last one, null while it goes on.
 
 Promises:
 - What is torn or damaged costs itself: every whole record is read, and the rest is told.
@@ -13,11 +14,17 @@ Relies on the writer replacing captures as a whole.
 
 import json
 import struct
-from collections.abc import Iterator, Mapping
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from itertools import chain
 from pathlib import Path
 from typing import Any
+
+from telemetry_core.frames.batch import FrameBatch
+from telemetry_core.frames.packed import unpack
 
 from telemetry.errors import DataError, InputMissingError, StorageError, UsageError
 from telemetry.spool.compress import decompress
@@ -28,19 +35,36 @@ LENGTH = struct.Struct("<I")
 MOST_RECORD_BYTES = 64_000_000
 
 
+class Kind(StrEnum):
+    """What a part holds: MESSAGES are of serial devices, as frames; a STATE is what stages knew then."""
+
+    FRAMES = "frames"
+    MESSAGES = "messages"
+    LINES = "lines"
+    STATE = "state"
+
+
 @dataclass(frozen=True, slots=True)
 class Part:
-    """Content of one source. offset_ns: wall time less time since boot, where wall time was not known."""
+    """Content of one source. offset_ns: wall time less time since boot, where wall time was not known.
+
+    first: how many frames of the source came before, in that run. batch: the frames, once it is read.
+    """
 
     source: str
     content: bytes
-    is_serial: bool = False
+    kind: Kind
     offset_ns: int | None = None
     boot_id: str = ""
+    first: int = 0
+    count: int = 0
+    batch: FrameBatch | None = None
 
     def packed(self) -> bytes:
         """Return it as bytes of a record."""
-        head: dict[str, Any] = {"source": self.source, "serial": self.is_serial, "bytes": len(self.content)}
+        head: dict[str, Any] = {"source": self.source, "kind": self.kind, "bytes": len(self.content)}
+        if self.count:
+            head |= {"first": self.first, "frames": self.count}
         if self.offset_ns is not None:
             head |= {"offset_ns": self.offset_ns, "boot_id": self.boot_id}
         return json.dumps(head).encode() + b"\n" + self.content
@@ -132,10 +156,22 @@ class Box:
         """Yield what a capture holds, in its order; `damage` has what cannot be read."""
         for number in self.segments():
             if capture.has(number):
-                yield from self._parts_of(self.path(number))
+                yield from chain(*self.records(number))
 
-    def _parts_of(self, path: Path) -> Iterator[Part]:
-        content, at = path.read_bytes(), 0
+    def since_state(self) -> list[Part]:
+        """Return the newest state, and what came after it. Empty: there is none."""
+        found: list[Part] = []
+        for number in reversed(self.segments()):
+            found[:0] = chain(*self.records(number))
+            for at in reversed(range(len(found))):
+                if found[at].kind is Kind.STATE:
+                    return found[at:]
+        return []
+
+    def records(self, number: int) -> Iterator[list[Part]]:
+        """Yield the records of a segment, as parts; `damage` has what cannot be read."""
+        path, at = self.path(number), 0
+        content = path.read_bytes()
         while at < len(content):
             end = at + LENGTH.size
             size = LENGTH.unpack_from(content, at)[0] if end <= len(content) else 0
@@ -143,7 +179,7 @@ class Box:
                 self.damage.append(f"{path.name}: torn after {at} of {len(content)} bytes")
                 return
             try:
-                yield from _parts(decompress(content[end : end + size], MOST_RECORD_BYTES))
+                yield [*_with_frames([*parts_of(decompress(content[end : end + size], MOST_RECORD_BYTES))])]
             except (DataError, ValueError, LookupError, TypeError, ArithmeticError, RecursionError) as error:
                 self.damage.append(f"{path.name}: damaged at byte {at}: {error}")
             at = end + size
@@ -156,7 +192,8 @@ class Box:
         return [name.removesuffix(suffix) for name in names if name.endswith(suffix)]
 
 
-def _parts(record: bytes) -> Iterator[Part]:
+def parts_of(record: bytes) -> Iterator[Part]:
+    """Yield what a record holds. Raises ValueError, LookupError or TypeError where it is damaged."""
     at = 0
     while at < len(record):
         end = record.index(b"\n", at) + 1
@@ -164,10 +201,32 @@ def _parts(record: bytes) -> Iterator[Part]:
         at, offset = end + int(head["bytes"]), head.get("offset_ns")
         if not end <= at <= len(record):
             raise ValueError("a part has more bytes than there are, or less than none")
-        offset_ns = None if offset is None else int(offset)
         yield Part(
-            str(head["source"]), record[end:at], bool(head["serial"]), offset_ns, str(head.get("boot_id", ""))
+            str(head["source"]),
+            record[end:at],
+            Kind(head["kind"]),
+            None if offset is None else int(offset),
+            str(head.get("boot_id", "")),
+            int(head.get("first", 0)),
+            int(head.get("frames", 0)),
         )
+
+
+def _with_frames(record: Sequence[Part]) -> Iterator[Part]:
+    """Yield the same, with frames. Raises ValueError where they are damaged."""
+    packed: defaultdict[str, bytearray] = defaultdict(bytearray)
+    for part in record:
+        packed[part.source] += part.content if part.count > 0 else b""
+    batches = {source: unpack(bytes(content)) for source, content in packed.items()}
+    done: Counter[str] = Counter()
+    for part in record:
+        if part.count > 0:
+            begin, done[part.source] = done[part.source], done[part.source] + part.count
+            if done[part.source] > len(batches[part.source]):
+                raise ValueError("a part has less frames than it says")
+            yield replace(part, batch=batches[part.source].part(begin, done[part.source]))
+        else:
+            yield part
 
 
 def unusable(directory: Path, error: OSError) -> StorageError:

@@ -8,9 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
 
-from telemetry_core.frames.packed import unpack
-
-from telemetry.blackbox.store import Box, Capture, Part
+from telemetry.blackbox.store import Box, Capture, Kind, Part
 from telemetry.capture.frame_text import Candump
 from telemetry.errors import writing
 from telemetry.logs.captures import format_piece, parse_line
@@ -24,18 +22,16 @@ def write_capture(box: Box, capture: Capture, file: Path, shift_of: ShiftOf) -> 
     Return how many frames and lines are in each file. Raises StorageError where one cannot be written, and
     what is damaged stands in `box.damage`.
     """
-    kinds = {part.is_serial for part in box.parts(capture)}
-    box.damage.clear()
-    names = sorted({part.source for part in box.parts(capture) if not part.is_serial})
-    box.damage.clear()
-    beside = file.with_name(f"{file.stem}-serial{file.suffix}") if False in kinds else file
+    found = {(part.kind, part.source) for part in box.parts(capture)}
+    kinds, names = {kind for kind, _ in found}, sorted(name for kind, name in found if kind is Kind.FRAMES)
+    beside = file.with_name(f"{file.stem}-serial{file.suffix}") if names else file
     written: dict[Path, int] = {}
     damage: list[str] = []
-    for path, is_serial in ((file, False), (beside, True)):
-        if is_serial in kinds:
+    for path, kind in ((file, Kind.FRAMES), (beside, Kind.LINES)):
+        if kind in kinds:
             box.damage.clear()  # which each reading finds again
             with writing(path), path.open("xb") as out:
-                parts = (part for part in box.parts(capture) if part.is_serial == is_serial)
+                parts = (part for part in box.parts(capture) if part.kind is kind)
                 written[path] = sum(_written(part, names, out, shift_of, damage) for part in parts)
     box.damage += damage
     return written
@@ -55,13 +51,13 @@ def _shift_ns(part: Part, shift_of: ShiftOf) -> int:
 
 
 def _write(part: Part, names: list[str], out: BinaryIO, shift_ns: int) -> int:
-    if part.is_serial:
+    if part.batch is None:
         lines = part.content.splitlines(keepends=True)
         pieces = (parse_line(line) for line in lines)
         shifted = (piece._replace(time_ns=piece.time_ns + shift_ns) for piece in pieces if piece)
         out.writelines(map(format_piece, shifted) if shift_ns else lines)
         return len(lines)
-    text, frames = Candump(names), unpack(part.content, names.index(part.source))
-    moved = (frame._replace(time_ns=frame.time_ns + shift_ns) for frame in frames)
+    text, channel = Candump(names), names.index(part.source)
+    moved = (one._replace(time_ns=one.time_ns + shift_ns, channel=channel) for one in part.batch)
     out.writelines(text.line(frame, frame.data) for frame in moved)
-    return len(frames)
+    return part.count

@@ -28,7 +28,7 @@ from telemetry.errors import InputMissingError, one_line
 from telemetry.lake.files import read_marker
 from telemetry.lake.layout import DAY_NS, fingerprint, marker_path, partition_name, start_of
 from telemetry.lake.marker import Marker, Recording
-from telemetry.lake.memory import Memory, read_memory, text_of
+from telemetry.lake.memory import read_memory, text_of
 from telemetry.lake.rows import PartitionRows, put_partition
 from telemetry.lake.store import Store, open_store
 from telemetry.lake.what import What, sink
@@ -37,6 +37,7 @@ from telemetry.ledger import subtract
 from telemetry.logs.stamps import ClockRestart, UnreadGap
 from telemetry.logs.unread import Unread
 from telemetry.stages.binding import Binding
+from telemetry.stages.memory import Memory
 from telemetry.stages.stages import Stages
 
 LEAD_NS = 60 * 10**9

@@ -38,9 +38,9 @@ def end_of(position: str) -> str:
     return f"{position}{_END}"
 
 
-def is_end(position: str) -> bool:
-    """Return whether it is the name of a log's end."""
-    return position.endswith(_END)
+def is_of_log(position: str) -> bool:
+    """Return whether it is the name of a log, and not of its end, or of what a black box has."""
+    return "@" in position and not position.endswith(_END)
 
 
 def belongs_to(position: str, source: str) -> bool:

@@ -13,7 +13,7 @@ from telemetry.config import Config
 from telemetry.live.gateway import MEASUREMENT as GATEWAY
 from telemetry.live.gateway import factor_line, gateway_lines
 from telemetry.live.state import LiveState
-from telemetry.logs.identity import is_end
+from telemetry.logs.identity import is_of_log
 from telemetry.model.event_codes import Level
 from telemetry.model.events import Event, begins
 from telemetry.model.events import line as event_line
@@ -85,12 +85,20 @@ class OwnPoints:
         self._pipeline.add_point(measurement, line, time_ns, time_known=self.time_known)
 
 
-def unclean_stop(recovery: Recovery) -> Event:
-    """Make the event that the run before did not stop in order: what of it was stored."""
+def unclean_stop(recovery: Recovery, replayed: int | None, latest_s: float) -> Event:
+    """Make the event that the run before did not stop in order: what of it was stored.
+
+    replayed: of how many frames what waited to be reduced was made again, None: it is gone; latest_s: how
+    long values may wait.
+    """
     adopted = f"{recovery.adopted_points} points were adopted from memory; what had not been kept is gone"
     gone = adopted if recovery.adopted_points else "what was in memory then is gone"
     text = f"{gone}; stored up to batch {recovery.last_sequence}"
+    if replayed is not None:
+        text += f"; {replayed} frames of the black box have given what [reduce] had not sent yet"
+    elif latest_s:
+        text += f"; of each field what [reduce] had not sent yet is gone: {latest_s:g} s at most"
     positions = ", ".join(
-        f"{name} frame {count}" for name, count in recovery.positions.items() if not is_end(name)
+        f"{name} frame {count}" for name, count in recovery.positions.items() if is_of_log(name)
     )
     return begins("unclean_stop", f"{text}; {positions}" if positions else text)

@@ -16,6 +16,7 @@ Promises:
 Relies on one thread calling it, on a spool and on an injected clock; knows nothing of sockets and servers.
 """
 
+import hashlib
 import logging
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol
@@ -78,8 +79,20 @@ class BatchStore(Protocol):
     def commit_due(self) -> bool: ...
 
 
+class FrameTap(Protocol):
+    """Takes frames of live sources before they are processed. run: what positions in them begin with."""
+
+    @property
+    def run(self) -> str: ...
+
+    def take(self, source: str, frames: FrameBatch, stamping: Stamping, first: int) -> None: ...
+
+
 class Pipeline:
-    """Takes deliveries and rare points; cuts, compresses and stores batches."""
+    """Takes deliveries and rare points; cuts, compresses and stores batches.
+
+    tap: takes live frames, too. is_disturbed: since it was told so, more than frames has changed the stages.
+    """
 
     def __init__(
         self,
@@ -106,7 +119,8 @@ class Pipeline:
         self._clock = clock
         self._newest_ns = newest_ns
         self._stored = dict(positions)
-        self._positions = dict(positions)
+        self.tap: FrameTap | None = None
+        self.is_disturbed = False
         self._delivered: dict[str, int] = {}
         self._lost_before: dict[str, dict[str, int]] = {}
         self._lost_earlier: dict[str, dict[str, int]] = {}  # before a source began again
@@ -126,8 +140,13 @@ class Pipeline:
         # By source: of the rows that the stages still remember; the one that delivered last is the last.
         self._stampings: dict[str, Stamping] = {}
         self._sessions = OpenSessions(state, clock)
+        self._positions = dict(positions)
+        self.tap_by(None)
         self._newest_frames_ns: dict[str, int] = {}  # by source that is a log
         self._live: set[str] = set()  # sources that have delivered and cannot be read again
+        boot = f"{clock.boot_id()} {clock.boot_ns()}"
+        self._run = f"-{hashlib.sha256(boot.encode()).hexdigest()[:6]}"
+        self._name_captures()
         self.stages.writing.output.replacing = self._replacing
         ledger.add_stage(lambda: self.stages.counted())
         ledger.add_stage(lambda: self._retired)
@@ -165,10 +184,14 @@ class Pipeline:
                 rest = frames.part(done, len(frames)) if done else frames
                 self._take(source, rest, AS_THEY_ARE, restart)
             self._positions[resume_as] = max(frames.position + len(frames), stored)
-        elif own_time:
-            self._take(source, frames, AS_THEY_ARE)
         else:
-            for part, stamping in self._clock_stamps.parts(frames, time_known=time_known):
+            first = self._delivered.get(source, 0)
+            found = self._clock_stamps.parts(frames, time_known=time_known)
+            for part, stamping in [(frames, AS_THEY_ARE)] if own_time else found:
+                if self.tap is not None:
+                    self.tap.take(source, part, stamping, first)
+                    first += len(part)
+                    self._positions[self.tap.run + source] = first
                 self._take(source, part, stamping)
         self._delivered[source] = self._delivered.get(source, 0) + len(frames)
         if len(frames) and resume_as:
@@ -217,14 +240,35 @@ class Pipeline:
         self._retired = add(self._retired, self.stages.counted())
         self._earlier_bytes = self.bytes_by_measurement()
         self.stages = stages
+        self.is_disturbed = True
+        self._name_captures()
         if self._replacing.lines:
             self.cut()
+
+    def tap_by(self, tap: FrameTap | None) -> None:
+        """Give live frames to `tap`, too, from now on; None: to nobody, and they have no positions."""
+        self.tap = tap
+        if tap is None:
+            self._positions = {name: count for name, count in self._positions.items() if "@" in name}
+
+    def _name_captures(self) -> None:
+        """Let no capture have an id of another run: each boot may begin at the same time."""
+        if (windows := self.stages.writing.windows) is not None:
+            windows.run = self._run
 
     def set_factor(self, factor: int, longest_s: float) -> None:
         """Multiply all bounds by `factor` from now on. What they hold goes out, as within those of before."""
         for source in self.stages.sources:
             self._flush(source)
         self.stages.writing.reducing.set_factor(factor, longest_s)
+        self.is_disturbed = True
+
+    def store_pending(self, stages: Stages, source: str, stamping: Stamping) -> None:
+        """Store what these stages hold of `source`: all else that they know was counted by an earlier run."""
+        before = stages.counted()
+        self._switch(stamping.base)
+        stages.writing.flush(self._open, source=source, shift_ns=stamping.shift_ns)
+        self.retire(subtract(stages.counted(), before))
 
     def retire(self, counted: Counters) -> None:
         """Go on counting from what something has counted that is there no longer."""
@@ -256,6 +300,7 @@ class Pipeline:
         if not stamping.continues(before):
             self._flush(source)
             self._move_windows(before, stamping)
+            self.is_disturbed = True
         self._stampings.pop(source, None)
         self._stampings[source] = stamping
         self._switch(stamping.base)
@@ -282,6 +327,7 @@ class Pipeline:
             return event
         self._switch(live[-1].base)
         shift_ns = live[-1].shift_ns
+        self.is_disturbed = True
         return self.stages.writing.set_off(event, event.source, time_ns, self._open, shift_ns=shift_ns)
 
     def _flush(self, source: str, before_ns: int | None = None) -> None:
@@ -348,10 +394,12 @@ class Pipeline:
 
         listening: those whose device is there; away: those whose device is not.
         """
+        before = self._open.lines
         passed_ns = self._sessions.watch(listening, away, self.stages.sessions, self._open)
         writing = self.stages.writing
         if writing.health is not None and writing.is_dated:
             writing.write_made(writing.health.watch(passed_ns), self._open, shift_ns=0)
+        self.is_disturbed |= self._open.lines != before
         if self._replacing.lines:
             self.cut()
 

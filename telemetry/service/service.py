@@ -114,7 +114,7 @@ class Service:
             state=recovery.state,
         )
         self._own = OwnPoints(self._pipeline, self._live_state, self._clock, config)
-        self._boxing = Boxing(config, self._clock, self._tap, self._pipeline, self._own)
+        self._boxing = Boxing(self._composition, self._clock, self._tap, self._pipeline, self._own)
         self._ledger.add_stage(self._boxing.counted)
         for source in self._sources:
             self._expect(source)
@@ -262,7 +262,6 @@ class Service:
     def _take(self, arrival: Arrival) -> None:
         self._bind_new_channels()
         source = self._sources[arrival.source]
-        self._boxing.take(source, arrival.batch)
         self._pipeline.process(
             arrival.source,
             arrival.batch,
@@ -324,7 +323,7 @@ class Service:
         self._remembering.save()
         config = new.composition.config
         new.stages.set_observer(self._live_state)
-        self._boxing.adopt(config, self._config)
+        self._boxing.adopt(new.composition)
         self._config = self._own.config = config
         self._composition, self._stages, self._bound = new.composition, new.stages, 0
         self._sources.adopt(config.sources)
@@ -333,7 +332,7 @@ class Service:
         self._bind_new_channels()
         self._pipeline.replace_stages(new.stages)
         self._remembering.adopt(new.composition, new.stages.writing.health, self._sources)
-        self._boxing.take_ids()
+        self._boxing.follow(new.composition)
         self._uplink.adopt(config, self._clock.monotonic_s())
         self._reporting.write_points()
         self._reporting.hasten(self._uplink.gateway_every_s)
@@ -369,7 +368,8 @@ class Service:
         if recovery.waiting_points:
             LOG.info("%d points of earlier runs wait in the spool", recovery.waiting_points)
         if not recovery.clean:
-            self._own.report(unclean_stop(recovery))
+            replayed, latest_s = self._boxing.replay(recovery.positions), self._config.reduce.latest_s
+            self._own.report(unclean_stop(recovery, replayed, latest_s))
 
     # -- stopping
 

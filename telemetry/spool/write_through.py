@@ -355,14 +355,19 @@ def _let_go(file: _File) -> None:
         os.close(descriptor)
 
 
-def keeping_in_memory(boot_id: str) -> Callable[[Path], WriteThrough | None]:
-    """Return what, for a spool's directory, keeps its batches; None without a file system in memory."""
+def folders_in_memory() -> list[Path]:
+    """Return those that are there and may be written to, the one to write to first."""
     runtime = os.environ.get("RUNTIME_DIRECTORY", "").partition(":")[0]  # systemd.exec(5)
     # The last one is for everybody: files in it are made exclusively, and only this owner's are read (S108).
     folders = [Path(name) for name in (runtime, "/run/nev-telemetry", "/dev/shm") if name]  # noqa: S108
+    return [path for path in folders if os.access(path, os.W_OK | os.X_OK) and _is_in_memory(path)]
+
+
+def keeping_in_memory(boot_id: str) -> Callable[[Path], WriteThrough | None]:
+    """Return what, for a spool's directory, keeps its batches; None without a file system in memory."""
 
     def keep(spool: Path) -> WriteThrough | None:
-        usable = [path for path in folders if os.access(path, os.W_OK | os.X_OK) and _is_in_memory(path)]
+        usable = folders_in_memory()
         return WriteThrough(usable, spool, boot_id=boot_id) if usable else None
 
     return keep

@@ -70,6 +70,10 @@ class Composition:
             health=self.config.health,
         )
 
+    def service_stages(self) -> Stages:
+        """Compile those of a service, with the key of its installation."""
+        return self.make_stages(vin_key=partial(installation_key, self.config.spool_directory))
+
     def _shown_vin(self, vin_key: VinKey, vin: str) -> str | None:
         from telemetry.charging.identity import shown_vin  # which few services need
 
@@ -196,5 +200,4 @@ def prepare(config: Config) -> Prepared:
     composition = compose(config)
     for warning in (*config.notes, *composition.loaded.warnings):
         LOG.warning("%s", warning)
-    vin_key = partial(installation_key, config.spool_directory)
-    return Prepared(composition, composition.make_stages(vin_key=vin_key))
+    return Prepared(composition, composition.service_stages())

@@ -43,6 +43,7 @@ class Reducing:
         self.bounded = [record for record, mode in enumerate(modes) if mode > 0]
         self._reduced = [SampleBatch(schema), SampleBatch(schema)]
         self._tag_sets: dict[tuple[str, str], set[int]] = {}  # by a tag and its value
+        self._factor = (1.0, reduce.longest_ns / 1e9)
         ring_bytes = reduce.ring_bytes if self._reducers else 0  # otherwise all rows are sent
         self.windows = Windows(schema, triggers, ring_bytes) if triggers else None
 
@@ -102,6 +103,7 @@ class Reducing:
 
         longest_s: in place of the configured one. Without bounds this changes nothing.
         """
+        self._factor = (factor, longest_s)
         if self._bounds is not None:
             self._reduced[0].clear()
             self._bounds.set_factor(factor, round(longest_s * 1e9), self._reduced[0])
@@ -114,10 +116,12 @@ class Reducing:
     def memory(self) -> dict[str, Any]:
         """Return what is remembered of all rows so far, as plain values: for `remember`."""
         windows = self.windows.memory() if self.windows else None
-        return {"reducers": [each.memory() for each in self._reducers], "windows": windows}
+        reducers = [each.memory() for each in self._reducers]
+        return {"reducers": reducers, "factor": self._factor, "windows": windows}
 
     def remember(self, memory: Mapping[str, Any]) -> None:
         """Go on with the `memory` of the same settings. Raises ValueError for that of others."""
+        self.set_factor(*memory["factor"])
         for each, remembered in zip(self._reducers, memory["reducers"], strict=True):
             each.remember(remembered)
         if self.windows is not None:

@@ -70,7 +70,7 @@ class Part(NamedTuple):
 class Windows:
     """Those of all triggers. `frozen` is what the black box has not been told yet.
 
-    taken: ids of captures of earlier runs, which those of this machine's clock may not have again.
+    run: ends the ids of captures of this machine's clock, which may begin each boot at the same time.
     """
 
     def __init__(self, schema: Schema, triggers: Sequence[ResolvedTrigger], ring_bytes: int) -> None:
@@ -89,7 +89,7 @@ class Windows:
         self._again: set[int] = set()  # time lines of logs that begin again
         self._channels: dict[int, BoundChannel] = {}
         self._counts: Counter[str] = Counter()
-        self.taken: Collection[str] = ()
+        self.run = ""
         self.frozen: deque[Frozen] = deque(maxlen=_MOST_CAPTURES)
 
     def _empty_ring(self) -> Ring:
@@ -175,10 +175,8 @@ class Windows:
                 capture.from_ns, capture.to_ns = min(capture.from_ns, from_ns), max(capture.to_ns, to_ns)
                 return capture
         second = f"{datetime.fromtimestamp(time_ns // 10**9, UTC):%Y%m%dT%H%M%SZ}"
-        taken = {capture.id for capture in self._captures}
-        if line == _THIS_MACHINE:  # which may begin each boot at the same time
-            taken.update(self.taken)
-        id = next(id for number in count(1) if (id := f"{second}-{number}") not in taken)
+        taken, run = {capture.id for capture in self._captures}, "" if line else self.run
+        id = next(id for number in count(1) if (id := f"{second}-{number}{run}") not in taken)
         self._captures.append(_Capture(id, line, from_ns, to_ns))
         self._counts["triggers/captures"] += 1
         return self._captures[-1]

@@ -1,9 +1,9 @@
 """Frames of one source as few bytes, and back: what the black box keeps.
 
-A frame is one byte for its kind (id, length, flags), its stamp less the one before, and its data; up to eight bytes of
-them less (XOR) those of the frame of that kind before. Byte 255 introduces a kind: it takes a place by its hash.
+A frame is one byte for its kind (id, length, channel, flags), its stamp less the one before, and its data; up to eight
+bytes of them less (XOR) those of the frame of that kind before. Byte 255 introduces a kind: it takes a place by its hash.
 
-Promises: frames come back as they were, but for channel and nudge; damaged bytes are a ValueError.
+Promises: frames come back as they were, but for their nudges; damaged bytes are a ValueError.
 """
 
 cimport cython
@@ -17,18 +17,19 @@ from telemetry_core.memory cimport resized
 cdef enum:
     PLACES = 255
     NEW_KIND = 255
-    LONGEST_HEAD = 1 + 7 + 10    # bytes of a frame before its data
+    LONGEST_HEAD = 1 + 9 + 10    # bytes of a frame before its data
 
 cdef struct Kind:
     uint32_t id
     uint16_t length
+    uint16_t channel
     uint8_t flags
     uint8_t is_known
     uint8_t data[8]
 
 
-cdef inline uint32_t _place(uint32_t id, uint16_t length, uint8_t flags) noexcept nogil:
-    return <uint32_t>((<uint64_t>(id ^ length << 8 ^ flags) * <uint64_t>0x9E3779B97F4A7C15) >> 40) % PLACES
+cdef inline uint32_t _place(uint32_t id, uint16_t length, uint16_t channel, uint8_t flags) noexcept nogil:
+    return <uint32_t>((<uint64_t>(id ^ length << 8 ^ channel << 16 ^ flags) * <uint64_t>0x9E3779B97F4A7C15) >> 40) % PLACES
 
 
 cdef inline void _mix(uint8_t* data, const uint8_t* other) noexcept nogil:
@@ -39,39 +40,27 @@ cdef inline void _mix(uint8_t* data, const uint8_t* other) noexcept nogil:
 
 @cython.final
 cdef class Packer:
-    """Packs frames until they are taken."""
+    """Packs frames of one source, one after the other."""
 
     cdef Kind kinds[PLACES]
     cdef int64_t last_ns
     cdef uint8_t* bytes
     cdef size_t used
     cdef size_t room
-    cdef readonly Py_ssize_t frames
 
     def __dealloc__(self):
         free(self.bytes)
 
-    def __len__(self):
-        return self.used
-
-    def add(self, FrameBatch frames not None):
-        """Pack these frames too."""
+    def pack(self, FrameBatch frames not None):
+        """Return these frames; `unpack` needs all that this one has packed before them, too."""
         cdef Py_ssize_t number
+        self.used = 0
         for number in range(frames.count):
             self._add(&frames.frames[number], frames.payloads)
-        self.frames += frames.count
-
-    def take(self):
-        """Return what was packed, for `unpack`, and begin again."""
-        taken = (<char*>self.bytes)[:self.used] if self.used else b""
-        self.used = 0
-        self.frames = 0
-        self.last_ns = 0
-        memset(self.kinds, 0, sizeof(self.kinds))
-        return taken
+        return (<char*>self.bytes)[:self.used] if self.used else b""
 
     cdef int _add(self, const Frame* frame, const uint8_t* payloads) except -1 nogil:
-        cdef uint32_t place = _place(frame.id, frame.length, frame.flags)
+        cdef uint32_t place = _place(frame.id, frame.length, frame.channel, frame.flags)
         cdef Kind* kind = &self.kinds[place]
         cdef uint64_t gap = <uint64_t>frame.time_ns - <uint64_t>self.last_ns
         cdef uint8_t data[8]
@@ -79,14 +68,17 @@ cdef class Packer:
             self.room = 2 * self.room + LONGEST_HEAD + frame.length
             self.bytes = <uint8_t*>resized(self.bytes, self.room)
         cdef uint8_t* out = self.bytes + self.used
-        if not (kind.is_known and kind.id == frame.id and kind.length == frame.length and kind.flags == frame.flags):
+        if not (kind.is_known and kind.id == frame.id and kind.length == frame.length
+                and kind.channel == frame.channel and kind.flags == frame.flags):
             out[0] = NEW_KIND
             memcpy(out + 1, &frame.id, 4)
             memcpy(out + 5, &frame.length, 2)
-            out[7] = frame.flags
-            out += 8
+            memcpy(out + 7, &frame.channel, 2)
+            out[9] = frame.flags
+            out += 10
             memset(kind, 0, sizeof(Kind))
-            kind.id, kind.length, kind.flags, kind.is_known = frame.id, frame.length, frame.flags, True
+            kind.id, kind.length, kind.channel = frame.id, frame.length, frame.channel
+            kind.flags, kind.is_known = frame.flags, True
         else:
             out[0] = place
             out += 1
@@ -109,14 +101,14 @@ cdef class Packer:
         return 0
 
 
-def unpack(const uint8_t[::1] packed not None, uint16_t channel=0):
-    """Return the frames as a FrameBatch, of that channel. Raises ValueError for bytes that are damaged."""
+def unpack(const uint8_t[::1] packed not None):
+    """Return the frames as a FrameBatch. Raises ValueError for bytes that are damaged."""
     cdef Kind kinds[PLACES]
     cdef Kind* kind
     cdef FrameBatch batch = FrameBatch(packed.shape[0] // 2 + 1)
     cdef Py_ssize_t at = 0, end = packed.shape[0]
     cdef uint32_t id, shift
-    cdef uint16_t length
+    cdef uint16_t length, channel
     cdef uint64_t gap
     cdef int64_t time_ns = 0
     cdef Frame* frame
@@ -124,14 +116,15 @@ def unpack(const uint8_t[::1] packed not None, uint16_t channel=0):
     memset(kinds, 0, sizeof(kinds))
     while at < end:
         if packed[at] == NEW_KIND:
-            if end - at < 8:
+            if end - at < 10:
                 raise ValueError("a kind of frames is cut off")
             memcpy(&id, &packed[at + 1], 4)
             memcpy(&length, &packed[at + 5], 2)
-            kind = &kinds[_place(id, length, packed[at + 7])]
+            memcpy(&channel, &packed[at + 7], 2)
+            kind = &kinds[_place(id, length, channel, packed[at + 9])]
             memset(kind, 0, sizeof(Kind))
-            kind.id, kind.length, kind.flags, kind.is_known = id, length, packed[at + 7], True
-            at += 8
+            kind.id, kind.length, kind.channel, kind.flags, kind.is_known = id, length, channel, packed[at + 9], True
+            at += 10
         else:
             kind = &kinds[packed[at]]
             at += 1
@@ -151,7 +144,7 @@ def unpack(const uint8_t[::1] packed not None, uint16_t channel=0):
         frame = batch.add(kind.length)
         if frame == NULL:
             raise MemoryError
-        frame.time_ns, frame.id, frame.flags, frame.channel = time_ns, kind.id, kind.flags, channel
+        frame.time_ns, frame.id, frame.flags, frame.channel = time_ns, kind.id, kind.flags, kind.channel
         if kind.length <= INLINE_PAYLOAD:
             if kind.length:
                 memcpy(frame.data, &packed[at], kind.length)

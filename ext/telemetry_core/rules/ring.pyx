@@ -295,6 +295,8 @@ cdef class Ring:
         head.time_ns += shift_ns
         self.used += count
         self.lines[line].last_ns = head.time_ns
+        if head.time_ns < self.lines[line].lost_ns:  # the clock was set back: what was lost is of another time
+            self.lines[line].lost_ns = INT64_MIN
         while self.begin < self.used and self._is_over(<RowHead*>(self.words + self.begin)):
             self.begin += self.schema.records[(<RowHead*>(self.words + self.begin)).record].row_words
         return 0
@@ -324,5 +326,6 @@ cdef class Ring:
 
     cdef void _lose(self, const RowHead* head) noexcept nogil:
         cdef Line* line = &self.lines[self._line(head)]
-        line.lost_ns = max(line.lost_ns, head.time_ns)
+        if head.time_ns <= line.last_ns:
+            line.lost_ns = max(line.lost_ns, head.time_ns)
         self.begin += self.schema.records[head.record].row_words

@@ -46,7 +46,8 @@ class Rig:
                     frames.append(
                         stamp, 0x100 + tenth, bytes([self.now_s % 256, tenth]) + os.urandom(filler_bytes)
                     )
-                self.recorder.take(bus, frames, time_known=time_known)
+                offset_ns = None if time_known else self.clock.unix_ns() - self.clock.boot_ns()
+                self.recorder.take(bus, frames, offset_ns)
             piece = CapturedBytes((START_S + self.now_s) * 10**9, "tty", True, bytes([self.now_s % 256]))
             self.recorder.take_line("tty", format_piece(piece))
             self.now_s += 1
@@ -201,7 +202,7 @@ def test_what_waits_for_a_disk_that_hangs_is_bounded_and_counted(rig: Rig) -> No
     for number in range(1000):
         frames.append(number, number, os.urandom(8))
     for _ in range(1000):
-        rig.recorder.take("can0", frames, time_known=True)
+        rig.recorder.take("can0", frames)
     lost = rig.recorder.counted()["black_box/lost"]
     assert 800_000 < lost < 1_000_000
     rig.recorder.step()
@@ -211,7 +212,7 @@ def test_stamps_that_step_come_back_as_they_were(rig: Rig) -> None:
     frames = FrameBatch(4)
     for second in (100, 50, 10_000, 99):
         frames.append((START_S + second) * 10**9, 0x1, b"\1")
-    rig.recorder.take("can0", frames, time_known=True)
+    rig.recorder.take("can0", frames)
     rig.recorder.freeze("one", 0.0)
     rig.recorder.close()
     out = rig.folder / "steps.log"
@@ -263,7 +264,7 @@ while True:
     for _ in range(100):
         frames.append(number * 1_000_000_000, number & 0xFF, number.to_bytes(8, "little"))
         number += 1
-    box.take("can0", frames, time_known=True)
+    box.take("can0", frames)
     time.sleep(0.002)
 """
 

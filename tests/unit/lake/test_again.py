@@ -194,7 +194,7 @@ def test_a_day_does_not_go_on_with_what_another_version_or_somebody_else_remembe
         marker.write_bytes(_with(marker.read_bytes(), memory=memories.get(other, other)))
     (tmp_path / "ev7/0.log").unlink()  # so that its day stays as it is
     logs(tmp_path / "next", NOON_NS + DAY_NS)
-    unread = patch("telemetry.lake.memory._Values", side_effect=RuntimeError("it is unpickled"))
+    unread = patch("telemetry.stages.memory._Values", side_effect=RuntimeError("it is unpickled"))
     with unread if other != "os.system" else nullcontext():
         (outcome,) = lake.write(tmp_path / "next/ev7", to=tmp_path / "lake", config=config).outcomes
     assert (outcome.reason, outcome.error) == ("new", "")

@@ -3,7 +3,7 @@
 import zipfile
 from pathlib import Path
 
-from telemetry.logs.identity import belongs_to, end_of, is_end, position_name
+from telemetry.logs.identity import belongs_to, end_of, is_of_log, position_name
 
 HEAD_BYTES = 256
 
@@ -41,7 +41,7 @@ def test_a_log_that_is_not_there_has_a_name_too(tmp_path: Path) -> None:
 def test_the_end_of_a_log_is_another_position_of_its_source(tmp_path: Path) -> None:
     (tmp_path / "log").write_bytes(b"a")
     begun = position_name("drive", tmp_path / "log")
-    assert (is_end(end_of(begun)), is_end(begun)) == (True, False)
+    assert [*map(is_of_log, (end_of(begun), begun, "box3/bus"))] == [False, True, False]
     assert belongs_to(end_of(begun), "drive")
 
 

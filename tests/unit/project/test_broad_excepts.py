@@ -17,7 +17,7 @@ TRACES = {
     ("telemetry/decode/in_order.py", "_work"): ["_Failed"],
     ("telemetry/decode/influx.py", "_deliver"): [AGAIN],
     ("telemetry/lake/engines.py", "done_by"): ["error"],  # returned: the outcome of the work tells it
-    ("telemetry/lake/memory.py", "read_memory"): [AGAIN],
+    ("telemetry/stages/memory.py", "unpack_memory"): [AGAIN],
     ("telemetry/live/status_socket.py", "_serve"): ["exception"],
     ("telemetry/logs/content.py", "__init__"): [AGAIN],
     ("telemetry/logs/log.py", "__init__"): [AGAIN],

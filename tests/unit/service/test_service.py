@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from telemetry_core.frames.batch import FrameBatch
 
+from telemetry.blackbox.store import Box
 from telemetry.config import load_config
 from telemetry.model.events import begins
 from telemetry.service.attempts import Reports, take_all
@@ -260,21 +261,25 @@ def test_the_black_box_freezes_at_an_event_after_which_no_frame_comes(tmp_path: 
         assert len(service._boxing.box.box.captures()) == 1
 
 
-def test_a_capture_of_a_boot_that_begins_at_the_same_time_has_an_id_of_its_own(tmp_path: Path) -> None:
+@pytest.mark.parametrize("box", [BOX, '[[trigger]]\non = ["source_lost"]\n'])
+def test_captures_of_boots_that_begin_at_the_same_time_have_ids_of_their_own(
+    tmp_path: Path, box: str
+) -> None:
     file = write_config(tmp_path)
-    file.write_text(file.read_text() + BOX)
-    for _ in range(3):
+    file.write_text(file.read_text() + box)
+    for number in range(3):
         clock = FakeClock(100 * 10**9)
+        for _ in range(number):
+            clock.reboot()
         with started(file, clock) as service:
             service._pipeline.process("bus", FrameBatch(1), {})
             service._own.report(begins("source_lost", "gone", "bus"))
             service._step()
-            assert service._boxing.box is not None
-            box = service._boxing.box.box
-    ids = [f"19700101T000140Z-{number}" for number in (1, 2, 3)]
-    assert [capture.id for capture in box.captures()] == ids
-    lines = b"".join(stored_lines(tmp_path, clock)).decode()
-    assert re.findall('capture="([^"]+)"', lines) == ids
+    ids = re.findall('capture="([^"]+)"', b"".join(stored_lines(tmp_path, clock)).decode())
+    assert len(ids) == len(set(ids)) == 3
+    assert all(re.fullmatch("19700101T000140Z-1-[0-9a-f]{6}", id) for id in ids)
+    if "black_box" in box:
+        assert sorted(capture.id for capture in Box(tmp_path / "box").captures()) == sorted(ids)
 
 
 def test_serial_lines_that_come_before_the_time_is_known_are_marked_where_no_bus_says_so(
@@ -340,3 +345,27 @@ def test_stamps_of_a_simulator_are_its_own_while_the_time_of_this_machine_is_unk
         box = service._boxing.box.box
         offsets = {part.source: part.offset_ns for part in box.parts(box.captures()[0])}
     assert offsets == {"bus": clock.unix_ns() - clock.boot_ns(), "sim": None}
+
+
+def test_frames_that_wait_while_the_clock_is_set_keep_the_time_that_they_were_stamped_with(
+    tmp_path: Path,
+) -> None:
+    file, clock = write_config(tmp_path), FakeClock(10**9)
+    file.write_text('clock = "wait"\n' + file.read_text() + BOX)
+    clock.is_synchronised = False
+    with started(file, clock) as service:
+        clock.advance(100.0)
+        service._step()
+        frames = FrameBatch(2)
+        before_ns = clock.unix_ns() - clock.boot_ns()
+        frames.append(clock.unix_ns(), 0x1, b"\1")
+        clock.step(1e9)
+        clock.is_synchronised = True
+        service._tick()
+        frames.append(clock.unix_ns(), 0x1, b"\2")
+        service._take(Arrival("bus", frames, {}))
+        assert service._boxing.box is not None
+        service._boxing.box.freeze("one", 0.0)
+        service._boxing.box.step()
+        parts = service._boxing.box.box.parts(service._boxing.box.box.captures()[0])
+        assert [(part.count, part.offset_ns) for part in parts] == [(1, before_ns), (1, None)]

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 from telemetry_core.frames.batch import FrameBatch
@@ -122,6 +123,15 @@ def test_rows_that_have_left_the_ring_are_missed_and_that_is_counted() -> None:
     assert whole[-1] == 119.9
     assert 10 < len(whole) < 200
     assert stages.counted()["triggers/cut_short"] == 1
+
+
+@pytest.mark.parametrize(("before_s", "cut_short"), [(1.0, 0), (100.0, 1)])
+def test_a_clock_that_is_set_back_makes_no_window_lack_what_it_has(before_s: float, cut_short: int) -> None:
+    stages = stages_of(Trigger(on=("cell_*",), before_s=before_s, after_s=0.0), ring_bytes=20_000)
+    set_back = [replace(step, seconds=step.seconds - 1000.0) for step in drive(60.0, faults=[50.0])]
+    written(stages, [drive(60.0), set_back])
+    assert stages.counted()["triggers/captures"] == 1
+    assert stages.counted()["triggers/cut_short"] == cut_short
 
 
 @pytest.mark.parametrize("most_bytes", [64, 1000, 40_000, 1_000_000])
