@@ -89,7 +89,7 @@ def fleet_lines() -> tuple[bytes, ...]:
         lines += _gateway_lines(draw, vehicle)
         lines += _event_lines(draw, vehicle)
         lines += _session_lines(draw, vehicle)
-    return (*lines, *drive_lines())
+    return (*lines, *_health_lines(random.Random(f"{SEED}/health")), *drive_lines())
 
 
 @cache
@@ -227,6 +227,31 @@ class _PackLines:
 def draw_hours(draw: random.Random, least: float, most: float) -> float:
     """Draw a number of hours, in seconds."""
     return draw.uniform(least, most) * 3600.0
+
+
+def _health_lines(draw: random.Random) -> Iterator[bytes]:
+    """Yield charges of fourteen months as battery health measures them, used or with a reason."""
+    for pack in PACKS:
+        tags, weak_cell = (
+            {"vehicle": pack.vehicle, "pack": pack.name},
+            float(draw.randrange(1, CELL_COUNT + 1)),
+        )
+        at_s, capacity_ah = _NOW_S - 430.0 * _DAY_S, draw.uniform(60.0, 120.0)
+        while at_s < _NOW_S + _DAY_S:
+            used = draw.random() < 0.7
+            fields: dict[str, float | bool | str | None] = {
+                "charge_ah": draw.uniform(5.0, 60.0),
+                "used": used,
+            }
+            fields["reason"] = None if used else draw.choice(("soc", "gaps", "window"))
+            if used:
+                capacity_ah -= draw.uniform(-0.2, 0.4)
+                fields |= {"capacity_ah": round(capacity_ah, 3), "soh_pct": round(capacity_ah / 1.3, 2)}
+            if draw.random() < 0.5:
+                index = weak_cell if draw.random() < 0.7 else float(draw.randrange(1, CELL_COUNT + 1))
+                fields |= {"weak_cell_index": index, "weak_cell_ratio": round(draw.uniform(0.88, 0.99), 3)}
+            yield _line("battery_health", tags, fields, at_s)
+            at_s += draw_hours(draw, 30.0, 300.0)
 
 
 def _gateway_lines(draw: random.Random, vehicle: str) -> Iterator[bytes]:

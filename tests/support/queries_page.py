@@ -81,7 +81,7 @@ def answer_by_flux(
     for row in flux_rows(database, query, NOW):
         if text := row.get("_time"):
             row |= _times(datetime.fromisoformat(text), zone)
-        row["reason"] = row.get("_field", "")
+        row.setdefault("reason", row.get("_field", ""))
         for column in ("least", "most") if "column" in labels else ("_value",):
             key = tuple({**row, "column": column}.get(label, "") for label in labels)
             assert key not in found, (key, query)

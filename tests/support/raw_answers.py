@@ -30,6 +30,8 @@ LABELS: dict[int, Labels] = {
     23: (*PACK, "time"),
     24: ("vehicle", "reason"),
     **dict.fromkeys((22, 25), ("station",)),
+    **dict.fromkeys((26, 27, 28), PACK),
+    29: ("vehicle", "reason"),
 }
 NS = 1_000_000_000
 MINUTE_NS = 60 * NS
@@ -219,6 +221,9 @@ def answers(
         },
         20: _hours(ten.minutes("soc_pct", min), lambda least_pct: least_pct >= full_pct),
         **_of_charges(month),
+        26: past(400).grouped("battery_health", "soh_pct", lambda values: values[-1]),
+        27: past(365).grouped("battery_health", "capacity_ah", lambda values: values[-1] - values[0]),
+        **_of_health(past(90)),
     }
 
 
@@ -317,6 +322,18 @@ def _of_charges(asked: Asked) -> dict[int, Answer]:
             if "station" in session.fields and session.fields.get("outcome") in ("failed", "error")
         ),
     }
+
+
+def _of_health(asked: Asked) -> dict[int, Answer]:
+    """Answer what is asked of single charges that battery health has measured."""
+    weak: Answer = {}
+    unused: Counter[Labels] = Counter()
+    for point in asked.points.between("battery_health", asked.start_ns, asked.stop_ns):
+        if point.fields.get("weak_cell_ratio", 1.0) < 0.95:
+            weak[point.labels(PACK)] = point.fields["weak_cell_index"]
+        if "reason" in point.fields:
+            unused[point.tags["vehicle"], point.fields["reason"]] += 1
+    return {28: weak, 29: {labels: float(count) for labels, count in unused.items()}}
 
 
 def stamp(time_ns: int) -> str:
