@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 
 from firmware_sim.plant.pack import PackSpec
+from telemetry.__main__ import main
 from tests.integration.test_one_composition import output
-from tests.support.charged_packs import DAY_S, ChargedPack, gateway_toml, health_of
+from tests.support.charged_packs import DAY_S, ChargedPack, gateway_toml, health_of, health_of_log
 
 SEEDS = range(20)
 SPEC = PackSpec(
@@ -150,6 +151,12 @@ def the_clock_steps_forth(pack: ChargedPack) -> None:
 
 
 @wrong("window")
+def the_clock_steps_back(pack: ChargedPack) -> None:
+    """It makes two charges of one."""
+    pack.now_s -= 300.0
+
+
+@wrong("window")
 def it_is_short(pack: ChargedPack) -> None:
     pack.flow(0.0, 1000.0)
     pack.wait(1000.0, 55.0)
@@ -234,3 +241,36 @@ def test_an_offset_of_the_current_is_found_from_full_to_full(
     assert measured_a == pytest.approx([offset_a] * 2, abs=0.1)
     events = [line for line in lines if line.startswith("event,") and "code=current_offset" in line]
     assert len(events) == is_told
+
+
+def test_without_a_state_of_charge_there_is_no_value_but_a_reason(tmp_path: Path) -> None:
+    pack = ChargedPack(SPEC, 1)
+    for _ in range(4):
+        pack.charge(80.0, 75.0)
+        pack.wait(5 * DAY_S, 25.0)
+    log = pack.write(tmp_path / "bus.log")
+    log.write_text("".join(line for line in log.read_text().splitlines(keepends=True) if " 310#" not in line))
+    rows = [row for _, row in health_of_log(log, pack.channel, "rated_ah = 40.0", cells=0).charges]
+    assert [row["reason"] for row in rows] == ["soc"] * 4
+    assert not any("capacity_ah" in row or "from_soc_pct" in row for row in rows)
+    assert [float(row["charge_ah"]) for row in rows] == pytest.approx(
+        [truth.told_ah for truth in pack.charges], rel=0.005
+    )
+
+
+def test_the_command_writes_page_and_picture_of_logs_and_nothing_else(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("matplotlib")
+    pack = lived(1, as_it_is, charges=4)
+    config, page, picture = (tmp_path / name for name in ("gateway.toml", "health.html", "health.png"))
+    config.write_text(gateway_toml(pack.channel, "rated_ah = 40.0"))
+    log = pack.write(tmp_path / "bus.log")
+    files = ["--report", str(page), "--png", str(picture)]
+    assert main(["health", str(config), str(log), *files]) == 0
+    said = capsys.readouterr()
+    assert (said.out, said.err.split()) == ("", [str(page), str(picture)])
+    assert "van-1, can0" in page.read_text("utf-8")
+    assert picture.read_bytes().startswith(b"\x89PNG")
+    assert main(["health", str(config), str(log), "--png", "health.svg"]) == 64
+    assert main(["health", str(config), str(log), "--report", str(log)]) == 64
