@@ -144,19 +144,20 @@ def _resistance(charges: Sequence[tuple[int, Row]]) -> Iterator[Chart]:
 
 def _cells(pack: FoundPack) -> Iterator[Chart]:
     """Yield a bar for each cell, of the newest row that tells it."""
-    for of, title in (
-        (CELL_RESISTANCE.name, "Resistance of the cells (mΩ)"),
-        (CELL_CHARGE.name, "Charge between like voltages, over the median cell's"),
-    ):
-        known = pack.cells(of, max(pack.rows[of], default=0))
+    drift = pack.drift()
+    shown = [
+        (title, pack.cells(of, max(pack.rows[of], default=0)), of == CELL_RESISTANCE.name)
+        for of, title in (
+            (CELL_RESISTANCE.name, "Resistance of the cells (mΩ)"),
+            (CELL_CHARGE.name, "Charge between like voltages, over the median cell's"),
+        )
+    ]
+    if drift:
+        title = f"Drift of the cells at rest from {drift.soc_pct:.0f} % on (mV a month)"
+        shown.append((title, drift.mv_per_month, True))
+    for title, known, from_zero in shown:
         if bars := [Step(n - 0.4, n + 0.4, each) for n, each in enumerate(known, 1) if each is not None]:
-            y = axis([bar.value for bar in bars], from_zero=of == CELL_RESISTANCE.name, least_span=0.1)
-            yield Chart(title, "cell", span(0.5, len(known) + 0.5), y, bars, is_filled=True)
-    if drift := pack.drift():
-        known = drift.mv_per_month
-        if bars := [Step(n - 0.4, n + 0.4, each) for n, each in enumerate(known, 1) if each is not None]:
-            title = f"Drift of the cells at rest from {drift.soc_pct:.0f} % on (mV a month)"
-            y = axis([bar.value for bar in bars], least_span=1.0)
+            y = axis([bar.value for bar in bars], from_zero=from_zero, least_span=0.1)
             yield Chart(title, "cell", span(0.5, len(known) + 0.5), y, bars, is_filled=True)
 
 

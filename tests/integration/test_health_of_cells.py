@@ -1,5 +1,6 @@
 """What battery health promises of resistance, cells and use, against simulated cells whose truth is known."""
 
+import json
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -8,9 +9,10 @@ from statistics import median
 import pytest
 
 from firmware_sim.plant.pack import PackSpec
+from telemetry.__main__ import main
 from telemetry.model.health import CELL_RESISTANCE
 from tests.integration.test_one_composition import output
-from tests.support.charged_packs import DAY_S, ChargedPack, gateway_toml, health_of
+from tests.support.charged_packs import DAY_S, ChargedPack, gateway_toml, health_of, health_of_log
 from tests.support.lineprotocol import parse_line
 
 SEEDS = range(20)
@@ -153,3 +155,29 @@ def test_the_sums_of_use_are_the_counters(tmp_path: Path) -> None:
     )
     heard = [at_s for at_s, _ in pack.told_a]
     assert seconds == pytest.approx(sum(b - a for a, b in pairwise(heard) if b - a < 2.0), rel=0.01)
+
+
+def test_a_drive_at_a_hundred_frames_a_second_is_held_against_the_simulators_own_truth(
+    tmp_path: Path,
+) -> None:
+    """Of 96 cells on 24 pages, 20 ms apart: each page by the current of its own moment."""
+    scenario, log, truth = (tmp_path / name for name in ("weak.toml", "bus.log", "truth.json"))
+    scenario.write_text(
+        'starts_at = "2026-03-02T07:30:00Z"\n[pack]\nstart_soc_pct = 52\nstart_temp_c = 25\nambient_c = 25\n'
+        '[[fault]]\ndo = "weak-cell"\ncell = 37\nresistance_pct = 150\n'
+        '[[phase]]\ndo = "drive"\nroad = "urban"\nduration_s = 400\n'
+        '[[phase]]\ndo = "charge"\nmax_power_kw = 60\nduration_s = 200\n[[phase]]\ndo = "stand"\nduration_s = 70\n'
+    )
+    assert main(["sim", str(scenario), "--output", str(log), "--truth", str(truth)]) == 0
+    ((start_ns, row),) = (found := health_of_log(log, "can0", "rated_ah = 178.0", cells=96)).charges
+    pack = json.loads(truth.read_text())["end"]["traction"]
+    ohm = [cell["resistance_ohm"] * cell["temperature_factor"] for cell in pack["cells"]]
+    true_mohm = 1000.0 * (
+        sum(ohm) * (1.0 + 0.018 * pack["rc_resistance_ratio"]) + pack["contact_resistance_ohm"]
+    )
+    assert float(row["resistance_mohm"]) == pytest.approx(true_mohm, rel=0.03)
+    ratios = [each or 0.0 for each in found.cells(CELL_RESISTANCE.name, start_ns)]
+    assert [each / median(ratios) for each in ratios] == pytest.approx(
+        [each / median(ohm) for each in ohm], rel=0.02
+    )
+    assert row["resistive_cell_index"] == 37.0

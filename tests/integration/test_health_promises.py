@@ -152,8 +152,7 @@ def the_clock_steps_forth(pack: ChargedPack) -> None:
 
 @wrong("window")
 def the_clock_steps_back(pack: ChargedPack) -> None:
-    """It makes two charges of one."""
-    pack.now_s -= 300.0
+    pack.now_s -= 300.0  # which makes two charges of one
 
 
 @wrong("window")
