@@ -166,7 +166,8 @@ def test_a_drive_at_a_hundred_frames_a_second_is_held_against_the_simulators_own
         'starts_at = "2026-03-02T07:30:00Z"\n[pack]\nstart_soc_pct = 52\nstart_temp_c = 25\nambient_c = 25\n'
         '[[fault]]\ndo = "weak-cell"\ncell = 37\nresistance_pct = 150\n'
         '[[phase]]\ndo = "drive"\nroad = "urban"\nduration_s = 400\n'
-        '[[phase]]\ndo = "charge"\nmax_power_kw = 60\nduration_s = 200\n[[phase]]\ndo = "stand"\nduration_s = 70\n'
+        '[[phase]]\ndo = "charge"\nmax_power_kw = 60\nduration_s = 200\n'
+        '[[phase]]\ndo = "stand"\nduration_s = 70\n'
     )
     assert main(["sim", str(scenario), "--output", str(log), "--truth", str(truth)]) == 0
     ((start_ns, row),) = (found := health_of_log(log, "can0", "rated_ah = 178.0", cells=96)).charges
