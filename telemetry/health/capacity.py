@@ -2,13 +2,13 @@
 
 Promises:
 - The interval has a part that shrinks with charges, and one that does not: gain and offset of the current.
-- It is of the moment of the last charge. Fade is known beforehand to 5 % a year, in either direction.
+- It is of the moment of the last charge that came. Fade is known beforehand to 5 % a year, either way.
 - Fewer than three charges, none of 80 %, give nothing.
 
 Relies on charges whose errors are independent of each other, each with its own standard deviation.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from math import hypot, sqrt
 from typing import NamedTuple
 
@@ -45,11 +45,12 @@ class Estimate(NamedTuple):
 def estimate(
     history: Sequence[Used], settings: HealthSettings, measured_offset_a: float = 0.0
 ) -> Estimate | None:
-    """Return the capacity at the newest charge; None: too little is known.
+    """Return the capacity at the last charge of the history; None: too little is known.
 
+    The stamp of another one may be later, by a clock that was wrong: it weighs no more than it says.
     measured_offset_a: of the current, from full to full; a larger one than is expected widens the interval.
     """
-    newest = sorted(history, key=lambda one: one.time_ns)[-MOST_CHARGES:]
+    newest = history[-MOST_CHARGES:]
     kept = _near(newest)
     if len(kept) < _LEAST_CHARGES and not any(one.window_pct >= _WIDE_PCT for one in kept):
         return None
@@ -58,16 +59,19 @@ def estimate(
     weights = [(one.capacity_ah / (one.sd_ah * middle)) ** 2 for one in kept]
     years = [(one.time_ns - newest[-1].time_ns) / _YEAR_NS for one in kept]
     total = sum(weights)
-    mean = sum(w * one.capacity_ah for w, one in zip(weights, kept, strict=True)) / total
-    by_time = sum(w * t for w, t in zip(weights, years, strict=True))
-    by_square = sum(w * t * t for w, t in zip(weights, years, strict=True)) + (_FADE_A_YEAR * mean) ** -2
-    moment = sum(w * t * one.capacity_ah for w, t, one in zip(weights, years, kept, strict=True))
-    determinant = total * by_square - by_time**2
-    level = (by_square * total * mean - by_time * moment) / determinant
-    slowness = sum(w / one.mean_current_a for w, one in zip(weights, kept, strict=True)) / total  # in 1/A
-    offset = max(settings.current_offset_a, abs(measured_offset_a)) * slowness
+
+    def mean(values: Iterable[float]) -> float:
+        return sum(weight * value for weight, value in zip(weights, values, strict=True)) / total
+
+    capacity_ah = mean(one.capacity_ah for one in kept)
+    when = mean(years)
+    spread = total * mean((t - when) ** 2 for t in years) + (_FADE_A_YEAR * capacity_ah) ** -2
+    moments = ((t - when) * one.capacity_ah for t, one in zip(years, kept, strict=True))
+    level = capacity_ah - when * total * mean(moments) / spread  # along the slope, from the mean's time on
+    offset_a = max(settings.current_offset_a, abs(measured_offset_a))
+    offset = offset_a * mean(1.0 / one.mean_current_a for one in kept)
     systematic = level * hypot(settings.current_error_pct / 100.0, offset)
-    half = _TWO_SIDED * hypot(sqrt(by_square / determinant), systematic)
+    half = _TWO_SIDED * hypot(sqrt(1.0 / total + when**2 / spread), systematic)
     return Estimate(level, max(level - half, 0.0), level + half, len(kept))
 
 

@@ -17,7 +17,7 @@ _MOST_MISSED_PCT = 1.0  # state of charge that changed where nobody counted
 _MOST_OFFSET_SD_A = 0.25
 _HOUR_S = 3600.0
 _RUNS = ("weak_runs", "resistive_runs")
-_MOST = 1e12  # of a number that is no nonsense
+_MOST = 2.0**63  # of a number that is no nonsense
 _KEPT = 0.99  # of the coarse sums, from charge to charge
 
 
@@ -43,7 +43,7 @@ class SinceFull:
 class PackHistory:
     """What is known of a pack.
 
-    - used: charges that count, by their start, 200 at most
+    - used: charges that count, as they came, 200 at most
     - since_full: None before the first full charge; offset_a: as it was measured last
     - weak_runs, resistive_runs: by cell, from 1, the charges running in which it was so
     - coarse: sums of charge times window and of window squared, over some 100 charges of any window
@@ -62,7 +62,7 @@ class PackHistory:
     def use(self, charge: Used) -> None:
         """Let a charge count; one with the same start is the same charge."""
         others = [each for each in self.used if each.time_ns != charge.time_ns]
-        self.used = sorted([*others, charge], key=lambda each: each.time_ns)[-MOST_CHARGES:]
+        self.used = [*others, charge][-MOST_CHARGES:]
 
     def coarse_ah(self, charge_ah: float, window_pct: float) -> float:
         """Let a charge of any window count, and return the capacity by all such; 0: not known."""
@@ -103,7 +103,7 @@ class PackHistory:
             by_window, squares = map(_number, known["coarse"])
             weak, resistive = ({int(cell): int(run) for cell, run in known[name].items()} for name in _RUNS)
             return cls(
-                [Used(int(time_ns), *map(_positive, values)) for time_ns, *values in known["used"]],
+                [_used(*each) for each in known["used"]],
                 None if since is None else SinceFull(**{name: _number(each) for name, each in since.items()}),
                 _number(known["offset_a"]),
                 weak,
@@ -114,6 +114,11 @@ class PackHistory:
             )
         except (KeyError, TypeError, AttributeError, OverflowError) as error:
             raise ValueError("is no history of a pack") from error
+
+
+def _used(time_ns: int, *values: Any) -> Used:
+    _number(time_ns)
+    return Used(int(time_ns), *map(_positive, values))
 
 
 def _number(value: Any) -> float:

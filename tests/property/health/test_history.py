@@ -41,7 +41,9 @@ def test_a_charge_has_a_value_or_a_reason_and_the_history_is_json(
 
 @given(st.sampled_from(sorted(PackHistory().to_json())), _PLAIN)
 def test_a_damaged_history_is_a_value_error_or_one_that_goes_on(key: str, value: Any) -> None:
-    for known in (value, PackHistory().to_json() | {key: value}):
+    used = [[value if one == where else 1.0 for one in range(5)] for where in (0, 1, 2)]
+    new = PackHistory().to_json()
+    for known in (value, new | {key: value}, *(new | {"used": [each] * 3} for each in used)):
         try:
             history = PackHistory.from_json(known)
         except ValueError:
