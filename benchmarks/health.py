@@ -21,8 +21,9 @@ class ChargedPack:
         battery, cells = record_spec(BATTERY), cells_record_spec(CELLS, 0)
         self._schema = Schema((battery, cells))
         place = {field.name: number for number, field in enumerate(battery.fields)}
-        fields = [place[name] for name in ("current_a", "soc_pct", "voltage_v", "temp_min_c", "temp_max_c")]
-        spec = PackSpec(0, *fields, pages=1, cell_count=CELLS, rated_ah=100.0, power_w=place["power_w"])
+        names = ("current_a", "soc_pct", "voltage_v", "temp_min_c", "temp_max_c")
+        current, soc, volts, low, high = (place[name] for name in names)
+        spec = PackSpec(0, current, soc, volts, low, high, 1, CELLS, 100.0, place["power_w"])
         self._health = Health(self._schema, [spec])
         self._health.route(0, 0)
         self._samples, self._pages = SampleBatch(self._schema), SampleBatch(self._schema)
