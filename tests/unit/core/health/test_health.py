@@ -160,6 +160,30 @@ def test_a_cell_with_less_charge_between_like_voltages_is_found_from_300_s_on() 
     assert max(one.sd for one in found) < 0.002
 
 
+def test_a_cell_more_than_20_levels_from_the_median_has_none() -> None:
+    """Three cells together; one 19 levels of 5 mV under them, one 24, and one 24 over them."""
+    bench = Bench(cells=6)
+    for second in range(1500):
+        bench.put(second, current_a=50.0)
+        places = (0, 0, 0, -19, -24, 24)
+        bench.put(second + 0.1, cells=[3.6 + 0.00025 * second + 0.005 * place for place in places])
+    bench.changes += bench.health.finish(0, START_NS + 1500 * S)
+    found = only(bench, HealthKind.CHARGE_ENDED).cell_charges
+    # from over 3.675 V at 300 s to 3.97475 V at the end; the lower one crosses the last 19 of them too late
+    assert [one.levels for one in found] == [59, 59, 59, 40, 0, 0]
+
+
+def test_levels_of_one_charge_are_not_those_of_the_next() -> None:
+    bench = Bench(cells=2)
+    for begin, seconds in [(0, 1500), (3000, 700)]:
+        for second in range(seconds):
+            bench.put(begin + second, current_a=50.0)
+            bench.put(begin + second + 0.1, cells=[3.5 + 0.00025 * second] * 2)
+        bench.run(begin + seconds, begin + seconds + 1000, current_a=0.0)
+    counts = [[one.levels for one in change.cell_charges] for change in bench.changes if change.charge]
+    assert counts == [[59, 59], [19, 19]]
+
+
 def test_at_a_current_that_changes_no_levels_count() -> None:
     bench = Bench(cells=2)
     for second in range(1500):
