@@ -45,13 +45,9 @@ cdef struct Sample:              # of the current
     int64_t time_ns
 
 cdef struct Sums:                # of a charge
-    double as_                   # with what is bridged
-    double bridged_as
-    double ws
+    double as_, bridged_as, ws   # the first with what is bridged
     double temp_ks               # temperature over time, where it is known
-    int64_t temp_ns
-    int64_t covered_ns
-    int64_t gap_ns
+    int64_t temp_ns, covered_ns, gap_ns
 
 cdef struct Net:                 # current as it reads, without threshold
     double as_
@@ -61,39 +57,27 @@ cdef struct Net:                 # current as it reads, without threshold
 cdef struct Charge:
     Sums sums
     Sums counted                 # up to its newest row with current
-    int64_t start_ns
-    int64_t end_ns               # of that row
+    int64_t start_ns, end_ns     # to that row
     int64_t under_ns             # of the first row under the threshold since then
     int64_t to_ns                # of the newest SOC
     int64_t paused_ns
-    double from_pct
-    double to_pct
-    double highest_pct
-    double fell_pct
-    double step_pct
-    double step_as
-    double still_as
+    double from_pct, to_pct, highest_pct, fell_pct, step_pct
+    double step_as, still_as
     double changed_as            # what was counted when SOC changed last
-    double highest_a
-    double end_a
+    double highest_a, end_a
     uint8_t is_begun             # it was reported: it is no regeneration
     uint8_t has_flowed_out       # since its newest row with current
 
 cdef struct Steps:               # sums of pairs of readings
-    double ii
-    double ui
-    double uu
+    double ii, ui, uu
     uint32_t count
 
 cdef struct Conditions:          # of these pairs: temperature and SOC, and how many have them
-    double temp_c
-    double soc_pct
-    uint32_t temps
-    uint32_t socs
+    double temp_c, soc_pct
+    uint32_t temps, socs
 
 cdef struct Reading:             # the first one of the next pair
-    double v
-    double a
+    double v, a
     int64_t time_ns
 
 cdef struct Pairs:               # of the pack, or of one cell
@@ -105,14 +89,9 @@ cdef struct Pairs:               # of the pack, or of one cell
 
 cdef struct Cell:
     Pairs pairs
-    double x                     # sums of the charges at which the median, and the cell, crossed a voltage, in Ah
-    double y
-    double xx
-    double xy
-    double yy
+    double x, y, xx, xy, yy      # sums of the charges at which the median, and the cell, crossed a voltage, in Ah
     uint32_t levels
-    int32_t next_level           # the next voltage to cross
-    int32_t first_level
+    int32_t next_level, first_level  # to cross
     double newest_v
     int64_t newest_ns
     float[OPEN_LEVELS] open_as   # the charge at which it crossed its last voltages, by number modulo OPEN_LEVELS
@@ -121,42 +100,32 @@ cdef struct Median:              # of cells in a stretch of constant current
     double reference_a           # the current, smoothed
     int64_t steady_ns            # since its last change
     int64_t start_ns             # of the charge that the cells' sums are of
-    int32_t next_level
-    int32_t first_level
+    int32_t next_level, first_level
     uint32_t cells               # that take part
     uint16_t[LEVELS] above       # how many have crossed a voltage, by number modulo LEVELS
     float[OPEN_LEVELS] open_as   # the charge at which the median crossed its last voltages
     uint8_t is_counting
 
 cdef struct Use:                 # of one day
-    int64_t day_ns               # its begin
-    int64_t end_ns
-    Integral charge
-    Integral energy
+    int64_t day_ns, end_ns
+    Integral charge, energy
     int32_t range                # of `spent_ns` that it is in; -1: not known
     int64_t[TEMPERATURES * CHARGES] spent_ns
 
 cdef struct Known:
     int64_t newest_ns            # of the rows
-    Sample last                  # of the current
-    Sample previous
-    double v                     # of the pack
-    double last_v                # and when its current came last
-    double soc_pct
-    double temp_min_c
-    double temp_max_c
-    double temp_c
+    Sample last, previous        # of the current
+    double v, last_v             # of the pack, now and when its current came last
+    double soc_pct, temp_min_c, temp_max_c, temp_c
     double gap_soc_pct           # before a gap after which SOC has not come yet
     Net net                      # since the end of the last charge
     Net net_counted              # up to the newest row with current of the charge
     Charge charge
     int64_t out_ns               # since when current flows out
-    int64_t drive_ns             # begin of the drive
-    int64_t moved_ns             # its newest row with current
+    int64_t drive_ns, moved_ns   # begin of the drive, and its newest row with current
     int64_t idle_ns              # since when no current flows, or nothing was heard
     Pairs pairs
-    Conditions conditions        # of its steps
-    Conditions before
+    Conditions conditions, before  # of its steps
     Median median
     Use use
     uint8_t state
@@ -165,21 +134,17 @@ cdef struct Known:
 
 cdef struct Place:               # of a field in a row of `battery`; bit 0: it is not there
     uint64_t bit
-    uint32_t mask
-    uint32_t word
+    uint32_t mask, word
 
 cdef struct Pack:
     Known known
     Cell* cells
     double* sorted_v             # room for a voltage of each cell
     uint16_t* waiting            # cells with a reading whose current is not known yet
-    uint32_t waiting_count
-    uint32_t cell_count
+    uint32_t waiting_count, cell_count
     uint32_t battery             # record
     int32_t pages                # record; -1: none
     Place current, soc, volts, power, temp_min, temp_max
     int64_t gap_ns
-    double threshold_a
+    double threshold_a, one_c_a, step_a
     double least_as              # less is regeneration
-    double one_c_a
-    double step_a
