@@ -18,7 +18,12 @@ from tests.support.gateway import Gateway, bus_at, influx_at
 from tests.support.scripted_server import ScriptedServer
 from tests.support.seqpacket import FrameListener
 
-KILLS = (4, pytest.param(int(os.environ.get("NEV_TELEMETRY_KILLS", "12")), marks=pytest.mark.long))
+KILLS = (
+    4,
+    pytest.param(
+        int(os.environ.get("NEV_TELEMETRY_KILLS", "12")), marks=[pytest.mark.long, pytest.mark.timeout(1800)]
+    ),
+)
 BUSES = ("one", "two")
 BOUND = 0.5
 FRAMES_PER_S = {"one": 800, "two": 50}

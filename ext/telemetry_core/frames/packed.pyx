@@ -9,7 +9,7 @@ Promises: frames come back as they were, but for their nudges; damaged bytes are
 cimport cython
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport free
-from libc.string cimport memcpy, memset
+from libc.string cimport memcmp, memcpy, memset
 
 from telemetry_core.frames.batch cimport INLINE_PAYLOAD, Frame, FrameBatch, payload
 from telemetry_core.memory cimport resized
@@ -20,7 +20,7 @@ cdef enum:
     LONGEST_HEAD = 1 + 9 + 10    # bytes of a frame before its data
 
 cdef struct Kind:
-    uint32_t id
+    uint32_t id                  # these three as in a Frame
     uint16_t length
     uint16_t channel
     uint8_t flags
@@ -28,8 +28,11 @@ cdef struct Kind:
     uint8_t data[8]
 
 
-cdef inline uint32_t _place(uint32_t id, uint16_t length, uint16_t channel, uint8_t flags) noexcept nogil:
-    return <uint32_t>((<uint64_t>(id ^ length << 8 ^ channel << 16 ^ flags) * <uint64_t>0x9E3779B97F4A7C15) >> 40) % PLACES
+cdef inline uint32_t _place(const uint32_t* id, uint8_t flags) noexcept nogil:
+    # Of a kind, whose id, length and channel lie one after the other, as those of a frame do.
+    cdef uint64_t key
+    memcpy(&key, id, 8)
+    return <uint32_t>(((key ^ flags) * <uint64_t>0x9E3779B97F4A7C15) >> 40) % PLACES
 
 
 cdef inline void _mix(uint8_t* data, const uint8_t* other) noexcept nogil:
@@ -60,7 +63,7 @@ cdef class Packer:
         return (<char*>self.bytes)[:self.used] if self.used else b""
 
     cdef int _add(self, const Frame* frame, const uint8_t* payloads) except -1 nogil:
-        cdef uint32_t place = _place(frame.id, frame.length, frame.channel, frame.flags)
+        cdef uint32_t place = _place(&frame.id, frame.flags)
         cdef Kind* kind = &self.kinds[place]
         cdef uint64_t gap = <uint64_t>frame.time_ns - <uint64_t>self.last_ns
         cdef uint8_t data[8]
@@ -68,16 +71,13 @@ cdef class Packer:
             self.room = 2 * self.room + LONGEST_HEAD + frame.length
             self.bytes = <uint8_t*>resized(self.bytes, self.room)
         cdef uint8_t* out = self.bytes + self.used
-        if not (kind.is_known and kind.id == frame.id and kind.length == frame.length
-                and kind.channel == frame.channel and kind.flags == frame.flags):
+        if not kind.is_known or memcmp(&kind.id, &frame.id, 8) != 0 or kind.flags != frame.flags:
             out[0] = NEW_KIND
-            memcpy(out + 1, &frame.id, 4)
-            memcpy(out + 5, &frame.length, 2)
-            memcpy(out + 7, &frame.channel, 2)
+            memcpy(out + 1, &frame.id, 8)
             out[9] = frame.flags
             out += 10
             memset(kind, 0, sizeof(Kind))
-            kind.id, kind.length, kind.channel = frame.id, frame.length, frame.channel
+            memcpy(&kind.id, &frame.id, 8)
             kind.flags, kind.is_known = frame.flags, True
         else:
             out[0] = place
@@ -105,25 +105,24 @@ def unpack(const uint8_t[::1] packed not None):
     """Return the frames as a FrameBatch. Raises ValueError for bytes that are damaged."""
     cdef Kind kinds[PLACES]
     cdef Kind* kind
+    cdef Kind given
     cdef FrameBatch batch = FrameBatch(packed.shape[0] // 2 + 1)
     cdef Py_ssize_t at = 0, end = packed.shape[0]
-    cdef uint32_t id, shift
-    cdef uint16_t length, channel
+    cdef uint32_t shift
     cdef uint64_t gap
     cdef int64_t time_ns = 0
     cdef Frame* frame
     cdef uint8_t byte
     memset(kinds, 0, sizeof(kinds))
+    memset(&given, 0, sizeof(given))
     while at < end:
         if packed[at] == NEW_KIND:
             if end - at < 10:
                 raise ValueError("a kind of frames is cut off")
-            memcpy(&id, &packed[at + 1], 4)
-            memcpy(&length, &packed[at + 5], 2)
-            memcpy(&channel, &packed[at + 7], 2)
-            kind = &kinds[_place(id, length, channel, packed[at + 9])]
-            memset(kind, 0, sizeof(Kind))
-            kind.id, kind.length, kind.channel, kind.flags, kind.is_known = id, length, channel, packed[at + 9], True
+            memcpy(&given.id, &packed[at + 1], 8)
+            given.flags, given.is_known = packed[at + 9], True
+            kind = &kinds[_place(&given.id, given.flags)]
+            kind[0] = given
             at += 10
         else:
             kind = &kinds[packed[at]]
