@@ -24,7 +24,7 @@ COPIED = tuple(each for each in MEASUREMENTS.values() if each not in (*MINUTELY,
 
 @dataclass(frozen=True, slots=True)
 class Tier:
-    """A task: how often it runs, and how far back it looks, as both languages write it."""
+    """A task: how far back it looks, and how often: all at once in 1.x, by slices each hour in 2.x."""
 
     every: str
     since: str
