@@ -26,15 +26,8 @@ ESTIMATE = (
 )
 COLUMNS = ("start_ns", "vehicle", "pack", *FIELDS)
 _HEAD = (
-    "start",
-    "vehicle",
-    "pack",
-    "SOC",
-    "charge",
-    "capacity by it",
-    "of the pack",
-    "SOH",
-    "resistance",
+    *("start", "vehicle", "pack", "SOC"),
+    *("charge", "capacity by it", "of the pack", "SOH", "resistance"),
     "notes",
 )
 
@@ -57,13 +50,8 @@ def as_csv(packs: Sequence[FoundPack], *, raw_text: bool = False) -> str:
         names = [printable(each if raw_text else guarded(each)) for each in (pack.vehicle, pack.pack)]
         for time_ns, row in pack.charges:
             values = (row.get(name, "") for name in FIELDS)
-            writer.writerow(
-                [
-                    time_ns,
-                    *names,
-                    *(str(each).lower() if each is True or each is False else each for each in values),
-                ]
-            )
+            plain = (str(each).lower() if isinstance(each, bool) else each for each in values)
+            writer.writerow([time_ns, *names, *plain])
     return text.getvalue()
 
 
@@ -73,18 +61,13 @@ def as_json(packs: Sequence[FoundPack]) -> str:
         {
             "vehicle": pack.vehicle,
             "pack": pack.pack,
-            "charges": charges(pack),
+            "charges": [_charge(pack, time_ns, row) for time_ns, row in pack.charges],
             "cell_drift": drift._asdict() if (drift := pack.drift()) else None,
         }
         for pack in packs
     ]
     text = json.dumps({"packs": shown}, ensure_ascii=False)
     return text.encode("utf-8", "replace").decode() + "\n"  # half a surrogate is no letter
-
-
-def charges(pack: FoundPack) -> list[dict[str, Any]]:
-    """Return the pack's charges by their start, each with all fields, its cells and its estimate."""
-    return [_charge(pack, time_ns, row) for time_ns, row in pack.charges]
 
 
 def _charge(pack: FoundPack, time_ns: int, row: Row) -> dict[str, Any]:
@@ -116,7 +99,7 @@ def _row(pack: FoundPack, time_ns: int, row: Row) -> tuple[str, ...]:
 
 def _within(known: Mapping[str, float], unit: str, value: str, *ends: str) -> str:
     """Return a value with its sd, or with both ends of its interval."""
-    if value not in known:
+    if not {value, *ends} <= known.keys():
         return ""
     of = [f"{known[end]:.1f}" for end in ends]
     spread = f"± {of[0]}" if len(of) == 1 else f"({' to '.join(of)})"
