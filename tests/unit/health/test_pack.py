@@ -257,6 +257,7 @@ def test_a_drive_has_resistances_of_cells_alone() -> None:
         "cell_resistance", {"vehicle": "van-7", "pack": "main"}, {"r001": 0.5, "r002": 0.5}, 7
     )
     assert pack().take(HealthChange(-1, 7, 0, HealthKind.CHARGE_BEGUN)) == ()
+    assert pack().take(HealthChange(-1, 7, 0, HealthKind.REST, drift_mv=(nan, nan), soc_pct=4.0)) == []
     assert pack().take(HealthChange(-1, 7, 0, HealthKind.DRIVE_ENDED, steps=steps(80.0))) == []
 
 
