@@ -28,6 +28,7 @@ from telemetry.model.measurements import BATTERY, EVENT
 from telemetry.rules.map import is_alarm
 from telemetry.rules.map_entry import MAIN, MapEntry
 from telemetry.rules.reduce import NO_BOUND, ReduceSettings
+from telemetry.rules.trigger import ResolvedTrigger
 from telemetry.service.rate_findings import live_findings, log_findings, sample_findings
 from telemetry.service.unit import unit_findings
 from telemetry.settings.document import shown_name
@@ -83,6 +84,7 @@ def check(
         words = "messages = false, and no [[map]]: the service's own state is all that is sent"
         yield Finding(Grade.WARNING, f"send: {words}")
     yield from _reduce_findings(config, records, {entry.to for entry in entries})
+    yield from map(_trigger_finding, composition.triggers)
     yield from _meter_findings(config, entries)
     yield from _session_findings(config, entries)
     if config.health and modelling.map:
@@ -214,6 +216,17 @@ def _bound_findings(reduce: ReduceSettings, records: Sequence[RecordSpec]) -> It
     if reduce.every_s:
         words = f"a value less than {reduce.every_s:g} s after a kept one is left out, however far off it is"
         yield Finding(Grade.WARNING, f"reduce: every_s loosens the bounds: {words}")
+
+
+def _trigger_finding(trigger: ResolvedTrigger) -> Finding:
+    """Return what sets it off, and what is sent then."""
+    settings = trigger.settings
+    what = ", ".join(sorted(trigger.codes)) or settings.signal or settings.field
+    span = f"{settings.before_s:g} s before to {settings.after_s:g} s after"
+    sent = ", ".join(settings.only) or "all measurements and messages"
+    raw = ", and raw frames are kept" if settings.black_box else ""
+    words = f"{what}: {sent}, from {span}{raw}, {settings.per_hour} times an hour at most"
+    return Finding(Grade.FACT, f"trigger: {words}")
 
 
 def _spool_findings(config: Config) -> Iterator[Finding]:

@@ -1,5 +1,6 @@
 """`blackbox`: what it prints of captures, and what it refuses."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -48,3 +49,15 @@ def test_what_cannot_be_is_one_line(
     error = capsys.readouterr().err
     assert words in error
     assert error.count("\n") == 1
+
+
+def test_pages_write_the_command_as_it_is() -> None:
+    root = Path(__file__).parents[3]
+    pages = [root / "CHANGELOG.md", *(root / "docs").glob("*.md")]
+    named = [
+        word
+        for page in pages
+        for word in re.findall(r"nev-telemetry blackbox (\S+)", page.read_text("utf-8"))
+    ]
+    assert len(named) >= 3
+    assert set(named) <= {"list", "get", "drop"}

@@ -278,6 +278,25 @@ def test_what_a_map_writes_is_a_fact_and_a_limit_is_no_entry_of_it(tmp_path: Pat
     assert "mapped: 2 entries write battery, event\n" in alarmed
 
 
+def test_what_a_trigger_is_set_off_by_and_sends_is_a_fact(tmp_path: Path) -> None:
+    rest = (
+        '[[trigger]]\non = ["cell_*voltage"]\nbefore_s = 5\n'
+        '[[trigger]]\nfield = "battery.voltage_v"\nbelow = 330.5\nonly = ["battery"]\nper_hour = 2\n'
+        'black_box = true\n[black_box]\ndirectory = "box"\n'
+    )
+    facts = texts(findings(tmp_path, BUS, rest=VOLTAGE + rest), Grade.FACT)
+    assert [line for line in facts.splitlines() if line.startswith("trigger: ")] == [
+        (
+            "trigger: cell_overvoltage, cell_undervoltage: all measurements and messages, from 5 s before"
+            " to 30 s after, 12 times an hour at most"
+        ),
+        (
+            "trigger: battery.voltage_v: battery, from 30 s before to 30 s after, and raw frames are kept,"
+            " 2 times an hour at most"
+        ),
+    ]
+
+
 def test_a_configuration_of_stdin_is_called_that(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     spool = f'[spool]\ndirectory = "{tmp_path}/spool"\n'
     influx = '[influx]\nurl = "http://127.0.0.1:1"\ndatabase = "d"\n'
