@@ -11,6 +11,7 @@ from benchmarks.charging import measure_charging
 from benchmarks.comparison import measure_core
 from benchmarks.delivery import measure_delivery
 from benchmarks.gateway import FLAT_OUT, Load, measure_gateway
+from benchmarks.health_gateway import measure_health
 from benchmarks.lake import measure_lake
 from benchmarks.processors import measure_processors
 from benchmarks.report import Section, write_page
@@ -102,6 +103,12 @@ def _charging(folder: Path, arguments: argparse.Namespace) -> list[Section]:
     return measure_charging(folder, 0.5 if smoke else 50.0, 1 if smoke else 11, 2 if smoke else 30)
 
 
+def _health(folder: Path, arguments: argparse.Namespace) -> list[Section]:
+    smoke = arguments.smoke
+    workload = load_workload(5_000 if smoke else 100_000, folder)
+    return [measure_health(workload, folder, 1 if smoke else 11, 1 if smoke else 20)]
+
+
 def _serial(folder: Path, arguments: argparse.Namespace) -> list[Section]:
     return measure_serial(folder, 2_000 if arguments.smoke else MESSAGES)
 
@@ -116,6 +123,7 @@ PARTS: dict[str, Callable[[Path, argparse.Namespace], list[Section]]] = {
     "tables": _tables,
     "lake": _lake,
     "charging": _charging,
+    "health": _health,
     "serial": _serial,
 }
 
