@@ -1,10 +1,13 @@
 """Battery health in recordings: the rows that the service would have written of them."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 
 from telemetry_core.frames.batch import FrameBatch
+from telemetry_core.rows.batch import SampleBatch
+from telemetry_core.rows.latest import Latest
+from telemetry_core.rows.schema import Schema
 from telemetry_core.text.lines import LineBuffer
 
 from telemetry.charging.items import Point, SessionRow
@@ -17,6 +20,8 @@ from telemetry.errors import ConfigError
 from telemetry.logs.archives import with_members
 from telemetry.logs.content import STDIN
 from telemetry.logs.unread import UNREADABLE
+from telemetry.model.measurements import BATTERY
+from telemetry.stages.binding import BoundChannel
 from telemetry.stages.output import Output
 
 _LAST_NS = 1 << 63  # of what cannot be read, which says so when its turn comes
@@ -25,11 +30,32 @@ _LAST_NS = 1 << 63  # of what cannot be read, which says so when its turn comes
 class _Points(Output):
     def __init__(self) -> None:
         self.points: list[Point] = []
+        self._packs: dict[int, str] = {}  # by tag set
+
+    def start(self, schema: Schema) -> None:
+        records = [spec.measurement if spec.modelled else "" for spec in schema.specs]
+        self._battery = Latest(schema, [records.index(BATTERY.name)] if BATTERY.name in records else [])
+
+    def bind(self, channel: BoundChannel) -> None:
+        tags = zip(channel.tag_sets, channel.tags(), strict=True)
+        self._packs |= {index: own["pack"] for index, own in tags if "pack" in own}
+
+    def add(self, samples: SampleBatch, _lines: LineBuffer) -> None:
+        self._battery.observe(samples, 0)
 
     def add_session(self, row: SessionRow, _time_ns: int, _tag: str, _lines: LineBuffer) -> str:
         if isinstance(row, Point):
             self.points.append(row)
         return ""
+
+    def reported(self, vehicle: str) -> Iterator[Point]:
+        """Yield the state of health that each battery has reported last."""
+        for row in (self._battery[number] for number in range(len(self._battery))):
+            fields = self._battery.schema.specs[row.record].fields
+            known = {fields[place].name: value for place, value in zip(row.fields, row.raw, strict=True)}
+            if "soh_pct" in known:
+                tags = {"vehicle": vehicle, "pack": self._packs[row.tags]}
+                yield Point(BATTERY.name, tags, {"soh_pct": float(known["soh_pct"])}, row.time_ns)
 
 
 def health_in_logs(
@@ -40,6 +66,8 @@ def health_in_logs(
     warn: Callable[[Iterable[str]], None] = lambda _: None,
 ) -> tuple[Sequence[Point], Decoder]:
     """Return the rows of battery health of these logs, in the order of their first stamps, and their decoder.
+
+    The last rows are what each battery says of its health itself.
 
     source: of the configuration, the one that the logs are of; warn: takes what was wrong with them. The
     decoder says what could not be read. Raises InputMissingError, DataError, ConfigError, UsageError.
@@ -54,7 +82,7 @@ def health_in_logs(
         for piece in pieces:
             warn(piece.warnings)
     warn(decoder.losses())
-    return output.points, decoder
+    return [*output.points, *output.reported(stages.writing.vehicle)], decoder
 
 
 def in_order_of_time(paths: Sequence[Path], recordings: Recordings) -> Sequence[Path]:

@@ -19,6 +19,7 @@ from telemetry.model.health import (
     CELL_RESISTANCE,
     HEALTH_MEASUREMENTS,
 )
+from telemetry.model.measurements import BATTERY
 
 Value = float | bool | str
 Row = Mapping[str, Value]
@@ -40,9 +41,19 @@ class Drift(NamedTuple):
     sd_mv_per_month: list[float | None]
 
 
+class Reported(NamedTuple):
+    """A state of health, and by how much ours is more; None: we have none."""
+
+    soh_pct: float
+    difference_pct: float | None
+
+
 @dataclass(slots=True)
 class FoundPack:
-    """A pack's rows by measurement and stamp. cell_count: of those that any row has."""
+    """A pack's rows by measurement and stamp.
+
+    cell_count: of those that any row has; reported_soh_pct: what the battery itself said last.
+    """
 
     vehicle: str
     pack: str
@@ -50,6 +61,14 @@ class FoundPack:
         default_factory=lambda: {one.name: {} for one in HEALTH_MEASUREMENTS}
     )
     cell_count: int = 0
+    reported_soh_pct: float | None = None
+
+    def reported(self) -> Reported | None:
+        """Return the state of health that the battery itself reports, beside ours; None: it reports none."""
+        ours = [float(row["soh_pct"]) for _, row in self.charges if "soh_pct" in row][-1:]
+        if self.reported_soh_pct is None:
+            return None
+        return Reported(self.reported_soh_pct, ours[0] - self.reported_soh_pct if ours else None)
 
     @property
     def charges(self) -> list[tuple[int, Row]]:
@@ -87,12 +106,14 @@ def packs(points: Iterable[Point]) -> list[FoundPack]:
     for point in points:
         owner = (point.tags.get("vehicle", ""), point.tags.get("pack", ""))
         pack = found.setdefault(owner, FoundPack(*owner))
+        if point.measurement == BATTERY.name:
+            pack.reported_soh_pct = _number(point.fields.get("soh_pct"))
         if point.measurement in pack.rows:
             pack.rows[point.measurement].setdefault(point.time_ns, {}).update(point.fields)
         if prefix := _CELLS.get(point.measurement):
             cells = (int(name[1:]) for name in point.fields if re.fullmatch(f"{prefix}[0-9]+", name))
             pack.cell_count = max(pack.cell_count, *cells, 0)
-    return [pack for _, pack in sorted(found.items())]
+    return [pack for _, pack in sorted(found.items()) if any(pack.rows.values())]
 
 
 def _number(value: Value | None) -> float | None:

@@ -16,7 +16,7 @@ from telemetry.charging.report.phrases import figure, moment, soc_span
 from telemetry.charging.report.table import aligned
 from telemetry.errors import one_line, printable
 from telemetry.health.cells import RESISTIVE, WEAK
-from telemetry.health.found import FoundPack, Row
+from telemetry.health.found import FoundPack, Reported, Row
 from telemetry.model.health import BATTERY_HEALTH, CELL_CHARGE, CELL_RESISTANCE
 
 FIELDS = tuple(field.name for field in BATTERY_HEALTH.fields)
@@ -34,7 +34,11 @@ _HEAD = (
 
 def as_table(packs: Sequence[FoundPack]) -> str:
     """Return a line a charge."""
-    rows = [_row(pack, time_ns, row) for pack in packs for time_ns, row in pack.charges]
+    rows = [
+        _row(pack, time_ns, row, pack.reported() if (time_ns, row) == pack.charges[-1] else None)
+        for pack in packs
+        for time_ns, row in pack.charges
+    ]
     return aligned(_HEAD, rows, right=_HEAD[4:9])
 
 
@@ -63,6 +67,7 @@ def as_json(packs: Sequence[FoundPack]) -> str:
             "pack": pack.pack,
             "charges": [_charge(pack, time_ns, row) for time_ns, row in pack.charges],
             "cell_drift": drift._asdict() if (drift := pack.drift()) else None,
+            "reported": reported._asdict() if (reported := pack.reported()) else None,
         }
         for pack in packs
     ]
@@ -82,7 +87,7 @@ def _charge(pack: FoundPack, time_ns: int, row: Row) -> dict[str, Any]:
     }
 
 
-def _row(pack: FoundPack, time_ns: int, row: Row) -> tuple[str, ...]:
+def _row(pack: FoundPack, time_ns: int, row: Row, reported: Reported | None) -> tuple[str, ...]:
     known = {name: float(value) for name, value in row.items() if not isinstance(value, str)}
     get = known.get
     cells = (
@@ -92,7 +97,7 @@ def _row(pack: FoundPack, time_ns: int, row: Row) -> tuple[str, ...]:
         _within(known, "Ah", "capacity_ah", "capacity_low_ah", "capacity_high_ah"),
         _within(known, "%", "soh_pct", "soh_low_pct", "soh_high_pct"),
         _within(known, "mΩ", "resistance_mohm", "resistance_sd_mohm"),
-        "; ".join(_notes(row, known)),
+        "; ".join(_notes(row, known, reported)),
     )
     return tuple(one_line(cell) for cell in cells)
 
@@ -106,7 +111,7 @@ def _within(known: Mapping[str, float], unit: str, value: str, *ends: str) -> st
     return f"{known[value]:.1f} {spread} {unit}"
 
 
-def _notes(row: Row, known: Mapping[str, float]) -> Iterator[str]:
+def _notes(row: Row, known: Mapping[str, float], reported: Reported | None) -> Iterator[str]:
     """Yield why a charge does not count, and what is to be looked at."""
     if "reason" in row:
         yield f"not used: {row['reason']}"
@@ -117,3 +122,6 @@ def _notes(row: Row, known: Mapping[str, float]) -> Iterator[str]:
     if known.get("resistive_cell_ratio", 1.0) > RESISTIVE:
         ratio = f"{known['resistive_cell_ratio']:.2f} of the median's resistance"
         yield f"cell {known['resistive_cell_index']:.0f}: {ratio}"
+    if reported is not None:
+        ours = "" if reported.difference_pct is None else f" ({reported.difference_pct:+.1f} % by us)"
+        yield f"the battery itself reports {reported.soh_pct:.1f} %{ours}"

@@ -30,7 +30,13 @@ def stored_health(
     conditions = [] if since_ns is None else [f"time >= {since_ns}"]
     conditions += [f"{name} = {text_literal(value)}" for name, value in tags.items() if value]
     with contextlib.closing(settings.make_tables(Clock())) as tables:
-        return settings.address, packs(_points(tables, " AND ".join(conditions)))
+        found = packs(_points(tables, " AND ".join(conditions)))
+        for each in found:
+            of = f"vehicle = {text_literal(each.vehicle)} AND pack = {text_literal(each.pack)}"
+            what = f"last(soh_pct) FROM battery WHERE {of}"
+            _, rows = tables.table("SELECT " + what)
+            each.reported_soh_pct = float(rows[0][1]) if rows else None
+        return settings.address, found
 
 
 def _points(tables: Tables, condition: str) -> Iterator[Point]:

@@ -21,13 +21,20 @@ BO_ 256 Pack: 8 BMS
  SG_ Amperes : 16|16@1- (0.1,0) [0|0] "A" BMS
  SG_ Soc : 32|16@1+ (0.01,0) [0|0] "%" BMS
  SG_ Temp : 48|8@1- (1,0) [0|0] "degC" BMS
+ SG_ Soh : 56|8@1+ (0.5,0) [0|0] "%" BMS
 BO_ 257 Cells: 8 BMS
  SG_ Cell1 : 0|16@1+ (0.001,0) [0|0] "V" BMS
  SG_ Cell2 : 16|16@1+ (0.001,0) [0|0] "V" BMS
  SG_ Cell3 : 32|16@1+ (0.001,0) [0|0] "V" BMS
  SG_ Cell4 : 48|16@1+ (0.001,0) [0|0] "V" BMS
 """
-_FIELDS = {"Volts": "voltage_v", "Amperes": "current_a", "Soc": "soc_pct", "Temp": "temp_max_c"}
+_FIELDS = {
+    "Volts": "voltage_v",
+    "Amperes": "current_a",
+    "Soc": "soc_pct",
+    "Temp": "temp_max_c",
+    "Soh": "soh_pct",
+}
 
 Frame = tuple[int, int, bytes]  # stamp in ns, id, data
 
@@ -81,7 +88,7 @@ def frames(
             volts = 3.6 + soc_pct / 200
             cells = [round(1000 * (volts + current_a * 0.001 * own)) for own in (1.0, 1.0, 1.0, 1.6)]
             values = (round(40 * volts), round(10 * current_a), round(100 * soc_pct))
-            data = b"".join(each.to_bytes(2, "little", signed=each < 0) for each in values) + b"\x19\0"
+            data = b"".join(each.to_bytes(2, "little", signed=each < 0) for each in values) + b"\x19\xc0"
             yield time_ns, PACK_ID, data
             yield (
                 time_ns + 20_000_000,

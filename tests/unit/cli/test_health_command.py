@@ -32,11 +32,13 @@ def charges(text: str) -> list[dict[str, Any]]:
 
 
 def test_logs_of_a_folder_are_read_by_their_stamps_whatever_their_names(folder: Path) -> None:
-    found = charges(printed("health", folder / "gateway.toml", folder / "logs", "--format", "json"))
+    text = printed("health", folder / "gateway.toml", folder / "logs", "--format", "json")
+    found = charges(text)
     assert [round(charge["charge_ah"], 1) for charge in found] == [1.8, 1.8]
     assert [len(charge["cell_resistance_mohm"]) for charge in found] == [4, 4]
     assert found[1]["cell_resistance_mohm"] == pytest.approx([1.0, 1.0, 1.0, 1.6], abs=0.05)
     assert found[0]["estimate"] is None
+    assert json.loads(text)["packs"][0]["reported"] == {"soh_pct": 96.0, "difference_pct": None}
     rows = printed("health", folder / "gateway.toml", folder / "logs", "--format", "csv").splitlines()
     assert [row.split(",")[:3] for row in rows[1:]] == [
         [str(charge["start_ns"]), "van", "main"] for charge in found

@@ -74,6 +74,20 @@ def test_the_table_says_why_a_charge_does_not_count_and_what_to_look_at() -> Non
     assert "95.0 (" in third
 
 
+def test_what_the_battery_says_of_its_health_itself_stands_beside_ours() -> None:
+    said = [
+        Point("battery", {"vehicle": "van-7", "pack": pack}, {"soh_pct": 100.0}, 1) for pack in ("main", "x")
+    ]
+    found = packs([*points(), *said])
+    (pack,) = json.loads(as_json(found))["packs"]
+    ours_pct = pack["charges"][2]["estimate"]["soh_pct"]
+    assert pack["reported"] == {"soh_pct": 100.0, "difference_pct": pytest.approx(ours_pct - 100.0)}
+    *_, before, last = as_table(found).splitlines()
+    assert last.endswith(f"the battery itself reports 100.0 % ({ours_pct - 100.0:+.1f} % by us)")
+    assert "itself" not in before
+    assert json.loads(as_json(packs(points())))["packs"][0]["reported"] is None
+
+
 def test_packs_stand_apart_and_of_two_rows_with_one_stamp_the_later_fields_hold() -> None:
     tags = {"vehicle": "van-7", "pack": "main"}
     again = [Point("battery_health", tags, {"charge_ah": 7.0}, START_NS), Point("event", tags, {"x": 1.0}, 1)]
