@@ -41,7 +41,7 @@ def page(packs: Sequence[FoundPack]) -> str:
 def _body(packs: Sequence[FoundPack], title: str) -> Iterator[str]:
     yield f"<header><h1>{escaped(title)}</h1><p>Intervals are of 95 %.</p></header><main>"
     for pack in packs:
-        yield f'<section><h2>{escaped(page_name(pack))}</h2>'
+        yield f"<section><h2>{escaped(page_name(pack))}</h2>"
         yield from figures(_figures(pack))
         yield "</section>"
         if drawn := charts(pack):

@@ -4,8 +4,10 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
 import pytest
 
+from telemetry import lake
 from telemetry.health.found import packs
 from telemetry.health.shown import as_json
 from telemetry.model import point as lineprotocol
@@ -46,12 +48,20 @@ def test_charges_are_chosen_by_vehicle_pack_and_when_they_began(options: list[st
     assert [len(one["charges"]) for one in chosen] == [1]
 
 
-@pytest.mark.server("influxdb1", "influxdb2")
-def test_a_configuration_names_the_database(options: list[str], tmp_path: Path) -> None:
+@pytest.fixture
+def config(options: list[str], tmp_path: Path) -> Path:
+    """Return a configuration of that database."""
     pairs = zip(options[::2], options[1::2], strict=True)
     keys = "".join(f"{flag[2:].replace('-', '_')} = {json.dumps(value)}\n" for flag, value in pairs)
     config = tmp_path / "gateway.toml"
-    config.write_text(f'vehicle = "van-7"\n[influx]\n{keys}[[can]]\ninterface = "can0"\n')
+    config.write_text(
+        f'vehicle = "van-7"\n[influx]\n{keys}[spool]\ndirectory = "s"\n[[can]]\nname = "can0"\n'
+    )
+    return config
+
+
+@pytest.mark.server("influxdb1", "influxdb2")
+def test_a_configuration_names_the_database(options: list[str], config: Path) -> None:
     assert len(listed(config)) == 3
     refused(64, "health", config, *options)
 
@@ -61,6 +71,20 @@ def test_nothing_of_that_time_is_a_head_and_one_warning(options: list[str]) -> N
     said = command("health", *options, "--since", "2027-01-01")
     assert (said.returncode, said.stdout.count("\n")) == (0, 1)
     assert said.stderr.startswith("warning: no charge that was measured for battery health in http://")
+
+
+@pytest.mark.server("influxdb1", "influxdb2")
+def test_a_day_is_exported_with_its_charges_and_each_cell(config: Path, tmp_path: Path) -> None:
+    printed("lake", "export", config, "--day", "2023-11-14", "-o", tmp_path / "lake")
+    (file,) = lake.files(tmp_path / "lake", vehicle="bus 4", table="cell_resistance")
+    (row,) = pq.ParquetFile(file).read().to_pylist()
+    assert [row[f"r00{number}"] for number in (1, 2, 3)] == [0.5, 0.8, 0.5]
+    (file,) = lake.files(tmp_path / "lake", vehicle="van-7", table="battery_health")
+    charges = pq.ParquetFile(file).read().to_pylist()
+    assert [(one["pack"], one["used"], one["capacity_ah"]) for one in charges] == [
+        ("main", True, 100.0),
+        ("rear", True, 100.0),
+    ]
 
 
 def test_without_a_place_the_command_is_refused() -> None:
