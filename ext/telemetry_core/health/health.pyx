@@ -4,8 +4,8 @@ Promises:
 - What is reported depends on the rows, their stamps and their order, and not on how they were batched.
 - A row costs the same however long a charge lasts, and a reading of cells what its pages cost. Memory is fixed: that of a
   pack with 198 cells has 52 kB, saved as it is.
-- Stamps that step back by 15 min or less are a clock that was set: all that is known moves with it, and no time has
-  passed. By up to 2 s they are another source's, and their current counts no time.
+- Stamps that step back by 15 min or less are a clock that was set: all that is known moves with it, and a charge has a gap
+  of so much. By up to 2 s they are another source's, and their current counts no time.
 - It does not hold the GIL, and makes Python objects for changes only.
 
 Relies on the mapper for rows without NaN, though no NaN does harm, and for pages in the order of the rows.
@@ -259,6 +259,7 @@ cdef class Health:
         cdef int64_t passed_ns = now_ns - known.newest_ns
         if -SILENCE_NS <= passed_ns < -LATE_NS:
             _each_stamp(pack, _shift, passed_ns)
+            known.charge.sums.gap_ns -= passed_ns  # how long it was between the two is not known
         elif known.newest_ns != NEVER_NS and not -LATE_NS <= passed_ns <= SILENCE_NS:
             self._report(pack, end_charge(known) | end_drive(known), row)
             if passed_ns >= REST_NS:

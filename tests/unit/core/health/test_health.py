@@ -225,15 +225,62 @@ def test_a_day_ends_at_midnight_and_has_what_the_counters_of_the_mapper_have() -
 
 
 @pytest.mark.parametrize("by_s", [-4, -800])
-def test_a_clock_that_is_set_back_takes_nothing_from_a_charge(by_s: int) -> None:
+def test_a_clock_that_is_set_back_takes_nothing_from_a_charge_and_is_told_as_a_gap(by_s: int) -> None:
     bench = Bench()
-    bench.run(0, 500, current_a=50.0, soc_pct=40.0)
-    bench.run(500 + by_s, 1001 + by_s, current_a=50.0, soc_pct=40.0)
+    bench.run(0, 450, current_a=50.0, soc_pct=40.0)
+    bench.run(450, 500, current_a=0.0)
+    bench.run(500 + by_s, 515 + by_s, current_a=0.0)  # a pause of more than a minute in all
+    bench.run(515 + by_s, 1001 + by_s, current_a=50.0, soc_pct=40.0)
     bench.changes += bench.health.finish(0, START_NS + 1001 * S)
     charge = charge_of(bench)
-    assert charge.duration_s == 999.0  # no time passes as it is set
-    assert charge.charge_ah == pytest.approx(50 * 999 / HOUR)
+    assert charge.duration_s == 999.0
+    assert charge.gap_s == -by_s - 1  # from 499 s to the first row after it
+    assert charge.bridged_pause_s == 64.0
+    assert charge.charge_ah == pytest.approx((50 * 449 + 25 + 25 + 50 * 485) / HOUR)
     assert charge.start_ns == START_NS + (by_s + 1) * S  # the row at 499 s is of the same instant
+
+
+def test_after_a_silence_the_first_state_of_charge_within_10_s_is_that_before_the_current() -> None:
+    """Whoever drove meanwhile was not heard."""
+    bench = Bench()
+    bench.run(0, 100, current_a=0.0, soc_pct=80.0)
+    bench.run(1001, 1010, current_a=50.0)
+    bench.put(1010.5, soc_pct=30.0)
+    bench.run(1011, 1500, current_a=50.0, soc_pct=35.0)
+    bench.run(1500, 1900, current_a=50.0)
+    bench.changes += bench.health.finish(0, START_NS + 1900 * S)
+    charge = charge_of(bench)
+    assert charge.from_soc_pct == 30.0
+    assert math.isnan(charge.to_soc_pct)  # none came in its last 10 s, or since
+
+
+def test_current_without_threshold_is_told_from_the_end_of_one_charge_to_that_of_the_next() -> None:
+    """1 A at rest counts there alone; 20 min without rows, in which SOC fell by 3 %, are not covered."""
+    bench = Bench()
+    bench.run(0, 501, current_a=36.0, soc_pct=40.0)
+    bench.run(501, 1501, current_a=1.0, soc_pct=40.0)
+    bench.run(2701, 3202, current_a=36.0, soc_pct=37.0)
+    bench.run(3202, 4200, current_a=1.0)
+    first, second = (change.charge for change in bench.changes if change.charge)
+    assert first is not None
+    assert second is not None
+    assert (first.net_ah, first.net_s, first.net_gap_pct) == (5.0, 500.0, 0.0)
+    assert second.charge_ah == 5.0
+    assert second.net_ah == pytest.approx((18.5 + 999 + 500 * 36) / HOUR)
+    assert (second.net_s, second.net_gap_pct) == (1500.0, 3.0)
+
+
+def test_a_late_row_of_another_source_takes_no_voltage_from_its_current() -> None:
+    bench = Bench()
+    for second in range(300):
+        volts = 400.0 + 5 * (second >= 100)
+        bench.put(second, current_a=50.0 * (second >= 100))
+        bench.put(second + 0.02, voltage_v=volts)
+        bench.put(second - 0.5, current_a=7.0)
+    bench.changes += bench.health.finish(0, START_NS + 300 * S)
+    steps = only(bench, HealthKind.CHARGE_ENDED).steps
+    assert steps is not None
+    assert (steps.count, steps.sum_ui / steps.sum_ii) == (1, 0.1)
 
 
 def test_a_log_of_another_day_is_another_charge() -> None:
