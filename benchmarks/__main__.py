@@ -6,6 +6,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
+from benchmarks.beside import measure_beside
 from benchmarks.callgrind import measure_instructions
 from benchmarks.charging import measure_charging
 from benchmarks.comparison import measure_core
@@ -65,6 +66,13 @@ def _gateway(folder: Path, arguments: argparse.Namespace) -> list[Section]:
     return measure_gateway(workload, folder, loads, 1 if smoke else 5)
 
 
+def _beside(folder: Path, arguments: argparse.Namespace) -> list[Section]:
+    smoke = arguments.smoke
+    loads = [Load(8_000, 4_000)] if smoke else [Load(2_000, 20_000), Load(8_000, 80_000)]
+    workload = load_workload(5_000 if smoke else 100_000, folder)
+    return [measure_beside(workload, folder, loads, 1 if smoke else 5)]
+
+
 def _scaling(folder: Path, arguments: argparse.Namespace) -> list[Section]:
     smoke = arguments.smoke
     return [
@@ -118,6 +126,7 @@ PARTS: dict[str, Callable[[Path, argparse.Namespace], list[Section]]] = {
     "scaling": _scaling,
     "instructions": _instructions,
     "gateway": _gateway,
+    "beside": _beside,
     "delivery": _delivery,
     "processors": _processors,
     "tables": _tables,

@@ -60,14 +60,20 @@ class ModelField:
                 candidate_ns = self.run[-1][1][0]
                 if candidate_ns - self.run[0][1][0] >= self._every_ns:
                     kept += self.end()
-            is_kept = time_ns - self.run[0][1][0] >= self._longest_ns
+            is_kept = self.run[0][1][0] < self._beat_ns(time_ns)
         else:
             (_, (pivot_ns, pivot)) = self.run[0]
             moved = abs(number - pivot) > self._bound if self._bound is not None else number != pivot
-            is_kept = time_ns - pivot_ns >= (self._every_ns if moved else self._longest_ns)
+            is_kept = pivot_ns < self._beat_ns(time_ns) or (moved and time_ns - pivot_ns >= self._every_ns)
         self.run.append((row, value))
         self.has_candidate = True
         return kept + self.end() if is_kept else kept
+
+    def _beat_ns(self, time_ns: int) -> float:
+        if math.isinf(self._longest_ns):
+            return -math.inf
+        half_ns = int(self._longest_ns + 1) // 2
+        return (time_ns // half_ns - 1) * half_ns
 
     def _reaches(self, value: Value) -> bool:
         (_, pivot), *between = self.run
@@ -87,7 +93,7 @@ class ModelField:
         if end_ns - last_ns > max(GAP_NS, 2 * self._distance_ns):
             return True
         if self._bound is not None and self._shape == "line":
-            return end_ns - pivot_ns > self._longest_ns and last_ns - pivot_ns >= self._every_ns
+            return end_ns - last_ns > self._longest_ns and last_ns - pivot_ns >= self._every_ns
         is_waiting = abs(last - pivot) > self._bound if self._bound is not None else last != pivot
         return is_waiting and end_ns - pivot_ns >= self._every_ns > 0
 

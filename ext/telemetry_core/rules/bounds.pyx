@@ -12,7 +12,8 @@ Promises:
 - Kept values are as they came, with their own stamps. The first and the last of each run of values are kept: a run
   ends at a gap (2 s, and twice the distance of the two values before), at a stamp that repeats or steps back, at a
   value that is not finite, at a J1939 sender that takes another one's place, and where it is flushed.
-- A field with a bound has a kept value each `longest_ns`, if it has values.
+- A field with a bound has a kept value each `longest_ns`, if it has values. Where nothing else is kept it is the first
+  one of a half of `longest_ns` since 1970, so that those of many fields stand in the same rows.
 - A row goes out with its values that are kept, and not at all without one. Those that the same later row decides leave
   together; each further part of a row is counted: rows in + parts = rows out + `reduced` + `pending`.
 - The same rows come out, however they were batched. Memory is fixed for a key: 64 bytes a field and 48 a row held.
@@ -107,6 +108,7 @@ cdef class Bounds:
     cdef readonly int64_t holding
     cdef int64_t every_ns
     cdef int64_t longest_ns
+    cdef int64_t beat_ns         # a pivot before it is too old for the last row
     cdef int64_t* flags_every_ns # as Schema.records
     cdef int64_t* modes          # as Schema.records
     cdef double* bounds          # as Schema.fields
@@ -163,8 +165,8 @@ cdef class Bounds:
     def flush(self, SampleBatch out not None, before_ns=None, tags=None):
         """Append to `out` the candidates: their runs end, and others begin at them. tags: of these tag sets alone.
 
-        before_ns (frame time): only those that a value of this stamp would find beyond a gap or `longest_ns`, or that
-        wait for the shortest distance and would have reached it.
+        before_ns (frame time): only those that have waited for a gap or `longest_ns` by then, or for the shortest
+        distance.
         """
         check_rows(self.schema, None, out)
         cdef int64_t end_ns = INT64_MAX if before_ns is None else before_ns
@@ -291,7 +293,8 @@ cdef class Bounds:
         cdef uint64_t* slots = row + HEAD_WORDS + record.mask_words
         cdef Field* fields = self.schema.fields + record.first_field
         cdef int64_t time_ns = head.time_ns
-        cdef int64_t longest_ns = self.longest_ns
+        cdef int64_t half_ns = (self.longest_ns + 1) // 2
+        cdef int64_t beat_ns = time_ns % half_ns
         cdef Door* doors = key.doors
         cdef Source* sources = key.sources
         cdef uint32_t mine
@@ -307,6 +310,7 @@ cdef class Bounds:
         cdef int64_t distance
         cdef double value, per_ns, slope, reach
         cdef bint is_candidate
+        beat_ns = self.beat_ns = time_ns - half_ns - (beat_ns if beat_ns >= 0 else beat_ns + half_ns)
         if head.id & ROW_NEW_SENDER:
             self._flush(key, out, True, INT64_MAX)
             for index in range(record.field_count):
@@ -345,13 +349,13 @@ cdef class Bounds:
                     if door.kind == DOOR_LINE:
                         per_ns = 1.0 / <double>distance
                         slope = (value - door.pivot) * per_ns
-                        if door.lowest <= slope <= door.highest and distance < longest_ns:
+                        if door.lowest <= slope <= door.highest and door.pivot_ns >= beat_ns:
                             reach = door.bound * per_ns
                             door.lowest = max(door.lowest, slope - reach)
                             door.highest = min(door.highest, slope + reach)
                             is_candidate = True
                     elif door.kind == DOOR_HOLD:
-                        is_candidate = fabs(value - door.pivot) <= door.bound and distance < longest_ns
+                        is_candidate = fabs(value - door.pivot) <= door.bound and door.pivot_ns >= beat_ns
                     else:
                         is_candidate = memcmp(&bits, &door.pivot, 8) == 0
                 if is_candidate:
@@ -392,11 +396,11 @@ cdef class Bounds:
             if isfinite(slope):
                 door.lowest = max(door.lowest, slope - door.bound * per_ns)
                 door.highest = min(door.highest, slope + door.bound * per_ns)
-                is_kept = distance >= self.longest_ns
+                is_kept = door.pivot_ns < self.beat_ns
             else:
                 self._keep_candidate(key, record, index, out)
         elif door.kind == DOOR_HOLD:
-            is_kept = distance >= self.longest_ns or (fabs(value - door.pivot) > door.bound and distance >= every_ns)
+            is_kept = door.pivot_ns < self.beat_ns or (fabs(value - door.pivot) > door.bound and distance >= every_ns)
         else:
             is_kept = distance >= every_ns and self._is_another(key, record, index, door, field, slot)
         if door.source:
@@ -485,7 +489,7 @@ cdef class Bounds:
         if since > GAP_NS and since > 2 * door.distance_ns:
             return True
         if door.kind == DOOR_LINE:
-            return distance > self.longest_ns and last_ns - door.pivot_ns >= every_ns
+            return since > self.longest_ns and last_ns - door.pivot_ns >= every_ns
         if distance < every_ns or every_ns == 0:
             return False
         if door.kind == DOOR_HOLD:

@@ -138,7 +138,7 @@ def test_last_before_and_first_after_a_gap_are_kept_and_a_slow_field_has_none(sh
     assert [row[0] for row in bench.puts([(0, 5.0), (0.5, 5.0), (1, 5.0), (3.1, 5.0)])] == [0.0, 1.0, 3.1]
     slow = Bench(shape)
     times = [time_s for time_s, _ in slow.puts([(10.0 * step, 5.0) for step in range(13)])]
-    assert times == [0.0, 10.0, 70.0]  # of the second one nobody knows that it is slow; 60 s after it
+    assert times == [0.0, 10.0, 60.0, 120.0]  # of the second one nobody knows that it is slow; each minute
 
 
 @pytest.mark.parametrize("shape", ["line", "hold"])
@@ -152,9 +152,18 @@ def test_a_field_that_stops_for_ever_has_its_last_value_kept_once_the_gap_is_ove
 
 def test_a_line_goes_out_after_the_longest_time_though_no_value_follows() -> None:
     bench = Bench()
-    bench.puts([(0, 5.0), *((1.0 + step, 5.0) for step in range(59))])
-    assert bench.flush(60.0) == []
-    assert bench.flush(60.9) == [(59.0, {"volts": 5.0})]
+    assert [time_s for time_s, _ in bench.puts([(1, 5.0), (60, 5.0), (119, 5.0)])] == [1.0, 60.0]
+    assert bench.flush(179.0) == []
+    assert bench.flush(179.1) == [(119.0, {"volts": 5.0})]
+
+
+@pytest.mark.parametrize("shape", ["line", "hold"])
+def test_fields_at_rest_have_their_value_of_each_minute_in_the_same_rows(shape: str) -> None:
+    bench = Bench(shape)
+    steps = range(1, 360)  # half a second each; `raw` is kept at 20 s, too
+    came = [row for step in steps for row in bench.put(step / 2, volts=0.0, raw=0 if step < 40 else 90)]
+    assert [time_s for time_s, values in came if "volts" in values] == [0.5, 60.0, 120.0]
+    assert [time_s for time_s, values in came if "raw" in values][-2:] == [60.0, 120.0]
 
 
 @pytest.mark.parametrize("shape", ["line", "hold"])
