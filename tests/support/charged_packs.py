@@ -122,10 +122,13 @@ class ChargedPack:
 
 
 def frame_line(at_s: float, channel: str, message: str, values: Mapping[str, float], page: int = 0) -> str:
-    """Return a frame of vehicle.dbc as candump writes it; signals without a value are 0."""
+    """Return a frame of vehicle.dbc as candump writes it; the bits of signals without a value are 0."""
     layout = _LAYOUTS[message]
-    known = {bits.name: values.get(bits.name, 0.0) for bits in layout.pages[page]}
-    data = layout.pack(known, page).to_bytes(layout.byte_count, "little").hex().upper()
+    payload = page << (layout.page_shift or 0)
+    for bits in layout.pages[page]:
+        if bits.name in values:
+            payload |= bits.raw_bits(values[bits.name])
+    data = payload.to_bytes(layout.byte_count, "little").hex().upper()
     return f"({at_s:.6f}) {channel} {layout.arbitration_id:03X}#{data}\n"
 
 
