@@ -112,6 +112,38 @@ def test_everything_that_the_service_reports_is_on_the_page(rig: WebRig, browser
         expect(page.locator("#events")).to_contain_text("source lost")
 
 
+@pytest.mark.parametrize("width", [360, 1440])
+def test_a_value_with_a_bound_says_what_the_server_has_of_it_and_captures_are_named(
+    rig: WebRig, browser: Browser, width: int
+) -> None:
+    live = rig.status["live"]
+    live["packs"][0]["kept"] = {
+        "voltage_v": {"age_s": 12.3, "bound": 0.1},
+        "power_w": {"age_s": 42.0, "bound": 200.0},
+        "cells_v": {"age_s": 31.0, "bound": 0.005},
+    }
+    live["captures"] = [
+        {"id": "20261130T193000Z-1", "goes_on": True, "raw_bytes": 1_234_567},
+        {"id": "20261130T190000Z-1", "goes_on": False, "raw_bytes": 0},
+    ]
+    live["gauges"]["bound_factor"] = 4
+    live["accounts"]["triggers/over_per_hour"] = 2
+    live["events"][0]["capture"] = "20261130T193000Z-1"
+    with opened(browser, rig.url, width=width) as watched:
+        page = watched.page
+        expect(page.locator("#packs [data-field=voltage_v] .kept")).to_have_text("±0.1, kept 12 s ago")
+        expect(page.locator("#packs [data-field=power_w] .kept")).to_have_text("±0.2, kept 42 s ago")
+        expect(page.locator("#packs .kept")).to_have_count(2)
+        expect(page.locator("#packs .map h3").first).to_contain_text("each ±0.005, kept 31 s ago")
+        expect(page.locator("#service")).to_contain_text(
+            "20261130T193000Z-1 goes on, 1.2 MB of raw frames; 20261130T190000Z-1; 2 were over per_hour"
+        )
+        expect(page.locator("#service")).to_contain_text("multiplied by 4")
+        expect(page.locator("#events")).to_contain_text("capture 20261130T193000Z-1")
+        assert watched.overflow_px() == 0
+        assert watched.errors == []
+
+
 def test_a_plug_has_its_phase_state_of_charge_power_and_time_left_and_its_last_error(
     rig: WebRig, browser: Browser
 ) -> None:
