@@ -16,7 +16,7 @@ cimport cython
 from libc.math cimport NAN, isfinite
 from libc.stdint cimport int32_t, int64_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport free
-from libc.string cimport memcpy, memset
+from libc.string cimport memcpy
 
 from telemetry_core.health.changes cimport day_of_pack, take_changes
 from telemetry_core.health.charges cimport (
@@ -24,8 +24,9 @@ from telemetry_core.health.charges cimport (
 )
 from telemetry_core.health.levels cimport is_steady, take_level
 from telemetry_core.health.pack cimport (
-    DAY, MINUTE_NS, NEVER_NS, NO_LEVEL, REST, SECOND_NS, Cell, Known, Pack, Place,
+    DAY, MINUTE_NS, NEVER_NS, REST, SECOND_NS, Cell, Known, Pack, Place,
 )
+from telemetry_core.health.stamps cimport each_stamp, forget_pack, shift_stamp
 from telemetry_core.health.steps cimport take_cell_volts, take_volts, take_waiting
 from telemetry_core.health.use cimport REST_NS, begin_day, find_range, has_rest
 from telemetry_core.memory cimport lengthened, zeroed
@@ -179,22 +180,11 @@ cdef class Health:
 
     def move(self, pack, int64_t by_ns):
         """Add to all stamps of the pack: its clock was set."""
-        _each_stamp(self._pack(pack), _shift, by_ns)
+        each_stamp(self._pack(pack), shift_stamp, by_ns)
 
     def forget(self, pack):
         """Forget the pack: what comes next is of another one."""
-        cdef Pack* found = self._pack(pack)
-        cdef Known* known = &found.known
-        cdef uint32_t cell
-        memset(known, 0, sizeof(Known))
-        memset(found.cells, 0, found.cell_count * sizeof(Cell))
-        found.waiting_count = 0
-        _each_stamp(found, _forget_stamp, 0)
-        known.use.day_ns = known.use.end_ns = NEVER_NS
-        known.v = known.last_v = known.soc_pct = known.temp_min_c = known.temp_max_c = known.temp_c = NAN
-        known.use.range = -1
-        for cell in range(found.cell_count):
-            found.cells[cell].next_level = NO_LEVEL
+        forget_pack(self._pack(pack))
 
     def memory(self, pack):
         """Return all that is known of the pack, as bytes for `remember`."""
@@ -231,21 +221,19 @@ cdef class Health:
         cdef Pack* pack
         cdef Py_ssize_t number
         with nogil:
-            for number in range(samples.rows):
-                while pages and (<const RowHead*>page).id <= <uint32_t>number:
+            for number in range(samples.rows + 1):
+                while pages and ((<const RowHead*>page).id <= <uint32_t>number or number == samples.rows):
                     self._take_page(page)
                     page += self.schema.records[(<const RowHead*>page).record].row_words
                     pages -= 1
+                if number == samples.rows:
+                    break
                 head = <const RowHead*>row
                 if head.tags < self.tag_count:
                     pack = self.pack_of_tags[head.tags]
                     if pack != NULL and pack.battery == head.record:
                         self._take_row(pack, row, number)
                 row += self.schema.records[head.record].row_words
-            while pages:
-                self._take_page(page)
-                page += self.schema.records[(<const RowHead*>page).record].row_words
-                pages -= 1
         return 0
 
     cdef int _report(self, Pack* pack, uint32_t found, Py_ssize_t row) except -1 nogil:
@@ -258,7 +246,7 @@ cdef class Health:
         cdef Known* known = &pack.known
         cdef int64_t passed_ns = now_ns - known.newest_ns
         if -SILENCE_NS <= passed_ns < -LATE_NS:
-            _each_stamp(pack, _shift, passed_ns)
+            each_stamp(pack, shift_stamp, passed_ns)
             known.charge.sums.gap_ns -= passed_ns  # how long it was between the two is not known
         elif known.newest_ns != NEVER_NS and not -LATE_NS <= passed_ns <= SILENCE_NS:
             self._report(pack, end_charge(known) | end_drive(known), row)
@@ -355,33 +343,3 @@ cdef class Health:
 
 cdef bytes _layout(const Pack* pack):
     return f"health {LAYOUT} {sizeof(Known)} {sizeof(Cell)} {pack.cell_count} ".encode()
-
-
-ctypedef void (*Stamped)(int64_t* time_ns, int64_t by_ns) noexcept nogil
-
-
-cdef void _forget_stamp(int64_t* time_ns, int64_t by_ns) noexcept nogil:
-    time_ns[0] = NEVER_NS
-
-
-cdef void _shift(int64_t* time_ns, int64_t by_ns) noexcept nogil:
-    if time_ns[0] != NEVER_NS:
-        time_ns[0] += by_ns
-
-
-cdef void _each_stamp(Pack* pack, Stamped change, int64_t by_ns) noexcept nogil:
-    """Change all stamps but those of the day, which are the calendar's, and of its counters, which are not moved."""
-    cdef Known* known = &pack.known
-    cdef uint32_t number
-    cdef int64_t* stamps[15]
-    stamps[:] = [
-        &known.newest_ns, &known.last.time_ns, &known.previous.time_ns, &known.charge.start_ns, &known.charge.end_ns,
-        &known.charge.under_ns, &known.charge.to_ns, &known.out_ns, &known.drive_ns, &known.moved_ns, &known.idle_ns,
-        &known.median.steady_ns, &known.median.start_ns, &known.pairs.first.time_ns, &known.pairs.waiting_ns,
-    ]
-    for number in range(15):
-        change(stamps[number], by_ns)
-    for number in range(pack.cell_count):
-        change(&pack.cells[number].pairs.first.time_ns, by_ns)
-        change(&pack.cells[number].pairs.waiting_ns, by_ns)
-        change(&pack.cells[number].newest_ns, by_ns)
