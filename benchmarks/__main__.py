@@ -70,7 +70,7 @@ def _beside(folder: Path, arguments: argparse.Namespace) -> list[Section]:
     smoke = arguments.smoke
     loads = [Load(8_000, 4_000)] if smoke else [Load(2_000, 20_000), Load(8_000, 80_000)]
     workload = load_workload(5_000 if smoke else 100_000, folder)
-    return [measure_beside(workload, folder, loads, 1 if smoke else 5)]
+    return [measure_beside(workload, folder, loads, *((1, 0.5) if smoke else (5,)))]
 
 
 def _scaling(folder: Path, arguments: argparse.Namespace) -> list[Section]:

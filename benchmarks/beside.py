@@ -14,7 +14,7 @@ from benchmarks.null_server import NullServer
 from benchmarks.report import Section, goal
 from benchmarks.workload import Workload
 
-SETTLED_S = 3.0  # the last batch is cut, committed and acknowledged within it
+SETTLED_S = 3.0  # by then the last batch is cut, committed and acknowledged
 _BOUNDS = '[reduce]\nshape = "line"\n[reduce.bounds]\n"*" = {}\n'
 BESIDE = {  # what stands in the configuration, and how many times the CPU time of one without it may be taken
     "bounds, few values kept": (_BOUNDS.format("1e12"), 1.0),
@@ -25,7 +25,9 @@ BESIDE = {  # what stands in the configuration, and how many times the CPU time 
 BLACK_BOX_PERCENT, BLACK_BOX_MB = 2.0, 4.0
 
 
-def measure_beside(workload: Workload, folder: Path, loads: Sequence[Load], rounds: int) -> Section:
+def measure_beside(
+    workload: Workload, folder: Path, loads: Sequence[Load], rounds: int, settled_s: float = SETTLED_S
+) -> Section:
     """Measure all under each load, `rounds` times in turns; medians of what each round has found."""
     rows = list[tuple[str, ...]]()
     for load in loads:
@@ -33,7 +35,7 @@ def measure_beside(workload: Workload, folder: Path, loads: Sequence[Load], roun
         for number in range(rounds):
             for name, each in found.items():
                 place = folder / f"{load.frames_per_s}-{number}-{name.replace(' ', '-')}"
-                each.append(_measure(workload, load, BESIDE[name][0] if name else "", place))
+                each.append(_measure(workload, load, BESIDE[name][0] if name else "", place, settled_s))
         for name, (_, most) in BESIDE.items():
             pairs = list(zip(found[name], found[""], strict=True))
             us, us_without = (statistics.median(each[0] for each in found[key]) for key in (name, ""))
@@ -56,7 +58,9 @@ def measure_beside(workload: Workload, folder: Path, loads: Sequence[Load], roun
     )
 
 
-def _measure(workload: Workload, load: Load, tables: str, folder: Path) -> tuple[float, float]:
+def _measure(
+    workload: Workload, load: Load, tables: str, folder: Path, settled_s: float
+) -> tuple[float, float]:
     """Return the CPU time of a frame in us, and what is in memory at the end in MB."""
     folder.mkdir()
     can_frames = workload.can_frames()
@@ -65,18 +69,15 @@ def _measure(workload: Workload, load: Load, tables: str, folder: Path) -> tuple
         top = f'cache_directory = "{workload.dbc.parent / "plans"}"'
         with started(gateway_on(feeder.path, described_by, folder, server.url, top), folder) as process:
             feeder.accept()
-            _send(feeder, can_frames[: WARM_UP_FRAMES * 16], load.frames_per_s)
+            _send(feeder, can_frames[: WARM_UP_FRAMES * 16], load.frames_per_s, settled_s)
             before_ns = cpu_ns(process)
-            _send(
-                feeder,
-                (can_frames * (load.frames // len(workload.frames) + 1))[: load.frames * 16],
-                load.frames_per_s,
-            )
+            frames = (can_frames * (load.frames // len(workload.frames) + 1))[: load.frames * 16]
+            _send(feeder, frames, load.frames_per_s, settled_s)
             return (cpu_ns(process) - before_ns) / load.frames / 1000, resident_mb(process)
 
 
-def _send(feeder: Feeder, can_frames: bytes, frames_per_s: int) -> None:
+def _send(feeder: Feeder, can_frames: bytes, frames_per_s: int, settled_s: float) -> None:
     feeder.send(can_frames, frames_per_s)
     while feeder.unread_bytes():
         time.sleep(0.01)
-    time.sleep(SETTLED_S)
+    time.sleep(settled_s)
