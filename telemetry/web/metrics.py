@@ -68,6 +68,9 @@ _ACCOUNTS = (  # which counters of the accounts, name and meaning of the metric
         "protected_frames_wrong",
         "Frames that are not what they ought to be.",
     ),
+    ("values/left_out/(?P<measurement>.+)", "values_left_out", "Values left out within their bounds."),
+    ("triggers/(?P<result>.+)", "triggers", "Triggers by what became of them."),
+    ("black_box/(?P<result>.+)", "black_box", "What the black box counts."),
     (
         f"senders{_SOURCE}(?P<message>.+)/[^/]+",
         "rows_of_other_senders",

@@ -27,6 +27,9 @@ from tests.support.web import status
 def samples() -> dict[tuple[str, str], float]:
     found = status()
     found["accounts"] |= {
+        "values/left_out/cells": 99,
+        "triggers/over_per_hour": 2,
+        "black_box/lost": 4,
         "bus/can0/nudged": 4,
         "sessions/can0/complete": 9,
         "bus/can0/kernel_dropped": 2,
@@ -89,6 +92,9 @@ def key(sample: Sample) -> tuple[str, str]:
         ("sink_sent_bytes_total", "", 12_345),
         ("sink_link_bytes_total", "", 23_456),
         ("line_bytes_total", "measurement=cells", 240),
+        ("values_left_out_total", "measurement=cells", 99),
+        ("triggers_total", "result=over_per_hour", 2),
+        ("black_box_total", "result=lost", 4),
     ],
 )
 def test_a_metric_has_its_value(
