@@ -66,6 +66,7 @@ GATEWAY_EVERY_S = 10
 RESTS_AFTER_S = 60.0
 WEAK_CELL = 41  # counted from 1
 
+_LEVELS = (b"battery,", b"charger,")
 _SEED = 10
 _SECOND_NS = 1_000_000_000
 _BEGINS_NS = tuple(int(morning.timestamp()) * _SECOND_NS for morning in MORNINGS)
@@ -212,13 +213,21 @@ class _Gateway:
         self._written += self._lines.take()
 
     def finish(self, end_ns: int) -> list[bytes]:
-        """Return all lines of what the fleet has of it. Of a session the last one, which has every field."""
+        """Return all lines of what the fleet has of it, each row whole, as a server merges its parts.
+
+        Of a session the last one, which has every field.
+        """
         self._stages.writing.finish(self._lines, end_ns)
         self._stages.writing.flush(self._lines)
         self._written += self._lines.take()
         lines = bytes(self._written).splitlines()
         ended = [line for line in lines if line.startswith(b"charging_session,") and b"open=false" in line]
-        return [line for line in lines if line.startswith((b"battery,", b"charger,"))] + ended
+        rows: dict[tuple[bytes, bytes], list[bytes]] = {}
+        for series, fields, stamp in (line.split(b" ") for line in lines if line[:8] in _LEVELS):
+            rows.setdefault((series, stamp), []).append(fields)
+        return [
+            b" ".join((series, b",".join(parts), stamp)) for (series, stamp), parts in rows.items()
+        ] + ended
 
 
 @cache

@@ -44,12 +44,6 @@ def test_every_field_and_tag_is_the_data_models_own_and_of_its_kind() -> None:
     }
 
 
-def test_no_value_is_written_twice() -> None:
-    """What is kept within bounds of a row may come in several points."""
-    points = (parse_line(text.decode()) for text in fleet_lines())
-    places = [
-        (point["measurement"], *sorted(point["tags"].items()), field, point["time"])
-        for point in points
-        for field in point["fields"]
-    ]
+def test_no_point_is_written_twice() -> None:
+    places = [(text.split(b" ", 1)[0], text.rsplit(b" ", 1)[1]) for text in fleet_lines()]
     assert len(places) == len(set(places)), SEED
