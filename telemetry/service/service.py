@@ -163,11 +163,7 @@ class Service:
         logs = [source.name for source in self._sources if source.resume_as]
         afresh = tuple(prefix for name in logs for prefix in of_source(name))
         accounts = self._spool.recovery.accounts
-        return (
-            {name: count for name, count in accounts.items() if not name.startswith(afresh)}
-            if afresh
-            else dict(accounts)
-        )
+        return {name: count for name, count in accounts.items() if not name.startswith(afresh)}
 
     # -- running
 
