@@ -22,23 +22,22 @@ class Kept:
     def __init__(self, box: Path) -> None:
         digest = hashlib.sha256(bytes(box.resolve())).hexdigest()[:16]
         self._names = [f"nev-telemetry.{digest}.{turn}.parts" for turn in (0, 1)]
-        self._folder = next(iter(folders_in_memory()), None)
+        self._folders = folders_in_memory()[:1]
+        self._refuses = not self._folders
         self._descriptor = -1
         self._turn = 0
 
     def append(self, packed: bytes) -> None:
-        """Add a part to the file whose turn it is."""
-        if self._folder is None:
+        """Add a part to the file whose turn it is. Once one is not taken, none is."""
+        if self._refuses:
             return
         try:
             if self._descriptor < 0:
-                with opened_folder(self._folder) as folder:
+                with opened_folder(self._folders[0]) as folder:
                     self._descriptor = create_in(folder, self._names[self._turn], os.O_WRONLY)
-            whole = os.write(self._descriptor, packed) == len(packed)
+            self._refuses = os.write(self._descriptor, packed) != len(packed)
         except OSError:
-            whole = False
-        if not whole:
-            self._folder = None
+            self._refuses = True
 
     def next(self) -> Callable[[], None]:
         """Let the other file have its turn; return what removes this one, once its parts are on disk."""
@@ -52,23 +51,19 @@ class Kept:
     def left(self) -> bytes:
         """Return what a run has left, the older file first."""
         found = []
-        with suppress(OSError):
-            for path in folders_in_memory()[:1]:
-                with opened_folder(path) as folder:
-                    for name in self._names:
-                        with suppress(OSError):
-                            at_ns = os.stat(name, dir_fd=folder).st_mtime_ns
-                            found.append((at_ns, read_own_file(folder, name, MOST_BYTES)))
+        for path in self._folders:
+            for name in self._names:
+                with suppress(OSError), opened_folder(path) as folder:
+                    at_ns = os.stat(name, dir_fd=folder).st_mtime_ns
+                    found.append((at_ns, read_own_file(folder, name, MOST_BYTES)))
         return b"".join(content for _, content in sorted(found))
 
     def remove(self) -> None:
         """Remove both."""
-        self.next()
         self._remove(0)
         self._remove(1)
 
     def _remove(self, turn: int) -> None:
-        with suppress(OSError):
-            for path in folders_in_memory()[:1]:
-                with opened_folder(path) as folder:
-                    os.unlink(self._names[turn], dir_fd=folder)
+        for path in self._folders:
+            with suppress(OSError), opened_folder(path) as folder:
+                os.unlink(self._names[turn], dir_fd=folder)

@@ -82,8 +82,11 @@ class BlackBox:
         left = self._kept.left()
         last = [*self.box.records(self._number)][-1:] if left and self._number else ()
         written = {part.packed() for record in last for part in record}
-        if content := b"".join(packed for part in parts_of(left) if (packed := part.packed()) not in written):
-            self._write(content)
+        found: list[bytes] = []
+        with suppress(ValueError, LookupError, TypeError):  # the kill has torn the last one
+            found.extend(packed for part in parts_of(left) if (packed := part.packed()) not in written)
+        if found:
+            self._write(b"".join(found))
             self._end_segment(self._clock.monotonic_s())
         self._kept.remove()
 

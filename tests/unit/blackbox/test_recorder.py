@@ -284,3 +284,29 @@ def test_a_kill_leaves_what_was_written_whole(tmp_path: Path, bytes_before: int)
     numbers = [int(line[1:].split(b".")[0]) for line in out.read_bytes().splitlines()]
     assert numbers == [*range(len(numbers))]
     assert numbers
+
+
+@pytest.mark.parametrize(("torn_bytes", "torn"), [(0, 0), (1, 1), (40, 1), (100, 2)])
+def test_what_was_not_on_disk_when_it_was_killed_is_there_again_but_for_what_is_torn(
+    tmp_path: Path, torn_bytes: int, torn: int
+) -> None:
+    rig = Rig(tmp_path)
+    rig.recorder.keeps = True
+    rig.seconds(3)
+    for number in range(5):
+        frames = FrameBatch(1)
+        frames.append((START_S + 3) * 10**9 + number, 0x1, bytes([number]))
+        rig.recorder.take("can0", frames, first=30 + number)
+    os.close(rig.recorder._lock)  # as a kill does
+    kept = rig.recorder._kept
+    if not kept._folders:
+        pytest.skip("no file system in memory")
+    (file,) = (path for path in map(kept._folders[0].joinpath, kept._names) if path.exists())
+    os.truncate(file, file.stat().st_size - torn_bytes)
+    for _ in range(2):  # the second start finds nothing more
+        again = Rig(tmp_path).recorder
+        parts = [part for number in again.box.segments() for one in again.box.records(number) for part in one]
+        found = [part.first for part in parts if part.source == "can0"]
+        assert found == [0] * 3 + [*range(30, 35 - torn)]
+        again.close()
+    assert not any(kept._folders[0].joinpath(name).exists() for name in kept._names)
