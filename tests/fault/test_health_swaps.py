@@ -48,14 +48,17 @@ def test_a_vehicle_says_who_its_pack_is_and_what_it_is_rated_each_time() -> None
     ]
 
 
-def test_each_identity_goes_on_with_its_own_charges_also_after_a_restart(tmp_path: Path) -> None:
+@pytest.mark.parametrize("is_restarted", [True, False])
+def test_each_identity_goes_on_with_its_own_charges(is_restarted: bool, tmp_path: Path) -> None:
     lives = lives_in(tmp_path)
     parts = zip(STARTS_S, (*STARTS_S[1:], 3000), (FIRST, SECOND_PACK, FIRST, FIRST), strict=True)
     for begin_s, end_s, identity in parts:
         name(lives, identity)
         lives.play(between(begin_s, end_s))
-        lives.stop()
-        lives.start()
+        if is_restarted:
+            lives.stop()
+            lives.start()
+    lives.remembering.save()
     rows = [row for _, row in lives.rows()]
     assert [text(row, "used") for row in rows] == ["true"] * 4
     assert ["charges_used" in row for row in rows] == [False, False, False, True]

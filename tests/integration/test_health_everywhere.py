@@ -12,12 +12,23 @@ import pytest
 
 from telemetry import lake
 from telemetry.charging.items import Point
+from telemetry.config import load_config
 from telemetry.decode.health import health_in_logs
+from telemetry.ledger import Ledger
 from telemetry.model.point import line
+from telemetry.service.pipeline import Pipeline
+from telemetry.spool.batch import lines_of
+from telemetry.stages.binding import Binding
+from telemetry.stages.prepare import compose
+from telemetry.stages.stages import Stages
 from tests.integration.test_one_composition import output, written_by_the_service
+from tests.support.clock import FakeClock
+from tests.support.command import command
 from tests.support.gateway import Gateway
 from tests.support.lake import lake_rows, one_run, rows_of
+from tests.support.listed_store import ListedStore
 from tests.support.packs_charged import DAYS, Frame, config, frames, health, mapped, write_log
+from tests.support.stages import batch_of
 
 MEASUREMENTS = ("battery_health,", "battery_use,", "cell_")
 REPLAY = '[[replay]]\nname = "log"\nfile = "can0.log"\n'
@@ -73,12 +84,53 @@ def test_run_and_decode_make_the_same(content: list[Frame], whole: dict[str, str
     with Gateway(tmp_path, "", "") as gateway:
         lines = written_by_the_service(gateway, lambda status: status["state"].get("source/log") == "ended")
     assert of_health(lines) == whole
+    assert not (tmp_path / "spool" / "health").exists()  # another run reads the log again
     for kind in (REPLAY, CAN):
         bus = "log" if kind is REPLAY else "can0"
         other = config(tmp_path, kind, mapped(bus) + health(), name="other.toml")
         decoded = output("decode", "--config", other, "--format", "lp", tmp_path / "can0.log").splitlines()
         assert of_health(decoded) == whole
         assert sorted(decoded) == sorted(lines)
+
+
+def read_by_the_service(
+    content: list[Frame], folder: Path, stored: int = 0, reloads: Sequence[int] = ()
+) -> dict[str, str]:
+    """Return what a service stores of a log. stored: frames by an earlier run; reloads: in which thousand."""
+    composition = compose(load_config(config(folder, CAN, mapped("can0") + health())))
+
+    def bound() -> Stages:
+        stages = composition.make_stages()
+        stages.bind(0, Binding(0, "log", "can0"))
+        return stages
+
+    store = ListedStore()
+    pipeline = Pipeline(bound(), store, Ledger({}), FakeClock(), {"log": stored})
+    for begin in range(0, len(content), 1000):
+        if begin // 1000 in reloads:
+            pipeline.replace_stages(bound())
+        batch = batch_of(content[begin : begin + 1000], begin)
+        pipeline.process("log", batch, {}, resume_as="log")
+    pipeline.end("log", {}, is_complete=True, resume_as="log")
+    pipeline.finish()
+    replacing = b"".join(lines_of(batch) for batch in store.replacing if batch is not None)
+    return of_health((replacing + store.text).decode().splitlines())
+
+
+def test_reloads_while_a_log_is_read_change_nothing(
+    content: list[Frame], whole: dict[str, str], tmp_path: Path
+) -> None:
+    assert read_by_the_service(content, tmp_path, reloads=(1, 2, 9)) == whole
+
+
+@pytest.mark.parametrize("share", [0.0, 0.2, 0.55, 0.97])
+def test_a_log_that_another_run_had_stored_in_part_gives_the_rows_that_were_missing(
+    share: float, content: list[Frame], whole: dict[str, str], tmp_path: Path
+) -> None:
+    found = read_by_the_service(content, tmp_path, int(share * len(content)))
+    assert found.items() <= whole.items()
+    # Two charges are told within a tenth of the frames, a rest after three, the first day after 78 %.
+    assert len(found) == {0.0: 10, 0.2: 6, 0.55: 5, 0.97: 4}[share]
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -92,6 +144,29 @@ def test_cut_into_files_at_any_places_and_named_in_any_order(
     chance.shuffle(logs)
     points, _ = health_in_logs(logs, config(tmp_path, CAN, mapped("can0") + health()))
     assert of_health(as_lines(points)) == whole
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_logs_in_a_wrong_order_give_no_charge_more_than_was_made(
+    seed: int, content: list[Frame], tmp_path: Path
+) -> None:
+    """As `decode` reads them: a clock that steps back by hours ends what is open, and a rest, too."""
+    chance = Random(seed)
+    places = [0, *sorted(chance.sample(range(1, len(content)), 7)), len(content)]
+    logs = [
+        write_log(tmp_path / f"{n}.log", content[slice(*part)]) for n, part in enumerate(pairwise(places))
+    ]
+    chance.shuffle(logs)
+    done = command(
+        "decode", "--config", config(tmp_path, CAN, mapped("can0") + health()), "--format", "lp", *logs
+    )
+    assert done.returncode == 0
+    charges = [fields for key, fields in of_health(done.stdout.splitlines()).items() if "_health," in key]
+    assert charges
+    for fields in charges:
+        assert float(fields.partition("charge_ah=")[2].partition(",")[0]) <= 1.8
+        capacity = fields.partition("charge_capacity_ah=")[2].partition(",")[0]
+        assert not capacity or float(capacity) == pytest.approx(4.0, rel=0.05)
 
 
 def test_a_log_that_cannot_be_read_is_named_and_costs_itself(

@@ -115,7 +115,7 @@ cdef object _cell_charge(const Pack* pack, const Cell* cell):
 cdef tuple _drift(Pack* pack):
     cdef int64_t since_ns = pack.known.idle_ns + REST_NS
     cdef uint32_t count = sort_voltages(pack, since_ns)
-    cdef double v = (pack.sorted_v[(count - 1) // 2] + pack.sorted_v[count // 2]) / 2
+    cdef double v = (pack.sorted_v[(count - 1) // 2] + pack.sorted_v[count // 2]) / 2 if count else NAN
     cdef uint32_t cell
     return tuple([(pack.cells[cell].newest_v - v) * 1000 if pack.cells[cell].newest_ns >= since_ns else NAN
                   for cell in range(pack.cell_count)])

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from telemetry.health.state import StateFiles
 from tests.support.charge_lives import number, text
 from tests.support.health_lives import BUS, HealthLives
 from tests.support.packs_charged import (
@@ -169,15 +170,21 @@ def test_a_table_that_is_taken_away_leaves_its_file_and_goes_on_when_it_is_back(
 
 
 def test_another_vehicle_begins_again_and_the_first_ones_file_stays(lives: HealthLives) -> None:
-    lives.play(CONTENT)
+    content = tuple(frames((*TWO_CHARGES, *DRIVE, *CHARGE)))
+    third_ns = content[-1][0] - 300 * SECOND
+    lives.play(before(third_ns, content))
+    lives.stop()
+    files = StateFiles(lives.folder / "health")
+    (state,) = files.read()
+    (lives.folder / "health" / state.file_name).unlink()
+    StateFiles(lives.folder / "health").write([state._replace(vehicle="bus")])
+    lives.start()
+    lives.play(after(third_ns, content))
     lives.stop()
     lives.start()
-    health = lives.stages.writing.health
-    assert health is not None
-    (state,) = health.memory()
-    other = state._replace(vehicle="bus", last_ns=state.last_ns + 1)
-    health.remember([other])
-    assert health.memory() == [state]
+    *_, (_, last) = lives.rows()
+    assert "charges_used" not in last  # it is the first of this vehicle
+    assert {state.vehicle for state in files.read()} == {"van", "bus"}
 
 
 # --- the clock

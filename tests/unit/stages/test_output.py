@@ -8,7 +8,7 @@ from telemetry_core.rows.schema import Schema
 from telemetry_core.rows.spec import FieldSpec, RecordSpec, SlotKind
 from telemetry_core.text.lines import LineBuffer
 
-from telemetry.charging.items import Content, PhaseWord, SessionItem, SessionRow
+from telemetry.charging.items import Content, PhaseWord, Point, SessionItem, SessionRow
 from telemetry.charging.session import Session
 from telemetry.model.events import begins
 from telemetry.stages.binding import Binding, BoundChannel
@@ -99,16 +99,17 @@ def test_no_two_events_of_one_code_and_owner_have_one_stamp_and_nothing_else_is_
     assert stamps[2] > first
 
 
-def test_an_event_and_the_end_of_a_session_are_urgent_and_no_other_row() -> None:
+def test_an_event_the_end_of_a_session_and_health_are_urgent_and_no_other_row() -> None:
     output, lines = output_of(OutputFormat.LINE_PROTOCOL, SCHEMA, "van", with_events=True), LineBuffer()
     output.bind(CHANNEL)
     session = Session(1, None, "van", "main", "main", open=True, duration_s=2.5)
     urgent = []
-    rows: tuple[SessionRow, ...] = (WORD, session, replace(session, open=False, outcome="stopped"))
+    over, health = replace(session, open=False, outcome="stopped"), Point("battery_use", {}, {"x": 1.0}, 7)
+    rows: tuple[SessionRow, ...] = (WORD, session, over, health)
     for row in rows:
         lines.clear()
         output.add_session(row, 7, "can0", lines)
         urgent.append(lines.urgent)
     lines.clear()
     output.add_event(EVENT, 7, lines)
-    assert (urgent, lines.urgent) == ([False, False, True], True)
+    assert (urgent, lines.urgent) == ([False, False, True, True], True)
