@@ -336,7 +336,7 @@ cdef class Health:
                     is_level = take_level(pack, cell, v, head.time_ns)
                 before_ns = max(before_ns, cell.newest_ns)
                 cell.newest_v, cell.newest_ns = v, head.time_ns
-        if has_rest(&pack.known, before_ns):
+        if has_rest(&pack.known, min(before_ns, head.time_ns)):
             self._report(pack, REST, <Py_ssize_t>head.id - 1)
         return 0
 

@@ -13,7 +13,7 @@ cdef extern from *:
 
 
 cdef inline bint has_rest(const Known* known, int64_t newest_ns) noexcept nogil:
-    # Whether a rest is to be reported: all cells have come in it, since one that came in it at `newest_ns` comes again.
+    # Whether a rest is to be reported: all cells have come in it, since one that came at `newest_ns` comes again in it.
     return (known.idle_ns != NEVER_NS and newest_ns >= known.idle_ns + REST_NS and not known.has_rested
             and known.soc_pct == known.soc_pct)
 

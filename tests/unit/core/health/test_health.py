@@ -211,6 +211,19 @@ def test_cells_at_rest_are_told_from_the_median_after_half_an_hour_or_a_wake_up(
     assert kinds(bench)[1:] == [("REST", 1899.0), ("REST", 5502.0)]
 
 
+def test_a_page_stamped_before_the_rest_is_not_of_it() -> None:
+    """Hours of another log come before a rest that was found: no cell has a voltage in it any more."""
+    bench = Bench(cells=1)
+    bench.put(0, current_a=0.0, soc_pct=50.0)
+    bench.put(1801, current_a=0.0, soc_pct=50.0)
+    bench.put(1801, cells=[3.7])
+    bench.put(900, cells=[3.6])
+    assert kinds(bench) == []
+    for second in (1802, 1803):
+        bench.put(second, cells=[3.7])
+    assert kinds(bench) == [("REST", 0.0)]
+
+
 def test_a_day_ends_at_midnight_and_has_what_the_counters_of_the_mapper_have() -> None:
     bench = Bench()
     night = (DAY_NS - START_NS % DAY_NS) // S
