@@ -28,8 +28,9 @@ _ENDING = ".state"
 
 
 class PackState(NamedTuple):
-    """One pack at one moment. identity: what it calls itself, empty: nobody knows; last_ns: of its last row.
+    """One pack at one moment. identity: what it calls itself, empty: nobody knows.
 
+    last_ns: of its last row, and later than those of identities that were there before;
     memory: of the compiled Health; history: of `PackHistory.to_json`.
     """
 

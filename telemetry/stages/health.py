@@ -55,6 +55,7 @@ class HealthFollowing:
         self._numbers = {one.pack: number for number, one in enumerate(settings)}
         self._packs = [PackHealth(one, writing.vehicle) for one in settings]
         self._identities = ["" for _ in settings]
+        self._here_ns = [0 for _ in settings]  # by pack: later than all that another identity had
         self._elsewhere: dict[tuple[str, str], PackState] = {}  # by pack and identity
         self._remembered: set[str] = set()
         self._homes: dict[int, BoundChannel] = {}  # by pack: the first channel that has rows of it
@@ -118,7 +119,7 @@ class HealthFollowing:
 
     def _name(self, number: int, named: Named) -> Iterator[SessionItem]:
         """Go on with the history of this identity; yield what ends with that of another one."""
-        before = self._identities[number]
+        before, last_ns = self._identities[number], self._last_ns(number)
         if named.identity and before and named.identity != before:
             changes = self._core.finish(number, self._core.last_ns(number) or 0)
             yield from self._made(changes, named.row + 1, swapped=True)
@@ -128,8 +129,8 @@ class HealthFollowing:
             if (state := self._elsewhere.pop((left.pack, named.identity), None)) is not None:
                 self._go_on(number, state)
             self.has_news = True
-        if named.identity:
-            self._identities[number] = named.identity
+        if named.identity and named.identity != before:
+            self._identities[number], self._here_ns[number] = named.identity, last_ns + 1
         if named.rated_ah and not self._settings[number].rated_ah:
             self._packs[number].set_rated(named.rated_ah)
             self._core.set_rated(number, named.rated_ah)
@@ -137,7 +138,8 @@ class HealthFollowing:
     def _forget(self, number: int) -> None:
         self._core.forget(number)
         self._packs[number] = PackHealth(self._settings[number], self._writing.vehicle)
-        self._identities[number] = ""
+        self._core.set_rated(number, self._packs[number].rated_ah)
+        self._identities[number], self._here_ns[number] = "", 0
 
     # --- what ends without a row
 
@@ -177,12 +179,15 @@ class HealthFollowing:
         """Return what is known of all packs, also of those that were here before, as plain values."""
         return [*map(self._state, range(len(self._settings))), *self._elsewhere.values()]
 
+    def _last_ns(self, number: int) -> int:
+        return max(self._core.last_ns(number) or 0, self._here_ns[number])
+
     def _state(self, number: int) -> PackState:
         return PackState(
             self._writing.vehicle,
             self._settings[number].pack,
             self._identities[number],
-            self._core.last_ns(number) or 0,
+            self._last_ns(number),
             self._core.memory(number),
             self._packs[number].history.to_json(),
         )
@@ -205,7 +210,8 @@ class HealthFollowing:
     def _go_on(self, number: int, state: PackState) -> None:
         one, vehicle = self._settings[number], self._writing.vehicle
         self._packs[number] = PackHealth(one, vehicle, PackHistory.from_json(state.history))
-        self._identities[number] = state.identity
+        self._core.set_rated(number, self._packs[number].rated_ah)
+        self._identities[number], self._here_ns[number] = state.identity, state.last_ns
         try:
             self._core.remember(number, state.memory)
         except ValueError as error:

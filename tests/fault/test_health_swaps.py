@@ -8,7 +8,7 @@ from telemetry.charging.items import Named
 from telemetry.health.state import StateFiles
 from tests.support.charge_lives import charge, number, text
 from tests.support.health_lives import HealthLives
-from tests.support.packs_charged import CHARGE, DRIVE, SECOND, START_NS, Frame, frames
+from tests.support.packs_charged import CHARGE, DRIVE, SECOND, START_NS, Frame, frames, mapped
 from tests.support.plug import PlugBench
 from tests.unit.charging.test_packs import charge as charge_at
 
@@ -103,6 +103,38 @@ def test_what_the_battery_says_of_its_rating_counts_where_nothing_is_configured(
         *_, (_, last) = lives.rows()
         capacity_ah = number(last, "capacity_ah")
         assert number(last, "soh_pct") == pytest.approx(capacity_ah / (5.0 if rest else 4.0) * 100)
+
+
+def test_a_pack_that_came_just_before_a_restart_is_the_one_that_is_there(tmp_path: Path) -> None:
+    lives = lives_in(tmp_path)
+    name(lives, FIRST)
+    lives.play(between(0, 480))
+    health = lives.stages.writing.health
+    assert health is not None
+    list(health._name(0, Named(0, "main", SECOND_PACK, 0.0)))  # and no row of it comes
+    lives.stop()
+    lives.start()
+    lives.play(between(480, 960))
+    lives.stop()
+    known = {state.identity: len(state.history["used"]) for state in StateFiles(tmp_path / "health").read()}
+    assert known == {FIRST: 1, SECOND_PACK: 1}
+
+
+def test_a_charge_counts_by_the_rating_that_the_battery_reported_also_after_a_restart(tmp_path: Path) -> None:
+    rows = []
+    for restarts in (False, True):
+        folder = tmp_path / str(restarts)
+        folder.mkdir()
+        lives = lives_in(folder, mapped("can0") + '[[health]]\npack = "main"\n')
+        name(lives, FIRST, 4.0)  # 0.08 A count, and not 2 A: the current of -1 A after the charge ends it
+        lives.play(between(0, 60))
+        if restarts:
+            lives.stop()
+            lives.start()
+        lives.play(between(60, 400))
+        rows.append(lives.rows())
+    assert len(rows[0]) == 1
+    assert rows[1] == rows[0]
 
 
 @pytest.mark.long
