@@ -48,15 +48,15 @@ class Kept:
         self._turn = 1 - turn
         return lambda: self._remove(turn)
 
-    def left(self) -> bytes:
-        """Return what a run has left, the older file first."""
+    def left(self) -> list[bytes]:
+        """Return the files that a run has left, the older one first."""
         found = []
         for path in self._folders:
             for name in self._names:
                 with suppress(OSError), opened_folder(path) as folder:
                     at_ns = os.stat(name, dir_fd=folder).st_mtime_ns
                     found.append((at_ns, read_own_file(folder, name, MOST_BYTES)))
-        return b"".join(content for _, content in sorted(found))
+        return [content for _, content in sorted(found)]
 
     def remove(self) -> None:
         """Remove both."""

@@ -69,7 +69,6 @@ class BlackBox:
         self.dropped = 0  # captures
         self._thread = threading.Thread(target=self._run, name="black box", daemon=True)
         self.frozen = self.box.frozen()  # as of a moment ago, for any thread
-        self.ids_before = {capture.id for capture, _ in self.frozen}  # which no later capture may have
         with suppress(OSError):
             self._adopt()
         self.run = f"box{self._number}/"  # what positions in what it takes are called from now on
@@ -82,12 +81,13 @@ class BlackBox:
         left = self._kept.left()
         last = [*self.box.records(self._number)][-1:] if left and self._number else ()
         written = {part.packed() for record in last for part in record}
-        found: list[bytes] = []
-        with suppress(ValueError, LookupError, TypeError):  # the kill has torn the last one
-            found.extend(packed for part in parts_of(left) if (packed := part.packed()) not in written)
-        if found:
-            self._write(b"".join(found))
-            self._end_segment(self._clock.monotonic_s())
+        for each in left:
+            found: list[bytes] = []
+            with suppress(ValueError, LookupError, TypeError):  # the kill has torn the last one
+                found.extend(packed for part in parts_of(each) if (packed := part.packed()) not in written)
+            if found:
+                self._write(b"".join(found))
+        self._end_segment(self._clock.monotonic_s())
         self._kept.remove()
 
     def start(self) -> None:
