@@ -218,7 +218,7 @@ class Pipeline:
                 self._stampings.setdefault(source, AS_THEY_ARE)  # none: nothing new has come
                 self._flush(source)
                 newest_ns = self._newest_frames_ns.get(source, 0)
-                self.stages.writing.end_sessions(self._open, newest_ns, source=source)
+                self.stages.writing.end_sessions(self._open, newest_ns, source=source, goes_on=False)
                 self._positions[end] = frames
                 if self._replacing.lines:
                     self.cut()

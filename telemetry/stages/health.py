@@ -147,10 +147,14 @@ class HealthFollowing:
         """Return the packs whose rows are of `source` alone; None: all that have any."""
         return [number for number in self._homes if source is None or self._sources[number] == {source}]
 
-    def finish(self, source: str | None, end_ns: int) -> Iterator[SessionItem]:
-        """Yield what ends with the last frame of `source` (None: of all), of stamp `end_ns`."""
+    def finish(self, source: str | None, end_ns: int, *, goes_on: bool) -> Iterator[SessionItem]:
+        """Yield what ends with the last frame of `source` (None: of all), of stamp `end_ns`.
+
+        goes_on: others follow, and so the day goes on.
+        """
         for number in self._fed_by(source):
-            yield from self._made(self._core.finish(number, end_ns))
+            changes = self._core.finish(number, end_ns)
+            yield from self._made(one for one in changes if not (goes_on and one.kind == HealthKind.DAY))
 
     def watch(self, passed_ns: int) -> Iterator[SessionItem]:
         """Yield what ends since its pack is silent. passed_ns: for so long more that was watched."""

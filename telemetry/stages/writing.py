@@ -264,17 +264,20 @@ class Writing:
         """Write what ends with the last frame, of stamp `end_ns`, but for what the reducer holds."""
         if self.mapped is not None:
             self._go_on(self.mapped.finish(), lines)
-        self.end_sessions(lines, end_ns)
+        self.end_sessions(lines, end_ns, goes_on=False)
 
-    def end_sessions(self, lines: LineBuffer, end_ns: int, *, source: str | None = None) -> None:
+    def end_sessions(
+        self, lines: LineBuffer, end_ns: int, *, source: str | None = None, goes_on: bool = True
+    ) -> None:
         """End what is open at plugs and of packs, with the last frame of its recording, of stamp `end_ns`.
 
-        source: only where frames of this source alone are followed; None: everywhere.
+        source: only where frames of this source alone are followed; None: everywhere. goes_on: another
+        recording follows.
         """
         for plug in self.sessions.fed_by(source):
             self.sessions.finish(plug, end_ns, lines, shift_ns=0)
         if self.health is not None:
-            self.write_made(self.health.finish(source, end_ns), lines, shift_ns=0)
+            self.write_made(self.health.finish(source, end_ns, goes_on=goes_on), lines, shift_ns=0)
 
     def begin_log(self, name: str, lines: LineBuffer) -> None:
         """Expect rows of the log of this name. Where rows say it, intervals of the reducer end."""

@@ -161,8 +161,11 @@ def test_logs_in_a_wrong_order_give_no_charge_more_than_was_made(
         "decode", "--config", config(tmp_path, CAN, mapped("can0") + health()), "--format", "lp", *logs
     )
     assert done.returncode == 0
-    charges = [fields for key, fields in of_health(done.stdout.splitlines()).items() if "_health," in key]
+    lines = done.stdout.splitlines()
+    charges = [fields for key, fields in of_health(lines).items() if "_health," in key]
     assert charges
+    days = [line.rpartition(" ")[2] for line in lines if line.startswith("battery_use")]
+    assert all(one != other for one, other in pairwise(days))  # a day that goes on is not over
     for fields in charges:
         assert float(fields.partition("charge_ah=")[2].partition(",")[0]) <= 1.8
         capacity = fields.partition("charge_capacity_ah=")[2].partition(",")[0]
