@@ -2,6 +2,7 @@
 
 from libc.math cimport NAN, sqrt
 from libc.stdint cimport int64_t, uint32_t
+from libc.string cimport memset
 
 from telemetry_core.health.levels cimport sort_voltages
 from telemetry_core.health.pack cimport (
@@ -32,8 +33,7 @@ cdef list take_changes(Pack* pack, Py_ssize_t number, uint32_t found, Py_ssize_t
         changes.append(HealthChange(row, known.charge.start_ns, number, HealthKind.CHARGE_ENDED,
                                     charge=_charge(known), steps=steps, cell_steps=cell_steps,
                                     cell_charges=tuple(cells)))
-        known.net = Net(known.net.as_ - known.net_counted.as_, known.net.covered_ns - known.net_counted.covered_ns,
-                        _less(known.net.gap_pct, known.net_counted.gap_pct))
+        memset(&known.net_counted, 0, sizeof(Net))
         mark_steps(pack, True)
     if found & DRIVE_BEGUN:
         mark_steps(pack, False)
@@ -65,10 +65,6 @@ cdef tuple _steps(const Pack* pack, bint of_drive):
 cdef object _sums(const Steps* steps, const Steps* before, bint of_drive, temp_c, soc_pct):
     return StepsOf(steps.count - of_drive * before.count, steps.ii - of_drive * before.ii,
                    steps.ui - of_drive * before.ui, steps.uu - of_drive * before.uu, temp_c, soc_pct)
-
-
-cdef double _less(double pct, double counted_pct):
-    return pct - counted_pct if counted_pct == counted_pct else 0.0
 
 
 cdef object _charge(const Known* known):

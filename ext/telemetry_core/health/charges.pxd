@@ -112,7 +112,11 @@ cdef inline uint32_t take_current_in(Pack* pack, double a, int64_t now_ns) noexc
     if now_ns - known.last.time_ns > MINUTE_NS:
         end_stretch(pack)
     take_steady(pack, a, now_ns)
-    charge.counted, known.net_counted = charge.sums, known.net
+    charge.counted = charge.sums
+    known.net_counted.as_ += known.net.as_
+    known.net_counted.covered_ns += known.net.covered_ns
+    known.net_counted.gap_pct += known.net.gap_pct
+    memset(&known.net, 0, sizeof(Net))
     charge.end_ns = now_ns
     charge.end_a = a
     charge.highest_a = max(charge.highest_a, a)

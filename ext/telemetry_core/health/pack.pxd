@@ -118,8 +118,8 @@ cdef struct Known:
     double v, last_v             # of the pack, now and when its current came last
     double soc_pct, temp_min_c, temp_max_c, temp_c
     double gap_soc_pct           # before a gap after which SOC has not come yet
-    Net net                      # since the end of the last charge
-    Net net_counted              # up to the newest row with current of the charge
+    Net net                      # since the newest row with current into the pack
+    Net net_counted              # since the end of the last charge, up to that row
     Charge charge
     int64_t out_ns               # since when current flows out
     int64_t drive_ns, moved_ns   # begin of the drive, and its newest row with current
