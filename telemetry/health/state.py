@@ -13,6 +13,7 @@ import logging
 import zlib
 from collections.abc import Iterable, Iterator
 from hashlib import sha256
+from operator import index
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 from urllib.parse import quote
@@ -61,8 +62,8 @@ def unpacked(content: bytes) -> PackState:
         if version == _VERSION:
             vehicle, pack, identity, last_ns, history = parts
             PackHistory.from_json(history)
-            return PackState(vehicle, pack, identity, last_ns, memory, history)
-    except (zlib.error, ValueError, TypeError, KeyError, AttributeError) as error:
+            return PackState(vehicle, pack, identity, index(last_ns), memory, history)
+    except (zlib.error, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise ValueError("it is damaged") from error
     raise ValueError(f"it is of version {version}, and not {_VERSION}")
 

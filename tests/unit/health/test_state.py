@@ -48,6 +48,14 @@ def with_a_damaged_history(content: bytes) -> bytes:
     return zlib.compress(zlib.decompress(content).replace(b'"used"', b'"told"'))
 
 
+def nested_too_deep(_content: bytes) -> bytes:
+    return zlib.compress(b"[" * 200_000)
+
+
+def without_a_stamp(content: bytes) -> bytes:
+    return zlib.compress(zlib.decompress(content).replace(b'"",7,', b'"","7",'))
+
+
 def of_something_else(_content: bytes) -> bytes:
     return zlib.compress(b"7")
 
@@ -59,6 +67,8 @@ def of_something_else(_content: bytes) -> bytes:
         (of_another_version, "it is of version 2, and not 1"),
         (with_a_damaged_history, "it is damaged"),
         (of_something_else, "it is damaged"),
+        (nested_too_deep, "it is damaged"),
+        (without_a_stamp, "it is damaged"),
         (lambda _: b"", "it is damaged"),
     ],
 )
