@@ -171,7 +171,11 @@ class Box:
     def records(self, number: int) -> Iterator[list[Part]]:
         """Yield the records of a segment, as parts; `damage` has what cannot be read."""
         path, at = self.path(number), 0
-        content = path.read_bytes()
+        try:
+            content = path.read_bytes()
+        except OSError as error:
+            self.damage.append(f"{path.name}: {error.strerror}")
+            return
         while at < len(content):
             end = at + LENGTH.size
             size = LENGTH.unpack_from(content, at)[0] if end <= len(content) else 0

@@ -173,6 +173,13 @@ def test_a_torn_segment_is_told_and_costs_itself(rig: Rig, cut_bytes: int) -> No
     assert first == 1
 
 
+def test_a_segment_that_cannot_be_read_is_told_and_ends_no_start(tmp_path: Path) -> None:
+    box = Box(tmp_path)
+    box.path(1).mkdir()
+    assert box.since_state() == []
+    assert box.damage == ["0000000001.segment: Is a directory"]
+
+
 def test_a_disk_that_is_full_costs_what_comes_meanwhile_and_the_rest_goes_on(tmp_path: Path) -> None:
     class Full(FileSystem):
         is_full = False
