@@ -14,8 +14,8 @@ from telemetry.sinks.boot_time import remembered
 
 EXAMPLES = (
     "list gateway.toml",
-    "get gateway.toml 20261130T193000Z-1 -o brake.log",
-    "drop gateway.toml 20261130T193000Z-1",
+    "get gateway.toml 20261130T193000Z-1-3f09ac -o brake.log",
+    "drop gateway.toml 20261130T193000Z-1-3f09ac",
 )
 
 
