@@ -2,7 +2,7 @@
 
 Promises:
 - A charge begins with the first row of 10 s of current over the threshold. It ends once 10 s of such current flow out,
-  after 15 min without current, or after 60 s in which some flowed out. Under 120 s, or too small, it is none.
+  after 15 min without current, or after 60 s in which some flowed out. Under 120 s, or too small, it is no charge.
 - Under the threshold nothing is counted, but in `Net`.
 - Charge, energy and time count from the first row with current to the last one.
 - A gap up to 60 s between like currents is bridged, and told apart. What lies in any other gap is not counted.

@@ -4,8 +4,8 @@ Promises:
 - What is reported depends on the rows, their stamps and their order, and not on how they were batched.
 - A row costs the same however long a charge lasts, and a reading of cells what its pages cost. Memory is fixed: that of a
   pack with 198 cells has 52 kB, saved as it is.
-- Stamps that step back by 15 min or less are a clock that was set: all that is known moves with it, and a charge has a gap
-  of so much. By up to 2 s they are another source's, and their current counts no time.
+- Stamps of a source that step back by 2 s to 15 min are a clock that was set: all that is known moves with it, and a
+  charge has a gap of so much. A source that lags behind another moves nothing, and its current counts its own time.
 - It does not hold the GIL, and makes Python objects for changes only.
 
 Relies on the mapper for rows without NaN, though no NaN does harm, and for pages in the order of the rows.
@@ -26,7 +26,7 @@ from telemetry_core.health.levels cimport is_steady, take_level
 from telemetry_core.health.pack cimport (
     DAY, MINUTE_NS, NEVER_NS, REST, SECOND_NS, Cell, Known, Pack, Place,
 )
-from telemetry_core.health.stamps cimport each_stamp, forget_pack, shift_stamp
+from telemetry_core.health.stamps cimport each_stamp, forget_pack, forget_stamp, shift_stamp
 from telemetry_core.health.steps cimport take_cell_volts, take_volts, take_waiting
 from telemetry_core.health.use cimport REST_NS, begin_day, find_range, has_rest
 from telemetry_core.memory cimport lengthened, zeroed
@@ -75,6 +75,7 @@ cdef class Health:
     cdef Pack* packs
     cdef Py_ssize_t pack_count
     cdef Pack** pack_of_tags             # NULL: of none
+    cdef int64_t* newest_of_tags         # stamps of their newest rows
     cdef Py_ssize_t tag_count
     cdef list changes
 
@@ -114,6 +115,7 @@ cdef class Health:
             free(self.packs[number].waiting)
         free(self.packs)
         free(self.pack_of_tags)
+        free(self.newest_of_tags)
 
     cdef Pack* _pack(self, pack) except NULL:
         if not 0 <= pack < self.pack_count:
@@ -126,7 +128,10 @@ cdef class Health:
         cdef Py_ssize_t count = tags + 1
         if count > self.tag_count:
             self.pack_of_tags = <Pack**>lengthened(self.pack_of_tags, self.tag_count, count, sizeof(Pack*))
-            self.tag_count = count
+            self.newest_of_tags = <int64_t*>lengthened(self.newest_of_tags, self.tag_count, count, sizeof(int64_t))
+            while self.tag_count < count:
+                self.newest_of_tags[self.tag_count] = NEVER_NS
+                self.tag_count += 1
         self.pack_of_tags[<size_t>tags] = found
 
     def set_rated(self, pack, double rated_ah):
@@ -177,10 +182,6 @@ cdef class Health:
         """Return the stamp of the pack's newest row; None: none has come."""
         cdef Pack* found = self._pack(pack)
         return None if found.known.newest_ns == NEVER_NS else found.known.newest_ns
-
-    def move(self, pack, int64_t by_ns):
-        """Add to all stamps of the pack: its clock was set."""
-        each_stamp(self._pack(pack), shift_stamp, by_ns)
 
     def forget(self, pack):
         """Forget the pack: what comes next is of another one."""
@@ -241,6 +242,18 @@ cdef class Health:
             self.changes += take_changes(pack, pack - self.packs, found, row)
         return 0
 
+    cdef bint _lags(self, const Pack* pack, Py_ssize_t tags, int64_t now_ns) noexcept nogil:
+        """Return whether a row is of a source that lags behind another one of its pack, and had no clock set back."""
+        cdef int64_t own_ns = self.newest_of_tags[tags]
+        if not pack.known.newest_ns - SILENCE_NS <= now_ns < pack.known.newest_ns:
+            return False
+        if own_ns != NEVER_NS:
+            return now_ns >= own_ns - LATE_NS
+        for tags in range(self.tag_count):
+            if self.pack_of_tags[tags] == pack and self.newest_of_tags[tags] != NEVER_NS:
+                return True
+        return False
+
     cdef int _pass_time(self, Pack* pack, int64_t now_ns, Py_ssize_t row) except -1 nogil:
         """Take a stamp that is not a little later than the one before, or is of another day."""
         cdef Known* known = &pack.known
@@ -254,7 +267,9 @@ cdef class Health:
                 known.idle_ns = known.newest_ns
                 known.has_rested = False
             elif passed_ns < 0:
-                known.idle_ns = known.last.time_ns = known.previous.time_ns = NEVER_NS
+                each_stamp(pack, forget_stamp, 0)
+                pack.waiting_count = 0
+                known.has_rested = False
                 known.newest_ns = now_ns
             if not known.is_in_gap:
                 known.is_in_gap = True
@@ -269,13 +284,16 @@ cdef class Health:
 
     cdef int _take_row(self, Pack* pack, const uint64_t* row, Py_ssize_t number) except -1 nogil:
         cdef Known* known = &pack.known
-        cdef int64_t now_ns = (<const RowHead*>row).time_ns
+        cdef const RowHead* head = <const RowHead*>row
+        cdef int64_t now_ns = head.time_ns
         cdef int64_t passed_ns
         cdef double value, low, high
         cdef bint has_v
         cdef uint32_t found
         if now_ns >= known.use.end_ns or not known.newest_ns <= now_ns <= known.newest_ns + SILENCE_NS:
-            self._pass_time(pack, now_ns, number)
+            if not self._lags(pack, head.tags, now_ns):
+                self._pass_time(pack, now_ns, number)
+        self.newest_of_tags[head.tags] = now_ns
         if now_ns > known.newest_ns:
             known.newest_ns = now_ns
         has_v = _find(&value, row, &pack.volts)

@@ -307,14 +307,32 @@ def test_a_log_of_another_day_is_another_charge() -> None:
     ]
 
 
-def test_a_moved_pack_goes_on_in_the_new_time() -> None:
+@pytest.mark.parametrize("lag_s", [0.0, 1.5, 3.0, 60.0])
+@pytest.mark.parametrize("lags", ["current", "soc"])
+def test_a_source_that_lags_behind_another_of_its_pack_is_no_clock_that_was_set(
+    lags: str, lag_s: float
+) -> None:
     bench = Bench()
-    bench.run(0, 500, current_a=50.0, soc_pct=40.0)
-    bench.health.move(0, HOUR * S)
-    bench.run(HOUR + 500, HOUR + 1000, current_a=50.0, soc_pct=40.0)
-    bench.changes += bench.health.finish(0, START_NS + 5000 * S)
+    bench.health.route(2, 0)
+    for second in range(3601):
+        bench.put(second - lag_s * (lags == "current"), 0, current_a=50.0 if second else 0.0)
+        bench.put(second - lag_s * (lags == "soc"), 1, soc_pct=20.0 + second // 72)
+    bench.changes += bench.health.finish(0, START_NS + 3601 * S)
     charge = charge_of(bench)
-    assert (charge.start_ns, charge.gap_s, charge.duration_s) == (START_NS + HOUR * S, 0.0, 999.0)
+    assert charge.start_ns == START_NS + S - round(lag_s * S) * (lags == "current")
+    assert charge.charge_ah == pytest.approx(3599 * 50 / HOUR)
+    assert charge.gap_s == 0.0
+    is_late = lags == "soc" and lag_s > 10.0  # it is older than the end by more than 10 s
+    assert charge.to_soc_pct == pytest.approx(math.nan if is_late else 70.0, nan_ok=True)
+
+
+def test_cells_rest_again_after_a_clock_that_was_set_far_back() -> None:
+    bench = Bench(cells=2)
+    for begin in (0, -7200):
+        for second in range(begin, begin + 1900):
+            bench.put(second, current_a=0.0, soc_pct=50.0)
+            bench.put(second, cells=[3.70, 3.71])
+    assert [kind for kind, _ in kinds(bench)] == ["REST", "REST"]
 
 
 def test_memory_is_small_and_only_whole_memory_of_the_same_layout_is_taken() -> None:
