@@ -6,7 +6,7 @@ frames of one source in a record are packed one after the other. A capture (`ID.
 its first segment, and its last one, null while it goes on.
 
 Promises:
-- What is torn or damaged costs itself: every whole record is read, and the rest is told.
+- What is torn or damaged costs itself: every whole record is read, and the rest is reported.
 - A capture has its segments until it is dropped, also where others have them too.
 
 Relies on the writer replacing captures as a whole.

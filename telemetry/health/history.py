@@ -48,6 +48,8 @@ class PackHistory:
     - weak_runs, resistive_runs: by cell, from 1, the charges running in which it was so
     - coarse: sums of charge times window and of window squared, over some 100 charges of any window
     - told: events whose cause goes on; reported_ah: the rated capacity as the battery reports it
+    - others_day: the day on which this pack took the place of another, and its use by those before
+    - left_day_ns: the day on which it left before that, whose row others have gone on with
     """
 
     used: list[Used] = field(default_factory=list)
@@ -58,6 +60,8 @@ class PackHistory:
     coarse: tuple[float, float] = (0.0, 0.0)
     told: list[str] = field(default_factory=list)
     reported_ah: float = 0.0
+    others_day: tuple[int, dict[str, float]] = (0, {})
+    left_day_ns: int = 0
 
     def use(self, charge: Used) -> None:
         """Let a charge count; one with the same start is the same charge."""
@@ -90,8 +94,9 @@ class PackHistory:
     def to_json(self) -> dict[str, Any]:
         """Return it as JSON gives it back: lists, and texts for keys."""
         runs = {name: {str(cell): run for cell, run in getattr(self, name).items()} for name in _RUNS}
-        used = [list(one) for one in self.used]
-        return {"version": VERSION, **asdict(self), **runs, "used": used, "coarse": list(self.coarse)}
+        lists = {"used": [list(one) for one in self.used], "coarse": list(self.coarse)}
+        others_day = list(self.others_day)
+        return {"version": VERSION, **asdict(self), **runs, **lists, "others_day": others_day}
 
     @classmethod
     def from_json(cls, known: Any) -> "PackHistory":
@@ -101,6 +106,7 @@ class PackHistory:
                 raise ValueError(f"is of version {known['version']!r}, not {VERSION}")
             since = known["since_full"]
             by_window, squares = map(_number, known["coarse"])
+            others_ns, others = known["others_day"]
             weak, resistive = ({int(cell): int(run) for cell, run in known[name].items()} for name in _RUNS)
             return cls(
                 [_used(*each) for each in known["used"]],
@@ -111,6 +117,8 @@ class PackHistory:
                 (by_window, squares),
                 [str(code) for code in known["told"]],
                 abs(_number(known["reported_ah"])),
+                (int(others_ns), {str(name): _number(value) for name, value in others.items()}),
+                int(known["left_day_ns"]),
             )
         except (KeyError, TypeError, AttributeError, OverflowError) as error:
             raise ValueError("is no history of a pack") from error

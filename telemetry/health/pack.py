@@ -59,12 +59,28 @@ class PackHealth:
                 return [*self._cell_resistance(change, cells.by_resistance(change.cell_steps))]
             case HealthKind.REST:
                 return [*rows.cell_drift(self._tags, change)]
-            case HealthKind.DAY if change.day:
-                capacity_ah = self._capacity_ah()
-                cycles = change.day.get("charge_out_ah", 0.0) / capacity_ah if capacity_ah else None
-                known = {**change.day, "full_cycles": cycles}
+            case HealthKind.DAY if change.day and change.time_ns != self.history.left_day_ns:
+                day, capacity_ah = self._whole_day(change), self._capacity_ah()
+                cycles = day.get("charge_out_ah", 0.0) / capacity_ah if capacity_ah else None
+                known = {**day, "full_cycles": cycles}
                 return [rows.point(BATTERY_USE, self._tags, change.time_ns, known)]
         return ()
+
+    def replace(self, other: "PackHealth", others: HealthChange, own: HealthChange | None) -> None:
+        """Take the place of `other` in the day `others`. own: the newest day on which this one was here."""
+        before, is_same = other._whole_day(others), own is not None and own.time_ns == others.time_ns
+        counted = own.day if own and own.day and is_same else {}
+        shared = {name: value - counted.get(name, 0.0) for name, value in before.items()}
+        self.history.others_day = (others.time_ns, shared)
+        self.history.left_day_ns = own.time_ns if own and not is_same else 0
+
+    def _whole_day(self, change: HealthChange) -> dict[str, float]:
+        """Return the use of a day, by those too that were here before on that day."""
+        day_ns, others = self.history.others_day
+        own = change.day or {}
+        if change.time_ns != day_ns:
+            return dict(own)
+        return {name: own.get(name, 0.0) + others.get(name, 0.0) for name in {**others, **own}}
 
     def _estimate(self) -> Estimate | None:
         return estimate(self.history.used, self._settings, self.history.offset_a)

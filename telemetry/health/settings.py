@@ -20,7 +20,7 @@ class HealthSettings:
 
     pack: str = key("the pack, as a `[[map]]` or a device names it", default=MAIN)
     rated_ah: float | None = key(
-        "its capacity when it was new, of which health is told",
+        "its capacity when it was new, against which state of health is given",
         default=None,
         shown="as GB/T 27930 reports it",
         above=0.0,

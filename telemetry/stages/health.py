@@ -123,11 +123,14 @@ class HealthFollowing:
         if named.identity and before and named.identity != before:
             changes = self._core.finish(number, self._core.last_ns(number) or 0)
             yield from self._made(changes, named.row + 1, swapped=True)
-            left = self._state(number)
+            left, other = self._state(number), self._packs[number]
             self._elsewhere[left.pack, left.identity] = left
             self._forget(number)
             if (state := self._elsewhere.pop((left.pack, named.identity), None)) is not None:
                 self._go_on(number, state)
+            for day in changes:
+                if day.kind == HealthKind.DAY:
+                    self._packs[number].replace(other, day, next(iter(self._core.look(number)), None))
             self.has_news = True
         if named.identity and named.identity != before:
             self._identities[number], self._here_ns[number] = named.identity, last_ns + 1
@@ -163,7 +166,7 @@ class HealthFollowing:
             before_ns, silent_ns = self._silences.get(number, (last_ns, 0))
             silent_ns = silent_ns + passed_ns if before_ns == last_ns else 0
             self._silences[number] = (last_ns, silent_ns)
-            if silent_ns > SILENT_NS and self._core.is_open(number):
+            if silent_ns > SILENT_NS:
                 yield from self._made(self._core.due(number, last_ns + silent_ns))
 
     def leave(self) -> Iterator[SessionItem]:

@@ -67,6 +67,37 @@ def test_each_identity_goes_on_with_its_own_charges(is_restarted: bool, tmp_path
     assert {FIRST: 3, SECOND_PACK: 1}.items() <= known.items()
 
 
+@pytest.mark.parametrize("begin_s", [0, 5400])  # on one day, and over a midnight
+@pytest.mark.parametrize("is_restarted", [True, False])
+def test_the_use_of_a_day_is_that_of_all_packs_that_took_turns(
+    is_restarted: bool, begin_s: int, tmp_path: Path
+) -> None:
+    later = [(at_ns + begin_s * SECOND, number, data) for at_ns, number, data in CONTENT]
+    for each in ("alone", "turns"):
+        (tmp_path / each).mkdir()
+    alone = lives_in(tmp_path / "alone")
+    alone.play(later)
+    alone.stop()
+    lives = lives_in(tmp_path / "turns")
+    parts = zip(
+        (0, 300, 700, 1200), (300, 700, 1200, 3000), (FIRST, SECOND_PACK, FIRST, "third"), strict=True
+    )
+    for begin, end, identity in parts:
+        name(lives, identity)
+        lives.play(part for part in later if begin <= (part[0] - START_NS) / SECOND - begin_s < end)
+        if is_restarted:
+            lives.stop()
+            lives.start()
+    lives.stop()
+    days, whole = lives.rows("battery_use"), alone.rows("battery_use")
+    assert [at_ns for at_ns, _ in days] == [at_ns for at_ns, _ in whole]
+    for (_, day), (_, expected) in zip(days, whole, strict=True):
+        assert day.keys() == expected.keys()
+        for one in day.keys() - {"full_cycles"}:  # at each turn the second between two packs is nobody's
+            lost = {"s": 8, "ah": 0.04, "wh": 0.5}[one.rpartition("_")[2]]
+            assert number(day, one) == pytest.approx(number(expected, one), abs=lost)
+
+
 def test_a_pack_that_is_named_for_the_first_time_is_the_one_that_was_there(tmp_path: Path) -> None:
     lives = lives_in(tmp_path)
     lives.play(between(0, 480))
