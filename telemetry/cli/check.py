@@ -44,7 +44,7 @@ def _budget(text: str) -> float:
     """Read bytes an hour, as 250kB/h."""
     match = _BUDGET.fullmatch(text)
     if match is None:
-        raise argparse.ArgumentTypeError(f"{text!r} is no budget as 250kB/h")
+        raise argparse.ArgumentTypeError(f"{text!r} is no budget: write it as 250kB/h")
     return float(match[1]) * {"k": 1e3, "M": 1e6}[match[2]]
 
 
@@ -54,7 +54,7 @@ def run(arguments: argparse.Namespace) -> int:
         hint = "a [[can]] of one has it in databases; signals lists what it holds"
         raise UsageError("is a database, and no configuration", where=str(arguments.config), hint=hint)
     if arguments.budget and arguments.log is None:
-        raise UsageError("--for asks for bounds", hint="--log names what they are measured on")
+        raise UsageError("--for needs a log to measure on", hint="add --log LOG")
     found = []
     config = load_config(arguments.config)
     asked = {"log": arguments.log, "listen_s": arguments.seconds, "budget_bytes": arguments.budget}

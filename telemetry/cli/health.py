@@ -90,13 +90,20 @@ def run(arguments: argparse.Namespace) -> int:
             config, options, arguments.since, vehicle=arguments.vehicle, pack=arguments.pack
         )
     if not any(pack.charges for pack in found):
-        warnings = ["; ".join((f"no charge that was measured for battery health in {where}", *warnings))]
+        words = f"no charge that was measured for battery health in {where}{_narrowed(arguments)}"
+        warnings = ["; ".join((words, *warnings))]
     sys.stderr.writelines(f"warning: {one_line(line)}\n" for line in warnings)
     if not write_reports(arguments, arguments.files, lambda: _page(found), lambda file: _draw(found, file)):
         sys.stdout.write(_text(arguments, found))
     if decoder is not None:
         decoder.raise_unread()
     return EXIT_OK
+
+
+def _narrowed(arguments: argparse.Namespace) -> str:
+    """Return what the options leave of it, for a sentence."""
+    given = [f"--{name}" for name in ("since", "vehicle", "pack") if getattr(arguments, name)]
+    return f" that {' and '.join(given)} let through" if given else ""
 
 
 def _text(arguments: argparse.Namespace, found: Sequence[FoundPack]) -> str:

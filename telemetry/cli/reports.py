@@ -12,8 +12,13 @@ from telemetry.picture.sheet import require_matplotlib
 
 
 def add_report_arguments(parser: argparse.ArgumentParser) -> None:
-    add_option(parser, "--report FILE", "write one page of HTML that needs nothing else", type=Path)
-    add_option(parser, "--png FILE", "write its curves as a picture", type=Path)
+    add_option(
+        parser,
+        "--report FILE",
+        "write one page of HTML that needs nothing else, in place of the list",
+        type=Path,
+    )
+    add_option(parser, "--png FILE", "write its curves as a picture, in place of the list", type=Path)
 
 
 def check_report_arguments(arguments: argparse.Namespace, files: Sequence[Path]) -> None:

@@ -4,7 +4,7 @@ Promises: a value comes with enough steps or levels alone. Lists have the cells 
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from math import sqrt
+from math import hypot, nan, sqrt
 from typing import NamedTuple
 
 from telemetry_core.health.health_spec import CellCharge, Steps
@@ -14,6 +14,10 @@ from telemetry.health.capacity import median
 WEAK, RESISTIVE = 0.95, 1.3  # of the median cell: beyond it a cell is spoken of
 _LEAST_STEPS, _LEAST_LEVELS = 5, 15
 _MOST_RATIO_SD = 0.02
+# What a volt across a cell's extra resistance may do to its ratio: much where the curve of voltage bends.
+_BENDS_BELOW_PCT = 45.0
+_BLUR_A_VOLT, _LESS_BLUR_A_VOLT = 12.0, 1.0
+_TYPICAL_OHM_AH, _TYPICAL_SPREAD = 0.075, 0.03  # of cells whose own resistance is not known
 _MILLI = 1000.0
 
 
@@ -50,12 +54,29 @@ def by_resistance(cells: Iterable[Steps]) -> list[Cell]:
     return [Cell(number, one.mohm / middle, one.sd_mohm / middle, one.mohm) for number, one in known.items()]
 
 
-def by_charge(cells: Sequence[CellCharge]) -> list[Cell]:
-    """Return the cells whose charge between like voltages is known to 0.02 of the median's."""
+def by_charge(
+    cells: Sequence[CellCharge],
+    resistances: Iterable[Cell] = (),
+    *,
+    current_a: float = 0.0,
+    capacity_ah: float = 0.0,
+    from_soc_pct: float = nan,
+) -> list[Cell]:
+    """Return the cells whose charge between like voltages is known to 0.02 of the median's.
+
+    resistances: `by_resistance`; current_a, from_soc_pct: of the charge, the second NaN where it is not
+    known; capacity_ah: of the pack, 0 where it is not. The current lifts a cell of more resistance, which
+    then stands elsewhere on the curve than the others: the sd takes that in.
+    """
+    blur = _LESS_BLUR_A_VOLT if from_soc_pct >= _BENDS_BELOW_PCT else _BLUR_A_VOLT
+    rate = current_a / capacity_ah if capacity_ah > 0.0 else 1.0
+    lifted_v = {one.number: current_a * one.mohm * (1.0 - 1.0 / one.ratio) / _MILLI for one in resistances}
+    others_v = rate * _TYPICAL_OHM_AH * _TYPICAL_SPREAD if current_a else 0.0
+    sds = [hypot(one.sd, blur * lifted_v.get(number, others_v)) for number, one in enumerate(cells, 1)]
     return [
-        Cell(number, one.ratio, one.sd)
-        for number, one in enumerate(cells, 1)
-        if one.levels >= _LEAST_LEVELS and one.sd <= _MOST_RATIO_SD and one.ratio > 0.0
+        Cell(number, one.ratio, sd)
+        for number, (one, sd) in enumerate(zip(cells, sds, strict=True), 1)
+        if one.levels >= _LEAST_LEVELS and sd <= _MOST_RATIO_SD and one.ratio > 0.0
     ]
 
 

@@ -101,7 +101,7 @@ class PackHealth:
             self.history.use(Used(change.time_ns, *measured))
             found = self._estimate()
         by_resistance = cells.by_resistance(change.cell_steps)
-        by_charge = cells.by_charge(change.cell_charges) if self._tells_cells(charge, known_ah) else []
+        by_charge = self._by_charge(change, charge, known_ah, by_resistance)
         more = {**rows.estimated(found, self.rated_ah), "current_offset_a": offset_a}
         yield rows.battery_health(self._tags, change, charge, by_charge, by_resistance, more)
         yield from self._cell_resistance(change, by_resistance)
@@ -119,10 +119,21 @@ class PackHealth:
                 return charge._replace(reason=WINDOW, capacity_ah=None, sd_ah=None)
         return charge
 
-    def _tells_cells(self, charge: Charge, known_ah: float) -> bool:
-        """Return whether a charge is wide enough for those of its cells, whatever its SOC says."""
-        part = charge.counted.charge_ah / known_ah if known_ah else charge.window_pct / 100.0
-        return self._settings.chemistry != LFP and part >= _LEAST_PART
+    def _by_charge(
+        self, change: HealthChange, charge: Charge, known_ah: float, by_resistance: Sequence[Cell]
+    ) -> Sequence[Cell]:
+        """Return the charge of cells, if the pack's is wide enough for it, whatever its SOC says."""
+        counted = charge.counted
+        part = counted.charge_ah / known_ah if known_ah else charge.window_pct / 100.0
+        if self._settings.chemistry == LFP or not part >= _LEAST_PART:
+            return []
+        return cells.by_charge(
+            change.cell_charges,
+            by_resistance,
+            current_a=counted.mean_current_a,
+            capacity_ah=known_ah or counted.charge_ah / part,
+            from_soc_pct=counted.from_soc_pct,
+        )
 
     def _cell_resistance(self, change: HealthChange, known: Iterable[Cell]) -> Iterator[Point]:
         values = ((one.number, one.mohm) for one in known)

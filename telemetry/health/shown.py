@@ -123,5 +123,9 @@ def _notes(row: Row, known: Mapping[str, float], reported: Reported | None) -> I
         ratio = f"{known['resistive_cell_ratio']:.2f} of the median's resistance"
         yield f"cell {known['resistive_cell_index']:.0f}: {ratio}"
     if reported is not None:
-        ours = "" if reported.difference_pct is None else f" ({reported.difference_pct:+.1f} % by us)"
+        ours = (
+            ""
+            if reported.difference_pct is None
+            else f", {-reported.difference_pct:+.1f} to what was measured"
+        )
         yield f"the battery itself reports {reported.soh_pct:.1f} %{ours}"

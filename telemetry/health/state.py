@@ -103,7 +103,7 @@ class StateFiles:
             LOG.warning("%s: %s: what it remembered begins again", path, why)
 
     def write(self, states: Iterable[PackState]) -> None:
-        """Write those that have changed. What the disk refuses is reported once, and written the next time."""
+        """Write those that have changed. What the disk refuses is reported once, and written later."""
         try:
             for state in states:
                 name = state.file_name

@@ -140,8 +140,12 @@ def bound_findings(
     if rate is None:
         return
     if config.reduce.bounds:
-        words = f"{_link_bytes_h(rate, config) / 1e6:.3f} MB an hour on the link"
+        link_bytes_h, most = _link_bytes_h(rate, config), config.uplink.bytes_per_hour
+        words = f"{link_bytes_h / 1e6:.3f} MB an hour on the link"
         yield Finding(Grade.FACT, f"log {log}: {words}, bodies {rate.bytes_per_s * 0.0036:.3f}")
+        if most is not None and link_bytes_h > most:
+            words = f"that is more than [uplink] allows, {most / 1e6:.3f} MB: bounds will be widened"
+            yield Finding(Grade.WARNING, f"log {log}: {words}")
         for field in kept_fields(watched.series, config.reduce):
             yield _kept(field)
         yield from _energy_findings(watched, line=config.reduce.is_line)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from telemetry_core.health.health_spec import CellCharge, Steps
 
-from telemetry.health.cells import by_charge, by_resistance, counted_on, resistance
+from telemetry.health.cells import Cell, by_charge, by_resistance, counted_on, resistance
 from tests.support.health import steps
 
 
@@ -49,3 +49,32 @@ def test_runs_are_each_cell_s_own_and_a_charge_that_tells_nothing_of_it_changes_
         runs = counted_on(runs, cells, [one for one in cells if one.ratio < 0.95])
         seen.append(dict(sorted(runs.items())))
     assert seen == [{1: 1, 2: 1}, {1: 2, 3: 1}, {1: 2, 2: 1, 3: 2}, {1: 3, 2: 2, 3: 3}]
+
+
+@pytest.mark.parametrize(
+    ("from_soc_pct", "more_mohm", "current_a", "capacity_ah", "sd"),
+    [
+        (24.0, 0.0, 120.0, 160.0, 0.005),
+        (24.0, 0.01, 120.0, 160.0, 0.0152),  # 1.2 mV
+        (24.0, 0.02, 120.0, 160.0, None),
+        (nan, 0.02, 120.0, 160.0, None),
+        (24.0, -0.02, 120.0, 160.0, None),
+        (24.0, 0.02, 60.0, 160.0, 0.0152),
+        (45.0, 0.1, 120.0, 160.0, 0.013),  # 12 mV
+        (24.0, None, 80.0, 160.0, 0.0144),  # 2.25 mV at 1 C
+        (24.0, None, 120.0, 160.0, None),
+        (24.0, None, 80.0, 0.0, None),
+    ],
+)
+def test_extra_resistance_blurs_the_charge_of_a_cell_most_where_a_charge_begins_low(
+    from_soc_pct: float, more_mohm: float | None, current_a: float, capacity_ah: float, sd: float | None
+) -> None:
+    resistances = [Cell(2, 1.0, 0.0, 0.8)]
+    if more_mohm is not None:
+        resistances.append(Cell(1, (0.8 + more_mohm) / 0.8, 0.0, 0.8 + more_mohm))
+    cells = [CellCharge(40, 0.92, 0.005), CellCharge(40, 1.0, 0.005)]
+    found = by_charge(
+        cells, resistances, current_a=current_a, capacity_ah=capacity_ah, from_soc_pct=from_soc_pct
+    )
+    told = {one.number: one.sd for one in found}
+    assert told == pytest.approx({2: 0.005} if sd is None else {1: sd, 2: 0.005}, abs=1e-4)

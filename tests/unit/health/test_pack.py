@@ -68,7 +68,7 @@ def test_a_charge_is_a_row_and_the_third_one_has_the_estimate() -> None:
 
 
 def test_rows_have_fields_of_the_data_model_alone_each_of_its_type() -> None:
-    cells = {"cell_steps": (steps(0.5), steps(0.8), steps(0.5)), "cell_charges": cell_charges(1.0, 0.9, 1.0)}
+    cells = {"cell_steps": (steps(0.5), steps(0.8), steps(0.5)), "cell_charges": cell_charges(0.9, 1.0, 1.0)}
     full = {"to_soc_pct": 100.0, "charge_ah": 80.0, "end_current_a": 2.0, "net_ah": 3.0}
     changes = [charge_ended(each, steps=steps(80.0), **cells) for each in days(full, full, full)]
     rest = HealthChange(-1, START_NS, 0, HealthKind.REST, drift_mv=(1.0, nan, -2.0), soc_pct=40.0)
@@ -88,7 +88,7 @@ def test_rows_have_fields_of_the_data_model_alone_each_of_its_type() -> None:
     expected = {field.name for field in MEASUREMENTS["battery_health"].fields} - {"reason"}
     assert whole.keys() == expected
     assert (whole["resistance_mohm"], whole["resistance_steps"]) == (80.0, 50.0)
-    assert (whole["weak_cell_index"], whole["resistive_cell_index"]) == (2.0, 2.0)
+    assert (whole["weak_cell_index"], whole["resistive_cell_index"]) == (1.0, 2.0)
     assert whole["resistive_cell_ratio"] == 1.6
     assert rows(made, "cell_drift")[0].fields == {"d001": 1.0, "d003": -2.0, "soc_pct": 40.0}
     assert rows(made, "battery_use")[0].fields["full_cycles"] == 0.5
@@ -194,7 +194,7 @@ def test_a_cell_is_spoken_of_in_the_third_charge_running_and_once() -> None:
         charge = counted(start_ns=START_NS + number * DAY_NS)
         of_steps = (steps(0.5), steps(middle_mohm), steps(0.5))
         made.append(events(health.take(charge_ended(charge, cell_charges=cells, cell_steps=of_steps))))
-    assert made == [[], [], [], ["resistance_high"], [], ["weak_cell"], []]
+    assert made == [[], [], [], ["resistance_high"], [], [], ["weak_cell"]]  # not told beside 1.6
 
 
 @pytest.mark.parametrize(
@@ -203,7 +203,9 @@ def test_a_cell_is_spoken_of_in_the_third_charge_running_and_once() -> None:
 )
 def test_a_cell_is_weak_under_95_percent_by_more_than_two_sd(ratio: float, sd: float, is_weak: bool) -> None:
     cells = cell_charges(1.0, ratio, 1.01, sd=sd)
-    made = taken(pack(), (charge_ended(charge, cell_charges=cells) for charge in days({}, {}, {})))
+    like = (steps(0.5),) * 3
+    changes = (charge_ended(one, cell_charges=cells, cell_steps=like) for one in days({}, {}, {}))
+    made = taken(pack(), changes)
     assert events(made) == ["weak_cell"] * is_weak
     fields = rows(made)[-1].fields
     assert [fields[f"weak_cell_{name}"] for name in ("index", "ratio", "sd")] == [2.0, ratio, sd]
@@ -212,7 +214,8 @@ def test_a_cell_is_weak_under_95_percent_by_more_than_two_sd(ratio: float, sd: f
 def test_an_event_names_the_pack_the_cell_and_the_end_of_the_charge() -> None:
     health, made = pack(), list[Point | tuple[Event, int]]()
     for charge in days({}, {}, {}):
-        made += health.take(charge_ended(charge, cell_charges=cell_charges(1.0, 0.9, 1.0)))
+        cells = {"cell_charges": cell_charges(1.0, 0.9, 1.0), "cell_steps": (steps(0.5),) * 3}
+        made += health.take(charge_ended(charge, **cells))
     ((event, time_ns),) = [one for one in made if not isinstance(one, Point)]
     assert (event.pack, event.active, time_ns) == ("main", True, START_NS + 2 * DAY_NS + 2 * HOUR_NS)
     assert event.text == "cell 2 has 0.900 of the median cell's charge (sd 0.005)"
@@ -264,7 +267,7 @@ def test_a_drive_has_resistances_of_cells_alone() -> None:
 @pytest.mark.parametrize("cut", [1, 5, 20])
 def test_a_history_goes_on_from_its_json(cut: int) -> None:
     """In 260 charges it is restored after each `cut`: 200 of them are kept."""
-    bad = {"cell_charges": cell_charges(1.0, 0.9, 1.0), "cell_steps": (steps(0.5), steps(0.9), steps(0.5))}
+    bad = {"cell_charges": cell_charges(1.0, 0.9, 1.0), "cell_steps": (steps(0.5), steps(0.5), steps(0.9))}
     full: dict[str, Any] = {"to_soc_pct": 100.0, "end_current_a": 2.0, "net_ah": 40.0, "net_s": 12 * 3600.0}
     drawn = islice(charges(random.Random(2), lambda years: 90.0 - 9.0 * years), 260)
     changes = [

@@ -83,7 +83,7 @@ def test_what_the_battery_says_of_its_health_itself_stands_beside_ours() -> None
     ours_pct = pack["charges"][2]["estimate"]["soh_pct"]
     assert pack["reported"] == {"soh_pct": 100.0, "difference_pct": pytest.approx(ours_pct - 100.0)}
     *_, before, last = as_table(found).splitlines()
-    assert last.endswith(f"the battery itself reports 100.0 % ({ours_pct - 100.0:+.1f} % by us)")
+    assert last.endswith(f"the battery itself reports 100.0 %, {100.0 - ours_pct:+.1f} to what was measured")
     assert "itself" not in before
     assert json.loads(as_json(packs(points())))["packs"][0]["reported"] is None
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from telemetry.config import load_config
-from telemetry.model.finding import Finding
+from telemetry.model.finding import Finding, Grade
 from telemetry.service.bound_findings import Series, energy_off
 from telemetry.service.check import check
 from tests.support.composition_cases import CELLS_DBC, POWER_DBC, Case, config
@@ -86,6 +86,16 @@ def test_a_log_says_bytes_an_hour_and_by_how_much_energy_is_off(tmp_path: Path) 
     flown_wh = sum((one + other) / 2 * 0.1 / 3600 for one, other in pairwise(power))
     assert int(measured[2]) == round(flown_wh)
     assert abs(float(measured[1])) < 0.05
+
+
+@pytest.mark.parametrize(("most", "is_over"), [(30_000, True), (5_000_000, False)])
+def test_a_log_that_needs_more_than_the_budget_is_a_warning(most: int, is_over: bool, tmp_path: Path) -> None:
+    rest = f"[send]\nmessages = false\nevery_s = 60\n[uplink]\nbytes_per_hour = {most}\n"
+    found = drive(tmp_path, rest + BOUNDS.format("line"))
+    warned = [one.text for one in found if one.level is Grade.WARNING and "[uplink]" in one.text]
+    assert [text.partition(": ")[2] for text in warned] == [
+        "that is more than [uplink] allows, 0.030 MB: bounds will be widened"
+    ] * is_over
 
 
 def test_energy_from_kept_values_is_off_by_what_a_reader_draws_too_much() -> None:
