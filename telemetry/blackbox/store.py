@@ -220,6 +220,9 @@ def _with_frames(record: Sequence[Part]) -> Iterator[Part]:
     """Yield the same, with frames. Raises ValueError where they are damaged."""
     packed: defaultdict[str, bytearray] = defaultdict(bytearray)
     for part in record:
+        has_frames = part.kind in (Kind.FRAMES, Kind.MESSAGES)
+        if (part.count > 0) != has_frames and (part.count or (has_frames and part.content)):
+            raise ValueError(f"a part of {part.kind} says that it has {part.count} frames")
         packed[part.source] += part.content if part.count > 0 else b""
     batches = {source: unpack(bytes(content)) for source, content in packed.items()}
     done: Counter[str] = Counter()
