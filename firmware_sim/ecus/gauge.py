@@ -1,4 +1,4 @@
-"""What a BMS tells of its pack's current and state of charge: the plant's values, with errors of sensors.
+"""A BMS's reports of current and state of charge: the plant's values, with errors of sensors.
 
 Promises: without an error they are the plant's own. Limits, alarms and the plant itself never see an error.
 """
@@ -27,7 +27,7 @@ class Gauge:
 
     @property
     def soc_pct(self) -> float:
-        """Return the state of charge as it is told, between 0 and 100 %."""
+        """Return the state of charge as the BMS reports it, between 0 and 100 %."""
         if self.stuck_pct is not None:
             return self.stuck_pct
         true_pct = self.pack.soc_pct

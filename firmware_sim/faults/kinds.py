@@ -120,7 +120,7 @@ class CurrentError(Fault):
 
 @dataclass(frozen=True, slots=True)
 class SocError(Fault):
-    """The BMS tells a state of charge that is off. Each time that it begins, the errors are others."""
+    """The BMS reports a state of charge that is off. Each time that it begins, the errors are others."""
 
     sd_pct: float = key(absent=0.0, least=0.0, most=20.0)  # right at full, elsewhere slowly varying
     shift_pct: float = key(absent=0.0, least=-100.0, most=100.0)

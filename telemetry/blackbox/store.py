@@ -36,7 +36,7 @@ MOST_RECORD_BYTES = 64_000_000
 
 
 class Kind(StrEnum):
-    """What a part holds: MESSAGES are of serial devices, as frames; a STATE is what stages knew then."""
+    """Name the content of a part: MESSAGES are of serial devices, as frames, a STATE of the stages."""
 
     FRAMES = "frames"
     MESSAGES = "messages"
@@ -159,7 +159,7 @@ class Box:
                 yield from chain(*self.records(number))
 
     def since_state(self) -> list[Part]:
-        """Return the newest state, and what came after it. Empty: there is none."""
+        """Return the newest state, and what came after it; empty without a state."""
         found: list[Part] = []
         for number in reversed(self.segments()):
             found[:0] = chain(*self.records(number))

@@ -18,7 +18,7 @@ class Point(NamedTuple):
 
 
 class Named(NamedTuple):
-    """Who a pack is, which row `row` of the batch has said. pack: as configured; rated_ah: 0: not said."""
+    """Name a pack, as row `row` of the batch has it. pack: as configured; rated_ah: 0: not said."""
 
     row: int
     pack: str

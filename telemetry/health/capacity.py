@@ -24,7 +24,7 @@ _YEAR_NS = 365.25 * 86_400e9
 
 
 class Used(NamedTuple):
-    """What a charge that counts says of the capacity. time_ns: its start."""
+    """Give the capacity by a charge that counts. time_ns: its start."""
 
     time_ns: int
     capacity_ah: float

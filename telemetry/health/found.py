@@ -30,7 +30,7 @@ _MONTH_NS = 365.25 / 12.0 * 86_400e9
 
 
 class Drift(NamedTuple):
-    """How cells move away from the median one, at rests of like state of charge: a list has an entry a cell.
+    """Give the drift of cells at rests of like state of charge: a list has an entry a cell.
 
     soc_pct: from there on for 10 %; rests: so many of them.
     """

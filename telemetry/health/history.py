@@ -23,7 +23,7 @@ _KEPT = 0.99  # of the coarse sums, from charge to charge
 
 @dataclass(slots=True)
 class SinceFull:
-    """What was counted since the last charge that ended full: current with its sign, without threshold."""
+    """Sum up since the last charge that ended full: current with its sign, without threshold."""
 
     charge_ah: float = 0.0
     duration_s: float = 0.0

@@ -37,7 +37,7 @@ MOST_PUT_OFF = 40  # deliveries, in which a transport session is always open
 
 
 class Boxing:
-    """`box`: None where there is none."""
+    """Take `box`; None without a black box."""
 
     def __init__(
         self, composition: Composition, clock: Clock, tap: LineTap, pipeline: Pipeline, own: OwnPoints

@@ -1,4 +1,4 @@
-"""What the service tells of itself: figures of one moment, as points, on the status socket, on the page.
+"""Report on the service itself: figures of one moment, as points, on the status socket, on the page.
 
 Promises: figures of one moment balance, and nothing that fails here ends the service. Relies on the
 pipeline's thread, but for `describe`.

@@ -40,7 +40,7 @@ class HealthLives(Lives):
     def start(self) -> Recovery:
         recovery = super().start()
         committer: object = _AtOnce(self.spool)
-        self.remembering = Remembering(self.folder, committer)  # type: ignore[arg-type]
+        self.remembering = Remembering(self.folder, committer)  # type: ignore[arg-type]  # all that is called
         self.remembering.adopt(self.composition, self.stages.writing.health, ())
         return recovery
 

@@ -12,7 +12,7 @@ ABSENT = -1  # an index: there is no such record or field
 
 @dataclass(frozen=True, slots=True)
 class PackSpec:
-    """Where a schema has the values of one pack: records by their index, fields by theirs in `battery`."""
+    """Place the values of one pack in a schema: records by their index, fields by theirs in `battery`."""
 
     battery: int
     current_a: int
@@ -28,7 +28,7 @@ class PackSpec:
 
 
 class HealthKind(IntEnum):
-    """What has changed at a pack."""
+    """Name a change at a pack."""
 
     CHARGE_BEGUN = 1
     CHARGE_ENDED = 2
@@ -53,7 +53,7 @@ class Steps:
 
 
 class CountedCharge(NamedTuple):
-    """What was counted of one charge, current into the pack above 0.
+    """Give the sums of one charge, current into the pack above 0.
 
     start_ns, end_ns: the first and the last row of it with current. from_soc_pct: the last before the
     current; to_soc_pct: the last after it, before the next current. charge_ah and energy_wh include

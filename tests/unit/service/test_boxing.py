@@ -142,7 +142,7 @@ def merged(*lines: Sequence[str]) -> dict[tuple[str, str], dict[str, str]]:
     """Points as a server has them: fields by series and stamp."""
     found: dict[tuple[str, str], dict[str, str]] = {}
     for line in (line for each in lines for line in each):
-        series, fields, stamp = re.fullmatch(r"(\S+) (.*) (\d+)", line).groups()  # type: ignore[union-attr]
+        series, fields, stamp = re.fullmatch(r"(\S+) (.*) (\d+)", line).groups()  # type: ignore[union-attr]  # it fits
         found.setdefault((series, stamp), {}).update(re.findall(r'(\w+)=("[^"]*"|[^,]*)', fields))
     return found
 
