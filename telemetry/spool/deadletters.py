@@ -26,6 +26,8 @@ from telemetry.spool.filesystem import FileSystem, read_file, replace_file
 
 DIRECTORY_NAME = "dead"
 REQUEUE = "requeue"  # holds the letters that were handed over to be sent again
+LOOK_EVERY_S = 5.0  # for letters that were handed over
+LETTERS_A_LOOK = 16
 NO_TIME = "no_time"  # the reason of batches whose boot ended before the time was known
 
 _NAME = re.compile(r"\d{15}\.\d{4}\.letter")
@@ -202,6 +204,9 @@ class Requeue:
         self._filesystem = filesystem
         self._directory = directory / REQUEUE
         self._claimed: dict[int, Path] = {}
+        self._look_at_s = 0.0
+        self.found: list[str] = []  # names of letters that were handed over
+        self.has_more = False  # than were looked at
         with contextlib.suppress(OSError):  # there is no such directory, or the disk refuses
             for name in filesystem.names(self._directory):
                 claimed = _CLAIMED.fullmatch(name)
@@ -210,9 +215,16 @@ class Requeue:
                 elif claimed:
                     filesystem.rename(self._directory / name, self._directory / claimed[1])
 
-    def waiting(self) -> list[str]:
-        """Return the names of letters that were handed over."""
-        return letter_names(self._filesystem, self._directory)
+    def look(self, now_s: float) -> None:
+        """Look, now and then, whether a command has handed letters over: the first of them are `found`."""
+        if now_s < self._look_at_s:
+            return
+        self._look_at_s = now_s + LOOK_EVERY_S
+        with contextlib.suppress(OSError):  # out of descriptors, or a disk that refuses: later
+            waiting = letter_names(self._filesystem, self._directory)
+            self.found, self.has_more = waiting[:LETTERS_A_LOOK], len(waiting) > LETTERS_A_LOOK
+            if self.has_more:
+                self._look_at_s = now_s
 
     def read(self, name: str) -> tuple[Letter, bytes] | None:
         """Return a letter and its lines; None if it cannot be read as one."""

@@ -42,9 +42,6 @@ from telemetry.spool.trails import NO_STATE, check_state, written
 from telemetry.spool.turns import Turns
 from telemetry.spool.write_through import MOST_BYTES, WriteThrough
 
-LOOK_EVERY_S = 5.0  # for dead letters that were handed over
-LETTERS_A_LOOK = 16
-
 
 class Spool:
     """Batches between the pipeline and the sink, in one directory."""
@@ -75,9 +72,6 @@ class Spool:
         self._refusal = ""  # why the spool is volatile
         self._retry_at_s = 0.0
         self._retry_s = self._limits.retry_s
-        self._look_at_s = 0.0  # for letters that were handed over
-        self._letters: list[str] = []  # that were found
-        self._more_letters = False  # than were looked at
         self._closed = False
         self._is_fed = False  # a pipeline has appended to it
         self._lock_file = lock_directory(self._filesystem, directory)
@@ -252,10 +246,11 @@ class Spool:
     def commit_due(self) -> bool:
         """Return whether it is time for `commit`."""
         with self._lock:
-            self._look_for_letters()
-            if self._letters and not self._replacements_wait():
-                return True
             now_s = self._clock.monotonic_s()
+            if not self._closed:
+                self._requeue.look(now_s)
+            if self._requeue.found and not self._replacements_wait():
+                return True
             oldest = self._memory.oldest
             if oldest is None:
                 return False
@@ -273,8 +268,9 @@ class Spool:
         """
         with self._commit_lock:
             with self._lock, contextlib.suppress(OSError):
-                self._look_for_letters()
-                self._append_letters()
+                if not self._closed:
+                    self._requeue.look(self._clock.monotonic_s())
+                    self._append_letters()
             while (error := self._commit_once()) and error.errno in (errno.ENOSPC, errno.EDQUOT):
                 with self._lock:
                     if not self._store.evict_oldest():
@@ -338,23 +334,11 @@ class Spool:
         if not self._in_flight.is_writing:  # what is being written is not to be touched
             self._memory.evict(self._limits.memory_limit_bytes)
 
-    def _look_for_letters(self) -> None:
-        """Look, now and then, whether a command has handed dead letters over."""
-        now_s = self._clock.monotonic_s()
-        if now_s >= self._look_at_s and not self._closed:
-            self._look_at_s = now_s + LOOK_EVERY_S
-            with contextlib.suppress(OSError):  # out of descriptors, or a disk that refuses: later
-                waiting = self._requeue.waiting()
-                self._letters = waiting[:LETTERS_A_LOOK]
-                self._more_letters = len(waiting) > LETTERS_A_LOOK
-                if self._more_letters:
-                    self._look_at_s = now_s
-
     def _append_letters(self) -> None:
         """Append the letters that were found, when no newer rows wait that may replace theirs."""
-        if not self._letters or self._replacements_wait():
+        if not self._requeue.found or self._replacements_wait():
             return
-        letters, self._letters = self._letters, []
+        letters, self._requeue.found = self._requeue.found, []
         self._store.save()  # their death must be as durable as their return
         self._store.sync_slot()
         for name in letters:
@@ -386,7 +370,7 @@ class Spool:
     def letters_wait(self) -> bool:
         """Return whether dead letters that were handed over are not appended yet, as of the last look."""
         with self._lock:
-            return bool(self._letters) or self._more_letters
+            return bool(self._requeue.found) or self._requeue.has_more
 
     # -- the sink's side
 

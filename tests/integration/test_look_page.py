@@ -1,6 +1,5 @@
 """The page of a look in a browser, from its file: what it shows is what the log holds."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -8,7 +7,7 @@ from playwright.sync_api import Browser, expect
 
 from telemetry.look.page import page
 from telemetry.look.seen import Finding, Place
-from tests.support.browser import WAIT_MS, chromium, opened
+from tests.support.browser import WAIT_MS, opened
 from tests.support.look_page import look_of, looked_id
 
 pytestmark = pytest.mark.xdist_group("chromium")  # started once
@@ -16,12 +15,6 @@ expect.set_options(timeout=WAIT_MS)
 HOSTILE = "<img src=x onerror=alert(1)></script>"
 # 40 frames: a counter of four bits, and 400.0 V that rise by 0.1 V a frame.
 DRIVE = tuple(bytes([number % 16, *(4000 + number).to_bytes(2, "big"), 0x55]) for number in range(40))
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as started:
-        yield started
 
 
 @pytest.fixture

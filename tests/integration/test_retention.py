@@ -489,14 +489,3 @@ def test_the_files_install_what_the_command_does(
         if is_odd:
             found.bring_in(datetime.fromtimestamp(DAY_AGO_S, UTC), NOW)
             assert [count > 0 for count in found.values().values()] == [True, True, False]
-
-
-def test_every_number_and_flag_of_the_data_model_is_kept() -> None:
-    """By the model's page, and not by the table that the files are made of."""
-    page = (Path(__file__).parents[2] / "docs/data-model.md").read_text("utf-8")
-    tasks = {flux.task("fleet", tier) for tier in TIERS}
-    for name, text in re.findall(r"^## `(\w+)`(.*?)(?=^## |\Z)", page, re.MULTILINE | re.DOTALL):
-        for field in re.findall(r"^\| `(\w+)` \|", text, re.MULTILINE):
-            stem = re.escape(field.rstrip("ABCDEFGHIJKLMNOPQRSTUVWXYZ"))
-            for task in tasks:
-                assert re.search(rf'"{name}", fields: /[^/]*\b{stem}', task), (name, field)

@@ -15,6 +15,8 @@ from firmware_sim.wire.asked import AskedLine
 from firmware_sim.wire.readings import Readings
 from telemetry.protocols.known import PROTOCOLS
 from telemetry.protocols.table import EIGHT_N_ONE, LineSettings
+from telemetry.scan.probes import scanned, settings_of
+from telemetry.scan.serial_scan import LineReport, LineScan, Waits
 from telemetry.sources.stop import StopSignal
 from tests.support.clock import FakeClock
 
@@ -223,3 +225,17 @@ def line_of(protocol: str, clock: FakeClock) -> ScannedLine:
     """Make a line with one simulated device of that protocol."""
     make, baud_rate, line = LINES[protocol]
     return ScannedLine(clock, [make()], baud_rate, line)
+
+
+def scan(
+    line: ScannedLine, *, risky: bool = False, names: Sequence[str] = (), waits: Waits | None = None
+) -> LineReport:
+    """Scan a line for these protocols, or for all."""
+    settings = settings_of(scanned(names), risky=risky)
+    with StopSignal() as stop:
+        return LineScan(line.link_at, line.clock, waits or Waits(), speaks_always=risky).run(settings, stop)
+
+
+def on_a_line(*devices: DeviceEnd, baud_rate: int = 9600) -> ScannedLine:
+    """Put devices on a line of eight bits without parity."""
+    return ScannedLine(FakeClock(), devices, baud_rate)

@@ -5,7 +5,7 @@ from libc.stdint cimport int32_t, int64_t, uint16_t, uint32_t, uint64_t
 from telemetry_core.rules.counting cimport Counters
 from telemetry_core.rules.cycles cimport CycleState, Page, passed
 from telemetry_core.rules.derived cimport PowerState, Reading
-from telemetry_core.rules.map_table cimport MapTable, Slot
+from telemetry_core.rules.map_table cimport MapTable, Message, Slot
 
 cdef struct Channel:
     int32_t bus                  # -1: not bound
@@ -29,6 +29,12 @@ cdef void free_channel(Channel* channel) noexcept nogil
 # All of it as plain values, None where it is not bound; and back. ValueError: it is of another map.
 cdef object remembered(Channel* channel, MapTable table)
 cdef object recall(Channel* channel, MapTable table, memory)
+
+# As (cycle, page) what is missing, or has not come yet where others have.
+cdef object missing_pages(const Channel* channel, MapTable table)
+
+# Forget what another device sent for the message's targets. Counters keep their sums.
+cdef void forget_sender(Channel* channel, MapTable table, const Message* message) noexcept nogil
 
 
 cdef inline bint fills(Channel* channel, const Slot* slot, int64_t time_ns, uint64_t gap_ns) noexcept nogil:

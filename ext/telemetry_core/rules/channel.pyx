@@ -1,6 +1,6 @@
 """What a mapper remembers of a channel: one piece of memory for each kind of thing, all 0 at first."""
 
-from libc.stdint cimport int32_t, uint16_t, uint64_t
+from libc.stdint cimport int32_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport free
 from libc.string cimport memset
 
@@ -8,7 +8,7 @@ from telemetry_core.memory cimport zeroed
 from telemetry_core.rules.counting cimport Counters
 from telemetry_core.rules.cycles cimport UNHEARD, CycleState, Page
 from telemetry_core.rules.derived cimport PowerState, Reading
-from telemetry_core.rules.map_table cimport Bus, MapTable
+from telemetry_core.rules.map_table cimport Bus, Cycle, MapTable, Message, Output, Target
 
 
 cdef object make_channel(Channel* channel, MapTable table, Py_ssize_t bus, tags):
@@ -84,3 +84,36 @@ cdef object recall(Channel* channel, MapTable table, memory):
     for n in range(len(values)):
         channel.brought_by[n], channel.values[n] = brought_by[n], values[n]
     channel.is_watching = True
+
+
+cdef object missing_pages(const Channel* channel, MapTable table):
+    cdef Py_ssize_t number
+    cdef uint32_t page
+    cdef Cycle* cycle
+    cdef Page* pages
+    found = []
+    for number in range(table.buses[channel.bus].cycle_count if channel.bus >= 0 else 0):
+        cycle = &table.cycles[table.buses[channel.bus].first_cycle + number]
+        pages = channel.pages + cycle.first_page
+        for page in range(cycle.page_count if channel.cycles[number].number else 0):
+            if pages[page].is_missing != UNHEARD and (
+                    pages[page].is_missing or (pages[page].came == 0 and cycle.page_count > 1)):
+                found.append((number, page))
+    return found
+
+
+cdef void forget_sender(Channel* channel, MapTable table, const Message* message) noexcept nogil:
+    cdef const Output* output
+    cdef const Target* target
+    cdef uint32_t number
+    for number in range(message.first_output, message.first_output + message.output_count):
+        output = &table.outputs[number]
+        target = &table.targets[output.target]
+        memset(&channel.heard[target.first_origin], 0, target.origin_count * sizeof(Reading))
+        memset(&channel.powers[output.target], 0, sizeof(PowerState))
+        channel.powers[output.target].is_changed = True
+        channel.counters[output.target].charge.is_known = False
+        channel.counters[output.target].energy.is_known = False
+        if output.cycle >= 0:
+            channel.cycles[output.cycle].is_cut = True
+            channel.cycles[output.cycle].fitted = 0

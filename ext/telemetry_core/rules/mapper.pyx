@@ -23,24 +23,26 @@ what a page of cells brings. `cycles.pyx` and `rounds.pyx` say which pages are o
 """
 
 cimport cython
-from libc.math cimport NAN, isfinite
-from libc.stdint cimport INT64_MAX, int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+from libc.math cimport isfinite
+from libc.stdint cimport INT64_MAX, int32_t, int64_t, uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport free
 from libc.string cimport memset
 
-from telemetry_core.memory cimport lengthened, with_room, zeroed
-from telemetry_core.rules.channel cimport Channel, fills, free_channel, make_channel, recall, remembered
+from telemetry_core.memory cimport lengthened, zeroed
+from telemetry_core.rules.channel cimport (
+    Channel, fills, forget_sender, free_channel, make_channel, missing_pages, recall, remembered,
+)
 from telemetry_core.rules.cycles cimport (
-    GIVEN_UP, HELD_READING, NEWS, NO_NEWS, PAGE_MISSING, READING, REPLACES, UNHEARD, CycleState, Page, forget_device,
-    passed, take_row,
+    GIVEN_UP, HELD_READING, NEWS, READING, REPLACES, CycleState, Page, forget_device, passed, take_row,
 )
 from telemetry_core.rules.derived cimport (
-    PowerState, Reading, Spread, note_cell, note_temperature, share_of, write_counters, write_power, write_spread,
+    Reading, Spread, note_cell, note_temperature, share_of, write_counters, write_power, write_spread,
 )
 from telemetry_core.rules.map_table cimport (
     Bus, Cycle, MapTable, Message, Output, Part, Range, Reference, Slot, Target, Word, find_word, is_there,
     mapped_value,
 )
+from telemetry_core.rules.notices cimport Notice, Notices, note
 from telemetry_core.rules.pages cimport take_values, write_page
 from telemetry_core.rules.rounds cimport read_held, take_answer
 from telemetry_core.rows.access cimport has_field, is_of_sender, set_double, set_word, slots_of, reports_fault
@@ -48,15 +50,6 @@ from telemetry_core.rows.batch cimport ROW_NEW_SENDER, ROW_OTHER_SENDER, RowHead
 from telemetry_core.rows.schema cimport HEAD_WORDS, Schema
 
 from telemetry_core.rules.map_spec import PageNotice
-
-
-cdef struct Notice:              # a page is missing or back
-    Py_ssize_t row               # the last of those made of the row that showed it
-    int64_t time_ns
-    uint32_t cycle
-    uint32_t page
-    uint16_t channel
-    uint8_t is_missing
 
 
 cdef enum:
@@ -78,9 +71,7 @@ cdef class Mapper:
     cdef Py_ssize_t channel_count
     cdef uint32_t* parts_there           # scratch: what _find_parts found
     cdef uint32_t* pages_there           # scratch: their pages
-    cdef Notice* noticed                 # by the last batch
-    cdef size_t notice_count
-    cdef size_t notice_room
+    cdef Notices noticed                 # by the last batch
     cdef int64_t* made_rows              # of each record of the map
     cdef Py_ssize_t first_record         # of the map
     cdef bint has_pages
@@ -112,7 +103,7 @@ cdef class Mapper:
         free(self.made_rows)
         free(self.parts_there)
         free(self.pages_there)
-        free(self.noticed)
+        free(self.noticed.all)
 
     def bind(self, Py_ssize_t channel, Py_ssize_t bus, tags, *, bint by_order=False):
         """Map the rows of `channel` as those of the plan's bus `bus`, and forget what it remembers of the channel.
@@ -161,7 +152,7 @@ cdef class Mapper:
             raise ValueError("the batches are not of the mapper's schema")
         if samples is out:
             raise ValueError("a batch cannot be mapped into itself")
-        self.notice_count = 0
+        self.noticed.count = 0
         if self.has_pages:
             self.pages.clear()
         with nogil:
@@ -186,7 +177,7 @@ cdef class Mapper:
         """
         if out.schema is not self.schema:
             raise ValueError("the batch is not of the mapper's schema")
-        self.notice_count = 0
+        self.noticed.count = 0
         if self.has_pages:
             self.pages.clear()
         if self.held(channel):
@@ -218,32 +209,14 @@ cdef class Mapper:
         cdef size_t number
         cdef Notice* one
         found = []
-        for number in range(self.notice_count):
-            one = &self.noticed[number]
+        for number in range(self.noticed.count):
+            one = &self.noticed.all[number]
             found.append(PageNotice(one.row, one.time_ns, one.channel, one.cycle, one.page, one.is_missing != 0))
         return found
 
     def missing(self, Py_ssize_t channel):
         """Return as (cycle, page) what is missing on `channel`, or has not come yet where others have."""
-        cdef Py_ssize_t number
-        cdef uint32_t page
-        cdef Channel* bound
-        cdef Bus* bus
-        cdef Cycle* cycle
-        cdef Page* pages
-        if not 0 <= channel < self.channel_count or self.channels[channel].bus < 0:
-            return []
-        bound = &self.channels[channel]
-        bus = &self.table.buses[bound.bus]
-        found = []
-        for number in range(bus.cycle_count):
-            cycle = &self.table.cycles[bus.first_cycle + number]
-            pages = bound.pages + cycle.first_page
-            for page in range(cycle.page_count if bound.cycles[number].number else 0):
-                if pages[page].is_missing != UNHEARD and (
-                        pages[page].is_missing or (pages[page].came == 0 and cycle.page_count > 1)):
-                    found.append((number, page))
-        return found
+        return missing_pages(&self.channels[channel], self.table) if 0 <= channel < self.channel_count else []
 
     def made(self):
         """Return how many rows of each measurement were made so far."""
@@ -326,7 +299,7 @@ cdef class Mapper:
         cdef Spread spread
         cdef uint32_t number
         if (<const RowHead*>row).id & ROW_NEW_SENDER and message.sender < 0:
-            self._change_sender(channel, message)
+            forget_sender(channel, self.table, message)
         memset(&spread, 0, sizeof(Spread))
         for number in range(message.first_output, end):
             output = &self.table.outputs[number]
@@ -336,23 +309,6 @@ cdef class Mapper:
                 self._write_plain(row, channel, output, &spread, out)
                 memset(&spread, 0, sizeof(Spread))
         return 0
-
-    cdef void _change_sender(self, Channel* channel, const Message* message) noexcept nogil:
-        """Forget what another device sent for the message's targets. Counters keep their sums."""
-        cdef const Output* output
-        cdef const Target* target
-        cdef uint32_t number
-        for number in range(message.first_output, message.first_output + message.output_count):
-            output = &self.table.outputs[number]
-            target = &self.table.targets[output.target]
-            memset(&channel.heard[target.first_origin], 0, target.origin_count * sizeof(Reading))
-            memset(&channel.powers[output.target], 0, sizeof(PowerState))
-            channel.powers[output.target].is_changed = True
-            channel.counters[output.target].charge.is_known = False
-            channel.counters[output.target].energy.is_known = False
-            if output.cycle >= 0:
-                channel.cycles[output.cycle].is_cut = True
-                channel.cycles[output.cycle].fitted = 0
 
     cdef uint64_t* _begin_row(self, const RowHead* head, Channel* channel, const Target* target,
                               SampleBatch out) except NULL nogil:
@@ -464,7 +420,7 @@ cdef class Mapper:
         if found & READING:
             self._write_cells(<const RowHead*>row, channel, cycle, state, state.begin, spread, out)
         if found & NEWS:
-            self._note(<const RowHead*>row, output.cycle, pages, cycle.page_count, out.rows - 1)
+            note(&self.noticed, <const RowHead*>row, output.cycle, pages, cycle.page_count, out.rows - 1)
         return 0
 
     cdef uint8_t _place_row(self, const uint64_t* row, CycleState* state, Page* pages, const Cycle* cycle,
@@ -526,18 +482,4 @@ cdef class Mapper:
         made = self._begin_row(&state.held, channel, target, out)
         write_spread(made, self.schema.records[target.record].mask_words, target, &spread)
         self._end_row(made, target, out)
-        return 0
-
-    cdef int _note(self, const RowHead* head, uint32_t cycle, Page* pages, uint32_t page_count,
-                   Py_ssize_t row) except -1 nogil:
-        """Note which pages the row showed as missing or back."""
-        cdef uint32_t page
-        for page in range(page_count):
-            if pages[page].news == NO_NEWS:
-                continue
-            self.noticed = <Notice*>with_room(self.noticed, &self.notice_room, self.notice_count, sizeof(Notice))
-            self.noticed[self.notice_count] = Notice(row, head.time_ns, cycle, page, head.channel,
-                                                     pages[page].news == PAGE_MISSING)
-            self.notice_count += 1
-            pages[page].news = NO_NEWS
         return 0
