@@ -26,19 +26,6 @@ def wait_until_left(server: ScriptedServer) -> None:
         never.wait(0.005)
 
 
-@pytest.fixture
-def server() -> Iterator[ScriptedServer]:
-    with ScriptedServer() as server:
-        yield server
-
-
-@pytest.fixture
-def rig(server: ScriptedServer, request: pytest.FixtureRequest) -> Iterator[ClientRig]:
-    rig = ClientRig(server, **getattr(request, "param", {}))
-    yield rig
-    rig.client.close()
-
-
 @pytest.mark.parametrize(
     ("fault", "rig"),
     [

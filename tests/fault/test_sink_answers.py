@@ -1,7 +1,6 @@
 """What a 2xx means, over real sockets: everything is held until a store answers, and then stored once."""
 
 import json
-from collections.abc import Iterator
 
 import pytest
 
@@ -9,19 +8,6 @@ from telemetry.sinks.influx.server import Api
 from tests.support import scripted_server as acts
 from tests.support.client_rig import HASTY, LINES, ClientRig
 from tests.support.scripted_server import ScriptedServer
-
-
-@pytest.fixture
-def server() -> Iterator[ScriptedServer]:
-    with ScriptedServer() as server:
-        yield server
-
-
-@pytest.fixture
-def rig(server: ScriptedServer, request: pytest.FixtureRequest) -> Iterator[ClientRig]:
-    rig = ClientRig(server, **getattr(request, "param", {}))
-    yield rig
-    rig.client.close()
 
 
 @pytest.mark.parametrize("rig", [HASTY], indirect=True)

@@ -4,7 +4,6 @@ import base64
 import html
 import logging
 import traceback
-from collections.abc import Iterator
 from urllib.parse import quote, unquote
 
 import pytest
@@ -26,12 +25,6 @@ TOKEN = "canary-token-4711"
 PASSWORD = "canary-password-4711"
 PAIR = base64.b64encode(f"operator:{PASSWORD}".encode()).decode()
 SECRETS = (TOKEN, PASSWORD, PAIR)
-
-
-@pytest.fixture
-def server() -> Iterator[ScriptedServer]:
-    with ScriptedServer() as server:
-        yield server
 
 
 def quote_everything(status: int) -> Act:

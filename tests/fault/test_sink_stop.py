@@ -1,7 +1,6 @@
 """Stopping the sink: at once, whatever the server does; and with everything sent where it can be."""
 
 import threading
-from collections.abc import Iterator
 
 import pytest
 
@@ -16,12 +15,6 @@ from tests.support.waiting import wait_until
 
 GRACE_S = 0.3
 STOP_S = 15.0  # with room for a busy machine: half of what a request may take
-
-
-@pytest.fixture
-def server() -> Iterator[ScriptedServer]:
-    with ScriptedServer() as server:
-        yield server
 
 
 def sink_to(url: str, queue: ListQueue) -> Sink:

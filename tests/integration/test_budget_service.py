@@ -19,6 +19,7 @@ from telemetry.sinks.verdict import Exchange
 from telemetry.sources.inbox import Arrival
 from telemetry.sources.stop import StopSignal
 from tests.support.clock import FakeClock
+from tests.support.configuration import NOWHERE
 from tests.support.model_server import ModelServer
 from tests.support.recording import VEHICLE_DBC, record_drive
 
@@ -42,14 +43,8 @@ BOUNDS = {
 _BOUNDS = "".join(f'"{glob}" = {bound}\n' for glob, bound in BOUNDS.items())
 _MAP = "".join(f'[[map]]\nsignal = "{signal}"\nto = "{to}"\n' for signal, to in MAPPED.items())
 CONFIG = f"""
-vehicle = "van"
 gateway_every_s = 300
-[influx]
-url = "http://127.0.0.1:9"
-database = "d"
-[spool]
-directory = "spool"
-[web]
+{NOWHERE}[web]
 listen = "off"
 [send]
 messages = false

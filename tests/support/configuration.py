@@ -22,6 +22,15 @@ database = "fleet"
 [spool]
 directory = "spool"
 """
+# The same without a server; what holds of the whole file comes before it.
+NOWHERE = """
+vehicle = "van"
+[influx]
+url = "http://127.0.0.1:9"
+database = "d"
+[spool]
+directory = "spool"
+"""
 GATEWAY_OF_CAN0 = f'{GATEWAY}[[can]]\nname = "can0"\n'
 
 

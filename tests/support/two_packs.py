@@ -10,6 +10,7 @@ from telemetry_core.text.lines import LineBuffer
 from telemetry.live.state import LiveState
 from telemetry.rules.aggregate import Aggregate
 from telemetry.rules.map_entry import MapEntry
+from telemetry.rules.map_plan import Counting
 from telemetry.rules.reduce import SEND_ALL, ReduceSettings
 from telemetry.rules.resolve import model
 from telemetry.rules.send import SendSettings
@@ -65,30 +66,15 @@ def stages_of(
     reduce: ReduceSettings = SEND_ALL,
     observer: LiveState | None = None,
     entries: Sequence[MapEntry] = ENTRIES,
-) -> Stages:
-    modelling = model(entries, (), PLAN, aggregates=[HOUSE])
-    stages = Stages(
-        PLAN,
-        modelling.map,
-        modelling.alarms,
-        vehicle="van",
-        reduce=reduce,
-        banks=modelling.banks,
-        observer=observer,
-    )
-    for number, bus in enumerate(PACKS):
-        stages.bind(number, Binding(number, bus, bus))
-    return stages
-
-
-def stages_with_triggers(
-    *triggers: Trigger,
-    reduce: ReduceSettings,
+    *,
     send: SendSettings = SEND_AS_USUAL,
+    counting: Counting | None = None,
+    aggregates: Sequence[Aggregate] = (HOUSE,),
+    triggers: Sequence[Trigger] = (),
     own_time: Collection[int] = (),
 ) -> Stages:
-    """Return stages without banks. own_time: buses whose stamps do not come from this machine's clock."""
-    modelling = model(ENTRIES, (), PLAN)
+    """Return the stages of both buses. own_time: those whose stamps do not come from this machine's clock."""
+    modelling = model(entries, (), PLAN, counting, aggregates=aggregates)
     stages = Stages(
         PLAN,
         modelling.map,
@@ -96,7 +82,9 @@ def stages_with_triggers(
         vehicle="van",
         reduce=reduce,
         send=send,
+        banks=modelling.banks,
         triggers=resolved(triggers, PLAN, modelling.map) if triggers else (),
+        observer=observer,
     )
     for number, bus in enumerate(PACKS):
         stages.bind(number, Binding(number, bus, bus, own_time=number in own_time))

@@ -12,7 +12,7 @@ from telemetry.rules.reduce import SEND_ALL, ReduceSettings
 from telemetry.rules.send import SendSettings
 from telemetry.rules.trigger import Trigger
 from telemetry.stages.stages import Stages
-from tests.support.two_packs import PACKS, SECOND, Step, stages_with_triggers, written
+from tests.support.two_packs import PACKS, SECOND, Step, stages_of, written
 
 WITHOUT = SendSettings(messages=False)
 REDUCE = ReduceSettings(every_s=1.0)
@@ -30,9 +30,10 @@ class Case:
     reduce: ReduceSettings = REDUCE
 
     def stages(self, *, reduced: bool = True, triggers: bool = True) -> Stages:
-        return stages_with_triggers(
-            *(self.triggers if triggers else ()),
-            reduce=self.reduce if reduced else SEND_ALL,
+        return stages_of(
+            self.reduce if reduced else SEND_ALL,
+            aggregates=(),
+            triggers=self.triggers if triggers else (),
             send=self.send if reduced else SendSettings(),
             own_time=(1,) if self.own_time else (),
         )

@@ -10,7 +10,7 @@ from telemetry.rules.reduce import ReduceSettings
 from telemetry.service.pipeline import Pipeline
 from tests.support.clock import FakeClock
 from tests.support.listed_store import ListedStore
-from tests.support.two_packs import SECOND, START, Step, stages_with_triggers
+from tests.support.two_packs import SECOND, START, Step, stages_of
 
 
 @pytest.mark.parametrize("shape", ["line", "hold"])
@@ -20,7 +20,7 @@ def test_what_stands_on_both_sides_of_a_gap_is_stored_as_soon_as_the_source_is_s
 ) -> None:
     settings = ReduceSettings(shape=shape, longest_s=600.0, bounds={"battery.*": 1.0})
     clock, store = FakeClock(START), ListedStore()
-    pipeline = Pipeline(stages_with_triggers(reduce=settings), store, Ledger({}), clock, {})
+    pipeline = Pipeline(stages_of(settings, aggregates=()), store, Ledger({}), clock, {})
 
     def run(begin_s: float, end_s: float, buses: tuple[int, ...]) -> None:
         """Ten rows a second of these buses, as they come."""

@@ -22,17 +22,12 @@ from telemetry.spool import Spool
 from telemetry.spool.filesystem import FileSystem
 from telemetry.spool.view import SpoolView
 from tests.support.clock import FakeClock
+from tests.support.configuration import NOWHERE
 from tests.support.spool import batch
 
-CONFIG = """
-vehicle = "van"
-gateway_every_s = {every_s}
-[influx]
-url = "http://127.0.0.1:9"
-database = "d"
-[spool]
-directory = "spool"
-[web]
+CONFIG = f"""
+gateway_every_s = {{every_s}}
+{NOWHERE}[web]
 listen = "off"
 [[can]]
 name = "bus"

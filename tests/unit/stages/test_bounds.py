@@ -12,18 +12,17 @@ from telemetry.ledger import Ledger, imbalances, total
 from telemetry.rules.aggregate import Aggregate
 from telemetry.rules.map_plan import Counting
 from telemetry.rules.reduce import ReduceSettings
-from telemetry.rules.resolve import model
 from telemetry.rules.send import SendSettings
 from telemetry.service.pipeline import Pipeline
-from telemetry.stages.binding import Binding
 from telemetry.stages.stages import Stages
+from tests.support import two_packs
 from tests.support.clock import FakeClock
 from tests.support.command import printed
 from tests.support.composition_cases import POWER_DBC, POWER_MAP, Case, config
 from tests.support.composition_cases import pack as frame_of
 from tests.support.lineprotocol import Line, parse_line
 from tests.support.listed_store import ListedStore
-from tests.support.two_packs import ENTRIES, HOUSE, PACKS, PLAN, SECOND, START, Step
+from tests.support.two_packs import HOUSE, PACKS, SECOND, START, Step
 
 MODEL_ALONE = SendSettings(messages=False)
 SPARSE = ReduceSettings(every_s=1.0)
@@ -37,19 +36,7 @@ def reduce_of(shape: str = "line", **keys: float) -> ReduceSettings:
 def stages_of(
     reduce: ReduceSettings, send: SendSettings = MODEL_ALONE, aggregates: Sequence[Aggregate] = (HOUSE,)
 ) -> Stages:
-    modelling = model(ENTRIES, (), PLAN, Counting(), aggregates=aggregates)
-    stages = Stages(
-        PLAN,
-        modelling.map,
-        modelling.alarms,
-        vehicle="van",
-        reduce=reduce,
-        send=send,
-        banks=modelling.banks,
-    )
-    for number, bus in enumerate(PACKS):
-        stages.bind(number, Binding(number, bus, bus))
-    return stages
+    return two_packs.stages_of(reduce, send=send, counting=Counting(), aggregates=aggregates)
 
 
 def drive(seconds: int = 40, fault_s: float = 20.0) -> list[Step]:

@@ -22,9 +22,10 @@ from telemetry.rules.trigger import Trigger, resolved
 from telemetry.stages.binding import Binding
 from telemetry.stages.handing_over import hand_over_windows
 from telemetry.stages.stages import Stages
+from tests.support import two_packs
 from tests.support.plan_specs import Signal, plan
 from tests.support.stages import batch_of
-from tests.support.two_packs import PACKS, SECOND, START, Step, stages_with_triggers, written
+from tests.support.two_packs import PACKS, SECOND, START, Step, written
 
 BRAKE = Trigger(field="battery.current_a", changes_by=50.0, within_s=0.5, before_s=1.0, after_s=1.0)
 ALARM = Trigger(on=("cell_undervoltage",), before_s=1.0, after_s=2.0)
@@ -37,7 +38,7 @@ def stages_of(
     *triggers: Trigger, ring_bytes: int = 8_000_000, own_time: Sequence[int] = (), every_s: float = 60.0
 ) -> Stages:
     reduce = ReduceSettings(every_s=every_s, ring_bytes=ring_bytes)
-    return stages_with_triggers(*triggers, reduce=reduce, own_time=own_time)
+    return two_packs.stages_of(reduce, aggregates=(), triggers=triggers, own_time=own_time)
 
 
 def drive(
@@ -206,9 +207,10 @@ def unflushed(stages: Stages, steps: Sequence[Step]) -> list[str]:
 
 @pytest.mark.parametrize("shape", ["line", "hold"])
 def test_after_a_window_the_first_value_is_kept_by_which_the_others_are_bounded(shape: str) -> None:
-    stages = stages_with_triggers(
-        Trigger(on=("cell_*",), before_s=0.2, after_s=0.2),
-        reduce=ReduceSettings(bounds={"battery.current_a": 1.0}, shape=shape),
+    stages = two_packs.stages_of(
+        ReduceSettings(bounds={"battery.current_a": 1.0}, shape=shape),
+        aggregates=(),
+        triggers=[Trigger(on=("cell_*",), before_s=0.2, after_s=0.2)],
         send=SendSettings(messages=False),
     )
     at = [tenth / 10 for tenth in range(20)]
