@@ -13,7 +13,7 @@ from telemetry_core.text.lines import LineBuffer
 from telemetry.logs.log import OpenLog
 from telemetry.sinks.link import of_write
 from telemetry.sources.assemble import ChannelTable
-from telemetry.spool.compress import compress
+from telemetry.spool.compress import compress, compress_joint
 from telemetry.stages.binding import Binding
 from telemetry.stages.stages import Stages
 
@@ -138,8 +138,9 @@ class RateMeter:
         self._batches += batches
         self._first_ns = min(self._first_ns, lines.first_ns)
         self._last_ns = max(self._last_ns, lines.last_ns)
-        points, text, is_joint = lines.lines, lines.take(), 1.0 < self._batch_s < math.inf
-        self._size_bytes += sum(len(compress(batch, densely=is_joint)) for batch in _cut(text, batches))
+        points, text = lines.lines, lines.take()
+        packed = compress_joint if 1.0 < self._batch_s < math.inf else compress
+        self._size_bytes += sum(len(packed(batch)) for batch in _cut(text, batches))
         parsed_of = PARSED_OF if points >= BATCH_LINES else 1
         for number, match in enumerate(_LINE.finditer(text)):
             measurement = match[1]

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from telemetry.errors import DataError
 from telemetry.sinks.delivery import MAX_BATCH_BYTES, Delivery
 from telemetry.spool.batch import Entry
-from telemetry.spool.compress import compress, decompress
+from telemetry.spool.compress import compress, compress_joint, decompress
 from telemetry.spool.spool import Spool
 
 MOST_LINES = 5000  # of a joint
@@ -58,7 +58,7 @@ class Lanes:
     def join(self) -> Joint | None:
         """Return what waits, if that is more than one batch and nothing is under way one by one."""
         taken: dict[int, tuple[Entry, bytes]] = {}
-        lines = size_bytes = 0
+        points = size_bytes = 0
         self.more_waits = False
         for entry in () if self.is_busy else self._waiting(taken):
             try:
@@ -67,8 +67,8 @@ class Lanes:
                 text = decompress(delivery.payload, MAX_BATCH_BYTES) if delivery and is_usable else b""
             except DataError:
                 text = b""
-            lines, size_bytes = lines + entry.batch.points, size_bytes + len(text)
-            is_full = lines > MOST_LINES or size_bytes > self._most_bytes or len(taken) == MOST_BATCHES
+            points, size_bytes = points + entry.batch.points, size_bytes + len(text)
+            is_full = points > MOST_LINES or size_bytes > self._most_bytes or len(taken) == MOST_BATCHES
             if not text or is_full:
                 self._queue.release(entry.sequence)
                 self.more_waits = True
@@ -80,8 +80,8 @@ class Lanes:
             return None
         in_turn = [taken[sequence] for sequence in sorted(taken)]
         entries = tuple(entry for entry, _ in in_turn)
-        payload = b"".join(text for _, text in in_turn)
-        return Joint(entries, len(payload), compress(payload, densely=not self.more_waits))
+        lines = b"".join(text for _, text in in_turn)
+        return Joint(entries, len(lines), compress(lines) if self.more_waits else compress_joint(lines))
 
     def _waiting(self, taken: Collection[int]) -> Iterator[Entry]:
         """Take out of the queue, what goes first first. taken: what goes in the same request so far."""

@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 
 ANSWER_BYTES = 64 * 1024  # of an answer to a write
 _EMPTY = gzip.compress(b"", mtime=0)
-_LINES = {"Content-Type": "text/plain; charset=utf-8"}
 GZIP_AGAIN_S = 3600.0  # after a server took no gzip: another one may stand there by now
 _UNSUPPORTED = 415  # media type or content coding: RFC 9110, 15.5.16
 
@@ -191,10 +190,10 @@ class InfluxClient:
         now_s = self._clock.monotonic_s()
         if self._plain_until_s is None or now_s >= self._plain_until_s:
             self._plain_until_s = None
-            answer = self.request(api, "POST", path, query, {**_LINES, "Content-Encoding": "gzip"}, payload)
+            answer = self.request(api, "POST", path, query, {"Content-Encoding": "gzip"}, payload)
             if not _is_unsupported(answer):
                 return answer
-        answer = self.request(api, "POST", path, query, _LINES, decompress(payload, MAX_BATCH_BYTES))
+        answer = self.request(api, "POST", path, query, {}, decompress(payload, MAX_BATCH_BYTES))
         if _is_unsupported(answer):  # plain too: it is not the compression
             self._plain_until_s = None
         elif self._plain_until_s is None and isinstance(answer, Answer):

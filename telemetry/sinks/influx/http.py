@@ -139,6 +139,7 @@ def _guarded_pools(guard: _Guard) -> dict[str, type]:
     class GuardedConnection(HTTPConnection):
         response_class = _Response
         is_tls = False
+        _held: bytearray | None = None  # of the request that is being made: head and body leave together
 
         def _new_conn(self) -> socket.socket:
             connected = super()._new_conn()
@@ -147,11 +148,19 @@ def _guarded_pools(guard: _Guard) -> dict[str, type]:
             return connected
 
         def send(self, data: Any) -> None:
+            if self._held is not None:
+                self._held += data
+                return
             super().send(data)
             guard.traffic.carried(len(data), tls=self.is_tls)
 
         def request(self, method: str, url: str, body: Any = None, headers: Any = None, **more: Any) -> None:
-            super().request(method, url, body, headers, **more)
+            self._held = bytearray()
+            try:
+                super().request(method, url, body, headers, **more)
+            finally:
+                held, self._held = self._held, None
+            self.send(held)
             guard.sent_bytes = len(body or b"")
 
     class TlsConnection(GuardedConnection, HTTPSConnection):
@@ -189,7 +198,9 @@ class HttpTransport:
             self._pool = _pool(settings)
         except (ValueError, HTTPError) as error:
             raise ConfigError(f"cannot be used: {type(error).__name__}", where=settings.url) from None
-        self._headers = {"User-Agent": "nev-telemetry", **_authorization(token, basic=basic)}
+        # Without `Accept-Encoding` as urllib3 would have it: a server that is not asked to compress does not.
+        own = {"User-Agent": "nev-telemetry", "Accept-Encoding": urllib3.util.SKIP_HEADER}
+        self._headers = own | _authorization(token, basic=basic)
         self._clock = clock
         self._deadline = deadline
         self._answer_bytes = answer_bytes

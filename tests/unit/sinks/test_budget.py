@@ -129,9 +129,9 @@ def floor(bytes_per_hour: int, bounds: dict[str, float]) -> None:
 
 def test_a_budget_below_what_is_always_sent_is_refused_and_the_sum_is_named() -> None:
     bounds = {"battery.*": 0.1}
-    # 12 requests of 345 + 155 bytes and two packets, 10 events of 150 in requests likewise, two fields each
+    # 12 requests of 277 + 155 bytes and two packets, 10 events of 150 in requests likewise, two fields each
     # 600 s, two points each 1,920 s, and the factor each minute
-    total = 12 * 580 + 10 * 730 + 12 * 10 + 4 * 90 + 600
+    total = 12 * 512 + 10 * 662 + 12 * 10 + 4 * 90 + 600
     floor(total, bounds)
     with pytest.raises(ConfigError, match=rf"less than the {total:,} bytes .*heartbeats of 2 fields 120"):
         floor(total - 1, bounds)

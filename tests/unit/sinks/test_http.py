@@ -17,6 +17,7 @@ from urllib3.exceptions import (
     ProtocolError,
     ReadTimeoutError,
 )
+from urllib3.util import SKIP_HEADER
 
 from telemetry.sinks.deadline import RequestDeadline
 from telemetry.sinks.influx.http import HttpTransport, _Guard, _no_answer, _pool, _Response
@@ -91,7 +92,7 @@ def test_a_request_follows_nothing_repeats_nothing_and_has_its_times(transport: 
     assert (timeout.connect_timeout, timeout.read_timeout) == (3.0, 7.0)
     assert pool.options == {
         "body": b"body",
-        "headers": {"User-Agent": "nev-telemetry", "X-More": "1"},
+        "headers": {"User-Agent": "nev-telemetry", "Accept-Encoding": SKIP_HEADER, "X-More": "1"},
         "retries": False,
         "redirect": False,
         "preload_content": False,

@@ -4,11 +4,12 @@ import gzip
 import random
 import subprocess
 import sys
+from itertools import groupby
 
 import pytest
 
 from telemetry.errors import DataError
-from telemetry.spool.compress import compress, decompress
+from telemetry.spool.compress import compress, compress_joint, decompress
 
 LINES = b"".join(b"battery,vehicle=a voltage_v=%d %d\n" % (number % 7, number) for number in range(5_000))
 
@@ -19,8 +20,6 @@ def test_gzip_reads_it_back(data: bytes) -> None:
     assert gzip.decompress(packed) == data
     assert decompress(packed, len(data)) == data
     assert compress(data) == packed
-    dense = compress(data, densely=True)
-    assert (gzip.decompress(dense), dense[4:8]) == (data, bytes(4))
     assert packed[4:8] == bytes(4)  # RFC 1952: MTIME
 
 
@@ -32,6 +31,24 @@ def test_zlib_does_the_same_where_isal_is_missing() -> None:
         "assert packed[4:8] == bytes(4) and decompress(packed, 9999) == b'a' * 9999\n"
     )
     subprocess.run([sys.executable, "-c", script], check=True, env={"PYTHONPATH": ":".join(sys.path)})
+
+
+def test_joint_lines_are_fewer_bytes_each_series_together_and_in_its_order() -> None:
+    chance = random.Random(1)
+    series = [rb"m\,1\ x,a=b\ c", b"battery", b"battery,vehicle=a", b"battery,vehicle=b", b"cells,pack=main"]
+    lines = [b'%b v=%d,t="\r" %d' % (chance.choice(series), chance.randrange(9), at) for at in range(3_000)]
+    text = b"".join(line + b"\n" for line in lines)
+    packed = compress_joint(text)
+    assert packed[4:8] == bytes(4)
+    assert len(packed) < 0.9 * len(compress(text))
+    came = gzip.decompress(packed).split(b"\n")
+    assert sorted(came) == sorted([*lines, b""])
+    assert [name for name, _ in groupby(came[:-1], key=lambda line: line.split(b" v=")[0])] == sorted(series)
+    for name in series:
+        assert [each for each in came if each.startswith(name + b" ")] == [
+            each for each in lines if each.startswith(name + b" ")
+        ]
+    assert gzip.decompress(compress_joint(b"")) == b""
 
 
 def test_members_one_after_another_are_one_text() -> None:
