@@ -20,7 +20,7 @@ from telemetry.cli.options import add_option
 from telemetry.cli.reports import add_report_arguments, check_report_arguments, write_reports
 from telemetry.decode.decoder import Decoder
 from telemetry.decode.health import health_in_logs
-from telemetry.errors import EXIT_OK, UsageError, one_line
+from telemetry.errors import EXIT_OK, DataError, UsageError, one_line
 from telemetry.health.found import FoundPack, packs
 from telemetry.health.shown import as_csv, as_json, as_table
 from telemetry.logs.files import recording_files
@@ -92,6 +92,8 @@ def run(arguments: argparse.Namespace) -> int:
     if not any(pack.charges for pack in found):
         words = f"no charge that was measured for battery health in {where}{_narrowed(arguments)}"
         warnings = ["; ".join((words, *warnings))]
+        if not found and (arguments.report or arguments.png):
+            raise DataError(warnings[0], hint="nothing is drawn")
     sys.stderr.writelines(f"warning: {one_line(line)}\n" for line in warnings)
     if not write_reports(arguments, arguments.files, lambda: _page(found), lambda file: _draw(found, file)):
         sys.stdout.write(_text(arguments, found))

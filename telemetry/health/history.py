@@ -50,6 +50,7 @@ class PackHistory:
     - told: events whose cause goes on; reported_ah: the rated capacity as the battery reports it
     - others_day: the day on which this pack took the place of another, and its use by those before
     - left_day_ns: the day on which it left before that, whose row others have gone on with
+    - waiting: rows and events that are not written yet: stamp, measurement and fields, or code and text
     """
 
     used: list[Used] = field(default_factory=list)
@@ -62,6 +63,7 @@ class PackHistory:
     reported_ah: float = 0.0
     others_day: tuple[int, dict[str, float]] = (0, {})
     left_day_ns: int = 0
+    waiting: list[list[Any]] = field(default_factory=list)
 
     def use(self, charge: Used) -> None:
         """Let a charge count; one with the same start is the same charge."""
@@ -119,6 +121,7 @@ class PackHistory:
                 abs(_number(known["reported_ah"])),
                 (int(others_ns), {str(name): _number(value) for name, value in others.items()}),
                 int(known["left_day_ns"]),
+                [[int(time_ns), str(name), what] for time_ns, name, what in known["waiting"]],
             )
         except (KeyError, TypeError, AttributeError, OverflowError) as error:
             raise ValueError("is no history of a pack") from error

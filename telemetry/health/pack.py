@@ -7,6 +7,7 @@ Promises:
 """
 
 from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 
 from telemetry_core.health.health_spec import CountedCharge, HealthChange, HealthKind
 
@@ -65,6 +66,21 @@ class PackHealth:
                 known = {**day, "full_cycles": cycles}
                 return [rows.point(BATTERY_USE, self._tags, change.time_ns, known)]
         return ()
+
+    def wait(self, made: Iterable[Made]) -> None:
+        """Remember rows and events that are not written yet; see `made_of`."""
+        self.history.waiting += (
+            [one.time_ns, one.measurement, dict(one.fields)]
+            if isinstance(one, Point)
+            else [one[1], one[0].code, one[0].text]
+            for one in made
+        )
+
+    def made_of(self, waiting: Iterable[Sequence[Any]]) -> Iterator[Made]:
+        """Yield the rows and events that wait so."""
+        for time_ns, name, known in waiting:
+            is_event = isinstance(known, str)
+            yield (self._event(name, known), time_ns) if is_event else Point(name, self._tags, known, time_ns)
 
     def replace(self, other: "PackHealth", others: HealthChange, own: HealthChange | None) -> None:
         """Take the place of `other` in the day `others`. own: the newest day on which this one was here."""

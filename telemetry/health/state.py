@@ -11,7 +11,7 @@ Relies on a folder that one process uses at a time: it lies in the spool's.
 import json
 import logging
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from hashlib import sha256
 from operator import index
 from pathlib import Path
@@ -75,22 +75,35 @@ class StateFiles:
         """Have those in `folder`, which need not be there."""
         self._folder = folder
         self._filesystem = filesystem or FileSystem()
-        self._written: dict[str, PackState] = {}
+        self._written: dict[str, PackState] = {}  # the last time, by file
         self._is_failing = False
 
-    def read(self) -> Iterator[PackState]:
-        """Yield what all that can be read remember."""
+    def find(self, vehicle: str, pack: str, identity: str) -> PackState | None:
+        """Return what one of them remembers; None: it is not there."""
+        return next(self.read(PackState(vehicle, pack, identity, 0, b"", None).file_name), None)
+
+    def newest(self, vehicle: str, packs: Collection[str]) -> Iterable[PackState]:
+        """Return of each of these packs what remembers the newest row."""
+        found: dict[str, PackState] = {}
+        for state in self.read():
+            if state.vehicle == vehicle and state.pack in packs:
+                before = found.setdefault(state.pack, state)
+                found[state.pack] = max(before, state, key=lambda one: one.last_ns)
+        self._written |= {state.file_name: state for state in found.values()}
+        return found.values()
+
+    def read(self, name: str = "") -> Iterator[PackState]:
+        """Yield what all that can be read remember. name: of one file."""
         try:
             names = self._filesystem.names(self._folder)
         except OSError:  # there is none yet, or the spool says what is wrong with the disk
             return
-        for path in (self._folder / name for name in sorted(names) if name.endswith(_ENDING)):
+        for path in (self._folder / each for each in sorted(names) if each.endswith(name or _ENDING)):
             try:
                 state = unpacked(read_file(self._filesystem, path, MOST_BYTES))
             except (OSError, ValueError) as error:
                 self._set_aside(path, error)
             else:
-                self._written[path.name] = state
                 yield state
 
     def _set_aside(self, path: Path, error: Exception) -> None:
@@ -104,12 +117,13 @@ class StateFiles:
 
     def write(self, states: Iterable[PackState]) -> None:
         """Write those that have changed. What the disk refuses is reported once, and written later."""
+        before, self._written = self._written, {}
         try:
             for state in states:
                 name = state.file_name
-                if self._written.get(name) != state:
+                if before.get(name) != state:
                     self._put(self._folder / name, state)
-                    self._written[name] = state
+                self._written[name] = state
         except OSError as error:
             if not self._is_failing:
                 LOG.warning("%s: %s: a stop now would forget battery health", self._folder, error.strerror)

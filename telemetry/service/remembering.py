@@ -2,13 +2,14 @@
 
 Promises:
 - It is written each minute of rows, and when a charge begins or ends: a kill costs no more.
-- It is written in the thread that commits, after the rows that follow from it. So a kill between the two
-  makes these rows again.
+- It is written in the thread that commits. Rows of a charge, a drive or a rest wait in it until then, so that
+  after a kill at any moment they come as they were, or as if they had not been made.
 - A pack whose `[[health]]` is taken away keeps its file, and goes on when it is back.
 - Packs of logs are not remembered: another run reads their logs again, from the first frame on.
+- Of identities that have left there is nothing in memory once it is written.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -33,7 +34,7 @@ class Remembering:
         self._folder = spool_directory / FOLDER
         self._committer = committer
         self._files: StateFiles | None = None
-        self._known: dict[str, PackState] = {}  # by file
+        self._written: list[Sequence[PackState]] = []  # by the thread that commits
         self._health: HealthFollowing | None = None
         self._saved_ns = 0  # the newest row of which anything is written
 
@@ -48,24 +49,41 @@ class Remembering:
             from telemetry.health.state import StateFiles
 
             self._files = StateFiles(self._folder)
-            self._known = {state.file_name: state for state in self._files.read()}
         of_logs = (source for source in sources if source.resume_as)
         bindings = (binding for source in of_logs for binding in composition.bindings(source))
-        health.recorded = {pack for binding in bindings for pack in health.packs_of(binding)}
-        health.remember(state for state in self._known.values() if state.pack not in health.recorded)
+        recorded = {pack for binding in bindings for pack in health.packs_of(binding)}
+        vehicle, packs = composition.config.vehicle, {one.pack for one in composition.config.health}
+        health.saved = packs - recorded
+        health.recall = partial(self._files.find, vehicle)
+        if wanted := health.saved & health.strangers:
+            self._committer.finish()
+            health.remember(self._files.newest(vehicle, wanted))
 
     def tick(self) -> None:
-        """Write what is known if that is due."""
+        """Let out what is written, and write what is known if that is due."""
         health = self._health
-        if health is not None and (health.has_news or abs(health.newest_ns - self._saved_ns) >= EVERY_NS):
+        if health is None:
+            return
+        while self._written:
+            health.written(self._written.pop(0))
+        if health.has_news or abs(health.newest_ns - self._saved_ns) >= EVERY_NS:
             self.save()
 
+    def settle(self) -> None:
+        """Write what is known, and let out what waits for that."""
+        self.save()
+        self._committer.finish()
+        self.tick()
+
     def save(self) -> None:
-        """Write what is known now, once it is committed what rows follow from it."""
+        """Write what is known now, once it is committed what came before."""
         if self._health is None or self._files is None:
             return
         self._health.has_news = False
         self._saved_ns = self._health.newest_ns
-        states = [state for state in self._health.memory() if state.pack not in self._health.recorded]
-        self._known |= {state.file_name: state for state in states}
-        self._committer.follow_with(partial(self._files.write, states))
+        states = [state for state in self._health.memory() if state.pack in self._health.saved]
+        self._committer.follow_with(partial(self._write, self._files, states))
+
+    def _write(self, files: "StateFiles", states: "Sequence[PackState]") -> None:
+        files.write(states)  # what the disk refuses must not keep rows back
+        self._written.append(states)

@@ -373,6 +373,7 @@ class Service:
         """End all parts, those first without which something is lost."""
         self._sources.stop()
         steps: tuple[Attempt, ...] = (
+            self._remembering.settle,
             self._pipeline.leave_sessions,
             self._store_the_rest,
             self._remembering.save,

@@ -4,14 +4,15 @@ Promises:
 - What comes out depends on the rows and their stamps alone, not on how they were batched.
 - Nothing is counted before the time is known, nor of what was stamped before it was.
 - Each identity of a pack has a history of its own, which comes back with it.
+- Where somebody saves a pack, its rows go out once they are saved with what it remembers. So a kill in
+  between makes them again, alike, and never a row of two runs.
 
 Relies on charging sessions having followed the same rows before: they hear who a pack is.
 """
 
 import logging
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
-from itertools import zip_longest
 from typing import TYPE_CHECKING
 
 from telemetry_core.health.health import Health
@@ -22,7 +23,7 @@ from telemetry_core.rules.mapper import Mapper
 
 from telemetry.charging.items import Named, Point, SessionItem
 from telemetry.health.history import PackHistory
-from telemetry.health.pack import PackHealth
+from telemetry.health.pack import Made, PackHealth
 from telemetry.health.plan import pack_specs
 from telemetry.health.settings import HealthSettings
 from telemetry.health.state import PackState
@@ -40,8 +41,8 @@ _TURNS = (HealthKind.CHARGE_BEGUN, HealthKind.CHARGE_ENDED)
 class HealthFollowing:
     """All packs with a `[[health]]`.
 
-    has_news: a charge has begun or ended since somebody has looked; recorded: packs of logs, which another
-    run reads again from their start.
+    has_news: something has begun or ended since somebody has looked; saved: packs that somebody saves;
+    recall: what they have saved of a pack and an identity of it.
     """
 
     def __init__(
@@ -56,18 +57,18 @@ class HealthFollowing:
         self._packs = [PackHealth(one, writing.vehicle) for one in settings]
         self._identities = ["" for _ in settings]
         self._here_ns = [0 for _ in settings]  # by pack: later than all that another identity had
-        self._elsewhere: dict[tuple[str, str], PackState] = {}  # by pack and identity
+        self._elsewhere: dict[tuple[str, str], PackState] = {}  # by pack and identity, until it is saved
+        self._due: list[tuple[int, Made]] = []  # by pack, of what waited
         self._remembered: set[str] = set()
         self._homes: dict[int, BoundChannel] = {}  # by pack: the first channel that has rows of it
         self._sources: list[set[str]] = [set() for _ in settings]
-        self._silences: dict[
-            int, tuple[int, int]
-        ] = {}  # by pack: its last stamp, and how long it was watched
+        self._silences: dict[int, tuple[int, int]] = {}  # by pack: its last stamp, how long it was watched
         self._named: list[Named] = []
         if writing.sessions.any:
             writing.sessions.tracker.tell_names(self._named)
         self.has_news = False
-        self.recorded: Collection[str] = ()
+        self.saved: set[str] = set()
+        self.recall: Callable[[str, str], PackState | None] = lambda *_: None
 
     @property
     def newest_ns(self) -> int:
@@ -90,30 +91,36 @@ class HealthFollowing:
     def follow(self, samples: SampleBatch) -> Iterable[SessionItem]:
         named, self._named[:] = [*self._named], []
         made: list[SessionItem] = []
-        before = 0
-        pages = self._mapper.pages
-        parts = samples.split([one.row + 1 for one in named]) if named else [samples]
-        for part, one in zip_longest(parts, named):
+        begin, last = 0, (len(samples) + 1, None)  # pages may come after the last row
+        for end, one in [*((each.row + 1, each) for each in named), last]:
             if self._writing.is_dated and not self._writing.output.shift_ns:
-                made += self._made(self._core.follow(part, pages), before)
-                pages = None  # a battery that says who it is stands still
-            before += len(part)
+                made += self._made(self._core.follow(samples, self._mapper.pages, begin, end))
+            begin = end
             if one is not None and (number := self._numbers.get(one.pack)) is not None:
                 made += self._name(number, one)
         return self._writing.alarms.apart(made) if made else made
 
     def _made(
-        self, changes: Iterable[HealthChange], before: int = 0, *, swapped: bool = False
+        self, changes: Iterable[HealthChange], row: int | None = None, *, swapped: bool = False
     ) -> Iterator[SessionItem]:
-        """Yield what is written of changes. before: rows of the batch before those that they count."""
+        """Yield what is written of changes now. row: after which, None: as they say."""
         for change in changes:
+            pack = self._packs[change.pack]
+            made = pack.take(change, swapped=swapped)
             self.has_news |= change.kind in _TURNS
-            home = self._homes[change.pack]
-            for one in self._packs[change.pack].take(change, swapped=swapped):
-                content, time_ns = (one, one.time_ns) if isinstance(one, Point) else one
-                if not isinstance(content, Point):
-                    content = replace(content, source=home.binding.tag)
-                yield SessionItem(before + change.row, time_ns, content, home.number)
+            if self._settings[change.pack].pack in self.saved and change.kind != HealthKind.DAY:
+                pack.wait(made)
+                self.has_news |= bool(made)
+            else:
+                yield from self._items(change.pack, made, change.row if row is None else row)
+
+    def _items(self, number: int, made: Iterable[Made], row: int = -1) -> Iterator[SessionItem]:
+        home = self._homes[number]
+        for one in made:
+            content, time_ns = (one, one.time_ns) if isinstance(one, Point) else one
+            if not isinstance(content, Point):
+                content = replace(content, source=home.binding.tag)
+            yield SessionItem(row, time_ns, content, home.number)
 
     # --- who a pack is
 
@@ -122,11 +129,12 @@ class HealthFollowing:
         before, last_ns = self._identities[number], self._last_ns(number)
         if named.identity and before and named.identity != before:
             changes = self._core.finish(number, self._core.last_ns(number) or 0)
-            yield from self._made(changes, named.row + 1, swapped=True)
+            yield from self._made(changes, named.row, swapped=True)
             left, other = self._state(number), self._packs[number]
             self._elsewhere[left.pack, left.identity] = left
             self._forget(number)
-            if (state := self._elsewhere.pop((left.pack, named.identity), None)) is not None:
+            key = left.pack, named.identity
+            if (state := self._elsewhere.pop(key, None) or self.recall(*key)) is not None:
                 self._go_on(number, state)
             for day in changes:
                 if day.kind == HealthKind.DAY:
@@ -160,7 +168,8 @@ class HealthFollowing:
             yield from self._made(one for one in changes if not (goes_on and one.kind == HealthKind.DAY))
 
     def watch(self, passed_ns: int) -> Iterator[SessionItem]:
-        """Yield what ends since its pack is silent. passed_ns: for so long more that was watched."""
+        """Yield what is due, and what ends since its pack is silent. passed_ns: so long more was watched."""
+        yield from self._out()
         for number in self._homes:
             last_ns = self._core.last_ns(number) or 0
             before_ns, silent_ns = self._silences.get(number, (last_ns, 0))
@@ -170,9 +179,10 @@ class HealthFollowing:
                 yield from self._made(self._core.due(number, last_ns + silent_ns))
 
     def leave(self) -> Iterator[SessionItem]:
-        """Yield the day of each pack as it is now: a later run goes on with it."""
+        """Yield what is due, and the day of each saved pack as it is now: a later run goes on with it."""
+        yield from self._out()
         for number in self._homes:
-            if self._settings[number].pack not in self.recorded:
+            if self._settings[number].pack in self.saved:
                 yield from self._made(self._core.look(number))
 
     def forget(self, source: str) -> None:
@@ -183,8 +193,29 @@ class HealthFollowing:
     # --- what goes on
 
     def memory(self) -> list[PackState]:
-        """Return what is known of all packs, also of those that were here before, as plain values."""
+        """Return what is known of all packs, also of those that have left and are not saved, as values."""
         return [*map(self._state, range(len(self._settings))), *self._elsewhere.values()]
+
+    def written(self, states: Iterable[PackState]) -> None:
+        """Take note that these were saved: what waited for it is due, and what has left is forgotten."""
+        for state in states:
+            number = self._numbers.get(state.pack)
+            if number not in self._homes or state.vehicle != self._writing.vehicle:
+                continue
+            waiting = state.history["waiting"]
+            left = self._elsewhere.pop((state.pack, state.identity), None)
+            if left is not None and (waiting or left is not state):
+                later = left.history | {"waiting": left.history["waiting"][len(waiting) :]}
+                self._elsewhere[state.pack, state.identity] = left._replace(history=later)
+            elif state.identity == self._identities[number]:
+                del self._packs[number].history.waiting[: len(waiting)]
+            self._due += ((number, one) for one in self._packs[number].made_of(waiting))
+            self.has_news |= bool(waiting)
+
+    def _out(self) -> Iterator[SessionItem]:
+        due, self._due = self._due, []
+        for number, one in due:
+            yield from self._items(number, [one])
 
     def _last_ns(self, number: int) -> int:
         return max(self._core.last_ns(number) or 0, self._here_ns[number])
@@ -199,12 +230,17 @@ class HealthFollowing:
             self._packs[number].history.to_json(),
         )
 
+    @property
+    def strangers(self) -> set[str]:
+        """Return the packs of which nobody has said what they remember."""
+        return self._numbers.keys() - self._remembered
+
     def remember(self, states: Iterable[PackState]) -> None:
         """Go on with the newest of each pack of this vehicle; keep the others until these packs are back.
 
         What a pack remembers already stays.
         """
-        wanted = self._numbers.keys() - self._remembered
+        wanted = self.strangers
         for state in sorted(states, key=lambda one: one.last_ns, reverse=True):
             if state.pack not in wanted or state.vehicle != self._writing.vehicle:
                 continue

@@ -6,10 +6,11 @@ from random import Random
 
 import pytest
 
+from telemetry.health.state import PackState, StateFiles
 from tests.fault.test_charging_kills import die_in
-from tests.support.charge_lives import PowerCutError, number
+from tests.support.charge_lives import PowerCutError, number, text
 from tests.support.health_lives import HealthLives, each_second
-from tests.support.packs_charged import CHARGE_A, Frame, Stretch, frames
+from tests.support.packs_charged import CHARGE, CHARGE_A, DRIVE, Frame, Stretch, frames
 
 KILLS = (5, pytest.param(100, marks=pytest.mark.long))
 LOST_S = 60.0  # at a kill, of what was heard
@@ -30,6 +31,53 @@ def clock_to(lives: HealthLives, content: Sequence[Frame]) -> None:
 
 def charges(lives: HealthLives) -> list[tuple[int, dict[str, bytes]]]:
     return lives.rows("battery_health")
+
+
+def assert_each_row_is_of_one_run(lives: HealthLives) -> None:
+    """Refuse rows of one stamp that differ: a database keeps fields that a later one does not have."""
+    for name in ("battery_health", "cell_resistance", "cell_charge", "cell_drift"):
+        written: dict[int, list[dict[str, bytes]]] = {}
+        for point in lives.database.written:
+            if point.measurement == name:
+                written.setdefault(point.time_ns, []).append(dict(point.fields))
+        assert all(each == rows[0] for rows in written.values() for each in rows)
+
+
+@pytest.mark.parametrize("is_saved", [False, True])
+def test_killed_while_the_end_of_a_charge_is_saved_its_row_is_of_one_run_alone(
+    is_saved: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before it is saved: the charge ends once more, a part of it unheard. After it: the row is the same."""
+    parts = list(each_second(frames((Stretch(40, 0.0), Stretch(340, 13.0), *DRIVE, *CHARGE))))
+    content = [frame for part in parts for frame in part]
+    for folder in ("one", "killed"):
+        (tmp_path / folder).mkdir()
+    undisturbed, lives = HealthLives(tmp_path / "one"), HealthLives(tmp_path / "killed")
+    for each in (undisturbed, lives):
+        clock_to(each, content)
+        each.start()
+    undisturbed.play(content)
+    write = StateFiles.write
+
+    def cut(files: StateFiles, states: Sequence[PackState]) -> None:
+        has_ended = any(state.history["used"] for state in states)
+        if is_saved or not has_ended:
+            write(files, states)
+        if has_ended:
+            raise PowerCutError
+
+    coming = iter(parts)
+    with monkeypatch.context() as patched:
+        patched.setattr(StateFiles, "write", cut)
+        with pytest.raises(PowerCutError):
+            lives.play(frame for part in coming for frame in part)
+    lives.kill()
+    lives.start()
+    lives.play(frame for part in coming for frame in part)
+    (_, first), _ = charges(lives)
+    assert_each_row_is_of_one_run(lives)
+    assert (first == charges(undisturbed)[0][1]) is is_saved
+    assert ("charge_capacity_ah" in first, text(first, "used")) == (is_saved, str(is_saved).lower())
 
 
 @pytest.mark.parametrize("kills", KILLS)
@@ -78,6 +126,7 @@ def test_killed_at_random_moments_there_are_as_many_charges_and_what_they_lack_i
             at += miss
     found = charges(lives)
     lives.assert_balanced()
+    assert_each_row_is_of_one_run(lives)
     assert len(found) == len(expected)
     for (start_ns, row), (true_ns, true) in zip(found, expected, strict=True):
         late_s = (start_ns - true_ns) / 1e9

@@ -67,6 +67,36 @@ def test_each_identity_goes_on_with_its_own_charges(is_restarted: bool, tmp_path
     assert {FIRST: 3, SECOND_PACK: 1}.items() <= known.items()
 
 
+def test_of_packs_that_have_left_nothing_stays_in_memory_once_it_is_saved(tmp_path: Path) -> None:
+    lives = lives_in(tmp_path)
+    health = lives.stages.writing.health
+    assert health is not None
+    lives.play(between(0, 480))
+    for begin_s in range(480, 500):
+        name(lives, f"SIMU-{begin_s:08X}")
+        lives.play(between(begin_s, begin_s + 1))
+    lives.remembering.settle()
+    lives.remembering.settle()
+    assert [state.identity for state in health.memory()] == [f"SIMU-{499:08X}"]
+    assert len(list(StateFiles(tmp_path / "health").read())) == 1 + 20
+    name(lives, f"SIMU-{480:08X}")  # the first pack that was named: it had been there before
+    lives.play(between(960, 1440))
+    (state,) = (each for each in health.memory() if each.identity == f"SIMU-{480:08X}")
+    assert len(state.history["used"]) == 2
+
+
+def test_pages_after_the_row_that_names_another_pack_are_of_that_pack(tmp_path: Path) -> None:
+    lives = lives_in(tmp_path)
+    name(lives, FIRST)
+    lives.play(between(0, 270))
+    name(lives, SECOND_PACK)
+    for begin_s in (270, 520):  # a drive in one batch
+        lives.deliver("can0", between(begin_s, begin_s + 250), 0)
+    *_, (start_ns, row) = lives.rows("cell_resistance")
+    assert start_ns > START_NS + 450 * SECOND
+    assert number(row, "r004") / number(row, "r001") == pytest.approx(1.6, rel=0.02)
+
+
 @pytest.mark.parametrize("begin_s", [0, 5400])  # on one day, and over a midnight
 @pytest.mark.parametrize("is_restarted", [True, False])
 def test_the_use_of_a_day_is_that_of_all_packs_that_took_turns(

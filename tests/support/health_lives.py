@@ -24,6 +24,9 @@ class _AtOnce:
         self._spool.commit()
         act()
 
+    def finish(self) -> None:
+        """Have nothing to wait for."""
+
 
 class HealthLives(Lives):
     """One gateway of one bus with packs, over all of its lives. said: tables after the bus."""
@@ -51,6 +54,7 @@ class HealthLives(Lives):
         self.remembering.adopt(self.composition, self.stages.writing.health, ())
 
     def stop(self) -> None:
+        self.remembering.settle()
         self.pipeline.leave_sessions()
         self.pipeline.finish(self.bays)
         self.remembering.save()
@@ -67,6 +71,8 @@ class HealthLives(Lives):
 
     def rows(self, measurement: str = "battery_health", **tags: str) -> list[tuple[int, dict[str, bytes]]]:
         """Store and send all; return what the database has."""
+        self.remembering.settle()
+        self.pipeline.watch_silence(self.bays)
         self.pipeline.finish(self.bays)
         self.spool.commit()
         self.send()

@@ -142,18 +142,20 @@ cdef class Health:
         found.one_c_a = rated_ah if rated_ah > 0 else 100.0
         found.step_a = 0.15 * found.one_c_a
 
-    def follow(self, SampleBatch samples not None, SampleBatch pages=None):
+    def follow(self, SampleBatch samples not None, SampleBatch pages=None, Py_ssize_t begin=0, end=None):
         """Return the changes that these rows make, in their order.
 
-        pages: of cells, each after as many rows as its `id` says; see `Mapper.pages`.
+        pages: of cells, each after as many rows as its `id` says; see `Mapper.pages`. begin, end: of the rows those
+        from the one to before the other; None: and pages after the last row, too.
         Raises ValueError unless the rows are of this schema.
         """
         if samples.schema is not self.schema or (pages is not None and pages.schema is not self.schema):
             raise ValueError("the rows are of another schema")
+        cdef Py_ssize_t until = samples.rows + 1 if end is None else end
         if pages is None:
-            self._run(samples, NULL, 0)
+            self._run(samples, NULL, 0, begin, until)
         else:
-            self._run(samples, pages.words, pages.rows)
+            self._run(samples, pages.words, pages.rows, begin, until)
         changes, self.changes = self.changes, []
         return changes
 
@@ -216,21 +218,24 @@ cdef class Health:
                 found.waiting[found.waiting_count] = <uint16_t>cell
                 found.waiting_count += 1
 
-    cdef int _run(self, SampleBatch samples, const uint64_t* page, Py_ssize_t pages) except -1:
+    cdef int _run(
+        self, SampleBatch samples, const uint64_t* page, Py_ssize_t pages, Py_ssize_t begin, Py_ssize_t end
+    ) except -1:
         cdef const uint64_t* row = samples.words
         cdef const RowHead* head
         cdef Pack* pack
         cdef Py_ssize_t number
         with nogil:
-            for number in range(samples.rows + 1):
+            for number in range(min(samples.rows + 1, end)):
                 while pages and ((<const RowHead*>page).id <= <uint32_t>number or number == samples.rows):
-                    self._take_page(page)
+                    if number >= begin:
+                        self._take_page(page)
                     page += self.schema.records[(<const RowHead*>page).record].row_words
                     pages -= 1
                 if number == samples.rows:
                     break
                 head = <const RowHead*>row
-                if head.tags < self.tag_count:
+                if number >= begin and head.tags < self.tag_count:
                     pack = self.pack_of_tags[head.tags]
                     if pack != NULL and pack.battery == head.record:
                         self._take_row(pack, row, number)

@@ -63,6 +63,35 @@ def test_a_log_that_cannot_be_read_is_named_after_what_the_others_say(folder: Pa
     assert f"{folder}/logs/c.log" in done.stderr
 
 
+def test_two_logs_of_the_same_hours_are_named_with_these_in_one_line(folder: Path) -> None:
+    content = list(frames())
+    for name, begin, end in (("a", 0, 900), ("b", 600, 1000), ("c", 996, 1200)):
+        write_log(folder / "logs" / f"{name}.log", content[begin:end])
+    words = ("health", folder / "gateway.toml", folder / "logs", "--format", "csv")
+    done = command(*words)
+    logs, span = folder / "logs", "2023-11-14T22:15:00Z to 2023-11-14T22:17:29Z"
+    said = (
+        f"warning: {logs}/a.log and {logs}/b.log: both have the pack main from {span}, and are read one after"
+    )
+    assert (done.returncode, done.stderr.count("\n")) == (0, 1)
+    assert done.stderr.startswith(said)
+    write_log(folder / "logs" / "b.log", content[900:996])  # each second has two frames
+    assert command(*words).stderr == ""
+    (folder / "logs" / "b.log").write_bytes((folder / "logs" / "a.log").read_bytes())
+    assert command(*words).stderr.count("both have the pack main") == 1
+
+
+@pytest.mark.parametrize("option", ["--report", "--png"])
+@pytest.mark.parametrize("words", [["none.log"], ["logs", "--pack", "rear"]])
+def test_of_nothing_no_page_and_no_picture_is_made(option: str, words: list[str], folder: Path) -> None:
+    (folder / "none.log").touch()
+    file = folder / f"health{'.png' if option == '--png' else '.html'}"
+    done = command("health", "gateway.toml", *words, option, file, folder=folder)
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (65, "", 1)
+    assert "no charge that was measured for battery health in" in done.stderr
+    assert not file.exists()
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [

@@ -39,9 +39,14 @@ def used(
         (Sensors(gain_pct=-1.0), 3.0, 6.0),
         (Sensors(offset_a=0.5, current_a=30.0), 3.0, 0.0),
         (Sensors(offset_a=0.5, current_a=100.0), 3.0, 0.0),
+        (Sensors(gain_pct=1.0, offset_a=0.5, current_a=30.0), 3.0, 0.0),
+        (Sensors(gain_pct=1.0, offset_a=0.5, current_a=100.0), 3.0, 0.0),
         (TRUE, 10.0, 4.0),
     ],
-    ids=["true", "gain", "gain and fade", "offset at 30 A", "offset at 100 A", "fade of 4 % a year"],
+    ids=[
+        *("true", "gain", "gain and fade", "offset at 30 A", "offset at 100 A"),
+        *("both at 30 A", "both at 100 A", "fade of 4 % a year"),
+    ],
 )
 def test_the_interval_holds_nine_times_in_ten_and_is_6_percent_or_less_after_ten_charges(
     sensors: Sensors, every_days: float, fade_a_year: float
@@ -92,7 +97,7 @@ def test_it_is_that_of_weighted_least_squares_with_a_slope_that_is_known_beforeh
     (level, _), *_ = np.linalg.lstsq(design, np.append(capacities / sds, 0.0), rcond=None)
     variance = np.linalg.inv(design.T @ design)[0, 0]
     offset = 0.3 * np.average([1.0 / one.mean_current_a for one in history], weights=sds**-2)
-    half = 1.96 * np.sqrt(variance + level**2 * (0.01**2 + offset**2))
+    half = 1.96 * np.sqrt(variance + level**2 * (0.9 * (0.01 + offset)) ** 2)
     assert found.capacity_ah == pytest.approx(level, rel=1e-9)
     assert found.high_ah - found.capacity_ah == pytest.approx(half, rel=1e-9)
     assert found.capacity_ah - found.low_ah == pytest.approx(half, rel=1e-9)

@@ -62,7 +62,7 @@ def test_a_charge_is_a_row_and_the_third_one_has_the_estimate() -> None:
     assert ["capacity_ah" in row.fields for row in found] == [False, False, True]
     last = found[2].fields
     assert (last["capacity_ah"], last["soh_pct"], last["charges_used"]) == (100.0, 100.0, 3.0)
-    half = 1.96 * (5.5**2 / 3 + 1.0 + 1.0) ** 0.5  # sd of three, gain, and 0.3 A at 30 A
+    half = 1.96 * (5.5**2 / 3 + (0.9 * (1.0 + 1.0)) ** 2) ** 0.5  # sd of three, gain, and 0.3 A at 30 A
     assert last["capacity_high_ah"] == pytest.approx(100.0 + half, abs=0.01)
     assert last["soh_low_pct"] == pytest.approx(100.0 - half, abs=0.01)
 

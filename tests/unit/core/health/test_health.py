@@ -376,3 +376,29 @@ def test_values_that_are_not_finite_are_not_there() -> None:
     bench.changes += bench.health.finish(0, START_NS + 500 * S)
     assert charge_of(bench).charge_ah == pytest.approx(50 * 498 / HOUR)
     assert charge_of(bench).to_soc_pct == 40.0
+
+
+def test_a_batch_in_parts_is_the_batch_each_page_with_the_row_that_it_follows() -> None:
+    schema = schema_of(2)
+    samples, pages = SampleBatch(schema, 64), SampleBatch(schema, 64)
+    for row in range(6):
+        if row < 5:
+            samples.append(1, START_NS + row * S, {"current_a": 50.0 - row, "voltage_v": 7.0}, tags=1)
+        pages.append(2, START_NS + row * S - 1, {"v001": 3.5, "v002": 3.6 + row / 100}, tags=1, id=row)
+    whole, parts, first = (Health(schema, [spec_of(2)]) for _ in range(3))
+    for each in (whole, parts, first):
+        each.route(1, 0)
+    whole.follow(samples, pages)
+    for begin, end in ((0, 2), (2, 2), (2, 5), (5, None)):
+        parts.follow(samples, pages, begin, end)
+    assert parts.memory(0) == whole.memory(0)
+    first.follow(samples, pages, 0, 2)
+    shorter = SampleBatch(schema, 64)
+    for each_page in list(pages)[:2]:
+        shorter.append(
+            2, each_page.time_ns, {"v001": 3.5, "v002": 3.6 + each_page.id / 100}, tags=1, id=each_page.id
+        )
+    other = Health(schema, [spec_of(2)])
+    other.route(1, 0)
+    other.follow(samples.split([2])[0], shorter)
+    assert first.memory(0) == other.memory(0)
