@@ -2,8 +2,7 @@
 
 Promises:
 - Nobody who gives it something waits for the disk. What a disk does not take, or takes too late, is counted.
-- What came is on disk a second later. Until then frames are in a file system in memory, if there is one: a
-  kill leaves them to the next start.
+- What came is on disk a second later.
 - A capture holds all that was there when it was frozen, and what came until its time was over.
 - Frozen captures take `most_mb` at most, but for the newest: older ones are dropped, with an event.
 
@@ -19,9 +18,8 @@ from contextlib import suppress
 from telemetry_core.frames.batch import FrameBatch
 from telemetry_core.frames.packed import Packer
 
-from telemetry.blackbox.kept import Kept
 from telemetry.blackbox.settings import BlackBoxSettings
-from telemetry.blackbox.store import LENGTH, Box, Capture, Kind, Part, parts_of
+from telemetry.blackbox.store import LENGTH, Box, Capture, Kind, Part
 from telemetry.clock import Clock
 from telemetry.errors import TelemetryError
 from telemetry.model.events import Event, begins
@@ -54,10 +52,7 @@ class BlackBox:
         self._packers: dict[str, Packer] = {}  # by source
         self._waiting: list[bytes] = []  # parts
         self._waiting_bytes = self._waiting_count = 0
-        self._kept = Kept(settings.directory)
         self.time_known = True  # as it is for lines
-        self.keeps = False  # what comes, in memory too, until it is on disk
-        self.wants_state = True  # nothing says yet from where on its frames follow one another
         self._asked: list[tuple[str, float]] = []  # captures: id, and until when
         self._open: dict[str, float] = {}  # captures that go on: until when
         self._descriptor = -1
@@ -69,26 +64,9 @@ class BlackBox:
         self.dropped = 0  # captures
         self._thread = threading.Thread(target=self._run, name="black box", daemon=True)
         self.frozen = self.box.frozen()  # as of a moment ago, for any thread
-        with suppress(OSError):
-            self._adopt()
-        self.run = f"box{self._number}/"  # what positions in what it takes are called from now on
         for capture, _ in self.frozen:
             if capture.last is None:  # that was cut off
                 self._end(capture)
-
-    def _adopt(self) -> None:
-        """Write what a killed run has left in memory, unless it had written it."""
-        left = self._kept.left()
-        last = [*self.box.records(self._number)][-1:] if left and self._number else ()
-        written = {part.packed() for record in last for part in record}
-        for each in left:
-            found: list[bytes] = []
-            with suppress(ValueError, LookupError, TypeError):  # the kill has torn the last one
-                found.extend(packed for part in parts_of(each) if (packed := part.packed()) not in written)
-            if found:
-                self._write(b"".join(found))
-        self._end_segment(self._clock.monotonic_s())
-        self._kept.remove()
 
     def start(self) -> None:
         """Begin. Raises UnavailableError when the system gives no thread."""
@@ -106,24 +84,16 @@ class BlackBox:
         if not self._thread.is_alive():
             os.close(self._lock)
 
-    def take(
-        self,
-        source: str,
-        frames: FrameBatch,
-        offset_ns: int | None = None,
-        *,
-        first: int = 0,
-        is_can: bool = True,
-    ) -> None:
-        """Take frames of a live source. first: how many of it came before in this run."""
+    def take(self, source: str, frames: FrameBatch, offset_ns: int | None = None) -> None:
+        """Take frames of a live source. offset_ns: as of a Part."""
         with self._changed:
             if self._waiting_bytes > MOST_WAITING_BYTES:
                 self.lost += len(frames)
-                self.wants_state = True
-                return
-            content = self._packers.setdefault(source, Packer()).pack(frames)
-            kind = Kind.FRAMES if is_can else Kind.MESSAGES
-            self._add(Part(source, content, kind, offset_ns, self._boot_id, first, len(frames)), len(frames))
+            else:
+                content = self._packers.setdefault(source, Packer()).pack(frames)
+                self._add(
+                    Part(source, content, Kind.FRAMES, offset_ns, self._boot_id, len(frames)), len(frames)
+                )
 
     def take_line(self, source: str, line: bytes) -> None:
         """Take a line of a serial port's capture. From any thread."""
@@ -134,19 +104,10 @@ class BlackBox:
             else:
                 self._add(Part(source, line, Kind.LINES, offset_ns, self._boot_id), 1)
 
-    def take_state(self, name: str, state: bytes) -> None:
-        """Take what stages of this name know: with the frames from here on it is all that they are."""
-        self.wants_state = False
-        with self._changed:
-            self._add(Part(name, state, Kind.STATE), 0)
-
     def _add(self, part: Part, count: int) -> None:
-        packed = part.packed()
-        self._waiting.append(packed)
-        self._waiting_bytes += len(packed) if count else 0
+        self._waiting.append(part.packed())
+        self._waiting_bytes += len(self._waiting[-1])
         self._waiting_count += count
-        if self.keeps and part.kind is not Kind.LINES:
-            self._kept.append(packed)
 
     def freeze(self, name: str, after_s: float) -> None:
         """Keep what is there, and what comes within `after_s`."""
@@ -172,7 +133,6 @@ class BlackBox:
             taken, frames, self._waiting, self._waiting_count = self._waiting, self._waiting_count, [], 0
             self._waiting_bytes = 0
             self._packers.clear()
-            kept = self._kept.next()
             asked, self._asked = self._asked, []
         now_s = self._clock.monotonic_s()
         try:
@@ -196,7 +156,6 @@ class BlackBox:
             with self._changed:
                 self._asked += [each for each in asked if each[0] not in self._open]
             self._refused(error, frames)
-        kept()
 
     def _write(self, content: bytes) -> None:
         if self._descriptor < 0:
@@ -210,7 +169,6 @@ class BlackBox:
 
     def _end_segment(self, now_s: float) -> None:
         self._began_s = now_s
-        self.wants_state = True
         if self._descriptor >= 0:
             descriptor, self._descriptor = self._descriptor, -1
             try:
@@ -222,7 +180,6 @@ class BlackBox:
     def _refused(self, error: OSError | TelemetryError, count: int) -> None:
         """Go on with another segment: the one that was refused may be torn."""
         self.lost += count
-        self.wants_state = True
         if not self._warned:
             LOG.warning("%s: the black box cannot be written: %s", self.box.directory, error)
         self._warned = True

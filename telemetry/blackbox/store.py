@@ -36,19 +36,17 @@ MOST_RECORD_BYTES = 64_000_000
 
 
 class Kind(StrEnum):
-    """Name the content of a part: MESSAGES are of serial devices, as frames, a STATE of the stages."""
+    """Name the content of a part: frames of a bus, or lines of a serial port's capture."""
 
     FRAMES = "frames"
-    MESSAGES = "messages"
     LINES = "lines"
-    STATE = "state"
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
     """Content of one source. offset_ns: wall time less time since boot, where wall time was not known.
 
-    first: how many frames of the source came before, in that run. batch: the frames, once it is read.
+    count: of frames; batch: the frames, once it is read.
     """
 
     source: str
@@ -56,7 +54,6 @@ class Part:
     kind: Kind
     offset_ns: int | None = None
     boot_id: str = ""
-    first: int = 0
     count: int = 0
     batch: FrameBatch | None = None
 
@@ -64,7 +61,7 @@ class Part:
         """Return it as bytes of a record."""
         head: dict[str, Any] = {"source": self.source, "kind": self.kind, "bytes": len(self.content)}
         if self.count:
-            head |= {"first": self.first, "frames": self.count}
+            head["frames"] = self.count
         if self.offset_ns is not None:
             head |= {"offset_ns": self.offset_ns, "boot_id": self.boot_id}
         return json.dumps(head).encode() + b"\n" + self.content
@@ -158,16 +155,6 @@ class Box:
             if capture.has(number):
                 yield from chain(*self.records(number))
 
-    def since_state(self) -> list[Part]:
-        """Return the newest state, and what came after it; empty without a state."""
-        found: list[Part] = []
-        for number in reversed(self.segments()):
-            found[:0] = chain(*self.records(number))
-            for at in reversed(range(len(found))):
-                if found[at].kind is Kind.STATE:
-                    return found[at:]
-        return []
-
     def records(self, number: int) -> Iterator[list[Part]]:
         """Yield the records of a segment, as parts; `damage` has what cannot be read."""
         path, at = self.path(number), 0
@@ -211,26 +198,23 @@ def parts_of(record: bytes) -> Iterator[Part]:
             Kind(head["kind"]),
             None if offset is None else int(offset),
             str(head.get("boot_id", "")),
-            int(head.get("first", 0)),
             int(head.get("frames", 0)),
         )
 
 
 def _with_frames(record: Sequence[Part]) -> Iterator[Part]:
     """Yield the same, with frames. Raises ValueError where they are damaged."""
-    packed: defaultdict[str, bytearray] = defaultdict(bytearray)
+    packed: defaultdict[str, bytes] = defaultdict(bytes)
     for part in record:
-        has_frames = part.kind in (Kind.FRAMES, Kind.MESSAGES)
-        if (part.count > 0) != has_frames and (part.count or (has_frames and part.content)):
-            raise ValueError(f"a part of {part.kind} says that it has {part.count} frames")
-        packed[part.source] += part.content if part.count > 0 else b""
-    batches = {source: unpack(bytes(content)) for source, content in packed.items()}
+        packed[part.source] += part.content if part.kind is Kind.FRAMES else b""
+    batches = {source: unpack(content) for source, content in packed.items()}
     done: Counter[str] = Counter()
     for part in record:
-        if part.count > 0:
-            begin, done[part.source] = done[part.source], done[part.source] + part.count
-            if done[part.source] > len(batches[part.source]):
-                raise ValueError("a part has less frames than it says")
+        if part.kind is Kind.FRAMES:
+            begin = done[part.source]
+            done[part.source] += part.count
+            if not begin <= done[part.source] <= len(batches[part.source]):
+                raise ValueError("a part has other frames than it says")
             yield replace(part, batch=batches[part.source].part(begin, done[part.source]))
         else:
             yield part

@@ -39,8 +39,8 @@ def end_of(position: str) -> str:
 
 
 def is_of_log(position: str) -> bool:
-    """Return whether it is the name of a log, and not of its end, or of what a black box has."""
-    return "@" in position and not position.endswith(_END)
+    """Return whether it is the name of a log, and not of its end."""
+    return not position.endswith(_END)
 
 
 def belongs_to(position: str, source: str) -> bool:

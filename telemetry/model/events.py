@@ -17,7 +17,8 @@ class Event:
     """Something that began (`active`) or ended. `source` is a bus or port; empty: the service itself.
 
     `pack` or `charger` names the owner of an alarm; empty: the event is not about one. `capture` is the id of
-    what is sent and kept round it; empty: nothing is.
+    what is sent and kept round it; empty: nothing is. `trigger` is the number of the `[[trigger]]` that
+    it is of, or -1.
 
     Raises ValueError when the code is not in the vocabulary.
     """
@@ -30,6 +31,7 @@ class Event:
     pack: str = ""
     charger: str = ""
     capture: str = ""
+    trigger: int = -1
 
     def __post_init__(self) -> None:
         if self.code not in EVENT_CODES:

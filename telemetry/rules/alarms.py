@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from telemetry_core.frames.stamps import Nudger
-from telemetry_core.rules.watch_spec import LimitTest, RuleSpec, ValueTest
+from telemetry_core.rules.watch_spec import CrossingTest, LimitTest, RuleSpec, ValueTest
 from telemetry_core.rules.watcher import StandingAlarm, Transition
 
 from telemetry.model.event_codes import EVENT_CODES, Level
@@ -24,7 +24,10 @@ from telemetry.model.events import Event
 
 @dataclass(frozen=True, slots=True)
 class Alarm:
-    """One rule and what it means. pack, charger: the event's tags; empty: without that tag."""
+    """One rule and what it means. pack, charger: the event's tags; empty: without that tag.
+
+    trigger: the number of the `[[trigger]]` that it sets off; -1: of none.
+    """
 
     rule: RuleSpec
     code: str
@@ -34,6 +37,7 @@ class Alarm:
     charger: str = ""
     limit: str = ""  # such as "above 4.2 V"; empty: no limit
     unit: str = ""  # of the value that crosses a limit
+    trigger: int = -1
 
     @property
     def subject(self) -> tuple[object, ...]:
@@ -53,6 +57,12 @@ class Alarm:
 
     def words(self, transition: Transition) -> str:
         """Return the text of the event."""
+        if isinstance(self.rule.test, CrossingTest) and self.rule.test.within_ns:
+            within_s = self.rule.test.within_ns / 1e9
+            return (
+                f"{self.text} changes by {transition.value:.6g}{self.unit and ' '}{self.unit}"
+                f" within {within_s:g} s"
+            )
         if self.limit:
             subject = self.text.replace("{n}", str(transition.member + 1))
             is_now = self.limit if transition.active else f"no longer {self.limit}"
@@ -101,6 +111,7 @@ class AlarmEvents:
             source=source,
             pack=alarm.pack,
             charger=alarm.charger,
+            trigger=alarm.trigger,
         )
         return event, self.stamped(event, time_ns)
 

@@ -103,11 +103,6 @@ class ReduceSettings:
             *self.flags_every_s_by_measurement.values(),
         )
 
-    @property
-    def latest_s(self) -> float:
-        """Return how long a value may wait, at most; 0: none does."""
-        return max(self.longest_interval_s, self.longest_ns / 1e9 if self.bounds else 0.0)
-
     def check(self, table: TomlTable) -> None:
         """Raise ConfigError where flags are reduced and rows are not, or a key needs another one."""
         for name in ("shape", "longest_s") if not self.bounds else ():

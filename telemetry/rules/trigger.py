@@ -11,10 +11,11 @@ from dataclasses import dataclass, replace
 from telemetry_core.decode.spec import PlanSpec
 from telemetry_core.rows.spec import RecordSpec, SlotKind
 from telemetry_core.rules.map_spec import MapSpec
-from telemetry_core.rules.watch_spec import CrossingSpec
+from telemetry_core.rules.watch_spec import CrossingTest, RuleSpec
 
 from telemetry.errors import ConfigError, Faults
 from telemetry.model.event_codes import EVENT_CODES
+from telemetry.rules.alarms import Alarm, level_of
 from telemetry.rules.limits import Limit, alarms_of
 from telemetry.rules.map_entry import MapEntry
 from telemetry.rules.map_plan import protection_field
@@ -86,11 +87,11 @@ def refuse_without_box(trigger: Trigger) -> None:
 
 @dataclass(frozen=True, slots=True)
 class ResolvedTrigger:
-    """codes: of the events that set it off; crossings: what does so otherwise."""
+    """codes: of the events that set it off; alarms: what does so otherwise."""
 
     settings: Trigger
     codes: frozenset[str] = frozenset()
-    crossings: tuple[CrossingSpec, ...] = ()
+    alarms: tuple[Alarm, ...] = ()
 
 
 def resolved(
@@ -126,46 +127,39 @@ def _resolved(
         codes.update(fitting)
     if trigger.on:
         return ResolvedTrigger(trigger, frozenset(codes))
-    base = CrossingSpec(
-        0,
-        0,
-        next(limit for limit in (trigger.above, trigger.below, trigger.changes_by) if limit is not None),
-        is_upper=trigger.below is None,
-        within_ns=round((trigger.within_s or 0.0) * 1e9),
-        trigger=number,
+    limit = next(limit for limit in (trigger.above, trigger.below, trigger.changes_by) if limit is not None)
+    test = CrossingTest(limit, trigger.below is None, round((trigger.within_s or 0.0) * 1e9))
+    found = _of_signal(trigger, spec) if trigger.signal else _of_field(trigger, mapping, is_whole)
+    words = "" if trigger.within_s else f"{'below' if trigger.above is None else 'above'} {limit:.6g}"
+    alarms = (
+        replace(
+            one,
+            rule=replace(one.rule, test=test),
+            limit=words and f"{words}{one.unit and ' '}{one.unit}",
+            trigger=number,
+        )
+        for one in found
     )
-    if trigger.signal:
-        return ResolvedTrigger(trigger, crossings=tuple(_of_signal(trigger, spec, base)))
-    return ResolvedTrigger(trigger, crossings=tuple(_of_field(trigger, mapping, base, is_whole)))
+    return ResolvedTrigger(trigger, alarms=tuple(alarms))
 
 
-def _of_signal(trigger: Trigger, spec: PlanSpec, base: CrossingSpec) -> Iterator[CrossingSpec]:
+def _of_signal(trigger: Trigger, spec: PlanSpec) -> Iterator[Alarm]:
     entry = MapEntry(trigger.signal or "", TRIGGER, where=trigger.where)
-    places = {}
-    for found in Catalogue(spec).one(entry):
-        field = spec.records[found.message.record].fields[found.index]
+    places = {(one.bus, one.message.record, one.index): one for one in Catalogue(spec).one(entry)}
+    for (bus, record, index), found in places.items():
+        field = spec.records[record].fields[index]
         if field.kind not in _NUMBERS:
             raise ConfigError(f"{found.name} is not a number", where=trigger.where.key("signal"))
-        places[found.message.record, found.index] = replace(
-            base,
-            record=found.message.record,
-            field=found.index,
-            protection=protection_field(found.message),
-            subject=found.name,
-            unit=field.unit,
-        )
-    yield from places.values()
+        rule = RuleSpec(record, index, CrossingTest(0.0), bus=bus, protection=protection_field(found.message))
+        yield Alarm(rule, TRIGGER, level_of(TRIGGER, None), found.name, unit=field.unit)
 
 
-def _of_field(
-    trigger: Trigger, mapping: MapSpec | None, base: CrossingSpec, is_whole: bool
-) -> Iterator[CrossingSpec]:
-    limit = Limit(trigger.field or "", TRIGGER, above=base.limit, where=trigger.where)
-    rules = {(one.rule.record, one.rule.field): one for one in alarms_of(limit, mapping, is_whole)}
-    for (record, first), one in rules.items():
+def _of_field(trigger: Trigger, mapping: MapSpec | None, is_whole: bool) -> Iterator[Alarm]:
+    limit = Limit(trigger.field or "", TRIGGER, above=0.0, where=trigger.where)
+    for one in alarms_of(limit, mapping, is_whole):
         for member in range(one.rule.field_count):
-            subject = one.text.replace("{n}", str(member + 1))
-            yield replace(base, record=record, field=first + member, subject=subject, unit=one.unit)
+            rule = replace(one.rule, field=one.rule.field + member, field_count=1)
+            yield replace(one, rule=rule, text=one.text.replace("{n}", str(member + 1)))
 
 
 def chosen(globs: Sequence[str], records: Sequence[RecordSpec], where: Where | None = None) -> list[bool]:

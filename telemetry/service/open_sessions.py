@@ -21,12 +21,12 @@ from telemetry_core.text.lines import LineBuffer
 from telemetry.clock import Clock
 from telemetry.service.stamping import AS_THEY_ARE, Stamping
 from telemetry.spool.batch import TimeBase
-from telemetry.spool.trails import MOST_BYTES
 from telemetry.stages.sessions import PlugSessions
 
 LOG = logging.getLogger("telemetry.service")
 
 BY_POWER = ""  # in place of a source: plugs that are followed by power, whichever source measures it
+MOST_BYTES = 2048  # of the state of a plug: it is in each record
 MOST_WATCHED_NS = 500_000_000  # between two looks; they are 0.15 s apart unless something stands still
 
 

@@ -85,19 +85,17 @@ class OwnPoints:
         self._pipeline.add_point(measurement, line, time_ns, time_known=self.time_known)
 
 
-def unclean_stop(recovery: Recovery, replayed: int | None, latest_s: float) -> Event:
+def unclean_stop(recovery: Recovery, held: int) -> Event:
     """Make the event that the run before did not stop in order: what of it was stored.
 
-    replayed: of how many frames what waited to be reduced was made again, None: it is gone; latest_s: how
-    long values may wait.
+    held: how many points are of what it had not decided yet.
     """
-    adopted = f"{recovery.adopted_points} points were adopted from memory; what had not been kept is gone"
-    gone = adopted if recovery.adopted_points else "what was in memory then is gone"
+    gone = "what was in memory then is gone"
+    if recovery.adopted_points:
+        gone = f"{recovery.adopted_points} points were adopted from memory; what had not been kept is gone"
     text = f"{gone}; stored up to batch {recovery.last_sequence}"
-    if replayed is not None:
-        text += f"; {replayed} frames of the black box have given what [reduce] had not sent yet"
-    elif latest_s:
-        text += f"; of each field what [reduce] had not sent yet is gone: {latest_s:g} s at most"
+    if held:
+        text += f", and {held} points that [reduce] had not sent yet"
     positions = ", ".join(
         f"{name} frame {count}" for name, count in recovery.positions.items() if is_of_log(name)
     )

@@ -114,7 +114,7 @@ class Service:
             state=recovery.state,
         )
         self._own = OwnPoints(self._pipeline, self._live_state, self._clock, config)
-        self._boxing = Boxing(self._composition, self._clock, self._tap, self._pipeline, self._own)
+        self._boxing = Boxing(config, self._clock, self._tap, self._pipeline, self._own)
         self._ledger.add_stage(self._boxing.counted)
         for source in self._sources:
             self._expect(source)
@@ -319,7 +319,7 @@ class Service:
         self._remembering.save()
         config = new.composition.config
         new.stages.set_observer(self._live_state)
-        self._boxing.adopt(new.composition)
+        self._boxing.adopt(config)
         self._config = self._own.config = config
         self._composition, self._stages, self._bound = new.composition, new.stages, 0
         self._sources.adopt(config.sources)
@@ -328,7 +328,6 @@ class Service:
         self._bind_new_channels()
         self._pipeline.replace_stages(new.stages)
         self._remembering.adopt(new.composition, new.stages.writing.health, self._sources)
-        self._boxing.follow(new.composition)
         self._uplink.adopt(config, self._clock.monotonic_s())
         self._reporting.write_points()
         self._reporting.hasten(self._uplink.gateway_every_s)
@@ -364,8 +363,7 @@ class Service:
         if recovery.waiting_points:
             LOG.info("%d points of earlier runs wait in the spool", recovery.waiting_points)
         if not recovery.clean:
-            replayed, latest_s = self._boxing.replay(recovery.positions), self._config.reduce.latest_s
-            self._own.report(unclean_stop(recovery, replayed, latest_s))
+            self._own.report(unclean_stop(recovery, self._pipeline.store_left()))
 
     # -- stopping
 

@@ -133,10 +133,11 @@ class Spool:
         if self._write_through is not None:
             for left in self._write_through.left():
                 points = written(left.accounts) - written(self._accounts)
-                replacing = left.replacing if points != left.batch.points else None
+                expected = left.batch.points if left.batch is not None else 0
+                replacing = left.replacing if points != expected else None
                 if replacing is not None:
                     points -= replacing.points
-                if clean or left.sequence <= self._sequence or points != left.batch.points:
+                if clean or left.sequence <= self._sequence or points != expected:
                     self._write_through.pass_over(left.sequence)
                     continue
                 if replacing is not None:  # it has no record yet: a commit has taken neither
@@ -145,8 +146,9 @@ class Spool:
                     adopted.append(replacing)
                 self._sequence = max(self._sequence, left.sequence - 1)
                 self._accounts, self._positions, self._state = left.accounts, left.positions, left.state
-                self._append(left.batch, Tally())
-                adopted.append(left.batch)
+                if left.batch is not None:
+                    self._append(left.batch, Tally())
+                    adopted.append(left.batch)
         return adopted
 
     def remove_orphans(self) -> None:

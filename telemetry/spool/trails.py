@@ -17,7 +17,7 @@ from types import MappingProxyType
 from telemetry.ledger import total
 
 NO_STATE: Mapping[str, bytes] = MappingProxyType({})
-MOST_BYTES = 2048  # of the state of each name
+MOST_BYTES = 65_535  # of the state of each name: more its length does not say
 _CHECK_BYTES = 2
 _AS_BEFORE = b""  # in place of a block of the state
 _LENGTHS = struct.Struct("<HH")  # of a name and of its bytes

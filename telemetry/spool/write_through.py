@@ -47,7 +47,7 @@ class Left:
     """A batch that a process has left, and what its record would have said."""
 
     sequence: int
-    batch: EncodedBatch
+    batch: EncodedBatch | None  # None: no line had come
     accounts: Mapping[str, int]
     positions: Mapping[str, int]
     state: Mapping[str, bytes]
@@ -110,7 +110,9 @@ class WriteThrough:
         if self._has_gap:
             return False
         try:
-            if sequence not in self._files:
+            file = self._files.get(sequence)
+            is_full = file is not None and not lines.lines and 2 * file.size_bytes > MOST_EMPTIED_BYTES
+            if file is None or file.descriptor is None or is_full:
                 self._begin(sequence)
             names = (boot_id, *accounts, "", *positions)
             if names != self._names:
@@ -125,6 +127,8 @@ class WriteThrough:
         return not self._has_gap
 
     def _begin(self, sequence: int) -> None:
+        if sequence in self._files:  # no line of it is kept yet: what it says, the next piece says
+            self._remove([sequence])
         self._seal()
         if self._written is None:
             self._written = open_trusted(self._folders[0], os.O_RDONLY | os.O_DIRECTORY)
@@ -293,8 +297,8 @@ class WriteThrough:
                 state = piece.state_after(state)
         except (ValueError, TypeError):
             return None
-        *before, batch = batches
-        return Left(sequence, batch, accounts, positions, state, before[0] if before else None)
+        batch = batches.pop() if batches else None
+        return Left(sequence, batch, accounts, positions, state, batches[0] if batches else None)
 
     def _name(self, sequence: int) -> str:
         return f"{self._prefix}{sequence:015d}.batch"

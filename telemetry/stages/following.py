@@ -105,6 +105,13 @@ class Mapped:
             self.mapper.release(channel, self._out, before_ns=before_ns)
         return self._out
 
+    def copy(self, channel: int) -> SampleBatch:
+        """Return the rows of rounds that are held there, and stay held; valid until the next call."""
+        self._out.clear()
+        if self.mapper.held(channel):
+            self.mapper.copy(channel, self._out)
+        return self._out
+
     def finish(self) -> SampleBatch:
         """Return the rows of what is still held, since no row comes any more; valid until the next call."""
         self._out.clear()

@@ -18,13 +18,11 @@ _ROOMS = (
 )
 
 
-def pack_memory(stages: Stages, *, with_rows: bool = True) -> bytes:
-    """Return what the stages remember of rows so far; empty: nothing. with_rows: those of windows too."""
+def pack_memory(stages: Stages) -> bytes:
+    """Return what the stages remember of rows so far; empty: nothing."""
     memory = stages.writing.memory()
     if not memory:
         return b""
-    if not with_rows and (windows := memory["reducing"]["windows"]) and windows["ring"]:
-        windows["ring"] = (b"", *windows["ring"][1:])
     content = io.BytesIO()
     pickler = pickle.Pickler(content, protocol=4)
     pickler.fast = True  # which objects are one does not count

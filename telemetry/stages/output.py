@@ -75,6 +75,9 @@ class Output:
     def add(self, samples: SampleBatch, lines: LineBuffer) -> None:
         """Take these rows, which are the stages' again afterwards. Text goes into `lines`."""
 
+    def copy(self, samples: SampleBatch, lines: LineBuffer) -> None:
+        """Write these rows, which come again, without counting them."""
+
     def add_event(self, event: Event, time_ns: int, lines: LineBuffer) -> None:
         """Take an event that the rows before made, and its stamp."""
 
@@ -127,14 +130,20 @@ class Lines(_Encoded):
         super().__init__(schema)
         self._vehicle = vehicle
         self._rare_bytes = Counter[str]()
+        self._copies = Encoder(schema)  # what it counts, nobody asks
 
     def bind(self, channel: BoundChannel) -> None:
         for index, tags in zip(channel.tag_sets, channel.tags(), strict=True):
             self._encoder.set_tags(index, tag_set(tags))
+            self._copies.set_tags(index, tag_set(tags))
 
     def add(self, samples: SampleBatch, lines: LineBuffer) -> None:
         self._encoder.shift_ns = self.shift_ns
         self._encoder.encode(samples, lines)
+
+    def copy(self, samples: SampleBatch, lines: LineBuffer) -> None:
+        self._copies.shift_ns = self.shift_ns
+        self._copies.encode(samples, lines)
 
     def add_event(self, event: Event, time_ns: int, lines: LineBuffer) -> None:
         stamp_ns = time_ns + self.shift_ns

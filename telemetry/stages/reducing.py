@@ -53,6 +53,8 @@ class Reducing:
 
     def bind(self, channel: BoundChannel) -> None:
         """Expect rows of `channel`."""
+        if self.windows is not None:
+            self.windows.bind(channel)
         for index, own in zip(channel.tag_sets, channel.tags(), strict=True) if self._bounds else ():
             for one in own.items():
                 self._tag_sets.setdefault(one, set()).add(index)
@@ -79,6 +81,13 @@ class Reducing:
     def flush(self, before_ns: int | None, tags: Collection[int] | None) -> Iterator[SampleBatch]:
         """Yield what is held of these tag sets (None: of all), or what was due before this stamp."""
         return self._flush(self._reducers, before_ns, tags)
+
+    def copy(self, tags: Collection[int]) -> Iterator[SampleBatch]:
+        """Yield what is held of these tag sets, and stays held."""
+        for reducer in self._reducers:
+            self._reduced[0].clear()
+            reducer.copy(self._reduced[0], tags)
+            yield self._reduced[0]
 
     def keep(self, source: str, **owner: str) -> Iterator[SampleBatch]:
         """Yield the last values within bounds of an owner to which something happened.

@@ -21,13 +21,10 @@ from typing import Any, NamedTuple
 
 from telemetry_core.rows.batch import SampleBatch
 from telemetry_core.rows.schema import Schema
-from telemetry_core.rules.crossings import Crossings
 from telemetry_core.rules.ring import AFTER, INSIDE, Ring
-from telemetry_core.rules.watch_spec import Crossing
 
-from telemetry.charging.items import SessionItem
-from telemetry.model.events import Event, begins
-from telemetry.rules.trigger import TRIGGER, ResolvedTrigger, Trigger, chosen
+from telemetry.model.events import Event
+from telemetry.rules.trigger import ResolvedTrigger, Trigger, chosen
 from telemetry.stages.binding import BoundChannel
 
 _HOUR_NS = 3600 * 10**9
@@ -35,13 +32,6 @@ _LATE_NS = 10 * 10**9  # an event may come so long after rows that are newer tha
 _THIS_MACHINE = 0  # the time line of its clock
 _MOST_CAPTURES = 64  # that a later one may overlap
 _COUNTED = ("triggers/captures", "triggers/over_per_hour", "triggers/cut_short")
-
-
-@dataclass(frozen=True, slots=True)
-class TriggerEvent(Event):
-    """The event of a trigger of its own."""
-
-    trigger: int = 0
 
 
 @dataclass(slots=True)
@@ -80,8 +70,6 @@ class Windows:
         self._choices = list(dict.fromkeys(one.settings.only for one in triggers))
         self._ring_bytes = ring_bytes
         self._ring = self._empty_ring() if ring_bytes else None
-        specs = [spec for one in triggers for spec in one.crossings]
-        self._crossings = Crossings(schema, specs) if specs else None
         # Stamps of the last hour, by trigger and time line.
         self._begun: defaultdict[tuple[Trigger, int], deque[int]] = defaultdict(deque)
         self._captures: deque[_Capture] = deque(maxlen=_MOST_CAPTURES)
@@ -108,34 +96,6 @@ class Windows:
     def _line_of(self, source: str) -> int:
         return self._lines.get(source, _THIS_MACHINE)
 
-    def follow(self, samples: SampleBatch) -> Iterator[SessionItem]:
-        """Yield the events of signals and fields that set off a trigger."""
-        for found in self._crossings.look(samples) if self._crossings else ():
-            yield SessionItem(found.row, found.time_ns, self._event(found))
-
-    def _event(self, found: Crossing) -> Event:
-        spec, channel = found.spec, self._channels[found.channel]
-        unit = spec.unit and f" {spec.unit}"
-        if spec.within_ns:
-            words = f"changes by {found.change:.6g}{unit} within {spec.within_ns / 1e9:g} s"
-        else:
-            words = (
-                f"is {found.value:.6g}{unit}, {'above' if spec.is_upper else 'below'} {spec.limit:.6g}{unit}"
-            )
-        place = found.tags - channel.modelled.start
-        tags = channel.map_tags[place] if 0 <= place < len(channel.map_tags) else {}
-        event = begins(TRIGGER, f"{spec.subject} {words}", channel.binding.tag)
-        return TriggerEvent(
-            event.code,
-            event.level,
-            active=True,
-            text=event.text,
-            source=event.source,
-            pack=tags.get("pack", ""),
-            charger=tags.get("charger", ""),
-            trigger=spec.trigger,
-        )
-
     def set_off(self, event: Event, source: str, time_ns: int, shift_ns: int, out: SampleBatch) -> Event:
         """Return the event, with its capture, if any; append to `out` what goes out of the ring.
 
@@ -144,7 +104,11 @@ class Windows:
         if not event.active:
             return event
         line, stamp_ns = self._line_of(source), time_ns + shift_ns
-        meant = (one.settings for number, one in enumerate(self._triggers) if _sets_off(event, number, one))
+        meant = (
+            one.settings
+            for number, one in enumerate(self._triggers)
+            if event.trigger == number or event.code in one.codes
+        )
         found = [one for one in meant if self._may_begin(one, line, stamp_ns)]
         if not found:
             return event
@@ -227,10 +191,6 @@ class Windows:
     def forget(self, source: str) -> None:
         """Forget what is known of a log that begins again."""
         line = self._line_of(source)
-        for channel in self._channels.values():
-            if channel.binding.source == source and self._crossings is not None:
-                for tags in channel.tag_sets:
-                    self._crossings.forget(tags)
         if line == _THIS_MACHINE:
             return
         self._again.add(line)
@@ -278,7 +238,6 @@ class Windows:
                 for line in range(1 + len(self._lines))
             ],
             "ring": self._ring.memory() if self._ring is not None else None,
-            "crossings": self._crossings.memory() if self._crossings is not None else None,
         }
 
     def remember(self, memory: Mapping[str, Any]) -> None:
@@ -288,16 +247,9 @@ class Windows:
             self._begun[self._triggers[number].settings, line].extend(begun)
         if self._ring is not None:
             self._ring.remember(memory["ring"])
-        if self._crossings is not None:
-            self._crossings.remember(memory["crossings"])
 
     def counted(self) -> dict[str, int]:
         """Return points that went out once more, and what became of triggers."""
         sent = self._ring.emitted_by_measurement() if self._ring is not None else {}
         counts = {name: self._counts[name] for name in _COUNTED}
         return counts | {f"points/made/{name}": count for name, count in sent.items()}
-
-
-def _sets_off(event: Event, number: int, trigger: ResolvedTrigger) -> bool:
-    is_its_own = isinstance(event, TriggerEvent) and event.trigger == number
-    return is_its_own or event.code in trigger.codes

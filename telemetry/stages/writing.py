@@ -93,6 +93,7 @@ class Writing:
             if shown_vin and each.kind is SlotKind.ASCII and each.name == VIN
         ]
         self._made_here = Counter[str]()  # points that no row gave, by measurement
+        alarms = (*alarms, *(alarm for trigger in triggers for alarm in trigger.alarms))
         self._judged = judged_records(plan, mapping, alarms)
         self._is_judging = any(self._judged)
         self.senders = Senders(schema, self._judged)
@@ -106,9 +107,9 @@ class Writing:
         self.reducing = Reducing(schema, reduce, send, triggers)
         self.windows = self.reducing.windows
         first = (alarms and self.alarms, self.mapped, followed and self.sessions)
-        following = (*first, self.health, self.banks, self.windows)
+        following = (*first, self.health, self.banks)
         self._following: list[Following] = [each for each in following if each]
-        self._has_memory = bool(self._is_judging or self._following or self.reducing)
+        self._has_memory = bool(self._is_judging or self._following or self.reducing or triggers)
         self.output = output_of(output, schema, vehicle, with_events=self._has_memory)
         self.output.expect_parts(self.reducing.bounded)
         self.remembers = self._has_memory or self.output.in_order
@@ -302,6 +303,15 @@ class Writing:
         self._release(lines, source, before_ns)
         tags = None if source is None else {tags for one in self.of(source) for tags in one.tag_sets}
         self._add(self.reducing.flush(before_ns, tags), lines)
+
+    def copy_held(self, source: str, lines: LineBuffer, *, shift_ns: int) -> None:
+        """Write what `flush` would of `source`. It stays held, and is not counted."""
+        self.output.shift_ns = shift_ns
+        for channel in self.of(source):
+            if self.mapped is not None:
+                self.output.copy(self.mapped.copy(channel.number), lines)
+            for samples in self.reducing.copy(channel.tag_sets):
+                self.output.copy(samples, lines)
 
     def _release(self, lines: LineBuffer, source: str | None = None, before_ns: int | None = None) -> None:
         for channel in self.channels.values() if source is None else self.of(source):

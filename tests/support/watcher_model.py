@@ -1,13 +1,13 @@
 """A watcher that one can read: what telemetry_core.rules.watcher promises, with Python values, row by row."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from telemetry_core.rows.batch import Row
 from telemetry_core.rows.spec import RecordSpec
 from telemetry_core.rules.map_spec import ABSENT
 from telemetry_core.rules.senders import NEW_SENDER
-from telemetry_core.rules.watch_spec import BitTest, LimitTest, RuleSpec, ValueTest
+from telemetry_core.rules.watch_spec import BitTest, CrossingTest, LimitTest, RuleSpec, ValueTest
 from telemetry_core.rules.watcher import Transition
 
 from tests.support.mapper_model import is_of_sender
@@ -18,6 +18,7 @@ class _State:
     tags: range
     active: bool = False
     since_ns: int | None = None
+    past: list[tuple[int, float]] = field(default_factory=list)  # since the last change, or step back
 
 
 class WatcherModel:
@@ -49,7 +50,8 @@ class WatcherModel:
                     continue
                 if not is_of_sender(row, rule.sender):
                     continue
-                if row.id & NEW_SENDER and not state.active:
+                if row.id & NEW_SENDER:
+                    state.past.clear()
                     state.since_ns = None
                 if rule.protection != ABSENT and row.raw.get(record.fields[rule.protection].name) is False:
                     continue
@@ -57,7 +59,10 @@ class WatcherModel:
                 seen = {place: row.raw[name] for place, name in enumerate(names) if name in row.raw}
                 if seen and not any(raw in rule.absent for raw in seen.values()):
                     value, member = _worst(seen, rule.test)
-                    if _turns(rule.test, state, value, row.time_ns):
+                    if isinstance(rule.test, CrossingTest):
+                        if (crossed := _crossed(rule.test, state, value, row.time_ns)) is not None:
+                            yield Transition(number, row.time_ns, row.channel, index, True, crossed, member)
+                    elif _turns(rule.test, state, value, row.time_ns):
                         yield Transition(
                             number, row.time_ns, row.channel, index, state.active, float(value), member
                         )
@@ -68,6 +73,22 @@ def _worst(seen: dict[int, int | float | bool], test: object) -> tuple[int | flo
     wants_highest = not isinstance(test, LimitTest) or test.is_upper
     value = max(seen.values()) if wants_highest else min(seen.values())
     return value, next(place for place, other in seen.items() if other == value)
+
+
+def _crossed(test: CrossingTest, state: _State, value: float, time_ns: int) -> float | None:
+    """Return what is reported, if anything."""
+    if not test.within_ns:
+        before, state.past = state.past, [(time_ns, value)]
+        signs = [(old > test.limit) - (old < test.limit) for _, old in before]
+        is_beyond = value > test.limit if test.is_upper else value < test.limit
+        return value if is_beyond and signs not in ([], [1 if test.is_upper else -1]) else None
+    if state.past and time_ns < state.past[-1][0]:
+        state.past.clear()
+    near = [old for at_ns, old in state.past if time_ns - at_ns <= test.within_ns]
+    change = max((value - old for old in near), key=lambda each: (abs(each), -each), default=0.0)
+    is_change = abs(change) >= test.limit
+    state.past = [*([] if is_change else state.past), (time_ns, value)]
+    return change if is_change else None
 
 
 def _turns(

@@ -178,6 +178,23 @@ cdef class Bounds:
             if tags is None or key.tags in tags:
                 self._flush(key, out, every_one, end_ns)
 
+    def copy(self, SampleBatch out not None, tags):
+        """Append to `out` the candidates of these tag sets, as `flush` would. They stay what they are."""
+        check_rows(self.schema, None, out)
+        cdef Record* record
+        cdef Key* key
+        cdef Door* door
+        cdef size_t number
+        cdef uint32_t index
+        for number in range(self.key_count):
+            key = self.keys[number]
+            record = &self.schema.records[key.record]
+            self.step += 1
+            for index in range(record.field_count if key.tags in tags else 0):
+                door = &key.doors[index]
+                if door.source:
+                    set_word(self._row(key, &key.sources[door.source - 1], out), record.mask_words, index, door.slot)
+
     def end(self, tags):
         """Let runs of these tag sets end: the next value of each field is kept, whatever it is. After a `flush`."""
         cdef size_t number
@@ -445,6 +462,16 @@ cdef class Bounds:
 
     cdef uint64_t* _part(self, Key* key, uint32_t number, SampleBatch out) except NULL nogil:
         cdef Source* source = &key.sources[number - 1]
+        if source.step != self.step:
+            key.parts += source.is_out
+            if not source.is_out:
+                source.is_out = True
+                key.pending -= 1
+                self.pending -= 1
+        return self._row(key, source, out)
+
+    cdef inline uint64_t* _row(self, Key* key, Source* source, SampleBatch out) except NULL nogil:
+        # The row that has the values of a source in this step.
         cdef RowHead* head
         if source.step != self.step:
             source.part = out.used
@@ -454,11 +481,6 @@ cdef class Bounds:
             if source.time_ns <= key.stepped_ns:
                 head.id |= ROW_REPLACES
             source.step = self.step
-            key.parts += source.is_out
-            if not source.is_out:
-                source.is_out = True
-                key.pending -= 1
-                self.pending -= 1
         return out.words + source.part
 
     cdef int _keep_candidate(self, Key* key, Record* record, uint32_t index, SampleBatch out) except -1 nogil:

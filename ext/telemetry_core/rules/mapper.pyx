@@ -183,6 +183,15 @@ cdef class Mapper:
         if self.held(channel):
             self._release(&self.channels[channel], before_ns, out)
 
+    def copy(self, Py_ssize_t channel, SampleBatch out not None):
+        """Append the rows that `release` would to `out`. They stay held."""
+        memory, made = self.memory(channel), [self.made_rows[n] for n in range(len(self.spec.records))]
+        cdef Py_ssize_t number
+        self.release(channel, out)
+        self.remember(channel, memory)
+        for number in range(len(made)):
+            self.made_rows[number] = made[number]
+
     def finish(self, SampleBatch out not None):
         """Release what all channels hold, and count what is open else as incomplete, since no row comes any more."""
         cdef Py_ssize_t number

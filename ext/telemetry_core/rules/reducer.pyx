@@ -142,6 +142,16 @@ cdef class Reducer:
                 self._emit(held, out)
                 held.waiting = False
 
+    def copy(self, SampleBatch out not None, tags):
+        """Append to `out` the pending rows of these tag sets. They stay pending."""
+        check_rows(self.schema, None, out)
+        cdef size_t index
+        cdef Held* held
+        for index in range(self.held_count):
+            held = &self.held[index]
+            if held.pending and held.tags in tags:
+                out.append_rows(self.words + held.at, self.schema.records[held.record].row_words, 1)
+
     def memory(self):
         """Return what is held, as plain values: for a reducer of the same schema and intervals."""
         cdef size_t number

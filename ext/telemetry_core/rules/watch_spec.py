@@ -38,12 +38,24 @@ class LimitTest:
 
 
 @dataclass(frozen=True, slots=True)
+class CrossingTest:
+    """Begins with each value of a number that crosses `limit`, and never ends.
+
+    within_ns: with each that has changed by so much within that time; 0: without.
+    """
+
+    limit: float
+    is_upper: bool = True
+    within_ns: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class RuleSpec:
     """One thing to watch, in the rows of one record that have one tag set."""
 
     record: int
     field: int  # the first of `field_count`; of several it is the worst one that is judged
-    test: BitTest | ValueTest | LimitTest
+    test: BitTest | ValueTest | LimitTest | CrossingTest
     field_count: int = 1  # more than one with a LimitTest only
     bus: int = ABSENT  # the plan's bus whose channels are meant; ABSENT: every bus
     tag_set: int = ABSENT  # of a modelled record: index into MapSpec.tag_sets; ABSENT: a message's own rows
@@ -57,7 +69,8 @@ class Transition(NamedTuple):
     """A rule begins (`active`) or ends.
 
     row: the number of the row in its batch that shows it; with `every_report` of the last one made of that
-    message. rule: index into the rules. value: of the field that shows it (of an integer its raw value).
+    message. rule: index into the rules. value: of the field that shows it (of an integer its raw value); of a
+    CrossingTest what it stands for, or how much it has changed.
     member: which of the rule's fields, from 0.
     """
 
@@ -82,36 +95,3 @@ class Waiting(NamedTuple):
 
     rule: int
     since_ns: int
-
-
-@dataclass(frozen=True, slots=True)
-class CrossingSpec:
-    """One field whose values set off a trigger.
-
-    limit: that is crossed; with `within_ns` (0: without): by how much a value changes within that time.
-    """
-
-    record: int
-    field: int
-    limit: float
-    is_upper: bool = True
-    within_ns: int = 0
-    protection: int = ABSENT  # the field that says whether the row's frame is right
-    trigger: int = 0  # which one
-    subject: str = ""  # what the field is called, for people
-    unit: str = ""
-
-
-class Crossing(NamedTuple):
-    """A value that crosses the limit of a spec, or has changed. row: the number in its batch of its row.
-
-    change: to the value, from the farthest one of that time; 0 where a limit is crossed.
-    """
-
-    row: int
-    time_ns: int
-    channel: int
-    tags: int
-    spec: CrossingSpec
-    value: float
-    change: float

@@ -1,4 +1,4 @@
-"""The watcher: alarm bits and limits in rows of samples, reported when they begin and when they end.
+"""The watcher: alarm bits, limits and crossings in rows of samples, reported when they begin and when they end.
 
 Promises:
 - It reports the beginning and the end of a rule, each once, and never a repetition.
@@ -6,7 +6,9 @@ Promises:
 - The state of a rule is that of one channel. `bind` forgets it.
 - A row of a record without rules costs one look into a table.
 - It does not hold the GIL, and makes Python objects for transitions only.
-- With `every_report` each message that shows a rule begins it, and none ends it: nothing is remembered.
+- With `every_report` each message that shows a rule begins it, and none ends it.
+- A crossing begins each time, and never ends. The first value crosses nothing. A change is that against any value of
+  the last `within_ns`, both ends included; the next one begins with the value that made it.
 
 Relies on rows of one schema, message rows and modelled rows alike, whose stamps are frame time.
 
@@ -16,31 +18,37 @@ Nothing begins or ends by:
 - a row of a J1939 sender that the rule does not mean.
 
 A limit with `for_ns` begins when it has been crossed in each row of that time. The wait begins again when time steps
-back, and with a row of a sender that takes another one's place.
+back, and with a row of a sender that takes another one's place; so does what a crossing remembers.
 """
 
 cimport cython
+from libc.math cimport isfinite
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport free
 from libc.string cimport memcpy
 
 from telemetry_core.memory cimport lengthened, with_room, zeroed
-from telemetry_core.rows.access cimport has_field, is_of_sender, slots_of, reports_fault
+from telemetry_core.rows.access cimport has_field, is_of_sender, slots_of, reports_fault, value_of
 from telemetry_core.rows.batch cimport ROW_NEW_SENDER, RowHead, SampleBatch
 from telemetry_core.rows.schema cimport SLOT_FLOAT, Record, Schema
+from telemetry_core.rules.past cimport Past, Queue, begin_again, changes_by, push
 
-from telemetry_core.rules.watch_spec import BitTest, LimitTest, StandingAlarm, Transition, ValueTest, Waiting
+from telemetry_core.rules.watch_spec import (
+    BitTest, CrossingTest, LimitTest, StandingAlarm, Transition, ValueTest, Waiting)
 
 cdef enum Test:
     TEST_BITS = 0
     TEST_VALUES = 1
     TEST_ABOVE = 2
     TEST_BELOW = 3
+    TEST_CROSSES_ABOVE = 4
+    TEST_CROSSES_BELOW = 5
+    TEST_CHANGES = 6
 
 cdef struct Rule:                # watch_spec.RuleSpec
     double limit
     double release
-    uint64_t for_ns
+    uint64_t for_ns              # TEST_CHANGES: within which a value changes
     uint64_t mask
     uint32_t first_value         # in `values`
     uint32_t value_count
@@ -110,6 +118,8 @@ cdef class Watcher:
     cdef Py_ssize_t rule_count
     cdef RuleRange* rules_of_record
     cdef State** channels                # one State a rule; NULL: not bound
+    cdef Past** pasts                    # as `channels`: one Past a rule, if there is a crossing among them
+    cdef bint has_past
     cdef Py_ssize_t channel_count
     cdef Change* changes
     cdef size_t change_count
@@ -139,7 +149,10 @@ cdef class Watcher:
     def __dealloc__(self):
         cdef Py_ssize_t number
         for number in range(self.channel_count):
+            self._forget_past(number)
+            free(self.pasts[number])
             free(self.channels[number])
+        free(self.pasts)
         free(self.channels)
         free(self.packed)
         free(self.number_of_rule)
@@ -167,6 +180,14 @@ cdef class Watcher:
         kinds = {self.schema.fields[record.first_field + field].kind
                  for field in range(spec.field, spec.field + spec.field_count)}
         test = spec.test
+        if isinstance(test, CrossingTest):
+            if spec.field_count != 1 or spec.absent:
+                raise ValueError("a crossing is that of one number")
+            rule.test = TEST_CHANGES if test.within_ns else TEST_CROSSES_ABOVE if test.is_upper else TEST_CROSSES_BELOW
+            rule.limit = test.limit
+            rule.for_ns = test.within_ns
+            self.has_past = True
+            return
         if isinstance(test, LimitTest):
             if kinds != {SLOT_FLOAT}:
                 raise ValueError("a limit is for floats")
@@ -210,6 +231,7 @@ cdef class Watcher:
             raise ValueError(f"a tag set is not one of {TAG_SETS}")
         if channel >= self.channel_count:
             self.channels = <State**>lengthened(self.channels, self.channel_count, channel + 1, sizeof(State*))
+            self.pasts = <Past**>lengthened(self.pasts, self.channel_count, channel + 1, sizeof(Past*))
             self.channel_count = channel + 1
         cdef State* states = <State*>zeroed(self.rule_count, sizeof(State))
         cdef Rule* rule
@@ -226,6 +248,14 @@ cdef class Watcher:
                 states[number].tag_count = 1
         free(self.channels[<size_t>channel])
         self.channels[<size_t>channel] = states
+        self._forget_past(channel)
+        if self.has_past and self.pasts[<size_t>channel] == NULL:
+            self.pasts[<size_t>channel] = <Past*>zeroed(self.rule_count, sizeof(Past))
+
+    cdef void _forget_past(self, Py_ssize_t channel) noexcept nogil:
+        cdef Py_ssize_t number
+        for number in range(self.rule_count if self.pasts[channel] != NULL else 0):
+            begin_again(&self.pasts[channel][number])
 
     cdef State* _states(self, Py_ssize_t channel) noexcept:
         return self.channels[channel] if 0 <= channel < self.channel_count else NULL
@@ -242,16 +272,33 @@ cdef class Watcher:
         """Return what is remembered of the rules on `channel`, as plain values."""
         cdef State* states = self._states(channel)
         cdef Py_ssize_t number
-        return [states[number] for number in range(self.rule_count if states != NULL else 0)]
+        cdef Py_ssize_t count = self.rule_count if states != NULL else 0
+        pasts = [self._past(&self.pasts[channel][number]) for number in range(count if self.has_past else 0)]
+        return [states[number] for number in range(count)], pasts
+
+    cdef tuple _past(self, Past* past):
+        highest = [past.highest.points[at] for at in range(past.highest.begin, past.highest.end)]
+        lowest = [past.lowest.points[at] for at in range(past.lowest.begin, past.lowest.end)]
+        return highest, lowest, past.last_ns, past.last, bool(past.seen)
 
     def remember(self, channel, memory):
         """Go on with the `memory` of a watcher of the same rules, which had bound `channel` likewise."""
         cdef State* states = self._states(channel)
         cdef Py_ssize_t number
-        if len(memory) != (self.rule_count if states != NULL else 0):
+        cdef Past* past
+        remembered, pasts = memory
+        cdef Py_ssize_t count = self.rule_count if states != NULL else 0
+        if len(remembered) != count or len(pasts) != (count if self.has_past else 0):
             raise ValueError("the memory is of other rules")
-        for number in range(len(memory)):
-            states[number] = memory[number]
+        for number in range(count):
+            states[number] = remembered[number]
+        for number in range(len(pasts)):
+            past = &self.pasts[<size_t>channel][number]
+            highest, lowest, past.last_ns, past.last, past.seen = pasts[number]
+            for point in highest:
+                push(&past.highest, point["time_ns"], point["value"], 1.0)
+            for point in lowest:
+                push(&past.lowest, point["time_ns"], point["value"], -1.0)
 
     def watched(self, channel):
         """Return the rules that rows of `channel` may begin or end, in their order."""
@@ -275,11 +322,13 @@ cdef class Watcher:
                       for number in range(self.rule_count if states != NULL else 0) if states[number].pending)
 
     def forget(self, channel):
-        """Make nothing active or waiting on `channel`, without reporting an end."""
+        """Make nothing active or waiting on `channel`, without reporting an end. No value has come of it."""
         cdef State* states = self._states(channel)
         cdef Py_ssize_t number
         for number in range(self.rule_count if states != NULL else 0):
             states[number].active = states[number].pending = False
+        if states != NULL:
+            self._forget_past(channel)
 
     def carry_on(self, channel, rule, seen_ns):
         """Take over that `rule` has begun on `channel`. Raises ValueError if it is not watched there."""
@@ -335,9 +384,13 @@ cdef class Watcher:
                         continue
                     if head.id & ROW_NEW_SENDER:
                         states[rule].pending = False
+                        if self.has_past:
+                            begin_again(&self.pasts[head.channel][rule])
                     if not self._see(row, &self.packed[rule], &seen):
                         continue
-                    if self._turns(&self.packed[rule], &states[rule], &seen, head.time_ns):
+                    if (self._crosses(&self.packed[rule], &self.pasts[head.channel][rule], &seen, head.time_ns)
+                            if self.packed[rule].test >= TEST_CROSSES_ABOVE
+                            else self._turns(&self.packed[rule], &states[rule], &seen, head.time_ns)):
                         self.changes = <Change*>with_room(self.changes, &self.change_room, self.change_count,
                                                           sizeof(Change))
                         self.changes[self.change_count] = Change(
@@ -376,6 +429,11 @@ cdef class Watcher:
                 seen.is_beyond |= raw == self.values[number]
             seen.is_back = not seen.is_beyond
             return True
+        if rule.test >= TEST_CROSSES_ABOVE:
+            number = self.schema.records[(<const RowHead*>row).record].first_field + rule.first_field
+            seen.value = value_of(&self.schema.fields[number], slots[rule.first_field])
+            seen.member = 0
+            return has_field(row, rule.first_field) and isfinite(seen.value)
         for number in range(rule.field_count):
             if not has_field(row, rule.first_field + number):
                 continue
@@ -399,6 +457,22 @@ cdef class Watcher:
             if raw == self.values[number]:
                 return True
         return False
+
+    cdef bint _crosses(self, const Rule* rule, Past* past, Seen* seen, int64_t time_ns) except -1 nogil:
+        """Return whether this value crosses the limit, or is one of a change, which `seen` has then."""
+        cdef double before = past.last
+        cdef double change = 0.0
+        if rule.test == TEST_CHANGES:
+            change = changes_by(past, rule.limit, <int64_t>rule.for_ns, time_ns, seen.value)
+            seen.is_beyond = change != 0
+        elif rule.test == TEST_CROSSES_ABOVE:
+            seen.is_beyond = past.seen and before <= rule.limit < seen.value
+        else:
+            seen.is_beyond = past.seen and before >= rule.limit > seen.value
+        past.last, past.last_ns, past.seen = seen.value, time_ns, True
+        if change != 0:
+            seen.value = change
+        return seen.is_beyond
 
     cdef bint _turns(self, const Rule* rule, State* state, const Seen* seen, int64_t time_ns) noexcept nogil:
         """Return whether the rule begins or ends with this row; update its state."""

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 from telemetry_core.rows.spec import DecimalScale
+from telemetry_core.rules.watch_spec import CrossingTest
 
 from telemetry.errors import ConfigError
 from telemetry.rules.map_entry import MapEntry
@@ -30,7 +31,7 @@ def test_events_are_globs_of_codes() -> None:
     assert one.codes == {"cell_overvoltage", "cell_undervoltage", "limit"}
 
 
-def test_a_field_is_watched_once_for_all_packs_and_each_cell_by_itself() -> None:
+def test_a_field_is_watched_in_each_pack_and_each_cell_by_itself() -> None:
     (current, cells) = resolved(
         [
             Trigger(field="battery.current_a", changes_by=200.0, within_s=0.5),
@@ -39,23 +40,25 @@ def test_a_field_is_watched_once_for_all_packs_and_each_cell_by_itself() -> None
         PLAN,
         MAPPING,
     )
-    (spec,) = current.crossings
-    assert (spec.limit, spec.within_ns, spec.subject, spec.unit) == (
-        200.0,
-        500_000_000,
-        "battery.current_a",
-        "A",
-    )
-    assert [(one.subject, one.limit, one.is_upper, one.trigger) for one in cells.crossings] == [
-        ("cell 1", 3.0, True, 1)
-    ]
+    for pack, one in zip(("pack a", "pack b"), current.alarms, strict=True):
+        assert one.rule.test == CrossingTest(200.0, within_ns=500_000_000)
+        assert (one.text, one.unit, one.limit, one.pack, one.trigger) == (
+            "battery.current_a",
+            "A",
+            "",
+            pack,
+            0,
+        )
+    assert [(one.text, one.limit, one.rule.field_count, one.trigger) for one in cells.alarms] == [
+        ("cell 1", "above 3 V", 1, 1)
+    ] * 2
 
 
 def test_a_signal_is_watched_in_the_messages_of_all_buses() -> None:
     (one,) = resolved([Trigger(signal="Pack.Amps", below=-1.0)], PLAN, MAPPING)
-    assert {(spec.subject, spec.limit, spec.is_upper) for spec in one.crossings} == {
-        ("Pack.Amps", -1.0, False)
-    }
+    assert [(each.rule.bus, each.text, each.rule.test) for each in one.alarms] == [
+        (bus, "Pack.Amps", CrossingTest(-1.0, is_upper=False)) for bus in (0, 1)
+    ]
 
 
 def test_only_has_messages_and_the_data_model_and_without_it_all_do() -> None:

@@ -3,7 +3,7 @@
 import pytest
 
 from telemetry.ledger import imbalances
-from telemetry.service.pipeline import BATCH_LINES
+from telemetry.service.open_batch import BATCH_LINES
 from tests.support.pipeline_bench import UNKNOWN, Bench, counted, frames
 
 

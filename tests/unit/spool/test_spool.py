@@ -124,8 +124,8 @@ def test_a_state_costs_no_byte_where_there_is_none_and_few_where_it_stays(clock:
 
 def test_a_state_that_is_too_large_is_refused(clock: FakeClock) -> None:
     spool = Spool(Path("/spool"), clock=clock, limits=LIMITS, filesystem=SimulatedDisk())
-    with pytest.raises(ValueError, match="2049 bytes of state for plug"):
-        spool.append(batch(0), accounts={}, positions={}, state={"plug": bytes(2049)})
+    with pytest.raises(ValueError, match="65536 bytes of state for plug"):
+        spool.append(batch(0), accounts={}, positions={}, state={"plug": bytes(65_536)})
     assert spool.gauges().waiting_memory_points == 0
 
 

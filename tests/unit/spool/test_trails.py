@@ -9,7 +9,7 @@ from hypothesis import given
 
 from telemetry.spool.trails import AccountsTrail, StateTrail, after, check_state, pack_state, unpack_state
 
-MOST_BYTES = 2048
+MOST_BYTES = 65_535
 
 VALUES = st.integers(-(2**70), 2**70)
 NAMES = st.text("abc/é", min_size=1, max_size=4)
@@ -108,7 +108,7 @@ def test_a_state_is_written_when_it_changes_and_when_nothing_before_counts() -> 
 
 def test_more_than_two_kilobytes_of_one_name_are_refused() -> None:
     check_state({"plug": bytes(MOST_BYTES)})
-    with pytest.raises(ValueError, match="2049 bytes of state for plug; at most 2048"):
+    with pytest.raises(ValueError, match="65536 bytes of state for plug; at most 65535"):
         check_state({"plug": bytes(MOST_BYTES + 1)})
 
 

@@ -15,6 +15,7 @@ from telemetry_core.text.lines import LineBuffer
 from telemetry.ownership import read_own_file
 from telemetry.spool import TimeBase
 from telemetry.spool import write_through as module
+from telemetry.spool.batch import EncodedBatch
 from telemetry.spool.write_through import Left, WriteThrough, keeping_in_memory
 
 BOOT = "0123456789abcdef" * 2
@@ -56,15 +57,25 @@ def keep(kept: WriteThrough, sequence: int, *deliveries: tuple[int, ...]) -> byt
     return bytes(memoryview(batch.lines))
 
 
+def batch_of(left: Left) -> EncodedBatch:
+    assert left.batch is not None
+    return left.batch
+
+
 def lines_of(left: Left) -> bytes:
-    return gzip.decompress(left.batch.payload)
+    return gzip.decompress(batch_of(left).payload)
 
 
 def test_what_was_kept_is_found_with_the_accounts_of_its_last_delivery(memory: Path) -> None:
     first = keep(opened(memory), 7, (5, 6), (3,), (9, 8))
     (left,) = opened(memory).left()
     assert lines_of(left) == first
-    assert (left.sequence, left.batch.points, left.batch.first_ns, left.batch.last_ns) == (7, 5, 3, 9)
+    assert (left.sequence, batch_of(left).points, batch_of(left).first_ns, batch_of(left).last_ns) == (
+        7,
+        5,
+        3,
+        9,
+    )
     assert (left.accounts, left.positions) == ({"points/made/m": 5}, {"log": 5})
 
 
@@ -126,7 +137,7 @@ def test_stamps_that_count_from_boot_name_their_boot(memory: Path) -> None:
     batch = Batch().add(1)
     batch.keep(opened(memory), 1, BOOT)
     (left,) = opened(memory).left()
-    assert (left.batch.time_base, left.batch.boot_id) == (TimeBase.BOOT, BOOT)
+    assert (batch_of(left).time_base, batch_of(left).boot_id) == (TimeBase.BOOT, BOOT)
 
 
 def test_a_batch_that_may_hold_points_of_earlier_ones_is_found_ordered(memory: Path) -> None:
@@ -137,7 +148,7 @@ def test_a_batch_that_may_hold_points_of_earlier_ones_is_found_ordered(memory: P
         encoder.encode(rows, batch.lines)
         batch.keep(kept, sequence)
         batch.lines.clear()
-    assert [left.batch.ordered for left in opened(memory).left()] == [False, True]
+    assert [batch_of(left).ordered for left in opened(memory).left()] == [False, True]
 
 
 def test_a_torn_piece_does_not_count_and_those_before_it_do(memory: Path) -> None:
@@ -153,7 +164,7 @@ def test_a_torn_piece_does_not_count_and_those_before_it_do(memory: Path) -> Non
     for size in range(len(whole)):
         file.write_bytes(whole[:size])
         file.chmod(0o600)
-        found = [left.batch.points for left in opened(memory).left()]
+        found = [batch_of(left).points for left in opened(memory).left()]
         assert found == [points for points in (3, 2, 1) if size >= ends[points - 1]][:1], size
 
 
@@ -167,8 +178,8 @@ def test_a_changed_byte_is_never_taken_for_data(memory: Path) -> None:
         file.write_bytes(changed)
         file.chmod(0o600)
         for left in opened(memory).left():
-            assert lines_of(left) == b"".join(lines.splitlines(keepends=True)[: left.batch.points])
-            assert left.accounts == {"points/made/m": left.batch.points}
+            assert lines_of(left) == b"".join(lines.splitlines(keepends=True)[: batch_of(left).points])
+            assert left.accounts == {"points/made/m": batch_of(left).points}
 
 
 @pytest.mark.parametrize("other", ["boot", "spool"])
@@ -325,7 +336,7 @@ def test_a_batch_gets_the_next_number_where_a_letter_takes_its_own(memory: Path)
     batch.add(2)
     batch.keep(kept, 6)
     (left,) = opened(memory).left()
-    assert (left.sequence, left.batch.points) == (6, 2)
+    assert (left.sequence, batch_of(left).points) == (6, 2)
 
 
 def test_only_a_file_system_in_memory_is_used(memory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -385,7 +396,7 @@ def test_pieces_of_the_same_sizes_do_not_follow_on_those_of_the_batch_before(mem
     kept.committed(1, waiting=[])
     lines = keep(kept, 2, (4,), (5,))
     (left,) = opened(memory).left()
-    assert (left.batch.points, lines_of(left)) == (2, lines)
+    assert (batch_of(left).points, lines_of(left)) == (2, lines)
 
 
 def test_an_emptied_file_holds_no_batch_under_any_name(memory: Path) -> None:
@@ -446,3 +457,32 @@ def test_an_emptied_file_of_a_spool_that_is_no_more_is_removed_too(memory: Path)
     (memory.parent / "other").rmdir()
     opened(memory).remove_orphans()
     assert list(memory.iterdir()) == []
+
+
+def test_what_there_is_to_know_is_kept_before_a_line_has_come(memory: Path) -> None:
+    kept, state = opened(memory), {"held": b"a"}
+    assert kept.keep(1, LineBuffer(), {"points/made/m": 0}, {}, "", state)
+    again = opened(memory)
+    (left,) = again.left()
+    assert (left.batch, left.replacing, left.state) == (None, None, state)
+    assert again.keep(1, LineBuffer(), {"points/made/m": 0}, {}, "", {"held": b"b"})
+    (left,) = opened(memory).left()
+    assert left.state == {"held": b"b"}
+    lines = keep(again, 1, (5,))
+    (left,) = opened(memory).left()
+    assert lines_of(left) == lines
+
+
+def test_what_is_kept_of_a_quiet_hour_takes_no_more_than_its_last_minutes(memory: Path) -> None:
+    kept, size_bytes = opened(memory), 0
+    for number in range(2000):
+        state = {"held": number.to_bytes(2) * 2000}
+        assert kept.keep(1, LineBuffer(), {"points/made/m": 0}, {}, "", state)
+        (file,) = memory.iterdir()
+        size_bytes = max(size_bytes, file.stat().st_size)
+        if number % 97 == 0:
+            assert [left.state for left in opened(memory).left()] == [state]
+    assert size_bytes < module.MOST_EMPTIED_BYTES
+    keep(kept, 1, (1,), (2,))
+    (left,) = opened(memory).left()
+    assert batch_of(left).points == 2

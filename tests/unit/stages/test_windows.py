@@ -9,9 +9,10 @@ from telemetry_core.frames.batch import FrameBatch
 from telemetry_core.rows.batch import SampleBatch
 from telemetry_core.rows.schema import Schema
 from telemetry_core.rows.spec import FieldSpec, RecordSpec, SlotKind
-from telemetry_core.rules.crossings import Crossings
 from telemetry_core.rules.ring import AFTER, INSIDE, Ring
-from telemetry_core.rules.watch_spec import CrossingSpec
+from telemetry_core.rules.senders import NEW_SENDER
+from telemetry_core.rules.watch_spec import CrossingTest, RuleSpec
+from telemetry_core.rules.watcher import Watcher
 from telemetry_core.text.lines import LineBuffer
 
 from telemetry.rules.map_entry import MapEntry
@@ -243,22 +244,44 @@ def test_a_round_that_is_held_where_a_window_ends_goes_on(size: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("spec", "values", "rows"),
+    ("test", "values", "rows"),
     [
-        (CrossingSpec(0, 0, 5.0), [6.0, 5.0, 5.1, 7.0, 4.0, float("nan"), 9.0], [2, 6]),
-        (CrossingSpec(0, 0, 5.0, is_upper=False), [4.0, 5.0, 4.9, float("inf"), 6.0, 4.0], [2, 5]),
-        (CrossingSpec(0, 0, 10.0, within_ns=3), [0.0, 4.0, 8.0, 10.0, 13.0, 19.9, 20.0, 20.0], [3, 6]),
-        (CrossingSpec(0, 0, 10.0, within_ns=3), [0.0, 4.0, 8.0, 9.0, 10.0, 9.0, 0.0, 10.0], [6, 7]),
+        (CrossingTest(5.0), [6.0, 5.0, 5.1, 7.0, 4.0, float("nan"), 9.0], [2, 6]),
+        (CrossingTest(5.0, is_upper=False), [4.0, 5.0, 4.9, float("inf"), 6.0, 4.0], [2, 5]),
+        (CrossingTest(10.0, within_ns=3), [0.0, 4.0, 8.0, 10.0, 13.0, 19.9, 20.0, 20.0], [3, 6]),
+        (CrossingTest(10.0, within_ns=3), [0.0, 4.0, 8.0, 9.0, 10.0, 9.0, 0.0, 10.0], [6, 7]),
     ],
 )
 def test_crossings_are_found_whatever_the_batches(
-    spec: CrossingSpec, values: list[float], rows: list[int]
+    test: CrossingTest, values: list[float], rows: list[int]
 ) -> None:
     for size in (1, 3, len(values)):
-        look, found = Crossings(SCHEMA, [spec]), []
+        watcher, found = watching(test), []
         for first in range(0, len(values), size):
             batch = SampleBatch(SCHEMA)
             for number, value in enumerate(values[first : first + size], start=first):
                 batch.append(0, number, {"x": value})
-            found += [one.time_ns for one in look.look(batch)]
+            found += [one.time_ns for one in watcher.watch(batch)]
+            memory, watcher = watcher.memory(0), watching(test)
+            watcher.remember(0, memory)
         assert found == rows
+        assert not watcher.standing(0)
+        assert not watcher.waiting(0)
+
+
+def watching(test: CrossingTest) -> Watcher:
+    watcher = Watcher(SCHEMA, [RuleSpec(0, 0, test)])
+    watcher.bind(0, 0, 0, ())
+    return watcher
+
+
+def test_a_value_of_a_log_that_begins_again_or_of_another_sender_is_the_first_one() -> None:
+    watcher = watching(CrossingTest(5.0))
+    found = []
+    for number, (value, sender) in enumerate([(4.0, 0), (6.0, NEW_SENDER), (4.0, 0), (6.0, 0)]):
+        batch = SampleBatch(SCHEMA)
+        batch.append(0, number, {"x": value}, id=sender)
+        found += [one.time_ns for one in watcher.watch(batch)]
+        if number == 2:
+            watcher.forget(0)
+    assert found == []

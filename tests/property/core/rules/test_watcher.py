@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from telemetry_core.rows.batch import Row, SampleBatch
 from telemetry_core.rows.schema import Schema
 from telemetry_core.rows.spec import FieldSpec, RecordSpec, SlotKind
-from telemetry_core.rules.watch_spec import BitTest, LimitTest, RuleSpec, ValueTest
+from telemetry_core.rules.watch_spec import BitTest, CrossingTest, LimitTest, RuleSpec, ValueTest
 from telemetry_core.rules.watcher import Watcher
 
 from tests.support.examples import examples
@@ -69,6 +69,16 @@ RULES = st.one_of(
         field_count=st.sampled_from([1, 10]),
         tag_set=st.sampled_from([0, 1]),
     ),
+    st.builds(
+        RuleSpec,
+        st.just(CELLS),
+        st.sampled_from([0, 60]),
+        st.one_of(
+            st.builds(CrossingTest, LIMITS, st.booleans()),
+            st.builds(CrossingTest, st.sampled_from([0.5, 3.0]), within_ns=st.sampled_from([1, 10**9])),
+        ),
+        tag_set=st.sampled_from([0, 1]),
+    ),
 )
 FAULT_VALUES = st.fixed_dictionaries(
     {},
@@ -124,7 +134,8 @@ def test_any_rows_in_any_batches_are_watched_as_by_the_readable_watcher(
             found.append(transition._replace(row=transition.row + begin))
     expected = list(readable.watch(batch_of(schema, rows)))
     assert [one._replace(value=0.0) for one in found] == [one._replace(value=0.0) for one in expected]
-    limits = {number for number, rule in enumerate(rules) if isinstance(rule.test, LimitTest)}
+    with_value = (LimitTest, CrossingTest)
+    limits = {number for number, rule in enumerate(rules) if isinstance(rule.test, with_value)}
     assert [one.value for one in found if one.rule in limits] == [
         one.value for one in expected if one.rule in limits
     ]

@@ -1,23 +1,20 @@
-"""What a start makes of the black box after a kill: all that an undisturbed run has besides."""
+"""What a run held of rows when it was killed: a start stores all that an undisturbed run has besides."""
 
 import gzip
-import os
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import cast
 
 import pytest
 from telemetry_core.frames.batch import FrameBatch
 
 from telemetry.config import load_config
 from telemetry.ledger import Ledger
-from telemetry.model.events import Event, begins
-from telemetry.service.boxing import Boxing
-from telemetry.service.own_points import OwnPoints
+from telemetry.model.events import begins
 from telemetry.service.pipeline import Pipeline
 from telemetry.sources.assemble import ChannelTable, assemble_sources
-from telemetry.sources.tap import LineTap
+from telemetry.spool.batch import TimeBase
+from telemetry.spool.trails import NO_STATE, written
 from telemetry.stages.prepare import prepare
 from tests.support.clock import FakeClock
 from tests.support.listed_store import ListedStore
@@ -31,8 +28,6 @@ url = "http://127.0.0.1:9"
 database = "d"
 [spool]
 directory = "spool"
-[black_box]
-directory = "box"
 """
 LINE = """[reduce]
 shape = "line"
@@ -64,21 +59,18 @@ def drive(tmp_path_factory: pytest.TempPathFactory) -> list[Frame]:
     ]
 
 
-class Own:
-    """Stands for the points of the service itself."""
-
-    def __init__(self) -> None:
-        self.time_known = True
-        self.events: list[Event] = []
-
-    def report(self, event: Event) -> None:
-        self.events.append(event)
-
-
 class Run:
-    """One run with a black box, of two buses, without threads."""
+    """One run of two buses, without threads. It begins with the state that another one has left."""
 
-    def __init__(self, folder: Path, more: str, start_ns: int) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        more: str,
+        start_ns: int,
+        state: Mapping[str, bytes] = NO_STATE,
+        *,
+        waits: bool = False,
+    ) -> None:
         file = folder / "gateway.toml"
         buses = "".join(
             f'[[can]]\nname = "{bus}"\nsocket = "{bus}.sock"\ndatabases = ["{VEHICLE_DBC}"]\n'
@@ -95,10 +87,10 @@ class Run:
         file.write_text(f"{TOP}{more}{buses}{maps}")
         prepared = prepare(load_config(file, {}))
         self.clock, self.store, self.ledger = FakeClock(start_ns), ListedStore(), Ledger({})
-        self.pipeline = Pipeline(prepared.stages, self.store, self.ledger, self.clock, {})
-        self.own = Own()
-        own = cast(OwnPoints, self.own)
-        self.boxing = Boxing(prepared.composition, self.clock, LineTap(), self.pipeline, own)
+        self.pipeline = Pipeline(
+            prepared.stages, self.store, self.ledger, self.clock, {}, state=state, wait_for_clock=waits
+        )
+        self.time_known = not waits
         table = ChannelTable()
         sources = assemble_sources(prepared.composition.config.sources, table, self.clock, {})
         for source in sources:
@@ -106,8 +98,7 @@ class Run:
             prepared.stages.bind(channel, prepared.composition.binding(source, source.name))
 
     def take(self, frames: Sequence[Frame]) -> None:
-        """Take deliveries of an eighth of a second; the box's thread writes now and then."""
-        assert self.boxing.box is not None
+        """Take deliveries of an eighth of a second."""
         at = 0
         while at < len(frames):
             end_ns = frames[at][0] + SECOND // 8
@@ -117,20 +108,11 @@ class Run:
                 batch = FrameBatch(len(part))
                 for time_ns, id, data in part[:: 1 + 2 * channel]:
                     batch.append(time_ns + channel, id, data, channel=channel)
-                self.pipeline.process(bus, batch, {})
+                self.pipeline.process(bus, batch, {}, time_known=self.time_known)
             self.clock.advance(0.125)
-            if at % 8 == 0:
-                self.boxing.box.step()
+            self.pipeline.tick()
 
-    def kill(self) -> Mapping[str, int]:
-        """Leave it as a kill does; the positions of its last record."""
-        assert self.boxing.box is not None
-        os.close(self.boxing.box._lock)
-        self.pipeline.cut()
-        return self.pipeline.positions
-
-    def points(self) -> list[str]:
-        self.pipeline.cut()
+    def stored(self) -> list[str]:
         return [
             line
             for batch, *_ in self.store.batches
@@ -148,16 +130,15 @@ def merged(*lines: Sequence[str]) -> dict[tuple[str, str], dict[str, str]]:
 
 
 @pytest.mark.parametrize("killed_at_s", [0.3, 4.7, 11.9, 25.2])
+@pytest.mark.parametrize("waits", [False, True], ids=["dated", "since boot"])
 @pytest.mark.parametrize("more", [LINE, EACH, LINE + BRAKE], ids=["line", "intervals", "windows"])
-def test_what_was_stored_and_what_the_start_makes_is_what_an_undisturbed_run_stores(
-    more: str, killed_at_s: float, drive: list[Frame], tmp_path: Path
+def test_what_was_stored_and_what_the_start_adds_is_what_an_undisturbed_run_stores(
+    more: str, waits: bool, killed_at_s: float, drive: list[Frame], tmp_path: Path
 ) -> None:
     start_ns = drive[0][0]
     frames = [frame for frame in drive if frame[0] < start_ns + killed_at_s * SECOND]
     third = len(frames) // 3
-    for name in ("calm", "killed"):
-        (tmp_path / name).mkdir()
-    calm, killed = (Run(tmp_path / name, more, start_ns) for name in ("calm", "killed"))
+    calm, killed = (Run(tmp_path, more, start_ns, waits=waits) for _ in range(2))
     for run in (calm, killed):
         run.take(frames[:third])
         run.pipeline.set_factor(2, 30.0)
@@ -165,44 +146,40 @@ def test_what_was_stored_and_what_the_start_makes_is_what_an_undisturbed_run_sto
         run.pipeline.set_off(begins("source_lost", "gone", "one"), run.clock.unix_ns())
         run.take(frames[2 * third :])
     calm.pipeline.finish(BUSES)
-    positions = killed.kill()
-    again = Run(tmp_path / "killed", more, start_ns)
-    replayed = again.boxing.replay(positions)
-    assert replayed == again.boxing.counted()["black_box/replayed"]
-    assert replayed
-    assert merged(killed.points()) != merged(calm.points())
-    assert merged(killed.points(), again.points()) == merged(calm.points())
-    assert not set(killed.points()) & set(again.points())
+    lines, accounts, *_ = killed.store.kept[-1]
+    state = killed.store.kept_states[-1]
+    stored = [*killed.stored(), *lines.decode().splitlines()]
+    again = Run(tmp_path, more, start_ns, state, waits=waits)
+    added = again.pipeline.store_left()
+    assert added == len(again.stored()) > 0
+    assert merged(stored) != merged(calm.stored())
+    assert merged(stored, again.stored()) == merged(calm.stored())
+    assert not set(stored) & set(again.stored())
     counters = again.ledger.snapshot()
-    made = sum(count for name, count in counters.items() if name.startswith("points/made/"))
-    assert made == len(again.points())
+    assert written(counters) == added
+    assert written(accounts) == len(stored)
     assert not any(count for name, count in counters.items() if name.startswith(("frames/", "bus/")))
-    calm.boxing.close()
-    again.boxing.close()
+    assert again.store.commits == 1
+    assert not any(again.store.states[-1])
+    assert {batch.time_base for batch, *_ in again.store.batches} == {
+        TimeBase.BOOT if waits else TimeBase.UNIX
+    }
 
 
-@pytest.mark.parametrize("change", ["bounds", "record", "state", "hole"])
-def test_a_box_that_does_not_fit_the_record_is_not_replayed(
-    change: str, drive: list[Frame], tmp_path: Path, caplog: pytest.LogCaptureFixture
+def test_what_was_held_before_another_boot_without_a_time_is_lost_and_that_is_said(
+    drive: list[Frame], tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    killed = Run(tmp_path, LINE, drive[0][0])
-    killed.take(drive[:400])
-    if change == "hole":
-        assert killed.boxing.box is not None
-        killed.boxing.box._waiting_bytes = 10**9  # as where the disk hangs
-        killed.take(drive[400:600])
-    killed.take(drive[600:800])
-    positions = dict(killed.kill())
-    if change == "record":
-        positions = {name.replace("box", "box9"): count for name, count in positions.items()}
-    if change == "state":
-        for segment in (tmp_path / "box").glob("*.segment"):
-            segment.unlink()
-    again = Run(tmp_path, LINE.replace("0.002", "0.003") if change == "bounds" else LINE, drive[0][0])
-    if change == "hole":  # from the state after it on
-        assert 0 < (again.boxing.replay(positions) or 0) < 800
-    else:
-        assert again.boxing.replay(positions) is None
-        assert again.points() == []
-        assert ("is not replayed" in caplog.text) == (change != "state")
-    again.boxing.close()
+    killed = Run(tmp_path, LINE, drive[0][0], waits=True)
+    killed.take(drive[:800])
+    again = Run(tmp_path, LINE, drive[0][0], killed.store.kept_states[-1], waits=True)
+    again.clock.reboot()
+    assert again.pipeline.store_left() == 0
+    assert "had no time yet" in caplog.text
+
+
+def test_after_a_stop_in_order_nothing_is_held(drive: list[Frame], tmp_path: Path) -> None:
+    run = Run(tmp_path, LINE, drive[0][0])
+    run.take(drive[:800])
+    assert any(run.store.kept_states)
+    run.pipeline.finish(BUSES)
+    assert not any(run.store.states[-1])
