@@ -14,7 +14,7 @@ from telemetry_core.frames.packed import Packer
 from telemetry_core.rows.schema import Schema
 
 from fuzz.scratch import scratch_file
-from telemetry.blackbox.store import LENGTH, Box, Capture, Kind, Part
+from telemetry.blackbox.store import LENGTH, Box, Capture, Part
 from telemetry.capture.frozen import write_capture
 from telemetry.config import load_config
 from telemetry.databases.build import build_plan
@@ -111,7 +111,7 @@ def black_box_harness(data: bytes) -> None:
     """
     frames = FrameBatch(1)
     frames.append(10**18, 0x123, b"whole")
-    whole = _record(Part("can0", Packer().pack(frames), Kind.FRAMES, count=1).packed())
+    whole = _record(Part("can0", Packer().pack(frames), count=1).packed())
     is_record = bool(data) and data[0] >= 0x80
     scratch_file("box/0000000001.segment", whole + (_record(data[1:]) if is_record else data[1:]) + whole)
     log = scratch_file("black-box.log", b"")

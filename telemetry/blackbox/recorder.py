@@ -19,7 +19,7 @@ from telemetry_core.frames.batch import FrameBatch
 from telemetry_core.frames.packed import Packer
 
 from telemetry.blackbox.settings import BlackBoxSettings
-from telemetry.blackbox.store import LENGTH, Box, Capture, Kind, Part
+from telemetry.blackbox.store import LENGTH, Box, Capture, Part
 from telemetry.clock import Clock
 from telemetry.errors import TelemetryError
 from telemetry.model.events import Event, begins
@@ -91,9 +91,7 @@ class BlackBox:
                 self.lost += len(frames)
             else:
                 content = self._packers.setdefault(source, Packer()).pack(frames)
-                self._add(
-                    Part(source, content, Kind.FRAMES, offset_ns, self._boot_id, len(frames)), len(frames)
-                )
+                self._add(Part(source, content, offset_ns, self._boot_id, len(frames)))
 
     def take_line(self, source: str, line: bytes) -> None:
         """Take a line of a serial port's capture. From any thread."""
@@ -102,12 +100,12 @@ class BlackBox:
             if self._waiting_bytes > MOST_WAITING_BYTES:
                 self.lost += 1
             else:
-                self._add(Part(source, line, Kind.LINES, offset_ns, self._boot_id), 1)
+                self._add(Part(source, line, offset_ns, self._boot_id))
 
-    def _add(self, part: Part, count: int) -> None:
+    def _add(self, part: Part) -> None:
         self._waiting.append(part.packed())
         self._waiting_bytes += len(self._waiting[-1])
-        self._waiting_count += count
+        self._waiting_count += 1 if part.count is None else part.count
 
     def freeze(self, name: str, after_s: float) -> None:
         """Keep what is there, and what comes within `after_s`."""

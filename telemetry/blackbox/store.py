@@ -18,7 +18,6 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from enum import StrEnum
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -35,32 +34,25 @@ LENGTH = struct.Struct("<I")
 MOST_RECORD_BYTES = 64_000_000
 
 
-class Kind(StrEnum):
-    """Name the content of a part: frames of a bus, or lines of a serial port's capture."""
-
-    FRAMES = "frames"
-    LINES = "lines"
-
-
 @dataclass(frozen=True, slots=True)
 class Part:
-    """Content of one source. offset_ns: wall time less time since boot, where wall time was not known.
+    """Content of one source: frames of a bus, or lines of a serial port's capture.
 
-    count: of frames; batch: the frames, once it is read.
+    offset_ns: wall time less time since boot, where wall time was not known. count: of frames; None: they are
+    lines. batch: the frames, once they are read.
     """
 
     source: str
     content: bytes
-    kind: Kind
     offset_ns: int | None = None
     boot_id: str = ""
-    count: int = 0
+    count: int | None = None
     batch: FrameBatch | None = None
 
     def packed(self) -> bytes:
         """Return it as bytes of a record."""
-        head: dict[str, Any] = {"source": self.source, "kind": self.kind, "bytes": len(self.content)}
-        if self.count:
+        head: dict[str, Any] = {"source": self.source, "bytes": len(self.content)}
+        if self.count is not None:
             head["frames"] = self.count
         if self.offset_ns is not None:
             head |= {"offset_ns": self.offset_ns, "boot_id": self.boot_id}
@@ -189,16 +181,15 @@ def parts_of(record: bytes) -> Iterator[Part]:
     while at < len(record):
         end = record.index(b"\n", at) + 1
         head = json.loads(record[at:end])
-        at, offset = end + int(head["bytes"]), head.get("offset_ns")
+        at, offset, count = end + int(head["bytes"]), head.get("offset_ns"), head.get("frames")
         if not end <= at <= len(record):
             raise ValueError("a part has more bytes than there are, or less than none")
         yield Part(
             str(head["source"]),
             record[end:at],
-            Kind(head["kind"]),
             None if offset is None else int(offset),
             str(head.get("boot_id", "")),
-            int(head.get("frames", 0)),
+            None if count is None else int(count),
         )
 
 
@@ -206,18 +197,18 @@ def _with_frames(record: Sequence[Part]) -> Iterator[Part]:
     """Yield the same, with frames. Raises ValueError where they are damaged."""
     packed: defaultdict[str, bytes] = defaultdict(bytes)
     for part in record:
-        packed[part.source] += part.content if part.kind is Kind.FRAMES else b""
+        packed[part.source] += part.content if part.count is not None else b""
     batches = {source: unpack(content) for source, content in packed.items()}
     done: Counter[str] = Counter()
     for part in record:
-        if part.kind is Kind.FRAMES:
-            begin = done[part.source]
-            done[part.source] += part.count
-            if not begin <= done[part.source] <= len(batches[part.source]):
-                raise ValueError("a part has other frames than it says")
-            yield replace(part, batch=batches[part.source].part(begin, done[part.source]))
-        else:
+        if part.count is None:
             yield part
+            continue
+        begin = done[part.source]
+        done[part.source] += part.count
+        if not begin <= done[part.source] <= len(batches[part.source]):
+            raise ValueError("a part has other frames than it says")
+        yield replace(part, batch=batches[part.source].part(begin, done[part.source]))
 
 
 def unusable(directory: Path, error: OSError) -> StorageError:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
 
-from telemetry.blackbox.store import Box, Capture, Kind, Part
+from telemetry.blackbox.store import Box, Capture, Part
 from telemetry.capture.frame_text import Candump
 from telemetry.errors import writing
 from telemetry.logs.captures import format_piece, parse_line
@@ -22,16 +22,16 @@ def write_capture(box: Box, capture: Capture, file: Path, shift_of: ShiftOf) -> 
     Return how many frames and lines are in each file. Raises StorageError where one cannot be written, and
     what is damaged stands in `box.damage`.
     """
-    found = {(part.kind, part.source) for part in box.parts(capture)}
-    kinds, names = {kind for kind, _ in found}, sorted(name for kind, name in found if kind is Kind.FRAMES)
+    found = {(part.source, part.count is None) for part in box.parts(capture)}
+    names = sorted(source for source, has_lines in found if not has_lines)
     beside = file.with_name(f"{file.stem}-serial{file.suffix}") if names else file
     written: dict[Path, int] = {}
     damage: list[str] = []
-    for path, kind in ((file, Kind.FRAMES), (beside, Kind.LINES)):
-        if kind in kinds:
+    for path, has_lines in ((file, False), (beside, True)):
+        if any(has_lines is each for _, each in found):
             box.damage.clear()  # which each reading finds again
             with writing(path), path.open("xb") as out:
-                parts = (part for part in box.parts(capture) if part.kind is kind)
+                parts = (part for part in box.parts(capture) if (part.count is None) is has_lines)
                 written[path] = sum(_written(part, names, out, shift_of, damage) for part in parts)
     box.damage += damage
     return written
@@ -60,4 +60,4 @@ def _write(part: Part, names: list[str], out: BinaryIO, shift_ns: int) -> int:
     text, channel = Candump(names), names.index(part.source)
     moved = (one._replace(time_ns=one.time_ns + shift_ns, channel=channel) for one in part.batch)
     out.writelines(text.line(frame, frame.data) for frame in moved)
-    return part.count
+    return len(part.batch)

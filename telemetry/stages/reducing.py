@@ -64,12 +64,12 @@ class Reducing:
         if self.windows is None:
             yield self._reduce(samples)
             return
-        for part in self.windows.parts(samples, shift_ns):
-            if part.ended:  # the reducers begin again: none of its rows was left out
-                yield from self.flush(None, part.ended)
-                if self._bounds is not None:
-                    self._bounds.end(part.ended)
-            yield part.samples if part.passes else self._reduce(part.samples)
+        for part, passes in self.windows.parts(samples, shift_ns):
+            for reducer in self._reducers if passes else ():
+                self._reduced[0].clear()
+                reducer.pass_by(part, self._reduced[0])
+                yield self._reduced[0]
+            yield part if passes else self._reduce(part)
 
     def _reduce(self, samples: SampleBatch) -> SampleBatch:
         for reducer, reduced in zip(self._reducers, self._reduced, strict=False):

@@ -13,15 +13,15 @@ Relies on rows in their order.
 """
 
 from collections import Counter, defaultdict, deque
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from itertools import chain, count, islice
-from typing import Any, NamedTuple
+from itertools import count, cycle
+from typing import Any
 
 from telemetry_core.rows.batch import SampleBatch
 from telemetry_core.rows.schema import Schema
-from telemetry_core.rules.ring import AFTER, INSIDE, Ring
+from telemetry_core.rules.ring import Ring
 
 from telemetry.model.events import Event
 from telemetry.rules.trigger import ResolvedTrigger, Trigger, chosen
@@ -42,23 +42,8 @@ class _Capture:
     to_ns: int
 
 
-class Frozen(NamedTuple):
-    """What the black box is to keep: its id, and how much after now."""
-
-    id: str
-    after_s: float
-
-
-class Part(NamedTuple):
-    """Rows that go the same way: past the reducer or through it. ended: tag sets whose window is over."""
-
-    samples: SampleBatch
-    passes: bool = False
-    ended: Collection[int] = ()
-
-
 class Windows:
-    """Those of all triggers. `frozen` is what the black box has not been told yet.
+    """Those of all triggers. `frozen`: ids for the black box to keep, and for how many seconds more.
 
     run: ends the ids of captures of this machine's clock, which may begin each boot at the same time.
     """
@@ -74,11 +59,10 @@ class Windows:
         self._begun: defaultdict[tuple[Trigger, int], deque[int]] = defaultdict(deque)
         self._captures: deque[_Capture] = deque(maxlen=_MOST_CAPTURES)
         self._lines: dict[str, int] = {}  # time lines, by the source that has one of its own
-        self._again: set[int] = set()  # time lines of logs that begin again
         self._channels: dict[int, BoundChannel] = {}
         self._counts: Counter[str] = Counter()
         self.run = ""
-        self.frozen: deque[Frozen] = deque(maxlen=_MOST_CAPTURES)
+        self.frozen: deque[tuple[str, float]] = deque(maxlen=_MOST_CAPTURES)
 
     def _empty_ring(self) -> Ring:
         keep_ns = round(max(one.settings.before_s for one in self._triggers) * 1e9) + _LATE_NS
@@ -119,7 +103,7 @@ class Windows:
             self._open(one, line, stamp_ns, out)
         boxed_s = [one.after_s for one in found if one.black_box]
         if boxed_s and line == _THIS_MACHINE:
-            self.frozen.append(Frozen(capture.id, max(boxed_s)))
+            self.frozen.append((capture.id, max(boxed_s)))
         return replace(event, capture=capture.id)
 
     def _may_begin(self, trigger: Trigger, line: int, stamp_ns: int) -> bool:
@@ -152,16 +136,11 @@ class Windows:
             self._counts["triggers/cut_short"] += self._ring.lost_ns(line) >= from_ns
             self._ring.open(line, from_ns, to_ns, self._choices.index(trigger.only), out)
 
-    def parts(self, samples: SampleBatch, shift_ns: int) -> Iterator[Part]:
-        """Yield these rows in their order, by the way that they go. shift_ns: is added to their stamps."""
-        places = self._ring.take(samples, shift_ns) if self._ring is not None else []
-        if not places:
-            yield Part(samples)
-            return
-        for batch, (_, place) in zip(samples.split([end for end, _ in places]), places, strict=False):
-            sources = {self._channels[row.channel].binding.source for row in islice(batch, place == AFTER)}
-            over = [one.tag_sets for one in self._channels.values() if one.binding.source in sources]
-            yield Part(batch, place == INSIDE, {*chain(*over)})
+    def parts(self, samples: SampleBatch, shift_ns: int) -> Iterator[tuple[SampleBatch, bool]]:
+        """Yield these rows in their order, and whether they pass. shift_ns: is added to their stamps."""
+        turns = self._ring.take(samples, shift_ns) if self._ring is not None else []
+        parts = samples.split(turns) if turns else [samples]
+        yield from zip(parts, cycle((False, True)), strict=False)
 
     def carry_on(self, earlier: "Windows") -> None:
         """Go on with windows of `earlier`. Before the first row, and after all channels are bound.
@@ -179,27 +158,22 @@ class Windows:
         self._ring = self._empty_ring()
         for number, channel in self._channels.items():
             self._ring.bind(number, self._line_of(channel.binding.source))
-        kept, times, _, within = self._ring.memory()
-        _, times_before, windows, _ = earlier._ring.memory()
-        for number, each in enumerate(times_before[: len(times)]):
-            if number not in earlier._again:
-                times[number] = each | {"lost_ns": max(each["lost_ns"], each["last_ns"])}
-        for each in windows:
-            each["choice"] = self._choices.index(earlier._choices[each["choice"]])
-        self._ring.remember((kept, times, windows, within))
+        for line in range(1 + len(lines)):
+            self._ring.lose(line, max(earlier._ring.lost_ns(line), earlier._ring.last_ns(line)))
+        for line, from_ns, to_ns, choice in earlier._ring.windows():
+            only = self._choices.index(earlier._choices[choice])
+            self._ring.open(line, from_ns, to_ns, only, SampleBatch(self._schema, 0))
 
     def forget(self, source: str) -> None:
         """Forget what is known of a log that begins again."""
         line = self._line_of(source)
         if line == _THIS_MACHINE:
             return
-        self._again.add(line)
         self._captures = deque((one for one in self._captures if one.line != line), _MOST_CAPTURES)
         for trigger, _ in [key for key in self._begun if key[1] == line]:
             del self._begun[trigger, line]
         if self._ring is not None:
-            self._ring.forget()
-            self._ring.close(line)
+            self._ring.forget(line)
 
     def move(self, by_ns: int) -> None:
         """Let stamps of this machine's clock be `by_ns` more. What was before is not sent again."""
@@ -211,8 +185,7 @@ class Windows:
                 begun.extend([begun.popleft() + by_ns for _ in range(len(begun))])
         if self._ring is not None:
             windows = [one for one in self._ring.windows() if one[0] == _THIS_MACHINE]
-            self._ring.forget()
-            self._ring.close(_THIS_MACHINE)
+            self._ring.forget(_THIS_MACHINE)
             for line, from_ns, to_ns, choice in windows:
                 self._ring.open(line, from_ns + by_ns, to_ns + by_ns, choice, SampleBatch(self._schema, 0))
 

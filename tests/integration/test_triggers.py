@@ -88,7 +88,7 @@ def test_a_window_is_whole_and_its_capture_decodes_to_the_same_rows(tmp_path: Pa
 
 
 def whole(box: Box) -> int:
-    return sum(part.count for one in box.captures() for part in box.parts(one))
+    return sum(part.count or 0 for one in box.captures() for part in box.parts(one))
 
 
 def test_a_reload_turns_the_black_box_on_and_off(tmp_path: Path) -> None:

@@ -195,15 +195,26 @@ cdef class Bounds:
                 if door.source:
                     set_word(self._row(key, &key.sources[door.source - 1], out), record.mask_words, index, door.slot)
 
-    def end(self, tags):
-        """Let runs of these tag sets end: the next value of each field is kept, whatever it is. After a `flush`."""
-        cdef size_t number
+    def pass_by(self, SampleBatch samples not None, SampleBatch out not None):
+        """Append to `out` the candidates of keys of these rows, which go out whole: their runs end."""
+        check_rows(self.schema, samples, out)
+        cdef const uint64_t* row = samples.words
+        cdef const RowHead* head
+        cdef Key** of_record
+        cdef Py_ssize_t number
+        for number in range(samples.rows):
+            head = <const RowHead*>row
+            of_record = self.of_tags[head.tags]
+            if of_record != NULL and of_record[head.record] != NULL:
+                self._end(of_record[head.record], out)
+            row += self.schema.records[head.record].row_words
+
+    cdef int _end(self, Key* key, SampleBatch out) except -1 nogil:
         cdef uint32_t index
-        cdef Key* key
-        for number in range(self.key_count):
-            key = self.keys[number]
-            for index in range(self.schema.records[key.record].field_count if key.tags in tags else 0):
-                key.doors[index].state = min(key.doors[index].state, DOOR_ENDED)
+        self._flush(key, out, True, INT64_MAX)
+        for index in range(self.schema.records[key.record].field_count):
+            key.doors[index].state = min(key.doors[index].state, DOOR_ENDED)
+        return 0
 
     def set_factor(self, double factor, int64_t longest_ns, SampleBatch out not None):
         """Multiply all bounds as configured by `factor` from now on. What is held goes out: runs begin again."""
@@ -329,9 +340,7 @@ cdef class Bounds:
         cdef bint is_candidate
         beat_ns = self.beat_ns = time_ns - half_ns - (beat_ns if beat_ns >= 0 else beat_ns + half_ns)
         if head.id & ROW_NEW_SENDER:
-            self._flush(key, out, True, INT64_MAX)
-            for index in range(record.field_count):
-                key.doors[index].state = min(key.doors[index].state, DOOR_ENDED)
+            self._end(key, out)
         mine = key.unused + 1
         source = &sources[key.unused]
         key.unused = source.next

@@ -152,6 +152,21 @@ cdef class Reducer:
             if held.pending and held.tags in tags:
                 out.append_rows(self.words + held.at, self.schema.records[held.record].row_words, 1)
 
+    def pass_by(self, SampleBatch samples not None, SampleBatch out not None):
+        """Append to `out` the pending rows of keys of these rows, which go out whole."""
+        check_rows(self.schema, samples, out)
+        cdef const uint64_t* row = samples.words
+        cdef const RowHead* head
+        cdef Held* held
+        cdef Py_ssize_t number
+        for number in range(samples.rows):
+            head = <const RowHead*>row
+            held = self._find(head.record, head.tags)
+            if held != NULL and held.pending:
+                self._emit(held, out)
+                held.waiting = False
+            row += self.schema.records[head.record].row_words
+
     def memory(self):
         """Return what is held, as plain values: for a reducer of the same schema and intervals."""
         cdef size_t number

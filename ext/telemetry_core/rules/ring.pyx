@@ -34,11 +34,6 @@ cdef enum:
     MOST_WINDOWS = 64            # of which rows may come; what is older is over, or its clock has been set
     FIRST_WORDS = 4096
 
-# Where a row lies: in no window, in the time of one that does not have its record, in one; in no window, and the row
-# before it on its channel did not.
-OUTSIDE, BESIDE, INSIDE, AFTER = range(4)
-
-
 @cython.final
 cdef class Ring:
     """Keeps rows of one Schema that a choice has.
@@ -57,8 +52,6 @@ cdef class Ring:
     cdef size_t most
     cdef int64_t keep_ns
     cdef uint16_t* line_of       # by channel
-    cdef uint8_t* is_within      # by channel: its last row was in the time of a window
-    cdef Py_ssize_t within_count # channels
     cdef Py_ssize_t channel_count
     cdef Line* lines
     cdef Py_ssize_t line_count
@@ -88,7 +81,6 @@ cdef class Ring:
         free(self.emitted)
         free(self.words)
         free(self.line_of)
-        free(self.is_within)
         free(self.lines)
 
     @property
@@ -112,7 +104,6 @@ cdef class Ring:
         """Let rows of `channel` be of this time line."""
         if channel >= self.channel_count:
             self.line_of = <uint16_t*>lengthened(self.line_of, self.channel_count, channel + 1, sizeof(uint16_t))
-            self.is_within = <uint8_t*>lengthened(self.is_within, self.channel_count, channel + 1, 1)
             self.channel_count = channel + 1
         self.line_of[channel] = line
         while line >= self.line_count:
@@ -129,35 +120,29 @@ cdef class Ring:
         return self.lines[<size_t>line].last_ns if 0 <= line < self.line_count else INT64_MIN
 
     def take(self, SampleBatch samples not None, int64_t shift_ns):
-        """Keep these rows; return where they lie, as pairs: up to which row, and OUTSIDE, BESIDE, INSIDE or AFTER.
+        """Keep these rows; return how many there are before each that is in a window and follows one that is not, or
+        the other way round. The first one follows none that is.
 
-        A part that begins with a row AFTER goes on with rows OUTSIDE. shift_ns: is added to their stamps. Empty: there is no window. Raises ValueError for rows of another schema.
+        shift_ns: is added to their stamps. Raises ValueError for rows of another schema.
         """
         if samples.schema is not self.schema:
             raise ValueError("the rows are of another schema than the ring's")
         cdef const uint64_t* row = samples.words
         cdef const RowHead* head
         cdef Py_ssize_t number
-        cdef int kind, before = -1
-        cdef size_t words
-        cdef bint has_windows = self.window_count > 0 or self.within_count > 0
-        parts = []
+        cdef bint is_inside, was_inside = False
+        turns = []
         for number in range(samples.rows):
             head = <const RowHead*>row
-            words = self.schema.records[head.record].row_words
-            if has_windows:
-                kind = self._enter(head, self._place(head, head.time_ns + shift_ns))
-                if kind == 0 and before == 3:
-                    kind = 3  # the part goes on
-                elif before >= 0 and (kind != before or kind == 3):
-                    parts.append((number, before))
-                before = kind
+            if self.window_count:
+                is_inside = self._is_inside(head, head.time_ns + shift_ns)
+                if is_inside != was_inside:
+                    turns.append(number)
+                was_inside = is_inside
             if self.wanted[head.record]:
-                self._keep(row, words, shift_ns)
-            row += words
-        if before >= 0:
-            parts.append((samples.rows, before))
-        return parts
+                self._keep(row, self.schema.records[head.record].row_words, shift_ns)
+            row += self.schema.records[head.record].row_words
+        return turns
 
     def open(self, line, int64_t from_ns, int64_t to_ns, uint32_t choice, SampleBatch out not None):
         """Open a window; append to `out` the rows that are there and that no window before had."""
@@ -170,7 +155,7 @@ cdef class Ring:
             head = <RowHead*>row
             words = self.schema.records[head.record].row_words
             if (from_ns <= head.time_ns <= to_ns and self.chosen[choice * self.schema.record_count + head.record]
-                    and self._line(head) == line and self._place(head, head.time_ns) != INSIDE):
+                    and self._line(head) == line and not self._is_inside(head, head.time_ns)):
                 copied = out.add_row(head.record)
                 memcpy(copied, row, words * sizeof(uint64_t))
                 self.emitted[head.record] += 1
@@ -180,18 +165,36 @@ cdef class Ring:
         self.windows_[self.window_count] = Window(from_ns, to_ns, line, choice)
         self.window_count += 1
 
+    def lose(self, line, int64_t until_ns):
+        """Note that rows of a time line up to this stamp were there and are not."""
+        if 0 <= line < self.line_count:
+            self.lines[<size_t>line].lost_ns = max(self.lines[<size_t>line].lost_ns, until_ns)
+
     def windows(self):
         """Return those that are open: time line, from, until, choice."""
         cdef Py_ssize_t number
         return [(self.windows_[number].line, self.windows_[number].from_ns, self.windows_[number].to_ns,
                  self.windows_[number].choice) for number in range(self.window_count)]
 
-    def close(self, line):
-        """Close all windows of a time line."""
+    def forget(self, line):
+        """Close all windows of a time line, and forget its rows."""
+        cdef uint64_t* row = self.words + self.begin
+        cdef uint64_t* end = self.words + self.used
+        cdef uint64_t* kept = row
+        cdef size_t count
         cdef Py_ssize_t number
         for number in reversed(range(self.window_count)):
             if self.windows_[number].line == line:
                 self._close(number)
+        while row < end:
+            count = self.schema.records[(<RowHead*>row).record].row_words
+            if self._line(<RowHead*>row) != line:
+                memmove(kept, row, count * sizeof(uint64_t))
+                kept += count
+            row += count
+        self.used = kept - self.words
+        if 0 <= line < self.line_count:
+            self.lines[<size_t>line].last_ns = self.lines[<size_t>line].lost_ns = INT64_MIN
 
     def emitted_by_measurement(self):
         """Return how many rows went out by `open`, by measurement, without zeros."""
@@ -203,26 +206,21 @@ cdef class Ring:
                 counts[measurement] = counts.get(measurement, 0) + self.emitted[record]
         return counts
 
-    def forget(self):
-        """Forget all rows; windows stay."""
-        self.begin = self.used = 0
-
     def memory(self):
         """Return rows and windows as plain values, for a ring that is made and bound alike."""
         cdef Py_ssize_t number
         kept = (<char*>(self.words + self.begin))[:self.used_bytes] if self.used > self.begin else b""
         return (kept, [self.lines[number] for number in range(self.line_count)],
-                [self.windows_[number] for number in range(self.window_count)],
-                [self.is_within[number] for number in range(self.channel_count)])
+                [self.windows_[number] for number in range(self.window_count)])
 
     def remember(self, memory):
         """Go on with the `memory` of another one; this one holds nothing yet. Raises ValueError for that of others."""
-        kept, lines, windows, within = memory
+        kept, lines, windows = memory
         cdef size_t count = len(kept) // sizeof(uint64_t)
         cdef size_t at = 0
         cdef Py_ssize_t number
         cdef const char* content = kept
-        if len(lines) != self.line_count or len(within) != self.channel_count or len(windows) > MOST_WINDOWS or count > self.most:
+        if len(lines) != self.line_count or len(windows) > MOST_WINDOWS or count > self.most:
             raise ValueError("the memory is of another ring")
         if count:
             self.words = <uint64_t*>resized(self.words, count * sizeof(uint64_t))
@@ -240,9 +238,6 @@ cdef class Ring:
         for number in range(len(windows)):
             self.windows_[number] = windows[number]
         self.window_count = len(windows)
-        for number in range(self.channel_count):
-            self.is_within[number] = within[number]
-            self.within_count += self.is_within[number]
 
     cdef inline Py_ssize_t _line(self, const RowHead* head) noexcept nogil:
         return self.line_of[head.channel] if head.channel < self.channel_count else -1
@@ -251,36 +246,21 @@ cdef class Ring:
         self.window_count -= 1
         memmove(&self.windows_[number], &self.windows_[number + 1], (self.window_count - number) * sizeof(Window))
 
-    cdef int _place(self, const RowHead* head, int64_t stamp_ns) noexcept nogil:
-        # Where a row with this stamp lies. A window that is over for as long as rows are kept is closed.
+    cdef bint _is_inside(self, const RowHead* head, int64_t stamp_ns) noexcept nogil:
+        # Whether a row with this stamp is in a window. One that is over for as long as rows are kept is closed.
         cdef Py_ssize_t line = self._line(head)
         cdef Py_ssize_t number = 0
         cdef Window* window
-        cdef int found = 0  # OUTSIDE
         while number < self.window_count:
             window = &self.windows_[number]
-            if <Py_ssize_t>window.line != line:
-                number += 1
-                continue
-            if stamp_ns > window.to_ns and stamp_ns - window.to_ns > self.keep_ns:
+            if <Py_ssize_t>window.line == line and stamp_ns > window.to_ns and stamp_ns - window.to_ns > self.keep_ns:
                 self._close(number)
                 continue
-            if window.from_ns <= stamp_ns <= window.to_ns:
-                if self.chosen[window.choice * self.schema.record_count + head.record]:
-                    return 2  # INSIDE
-                found = 1  # BESIDE
+            if (<Py_ssize_t>window.line == line and window.from_ns <= stamp_ns <= window.to_ns
+                    and self.chosen[window.choice * self.schema.record_count + head.record]):
+                return True
             number += 1
-        return found
-
-    cdef int _enter(self, const RowHead* head, int place) noexcept nogil:
-        # Note where the channel is now; return the place, or AFTER.
-        cdef uint8_t was_within
-        if head.channel >= self.channel_count:
-            return place
-        was_within = self.is_within[head.channel]
-        self.is_within[head.channel] = place != 0
-        self.within_count += (place != 0) - was_within
-        return 3 if was_within and place == 0 else place
+        return False
 
     cdef int _keep(self, const uint64_t* row, size_t count, int64_t shift_ns) except -1 nogil:
         cdef RowHead* head

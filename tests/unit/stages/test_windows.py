@@ -9,7 +9,7 @@ from telemetry_core.frames.batch import FrameBatch
 from telemetry_core.rows.batch import SampleBatch
 from telemetry_core.rows.schema import Schema
 from telemetry_core.rows.spec import FieldSpec, RecordSpec, SlotKind
-from telemetry_core.rules.ring import AFTER, INSIDE, Ring
+from telemetry_core.rules.ring import Ring
 from telemetry_core.rules.senders import NEW_SENDER
 from telemetry_core.rules.watch_spec import CrossingTest, RuleSpec
 from telemetry_core.rules.watcher import Watcher
@@ -156,7 +156,7 @@ def test_a_ring_takes_no_more_memory_than_it_may_nor_than_the_time_asks_for(most
     rows.clear()
     for stamp in (30_050, 30_096):
         rows.append(0, stamp, {"x": 1.0})
-    assert ring.take(rows, 5) == [(1, INSIDE), (2, AFTER)]
+    assert ring.take(rows, 5) == [0, 1]
 
 
 def test_a_log_has_windows_of_its_own() -> None:
@@ -285,3 +285,20 @@ def test_a_value_of_a_log_that_begins_again_or_of_another_sender_is_the_first_on
         if number == 2:
             watcher.forget(0)
     assert found == []
+
+
+def test_a_time_line_that_is_forgotten_takes_no_rows_and_windows_of_others_with_it() -> None:
+    ring, rows, out = Ring(SCHEMA, [[True, False]], 100_000, 1000), SampleBatch(SCHEMA), SampleBatch(SCHEMA)
+    for line in (0, 1):
+        ring.bind(line, line)
+        ring.open(line, 5, 9, 0, out)
+    for stamp in range(5):
+        for channel in (0, 1):
+            rows.append(0, stamp, {"x": float(channel)}, channel=channel)
+    assert ring.take(rows, 0) == []
+    ring.forget(1)
+    assert [line for line, *_ in ring.windows()] == [0]
+    assert (ring.last_ns(0), ring.last_ns(1)) == (4, -(2**63))
+    ring.open(0, 0, 4, 0, out)
+    ring.open(1, 0, 4, 0, out)
+    assert [(row.time_ns, row.channel) for row in out] == [(stamp, 0) for stamp in range(5)]
