@@ -155,6 +155,8 @@ def read_config(document: Document, environment: Mapping[str, str], *, sends: bo
         with faults.gathered():
             refuse_without_box(trigger)
     with faults.gathered():
+        if box is not None and box.directory is None and "black_box" in document.values:
+            raise top.at("black_box").missing("directory", "a folder of its own")
         if box is not None and made.get("spool") and box.directory == made["spool"].directory:
             hint = "give it one of its own"
             raise ConfigError("is the spool's folder", where=box.where.key("directory"), hint=hint)

@@ -4,7 +4,6 @@ from pathlib import Path
 
 from telemetry.settings.declared import key, settings
 from telemetry.settings.document import Where
-from telemetry.settings.table import TomlTable
 
 _TABLE = Where("black_box")
 
@@ -30,11 +29,6 @@ class BlackBoxSettings:
         most=1_000_000.0,
     )
     where: Where = _TABLE
-
-    def check(self, table: TomlTable) -> None:
-        """Raise ConfigError for a table without a directory."""
-        if self.directory is None and (self.minutes, self.most_bytes) != (None, None):
-            raise table.missing("directory", "a folder of its own")
 
     @property
     def kept_minutes(self) -> float:

@@ -20,7 +20,7 @@ EXAMPLES = (
     "gateway.toml --seconds 60",
 )
 _MOST_S = 86_400.0
-_BUDGET = re.compile(r"([0-9]*[1-9][0-9]*(?:\.[0-9]+)?) ?([kM])B/h")
+_BUDGET = re.compile(r"([0-9]+(?:\.[0-9]+)?) ?([kM])B/h")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -43,8 +43,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def _budget(text: str) -> float:
     """Read bytes an hour, as 250kB/h."""
     match = _BUDGET.fullmatch(text)
-    if match is None:
-        raise argparse.ArgumentTypeError(f"{text!r} is no budget: write it as 250kB/h")
+    if match is None or not float(match[1]):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a budget: write it as 250kB/h")
     return float(match[1]) * {"k": 1e3, "M": 1e6}[match[2]]
 
 

@@ -18,12 +18,17 @@ class Grade(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One line of `check`. rate: the figures of a line about one, for programs; exit_code: of a fault."""
+    """One line of `check`.
+
+    rate: the figures of a line about one, for programs; block: lines below it, as they are, to be copied;
+    exit_code: of a fault.
+    """
 
     level: Grade
     text: str
     rate: Mapping[str, Any] | None = None
+    block: str = ""
     exit_code: int = UnavailableError.exit_code
 
     def __str__(self) -> str:
-        return self.level.value + one_line(self.text)
+        return self.level.value + one_line(self.text) + (f"\n\n{self.block}\n" if self.block else "")

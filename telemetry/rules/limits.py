@@ -113,7 +113,9 @@ def _checked_field(limit: Limit) -> tuple[str, str]:
     if not dot:
         raise ConfigError(f'"{limit.field}" is not a measurement.field', where=where, hint='as "cells.v*"')
     if name not in MAPPED_MEASUREMENTS:
-        raise ConfigError(f'no limit can be on "{name}"', where=where, hint=choice(name, MAPPED_MEASUREMENTS))
+        raise ConfigError(
+            f'no field of "{name}" can be watched', where=where, hint=choice(name, MAPPED_MEASUREMENTS)
+        )
     if name == CELLS.name:
         numbered = _NUMBERED.fullmatch(field)
         if not numbered:

@@ -21,10 +21,10 @@ from telemetry.settings.table import Key, TomlTable
 DAY_S = 86_400.0
 LONGEST_S = 60.0
 NO_BOUND: Final = -1.0
-MOST_BOUND = 1e100  # a slope of it is a number still
+MOST_BOUND = 1e100  # whatever is configured: a slope of it is a number still
 _TABLE = Where("reduce")
 _INTERVAL_S = Key("", kind="number", least=0.0, most=DAY_S)
-_BOUND = Key("", kind="number", least=0.0, most=MOST_BOUND)
+_BOUND = Key("", kind="number", least=0.0)
 _NUMBERS = (SlotKind.INT, SlotKind.UINT, SlotKind.FLOAT)
 
 
@@ -109,7 +109,9 @@ class ReduceSettings:
             if getattr(self, name) is not None:
                 raise table.wrong(name, "does nothing without bounds", "add [reduce.bounds]")
         if self.bounds and self.longest_ns < self.every_s * 1e9:
-            raise table.wrong("longest_s", f"is under every_s = {self.every_s:g}", "set it at least as long")
+            words = f"is {self.longest_ns / 1e9:g}{'' if self.longest_s else ' where it is not given'}"
+            words += f", and every_s is {self.every_s:g}"
+            raise table.wrong("longest_s", words, "it may not be less")
         has_flags = self.flags_every_s or self.flags_every_s_by_measurement
         is_reduced = self.bounds or self.every_s or any(self.every_s_by_measurement.values())
         if has_flags and not is_reduced:
@@ -150,18 +152,16 @@ class ReduceSettings:
             with faults.gathered():
                 if own:
                     words = f"{own[0]} is of a measurement with an interval of its own"
-                    raise ConfigError(words, where=where.key(glob), hint="keep one of the two")
-                if not found:
-                    flags = fnmatch.filter(others, glob)
-                    words = f"{flags[0]} is a flag or a text" if flags else "there is no such field"
-                    hint = (
-                        "it passes at each change"
-                        if flags
-                        else choice(glob, (_as_glob(one, whole=glob.endswith(".*")) for one in numbers))
-                    )
+                    hint = f"take {own[0].partition('.')[0]} out of reduce.measurements, or name other fields"
                     raise ConfigError(words, where=where.key(glob), hint=hint)
+                if not found and (flags := fnmatch.filter(others, glob)):
+                    words, hint = f"{flags[0]} is a flag or a text", "it passes at each change"
+                    raise ConfigError(words, where=where.key(glob), hint=hint)
+                if not found:
+                    hint = choice(glob, (form for name in numbers for form in _forms(name, glob)))
+                    raise ConfigError("there is no such field", where=where.key(glob), hint=hint)
             for name in found:
-                bounds.setdefault(name, bound)
+                bounds.setdefault(name, min(bound, MOST_BOUND))
         faults.raise_any()
         return [
             bounds.get(f"{record.measurement}.{field.name}", NO_BOUND) if _is_number(field) else NO_BOUND
@@ -169,18 +169,34 @@ class ReduceSettings:
             for field in record.fields
         ]
 
-    def unused_bounds(self, records: Sequence[RecordSpec]) -> Iterator[str]:
-        """Yield the globs that fit no field of `records`, but one of the data model."""
+    def glob_of(self, name: str) -> str:
+        """Return the first glob that fits the field `name`; empty: none does."""
+        return next((glob for glob in self.bounds if fnmatch.fnmatchcase(name, glob)), "")
+
+    def idle_bounds(self, records: Sequence[RecordSpec]) -> Iterator[tuple[str, str]]:
+        """Yield the globs whose bound no field of `records` has, and why."""
         names = [f"{record.measurement}.{field.name}" for record in records for field in record.fields]
-        yield from (glob for glob in self.bounds if not fnmatch.filter(names, glob))
+        used = {*map(self.glob_of, names)}
+        for glob in (glob for glob in self.bounds if glob not in used):
+            is_late = fnmatch.filter(names, glob)
+            yield glob, "globs above it have all of its fields" if is_late else "nothing writes such a field"
 
 
 SEND_ALL = ReduceSettings()
 
 
-def _as_glob(name: str, *, whole: bool) -> str:
-    """Return a glob that has this field: of all of its measurement, or of those that differ by a number."""
-    return f"{name.partition('.')[0]}.*" if whole else re.sub("[0-9]+$", "*", name)
+def _forms(name: str, like: str) -> Iterator[str]:
+    """Yield what this field is called by a glob of the form of `like`."""
+    measurement, _, field = name.partition(".")
+    head, star, tail = like.partition("*")
+    if tail and name.startswith(head):  # as `*voltage_v`, `battery.*_wh`
+        rest = re.sub("[0-9]+$", "*", name[len(head) :])
+        yield from (f"{head}*{rest[found.start() :]}" for found in re.finditer(r"^|[._]|(?<=[._])", rest))
+    elif like.endswith(".*") or not (star or "." in like):
+        yield f"{measurement}.*"
+        yield f"*.{field}"
+    else:
+        yield re.sub("[0-9]+$", "*", name)
 
 
 def _is_number(field: FieldSpec) -> bool:

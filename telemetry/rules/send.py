@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from telemetry_core.rows.spec import RecordSpec
 
 from telemetry.errors import ConfigError
+from telemetry.model.measurements import MEASUREMENTS
 from telemetry.rules.signals import choice
 from telemetry.settings.declared import key, settings
 from telemetry.settings.document import Where
@@ -63,9 +64,9 @@ class SendSettings:
         for name, globs in (("only", self.only), ("without", self.without)):
             for glob in globs:
                 if not fnmatch.filter(names, glob):
-                    raise ConfigError(
-                        f"no message fits {glob!r}", where=self.where.key(name), hint=choice(glob, names)
-                    )
+                    is_modelled = fnmatch.filter(MEASUREMENTS, glob)
+                    hint = "the data model is always sent" if is_modelled else choice(glob, names)
+                    raise ConfigError(f"no message fits {glob!r}", where=self.where.key(name), hint=hint)
         only, without = matching(self.only or ("*",)), matching(self.without)
         return [
             record.modelled

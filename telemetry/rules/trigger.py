@@ -15,6 +15,7 @@ from telemetry_core.rules.watch_spec import CrossingTest, RuleSpec
 
 from telemetry.errors import ConfigError, Faults
 from telemetry.model.event_codes import EVENT_CODES
+from telemetry.model.measurements import MEASUREMENTS
 from telemetry.rules.alarms import Alarm, level_of
 from telemetry.rules.limits import Limit, alarms_of
 from telemetry.rules.map_entry import MapEntry
@@ -69,13 +70,15 @@ class Trigger:
             words = f"stands beside {whats[0]}" if whats else "is missing"
             raise table.wrong(whats[1] if whats else "on", words, "one of on, signal and field")
         tests = [name for name in ("above", "below", "changes_by") if getattr(self, name) is not None]
+        if self.within_s and self.changes_by is None and not self.on:
+            raise table.wrong("within_s", "is for changes_by alone", "leave it out" if tests else "give both")
         if self.on and (tests or self.within_s):
             raise table.wrong((tests or ["within_s"])[0], "is not for events", "leave it out")
         if not self.on and len(tests) != 1:
             words = f"stands beside {tests[0]}" if tests else "is missing"
             raise table.wrong(tests[1] if tests else "above", words, "one of above, below and changes_by")
-        if (self.changes_by is None) != (self.within_s is None):
-            raise table.missing("within_s" if self.within_s is None else "changes_by", "the two go together")
+        if self.changes_by is not None and self.within_s is None:
+            raise table.missing("within_s", "the time of changes_by")
 
 
 def refuse_without_box(trigger: Trigger) -> None:
@@ -87,7 +90,7 @@ def refuse_without_box(trigger: Trigger) -> None:
 
 @dataclass(frozen=True, slots=True)
 class ResolvedTrigger:
-    """codes: of the events that set it off; alarms: what does so otherwise."""
+    """codes: of the events that set it off, those of other triggers apart; alarms: what else does so."""
 
     settings: Trigger
     codes: frozenset[str] = frozenset()
@@ -121,12 +124,23 @@ def _resolved(
     chosen(trigger.only, records, trigger.where)
     codes: set[str] = set()
     for glob in trigger.on:
-        if not (fitting := fnmatch.filter(EVENT_CODES, glob)):
-            where = trigger.where.key("on")
+        fitting, where = fnmatch.filter(EVENT_CODES, glob), trigger.where.key("on")
+        if not fitting:
             raise ConfigError(f'no event is called "{glob}"', where=where, hint=choice(glob, EVENT_CODES))
+        if fitting == [TRIGGER]:
+            words, hint = "the event of a trigger sets off no other one", "name what sets off that one"
+            raise ConfigError(words, where=where, hint=hint)
         codes.update(fitting)
     if trigger.on:
-        return ResolvedTrigger(trigger, frozenset(codes))
+        return ResolvedTrigger(trigger, frozenset(codes - {TRIGGER}))
+    messages = {one.measurement for one in spec.records}
+    named = (trigger.signal or trigger.field or "").partition(".")[0]
+    if trigger.field and named in messages:
+        hint = f'signal = "{trigger.field}"'
+        raise ConfigError(f"{named} is a message", where=trigger.where.key("field"), hint=hint)
+    if trigger.signal and named in MEASUREMENTS.keys() - messages:
+        hint = f'field = "{trigger.signal}"'
+        raise ConfigError(f"{named} is of the data model", where=trigger.where.key("signal"), hint=hint)
     limit = next(limit for limit in (trigger.above, trigger.below, trigger.changes_by) if limit is not None)
     test = CrossingTest(limit, trigger.below is None, round((trigger.within_s or 0.0) * 1e9))
     found = _of_signal(trigger, spec) if trigger.signal else _of_field(trigger, mapping, is_whole)

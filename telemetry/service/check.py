@@ -35,12 +35,12 @@ from telemetry.settings.document import shown_name
 from telemetry.sources.kinds import sharing
 from telemetry.spool.directory import refuse_shared, unusable
 from telemetry.spool.filesystem import FileSystem
-from telemetry.stages.offline import Recorded
 from telemetry.stages.prepare import compose
 
 _POWERS = ("battery.voltage_v", "battery.current_a", "battery.power_w")
 MAX_MEASUREMENTS = 2000  # limits of InfluxDB 3
 MAX_FIELDS = 500
+MOST_CODES = 10  # that a line names
 MOST_INTEGRATED_S = (
     2.0  # between rows of a drive, 4 % of the energy that went in is wrong; at 10 s half of it
 )
@@ -102,11 +102,7 @@ def check(
     spool_bytes, clock = _room(config)[0], Clock()
     yield from log_findings(composition, spool_bytes, clock)
     if log is not None:
-        yield from sample_findings(composition, log, spool_bytes)
-        if config.reduce.bounds or budget_bytes is not None:
-            from telemetry.service.bound_findings import bound_findings
-
-            yield from bound_findings(composition, log, Recorded(composition).binding, budget_bytes)
+        yield from sample_findings(composition, log, spool_bytes, budget_bytes)
     if listen_s is not None:
         yield from live_findings(composition, listen_s, spool_bytes, clock)
     yield from config.sink.findings(clock)
@@ -211,8 +207,8 @@ def _bound_findings(reduce: ReduceSettings, records: Sequence[RecordSpec]) -> It
         late = f"; a value may come {reduce.longest_ns / 1e9:g} s late"
     words = f"{counted(bounded, 'field')} with a bound: {drawn} within it of every value{late}"
     yield Finding(Grade.FACT, f"reduce: {words}")
-    for glob in reduce.unused_bounds(records):
-        yield Finding(Grade.WARNING, f"reduce.bounds.{glob}: nothing writes a field that fits")
+    for glob, why in reduce.idle_bounds(records):
+        yield Finding(Grade.WARNING, f"reduce.bounds.{glob}: {why}")
     if reduce.every_s:
         words = f"a value less than {reduce.every_s:g} s after a kept one is left out, however far off it is"
         yield Finding(Grade.WARNING, f"reduce: every_s loosens the bounds: {words}")
@@ -222,6 +218,8 @@ def _trigger_finding(trigger: ResolvedTrigger) -> Finding:
     """Return what sets it off, and what is sent then."""
     settings = trigger.settings
     what = ", ".join(sorted(trigger.codes)) or settings.signal or settings.field
+    if len(trigger.codes) > MOST_CODES:
+        what = f"{len(trigger.codes)} codes of events ({', '.join(settings.on)})"
     span = f"{settings.before_s:g} s before to {settings.after_s:g} s after"
     sent = ", ".join(settings.only) or "all measurements and messages"
     raw = ", and raw frames are kept" if settings.black_box else ""

@@ -68,10 +68,10 @@ class Rate(_PerSecond):
     shares: Sequence[Share] = ()
     fields: Sequence[tuple[str, float]] = ()
 
-    def link_mb_a_day(self, *, tls: bool) -> float:
-        """Return about what a link carries for it, in 10^6 bytes a day, both ways."""
+    def link_bytes_h(self, *, tls: bool) -> float:
+        """Return about what a link carries for it in an hour, both ways."""
         body_bytes = round(self.bytes_per_s / self.requests_per_s) if self.requests_per_s else 0
-        return self.requests_per_s * of_write(body_bytes, tls=tls) * DAY_S / 1e6
+        return self.requests_per_s * of_write(body_bytes, tls=tls) * 3600.0
 
 
 class RateMeter:

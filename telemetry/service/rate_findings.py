@@ -1,25 +1,25 @@
 """What `check` reports of points, bytes and the messages that cost most: of logs, and of what is heard."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from functools import partial
 from pathlib import Path
 
-from telemetry_core.frames.batch import FrameBatch
-from telemetry_core.rows.batch import SampleBatch
-
-from telemetry.charging.session import Session
 from telemetry.clock import Clock
 from telemetry.config import Config
 from telemetry.errors import DataError, InputMissingError, UsageError
 from telemetry.ledger import Counters
-from telemetry.live.words import duration
+from telemetry.live.words import duration, size
 from telemetry.model.events import Event
 from telemetry.model.finding import Finding, Grade
 from telemetry.rules.senders import CODES as ABOUT_SENDERS
 from telemetry.rules.senders import kept_out
+from telemetry.service.bound_findings import Sample, bound_findings
 from telemetry.service.listening import listen
+from telemetry.service.proposal import proposal
 from telemetry.service.rate import Rate, measure
 from telemetry.sources.assemble import Assembled, ChannelTable, assemble_sources
+from telemetry.stages.binding import NO_BUS, Binding
+from telemetry.stages.observer import ignore
 from telemetry.stages.offline import Recorded
 from telemetry.stages.prepare import Composition
 from telemetry.stages.stages import Stages
@@ -38,19 +38,48 @@ def log_findings(composition: Composition, spool_bytes: int, clock: Clock) -> It
             yield from _of_log(composition, source, log, spool_bytes, owners)
 
 
-def sample_findings(composition: Composition, log: Path, spool_bytes: int) -> Iterator[Finding]:
-    """Yield what a log reports of the buses of the configuration. Raises UsageError where no source fits."""
-    recorded = Recorded(composition)
+def sample_findings(
+    composition: Composition, log: Path, spool_bytes: int, budget_bytes_h: float | None
+) -> Iterator[Finding]:
+    """Yield what a log reports of the buses of the configuration, and bounds for a budget of their link.
+
+    Raises UsageError where no source fits, DataError where nothing of it is sent.
+    """
+    config, recorded, channels = composition.config, Recorded(composition), dict[str, Binding]()
     if recorded.is_serial:
         raise UsageError(
             "is of no bus of this configuration", where=str(log), hint="it has serial ports alone"
         )
-    stages = composition.make_stages()
-    rate = measure(stages, log, recorded.binding, composition.config.send.every_s)
-    yield from _ring_findings(f"log {log}", stages, composition.config)
-    yield from _rate_findings(
-        f"log {log}", rate, composition.config, spool_bytes, "no rate can be measured from it"
-    )
+    buses = f"the configuration has {', '.join(one.name for one in config.sources if one.is_can)}"
+
+    def binding_of(channel: str) -> Binding:
+        try:
+            channels[channel] = recorded.binding(channel)
+        except UsageError as error:
+            raise UsageError(error.what, where=str(log), hint=buses) from error
+        return channels[channel]
+
+    sample, has_bounds = Sample(composition, log, binding_of), bool(config.reduce.bounds)
+    sent = sample.sent(config.reduce, with_values=has_bounds or budget_bytes_h is not None)
+    for channel, binding in channels.items():
+        if binding.bus != NO_BUS and channel != binding.source:
+            yield Finding(Grade.FACT, f"log {log}: its channel {channel} is taken for {binding.source}")
+    for words in recorded.warnings(channels):
+        yield Finding(Grade.WARNING, f"log {log}: channel {words}")
+    if sent.rate is None:
+        counted = sent.stages.counted().items()
+        frames = sum(count for name, count in counted if name.startswith("frames/"))
+        if any(count for name, count in counted if name.startswith("points/made/")):
+            raise DataError("all that is sent of it has one stamp: there is no rate", where=str(log))
+        words = f"nothing of its {frames:,} frames is sent" if frames else "holds no frame"
+        hint = f"its channel is {', '.join(channels)}, {buses}" if frames else ""
+        raise DataError(words, where=str(log), hint=hint)
+    yield from _ring_findings(f"log {log}", sent.stages, config)
+    yield from _rate_findings(f"log {log}", sent.rate, config, spool_bytes)
+    if has_bounds:
+        yield from bound_findings(sent.watched, config.reduce)
+    if budget_bytes_h is not None:
+        yield from proposal(sample, sent, budget_bytes_h)
 
 
 def live_findings(
@@ -77,9 +106,8 @@ def live_findings(
             yield Finding(Grade.WARNING, f"{name}: no frame came {within}: {status}")
             continue
         yield Finding(Grade.FACT, f"{name}: {meter.frames} frames {within}")
-        words = "no rate can be measured from its frames"
         yield from _ring_findings(name, meter.stages, composition.config)
-        yield from _rate_findings(name, meter.rate(heard.seconds), composition.config, spool_bytes, words)
+        yield from _rate_findings(name, meter.rate(heard.seconds), composition.config, spool_bytes)
 
 
 def _of_log(
@@ -101,20 +129,17 @@ def _of_log(
     for words in stages.writing.missing_pages():
         yield Finding(Grade.WARNING, f"{name}: in its log, {words}")
     yield from _event_findings(source.name, events.seen, stages.counted())
-    yield from _rate_findings(
-        name, rate, composition.config, spool_bytes, "no rate can be measured from its log"
-    )
+    yield from _rate_findings(name, rate, composition.config, spool_bytes)
 
 
-def _rate_findings(
-    name: str, rate: Rate | None, config: Config, spool_bytes: int, without: str
-) -> Iterator[Finding]:
-    """Yield the findings of a rate. without: the words where there is none."""
+def _rate_findings(name: str, rate: Rate | None, config: Config, spool_bytes: int) -> Iterator[Finding]:
     if rate is None:
-        yield Finding(Grade.WARNING, f"{name}: {without}")
+        words = "no rate can be measured: nothing is sent, or all with one stamp"
+        yield Finding(Grade.WARNING, f"{name}: {words}")
         return
     outage_h = spool_bytes / rate.bytes_per_s / 3600.0
-    link_mb_a_day = rate.link_mb_a_day(tls=config.sink.address.startswith("https:"))
+    link_bytes_h = rate.link_bytes_h(tls=config.sink.address.startswith("https:"))
+    link_mb_a_day = link_bytes_h * 24 / 1e6
     yield Finding(
         Grade.FACT,
         f"{name}: {rate.points_per_s:.0f} points/s,"
@@ -137,8 +162,14 @@ def _rate_findings(
         },
     )
     if rate.requests_per_s:
-        requests = f"{rate.requests_per_s * 3600.0:,.0f} requests an hour"
-        yield Finding(Grade.FACT, f"{name}: about {link_mb_a_day:.1f} MB a day on the link, with {requests}")
+        hour = f"{size(link_bytes_h)} an hour, bodies {size(rate.bytes_per_s * 3600.0)}"
+        requests = f"with {rate.requests_per_s * 3600.0:,.0f} requests an hour"
+        words = f"about {link_mb_a_day:.1f} MB a day on the link, {requests}: {hour}"
+        yield Finding(Grade.FACT, f"{name}: {words}")
+    most = config.uplink.bytes_per_hour
+    if most is not None and link_bytes_h > most:
+        words = f"that is more than [uplink] allows, {size(most)} an hour: bounds will be widened"
+        yield Finding(Grade.WARNING, f"{name}: {words}")
     for share in rate.shares[:MOST_NAMED]:
         part_pct = 100.0 * share.bytes_per_s / rate.bytes_per_s
         yield Finding(
@@ -165,34 +196,22 @@ def _ring_findings(name: str, stages: Stages, config: Config) -> Iterator[Findin
     held_s = windows.held_s if windows is not None else None
     if held_s is not None:
         before_s = max(trigger.before_s for trigger in config.triggers)
-        grade = Grade.FACT if held_s >= before_s else Grade.WARNING
-        words = f"ring_mb holds {duration(held_s)} of what triggers send, of {before_s:g} s before an event"
-        yield Finding(grade, f"{name}: {words}")
+        words = f"ring_mb has room for the last {duration(held_s)} of what triggers send"
+        if held_s < before_s:
+            words += f", and before_s asks for {before_s:g} s (raise ring_mb, or name less in only)"
+        yield Finding(Grade.FACT if held_s >= before_s else Grade.WARNING, f"{name}: {words}")
 
 
 class _Events:
     """Observes stages, for the events that they make."""
 
+    start = bind = observe = observe_kept = add_session = ignore
+
     def __init__(self) -> None:
         self.seen: list[Event] = []
 
-    def start(self, *_: object) -> None:
-        pass
-
-    def bind(self, channel: int, *, source: str, tag: str, tags: Mapping[int, Mapping[str, str]]) -> None:
-        pass
-
-    def observe(self, frames: FrameBatch, samples: SampleBatch) -> None:
-        pass
-
-    def observe_kept(self, samples: SampleBatch) -> None:
-        pass
-
     def add_event(self, event: Event, time_ns: int) -> None:  # noqa: ARG002 - when is not asked here
         self.seen.append(event)
-
-    def add_session(self, session: Session, time_ns: int) -> None:
-        pass
 
 
 def _event_findings(source: str, events: Iterable[Event], counters: Counters) -> Iterator[Finding]:

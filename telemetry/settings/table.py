@@ -303,7 +303,8 @@ class TomlTable:
         others = () if key in self._values else tuple(self._values)
         value = self._values.pop(key, {})
         if not isinstance(value, dict):
-            raise self.wrong(key, f"must be a table [{key}], not {_describe(value)}")
+            whole = _INDEX.sub("", Where(self._path).key(key).path)
+            raise self.wrong(key, f"must be a table [{whole}], not {_describe(value)}")
         table = self._below(key, value)
         table._others = others
         return table

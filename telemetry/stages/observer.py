@@ -53,3 +53,7 @@ class Observer(Protocol):
     def add_session(self, session: Session, time_ns: int) -> None:
         """Take a charging session as these rows left it, open or over, and the stamp of the last of them."""
         ...
+
+
+def ignore(_observer: object, *_: object, **__: object) -> None:
+    """Be a method of an observer that looks at other things."""

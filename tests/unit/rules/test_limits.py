@@ -116,8 +116,8 @@ def test_hysteresis_is_taken_in_decimals_on_both_sides() -> None:
     [
         ({"field": "battery.soc"}, 'field: battery has no field "soc" (did you mean "soc_pct"?)'),
         ({"field": "soc_pct"}, 'field: "soc_pct" is not a measurement.field'),
-        ({"field": "batery.soc_pct"}, 'field: no limit can be on "batery" (did you mean'),
-        ({"field": "gateway.cpu_s"}, 'field: no limit can be on "gateway"'),
+        ({"field": "batery.soc_pct"}, 'field: no field of "batery" can be watched (did you mean'),
+        ({"field": "gateway.cpu_s"}, 'field: no field of "gateway" can be watched'),
         ({"field": "battery.charging"}, "field: battery.charging is not a number"),
         ({"field": "cells.x1"}, 'field: cells has no field "x1" (v* (every cell)'),
         ({"field": "cells.v4"}, "field: nothing fills cells.v4"),

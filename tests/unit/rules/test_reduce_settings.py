@@ -71,7 +71,7 @@ def test_the_first_glob_that_fits_a_field_has_its_bound_and_flags_have_none() ->
         ({"shape": "hold"}, "shape: does nothing without bounds"),
         ({"longest_s": 60}, "longest_s: does nothing without bounds"),
         ({"shape": "step", "bounds": {"*": 1}}, "shape: must be one of hold, line, not 'step'"),
-        ({"bounds": {"*": -0.1}}, r"bounds\.\*: must be from 0 to 1e.100, not -0.1"),
+        ({"bounds": {"*": -0.1}}, r"bounds\.\*: must be 0 or more, not -0.1"),
         ({"bounds": {"*": float("nan")}}, r"bounds\.\*: must be a finite number, not nan"),
         ({"bounds": {"*": float("inf")}}, r"bounds\.\*: must be a finite number, not inf"),
         ({"bounds": {"*": True}}, r"bounds\.\*: must be a number, not"),
@@ -79,8 +79,11 @@ def test_the_first_glob_that_fits_a_field_has_its_bound_and_flags_have_none() ->
             {"bounds": {"battery": {"voltage_v": 0.1}}},
             r'bounds.battery: must be a number, not a table \(.* in quotes: "battery.voltage_v"\)',
         ),
-        ({"bounds": {"*": 1}, "every_s": 61}, "longest_s: is under every_s = 61"),
-        ({"bounds": {"*": 1}, "longest_s": 9, "every_s": 9.5}, "longest_s: is under every_s = 9.5"),
+        ({"bounds": {"*": 1}, "every_s": 61}, "longest_s: is 60 where it is not given, and every_s is 61"),
+        (
+            {"bounds": {"*": 1}, "longest_s": 9, "every_s": 9.5},
+            r"longest_s: is 9, and every_s is 9.5 \(it may not be less\)",
+        ),
     ],
 )
 def test_keys_of_bounds_that_make_no_sense_are_an_error_each(keys: dict[str, object], reported: str) -> None:
@@ -96,7 +99,11 @@ def test_keys_of_bounds_that_make_no_sense_are_an_error_each(keys: dict[str, obj
         ("Pack_Stat.*", r'there is no such field \(did you mean "Pack_State.\*"\?\)'),
         ("Pack_State.Open", r"Pack_State.Open is a flag or a text \(it passes at each change\)"),
         ("*.charging", "battery.charging is a flag or a text"),
-        ("Other.*", "Other.X is of a measurement with an interval of its own"),
+        ("*voltagee_v", r'no such field \(did you mean "\*voltage_v"\?\)'),
+        ("voltage_v", r'no such field \(did you mean "\*.voltage_v"\?\)'),
+        ("battery.*_whh", r'no such field \(did you mean "battery.\*_wh"\?\)'),
+        ("Pack_State", r'no such field \(did you mean "Pack_State.\*"\?\)'),
+        ("Other.*", "Other.X is of a measurement with an interval of its own .take Other out of reduce"),
     ],
 )
 def test_a_glob_that_says_nothing_is_refused_with_what_was_meant(glob: str, reported: str) -> None:
@@ -107,7 +114,12 @@ def test_a_glob_that_says_nothing_is_refused_with_what_was_meant(glob: str, repo
     assert str(refused.value).startswith(f"gateway.toml: bounds.{glob}: ")
 
 
-def test_a_glob_of_the_data_model_that_nothing_fills_is_no_error_and_is_named() -> None:
-    settings = settings_of(ReduceSettings, bounds={"cells.t0*": 1, "cells.t99*": 1, "meter.energy_wh": 1})
+def test_a_glob_whose_bound_no_field_has_is_no_error_and_is_named_with_the_reason() -> None:
+    bounds = {"cells.t0*": 1, "cells.t99*": 1, "meter.energy_wh": 1, "cells.t001": 2}
+    settings = settings_of(ReduceSettings, bounds=bounds)
     assert settings.bounds_of(RECORDS)[-1] == 1.0
-    assert list(settings.unused_bounds(RECORDS)) == ["cells.t99*", "meter.energy_wh"]
+    assert list(settings.idle_bounds(RECORDS)) == [
+        ("cells.t99*", "nothing writes such a field"),
+        ("meter.energy_wh", "nothing writes such a field"),
+        ("cells.t001", "globs above it have all of its fields"),
+    ]

@@ -7,6 +7,7 @@ from telemetry_core.rows.spec import DecimalScale
 from telemetry_core.rules.watch_spec import CrossingTest
 
 from telemetry.errors import ConfigError
+from telemetry.model.event_codes import EVENT_CODES
 from telemetry.rules.map_entry import MapEntry
 from telemetry.rules.resolve import model
 from telemetry.rules.trigger import Trigger, chosen, resolved
@@ -29,6 +30,11 @@ CROSSED: dict[str, Any] = {"above": 3.0}
 def test_events_are_globs_of_codes() -> None:
     (one,) = resolved([Trigger(on=("cell_*volt*", "limit"))], PLAN, MAPPING)
     assert one.codes == {"cell_overvoltage", "cell_undervoltage", "limit"}
+
+
+def test_all_events_set_off_a_trigger_but_those_of_other_triggers_which_count_by_themselves() -> None:
+    (one,) = resolved([Trigger(on=("*",))], PLAN, MAPPING)
+    assert one.codes == EVENT_CODES.keys() - {"trigger"}
 
 
 def test_a_field_is_watched_in_each_pack_and_each_cell_by_itself() -> None:
@@ -79,6 +85,15 @@ def test_only_has_messages_and_the_data_model_and_without_it_all_do() -> None:
         (Trigger(field="battery.current", **CROSSED), 'field: battery has no field "current".*"current_a"'),
         (Trigger(field="battery.soc_pct", **CROSSED), "field: nothing fills battery.soc_pct"),
         (Trigger(on=("limit",), only=("Pakc",)), "only: no measurement fits 'Pakc'.*\"Pack\""),
+        (
+            Trigger(on=("limit", "trig*")),
+            r"on: the event of a trigger sets off no other one \(name what sets",
+        ),
+        (
+            Trigger(signal="battery.current_a", **CROSSED),
+            'signal: battery is of the data model .field = "bat',
+        ),
+        (Trigger(field="Pack.Amps", **CROSSED), 'field: Pack is a message .signal = "Pack.Amps"'),
     ],
 )
 def test_what_there_is_not_is_refused_with_the_nearest_name(trigger: Trigger, words: str) -> None:
@@ -94,8 +109,9 @@ def test_what_there_is_not_is_refused_with_the_nearest_name(trigger: Trigger, wo
         ({"on": ["limit"], "above": 1.0}, "above: is not for events"),
         ({"signal": "A.B"}, "above: is missing"),
         ({"signal": "A.B", "above": 1.0, "below": 1.0}, "below: stands beside above"),
-        ({"signal": "A.B", "changes_by": 1.0}, "within_s: is missing"),
-        ({"signal": "A.B", "above": 1.0, "within_s": 1.0}, "changes_by: is missing"),
+        ({"signal": "A.B", "changes_by": 1.0}, "within_s: is missing .the time of changes_by"),
+        ({"signal": "A.B", "above": 1.0, "within_s": 1.0}, "within_s: is for changes_by alone .leave it out"),
+        ({"signal": "A.B", "within_s": 1.0}, "within_s: is for changes_by alone .give both"),
         ({"signal": "A.B", "changes_by": 0.0, "within_s": 1.0}, "changes_by: "),
         ({"on": ["limit"], "before_s": 121.0}, "before_s: "),
         ({"on": ["limit"], "after_s": 601.0}, "after_s: "),

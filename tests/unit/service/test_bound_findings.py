@@ -1,4 +1,4 @@
-"""What `check --log` says of bounds: kept values, errors, energy, and bounds for a budget."""
+"""What `check --log` says of bounds: kept values, errors and energy."""
 
 import random
 import re
@@ -11,7 +11,7 @@ from telemetry.config import load_config
 from telemetry.model.finding import Finding, Grade
 from telemetry.service.bound_findings import Series, energy_off
 from telemetry.service.check import check
-from tests.support.composition_cases import CELLS_DBC, POWER_DBC, Case, config
+from tests.support.composition_cases import POWER_DBC, Case, config
 
 SECOND = 1_000_000_000
 MAPPED = """[[map]]
@@ -40,7 +40,7 @@ def drive(folder: Path, rest: str) -> list[Finding]:
     case = Case(POWER_DBC, frames, rest=rest + MAPPED)
     log = case.write(folder)
     loaded = load_config(config(folder, "can", case), {})
-    return list(check(loaded, log=log, budget_bytes=60_000 if "bounds" not in rest else None))
+    return list(check(loaded, log=log))
 
 
 def values_of(folder: Path, field: str) -> list[tuple[int, float]]:
@@ -75,9 +75,12 @@ def test_kept_values_and_the_greatest_error_of_each_glob_are_those_of_the_log(
 
 def test_a_log_says_bytes_an_hour_and_by_how_much_energy_is_off(tmp_path: Path) -> None:
     texts = [one.text for one in drive(tmp_path, BOUNDS.format("line"))]
-    (link,) = (text for text in texts if "hour on the link" in text)
-    on_the_link, bodies = re.findall(r"[0-9.]+", link.partition("log:")[2] or link.rpartition(".log:")[2])
-    assert float(on_the_link) > float(bodies) > 0
+    (link,) = (text for text in texts if "MB a day on the link, with" in text)
+    found = re.search("about ([0-9.]+) MB a day.*: ([0-9.]+) MB an hour, bodies ([0-9.]+) kB", link)
+    assert found is not None
+    a_day, an_hour, bodies = map(float, found.groups())
+    assert a_day == pytest.approx(24 * an_hour, rel=0.05)
+    assert 1000 * an_hour > bodies > 0
     (energy,) = (text for text in texts if "energy of pack main" in text)
     measured = re.search(r"off by (-?[0-9.]+) % of what flowed, ([0-9]+) Wh", energy)
     assert measured is not None
@@ -94,7 +97,7 @@ def test_a_log_that_needs_more_than_the_budget_is_a_warning(most: int, is_over: 
     found = drive(tmp_path, rest + BOUNDS.format("line"))
     warned = [one.text for one in found if one.level is Grade.WARNING and "[uplink]" in one.text]
     assert [text.partition(": ")[2] for text in warned] == [
-        "that is more than [uplink] allows, 0.030 MB: bounds will be widened"
+        "that is more than [uplink] allows, 30.0 kB an hour: bounds will be widened"
     ] * is_over
 
 
@@ -109,30 +112,3 @@ def test_energy_from_kept_values_is_off_by_what_a_reader_draws_too_much() -> Non
     off, flown = energy_off(volts, amps, line=True)
     assert (off / SECOND, flown / SECOND) == pytest.approx((-100.0, 10_100.0))
     assert (amps.greatest_error(line=True), amps.resolution) == (1.0, 1.0)
-
-
-def test_bounds_for_a_budget_keep_within_it_when_they_are_used(tmp_path: Path) -> None:
-    found = drive(tmp_path, "[send]\nevery_s = 60\nmessages = false\n")
-    texts = [one.text for one in found]
-    begins = next(place for place, text in enumerate(texts) if text.startswith("for 60 kB/h"))
-    proposed = [text for text in texts[begins + 2 :] if text.startswith('"')]
-    assert {text.split(" = ")[0] for text in proposed} >= {'"battery.voltage_v"', '"battery.current_a"'}
-    shape = re.search(r'shape = "(line|hold)"', texts[begins + 1])
-    assert shape is not None
-    rest = f'[reduce]\nshape = "{shape[1]}"\n[reduce.bounds]\n' + "\n".join(proposed) + "\n"
-    used = [one.text for one in drive(tmp_path, "[send]\nevery_s = 60\nmessages = false\n" + rest)]
-    (link,) = (text for text in used if "hour on the link" in text)
-    assert float(re.findall(r"([0-9.]+) MB an hour", link)[0]) <= 0.060
-
-
-def test_no_bounds_are_found_for_a_budget_that_heartbeats_exceed(tmp_path: Path) -> None:
-    case = Case(
-        CELLS_DBC,
-        tuple(f"100#{n % 7:02x}0f0000" for n in range(3000)),
-        rest=MAPPED.partition('[[map]]\nsignal = "Pack.Amp')[0],
-    )
-    log = case.write(tmp_path)
-    texts = [
-        one.text for one in check(load_config(config(tmp_path, "can", case), {}), log=log, budget_bytes=10)
-    ]
-    assert any(re.match(r"for 0.01 kB/h: no bounds are enough: [0-9]+ kB/h are left", text) for text in texts)

@@ -15,7 +15,7 @@ from telemetry_core.text.lines import LineBuffer
 from telemetry.__main__ import main
 from telemetry.clock import Clock
 from telemetry.config import load_config
-from telemetry.errors import UsageError
+from telemetry.errors import DataError, UsageError
 from telemetry.logs.log import OpenLog
 from telemetry.model.events import begins
 from telemetry.model.finding import Finding, Grade
@@ -174,9 +174,10 @@ def test_a_log_of_one_moment_has_no_rate(tmp_path: Path) -> None:
     record_drive(log, 0.2)
     stamp = log.read_text().split()[0]
     log.write_text("".join(f"{stamp} {line.split(maxsplit=1)[1]}\n" for line in log.read_text().splitlines()))
-    found = checked(tmp_path, CAN, log=log)
-    assert found
-    assert all(finding.rate is None for finding in found)
+    with pytest.raises(
+        DataError, match=r"moment.log: all that is sent of it has one stamp: there is no rate"
+    ):
+        checked(tmp_path, CAN, log=log)
 
 
 def test_a_live_bus_is_weighed_in_batches_of_a_second_which_compress_less(tmp_path: Path) -> None:
@@ -367,7 +368,11 @@ def test_a_log_without_a_rate_or_with_damage_is_a_warning_or_a_fault(tmp_path: P
     (tmp_path / "trip.log").touch()
     (tmp_path / "trip.blf").write_bytes(b"no BLF at all")
     for name, level, words in (
-        ("trip.log", Grade.WARNING, "source trip: no rate can be measured from its log"),
+        (
+            "trip.log",
+            Grade.WARNING,
+            "source trip: no rate can be measured: nothing is sent, or all with one stamp",
+        ),
         ("trip.blf", Grade.FAULT, "source trip: "),
     ):
         replay = f'[[replay]]\nname = "trip"\nfile = "{name}"\n'

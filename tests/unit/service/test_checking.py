@@ -1,53 +1,20 @@
+"""What `check` says of a configuration: its names, its tables, its logs."""
+
 import io
-import re
 import zipfile
-from collections.abc import Callable
 from pathlib import Path
-from unittest.mock import Mock
 
 import pytest
 
-from telemetry.__main__ import main
 from telemetry.config import load_config
-from telemetry.errors import ConfigError, StorageError, UnavailableError
-from telemetry.model.finding import Finding, Grade
+from telemetry.errors import ConfigError
+from telemetry.model.event_codes import EVENT_CODES
+from telemetry.model.finding import Grade
 from telemetry.service.check import check
 from telemetry.service.rate import Rate
-from telemetry.service.service import Service
-from telemetry.spool.filesystem import FileSystem
 from telemetry.stages.prepare import prepare
+from tests.support.checking import BUS, LOG, VOLTAGE, config_with, findings, texts
 from tests.support.recording import VEHICLE_DBC, record_drive
-from tests.support.scripted_server import Act, ScriptedServer, answer
-
-CAN9 = '[[can]]\nname = "can9"\n'
-BUS = f'{CAN9}databases = ["{VEHICLE_DBC}"]\n'
-LOG = f'[[replay]]\nname = "log"\nfile = "drive.log"\ndatabases = ["{VEHICLE_DBC}"]\n'
-VOLTAGE = '[[map]]\nsignal = "BMS_PackPower.PackVoltage"\nto = "battery.voltage_v"\n'
-SERVER = '[influx]\nurl = "http://127.0.0.1:1"\ndatabase = "d"\n'
-
-
-def findings(
-    tmp_path: Path, sources: str, url: str = "http://127.0.0.1:1", rest: str = "", *, create: bool = False
-) -> list[Finding]:
-    influx = f'[influx]\nurl = "{url}"\ndatabase = "d"\n' + "create = true\n" * create
-    return list(check(load_config(config_with(tmp_path, f"{sources}\n{rest}", influx), {})))
-
-
-def asked(tmp_path: Path, *answers: Act, create: bool = False) -> tuple[list[Finding], ScriptedServer]:
-    """Return what is found where a server gives these answers, and the server."""
-    with ScriptedServer() as server:
-        server.script(*answers)
-        return findings(tmp_path, CAN9, server.url, create=create), server
-
-
-def config_with(tmp_path: Path, sources: str, influx: str = SERVER) -> Path:
-    file = tmp_path / "gateway.toml"
-    file.write_text(f'vehicle = "van"\n{influx}[spool]\ndirectory = "spool"\n{sources}')
-    return file
-
-
-def texts(found: list[Finding], level: Grade) -> str:
-    return "\n".join(finding.text for finding in found if finding.level is level)
 
 
 def test_what_a_log_would_send_and_how_long_an_outage_may_last_is_reported(tmp_path: Path) -> None:
@@ -129,95 +96,6 @@ def test_what_a_map_fills_in_place_of_a_vehicles_profile_is_a_fact(tmp_path: Pat
     assert "in place of the vehicle" not in texts(findings(tmp_path, bus), Grade.FACT)
 
 
-@pytest.mark.parametrize("create", [True, False])
-def test_a_missing_bucket_is_a_fact_only_where_it_will_be_made_and_check_makes_none(
-    tmp_path: Path, create: bool
-) -> None:
-    missing = b'{"code":"not found","message":"bucket \\"d\\" not found"}'
-    found, server = asked(tmp_path, answer(404, {}, missing), create=create)
-    asked_by = [(request.method, request.lines) for request in server.requests]
-    assert asked_by[0] == ("POST", [])
-    assert {method for method, _ in asked_by[1:]} <= {"GET"}
-    facts, faults = texts(found, Grade.FACT), texts(found, Grade.FAULT)
-    assert ("the bucket or database is missing and will be made" in facts) == create
-    assert ('bucket "d" not found' in faults) != create
-    assert ("(mend the name; create = true" in faults) != create
-
-
-def test_a_server_that_takes_an_empty_write_is_a_fact_and_its_api_is_named(tmp_path: Path) -> None:
-    found, server = asked(tmp_path)
-    assert f"server {server.url}: takes data by API v2" in texts(found, Grade.FACT)
-    assert texts(found, Grade.FAULT) == ""
-
-
-@pytest.mark.parametrize(
-    ("on_write", "on_ping", "is_warned"),
-    [
-        ({}, {}, True),
-        ({"X-Influxdb-Version": "1.8.10"}, {}, False),
-        ({}, {"X-Influxdb-Build": "Core"}, False),
-    ],
-)
-def test_a_server_that_takes_an_empty_write_and_shows_no_store_is_a_warning(
-    tmp_path: Path, on_write: dict[str, str], on_ping: dict[str, str], is_warned: bool
-) -> None:
-    found, server = asked(tmp_path, answer(204, on_write), answer(404), answer(204, on_ping))
-    targets = [request.target.partition("?")[0] for request in server.requests]
-    assert targets[1:] == ["/api/v2/buckets", *([] if on_write else ["/ping"])]
-    assert ("nothing in its header names one" in texts(found, Grade.WARNING)) is is_warned
-    assert texts(found, Grade.FAULT) == ""
-
-
-@pytest.mark.parametrize("status", [200, 202])
-def test_a_server_that_answers_an_empty_write_with_an_empty_200_is_a_fault(
-    tmp_path: Path, status: int
-) -> None:
-    found, _server = asked(tmp_path, *[answer(status, {"Server": "nginx"})] * 2)
-    assert f"what answers is no database: HTTP {status}: an empty body" in texts(found, Grade.FAULT)
-
-
-def test_an_influxdb_2_that_shows_its_bucket_is_a_fact_with_version_and_retention(tmp_path: Path) -> None:
-    bucket = b'{"buckets":[{"name":"d","retentionRules":[{"everySeconds":2592000}]}]}'
-    found, server = asked(
-        tmp_path, answer(204), answer(200, {}, bucket), answer(204, {"X-Influxdb-Version": "v2.8.0"})
-    )
-    facts = texts(found, Grade.FACT).splitlines()
-    described = f"server {server.url}: InfluxDB v2.8.0, bucket d keeps 30 d"
-    assert facts[-2:] == [f"server {server.url}: takes data by API v2", described]
-
-
-def test_a_server_that_cannot_be_reached_or_refuses_is_a_fault(tmp_path: Path) -> None:
-    assert "Connection refused" in texts(findings(tmp_path, CAN9), Grade.FAULT)
-    found, _server = asked(
-        tmp_path, answer(401, {}, b'{"code":"unauthorized","message":"unauthorized access"}')
-    )
-    assert "unauthorized access" in texts(found, Grade.FAULT)
-
-
-def test_a_fault_is_the_exit_code_whatever_is_found_after_it(tmp_path: Path) -> None:
-    source = '[[python_can]]\nname = "usb"\noptions = { interface = "nothing" }\n'
-    with ScriptedServer() as server:
-        levels = [finding.level for finding in findings(tmp_path, source, server.url)]
-        exit_code = main(["check", str(tmp_path / "gateway.toml")])
-    assert Grade.FAULT in levels
-    assert levels[-1] is not Grade.FAULT
-    assert exit_code == UnavailableError.exit_code
-
-
-def test_a_page_in_place_of_the_database_is_a_fault_that_names_it(tmp_path: Path) -> None:
-    page = b"<html><title>Welcome to nginx!</title><body>If you see this page</body></html>"
-    found, server = asked(tmp_path, *[answer(200, {"Content-Type": "text/html"}, page)] * 2)
-    fault = f"server {server.url}: what answers is no database: HTTP 200 text/html: Welcome to nginx! ("
-    assert fault in texts(found, Grade.FAULT)
-    assert "takes data" not in texts(found, Grade.FACT)
-
-
-def test_a_redirect_is_a_fault_that_says_where_to(tmp_path: Path) -> None:
-    found, _ = asked(tmp_path, answer(302, {"Location": "http://user:pa55word@portal.example/login"}))
-    faults = texts(found, Grade.FAULT)
-    assert "redirected elsewhere: http://***@portal.example/login" in faults
-
-
 def test_what_may_still_come_is_a_warning(tmp_path: Path) -> None:
     warnings = texts(
         findings(tmp_path, '[[can]]\nname = "can9"\n[[can]]\nname = "sim"\nsocket = "bus.sock"'),
@@ -282,7 +160,7 @@ def test_what_a_trigger_is_set_off_by_and_sends_is_a_fact(tmp_path: Path) -> Non
     rest = (
         '[[trigger]]\non = ["cell_*voltage"]\nbefore_s = 5\n'
         '[[trigger]]\nfield = "battery.voltage_v"\nbelow = 330.5\nonly = ["battery"]\nper_hour = 2\n'
-        'black_box = true\n[black_box]\ndirectory = "box"\n'
+        'black_box = true\n[[trigger]]\non = ["*"]\n[black_box]\ndirectory = "box"\n'
     )
     facts = texts(findings(tmp_path, BUS, rest=VOLTAGE + rest), Grade.FACT)
     assert [line for line in facts.splitlines() if line.startswith("trigger: ")] == [
@@ -293,6 +171,10 @@ def test_what_a_trigger_is_set_off_by_and_sends_is_a_fact(tmp_path: Path) -> Non
         (
             "trigger: battery.voltage_v: battery, from 30 s before to 30 s after, and raw frames are kept,"
             " 2 times an hour at most"
+        ),
+        (
+            f"trigger: {len(EVENT_CODES) - 1} codes of events (*): all measurements and messages, from 30 s"
+            " before to 30 s after, 12 times an hour at most"
         ),
     ]
 
@@ -336,18 +218,6 @@ def test_nothing_is_touched_but_the_cached_plan(tmp_path: Path) -> None:
     assert [name for name in touched if not name.startswith("spool/plans/")] == ["gateway.toml"]
 
 
-def test_a_folder_of_other_things_that_others_may_enter_is_no_spool(tmp_path: Path) -> None:
-    folder = tmp_path / "spool"
-    folder.mkdir(mode=0o755)
-    (folder / "notes.txt").touch()
-    faults = texts(findings(tmp_path, CAN9), Grade.FAULT)
-    reported = "others may enter this directory, and notes.txt in it is not the spool's"
-    assert f"spool {folder}: {reported}" in faults
-    folder.chmod(0o700)
-    assert reported not in texts(findings(tmp_path, CAN9), Grade.FAULT)
-    assert (folder / "notes.txt").exists()
-
-
 def test_a_python_can_interface_that_there_is_not_is_a_fault(tmp_path: Path) -> None:
     source = '[[python_can]]\nname = "usb"\noptions = { interface = "slcam" }'
     assert "source usb: python-can has no interface slcam" in texts(findings(tmp_path, source), Grade.FAULT)
@@ -359,22 +229,6 @@ def test_a_log_that_cannot_be_read_is_a_fault_and_the_server_is_asked_all_the_sa
     faults = texts(findings(tmp_path, source), Grade.FAULT)
     assert f"source log: {tmp_path}/drive.blf: is no BLF log" in faults
     assert "Connection refused" in faults
-
-
-def test_what_lies_behind_a_folder_that_may_not_be_entered_is_a_fault(tmp_path: Path) -> None:
-    unseen = "x" * 300  # fails like a name in a closed folder
-    bus = f'[[can]]\nname = "sim"\nsocket = "{unseen}"\n'
-    port = f'[[serial]]\nname = "bms"\nport = "{unseen}"\nprotocol = "jbd"\n'
-    faults = texts(findings(tmp_path, bus + port), Grade.FAULT)
-    assert f"source sim: socket {tmp_path / unseen}: File name too long" in faults
-    assert f"source bms: port {tmp_path / unseen}: File name too long" in faults
-
-
-def test_the_room_for_a_spool_is_reported_where_its_folder_cannot_be_looked_at(tmp_path: Path) -> None:
-    file = tmp_path / "gateway.toml"
-    influx = '[influx]\nurl = "http://127.0.0.1:1"\ndatabase = "d"\n'
-    file.write_text(f'vehicle = "van"\n{influx}[spool]\ndirectory = "{"x" * 300}"\n[[can]]\nname = "can9"\n')
-    assert "B are free" in texts(list(check(load_config(file, {}))), Grade.FACT)
 
 
 J1939_DBC = """VERSION ""
@@ -432,132 +286,7 @@ def test_senders_of_which_none_is_named_are_reported(
     ]
 
 
-def closed(folder: Path, monkeypatch: pytest.MonkeyPatch) -> str:
-    """Return a spool that nobody but its owner may use."""
-    (folder / "spool").mkdir(0o700)
-    refusal = PermissionError(13, "Permission denied")
-    monkeypatch.setattr("os.access", lambda *_: False)
-    monkeypatch.setattr(FileSystem, "lock", Mock(side_effect=refusal))
-    return f"{folder}/spool: the spool cannot be used: Permission denied"
-
-
-def a_file(folder: Path, _: object) -> str:
-    (folder / "spool").write_text("a file")
-    return f"{folder}/spool: the spool cannot be used: Not a directory"
-
-
-def shared(folder: Path, _: object) -> str:
-    (folder / "spool").mkdir(0o755)
-    (folder / "spool" / "notes").write_text("")
-    return f"{folder}/spool: others may enter this directory, and notes in it is not the spool's"
-
-
-def of_the_kernel(folder: Path, _: object) -> str:
-    (folder / "gateway.toml").write_text(
-        (folder / "gateway.toml").read_text().replace('"spool"', '"/proc/spool"')
-    )
-    return "/proc/spool: the spool cannot be used: No such file or directory"
-
-
-@pytest.mark.parametrize("spoil", [closed, a_file, shared, of_the_kernel])
-def test_check_refuses_a_spool_with_the_words_and_the_code_of_run(
-    spoil: Callable[[Path, pytest.MonkeyPatch], str],
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    config = config_with(tmp_path, CAN9)
-    words = spoil(tmp_path, monkeypatch)
-    before = sorted(tmp_path.rglob("*"))
-    assert main(["check", str(config)]) == 74
-    assert f"fault: spool {words}" in capsys.readouterr().out
-    assert sorted(tmp_path.rglob("*")) == before
-    with pytest.raises(StorageError, match=re.escape(words)):
-        Service(load_config(config))
-    assert StorageError.exit_code == 74
-
-
-def test_a_disk_that_is_full_is_a_warning(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert "spool" not in texts(findings(tmp_path, CAN9), Grade.FAULT)
-    assert not (tmp_path / "spool").exists()
-    for free_mb, warned in ((99, True), (100, False)):
-        monkeypatch.setattr(
-            "telemetry.spool.filesystem.FileSystem.free_bytes", lambda *_, mb=free_mb: mb * 2**20
-        )
-        found = texts(findings(tmp_path, f"keep_free_mib = 100\ncap_mib = 10\n{CAN9}"), Grade.WARNING)
-        words = "keeps 104.9 MB free, and less is free now: data waits in memory alone"
-        assert (f"keep_free_mib {words}" in found) == warned
-        assert ("at most" in found) is False
-
-
 def test_with_a_map_messages_may_stay_away_and_without_one_hardly_anything_is_sent(tmp_path: Path) -> None:
     for rest, warned in (("", True), (VOLTAGE, False)):
         found = findings(tmp_path, BUS, rest=f"[send]\nmessages = false\n{rest}")
         assert ("all that is sent" in texts(found, Grade.WARNING)) == warned
-
-
-@pytest.mark.parametrize(
-    ("chargers", "pack", "reported"),
-    [
-        (["bay-1"], "main", (Grade.FACT, "pack main is taken as a meter of charger bay-1")),
-        (
-            ["bay-1", "bay-2"],
-            "main",
-            (Grade.WARNING, "pack main: 2 plugs have that name: it is a meter of none"),
-        ),
-        (["bay-1"], "other", None),
-    ],
-)
-def test_what_is_taken_as_the_meter_of_a_plug_is_reported(
-    tmp_path: Path, chargers: list[str], pack: str, reported: tuple[Grade, str] | None
-) -> None:
-    plugs = "".join(
-        f'[[can]]\nname = "can{number}"\nprotocol = "gbt27930"\ncharger = "{charger}"\n'
-        for number, charger in enumerate(chargers)
-    )
-    (tmp_path / "drive.log").touch()
-    entry = f'{VOLTAGE}pack = "{pack}"\n'
-    found = [one for one in findings(tmp_path, plugs + LOG, rest=entry) if one.text.startswith("charging: ")]
-    assert [(one.level, one.text.removeprefix("charging: ")) for one in found] == [reported] * bool(reported)
-
-
-@pytest.mark.parametrize(
-    ("named", "warned"),
-    [
-        ('pack = "left"', False),
-        ('charger = "main"', False),
-        ('pack = "right"', True),  # its voltage alone
-        ('pack = "both"', True),  # sessions watch no aggregate
-        ('pack = "main"', True),
-        ('charger = "left"', True),
-    ],
-)
-def test_a_session_of_what_nothing_measures_is_a_warning(tmp_path: Path, named: str, warned: bool) -> None:
-    source = f'[[can]]\nname = "can9"\ndatabases = ["{VEHICLE_DBC}"]\n'
-    rest = "".join(
-        f'[[map]]\nsignal = "BMS_PackPower.{signal}"\nto = "{to}"\n{tag}\n'
-        for signal, to, tag in (
-            ("PackVoltage", "battery.voltage_v", 'pack = "left"'),
-            ("PackCurrent", "battery.current_a", 'pack = "left"'),
-            ("PackVoltage", "battery.voltage_v", 'pack = "right"'),
-            ("PackCurrent", "charger.power_w", ""),
-        )
-    )
-    rest += f'[[aggregate]]\npack = "both"\nparallel = ["left", "right"]\n[[session]]\n{named}\n'
-    warnings = texts(findings(tmp_path, source, rest=rest), Grade.WARNING)
-    assert ("session: nothing measures power of" in warnings) == warned
-
-
-@pytest.mark.parametrize(("packs", "warned"), [(("a", "b"), False), (("main", "main"), True)])
-def test_a_session_of_a_pack_that_two_buses_measure_is_a_warning(
-    tmp_path: Path, packs: tuple[str, str], warned: bool
-) -> None:
-    source = "".join(f'[[can]]\nname = "can{n}"\ndatabases = ["{VEHICLE_DBC}"]\n' for n in (8, 9))
-    rest = "".join(
-        f'[[map]]\nsignal = "BMS_PackPower.{signal}"\nto = "{to}"\nbus = "can{n}"\npack = "{pack}"\n'
-        for n, pack in zip((8, 9), packs, strict=True)
-        for signal, to in (("PackVoltage", "battery.voltage_v"), ("PackCurrent", "battery.current_a"))
-    )
-    rest += f'[[session]]\npack = "{packs[0]}"\n'
-    warnings = texts(findings(tmp_path, source, rest=rest), Grade.WARNING)
-    assert (f"session: 2 buses measure pack {packs[0]}, and their power" in warnings) == warned
