@@ -45,8 +45,8 @@ def test_a_rate_is_reported_by_the_day_and_as_hours_of_the_spool(
     reported = "100 points/s, 86.4 MB a day compressed; the spool holds 10 h 29 min of it"
     facts = texts(findings(tmp_path, source), Grade.FACT)
     assert f"source log: {reported}" in facts
-    # 345 bytes, 2,000 and 155 in four packets, every two seconds
-    assert "source log: about 114.9 MB a day on the link, with 1,800 requests an hour" in facts
+    # 277 bytes with 2,000 in two packets, and 155 in one, every two seconds
+    assert "source log: about 110.2 MB a day on the link, with 1,800 requests an hour" in facts
 
 
 def test_a_rate_counts_the_row_of_the_last_interval(tmp_path: Path) -> None:
