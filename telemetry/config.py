@@ -21,7 +21,7 @@ from typing import Any, TypeVar
 from telemetry.blackbox.settings import BlackBoxSettings
 from telemetry.charging.settings import ChargingSettings, CrossCheckSettings, SessionSettings, VinSettings
 from telemetry.errors import ConfigError, Faults
-from telemetry.health.settings import HealthSettings, refuse_twice
+from telemetry.health.settings import HealthSettings
 from telemetry.rules.aggregate import Aggregate
 from telemetry.rules.limits import Limit
 from telemetry.rules.map_entry import MapEntry
@@ -160,8 +160,6 @@ def read_config(document: Document, environment: Mapping[str, str], *, sends: bo
         if box is not None and made.get("spool") and box.directory == made["spool"].directory:
             hint = "give it one of its own"
             raise ConfigError("is the spool's folder", where=box.where.key("directory"), hint=hint)
-    with faults.gathered():
-        refuse_twice(arrays["health"])
     faults.raise_any(beside=top.notes)
     return Config(
         file=document.file,

@@ -221,6 +221,13 @@ def add_logs_argument(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_list_arguments(parser: argparse.ArgumentParser, json: str = "") -> None:
+    """Add `--format` and `--raw-text`. json: what it has that the others have not."""
+    words, choices = f"table (default), json{json}, or csv", ("table", "json", "csv")
+    add_option(parser, "--format", words, choices=choices, default="table")
+    add_raw_text_argument(parser)
+
+
 def add_raw_text_argument(parser: argparse.ArgumentParser) -> None:
     add_option(
         parser,

@@ -8,7 +8,7 @@ from pathlib import Path
 from telemetry.charging.items import Point
 from telemetry.cli.arguments import (
     SERVER_OPTIONS,
-    add_raw_text_argument,
+    add_list_arguments,
     add_server_arguments,
     check_raw_text,
     flag,
@@ -49,14 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_option(parser, "--pack NAME", "of this pack alone")
     words = "of logs: the source of CONFIG that they are of (default: the one of the channel's name)"
     add_option(parser, "--source NAME", words)
-    add_option(
-        parser,
-        "--format",
-        "table (default), json: with cells, or csv",
-        choices=("table", "json", "csv"),
-        default="table",
-    )
-    add_raw_text_argument(parser)
+    add_list_arguments(parser, ": with cells")
     add_report_arguments(parser)
     add_server_arguments(
         parser.add_argument_group(

@@ -4,9 +4,8 @@ import argparse
 import sys
 
 from telemetry.charging.report.table import as_csv, as_json, as_table
-from telemetry.cli.arguments import add_raw_text_argument, check_raw_text
+from telemetry.cli.arguments import add_list_arguments, check_raw_text
 from telemetry.cli.charging_sources import add_source_arguments, found_sessions
-from telemetry.cli.options import add_option
 from telemetry.errors import EXIT_OK
 
 EXAMPLES = (
@@ -18,14 +17,7 @@ EXAMPLES = (
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_source_arguments(parser)
-    add_option(
-        parser,
-        "--format",
-        "table (default), json: with phases, errors and curve, or csv",
-        choices=("table", "json", "csv"),
-        default="table",
-    )
-    add_raw_text_argument(parser)
+    add_list_arguments(parser, ": with phases, errors and curve")
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from telemetry.cli.arguments import (
     add_database_arguments,
+    add_list_arguments,
     add_protocol_arguments,
-    add_raw_text_argument,
     add_signal_argument,
     add_vehicle_profile,
     check_protocol,
@@ -50,8 +50,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_vehicle_profile(parser, "beside databases or in place of them")
     add_signal_argument(parser, "list these alone")
     add_option(parser, "--all", "with a log: also what it holds nothing of")
-    add_option(parser, "--format", "default %(default)s", choices=("table", "csv", "json"), default="table")
-    add_raw_text_argument(parser)
+    add_list_arguments(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:

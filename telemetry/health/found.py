@@ -24,19 +24,21 @@ from telemetry.model.measurements import BATTERY
 Value = float | bool | str
 Row = Mapping[str, Value]
 _CELLS = {one.name: one.fields[0].name[0] for one in (CELL_RESISTANCE, CELL_CHARGE, CELL_DRIFT)}
-_LEAST_RESTS = 4
+_LEAST_RESTS, _LEAST_DAYS = 4, 14.0  # a month is told of neither fewer nor closer ones
 _LIKE_PCT = 10.0  # of state of charge
-_MONTH_NS = 365.25 / 12.0 * 86_400e9
+_DAY_NS = 86_400e9
+_DAYS_A_MONTH = 365.25 / 12.0
 
 
 class Drift(NamedTuple):
     """Give the drift of cells at rests of like state of charge: a list has an entry a cell.
 
-    soc_pct: from there on for 10 %; rests: so many of them.
+    soc_pct: from there on for 10 %; rests: so many of them, over that many days.
     """
 
     soc_pct: float
     rests: int
+    days: float
     mv_per_month: list[float | None]
     sd_mv_per_month: list[float | None]
 
@@ -81,23 +83,24 @@ class FoundPack:
         return [_number(row.get(f"{prefix}{number:03d}")) for number in range(1, self.cell_count + 1)]
 
     def drift(self) -> Drift | None:
-        """Return it for the state of charge of which there are most rests; None: fewer than four."""
+        """Return it for the state of charge of which there are most rests; None: too few, or too close."""
         socs = {
             time_ns: _LIKE_PCT * (float(row["soc_pct"]) // _LIKE_PCT)
             for time_ns, row in self.rows[CELL_DRIFT.name].items()
             if "soc_pct" in row
         }
         ((soc_pct, rests),) = Counter(socs.values()).most_common(1) or [(0.0, 0)]
-        if rests < _LEAST_RESTS:
-            return None
         stamps = sorted(time_ns for time_ns, soc in socs.items() if soc == soc_pct)
+        days = (stamps[-1] - stamps[0]) / _DAY_NS if stamps else 0.0
+        if rests < _LEAST_RESTS or days < _LEAST_DAYS:
+            return None
         by_cell = zip(*(self.cells(CELL_DRIFT.name, time_ns) for time_ns in stamps), strict=True)
-        months = [(time_ns - stamps[0]) / _MONTH_NS for time_ns in stamps]
+        months = [(time_ns - stamps[0]) / _DAY_NS / _DAYS_A_MONTH for time_ns in stamps]
         slopes = [
             _slope([(t, mv) for t, mv in zip(months, of_cell, strict=True) if mv is not None])
             for of_cell in by_cell
         ]
-        return Drift(soc_pct, rests, [slope for slope, _ in slopes], [sd for _, sd in slopes])
+        return Drift(soc_pct, rests, days, [slope for slope, _ in slopes], [sd for _, sd in slopes])
 
 
 def packs(points: Iterable[Point]) -> list[FoundPack]:

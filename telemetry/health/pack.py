@@ -20,7 +20,7 @@ from telemetry.health.history import PackHistory
 from telemetry.health.settings import LFP, HealthSettings
 from telemetry.model.event_codes import EVENT_CODES
 from telemetry.model.events import Event
-from telemetry.model.health import BATTERY_USE, CELL_CHARGE, CELL_RESISTANCE
+from telemetry.model.health import BATTERY_USE, CELL_CHARGE, CELL_DRIFT, CELL_RESISTANCE
 
 _MOST_OFFSET_A = 0.5
 _LEAST_SOH = 0.8
@@ -59,7 +59,8 @@ class PackHealth:
             case HealthKind.DRIVE_ENDED:
                 return [*self._cell_resistance(change, cells.by_resistance(change.cell_steps))]
             case HealthKind.REST:
-                return [*rows.cell_drift(self._tags, change)]
+                drift, soc_pct = enumerate(change.drift_mv, 1), change.soc_pct
+                return [*rows.of_cells(CELL_DRIFT, self._tags, change.time_ns, drift, soc_pct=soc_pct)]
             case HealthKind.DAY if change.day and change.time_ns != self.history.left_day_ns:
                 day, capacity_ah = self._whole_day(change), self._capacity_ah()
                 cycles = day.get("charge_out_ah", 0.0) / capacity_ah if capacity_ah else None

@@ -7,7 +7,7 @@ with its reason.
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 
-from telemetry.charging.report.chart import Chart, Dot, Step, axis, span
+from telemetry.charging.report.chart import Axis, Chart, Dot, Step, axis, span
 from telemetry.charging.report.escape import escaped
 from telemetry.charging.report.page import FOOTER, document, figures, table
 from telemetry.charging.report.phrases import figure, moment
@@ -41,7 +41,7 @@ def page(packs: Sequence[FoundPack]) -> str:
 def _body(packs: Sequence[FoundPack], title: str) -> Iterator[str]:
     yield f"<header><h1>{escaped(title)}</h1><p>Intervals are of 95 %.</p></header><main>"
     for pack in packs:
-        yield f"<section><h2>{escaped(page_name(pack))}</h2>"
+        yield f"<section><h2>{escaped(page_name(pack))}</h2>" if len(packs) > 1 else "<section>"
         yield from figures(_figures(pack))
         yield "</section>"
         if drawn := charts(pack):
@@ -81,18 +81,17 @@ def latest(pack: FoundPack, name: str) -> float | None:
 
 
 def _figures(pack: FoundPack) -> Iterator[tuple[str, str]]:
-    for label, name, unit in (("Capacity", "ah", "Ah"), ("State of health", "pct", "%")):
-        what = "capacity" if name == "ah" else "soh"
-        ends = [latest(pack, f"{what}_{end}{name}") for end in ("", "low_", "high_")]
-        figures_ = [figure(end, unit) for end in ends]
-        yield label, figures_[0]
-        yield f"{label}, 95 %", " to ".join(each for each in figures_[1:] if each)
+    for label, what, unit in (("Capacity", "capacity_{}ah", "Ah"), ("State of health", "soh_{}pct", "%")):
+        value, low, high = (latest(pack, what.format(end)) for end in ("", "low_", "high_"))
+        yield label, figure(value, unit)
+        yield f"{label}, 95 %", "" if low is None else f"{low:.1f} to {figure(high, unit)}"
     yield "Charges used", f"{sum(row.get('used') is True for _, row in pack.charges)} of {len(pack.charges)}"
     yield "Resistance", figure(latest(pack, "resistance_mohm"), "mΩ")
     yield "Current shows too much", figure(latest(pack, "current_offset_a"), "A", 2, sign=True)
-    for label, name in (("Least charge of a cell", "weak"), ("Highest resistance of a cell", "resistive")):
+    for label, name in (("Weakest", "weak"), ("Most resistive", "resistive")):
         cell, ratio = latest(pack, f"{name}_cell_index"), latest(pack, f"{name}_cell_ratio")
-        yield label, "" if cell is None or ratio is None else f"cell {cell:.0f}: {ratio:.2f}"
+        if cell is not None and ratio is not None:
+            yield f"{label}: cell {cell:.0f}, of median", f"{ratio:.2f}"
 
 
 def charts(pack: FoundPack) -> list[Chart]:
@@ -143,22 +142,34 @@ def _resistance(charges: Sequence[tuple[int, Row]]) -> Iterator[Chart]:
 
 
 def _cells(pack: FoundPack) -> Iterator[Chart]:
-    """Yield a bar for each cell, of the newest row that tells it."""
-    drift = pack.drift()
-    shown = [
-        (title, pack.cells(of, max(pack.rows[of], default=0)), of == CELL_RESISTANCE.name)
-        for of, title in (
-            (CELL_RESISTANCE.name, "Resistance of the cells (mΩ)"),
-            (CELL_CHARGE.name, "Charge between like voltages, over the median cell's"),
+    """Yield a bar for each cell, of the newest row that tells it; a dot for its drift."""
+    for of, title in (
+        (CELL_RESISTANCE.name, "Resistance of the cells (mΩ)"),
+        (CELL_CHARGE.name, "Charge between like voltages, over the median cell's"),
+    ):
+        cells = pack.cells(of, max(pack.rows[of], default=0))
+        if bars := [Step(n - 0.4, n + 0.4, each) for n, each in enumerate(cells, 1) if each is not None]:
+            y = axis([bar.value for bar in bars], from_zero=of == CELL_RESISTANCE.name, least_span=0.1)
+            dots = [Dot(n, None) for n, each in enumerate(cells, 1) if each is None]
+            yield _by_cell(title, "", y, bars, dots)
+    if drift := pack.drift():
+        title, words = (
+            "Drift of the cells (mV a month)",
+            f", {drift.rests} rests from {drift.soc_pct:.0f} % on",
         )
-    ]
-    if drift:
-        title = f"Drift of the cells at rest from {drift.soc_pct:.0f} % on (mV a month)"
-        shown.append((title, drift.mv_per_month, True))
-    for title, known, from_zero in shown:
-        if bars := [Step(n - 0.4, n + 0.4, each) for n, each in enumerate(known, 1) if each is not None]:
-            y = axis([bar.value for bar in bars], from_zero=from_zero, least_span=0.1)
-            yield Chart(title, "cell", span(0.5, len(known) + 0.5), y, bars, is_filled=True)
+        free = drift.rests - 2  # Student's quantile for as many, which for few is far from 1.96
+        wide = _TWO_SIDED + 2.37 / free + 2.82 / free**2 + 2.56 / free**3
+        slopes = enumerate(zip(drift.mv_per_month, drift.sd_mv_per_month, strict=True), 1)
+        dots = [Dot(n, slope, wide * (sd or 0.0)) for n, (slope, sd) in slopes]
+        ends = [dot.value + end for dot in dots if dot.value is not None for end in (dot.half, -dot.half)]
+        yield _by_cell(title, words, axis(ends, from_zero=True, least_span=0.1), (), dots)
+
+
+def _by_cell(title: str, words: str, y: Axis, bars: Sequence[Step], dots: Sequence[Dot]) -> Chart:
+    """Return the chart of bars and dots, one a cell. words: after "cell"."""
+    hollow = " (hollow: not known)" if any(dot.value is None for dot in dots) else ""
+    x = span(0.5, len(bars) + len(dots) + 0.5)
+    return Chart(title, f"cell{hollow}{words}", x, y, bars, is_filled=bool(bars), dots=dots)
 
 
 def used_hours(pack: FoundPack) -> dict[tuple[int, int], float]:
@@ -186,24 +197,18 @@ def missing(pack: FoundPack) -> Iterator[str]:
         yield "No capacity: it takes three charges that count, or one over 80 % of the state of charge."
     elif latest(pack, "soh_pct") is None:
         yield "No state of health: no rated capacity is configured (rated_ah), and none was reported."
-    for is_missing, words in (
-        (
-            latest(pack, "resistance_mohm") is None,
-            "resistance of the pack: fewer than five steps of the current",
+    known = {
+        "resistance of the pack: fewer than five steps of the current": latest(pack, "resistance_mohm"),
+        "resistance of cells: no pages of cells with steps of the current": pack.rows[CELL_RESISTANCE.name]
+        or None,
+        "charge of cells: no steady charge over 30 % of the pack tells it": pack.rows[CELL_CHARGE.name]
+        or None,
+        "drift of cells: it takes four rests at like state of charge, over 14 days": pack.drift(),
+        "offset of the current: it takes two charges to full, and all between them heard": latest(
+            pack, "current_offset_a"
         ),
-        (
-            not pack.rows[CELL_RESISTANCE.name],
-            "resistance of cells: no pages of cells with steps of the current",
-        ),
-        (not pack.rows[CELL_CHARGE.name], "charge of cells: no steady charge over 30 % of the pack tells it"),
-        (pack.drift() is None, "drift of cells: it takes four rests at like state of charge"),
-        (
-            latest(pack, "current_offset_a") is None,
-            "offset of the current: it takes two charges to full, and all between them heard",
-        ),
-    ):
-        if is_missing:
-            yield f"No {words}."
+    }
+    yield from (f"No {words}." for words, value in known.items() if value is None)
     if gap_s := sum(float(row.get("gap_s", 0.0)) for row in rows):
         yield f"{figure(gap_s, 's', 0)} of charges were not heard, and are not counted."
     yield _NOT_SOCE

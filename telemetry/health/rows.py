@@ -14,7 +14,7 @@ from telemetry.health.capacity import Estimate
 from telemetry.health.cells import Cell
 from telemetry.health.charge import Charge
 from telemetry.model.fields import Measurement
-from telemetry.model.health import BATTERY_HEALTH, CELL_DRIFT
+from telemetry.model.health import BATTERY_HEALTH
 from telemetry.model.measurements import numbered_field
 
 _DIGITS = 6
@@ -71,18 +71,16 @@ def estimated(found: Estimate | None, rated_ah: float) -> dict[str, Value]:
 
 
 def of_cells(
-    measurement: Measurement, tags: Mapping[str, str], time_ns: int, values: Iterable[tuple[int, float]]
+    measurement: Measurement,
+    tags: Mapping[str, str],
+    time_ns: int,
+    values: Iterable[tuple[int, float]],
+    **more: Value,
 ) -> Iterator[Point]:
-    """Yield the row of these values by cell, if any is known."""
+    """Yield the row of these values by cell, if any is known. more: fields that are known besides."""
     prefix = measurement.fields[0].name[0]
     if known := {numbered_field(prefix, number): value for number, value in values if isfinite(value)}:
-        yield point(measurement, tags, time_ns, known)
-
-
-def cell_drift(tags: Mapping[str, str], change: HealthChange) -> Iterator[Point]:
-    """Yield the row of a rest, if any cell is known."""
-    for row in of_cells(CELL_DRIFT, tags, change.time_ns, enumerate(change.drift_mv, 1)):
-        yield point(CELL_DRIFT, tags, row.time_ns, {**row.fields, "soc_pct": change.soc_pct})
+        yield point(measurement, tags, time_ns, {**known, **more})
 
 
 def point(

@@ -1,11 +1,5 @@
-"""What the configuration says of battery health: each `[[health]]`, of one pack.
+"""What the configuration says of battery health: each `[[health]]`, of one pack."""
 
-Promises: a pack stands once; otherwise one error names its key (`telemetry.health.packs` has the others).
-"""
-
-from collections.abc import Sequence
-
-from telemetry.errors import ConfigError, Faults
 from telemetry.rules.map_entry import MAIN
 from telemetry.settings.declared import key, settings
 from telemetry.settings.document import Where
@@ -48,15 +42,3 @@ class HealthSettings:
         most=90.0,
     )
     where: Where = _FIRST  # key path, for messages
-
-
-def refuse_twice(health: Sequence[HealthSettings]) -> None:
-    """Raise ConfigError where two tables are of one pack."""
-    faults, seen = Faults(), set[str]()
-    for one in health:
-        with faults.gathered():
-            if one.pack in seen:
-                what = f'the pack "{one.pack}" has a [[health]] already'
-                raise ConfigError(what, where=one.where.key("pack"), hint="one a pack")
-        seen.add(one.pack)
-    faults.raise_any()

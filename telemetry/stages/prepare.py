@@ -149,11 +149,10 @@ def compose(config: Config) -> Composition:
     mapping = modelling.map if modelling else None
     triggers = faults.value(lambda: resolved(config.triggers, spec, mapping, is_whole=modelling is not None))
     if modelling and config.health:
-        from telemetry.health.packs import refuse_unfilled
-        from telemetry.health.plan import with_pages
+        from telemetry.health.plan import refuse_packs, with_pages
 
         with faults.gathered():
-            refuse_unfilled(config.health, modelling, spec)
+            refuse_packs(config.health, modelling, spec)
         modelling = replace(modelling, map=modelling.map and with_pages(modelling.map))
     faults.raise_any()
     if config.uplink.bytes_per_hour is not None:

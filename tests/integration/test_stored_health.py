@@ -48,16 +48,35 @@ def test_charges_are_chosen_by_vehicle_pack_and_when_they_began(options: list[st
     assert [len(one["charges"]) for one in chosen] == [1]
 
 
-@pytest.fixture
-def config(options: list[str], tmp_path: Path) -> Path:
-    """Return a configuration of that database."""
+@pytest.mark.server("influxdb1")
+def test_of_influxdb1_what_retention_keeps_is_asked_for_by_its_policy(
+    influxdb1: DatabaseServer, tmp_path: Path
+) -> None:
+    name = influxdb1.fresh_database().name
+    policy = f'CREATE RETENTION POLICY "records" ON "{name}" DURATION INF REPLICATION 1'
+    assert influxdb1.request("POST", "/query", b"", db=name, q=policy).status == 200
+    lines = b"\n".join(lineprotocol.line(*each) for each in STORED)
+    assert influxdb1.request("POST", "/write", lines, db=name, rp="records").status == 204
+    words = database_options(influxdb1, name, tmp_path)
+    assert listed(*words) == []
+    config = written_config(tmp_path, [*words, "--retention-policy", "records"])
+    assert [len(one["charges"]) for one in listed(config)] == [3, 3, 3]
+
+
+def written_config(folder: Path, options: list[str]) -> Path:
+    """Write a configuration of the database that these options name."""
     pairs = zip(options[::2], options[1::2], strict=True)
     keys = "".join(f"{flag[2:].replace('-', '_')} = {json.dumps(value)}\n" for flag, value in pairs)
-    config = tmp_path / "gateway.toml"
+    config = folder / "gateway.toml"
     config.write_text(
         f'vehicle = "van-7"\n[influx]\n{keys}[spool]\ndirectory = "s"\n[[can]]\nname = "can0"\n'
     )
     return config
+
+
+@pytest.fixture
+def config(options: list[str], tmp_path: Path) -> Path:
+    return written_config(tmp_path, options)
 
 
 @pytest.mark.server("influxdb1", "influxdb2")

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 
 from telemetry.charging.report.escape import escaped
 
-WIDTH, HEIGHT = 360, 190  # of the drawing; small, so that its letters are read on a phone
-LEFT, RIGHT, TOP, BOTTOM = 42, 10, 10, 26
+WIDTH, HEIGHT = 360, 194  # of the drawing; small, so that its letters are read on a phone
+LEFT, RIGHT, TOP, BOTTOM = 42, 10, 10, 30
 _TICKS = 4  # between two ends, about
 _MOST_NAMED = 24  # hollow dots with their words beside them
 _LEAST_SHARE = 1e-3  # of the x axis, less than a line is wide: two ends that are closer touch
@@ -148,7 +148,7 @@ class Chart:
             x = _n(self._x(tick))
             yield f'<path class="tick" d="M{x} {floor}v4"/>'
             yield (
-                f'<text class="x" x="{x}" y="{HEIGHT - 11}" text-anchor="middle">'
+                f'<text class="x" x="{x}" y="{HEIGHT - 15}" text-anchor="middle">'
                 f"{tick:.{self.x.decimals}f}</text>"
             )
         yield (
@@ -167,7 +167,7 @@ class Chart:
             kind = "dot hollow" if dot.value is None else "dot"
             title = f"<title>{escaped(dot.words)}</title>"
             yield f'<circle class="{kind}" cx="{x}" cy="{y}" r="2.6">{title}</circle>'
-            if dot.value is None and names_hollow:
+            if dot.value is None and dot.words and names_hollow:
                 place = f'transform="translate({x} {_n(self._y(value) - 6)}) rotate(-90)"'
                 yield f'<text class="why" dominant-baseline="middle" {place}>{escaped(dot.words)}</text>'
 

@@ -88,9 +88,9 @@ def test_figures_use_and_what_is_missing_stand_in_words() -> None:
     facts = dict(read.facts)
     last = found.charges[-1][1]
     assert facts["Capacity"] == f"{float(last['capacity_ah']):.1f} Ah"
-    assert facts["State of health, 95 %"] == f"{last['soh_low_pct']:.1f} % to {last['soh_high_pct']:.1f} %"
-    assert facts["Least charge of a cell"] == "cell 2: 0.90"
-    assert facts["Highest resistance of a cell"] == "cell 3: 1.40"
+    assert facts["State of health, 95 %"] == f"{last['soh_low_pct']:.1f} to {last['soh_high_pct']:.1f} %"
+    assert facts["Weakest: cell 2, of median"] == "0.90"
+    assert facts["Most resistive: cell 3, of median"] == "1.40"
     text = "\n".join(read.texts)
     gaps = sum(row.get("reason") == "gaps" for _, row in found.charges)
     assert f"{gaps} of 15 charges say nothing of capacity (gaps): over 2 % of the time was not heard." in text
@@ -106,6 +106,46 @@ def test_figures_use_and_what_is_missing_stand_in_words() -> None:
         "Resistance of the cells (mΩ)",
         "Charge between like voltages, over the median cell's",
     ]
+
+
+@pytest.mark.parametrize(("days", "is_drawn"), [(1.0, False), (5.0, True)])
+def test_drift_is_drawn_with_its_interval_of_rests_over_14_days_alone(days: float, is_drawn: bool) -> None:
+    """By Student's quantile of four rests: 4.3 times the sd."""
+    rests = [
+        Point(
+            "cell_drift",
+            TAGS,
+            {"d001": 0.0, "d003": float(mv), "soc_pct": 42.0},
+            START_NS + round(at * days * DAY_NS),
+        )
+        for at, mv in enumerate((0, 2, 1, 3))
+    ]
+    (found,) = packs(rests)
+    read = ReadPage(page([found]))
+    assert ("No drift of cells" not in "\n".join(read.texts)) is is_drawn
+    assert (found.drift() is not None) is is_drawn
+    if is_drawn:
+        (chart,) = read.drawn
+        assert chart.title == "Drift of the cells (mV a month)"
+        assert "cell (hollow: not known), 4 rests from 40 % on" in read.texts
+        classes = [value for tag, name, value in read.attributes if (tag, name) == ("circle", "class")]
+        assert classes == ["dot", "dot hollow", "dot"]
+        (bar,) = (
+            value for tag, name, value in read.attributes if tag == "path" and name == "d" and "V" in value
+        )
+        ends = [chart.value("y", float(end)) for end in bar.partition(" ")[2].split("V")]
+        month = 365.25 / 12 / days
+        assert sum(ends) / 2 == pytest.approx(0.8 * month, abs=0.2)
+        assert (ends[0] - ends[1]) / 2 == pytest.approx(4.303 * 0.4243 * month, rel=0.05)
+
+
+def test_cells_that_are_not_known_stand_hollow_in_the_row_of_bars() -> None:
+    (found,) = packs([Point("cell_charge", TAGS, {"q001": 1.0, "q003": 0.97}, START_NS)])
+    read = ReadPage(page([found]))
+    assert [value for tag, name, value in read.attributes if (tag, name) == ("circle", "class")] == [
+        "dot hollow"
+    ]
+    assert "cell (hollow: not known)" in read.texts
 
 
 def test_a_pack_of_which_nothing_is_known_says_so() -> None:

@@ -33,7 +33,6 @@ def test_of_each_pack_all_keys_have_defaults(tmp_path: Path) -> None:
         ("min_window_pct = 5", "health[0].min_window_pct: "),
         ("soc_error_pct = 0", "health[0].soc_error_pct: "),
         ('pack = ""', "health[0].pack: "),
-        ('pack = "main"\n[[health]]', 'health[1].pack: the pack "main" has a [[health]] already'),
         ("colour = 1", "health[0].colour: unknown key"),
     ],
 )
@@ -58,6 +57,15 @@ def test_a_pack_is_one_that_is_filled_and_no_aggregate(tmp_path: Path, pack: str
         compose(config)
     assert words in str(caught.value)
     assert (caught.value.exit_code, str(caught.value).count("\n")) == (78, 0)
+
+
+def test_a_pack_has_one_table(tmp_path: Path) -> None:
+    config = load(tmp_path, PACKS + 2 * '[[health]]\npack = "left"\n')
+    with pytest.raises(ConfigError) as caught:
+        compose(config)
+    assert str(caught.value).endswith(
+        ': health[1].pack: the pack "left" has a [[health]] already (one a pack)'
+    )
 
 
 def test_a_pack_without_any_map_is_refused(tmp_path: Path) -> None:
