@@ -40,17 +40,9 @@ def _heat(axes: "Axes", hours: Mapping[tuple[int, int], float]) -> None:
     )
     most = max(hours.values())
     for (temp_c, soc_pct), value in hours.items():
-        axes.text(
-            soc_pct + 5,
-            temp_c + 5,
-            f"{value:.1f}",
-            ha="center",
-            va="center",
-            fontsize=7.5,
-            color="white" if value > most / 2.0 else INK,
-        )
+        at, ink = (soc_pct + 5, temp_c + 5), "white" if value > most / 2.0 else INK
+        axes.text(*at, f"{value:.1f}", ha="center", va="center", fontsize=7.5, color=ink)
     axes.tick_params(labelsize=9)
-    axes.set_title(
-        "Use: hours by temperature (°C) and charge (%)", loc="left", fontsize=10.5, fontweight="bold"
-    )
+    title = "Use: hours by temperature (°C) and charge (%)"
+    axes.set_title(title, loc="left", fontsize=10.5, fontweight="bold")
     axes.grid(visible=False)

@@ -46,16 +46,12 @@ def battery_health(
     if steps and (found := cells.resistance(steps)):
         known |= {"resistance_mohm": found.mohm, "resistance_sd_mohm": found.sd_mohm}
         known |= {"resistance_steps": float(steps.count), "resistance_temp_c": steps.temp_c}
-    if by_charge:
-        weak = min(by_charge, key=lambda one: one.ratio)
-        known |= {
-            "weak_cell_index": float(weak.number),
-            "weak_cell_ratio": weak.ratio,
-            "weak_cell_sd": weak.sd,
-        }
-    if by_resistance:
-        highest = max(by_resistance, key=lambda one: one.ratio)
-        known |= {"resistive_cell_index": float(highest.number), "resistive_cell_ratio": highest.ratio}
+    weak = min(by_charge, key=lambda one: one.ratio, default=None)
+    highest = max(by_resistance, key=lambda one: one.ratio, default=None)
+    for name, cell in (("weak_cell", weak), ("resistive_cell", highest)):
+        if cell is not None:
+            known |= {f"{name}_index": float(cell.number), f"{name}_ratio": cell.ratio}
+    known["weak_cell_sd"] = weak and weak.sd
     return point(BATTERY_HEALTH, tags, change.time_ns, known)
 
 

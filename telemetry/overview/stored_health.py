@@ -8,7 +8,6 @@ import contextlib
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 from telemetry.charging.items import Point
 from telemetry.clock import Clock
@@ -44,9 +43,8 @@ def _points(tables: Tables, condition: str) -> Iterator[Point]:
         for row in tables.points(measurement.name, condition):
             time_ns = int(row.pop("time"))
             tags = {name: str(row.pop(name, "")) for name in measurement.tags}
-            fields = {name.removeprefix("last_"): _value(value) for name, value in row.items()}
+            fields = {
+                name.removeprefix("last_"): value if isinstance(value, bool | str) else float(value)
+                for name, value in row.items()
+            }
             yield Point(measurement.name, tags, fields, time_ns)
-
-
-def _value(value: Any) -> float | bool | str:
-    return value if isinstance(value, bool | str) else float(value)

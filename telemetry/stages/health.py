@@ -132,10 +132,8 @@ class HealthFollowing:
             yield from self._made(changes, named.row, swapped=True)
             left, other = self._state(number), self._packs[number]
             self._elsewhere[left.pack, left.identity] = left
-            self._forget(number)
             key = left.pack, named.identity
-            if (state := self._elsewhere.pop(key, None) or self.recall(*key)) is not None:
-                self._go_on(number, state)
+            self._go_on(number, self._elsewhere.pop(key, None) or self.recall(*key))
             for day in changes:
                 if day.kind == HealthKind.DAY:
                     self._packs[number].replace(other, day, next(iter(self._core.look(number)), None))
@@ -145,12 +143,6 @@ class HealthFollowing:
         if named.rated_ah and not self._settings[number].rated_ah:
             self._packs[number].set_rated(named.rated_ah)
             self._core.set_rated(number, named.rated_ah)
-
-    def _forget(self, number: int) -> None:
-        self._core.forget(number)
-        self._packs[number] = PackHealth(self._settings[number], self._writing.vehicle)
-        self._core.set_rated(number, self._packs[number].rated_ah)
-        self._identities[number], self._here_ns[number] = "", 0
 
     # --- what ends without a row
 
@@ -188,7 +180,7 @@ class HealthFollowing:
     def forget(self, source: str) -> None:
         """Forget packs whose rows are of `source` alone: they come once more, from the first one on."""
         for number in self._fed_by(source):
-            self._forget(number)
+            self._go_on(number, None)
 
     # --- what goes on
 
@@ -250,12 +242,17 @@ class HealthFollowing:
                 self._remembered.add(state.pack)
                 self._go_on(self._numbers[state.pack], state)
 
-    def _go_on(self, number: int, state: PackState) -> None:
-        one, vehicle = self._settings[number], self._writing.vehicle
-        self._packs[number] = PackHealth(one, vehicle, PackHistory.from_json(state.history))
+    def _go_on(self, number: int, state: PackState | None) -> None:
+        """Go on with what is remembered; None: with another pack, of which nothing is known."""
+        one, history = self._settings[number], PackHistory.from_json(state.history) if state else None
+        self._packs[number] = PackHealth(one, self._writing.vehicle, history)
+        self._identities[number], self._here_ns[number] = (
+            (state.identity, state.last_ns) if state else ("", 0)
+        )
+        self._core.forget(number)
         self._core.set_rated(number, self._packs[number].rated_ah)
-        self._identities[number], self._here_ns[number] = state.identity, state.last_ns
         try:
-            self._core.remember(number, state.memory)
+            if state:
+                self._core.remember(number, state.memory)
         except ValueError as error:
             LOG.warning("pack %s: %s: a charge that was open, and its day, begin again", one.pack, error)
