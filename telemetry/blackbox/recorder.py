@@ -194,7 +194,7 @@ class BlackBox:
 
     def _ring(self) -> list[int]:
         """Return the segments of the last minutes, and the one that is being written."""
-        count = round(self.settings.kept_minutes * 60.0 / SEGMENT_S)
+        count = round(self.settings.minutes * 60.0 / SEGMENT_S)
         return [number for number in self.box.segments() if number >= self._number - count]
 
     def _end(self, capture: Capture) -> None:
@@ -207,13 +207,13 @@ class BlackBox:
         ended = [one for one in captures if one.last is not None]
         while len(ended) > 1 or (ended and len(captures) > len(ended)):
             held = sum(size for number, size in segments.items() if any(one.has(number) for one in captures))
-            if held <= self.settings.cap_bytes:
+            if held <= self.settings.most_bytes:
                 break
             oldest = ended.pop(0)
             captures.remove(oldest)
             self.box.drop(oldest)
             self.dropped += 1
-            words = f"{oldest.id}: frozen captures took more than {self.settings.cap_bytes / 1e6:g} MB"
+            words = f"{oldest.id}: frozen captures took more than {self.settings.most_bytes / 1e6:g} MB"
             self._on_event(begins("capture_dropped", words))
         for number in segments:
             if number not in ring and not any(one.has(number) for one in captures):

@@ -164,7 +164,7 @@ class ReduceSettings:
                 bounds.setdefault(name, min(bound, MOST_BOUND))
         faults.raise_any()
         return [
-            bounds.get(f"{record.measurement}.{field.name}", NO_BOUND) if _is_number(field) else NO_BOUND
+            bounds.get(f"{record.measurement}.{field.name}", NO_BOUND) if is_number(field) else NO_BOUND
             for record in records
             for field in record.fields
         ]
@@ -199,13 +199,14 @@ def _forms(name: str, like: str) -> Iterator[str]:
         yield re.sub("[0-9]+$", "*", name)
 
 
-def _is_number(field: FieldSpec) -> bool:
+def is_number(field: FieldSpec) -> bool:
+    """Return whether a field may have a bound."""
     return field.kind in _NUMBERS and not field.passes
 
 
 def _names(records: Iterable[RecordSpec]) -> tuple[dict[str, None], list[str]]:
     """Return the fields that may have a bound, and all others: of `records` and of the data model."""
-    fields = {f"{one.measurement}.{field.name}": _is_number(field) for one in records for field in one.fields}
+    fields = {f"{one.measurement}.{field.name}": is_number(field) for one in records for field in one.fields}
     for measurement in MEASUREMENTS.values():
         for field in measurement.fields:
             family = re.fullmatch("([a-z]+)NNN", field.name)

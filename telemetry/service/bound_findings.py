@@ -18,7 +18,7 @@ from telemetry_core.rows.spec import FieldSpec
 from telemetry.config import Config
 from telemetry.model.finding import Finding, Grade
 from telemetry.model.measurements import BATTERY
-from telemetry.rules.reduce import NO_BOUND, ReduceSettings
+from telemetry.rules.reduce import ReduceSettings, is_number
 from telemetry.service.rate import Rate, measure
 from telemetry.stages.binding import Binding
 from telemetry.stages.observer import ignore
@@ -33,8 +33,8 @@ _MOST_FREE = 5  # fields without a bound that are named
 class Series:
     """One field of one tag set: its values and those that are kept, by their stamps."""
 
-    def __init__(self, bound: float, unit: str = "") -> None:
-        self.bound, self.unit = bound, unit
+    def __init__(self, unit: str = "") -> None:
+        self.unit = unit
         self.times_ns, self.values = array("q"), array("d")
         self.kept: list[tuple[int, float]] = []
 
@@ -72,13 +72,11 @@ class Watched:
         self.packs: dict[int, str] = {}  # by tag set
 
     def start(self, schema: Schema, *_: object) -> None:
-        reduce = self._config.reduce
-        found = iter(reduce.bounds_of(schema.specs))
-        self._fields: dict[str, dict[str, tuple[FieldSpec, float]]] = {}  # of measurements that are reduced
-        for record, mode in zip(schema.specs, modes_of(schema, reduce, self._config.send), strict=True):
-            fields = {field.name: (field, next(found)) for field in record.fields}
-            if mode > 0:
-                self._fields.setdefault(record.measurement, {}).update(fields)
+        self._fields: dict[str, dict[str, FieldSpec]] = {}  # of measurements that are reduced
+        modes = modes_of(schema, self._config.reduce, self._config.send)
+        for record in (record for record, mode in zip(schema.specs, modes, strict=True) if mode > 0):
+            fields = {field.name: field for field in record.fields if is_number(field)}
+            self._fields.setdefault(record.measurement, {}).update(fields)
 
     def bind(self, channel: int, *, tags: Mapping[int, Mapping[str, str]], **_: str) -> None:  # noqa: ARG002 - tags say it all
         self.packs |= {number: own["pack"] for number, own in tags.items() if "pack" in own}
@@ -96,29 +94,23 @@ class Watched:
         for row in samples:
             fields = self._fields.get(row.measurement, {})
             for name, raw in row.raw.items() if fields else ():
-                field, bound = fields[name]
-                if not field.passes and not isinstance(raw, str):
+                if (field := fields.get(name)) and not isinstance(raw, str):
                     key = (f"{row.measurement}.{name}", row.tags)
-                    series = self.series.get(key) or self.series.setdefault(key, Series(bound, field.unit))
+                    series = self.series.get(key) or self.series.setdefault(key, Series(field.unit))
                     yield series, row.time_ns, raw * field.factor + field.offset
 
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """A log as it is sent: its stages after the last frame, what was kept, and the rate.
+    """A log as it is sent: its stages after the last frame, what was kept, and how much that is.
 
-    rate: None: nothing is sent, or all at one stamp.
+    rate: None: nothing is sent, or all at one stamp; link_bytes_h: about what the link carries in an hour.
     """
 
     stages: Stages
     watched: Watched
     rate: Rate | None
-    tls: bool
-
-    @property
-    def link_bytes_h(self) -> float:
-        """Return about what the link carries in an hour."""
-        return self.rate.link_bytes_h(tls=self.tls) if self.rate else 0.0
+    link_bytes_h: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,14 +130,15 @@ class Sample:
         rate = measure(stages, self.log, self.binding_of, config.send.every_s)
         for series in watched.series.values():
             series.kept.sort()
-        return Sent(stages, watched, rate, config.sink.address.startswith("https:"))
+        tls = config.sink.address.startswith("https:")
+        return Sent(stages, watched, rate, rate.link_bytes_h(tls=tls) if rate else 0.0)
 
 
 def bound_findings(watched: Watched, reduce: ReduceSettings) -> Iterator[Finding]:
     """Yield each glob in its order, those fields without a bound of which most is kept, and energy."""
     by_name: dict[str, list[Series]] = {}
     for (name, _), one in watched.series.items():
-        by_name.setdefault(reduce.glob_of(name) if one.bound != NO_BOUND else name, []).append(one)
+        by_name.setdefault(reduce.glob_of(name) or name, []).append(one)
     bounded = [(glob, by_name.pop(glob)) for glob in reduce.bounds if glob in by_name]
     free = sorted(by_name.items(), key=lambda item: -sum(len(one.kept) for one in item[1]))
     for name, found in (*bounded, *free[:_MOST_FREE]):
@@ -171,7 +164,7 @@ def bound_findings(watched: Watched, reduce: ReduceSettings) -> Iterator[Finding
 
 def energy_off(volts: Series, current: Series, *, line: bool) -> tuple[float, float]:
     """Return by how much energy from kept values is off, and what flowed, in and out, in W ns."""
-    whole = Series(NO_BOUND)
+    whole = Series()
     whole.kept = [*zip(volts.times_ns, volts.values, strict=True)]
     true = [amps * whole.at(at, line=True) for at, amps in zip(current.times_ns, current.values, strict=True)]
     drawn = [current.at(at, line=line) * volts.at(at, line=line) for at in current.times_ns]

@@ -41,9 +41,7 @@ _POWERS = ("battery.voltage_v", "battery.current_a", "battery.power_w")
 MAX_MEASUREMENTS = 2000  # limits of InfluxDB 3
 MAX_FIELDS = 500
 MOST_CODES = 10  # that a line names
-MOST_INTEGRATED_S = (
-    2.0  # between rows of a drive, 4 % of the energy that went in is wrong; at 10 s half of it
-)
+MOST_INTEGRATED_S = 2.0  # between rows: of a drive 4 % of what went in is wrong then, at 10 s half of it
 
 
 def check(
@@ -185,15 +183,12 @@ def _reduce_findings(config: Config, records: Sequence[RecordSpec], filled: set[
         ("flags", reduce.flags_every_s_by_measurement),
     ):
         for name in sorted(intervals.keys() - measurements):
-            words = f"reduce.{table}.{name}: nothing writes a measurement of that name"
-            yield Finding(Grade.WARNING, words)
+            yield Finding(Grade.WARNING, f"reduce.{table}.{name}: nothing writes a measurement of that name")
     yield from _bound_findings(reduce, records)
     every_s = reduce.every_ns(BATTERY.name) / 1e9
     if every_s > MOST_INTEGRATED_S and filled & {"battery.current_a", "battery.power_w"}:
-        words = f"rows of battery {every_s:g} s apart: power summed up from them is wrong by far"
-        yield Finding(
-            Grade.WARNING, f"reduce: {words}; a dashboard must ask for charged_wh and discharged_wh"
-        )
+        words = f"reduce: rows of battery {every_s:g} s apart: power summed up from them is wrong by far"
+        yield Finding(Grade.WARNING, f"{words}; a dashboard must ask for charged_wh and discharged_wh")
 
 
 def _bound_findings(reduce: ReduceSettings, records: Sequence[RecordSpec]) -> Iterator[Finding]:
@@ -235,11 +230,8 @@ def _spool_findings(config: Config) -> Iterator[Finding]:
     if free_bytes < config.spool.keep_free_bytes:
         kept = f"keep_free_mib keeps {size(config.spool.keep_free_bytes)} free, and less is free now"
         yield Finding(Grade.WARNING, f"spool {config.spool_directory}: {kept}: data waits in memory alone")
-    room = f"at most {size(cap_bytes)}, {size(free_bytes)} are free"
-    yield Finding(
-        Grade.FACT if cap_bytes < free_bytes else Grade.WARNING,
-        f"spool {config.spool_directory}: {room}",
-    )
+    room = f"spool {config.spool_directory}: at most {size(cap_bytes)}, {size(free_bytes)} are free"
+    yield Finding(Grade.FACT if cap_bytes < free_bytes else Grade.WARNING, room)
 
 
 def _black_box_findings(config: Config) -> Iterator[Finding]:
@@ -251,9 +243,9 @@ def _black_box_findings(config: Config) -> Iterator[Finding]:
     if fault := _spool_fault(directory, store.unusable):
         yield Finding(Grade.FAULT, str(fault), exit_code=fault.exit_code)
         return
-    frozen = f"frozen captures take at most {size(config.black_box.cap_bytes)}"
+    frozen = f"frozen captures take at most {size(config.black_box.most_bytes)}"
     free = f"{size(FileSystem().free_bytes(_existing(directory)))} are free"
-    words = f"the last {config.black_box.kept_minutes:g} minutes, 3 to 6 bytes a frame; {frozen}; {free}"
+    words = f"the last {config.black_box.minutes:g} minutes, 3 to 6 bytes a frame; {frozen}; {free}"
     yield Finding(Grade.FACT, f"black box {directory}: {words}")
 
 

@@ -5,13 +5,13 @@ would exceed the budget, or be finer than what the log resolves. A bound is wide
 field spans in the log only where those of other fields do not suffice.
 """
 
-import glob
 import json
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import replace
+from glob import escape
+from typing import Any, NamedTuple
 
 from telemetry.live.words import size
 from telemetry.model.finding import Finding, Grade
@@ -26,12 +26,11 @@ Bounds = dict[str, float]  # by glob
 Cost = Callable[[Bounds], tuple[float, Mapping[str, int]]]  # link bytes an hour, and values that globs keep
 
 
-@dataclass(slots=True)
-class Seen:
+class Seen(NamedTuple):
     """What a log shows of the fields of a glob: how fine they are, and how far they go."""
 
-    finest: float = 0.0
-    span: float = 0.0
+    finest: float
+    span: float
 
 
 def proposal(sample: Sample, sent: Sent, budget_bytes_h: float) -> Iterator[Finding]:
@@ -72,15 +71,15 @@ def _seen(sent: Sent, reduce: ReduceSettings, *, only_bounded: bool) -> dict[str
         own = reduce.glob_of(name)
         is_measure = one.unit and not only_bounded  # others are states, or numbers of cells
         if (reduce.bounds[own] if own else is_measure) and one.resolution:  # a bound of 0 is meant
-            found = seen.setdefault(own or _glob_for(name), Seen())
-            found.finest = max(found.finest, one.resolution)
-            found.span = max(found.span, max(one.values) - min(one.values))
+            glob = own or _glob_for(name)
+            finest, span = seen.get(glob, (0.0, 0.0))
+            seen[glob] = Seen(max(finest, one.resolution), max(span, max(one.values) - min(one.values)))
     return seen
 
 
 def _glob_for(name: str) -> str:
     """Return the glob of all cells, or of all sensors, for one of them; for another field itself."""
-    return f"{name[:7]}*" if _CELLS.fullmatch(name) else glob.escape(name)
+    return f"{name[:7]}*" if _CELLS.fullmatch(name) else escape(name)
 
 
 def finest(bounds: Bounds, seen: Mapping[str, Seen], most: float, cost: Cost) -> tuple[Bounds | None, float]:
@@ -132,13 +131,7 @@ def _toml(keys: Mapping[str, Any]) -> Iterator[str]:
     yield "[reduce]"
     for name, value in keys.items():
         if isinstance(value, Mapping):
-            quoted = ((json.dumps(one, ensure_ascii=False), each) for one, each in value.items())
-            yield from (f"[reduce.{name}]", *(f"{one} = {_plain(each)}" for one, each in quoted))
+            yield f"[reduce.{name}]"
+            yield from (f"{json.dumps(one, ensure_ascii=False)} = {each}" for one, each in value.items())
         else:
-            yield f"{name} = {_plain(value)}"
-
-
-def _plain(value: str | float) -> str:
-    """Return a value as TOML has it, exactly."""
-    short = f'"{value}"' if isinstance(value, str) else f"{value:g}"
-    return short if isinstance(value, str) or float(short) == value else repr(value)
+            yield f"{name} = {json.dumps(value)}"

@@ -47,9 +47,8 @@ def sample_findings(
     """
     config, recorded, channels = composition.config, Recorded(composition), dict[str, Binding]()
     if recorded.is_serial:
-        raise UsageError(
-            "is of no bus of this configuration", where=str(log), hint="it has serial ports alone"
-        )
+        hint = "it has serial ports alone"
+        raise UsageError("is of no bus of this configuration", where=str(log), hint=hint)
     buses = f"the configuration has {', '.join(one.name for one in config.sources if one.is_can)}"
 
     def binding_of(channel: str) -> Binding:
@@ -134,33 +133,26 @@ def _of_log(
 
 def _rate_findings(name: str, rate: Rate | None, config: Config, spool_bytes: int) -> Iterator[Finding]:
     if rate is None:
-        words = "no rate can be measured: nothing is sent, or all with one stamp"
-        yield Finding(Grade.WARNING, f"{name}: {words}")
+        words = f"{name}: no rate can be measured: nothing is sent, or all with one stamp"
+        yield Finding(Grade.WARNING, words)
         return
     outage_h = spool_bytes / rate.bytes_per_s / 3600.0
     link_bytes_h = rate.link_bytes_h(tls=config.sink.address.startswith("https:"))
     link_mb_a_day = link_bytes_h * 24 / 1e6
-    yield Finding(
-        Grade.FACT,
-        f"{name}: {rate.points_per_s:.0f} points/s,"
-        f" {rate.mb_a_day:.1f} MB a day compressed; the spool holds {duration(3600.0 * outage_h)} of it",
-        {
-            "points_per_s": rate.points_per_s,
-            "mb_a_day": rate.mb_a_day,
-            "link_mb_a_day": link_mb_a_day,  # 0: not known
-            "spool_h": outage_h,
-            "measured_s": rate.duration_s,
-            "measurements": [
-                {
-                    "measurement": share.measurement,
-                    "points_per_s": share.points_per_s,
-                    "mb_a_day": share.mb_a_day,
-                }
-                for share in rate.shares
-            ],
-            "fields": [{"field": field, "part": part} for field, part in rate.fields[:MOST_NAMED]],
-        },
-    )
+    words = f"{rate.points_per_s:.0f} points/s, {rate.mb_a_day:.1f} MB a day compressed"
+    shares = ((one.measurement, one.points_per_s, one.mb_a_day) for one in rate.shares)
+    keys = ("measurement", "points_per_s", "mb_a_day")
+    figures = {
+        "points_per_s": rate.points_per_s,
+        "mb_a_day": rate.mb_a_day,
+        "link_mb_a_day": link_mb_a_day,  # 0: not known
+        "spool_h": outage_h,
+        "measured_s": rate.duration_s,
+        "measurements": [dict(zip(keys, share, strict=True)) for share in shares],
+        "fields": [{"field": field, "part": part} for field, part in rate.fields[:MOST_NAMED]],
+    }
+    words += f"; the spool holds {duration(3600.0 * outage_h)} of it"
+    yield Finding(Grade.FACT, f"{name}: {words}", figures)
     if rate.requests_per_s:
         hour = f"{size(link_bytes_h)} an hour, bodies {size(rate.bytes_per_s * 3600.0)}"
         requests = f"with {rate.requests_per_s * 3600.0:,.0f} requests an hour"
@@ -172,17 +164,12 @@ def _rate_findings(name: str, rate: Rate | None, config: Config, spool_bytes: in
         yield Finding(Grade.WARNING, f"{name}: {words}")
     for share in rate.shares[:MOST_NAMED]:
         part_pct = 100.0 * share.bytes_per_s / rate.bytes_per_s
-        yield Finding(
-            Grade.FACT,
-            f"{name}: {share.measurement}: {share.points_per_s:.1f} points/s,"
-            f" {share.mb_a_day:.1f} MB a day, {part_pct:.0f} %",
-        )
+        words = f"{share.points_per_s:.1f} points/s, {share.mb_a_day:.1f} MB a day, {part_pct:.0f} %"
+        yield Finding(Grade.FACT, f"{name}: {share.measurement}: {words}")
+    all_mb, where = (link_mb_a_day, "on the link") if link_mb_a_day else (rate.mb_a_day, "compressed")
     for field, part in rate.fields[:MOST_NAMED]:
-        mb_a_day = part * (link_mb_a_day or rate.mb_a_day)
-        where = "on the link" if link_mb_a_day else "compressed"
-        yield Finding(
-            Grade.FACT, f"{name}: field {field}: {mb_a_day:.2f} MB a day {where}, {100 * part:.0f} %"
-        )
+        words = f"{name}: field {field}: {part * all_mb:.2f} MB a day {where}, {100 * part:.0f} %"
+        yield Finding(Grade.FACT, words)
     longest_s = config.reduce.longest_interval_s
     if rate.duration_s < FEWEST_INTERVALS * longest_s:
         words = f"[reduce] holds rows for {longest_s:g} s, and only {duration(rate.duration_s)} were measured"

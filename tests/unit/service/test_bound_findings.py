@@ -102,7 +102,7 @@ def test_a_log_that_needs_more_than_the_budget_is_a_warning(most: int, is_over: 
 
 
 def test_energy_from_kept_values_is_off_by_what_a_reader_draws_too_much() -> None:
-    volts, amps = Series(0.0), Series(1.0)
+    volts, amps = Series(), Series()
     for second in range(11):
         for one, value in ((volts, 100.0), (amps, 10.0 + 1.0 * (second == 5))):
             one.times_ns.append(second * SECOND)

@@ -315,7 +315,7 @@ def test_a_reload_that_changes_minutes_goes_on_with_captures_and_another_folder_
         follow(service, reload)
         box.step()
         assert service._boxing.box is box
-        assert (box.settings.kept_minutes, box.settings.cap_bytes) == (2.0, 3_000_000)
+        assert (box.settings.minutes, box.settings.most_bytes) == (2.0, 3_000_000)
         assert box.box.capture("one").last is None
         file.write_text(text.replace('"box"', '"other"'))
         follow(service, reload)
