@@ -1,11 +1,15 @@
 """Requests a minute apart, and the power fails between two: what waits is on disk all the same."""
 
+import re
+from itertools import pairwise
 from pathlib import Path
 from random import Random
 
 import pytest
+from telemetry_core.frames.batch import FrameBatch
 
 from telemetry.ledger import Ledger
+from telemetry.rules.reduce import ReduceSettings
 from telemetry.service.pipeline import Pipeline
 from telemetry.sinks.boot_time import BootTime
 from telemetry.sinks.sender import Backoff, Sender
@@ -15,7 +19,7 @@ from telemetry.stages.stages import Stages
 from tests.support.clock import FakeClock
 from tests.support.disk import SimulatedDisk
 from tests.support.model_server import ModelServer
-from tests.support.pipeline_bench import PLAN, live
+from tests.support.pipeline_bench import KNOWN, PLAN, live
 from tests.support.spool import assert_balanced
 
 STEP_S = 0.15  # of the service's loop
@@ -61,3 +65,70 @@ def test_a_power_cut_between_two_requests_costs_about_a_second_over_two_restarts
     missing = [stamp for stamp in made if stamp not in stored]
     assert all(any(first <= stamp <= last for first, last in lost_after_ns) for stamp in missing)
     assert len(server.requests) > sent_before
+
+
+BOUND = 2.5
+LINES = ReduceSettings(bounds={"Pack.level": BOUND}, shape="line", longest_s=60.0)
+Rows = list[tuple[int, int]]  # stamps and values
+
+
+def life(
+    disk: SimulatedDisk, clock: FakeClock, server: ModelServer, random: Random, seconds: float
+) -> tuple[int, Rows]:
+    """Run a pipeline with bounds; return how many rows its accounts began with, and the rows of its own."""
+    spool = Spool(Path("/spool"), clock=clock, limits=SpoolLimits(keep_free_bytes=0), filesystem=disk)
+    recovery = spool.recovery
+    stages = Stages(PLAN, None, vehicle="van", reduce=LINES)
+    stages.bind(0, Binding(0, "bus", "can0"))
+    pipeline = Pipeline(stages, spool, Ledger(recovery.accounts), clock, {}, state=recovery.state)
+    if not recovery.clean:
+        pipeline.store_left()
+    sender = Sender(
+        spool,
+        server,
+        clock,
+        Backoff(lambda: 0.5),
+        BootTime(clock, None, wait_for_clock=False),
+        lambda _: None,
+    )
+    rows: Rows = []
+    end_s = clock.monotonic_s() + seconds
+    while clock.monotonic_s() < end_s:
+        batch = FrameBatch(8)
+        for _ in range(8):
+            number = len(rows)
+            value = 100 + abs(number % 120 - 60) + random.randint(-1, 1)
+            rows.append((clock.unix_ns(), value))
+            batch.append(rows[-1][0], KNOWN, bytes([value]))
+            clock.advance(STEP_S / 8)
+        pipeline.process("bus", batch, {})
+        pipeline.tick()
+        sender.step()
+    assert_balanced(spool, spool._accounts)
+    return recovery.accounts.get("frames/bus/decoded", 0), rows
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_after_a_power_cut_all_that_is_accounted_for_is_drawn_within_its_bound(seed: int) -> None:
+    random = Random(seed)
+    disk, clock, server = SimulatedDisk(), FakeClock(), ModelServer()
+    lives = []
+    for _ in range(4):
+        lives.append(life(disk, clock, server, random, random.uniform(2.0, 20.0)))
+        disk.cut_power(random)
+        clock.advance(5.0)
+    clock.advance(60.0)
+    lives.append(life(disk, clock, server, random, 70.0))
+    points = [re.fullmatch(rb"Pack,\S+ level=(\d+)i? (\d+)", line) for line in server.stored]
+    stored = {int(point[2]): int(point[1]) for point in points if point}
+    for (begun, rows), (ended, _) in pairwise(lives):
+        accounted = rows[: ended - begun]
+        kept = [row for row in accounted if row[0] in stored]
+        assert len(rows) - len(accounted) <= LOST_S * 8 / STEP_S
+        assert (kept[0], kept[-1]) == (accounted[0], accounted[-1])
+        assert len(kept) < len(accounted) / 3
+        for (start_ns, before), (end_ns, after) in pairwise(kept):
+            for stamp_ns, value in accounted:
+                if start_ns <= stamp_ns <= end_ns:
+                    drawn = before + (after - before) * (stamp_ns - start_ns) / (end_ns - start_ns)
+                    assert abs(drawn - value) <= BOUND + 1e-9
