@@ -114,7 +114,7 @@ def _charging(folder: Path, arguments: argparse.Namespace) -> list[Section]:
 def _health(folder: Path, arguments: argparse.Namespace) -> list[Section]:
     smoke = arguments.smoke
     workload = load_workload(5_000 if smoke else 100_000, folder)
-    return [measure_health(workload, folder, 1 if smoke else 11, 1 if smoke else 20)]
+    return [measure_health(workload, folder, 1 if smoke else 3, 8 if smoke else 60)]
 
 
 def _serial(folder: Path, arguments: argparse.Namespace) -> list[Section]:

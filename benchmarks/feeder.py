@@ -11,6 +11,8 @@ import socket
 import subprocess
 import sys
 import termios
+import threading
+from collections.abc import Iterable
 from pathlib import Path
 
 SEND_BUFFER_BYTES = 4 * 1024 * 1024
@@ -63,3 +65,12 @@ class Feeder:
         assert self._receiver is not None
         answer = fcntl.ioctl(self._receiver.fileno(), termios.TIOCOUTQ, bytes(4))
         return int.from_bytes(answer, sys.byteorder)
+
+
+def send_side_by_side(feeders: Iterable[Feeder], can_frames: bytes, frames_per_s: int) -> None:
+    """Send them to all at once, and return when all have sent them."""
+    threads = [threading.Thread(target=feeder.send, args=(can_frames, frames_per_s)) for feeder in feeders]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()

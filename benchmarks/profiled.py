@@ -9,10 +9,9 @@ import contextlib
 import statistics
 import sys
 import tempfile
-import threading
 from pathlib import Path
 
-from benchmarks.feeder import Feeder
+from benchmarks.feeder import Feeder, send_side_by_side
 from benchmarks.gateway import WARM_UP_FRAMES, arrived, cpu_ns, gateway_on, resident_mb, started
 from benchmarks.null_server import NullServer
 from benchmarks.report import Section, goal
@@ -56,23 +55,15 @@ def once(workload: Workload, folder: Path, profiles: tuple[str, ...]) -> list[tu
             processes.append(stack.enter_context(started(pipeline, own)))
         for feeder in feeders:
             feeder.accept()
-        _send(feeders, frames[: WARM_UP_FRAMES * 16])
+        send_side_by_side(feeders, frames[: WARM_UP_FRAMES * 16], FRAMES_PER_S)
         warm_up = arrived(server, WARM_UP_FRAMES * len(profiles), pipeline)
         before_ns = [cpu_ns(process) for process in processes]
-        _send(feeders, chosen)
+        send_side_by_side(feeders, chosen, FRAMES_PER_S)
         arrived(server, warm_up + FRAMES * len(profiles), pipeline)
         return [
             (cpu_ns(process) - ns, resident_mb(process))
             for process, ns in zip(processes, before_ns, strict=True)
         ]
-
-
-def _send(feeders: list[Feeder], frames: bytes) -> None:
-    threads = [threading.Thread(target=feeder.send, args=(frames, FRAMES_PER_S)) for feeder in feeders]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
 
 
 def main() -> int:

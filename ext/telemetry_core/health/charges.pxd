@@ -14,33 +14,29 @@ from libc.math cimport NAN, fabs
 from libc.stdint cimport int64_t, uint32_t
 from libc.string cimport memset
 
-from telemetry_core.health.levels cimport end_stretch, take_steady
+from telemetry_core.health.levels cimport end_stretch, forget_levels, take_steady
 from telemetry_core.health.pack cimport (
-    CHARGE_BEGUN, CHARGE_ENDED, CHARGING, DRIVE_BEGUN, DRIVE_ENDED, MINUTE_NS, NEVER_NS, NO_CHARGE, RISING, SECOND_NS,
-    Charge, Known, Net, Pack, Sums,
+    BEGUN, CHARGE_BEGUN, CHARGE_ENDED, CHARGING, DRIVE_BEGUN, DRIVE_ENDED, MINUTE_NS, NEVER_NS, NO_CHARGE, RISING,
+    SECOND_NS, SILENCE_NS, Charge, Known, Net, Pack, Sums,
 )
 
 cdef extern from *:
     """
-    #define RISE_NS (10 * SECOND_NS)
-    #define LEAST_NS (120 * SECOND_NS)
-    #define SILENCE_NS (15 * MINUTE_NS)
-    #define LIKE 0.05
+    #define RISE_NS (10 * SECOND_NS)   /* so long current flows either way before it is a charge, or none */
+    #define LEAST_NS (120 * SECOND_NS) /* shorter ones are regeneration */
+    #define LIKE 0.05                  /* currents that differ by less, of the larger */
     """
-    const int64_t RISE_NS        # so long current flows either way before it is a charge, or none
-    const int64_t LEAST_NS       # shorter ones are regeneration
-    const int64_t SILENCE_NS     # ends a charge, and a drive
-    const double LIKE            # currents that differ by less, of the larger
+    const int64_t RISE_NS, LEAST_NS
+    const double LIKE
 
 
 cdef inline uint32_t end_charge(Known* known) noexcept nogil:
     # What was counted stays until the next one rises.
-    cdef Charge* charge = &known.charge
-    if known.state == NO_CHARGE:
-        return 0
-    charge.still_as = max(charge.still_as, charge.counted.as_ - charge.changed_as)
-    known.state = NO_CHARGE
-    return CHARGE_ENDED if charge.is_begun else 0
+    cdef uint32_t found = CHARGE_ENDED if known.state == BEGUN else 0
+    if known.state != NO_CHARGE:
+        known.charge.still_as = max(known.charge.still_as, known.charge.counted.as_ - known.charge.changed_as)
+        known.state = NO_CHARGE
+    return found
 
 
 cdef inline uint32_t end_drive(const Known* known) noexcept nogil:
@@ -50,67 +46,58 @@ cdef inline uint32_t end_drive(const Known* known) noexcept nogil:
 cdef inline uint32_t end_what_is_over(Known* known, int64_t now_ns) noexcept nogil:
     # No row with this stamp can belong to it: a pause is bridged if no current flows out in it.
     cdef const Charge* charge = &known.charge
-    cdef uint32_t found = 0
-    if known.drive_ns != NEVER_NS and now_ns - known.moved_ns > SILENCE_NS:
-        found = DRIVE_ENDED
-    if known.state == CHARGING and (now_ns - charge.end_ns > SILENCE_NS or (
+    cdef uint32_t found = end_drive(known) if now_ns - known.moved_ns > SILENCE_NS else 0
+    if known.state >= CHARGING and (now_ns - charge.end_ns > SILENCE_NS or (
             charge.has_flowed_out and now_ns - charge.under_ns >= MINUTE_NS)):
         found |= end_charge(known)
     return found
 
 
-cdef inline bint is_covered(const Pack* pack, double a, int64_t passed_ns) noexcept nogil:
-    # Whether current is known in the time from the last row to this one, or bridged.
-    cdef double before = pack.known.last.a
-    return passed_ns <= pack.gap_ns or (passed_ns <= MINUTE_NS and before > pack.threshold_a and a > pack.threshold_a
-                                        and fabs(a - before) <= LIKE * max(a, before))
-
-
-cdef inline void count_net(Pack* pack, double a, int64_t passed_ns) noexcept nogil:
-    cdef Known* known = &pack.known
-    if is_covered(pack, a, passed_ns):
-        known.net.as_ += (known.last.a + a) * (passed_ns / 2e9)
-        known.net.covered_ns += passed_ns
-    elif not known.is_in_gap:
+cdef inline void begin_gap(Known* known) noexcept nogil:
+    if not known.is_in_gap:
         known.is_in_gap = True
         known.gap_soc_pct = known.soc_pct
 
 
-cdef inline void count_charge(Pack* pack, double a, int64_t passed_ns) noexcept nogil:
-    # The time from the last row to this one.
-    cdef const Known* known = &pack.known
-    cdef Sums* sums = &pack.known.charge.sums
-    cdef double before = known.last.a if fabs(known.last.a) > pack.threshold_a else 0.0
-    cdef double now = a if fabs(a) > pack.threshold_a else 0.0
+cdef inline void count_current(Pack* pack, double a, int64_t passed_ns) noexcept nogil:
+    # The time from the last row to this one, if the current in it is known, or bridged.
+    cdef Known* known = pack.known
+    cdef Sums* sums = &known.charge.sums
+    cdef double before = known.last.a
     cdef double half_s = passed_ns / 2e9
-    if not is_covered(pack, a, passed_ns):
+    cdef bint is_bridged = passed_ns > pack.gap_ns
+    if is_bridged and not (passed_ns <= MINUTE_NS and before > pack.threshold_a and a > pack.threshold_a
+                           and fabs(a - before) <= LIKE * max(a, before)):
+        begin_gap(known)
         sums.gap_ns += passed_ns
-    elif before or now:
-        sums.as_ += (before + now) * half_s
-        if passed_ns > pack.gap_ns:
-            sums.bridged_as += (before + now) * half_s
-        sums.ws += (before * (known.last_v if known.last_v == known.last_v else known.v) + now * known.v) * half_s
-        sums.covered_ns += passed_ns
-        if known.temp_c == known.temp_c:
-            sums.temp_ks += known.temp_c * 2 * half_s
-            sums.temp_ns += passed_ns
+        return
+    known.net.as_ += (before + a) * half_s
+    known.net.covered_ns += passed_ns
+    before = before if fabs(before) > pack.threshold_a else 0.0
+    a = a if fabs(a) > pack.threshold_a else 0.0
+    if known.state == NO_CHARGE or not (before or a):
+        return
+    sums.as_ += (before + a) * half_s
+    if is_bridged:
+        sums.bridged_as += (before + a) * half_s
+    sums.ws += (before * (known.last_v if known.last_v == known.last_v else known.v) + a * known.v) * half_s
+    sums.covered_ns += passed_ns
+    if known.temp_c == known.temp_c:
+        sums.temp_ks += known.temp_c * 2 * half_s
+        sums.temp_ns += passed_ns
 
 
 cdef inline uint32_t take_current_in(Pack* pack, double a, int64_t now_ns) noexcept nogil:
     # A charge rises, or goes on.
-    cdef Known* known = &pack.known
+    cdef Known* known = pack.known
     cdef Charge* charge = &known.charge
     if known.state == NO_CHARGE:
         memset(charge, 0, sizeof(Charge))
         charge.start_ns = now_ns
-        charge.under_ns = charge.to_ns = NEVER_NS
-        charge.from_pct = charge.highest_pct = known.soc_pct
-        charge.to_pct = NAN
+        charge.from_pct = charge.highest_pct = charge.to_pct = known.soc_pct
         known.state = RISING
     if charge.under_ns != NEVER_NS and now_ns - charge.under_ns >= MINUTE_NS:
         charge.paused_ns += now_ns - charge.under_ns
-    if now_ns - known.last.time_ns > MINUTE_NS:
-        end_stretch(pack)
     take_steady(pack, a, now_ns)
     charge.counted = charge.sums
     known.net_counted.as_ += known.net.as_
@@ -124,28 +111,25 @@ cdef inline uint32_t take_current_in(Pack* pack, double a, int64_t now_ns) noexc
     charge.has_flowed_out = False
     if known.state == RISING and now_ns - charge.start_ns >= RISE_NS:
         known.state = CHARGING
-    if charge.is_begun or now_ns - charge.start_ns < LEAST_NS or charge.counted.as_ < pack.least_as:
+        forget_levels(pack)
+    if known.state == BEGUN or now_ns - charge.start_ns < LEAST_NS or charge.counted.as_ < pack.least_as:
         return 0
-    charge.is_begun = True
+    known.state = BEGUN
     return end_drive(known) | CHARGE_BEGUN
 
 
 cdef inline uint32_t take_current(Pack* pack, double a, int64_t now_ns) noexcept nogil:
-    # After `end_what_is_over`.
-    cdef Known* known = &pack.known
+    # After `end_what_is_over`, and after `Known.last`.
+    cdef Known* known = pack.known
     cdef Charge* charge = &known.charge
     cdef int64_t passed_ns = now_ns - known.last.time_ns
     cdef bint is_in = a > pack.threshold_a
     cdef bint is_out = a < -pack.threshold_a
     cdef uint32_t found = 0
-    if passed_ns <= 0:
-        return 0  # a row of another source, somewhat late: its time is counted already
-    if known.last.time_ns != NEVER_NS:
-        count_net(pack, a, passed_ns)
     if known.state == RISING and (not is_in or passed_ns > MINUTE_NS):
         known.state = NO_CHARGE
-    if known.state != NO_CHARGE:
-        count_charge(pack, a, passed_ns)
+    if known.last.time_ns != NEVER_NS:
+        count_current(pack, a, passed_ns)
     if not is_out:
         known.out_ns = NEVER_NS
     elif known.out_ns == NEVER_NS or passed_ns > MINUTE_NS:
@@ -153,17 +137,15 @@ cdef inline uint32_t take_current(Pack* pack, double a, int64_t now_ns) noexcept
     if is_in or is_out:
         known.moved_ns = now_ns
         known.idle_ns = NEVER_NS
-        known.has_rested = False
     elif known.idle_ns == NEVER_NS:
         known.idle_ns = now_ns
     if is_in:
         found = take_current_in(pack, a, now_ns)
     else:
-        if known.median.steady_ns != NEVER_NS:
-            end_stretch(pack)
-        if known.state == CHARGING and charge.under_ns == NEVER_NS:
+        end_stretch(pack)
+        if known.state >= CHARGING and charge.under_ns == NEVER_NS:
             charge.under_ns = now_ns
-        if is_out and known.state == CHARGING:
+        if known.state >= CHARGING and is_out:
             charge.has_flowed_out = True
             if now_ns - known.out_ns >= RISE_NS or now_ns - charge.under_ns >= MINUTE_NS:
                 found = end_charge(known)
@@ -176,8 +158,7 @@ cdef inline uint32_t take_current(Pack* pack, double a, int64_t now_ns) noexcept
     return found
 
 
-cdef inline void take_soc(Pack* pack, double soc_pct, int64_t now_ns) noexcept nogil:
-    cdef Known* known = &pack.known
+cdef inline void take_soc(Known* known, double soc_pct, int64_t now_ns) noexcept nogil:
     cdef Charge* charge = &known.charge
     cdef double step
     if known.is_in_gap:
@@ -188,7 +169,7 @@ cdef inline void take_soc(Pack* pack, double soc_pct, int64_t now_ns) noexcept n
         return
     if charge.from_pct != charge.from_pct and now_ns - charge.start_ns <= RISE_NS:
         charge.from_pct = soc_pct
-    step = soc_pct - (charge.to_pct if charge.to_ns != NEVER_NS else charge.from_pct)
+    step = soc_pct - charge.to_pct
     if step != 0 and step == step:
         if fabs(step) > fabs(charge.step_pct):
             charge.step_pct, charge.step_as = step, charge.sums.as_ - charge.changed_as

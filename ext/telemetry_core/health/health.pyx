@@ -3,89 +3,89 @@
 Promises:
 - What is reported depends on the rows, their stamps and their order, and not on how they were batched.
 - A row costs the same however long a charge lasts, and a reading of cells what its pages cost. Memory is fixed: that of a
-  pack with 198 cells has 52 kB, saved as it is.
-- Stamps of a source that step back by 2 s to 15 min are a clock that was set: all that is known moves with it, and a
-  charge has a gap of so much. A source that lags behind another moves nothing, and its current counts its own time.
+  pack with 198 cells has 53 kB, saved as it is.
+- Stamps of a source that step back by 2 s to 15 min are a clock that was set: the pack's own time stands still, and a
+  charge has a gap of so much. A source that lags behind another sets nothing, and its current counts its own time.
 - It does not hold the GIL, and makes Python objects for changes only.
 
 Relies on the mapper for rows without NaN, though no NaN does harm, and for pages in the order of the rows.
-`charges`, `steps`, `levels`, `rests` and `use` have the rules.
+`charges`, `steps`, `levels` and `use` have the rules.
 """
 
 cimport cython
-from libc.math cimport NAN, isfinite
-from libc.stdint cimport int32_t, int64_t, uint16_t, uint32_t, uint64_t
+from libc.math cimport NAN, isfinite, sqrt
+from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
 from libc.stdlib cimport free
-from libc.string cimport memcpy
+from libc.string cimport memcpy, memset
 
-from telemetry_core.health.changes cimport day_of_pack, take_changes
 from telemetry_core.health.charges cimport (
-    SILENCE_NS, end_charge, end_drive, end_what_is_over, take_current, take_soc,
+    begin_gap, end_charge, end_drive, end_what_is_over, take_current, take_soc,
 )
-from telemetry_core.health.levels cimport is_steady, take_level
+from telemetry_core.health.levels cimport is_steady, level_over, take_level
 from telemetry_core.health.pack cimport (
-    DAY, MINUTE_NS, NEVER_NS, REST, SECOND_NS, Cell, Known, Pack, Place,
+    BEGIN_NS, CHARGE_BEGUN, CHARGE_ENDED, CHARGES, COLDEST_C, DAY, DRIVE_BEGUN, DRIVE_ENDED, MINUTE_NS, NEVER_NS, REST,
+    REST_NS, RESTED_NS, SECOND_NS, SILENCE_NS, TEMPERATURES, Cell, Charge, Kept, Known, Levels, Net, Pack, Place, Sums,
 )
-from telemetry_core.health.stamps cimport each_stamp, forget_pack, forget_stamp, shift_stamp
-from telemetry_core.health.steps cimport take_cell_volts, take_volts, take_waiting
-from telemetry_core.health.use cimport REST_NS, begin_day, find_range, has_rest
+from telemetry_core.health.steps cimport current_at, mark_steps, take_volts, take_waiting
+from telemetry_core.health.use cimport begin_day, has_rest, spend
 from telemetry_core.memory cimport lengthened, zeroed
-from telemetry_core.rows.access cimport lowest_bit
+from telemetry_core.rows.access cimport get_double, lowest_bit
 from telemetry_core.rows.batch cimport RowHead, SampleBatch
 from telemetry_core.rows.schema cimport HEAD_WORDS, SLOT_FLOAT, Schema
-from telemetry_core.rules.counting cimport take_reading
+from telemetry_core.rules.counting cimport in_hours, take_reading
 
 from zlib import crc32
 
+from telemetry_core.health.health_spec import CellCharge, CountedCharge, HealthChange, HealthKind, Steps
+
 cdef int64_t LATE_NS = 2 * SECOND_NS
 cdef int64_t HOUR_NS = 60 * MINUTE_NS
-LAYOUT = 1                       # of `memory`; one more whenever a struct has another meaning
+LAYOUT = 2                       # of `memory`; one more whenever a struct has another meaning
 
 
 cdef Place _place(Schema schema, record, field) except *:
-    """Where a field is in rows of its record; nowhere if it is absent."""
-    cdef uint32_t mask_words
+    """Where a field of numbers is in rows of its record; nowhere if it is absent."""
     if field < 0:
         return Place(0, 0, 0)
     if field >= len(schema.specs[record].fields) or schema.specs[record].fields[field].kind != SLOT_FLOAT:
         raise ValueError(f"{schema.specs[record].measurement} has no number at {field}")
-    mask_words = schema.records[<size_t>record].mask_words
     return Place(<uint64_t>1 << <uint32_t>(field % 64), HEAD_WORDS + <uint32_t>(field // 64),
-                 HEAD_WORDS + mask_words + <uint32_t>field)
+                 HEAD_WORDS + schema.records[<size_t>record].mask_words + <uint32_t>field)
 
 
 cdef inline bint _find(double* value, const uint64_t* row, const Place* place) noexcept nogil:
     """Find the field's number; return whether it is there."""
-    cdef double found
-    if not row[place.mask] & place.bit:
+    cdef const double* found = <const double*>&row[place.word]
+    if not row[place.mask] & place.bit or not isfinite(found[0]):
         return False
-    memcpy(&found, &row[place.word], 8)
-    if not isfinite(found):
-        return False
-    value[0] = found
+    value[0] = found[0]
     return True
+
+
+cdef inline void _forget_values(Known* known) noexcept nogil:
+    known.soc_pct = known.v = known.last_v = known.temp_min_c = known.temp_max_c = known.temp_c = NAN
 
 
 @cython.final
 cdef class Health:
     """Follows the packs of `specs` (PackSpecs) in rows of `schema`. Raises ValueError when one does not fit it."""
 
-    cdef readonly Schema schema
-    cdef readonly tuple specs            # as they were given
+    cdef Schema schema
     cdef Pack* packs
     cdef Py_ssize_t pack_count
     cdef Pack** pack_of_tags             # NULL: of none
-    cdef int64_t* newest_of_tags         # stamps of their newest rows
+    cdef int64_t* newest_of_tags         # stamps of their newest rows, in their packs' own time
     cdef Py_ssize_t tag_count
     cdef list changes
 
     def __cinit__(self, Schema schema not None, specs):
         cdef Pack* pack
+        cdef size_t count
+        specs = tuple(specs)
         self.schema = schema
-        self.specs = tuple(specs)
         self.changes = []
-        self.packs = <Pack*>zeroed(len(self.specs), sizeof(Pack))
-        for spec in self.specs:
+        self.packs = <Pack*>zeroed(len(specs), sizeof(Pack))
+        for spec in specs:
             pack = &self.packs[self.pack_count]
             if not 0 <= spec.battery < schema.record_count or not -1 <= spec.pages < schema.record_count:
                 raise ValueError(f"pack {self.pack_count}: there is no such record")
@@ -100,19 +100,20 @@ cdef class Health:
             pack.cell_count = spec.cell_count if spec.pages >= 0 else 0
             if pack.cell_count:
                 _place(schema, spec.pages, pack.cell_count - 1)
-            pack.cells = <Cell*>zeroed(pack.cell_count, sizeof(Cell))
-            pack.sorted_v = <double*>zeroed(pack.cell_count, sizeof(double))
-            pack.waiting = <uint16_t*>zeroed(pack.cell_count, sizeof(uint16_t))
+            count = pack.cell_count + 1
+            pack.memory_bytes = sizeof(Known) + count * (sizeof(Cell) + sizeof(Kept)) + 8 * (pack.cell_count // 64 + 1)
+            pack.known = <Known*>zeroed(1, pack.memory_bytes)
+            pack.cells = <Cell*>(pack.known + 1)
+            pack.kept = <Kept*>(pack.cells + count)
+            pack.waiting = <uint64_t*>(pack.kept + count)
             self.pack_count += 1
             self.set_rated(self.pack_count - 1, spec.rated_ah)
-            self.forget(self.pack_count - 1)
+            _forget_values(pack.known)
 
     def __dealloc__(self):
         cdef Py_ssize_t number
         for number in range(self.pack_count):
-            free(self.packs[number].cells)
-            free(self.packs[number].sorted_v)
-            free(self.packs[number].waiting)
+            free(self.packs[number].known)
         free(self.packs)
         free(self.pack_of_tags)
         free(self.newest_of_tags)
@@ -129,9 +130,7 @@ cdef class Health:
         if count > self.tag_count:
             self.pack_of_tags = <Pack**>lengthened(self.pack_of_tags, self.tag_count, count, sizeof(Pack*))
             self.newest_of_tags = <int64_t*>lengthened(self.newest_of_tags, self.tag_count, count, sizeof(int64_t))
-            while self.tag_count < count:
-                self.newest_of_tags[self.tag_count] = NEVER_NS
-                self.tag_count += 1
+            self.tag_count = count
         self.pack_of_tags[<size_t>tags] = found
 
     def set_rated(self, pack, double rated_ah):
@@ -152,47 +151,60 @@ cdef class Health:
         if samples.schema is not self.schema or (pages is not None and pages.schema is not self.schema):
             raise ValueError("the rows are of another schema")
         cdef Py_ssize_t until = samples.rows + 1 if end is None else end
-        if pages is None:
-            self._run(samples, NULL, 0, begin, until)
-        else:
-            self._run(samples, pages.words, pages.rows, begin, until)
+        cdef const uint64_t* row = samples.words
+        cdef const uint64_t* page = NULL if pages is None else pages.words
+        cdef Py_ssize_t left = 0 if pages is None else pages.rows
+        cdef const RowHead* head
+        cdef Pack* pack
+        cdef Py_ssize_t number
+        with nogil:
+            for number in range(min(samples.rows + 1, until)):
+                while left and ((<const RowHead*>page).id <= <uint32_t>number or number == samples.rows):
+                    if number >= begin:
+                        self._take_page(page)
+                    page += self.schema.records[(<const RowHead*>page).record].row_words
+                    left -= 1
+                if number == samples.rows:
+                    break
+                head = <const RowHead*>row
+                pack = self.pack_of_tags[head.tags] if head.tags < self.tag_count else NULL
+                if number >= begin and pack != NULL and pack.battery == head.record:
+                    self._take_row(pack, row, number)
+                row += self.schema.records[head.record].row_words
         changes, self.changes = self.changes, []
         return changes
 
     def due(self, pack, int64_t now_ns):
         """Return what ends since nothing of the pack has come for too long at `now_ns`, in frame time."""
         cdef Pack* found = self._pack(pack)
-        return take_changes(found, pack, end_what_is_over(&found.known, now_ns), -1)
+        return _take_changes(found, pack, end_what_is_over(found.known, now_ns - found.known.set_ns), -1)
 
     def finish(self, pack, int64_t end_ns):
         """Return what ends, and the day as it is, since no row comes any more. end_ns: stamp of the newest of all."""
         cdef Pack* found = self._pack(pack)
         changes = self.due(pack, end_ns)
-        changes += take_changes(found, pack, end_charge(&found.known) | end_drive(&found.known), -1)
-        return changes + day_of_pack(found, pack, -1)
+        changes += _take_changes(found, pack, end_charge(found.known) | end_drive(found.known), -1)
+        return changes + _day(found, pack, -1)
 
     def look(self, pack):
         """Return the day as it is. Nothing ends."""
-        return day_of_pack(self._pack(pack), pack, -1)
-
-    def is_open(self, pack):
-        """Return whether a charge is open that was reported."""
-        cdef Pack* found = self._pack(pack)
-        return bool(found.known.state and found.known.charge.is_begun)
+        return _day(self._pack(pack), pack, -1)
 
     def last_ns(self, pack):
         """Return the stamp of the pack's newest row; None: none has come."""
-        cdef Pack* found = self._pack(pack)
-        return None if found.known.newest_ns == NEVER_NS else found.known.newest_ns
+        cdef const Known* known = self._pack(pack).known
+        return None if known.newest_ns == NEVER_NS else known.newest_ns + known.set_ns
 
     def forget(self, pack):
         """Forget the pack: what comes next is of another one."""
-        forget_pack(self._pack(pack))
+        cdef Pack* found = self._pack(pack)
+        memset(found.known, 0, found.memory_bytes)
+        _forget_values(found.known)
 
     def memory(self, pack):
         """Return all that is known of the pack, as bytes for `remember`."""
         cdef Pack* found = self._pack(pack)
-        content = (<char*>&found.known)[:sizeof(Known)] + (<char*>found.cells)[:found.cell_count * sizeof(Cell)]
+        content = (<char*>found.known)[:found.memory_bytes]
         return _layout(found) + crc32(content).to_bytes(4, "little") + content
 
     def remember(self, pack, bytes memory not None):
@@ -202,49 +214,17 @@ cdef class Health:
         layout or number of cells.
         """
         cdef Pack* found = self._pack(pack)
-        cdef uint32_t cell
         layout = _layout(found)
         content = memory[len(layout) + 4 :]
         if not memory.startswith(layout):
             raise ValueError("the memory of the pack is of another layout, or of another number of cells")
-        if (len(content) != sizeof(Known) + found.cell_count * sizeof(Cell)
-                or memory[len(layout) :][:4] != crc32(content).to_bytes(4, "little")):
+        if len(content) != found.memory_bytes or memory[len(layout) :][:4] != crc32(content).to_bytes(4, "little"):
             raise ValueError("the memory of the pack is damaged")
-        memcpy(&found.known, <char*>content, sizeof(Known))
-        memcpy(found.cells, <char*>content + sizeof(Known), found.cell_count * sizeof(Cell))
-        found.waiting_count = 0
-        for cell in range(found.cell_count):
-            if found.cells[cell].pairs.waiting_ns != NEVER_NS:
-                found.waiting[found.waiting_count] = <uint16_t>cell
-                found.waiting_count += 1
-
-    cdef int _run(
-        self, SampleBatch samples, const uint64_t* page, Py_ssize_t pages, Py_ssize_t begin, Py_ssize_t end
-    ) except -1:
-        cdef const uint64_t* row = samples.words
-        cdef const RowHead* head
-        cdef Pack* pack
-        cdef Py_ssize_t number
-        with nogil:
-            for number in range(min(samples.rows + 1, end)):
-                while pages and ((<const RowHead*>page).id <= <uint32_t>number or number == samples.rows):
-                    if number >= begin:
-                        self._take_page(page)
-                    page += self.schema.records[(<const RowHead*>page).record].row_words
-                    pages -= 1
-                if number == samples.rows:
-                    break
-                head = <const RowHead*>row
-                if number >= begin and head.tags < self.tag_count:
-                    pack = self.pack_of_tags[head.tags]
-                    if pack != NULL and pack.battery == head.record:
-                        self._take_row(pack, row, number)
-                row += self.schema.records[head.record].row_words
-        return 0
+        memcpy(found.known, <char*>content, found.memory_bytes)
 
     cdef int _report(self, Pack* pack, uint32_t found, Py_ssize_t row) except -1 nogil:
         with gil:
-            self.changes += take_changes(pack, pack - self.packs, found, row)
+            self.changes += _take_changes(pack, pack - self.packs, found, row)
         return 0
 
     cdef bint _lags(self, const Pack* pack, Py_ssize_t tags, int64_t now_ns) noexcept nogil:
@@ -252,82 +232,71 @@ cdef class Health:
         cdef int64_t own_ns = self.newest_of_tags[tags]
         if not pack.known.newest_ns - SILENCE_NS <= now_ns < pack.known.newest_ns:
             return False
-        if own_ns != NEVER_NS:
-            return now_ns >= own_ns - LATE_NS
-        for tags in range(self.tag_count):
-            if self.pack_of_tags[tags] == pack and self.newest_of_tags[tags] != NEVER_NS:
-                return True
-        return False
+        return pack.is_heard if own_ns == NEVER_NS else now_ns >= own_ns - LATE_NS
 
-    cdef int _pass_time(self, Pack* pack, int64_t now_ns, Py_ssize_t row) except -1 nogil:
+    cdef int _pass_time(self, Pack* pack, int64_t time_ns, Py_ssize_t row) except -1 nogil:
         """Take a stamp that is not a little later than the one before, or is of another day."""
-        cdef Known* known = &pack.known
-        cdef int64_t passed_ns = now_ns - known.newest_ns
-        if -SILENCE_NS <= passed_ns < -LATE_NS:
-            each_stamp(pack, shift_stamp, passed_ns)
+        cdef Known* known = pack.known
+        cdef int64_t passed_ns = time_ns - known.set_ns - known.newest_ns
+        if known.newest_ns == NEVER_NS:
+            known.set_ns = time_ns - BEGIN_NS
+            begin_day(&known.use, time_ns)
+        elif -SILENCE_NS <= passed_ns < -LATE_NS:
+            known.set_ns += passed_ns
             known.charge.sums.gap_ns -= passed_ns  # how long it was between the two is not known
-        elif known.newest_ns != NEVER_NS and not -LATE_NS <= passed_ns <= SILENCE_NS:
+        elif not -LATE_NS <= passed_ns <= SILENCE_NS:
             self._report(pack, end_charge(known) | end_drive(known), row)
-            if passed_ns >= REST_NS:
+            if passed_ns < 0:  # another time, such as an older log: a silence of no known length
+                known.set_ns += passed_ns - SILENCE_NS - 1
+                known.idle_ns = NEVER_NS
+            elif passed_ns >= REST_NS:
                 known.idle_ns = known.newest_ns
-                known.has_rested = False
-            elif passed_ns < 0:
-                each_stamp(pack, forget_stamp, 0)
-                pack.waiting_count = 0
-                known.has_rested = False
-                known.newest_ns = now_ns
-            if not known.is_in_gap:
-                known.is_in_gap = True
-                known.gap_soc_pct = known.soc_pct
-            known.soc_pct = known.v = known.last_v = known.temp_min_c = known.temp_max_c = known.temp_c = NAN
-            find_range(known)
-        if now_ns >= known.use.end_ns or now_ns < known.use.day_ns - HOUR_NS:
-            if known.use.day_ns != NEVER_NS:
-                self._report(pack, DAY, row)
-            begin_day(&known.use, now_ns)
+            begin_gap(known)
+            _forget_values(known)
+        if time_ns >= known.use.end_ns or time_ns < known.use.day_ns - HOUR_NS:
+            self._report(pack, DAY, row)
+            begin_day(&known.use, time_ns)
         return 0
 
     cdef int _take_row(self, Pack* pack, const uint64_t* row, Py_ssize_t number) except -1 nogil:
-        cdef Known* known = &pack.known
+        cdef Known* known = pack.known
         cdef const RowHead* head = <const RowHead*>row
-        cdef int64_t now_ns = head.time_ns
+        cdef int64_t now_ns = head.time_ns - known.set_ns
         cdef int64_t passed_ns
         cdef double value, low, high
         cdef bint has_v
         cdef uint32_t found
-        if now_ns >= known.use.end_ns or not known.newest_ns <= now_ns <= known.newest_ns + SILENCE_NS:
+        if head.time_ns >= known.use.end_ns or not known.newest_ns <= now_ns <= known.newest_ns + SILENCE_NS:
             if not self._lags(pack, head.tags, now_ns):
-                self._pass_time(pack, now_ns, number)
+                self._pass_time(pack, head.time_ns, number)
+                now_ns = head.time_ns - known.set_ns
         self.newest_of_tags[head.tags] = now_ns
-        if now_ns > known.newest_ns:
-            known.newest_ns = now_ns
-        has_v = _find(&value, row, &pack.volts)
-        if has_v:
-            known.v = value
+        pack.is_heard = True
+        known.newest_ns = max(known.newest_ns, now_ns)
+        has_v = _find(&known.v, row, &pack.volts)
         if _find(&known.temp_min_c, row, &pack.temp_min) | _find(&known.temp_max_c, row, &pack.temp_max):
             low, high = known.temp_min_c, known.temp_max_c
             known.temp_c = high if low != low else low if high != high else (low + high) / 2
-            find_range(known)
         if _find(&value, row, &pack.current):
             found = end_what_is_over(known, now_ns)
             if found:
                 self._report(pack, found, number)
             passed_ns = now_ns - known.last.time_ns
-            if 0 < passed_ns <= pack.gap_ns and known.use.range >= 0:
-                known.use.spent_ns[known.use.range] += passed_ns
-            take_reading(&known.use.charge, value, now_ns, pack.gap_ns)
-            found = take_current(pack, value, now_ns)
-            if passed_ns > 0 and (pack.waiting_count or known.pairs.waiting_ns != NEVER_NS):
-                take_waiting(pack)
-            if found:
-                self._report(pack, found, number)
+            take_reading(&known.use.charge, value, head.time_ns, pack.gap_ns)
+            if 0 < passed_ns <= pack.gap_ns:
+                spend(known, passed_ns)
+            if passed_ns > 0:  # or it is of another source, somewhat late: its time is counted already
+                found = take_current(pack, value, now_ns)
+                if known.is_waiting:
+                    take_waiting(pack)
+                if found:
+                    self._report(pack, found, number)
         if has_v:
-            take_volts(pack, known.v, now_ns)
+            take_volts(pack, pack.cell_count, known.v, now_ns, current_at(pack, now_ns))
         if _find(&value, row, &pack.power):
-            take_reading(&known.use.energy, value, now_ns, pack.gap_ns)
+            take_reading(&known.use.energy, value, head.time_ns, pack.gap_ns)
         if _find(&value, row, &pack.soc):
-            take_soc(pack, value, now_ns)
-            find_range(known)
+            take_soc(known, value, now_ns)
         return 0
 
     cdef int _take_page(self, const uint64_t* page) except -1 nogil:
@@ -335,14 +304,16 @@ cdef class Health:
         cdef uint32_t mask_words = self.schema.records[head.record].mask_words
         cdef Pack* pack = self.pack_of_tags[head.tags] if head.tags < self.tag_count else NULL
         cdef int64_t before_ns = NEVER_NS
+        cdef int64_t now_ns
         cdef uint32_t word, number
         cdef uint64_t bits
-        cdef double v
-        cdef Cell* cell
+        cdef double v, a
         cdef bint is_level
         if pack == NULL or pack.pages != <int32_t>head.record:
             return 0
-        is_level = is_steady(&pack.known, head.time_ns)
+        now_ns = head.time_ns - pack.known.set_ns
+        a = current_at(pack, now_ns)
+        is_level = is_steady(pack.known, now_ns)
         for word in range(mask_words):
             bits = page[HEAD_WORDS + word]
             while bits:
@@ -350,19 +321,125 @@ cdef class Health:
                 bits &= bits - 1
                 if number >= pack.cell_count:
                     break
-                memcpy(&v, &page[HEAD_WORDS + mask_words + number], 8)
+                v = get_double(page, mask_words, number)
                 if not 0 < v < 100:
                     continue
-                cell = &pack.cells[number]
-                take_cell_volts(pack, number, v, head.time_ns)
-                if is_level:
-                    is_level = take_level(pack, cell, v, head.time_ns)
-                before_ns = max(before_ns, cell.newest_ns)
-                cell.newest_v, cell.newest_ns = v, head.time_ns
-        if has_rest(&pack.known, min(before_ns, head.time_ns)):
+                before_ns = max(before_ns, pack.cells[number].time_ns)
+                if is_level and level_over(v) > pack.cells[number].next_level:
+                    is_level = take_level(pack, number, v, now_ns)
+                take_volts(pack, number, v, now_ns, a)
+        if has_rest(pack.known, min(before_ns, now_ns)):
             self._report(pack, REST, <Py_ssize_t>head.id - 1)
         return 0
 
 
 cdef bytes _layout(const Pack* pack):
-    return f"health {LAYOUT} {sizeof(Known)} {sizeof(Cell)} {pack.cell_count} ".encode()
+    return f"health {LAYOUT} {sizeof(Known)} {sizeof(Cell)} {sizeof(Kept)} {pack.cell_count} ".encode()
+
+
+# --- what is reported, as Python objects. Rare
+
+cdef list _take_changes(Pack* pack, Py_ssize_t number, uint32_t found, Py_ssize_t row):
+    """Return what has `found` (bits of Changed) in a pack, in the order in which it happened, and forget it."""
+    cdef Known* known = pack.known
+    changes = []
+    if found & DRIVE_ENDED:
+        steps, *cells = _steps(pack, True)
+        changes.append(HealthChange(row, known.drive_ns + known.set_ns, number, HealthKind.DRIVE_ENDED, steps=steps,
+                                    cell_steps=tuple(cells)))
+        known.drive_ns = NEVER_NS
+        mark_steps(pack, False)
+    if found & CHARGE_ENDED:
+        steps, *cells = _steps(pack, False)
+        charges = [_cell_charge(&pack.kept[cell].levels) for cell in range(pack.cell_count)]
+        changes.append(HealthChange(row, known.charge.start_ns + known.set_ns, number, HealthKind.CHARGE_ENDED,
+                                    charge=_charge(known), steps=steps, cell_steps=tuple(cells),
+                                    cell_charges=tuple(charges)))
+        memset(&known.net_counted, 0, sizeof(Net))
+        mark_steps(pack, True)
+    if found & DRIVE_BEGUN:
+        mark_steps(pack, False)
+    if found & CHARGE_BEGUN:
+        changes.append(HealthChange(row, known.charge.start_ns + known.set_ns, number, HealthKind.CHARGE_BEGUN))
+    if found & REST:
+        changes.append(HealthChange(row, known.idle_ns + known.set_ns, number, HealthKind.REST, drift_mv=_drift(pack),
+                                    soc_pct=known.soc_pct))
+        known.idle_ns = RESTED_NS
+    if found & DAY:
+        changes += _day(pack, number, row)
+    return changes
+
+
+cdef list _steps(const Pack* pack, bint of_drive):
+    """Return those of the pack, and then of each cell, since the end of the charge before, or of the drive alone."""
+    cdef const Known* known = pack.known
+    cdef const Kept* kept
+    cdef uint32_t temps = known.conditions.temps - of_drive * known.before.temps
+    cdef uint32_t socs = known.conditions.socs - of_drive * known.before.socs
+    temp_c = (known.conditions.temp_c - of_drive * known.before.temp_c) / temps if temps else NAN
+    soc_pct = (known.conditions.soc_pct - of_drive * known.before.soc_pct) / socs if socs else NAN
+    found = []
+    for number in (pack.cell_count, *range(pack.cell_count)):
+        kept = &pack.kept[<uint32_t>number]
+        found.append(Steps(
+            kept.steps.count - of_drive * kept.before.count, kept.steps.ii - of_drive * kept.before.ii,
+            kept.steps.ui - of_drive * kept.before.ui, kept.steps.uu - of_drive * kept.before.uu, temp_c, soc_pct,
+        ))
+    return found
+
+
+cdef object _charge(const Known* known):
+    cdef const Charge* charge = &known.charge
+    cdef const Sums* sums = &charge.counted
+    return CountedCharge(
+        start_ns=charge.start_ns + known.set_ns, end_ns=charge.end_ns + known.set_ns,
+        from_soc_pct=charge.from_pct,
+        to_soc_pct=charge.to_pct if charge.to_ns >= charge.end_ns - 10 * SECOND_NS else NAN,
+        charge_ah=sums.as_ / 3600, bridged_ah=sums.bridged_as / 3600, energy_wh=sums.ws / 3600,
+        gap_s=sums.gap_ns / 1e9, duration_s=(charge.end_ns - charge.start_ns) / 1e9,
+        mean_current_a=sums.as_ / (sums.covered_ns / 1e9) if sums.covered_ns else NAN,
+        highest_current_a=charge.highest_a, end_current_a=charge.end_a,
+        temp_mean_c=sums.temp_ks / (sums.temp_ns / 1e9) if sums.temp_ns else NAN,
+        soc_fell_pct=charge.fell_pct, soc_step_pct=charge.step_pct, soc_step_ah=charge.step_as / 3600,
+        soc_still_ah=charge.still_as / 3600,
+        bridged_pause_s=charge.paused_ns / 1e9,
+        net_ah=known.net_counted.as_ / 3600, net_s=known.net_counted.covered_ns / 1e9,
+        net_gap_pct=known.net_counted.gap_pct,
+    )
+
+
+cdef object _cell_charge(const Levels* sums):
+    """The ratio of the deviations of two charges, and its own by what the line through them leaves over."""
+    cdef double n = sums.count
+    cdef double xx = n * sums.xx - sums.x * sums.x
+    cdef double xy = n * sums.xy - sums.x * sums.y
+    cdef double yy = n * sums.yy - sums.y * sums.y
+    if n < 3 or not (xx > 0 and yy > 0):
+        return CellCharge(sums.count, NAN, NAN)
+    return CellCharge(sums.count, sqrt(yy / xx), sqrt(yy / xx * max(1 - xy * xy / (xx * yy), 0.0) / (n - 2)))
+
+
+cdef tuple _drift(const Pack* pack):
+    cells = [pack.cells[cell].v if pack.cells[cell].time_ns >= pack.known.idle_ns + REST_NS else NAN
+             for cell in range(pack.cell_count)]
+    known = sorted([v for v in cells if v == v])
+    middle = (known[(len(known) - 1) // 2] + known[len(known) // 2]) / 2 if known else NAN
+    return tuple([(v - middle) * 1000 for v in cells])
+
+
+cdef list _day(const Pack* pack, Py_ssize_t number, Py_ssize_t row):
+    """Return its day as it is, in a list; none where nothing was counted."""
+    cdef const Known* known = pack.known
+    cdef Py_ssize_t place
+    sums = {
+        "charge_in_ah": in_hours(known.use.charge.into_s),
+        "charge_out_ah": in_hours(known.use.charge.out_of_s),
+        "energy_in_wh": in_hours(known.use.energy.into_s),
+        "energy_out_wh": in_hours(known.use.energy.out_of_s),
+    }
+    for place in range(TEMPERATURES * CHARGES):
+        temperature, charge = COLDEST_C + 10 * (place // CHARGES), 10 * (place % CHARGES)
+        sign = "m" if temperature < 0 else ""
+        sums[f"temp_{sign}{abs(temperature)}_soc_{charge}_s"] = known.use.spent_ns[place] / 1e9
+    day = {name: value for name, value in sums.items() if value > 0}
+    return [HealthChange(row, known.use.day_ns, number, HealthKind.DAY, day=day)] if day else []

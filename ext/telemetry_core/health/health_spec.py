@@ -78,9 +78,7 @@ class CountedCharge(NamedTuple):
     soc_step_ah: float  # and what was counted since the step before that
     soc_still_ah: float  # the most that was counted while it did not change
     bridged_pause_s: float  # of pauses of the station
-    net_ah: (
-        float  # since the end of the charge before, or the first row: current as it reads, without threshold,
-    )
+    net_ah: float  # of the current as it reads since the end of the charge before, or the first row,
     net_s: float  # the time that this covers,
     net_gap_pct: float  # and how far SOC moved, either way, in the time that it does not cover
 

@@ -57,10 +57,14 @@ cdef inline void take_reading(Integral* integral, double value, int64_t time_ns,
         integral.out_of_s = out_of_s
 
 
+cdef inline int64_t interval_of(int64_t time_ns, int64_t every_ns) noexcept nogil:
+    # Its number, rounded down, also before 1970.
+    return time_ns // every_ns if time_ns >= 0 else -1 - (-1 - time_ns) // every_ns
+
+
 cdef inline bint begins_second(Counters* counters, int64_t time_ns) noexcept nogil:
     """Return whether counters are due at this stamp: not within the second in which they were written last."""
-    # Rounded down, also before 1970.
-    cdef int64_t second = time_ns // NS_PER_S if time_ns >= 0 else -1 - (-1 - time_ns) // NS_PER_S
+    cdef int64_t second = interval_of(time_ns, NS_PER_S)
     if counters.is_written and second == counters.written_second:
         return False
     counters.written_second = second

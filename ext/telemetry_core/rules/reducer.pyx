@@ -25,6 +25,7 @@ from telemetry_core.memory cimport resized, with_room, zeroed
 from telemetry_core.rows.access cimport lowest_bit
 from telemetry_core.rows.batch cimport ROW_NEW_SENDER, RowHead, SampleBatch
 from telemetry_core.rows.schema cimport HEAD_WORDS, Record, Schema, copy_rests
+from telemetry_core.rules.counting cimport interval_of
 from telemetry_core.rules.reducing cimport by_record, check_rows
 
 cdef struct Held:                # of one key: a record with one tag set
@@ -41,11 +42,6 @@ cdef struct Held:                # of one key: a record with one tag set
 
 cdef enum:
     FIRST_TABLE_SIZE = 256
-
-
-cdef inline int64_t _interval(int64_t time_ns, int64_t every_ns) noexcept nogil:
-    # Rounded down, also before 1970.
-    return time_ns // every_ns if time_ns >= 0 else -1 - (-1 - time_ns) // every_ns
 
 
 cdef inline size_t _hash(uint32_t record, uint16_t tags) noexcept nogil:
@@ -135,9 +131,9 @@ cdef class Reducer:
             held = &self.held[index]
             if not held.pending or not (tags is None or held.tags in tags):
                 continue
-            is_over = every_row or held.interval < _interval(end_ns, self.every_ns[held.record])
+            is_over = every_row or held.interval < interval_of(end_ns, self.every_ns[held.record])
             if not is_over and held.waiting:
-                is_over = held.flag_interval < _interval(end_ns, self.flags_every_ns[held.record])
+                is_over = held.flag_interval < interval_of(end_ns, self.flags_every_ns[held.record])
             if is_over:
                 self._emit(held, out)
                 held.waiting = False
@@ -218,7 +214,7 @@ cdef class Reducer:
             passes = True
             every_ns = self.every_ns[head.record]
             if every_ns > 0:
-                interval = _interval(head.time_ns, every_ns)
+                interval = interval_of(head.time_ns, every_ns)
                 held = self._find(head.record, head.tags)
                 if held == NULL:
                     held = self._add(head.record, head.tags)
@@ -276,7 +272,7 @@ cdef class Reducer:
         cdef int64_t interval
         if not held.waiting:
             return 0
-        interval = _interval(head.time_ns, self.flags_every_ns[held.record])
+        interval = interval_of(head.time_ns, self.flags_every_ns[held.record])
         if held.pending:
             if held.flag_interval == interval:
                 return 0
@@ -288,7 +284,7 @@ cdef class Reducer:
     cdef bint _may_pass(self, Held* held, Record* record, uint64_t* row) noexcept nogil:
         # Whether a field whose changes pass differs from the one last sent, and no such change has passed in this
         # interval. A change that may not waits in the pending row.
-        cdef int64_t interval = _interval((<RowHead*>row).time_ns, self.flags_every_ns[held.record])
+        cdef int64_t interval = interval_of((<RowHead*>row).time_ns, self.flags_every_ns[held.record])
         if not self._changes(held, record, row, False):
             return False
         if held.seen and held.flag_interval == interval:

@@ -113,11 +113,8 @@ def test_downhill_braking_swallows_no_charge() -> None:
         bench.run(begin, end, current_a=current_a, soc_pct=40.0)
     bench.run(280, 700, current_a=30.0, soc_pct=41.0)
     assert kinds(bench) == [("DRIVE_ENDED", 0.0), ("CHARGE_BEGUN", 280.0)]
-    assert bench.health.is_open(0)
-    bench.changes += bench.health.due(0, START_NS + 699 * S + 900 * S)
-    assert bench.health.is_open(0)
+    assert bench.health.due(0, START_NS + 699 * S + 900 * S) == []
     bench.changes += bench.health.due(0, START_NS + 699 * S + 901 * S)
-    assert not bench.health.is_open(0)
     assert charge_of(bench).from_soc_pct == 40.0
 
 
@@ -342,7 +339,7 @@ def test_memory_is_small_and_only_whole_memory_of_the_same_layout_is_taken() -> 
     assert len(memory) < 64 * 1024
     other = Bench(cells=198)
     other.health.remember(0, memory)
-    assert (other.health.last_ns(0), other.health.is_open(0)) == (START_NS + 299 * S, True)
+    assert (other.health.last_ns(0), other.health.memory(0)) == (START_NS + 299 * S, memory)
     for damaged in (memory[:-1], memory + b"\0", memory[:-1] + bytes([memory[-1] ^ 1])):
         with pytest.raises(ValueError, match="damaged"):
             other.health.remember(0, damaged)
