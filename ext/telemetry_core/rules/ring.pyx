@@ -130,18 +130,21 @@ cdef class Ring:
         cdef const uint64_t* row = samples.words
         cdef const RowHead* head
         cdef Py_ssize_t number
+        cdef size_t words
         cdef bint is_inside, was_inside = False
+        cdef bint has_windows = self.window_count > 0
         turns = []
         for number in range(samples.rows):
             head = <const RowHead*>row
-            if self.window_count:
+            words = self.schema.records[head.record].row_words
+            if has_windows:
                 is_inside = self._is_inside(head, head.time_ns + shift_ns)
                 if is_inside != was_inside:
                     turns.append(number)
                 was_inside = is_inside
             if self.wanted[head.record]:
-                self._keep(row, self.schema.records[head.record].row_words, shift_ns)
-            row += self.schema.records[head.record].row_words
+                self._keep(row, words, shift_ns)
+            row += words
         return turns
 
     def open(self, line, int64_t from_ns, int64_t to_ns, uint32_t choice, SampleBatch out not None):
