@@ -3,7 +3,7 @@
 Promises:
 - What is reported depends on the rows, their stamps and their order, and not on how they were batched.
 - A row costs the same however long a charge lasts, and a reading of cells what its pages cost. Memory is fixed: that of a
-  pack with 198 cells has 53 kB, saved as it is.
+  pack with 198 cells has 50 kB, saved as it is.
 - Stamps of a source that step back by 2 s to 15 min are a clock that was set: the pack's own time stands still, and a
   charge has a gap of so much. A source that lags behind another sets nothing, and its current counts its own time.
 - It does not hold the GIL, and makes Python objects for changes only.
