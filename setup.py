@@ -28,7 +28,7 @@ SANITIZERS = ["-fsanitize=address,undefined"]
 # Wrapping: signed arithmetic is two's complement, whatever flags a Python was built with.
 COMPILE_ARGS = ["-ffp-contract=off", "-fwrapv"]
 if SANITIZE:
-    COMPILE_ARGS += ["-O1", "-g", "-fno-omit-frame-pointer", *SANITIZERS, "-fno-sanitize-recover=undefined"]
+    COMPILE_ARGS += ["-Og", "-g1", "-fno-omit-frame-pointer", *SANITIZERS, "-fno-sanitize-recover=undefined"]
 elif COVERAGE:
     COMPILE_ARGS += ["-O1", "-g0", "-fsanitize-coverage=inline-8bit-counters,pc-table,trace-cmp"]
 elif GCOV:
