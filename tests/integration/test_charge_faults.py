@@ -30,19 +30,22 @@ def sessions_of(charge: PlayedCharge, tmp_path: Path) -> list[Session]:
 
 
 def assert_ended_as_it_must(charge: PlayedCharge, session: Session, *, reason: str | None) -> None:
-    ends = charge.scenario.ends
+    ends, truth = charge.scenario.ends, charge.truth
+    assert (truth.phase, truth.outcome, truth.side) == (ends.phase, ends.outcome, ends.side)
     last_phase = [phase.phase for phase in session.phases if phase.attempt == session.attempts][-1]
     assert (last_phase, session.outcome, session.stop_side) == (ends.phase, ends.outcome, ends.side)
     assert (session.stop_reason, session.attempts) == (reason, ends.attempts)
     seen = [(error.attempt, error.side, error.what) for error in session.errors]
-    assert seen == [(error.attempt, error.side, error.what) for error in charge.truth.errors]
+    assert seen == [(error.attempt, error.side, error.what) for error in truth.errors]
 
 
 @pytest.mark.parametrize("name", BY_FAULT)
 def test_a_fault_is_one_session_that_ends_as_the_contract_says(name: str, tmp_path: Path) -> None:
     charge = played_charge(name)
+    ends = charge.scenario.ends
+    assert (charge.truth.reason, charge.truth.attempts) == (ends.reason, ends.attempts)
     (session,) = sessions_of(charge, tmp_path)
-    assert_ended_as_it_must(charge, session, reason=charge.scenario.ends.reason)
+    assert_ended_as_it_must(charge, session, reason=ends.reason)
 
 
 @pytest.mark.parametrize("name", BY_FAULT)

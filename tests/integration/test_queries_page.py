@@ -8,6 +8,7 @@ within bounds alone, by each shape: answers about them are those of all values, 
 import json
 import re
 import subprocess
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, timedelta
 from functools import cache
@@ -42,7 +43,17 @@ from tests.support.queries_page import (
     questions,
     setup_code,
 )
-from tests.support.raw_answers import LABELS, Answer, RawPoints, answers
+from tests.support.raw_answers import (
+    DAY_NS,
+    LABELS,
+    NS,
+    Answer,
+    Asked,
+    RawPoints,
+    answers,
+    hours_as_full,
+    hours_hotter,
+)
 from tests.support.servers import Database
 
 pytestmark = pytest.mark.xdist_group("fleet")  # driven and loaded once
@@ -89,10 +100,14 @@ def check(found: Answer, question: Question, zone: ZoneInfo | None) -> None:
 
 
 @cache
-def of_all_values(zone: ZoneInfo | None = None, **limits: float) -> dict[int, Answer]:
-    """Answer of the vehicle's every value. limits: other ones than the page's."""
-    points = RawPoints(driven().lines[UNREDUCED])
-    return answers(points, NOW, zone or UTC, **limits)
+def all_values() -> RawPoints:
+    """Return the vehicle's every value."""
+    return RawPoints(driven().lines[UNREDUCED])
+
+
+@cache
+def of_all_values(zone: ZoneInfo | None = None) -> dict[int, Answer]:
+    return answers(all_values(), NOW, zone or UTC)
 
 
 def check_within_bounds(found: Answer, question: Question, zone: ZoneInfo | None) -> None:
@@ -165,19 +180,26 @@ def test_pandas_gives_the_true_answer(
 
 
 @pytest.mark.server("influxdb2")
-@pytest.mark.parametrize(("number", "page", "limit", "bound"), [(8, 45, 9, 0.5), (20, 95, 30, 0.1)])
+@pytest.mark.parametrize(
+    ("number", "hours", "page", "limit", "bound"),
+    [(8, hours_hotter, 45, 9, 0.5), (20, hours_as_full, 95, 30, 0.1)],
+)
 def test_the_hours_of_values_within_bounds_are_those_of_all_as_far_as_bounds_allow(
-    number: int, page: int, limit: int, bound: float, client_environment: Database
+    number: int,
+    hours: Callable[[Asked, float], Answer],
+    page: int,
+    limit: int,
+    bound: float,
+    client_environment: Database,
 ) -> None:
     (asked,) = (each for each in QUESTIONS if each.number == number)
     flux, influxql, pandas = (
         re.sub(rf"\b{page}\b", str(limit), text) for text in (asked.flux, asked.influxql, asked.pandas)
     )
     asked = replace(asked, flux=flux, influxql=influxql, pandas=pandas)
-    most, least = (
-        of_all_values(hot_c=limit + by, full_pct=limit + by)[number][UNREDUCED, "main"]
-        for by in (-bound, bound)
-    )
+    now_ns = int(NOW.timestamp()) * NS
+    ten_days = Asked(all_values(), now_ns - 10 * DAY_NS, now_ns)
+    most, least = (hours(ten_days, limit + by)[UNREDUCED, "main"] for by in (-bound, bound))
     for answer in (answer_by_flux, answer_by_influxql, answer_by_pandas):
         found = answer(client_environment, asked, LABELS[number])
         for vehicle in SHAPES:

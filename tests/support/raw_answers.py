@@ -178,9 +178,7 @@ class Asked:
         return answer
 
 
-def answers(
-    points: RawPoints, now: datetime, zone: tzinfo, *, hot_c: float = 45.0, full_pct: float = 95.0
-) -> dict[int, Answer]:
+def answers(points: RawPoints, now: datetime, zone: tzinfo) -> dict[int, Answer]:
     """Return the answers to all questions, by their number."""
     now_ns = int(now.timestamp()) * NS
 
@@ -200,7 +198,7 @@ def answers(
         5: week.worst_cells(),
         6: ten.charging_minutes(),
         7: week.charging_power(),
-        8: _hours(ten.minutes("temp_max_c", max), lambda hottest_c: hottest_c > hot_c),
+        8: hours_hotter(ten, 45.0),
         9: _drift(ten),
         10: _at_rest(week),
         11: week.lost(),
@@ -219,7 +217,7 @@ def answers(
             for labels, values in ten.values("gateway", "uptime_s", ("vehicle",)).items()
             if len(values) > 1
         },
-        20: _hours(ten.minutes("soc_pct", min), lambda least_pct: least_pct >= full_pct),
+        20: hours_as_full(ten, 95.0),
         **_of_charges(month),
         26: past(400).grouped("battery_health", "soh_pct", lambda values: values[-1]),
         27: past(365).grouped("battery_health", "capacity_ah", lambda values: values[-1] - values[0]),
@@ -233,6 +231,16 @@ def _mean(values: list[float]) -> float:
 
 def _thousands(answer: Answer) -> Answer:
     return {labels: value / 1000.0 for labels, value in answer.items()}
+
+
+def hours_hotter(asked: Asked, than_c: float) -> Answer:
+    """Return how long packs were hotter."""
+    return _hours(asked.minutes("temp_max_c", max), lambda hottest_c: hottest_c > than_c)
+
+
+def hours_as_full(asked: Asked, as_pct: float) -> Answer:
+    """Return how long packs were at least as full."""
+    return _hours(asked.minutes("soc_pct", min), lambda least_pct: least_pct >= as_pct)
 
 
 def _hours(by_minute: Mapping[tuple[Labels, int], float], counts: Callable[[float], bool]) -> Answer:

@@ -9,6 +9,7 @@ ROOMS, CORE and SIMULATOR are the order: a room may import from those before it 
 import ast
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
@@ -65,11 +66,13 @@ _BLOCK = re.compile(r"(?<=<!-- rooms: )(table|picture|simulator)( -->\n).*?(?=<!
 Arrows = Mapping[tuple[str, str], list[str]]  # (importing room, imported room) -> files that do
 
 
+@cache
 def imports() -> Arrows:
     """Return every import of one room of `telemetry/` from another."""
     return _arrows("telemetry", ROOMS, HALL)
 
 
+@cache
 def simulator_imports() -> Arrows:
     """Return every import of one room of `firmware_sim/` from another, or from a package of ours."""
     return _arrows("firmware_sim", SIMULATOR, SIMULATOR[-1])

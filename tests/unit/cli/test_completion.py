@@ -5,7 +5,6 @@ import os
 import pty
 import shutil
 import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -13,6 +12,7 @@ import pytest
 
 from telemetry.__main__ import COMMANDS, build_parser
 from telemetry.cli.completion import script
+from tests.support.command import printed
 
 DEADLINE_S = 60.0
 
@@ -186,10 +186,4 @@ def test_fish_offers_what_fits(tmp_path: Path) -> None:
 
 
 def test_the_command_prints_the_script(shell: str) -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "telemetry", "completion", shell],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert done.stdout == script(build_parser(COMMANDS), shell)
+    assert printed("completion", shell) == script(build_parser(COMMANDS), shell)

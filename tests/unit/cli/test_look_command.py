@@ -112,9 +112,10 @@ def test_a_page_is_written_in_place_of_the_table_beside_a_format_and_over_nothin
 
 
 def test_a_folder_and_a_glob_are_looked_at_as_their_logs_are(drive: Path, tmp_path: Path) -> None:
+    frames = drive.read_bytes().splitlines(keepends=True)
     for name in ("a/one.log", "two.log"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).write_bytes(drive.read_bytes())
+        (tmp_path / name).write_bytes(b"".join(frames[:5000]))
     (tmp_path / "notes.md").write_text("none")
     logs = looked(tmp_path / "a/one.log", tmp_path / "two.log")
     assert looked(tmp_path) == looked(tmp_path / "**/*.log") == logs

@@ -54,11 +54,10 @@ def test_the_table_is_indented_and_the_report_is_a_page(tmp_path: Path) -> None:
         write_report(good(), tmp_path / "gone" / "charge.html")
 
 
-@pytest.mark.parametrize("seed", [1, 2])
 def test_beside_a_short_scenario_the_charge_is_short_and_its_session_agrees_with_the_plant(
-    tmp_path: Path, seed: int
+    tmp_path: Path,
 ) -> None:
-    truth: PlugTruth = simulate(tmp_path, seed, 1_795_000_000_000_000_000, beside_s=1.0)
+    truth: PlugTruth = simulate(tmp_path, 1, 1_795_000_000_000_000_000, beside_s=1.0)
     assert (truth.attempts, truth.outcome) == (2, "complete")
     assert truth.duration_s < 420.0  # a quarter of 25 minutes, with two handshakes
     (session,) = collect_sessions([truth.log], protocol=PROTOCOL)
@@ -69,6 +68,7 @@ def test_beside_a_short_scenario_the_charge_is_short_and_its_session_agrees_with
     assert truth.log.read_text("ascii").startswith("(1795000000.")
 
 
+@pytest.mark.long  # the whole charge is simulated
 def test_beside_half_an_hour_the_charge_goes_to_80_percent(tmp_path: Path) -> None:
     truth = simulate(tmp_path, seed=1, origin_ns=0, beside_s=1765.0)
     report = json.loads((tmp_path / "plug.json").read_text("utf-8"))

@@ -133,7 +133,7 @@ def is_good(truth: ChargeTruth) -> bool:
     return (truth.outcome, truth.attempts, truth.errors) == ("complete", 1, ())
 
 
-@pytest.mark.parametrize("frame_ns", [20_000_000, 35_000_000, 60_000_000, 113_000_000, 250_000_000])
+@pytest.mark.parametrize("frame_ns", [20_000_000, 113_000_000, 250_000_000])
 def test_the_energies_of_a_charge_are_the_plant_s_however_slow_the_machine_is(frame_ns: int) -> None:
     """At 60x, 113 ms of a charge are 530 frames a second, and 250 ms are 240; a charge has 4000."""
     late = played_late(frame_ns, late_ns=2_000_000_000, until_soc_pct=36.0)

@@ -2,6 +2,7 @@
 
 import ast
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).parents[3]
@@ -74,26 +75,30 @@ def traces(handler: ast.ExceptHandler) -> set[str]:
     return found
 
 
+@cache
+def trees() -> dict[str, ast.Module]:
+    """Return what each file of the rooms holds, by its name."""
+    files = (file for room in ROOMS for file in sorted((ROOT / room).rglob("*.py")))
+    return {file.relative_to(ROOT).as_posix(): ast.parse(file.read_text()) for file in files}
+
+
 def test_each_handler_of_every_exception_is_listed_with_the_trace_that_it_leaves() -> None:
     listed: dict[tuple[str, str], list[str]] = {}
-    for room in ROOMS:
-        for file in sorted((ROOT / room).rglob("*.py")):
-            name = file.relative_to(ROOT).as_posix()
-            for function, handler in broad_handlers(ast.parse(file.read_text())):
-                known = TRACES.get((name, function), [])
-                kept = [trace for trace in known if trace in traces(handler)]
-                place = f"{name}:{handler.lineno} ({function}) swallows what it catches, or is not listed"
-                assert kept, place
-                listed.setdefault((name, function), []).append(kept[0])
+    for name, tree in trees().items():
+        for function, handler in broad_handlers(tree):
+            known = TRACES.get((name, function), [])
+            kept = [trace for trace in known if trace in traces(handler)]
+            place = f"{name}:{handler.lineno} ({function}) swallows what it catches, or is not listed"
+            assert kept, place
+            listed.setdefault((name, function), []).append(kept[0])
     assert listed == TRACES
 
 
 def test_nothing_suppresses_every_exception() -> None:
-    for room in ROOMS:
-        for file in sorted((ROOT / room).rglob("*.py")):
-            for node in ast.walk(ast.parse(file.read_text())):
-                if isinstance(node, ast.Call) and ast.unparse(node.func).endswith("suppress"):
-                    assert not any(is_broad(argument) for argument in node.args), f"{file}:{node.lineno}"
+    for name, tree in trees().items():
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Call) and ast.unparse(node.func).endswith("suppress"):
+                assert not any(is_broad(argument) for argument in node.args), f"{name}:{node.lineno}"
 
 
 def test_a_handler_that_swallows_is_seen() -> None:

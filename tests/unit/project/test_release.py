@@ -52,6 +52,7 @@ def test_the_debian_package_has_the_versions_of_the_release() -> None:
     assert locked("debian").keys() < locked("release").keys()
 
 
+@pytest.mark.long  # of a release: it reads all that is locked
 def test_the_sbom_is_valid_and_has_every_package_with_its_hashes(tmp_path: Path) -> None:
     from cyclonedx.schema import SchemaVersion  # a second; no other test needs it
     from cyclonedx.validation.json import JsonStrictValidator

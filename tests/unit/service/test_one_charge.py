@@ -1,6 +1,6 @@
 """One charge through the pipeline and the spool: whole, stopped and killed in its middle, moved, and left."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -110,28 +110,13 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> tuple[int, dict[str, byte
 
 
 @pytest.mark.parametrize("go_on", [Charge.reload, killed])
-@pytest.mark.parametrize(
-    ("bays", "top"),
-    [
-        ((*BAYS, "bay-3"), ""),
-        (("bay-0", *BAYS), ""),
-        (BAYS[::-1], ""),
-        (BAYS, BUS),
-        (BAYS, BUS + MAP),
-        (BAYS, LIMITS),
-    ],
-    ids=["a bus after", "a bus before", "another order", "a database", "a map", "cross_check"],
-)
 def test_what_is_not_the_plug_s_may_change_in_the_middle_of_a_session(
-    go_on: Callable[[Charge], None],
-    bays: Sequence[str],
-    top: str,
-    whole: tuple[int, dict[str, bytes]],
-    tmp_path: Path,
+    go_on: Callable[[Charge], None], whole: tuple[int, dict[str, bytes]], tmp_path: Path
 ) -> None:
+    """All of it at once: buses before and after it, their order, a database, a map and a limit."""
     bench = Charge(tmp_path, PLAIN)
     bench.play(0, MIDDLE)
-    bench.configure(bays, PLAIN + top)
+    bench.configure(("bay-0", *BAYS[::-1], "bay-3"), PLAIN + BUS + MAP + LIMITS)
     go_on(bench)
     bench.play(MIDDLE)
     bench.finish()
