@@ -22,6 +22,8 @@ from telemetry.decode.decoder import Decoder
 from telemetry.decode.health import health_in_logs
 from telemetry.errors import EXIT_OK, DataError, UsageError, one_line
 from telemetry.health.found import FoundPack, packs
+from telemetry.health.picture import draw
+from telemetry.health.report import page
 from telemetry.health.shown import as_csv, as_json, as_table
 from telemetry.logs.files import recording_files
 from telemetry.overview.found_sessions import since_ns
@@ -88,7 +90,7 @@ def run(arguments: argparse.Namespace) -> int:
         if not found and (arguments.report or arguments.png):
             raise DataError(warnings[0], hint="nothing is drawn")
     sys.stderr.writelines(f"warning: {one_line(line)}\n" for line in warnings)
-    if not write_reports(arguments, arguments.files, lambda: _page(found), lambda file: _draw(found, file)):
+    if not write_reports(arguments, arguments.files, lambda: page(found), lambda file: draw(found, file)):
         sys.stdout.write(_text(arguments, found))
     if decoder is not None:
         decoder.raise_unread()
@@ -105,18 +107,6 @@ def _text(arguments: argparse.Namespace, found: Sequence[FoundPack]) -> str:
     if arguments.format == "json":
         return as_json(found)
     return as_csv(found, raw_text=arguments.raw_text) if arguments.format == "csv" else as_table(found)
-
-
-def _page(found: Sequence[FoundPack]) -> str:
-    from telemetry.health.report import page
-
-    return page(found)
-
-
-def _draw(found: Sequence[FoundPack], file: Path) -> None:
-    from telemetry.health.picture import draw
-
-    draw(found, file)
 
 
 def _wanted(arguments: argparse.Namespace) -> Callable[[Point], bool]:

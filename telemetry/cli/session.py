@@ -5,7 +5,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from telemetry.charging.report.page import page
 from telemetry.charging.report.phrases import moment
+from telemetry.charging.report.picture import draw
 from telemetry.charging.report.table import as_text
 from telemetry.charging.session import Session
 from telemetry.cli.charging_sources import add_source_arguments, found_sessions
@@ -37,24 +39,10 @@ def run(arguments: argparse.Namespace) -> int:
     with found_sessions(arguments) as found:
         session = found.whole(_chosen(arguments.id, found))
         found.warn()
-    if not write_reports(
-        arguments, arguments.files, lambda: _page(session), lambda file: _draw(session, file)
-    ):
+    if not write_reports(arguments, arguments.files, lambda: page(session), lambda file: draw(session, file)):
         sys.stdout.write(as_text(session))
     found.raise_unread()
     return EXIT_OK
-
-
-def _page(session: Session) -> str:
-    from telemetry.charging.report.page import page
-
-    return page(session)
-
-
-def _draw(session: Session, file: Path) -> None:
-    from telemetry.charging.report.picture import draw
-
-    draw(session, file)
 
 
 def _chosen(id: str, found: FoundSessions) -> Session:
