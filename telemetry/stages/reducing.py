@@ -11,7 +11,7 @@ from telemetry_core.rows.batch import SampleBatch
 from telemetry_core.rows.schema import Schema
 from telemetry_core.rules.reducer import Reducer
 
-from telemetry.ledger import add
+from telemetry.ledger import Names
 from telemetry.rules.reduce import ReduceSettings
 from telemetry.rules.send import SendSettings
 from telemetry.rules.trigger import ResolvedTrigger
@@ -42,6 +42,9 @@ class Reducing:
         modes = modes_of(schema, reduce, send) if self._bounds else ()
         self.bounded = [record for record, mode in enumerate(modes) if mode > 0]
         self._reduced = [SampleBatch(schema), SampleBatch(schema)]
+        self._made, self._left_out = Names("points/made/"), Names("values/left_out/")
+        bounded = (schema.specs[record].measurement for record in self.bounded)
+        self._left_out_from_0 = {self._left_out[name]: 0 for name in bounded}
         self._tag_sets: dict[tuple[str, str], set[int]] = {}  # by a tag and its value
         self._factor = (1.0, reduce.longest_ns / 1e9)
         ring_bytes = reduce.ring_bytes if self._reducers else 0  # otherwise all rows are sent
@@ -105,7 +108,8 @@ class Reducing:
         for reducer in reducers:
             self._reduced[0].clear()
             reducer.flush(self._reduced[0], before_ns, tags)
-            yield self._reduced[0]
+            if self._reduced[0]:
+                yield self._reduced[0]
 
     def set_factor(self, factor: float, longest_s: float) -> None:
         """Multiply all bounds as configured by `factor` from now on, once all is flushed.
@@ -140,14 +144,11 @@ class Reducing:
         """Return points that this has added or taken off. Those that are held are not made yet."""
         counters = self.windows.counted() if self.windows else {}
         for each in self._reducers:
-            pending = {f"points/made/{name}": -n for name, n in each.pending_by_measurement().items()}
-            counters = add(counters, pending, {"points/reduced": each.reduced})
+            self._made.count(counters, each.made_by_measurement())
+            counters["points/reduced"] = counters.get("points/reduced", 0) + each.reduced
         if self._bounds is not None:
-            parts = self._bounds.parts_by_measurement()
-            left_out = {self._schema.specs[record].measurement: 0 for record in self.bounded}
-            left_out |= self._bounds.left_out_by_measurement()
-            counters = add(counters, {f"points/made/{name}": n for name, n in parts.items()})
-            counters |= {f"values/left_out/{name}": n for name, n in left_out.items()}
+            counters |= self._left_out_from_0
+            self._left_out.count(counters, self._bounds.left_out_by_measurement())
         return counters
 
 

@@ -22,72 +22,26 @@ Relies on stamps in integer ns: slopes are taken from the pivot, so that doubles
 """
 
 cimport cython
-from libc.math cimport INFINITY, fabs, isfinite
-from libc.stdint cimport INT64_MAX, INT64_MIN, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+from libc.math cimport NAN, fabs, isfinite
+from libc.stdint cimport INT64_MAX, INT64_MIN, int64_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport free
-from libc.string cimport memcmp, memcpy, memset
+from libc.string cimport memcmp, memcpy
 
 from telemetry_core.memory cimport with_room, zeroed
 from telemetry_core.rows.access cimport lowest_bit, set_word, value_of
 from telemetry_core.rows.batch cimport ROW_NEW_SENDER, ROW_OTHER_SENDER, ROW_REPLACES, RowHead, SampleBatch
-from telemetry_core.rows.schema cimport HEAD_WORDS, SLOT_CHARACTERS, SLOT_FLOAT, Field, Record, Schema
+from telemetry_core.rows.schema cimport HEAD_WORDS, Field, Record, Schema
+from telemetry_core.rules.doors cimport (
+    DOOR_ENDED, DOOR_FLAG, DOOR_HOLD, DOOR_LINE, DOOR_OPEN, DOOR_TEXT, DOOR_UNUSED, GAP_NS, Door, Key, Source,
+    begin_run, end_runs, free_key, gap_of, is_another, is_due, memory_of, new_key, none_due_before, remember_of,
+    rest_bytes,
+)
 from telemetry_core.rules.reducing cimport by_record, check_rows
 
 cdef enum:
-    GAP_NS = 2_000_000_000       # no shorter silence is a gap
     TAG_SETS = 65536
-
-cdef enum DoorKind:
-    DOOR_LINE = 0
-    DOOR_HOLD = 1
-    DOOR_EXACT = 2               # a number without a bound
-    DOOR_FLAG = 3                # what passes at each change: flags, value tables, texts
-    DOOR_TEXT = 4                # a text longer than its slot: it has no candidate
-
-cdef enum DoorState:
-    DOOR_UNUSED = 0              # no value has come
-    DOOR_ENDED = 1               # any next value is kept
-    DOOR_OPEN = 2
-
-cdef enum RecordMode:
     MODE_DROPPED = -1
     MODE_PASSING = 0
-
-cdef struct Door:                # of one field of a key
-    int64_t pivot_ns             # stamp of the value last kept
-    double pivot                 # that value; EXACT and FLAG: the bits of its slot
-    double lowest                # of the slopes from the pivot within the bound of all values since
-    double highest
-    uint64_t slot                # the candidate
-    int64_t distance_ns          # between the last two values
-    double bound
-    uint32_t source              # where the candidate is from: index of Key.sources + 1; 0: no candidate
-    uint8_t kind
-    uint8_t state
-    uint8_t is_plain             # its slot is a double, and that is the value
-
-cdef struct Source:              # a row that has candidates
-    int64_t time_ns
-    uint32_t id
-    uint32_t nudge_ns
-    uint64_t step                # in which a part of it went out last
-    size_t part                  # where, in the words of `out`
-    uint32_t values              # candidates
-    uint32_t next                # where it is free: the next free one
-    uint16_t channel
-    uint8_t is_out               # a part has gone out
-
-cdef struct Key:
-    uint32_t record
-    uint16_t tags
-    uint32_t unused              # the first free one of `sources`
-    uint32_t pending             # sources of which nothing has gone out
-    int64_t parts                # beyond the first of a row
-    int64_t left_out             # values
-    int64_t stepped_ns           # stamps up to it may come again: those before a step back
-    Door* doors                  # as the record's fields
-    Source* sources              # one more than fields
-    uint64_t* texts              # slots of the texts last kept, laid out as in a row; NULL: none is that long
 
 
 @cython.final
@@ -108,7 +62,11 @@ cdef class Bounds:
     cdef readonly int64_t holding
     cdef int64_t every_ns
     cdef int64_t longest_ns
-    cdef int64_t beat_ns         # a pivot before it is too old for the last row
+    cdef int64_t half_ns         # of it
+    cdef int64_t began_ns        # the half that the last row is in
+    cdef int64_t beat_ns         # a pivot before it is too old for that row
+    cdef int64_t due_ns          # no candidate is before it
+    cdef bint has_intervals
     cdef int64_t* flags_every_ns # as Schema.records
     cdef int64_t* modes          # as Schema.records
     cdef double* bounds          # as Schema.fields
@@ -127,7 +85,10 @@ cdef class Bounds:
         if len(bounds) != schema.field_count or not all(each == -1 or 0 <= each <= 1e100 for each in bounds):
             raise ValueError("bounds of another schema, or not from 0 to 1e100")
         self.schema = schema
-        self.line, self.every_ns, self.longest_ns, self.factor = line, every_ns, longest_ns, 1.0
+        self.line, self.every_ns, self.factor = line, every_ns, 1.0
+        self.has_intervals = every_ns > 0 or any(flags_every_ns or ())
+        self.due_ns = INT64_MIN if self.has_intervals else INT64_MAX
+        self._set_longest(longest_ns)
         self.modes = by_record(schema, modes, MODE_DROPPED)
         self.flags_every_ns = by_record(schema, flags_every_ns, 0)
         self.bounds = <double*>zeroed(schema.field_count, sizeof(double))
@@ -137,16 +98,11 @@ cdef class Bounds:
             self.bounds[index] = bounds[index]
 
     def __dealloc__(self):
-        cdef Key* key
         cdef size_t index
         for index in range(self.key_count):
-            key = self.keys[index]
-            free(self.of_tags[key.tags])
-            self.of_tags[key.tags] = NULL
-            free(key.doors)
-            free(key.sources)
-            free(key.texts)
-            free(key)
+            free(self.of_tags[self.keys[index].tags])
+            self.of_tags[self.keys[index].tags] = NULL
+            free_key(self.keys[index])
         free(self.keys)
         free(self.of_tags)
         free(self.modes)
@@ -173,27 +129,34 @@ cdef class Bounds:
         cdef bint every_one = before_ns is None
         cdef size_t number
         cdef Key* key
+        if not every_one and end_ns <= self.due_ns:
+            return
         for number in range(self.key_count):
             key = self.keys[number]
             if tags is None or key.tags in tags:
                 self._flush(key, out, every_one, end_ns)
+        if not every_one and not self.has_intervals:
+            self.due_ns = INT64_MAX
+            for number in range(self.key_count):
+                key = self.keys[number]
+                self.due_ns = min(self.due_ns, none_due_before(
+                    key, self.schema.records[key.record].field_count, self.longest_ns))
 
     def copy(self, SampleBatch out not None, tags):
         """Append to `out` the candidates of these tag sets, as `flush` would. They stay what they are."""
         check_rows(self.schema, None, out)
         cdef Record* record
         cdef Key* key
-        cdef Door* door
         cdef size_t number
-        cdef uint32_t index
+        cdef uint32_t index, at
         for number in range(self.key_count):
             key = self.keys[number]
             record = &self.schema.records[key.record]
             self.step += 1
             for index in range(record.field_count if key.tags in tags else 0):
-                door = &key.doors[index]
-                if door.source:
-                    set_word(self._row(key, &key.sources[door.source - 1], out), record.mask_words, index, door.slot)
+                at = key.doors[index].source
+                if at:
+                    set_word(self._row(key, &key.sources[at - 1], out), record.mask_words, index, key.doors[index].slot)
 
     def pass_by(self, SampleBatch samples not None, SampleBatch out not None):
         """Append to `out` the candidates of keys of these rows, which go out whole: their runs end."""
@@ -210,16 +173,15 @@ cdef class Bounds:
             row += self.schema.records[head.record].row_words
 
     cdef int _end(self, Key* key, SampleBatch out) except -1 nogil:
-        cdef uint32_t index
         self._flush(key, out, True, INT64_MAX)
-        for index in range(self.schema.records[key.record].field_count):
-            key.doors[index].state = min(key.doors[index].state, DOOR_ENDED)
+        end_runs(key, self.schema.records[key.record].field_count)
         return 0
 
     def set_factor(self, double factor, int64_t longest_ns, SampleBatch out not None):
         """Multiply all bounds as configured by `factor` from now on. What is held goes out: runs begin again."""
         self.flush(out)
-        self.factor, self.longest_ns = factor, longest_ns
+        self.factor = factor
+        self._set_longest(longest_ns)
         cdef size_t number
         cdef uint32_t index
         cdef Record* record
@@ -231,29 +193,13 @@ cdef class Bounds:
     def memory(self):
         """Return what is held, as plain values: for bounds of the same schema and settings."""
         cdef size_t number
-        cdef uint32_t index
-        cdef Key* key
-        cdef Source source
-        cdef Record* record
-        kept = []
-        for number in range(self.key_count):
-            key = self.keys[number]
-            record = &self.schema.records[key.record]
-            sources = []
-            for index in range(record.field_count + 1):
-                source = key.sources[index]
-                source.step = source.part = 0
-                sources.append(source)
-            kept.append((key.record, key.tags, key.unused, key.pending, key.stepped_ns,
-                         [key.doors[index] for index in range(record.field_count)], sources,
-                         [] if key.texts == NULL else [key.texts[index] for index in range(record.row_words)]))
-        return kept
+        return [memory_of(self.keys[number], &self.schema.records[self.keys[number].record])
+                for number in range(self.key_count)]
 
     def remember(self, memory):
         """Go on with the `memory` of another one; this one holds nothing yet."""
         cdef Key* key
         cdef Record* layout
-        cdef uint32_t index
         for record, tags, unused, pending, stepped_ns, doors, sources, texts in memory:
             if record >= self.schema.record_count or len(doors) != self.schema.records[record].field_count:
                 raise ValueError("the memory is of another schema")
@@ -262,35 +208,34 @@ cdef class Bounds:
             if len(sources) != layout.field_count + 1 or len(texts) != (layout.row_words if key.texts != NULL else 0):
                 raise ValueError("the memory is of another schema")
             key.unused, key.pending, key.stepped_ns = unused, pending, stepped_ns
-            for index in range(layout.field_count):
-                key.doors[index] = doors[index]
-            for index in range(layout.field_count + 1):
-                key.sources[index] = sources[index]
-                self.holding += key.sources[index].values != 0
-            for index in range(len(texts)):
-                key.texts[index] = texts[index]
+            self.holding += remember_of(key, doors, sources, texts)
             self.pending += key.pending
+        self.due_ns = INT64_MIN
 
-    def pending_by_measurement(self):
-        """Return how many rows have not gone out and still may, by measurement, without those that have none."""
-        return self._sums([self.keys[number].pending for number in range(self.key_count)])
-
-    def parts_by_measurement(self):
-        """Return how many parts of rows have gone out beyond the first of each, by measurement."""
-        return self._sums([self.keys[number].parts for number in range(self.key_count)])
+    def made_by_measurement(self):
+        """Return how many parts of rows have gone out beyond the first of each, less the rows of which none has."""
+        return self._sums(left_out=False)
 
     def left_out_by_measurement(self):
         """Return how many values were left out, by measurement."""
-        return self._sums([self.keys[number].left_out for number in range(self.key_count)])
+        return self._sums(left_out=True)
 
-    cdef object _sums(self, counts):
+    cdef dict _sums(self, bint left_out):
         cdef size_t number
-        found = {}
+        cdef int64_t count
+        cdef Key* key
+        cdef dict found = {}
         for number in range(self.key_count):
-            if counts[number]:
-                measurement = self.schema.specs[self.keys[number].record].measurement
-                found[measurement] = found.get(measurement, 0) + counts[number]
+            key = self.keys[number]
+            count = key.left_out if left_out else key.parts - key.pending
+            if count:
+                measurement = self.schema.specs[key.record].measurement
+                found[measurement] = found.get(measurement, 0) + count
         return found
+
+    cdef void _set_longest(self, int64_t longest_ns) noexcept:
+        self.longest_ns, self.half_ns = longest_ns, (longest_ns + 1) // 2
+        self.began_ns, self.beat_ns = 0, -self.half_ns
 
     cdef int _reduce(self, SampleBatch samples, SampleBatch out) except -1 nogil:
         cdef uint64_t* row = samples.words
@@ -316,29 +261,34 @@ cdef class Bounds:
         return 0
 
     cdef int _take(self, Key* key, Record* record, uint64_t* row, SampleBatch out) except -1 nogil:
-        # The values of a row that change nothing are done here; `_decide` has the rules, for all of them.
+        # Most values are done here: those that change nothing, and changes that pass. `_decide` has the rules, for all.
         cdef RowHead* head = <RowHead*>row
         cdef uint64_t* slots = row + HEAD_WORDS + record.mask_words
         cdef Field* fields = self.schema.fields + record.first_field
         cdef int64_t time_ns = head.time_ns
-        cdef int64_t half_ns = (self.longest_ns + 1) // 2
-        cdef int64_t beat_ns = time_ns % half_ns
+        cdef int64_t flags_every_ns = self.flags_every_ns[key.record]
         cdef Door* doors = key.doors
         cdef Source* sources = key.sources
-        cdef uint32_t mine
         cdef Source* source
         cdef Door* door
-        cdef uint32_t before = 0         # the source of the last candidate that was looked at
+        cdef uint64_t* own = NULL        # the part of this row that goes out
+        cdef uint32_t mine, word, index
+        cdef uint32_t before = 0         # the source of the last candidate that was looked at; 0: there was none
         cdef uint32_t left_out = 0       # how many of its candidates
-        cdef int64_t since = 0           # the row after it
-        cdef bint goes_on = False        # and that it is of the same run
         cdef uint32_t candidates = 0
-        cdef uint32_t word, index
         cdef uint64_t left, bits
-        cdef int64_t distance
-        cdef double value, per_ns, slope, reach
+        cdef int64_t since = 0           # the value before
+        cdef bint goes_on = False        # and that it is of the same run
+        cdef int64_t pivot_ns = INT64_MAX  # of the line that was looked at; NAN `per_ns`: no line reaches that far
+        cdef int64_t beat_ns
+        cdef double value, slope, reach, per_ns = NAN
         cdef bint is_candidate
-        beat_ns = self.beat_ns = time_ns - half_ns - (beat_ns if beat_ns >= 0 else beat_ns + half_ns)
+        if not 0 <= time_ns - self.began_ns < self.half_ns:
+            since = time_ns % self.half_ns
+            self.began_ns = time_ns - (since if since >= 0 else since + self.half_ns)
+            self.beat_ns = self.began_ns - self.half_ns
+        beat_ns = self.beat_ns
+        self.due_ns = min(self.due_ns, time_ns + min(<int64_t>GAP_NS, self.longest_ns))
         if head.id & ROW_NEW_SENDER:
             self._end(key, out)
         mine = key.unused + 1
@@ -358,37 +308,51 @@ cdef class Bounds:
                 left &= left - 1
                 door = &doors[index]
                 bits = slots[index]
-                if door.source != before:
-                    self._release(key, before, left_out)
-                    candidates += left_out
-                    before, left_out = door.source, 0
-                    since = time_ns - sources[before - 1].time_ns if before else 0
-                    goes_on = 0 < since <= GAP_NS
-                is_candidate = False
+                if door.source != before or before == 0:
+                    if door.source != before:
+                        self._release(key, before, left_out)
+                        candidates += left_out
+                        before, left_out = door.source, 0
+                    since = time_ns - (sources[before - 1].time_ns if before else door.pivot_ns)
+                    goes_on = door.state == DOOR_OPEN and 0 < since <= GAP_NS
                 value = 0.0
                 if door.is_plain:
                     memcpy(&value, &bits, 8)
                 elif door.kind <= DOOR_HOLD:
                     value = value_of(&fields[index], bits)
+                is_candidate = False
                 if goes_on:
-                    distance = time_ns - door.pivot_ns
                     if door.kind == DOOR_LINE:
-                        per_ns = 1.0 / <double>distance
+                        if door.pivot_ns != pivot_ns:
+                            pivot_ns = door.pivot_ns
+                            per_ns = 1.0 / <double>(time_ns - pivot_ns) if pivot_ns >= beat_ns else NAN
                         slope = (value - door.pivot) * per_ns
-                        if door.lowest <= slope <= door.highest and door.pivot_ns >= beat_ns:
+                        if door.lowest <= slope <= door.highest:
                             reach = door.bound * per_ns
                             door.lowest = max(door.lowest, slope - reach)
                             door.highest = min(door.highest, slope + reach)
                             is_candidate = True
                     elif door.kind == DOOR_HOLD:
                         is_candidate = fabs(value - door.pivot) <= door.bound and door.pivot_ns >= beat_ns
-                    else:
+                    elif door.kind != DOOR_TEXT:
                         is_candidate = memcmp(&bits, &door.pivot, 8) == 0
+                        if not is_candidate and time_ns - door.pivot_ns >= (
+                                flags_every_ns if door.kind == DOOR_FLAG else self.every_ns):
+                            if before:
+                                left_out += 1
+                                candidates -= 1
+                            door.source, door.distance_ns, door.pivot_ns = 0, since, time_ns
+                            memcpy(&door.pivot, &bits, 8)
+                            if own == NULL:
+                                own = self._part(key, mine, out)
+                            set_word(own, record.mask_words, index, bits)
+                            continue
                 if is_candidate:
                     left_out += 1
                     door.source, door.slot, door.distance_ns = mine, bits, since
                 else:
                     self._decide(key, record, index, slots + index, value, mine, out)
+                    own = NULL           # where there are more parts now, it may lie elsewhere
         self._release(key, before, left_out)
         source.values += candidates + left_out
         if source.values == 0:
@@ -403,14 +367,12 @@ cdef class Bounds:
         cdef int64_t last_ns = key.sources[door.source - 1].time_ns if door.source else door.pivot_ns
         cdef int64_t since = time_ns - last_ns if door.state != DOOR_UNUSED else 0
         cdef int64_t distance = time_ns - door.pivot_ns
-        cdef int64_t before = door.distance_ns
         cdef int64_t every_ns = self.flags_every_ns[key.record] if door.kind >= DOOR_FLAG else self.every_ns
         cdef bint is_kept = True
         cdef double per_ns, slope
-        door.distance_ns = max(since, <int64_t>0)
         if since <= 0 and door.state != DOOR_UNUSED:
             key.stepped_ns = max(key.stepped_ns, last_ns)
-        if door.state != DOOR_OPEN or since <= 0 or (since > GAP_NS and since > 2 * before) or not isfinite(value):
+        if door.state != DOOR_OPEN or since <= 0 or since > gap_of(door) or not isfinite(value):
             self._keep_candidate(key, record, index, out)
         elif door.kind == DOOR_LINE:
             slope = (value - door.pivot) * (1.0 / <double>distance)
@@ -428,14 +390,15 @@ cdef class Bounds:
         elif door.kind == DOOR_HOLD:
             is_kept = door.pivot_ns < self.beat_ns or (fabs(value - door.pivot) > door.bound and distance >= every_ns)
         else:
-            is_kept = distance >= every_ns and self._is_another(key, record, index, door, field, slot)
+            is_kept = distance >= every_ns and is_another(
+                door, field, slot, key.texts, HEAD_WORDS + record.mask_words + index)
+        door.distance_ns = max(since, <int64_t>0)
         if door.source:
-            key.left_out += 1
-            self._release_one(key, door.source)
+            self._release(key, door.source, 1)
             door.source = 0
         if is_kept:
             self._put(key, record, index, field, slot, mine, out)
-            self._begin(door, slot[0], value, time_ns)
+            begin_run(door, slot[0], value, time_ns)
             if not isfinite(value):
                 door.state = DOOR_ENDED
         elif door.kind == DOOR_TEXT:
@@ -445,19 +408,6 @@ cdef class Bounds:
             key.sources[mine - 1].values += 1
         return 0
 
-    cdef void _begin(self, Door* door, uint64_t slot, double value, int64_t time_ns) noexcept nogil:
-        # A run goes on, or begins, at this value, which is kept.
-        door.state, door.source, door.pivot_ns = DOOR_OPEN, 0, time_ns
-        door.pivot, door.lowest, door.highest = value, -INFINITY, INFINITY
-        if door.kind > DOOR_HOLD:
-            memcpy(&door.pivot, &slot, 8)
-
-    cdef bint _is_another(self, Key* key, Record* record, uint32_t index, const Door* door, const Field* field,
-                          const uint64_t* slot) noexcept nogil:
-        # Whether a value without a bound is not the one last kept.
-        return memcmp(slot, &door.pivot, 8) != 0 or (field.rest and memcmp(
-            slot + field.rest, key.texts + HEAD_WORDS + record.mask_words + index + field.rest, _rest_bytes(field)) != 0)
-
     cdef int _put(self, Key* key, Record* record, uint32_t index, const Field* field, const uint64_t* slot,
                   uint32_t number, SampleBatch out) except -1 nogil:
         # Add a value to the part of its row that goes out in this step.
@@ -465,8 +415,8 @@ cdef class Bounds:
         cdef size_t at = HEAD_WORDS + record.mask_words + index
         set_word(row, record.mask_words, index, slot[0])
         if field.rest and slot != &key.doors[index].slot:
-            memcpy(row + at + field.rest, slot + field.rest, _rest_bytes(field))
-            memcpy(key.texts + at + field.rest, slot + field.rest, _rest_bytes(field))
+            memcpy(row + at + field.rest, slot + field.rest, rest_bytes(field))
+            memcpy(key.texts + at + field.rest, slot + field.rest, rest_bytes(field))
         return 0
 
     cdef uint64_t* _part(self, Key* key, uint32_t number, SampleBatch out) except NULL nogil:
@@ -498,52 +448,32 @@ cdef class Bounds:
         cdef uint32_t number = door.source
         if number:
             self._put(key, record, index, field, &door.slot, number, out)
-            self._begin(door, door.slot, value_of(field, door.slot), key.sources[number - 1].time_ns)
-            self._release_one(key, number)
+            begin_run(door, door.slot, value_of(field, door.slot), key.sources[number - 1].time_ns)
+            self._let_go(key, number, 1)
         return 0
 
     cdef int _flush(self, Key* key, SampleBatch out, bint every_one, int64_t end_ns) except -1 nogil:
         cdef Record* record = &self.schema.records[key.record]
+        cdef Door* door
         cdef uint32_t index
         self.step += 1
         for index in range(record.field_count):
-            if key.doors[index].source and (every_one or self._is_due(key, &key.doors[index], end_ns)):
+            door = &key.doors[index]
+            if door.source and (every_one or is_due(
+                    key, door, &self.schema.fields[record.first_field + index], end_ns, self.longest_ns,
+                    self.flags_every_ns[key.record] if door.kind >= DOOR_FLAG else self.every_ns)):
                 self._keep_candidate(key, record, index, out)
         return 0
 
-    cdef bint _is_due(self, Key* key, Door* door, int64_t end_ns) noexcept nogil:
-        # Whether a value of the stamp `end_ns` would keep the candidate, or one like it.
-        cdef int64_t last_ns = key.sources[door.source - 1].time_ns
-        cdef int64_t since = end_ns - last_ns
-        cdef int64_t distance = end_ns - door.pivot_ns
-        cdef int64_t every_ns = self.flags_every_ns[key.record] if door.kind >= DOOR_FLAG else self.every_ns
-        if since > GAP_NS and since > 2 * door.distance_ns:
-            return True
-        if door.kind == DOOR_LINE:
-            return since > self.longest_ns and last_ns - door.pivot_ns >= every_ns
-        if distance < every_ns or every_ns == 0:
-            return False
-        if door.kind == DOOR_HOLD:
-            return fabs(self._candidate(key, door) - door.pivot) > door.bound
-        return memcmp(&door.slot, &door.pivot, 8) != 0
-
-    cdef double _candidate(self, Key* key, Door* door) noexcept nogil:
-        return value_of(&self.schema.fields[self.schema.records[key.record].first_field + (door - key.doors)], door.slot)
-
     cdef inline void _release(self, Key* key, uint32_t number, uint32_t values) noexcept nogil:
-        # So many candidates of a source were left out.
-        cdef Source* source
-        if values:
+        # So many candidates of a source were left out. 0: of none.
+        if values and number:
             key.left_out += values
-            source = &key.sources[number - 1]
-            source.values -= values
-            if source.values == 0:
-                self._free(key, number)
+            self._let_go(key, number, values)
 
-    cdef void _release_one(self, Key* key, uint32_t number) noexcept nogil:
-        cdef Source* source = &key.sources[number - 1]
-        source.values -= 1
-        if source.values == 0:
+    cdef inline void _let_go(self, Key* key, uint32_t number, uint32_t values) noexcept nogil:
+        key.sources[number - 1].values -= values
+        if key.sources[number - 1].values == 0:
             self._free(key, number)
 
     cdef void _free(self, Key* key, uint32_t number) noexcept nogil:
@@ -558,35 +488,13 @@ cdef class Bounds:
 
     cdef Key* _add(self, uint32_t record, uint16_t tags) except NULL nogil:
         cdef Record* layout = &self.schema.records[record]
-        cdef Field* field
-        cdef Door* door
         cdef Key* key
-        cdef uint32_t index
-        cdef bint has_rest = False
         if self.of_tags[tags] == NULL:
             self.of_tags[tags] = <Key**>zeroed(self.schema.record_count, sizeof(Key*))
         self.keys = <Key**>with_room(self.keys, &self.key_room, self.key_count, sizeof(Key*))
-        key = <Key*>zeroed(1, sizeof(Key))
+        key = new_key(layout, self.schema.fields + layout.first_field, self.bounds + layout.first_field, self.factor,
+                      self.line)
         self.keys[self.key_count] = self.of_tags[tags][record] = key
         self.key_count += 1
-        key.record, key.tags, key.stepped_ns = record, tags, INT64_MIN
-        key.doors = <Door*>zeroed(layout.field_count, sizeof(Door))
-        key.sources = <Source*>zeroed(layout.field_count + 1, sizeof(Source))
-        for index in range(layout.field_count):
-            field = &self.schema.fields[layout.first_field + index]
-            door = &key.doors[index]
-            door.bound = self.factor * self.bounds[layout.first_field + index]
-            door.kind = (DOOR_TEXT if field.rest else DOOR_FLAG if field.passes else DOOR_EXACT if door.bound < 0
-                         else DOOR_LINE if self.line else DOOR_HOLD)
-            door.is_plain = (door.kind <= DOOR_HOLD and field.kind == SLOT_FLOAT and field.factor == 1.0
-                             and field.offset == 0.0)
-            key.sources[index].next = index + 1
-            has_rest |= field.rest != 0
-        if has_rest:
-            key.texts = <uint64_t*>zeroed(layout.row_words, sizeof(uint64_t))
+        key.record, key.tags = record, tags
         return key
-
-
-cdef inline size_t _rest_bytes(const Field* field) noexcept nogil:
-    # Of a text, what its slot has no room for.
-    return (field.characters - 1) // SLOT_CHARACTERS * sizeof(uint64_t)

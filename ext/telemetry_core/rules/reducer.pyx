@@ -188,14 +188,14 @@ cdef class Reducer:
         for at in range(self.words_used):
             self.words[at] = words[at]
 
-    def pending_by_measurement(self):
-        """Return how many rows are held back now, by measurement, without measurements that have none."""
+    def made_by_measurement(self):
+        """Return how many rows are held back now, as points less, by measurement, without measurements that have none."""
         counts = {}
         cdef size_t index
         for index in range(self.held_count):
             if self.held[index].pending:
                 measurement = self.schema.specs[self.held[index].record].measurement
-                counts[measurement] = counts.get(measurement, 0) + 1
+                counts[measurement] = counts.get(measurement, 0) - 1
         return counts
 
     cdef int _reduce(self, SampleBatch samples, SampleBatch out) except -1 nogil:

@@ -89,7 +89,7 @@ def test_the_reducer_does_what_its_model_does(
         rows_out += len(out)
         assert (reducer.reduced, reducer.pending) == (model.reduced, model.pending)
         assert rows_in == rows_out + reducer.reduced + reducer.pending
-        assert sum(reducer.pending_by_measurement().values()) == reducer.pending
+        assert sum(reducer.made_by_measurement().values()) == -reducer.pending
 
 
 @given(st.lists(rows(), max_size=40))

@@ -108,9 +108,9 @@ def test_keys_do_not_touch_each_other(bench: Bench) -> None:
     bench.put(0.0, tags=2, voltage=1)
     bench.put(0.1, tags=1, voltage=2)
     assert bench.put(3.0, tags=2, voltage=3) == []
-    assert bench.reducer.pending_by_measurement() == {"pack": 2}
+    assert bench.reducer.made_by_measurement() == {"pack": -2}
     assert bench.flush() == [(0.1, {"voltage": 2}), (3.0, {"voltage": 3})]
-    assert bench.reducer.pending_by_measurement() == {}
+    assert bench.reducer.made_by_measurement() == {}
 
 
 def test_flush_before_a_time_leaves_the_interval_that_is_not_over(bench: Bench) -> None:
