@@ -4,7 +4,7 @@ from grafana_foundation_sdk.builders import stat, timeseries
 from grafana_foundation_sdk.models import units
 from grafana_foundation_sdk.models.dashboard import Dashboard
 
-from dashboards.frame import dashboard, packs, vehicles
+from dashboards.frame import dashboard, drawn, packs, vehicles
 from dashboards.influx import PACK_OF_SOURCE, Language, Values
 from dashboards.panels import NO_LIMITS, PACK_AND_SOURCE, YES_NO, Asked, Limits, Panels, falling, rising
 from dashboards.units import label_of, unit_of
@@ -21,7 +21,7 @@ def battery(language: Language) -> Dashboard:
     def course(
         field: str, *, function: str = "mean", limits: Limits = NO_LIMITS, description: str = ""
     ) -> timeseries.Panel:
-        asked = [Asked(language.over_time(Values("battery", field), function))]
+        asked = [Asked(language.course(Values("battery", field), function))]
         unit = unit_of("battery", field)
         title = label_of("battery", field)
         return panels.lines(title, asked, unit=unit, limits=limits, description=description)
@@ -39,7 +39,7 @@ def battery(language: Language) -> Dashboard:
         language,
         "battery",
         "State of charge, power, temperatures and alarms of each pack.",
-        [vehicles(language), packs(language)],
+        [vehicles(language), packs(language), *drawn()],
         [
             (
                 "Now",
@@ -86,7 +86,7 @@ def battery(language: Language) -> Dashboard:
                     ),
                     panels.states(
                         "Charging",
-                        [Asked(language.over_time(Values("battery", "charging"), "last"))],
+                        [Asked(language.states(Values("battery", "charging")))],
                         mappings=YES_NO,
                     ),
                     panels.events(),

@@ -1,9 +1,10 @@
 """The dashboard `cells`: one pack, cell by cell and sensor by sensor."""
 
 from grafana_foundation_sdk.builders import stat
+from grafana_foundation_sdk.models.common import LineInterpolation
 from grafana_foundation_sdk.models.dashboard import Dashboard
 
-from dashboards.frame import dashboard, packs, vehicles
+from dashboards.frame import dashboard, drawn, packs, vehicles
 from dashboards.influx import Language, Values
 from dashboards.panels import NO_LIMITS, Asked, Limits, Panels, rising
 from dashboards.units import label_of, unit_of
@@ -25,15 +26,15 @@ def cells(language: Language) -> Dashboard:
 
     def both(lowest: str, highest: str) -> list[Asked]:
         return [
-            Asked(language.over_time(Values("battery", lowest), "min"), "lowest"),
-            Asked(language.over_time(Values("battery", highest), "max"), "highest"),
+            Asked(language.course(Values("battery", lowest), "min"), "lowest"),
+            Asked(language.course(Values("battery", highest), "max"), "highest"),
         ]
 
     return dashboard(
         language,
         "cells",
         "Voltage of each cell and temperature of each sensor of one pack.",
-        [vehicles(language, several=False), packs(language, several=False)],
+        [vehicles(language, several=False), packs(language, several=False), *drawn()],
         [
             (
                 "Now",
@@ -57,7 +58,7 @@ def cells(language: Language) -> Dashboard:
                 [
                     panels.lines(
                         "Delta of the cells",
-                        [Asked(language.over_time(Values("battery", "cell_delta_v"), "max"), "delta")],
+                        [Asked(language.course(Values("battery", "cell_delta_v"), "max"), "delta")],
                         unit=volt,
                         limits=rising(0.03, 0.05),
                         description="At rest it shows drift; under load it shows resistance.",
@@ -70,10 +71,10 @@ def cells(language: Language) -> Dashboard:
                     ),
                     panels.lines(
                         "Number of the lowest cell",
-                        [Asked(language.over_time(Values("battery", "cell_min_index"), "last"), "cell")],
+                        [Asked(language.states(Values("battery", "cell_min_index")), "cell")],
                         unit=unit_of("battery", "cell_min_index"),
                         description="One number for days: that cell is weak.",
-                    ),
+                    ).line_interpolation(LineInterpolation.STEP_AFTER),
                     panels.lines(
                         "Sensors",
                         [Asked(language.fields_over_time("cells", "t"), name_of_field)],

@@ -4,7 +4,7 @@ from grafana_foundation_sdk.builders import timeseries
 from grafana_foundation_sdk.models import units
 from grafana_foundation_sdk.models.dashboard import Dashboard
 
-from dashboards.frame import dashboard, packs, vehicles
+from dashboards.frame import dashboard, drawn, packs, vehicles
 from dashboards.influx import PACK_OF_SOURCE, Language, Values
 from dashboards.panels import CHARGER, PACK, PACK_AND_SOURCE, Asked, Panels, falling, rising
 from dashboards.units import unit_of
@@ -31,8 +31,8 @@ def charging(language: Language) -> Dashboard:
         return panels.lines(
             title,
             [
-                Asked(language.over_time(given), f"given {CHARGER}"),
-                Asked(language.over_time(wanted), f"asked for {CHARGER}"),
+                Asked(language.course(given), f"given {CHARGER}"),
+                Asked(language.course(wanted), f"asked for {CHARGER}"),
             ],
             unit=unit_of("charger", quantity),
         )
@@ -47,7 +47,7 @@ def charging(language: Language) -> Dashboard:
         language,
         "charging",
         "Chargers, charging power, energy, and how long it takes.",
-        [vehicles(language), packs(language)],
+        [vehicles(language), packs(language), *drawn()],
         [
             (
                 "Now",
@@ -90,12 +90,12 @@ def charging(language: Language) -> Dashboard:
                 [
                     panels.lines(
                         "Charger's power",
-                        [Asked(language.over_time(_charger("power_w"), "max"), CHARGER)],
+                        [Asked(language.course(_charger("power_w"), "max"), CHARGER)],
                         unit=unit_of("charger", "power_w"),
                     ),
                     panels.lines(
                         "State of charge",
-                        [Asked(language.over_time(Values("battery", "soc_pct")))],
+                        [Asked(language.course(Values("battery", "soc_pct")))],
                         unit=unit_of("battery", "soc_pct"),
                         lowest=0.0,
                         highest=100.0,
@@ -141,9 +141,7 @@ def charging(language: Language) -> Dashboard:
                         unit=units.Minutes,
                         description="Whole minutes in which the pack was charged, and not by braking.",
                     ),
-                    panels.states(
-                        "Phase", [Asked(language.over_time(_charger("phase"), "last"), CHARGER)], mappings=[]
-                    ),
+                    panels.states("Phase", [Asked(language.states(_charger("phase")), CHARGER)], mappings=[]),
                 ],
             ),
         ],

@@ -1,8 +1,114 @@
-"""Dashboards' questions in Flux, for InfluxDB 2.x. The bucket is the data source's default one."""
+"""Dashboards' questions in Flux, for InfluxDB 2.x. The bucket is the data source's default one.
+
+A course is the mean over time of what `shape` draws between values, window by window. Sums that grow from
+value to value (time that is no silence, area, rise) are straight lines between them, except the area under
+a slope, whose bend follows from the others: so their lines at a window's edges give its mean, and nothing
+counts in a silence.
+
+Relies on what a server does column by column: `elapsed`, `group` and `filter` of rows cost ten times as
+much, and `map` does unless it computes with columns and literals alone. Of more values than `_MOST` the
+mean is by count, which the storage engine does: so dense are values of which none is left out, or so many
+the vehicles.
+"""
 
 import json
 
 from dashboards.influx import ALARM_TAGS, PACK_OF_SOURCE, BuiltQuery, InfluxQuery, Values
+
+_MOST = 300_000
+_COURSE = """\
+import "date"
+import "interpolate"
+
+every = v.windowPeriod
+rows = () =>
+  from(bucket: v.defaultBucket)
+    |> range(start: date.sub(d: ${silence}s, from: v.timeRangeStart), stop: v.timeRangeStop)
+    |> %(chosen)s
+
+found = rows() |> count() |> group() |> sum() |> findColumn(fn: (key) => true, column: "_value")
+drawn =
+  rows()
+    |> drop(columns: ["_measurement"])
+    |> duplicate(column: "_value", as: "rise")
+    |> map(fn: (r) => ({r with time: float(v: r._time)}))
+    |> difference(columns: ["rise", "time"], keepFirst: true)
+    |> fill(column: "rise", value: 0.0)
+    |> fill(column: "time", value: 0.0)
+    |> map(fn: (r) => ({r with rise: if r.time <= ${silence}000000000.0 then r.rise else 0.0}))
+    |> map(fn: (r) => ({r with time: if r.time <= ${silence}000000000.0 then r.time else 0.0}))
+    |> map(fn: (r) => ({r with area: (r._value - ${shape} * r.rise) * r.time}))
+    |> cumulativeSum(columns: ["time", "area", "rise"])
+    |> map(fn: (r) => ({r with bend: r.rise * r.time}))
+
+grown = (column) =>
+  drawn
+    |> duplicate(column: column, as: "_value")
+    |> drop(columns: ["time", "area", "rise", "bend"])
+    |> interpolate.linear(every: every)
+    |> difference()
+    |> aggregateWindow(every: every, offset: 1ns, fn: sum, createEmpty: false, timeSrc: "_start")
+    |> set(key: "of", value: column)
+
+edges =
+  union(tables: [grown(column: "time"), grown(column: "area"), grown(column: "rise"), grown(column: "bend")])
+    |> pivot(rowKey: ["_time"], columnKey: ["of"], valueColumn: "_value")
+    |> cumulativeSum(columns: ["time", "area", "rise", "bend"])
+    |> map(fn: (r) => ({r with area: r.area - (1.0 - ${shape}) * (r.bend - r.rise * r.time)}))
+
+first =
+  edges
+    |> limit(n: 1)
+    |> map(fn: (r) => ({r with time: 0.0, area: 0.0}))
+    |> timeShift(duration: duration(v: -int(v: every)), columns: ["_time"])
+
+weighed =
+  union(tables: [first, edges])
+    |> sort(columns: ["_time"])
+    |> difference(columns: ["time", "area"])
+    |> filter(fn: (r) => r.time > 0.0)
+    |> map(fn: (r) => ({r with _value: r.area / r.time}))
+    |> keep(columns: %(labels)s)
+
+counted =
+  rows()
+    |> aggregateWindow(every: every, fn: mean, createEmpty: false, timeSrc: "_start")
+    |> keep(columns: %(labels)s)
+
+means = if length(arr: found) == 0 or ${shape} == 0.0 or found[0] > %(most)d then counted else weighed
+
+%(shown)s
+  |> keep(columns: %(labels)s)
+  |> aggregateWindow(every: every, fn: %(function)s)
+  |> keep(columns: %(kept)s)"""
+_EXTREMES = """\
+kept =
+  rows() |> aggregateWindow(every: every, fn: %(function)s, createEmpty: false, timeSrc: "_start")
+
+union(tables: [means, kept])"""
+
+_STATES = """\
+import "date"
+
+rows = (start, stop) =>
+  from(bucket: v.defaultBucket)
+    |> range(start: start, stop: stop)
+    |> %(chosen)s
+
+before =
+  rows(start: date.sub(d: 1d, from: v.timeRangeStart), stop: v.timeRangeStart)
+    |> last()
+    |> map(fn: (r) => ({r with _time: v.timeRangeStart}))
+
+union(
+  tables: [
+    before,
+    rows(start: v.timeRangeStart, stop: v.timeRangeStop) |> aggregateWindow(every: v.windowPeriod, fn: last),
+  ],
+)
+  |> keep(columns: %(kept)s)
+  |> sort(columns: ["_time"])
+  |> fill(usePrevious: true)"""
 
 
 class Flux:
@@ -18,8 +124,24 @@ class Flux:
             _keep("_time", "_value", *values.by),
         )
 
+    def course(self, values: Values, function: str = "mean") -> str:
+        named = {"function": function, "most": _MOST}
+        return _COURSE % {
+            **named,
+            "chosen": "\n    |> ".join(_chosen(values)),
+            "shown": "means" if function == "mean" else _EXTREMES % named,
+            "labels": json.dumps(("_start", "_stop", "_time", "_value", *values.by)),
+            "kept": json.dumps(("_time", "_value", *values.by)),
+        }
+
+    def states(self, values: Values) -> str:
+        return _STATES % {
+            "chosen": "\n    |> ".join(_chosen(values)),
+            "kept": json.dumps(("_time", "_value", *values.by)),
+        }
+
     def latest(self, values: Values) -> str:
-        return _query(*_rows(values), "last()", _keep("_time", "_value", *values.by))
+        return _last(values, *values.by)
 
     def rate(self, values: Values) -> str:
         return _query(
@@ -99,16 +221,10 @@ class Flux:
         )
 
     def fields_over_time(self, measurement: str, letter: str) -> str:
-        return _query(
-            *_rows(Values(measurement, f"{letter}[0-9]+")),
-            "aggregateWindow(every: v.windowPeriod, fn: mean, createEmpty: false)",
-            _keep("_time", "_value", "_field"),
-        )
+        return self.course(Values(measurement, f"{letter}[0-9]+", by=("_field",)))
 
     def fields_now(self, measurement: str, letter: str) -> str:
-        return _query(
-            *_rows(Values(measurement, f"{letter}[0-9]+")), "last()", _keep("_time", "_value", "_field")
-        )
+        return _last(Values(measurement, f"{letter}[0-9]+"), "_field")
 
     def sums_per_day(self, values: Values) -> str:
         return _query(
@@ -145,13 +261,22 @@ def _query(*steps: str) -> str:
     return "from(bucket: v.defaultBucket)\n" + "\n".join(f"  |> {step}" for step in steps)
 
 
+def _last(values: Values, *labels: str) -> str:
+    day_before = "range(start: date.sub(d: 1d, from: v.timeRangeStart), stop: v.timeRangeStop)"
+    steps = (day_before, *_chosen(values), "last()", _keep("_time", "_value", *labels))
+    return f'import "date"\n\n{_query(*steps)}'
+
+
 def _rows(values: Values) -> tuple[str, ...]:
+    return ("range(start: v.timeRangeStart, stop: v.timeRangeStop)", *_chosen(values))
+
+
+def _chosen(values: Values) -> tuple[str, ...]:
     """Filter by field; one that is a pattern stands for all fields that match it."""
     is_pattern = not values.field.isidentifier()
     field = f"r._field =~ /^({values.field})$/" if is_pattern else f'r._field == "{values.field}"'
     chosen = " and ".join(_matches(variable) for variable in values.where)
     return (
-        "range(start: v.timeRangeStart, stop: v.timeRangeStop)",
         f'filter(fn: (r) => r._measurement == "{values.measurement}" and {field})',
         f"filter(fn: (r) => {chosen})",
     )

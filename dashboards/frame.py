@@ -1,6 +1,6 @@
 """What all dashboards share: data source, variables, time range, links between them, panel numbers."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from grafana_foundation_sdk.builders import dashboard as builders
 from grafana_foundation_sdk.cog.builder import Builder
@@ -11,6 +11,7 @@ from grafana_foundation_sdk.models.dashboard import (
     Panel,
     VariableHide,
     VariableModel,
+    VariableOption,
     VariableRefresh,
     VariableSort,
 )
@@ -90,6 +91,19 @@ def sources(language: Language) -> builders.QueryVariable:
     """Make the variable `source`: buses and ports of the chosen vehicles."""
     query = language.tag_values("source", "gateway", where=("vehicle",))
     return _variable("source", "Source", query, several=True)
+
+
+def drawn() -> tuple[builders.CustomVariable, ...]:
+    """Make the variables that say what is between two stored values: `shape` and `silence`."""
+    shapes = {"line": "0.5", "hold": "1.0", "mean by count": "0.0"}  # of a step, what its area lacks
+    silences = {"90 s": "90", "5 min": "300", "15 min": "900", "90 min": "5400"}
+    return _choice("shape", "Between values", shapes), _choice("silence", "Gap after", silences)
+
+
+def _choice(name: str, label: str, values: Mapping[str, str]) -> builders.CustomVariable:
+    options = [VariableOption(not at, text, value) for at, (text, value) in enumerate(values.items())]
+    query = ",".join(f"{text} : {value}" for text, value in values.items())
+    return builders.CustomVariable(name).label(label).values(query).options(options).current(options[0])
 
 
 def _variable(name: str, label: str, query: str, *, several: bool) -> builders.QueryVariable:

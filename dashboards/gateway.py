@@ -1,5 +1,7 @@
 """The dashboard `gateway`: whether the gateways do their work, what waits, what is lost and why."""
 
+from functools import partial
+
 from grafana_foundation_sdk.builders import stat
 from grafana_foundation_sdk.models import units
 from grafana_foundation_sdk.models.dashboard import Dashboard
@@ -23,6 +25,7 @@ def _of_source(field: str) -> Values:
 def gateway(language: Language) -> Dashboard:
     """Show all gateways of the chosen vehicles and their sources."""
     panels = Panels(language)
+    lines = partial(panels.lines, over_gaps=True)
 
     def now(title: str, field: str, limits: Limits = NO_LIMITS) -> stat.Panel:
         asked = Asked(language.latest(_of_gateway(field)), VEHICLE)
@@ -63,12 +66,12 @@ def gateway(language: Language) -> Dashboard:
             (
                 "Frames",
                 [
-                    panels.lines(
+                    lines(
                         "Frames read",
                         [Asked(language.rate(_of_source("read")), SOURCE)],
                         unit="suffix:/s",
                     ),
-                    panels.lines(
+                    lines(
                         "Frames that no database knows",
                         [Asked(language.rate(_of_source("unknown")), SOURCE)],
                         unit="suffix:/s",
@@ -80,24 +83,24 @@ def gateway(language: Language) -> Dashboard:
             (
                 "Points",
                 [
-                    panels.lines(
+                    lines(
                         "Points made and acknowledged",
                         [points("points_made", "made"), points("points_acknowledged", "acknowledged")],
                         unit="suffix:/s",
                         description="They differ while the link is gone, and while it catches up.",
                     ),
-                    panels.lines(
+                    lines(
                         "Age of the oldest data that waits",
                         [Asked(language.over_time(_of_gateway("spool_oldest_s"), "max"), VEHICLE)],
                         unit=unit_of("gateway", "spool_oldest_s"),
                         limits=rising(600.0, 24.0 * _HOUR_S),
                     ),
-                    panels.lines(
+                    lines(
                         "Spool on disk",
                         [Asked(language.over_time(_of_gateway("spool_bytes"), "max"), VEHICLE)],
                         unit=unit_of("gateway", "spool_bytes"),
                     ),
-                    panels.lines(
+                    lines(
                         "Written to disk",
                         [Asked(language.over_time(_of_gateway("spool_written_bytes_per_h")), VEHICLE)],
                         unit=unit_of("gateway", "spool_written_bytes_per_h"),
@@ -108,13 +111,13 @@ def gateway(language: Language) -> Dashboard:
             (
                 "The process",
                 [
-                    panels.lines(
+                    lines(
                         "Processor",
                         [Asked(language.rate(_of_gateway("cpu_s")), VEHICLE)],
                         unit=units.PercentUnit,
                         description="Of one core.",
                     ),
-                    panels.lines(
+                    lines(
                         "Memory",
                         [Asked(language.over_time(_of_gateway("memory_bytes"), "max"), VEHICLE)],
                         unit=unit_of("gateway", "memory_bytes"),

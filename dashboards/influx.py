@@ -2,7 +2,7 @@
 
 Promises: both languages ask the same, so one description of a dashboard serves both; series carry the tags
 that they are grouped by as labels. Relies on Grafana to fill in the time range, the interval and the
-variables (`vehicle`, `pack`, `source`) of the dashboard.
+variables (`vehicle`, `pack`, `source`, `shape`, `silence`) of the dashboard.
 """
 
 from dataclasses import dataclass
@@ -65,10 +65,19 @@ class Language(Protocol):
     title: str
 
     def over_time(self, values: Values, function: str = "mean") -> str:
-        """Ask for one value for each interval of the panel."""
+        """Ask for one value for each interval of the panel, of rows of which none is left out."""
+
+    def course(self, values: Values, function: str = "mean") -> str:
+        """Ask for the mean over time in each interval, as `shape` draws between stored values.
+
+        Where values are more than `silence` seconds apart it is null. `max`, `min`: of that and the values.
+        """
+
+    def states(self, values: Values) -> str:
+        """Ask for the flag, word or number that stood in each interval; it stands until it changes."""
 
     def latest(self, values: Values) -> str:
-        """Ask for the last value within the time range."""
+        """Ask for the last value, from a day before the time range on."""
 
     def rate(self, values: Values) -> str:
         """Growth of a counter a second; a counter that begins again gives nothing."""

@@ -1,6 +1,19 @@
-"""Dashboards' questions in InfluxQL, for InfluxDB 1.x."""
+"""Dashboards' questions in InfluxQL, for InfluxDB 1.x.
+
+A course is the mean over time of what `shape` draws between values, window by window, as sums of areas by
+sums of times. By `line` that is `integral()`, where the window before has values too: otherwise it draws
+over a silence. By `hold`, and in windows shorter than a silence, a row at each window's edge repeats the
+value before. Conditions on the dashboard's constants leave out, unread, what a window's length and the
+shape do not need: rows cost much here. A subquery looks no further back than what is around it.
+"""
 
 from dashboards.influx import ALARM_TAGS, PACK_OF_SOURCE, BuiltQuery, InfluxQuery, Values
+
+_BACK, _A_DAY_BACK = "time >= ${__from}ms - ${silence}s", "time >= ${__from}ms - 1d"
+_LINE, _HOLD, _ALL = "${shape} = 0.5", "${shape} = 1", "${shape} = 0"
+_LONG, _SHORT = "$__interval_ms >= ${silence}000", "$__interval_ms < ${silence}000"
+_STEPS = f"({_HOLD} OR {_LINE} AND {_SHORT})"
+_BILLION = "1000000000"  # the weight of what is exact beside what is not
 
 
 class InfluxQL:
@@ -12,8 +25,59 @@ class InfluxQL:
     def over_time(self, values: Values, function: str = "mean") -> str:
         return _select(f'{function}("{values.field}")', values, "time($__interval)", end="fill(none)")
 
+    def course(self, values: Values, function: str = "mean") -> str:
+        field, tags = values.field, _tags(values.by)
+        chosen = "".join(f" AND {_matches(variable)}" for variable in values.where)
+        rows = f'FROM "{values.measurement}" WHERE {_BACK} AND time <= ${{__to}}ms{chosen}'
+        windows, edges = f"GROUP BY time($__interval), {tags}", f"GROUP BY time($__interval, -1ns), {tags}"
+        before = "moving_average({0}, 2) - difference({0}) / 2".format
+
+        parts = f'SELECT "{field}", 0.0 * "{field}" + 1.0 AS one {rows} AND {_LINE} GROUP BY {tags}'
+        lines = f'SELECT integral("{field}", 1ms) AS a, integral(one, 1ms) AS t FROM ({parts}) {windows}'
+        straight = f"SELECT a * {_BILLION} AS a, t * {_BILLION} AS t FROM ({lines}) WHERE t <= $__interval_ms"
+        plain = f"AND ({_LINE} AND {_LONG} OR {_ALL}) {windows}"
+        alone = f'SELECT sum("{field}") AS a, 1.0 * count("{field}") AS t {rows} {plain}'
+
+        last = f'last("{field}")'
+        known = (
+            f"SELECT {before(last)} AS v, elapsed({last}, 1ms) AS t {rows} AND {_HOLD} AND {_LONG} {edges}"
+        )
+        held = f"SELECT {last} AS v {rows} AND {_STEPS} AND {_SHORT} {edges} fill(previous)"
+        every = ", ".join(
+            (
+                f'(SELECT "{field}" AS v {rows} AND {_STEPS} GROUP BY {tags})',
+                f"(SELECT v FROM ({known}) WHERE t <= $__interval_ms)",
+                f"(SELECT {before('v')} AS v FROM ({held}) GROUP BY {tags})",
+            )
+        )
+        steps = (
+            f"SELECT moving_average(v, 2) + (0.5 - ${{shape}}) * difference(v) AS v, elapsed(v, 1u) AS t"
+            f" FROM (SELECT v FROM {every} GROUP BY {tags}) GROUP BY {tags}"
+        )
+        pieces = f"SELECT v * t AS a, 1.0 * t AS t FROM ({steps}) WHERE t <= ${{silence}}000000"
+
+        drawn = (
+            f"SELECT sum(a) / sum(t) AS drawn FROM ({straight}), ({alone}), ({pieces}) {windows} fill(linear)"
+        )
+        seen = f'SELECT count("{field}") AS heard {rows} {windows} fill(none)'
+        counted = f'SELECT count("{field}") AS heard {rows} GROUP BY time(${{silence}}s), {tags} fill(0)'
+        heard = f"SELECT max(heard) AS heard FROM ({counted}) {windows} fill(previous)"
+        sources = [f"({drawn})", f"({seen})", f"(SELECT heard FROM ({heard}) WHERE heard > 0)"]
+        if function != "mean":
+            sources.append(f'(SELECT {function}("{field}") AS drawn {rows} {windows} fill(none))')
+        return (
+            f"SELECT {function}(drawn) + 0 * mean(heard) FROM {', '.join(sources)}"
+            f" WHERE {_BACK} AND time <= ${{__to}}ms {windows} fill(null)"
+        )
+
+    def states(self, values: Values) -> str:
+        last = f'last("{values.field}") AS state'
+        before = _select(last, values, since=f"{_A_DAY_BACK} AND time < ${{__from}}ms")
+        within = _select(last, values, "time($__interval)", end="fill(none)")
+        return f"SELECT state FROM ({before}), ({within}) WHERE {_A_DAY_BACK} GROUP BY {_tags(values.by)}"
+
     def latest(self, values: Values) -> str:
-        return _select(f'last("{values.field}")', values)
+        return _select(f'last("{values.field}")', values, since=_A_DAY_BACK)
 
     def rate(self, values: Values) -> str:
         counted = f'non_negative_derivative(last("{values.field}"), 1s)'
@@ -79,7 +143,7 @@ class InfluxQL:
         )
 
     def fields_now(self, measurement: str, letter: str) -> str:
-        return _select(f"last(/^{letter}[0-9]+$/)", Values(measurement, "", by=()))
+        return _select(f"last(/^{letter}[0-9]+$/)", Values(measurement, "", by=()), since=_A_DAY_BACK)
 
     def sums_per_day(self, values: Values) -> str:
         return _select(f'sum("{values.field}") / 1000', values, "time(1d)", end="fill(none)")
@@ -102,8 +166,9 @@ class InfluxQL:
         return BuiltQuery(InfluxQuery(ref_id, text, is_flux=False, result_format=result_format))
 
 
-def _select(what: str, values: Values, *groups: str, end: str = "") -> str:
-    conditions = ["$timeFilter", *(_matches(variable) for variable in values.where)]
+def _select(what: str, values: Values, *groups: str, end: str = "", since: str = "") -> str:
+    times = f"{since} AND time <= ${{__to}}ms" if since else "$timeFilter"
+    conditions = [times, *(_matches(variable) for variable in values.where)]
     parts = [f'SELECT {what} FROM "{values.measurement}" WHERE {" AND ".join(conditions)}']
     if grouped := [*groups, *([_tags(values.by)] if values.by else [])]:
         parts.append(f"GROUP BY {', '.join(grouped)}")

@@ -86,8 +86,12 @@ class Panels:
         limits: Limits = NO_LIMITS,
         lowest: float | None = None,
         highest: float | None = None,
+        over_gaps: bool = False,
     ) -> timeseries.Panel:
-        """Curves over time; limits are drawn as dashed lines."""
+        """Curves over time; limits are drawn as dashed lines.
+
+        over_gaps: where intervals may be shorter than the distance of rows; a course has nulls in gaps.
+        """
         panel = (
             timeseries.Panel()
             .title(title)
@@ -97,8 +101,8 @@ class Panels:
             .thresholds(limits.built())
             .line_width(1)
             .fill_opacity(8)
-            .show_points(common.VisibilityMode.NEVER)
-            .span_nulls(3_600_000)  # ms: what is absent for longer is a gap
+            .show_points(common.VisibilityMode.AUTO)  # one value between two gaps is a point
+            .span_nulls(3_600_000.0 if over_gaps else False)  # ms: what is absent for longer is a gap
             .legend(_legend())
             .tooltip(common_builders.VizTooltipOptions().mode(common.TooltipDisplayMode.MULTI))
             .span(12)

@@ -22,7 +22,9 @@ from telemetry.ownership import cache_folder
 
 FOLDER = Path(__file__).parents[2] / "dashboards"
 FILES = sorted(FOLDER.glob("flux/*.json")) + sorted(FOLDER.glob("influxql/*.json"))
-INTERVAL = "10m"
+INTERVAL_S = 600
+SHAPES = {"line": "0.5", "hold": "1.0", "mean by count": "0.0"}  # what the variable `shape` stands for
+SILENCE_S = 90
 _BUILD_TIMEOUT_S = 600.0
 _SCHEMA = Path(__file__).parent / "grafana_schema"
 _VARIABLE = re.compile(r"\$\{(\w+):regex\}")
@@ -73,28 +75,40 @@ def variable_queries(dashboard: Mapping[str, Any]) -> Iterator[Target]:
             yield Target("variable", variable["name"], variable["query"])
 
 
-def flux_of(query: str, choices: Choices, shown: TimeRange, bucket: str) -> str:
+def flux_of(
+    query: str,
+    choices: Choices,
+    shown: TimeRange,
+    bucket: str,
+    *,
+    interval_s: int = INTERVAL_S,
+    shape: str = "line",
+) -> str:
     """Return a query in Flux as it is sent."""
     values = {
         "v.defaultBucket": json.dumps(bucket),
         "v.timeRangeStart": f"{shown.start:%FT%TZ}",
         "v.timeRangeStop": f"{shown.stop:%FT%TZ}",
-        "v.windowPeriod": INTERVAL,
+        "v.windowPeriod": f"{interval_s}s",
     }
     for name, value in values.items():
         query = query.replace(name, value)
-    return _chosen(query, choices)
+    return _chosen(query, choices, shape)
 
 
-def influxql_of(query: str, choices: Choices, shown: TimeRange) -> str:
+def influxql_of(
+    query: str, choices: Choices, shown: TimeRange, *, interval_s: int = INTERVAL_S, shape: str = "line"
+) -> str:
     """Return a query in InfluxQL as it is sent."""
     start_ms, stop_ms = (round(moment.timestamp() * 1000) for moment in (shown.start, shown.stop))
     query = query.replace("$timeFilter", f"time >= {start_ms}ms and time <= {stop_ms}ms")
     query = query.replace("${__from}", f"{start_ms}").replace("${__to}", f"{stop_ms}")
-    return _chosen(query.replace("$__interval", INTERVAL), choices)
+    query = query.replace("$__interval_ms", f"{1000 * interval_s}").replace("$__interval", f"{interval_s}s")
+    return _chosen(query, choices, shape)
 
 
-def _chosen(query: str, choices: Choices) -> str:
+def _chosen(query: str, choices: Choices, shape: str) -> str:
+    query = query.replace("${shape}", SHAPES[shape]).replace("${silence}", f"{SILENCE_S}")
     return _VARIABLE.sub(lambda match: _alternatives(choices[match[1]]), query)
 
 
