@@ -11,7 +11,7 @@ measured there.
 Promises: the command's exit status (128 + N after signal N, 127 when it is not found), its output as it
 comes, and nothing left behind. 124: the time was up. 125: there is no way to have CAN here; with --optional
 the command is then run without. Standard input is empty. Relies on Debian's kmod, iproute2 and, where the
-kernel has no CAN, user-mode-linux (amd64 and i386 alone).
+kernel has no CAN, user-mode-linux (amd64 and i386 alone); gcc too where the processor has AMX.
 """
 
 import argparse
@@ -79,7 +79,7 @@ def run_in_user_mode_linux(command: list[str], timeout_s: float | None) -> int:
     with tempfile.TemporaryDirectory(prefix="vcan-bed-") as name:
         folder = Path(name)
         _lay_out(folder, command, modules)
-        return _boot(kernel, folder, timeout_s)
+        return _boot(kernel, folder, _preloaded(folder), timeout_s)
 
 
 def _say(message: str) -> None:
@@ -148,7 +148,16 @@ def _lay_out(folder: Path, command: list[str], modules: Path) -> None:
     (folder / "init").chmod(0o755)
 
 
-def _boot(kernel: str, folder: Path, timeout_s: float | None) -> int:
+def _preloaded(folder: Path) -> dict[str, str]:
+    """Return the environment that gives the kernel room for this processor's registers (vcan_xstate.c)."""
+    if "amx_tile" not in Path("/proc/cpuinfo").read_text("utf-8"):
+        return {}
+    source, library = Path(__file__).with_name("vcan_xstate.c"), folder / "xstate.so"
+    _tool("gcc", "-O2", "-shared", "-fPIC", "-o", str(library), str(source))
+    return {"LD_PRELOAD": str(library)}
+
+
+def _boot(kernel: str, folder: Path, preloaded: dict[str, str], timeout_s: float | None) -> int:
     # The kernel keeps its memory in an unlinked file in TMPDIR; a /dev/shm too small for it ends in SIGBUS.
     roomy = shutil.disk_usage("/dev/shm").free > MEMORY_MIB << 20 if Path("/dev/shm").is_dir() else False
     pipes = [os.pipe() for _ in (1, 2)]  # ttyS0 and ttyS1 inside: the command's two outputs
@@ -164,7 +173,8 @@ def _boot(kernel: str, folder: Path, timeout_s: float | None) -> int:
             stdout=console,
             stderr=subprocess.STDOUT,
             cwd="/",
-            env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "TMPDIR": "/dev/shm" if roomy else f"{folder}/ram"},
+            env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "TMPDIR": "/dev/shm" if roomy else f"{folder}/ram"}
+            | preloaded,
             pass_fds=[write_end for _, write_end in pipes],
             start_new_session=True,
             preexec_fn=lambda: _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0),
