@@ -37,6 +37,7 @@ if TYPE_CHECKING:  # a service without logs imports none of their room
 
 LOG = logging.getLogger("telemetry.service")
 
+_UPLINK = "[uplink]"  # no plug has such a name
 SILENCE_GRACE_NS = 1_000_000_000  # frames of an interval may come this late before its row goes out
 
 
@@ -87,9 +88,9 @@ class Pipeline:
         # By source: of the rows that the stages still remember; the one that delivered last is the last.
         self._stampings: dict[str, Stamping] = {}
         self._state_left = state
-        self._sessions = OpenSessions(
-            {name: each for name, each in state.items() if not is_held(name)}, clock
-        )
+        self.uplink_memory = state.get(_UPLINK, b"")  # of a budget: it travels with the state
+        plugs = [name for name in state if not is_held(name) and name != _UPLINK]
+        self._sessions = OpenSessions({name: state[name] for name in plugs}, clock)
         self._open = OpenBatch(store, ledger, clock, positions, self._state)
         self._newest_frames_ns: dict[str, int] = {}  # by source that is a log
         self._live: set[str] = set()  # sources that have delivered and cannot be read again
@@ -356,6 +357,8 @@ class Pipeline:
     def _state(self) -> Mapping[str, bytes]:
         live = {source: each for source, each in self._stampings.items() if source in self._live}
         held = held_state(self.stages, live, self._clock.boot_id())
+        if self.uplink_memory:
+            held[_UPLINK] = self.uplink_memory
         return {**self._sessions.state(self.stages.sessions), **held}
 
     def _switch(self, time_base: TimeBase) -> None:

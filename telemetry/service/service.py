@@ -127,8 +127,8 @@ class Service:
             directory=config.spool_directory,
             wait_for_clock=config.wait_for_clock,
         )
-        self._uplink = Uplink(self._pipeline, self._sink, self._own)
-        self._uplink.adopt(config, self._clock.monotonic_s())
+        self._uplink = Uplink(self._pipeline, self._sink, self._own, self._clock)
+        self._uplink.adopt(config)
         self._own.time_known = self._sink.time_known()
         self._clock_watch = ClockWatch(self._clock)
         self._failure: Exception | None = None
@@ -328,7 +328,7 @@ class Service:
         self._bind_new_channels()
         self._pipeline.replace_stages(new.stages)
         self._remembering.adopt(new.composition, new.stages.writing.health, self._sources)
-        self._uplink.adopt(config, self._clock.monotonic_s())
+        self._uplink.adopt(config)
         self._reporting.write_points()
         self._reporting.hasten(self._uplink.gateway_every_s)
         names = ", ".join(source.name for source in self._sources)
@@ -352,7 +352,7 @@ class Service:
         self._boxing.tick()
         self._pipeline.tick(source.name for source in self._sources if not source.settings.own_time)
         self._remembering.tick()
-        if self._reporting.tick() and self._uplink.tick(self._clock.monotonic_s()):
+        if self._reporting.tick() and self._uplink.tick():
             self._reporting.hasten(self._uplink.gateway_every_s)
 
     # -- what the service says of itself

@@ -1,16 +1,19 @@
 """A budget of bytes an hour for a link: by which factor bounds are loosened so that it is kept.
 
 Promises: pure, in injected time. The factor is 1, 2, 4 … 32.
-- It rises where the link bytes of the last ten minutes, at least one, forecast more than the budget for an
-  hour, or where this hour's rest has no room for ten minutes more like them: by as much as they ask for, or
-  the last minute of them. What was sent before it changed counts for the hour, not for the forecast.
-- It halves after two windows of ten minutes in a row below half of the budget.
+- What is made counts at once, at the rate at which requests have carried lines lately. So no time between
+  requests hides it.
+- It rises where the last ten minutes, at least one, are 1.5 times their even share of the budget, where 15
+  minutes like them do not fit beside the 45 before, or where the last minute is four times its share. What
+  was spent at another factor counts for the hour alone.
+- It halves after 20 minutes if 15 more fit at what that costs: as much as the last change has shown, and at
+  most twice, as before one was seen. It falls further where twice as much for each halving fits.
 
-Relies on `step` being called at least each minute.
+Relies on `step` being called about each second.
 """
 
 import math
-from collections import deque
+from bisect import bisect_right
 from collections.abc import Sequence
 
 from telemetry_core.rows.spec import RecordSpec
@@ -22,9 +25,20 @@ from telemetry.sinks.link import of_write
 
 LARGEST_FACTOR = 32
 HOUR_S = 3600.0
+SAMPLE_S = 45.0  # what a start must know is to fit in a record's state
+SHORTEST_S = 2.0  # of a factor: the next larger one is stamped a second ago
+MINUTE_S = 60.0  # nothing is judged as if it had come in less
 WINDOW_S = 600.0
-SHORTEST_S = 60.0
-CALM_WINDOWS = 2
+AHEAD_S = 900.0  # must fit beside the rest of its hour
+CALM_S = 2 * WINDOW_S  # before a fall
+RISES_ABOVE = 1.5  # even shares of the budget, in a window
+BURST_ABOVE = 4.0  # in a minute
+FALLS_TO = 1.15
+MOST_SAVED = 2.0  # by doubling the factor: what was less is less for other reasons
+LEAST_SAVED = 1.1
+PLANNED = 1.04  # of the budget, less a request: it may carry into an hour what was made before
+LEAST_ROOM = 0.1  # a tenth of the budget is left, whatever was spent
+LEAST_RATE = 0.001
 STRETCHED_FROM = 4  # from this factor on times are stretched, too
 LONGEST_VALUE_S = 600.0  # between kept values of a field, as far as they are stretched
 LONGEST_SEND_S = 300.0
@@ -81,54 +95,95 @@ def check_floor(
         )
 
 
-class Budget:
-    """One link's budget. Samples are taken where requests ended: between two of them nothing is cut apart."""
+# Bytes of bodies, and of the lines that these were; of lines that wait. Of when the factor was set, then of
+# moments of the hour: how long ago, in s, and how many bytes the link has carried since then.
+Memory = tuple[float, float, int, list[tuple[int, int]]]
 
-    def __init__(self, bytes_per_hour: float, now_s: float, link_bytes: int = 0) -> None:
-        """Begin with factor 1. link_bytes: carried before."""
+
+class Budget:
+    """One link's budget. What is spent is in budgets, rates in budgets an hour."""
+
+    def __init__(self, bytes_per_hour: float, now_s: float, link_bytes: int = 0, line_bytes: int = 0) -> None:
+        """Begin with factor 1 and nothing spent. link_bytes, line_bytes: before."""
         self.factor = 1
         self._bytes_per_hour = bytes_per_hour
-        self._samples = deque([(now_s, link_bytes)])  # of an hour: when the total had grown, and to what
-        self._forecast_from_s = now_s
-        self._window_s, self._window_bytes = now_s, link_bytes
-        self._calm = 0  # windows in a row
+        self._base_bytes = self._link_bytes = link_bytes
+        self._line_bytes, self._waiting_bytes = line_bytes, 0  # when the last request had ended, and since
+        self._bodies, self._of_lines = 4000.0, 10_000.0  # of the last requests; at first as in a drive
+        self._now = self._began = now_s, 0.0  # the time and what is spent; when the factor was set
+        self._is_new = False  # what a factor lets go at once belongs to the one before
+        self._spent = [self._now]  # of an hour
+        self._saved = MOST_SAVED
+        self._rate_before, self._doublings = 0.0, 0.0  # at the last change, until it has shown what it saves
 
-    def step(self, now_s: float, link_bytes: int) -> int:
-        """Return the factor from now on. link_bytes: the total so far."""
-        if link_bytes > self._samples[-1][1]:
-            self._samples.append((now_s, link_bytes))
-            while len(self._samples) > 2 and self._samples[1][0] <= now_s - HOUR_S:
-                self._samples.popleft()
-            self._rise(now_s, link_bytes)
-        if now_s - self._window_s >= WINDOW_S:
-            self._fall(now_s, link_bytes)
+    def memory(self) -> Memory:
+        """Return what another one goes on with."""
+        now_s, link_bytes = self._now[0], self._link_bytes - self._base_bytes
+        since = [
+            (round(now_s - then_s), round(link_bytes - then * self._bytes_per_hour))
+            for then_s, then in (self._began, *self._spent)
+        ]
+        return round(self._bodies), round(self._of_lines), self._waiting_bytes, since
+
+    def remember(self, memory: Memory, *, factor: int = 1, away_s: float = 0.0) -> None:
+        """Go on with the memory of another one, so long ago. Raises ValueError for what is no memory."""
+        self._bodies, self._of_lines, waiting_bytes, since = memory
+        self._line_bytes -= waiting_bytes
+        self._began, *self._spent = [
+            (self._now[0] - away_s - ago_s, -spent_bytes / self._bytes_per_hour)
+            for ago_s, spent_bytes in since
+        ]
+        self.factor = factor
+
+    def step(self, now_s: float, link_bytes: int, line_bytes: int) -> int:
+        """Return the factor from now on. Totals: what the link has carried, and of which lines were made."""
+        if link_bytes > self._link_bytes:
+            body_bytes = link_bytes - self._link_bytes - of_write(0, tls=False)
+            self._bodies = 0.9 * self._bodies + max(body_bytes, 0)
+            self._of_lines = 0.9 * self._of_lines + line_bytes - self._line_bytes + 1
+            self._link_bytes, self._line_bytes = link_bytes, line_bytes
+        self._waiting_bytes = line_bytes - self._line_bytes
+        waiting = self._waiting_bytes * min(self._bodies / self._of_lines, 1.0)
+        self._now = now_s, (link_bytes - self._base_bytes + waiting) / self._bytes_per_hour
+        if self._is_new:
+            self._began, self._is_new = (self._began[0], self._now[1]), False
+        if now_s - self._spent[-1][0] >= SAMPLE_S:
+            self._spent.append(self._now)
+            self._spent = self._spent[self._before_s(HOUR_S) :]
+        self._judge(now_s - self._began[0])
         return self.factor
 
-    def _rise(self, now_s: float, link_bytes: int) -> None:
-        from_s = max(self._forecast_from_s, now_s - WINDOW_S)
-        began_s, before = next(sample for sample in self._samples if sample[0] >= from_s)
-        if now_s - began_s < SHORTEST_S or self.factor == LARGEST_FACTOR:
+    def _judge(self, held_s: float) -> None:
+        rate = max(self._rate(WINDOW_S), LEAST_RATE)
+        if held_s >= WINDOW_S and self._doublings:
+            saved = (self._rate_before / rate) ** (1 / self._doublings)
+            self._saved, self._doublings = min(max(saved, LEAST_SAVED), MOST_SAVED), 0.0
+        if (lately := self._rate(MINUTE_S)) > BURST_ABOVE and held_s >= SHORTEST_S:
+            rate = lately
+        elif held_s < MINUTE_S:
             return
-        forecast = (link_bytes - before) / (now_s - began_s) * HOUR_S
-        rest_s = HOUR_S - WINDOW_S
-        earlier = next((total for time_s, total in self._samples if time_s >= now_s - rest_s), link_bytes)
-        hour = link_bytes - earlier + forecast * WINDOW_S / HOUR_S
-        excess = max(forecast, hour) / self._bytes_per_hour
-        if excess > 1.0:
-            lately_s, then = next(one for one in reversed(self._samples) if one[0] <= now_s - SHORTEST_S)
-            lately = (link_bytes - then) / (now_s - lately_s) * HOUR_S / self._bytes_per_hour
-            doublings = math.ceil(math.log2(max(excess, lately))) or 1
-            self._change(min(self.factor << doublings, LARGEST_FACTOR), now_s, link_bytes)
+        if rate > max(self._room(RISES_ABOVE), LEAST_ROOM):
+            self._change(max(math.ceil(math.log2(rate / max(self._room(1.0), LEAST_ROOM))), 1), rate)
+        elif held_s >= CALM_S and (room := self._room(FALLS_TO)) > 0:
+            self._change(-max(int(math.log2(room / rate)), int(rate * self._saved <= room)), rate)
 
-    def _fall(self, now_s: float, link_bytes: int) -> None:
-        forecast = (link_bytes - self._window_bytes) / (now_s - self._window_s) * HOUR_S
-        self._calm = self._calm + 1 if forecast < self._bytes_per_hour / 2 else 0
-        self._window_s, self._window_bytes = now_s, link_bytes
-        if self._calm >= CALM_WINDOWS and self.factor > 1:
-            self._change(self.factor // 2, now_s, link_bytes)
+    def _before_s(self, seconds: float) -> int:
+        """Return the last moment of `_spent` that is so long ago; otherwise the first."""
+        return max(bisect_right(self._spent, (self._now[0] - seconds, math.inf)) - 1, 0)
 
-    def _change(self, factor: int, now_s: float, link_bytes: int) -> None:
-        self.factor = factor
-        self._forecast_from_s = self._window_s = now_s
-        self._window_bytes = link_bytes
-        self._calm = 0
+    def _rate(self, window_s: float) -> float:
+        """Return at which rate this factor has spent lately."""
+        then_s, then = max(self._spent[self._before_s(window_s)], self._began)
+        return (self._now[1] - then) / max(self._now[0] - then_s, MINUTE_S) * HOUR_S
+
+    def _room(self, most: float) -> float:
+        """Return the rate at which the time ahead fits the budget, beside the rest of its hour."""
+        spent = self._now[1] - self._spent[self._before_s(HOUR_S - AHEAD_S)][1]
+        request = self._bodies / 10 / self._bytes_per_hour
+        return min(most, (PLANNED - request - spent) * HOUR_S / AHEAD_S)
+
+    def _change(self, doublings: int, rate: float) -> None:
+        factor = min(max(round(self.factor * 2.0**doublings), 1), LARGEST_FACTOR)
+        if factor != self.factor:
+            self._rate_before, self._doublings = rate, math.log2(factor / self.factor)
+            self.factor, self._began, self._is_new = factor, self._now, True
