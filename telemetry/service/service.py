@@ -128,8 +128,8 @@ class Service:
             wait_for_clock=config.wait_for_clock,
         )
         self._uplink = Uplink(self._pipeline, self._sink, self._own, self._clock)
-        self._uplink.adopt(config)
         self._own.time_known = self._sink.time_known()
+        self._uplink.adopt(config)
         self._clock_watch = ClockWatch(self._clock)
         self._failure: Exception | None = None
         self._reporting = Reporting(

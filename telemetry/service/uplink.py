@@ -67,13 +67,13 @@ class Uplink:
         elif self._pipeline.uplink_memory:
             with contextlib.suppress(ValueError, TypeError):  # another version's: it begins anew
                 left_s, factor, memory = json.loads(self._pipeline.uplink_memory)
-                away_s = max(unix_s - left_s, 0.0) if left_s and self._sink.time_known() else 0.0
+                away_s = max(unix_s - left_s, 0.0) if left_s and self._own.time_known else 0.0
                 budget.remember(memory, factor=factor, away_s=away_s)
         return budget
 
     def _leave(self, budget: "Budget") -> None:
         """Leave what a start needs: without a time if that is not known, so that none counts as passed."""
-        left_s = self._clock.unix_ns() // 10**9 if self._sink.time_known() else 0
+        left_s = self._clock.unix_ns() // 10**9 if self._own.time_known else 0
         content = json.dumps((left_s, budget.factor, budget.memory()), separators=(",", ":"))
         self._pipeline.uplink_memory = content.encode()
 

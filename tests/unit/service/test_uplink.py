@@ -56,19 +56,16 @@ class Told(Pipeline, Sink, OwnPoints):  # type: ignore[misc]  # one object stand
     points: list[tuple[int, float]] = field(default_factory=list)
     carried: int = 0
     clock: FakeClock = field(default_factory=FakeClock)
-    time_is_known: bool = True
+    time_known: bool = True  # type: ignore[assignment]  # one object stands for the three
     uplink_memory: bytes = b""
 
     def bytes_by_measurement(self) -> dict[str, int]:
         return {"battery": 2 * self.carried}
 
-    def time_known(self) -> bool:
-        return self.time_is_known
-
     def begin(self) -> Uplink:
         return Uplink(self, self, self, self.clock)
 
-    def tick(self, uplink: Uplink, now_s: float) -> bool:
+    def at(self, uplink: Uplink, now_s: float) -> bool:
         self.clock.advance(now_s - self.clock.monotonic_s())
         return uplink.tick()
 
@@ -100,7 +97,7 @@ def test_over_the_budget_bounds_and_times_follow_and_the_data_says_so(tmp_path: 
     changed = []
     for second in range(121):
         told.carried += 30  # three times the budget
-        if told.tick(uplink, float(second)):
+        if told.at(uplink, float(second)):
             changed.append(second)
     assert changed[0] == 60
     assert told.factors[1] == (4, 400.0)
@@ -125,10 +122,10 @@ def test_a_reload_that_takes_a_budget_away_says_that_bounds_are_as_configured(
     uplink.adopt(running)
     for second in range(62):
         told.carried += 30
-        told.tick(uplink, float(second))
+        told.at(uplink, float(second))
     assert told.points[-1][0] == 4
     uplink.adopt(replace(running, uplink=replace(running.uplink, bytes_per_hour=budget)))
-    told.tick(uplink, 70.0)
+    told.at(uplink, 70.0)
     assert told.points[-1] == (1, 0.0)
     assert "bounds are multiplied by 1, no longer by 4" in told.events[-1]
 
@@ -138,7 +135,7 @@ def test_without_a_budget_all_is_as_configured(tmp_path: Path) -> None:
     uplink = told.begin()
     without = config(tmp_path)
     uplink.adopt(replace(without, uplink=replace(without.uplink, bytes_per_hour=None)))
-    assert not any(told.tick(uplink, float(second)) for second in range(1000))
+    assert not any(told.at(uplink, float(second)) for second in range(1000))
     assert (told.factors, told.every_s, told.points, uplink.gauges) == ([], [60.0], [], {})
 
 
@@ -156,7 +153,7 @@ def test_factors_have_stamps_in_the_order_in_which_they_are_said(tmp_path: Path)
     for now_s in (1.0, 61.0, 61.5, *range(62, 4000)):
         told.carried += 3000 if now_s == 61.5 else 0
         count = len(told.points)
-        told.tick(uplink, now_s)
+        told.at(uplink, now_s)
         stamps += [now_s - ago_s for _, ago_s in told.points[count:]]
     factors = [factor for factor, _ in told.points]
     assert (factors[:3], stamps[:3]) == ([1, 1, 8], [0.0, 60.0, 60.5])
@@ -169,7 +166,7 @@ def run(told: Told, uplink: Uplink, seconds: int, rate: int) -> list[int]:
     factors = []
     for _ in range(seconds):
         told.carried += rate
-        told.tick(uplink, told.clock.monotonic_s() + 1)
+        told.at(uplink, told.clock.monotonic_s() + 1)
         factors.append(told.points[-1][0])
     return factors
 
@@ -192,7 +189,7 @@ def test_a_start_goes_on_with_the_factor_and_what_was_spent(
     run(told, uplink, 62, 30)
     run(told, uplink, 600, 8)
     assert told.points[-1][0] == 4
-    left = Told(uplink_memory=told.uplink_memory, time_is_known=time_is_known)
+    left = Told(uplink_memory=told.uplink_memory, time_known=time_is_known)
     left.clock.step(told.clock.monotonic_s() + away_s)
     again = left.begin()
     again.adopt(config(tmp_path))
