@@ -205,13 +205,15 @@ def changes(driven: Driven) -> list[tuple[float, int]]:
 def test_a_factor_goes_up_and_comes_back_and_every_value_is_within_the_bound_that_the_data_says(
     tmp_path: Path,
 ) -> None:
-    """200 s of a drive, two hours of a bus that sleeps, and the same drive again."""
+    """200 s of a drive, a bus that sleeps for more than an hour, and the same drive twice: once would fit."""
     log = record_drive(tmp_path / "drive.log", 200.0)
     driven = Driven(tmp_path, log, 130_000)
     driven.drive()
     driven.stand(5000)
     again_s = driven.elapsed_s
     driven.drive(again_s)
+    once_more_s = driven.elapsed_s + 1
+    driven.drive(once_more_s)
     driven.end()
     factors = changes(driven)
     assert 59.0 < factors[0][0] < 62.0
@@ -220,7 +222,7 @@ def test_a_factor_goes_up_and_comes_back_and_every_value_is_within_the_bound_tha
     assert asleep[-1] == 1, "it has come back"
     assert factors[-1][0] > again_s
     assert factors[-1][1] > 1, "it rises again"
-    for shift_s in (0, again_s):
+    for shift_s in (0, again_s, once_more_s):
         most, compared = worst(driven, true_power(log, shift_s))
         assert 0.9 < most < 1.0 + 1e-9
         assert compared == 40_000
