@@ -260,7 +260,7 @@ def test_two_starts_go_on_with_the_factor_and_every_value_is_within_the_bound_th
 @pytest.mark.parametrize("every_s", [1, 60, 300])
 def test_an_hour_of_driving_at_half_of_its_need_stays_within_its_budget(tmp_path: Path, every_s: int) -> None:
     log = record_drive(tmp_path / "drive.log", 3600.0)
-    budget = 135_000  # without one it needs 272,000 with requests each 60 s, and 950,000 with one each second
+    budget = 124_000  # without one it needs 249,000 with requests each 60 s, and 846,000 with one each second
     driven = Driven(tmp_path, log, budget, every_s)
     driven.drive()
     driven.end()
