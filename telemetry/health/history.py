@@ -1,7 +1,7 @@
 """What a pack remembers between charges, outside the compiled core, as plain values of JSON.
 
 Promises: `PackHistory.from_json(history.to_json())` goes on where the first one was; what is damaged or of
-another version is a ValueError. It takes 25 kB at most.
+another version is a ValueError. It takes 45 kB at most, of which rows that wait are 14 kB.
 """
 
 from dataclasses import asdict, dataclass, field
@@ -10,6 +10,7 @@ from typing import Any
 from telemetry_core.health.health_spec import CountedCharge
 
 from telemetry.health.capacity import MOST_CHARGES, Used
+from telemetry.model.event_codes import EVENT_CODES
 
 VERSION = 1
 _FULL_ERROR_PCT = 1.4  # sd of the difference between two states of charge that are both full
@@ -121,7 +122,7 @@ class PackHistory:
                 abs(_number(known["reported_ah"])),
                 (int(others_ns), {str(name): _number(value) for name, value in others.items()}),
                 int(known["left_day_ns"]),
-                [[int(time_ns), str(name), what] for time_ns, name, what in known["waiting"]],
+                [_waiting(*each) for each in known.get("waiting", [])],  # later than the others
             )
         except (KeyError, TypeError, AttributeError, OverflowError) as error:
             raise ValueError("is no history of a pack") from error
@@ -130,6 +131,12 @@ class PackHistory:
 def _used(time_ns: int, *values: Any) -> Used:
     _number(time_ns)
     return Used(int(time_ns), *map(_positive, values))
+
+
+def _waiting(time_ns: Any, name: str, known: Any) -> list[Any]:
+    if not isinstance(known, dict) and name not in EVENT_CODES:
+        raise ValueError(f"has {name!r}, which is no event of this version")
+    return [int(time_ns), str(name), known]
 
 
 def _number(value: Any) -> float:

@@ -23,7 +23,7 @@ from telemetry.spool.filesystem import FileSystem, read_file, replace_file
 
 LOG = logging.getLogger("telemetry.service")
 
-MOST_BYTES: Final = 65_536
+MOST_BYTES: Final = 98_304
 _VERSION = 1
 _ENDING = ".state"
 
@@ -61,8 +61,8 @@ def unpacked(content: bytes) -> PackState:
         version, *parts = json.loads(line)
         if version == _VERSION:
             vehicle, pack, identity, last_ns, history = parts
-            PackHistory.from_json(history)
-            return PackState(vehicle, pack, identity, index(last_ns), memory, history)
+            known = PackHistory.from_json(history).to_json()  # with what earlier versions did not know
+            return PackState(vehicle, pack, identity, index(last_ns), memory, known)
     except (zlib.error, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise ValueError("it is damaged") from error
     raise ValueError(f"it is of version {version}, and not {_VERSION}")
@@ -83,14 +83,18 @@ class StateFiles:
         return next(self.read(PackState(vehicle, pack, identity, 0, b"", None).file_name), None)
 
     def newest(self, vehicle: str, packs: Collection[str]) -> Iterable[PackState]:
-        """Return of each of these packs what remembers the newest row."""
+        """Return of each of these packs what remembers the newest row, and all of which rows still wait."""
         found: dict[str, PackState] = {}
+        waiting: dict[str, PackState] = {}
         for state in self.read():
             if state.vehicle == vehicle and state.pack in packs:
                 before = found.setdefault(state.pack, state)
                 found[state.pack] = max(before, state, key=lambda one: one.last_ns)
-        self._written |= {state.file_name: state for state in found.values()}
-        return found.values()
+                if state.history["waiting"]:
+                    waiting[state.file_name] = state
+        waiting |= {state.file_name: state for state in found.values()}
+        self._written |= waiting
+        return waiting.values()
 
     def read(self, name: str = "") -> Iterator[PackState]:
         """Yield what all that can be read remember. name: of one file."""
@@ -115,8 +119,11 @@ class StateFiles:
         except OSError:
             LOG.warning("%s: %s: what it remembered begins again", path, why)
 
-    def write(self, states: Iterable[PackState]) -> None:
-        """Write those that have changed. What the disk refuses is reported once, and written later."""
+    def write(self, states: Iterable[PackState]) -> bool:
+        """Write those that have changed; return whether all are on disk.
+
+        What the disk refuses is reported once, and written later.
+        """
         before, self._written = self._written, {}
         try:
             for state in states:
@@ -130,6 +137,7 @@ class StateFiles:
             self._is_failing = True
         else:
             self._is_failing = False
+        return not self._is_failing
 
     def _put(self, path: Path, state: PackState) -> None:
         content = state.packed()

@@ -2,11 +2,14 @@
 
 Promises:
 - It is written each minute of rows, and when a charge begins or ends: a kill costs no more.
-- It is written in the thread that commits. Rows of a charge, a drive or a rest wait in it until then, so that
-  after a kill at any moment they come as they were, or as if they had not been made.
+- It is written in the thread that commits. Rows of a charge, a drive or a rest wait in it until then, and
+  stay in it until they are committed themselves. So after a kill at any moment they come as they were, or
+  as if they had not been made.
 - A pack whose `[[health]]` is taken away keeps its file, and goes on when it is back.
 - Packs of logs are not remembered: another run reads their logs again, from the first frame on.
-- Of identities that have left there is nothing in memory once it is written.
+- Of identities that have left there is nothing in memory once it is on disk.
+
+Relies on rows of health that close their batch: what follows them is written once they are committed.
 """
 
 from collections.abc import Iterable, Sequence
@@ -34,7 +37,7 @@ class Remembering:
         self._folder = spool_directory / FOLDER
         self._committer = committer
         self._files: StateFiles | None = None
-        self._written: list[Sequence[PackState]] = []  # by the thread that commits
+        self._written: list[tuple[Sequence[PackState], bool]] = []  # by the thread that commits; on disk
         self._health: HealthFollowing | None = None
         self._saved_ns = 0  # the newest row of which anything is written
 
@@ -65,7 +68,8 @@ class Remembering:
         if health is None:
             return
         while self._written:
-            health.written(self._written.pop(0))
+            states, is_kept = self._written.pop(0)
+            health.written(states, is_kept=is_kept)
         if health.has_news or abs(health.newest_ns - self._saved_ns) >= EVERY_NS:
             self.save()
 
@@ -85,5 +89,4 @@ class Remembering:
         self._committer.follow_with(partial(self._write, self._files, states))
 
     def _write(self, files: "StateFiles", states: "Sequence[PackState]") -> None:
-        files.write(states)  # what the disk refuses must not keep rows back
-        self._written.append(states)
+        self._written.append((states, files.write(states)))  # what the disk refuses must not keep rows back

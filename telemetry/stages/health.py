@@ -4,8 +4,8 @@ Promises:
 - What comes out depends on the rows and their stamps alone, not on how they were batched.
 - Nothing is counted before the time is known, nor of what was stamped before it was.
 - Each identity of a pack has a history of its own, which comes back with it.
-- Where somebody saves a pack, its rows go out once they are saved with what it remembers. So a kill in
-  between makes them again, alike, and never a row of two runs.
+- Where somebody saves a pack, its rows go out once they are saved with what it remembers, and are remembered
+  until they are out. So a kill in between makes them again, alike, and never a row of two runs.
 
 Relies on charging sessions having followed the same rows before: they hear who a pack is.
 """
@@ -58,7 +58,7 @@ class HealthFollowing:
         self._identities = ["" for _ in settings]
         self._here_ns = [0 for _ in settings]  # by pack: later than all that another identity had
         self._elsewhere: dict[tuple[str, str], PackState] = {}  # by pack and identity, until it is saved
-        self._due: list[tuple[int, Made]] = []  # by pack, of what waited
+        self._saved: Iterable[PackState] = ()  # of which nothing has gone out yet
         self._remembered: set[str] = set()
         self._homes: dict[int, BoundChannel] = {}  # by pack: the first channel that has rows of it
         self._sources: list[set[str]] = [set() for _ in settings]
@@ -188,26 +188,35 @@ class HealthFollowing:
         """Return what is known of all packs, also of those that have left and are not saved, as values."""
         return [*map(self._state, range(len(self._settings))), *self._elsewhere.values()]
 
-    def written(self, states: Iterable[PackState]) -> None:
-        """Take note that these were saved: what waited for it is due, and what has left is forgotten."""
-        for state in states:
-            number = self._numbers.get(state.pack)
-            if number not in self._homes or state.vehicle != self._writing.vehicle:
-                continue
-            waiting = state.history["waiting"]
-            left = self._elsewhere.pop((state.pack, state.identity), None)
-            if left is not None and (waiting or left is not state):
-                later = left.history | {"waiting": left.history["waiting"][len(waiting) :]}
-                self._elsewhere[state.pack, state.identity] = left._replace(history=later)
-            elif state.identity == self._identities[number]:
-                del self._packs[number].history.waiting[: len(waiting)]
-            self._due += ((number, one) for one in self._packs[number].made_of(waiting))
-            self.has_news |= bool(waiting)
+    def written(self, states: Iterable[PackState], *, is_kept: bool) -> None:
+        """Take note that it was tried to save these: what waited for it is due.
+
+        is_kept: they are saved, so what has left is forgotten once nothing of it waits.
+        """
+        self._saved = states  # the newest have all that earlier ones had
+        for state in states if is_kept else ():
+            key = state.pack, state.identity
+            if self._elsewhere.get(key) is state and not state.history["waiting"]:
+                del self._elsewhere[key]
 
     def _out(self) -> Iterator[SessionItem]:
-        due, self._due = self._due, []
-        for number, one in due:
-            yield from self._items(number, [one])
+        """Yield what is saved and still waits, which it does no longer."""
+        saved, self._saved = self._saved, ()
+        for state in saved:
+            number, key = self._numbers.get(state.pack), (state.pack, state.identity)
+            if number is None or number not in self._homes or state.vehicle != self._writing.vehicle:
+                continue
+            left, pack = self._elsewhere.get(key), self._packs[number]
+            is_here = left is None and state.identity == self._identities[number]
+            waits = left.history["waiting"] if left else pack.history.waiting if is_here else []
+            due = [one for one in state.history["waiting"] if one in waits]
+            later = [one for one in waits if one not in due]
+            if left is not None:  # another object, since the one that was saved must stay as it is
+                self._elsewhere[key] = left._replace(history=left.history | {"waiting": later})
+            elif is_here:
+                pack.history.waiting = later
+            self.has_news |= bool(due)
+            yield from self._items(number, pack.made_of(due))
 
     def _last_ns(self, number: int) -> int:
         return max(self._core.last_ns(number) or 0, self._here_ns[number])
@@ -233,6 +242,7 @@ class HealthFollowing:
         What a pack remembers already stays.
         """
         wanted = self.strangers
+        self.has_news = True  # rows may wait for a look at it
         for state in sorted(states, key=lambda one: one.last_ns, reverse=True):
             if state.pack not in wanted or state.vehicle != self._writing.vehicle:
                 continue

@@ -43,11 +43,15 @@ def assert_each_row_is_of_one_run(lives: HealthLives) -> None:
         assert all(each == rows[0] for rows in written.values() for each in rows)
 
 
-@pytest.mark.parametrize("is_saved", [False, True])
+@pytest.mark.parametrize("has_power", [True, False])
+@pytest.mark.parametrize(("writes", "is_saved"), [(1, False), (1, True), (2, False), (2, True), (3, True)])
 def test_killed_while_the_end_of_a_charge_is_saved_its_row_is_of_one_run_alone(
-    is_saved: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    writes: int, is_saved: bool, has_power: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Before it is saved: the charge ends once more, a part of it unheard. After it: the row is the same."""
+    """Before it is saved: the charge ends once more, a part of it unheard. After it: the row is the same.
+
+    writes: of states since the charge has ended; is_saved: also the last of them.
+    """
     parts = list(each_second(frames((Stretch(40, 0.0), Stretch(340, 13.0), *DRIVE, *CHARGE))))
     content = [frame for part in parts for frame in part]
     for folder in ("one", "killed"):
@@ -57,27 +61,29 @@ def test_killed_while_the_end_of_a_charge_is_saved_its_row_is_of_one_run_alone(
         clock_to(each, content)
         each.start()
     undisturbed.play(content)
-    write = StateFiles.write
+    write, ended = StateFiles.write, list[int]()
 
-    def cut(files: StateFiles, states: Sequence[PackState]) -> None:
-        has_ended = any(state.history["used"] for state in states)
-        if is_saved or not has_ended:
-            write(files, states)
-        if has_ended:
+    def cut(files: StateFiles, states: Sequence[PackState]) -> bool:
+        ended.extend(1 for state in states if state.history["used"])
+        is_last = len(ended) == writes
+        is_kept = write(files, states) if is_saved or not is_last else False
+        if is_last:
             raise PowerCutError
+        return is_kept
 
     coming = iter(parts)
     with monkeypatch.context() as patched:
         patched.setattr(StateFiles, "write", cut)
         with pytest.raises(PowerCutError):
             lives.play(frame for part in coming for frame in part)
-    lives.kill()
+    (lives.kill if has_power else lives.cut_power)()
     lives.start()
     lives.play(frame for part in coming for frame in part)
     (_, first), _ = charges(lives)
     assert_each_row_is_of_one_run(lives)
-    assert (first == charges(undisturbed)[0][1]) is is_saved
-    assert ("charge_capacity_ah" in first, text(first, "used")) == (is_saved, str(is_saved).lower())
+    is_whole = is_saved or writes > 1
+    assert (first == charges(undisturbed)[0][1]) is is_whole
+    assert ("charge_capacity_ah" in first, text(first, "used")) == (is_whole, str(is_whole).lower())
 
 
 @pytest.mark.parametrize("kills", KILLS)

@@ -1,12 +1,13 @@
 """Packs that take turns at a plug: each has a history of its own, over restarts too."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 from telemetry.charging.items import Named
-from telemetry.health.state import StateFiles
-from tests.support.charge_lives import charge, number, text
+from telemetry.health.state import PackState, StateFiles
+from tests.support.charge_lives import PowerCutError, charge, number, text
 from tests.support.health_lives import HealthLives
 from tests.support.packs_charged import CHARGE, DRIVE, SECOND, START_NS, Frame, frames, mapped
 from tests.support.plug import PlugBench
@@ -135,6 +136,32 @@ def test_a_pack_that_is_named_for_the_first_time_is_the_one_that_was_there(tmp_p
     lives.play(between(480, 3000))
     *_, (_, last) = lives.rows()
     assert number(last, "charges_used") == 4
+
+
+def test_the_row_of_a_charge_that_a_swap_has_ended_survives_a_kill(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lives = lives_in(tmp_path)
+    name(lives, FIRST)
+    lives.play(between(0, 150))
+    name(lives, SECOND_PACK)
+    write = StateFiles.write
+
+    def cut(files: StateFiles, states: Sequence[PackState]) -> bool:
+        write(files, states)
+        raise PowerCutError
+
+    with monkeypatch.context() as patched:
+        patched.setattr(StateFiles, "write", cut)
+        with pytest.raises(PowerCutError):
+            lives.play(between(150, 480))
+    lives.kill()
+    lives.start()
+    lives.play(between(480, 960))
+    (_, row), *_ = lives.rows()
+    assert (text(row, "used"), text(row, "reason")) == ("false", "swap")
+    lives.stop()
+    assert not any(state.history["waiting"] for state in StateFiles(tmp_path / "health").read())
 
 
 def test_a_swap_in_the_middle_of_a_charge_ends_it_and_says_why(tmp_path: Path) -> None:

@@ -5,14 +5,16 @@ import logging
 import os
 import zlib
 from pathlib import Path
+from random import Random
 
 import pytest
 
+from telemetry.health.capacity import Used
 from telemetry.health.history import PackHistory
 from telemetry.health.state import PackState, StateFiles, unpacked
 from telemetry.spool.filesystem import FileSystem
 
-MOST_BYTES = 65_536
+MOST_BYTES = 98_304
 MAIN = PackState("van", "main", "", 7, b"\0\xff" * 9, PackHistory().to_json())
 OTHERS = (
     MAIN._replace(pack="rear"),
@@ -91,6 +93,50 @@ def test_one_that_cannot_be_read_is_set_aside_and_told_and_the_others_are_read(
 
 def test_all_that_an_upgrade_has_to_read_is_there_again() -> None:
     assert unpacked(MAIN.packed()) == MAIN
+    before = {name: value for name, value in MAIN.history.items() if name != "waiting"}
+    assert unpacked(MAIN._replace(history=before).packed()) == MAIN
+
+
+def test_an_event_that_this_version_does_not_know_is_refused() -> None:
+    for known in ("weak_cell", "no_such_code"):
+        waiting = [[7, known, "cell 4"], [7, "cell_drift", {"d001": 1.0}]]
+        state = MAIN._replace(history=MAIN.history | {"waiting": waiting})
+        if known == "weak_cell":
+            assert unpacked(state.packed()) == state
+        else:
+            with pytest.raises(ValueError, match="it is damaged"):
+                unpacked(state.packed())
+
+
+def test_the_newest_of_each_pack_is_found_and_those_of_which_rows_wait(tmp_path: Path) -> None:
+    named = [MAIN._replace(identity=str(last_ns), last_ns=last_ns) for last_ns in (1, 2, 3)]
+    waits = MAIN.history | {"waiting": [[7, "cell_drift", {"d001": 1.0}]]}
+    named[0] = named[0]._replace(history=waits)
+    StateFiles(tmp_path).write(named)
+    assert sorted(StateFiles(tmp_path).newest("van", {"main"})) == [named[0], named[2]]
+
+
+def test_a_pack_of_two_hundred_charges_and_198_cells_is_kept_whole(tmp_path: Path) -> None:
+    chance = Random(1)
+
+    def value() -> float:
+        return chance.random() * 100.0
+
+    used = [Used(chance.randrange(2**61), value(), value(), value(), value()) for _ in range(200)]
+    runs = dict.fromkeys(range(1, 199), 3)
+    day = {f"temp_{temp_c}_soc_{soc_pct}_s": value() for temp_c in range(16) for soc_pct in range(10)}
+    history = PackHistory(used, weak_runs=runs, resistive_runs=runs, others_day=(1_700_000_000, day))
+    rows = ("cell_resistance", "cell_charge", "cell_drift", "cell_resistance")
+    history.waiting = [
+        [number, name, {f"r{cell:03d}": round(value(), 6) for cell in range(198)}]
+        for number, name in enumerate(rows)
+    ]
+    said = len(json.dumps(history.to_json(), separators=(",", ":")))
+    state = MAIN._replace(memory=os.urandom(49_789), history=history.to_json())
+    assert 45_000 > said > 40_000
+    assert len(state.packed()) > 65_536
+    StateFiles(tmp_path).write([state])
+    assert list(StateFiles(tmp_path).read()) == [state]
 
 
 class Disk(FileSystem):

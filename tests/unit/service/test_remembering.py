@@ -4,9 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from telemetry.charging.items import Named, Point
 from telemetry.health.state import StateFiles
 from tests.support.charge_lives import number, text
-from tests.support.health_lives import BUS, HealthLives
+from tests.support.health_lives import BUS, HealthLives, each_second
 from tests.support.packs_charged import (
     CHARGE,
     CHARGE_A,
@@ -24,6 +25,9 @@ from tests.support.packs_charged import (
 CONTENT = tuple(frames(TWO_CHARGES))
 IN_THE_FIRST = START_NS + 70 * SECOND  # 50 s of the first charge are over, and 130 to come
 AFTER_IT = START_NS + 285 * SECOND
+HEALTH = ("battery_health", "cell_resistance", "cell_charge", "cell_drift")
+CAN1 = '[[can]]\nname = "can1"\ndatabases = ["pack.dbc"]\n'
+TWO_PACKS = mapped(BUS, "front") + CAN1 + mapped("can1", "rear") + health("front") + health("rear")
 
 
 def before(time_ns: int, content: tuple[Frame, ...] = CONTENT) -> list[Frame]:
@@ -34,9 +38,15 @@ def after(time_ns: int, content: tuple[Frame, ...] = CONTENT) -> list[Frame]:
     return [frame for frame in content if frame[0] >= time_ns]
 
 
-def lives_in(folder: Path, said: str | None = None, *, wait_for_clock: bool = False) -> HealthLives:
+def content_of(begin_s: int, end_s: int, content: tuple[Frame, ...]) -> list[Frame]:
+    return before(START_NS + end_s * SECOND, tuple(after(START_NS + begin_s * SECOND, content)))
+
+
+def lives_in(
+    folder: Path, said: str | None = None, *, wait_for_clock: bool = False, commit_s: int = 0
+) -> HealthLives:
     folder.mkdir(exist_ok=True)
-    lives = HealthLives(folder, said, wait_for_clock=wait_for_clock)
+    lives = HealthLives(folder, said, wait_for_clock=wait_for_clock, commit_s=commit_s)
     lives.clock.step((START_NS - lives.clock.unix_ns()) / 1e9)
     lives.start()
     return lives
@@ -187,6 +197,84 @@ def test_another_vehicle_begins_again_and_the_first_ones_file_stays(lives: Healt
     assert {state.vehicle for state in files.read()} == {"van", "bus"}
 
 
+def test_reloads_while_the_row_of_a_charge_goes_out_lose_none(
+    lives: HealthLives, undisturbed: HealthLives
+) -> None:
+    ends_ns = START_NS + 245 * SECOND
+    lives.play(before(ends_ns))
+    for second in each_second(before(ends_ns + 30 * SECOND, tuple(after(ends_ns)))):
+        lives.play(second)
+        lives.reload()
+    lives.play(after(ends_ns + 30 * SECOND))
+    assert lives.rows() == undisturbed.rows()
+
+
+# --- the disk
+
+
+@pytest.mark.parametrize("is_out", [False, True])
+def test_a_row_is_remembered_until_it_is_committed(is_out: bool, lives: HealthLives) -> None:
+    """Where the time is not known, nobody lets it out."""
+    health = lives.stages.writing.health
+    assert health is not None
+    lives.play(before(AFTER_IT))
+    row = Point("cell_drift", {"vehicle": "van", "pack": "main"}, {"d001": 1.0}, START_NS)
+    health._packs[0].wait([row])
+    lives.remembering.settle()
+    if is_out:
+        lives.pipeline.watch_silence(lives.bays)
+    lives.remembering.settle()
+    assert len(health._packs[0].history.waiting) == (not is_out)
+    lives.cut_power()
+    lives.start()
+    ((_, known),) = lives.rows("cell_drift")
+    assert number(known, "d001") == 1.0
+
+
+@pytest.mark.parametrize("lasts_s", [0, 1, 2, 5])
+def test_each_row_goes_out_once_also_where_packs_end_while_a_commit_lasts(
+    lasts_s: int, tmp_path: Path
+) -> None:
+    lives = lives_in(tmp_path / "lives", TWO_PACKS, commit_s=lasts_s)
+    lives.bays = (BUS, "can1")
+    three = (*CHARGE, *DRIVE) * 3
+    parts = (list(each_second(frames((Stretch(still_s, 0.0), *three)))) for still_s in (40, 41))
+    for front, rear in zip(*parts, strict=False):
+        lives.play_all({BUS: front, "can1": rear})
+    lives.rows()  # another pack's row goes out with this
+    for pack in ("front", "rear"):
+        assert len(lives.rows(pack=pack)) == 3
+    written = [one for one in lives.database.written if one.measurement in HEALTH]
+    keys = [(one.measurement, one.tags["pack"], one.time_ns) for one in written]
+    assert len(keys) == len(set(keys)) >= 6 + 6
+
+
+def test_while_the_disk_refuses_packs_that_left_stay_in_memory_and_rows_go_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lives = lives_in(tmp_path / "lives")
+    content = tuple(frames((*CHARGE, *DRIVE) * 3))
+    health = lives.stages.writing.health
+    assert health is not None
+
+    def refuse(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    health._named.append(Named(0, "main", "FIRST", 0.0))
+    with monkeypatch.context() as patched:
+        patched.setattr(StateFiles, "_put", refuse)
+        lives.play(before(START_NS + 480 * SECOND, content))
+        health._named.append(Named(0, "main", "OTHER", 0.0))
+        lives.play(content_of(480, 960, content))
+        assert len(lives.rows()) == 2
+    lives.remembering.settle()
+    lives.remembering.settle()
+    assert [state.identity for state in health.memory()] == ["OTHER"]
+    health._named.append(Named(0, "main", "FIRST", 0.0))
+    lives.play(content_of(960, 1440, content))
+    assert {one.identity: len(one.history["used"]) for one in health.memory()}["FIRST"] == 2
+
+
 # --- the clock
 
 
@@ -246,10 +334,7 @@ def test_a_process_that_stood_still_has_heard_no_silence(lives: HealthLives) -> 
 
 
 def test_two_packs_on_two_buses_are_apart_also_over_a_kill(tmp_path: Path) -> None:
-    said = (
-        mapped(BUS, "front") + '[[can]]\nname = "can1"\ndatabases = ["pack.dbc"]\n' + mapped("can1", "rear")
-    )
-    lives = lives_in(tmp_path / "lives", said + health("front") + health("rear"))
+    lives = lives_in(tmp_path / "lives", TWO_PACKS)
     lives.bays = (BUS, "can1")
     other = tuple(frames((Stretch(50, 0.0), Stretch(240, 18.0), Stretch(99, -1.0)), soc_pct=40.0))
     for part_ns in range(START_NS, CONTENT[-1][0] + SECOND, 50 * SECOND):
