@@ -102,7 +102,7 @@ def _list(directory: Path, *, as_json: bool) -> int:
     print(f"{view.waiting_points:,} points wait, {size_mb:.1f} MB; last batch {view.last_sequence}")
     if view.state:
         sizes = ", ".join(f"{name} ({len(content):,} bytes)" for name, content in view.state.items())
-        print(f"open when the last batch was stored: {sizes}")
+        print(f"open, or held, when the last batch was stored: {sizes}")
     if segments:
         print(f"\n{'segment':<27}{'bytes':>12}{'waiting':>14}{'written':>16}")
     for segment in segments:

@@ -40,7 +40,7 @@ def end_of(position: str) -> str:
 
 def is_of_log(position: str) -> bool:
     """Return whether it is the name of a log, and not of its end."""
-    return not position.endswith(_END)
+    return "@" in position and not position.endswith(_END)
 
 
 def belongs_to(position: str, source: str) -> bool:

@@ -36,7 +36,11 @@ class Committer:
         self._ends = False
         self._then: Callable[[], None] | None = None  # after the next commit
         self._thread = threading.Thread(target=self._run, name="disk", daemon=True)
-        self.keep, self.append = spool.keep, spool.append  # for the thread that appends
+        self.keeps, self.keep, self.append = (
+            spool.keeps,
+            spool.keep,
+            spool.append,
+        )  # for the thread that appends
 
     def start(self) -> None:
         """Begin. Raises UnavailableError when the system gives no thread."""

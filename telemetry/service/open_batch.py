@@ -28,9 +28,13 @@ BATCH_BYTES = 2 * 1024 * 1024
 BATCH_AGE_S = 1.0
 KEEP_EVERY_S = 0.02  # at most: many sources, or one whose frames hardly gather, cost no more than this often
 
+REFUSED_S = 1.0  # until it is tried again, where it was not kept: a commit is to come first
+
 
 class BatchStore(Protocol):
-    """What the pipeline needs of the spool."""
+    """What the pipeline needs of the spool. keeps: whether there is anywhere that `keep` could."""
+
+    keeps: bool
 
     def keep(
         self,
@@ -95,7 +99,7 @@ class OpenBatch:
             self.commit()  # what is so old waits no longer
             return
         if now_s >= self._keep_at_s and self._keep():
-            self._keep_at_s = now_s + KEEP_EVERY_S
+            self._keep_at_s = now_s + (REFUSED_S if self._is_new else KEEP_EVERY_S)
         if self._store.commit_due():
             self._store.commit()
 
@@ -154,7 +158,7 @@ class OpenBatch:
 
     @property
     def _is_new(self) -> bool:
-        return self.is_live and (self.has_news or len(self.lines) != self._kept_bytes)
+        return self._store.keeps and self.is_live and (self.has_news or len(self.lines) != self._kept_bytes)
 
     def _keep(self) -> tuple[Counters, Mapping[str, bytes]] | None:
         """Let the store keep it as it is. Accounts and state as of now; None: nothing is new."""

@@ -87,7 +87,6 @@ class Pipeline:
         self._window_base: TimeBase | None = None  # what open windows count from, once that has changed
         # By source: of the rows that the stages still remember; the one that delivered last is the last.
         self._stampings: dict[str, Stamping] = {}
-        self._state_left = state
         self.uplink_memory = state.get(_UPLINK, b"")  # of a budget: it travels with the state
         plugs = [name for name in state if not is_held(name) and name != _UPLINK]
         self._sessions = OpenSessions({name: state[name] for name in plugs}, clock)
@@ -201,16 +200,17 @@ class Pipeline:
             self._flush(source)
         self.stages.writing.reducing.set_factor(factor, longest_s)
 
-    def store_left(self) -> int:
-        """Store what a killed run held of rows, which it has not counted. Return how many points that is."""
+    def store_left(self, state: Mapping[str, bytes]) -> int:
+        """Store what the run that left this state held, and has not counted. Return how many points."""
         count = 0
-        for base, lines in lines_left(self._state_left, self._clock.boot_id()):
+        for base, lines in lines_left(state, self._clock.boot_id()):
             self._switch(base)
             self.retire(made(lines))
             for line in lines.splitlines():
                 self._open.lines.append(line, int(line.rpartition(b" ")[2]))
                 count += 1
-        self._open.commit()
+        if count:
+            self._open.commit()
         return count
 
     def retire(self, counted: Counters) -> None:

@@ -362,8 +362,9 @@ class Service:
         recovery = self._spool.recovery
         if recovery.waiting_points:
             LOG.info("%d points of earlier runs wait in the spool", recovery.waiting_points)
+        held = self._pipeline.store_left(recovery.state)  # after a stop that failed, too
         if not recovery.clean:
-            self._own.report(unclean_stop(recovery, self._pipeline.store_left()))
+            self._own.report(unclean_stop(recovery, held))
 
     # -- stopping
 

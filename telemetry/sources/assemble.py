@@ -122,12 +122,16 @@ def assemble_source(
 
 
 def without_replaced(positions: Mapping[str, int], sources: Iterable[Assembled]) -> dict[str, int]:
-    """Return `positions` less those of logs that a source of `sources` does not read any more."""
+    """Return `positions` less those of logs that a source of `sources` does not read any more.
+
+    Nor are those of use that an earlier version had of sources which are not logs.
+    """
     present = [source for source in sources if source.resume_as]
     return {
         name: frames
         for name, frames in positions.items()
-        if not any(
+        if "@" in name
+        and not any(
             belongs_to(name, source.name) and name not in (source.resume_as, end_of(source.resume_as))
             for source in present
         )

@@ -2,6 +2,9 @@
 
 Points settled from memory never get a place on disk. An item carries what was settled between the item before
 it and itself. So the accounts in each record balance, whatever is lost after it.
+
+States take no room from points: where they come to more than a megabyte, all items share the newest one. So
+where the newest were settled from memory, a record may have a state that is newer than itself.
 """
 
 from collections.abc import Iterator, Mapping
@@ -10,6 +13,7 @@ from dataclasses import dataclass, field
 from telemetry.spool.batch import EncodedBatch
 from telemetry.spool.settled import Tally, total_of
 
+_MOST_STATE_BYTES = 1 << 20  # of all items
 _COUNTER_BYTES = 100  # about what a counter costs in a Python mapping
 
 
@@ -25,13 +29,13 @@ class Item:
     appended_s: float
     in_flight: bool = False
     carried: Tally = field(default_factory=Tally)
+    state_bytes: int = 0  # of a state that it shares with no newer one
 
     @property
     def size_bytes(self) -> int:
         """Return about what it occupies."""
-        state_bytes = sum(map(len, self.state.values()))
-        counters = 1 + len(self.accounts) + len(self.positions) + len(self.state)
-        return len(self.batch.payload) + state_bytes + _COUNTER_BYTES * counters
+        counters = 1 + len(self.accounts) + len(self.positions)
+        return len(self.batch.payload) + self.state_bytes + _COUNTER_BYTES * counters
 
 
 class Memory:
@@ -39,6 +43,7 @@ class Memory:
 
     def __init__(self) -> None:
         self._items: dict[int, Item] = {}
+        self._state_bytes = 0  # of all items
         self._after_newest = Tally()  # settled after the newest item
         self.size_bytes = 0
         self.payload_bytes = 0
@@ -72,7 +77,14 @@ class Memory:
         item.carried.add(self._after_newest)
         self._after_newest = Tally()
         self._items[item.sequence] = item
+        item.state_bytes = sum(_COUNTER_BYTES + len(content) for content in item.state.values())
+        self._state_bytes += item.state_bytes
         self.size_bytes += item.size_bytes
+        if self._state_bytes > _MOST_STATE_BYTES:
+            self.size_bytes -= self._state_bytes - item.state_bytes
+            self._state_bytes = item.state_bytes
+            for older in list(self)[:-1]:
+                older.state, older.state_bytes = item.state, 0
         self.payload_bytes += len(item.batch.payload)
         self.points += item.batch.points
 
@@ -104,5 +116,6 @@ class Memory:
     def _remove(self, item: Item) -> None:
         del self._items[item.sequence]
         self.size_bytes -= item.size_bytes
+        self._state_bytes -= item.state_bytes
         self.payload_bytes -= len(item.batch.payload)
         self.points -= item.batch.points

@@ -14,6 +14,7 @@ from telemetry.spool.compress import crc32
 from telemetry.spool.trails import NO_STATE, unpack_state
 
 MAGIC = b"nTo\x02"
+NO_LINES = b"nTh\x02"  # in its place where no line has come: what knows no such batch passes it over
 EMPTIED = b"nTe\x02"  # in the place of the first piece's magic
 
 _HEAD_FORMAT = "<4sIIIIqqB"  # magic; bytes of texts, numbers, bytes, number of lines; stamps; flags
@@ -59,8 +60,9 @@ class PieceEncoder:
             flags |= _HAS_REPLACING
             bounds = (replacing.lines, replacing.first_ns, replacing.last_ns)
             texts = b"".join((_REPLACING.pack(len(replacing), *bounds), replacing, texts))
+        magic = MAGIC if lines.lines or replacing is not None else NO_LINES
         head = self._head.pack(
-            *(MAGIC, len(texts), len(numbers), len(new)),
+            *(magic, len(texts), len(numbers), len(new)),
             *(lines.lines, lines.first_ns, lines.last_ns, flags),
             *numbers,
         )
@@ -108,7 +110,7 @@ def pieces_of(content: bytes) -> Iterator[Piece]:
         texts_at = numbers_at + 8 * count
         check_at = texts_at + texts_bytes
         end = check_at + _CHECK.size + lines_bytes
-        if magic != MAGIC or end > len(content):
+        if magic not in (MAGIC, NO_LINES) or end > len(content):
             return
         lines = content[end - lines_bytes : end]
         check = crc32(lines, crc32(content[at + len(MAGIC) : check_at], check))

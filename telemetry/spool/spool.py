@@ -100,6 +100,7 @@ class Spool:
         self._positions: Mapping[str, int] = state.positions
         self._state: Mapping[str, bytes] = state.state
         self._write_through = keep_in_memory(directory) if keep_in_memory else None
+        self.keeps = self._write_through is not None
         adopted = self._adopt(clean=state.clean)
         adopted_points = sum(batch.points for batch in adopted)
         self.recovery = Recovery(

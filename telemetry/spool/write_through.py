@@ -39,6 +39,8 @@ MOST_BYTES = 16 * 1024 * 1024  # of all files
 MOST_EMPTIED = 2  # files that wait to be used again
 MOST_EMPTIED_BYTES = 2 * 1024 * 1024  # of each
 MOST_DESCRIPTORS = 4  # of files whose batches wait for their commit
+_SPARE_BYTES = 32 * 1024  # of what newer pieces replace in a file, besides as much as what they do not
+_ASIDE = 0  # no batch has this number: a start passes over it
 _NAME = re.compile(r"(nev-telemetry\.[0-9a-f]{16}\.)(\d{15})\.batch")
 
 
@@ -110,9 +112,10 @@ class WriteThrough:
         if self._has_gap:
             return False
         try:
-            file = self._files.get(sequence)
-            is_full = file is not None and not lines.lines and 2 * file.size_bytes > MOST_EMPTIED_BYTES
-            if file is None or file.descriptor is None or is_full:
+            before = self._files.get(sequence)
+            most_bytes = 2 * (len(lines) + sum(map(len, state.values()))) + _SPARE_BYTES
+            begins = before is None or before.descriptor is None or before.size_bytes > most_bytes
+            if begins:
                 self._begin(sequence)
             names = (boot_id, *accounts, "", *positions)
             if names != self._names:
@@ -120,6 +123,8 @@ class WriteThrough:
                 self._names_json = json.dumps([self._origin, *names]).encode()
                 self._encoder = PieceEncoder(len(names) - 2)
             self._append(lines, (*accounts.values(), *positions.values()), state, replacing)
+            if begins and before is not None:
+                self._take_place(self._files[sequence], before)
         except OSError:
             self._give_up()
         if self.size_bytes > MOST_BYTES:
@@ -127,22 +132,34 @@ class WriteThrough:
         return not self._has_gap
 
     def _begin(self, sequence: int) -> None:
-        if sequence in self._files:  # no line of it is kept yet: what it says, the next piece says
-            self._remove([sequence])
         self._seal()
         if self._written is None:
             self._written = open_trusted(self._folders[0], os.O_RDONLY | os.O_DIRECTORY)
-        name = self._name(sequence)
+        before = self._files.get(sequence)  # it stays until the new one says all that it does
+        name = self._name(sequence if before is None else _ASIDE)
         if self._emptied:
             file = self._emptied[-1]
             os.rename(file.name, name, src_dir_fd=self._written, dst_dir_fd=self._written)
             self._emptied.pop().name = name
         else:
             file = _File(self._folders[0], name, 0, create_in(self._written, name, os.O_WRONLY))
+        if before is not None:
+            self._files[_ASIDE] = before
         self._files[sequence] = self._newest = file
         self._kept_bytes = self._check = 0
         self._has_names = False
         self._state = NO_STATE
+
+    def _take_place(self, file: _File, before: _File) -> None:
+        """Let a file that was begun aside replace the one before: a kill leaves one of the two."""
+        os.rename(file.name, before.name, src_dir_fd=self._written, dst_dir_fd=self._written)
+        file.name = before.name
+        del self._files[_ASIDE]
+        self.size_bytes -= before.size_bytes
+        if before.folder == file.folder:
+            _let_go(before)
+        else:
+            self._unlink(before)
 
     def _append(
         self,

@@ -81,8 +81,7 @@ def life(
     stages = Stages(PLAN, None, vehicle="van", reduce=LINES)
     stages.bind(0, Binding(0, "bus", "can0"))
     pipeline = Pipeline(stages, spool, Ledger(recovery.accounts), clock, {}, state=recovery.state)
-    if not recovery.clean:
-        pipeline.store_left()
+    pipeline.store_left(recovery.state)
     sender = Sender(
         spool,
         server,

@@ -12,6 +12,8 @@ from telemetry.spool.trails import NO_STATE
 class ListedStore:
     """Keeps what the pipeline stores, with the accounts as of each batch."""
 
+    keeps = True
+
     def __init__(self) -> None:
         self.batches: list[tuple[EncodedBatch, dict[str, int], dict[str, int]]] = []
         self.states: list[dict[str, bytes]] = []  # of each batch

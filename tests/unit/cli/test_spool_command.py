@@ -54,7 +54,7 @@ def test_list_shows_what_was_open_when_the_last_batch_was_stored(tmp_path: Path)
     state = {"bay-1": b"x" * 1200, "bay-2": b"y" * 7}
     spool.append(batch(0), accounts={}, positions={}, state=state)
     spool.close()
-    assert "open when the last batch was stored: bay-1 (1,200 bytes), bay-2 (7 bytes)" in printed(
+    assert "open, or held, when the last batch was stored: bay-1 (1,200 bytes), bay-2 (7 bytes)" in printed(
         "spool", "list", tmp_path
     )
     assert json.loads(printed("spool", "list", "--json", tmp_path))["state_bytes"] == {

@@ -49,3 +49,7 @@ def test_a_position_belongs_to_its_own_source_alone() -> None:
     assert belongs_to("drive@0123", "drive")
     assert not belongs_to("drive2@0123", "drive")
     assert not belongs_to("drive", "drive")
+
+
+def test_a_position_of_a_source_that_is_no_log_is_of_none() -> None:
+    assert not is_of_log("box3/can0")

@@ -4,17 +4,22 @@ import gzip
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from random import Random
+from types import SimpleNamespace
 
 import pytest
 from telemetry_core.frames.batch import FrameBatch
+from telemetry_core.text.lines import LineBuffer
 
 from telemetry.config import load_config
 from telemetry.ledger import Ledger
 from telemetry.model.events import begins
+from telemetry.service import held
 from telemetry.service.pipeline import Pipeline
+from telemetry.service.stamping import AS_THEY_ARE
 from telemetry.sources.assemble import ChannelTable, assemble_sources
 from telemetry.spool.batch import TimeBase
-from telemetry.spool.trails import NO_STATE, written
+from telemetry.spool.trails import MOST_BYTES, NO_STATE, written
 from telemetry.stages.prepare import prepare
 from tests.support.clock import FakeClock
 from tests.support.listed_store import ListedStore
@@ -150,7 +155,7 @@ def test_what_was_stored_and_what_the_start_adds_is_what_an_undisturbed_run_stor
     state = killed.store.kept_states[-1]
     stored = [*killed.stored(), *lines.decode().splitlines()]
     again = Run(tmp_path, more, start_ns, state, waits=waits)
-    added = again.pipeline.store_left()
+    added = again.pipeline.store_left(state)
     assert added == len(again.stored()) > 0
     assert merged(stored) != merged(calm.stored())
     assert merged(stored, again.stored()) == merged(calm.stored())
@@ -171,9 +176,10 @@ def test_what_was_held_before_another_boot_without_a_time_is_lost_and_that_is_sa
 ) -> None:
     killed = Run(tmp_path, LINE, drive[0][0], waits=True)
     killed.take(drive[:800])
-    again = Run(tmp_path, LINE, drive[0][0], killed.store.kept_states[-1], waits=True)
+    state = killed.store.kept_states[-1]
+    again = Run(tmp_path, LINE, drive[0][0], state, waits=True)
     again.clock.reboot()
-    assert again.pipeline.store_left() == 0
+    assert again.pipeline.store_left(state) == 0
     assert "had no time yet" in caplog.text
 
 
@@ -183,3 +189,38 @@ def test_after_a_stop_in_order_nothing_is_held(drive: list[Frame], tmp_path: Pat
     assert any(run.store.kept_states)
     run.pipeline.finish(BUSES)
     assert not any(run.store.states[-1])
+
+
+def holding(rows: int, seed: int = 1) -> tuple[bytes, dict[str, bytes]]:
+    """Return lines that stages hold of one source, and what a state says of them."""
+    random, lines = Random(seed), LineBuffer()
+    for row in range(rows):
+        fields = ",".join(f"s{n}={random.randrange(10**6)}" for n in range(4))
+        lines.append(f"BMS_{row:04},source=one,vehicle=van {fields} {row}".encode(), row)
+
+    def copy_held(_source: str, into: LineBuffer, *, shift_ns: int) -> None:
+        for line in bytes(lines).splitlines():
+            into.append(line, shift_ns)
+
+    stages = SimpleNamespace(writing=SimpleNamespace(pending=rows, copy_held=copy_held))
+    return bytes(lines), held.held_state(stages, {"one": AS_THEY_ARE}, "b" * 32)  # type: ignore[arg-type]  # all of stages that it asks for
+
+
+@pytest.mark.parametrize("rows", [1, 1500, 5000, 9000])
+def test_all_that_is_held_is_left_however_much_it_is(rows: int) -> None:
+    lines, state = holding(rows)
+    assert rows < 5000 or len(state) > 1
+    assert max(map(len, state.values())) <= MOST_BYTES
+    assert all(held.is_held(name) for name in state)
+    assert b"".join(left for _, left in held.lines_left(state, "b" * 32)) == lines
+    since_boot = {name.replace("] ", "] " + "b" * 32): content for name, content in state.items()}
+    assert {base for base, _ in held.lines_left(since_boot, "b" * 32)} == {TimeBase.BOOT}
+
+
+def test_what_no_record_has_room_for_is_left_out_and_that_is_said(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(held, "_MOST_PARTS", 2)
+    held._warn_once.cache_clear()
+    assert [len(holding(9000)[1]) for _ in range(3)] == [2, 2, 2]
+    assert caplog.text.count("more than a record has room for") == 1

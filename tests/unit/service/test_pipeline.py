@@ -182,3 +182,19 @@ def test_deliveries_close_behind_one_another_are_kept_together_and_soon() -> Non
     bench.pipeline.tick()
     assert bench.store.kept[-1][0].count(b"\n") == 5
     assert bench.pipeline.wait_s(1.0) == 1.0
+
+
+@pytest.mark.parametrize(("keeps", "most"), [(True, 21), (False, 0)], ids=["refused", "nowhere to keep it"])
+def test_what_cannot_be_kept_is_worked_out_once_a_second_at_most(keeps: bool, most: int) -> None:
+    bench, tried = Bench(), []
+    bench.store.keeps = keeps
+    bench.store.keep = lambda *_, **__: tried.append(1)  # type: ignore[method-assign,assignment]  # None is not kept
+    bench.process(frames(0, 1), resume_as="")
+    bench.pipeline.cut()
+    bench.pipeline._open.has_news = True  # of what stages hold
+    tried.clear()
+    begun_s = bench.clock.monotonic_s()
+    while bench.clock.monotonic_s() < begun_s + 20.0:
+        bench.pipeline.tick()
+        bench.clock.advance(max(bench.pipeline.wait_s(0.15), 0.001))
+    assert bool(keeps) <= len(tried) <= most

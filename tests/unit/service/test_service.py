@@ -19,6 +19,7 @@ from telemetry.service.service import Service
 from telemetry.sources.inbox import Arrival, SourceEnded, SourceEvent
 from telemetry.sources.stop import StopSignal
 from telemetry.spool import Spool
+from telemetry.spool.compress import compress
 from telemetry.spool.filesystem import FileSystem
 from telemetry.spool.view import SpoolView
 from tests.support.clock import FakeClock
@@ -364,3 +365,17 @@ def test_frames_that_wait_while_the_clock_is_set_keep_the_time_that_they_were_st
         service._boxing.box.step()
         parts = service._boxing.box.box.parts(service._boxing.box.box.captures()[0])
         assert [(part.count, part.offset_ns) for part in parts] == [(1, before_ns), (1, None)]
+
+
+def test_what_reduce_held_is_stored_although_the_stop_that_left_it_counts_as_orderly(tmp_path: Path) -> None:
+    file, clock = write_config(tmp_path), FakeClock()
+    held = b"battery,source=bus,vehicle=van voltage_v=1 1700000000000000000"
+    with closing(Spool(tmp_path / "spool", clock=clock)) as spool:
+        spool.append(
+            batch(1), accounts={"points/made/m": 1}, positions={}, state={"[reduce] ": compress(held + b"\n")}
+        )
+    with started(file, clock) as service:
+        assert service._spool.recovery.clean
+        service._report_start()
+    assert stored_lines(tmp_path, clock).count(held) == 1
+    assert not SpoolView(FileSystem(), tmp_path / "spool", clock).state

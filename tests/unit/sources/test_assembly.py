@@ -81,3 +81,7 @@ def test_a_log_that_names_channels_without_end_costs_bounded_memory() -> None:
     table = ChannelTable()
     numbers = {table.number("log", f"can{index}") for index in range(MAX_CHANNELS + 100)}
     assert numbers == set(range(MAX_CHANNELS))
+
+
+def test_positions_that_an_earlier_version_had_of_sources_that_are_no_logs_are_given_up() -> None:
+    assert without_replaced({"box3/can0": 5, "drive@0123456789ab": 3}, []) == {"drive@0123456789ab": 3}

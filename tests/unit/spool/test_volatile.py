@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 
 from telemetry.spool import Spool, SpoolLimits
+from telemetry.spool.trails import NO_STATE
 from tests.support.clock import FakeClock
 from tests.support.disk import SimulatedDisk
-from tests.support.spool import Feed, assert_balanced, drained_points, newest, oldest, points_of
+from tests.support.spool import Feed, assert_balanced, batch, drained_points, newest, oldest, points_of
 
 DIRECTORY = Path("/spool")
 LIMITS = SpoolLimits(keep_free_bytes=0)
@@ -260,3 +261,22 @@ def test_less_free_space_than_is_to_be_left_is_a_full_disk() -> None:
     bench.clock.advance(100.0)
     bench.put()
     assert not bench.spool.gauges().volatile
+
+
+def seconds_until_points_are_evicted(state_bytes: int) -> int:
+    bench = Bench()
+    bench.refuse("append")
+    bench.put()
+    accounts = {f"points/made/m{n}": 0 for n in range(40)}
+    for second in range(3000):
+        state = {"held": second.to_bytes(2) * (state_bytes // 2)} if state_bytes else NO_STATE
+        bench.spool.append(batch(second), accounts=accounts, positions={}, state=state)
+        if bench.spool.counters()["points/evicted"]:
+            return second
+    raise AssertionError("nothing was evicted")
+
+
+def test_a_state_displaces_few_of_the_points_that_wait_in_memory() -> None:
+    without = seconds_until_points_are_evicted(0)
+    for state_bytes in (2_000, 12_000, 60_000):
+        assert seconds_until_points_are_evicted(state_bytes) > 0.8 * without
