@@ -24,7 +24,7 @@ from telemetry.model.measurements import BATTERY
 Value = float | bool | str
 Row = Mapping[str, Value]
 _CELLS = {one.name: one.fields[0].name[0] for one in (CELL_RESISTANCE, CELL_CHARGE, CELL_DRIFT)}
-_LEAST_RESTS, _LEAST_DAYS = 4, 14.0  # a month is told of neither fewer nor closer ones
+_LEAST_RESTS, _LEAST_DAYS = 4, 14.0  # a month is shown of neither fewer nor closer ones
 _LIKE_PCT = 10.0  # of state of charge
 _DAY_NS = 86_400e9
 _DAYS_A_MONTH = 365.25 / 12.0
@@ -41,6 +41,7 @@ class Drift(NamedTuple):
     days: float
     mv_per_month: list[float | None]
     sd_mv_per_month: list[float | None]
+    rests_by_cell: list[int]
 
 
 class Reported(NamedTuple):
@@ -96,11 +97,12 @@ class FoundPack:
             return None
         by_cell = zip(*(self.cells(CELL_DRIFT.name, time_ns) for time_ns in stamps), strict=True)
         months = [(time_ns - stamps[0]) / _DAY_NS / _DAYS_A_MONTH for time_ns in stamps]
-        slopes = [
-            _slope([(t, mv) for t, mv in zip(months, of_cell, strict=True) if mv is not None])
-            for of_cell in by_cell
+        known = [
+            [(t, mv) for t, mv in zip(months, of_cell, strict=True) if mv is not None] for of_cell in by_cell
         ]
-        return Drift(soc_pct, rests, days, [slope for slope, _ in slopes], [sd for _, sd in slopes])
+        slopes = [*map(_slope, known)]
+        counts = [*map(len, known)]
+        return Drift(soc_pct, rests, days, [slope for slope, _ in slopes], [sd for _, sd in slopes], counts)
 
 
 def packs(points: Iterable[Point]) -> list[FoundPack]:

@@ -142,7 +142,7 @@ def _resistance(charges: Sequence[tuple[int, Row]]) -> Iterator[Chart]:
 
 
 def _cells(pack: FoundPack) -> Iterator[Chart]:
-    """Yield a bar for each cell, of the newest row that tells it; a dot for its drift."""
+    """Yield a bar for each cell, of the newest row that has it; a dot for its drift."""
     for of, title in (
         (CELL_RESISTANCE.name, "Resistance of the cells (mΩ)"),
         (CELL_CHARGE.name, "Charge between like voltages, over the median cell's"),
@@ -157,12 +157,18 @@ def _cells(pack: FoundPack) -> Iterator[Chart]:
             "Drift of the cells (mV a month)",
             f", {drift.rests} rests from {drift.soc_pct:.0f} % on",
         )
-        free = drift.rests - 2  # Student's quantile for as many, which for few is far from 1.96
-        wide = _TWO_SIDED + 2.37 / free + 2.82 / free**2 + 2.56 / free**3
-        slopes = enumerate(zip(drift.mv_per_month, drift.sd_mv_per_month, strict=True), 1)
-        dots = [Dot(n, slope, wide * (sd or 0.0)) for n, (slope, sd) in slopes]
+        slopes = zip(drift.mv_per_month, drift.sd_mv_per_month, drift.rests_by_cell, strict=True)
+        dots = [
+            Dot(n, slope, _wide(rests) * sd if sd else 0.0) for n, (slope, sd, rests) in enumerate(slopes, 1)
+        ]
         ends = [dot.value + end for dot in dots if dot.value is not None for end in (dot.half, -dot.half)]
         yield _by_cell(title, words, axis(ends, from_zero=True, least_span=0.1), (), dots)
+
+
+def _wide(rests: int) -> float:
+    """Return Student's quantile for a slope of so many rests, which for few is far from 1.96."""
+    free = rests - 2
+    return _TWO_SIDED + 2.37 / free + 2.82 / free**2 + 2.56 / free**3
 
 
 def _by_cell(title: str, words: str, y: Axis, bars: Sequence[Step], dots: Sequence[Dot]) -> Chart:
@@ -201,7 +207,7 @@ def missing(pack: FoundPack) -> Iterator[str]:
         "resistance of the pack: fewer than five steps of the current": latest(pack, "resistance_mohm"),
         "resistance of cells: no pages of cells with steps of the current": pack.rows[CELL_RESISTANCE.name]
         or None,
-        "charge of cells: no steady charge over 30 % of the pack tells it": pack.rows[CELL_CHARGE.name]
+        "charge of cells: no steady charge over 30 % of the pack shows it": pack.rows[CELL_CHARGE.name]
         or None,
         "drift of cells: it takes four rests at like state of charge, over 14 days": pack.drift(),
         "offset of the current: it takes two charges to full, and all between them heard": latest(

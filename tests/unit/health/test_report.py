@@ -110,7 +110,7 @@ def test_figures_use_and_what_is_missing_stand_in_words() -> None:
 
 @pytest.mark.parametrize(("days", "is_drawn"), [(1.0, False), (5.0, True)])
 def test_drift_is_drawn_with_its_interval_of_rests_over_14_days_alone(days: float, is_drawn: bool) -> None:
-    """By Student's quantile of four rests: 4.3 times the sd."""
+    """By Student's quantile of the four rests that have the cell: 4.3 times the sd."""
     rests = [
         Point(
             "cell_drift",
@@ -120,6 +120,8 @@ def test_drift_is_drawn_with_its_interval_of_rests_over_14_days_alone(days: floa
         )
         for at, mv in enumerate((0, 2, 1, 3))
     ]
+    others = [START_NS + round(at * days * DAY_NS / 9) for at in range(1, 9)]  # without the third cell
+    rests += [Point("cell_drift", TAGS, {"d001": 0.0, "soc_pct": 42.0}, time_ns) for time_ns in others]
     (found,) = packs(rests)
     read = ReadPage(page([found]))
     assert ("No drift of cells" not in "\n".join(read.texts)) is is_drawn
@@ -127,7 +129,7 @@ def test_drift_is_drawn_with_its_interval_of_rests_over_14_days_alone(days: floa
     if is_drawn:
         (chart,) = read.drawn
         assert chart.title == "Drift of the cells (mV a month)"
-        assert "cell (hollow: not known), 4 rests from 40 % on" in read.texts
+        assert "cell (hollow: not known), 12 rests from 40 % on" in read.texts
         classes = [value for tag, name, value in read.attributes if (tag, name) == ("circle", "class")]
         assert classes == ["dot", "dot hollow", "dot"]
         (bar,) = (
