@@ -205,7 +205,8 @@ class LiveState:
 
     def observe_kept(self, samples: SampleBatch) -> None:
         """Take in rows, or parts of them, that go to the server."""
-        self._kept.observe(samples, int(self._clock.monotonic_s() * 1e9))
+        if samples.schema is self._schema:  # at a reload the stages before it send what they hold
+            self._kept.observe(samples, int(self._clock.monotonic_s() * 1e9))
 
     def add_event(self, event: Event, time_ns: int) -> None:
         """Take in an event that is written now, with the stamp that it is written with."""

@@ -43,7 +43,10 @@ class Observer(Protocol):
         ...
 
     def observe_kept(self, samples: SampleBatch) -> None:
-        """Look at these rows or parts of rows, seen before, that go to the output: only where bounds are."""
+        """Look at these rows or parts of rows, seen before, that go to the output: only where bounds are.
+
+        Those of the stages before a reload have their own schema, not that of `start`.
+        """
         ...
 
     def add_event(self, event: Event, time_ns: int) -> None:

@@ -108,6 +108,24 @@ def test_an_unchanged_bus_loses_no_frame_while_everything_around_it_changes(
     assert len(rows) + counters["points/reduced"] >= sent
 
 
+def test_reloads_with_bounds_go_on_and_the_accounts_balance(
+    tmp_path: Path, gateway: Gateway, listener: FrameListener, server: ScriptedServer
+) -> None:
+    """At each the stages of before send what they hold, while the page expects rows of the new ones."""
+    mapped = bus_at(tmp_path, "steady") + MAP
+    bounds = 'reduce = { shape = "%s", bounds = { "battery.*" = %g } }'
+    limit = '\n[[limit]]\nfield = "battery.voltage_v"\ncode = "pack_undervoltage"\nbelow = 1.0\n'
+    tops = [bounds % ("line", 0.5), bounds % ("line", 0.5), bounds % ("line", 2), bounds % ("hold", 2)]
+    sent = 1
+    for top, after in [*((top, "") for top in tops), (tops[-1], limit), ("", ""), (tops[0], "")]:
+        assert "config_reloaded" in reload(gateway, mapped + after, top)
+        sent += listener.send([pack_power(300 + sent % 7)] * 20)
+        gateway.wait_for_account("frames/steady/decoded", sent)
+    counters = end(gateway)
+    assert counters["points/acknowledged"] + counters["points/reduced"] == total(counters, "points/made/")
+    assert any(line.startswith(b"battery,") for line in server.stored)
+
+
 def test_a_bus_whose_databases_change_keeps_its_connection_and_its_frames(
     tmp_path: Path, gateway: Gateway, listener: FrameListener, server: ScriptedServer
 ) -> None:
