@@ -2,9 +2,11 @@
 
 A course is the mean over time of what `shape` draws between values, window by window, as sums of areas by
 sums of times. By `line` that is `integral()`, where the window before has values too: otherwise it draws
-over a silence. By `hold`, and in windows shorter than a silence, a row at each window's edge repeats the
-value before. Conditions on the dashboard's constants leave out, unread, what a window's length and the
-shape do not need: rows cost much here. A subquery looks no further back than what is around it.
+over a silence. It hands out each series' last window after all others, in any order, of which sums around it
+lose series. So a row half a millisecond after the time range ends each series, and only windows of full
+length count. By `hold`, and in windows shorter than a silence, a row at each window's edge repeats the value
+before. Conditions on the dashboard's constants leave out, unread, what a window's length and the shape do
+not need: rows cost much here. A subquery looks no further back than what is around it.
 """
 
 from dashboards.influx import ALARM_TAGS, PACK_OF_SOURCE, BuiltQuery, InfluxQuery, Values
@@ -13,6 +15,7 @@ _BACK, _A_DAY_BACK = "time >= ${__from}ms - ${silence}s", "time >= ${__from}ms -
 _LINE, _HOLD, _ALL = "${shape} = 0.5", "${shape} = 1", "${shape} = 0"
 _LONG, _SHORT = "$__interval_ms >= ${silence}000", "$__interval_ms < ${silence}000"
 _STEPS = f"({_HOLD} OR {_LINE} AND {_SHORT})"
+_JUST_AFTER = "time <= ${__to}ms + 1ms"
 _BILLION = "1000000000"  # the weight of what is exact beside what is not
 
 
@@ -32,9 +35,15 @@ class InfluxQL:
         windows, edges = f"GROUP BY time($__interval), {tags}", f"GROUP BY time($__interval, -1ns), {tags}"
         before = "moving_average({0}, 2) - difference({0}) / 2".format
 
-        parts = f'SELECT "{field}", 0.0 * "{field}" + 1.0 AS one {rows} AND {_LINE} GROUP BY {tags}'
-        lines = f'SELECT integral("{field}", 1ms) AS a, integral(one, 1ms) AS t FROM ({parts}) {windows}'
-        straight = f"SELECT a * {_BILLION} AS a, t * {_BILLION} AS t FROM ({lines}) WHERE t <= $__interval_ms"
+        raw = f'SELECT "{field}" AS v {rows} AND {_LINE} GROUP BY {tags}'
+        ends = (
+            f'SELECT last("{field}") AS v FROM "{values.measurement}" WHERE {_BACK} AND {_JUST_AFTER}{chosen}'
+            f" AND {_LINE} GROUP BY time(36500d, ${{__to}}500u), {tags} fill(previous)"
+        )
+        parts = f"SELECT v, 0.0 * v + 1.0 AS one FROM ({raw}), ({ends}) GROUP BY {tags}"
+        lines = f"SELECT integral(v, 1ms) AS a, integral(one, 1ms) AS t FROM ({parts}) {windows}"
+        whole = "t > $__interval_ms - 0.2 AND t < $__interval_ms + 0.2"
+        straight = f"SELECT a * {_BILLION} AS a, t * {_BILLION} AS t FROM ({lines}) WHERE {whole}"
         plain = f"AND ({_LINE} AND {_LONG} OR {_ALL}) {windows}"
         alone = f'SELECT sum("{field}") AS a, 1.0 * count("{field}") AS t {rows} {plain}'
 
@@ -67,7 +76,7 @@ class InfluxQL:
             sources.append(f'(SELECT {function}("{field}") AS drawn {rows} {windows} fill(none))')
         return (
             f"SELECT {function}(drawn) + 0 * mean(heard) FROM {', '.join(sources)}"
-            f" WHERE {_BACK} AND time <= ${{__to}}ms {windows} fill(null)"
+            f" WHERE {_BACK} AND {_JUST_AFTER} {windows} fill(null)"
         )
 
     def states(self, values: Values) -> str:

@@ -1,11 +1,12 @@
 """A panel's course shows in every window what all the values say, of whatever was left out within bounds.
 
 What is true comes from the simulated van's unreduced values by loops in plain Python: the mean over time of
-lines between them. The night between both mornings is a silence.
+lines between them. The night between both mornings is a silence. A panel has two vehicles with two packs
+each; in the second pack stands what was kept by the other shape.
 """
 
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 from functools import cache
 
@@ -14,7 +15,7 @@ import pytest
 from dashboards.units import label_of
 from tests.support.fleet import load
 from tests.support.fleet_drive import MORNINGS, SHAPES, UNREDUCED, driven
-from tests.support.grafana import FOLDER, SILENCE_S, TimeRange, flux_of, influxql_of, panels
+from tests.support.grafana import ALL_VALUES, FOLDER, SILENCE_S, TimeRange, flux_of, influxql_of, panels
 from tests.support.grafana import load as load_dashboard
 from tests.support.lineprotocol import Number, parse_line
 from tests.support.queries_page import flux_rows
@@ -24,6 +25,7 @@ pytestmark = pytest.mark.xdist_group("fleet")  # driven once
 SECOND = 1_000_000_000
 NIGHT = TimeRange(MORNINGS[0] - timedelta(hours=1), MORNINGS[1] + timedelta(hours=1))
 IN_THE_MIDST = TimeRange(MORNINGS[0] + timedelta(seconds=100), MORNINGS[0] + timedelta(seconds=1300))
+DENSE = TimeRange(MORNINGS[0] + timedelta(seconds=100), MORNINGS[0] + timedelta(seconds=400))
 BOUNDS = {"current_a": 0.5, "power_w": 200.0, "voltage_v": 0.1, "soc_pct": 0.1}
 FIELDS = [
     "current_a",
@@ -37,6 +39,15 @@ SHOWN = [
 ]
 Value = tuple[int, float]
 Windows = dict[int, float]  # by the number of the window since 1970
+Curves = dict[tuple[str, str], Windows]  # by vehicle and pack
+_BY_LINE, _BY_HOLD = SHAPES
+WHOSE = {  # what a pack's values are
+    (_BY_LINE, "main"): _BY_LINE,
+    (_BY_LINE, "rear"): _BY_HOLD,
+    (_BY_HOLD, "main"): _BY_HOLD,
+    (_BY_HOLD, "rear"): _BY_LINE,
+}
+ALONE = {(UNREDUCED, "main"): UNREDUCED}
 both_servers = pytest.mark.parametrize(
     "kind", [pytest.param(one, marks=pytest.mark.server(one)) for one in ("influxdb2", "influxdb1")]
 )
@@ -83,43 +94,61 @@ def windows_with_values(vehicle: str, field: str, interval_s: int) -> set[int]:
     return {time_ns // SECOND // interval_s for time_ns, _ in values(field, vehicle)}
 
 
-@pytest.fixture(scope="session")
-def stored() -> Callable[[DatabaseServer], Database]:
-    """Store what was kept by each shape, and all values, once a server."""
-    databases: dict[str, Database] = {}
+def is_dense(line: bytes) -> bool:
+    """Return whether a line is one of those that a test of all values needs: there are many."""
+    at_s = int(line.rpartition(b" ")[2]) / SECOND
+    return b"power_w=" in line and DENSE.start.timestamp() - SILENCE_S <= at_s <= DENSE.stop.timestamp()
 
-    def store(server: DatabaseServer) -> Database:
-        if server.kind not in databases:
-            databases[server.kind] = server.fresh_database()
-            for vehicle in (*SHAPES, UNREDUCED):
-                lines = [line for line in driven().lines[vehicle] if line.startswith(b"battery,")]
-                load(databases[server.kind], lines)
-        return databases[server.kind]
+
+Stored = Callable[..., Database]
+
+
+@pytest.fixture(scope="session")
+def stored() -> Stored:
+    """Store the packs' values, once a server."""
+    databases: dict[tuple[str, ...], Database] = {}
+
+    def store(server: DatabaseServer, packs: Mapping[tuple[str, str], str] = WHOSE) -> Database:
+        of: tuple[str, ...] = (server.kind, *next(iter(packs)))
+        if of not in databases:
+            databases[of] = server.fresh_database()
+            for (vehicle, pack), whose in packs.items():
+                series = f"battery,pack={pack},source=can0,vehicle={vehicle}".encode()
+                rows = (line.partition(b" ") for line in driven().lines[whose])
+                lines = [series + b" " + rest for head, _, rest in rows if head.startswith(b"battery,")]
+                load(databases[of], [line for line in lines if packs is WHOSE or is_dense(line)])
+        return databases[of]
 
     return store
 
 
 def found_by(
-    database: Database, field: str, vehicle: str, shown: TimeRange, interval_s: int, shape: str
-) -> Iterator[tuple[str, Windows]]:
-    """Yield by language what the dashboard's curve of that field shows."""
-    choices = {"vehicle": (vehicle,), "pack": ("main",)}
+    database: Database, field: str, shown: TimeRange, interval_s: int, shape: str
+) -> Iterator[tuple[str, Curves]]:
+    """Yield by language what the dashboard's curves of that field show, of all vehicles and packs."""
+    choices = {"vehicle": ALL_VALUES, "pack": ALL_VALUES}
     for language in ("flux", "influxql") if database.server.kind == "influxdb2" else ("influxql",):
         dashboard = load_dashboard(FOLDER / language / "battery.json")
         title = label_of("battery", field)
         (panel,) = (one for one in panels(dashboard) if (one["title"], one["type"]) == (title, "timeseries"))
         assert panel["fieldConfig"]["defaults"]["custom"]["spanNulls"] is False
         text = panel["targets"][0]["query"]
+        found: Curves = {}
         if language == "flux":
             query = flux_of(text, choices, shown, database.name, interval_s=interval_s, shape=shape)
-            rows = [(row["_time"], row["_value"]) for row in flux_rows(database, query, shown.stop)]
-            ends_s = [(datetime.fromisoformat(at).timestamp() - 0.01, value) for at, value in rows]
-            yield language, {int(end_s // interval_s): float(value) for end_s, value in ends_s if value}
+            for row in flux_rows(database, query, shown.stop):
+                if row["_value"]:
+                    end_s = datetime.fromisoformat(row["_time"]).timestamp() - 0.01
+                    curve = found.setdefault((row["vehicle"], row["pack"]), {})
+                    curve[int(end_s // interval_s)] = float(row["_value"])
         else:
             query = influxql_of(text, choices, shown, interval_s=interval_s, shape=shape)
-            series = database.query(query).get("series", [])
-            rows_of = [row for each in series for row in each["values"] if row[1] is not None]
-            yield language, {at_ns // SECOND // interval_s: value for at_ns, value in rows_of}
+            for each in database.query(query).get("series", []):
+                known = [(at_ns, value) for at_ns, value in each["values"] if value is not None]
+                found[each["tags"]["vehicle"], each["tags"]["pack"]] = {
+                    at_ns // SECOND // interval_s: value for at_ns, value in known
+                }
+        yield language, found
 
 
 def off(found: Windows, true: Windows, most: float) -> list[tuple[int, float, float]]:
@@ -145,36 +174,42 @@ def test_a_course_is_within_the_bound_in_every_window(
     interval_s: int,
     field: str,
     request: pytest.FixtureRequest,
-    stored: Callable[[DatabaseServer], Database],
+    stored: Stored,
 ) -> None:
     database = stored(request.getfixturevalue(kind))
     for vehicle, shape in SHAPES.items():
-        check(database, field, vehicle, shown, interval_s, shape)
+        packs = [pack for pack, whose in WHOSE.items() if whose == vehicle]
+        for language, found in found_by(database, field, shown, interval_s, shape):
+            assert found.keys() == WHOSE.keys(), language
+            for pack in packs:
+                check(found[pack], language, field, vehicle, shown, interval_s, shape)
 
 
 @both_servers
 @pytest.mark.parametrize("shape", ["line", "hold"])
 def test_a_course_is_within_the_bound_where_nothing_is_left_out(
-    kind: str, shape: str, request: pytest.FixtureRequest, stored: Callable[[DatabaseServer], Database]
+    kind: str, shape: str, request: pytest.FixtureRequest, stored: Stored
 ) -> None:
-    check(stored(request.getfixturevalue(kind)), "power_w", UNREDUCED, IN_THE_MIDST, 10, shape)
+    database = stored(request.getfixturevalue(kind), ALONE)
+    for language, found in found_by(database, "power_w", DENSE, 10, shape):
+        ((_, curve),) = found.items()
+        check(curve, language, "power_w", UNREDUCED, DENSE, 10, shape)
 
 
 def check(
-    database: Database, field: str, vehicle: str, shown: TimeRange, interval_s: int, shape: str
+    found: Windows, language: str, field: str, vehicle: str, shown: TimeRange, interval_s: int, shape: str
 ) -> None:
     means, covered = true_means(field, interval_s)
-    for language, found in found_by(database, field, vehicle, shown, interval_s, shape):
-        chosen = [window for window in in_range(shown, interval_s) if window in means]
-        assert len(chosen) > (2 if interval_s == 600 else 20)
-        assert set(chosen) <= found.keys(), (language, vehicle)
-        if language == "influxql":
-            chosen = [window for window in chosen if is_exact(window, vehicle, shape, field, interval_s)]
-        true = {window: means[window] for window in chosen}
-        assert off(found, true, BOUNDS[field]) == [], (language, vehicle, shape)
-        silent = found.keys() & set(in_range(shown, interval_s)) - means.keys()
-        near_s = 0 if language == "flux" else 2 * SILENCE_S
-        assert all(distance_s(window, covered.keys(), interval_s) <= near_s for window in silent), language
+    chosen = [window for window in in_range(shown, interval_s) if window in means]
+    assert len(chosen) > (2 if interval_s == 600 else 20)
+    assert set(chosen) <= found.keys(), (language, vehicle)
+    if language == "influxql":
+        chosen = [window for window in chosen if is_exact(window, vehicle, shape, field, interval_s)]
+    true = {window: means[window] for window in chosen}
+    assert off(found, true, BOUNDS[field]) == [], (language, vehicle, shape)
+    silent = found.keys() & set(in_range(shown, interval_s)) - means.keys()
+    near_s = 0 if language == "flux" else 2 * SILENCE_S
+    assert all(distance_s(window, covered.keys(), interval_s) <= near_s for window in silent), language
 
 
 def is_exact(window: int, vehicle: str, shape: str, field: str, interval_s: int) -> bool:
@@ -191,19 +226,19 @@ def distance_s(window: int, others: Iterable[int], interval_s: int) -> int:
 
 @both_servers
 def test_a_mean_by_count_is_off_where_values_are_left_out(
-    kind: str, request: pytest.FixtureRequest, stored: Callable[[DatabaseServer], Database]
+    kind: str, request: pytest.FixtureRequest, stored: Stored
 ) -> None:
     """So the test above finds it."""
     database = stored(request.getfixturevalue(kind))
     means, _ = true_means("power_w", 60)
-    for vehicle in SHAPES:
-        for _, found in found_by(database, "power_w", vehicle, NIGHT, 60, "mean by count"):
-            assert len(off(found, means, 10 * BOUNDS["power_w"])) > 5
+    for _, found in found_by(database, "power_w", NIGHT, 60, "mean by count"):
+        assert found.keys() == WHOSE.keys()
+        assert all(len(off(curve, means, 10 * BOUNDS["power_w"])) > 5 for curve in found.values())
 
 
 @both_servers
 def test_a_flag_stands_from_before_the_time_range_until_it_changes(
-    kind: str, request: pytest.FixtureRequest, stored: Callable[[DatabaseServer], Database]
+    kind: str, request: pytest.FixtureRequest, stored: Stored
 ) -> None:
     database = stored(request.getfixturevalue(kind))
     points = [point for point in map(parse_line, driven().lines[UNREDUCED]) if "charging" in point.fields]
