@@ -95,7 +95,7 @@ def unclean_stop(recovery: Recovery, held: int) -> Event:
         gone = f"{recovery.adopted_points} points were adopted from memory; what had not been kept is gone"
     text = f"{gone}; stored up to batch {recovery.last_sequence}"
     if held:
-        text += f", and {held} points that [reduce] had not sent yet"
+        text += f", and also {held} points that [reduce] had held back"
     positions = ", ".join(
         f"{name} frame {count}" for name, count in recovery.positions.items() if is_of_log(name)
     )
