@@ -198,7 +198,9 @@ class Pipeline:
         """Multiply all bounds by `factor` from now on. What they hold goes out, as within those of before."""
         for source in self.stages.sources:
             self._flush(source)
-        self.stages.writing.reducing.set_factor(factor, longest_s)
+        if self.stages.writing.pending:
+            self._switch(TimeBase.UNIX)  # a log that is read again has no stamping yet
+        self.stages.writing.set_factor(factor, longest_s, self._open.lines)
 
     def store_left(self, state: Mapping[str, bytes]) -> int:
         """Store what the run that left this state held, and has not counted. Return how many points."""
@@ -207,8 +209,12 @@ class Pipeline:
             self._switch(base)
             self.retire(made(lines))
             for line in lines.splitlines():
-                self._open.lines.append(line, int(line.rpartition(b" ")[2]))
+                time_ns = int(line.rpartition(b" ")[2])
+                self._open.lines.append(line, time_ns, overlaps=True)  # it may replace what was sent
                 count += 1
+                if base is TimeBase.BOOT:
+                    time_ns += self._clock.unix_ns() - self._clock.boot_ns()
+                self._newest_ns = max(time_ns, self._newest_ns or time_ns)
         if count:
             self._open.commit()
         return count

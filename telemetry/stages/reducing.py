@@ -111,15 +111,16 @@ class Reducing:
             if self._reduced[0]:
                 yield self._reduced[0]
 
-    def set_factor(self, factor: float, longest_s: float) -> None:
-        """Multiply all bounds as configured by `factor` from now on, once all is flushed.
+    def set_factor(self, factor: float, longest_s: float) -> SampleBatch:
+        """Multiply all bounds as configured by `factor` from now on. Return what they held.
 
         longest_s: in place of the configured one. Without bounds this changes nothing.
         """
         self._factor = (factor, longest_s)
+        self._reduced[0].clear()
         if self._bounds is not None:
-            self._reduced[0].clear()
             self._bounds.set_factor(factor, round(longest_s * 1e9), self._reduced[0])
+        return self._reduced[0]
 
     @property
     def holding(self) -> int:

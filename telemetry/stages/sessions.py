@@ -184,7 +184,7 @@ class PlugSessions:
         if not wanted:
             self._held.setdefault(channel, [])
         elif channel in self._held:
-            self._writing.write_made(self._held.pop(channel), lines, shift_ns=0)
+            self._writing.write_waited(self._held.pop(channel), lines)
 
     def holds(self, made: SessionItem) -> bool:
         """Keep a row until it may be written; return whether it has to wait for that.

@@ -261,6 +261,13 @@ class Writing:
         for one in self.alarms.apart(made):
             self._write(one, lines)
 
+    def write_waited(self, rows: Iterable[SessionItem], lines: LineBuffer) -> None:
+        """Write rows that have waited for the time. What held rows they end was sent when they were made."""
+        self.output.shift_ns = 0
+        for one in rows:
+            tag = self.sessions.followed.tag_of(one.channel)
+            self._put(one, one.content, tag, lines)  # type: ignore[arg-type]  # no event waits
+
     def finish(self, lines: LineBuffer, end_ns: int) -> None:
         """Write what ends with the last frame, of stamp `end_ns`, but for what the reducer holds."""
         if self.mapped is not None:
@@ -303,6 +310,11 @@ class Writing:
         self._release(lines, source, before_ns)
         tags = None if source is None else {tags for one in self.of(source) for tags in one.tag_sets}
         self._add(self.reducing.flush(before_ns, tags), lines)
+
+    def set_factor(self, factor: float, longest_s: float, lines: LineBuffer) -> None:
+        """Multiply all bounds by `factor` from now on. What they hold counts from 1970, and goes out."""
+        self.output.shift_ns = 0
+        self._add((self.reducing.set_factor(factor, longest_s),), lines)
 
     def copy_held(self, source: str, lines: LineBuffer, *, shift_ns: int) -> None:
         """Write what `flush` would of `source`. It stays held, and is not counted."""

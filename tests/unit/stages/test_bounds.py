@@ -170,6 +170,28 @@ def test_a_log_that_is_resumed_gives_what_an_undisturbed_run_gives(shape: str, s
     assert total(counted, "points/made/") - counted["points/reduced"] == whole.count(b"\n")
 
 
+def test_a_factor_that_changes_while_a_log_is_read_again_sends_and_counts_what_was_held() -> None:
+    """What is held there may be what the earlier run held too, when it was killed: nobody has sent it."""
+    steps = [step for step in drive() if step.bus == 0]
+    store, ledger = ListedStore(), Ledger({})
+    stages = stages_of(reduce_of(), aggregates=())
+    pipeline = Pipeline(stages, store, ledger, FakeClock(), {"log": 500})
+    for at in range(0, len(steps), 100):
+        pipeline.process("can0", batch_of(steps[at : at + 100], at), {}, resume_as="log")
+        if at == 300:
+            pipeline.cut()
+            assert (store.text, stages.writing.pending > 0) == (b"", True)
+            pipeline.set_factor(2, 30.0)
+            assert pipeline.points_waiting > 0
+    pipeline.end("can0", {}, is_complete=True, resume_as="log")
+    pipeline.finish()
+    points = [*map(parse_line, store.text.splitlines())]
+    assert list(imbalances(ledger.snapshot(), len(points), {})) == []
+    kept = series(points, "front", "current_a")
+    assert min(kept) == START + round(steps[399].seconds * SECOND)
+    assert kept.items() <= series(written(stages_of(ReduceSettings()), steps), "front", "current_a").items()
+
+
 @pytest.mark.parametrize(
     "after",
     [ReduceSettings(), ReduceSettings(every_s=1.0), reduce_of("hold"), reduce_of("line", every_s=1.0)],

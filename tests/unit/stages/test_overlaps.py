@@ -1,5 +1,7 @@
 """Batches that may hold the same point of the data model are ordered: the last frame's value stays."""
 
+from collections.abc import Mapping
+
 import pytest
 from telemetry_core.frames.batch import FrameBatch
 
@@ -8,6 +10,7 @@ from telemetry.rules.map_entry import MapEntry
 from telemetry.rules.reduce import ReduceSettings
 from telemetry.rules.resolve import model
 from telemetry.service.pipeline import Pipeline
+from telemetry.spool.trails import NO_STATE
 from telemetry.stages.binding import Binding
 from telemetry.stages.stages import Stages
 from tests.support.clock import FakeClock
@@ -33,10 +36,18 @@ def new_stages(every_s: float = 0.0) -> Stages:
 class Bench:
     """A pipeline of two buses, cut by hand."""
 
-    def __init__(self, every_s: float = 0.0, *, newest_ns: int | None = None) -> None:
+    def __init__(
+        self, every_s: float = 0.0, *, newest_ns: int | None = None, state: Mapping[str, bytes] = NO_STATE
+    ) -> None:
         self.store = ListedStore()
         self.pipeline = Pipeline(
-            new_stages(every_s), self.store, Ledger({}), FakeClock(), {"log@1": 2}, newest_ns=newest_ns
+            new_stages(every_s),
+            self.store,
+            Ledger({}),
+            FakeClock(),
+            {"log@1": 2},
+            newest_ns=newest_ns,
+            state=state,
         )
 
     def batch(self, *frames: tuple[int, int], channel: int = 0) -> bool:
@@ -102,6 +113,20 @@ def test_after_a_start_stamps_follow_those_of_the_batch_that_was_stored_last() -
     bench = Bench(newest_ns=2000)
     assert bench.batch((2000, VOLTS))
     assert not bench.batch((2001, VOLTS))
+
+
+@pytest.mark.parametrize("held_ns", [10**9, 15 * 10**8])
+def test_what_a_killed_run_held_may_replace_what_it_had_sent_and_be_replaced(held_ns: int) -> None:
+    killed = Bench(every_s=1.0)
+    assert not killed.batch((10**9, VOLTS))
+    killed.pipeline.process("bus", live(held_ns), {}, own_time=True)
+    killed.pipeline.tick()
+    state = killed.store.kept_states[-1]
+    bench = Bench(newest_ns=10**9, state=state)
+    assert bench.pipeline.store_left(state) == 2  # a row of the message, and one of the data model
+    assert bench.store.batches[-1][0].ordered
+    assert bench.batch((held_ns, VOLTS))
+    assert not bench.batch((held_ns + 1, VOLTS))
 
 
 def test_a_log_that_is_resumed_knows_the_stamps_that_it_has_stored() -> None:

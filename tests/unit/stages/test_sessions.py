@@ -67,7 +67,10 @@ def followed(tracker: Tracker, written: list[object] | None = None) -> tuple[Plu
         if written is not None:
             written.extend((one, shift_ns) for one in made)
 
-    writing = SimpleNamespace(write_made=write_made)
+    def write_waited(made: Iterable[object], lines: LineBuffer) -> None:
+        write_made(made, lines, shift_ns=0)
+
+    writing = SimpleNamespace(write_made=write_made, write_waited=write_waited)
     plugs = SimpleNamespace(tracker=tracker, feeding=lambda _channel: (), power_of=lambda _channel: "")
     sessions = PlugSessions(cast(FollowedPlugs, plugs), None, {}, cast(Writing, writing))
     (plug,) = sessions.plugs_of("")

@@ -189,6 +189,29 @@ def test_what_ends_by_time_has_the_shift_of_its_source_and_not_of_the_one_that_w
         assert START_NS <= min(stamps) <= max(stamps) <= end_ns
 
 
+def test_rows_that_have_waited_for_the_time_send_nothing_that_is_held(tmp_path: Path) -> None:
+    """A plug that power shows may learn it from one source; rows of others still count from the boot."""
+    loose = '[reduce]\nlongest_s = 3600\n[reduce.bounds]\n"*" = 1e9\n'
+    stages, lines = compose(load_config(config_of(tmp_path, [BAY], loose))).make_stages(), LineBuffer()
+    stages.bind(0, Binding(0, BAY, "can7"))
+    (plug,) = stages.sessions.plugs_of(BAY)
+    stages.sessions.write_rows(plug, False, lines)
+    end_ns = feed(stages, lines, shift_ns=-START_NS)
+    stages.sessions.finish(plug, end_ns, lines, shift_ns=-START_NS)
+    later = FrameBatch(50)
+    for time_ns, id, data in charge()[:50]:
+        later.append(end_ns + SHIFT_NS + time_ns, id, data)
+    stages.process(later, lines, shift_ns=-START_NS)
+    lines.clear()
+    pending = stages.writing.pending
+    assert pending > 0
+    stages.sessions.write_rows(plug, True, lines)
+    rows = points(lines)
+    assert {row.measurement for row in rows} == REPLACING | {"charging_curve"}
+    assert min(row.time_ns for row in rows) >= START_NS
+    assert stages.writing.pending == pending
+
+
 def test_events_and_sessions_go_to_a_sink_and_no_line_is_written(composition: Composition) -> None:
     sink, lines = Sink(), LineBuffer()
     stages = composition.make_stages(sink)
