@@ -27,7 +27,7 @@ Cost = Callable[[Bounds], tuple[float, Mapping[str, int]]]  # link bytes an hour
 
 
 class Seen(NamedTuple):
-    """What a log shows of the fields of a glob: how fine they are, and how far they go."""
+    """Holds how fine the fields of a glob are in a log, and how far they go."""
 
     finest: float
     span: float

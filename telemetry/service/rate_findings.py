@@ -7,7 +7,7 @@ from pathlib import Path
 from telemetry.clock import Clock
 from telemetry.config import Config
 from telemetry.errors import DataError, InputMissingError, UsageError
-from telemetry.ledger import Counters
+from telemetry.ledger import Counters, total
 from telemetry.live.words import duration, size
 from telemetry.model.events import Event
 from telemetry.model.finding import Finding, Grade
@@ -66,13 +66,19 @@ def sample_findings(
     for words in recorded.warnings(channels):
         yield Finding(Grade.WARNING, f"log {log}: channel {words}")
     if sent.rate is None:
-        counted = sent.stages.counted().items()
-        frames = sum(count for name, count in counted if name.startswith("frames/"))
-        if any(count for name, count in counted if name.startswith("points/made/")):
+        counted = sent.stages.counted()
+        if total(counted, "points/made/"):
             raise DataError("all that is sent of it has one stamp: there is no rate", where=str(log))
-        words = f"nothing of its {frames:,} frames is sent" if frames else "holds no frame"
-        hint = f"its channel is {', '.join(channels)}, {buses}" if frames else ""
-        raise DataError(words, where=str(log), hint=hint)
+        if not (frames := total(counted, "frames/")):
+            raise DataError("holds no frame", where=str(log))
+        words = f"nothing of its {frames:,} frames is sent"
+        unknown = sum(count for name, count in counted.items() if name.endswith("/unknown"))
+        if unknown == frames and all(binding.bus != NO_BUS for binding in channels.values()):
+            taken = ", ".join(sorted({binding.source for binding in channels.values()}))
+            words += f": no message of {taken} has one of their ids"
+            raise DataError(words, where=str(log), hint=f"nev-telemetry look {log} lists them")
+        its = "its channel is" if len(channels) == 1 else "its channels are"
+        raise DataError(words, where=str(log), hint=f"{its} {', '.join(channels)}, {buses}")
     yield from _ring_findings(f"log {log}", sent.stages, config)
     yield from _rate_findings(f"log {log}", sent.rate, config, spool_bytes)
     if has_bounds:

@@ -1,4 +1,4 @@
-"""What `check --log` says of bounds: kept values, errors and energy."""
+"""Test what `check --log` says of bounds: kept values, errors and energy."""
 
 import random
 import re

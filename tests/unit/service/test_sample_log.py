@@ -46,7 +46,7 @@ def test_a_channel_that_is_left_out_is_a_warning(tmp_path: Path) -> None:
         ([], "holds no frame"),
         (
             ["can3 7AA#00", "can3 7AB#00"],
-            r"nothing of its 2 frames is sent \(its channel is can3, the configuration has can0\)",
+            r"nothing of its 2 frames is sent: no message of can0 has one of their ids \(nev-telemetry .*",
         ),
         ([f"can3 {PACK}"], "all that is sent of it has one stamp: there is no rate"),
     ],
@@ -56,6 +56,12 @@ def test_a_log_of_which_nothing_can_be_measured_is_refused(
 ) -> None:
     with pytest.raises(DataError, match=rf"^{tmp_path}/drive\.log: {words}$"):
         found(tmp_path, frames, bus("can0"))
+
+
+def test_a_log_whose_channels_have_no_database_is_refused_with_their_names(tmp_path: Path) -> None:
+    words = r"is sent \(its channels are can0, can1, the configuration has can0, can1\)"
+    with pytest.raises(DataError, match=rf"drive\.log: nothing of its 2 frames {words}$"):
+        found(tmp_path, ["can0 7AA#00", "can1 7AB#00"], bus("can0") + '[[can]]\nname = "can1"\n')
 
 
 def test_a_channel_of_no_bus_is_refused_with_those_that_are_configured(tmp_path: Path) -> None:
