@@ -39,6 +39,7 @@ LOG = logging.getLogger("telemetry.service")
 
 _UPLINK = "[uplink]"  # no plug has such a name
 SILENCE_GRACE_NS = 1_000_000_000  # frames of an interval may come this late before its row goes out
+FLUSH_EVERY_S = 0.125  # what is due so late: it costs a look at all that is held
 
 
 FrameTap = Callable[[str, FrameBatch, Stamping], None]  # a source, and what it has delivered
@@ -74,6 +75,7 @@ class Pipeline:
         self._clock = clock
         self._newest_ns = newest_ns
         self._stored = dict(positions)
+        self._flush_at_s = clock.monotonic_s()
         self.tap: FrameTap | None = None
         self._delivered: dict[str, int] = {}
         self._lost_before: dict[str, dict[str, int]] = {}
@@ -317,9 +319,11 @@ class Pipeline:
         they have fallen silent.
         """
         self._clock_stamps.look()
-        before_ns = self._clock.unix_ns() - SILENCE_GRACE_NS
-        for source in live:
-            self._flush(source, before_ns)
+        if (now_s := self._clock.monotonic_s()) >= self._flush_at_s:
+            self._flush_at_s = now_s + FLUSH_EVERY_S
+            before_ns = self._clock.unix_ns() - SILENCE_GRACE_NS
+            for source in live:
+                self._flush(source, before_ns)
         self._open.tick()
 
     def wait_s(self, most_s: float) -> float:

@@ -1,8 +1,11 @@
 """Stamps and intervals: clocks that are set, and what the reducer holds."""
 
 from collections.abc import Mapping
+from itertools import pairwise
+from typing import Any
 
 import pytest
+from telemetry_core.text.lines import LineBuffer
 
 from telemetry.service.stamping import Stamping
 from telemetry.spool.batch import TimeBase
@@ -114,6 +117,26 @@ def test_a_silent_live_bus_gives_what_the_reducer_holds_of_it() -> None:
     bench.pipeline.tick(["log"])
     bench.pipeline.finish()
     assert bench.store.text.count(b"\n") == 2
+
+
+def test_what_is_due_of_silent_buses_is_looked_for_eight_times_a_second(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A look costs as much as there are series, and the service ticks at each delivery."""
+    bench = Bench(every_s=1.0)
+    bench.process(live(bench.clock.unix_ns(), bench.clock.unix_ns() + 1), resume_as="")
+    looks, flush = list[float](), bench.pipeline.stages.writing.flush
+
+    def counted(lines: LineBuffer, **of: Any) -> None:
+        looks.append(bench.clock.monotonic_s())
+        flush(lines, **of)
+
+    monkeypatch.setattr(bench.pipeline.stages.writing, "flush", counted)
+    for _ in range(64):
+        bench.clock.advance(1 / 64)
+        bench.pipeline.tick(["log"])
+    assert len(looks) == 8
+    assert max(b - a for a, b in pairwise(looks)) <= 0.125
 
 
 def test_what_the_reducer_holds_of_a_log_goes_out_at_its_end_and_not_when_the_service_stops() -> None:
