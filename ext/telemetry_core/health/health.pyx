@@ -44,7 +44,7 @@ LAYOUT = 2                       # of `memory`; one more whenever a struct has a
 
 
 cdef Place _place(Schema schema, record, field) except *:
-    """Where a field of numbers is in rows of its record; nowhere if it is absent."""
+    """Return where a field of numbers is in rows of its record; nowhere if it is absent."""
     if field < 0:
         return Place(0, 0, 0)
     if field >= len(schema.specs[record].fields) or schema.specs[record].fields[field].kind != SLOT_FLOAT:
@@ -200,6 +200,7 @@ cdef class Health:
         cdef Pack* found = self._pack(pack)
         memset(found.known, 0, found.memory_bytes)
         _forget_values(found.known)
+        self._begin_anew(found)
 
     def memory(self, pack):
         """Return all that is known of the pack, as bytes for `remember`."""
@@ -221,6 +222,15 @@ cdef class Health:
         if len(content) != found.memory_bytes or memory[len(layout) :][:4] != crc32(content).to_bytes(4, "little"):
             raise ValueError("the memory of the pack is damaged")
         memcpy(found.known, <char*>content, found.memory_bytes)
+        self._begin_anew(found)
+
+    cdef void _begin_anew(self, Pack* pack) noexcept:
+        """Have heard no source of the pack: stamps of before are in the time of another one."""
+        cdef Py_ssize_t tags
+        pack.is_heard = False
+        for tags in range(self.tag_count):
+            if self.pack_of_tags[tags] == pack:
+                self.newest_of_tags[tags] = NEVER_NS
 
     cdef int _report(self, Pack* pack, uint32_t found, Py_ssize_t row) except -1 nogil:
         with gil:

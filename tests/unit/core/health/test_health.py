@@ -399,3 +399,31 @@ def test_a_batch_in_parts_is_the_batch_each_page_with_the_row_that_it_follows() 
     other.route(1, 0)
     other.follow(samples.split([2])[0], shorter)
     assert first.memory(0) == other.memory(0)
+
+
+@pytest.mark.parametrize("is_remembered", [True, False])
+@pytest.mark.parametrize("lag_s", [3.0, 60.0])
+@pytest.mark.parametrize("before_s", [100, 4000])
+def test_a_source_that_lags_has_had_no_clock_set_either_once_another_pack_is_there(
+    before_s: int, lag_s: float, is_remembered: bool
+) -> None:
+    bench, other = Bench(), Bench()
+    bench.health.route(2, 0)
+    other.put(0, current_a=0.0)
+    for second in range(before_s):
+        bench.put(second, 0, current_a=0.0)
+        bench.put(second - lag_s, 1, soc_pct=20.0)
+    bench.health.forget(0)
+    if is_remembered:
+        bench.health.remember(0, other.health.memory(0))
+    bench.changes.clear()
+    for second in range(3601):
+        at_s = before_s + 1 + second
+        bench.put(at_s, 0, current_a=50.0 if second else 0.0)
+        if second >= lag_s:  # what is of the pack of before is over
+            bench.put(at_s - lag_s, 1, soc_pct=20.0 + second // 72)
+    bench.changes += bench.health.finish(0, START_NS + (before_s + 3601) * S)
+    (charge,) = (each.charge for each in bench.changes if each.charge is not None)
+    assert charge.charge_ah == pytest.approx(50.0, rel=1e-3)
+    assert charge.gap_s == 0.0
+    assert charge.end_ns - charge.start_ns == pytest.approx(3600 * S, rel=1e-3)
