@@ -95,7 +95,7 @@ def _times(at: datetime, zone: ZoneInfo | None) -> dict[str, str]:
 
 def flux_rows(database: Database, query: str, now: datetime) -> Iterator[dict[str, str]]:
     """Yield the rows of all tables of the answer, as text by column."""
-    body = {"query": query, "now": f"{now:%FT%TZ}", "type": "flux", "dialect": {"annotations": []}}
+    body = {"query": query, "now": f"{now:%FT%T.%fZ}", "type": "flux", "dialect": {"annotations": []}}
     server = database.server
     answer = server.request(
         "POST", "/api/v2/query", json.dumps(body).encode(), content_type="application/json", org=server.org
