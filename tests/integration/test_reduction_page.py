@@ -154,10 +154,13 @@ def by_influxql(
     # An offset of windows may be now() or a duration, and no time.
     text = text.replace("time(10m, now())", f"time(10m, {nanoseconds(now) % TENTH_NS}ns)")
     text = text.replace("now()", f"'{now:%FT%T.%fZ}'")
-    return {
-        series["tags"][label]: [(time_ns, amps) for time_ns, amps in series["values"] if amps is not None]
-        for series in database.query(text)["series"]
-    }
+    found: dict[str, list[tuple[int, float]]] = {}
+    for series in database.query(text)[
+        "series"
+    ]:  # one may come in two parts: its last window after the others
+        rows = found.setdefault(series["tags"][label], [])
+        rows.extend((time_ns, amps) for time_ns, amps in series["values"] if amps is not None)
+    return found
 
 
 def check_raster(found: Sequence[tuple[int, float]], source: str, *, ends_window: bool) -> None:
