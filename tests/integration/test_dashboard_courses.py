@@ -269,3 +269,20 @@ def states_by(database: Database, vehicle: str) -> Iterator[list[tuple[int, bool
         else:
             (series,) = database.query(influxql_of(text, choices, shown, interval_s=60))["series"]
             yield [(at_ns, value) for at_ns, value in series["values"]]
+
+
+@both_servers
+def test_a_course_by_line_has_every_series_each_time_it_is_asked_for(
+    kind: str, request: pytest.FixtureRequest
+) -> None:
+    """Since a server may hand out their last windows in any order, ask again and again."""
+    database = request.getfixturevalue(kind).fresh_database()
+    begins_s, shown = round(MORNINGS[0].timestamp()), TimeRange(MORNINGS[0], MORNINGS[0] + timedelta(hours=4))
+    stamps = [(begins_s + after_s) * SECOND + 7 for after_s in range(-600, 4 * 3600, 30)]
+    for vehicle, pack in WHOSE:
+        series = f"battery,pack={pack},source=can0,vehicle={vehicle}"
+        load(database, [f"{series} current_a=10.0 {at_ns}".encode() for at_ns in stamps])
+    for _ in range(20):
+        for language, found in found_by(database, "current_a", shown, 600, "line"):
+            assert found.keys() == WHOSE.keys(), language
+            assert all(set(in_range(shown, 600)) <= curve.keys() for curve in found.values()), language
