@@ -14,10 +14,11 @@ from telemetry.health.capacity import median
 WEAK, RESISTIVE = 0.95, 1.3  # of the median cell: beyond it a cell is spoken of
 _LEAST_STEPS, _LEAST_LEVELS = 5, 15
 _MOST_RATIO_SD = 0.02
-# What a volt across a cell's extra resistance may do to its ratio: much where the curve of voltage bends.
+# What a volt across extra resistance does to a ratio, at worst and as sd: much where the curve bends.
 _BENDS_BELOW_PCT = 45.0
-_BLUR_A_VOLT, _LESS_BLUR_A_VOLT = 12.0, 1.0
-_TYPICAL_OHM_AH, _TYPICAL_SPREAD = 0.075, 0.03  # of cells whose own resistance is not known
+_BLUR_A_VOLT, _LESS_BLUR_A_VOLT = (12.0, 7.0), (5.0, 3.0)
+_PRIOR_OHM_AH, _PRIOR_SPREAD = 0.12, 0.035  # of cells whose own resistance is not known
+_MOST_C, _LEAST_SD_A_C = 1.0, 0.008  # current over capacity; sd for the median cell, which is lifted too
 _MILLI = 1000.0
 
 
@@ -64,15 +65,22 @@ def by_charge(
 ) -> list[Cell]:
     """Return the cells whose charge between like voltages is known to 0.02 of the median's.
 
-    resistances: `by_resistance`; current_a, from_soc_pct: of the charge, the second NaN where it is not
-    known; capacity_ah: of the pack, 0 where it is not. The current lifts a cell of more resistance, which
-    then stands elsewhere on the curve than the others: the sd takes that in.
+    resistances: `by_resistance`; current_a, from_soc_pct: the highest of the charge, and where it begins,
+    NaN: not known; capacity_ah: of the pack, 0 where it is not. The current lifts a cell of more resistance,
+    which then stands elsewhere on the curve than the others: the sd takes that in, of a cell whose
+    resistance is not known as large as it may be. Over 1 C no cell is known.
     """
-    blur = _LESS_BLUR_A_VOLT if from_soc_pct >= _BENDS_BELOW_PCT else _BLUR_A_VOLT
-    rate = current_a / capacity_ah if capacity_ah > 0.0 else 1.0
-    lifted_v = {one.number: current_a * one.mohm * (1.0 - 1.0 / one.ratio) / _MILLI for one in resistances}
-    others_v = rate * _TYPICAL_OHM_AH * _TYPICAL_SPREAD if current_a else 0.0
-    sds = [hypot(one.sd, blur * lifted_v.get(number, others_v)) for number, one in enumerate(cells, 1)]
+    rate = current_a / capacity_ah if capacity_ah > 0.0 else float(current_a > 0.0)
+    if not rate <= _MOST_C:
+        return []
+    worst, typical = _LESS_BLUR_A_VOLT if from_soc_pct >= _BENDS_BELOW_PCT else _BLUR_A_VOLT
+    blur = {
+        one.number: worst * current_a * one.mohm * (1.0 - 1.0 / one.ratio) / _MILLI for one in resistances
+    }
+    unknown = typical * rate * _PRIOR_OHM_AH * _PRIOR_SPREAD
+    sds = [
+        hypot(one.sd, _LEAST_SD_A_C * rate, blur.get(number, unknown)) for number, one in enumerate(cells, 1)
+    ]
     return [
         Cell(number, one.ratio, sd)
         for number, (one, sd) in enumerate(zip(cells, sds, strict=True), 1)

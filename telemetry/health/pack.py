@@ -147,8 +147,8 @@ class PackHealth:
         return cells.by_charge(
             change.cell_charges,
             by_resistance,
-            current_a=counted.mean_current_a,
-            capacity_ah=known_ah or counted.charge_ah / part,
+            current_a=counted.highest_current_a,
+            capacity_ah=charge.capacity_ah or known_ah or counted.charge_ah / part,
             from_soc_pct=counted.from_soc_pct,
         )
 

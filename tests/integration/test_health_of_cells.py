@@ -122,6 +122,33 @@ def test_no_cell_of_a_sound_pack_is_called_weak_by_a_fast_charge_from_low_down(t
     assert told >= 12  # of 48
 
 
+@pytest.mark.parametrize(
+    ("current_a", "from_pct", "is_told"),
+    [(20.0, 25.0, True), (28.0, 26.0, False), (28.0, 50.0, True), (46.0, 28.0, False), (46.0, 50.0, False)],
+)
+def test_without_a_drive_before_a_charge_tells_of_cells_what_its_sd_covers(
+    tmp_path: Path, current_a: float, from_pct: float, is_told: bool
+) -> None:
+    """Of cells of 0.12 Ohm Ah, whose resistance nobody knows: told within 2 sd, or not at all."""
+    off: list[float] = []
+    for seed in range(6):
+        pack = ChargedPack(replace(SPEC, start_soc_pct=from_pct, cell_resistance_ohm=0.003), seed)
+        capacities = list(pack.pack.capacities_ah)
+        pack.charge(current_a, 85.0)
+        found = health_of(pack, tmp_path, cells=CELLS)
+        ((start_ns, row),) = found.charges
+        told = found.cells(CELL_CHARGE.name, start_ns)
+        true = [each / median(capacities) for each in capacities]
+        off += [abs(a - b) for a, b in zip(told, true, strict=False) if a is not None]
+        if is_told:
+            weak = int(row["weak_cell_index"]) - 1
+            in_sd = abs(float(row["weak_cell_ratio"]) - true[weak]) / float(row["weak_cell_sd"])
+            assert in_sd < 2.0
+    assert (len(off) >= 5 * CELLS) is is_told
+    assert is_told or not off
+    assert sum(each <= 0.04 for each in off) >= 0.95 * len(off)
+
+
 def test_the_drift_of_a_cell_that_leaks_is_its_millivolts_a_month(tmp_path: Path) -> None:
     """Six rests at 60 %, a month apart; of the others the drift is none, to their own small leaks."""
     pack = ChargedPack(SPEC, 1)

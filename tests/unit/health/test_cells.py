@@ -54,16 +54,18 @@ def test_runs_are_each_cell_s_own_and_a_charge_that_tells_nothing_of_it_changes_
 @pytest.mark.parametrize(
     ("from_soc_pct", "more_mohm", "current_a", "capacity_ah", "sd"),
     [
-        (24.0, 0.0, 120.0, 160.0, 0.005),
-        (24.0, 0.01, 120.0, 160.0, 0.0152),  # 1.2 mV
+        (24.0, 0.0, 120.0, 160.0, 0.0078),
+        (24.0, 0.01, 120.0, 160.0, 0.0164),  # 1.2 mV
         (24.0, 0.02, 120.0, 160.0, None),
         (nan, 0.02, 120.0, 160.0, None),
         (24.0, -0.02, 120.0, 160.0, None),
-        (24.0, 0.02, 60.0, 160.0, 0.0152),
-        (45.0, 0.1, 120.0, 160.0, 0.013),  # 12 mV
-        (24.0, None, 80.0, 160.0, 0.0144),  # 2.25 mV at 1 C
+        (24.0, 0.02, 60.0, 160.0, 0.0156),
+        (45.0, 0.02, 120.0, 160.0, 0.0143),  # 2.4 mV
+        (45.0, 0.1, 120.0, 160.0, None),
+        (24.0, None, 80.0, 160.0, 0.0160),  # 0.0294 at 1 C
         (24.0, None, 120.0, 160.0, None),
         (24.0, None, 80.0, 0.0, None),
+        (45.0, None, 120.0, 160.0, 0.0123),
     ],
 )
 def test_extra_resistance_blurs_the_charge_of_a_cell_most_where_a_charge_begins_low(
@@ -77,4 +79,17 @@ def test_extra_resistance_blurs_the_charge_of_a_cell_most_where_a_charge_begins_
         cells, resistances, current_a=current_a, capacity_ah=capacity_ah, from_soc_pct=from_soc_pct
     )
     told = {one.number: one.sd for one in found}
-    assert told == pytest.approx({2: 0.005} if sd is None else {1: sd, 2: 0.005}, abs=1e-4)
+    known = (0.005**2 + (0.008 * (current_a / capacity_ah if capacity_ah else 1.0)) ** 2) ** 0.5
+    assert told == pytest.approx({2: known} if sd is None else {1: sd, 2: known}, abs=1e-4)
+
+
+@pytest.mark.parametrize(("current_a", "told"), [(160.0, [1]), (161.0, []), (nan, [])])
+def test_a_charge_above_1_c_says_nothing_of_cells(current_a: float, told: list[int]) -> None:
+    found = by_charge(
+        [CellCharge(40, 0.92, 0.005)],
+        [Cell(1, 1.0, 0.0, 0.8)],
+        current_a=current_a,
+        capacity_ah=160.0,
+        from_soc_pct=60.0,
+    )
+    assert [one.number for one in found] == told

@@ -204,7 +204,8 @@ def test_a_cell_is_spoken_of_in_the_third_charge_running_and_once() -> None:
 def test_a_cell_is_weak_under_95_percent_by_more_than_two_sd(ratio: float, sd: float, is_weak: bool) -> None:
     cells = cell_charges(1.0, ratio, 1.01, sd=sd)
     like = (steps(0.5),) * 3
-    changes = (charge_ended(one, cell_charges=cells, cell_steps=like) for one in days({}, {}, {}))
+    lifts_none = {"highest_current_a": 0.0}
+    changes = (charge_ended(one, cell_charges=cells, cell_steps=like) for one in days(*[lifts_none] * 3))
     made = taken(pack(), changes)
     assert events(made) == ["weak_cell"] * is_weak
     fields = rows(made)[-1].fields
