@@ -17,7 +17,7 @@ _MOST_RATIO_SD = 0.02
 # What a volt across extra resistance does to a ratio, at worst and as sd: much where the curve bends.
 _BENDS_BELOW_PCT = 45.0
 _BLUR_A_VOLT, _LESS_BLUR_A_VOLT = (12.0, 7.0), (5.0, 3.0)
-_PRIOR_OHM_AH, _PRIOR_SPREAD = 0.12, 0.035  # of cells whose own resistance is not known
+_PRIOR_OHM_AH, _PRIOR_SPREAD = 0.12, 0.034  # of cells whose own resistance is not known
 _MOST_C, _LEAST_SD_A_C = 1.0, 0.008  # current over capacity; sd for the median cell, which is lifted too
 _MILLI = 1000.0
 

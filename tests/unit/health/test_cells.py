@@ -62,10 +62,10 @@ def test_runs_are_each_cell_s_own_and_a_charge_that_tells_nothing_of_it_changes_
         (24.0, 0.02, 60.0, 160.0, 0.0156),
         (45.0, 0.02, 120.0, 160.0, 0.0143),  # 2.4 mV
         (45.0, 0.1, 120.0, 160.0, None),
-        (24.0, None, 80.0, 160.0, 0.0160),  # 0.0294 at 1 C
+        (24.0, None, 80.0, 160.0, 0.0156),  # 0.0286 at 1 C
         (24.0, None, 120.0, 160.0, None),
         (24.0, None, 80.0, 0.0, None),
-        (45.0, None, 120.0, 160.0, 0.0123),
+        (45.0, None, 120.0, 160.0, 0.0120),
     ],
 )
 def test_extra_resistance_blurs_the_charge_of_a_cell_most_where_a_charge_begins_low(

@@ -214,7 +214,7 @@ def test_a_cell_is_weak_under_95_percent_by_more_than_two_sd(ratio: float, sd: f
 
 def test_an_event_names_the_pack_the_cell_and_the_end_of_the_charge() -> None:
     health, made = pack(), list[Point | tuple[Event, int]]()
-    for charge in days({}, {}, {}):
+    for charge in days(*[{"highest_current_a": 0.0}] * 3):
         cells = {"cell_charges": cell_charges(1.0, 0.9, 1.0), "cell_steps": (steps(0.5),) * 3}
         made += health.take(charge_ended(charge, **cells))
     ((event, time_ns),) = [one for one in made if not isinstance(one, Point)]

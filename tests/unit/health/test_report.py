@@ -31,7 +31,9 @@ def two_years(vehicle: str = "van-7") -> FoundPack:
         }.get(number, {})
         mohm = [steps(0.5), steps(0.5), steps(0.7), steps(0.5, count=4)]
         change = charge_ended(
-            charge._replace(**wrong), steps=steps(80.0 - number), cell_charges=cell_charges(1, 0.9, 1)
+            charge._replace(highest_current_a=0.0, **wrong),
+            steps=steps(80.0 - number),
+            cell_charges=cell_charges(1, 0.9, 1),
         )
         made += health.take(change._replace(cell_steps=tuple(mohm)))
     made += [
