@@ -123,13 +123,13 @@ def test_no_cell_of_a_sound_pack_is_called_weak_by_a_fast_charge_from_low_down(t
 
 
 @pytest.mark.parametrize(
-    ("current_a", "from_pct", "is_told"),
+    ("current_a", "from_pct", "is_given"),
     [(20.0, 25.0, True), (28.0, 26.0, False), (28.0, 50.0, True), (46.0, 28.0, False), (46.0, 50.0, False)],
 )
-def test_without_a_drive_before_a_charge_tells_of_cells_what_its_sd_covers(
-    tmp_path: Path, current_a: float, from_pct: float, is_told: bool
+def test_without_a_drive_before_a_charge_gives_ratios_that_their_sd_covers_or_none(
+    tmp_path: Path, current_a: float, from_pct: float, is_given: bool
 ) -> None:
-    """Of cells of 0.12 Ohm Ah, whose resistance nobody knows: told within 2 sd, or not at all."""
+    """Of cells of 0.12 Ohm Ah, whose resistance nobody knows: given within 2 sd, or not at all."""
     off: list[float] = []
     for seed in range(6):
         pack = ChargedPack(replace(SPEC, start_soc_pct=from_pct, cell_resistance_ohm=0.003), seed)
@@ -140,12 +140,12 @@ def test_without_a_drive_before_a_charge_tells_of_cells_what_its_sd_covers(
         told = found.cells(CELL_CHARGE.name, start_ns)
         true = [each / median(capacities) for each in capacities]
         off += [abs(a - b) for a, b in zip(told, true, strict=False) if a is not None]
-        if is_told:
+        if is_given:
             weak = int(row["weak_cell_index"]) - 1
             in_sd = abs(float(row["weak_cell_ratio"]) - true[weak]) / float(row["weak_cell_sd"])
             assert in_sd < 2.0
-    assert (len(off) >= 5 * CELLS) is is_told
-    assert is_told or not off
+    assert (len(off) >= 5 * CELLS) is is_given
+    assert is_given or not off
     assert sum(each <= 0.04 for each in off) >= 0.95 * len(off)
 
 
