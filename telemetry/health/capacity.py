@@ -20,7 +20,7 @@ _FADE_A_YEAR = 0.05  # sd of the slope, of the capacity
 _LEAST_TO_DROP, _FAR = 5, 3.0
 _MAD_TO_SD = 1.48
 _BOTH = 0.9  # of the sum of gain and offset: one sensor may have both, of one sign
-_TWO_SIDED = 1.96
+TWO_SIDED = 1.96  # sd to either side hold 95 %
 _YEAR_NS = 365.25 * 86_400e9
 
 
@@ -72,7 +72,7 @@ def estimate(
     offset_a = max(settings.current_offset_a, abs(measured_offset_a))
     offset = offset_a * mean(1.0 / one.mean_current_a for one in kept)
     systematic = level * _BOTH * (settings.current_error_pct / 100.0 + offset)
-    half = _TWO_SIDED * hypot(sqrt(1.0 / total + when**2 / spread), systematic)
+    half = TWO_SIDED * hypot(sqrt(1.0 / total + when**2 / spread), systematic)
     return Estimate(level, max(level - half, 0.0), level + half, len(kept))
 
 

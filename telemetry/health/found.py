@@ -45,7 +45,7 @@ class Drift(NamedTuple):
 
 
 class Reported(NamedTuple):
-    """A state of health, and by how much ours is more; None: we have none."""
+    """A state of health, and by how much it is more than ours; None: we have none."""
 
     soh_pct: float
     difference_pct: float | None
@@ -71,7 +71,7 @@ class FoundPack:
         ours = [float(row["soh_pct"]) for _, row in self.charges if "soh_pct" in row][-1:]
         if self.reported_soh_pct is None:
             return None
-        return Reported(self.reported_soh_pct, ours[0] - self.reported_soh_pct if ours else None)
+        return Reported(self.reported_soh_pct, self.reported_soh_pct - ours[0] if ours else None)
 
     @property
     def charges(self) -> list[tuple[int, Row]]:

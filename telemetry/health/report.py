@@ -11,6 +11,7 @@ from telemetry.charging.report.chart import Axis, Chart, Dot, Step, axis, span
 from telemetry.charging.report.escape import escaped
 from telemetry.charging.report.page import FOOTER, document, figures, table
 from telemetry.charging.report.phrases import figure, moment
+from telemetry.health.capacity import TWO_SIDED
 from telemetry.health.charge import CHEMISTRY, GAPS, SOC, SWAP, WINDOW
 from telemetry.health.found import FoundPack, Row
 from telemetry.model.health import BATTERY_USE, CELL_CHARGE, CELL_RESISTANCE
@@ -18,7 +19,6 @@ from telemetry.model.health import BATTERY_USE, CELL_CHARGE, CELL_RESISTANCE
 TEMPERATURES_C = range(-40, 80, 10)  # from where on a row of the heat map is
 CHARGES_PCT = range(0, 100, 10)
 _DAY_NS, _YEAR_NS = 86_400e9, 365.25 * 86_400e9
-_TWO_SIDED = 1.96
 _NOT_SOCE = (
     "This is no SOCE: UN GTR 22 certifies energy on a test, and this is charge, counted by the battery's own"
     " sensor of current. No open-circuit voltage and no state of health of the BMS is used."
@@ -86,12 +86,21 @@ def _figures(pack: FoundPack) -> Iterator[tuple[str, str]]:
         yield label, figure(value, unit)
         yield f"{label}, 95 %", "" if low is None else f"{low:.1f} to {figure(high, unit)}"
     yield "Charges used", f"{sum(row.get('used') is True for _, row in pack.charges)} of {len(pack.charges)}"
-    yield "Resistance", figure(latest(pack, "resistance_mohm"), "mΩ")
+    mohm, sd_mohm = latest(pack, "resistance_mohm"), latest(pack, "resistance_sd_mohm")
+    spread = "" if mohm is None or sd_mohm is None else f"{mohm:.1f} ± {figure(TWO_SIDED * sd_mohm, 'mΩ')}"
+    yield "Resistance", spread
     yield "Current shows too much", figure(latest(pack, "current_offset_a"), "A", 2, sign=True)
-    for label, name in (("Weakest", "weak"), ("Most resistive", "resistive")):
+    for label, name, of in (
+        ("Weakest", "weak", CELL_CHARGE.name),
+        ("Most resistive", "resistive", CELL_RESISTANCE.name),
+    ):
         cell, ratio = latest(pack, f"{name}_cell_index"), latest(pack, f"{name}_cell_ratio")
         if cell is not None and ratio is not None:
-            yield f"{label}: cell {cell:.0f}, of median", f"{ratio:.2f}"
+            cells = pack.cells(of, max(pack.rows[of], default=0))
+            unknown = f", {cells.count(None)} not known" if None in cells else ""
+            sd = latest(pack, f"{name}_cell_sd")
+            spread = "" if sd is None else f" ± {TWO_SIDED * sd:.2f}"
+            yield f"{label} of {len(cells)} cells{unknown}: {cell:.0f}, of median", f"{ratio:.2f}{spread}"
 
 
 def charts(pack: FoundPack) -> list[Chart]:
@@ -114,7 +123,7 @@ def _capacity(charges: Sequence[tuple[int, Row]]) -> Iterator[Chart]:
         if "charge_capacity_ah" in row:
             capacity_ah, half = (float(row[f"charge_capacity_{name}"]) for name in ("ah", "sd_ah"))
             words = f"{moment(time_ns)}: {capacity_ah:.1f} Ah"
-            dots.append(Dot(x, capacity_ah, _TWO_SIDED * half, words))
+            dots.append(Dot(x, capacity_ah, TWO_SIDED * half, words))
         else:
             dots.append(Dot(x, None, words=str(row.get("reason", ""))))
         for steps, name in ((low, "capacity_low_ah"), (high, "capacity_high_ah")):
@@ -130,7 +139,7 @@ def _capacity(charges: Sequence[tuple[int, Row]]) -> Iterator[Chart]:
 def _resistance(charges: Sequence[tuple[int, Row]]) -> Iterator[Chart]:
     names = ("resistance_temp_c", "resistance_mohm", "resistance_sd_mohm")
     dots = [
-        Dot(temp_c, mohm, _TWO_SIDED * sd_mohm, moment(time_ns))
+        Dot(temp_c, mohm, TWO_SIDED * sd_mohm, moment(time_ns))
         for time_ns, row in charges
         if all(name in row for name in names)
         for temp_c, mohm, sd_mohm in [[float(row[name]) for name in names]]
@@ -168,7 +177,7 @@ def _cells(pack: FoundPack) -> Iterator[Chart]:
 def _wide(rests: int) -> float:
     """Return Student's quantile for a slope of so many rests, which for few is far from 1.96."""
     free = rests - 2
-    return _TWO_SIDED + 2.37 / free + 2.82 / free**2 + 2.56 / free**3
+    return TWO_SIDED + 2.37 / free + 2.82 / free**2 + 2.56 / free**3
 
 
 def _by_cell(title: str, words: str, y: Axis, bars: Sequence[Step], dots: Sequence[Dot]) -> Chart:

@@ -15,6 +15,7 @@ from telemetry_core.rows.schema import guarded
 from telemetry.charging.report.phrases import figure, moment, soc_span
 from telemetry.charging.report.table import aligned
 from telemetry.errors import one_line, printable
+from telemetry.health.capacity import TWO_SIDED
 from telemetry.health.cells import RESISTIVE, WEAK
 from telemetry.health.found import FoundPack, Reported, Row
 from telemetry.model.health import BATTERY_HEALTH, CELL_CHARGE, CELL_RESISTANCE
@@ -103,11 +104,11 @@ def _row(pack: FoundPack, time_ns: int, row: Row, reported: Reported | None) -> 
 
 
 def _within(known: Mapping[str, float], unit: str, value: str, *ends: str) -> str:
-    """Return a value with its sd, or with both ends of its interval."""
+    """Return a value with its interval of 95 %: by its sd, or by both ends."""
     if not {value, *ends} <= known.keys():
         return ""
-    of = [f"{known[end]:.1f}" for end in ends]
-    spread = f"± {of[0]}" if len(of) == 1 else f"({' to '.join(of)})"
+    of = [known[end] for end in ends]
+    spread = f"± {TWO_SIDED * of[0]:.1f}" if len(of) == 1 else f"({of[0]:.1f} to {of[1]:.1f})"
     return f"{known[value]:.1f} {spread} {unit}"
 
 
@@ -126,6 +127,6 @@ def _notes(row: Row, known: Mapping[str, float], reported: Reported | None) -> I
         ours = (
             ""
             if reported.difference_pct is None
-            else f", {-reported.difference_pct:+.1f} to what was measured"
+            else f", {reported.difference_pct:+.1f} points to what was measured"
         )
         yield f"the battery itself reports {reported.soh_pct:.1f} %{ours}"

@@ -12,6 +12,7 @@ from telemetry.health.found import FoundPack, packs
 from telemetry.health.pack import PackHealth
 from telemetry.health.report import page, used_hours
 from telemetry.health.settings import HealthSettings
+from telemetry.model.health import CELL_CHARGE
 from tests.support.health import DAY_NS, START_NS, cell_charges, charge_ended, charges, counted, steps
 from tests.support.report_page import ReadPage
 
@@ -86,13 +87,16 @@ def test_each_charge_stands_where_its_capacity_is_and_the_estimate_is_a_band() -
 
 def test_figures_use_and_what_is_missing_stand_in_words() -> None:
     found = two_years()
+    charges_of_cells = found.rows[CELL_CHARGE.name]
+    del charges_of_cells[max(charges_of_cells)]["q001"]
     read = ReadPage(page([found, two_years("bus <1>")]))
     facts = dict(read.facts)
     last = found.charges[-1][1]
     assert facts["Capacity"] == f"{float(last['capacity_ah']):.1f} Ah"
     assert facts["State of health, 95 %"] == f"{last['soh_low_pct']:.1f} to {last['soh_high_pct']:.1f} %"
-    assert facts["Weakest: cell 2, of median"] == "0.90"
-    assert facts["Most resistive: cell 3, of median"] == "1.40"
+    assert facts["Weakest of 3 cells, 1 not known: 2, of median"] == "0.90 ± 0.01"
+    assert facts["Most resistive of 3 cells: 3, of median"] == "1.40"
+    assert facts["Resistance"] == "66.0 ± 0.0 mΩ"
     text = "\n".join(read.texts)
     gaps = sum(row.get("reason") == "gaps" for _, row in found.charges)
     assert f"{gaps} of 15 charges say nothing of capacity (gaps): over 2 % of the time was not heard." in text

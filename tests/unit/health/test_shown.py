@@ -67,7 +67,7 @@ def test_csv_has_a_row_a_charge_and_guards_names_that_are_formulas() -> None:
 def test_the_table_says_why_a_charge_does_not_count_and_what_to_look_at() -> None:
     head, first, second, third = as_table(packs(points())).splitlines()
     assert head.split()[:4] == ["start", "vehicle", "pack", "SOC"]
-    assert first.startswith("2023-11-14T22:13:20Z  van-7    main  20 → 100 %  80.0 Ah  100.0 ± 4.1 Ah  ")
+    assert first.startswith("2023-11-14T22:13:20Z  van-7    main  20 → 100 %  80.0 Ah  100.0 ± 8.1 Ah  ")
     assert first.endswith("cell 3: 0.900 of the median's charge; cell 2: 1.60 of the median's resistance")
     assert "80.0 ± 0.0 mΩ" in first
     assert second.endswith("not used: soc")
@@ -81,9 +81,11 @@ def test_what_the_battery_says_of_its_health_itself_stands_beside_ours() -> None
     found = packs([*points(), *said])
     (pack,) = json.loads(as_json(found))["packs"]
     ours_pct = pack["charges"][2]["estimate"]["soh_pct"]
-    assert pack["reported"] == {"soh_pct": 100.0, "difference_pct": pytest.approx(ours_pct - 100.0)}
+    assert pack["reported"] == {"soh_pct": 100.0, "difference_pct": pytest.approx(100.0 - ours_pct)}
     *_, before, last = as_table(found).splitlines()
-    assert last.endswith(f"the battery itself reports 100.0 %, {100.0 - ours_pct:+.1f} to what was measured")
+    assert last.endswith(
+        f"the battery itself reports 100.0 %, {100.0 - ours_pct:+.1f} points to what was measured"
+    )
     assert "itself" not in before
     assert json.loads(as_json(packs(points())))["packs"][0]["reported"] is None
 
