@@ -259,7 +259,9 @@ def _sources(
 
 
 def _event(timed: TimedEvent) -> dict[str, Any]:
-    return {"time_ns": timed.time_ns, **asdict(timed.event), "level": int(timed.event.level)}
+    said = asdict(timed.event) | {"level": int(timed.event.level)}
+    del said["trigger"]  # a number within this configuration
+    return {"time_ns": timed.time_ns, **said}
 
 
 def _age_s(known_s: float, now_s: float) -> float:

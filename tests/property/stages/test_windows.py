@@ -120,8 +120,16 @@ def cut(steps: Sequence[Step], ends: Sequence[int]) -> list[Sequence[Step]]:
 
 
 @given(cases(), streams(), st.lists(st.integers(1, 59), max_size=8))
-def test_what_is_written_does_not_depend_on_batches(case: Case, steps: list[Step], ends: list[int]) -> None:
-    assert lines_of(case.stages(), cut(steps, ends)) == lines_of(case.stages(), [steps])
+def test_what_is_written_of_a_series_does_not_depend_on_batches(
+    case: Case, steps: list[Step], ends: list[int]
+) -> None:
+    """Nor does its order. Rows of one frame that are sent again may come before or after each other."""
+    cut_up, whole = (lines_of(case.stages(), parts) for parts in (cut(steps, ends), [steps]))
+    assert sorted(cut_up, key=series_of) == sorted(whole, key=series_of)
+
+
+def series_of(line: str) -> str:
+    return line.partition(" ")[0]
 
 
 @given(cases(), streams(), st.lists(st.integers(1, 59), max_size=8))
