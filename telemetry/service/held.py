@@ -1,6 +1,6 @@
 """What the stages hold of rows of live sources, with the accounts as of the same moment: for the next start.
 
-It travels in the spool's state, as lines that are not counted yet. After a stop in order there is none.
+It travels in the spool's state, as lines that are not counted yet. After a stop in order nothing is held.
 """
 
 import logging

@@ -32,7 +32,7 @@ REFUSED_S = 1.0  # until it is tried again, where it was not kept: a commit is t
 
 
 class BatchStore(Protocol):
-    """What the pipeline needs of the spool. keeps: whether there is anywhere that `keep` could."""
+    """Store batches, as the spool does. keeps: whether there is anywhere that `keep` could."""
 
     keeps: bool
 

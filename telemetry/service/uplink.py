@@ -65,7 +65,7 @@ class Uplink:
         if earlier is not None:
             budget.remember(earlier.memory())
         elif self._pipeline.uplink_memory:
-            with contextlib.suppress(ValueError, TypeError):  # another version's: it begins anew
+            with contextlib.suppress(ValueError, TypeError):  # another version's: it begins again
                 left_s, factor, memory = json.loads(self._pipeline.uplink_memory)
                 away_s = max(unix_s - left_s, 0.0) if left_s and self._own.time_known else 0.0
                 budget.remember(memory, factor=factor, away_s=away_s)

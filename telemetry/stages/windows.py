@@ -43,7 +43,7 @@ class _Capture:
 
 
 class Windows:
-    """Those of all triggers. `frozen`: ids for the black box to keep, and for how many seconds more.
+    """Send windows of all triggers. `frozen`: ids for the black box to keep, and for how many seconds more.
 
     run: ends the ids of captures of this machine's clock, which may begin each boot at the same time.
     """

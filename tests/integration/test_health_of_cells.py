@@ -129,7 +129,7 @@ def test_no_cell_of_a_sound_pack_is_called_weak_by_a_fast_charge_from_low_down(t
 def test_without_a_drive_before_a_charge_gives_ratios_that_their_sd_covers_or_none(
     tmp_path: Path, current_a: float, from_pct: float, is_given: bool
 ) -> None:
-    """Of cells of 0.12 Ohm Ah, whose resistance nobody knows: given within 2 sd, or not at all."""
+    """Give cells of 0.12 Ohm Ah, whose resistance nobody knows, a ratio within 2 sd, or none."""
     off: list[float] = []
     for seed in range(6):
         pack = ChargedPack(replace(SPEC, start_soc_pct=from_pct, cell_resistance_ohm=0.003), seed)

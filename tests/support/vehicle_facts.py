@@ -6,7 +6,7 @@ from tests.support.vehicles import answer, payload
 
 
 class Fact(NamedTuple):
-    """What frames of these bytes mean. values: None: there is no value."""
+    """Say how frames of these bytes are to be read. values: None: there is no value."""
 
     profile: str
     id: str

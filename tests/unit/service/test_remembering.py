@@ -214,7 +214,7 @@ def test_reloads_while_the_row_of_a_charge_goes_out_lose_none(
 
 @pytest.mark.parametrize("is_out", [False, True])
 def test_a_row_is_remembered_until_it_is_committed(is_out: bool, lives: HealthLives) -> None:
-    """Where the time is not known, nobody lets it out."""
+    """Let nobody have it while the time is not known."""
     health = lives.stages.writing.health
     assert health is not None
     lives.play(before(AFTER_IT))

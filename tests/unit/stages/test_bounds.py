@@ -171,7 +171,7 @@ def test_a_log_that_is_resumed_gives_what_an_undisturbed_run_gives(shape: str, s
 
 
 def test_a_factor_that_changes_while_a_log_is_read_again_sends_and_counts_what_was_held() -> None:
-    """What is held there may be what the earlier run held too, when it was killed: nobody has sent it."""
+    """Send it also where the earlier run held it too when it was killed: nobody has sent it."""
     steps = [step for step in drive() if step.bus == 0]
     store, ledger = ListedStore(), Ledger({})
     stages = stages_of(reduce_of(), aggregates=())
